@@ -1,0 +1,98 @@
+"""The lead's fields: names, types, and which columns a playbook expression may use.
+
+Belongs here: the one list of standard fields and of the columns derived by each stage.
+Does not belong here: how a value is cleaned (``normalise``) or where it is kept (``models``).
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+FieldType = Literal["text", "integer", "number", "boolean", "date", "timestamp"]
+
+#: Fields a signal can carry, under the names that everything after capture uses. The type is the
+#: one a value has once validation has passed; capture keeps every value as text.
+STANDARD: Final[dict[str, FieldType]] = {
+    "email": "text",
+    "phone": "text",
+    "salutation": "text",
+    "first_name": "text",
+    "last_name": "text",
+    "full_name": "text",
+    "job_title": "text",
+    "company": "text",
+    "website": "text",
+    "industry": "text",
+    "company_size": "text",
+    "annual_revenue": "text",
+    "street": "text",
+    "city": "text",
+    "postal_code": "text",
+    "state": "text",
+    "country": "text",
+    "language": "text",
+    "product": "text",
+    "budget": "text",
+    "timeline": "text",
+    "message": "text",
+    "consent": "text",
+    "lead_source": "text",
+    "occurred_at": "text",
+    "external_id": "text",
+}
+
+#: What validation adds.
+VALIDATED: Final[dict[str, FieldType]] = {
+    "email_canonical": "text",
+    "email_domain": "text",
+    "website_domain": "text",
+    "is_free_mail": "boolean",
+    "is_disposable": "boolean",
+    "is_role_address": "boolean",
+    "has_consent": "boolean",
+}
+
+#: What enrichment adds. ``employees`` and ``revenue`` are numbers: a provider's answer, else the
+#: lower bound of what the lead stated ("51-200" is 51).
+ENRICHED: Final[dict[str, FieldType]] = {
+    "company_domain": "text",
+    "employees": "integer",
+    "revenue": "number",
+    "account_id": "text",
+    "account_name": "text",
+    "account_owner": "text",
+    "account_tier": "text",
+}
+
+#: What qualification adds.
+QUALIFIED: Final[dict[str, FieldType]] = {
+    "fit": "integer",
+    "engagement": "integer",
+    "score": "integer",
+    "qualified_as": "text",
+}
+
+#: Columns of a lead that hold personal values: masked wherever a person did not ask for the lead.
+PERSONAL: Final[frozenset[str]] = frozenset(
+    {
+        "email", "email_canonical", "phone", "salutation", "first_name", "last_name", "full_name",
+        "street", "postal_code", "message",
+    }
+)  # fmt: skip
+
+
+def columns(stage: str, custom: dict[str, FieldType] | None = None) -> dict[str, FieldType]:
+    """Columns that an expression may use at ``stage``, with their types.
+
+    ``stage`` is where the rule is applied: ``enrichment`` sees what validation left,
+    ``qualification`` what enrichment left, ``assignment`` and ``follow_up`` everything. Every
+    stage also sees ``source`` and the playbook's ``custom`` fields.
+    """
+    known: dict[str, FieldType] = {"source": "text", **STANDARD, **(custom or {})}
+    if stage in ("enrichment", "qualification", "assignment", "follow_up"):
+        known |= VALIDATED
+    if stage in ("qualification", "assignment", "follow_up"):
+        known |= ENRICHED
+    if stage in ("assignment", "follow_up"):
+        known |= QUALIFIED
+    return known
