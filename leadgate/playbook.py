@@ -2,18 +2,32 @@
 
 Belongs here: the schema (frozen pydantic, unknown keys forbidden), defaults, loading, the hash.
 Does not belong here: evaluating anything (``rules``, ``scoring``, ``routing``), nor the checks that
-need more than one part of the playbook at once (``playbook_check``).
+need more than one part of the playbook at once (``playbook_check``), nor YAML (``playbook_text``).
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
+from dataclasses import dataclass
 from datetime import date, time, timedelta
-from typing import Annotated, Any, Literal
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+import orjson
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
 
 from leadgate.fields import FieldType
+from leadgate.playbook_text import MAX_BYTES, Document, PlaybookError, Problem, problems_of, read
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Expression = Annotated[str, Field(min_length=1, max_length=2000)]
@@ -39,8 +53,21 @@ def _duration(value: Any) -> Any:
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
-    PlainSerializer(lambda d: f"{d.total_seconds():g}s", return_type=str),
+    PlainSerializer(lambda d: f"{d / timedelta(seconds=1):.6f}".rstrip("0").rstrip(".") + "s", return_type=str),
 ]
+
+
+def _span(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    first, dash, last = value.partition("-")
+    if not dash:
+        raise ValueError(f"{value!r} is not a span of hours; write it like 09:00-17:30")
+    return first.strip(), last.strip()
+
+
+#: ``09:00-17:30``, or the two times as a list.
+Span = Annotated[tuple[time, time], BeforeValidator(_span)]
 
 
 class Part(BaseModel):
@@ -120,6 +147,16 @@ class EngagementRule(Part):
     within: Duration | None = None  # only activities this recent
     why: str = ""
 
+    @model_validator(mode="after")
+    def _one_trigger(self) -> Self:
+        if (self.activity is None) == (self.when is None):
+            raise ValueError("give either activity (a kind of activity) or when (an expression)")
+        if self.when is not None and (self.count == "each" or self.within is not None):
+            raise ValueError("count: each and within go with activity, not with when")
+        if self.max_points is not None and self.count != "each":
+            raise ValueError("max_points goes with count: each")
+        return self
+
 
 class Scoring(Part):
     fit: tuple[FitRule, ...] = ()
@@ -145,6 +182,14 @@ class Band(Part):
     lowest: int
     below: int
 
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if self.lowest >= self.below:
+            raise ValueError(
+                f"the band from {self.lowest} to below {self.below} is empty; lowest comes first"
+            )
+        return self
+
 
 class Qualification(Part):
     marketing_qualified: int = 40
@@ -158,6 +203,12 @@ class Qualification(Part):
 class Absence(Part):
     first: date
     last: date  # included; days of the rep's time zone
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.last < self.first:
+            raise ValueError(f"the absence ends ({self.last}) before it begins ({self.first})")
+        return self
 
 
 class Rep(Part):
@@ -175,7 +226,7 @@ class Hours(Part):
     """Working hours. ``week`` maps a weekday to spans; a day left out is free."""
 
     time_zone: str = "UTC"
-    week: dict[Weekday, tuple[tuple[time, time], ...]] = {}
+    week: dict[Weekday, tuple[Span, ...]] = {}
     holidays: str | None = None  # ISO country, or country-subdivision as in DE-BY
     closed: tuple[date, ...] = ()  # further free days
 
@@ -191,7 +242,15 @@ class NobodyAvailable(Part):
     do: Literal["wait", "overflow", "assign", "hold"] = "hold"
     pool: Name | None = None  # for overflow
     rep: Name | None = None  # for assign
-    retry_after: Duration = timedelta(hours=1)  # for wait
+    retry_after: Duration = Field(default=timedelta(hours=1), gt=timedelta(0))  # for wait
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.do == "overflow" and self.pool is None:
+            raise ValueError("overflow needs a pool to go to; add pool: NAME")
+        if self.do == "assign" and self.rep is None:
+            raise ValueError("assign needs a rep; add rep: NAME")
+        return self
 
 
 class Pool(Part):
@@ -222,7 +281,7 @@ class LadderStep(Part):
 
 class Sla(Part):
     name: Name
-    first_touch: Duration
+    first_touch: Duration = Field(gt=timedelta(0))
     clock: Literal["pool", "wall"] = "pool"
     ladder: tuple[LadderStep, ...] = ()
     due_soon: int = Field(default=75, gt=0, lt=100)  # percent of the SLA after which it counts as due soon
@@ -289,3 +348,95 @@ class Playbook(Part):
     exceptions: tuple[ExceptionRoute, ...] = (ExceptionRoute(to="revenue_operations"),)
     gates: dict[Gate, GateRules] = {}
     breaker: Breaker = Breaker()
+
+
+FILE = "playbook.yaml"
+_BUNDLED = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A playbook as it was read: ``text`` as written, ``path`` of its file, and ``hash``.
+
+    ``hash`` is the SHA-256, in hex, of ``canonical``: equal for playbooks that decide the same, so
+    comments, order of keys and defaults written out do not change it. The content of a reference
+    file (accounts) is data, not agreement: it is not part of the hash; what it gave a lead is in
+    that lead's provenance.
+    """
+
+    playbook: Playbook
+    text: str
+    hash: str
+    path: Path
+    document: Document
+
+    @property
+    def canonical(self) -> str:
+        """The playbook as JSON with sorted keys; ``Playbook.model_validate_json`` reads it back."""
+        return _canonical(self.playbook)
+
+    @property
+    def folder(self) -> Path:
+        """What the paths in the playbook are relative to."""
+        return self.path.parent
+
+
+def load(path: Path) -> Loaded:
+    """The playbook in the file ``path``. Raises ``PlaybookError`` with every problem of its schema."""
+    file = str(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise PlaybookError(
+                [Problem(file, 1, "", f"is larger than {MAX_BYTES:,} bytes; this is no playbook")]
+            )
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PlaybookError([Problem(file, 1, "", "is not UTF-8 text; save it as UTF-8")]) from error
+    except FileNotFoundError as error:
+        missing = "does not exist; make one with `leadgate playbook init`"
+        raise PlaybookError([Problem(file, 1, "", missing)]) from error
+    except OSError as error:
+        raise PlaybookError([Problem(file, 1, "", f"cannot be read: {error.strerror}")]) from error
+    return parse(text, path=path)
+
+
+@lru_cache(maxsize=16)
+def parse(text: str, *, path: Path) -> Loaded:
+    """The playbook in ``text``; ``path`` is where it belongs, for messages and relative paths."""
+    document = read(text, str(path))
+    try:
+        playbook = Playbook.model_validate(document.data)
+    except ValidationError as error:
+        raise PlaybookError(problems_of(error, document, Playbook)) from error
+    digest = hashlib.sha256(_canonical(playbook).encode()).hexdigest()
+    return Loaded(playbook, text, digest, path, document)
+
+
+def default() -> Loaded:
+    """The bundled playbook for B2B SaaS, used until a team has its own."""
+    return load(_BUNDLED / "default_playbook.yaml")
+
+
+def init(folder: Path) -> list[Path]:
+    """Copies the bundled playbook and its accounts file into ``folder``; returns what was written.
+
+    Raises ``PlaybookError`` when one of them is there already: a team's agreement is never overwritten.
+    """
+    copies = {
+        folder / FILE: _BUNDLED / "default_playbook.yaml",
+        folder / "data" / "accounts.csv": _BUNDLED / "data" / "accounts.csv",
+    }
+    if there := [target for target in copies if target.exists()]:
+        raise PlaybookError(
+            Problem(str(target), 1, "", "is there already and is not overwritten; choose another folder")
+            for target in there
+        )
+    for target, source in copies.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as file:
+            file.write(source.read_bytes())
+    return list(copies)
+
+
+def _canonical(playbook: Playbook) -> str:
+    return orjson.dumps(playbook.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS).decode()

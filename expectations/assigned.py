@@ -1,0 +1,67 @@
+"""Assignment to follow-up: the lead has an owner who can take it, and a due time for the first touch."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from expectations.promises import Promise
+
+PROMISES: Final[tuple[Promise, ...]] = (
+    Promise(
+        name="owner_known",
+        expectation="expect_column_values_to_be_in_set",
+        arguments={"column": "owner_known", "value_set": [True]},
+        severity="critical",
+        reason="no_owner",
+        words="The owner is one of the playbook's reps",
+        shows="owner",
+        present=True,
+    ),
+    Promise(
+        name="rule_recorded",
+        expectation="expect_column_values_to_not_be_null",
+        arguments={"column": "rule"},
+        severity="critical",
+        reason="rule_missing",
+        words="The record names the rule that led to the owner",
+        shows="owner",
+    ),
+    Promise(
+        name="owner_present",
+        expectation="expect_column_values_to_be_in_set",
+        arguments={"column": "owner_absent", "value_set": [False]},
+        severity="critical",
+        reason="owner_absent",
+        words="The owner is not absent today",
+        shows="owner",
+        present=True,
+    ),
+    Promise(
+        name="owner_within_caps",
+        expectation="expect_column_values_to_be_in_set",
+        arguments={"column": "over_cap", "value_set": [False]},
+        severity="critical",
+        reason="owner_over_cap",
+        words="The owner has room: neither the day's cap nor the cap on open leads is passed",
+        shows="owner",
+        present=True,
+    ),
+    Promise(
+        name="touch_due",
+        expectation="expect_column_values_to_not_be_null",
+        arguments={"column": "due_at"},
+        severity="critical",
+        reason="due_missing",
+        words="The first touch has a due time",
+        shows="owner",
+    ),
+    Promise(
+        name="due_after_assignment",
+        expectation="expect_column_pair_values_a_to_be_greater_than_b",
+        arguments={"column_A": "due_at", "column_B": "assigned_at"},
+        severity="critical",
+        reason="due_before_assignment",
+        words="The first touch is due after the assignment",
+        shows="due_at",
+    ),
+)

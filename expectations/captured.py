@@ -1,0 +1,65 @@
+"""Capture to validation: every signal became a row that can be worked on, from a source that we know.
+
+Nothing is judged here that cleaning could still repair; that is what validation is for.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from expectations.promises import Promise
+
+PROMISES: Final[tuple[Promise, ...]] = (
+    Promise(
+        name="readable",
+        expectation="expect_column_values_to_be_null",
+        arguments={"column": "unreadable"},
+        severity="critical",
+        reason="unreadable_row",
+        words="The row could be read",
+    ),
+    Promise(
+        name="source_known",
+        expectation="expect_column_values_to_be_in_set",
+        arguments={"column": "source_known", "value_set": [True]},
+        severity="critical",
+        reason="source_unknown",
+        words="The source is one of the playbook's",
+        shows="source",
+        present=True,
+    ),
+    Promise(
+        name="keyed",
+        expectation="expect_column_values_to_not_be_null",
+        arguments={"column": "signal_key"},
+        severity="critical",
+        reason="signal_key_missing",
+        words="The signal has a key, so that the same one is never counted twice",
+    ),
+    Promise(
+        name="has_contact",
+        expectation="expect_column_values_to_not_be_null",
+        arguments={"column": "contact"},
+        severity="critical",
+        reason="no_contact",
+        words="The lead can be reached: there is an e-mail address or a phone number",
+    ),
+    Promise(
+        name="values_not_oversized",
+        expectation="expect_column_values_to_be_between",
+        arguments={"column": "longest_value", "max_value": 20_000},
+        severity="warning",
+        reason="oversized_value",
+        words="No value is longer than 20,000 characters",
+        shows="longest_value",
+    ),
+    Promise(
+        name="not_from_the_future",
+        expectation="expect_column_values_to_be_in_set",
+        arguments={"column": "occurred_in_future", "value_set": [False]},
+        severity="warning",
+        reason="occurred_in_future",
+        words="The signal does not come from the future",
+        shows="occurred_at",
+    ),
+)

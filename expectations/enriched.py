@@ -1,0 +1,77 @@
+"""Enrichment to qualification: what was added is plausible and attributed, and the contact is untouched.
+
+A provider that gives nothing, or fails, is a warning: it never costs a lead.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from expectations.promises import Promise
+
+#: Labels of up to 63 letters, digits and hyphens, at least two of them (RFC 1035, 2.3.4). Linear.
+_DOMAIN: Final = r"^[^\W_][\w-]{0,62}(?:\.[^\W_][\w-]{0,62})+$"
+
+PROMISES: Final[tuple[Promise, ...]] = (
+    Promise(
+        name="has_contact",
+        expectation="expect_column_values_to_not_be_null",
+        arguments={"column": "contact"},
+        severity="critical",
+        reason="no_contact",
+        words="The lead can still be reached",
+    ),
+    Promise(
+        name="contact_unchanged",
+        expectation="expect_column_values_to_be_in_set",
+        arguments={"column": "contact_changed", "value_set": [False]},
+        severity="critical",
+        reason="contact_changed",
+        words="Enrichment left the e-mail address and the phone number as they were",
+        shows="email",
+        present=True,
+    ),
+    Promise(
+        name="attributed",
+        expectation="expect_column_values_to_be_null",
+        arguments={"column": "unattributed"},
+        severity="critical",
+        reason="value_unattributed",
+        words="Every added value names the provider it came from",
+        shows="unattributed",
+    ),
+    Promise(
+        name="employees_plausible",
+        expectation="expect_column_values_to_be_between",
+        arguments={"column": "employees", "min_value": 1, "max_value": 5_000_000},
+        severity="warning",
+        reason="employees_implausible",
+        words="The number of employees is between 1 and 5,000,000",
+        shows="employees",
+    ),
+    Promise(
+        name="company_domain_well_formed",
+        expectation="expect_column_values_to_match_regex",
+        arguments={"column": "company_domain", "regex": _DOMAIN},
+        severity="warning",
+        reason="company_domain_malformed",
+        words="The company's domain is well-formed",
+        shows="company_domain",
+    ),
+    Promise(
+        name="providers_answered",
+        expectation="expect_column_values_to_be_null",
+        arguments={"column": "provider_problem"},
+        severity="warning",
+        reason="provider_failed",
+        words="Every provider that was asked answered",
+    ),
+    Promise(
+        name="company_known",
+        expectation="expect_column_values_to_not_be_null",
+        arguments={"column": "company"},
+        severity="warning",
+        reason="company_unknown",
+        words="The lead's company is known",
+    ),
+)

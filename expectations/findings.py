@@ -1,0 +1,148 @@
+"""What a gate found: which rows pass, what each failing row broke, what holds a batch, the evidence.
+
+Belongs here: the shape of a gate's result, and turning verdicts into it.
+Does not belong here: how a verdict came about (``gate``), and masking: ``value`` and ``detail`` are
+personal, and the caller decides who sees them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from expectations.promises import JUDGE_MISSING, Promise
+from leadgate.playbook import Gate
+
+#: Values are cut to this many characters where they are shown.
+SHOWN: Final = 200
+
+
+@dataclass(frozen=True)
+class BatchProblem:
+    """Why the whole batch is held: a promise broke without naming rows, or could not be checked."""
+
+    promise: str | None  # None: the frame itself is unfit
+    reason: str
+    words: str
+    detail: str | None = None  # what Great Expectations said; may quote a value, so personal
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What a gate found. ``passed`` is a mask aligned with the frame: ``frame[result.passed]`` goes on.
+
+    ``failures`` has a row for each journey and broken promise, by the frame's order and then the suite's:
+    the key, ``promise``, ``severity``, ``reason``, ``words``, ``value`` (text of at most 200 characters,
+    or None; personal) and ``detail`` (what the stage found wrong, or None; personal). With a
+    ``batch_problem`` nothing passes and there are no failures. ``evidence`` has an entry for each promise:
+    ``promise``, ``severity``, ``words``, ``checked`` and ``failed`` (rows), ``ok``.
+    """
+
+    gate: Gate
+    passed: pd.Series[bool]
+    failures: pd.DataFrame
+    batch_problem: BatchProblem | None
+    evidence: list[dict[str, Any]]
+    seconds: float
+
+    @property
+    def rows(self) -> int:
+        return len(self.passed)
+
+    @property
+    def stopped(self) -> pd.DataFrame:
+        """For each journey that may not go on, the failure that is its reason: its first critical one."""
+        critical = self.failures[self.failures["severity"] == "critical"]
+        return critical.drop_duplicates(critical.columns[0])
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What Great Expectations said about one promise."""
+
+    ok: bool = True
+    positions: Sequence[int] = ()  # rows that broke it; with ``mostly`` there may be some though it held
+    error: str | None = None  # it could not be checked
+
+
+def batch_problem(promises: Sequence[Promise], verdicts: Mapping[str, Verdict]) -> BatchProblem | None:
+    """The first promise that is broken for the batch and not for rows of it."""
+    for promise in promises:
+        verdict = verdicts[promise.name]
+        if verdict.error is not None:
+            words = f"{promise.words}: this could not be checked"
+            return BatchProblem(promise.name, "check_failed", words, verdict.error[:SHOWN])
+        if not verdict.ok and not verdict.positions and promise.severity == "critical":
+            return BatchProblem(promise.name, promise.reason, promise.words)
+    return None
+
+
+def passed(
+    frame: pd.DataFrame,
+    promises: Sequence[Promise],
+    verdicts: Mapping[str, Verdict],
+    problem: BatchProblem | None,
+) -> pd.Series[bool]:
+    """A mask aligned with ``frame``: rows that broke no critical promise, or none under a problem."""
+    mask = np.full(len(frame), problem is None)
+    for promise in promises:
+        verdict = verdicts.get(promise.name, Verdict())
+        if promise.severity == "critical" and not verdict.ok:
+            mask[list(verdict.positions)] = False
+    return pd.Series(mask, index=frame.index)
+
+
+def failures(
+    frame: pd.DataFrame, promises: Sequence[Promise], verdicts: Mapping[str, Verdict], key: str
+) -> pd.DataFrame:
+    """A row for each row of ``frame`` and promise that it broke; see ``GateResult``."""
+    columns = (key, "promise", "severity", "reason", "words", "value", "detail")
+    found: list[tuple[Any, ...]] = []
+    for promise in promises:
+        verdict = verdicts.get(promise.name, Verdict())
+        if verdict.ok:
+            continue
+        rows = frame.iloc[list(verdict.positions)]
+        shown, explained = _texts(rows, promise.shows), _texts(rows, promise.explained_by)
+        same = (promise.name, promise.severity, promise.reason, promise.words)
+        found += [
+            (position, identity, *same, value, detail)
+            for position, identity, value, detail in zip(
+                verdict.positions, rows[key], shown, explained, strict=True
+            )
+        ]
+    found.sort(key=itemgetter(0))  # stable: within a row the suite's order stays
+    table = pd.DataFrame([failure[1:] for failure in found], columns=list(columns), dtype=object)
+    return table.astype({key: frame[key].dtype}) if found else table
+
+
+def _texts(rows: pd.DataFrame, column: str | None) -> list[str | None]:
+    if column is None or column not in rows.columns:
+        return [None] * len(rows)
+    missing = rows[column].isna()
+    return [None if absent else str(v)[:SHOWN] for v, absent in zip(rows[column], missing, strict=True)]
+
+
+def evidence(promise: Promise, verdict: Verdict | None, frame: pd.DataFrame) -> dict[str, Any]:
+    """What was checked, without values. No verdict: nothing was, for lack of rows or of a fit frame."""
+    checked = failed = 0
+    if verdict is not None and verdict.error is None:
+        columns = list(promise.columns)
+        skips_missing = columns and not (
+            promise.present or promise.problem or promise.expectation in JUDGE_MISSING
+        )
+        checked = int(frame[columns].notna().any(axis=1).sum()) if skips_missing else len(frame)
+        failed = len(verdict.positions) or (0 if verdict.ok else len(frame))
+    return {
+        "promise": promise.name,
+        "severity": promise.severity,
+        "words": promise.words,
+        "checked": checked,
+        "failed": failed,
+        "ok": verdict.ok if verdict is not None else not len(frame),
+    }

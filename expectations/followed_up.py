@@ -1,0 +1,74 @@
+"""Follow-up: the lead has exactly one owner, who was told, and a clock that makes sense."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from expectations.promises import Promise
+
+PROMISES: Final[tuple[Promise, ...]] = (
+    Promise(
+        name="one_owner",
+        expectation="expect_column_values_to_be_in_set",
+        arguments={"column": "open_assignments", "value_set": [1]},
+        severity="critical",
+        reason="owner_count",
+        words="The lead has exactly one open assignment",
+        shows="open_assignments",
+        present=True,
+    ),
+    Promise(
+        name="owner_told",
+        expectation="expect_column_values_to_be_in_set",
+        arguments={"column": "owner_told", "value_set": [True]},
+        severity="critical",
+        reason="owner_not_told",
+        words="The owner was told about the lead",
+        shows="owner",
+        present=True,
+    ),
+    Promise(
+        name="touch_due",
+        expectation="expect_column_values_to_not_be_null",
+        arguments={"column": "due_at"},
+        severity="critical",
+        reason="due_missing",
+        words="The first touch has a due time",
+        shows="owner",
+    ),
+    Promise(
+        name="due_after_assignment",
+        expectation="expect_column_pair_values_a_to_be_greater_than_b",
+        arguments={"column_A": "due_at", "column_B": "assigned_at"},
+        severity="critical",
+        reason="due_before_assignment",
+        words="The first touch is due after the assignment",
+        shows="due_at",
+    ),
+    Promise(
+        name="step_within_ladder",
+        expectation="expect_column_pair_values_a_to_be_greater_than_b",
+        arguments={"column_A": "ladder_length", "column_B": "ladder_step", "or_equal": True},
+        severity="critical",
+        reason="ladder_step_unknown",
+        words="No more steps of the ladder were taken than it has",
+        shows="ladder_step",
+    ),
+    Promise(
+        name="step_counted",
+        expectation="expect_column_values_to_be_between",
+        arguments={"column": "ladder_step", "min_value": 0},
+        severity="critical",
+        reason="ladder_step_unknown",
+        words="The number of steps taken is not negative",
+        shows="ladder_step",
+    ),
+    Promise(
+        name="touched_after_assignment",
+        expectation="expect_column_values_to_be_in_set",
+        arguments={"column": "touched_before_assigned", "value_set": [False]},
+        severity="warning",
+        reason="touch_before_assignment",
+        words="The first touch that counts came after the assignment",
+    ),
+)

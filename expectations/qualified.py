@@ -1,0 +1,75 @@
+"""Qualification to assignment: every score adds up, and every decision can be explained.
+
+Judged over all rows that qualification decided, not only those that go on.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from expectations.promises import Promise
+
+PROMISES: Final[tuple[Promise, ...]] = (
+    Promise(
+        name="fit_scored",
+        expectation="expect_column_values_to_not_be_null",
+        arguments={"column": "fit"},
+        severity="critical",
+        reason="score_missing",
+        words="The lead has points for fit",
+    ),
+    Promise(
+        name="engagement_scored",
+        expectation="expect_column_values_to_not_be_null",
+        arguments={"column": "engagement"},
+        severity="critical",
+        reason="score_missing",
+        words="The lead has points for engagement",
+    ),
+    Promise(
+        name="score_adds_up",
+        expectation="expect_column_pair_values_to_be_equal",
+        arguments={"column_A": "score", "column_B": "contribution_sum"},
+        severity="critical",
+        reason="score_mismatch",
+        words="The score is the sum of its contributions",
+        shows="score",
+    ),
+    Promise(
+        name="outcome_known",
+        expectation="expect_column_values_to_be_in_set",
+        arguments={"column": "outcome", "value_set": ["continue", "review", "nurture", "disqualified"]},
+        severity="critical",
+        reason="outcome_unknown",
+        words="The lead continues, waits for review, is nurtured or is disqualified",
+        shows="outcome",
+        present=True,
+    ),
+    Promise(
+        name="disqualified_with_reason",
+        expectation="expect_column_values_to_be_in_set",
+        arguments={"column": "reason_missing", "value_set": [False]},
+        severity="critical",
+        reason="reason_missing",
+        words="A disqualified lead carries the reason",
+        shows="outcome",
+        present=True,
+    ),
+    Promise(
+        name="score_in_bounds",
+        expectation="expect_column_values_to_be_between",
+        arguments={"column": "score", "min_value": -10_000, "max_value": 10_000},
+        severity="warning",
+        reason="score_extreme",
+        words="The score is between -10,000 and 10,000",
+        shows="score",
+    ),
+    Promise(
+        name="one_playbook",  # about the batch: two playbooks in one batch would mix two definitions
+        expectation="expect_column_unique_value_count_to_be_between",
+        arguments={"column": "playbook_hash", "min_value": 1, "max_value": 1},
+        severity="critical",
+        reason="playbook_mixed",
+        words="The whole batch was decided by one playbook",
+    ),
+)

@@ -1,0 +1,100 @@
+"""Validation to enrichment: contact data is well-formed, and we may and want to use it.
+
+The patterns here do not repeat validation's rules. They are the shape that every later stage relies on,
+checked against the value itself, so that a fault in validation stops here and not in a CRM. All of them
+are linear: no pattern can stall on a long value.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pycountry
+
+from expectations.promises import Promise
+
+#: ISO 3166-1 alpha-2, and XK: user-assigned, but what numbering plans and the EU write for Kosovo.
+#: A pattern and not a set of values, because Great Expectations copies its arguments many times a run.
+_COUNTRY: Final = f"^(?:{'|'.join(sorted({c.alpha_2 for c in pycountry.countries} | {'XK'}))})$"
+
+#: One @, a dot in the domain, no space; what is between them was judged by email-validator.
+_EMAIL: Final = r"^[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+$"
+
+#: E.164: a plus sign and at most 15 digits, the first of them not 0 (ITU-T E.164, 6.2).
+_PHONE: Final = r"^\+[1-9][0-9]{6,14}$"
+
+PROMISES: Final[tuple[Promise, ...]] = (
+    Promise(
+        name="email_well_formed",
+        expectation="expect_column_values_to_match_regex",
+        arguments={"column": "email", "regex": _EMAIL},
+        severity="critical",
+        reason="email_malformed",
+        words="The e-mail address is well-formed",
+        shows="email",
+        problem="email_problem",
+    ),
+    Promise(
+        name="phone_possible",
+        expectation="expect_column_values_to_match_regex",
+        arguments={"column": "phone", "regex": _PHONE},
+        severity="critical",
+        reason="phone_impossible",
+        words="The phone number is possible",
+        shows="phone",
+        problem="phone_problem",
+    ),
+    Promise(
+        name="has_contact",  # after the two above: a malformed address is a better reason than none at all
+        expectation="expect_column_values_to_not_be_null",
+        arguments={"column": "contact"},
+        severity="critical",
+        reason="no_contact",
+        words="The lead can be reached: there is an e-mail address or a phone number",
+    ),
+    Promise(
+        name="country_known",
+        expectation="expect_column_values_to_match_regex",
+        arguments={"column": "country", "regex": _COUNTRY},
+        severity="critical",
+        reason="country_unknown",
+        words="The country is a country",
+        shows="country",
+        problem="country_problem",
+    ),
+    Promise(
+        name="consent_not_refused",
+        expectation="expect_column_values_to_be_null",
+        arguments={"column": "consent_problem"},
+        severity="critical",
+        reason="consent_refused",
+        words="The person agreed to be contacted, as far as the source asks for it",
+        shows="consent",
+    ),
+    Promise(
+        name="not_spam",
+        expectation="expect_column_values_to_be_null",
+        arguments={"column": "spam_reason"},
+        severity="critical",
+        reason="spam",
+        words="The lead does not look like spam",
+        shows="message",
+    ),
+    Promise(
+        name="email_lasting",
+        expectation="expect_column_values_to_be_in_set",
+        arguments={"column": "is_disposable", "value_set": [False]},
+        severity="critical",
+        reason="email_disposable",
+        words="The e-mail address is not a disposable one",
+        shows="email",
+    ),
+    Promise(
+        name="fields_valid",
+        expectation="expect_column_values_to_be_null",
+        arguments={"column": "field_problem"},
+        severity="critical",
+        reason="field_invalid",
+        words="Required fields are filled, and fields with a type hold a value of that type",
+    ),
+)

@@ -1,0 +1,102 @@
+"""What Great Expectations gets to see of a frame: whether it is fit at all, and only what promises need.
+
+Belongs here: preparing columns, so that a missing value, a known problem or a very long value is judged
+as the promise means it.
+Does not belong here: judging (``gate``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from expectations.findings import BatchProblem
+from expectations.promises import JUDGE_MISSING, PATTERNS, Promise
+
+#: Patterns look at no more than this many characters of a value, so that none stalls a gate.
+MATCHED: Final = 1_000
+
+#: Stands for a value that is missing or known to be wrong: in no set, and matched by no suite's pattern.
+_REFUSED: Final = "\x00refused"
+
+
+def unfit(frame: pd.DataFrame, promises: Sequence[Promise], key: str) -> BatchProblem | None:
+    """What makes the frame unfit for any check, before Great Expectations is asked."""
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        return BatchProblem(None, "column_twice", f"The batch has the column {twice} more than once")
+    if key not in frame.columns:
+        return BatchProblem(None, "column_missing", f"The batch has no column {key}")
+    if frame[key].isna().any():
+        count = int(frame[key].isna().sum())
+        return BatchProblem(None, "id_missing", f"{count} of {len(frame)} rows have no {key}")
+    if frame[key].duplicated().any():
+        twice = frame.loc[frame[key].duplicated(), key].iloc[0]
+        return BatchProblem(None, "id_twice", f"{key} {twice} is in the batch more than once")
+    for promise in promises:
+        missing = [column for column in promise.columns if column not in frame.columns]
+        if missing:
+            words = f"{promise.words}: the batch has no column {missing[0]}"
+            return BatchProblem(promise.name, "column_missing", words)
+    return None
+
+
+def view(frame: pd.DataFrame, promises: Sequence[Promise]) -> pd.DataFrame:
+    """The columns that the promises look at, prepared, and indexed by position.
+
+    Great Expectations fingerprints every column it is given, twice a run, and strings are slow to hash:
+    it gets no column that no promise needs, and no strings where only their being there matters.
+    """
+    plain = frame.reset_index(drop=True)
+    columns: dict[str, pd.Series[Any]] = {}
+    for promise in promises:
+        own = own_column(promise)
+        if own is not None:
+            columns[own] = _prepared(plain, promise)
+        elif "column_A" in promise.arguments:
+            a, b = promise.arguments["column_A"], promise.arguments["column_B"]
+            columns[a], columns[b] = _comparable(plain[a], plain[b])
+        else:
+            columns = {column: plain[column] for column in promise.columns} | columns
+    return pd.DataFrame(columns, index=plain.index)
+
+
+def own_column(promise: Promise) -> str | None:
+    """The name of the prepared column of its own that a promise looks at, if it needs one."""
+    if promise.expectation in (*PATTERNS, *JUDGE_MISSING) or promise.problem or promise.present:
+        return f"{promise.arguments['column']} for {promise.name}"
+    return None
+
+
+def _prepared(frame: pd.DataFrame, promise: Promise) -> pd.Series[Any]:
+    """What a promise looks at in place of its column, with what breaks it in any case refused."""
+    values: pd.Series[Any] = frame[promise.arguments["column"]]
+    if promise.expectation in JUDGE_MISSING:
+        return pd.Series(np.where(values.isna(), np.nan, 1.0), index=values.index)
+    if promise.expectation in PATTERNS:
+        cut = [v[:MATCHED] if isinstance(v, str) else v for v in values.to_numpy(dtype=object)]
+        values = pd.Series(cut, index=values.index, dtype=object)
+    refused = values.isna() if promise.present else pd.Series(data=False, index=values.index)
+    if promise.problem:
+        refused |= frame[promise.problem].notna()
+    return values.astype(object).mask(refused, _REFUSED) if refused.any() else values
+
+
+def _comparable(a: pd.Series[Any], b: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[Any]]:
+    """Two columns with types that can be compared.
+
+    A batch in which every row lacks the value has a column of None: comparing it would be an error that
+    holds the batch, where each row should get its own reason. Times that both have a zone are given in
+    UTC without one, which Great Expectations can list without losing it.
+    """
+    a, b = a.infer_objects(), b.infer_objects()
+    if a.isna().all():
+        a = b.iloc[:0].reindex(a.index)
+    elif b.isna().all():
+        b = a.iloc[:0].reindex(b.index)
+    if isinstance(a.dtype, pd.DatetimeTZDtype) and isinstance(b.dtype, pd.DatetimeTZDtype):
+        return a.dt.tz_convert(None), b.dt.tz_convert(None)
+    return a, b

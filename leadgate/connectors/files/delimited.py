@@ -1,0 +1,203 @@
+"""CSV and its relatives: comma, semicolon, tab or pipe between the cells.
+
+Belongs here: which delimiter, where a record ends, and going on after one that is broken.
+Does not belong here: encodings (``recognise``).
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, ClassVar, Final
+
+from leadgate.connectors.files.recognise import UNDECODABLE, Text
+from leadgate.connectors.files.table import (
+    FileError,
+    Format,
+    Limits,
+    Row,
+    Table,
+    column_names,
+    refuse_data_as_headers,
+)
+
+_DELIMITERS: Final = ",;\t|"  # on a tie, the earlier
+_SNIFFED = 50  # records looked at to choose a delimiter
+_SHORT_ROPE = 100  # lines a quoted value may always span, however many quotes ran away before it
+
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # Excel's way to name the delimiter
+
+#: line, its cells or None, and for the latter its raw text and the problem.
+_Record = tuple[int, list[str] | None, str, str]
+
+
+def open_table(path: Path, text: Text, limits: Limits) -> Table:
+    """Find delimiter and headers in the head of ``text``. Raises ``FileError`` when it is no table."""
+    csv.field_size_limit(max(csv.field_size_limit(), limits.row_chars))  # process-wide: only ever raised
+    table = DelimitedTable(path, text, limits)
+    if next(iter(table), None) is None:
+        raise FileError(path, "there are only headers, and no rows below them")
+    return table
+
+
+class DelimitedTable(Table):
+    format: ClassVar[Format] = "csv"
+
+    def __init__(self, path: Path, text: Text, limits: Limits) -> None:
+        head = text.head if text.whole else text.head[: text.head.rfind("\n") + 1] or text.head
+        top = text.open_head(head).readline()
+        named = _SEPARATOR_LINE.fullmatch(top)
+        self._preamble = 1 if named else 0  # lines above the headers that belong to the format
+        if named:
+            head = head[len(top) :]
+        self._separator, cells = _layout(path, text, head, named[1] if named else _DELIMITERS, limits)
+        super().__init__(path, column_names(cells), text.size)
+        self.encoding = text.encoding
+        self.delimiter = self._separator if len(cells) > 1 else None
+        self._text, self._limits = text, limits
+        self._file: BinaryIO | None = None
+
+    def __iter__(self) -> Iterator[Row]:
+        headers, offset, self.blank = self.headers, self._preamble, 0
+        with self.path.open("rb") as self._file, self._text.open(self._file) as stream:
+            for _ in range(offset):
+                stream.readline()
+            records = _records(stream.readline, self._separator, self._text, self._limits)
+            next(records)  # the headers
+            for line, cells, raw, problem in records:
+                if cells is None:
+                    yield Row(line + offset, None, raw, f"line {line + offset}: {problem}")
+                elif any(cells):
+                    yield Row(line + offset, dict(zip(headers, cells, strict=True)))
+                else:
+                    self.blank += 1
+
+    def position(self) -> int:
+        if self._file is None:
+            return 0
+        return self.bytes_total if self._file.closed else self._file.tell()
+
+
+def _layout(path: Path, text: Text, head: str, delimiters: str, limits: Limits) -> tuple[str, list[str]]:
+    """The delimiter that explains most cells of the first records, and the headers as received."""
+
+    def sniffed(delimiter: str) -> list[_Record]:
+        return list(islice(_records(text.open_head(head).readline, delimiter, text, limits), _SNIFFED))
+
+    def explained(records: list[_Record]) -> tuple[float, int, float]:
+        width = len(records[0][1] or ())
+        fitting = sum(record[1] is not None for record in records[1:])
+        share = fitting / (len(records) - 1) if len(records) > 1 else 1.0
+        return share * (width - 1), width, share
+
+    tried = {delimiter: records for delimiter in delimiters if (records := sniffed(delimiter))}
+    if not tried:
+        raise FileError(path, "the file holds nothing but blank lines")
+    delimiter = max(tried, key=lambda d: explained(tried[d]))
+    (line, headers, _, problem), *rows = tried[delimiter]
+    if headers is None:
+        raise FileError(path, f"line {line} should be the headers, but cannot be read: {problem}")
+    if len(headers) > limits.columns:
+        raise FileError(path, f"{len(headers):,} columns are more than the {limits.columns:,} allowed")
+    refuse_data_as_headers(path, f"line {line}", headers)
+    if len(headers) == 1 and (len(headers[0]) > 80 or len(headers[0].split()) > 6):
+        raise FileError(path, "this is running text, not a table; export it as CSV, XLSX or JSON")
+    if len(rows) > 2 and all(cells is None for _, cells, _, _ in rows):
+        raise FileError(
+            path,
+            f"this is not a table: line {line} has {len(headers)} cells, and none of the next {len(rows)} rows "
+            "has as many; check that the first line names every column",
+        )
+    return delimiter, headers
+
+
+def _records(readline: Callable[[int], str], delimiter: str, text: Text, limits: Limits) -> Iterator[_Record]:
+    """Every record from the first one with a value on, which sets how many cells the others must have.
+
+    A blank record has cells without a value. A broken one costs its own line only: when a quote is never
+    closed, or closed where no value can end, reading goes on at the line after the one that opened it.
+    """
+    too_long = limits.row_chars
+    rope = limits.quoted_lines
+    taken: list[str] = []  # the lines of the record at hand
+    again: deque[str] = deque()  # lines to be read once more
+
+    def lines() -> Iterator[str]:
+        size = 0
+        while True:
+            if not taken:
+                size = 0
+            elif len(taken) > rope or size >= too_long:
+                return  # inside a quote: to the strict reader, the file ends here
+            if again:
+                line = again.popleft()
+            elif len(line := readline(too_long)) == too_long:
+                text.skip_line(readline, line)
+            if not line:
+                return
+            taken.append(line)
+            size += len(line)
+            yield line
+
+    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+    width, line, clean = 0, 1, text.clean
+    while True:
+        line += len(taken)
+        taken.clear()
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            problem, runaway = _in_words(error), True
+        else:
+            if len(taken[-1]) < too_long and (clean or not any(map(UNDECODABLE.search, taken))):
+                if len(cells) == width:
+                    yield line, cells, "", ""
+                    continue
+                if not any(cells) or (len(cells) == 1 and not cells[0].strip()):
+                    if width:
+                        yield line, [], "", ""
+                    continue
+                if not width:
+                    width = len(cells)
+                    yield line, cells, "", ""
+                    continue
+            problem = f"{len(cells)} cells, the header has {width}"
+            runaway = len(taken) > 1 and any(_fits(later, delimiter, width) for later in taken[1:])
+            if runaway:
+                problem = "a quote that is opened and never closed"
+        if len(taken[0]) >= too_long:
+            problem = f"longer than the {too_long:,} characters allowed; what is above them is left out"
+        elif not clean and any(map(UNDECODABLE.search, taken)):
+            problem = f"bytes that are not {text.encoding}"
+        if runaway:
+            if len(taken) > _SHORT_ROPE:  # or a file full of stray quotes would be read over and over
+                rope = max(_SHORT_ROPE, rope // 2)
+            again.extendleft(reversed(taken[1:]))
+            del taken[1:]
+            reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+        yield line, None, text.shown("".join(taken)), problem
+
+
+def _in_words(error: csv.Error) -> str:
+    reason = str(error)
+    if "expected after" in reason:
+        return "a quote in the middle of a quoted value"
+    if "new-line character" in reason:
+        return "a carriage return in the middle of a value without quotes"
+    if "field larger" in reason:
+        return "a value that is too long"
+    return "a quote that is opened and never closed"
+
+
+def _fits(line: str, delimiter: str, width: int) -> bool:
+    """Does ``line`` look like a record of its own? Then a quote before it ran away."""
+    try:
+        return len(next(csv.reader([line], delimiter=delimiter, strict=True), [])) == width > 1
+    except csv.Error:
+        return False

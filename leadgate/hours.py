@@ -1,0 +1,301 @@
+"""Business time: how far a duration reaches when only working hours count.
+
+Belongs here: one pool's clock (its time zone, week, public holidays and closed days), for one moment or a
+whole column of them. Does not belong here: which SLA runs on which clock (``routing``), nor what is done
+when it has run out.
+
+The office is open while the clock on its wall shows a time inside one of the day's spans. Everything
+follows from that, daylight saving included: a span of 00:00 to 24:00 lasts 23 hours on the day the clocks
+go forward and 25 on the day they go back, and a time the wall clock skips is not waited for. Durations are
+real elapsed time; arithmetic is on whole microseconds since 1970, in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, available_timezones
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from leadgate.nearest import proposal
+from leadgate.playbook import Hours
+
+Micros = npt.NDArray[np.int64]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_SECOND_US = 1_000_000
+_DAY_US = 86_400 * _SECOND_US
+_NOT_A_TIME = np.iinfo(np.int64).min  # how numpy writes NaT
+
+#: How far past a start a due time is looked for. Hours that open less than that are a mistake.
+HORIZON_YEARS = 16
+#: Starts outside these years are a mistake too: a table of open spans back to year 1 helps nobody.
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class HoursError(ValueError):
+    """Working hours that make no sense, or a moment or duration that they cannot answer for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenTimes:
+    """Open spans, sorted and apart. ``before[i]`` is the open time ahead of span i. All microseconds, UTC."""
+
+    first_year: int
+    last_year: int  # included
+    starts: Micros
+    ends: Micros
+    before: Micros
+
+    @property
+    def total(self) -> int:
+        return int(self.before[-1] + self.ends[-1] - self.starts[-1]) if self.starts.size else 0
+
+    def elapsed(self, at: Micros) -> Micros:
+        """Open time from the table's beginning up to each moment."""
+        if not self.starts.size:
+            return np.zeros(at.shape, dtype=np.int64)
+        last = np.searchsorted(self.starts, at, side="right") - 1
+        span = np.maximum(last, 0)
+        passed: Micros = self.before[span] + np.minimum(at, self.ends[span]) - self.starts[span]
+        passed[last < 0] = 0
+        return passed
+
+    def reached(self, elapsed: Micros) -> Micros:
+        """The earliest moment with that much open time behind it: a span's end, not the next one's start."""
+        through = self.before + (self.ends - self.starts)
+        span = np.searchsorted(through, elapsed, side="left")
+        moments: Micros = self.ends[span] + elapsed - through[span]
+        return moments
+
+
+class Clock:
+    """A business clock; ``Clock(None)`` is the wall clock, on which every moment is open.
+
+    Moments are time-zone-aware; answers are in UTC. Raises ``HoursError`` for hours that cannot be meant:
+    an unknown time zone or holiday calendar, a week without a span, a span without length. Keep the object:
+    it remembers the open spans it has worked out, and may be shared between threads.
+    """
+
+    def __init__(self, hours: Hours | None) -> None:
+        self._wall = hours is None
+        self._open_times: _OpenTimes | None = None
+        if hours is not None:
+            self._closed = set(hours.closed)
+            self._zone = _zone(hours.time_zone)
+            self._calendar = _calendar(hours.holidays)
+            self._spans = _spans(hours)
+
+    def add(self, start: datetime, duration: timedelta) -> datetime:
+        """The moment when ``duration`` of open time has passed since ``start``.
+
+        It is inside an open span or at its end: eight hours from Friday 09:00 end on Friday at 17:00, not on
+        Monday morning. A duration of zero gives ``start`` back. ``HoursError`` when the duration is negative
+        or the hours do not open for so long within ``HORIZON_YEARS``.
+        """
+        return _moment(int(self._advance(_micros(start), duration)[0]))
+
+    def add_many(self, starts: pd.Series[pd.Timestamp], duration: timedelta) -> pd.Series[pd.Timestamp]:
+        """``add`` for a column of aware timestamps: same index, in UTC, to the microsecond; NaT stays NaT."""
+        if not isinstance(starts.dtype, pd.DatetimeTZDtype):
+            raise HoursError(f"a clock needs timestamps with a time zone, not {starts.dtype}")
+        at = starts.dt.tz_convert(None).to_numpy(dtype="datetime64[us]").astype(np.int64)
+        known = at != _NOT_A_TIME
+        if known.any():
+            at[known] = self._advance(at[known], duration)
+        due = pd.Series(at.view("datetime64[us]"), index=starts.index, name=starts.name)
+        return due.dt.tz_localize("UTC")
+
+    def between(self, first: datetime, second: datetime) -> timedelta:
+        """Open time from ``first`` to ``second``; negative when ``second`` is the earlier one."""
+        at = np.concatenate([_micros(first), _micros(second)])
+        elapsed = at if self._wall else self._covering(at).elapsed(at)
+        return int(elapsed[1] - elapsed[0]) * _MICROSECOND
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether ``at`` is inside a span; its first moment is, its end is not."""
+        return self.between(at, at.astimezone(UTC) + _MICROSECOND) > timedelta(0)
+
+    def next_open(self, at: datetime) -> datetime:
+        """``at`` itself when it is open, else the next opening. ``HoursError`` beyond ``HORIZON_YEARS``."""
+        # the next microsecond of work ends at the opening and that microsecond
+        return self.add(at, _MICROSECOND) - _MICROSECOND
+
+    def _advance(self, starts: Micros, duration: timedelta) -> Micros:
+        span = duration // _MICROSECOND
+        if span < 0:
+            raise HoursError(f"a clock does not run backwards: {duration} is negative")
+        if span == 0 or self._wall:
+            return starts + span
+        ahead = 1
+        while ahead <= HORIZON_YEARS:
+            table = self._covering(starts, ahead)
+            target = table.elapsed(starts) + span
+            if target.max() <= table.total:
+                return table.reached(target)
+            ahead *= 2
+        raise HoursError(
+            f"these hours are not open for {duration} in all of the {HORIZON_YEARS} years from "
+            f"{_moment(int(starts.max())):%Y-%m-%d}; check their week, holidays and closed days"
+        )
+
+    def _covering(self, at: Micros, ahead: int = 0) -> _OpenTimes:
+        """The open spans from the first year of ``at`` to ``ahead`` years past its last; grows as needed."""
+        first, last = _moment(int(at.min())).year, _moment(int(at.max())).year
+        if first < FIRST_YEAR or last > LAST_YEAR:
+            raise HoursError(
+                f"business hours are known from {FIRST_YEAR} to {LAST_YEAR}, not in {first}-{last}"
+            )
+        last += ahead
+        table = self._open_times
+        if table is not None:
+            if table.first_year <= first and last <= table.last_year:
+                return table
+            first, last = min(first, table.first_year), max(last, table.last_year)
+        free = self._closed | _public_holidays(self._calendar, first, last)
+        self._open_times = table = _build(self._spans, self._zone, free, first, last)
+        return table
+
+
+_clocks: dict[str, Clock] = {}
+
+
+def clock_of(hours: Hours | None) -> Clock:
+    """The clock of these hours. Equal hours share one, and with it the open spans already worked out."""
+    key = "" if hours is None else hours.model_dump_json()
+    if key not in _clocks:
+        _clocks[key] = Clock(hours)
+    return _clocks[key]
+
+
+def _micros(at: datetime) -> Micros:
+    if at.tzinfo is None:
+        raise HoursError(f"{at.isoformat()} has no time zone; a clock needs to know which moment is meant")
+    return np.array([(at - _EPOCH) // _MICROSECOND], dtype=np.int64)
+
+
+def _moment(micros: int) -> datetime:
+    return _EPOCH + micros * _MICROSECOND
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown, a path out of the zone folder, a folder of zones
+        raise HoursError(f"{name!r} is not a time zone; {proposal(name, available_timezones())}") from None
+
+
+def _spans(hours: Hours) -> tuple[tuple[int, int, int], ...]:
+    """(weekday, start, end) in microseconds of that day; an end past 24 hours belongs to the day it began."""
+    spans = []
+    for day, listed in hours.week.items():
+        for start, end in listed:
+            if start.tzinfo is not None or end.tzinfo is not None:
+                raise HoursError(f"{day}: write times without a zone; they are in {hours.time_zone}")
+            if start == end != time(0):
+                raise HoursError(f"{day}: the span {start:%H:%M} to {end:%H:%M} has no length")
+            opens, closes = _of_day(start), _of_day(end)
+            spans.append((_WEEKDAYS.index(day), opens, closes if closes > opens else closes + _DAY_US))
+    if not spans:
+        raise HoursError(
+            "a week without a single span never opens; list at least one, like mon: [09:00-17:00]"
+        )
+    return tuple(spans)
+
+
+def _of_day(at: time) -> int:
+    return ((at.hour * 60 + at.minute) * 60 + at.second) * _SECOND_US + at.microsecond
+
+
+def _calendar(code: str | None) -> tuple[str, str | None] | None:
+    """``DE`` or ``DE-BY`` as country and subdivision, known to the holidays package."""
+    if code is None:
+        return None
+    import holidays  # 0.12 s, and only for those whose playbook names a calendar
+
+    supported: dict[str, list[str]] = holidays.list_supported_countries()
+    country, _, subdivision = code.partition("-")
+    if country not in supported:
+        raise HoursError(
+            f"{code!r}: there is no holiday calendar for {country!r}; {proposal(country, supported)}"
+        )
+    if subdivision and subdivision not in supported[country]:
+        known = proposal(subdivision, supported[country])
+        raise HoursError(f"{code!r}: {country} has no holiday calendar for {subdivision!r}; {known}")
+    return country, subdivision or None
+
+
+def _public_holidays(calendar: tuple[str, str | None] | None, first_year: int, last_year: int) -> set[date]:
+    if calendar is None:
+        return set()
+    import holidays
+
+    country, subdivision = calendar
+    return set(
+        holidays.country_holidays(country, subdiv=subdivision, years=range(first_year - 1, last_year + 2))
+    )
+
+
+def _build(
+    spans: tuple[tuple[int, int, int], ...], zone: ZoneInfo, free: set[date], first_year: int, last_year: int
+) -> _OpenTimes:
+    """Every open span of these UTC years: spans on the wall clock first, then moved to UTC."""
+    lower = _micros(datetime(first_year, 1, 1, tzinfo=UTC))[0]
+    upper = _micros(datetime(last_year + 1, 1, 1, tzinfo=UTC))[0]
+    # days around both ends: zones are up to 14 hours ahead, and a night shift began the evening before
+    days = np.arange(f"{first_year - 1}-12-29", f"{last_year + 1}-01-04", dtype="datetime64[D]")
+    working = days[~np.isin(days, np.array(sorted(free), dtype="datetime64[D]"))].astype(np.int64)
+    weekday = (working + 3) % 7  # day 0, 1970-01-01, was a Thursday
+    opens = [working[weekday == day] * _DAY_US + start for day, start, _ in spans]
+    closes = [working[weekday == day] * _DAY_US + end for day, _, end in spans]
+    local_starts, local_ends = _merged(np.concatenate(opens), np.concatenate(closes))
+
+    starts, ends = [], []
+    for since, until, offset in _offsets(zone, int(lower), int(upper)):
+        starts.append(np.maximum(local_starts - offset, since))
+        ends.append(np.minimum(local_ends - offset, until))
+    utc_starts, utc_ends = np.concatenate(starts), np.concatenate(ends)
+    some = utc_starts < utc_ends
+    utc_starts, utc_ends = _merged(utc_starts[some], utc_ends[some])
+    before = np.cumsum(utc_ends - utc_starts) - (utc_ends - utc_starts)
+    return _OpenTimes(first_year, last_year, utc_starts, utc_ends, before)
+
+
+def _merged(starts: Micros, ends: Micros) -> tuple[Micros, Micros]:
+    """Spans that overlap or touch become one; sorted."""
+    order = np.argsort(starts, kind="stable")
+    starts, reach = starts[order], np.maximum.accumulate(ends[order])
+    fresh = np.concatenate([[True], starts[1:] > reach[:-1]])[: starts.size]
+    last_of_each = np.concatenate([fresh[1:], [True]])[: starts.size]
+    return starts[fresh], reach[last_of_each]
+
+
+def _offsets(zone: ZoneInfo, lower: int, upper: int) -> Iterator[tuple[int, int, int]]:
+    """(since, until, offset from UTC) in microseconds for the stretches that keep one offset, in order.
+
+    Looks once a day and bisects to the second where two days differ; no zone has ever changed its offset
+    and changed it back within a day.
+    """
+
+    def offset(second: int) -> int:
+        away = datetime.fromtimestamp(second, zone).utcoffset()
+        return 0 if away is None else away // _MICROSECOND
+
+    since, current = lower, offset(lower // _SECOND_US)
+    for day_start in range(lower // _SECOND_US, upper // _SECOND_US, 86_400):
+        before, after = day_start, day_start + 86_400
+        if offset(after) == current:
+            continue
+        while after - before > 1:
+            middle = (before + after) // 2
+            before, after = (middle, after) if offset(middle) == current else (before, middle)
+        yield since, after * _SECOND_US, current
+        since, current = after * _SECOND_US, offset(after)
+    yield since, upper, current

@@ -1,0 +1,337 @@
+"""What people do: rerun, correct, continue by hand, discard; accept and reject.
+
+Belongs here: the transitions that a person makes, each one transaction that compares what it found.
+Does not belong here: finding the work items (``reports``) or asking for confirmation (the console).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Connection, Row, text
+
+from leadgate.fields import STANDARD
+from leadgate.ledger import decisions
+from leadgate.ledger.database import Ledger
+from leadgate.ledger.records import close_work_items
+from leadgate.models import STAGES
+from leadgate.nearest import proposal
+from leadgate.playbook import Playbook
+
+
+class ActionError(Exception):
+    """The action cannot be taken; the message says why, and what can be done instead."""
+
+
+@dataclass
+class RerunReport:
+    """``released`` journeys wait again; ``skipped`` says which work items were left alone, and why."""
+
+    work_items: int = 0
+    released: int = 0
+    skipped: list[str] = field(default_factory=list)
+
+
+def rerun(
+    ledger: Ledger,
+    work_item_ids: Sequence[int],
+    *,
+    by: str,
+    now: datetime,
+    playbook: Playbook,
+    corrections: Mapping[str, str] | None = None,
+) -> RerunReport:
+    """Let the journeys of these work items try their stage again, with ``corrections`` to the lead's fields.
+
+    A corrected lead is validated again, however far it had come. Rerunning a breaker's work item closes
+    the breaker. Raises ``ActionError`` for a field that does not exist.
+    """
+    corrections = corrections or {}
+    _known_fields(corrections, playbook)
+    report = RerunReport()
+    with ledger.transaction() as connection:
+        for item in _open_items(connection, work_item_ids, report):
+            journeys = _held_by(connection, item.id)
+            for journey in journeys:
+                stage = journey.stage
+                if corrections:
+                    _correct(connection, journey, corrections, by, now)
+                    stage = STAGES[min(STAGES.index(stage), STAGES.index("validation"))]
+                _release(connection, journey, stage, now)
+            _conclude(connection, item, journeys, "corrected" if corrections else "rerun", by, now, None)
+            report.released += len(journeys)
+    return report
+
+
+def done_by_hand(
+    ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datetime, evidence: str
+) -> RerunReport:
+    """A person did what the stage could not, or approves: the journeys go on to the next stage.
+
+    Raises ``ActionError`` where nothing can be done by hand: before validation there is no lead to go on
+    with, and an owner is given by assignment.
+    """
+    report = RerunReport()
+    with ledger.transaction() as connection:
+        for item in _open_items(connection, work_item_ids, report):
+            journeys = _held_by(connection, item.id)
+            if item.stage in ("capture", "assignment"):
+                instead = "correct it with --set" if item.stage == "capture" else "add capacity to the pool and rerun it"
+                raise ActionError(f"work item {item.id} is held at {item.stage}, which nobody can do by hand; {instead}")
+            for journey in journeys:
+                if item.stage == "qualification":
+                    _approve(connection, journey, now)
+                _release(connection, journey, STAGES[STAGES.index(journey.stage) + 1], now)
+            _conclude(connection, item, journeys, "done_by_hand", by, now, evidence)
+            report.released += len(journeys)
+    return report
+
+
+def discard(
+    ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datetime, reason: str
+) -> RerunReport:
+    """End the journeys of these work items for a reason. What was captured stays."""
+    report = RerunReport()
+    with ledger.transaction() as connection:
+        for item in _open_items(connection, work_item_ids, report):
+            journeys = _held_by(connection, item.id)
+            connection.execute(
+                text(
+                    "UPDATE journey SET status = 'discarded', version = version + 1, work_item_id = NULL "
+                    "WHERE id = ANY(:ids)"
+                ),
+                {"ids": [journey.id for journey in journeys]},
+            )
+            _conclude(connection, item, journeys, "discarded", by, now, reason)
+            report.released += len(journeys)
+    return report
+
+
+def accept(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> None:
+    """The owner takes the lead. Accepting twice changes nothing. Raises ``ActionError`` when nobody owns it."""
+    with ledger.transaction() as connection:
+        journey = _owned(connection, journey_id, "accept")
+        accepted = connection.execute(
+            text(
+                "UPDATE assignment SET accepted_at = :now, next_check_at = :now "
+                "WHERE journey_id = :id AND ended_at IS NULL AND accepted_at IS NULL"
+            ),
+            {"id": journey.id, "now": now},
+        ).rowcount
+        if accepted:
+            _act(connection, [journey], "accept", by, now)
+
+
+def reject(
+    ledger: Ledger, journey_id: int, *, by: str, now: datetime, reason: str, playbook: Playbook
+) -> str:
+    """The owner gives the lead back, for one of the playbook's reasons. Returns where it goes.
+
+    Raises ``ActionError`` when nobody owns it, or the reason is none of the playbook's.
+    """
+    reasons = playbook.follow_up.reject_reasons
+    if reason not in reasons:
+        raise ActionError(f"{reason!r} is no reason of the playbook; {proposal(reason, reasons)}")
+    again = playbook.follow_up.rejected == "reassign"
+    with ledger.transaction() as connection:
+        journey = _owned(connection, journey_id, "reject")
+        connection.execute(
+            text(
+                "UPDATE assignment SET ended_at = :now, end_reason = :reason "
+                "WHERE journey_id = :id AND ended_at IS NULL"
+            ),
+            {"id": journey.id, "now": now, "reason": f"rejected: {reason}"},
+        )
+        connection.execute(
+            text(
+                "INSERT INTO handoff (journey_id, generation, stage, outcome, reason, playbook_hash, at) "
+                "SELECT :id, :generation, 'follow_up', :outcome, :reason, playbook_hash, :now FROM assignment "
+                "WHERE journey_id = :id ORDER BY id DESC LIMIT 1"
+            ),
+            {
+                "id": journey.id,
+                "generation": journey.generation,
+                "outcome": "reassigned" if again else "nurture",
+                "reason": f"rejected: {reason}",
+                "now": now,
+            },
+        )
+        connection.execute(
+            text(
+                "UPDATE journey SET version = version + 1, batch_id = NULL, run_after = :now, status = :status, "
+                "stage = :stage, generation = generation + :more, "
+                "start_stage = CASE WHEN :more = 1 THEN 'assignment' ELSE start_stage END WHERE id = :id"
+            ),
+            {
+                "id": journey.id,
+                "now": now,
+                "status": "ready" if again else "nurture",
+                "stage": "assignment" if again else "follow_up",
+                "more": 1 if again else 0,
+            },
+        )
+        decisions.close_escalations(connection, [journey.id], now)
+        decisions.forget_news(connection, [journey.lead_id])
+        _act(connection, [journey], "reject", by, now)
+    return "another owner" if again else "nurture"
+
+
+def _known_fields(corrections: Mapping[str, str], playbook: Playbook) -> None:
+    known = [*STANDARD, *playbook.fields]
+    for name in corrections:
+        if name not in known:
+            raise ActionError(f"a lead has no field {name!r}; {proposal(name, known)}")
+
+
+def _open_items(connection: Connection, ids: Sequence[int], report: RerunReport) -> list[Row[Any]]:
+    """The open, blocking ones of ``ids``, locked in order; the others are noted as skipped."""
+    rows = connection.execute(
+        text(
+            "SELECT id, kind, stage, reason, blocking, closed_at, resolution FROM work_item "
+            "WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"
+        ),
+        {"ids": list(ids)},
+    ).fetchall()
+    for missing in sorted(set(ids) - {row.id for row in rows}):
+        report.skipped.append(f"work item {missing} does not exist")
+    usable = []
+    for row in rows:
+        if row.closed_at is not None:
+            report.skipped.append(f"work item {row.id} is closed already ({row.resolution})")
+        elif not row.blocking:
+            report.skipped.append(f"work item {row.id} ({row.reason}) holds no journey; it closes when the lead is followed up")
+        else:
+            usable.append(row)
+    return usable
+
+
+def _held_by(connection: Connection, item_id: int) -> list[Row[Any]]:
+    return list(
+        connection.execute(
+            text(
+                "SELECT id, lead_id, stage, generation FROM journey "
+                "WHERE work_item_id = :item AND status = 'held' ORDER BY id FOR UPDATE"
+            ),
+            {"item": item_id},
+        )
+    )
+
+
+def _owned(connection: Connection, journey_id: int, what: str) -> Row[Any]:
+    row = connection.execute(
+        text("SELECT id, lead_id, status, generation FROM journey WHERE id = :id FOR UPDATE"), {"id": journey_id}
+    ).first()
+    if row is None:
+        raise ActionError(f"there is no journey {journey_id}")
+    if row.status != "owned":
+        raise ActionError(f"cannot {what} journey {journey_id}: it is {row.status}, so nobody owns it now")
+    return row
+
+
+def _release(connection: Connection, journey: Row[Any], stage: str, now: datetime) -> None:
+    connection.execute(
+        text(
+            "UPDATE journey SET status = 'ready', stage = :stage, start_stage = :stage, version = version + 1, "
+            "generation = generation + 1, work_item_id = NULL, run_after = :now WHERE id = :id"
+        ),
+        {"id": journey.id, "stage": stage, "now": now},
+    )
+
+
+def _correct(
+    connection: Connection, journey: Row[Any], corrections: Mapping[str, str], by: str, now: datetime
+) -> None:
+    """Keep the corrections, and write them to the lead as if they had been captured so."""
+    for name, value in corrections.items():
+        connection.execute(
+            text(
+                "INSERT INTO correction (journey_id, generation, field, value, by, at) "
+                "VALUES (:id, :generation, :field, :value, :by, :now)"
+            ),
+            {
+                "id": journey.id,
+                "generation": journey.generation + 1,
+                "field": name,
+                "value": value,
+                "by": by,
+                "now": now,
+            },
+        )
+        if journey.lead_id is None:
+            continue  # still at capture, which reads the corrections itself
+        if name in STANDARD:
+            statement = f"UPDATE lead SET {name} = :value WHERE id = :id"
+            parameters = {"id": journey.lead_id, "value": value}
+        else:
+            statement = "UPDATE lead SET custom = coalesce(custom, '{}') || CAST(:value AS jsonb) WHERE id = :id"
+            parameters = {"id": journey.lead_id, "value": orjson.dumps({name: value}).decode()}
+        connection.execute(text(statement), parameters)
+
+
+_APPROVED: Final = "A person approved the lead"
+
+
+def _approve(connection: Connection, journey: Row[Any], now: datetime) -> None:
+    """The verdict after a review: the same score, qualified by a person."""
+    connection.execute(
+        text(
+            """
+            INSERT INTO qualification (journey_id, generation, fit, engagement, score, contributions, qualified_as,
+                outcome, reasons, evidence, playbook_hash, at)
+            SELECT journey_id, :generation, fit, engagement, score, contributions, 'marketing_qualified',
+                'continue', CAST(:reasons AS jsonb), evidence, playbook_hash, :now
+            FROM qualification WHERE journey_id = :id ORDER BY generation DESC LIMIT 1"""
+        ),
+        {
+            "id": journey.id,
+            "generation": journey.generation + 1,
+            "reasons": orjson.dumps([_APPROVED]).decode(),
+            "now": now,
+        },
+    )
+
+
+def _conclude(
+    connection: Connection,
+    item: Row[Any],
+    journeys: Sequence[Row[Any]],
+    resolution: str,
+    by: str,
+    now: datetime,
+    note: str | None,
+) -> None:
+    close_work_items(connection, [item.id], by=by, resolution=resolution, now=now)
+    connection.execute(text("UPDATE work_item SET note = :note WHERE id = :id"), {"id": item.id, "note": note})
+    connection.execute(
+        text("UPDATE breaker SET state = '{}', work_item_id = NULL WHERE work_item_id = :id"), {"id": item.id}
+    )
+    _act(connection, journeys, resolution, by, now, item.id)
+
+
+def _act(
+    connection: Connection,
+    journeys: Sequence[Row[Any]],
+    what: str,
+    by: str,
+    now: datetime,
+    work_item_id: int | None = None,
+) -> None:
+    for journey in journeys:
+        connection.execute(
+            text(
+                "INSERT INTO action (journey_id, work_item_id, generation, what, by, at) "
+                "VALUES (:journey, :item, :generation, :what, :by, :now)"
+            ),
+            {
+                "journey": journey.id,
+                "item": work_item_id,
+                "generation": journey.generation,
+                "what": what,
+                "by": by,
+                "now": now,
+            },
+        )

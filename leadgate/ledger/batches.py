@@ -1,0 +1,296 @@
+"""Batches: claim what waits, hold it under a lease, fence out who lost it, advance, close.
+
+Belongs here: the statements on which correctness rests. Does not belong here: what a stage decides
+or stores about a lead. Lock order everywhere: batch, journeys by id, identities sorted, pools by id.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import pandas as pd
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from leadgate.failpoints import hit
+from leadgate.ledger import bulk
+from leadgate.ledger.database import Ledger
+
+Kind = Literal["intake", "follow_up"]
+
+
+class LeaseLost(Exception):
+    """Another holder took the batch over: this one must write nothing more."""
+
+
+class Conflict(Exception):
+    """The ledger changed between gathering and applying: gather and decide again."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A claimed batch, as its holder knows it."""
+
+    id: int
+    epoch: int
+    holder: str
+    playbook_hash: str
+    size: int
+    kind: Kind = "intake"
+
+
+_CLAIMABLE = {
+    "intake": "SELECT id FROM journey WHERE status = 'ready' AND batch_id IS NULL AND run_after <= :now",
+    "follow_up": """
+        SELECT j.id FROM journey j JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
+        WHERE j.status = 'owned' AND j.batch_id IS NULL AND a.next_check_at <= :now""",
+}
+
+
+def claim(
+    ledger: Ledger,
+    *,
+    kind: Kind = "intake",
+    holder: str,
+    playbook_hash: str,
+    now: datetime,
+    limit: int,
+    lease_seconds: float,
+) -> Batch | None:
+    """Put up to ``limit`` waiting journeys, oldest first, into a new batch; ``None`` when nothing waits."""
+    with ledger.transaction() as connection:
+        hit("claim.batch.before")
+        batch_id = connection.execute(
+            text(
+                "INSERT INTO batch (kind, epoch, holder, lease_until, playbook_hash, size, opened_at) "
+                "VALUES (:kind, 1, :holder, clock_timestamp() + make_interval(secs => :lease), :hash, 0, :now) "
+                "RETURNING id"
+            ),
+            {"kind": kind, "holder": holder, "lease": lease_seconds, "hash": playbook_hash, "now": now},
+        ).scalar_one()
+        hit("claim.batch.after")
+        alias = "j." if kind == "follow_up" else ""
+        of = " OF j" if kind == "follow_up" else ""
+        size = connection.execute(
+            text(
+                f"UPDATE journey SET batch_id = :batch WHERE id IN ({_CLAIMABLE[kind]} "
+                f"ORDER BY {alias}id LIMIT :limit FOR UPDATE{of} SKIP LOCKED)"
+            ),
+            {"batch": batch_id, "now": now, "limit": limit},
+        ).rowcount
+        hit("claim.journeys.after")
+        if size == 0:
+            connection.rollback()
+            return None
+        connection.execute(text("UPDATE batch SET size = :size WHERE id = :id"), {"size": size, "id": batch_id})
+    hit("claim.commit.after")
+    return Batch(batch_id, 1, holder, playbook_hash, size, kind)
+
+
+def take_over(ledger: Ledger, *, holder: str, lease_seconds: float, kind: Kind | None = None) -> Batch | None:
+    """The oldest open batch whose lease has run out, or that ``holder`` itself left, with a higher epoch."""
+    statement = """
+        UPDATE batch SET epoch = epoch + 1, holder = :holder,
+            lease_until = clock_timestamp() + make_interval(secs => :lease)
+        WHERE id = (SELECT id FROM batch WHERE closed_at IS NULL
+            AND (lease_until < clock_timestamp() OR holder = :holder)
+            AND (CAST(:kind AS text) IS NULL OR kind = :kind)
+            ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+        RETURNING id, epoch, playbook_hash, size, kind"""
+    with ledger.transaction() as connection:
+        row = connection.execute(
+            text(statement), {"holder": holder, "lease": lease_seconds, "kind": kind}
+        ).first()
+    if row is None:
+        return None
+    return Batch(row.id, row.epoch, holder, row.playbook_hash, row.size, row.kind)
+
+
+def lease_remaining(ledger: Ledger) -> float | None:
+    """Seconds until the next lease of an open batch runs out; ``None`` when no batch is open."""
+    with ledger.transaction() as connection:
+        seconds = connection.execute(
+            text(
+                "SELECT extract(epoch FROM min(lease_until) - clock_timestamp()) FROM batch WHERE closed_at IS NULL"
+            )
+        ).scalar()
+    return None if seconds is None else max(0.0, float(seconds))
+
+
+@contextmanager
+def lease(ledger: Ledger, batch: Batch, lease_seconds: float) -> Iterator[None]:
+    """Renew the batch's lease from a thread while the block runs; give it up if the block fails.
+
+    Giving up lets the next run continue at once instead of waiting for the lease to run out.
+    """
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(lease_seconds / 3):
+            try:
+                with ledger.transaction() as connection:
+                    _extend(connection, batch, lease_seconds)
+            except (LeaseLost, DBAPIError):
+                return  # the next apply finds out by itself: it is fenced
+
+    thread = threading.Thread(target=renew, name=f"lease-{batch.id}", daemon=True)
+    thread.start()
+    try:
+        yield
+    except BaseException:
+        done.set()
+        thread.join()
+        release(ledger, batch)
+        raise
+    finally:
+        done.set()
+        thread.join()
+
+
+def release(ledger: Ledger, batch: Batch) -> None:
+    """Let the lease run out now. Never raises: it is called while another error is on its way."""
+    statement = "UPDATE batch SET lease_until = '-infinity' WHERE id = :id AND epoch = :epoch AND closed_at IS NULL"
+    try:
+        with ledger.transaction() as connection:
+            connection.execute(text(statement), {"id": batch.id, "epoch": batch.epoch})
+    except DBAPIError:
+        return
+
+
+def fence(connection: Connection, batch: Batch, lease_seconds: float) -> None:
+    """The first statement of every apply. Raises ``LeaseLost``, and then nothing is written."""
+    hit("apply.fence.before")
+    _extend(connection, batch, lease_seconds)
+    hit("apply.fence.after")
+
+
+def _extend(connection: Connection, batch: Batch, lease_seconds: float) -> None:
+    held = connection.execute(
+        text(
+            "UPDATE batch SET lease_until = clock_timestamp() + make_interval(secs => :lease) "
+            "WHERE id = :id AND epoch = :epoch AND closed_at IS NULL"
+        ),
+        {"lease": lease_seconds, "id": batch.id, "epoch": batch.epoch},
+    ).rowcount
+    if held != 1:
+        raise LeaseLost(f"batch {batch.id} was taken over or closed by another run")
+
+
+def lock_journeys(connection: Connection, batch: Batch, stage: str, status: str, frame: pd.DataFrame) -> None:
+    """Lock the stage's journeys and compare their versions with those gathered. Raises ``Conflict``."""
+    hit("apply.lock.before")
+    rows = connection.execute(
+        text(
+            "SELECT id, version FROM journey WHERE batch_id = :batch AND stage = :stage AND status = :status "
+            "ORDER BY id FOR UPDATE"
+        ),
+        {"batch": batch.id, "stage": stage, "status": status},
+    ).fetchall()
+    gathered = sorted(zip(bulk.plain(frame["journey_id"]), bulk.plain(frame["version"]), strict=True))
+    if [tuple(row) for row in rows] != gathered:
+        raise Conflict(f"journeys of batch {batch.id} changed while {stage} was deciding")
+    hit("apply.lock.after")
+
+
+_MOVING_TYPES = {
+    "journey_id": "bigint",
+    "version": "int",
+    "next_stage": "text",
+    "next_status": "text",
+    "lead_id": "bigint",
+    "work_item_id": "bigint",
+    "joined_to": "bigint",
+    "run_after": "timestamptz",
+    "generation": "int",
+    "start_stage": "text",
+    "handoff": "text",
+    "reason": "text",
+}
+
+
+def advance(
+    connection: Connection,
+    batch: Batch,
+    *,
+    stage: str,
+    status: str,
+    next_stage: str,
+    next_status: str,
+    now: datetime,
+    apart: pd.DataFrame,
+    together: int,
+) -> None:
+    """Move the stage's journeys on and record the handoffs. Raises ``Conflict``: every row must match.
+
+    ``apart`` has one row (the columns of ``_MOVING_TYPES``) for each journey that does not simply go
+    on; ``handoff`` is its recorded outcome, or none when there is no handoff (it waits). The other
+    journeys, ``together`` of them, go to ``next_stage`` in one statement: nothing to send for them.
+    """
+    hit("apply.advance.before")
+    context = {"batch": batch.id, "stage": stage, "status": status, "now": now, "hash": batch.playbook_hash}
+    if not apart.empty:
+        bulk.temporary(connection, "moving", _MOVING_TYPES, apart)
+        moved = connection.execute(
+            text(
+                """
+                UPDATE journey j SET stage = m.next_stage, status = m.next_status, version = j.version + 1,
+                    lead_id = m.lead_id, work_item_id = m.work_item_id, joined_to = m.joined_to,
+                    run_after = coalesce(m.run_after, j.run_after), generation = m.generation,
+                    start_stage = coalesce(m.start_stage, j.start_stage),
+                    batch_id = CASE WHEN m.next_status = :next_status AND m.next_stage = :next_stage
+                        THEN j.batch_id END
+                FROM moving m WHERE j.id = m.journey_id AND j.version = m.version AND j.batch_id = :batch"""
+            ),
+            context | {"next_status": next_status, "next_stage": next_stage},
+        ).rowcount
+        if moved != len(apart):
+            raise Conflict(f"{len(apart) - moved} journeys of batch {batch.id} changed while it was applied")
+        connection.execute(
+            text(
+                """
+                INSERT INTO handoff (journey_id, generation, stage, outcome, reason, batch_id, playbook_hash, at)
+                SELECT m.journey_id, CASE WHEN m.handoff = 'reassigned' THEN m.generation - 1 ELSE m.generation END,
+                    CAST(:stage AS text), m.handoff, m.reason, :batch, CAST(:hash AS text), :now
+                FROM moving m WHERE m.handoff IS NOT NULL ORDER BY m.journey_id"""
+            ),
+            context,
+        )
+    hit("apply.advance.apart")
+    if together:
+        where = "batch_id = :batch AND stage = :stage AND status = :status"
+        connection.execute(
+            text(
+                "INSERT INTO handoff (journey_id, generation, stage, outcome, batch_id, playbook_hash, at) "
+                f"SELECT id, generation, stage, 'continued', :batch, CAST(:hash AS text), :now FROM journey WHERE {where} "
+                "ORDER BY id"
+            ),
+            context,
+        )
+        moved = connection.execute(
+            text(
+                "UPDATE journey SET stage = :next_stage, status = :next_status, version = version + 1, "
+                f"lead_id = coalesce(lead_id, id) WHERE {where}"
+            ),
+            context | {"next_stage": next_stage, "next_status": next_status},
+        ).rowcount
+        if moved != together:
+            raise Conflict(f"{abs(together - moved)} journeys of batch {batch.id} changed while it was applied")
+    hit("apply.advance.after")
+
+
+def close(ledger: Ledger, batch: Batch, now: datetime) -> None:
+    """End the batch: what it still holds is free again. A second call, or one by who lost it, does nothing."""
+    with ledger.transaction() as connection:
+        hit("close.before")
+        closed = connection.execute(
+            text("UPDATE batch SET closed_at = :now WHERE id = :id AND epoch = :epoch AND closed_at IS NULL"),
+            {"id": batch.id, "epoch": batch.epoch, "now": now},
+        ).rowcount
+        if closed:
+            connection.execute(text("UPDATE journey SET batch_id = NULL WHERE batch_id = :id"), {"id": batch.id})
+        hit("close.after")

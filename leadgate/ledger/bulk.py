@@ -1,0 +1,74 @@
+"""Frames into and out of PostgreSQL, fast: COPY in, plain rows out.
+
+Belongs here: moving many rows. Does not belong here: which rows, or what they mean.
+A stage of 20,000 leads writes through COPY into a temporary table and one ``UPDATE … FROM`` or
+``INSERT … SELECT``, measured several times faster than any per-row form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, text
+
+NUL_SHOWN = "\u2400"  # PostgreSQL text cannot hold U+0000; this is the character that stands for it
+
+
+def select(connection: Connection, statement: str, **parameters: Any) -> pd.DataFrame:
+    """The rows of ``statement`` as a frame of plain Python objects; NULL is ``None``."""
+    result = connection.execute(text(statement), parameters)
+    columns = list(result.keys())
+    rows = result.fetchall()
+    if not rows:
+        return pd.DataFrame({name: pd.Series([], dtype=object) for name in columns})
+    # column by column: pandas would otherwise look at every value to guess a type
+    values = zip(*rows, strict=True)
+    return pd.DataFrame(
+        {name: pd.Series(list(column), dtype=object) for name, column in zip(columns, values, strict=True)}
+    )
+
+
+def temporary(connection: Connection, name: str, types: Mapping[str, str], frame: pd.DataFrame) -> None:
+    """Fill the temporary table ``name`` with the columns of ``types`` from ``frame``; emptied at commit."""
+    definition = ", ".join(f"{column} {kind}" for column, kind in types.items())
+    connection.execute(text(f"CREATE TEMP TABLE IF NOT EXISTS {name} ({definition}) ON COMMIT DELETE ROWS"))
+    connection.execute(text(f"TRUNCATE {name}"))
+    copy(connection, name, list(types), frame)
+
+
+def copy(connection: Connection, table: str, columns: Sequence[str], frame: pd.DataFrame) -> None:
+    """COPY ``columns`` of ``frame`` into ``table``. Missing values become NULL."""
+    if frame.empty:
+        return
+    cursor = _driver(connection).cursor()
+    with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as writer:
+        for row in zip(*(plain(frame[column]) for column in columns), strict=True):
+            writer.write_row(row)
+
+
+def copy_rows(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """COPY ``rows`` of plain values into ``table``."""
+    cursor = _driver(connection).cursor()
+    with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as writer:
+        for row in rows:
+            writer.write_row(row)
+
+
+def new_ids(connection: Connection, table: str, count: int) -> list[int]:
+    """``count`` fresh ids of ``table``, ascending."""
+    statement = text(
+        "SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count) ORDER BY 1"
+    )
+    return [row[0] for row in connection.execute(statement, {"table": table, "count": count})]
+
+
+def plain(series: pd.Series) -> list[Any]:
+    """The values as Python objects, anything missing as ``None``."""
+    values: list[Any] = series.astype(object).where(series.notna(), None).tolist()
+    return values
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection

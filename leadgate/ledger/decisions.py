@@ -1,0 +1,219 @@
+"""What was decided about a lead: its score, its owner, its follow-up; and the turns that were taken.
+
+Belongs here: reading and writing qualifications, assignments, pool turns and activities.
+Does not belong here: how any of it is decided (``scoring``, ``routing``, ``tasks``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+import pandas as pd
+from sqlalchemy import Connection, text
+
+from leadgate.failpoints import hit
+from leadgate.ledger import bulk
+from leadgate.ledger.batches import Conflict
+from leadgate.ledger.database import POOLS_LOCK
+
+_QUALIFICATION_COLUMNS = [
+    "journey_id", "generation", "fit", "engagement", "score", "contributions", "qualified_as", "outcome",
+    "reasons", "evidence", "playbook_hash", "at",
+]  # fmt: skip
+_ASSIGNMENT_COLUMNS = [
+    "journey_id", "generation", "owner", "pool", "rule", "turn", "candidates", "why", "sla", "playbook_hash",
+    "assigned_at", "due_at", "due_soon_at", "next_check_at", "ladder_step",
+]  # fmt: skip
+
+
+def lead_activities(connection: Connection, batch_id: int, stage: str) -> pd.DataFrame:
+    """What the leads of a batch did: ``journey_id``, ``kind``, ``occurred_at``, oldest first."""
+    return bulk.select(
+        connection,
+        """
+        SELECT j.id AS journey_id, a.kind, a.occurred_at FROM journey j
+        JOIN activity a ON a.lead_id = j.lead_id AND a.actor = 'lead'
+        WHERE j.batch_id = :batch AND j.stage = :stage ORDER BY j.id, a.occurred_at, a.id""",
+        batch=batch_id,
+        stage=stage,
+    )
+
+
+def insert_qualifications(connection: Connection, frame: pd.DataFrame) -> None:
+    """One row a journey and generation, and the lead's wish to be scored again is fulfilled."""
+    hit("apply.qualifications.before")
+    bulk.copy(connection, "qualification", _QUALIFICATION_COLUMNS, frame)
+    connection.execute(
+        text("UPDATE lead SET rescore_at = NULL WHERE id = ANY(:ids) AND rescore_at IS NOT NULL"),
+        {"ids": bulk.plain(frame["lead_id"])},
+    )
+    hit("apply.qualifications.after")
+
+
+def json_list(values: Sequence[str]) -> str:
+    """A list of words as JSON text."""
+    return orjson.dumps(list(values)).decode()
+
+
+def with_scores(frame: pd.DataFrame, connection: Connection, batch_id: int) -> pd.DataFrame:
+    """``frame`` with ``fit``, ``engagement``, ``score`` and ``qualified_as`` of each journey's last qualification.
+
+    A journey that a person sent past qualification by hand has none, and then missing values.
+    """
+    scores = bulk.select(
+        connection,
+        """
+        SELECT DISTINCT ON (j.id) j.id AS journey_id, q.fit, q.engagement, q.score, q.qualified_as
+        FROM journey j LEFT JOIN qualification q ON q.journey_id = j.id
+        WHERE j.batch_id = :batch AND j.stage = 'assignment' AND j.status = 'ready'
+        ORDER BY j.id, q.generation DESC NULLS LAST""",
+        batch=batch_id,
+    )
+    return frame.merge(scores, on="journey_id", how="left")
+
+
+def pool_turns(connection: Connection) -> dict[str, tuple[dict[str, Any], int]]:
+    """Every pool's turns and their version."""
+    rows = connection.execute(text("SELECT pool, state, version FROM pool_state ORDER BY pool"))
+    return {row.pool: (row.state, row.version) for row in rows}
+
+
+def take_turns(
+    connection: Connection,
+    *,
+    versions: Mapping[str, int],
+    states: Mapping[str, dict[str, Any]],
+    locked: bool,
+) -> None:
+    """Write new turns of pools if none of ``versions`` has changed since it was read. Raises ``Conflict``.
+
+    ``versions`` names every pool that shares a rep with one whose turns are taken, so that a rep's cap
+    holds across pools. ``locked``: the caller holds the lock on all pools already.
+    """
+    hit("apply.turns.before")
+    if not locked:
+        connection.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": POOLS_LOCK})
+    for pool in sorted(versions):
+        taken = connection.execute(
+            text(
+                "UPDATE pool_state SET version = version + 1, state = coalesce(CAST(:state AS jsonb), state) "
+                "WHERE pool = :pool AND version = :version"
+            ),
+            {
+                "pool": pool,
+                "version": versions[pool],
+                "state": orjson.dumps(states[pool]).decode() if pool in states else None,
+            },
+        ).rowcount
+        if taken != 1:
+            raise Conflict(f"somebody else took a turn of pool {pool}")
+    hit("apply.turns.after")
+
+
+def loads(connection: Connection, midnights: Mapping[str, datetime]) -> dict[str, tuple[int, int]]:
+    """For each rep: open assignments, and assignments since the rep's last midnight (an instant in UTC)."""
+    rows = connection.execute(
+        text(
+            """
+            SELECT m.rep, (SELECT count(*) FROM assignment a WHERE a.owner = m.rep AND a.ended_at IS NULL) AS open,
+                (SELECT count(*) FROM assignment a WHERE a.owner = m.rep AND a.assigned_at >= m.midnight) AS today
+            FROM unnest(CAST(:reps AS text[]), CAST(:midnights AS timestamptz[])) AS m(rep, midnight)"""
+        ),
+        {"reps": list(midnights), "midnights": list(midnights.values())},
+    )
+    return {row.rep: (row.open, row.today) for row in rows}
+
+
+def previous_owners(connection: Connection, batch_id: int) -> dict[int, list[str]]:
+    """Reps who had a lead of the batch in this journey and lost or returned it: they do not get it again."""
+    rows = connection.execute(
+        text(
+            """
+            SELECT a.journey_id, array_agg(DISTINCT a.owner ORDER BY a.owner) AS owners
+            FROM journey j JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NOT NULL
+            WHERE j.batch_id = :batch AND j.stage = 'assignment' AND j.generation > 0 GROUP BY a.journey_id"""
+        ),
+        {"batch": batch_id},
+    )
+    return {row.journey_id: list(row.owners) for row in rows}
+
+
+def insert_assignments(connection: Connection, frame: pd.DataFrame) -> None:
+    """One open assignment a journey."""
+    hit("apply.assignments.before")
+    bulk.copy(connection, "assignment", _ASSIGNMENT_COLUMNS, frame)
+    hit("apply.assignments.after")
+
+
+_OWNED = """
+    SELECT j.id AS journey_id, j.version, j.generation, j.lead_id, j.source, j.captured_at,
+        a.id AS assignment_id, a.owner, a.pool, a.sla, a.assigned_at, a.due_at, a.due_soon_at, a.ladder_step,
+        a.touched_at, a.accepted_at, a.playbook_hash AS assigned_under,
+        (SELECT count(*) FROM assignment o WHERE o.journey_id = j.id AND o.ended_at IS NULL) AS open_assignments,
+        EXISTS (SELECT 1 FROM outbox b WHERE b.key = 'assigned:' || j.id || ':' || a.generation) AS owner_told,
+        (SELECT min(t.occurred_at) FROM activity t WHERE t.lead_id = j.lead_id AND t.actor = 'rep'
+            AND t.kind = ANY(:touches) AND t.occurred_at >= a.assigned_at
+            AND (t.rep IS NULL OR t.rep = a.owner)) AS touch
+    FROM journey j LEFT JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
+    WHERE j.batch_id = :batch AND j.status = 'owned' ORDER BY j.id"""
+
+
+def owned(connection: Connection, batch_id: int, touches: Sequence[str]) -> pd.DataFrame:
+    """The owned journeys of a batch with their open assignment, and the owner's first touch since (``touch``)."""
+    frame = bulk.select(connection, _OWNED, batch=batch_id, touches=list(touches))
+    return frame.drop_duplicates("journey_id", ignore_index=True)
+
+
+def follow_up(connection: Connection, frame: pd.DataFrame) -> None:
+    """Write what a follow-up check decided: ``assignment_id`` and the columns below."""
+    if frame.empty:
+        return
+    hit("apply.follow_up.before")
+    types = {
+        "assignment_id": "bigint",
+        "ladder_step": "int",
+        "touched_at": "timestamptz",
+        "next_check_at": "timestamptz",
+        "ended_at": "timestamptz",
+        "end_reason": "text",
+    }
+    bulk.temporary(connection, "followed_up", types, frame)
+    connection.execute(
+        text(
+            """
+            UPDATE assignment a SET ladder_step = f.ladder_step, touched_at = f.touched_at,
+                next_check_at = f.next_check_at, ended_at = f.ended_at, end_reason = f.end_reason
+            FROM followed_up f WHERE a.id = f.assignment_id"""
+        )
+    )
+    hit("apply.follow_up.after")
+
+
+def look_again(connection: Connection, journey_ids: Sequence[int], at: datetime) -> None:
+    """Check the open assignments of these journeys again at ``at``."""
+    if journey_ids:
+        connection.execute(
+            text("UPDATE assignment SET next_check_at = :at WHERE ended_at IS NULL AND journey_id = ANY(:ids)"),
+            {"ids": list(journey_ids), "at": at},
+        )
+
+
+def close_escalations(connection: Connection, journey_ids: Sequence[int], now: datetime) -> None:
+    """The follow-up happened or the lead moved on: nobody needs to chase it any more."""
+    if journey_ids:
+        connection.execute(
+            text(
+                "UPDATE work_item SET closed_at = :now, closed_by = 'leadgate', resolution = 'followed_up' "
+                "WHERE journey_id = ANY(:ids) AND kind IN ('escalation', 'recovery') AND closed_at IS NULL"
+            ),
+            {"ids": list(journey_ids), "now": now},
+        )
+
+
+def forget_news(connection: Connection, lead_ids: Sequence[int]) -> None:
+    """The leads left follow-up: what came in meanwhile was their owner's to use, not a reason to score again."""
+    if lead_ids:
+        connection.execute(text("UPDATE lead SET rescore_at = NULL WHERE id = ANY(:ids)"), {"ids": list(lead_ids)})

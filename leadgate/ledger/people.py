@@ -1,0 +1,231 @@
+"""Who is who: leads, their identities, and signals that turn out to be about somebody known.
+
+Belongs here: reading and writing leads and identities. Does not belong here: deciding what a good
+value is (``normalise``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+import pandas as pd
+from sqlalchemy import Connection, text
+
+from leadgate.failpoints import hit
+from leadgate.fields import STANDARD, FieldType
+from leadgate.ledger import bulk
+from leadgate.models import LEAD_COLUMNS, OPEN
+
+_OPEN = ", ".join(f"'{status}'" for status in OPEN)
+
+
+def insert_leads(connection: Connection, frame: pd.DataFrame, now: datetime) -> None:
+    """A lead for each journey that has none (its id is the journey's); else the lead's captured values again.
+
+    ``frame`` has ``journey_id``, ``lead_id``, the standard fields, ``custom`` and ``attributes`` (dicts).
+    """
+    hit("apply.leads.before")
+    columns = [*STANDARD, "custom", "attributes"]
+    values = frame[[*STANDARD]].assign(
+        id=frame["lead_id"].where(frame["lead_id"].notna(), frame["journey_id"]),
+        created_at=now,
+        custom=_json(frame["custom"]),
+        attributes=_json(frame["attributes"]),
+    )
+    new = frame["lead_id"].isna()
+    bulk.copy(connection, "lead", ["id", "created_at", *columns], values[new])
+    again = values[~new]
+    if not again.empty:
+        types = {"id": "bigint", **{name: LEAD_COLUMNS[name] for name in columns}}
+        bulk.temporary(connection, "captured_again", types, again)
+        sets = ", ".join(f"{name} = c.{name}" for name in columns)
+        connection.execute(text(f"UPDATE lead l SET {sets} FROM captured_again c WHERE l.id = c.id"))
+    hit("apply.leads.after")
+
+
+def update_leads(connection: Connection, frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Write ``columns`` of ``frame`` to the leads named by ``lead_id`` (one row a lead)."""
+    if frame.empty:
+        return
+    hit("apply.leads.before")
+    values = frame[["lead_id", *columns]].copy()
+    for name in columns:
+        if LEAD_COLUMNS[name] == "jsonb":
+            values[name] = _json(values[name])
+    types = {"lead_id": "bigint", **{name: LEAD_COLUMNS[name] for name in columns}}
+    table = f"lead_values_{len(columns)}"
+    bulk.temporary(connection, table, types, values)
+    sets = ", ".join(f"{name} = v.{name}" for name in columns)
+    connection.execute(text(f"UPDATE lead l SET {sets} FROM {table} v WHERE l.id = v.lead_id"))
+    hit("apply.leads.after")
+
+
+def refresh_leads(connection: Connection, frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    """A known lead came back: what it says now wins, what it leaves out stays."""
+    if frame.empty:
+        return
+    values = frame[["lead_id", *columns]].copy()
+    for name in columns:
+        if LEAD_COLUMNS[name] == "jsonb":
+            values[name] = _json(values[name])
+    types = {"lead_id": "bigint", **{name: LEAD_COLUMNS[name] for name in columns}}
+    bulk.temporary(connection, "returning_leads", types, values)
+    sets = ", ".join(
+        f"{name} = coalesce(l.{name}, '{{}}') || coalesce(v.{name}, '{{}}')"
+        if LEAD_COLUMNS[name] == "jsonb"
+        else f"{name} = coalesce(v.{name}, l.{name})"
+        for name in columns
+    )
+    connection.execute(text(f"UPDATE lead l SET {sets} FROM returning_leads v WHERE l.id = v.lead_id"))
+
+
+def identify(connection: Connection, frame: pd.DataFrame) -> pd.DataFrame:
+    """Claim each row's identity, and say whose it is.
+
+    ``frame`` (ordered by ``journey_id``) has ``journey_id``, ``lead_id`` and ``email_canonical``. The
+    answer is index-aligned: ``lead_id`` as it is now, and ``joined_to``, the open journey of the same
+    person, where there is one. The loser of a race joins the winner's lead: inserts are sorted, so
+    that two workers cannot deadlock, and wait for each other on the same value only.
+    """
+    hit("apply.identity.before")
+    answer = pd.DataFrame({"lead_id": frame["lead_id"], "joined_to": None}, dtype=object)
+    known = frame[frame["email_canonical"].notna()]
+    if known.empty:
+        return answer
+    first = known.drop_duplicates("email_canonical").sort_values("email_canonical")
+    bulk.temporary(
+        connection, "claiming", {"email_canonical": "text", "lead_id": "bigint"}, first
+    )
+    connection.execute(
+        text(
+            "INSERT INTO identity (kind, value, lead_id) SELECT 'email', email_canonical, lead_id FROM claiming "
+            'ORDER BY email_canonical COLLATE "C" ON CONFLICT DO NOTHING'
+        )
+    )
+    hit("apply.identity.claimed")
+    owners = connection.execute(
+        text(
+            f"""
+            SELECT c.email_canonical, i.lead_id, j.id AS open_journey
+            FROM claiming c JOIN identity i ON i.kind = 'email' AND i.value = c.email_canonical
+            LEFT JOIN journey j ON j.lead_id = i.lead_id AND j.status IN ({_OPEN})"""
+        )
+    )
+    lead_of: dict[str, int] = {}
+    open_of: dict[int, int] = {}
+    for value, lead_id, open_journey in owners:
+        lead_of[value] = lead_id
+        if open_journey is not None:
+            open_of[lead_id] = open_journey
+    lead_ids, joined = list(bulk.plain(frame["lead_id"])), [None] * len(frame)
+    rows = zip(bulk.plain(frame["journey_id"]), bulk.plain(frame["email_canonical"]), strict=True)
+    for position, (journey_id, value) in enumerate(rows):
+        if value is None:
+            continue
+        lead_id = lead_of[value]
+        lead_ids[position] = lead_id
+        holder = open_of.setdefault(lead_id, journey_id)
+        if holder != journey_id:
+            joined[position] = holder
+    hit("apply.identity.after")
+    return pd.DataFrame({"lead_id": lead_ids, "joined_to": joined}, index=frame.index, dtype=object)
+
+
+def fill_from_joined(connection: Connection, frame: pd.DataFrame, columns: Sequence[str], now: datetime) -> None:
+    """A signal that joined fills what its lead lacks, never overwrites; the lead is to be scored again."""
+    if frame.empty:
+        return
+    types = {"journey_id": "bigint", "lead_id": "bigint", **{name: LEAD_COLUMNS[name] for name in columns}}
+    bulk.temporary(connection, "joining", types, frame)
+    picked = ", ".join(
+        f"(array_agg({name} ORDER BY journey_id) FILTER (WHERE {name} IS NOT NULL))[1] AS {name}"
+        for name in columns
+    )
+    sets = ", ".join(f"{name} = coalesce(l.{name}, v.{name})" for name in columns)
+    connection.execute(
+        text(
+            f"UPDATE lead l SET {sets}, rescore_at = coalesce(l.rescore_at, :now) "
+            f"FROM (SELECT lead_id, {picked} FROM joining GROUP BY lead_id) v WHERE l.id = v.lead_id"
+        ),
+        {"now": now},
+    )
+
+
+def drop_provisional(connection: Connection, lead_ids: Sequence[int]) -> None:
+    """Delete leads whose journey turned out to be about another lead."""
+    if lead_ids:
+        connection.execute(text("DELETE FROM lead WHERE id = ANY(:ids)"), {"ids": list(lead_ids)})
+
+
+def match_activities(connection: Connection, now: datetime) -> None:
+    """Give activities that nobody was known for to the leads that are known by now."""
+    connection.execute(
+        text(
+            """
+            WITH matched AS (
+                UPDATE activity a SET lead_id = i.lead_id FROM identity i
+                WHERE a.lead_id IS NULL AND i.kind = 'email' AND i.value = a.email
+                RETURNING a.lead_id, a.actor),
+            rescored AS (
+                UPDATE lead SET rescore_at = coalesce(rescore_at, :now)
+                WHERE id IN (SELECT lead_id FROM matched WHERE actor = 'lead'))
+            UPDATE assignment SET next_check_at = :now
+            WHERE ended_at IS NULL AND journey_id IN (
+                SELECT j.id FROM journey j JOIN matched m ON m.lead_id = j.lead_id WHERE j.status = 'owned')"""
+        ),
+        {"now": now},
+    )
+
+
+def start_rescores(connection: Connection, now: datetime) -> int:
+    """A journey that begins at qualification for each lead in nurture or disqualified with news. Returns how many.
+
+    A lead whose journey is still open needs none: it is scored when it gets there, or its owner knows.
+    """
+    return connection.execute(
+        text(
+            f"""
+            WITH due AS (
+                SELECT l.id, last.source FROM lead l
+                JOIN LATERAL (SELECT source, status FROM journey WHERE lead_id = l.id
+                    AND status <> 'joined' ORDER BY id DESC LIMIT 1) last ON true
+                WHERE l.rescore_at <= :now AND last.status IN ('nurture', 'disqualified')
+                AND NOT EXISTS (SELECT 1 FROM journey WHERE lead_id = l.id AND status IN ({_OPEN}))
+                ORDER BY l.id FOR UPDATE OF l SKIP LOCKED),
+            cleared AS (UPDATE lead SET rescore_at = NULL WHERE id IN (SELECT id FROM due))
+            INSERT INTO journey (trigger, lead_id, source, captured_at, run_after, stage, start_stage,
+                status, version, generation)
+            SELECT 'rescore', id, source, :now, :now, 'qualification', 'qualification', 'ready', 0, 0
+            FROM due ORDER BY id"""
+        ),
+        {"now": now},
+    ).rowcount
+
+
+def expand_custom(frame: pd.DataFrame, custom: Mapping[str, FieldType]) -> pd.DataFrame:
+    """The playbook's custom fields as columns, from the lead's ``custom``."""
+    if custom:
+        rows = [value or {} for value in bulk.plain(frame["custom"])]
+        for name in custom:
+            frame[name] = pd.Series([row.get(name) for row in rows], index=frame.index, dtype=object)
+    return frame
+
+
+def pack_custom(frame: pd.DataFrame, names: Sequence[str]) -> pd.Series:
+    """The custom fields of each row as one dict, as ``custom`` keeps them."""
+    if not names:
+        return pd.Series([{} for _ in range(len(frame))], index=frame.index, dtype=object)
+    rows = zip(*(bulk.plain(frame[name]) for name in names), strict=True)
+    packed = [{name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows]
+    return pd.Series(packed, index=frame.index, dtype=object)
+
+
+def _json(values: pd.Series) -> pd.Series:
+    encoded: list[Any] = [
+        value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
+        for value in bulk.plain(values)
+    ]
+    return pd.Series(encoded, index=values.index, dtype=object)

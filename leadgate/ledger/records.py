@@ -1,0 +1,191 @@
+"""What a stage leaves behind: work items, gate results, breakers, messages, actions.
+
+Belongs here: writes that every stage shares. Does not belong here: moving a journey (``batches``) or
+what one stage alone stores (in ``people`` and ``decisions``).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+import pandas as pd
+from sqlalchemy import Connection, text
+
+from leadgate.failpoints import hit
+from leadgate.ledger import bulk
+from leadgate.ledger.database import Ledger
+
+_WORK_ITEM_COLUMNS = [
+    "id", "kind", "blocking", "reason", "stage", "promise", "source", "journey_id", "batch_id", "generation",
+    "message", "value", "detail", "proposal", "route", "due_at", "opened_at",
+]  # fmt: skip
+
+
+def activate_playbook(ledger: Ledger, hash_: str, content: str, pools: list[str], now: datetime) -> bool:
+    """Keep a playbook's content under its hash, and a row of turns for each pool. True when it is new."""
+    with ledger.transaction() as connection:
+        new = connection.execute(
+            text("INSERT INTO playbook_version VALUES (:hash, :content, :now) ON CONFLICT DO NOTHING"),
+            {"hash": hash_, "content": content, "now": now},
+        ).rowcount
+        for pool in sorted(pools):
+            connection.execute(
+                text("INSERT INTO pool_state (pool, version) VALUES (:pool, 0) ON CONFLICT DO NOTHING"),
+                {"pool": pool},
+            )
+    return new == 1
+
+
+def playbook_content(ledger: Ledger, hash_: str) -> str | None:
+    """The content that was activated under ``hash_``."""
+    with ledger.transaction() as connection:
+        content: str | None = connection.execute(
+            text("SELECT content FROM playbook_version WHERE hash = :hash"), {"hash": hash_}
+        ).scalar()
+    return content
+
+
+def open_work_items(connection: Connection, items: pd.DataFrame) -> list[int]:
+    """Insert work items (columns of ``work_item`` without ``id``) and return their ids in order."""
+    hit("apply.work_items.before")
+    ids = bulk.new_ids(connection, "work_item", len(items))
+    frame = items.assign(id=ids)
+    frame["proposal"] = [None if not p else orjson.dumps(p).decode() for p in bulk.plain(frame["proposal"])]
+    bulk.copy(connection, "work_item", _WORK_ITEM_COLUMNS, frame)
+    hit("apply.work_items.after")
+    return ids
+
+
+def close_work_items(connection: Connection, ids: list[int], *, by: str, resolution: str, now: datetime) -> None:
+    """Close open work items; one that is closed already is left as it is."""
+    connection.execute(
+        text(
+            "UPDATE work_item SET closed_at = :now, closed_by = :by, resolution = :resolution "
+            "WHERE id = ANY(:ids) AND closed_at IS NULL"
+        ),
+        {"ids": ids, "by": by, "resolution": resolution, "now": now},
+    )
+
+
+def gate_result(connection: Connection, row: dict[str, Any], warned: pd.DataFrame, generation: pd.Series) -> None:
+    """Keep a gate's evidence, and which journeys passed with a warning (``journey_id`` indexes ``generation``)."""
+    hit("apply.gate_result.before")
+    connection.execute(
+        text(
+            "INSERT INTO gate_result (batch_id, gate, rows, held, warned, evidence, seconds, at) "
+            "VALUES (:batch_id, :gate, :rows, :held, :warned, CAST(:evidence AS jsonb), :seconds, :at)"
+        ),
+        row | {"evidence": orjson.dumps(row["evidence"]).decode()},
+    )
+    if not warned.empty:
+        frame = warned.assign(gate=row["gate"], generation=warned["journey_id"].map(generation))
+        bulk.temporary(
+            connection,
+            "warnings_seen",
+            {"journey_id": "bigint", "generation": "int", "gate": "text", "promise": "text", "reason": "text",
+             "words": "text"},
+            frame,
+        )  # fmt: skip
+        connection.execute(
+            text(
+                "INSERT INTO warned (journey_id, generation, gate, promise, reason, words) "
+                "SELECT DISTINCT ON (journey_id, generation, gate, promise) journey_id, generation, gate, promise, "
+                "reason, words FROM warnings_seen ORDER BY journey_id, generation, gate, promise ON CONFLICT DO NOTHING"
+            )
+        )
+    hit("apply.gate_result.after")
+
+
+def lock_breakers(connection: Connection, gate: str, sources: list[str]) -> dict[str, tuple[dict[str, Any], int | None]]:
+    """The breakers of ``sources`` at ``gate``, locked in order: source -> (state per promise, work item)."""
+    for source in sorted(sources):
+        connection.execute(
+            text("INSERT INTO breaker (source, gate) VALUES (:source, :gate) ON CONFLICT DO NOTHING"),
+            {"source": source, "gate": gate},
+        )
+    rows = connection.execute(
+        text(
+            "SELECT source, state, work_item_id FROM breaker WHERE gate = :gate AND source = ANY(:sources) "
+            "ORDER BY source FOR UPDATE"
+        ),
+        {"gate": gate, "sources": sources},
+    )
+    return {row.source: (row.state, row.work_item_id) for row in rows}
+
+
+def keep_breaker(
+    connection: Connection, source: str, gate: str, state: dict[str, Any], work_item_id: int | None
+) -> None:
+    """Write back a breaker that ``lock_breakers`` locked."""
+    connection.execute(
+        text(
+            "UPDATE breaker SET state = CAST(:state AS jsonb), work_item_id = :item "
+            "WHERE source = :source AND gate = :gate"
+        ),
+        {"source": source, "gate": gate, "state": orjson.dumps(state).decode(), "item": work_item_id},
+    )
+
+
+def release_held(connection: Connection, work_item_id: int, *, now: datetime) -> int:
+    """Make the journeys held by a work item ready again, one generation on. Returns how many."""
+    return connection.execute(
+        text(
+            "UPDATE journey SET status = 'ready', version = version + 1, generation = generation + 1, "
+            "start_stage = stage, work_item_id = NULL, run_after = :now WHERE id IN "
+            "(SELECT id FROM journey WHERE work_item_id = :item AND status = 'held' ORDER BY id FOR UPDATE)"
+        ),
+        {"item": work_item_id, "now": now},
+    ).rowcount
+
+
+def send(connection: Connection, messages: pd.DataFrame, now: datetime) -> None:
+    """Put messages (``key``, ``journey_id``, ``target``, ``kind``) into the outbox; a known key is left alone."""
+    if messages.empty:
+        return
+    hit("apply.outbox.before")
+    bulk.temporary(
+        connection,
+        "sending",
+        {"n": "int", "key": "text", "journey_id": "bigint", "target": "text", "kind": "text"},
+        messages.assign(n=range(len(messages))),
+    )
+    connection.execute(
+        text(
+            "INSERT INTO outbox (key, journey_id, target, kind, created_at) "
+            "SELECT key, journey_id, target, kind, :now FROM sending ORDER BY n ON CONFLICT (key) DO NOTHING"
+        ),
+        {"now": now},
+    )
+    hit("apply.outbox.after")
+
+
+def tell_owners(connection: Connection, joined: pd.DataFrame, now: datetime) -> None:
+    """Tell the owner of each open journey in ``joined_to`` that the lead was heard of again."""
+    if joined.empty:
+        return
+    pairs = {"journey": bulk.plain(joined["journey_id"]), "holder": bulk.plain(joined["joined_to"]), "now": now}
+    connection.execute(
+        text(
+            """
+            INSERT INTO outbox (key, journey_id, target, kind, created_at)
+            SELECT 'heard_again:' || p.journey, a.journey_id, a.owner, 'lead_heard_again', :now
+            FROM unnest(CAST(:journey AS bigint[]), CAST(:holder AS bigint[])) AS p(journey, holder)
+            JOIN assignment a ON a.journey_id = p.holder AND a.ended_at IS NULL
+            ORDER BY p.journey ON CONFLICT (key) DO NOTHING"""
+        ),
+        pairs,
+    )
+
+
+def open_recoveries(connection: Connection, journey_ids: list[int]) -> set[tuple[int, str]]:
+    """Which of the journeys have an open recovery task, and for which promise."""
+    rows = connection.execute(
+        text(
+            "SELECT journey_id, promise FROM work_item "
+            "WHERE kind = 'recovery' AND closed_at IS NULL AND journey_id = ANY(:ids)"
+        ),
+        {"ids": journey_ids},
+    )
+    return {(row.journey_id, row.promise) for row in rows}

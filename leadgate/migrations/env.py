@@ -1,0 +1,10 @@
+"""What Alembic asks for: run on the connection that ``ledger.database.migrate`` holds the lock on."""
+
+from alembic import context
+
+from leadgate.models import SQLModel
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=SQLModel.metadata, compare_type=True)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,409 @@
+"""All tables of the ledger, with the constraints that guard its invariants.
+
+Belongs here: columns, keys, partial unique indexes and checks, and nothing that runs. Queries are in
+``ledger``. Personal values live only in columns of ``signal``, ``lead``, ``identity``, ``activity``,
+``work_item`` (``value``, ``detail``, ``proposal``, ``note``) and ``correction``; those rows can be erased. The
+append-only tables (``handoff``, ``gate_result``, ``qualification``, ``outbox``, ``action``) and
+``assignment`` hold ids, reasons and hashes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+from leadgate.fields import ENRICHED, STANDARD, VALIDATED, FieldType
+
+STAGES: Final = ("capture", "validation", "enrichment", "qualification", "assignment", "follow_up")
+#: A lead has at most one journey in one of these.
+OPEN: Final = ("ready", "held", "owned")
+STATUSES: Final = (*OPEN, "joined", "nurture", "disqualified", "done", "discarded")
+
+_SQL_TYPES: Final[dict[FieldType, str]] = {
+    "text": "text",
+    "integer": "bigint",
+    "number": "double precision",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp": "timestamptz",
+}
+#: The lead's columns with their PostgreSQL types, in the order of the stages that fill them.
+LEAD_COLUMNS: Final[dict[str, str]] = {
+    name: _SQL_TYPES[kind] for name, kind in {**STANDARD, **VALIDATED, **ENRICHED}.items()
+} | {"custom": "jsonb", "attributes": "jsonb", "provenance": "jsonb"}
+
+_COLUMN_TYPES: Final[dict[str, type[Any]]] = {
+    "text": Text,
+    "bigint": BigInteger,
+    "double precision": Double,
+    "boolean": Boolean,
+    "jsonb": JSONB,
+}
+
+
+def _in(column: str, values: tuple[str, ...]) -> str:
+    return f"{column} IN ({', '.join(repr(v) for v in values)})"
+
+
+def _id() -> Any:
+    return Field(default=None, sa_column=Column(BigInteger, Identity(always=False), primary_key=True))
+
+
+def _ref(target: str, *, nullable: bool = False, index: bool = False) -> Any:
+    column: Column[int] = Column(BigInteger, ForeignKey(target), nullable=nullable, index=index)
+    return Field(default=None, sa_column=column)
+
+
+def _at(*, nullable: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(DateTime(timezone=True), nullable=nullable))
+
+
+def _json(default: str | None = None) -> Any:
+    server = None if default is None else text(f"'{default}'::jsonb")
+    return Field(default=None, sa_column=Column(JSONB, nullable=default is None, server_default=server))
+
+
+class PlaybookVersion(SQLModel, table=True):
+    """A playbook as it was activated; decisions name it by hash."""
+
+    __tablename__ = "playbook_version"
+    hash: str = Field(primary_key=True)
+    content: str
+    activated_at: datetime = _at()
+
+
+class Signal(SQLModel, table=True):
+    """One inbound payload exactly as received, as JSON text: JSONB would refuse a NUL character."""
+
+    __tablename__ = "signal"
+    __table_args__ = (Index("signal_key", "source", "key", unique=True),)
+    id: int | None = _id()
+    source: str
+    key: str
+    payload: str = Field(sa_column=Column(Text, nullable=False))
+    unreadable: str | None = None
+    origin: str | None = None
+    received_at: datetime = _at()
+
+
+class Batch(SQLModel, table=True):
+    """The journeys one flow run works on, under a lease. ``epoch`` fences out a holder that lost it."""
+
+    __tablename__ = "batch"
+    __table_args__ = (Index("batch_open", "id", postgresql_where=text("closed_at IS NULL")),)
+    id: int | None = _id()
+    kind: str = "intake"
+    epoch: int = 1
+    holder: str
+    lease_until: datetime = _at()
+    playbook_hash: str = Field(foreign_key="playbook_version.hash")
+    size: int
+    opened_at: datetime = _at()
+    closed_at: datetime | None = _at(nullable=True)
+
+
+class Lead(SQLModel, table=True):
+    """The person, as known so far: a column for every standard and derived field of ``fields``."""
+
+    __tablename__ = "lead"
+    __table_args__ = (
+        *(Column(name, _COLUMN_TYPES[kind](), nullable=True) for name, kind in LEAD_COLUMNS.items()),
+        Index("lead_email", "email"),
+        Index("lead_phone", "phone"),
+        Index("lead_rescore", "rescore_at", postgresql_where=text("rescore_at IS NOT NULL")),
+    )
+    # the id of the journey that first told of the person, so no second number to remember
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    created_at: datetime = _at()
+    rescore_at: datetime | None = _at(nullable=True)  # something new is known: score again
+
+
+class LeadIdentity(SQLModel, table=True):
+    """Who a lead is: the canonical e-mail belongs to one lead. A phone is only a hint, so it is not here."""
+
+    __tablename__ = "identity"
+    kind: str = Field(primary_key=True)
+    value: str = Field(primary_key=True)
+    lead_id: int = _ref("lead.id", index=True)
+
+
+class WorkItem(SQLModel, table=True):
+    """Something a person must decide or do. A blocking one holds its journeys until it is closed."""
+
+    __tablename__ = "work_item"
+    __table_args__ = (
+        CheckConstraint(_in("kind", ("exception", "review", "recovery", "escalation", "breaker"))),
+        CheckConstraint("(closed_at IS NULL) = (resolution IS NULL)"),
+        Index(
+            "work_item_once", "journey_id", "generation", "stage", "reason", "promise",
+            unique=True, postgresql_nulls_not_distinct=True,
+            postgresql_where=text("closed_at IS NULL AND journey_id IS NOT NULL"),
+        ),
+        Index("work_item_open", "route", "reason", postgresql_where=text("closed_at IS NULL")),
+    )  # fmt: skip
+    id: int | None = _id()
+    kind: str
+    blocking: bool = True
+    reason: str
+    stage: str
+    promise: str | None = None
+    source: str | None = None
+    journey_id: int | None = Field(
+        default=None,
+        sa_column=Column(
+            BigInteger, ForeignKey("journey.id", use_alter=True, name="work_item_journey"), nullable=True
+        ),
+    )
+    batch_id: int | None = _ref("batch.id", nullable=True)
+    generation: int = 0
+    message: str
+    value: str | None = None
+    detail: str | None = None
+    proposal: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB, nullable=True))
+    note: str | None = None
+    route: str
+    assignee: str | None = None
+    due_at: datetime = _at()
+    opened_at: datetime = _at()
+    closed_at: datetime | None = _at(nullable=True)
+    closed_by: str | None = None
+    resolution: str | None = None
+
+
+class Journey(SQLModel, table=True):
+    """One pass of a lead through the stages. ``version`` rises with every transition; writers compare it."""
+
+    __tablename__ = "journey"
+    __table_args__ = (
+        CheckConstraint(_in("stage", STAGES)),
+        CheckConstraint(_in("status", STATUSES)),
+        CheckConstraint("(status = 'held') = (work_item_id IS NOT NULL)", name="held_by_a_work_item"),
+        CheckConstraint("(status = 'joined') = (joined_to IS NOT NULL)", name="joined_to_a_journey"),
+        CheckConstraint("batch_id IS NULL OR status IN ('ready', 'owned')", name="batch_works_on_open_ones"),
+        CheckConstraint("status <> 'owned' OR stage = 'follow_up'", name="owned_is_followed_up"),
+        Index(
+            "one_open_journey_per_lead", "lead_id", unique=True, postgresql_where=text(_in("status", OPEN))
+        ),
+        Index(
+            "journey_waiting", "id", postgresql_where=text("status = 'ready' AND batch_id IS NULL")
+        ),
+        Index("journey_batch", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
+        Index("journey_held_by", "work_item_id", postgresql_where=text("work_item_id IS NOT NULL")),
+        # no index holds ``stage`` or ``version``: moving on is a heap-only update, twice as fast
+        {"postgresql_with": {"fillfactor": 70}},
+    )  # fmt: skip
+    id: int | None = _id()
+    trigger: str = "signal"
+    signal_id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, ForeignKey("signal.id"), nullable=True, unique=True)
+    )
+    lead_id: int | None = _ref("lead.id", nullable=True, index=True)
+    source: str
+    captured_at: datetime = _at()
+    stage: str = "capture"
+    status: str = "ready"
+    version: int = 0
+    generation: int = 0
+    start_stage: str = "capture"  # where this generation began: handoffs are gapless from here
+    batch_id: int | None = _ref("batch.id", nullable=True)
+    run_after: datetime = _at()
+    work_item_id: int | None = _ref("work_item.id", nullable=True)
+    joined_to: int | None = _ref("journey.id", nullable=True)
+
+
+class Handoff(SQLModel, table=True):
+    """One journey leaving one stage, once per generation. Append-only."""
+
+    __tablename__ = "handoff"
+    __table_args__ = (Index("handoff_once", "journey_id", "generation", "stage", unique=True),)
+    id: int | None = _id()
+    journey_id: int = _ref("journey.id")
+    generation: int
+    stage: str
+    outcome: str
+    reason: str | None = None
+    batch_id: int | None = _ref("batch.id", nullable=True)
+    playbook_hash: str
+    at: datetime = _at()
+
+
+class GateResult(SQLModel, table=True):
+    """What a gate found in a batch: per promise how many rows were checked and failed. Append-only."""
+
+    __tablename__ = "gate_result"
+    id: int | None = _id()
+    batch_id: int = _ref("batch.id", index=True)
+    gate: str
+    rows: int
+    held: int
+    warned: int
+    evidence: list[dict[str, Any]] = _json("[]")
+    seconds: float
+    at: datetime = _at()
+
+
+class Warned(SQLModel, table=True):
+    """A promise of severity ``warning`` that a journey broke and passed with. Append-only."""
+
+    __tablename__ = "warned"
+    __table_args__ = (Index("warned_once", "journey_id", "generation", "gate", "promise", unique=True),)
+    id: int | None = _id()
+    journey_id: int = _ref("journey.id")
+    generation: int
+    gate: str
+    promise: str
+    reason: str
+    words: str
+
+
+class QualificationRecord(SQLModel, table=True):
+    """A score and what it led to. The contributions sum to the score. Append-only."""
+
+    __tablename__ = "qualification"
+    __table_args__ = (Index("qualification_once", "journey_id", "generation", unique=True),)
+    id: int | None = _id()
+    journey_id: int = _ref("journey.id")
+    generation: int
+    fit: int
+    engagement: int
+    score: int
+    contributions: dict[str, int] = _json("{}")
+    qualified_as: str | None = None
+    outcome: str
+    reasons: list[str] = _json("[]")
+    evidence: dict[str, Any] = _json("{}")
+    playbook_hash: str
+    at: datetime = _at()
+
+
+class Assignment(SQLModel, table=True):
+    """Who has the lead, from when to when, and why. At most one is open per journey."""
+
+    __tablename__ = "assignment"
+    __table_args__ = (
+        CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)"),
+        Index("one_open_assignment", "journey_id", unique=True, postgresql_where=text("ended_at IS NULL")),
+        Index("assignment_owner", "owner", "assigned_at"),
+        Index("assignment_due", "due_at", postgresql_where=text("ended_at IS NULL")),
+    )
+    id: int | None = _id()
+    journey_id: int = _ref("journey.id")
+    generation: int
+    owner: str
+    pool: str | None = None
+    rule: str
+    turn: bool
+    candidates: list[Any] = _json("[]")
+    why: str
+    sla: str | None = None
+    playbook_hash: str
+    assigned_at: datetime = _at()
+    due_at: datetime | None = _at(nullable=True)
+    due_soon_at: datetime | None = _at(nullable=True)
+    next_check_at: datetime | None = _at(nullable=True)  # when the ladder or the SLA next asks for a look
+    ladder_step: int = 0
+    touched_at: datetime | None = _at(nullable=True)
+    accepted_at: datetime | None = _at(nullable=True)
+    ended_at: datetime | None = _at(nullable=True)
+    end_reason: str | None = None
+
+
+class PoolTurns(SQLModel, table=True):
+    """A pool's fair turns. A turn is taken by comparing ``version``."""
+
+    __tablename__ = "pool_state"
+    pool: str = Field(primary_key=True)
+    state: dict[str, Any] = _json("{}")
+    version: int = 0
+
+
+class BreakerRow(SQLModel, table=True):
+    """The breakers of one source at one gate: ``state`` maps each promise to its breaker."""
+
+    __tablename__ = "breaker"
+    source: str = Field(primary_key=True)
+    gate: str = Field(primary_key=True)
+    state: dict[str, Any] = _json("{}")
+    work_item_id: int | None = _ref("work_item.id", nullable=True)
+
+
+class Activity(SQLModel, table=True):
+    """Something that happened: by the lead, or by a rep. ``lead_id`` is empty until the person is known."""
+
+    __tablename__ = "activity"
+    __table_args__ = (
+        CheckConstraint(_in("actor", ("lead", "rep"))),
+        Index("activity_key", "source", "key", unique=True),
+        Index("activity_lead", "lead_id", "occurred_at"),
+        Index("activity_unmatched", "email", postgresql_where=text("lead_id IS NULL")),
+    )
+    id: int | None = _id()
+    source: str
+    key: str
+    kind: str
+    actor: str
+    rep: str | None = None
+    email: str | None = None
+    lead_id: int | None = _ref("lead.id", nullable=True)
+    occurred_at: datetime = _at()
+    payload: str = Field(sa_column=Column(Text, nullable=False))
+    received_at: datetime = _at()
+
+
+class Outbox(SQLModel, table=True):
+    """A message to send at least once, with its key in it, in the order of ids. Append-only."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("outbox_key", "key", unique=True),
+        Index("outbox_journey", "journey_id"),
+    )
+    id: int | None = _id()
+    key: str
+    journey_id: int = _ref("journey.id")
+    target: str
+    kind: str
+    created_at: datetime = _at()
+    delivered_at: datetime | None = _at(nullable=True)
+
+
+class Correction(SQLModel, table=True):
+    """A value that a person set on a rerun. It wins over the signal's."""
+
+    __tablename__ = "correction"
+    id: int | None = _id()
+    journey_id: int = _ref("journey.id", index=True)
+    generation: int
+    field: str
+    value: str | None = None
+    by: str
+    at: datetime = _at()
+
+
+class Action(SQLModel, table=True):
+    """What a person did to a journey: rerun, done by hand, discard, accept, reject. Append-only."""
+
+    __tablename__ = "action"
+    id: int | None = _id()
+    journey_id: int = _ref("journey.id", index=True)
+    work_item_id: int | None = _ref("work_item.id", nullable=True)
+    generation: int
+    what: str
+    by: str
+    at: datetime = _at()

@@ -1,0 +1,339 @@
+"""Cleaning a batch: captured text in, normalised values and the problems that the gate judges out.
+
+Belongs here: which kind of value each field holds, what a source or the playbook adds, and the frame.
+Does not belong here: how one value is read (``values``), what follows from a problem (the validated
+gate), and what somebody else knows about the company (enrichment).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, Final, TypeVar
+
+import pandas as pd
+
+from leadgate.fields import STANDARD, VALIDATED, FieldType
+from leadgate.playbook import Playbook, Source
+from leadgate.values.addresses import Kinds, address_of
+from leadgate.values.answers import consent_of, yes_or_no
+from leadgate.values.countries import country_of, postal_code
+from leadgate.values.domains import owner_of, website_host
+from leadgate.values.figures import integer_of, number_of
+from leadgate.values.moments import date_of, moment_of
+from leadgate.values.names import parts_of, person_name, rest_of
+from leadgate.values.phones import Phone, phone_of
+from leadgate.values.spam import spam_reason
+from leadgate.values.text import as_text, says_nothing, several_lines, single_line
+
+#: Columns that say what is wrong with a row, ``None`` when nothing is; the validated gate reads them.
+PROBLEMS: Final = (
+    "email_problem",
+    "phone_problem",
+    "country_problem",
+    "website_problem",
+    "consent_problem",
+    "spam_reason",
+    "field_problem",
+)
+
+_NAMES: Final = ("first_name", "last_name", "full_name")
+_SEVERAL_LINES: Final = frozenset({"message", "street"})
+
+#: Fields in which "unknown" or "none" is no value. In the others it may be one: a surname, a budget.
+_NOTHING_IN_WORDS: Final = frozenset(
+    {"email", "phone", "website", "country", "company", "job_title", "industry", "company_size",
+     "annual_revenue", "language", "lead_source", "occurred_at"}
+)  # fmt: skip
+
+_OF_AN_ADDRESS: Final = {
+    "email_canonical": "canonical",
+    "email_domain": "domain",
+    "is_free_mail": "is_free",
+    "is_disposable": "is_disposable",
+    "is_role_address": "is_role",
+}
+
+#: Countries that write the month before the day.
+_MONTH_FIRST: Final = frozenset({"US"})
+
+_Key = TypeVar("_Key", bound=Hashable)
+_Value = TypeVar("_Value")
+_Texts = list[str | None]
+
+
+def normalise(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> pd.DataFrame:
+    """A captured batch with normalised values, index and other columns unchanged.
+
+    Replaced: the standard fields (text or ``None``), the playbook's custom fields (typed: ``int``,
+    ``float``, ``bool``, dates as ISO text; ``None`` when missing or unreadable) and ``attributes``. Added:
+    ``fields.VALIDATED`` (booleans are ``None`` without an address), ``PROBLEMS`` and ``proposal`` (field ->
+    suggested value, or ``None``). A value that cannot be read stays as it came, so that a person sees it;
+    of a typed custom field and of ``occurred_at`` the original is kept in ``attributes`` under its name.
+
+    ``now`` (aware, UTC) stands in for a missing ``captured_at``. Pure and idempotent: normalising a
+    normalised frame gives the same values.
+    """
+    batch = _Batch(frame, playbook, now)
+    batch.read_countries()
+    batch.read_addresses()
+    batch.read_phones()
+    batch.read_names()
+    batch.read_websites()
+    batch.read_consent()
+    batch.read_moments()
+    batch.read_custom_fields()
+    batch.look_for_spam()
+    batch.require_fields()
+    return batch.frame()
+
+
+class _Batch:
+    """The columns of a batch as lists, worked on one kind of value after the other.
+
+    A distinct value is read once. The order matters where one kind needs another: a phone its country.
+    """
+
+    def __init__(self, frame: pd.DataFrame, playbook: Playbook, now: datetime) -> None:
+        self._frame = frame
+        self._rows = len(frame)
+        self._playbook = playbook
+        self._source = [playbook.sources.get(name) or Source() for name in self._column("source")]
+        self._text = {name: self._cleaned(name) for name in STANDARD}
+        self._custom: dict[str, list[Any]] = {}
+        self._validated: dict[str, list[Any]] = {name: [None] * self._rows for name in VALIDATED}
+        self._problems: dict[str, _Texts] = {name: [None] * self._rows for name in PROBLEMS}
+        self._field_problems: dict[int, dict[str, str]] = {}  # row -> field -> problem
+        self._proposals: dict[int, dict[str, str]] = {}
+        self._attributes = self._column("attributes")
+        captured_at = self._column("captured_at")
+        self._captured_at = [at if isinstance(at, datetime) and at == at else now for at in captured_at]
+
+    def read_countries(self) -> None:
+        texts = self._text["country"]
+        read = _each(texts, country_of)
+        for row, text in enumerate(texts):
+            if text is None:
+                texts[row] = self._source[row].default_country
+                continue
+            country = read[text]
+            if country.code is not None:
+                texts[row] = country.code
+            else:
+                self._found(row, "country", country.problem, country.proposal)
+        codes = self._text["postal_code"]
+        codes[:] = [None if code is None else postal_code(code) for code in codes]
+
+    def read_addresses(self) -> None:
+        kinds = Kinds.of(self._playbook.validation)
+        texts = self._text["email"]
+        read = _each(texts, lambda text: address_of(text, kinds))
+        addresses = [None if text is None else read[text] for text in texts]
+        texts[:] = [None if address is None else address.email for address in addresses]
+        for name, attribute in _OF_AN_ADDRESS.items():
+            value_of = attrgetter(attribute)
+            self._validated[name] = [None if found is None else value_of(found) for found in addresses]
+        for row, address in enumerate(addresses):
+            if address is not None and address.problem is not None:
+                self._found(row, "email", address.problem, address.proposal)
+
+    def read_phones(self) -> None:
+        texts = self._text["phone"]
+        fallback = self._playbook.validation.default_country
+        regions = [
+            (None if self._problems["country_problem"][row] else country)
+            or self._source[row].default_country
+            or fallback
+            for row, country in enumerate(self._text["country"])
+        ]
+        keys = [None if text is None else (text, region) for text, region in zip(texts, regions, strict=True)]
+        read: dict[tuple[str, str], Phone] = _each(keys, lambda key: phone_of(*key))
+        for row, key in enumerate(keys):
+            if key is None:
+                continue
+            phone = read[key]
+            if phone.number is None:
+                self._found(row, "phone", phone.problem, phone.proposal)
+            else:
+                texts[row] = phone.number
+            if phone.extension:
+                self._keep(row, "phone_extension", phone.extension)
+
+    def read_names(self) -> None:
+        for name in _NAMES:
+            texts = self._text[name]
+            read = _each(texts, person_name)
+            texts[:] = [None if text is None else read[text] for text in texts]
+        salutations, firsts, lasts, fulls = (self._text[name] for name in ("salutation", *_NAMES))
+        for row, (first, last, full) in enumerate(zip(firsts, lasts, fulls, strict=True)):
+            if full is None:
+                if first is not None and last is not None:
+                    fulls[row] = _person(f"{first} {last}")
+            elif first is None and last is None:
+                salutation, first, last = parts_of(full)
+                firsts[row], lasts[row] = _person(first), _person(last)
+                salutations[row] = salutations[row] or salutation
+            elif last is None and first is not None:
+                lasts[row] = _person(rest_of(full, first, known_is_first=True))
+            elif first is None and last is not None:
+                firsts[row] = _person(rest_of(full, last, known_is_first=False))
+
+    def read_websites(self) -> None:
+        texts = self._text["website"]
+        hosts = _each(texts, website_host)
+        owners = _each(hosts.values(), owner_of)
+        for row, text in enumerate(texts):
+            if text is None:
+                continue
+            if (host := hosts[text]) is None:
+                self._found(row, "website", "not a web address")
+            else:
+                self._validated["website_domain"][row] = owners[host]
+
+    def read_consent(self) -> None:
+        keys = [(text, self._source[row].consent) for row, text in enumerate(self._text["consent"])]
+        read = _each(keys, lambda key: consent_of(*key))
+        consents = [read[key] for key in keys]
+        self._validated["has_consent"] = [consent.given for consent in consents]
+        self._problems["consent_problem"] = [consent.problem for consent in consents]
+
+    def read_moments(self) -> None:
+        """``occurred_at``; one that cannot be read is no reason to stop a lead, and moves to ``attributes``."""
+        texts = self._text["occurred_at"]
+        for row, text in enumerate(texts):
+            raw = text if text is not None else self._kept(row, "occurred_at")
+            if raw is None:
+                continue
+            at = moment_of(raw, day_first=self._day_first(row), relative_to=self._captured_at[row])
+            texts[row] = None if at is None else at.isoformat()
+            self._keep(row, "occurred_at", raw if at is None else None)
+
+    def read_custom_fields(self) -> None:
+        for name, custom in self._playbook.fields.items():
+            if name in STANDARD:
+                continue
+            texts = self._cleaned(name)
+            values: list[Any] = list(texts)
+            self._custom[name] = values
+            if custom.type == "text":
+                continue
+            for row, text in enumerate(texts):
+                raw = text if text is not None else self._kept(row, name)
+                if raw is None:
+                    continue
+                values[row] = self._typed(raw, custom.type, row)
+                self._keep(row, name, raw if values[row] is None else None)
+                if values[row] is None:
+                    self._field_problems.setdefault(row, {})[name] = f"not {_A_TYPE[custom.type]}"
+
+    def look_for_spam(self) -> None:
+        validation = self._playbook.validation
+        patterns = tuple(pattern.lower() for pattern in validation.spam_patterns)
+        names = zip(*(self._text[name] for name in _NAMES), strict=True)
+        self._problems["spam_reason"] = [
+            spam_reason(
+                name,
+                company,
+                message,
+                patterns=patterns,
+                max_links=validation.max_links_in_message,
+            )
+            for name, company, message in zip(
+                names, self._text["company"], self._text["message"], strict=True
+            )
+        ]
+
+    def require_fields(self) -> None:
+        for name in self._playbook.validation.required:
+            values = self._text.get(name) or self._custom.get(name) or self._validated.get(name)
+            for row in range(self._rows):
+                if values is None or values[row] is None:
+                    self._field_problems.setdefault(row, {}).setdefault(name, "required, and missing")
+
+    def frame(self) -> pd.DataFrame:
+        for row, problems in self._field_problems.items():
+            told = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+            self._problems["field_problem"][row] = told
+        columns: dict[str, list[Any]] = self._text | self._custom | self._validated | self._problems
+        columns["attributes"] = self._attributes
+        columns["proposal"] = [self._proposals.get(row) for row in range(self._rows)]
+        new = pd.DataFrame(columns, index=self._frame.index, dtype=object)
+        kept = {name: self._frame[name] for name in self._frame.columns if name not in columns}
+        order = [*self._frame.columns, *(name for name in columns if name not in self._frame.columns)]
+        return pd.concat([pd.DataFrame(kept, index=self._frame.index), new], axis=1)[order]
+
+    def _column(self, name: str) -> list[Any]:
+        if name not in self._frame.columns:
+            return [None] * self._rows
+        return self._frame[name].tolist()
+
+    def _cleaned(self, name: str) -> _Texts:
+        clean = several_lines if name in _SEVERAL_LINES else single_line
+        nothing = says_nothing if name in _NOTHING_IN_WORDS else _never
+        raw = [
+            value if value is None or isinstance(value, str) else as_text(value)
+            for value in self._column(name)
+        ]
+        known: dict[str | None, str | None] = {None: None}
+        for text in dict.fromkeys(raw):
+            cleaned = clean(text) if text else None
+            known[text] = None if cleaned is None or nothing(cleaned) else cleaned
+        return [known[text] for text in raw]
+
+    def _typed(self, text: str, kind: FieldType, row: int) -> Any:
+        if kind == "integer":
+            return integer_of(text)
+        if kind == "number":
+            return number_of(text)
+        if kind == "boolean":
+            return yes_or_no(text)
+        read = date_of if kind == "date" else moment_of
+        found = read(text, day_first=self._day_first(row), relative_to=self._captured_at[row])
+        return None if found is None else found.isoformat()
+
+    def _day_first(self, row: int) -> bool:
+        country = self._source[row].default_country or self._playbook.validation.default_country
+        return country not in _MONTH_FIRST
+
+    def _found(self, row: int, field: str, problem: str | None, proposal: str | None = None) -> None:
+        self._problems[f"{field}_problem"][row] = problem
+        if proposal is not None:
+            self._proposals.setdefault(row, {})[field] = proposal
+
+    def _kept(self, row: int, name: str) -> str | None:
+        """What an earlier pass could not read and kept: read again, so that its problem does not vanish."""
+        attributes = self._attributes[row]
+        return as_text(attributes.get(name)) if isinstance(attributes, dict) else None
+
+    def _keep(self, row: int, name: str, value: str | None) -> None:
+        """Put ``value`` among the row's attributes, or take out what an earlier pass put there."""
+        attributes = self._attributes[row]
+        attributes = attributes if isinstance(attributes, dict) else {}
+        if value is not None:
+            self._attributes[row] = attributes | {name: value}
+        elif name in attributes:
+            self._attributes[row] = {key: kept for key, kept in attributes.items() if key != name}
+
+
+_A_TYPE: Final[dict[FieldType, str]] = {
+    "text": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "a yes or a no",
+    "date": "a date",
+    "timestamp": "a date and time",
+}
+
+
+def _person(name: str | None) -> str | None:
+    return None if name is None else person_name(name)
+
+
+def _never(_: str) -> bool:
+    return False
+
+
+def _each(keys: Iterable[_Key | None], read: Callable[[_Key], _Value]) -> dict[_Key, _Value]:
+    """``read`` applied to every distinct key once."""
+    return {key: read(key) for key in dict.fromkeys(keys) if key is not None}

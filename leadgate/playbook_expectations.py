@@ -1,0 +1,250 @@
+"""Which promises a playbook may add to a gate: expectation types and their arguments, by allow-list.
+
+Belongs here: the allow-list, and whether one addition keeps to it.
+Does not belong here: running an expectation (``expectations.gate``), which also refuses what is not here.
+
+``row_condition`` is absent on purpose: Great Expectations hands it to pandas' expression parser, which
+can run any code. So are expectations that need a query, a distribution, or another table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final, Literal
+
+from leadgate.nearest import proposal
+from leadgate.playbook import Expect
+
+ArgumentKind = Literal["column", "columns", "set", "regex", "bound", "count", "flag", "share", "ignore"]
+
+MAX_PATTERN: Final = 200
+MAX_SET: Final = 1000
+
+_COLUMN: Final[dict[str, ArgumentKind]] = {"column": "column", "mostly": "share"}
+_STRICT: Final[dict[str, ArgumentKind]] = {"strict_min": "flag", "strict_max": "flag"}
+
+#: Expectation type to the arguments it may have, and what each of them must be.
+EXPECTATIONS: Final[dict[str, dict[str, ArgumentKind]]] = {
+    "expect_column_values_to_not_be_null": _COLUMN,
+    "expect_column_values_to_be_null": _COLUMN,
+    "expect_column_values_to_be_in_set": {**_COLUMN, "value_set": "set"},
+    "expect_column_values_to_not_be_in_set": {**_COLUMN, "value_set": "set"},
+    "expect_column_values_to_match_regex": {**_COLUMN, "regex": "regex"},
+    "expect_column_values_to_not_match_regex": {**_COLUMN, "regex": "regex"},
+    "expect_column_value_lengths_to_be_between": {
+        **_COLUMN, "min_value": "count", "max_value": "count", **_STRICT,
+    },
+    "expect_column_values_to_be_between": {
+        **_COLUMN, "min_value": "bound", "max_value": "bound", **_STRICT,
+    },
+    "expect_column_values_to_be_unique": _COLUMN,
+    "expect_column_pair_values_a_to_be_greater_than_b": {
+        "column_A": "column", "column_B": "column", "or_equal": "flag", "mostly": "share",
+        "ignore_row_if": "ignore",
+    },
+    "expect_column_pair_values_to_be_equal": {
+        "column_A": "column", "column_B": "column", "mostly": "share", "ignore_row_if": "ignore",
+    },
+    "expect_compound_columns_to_be_unique": {"column_list": "columns", "mostly": "share", "ignore_row_if": "ignore"},
+    "expect_table_row_count_to_be_between": {"min_value": "count", "max_value": "count"},
+}  # fmt: skip
+
+_OPTIONAL: Final = frozenset(
+    {"mostly", "strict_min", "strict_max", "or_equal", "ignore_row_if", "min_value", "max_value"}
+)
+_IGNORE: Final = (
+    "both_values_are_missing", "either_value_is_missing", "all_values_are_missing",
+    "any_value_is_missing", "neither", "never",
+)  # fmt: skip
+
+_CODE: Final = (
+    "is refused: Great Expectations evaluates it as code, so a playbook could run anything; "
+    "name the rows by their values instead, or use `when` in scoring, qualification or routing"
+)
+_REFUSED: Final = {
+    "row_condition": _CODE,
+    "condition_parser": _CODE,
+    "meta": "is not needed; say why in `why`",
+    "notes": "is not needed; say why in `why`",
+    "result_format": "is decided by the gate; leave it out",
+    "catch_exceptions": "is decided by the gate; leave it out",
+    "severity": "belongs one level up, beside `why`",
+}
+
+
+def wrong_with(expect: Expect, columns: Collection[str]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What is wrong with an added promise: (path inside it, message). ``columns`` are those of its gate."""
+    allowed = EXPECTATIONS.get(expect.expectation)
+    if allowed is None:
+        yield (
+            ("expectation",),
+            f"{expect.expectation!r} is not allowed here; {proposal(expect.expectation, EXPECTATIONS)}",
+        )
+        return
+    for name, value in expect.arguments.items():
+        path = ("arguments", name)
+        if name in _REFUSED:
+            yield path, f"{name} {_REFUSED[name]}"
+        elif name not in allowed:
+            yield path, f"{expect.expectation} has no argument {name!r}; {proposal(name, allowed)}"
+        elif (message := _wrong_value(allowed[name], value, columns)) is not None:
+            yield path, message
+    for name in allowed:
+        if name not in _OPTIONAL and name not in expect.arguments:
+            yield ("arguments",), f"{expect.expectation} needs {name}; add it"
+    if {"min_value", "max_value"} <= allowed.keys():
+        yield from _bounds(expect.arguments)
+
+
+def _bounds(arguments: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    low, high = arguments.get("min_value"), arguments.get("max_value")
+    if low is None and high is None:
+        yield ("arguments",), "min_value and max_value are both missing, so this can never break; add one"
+    elif low is not None and high is not None and type(low) is type(high) and low > high:
+        yield ("arguments", "min_value"), f"min_value {low} is above max_value {high}; nothing can meet this"
+
+
+def _wrong_value(kind: ArgumentKind, value: Any, columns: Collection[str]) -> str | None:
+    match kind:
+        case "column":
+            if not isinstance(value, str) or value not in columns:
+                return f"unknown column {value!r}; {proposal(str(value), columns)}"
+        case "columns":
+            if not isinstance(value, list) or not value:
+                return "needs a list of columns"
+            if unknown := [name for name in value if not isinstance(name, str) or name not in columns]:
+                return f"unknown column {unknown[0]!r}; {proposal(str(unknown[0]), columns)}"
+        case "set":
+            if not isinstance(value, list) or not value:
+                return "needs a list of values"
+            if len(value) > MAX_SET:
+                return f"has {len(value):,} values; {MAX_SET:,} is the most"
+            if any(not isinstance(item, str | int | float | bool) for item in value):
+                return "holds plain values only: text, numbers, true and false"
+        case "regex":
+            return wrong_with_pattern(value)
+        case "bound":
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                return f"needs a number, not {value!r}"
+        case "count":
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                return f"needs a whole number, 0 or more, not {value!r}"
+        case "flag":
+            if not isinstance(value, bool):
+                return f"needs true or false, not {value!r}"
+        case "share":
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+                return f"needs a share above 0 and up to 1, not {value!r}"
+        case "ignore":
+            if value not in _IGNORE:
+                return f"{value!r} is not possible here; {proposal(str(value), _IGNORE)}"
+    return None
+
+
+def wrong_with_pattern(pattern: Any) -> str | None:
+    """Why a regular expression is refused, or None.
+
+    Python's matcher backtracks: ``(a+)+$`` takes exponential time on a long run of a's. Refused are the
+    forms that do: a repeated group with a repeat or an alternative inside, repeats side by side, many
+    open-ended repeats, back-references and look-arounds. Some harmless patterns are refused too.
+    """
+    if not isinstance(pattern, str):
+        return f"needs a regular expression as text, not {pattern!r}"
+    if len(pattern) > MAX_PATTERN:
+        return f"the pattern has {len(pattern)} characters; {MAX_PATTERN} is the most"
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        return f"{pattern!r} is not a regular expression: {error}"
+    if (form := _backtracks(pattern)) is not None:
+        return f"{pattern!r} could stall a gate: {form}; write it without"
+    return None
+
+
+_TOKEN: Final = re.compile(
+    r"""
+    (?P<back>\\[1-9]|\(\?P=)              # back-reference
+  | (?P<look>\(\?(?:[=!]|<[=!]|\())       # look-around, conditional
+  | (?P<open>\((?:\?(?:P<\w+>|[aiLmsux-]*:|>))?)
+  | (?P<flags>\(\?[aiLmsux]+\))
+  | (?P<close>\))
+  | (?P<or>\|)
+  | (?P<repeat>[*+][?+]?|\{\d*,?\d*\}[?+]?)
+  | (?P<maybe>\?[?+]?)
+  | (?P<anchor>\\[AbBZ]|[\^$])
+  | (?P<atom>\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_OPEN_ENDED_MOST: Final = 3
+_CHOICES_MOST: Final = 8  # optional parts and groups with alternatives: each may double the work
+_SHORT: Final = 32
+_GROUP: Final = "(…)"
+_SAMPLE: Final = [chr(code) for code in range(1, 0x250)]
+
+
+def _backtracks(pattern: str) -> str | None:
+    """The form in ``pattern`` that makes Python's matcher backtrack, in words, or None."""
+    groups = [False]  # for each open group: is there a repeat or an alternative inside?
+    repeats_inside = False  # ... the same for the group that was closed last
+    touching: list[str] = []  # what is repeated without end since the last thing that must be there
+    open_ended = choices = 0
+    last = ""
+    for token in _TOKEN.finditer(pattern):
+        kind, text = str(token.lastgroup), token[0]
+        if kind == "back":
+            return "a back-reference"
+        if kind == "look":
+            return "a look-around"
+        if kind == "open":
+            groups.append(False)
+        elif kind == "close" and len(groups) > 1:
+            repeats_inside = groups.pop()
+            groups[-1] = groups[-1] or repeats_inside
+            last = _GROUP
+        elif kind == "or":
+            choices += not groups[-1]
+            groups[-1] = True
+        elif kind == "maybe":
+            choices += 1
+        elif kind == "repeat" and _many(text):
+            if last == _GROUP and repeats_inside:
+                return "a repeated group with a repeat or an alternative inside"
+            groups[-1] = True
+            if _endless(text):
+                open_ended += 1
+                if any(_overlap(last, other) for other in touching):
+                    return "two open-ended repeats that can match the same text, with nothing between them"
+                if open_ended > _OPEN_ENDED_MOST:
+                    return f"more than {_OPEN_ENDED_MOST} open-ended repeats"
+                touching.append(last)
+        elif kind == "atom":
+            last = text
+            if pattern[token.end() : token.end() + 1] not in ("*", "?", "+", "{"):
+                touching = []  # it must be there, so what stands before it cannot run into what follows
+    return (
+        f"more than {_CHOICES_MOST} optional parts or groups of alternatives"
+        if choices > _CHOICES_MOST
+        else None
+    )
+
+
+def _overlap(one: str, other: str) -> bool:
+    if _GROUP in (one, other):
+        return True
+    first, second = re.compile(one, re.IGNORECASE | re.DOTALL), re.compile(other, re.IGNORECASE | re.DOTALL)
+    return any(first.fullmatch(character) and second.fullmatch(character) for character in _SAMPLE)
+
+
+def _many(repeat: str) -> bool:
+    numbers = [int(number) for number in re.findall(r"\d+", repeat)]
+    return not numbers or max(numbers) > 1 or _endless(repeat)
+
+
+def _endless(repeat: str) -> bool:
+    """Open-ended, or as good as: ``+``, ``{2,}``, ``{0,500}``."""
+    if repeat[0] in "*+":
+        return True
+    first, comma, last = repeat.rstrip("?+").strip("{}").partition(",")
+    return bool(comma) and (not last or int(last) - int(first or 0) > _SHORT)

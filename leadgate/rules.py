@@ -1,0 +1,198 @@
+"""``when:`` expressions over a batch's frame.
+
+Belongs here: trying an expression against typed columns, and matching many of them at once.
+Does not belong here: which syntax is allowed (``expressions``), or what a match means (``scoring``,
+``routing``).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from leadgate.expressions import (
+    CLOCK,
+    NO_CLOCK,
+    RuleError,
+    connect,
+    contradicts_itself,
+    numbers_against,
+    parse,
+)
+from leadgate.fields import FieldType
+from leadgate.nearest import proposal
+
+__all__ = ["RuleError", "always_matches", "check", "matches", "never_matches"]
+
+#: An expression sees the first so many characters of a text; no lead needs more to be judged, and a
+#: rule over a pasted novel must not stall a batch.
+TEXT_SEEN: Final = 10_000
+
+_SQL_TYPES: Final[dict[FieldType, str]] = {
+    "text": "VARCHAR",
+    "integer": "BIGINT",
+    "number": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+}
+
+# A connection belongs to one thread: DuckDB's are not safe to share, and opening one takes milliseconds.
+_local = threading.local()
+
+
+def check(expression: str, columns: Mapping[str, FieldType]) -> None:
+    """Raises ``RuleError`` unless ``expression`` is safe and yields true or false over ``columns``.
+
+    It is parsed, allow-listed, and bound to an empty table with these columns.
+    """
+    _check(expression, columns)
+
+
+def never_matches(expression: str, columns: Mapping[str, FieldType]) -> bool:
+    """Whether ``expression`` provably matches no lead. Raises ``RuleError`` like ``check``.
+
+    Sound, not complete: what DuckDB's optimizer, or a comparison of its constants, proves.
+    """
+    connection = _check(expression, columns)
+    return contradicts_itself(parse(expression)) or _is_empty(connection, f"(\n{expression}\n)")
+
+
+def always_matches(expression: str, columns: Mapping[str, FieldType]) -> bool:
+    """Whether ``expression`` provably matches every lead; the counterpart of ``never_matches``."""
+    connection = _check(expression, columns)
+    return _is_empty(connection, f"NOT coalesce((\n{expression}\n), false)")
+
+
+def matches(
+    expressions: Mapping[str, str], frame: pd.DataFrame, columns: Mapping[str, FieldType]
+) -> pd.DataFrame:
+    """Which row matches which expression: booleans, one column a name, with the frame's index.
+
+    ``columns`` gives the type of each column an expression may use; the frame holds at least those
+    that are used, in whatever dtype: a value that is not of its type counts as missing. Unknown
+    (a comparison with a missing value) and an error on a row's value both count as no match.
+    Timestamps are compared in UTC. Raises ``RuleError`` for an expression that is not allowed.
+    """
+    if not expressions or frame.empty:
+        return pd.DataFrame(False, index=frame.index, columns=list(expressions), dtype=bool)
+    parsed = [parse(text) for text in expressions.values()]
+    used = sorted(set().union(*(expression.columns for expression in parsed)))
+    for name in used:
+        _known(name, columns)
+    if missing := [name for name in used if name not in frame.columns]:
+        raise RuleError(f"the frame has no column {', '.join(missing)}, which an expression uses")
+    selected = ", ".join(
+        f"coalesce(TRY((\n{expression.text}\n)), false) AS r{position}"
+        for position, expression in enumerate(parsed)
+    )
+    typed = ", ".join(f'{_cast(name, columns[name])} AS "{name}"' for name in used) or "true"
+    # a frame without a single column has no rows for DuckDB, so an index goes along
+    plain = pd.DataFrame(
+        {"row": np.arange(len(frame)), **{name: _plain(frame[name], columns[name]) for name in used}}
+    )
+    connection = _connection("matching")
+    connection.register("lead_frame", plain)
+    try:
+        found: dict[str, Any] = connection.execute(
+            f"SELECT {selected} FROM (SELECT {typed} FROM lead_frame)"
+        ).fetchnumpy()
+    except duckdb.Error as error:
+        raise RuleError(_first_line(error)) from error
+    finally:
+        connection.unregister("lead_frame")
+    return pd.DataFrame(
+        {name: np.asarray(found[f"r{i}"], dtype=bool) for i, name in enumerate(expressions)},
+        index=frame.index,
+    )
+
+
+def _check(text: str, columns: Mapping[str, FieldType]) -> duckdb.DuckDBPyConnection:
+    """Judges ``text`` and leaves an empty table ``lead`` with ``columns`` on the returned connection."""
+    expression = parse(text)
+    for name in sorted(expression.columns):
+        _known(name, columns)
+    for comparison in numbers_against(expression):
+        if columns[comparison.column] == "text":
+            raise RuleError(
+                f"{comparison.column} is text and is compared with a number (at {comparison.where!r}); write "
+                f"try_cast({comparison.column} as double), or put the number in single quotes"
+            )
+    connection = _table(columns)
+    try:
+        # over one lead of which nothing is known, so that a constant that cannot be computed shows
+        row = connection.execute(
+            f"SELECT typeof((\n{text}\n)), (\n{text}\n) FROM lead RIGHT JOIN (SELECT 1) ON true"
+        ).fetchone()
+    except duckdb.Error as error:
+        raise RuleError(_first_line(error)) from error
+    kind = row[0] if row else "nothing"
+    if kind != "BOOLEAN":
+        raise RuleError(f"the expression gives {kind}, not true or false; compare it with something")
+    return connection
+
+
+def _known(name: str, columns: Mapping[str, FieldType]) -> None:
+    if name in columns:
+        return
+    if name in CLOCK:
+        raise RuleError(f"{name} is not allowed: {NO_CLOCK}")
+    raise RuleError(f"unknown column {name!r}; {proposal(name, columns)}")
+
+
+def _table(columns: Mapping[str, FieldType]) -> duckdb.DuckDBPyConnection:
+    connection = _connection("checking")
+    shape = tuple(sorted(columns.items()))
+    if getattr(_local, "shape", None) != shape:
+        declared = ", ".join(f'"{name}" {_SQL_TYPES[type_]}' for name, type_ in shape) or "none BOOLEAN"
+        connection.execute(f"CREATE OR REPLACE TABLE lead ({declared})")
+        _local.shape = shape
+    return connection
+
+
+def _connection(use: str) -> duckdb.DuckDBPyConnection:
+    connection: duckdb.DuckDBPyConnection | None = getattr(_local, use, None)
+    if connection is None:
+        # statistics of the empty table would prove that no condition on it ever holds
+        settings = ("disabled_optimizers='statistics_propagation'",) if use == "checking" else ()
+        connection = connect(*settings)
+        setattr(_local, use, connection)
+    return connection
+
+
+def _is_empty(connection: duckdb.DuckDBPyConnection, condition: str) -> bool:
+    """Whether the optimizer proves that no row of ``lead`` ever meets ``condition``."""
+    try:
+        plan = connection.execute(f"EXPLAIN SELECT 1 FROM lead WHERE {condition}").fetchall()[0][1]
+    except duckdb.Error as error:  # a constant part that cannot be computed, such as cast('x' as integer)
+        raise RuleError(_first_line(error)) from error
+    return "empty" in plan.casefold()
+
+
+def _cast(name: str, type_: FieldType) -> str:
+    if type_ == "text":
+        return f'left("{name}", {TEXT_SEEN})'
+    return f'TRY_CAST("{name}" AS {_SQL_TYPES[type_]})'
+
+
+def _plain(series: pd.Series[Any], type_: FieldType) -> pd.Series[Any]:
+    """The series in a dtype that DuckDB reads without guessing: object columns travel as text.
+
+    DuckDB guesses an object column's type from a sample, which fails on mixed values and on None alone.
+    """
+    if type_ == "timestamp":
+        moments = pd.to_datetime(series, utc=True, errors="coerce", format="ISO8601")
+        return moments.dt.tz_localize(None)
+    if type_ == "text" or series.dtype == object:
+        return series.astype("str")
+    return series
+
+
+def _first_line(error: duckdb.Error) -> str:
+    line = str(error).splitlines()[0]
+    return line.split(" Error: ", 1)[-1]

@@ -1,0 +1,54 @@
+"""Where Leadgate keeps its things and how it behaves, as one typed object that is passed in.
+
+Belongs here: everything that differs from one installation to the next, read from the environment
+once. Does not belong here: what a team agrees on, which is the playbook's.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class SettingsError(ValueError):
+    """An environment variable has a value that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``home`` is the data folder: the embedded PostgreSQL and, with it, the ledger."""
+
+    home: Path
+    database_url: str | None = field(default=None, repr=False)  # may carry a password
+    playbook: Path | None = None  # none: ./playbook.yaml where there is one, else the bundled default
+    lease_seconds: float = 30.0
+    batch_limit: int = 20_000
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read ``LEADGATE_*`` variables. Raises ``SettingsError`` for a value that is no number."""
+        env = os.environ if environ is None else environ
+        playbook = env.get("LEADGATE_PLAYBOOK")
+        local = Path("playbook.yaml")
+        return cls(
+            home=Path(env.get("LEADGATE_HOME", ".leadgate")).expanduser().absolute(),
+            database_url=env.get("LEADGATE_DATABASE_URL") or None,
+            playbook=Path(playbook) if playbook else local if local.is_file() else None,
+            lease_seconds=_number(env, "LEADGATE_LEASE_SECONDS", cls.lease_seconds, least=0.2),
+            batch_limit=int(_number(env, "LEADGATE_BATCH_LIMIT", cls.batch_limit, least=1)),
+        )
+
+
+def _number(env: Mapping[str, str], name: str, default: float, *, least: float) -> float:
+    text = env.get(name)
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        raise SettingsError(f"{name}={text!r} is not a number; unset it or give a number, like {default:g}") from None
+    if value < least:
+        raise SettingsError(f"{name}={text!r} is too small; the least is {least:g}")
+    return value

@@ -1,0 +1,27 @@
+"""The bundled word lists of ``leadgate/data``, loaded once and only when first asked for.
+
+Belongs here: reading ``*.txt`` lists. Does not belong here: what a list means.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+
+def _lines(name: str) -> list[str]:
+    text = (files("leadgate") / "data" / f"{name}.txt").read_text(encoding="utf-8")
+    return [line for raw in text.splitlines() if (line := raw.partition("#")[0].strip())]
+
+
+@cache
+def words(name: str) -> frozenset[str]:
+    """The entries of ``data/NAME.txt``: separated by white space, ``#`` starts a comment."""
+    return frozenset(word for line in _lines(name) for word in line.split())
+
+
+@cache
+def pairs(name: str) -> dict[str, str]:
+    """The lines ``key = value`` of ``data/NAME.txt``, in the file's order."""
+    split = (line.partition("=") for line in _lines(name))
+    return {key.strip(): value.strip() for key, _, value in split}

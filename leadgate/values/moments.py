@@ -1,0 +1,148 @@
+"""Dates and times as exports and people write them.
+
+Belongs here: text to a moment in UTC or a day. Does not belong here: working hours (``hours``), and the
+clock: "12 days ago" is relative to a moment the caller gives.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from functools import cache
+from typing import Any, Final
+
+from dateutil import parser  # type: ignore[import-untyped]  # publishes no types
+
+from leadgate.values.text import folded
+
+_LONGEST: Final = 64
+_YEARS: Final = range(1900, 2101)
+
+_SHORT: Final = re.compile(r"(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4})(?:[,T\s]+(.+))?")
+_EPOCH: Final = re.compile(r"(\d{10}|\d{13})(?:\.0+)?")
+_YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d[/.\- ']\d\d(?!\d)")
+_NUMBER_ONLY: Final = re.compile(r"[\d.]+")
+
+_UNITS: Final = {
+    "minute": "minutes", "minutes": "minutes", "min": "minutes", "mins": "minutes", "minuten": "minutes",
+    "minutos": "minutes", "hour": "hours", "hours": "hours", "heure": "hours", "heures": "hours",
+    "stunde": "hours", "stunden": "hours", "hora": "hours", "horas": "hours",
+    "day": "days", "days": "days", "jour": "days", "jours": "days", "tag": "days", "tage": "days",
+    "tagen": "days", "dia": "days", "dias": "days", "week": "weeks", "weeks": "weeks", "semaine": "weeks",
+    "semaines": "weeks", "woche": "weeks", "wochen": "weeks", "semana": "weeks", "semanas": "weeks",
+}  # fmt: skip
+_AGO: Final = re.compile(r"(?:il y a |vor |hace )?(\d{1,5}|an?|one|une?|einem|einer) ([a-z]+)(?: ago)?")
+_NAMED_DAYS: Final = {
+    "today": 0, "now": 0, "just now": 0, "heute": 0, "hoy": 0, "aujourd hui": 0,
+    "yesterday": 1, "gestern": 1, "ayer": 1, "hier": 1,
+}  # fmt: skip
+
+#: Hours east of UTC of the abbreviations that are unambiguous in practice; others count as UTC.
+_ZONES: Final = {
+    "UTC": 0, "GMT": 0, "Z": 0, "WET": 0, "BST": 1, "CET": 1, "WEST": 1, "CEST": 2, "EET": 2, "EEST": 3,
+    "MSK": 3, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "JST": 9,
+    "AEST": 10,
+}  # fmt: skip
+
+
+def moment_of(text: str, *, day_first: bool, relative_to: datetime) -> datetime | None:
+    """The moment ``text`` names, aware and in UTC, or ``None`` when it names none.
+
+    A time without a zone is taken as UTC, a day as its midnight. ``day_first`` decides "05/07/2025" only:
+    "02/15/2025" and "15/02/2025" say themselves what they are. Numbers of 10 or 13 digits are seconds or
+    milliseconds since 1970 (HubSpot exports the latter).
+
+    >>> now = datetime(2026, 3, 10, 12, tzinfo=UTC)
+    >>> for text in ("05/07/2025", "02/15/2025", "19-Mar-2025", "12 days ago", "soon"):
+    ...     print(moment_of(text, day_first=True, relative_to=now))
+    2025-07-05 00:00:00+00:00
+    2025-02-15 00:00:00+00:00
+    2025-03-19 00:00:00+00:00
+    2026-02-26 12:00:00+00:00
+    None
+    """
+    text = text.strip()
+    if not text or len(text) > _LONGEST:
+        return None
+    try:
+        found = _read(text, day_first, relative_to)
+        if found is None:
+            return None
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError, ArithmeticError, TypeError, AttributeError, IndexError):
+        return None  # dateutil raises all of these for one text or another
+    return found if found.year in _YEARS else None
+
+
+def date_of(text: str, *, day_first: bool, relative_to: datetime) -> date | None:
+    """The day ``text`` names, on the calendar it was written by, or ``None``.
+
+    >>> date_of("2025-03-19T23:30:00-05:00", day_first=True, relative_to=datetime(2026, 3, 10, tzinfo=UTC))
+    datetime.date(2025, 3, 19)
+    """
+    text = text.strip()
+    if not text or len(text) > _LONGEST:
+        return None
+    try:
+        found = _read(text, day_first, relative_to)
+    except (ValueError, OverflowError, ArithmeticError, TypeError, AttributeError, IndexError):
+        return None
+    return found.date() if found is not None and found.year in _YEARS else None
+
+
+def _read(text: str, day_first: bool, relative_to: datetime) -> datetime | None:
+    if _EPOCH.fullmatch(text):
+        seconds = float(text[:13]) / 1000 if text[:13].isdigit() else float(text[:10])
+        return datetime.fromtimestamp(seconds, UTC)
+    if short := _SHORT.fullmatch(text):
+        return _short_date(short, day_first)
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    if (ago := _relative(text)) is not None:
+        return relative_to - ago
+    # dateutil fills what a text leaves out from a default date; without a year in sight it would make one up
+    if _NUMBER_ONLY.fullmatch(text) or not _YEAR.search(text):
+        return None
+    return _by_dateutil(text, day_first)
+
+
+def _short_date(short: re.Match[str], day_first: bool) -> datetime | None:
+    first, second, year = int(short[1]), int(short[2]), int(short[3])
+    day, month = (first, second) if (day_first and second <= 12) or first > 12 else (second, first)
+    at = datetime(year, month, day)  # noqa: DTZ001 - moment_of gives it the zone
+    if short[4] is None:
+        return at
+    rest = _by_dateutil(f"{year:04d}-{month:02d}-{day:02d} {short[4]}", day_first)
+    return rest if rest is not None and rest.date() == at.date() else None
+
+
+def _relative(text: str) -> timedelta | None:
+    plain = folded(text)
+    if (days := _NAMED_DAYS.get(plain)) is not None:
+        return timedelta(days=days)
+    ago = _AGO.fullmatch(plain)
+    if ago is None or (unit := _UNITS.get(ago[2])) is None or plain == f"{ago[1]} {ago[2]}":
+        return None
+    return timedelta(**{unit: int(ago[1]) if ago[1].isdigit() else 1})
+
+
+def _by_dateutil(text: str, day_first: bool) -> datetime | None:
+    # Two defaults that share no part: a text that leaves out day or month gives two answers, so none.
+    read = _reader()
+    first, second = (
+        read.parse(text, default=default, dayfirst=day_first, tzinfos=_zone)
+        for default in (datetime(2000, 1, 1), datetime(2001, 2, 2))  # noqa: DTZ001
+    )
+    return first if first == second else None
+
+
+@cache
+def _reader() -> Any:
+    return parser.parser()
+
+
+def _zone(name: str | None, offset: int | None) -> tzinfo:
+    seconds = offset if offset is not None else 3600 * _ZONES.get((name or "").upper(), 0)
+    return timezone(timedelta(seconds=seconds)) if abs(seconds) < 86_400 else UTC

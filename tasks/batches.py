@@ -1,0 +1,130 @@
+"""Which batch is next, and a batch taken through its stages without Prefect.
+
+Belongs here: activating a playbook, claiming or taking over a batch, and the plain loop over its stages.
+Does not belong here: the same loop as a flow that people watch (``flows``), or the protocol of one stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from expectations import gate
+from expectations.findings import GateResult
+from leadgate.failpoints import hit
+from leadgate.ledger import Ledger, people, records
+from leadgate.ledger.batches import Kind, claim, close, lease, take_over
+from leadgate.playbook import Loaded, Playbook, parse
+from tasks import assignment, capture, enrichment, follow_up, qualification, validation
+from tasks.handoff import run_stage
+from tasks.stage import Stage, StageReport, Work
+
+#: The stages of each kind of batch, in order. A follow-up batch holds owned journeys only.
+STAGES: Final[dict[Kind, tuple[Stage, ...]]] = {
+    "intake": (
+        capture.STAGE,
+        validation.STAGE,
+        enrichment.STAGE,
+        qualification.STAGE,
+        assignment.STAGE,
+        follow_up.STAGE,
+    ),
+    "follow_up": (follow_up.STAGE,),
+}
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Who works, by which playbook, and how: what every claim needs."""
+
+    ledger: Ledger
+    playbook: Loaded
+    holder: str
+    lease_seconds: float = 30.0
+    limit: int = 20_000
+
+
+@dataclass
+class BatchReport:
+    """What came of a batch."""
+
+    batch: int
+    size: int
+    kind: Kind
+    stages: list[StageReport] = field(default_factory=list)
+
+
+def activate(worker: Worker, now: datetime) -> None:
+    """Keep the playbook's content under its hash, so that every decision can name it."""
+    records.activate_playbook(
+        worker.ledger,
+        worker.playbook.hash,
+        worker.playbook.text,
+        [pool.name for pool in worker.playbook.playbook.pools],
+        now,
+    )
+
+
+def next_work(worker: Worker, now: datetime, kind: Kind = "intake") -> Work | None:
+    """A batch to work on: one that another run left behind first, so that order is kept; else what waits."""
+    batch = take_over(worker.ledger, holder=worker.holder, lease_seconds=worker.lease_seconds, kind=kind)
+    if batch is None:
+        if kind == "intake":
+            with worker.ledger.transaction() as connection:
+                people.start_rescores(connection, now)
+        batch = claim(
+            worker.ledger,
+            kind=kind,
+            holder=worker.holder,
+            playbook_hash=worker.playbook.hash,
+            now=now,
+            limit=worker.limit,
+            lease_seconds=worker.lease_seconds,
+        )
+    if batch is None:
+        return None
+    return Work(batch, _pinned(worker, batch.playbook_hash), now, worker.lease_seconds)
+
+
+def _pinned(worker: Worker, hash_: str) -> Loaded:
+    """The playbook that a batch was claimed with: this worker's, or an earlier one from the ledger."""
+    if hash_ == worker.playbook.hash:
+        return worker.playbook
+    content = records.playbook_content(worker.ledger, hash_)
+    if content is None:
+        raise LookupError(f"the ledger has no playbook {hash_[:12]}; was it restored without that table?")
+    return _parsed(content, str(worker.playbook.path))
+
+
+@lru_cache(maxsize=8)
+def _parsed(content: str, path: str) -> Loaded:
+    return parse(content, path=Path(path))
+
+
+def run_waiting(
+    worker: Worker,
+    clock: Callable[[], datetime],
+    *,
+    kinds: Sequence[Kind] = ("intake", "follow_up"),
+    check: Callable[[str, pd.DataFrame, Playbook], GateResult] | None = None,
+) -> list[BatchReport]:
+    """Work until nothing waits, in this process and without Prefect. Returns what came of each batch."""
+    check = check or (lambda name, frame, playbook: gate.run(name, frame, playbook=playbook))  # type: ignore[arg-type]
+    activate(worker, clock())
+    reports = []
+    for kind in kinds:
+        while (work := next_work(worker, clock(), kind)) is not None:
+            report = BatchReport(work.batch.id, work.batch.size, kind)
+            with lease(worker.ledger, work.batch, worker.lease_seconds):
+                for stage in STAGES[kind]:
+                    hit(f"stage.{stage.name}.before")
+                    report.stages.append(run_stage(stage, worker.ledger, work, check))
+                close(worker.ledger, work.batch, work.now)
+            reports.append(report)
+    return reports

@@ -1,0 +1,239 @@
+"""Capture: signals are stored first, as received; then each becomes a lead's fields.
+
+Belongs here: keys of signals, and mapping a payload to the lead's fields. Does not belong here: reading
+files (``leadgate.connectors.files``), what a header means (``leadgate.headers``), cleaning values (validation).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import orjson
+import pandas as pd
+from sqlalchemy import Connection
+
+from leadgate.connectors.files import Row
+from leadgate.fields import STANDARD
+from leadgate.headers import flatten, map_headers
+from leadgate.ledger import bulk, people, signals
+from leadgate.playbook import Playbook, Source
+from tasks.stage import Decided, Gathered, Stage, Work
+
+_FUTURE_TOLERANCE: Final = pd.Timedelta(days=1)  # a form's clock may be off, and a date has no zone
+
+
+# --- keys -----------------------------------------------------------------------------------------------
+
+
+class Keys:
+    """Keys of the rows of one file: the source's own id, else a hash of the row and its nth occurrence.
+
+    So a re-import is a no-op, and two real identical rows both survive. Remembers eight bytes a row, so a
+    file of a million rows costs 8 MB here. ``volatile`` columns (an export's time stamp) are no part of it.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._id_column = source.key
+        self._volatile = frozenset(source.volatile)
+        self._seen = np.empty(0, dtype=np.uint64)
+        self._again: dict[bytes, int] = {}
+
+    def of(self, rows: Sequence[Row]) -> list[str]:
+        """One key a row, in order."""
+        digests = [self._digest(row) for row in rows]
+        short = np.frombuffer(b"".join(digest[:8] for digest in digests), dtype=np.uint64)
+        known = np.isin(short, self._seen)
+        counted: dict[bytes, int] = defaultdict(int)
+        keys = []
+        for row, digest, before in zip(rows, digests, known.tolist(), strict=True):
+            own = self._own_id(row)
+            if own is not None:
+                keys.append(f"id:{own}")
+                continue
+            if digest not in self._again:
+                self._again[digest] = 1 if before else 0
+            self._again[digest] += 1
+            counted[digest] += 1
+            keys.append(f"row:{digest.hex()}:{self._again[digest]}")
+        # those seen once need no counter: the short form remembers them
+        self._again = {digest: count for digest, count in self._again.items() if count > 1}
+        self._seen = np.union1d(self._seen, short)
+        return keys
+
+    def _own_id(self, row: Row) -> str | None:
+        if self._id_column is None or row.payload is None:
+            return None
+        value = row.payload.get(self._id_column)
+        return None if value is None or str(value).strip() == "" else str(value).strip()
+
+    def _digest(self, row: Row) -> bytes:
+        if row.payload is None:
+            content = ("unreadable:" + (row.raw or "")).encode("utf-8", "surrogatepass")
+        elif self._volatile:
+            content = encode({name: value for name, value in row.payload.items() if name not in self._volatile})
+        else:
+            content = encode(row.payload)
+        return hashlib.blake2b(content, digest_size=16).digest()
+
+
+def encode(payload: Mapping[str, Any]) -> bytes:
+    """A payload as JSON, its columns in order; a lone surrogate, which no encoding has, as its escape."""
+    try:
+        return orjson.dumps(payload, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(_escaped(payload), option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_escaped(name): _escaped(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_escaped(each) for each in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)  # JSON has longer integers than orjson writes
+    return value
+
+
+# --- storing signals ------------------------------------------------------------------------------------
+
+
+def chunks(rows: Iterable[Row], size: int = 5_000) -> Iterator[list[Row]]:
+    """``rows`` in lists of ``size``: each is one transaction, so memory is bounded and ctrl-C keeps the rest."""
+    chunk: list[Row] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def signal_rows(rows: Sequence[Row], source: str, origin: str, keys: Keys) -> list[tuple[Any, ...]]:
+    """The rows as ``ledger.signals.store_signals`` takes them."""
+    return [
+        (
+            number,
+            source,
+            key,
+            (encode(row.payload) if row.payload is not None else encode({"raw": row.raw})).decode(),
+            None if row.problem is None else row.problem.replace("\x00", bulk.NUL_SHOWN),
+            f"{origin}:{row.line}",
+        )
+        for number, (row, key) in enumerate(zip(rows, keys.of(rows), strict=True))
+    ]
+
+
+# --- the stage ------------------------------------------------------------------------------------------
+
+
+def gather(connection: Connection, work: Work) -> Gathered:
+    return Gathered(
+        signals.captured(connection, work.batch.id), signals.corrections(connection, work.batch.id, "capture")
+    )
+
+
+def decide(gathered: Gathered, work: Work) -> Decided:
+    """Map each payload's columns to the lead's fields; the rest are attributes. Values stay as they came."""
+    frame, corrections = gathered.frame, gathered.context
+    mapped = map_payloads(frame, work.rules)
+    fields = [*STANDARD, *work.rules.fields]
+    for journey_id, field, value in corrections.itertuples(index=False):
+        mapped.loc[frame["journey_id"] == journey_id, field] = value
+    frame = pd.concat([frame, mapped], axis=1)
+    frame["contact"] = frame["email"].where(frame["email"].notna(), frame["phone"])
+    frame["signal_key"] = frame["key"]
+    frame["source_known"] = frame["source"].isin(work.rules.sources)
+    frame["longest_value"] = _longest(frame, fields)
+    stated = pd.to_datetime(frame["occurred_at"], errors="coerce", utc=True, format="ISO8601")
+    frame["occurred_in_future"] = (stated > pd.Timestamp(work.now) + _FUTURE_TOLERANCE).fillna(False)
+    frame["custom"] = people.pack_custom(frame, list(work.rules.fields))
+    frame["value"] = frame["payload"].where(frame["unreadable"].notna(), None).map(_raw, na_action="ignore")
+    frame["outcome"] = "continue"
+    return Decided(frame)
+
+
+def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
+    people.insert_leads(connection, decided.frame, work.now)
+    return decided.frame
+
+
+def map_payloads(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
+    """Columns for every standard and custom field (text or None) and ``attributes``, aligned with ``frame``.
+
+    ``frame`` has ``source``, ``payload`` (JSON text) and ``unreadable``. Rows of a source with the same
+    columns share one mapping, so a file is mapped once, not row by row.
+    """
+    payloads = [
+        {} if unreadable is not None else flatten_if_nested(orjson.loads(text))
+        for text, unreadable in zip(bulk.plain(frame["payload"]), bulk.plain(frame["unreadable"]), strict=True)
+    ]
+    fields = [*STANDARD, *playbook.fields]
+    values: dict[str, list[str | None]] = {name: [None] * len(payloads) for name in fields}
+    attributes: list[dict[str, Any]] = [{} for _ in payloads]
+    alike: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
+    for position, (source, payload) in enumerate(zip(bulk.plain(frame["source"]), payloads, strict=True)):
+        alike[source, tuple(payload)].append(position)
+    for (source, headers), positions in alike.items():
+        mapping = mapping_of(headers, source, playbook)
+        for header in headers:
+            field = mapping.get(header)
+            target = values[field] if field is not None else None
+            for position in positions:
+                value = _text(payloads[position][header])
+                if target is not None:
+                    target[position] = value
+                elif value is not None:
+                    attributes[position][header.replace("\x00", bulk.NUL_SHOWN)] = value
+    columns = {name: pd.Series(column, index=frame.index, dtype=object) for name, column in values.items()}
+    return pd.DataFrame(columns | {"attributes": pd.Series(attributes, index=frame.index, dtype=object)})
+
+
+def mapping_of(headers: Sequence[str], source: str, playbook: Playbook) -> dict[str, str]:
+    """Which lead field each column of ``source`` fills: the source's mapping, the playbook's, the usual names."""
+    declared = playbook.sources.get(source)
+    overrides = {**playbook.headers, **(declared.mapping if declared else {})}
+    custom = {name: (name, *field.headers) for name, field in playbook.fields.items()}
+    return map_headers(headers, overrides=overrides, custom=custom)
+
+
+def flatten_if_nested(payload: dict[str, Any]) -> dict[str, Any]:
+    """``payload`` with dotted names where a value is an object or a list; untouched where all are text."""
+    if any(isinstance(value, (dict, list)) for value in payload.values()):
+        return flatten(payload)
+    return payload
+
+
+def _text(value: Any) -> str | None:
+    """A value as text without the space around it; nothing as None. A NUL becomes its visible sign."""
+    if value is None:
+        return None
+    if value is True or value is False:
+        return "true" if value else "false"
+    text = str(value).strip()
+    if "\x00" in text:
+        text = text.replace("\x00", bulk.NUL_SHOWN)
+    return text or None
+
+
+def _longest(frame: pd.DataFrame, fields: Sequence[str]) -> pd.Series:
+    longest = np.zeros(len(frame), dtype=np.int64)
+    for name in fields:
+        values = bulk.plain(frame[name])
+        lengths = np.fromiter((0 if value is None else len(value) for value in values), np.int64, len(values))
+        longest = np.maximum(longest, lengths)
+    return pd.Series(longest, index=frame.index)
+
+
+def _raw(payload: str) -> str:
+    """What an unreadable row said, for the person who has to mend it."""
+    return str(orjson.loads(payload).get("raw"))[:200].replace("\x00", bulk.NUL_SHOWN)
+
+
+STAGE: Final = Stage(name="capture", gate="captured", gather=gather, decide=decide, store=store)

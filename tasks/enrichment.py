@@ -1,0 +1,102 @@
+"""Enrichment: providers in order, the first answer wins for each field, and each answer says where from.
+
+Belongs here: asking the providers and merging their answers. Does not belong here: how one provider
+finds its answer (``leadgate.connectors``).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Connection
+
+from leadgate.connectors import providers
+from leadgate.fields import ENRICHED, STANDARD, VALIDATED
+from leadgate.ledger import bulk, people, signals
+from leadgate.values.figures import amount_of, employees_of
+from tasks.stage import Decided, Gathered, Stage, Work
+
+_CONTACT: Final = ("email", "phone")
+_WRITES: Final = ("company", "industry", "country", "state", "city", "website", *ENRICHED, "provenance")
+_READS: Final = (
+    "email", "phone", "company", "website", "industry", "company_size", "annual_revenue", "country", "state",
+    "city", *VALIDATED,
+)  # fmt: skip
+
+
+def gather(connection: Connection, work: Work) -> Gathered:
+    return Gathered(signals.leads_at(connection, work.batch.id, "enrichment", _READS))
+
+
+def decide(gathered: Gathered, work: Work) -> Decided:
+    """Fill what the lead did not state. A provider that fails leaves a problem behind, never a lead."""
+    frame = gathered.frame.copy()
+    before = {name: bulk.plain(frame[name]) for name in _CONTACT}
+    provenance: list[dict[str, Any]] = [{} for _ in range(len(frame))]
+    problems: list[list[str]] = [[] for _ in range(len(frame))]
+    for name in ENRICHED:
+        frame[name] = None
+    at = work.now.isoformat()
+    for provider in providers.of(work.playbook):
+        try:
+            answers = provider.look_up(frame)
+        except providers.ProviderError as error:
+            for row in problems:
+                row.append(f"{provider.name}: {error}")
+            continue
+        for field in answers.columns:
+            _take(frame, field, answers[field], provenance, {"provider": provider.name, "at": at})
+    _take(frame, "employees", _parsed(frame["company_size"], employees_of), provenance, {"provider": "stated", "at": at})
+    _take(frame, "revenue", _parsed(frame["annual_revenue"], amount_of), provenance, {"provider": "stated", "at": at})
+    frame["provenance"] = pd.Series(provenance, index=frame.index, dtype=object)
+    frame["provider_problem"] = pd.Series(["; ".join(row) or None for row in problems], index=frame.index, dtype=object)
+    frame["unattributed"] = _unattributed(frame, provenance)
+    frame["contact"] = frame["email"].where(frame["email"].notna(), frame["phone"])
+    frame["contact_changed"] = [
+        any(old != new for old, new in zip(row[::2], row[1::2], strict=True))
+        for row in zip(*(side for name in _CONTACT for side in (before[name], bulk.plain(frame[name]))), strict=True)
+    ]
+    frame["outcome"] = "continue"
+    return Decided(frame)
+
+
+def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
+    people.update_leads(connection, decided.frame, _WRITES)
+    return decided.frame
+
+
+def _take(
+    frame: pd.DataFrame, field: str, answers: pd.Series, provenance: list[dict[str, Any]], origin: dict[str, str]
+) -> None:
+    """Fill ``field`` where it is empty and there is an answer, and note where the answer is from."""
+    current = frame[field] if field in frame else pd.Series([None] * len(frame), index=frame.index, dtype=object)
+    filled = current.isna().to_numpy() & answers.notna().to_numpy()
+    if not filled.any():
+        return
+    frame[field] = current.where(~filled, answers)
+    for position in np.flatnonzero(filled).tolist():
+        provenance[position][field] = origin
+
+
+def _parsed(stated: pd.Series, parse: Any) -> pd.Series:
+    known = {value: parse(value) for value in stated.dropna().unique()}
+    return pd.Series([known.get(value) for value in stated], index=stated.index, dtype=object)
+
+
+def _unattributed(frame: pd.DataFrame, provenance: list[dict[str, Any]]) -> pd.Series:
+    """Names of added values without an origin, or None: a fault of a provider that the gate stops."""
+    columns = {name: frame[name].notna().to_numpy() for name in ENRICHED}
+    missing: list[str | None] = [None] * len(frame)
+    for name, filled in columns.items():
+        for position in np.flatnonzero(filled).tolist():
+            if name not in provenance[position]:
+                missing[position] = name if missing[position] is None else f"{missing[position]}, {name}"
+    return pd.Series(missing, index=frame.index, dtype=object)
+
+
+STAGE: Final = Stage(name="enrichment", gate="enriched", gather=gather, decide=decide, store=store)
+
+#: Fields that a provider may fill.
+FILLABLE: Final = frozenset({*STANDARD, *ENRICHED} - set(_CONTACT))

@@ -1,0 +1,127 @@
+"""Work items: who has to decide what, and by when.
+
+Belongs here: turning held rows into work items, and the playbook's exception routes.
+Does not belong here: whether a row is held (the gates and the stages' decisions).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection
+
+from expectations.findings import GateResult
+from leadgate.ledger import records
+from leadgate.playbook import ExceptionRoute, Playbook
+from tasks.stage import Stage, Work
+
+
+def open_work_items(
+    connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult
+) -> pd.DataFrame:
+    """A work item for each held row, and its id in the frame; one for all rows that a broken gate holds."""
+    if "work_item_id" not in frame:
+        frame["work_item_id"] = pd.Series([None] * len(frame), index=frame.index, dtype=object)
+    held = frame["outcome"].isin(("hold", "review"))
+    problem = result.batch_problem
+    if problem is not None and stage.works_on == "ready":
+        item = work_item(
+            stage.name,
+            work,
+            reason=problem.reason,
+            promise=problem.promise,
+            message=f"{problem.words} The whole batch is held.",
+            detail=problem.detail,
+        )
+        together = held & (frame["reason"] == problem.reason)
+        frame.loc[together, "work_item_id"] = records.open_work_items(connection, pd.DataFrame([item]))[0]
+        held &= ~together
+    if held.any():
+        rows = frame[held]
+        reasons = rows["reason"].astype(str)
+        routes = {reason: route_of(work.rules, reason, stage.name) for reason in reasons.unique()}
+        items = pd.DataFrame(
+            {
+                "kind": rows["outcome"].map({"hold": "exception", "review": "review"}),
+                "blocking": True,
+                "reason": reasons,
+                "stage": stage.name,
+                "batch_id": work.batch.id,
+                "route": reasons.map({reason: route.to for reason, route in routes.items()}),
+                "due_at": reasons.map({reason: work.now + route.within for reason, route in routes.items()}),
+                "opened_at": work.now,
+                **{
+                    name: rows[name]
+                    for name in (
+                        "promise", "source", "journey_id", "generation", "message", "value", "detail", "proposal"
+                    )
+                },
+            }
+        )  # fmt: skip
+        ids = records.open_work_items(connection, items)
+        frame.loc[held, "work_item_id"] = pd.Series(ids, index=rows.index, dtype=object)
+    return frame
+
+
+def open_recovery_tasks(
+    connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult
+) -> None:
+    """A recovery task for each broken promise of an owned lead that has none yet; its owner keeps it."""
+    problem = result.batch_problem
+    if problem is not None:
+        items = [
+            work_item(
+                stage.name, work, kind="recovery", blocking=False, reason=problem.reason, promise=problem.promise,
+                message=problem.words, detail=problem.detail,
+            )
+        ]  # fmt: skip
+    else:
+        about = frame.set_index("journey_id")[["source", "generation"]]
+        known = records.open_recoveries(connection, [int(journey) for journey in result.stopped["journey_id"]])
+        items = [
+            work_item(
+                stage.name, work, kind="recovery", blocking=False, reason=row.reason, promise=row.promise,
+                message=f"Not kept: {row.words}", detail=row.detail, value=row.value, journey_id=row.journey_id,
+                source=about.at[row.journey_id, "source"], generation=int(about.at[row.journey_id, "generation"]),
+            )
+            for row in result.stopped.itertuples()
+            if (row.journey_id, row.promise) not in known
+        ]  # fmt: skip
+    if items:
+        records.open_work_items(connection, pd.DataFrame(items))
+
+
+def work_item(stage: str, work: Work, *, reason: str, message: str, **more: Any) -> dict[str, Any]:
+    """A work item about more than one journey, or about one that is not held. ``more`` sets further columns."""
+    route = route_of(work.rules, reason, stage)
+    return {
+        "kind": "exception",
+        "blocking": True,
+        "reason": reason,
+        "stage": stage,
+        "promise": None,
+        "source": None,
+        "journey_id": None,
+        "batch_id": work.batch.id,
+        "generation": 0,
+        "message": message,
+        "value": None,
+        "detail": None,
+        "proposal": None,
+        "route": route.to,
+        "due_at": work.now + route.within,
+        "opened_at": work.now,
+    } | more
+
+
+def route_of(playbook: Playbook, reason: str, stage: str) -> ExceptionRoute:
+    """Who decides about ``reason`` at ``stage``: the first route that names it, else the first that names none."""
+    fitting = [route for route in playbook.exceptions if not route.stages or stage in route.stages]
+    for route in fitting:
+        if reason in route.reasons:
+            return route
+    for route in fitting:
+        if not route.reasons:
+            return route
+    return ExceptionRoute(to="revenue_operations")

@@ -1,0 +1,211 @@
+"""The one protocol of a stage: gather, decide, gate, apply.
+
+Belongs here: what every handoff does, whatever the stage: hold what broke a promise, park what a
+breaker stops, record the handoffs, all in one transaction behind the batch's fence.
+Does not belong here: what a stage decides or stores (its own file), or any Prefect (``stage_task``).
+
+Killed anywhere, nothing or everything of a stage is there: running it again finds no journey ready for
+it and does nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+from sqlalchemy import Connection
+
+from expectations.findings import GateResult
+from leadgate.failpoints import hit
+from leadgate.ledger import Ledger, records
+from leadgate.ledger.batches import Conflict, advance, fence, lock_journeys
+from leadgate.playbook import Playbook
+from tasks.exceptions import open_recovery_tasks, open_work_items
+from tasks.parking import park
+from tasks.stage import Decided, Stage, StageReport, Work
+
+MAX_ATTEMPTS: Final = 8
+#: After this many lost races, an assignment locks the pools before it decides again.
+LOCK_AFTER: Final = 3
+
+
+def prepare(stage: Stage, ledger: Ledger, work: Work) -> Decided | None:
+    """Gather and decide. ``None`` when no journey of the batch is ready for the stage."""
+    with ledger.transaction() as connection:
+        gathered = stage.gather(connection, work)
+    if gathered.frame.empty:
+        return None
+    return stage.decide(gathered, work)
+
+
+def apply(
+    stage: Stage, ledger: Ledger, work: Work, decided: Decided, result: GateResult, *, locked: bool = False
+) -> StageReport:
+    """Store what was decided and what the gate found, in one transaction.
+
+    ``locked``: the caller holds the lock on all pools. Raises ``LeaseLost`` when the batch was taken
+    over, and ``Conflict`` when the ledger changed since it was read; nothing is written then.
+    """
+    frame = _after_gate(stage, decided.frame, result)
+    with ledger.transaction() as connection:
+        fence(connection, work.batch, work.lease_seconds)
+        lock_journeys(connection, work.batch, stage.name, stage.works_on, frame)
+        if stage.breaks:
+            frame = park(connection, stage, work, frame, result)
+        on = frame["outcome"].isin(("hold", "review", "parked"))
+        passed = stage.store(connection, work, Decided(frame[~on], decided.context, locked))
+        frame = pd.concat([passed, frame[on]]).sort_values("journey_id", ignore_index=True)
+        if stage.works_on == "owned":
+            open_recovery_tasks(connection, stage, work, frame, result)
+        frame = open_work_items(connection, stage, work, frame, result)
+        _advance(connection, stage, work, frame)
+        if stage.finish is not None:
+            stage.finish(connection, work, frame)
+        _keep_evidence(connection, stage, work, frame, result)
+        hit("apply.commit.before")
+    hit("apply.commit.after")
+    return _report(stage, work, frame, result)
+
+
+def run_stage(
+    stage: Stage, ledger: Ledger, work: Work, gate: Callable[[str, pd.DataFrame, Playbook], GateResult]
+) -> StageReport:
+    """A whole stage, without Prefect: the loop that ``stage_task`` makes visible."""
+    for attempt in range(MAX_ATTEMPTS):
+        with attempt_alone(ledger, attempt):
+            decided = prepare(stage, ledger, work)
+            if decided is None:
+                return StageReport(stage.name, work.batch.id)
+            result = gate(stage.gate, decided.gated, work.rules)
+            with contextlib.suppress(Conflict):
+                return apply(stage, ledger, work, decided, result, locked=attempt >= LOCK_AFTER)
+        time.sleep(0.01 * attempt)
+    raise Conflict(f"{stage.name} of batch {work.batch.id} lost the race {MAX_ATTEMPTS} times; run it again")
+
+
+def attempt_alone(ledger: Ledger, attempt: int) -> contextlib.AbstractContextManager[None]:
+    """From the fourth attempt on, nobody else takes a turn meanwhile: so every stage ends."""
+    return ledger.pools_locked() if attempt >= LOCK_AFTER else contextlib.nullcontext()
+
+
+def _after_gate(stage: Stage, frame: pd.DataFrame, result: GateResult) -> pd.DataFrame:
+    """The decided frame with the rows that broke a critical promise on hold, or all that were judged."""
+    frame = frame.copy()
+    for column in ("reason", "message", "value", "detail", "promise", "proposal"):
+        if column not in frame:
+            frame[column] = None
+        frame[column] = frame[column].astype(object)
+    frame["outcome"] = frame["outcome"].astype(object)
+    if stage.works_on == "owned":
+        # nobody is taken off a lead because a promise broke: it becomes a recovery task, and nothing else is done
+        broken = frame["journey_id"].isin(result.stopped["journey_id"]) | (result.batch_problem is not None)
+        frame.loc[broken, "outcome"] = "stay"
+        return frame.assign(broken=broken)
+    if result.batch_problem is not None:
+        judged = ~frame["outcome"].isin(("hold", "wait"))
+        frame.loc[judged, "outcome"] = "hold"
+        frame.loc[judged, "reason"] = result.batch_problem.reason
+        return frame
+    first = result.stopped.set_index("journey_id")
+    broke = frame["journey_id"].isin(first.index)
+    order = frame.loc[broke, "journey_id"]
+    frame.loc[broke, "outcome"] = "hold"
+    for column in ("reason", "promise", "value", "detail"):
+        frame.loc[broke, column] = first[column].reindex(order).to_numpy()
+    frame.loc[broke, "message"] = [f"Not kept: {words}" for words in first["words"].reindex(order)]
+    return frame
+
+
+#: outcome -> (status, the outcome that the handoff records; none when there is no handoff)
+_MOVES: Final[dict[str, tuple[str, str | None]]] = {
+    "continue": ("ready", "continued"),
+    "hold": ("held", "held"),
+    "review": ("held", "held"),
+    "parked": ("held", "held"),
+    "joined": ("joined", "joined"),
+    "nurture": ("nurture", "nurture"),
+    "disqualified": ("disqualified", "disqualified"),
+    "wait": ("ready", None),
+    "done": ("done", "done"),
+    "reassign": ("ready", "reassigned"),
+}
+
+
+def _advance(connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame) -> None:
+    """Most rows go on together; those that end up elsewhere, or with another lead, are moved apart."""
+    outcome = frame["outcome"]
+    together = outcome.isin(("continue", "owned")) & ~_changed_lead(frame)
+    apart = frame[~together & (outcome != "stay")]
+    next_stage, next_status = stage.passes_to if stage.works_on == "ready" else ("", "")
+    moving = pd.DataFrame(
+        {
+            "journey_id": apart["journey_id"],
+            "version": apart["version"],
+            "next_stage": apart["outcome"].map({"continue": next_stage, "reassign": "assignment"}).fillna(stage.name),
+            "next_status": apart["outcome"].map(lambda name: _MOVES[name][0]),
+            "lead_id": apart["lead_id"],
+            "work_item_id": apart["work_item_id"],
+            "joined_to": apart["joined_to"] if "joined_to" in apart else None,
+            "run_after": apart["run_after"] if "run_after" in apart else None,
+            "generation": apart["generation"] + (apart["outcome"] == "reassign").astype(int),
+            "start_stage": apart["outcome"].map({"reassign": "assignment"}),
+            "handoff": apart["outcome"].map(lambda name: _MOVES[name][1]),
+            "reason": apart["reason"],
+        }
+    )
+    advance(
+        connection,
+        work.batch,
+        stage=stage.name,
+        status=stage.works_on,
+        next_stage=next_stage,
+        next_status=next_status,
+        now=work.now,
+        apart=moving,
+        together=int(together.sum()),
+    )
+
+
+def _changed_lead(frame: pd.DataFrame) -> pd.Series:
+    if "changed_lead" not in frame:
+        return pd.Series(False, index=frame.index)
+    return frame["changed_lead"].fillna(False).astype(bool)
+
+
+def _keep_evidence(connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult) -> None:
+    warnings = result.failures[result.failures["severity"] == "warning"]
+    passed = set(frame.loc[~frame["outcome"].isin(("hold", "parked")), "journey_id"])
+    records.gate_result(
+        connection,
+        {
+            "batch_id": work.batch.id,
+            "gate": stage.gate,
+            "rows": result.rows,
+            "held": int(frame["outcome"].isin(("hold", "parked")).sum()),
+            "warned": int(warnings["journey_id"].nunique()),
+            "evidence": result.evidence,
+            "seconds": result.seconds,
+            "at": work.now,
+        },
+        warnings[warnings["journey_id"].isin(passed)],
+        frame.set_index("journey_id")["generation"],
+    )
+
+
+def _report(stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult) -> StageReport:
+    held = frame[frame["outcome"].isin(("hold", "review", "parked"))]
+    warnings = result.failures[result.failures["severity"] == "warning"]
+    return StageReport(
+        stage=stage.name,
+        batch=work.batch.id,
+        entered=len(frame),
+        outcomes={str(name): int(count) for name, count in frame["outcome"].value_counts().items()},
+        reasons={str(name): int(count) for name, count in held["reason"].value_counts().items()},
+        warnings={str(name): int(count) for name, count in warnings["reason"].value_counts().items()},
+        evidence=result.evidence,
+        seconds={"gate": result.seconds},
+    )

@@ -1,0 +1,81 @@
+"""The breaker at a handoff: park a source whose rows keep breaking a promise, and let it out again.
+
+Belongs here: applying ``leadgate.breaker`` to a batch, inside the handoff's transaction.
+Does not belong here: the breaker's own rules, which are pure and in ``leadgate.breaker``.
+
+Only first passes count (generation 0): a rerun is a person's decision about rows that are known to be bad.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pandas as pd
+from sqlalchemy import Connection
+
+from expectations.findings import GateResult
+from leadgate.breaker import BreakerState, admit, observe
+from leadgate.ledger import records
+from tasks.exceptions import work_item
+from tasks.stage import Stage, Work
+
+
+def park(connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult) -> pd.DataFrame:
+    """The frame with the rows of a parked source as ``parked``, behind the breaker's one work item.
+
+    Locks the breakers of the batch's sources, counts this batch's rows, and opens, keeps open, or
+    closes each breaker; closing releases what it held.
+    """
+    if result.batch_problem is not None:
+        return frame  # the gate itself is broken: that says nothing about a source
+    promises = [line["promise"] for line in result.evidence if line["severity"] == "critical"]
+    critical = result.failures[result.failures["severity"] == "critical"]
+    first_pass = frame["generation"] == 0
+    sources = [str(name) for name in frame.loc[first_pass, "source"].unique()]
+    kept = records.lock_breakers(connection, stage.gate, sources)
+    frame["work_item_id"] = pd.Series([None] * len(frame), index=frame.index, dtype=object)
+    for source in sources:
+        rows = frame.index[first_pass & (frame["source"] == source)]
+        stored, item = kept[source]
+        before = {name: _state(stored, name) for name in promises}
+        after = dict(before)
+        admitted = len(rows)
+        for name, state in before.items():
+            may_pass, after[name] = admit(state, work.now, len(rows), work.rules.breaker)
+            admitted = min(admitted, may_pass)
+        judged = frame.loc[rows[:admitted], "journey_id"]
+        for name in promises:
+            broke = set(critical.loc[critical["promise"] == name, "journey_id"])
+            after[name] = observe(after[name], [row in broke for row in judged], work.rules.breaker, work.now)
+        opened = [name for name in promises if after[name].status == "open"]
+        if opened and item is None:
+            item = records.open_work_items(connection, pd.DataFrame([_item(stage, work, source, opened[0], after)]))[0]
+        parked = rows if opened else rows[admitted:]
+        if len(parked):
+            frame.loc[parked, "outcome"] = "parked"
+            frame.loc[parked, "reason"] = "source_parked"
+            frame.loc[parked, "work_item_id"] = item
+        if item is not None and all(state.status == "closed" for state in after.values()):
+            records.release_held(connection, item, now=work.now)
+            records.close_work_items(connection, [item], by="leadgate", resolution="breaker_closed", now=work.now)
+            item = None
+        if after != before or item != kept[source][1]:
+            states = {name: orjson.loads(state.to_json()) for name, state in after.items()}
+            records.keep_breaker(connection, source, stage.gate, stored | states, item)
+    return frame
+
+
+def _state(stored: dict[str, Any], promise: str) -> BreakerState:
+    return BreakerState.from_json(orjson.dumps(stored[promise]).decode()) if promise in stored else BreakerState()
+
+
+def _item(stage: Stage, work: Work, source: str, promise: str, states: dict[str, BreakerState]) -> dict[str, Any]:
+    state = states[promise]
+    message = (
+        f"{state.broken} of the last {state.seen} rows of {source} broke the promise {promise}: the source is parked. "
+        f"Look for a changed form or mapping, then `leadgate rerun` this work item to let its rows through."
+    )
+    return work_item(
+        stage.name, work, kind="breaker", reason="source_parked", message=message, promise=promise, source=source
+    )

@@ -1,0 +1,59 @@
+"""Qualification: points for fit and engagement, and what they make of the lead.
+
+Belongs here: what this stage loads and stores. Does not belong here: the arithmetic (``leadgate.scoring``).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+from sqlalchemy import Connection
+
+from leadgate.fields import ENRICHED, STANDARD, VALIDATED
+from leadgate.ledger import bulk, decisions, people, signals
+from leadgate.scoring import qualify, score
+from tasks.stage import Decided, Gathered, Stage, Work
+
+
+def gather(connection: Connection, work: Work) -> Gathered:
+    frame = signals.leads_at(
+        connection, work.batch.id, "qualification", [*STANDARD, *VALIDATED, *ENRICHED, "custom"]
+    )
+    frame = people.expand_custom(frame, {name: f.type for name, f in work.rules.fields.items()})
+    return Gathered(frame, decisions.lead_activities(connection, work.batch.id, "qualification"))
+
+
+def decide(gathered: Gathered, work: Work) -> Decided:
+    frame = gathered.frame.copy()
+    scored = score(frame, work.rules, gathered.context, work.now)
+    frame[list(scored.columns)] = scored
+    verdict = qualify(frame, work.rules, work.now)
+    frame[list(verdict.columns)] = verdict
+    frame["reason_missing"] = (frame["outcome"] == "disqualified") & (frame["reasons"].map(len) == 0)
+    frame["playbook_hash"] = work.playbook.hash
+    said = frame["reasons"].map("; ".join)
+    frame["reason"] = said.where(frame["outcome"] != "continue", None)
+    review = frame["outcome"] == "review"
+    frame["message"] = said.where(review, None)
+    frame.loc[review, "reason"] = "score_in_review_band"
+    return Decided(frame)
+
+
+def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
+    return decided.frame
+
+
+def finish(connection: Connection, work: Work, frame: pd.DataFrame) -> None:
+    """The score is kept whatever came of it; only a lead that broke the gate has none."""
+    scored = frame[~frame["outcome"].isin(("hold", "parked"))]
+    if not scored.empty:
+        decisions.insert_qualifications(
+            connection,
+            scored.assign(at=work.now, reasons=[decisions.json_list(reasons) for reasons in bulk.plain(scored["reasons"])]),
+        )
+
+
+STAGE: Final = Stage(
+    name="qualification", gate="qualified", gather=gather, decide=decide, store=store, finish=finish
+)

@@ -1,0 +1,97 @@
+"""The words of the protocol: what a stage is, what it works on, what it hands over and reports.
+
+Belongs here: these types alone. Does not belong here: the protocol itself (``handoff``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection
+
+from leadgate.ledger.batches import Batch
+from leadgate.models import STAGES
+from leadgate.playbook import Loaded, Playbook
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a stage works on: the batch, the playbook pinned to it, and what time it is."""
+
+    batch: Batch
+    playbook: Loaded
+    now: datetime
+    lease_seconds: float = 30.0
+
+    @property
+    def rules(self) -> Playbook:
+        return self.playbook.playbook
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """One row a journey (``frame``), and what else the stage needs to decide (``context``)."""
+
+    frame: pd.DataFrame
+    context: Any = None
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The gathered frame with an ``outcome`` for each row, and what the decision changes elsewhere.
+
+    ``outcome``: ``continue``, ``hold``, ``review``, ``joined``, ``nurture``, ``disqualified``, ``wait``,
+    ``owned``, ``stay``, ``done``, ``reassign``. Rows that hold bring ``reason`` and ``message``.
+    """
+
+    frame: pd.DataFrame
+    context: Any = None
+    pools_locked: bool = False  # whether nobody else can take a turn before this is stored
+
+    @property
+    def gated(self) -> pd.DataFrame:
+        """The rows the gate judges: those that would be handed on. A row on hold has nothing to promise yet."""
+        return self.frame[~self.frame["outcome"].isin(("hold", "wait"))]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage's part of the protocol. ``store`` writes what was decided and may turn rows to ``joined``."""
+
+    name: str
+    gate: str
+    gather: Callable[[Connection, Work], Gathered]
+    decide: Callable[[Gathered, Work], Decided]
+    store: Callable[[Connection, Work, Decided], pd.DataFrame]
+    finish: Callable[[Connection, Work, pd.DataFrame], None] | None = None  # after the journeys moved on
+    works_on: str = "ready"  # the status of the journeys it takes
+    breaks: bool = True  # a source can break this stage's promises, so the breaker counts them
+
+    @property
+    def passes_to(self) -> tuple[str, str]:
+        """Stage and status of a journey that simply goes on."""
+        if self.name == "assignment":
+            return "follow_up", "owned"
+        return STAGES[STAGES.index(self.name) + 1], "ready"
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """What a stage did with a batch, in counts: small enough to be a task's result."""
+
+    stage: str
+    batch: int
+    entered: int = 0
+    outcomes: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
+    warnings: dict[str, int] = field(default_factory=dict)
+    evidence: list[dict[str, Any]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def held(self) -> int:
+        return self.outcomes.get("hold", 0) + self.outcomes.get("review", 0)

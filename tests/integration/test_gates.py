@@ -1,0 +1,440 @@
+"""The six gates, run by Great Expectations: which rows pass, which are stopped and why, what holds a batch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from expectations import PROMISES, gate
+from expectations.findings import SHOWN
+from leadgate.playbook import Gate, Playbook
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+#: For each gate, a row that keeps every promise.
+CLEAN: dict[Gate, dict[str, Any]] = {
+    "captured": {
+        "unreadable": None,
+        "source_known": True,
+        "source": "website",
+        "signal_key": "k1",
+        "contact": "ada@example.com",
+        "longest_value": 40,
+        "occurred_in_future": False,
+        "occurred_at": "2026-03-01T10:00:00+00:00",
+    },
+    "validated": {
+        "email": "ada@example.com",
+        "email_problem": None,
+        "phone": "+442079460000",
+        "phone_problem": None,
+        "contact": "ada@example.com",
+        "country": "GB",
+        "country_problem": None,
+        "consent": "yes",
+        "consent_problem": None,
+        "spam_reason": None,
+        "message": "please call",
+        "is_disposable": False,
+        "field_problem": None,
+    },
+    "enriched": {
+        "contact": "ada@example.com",
+        "email": "ada@example.com",
+        "contact_changed": False,
+        "unattributed": None,
+        "employees": 120,
+        "company_domain": "example.com",
+        "provider_problem": None,
+        "company": "Example Ltd",
+    },
+    "qualified": {
+        "fit": 40,
+        "engagement": 25,
+        "score": 65,
+        "contribution_sum": 65,
+        "outcome": "continue",
+        "reason_missing": False,
+        "playbook_hash": "abc",
+    },
+    "assigned": {
+        "owner": "grace",
+        "owner_known": True,
+        "rule": "enterprise",
+        "owner_absent": False,
+        "over_cap": False,
+        "due_at": NOW + timedelta(hours=4),
+        "assigned_at": NOW,
+    },
+    "followed_up": {
+        "open_assignments": 1,
+        "owner": "grace",
+        "owner_told": True,
+        "due_at": NOW + timedelta(hours=4),
+        "assigned_at": NOW,
+        "ladder_step": 1,
+        "ladder_length": 3,
+        "touched_before_assigned": False,
+    },
+}
+
+#: Gate, what is wrong with the row, the promises that break, in the suite's order.
+BROKEN: list[tuple[Gate, dict[str, Any], list[str]]] = [
+    ("captured", {"unreadable": "line 17: 5 cells, the header has 8"}, ["readable"]),
+    ("captured", {"source_known": False}, ["source_known"]),
+    ("captured", {"source_known": None}, ["source_known"]),
+    ("captured", {"signal_key": None}, ["keyed"]),
+    ("captured", {"contact": None}, ["has_contact"]),
+    ("captured", {"longest_value": 20_001}, ["values_not_oversized"]),
+    ("captured", {"occurred_in_future": True}, ["not_from_the_future"]),
+    ("captured", {"unreadable": "broken quoting", "contact": None}, ["readable", "has_contact"]),
+    ("validated", {"email": "ada@example", "email_problem": "no dot"}, ["email_well_formed"]),
+    ("validated", {"email": "ada@gmial.com", "email_problem": "looks like a typo"}, ["email_well_formed"]),
+    ("validated", {"email": None, "email_problem": "not an address"}, ["email_well_formed"]),
+    ("validated", {"email": "ada at example.com"}, ["email_well_formed"]),  # though validation saw no problem
+    ("validated", {"email": "=cmd|' /C calc'!A0"}, ["email_well_formed"]),
+    ("validated", {"phone": "020 7946 0000"}, ["phone_possible"]),
+    ("validated", {"phone": "+4412", "phone_problem": "too short"}, ["phone_possible"]),
+    ("validated", {"contact": None, "email": None, "phone": None}, ["has_contact"]),
+    ("validated", {"country": "Atlantis", "country_problem": "unknown"}, ["country_known"]),
+    ("validated", {"country": "UK"}, ["country_known"]),  # two letters, but not ISO's
+    ("validated", {"consent": "no", "consent_problem": "refused"}, ["consent_not_refused"]),
+    ("validated", {"spam_reason": "7 links in the message"}, ["not_spam"]),
+    ("validated", {"is_disposable": True}, ["email_lasting"]),
+    ("validated", {"field_problem": "seats: 'many' is not an integer"}, ["fields_valid"]),
+    ("enriched", {"contact": None}, ["has_contact"]),
+    ("enriched", {"contact_changed": True}, ["contact_unchanged"]),
+    ("enriched", {"contact_changed": None}, ["contact_unchanged"]),
+    ("enriched", {"unattributed": "employees"}, ["attributed"]),
+    ("enriched", {"employees": 0}, ["employees_plausible"]),
+    ("enriched", {"company_domain": "https://example.com/"}, ["company_domain_well_formed"]),
+    ("enriched", {"provider_problem": "accounts: timed out"}, ["providers_answered"]),
+    ("enriched", {"company": None}, ["company_known"]),
+    ("qualified", {"fit": None}, ["fit_scored"]),
+    ("qualified", {"engagement": None}, ["engagement_scored"]),
+    ("qualified", {"score": 64}, ["score_adds_up"]),
+    ("qualified", {"score": None}, ["score_adds_up"]),
+    ("qualified", {"score": 10_001, "contribution_sum": 10_001}, ["score_in_bounds"]),
+    ("qualified", {"outcome": "lost"}, ["outcome_known"]),
+    ("qualified", {"outcome": None}, ["outcome_known"]),
+    ("qualified", {"outcome": "disqualified", "reason_missing": True}, ["disqualified_with_reason"]),
+    ("assigned", {"owner": "nobody", "owner_known": False}, ["owner_known"]),
+    ("assigned", {"rule": None}, ["rule_recorded"]),
+    ("assigned", {"owner_absent": True}, ["owner_present"]),
+    ("assigned", {"over_cap": True}, ["owner_within_caps"]),
+    ("assigned", {"due_at": None}, ["touch_due", "due_after_assignment"]),
+    ("assigned", {"due_at": NOW}, ["due_after_assignment"]),
+    ("followed_up", {"open_assignments": 2}, ["one_owner"]),
+    ("followed_up", {"open_assignments": 0}, ["one_owner"]),
+    ("followed_up", {"owner_told": False}, ["owner_told"]),
+    ("followed_up", {"due_at": None}, ["touch_due", "due_after_assignment"]),
+    ("followed_up", {"due_at": NOW - timedelta(minutes=1)}, ["due_after_assignment"]),
+    ("followed_up", {"ladder_step": 4}, ["step_within_ladder"]),
+    ("followed_up", {"ladder_step": -1}, ["step_counted"]),
+    ("followed_up", {"touched_before_assigned": True}, ["touched_after_assignment"]),
+]
+
+
+def frame(name: Gate, *rows: dict[str, Any]) -> pd.DataFrame:
+    """Rows of a gate's frame: clean but for what each of ``rows`` says, ids 101, 102, … under a shuffled index."""
+    values = [{"journey_id": 101 + at, **CLEAN[name], **row} for at, row in enumerate(rows)]
+    return pd.DataFrame(values, index=[9 - at for at in range(len(rows))])
+
+
+def playbook(**parts: Any) -> Playbook:
+    return Playbook.model_validate(
+        {
+            "name": "Example",
+            "sources": {"website": {}},
+            "reps": [{"name": "grace"}],
+            "pools": [{"name": "sales", "members": [{"rep": "grace"}]}],
+            "routing": [{"name": "all", "to": "pool sales"}],
+            **parts,
+        }
+    )
+
+
+def expecting(expectation: str, severity: str = "critical", **arguments: Any) -> Playbook:
+    added = {"name": "added", "expectation": expectation, "arguments": arguments, "why": "As we agreed"}
+    return playbook(gates={"validated": {"expect": [added | {"severity": severity}]}})
+
+
+@pytest.mark.parametrize("name", PROMISES)
+def test_a_clean_batch_passes_and_leaves_evidence_for_every_promise(name: Gate) -> None:
+    result = gate.run(name, frame(name, {}, {}, {}), playbook=None)
+    assert result.batch_problem is None
+    assert result.passed.all()
+    assert result.failures.empty
+    assert [(e["promise"], e["ok"], e["failed"], e["checked"]) for e in result.evidence] == [
+        (promise.name, True, 0, 3) for promise in PROMISES[name]
+    ]
+
+
+@pytest.mark.parametrize(("name", "fault", "promises"), BROKEN)
+@pytest.mark.parametrize("others", [0, 2])
+def test_a_broken_row_is_named_with_its_reason_and_the_others_pass(
+    name: Gate, fault: dict[str, Any], promises: list[str], others: int
+) -> None:
+    batch = frame(name, *[{}] * others, fault)
+    result = gate.run(name, batch, playbook=None)
+    assert result.batch_problem is None
+    assert list(result.failures["promise"]) == promises
+    assert set(result.failures["journey_id"]) == {101 + others}
+    by_name = {promise.name: promise for promise in PROMISES[name]}
+    first = by_name[promises[0]]
+    assert result.passed.index.equals(batch.index)
+    assert list(result.passed) == [True] * others + [first.severity == "warning"]
+    assert list(result.stopped["reason"]) == ([first.reason] if first.severity == "critical" else [])
+    assert [e["promise"] for e in result.evidence if not e["ok"]] == promises
+
+
+def test_every_promise_is_broken_by_some_row_above() -> None:
+    per_row = {(name, promise) for name, _, promises in BROKEN for promise in promises}
+    known = {(name, promise.name) for name, promises in PROMISES.items() for promise in promises}
+    assert known - per_row == {("qualified", "one_playbook")}  # about the batch, below
+
+
+def test_suites_have_five_to_eight_promises_with_names_of_their_own() -> None:
+    for promises in PROMISES.values():
+        assert 5 <= len(promises) <= 8
+        assert len({promise.name for promise in promises}) == len(promises)
+
+
+def test_a_failure_shows_the_value_and_what_was_found_and_evidence_shows_neither() -> None:
+    fault = {"email": "ada@gmial.com", "email_problem": "gmial.com looks like gmail.com"}
+    result = gate.run("validated", frame("validated", fault), playbook=None)
+    assert result.failures.iloc[0].to_dict() == {
+        "journey_id": 101,
+        "promise": "email_well_formed",
+        "severity": "critical",
+        "reason": "email_malformed",
+        "words": "The e-mail address is well-formed",
+        "value": "ada@gmial.com",
+        "detail": "gmial.com looks like gmail.com",
+    }
+    assert "gmial" not in repr(result.evidence)
+
+
+def test_the_first_critical_promise_is_the_reason_and_all_are_listed() -> None:
+    fault = {"is_disposable": True, "phone": "call me", "spam_reason": "casino"}
+    result = gate.run("validated", frame("validated", fault), playbook=None)
+    assert list(result.failures["reason"]) == ["phone_impossible", "spam", "email_disposable"]
+    assert list(result.stopped["reason"]) == ["phone_impossible"]
+
+
+def test_an_empty_batch_passes_without_great_expectations() -> None:
+    code = (
+        "import sys, pandas as pd; from expectations import gate;"
+        "r = gate.run('validated', pd.DataFrame(), playbook=None);"
+        "assert r.batch_problem is None and r.rows == 0 and r.passed.empty and r.failures.empty;"
+        "assert r.stopped.empty and all(e['ok'] and e['checked'] == 0 for e in r.evidence);"
+        "assert 'great_expectations' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_share_of_rows_may_break_an_added_promise_when_the_playbook_says_mostly() -> None:
+    book = expecting("expect_column_values_to_not_be_null", column="phone", mostly=0.6)
+    most = gate.run("validated", frame("validated", {}, {}, {"phone": None}), playbook=book)
+    assert most.passed.all()
+    assert most.failures.empty
+    assert (most.evidence[-1]["ok"], most.evidence[-1]["failed"]) == (True, 1)
+    half = gate.run("validated", frame("validated", {}, {"phone": None}), playbook=book)
+    assert list(half.passed) == [True, False]
+
+
+def test_columns_of_one_missing_value_do_not_hold_the_batch() -> None:
+    nobody_due = gate.run("assigned", frame("assigned", {"due_at": None}, {"due_at": None}), playbook=None)
+    assert nobody_due.batch_problem is None
+    assert list(nobody_due.stopped["reason"]) == ["due_missing"] * 2
+    no_scores = {"score": None, "contribution_sum": None, "fit": None, "engagement": None}
+    unscored = gate.run("qualified", frame("qualified", no_scores, no_scores), playbook=None)
+    assert unscored.batch_problem is None
+    assert list(unscored.stopped["reason"]) == ["score_missing"] * 2
+    phones_only = gate.run("validated", frame("validated", *[{"email": None}] * 2), playbook=None)
+    assert phones_only.passed.all()
+
+
+@pytest.mark.parametrize("dtype", ["object", "str"])
+def test_text_columns_of_either_type_are_judged_alike(dtype: str) -> None:
+    batch = frame("validated", {}, {"email": "nonsense"}, {"phone": None}, {"country": "Atlantis"})
+    text = ["email", "phone", "country", "consent", "message"]
+    result = gate.run("validated", batch.astype(dict.fromkeys(text, dtype)), playbook=None)
+    assert list(result.passed) == [True, False, True, False]
+
+
+def test_two_playbooks_in_a_batch_hold_all_of_it() -> None:
+    result = gate.run("qualified", frame("qualified", {}, {"playbook_hash": "other"}), playbook=None)
+    assert result.batch_problem is not None
+    assert (result.batch_problem.promise, result.batch_problem.reason) == ("one_playbook", "playbook_mixed")
+    assert not result.passed.any()
+    assert result.failures.empty
+    assert [e["failed"] for e in result.evidence if not e["ok"]] == [2]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "says"),
+    [
+        (lambda f: f.drop(columns="is_disposable"), "column_missing", "is_disposable"),
+        (lambda f: f.drop(columns="phone_problem"), "column_missing", "phone_problem"),
+        (lambda f: f.drop(columns="journey_id"), "column_missing", "journey_id"),
+        (lambda f: f.assign(journey_id=[101, None]), "id_missing", "1 of 2 rows"),
+        (lambda f: f.assign(journey_id=[101, 101]), "id_twice", "101"),
+        (lambda f: pd.concat([f, f[["email"]]], axis=1), "column_twice", "email"),
+    ],
+)
+def test_an_unfit_frame_holds_the_batch(change: Any, reason: str, says: str) -> None:
+    result = gate.run("validated", change(frame("validated", {}, {})), playbook=None)
+    assert result.batch_problem is not None
+    assert result.batch_problem.reason == reason
+    assert says in result.batch_problem.words
+    assert not result.passed.any()
+    assert not any(e["ok"] for e in result.evidence)
+
+
+def test_an_error_inside_great_expectations_holds_the_batch_even_for_a_warning() -> None:
+    result = gate.run("enriched", frame("enriched", {}, {"employees": "a few, ask Ada"}), playbook=None)
+    assert result.batch_problem is not None
+    assert (result.batch_problem.promise, result.batch_problem.reason) == (
+        "employees_plausible",
+        "check_failed",
+    )
+    assert "same type" in (result.batch_problem.detail or "")
+    assert not result.passed.any()
+
+
+def test_a_failure_of_the_whole_engine_holds_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Any:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(gate, "_bench", broken)
+    result = gate.run("captured", frame("captured", {}), playbook=None)
+    assert result.batch_problem is not None
+    assert "no space left" in (result.batch_problem.detail or "")
+    assert not result.passed.any()
+
+
+def test_the_playbook_decides_on_severity() -> None:
+    lenient = playbook(gates={"validated": {"severity": {"email_lasting": "warning"}}})
+    batch = frame("validated", {"is_disposable": True})
+    assert not gate.run("validated", batch, playbook=None).passed.any()
+    result = gate.run("validated", batch, playbook=lenient)
+    assert result.passed.all()
+    assert list(result.failures["severity"]) == ["warning"]
+    assert result.stopped.empty
+
+
+@pytest.mark.parametrize(
+    ("expectation", "arguments", "fault"),
+    [
+        ("expect_column_values_to_not_be_null", {"column": "phone"}, {"phone": None}),
+        ("expect_column_values_to_be_in_set", {"column": "country", "value_set": ["GB"]}, {"country": "FR"}),
+        (
+            "expect_column_values_to_not_be_in_set",
+            {"column": "country", "value_set": ["FR"]},
+            {"country": "FR"},
+        ),
+        (
+            "expect_column_values_to_match_regex",
+            {"column": "message", "regex": "please"},
+            {"message": "now!"},
+        ),
+        (
+            "expect_column_values_to_not_match_regex",
+            {"column": "message", "regex": "SEO"},
+            {"message": "SEO"},
+        ),
+        (
+            "expect_column_value_lengths_to_be_between",
+            {"column": "message", "max_value": 50},
+            {"message": "a" * 51},
+        ),
+    ],
+)
+def test_the_playbook_adds_promises(
+    expectation: str, arguments: dict[str, Any], fault: dict[str, Any]
+) -> None:
+    book = expecting(expectation, **arguments)
+    result = gate.run("validated", frame("validated", {}, fault), playbook=book)
+    assert result.batch_problem is None
+    assert list(result.passed) == [True, False]
+    assert result.failures[["promise", "reason", "words"]].to_numpy().tolist() == [
+        ["added", "added", "As we agreed"]
+    ]
+    assert result.evidence[-1]["promise"] == "added"
+
+
+def test_an_added_promise_about_the_batch_holds_it_when_critical_and_is_evidence_when_not() -> None:
+    batch = frame("validated", {}, {})
+    rows = "expect_table_row_count_to_be_between"
+    held = gate.run("validated", batch, playbook=expecting(rows, max_value=1))
+    assert held.batch_problem is not None
+    assert held.batch_problem.promise == "added"
+    warned = gate.run("validated", batch, playbook=expecting(rows, severity="warning", max_value=1))
+    assert warned.batch_problem is None
+    assert warned.passed.all()
+    assert (warned.evidence[-1]["ok"], warned.evidence[-1]["failed"]) == (False, 2)
+
+
+@pytest.mark.parametrize(
+    ("book", "says"),
+    [
+        (
+            expecting(
+                "expect_column_values_to_not_be_null", column="phone", row_condition="__import__('os').x"
+            ),
+            "row_condition",
+        ),
+        (expecting("expect_column_kl_divergence_to_be_less_than", column="phone"), "kl_divergence"),
+        (expecting("expect_column_values_to_match_regex", column="phone", regex="(a+)+$"), "stall"),
+        (expecting("unexpected_rows_expectation", unexpected_rows_query="select 1"), "unexpected_rows"),
+        (playbook(gates={"validated": {"severity": {"email_lastign": "warning"}}}), "email_lastign"),
+        (
+            playbook(
+                gates={
+                    "validated": {
+                        "expect": [
+                            {
+                                "name": "not_spam",
+                                "expectation": "expect_column_values_to_not_be_null",
+                                "arguments": {"column": "phone"},
+                                "why": "x",
+                            }
+                        ]
+                    }
+                }
+            ),
+            "not_spam",
+        ),
+    ],
+)
+def test_what_gates_do_not_do_is_refused(book: Playbook, says: str) -> None:
+    with pytest.raises(gate.RefusedExpectation, match=says):
+        gate.run("validated", frame("validated", {}), playbook=book)
+
+
+def test_values_are_shown_cut_and_a_pattern_on_a_long_value_does_not_stall() -> None:
+    quadratic = expecting("expect_column_values_to_not_match_regex", column="message", regex=r"\s+$")
+    long = " " * 100_000 + "x"
+    batch = frame("validated", {"message": long}, {"message": "<b>" * 40_000, "spam_reason": "links"})
+    started = time.perf_counter()
+    result = gate.run("validated", batch, playbook=quadratic)
+    assert time.perf_counter() - started < 5
+    assert set(result.failures["value"].str.len()) == {SHOWN}
+
+
+def test_threads_do_not_disturb_one_another() -> None:
+    def judge(size: int) -> bool:
+        bad = [at % 3 == size % 3 for at in range(size)]
+        batch = frame("validated", *({"email": "nonsense"} if is_bad else {} for is_bad in bad))
+        return list(gate.run("validated", batch, playbook=None).passed) == [not is_bad for is_bad in bad]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(judge, range(1, 25)))
