@@ -11,6 +11,7 @@ A gate fails closed. A promise that could not be checked holds the batch, whatev
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -143,6 +144,7 @@ def _bench() -> _Bench:
             os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read on import
             import great_expectations as gx
 
+            logging.getLogger("great_expectations").setLevel(logging.WARNING)
             context = gx.get_context(mode="ephemeral")
             context.variables.progress_bars = {"globally": False}
             asset = context.data_sources.add_pandas("leadgate").add_dataframe_asset("handoff")

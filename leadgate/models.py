@@ -221,6 +221,7 @@ class Journey(SQLModel, table=True):
     version: int = 0
     generation: int = 0
     start_stage: str = "capture"  # where this generation began: handoffs are gapless from here
+    waived: str | None = None  # a promise that a person answers for, in this generation
     batch_id: int | None = _ref("batch.id", nullable=True)
     run_after: datetime = _at()
     work_item_id: int | None = _ref("work_item.id", nullable=True)

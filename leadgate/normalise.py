@@ -199,7 +199,7 @@ class _Batch:
         self._problems["consent_problem"] = [consent.problem for consent in consents]
 
     def read_moments(self) -> None:
-        """``occurred_at``; one that cannot be read is no reason to stop a lead, and moves to ``attributes``."""
+        """``occurred_at``: one that cannot be read stops no lead, and moves to ``attributes``."""
         texts = self._text["occurred_at"]
         for row, text in enumerate(texts):
             raw = text if text is not None else self._kept(row, "occurred_at")

@@ -53,7 +53,9 @@ def _duration(value: Any) -> Any:
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
-    PlainSerializer(lambda d: f"{d / timedelta(seconds=1):.6f}".rstrip("0").rstrip(".") + "s", return_type=str),
+    PlainSerializer(
+        lambda d: f"{d / timedelta(seconds=1):.6f}".rstrip("0").rstrip(".") + "s", return_type=str
+    ),
 ]
 
 

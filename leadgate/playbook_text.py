@@ -11,6 +11,7 @@ import re
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -20,8 +21,10 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from leadgate.nearest import proposal
 
-MAX_BYTES: Final = 1_000_000
+MAX_BYTES: Final = 250_000
 MAX_DEPTH: Final = 30
+#: Brackets open at once, counted before YAML is read: its scanner takes quadratic time over them.
+MAX_OPEN: Final = 100
 #: Values in the document, those repeated through aliases included: what a "billion laughs" runs into.
 MAX_VALUES: Final = 50_000
 
@@ -86,6 +89,8 @@ def read(text: str, file: str) -> Document:
         raise PlaybookError(
             [Problem(file, 1, "", f"is larger than {MAX_BYTES:,} bytes; this is no playbook")]
         )
+    if _open_at_most(text) > MAX_OPEN:
+        raise PlaybookError([Problem(file, 1, "", "is nested too deeply; this is no playbook")])
     yaml = YAML(typ="safe", pure=True)  # the C scanner is YAML 1.1: there `no` is false and 09:30 a number
     try:
         root = yaml.compose(text)
@@ -105,6 +110,12 @@ def read(text: str, file: str) -> Document:
     if reader.problems:
         raise PlaybookError(reader.problems)
     return Document(file, data, reader.lines)
+
+
+def _open_at_most(text: str) -> int:
+    """How many brackets are open at once, text in quotes included: close enough to refuse a bomb."""
+    steps = (1 if bracket in "[{" else -1 for bracket in re.findall(r"[\[{\]}]", text))
+    return max(accumulate(steps), default=0)
 
 
 class _Reader:

@@ -174,11 +174,15 @@ def _reasons(
     rule: Qualification, outcome: npt.NDArray[Any], scores: Points, refused: npt.NDArray[np.bool_]
 ) -> list[list[str]]:
     disqualified = [d.reason for d in rule.disqualify]
+    hit: dict[bytes, list[str]] = {}
     said: dict[tuple[str, int], str] = {}
     reasons = []
     for row, (verdict, points) in enumerate(zip(outcome.tolist(), scores.tolist(), strict=True)):
         if verdict == "disqualified":
-            reasons.append([disqualified[i] for i in np.flatnonzero(refused[row])])
+            pattern = refused[row].tobytes()
+            if (why := hit.get(pattern)) is None:
+                why = hit[pattern] = [disqualified[i] for i in np.flatnonzero(refused[row])]
+            reasons.append(list(why))
             continue
         if (words := said.get((verdict, points))) is None:
             words = said[verdict, points] = _words(rule, verdict, points)

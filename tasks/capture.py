@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from leadgate.connectors.files import Row
 from leadgate.fields import STANDARD
-from leadgate.headers import flatten, map_headers
+from leadgate.headers import as_text, flatten, map_headers
 from leadgate.ledger import bulk, people, signals
 from leadgate.playbook import Playbook, Source
 from tasks.stage import Decided, Gathered, Stage, Work
@@ -74,7 +74,9 @@ class Keys:
         if row.payload is None:
             content = ("unreadable:" + (row.raw or "")).encode("utf-8", "surrogatepass")
         elif self._volatile:
-            content = encode({name: value for name, value in row.payload.items() if name not in self._volatile})
+            content = encode(
+                {name: value for name, value in row.payload.items() if name not in self._volatile}
+            )
         else:
             content = encode(row.payload)
         return hashlib.blake2b(content, digest_size=16).digest()
@@ -172,7 +174,9 @@ def map_payloads(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
     """
     payloads = [
         {} if unreadable is not None else flatten_if_nested(orjson.loads(text))
-        for text, unreadable in zip(bulk.plain(frame["payload"]), bulk.plain(frame["unreadable"]), strict=True)
+        for text, unreadable in zip(
+            bulk.plain(frame["payload"]), bulk.plain(frame["unreadable"]), strict=True
+        )
     ]
     fields = [*STANDARD, *playbook.fields]
     values: dict[str, list[str | None]] = {name: [None] * len(payloads) for name in fields}
@@ -214,9 +218,7 @@ def _text(value: Any) -> str | None:
     """A value as text without the space around it; nothing as None. A NUL becomes its visible sign."""
     if value is None:
         return None
-    if value is True or value is False:
-        return "true" if value else "false"
-    text = str(value).strip()
+    text = (value if isinstance(value, str) else as_text(value)).strip()
     if "\x00" in text:
         text = text.replace("\x00", bulk.NUL_SHOWN)
     return text or None

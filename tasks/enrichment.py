@@ -48,15 +48,31 @@ def decide(gathered: Gathered, work: Work) -> Decided:
             continue
         for field in answers.columns:
             _take(frame, field, answers[field], provenance, {"provider": provider.name, "at": at})
-    _take(frame, "employees", _parsed(frame["company_size"], employees_of), provenance, {"provider": "stated", "at": at})
-    _take(frame, "revenue", _parsed(frame["annual_revenue"], amount_of), provenance, {"provider": "stated", "at": at})
+    _take(
+        frame,
+        "employees",
+        _parsed(frame["company_size"], employees_of),
+        provenance,
+        {"provider": "stated", "at": at},
+    )
+    _take(
+        frame,
+        "revenue",
+        _parsed(frame["annual_revenue"], amount_of),
+        provenance,
+        {"provider": "stated", "at": at},
+    )
     frame["provenance"] = pd.Series(provenance, index=frame.index, dtype=object)
-    frame["provider_problem"] = pd.Series(["; ".join(row) or None for row in problems], index=frame.index, dtype=object)
+    frame["provider_problem"] = pd.Series(
+        ["; ".join(row) or None for row in problems], index=frame.index, dtype=object
+    )
     frame["unattributed"] = _unattributed(frame, provenance)
     frame["contact"] = frame["email"].where(frame["email"].notna(), frame["phone"])
     frame["contact_changed"] = [
         any(old != new for old, new in zip(row[::2], row[1::2], strict=True))
-        for row in zip(*(side for name in _CONTACT for side in (before[name], bulk.plain(frame[name]))), strict=True)
+        for row in zip(
+            *(side for name in _CONTACT for side in (before[name], bulk.plain(frame[name]))), strict=True
+        )
     ]
     frame["outcome"] = "continue"
     return Decided(frame)
@@ -68,10 +84,16 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
 
 
 def _take(
-    frame: pd.DataFrame, field: str, answers: pd.Series, provenance: list[dict[str, Any]], origin: dict[str, str]
+    frame: pd.DataFrame,
+    field: str,
+    answers: pd.Series,
+    provenance: list[dict[str, Any]],
+    origin: dict[str, str],
 ) -> None:
     """Fill ``field`` where it is empty and there is an answer, and note where the answer is from."""
-    current = frame[field] if field in frame else pd.Series([None] * len(frame), index=frame.index, dtype=object)
+    current = (
+        frame[field] if field in frame else pd.Series([None] * len(frame), index=frame.index, dtype=object)
+    )
     filled = current.isna().to_numpy() & answers.notna().to_numpy()
     if not filled.any():
         return

@@ -78,7 +78,9 @@ def open_recovery_tasks(
         ]  # fmt: skip
     else:
         about = frame.set_index("journey_id")[["source", "generation"]]
-        known = records.open_recoveries(connection, [int(journey) for journey in result.stopped["journey_id"]])
+        known = records.open_recoveries(
+            connection, [int(journey) for journey in result.stopped["journey_id"]]
+        )
         items = [
             work_item(
                 stage.name, work, kind="recovery", blocking=False, reason=row.reason, promise=row.promise,

@@ -35,7 +35,9 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     finished = frame["accepted_at" if by_acceptance else "touched_at"].notna()
     chased = frame["touched_at"].isna()  # accepted is not yet followed up
     slas = {sla.name: sla for sla in playbook.slas}
-    frame["ladder_length"] = [len(slas[name].ladder) if name in slas else 0 for name in bulk.plain(frame["sla"])]
+    frame["ladder_length"] = [
+        len(slas[name].ladder) if name in slas else 0 for name in bulk.plain(frame["sla"])
+    ]
     frame["outcome"] = "stay"
     frame.loc[finished, "outcome"] = "done"
     frame["state"] = _states(frame, now)
@@ -96,7 +98,8 @@ def _after(moments: pd.Series, now: datetime) -> pd.Series:
 
 def _before(first: pd.Series, second: pd.Series) -> list[bool]:
     return [
-        a is not None and b is not None and a < b for a, b in zip(bulk.plain(first), bulk.plain(second), strict=True)
+        a is not None and b is not None and a < b
+        for a, b in zip(bulk.plain(first), bulk.plain(second), strict=True)
     ]
 
 
@@ -109,7 +112,9 @@ def _when(rows: pd.DataFrame, sla: Sla, playbook: Playbook, pool: str | None) ->
     return [list(times) for times in zip(*steps, strict=True)] if steps else [[] for _ in range(len(rows))]
 
 
-def _climb(frame: pd.DataFrame, rows: pd.DataFrame, sla: Sla, when: list[list[datetime]], now: datetime) -> None:
+def _climb(
+    frame: pd.DataFrame, rows: pd.DataFrame, sla: Sla, when: list[list[datetime]], now: datetime
+) -> None:
     """The steps that are due and not taken yet, up to one that takes the lead back; and the next look."""
     for row, times in zip(rows.itertuples(), when, strict=True):
         due: list[tuple[int, LadderStep]] = []
@@ -119,7 +124,11 @@ def _climb(frame: pd.DataFrame, rows: pd.DataFrame, sla: Sla, when: list[list[da
             due.append((number + 1, sla.ladder[number]))
             if sla.ladder[number].do == "reassign":
                 break
-        coming = [at for at in (*times[row.ladder_step :], row.due_soon_at, row.due_at) if at is not None and at > now]
+        coming = [
+            at
+            for at in (*times[row.ladder_step :], row.due_soon_at, row.due_at)
+            if at is not None and at > now
+        ]
         frame.at[row.Index, "steps"] = tuple(due)
         frame.at[row.Index, "next_check_at"] = min(coming, default=None)
 

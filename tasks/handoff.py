@@ -23,6 +23,7 @@ from expectations.findings import GateResult
 from leadgate.failpoints import hit
 from leadgate.ledger import Ledger, records
 from leadgate.ledger.batches import Conflict, advance, fence, lock_journeys
+from leadgate.masking import mask
 from leadgate.playbook import Playbook
 from tasks.exceptions import open_recovery_tasks, open_work_items
 from tasks.parking import park
@@ -110,7 +111,8 @@ def _after_gate(stage: Stage, frame: pd.DataFrame, result: GateResult) -> pd.Dat
         frame.loc[judged, "outcome"] = "hold"
         frame.loc[judged, "reason"] = result.batch_problem.reason
         return frame
-    first = result.stopped.set_index("journey_id")
+    critical = result.failures[result.failures["severity"] == "critical"]
+    first = _not_waived(critical, frame).drop_duplicates("journey_id").set_index("journey_id")
     broke = frame["journey_id"].isin(first.index)
     order = frame.loc[broke, "journey_id"]
     frame.loc[broke, "outcome"] = "hold"
@@ -118,6 +120,16 @@ def _after_gate(stage: Stage, frame: pd.DataFrame, result: GateResult) -> pd.Dat
         frame.loc[broke, column] = first[column].reindex(order).to_numpy()
     frame.loc[broke, "message"] = [f"Not kept: {words}" for words in first["words"].reindex(order)]
     return frame
+
+
+def _not_waived(critical: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """``critical`` failures without the promises that a person answers for (a rerun "done by hand")."""
+    if critical.empty or "waived" not in frame or not frame["waived"].notna().any():
+        return critical
+    waived = set(zip(frame["journey_id"], frame["waived"], strict=True))
+    return critical[
+        [pair not in waived for pair in zip(critical["journey_id"], critical["promise"], strict=True)]
+    ]
 
 
 #: outcome -> (status, the outcome that the handoff records; none when there is no handoff)
@@ -145,7 +157,9 @@ def _advance(connection: Connection, stage: Stage, work: Work, frame: pd.DataFra
         {
             "journey_id": apart["journey_id"],
             "version": apart["version"],
-            "next_stage": apart["outcome"].map({"continue": next_stage, "reassign": "assignment"}).fillna(stage.name),
+            "next_stage": apart["outcome"]
+            .map({"continue": next_stage, "reassign": "assignment"})
+            .fillna(stage.name),
             "next_status": apart["outcome"].map(lambda name: _MOVES[name][0]),
             "lead_id": apart["lead_id"],
             "work_item_id": apart["work_item_id"],
@@ -176,7 +190,9 @@ def _changed_lead(frame: pd.DataFrame) -> pd.Series:
     return frame["changed_lead"].fillna(False).astype(bool)
 
 
-def _keep_evidence(connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult) -> None:
+def _keep_evidence(
+    connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult
+) -> None:
     warnings = result.failures[result.failures["severity"] == "warning"]
     passed = set(frame.loc[~frame["outcome"].isin(("hold", "parked")), "journey_id"])
     records.gate_result(
@@ -202,10 +218,23 @@ def _report(stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult) -
     return StageReport(
         stage=stage.name,
         batch=work.batch.id,
+        gate=stage.gate,
         entered=len(frame),
         outcomes={str(name): int(count) for name, count in frame["outcome"].value_counts().items()},
         reasons={str(name): int(count) for name, count in held["reason"].value_counts().items()},
         warnings={str(name): int(count) for name, count in warnings["reason"].value_counts().items()},
         evidence=result.evidence,
+        examples=_examples(result.failures),
         seconds={"gate": result.seconds},
     )
+
+
+def _examples(failures: pd.DataFrame) -> dict[str, list[str]]:
+    """For each broken promise up to three journeys with the value that broke it, masked."""
+    return {
+        str(promise): [
+            f"{journey}: {mask(value)}" if value else str(journey)
+            for journey, value in zip(rows["journey_id"].head(3), rows["value"].head(3), strict=True)
+        ]
+        for promise, rows in failures.groupby("promise")
+    }

@@ -21,7 +21,9 @@ from tasks.exceptions import work_item
 from tasks.stage import Stage, Work
 
 
-def park(connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult) -> pd.DataFrame:
+def park(
+    connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult
+) -> pd.DataFrame:
     """The frame with the rows of a parked source as ``parked``, behind the breaker's one work item.
 
     Locks the breakers of the batch's sources, counts this batch's rows, and opens, keeps open, or
@@ -39,26 +41,27 @@ def park(connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, 
         rows = frame.index[first_pass & (frame["source"] == source)]
         stored, item = kept[source]
         before = {name: _state(stored, name) for name in promises}
-        after = dict(before)
-        admitted = len(rows)
-        for name, state in before.items():
-            may_pass, after[name] = admit(state, work.now, len(rows), work.rules.breaker)
-            admitted = min(admitted, may_pass)
-        judged = frame.loc[rows[:admitted], "journey_id"]
-        for name in promises:
-            broke = set(critical.loc[critical["promise"] == name, "journey_id"])
-            after[name] = observe(after[name], [row in broke for row in judged], work.rules.breaker, work.now)
+        broke = {
+            name: frame.loc[rows, "journey_id"]
+            .isin(critical.loc[critical["promise"] == name, "journey_id"])
+            .tolist()
+            for name in promises
+        }
+        after, admitted = _count(before, broke, len(rows), work)
         opened = [name for name in promises if after[name].status == "open"]
         if opened and item is None:
-            item = records.open_work_items(connection, pd.DataFrame([_item(stage, work, source, opened[0], after)]))[0]
+            item = records.open_work_items(
+                connection, pd.DataFrame([_item(stage, work, source, opened[0], after)])
+            )[0]
         parked = rows if opened else rows[admitted:]
-        if len(parked):
-            frame.loc[parked, "outcome"] = "parked"
-            frame.loc[parked, "reason"] = "source_parked"
-            frame.loc[parked, "work_item_id"] = item
+        frame.loc[parked, "outcome"] = "parked"
+        frame.loc[parked, "reason"] = "source_parked"
+        frame.loc[parked, "work_item_id"] = item
         if item is not None and all(state.status == "closed" for state in after.values()):
             records.release_held(connection, item, now=work.now)
-            records.close_work_items(connection, [item], by="leadgate", resolution="breaker_closed", now=work.now)
+            records.close_work_items(
+                connection, [item], by="leadgate", resolution="breaker_closed", now=work.now
+            )
             item = None
         if after != before or item != kept[source][1]:
             states = {name: orjson.loads(state.to_json()) for name, state in after.items()}
@@ -66,16 +69,49 @@ def park(connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, 
     return frame
 
 
+def _count(
+    before: dict[str, BreakerState], broke: dict[str, list[bool]], rows: int, work: Work
+) -> tuple[dict[str, BreakerState], int]:
+    """The breakers after ``rows`` rows of a source, and how many of these may pass.
+
+    Probes that close a half-open breaker let the rows behind them through as well: those are counted next.
+    """
+    states, done = dict(before), 0
+    while done < rows:
+        admitted = rows - done
+        for name, state in states.items():
+            may_pass, states[name] = admit(state, work.now, rows - done, work.rules.breaker)
+            admitted = min(admitted, may_pass)
+        if admitted == 0:
+            break
+        for name in states:
+            states[name] = observe(
+                states[name], broke[name][done : done + admitted], work.rules.breaker, work.now
+            )
+        done += admitted
+    return states, done
+
+
 def _state(stored: dict[str, Any], promise: str) -> BreakerState:
-    return BreakerState.from_json(orjson.dumps(stored[promise]).decode()) if promise in stored else BreakerState()
+    if promise not in stored:
+        return BreakerState()
+    return BreakerState.from_json(orjson.dumps(stored[promise]).decode())
 
 
-def _item(stage: Stage, work: Work, source: str, promise: str, states: dict[str, BreakerState]) -> dict[str, Any]:
+def _item(
+    stage: Stage, work: Work, source: str, promise: str, states: dict[str, BreakerState]
+) -> dict[str, Any]:
     state = states[promise]
     message = (
-        f"{state.broken} of the last {state.seen} rows of {source} broke the promise {promise}: the source is parked. "
-        f"Look for a changed form or mapping, then `leadgate rerun` this work item to let its rows through."
+        f"{state.broken} of the last {state.seen} rows of {source} broke the promise {promise}: the source is "
+        "parked. Look for a changed form or mapping, then rerun this work item to let its rows through."
     )
     return work_item(
-        stage.name, work, kind="breaker", reason="source_parked", message=message, promise=promise, source=source
+        stage.name,
+        work,
+        kind="breaker",
+        reason="source_parked",
+        message=message,
+        promise=promise,
+        source=source,
     )

@@ -50,7 +50,10 @@ def finish(connection: Connection, work: Work, frame: pd.DataFrame) -> None:
     if not scored.empty:
         decisions.insert_qualifications(
             connection,
-            scored.assign(at=work.now, reasons=[decisions.json_list(reasons) for reasons in bulk.plain(scored["reasons"])]),
+            scored.assign(
+                at=work.now,
+                reasons=[decisions.json_list(reasons) for reasons in bulk.plain(scored["reasons"])],
+            ),
         )
 
 

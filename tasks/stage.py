@@ -85,13 +85,23 @@ class StageReport:
 
     stage: str
     batch: int
+    gate: str = ""
     entered: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
     warnings: dict[str, int] = field(default_factory=dict)
     evidence: list[dict[str, Any]] = field(default_factory=list)
+    examples: dict[str, list[str]] = field(default_factory=dict)  # promise -> masked values that broke it
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
+    def name(self) -> str:
+        return self.stage
+
+    @property
+    def name_in_words(self) -> str:
+        return self.stage.replace("_", "-")
+
+    @property
     def held(self) -> int:
-        return self.outcomes.get("hold", 0) + self.outcomes.get("review", 0)
+        return sum(self.outcomes.get(outcome, 0) for outcome in ("hold", "review", "parked"))

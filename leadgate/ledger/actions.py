@@ -63,6 +63,7 @@ def rerun(
                     stage = STAGES[min(STAGES.index(stage), STAGES.index("validation"))]
                 _release(connection, journey, stage, now)
             _conclude(connection, item, journeys, "corrected" if corrections else "rerun", by, now, None)
+            report.work_items += 1
             report.released += len(journeys)
     return report
 
@@ -70,9 +71,11 @@ def rerun(
 def done_by_hand(
     ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datetime, evidence: str
 ) -> RerunReport:
-    """A person did what the stage could not, or approves: the journeys go on to the next stage.
+    """A person did what the stage could not, or approves, and answers for it: the journeys go on.
 
-    Raises ``ActionError`` where nothing can be done by hand: before validation there is no lead to go on
+    At validation and enrichment the stage runs again with the broken promise waived, so that the lead is
+    still cleaned and identified; from qualification the journey goes on to assignment, as approved.
+    Raises ``ActionError`` where nothing can be done by hand: at capture there is no lead yet to go on
     with, and an owner is given by assignment.
     """
     report = RerunReport()
@@ -80,13 +83,22 @@ def done_by_hand(
         for item in _open_items(connection, work_item_ids, report):
             journeys = _held_by(connection, item.id)
             if item.stage in ("capture", "assignment"):
-                instead = "correct it with --set" if item.stage == "capture" else "add capacity to the pool and rerun it"
-                raise ActionError(f"work item {item.id} is held at {item.stage}, which nobody can do by hand; {instead}")
+                instead = (
+                    "correct it with --set"
+                    if item.stage == "capture"
+                    else "add capacity to the pool and rerun it"
+                )
+                raise ActionError(
+                    f"work item {item.id} is held at {item.stage}, which nobody can do by hand; {instead}"
+                )
             for journey in journeys:
                 if item.stage == "qualification":
                     _approve(connection, journey, now)
-                _release(connection, journey, STAGES[STAGES.index(journey.stage) + 1], now)
+                    _release(connection, journey, "assignment", now)
+                else:
+                    _release(connection, journey, journey.stage, now, waived=item.promise)
             _conclude(connection, item, journeys, "done_by_hand", by, now, evidence)
+            report.work_items += 1
             report.released += len(journeys)
     return report
 
@@ -107,6 +119,7 @@ def discard(
                 {"ids": [journey.id for journey in journeys]},
             )
             _conclude(connection, item, journeys, "discarded", by, now, reason)
+            report.work_items += 1
             report.released += len(journeys)
     return report
 
@@ -191,7 +204,7 @@ def _open_items(connection: Connection, ids: Sequence[int], report: RerunReport)
     """The open, blocking ones of ``ids``, locked in order; the others are noted as skipped."""
     rows = connection.execute(
         text(
-            "SELECT id, kind, stage, reason, blocking, closed_at, resolution FROM work_item "
+            "SELECT id, kind, stage, reason, promise, blocking, closed_at, resolution FROM work_item "
             "WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"
         ),
         {"ids": list(ids)},
@@ -203,7 +216,9 @@ def _open_items(connection: Connection, ids: Sequence[int], report: RerunReport)
         if row.closed_at is not None:
             report.skipped.append(f"work item {row.id} is closed already ({row.resolution})")
         elif not row.blocking:
-            report.skipped.append(f"work item {row.id} ({row.reason}) holds no journey; it closes when the lead is followed up")
+            report.skipped.append(
+                f"work item {row.id} ({row.reason}) holds no journey; it closes when the lead is followed up"
+            )
         else:
             usable.append(row)
     return usable
@@ -223,7 +238,8 @@ def _held_by(connection: Connection, item_id: int) -> list[Row[Any]]:
 
 def _owned(connection: Connection, journey_id: int, what: str) -> Row[Any]:
     row = connection.execute(
-        text("SELECT id, lead_id, status, generation FROM journey WHERE id = :id FOR UPDATE"), {"id": journey_id}
+        text("SELECT id, lead_id, status, generation FROM journey WHERE id = :id FOR UPDATE"),
+        {"id": journey_id},
     ).first()
     if row is None:
         raise ActionError(f"there is no journey {journey_id}")
@@ -232,13 +248,15 @@ def _owned(connection: Connection, journey_id: int, what: str) -> Row[Any]:
     return row
 
 
-def _release(connection: Connection, journey: Row[Any], stage: str, now: datetime) -> None:
+def _release(
+    connection: Connection, journey: Row[Any], stage: str, now: datetime, *, waived: str | None = None
+) -> None:
     connection.execute(
         text(
             "UPDATE journey SET status = 'ready', stage = :stage, start_stage = :stage, version = version + 1, "
-            "generation = generation + 1, work_item_id = NULL, run_after = :now WHERE id = :id"
+            "generation = generation + 1, waived = :waived, work_item_id = NULL, run_after = :now WHERE id = :id"
         ),
-        {"id": journey.id, "stage": stage, "now": now},
+        {"id": journey.id, "stage": stage, "now": now, "waived": waived},
     )
 
 
@@ -267,7 +285,9 @@ def _correct(
             statement = f"UPDATE lead SET {name} = :value WHERE id = :id"
             parameters = {"id": journey.lead_id, "value": value}
         else:
-            statement = "UPDATE lead SET custom = coalesce(custom, '{}') || CAST(:value AS jsonb) WHERE id = :id"
+            statement = (
+                "UPDATE lead SET custom = coalesce(custom, '{}') || CAST(:value AS jsonb) WHERE id = :id"
+            )
             parameters = {"id": journey.lead_id, "value": orjson.dumps({name: value}).decode()}
         connection.execute(text(statement), parameters)
 
@@ -305,7 +325,9 @@ def _conclude(
     note: str | None,
 ) -> None:
     close_work_items(connection, [item.id], by=by, resolution=resolution, now=now)
-    connection.execute(text("UPDATE work_item SET note = :note WHERE id = :id"), {"id": item.id, "note": note})
+    connection.execute(
+        text("UPDATE work_item SET note = :note WHERE id = :id"), {"id": item.id, "note": note}
+    )
     connection.execute(
         text("UPDATE breaker SET state = '{}', work_item_id = NULL WHERE work_item_id = :id"), {"id": item.id}
     )

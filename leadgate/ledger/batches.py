@@ -87,7 +87,9 @@ def claim(
         if size == 0:
             connection.rollback()
             return None
-        connection.execute(text("UPDATE batch SET size = :size WHERE id = :id"), {"size": size, "id": batch_id})
+        connection.execute(
+            text("UPDATE batch SET size = :size WHERE id = :id"), {"size": size, "id": batch_id}
+        )
     hit("claim.commit.after")
     return Batch(batch_id, 1, holder, playbook_hash, size, kind)
 
@@ -111,13 +113,15 @@ def take_over(ledger: Ledger, *, holder: str, lease_seconds: float, kind: Kind |
     return Batch(row.id, row.epoch, holder, row.playbook_hash, row.size, row.kind)
 
 
-def lease_remaining(ledger: Ledger) -> float | None:
+def lease_remaining(ledger: Ledger, kind: Kind) -> float | None:
     """Seconds until the next lease of an open batch runs out; ``None`` when no batch is open."""
     with ledger.transaction() as connection:
         seconds = connection.execute(
             text(
-                "SELECT extract(epoch FROM min(lease_until) - clock_timestamp()) FROM batch WHERE closed_at IS NULL"
-            )
+                "SELECT extract(epoch FROM min(lease_until) - clock_timestamp()) FROM batch "
+                "WHERE closed_at IS NULL AND kind = :kind"
+            ),
+            {"kind": kind},
         ).scalar()
     return None if seconds is None else max(0.0, float(seconds))
 
@@ -154,7 +158,9 @@ def lease(ledger: Ledger, batch: Batch, lease_seconds: float) -> Iterator[None]:
 
 def release(ledger: Ledger, batch: Batch) -> None:
     """Let the lease run out now. Never raises: it is called while another error is on its way."""
-    statement = "UPDATE batch SET lease_until = '-infinity' WHERE id = :id AND epoch = :epoch AND closed_at IS NULL"
+    statement = (
+        "UPDATE batch SET lease_until = '-infinity' WHERE id = :id AND epoch = :epoch AND closed_at IS NULL"
+    )
     try:
         with ledger.transaction() as connection:
             connection.execute(text(statement), {"id": batch.id, "epoch": batch.epoch})
@@ -279,7 +285,9 @@ def advance(
             context | {"next_stage": next_stage, "next_status": next_status},
         ).rowcount
         if moved != together:
-            raise Conflict(f"{abs(together - moved)} journeys of batch {batch.id} changed while it was applied")
+            raise Conflict(
+                f"{abs(together - moved)} journeys of batch {batch.id} changed while it was applied"
+            )
     hit("apply.advance.after")
 
 
@@ -292,5 +300,7 @@ def close(ledger: Ledger, batch: Batch, now: datetime) -> None:
             {"id": batch.id, "epoch": batch.epoch, "now": now},
         ).rowcount
         if closed:
-            connection.execute(text("UPDATE journey SET batch_id = NULL WHERE batch_id = :id"), {"id": batch.id})
+            connection.execute(
+                text("UPDATE journey SET batch_id = NULL WHERE batch_id = :id"), {"id": batch.id}
+            )
         hit("close.after")

@@ -48,7 +48,9 @@ def copy(connection: Connection, table: str, columns: Sequence[str], frame: pd.D
             writer.write_row(row)
 
 
-def copy_rows(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def copy_rows(
+    connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
     """COPY ``rows`` of plain values into ``table``."""
     cursor = _driver(connection).cursor()
     with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as writer:

@@ -96,9 +96,7 @@ def identify(connection: Connection, frame: pd.DataFrame) -> pd.DataFrame:
     if known.empty:
         return answer
     first = known.drop_duplicates("email_canonical").sort_values("email_canonical")
-    bulk.temporary(
-        connection, "claiming", {"email_canonical": "text", "lead_id": "bigint"}, first
-    )
+    bulk.temporary(connection, "claiming", {"email_canonical": "text", "lead_id": "bigint"}, first)
     connection.execute(
         text(
             "INSERT INTO identity (kind, value, lead_id) SELECT 'email', email_canonical, lead_id FROM claiming "
@@ -134,7 +132,9 @@ def identify(connection: Connection, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"lead_id": lead_ids, "joined_to": joined}, index=frame.index, dtype=object)
 
 
-def fill_from_joined(connection: Connection, frame: pd.DataFrame, columns: Sequence[str], now: datetime) -> None:
+def fill_from_joined(
+    connection: Connection, frame: pd.DataFrame, columns: Sequence[str], now: datetime
+) -> None:
     """A signal that joined fills what its lead lacks, never overwrites; the lead is to be scored again."""
     if frame.empty:
         return
@@ -219,7 +219,9 @@ def pack_custom(frame: pd.DataFrame, names: Sequence[str]) -> pd.Series:
     if not names:
         return pd.Series([{} for _ in range(len(frame))], index=frame.index, dtype=object)
     rows = zip(*(bulk.plain(frame[name]) for name in names), strict=True)
-    packed = [{name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows]
+    packed = [
+        {name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows
+    ]
     return pd.Series(packed, index=frame.index, dtype=object)
 
 

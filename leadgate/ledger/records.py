@@ -58,7 +58,9 @@ def open_work_items(connection: Connection, items: pd.DataFrame) -> list[int]:
     return ids
 
 
-def close_work_items(connection: Connection, ids: list[int], *, by: str, resolution: str, now: datetime) -> None:
+def close_work_items(
+    connection: Connection, ids: list[int], *, by: str, resolution: str, now: datetime
+) -> None:
     """Close open work items; one that is closed already is left as it is."""
     connection.execute(
         text(
@@ -69,7 +71,9 @@ def close_work_items(connection: Connection, ids: list[int], *, by: str, resolut
     )
 
 
-def gate_result(connection: Connection, row: dict[str, Any], warned: pd.DataFrame, generation: pd.Series) -> None:
+def gate_result(
+    connection: Connection, row: dict[str, Any], warned: pd.DataFrame, generation: pd.Series
+) -> None:
     """Keep a gate's evidence, and which journeys passed with a warning (``journey_id`` indexes ``generation``)."""
     hit("apply.gate_result.before")
     connection.execute(
@@ -98,7 +102,9 @@ def gate_result(connection: Connection, row: dict[str, Any], warned: pd.DataFram
     hit("apply.gate_result.after")
 
 
-def lock_breakers(connection: Connection, gate: str, sources: list[str]) -> dict[str, tuple[dict[str, Any], int | None]]:
+def lock_breakers(
+    connection: Connection, gate: str, sources: list[str]
+) -> dict[str, tuple[dict[str, Any], int | None]]:
     """The breakers of ``sources`` at ``gate``, locked in order: source -> (state per promise, work item)."""
     for source in sorted(sources):
         connection.execute(
@@ -133,7 +139,7 @@ def release_held(connection: Connection, work_item_id: int, *, now: datetime) ->
     return connection.execute(
         text(
             "UPDATE journey SET status = 'ready', version = version + 1, generation = generation + 1, "
-            "start_stage = stage, work_item_id = NULL, run_after = :now WHERE id IN "
+            "start_stage = stage, waived = NULL, work_item_id = NULL, run_after = :now WHERE id IN "
             "(SELECT id FROM journey WHERE work_item_id = :item AND status = 'held' ORDER BY id FOR UPDATE)"
         ),
         {"item": work_item_id, "now": now},
@@ -165,7 +171,11 @@ def tell_owners(connection: Connection, joined: pd.DataFrame, now: datetime) -> 
     """Tell the owner of each open journey in ``joined_to`` that the lead was heard of again."""
     if joined.empty:
         return
-    pairs = {"journey": bulk.plain(joined["journey_id"]), "holder": bulk.plain(joined["joined_to"]), "now": now}
+    pairs = {
+        "journey": bulk.plain(joined["journey_id"]),
+        "holder": bulk.plain(joined["joined_to"]),
+        "now": now,
+    }
     connection.execute(
         text(
             """

@@ -35,7 +35,9 @@ def store_signals(connection: Connection, rows: Sequence[Sequence[Any]], now: da
     connection.execute(text(f"CREATE TEMP TABLE IF NOT EXISTS incoming ({types}) ON COMMIT DELETE ROWS"))
     bulk.copy_rows(connection, "incoming", list(_INCOMING), rows)
     # two captures of overlapping files insert the same keys in another order: one after the other, or they deadlock
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:source, 0))"), {"source": rows[0][1]})
+    connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:source, 0))"), {"source": rows[0][1]}
+    )
     hit("capture.signals.before")
     new = connection.execute(
         text(
@@ -104,7 +106,7 @@ def leads_at(connection: Connection, batch_id: int, stage: str, columns: Sequenc
     return bulk.select(
         connection,
         f"""
-        SELECT j.id AS journey_id, j.version, j.generation, j.lead_id, j.source, j.captured_at{wanted}
+        SELECT j.id AS journey_id, j.version, j.generation, j.lead_id, j.source, j.captured_at, j.waived{wanted}
         FROM journey j JOIN lead l ON l.id = j.lead_id
         WHERE j.batch_id = :batch AND j.stage = :stage AND j.status = 'ready' ORDER BY j.id""",
         batch=batch_id,

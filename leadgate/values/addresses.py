@@ -34,8 +34,9 @@ _DOT: Final = re.compile(r"\s*[\[({]\s*(?:dot|punkt|point|punto)\s*[\])}]\s*|\s+
 #: Outlook.com ("plus addressing"), iCloud Mail, Fastmail ("plus addressing"), Proton ("+ aliases").
 _TAGGED: Final = frozenset(
     {
-        "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com", "icloud.com", "me.com",
-        "mac.com", "fastmail.com", "fastmail.fm", "proton.me", "protonmail.com", "protonmail.ch", "pm.me",
+        "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com", "icloud.com",
+        "me.com", "mac.com", "fastmail.com", "fastmail.fm", "proton.me", "protonmail.com", "protonmail.ch",
+        "pm.me",
     }
 )  # fmt: skip
 #: Gmail also disregards dots (support.google.com/mail/answer/7436150), and has two names for one mailbox.
@@ -117,7 +118,7 @@ def _classified(email: str, local: str, domain: str, kinds: Kinds) -> Address:
 
 
 def _canonical(local: str, domain: str) -> str:
-    """One form for a mailbox: lower case (RFC 5321 allows otherwise, no provider does it), no tag, no dots."""
+    """One form for a mailbox: no tag, no dots, lower case (RFC 5321 allows other, no provider uses it)."""
     local = local.lower()
     if domain in _TAGGED:
         local = local.partition("+")[0] or local

@@ -59,8 +59,8 @@ def mail_domain(text: str) -> Domain:
 
 def in_plain_words(error: EmailNotValidError) -> str:
     """email-validator's reason, without the parentheses in which it repeats parts of the address."""
-    reason = re.sub(r"\s*\([^)]*\)?", "", str(error)).rstrip(".")
-    return reason[:1].lower() + reason[1:].replace("@-sign", "@")
+    reason = re.sub(r"\s*\([^)]*\)?", "", str(error)).rstrip(".").replace(". ", ": ", 1)
+    return reason[:1].lower() + reason[1:].replace("@-sign", "@").replace("SPACE", "a space")
 
 
 @lru_cache(maxsize=20_000)
@@ -83,7 +83,7 @@ def website_domain(text: str) -> str | None:
 
     Pages on shared sites (a company's LinkedIn page) say nothing about the company's domain: ``None``, too.
 
-    >>> [website_domain(t) for t in ("https://www.Acme.co.uk/en?x=1", "acme.com", "linkedin.com/company/acme")]
+    >>> [website_domain(t) for t in ("https://www.Acme.co.uk/en", "acme.com", "linkedin.com/company/acme")]
     ['acme.co.uk', 'acme.com', None]
     """
     return owner_of(host) if (host := website_host(text)) else None

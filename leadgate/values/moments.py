@@ -21,6 +21,7 @@ _YEARS: Final = range(1900, 2101)
 _SHORT: Final = re.compile(r"(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4})(?:[,T\s]+(.+))?")
 _EPOCH: Final = re.compile(r"(\d{10}|\d{13})(?:\.0+)?")
 _YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d[/.\- ']\d\d(?!\d)")
+_YEAR_FIRST: Final = re.compile(r"\d{4}\D")
 _NUMBER_ONLY: Final = re.compile(r"[\d.]+")
 
 _UNITS: Final = {
@@ -40,8 +41,8 @@ _NAMED_DAYS: Final = {
 #: Hours east of UTC of the abbreviations that are unambiguous in practice; others count as UTC.
 _ZONES: Final = {
     "UTC": 0, "GMT": 0, "Z": 0, "WET": 0, "BST": 1, "CET": 1, "WEST": 1, "CEST": 2, "EET": 2, "EEST": 3,
-    "MSK": 3, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "JST": 9,
-    "AEST": 10,
+    "MSK": 3, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
+    "JST": 9, "AEST": 10,
 }  # fmt: skip
 
 
@@ -91,8 +92,8 @@ def date_of(text: str, *, day_first: bool, relative_to: datetime) -> date | None
 
 
 def _read(text: str, day_first: bool, relative_to: datetime) -> datetime | None:
-    if _EPOCH.fullmatch(text):
-        seconds = float(text[:13]) / 1000 if text[:13].isdigit() else float(text[:10])
+    if epoch := _EPOCH.fullmatch(text):
+        seconds = int(epoch[1]) if len(epoch[1]) == 10 else int(epoch[1]) / 1000
         return datetime.fromtimestamp(seconds, UTC)
     if short := _SHORT.fullmatch(text):
         return _short_date(short, day_first)
@@ -114,8 +115,8 @@ def _short_date(short: re.Match[str], day_first: bool) -> datetime | None:
     at = datetime(year, month, day)  # noqa: DTZ001 - moment_of gives it the zone
     if short[4] is None:
         return at
-    rest = _by_dateutil(f"{year:04d}-{month:02d}-{day:02d} {short[4]}", day_first)
-    return rest if rest is not None and rest.date() == at.date() else None
+    with_time: datetime = _reader().parse(short[4], default=at, tzinfos=_zone)
+    return with_time if with_time.date() == at.date() else None
 
 
 def _relative(text: str) -> timedelta | None:
@@ -131,6 +132,7 @@ def _relative(text: str) -> timedelta | None:
 def _by_dateutil(text: str, day_first: bool) -> datetime | None:
     # Two defaults that share no part: a text that leaves out day or month gives two answers, so none.
     read = _reader()
+    day_first = day_first and not _YEAR_FIRST.match(text)  # it would read 2025-03-04 as the 3rd of April
     first, second = (
         read.parse(text, default=default, dayfirst=day_first, tzinfos=_zone)
         for default in (datetime(2000, 1, 1), datetime(2001, 2, 2))  # noqa: DTZ001

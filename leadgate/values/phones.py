@@ -15,9 +15,8 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumber, ValidationResult
 
 _LONGEST: Final = 40
-_E164_DIGITS: Final = range(
-    7, 16
-)  # ITU-T E.164: 15 at most; below 7, country code included, nobody is reached
+#: ITU-T E.164 allows 15 digits, country code included; with fewer than 7 nobody is reached.
+_E164_DIGITS: Final = range(7, 16)
 
 #: What CRMs and people put in front: "p:" and "t:" are Facebook's.
 _LABEL: Final = re.compile(

@@ -268,6 +268,13 @@ def test_one_column_is_a_table(tmp_path: Path) -> None:
     assert [payload["E-mail"] for payload in payloads(table)] == ["a@b.example", "c@d.example"]
 
 
+def test_lines_above_the_headers_are_blank_or_refused(tmp_path: Path) -> None:
+    table = read(saved(tmp_path, "\n \n,,\nname,email\nAnn,a@b.example\n"))
+    assert list(table) == [Row(5, {"name": "Ann", "email": "a@b.example"})]
+    titled = "Leads of May\nname,email\nAnn,a@b.example\nBob,b@b.example\n"
+    assert "remove what is above the headers" in refused(saved(tmp_path, titled))
+
+
 def test_a_table_is_read_again_from_the_top(tmp_path: Path) -> None:
     table = read(saved(tmp_path, "name,email\n\nAnn,a@b.example\n"))
     assert table.position() <= table.bytes_total

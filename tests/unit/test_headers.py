@@ -34,8 +34,8 @@ EXPORTS: dict[str, dict[str, str | None]] = {
     },
     "salesforce labels": {
         "Lead ID": "external_id", "First Name": "first_name", "Company / Account": "company",
-        "Lead Source": "lead_source", "No. of Employees": "company_size", "Zip/Postal Code": "postal_code", "State/Province": "state",
-        "Email Opt Out": None, "Mobile": "phone",
+        "Lead Source": "lead_source", "No. of Employees": "company_size",
+        "Zip/Postal Code": "postal_code", "State/Province": "state", "Email Opt Out": None, "Mobile": "phone",
     },
     "facebook": {
         "id": "external_id", "created_time": "occurred_at", "full_name": "full_name", "work_email": "email",

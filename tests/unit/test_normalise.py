@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,7 +30,7 @@ def playbook(**parts: Any) -> Playbook:
 
 
 def captured(*rows: dict[str, Any]) -> pd.DataFrame:
-    empty: dict[str, Any] = {name: None for name in STANDARD} | {"attributes": None, "unreadable": None}
+    empty: dict[str, Any] = dict.fromkeys(STANDARD) | {"attributes": None, "unreadable": None}
     frame = pd.DataFrame([empty | {"source": "web", "captured_at": NOW} | row for row in rows])
     frame.insert(0, "journey_id", range(1, len(rows) + 1))
     return frame
@@ -44,7 +45,7 @@ def test_a_lead_is_cleaned_all_over() -> None:
         {
             "email": " <Ann.Lee+web@GMAIL.com> ",
             "phone": "(212) 555-0142",
-            "full_name": "dr. ANN van der BERG",
+            "full_name": "Dr. ANN VAN DER BERG",
             "company": "  Acme\tInc ",
             "website": "https://www.acme.co.uk/about",
             "country": "United States of America",
@@ -61,7 +62,7 @@ def test_a_lead_is_cleaned_all_over() -> None:
         "is_disposable": False,
         "is_role_address": False,
         "phone": "+12125550142",
-        "salutation": "dr.",
+        "salutation": "Dr.",
         "first_name": "Ann",
         "last_name": "van der Berg",
         "company": "Acme Inc",
@@ -113,7 +114,9 @@ def test_values_that_are_not_text_are_read_as_text() -> None:
 
 def test_no_address_is_neither_free_nor_business() -> None:
     lead = one({"phone": "+33612345678"})
-    assert [lead[n] for n in ("email_canonical", "is_free_mail", "is_disposable", "is_role_address")] == [None] * 4
+    assert [lead[n] for n in ("email_canonical", "is_free_mail", "is_disposable", "is_role_address")] == [
+        None
+    ] * 4
     assert lead["email_problem"] is None
 
 
@@ -174,7 +177,10 @@ def test_nothing_said_in_words_is_nothing() -> None:
         ({"full_name": "BOB JONES"}, ("Bob", "Jones", "Bob Jones")),
         ({"full_name": "Jean DUPONT"}, ("Jean", "Dupont", "Jean DUPONT")),
         ({"first_name": "ann", "last_name": "LEE"}, ("Ann", "Lee", "Ann Lee")),
-        ({"first_name": "Ana María", "full_name": "Ana María López"}, ("Ana María", "López", "Ana María López")),
+        (
+            {"first_name": "Ana María", "full_name": "Ana María López"},
+            ("Ana María", "López", "Ana María López"),
+        ),
         ({"last_name": "López", "full_name": "Ana López"}, ("Ana", "López", "Ana López")),
         ({"full_name": "carol"}, ("Carol", None, "Carol")),
         ({"first_name": "ann"}, ("Ann", None, None)),
@@ -208,15 +214,28 @@ def test_spam_is_explained() -> None:
     assert one({"message": "we sell cheap seo"}, rules)["spam_reason"] == 'the message says "cheap seo"'
     assert one({"message": "http://a.com https://b.com"}, rules)["spam_reason"].startswith("2 links")
     assert one({"first_name": "win www.prize.ru/now"}, rules)["spam_reason"] == "the name holds a web address"
-    assert one({"message": "https://only.example/a"}, rules)["spam_reason"] == "the message is nothing but a link"
-    assert one({"message": "our site is https://acme.com", "company": "J.Doe/Sons"}, rules)["spam_reason"] is None
+    assert (
+        one({"message": "https://only.example/a"}, rules)["spam_reason"]
+        == "the message is nothing but a link"
+    )
+    assert (
+        one({"message": "our site is https://acme.com", "company": "J.Doe/Sons"}, rules)["spam_reason"]
+        is None
+    )
 
 
 def test_custom_fields_are_typed() -> None:
     kinds = {"seats": "integer", "price": "number", "trial": "boolean", "day": "date", "at": "timestamp"}
     rules = playbook(fields={name: {"type": kind} for name, kind in kinds.items()} | {"note": {}})
     lead = one(
-        {"seats": "1,200", "price": "3,5", "trial": "ja", "day": "05/07/2025", "at": "05/07/2025 10:30", "note": " x "},
+        {
+            "seats": "1,200",
+            "price": "3,5",
+            "trial": "ja",
+            "day": "05/07/2025",
+            "at": "05/07/2025 10:30",
+            "note": " x ",
+        },
         rules,
     )
     assert [lead[n] for n in kinds] == [1200, 3.5, True, "2025-05-07", "2025-05-07T10:30:00+00:00"]
@@ -258,31 +277,38 @@ def test_an_extension_is_kept_apart_from_the_number() -> None:
 
 
 def test_control_characters_go_and_formulas_and_markup_stay() -> None:
-    lead = one({"company": "Ac\x00me\x1b[31m", "first_name": "=cmd|' /C calc'!A0", "message": "<b>Hi</b>\r\nthere\x07"})
+    lead = one(
+        {
+            "company": "Ac\x00me\x1b[31m",
+            "first_name": "=cmd|' /C calc'!A0",
+            "message": "<b>Hi</b>\r\nthere\x07",
+        }
+    )
     assert lead["company"] == "Acme[31m"
     assert lead["first_name"] == "=cmd|' /C calc'!A0"
     assert lead["message"] == "<b>Hi</b>\nthere"
 
 
 def test_problems_never_quote_personal_values() -> None:
-    secret = "zqxjkvzqxjkv"
+    marker = "zqxjkvzqxjkv"
     rules = playbook(fields={"seats": {"type": "integer"}})
-    lead = one({name: f"{secret} {secret}@{secret}" for name in (*STANDARD, "seats")}, rules)
+    lead = one(dict.fromkeys((*STANDARD, "seats"), f"{marker} {marker}@{marker}"), rules)
     told = [lead[name] for name in PROBLEMS if lead[name] is not None]
     assert len(told) >= 4
-    assert not [problem for problem in told if secret in problem]
+    assert not [problem for problem in told if marker in problem]
 
 
 _any_text = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
 _likely_text = st.sampled_from(
-    ["JP NG", "Y X", "ŉ", "ǆ", "ß", "İ", "ΠΑΣ", "a@gmial.com", "a b@x.com", "0054 11 15 2345 6789", "+52 1 55 1234 5678",
-     "+5491123456789", "p: (0)612345678", "USA", "UK", "corée", "yesterday", "10/2025", "1e400", "'x'@a.com", "n/a",
+    ["JP NG", "Y X", "ŉ", "ǆ", "ß", "İ", "ΠΑΣ", "a@gmial.com", "a b@x.com", "0054 11 15 2345 6789",
+     "+52 1 55 1234 5678", "+5491123456789", "p: (0)612345678", "USA", "UK", "corée",
+     "yesterday", "10/2025", "1e400", "'x'@a.com", "n/a",
      "www.a.com/b", "a@xn--a.com", "Dr. Ann Lee, PhD", "Lee,", "<a@b.com>", "mailto:a@b.com?x", "٠٦١٢٣٤٥٦٧٨"]
 )  # fmt: skip
-_row = st.fixed_dictionaries({}, optional={name: _any_text | _likely_text for name in (*STANDARD, "seats", "on")})
+_row = st.fixed_dictionaries({}, optional=dict.fromkeys((*STANDARD, "seats", "on"), _any_text | _likely_text))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(_row, min_size=1, max_size=6))
 def test_any_text_is_taken_and_a_second_pass_changes_nothing(rows: list[dict[str, str]]) -> None:
     rules = playbook(
@@ -302,6 +328,6 @@ def test_any_text_is_taken_and_a_second_pass_changes_nothing(rows: list[dict[str
 def test_a_hundred_kilobytes_in_every_field_stall_nothing(text: str) -> None:
     rules = playbook(fields={"seats": {"type": "number"}}, validation={"spam_patterns": ["cheap seo"]})
     row = dict.fromkeys((*STANDARD, "seats"), text)
-    began = datetime.now(UTC)
+    began = time.process_time()
     one(row, rules)
-    assert (datetime.now(UTC) - began).total_seconds() < 2
+    assert time.process_time() - began < 2

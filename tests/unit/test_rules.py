@@ -153,7 +153,9 @@ def test_what_matches_everything_is_known(expression: str) -> None:
     assert not never_matches(expression, COLUMNS)
 
 
-@pytest.mark.parametrize("expression", ["country = 'DE'", "employees > 50 and employees < 100", "is_free_mail"])
+@pytest.mark.parametrize(
+    "expression", ["country = 'DE'", "employees > 50 and employees < 100", "is_free_mail"]
+)
 def test_an_ordinary_condition_is_neither(expression: str) -> None:
     assert not never_matches(expression, COLUMNS)
     assert not always_matches(expression, COLUMNS)
@@ -188,17 +190,20 @@ def test_unknown_is_no_match() -> None:
 
 
 def test_one_dirty_value_does_not_spoil_the_batch() -> None:
-    assert matched("cast(budget as integer) > 5", budget=["10", "a lot", None, "3"]) == [True, False, False, False]
+    assert matched("cast(budget as integer) > 5", budget=["10", "a lot", None, "3"]) == [
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("dtype", [object, "str"])
 def test_columns_without_a_single_value_keep_their_type(dtype: Any) -> None:
     nothing = pd.Series([None] * 3, dtype=dtype)
     for expression in ("lower(country) = 'de'", "employees > 3", "is_free_mail", "renewal < '2027-01-01'"):
-        column = parse(expression).columns
-        assert matches(
-            {"x": expression}, pd.DataFrame({name: nothing for name in column}), COLUMNS
-        )["x"].tolist() == [False] * 3  # fmt: skip
+        frame = pd.DataFrame(dict.fromkeys(parse(expression).columns, nothing))
+        assert not matches({"x": expression}, frame, COLUMNS)["x"].any()
 
 
 def test_a_value_after_thousands_of_missing_ones_counts() -> None:
@@ -224,7 +229,13 @@ def test_timestamps_are_compared_in_utc() -> None:
 def test_markup_nul_and_formulas_are_only_text() -> None:
     values = ["=cmd|' /C calc'!A0", "<b>x</b>", "a\0b", "'; drop table lead; --", "x" * 100_000]
     assert matched("company is not null", company=values) == [True] * 5
-    assert matched("company = '''; drop table lead; --'", company=values) == [False, False, False, True, False]
+    assert matched("company = '''; drop table lead; --'", company=values) == [
+        False,
+        False,
+        False,
+        True,
+        False,
+    ]
 
 
 def test_an_expression_sees_the_beginning_of_a_long_text() -> None:
@@ -254,7 +265,9 @@ def test_a_comparison_is_what_python_says(values: list[int | None], limit: int) 
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]))), min_size=1, max_size=20))
+@given(
+    st.lists(st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]))), min_size=1, max_size=20)
+)
 def test_any_text_can_be_looked_at(values: list[str | None]) -> None:
     found = matched("company = 'Acme' or company is null", company=pd.Series(values, dtype=object))
     assert found == [value is None or value == "Acme" for value in values]

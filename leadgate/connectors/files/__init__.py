@@ -38,7 +38,6 @@ def read(path: Path, *, limits: Limits = _LIMITS, encoding: str | None = None) -
         except LookupError as error:
             raise FileError(path, f"no encoding is called {encoding!r}; try utf-8 or cp1252") from error
     text = recognise.text_of(path, head, encoding)
-    first = text.head.lstrip()[:1]
-    if first in ("{", "["):
+    if text.head.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
         return records.open_table(path, text, limits)
     return delimited.open_table(path, text, limits)

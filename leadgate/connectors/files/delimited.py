@@ -27,6 +27,7 @@ from leadgate.connectors.files.table import (
 
 _DELIMITERS: Final = ",;\t|"  # on a tie, the earlier
 _SNIFFED = 50  # records looked at to choose a delimiter
+_FEW_WORDS = 8  # of a value: a column of longer ones is running text
 _SHORT_ROPE = 100  # lines a quoted value may always span, however many quotes ran away before it
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # Excel's way to name the delimiter
@@ -49,12 +50,10 @@ class DelimitedTable(Table):
 
     def __init__(self, path: Path, text: Text, limits: Limits) -> None:
         head = text.head if text.whole else text.head[: text.head.rfind("\n") + 1] or text.head
-        top = text.open_head(head).readline()
-        named = _SEPARATOR_LINE.fullmatch(top)
+        named = _SEPARATOR_LINE.fullmatch(text.open_head(head).readline())
         self._preamble = 1 if named else 0  # lines above the headers that belong to the format
-        if named:
-            head = head[len(top) :]
-        self._separator, cells = _layout(path, text, head, named[1] if named else _DELIMITERS, limits)
+        delimiters = named[1] if named else _DELIMITERS
+        self._separator, cells = _layout(path, text, head, delimiters, limits, self._preamble)
         super().__init__(path, column_names(cells), text.size)
         self.encoding = text.encoding
         self.delimiter = self._separator if len(cells) > 1 else None
@@ -62,17 +61,17 @@ class DelimitedTable(Table):
         self._file: BinaryIO | None = None
 
     def __iter__(self) -> Iterator[Row]:
-        headers, offset, self.blank = self.headers, self._preamble, 0
+        headers, self.blank = self.headers, 0
         with self.path.open("rb") as self._file, self._text.open(self._file) as stream:
-            for _ in range(offset):
-                stream.readline()
-            records = _records(stream.readline, self._separator, self._text, self._limits)
+            records = _records(
+                stream.readline, self._separator, self._text, self._limits, below=self._preamble
+            )
             next(records)  # the headers
             for line, cells, raw, problem in records:
                 if cells is None:
-                    yield Row(line + offset, None, raw, f"line {line + offset}: {problem}")
+                    yield Row(line, None, raw, f"line {line}: {problem}")
                 elif any(cells):
-                    yield Row(line + offset, dict(zip(headers, cells, strict=True)))
+                    yield Row(line, dict(zip(headers, cells, strict=True)))
                 else:
                     self.blank += 1
 
@@ -82,30 +81,35 @@ class DelimitedTable(Table):
         return self.bytes_total if self._file.closed else self._file.tell()
 
 
-def _layout(path: Path, text: Text, head: str, delimiters: str, limits: Limits) -> tuple[str, list[str]]:
+def _layout(
+    path: Path, text: Text, head: str, delimiters: str, limits: Limits, preamble: int
+) -> tuple[str, list[str]]:
     """The delimiter that explains most cells of the first records, and the headers as received."""
 
-    def sniffed(delimiter: str) -> list[_Record]:
-        return list(islice(_records(text.open_head(head).readline, delimiter, text, limits), _SNIFFED))
+    def sniffed(delimiter: str, below: int) -> list[_Record]:
+        records = _records(text.open_head(head).readline, delimiter, text, limits, below=below)
+        return [record for record in islice(records, _SNIFFED) if record[1] is None or any(record[1])]
 
-    def explained(records: list[_Record]) -> tuple[float, int, float]:
-        width = len(records[0][1] or ())
-        fitting = sum(record[1] is not None for record in records[1:])
-        share = fitting / (len(records) - 1) if len(records) > 1 else 1.0
-        return share * (width - 1), width, share
-
-    tried = {delimiter: records for delimiter in delimiters if (records := sniffed(delimiter))}
+    tried = {delimiter: records for delimiter in delimiters if (records := sniffed(delimiter, preamble))}
     if not tried:
         raise FileError(path, "the file holds nothing but blank lines")
-    delimiter = max(tried, key=lambda d: explained(tried[d]))
+    delimiter = max(tried, key=lambda d: _explained(tried[d]))
     (line, headers, _, problem), *rows = tried[delimiter]
     if headers is None:
         raise FileError(path, f"line {line} should be the headers, but cannot be read: {problem}")
     if len(headers) > limits.columns:
         raise FileError(path, f"{len(headers):,} columns are more than the {limits.columns:,} allowed")
     refuse_data_as_headers(path, f"line {line}", headers)
-    if len(headers) == 1 and (len(headers[0]) > 80 or len(headers[0].split()) > 6):
-        raise FileError(path, "this is running text, not a table; export it as CSV, XLSX or JSON")
+    if len(headers) == 1:
+        values = [cells[0] for _, cells, _, _ in rows if cells]
+        if _is_long(headers[0]) or 2 * sum(map(_is_long, values)) > len(rows):
+            raise FileError(path, "this is running text, not a table; export it as CSV, XLSX or JSON")
+        lower = [records for name in delimiters if len(records := sniffed(name, line)) > 1]
+        if any(_explained(records)[0] >= 1 for records in lower):
+            raise FileError(
+                path,
+                f"line {line} has one cell and the lines below it have more; remove what is above the headers",
+            )
     if len(rows) > 2 and all(cells is None for _, cells, _, _ in rows):
         raise FileError(
             path,
@@ -115,11 +119,26 @@ def _layout(path: Path, text: Text, head: str, delimiters: str, limits: Limits) 
     return delimiter, headers
 
 
-def _records(readline: Callable[[int], str], delimiter: str, text: Text, limits: Limits) -> Iterator[_Record]:
+def _is_long(value: str) -> bool:
+    return len(value.split()) > _FEW_WORDS
+
+
+def _explained(records: list[_Record]) -> tuple[float, int, float]:
+    """How well a delimiter fits: first its columns times the share of rows that have as many as the headers."""
+    width = len(records[0][1] or ())
+    fitting = sum(record[1] is not None for record in records[1:])
+    share = fitting / (len(records) - 1) if len(records) > 1 else 1.0
+    return share * (width - 1), width, share
+
+
+def _records(
+    readline: Callable[[int], str], delimiter: str, text: Text, limits: Limits, *, below: int = 0
+) -> Iterator[_Record]:
     """Every record from the first one with a value on, which sets how many cells the others must have.
 
-    A blank record has cells without a value. A broken one costs its own line only: when a quote is never
-    closed, or closed where no value can end, reading goes on at the line after the one that opened it.
+    ``below`` is the number of lines to pass over at the top. A blank record has cells without a value.
+    A broken one costs its own line only: when a quote is never closed, or closed where no value can end,
+    reading goes on at the line after the one that opened it.
     """
     too_long = limits.row_chars
     rope = limits.quoted_lines
@@ -143,8 +162,10 @@ def _records(readline: Callable[[int], str], delimiter: str, text: Text, limits:
             size += len(line)
             yield line
 
+    for _ in range(below):
+        text.skip_line(readline, readline(too_long))
     reader = csv.reader(lines(), delimiter=delimiter, strict=True)
-    width, line, clean = 0, 1, text.clean
+    width, line, clean = -1, 1 + below, text.clean  # no width yet, and none that a blank line could have
     while True:
         line += len(taken)
         taken.clear()
@@ -160,10 +181,10 @@ def _records(readline: Callable[[int], str], delimiter: str, text: Text, limits:
                     yield line, cells, "", ""
                     continue
                 if not any(cells) or (len(cells) == 1 and not cells[0].strip()):
-                    if width:
+                    if width > 0:
                         yield line, [], "", ""
                     continue
-                if not width:
+                if width < 0:
                     width = len(cells)
                     yield line, cells, "", ""
                     continue

@@ -158,7 +158,12 @@ def text_of(path: Path, head: bytes, encoding: str | None = None) -> Text:
 
     The head alone would not do: an export in cp1252 may show its first accent after 50,000 rows.
     """
-    chosen, clean = _encoding(path, head) if encoding is None else (encoding, _decodes(path, encoding))
+    if encoding is None:
+        chosen, clean = _encoding(path, head)
+    else:
+        marked = head.startswith(codecs.BOM_UTF8) and codecs.lookup(encoding).name == "utf-8"
+        chosen = "utf-8-sig" if marked else encoding
+        clean = _decodes(path, chosen)
     size = path.stat().st_size
     text = Text(path, chosen, clean, size, "", size <= len(head))
     try:
@@ -166,7 +171,7 @@ def text_of(path: Path, head: bytes, encoding: str | None = None) -> Text:
     except (UnicodeError, TypeError) as error:
         raise FileError(path, f"it cannot be read as {chosen}: {error}") from error
     _refuse_binary(path, decoded)
-    return Text(path, chosen, clean, size, decoded.lstrip("\ufeff"), text.whole)
+    return Text(path, chosen, clean, size, decoded, text.whole)
 
 
 def _encoding(path: Path, head: bytes) -> tuple[str, bool]:

@@ -41,7 +41,7 @@ def open_table(path: Path, text: Text, limits: Limits) -> Table:
     except RecursionError as error:
         raise FileError(path, "this JSON is nested too deeply to be a list of records") from error
     except ValueError as error:
-        if text.head.lstrip().startswith("{") and any(_objects(text)):
+        if text.head.lstrip("\ufeff \t\r\n").startswith("{") and any(_objects(text)):
             return LinesTable(path, text, limits)  # whose first line happens to be broken
         raise FileError(path, f"this is not valid JSON: {error}") from error
     return DocumentTable(path, text, limits, _records_of(path, document))

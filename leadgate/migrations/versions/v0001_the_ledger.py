@@ -64,7 +64,11 @@ def upgrade() -> None:
     op.create_index("lead_email", "lead", ["email"], unique=False)
     op.create_index("lead_phone", "lead", ["phone"], unique=False)
     op.create_index(
-        "lead_rescore", "lead", ["rescore_at"], unique=False, postgresql_where=sa.text("rescore_at IS NOT NULL")
+        "lead_rescore",
+        "lead",
+        ["rescore_at"],
+        unique=False,
+        postgresql_where=sa.text("rescore_at IS NOT NULL"),
     )
     op.create_table(
         "playbook_version",
@@ -77,7 +81,10 @@ def upgrade() -> None:
         "pool_state",
         sa.Column("pool", sa.String(), nullable=False),
         sa.Column(
-            "state", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
+            "state",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'{}'::jsonb"),
+            nullable=False,
         ),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("pool"),
@@ -136,7 +143,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("batch_open", "batch", ["id"], unique=False, postgresql_where=sa.text("closed_at IS NULL"))
+    op.create_index(
+        "batch_open", "batch", ["id"], unique=False, postgresql_where=sa.text("closed_at IS NULL")
+    )
     op.create_table(
         "identity",
         sa.Column("kind", sa.String(), nullable=False),
@@ -158,7 +167,10 @@ def upgrade() -> None:
         sa.Column("held", sa.Integer(), nullable=False),
         sa.Column("warned", sa.Integer(), nullable=False),
         sa.Column(
-            "evidence", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
+            "evidence",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'[]'::jsonb"),
+            nullable=False,
         ),
         sa.Column("seconds", sa.Float(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -210,14 +222,21 @@ def upgrade() -> None:
         postgresql_where=sa.text("closed_at IS NULL AND journey_id IS NOT NULL"),
     )
     op.create_index(
-        "work_item_open", "work_item", ["route", "reason"], unique=False, postgresql_where=sa.text("closed_at IS NULL")
+        "work_item_open",
+        "work_item",
+        ["route", "reason"],
+        unique=False,
+        postgresql_where=sa.text("closed_at IS NULL"),
     )
     op.create_table(
         "breaker",
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("gate", sa.String(), nullable=False),
         sa.Column(
-            "state", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
+            "state",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'{}'::jsonb"),
+            nullable=False,
         ),
         sa.Column("work_item_id", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
@@ -239,13 +258,16 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("start_stage", sa.String(), nullable=False),
+        sa.Column("waived", sa.String(), nullable=True),
         sa.Column("batch_id", sa.BigInteger(), nullable=True),
         sa.Column("run_after", sa.DateTime(timezone=True), nullable=False),
         sa.Column("work_item_id", sa.BigInteger(), nullable=True),
         sa.Column("joined_to", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("(status = 'held') = (work_item_id IS NOT NULL)", name="held_by_a_work_item"),
         sa.CheckConstraint("(status = 'joined') = (joined_to IS NOT NULL)", name="joined_to_a_journey"),
-        sa.CheckConstraint("batch_id IS NULL OR status IN ('ready', 'owned')", name="batch_works_on_open_ones"),
+        sa.CheckConstraint(
+            "batch_id IS NULL OR status IN ('ready', 'owned')", name="batch_works_on_open_ones"
+        ),
         sa.CheckConstraint(
             "stage IN ('capture', 'validation', 'enrichment', 'qualification', 'assignment', 'follow_up')"
         ),
@@ -279,7 +301,11 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_journey_lead_id"), "journey", ["lead_id"], unique=False)
     op.create_index(
-        "journey_batch", "journey", ["batch_id"], unique=False, postgresql_where=sa.text("batch_id IS NOT NULL")
+        "journey_batch",
+        "journey",
+        ["batch_id"],
+        unique=False,
+        postgresql_where=sa.text("batch_id IS NOT NULL"),
     )
     op.create_index(
         "journey_held_by",
@@ -332,7 +358,10 @@ def upgrade() -> None:
         sa.Column("rule", sa.String(), nullable=False),
         sa.Column("turn", sa.Boolean(), nullable=False),
         sa.Column(
-            "candidates", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
+            "candidates",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'[]'::jsonb"),
+            nullable=False,
         ),
         sa.Column("why", sa.String(), nullable=False),
         sa.Column("sla", sa.String(), nullable=True),
@@ -358,7 +387,11 @@ def upgrade() -> None:
     )
     op.create_index("assignment_owner", "assignment", ["owner", "assigned_at"], unique=False)
     op.create_index(
-        "one_open_assignment", "assignment", ["journey_id"], unique=True, postgresql_where=sa.text("ended_at IS NULL")
+        "one_open_assignment",
+        "assignment",
+        ["journey_id"],
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.create_table(
         "correction",
@@ -432,10 +465,16 @@ def upgrade() -> None:
         sa.Column("qualified_as", sa.String(), nullable=True),
         sa.Column("outcome", sa.String(), nullable=False),
         sa.Column(
-            "reasons", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
+            "reasons",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'[]'::jsonb"),
+            nullable=False,
         ),
         sa.Column(
-            "evidence", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
+            "evidence",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'{}'::jsonb"),
+            nullable=False,
         ),
         sa.Column("playbook_hash", sa.String(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -478,7 +517,9 @@ def downgrade() -> None:
     op.drop_table("handoff")
     op.drop_index(op.f("ix_correction_journey_id"), table_name="correction")
     op.drop_table("correction")
-    op.drop_index("one_open_assignment", table_name="assignment", postgresql_where=sa.text("ended_at IS NULL"))
+    op.drop_index(
+        "one_open_assignment", table_name="assignment", postgresql_where=sa.text("ended_at IS NULL")
+    )
     op.drop_index("assignment_owner", table_name="assignment")
     op.drop_index("assignment_due", table_name="assignment", postgresql_where=sa.text("ended_at IS NULL"))
     op.drop_table("assignment")
@@ -490,9 +531,13 @@ def downgrade() -> None:
         postgresql_where=sa.text("status IN ('ready', 'held', 'owned')"),
     )
     op.drop_index(
-        "journey_waiting", table_name="journey", postgresql_where=sa.text("status = 'ready' AND batch_id IS NULL")
+        "journey_waiting",
+        table_name="journey",
+        postgresql_where=sa.text("status = 'ready' AND batch_id IS NULL"),
     )
-    op.drop_index("journey_held_by", table_name="journey", postgresql_where=sa.text("work_item_id IS NOT NULL"))
+    op.drop_index(
+        "journey_held_by", table_name="journey", postgresql_where=sa.text("work_item_id IS NOT NULL")
+    )
     op.drop_index("journey_batch", table_name="journey", postgresql_where=sa.text("batch_id IS NOT NULL"))
     op.drop_index(op.f("ix_journey_lead_id"), table_name="journey")
     op.drop_table("journey")

@@ -1,0 +1,311 @@
+"""The command line: which commands and options there are, and what an error means for the shell.
+
+Belongs here: signatures and exit codes. Does not belong here: what a command does (one module each, imported
+when it is called: ``leadgate --help`` must not wait for pandas or Prefect).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from console.place import Place
+from console.screen import BROKEN, INTERRUPTED, UNREACHABLE, WRONG_INPUT, CommandError, say
+
+_EPILOG = (
+    "Exit codes: 0 done · 1 a check found something broken · 2 wrong input or usage, nothing was changed · "
+    "3 PostgreSQL or Prefect cannot be used · 130 interrupted, what was stored stays."
+)
+
+
+class Commands(TyperGroup):
+    """The commands, with every expected error as one message on stderr and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            say("Interrupted. What was stored stays; `leadgate run` continues where this stopped.")
+            raise typer.Exit(INTERRUPTED) from None
+        except Exception as error:
+            explained = _explained(error)
+            if explained is None:
+                raise
+            say(explained[0])
+            raise typer.Exit(explained[1]) from error
+
+
+def _explained(error: Exception) -> tuple[str, int] | None:
+    """What an error means for a person, and the exit code; None for one that nobody expected."""
+    if isinstance(error, CommandError):
+        return str(error), error.code
+    if isinstance(error, BrokenPipeError):
+        return None  # `leadgate queue | head`: typer ends quietly
+    # whatever raised one of these has imported its module already
+    named = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__]
+    if any(name in _WRONG_INPUT for name in named):
+        return str(error), WRONG_INPUT
+    if any(name in _UNREACHABLE for name in named):
+        return str(error), UNREACHABLE
+    if "psycopg.Error" in named or "sqlalchemy.exc.DBAPIError" in named:
+        return _database_error(error), UNREACHABLE
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}. What was stored stays.", WRONG_INPUT
+    return None
+
+
+_WRONG_INPUT = frozenset(
+    {
+        "leadgate.connectors.files.table.FileError",
+        "leadgate.playbook_text.PlaybookError",
+        "leadgate.settings.SettingsError",
+        "leadgate.ledger.actions.ActionError",
+    }
+)
+_UNREACHABLE = frozenset({"leadgate.ledger.database.LedgerError", "flows.server.PrefectError"})
+
+
+def _database_error(error: Exception) -> str:
+    import psycopg
+    from sqlalchemy.exc import DBAPIError, OperationalError
+
+    from leadgate.ledger.database import explain_database_error
+
+    if isinstance(error, DBAPIError):
+        return explain_database_error(error)
+    # COPY goes past SQLAlchemy, so its errors arrive as the driver's own
+    kind = OperationalError if isinstance(error, psycopg.OperationalError) else DBAPIError
+    return explain_database_error(kind("COPY", None, error))
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="A governed path from a captured lead to an owner who has followed up.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+playbook_app = typer.Typer(help="Check, show or copy the playbook.", no_args_is_help=True)
+app.add_typer(playbook_app, name="playbook")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
+Now = Annotated[str | None, typer.Option("--now", hidden=True, help="What time it is, for tests.")]
+By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who does this; else the login name.")]
+Personal = Annotated[bool, typer.Option("--show-personal", help="Do not mask names, addresses and numbers.")]
+Lead = Annotated[
+    str, typer.Argument(metavar="LEAD", help="A lead's id or e-mail address, J12 for a journey, W12 for a work item.")
+]
+Items = Annotated[list[int] | None, typer.Option("--work-item", "-w", metavar="N", help="A work item; may be repeated.")]
+Reason = Annotated[str | None, typer.Option("--reason", help="Those held for this reason.")]
+Stage = Annotated[str | None, typer.Option("--stage", help="Those held at this stage.")]
+Source = Annotated[str | None, typer.Option("--source", help="Those of this source.")]
+
+
+@app.callback()
+def leadgate(
+    ctx: typer.Context,
+    home: Annotated[
+        Path | None, typer.Option("--home", metavar="FOLDER", help="The data folder, in place of LEADGATE_HOME.")
+    ] = None,
+    playbook: Annotated[
+        Path | None, typer.Option("--playbook", metavar="FILE", help="The playbook, in place of LEADGATE_PLAYBOOK.")
+    ] = None,
+) -> None:
+    ctx.obj = Place.of(home, playbook)
+
+
+@app.command()
+def capture(
+    ctx: typer.Context,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV, TSV, JSON, JSON lines or XLSX.")],
+    source: Annotated[str, typer.Option("--source", "-s", metavar="NAME", help="One of the playbook's sources.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show how the files would be read, and store nothing.")
+    ] = False,
+    json: Json = False,
+    now: Now = None,
+) -> None:
+    """Store the rows of files as signals. The same row again is no second signal."""
+    from console import capture as command
+
+    command.capture(ctx.obj, files, source, dry_run=dry_run, as_json=json, now=now)
+
+
+@app.command()
+def run(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
+    """Take whatever waits through its stages, then check what is owned."""
+    from console import running as command
+
+    command.run(ctx.obj, as_json=json, now=now)
+
+
+@app.command()
+def summary(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
+    """What became of everything that was captured, on one screen."""
+    from console import summary as command
+
+    command.show(ctx.obj, as_json=json, now=now)
+
+
+@app.command()
+def explain(ctx: typer.Context, lead: Lead, json: Json = False, now: Now = None) -> None:
+    """One lead: what triggered it, who owns it and why, what proves it, what happens when it fails."""
+    from console import explain as command
+
+    command.show(ctx.obj, lead, as_json=json, now=now)
+
+
+@app.command()
+def queue(
+    ctx: typer.Context,
+    reason: Reason = None,
+    stage: Stage = None,
+    route: Annotated[str | None, typer.Option("--route", help="Those that this route decides.")] = None,
+    assignee: Annotated[str | None, typer.Option("--assignee", help="Those that this person has taken.")] = None,
+    source: Source = None,
+    due_before: Annotated[
+        str | None, typer.Option("--due-before", metavar="MOMENT", help="Those due before this moment (UTC).")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most this many.")] = 50,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write all of them to FILE, safe for spreadsheets.")
+    ] = None,
+    show_personal: Personal = False,
+    json: Json = False,
+) -> None:
+    """Open work items, oldest due first."""
+    from console import queue as command
+
+    wanted = command.wanted(
+        reason=reason, stage=stage, route=route, assignee=assignee, source=source, due_before=due_before
+    )
+    command.show(ctx.obj, wanted, limit=limit, csv_file=csv, personal=show_personal, as_json=json)
+
+
+@app.command()
+def rerun(
+    ctx: typer.Context,
+    work_item: Items = None,
+    reason: Reason = None,
+    stage: Stage = None,
+    source: Source = None,
+    batch: Annotated[int | None, typer.Option("--batch", help="Those of this batch.")] = None,
+    corrections: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Correct a field; may be repeated.")
+    ] = None,
+    proposed: Annotated[bool, typer.Option("--proposed", help="Correct as each work item proposes.")] = False,
+    done_by_hand: Annotated[
+        str | None, typer.Option("--done-by-hand", metavar="EVIDENCE", help="It was done by hand; this proves it.")
+    ] = None,
+    discard: Annotated[
+        str | None, typer.Option("--discard", metavar="REASON", help="End the journeys, for this reason.")
+    ] = None,
+    by: By = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it to several work items at once.")] = False,
+    json: Json = False,
+    now: Now = None,
+) -> None:
+    """Let held leads try their stage again: as they are, corrected, or done by hand. Or discard them."""
+    from console import queue, rerun as command
+
+    command.rerun(
+        ctx.obj,
+        queue.wanted(ids=work_item or (), reason=reason, stage=stage, source=source, batch=batch),
+        command.How(command.fields_of(corrections or []), proposed, done_by_hand, discard),
+        by=by,
+        yes=yes,
+        as_json=json,
+        now=now,
+    )
+
+
+@app.command()
+def accept(ctx: typer.Context, lead: Lead, by: By = None, json: Json = False, now: Now = None) -> None:
+    """The owner takes the lead."""
+    from console import rerun as command
+
+    command.accept(ctx.obj, lead, by=by, as_json=json, now=now)
+
+
+@app.command()
+def reject(
+    ctx: typer.Context,
+    lead: Lead,
+    reason: Annotated[str, typer.Option("--reason", help="One of the playbook's reasons to reject a lead.")],
+    by: By = None,
+    json: Json = False,
+    now: Now = None,
+) -> None:
+    """The owner gives the lead back."""
+    from console import rerun as command
+
+    command.reject(ctx.obj, lead, reason=reason, by=by, as_json=json, now=now)
+
+
+@app.command()
+def verify(ctx: typer.Context, json: Json = False) -> None:
+    """Check the ledger's invariants; exit 1 when one is broken."""
+    from console import verify as command
+
+    if not command.verify(ctx.obj, as_json=json):
+        raise typer.Exit(BROKEN)
+
+
+@playbook_app.command("check")
+def playbook_check(
+    ctx: typer.Context,
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Else the playbook in use.")] = None,
+    json: Json = False,
+) -> None:
+    """Name every problem with its file and line; exit 2 when there is one."""
+    from console import playbooks as command
+
+    if not command.check(ctx.obj, file, as_json=json):
+        raise typer.Exit(WRONG_INPUT)
+
+
+@playbook_app.command("show")
+def playbook_show(
+    ctx: typer.Context,
+    hash_: Annotated[
+        str | None, typer.Argument(metavar="[HASH]", help="One that decided earlier, by its hash or the start of it.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """The playbook in use, or one that decided earlier."""
+    from console import playbooks as command
+
+    command.show(ctx.obj, hash_, as_json=json)
+
+
+@playbook_app.command("init")
+def playbook_init(
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to; else this folder.")] = Path(),
+) -> None:
+    """Copy the bundled playbook, to be changed to what your team agrees on."""
+    from console import playbooks as command
+
+    command.init(folder)
+
+
+@app.command()
+def version() -> None:
+    """The version of Leadgate."""
+    from importlib.metadata import version as installed
+
+    typer.echo(installed("leadgate"))
+
+
+def main() -> None:
+    """The program ``leadgate``."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a name still shows the rest
+    app()

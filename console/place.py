@@ -1,0 +1,78 @@
+"""What every command needs to know first: which data folder, which playbook, who asks, what time it is.
+
+Belongs here: turning the top-level options and the environment into these. Does not belong here: what a
+command does with them.
+"""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.screen import CommandError
+from leadgate.settings import Settings
+
+if TYPE_CHECKING:  # slow to import, and `leadgate --help` needs none of it
+    from leadgate.playbook import Gate, Loaded
+
+
+@dataclass(frozen=True)
+class Place:
+    """One installation, as this invocation sees it."""
+
+    settings: Settings
+
+    @classmethod
+    def of(cls, home: Path | None, playbook: Path | None) -> Place:
+        """The environment's settings, with those replaced that were given as options."""
+        settings = Settings.from_environment()
+        if home is not None:
+            settings = replace(settings, home=home.expanduser().absolute())
+        if playbook is not None:
+            settings = replace(settings, playbook=playbook)
+        return cls(settings)
+
+    def playbook(self) -> Loaded:
+        """The playbook as it was written. Raises ``PlaybookError``."""
+        from leadgate import playbook
+
+        return playbook.load(self.settings.playbook) if self.settings.playbook else playbook.default()
+
+    def checked_playbook(self) -> Loaded:
+        """The playbook, if its parts agree. Raises ``PlaybookError`` before anything is stored by a bad one."""
+        from leadgate.playbook_check import require
+
+        loaded = self.playbook()
+        require(loaded, promises=promises())
+        return loaded
+
+
+def promises() -> dict[Gate, set[str]]:
+    """The names of every gate's built-in promises."""
+    from expectations import PROMISES
+
+    return {gate: {promise.name for promise in suite} for gate, suite in PROMISES.items()}
+
+
+def moment_of(text: str | None) -> datetime:
+    """The moment an option names, aware and in UTC; the clock when there is none."""
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise CommandError(f"{text!r} is no moment; write it like 2026-03-02 or 2026-03-02T09:30+01:00") from None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def person(name: str | None) -> str:
+    """Who is doing this: the name that was given, else the login name."""
+    if name is not None and name.strip():
+        return name.strip()
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no such user in the system's list: a container
+        raise CommandError("nobody is logged in; say who you are with --by NAME") from None

@@ -1,0 +1,131 @@
+"""What may be shown, and how: text that came from outside, personal values, spreadsheet cells.
+
+Belongs here: the pure functions between a stored value and a screen or a file. Does not belong here: what
+is shown where (``summary``, ``explain``, ``queue``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+
+import orjson
+
+SHOWN: Final = 200  # characters of a value, where a person asked for the lead
+
+#: C0 and C1 controls, line and paragraph separators, marks that reverse the direction of writing, and half
+#: surrogates. Any of them can move the cursor, hide text, or stop the output.
+_CONTROL: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+_EMAIL: Final = re.compile(r"[^\s@<>,;:\"']{1,320}@[^\s@<>,;:\"']{1,255}")
+_DIGITS: Final = re.compile(r"\+?\d[\d\s().\-/]{4,30}\d")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def visible(value: object, limit: int | None = None) -> str:
+    """``value`` as one line that does nothing to a terminal; control characters become signs.
+
+    >>> visible("red\\x1b[31m\\r\\nalert")
+    'red␛[31m␍␊alert'
+    >>> visible("x" * 12, limit=10)
+    'xxxxxxxxxx… (12 characters)'
+    """
+    text = str(value)
+    length = len(text)
+    if limit is not None and length > limit:
+        text = text[:limit]
+    shown = _CONTROL.sub(_sign, text)
+    return shown if len(text) == length else f"{shown}… ({length:,} characters)"
+
+
+def _sign(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x20:
+        return chr(0x2400 + code)  # Unicode's pictures of the control characters
+    if code == 0x7F:
+        return "␡"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def masked(value: str) -> str:
+    """A personal value with just enough left to recognise it by.
+
+    >>> masked("jane.doe@acme.example"), masked("+44 20 7946 0958"), masked("Jane Doe")
+    ('j•••@acme.example', '+•••58', 'J•••')
+    """
+    value = value.strip()
+    if not value:
+        return ""
+    if value.count("@") == 1:
+        local, _, domain = value.partition("@")
+        if local and domain and len(domain) <= 255 and not re.search(r"\s", value):
+            return f"{visible(local[0])}•••@{visible(domain)}"
+    digits = sum(character.isdigit() for character in value[:40])
+    if digits >= 5 and not any(character.isalpha() for character in value[:40]):
+        last = [character for character in value if character.isdigit()][-2:]
+        return f"{'+' if value.startswith('+') else ''}•••{''.join(last)}"
+    return f"{visible(value[0])}•••"
+
+
+def masked_within(text: str) -> str:
+    """Free text with whatever looks like an address or a number masked in it.
+
+    >>> masked_within("call jane@acme.example on 020 7946 0958")
+    'call j•••@acme.example on •••58'
+    """
+    return _DIGITS.sub(lambda found: masked(found[0]), _EMAIL.sub(lambda found: masked(found[0]), text))
+
+
+@cache
+def _harmless_promises() -> frozenset[tuple[str, str]]:
+    """Stage and promise whose shown value is no personal one: a country, a score, an owner."""
+    from expectations import PROMISES
+    from leadgate.fields import PERSONAL
+    from leadgate.models import STAGES
+
+    return frozenset(
+        (stage, promise.name)
+        for stage, promises in zip(STAGES, PROMISES.values(), strict=True)
+        for promise in promises
+        if promise.shows is not None and promise.shows not in PERSONAL
+    )
+
+
+def mask_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """A work item (the columns of ``ledger.reports.work_items``) with its personal values masked."""
+    from leadgate.fields import PERSONAL
+
+    shown = dict(item)
+    if item["value"] is not None and (item["stage"], item["promise"]) not in _harmless_promises():
+        shown["value"] = masked(item["value"])
+    if item["detail"] is not None:
+        shown["detail"] = masked_within(item["detail"])
+    if item["proposal"]:
+        shown["proposal"] = {
+            field: masked(str(value)) if field in PERSONAL else value
+            for field, value in item["proposal"].items()
+        }
+    for field in ("email", "phone"):
+        if item.get(field) is not None:
+            shown[field] = masked(item[field])
+    return shown
+
+
+def spreadsheet_cell(value: object) -> str:
+    """A CSV cell that no spreadsheet takes for a formula: such a value gets an apostrophe in front.
+
+    >>> spreadsheet_cell('=cmd|"/c calc"!A1'), spreadsheet_cell("-1"), spreadsheet_cell(None)
+    ('\\'=cmd|"/c calc"!A1', "'-1", '')
+    """
+    text = "" if value is None else str(value).replace("\x00", "␀")
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def json_text(value: object) -> str:
+    """``value`` as indented JSON that does nothing to a terminal either."""
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode()
+    # within JSON these stand in strings only; the line breaks of the indentation stay
+    return re.sub(_CONTROL.pattern.replace("\x00-\x1f", ""), lambda found: f"\\u{ord(found[0]):04x}", text)

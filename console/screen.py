@@ -1,0 +1,95 @@
+"""Where output goes: results to stdout, everything else to stderr, nothing interpreted as markup.
+
+Belongs here: consoles, plain tables, and errors that end a command. Does not belong here: any content.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from console.safe import json_text, visible
+
+#: Exit codes that a script can trust.
+BROKEN, WRONG_INPUT, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
+
+
+class CommandError(Exception):
+    """What a person asked for cannot be done; the message says why, and what to do."""
+
+    def __init__(self, message: str, code: int = WRONG_INPUT) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def out(width: int | None = None) -> Console:
+    """The console of a command's result. Lines that are too long for it are wrapped, never cut."""
+    return Console(
+        markup=False,
+        highlight=False,
+        emoji=False,
+        soft_wrap=False,
+        width=width or _width(sys.stdout.isatty()),
+    )
+
+
+def err() -> Console:
+    """The console of progress, hints and errors."""
+    return Console(stderr=True, markup=False, highlight=False, emoji=False, width=_width(sys.stderr.isatty()))
+
+
+def _width(terminal: bool) -> int | None:
+    return None if terminal else 100  # a pipe has no width
+
+
+def print_json(value: object) -> None:
+    sys.stdout.write(json_text(value) + "\n")
+
+
+def say(message: str) -> None:
+    """One line or more to stderr, whatever the width: a path or a command in it can be copied."""
+    sys.stderr.write("\n".join(visible(line) for line in message.split("\n")) + "\n")
+
+
+def table(*columns: str, right: Sequence[str] = (), title: str | None = None) -> Table:
+    """A table without lines. The columns named in ``right`` hold numbers."""
+    made = Table(
+        box=None,
+        padding=(0, 2, 0, 0),
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+    )
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return made
+
+
+def heading(words: str) -> RenderableType:
+    return Text(words, style="bold")
+
+
+def moment(at: datetime | None) -> str:
+    """A moment to the minute, in UTC: ``2026-03-02 09:00``."""
+    return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def span(length: timedelta | float | None) -> str:
+    """A length of time in its two largest units: ``3 h 20 min``. Seconds when it is a number."""
+    if length is None:
+        return "none yet"
+    seconds = length.total_seconds() if isinstance(length, timedelta) else float(length)
+    if seconds < 10:
+        return f"{max(0.0, seconds):.1f} s"
+    days, rest = divmod(round(seconds), 86_400)
+    hours, rest = divmod(rest, 3_600)
+    minutes, left = divmod(rest, 60)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (left, "s")]
+    first = next(i for i, (count, _) in enumerate(parts) if count)
+    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count)

@@ -1,0 +1,52 @@
+"""What flow runs of one process share: the open ledger, the playbook, and batches claimed for them.
+
+Belongs here: opening these once, or for a run of its own when nobody has. Parameters of flows stay plain
+values; connections and playbooks do not travel through them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from leadgate import playbook as playbooks
+from leadgate.ledger import open_ledger
+from leadgate.settings import Settings
+from tasks.batches import Worker, activate
+from tasks.stage import StageReport, Work
+
+
+@dataclass
+class Session:
+    """A worker with what it has claimed for flow runs that are about to start."""
+
+    worker: Worker
+    claimed: dict[int, Work] = field(default_factory=dict)
+    progress: Callable[[StageReport], None] = lambda report: None
+
+
+current: ContextVar[Session | None] = ContextVar("leadgate_session", default=None)
+
+
+def utc_now() -> datetime:
+    """The clock, read in one place."""
+    return datetime.now(UTC)
+
+
+@contextlib.asynccontextmanager
+async def opened() -> AsyncIterator[Session]:
+    """This process's session, or one from the environment for a run that a Prefect worker started."""
+    session = current.get()
+    if session is not None:
+        yield session
+        return
+    settings = Settings.from_environment()
+    loaded = playbooks.load(settings.playbook) if settings.playbook else playbooks.default()
+    with open_ledger(settings) as ledger:
+        worker = Worker(ledger, loaded, f"run-{uuid4().hex}", settings.lease_seconds, settings.batch_limit)
+        activate(worker, utc_now())
+        yield Session(worker)

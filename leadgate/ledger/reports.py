@@ -1,0 +1,232 @@
+"""The ledger read for people: the summary of everything, and the queue of open work items.
+
+Belongs here: queries that count or list. Does not belong here: one lead's story (``journeys``), words and
+masking (the console), or any change.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from leadgate.ledger.database import Ledger
+from leadgate.models import OPEN, STAGES
+
+
+@dataclass(frozen=True)
+class StageCounts:
+    """Journeys by where they are now. ``entered`` is the sum of the others, so a row can be added up.
+
+    ``passed`` went on to a later stage or got their owner, ``held`` wait for a person, ``waiting`` for the
+    next run, ``ended`` maps a final status reached at this stage (joined, nurture, …) to its count.
+    """
+
+    stage: str
+    entered: int
+    passed: int
+    held: int
+    waiting: int
+    ended: dict[str, int]
+    reasons: dict[str, int]  # of those held
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds, over ``count`` leads; ``p50`` and ``p95`` are None when there are none."""
+
+    count: int
+    p50: float | None
+    p95: float | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of everything that was captured, as of one moment of the ledger."""
+
+    signals: int
+    leads: int
+    journeys: dict[str, int]  # by status; of signals, so they add up to ``signals``
+    rescores: dict[str, int]  # by status; journeys that something new about a known lead started
+    stages: list[StageCounts]
+    owners: list[dict[str, Any]]  # owner, open, overdue, total; most open first
+    queue: list[dict[str, Any]]  # reason, stage, route, items, journeys, due_at; oldest due first
+    to_owner: Speed
+    to_first_touch: Speed
+    examples: dict[str, int | None] = field(default_factory=dict)  # ids to try the next commands with
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which open work items: every condition that is given must hold."""
+
+    ids: Sequence[int] = ()
+    reason: str | None = None
+    stage: str | None = None
+    route: str | None = None
+    assignee: str | None = None
+    source: str | None = None
+    batch_id: int | None = None
+    due_before: datetime | None = None
+    blocking: bool | None = None
+
+    def conditions(self) -> tuple[str, dict[str, Any]]:
+        """The ``AND …`` part of a query over ``work_item w``, and its parameters."""
+        given: list[tuple[str, str, Any]] = [
+            ("ids", "w.id = ANY(:ids)", list(self.ids) or None),
+            ("reason", "w.reason = :reason", self.reason),
+            ("stage", "w.stage = :stage", self.stage),
+            ("route", "w.route = :route", self.route),
+            ("assignee", "w.assignee = :assignee", self.assignee),
+            ("source", "w.source = :source", self.source),
+            ("batch_id", "w.batch_id = :batch_id", self.batch_id),
+            ("due_before", "w.due_at < :due_before", self.due_before),
+            ("blocking", "w.blocking = :blocking", self.blocking),
+        ]
+        used = [(name, condition, value) for name, condition, value in given if value is not None]
+        return "".join(f" AND {each[1]}" for each in used), {name: value for name, _, value in used}
+
+
+def work_items(ledger: Ledger, wanted: Wanted, limit: int | None = None) -> list[dict[str, Any]]:
+    """Open work items, oldest due first: their columns, ``lead_id``, and how many ``journeys`` each holds."""
+    conditions, parameters = wanted.conditions()
+    statement = f"""
+        SELECT w.id, w.kind, w.blocking, w.reason, w.stage, w.promise, w.source, w.journey_id, j.lead_id, w.batch_id,
+            w.message, w.value, w.detail, w.proposal, w.route, w.assignee, w.due_at, w.opened_at,
+            (SELECT count(*) FROM journey h WHERE h.work_item_id = w.id) AS journeys
+        FROM work_item w LEFT JOIN journey j ON j.id = w.journey_id
+        WHERE w.closed_at IS NULL{conditions} ORDER BY w.due_at, w.id LIMIT :most"""
+    with ledger.transaction() as connection:
+        return _rows(connection, statement, parameters | {"most": limit})
+
+
+def count_work_items(ledger: Ledger, wanted: Wanted) -> int:
+    """How many open work items there are of those wanted."""
+    conditions, parameters = wanted.conditions()
+    with ledger.transaction() as connection:
+        statement = f"SELECT count(*) FROM work_item w WHERE w.closed_at IS NULL{conditions}"
+        return int(connection.execute(text(statement), parameters).scalar_one())
+
+
+def known_values(ledger: Ledger, column: str) -> list[str]:
+    """Every value that ``column`` of the work items has had: what a misspelt filter is compared with."""
+    if column not in ("reason", "route", "assignee", "source"):
+        raise ValueError(f"work items are not filtered by {column}")
+    with ledger.transaction() as connection:
+        rows = connection.execute(text(f"SELECT DISTINCT {column} FROM work_item WHERE {column} IS NOT NULL"))
+        return sorted(row[0] for row in rows)
+
+
+def summary(ledger: Ledger, now: datetime) -> Summary:
+    """The whole ledger in counts. ``now`` decides what is overdue."""
+    with ledger.transaction() as connection:
+        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        journeys = _rows(
+            connection,
+            "SELECT trigger, stage, status, count(*) AS n FROM journey GROUP BY trigger, stage, status",
+        )
+        held = _rows(
+            connection,
+            "SELECT w.stage, w.reason, count(*) AS n FROM journey j JOIN work_item w ON w.id = j.work_item_id "
+            "WHERE j.status = 'held' GROUP BY w.stage, w.reason ORDER BY n DESC, w.reason",
+        )
+        by_trigger: dict[str, Counter[str]] = {"signal": Counter(), "rescore": Counter()}
+        for row in journeys:
+            by_trigger.setdefault(row["trigger"], Counter())[row["status"]] += row["n"]
+        return Summary(
+            signals=_one(connection, "SELECT count(*) FROM signal"),
+            leads=_one(connection, "SELECT count(*) FROM lead"),
+            journeys=dict(by_trigger.pop("signal").most_common()),
+            rescores=dict(sum(by_trigger.values(), Counter()).most_common()),
+            stages=[_stage(name, journeys, held) for name in STAGES],
+            owners=_rows(connection, _OWNERS, {"now": now}),
+            queue=_rows(connection, _QUEUE),
+            to_owner=_speed(connection, _TO_OWNER),
+            to_first_touch=_speed(connection, _TO_FIRST_TOUCH),
+            examples=dict(connection.execute(text(_EXAMPLES)).mappings().one()),
+        )
+
+
+_OWNERS = """
+    SELECT owner, count(*) FILTER (WHERE ended_at IS NULL) AS open,
+        count(*) FILTER (WHERE ended_at IS NULL AND touched_at IS NULL AND accepted_at IS NULL
+            AND due_at < :now) AS overdue,
+        count(*) AS total
+    FROM assignment GROUP BY owner ORDER BY open DESC, total DESC, owner"""
+_QUEUE = """
+    SELECT w.reason, w.stage, w.route, count(DISTINCT w.id) AS items, count(j.id) AS journeys, min(w.due_at) AS due_at
+    FROM work_item w LEFT JOIN journey j ON j.work_item_id = w.id
+    WHERE w.closed_at IS NULL GROUP BY w.reason, w.stage, w.route ORDER BY items DESC, w.reason, w.stage"""
+_TO_OWNER = """
+    SELECT extract(epoch FROM min(a.assigned_at) - j.captured_at) AS seconds
+    FROM assignment a JOIN journey j ON j.id = a.journey_id WHERE j.trigger = 'signal' GROUP BY j.id"""
+_TO_FIRST_TOUCH = """
+    SELECT extract(epoch FROM touched_at - assigned_at) AS seconds FROM assignment WHERE touched_at IS NOT NULL"""
+_EXAMPLES = f"""
+    SELECT
+        (SELECT lead_id FROM journey WHERE status = 'owned' ORDER BY id LIMIT 1) AS owned_lead,
+        (SELECT lead_id FROM journey WHERE status IN ({", ".join(f"'{s}'" for s in OPEN)}, 'done', 'nurture')
+            AND lead_id IS NOT NULL ORDER BY id LIMIT 1) AS any_lead,
+        (SELECT id FROM work_item WHERE closed_at IS NULL AND blocking AND proposal IS NOT NULL
+            ORDER BY due_at, id LIMIT 1) AS proposed_item,
+        (SELECT w.id FROM work_item w JOIN journey j ON j.id = w.journey_id JOIN lead l ON l.id = j.lead_id
+            WHERE w.closed_at IS NULL AND w.blocking AND w.reason = 'phone_impossible' AND l.email IS NOT NULL
+            ORDER BY w.due_at, w.id LIMIT 1) AS phone_item,
+        (SELECT id FROM work_item WHERE closed_at IS NULL AND blocking ORDER BY due_at, id LIMIT 1) AS any_item"""
+
+
+def _stage(
+    name: str, journeys: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]]
+) -> StageCounts:
+    number = STAGES.index(name)
+    passed = sum(
+        row["n"]
+        for row in journeys
+        if STAGES.index(row["stage"]) > number and _started(row["trigger"]) <= number
+    )
+    here: Counter[str] = Counter()
+    for row in journeys:
+        if row["stage"] == name:
+            here[row["status"]] += row["n"]
+    waiting, on_hold = here.pop("ready", 0) + here.pop("owned", 0), here.pop("held", 0)
+    passed += here.pop("done", 0)
+    return StageCounts(
+        stage=name,
+        entered=passed + on_hold + waiting + sum(here.values()),
+        passed=passed,
+        held=on_hold,
+        waiting=waiting,
+        ended=dict(here.most_common()),
+        reasons={row["reason"]: row["n"] for row in held if row["stage"] == name},
+    )
+
+
+def _started(trigger: str) -> int:
+    """The stage a journey began at: a rescore does not repeat capture, validation and enrichment."""
+    return 0 if trigger == "signal" else STAGES.index("qualification")
+
+
+def _speed(connection: Connection, seconds: str) -> Speed:
+    row = connection.execute(
+        text(
+            "SELECT count(*) AS n, percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS p50, "
+            f"percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds) AS p95 FROM ({seconds}) each"
+        )
+    ).one()
+    return Speed(
+        row.n, None if row.p50 is None else float(row.p50), None if row.p95 is None else float(row.p95)
+    )
+
+
+def _one(connection: Connection, statement: str) -> int:
+    return int(connection.execute(text(statement)).scalar_one())
+
+
+def _rows(
+    connection: Connection, statement: str, parameters: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(text(statement), dict(parameters or {})).mappings()]

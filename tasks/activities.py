@@ -1,0 +1,152 @@
+"""Activities from a file: which column says what, and rows as the ledger takes them.
+
+Belongs here: mapping an export's columns to an activity and reading its values. Does not belong here:
+reading the file (``leadgate.connectors.files``), or finding the lead (``ledger.people.match_activities``).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+from leadgate.connectors.files import Row
+from leadgate.headers import map_headers
+from leadgate.ledger import bulk
+from leadgate.playbook import Playbook, Source
+from leadgate.playbook_check import ACTIVITY_FIELDS
+from leadgate.values.addresses import Kinds, address_of
+from leadgate.values.moments import moment_of
+from tasks.capture import Keys, encode, flatten_if_nested
+
+#: Further names of an activity's columns in the usual exports, besides those ``headers`` knows for a lead.
+_NAMES: Final[dict[str, tuple[str, ...]]] = {
+    "kind": (
+        "type", "activity", "activity type", "engagement type", "event", "event type", "event name", "action",
+        "task type", "aktivität", "art", "activité", "type d'activité", "actividad", "tipo",
+    ),
+    "rep": (
+        "owner", "user", "sales rep", "rep email", "rep name", "owner email", "owner name", "assigned to",
+        "activity assigned to", "agent", "seller", "performed by", "vertriebler", "commercial", "comercial",
+    ),
+    "actor": ("who", "actor type"),
+    "occurred_at": ("date", "activity date", "timestamp", "time", "at", "datum", "fecha", "when", "event time"),
+    "lead_id": ("lead",),
+    "note": ("notes", "comment", "comments", "body", "description", "subject"),
+}  # fmt: skip
+#: Without these columns no row of a file is an activity.
+REQUIRED: Final = ("kind", "email", "occurred_at")
+_IN_THE_FUTURE: Final = timedelta(days=1)  # a date has no zone, and clocks are off
+_MONTH_FIRST: Final = "US"
+
+
+@dataclass
+class Sorted:
+    """Rows of a chunk: ``activities`` as ``store_activities`` takes them, ``held`` as ``store_signals`` does."""
+
+    activities: list[tuple[Any, ...]] = field(default_factory=list)
+    held: list[tuple[Any, ...]] = field(default_factory=list)
+    held_lines: list[int] = field(default_factory=list)
+
+
+def mapping_of(headers: Sequence[str], source: Source) -> dict[str, str]:
+    """Which field of an activity each column is: the source's mapping first, then the usual names."""
+    mapped = map_headers(headers, overrides=source.mapping, custom=_NAMES)
+    return {header: name for header, name in mapped.items() if name in ACTIVITY_FIELDS}
+
+
+def missing(headers: Sequence[str], source: Source) -> list[str]:
+    """The fields without which there is no activity, that no column of a file gives."""
+    given = set(mapping_of(headers, source).values())
+    return [name for name in REQUIRED if name not in given]
+
+
+class Reader:
+    """Reads the rows of one file. ``now`` is what a relative date ("yesterday") is relative to."""
+
+    def __init__(self, name: str, origin: str, playbook: Playbook, now: datetime) -> None:
+        self._name, self._origin, self._now = name, origin, now
+        self._source = playbook.sources[name]
+        self._keys = Keys(self._source)
+        self._kinds = Kinds.of(playbook.validation)
+        country = self._source.default_country or playbook.validation.default_country
+        self._day_first = country != _MONTH_FIRST
+        self._reps = {
+            spelling.casefold(): rep.name
+            for rep in playbook.reps
+            for spelling in (rep.name, rep.email, rep.label)
+            if spelling
+        }
+        self._mapping = lru_cache(maxsize=256)(lambda headers: mapping_of(headers, self._source))
+        self._address = lru_cache(maxsize=10_000)(lambda text: address_of(text, self._kinds).canonical)
+
+    def sort(self, rows: Sequence[Row]) -> Sorted:
+        """Split ``rows`` into activities and those that tell too little, which a person has to look at.
+
+        A row without a readable kind, e-mail address or time is held like any other unreadable row, with
+        the reason; it is never dropped.
+        """
+        result = Sorted()
+        for row, key in zip(rows, self._keys.of(rows), strict=True):
+            activity, problem = (None, row.problem) if row.payload is None else self._read(row.payload)
+            if activity is not None:
+                payload = encode(row.payload or {}).decode()
+                result.activities.append((self._name, key, *activity, payload))
+            else:
+                result.held.append(self._held(len(result.held), row, key, problem))
+                result.held_lines.append(row.line)
+        return result
+
+    def _held(self, number: int, row: Row, key: str, problem: str | None) -> tuple[Any, ...]:
+        if row.payload is None:
+            raw, words = row.raw, problem or f"line {row.line}: cannot be read"
+        else:
+            raw, words = encode(row.payload).decode(), f"line {row.line}: the activity {problem}"
+        payload = encode({"raw": raw}).decode()
+        unreadable = words.replace("\x00", bulk.NUL_SHOWN)
+        return number, self._name, key, payload, unreadable, f"{self._origin}:{row.line}"
+
+    def _read(self, payload: dict[str, Any]) -> tuple[tuple[Any, ...] | None, str | None]:
+        flat = flatten_if_nested(payload)
+        values = {name: _text(flat[header]) for header, name in self._mapping(tuple(flat)).items()}
+        kind = snake_case(values.get("kind") or "")
+        if not kind:
+            return None, "does not say what happened: the kind of activity is empty"
+        written = values.get("email") or ""
+        email = self._address(written) if written else None
+        if email is None:
+            return None, "names nobody: the e-mail address is " + ("malformed" if written else "empty")
+        stated = values.get("occurred_at") or ""
+        at = moment_of(stated, day_first=self._day_first, relative_to=self._now) if stated else None
+        if at is None:
+            return None, "does not say when it happened: the time is " + ("not a date" if stated else "empty")
+        if at > self._now + _IN_THE_FUTURE:
+            return None, "has not happened yet: its time is in the future"
+        rep = self._rep(values.get("rep"))
+        # a call by somebody the playbook does not know is no owner's touch, and not the lead's doing either
+        actor = "rep" if rep is not None or snake_case(values.get("actor") or "") == "rep" else "lead"
+        return (kind, actor, rep, email, at), None
+
+    def _rep(self, written: str | None) -> str | None:
+        return None if written is None else self._reps.get(written.casefold(), written)
+
+
+def snake_case(words: str) -> str:
+    """A kind of activity as the playbook writes it.
+
+    >>> snake_case("Pricing-Page View"), snake_case("DEMO_REQUEST"), snake_case("Réunion"), snake_case("?")
+    ('pricing_page_view', 'demo_request', 'reunion', '')
+    """
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", words[:200])
+    plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:63].strip("_")
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    return str(value).strip().replace("\x00", bulk.NUL_SHOWN) or None

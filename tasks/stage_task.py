@@ -1,0 +1,70 @@
+"""A stage as a Prefect task, with its gate as a task of its own nested in it.
+
+Belongs here: what people see of a stage in the Prefect UI, and the retry boundary. Does not belong here: the
+protocol (``handoff``). Tasks are asynchronous shells around plain functions, because synchronous ones cost
+several times more in an asynchronous flow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pandas as pd
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import Task
+from sqlalchemy.exc import OperationalError
+
+from expectations import gate
+from expectations.findings import GateResult
+from leadgate.ledger import Ledger
+from leadgate.ledger.batches import Conflict
+from tasks.handoff import LOCK_AFTER, MAX_ATTEMPTS, apply, attempt_alone, prepare
+from tasks.stage import Stage, StageReport, Work
+
+
+@task(
+    task_run_name="gate {name} | batch {batch} | {rows} rows",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+async def gate_task(name: str, batch: int, rows: int, frame: pd.DataFrame, work: Work) -> GateResult:
+    """Check the promises of a handoff; what failed is in the result, so the task itself completes."""
+    return await asyncio.to_thread(gate.run, name, frame, playbook=work.rules)  # type: ignore[arg-type]
+
+
+async def _can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
+    """A retry helps when PostgreSQL was away for a moment; a lost lease or a fault of ours stays what it is."""
+    outcome = await state.aresult(raise_on_failure=False)
+    return isinstance(outcome, OperationalError)
+
+
+@task(
+    task_run_name="{name} | batch {batch} | {entering} in",
+    retries=2,
+    retry_delay_seconds=[1, 5],
+    retry_condition_fn=_can_help,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+async def stage_task(
+    name: str, batch: int, entering: int, stage: Stage, ledger: Ledger, work: Work
+) -> StageReport:
+    """Gather, decide, gate, apply. ``name``, ``batch`` and ``entering`` are for the run's name."""
+    for attempt in range(MAX_ATTEMPTS):
+        with attempt_alone(ledger, attempt):
+            decided = await asyncio.to_thread(prepare, stage, ledger, work)
+            if decided is None:
+                return StageReport(stage.name, work.batch.id)
+            judged = decided.gated
+            result = await gate_task(stage.gate, work.batch.id, len(judged), judged, work)
+            try:
+                return await asyncio.to_thread(
+                    apply, stage, ledger, work, decided, result, locked=attempt >= LOCK_AFTER
+                )
+            except Conflict:
+                pass
+        await asyncio.sleep(0.01 * attempt)
+    raise Conflict(f"{stage.name} of batch {work.batch.id} lost the race {MAX_ATTEMPTS} times; run it again")

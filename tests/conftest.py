@@ -1,0 +1,200 @@
+"""What tests share: one real PostgreSQL for the session, a database of its own for each test, a playbook."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from leadgate import playbook as playbooks
+from leadgate.connectors.files import Row
+from leadgate.ledger import Ledger, open_ledger, people, signals
+from leadgate.ledger.verify import verify
+from leadgate.playbook import Loaded
+from leadgate.settings import Settings
+from tasks import capture
+from tasks.batches import BatchReport, Worker, run_waiting
+
+NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)  # a Wednesday morning, inside everybody's office hours
+
+PLAYBOOK = """
+version: 1
+name: Tests
+sources:
+  website: {default_country: DE}
+  partner: {default_country: FR}
+  activities: {kind: activities}
+scoring:
+  fit:
+    - {name: has_company, when: "company is not null", points: 30}
+    - {name: decides, when: "job_title ilike '%chief%'", points: 25}
+    - {name: student, when: "job_title ilike '%student%'", points: -40}
+  engagement:
+    - {name: asked_for_demo, activity: demo_request, points: 20}
+qualification:
+  marketing_qualified: 30
+  sales_qualified: 50
+  review: {lowest: 20, below: 30}
+  disqualify:
+    - {name: competitor, when: "email_domain = 'rival.example'", reason: works for a competitor}
+hours:
+  office:
+    time_zone: Europe/Berlin
+    week:
+      mon: [["09:00", "17:00"]]
+      tue: [["09:00", "17:00"]]
+      wed: [["09:00", "17:00"]]
+      thu: [["09:00", "17:00"]]
+      fri: [["09:00", "17:00"]]
+reps:
+  - {name: ana, manager: mia}
+  - {name: bob, manager: mia}
+  - {name: cyn, manager: mia}
+pools:
+  - name: everybody
+    members: [{rep: ana}, {rep: bob, weight: 2}, {rep: cyn}]
+    hours: office
+    sla: standard
+routing:
+  - {name: all_leads, to: pool everybody}
+slas:
+  - name: standard
+    first_touch: 4h
+    ladder:
+      - {after: 50, do: remind}
+      - {after: 100, do: escalate}
+      - {after: 200, do: reassign}
+exceptions:
+  - {to: data_quality, within: 8h, reasons: [email_malformed, phone_impossible]}
+  - {to: revenue_operations, within: 24h}
+"""
+
+_databases = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
+    """The embedded PostgreSQL, migrated once; tests copy its database."""
+    with open_ledger(Settings(home=tmp_path_factory.mktemp("home"))) as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def settings(postgres: Ledger, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a fresh ledger: a database of its own, dropped afterwards."""
+    name = f"test_{next(_databases)}"
+    superuser = postgres.engine.url.set(username="postgres", database="postgres")
+    postgres.engine.dispose()  # a database that somebody is connected to cannot be copied
+    engine = create_engine(superuser, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE leadgate OWNER leadgate"))
+    url = postgres.engine.url.set(database=name).render_as_string(hide_password=False)
+    yield Settings(home=tmp_path, database_url=url, lease_seconds=5.0)
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@pytest.fixture
+def ledger(settings: Settings) -> Iterator[Ledger]:
+    """A fresh, migrated ledger."""
+    with open_ledger(settings) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def loaded() -> Loaded:
+    """The playbook of the tests: small, with one of everything that a stage can decide."""
+    return playbooks.parse(PLAYBOOK, path=Path("tests.yaml"))
+
+
+class Desk:
+    """What the tests do with a ledger: capture rows, work until nothing waits, ask."""
+
+    def __init__(self, ledger: Ledger, loaded: Loaded) -> None:
+        self.ledger = ledger
+        self.loaded = loaded
+
+    def worker(self, holder: str = "worker", limit: int = 20_000, lease_seconds: float = 5.0) -> Worker:
+        return Worker(self.ledger, self.loaded, holder, lease_seconds, limit)
+
+    def capture(self, *rows: dict[str, Any] | None, source: str = "website", now: datetime = NOW) -> int:
+        """Store rows as a file of ``source`` would bring them; ``None`` is a row that cannot be read."""
+        keys = capture.Keys(self.loaded.playbook.sources[source])
+        read = [
+            Row(line, row)
+            if row is not None
+            else Row(line, None, "a,b,c,d", f"line {line}: 4 cells, the header has 3")
+            for line, row in enumerate(rows, start=2)
+        ]
+        with self.ledger.transaction() as connection:
+            return signals.store_signals(
+                connection, capture.signal_rows(read, source, "leads.csv", keys), NOW
+            )
+
+    def activity(self, kind: str, email: str, *, rep: str | None = None, at: datetime = NOW) -> None:
+        """Something that a lead, or a rep, did."""
+        actor = "lead" if rep is None else "rep"
+        row = ("activities", f"{kind}:{email}:{at.isoformat()}", kind, actor, rep, email, at, "{}")
+        with self.ledger.transaction() as connection:
+            signals.store_activities(connection, [row], at)
+            people.match_activities(connection, at)
+
+    def run(self, now: datetime = NOW, **worker: Any) -> list[BatchReport]:
+        """Work until nothing waits, as of ``now``, with the real gates."""
+        return run_waiting(self.worker(**worker), lambda: now)
+
+    def rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        with self.ledger.transaction() as connection:
+            return [tuple(row) for row in connection.execute(text(query), parameters)]
+
+    def one(self, query: str, **parameters: Any) -> Any:
+        """The single value that ``query`` yields."""
+        ((value,),) = self.rows(query, **parameters)
+        return value
+
+    def statuses(self) -> dict[str, int]:
+        return dict(self.rows("SELECT status, count(*) FROM journey GROUP BY status"))  # type: ignore[arg-type]
+
+    def holds(self) -> list[str]:
+        """The invariants that are broken: none, in a sound ledger."""
+        return [finding.name for finding in verify(self.ledger) if finding.broken]
+
+
+@pytest.fixture
+def desk(ledger: Ledger, loaded: Loaded) -> Desk:
+    """A fresh ledger with the tests' playbook."""
+    return Desk(ledger, loaded)
+
+
+def person(number: int, **more: Any) -> dict[str, Any]:
+    """A clean lead, as a form sends it."""
+    return {
+        "Email": f"lead{number}@company{number}.example",
+        "First name": "Alex",
+        "Last name": f"Number{number}",
+        "Company": f"Company {number}",
+        "Phone": f"+4930{1000000 + number}",
+    } | more
+
+
+@pytest.fixture
+def write_csv(tmp_path: Path) -> Callable[..., Path]:
+    """Write rows (dicts) to a CSV file and return its path."""
+
+    def write(rows: Sequence[dict[str, Any]], name: str = "leads.csv") -> Path:
+        import csv
+
+        path = tmp_path / name
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        return path
+
+    return write

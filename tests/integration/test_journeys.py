@@ -1,0 +1,280 @@
+"""Journeys through the stages on a real ledger, with the real gates: what becomes of each kind of lead."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from conftest import NOW, Desk, person
+
+from leadgate.ledger import actions
+from leadgate.ledger.verify import projection
+
+OWNER = "SELECT owner FROM assignment WHERE journey_id = :journey AND ended_at IS NULL"
+
+
+def item(desk: Desk, reason: str) -> int:
+    """The id of the one open work item with that reason."""
+    return desk.one("SELECT id FROM work_item WHERE closed_at IS NULL AND reason = :reason", reason=reason)
+
+
+def test_a_clean_lead_gets_an_owner_who_is_told_and_has_a_due_time(desk: Desk) -> None:
+    desk.capture(person(1))
+    desk.run()
+    assert desk.statuses() == {"owned": 1}
+    ((owner, due, why),) = desk.rows("SELECT owner, due_at, why FROM assignment")
+    assert due == NOW + timedelta(hours=4)
+    assert owner in why
+    assert desk.rows("SELECT target, kind FROM outbox") == [(owner, "lead_assigned")]
+    stages = [stage for (stage,) in desk.rows("SELECT stage FROM handoff ORDER BY id")]
+    assert stages == ["capture", "validation", "enrichment", "qualification", "assignment"]
+    assert desk.holds() == []
+
+
+@pytest.mark.parametrize(
+    ("row", "stage", "reason"),
+    [
+        (None, "capture", "unreadable_row"),
+        ({"Email": "", "Phone": "", "Last name": "Nobody"}, "capture", "no_contact"),
+        (person(1, Email="not an address"), "validation", "email_malformed"),
+        (person(1, Phone="call me"), "validation", "phone_impossible"),
+        (person(1, Country="Atlantis"), "validation", "country_unknown"),
+        (person(1, Email="x@mailinator.com"), "validation", "email_disposable"),
+        (person(1, Company=""), "qualification", None),
+    ],
+)
+def test_a_lead_that_breaks_a_promise_is_held_with_its_reason(
+    desk: Desk, row: dict[str, Any] | None, stage: str, reason: str | None
+) -> None:
+    desk.capture(row, person(2))
+    desk.run()
+    if reason is None:
+        assert desk.statuses() == {
+            "nurture": 1,
+            "owned": 1,
+        }  # no company, no points: nothing is wrong with it
+    else:
+        assert desk.statuses() == {"held": 1, "owned": 1}
+        assert desk.rows("SELECT stage, reason FROM work_item") == [(stage, reason)]
+    assert desk.holds() == []
+
+
+def test_a_typo_of_a_mail_domain_is_proposed_and_not_applied(desk: Desk) -> None:
+    desk.capture(person(1, Email="kim@gmial.com"))
+    desk.run()
+    assert desk.rows("SELECT value, proposal FROM work_item") == [
+        ("kim@gmial.com", {"email": "kim@gmail.com"})
+    ]
+
+
+def test_routes_name_who_decides_and_by_when(desk: Desk) -> None:
+    desk.capture(person(1, Phone="call me"), None)
+    desk.run()
+    assert desk.rows("SELECT reason, route, due_at FROM work_item ORDER BY reason") == [
+        ("phone_impossible", "data_quality", NOW + timedelta(hours=8)),
+        ("unreadable_row", "revenue_operations", NOW + timedelta(hours=24)),
+    ]
+
+
+def test_the_same_person_again_joins_the_open_journey_and_fills_what_is_missing(desk: Desk) -> None:
+    desk.capture(person(1, Phone=""), person(1, Email="LEAD1@company1.example", Phone="+49301234567"))
+    desk.run()
+    assert desk.statuses() == {"owned": 1, "joined": 1}
+    assert desk.rows("SELECT phone FROM lead") == [("+49301234567",)]
+    desk.capture(person(1, Message="me again"))
+    desk.run()
+    assert desk.statuses() == {"owned": 1, "joined": 2}
+    assert desk.one("SELECT count(*) FROM outbox WHERE kind = 'lead_heard_again'") == 1
+    assert desk.holds() == []
+
+
+def test_a_shared_phone_alone_joins_nobody(desk: Desk) -> None:
+    desk.capture(person(1, Phone="+49301234567"), person(2, Phone="+49301234567"))
+    desk.run()
+    assert desk.statuses() == {"owned": 2}
+
+
+def test_the_same_file_again_and_a_second_run_change_nothing(desk: Desk) -> None:
+    rows = [person(1), person(2, Phone="call me"), person(1, Message="again"), None, person(3, Company="")]
+    assert desk.capture(*rows) == 5
+    desk.run()
+    before = projection(desk.ledger)
+    assert desk.capture(*rows) == 0
+    assert desk.capture(*rows[:2]) == 0
+    desk.run()
+    assert projection(desk.ledger) == before
+
+
+def test_two_identical_rows_of_one_file_are_two_signals(desk: Desk) -> None:
+    assert desk.capture(person(1), person(1)) == 2
+    desk.run()
+    assert desk.statuses() == {"owned": 1, "joined": 1}
+
+
+def test_a_person_who_returns_after_the_journey_ended_is_the_same_lead(desk: Desk) -> None:
+    desk.capture(person(1, Company=""))
+    desk.run()
+    assert desk.statuses() == {"nurture": 1}
+    desk.capture(person(1, Company="Now with a company"))
+    desk.run()
+    assert desk.statuses() == {"nurture": 1, "owned": 1}
+    assert desk.rows("SELECT company FROM lead") == [("Now with a company",)]
+    assert desk.holds() == []
+
+
+def test_news_of_a_nurtured_lead_scores_it_again(desk: Desk) -> None:
+    desk.capture(person(1, Company="", Title="Chief Buyer"))
+    desk.run()
+    assert desk.statuses() == {"held": 1}  # 25 points: in the review band
+    desk.capture(person(2, Company=""))
+    desk.run()
+    assert desk.statuses() == {"held": 1, "nurture": 1}
+    desk.activity("demo_request", "lead2@company2.example")
+    desk.run()
+    assert desk.rows("SELECT trigger, status FROM journey WHERE trigger = 'rescore'") == [("rescore", "held")]
+    assert desk.holds() == []
+
+
+def test_a_disqualified_lead_carries_the_reason(desk: Desk) -> None:
+    desk.capture(person(1, Email="spy@rival.example"))
+    desk.run()
+    assert desk.statuses() == {"disqualified": 1}
+    assert "works for a competitor" in desk.one("SELECT reasons ->> 0 FROM qualification")
+
+
+def test_a_review_is_approved_by_hand(desk: Desk) -> None:
+    desk.capture(person(1, Company="", Title="Chief Buyer"))
+    desk.run()
+    work_item = item(desk, "score_in_review_band")
+    actions.done_by_hand(desk.ledger, [work_item], by="mia", now=NOW, evidence="known from the fair")
+    desk.run()
+    assert desk.statuses() == {"owned": 1}
+    assert desk.one("SELECT closed_by FROM work_item WHERE id = :id", id=work_item) == "mia"
+    assert desk.holds() == []
+
+
+def test_a_rerun_with_a_correction_runs_that_stage_and_the_later_ones(desk: Desk) -> None:
+    desk.capture(person(1, Email="not an address"))
+    desk.run()
+    report = actions.rerun(
+        desk.ledger,
+        [item(desk, "email_malformed")],
+        by="mia",
+        now=NOW,
+        playbook=desk.loaded.playbook,
+        corrections={"email": "Right@Company1.example"},
+    )
+    assert (report.work_items, report.released) == (1, 1)
+    desk.run()
+    assert desk.statuses() == {"owned": 1}
+    assert desk.one("SELECT email_canonical FROM lead") == "right@company1.example"
+    assert desk.rows("SELECT generation, stage FROM handoff ORDER BY id")[:3] == [
+        (0, "capture"), (0, "validation"), (1, "validation"),
+    ]  # fmt: skip
+    assert desk.holds() == []
+
+
+def test_a_correction_at_capture_gives_the_lead_its_contact(desk: Desk) -> None:
+    desk.capture({"Email": "", "Phone": "", "Company": "Acme"})
+    desk.run()
+    actions.rerun(
+        desk.ledger, [item(desk, "no_contact")], by="mia", now=NOW, playbook=desk.loaded.playbook,
+        corrections={"email": "kim@acme.example"},
+    )  # fmt: skip
+    desk.run()
+    assert desk.statuses() == {"owned": 1}
+    assert desk.holds() == []
+
+
+def test_a_rerun_as_it_is_fails_again_with_one_new_work_item(desk: Desk) -> None:
+    desk.capture(person(1, Phone="call me"))
+    desk.run()
+    actions.rerun(
+        desk.ledger, [item(desk, "phone_impossible")], by="mia", now=NOW, playbook=desk.loaded.playbook
+    )
+    desk.run()
+    assert desk.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL") == 1
+    assert desk.one("SELECT generation FROM journey") == 1
+    assert desk.holds() == []
+
+
+def test_done_by_hand_waives_the_promise_and_nothing_else(desk: Desk) -> None:
+    desk.capture(person(1, Phone="call me"), person(2, Phone="call me", Country="Atlantis"))
+    desk.run()
+    ids = [i for (i,) in desk.rows("SELECT id FROM work_item WHERE reason = 'phone_impossible'")]
+    actions.done_by_hand(desk.ledger, ids, by="mia", now=NOW, evidence="spoke to them by e-mail")
+    desk.run()
+    assert desk.statuses() == {"owned": 1, "held": 1}
+    assert desk.one("SELECT reason FROM work_item WHERE closed_at IS NULL") == "country_unknown"
+    assert desk.holds() == []
+
+
+def test_a_discarded_journey_keeps_its_signal(desk: Desk) -> None:
+    desk.capture(None)
+    desk.run()
+    actions.discard(desk.ledger, [item(desk, "unreadable_row")], by="mia", now=NOW, reason="a stray line")
+    desk.run()
+    assert desk.statuses() == {"discarded": 1}
+    assert desk.one("SELECT count(*) FROM signal") == 1
+    assert desk.holds() == []
+
+
+def test_a_work_item_that_is_closed_is_skipped_and_an_unknown_field_is_refused(desk: Desk) -> None:
+    desk.capture(None)
+    desk.run()
+    work_item = item(desk, "unreadable_row")
+    actions.discard(desk.ledger, [work_item], by="mia", now=NOW, reason="a stray line")
+    again = actions.discard(desk.ledger, [work_item, 999], by="mia", now=NOW, reason="twice")
+    assert again.work_items == 0
+    assert len(again.skipped) == 2
+    with pytest.raises(actions.ActionError, match="email"):
+        actions.rerun(
+            desk.ledger,
+            [work_item],
+            by="mia",
+            now=NOW,
+            playbook=desk.loaded.playbook,
+            corrections={"emial": "x"},
+        )
+
+
+def test_the_breaker_parks_a_source_behind_one_work_item_and_other_sources_go_on(desk: Desk) -> None:
+    bad = [person(n, Email="030 1234567") for n in range(60)]
+    good = [person(n) for n in range(100, 140)]
+    desk.capture(*[row for pair in zip(bad, good * 2, strict=False) for row in pair], source="partner")
+    desk.capture(*[person(n) for n in range(200, 230)])
+    desk.run()
+    held = desk.rows(
+        "SELECT source, count(DISTINCT work_item_id) FROM journey WHERE status = 'held' GROUP BY source"
+    )
+    assert held == [("partner", 1)]
+    assert desk.one("SELECT count(*) FROM journey WHERE source = 'website' AND status = 'owned'") == 30
+    desk.capture(*[person(n) for n in range(300, 310)], source="partner")
+    desk.run()
+    assert (
+        desk.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL") == 1
+    )  # late ones wait behind it too
+    assert desk.holds() == []
+    actions.rerun(
+        desk.ledger, [item(desk, "source_parked")], by="mia", now=NOW, playbook=desk.loaded.playbook
+    )
+    desk.run()
+    assert desk.one("SELECT count(*) FROM journey WHERE source = 'partner' AND status = 'owned'") >= 40
+    assert desk.holds() == []
+
+
+def test_a_breaker_that_cools_down_lets_its_source_out_by_itself(desk: Desk) -> None:
+    desk.capture(*[person(n, Email="030 1234567") for n in range(30)], source="partner")
+    desk.run()
+    assert desk.statuses() == {"held": 30}
+    later = NOW + timedelta(hours=1)
+    desk.capture(*[person(n) for n in range(100, 110)], source="partner")
+    desk.run(later)
+    assert desk.one("SELECT count(*) FROM journey WHERE status = 'owned'") == 10
+    assert desk.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL AND kind = 'breaker'") == 0
+    assert (
+        desk.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL AND reason = 'email_malformed'")
+        == 30
+    )
+    assert desk.holds() == []

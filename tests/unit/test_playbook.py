@@ -1,0 +1,541 @@
+"""The playbook: loading, its hash, and everything that a check refuses, with line and what to do."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from datetime import time, timedelta
+from pathlib import Path
+
+import pytest
+
+from leadgate import fields, playbook
+from leadgate.playbook import Loaded, Playbook, PlaybookError
+from leadgate.playbook_check import check, require
+from leadgate.playbook_expectations import EXPECTATIONS, wrong_with_pattern
+
+SMALL = """\
+version: 1
+name: Small
+fields:
+  seats: {type: integer}
+sources:
+  website: {}
+  activities: {kind: activities, mapping: {Who: email, What: kind}}
+scoring:
+  fit:
+    - {name: large, when: employees >= 200, points: 10}
+  engagement:
+    - {name: demo, activity: demo_request, points: 20}
+qualification:
+  marketing_qualified: 40
+  sales_qualified: 60
+  review: {lowest: 30, below: 40}
+  disqualify:
+    - {name: embargo, when: country = 'KP', reason: We may not sell there}
+  evidence:
+    budget: {when: budget is not null, value: budget}
+reps:
+  - {name: ann, time_zone: Europe/Berlin}
+  - {name: bob, manager: ann}
+hours:
+  office:
+    time_zone: Europe/Berlin
+    week: {mon: [09:00-17:30], tue: [['09:00', '17:30']]}
+    holidays: DE
+pools:
+  - name: first
+    members: [{rep: ann, weight: 2}, {rep: bob}]
+    hours: office
+    sla: fast
+    nobody_available: {do: overflow, pool: second}
+  - name: second
+    members: [{rep: bob}]
+    sla: fast
+routing:
+  - {name: german, when: country = 'DE', to: pool first}
+  - {name: rest, to: pool second}
+slas:
+  - name: fast
+    first_touch: 1h
+    ladder: [{after: 50, do: remind}, {after: 100, do: escalate, to: ann}]
+gates:
+  validated:
+    severity: {email_well_formed: warning}
+    expect:
+      - name: company_given
+        expectation: expect_column_values_to_not_be_null
+        arguments: {column: company}
+        why: The company is known
+"""
+PROMISES = {"validated": {"email_well_formed", "not_spam"}}
+
+Edit = Callable[[str, str], list[str]]
+
+
+def parsed(text: str, folder: Path) -> Loaded:
+    return playbook.parse(text, path=folder / "playbook.yaml")
+
+
+@pytest.fixture
+def problems(tmp_path: Path) -> Edit:
+    """What is said about the small playbook when one part of it is replaced, without the folder."""
+
+    def edit(old: str, new: str) -> list[str]:
+        assert SMALL.count(old) >= 1, f"{old!r} is not in the playbook"
+        text = SMALL.replace(old, new, 1)
+        prefix = f"{tmp_path}/"
+        try:
+            loaded = parsed(text, tmp_path)
+        except PlaybookError as error:
+            return [str(problem).removeprefix(prefix) for problem in error.problems]
+        found = check(loaded, promises=PROMISES)
+        return [str(problem).removeprefix(prefix) for problem in found if not problem.note]
+
+    return edit
+
+
+def test_the_small_playbook_is_right(tmp_path: Path) -> None:
+    assert check(parsed(SMALL, tmp_path), promises=PROMISES) == []
+
+
+def test_the_bundled_playbook_is_right_and_complete() -> None:
+    loaded = playbook.default()
+    assert check(loaded) == []
+    book = loaded.playbook
+    assert len(book.pools) == 3
+    assert len(book.reps) >= 9
+    assert {pool.nobody_available.do for pool in book.pools} == {"assign", "overflow", "wait"}
+    assert book.routing[0].to == "account_owner"
+    assert book.routing[-1].when == "true"
+    assert set(book.qualification.evidence) == {"budget", "authority", "need", "timeline"}
+    assert sum(len(gate.expect) for gate in book.gates.values()) == 2
+
+
+def test_the_bundled_accounts_fit_the_bundled_playbook() -> None:
+    loaded = playbook.default()
+    with (loaded.folder / "data" / "accounts.csv").open(newline="", encoding="utf-8") as file:
+        accounts = list(csv.DictReader(file))
+    assert len({account["domain"] for account in accounts}) == len(accounts) == 120
+    assert all(account["domain"].endswith(".example") for account in accounts)
+    reps = {rep.name for rep in loaded.playbook.reps}
+    assert {account["owner"] for account in accounts} <= reps | {""}
+    assert {account["tier"] for account in accounts} == {"enterprise", "mid_market", "small"}
+    assert all(int(account["employees"]) > 0 for account in accounts)
+
+
+def test_init_gives_a_playbook_that_stands_alone(tmp_path: Path) -> None:
+    written = playbook.init(tmp_path / "new")
+    assert [path.relative_to(tmp_path).as_posix() for path in written] == [
+        "new/playbook.yaml",
+        "new/data/accounts.csv",
+    ]
+    loaded = playbook.load(written[0])
+    assert check(loaded) == []
+    assert loaded.hash == playbook.default().hash
+
+
+def test_init_overwrites_nothing(tmp_path: Path) -> None:
+    (tmp_path / "playbook.yaml").write_text("mine")
+    with pytest.raises(PlaybookError, match="not overwritten"):
+        playbook.init(tmp_path)
+    assert (tmp_path / "playbook.yaml").read_text() == "mine"
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_hash_is_of_what_is_agreed_not_of_how_it_is_written(tmp_path: Path) -> None:
+    loaded = parsed(SMALL, tmp_path)
+    for same in (
+        "# a comment\n" + SMALL,
+        SMALL.replace("version: 1\nname: Small\n", "name: Small\nversion: 1\n"),
+        SMALL.replace("{rep: bob}]\n    hours", "{rep: bob, weight: 1}]\n    hours"),
+        SMALL.replace("first_touch: 1h", "first_touch: 60m"),
+    ):
+        assert same != SMALL
+        assert parsed(same, tmp_path).hash == loaded.hash
+    assert parsed(SMALL.replace("points: 10", "points: 11"), tmp_path).hash != loaded.hash
+    assert len(loaded.hash) == 64
+
+
+@pytest.mark.parametrize("text", [SMALL, playbook.default().text])
+def test_the_canonical_form_reads_back_as_the_same_playbook(text: str, tmp_path: Path) -> None:
+    loaded = parsed(text, tmp_path)
+    assert Playbook.model_validate_json(loaded.canonical) == loaded.playbook
+
+
+def test_yaml_is_read_as_people_mean_it(tmp_path: Path) -> None:
+    text = SMALL.replace("holidays: DE", "holidays: NO")
+    book = parsed(text, tmp_path).playbook
+    assert book.hours["office"].holidays == "NO"  # not false
+    assert book.hours["office"].week["mon"] == ((time(9), time(17, 30)),)
+    assert book.hours["office"].week["tue"] == ((time(9), time(17, 30)),)
+    assert book.slas[0].first_touch == timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "  website: {}",
+            "  website: {mappnig: {}}",
+            "playbook.yaml:6: sources.website.mappnig: unknown key; did you mean 'mapping'?",
+        ),
+        (
+            "weight: 2",
+            "wieght: 2",
+            "playbook.yaml:31: pools[0].members[0].wieght: unknown key; did you mean 'weight'?",
+        ),
+        (
+            "kind: activities",
+            "kind: activites",
+            "sources.activities.kind: 'activites' is not possible here; did you mean 'activities'?",
+        ),
+        ("{do: overflow, pool: second}", "{do: overflw}", "did you mean 'overflow'?"),
+        ("{do: overflow, pool: second}", "{do: overflow}", "overflow needs a pool"),
+        ("name: Small\n", "", "playbook.yaml:1: name: is missing; add it"),
+        ("points: 10", "points: lots", "scoring.fit[0].points: input should be a valid integer"),
+        ("first_touch: 1h", "first_touch: soon", "'soon' is not a duration; write a number and s, m, h or d"),
+        ("first_touch: 1h", "first_touch: 0h", "greater than"),
+        ("[09:00-17:30]", "[nine to five]", "is not a span of hours; write it like 09:00-17:30"),
+        ("name: large", "name: Large One", "is not a name: lower-case letters"),
+        (
+            "members: [{rep: ann, weight: 2}, {rep: bob}]",
+            "members: []",
+            "pools[0].members: is empty; add at least one",
+        ),
+        ("activity: demo_request, points", "points", "give either activity"),
+        ("activity: demo_request, points", "activity: d, when: 'true', points", "give either activity"),
+        ("{lowest: 30, below: 40}", "{lowest: 40, below: 40}", "is empty; lowest comes first"),
+        ("to: pool second", "to: the second pool", "does not have the form it needs"),
+    ],
+)  # fmt: skip
+def test_one_part_that_is_wrong_by_itself(problems: Edit, old: str, new: str, said: str) -> None:
+    assert any(said in problem for problem in problems(old, new)), problems(old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        # names
+        (
+            "  website: {}",
+            "  website: {mapping: {Mail: emial}}",
+            "playbook.yaml:6: sources.website.mapping.Mail: 'emial' is not a field of a lead; did you "
+            "mean 'email'?",
+        ),
+        (
+            "  website: {}",
+            "  website: {default_country: UK}",
+            "'UK' is not a country's code; did you mean 'GB'?",
+        ),
+        ("What: kind", "What: knd", "'knd' is not a field of an activity; did you mean 'kind'?"),
+        (
+            "seats: {type",
+            "employees: {type",
+            "fields.employees: 'employees' is a name that Leadgate uses itself",
+        ),
+        ("name: bob, manager", "name: ann, manager", "reps[1].name: 'ann' is there twice"),
+        ("name: second\n", "name: first\n", "pools[1].name: 'first' is there twice"),
+        ("{rep: bob}]\n    hours", "{rep: ann}]\n    hours", "pools[0].members[1].rep: 'ann' is there twice"),
+        ("{rep: bob}]\n    hours", "{rep: bbo}]\n    hours", "unknown rep 'bbo'; did you mean 'bob'?"),
+        ("hours: office", "hours: offce", "unknown hours 'offce'; did you mean 'office'?"),
+        ("sla: fast", "sla: fst", "unknown SLA 'fst'; did you mean 'fast'?"),
+        ("pool: second}", "pool: secnd}", "unknown pool 'secnd'; did you mean 'second'?"),
+        ("to: pool second", "to: rep bbo", "unknown rep 'bbo'; did you mean 'bob'?"),
+        (
+            "escalate, to: ann",
+            "escalate, to: anm",
+            "unknown rep or exception route 'anm'; did you mean 'ann'?",
+        ),
+        ("time_zone: Europe/Berlin}", "time_zone: Europe/Berln}", "did you mean 'Europe/Berlin'?"),
+        ("holidays: DE", "holidays: XX", "no holiday calendar for 'XX'"),
+        ("mon: [09:00-17:30]", "mon: [09:00-09:00]", "hours.office: "),
+        ("name: demo,", "name: large,", "scoring.engagement[0].name: the name 'large' is taken"),
+        ("value: budget}", "value: bugdet}", "unknown field 'bugdet'; did you mean 'budget'?"),
+        # a pool that can take nothing, a circle
+        (
+            "{name: bob, manager: ann}",
+            "{name: bob, max_per_day: 0}",
+            "pools[1].members: nobody in this pool may take a lead",
+        ),
+        (
+            "members: [{rep: bob}]\n    sla: fast",
+            "members: [{rep: bob}]\n    sla: fast\n    nobody_available: {do: overflow, pool: first}",
+            "overflow goes round in a circle: first → second → first",
+        ),
+        # numbers in order
+        ("marketing_qualified: 40", "marketing_qualified: 70", "70 is above sales_qualified (60)"),
+        ("below: 40", "below: 45", "past marketing_qualified (40)"),
+        ("after: 100", "after: 50", "50 % does not come after 50 %"),
+        ("points: 10", "points: 0", "0 points change nothing"),
+        # expressions
+        (
+            "employees >= 200",
+            "employes >= 200",
+            "playbook.yaml:10: scoring.fit[0].when: unknown column 'employes'; did you mean 'employees'?",
+        ),
+        ("employees >= 200", "employees >=", "cannot be read"),
+        ("employees >= 200", "score >= 200", "unknown column 'score'"),
+        ("employees >= 200", "employees", "gives BIGINT, not true or false"),
+        ("employees >= 200", "now() > timestamp '2026-01-01'", "reads the clock"),
+        ("employees >= 200", "(select true)", "subquery"),
+        ("employees >= 200", "getenv('HOME') = 'x'", "getenv() is not allowed"),
+        ("employees >= 200", "annual_revenue > 5", "try_cast(annual_revenue as double)"),
+        # rules that can never match
+        ("employees >= 200", "employees > 9 and employees < 5", "can never match"),
+        ("employees >= 200", "city = 'a' and city = 'b'", "can never match"),
+        ("employees >= 200", "\"false\"", "can never match"),
+        (
+            "country = 'DE'",
+            "country = 'Germany'",
+            "country is never 'Germany' (at \"country = 'Germany'\"): write 'DE'",
+        ),
+        ("country = 'DE'", "\"country in ('DE', 'uk')\"", "country is never 'uk'"),
+        ("country = 'DE'", "source = 'web'", "source is never 'web'"),
+        ("country = 'DE'", "qualified_as = 'sql'", "qualified_as is never 'sql'"),
+        ("country = 'DE'", "1 = 1", "routing[1]: can never match: 'german' before it takes every lead"),
+        (
+            "{name: rest, to",
+            "{name: again, when: \"country='DE' -- too\", to: pool first}\n  - {name: rest, to",
+            "routing[1].when: can never match: 'german' before it has the same condition",
+        ),
+        ("country = 'KP'", "country is null or country is not null or true", "every lead matches this"),
+        # gates
+        (
+            "email_well_formed:",
+            "email_wel_formed:",
+            "no promise 'email_wel_formed'; did you mean 'email_well_formed'?",
+        ),
+        ("name: company_given", "name: not_spam", "the gate has a promise 'not_spam' already"),
+        (
+            "values_to_not_be_null",
+            "values_to_not_be_nul",
+            "did you mean 'expect_column_values_to_not_be_null'?",
+        ),
+        ("expect_column_values_to_not_be_null", "unexpected_rows_expectation", "is not allowed here"),
+        ("{column: company}", "{column: compny}", "unknown column 'compny'; did you mean 'company'?"),
+        (
+            "{column: company}",
+            "{column: company, row_condition: 'x'}",
+            "arguments.row_condition: row_condition is refused: Great Expectations evaluates it as code",
+        ),
+        ("{column: company}", "{column: company, condition_parser: pandas}", "condition_parser is refused"),
+        ("{column: company}", "{column: company, mostly: 7}", "needs a share above 0 and up to 1"),
+        ("{column: company}", "{}", "needs column; add it"),
+        ("{column: company}", "{column: account_id}", "unknown column 'account_id'"),
+    ],
+)  # fmt: skip
+def test_parts_that_do_not_agree(problems: Edit, old: str, new: str, said: str) -> None:
+    assert any(said in problem for problem in problems(old, new)), problems(old, new)
+
+
+def test_all_problems_come_in_one_pass_by_line(tmp_path: Path) -> None:
+    text = (
+        SMALL.replace("employees >= 200", "employes >= 200")
+        .replace("rep: bob}]\n    hours", "rep: bbo}]\n    hours")
+        .replace("column: company", "column: compny")
+        .replace("points: 20", "points: 0")
+    )
+    found = check(parsed(text, tmp_path), promises=PROMISES)
+    assert [problem.line for problem in found] == [10, 12, 31, 51]
+    with pytest.raises(PlaybookError) as error:
+        require(parsed(text, tmp_path), promises=PROMISES)
+    assert error.value.problems == tuple(found)
+    assert len(str(error.value).splitlines()) == 4
+
+
+def test_all_problems_of_the_schema_come_in_one_pass(tmp_path: Path) -> None:
+    text = SMALL.replace("points: 10", "points: x").replace("first_touch: 1h", "frist_touch: 1h")
+    with pytest.raises(PlaybookError) as error:
+        parsed(text, tmp_path)
+    assert [(problem.line, problem.key) for problem in error.value.problems] == [
+        (10, "scoring.fit[0].points"),
+        (42, "slas[0].first_touch"),
+        (43, "slas[0].frist_touch"),
+    ]
+
+
+def notes(text: str, folder: Path) -> list[str]:
+    loaded = parsed(text, folder)
+    require(loaded, promises=PROMISES)  # a note stops nothing
+    return [problem.message for problem in check(loaded, promises=PROMISES) if problem.note]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("{name: rest, to", "{name: rest, when: employees > 3, to", "no route takes every lead"),
+        ("to: pool second", "to: rep bob", None),
+        ("to: pool first", "to: pool second", "no route leads to pool 'first'"),
+        ("manager: ann", "manager: the_boss", "'the_boss' is no rep"),
+        ("manager: ann", "manager: boss@acme.example", None),
+        ("members: [{rep: bob}]\n    sla: fast", "members: [{rep: bob}]", "no sla"),
+        (
+            "gates:",
+            "exceptions: [{to: ann, reasons: [spam]}]\ngates:",
+            "no route takes what the others do not name",
+        ),
+    ],
+)
+def test_notes_are_worth_knowing_and_stop_nothing(
+    tmp_path: Path, old: str, new: str, said: str | None
+) -> None:
+    assert old in SMALL
+    found = notes(SMALL.replace(old, new, 1), tmp_path)
+    assert found == [] if said is None else any(said in message for message in found)
+
+
+def test_an_account_owner_takes_not_every_lead(tmp_path: Path) -> None:
+    text = SMALL.replace("when: country = 'DE', to: pool first", "to: account_owner")
+    assert not [p for p in check(parsed(text, tmp_path), promises=PROMISES) if not p.note]
+
+
+def test_severities_are_only_checked_when_the_promises_are_known(tmp_path: Path) -> None:
+    loaded = parsed(SMALL.replace("email_well_formed:", "whatever:"), tmp_path)
+    assert check(loaded) == []
+    assert len(check(loaded, promises=PROMISES)) == 1
+
+
+ACCOUNTS = """\
+enrichment:
+  providers:
+    - {type: accounts_file, path: accounts.csv, domain: domain, fields: {employees: staff, account_owner: owner}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "fields_", "said"),
+    [
+        ("domain,staff,owner\n", None, None),
+        (None, None, "does not exist"),
+        ("domain,stuff,owner\n", None, "accounts.csv has no column 'staff'; did you mean 'stuff'?"),
+        ("site,staff,owner\n", None, "has no column 'domain'"),
+        ("domain,staff,owner\n", "{employes: staff}", "unknown field 'employes'; did you mean 'employees'?"),
+    ],
+)
+def test_the_accounts_file_is_there_with_its_columns(
+    tmp_path: Path, content: str | None, fields_: str | None, said: str | None
+) -> None:
+    if content is not None:
+        (tmp_path / "accounts.csv").write_text(content)
+    text = SMALL + ACCOUNTS
+    if fields_ is not None:
+        text = text.replace("{employees: staff, account_owner: owner}", fields_)
+    found = check(parsed(text, tmp_path), promises=PROMISES)
+    assert found == [] if said is None else any(said in str(problem) for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty; start from"),
+        ("- a\n- b\n", "is not a mapping"),
+        ("name: [x", "playbook.yaml:1: is not YAML"),
+        ("a:\n\t- b\n", "playbook.yaml:2: is not YAML"),
+        (
+            "name: a\nversion: 1\nname: b\n",
+            "playbook.yaml:3: name: is given twice; the first one is in line 1",
+        ),
+        ("sources:\n  web: {}\n  web: {}\n", "playbook.yaml:3: sources.web: is given twice"),
+        ("name: !!python/object/apply:os.system [x]\n", "is"),
+        ("name: !!python/name:os.system x\n", "the tag 'os.system' is not allowed"),
+        ("<<: {name: a}\n", "merging with << is not supported"),
+        ("a: &a [*a]\n", "repeats itself through aliases"),
+        ("a: 2026-15-45\n", "'2026-15-45' is not a date"),
+        ("? [a, b]\n: c\n", "a key is a plain name"),
+        ("a: 1\n---\nb: 2\n", "is not YAML"),
+        ("name: \0\n", "is not YAML"),
+        ("[" * 3000, "nested too deeply"),
+        ("- " * 3000, "nested too deeply"),
+        ("x" * 260_000, "larger than 250,000 bytes"),
+    ],
+)
+def test_what_is_no_playbook_is_refused_by_line(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(PlaybookError, match=r"playbook\.yaml:") as error:
+        parsed(text, tmp_path)
+    assert said in str(error.value)
+
+
+def test_aliases_that_multiply_are_refused_at_once(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    with pytest.raises(PlaybookError, match="repeats itself through aliases"):
+        parsed("\n".join(lines), tmp_path)
+
+
+def test_an_ordinary_alias_is_fine(tmp_path: Path) -> None:
+    text = SMALL.replace("holidays: DE", "holidays: &land DE").replace("  website: {}", "  website: {}")
+    text += "validation: {default_country: *land}\n"
+    assert parsed(text, tmp_path).playbook.validation.default_country == "DE"
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: None, "does not exist"),
+        (lambda path: path.mkdir(), "cannot be read"),
+        (lambda path: path.write_bytes(b"name: \xff\xfe\n"), "is not UTF-8"),
+        (lambda path: path.write_bytes(b"#" * 260_000), "larger than"),
+    ],
+)
+def test_files_that_cannot_be_read(tmp_path: Path, make: Callable[[Path], object], said: str) -> None:
+    path = tmp_path / "playbook.yaml"
+    make(path)
+    with pytest.raises(PlaybookError, match=said):
+        playbook.load(path)
+
+
+def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
+    path = tmp_path / "playbook.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + SMALL.encode())
+    assert playbook.load(path).playbook.name == "Small"
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"^\+[1-9][0-9]{6,14}$",
+        r"^[^@\s]+@[^@\s]+\.[a-z]{2,}$",
+        r"^[A-Z]+[0-9]+$",
+        r"(?i)\b(GmbH|AG|Ltd)\b",
+        r".*\.pdf$",
+        r"(ab)+c",
+    ],
+)
+def test_linear_patterns_are_allowed(pattern: str) -> None:
+    assert wrong_with_pattern(pattern) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        (r"(a+)+$", "a repeated group"),
+        (r"(\w+\s?)*$", "a repeated group"),
+        (r"(a|aa)*b", "a repeated group"),
+        (r"([a-z]+){3}", "a repeated group"),
+        (r".*.*=", "two open-ended repeats"),
+        (r"a+b*a+$", "two open-ended repeats"),
+        (r"a{0,500}a{0,500}b", "two open-ended repeats"),
+        (r".*a.*a.*a.*b", "more than 3 open-ended"),
+        ("a?" * 30 + "a" * 30, "optional parts"),
+        (r"(x)\1", "back-reference"),
+        (r"(?=x)y", "look-around"),
+        (r"(?<!x)y", "look-around"),
+        (r"[", "is not a regular expression"),
+        ("x" * 201, "200 is the most"),
+        (7, "as text"),
+    ],
+)
+def test_patterns_that_could_stall_a_gate_are_refused(pattern: object, said: str) -> None:
+    assert said in str(wrong_with_pattern(pattern))
+
+
+def test_no_expectation_takes_a_condition_or_a_query() -> None:
+    assert EXPECTATIONS
+    arguments = {name for allowed in EXPECTATIONS.values() for name in allowed}
+    assert not arguments & {"row_condition", "condition_parser", "query", "unexpected_rows_query"}
+
+
+def test_custom_fields_stand_beside_the_standard_ones() -> None:
+    book = playbook.default().playbook
+    assert not set(book.fields) & set(fields.columns("follow_up"))
