@@ -15,13 +15,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from sqlalchemy import Connection
 
 from console.place import Place, moment_of
 from console.safe import masked, visible
 from console.screen import CommandError, err, out, print_json, say, table
 from leadgate.connectors.files import FileError, Row, Table, read
+from leadgate.fields import PERSONAL
 from leadgate.ledger import Ledger, open_ledger, people, signals
 from leadgate.nearest import proposal
 from leadgate.playbook import Loaded
@@ -63,7 +64,7 @@ def capture(
     tables = _open_all(files)
     _require_columns(tables, source, playbook)
     if dry_run:
-        _dry_run(tables, source, playbook, as_json=as_json)
+        _dry_run(tables, source, playbook, at, as_json=as_json)
         return
     results = []
     with open_ledger(place.settings) as ledger, _bar(tables) as advance:
@@ -80,8 +81,9 @@ def _open_all(files: Sequence[Path]) -> list[Table]:
         except FileError as error:
             refused.append(str(error))
     if refused:
-        more = "" if len(files) == len(refused) else " Nothing was stored of the other files either."
-        raise CommandError("\n".join(refused) + more)
+        if len(refused) < len(files):
+            refused.append("Nothing was stored, of the other files neither.")
+        raise CommandError("\n".join(refused))
     return tables
 
 
@@ -90,15 +92,15 @@ def _require_columns(tables: Sequence[Table], source: str, playbook: Loaded) -> 
     for each in tables:
         if declared.kind == "activities":
             if missing := activities.missing(each.headers, declared):
+                what = " or ".join(_COLUMN_WORDS[name] for name in missing)
                 raise CommandError(
-                    f"{each.path.name}: no column says the {', the '.join(_COLUMN_WORDS[name] for name in missing)} of an "
-                    f"activity; its columns are {', '.join(each.headers[:20])}. Name them in the playbook, as "
-                    f"sources.{source}.mapping"
+                    f"{each.path.name}: no column says the {what} of an activity; its columns are "
+                    f"{', '.join(each.headers[:20])}. Name it in the playbook, in sources.{source}.mapping"
                 )
         elif not {"email", "phone"} & set(mapping_of(each.headers, source, playbook.playbook).values()):
             say(
-                f"{each.path.name}: no column looks like an e-mail address or a phone number, so every row will be held; "
-                f"`leadgate capture --dry-run` shows how the columns are understood."
+                f"{each.path.name}: no column is an e-mail address or a phone number, so every row will be "
+                "held; `leadgate capture --dry-run` shows how the columns are understood."
             )
 
 
@@ -112,12 +114,18 @@ def _store(
     result = Captured(each.path.name, each.format)
     declared = playbook.playbook.sources[source]
     keys = Keys(declared)
-    reader = activities.Reader(source, each.path.name, playbook.playbook, at) if declared.kind == "activities" else None
+    reader = (
+        activities.Reader(source, each.path.name, playbook.playbook, at)
+        if declared.kind == "activities"
+        else None
+    )
     try:
         for chunk in chunks(each):
             with ledger.transaction() as connection:
                 if reader is None:
-                    new = signals.store_signals(connection, signal_rows(chunk, source, each.path.name, keys), at)
+                    new = signals.store_signals(
+                        connection, signal_rows(chunk, source, each.path.name, keys), at
+                    )
                     lines = [row.line for row in chunk if row.problem is not None]
                 else:
                     parted = reader.sort(chunk)
@@ -131,7 +139,8 @@ def _store(
             advance(each)
     except FileError as error:
         raise CommandError(
-            f"{error}. The {result.rows:,} rows before it are stored; once it is mended, capturing the file again is safe."
+            f"{error}. The {result.rows:,} rows before it are stored; once it is mended, capturing the file "
+            "again is safe."
         ) from error
     result.blank = each.blank
     return result
@@ -159,7 +168,11 @@ class _Bar:
 
     def __init__(self, tables: Sequence[Table], total: int) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=err()
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TimeRemainingColumn(),
+            console=err(),
         )
         self._task = self._progress.add_task("capturing", total=total)
         self._tables = tables
@@ -191,7 +204,11 @@ def _report(results: Sequence[Captured], source: str, *, as_json: bool) -> None:
     numbers = ("rows", "new", "already known", "unreadable")
     made = table("file", *numbers, "", right=numbers)
     for each in results:
-        made.add_row(visible(each.file), *(f"{n:,}" for n in (each.rows, each.new, each.known, each.unreadable)), _lines(each))
+        made.add_row(
+            visible(each.file),
+            *(f"{n:,}" for n in (each.rows, each.new, each.known, each.unreadable)),
+            _lines(each),
+        )
     console.print(made)
     if any(each.new for each in results):
         console.print("\nNext: leadgate run")
@@ -206,14 +223,16 @@ def _lines(result: Captured) -> str:
     return f"held: line {', '.join(map(str, result.unreadable_lines))}{more}"
 
 
-def _dry_run(tables: Sequence[Table], source: str, playbook: Loaded, *, as_json: bool) -> None:
-    looks = [_look(each, source, playbook) for each in tables]
+def _dry_run(tables: Sequence[Table], source: str, playbook: Loaded, at: datetime, *, as_json: bool) -> None:
+    looks = [_look(each, source, playbook, at) for each in tables]
     if as_json:
         print_json({"source": source, "files": looks})
         return
     console = out()
     for look in looks:
-        kind = ", ".join(str(look[part]) for part in ("format", "encoding", "delimiter_name", "sheet") if look[part])
+        kind = ", ".join(
+            str(look[part]) for part in ("format", "encoding", "delimiter_name", "sheet") if look[part]
+        )
         console.print(f"{visible(look['file'])}: {kind}")
         made = table("column", "becomes", "for example")
         for column in look["columns"]:
@@ -230,7 +249,7 @@ def _dry_run(tables: Sequence[Table], source: str, playbook: Loaded, *, as_json:
 _DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 
 
-def _look(each: Table, source: str, playbook: Loaded) -> dict[str, Any]:
+def _look(each: Table, source: str, playbook: Loaded, at: datetime) -> dict[str, Any]:
     declared = playbook.playbook.sources[source]
     by_activity = declared.kind == "activities"
     mapping = (
@@ -238,15 +257,13 @@ def _look(each: Table, source: str, playbook: Loaded) -> dict[str, Any]:
         if by_activity
         else mapping_of(each.headers, source, playbook.playbook)
     )
-    examples: dict[str, str] = {}
-    problems: list[str] = []
-    looked = broken = 0
-    for row in islice(each, _DRY_ROWS):
-        looked += 1
-        if row.problem is not None:
-            broken += 1
-            problems += [row.problem] if len(problems) < _LINES_SHOWN else []
-        _take_examples(row, examples)
+    rows = list(islice(each, _DRY_ROWS))
+    if by_activity:
+        reader = activities.Reader(source, each.path.name, playbook.playbook, at)
+        problems = [str(held[4]) for held in reader.sort(rows).held]
+    else:
+        problems = [row.problem for row in rows if row.problem is not None]
+    examples = _examples(rows, mapping)
     return {
         "file": each.path.name,
         "format": each.format,
@@ -255,16 +272,21 @@ def _look(each: Table, source: str, playbook: Loaded) -> dict[str, Any]:
         "delimiter_name": _DELIMITERS.get(each.delimiter or ""),
         "sheet": each.sheet,
         "columns": [
-            {"header": header, "field": mapping.get(header), "example": examples.get(header)} for header in each.headers
+            {"header": header, "field": mapping.get(header), "example": examples.get(header)}
+            for header in each.headers
         ],
-        "looked_at": looked,
-        "problems": broken,
-        "first_problems": problems,
+        "looked_at": len(rows),
+        "problems": len(problems),
+        "first_problems": problems[:_LINES_SHOWN],
     }
 
 
-def _take_examples(row: Row, examples: dict[str, str]) -> None:
-    """The first value of each column, masked: nobody asked for this lead."""
-    for header, value in (row.payload or {}).items():
-        if header not in examples and value not in (None, ""):
-            examples[header] = masked(str(value))
+def _examples(rows: Sequence[Row], mapping: dict[str, str]) -> dict[str, str]:
+    """The first value of each column; masked where it may be personal, because nobody asked for this lead."""
+    examples: dict[str, str] = {}
+    for row in rows:
+        for header, value in (row.payload or {}).items():
+            if header not in examples and value not in (None, ""):
+                harmless = header in mapping and mapping[header] not in PERSONAL | {"rep", "note", "lead_id"}
+                examples[header] = str(value) if harmless else masked(str(value))
+    return examples

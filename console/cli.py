@@ -51,6 +51,8 @@ def _explained(error: Exception) -> tuple[str, int] | None:
         return str(error), WRONG_INPUT
     if any(name in _UNREACHABLE for name in named):
         return str(error), UNREACHABLE
+    if "alembic.util.exc.CommandError" in named:
+        return f"the ledger was made by another version of Leadgate ({error}); use that version", UNREACHABLE
     if "psycopg.Error" in named or "sqlalchemy.exc.DBAPIError" in named:
         return _database_error(error), UNREACHABLE
     if isinstance(error, OSError) and error.strerror:
@@ -100,9 +102,14 @@ Now = Annotated[str | None, typer.Option("--now", hidden=True, help="What time i
 By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who does this; else the login name.")]
 Personal = Annotated[bool, typer.Option("--show-personal", help="Do not mask names, addresses and numbers.")]
 Lead = Annotated[
-    str, typer.Argument(metavar="LEAD", help="A lead's id or e-mail address, J12 for a journey, W12 for a work item.")
+    str,
+    typer.Argument(
+        metavar="LEAD", help="A lead's id or e-mail address, J12 for a journey, W12 for a work item."
+    ),
 ]
-Items = Annotated[list[int] | None, typer.Option("--work-item", "-w", metavar="N", help="A work item; may be repeated.")]
+Items = Annotated[
+    list[int] | None, typer.Option("--work-item", "-w", metavar="N", help="A work item; may be repeated.")
+]
 Reason = Annotated[str | None, typer.Option("--reason", help="Those held for this reason.")]
 Stage = Annotated[str | None, typer.Option("--stage", help="Those held at this stage.")]
 Source = Annotated[str | None, typer.Option("--source", help="Those of this source.")]
@@ -112,10 +119,12 @@ Source = Annotated[str | None, typer.Option("--source", help="Those of this sour
 def leadgate(
     ctx: typer.Context,
     home: Annotated[
-        Path | None, typer.Option("--home", metavar="FOLDER", help="The data folder, in place of LEADGATE_HOME.")
+        Path | None,
+        typer.Option("--home", metavar="FOLDER", help="The data folder, in place of LEADGATE_HOME."),
     ] = None,
     playbook: Annotated[
-        Path | None, typer.Option("--playbook", metavar="FILE", help="The playbook, in place of LEADGATE_PLAYBOOK.")
+        Path | None,
+        typer.Option("--playbook", metavar="FILE", help="The playbook, in place of LEADGATE_PLAYBOOK."),
     ] = None,
 ) -> None:
     ctx.obj = Place.of(home, playbook)
@@ -124,8 +133,12 @@ def leadgate(
 @app.command()
 def capture(
     ctx: typer.Context,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV, TSV, JSON, JSON lines or XLSX.")],
-    source: Annotated[str, typer.Option("--source", "-s", metavar="NAME", help="One of the playbook's sources.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="CSV, TSV, JSON, JSON lines or XLSX.")
+    ],
+    source: Annotated[
+        str, typer.Option("--source", "-s", metavar="NAME", help="One of the playbook's sources.")
+    ],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show how the files would be read, and store nothing.")
     ] = False,
@@ -168,14 +181,17 @@ def queue(
     reason: Reason = None,
     stage: Stage = None,
     route: Annotated[str | None, typer.Option("--route", help="Those that this route decides.")] = None,
-    assignee: Annotated[str | None, typer.Option("--assignee", help="Those that this person has taken.")] = None,
+    assignee: Annotated[
+        str | None, typer.Option("--assignee", help="Those that this person has taken.")
+    ] = None,
     source: Source = None,
     due_before: Annotated[
         str | None, typer.Option("--due-before", metavar="MOMENT", help="Those due before this moment (UTC).")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most this many.")] = 50,
     csv: Annotated[
-        Path | None, typer.Option("--csv", metavar="FILE", help="Write all of them to FILE, safe for spreadsheets.")
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Write all of them to FILE, safe for spreadsheets."),
     ] = None,
     show_personal: Personal = False,
     json: Json = False,
@@ -198,11 +214,13 @@ def rerun(
     source: Source = None,
     batch: Annotated[int | None, typer.Option("--batch", help="Those of this batch.")] = None,
     corrections: Annotated[
-        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Correct a field; may be repeated.")
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Correct a field; may be repeated."),
     ] = None,
     proposed: Annotated[bool, typer.Option("--proposed", help="Correct as each work item proposes.")] = False,
     done_by_hand: Annotated[
-        str | None, typer.Option("--done-by-hand", metavar="EVIDENCE", help="It was done by hand; this proves it.")
+        str | None,
+        typer.Option("--done-by-hand", metavar="EVIDENCE", help="It was done by hand; this proves it."),
     ] = None,
     discard: Annotated[
         str | None, typer.Option("--discard", metavar="REASON", help="End the journeys, for this reason.")
@@ -213,7 +231,8 @@ def rerun(
     now: Now = None,
 ) -> None:
     """Let held leads try their stage again: as they are, corrected, or done by hand. Or discard them."""
-    from console import queue, rerun as command
+    from console import queue
+    from console import rerun as command
 
     command.rerun(
         ctx.obj,
@@ -275,7 +294,8 @@ def playbook_check(
 def playbook_show(
     ctx: typer.Context,
     hash_: Annotated[
-        str | None, typer.Argument(metavar="[HASH]", help="One that decided earlier, by its hash or the start of it.")
+        str | None,
+        typer.Argument(metavar="[HASH]", help="One that decided earlier, by its hash or the start of it."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -307,5 +327,11 @@ def main() -> None:
     """The program ``leadgate``."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a name still shows the rest
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a terminal that cannot show a name still shows the rest
     app()
+
+
+if __name__ == "__main__":
+    main()

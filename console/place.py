@@ -42,7 +42,7 @@ class Place:
         return playbook.load(self.settings.playbook) if self.settings.playbook else playbook.default()
 
     def checked_playbook(self) -> Loaded:
-        """The playbook, if its parts agree. Raises ``PlaybookError`` before anything is stored by a bad one."""
+        """The playbook, if its parts agree. Raises ``PlaybookError`` before anything is stored."""
         from leadgate.playbook_check import require
 
         loaded = self.playbook()
@@ -64,7 +64,9 @@ def moment_of(text: str | None) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise CommandError(f"{text!r} is no moment; write it like 2026-03-02 or 2026-03-02T09:30+01:00") from None
+        raise CommandError(
+            f"{text!r} is no moment; write it like 2026-03-02 or 2026-03-02T09:30+01:00"
+        ) from None
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 

@@ -85,10 +85,11 @@ def run(name: Gate, frame: pd.DataFrame, *, playbook: Playbook | None, key: str 
     )
 
 
-def preload() -> None:
-    """Import Great Expectations and run a suite once, so that the first gate of this process is fast."""
-    frame = pd.DataFrame({column: [None] for promise in PROMISES["captured"] for column in promise.columns})
-    run("captured", frame.assign(journey_id=0), playbook=None)
+def preload(playbook: Playbook | None = None) -> None:
+    """Import Great Expectations and run every suite once, so that this thread's first gates are fast."""
+    for name in PROMISES:
+        columns = {column: [None] for promise in promises_of(name, playbook) for column in promise.columns}
+        run(name, pd.DataFrame(columns).assign(journey_id=0), playbook=playbook)
 
 
 def promises_of(name: Gate, playbook: Playbook | None) -> tuple[Promise, ...]:
@@ -144,7 +145,8 @@ def _bench() -> _Bench:
             os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read on import
             import great_expectations as gx
 
-            logging.getLogger("great_expectations").setLevel(logging.WARNING)
+            # it tells of every temporary folder that a context makes, and sets its own level on import
+            logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
             context = gx.get_context(mode="ephemeral")
             context.variables.progress_bars = {"globally": False}
             asset = context.data_sources.add_pandas("leadgate").add_dataframe_asset("handoff")

@@ -7,8 +7,10 @@ only when a run begins: its settings must be made first, and it is slow to impor
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
@@ -51,41 +53,78 @@ def run(
     was committed stays, and the next run continues.
     """
     progress(Progress("opening the ledger"))
-    with open_ledger(settings) as ledger:
-        return run_on(ledger, settings, playbook, now=now, progress=progress)
+    with open_ledger(settings) as ledger, Runner(ledger, settings, playbook, progress) as runner:
+        return runner.run(now=now)
 
 
-def run_on(
-    ledger: Ledger,
-    settings: Settings,
-    playbook: Loaded,
-    *,
-    now: datetime | None = None,
-    progress: Callable[[Progress], None] = lambda _: None,
-    kinds: Sequence[Kind] = ("intake", "follow_up", "intake"),
-) -> RunReport:
-    """``run`` on an open ledger."""
-    worker = Worker(ledger, playbook, f"run-{uuid4().hex}", settings.lease_seconds, settings.batch_limit)
-    with prefect_server(ledger) as url:
-        progress(Progress("starting the Prefect server"))
-        from expectations import gate
-        from flows.intake import intake  # noqa: F401 - imported beside the server's start, as it takes seconds
+class Runner:
+    """A Prefect server and a worker, kept for several runs: enter it once, ``run`` as often as wanted."""
 
-        gate.preload()
-        wait_until_ready(url)
-        return asyncio.run(_until_nothing_waits(worker, kinds, now, progress))
+    def __init__(
+        self,
+        ledger: Ledger,
+        settings: Settings,
+        playbook: Loaded,
+        progress: Callable[[Progress], None] = lambda _: None,
+    ) -> None:
+        self._ledger = ledger
+        self._progress = progress
+        self._worker = Worker(
+            ledger, playbook, f"run-{uuid4().hex}", settings.lease_seconds, settings.batch_limit
+        )
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> Runner:
+        with contextlib.ExitStack() as stack:
+            url = stack.enter_context(prefect_server(self._ledger))
+            self._progress(Progress("starting the Prefect server"))
+            # both take seconds to import, so that goes on beside the server's start
+            import flows.intake  # noqa: F401
+            from expectations import gate
+            from tasks.stage_task import GATE_THREAD
+
+            GATE_THREAD.submit(gate.preload, self._worker.playbook.playbook).result()
+            stack.enter_context(_collected_less_often())
+            wait_until_ready(url)
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def run(
+        self, *, now: datetime | None = None, kinds: Sequence[Kind] = ("intake", "follow_up", "intake")
+    ) -> RunReport:
+        """A flow run for each batch, until nothing waits. What follow-up takes back is assigned again."""
+        return asyncio.run(_until_nothing_waits(self._worker, kinds, now, self._progress))
+
+
+@contextlib.contextmanager
+def _collected_less_often() -> Iterator[None]:
+    """What is imported stays; a batch then makes millions of short-lived objects without a single cycle.
+
+    With Python's defaults a good part of a large batch's time goes into looking for cycles among them.
+    """
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 async def _until_nothing_waits(
     worker: Worker, kinds: Sequence[Kind], now: datetime | None, progress: Callable[[Progress], None]
 ) -> RunReport:
-    """A flow run for each batch. What the follow-up takes back is assigned again before this ends."""
     from flows import session
     from flows.follow_up import follow_up
     from flows.intake import intake
 
     flow_of = {"intake": intake, "follow_up": follow_up}
-    report, started = RunReport(), time.perf_counter()
+    report = RunReport()
 
     def clock() -> datetime:
         return now or session.utc_now()
@@ -93,6 +132,7 @@ async def _until_nothing_waits(
     await asyncio.to_thread(activate, worker, clock())
     here = session.Session(worker, progress=lambda stage: progress(Progress(stage.name_in_words, stage)))
     token = session.current.set(here)
+    started = time.perf_counter()
     try:
         for kind in kinds:
             while True:

@@ -141,6 +141,6 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def _die_with_parent() -> None:
-    """A kill -9 of the parent ends the server too, where the system can do that (Linux: prctl(2), PR_SET_PDEATHSIG)."""
+    """A kill -9 of the parent ends the server too, where the system can do that (Linux: PR_SET_PDEATHSIG)."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGTERM)

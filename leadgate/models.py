@@ -70,6 +70,12 @@ def _ref(target: str, *, nullable: bool = False, index: bool = False) -> Any:
     return Field(default=None, sa_column=column)
 
 
+def _id_of(*, nullable: bool = False, index: bool = False) -> Any:
+    """An id without a foreign key. Checking one costs as much as the insert, and these rows are written for
+    every lead at every stage; what they name is never deleted, and ``verify`` looks for orphans."""
+    return Field(default=None, sa_column=Column(BigInteger, nullable=nullable, index=index))
+
+
 def _at(*, nullable: bool = False) -> Any:
     return Field(default=None, sa_column=Column(DateTime(timezone=True), nullable=nullable))
 
@@ -170,7 +176,7 @@ class WorkItem(SQLModel, table=True):
             BigInteger, ForeignKey("journey.id", use_alter=True, name="work_item_journey"), nullable=True
         ),
     )
-    batch_id: int | None = _ref("batch.id", nullable=True)
+    batch_id: int | None = _id_of(nullable=True)
     generation: int = 0
     message: str
     value: str | None = None
@@ -222,7 +228,7 @@ class Journey(SQLModel, table=True):
     generation: int = 0
     start_stage: str = "capture"  # where this generation began: handoffs are gapless from here
     waived: str | None = None  # a promise that a person answers for, in this generation
-    batch_id: int | None = _ref("batch.id", nullable=True)
+    batch_id: int | None = _id_of(nullable=True)
     run_after: datetime = _at()
     work_item_id: int | None = _ref("work_item.id", nullable=True)
     joined_to: int | None = _ref("journey.id", nullable=True)
@@ -234,12 +240,12 @@ class Handoff(SQLModel, table=True):
     __tablename__ = "handoff"
     __table_args__ = (Index("handoff_once", "journey_id", "generation", "stage", unique=True),)
     id: int | None = _id()
-    journey_id: int = _ref("journey.id")
+    journey_id: int = _id_of()
     generation: int
     stage: str
     outcome: str
     reason: str | None = None
-    batch_id: int | None = _ref("batch.id", nullable=True)
+    batch_id: int | None = _id_of(nullable=True)
     playbook_hash: str
     at: datetime = _at()
 
@@ -249,7 +255,7 @@ class GateResult(SQLModel, table=True):
 
     __tablename__ = "gate_result"
     id: int | None = _id()
-    batch_id: int = _ref("batch.id", index=True)
+    batch_id: int = _id_of(index=True)
     gate: str
     rows: int
     held: int
@@ -265,7 +271,7 @@ class Warned(SQLModel, table=True):
     __tablename__ = "warned"
     __table_args__ = (Index("warned_once", "journey_id", "generation", "gate", "promise", unique=True),)
     id: int | None = _id()
-    journey_id: int = _ref("journey.id")
+    journey_id: int = _id_of()
     generation: int
     gate: str
     promise: str
@@ -279,7 +285,7 @@ class QualificationRecord(SQLModel, table=True):
     __tablename__ = "qualification"
     __table_args__ = (Index("qualification_once", "journey_id", "generation", unique=True),)
     id: int | None = _id()
-    journey_id: int = _ref("journey.id")
+    journey_id: int = _id_of()
     generation: int
     fit: int
     engagement: int
@@ -377,7 +383,7 @@ class Outbox(SQLModel, table=True):
     )
     id: int | None = _id()
     key: str
-    journey_id: int = _ref("journey.id")
+    journey_id: int = _id_of()
     target: str
     kind: str
     created_at: datetime = _at()

@@ -34,7 +34,9 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
         "activity assigned to", "agent", "seller", "performed by", "vertriebler", "commercial", "comercial",
     ),
     "actor": ("who", "actor type"),
-    "occurred_at": ("date", "activity date", "timestamp", "time", "at", "datum", "fecha", "when", "event time"),
+    "occurred_at": (
+        "date", "activity date", "timestamp", "time", "at", "when", "event time", "datum", "fecha",
+    ),
     "lead_id": ("lead",),
     "note": ("notes", "comment", "comments", "body", "description", "subject"),
 }  # fmt: skip
@@ -46,7 +48,7 @@ _MONTH_FIRST: Final = "US"
 
 @dataclass
 class Sorted:
-    """Rows of a chunk: ``activities`` as ``store_activities`` takes them, ``held`` as ``store_signals`` does."""
+    """Rows of a chunk: ``activities`` for ``store_activities``, ``held`` for ``store_signals``."""
 
     activities: list[tuple[Any, ...]] = field(default_factory=list)
     held: list[tuple[Any, ...]] = field(default_factory=list)

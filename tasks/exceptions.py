@@ -81,13 +81,14 @@ def open_recovery_tasks(
         known = records.open_recoveries(
             connection, [int(journey) for journey in result.stopped["journey_id"]]
         )
+        stopped: list[Any] = list(result.stopped.itertuples())
         items = [
             work_item(
                 stage.name, work, kind="recovery", blocking=False, reason=row.reason, promise=row.promise,
                 message=f"Not kept: {row.words}", detail=row.detail, value=row.value, journey_id=row.journey_id,
-                source=about.at[row.journey_id, "source"], generation=int(about.at[row.journey_id, "generation"]),
+                source=about["source"][row.journey_id], generation=int(about["generation"][row.journey_id]),
             )
-            for row in result.stopped.itertuples()
+            for row in stopped
             if (row.journey_id, row.promise) not in known
         ]  # fmt: skip
     if items:

@@ -45,7 +45,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     frame["next_check_at"] = pd.Series([None] * len(frame), index=frame.index, dtype=object)
     for (sla_name, pool), rows in frame[chased & ~finished].groupby(["sla", "pool"], dropna=False):
         if sla_name in slas:
-            _climb(frame, rows, slas[sla_name], _when(rows, slas[sla_name], playbook, pool), now)
+            _climb(frame, rows, slas[sla_name], playbook, pool, now)
     taken_back = frame["steps"].map(lambda steps: any(step.do == "reassign" for _, step in steps))
     frame.loc[taken_back, "outcome"] = "reassign"
     frame["ladder_step"] = frame["ladder_step"] + frame["steps"].map(len)
@@ -66,7 +66,8 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     decisions.follow_up(connection, frame[~broken & frame["assignment_id"].notna()])
     decisions.look_again(connection, [int(j) for j in look_again], work.now + _LOOK_AGAIN)
     messages, items = [], []
-    for row in frame[~broken].itertuples():
+    climbing: list[Any] = list(frame[~broken].itertuples())
+    for row in climbing:
         for number, step in row.steps:
             messages.append(_message(row, number, step, work.rules))
             if step.do == "escalate":
@@ -103,34 +104,34 @@ def _before(first: pd.Series, second: pd.Series) -> list[bool]:
     ]
 
 
-def _when(rows: pd.DataFrame, sla: Sla, playbook: Playbook, pool: str | None) -> list[list[datetime]]:
-    """For each row, when each of the ladder's steps is due, on the SLA's clock."""
+def _climb(frame: pd.DataFrame, rows: pd.DataFrame, sla: Sla, playbook: Playbook, pool: Any, now: datetime) -> None:
+    """The steps that are due and not taken yet, up to one that takes the lead back; and the next look.
+
+    ``rows`` share an SLA and a pool, so one clock tells all their times at once.
+    """
     hours = next((p.hours for p in playbook.pools if p.name == pool), None)
     clock = clock_of(playbook.hours[hours] if hours is not None and sla.clock == "pool" else None)
     starts = pd.to_datetime(rows["assigned_at"], utc=True)
-    steps = [clock.add_many(starts, sla.first_touch * step.after / 100).tolist() for step in sla.ladder]
-    return [list(times) for times in zip(*steps, strict=True)] if steps else [[] for _ in range(len(rows))]
-
-
-def _climb(
-    frame: pd.DataFrame, rows: pd.DataFrame, sla: Sla, when: list[list[datetime]], now: datetime
-) -> None:
-    """The steps that are due and not taken yet, up to one that takes the lead back; and the next look."""
-    for row, times in zip(rows.itertuples(), when, strict=True):
-        due: list[tuple[int, LadderStep]] = []
-        for number in range(row.ladder_step, len(sla.ladder)):
-            if times[number] > now:
+    times = [clock.add_many(starts, sla.first_touch * step.after / 100) for step in sla.ladder]
+    moment = pd.Timestamp(now)
+    taken = rows["ladder_step"].astype(int)
+    moments = [pd.to_datetime(rows[name], utc=True) for name in ("due_soon_at", "due_at")]
+    moments += [when.where(taken <= number) for number, when in enumerate(times)]
+    coming = pd.concat([at.where(at > moment) for at in moments], axis=1).min(axis=1)
+    frame.loc[rows.index, "next_check_at"] = coming.astype(object).where(coming.notna(), None)
+    is_due = pd.Series(data=False, index=rows.index)
+    for number, when in enumerate(times):
+        is_due |= (when <= moment) & (taken <= number)
+    for index in rows.index[is_due]:
+        steps: list[tuple[int, LadderStep]] = []
+        for number in range(int(taken[index]), len(sla.ladder)):
+            if times[number][index] > moment:
                 break
-            due.append((number + 1, sla.ladder[number]))
+            steps.append((number + 1, sla.ladder[number]))
             if sla.ladder[number].do == "reassign":
                 break
-        coming = [
-            at
-            for at in (*times[row.ladder_step :], row.due_soon_at, row.due_at)
-            if at is not None and at > now
-        ]
-        frame.at[row.Index, "steps"] = tuple(due)
-        frame.at[row.Index, "next_check_at"] = min(coming, default=None)
+        cell: Any = tuple(steps)
+        frame.at[index, "steps"] = cell
 
 
 def _message(row: Any, number: int, step: LadderStep, playbook: Playbook) -> dict[str, Any]:

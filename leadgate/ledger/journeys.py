@@ -50,8 +50,8 @@ def journey_of_lead(ledger: Ledger, lead_id: int) -> int | None:
     with ledger.transaction() as connection:
         found: int | None = connection.execute(
             text(
-                "SELECT id FROM journey WHERE lead_id = :lead ORDER BY (status IN ('ready', 'held', 'owned')) DESC, "
-                "(status = 'joined'), id DESC LIMIT 1"
+                "SELECT id FROM journey WHERE lead_id = :lead "
+                "ORDER BY (status IN ('ready', 'held', 'owned')) DESC, (status = 'joined'), id DESC LIMIT 1"
             ),
             {"lead": lead_id},
         ).scalar()
@@ -63,7 +63,7 @@ def journey_of_work_item(ledger: Ledger, work_item_id: int) -> int | None:
     with ledger.transaction() as connection:
         found: int | None = connection.execute(
             text(
-                "SELECT coalesce(w.journey_id, (SELECT min(j.id) FROM journey j WHERE j.work_item_id = w.id)) "
+                "SELECT coalesce(w.journey_id, (SELECT min(id) FROM journey WHERE work_item_id = w.id)) "
                 "FROM work_item w WHERE w.id = :id"
             ),
             {"id": work_item_id},
@@ -78,7 +78,7 @@ def journey(ledger: Ledger, journey_id: int) -> int | None:
 
 
 def leads_by_email(ledger: Ledger, address: str, canonical: str | None) -> list[int]:
-    """Leads with this canonical e-mail address, else those that still carry ``address`` as it was captured."""
+    """Leads with this canonical e-mail address, else those that carry ``address`` as it was captured."""
     with ledger.transaction() as connection:
         known = connection.execute(
             text("SELECT lead_id FROM identity WHERE kind = 'email' AND value = :value"), {"value": canonical}
@@ -98,8 +98,8 @@ def similar_emails(ledger: Ledger, local: str, domain: str) -> list[dict[str, An
     with ledger.transaction() as connection:
         return _rows(
             connection,
-            "SELECT lead_id, value FROM identity WHERE kind = 'email' AND (split_part(value, '@', 1) = :local "
-            "OR split_part(value, '@', 2) = :domain) "
+            "SELECT lead_id, value FROM identity WHERE kind = 'email' "
+            "AND (split_part(value, '@', 1) = :local OR split_part(value, '@', 2) = :domain) "
             "ORDER BY split_part(value, '@', 1) = :local DESC, lead_id LIMIT 5",
             local=local,
             domain=domain,
@@ -148,12 +148,14 @@ def story(ledger: Ledger, journey_id: int) -> Story:
                 "WHERE j.id = ANY(:ids) ORDER BY s.id LIMIT :most"
             ),
             handoffs=of(
-                "SELECT * FROM handoff WHERE journey_id = ANY(:ids) ORDER BY journey_id, generation, id LIMIT :most"
+                "SELECT * FROM handoff WHERE journey_id = ANY(:ids) "
+                "ORDER BY journey_id, generation, id LIMIT :most"
             ),
             gates=of(
-                "SELECT DISTINCT ON (g.batch_id, g.gate) g.batch_id, g.gate, g.rows, g.held, g.warned, g.evidence, g.at "
-                "FROM gate_result g WHERE g.batch_id IN (SELECT batch_id FROM handoff WHERE journey_id = ANY(:ids)) "
-                "ORDER BY g.batch_id, g.gate, g.id DESC LIMIT :most"
+                "SELECT DISTINCT ON (batch_id, gate) batch_id, gate, rows, held, warned, evidence, at "
+                "FROM gate_result "
+                "WHERE batch_id IN (SELECT batch_id FROM handoff WHERE journey_id = ANY(:ids)) "
+                "ORDER BY batch_id, gate, id DESC LIMIT :most"
             ),
             warnings=of("SELECT * FROM warned WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
             qualifications=of(

@@ -118,7 +118,8 @@ def identify(connection: Connection, frame: pd.DataFrame) -> pd.DataFrame:
         lead_of[value] = lead_id
         if open_journey is not None:
             open_of[lead_id] = open_journey
-    lead_ids, joined = list(bulk.plain(frame["lead_id"])), [None] * len(frame)
+    lead_ids: list[int] = bulk.plain(frame["lead_id"])
+    joined: list[int | None] = [None] * len(frame)
     rows = zip(bulk.plain(frame["journey_id"]), bulk.plain(frame["email_canonical"]), strict=True)
     for position, (journey_id, value) in enumerate(rows):
         if value is None:

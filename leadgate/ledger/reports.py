@@ -95,8 +95,8 @@ def work_items(ledger: Ledger, wanted: Wanted, limit: int | None = None) -> list
     """Open work items, oldest due first: their columns, ``lead_id``, and how many ``journeys`` each holds."""
     conditions, parameters = wanted.conditions()
     statement = f"""
-        SELECT w.id, w.kind, w.blocking, w.reason, w.stage, w.promise, w.source, w.journey_id, j.lead_id, w.batch_id,
-            w.message, w.value, w.detail, w.proposal, w.route, w.assignee, w.due_at, w.opened_at,
+        SELECT w.id, w.kind, w.blocking, w.reason, w.stage, w.promise, w.source, w.journey_id, j.lead_id,
+            w.batch_id, w.message, w.value, w.detail, w.proposal, w.route, w.assignee, w.due_at, w.opened_at,
             (SELECT count(*) FROM journey h WHERE h.work_item_id = w.id) AS journeys
         FROM work_item w LEFT JOIN journey j ON j.id = w.journey_id
         WHERE w.closed_at IS NULL{conditions} ORDER BY w.due_at, w.id LIMIT :most"""
@@ -121,6 +121,15 @@ def known_values(ledger: Ledger, column: str) -> list[str]:
         return sorted(row[0] for row in rows)
 
 
+def playbooks(ledger: Ledger, start: str) -> list[str]:
+    """The content of every activated playbook whose hash starts with ``start``."""
+    with ledger.transaction() as connection:
+        statement = text(
+            "SELECT content FROM playbook_version WHERE starts_with(hash, :start) ORDER BY activated_at"
+        )
+        return list(connection.execute(statement, {"start": start}).scalars())
+
+
 def summary(ledger: Ledger, now: datetime) -> Summary:
     """The whole ledger in counts. ``now`` decides what is overdue."""
     with ledger.transaction() as connection:
@@ -131,8 +140,9 @@ def summary(ledger: Ledger, now: datetime) -> Summary:
         )
         held = _rows(
             connection,
-            "SELECT w.stage, w.reason, count(*) AS n FROM journey j JOIN work_item w ON w.id = j.work_item_id "
-            "WHERE j.status = 'held' GROUP BY w.stage, w.reason ORDER BY n DESC, w.reason",
+            "SELECT w.stage, w.reason, count(*) AS n FROM journey j "
+            "JOIN work_item w ON w.id = j.work_item_id AND j.status = 'held' "
+            "GROUP BY w.stage, w.reason ORDER BY n DESC, w.reason",
         )
         by_trigger: dict[str, Counter[str]] = {"signal": Counter(), "rescore": Counter()}
         for row in journeys:
@@ -158,14 +168,16 @@ _OWNERS = """
         count(*) AS total
     FROM assignment GROUP BY owner ORDER BY open DESC, total DESC, owner"""
 _QUEUE = """
-    SELECT w.reason, w.stage, w.route, count(DISTINCT w.id) AS items, count(j.id) AS journeys, min(w.due_at) AS due_at
+    SELECT w.reason, w.stage, w.route, count(DISTINCT w.id) AS items, count(j.id) AS journeys,
+        min(w.due_at) AS due_at
     FROM work_item w LEFT JOIN journey j ON j.work_item_id = w.id
     WHERE w.closed_at IS NULL GROUP BY w.reason, w.stage, w.route ORDER BY items DESC, w.reason, w.stage"""
 _TO_OWNER = """
     SELECT extract(epoch FROM min(a.assigned_at) - j.captured_at) AS seconds
     FROM assignment a JOIN journey j ON j.id = a.journey_id WHERE j.trigger = 'signal' GROUP BY j.id"""
 _TO_FIRST_TOUCH = """
-    SELECT extract(epoch FROM touched_at - assigned_at) AS seconds FROM assignment WHERE touched_at IS NOT NULL"""
+    SELECT extract(epoch FROM touched_at - assigned_at) AS seconds FROM assignment
+    WHERE touched_at IS NOT NULL"""
 _EXAMPLES = f"""
     SELECT
         (SELECT lead_id FROM journey WHERE status = 'owned' ORDER BY id LIMIT 1) AS owned_lead,
@@ -176,7 +188,8 @@ _EXAMPLES = f"""
         (SELECT w.id FROM work_item w JOIN journey j ON j.id = w.journey_id JOIN lead l ON l.id = j.lead_id
             WHERE w.closed_at IS NULL AND w.blocking AND w.reason = 'phone_impossible' AND l.email IS NOT NULL
             ORDER BY w.due_at, w.id LIMIT 1) AS phone_item,
-        (SELECT id FROM work_item WHERE closed_at IS NULL AND blocking ORDER BY due_at, id LIMIT 1) AS any_item"""
+        (SELECT id FROM work_item WHERE closed_at IS NULL AND blocking
+            ORDER BY due_at, id LIMIT 1) AS any_item"""
 
 
 def _stage(

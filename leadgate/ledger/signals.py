@@ -66,13 +66,16 @@ def store_activities(connection: Connection, rows: Sequence[Sequence[Any]], now:
         )
     )
     bulk.copy_rows(connection, "incoming_activity", columns, rows)
-    return connection.execute(
+    hit("capture.activities.before")
+    new = connection.execute(
         text(
             f"INSERT INTO activity ({', '.join(columns)}, received_at) SELECT {', '.join(columns)}, :now "
             "FROM incoming_activity ON CONFLICT (source, key) DO NOTHING"
         ),
         {"now": now},
     ).rowcount
+    hit("capture.activities.after")
+    return new
 
 
 def captured(connection: Connection, batch_id: int) -> pd.DataFrame:

@@ -51,6 +51,18 @@ _APPEND_ONLY: Final = {
     "work_item": "message",
 }
 
+#: Records that name a journey or a batch without a foreign key, for speed.
+_RECORDS: Final = (
+    ("handoff", "journey_id"),
+    ("handoff", "batch_id"),
+    ("gate_result", "batch_id"),
+    ("warned", "journey_id"),
+    ("qualification", "journey_id"),
+    ("outbox", "journey_id"),
+    ("journey", "batch_id"),
+    ("work_item", "batch_id"),
+)
+
 INVARIANTS: Final[tuple[Invariant, ...]] = (
     Invariant(
         "signal_has_journey",
@@ -156,6 +168,18 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "SELECT count(*) FROM assignment",
         "SELECT count(*) FROM assignment a WHERE NOT EXISTS (SELECT 1 FROM outbox o "
         "WHERE o.key = 'assigned:' || a.journey_id || ':' || a.generation AND o.target = a.owner)",
+    ),
+    Invariant(
+        "nothing_orphaned",
+        "Every record is about a journey and a batch that exist",
+        " + ".join(f"(SELECT count(*) FROM {table})" for table, _ in _RECORDS).join(("SELECT ", "")),
+        "SELECT count(*) FROM ("
+        + " UNION ALL ".join(
+            f"SELECT 1 FROM {table} r WHERE {column} IS NOT NULL "
+            f"AND NOT EXISTS (SELECT 1 FROM {column.removesuffix('_id')} t WHERE t.id = r.{column})"
+            for table, column in _RECORDS
+        )
+        + ") orphans",
     ),
     Invariant(
         "nothing_personal_kept",

@@ -12,6 +12,36 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "gate_result",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
+        sa.Column("gate", sa.String(), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("held", sa.Integer(), nullable=False),
+        sa.Column("warned", sa.Integer(), nullable=False),
+        sa.Column(
+            "evidence", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
+        ),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_gate_result_batch_id"), "gate_result", ["batch_id"], unique=False)
+    op.create_table(
+        "handoff",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("journey_id", sa.BigInteger(), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("stage", sa.String(), nullable=False),
+        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("batch_id", sa.BigInteger(), nullable=True),
+        sa.Column("playbook_hash", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("handoff_once", "handoff", ["journey_id", "generation", "stage"], unique=True)
+    op.create_table(
         "lead",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -64,12 +94,21 @@ def upgrade() -> None:
     op.create_index("lead_email", "lead", ["email"], unique=False)
     op.create_index("lead_phone", "lead", ["phone"], unique=False)
     op.create_index(
-        "lead_rescore",
-        "lead",
-        ["rescore_at"],
-        unique=False,
-        postgresql_where=sa.text("rescore_at IS NOT NULL"),
+        "lead_rescore", "lead", ["rescore_at"], unique=False, postgresql_where=sa.text("rescore_at IS NOT NULL")
     )
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("journey_id", sa.BigInteger(), nullable=False),
+        sa.Column("target", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("outbox_journey", "outbox", ["journey_id"], unique=False)
+    op.create_index("outbox_key", "outbox", ["key"], unique=True)
     op.create_table(
         "playbook_version",
         sa.Column("hash", sa.String(), nullable=False),
@@ -81,14 +120,38 @@ def upgrade() -> None:
         "pool_state",
         sa.Column("pool", sa.String(), nullable=False),
         sa.Column(
-            "state",
-            postgresql.JSONB(astext_type=sa.Text()),
-            server_default=sa.text("'{}'::jsonb"),
-            nullable=False,
+            "state", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
         ),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("pool"),
     )
+    op.create_table(
+        "qualification",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("journey_id", sa.BigInteger(), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("fit", sa.Integer(), nullable=False),
+        sa.Column("engagement", sa.Integer(), nullable=False),
+        sa.Column("score", sa.Integer(), nullable=False),
+        sa.Column(
+            "contributions",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'{}'::jsonb"),
+            nullable=False,
+        ),
+        sa.Column("qualified_as", sa.String(), nullable=True),
+        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column(
+            "reasons", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
+        ),
+        sa.Column(
+            "evidence", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
+        ),
+        sa.Column("playbook_hash", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("qualification_once", "qualification", ["journey_id", "generation"], unique=True)
     op.create_table(
         "signal",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -101,6 +164,57 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("signal_key", "signal", ["source", "key"], unique=True)
+    op.create_table(
+        "warned",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("journey_id", sa.BigInteger(), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("gate", sa.String(), nullable=False),
+        sa.Column("promise", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("words", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("warned_once", "warned", ["journey_id", "generation", "gate", "promise"], unique=True)
+    op.create_table(
+        "work_item",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("blocking", sa.Boolean(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("stage", sa.String(), nullable=False),
+        sa.Column("promise", sa.String(), nullable=True),
+        sa.Column("source", sa.String(), nullable=True),
+        sa.Column("journey_id", sa.BigInteger(), nullable=True),
+        sa.Column("batch_id", sa.BigInteger(), nullable=True),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("message", sa.String(), nullable=False),
+        sa.Column("value", sa.String(), nullable=True),
+        sa.Column("detail", sa.String(), nullable=True),
+        sa.Column("proposal", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("note", sa.String(), nullable=True),
+        sa.Column("route", sa.String(), nullable=False),
+        sa.Column("assignee", sa.String(), nullable=True),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_by", sa.String(), nullable=True),
+        sa.Column("resolution", sa.String(), nullable=True),
+        sa.CheckConstraint("kind IN ('exception', 'review', 'recovery', 'escalation', 'breaker')"),
+        sa.CheckConstraint("(closed_at IS NULL) = (resolution IS NULL)"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "work_item_once",
+        "work_item",
+        ["journey_id", "generation", "stage", "reason", "promise"],
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+        postgresql_where=sa.text("closed_at IS NULL AND journey_id IS NOT NULL"),
+    )
+    op.create_index(
+        "work_item_open", "work_item", ["route", "reason"], unique=False, postgresql_where=sa.text("closed_at IS NULL")
+    )
     op.create_table(
         "activity",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -143,8 +257,20 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(
-        "batch_open", "batch", ["id"], unique=False, postgresql_where=sa.text("closed_at IS NULL")
+    op.create_index("batch_open", "batch", ["id"], unique=False, postgresql_where=sa.text("closed_at IS NULL"))
+    op.create_table(
+        "breaker",
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("gate", sa.String(), nullable=False),
+        sa.Column(
+            "state", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
+        ),
+        sa.Column("work_item_id", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["work_item_id"],
+            ["work_item.id"],
+        ),
+        sa.PrimaryKeyConstraint("source", "gate"),
     )
     op.create_table(
         "identity",
@@ -158,93 +284,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "value"),
     )
     op.create_index(op.f("ix_identity_lead_id"), "identity", ["lead_id"], unique=False)
-    op.create_table(
-        "gate_result",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("batch_id", sa.BigInteger(), nullable=False),
-        sa.Column("gate", sa.String(), nullable=False),
-        sa.Column("rows", sa.Integer(), nullable=False),
-        sa.Column("held", sa.Integer(), nullable=False),
-        sa.Column("warned", sa.Integer(), nullable=False),
-        sa.Column(
-            "evidence",
-            postgresql.JSONB(astext_type=sa.Text()),
-            server_default=sa.text("'[]'::jsonb"),
-            nullable=False,
-        ),
-        sa.Column("seconds", sa.Float(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["batch_id"],
-            ["batch.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index(op.f("ix_gate_result_batch_id"), "gate_result", ["batch_id"], unique=False)
-    op.create_table(
-        "work_item",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("blocking", sa.Boolean(), nullable=False),
-        sa.Column("reason", sa.String(), nullable=False),
-        sa.Column("stage", sa.String(), nullable=False),
-        sa.Column("promise", sa.String(), nullable=True),
-        sa.Column("source", sa.String(), nullable=True),
-        sa.Column("journey_id", sa.BigInteger(), nullable=True),
-        sa.Column("batch_id", sa.BigInteger(), nullable=True),
-        sa.Column("generation", sa.Integer(), nullable=False),
-        sa.Column("message", sa.String(), nullable=False),
-        sa.Column("value", sa.String(), nullable=True),
-        sa.Column("detail", sa.String(), nullable=True),
-        sa.Column("proposal", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-        sa.Column("note", sa.String(), nullable=True),
-        sa.Column("route", sa.String(), nullable=False),
-        sa.Column("assignee", sa.String(), nullable=True),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("closed_by", sa.String(), nullable=True),
-        sa.Column("resolution", sa.String(), nullable=True),
-        sa.CheckConstraint("kind IN ('exception', 'review', 'recovery', 'escalation', 'breaker')"),
-        sa.CheckConstraint("(closed_at IS NULL) = (resolution IS NULL)"),
-        sa.ForeignKeyConstraint(
-            ["batch_id"],
-            ["batch.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index(
-        "work_item_once",
-        "work_item",
-        ["journey_id", "generation", "stage", "reason", "promise"],
-        unique=True,
-        postgresql_nulls_not_distinct=True,
-        postgresql_where=sa.text("closed_at IS NULL AND journey_id IS NOT NULL"),
-    )
-    op.create_index(
-        "work_item_open",
-        "work_item",
-        ["route", "reason"],
-        unique=False,
-        postgresql_where=sa.text("closed_at IS NULL"),
-    )
-    op.create_table(
-        "breaker",
-        sa.Column("source", sa.String(), nullable=False),
-        sa.Column("gate", sa.String(), nullable=False),
-        sa.Column(
-            "state",
-            postgresql.JSONB(astext_type=sa.Text()),
-            server_default=sa.text("'{}'::jsonb"),
-            nullable=False,
-        ),
-        sa.Column("work_item_id", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["work_item_id"],
-            ["work_item.id"],
-        ),
-        sa.PrimaryKeyConstraint("source", "gate"),
-    )
     op.create_table(
         "journey",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -265,19 +304,13 @@ def upgrade() -> None:
         sa.Column("joined_to", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("(status = 'held') = (work_item_id IS NOT NULL)", name="held_by_a_work_item"),
         sa.CheckConstraint("(status = 'joined') = (joined_to IS NOT NULL)", name="joined_to_a_journey"),
-        sa.CheckConstraint(
-            "batch_id IS NULL OR status IN ('ready', 'owned')", name="batch_works_on_open_ones"
-        ),
+        sa.CheckConstraint("batch_id IS NULL OR status IN ('ready', 'owned')", name="batch_works_on_open_ones"),
         sa.CheckConstraint(
             "stage IN ('capture', 'validation', 'enrichment', 'qualification', 'assignment', 'follow_up')"
         ),
         sa.CheckConstraint("status <> 'owned' OR stage = 'follow_up'", name="owned_is_followed_up"),
         sa.CheckConstraint(
             "status IN ('ready', 'held', 'owned', 'joined', 'nurture', 'disqualified', 'done', 'discarded')"
-        ),
-        sa.ForeignKeyConstraint(
-            ["batch_id"],
-            ["batch.id"],
         ),
         sa.ForeignKeyConstraint(
             ["joined_to"],
@@ -301,11 +334,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_journey_lead_id"), "journey", ["lead_id"], unique=False)
     op.create_index(
-        "journey_batch",
-        "journey",
-        ["batch_id"],
-        unique=False,
-        postgresql_where=sa.text("batch_id IS NOT NULL"),
+        "journey_batch", "journey", ["batch_id"], unique=False, postgresql_where=sa.text("batch_id IS NOT NULL")
     )
     op.create_index(
         "journey_held_by",
@@ -358,10 +387,7 @@ def upgrade() -> None:
         sa.Column("rule", sa.String(), nullable=False),
         sa.Column("turn", sa.Boolean(), nullable=False),
         sa.Column(
-            "candidates",
-            postgresql.JSONB(astext_type=sa.Text()),
-            server_default=sa.text("'[]'::jsonb"),
-            nullable=False,
+            "candidates", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
         ),
         sa.Column("why", sa.String(), nullable=False),
         sa.Column("sla", sa.String(), nullable=True),
@@ -387,11 +413,7 @@ def upgrade() -> None:
     )
     op.create_index("assignment_owner", "assignment", ["owner", "assigned_at"], unique=False)
     op.create_index(
-        "one_open_assignment",
-        "assignment",
-        ["journey_id"],
-        unique=True,
-        postgresql_where=sa.text("ended_at IS NULL"),
+        "one_open_assignment", "assignment", ["journey_id"], unique=True, postgresql_where=sa.text("ended_at IS NULL")
     )
     op.create_table(
         "correction",
@@ -409,117 +431,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_correction_journey_id"), "correction", ["journey_id"], unique=False)
-    op.create_table(
-        "handoff",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("journey_id", sa.BigInteger(), nullable=False),
-        sa.Column("generation", sa.Integer(), nullable=False),
-        sa.Column("stage", sa.String(), nullable=False),
-        sa.Column("outcome", sa.String(), nullable=False),
-        sa.Column("reason", sa.String(), nullable=True),
-        sa.Column("batch_id", sa.BigInteger(), nullable=True),
-        sa.Column("playbook_hash", sa.String(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["batch_id"],
-            ["batch.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["journey_id"],
-            ["journey.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index("handoff_once", "handoff", ["journey_id", "generation", "stage"], unique=True)
-    op.create_table(
-        "outbox",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("key", sa.String(), nullable=False),
-        sa.Column("journey_id", sa.BigInteger(), nullable=False),
-        sa.Column("target", sa.String(), nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["journey_id"],
-            ["journey.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index("outbox_journey", "outbox", ["journey_id"], unique=False)
-    op.create_index("outbox_key", "outbox", ["key"], unique=True)
-    op.create_table(
-        "qualification",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("journey_id", sa.BigInteger(), nullable=False),
-        sa.Column("generation", sa.Integer(), nullable=False),
-        sa.Column("fit", sa.Integer(), nullable=False),
-        sa.Column("engagement", sa.Integer(), nullable=False),
-        sa.Column("score", sa.Integer(), nullable=False),
-        sa.Column(
-            "contributions",
-            postgresql.JSONB(astext_type=sa.Text()),
-            server_default=sa.text("'{}'::jsonb"),
-            nullable=False,
-        ),
-        sa.Column("qualified_as", sa.String(), nullable=True),
-        sa.Column("outcome", sa.String(), nullable=False),
-        sa.Column(
-            "reasons",
-            postgresql.JSONB(astext_type=sa.Text()),
-            server_default=sa.text("'[]'::jsonb"),
-            nullable=False,
-        ),
-        sa.Column(
-            "evidence",
-            postgresql.JSONB(astext_type=sa.Text()),
-            server_default=sa.text("'{}'::jsonb"),
-            nullable=False,
-        ),
-        sa.Column("playbook_hash", sa.String(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["journey_id"],
-            ["journey.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index("qualification_once", "qualification", ["journey_id", "generation"], unique=True)
-    op.create_table(
-        "warned",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("journey_id", sa.BigInteger(), nullable=False),
-        sa.Column("generation", sa.Integer(), nullable=False),
-        sa.Column("gate", sa.String(), nullable=False),
-        sa.Column("promise", sa.String(), nullable=False),
-        sa.Column("reason", sa.String(), nullable=False),
-        sa.Column("words", sa.String(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["journey_id"],
-            ["journey.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index("warned_once", "warned", ["journey_id", "generation", "gate", "promise"], unique=True)
     op.create_foreign_key("work_item_journey", "work_item", "journey", ["journey_id"], ["id"])
 
 
 def downgrade() -> None:
     op.drop_constraint("work_item_journey", "work_item", type_="foreignkey")
-    op.drop_index("warned_once", table_name="warned")
-    op.drop_table("warned")
-    op.drop_index("qualification_once", table_name="qualification")
-    op.drop_table("qualification")
-    op.drop_index("outbox_key", table_name="outbox")
-    op.drop_index("outbox_journey", table_name="outbox")
-    op.drop_table("outbox")
-    op.drop_index("handoff_once", table_name="handoff")
-    op.drop_table("handoff")
     op.drop_index(op.f("ix_correction_journey_id"), table_name="correction")
     op.drop_table("correction")
-    op.drop_index(
-        "one_open_assignment", table_name="assignment", postgresql_where=sa.text("ended_at IS NULL")
-    )
+    op.drop_index("one_open_assignment", table_name="assignment", postgresql_where=sa.text("ended_at IS NULL"))
     op.drop_index("assignment_owner", table_name="assignment")
     op.drop_index("assignment_due", table_name="assignment", postgresql_where=sa.text("ended_at IS NULL"))
     op.drop_table("assignment")
@@ -531,17 +450,21 @@ def downgrade() -> None:
         postgresql_where=sa.text("status IN ('ready', 'held', 'owned')"),
     )
     op.drop_index(
-        "journey_waiting",
-        table_name="journey",
-        postgresql_where=sa.text("status = 'ready' AND batch_id IS NULL"),
+        "journey_waiting", table_name="journey", postgresql_where=sa.text("status = 'ready' AND batch_id IS NULL")
     )
-    op.drop_index(
-        "journey_held_by", table_name="journey", postgresql_where=sa.text("work_item_id IS NOT NULL")
-    )
+    op.drop_index("journey_held_by", table_name="journey", postgresql_where=sa.text("work_item_id IS NOT NULL"))
     op.drop_index("journey_batch", table_name="journey", postgresql_where=sa.text("batch_id IS NOT NULL"))
     op.drop_index(op.f("ix_journey_lead_id"), table_name="journey")
     op.drop_table("journey")
+    op.drop_index(op.f("ix_identity_lead_id"), table_name="identity")
+    op.drop_table("identity")
     op.drop_table("breaker")
+    op.drop_index("batch_open", table_name="batch", postgresql_where=sa.text("closed_at IS NULL"))
+    op.drop_table("batch")
+    op.drop_index("activity_unmatched", table_name="activity", postgresql_where=sa.text("lead_id IS NULL"))
+    op.drop_index("activity_lead", table_name="activity")
+    op.drop_index("activity_key", table_name="activity")
+    op.drop_table("activity")
     op.drop_index("work_item_open", table_name="work_item", postgresql_where=sa.text("closed_at IS NULL"))
     op.drop_index(
         "work_item_once",
@@ -550,21 +473,22 @@ def downgrade() -> None:
         postgresql_where=sa.text("closed_at IS NULL AND journey_id IS NOT NULL"),
     )
     op.drop_table("work_item")
-    op.drop_index(op.f("ix_gate_result_batch_id"), table_name="gate_result")
-    op.drop_table("gate_result")
-    op.drop_index(op.f("ix_identity_lead_id"), table_name="identity")
-    op.drop_table("identity")
-    op.drop_index("batch_open", table_name="batch", postgresql_where=sa.text("closed_at IS NULL"))
-    op.drop_table("batch")
-    op.drop_index("activity_unmatched", table_name="activity", postgresql_where=sa.text("lead_id IS NULL"))
-    op.drop_index("activity_lead", table_name="activity")
-    op.drop_index("activity_key", table_name="activity")
-    op.drop_table("activity")
+    op.drop_index("warned_once", table_name="warned")
+    op.drop_table("warned")
     op.drop_index("signal_key", table_name="signal")
     op.drop_table("signal")
+    op.drop_index("qualification_once", table_name="qualification")
+    op.drop_table("qualification")
     op.drop_table("pool_state")
     op.drop_table("playbook_version")
+    op.drop_index("outbox_key", table_name="outbox")
+    op.drop_index("outbox_journey", table_name="outbox")
+    op.drop_table("outbox")
     op.drop_index("lead_rescore", table_name="lead", postgresql_where=sa.text("rescore_at IS NOT NULL"))
     op.drop_index("lead_phone", table_name="lead")
     op.drop_index("lead_email", table_name="lead")
     op.drop_table("lead")
+    op.drop_index("handoff_once", table_name="handoff")
+    op.drop_table("handoff")
+    op.drop_index(op.f("ix_gate_result_batch_id"), table_name="gate_result")
+    op.drop_table("gate_result")

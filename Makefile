@@ -1,0 +1,57 @@
+# `make help` lists the targets. Everything runs in .venv, pinned by constraints.txt.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export LEADGATE_HOME ?= $(CURDIR)/.leadgate
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/.runtime: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Leadgate needs Python 3.11 or newer: make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.dev ## everything that development needs, in .venv
+
+.PHONY: demo
+demo: $(VENV)/.runtime ## the example leads through all six stages, with a summary
+	@$(BIN)/leadgate capture examples/website.csv --source website
+	@$(BIN)/leadgate run
+
+.PHONY: test
+test: lint ## lint, types, import rules and all tests
+	$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: $(VENV)/.dev ## style, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: unit
+unit: $(VENV)/.dev ## the pure tests alone: no Prefect, database or Great Expectations
+	$(BIN)/python -m pytest tests/unit
+
+.PHONY: bench
+bench: $(VENV)/.dev ## leads a second through all six stages, beside the bare decisions; build/bench.json
+	$(BIN)/python -m benchmarks.throughput
+
+.PHONY: storm
+storm: $(VENV)/.dev ## workers and captures killed at random; nothing may be lost or done twice
+	$(BIN)/python -m benchmarks.storm
+
+.PHONY: clean
+clean: ## remove what was built, .venv and the data folder
+	rm -rf $(VENV) build .leadgate .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Measurements that print what the README claims. Nothing here is a test: figures depend on the machine."""

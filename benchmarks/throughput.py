@@ -1,0 +1,168 @@
+"""Leads a second through all six stages, beside the same decisions without anything around them.
+
+``seconds`` is from the first claim to the last batch closed, in a process that is warm: flow runs, gates,
+PostgreSQL, artifacts. ``bare_seconds`` is the stages' ``decide`` alone on the same rows, no Prefect, no
+Great Expectations, no database. ``peak_rss_mb`` is this process at its largest, servers not counted.
+Each size is measured in a process of its own. Prints a table and writes ``build/bench.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks import sample
+from leadgate.connectors.files import Row
+from leadgate.ledger import Ledger, open_ledger, signals
+from leadgate.ledger.batches import Batch
+from leadgate.playbook import Loaded
+from leadgate.roster import Load
+from leadgate.settings import Settings
+from tasks import assignment, capture, enrichment, follow_up, qualification, validation
+from tasks.stage import Gathered, Work
+
+SIZES = (sample.Size(1, 7), sample.Size(100, 5), sample.Size(10_000, 1), sample.Size(100_000, 1))
+NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
+CHUNK = 20_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--leads", type=int, action="append", help="only this size; may be given several times")
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=1, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        print(json.dumps(measure(arguments.one, arguments.rounds)))
+        return
+    sizes = [size for size in SIZES if not arguments.leads or size.leads in arguments.leads]
+    sizes += [sample.Size(n, 1) for n in arguments.leads or () if n not in {size.leads for size in SIZES}]
+    results = []
+    print(f"{'leads':>8} {'seconds':>9} {'leads/s':>9} {'bare s':>8} {'ratio':>6} {'RSS MB':>7}   where (s)")
+    for size in sizes:
+        wanted = ["--one", str(size.leads), "--rounds", str(size.rounds)]
+        finished = subprocess.run(
+            [sys.executable, "-m", "benchmarks.throughput", *wanted], capture_output=True, text=True, check=False
+        )
+        if finished.returncode:
+            sys.exit(finished.stderr)
+        result = json.loads(finished.stdout.splitlines()[-1])
+        results.append(result)
+        ratio = result["seconds"] / result["bare_seconds"]
+        where = ", ".join(f"{name} {seconds:.2f}" for name, seconds in result["where"].items())
+        print(
+            f"{result['leads']:>8} {result['seconds']:>9.3f} {result['leads_per_second']:>9.0f} "
+            f"{result['bare_seconds']:>8.3f} {ratio:>6.2f} {result['peak_rss_mb']:>7.0f}   {where}",
+            flush=True,
+        )
+    path = Path("build/bench.json")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    print(f"written to {path}")
+
+
+def measure(leads: int, rounds: int) -> dict[str, Any]:
+    """One size, in this process."""
+    loaded = sample.playbook()
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(home=Path(folder) / "home", batch_limit=CHUNK)
+        with open_ledger(settings) as ledger:
+            timed, where, peak = _governed(ledger, settings, loaded, leads, rounds)
+    bare = statistics.median(_bare(loaded, leads, seed) for seed in range(1, rounds + 1))
+    seconds = statistics.median(timed)
+    return {
+        "leads": leads,
+        "seconds": round(seconds, 4),
+        "leads_per_second": round(leads / seconds, 1),
+        "bare_seconds": round(bare, 4),
+        "peak_rss_mb": round(peak, 1),
+        "where": {name: round(value, 3) for name, value in where.items()},
+    }
+
+
+def _governed(
+    ledger: Ledger, settings: Settings, loaded: Loaded, leads: int, rounds: int
+) -> tuple[list[float], dict[str, float], float]:
+    """Seconds of each round, where the time of the last went, and the peak resident memory in MB."""
+    from flows.run import Runner
+
+    timed: list[float] = []
+    where: dict[str, float] = {}
+    with Runner(ledger, settings, loaded) as runner:
+        _capture(ledger, loaded, sample.people(50, seed=99))
+        runner.run(now=NOW, kinds=("intake",))  # warm: imports, contexts, connections, caches
+        for seed in range(1, rounds + 1):
+            _capture(ledger, loaded, sample.people(leads, seed=seed))
+            report = runner.run(now=NOW, kinds=("intake",))
+            timed.append(report.seconds)
+            where = {}
+            for batch in report.batches:
+                for stage in batch.stages:
+                    for step, seconds in stage.seconds.items():
+                        where[step] = where.get(step, 0.0) + seconds
+            where["flow runs"] = report.seconds - sum(where.values())
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return timed, where, peak
+
+
+def _capture(ledger: Ledger, loaded: Loaded, rows: Iterator[dict[str, Any]]) -> None:
+    keys = capture.Keys(loaded.playbook.sources["website"])
+    numbered = (Row(line, payload) for line, payload in enumerate(rows, start=2))
+    for chunk in capture.chunks(numbered):
+        with ledger.transaction() as connection:
+            signals.store_signals(connection, capture.signal_rows(chunk, "website", "bench", keys), NOW)
+
+
+def _bare(loaded: Loaded, leads: int, seed: int) -> float:
+    """Seconds that the decisions alone take on the same rows."""
+    total = 0.0
+    work = Work(Batch(0, 1, "bare", loaded.hash, leads), loaded, NOW)
+    payloads = list(sample.people(leads, seed=seed))
+    for start in range(0, leads, CHUNK):
+        part = payloads[start : start + CHUNK]
+        frame = pd.DataFrame(
+            {
+                "journey_id": range(start, start + len(part)),
+                "version": 0,
+                "generation": 0,
+                "lead_id": range(start, start + len(part)),
+                "source": "website",
+                "captured_at": pd.Timestamp(NOW),
+                "key": "k",
+                "payload": [capture.encode(row).decode() for row in part],
+                "unreadable": None,
+            }
+        )
+        no_corrections = pd.DataFrame({"journey_id": [], "field": [], "value": []})
+        nothing_heard = pd.DataFrame({"journey_id": [], "kind": [], "occurred_at": []})
+        started = time.perf_counter()
+        frame = capture.decide(Gathered(frame, no_corrections), work).frame
+        frame = validation.decide(Gathered(frame), work).frame
+        frame = enrichment.decide(Gathered(frame), work).frame
+        frame = qualification.decide(Gathered(frame, nothing_heard), work).frame
+        frame = frame[frame["outcome"] == "continue"].reset_index(drop=True)
+        pools = {pool.name: ({}, 0) for pool in loaded.playbook.pools}
+        loads = {rep.name: Load() for rep in loaded.playbook.reps}
+        frame = assignment.decide(Gathered(frame, {"pools": pools, "loads": loads}), work).frame
+        owned = frame[frame["outcome"] == "owned"].reset_index(drop=True)
+        missing = pd.Series([None] * len(owned), dtype=object)
+        owned = owned.assign(ladder_step=0, touched_at=missing, accepted_at=missing, touch=missing)
+        follow_up.decide(Gathered(owned), work)
+        total += time.perf_counter() - started
+    return total
+
+
+if __name__ == "__main__":
+    main()

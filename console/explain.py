@@ -1,0 +1,66 @@
+"""``leadgate explain``: one lead's story, told on the screen.
+
+Belongs here: printing answers, safely whatever is in them. Does not belong here: finding the words
+(``origin``, ``proof``) or the lead (``lookup``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from console import origin, proof
+from console.lookup import journey_of
+from console.place import Place, moment_of
+from console.safe import SHOWN, visible
+from console.screen import heading, out, print_json, table
+from console.telling import Answer, Grid, as_data
+from leadgate.ledger import journeys, open_ledger
+
+
+def show(place: Place, reference: str, *, as_json: bool, now: str | None) -> None:
+    """The command."""
+    at = moment_of(now)
+    playbook = place.playbook().playbook
+    with open_ledger(place.settings) as ledger:
+        story = journeys.story(ledger, journey_of(ledger, reference, playbook))
+    answered = [
+        origin.triggered(story),
+        origin.owner(story, at),
+        proof.evidence(story),
+        proof.failure(story, playbook, at),
+    ]
+    if as_json:
+        print_json(
+            {
+                "lead_id": story.journey["lead_id"],
+                "journey_id": story.journey["id"],
+                "status": story.journey["status"],
+                "stage": story.journey["stage"],
+                "answers": as_data(answered),
+                "story": asdict(story),
+            }
+        )
+        return
+    console = out()
+    console.print(heading(visible(origin.title(story), 400)))
+    console.print(Text(origin.standing(story)))
+    for answer in answered:
+        render(answer, console)
+
+
+def render(answer: Answer, console: Console) -> None:
+    """Print one answer."""
+    console.print()
+    console.print(heading(answer.question))
+    for part in answer.parts:
+        if isinstance(part, Grid):
+            made = table(*part.columns)
+            for row in part.rows:
+                made.add_row(*(Text(visible(cell, SHOWN)) for cell in row))
+            console.print(Padding(made, (0, 0, 0, 2)))
+        else:
+            console.print(Padding(Text(visible(part, SHOWN * 5)), (0, 0, 0, 2)))

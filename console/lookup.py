@@ -1,0 +1,66 @@
+"""Which lead a person means: by id, by e-mail address, or through a journey or a work item.
+
+Belongs here: reading what was typed, and helping when nothing matches. Does not belong here: the queries
+(``ledger.journeys``).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from console.safe import masked, visible
+from console.screen import CommandError
+from leadgate.ledger import Ledger, journeys
+from leadgate.playbook import Playbook
+from leadgate.values.addresses import Kinds, address_of
+
+_NUMBERED: Final = re.compile(r"\s*([JjWw]?)(\d{1,18})\s*")
+
+
+def journey_of(ledger: Ledger, reference: str, playbook: Playbook) -> int:
+    """The journey to tell a lead's story by. Raises ``CommandError`` unless exactly one lead matches."""
+    numbered = _NUMBERED.fullmatch(reference)
+    if numbered is not None:
+        kind, number = numbered[1].upper(), int(numbered[2])
+        if kind == "J":
+            found, what = journeys.journey(ledger, number), f"journey {number}"
+        elif kind == "W":
+            found, what = journeys.journey_of_work_item(ledger, number), f"work item {number} about a lead"
+        else:
+            found, what = journeys.journey_of_lead(ledger, number), f"lead {number}"
+        if found is None:
+            raise CommandError(f"there is no {what}{_known_ids(ledger)}")
+        return found
+    if "@" not in reference:
+        raise CommandError(
+            f"{visible(reference, 80)!r} is no lead; give an id like 17, an e-mail address, J12 for a "
+            "journey, W12 for a work item"
+        )
+    return _by_email(ledger, reference.strip(), playbook)
+
+
+def _by_email(ledger: Ledger, address: str, playbook: Playbook) -> int:
+    canonical = address_of(address, Kinds.of(playbook.validation)).canonical
+    found = journeys.leads_by_email(ledger, address.replace("\x00", ""), canonical)
+    if len(found) > 1:
+        raise CommandError(
+            f"{len(found)} leads carry this address, which is not validated yet: "
+            f"{', '.join(map(str, found))}; name one by its id"
+        )
+    if found and (journey := journeys.journey_of_lead(ledger, found[0])) is not None:
+        return journey
+    local, _, domain = (canonical or address.lower()).partition("@")
+    alike = journeys.similar_emails(ledger, local.replace("\x00", ""), domain.replace("\x00", ""))
+    hint = "; ".join(f"lead {each['lead_id']} is {masked(each['value'])}" for each in alike)
+    raise CommandError(
+        f"no lead has the e-mail address {visible(address, 80)}"
+        + (f". Like it: {hint}" if hint else _known_ids(ledger))
+    )
+
+
+def _known_ids(ledger: Ledger) -> str:
+    ids = journeys.id_range(ledger)
+    if ids is None:
+        return "; nothing has been captured and run yet"
+    return f"; the leads' ids go from {ids[0]} to {ids[1]}, with gaps"

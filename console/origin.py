@@ -1,0 +1,155 @@
+"""The first two questions about a lead, answered from its story: what triggered it, and who owns it.
+
+Belongs here: pure functions from ``ledger.journeys.Story`` to words, unescaped. Does not belong here: what
+proves it and what may fail (``proof``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from console.screen import moment
+from console.telling import LAST, Answer, counted, shown
+from leadgate.ledger.journeys import Story
+
+
+def title(story: Story) -> str:
+    """The lead in a line: ``Lead 17: Jane Doe, VP Sales at Acme, jane@acme.example, +4420…``."""
+    lead = story.lead
+    if lead is None:
+        return f"Journey {story.journey['id']}, whose lead is not known yet"
+    name = lead["full_name"] or " ".join(filter(None, (lead["first_name"], lead["last_name"])))
+    role = " at ".join(filter(None, (lead["job_title"], lead["company"])))
+    parts = [part for part in (name, role, lead["email"], lead["phone"], lead["country"]) if part]
+    return f"Lead {lead['id']}: {', '.join(parts) or 'nothing is known'}"
+
+
+def standing(story: Story) -> str:
+    """Where the lead stands, in a line."""
+    journey = story.journey
+    stage = journey["stage"].replace("_", "-")
+    words = {
+        "ready": f"waits at {stage}",
+        "held": f"is held at {stage}",
+        "owned": "has an owner",
+        "joined": f"joined journey J{journey['joined_to']}, which is about the same person",
+        "nurture": "is in nurture",
+        "disqualified": "is disqualified",
+        "done": "was followed up",
+        "discarded": f"was discarded at {stage}",
+    }
+    others = [
+        f"J{j['id']} ({j['trigger']}, {j['status']})" for j in story.journeys if j["id"] != journey["id"]
+    ]
+    also = f" Its other journeys: {', '.join(others[:6])}{'…' if len(others) > 6 else ''}." if others else ""
+    return f"Journey J{journey['id']} {words.get(journey['status'], journey['status'])}.{also}"
+
+
+def triggered(story: Story) -> Answer:
+    answer = Answer("What triggered it?")
+    journey = story.journey
+    if journey["trigger"] != "signal":
+        answer.say(
+            f"Something new became known about a lead who had been through before, so it was scored again on "
+            f"{moment(journey['captured_at'])} UTC. It was first heard of like this:"
+        )
+    own = next((s for s in story.signals if s["journey_id"] == journey["id"]), None)
+    signal = own or next(iter(story.signals), None)
+    if signal is not None:
+        origin = f", from {signal['origin']}" if signal["origin"] else ""
+        answer.say(
+            f"A signal of the source {signal['source']}, received {moment(signal['received_at'])} UTC"
+            f"{origin}."
+        )
+        payload = orjson.loads(signal["payload"])
+        if signal["unreadable"]:
+            answer.say(f"It could not be read: {signal['unreadable']}.", f"As received: {payload.get('raw')}")
+        else:
+            rows = [(str(name), shown(value)) for name, value in payload.items() if value not in (None, "")]
+            answer.show(("column", "as received"), rows, more=" columns (--json shows them)")
+        others = [each for each in story.signals if each["id"] != signal["id"]]
+        if others:
+            count = max(len(others), story.counts.get("signals", 0) - 1)
+            answer.say(f"{counted(count, 'more signal is', 'more signals are')} about the same person:")
+            answer.show(
+                ("journey", "received (UTC)", "source", "from"),
+                [
+                    (f"J{s['journey_id']}", moment(s["received_at"]), s["source"], s["origin"] or "")
+                    for s in others
+                ],
+            )
+    if story.activities:
+        answer.say(
+            f"{counted(story.counts.get('activities', 0), 'activity', 'activities')} since, the latest last:"
+        )
+        latest = story.activities[-LAST:]
+        answer.show(
+            ("when (UTC)", "what", "by"),
+            [(moment(a["occurred_at"]), a["kind"], a["rep"] or a["actor"]) for a in latest],
+        )
+    if story.same_phone:
+        leads = ", ".join(map(str, story.same_phone))
+        answer.say(f"The same phone number: lead {leads}. That is a hint, no proof, of the same person.")
+    return answer
+
+
+def owner(story: Story, now: datetime) -> Answer:
+    answer = Answer("Who owns it, and why them?")
+    mine = [a for a in story.assignments if a["journey_id"] == story.journey["id"]]
+    current = next((a for a in mine if a["ended_at"] is None), None)
+    if current is None:
+        answer.say(_nobody(story, now))
+    told = current or (mine[-1] if mine else None)
+    if told is not None:
+        pool = f" and pool {told['pool']}" if told["pool"] else ""
+        have = "has had it since" if told is current else "had it from"
+        answer.say(
+            f"{told['owner']} {have} {moment(told['assigned_at'])} UTC, by route {told['rule']}{pool}."
+        )
+        answer.say(told["why"])
+        if len(told["candidates"]) > 1 or not told["turn"]:
+            answer.say("Considered:")
+        answer.show(
+            ("rep", "could take it", "turns, weight", "because"),
+            [_candidate(c) for c in told["candidates"]],
+        )
+    for ended in mine if current is None else mine[:-1]:
+        if ended is not told or ended["ended_at"] is not None:
+            answer.say(
+                f"{ended['owner']} had it until {moment(ended['ended_at'])} UTC: {ended['end_reason']}."
+            )
+    return answer
+
+
+def _candidate(line: Mapping[str, Any]) -> tuple[str, ...]:
+    turns = "" if line.get("turns") is None else f"{line['turns']}, "
+    weight = "" if line.get("weight") is None else str(line["weight"])
+    return str(line["rep"]), "yes" if line["eligible"] else "no", turns + weight, str(line["reason"])
+
+
+def _nobody(story: Story, now: datetime) -> str:
+    journey = story.journey
+    status, stage = journey["status"], journey["stage"].replace("_", "-")
+    if status == "ready":
+        later = (
+            f" It is tried again after {moment(journey['run_after'])} UTC."
+            if journey["run_after"] > now
+            else ""
+        )
+        return f"Nobody yet: it waits at {stage} for the next run.{later}"
+    if status == "held":
+        item = next((w for w in story.work_items if w["id"] == journey["work_item_id"]), None)
+        decides = f"; {item['assignee'] or item['route']} decides" if item else ""
+        return f"Nobody yet: it is held at {stage}{decides}."
+    if status == "joined":
+        return f"Whoever has journey J{journey['joined_to']}: `leadgate explain J{journey['joined_to']}`."
+    if status == "done":
+        return "Nobody any more: it was followed up."
+    reason = next((h["reason"] for h in reversed(story.handoffs) if h["journey_id"] == journey["id"]), None)
+    return f"Nobody: it is {status if status != 'nurture' else 'in nurture'}" + (
+        f", because {reason}." if reason else "."
+    )

@@ -1,0 +1,95 @@
+"""``leadgate playbook``: check, show, init.
+
+Belongs here: printing what loading and checking found. Does not belong here: finding it
+(``leadgate.playbook``, ``leadgate.playbook_check``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+
+from console.place import Place, promises
+from console.safe import visible
+from console.screen import CommandError, out, print_json, say
+from leadgate import playbook
+from leadgate.playbook_check import check as find_problems
+from leadgate.playbook_text import PlaybookError, Problem
+
+
+def check(place: Place, file: Path | None, *, as_json: bool) -> bool:
+    """The command. Whether the playbook can be run by; notes do not count."""
+    if file is not None:
+        place = Place(replace(place.settings, playbook=file))
+    digest: str | None = None
+    try:
+        loaded = place.playbook()
+    except PlaybookError as error:
+        problems: list[Problem] = list(error.problems)
+    else:
+        digest = loaded.hash
+        problems = find_problems(loaded, promises=promises())
+    wrong = [problem for problem in problems if not problem.note]
+    if as_json:
+        found = [
+            {
+                "file": problem.file,
+                "line": problem.line,
+                "key": problem.key,
+                "message": problem.message,
+                "note": problem.note,
+            }
+            for problem in problems
+        ]
+        print_json({"ok": not wrong, "hash": digest, "problems": found})
+        return not wrong
+    for problem in problems:
+        say(f"note: {problem}" if problem.note else str(problem))
+    if wrong:
+        count = "One problem" if len(wrong) == 1 else f"{len(wrong)} problems"
+        say(f"{count}; until it is sound, nothing runs by this playbook.")
+    else:
+        out().print(f"{visible(str(loaded.path))} is sound. Its hash is {loaded.hash[:12]}.", soft_wrap=True)
+    return not wrong
+
+
+def show(place: Place, hash_: str | None, *, as_json: bool) -> None:
+    """The command: a playbook as it was written, or with every default as JSON."""
+    if hash_ is None:
+        loaded = place.playbook()
+        text = loaded.text
+    else:
+        text = _activated(place, hash_)
+        loaded = playbook.parse(text, path=Path(f"playbook {hash_}"))
+    if as_json:
+        print_json({"hash": loaded.hash, "playbook": orjson.loads(loaded.canonical)})
+        return
+    console = out()
+    console.print(f"# {visible(str(loaded.path))}, hash {loaded.hash}", soft_wrap=True)
+    for line in text.splitlines():
+        console.print(visible(line), soft_wrap=True)
+
+
+def _activated(place: Place, start: str) -> str:
+    from leadgate.ledger import open_ledger, reports
+
+    with open_ledger(place.settings) as ledger:
+        found = reports.playbooks(ledger, start)
+    if not found:
+        raise CommandError(f"no playbook with a hash that starts with {start!r} has decided anything here")
+    if len(found) > 1:
+        raise CommandError(f"{len(found)} playbooks have a hash that starts with {start!r}; give more of it")
+    return found[0]
+
+
+def init(folder: Path) -> None:
+    """The command: the bundled playbook and its accounts file, as copies to change."""
+    written = playbook.init(folder)
+    console = out()
+    for path in written:
+        console.print(f"wrote {visible(str(path))}", soft_wrap=True)
+    console.print(
+        "\nNext: change it to what your team agrees on, then leadgate playbook check", soft_wrap=True
+    )

@@ -1,0 +1,212 @@
+"""The last two questions about a lead: what proves that it worked, and what happens when it does not.
+
+Belongs here: pure functions from ``ledger.journeys.Story`` to words, unescaped. Does not belong here: where
+the lead came from and whose it is (``origin``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from console.screen import moment, span
+from console.telling import Answer, counted, iso_moment, shown
+from leadgate.ledger.journeys import Story
+from leadgate.models import STAGES
+from leadgate.playbook import Playbook
+
+#: The gate at the end of each stage.
+_GATES: Final = dict(
+    zip(STAGES, ("captured", "validated", "enriched", "qualified", "assigned", "followed_up"), strict=True)
+)
+
+
+def evidence(story: Story) -> Answer:
+    answer = Answer("What evidence proves it worked?")
+    answer.show(
+        ("when (UTC)", "stage", "outcome", "its gate"),
+        [_handoff(story, h) for h in story.handoffs if h["journey_id"] == story.journey["id"]],
+    )
+    scored = [q for q in story.qualifications if q["journey_id"] == story.journey["id"]]
+    if scored:
+        _score(answer, scored[-1])
+    lead = story.lead
+    if lead is not None and lead["provenance"]:
+        answer.say("Added to what the lead said:")
+        answer.show(
+            ("field", "value", "from", "when (UTC)"),
+            [
+                (name, shown(lead.get(name)), origin.get("provider", ""), iso_moment(origin.get("at")))
+                for name, origin in lead["provenance"].items()
+            ],
+        )
+    for each in story.assignments:
+        if each["accepted_at"] is not None:
+            answer.say(f"{each['owner']} accepted it {moment(each['accepted_at'])} UTC.")
+        if each["touched_at"] is not None:
+            took = span(each["touched_at"] - each["assigned_at"])
+            answer.say(
+                f"First touch by {each['owner']}: {moment(each['touched_at'])} UTC, {took} after assignment."
+            )
+    for message in story.messages:
+        sent = (
+            f"delivered {moment(message['delivered_at'])}"
+            if message["delivered_at"]
+            else "waiting in the outbox"
+        )
+        words = message["kind"].replace("_", " ")
+        answer.say(f"Message to {message['target']}: {words}, {moment(message['created_at'])} UTC, {sent}.")
+    for correction in story.corrections:
+        answer.say(
+            f"{correction['by']} set {correction['field']} to {correction['value'] or 'nothing'}, "
+            f"{moment(correction['at'])} UTC."
+        )
+    for action in story.actions:
+        about = f" (work item W{action['work_item_id']})" if action["work_item_id"] else ""
+        answer.say(f"{action['by']}: {action['what'].replace('_', ' ')}{about}, {moment(action['at'])} UTC.")
+    if not answer.parts:
+        answer.say("Nothing yet: no stage has handed it on.")
+    return answer
+
+
+def _handoff(story: Story, handoff: Mapping[str, Any]) -> tuple[str, ...]:
+    again = f", rerun {handoff['generation']}" if handoff["generation"] else ""
+    stage = handoff["stage"].replace("_", "-") + again
+    reason = f": {handoff['reason']}" if handoff["reason"] else ""
+    return moment(handoff["at"]), stage, handoff["outcome"] + reason, _gate(story, handoff)
+
+
+def _gate(story: Story, handoff: Mapping[str, Any]) -> str:
+    """What the gate of a handoff found about this lead, among the batch it was judged with."""
+    gate = _GATES[handoff["stage"]]
+    found = next((g for g in story.gates if (g["batch_id"], g["gate"]) == (handoff["batch_id"], gate)), None)
+    if found is None:
+        return "by a person" if handoff["batch_id"] is None else ""
+    key = (handoff["journey_id"], handoff["generation"])
+    warned = [
+        w["reason"] for w in story.warnings if (w["journey_id"], w["generation"], w["gate"]) == (*key, gate)
+    ]
+    broke = [
+        w["promise"]
+        for w in story.work_items
+        if (w["journey_id"], w["generation"], w["stage"]) == (*key, handoff["stage"])
+        and w["promise"]
+        and w["blocking"]
+    ]
+    promises = counted(len(found["evidence"]), "promise", "promises")
+    if broke:
+        words = f"{gate}: {promises}, broken: {', '.join(broke)}"
+    elif handoff["outcome"] == "held":
+        words = f"{gate}: {promises}"
+    else:
+        words = f"{gate}: {promises}, " + (
+            "kept" if not warned else f"passed with a warning: {', '.join(warned)}"
+        )
+    return f"{words} (batch {found['batch_id']}, {found['rows']:,} rows)"
+
+
+def _score(answer: Answer, scored: Mapping[str, Any]) -> None:
+    answer.say(
+        f"Score {scored['score']}, the sum of fit {scored['fit']} and engagement {scored['engagement']}: "
+        f"{'; '.join(scored['reasons'])}."
+    )
+    answer.say(
+        "Points: "
+        + (", ".join(f"{rule} {points:+}" for rule, points in scored["contributions"].items()) or "none")
+        + "."
+    )
+    known = []
+    for part, proof in scored["evidence"].items():
+        if not proof.get("known"):
+            known.append(f"{part} is not known")
+        elif "value" in proof:
+            known.append(f"{part} is known ({proof.get('field')}: {proof['value']})")
+        else:
+            known.append(f"{part} is known" + (f" (from {proof['field']})" if "field" in proof else ""))
+    if known:
+        answer.say(f"{', '.join(known).capitalize()}.")
+
+
+def failure(story: Story, playbook: Playbook, now: datetime) -> Answer:
+    answer = Answer("What happens when the normal path fails?")
+    held_by = story.journey["work_item_id"]
+    for item in story.work_items:
+        if item["closed_at"] is None:
+            _open_item(answer, item, blocking=item["id"] == held_by, now=now)
+    current = next(
+        (a for a in story.assignments if a["journey_id"] == story.journey["id"] and a["ended_at"] is None),
+        None,
+    )
+    if current is not None:
+        _ladder(answer, current, playbook, now)
+        answer.say(f"`leadgate reject J{story.journey['id']} --reason …` gives it back.")
+    status = story.journey["status"]
+    if status == "ready":
+        answer.say(
+            "`leadgate run` takes it on. Were that killed, nothing of a stage would be half done, and "
+            "the next run would continue."
+        )
+    elif status in ("nurture", "disqualified"):
+        answer.say("A new signal or activity of this person has it scored again.")
+    elif status == "done":
+        answer.say("Nothing is open. A new signal of this person starts a new journey.")
+    for item in story.work_items:
+        if item["closed_at"] is not None:
+            resolution = str(item["resolution"]).replace("_", " ")
+            note = f": {item['note']}" if item["note"] else ""
+            answer.say(
+                f"Work item W{item['id']} ({item['reason']} at {item['stage']}) was closed by "
+                f"{item['closed_by']}, {moment(item['closed_at'])} UTC, as {resolution}{note}."
+            )
+    if not answer.parts:
+        answer.say("Nothing failed, and nothing is open.")
+    return answer
+
+
+def _open_item(answer: Answer, item: Mapping[str, Any], *, blocking: bool, now: datetime) -> None:
+    answer.say(f"Work item W{item['id']} ({item['reason']}) at {item['stage']}: {item['message']}")
+    if item["value"]:
+        answer.say(f"The value seen: {item['value']}")
+    if item["detail"]:
+        answer.say(f"What is wrong with it: {item['detail']}")
+    if item["proposal"]:
+        answer.say(f"Proposed: {', '.join(f'{name}={value}' for name, value in item['proposal'].items())}")
+    due = moment(item["due_at"])
+    late = f", {span(now - item['due_at'])} ago" if item["due_at"] < now else ""
+    answer.say(f"{item['assignee'] or item['route']} decides, by {due} UTC{late}.")
+    if not blocking:
+        return
+    commands = [(f"leadgate rerun --work-item {item['id']}", "as it is")]
+    if item["proposal"]:
+        commands.append((f"leadgate rerun --work-item {item['id']} --proposed", "corrected as proposed"))
+    commands.append((f"leadgate rerun --work-item {item['id']} --set FIELD=VALUE", "with a correction"))
+    if item["stage"] not in ("capture", "assignment"):
+        commands.append(
+            (f"leadgate rerun --work-item {item['id']} --done-by-hand EVIDENCE", "somebody did it")
+        )
+    commands.append((f"leadgate rerun --work-item {item['id']} --discard REASON", "end it"))
+    answer.show(("what can be done", ""), commands)
+
+
+def _ladder(answer: Answer, current: Mapping[str, Any], playbook: Playbook, now: datetime) -> None:
+    if current["due_at"] is None:
+        answer.say("No SLA asks for a first touch by a certain time.")
+        return
+    late = current["touched_at"] is None and current["accepted_at"] is None and current["due_at"] < now
+    when = (
+        f"was due {moment(current['due_at'])} UTC and is late"
+        if late
+        else f"is due {moment(current['due_at'])} UTC"
+    )
+    answer.say(f"The first touch {when} (SLA {current['sla']}).")
+    sla = next((each for each in playbook.slas if each.name == current["sla"]), None)
+    if sla is None or not sla.ladder:
+        return
+    steps = []
+    for number, step in enumerate(sla.ladder, start=1):
+        to = f" to {step.to}" if step.to else " to the manager" if step.do == "escalate" else ""
+        steps.append(
+            f"{step.do}{to} at {step.after} %{' (done)' if number <= current['ladder_step'] else ''}"
+        )
+    answer.say(f"Until then, in parts of that time: {', '.join(steps)}.")

@@ -1,0 +1,146 @@
+"""``leadgate queue``: open work items, on the screen or as a CSV.
+
+Belongs here: filters in words, the table, the export. Does not belong here: deciding about an item
+(``rerun``).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from console.place import Place, moment_of
+from console.safe import mask_item, spreadsheet_cell, visible
+from console.screen import CommandError, moment, out, print_json, say, table
+from leadgate.ledger import Ledger, open_ledger, reports
+from leadgate.ledger.reports import Wanted
+from leadgate.models import STAGES
+from leadgate.nearest import proposal
+
+_EXPORTED: Final = (
+    "id", "kind", "reason", "stage", "source", "lead_id", "journey_id", "journeys", "message", "value",
+    "detail", "proposal", "route", "assignee", "due_at", "opened_at",
+)  # fmt: skip
+
+
+def wanted(
+    *,
+    ids: Sequence[int] = (),
+    reason: str | None = None,
+    stage: str | None = None,
+    route: str | None = None,
+    assignee: str | None = None,
+    source: str | None = None,
+    batch: int | None = None,
+    due_before: str | None = None,
+) -> Wanted:
+    """The options as a filter. Raises ``CommandError`` for a stage that does not exist."""
+    if stage is not None:
+        stage = stage.replace("-", "_")
+        if stage not in STAGES:
+            raise CommandError(f"there is no stage {stage!r}; {proposal(stage, STAGES)}")
+    before = None if due_before is None else moment_of(due_before)
+    return Wanted(tuple(ids), reason, stage, route, assignee, source, batch, before)
+
+
+def require_known(ledger: Ledger, asked: Wanted) -> None:
+    """Raises ``CommandError`` when a filter names something no work item ever had: most likely misspelt."""
+    for column, value in (
+        ("reason", asked.reason),
+        ("route", asked.route),
+        ("assignee", asked.assignee),
+        ("source", asked.source),
+    ):
+        if value is not None and value not in (known := reports.known_values(ledger, column)):
+            raise CommandError(f"no work item has the {column} {value!r}; {proposal(value, known)}")
+
+
+def show(
+    place: Place, asked: Wanted, *, limit: int, csv_file: Path | None, personal: bool, as_json: bool
+) -> None:
+    """The command."""
+    with open_ledger(place.settings) as ledger:
+        items = reports.work_items(ledger, asked, None if csv_file is not None else limit)
+        total = reports.count_work_items(ledger, asked)
+        if not items:
+            require_known(ledger, asked)
+    if not personal:
+        items = [mask_item(item) for item in items]
+    if csv_file is not None:
+        export(items, csv_file)
+        say(f"{len(items):,} work items written to {csv_file}")
+        if as_json:
+            print_json({"total": total, "file": str(csv_file)})
+        return
+    if as_json:
+        print_json({"total": total, "items": items})
+        return
+    _print(items, total)
+
+
+def export(items: Sequence[Mapping[str, Any]], file: Path) -> None:
+    """Write work items as CSV. No cell of it is a formula to a spreadsheet."""
+    with file.open("w", encoding="utf-8-sig", newline="", errors="backslashreplace") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(_EXPORTED)
+        for item in items:
+            cells = dict(item) | {"proposal": changes(item["proposal"])}
+            writer.writerow(
+                # a number of ours is no formula, whatever its sign
+                cells[name] if isinstance(cells[name], int) else spreadsheet_cell(cells[name])
+                for name in _EXPORTED
+            )
+
+
+def changes(proposed: Mapping[str, Any] | None) -> str:
+    """A proposal as one would type it: ``email=jane@gmail.com``."""
+    return ", ".join(f"{field}={value}" for field, value in (proposed or {}).items())
+
+
+def _print(items: Sequence[Mapping[str, Any]], total: int) -> None:
+    console = out()
+    if not items:
+        console.print("No open work item matches." if total == 0 else "")
+        return
+    made = table("item", "due (UTC)", "reason at stage", "lead", "what", "decides", right=("item", "lead"))
+    for item in items:
+        made.add_row(
+            f"W{item['id']}",
+            moment(item["due_at"]),
+            f"{visible(item['reason'], 40)}\n{item['stage']}",
+            _about(item),
+            what(item),
+            visible(item["assignee"] or item["route"], 40),
+        )
+    console.print(made)
+    if total > len(items):
+        console.print(f"\n{total - len(items):,} more; see them with --limit {total}, or --csv FILE.")
+    first = next((item for item in items if item["blocking"]), None)
+    if first is not None:
+        console.print(f"\nNext: leadgate explain W{first['id']}, leadgate rerun --work-item {first['id']}")
+
+
+def _about(item: Mapping[str, Any]) -> str:
+    if item["journey_id"] is None:
+        return f"{item['journeys']:,} held"
+    return str(item["lead_id"] if item["lead_id"] is not None else f"J{item['journey_id']}")
+
+
+def what(item: Mapping[str, Any]) -> str:
+    """What a person needs to see to decide, in a few short lines."""
+    parts = [visible(item["message"].removeprefix("Not kept: "), 160)]
+    if item["detail"]:
+        parts.append(visible(item["detail"], 120))
+    if item["value"]:
+        parts.append(f"value: {visible(item['value'], 60)}")
+    if item["proposal"]:
+        parts.append(f"proposed: {visible(changes(item['proposal']), 80)}")
+    return "\n".join(parts)
+
+
+def blocking(asked: Wanted) -> Wanted:
+    """Those of ``asked`` that hold journeys: only these can be rerun."""
+    return replace(asked, blocking=True)

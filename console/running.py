@@ -1,0 +1,103 @@
+"""``leadgate run``: live progress, and the summary at the end.
+
+Belongs here: telling what a run does while it does it. Does not belong here: the run (``flows.run``).
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.status import Status
+
+from console import summary
+from console.place import Place, moment_of
+from console.safe import visible
+from console.screen import err, out, print_json
+from leadgate.ledger import open_ledger, reports
+
+if TYPE_CHECKING:  # Prefect takes seconds to import, and an unsound playbook must be refused at once
+    from flows.run import Progress
+    from tasks.stage import StageReport
+
+
+def run(place: Place, *, as_json: bool, now: str | None) -> None:
+    """The command. An unsound playbook is refused before anything starts."""
+    at = None if now is None else moment_of(now)
+    playbook = place.checked_playbook()
+    started = time.perf_counter()
+    with _Live(err()) as live:
+        live.say("starting")
+        from flows.run import run as run_flows
+
+        done = run_flows(place.settings, playbook, now=at, progress=live.show)
+    seconds = time.perf_counter() - started
+    with open_ledger(place.settings) as ledger:
+        found = reports.summary(ledger, at or moment_of(None))
+    if as_json:
+        print_json(
+            {
+                "seconds": seconds,
+                "batches": [asdict(batch) for batch in done.batches],
+                "summary": summary.as_data(found),
+            }
+        )
+        return
+    worked_on = sum(batch.size for batch in done.batches)
+    words = f"{worked_on:,} journeys in {seconds:.1f} s" if worked_on else "Nothing waited"
+    console = out()
+    console.print(f"{words}.\n")
+    summary.render(found, console)
+
+
+class _Live:
+    """A line for each stage that is done; on a terminal, what goes on now below them."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status = Status("", console=console) if sys.stderr.isatty() else None
+
+    def __enter__(self) -> _Live:
+        if self._status is not None:
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def say(self, words: str) -> None:
+        if self._status is not None:
+            self._status.update(visible(words))
+
+    def show(self, progress: Progress) -> None:
+        if progress.report is None:
+            self.say(progress.text)
+        elif progress.report.entered:
+            self._console.print(stage_done(progress.report), soft_wrap=True)
+            self.say(f"batch {progress.report.batch}: {progress.report.stage.replace('_', '-')} is done")
+
+
+#: An outcome of a stage, as one says it of leads.
+_OUTCOMES = {
+    "continue": "went on",
+    "hold": "held",
+    "review": "held for review",
+    "parked": "parked with their source",
+    "wait": "wait",
+    "stay": "stay with their owner",
+    "reassign": "taken back",
+}
+
+
+def stage_done(report: StageReport) -> str:
+    """One stage of one batch in a line: ``batch 3 · validation    176 in: 132 went on, 44 held (…)``."""
+    outcomes = ", ".join(f"{count:,} {_OUTCOMES.get(name, name)}" for name, count in report.outcomes.items())
+    reasons = ", ".join(
+        f"{visible(reason, 40)} {count:,}" for reason, count in list(report.reasons.items())[:4]
+    )
+    line = f"batch {report.batch} · {report.stage.replace('_', '-'):<13} {report.entered:>7,} in: {outcomes}"
+    return f"{line} ({reasons})" if reasons else line

@@ -1,0 +1,34 @@
+"""``leadgate verify``: the ledger's invariants, each with its count.
+
+Belongs here: the table. Does not belong here: the invariants (``ledger.verify``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from console.place import Place
+from console.screen import out, print_json, table
+from leadgate.ledger import open_ledger
+from leadgate.ledger import verify as invariants
+
+
+def verify(place: Place, *, as_json: bool) -> bool:
+    """The command. Whether every invariant holds."""
+    with open_ledger(place.settings) as ledger:
+        findings = invariants.verify(ledger)
+    broken = [finding for finding in findings if finding.broken]
+    if as_json:
+        print_json({"holds": not broken, "invariants": [asdict(finding) for finding in findings]})
+        return not broken
+    console = out()
+    made = table("invariant", "checked", "broken", right=("checked", "broken"))
+    for finding in findings:
+        made.add_row(finding.words, f"{finding.checked:,}", f"{finding.broken:,}")
+    console.print(made)
+    if broken:
+        names = ", ".join(finding.name for finding in broken)
+        console.print(f"\n{len(broken)} of {len(findings)} invariants are broken: {names}.")
+    else:
+        console.print(f"\nAll {len(findings)} invariants hold.")
+    return not broken

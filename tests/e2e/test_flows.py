@@ -1,0 +1,131 @@
+"""Whole flows on a real Prefect server: what a person sees of a run, and that it does what the stages do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from conftest import NOW, Desk, person
+from sqlalchemy.exc import OperationalError
+
+from flows.run import Runner
+from leadgate.ledger import Ledger
+from leadgate.settings import Settings
+
+
+@pytest.fixture
+def runner(desk: Desk, settings: Settings, server: Any) -> Iterator[Runner]:
+    with Runner(desk.ledger, settings, desk.loaded) as entered:
+        yield entered
+
+
+@pytest.fixture(scope="session")
+def server(postgres: Ledger) -> Iterator[str]:
+    """One Prefect server for all of these tests."""
+    from flows.server import prefect_server, wait_until_ready
+
+    with prefect_server(postgres) as url:
+        wait_until_ready(url)
+        os.environ["PREFECT_API_URL"] = url
+        yield url
+    os.environ.pop("PREFECT_API_URL", None)
+
+
+def ask(query: Any) -> Any:
+    """Run an asynchronous question to the Prefect API."""
+    from prefect.client.orchestration import get_client
+
+    async def asked() -> Any:
+        async with get_client() as client:
+            return await query(client)
+
+    return asyncio.run(asked())
+
+
+def test_an_intake_run_takes_leads_to_their_owners_and_shows_each_stage_and_gate(desk: Desk, runner: Runner) -> None:
+    desk.capture(person(1), person(2, Phone="call me"), None)
+    report = runner.run(now=NOW)
+    assert desk.statuses() == {"owned": 1, "held": 2}
+    assert desk.holds() == []
+    (batch,) = report.batches
+    assert [stage.stage for stage in batch.stages] == [
+        "capture", "validation", "enrichment", "qualification", "assignment", "follow_up",
+    ]  # fmt: skip
+    runs = ask(lambda client: client.read_task_runs(limit=200))
+    names = {run.name for run in runs if f"batch {batch.batch} " in run.name}
+    assert f"capture | batch {batch.batch} | 3 in" in names
+    assert f"gate validated | batch {batch.batch} | 2 rows" in names
+    assert f"follow_up | batch {batch.batch} | 1 in" in names
+    assert len(names) == 12
+
+
+def test_gates_leave_tables_with_masked_values(desk: Desk, runner: Runner) -> None:
+    desk.capture(person(1, Email="broken address of somebody"))
+    runner.run(now=NOW)
+    artifacts = ask(lambda client: client.read_latest_artifacts(limit=50))
+    by_key = {artifact.key: artifact for artifact in artifacts}
+    assert {"gate-captured", "gate-validated", "intake-batch"} <= set(by_key)
+    table = str(json.loads(by_key["gate-validated"].data))
+    assert "email_well_formed" in table
+    assert "b•••" in table
+    assert "broken address" not in table
+
+
+def test_the_follow_up_flow_reminds_and_a_second_run_does_not(desk: Desk, runner: Runner) -> None:
+    desk.capture(person(1))
+    runner.run(now=NOW)
+    later = NOW + timedelta(hours=3)
+    for _ in range(2):
+        runner.run(now=later)
+    assert desk.one("SELECT count(*) FROM outbox WHERE kind = 'first_touch_due'") == 1
+    assert desk.holds() == []
+
+
+def test_a_run_with_nothing_waiting_makes_no_flow_run(desk: Desk, runner: Runner) -> None:
+    assert runner.run(now=NOW).batches == []
+
+
+def test_a_stage_is_retried_when_postgresql_was_away_for_a_moment(
+    desk: Desk, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks import stage_task
+
+    real, calls = stage_task.prepare, []
+
+    def away_once(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 1:
+            raise OperationalError("SELECT 1", {}, Exception("server closed the connection unexpectedly"))
+        return real(*arguments)
+
+    monkeypatch.setattr(stage_task, "prepare", away_once)
+    desk.capture(person(1))
+    runner.run(now=NOW)
+    assert desk.statuses() == {"owned": 1}
+
+
+def test_a_fault_of_ours_is_not_retried_and_the_next_run_continues(
+    desk: Desk, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks import stage_task
+
+    calls = []
+
+    def broken(*_: Any) -> Any:
+        calls.append(1)
+        raise ZeroDivisionError
+
+    desk.capture(person(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(stage_task, "prepare", broken)
+        with pytest.raises(ZeroDivisionError):
+            runner.run(now=NOW)
+    assert len(calls) == 1
+    runner.run(now=NOW)
+    assert desk.statuses() == {"owned": 1}
+    assert desk.holds() == []

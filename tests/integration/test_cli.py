@@ -1,0 +1,513 @@
+"""The command line on a real ledger: what a person sees, what a script gets, and which exit code."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import NOW, PLAYBOOK, Desk, person
+from typer.testing import CliRunner, Result
+
+from console.cli import app
+from leadgate.settings import Settings
+
+Cli = Callable[..., Result]
+WriteCsv = Callable[..., Path]
+
+
+@pytest.fixture
+def cli(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Run a command in this process, on the test's ledger and playbook."""
+    playbook = tmp_path / "playbook.yaml"
+    playbook.write_text(PLAYBOOK, encoding="utf-8")
+    assert settings.database_url is not None
+    monkeypatch.setenv("LEADGATE_DATABASE_URL", settings.database_url)
+    monkeypatch.setenv("LEADGATE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LEADGATE_PLAYBOOK", str(playbook))
+
+    def run(*arguments: str | Path | int, code: int = 0) -> Result:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        assert result.exit_code == code, f"{result.stdout}\n{result.stderr}\n{result.exception!r}"
+        return result
+
+    return run
+
+
+def words(result: Result) -> str:
+    """What a command printed, without its line breaks."""
+    return " ".join(result.stdout.split())
+
+
+def of(result: Result) -> Any:
+    """What a command printed with ``--json``."""
+    return json.loads(result.stdout)
+
+
+MIXED = [
+    person(1),
+    person(2, **{"First name": "Ann", "Email": "Ann.Lee@company2.example"}),
+    person(3, Email="jo@gmial.com"),
+    person(4, Phone="12"),
+    person(5, Email="not an address"),
+    person(6, Company=""),
+]
+
+
+@pytest.fixture
+def worked(cli: Cli, desk: Desk, write_csv: WriteCsv) -> Desk:
+    """A ledger in which some leads are owned, some held, one in nurture."""
+    cli("capture", write_csv(MIXED), "--source", "website", "--now", NOW)
+    desk.run()
+    return desk
+
+
+# --- capture --------------------------------------------------------------------------------------------
+
+
+def test_capturing_a_file_twice_stores_it_once(cli: Cli, desk: Desk, write_csv: WriteCsv) -> None:
+    path = write_csv([person(1), person(2)])
+    first = of(cli("capture", path, "--source", "website", "--json"))
+    again = of(cli("capture", path, "--source", "website", "--json"))
+    assert (first["rows"], first["new"]) == (2, 2)
+    assert (again["rows"], again["new"], again["files"][0]["known"]) == (2, 0, 2)
+    assert desk.one("SELECT count(*) FROM journey") == 2
+    assert "nothing changed" in cli("capture", path, "--source", "website").stdout
+
+
+def test_a_row_that_cannot_be_read_is_stored_and_its_line_told(cli: Cli, desk: Desk, tmp_path: Path) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_text("Email,Company\na@one.example,One\nb@two.example,Two,extra\nc@three.example,Three\n")
+    result = cli("capture", path, "--source", "website")
+    assert "held: line 3" in result.stdout
+    assert desk.one("SELECT count(*) FROM signal WHERE unreadable IS NOT NULL") == 1
+    assert desk.one("SELECT count(*) FROM signal") == 3
+
+
+def test_one_bad_file_among_several_stores_nothing(
+    cli: Cli, desk: Desk, write_csv: WriteCsv, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty.csv"
+    empty.touch()
+    result = cli(
+        "capture", write_csv([person(1)]), empty, tmp_path / "gone.csv", "--source", "website", code=2
+    )
+    assert "empty.csv" in result.stderr
+    assert "gone.csv" in result.stderr
+    assert desk.one("SELECT count(*) FROM signal") == 0
+
+
+def test_a_misspelt_source_gets_the_nearest_right_one(cli: Cli, desk: Desk, write_csv: WriteCsv) -> None:
+    result = cli("capture", write_csv([person(1)]), "--source", "websit", code=2)
+    assert "did you mean 'website'?" in result.stderr
+    assert desk.one("SELECT count(*) FROM signal") == 0
+
+
+def test_an_unsound_playbook_is_refused_before_anything_is_stored(
+    cli: Cli, desk: Desk, write_csv: WriteCsv, tmp_path: Path
+) -> None:
+    (tmp_path / "playbook.yaml").write_text(PLAYBOOK.replace("{rep: cyn}", "{rep: cin}"), encoding="utf-8")
+    for command in (["capture", write_csv([person(1)]), "--source", "website"], ["run"]):
+        result = cli(*command, code=2)
+        assert "did you mean 'cyn'?" in result.stderr
+        assert "playbook.yaml:" in result.stderr
+    assert desk.one("SELECT count(*) FROM signal") == 0
+
+
+def test_a_dry_run_shows_the_mapping_and_needs_no_ledger(
+    cli: Cli, write_csv: WriteCsv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADGATE_DATABASE_URL", "postgresql://127.0.0.1:1/nothing")
+    path = write_csv([person(1, **{"Favourite colour": "blue"})])
+    look = of(cli("capture", path, "--source", "website", "--dry-run", "--json"))["files"][0]
+    fields = {column["header"]: column["field"] for column in look["columns"]}
+    assert fields == {
+        "Email": "email",
+        "First name": "first_name",
+        "Last name": "last_name",
+        "Company": "company",
+        "Phone": "phone",
+        "Favourite colour": None,
+    }
+    shown = cli("capture", path, "--source", "website", "--dry-run").stdout
+    assert "an attribute, kept as it is" in shown
+    assert "lead1@" not in shown
+
+
+def test_activities_are_matched_to_their_lead(cli: Cli, worked: Desk, write_csv: WriteCsv) -> None:
+    rows = [
+        {
+            "Email": "ANN.LEE@company2.example",
+            "Activity": "Demo Request",
+            "Date": "2026-03-04 09:00",
+            "Owner": "",
+        },
+        {"Email": "ann.lee@company2.example", "Activity": "Call", "Date": "2026-03-04 11:00", "Owner": "bob"},
+        {"Email": "", "Activity": "Call", "Date": "2026-03-04", "Owner": ""},
+        {"Email": "ann.lee@company2.example", "Activity": "Call", "Date": "some day", "Owner": ""},
+    ]
+    path = write_csv(rows, "activities.csv")
+    found = of(cli("capture", path, "--source", "activities", "--now", NOW, "--json"))["files"][0]
+    assert (found["new"], found["activities"], found["unreadable_lines"]) == (4, 2, [4, 5])
+    kinds = worked.rows("SELECT kind, actor, rep, lead_id FROM activity ORDER BY kind")
+    assert kinds == [("call", "rep", "bob", 2), ("demo_request", "lead", None, 2)]
+    again = of(cli("capture", path, "--source", "activities", "--now", NOW, "--json"))
+    assert again["new"] == 0
+    worked.run()
+    assert worked.one("SELECT count(*) FROM work_item WHERE reason = 'unreadable_row'") == 2
+    assert worked.holds() == []
+
+
+def test_a_file_without_a_time_is_no_file_of_activities(cli: Cli, desk: Desk, write_csv: WriteCsv) -> None:
+    path = write_csv([{"Email": "a@one.example", "Activity": "call"}])
+    result = cli("capture", path, "--source", "activities", code=2)
+    assert "no column says the time" in result.stderr
+    assert desk.one("SELECT count(*) FROM signal") == 0
+
+
+def test_ctrl_c_keeps_what_was_stored_and_the_next_capture_goes_on(
+    cli: Cli, desk: Desk, tmp_path: Path
+) -> None:
+    path = tmp_path / "many.csv"
+    rows = 60_000
+    with path.open("w", encoding="utf-8") as file:
+        file.write("Email,Company\n")
+        file.writelines(f"lead{n}@company.example,Company {n}\n" for n in range(rows))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "console.cli", "capture", str(path), "--source", "website"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 30
+    while desk.one("SELECT count(*) FROM signal") == 0 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    stored = desk.one("SELECT count(*) FROM signal")
+    assert process.returncode == 130, errors
+    assert "What was stored stays" in errors
+    assert "Traceback" not in errors
+    assert 0 < stored < rows
+    assert of(cli("capture", path, "--source", "website", "--json"))["new"] == rows - stored
+
+
+# --- what people read -----------------------------------------------------------------------------------
+
+
+def test_the_summary_adds_up_and_fits_on_a_screen(cli: Cli, worked: Desk) -> None:
+    found = of(cli("summary", "--json"))
+    assert found["signals"] == len(MIXED) == sum(found["journeys"].values())
+    assert found["journeys"] == {"held": 3, "owned": 2, "nurture": 1}
+    for stage in found["stages"]:
+        ended = sum(stage["ended"].values())
+        assert stage["entered"] == stage["passed"] + stage["held"] + stage["waiting"] + ended
+    assert sum(owner["open"] for owner in found["owners"]) == 2
+    assert sum(line["items"] for line in found["queue"]) == 3
+    assert found["to_owner"] == {"count": 2, "p50": 0.0, "p95": 0.0}
+    lines = cli("summary").stdout.splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 100
+
+
+def test_the_commands_that_the_summary_proposes_work_when_pasted(cli: Cli, worked: Desk) -> None:
+    commands = of(cli("summary", "--json"))["next"]
+    assert {command.split()[1] for command in commands} == {"explain", "queue", "rerun", "verify"}
+    for command in commands:
+        program, *arguments = shlex.split(command)
+        assert program == "leadgate"
+        cli(*arguments, *(["--now", str(NOW)] if arguments[0] == "rerun" else []))
+    worked.run()
+    assert worked.one("SELECT email FROM lead WHERE id = 3") == "jo@gmail.com"
+    assert worked.statuses() == {"owned": 4, "held": 1, "nurture": 1}
+    assert worked.holds() == []
+
+
+def test_an_empty_ledger_says_what_to_do_first(cli: Cli) -> None:
+    assert "leadgate capture" in cli("summary").stdout
+    assert "nothing has been captured" in cli("explain", 1, code=2).stderr
+
+
+def test_a_lead_is_explained_however_it_is_named(cli: Cli, worked: Desk) -> None:
+    owner = worked.one("SELECT owner FROM assignment WHERE journey_id = 2")
+    told = cli("explain", 2, "--now", NOW).stdout
+    for part in (
+        "What triggered it?",
+        "leads.csv:3",
+        "Who owns it, and why them?",
+        f"{owner} has had it since",
+        "another's turn",
+        "What evidence proves it worked?",
+        "has_company +30",
+        "lead assigned",
+        "What happens when the normal path fails?",
+        "The first touch is due 2026-03-04 14:00 UTC (SLA standard)",
+    ):
+        assert part in told
+    for reference in ("J2", "ann.lee@company2.example", " ANN.LEE@Company2.example "):
+        assert cli("explain", reference, "--now", NOW).stdout == told
+    data = of(cli("explain", "J2", "--json"))
+    assert (data["lead_id"], data["status"], len(data["answers"])) == (2, "owned", 4)
+    late = words(cli("explain", 2, "--now", NOW + timedelta(hours=5)))
+    assert "was due 2026-03-04 14:00 UTC and is late" in late
+
+
+def test_a_held_lead_is_explained_with_what_can_be_done(cli: Cli, worked: Desk) -> None:
+    item = worked.one("SELECT id FROM work_item WHERE journey_id = 3")
+    told = cli("explain", f"W{item}").stdout
+    assert "looks like a typo of gmail.com" in told
+    assert f"leadgate rerun --work-item {item} --proposed" in told
+    assert "data_quality decides" in told
+    assert cli("explain", "jo@gmial.com").stdout == told
+
+
+def test_an_unknown_lead_is_an_error_that_helps(cli: Cli, worked: Desk) -> None:
+    for reference, hint in (
+        ("999", "the leads' ids go from 1 to 6"),
+        ("J999", "there is no journey 999"),
+        ("W999", "there is no work item 999"),
+        ("somebody", "give an id like 17"),
+        ("ann.lee@elsewhere.example", "lead 2 is a•••@company2.example"),
+        ("\x1b[31m@\x00", "␛[31m@␀"),
+    ):
+        assert hint in cli("explain", reference, code=2).stderr
+
+
+HOSTILE = person(
+    7,
+    **{
+        "First name": "\x1b[31mRed\x07",
+        "Last name": "[bold]Li[/bold] :smile:",
+        "Company": '=cmd|"/c calc"!A1',
+        "Job title": "<script>alert(1)</script>\r\n\u202etxt",
+        "Email": "=2+5@@x",
+        "Message": "nul \x00 " + "x" * 30_000,
+    },
+)
+
+
+def test_no_value_of_a_lead_reaches_the_terminal_as_it_is(
+    cli: Cli, desk: Desk, write_csv: WriteCsv, tmp_path: Path
+) -> None:
+    cli("capture", write_csv([HOSTILE]), "--source", "website", "--now", NOW)
+    desk.run()
+    export = tmp_path / "queue.csv"
+    shown = [
+        cli("explain", 1),
+        cli("explain", 1, "--json"),
+        cli("queue", "--show-personal"),
+        cli("queue", "--show-personal", "--csv", export),
+        cli("summary"),
+    ]
+    for result in shown:
+        text = result.stdout + result.stderr
+        assert not {character for character in text if ord(character) < 32} - {"\n"}
+        assert "\u202e" not in text
+    told = shown[0].stdout
+    assert "[bold]Li[/bold] :smile:" in told
+    assert "30,006 characters" in told
+    with export.open(encoding="utf-8-sig", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["value"] == "'=2+5@@x"
+
+
+def test_lists_mask_personal_values_unless_asked(cli: Cli, worked: Desk) -> None:
+    listed, asked = cli("queue").stdout, cli("queue", "--show-personal").stdout
+    for value in ("jo@gmial.com", "jo@gmail.com", "not an address"):
+        assert value not in listed
+        assert value in asked
+    assert "j•••@gmail.com" in listed
+    assert "not an address" not in cli("queue", "--json").stdout
+
+
+def test_the_queue_is_filtered_and_a_misspelt_filter_is_an_error(cli: Cli, worked: Desk) -> None:
+    def items(*filters: str) -> int:
+        found = of(cli("queue", *filters, "--json"))
+        assert found["total"] == len(found["items"])
+        return len(found["items"])
+
+    assert items() == 3
+    assert items("--reason", "email_malformed") == 2
+    assert items("--stage", "validation", "--route", "data_quality", "--source", "website") == 3
+    assert items("--stage", "follow-up") == 0
+    assert items("--due-before", NOW) == 0
+    assert items("--due-before", (NOW + timedelta(days=1)).isoformat()) == 3
+    assert len(of(cli("queue", "--limit", 1, "--json"))["items"]) == 1
+    assert "did you mean 'email_malformed'?" in cli("queue", "--reason", "email_malfomed", code=2).stderr
+    assert "did you mean 'validation'?" in cli("queue", "--stage", "validaton", code=2).stderr
+    assert "no moment" in cli("queue", "--due-before", "soon", code=2).stderr
+
+
+# --- what people decide ---------------------------------------------------------------------------------
+
+
+def item_of(desk: Desk, journey: int) -> int:
+    """The open work item that holds a journey."""
+    return int(desk.one("SELECT id FROM work_item WHERE journey_id = :j AND closed_at IS NULL", j=journey))
+
+
+def test_a_correction_lets_a_lead_go_on_and_is_told(cli: Cli, worked: Desk) -> None:
+    item = item_of(worked, 5)
+    cli(
+        "rerun",
+        "--work-item",
+        item,
+        "--set",
+        "email=eve@company5.example",
+        "--by",
+        "ops",
+        "--now",
+        NOW,
+    )
+    worked.run()
+    assert worked.one("SELECT status FROM journey WHERE id = 5") == "owned"
+    told = cli("explain", 5).stdout
+    assert "ops set email to eve@company5.example" in told
+    assert f"W{item} (email_malformed at validation) was closed by ops" in told
+    assert worked.holds() == []
+
+
+def test_a_rerun_that_is_not_clear_changes_nothing(
+    cli: Cli, worked: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    malformed = ("--reason", "email_malformed")
+    for arguments, hint in (
+        ((), "say which"),
+        ((*malformed, "--set", "emial=x"), "did you mean 'email'?"),
+        ((*malformed, "--set", "email"), "write it like --set email="),
+        ((*malformed, "--set", "email=a@b.example"), "correct 2 work items; add --yes"),
+        ((*malformed, "--discard", "no"), "discard 2 work items; add --yes"),
+        ((*malformed, "--discard", " "), "needs words"),
+        ((*malformed, "--discard", "no", "--proposed"), "exclude one another"),
+        (("--reason", "email_malfomed"), "did you mean 'email_malformed'?"),
+        (("--work-item", "999"), "work item 999 does not exist"),
+    ):
+        assert hint in cli("rerun", *arguments, code=2).stderr
+
+    def nobody() -> str:
+        raise OSError("a container has no login name")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert "say who you are" in cli("rerun", *malformed, "--by", " ", code=2).stderr
+    assert worked.statuses() == {"owned": 2, "held": 3, "nurture": 1}
+
+
+def test_a_rerun_by_reason_takes_every_item_with_it(cli: Cli, worked: Desk) -> None:
+    done = of(cli("rerun", "--reason", "email_malformed", "--stage", "validation", "--now", NOW, "--json"))
+    assert (done["work_items"], done["released"], done["skipped"]) == (2, 2, [])
+    assert "No open work item matches" in cli("rerun", "--reason", "email_malformed").stdout
+    worked.run()
+    assert worked.statuses() == {"owned": 2, "held": 3, "nurture": 1}  # nothing was mended
+    assert worked.holds() == []
+
+
+def test_discarding_ends_the_journeys_and_says_why(cli: Cli, worked: Desk) -> None:
+    batch = str(worked.one("SELECT min(batch_id) FROM work_item"))
+    cli("rerun", "--batch", batch, "--discard", "made up", "--yes", "--by", "ops")
+    assert worked.statuses() == {"owned": 2, "discarded": 3, "nurture": 1}
+    assert "as discarded: made up" in words(cli("explain", 5))
+    again = cli("rerun", "--work-item", 1, code=2)
+    assert "closed already" in again.stderr
+
+
+def test_an_owner_accepts_or_rejects_with_a_reason_of_the_playbook(cli: Cli, worked: Desk) -> None:
+    cli("accept", 1, "--by", "ana", "--now", (NOW + timedelta(hours=1)).isoformat())
+    assert "accepted it 2026-03-04 11:00 UTC" in cli("explain", 1).stdout
+    wrong = cli("reject", 2, "--reason", "not_fit", "--by", "ana", code=2)
+    assert "did you mean 'not_a_fit'?" in wrong.stderr
+    rejected = of(cli("reject", "J2", "--reason", "not_a_fit", "--by", "ana", "--json"))
+    assert (rejected["journey_id"], rejected["goes_to"]) == (2, "nurture")
+    assert "so nobody owns it now" in cli("accept", 2, "--by", "ana", code=2).stderr
+    assert "it is in nurture, because rejected: not_a_fit" in cli("explain", 2).stdout
+    assert worked.holds() == []
+
+
+def test_verify_tells_a_script_when_an_invariant_is_broken(cli: Cli, worked: Desk) -> None:
+    assert of(cli("verify", "--json"))["holds"] is True
+    assert "invariants hold" in cli("verify").stdout
+    with worked.ledger.transaction() as connection:
+        connection.exec_driver_sql("UPDATE qualification SET score = score + 1 WHERE journey_id = 1")
+    assert "score_adds_up" in cli("verify", code=1).stdout
+    broken = [each for each in of(cli("verify", "--json", code=1))["invariants"] if each["broken"]]
+    assert [(each["name"], each["broken"]) for each in broken] == [("score_adds_up", 1)]
+
+
+# --- the playbook, and what cannot be reached -----------------------------------------------------------
+
+
+def test_a_playbook_is_checked_by_line(cli: Cli, tmp_path: Path) -> None:
+    assert "is sound" in cli("playbook", "check").stdout
+    wrong = tmp_path / "wrong.yaml"
+    text = PLAYBOOK.replace("routing:", "gates: {validated: {severity: {not_spamm: warning}}}\nrouting:")
+    wrong.write_text(text, encoding="utf-8")
+    result = cli("playbook", "check", wrong, code=2)
+    line = next(n for n, each in enumerate(text.splitlines(), 1) if "not_spamm" in each)
+    assert f"wrong.yaml:{line}: gates.validated.severity.not_spamm:" in result.stderr
+    assert "did you mean 'not_spam'?" in result.stderr
+    found = of(cli("playbook", "check", wrong, "--json", code=2))
+    assert (found["ok"], [each["line"] for each in found["problems"] if not each["note"]]) == (False, [line])
+    assert "gone.yaml" in cli("playbook", "check", tmp_path / "gone.yaml", code=2).stderr
+
+
+def test_a_playbook_is_copied_once_and_shown(cli: Cli, worked: Desk, tmp_path: Path) -> None:
+    folder = tmp_path / "team"
+    cli("playbook", "init", folder)
+    assert "is sound" in cli("playbook", "check", folder / "playbook.yaml").stdout
+    assert "not overwritten" in cli("playbook", "init", folder, code=2).stderr
+    shown = of(cli("playbook", "show", "--json"))
+    assert shown["playbook"]["name"] == "Tests"
+    decided = worked.one("SELECT hash FROM playbook_version")
+    assert shown["hash"] == decided
+    assert "name: Tests" in cli("playbook", "show", decided[:10]).stdout
+    assert "has decided anything" in cli("playbook", "show", "0000", code=2).stderr
+
+
+def test_a_postgresql_that_does_not_answer_is_exit_code_3(
+    cli: Cli, write_csv: WriteCsv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADGATE_DATABASE_URL", "postgresql://leadgate:secret@127.0.0.1:1/nothing")
+    path = write_csv([person(1)])
+    for command in (["capture", path, "--source", "website"], ["summary"], ["explain", "1"], ["verify"]):
+        result = cli(*command, code=3)
+        assert "does not answer" in result.stderr
+        assert "secret" not in result.stderr
+
+
+def test_postgresql_going_away_is_explained(cli: Cli, worked: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    from leadgate.ledger import reports
+
+    def cut(*_: Any) -> None:
+        with worked.ledger.transaction() as connection:
+            connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    monkeypatch.setattr(reports, "summary", cut)
+    assert "What was stored stays" in cli("summary", code=3).stderr
+
+
+def test_a_setting_that_is_no_number_is_wrong_input(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEADGATE_LEASE_SECONDS", "long")
+    assert "LEADGATE_LEASE_SECONDS" in cli("summary", code=2).stderr
+
+
+def test_help_needs_nothing_that_is_slow_to_import() -> None:
+    script = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom console.cli import app\n"
+        "result = CliRunner().invoke(app, ['--help'])\n"
+        "slow = {'pandas', 'prefect', 'great_expectations', 'sqlalchemy', 'duckdb', 'pydantic'} & set(sys.modules)\n"
+        "print(result.exit_code, sorted(slow))"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=dict(os.environ)
+    )
+    assert printed.stdout.strip() == "0 []"

@@ -1,0 +1,299 @@
+"""Killed anywhere, nothing is lost and nothing is done twice.
+
+A run is killed (SIGKILL, by itself) at every named failpoint, one after the other, and each time another
+process goes on where it stopped, until it is killed at the next one: every failpoint is reached from a
+ledger that a kill has left behind. After each kill the ledger must hold exactly what an undisturbed run had
+committed by then, so that nothing or everything of a stage is there. In the end both came to the same.
+
+The gates are the real ones. Their verdicts are remembered by content, because the same rows are judged
+again after each kill, and Great Expectations takes most of the time of a small batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import pytest
+from conftest import NOW, Desk, person
+from forked import Child, own_ledger
+from sqlalchemy import create_engine, make_url, text
+
+from expectations import gate
+from expectations.findings import GateResult
+from expectations.view import view
+from leadgate.connectors.files import Row
+from leadgate.ledger import Ledger, people, signals
+from leadgate.ledger.batches import lease_remaining
+from leadgate.ledger.verify import projection
+from leadgate.playbook import Loaded, Playbook
+from leadgate.settings import Settings
+from tasks import activities, capture
+from tasks.batches import run_waiting
+
+LEASE = 0.2  # seconds; what a killed run held is taken over when they are over
+LIMIT = 14  # journeys a batch, so that there are several
+
+# -- what comes in, and what is done with it ---------------------------------------------------------------
+
+
+def leads() -> list[tuple[str, list[dict[str, Any] | None]]]:
+    """Two sources, with one of every kind of trouble between them."""
+    website: list[dict[str, Any] | None] = [
+        person(1),
+        person(2, Phone="call me"),
+        None,
+        person(3),
+        person(1, Phone="", Message="me again"),  # joins
+        person(4, Company=""),  # nurture, until more is known
+        person(5, Company="", Title="Chief Buyer"),  # review
+        person(6, Country="Atlantis"),
+        person(7, Email="spy@rival.example"),  # disqualified
+        *(person(number) for number in range(8, 13)),
+        person(8, Message="a third time"),
+        person(13, Email="kim@gmial.com"),
+    ]
+    broken = [person(number, Email="030 1234567") for number in range(100, 121)]  # opens the breaker
+    return [("website", website), ("partner", [*broken, person(121), person(122)])]
+
+
+def heard(now: datetime) -> list[dict[str, Any]]:
+    """What leads and reps did until ``now``, as rows of a file."""
+    rows = [
+        ("demo_request", 3, NOW - timedelta(days=1), ""),
+        ("call", 1, NOW - timedelta(hours=1), "ana"),  # before anybody had the lead, so it is no touch
+        ("demo_request", 4, NOW + timedelta(hours=1), ""),
+        *(("call", 9, NOW + timedelta(hours=1), rep) for rep in ("ana", "bob", "cyn")),
+        *(("email", 10, NOW + timedelta(hours=5), rep) for rep in ("ana", "bob", "cyn")),
+    ]
+    return [
+        {"Type": kind, "Email": f"lead{lead}@company{lead}.example", "Date": at.isoformat(), "User": rep}
+        for kind, lead, at, rep in rows
+        if at <= now
+    ]
+
+
+@dataclass
+class Phase:
+    """Work of one kind at one moment, and what came of it undisturbed.
+
+    ``states[n]`` is the content of the ledger after ``n`` chunks were captured or stages applied.
+    """
+
+    kind: Literal["capture", "intake", "follow_up"]
+    now: datetime
+    states: list[list[str]] = field(default_factory=list)
+    trace: list[str] = field(default_factory=list)  # the failpoints hit, in order
+
+
+def phases() -> list[Phase]:
+    """A day: leads come in, some are touched, others reminded of, escalated and at last taken back."""
+    return [
+        Phase(kind, NOW + timedelta(hours=hours))
+        for hours in (0, 2, 4, 24)
+        for kind in ("capture", "follow_up", "intake")
+    ]
+
+
+def perform(
+    phase: Phase, ledger: Ledger, loaded: Loaded, holder: str = "one", note: Callable[[], None] = lambda: None
+) -> None:
+    """What there is to do in this phase. ``note`` is called before each transaction of it."""
+
+    def check(name: str, frame: pd.DataFrame, playbook: Playbook) -> GateResult:
+        note()
+        return real_gate(name, frame, playbook)
+
+    if phase.kind == "capture":
+        capture_all(ledger, loaded, phase.now, note)
+    else:
+        worker = Desk(ledger, loaded).worker(holder, LIMIT, LEASE)
+        run_waiting(worker, lambda: phase.now, kinds=[phase.kind], check=check)
+
+
+def capture_all(ledger: Ledger, loaded: Loaded, now: datetime, note: Callable[[], None]) -> None:
+    """Capture every file as the command does, but in chunks of a few rows."""
+    for source, rows in leads():
+        keys = capture.Keys(loaded.playbook.sources[source])
+        read = (
+            Row(line, row) if row is not None else Row(line, None, "a,b", f"line {line}: 2 cells")
+            for line, row in enumerate(rows, start=2)
+        )
+        for chunk in capture.chunks(read, 7):
+            note()
+            with ledger.transaction() as connection:
+                signals.store_signals(connection, capture.signal_rows(chunk, source, source, keys), now)
+    reader = activities.Reader("activities", "activities.csv", loaded.playbook, now)
+    for chunk in capture.chunks((Row(line, row) for line, row in enumerate(heard(now))), 7):
+        note()
+        with ledger.transaction() as connection:
+            signals.store_activities(connection, reader.sort(chunk).activities, now)
+            people.match_activities(connection, now)
+
+
+_verdicts: dict[str, tuple[list[int], GateResult]] = {}
+
+
+def real_gate(name: str, frame: pd.DataFrame, playbook: Playbook) -> GateResult:
+    """The gate's verdict on these rows, whose journeys may have other ids than when it was asked first."""
+    shown = view(frame, gate.promises_of(name, playbook))  # type: ignore[arg-type]
+    content = f"{name} {shown.to_dict('list')}"
+    ids = frame["journey_id"].tolist()
+    if content not in _verdicts:
+        _verdicts[content] = (ids, gate.run(name, frame, playbook=playbook))  # type: ignore[arg-type]
+    then, result = _verdicts[content]
+    renamed = result.failures["journey_id"].map(dict(zip(then, ids, strict=True)))
+    passed = pd.Series(result.passed.to_numpy(), index=frame.index)
+    return replace(result, passed=passed, failures=result.failures.assign(journey_id=renamed))
+
+
+# -- undisturbed, and killed again and again ---------------------------------------------------------------
+
+
+def undisturbed(settings: Settings, loaded: Loaded, phase: Phase, trace: Path) -> Phase:
+    """The phase as a child performs it that nobody kills, and what it came by."""
+
+    def calm() -> tuple[Phase, list[str], dict[str, Any]]:
+        with own_ledger(settings) as ledger:
+            seen = replace(phase, states=[])
+
+            def note() -> None:
+                seen.states.append(projection(ledger))
+
+            perform(phase, ledger, loaded, note=note)
+            note()
+            return seen, Desk(ledger, loaded).holds(), _verdicts
+
+    seen, broken, verdicts = Child(calm, failpoint="none", trace=trace).result()
+    assert broken == []
+    _verdicts.update(verdicts)
+    return replace(seen, trace=[line.partition(":")[0] for line in trace.read_text().split()])
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Where a process is killed, counted from its own start; and how much is committed by then."""
+
+    failpoint: str
+    committed: int
+    needed: bool  # to come by the ones after it: see ``kills``
+
+
+def kills(phase: Phase, known: set[tuple[str, str, str, int]]) -> list[Kill]:
+    """Each failpoint of the phase, the first time that it is hit in this kind of work and this stage.
+
+    A process that goes on takes its batch over, finds nothing to do in the stages that were applied, and does
+    the next one. So hits count from the start of a stage; and a process must be killed as it claims a batch,
+    and as it enters a stage, or the next one would hit the same names further up. A capture that goes on
+    begins again with its first file, so its hits count from there.
+    """
+    batches: list[list[list[Kill]]] = [[[]]]  # the new ones of each stage, of each batch
+    hits, where, committed = Counter[str](), "", 0
+    for number, name in enumerate(phase.trace):
+        part = name.partition(".")[0]
+        if part == "claim" and "claim.commit.after" not in phase.trace[number:]:
+            break  # nothing waits
+        if part in ("claim", "stage", "close") and name.endswith(".before"):
+            where, hits = name, Counter()
+            batches += [[]] if part == "claim" else []
+            batches[-1].append([])
+        hits[name] += 1
+        committed += name == "apply.commit.after"
+        spot = (phase.kind, where, name, hits[name])
+        needed = name == "claim.commit.after" or part == "stage"
+        if spot not in known or needed:
+            batches[-1][-1].append(Kill(f"{name}:{hits[name]}", committed, needed))
+        known.add(spot)
+        committed += name in ("capture.signals.after", "capture.activities.after")
+    stages = [[stage for stage in batch if _any_new(stage)] for batch in batches]
+    for batch, kept in zip(batches, stages, strict=True):
+        if kept and not _any_new(batch[0]):
+            kept.insert(0, batch[0])
+    return [kill for batch in stages for stage in batch for kill in stage]
+
+
+def _any_new(kills: list[Kill]) -> bool:
+    return not all(kill.needed for kill in kills)
+
+
+def killed_everywhere(settings: Settings, loaded: Loaded, plan: list[tuple[Phase, list[Kill]]]) -> int:
+    """Every phase with its kills, and what the ledger holds after each. Returns how many were killed."""
+    deaths = 0
+    with own_ledger(settings) as ledger:
+        for phase, wanted in plan:
+
+            def one(holder: str, phase: Phase = phase) -> None:
+                with own_ledger(settings) as own:
+                    perform(phase, own, loaded, holder)
+
+            for kill in wanted:
+                victim = Child(partial(one, f"victim-{deaths}"), failpoint=kill.failpoint)
+                assert victim.killed, f"{phase.kind} was to be killed at {kill.failpoint}: {victim.result()}"
+                deaths += 1
+                differs = set(projection(ledger)) ^ set(phase.states[kill.committed])
+                assert not differs, f"{phase.kind} at {phase.now}, killed at {kill.failpoint}: {differs}"
+                if phase.kind != "capture":
+                    time.sleep(lease_remaining(ledger, phase.kind) or 0)
+            Child(partial(one, "survivor")).result()
+            assert projection(ledger) == phase.states[-1]
+            assert Desk(ledger, loaded).holds() == []
+    return deaths
+
+
+@pytest.fixture
+def more_databases(postgres: Ledger, settings: Settings) -> Iterator[list[Settings]]:
+    """Two more empty ledgers."""
+    postgres.engine.dispose()  # a database that somebody is connected to cannot be copied
+    url = make_url(settings.database_url or "")
+    engine = create_engine(url.set(username="postgres", database="postgres"), isolation_level="AUTOCOMMIT")
+    names = [f"{url.database}_{letter}" for letter in "ab"]
+    with engine.connect() as connection:
+        for name in names:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE leadgate OWNER leadgate"))
+    yield [
+        replace(settings, database_url=url.set(database=name).render_as_string(hide_password=False))
+        for name in names
+    ]
+    with engine.connect() as connection:
+        for name in names:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+def test_killed_at_every_failpoint_it_comes_to_the_same(
+    settings: Settings, more_databases: list[Settings], loaded: Loaded, tmp_path: Path
+) -> None:
+    gate.preload()
+    t = time.time()
+    known: set[tuple[str, str, str, int]] = set()
+    plan: list[tuple[Phase, list[Kill]]] = []
+    for number, phase in enumerate(phases()):
+        seen = undisturbed(settings, loaded, phase, tmp_path / f"trace{number}")
+        plan.append((seen, list(kills(seen, known))))
+        print(phase.kind, phase.now, len(seen.states), len(plan[-1][1]), [k.needed for k in plan[-1][1]].count(True))
+    print('calm', time.time()-t); t = time.time()
+    # two chains of kills at once, to use both cores: each dies at every other failpoint
+    turns = [
+        [
+            (phase, [kill for at, kill in enumerate(wanted) if kill.needed or at % 2 == turn])
+            for phase, wanted in plan
+        ]
+        for turn in (0, 1)
+    ]
+    drivers = [
+        Child(partial(killed_everywhere, home, loaded, turn))
+        for home, turn in zip(more_databases, turns, strict=True)
+    ]
+    deaths = [driver.result() for driver in drivers]
+    print(time.time()-t)
+    with own_ledger(settings) as ledger:
+        print(Desk(ledger,loaded).statuses(), Desk(ledger,loaded).rows("select kind,reason,stage,count(*),closed_at is null from work_item group by 1,2,3,5"))
+        print(Desk(ledger,loaded).rows("select trigger, generation, stage,status,count(*) from journey group by 1,2,3,4"))
+    print(deaths, [sum(len(w) for _, w in t) for t in turns])
