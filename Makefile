@@ -48,6 +48,10 @@ unit: $(VENV)/.dev ## the pure tests alone: no Prefect, database or Great Expect
 bench: $(VENV)/.dev ## leads a second through all six stages, beside the bare decisions; build/bench.json
 	$(BIN)/python -m benchmarks.throughput
 
+.PHONY: bench-capture
+bench-capture: $(VENV)/.dev ## a million CSV rows: rows a second, and that memory stays bounded
+	$(BIN)/python -m benchmarks.capture
+
 .PHONY: storm
 storm: $(VENV)/.dev ## workers and captures killed at random; nothing may be lost or done twice
 	$(BIN)/python -m benchmarks.storm

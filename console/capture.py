@@ -52,9 +52,7 @@ class Captured:
         return self.rows - self.new
 
 
-def capture(
-    place: Place, files: Sequence[Path], source: str, *, dry_run: bool, as_json: bool, now: str | None
-) -> None:
+def capture(place: Place, files: Sequence[Path], source: str, *, dry_run: bool, as_json: bool, now: str | None) -> None:
     """The command. Nothing is stored unless the playbook is sound and every file opens."""
     at = moment_of(now)
     playbook = place.checked_playbook()
@@ -114,18 +112,12 @@ def _store(
     result = Captured(each.path.name, each.format)
     declared = playbook.playbook.sources[source]
     keys = Keys(declared)
-    reader = (
-        activities.Reader(source, each.path.name, playbook.playbook, at)
-        if declared.kind == "activities"
-        else None
-    )
+    reader = activities.Reader(source, each.path.name, playbook.playbook, at) if declared.kind == "activities" else None
     try:
         for chunk in chunks(each):
             with ledger.transaction() as connection:
                 if reader is None:
-                    new = signals.store_signals(
-                        connection, signal_rows(chunk, source, each.path.name, keys), at
-                    )
+                    new = signals.store_signals(connection, signal_rows(chunk, source, each.path.name, keys), at)
                     lines = [row.line for row in chunk if row.problem is not None]
                 else:
                     parted = reader.sort(chunk)
@@ -230,9 +222,7 @@ def _dry_run(tables: Sequence[Table], source: str, playbook: Loaded, at: datetim
         return
     console = out()
     for look in looks:
-        kind = ", ".join(
-            str(look[part]) for part in ("format", "encoding", "delimiter_name", "sheet") if look[part]
-        )
+        kind = ", ".join(str(look[part]) for part in ("format", "encoding", "delimiter_name", "sheet") if look[part])
         console.print(f"{visible(look['file'])}: {kind}")
         made = table("column", "becomes", "for example")
         for column in look["columns"]:
@@ -272,8 +262,7 @@ def _look(each: Table, source: str, playbook: Loaded, at: datetime) -> dict[str,
         "delimiter_name": _DELIMITERS.get(each.delimiter or ""),
         "sheet": each.sheet,
         "columns": [
-            {"header": header, "field": mapping.get(header), "example": examples.get(header)}
-            for header in each.headers
+            {"header": header, "field": mapping.get(header), "example": examples.get(header)} for header in each.headers
         ],
         "looked_at": len(rows),
         "problems": len(problems),

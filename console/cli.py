@@ -69,7 +69,14 @@ _WRONG_INPUT = frozenset(
         "leadgate.ledger.actions.ActionError",
     }
 )
-_UNREACHABLE = frozenset({"leadgate.ledger.database.LedgerError", "flows.server.PrefectError"})
+_UNREACHABLE = frozenset(
+    {
+        "leadgate.ledger.database.LedgerError",
+        "leadgate.ledger.batches.LeaseLost",
+        "leadgate.ledger.batches.Conflict",
+        "flows.server.PrefectError",
+    }
+)
 
 
 def _database_error(error: Exception) -> str:
@@ -103,9 +110,7 @@ By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who does t
 Personal = Annotated[bool, typer.Option("--show-personal", help="Do not mask names, addresses and numbers.")]
 Lead = Annotated[
     str,
-    typer.Argument(
-        metavar="LEAD", help="A lead's id or e-mail address, J12 for a journey, W12 for a work item."
-    ),
+    typer.Argument(metavar="LEAD", help="A lead's id or e-mail address, J12 for a journey, W12 for a work item."),
 ]
 Items = Annotated[
     list[int] | None, typer.Option("--work-item", "-w", metavar="N", help="A work item; may be repeated.")
@@ -133,12 +138,8 @@ def leadgate(
 @app.command()
 def capture(
     ctx: typer.Context,
-    files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="CSV, TSV, JSON, JSON lines or XLSX.")
-    ],
-    source: Annotated[
-        str, typer.Option("--source", "-s", metavar="NAME", help="One of the playbook's sources.")
-    ],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV, TSV, JSON, JSON lines or XLSX.")],
+    source: Annotated[str, typer.Option("--source", "-s", metavar="NAME", help="One of the playbook's sources.")],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show how the files would be read, and store nothing.")
     ] = False,
@@ -181,9 +182,7 @@ def queue(
     reason: Reason = None,
     stage: Stage = None,
     route: Annotated[str | None, typer.Option("--route", help="Those that this route decides.")] = None,
-    assignee: Annotated[
-        str | None, typer.Option("--assignee", help="Those that this person has taken.")
-    ] = None,
+    assignee: Annotated[str | None, typer.Option("--assignee", help="Those that this person has taken.")] = None,
     source: Source = None,
     due_before: Annotated[
         str | None, typer.Option("--due-before", metavar="MOMENT", help="Those due before this moment (UTC).")
@@ -327,9 +326,7 @@ def main() -> None:
     """The program ``leadgate``."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(
-                errors="backslashreplace"
-            )  # a terminal that cannot show a name still shows the rest
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a name still shows the rest
     app()
 
 

@@ -42,9 +42,7 @@ def standing(story: Story) -> str:
         "done": "was followed up",
         "discarded": f"was discarded at {stage}",
     }
-    others = [
-        f"J{j['id']} ({j['trigger']}, {j['status']})" for j in story.journeys if j["id"] != journey["id"]
-    ]
+    others = [f"J{j['id']} ({j['trigger']}, {j['status']})" for j in story.journeys if j["id"] != journey["id"]]
     also = f" Its other journeys: {', '.join(others[:6])}{'…' if len(others) > 6 else ''}." if others else ""
     return f"Journey J{journey['id']} {words.get(journey['status'], journey['status'])}.{also}"
 
@@ -61,10 +59,7 @@ def triggered(story: Story) -> Answer:
     signal = own or next(iter(story.signals), None)
     if signal is not None:
         origin = f", from {signal['origin']}" if signal["origin"] else ""
-        answer.say(
-            f"A signal of the source {signal['source']}, received {moment(signal['received_at'])} UTC"
-            f"{origin}."
-        )
+        answer.say(f"A signal of the source {signal['source']}, received {moment(signal['received_at'])} UTC{origin}.")
         payload = orjson.loads(signal["payload"])
         if signal["unreadable"]:
             answer.say(f"It could not be read: {signal['unreadable']}.", f"As received: {payload.get('raw')}")
@@ -77,15 +72,10 @@ def triggered(story: Story) -> Answer:
             answer.say(f"{counted(count, 'more signal is', 'more signals are')} about the same person:")
             answer.show(
                 ("journey", "received (UTC)", "source", "from"),
-                [
-                    (f"J{s['journey_id']}", moment(s["received_at"]), s["source"], s["origin"] or "")
-                    for s in others
-                ],
+                [(f"J{s['journey_id']}", moment(s["received_at"]), s["source"], s["origin"] or "") for s in others],
             )
     if story.activities:
-        answer.say(
-            f"{counted(story.counts.get('activities', 0), 'activity', 'activities')} since, the latest last:"
-        )
+        answer.say(f"{counted(story.counts.get('activities', 0), 'activity', 'activities')} since, the latest last:")
         latest = story.activities[-LAST:]
         answer.show(
             ("when (UTC)", "what", "by"),
@@ -107,9 +97,7 @@ def owner(story: Story, now: datetime) -> Answer:
     if told is not None:
         pool = f" and pool {told['pool']}" if told["pool"] else ""
         have = "has had it since" if told is current else "had it from"
-        answer.say(
-            f"{told['owner']} {have} {moment(told['assigned_at'])} UTC, by route {told['rule']}{pool}."
-        )
+        answer.say(f"{told['owner']} {have} {moment(told['assigned_at'])} UTC, by route {told['rule']}{pool}.")
         answer.say(told["why"])
         if len(told["candidates"]) > 1 or not told["turn"]:
             answer.say("Considered:")
@@ -119,9 +107,7 @@ def owner(story: Story, now: datetime) -> Answer:
         )
     for ended in mine if current is None else mine[:-1]:
         if ended is not told or ended["ended_at"] is not None:
-            answer.say(
-                f"{ended['owner']} had it until {moment(ended['ended_at'])} UTC: {ended['end_reason']}."
-            )
+            answer.say(f"{ended['owner']} had it until {moment(ended['ended_at'])} UTC: {ended['end_reason']}.")
     return answer
 
 
@@ -135,11 +121,7 @@ def _nobody(story: Story, now: datetime) -> str:
     journey = story.journey
     status, stage = journey["status"], journey["stage"].replace("_", "-")
     if status == "ready":
-        later = (
-            f" It is tried again after {moment(journey['run_after'])} UTC."
-            if journey["run_after"] > now
-            else ""
-        )
+        later = f" It is tried again after {moment(journey['run_after'])} UTC." if journey["run_after"] > now else ""
         return f"Nobody yet: it waits at {stage} for the next run.{later}"
     if status == "held":
         item = next((w for w in story.work_items if w["id"] == journey["work_item_id"]), None)

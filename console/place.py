@@ -64,9 +64,7 @@ def moment_of(text: str | None) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise CommandError(
-            f"{text!r} is no moment; write it like 2026-03-02 or 2026-03-02T09:30+01:00"
-        ) from None
+        raise CommandError(f"{text!r} is no moment; write it like 2026-03-02 or 2026-03-02T09:30+01:00") from None
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 

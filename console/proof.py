@@ -46,15 +46,9 @@ def evidence(story: Story) -> Answer:
             answer.say(f"{each['owner']} accepted it {moment(each['accepted_at'])} UTC.")
         if each["touched_at"] is not None:
             took = span(each["touched_at"] - each["assigned_at"])
-            answer.say(
-                f"First touch by {each['owner']}: {moment(each['touched_at'])} UTC, {took} after assignment."
-            )
+            answer.say(f"First touch by {each['owner']}: {moment(each['touched_at'])} UTC, {took} after assignment.")
     for message in story.messages:
-        sent = (
-            f"delivered {moment(message['delivered_at'])}"
-            if message["delivered_at"]
-            else "waiting in the outbox"
-        )
+        sent = f"delivered {moment(message['delivered_at'])}" if message["delivered_at"] else "waiting in the outbox"
         words = message["kind"].replace("_", " ")
         answer.say(f"Message to {message['target']}: {words}, {moment(message['created_at'])} UTC, {sent}.")
     for correction in story.corrections:
@@ -84,15 +78,11 @@ def _gate(story: Story, handoff: Mapping[str, Any]) -> str:
     if found is None:
         return "by a person" if handoff["batch_id"] is None else ""
     key = (handoff["journey_id"], handoff["generation"])
-    warned = [
-        w["reason"] for w in story.warnings if (w["journey_id"], w["generation"], w["gate"]) == (*key, gate)
-    ]
+    warned = [w["reason"] for w in story.warnings if (w["journey_id"], w["generation"], w["gate"]) == (*key, gate)]
     broke = [
         w["promise"]
         for w in story.work_items
-        if (w["journey_id"], w["generation"], w["stage"]) == (*key, handoff["stage"])
-        and w["promise"]
-        and w["blocking"]
+        if (w["journey_id"], w["generation"], w["stage"]) == (*key, handoff["stage"]) and w["promise"] and w["blocking"]
     ]
     promises = counted(len(found["evidence"]), "promise", "promises")
     if broke:
@@ -100,9 +90,7 @@ def _gate(story: Story, handoff: Mapping[str, Any]) -> str:
     elif handoff["outcome"] == "held":
         words = f"{gate}: {promises}"
     else:
-        words = f"{gate}: {promises}, " + (
-            "kept" if not warned else f"passed with a warning: {', '.join(warned)}"
-        )
+        words = f"{gate}: {promises}, " + ("kept" if not warned else f"passed with a warning: {', '.join(warned)}")
     return f"{words} (batch {found['batch_id']}, {found['rows']:,} rows)"
 
 
@@ -182,9 +170,8 @@ def _open_item(answer: Answer, item: Mapping[str, Any], *, blocking: bool, now: 
         commands.append((f"leadgate rerun --work-item {item['id']} --proposed", "corrected as proposed"))
     commands.append((f"leadgate rerun --work-item {item['id']} --set FIELD=VALUE", "with a correction"))
     if item["stage"] not in ("capture", "assignment"):
-        commands.append(
-            (f"leadgate rerun --work-item {item['id']} --done-by-hand EVIDENCE", "somebody did it")
-        )
+        means = "approve it" if item["kind"] == "review" else "somebody did it"
+        commands.append((f"leadgate rerun --work-item {item['id']} --done-by-hand EVIDENCE", means))
     commands.append((f"leadgate rerun --work-item {item['id']} --discard REASON", "end it"))
     answer.show(("what can be done", ""), commands)
 
@@ -194,11 +181,7 @@ def _ladder(answer: Answer, current: Mapping[str, Any], playbook: Playbook, now:
         answer.say("No SLA asks for a first touch by a certain time.")
         return
     late = current["touched_at"] is None and current["accepted_at"] is None and current["due_at"] < now
-    when = (
-        f"was due {moment(current['due_at'])} UTC and is late"
-        if late
-        else f"is due {moment(current['due_at'])} UTC"
-    )
+    when = f"was due {moment(current['due_at'])} UTC and is late" if late else f"is due {moment(current['due_at'])} UTC"
     answer.say(f"The first touch {when} (SLA {current['sla']}).")
     sla = next((each for each in playbook.slas if each.name == current["sla"]), None)
     if sla is None or not sla.ladder:
@@ -206,7 +189,5 @@ def _ladder(answer: Answer, current: Mapping[str, Any], playbook: Playbook, now:
     steps = []
     for number, step in enumerate(sla.ladder, start=1):
         to = f" to {step.to}" if step.to else " to the manager" if step.do == "escalate" else ""
-        steps.append(
-            f"{step.do}{to} at {step.after} %{' (done)' if number <= current['ladder_step'] else ''}"
-        )
+        steps.append(f"{step.do}{to} at {step.after} %{' (done)' if number <= current['ladder_step'] else ''}")
     answer.say(f"Until then, in parts of that time: {', '.join(steps)}.")

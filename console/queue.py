@@ -58,9 +58,7 @@ def require_known(ledger: Ledger, asked: Wanted) -> None:
             raise CommandError(f"no work item has the {column} {value!r}; {proposal(value, known)}")
 
 
-def show(
-    place: Place, asked: Wanted, *, limit: int, csv_file: Path | None, personal: bool, as_json: bool
-) -> None:
+def show(place: Place, asked: Wanted, *, limit: int, csv_file: Path | None, personal: bool, as_json: bool) -> None:
     """The command."""
     with open_ledger(place.settings) as ledger:
         items = reports.work_items(ledger, asked, None if csv_file is not None else limit)

@@ -59,9 +59,7 @@ def fields_of(assignments: Sequence[str]) -> dict[str, str]:
     return fields
 
 
-def rerun(
-    place: Place, asked: Wanted, how: How, *, by: str | None, yes: bool, as_json: bool, now: str | None
-) -> None:
+def rerun(place: Place, asked: Wanted, how: How, *, by: str | None, yes: bool, as_json: bool, now: str | None) -> None:
     """The command. Refuses to run without any filter, and to change several leads without ``--yes``."""
     if asked == Wanted():
         raise CommandError(
@@ -185,9 +183,7 @@ def accept(place: Place, reference: str, *, by: str | None, as_json: bool, now: 
         out().print(f"Accepted by {visible(who, 80)}. Next: leadgate explain J{journey}")
 
 
-def reject(
-    place: Place, reference: str, *, reason: str, by: str | None, as_json: bool, now: str | None
-) -> None:
+def reject(place: Place, reference: str, *, reason: str, by: str | None, as_json: bool, now: str | None) -> None:
     """The command: the owner gives the lead back, for one of the playbook's reasons."""
     who, at = person(by), moment_of(now)
     playbook = place.playbook().playbook

@@ -96,8 +96,6 @@ _OUTCOMES = {
 def stage_done(report: StageReport) -> str:
     """One stage of one batch in a line: ``batch 3 · validation    176 in: 132 went on, 44 held (…)``."""
     outcomes = ", ".join(f"{count:,} {_OUTCOMES.get(name, name)}" for name, count in report.outcomes.items())
-    reasons = ", ".join(
-        f"{visible(reason, 40)} {count:,}" for reason, count in list(report.reasons.items())[:4]
-    )
+    reasons = ", ".join(f"{visible(reason, 40)} {count:,}" for reason, count in list(report.reasons.items())[:4])
     line = f"batch {report.batch} · {report.stage.replace('_', '-'):<13} {report.entered:>7,} in: {outcomes}"
     return f"{line} ({reasons})" if reasons else line

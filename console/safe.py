@@ -17,9 +17,7 @@ SHOWN: Final = 200  # characters of a value, where a person asked for the lead
 
 #: C0 and C1 controls, line and paragraph separators, marks that reverse the direction of writing, and half
 #: surrogates. Any of them can move the cursor, hide text, or stop the output.
-_CONTROL: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
-)
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _EMAIL: Final = re.compile(r"[^\s@<>,;:\"']{1,320}@[^\s@<>,;:\"']{1,255}")
 _DIGITS: Final = re.compile(r"\+?\d[\d\s().\-/]{4,30}\d")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -105,8 +103,7 @@ def mask_item(item: Mapping[str, Any]) -> dict[str, Any]:
         shown["detail"] = masked_within(item["detail"])
     if item["proposal"]:
         shown["proposal"] = {
-            field: masked(str(value)) if field in PERSONAL else value
-            for field, value in item["proposal"].items()
+            field: masked(str(value)) if field in PERSONAL else value for field, value in item["proposal"].items()
         }
     for field in ("email", "phone"):
         if item.get(field) is not None:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from rich.columns import Columns
 from rich.console import Console
 from rich.table import Table
 
@@ -22,6 +21,7 @@ from leadgate.ledger import open_ledger, reports
 from leadgate.ledger.reports import Speed, StageCounts, Summary
 
 _ROWS: Final = 6  # of owners and of reasons; what is left out is said
+_REASONS_WIDTH: Final = 70  # characters that two lines of the last column hold, however large the numbers
 _WORDS: Final = {"follow_up": "follow-up"}
 
 
@@ -46,14 +46,16 @@ def render(found: Summary, console: Console) -> None:
     if not found.signals:
         console.print("Nothing has been captured yet. Next: leadgate capture FILE --source NAME")
         return
-    console.print(heading(f"{found.signals:,} signals about {found.leads:,} leads"), end="")
-    console.print(f"   {_added_up(found.journeys)}")
+    console.print(heading(f"{found.signals:,} signals about {found.leads:,} leads"))
+    console.print(_added_up(found.journeys))
     if found.rescores:
         console.print(f"{sum(found.rescores.values()):,} rescores: {_added_up(found.rescores)}")
     console.print()
     console.print(_stages(found.stages))
     console.print()
-    console.print(Columns([_owners(found.owners), _queue(found.queue)], padding=(0, 3)))
+    beside = Table.grid(padding=(0, 1))
+    beside.add_row(_owners(found.owners), _queue(found.queue))
+    console.print(beside)
     console.print()
     console.print(heading("Speed to lead"), end="")
     console.print(f"   capture to owner: {_speed(found.to_owner)}")
@@ -75,16 +77,15 @@ def next_commands(found: Summary) -> list[tuple[str, str]]:
     if found.queue:
         reason = shlex.quote(found.queue[0]["reason"])
         commands.append((f"leadgate queue --reason {reason}", "the work items with the most frequent reason"))
-    if ids.get("proposed_item") is not None:
-        commands.append(
-            (f"leadgate rerun --work-item {ids['proposed_item']} --proposed", "correct it as proposed")
-        )
-    if ids.get("phone_item") is not None:
-        commands.append(
-            (f"leadgate rerun --work-item {ids['phone_item']} --set phone=", "go on without the phone number")
-        )
-    elif ids.get("proposed_item") is None and ids.get("any_item") is not None:
-        commands.append((f"leadgate rerun --work-item {ids['any_item']}", "let it try its stage again"))
+    decisions = [
+        ("proposed_item", "--proposed", "correct it as proposed"),
+        ("phone_item", "--set phone=", "go on without the phone number"),
+        ("review_item", "--done-by-hand approved", "approve the lead: it goes on to assignment"),
+    ]
+    rerun = [(ids[name], how, words) for name, how, words in decisions if ids.get(name) is not None]
+    if not rerun and ids.get("any_item") is not None:
+        rerun = [(ids["any_item"], "", "let it try its stage again")]
+    commands += [(f"leadgate rerun --work-item {item} {how}".rstrip(), words) for item, how, words in rerun]
     commands.append(("leadgate verify", "check the ledger's invariants"))
     return commands
 
@@ -95,36 +96,37 @@ def _added_up(statuses: Mapping[str, int]) -> str:
 
 
 def _stages(stages: Iterable[StageCounts]) -> Table:
-    numbers = ("in", "passed", "held", "ended", "waiting")
+    numbers = ("in", "passed", "held", "waiting")
     made = table("stage", *numbers, "held because · ended as", right=numbers)
     for each in stages:
+        counts = (each.entered, each.passed, each.held, each.waiting)
         made.add_row(
             _WORDS.get(each.stage, each.stage),
-            *(
-                f"{count:,}" if count else "·"
-                for count in (each.entered, each.passed, each.held, sum(each.ended.values()), each.waiting)
-            ),
+            *(f"{count:,}" if count else "·" for count in counts),
             _because(each),
         )
     return made
 
 
 def _because(each: StageCounts) -> str:
-    """The three most frequent reasons, and what the journeys that ended here came to."""
-    held = [f"{visible(reason, 30)} {count:,}" for reason, count in list(each.reasons.items())[:3]]
-    more = len(each.reasons) - len(held)
-    ended = [f"{status} {count:,}" for status, count in each.ended.items()]
-    said = ", ".join(held) + (f", {more} more reasons" if more > 0 else "")
-    if each.stage == "follow_up" and each.waiting:
-        ended.append(f"{each.waiting:,} with their owner")
-    return " · ".join(part for part in (said, ", ".join(ended)) if part)
+    """What the journeys that ended here came to, and as many of the most frequent reasons as two lines hold."""
+    ended = ", ".join(f"{status} {count:,}" for status, count in list(each.ended.items())[:2])
+    owned = f"{each.waiting:,} with their owner" if each.stage == "follow_up" and each.waiting else ""
+    rest = " · ".join(part for part in (ended, owned) if part)
+    held, left = "", len(each.reasons)
+    for reason, count in each.reasons.items():
+        longer = f"{held}, {_cut(reason, 24)} {count:,}".removeprefix(", ")
+        if held and len(longer) + len(rest) > _REASONS_WIDTH:
+            break
+        held, left = longer, left - 1
+    return " · ".join(part for part in (f"{held}, {left} more" if left else held, rest) if part)
 
 
 def _owners(owners: Sequence[Mapping[str, Any]]) -> Table:
     numbers = ("open", "overdue", "total")
     made = table("owner", *numbers, right=numbers)
     for each in owners[:_ROWS]:
-        made.add_row(visible(each["owner"], 24), *(f"{each[name]:,}" for name in numbers))
+        made.add_row(_cut(each["owner"], 20), *(f"{each[name]:,}" for name in numbers))
     if rest := owners[_ROWS:]:
         made.add_row(f"and {len(rest)} more", *(f"{sum(each[name] for each in rest):,}" for name in numbers))
     if not owners:
@@ -135,12 +137,17 @@ def _owners(owners: Sequence[Mapping[str, Any]]) -> Table:
 def _queue(queue: Sequence[Mapping[str, Any]]) -> Table:
     made = table("work queue", "items", "first due (UTC)", right=("items",))
     for each in queue[:_ROWS]:
-        made.add_row(visible(each["reason"], 28), f"{each['items']:,}", moment(each["due_at"]))
+        made.add_row(_cut(each["reason"], 24), f"{each['items']:,}", moment(each["due_at"]))
     if rest := queue[_ROWS:]:
         made.add_row(f"and {len(rest)} more", f"{sum(each['items'] for each in rest):,}", "")
     if not queue:
         made.add_row("empty", "", "")
     return made
+
+
+def _cut(name: str, length: int) -> str:
+    shown = visible(name)
+    return shown if len(shown) <= length else f"{shown[: length - 1]}…"
 
 
 def _speed(speed: Speed) -> str:

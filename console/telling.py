@@ -66,9 +66,7 @@ def as_data(answered: Iterable[Answer]) -> list[dict[str, Any]]:
         {
             "question": answer.question,
             "answer": [
-                part
-                if isinstance(part, str)
-                else [dict(zip(part.columns, row, strict=True)) for row in part.rows]
+                part if isinstance(part, str) else [dict(zip(part.columns, row, strict=True)) for row in part.rows]
                 for part in answer.parts
             ],
         }

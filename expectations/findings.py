@@ -112,9 +112,7 @@ def failures(
         same = (promise.name, promise.severity, promise.reason, promise.words)
         found += [
             (position, identity, *same, value, detail)
-            for position, identity, value, detail in zip(
-                verdict.positions, rows[key], shown, explained, strict=True
-            )
+            for position, identity, value, detail in zip(verdict.positions, rows[key], shown, explained, strict=True)
         ]
     found.sort(key=itemgetter(0))  # stable: within a row the suite's order stays
     table = pd.DataFrame([failure[1:] for failure in found], columns=list(columns), dtype=object)
@@ -133,9 +131,7 @@ def evidence(promise: Promise, verdict: Verdict | None, frame: pd.DataFrame) -> 
     checked = failed = 0
     if verdict is not None and verdict.error is None:
         columns = list(promise.columns)
-        skips_missing = columns and not (
-            promise.present or promise.problem or promise.expectation in JUDGE_MISSING
-        )
+        skips_missing = columns and not (promise.present or promise.problem or promise.expectation in JUDGE_MISSING)
         checked = int(frame[columns].notna().any(axis=1).sum()) if skips_missing else len(frame)
         failed = len(verdict.positions) or (0 if verdict.ok else len(frame))
     return {

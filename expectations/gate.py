@@ -117,9 +117,7 @@ def promises_of(name: Gate, playbook: Playbook | None) -> tuple[Promise, ...]:
 
 def _texts_in(arguments: dict[str, Any]) -> set[str]:
     """Every text in the arguments: here any column will do, a missing one is the batch's problem."""
-    values = [
-        item for value in arguments.values() for item in (value if isinstance(value, list) else [value])
-    ]
+    values = [item for value in arguments.values() for item in (value if isinstance(value, list) else [value])]
     return {value for value in values if isinstance(value, str)}
 
 

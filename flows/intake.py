@@ -14,16 +14,12 @@ from prefect import flow, runtime
 from flows import evidence, session
 from leadgate.ledger.batches import close, lease
 from tasks.batches import STAGES, BatchReport, next_work
-from tasks.stage_task import stage_task
+from tasks.stage_task import Sealed, stage_task
 
 
 def _name() -> str:
     batch = runtime.flow_run.parameters.get("batch")
-    return (
-        f"{runtime.flow_run.flow_name} | batch {batch}"
-        if batch is not None
-        else str(runtime.flow_run.flow_name)
-    )
+    return f"{runtime.flow_run.flow_name} | batch {batch}" if batch is not None else str(runtime.flow_run.flow_name)
 
 
 async def take_through(kind: Any, batch: int | None, now: datetime | None) -> BatchReport | None:
@@ -41,9 +37,8 @@ async def take_through(kind: Any, batch: int | None, now: datetime | None) -> Ba
         with lease(here.worker.ledger, work.batch, work.lease_seconds):
             entering = work.batch.size
             for stage in STAGES[kind]:
-                result = await stage_task(
-                    stage.name, work.batch.id, entering, stage, here.worker.ledger, work
-                )
+                sealed = Sealed(stage, here.worker.ledger, work)
+                result = await stage_task(stage.name, work.batch.id, entering, sealed)
                 report.stages.append(result)
                 here.progress(result)
                 entering = result.outcomes.get("continue", 0) + result.outcomes.get("owned", 0)

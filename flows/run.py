@@ -69,9 +69,7 @@ class Runner:
     ) -> None:
         self._ledger = ledger
         self._progress = progress
-        self._worker = Worker(
-            ledger, playbook, f"run-{uuid4().hex}", settings.lease_seconds, settings.batch_limit
-        )
+        self._worker = Worker(ledger, playbook, f"run-{uuid4().hex}", settings.lease_seconds, settings.batch_limit)
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Runner:

@@ -30,13 +30,14 @@ class PrefectError(Exception):
     """The Prefect server cannot be reached or started; the message says why and what to do."""
 
 
-#: Nothing is sent anywhere, results are JSON and not pickles, and runs say only what is worth saying.
+#: Nothing is sent anywhere, and results are JSON, not pickles. What fails is raised to whoever started the run,
+#: and told in the run's state; Prefect's log would tell it a second time, as a traceback.
 _DEFAULTS: Final = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
     "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
-    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_CLI_PROMPT": "false",
 }
 

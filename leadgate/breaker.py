@@ -30,9 +30,7 @@ class BreakerState:
     """One breaker at one moment. A new source starts with ``BreakerState()``: closed, nothing seen."""
 
     status: Status = "closed"
-    window: str = (
-        ""  # the last rows, oldest first: "1" broke the promise, "0" kept it; still while not closed
-    )
+    window: str = ""  # the last rows, oldest first: "1" broke the promise, "0" kept it; still while not closed
     opened_at: datetime | None = None
     probed_at: datetime | None = None  # when probes were last let through
     let_through: int = 0  # probes sent since the breaker opened

@@ -43,9 +43,7 @@ FUNCTIONS: Final = _words("""
     date_part date_diff date_trunc date_add date_sub year month day hour minute second quarter week
     dayofweek isodow dayofyear make_date to_years to_months to_weeks to_days to_hours to_minutes to_seconds
     """)
-_OFTEN: Final = (
-    "lower, trim, contains, starts_with, regexp_matches, coalesce, abs, round, greatest, date_diff"
-)
+_OFTEN: Final = "lower, trim, contains, starts_with, regexp_matches, coalesce, abs, round, greatest, date_diff"
 _LIKES: Final = _words("~~ !~~ ~~* !~~* ~~~ like_escape not_like_escape ilike_escape not_ilike_escape")
 _OPERATORS: Final = _words("+ - * / // % ||") | _LIKES
 _COMPARISONS: Final = _words(
@@ -194,9 +192,7 @@ def comparisons(expression: Expression) -> list[Comparison]:
     """Every direct comparison of a column with text constants, such as ``country in ('DE', 'AT')``."""
     found = []
     for node in expression.nodes():
-        if (
-            sides := _column_and_constants(node, {"COMPARE_EQUAL", "COMPARE_NOTEQUAL", "COMPARE_IN"})
-        ) is None:
+        if (sides := _column_and_constants(node, {"COMPARE_EQUAL", "COMPARE_NOTEQUAL", "COMPARE_IN"})) is None:
             continue
         column, constants = sides
         texts = tuple(c["literal"]["text"] for c in constants if c["literal"]["kind"] == "STRING")
@@ -213,9 +209,7 @@ def numbers_against(expression: Expression) -> list[Comparison]:
         if (sides := _column_and_constants(node, kinds)) is None:
             continue
         column, constants = sides
-        numbers = tuple(
-            c["literal"]["text"] for c in constants if c["literal"]["kind"] in ("INTEGER", "NUMERIC")
-        )
+        numbers = tuple(c["literal"]["text"] for c in constants if c["literal"]["kind"] in ("INTEGER", "NUMERIC"))
         if numbers:
             found.append(Comparison(column, numbers, expression.excerpt(node)))
     return found
@@ -309,9 +303,7 @@ def _children(node: Node) -> list[Node]:
         case "BETWEEN":
             return [node["input"], node["lower"], node["upper"]]
         case "CASE":
-            checks = [
-                part for check in node["case_checks"] for part in (check["when_expr"], check["then_expr"])
-            ]
+            checks = [part for check in node["case_checks"] for part in (check["when_expr"], check["then_expr"])]
             return [*checks, node["else_expr"]]
         case "CAST":
             return [node["child"]]
@@ -355,9 +347,7 @@ def _judge_function(node: Node, where: str) -> None:
     if name in CLOCK:
         raise RuleError(f"{name}() is not allowed{where}: {NO_CLOCK}")
     if name in _AGGREGATES:
-        raise RuleError(
-            f"the aggregate {name}() is not allowed{where}: an expression sees one lead at a time"
-        )
+        raise RuleError(f"the aggregate {name}() is not allowed{where}: an expression sees one lead at a time")
     if name not in (_OPERATORS if node["is_operator"] else FUNCTIONS):
         likely = nearest(name, FUNCTIONS)
         allowed = f"did you mean {likely}()?" if likely else f"allowed are, among others, {_OFTEN}"

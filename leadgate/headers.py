@@ -217,11 +217,7 @@ def map_headers(
             mapped[header] = target
             given.add(target)
 
-    own = {
-        _plain(name): (field, rank)
-        for field, names in custom.items()
-        for rank, name in enumerate((field, *names))
-    }
+    own = {_plain(name): (field, rank) for field, names in custom.items() for rank, name in enumerate((field, *names))}
     found: list[tuple[int, int, int, str, str]] = []
     halves: list[tuple[str, str]] = []
     for place, header in enumerate(headers):

@@ -150,9 +150,7 @@ class Clock:
         """The open spans from the first year of ``at`` to ``ahead`` years past its last; grows as needed."""
         first, last = _moment(int(at.min())).year, _moment(int(at.max())).year
         if first < FIRST_YEAR or last > LAST_YEAR:
-            raise HoursError(
-                f"business hours are known from {FIRST_YEAR} to {LAST_YEAR}, not in {first}-{last}"
-            )
+            raise HoursError(f"business hours are known from {FIRST_YEAR} to {LAST_YEAR}, not in {first}-{last}")
         last += ahead
         table = self._open_times
         if table is not None:
@@ -204,9 +202,7 @@ def _spans(hours: Hours) -> tuple[tuple[int, int, int], ...]:
             opens, closes = _of_day(start), _of_day(end)
             spans.append((_WEEKDAYS.index(day), opens, closes if closes > opens else closes + _DAY_US))
     if not spans:
-        raise HoursError(
-            "a week without a single span never opens; list at least one, like mon: [09:00-17:00]"
-        )
+        raise HoursError("a week without a single span never opens; list at least one, like mon: [09:00-17:00]")
     return tuple(spans)
 
 
@@ -223,9 +219,7 @@ def _calendar(code: str | None) -> tuple[str, str | None] | None:
     supported: dict[str, list[str]] = holidays.list_supported_countries()
     country, _, subdivision = code.partition("-")
     if country not in supported:
-        raise HoursError(
-            f"{code!r}: there is no holiday calendar for {country!r}; {proposal(country, supported)}"
-        )
+        raise HoursError(f"{code!r}: there is no holiday calendar for {country!r}; {proposal(country, supported)}")
     if subdivision and subdivision not in supported[country]:
         known = proposal(subdivision, supported[country])
         raise HoursError(f"{code!r}: {country} has no holiday calendar for {subdivision!r}; {known}")
@@ -238,9 +232,7 @@ def _public_holidays(calendar: tuple[str, str | None] | None, first_year: int, l
     import holidays
 
     country, subdivision = calendar
-    return set(
-        holidays.country_holidays(country, subdiv=subdivision, years=range(first_year - 1, last_year + 2))
-    )
+    return set(holidays.country_holidays(country, subdiv=subdivision, years=range(first_year - 1, last_year + 2)))
 
 
 def _build(

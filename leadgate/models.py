@@ -172,9 +172,7 @@ class WorkItem(SQLModel, table=True):
     source: str | None = None
     journey_id: int | None = Field(
         default=None,
-        sa_column=Column(
-            BigInteger, ForeignKey("journey.id", use_alter=True, name="work_item_journey"), nullable=True
-        ),
+        sa_column=Column(BigInteger, ForeignKey("journey.id", use_alter=True, name="work_item_journey"), nullable=True),
     )
     batch_id: int | None = _id_of(nullable=True)
     generation: int = 0

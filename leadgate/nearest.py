@@ -19,9 +19,7 @@ _SHOWN: Final = 12
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The one of ``known`` most like ``name``, ignoring case, or None when nothing is like it."""
-    found = process.extractOne(
-        name, list(known), scorer=fuzz.ratio, processor=str.casefold, score_cutoff=_CUTOFF
-    )
+    found = process.extractOne(name, list(known), scorer=fuzz.ratio, processor=str.casefold, score_cutoff=_CUTOFF)
     return None if found is None else str(found[0])
 
 

@@ -239,9 +239,7 @@ class _Batch:
                 patterns=patterns,
                 max_links=validation.max_links_in_message,
             )
-            for name, company, message in zip(
-                names, self._text["company"], self._text["message"], strict=True
-            )
+            for name, company, message in zip(names, self._text["company"], self._text["message"], strict=True)
         ]
 
     def require_fields(self) -> None:
@@ -271,10 +269,7 @@ class _Batch:
     def _cleaned(self, name: str) -> _Texts:
         clean = several_lines if name in _SEVERAL_LINES else single_line
         nothing = says_nothing if name in _NOTHING_IN_WORDS else _never
-        raw = [
-            value if value is None or isinstance(value, str) else as_text(value)
-            for value in self._column(name)
-        ]
+        raw = [value if value is None or isinstance(value, str) else as_text(value) for value in self._column(name)]
         known: dict[str | None, str | None] = {None: None}
         for text in dict.fromkeys(raw):
             cleaned = clean(text) if text else None

@@ -53,9 +53,7 @@ def _duration(value: Any) -> Any:
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
-    PlainSerializer(
-        lambda d: f"{d / timedelta(seconds=1):.6f}".rstrip("0").rstrip(".") + "s", return_type=str
-    ),
+    PlainSerializer(lambda d: f"{d / timedelta(seconds=1):.6f}".rstrip("0").rstrip(".") + "s", return_type=str),
 ]
 
 
@@ -187,9 +185,7 @@ class Band(Part):
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
         if self.lowest >= self.below:
-            raise ValueError(
-                f"the band from {self.lowest} to below {self.below} is empty; lowest comes first"
-            )
+            raise ValueError(f"the band from {self.lowest} to below {self.below} is empty; lowest comes first")
         return self
 
 
@@ -388,9 +384,7 @@ def load(path: Path) -> Loaded:
     file = str(path)
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise PlaybookError(
-                [Problem(file, 1, "", f"is larger than {MAX_BYTES:,} bytes; this is no playbook")]
-            )
+            raise PlaybookError([Problem(file, 1, "", f"is larger than {MAX_BYTES:,} bytes; this is no playbook")])
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise PlaybookError([Problem(file, 1, "", "is not UTF-8 text; save it as UTF-8")]) from error

@@ -90,9 +90,7 @@ class _Checker:
         taken = fields.columns("follow_up")
         for name in self.custom:
             if name in taken or name in (*_ASSIGNED, "journey_id", "attributes", "captured_at"):
-                yield self.at(
-                    ("fields", name), f"{name!r} is a name that Leadgate uses itself; choose another"
-                )
+                yield self.at(("fields", name), f"{name!r} is a name that Leadgate uses itself; choose another")
         for header, target in self.playbook.headers.items():
             yield from self._lead_field(("headers", header), target)
         for position, name in enumerate(self.playbook.validation.required):
@@ -112,9 +110,7 @@ class _Checker:
                 yield from self._country((*here, "default_country"), source.default_country)
 
     def enrichment(self) -> Found:
-        yield from self._twice(
-            ("enrichment", "providers"), [p.name for p in self.playbook.enrichment.providers]
-        )
+        yield from self._twice(("enrichment", "providers"), [p.name for p in self.playbook.enrichment.providers])
         known = fields.columns("qualification", self.custom)
         for position, provider in enumerate(self.playbook.enrichment.providers):
             if not isinstance(provider, AccountsFile):
@@ -122,9 +118,7 @@ class _Checker:
             here: Path = ("enrichment", "providers", position)
             for field in provider.fields:
                 if field not in known or field == "source":
-                    yield self.at(
-                        (*here, "fields", field), f"unknown field {field!r}; {proposal(field, known)}"
-                    )
+                    yield self.at((*here, "fields", field), f"unknown field {field!r}; {proposal(field, known)}")
             yield from self._accounts_file(here, provider)
 
     def scoring(self) -> Found:
@@ -139,16 +133,12 @@ class _Checker:
             for position, rule in enumerate(rules):
                 here: Path = ("scoring", part, position)
                 if rule.name in seen:  # fit and engagement share one list of contributions
-                    yield self.at(
-                        (*here, "name"), f"the name {rule.name!r} is taken; rename one of the two rules"
-                    )
+                    yield self.at((*here, "name"), f"the name {rule.name!r} is taken; rename one of the two rules")
                 seen[rule.name] = here
                 if rule.when is not None:
                     yield from self._expression((*here, "when"), rule.when, columns)
                 if rule.points == 0:
-                    yield self.at(
-                        (*here, "points"), "0 points change nothing; give points or remove the rule"
-                    )
+                    yield self.at((*here, "points"), "0 points change nothing; give points or remove the rule")
 
     def qualification(self) -> Found:
         rule = self.playbook.qualification
@@ -186,9 +176,7 @@ class _Checker:
             here: Path = ("reps", position)
             yield from self._zone((*here, "time_zone"), rep.time_zone)
             if rep.manager and "@" not in rep.manager and rep.manager not in self.reps | escalations:
-                message = (
-                    f"{rep.manager!r} is no rep and no exception route; {proposal(rep.manager, self.reps)}"
-                )
+                message = f"{rep.manager!r} is no rep and no exception route; {proposal(rep.manager, self.reps)}"
                 yield self.at((*here, "manager"), message, note=True)
         for name, hours in self.playbook.hours.items():
             here = ("hours", name)
@@ -211,9 +199,7 @@ class _Checker:
                 yield from self._one_of((*here, "members", place, "rep"), "rep", member.rep, self.reps)
             known = [reps[m.rep] for m in pool.members if m.rep in reps]
             if known and all(rep.max_per_day == 0 or rep.max_open == 0 for rep in known):
-                yield self.at(
-                    (*here, "members"), "nobody in this pool may take a lead: every cap is 0; raise one"
-                )
+                yield self.at((*here, "members"), "nobody in this pool may take a lead: every cap is 0; raise one")
             yield from self._one_of((*here, "hours"), "hours", pool.hours, playbook.hours)
             yield from self._one_of((*here, "sla"), "SLA", pool.sla, [sla.name for sla in playbook.slas])
             if pool.sla is None:
@@ -223,9 +209,7 @@ class _Checker:
             if policy.do == "overflow":
                 yield from self._one_of((*path, "pool"), "pool", policy.pool, self.pool_names)
                 if (ring := self._overflow_ring(pool.name)) is not None:
-                    message = (
-                        f"overflow goes round in a circle: {' → '.join(ring)}; end it with another policy"
-                    )
+                    message = f"overflow goes round in a circle: {' → '.join(ring)}; end it with another policy"
                     yield self.at((*path, "pool"), message)
             if policy.do == "assign":
                 yield from self._one_of((*path, "rep"), "rep", policy.rep, self.reps)
@@ -245,12 +229,8 @@ class _Checker:
             broken = list(self._expression((*here, "when"), route.when, columns))
             yield from broken
             if catches_all is not None:
-                yield self.at(
-                    here, f"can never match: {catches_all!r} before it takes every lead; move it up"
-                )
-            if (
-                broken or kind == "account_owner"
-            ):  # an account without an owner falls through to the next route
+                yield self.at(here, f"can never match: {catches_all!r} before it takes every lead; move it up")
+            if broken or kind == "account_owner":  # an account without an owner falls through to the next route
                 continue
             text = canonical(parse(route.when))
             if catches_all is None and text in same:
@@ -315,9 +295,7 @@ class _Checker:
         for message in impossible:
             yield self.at(path, message)
         if never and not impossible:
-            yield self.at(
-                path, f"can never match: {text.strip()!r} is false for every lead; correct or remove it"
-            )
+            yield self.at(path, f"can never match: {text.strip()!r} is false for every lead; correct or remove it")
 
     def _impossible_values(self, text: str) -> Iterator[str]:
         """Comparisons with a value that the column never has."""
@@ -375,9 +353,7 @@ class _Checker:
                 header = next(csv.reader(file), [])
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             why = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
-            yield self.at(
-                (*here, "path"), f"the accounts file {str(path)!r} {why}; put it there or correct the path"
-            )
+            yield self.at((*here, "path"), f"the accounts file {str(path)!r} {why}; put it there or correct the path")
             return
         wanted = [((*here, "domain"), provider.domain)]
         wanted += [((*here, "fields", field), column) for field, column in provider.fields.items()]

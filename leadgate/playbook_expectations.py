@@ -223,11 +223,7 @@ def _backtracks(pattern: str) -> str | None:
             last = text
             if pattern[token.end() : token.end() + 1] not in ("*", "?", "+", "{"):
                 touching = []  # it must be there, so what stands before it cannot run into what follows
-    return (
-        f"more than {_CHOICES_MOST} optional parts or groups of alternatives"
-        if choices > _CHOICES_MOST
-        else None
-    )
+    return f"more than {_CHOICES_MOST} optional parts or groups of alternatives" if choices > _CHOICES_MOST else None
 
 
 def _overlap(one: str, other: str) -> bool:

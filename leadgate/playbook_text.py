@@ -86,9 +86,7 @@ def key(path: Path) -> str:
 def read(text: str, file: str) -> Document:
     """The document in ``text``. Raises ``PlaybookError`` for what is not plain, bounded YAML."""
     if len(text.encode(errors="replace")) > MAX_BYTES:
-        raise PlaybookError(
-            [Problem(file, 1, "", f"is larger than {MAX_BYTES:,} bytes; this is no playbook")]
-        )
+        raise PlaybookError([Problem(file, 1, "", f"is larger than {MAX_BYTES:,} bytes; this is no playbook")])
     if _open_at_most(text) > MAX_OPEN:
         raise PlaybookError([Problem(file, 1, "", "is nested too deeply; this is no playbook")])
     yaml = YAML(typ="safe", pure=True)  # the C scanner is YAML 1.1: there `no` is false and 09:30 a number
@@ -132,9 +130,7 @@ class _Reader:
         line = node.start_mark.line + 1
         self.values += 1
         if self.values > MAX_VALUES or len(path) > MAX_DEPTH:
-            problem = Problem(
-                self.file, line, key(path), "repeats itself through aliases, or is far too large"
-            )
+            problem = Problem(self.file, line, key(path), "repeats itself through aliases, or is far too large")
             raise PlaybookError([problem])
         self.lines.setdefault(path, line)
         if isinstance(node, MappingNode):
@@ -198,9 +194,7 @@ def problems_of(error: ValidationError, document: Document, model: type[BaseMode
         elif kind == "union_tag_not_found":
             path, message = (*path, "type"), "is missing; add it"
         elif kind == "string_pattern_mismatch" and context["pattern"].startswith("^[a-z]"):
-            message = (
-                f"{detail['input']!r} is not a name: lower-case letters, digits and _ only, a letter first"
-            )
+            message = f"{detail['input']!r} is not a name: lower-case letters, digits and _ only, a letter first"
         elif kind == "string_pattern_mismatch":
             message = f"{detail['input']!r} does not have the form it needs: {context['pattern']}"
         elif kind == "too_short":
@@ -242,9 +236,7 @@ def _keys(model: type[BaseModel], path: Path, data: Any) -> list[str]:
         else:
             annotation = get_args(resolved)[1 if isinstance(part, str) else 0]
     resolved = _resolved(annotation, data)
-    return (
-        list(resolved.model_fields) if isinstance(resolved, type) and issubclass(resolved, BaseModel) else []
-    )
+    return list(resolved.model_fields) if isinstance(resolved, type) and issubclass(resolved, BaseModel) else []
 
 
 def _resolved(annotation: Any, data: Any) -> Any:

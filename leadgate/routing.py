@@ -162,9 +162,7 @@ class _Desk:
         self.roster = Roster(playbook, loads, now)
         self.routes = {route.name: _Way.of(route) for route in playbook.routing}
         self.given = pools
-        self.seats = {
-            pool.name: Seats(pool, pools.get(pool.name, PoolState()), self.roster) for pool in playbook.pools
-        }
+        self.seats = {pool.name: Seats(pool, pools.get(pool.name, PoolState()), self.roster) for pool in playbook.pools}
         self.due = {pool.name: _due(playbook, pool, now) for pool in playbook.pools}
         self.home: dict[str, _Due] = {}  # a rep who is named is due as in their first pool with an SLA
         for pool in playbook.pools:
@@ -278,9 +276,7 @@ class _Desk:
         run_after: datetime | None = None,
     ) -> _Decision:
         candidates, why = trail.told()
-        return _Decision(
-            outcome, None, rule, pool, False, candidates, why, run_after, None, None, None, (reason,)
-        )
+        return _Decision(outcome, None, rule, pool, False, candidates, why, run_after, None, None, None, (reason,))
 
 
 def _due(playbook: Playbook, pool: Pool, now: datetime) -> _Due:
@@ -290,9 +286,7 @@ def _due(playbook: Playbook, pool: Pool, now: datetime) -> _Due:
     if pool.sla not in slas:
         raise ValueError(f"pool {pool.name} names SLA {pool.sla!r}; {proposal(pool.sla, slas)}")
     if pool.hours is not None and pool.hours not in playbook.hours:
-        raise ValueError(
-            f"pool {pool.name} names hours {pool.hours!r}; {proposal(pool.hours, playbook.hours)}"
-        )
+        raise ValueError(f"pool {pool.name} names hours {pool.hours!r}; {proposal(pool.hours, playbook.hours)}")
     sla = slas[pool.sla]
     on_business_time = sla.clock == "pool" and pool.hours is not None
     clock = clock_of(playbook.hours[pool.hours] if on_business_time and pool.hours else None)

@@ -69,9 +69,7 @@ def always_matches(expression: str, columns: Mapping[str, FieldType]) -> bool:
     return _is_empty(connection, f"NOT coalesce((\n{expression}\n), false)")
 
 
-def matches(
-    expressions: Mapping[str, str], frame: pd.DataFrame, columns: Mapping[str, FieldType]
-) -> pd.DataFrame:
+def matches(expressions: Mapping[str, str], frame: pd.DataFrame, columns: Mapping[str, FieldType]) -> pd.DataFrame:
     """Which row matches which expression: booleans, one column a name, with the frame's index.
 
     ``columns`` gives the type of each column an expression may use; the frame holds at least those
@@ -88,14 +86,11 @@ def matches(
     if missing := [name for name in used if name not in frame.columns]:
         raise RuleError(f"the frame has no column {', '.join(missing)}, which an expression uses")
     selected = ", ".join(
-        f"coalesce(TRY((\n{expression.text}\n)), false) AS r{position}"
-        for position, expression in enumerate(parsed)
+        f"coalesce(TRY((\n{expression.text}\n)), false) AS r{position}" for position, expression in enumerate(parsed)
     )
     typed = ", ".join(f'{_cast(name, columns[name])} AS "{name}"' for name in used) or "true"
     # a frame without a single column has no rows for DuckDB, so an index goes along
-    plain = pd.DataFrame(
-        {"row": np.arange(len(frame)), **{name: _plain(frame[name], columns[name]) for name in used}}
-    )
+    plain = pd.DataFrame({"row": np.arange(len(frame)), **{name: _plain(frame[name], columns[name]) for name in used}})
     connection = _connection("matching")
     connection.register("lead_frame", plain)
     try:

@@ -93,9 +93,7 @@ def qualify(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> pd.DataFr
     if rule.review is not None:
         in_band = (scores >= rule.review.lowest) & (scores < rule.review.below)
     sales, marketing = scores >= rule.sales_qualified, scores >= rule.marketing_qualified
-    outcome = np.select(
-        [out, in_band, sales | marketing], ["disqualified", "review", "continue"], default="nurture"
-    )
+    outcome = np.select([out, in_band, sales | marketing], ["disqualified", "review", "continue"], default="nurture")
     goes_on = outcome == "continue"
     by_threshold = rule.sales_qualified_by == "threshold"
     qualified_as = np.full(len(frame), None, dtype=object)

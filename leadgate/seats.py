@@ -90,9 +90,7 @@ class Seats:
     def _line(self, rep: str, reason: str, *, eligible: bool = True) -> str:
         # turns are of an epoch, and somebody who is not eligible has no part in it
         turns = self.rotation.turns(rep) if eligible else None
-        return candidate(
-            rep, reason, eligible=eligible, pool=self.pool.name, turns=turns, weight=self._weights[rep]
-        )
+        return candidate(rep, reason, eligible=eligible, pool=self.pool.name, turns=turns, weight=self._weights[rep])
 
     def _next(self, had_it: set[str], trail: Trail) -> str | None:
         rotation, pool = self.rotation, self.pool.name
@@ -112,9 +110,7 @@ class Seats:
             turns = f"{rotation.turns(rep)} of {rotation.position} turns"
             trail.why.append(f"{rep} is next in pool {pool}, with {turns} {share}.")
         else:
-            owed = (
-                f", owed {rotation.owed(rep) / LEAD:.2f} leads from before" if rotation.owed(rep) > 0 else ""
-            )
+            owed = f", owed {rotation.owed(rep) / LEAD:.2f} leads from before" if rotation.owed(rep) > 0 else ""
             trail.why.append(f"{rep} has the first turn among those available in pool {pool}, {share}{owed}.")
         return rep
 

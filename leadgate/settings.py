@@ -48,9 +48,7 @@ def _number(env: Mapping[str, str], name: str, default: float, *, least: float) 
     try:
         value = float(text)
     except ValueError:
-        raise SettingsError(
-            f"{name}={text!r} is not a number; unset it or give a number, like {default:g}"
-        ) from None
+        raise SettingsError(f"{name}={text!r} is not a number; unset it or give a number, like {default:g}") from None
     if value < least:
         raise SettingsError(f"{name}={text!r} is too small; the least is {least:g}")
     return value

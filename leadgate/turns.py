@@ -84,9 +84,7 @@ class PoolState:
         for name, values in counts.items():
             lowest = {"weights": 1, "owed": -MOST_OWED}.get(name, 0)
             if not isinstance(values, Mapping) or not all(_whole(each, lowest) for each in values.values()):
-                raise ValueError(
-                    f"a pool's {name} must be whole numbers from {lowest} by rep, not {values!r}"
-                )
+                raise ValueError(f"a pool's {name} must be whole numbers from {lowest} by rep, not {values!r}")
         if counts["weights"].keys() != counts["turns"].keys():
             raise ValueError("a pool's weights and turns must name the same reps")
         epoch = stored.get("epoch", 0)
@@ -170,9 +168,7 @@ class Rotation:
     def _first(self, passed_over: Collection[str]) -> str | None:
         left = [rep for rep in self._weights if rep not in passed_over]
         # the earliest of equals, because max keeps the first
-        return max(
-            left, key=lambda rep: self.owed(rep) * self.weight + self._weights[rep] * LEAD, default=None
-        )
+        return max(left, key=lambda rep: self.owed(rep) * self.weight + self._weights[rep] * LEAD, default=None)
 
     def take(self, rep: str) -> None:
         """``rep``, who must be eligible, takes a turn."""

@@ -26,14 +26,10 @@ from tasks.stage import Decided, Gathered, Stage, Work
 def gather(connection: Connection, work: Work) -> Gathered:
     batch = work.batch.id
     columns = [*STANDARD, *VALIDATED, *ENRICHED, "custom"]
-    frame = decisions.with_scores(
-        signals.leads_at(connection, batch, "assignment", columns), connection, batch
-    )
+    frame = decisions.with_scores(signals.leads_at(connection, batch, "assignment", columns), connection, batch)
     frame = people.expand_custom(frame, {name: field.type for name, field in work.rules.fields.items()})
     excluded = decisions.previous_owners(connection, batch)
-    frame["excluded"] = pd.Series(
-        [excluded.get(j, ()) for j in frame["journey_id"]], index=frame.index, dtype=object
-    )
+    frame["excluded"] = pd.Series([excluded.get(j, ()) for j in frame["journey_id"]], index=frame.index, dtype=object)
     context = {
         "pools": decisions.pool_turns(connection),
         "loads": decisions.loads(connection, midnights(work.rules, work.now)),
@@ -53,9 +49,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
         dtype=object,
     )
     before: dict[str, tuple[dict[str, Any], int]] = gathered.context["pools"]
-    pools = {
-        name: PoolState.from_dict(state) if state else PoolState() for name, (state, _) in before.items()
-    }
+    pools = {name: PoolState.from_dict(state) if state else PoolState() for name, (state, _) in before.items()}
     loads = {rep: Load(*load) for rep, load in gathered.context["loads"].items()}
     assigned = assign(frame, playbook, pools, loads, now)
     frame[list(assigned.frame.columns)] = assigned.frame
@@ -74,10 +68,7 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     changed: dict[str, PoolState] = decided.context["changed"]
     if changed or not owned.empty:
         before: dict[str, tuple[dict[str, Any], int]] = decided.context["before"]
-        states = {
-            name: _given_back(state, before[name][0], owned, name).to_dict()
-            for name, state in changed.items()
-        }
+        states = {name: _given_back(state, before[name][0], owned, name).to_dict() for name, state in changed.items()}
         used = _sharing_reps(work.rules, {*owned["pool"].dropna(), *changed})
         versions = {name: before[name][1] for name in used}
         decisions.take_turns(connection, versions=versions, states=states, locked=decided.pools_locked)
@@ -129,9 +120,7 @@ def _sharing_reps(playbook: Playbook, used: set[str]) -> set[str]:
     return group
 
 
-def _facts_for_the_gate(
-    frame: pd.DataFrame, playbook: Playbook, roster: Roster, loads: dict[str, Load]
-) -> None:
+def _facts_for_the_gate(frame: pd.DataFrame, playbook: Playbook, roster: Roster, loads: dict[str, Load]) -> None:
     """What the gate compares, told from the playbook and the loads and not by whoever decided."""
     reps = {rep.name: rep for rep in playbook.reps}
     over = {
@@ -143,14 +132,10 @@ def _facts_for_the_gate(
             or (reps[name].max_per_day is not None and load.today > (reps[name].max_per_day or 0))
         )
     }
-    last_resort = {
-        pool.nobody_available.rep for pool in playbook.pools if pool.nobody_available.do == "assign"
-    }
+    last_resort = {pool.nobody_available.rep for pool in playbook.pools if pool.nobody_available.do == "assign"}
     frame["owner_known"] = frame["owner"].isin(reps)
     frame["owner_absent"] = frame["owner"].map(lambda owner: roster.absent.get(owner) is not None)
     frame["over_cap"] = frame["owner"].isin(over - last_resort)
 
 
-STAGE: Final = Stage(
-    name="assignment", gate="assigned", gather=gather, decide=decide, store=store, breaks=False
-)
+STAGE: Final = Stage(name="assignment", gate="assigned", gather=gather, decide=decide, store=store, breaks=False)

@@ -74,9 +74,7 @@ class Keys:
         if row.payload is None:
             content = ("unreadable:" + (row.raw or "")).encode("utf-8", "surrogatepass")
         elif self._volatile:
-            content = encode(
-                {name: value for name, value in row.payload.items() if name not in self._volatile}
-            )
+            content = encode({name: value for name, value in row.payload.items() if name not in self._volatile})
         else:
             content = encode(row.payload)
         return hashlib.blake2b(content, digest_size=16).digest()
@@ -174,9 +172,7 @@ def map_payloads(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
     """
     payloads = [
         {} if unreadable is not None else flatten_if_nested(orjson.loads(text))
-        for text, unreadable in zip(
-            bulk.plain(frame["payload"]), bulk.plain(frame["unreadable"]), strict=True
-        )
+        for text, unreadable in zip(bulk.plain(frame["payload"]), bulk.plain(frame["unreadable"]), strict=True)
     ]
     fields = [*STANDARD, *playbook.fields]
     values: dict[str, list[str | None]] = {name: [None] * len(payloads) for name in fields}

@@ -63,16 +63,12 @@ def decide(gathered: Gathered, work: Work) -> Decided:
         {"provider": "stated", "at": at},
     )
     frame["provenance"] = pd.Series(provenance, index=frame.index, dtype=object)
-    frame["provider_problem"] = pd.Series(
-        ["; ".join(row) or None for row in problems], index=frame.index, dtype=object
-    )
+    frame["provider_problem"] = pd.Series(["; ".join(row) or None for row in problems], index=frame.index, dtype=object)
     frame["unattributed"] = _unattributed(frame, provenance)
     frame["contact"] = frame["email"].where(frame["email"].notna(), frame["phone"])
     frame["contact_changed"] = [
         any(old != new for old, new in zip(row[::2], row[1::2], strict=True))
-        for row in zip(
-            *(side for name in _CONTACT for side in (before[name], bulk.plain(frame[name]))), strict=True
-        )
+        for row in zip(*(side for name in _CONTACT for side in (before[name], bulk.plain(frame[name]))), strict=True)
     ]
     frame["outcome"] = "continue"
     return Decided(frame)
@@ -91,9 +87,7 @@ def _take(
     origin: dict[str, str],
 ) -> None:
     """Fill ``field`` where it is empty and there is an answer, and note where the answer is from."""
-    current = (
-        frame[field] if field in frame else pd.Series([None] * len(frame), index=frame.index, dtype=object)
-    )
+    current = frame[field] if field in frame else pd.Series([None] * len(frame), index=frame.index, dtype=object)
     filled = current.isna().to_numpy() & answers.notna().to_numpy()
     if not filled.any():
         return

@@ -78,9 +78,7 @@ def open_recovery_tasks(
         ]  # fmt: skip
     else:
         about = frame.set_index("journey_id")[["source", "generation"]]
-        known = records.open_recoveries(
-            connection, [int(journey) for journey in result.stopped["journey_id"]]
-        )
+        known = records.open_recoveries(connection, [int(journey) for journey in result.stopped["journey_id"]])
         stopped: list[Any] = list(result.stopped.itertuples())
         items = [
             work_item(

@@ -27,7 +27,7 @@ def gather(connection: Connection, work: Work) -> Gathered:
 
 
 def decide(gathered: Gathered, work: Work) -> Decided:
-    """``outcome`` (``done``, ``reassign`` or ``stay``), ``state`` in words, and the ladder's steps due now (``steps``)."""
+    """``outcome`` (``done``, ``reassign``, ``stay``), ``state`` in words, and the ladder's ``steps`` that are due."""
     frame, playbook, now = gathered.frame.copy(), work.rules, work.now
     frame["touched_at"] = frame["touched_at"].where(frame["touched_at"].notna(), frame["touch"])
     frame["touched_before_assigned"] = _before(frame["touched_at"], frame["assigned_at"])
@@ -35,9 +35,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     finished = frame["accepted_at" if by_acceptance else "touched_at"].notna()
     chased = frame["touched_at"].isna()  # accepted is not yet followed up
     slas = {sla.name: sla for sla in playbook.slas}
-    frame["ladder_length"] = [
-        len(slas[name].ladder) if name in slas else 0 for name in bulk.plain(frame["sla"])
-    ]
+    frame["ladder_length"] = [len(slas[name].ladder) if name in slas else 0 for name in bulk.plain(frame["sla"])]
     frame["outcome"] = "stay"
     frame.loc[finished, "outcome"] = "done"
     frame["state"] = _states(frame, now)
@@ -99,8 +97,7 @@ def _after(moments: pd.Series, now: datetime) -> pd.Series:
 
 def _before(first: pd.Series, second: pd.Series) -> list[bool]:
     return [
-        a is not None and b is not None and a < b
-        for a, b in zip(bulk.plain(first), bulk.plain(second), strict=True)
+        a is not None and b is not None and a < b for a, b in zip(bulk.plain(first), bulk.plain(second), strict=True)
     ]
 
 

@@ -13,8 +13,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 from sqlalchemy import Connection
@@ -127,9 +126,7 @@ def _not_waived(critical: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     if critical.empty or "waived" not in frame or not frame["waived"].notna().any():
         return critical
     waived = set(zip(frame["journey_id"], frame["waived"], strict=True))
-    return critical[
-        [pair not in waived for pair in zip(critical["journey_id"], critical["promise"], strict=True)]
-    ]
+    return critical[[pair not in waived for pair in zip(critical["journey_id"], critical["promise"], strict=True)]]
 
 
 #: outcome -> (status, the outcome that the handoff records; none when there is no handoff)
@@ -157,14 +154,12 @@ def _advance(connection: Connection, stage: Stage, work: Work, frame: pd.DataFra
         {
             "journey_id": apart["journey_id"],
             "version": apart["version"],
-            "next_stage": apart["outcome"]
-            .map({"continue": next_stage, "reassign": "assignment"})
-            .fillna(stage.name),
+            "next_stage": apart["outcome"].map({"continue": next_stage, "reassign": "assignment"}).fillna(stage.name),
             "next_status": apart["outcome"].map(lambda name: _MOVES[name][0]),
             "lead_id": apart["lead_id"],
             "work_item_id": apart["work_item_id"],
-            "joined_to": apart["joined_to"] if "joined_to" in apart else None,
-            "run_after": apart["run_after"] if "run_after" in apart else None,
+            "joined_to": apart.get("joined_to"),
+            "run_after": apart.get("run_after"),
             "generation": apart["generation"] + (apart["outcome"] == "reassign").astype(int),
             "start_stage": apart["outcome"].map({"reassign": "assignment"}),
             "handoff": apart["outcome"].map(lambda name: _MOVES[name][1]),
@@ -190,9 +185,7 @@ def _changed_lead(frame: pd.DataFrame) -> pd.Series:
     return frame["changed_lead"].fillna(False).astype(bool)
 
 
-def _keep_evidence(
-    connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult
-) -> None:
+def _keep_evidence(connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult) -> None:
     warnings = result.failures[result.failures["severity"] == "warning"]
     passed = set(frame.loc[~frame["outcome"].isin(("hold", "parked")), "journey_id"])
     records.gate_result(

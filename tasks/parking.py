@@ -21,9 +21,7 @@ from tasks.exceptions import work_item
 from tasks.stage import Stage, Work
 
 
-def park(
-    connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult
-) -> pd.DataFrame:
+def park(connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult) -> pd.DataFrame:
     """The frame with the rows of a parked source as ``parked``, behind the breaker's one work item.
 
     Locks the breakers of the batch's sources, counts this batch's rows, and opens, keeps open, or
@@ -42,26 +40,20 @@ def park(
         stored, item = kept[source]
         before = {name: _state(stored, name) for name in promises}
         broke = {
-            name: frame.loc[rows, "journey_id"]
-            .isin(critical.loc[critical["promise"] == name, "journey_id"])
-            .tolist()
+            name: frame.loc[rows, "journey_id"].isin(critical.loc[critical["promise"] == name, "journey_id"]).tolist()
             for name in promises
         }
         after, admitted = _count(before, broke, len(rows), work)
         opened = [name for name in promises if after[name].status == "open"]
         if opened and item is None:
-            item = records.open_work_items(
-                connection, pd.DataFrame([_item(stage, work, source, opened[0], after)])
-            )[0]
+            item = records.open_work_items(connection, pd.DataFrame([_item(stage, work, source, opened[0], after)]))[0]
         parked = rows if opened else rows[admitted:]
         frame.loc[parked, "outcome"] = "parked"
         frame.loc[parked, "reason"] = "source_parked"
         frame.loc[parked, "work_item_id"] = item
         if item is not None and all(state.status == "closed" for state in after.values()):
             records.release_held(connection, item, now=work.now)
-            records.close_work_items(
-                connection, [item], by="leadgate", resolution="breaker_closed", now=work.now
-            )
+            records.close_work_items(connection, [item], by="leadgate", resolution="breaker_closed", now=work.now)
             item = None
         if after != before or item != kept[source][1]:
             states = {name: orjson.loads(state.to_json()) for name, state in after.items()}
@@ -85,9 +77,7 @@ def _count(
         if admitted == 0:
             break
         for name in states:
-            states[name] = observe(
-                states[name], broke[name][done : done + admitted], work.rules.breaker, work.now
-            )
+            states[name] = observe(states[name], broke[name][done : done + admitted], work.rules.breaker, work.now)
         done += admitted
     return states, done
 
@@ -98,9 +88,7 @@ def _state(stored: dict[str, Any], promise: str) -> BreakerState:
     return BreakerState.from_json(orjson.dumps(stored[promise]).decode())
 
 
-def _item(
-    stage: Stage, work: Work, source: str, promise: str, states: dict[str, BreakerState]
-) -> dict[str, Any]:
+def _item(stage: Stage, work: Work, source: str, promise: str, states: dict[str, BreakerState]) -> dict[str, Any]:
     state = states[promise]
     message = (
         f"{state.broken} of the last {state.seen} rows of {source} broke the promise {promise}: the source is "

@@ -17,9 +17,7 @@ from tasks.stage import Decided, Gathered, Stage, Work
 
 
 def gather(connection: Connection, work: Work) -> Gathered:
-    frame = signals.leads_at(
-        connection, work.batch.id, "qualification", [*STANDARD, *VALIDATED, *ENRICHED, "custom"]
-    )
+    frame = signals.leads_at(connection, work.batch.id, "qualification", [*STANDARD, *VALIDATED, *ENRICHED, "custom"])
     frame = people.expand_custom(frame, {name: f.type for name, f in work.rules.fields.items()})
     return Gathered(frame, decisions.lead_activities(connection, work.batch.id, "qualification"))
 
@@ -57,6 +55,4 @@ def finish(connection: Connection, work: Work, frame: pd.DataFrame) -> None:
         )
 
 
-STAGE: Final = Stage(
-    name="qualification", gate="qualified", gather=gather, decide=decide, store=store, finish=finish
-)
+STAGE: Final = Stage(name="qualification", gate="qualified", gather=gather, decide=decide, store=store, finish=finish)

@@ -31,14 +31,27 @@ from tasks.stage import Stage, StageReport, Work
 GATE_THREAD: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gate")
 
 
+class Sealed:
+    """What a task needs and Prefect must not look into.
+
+    Prefect walks through every parameter that is a dataclass or a model, in search of futures: for a
+    playbook that is seconds. It does not walk through this.
+    """
+
+    def __init__(self, stage: Stage, ledger: Ledger, work: Work) -> None:
+        self.stage = stage
+        self.ledger = ledger
+        self.work = work
+
+
 @task(
     task_run_name="gate {name} | batch {batch} | {rows} rows",
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-async def gate_task(name: str, batch: int, rows: int, frame: pd.DataFrame, work: Work) -> GateResult:
+async def gate_task(name: str, batch: int, rows: int, judged: pd.DataFrame, sealed: Sealed) -> GateResult:
     """Check the promises of a handoff; what failed is in the result, so the task itself completes."""
-    check = partial(gate.run, name, frame, playbook=work.rules)  # type: ignore[arg-type]
+    check = partial(gate.run, name, judged, playbook=sealed.work.rules)  # type: ignore[arg-type]
     return await asyncio.get_running_loop().run_in_executor(GATE_THREAD, check)
 
 
@@ -56,10 +69,9 @@ async def _can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> 
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-async def stage_task(
-    name: str, batch: int, entering: int, stage: Stage, ledger: Ledger, work: Work
-) -> StageReport:
+async def stage_task(name: str, batch: int, entering: int, sealed: Sealed) -> StageReport:
     """Gather, decide, gate, apply. ``name``, ``batch`` and ``entering`` are for the run's name."""
+    stage, ledger, work = sealed.stage, sealed.ledger, sealed.work
     for attempt in range(MAX_ATTEMPTS):
         with attempt_alone(ledger, attempt):
             started = time.perf_counter()
@@ -68,7 +80,7 @@ async def stage_task(
             if decided is None:
                 return StageReport(stage.name, work.batch.id)
             judged = decided.gated
-            result = await gate_task(stage.gate, work.batch.id, len(judged), judged, work)
+            result = await gate_task(stage.gate, work.batch.id, len(judged), judged, sealed)
             gated_at = time.perf_counter()
             try:
                 report = await asyncio.to_thread(

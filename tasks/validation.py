@@ -44,8 +44,7 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     frame["provisional"] = frame["lead_id"]
     frame["lead_id"], frame["joined_to"] = who["lead_id"], who["joined_to"]
     frame["changed_lead"] = [
-        old != new
-        for old, new in zip(bulk.plain(frame["provisional"]), bulk.plain(frame["lead_id"]), strict=True)
+        old != new for old, new in zip(bulk.plain(frame["provisional"]), bulk.plain(frame["lead_id"]), strict=True)
     ]
     joined = frame["joined_to"].notna()
     frame.loc[joined, "outcome"] = "joined"
@@ -66,6 +65,4 @@ def finish(connection: Connection, work: Work, frame: pd.DataFrame) -> None:
     people.match_activities(connection, work.now)
 
 
-STAGE: Final = Stage(
-    name="validation", gate="validated", gather=gather, decide=decide, store=store, finish=finish
-)
+STAGE: Final = Stage(name="validation", gate="validated", gather=gather, decide=decide, store=store, finish=finish)

@@ -127,15 +127,11 @@ class Desk:
         """Store rows as a file of ``source`` would bring them; ``None`` is a row that cannot be read."""
         keys = capture.Keys(self.loaded.playbook.sources[source])
         read = [
-            Row(line, row)
-            if row is not None
-            else Row(line, None, "a,b,c,d", f"line {line}: 4 cells, the header has 3")
+            Row(line, row) if row is not None else Row(line, None, "a,b,c,d", f"line {line}: 4 cells, the header has 3")
             for line, row in enumerate(rows, start=2)
         ]
         with self.ledger.transaction() as connection:
-            return signals.store_signals(
-                connection, capture.signal_rows(read, source, "leads.csv", keys), NOW
-            )
+            return signals.store_signals(connection, capture.signal_rows(read, source, "leads.csv", keys), NOW)
 
     def activity(self, kind: str, email: str, *, rep: str | None = None, at: datetime = NOW) -> None:
         """Something that a lead, or a rep, did."""

@@ -66,9 +66,7 @@ class Child:
         return pickle.loads(self._read)  # noqa: S301 - written by our own child
 
 
-def _work_and_leave(
-    work: Callable[[], Any], write: int, failpoint: str | None, trace: Path | None
-) -> None:
+def _work_and_leave(work: Callable[[], Any], write: int, failpoint: str | None, trace: Path | None) -> None:
     gc.freeze()  # collecting an inherited connection would say goodbye to the server in the parent's name
     if failpoint is not None:
         os.environ["LEADGATE_FAILPOINT"] = failpoint

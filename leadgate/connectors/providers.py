@@ -16,8 +16,8 @@ from typing import Protocol
 import pandas as pd
 
 from leadgate.fields import ENRICHED
-from leadgate.values.figures import amount_of, employees_of
 from leadgate.playbook import AccountsFile, CompanyDomain, Loaded
+from leadgate.values.figures import amount_of, employees_of
 
 
 class ProviderError(Exception):
@@ -91,9 +91,7 @@ class AccountsProvider:
 
 
 @lru_cache(maxsize=8)
-def _accounts(
-    path: Path, stamp: int, domain: str, fields: tuple[tuple[str, str], ...]
-) -> dict[str, dict[str, object]]:
+def _accounts(path: Path, stamp: int, domain: str, fields: tuple[tuple[str, str], ...]) -> dict[str, dict[str, object]]:
     """The file as domain -> lead field -> value. ``stamp``: a file that changed is read again."""
     del stamp
     accounts: dict[str, dict[str, object]] = {}

@@ -68,9 +68,7 @@ def rerun(
     return report
 
 
-def done_by_hand(
-    ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datetime, evidence: str
-) -> RerunReport:
+def done_by_hand(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datetime, evidence: str) -> RerunReport:
     """A person did what the stage could not, or approves, and answers for it: the journeys go on.
 
     At validation and enrichment the stage runs again with the broken promise waived, so that the lead is
@@ -84,9 +82,7 @@ def done_by_hand(
             journeys = _held_by(connection, item.id)
             if item.stage in ("capture", "assignment"):
                 instead = (
-                    "correct it with --set"
-                    if item.stage == "capture"
-                    else "add capacity to the pool and rerun it"
+                    "correct it with --set" if item.stage == "capture" else "add capacity to the pool and rerun it"
                 )
                 raise ActionError(
                     f"work item {item.id} is held at {item.stage}, which nobody can do by hand; {instead}"
@@ -103,9 +99,7 @@ def done_by_hand(
     return report
 
 
-def discard(
-    ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datetime, reason: str
-) -> RerunReport:
+def discard(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datetime, reason: str) -> RerunReport:
     """End the journeys of these work items for a reason. What was captured stays."""
     report = RerunReport()
     with ledger.transaction() as connection:
@@ -139,9 +133,7 @@ def accept(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> None:
             _act(connection, [journey], "accept", by, now)
 
 
-def reject(
-    ledger: Ledger, journey_id: int, *, by: str, now: datetime, reason: str, playbook: Playbook
-) -> str:
+def reject(ledger: Ledger, journey_id: int, *, by: str, now: datetime, reason: str, playbook: Playbook) -> str:
     """The owner gives the lead back, for one of the playbook's reasons. Returns where it goes.
 
     Raises ``ActionError`` when nobody owns it, or the reason is none of the playbook's.
@@ -260,9 +252,7 @@ def _release(
     )
 
 
-def _correct(
-    connection: Connection, journey: Row[Any], corrections: Mapping[str, str], by: str, now: datetime
-) -> None:
+def _correct(connection: Connection, journey: Row[Any], corrections: Mapping[str, str], by: str, now: datetime) -> None:
     """Keep the corrections, and write them to the lead as if they had been captured so."""
     for name, value in corrections.items():
         connection.execute(
@@ -285,9 +275,7 @@ def _correct(
             statement = f"UPDATE lead SET {name} = :value WHERE id = :id"
             parameters = {"id": journey.lead_id, "value": value}
         else:
-            statement = (
-                "UPDATE lead SET custom = coalesce(custom, '{}') || CAST(:value AS jsonb) WHERE id = :id"
-            )
+            statement = "UPDATE lead SET custom = coalesce(custom, '{}') || CAST(:value AS jsonb) WHERE id = :id"
             parameters = {"id": journey.lead_id, "value": orjson.dumps({name: value}).decode()}
         connection.execute(text(statement), parameters)
 
@@ -325,9 +313,7 @@ def _conclude(
     note: str | None,
 ) -> None:
     close_work_items(connection, [item.id], by=by, resolution=resolution, now=now)
-    connection.execute(
-        text("UPDATE work_item SET note = :note WHERE id = :id"), {"id": item.id, "note": note}
-    )
+    connection.execute(text("UPDATE work_item SET note = :note WHERE id = :id"), {"id": item.id, "note": note})
     connection.execute(
         text("UPDATE breaker SET state = '{}', work_item_id = NULL WHERE work_item_id = :id"), {"id": item.id}
     )

@@ -24,11 +24,11 @@ from leadgate.ledger.database import Ledger
 Kind = Literal["intake", "follow_up"]
 
 
-class LeaseLost(Exception):
+class LeaseLost(Exception):  # noqa: N818 - the protocol's word
     """Another holder took the batch over: this one must write nothing more."""
 
 
-class Conflict(Exception):
+class Conflict(Exception):  # noqa: N818 - the protocol's word
     """The ledger changed between gathering and applying: gather and decide again."""
 
 
@@ -87,9 +87,7 @@ def claim(
         if size == 0:
             connection.rollback()
             return None
-        connection.execute(
-            text("UPDATE batch SET size = :size WHERE id = :id"), {"size": size, "id": batch_id}
-        )
+        connection.execute(text("UPDATE batch SET size = :size WHERE id = :id"), {"size": size, "id": batch_id})
     hit("claim.commit.after")
     return Batch(batch_id, 1, holder, playbook_hash, size, kind)
 
@@ -105,9 +103,7 @@ def take_over(ledger: Ledger, *, holder: str, lease_seconds: float, kind: Kind |
             ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
         RETURNING id, epoch, playbook_hash, size, kind"""
     with ledger.transaction() as connection:
-        row = connection.execute(
-            text(statement), {"holder": holder, "lease": lease_seconds, "kind": kind}
-        ).first()
+        row = connection.execute(text(statement), {"holder": holder, "lease": lease_seconds, "kind": kind}).first()
     if row is None:
         return None
     return Batch(row.id, row.epoch, holder, row.playbook_hash, row.size, row.kind)
@@ -158,9 +154,7 @@ def lease(ledger: Ledger, batch: Batch, lease_seconds: float) -> Iterator[None]:
 
 def release(ledger: Ledger, batch: Batch) -> None:
     """Let the lease run out now. Never raises: it is called while another error is on its way."""
-    statement = (
-        "UPDATE batch SET lease_until = '-infinity' WHERE id = :id AND epoch = :epoch AND closed_at IS NULL"
-    )
+    statement = "UPDATE batch SET lease_until = '-infinity' WHERE id = :id AND epoch = :epoch AND closed_at IS NULL"
     try:
         with ledger.transaction() as connection:
             connection.execute(text(statement), {"id": batch.id, "epoch": batch.epoch})
@@ -260,7 +254,7 @@ def advance(
             text(
                 """
                 INSERT INTO handoff (journey_id, generation, stage, outcome, reason, batch_id, playbook_hash, at)
-                SELECT m.journey_id, CASE WHEN m.handoff = 'reassigned' THEN m.generation - 1 ELSE m.generation END,
+                SELECT m.journey_id, m.generation - (m.handoff = 'reassigned')::int,
                     CAST(:stage AS text), m.handoff, m.reason, :batch, CAST(:hash AS text), :now
                 FROM moving m WHERE m.handoff IS NOT NULL ORDER BY m.journey_id"""
             ),
@@ -285,9 +279,7 @@ def advance(
             context | {"next_stage": next_stage, "next_status": next_status},
         ).rowcount
         if moved != together:
-            raise Conflict(
-                f"{abs(together - moved)} journeys of batch {batch.id} changed while it was applied"
-            )
+            raise Conflict(f"{abs(together - moved)} journeys of batch {batch.id} changed while it was applied")
     hit("apply.advance.after")
 
 
@@ -300,7 +292,5 @@ def close(ledger: Ledger, batch: Batch, now: datetime) -> None:
             {"id": batch.id, "epoch": batch.epoch, "now": now},
         ).rowcount
         if closed:
-            connection.execute(
-                text("UPDATE journey SET batch_id = NULL WHERE batch_id = :id"), {"id": batch.id}
-            )
+            connection.execute(text("UPDATE journey SET batch_id = NULL WHERE batch_id = :id"), {"id": batch.id})
         hit("close.after")

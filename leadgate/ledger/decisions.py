@@ -196,9 +196,7 @@ def look_again(connection: Connection, journey_ids: Sequence[int], at: datetime)
     """Check the open assignments of these journeys again at ``at``."""
     if journey_ids:
         connection.execute(
-            text(
-                "UPDATE assignment SET next_check_at = :at WHERE ended_at IS NULL AND journey_id = ANY(:ids)"
-            ),
+            text("UPDATE assignment SET next_check_at = :at WHERE ended_at IS NULL AND journey_id = ANY(:ids)"),
             {"ids": list(journey_ids), "at": at},
         )
 
@@ -218,6 +216,4 @@ def close_escalations(connection: Connection, journey_ids: Sequence[int], now: d
 def forget_news(connection: Connection, lead_ids: Sequence[int]) -> None:
     """The leads left follow-up: what came in meanwhile was their owner's to use, not a reason to score again."""
     if lead_ids:
-        connection.execute(
-            text("UPDATE lead SET rescore_at = NULL WHERE id = ANY(:ids)"), {"ids": list(lead_ids)}
-        )
+        connection.execute(text("UPDATE lead SET rescore_at = NULL WHERE id = ANY(:ids)"), {"ids": list(lead_ids)})

@@ -130,11 +130,7 @@ def story(ledger: Ledger, journey_id: int) -> Story:
             if main["id"] not in {each["id"] for each in journeys}:
                 journeys.append(main)
         ids = [each["id"] for each in journeys]
-        lead = (
-            _rows(connection, "SELECT * FROM lead WHERE id = :lead", lead=lead_id)
-            if lead_id is not None
-            else []
-        )
+        lead = _rows(connection, "SELECT * FROM lead WHERE id = :lead", lead=lead_id) if lead_id is not None else []
 
         def of(statement: str) -> list[dict[str, Any]]:
             return _rows(connection, statement, ids=ids, lead=lead_id, most=MOST)
@@ -148,8 +144,7 @@ def story(ledger: Ledger, journey_id: int) -> Story:
                 "WHERE j.id = ANY(:ids) ORDER BY s.id LIMIT :most"
             ),
             handoffs=of(
-                "SELECT * FROM handoff WHERE journey_id = ANY(:ids) "
-                "ORDER BY journey_id, generation, id LIMIT :most"
+                "SELECT * FROM handoff WHERE journey_id = ANY(:ids) ORDER BY journey_id, generation, id LIMIT :most"
             ),
             gates=of(
                 "SELECT DISTINCT ON (batch_id, gate) batch_id, gate, rows, held, warned, evidence, at "
@@ -158,9 +153,7 @@ def story(ledger: Ledger, journey_id: int) -> Story:
                 "ORDER BY batch_id, gate, id DESC LIMIT :most"
             ),
             warnings=of("SELECT * FROM warned WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
-            qualifications=of(
-                "SELECT * FROM qualification WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"
-            ),
+            qualifications=of("SELECT * FROM qualification WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
             assignments=of("SELECT * FROM assignment WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
             work_items=of(
                 "SELECT * FROM work_item WHERE journey_id = ANY(:ids) OR id IN "
@@ -169,15 +162,11 @@ def story(ledger: Ledger, journey_id: int) -> Story:
             ),
             corrections=of("SELECT * FROM correction WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
             actions=of("SELECT * FROM action WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
-            activities=of(
-                "SELECT * FROM activity WHERE lead_id = :lead ORDER BY occurred_at, id LIMIT :most"
-            ),
+            activities=of("SELECT * FROM activity WHERE lead_id = :lead ORDER BY occurred_at, id LIMIT :most"),
             messages=of("SELECT * FROM outbox WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
             same_phone=_same_phone(connection, lead[0]) if lead else [],
             counts={
-                "signals": _count(
-                    connection, "journey WHERE signal_id IS NOT NULL AND lead_id = :lead", lead_id
-                ),
+                "signals": _count(connection, "journey WHERE signal_id IS NOT NULL AND lead_id = :lead", lead_id),
                 "activities": _count(connection, "activity WHERE lead_id = :lead", lead_id),
             },
         )
@@ -189,9 +178,7 @@ def _same_phone(connection: Connection, lead: Mapping[str, Any]) -> list[int]:
 
 
 def _journey(connection: Connection, journey_id: int) -> int | None:
-    found: int | None = connection.execute(
-        text("SELECT id FROM journey WHERE id = :id"), {"id": journey_id}
-    ).scalar()
+    found: int | None = connection.execute(text("SELECT id FROM journey WHERE id = :id"), {"id": journey_id}).scalar()
     return found
 
 

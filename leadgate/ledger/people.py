@@ -133,17 +133,14 @@ def identify(connection: Connection, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"lead_id": lead_ids, "joined_to": joined}, index=frame.index, dtype=object)
 
 
-def fill_from_joined(
-    connection: Connection, frame: pd.DataFrame, columns: Sequence[str], now: datetime
-) -> None:
+def fill_from_joined(connection: Connection, frame: pd.DataFrame, columns: Sequence[str], now: datetime) -> None:
     """A signal that joined fills what its lead lacks, never overwrites; the lead is to be scored again."""
     if frame.empty:
         return
     types = {"journey_id": "bigint", "lead_id": "bigint", **{name: LEAD_COLUMNS[name] for name in columns}}
     bulk.temporary(connection, "joining", types, frame)
     picked = ", ".join(
-        f"(array_agg({name} ORDER BY journey_id) FILTER (WHERE {name} IS NOT NULL))[1] AS {name}"
-        for name in columns
+        f"(array_agg({name} ORDER BY journey_id) FILTER (WHERE {name} IS NOT NULL))[1] AS {name}" for name in columns
     )
     sets = ", ".join(f"{name} = coalesce(l.{name}, v.{name})" for name in columns)
     connection.execute(
@@ -220,9 +217,7 @@ def pack_custom(frame: pd.DataFrame, names: Sequence[str]) -> pd.Series:
     if not names:
         return pd.Series([{} for _ in range(len(frame))], index=frame.index, dtype=object)
     rows = zip(*(bulk.plain(frame[name]) for name in names), strict=True)
-    packed = [
-        {name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows
-    ]
+    packed = [{name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows]
     return pd.Series(packed, index=frame.index, dtype=object)
 
 

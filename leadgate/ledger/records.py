@@ -58,9 +58,7 @@ def open_work_items(connection: Connection, items: pd.DataFrame) -> list[int]:
     return ids
 
 
-def close_work_items(
-    connection: Connection, ids: list[int], *, by: str, resolution: str, now: datetime
-) -> None:
+def close_work_items(connection: Connection, ids: list[int], *, by: str, resolution: str, now: datetime) -> None:
     """Close open work items; one that is closed already is left as it is."""
     connection.execute(
         text(
@@ -71,9 +69,7 @@ def close_work_items(
     )
 
 
-def gate_result(
-    connection: Connection, row: dict[str, Any], warned: pd.DataFrame, generation: pd.Series
-) -> None:
+def gate_result(connection: Connection, row: dict[str, Any], warned: pd.DataFrame, generation: pd.Series) -> None:
     """Keep a gate's evidence, and which journeys passed with a warning (``journey_id`` indexes ``generation``)."""
     hit("apply.gate_result.before")
     connection.execute(

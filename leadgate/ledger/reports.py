@@ -124,9 +124,7 @@ def known_values(ledger: Ledger, column: str) -> list[str]:
 def playbooks(ledger: Ledger, start: str) -> list[str]:
     """The content of every activated playbook whose hash starts with ``start``."""
     with ledger.transaction() as connection:
-        statement = text(
-            "SELECT content FROM playbook_version WHERE starts_with(hash, :start) ORDER BY activated_at"
-        )
+        statement = text("SELECT content FROM playbook_version WHERE starts_with(hash, :start) ORDER BY activated_at")
         return list(connection.execute(statement, {"start": start}).scalars())
 
 
@@ -188,18 +186,16 @@ _EXAMPLES = f"""
         (SELECT w.id FROM work_item w JOIN journey j ON j.id = w.journey_id JOIN lead l ON l.id = j.lead_id
             WHERE w.closed_at IS NULL AND w.blocking AND w.reason = 'phone_impossible' AND l.email IS NOT NULL
             ORDER BY w.due_at, w.id LIMIT 1) AS phone_item,
+        (SELECT id FROM work_item WHERE closed_at IS NULL AND kind = 'review'
+            ORDER BY due_at, id LIMIT 1) AS review_item,
         (SELECT id FROM work_item WHERE closed_at IS NULL AND blocking
             ORDER BY due_at, id LIMIT 1) AS any_item"""
 
 
-def _stage(
-    name: str, journeys: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]]
-) -> StageCounts:
+def _stage(name: str, journeys: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]]) -> StageCounts:
     number = STAGES.index(name)
     passed = sum(
-        row["n"]
-        for row in journeys
-        if STAGES.index(row["stage"]) > number and _started(row["trigger"]) <= number
+        row["n"] for row in journeys if STAGES.index(row["stage"]) > number and _started(row["trigger"]) <= number
     )
     here: Counter[str] = Counter()
     for row in journeys:
@@ -230,16 +226,12 @@ def _speed(connection: Connection, seconds: str) -> Speed:
             f"percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds) AS p95 FROM ({seconds}) each"
         )
     ).one()
-    return Speed(
-        row.n, None if row.p50 is None else float(row.p50), None if row.p95 is None else float(row.p95)
-    )
+    return Speed(row.n, None if row.p50 is None else float(row.p50), None if row.p95 is None else float(row.p95))
 
 
 def _one(connection: Connection, statement: str) -> int:
     return int(connection.execute(text(statement)).scalar_one())
 
 
-def _rows(
-    connection: Connection, statement: str, parameters: Mapping[str, Any] | None = None
-) -> list[dict[str, Any]]:
+def _rows(connection: Connection, statement: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(text(statement), dict(parameters or {})).mappings()]

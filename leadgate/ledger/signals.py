@@ -34,10 +34,7 @@ def store_signals(connection: Connection, rows: Sequence[Sequence[Any]], now: da
     types = ", ".join(f"{name} {kind}" for name, kind in _INCOMING.items())
     connection.execute(text(f"CREATE TEMP TABLE IF NOT EXISTS incoming ({types}) ON COMMIT DELETE ROWS"))
     bulk.copy_rows(connection, "incoming", list(_INCOMING), rows)
-    # two captures of overlapping files insert the same keys in another order: one after the other, or they deadlock
-    connection.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:source, 0))"), {"source": rows[0][1]}
-    )
+    _one_after_the_other(connection, rows[0][1])
     hit("capture.signals.before")
     new = connection.execute(
         text(
@@ -66,6 +63,7 @@ def store_activities(connection: Connection, rows: Sequence[Sequence[Any]], now:
         )
     )
     bulk.copy_rows(connection, "incoming_activity", columns, rows)
+    _one_after_the_other(connection, rows[0][0])
     hit("capture.activities.before")
     new = connection.execute(
         text(
@@ -76,6 +74,11 @@ def store_activities(connection: Connection, rows: Sequence[Sequence[Any]], now:
     ).rowcount
     hit("capture.activities.after")
     return new
+
+
+def _one_after_the_other(connection: Connection, source: str) -> None:
+    """Two captures of overlapping files would insert the same keys in another order, and deadlock."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:source, 0))"), {"source": source})
 
 
 def captured(connection: Connection, batch_id: int) -> pd.DataFrame:

@@ -199,8 +199,7 @@ def verify(ledger: Ledger) -> list[Finding]:
     with ledger.transaction() as connection:
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
         return [
-            Finding(i.name, i.words, _count(connection, i.checked), _count(connection, i.broken))
-            for i in INVARIANTS
+            Finding(i.name, i.words, _count(connection, i.checked), _count(connection, i.broken)) for i in INVARIANTS
         ]
 
 

@@ -98,9 +98,7 @@ def address_of(text: str, kinds: Kinds) -> Address:
     email = f"{local}@{name}"
     if ascii_domain not in kinds.free and (meant := intended(ascii_domain)) is not None:
         typo = f"the domain {ascii_domain} looks like a typo of {meant}"
-        return _classified(email, local, ascii_domain, kinds)._replace(
-            problem=typo, proposal=f"{local}@{meant}"
-        )
+        return _classified(email, local, ascii_domain, kinds)._replace(problem=typo, proposal=f"{local}@{meant}")
     return _classified(email, local, ascii_domain, kinds)
 
 

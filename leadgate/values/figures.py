@@ -28,9 +28,7 @@ _AT_MOST: Final = re.compile(
     r"<|≤|\b(?:under|below|up to|upto|less than|fewer than|at most|max|maximum|moins de|jusqu|unter"
     r"|weniger als|bis zu|höchstens|menos de|hasta)\b"
 )
-_ALONE: Final = frozenset(
-    {"self employed", "selfemployed", "freelancer", "freelance", "just me", "only me", "solo"}
-)
+_ALONE: Final = frozenset({"self employed", "selfemployed", "freelancer", "freelance", "just me", "only me", "solo"})
 _WHOLE: Final = re.compile(r"[+-]?\d{1,18}")
 _DECIMAL: Final = re.compile(r"[+-]?\d{1,30}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?")
 

@@ -173,11 +173,7 @@ def _plan_of_code(code: str) -> _Plan | None:
 @cache
 def _plan_of_region(region: str) -> _Plan | None:
     metadata = PhoneMetadata.metadata_for_region(region)
-    if (
-        metadata is None
-        or metadata.general_desc is None
-        or metadata.general_desc.national_number_pattern is None
-    ):
+    if metadata is None or metadata.general_desc is None or metadata.general_desc.national_number_pattern is None:
         return None
     prefix = re.compile(found) if (found := metadata.national_prefix_for_parsing) else None
     abroad = re.compile(found) if (found := metadata.international_prefix) else None
@@ -186,8 +182,7 @@ def _plan_of_region(region: str) -> _Plan | None:
         lengths=frozenset(metadata.general_desc.possible_length),
         abroad=abroad,
         prefix=prefix,
-        prefix_is_dropped=prefix is None
-        or (not prefix.groups and not metadata.national_prefix_transform_rule),
+        prefix_is_dropped=prefix is None or (not prefix.groups and not metadata.national_prefix_transform_rule),
         whole=re.compile(metadata.general_desc.national_number_pattern),
     )
 

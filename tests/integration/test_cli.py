@@ -94,14 +94,10 @@ def test_a_row_that_cannot_be_read_is_stored_and_its_line_told(cli: Cli, desk: D
     assert desk.one("SELECT count(*) FROM signal") == 3
 
 
-def test_one_bad_file_among_several_stores_nothing(
-    cli: Cli, desk: Desk, write_csv: WriteCsv, tmp_path: Path
-) -> None:
+def test_one_bad_file_among_several_stores_nothing(cli: Cli, desk: Desk, write_csv: WriteCsv, tmp_path: Path) -> None:
     empty = tmp_path / "empty.csv"
     empty.touch()
-    result = cli(
-        "capture", write_csv([person(1)]), empty, tmp_path / "gone.csv", "--source", "website", code=2
-    )
+    result = cli("capture", write_csv([person(1)]), empty, tmp_path / "gone.csv", "--source", "website", code=2)
     assert "empty.csv" in result.stderr
     assert "gone.csv" in result.stderr
     assert desk.one("SELECT count(*) FROM signal") == 0
@@ -175,9 +171,7 @@ def test_a_file_without_a_time_is_no_file_of_activities(cli: Cli, desk: Desk, wr
     assert desk.one("SELECT count(*) FROM signal") == 0
 
 
-def test_ctrl_c_keeps_what_was_stored_and_the_next_capture_goes_on(
-    cli: Cli, desk: Desk, tmp_path: Path
-) -> None:
+def test_ctrl_c_keeps_what_was_stored_and_the_next_capture_goes_on(cli: Cli, desk: Desk, tmp_path: Path) -> None:
     path = tmp_path / "many.csv"
     rows = 60_000
     with path.open("w", encoding="utf-8") as file:
@@ -378,9 +372,7 @@ def test_a_correction_lets_a_lead_go_on_and_is_told(cli: Cli, worked: Desk) -> N
     assert worked.holds() == []
 
 
-def test_a_rerun_that_is_not_clear_changes_nothing(
-    cli: Cli, worked: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_rerun_that_is_not_clear_changes_nothing(cli: Cli, worked: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     malformed = ("--reason", "email_malformed")
     for arguments, hint in (
         ((), "say which"),

@@ -358,16 +358,12 @@ def test_the_playbook_decides_on_severity() -> None:
         ),
     ],
 )
-def test_the_playbook_adds_promises(
-    expectation: str, arguments: dict[str, Any], fault: dict[str, Any]
-) -> None:
+def test_the_playbook_adds_promises(expectation: str, arguments: dict[str, Any], fault: dict[str, Any]) -> None:
     book = expecting(expectation, **arguments)
     result = gate.run("validated", frame("validated", {}, fault), playbook=book)
     assert result.batch_problem is None
     assert list(result.passed) == [True, False]
-    assert result.failures[["promise", "reason", "words"]].to_numpy().tolist() == [
-        ["added", "added", "As we agreed"]
-    ]
+    assert result.failures[["promise", "reason", "words"]].to_numpy().tolist() == [["added", "added", "As we agreed"]]
     assert result.evidence[-1]["promise"] == "added"
 
 
@@ -387,9 +383,7 @@ def test_an_added_promise_about_the_batch_holds_it_when_critical_and_is_evidence
     ("book", "says"),
     [
         (
-            expecting(
-                "expect_column_values_to_not_be_null", column="phone", row_condition="__import__('os').x"
-            ),
+            expecting("expect_column_values_to_not_be_null", column="phone", row_condition="__import__('os').x"),
             "row_condition",
         ),
         (expecting("expect_column_kl_divergence_to_be_less_than", column="phone"), "kl_divergence"),

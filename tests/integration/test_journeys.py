@@ -63,9 +63,7 @@ def test_a_lead_that_breaks_a_promise_is_held_with_its_reason(
 def test_a_typo_of_a_mail_domain_is_proposed_and_not_applied(desk: Desk) -> None:
     desk.capture(person(1, Email="kim@gmial.com"))
     desk.run()
-    assert desk.rows("SELECT value, proposal FROM work_item") == [
-        ("kim@gmial.com", {"email": "kim@gmail.com"})
-    ]
+    assert desk.rows("SELECT value, proposal FROM work_item") == [("kim@gmial.com", {"email": "kim@gmail.com"})]
 
 
 def test_routes_name_who_decides_and_by_when(desk: Desk) -> None:
@@ -190,9 +188,7 @@ def test_a_correction_at_capture_gives_the_lead_its_contact(desk: Desk) -> None:
 def test_a_rerun_as_it_is_fails_again_with_one_new_work_item(desk: Desk) -> None:
     desk.capture(person(1, Phone="call me"))
     desk.run()
-    actions.rerun(
-        desk.ledger, [item(desk, "phone_impossible")], by="mia", now=NOW, playbook=desk.loaded.playbook
-    )
+    actions.rerun(desk.ledger, [item(desk, "phone_impossible")], by="mia", now=NOW, playbook=desk.loaded.playbook)
     desk.run()
     assert desk.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL") == 1
     assert desk.one("SELECT generation FROM journey") == 1
@@ -245,20 +241,14 @@ def test_the_breaker_parks_a_source_behind_one_work_item_and_other_sources_go_on
     desk.capture(*[row for pair in zip(bad, good * 2, strict=False) for row in pair], source="partner")
     desk.capture(*[person(n) for n in range(200, 230)])
     desk.run()
-    held = desk.rows(
-        "SELECT source, count(DISTINCT work_item_id) FROM journey WHERE status = 'held' GROUP BY source"
-    )
+    held = desk.rows("SELECT source, count(DISTINCT work_item_id) FROM journey WHERE status = 'held' GROUP BY source")
     assert held == [("partner", 1)]
     assert desk.one("SELECT count(*) FROM journey WHERE source = 'website' AND status = 'owned'") == 30
     desk.capture(*[person(n) for n in range(300, 310)], source="partner")
     desk.run()
-    assert (
-        desk.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL") == 1
-    )  # late ones wait behind it too
+    assert desk.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL") == 1  # late ones wait behind it too
     assert desk.holds() == []
-    actions.rerun(
-        desk.ledger, [item(desk, "source_parked")], by="mia", now=NOW, playbook=desk.loaded.playbook
-    )
+    actions.rerun(desk.ledger, [item(desk, "source_parked")], by="mia", now=NOW, playbook=desk.loaded.playbook)
     desk.run()
     assert desk.one("SELECT count(*) FROM journey WHERE source = 'partner' AND status = 'owned'") >= 40
     assert desk.holds() == []
@@ -273,8 +263,5 @@ def test_a_breaker_that_cools_down_lets_its_source_out_by_itself(desk: Desk) -> 
     desk.run(later)
     assert desk.one("SELECT count(*) FROM journey WHERE status = 'owned'") == 10
     assert desk.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL AND kind = 'breaker'") == 0
-    assert (
-        desk.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL AND reason = 'email_malformed'")
-        == 30
-    )
+    assert desk.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL AND reason = 'email_malformed'") == 30
     assert desk.holds() == []

@@ -11,6 +11,7 @@ again after each kill, and Great Expectations takes most of the time of a small 
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,6 +27,8 @@ from conftest import NOW, Desk, person
 from forked import Child, own_ledger
 from sqlalchemy import create_engine, make_url, text
 
+import leadgate
+import tasks
 from expectations import gate
 from expectations.findings import GateResult
 from expectations.view import view
@@ -33,12 +36,13 @@ from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, people, signals
 from leadgate.ledger.batches import lease_remaining
 from leadgate.ledger.verify import projection
+from leadgate.models import STAGES
 from leadgate.playbook import Loaded, Playbook
 from leadgate.settings import Settings
 from tasks import activities, capture
 from tasks.batches import run_waiting
 
-LEASE = 0.2  # seconds; what a killed run held is taken over when they are over
+LEASE = 0.1  # seconds; what a killed run held is taken over when they are over
 LIMIT = 14  # journeys a batch, so that there are several
 
 # -- what comes in, and what is done with it ---------------------------------------------------------------
@@ -271,29 +275,45 @@ def test_killed_at_every_failpoint_it_comes_to_the_same(
     settings: Settings, more_databases: list[Settings], loaded: Loaded, tmp_path: Path
 ) -> None:
     gate.preload()
-    t = time.time()
     known: set[tuple[str, str, str, int]] = set()
     plan: list[tuple[Phase, list[Kill]]] = []
     for number, phase in enumerate(phases()):
         seen = undisturbed(settings, loaded, phase, tmp_path / f"trace{number}")
-        plan.append((seen, list(kills(seen, known))))
-        print(phase.kind, phase.now, len(seen.states), len(plan[-1][1]), [k.needed for k in plan[-1][1]].count(True))
-    print('calm', time.time()-t); t = time.time()
-    # two chains of kills at once, to use both cores: each dies at every other failpoint
-    turns = [
-        [
-            (phase, [kill for at, kill in enumerate(wanted) if kill.needed or at % 2 == turn])
-            for phase, wanted in plan
-        ]
+        plan.append((seen, kills(seen, known)))
+    assert {name for _, _, name, _ in known} == failpoints(), "a failpoint that this day never comes by"
+    # two chains at once, to use both cores: each is killed at every other failpoint
+    chains = [
+        [(phase, [k for at, k in enumerate(wanted) if k.needed or at % 2 == turn]) for phase, wanted in plan]
         for turn in (0, 1)
     ]
     drivers = [
-        Child(partial(killed_everywhere, home, loaded, turn))
-        for home, turn in zip(more_databases, turns, strict=True)
+        Child(partial(killed_everywhere, home, loaded, chain))
+        for home, chain in zip(more_databases, chains, strict=True)
     ]
-    deaths = [driver.result() for driver in drivers]
-    print(time.time()-t)
+    deaths = sum(driver.result() for driver in drivers)
+    assert deaths == sum(len(wanted) for chain in chains for _, wanted in chain)
+    assert deaths >= len(known)
+
+
+def test_running_everything_twice_changes_nothing(settings: Settings, loaded: Loaded) -> None:
+    gate.preload()
     with own_ledger(settings) as ledger:
-        print(Desk(ledger,loaded).statuses(), Desk(ledger,loaded).rows("select kind,reason,stage,count(*),closed_at is null from work_item group by 1,2,3,5"))
-        print(Desk(ledger,loaded).rows("select trigger, generation, stage,status,count(*) from journey group by 1,2,3,4"))
-    print(deaths, [sum(len(w) for _, w in t) for t in turns])
+        before: list[str] = []
+        for phase in phases():
+            perform(phase, ledger, loaded)
+            once = projection(ledger)
+            perform(phase, ledger, loaded)
+            assert projection(ledger) == once, f"{phase.kind} at {phase.now} a second time"
+            before = before or once
+        assert once != before  # the day went on, so there was something to repeat
+        desk = Desk(ledger, loaded)
+        assert desk.statuses().keys() == {"owned", "held", "done", "nurture", "disqualified", "joined"}
+        assert desk.holds() == []
+
+
+def failpoints() -> set[str]:
+    """The names of all failpoints, as they stand in the source."""
+    folders = [Path(package.__file__ or "").parent for package in (leadgate, tasks)]
+    sources = [path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.py")]
+    named = {name for source in sources for name in re.findall(r'\bhit\("([a-z_.]+)"\)', source)}
+    return named | {f"stage.{stage}.before" for stage in STAGES}

@@ -72,9 +72,7 @@ def test_delimiters_and_encodings_are_recognised(tmp_path: Path, delimiter: str,
     table = read(path)
     assert table.delimiter == delimiter
     assert table.headers == ("prénom", "email", "ville")
-    assert list(table) == [
-        Row(2 + n, dict(zip(lines[0], line, strict=True))) for n, line in enumerate(lines[1:])
-    ]
+    assert list(table) == [Row(2 + n, dict(zip(lines[0], line, strict=True))) for n, line in enumerate(lines[1:])]
     assert table.position() == table.bytes_total == path.stat().st_size
 
 
@@ -215,9 +213,7 @@ def test_an_undecodable_byte_costs_its_own_row(tmp_path: Path) -> None:
 
 
 def test_half_a_surrogate_in_utf_16_costs_its_own_row(tmp_path: Path) -> None:
-    content = "name,email\nBob,?\nCy,c@d.example\n".encode("utf-16").replace(
-        "?".encode("utf-16-le"), b"\x00\xd8"
-    )
+    content = "name,email\nBob,?\nCy,c@d.example\n".encode("utf-16").replace("?".encode("utf-16-le"), b"\x00\xd8")
     table = read(saved(tmp_path, content))
     assert payloads(table) == [{"name": "Cy", "email": "c@d.example"}]
     assert [line for line, _, _ in problems(table)] == [2]
@@ -436,7 +432,7 @@ REFUSED = [
     (OLE + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"), "protected by a password"),
     (b"PK\x03\x04 nonsense", "damaged"),
     (b"<!DOCTYPE html><table><tr><td>a,b</td></tr></table>", "HTML or XML"),
-    (random.Random(1).randbytes(5000), "binary file"),  # noqa: S311 - any noise will do
+    (random.Random(1).randbytes(5000), "binary file"),
     (b"a,b\n" + b"\0\1\2\3" * 500, "binary file"),
     (b"Ann,a@b.example\nBob,b@b.example\n", "line 1 holds an e-mail address"),
     (b"Ann,+1 (555) 010-1234\nBob,+1 555 0102\n", "line 1 holds a phone number"),
@@ -451,9 +447,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("content", "reason"), REFUSED, ids=[reason for _, reason in REFUSED])
-def test_what_is_no_table_of_leads_is_refused_with_the_reason(
-    tmp_path: Path, content: bytes, reason: str
-) -> None:
+def test_what_is_no_table_of_leads_is_refused_with_the_reason(tmp_path: Path, content: bytes, reason: str) -> None:
     assert reason in refused(saved(tmp_path, content))
 
 

@@ -152,9 +152,7 @@ def test_custom_fields_are_found_by_name_and_by_their_headers() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(
-    st.lists(st.one_of(st.text(max_size=12), st.sampled_from(sorted(STANDARD)), st.just("Name")), unique=True)
-)
+@given(st.lists(st.one_of(st.text(max_size=12), st.sampled_from(sorted(STANDARD)), st.just("Name")), unique=True))
 def test_a_field_is_given_once_and_only_to_a_header_that_is_there(headers: list[str]) -> None:
     result = map_headers(headers)
     assert set(result) <= set(headers)

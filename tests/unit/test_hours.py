@@ -110,9 +110,7 @@ def test_spans_that_overlap_count_once_and_an_end_at_midnight_is_the_end_of_the_
 
 def test_without_hours_the_wall_clock_counts_elapsed_time() -> None:
     wall = Clock(None)
-    assert wall.add(at("2026-03-28 12:00"), timedelta(hours=24)) == at(
-        "2026-03-29 13:00"
-    )  # clocks go forward
+    assert wall.add(at("2026-03-28 12:00"), timedelta(hours=24)) == at("2026-03-29 13:00")  # clocks go forward
     assert wall.between(at("2026-03-28 12:00"), at("2026-03-29 12:00")) == timedelta(hours=23)
     assert wall.is_open(at("2026-03-29 03:00"))
     starts = pd.Series([at("2026-03-28 12:00").astimezone(UTC)])
@@ -180,9 +178,7 @@ def test_a_column_keeps_its_index_name_and_gaps() -> None:
 
 
 # what must hold for any hours: zones with and without clock changes, in whole, half and quarter hours
-spans = st.tuples(st.integers(0, 95), st.integers(0, 95)).filter(
-    lambda pair: pair[0] != pair[1] or pair[0] == 0
-)
+spans = st.tuples(st.integers(0, 95), st.integers(0, 95)).filter(lambda pair: pair[0] != pair[1] or pair[0] == 0)
 weeks = st.dictionaries(
     st.sampled_from(["mon", "tue", "wed", "thu", "fri", "sat", "sun"]),
     st.lists(

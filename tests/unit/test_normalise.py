@@ -114,9 +114,7 @@ def test_values_that_are_not_text_are_read_as_text() -> None:
 
 def test_no_address_is_neither_free_nor_business() -> None:
     lead = one({"phone": "+33612345678"})
-    assert [lead[n] for n in ("email_canonical", "is_free_mail", "is_disposable", "is_role_address")] == [
-        None
-    ] * 4
+    assert [lead[n] for n in ("email_canonical", "is_free_mail", "is_disposable", "is_role_address")] == [None] * 4
     assert lead["email_problem"] is None
 
 
@@ -214,14 +212,8 @@ def test_spam_is_explained() -> None:
     assert one({"message": "we sell cheap seo"}, rules)["spam_reason"] == 'the message says "cheap seo"'
     assert one({"message": "http://a.com https://b.com"}, rules)["spam_reason"].startswith("2 links")
     assert one({"first_name": "win www.prize.ru/now"}, rules)["spam_reason"] == "the name holds a web address"
-    assert (
-        one({"message": "https://only.example/a"}, rules)["spam_reason"]
-        == "the message is nothing but a link"
-    )
-    assert (
-        one({"message": "our site is https://acme.com", "company": "J.Doe/Sons"}, rules)["spam_reason"]
-        is None
-    )
+    assert one({"message": "https://only.example/a"}, rules)["spam_reason"] == "the message is nothing but a link"
+    assert one({"message": "our site is https://acme.com", "company": "J.Doe/Sons"}, rules)["spam_reason"] is None
 
 
 def test_custom_fields_are_typed() -> None:

@@ -377,9 +377,7 @@ def notes(text: str, folder: Path) -> list[str]:
         ),
     ],
 )
-def test_notes_are_worth_knowing_and_stop_nothing(
-    tmp_path: Path, old: str, new: str, said: str | None
-) -> None:
+def test_notes_are_worth_knowing_and_stop_nothing(tmp_path: Path, old: str, new: str, said: str | None) -> None:
     assert old in SMALL
     found = notes(SMALL.replace(old, new, 1), tmp_path)
     assert found == [] if said is None else any(said in message for message in found)

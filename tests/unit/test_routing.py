@@ -37,9 +37,7 @@ def leads(count: int, *, routes: tuple[str, ...] = ("everybody",), **columns: An
     return pd.DataFrame(content, index=pd.RangeIndex(100, 100 + count))
 
 
-def run(
-    frame: pd.DataFrame, book: Playbook, loads: dict[str, Load] | None = None, now: datetime = NOW
-) -> Assigned:
+def run(frame: pd.DataFrame, book: Playbook, loads: dict[str, Load] | None = None, now: datetime = NOW) -> Assigned:
     return assign(frame, book, {}, loads or {}, now)
 
 
@@ -145,16 +143,12 @@ def test_a_cap_counts_leads_from_every_pool() -> None:
 )
 def test_absences_are_days_of_the_reps_own_time_zone(zone: str, now: str, owner: str) -> None:
     away = [{"first": "2026-03-02", "last": "2026-03-03"}]
-    book = playbook(
-        reps=[rep("ana", time_zone=zone, absent=away), rep("ben")], pools=[pool("sales", "ana", "ben")]
-    )
+    book = playbook(reps=[rep("ana", time_zone=zone, absent=away), rep("ben")], pools=[pool("sales", "ana", "ben")])
     assert the_row(run(leads(1), book, now=datetime.fromisoformat(now)))["owner"] == owner
 
 
 def test_a_days_cap_begins_at_the_reps_own_midnight() -> None:
-    book = playbook(
-        reps=[rep("ana", time_zone="America/New_York"), rep("ben", time_zone="Asia/Tokyo"), rep("cy")]
-    )
+    book = playbook(reps=[rep("ana", time_zone="America/New_York"), rep("ben", time_zone="Asia/Tokyo"), rep("cy")])
     assert midnights(book, NOW) == {
         "ana": datetime(2026, 3, 6, 5, tzinfo=UTC),
         "ben": datetime(2026, 3, 6, 15, tzinfo=UTC),  # midnight this very moment
@@ -196,9 +190,7 @@ def test_the_accounts_owner_is_found_by_name_or_email(account_owner: str) -> Non
         ("ana", "ana: absent until 2026-12-01."),
     ],
 )
-def test_an_account_owner_who_cannot_take_it_leaves_it_to_the_next_route(
-    account_owner: object, says: str
-) -> None:
+def test_an_account_owner_who_cannot_take_it_leaves_it_to_the_next_route(account_owner: object, says: str) -> None:
     book = playbook(routing=NAMED, reps=[rep("ana", absent=AWAY), rep("ben"), rep("cy")])
     row = the_row(run(leads(1, routes=("known", "everybody"), account_owner=[account_owner]), book))
     assert (row["owner"], row["rule"]) == ("ben", "everybody")
@@ -331,9 +323,7 @@ TIMED: dict[str, Any] = {
         ("on_the_wall", "berlin", "2026-03-06T18:00Z", "2026-03-06T19:00Z"),
     ],
 )
-def test_the_first_touch_is_due_on_the_pools_clock(
-    sla: str, hours: str | None, due_soon_at: str, due_at: str
-) -> None:
+def test_the_first_touch_is_due_on_the_pools_clock(sla: str, hours: str | None, due_soon_at: str, due_at: str) -> None:
     book = playbook(**TIMED, pools=[pool("sales", "ana", sla=sla, hours=hours)])
     row = the_row(run(leads(1), book))
     assert row["sla"] == sla
@@ -442,18 +432,14 @@ all_loads = st.dictionaries(st.sampled_from(REPS), st.builds(Load, st.integers(0
 
 @settings(max_examples=80, deadline=None)
 @given(teams(), rows, all_loads)
-def test_caps_absences_and_sums_hold_for_any_team(
-    book: Playbook, frame: pd.DataFrame, loads: dict[str, Load]
-) -> None:
+def test_caps_absences_and_sums_hold_for_any_team(book: Playbook, frame: pd.DataFrame, loads: dict[str, Load]) -> None:
     assigned = run(frame, book, loads)
     decided = assigned.frame
     owned = decided[decided["outcome"] == "owned"]
     given_to = Counter(owned["owner"])
     for each in book.reps:
         before = loads.get(each.name, Load())
-        assert assigned.loads[each.name] == Load(
-            before.open + given_to[each.name], before.today + given_to[each.name]
-        )
+        assert assigned.loads[each.name] == Load(before.open + given_to[each.name], before.today + given_to[each.name])
         if given_to[each.name]:
             assert not each.absent
             assert each.max_per_day is None or assigned.loads[each.name].today <= each.max_per_day
@@ -482,8 +468,7 @@ def test_two_batches_in_a_row_decide_what_one_would_have(
     whole = run(frame, book, loads)
     first = run(frame[:cut], book, loads)
     stored = {
-        name: PoolState.from_dict(orjson.loads(orjson.dumps(state.to_dict())))
-        for name, state in first.pools.items()
+        name: PoolState.from_dict(orjson.loads(orjson.dumps(state.to_dict()))) for name, state in first.pools.items()
     }
     second = assign(frame[cut:], book, stored, first.loads, NOW)
     pd.testing.assert_frame_equal(

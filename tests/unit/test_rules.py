@@ -153,9 +153,7 @@ def test_what_matches_everything_is_known(expression: str) -> None:
     assert not never_matches(expression, COLUMNS)
 
 
-@pytest.mark.parametrize(
-    "expression", ["country = 'DE'", "employees > 50 and employees < 100", "is_free_mail"]
-)
+@pytest.mark.parametrize("expression", ["country = 'DE'", "employees > 50 and employees < 100", "is_free_mail"])
 def test_an_ordinary_condition_is_neither(expression: str) -> None:
     assert not never_matches(expression, COLUMNS)
     assert not always_matches(expression, COLUMNS)
@@ -265,9 +263,7 @@ def test_a_comparison_is_what_python_says(values: list[int | None], limit: int) 
 
 
 @settings(max_examples=25, deadline=None)
-@given(
-    st.lists(st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]))), min_size=1, max_size=20)
-)
+@given(st.lists(st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]))), min_size=1, max_size=20))
 def test_any_text_can_be_looked_at(values: list[str | None]) -> None:
     found = matched("company = 'Acme' or company is null", company=pd.Series(values, dtype=object))
     assert found == [value is None or value == "Acme" for value in values]

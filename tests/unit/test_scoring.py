@@ -229,9 +229,7 @@ def test_evidence_names_the_field_and_shows_its_value() -> None:
         timeline=["soon", None],
         score=[0, 0],
     )
-    first, second = map(
-        json.loads, qualify(frame, playbook(qualification={"evidence": rules}), NOW)["evidence"]
-    )
+    first, second = map(json.loads, qualify(frame, playbook(qualification={"evidence": rules}), NOW)["evidence"])
     assert first == {
         "budget": {"known": True, "field": "budget", "value": "50k"},
         "authority": {"known": True, "field": "job_title", "value": "Chief Bean Counter"},
@@ -245,9 +243,7 @@ def test_evidence_names_the_field_and_shows_its_value() -> None:
 def test_evidence_copies_no_address_no_nul_and_no_novel() -> None:
     rules = {"budget": {"when": "budget is not null", "value": "budget"}}
     frame = leads(3, budget=["ask jo@acme.example", "a\0b", "x" * 5000], score=[0, 0, 0])
-    found = [
-        json.loads(t) for t in qualify(frame, playbook(qualification={"evidence": rules}), NOW)["evidence"]
-    ]
+    found = [json.loads(t) for t in qualify(frame, playbook(qualification={"evidence": rules}), NOW)["evidence"]]
     assert "value" not in found[0]["budget"]
     assert found[1]["budget"]["value"] == "ab"
     assert len(found[2]["budget"]["value"]) == 200

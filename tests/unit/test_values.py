@@ -137,9 +137,7 @@ def test_no_bundled_free_mail_domain_is_a_typo_of_another() -> None:
 _local = st.from_regex(r"[A-Za-z0-9._+'!-]{1,20}", fullmatch=True)
 _label = st.from_regex(r"[a-zA-Z0-9-]{1,12}", fullmatch=True)
 _domain = st.lists(_label, min_size=1, max_size=3).map(".".join)
-_ending = st.sampled_from(
-    ["com", "de", "co.uk", "c", "test", "local", "example", "onion", "1", "xn--p1ai", ""]
-)
+_ending = st.sampled_from(["com", "de", "co.uk", "c", "test", "local", "example", "onion", "1", "xn--p1ai", ""])
 
 
 @settings(max_examples=80, deadline=None)

@@ -63,9 +63,7 @@ class DelimitedTable(Table):
     def __iter__(self) -> Iterator[Row]:
         headers, self.blank = self.headers, 0
         with self.path.open("rb") as self._file, self._text.open(self._file) as stream:
-            records = _records(
-                stream.readline, self._separator, self._text, self._limits, below=self._preamble
-            )
+            records = _records(stream.readline, self._separator, self._text, self._limits, below=self._preamble)
             next(records)  # the headers
             for line, cells, raw, problem in records:
                 if cells is None:
@@ -81,9 +79,7 @@ class DelimitedTable(Table):
         return self.bytes_total if self._file.closed else self._file.tell()
 
 
-def _layout(
-    path: Path, text: Text, head: str, delimiters: str, limits: Limits, preamble: int
-) -> tuple[str, list[str]]:
+def _layout(path: Path, text: Text, head: str, delimiters: str, limits: Limits, preamble: int) -> tuple[str, list[str]]:
     """The delimiter that explains most cells of the first records, and the headers as received."""
 
     def sniffed(delimiter: str, below: int) -> list[_Record]:

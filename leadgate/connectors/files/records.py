@@ -50,11 +50,7 @@ def open_table(path: Path, text: Text, limits: Limits) -> Table:
 def _is_lines(path: Path, text: Text, limits: Limits) -> bool:
     """Is the first line an object of its own, and not the only one?"""
     with path.open("rb") as binary, text.open(binary) as stream:
-        lines = (
-            line
-            for line in iter(lambda: stream.readline(limits.row_chars), "")
-            if line.strip("\ufeff \t\r\n")
-        )
+        lines = (line for line in iter(lambda: stream.readline(limits.row_chars), "") if line.strip("\ufeff \t\r\n"))
         return isinstance(_try(next(lines, "")), dict) and next(lines, None) is not None
 
 
@@ -143,9 +139,7 @@ def _row(number: int, record: Any, limits: Limits, where: str, raw: str | None) 
         problem = f"JSON that is nested more than {limits.json_depth} levels deep"
     if problem is None:
         return Row(number, record) if record else None
-    return Row(
-        number, None, json.dumps(record, ensure_ascii=False) if raw is None else raw, f"{where}: {problem}"
-    )
+    return Row(number, None, json.dumps(record, ensure_ascii=False) if raw is None else raw, f"{where}: {problem}")
 
 
 def _records_of(path: Path, document: Any) -> list[Any]:
@@ -155,9 +149,7 @@ def _records_of(path: Path, document: Any) -> list[Any]:
         empty = any(document.get(key) == [] for key in _LISTS)
         records = lists[0] if len(lists) == 1 else [] if empty and not lists else [document]
     if not isinstance(records, list) or (records and not _is_list_of_objects(records)):
-        raise FileError(
-            path, "this JSON is no list of objects; each lead must be an object with named fields"
-        )
+        raise FileError(path, "this JSON is no list of objects; each lead must be an object with named fields")
     if not any(records):
         raise FileError(path, "this JSON holds no records")
     return records

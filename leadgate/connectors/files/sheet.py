@@ -172,21 +172,15 @@ def _workbook(path: Path, *, formulas: bool = False) -> Iterator[Any]:
     import openpyxl  # 0.3 s: only for those who read a workbook
 
     if not openpyxl.DEFUSEDXML:
-        raise RuntimeError(
-            "openpyxl does not use defusedxml: install it, and leave OPENPYXL_DEFUSEDXML alone"
-        )
-    warnings.filterwarnings(
-        "ignore", module="openpyxl"
-    )  # on styles and extensions: nobody here can act on them
+        raise RuntimeError("openpyxl does not use defusedxml: install it, and leave OPENPYXL_DEFUSEDXML alone")
+    warnings.filterwarnings("ignore", module="openpyxl")  # on styles and extensions: nobody here can act on them
     with path.open("rb") as file:  # given a name, openpyxl would refuse by its suffix
         yield openpyxl.load_workbook(file, read_only=True, data_only=not formulas, keep_links=False)
 
 
 def _head(path: Path, sheet: Any) -> list[tuple[int, _Cells]]:
     """The first rows that are not blank."""
-    return list(
-        islice(((number, row) for number, row in _numbered(path, sheet) if any(map(_filled, row))), 10)
-    )
+    return list(islice(((number, row) for number, row in _numbered(path, sheet) if any(map(_filled, row))), 10))
 
 
 def _rows(path: Path, name: str, *, formulas: bool = False) -> Iterator[tuple[int, _Cells]]:
@@ -212,9 +206,7 @@ def _as_file_errors(path: Path) -> Iterator[None]:
     except (zipfile.BadZipFile, zlib.error, EOFError, ParseError) as error:
         raise FileError(path, "this workbook is damaged; save or download it again") from error
     except Exception as error:
-        raise FileError(
-            path, f"this workbook cannot be read ({error}); save it again, or export CSV"
-        ) from error
+        raise FileError(path, f"this workbook cannot be read ({error}); save it again, or export CSV") from error
 
 
 def _filled(cell: Any) -> bool:

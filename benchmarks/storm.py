@@ -1,0 +1,352 @@
+"""Workers and captures killed at random, for as long as wanted: nothing may be lost or done twice.
+
+Two workers and two captures of overlapping files run at once on one ledger. Each is killed (SIGKILL) at a
+random failpoint, or after a random time, or left alone, and others go on where it stopped. In the end
+everything is run once more without kills, the ledger's invariants are checked, and what does not depend on
+the order of things is compared with a ledger that nobody disturbed: every signal, person, score, held row
+and message, and the shares of the pool. Prints a table; exits 1 on any difference. The same seed draws the
+same leads and kills; when a timed kill strikes is the machine's doing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import multiprocessing
+import os
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from benchmarks import sample
+from expectations import gate
+from leadgate import playbook as playbooks
+from leadgate.connectors.files import Row
+from leadgate.ledger import Ledger, open_ledger, people, signals
+from leadgate.ledger.batches import lease_remaining
+from leadgate.ledger.verify import verify
+from leadgate.playbook import Loaded
+from leadgate.settings import Settings
+from tasks import activities, capture
+from tasks.batches import Worker, run_waiting
+
+NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
+LATER = NOW + timedelta(hours=2)
+LEASE = 0.5
+FAILPOINTS = (
+    "capture.signals.before", "capture.signals.after", "capture.activities.after", "claim.batch.after",
+    "claim.journeys.after", "claim.commit.after", "apply.fence.after", "apply.lock.after", "apply.leads.after",
+    "apply.identity.claimed", "apply.identity.after", "apply.turns.after", "apply.assignments.after",
+    "apply.outbox.after", "apply.work_items.after", "apply.qualifications.after", "apply.advance.apart",
+    "apply.advance.after", "apply.gate_result.after", "apply.follow_up.after", "apply.commit.before",
+    "apply.commit.after", "close.before", "close.after",
+)  # fmt: skip
+
+PLAYBOOK = """
+version: 1
+name: Storm
+sources:
+  website: {default_country: DE}
+  partner: {default_country: FR}
+  activities: {kind: activities}
+scoring:
+  fit:
+    - {name: has_company, when: "company is not null", points: 30}
+    - {name: decides, when: "job_title ilike '%vp%' or job_title ilike '%ce%'", points: 20}
+    - {name: student, when: "job_title ilike '%student%'", points: -40}
+  engagement:
+    - {name: asked_for_demo, activity: demo_request, points: 20}
+qualification:
+  marketing_qualified: 30
+  sales_qualified: 50
+  review: {lowest: 20, below: 30}
+reps: [{name: ana}, {name: bob}, {name: cyn}, {name: dan}]
+pools:
+  - name: everybody
+    members: [{rep: ana}, {rep: bob, weight: 2}, {rep: cyn, weight: 3}, {rep: dan, weight: 5}]
+    sla: standard
+routing:
+  - {name: all_leads, to: pool everybody}
+slas:
+  - name: standard
+    first_touch: 4h
+    ladder: [{after: 50, do: remind}, {after: 100, do: escalate}]
+breaker: {share: 1.0, window: 1000, at_least: 1000}  # what it parks depends on the order of rows
+"""
+
+
+@dataclass
+class File:
+    """Rows of one source, as a file brings them."""
+
+    source: str
+    rows: list[dict[str, Any]]
+
+
+@dataclass
+class Tally:
+    """What happened."""
+
+    rounds: int = 0
+    started: Counter[str] = field(default_factory=Counter)
+    killed: Counter[str] = field(default_factory=Counter)
+    failed: int = 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long the storm lasts")
+    parser.add_argument("--seed", type=int, help="draw the same leads and kills again")
+    parser.add_argument("--leads", type=int, default=120, help="leads of each round")
+    arguments = parser.parse_args()
+    seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1_000_000)
+    print(f"seed {seed}", flush=True)
+    gate.preload()
+    loaded = playbooks.parse(PLAYBOOK, path=Path("storm.yaml"))
+    with tempfile.TemporaryDirectory() as folder, open_ledger(Settings(home=Path(folder))) as ledger:
+        calm = _second(ledger)
+        files, tally = _storm(ledger, loaded, random.Random(seed), arguments.seconds, arguments.leads)
+        _calm(calm, loaded, files)
+        broken = _report(ledger, calm, tally)
+    print(f"\n{'nothing was lost or done twice' if not broken else 'FAILED'} (seed {seed})")
+    sys.exit(1 if broken else 0)
+
+
+# -- the storm ---------------------------------------------------------------------------------------------
+
+
+def _storm(ledger: Ledger, loaded: Loaded, draw: random.Random, seconds: float, leads: int) -> tuple[list[File], Tally]:
+    """Rounds of kills until the time is over, then everything once more, undisturbed."""
+    url = ledger.engine.url.render_as_string(hide_password=False)
+    files: list[File] = []
+    tally = Tally()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        tally.rounds += 1
+        new = _files(draw, leads, tally.rounds)
+        files += new
+        again = draw.sample(files, k=min(2, len(files)))  # an export that overlaps those before
+        children = [
+            *(_start(f"worker {n}", partial(_work, url, loaded, NOW), draw, tally) for n in "12"),
+            *(
+                _start(f"capture {n}", partial(_capture, url, loaded, part), draw, tally)
+                for n, part in zip("12", ([*new, *again], [*again, *new[::-1]]), strict=True)
+            ),
+        ]
+        _let_them_run(children, draw, tally)
+    for now in (NOW, LATER):
+        _until_quiet(ledger, [partial(_capture, url, loaded, files)], tally)
+        _until_quiet(ledger, [partial(_work, url, loaded, now)] * 2, tally)
+    return files, tally
+
+
+@dataclass
+class Running:
+    """A process, and when it is to be killed if it is still there."""
+
+    name: str
+    process: Any
+    kill_at: float | None
+
+
+def _start(name: str, work: Any, draw: random.Random, tally: Tally | None) -> Running:
+    """Fork ``work``, with a random death: at a failpoint, at a time, or none."""
+    death = draw.choice(("failpoint", "failpoint", "time", "none")) if tally is not None else "none"
+    at = f"{draw.choice(FAILPOINTS)}:{draw.randint(1, 8)}" if death == "failpoint" else None
+    process = multiprocessing.get_context("fork").Process(target=_child, args=(work, at))
+    process.start()
+    if tally is not None:
+        tally.started[name.split()[0]] += 1
+    return Running(name, process, time.monotonic() + draw.uniform(0.05, 2.5) if death == "time" else None)
+
+
+def _child(work: Any, failpoint: str | None) -> None:
+    if failpoint is not None:
+        os.environ["LEADGATE_FAILPOINT"] = failpoint
+    work()
+
+
+def _let_them_run(children: list[Running], draw: random.Random, tally: Tally) -> None:
+    """Wait for all, and kill those whose time has come. A worker that is gone is replaced at once."""
+    waiting = list(children)
+    while waiting:
+        for child in list(waiting):
+            if child.kill_at is not None and time.monotonic() > child.kill_at:
+                child.process.kill()
+            child.process.join(0.01)
+            if child.process.exitcode is None:
+                continue
+            waiting.remove(child)
+            _count(child, tally)
+
+
+def _count(child: Running, tally: Tally) -> None:
+    code = child.process.exitcode
+    kind = child.name.split()[0]
+    if code == -9:
+        tally.killed[f"{kind} {'by time' if child.kill_at is not None else 'at a failpoint'}"] += 1
+    elif code != 0:
+        tally.failed += 1
+        print(f"{child.name} ended with {code}", flush=True)
+
+
+def _until_quiet(ledger: Ledger, work: list[Any], tally: Tally) -> None:
+    """Undisturbed, until nothing waits and no batch is open."""
+    time.sleep(max(lease_remaining(ledger, kind) or 0 for kind in ("intake", "follow_up")))
+    children = [_start("undisturbed", each, random.Random(0), None) for each in work]
+    for child in children:
+        child.process.join()
+        _count(child, tally)
+
+
+def _files(draw: random.Random, leads: int, number: int) -> list[File]:
+    """What comes in during one round: persons of earlier rounds among them, and what leads did."""
+    rows = list(sample.people(leads, seed=draw.randrange(40), duplicates=0.2))
+    for row in rows:
+        row["Message"] = f"{row['Message']} ({number})"  # the same person, not the same signal
+        if draw.random() < 0.15:
+            row["Company"] = ""  # scores too little, unless there is more
+    half = leads // 2
+    heard = [
+        {"Type": "demo_request", "Email": row["Email"], "Date": NOW.isoformat(), "Note": str(number)}
+        for row in draw.sample(rows, k=leads // 5)
+        if "@" in row["Email"]
+    ]
+    return [File("website", rows[:half]), File("activities", heard), File("partner", rows[half:])]
+
+
+# -- what the processes do ---------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _opened(url: str) -> Iterator[Ledger]:
+    with open_ledger(Settings(home=Path(), database_url=url)) as ledger:
+        yield ledger
+
+
+def _capture(url: str, loaded: Loaded, files: list[File]) -> None:
+    with _opened(url) as ledger:
+        for file in files:
+            _store(ledger, loaded, file)
+
+
+def _store(ledger: Ledger, loaded: Loaded, file: File) -> None:
+    """As the command does it, in small chunks. A file is known by its rows, so each has its own counts."""
+    keys = capture.Keys(loaded.playbook.sources[file.source])
+    reader = activities.Reader("activities", "storm", loaded.playbook, NOW)
+    for chunk in capture.chunks((Row(line, row) for line, row in enumerate(file.rows)), 20):
+        with ledger.transaction() as connection:
+            if file.source == "activities":
+                signals.store_activities(connection, reader.sort(chunk).activities, NOW)
+                people.match_activities(connection, NOW)
+            else:
+                signals.store_signals(connection, capture.signal_rows(chunk, file.source, "storm", keys), NOW)
+
+
+def _work(url: str, loaded: Loaded, now: datetime) -> None:
+    with _opened(url) as ledger:
+        worker = Worker(ledger, loaded, f"worker-{os.getpid()}", LEASE, limit=40)
+        run_waiting(worker, lambda: now)
+        while lease_remaining(ledger, "intake") is not None:  # what somebody left behind
+            time.sleep(0.05)
+            run_waiting(worker, lambda: now)
+
+
+def _calm(ledger: Ledger, loaded: Loaded, files: list[File]) -> None:
+    """The same files, one after the other, by one worker that nobody kills."""
+    url = ledger.engine.url.render_as_string(hide_password=False)
+    _capture(url, loaded, files)
+    for now in (NOW, LATER):
+        _work(url, loaded, now)
+
+
+def _second(ledger: Ledger) -> Ledger:
+    """Another ledger on the same server."""
+    from sqlalchemy import create_engine
+
+    superuser = create_engine(
+        ledger.engine.url.set(username="postgres", database="postgres"), isolation_level="AUTOCOMMIT"
+    )
+    with superuser.connect() as connection:
+        connection.execute(text("CREATE DATABASE calm OWNER leadgate"))
+    superuser.dispose()
+    url = ledger.engine.url.set(database="calm")
+    with _opened(url.render_as_string(hide_password=False)):
+        pass
+    return Ledger(create_engine(url), ledger.home)
+
+
+# -- what must be the same ---------------------------------------------------------------------------------
+
+#: Queries over the whole ledger whose rows, as a multiset, do not depend on who worked when.
+SAME = {
+    "signals": "SELECT source, key, payload FROM signal",
+    "journeys by stage and status": "SELECT trigger, stage, status FROM journey",
+    "persons": "SELECT i.value FROM identity i",
+    "persons and how often they were heard": """
+        SELECT l.email_canonical, count(*) FROM journey j JOIN lead l ON l.id = j.lead_id
+        WHERE l.email_canonical IS NOT NULL AND j.trigger = 'signal' AND j.status NOT IN ('held')
+        GROUP BY l.email_canonical""",
+    "held rows and their reasons": """
+        SELECT s.key, w.reason, w.value FROM journey j JOIN work_item w ON w.id = j.work_item_id
+        JOIN signal s ON s.id = j.signal_id WHERE j.stage <> 'qualification'""",
+    "activities and their persons": """
+        SELECT a.key, l.email_canonical FROM activity a LEFT JOIN lead l ON l.id = a.lead_id""",
+    "owned persons": """
+        SELECT l.email_canonical, l.phone IS NULL FROM journey j JOIN lead l ON l.id = j.lead_id
+        WHERE j.status = 'owned' AND l.email_canonical IS NOT NULL""",
+    "messages": "SELECT kind FROM outbox WHERE kind <> 'lead_heard_again'",
+    "open work": "SELECT kind, reason, stage FROM work_item WHERE closed_at IS NULL",
+}
+SHARES = """
+    SELECT owner, count(*) - (SELECT count(*) FROM assignment) * CASE owner
+        WHEN 'ana' THEN 1 WHEN 'bob' THEN 2 WHEN 'cyn' THEN 3 ELSE 5 END / 11.0 AS away
+    FROM assignment GROUP BY owner"""
+
+
+def _report(stormy: Ledger, calm: Ledger, tally: Tally) -> bool:
+    """Print what happened and what differs. True when anything does."""
+    broken = tally.failed > 0
+    print(f"\n{tally.rounds} rounds, {sum(tally.killed.values())} of {sum(tally.started.values())} processes killed")
+    for name, count in sorted(tally.killed.items()):
+        print(f"  {name:<28} {count:>6}")
+    with stormy.transaction() as connection:
+        taken_over = connection.execute(text("SELECT coalesce(sum(epoch - 1), 0), count(*) FROM batch")).one()
+        print(f"  batches taken over           {taken_over[0]:>6}   of {taken_over[1]}")
+    print(f"\n{'invariant':<44} {'checked':>8} {'broken':>8}")
+    for finding in verify(stormy):
+        broken |= finding.broken > 0
+        print(f"{finding.name:<44} {finding.checked:>8} {finding.broken:>8}")
+    print(f"\n{'compared with the undisturbed ledger':<44} {'rows':>8} {'differ':>8}")
+    for name, query in SAME.items():
+        here, there = _multiset(stormy, query), _multiset(calm, query)
+        differ = (here - there) + (there - here)
+        broken |= bool(differ)
+        print(f"{name:<44} {here.total():>8} {differ.total():>8}")
+        for row, count in list((here - there).items())[:3]:
+            print(f"    only here:  {count} x {row}"[:200])
+        for row, count in list((there - here).items())[:3]:
+            print(f"    only there: {count} x {row}"[:200])
+    for owner, away in _multiset(stormy, SHARES):
+        broken |= abs(away) >= 1
+        print(f"{f'leads that {owner} is away from the share':<44} {away:>8.2f}")
+    return broken
+
+
+def _multiset(ledger: Ledger, query: str) -> Counter[Any]:
+    with ledger.transaction() as connection:
+        return Counter(tuple(row) for row in connection.execute(text(query)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""What may be shown: no control character gets through, masks keep little, no cell is a formula."""
+
+from __future__ import annotations
+
+import doctest
+import json
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from console import safe
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    assert doctest.testmod(safe).failed == 0
+
+
+@settings(max_examples=200, deadline=None)
+@given(ANY_TEXT)
+def test_nothing_that_is_shown_controls_a_terminal(text: str) -> None:
+    for shown in (safe.visible(text), safe.visible(text, limit=5)):
+        assert not any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in shown)
+        shown.encode("utf-8")
+
+
+@settings(max_examples=200, deadline=None)
+@given(ANY_TEXT.filter(lambda text: not any("\ud800" <= character <= "\udfff" for character in text)))
+def test_json_keeps_its_value_and_controls_no_terminal(text: str) -> None:
+    shown = safe.json_text({"value": text})
+    assert json.loads(shown) == {"value": text}
+    assert not any(unicodedata.category(character) == "Cc" for character in shown.replace("\n", ""))
+
+
+@settings(max_examples=200, deadline=None)
+@given(ANY_TEXT)
+def test_a_cell_never_starts_a_formula_and_keeps_its_text(text: str) -> None:
+    cell = safe.spreadsheet_cell(text)
+    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert cell.removeprefix("'") == text.replace("\x00", "␀").removeprefix("'") or cell == f"'{text}"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("jane.doe@acme.example", "j•••@acme.example"),
+        ("+44 20 7946 0958", "+•••58"),
+        ("020 7946 0958", "•••58"),
+        ("Jane Doe", "J•••"),
+        ("jane at acme", "j•••"),
+        ("two@at@signs.example", "t•••"),
+        ("jane @acme.example", "j•••"),
+        ("  ", ""),
+        ("\x1b[31m", "␛•••"),
+    ],
+)
+def test_a_mask_keeps_just_enough_to_recognise(value: str, shown: str) -> None:
+    assert safe.masked(value) == shown
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.emails())
+def test_a_masked_address_does_not_hold_its_mailbox(address: str) -> None:
+    local, _, _ = address.rpartition("@")
+    shown = safe.masked_within(f"write to {address} soon")
+    if len(local) > 3 and "'" not in address:
+        assert local not in shown
+
+
+def item(**columns: object) -> dict[str, object]:
+    return {"stage": "validation", "promise": None, "value": None, "detail": None, "proposal": None} | columns
+
+
+def test_a_work_item_is_masked_by_what_its_promise_shows() -> None:
+    personal = safe.mask_item(item(promise="email_well_formed", value="jane(at)acme", detail="jane@x.example?"))
+    assert (personal["value"], personal["detail"]) == ("j•••", "j•••@x.example?")
+    country = safe.mask_item(item(promise="country_known", value="Atlantis"))
+    assert country["value"] == "Atlantis"
+    raw = safe.mask_item(item(stage="capture", promise="readable", value="Jane;jane@acme.example;1"))
+    assert "jane" not in str(raw["value"])
+    unknown = safe.mask_item(item(promise="a_promise_of_the_playbook", value="Jane"))
+    assert unknown["value"] == "J•••"
+    proposed = safe.mask_item(item(proposal={"email": "jane@gmail.com", "country": "DE"}))
+    assert proposed["proposal"] == {"email": "j•••@gmail.com", "country": "DE"}

@@ -1,0 +1,375 @@
+"""A lead's story in words, and the summary's layout, from data made up here: no ledger."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from console import origin, proof, summary
+from console.explain import render
+from console.running import stage_done
+from console.screen import span
+from console.telling import Answer, Grid
+from leadgate.ledger.journeys import Story
+from leadgate.ledger.reports import Speed, StageCounts, Summary
+from leadgate.models import LEAD_COLUMNS, STAGES
+from leadgate.playbook import Playbook
+from tasks.stage import StageReport
+
+NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
+
+PLAYBOOK = Playbook.model_validate(
+    {
+        "name": "Words",
+        "sources": {"website": {}},
+        "reps": [{"name": "ana"}],
+        "pools": [{"name": "all", "members": [{"rep": "ana"}], "sla": "quick"}],
+        "routing": [{"name": "everybody", "to": "pool all"}],
+        "slas": [
+            {
+                "name": "quick",
+                "first_touch": "1h",
+                "ladder": [{"after": 50, "do": "remind"}, {"after": 100, "do": "escalate", "to": "mia"}],
+            }
+        ],
+    }
+)
+
+
+def story(**parts: Any) -> Story:
+    """A lead that waits, changed as a test needs it. ``journey`` and ``lead`` are merged, the rest replaces."""
+    journey = {
+        "id": 7,
+        "trigger": "signal",
+        "signal_id": 3,
+        "lead_id": 7,
+        "source": "website",
+        "captured_at": NOW,
+        "stage": "capture",
+        "status": "ready",
+        "run_after": NOW,
+        "work_item_id": None,
+        "joined_to": None,
+    } | parts.pop("journey", {})
+    lead: dict[str, Any] = dict.fromkeys(LEAD_COLUMNS) | {"id": 7} | parts.pop("lead", {})
+    lists = [name for name in Story.__dataclass_fields__ if name not in ("journey", "lead", "counts")]
+    empty: dict[str, Any] = {name: [] for name in lists} | {"journeys": [journey]}
+    return Story(journey=journey, lead=lead, **(empty | parts))
+
+
+def told(answer: Answer) -> str:
+    """An answer as it is printed, in one line."""
+    console = Console(file=io.StringIO(), width=100, markup=False, emoji=False, highlight=False)
+    render(answer, console)
+    assert isinstance(console.file, io.StringIO)
+    return " ".join(console.file.getvalue().split())
+
+
+def signal(**columns: Any) -> dict[str, Any]:
+    return {
+        "id": 3,
+        "journey_id": 7,
+        "source": "website",
+        "origin": "leads.csv:2",
+        "received_at": NOW,
+        "payload": '{"Email": "ann@acme.example", "Fax": ""}',
+        "unreadable": None,
+    } | columns
+
+
+def assignment(**columns: Any) -> dict[str, Any]:
+    return {
+        "journey_id": 7,
+        "owner": "ana",
+        "pool": "all",
+        "rule": "everybody",
+        "turn": True,
+        "candidates": [
+            {
+                "rep": "ana",
+                "eligible": True,
+                "reason": "next in turn",
+                "pool": "all",
+                "turns": 2,
+                "weight": 1,
+            },
+            {"rep": "bob", "eligible": False, "reason": "absent", "pool": "all", "turns": None, "weight": 1},
+        ],
+        "why": "ana is next in pool all.",
+        "sla": "quick",
+        "assigned_at": NOW,
+        "due_at": NOW + timedelta(hours=1),
+        "ladder_step": 1,
+        "touched_at": None,
+        "accepted_at": None,
+        "ended_at": None,
+        "end_reason": None,
+    } | columns
+
+
+def work_item(**columns: Any) -> dict[str, Any]:
+    return {
+        "id": 5,
+        "kind": "exception",
+        "journey_id": 7,
+        "generation": 0,
+        "stage": "validation",
+        "reason": "email_malformed",
+        "promise": "email_well_formed",
+        "blocking": True,
+        "message": "Not kept: The e-mail address is well-formed",
+        "value": "ann@gmial.com",
+        "detail": None,
+        "proposal": {"email": "ann@gmail.com"},
+        "route": "data_quality",
+        "assignee": None,
+        "due_at": NOW + timedelta(hours=8),
+        "closed_at": None,
+        "closed_by": None,
+        "resolution": None,
+        "note": None,
+    } | columns
+
+
+def test_a_signal_is_told_with_what_it_said() -> None:
+    answer = origin.triggered(story(signals=[signal()]))
+    assert "source website, received 2026-03-04 10:00 UTC, from leads.csv:2." in told(answer)
+    grid = next(part for part in answer.parts if isinstance(part, Grid))
+    assert grid.rows == [("Email", "ann@acme.example")]
+
+
+def test_a_signal_that_could_not_be_read_is_told_with_its_raw_line() -> None:
+    broken = signal(payload='{"raw": "a;b"}', unreadable="line 2: 2 cells, the header has 3")
+    words = told(origin.triggered(story(signals=[broken])))
+    assert "could not be read: line 2: 2 cells" in words
+    assert "As received: a;b" in words
+
+
+def test_joined_signals_and_a_shared_phone_are_told() -> None:
+    again = signal(id=9, journey_id=12, source="partner", origin=None)
+    words = told(origin.triggered(story(signals=[signal(), again], same_phone=[4, 9], counts={"signals": 2})))
+    assert "1 more signal is about the same person" in words
+    assert "J12" in words
+    assert "The same phone number: lead 4, 9. That is a hint, no proof" in words
+
+
+def test_the_owner_is_told_with_everybody_who_was_passed_over() -> None:
+    held = story(journey={"status": "owned", "stage": "follow_up"}, assignments=[assignment()])
+    words = told(origin.owner(held, NOW))
+    assert "ana has had it since 2026-03-04 10:00 UTC, by route everybody and pool all." in words
+    assert "bob no 1 absent" in words
+    assert "ana yes 2, 1 next in turn" in words
+
+
+def test_earlier_owners_are_told_with_how_it_ended() -> None:
+    first = assignment(owner="bob", ended_at=NOW, end_reason="rejected: not_a_fit")
+    words = told(origin.owner(story(journey={"status": "owned"}, assignments=[first, assignment()]), NOW))
+    assert "bob had it until 2026-03-04 10:00 UTC: rejected: not_a_fit." in words
+
+
+@pytest.mark.parametrize(
+    ("journey", "words"),
+    [
+        ({"status": "ready", "stage": "assignment"}, "it waits at assignment for the next run"),
+        ({"status": "ready", "run_after": NOW + timedelta(hours=1)}, "tried again after 2026-03-04 11:00"),
+        (
+            {"status": "held", "stage": "validation", "work_item_id": 5},
+            "held at validation; data_quality decides",
+        ),
+        ({"status": "joined", "joined_to": 3}, "Whoever has journey J3"),
+        ({"status": "done"}, "it was followed up"),
+        ({"status": "nurture"}, "it is in nurture, because a score of 10 is too low"),
+    ],
+)
+def test_why_nobody_owns_a_lead(journey: dict[str, Any], words: str) -> None:
+    handoffs = [{"journey_id": 7, "reason": "a score of 10 is too low"}]
+    assert words in told(origin.owner(story(journey=journey, work_items=[work_item()], handoffs=handoffs), NOW))
+
+
+def test_every_handoff_names_its_gate_and_what_broke_or_warned() -> None:
+    handoff = {
+        "journey_id": 7,
+        "generation": 0,
+        "batch_id": 1,
+        "at": NOW,
+        "reason": None,
+        "outcome": "continued",
+    }
+    gate = {"batch_id": 1, "rows": 20, "evidence": [{}] * 8}
+    answer = proof.evidence(
+        story(
+            handoffs=[
+                handoff | {"stage": "capture"},
+                handoff | {"stage": "validation", "outcome": "held", "reason": "email_malformed"},
+                handoff | {"stage": "validation", "generation": 1, "batch_id": None},
+                handoff | {"stage": "enrichment"},
+            ],
+            gates=[gate | {"gate": "captured"}, gate | {"gate": "validated"}, gate | {"gate": "enriched"}],
+            warnings=[{"journey_id": 7, "generation": 0, "gate": "enriched", "reason": "company_unknown"}],
+            work_items=[work_item()],
+        )
+    )
+    grid = next(part for part in answer.parts if isinstance(part, Grid))
+    assert [row[1:] for row in grid.rows] == [
+        ("capture", "continued", "captured: 8 promises, kept (batch 1, 20 rows)"),
+        ("validation", "held: email_malformed", "validated: 8 promises, broken: email_well_formed (batch 1, 20 rows)"),
+        ("validation, rerun 1", "continued", "by a person"),
+        ("enrichment", "continued", "enriched: 8 promises, passed with a warning: company_unknown (batch 1, 20 rows)"),
+    ]  # fmt: skip
+
+
+def test_the_score_is_told_rule_by_rule_with_its_evidence() -> None:
+    scored = {
+        "journey_id": 7,
+        "fit": 40,
+        "engagement": -5,
+        "score": 35,
+        "contributions": {"has_company": 40, "unsubscribed": -5},
+        "reasons": ["a score of 35 reaches 30: marketing-qualified"],
+        "evidence": {"budget": {"known": True, "field": "budget", "value": "50k"}, "need": {"known": False}},
+    }
+    words = told(proof.evidence(story(qualifications=[scored])))
+    assert "Score 35, the sum of fit 40 and engagement -5: a score of 35 reaches 30" in words
+    assert "Points: has_company +40, unsubscribed -5." in words
+    assert "Budget is known (budget: 50k), need is not known." in words
+
+
+def test_messages_touches_corrections_and_providers_are_evidence() -> None:
+    words = told(
+        proof.evidence(
+            story(
+                lead={
+                    "employees": 120,
+                    "provenance": {"employees": {"provider": "accounts", "at": NOW.isoformat()}},
+                },
+                assignments=[assignment(touched_at=NOW + timedelta(minutes=63))],
+                messages=[
+                    {"target": "ana", "kind": "lead_assigned", "created_at": NOW, "delivered_at": None},
+                ],
+                corrections=[{"by": "ops", "field": "phone", "value": None, "at": NOW}],
+                actions=[{"by": "ops", "what": "done_by_hand", "work_item_id": 5, "at": NOW}],
+            )
+        )
+    )
+    assert "employees 120 accounts 2026-03-04 10:00" in words
+    assert "First touch by ana: 2026-03-04 11:03 UTC, 1 h 3 min after assignment." in words
+    assert "Message to ana: lead assigned, 2026-03-04 10:00 UTC, waiting in the outbox." in words
+    assert "ops set phone to nothing, 2026-03-04 10:00 UTC." in words
+    assert "ops: done by hand (work item W5), 2026-03-04 10:00 UTC." in words
+
+
+def test_an_open_work_item_is_told_with_its_commands() -> None:
+    held = story(journey={"status": "held", "work_item_id": 5}, work_items=[work_item()])
+    words = told(proof.failure(held, PLAYBOOK, NOW + timedelta(hours=9)))
+    assert "The value seen: ann@gmial.com" in words
+    assert "data_quality decides, by 2026-03-04 18:00 UTC, 1 h ago." in words
+    assert "leadgate rerun --work-item 5 --proposed" in words
+    assert "--done-by-hand" in words
+    at_capture = story(journey={"work_item_id": 5}, work_items=[work_item(stage="capture", proposal=None)])
+    words = told(proof.failure(at_capture, PLAYBOOK, NOW))
+    assert "--done-by-hand" not in words
+    assert "--proposed" not in words
+
+
+def test_a_closed_work_item_and_the_ladder_are_told() -> None:
+    closed = work_item(closed_at=NOW, closed_by="ops", resolution="corrected", note="called her")
+    words = told(
+        proof.failure(story(work_items=[closed], assignments=[assignment()]), PLAYBOOK, NOW + timedelta(hours=2))
+    )
+    assert "W5 (email_malformed at validation) was closed by ops" in words
+    assert "as corrected: called her." in words
+    assert "The first touch was due 2026-03-04 11:00 UTC and is late (SLA quick)." in words
+    assert "remind at 50 % (done), escalate to mia at 100 %." in words
+
+
+def test_a_lead_that_is_not_known_yet_has_a_title() -> None:
+    nobody = story()
+    assert origin.title(nobody) == "Lead 7: nothing is known"
+    known = story(lead={"first_name": "Ann", "last_name": "Lee", "job_title": "CEO", "company": "Acme"})
+    assert origin.title(known) == "Lead 7: Ann Lee, CEO at Acme"
+    others = [{"id": 2, "trigger": "signal", "status": "done"}, known.journey]
+    assert origin.standing(story(journeys=others)) == (
+        "Journey J7 waits at capture. Its other journeys: J2 (signal, done)."
+    )
+
+
+def crowded() -> Summary:
+    """A summary with more of everything than a screen has room for."""
+    return Summary(
+        signals=1_000_000,
+        leads=900_000,
+        journeys=dict.fromkeys(("owned", "held", "nurture", "disqualified", "joined", "done", "discarded"), 142_857),
+        rescores={"owned": 12_345},
+        stages=[
+            StageCounts(
+                stage=stage,
+                entered=1_000_000,
+                passed=700_000,
+                held=100_000,
+                waiting=100_000,
+                ended={"joined": 50_000, "discarded": 50_000},
+                reasons={f"a_rather_long_reason_of_the_playbook_{n}": 10_000 for n in range(9)},
+            )
+            for stage in STAGES
+        ],
+        owners=[{"owner": f"a_rep_with_a_long_name_{n}", "open": 1000, "overdue": 10, "total": 2000} for n in range(40)],
+        queue=[
+            {
+                "reason": f"a_rather_long_reason_{n}",
+                "stage": "validation",
+                "route": "revenue_operations",
+                "items": 10_000,
+                "journeys": 10_000,
+                "due_at": NOW,
+            }
+            for n in range(30)
+        ],
+        to_owner=Speed(800_000, 3.2, 86_400.0 * 3),
+        to_first_touch=Speed(0, None, None),
+        examples={"owned_lead": 17, "any_lead": 1, "proposed_item": 5, "phone_item": 6, "review_item": 8, "any_item": 5},
+    )  # fmt: skip
+
+
+def test_the_summary_fits_on_a_screen_whatever_is_in_it() -> None:
+    console = Console(file=io.StringIO(), width=100, markup=False, emoji=False, highlight=False)
+    summary.render(crowded(), console)
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().rstrip("\n").splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 100
+    text = "\n".join(lines)
+    for words in ("and 34 more", "and 24 more", "p50 3.2 s, p95 3 d", "none yet", "8 more"):
+        assert words in text
+    for command in (
+        "leadgate explain 17",
+        "--work-item 5 --proposed",
+        "--work-item 6 --set phone=",
+        "--done-by-hand approved",
+    ):
+        assert command in text
+
+
+def test_a_stage_of_a_batch_is_told_in_a_line() -> None:
+    report = StageReport("follow_up", 3, entered=12, outcomes={"stay": 10, "hold": 2}, reasons={"owner_not_told": 2})
+    assert stage_done(report) == (
+        "batch 3 · follow-up          12 in: 10 stay with their owner, 2 held (owner_not_told 2)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [
+        (None, "none yet"),
+        (0.04, "0.0 s"),
+        (59.4, "59 s"),
+        (timedelta(hours=1, minutes=3, seconds=9), "1 h 3 min"),
+        (timedelta(days=2, minutes=5), "2 d"),
+        (-5, "0.0 s"),
+    ],
+)
+def test_a_length_of_time_is_told_in_two_units(length: timedelta | float | None, words: str) -> None:
+    assert span(length) == words
