@@ -27,6 +27,11 @@ setup: $(VENV)/.dev ## everything that development needs, in .venv
 .PHONY: demo
 demo: $(VENV)/.runtime ## the example leads through all six stages, with a summary
 	@$(BIN)/leadgate capture examples/website.csv --source website
+	@$(BIN)/leadgate capture examples/trade_show.csv --source trade_show
+	@$(BIN)/leadgate capture examples/partner.jsonl --source partner
+	@$(BIN)/leadgate capture examples/linkedin_ads.xlsx --source linkedin_ads
+	@$(BIN)/leadgate capture examples/webinar.csv --source webinar
+	@$(BIN)/leadgate capture examples/activities.csv --source activities
 	@$(BIN)/leadgate run
 
 .PHONY: test

@@ -15,6 +15,7 @@ import contextlib
 import multiprocessing
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -33,7 +34,7 @@ from expectations import gate
 from leadgate import playbook as playbooks
 from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, open_ledger, people, signals
-from leadgate.ledger.batches import lease_remaining
+from leadgate.ledger.batches import Kind, LeaseLost, lease_remaining
 from leadgate.ledger.verify import verify
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
@@ -42,15 +43,19 @@ from tasks.batches import Worker, run_waiting
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=2)
-LEASE = 0.5
-FAILPOINTS = (
-    "capture.signals.before", "capture.signals.after", "capture.activities.after", "claim.batch.after",
-    "claim.journeys.after", "claim.commit.after", "apply.fence.after", "apply.lock.after", "apply.leads.after",
-    "apply.identity.claimed", "apply.identity.after", "apply.turns.after", "apply.assignments.after",
-    "apply.outbox.after", "apply.work_items.after", "apply.qualifications.after", "apply.advance.apart",
-    "apply.advance.after", "apply.gate_result.after", "apply.follow_up.after", "apply.commit.before",
-    "apply.commit.after", "close.before", "close.after",
-)  # fmt: skip
+LEASE = 0.5  # seconds
+SMALL = 40  # journeys a batch, so that there are many
+KINDS: tuple[Kind, ...] = ("intake", "follow_up")
+FAILPOINTS = {
+    "capture": ("capture.signals.before", "capture.signals.after", "capture.activities.after"),
+    "worker": (
+        "claim.batch.after", "claim.journeys.after", "claim.commit.after", "apply.fence.after", "apply.lock.after",
+        "apply.leads.after", "apply.identity.claimed", "apply.identity.after", "apply.turns.after",
+        "apply.assignments.after", "apply.outbox.after", "apply.work_items.after", "apply.qualifications.after",
+        "apply.advance.apart", "apply.advance.after", "apply.gate_result.after", "apply.follow_up.after",
+        "apply.commit.before", "apply.commit.after", "close.before", "close.after",
+    ),
+}  # fmt: skip
 
 PLAYBOOK = """
 version: 1
@@ -62,7 +67,7 @@ sources:
 scoring:
   fit:
     - {name: has_company, when: "company is not null", points: 30}
-    - {name: decides, when: "job_title ilike '%vp%' or job_title ilike '%ce%'", points: 20}
+    - {name: decides, when: "company is not null and job_title in ('CEO', 'VP of Sales')", points: 20}
     - {name: student, when: "job_title ilike '%student%'", points: -40}
   engagement:
     - {name: asked_for_demo, activity: demo_request, points: 20}
@@ -97,7 +102,7 @@ class File:
 class Tally:
     """What happened."""
 
-    rounds: int = 0
+    files: int = 0
     started: Counter[str] = field(default_factory=Counter)
     killed: Counter[str] = field(default_factory=Counter)
     failed: int = 0
@@ -107,7 +112,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long the storm lasts")
     parser.add_argument("--seed", type=int, help="draw the same leads and kills again")
-    parser.add_argument("--leads", type=int, default=120, help="leads of each round")
+    parser.add_argument("--leads", type=int, default=120, help="leads in each new file")
     arguments = parser.parse_args()
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1_000_000)
     print(f"seed {seed}", flush=True)
@@ -126,27 +131,33 @@ def main() -> None:
 
 
 def _storm(ledger: Ledger, loaded: Loaded, draw: random.Random, seconds: float, leads: int) -> tuple[list[File], Tally]:
-    """Rounds of kills until the time is over, then everything once more, undisturbed."""
+    """Workers and captures that die and are replaced until the time is over; then all once more, undisturbed."""
     url = ledger.engine.url.render_as_string(hide_password=False)
     files: list[File] = []
     tally = Tally()
+    running: dict[str, Running] = {}
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        tally.rounds += 1
-        new = _files(draw, leads, tally.rounds)
-        files += new
-        again = draw.sample(files, k=min(2, len(files)))  # an export that overlaps those before
-        children = [
-            *(_start(f"worker {n}", partial(_work, url, loaded, NOW), draw, tally) for n in "12"),
-            *(
-                _start(f"capture {n}", partial(_capture, url, loaded, part), draw, tally)
-                for n, part in zip("12", ([*new, *again], [*again, *new[::-1]]), strict=True)
-            ),
-        ]
-        _let_them_run(children, draw, tally)
+    while time.monotonic() < end or running:
+        for slot in ("worker 1", "worker 2", "capture 1", "capture 2"):
+            child = running.get(slot)
+            if child is not None and not _ended(child, tally):
+                continue
+            running.pop(slot, None)
+            if time.monotonic() > end:
+                continue
+            if slot.startswith("worker"):
+                running[slot] = _start(slot, partial(_work, url, loaded, NOW, SMALL), draw, tally)
+            elif _waiting(ledger) < leads:
+                files += _files(draw, leads, len(files))
+                # an export that overlaps those before; what a kill left out is captured again later
+                part = [*files[-3:], *draw.sample(files, k=min(3, len(files)))]
+                draw.shuffle(part)
+                running[slot] = _start(slot, partial(_capture, url, loaded, part), draw, tally)
+        time.sleep(0.02)
     for now in (NOW, LATER):
-        _until_quiet(ledger, [partial(_capture, url, loaded, files)], tally)
-        _until_quiet(ledger, [partial(_work, url, loaded, now)] * 2, tally)
+        _undisturbed(ledger, [partial(_capture, url, loaded, files)], tally)
+        _undisturbed(ledger, [partial(_work, url, loaded, now, SMALL)] * 2, tally)
+    tally.files = len(files)
     return files, tally
 
 
@@ -159,15 +170,23 @@ class Running:
     kill_at: float | None
 
 
-def _start(name: str, work: Any, draw: random.Random, tally: Tally | None) -> Running:
-    """Fork ``work``, with a random death: at a failpoint, at a time, or none."""
-    death = draw.choice(("failpoint", "failpoint", "time", "none")) if tally is not None else "none"
-    at = f"{draw.choice(FAILPOINTS)}:{draw.randint(1, 8)}" if death == "failpoint" else None
+def _start(name: str, work: Any, draw: random.Random | None, tally: Tally) -> Running:
+    """Fork ``work``, with a random death: at a failpoint or at a time. Without ``draw`` it lives."""
+    at, kill_at = None, None
+    if draw is not None:
+        tally.started[name.split()[0]] += 1
+        if draw.random() < 0.6:
+            at = f"{draw.choice(FAILPOINTS[name.split()[0]])}:{draw.randint(1, 3)}"
+        else:
+            kill_at = time.monotonic() + draw.uniform(0.05, 3.0)
     process = multiprocessing.get_context("fork").Process(target=_child, args=(work, at))
     process.start()
-    if tally is not None:
-        tally.started[name.split()[0]] += 1
-    return Running(name, process, time.monotonic() + draw.uniform(0.05, 2.5) if death == "time" else None)
+    return Running(name, process, kill_at)
+
+
+def _waiting(ledger: Ledger) -> int:
+    with ledger.transaction() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM journey WHERE status = 'ready'")).scalar_one())
 
 
 def _child(work: Any, failpoint: str | None) -> None:
@@ -176,37 +195,30 @@ def _child(work: Any, failpoint: str | None) -> None:
     work()
 
 
-def _let_them_run(children: list[Running], draw: random.Random, tally: Tally) -> None:
-    """Wait for all, and kill those whose time has come. A worker that is gone is replaced at once."""
-    waiting = list(children)
-    while waiting:
-        for child in list(waiting):
-            if child.kill_at is not None and time.monotonic() > child.kill_at:
-                child.process.kill()
-            child.process.join(0.01)
-            if child.process.exitcode is None:
-                continue
-            waiting.remove(child)
-            _count(child, tally)
-
-
-def _count(child: Running, tally: Tally) -> None:
+def _ended(child: Running, tally: Tally) -> bool:
+    """Whether the process is gone, which is its time to go; if so, how is counted."""
+    if child.kill_at is not None and time.monotonic() > child.kill_at:
+        child.process.kill()
+        child.process.join()
     code = child.process.exitcode
-    kind = child.name.split()[0]
-    if code == -9:
-        tally.killed[f"{kind} {'by time' if child.kill_at is not None else 'at a failpoint'}"] += 1
+    if code is None:
+        return False
+    if code == -signal.SIGKILL:
+        how = "at a failpoint" if child.kill_at is None else "by time"
+        tally.killed[f"{child.name.split()[0]} {how}"] += 1
     elif code != 0:
         tally.failed += 1
         print(f"{child.name} ended with {code}", flush=True)
+    return True
 
 
-def _until_quiet(ledger: Ledger, work: list[Any], tally: Tally) -> None:
-    """Undisturbed, until nothing waits and no batch is open."""
-    time.sleep(max(lease_remaining(ledger, kind) or 0 for kind in ("intake", "follow_up")))
-    children = [_start("undisturbed", each, random.Random(0), None) for each in work]
+def _undisturbed(ledger: Ledger, work: list[Any], tally: Tally) -> None:
+    """Processes that live, from when no dead one holds a batch any more until they are done."""
+    time.sleep(max(lease_remaining(ledger, kind) or 0 for kind in KINDS))
+    children = [_start("undisturbed", each, None, tally) for each in work]
     for child in children:
         child.process.join()
-        _count(child, tally)
+        _ended(child, tally)
 
 
 def _files(draw: random.Random, leads: int, number: int) -> list[File]:
@@ -214,8 +226,8 @@ def _files(draw: random.Random, leads: int, number: int) -> list[File]:
     rows = list(sample.people(leads, seed=draw.randrange(40), duplicates=0.2))
     for row in rows:
         row["Message"] = f"{row['Message']} ({number})"  # the same person, not the same signal
-        if draw.random() < 0.15:
-            row["Company"] = ""  # scores too little, unless there is more
+        if sum(row["Email"].encode()) % 7 == 0:  # always the same persons
+            row["Company"] = ""  # scores too little, until there is a demo request
     half = leads // 2
     heard = [
         {"Type": "demo_request", "Email": row["Email"], "Date": NOW.isoformat(), "Note": str(number)}
@@ -253,13 +265,15 @@ def _store(ledger: Ledger, loaded: Loaded, file: File) -> None:
                 signals.store_signals(connection, capture.signal_rows(chunk, file.source, "storm", keys), NOW)
 
 
-def _work(url: str, loaded: Loaded, now: datetime) -> None:
+def _work(url: str, loaded: Loaded, now: datetime, limit: int) -> None:
     with _opened(url) as ledger:
-        worker = Worker(ledger, loaded, f"worker-{os.getpid()}", LEASE, limit=40)
-        run_waiting(worker, lambda: now)
-        while lease_remaining(ledger, "intake") is not None:  # what somebody left behind
-            time.sleep(0.05)
-            run_waiting(worker, lambda: now)
+        worker = Worker(ledger, loaded, f"worker-{os.getpid()}", LEASE, limit)
+        while True:
+            with contextlib.suppress(LeaseLost):  # a busy machine: somebody else goes on with the batch
+                run_waiting(worker, lambda: now)
+            if all(lease_remaining(ledger, kind) is None for kind in KINDS):
+                return
+            time.sleep(0.05)  # somebody is at work, or left a batch behind
 
 
 def _calm(ledger: Ledger, loaded: Loaded, files: list[File]) -> None:
@@ -267,7 +281,7 @@ def _calm(ledger: Ledger, loaded: Loaded, files: list[File]) -> None:
     url = ledger.engine.url.render_as_string(hide_password=False)
     _capture(url, loaded, files)
     for now in (NOW, LATER):
-        _work(url, loaded, now)
+        _work(url, loaded, now, 20_000)
 
 
 def _second(ledger: Ledger) -> Ledger:
@@ -288,24 +302,26 @@ def _second(ledger: Ledger) -> Ledger:
 
 # -- what must be the same ---------------------------------------------------------------------------------
 
-#: Queries over the whole ledger whose rows, as a multiset, do not depend on who worked when.
+#: Queries over the whole ledger whose rows, as a multiset, do not depend on who worked when. How often a
+#: person was nurtured before enough was known does, so persons are compared by where they are in the end.
 SAME = {
     "signals": "SELECT source, key, payload FROM signal",
-    "journeys by stage and status": "SELECT trigger, stage, status FROM journey",
-    "persons": "SELECT i.value FROM identity i",
-    "persons and how often they were heard": """
-        SELECT l.email_canonical, count(*) FROM journey j JOIN lead l ON l.id = j.lead_id
-        WHERE l.email_canonical IS NOT NULL AND j.trigger = 'signal' AND j.status NOT IN ('held')
-        GROUP BY l.email_canonical""",
-    "held rows and their reasons": """
-        SELECT s.key, w.reason, w.value FROM journey j JOIN work_item w ON w.id = j.work_item_id
-        JOIN signal s ON s.id = j.signal_id WHERE j.stage <> 'qualification'""",
-    "activities and their persons": """
-        SELECT a.key, l.email_canonical FROM activity a LEFT JOIN lead l ON l.id = a.lead_id""",
-    "owned persons": """
-        SELECT l.email_canonical, l.phone IS NULL FROM journey j JOIN lead l ON l.id = j.lead_id
-        WHERE j.status = 'owned' AND l.email_canonical IS NOT NULL""",
-    "messages": "SELECT kind FROM outbox WHERE kind <> 'lead_heard_again'",
+    "rows held at capture or validation": """
+        SELECT s.key, j.stage, w.reason, w.value FROM journey j JOIN work_item w ON w.id = j.work_item_id
+        JOIN signal s ON s.id = j.signal_id WHERE j.stage IN ('capture', 'validation')""",
+    "persons, and how often they were heard of": """
+        SELECT i.value, count(*) FROM identity i JOIN journey j ON j.lead_id = i.lead_id
+        WHERE j.trigger = 'signal' AND NOT (j.status = 'held' AND j.stage = 'validation') GROUP BY i.value""",
+    "persons, their scores and where they are": """
+        SELECT DISTINCT ON (i.value) i.value, j.stage, j.status, l.company, l.phone IS NULL,
+            CASE WHEN j.status <> 'owned' THEN q.score END  -- an owned lead is not scored again
+        FROM identity i JOIN lead l ON l.id = i.lead_id JOIN journey j ON j.lead_id = l.id AND j.status <> 'joined'
+        JOIN qualification q ON q.journey_id = j.id ORDER BY i.value, j.id DESC, q.generation DESC""",
+    "what was done, and by whom": """
+        SELECT a.key, i.value FROM activity a LEFT JOIN identity i ON i.lead_id = a.lead_id""",
+    "messages about owned persons": """
+        SELECT i.value, o.kind FROM outbox o JOIN journey j ON j.id = o.journey_id
+        JOIN identity i ON i.lead_id = j.lead_id WHERE o.kind <> 'lead_heard_again'""",
     "open work": "SELECT kind, reason, stage FROM work_item WHERE closed_at IS NULL",
 }
 SHARES = """
@@ -317,7 +333,7 @@ SHARES = """
 def _report(stormy: Ledger, calm: Ledger, tally: Tally) -> bool:
     """Print what happened and what differs. True when anything does."""
     broken = tally.failed > 0
-    print(f"\n{tally.rounds} rounds, {sum(tally.killed.values())} of {sum(tally.started.values())} processes killed")
+    print(f"{tally.files} files, {tally.killed.total()} of {tally.started.total()} processes killed")
     for name, count in sorted(tally.killed.items()):
         print(f"  {name:<28} {count:>6}")
     with stormy.transaction() as connection:

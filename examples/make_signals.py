@@ -18,6 +18,7 @@ import json
 import re
 import sys
 import unicodedata
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -341,7 +342,7 @@ TRADE_SHOW_ODD: list[Row] = [
     *each("email", "{local}@{domain},de", "{local}(a)gmx", "www.{domain}", "{local}@", "siehe Karte"),
     *each("phone", "s. Karte", "030 23", "keine"),
     *[{"email": "", "phone": ""}] * 4,
-    {"country": "D/A/CH"},
+    {"country": "DACH region"},
     {"title": "Studentin", "note": "nur Kugelschreiber"},
     {"title": "Student", "email": "{local}.uni@{domain}"},
 ]
@@ -436,6 +437,17 @@ def linkedin_ads(people: People, before: Sequence[Row]) -> Workbook:
     return book
 
 
+def without_clock(book: Workbook) -> bytes:
+    """The workbook as a file that does not tell when it was made."""
+    made, fixed = io.BytesIO(), io.BytesIO()
+    book.save(made)
+    with zipfile.ZipFile(made) as before, zipfile.ZipFile(fixed, "w") as after:
+        for name in before.namelist():
+            part = re.sub(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", b"2025-10-08T09:00:00Z", before.read(name))
+            after.writestr(zipfile.ZipInfo(name, (2025, 10, 8, 9, 0, 0)), part)
+    return fixed.getvalue()
+
+
 # --- webinar.csv: somebody changed the form: from the fifth row on, phone and e-mail are swapped --------------
 WEBINAR_COLUMNS = {
     "Registration time": "at", "First name": "first", "Last name": "last", "Email": "email", "Phone": "phone",
@@ -513,7 +525,7 @@ def main(folder: Path) -> None:
     (folder / "website.csv").write_bytes(website_csv(forms))
     (folder / "trade_show.csv").write_bytes(trade_show_csv(trade_show(people, forms)))
     (folder / "partner.jsonl").write_bytes(partner_jsonl(people, forms))
-    linkedin_ads(people, forms).save(folder / "linkedin_ads.xlsx")
+    (folder / "linkedin_ads.xlsx").write_bytes(without_clock(linkedin_ads(people, forms)))
     for name, columns, rows in (
         ("webinar.csv", WEBINAR_COLUMNS, webinar(people)),
         ("activities.csv", ACTIVITY_COLUMNS, activities(people, clean)),

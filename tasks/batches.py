@@ -77,6 +77,7 @@ def next_work(worker: Worker, now: datetime, kind: Kind = "intake") -> Work | No
     if batch is None:
         if kind == "intake":
             with worker.ledger.transaction() as connection:
+                people.match_activities(connection, now)
                 people.start_rescores(connection, now)
         batch = claim(
             worker.ledger,

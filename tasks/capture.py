@@ -145,8 +145,10 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     mapped = map_payloads(frame, work.rules)
     fields = [*STANDARD, *work.rules.fields]
     for journey_id, field, value in corrections.itertuples(index=False):
-        mapped.loc[frame["journey_id"] == journey_id, field] = value
+        mapped.loc[frame["journey_id"] == journey_id, field] = value or None
     frame = pd.concat([frame, mapped], axis=1)
+    # a person who gives an unreadable row its values has read it
+    frame["unreadable"] = frame["unreadable"].where(~frame["journey_id"].isin(corrections["journey_id"]), None)
     frame["contact"] = frame["email"].where(frame["email"].notna(), frame["phone"])
     frame["signal_key"] = frame["key"]
     frame["source_known"] = frame["source"].isin(work.rules.sources)

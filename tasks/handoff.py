@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from expectations.findings import GateResult
 from leadgate.failpoints import hit
 from leadgate.ledger import Ledger, records
-from leadgate.ledger.batches import Conflict, advance, fence, lock_journeys
+from leadgate.ledger.batches import Conflict, advance, applying, fence, lock_journeys
 from leadgate.masking import mask
 from leadgate.playbook import Playbook
 from tasks.exceptions import open_recovery_tasks, open_work_items
@@ -51,7 +51,7 @@ def apply(
     over, and ``Conflict`` when the ledger changed since it was read; nothing is written then.
     """
     frame = _after_gate(stage, decided.frame, result)
-    with ledger.transaction() as connection:
+    with applying(ledger) as connection:
         fence(connection, work.batch, work.lease_seconds)
         lock_journeys(connection, work.batch, stage.name, stage.works_on, frame)
         if stage.breaks:

@@ -40,7 +40,7 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     frame = decided.frame.copy()
     if frame.empty:
         return frame
-    who = people.identify(connection, frame)
+    who = people.identify(connection, frame, work.batch.id)
     frame["provisional"] = frame["lead_id"]
     frame["lead_id"], frame["joined_to"] = who["lead_id"], who["joined_to"]
     frame["changed_lead"] = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from sqlalchemy import create_engine, text
 from leadgate import playbook as playbooks
 from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, open_ledger, people, signals
+from leadgate.ledger.batches import Kind
 from leadgate.ledger.verify import verify
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
@@ -84,20 +86,27 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
         yield ledger
 
 
-@pytest.fixture
-def settings(postgres: Ledger, tmp_path: Path) -> Iterator[Settings]:
-    """Settings of a fresh ledger: a database of its own, dropped afterwards."""
+@contextmanager
+def database(postgres: Ledger, template: str = "leadgate") -> Iterator[str]:
+    """The address of a copy of a database, dropped afterwards."""
     name = f"test_{next(_databases)}"
-    superuser = postgres.engine.url.set(username="postgres", database="postgres")
     postgres.engine.dispose()  # a database that somebody is connected to cannot be copied
-    engine = create_engine(superuser, isolation_level="AUTOCOMMIT")
+    engine = create_engine(
+        postgres.engine.url.set(username="postgres", database="postgres"), isolation_level="AUTOCOMMIT"
+    )
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE leadgate OWNER leadgate"))
-    url = postgres.engine.url.set(database=name).render_as_string(hide_password=False)
-    yield Settings(home=tmp_path, database_url=url, lease_seconds=5.0)
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} OWNER leadgate"))
+    yield postgres.engine.url.set(database=name).render_as_string(hide_password=False)
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
+
+
+@pytest.fixture
+def settings(postgres: Ledger, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a fresh ledger: a database of its own."""
+    with database(postgres) as url:
+        yield Settings(home=tmp_path, database_url=url, lease_seconds=5.0)
 
 
 @pytest.fixture
@@ -141,9 +150,11 @@ class Desk:
             signals.store_activities(connection, [row], at)
             people.match_activities(connection, at)
 
-    def run(self, now: datetime = NOW, **worker: Any) -> list[BatchReport]:
+    def run(
+        self, now: datetime = NOW, *, kinds: Sequence[Kind] = ("intake", "follow_up"), **worker: Any
+    ) -> list[BatchReport]:
         """Work until nothing waits, as of ``now``, with the real gates."""
-        return run_waiting(self.worker(**worker), lambda: now)
+        return run_waiting(self.worker(**worker), lambda: now, kinds=kinds)
 
     def rows(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
         with self.ledger.transaction() as connection:

@@ -27,9 +27,7 @@ from leadgate.settings import Settings
 class Child:
     """A forked process that does ``work`` and hands its result back."""
 
-    def __init__(
-        self, work: Callable[[], Any], *, failpoint: str | None = None, trace: Path | None = None
-    ) -> None:
+    def __init__(self, work: Callable[[], Any], *, failpoint: str | None = None, trace: Path | None = None) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         self._answer, write = os.pipe()
@@ -88,9 +86,7 @@ def _work_and_leave(work: Callable[[], Any], write: int, failpoint: str | None, 
 def own_ledger(settings: Settings) -> Iterator[Ledger]:
     """A ledger on the migrated database of ``settings``, with connections of this process."""
     assert settings.database_url is not None
-    engine = create_engine(
-        settings.database_url, connect_args={"options": "-c timezone=UTC -c lock_timeout=60000"}
-    )
+    engine = create_engine(settings.database_url, connect_args={"options": "-c timezone=UTC -c lock_timeout=60000"})
     try:
         yield Ledger(engine, settings.home)
     finally:

@@ -18,7 +18,6 @@ from leadgate.fields import STANDARD
 from leadgate.ledger import decisions
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.records import close_work_items
-from leadgate.models import STAGES
 from leadgate.nearest import proposal
 from leadgate.playbook import Playbook
 
@@ -47,8 +46,9 @@ def rerun(
 ) -> RerunReport:
     """Let the journeys of these work items try their stage again, with ``corrections`` to the lead's fields.
 
-    A corrected lead is validated again, however far it had come. Rerunning a breaker's work item closes
-    the breaker. Raises ``ActionError`` for a field that does not exist.
+    What is held up to validation starts from its signal again, so that a mapping that was mended in the
+    playbook counts. A corrected lead is validated again, however far it had come. Rerunning a breaker's
+    work item closes the breaker. Raises ``ActionError`` for a field that does not exist.
     """
     corrections = corrections or {}
     _known_fields(corrections, playbook)
@@ -57,11 +57,9 @@ def rerun(
         for item in _open_items(connection, work_item_ids, report):
             journeys = _held_by(connection, item.id)
             for journey in journeys:
-                stage = journey.stage
                 if corrections:
                     _correct(connection, journey, corrections, by, now)
-                    stage = STAGES[min(STAGES.index(stage), STAGES.index("validation"))]
-                _release(connection, journey, stage, now)
+                _release(connection, journey, _restart(journey.stage, corrected=bool(corrections)), now)
             _conclude(connection, item, journeys, "corrected" if corrections else "rerun", by, now, None)
             report.work_items += 1
             report.released += len(journeys)
@@ -185,6 +183,13 @@ def reject(ledger: Ledger, journey_id: int, *, by: str, now: datetime, reason: s
     return "another owner" if again else "nurture"
 
 
+def _restart(stage: str, *, corrected: bool) -> str:
+    """Where a journey that was held at ``stage`` starts again."""
+    if stage in ("capture", "validation"):
+        return "capture"
+    return "validation" if corrected else stage
+
+
 def _known_fields(corrections: Mapping[str, str], playbook: Playbook) -> None:
     known = [*STANDARD, *playbook.fields]
     for name in corrections:
@@ -273,7 +278,7 @@ def _correct(connection: Connection, journey: Row[Any], corrections: Mapping[str
             continue  # still at capture, which reads the corrections itself
         if name in STANDARD:
             statement = f"UPDATE lead SET {name} = :value WHERE id = :id"
-            parameters = {"id": journey.lead_id, "value": value}
+            parameters = {"id": journey.lead_id, "value": value or None}
         else:
             statement = "UPDATE lead SET custom = coalesce(custom, '{}') || CAST(:value AS jsonb) WHERE id = :id"
             parameters = {"id": journey.lead_id, "value": orjson.dumps({name: value}).decode()}

@@ -181,13 +181,31 @@ def _extend(connection: Connection, batch: Batch, lease_seconds: float) -> None:
         raise LeaseLost(f"batch {batch.id} was taken over or closed by another run")
 
 
+#: A deadlock, a serialization failure, and a lead that has got another open journey meanwhile.
+_LOST_RACES = ("40P01", "40001")
+_ONE_OPEN_JOURNEY = "one_open_journey_per_lead"
+
+
+@contextmanager
+def applying(ledger: Ledger) -> Iterator[Connection]:
+    """The transaction of an apply: a race that PostgreSQL decides against it is a ``Conflict`` like any other."""
+    try:
+        with ledger.transaction() as connection:
+            yield connection
+    except DBAPIError as error:
+        state = getattr(error.orig, "sqlstate", None)
+        if state in _LOST_RACES or _ONE_OPEN_JOURNEY in str(error.orig):
+            raise Conflict("another run was faster") from error
+        raise
+
+
 def lock_journeys(connection: Connection, batch: Batch, stage: str, status: str, frame: pd.DataFrame) -> None:
     """Lock the stage's journeys and compare their versions with those gathered. Raises ``Conflict``."""
     hit("apply.lock.before")
     rows = connection.execute(
         text(
             "SELECT id, version FROM journey WHERE batch_id = :batch AND stage = :stage AND status = :status "
-            "ORDER BY id FOR UPDATE"
+            "ORDER BY id FOR NO KEY UPDATE"
         ),
         {"batch": batch.id, "stage": stage, "status": status},
     ).fetchall()
@@ -266,8 +284,8 @@ def advance(
         connection.execute(
             text(
                 "INSERT INTO handoff (journey_id, generation, stage, outcome, batch_id, playbook_hash, at) "
-                f"SELECT id, generation, stage, 'continued', :batch, CAST(:hash AS text), :now FROM journey WHERE {where} "
-                "ORDER BY id"
+                f"SELECT id, generation, stage, 'continued', :batch, CAST(:hash AS text), :now "
+                f"FROM journey WHERE {where} ORDER BY id"
             ),
             context,
         )

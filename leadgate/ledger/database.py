@@ -16,6 +16,7 @@ from typing import Any
 import alembic.command
 import alembic.config
 import orjson
+from alembic.util import CommandError
 from psycopg.types.json import set_json_loads
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -74,6 +75,10 @@ def open_ledger(settings: Settings) -> Iterator[Ledger]:
             migrate(engine)
         except OperationalError as error:
             raise LedgerError(_unreachable(settings, error)) from error
+        except CommandError as error:  # the revision it names is none of ours
+            raise LedgerError(
+                f"the ledger was last used by a later version of Leadgate ({error}); use that version, or newer"
+            ) from error
         yield Ledger(engine=engine, home=settings.home, prefect_url=prefect_url)
 
 

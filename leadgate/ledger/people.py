@@ -6,7 +6,7 @@ value is (``normalise``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -82,13 +82,14 @@ def refresh_leads(connection: Connection, frame: pd.DataFrame, columns: Sequence
     connection.execute(text(f"UPDATE lead l SET {sets} FROM returning_leads v WHERE l.id = v.lead_id"))
 
 
-def identify(connection: Connection, frame: pd.DataFrame) -> pd.DataFrame:
+def identify(connection: Connection, frame: pd.DataFrame, batch_id: int) -> pd.DataFrame:
     """Claim each row's identity, and say whose it is.
 
     ``frame`` (ordered by ``journey_id``) has ``journey_id``, ``lead_id`` and ``email_canonical``. The
     answer is index-aligned: ``lead_id`` as it is now, and ``joined_to``, the open journey of the same
-    person, where there is one. The loser of a race joins the winner's lead: inserts are sorted, so
-    that two workers cannot deadlock, and wait for each other on the same value only.
+    person, where there is one; it is locked, and another batch that is deciding about it decides again. The
+    loser of a race joins the winner's lead: inserts are sorted, so that two workers cannot deadlock, and
+    wait for each other on the same value only.
     """
     hit("apply.identity.before")
     answer = pd.DataFrame({"lead_id": frame["lead_id"], "joined_to": None}, dtype=object)
@@ -106,18 +107,12 @@ def identify(connection: Connection, frame: pd.DataFrame) -> pd.DataFrame:
     hit("apply.identity.claimed")
     owners = connection.execute(
         text(
-            f"""
-            SELECT c.email_canonical, i.lead_id, j.id AS open_journey
-            FROM claiming c JOIN identity i ON i.kind = 'email' AND i.value = c.email_canonical
-            LEFT JOIN journey j ON j.lead_id = i.lead_id AND j.status IN ({_OPEN})"""
+            "SELECT c.email_canonical, i.lead_id, i.lead_id <> c.lead_id AS elsewhere "
+            "FROM claiming c JOIN identity i ON i.kind = 'email' AND i.value = c.email_canonical"
         )
-    )
-    lead_of: dict[str, int] = {}
-    open_of: dict[int, int] = {}
-    for value, lead_id, open_journey in owners:
-        lead_of[value] = lead_id
-        if open_journey is not None:
-            open_of[lead_id] = open_journey
+    ).fetchall()
+    lead_of: dict[str, int] = {row.email_canonical: row.lead_id for row in owners}
+    open_of = _lock_open_journeys(connection, [row.lead_id for row in owners if row.elsewhere])
     lead_ids: list[int] = bulk.plain(frame["lead_id"])
     joined: list[int | None] = [None] * len(frame)
     rows = zip(bulk.plain(frame["journey_id"]), bulk.plain(frame["email_canonical"]), strict=True)
@@ -129,6 +124,7 @@ def identify(connection: Connection, frame: pd.DataFrame) -> pd.DataFrame:
         holder = open_of.setdefault(lead_id, journey_id)
         if holder != journey_id:
             joined[position] = holder
+    _decide_again(connection, [holder for holder in joined if holder is not None], except_in=batch_id)
     hit("apply.identity.after")
     return pd.DataFrame({"lead_id": lead_ids, "joined_to": joined}, index=frame.index, dtype=object)
 
@@ -159,23 +155,65 @@ def drop_provisional(connection: Connection, lead_ids: Sequence[int]) -> None:
 
 
 def match_activities(connection: Connection, now: datetime) -> None:
-    """Give activities that nobody was known for to the leads that are known by now."""
-    connection.execute(
+    """Give activities that nobody was known for to the leads that are known by now.
+
+    Activities that another transaction is giving away right now are left to it: nobody waits for anybody
+    while holding activities.
+    """
+    matched = connection.execute(
         text(
             """
-            WITH matched AS (
-                UPDATE activity a SET lead_id = i.lead_id FROM identity i
-                WHERE a.lead_id IS NULL AND i.kind = 'email' AND i.value = a.email
-                RETURNING a.lead_id, a.actor),
-            rescored AS (
-                UPDATE lead SET rescore_at = coalesce(rescore_at, :now)
-                WHERE id IN (SELECT lead_id FROM matched WHERE actor = 'lead'))
-            UPDATE assignment SET next_check_at = :now
-            WHERE ended_at IS NULL AND journey_id IN (
-                SELECT j.id FROM journey j JOIN matched m ON m.lead_id = j.lead_id WHERE j.status = 'owned')"""
+            UPDATE activity a SET lead_id = i.lead_id FROM identity i
+            WHERE i.kind = 'email' AND i.value = a.email AND a.id IN (
+                SELECT u.id FROM activity u JOIN identity k ON k.kind = 'email' AND k.value = u.email
+                WHERE u.lead_id IS NULL FOR UPDATE OF u SKIP LOCKED)
+            RETURNING a.lead_id, a.actor"""
+        )
+    ).fetchall()
+    if not matched:
+        return
+    journeys = list(_lock_open_journeys(connection, [row.lead_id for row in matched]).values())
+    _decide_again(connection, journeys)
+    connection.execute(
+        text(
+            "UPDATE lead SET rescore_at = :now WHERE id IN (SELECT id FROM lead "
+            "WHERE id = ANY(:ids) AND rescore_at IS NULL ORDER BY id FOR NO KEY UPDATE)"
         ),
-        {"now": now},
+        {"ids": [row.lead_id for row in matched if row.actor == "lead"], "now": now},
     )
+    connection.execute(
+        text("UPDATE assignment SET next_check_at = :now WHERE ended_at IS NULL AND journey_id = ANY(:ids)"),
+        {"ids": journeys, "now": now},
+    )
+
+
+def _lock_open_journeys(connection: Connection, lead_ids: Collection[int]) -> dict[int, int]:
+    """The open journey of each lead that has one. Whoever changes a lead holds its open journey, locked by id."""
+    if not lead_ids:
+        return {}
+    rows = connection.execute(
+        text(
+            f"SELECT lead_id, id FROM journey WHERE lead_id = ANY(:leads) AND status IN ({_OPEN}) "
+            "ORDER BY id FOR NO KEY UPDATE"
+        ),
+        {"leads": sorted(set(lead_ids))},
+    )
+    return {row.lead_id: row.id for row in rows}
+
+
+def _decide_again(connection: Connection, journey_ids: Collection[int], *, except_in: int | None = None) -> None:
+    """There is news of these leads: a stage that has read them meets a conflict, and reads them again.
+
+    ``except_in`` names the batch that brings the news itself.
+    """
+    if journey_ids:
+        connection.execute(
+            text(
+                "UPDATE journey SET version = version + 1 "
+                "WHERE id = ANY(:ids) AND batch_id IS DISTINCT FROM CAST(:batch AS bigint)"
+            ),
+            {"ids": sorted(set(journey_ids)), "batch": except_in},
+        )
 
 
 def start_rescores(connection: Connection, now: datetime) -> int:
@@ -197,7 +235,7 @@ def start_rescores(connection: Connection, now: datetime) -> int:
             INSERT INTO journey (trigger, lead_id, source, captured_at, run_after, stage, start_stage,
                 status, version, generation)
             SELECT 'rescore', id, source, :now, :now, 'qualification', 'qualification', 'ready', 0, 0
-            FROM due ORDER BY id"""
+            FROM due ORDER BY id ON CONFLICT DO NOTHING"""
         ),
         {"now": now},
     ).rowcount

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NOW, Desk, person
+from conftest import NOW, PLAYBOOK, Desk, person
 
+from leadgate import playbook as playbooks
 from leadgate.ledger import actions
 from leadgate.ledger.verify import projection
 
@@ -152,7 +154,7 @@ def test_a_review_is_approved_by_hand(desk: Desk) -> None:
     assert desk.holds() == []
 
 
-def test_a_rerun_with_a_correction_runs_that_stage_and_the_later_ones(desk: Desk) -> None:
+def test_a_rerun_with_a_correction_starts_from_the_signal_and_goes_on(desk: Desk) -> None:
     desk.capture(person(1, Email="not an address"))
     desk.run()
     report = actions.rerun(
@@ -168,7 +170,7 @@ def test_a_rerun_with_a_correction_runs_that_stage_and_the_later_ones(desk: Desk
     assert desk.statuses() == {"owned": 1}
     assert desk.one("SELECT email_canonical FROM lead") == "right@company1.example"
     assert desk.rows("SELECT generation, stage FROM handoff ORDER BY id")[:3] == [
-        (0, "capture"), (0, "validation"), (1, "validation"),
+        (0, "capture"), (0, "validation"), (1, "capture"),
     ]  # fmt: skip
     assert desk.holds() == []
 
@@ -182,6 +184,48 @@ def test_a_correction_at_capture_gives_the_lead_its_contact(desk: Desk) -> None:
     )  # fmt: skip
     desk.run()
     assert desk.statuses() == {"owned": 1}
+    assert desk.holds() == []
+
+
+def test_an_unreadable_row_becomes_readable_when_a_person_gives_it_its_values(desk: Desk) -> None:
+    desk.capture(None)
+    desk.run()
+    given = {"email": "kim@acme.example", "company": "Acme"}
+    actions.rerun(
+        desk.ledger, [item(desk, "unreadable_row")], by="mia", now=NOW, playbook=desk.loaded.playbook, corrections=given
+    )
+    desk.run()
+    assert desk.statuses() == {"owned": 1}
+    assert desk.holds() == []
+
+
+def test_a_mapping_that_was_mended_counts_for_what_was_parked(desk: Desk) -> None:
+    rows = [person(n) | {"Email": f"030 12345{n}", "Reply": f"lead{n}@company{n}.example"} for n in range(30)]
+    desk.capture(*rows, source="partner")
+    desk.run()
+    assert desk.statuses() == {"held": 30}
+    mended = PLAYBOOK.replace(
+        "partner: {default_country: FR}", "partner: {default_country: FR, mapping: {Reply: email, Email: phone}}"
+    )
+    after = Desk(desk.ledger, playbooks.parse(mended, path=Path("tests.yaml")))
+    actions.rerun(
+        after.ledger, [item(after, "source_parked")], by="mia", now=NOW, playbook=after.loaded.playbook
+    )
+    after.run()
+    assert after.statuses() == {"owned": 30}
+    assert after.holds() == []
+
+
+def test_a_late_correction_is_validated_again(desk: Desk) -> None:
+    desk.capture(person(1, Company="", Title="Chief Buyer"))
+    desk.run()
+    actions.rerun(
+        desk.ledger, [item(desk, "score_in_review_band")], by="mia", now=NOW, playbook=desk.loaded.playbook,
+        corrections={"company": "Acme", "country": "Germany"},
+    )  # fmt: skip
+    desk.run()
+    assert desk.statuses() == {"owned": 1}
+    assert desk.rows("SELECT company, country FROM lead") == [("Acme", "DE")]
     assert desk.holds() == []
 
 

@@ -21,11 +21,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import databases
 import pandas as pd
 import pytest
 from conftest import NOW, Desk, person
 from forked import Child, own_ledger
-from sqlalchemy import create_engine, make_url, text
 
 import leadgate
 import tasks
@@ -252,27 +252,14 @@ def killed_everywhere(settings: Settings, loaded: Loaded, plan: list[tuple[Phase
 
 
 @pytest.fixture
-def more_databases(postgres: Ledger, settings: Settings) -> Iterator[list[Settings]]:
+def two_more(postgres: Ledger, settings: Settings) -> Iterator[list[Settings]]:
     """Two more empty ledgers."""
-    postgres.engine.dispose()  # a database that somebody is connected to cannot be copied
-    url = make_url(settings.database_url or "")
-    engine = create_engine(url.set(username="postgres", database="postgres"), isolation_level="AUTOCOMMIT")
-    names = [f"{url.database}_{letter}" for letter in "ab"]
-    with engine.connect() as connection:
-        for name in names:
-            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE leadgate OWNER leadgate"))
-    yield [
-        replace(settings, database_url=url.set(database=name).render_as_string(hide_password=False))
-        for name in names
-    ]
-    with engine.connect() as connection:
-        for name in names:
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
+    with databases.fresh(postgres, 2) as urls:
+        yield [replace(settings, database_url=url) for url in urls]
 
 
 def test_killed_at_every_failpoint_it_comes_to_the_same(
-    settings: Settings, more_databases: list[Settings], loaded: Loaded, tmp_path: Path
+    settings: Settings, two_more: list[Settings], loaded: Loaded, tmp_path: Path
 ) -> None:
     gate.preload()
     known: set[tuple[str, str, str, int]] = set()
@@ -287,8 +274,7 @@ def test_killed_at_every_failpoint_it_comes_to_the_same(
         for turn in (0, 1)
     ]
     drivers = [
-        Child(partial(killed_everywhere, home, loaded, chain))
-        for home, chain in zip(more_databases, chains, strict=True)
+        Child(partial(killed_everywhere, home, loaded, chain)) for home, chain in zip(two_more, chains, strict=True)
     ]
     deaths = sum(driver.result() for driver in drivers)
     assert deaths == sum(len(wanted) for chain in chains for _, wanted in chain)

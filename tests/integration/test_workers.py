@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -13,7 +15,7 @@ from forked import Child, own_ledger
 from expectations.findings import GateResult
 from leadgate import playbook as playbooks
 from leadgate.connectors.files import Row
-from leadgate.ledger import signals
+from leadgate.ledger import people, signals
 from leadgate.ledger.batches import lease_remaining
 from leadgate.playbook import Loaded, Playbook
 from leadgate.settings import Settings
@@ -83,9 +85,7 @@ def test_two_workers_share_a_pool_and_never_a_lead(settings: Settings, loaded: L
             assert abs(owned[rep] - share) < 1, f"{rep} has {owned[rep]}, the share is {share:.1f}"
 
 
-def test_captures_of_overlapping_files_in_other_orders_store_each_row_once(
-    settings: Settings, loaded: Loaded
-) -> None:
+def test_captures_of_overlapping_files_in_other_orders_store_each_row_once(settings: Settings, loaded: Loaded) -> None:
     rows = [person(number) for number in range(600)]
 
     def capture_in(order: list[int]) -> int:
@@ -94,9 +94,7 @@ def test_captures_of_overlapping_files_in_other_orders_store_each_row_once(
         with own_ledger(settings) as ledger:
             for chunk in capture.chunks((Row(at, rows[number]) for at, number in enumerate(order)), 50):
                 with ledger.transaction() as connection:
-                    new += signals.store_signals(
-                        connection, capture.signal_rows(chunk, "website", "a file", keys), NOW
-                    )
+                    new += signals.store_signals(connection, capture.signal_rows(chunk, "website", "a file", keys), NOW)
         return new
 
     forth, back = list(range(400)), list(range(599, 199, -1))
@@ -108,9 +106,7 @@ def test_captures_of_overlapping_files_in_other_orders_store_each_row_once(
         assert desk.holds() == []
 
 
-def test_captures_of_overlapping_activities_in_other_orders_store_each_once(
-    settings: Settings, loaded: Loaded
-) -> None:
+def test_captures_of_overlapping_activities_in_other_orders_store_each_once(settings: Settings, loaded: Loaded) -> None:
     rows = [
         {"Type": "call", "Email": f"lead{n}@company{n}.example", "Date": "2026-03-04", "Note": "n"}
         for n in range(8_000)
@@ -125,3 +121,110 @@ def test_captures_of_overlapping_activities_in_other_orders_store_each_once(
     forth, back = list(range(6_000)), list(range(7_999, 1_999, -1))
     both = [Child(partial(capture_in, order)) for order in (forth, back)]
     assert sum(child.result() for child in both) == len(rows)
+
+
+# -- two workers step by step: the second one acts between the first one's decision and its apply ------------
+
+
+def meanwhile(gate_name: str, action: Callable[[], Any]) -> Callable[[str, pd.DataFrame, Playbook], GateResult]:
+    """A gate that, the first time it is asked at ``gate_name``, lets ``action`` happen before it answers."""
+    left = [action]
+
+    def check(name: str, frame: pd.DataFrame, playbook: Playbook) -> GateResult:
+        if name == gate_name and left:
+            left.pop()()
+        return nothing_fails(name, frame, playbook)
+
+    return check
+
+
+def work(desk: Desk, holder: str, check: Any = nothing_fails, **more: Any) -> None:
+    run_waiting(desk.worker(holder, **more), lambda: NOW, check=check)
+
+
+def test_a_signal_that_joins_while_its_lead_is_enriched_is_not_overwritten(desk: Desk) -> None:
+    desk.capture(person(1, Company="", Website=""))
+
+    def second() -> None:
+        desk.capture(person(1))
+        work(desk, "second")
+
+    work(desk, "first", meanwhile("enriched", second))
+    assert desk.rows("SELECT company FROM lead") == [("Company 1",)]
+    assert desk.statuses() == {"owned": 1, "joined": 1}
+    assert desk.holds() == []
+
+
+def test_what_a_lead_does_while_it_is_scored_is_scored(desk: Desk) -> None:
+    desk.capture(person(1, Company="", Title="Chief Buyer"))  # 25 points, and 30 are needed
+    work(
+        desk,
+        "first",
+        meanwhile("qualified", lambda: desk.activity("demo_request", "lead1@company1.example")),
+    )
+    assert desk.rows("SELECT engagement, outcome FROM qualification") == [(20, "continue")]
+    assert desk.statuses() == {"owned": 1}
+    assert desk.holds() == []
+
+
+def test_a_touch_while_follow_up_decides_is_seen(desk: Desk) -> None:
+    desk.capture(person(1))
+    work(desk, "first")
+    owner = desk.one("SELECT owner FROM assignment")
+    later = NOW + timedelta(hours=4)
+    touch = partial(desk.activity, "call", "lead1@company1.example", rep=owner, at=NOW + timedelta(hours=1))
+    run_waiting(desk.worker(), lambda: later, check=meanwhile("followed_up", touch))
+    assert desk.statuses() == {"done": 1}
+    assert desk.one("SELECT count(*) FROM outbox WHERE kind = 'first_touch_overdue'") == 0
+    assert desk.holds() == []
+
+
+def test_a_person_who_returns_twice_at_once_has_one_open_journey(desk: Desk) -> None:
+    desk.capture(person(1, Company=""))
+    work(desk, "first")
+    assert desk.statuses() == {"nurture": 1}
+    desk.capture(person(1, Message="one"))
+
+    def second() -> None:
+        desk.capture(person(1, Message="two"))
+        work(desk, "second")
+
+    work(desk, "first", meanwhile("validated", second))
+    assert desk.statuses() == {"nurture": 1, "owned": 1, "joined": 1}
+    assert desk.holds() == []
+
+
+def test_an_activity_of_a_person_who_becomes_known_at_the_same_time_is_matched(desk: Desk) -> None:
+    """Neither transaction sees what the other one stores: the next look for work must bring them together."""
+    desk.capture(person(1, Company="", Title="Chief Buyer"))
+    row = (
+        "activities", "k", "demo_request", "lead", None, "lead1@company1.example", NOW, "{}"
+    )  # fmt: skip
+    with desk.ledger.transaction() as connection:
+        signals.store_activities(connection, [row], NOW)
+        people.match_activities(connection, NOW)
+        work(desk, "first")
+    assert desk.statuses() == {"held": 1}
+    work(desk, "second")
+    assert desk.rows("SELECT lead_id IS NOT NULL FROM activity") == [(True,)]
+
+
+def test_two_persons_who_join_each_other_do_not_deadlock(settings: Settings, loaded: Loaded) -> None:
+    """Signals of known persons, in opposite orders, against workers that enrich and score these persons."""
+    draw = random.Random(5)
+    with own_ledger(settings) as ledger:
+        desk = Desk(ledger, loaded)
+        for turn in range(12):
+            order = list(range(40))
+            draw.shuffle(order)
+            desk.capture(*(person(number, Message=str(turn)) for number in order))
+
+        def worker(holder: str) -> None:
+            with own_ledger(settings) as own:
+                run_waiting(Desk(own, loaded).worker(holder, limit=25), lambda: NOW, check=nothing_fails)
+
+        both = [Child(partial(worker, name)) for name in ("one", "two", "three")]
+        for child in both:
+            child.result()
+        assert desk.statuses() == {"owned": 40, "joined": 440}
+        assert desk.holds() == []

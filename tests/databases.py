@@ -1,0 +1,32 @@
+"""Databases beside the one that each test has: copies of a ledger, on the session's PostgreSQL."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+
+from sqlalchemy import create_engine, text
+
+from leadgate.ledger import Ledger
+
+_numbers = itertools.count()
+
+
+@contextlib.contextmanager
+def fresh(postgres: Ledger, count: int = 1) -> Iterator[list[str]]:
+    """The addresses of ``count`` empty, migrated ledgers; they are dropped in the end."""
+    postgres.engine.dispose()  # a database that somebody is connected to cannot be copied
+    superuser = postgres.engine.url.set(username="postgres", database="postgres")
+    engine = create_engine(superuser, isolation_level="AUTOCOMMIT")
+    names = [f"beside_{next(_numbers)}" for _ in range(count)]
+    with engine.connect() as connection:
+        for name in names:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE leadgate OWNER leadgate"))
+    try:
+        yield [postgres.engine.url.set(database=name).render_as_string(hide_password=False) for name in names]
+    finally:
+        with engine.connect() as connection:
+            for name in names:
+                connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        engine.dispose()

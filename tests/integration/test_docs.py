@@ -1,0 +1,145 @@
+"""The documentation is complete and true, as far as that is cheap to check against the code."""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from sqlmodel import SQLModel
+
+from console.cli import app
+from expectations import PROMISES
+from leadgate import models, playbook
+from leadgate.ledger.verify import INVARIANTS
+from leadgate.playbook import Gate, Part, Playbook
+from leadgate.playbook_check import check
+from leadgate.playbook_expectations import EXPECTATIONS
+from leadgate.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PAGES = {page.name: page.read_text(encoding="utf-8") for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))}
+
+_YAML = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+# --- playbook.md ------------------------------------------------------------------------------------------
+
+
+def keys(part: type[Part], above: str = "") -> Iterator[str]:
+    """Every key of a part of the playbook and of the parts in it, as the page writes its path."""
+    for name, field in part.model_fields.items():
+        yield above + name
+        origin: object = typing.get_origin(field.annotation)
+        each = "[]" if origin is tuple else ".NAME" if origin is dict else ""
+        for inner in _parts(field.annotation):
+            yield from keys(inner, f"{above}{name}{each}.")
+
+
+def _parts(annotation: object) -> list[type[Part]]:
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        return [annotation]
+    return [part for argument in typing.get_args(annotation) for part in _parts(argument)]
+
+
+def test_the_page_about_the_playbook_has_every_key_and_no_other() -> None:
+    described = set(re.findall(r"^\| `([\w.\[\]]+)` \|", PAGES["playbook.md"], re.MULTILINE))
+
+    assert set(keys(Playbook)) <= described
+    assert described <= set(keys(Playbook))
+
+
+def test_its_examples_together_are_a_sound_playbook(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "accounts.csv").write_text("domain,name,owner,employees\nacme.example,Acme,anna,40\n")
+    text = "".join(_YAML.findall(PAGES["playbook.md"]))
+    built_in = {gate: {promise.name for promise in suite} for gate, suite in PROMISES.items()}
+
+    problems = check(playbook.parse(text, path=tmp_path / "playbook.yaml"), promises=built_in)
+
+    assert [str(problem) for problem in problems] == []
+
+
+def test_it_lists_the_expectations_that_a_playbook_may_add() -> None:
+    listed = PAGES["playbook.md"].rpartition("Expectations that a playbook may add")[2]
+
+    assert set(re.findall(r"`(expect_\w+)`", listed)) == set(EXPECTATIONS)
+
+
+# --- gates.md and ledger.md -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gate", PROMISES)
+def test_the_page_about_gates_has_every_promise(gate: Gate) -> None:
+    section = PAGES["gates.md"].partition(f"\n### {gate}\n")[2].partition("\n#")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+
+    assert rows == [f"| `{p.name}` | {p.severity} | `{p.reason}` | {p.words} |" for p in PROMISES[gate]]
+
+
+def test_the_page_about_the_ledger_has_every_table_status_and_invariant() -> None:
+    rows = set(re.findall(r"^\| `(\w+)` \|", PAGES["ledger.md"], re.MULTILINE))
+    invariants = re.findall(r"^\| `(\w+)` \| ([^|]+) \|$", PAGES["ledger.md"], re.MULTILINE)
+
+    assert rows == {*SQLModel.metadata.tables, *models.STATUSES, *(i.name for i in INVARIANTS)}
+    assert {(i.name, i.words) for i in INVARIANTS} <= set(invariants)
+
+
+# --- operations.md ----------------------------------------------------------------------------------------
+
+
+def test_the_page_about_operations_has_every_variable() -> None:
+    described = set(re.findall(r"^\| `(LEADGATE_\w+)` \|", PAGES["operations.md"], re.MULTILINE))
+
+    assert described == {f"LEADGATE_{field.name.upper()}" for field in fields(Settings)}
+    assert f"| {Settings.batch_limit} |" in PAGES["operations.md"]
+
+
+def test_it_has_the_exit_codes_that_the_program_tells() -> None:
+    described = re.findall(r"^\| (\d+) \| ", PAGES["operations.md"], re.MULTILINE)
+
+    assert described == re.findall(r"(\d+) [a-zP]", app.info.epilog or "")
+
+
+# --- all pages --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_that_a_page_names_exist_with_their_options(page: str) -> None:
+    known = {command.callback.__name__: command.callback for command in app.registered_commands if command.callback}
+    for name, rest in re.findall(r"\bleadgate (?:--\w+ \S+ )?([a-z]+)((?: [^`\n]*)?)", _code(PAGES[page])):
+        if name in ("playbook", "help"):
+            continue
+        assert name in known, f"{page} names leadgate {name}"
+        options = set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", rest))
+        parameters = {p.replace("_", "-") for p in known[name].__annotations__}
+        assert options <= parameters | {"set"}, f"{page}: leadgate {name}{rest}"
+
+
+def _code(text: str) -> str:
+    """What a page prints as code: blocks, and words between backticks, a line each."""
+    return "\n".join(re.findall(r"```\w*\n(.*?)```", text, re.DOTALL) + re.findall(r"`([^`\n]+)`", text))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    folder = ROOT if (ROOT / page).exists() else ROOT / "docs"
+    for target, heading in _LINK.findall(PAGES[page]):
+        file = folder / target if target else folder / page
+        assert file.exists(), f"{page} links to {target}"
+        if heading:
+            headings = [
+                re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in _HEADING.findall(PAGES[file.name])
+            ]
+            assert heading in headings, f"{page} links to {target}#{heading}"
+
+
+def test_paths_that_a_page_names_exist() -> None:
+    for page, text in PAGES.items():
+        for path in re.findall(r"`((?:leadgate|tasks|flows|console|expectations|tests|examples|docs)/[\w./]*)`", text):
+            assert (ROOT / path).exists(), f"{page} names {path}"

@@ -1,0 +1,53 @@
+"""Masked values: enough for who knows them, of no use to others."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from leadgate.masking import mask
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, ""),
+        ("", ""),
+        ("jane@acme.com", "j•••@acme.com"),
+        ("j@acme.com", "j•••@acme.com"),
+        ("+4930123456", "•••56"),
+        ("030 / 12 34 56", "•••56"),
+        ("Jane", "J•••"),
+        ("Jane Doe, 12 Elm Street", "J•••"),
+        ("jane doe@acme.com", "j•••"),  # no address, so nothing of it is kept
+        ("jane@acme.com, joe@acme.com", "j•••"),
+        ("x" * 100_000, "x•••"),
+        ("1" * 100_000, "•••11"),
+    ],
+)
+def test_a_value_is_recognisable_to_who_knows_it(value: str | None, shown: str) -> None:
+    assert mask(value) == shown
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(min_size=4, max_size=300))
+def test_nothing_but_the_first_letter_or_two_digits_is_kept_of_what_is_no_address(value: str) -> None:
+    masked = mask(value)
+    assert len(masked) <= 5 or "@" in value
+    assert value not in masked
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.emails())
+def test_the_local_part_of_an_address_is_hidden(address: str) -> None:
+    local, _, domain = address.partition("@")
+    masked = mask(address)
+    assert masked in (f"{local[0]}•••@{domain}", f"{local[0]}•••") or masked.startswith("•••")
+    assert len(local) < 2 or local not in masked.partition("@")[0]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(min_value=10_000, max_value=10**15).map(lambda number: f"+{number}"))
+def test_a_number_keeps_two_digits(number: str) -> None:
+    assert mask(number) == f"•••{number[-2:]}"
