@@ -136,6 +136,7 @@ def _storm(ledger: Ledger, loaded: Loaded, draw: random.Random, seconds: float, 
     files: list[File] = []
     tally = Tally()
     running: dict[str, Running] = {}
+    population = list(sample.people(5 * leads, seed=draw.randrange(1_000_000), duplicates=0.0, dirt=0.0))
     end = time.monotonic() + seconds
     while time.monotonic() < end or running:
         for slot in ("worker 1", "worker 2", "capture 1", "capture 2"):
@@ -148,7 +149,7 @@ def _storm(ledger: Ledger, loaded: Loaded, draw: random.Random, seconds: float, 
             if slot.startswith("worker"):
                 running[slot] = _start(slot, partial(_work, url, loaded, NOW, SMALL), draw, tally)
             elif _waiting(ledger) < leads:
-                files += _files(draw, leads, len(files))
+                files += _files(draw, population, leads, len(files))
                 # an export that overlaps those before; what a kill left out is captured again later
                 part = [*files[-3:], *draw.sample(files, k=min(3, len(files)))]
                 draw.shuffle(part)
@@ -221,13 +222,16 @@ def _undisturbed(ledger: Ledger, work: list[Any], tally: Tally) -> None:
         _ended(child, tally)
 
 
-def _files(draw: random.Random, leads: int, number: int) -> list[File]:
-    """What comes in during one round: persons of earlier rounds among them, and what leads did."""
-    rows = list(sample.people(leads, seed=draw.randrange(40), duplicates=0.2))
-    for row in rows:
-        row["Message"] = f"{row['Message']} ({number})"  # the same person, not the same signal
+def _files(draw: random.Random, population: list[dict[str, Any]], leads: int, number: int) -> list[File]:
+    """What comes in next: signals of anybody of the population, some of them dirty, and what leads did."""
+    rows = []
+    for person in draw.choices(population, k=leads):
+        row = person | {"Message": f"file {number}, {draw.random()}"}  # the same person, never the same signal
         if sum(row["Email"].encode()) % 7 == 0:  # always the same persons
             row["Company"] = ""  # scores too little, until there is a demo request
+        if draw.random() < 0.1:
+            row |= draw.choice(({"Phone Number": "call me"}, {"Email": "nobody"}, {"Country": "Atlantis"}))
+        rows.append(row)
     half = leads // 2
     heard = [
         {"Type": "demo_request", "Email": row["Email"], "Date": NOW.isoformat(), "Note": str(number)}

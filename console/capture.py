@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from console.place import Place, moment_of
 from console.safe import masked, visible
-from console.screen import CommandError, err, out, print_json, say, table
+from console.screen import CommandError, err, out, print_json, program, say, table
 from leadgate.connectors.files import FileError, Row, Table, read
 from leadgate.fields import PERSONAL
 from leadgate.ledger import Ledger, open_ledger, people, signals
@@ -203,7 +203,7 @@ def _report(results: Sequence[Captured], source: str, *, as_json: bool) -> None:
         )
     console.print(made)
     if any(each.new for each in results):
-        console.print("\nNext: leadgate run")
+        console.print(f"\nNext: {program()} run")
     else:
         console.print("\nEverything in it was captured before; nothing changed.")
 

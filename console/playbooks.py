@@ -13,7 +13,7 @@ import orjson
 
 from console.place import Place, promises
 from console.safe import visible
-from console.screen import CommandError, out, print_json, say
+from console.screen import CommandError, out, print_json, program, say
 from leadgate import playbook
 from leadgate.playbook_check import check as find_problems
 from leadgate.playbook_text import PlaybookError, Problem
@@ -90,4 +90,6 @@ def init(folder: Path) -> None:
     console = out()
     for path in written:
         console.print(f"wrote {visible(str(path))}", soft_wrap=True)
-    console.print("\nNext: change it to what your team agrees on, then leadgate playbook check", soft_wrap=True)
+    console.print(
+        f"\nNext: change it to what your team agrees on, then {program()} playbook check", soft_wrap=True
+    )

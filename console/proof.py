@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from console.screen import moment, span
+from console.screen import moment, program, span
 from console.telling import Answer, counted, iso_moment, shown
 from leadgate.ledger.journeys import Story
 from leadgate.models import STAGES
@@ -165,14 +165,15 @@ def _open_item(answer: Answer, item: Mapping[str, Any], *, blocking: bool, now: 
     answer.say(f"{item['assignee'] or item['route']} decides, by {due} UTC{late}.")
     if not blocking:
         return
-    commands = [(f"leadgate rerun --work-item {item['id']}", "as it is")]
+    call = program()
+    commands = [(f"{call} rerun --work-item {item['id']}", "as it is")]
     if item["proposal"]:
-        commands.append((f"leadgate rerun --work-item {item['id']} --proposed", "corrected as proposed"))
-    commands.append((f"leadgate rerun --work-item {item['id']} --set FIELD=VALUE", "with a correction"))
+        commands.append((f"{call} rerun --work-item {item['id']} --proposed", "corrected as proposed"))
+    commands.append((f"{call} rerun --work-item {item['id']} --set FIELD=VALUE", "with a correction"))
     if item["stage"] not in ("capture", "assignment"):
         means = "approve it" if item["kind"] == "review" else "somebody did it"
-        commands.append((f"leadgate rerun --work-item {item['id']} --done-by-hand EVIDENCE", means))
-    commands.append((f"leadgate rerun --work-item {item['id']} --discard REASON", "end it"))
+        commands.append((f"{call} rerun --work-item {item['id']} --done-by-hand EVIDENCE", means))
+    commands.append((f"{call} rerun --work-item {item['id']} --discard REASON", "end it"))
     answer.show(("what can be done", ""), commands)
 
 

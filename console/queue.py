@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from console.place import Place, moment_of
 from console.safe import mask_item, spreadsheet_cell, visible
-from console.screen import CommandError, moment, out, print_json, say, table
+from console.screen import CommandError, moment, out, print_json, program, say, table
 from leadgate.ledger import Ledger, open_ledger, reports
 from leadgate.ledger.reports import Wanted
 from leadgate.models import STAGES
@@ -118,7 +118,7 @@ def _print(items: Sequence[Mapping[str, Any]], total: int) -> None:
         console.print(f"\n{total - len(items):,} more; see them with --limit {total}, or --csv FILE.")
     first = next((item for item in items if item["blocking"]), None)
     if first is not None:
-        console.print(f"\nNext: leadgate explain W{first['id']}, leadgate rerun --work-item {first['id']}")
+        console.print(f"\nNext: {program()} explain W{first['id']}, {program()} rerun --work-item {first['id']}")
 
 
 def _about(item: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from console.lookup import journey_of
 from console.place import Place, moment_of, person
 from console.queue import blocking, changes, require_known
 from console.safe import mask_item, visible
-from console.screen import CommandError, out, print_json, say
+from console.screen import CommandError, out, print_json, program, say
 from console.telling import counted
 from leadgate.fields import STANDARD
 from leadgate.ledger import Ledger, actions, open_ledger, reports
@@ -167,7 +167,7 @@ def _tell(
         console.print(f"\n{counted(done.released, 'journey', 'journeys')} ended. What was captured stays.")
     else:
         waits = counted(done.released, "journey waits", "journeys wait")
-        console.print(f"\n{waits} again. Next: leadgate run")
+        console.print(f"\n{waits} again. Next: {program()} run")
 
 
 def accept(place: Place, reference: str, *, by: str | None, as_json: bool, now: str | None) -> None:
@@ -180,7 +180,7 @@ def accept(place: Place, reference: str, *, by: str | None, as_json: bool, now: 
     if as_json:
         print_json({"journey_id": journey, "did": "accept", "by": who})
     else:
-        out().print(f"Accepted by {visible(who, 80)}. Next: leadgate explain J{journey}")
+        out().print(f"Accepted by {visible(who, 80)}. Next: {program()} explain J{journey}")
 
 
 def reject(place: Place, reference: str, *, reason: str, by: str | None, as_json: bool, now: str | None) -> None:

@@ -5,9 +5,12 @@ Belongs here: consoles, plain tables, and errors that end a command. Does not be
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from rich.console import Console, RenderableType
 from rich.table import Table
@@ -25,6 +28,18 @@ class CommandError(Exception):
     def __init__(self, message: str, code: int = WRONG_INPUT) -> None:
         super().__init__(message)
         self.code = code
+
+
+def program() -> str:
+    """What to type to call this program again: ``leadgate``, or its path where it is not on the ``PATH``."""
+    called = Path(sys.argv[0])
+    if called.name != "leadgate" or not called.exists():
+        return "leadgate"  # as a module, or in a test
+    found = shutil.which("leadgate")
+    if found is not None and Path(found).samefile(called):
+        return "leadgate"
+    near = os.path.relpath(called)
+    return str(called) if near.startswith("..") else near
 
 
 def out(width: int | None = None) -> Console:

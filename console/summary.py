@@ -16,7 +16,7 @@ from rich.table import Table
 
 from console.place import Place, moment_of
 from console.safe import visible
-from console.screen import heading, moment, out, print_json, span, table
+from console.screen import heading, moment, out, print_json, program, span, table
 from leadgate.ledger import open_ledger, reports
 from leadgate.ledger.reports import Speed, StageCounts, Summary
 
@@ -44,7 +44,7 @@ def as_data(found: Summary) -> dict[str, Any]:
 def render(found: Summary, console: Console) -> None:
     """Print a summary."""
     if not found.signals:
-        console.print("Nothing has been captured yet. Next: leadgate capture FILE --source NAME")
+        console.print(f"Nothing has been captured yet. Next: {program()} capture FILE --source NAME")
         return
     console.print(heading(f"{found.signals:,} signals about {found.leads:,} leads"))
     console.print(_added_up(found.journeys))
@@ -62,21 +62,23 @@ def render(found: Summary, console: Console) -> None:
     console.print(f"{'':13}   owner to first touch: {_speed(found.to_first_touch)}")
     console.print()
     console.print(heading("Next"))
-    for command, words in next_commands(found):
-        console.print(f"  {command:<52} {words}", overflow="ignore", crop=False, no_wrap=True)
+    commands = next_commands(found)
+    width = max(len(command) for command, _ in commands)
+    for command, words in commands:
+        console.print(f"  {command:<{width}}  {words}", overflow="ignore", crop=False, no_wrap=True)
 
 
 def next_commands(found: Summary) -> list[tuple[str, str]]:
     """Commands to try next, with ids that exist, and what each does."""
-    ids = found.examples
+    ids, call = found.examples, program()
     commands: list[tuple[str, str]] = []
     if any(stage.waiting for stage in found.stages if stage.stage != "follow_up"):
-        commands.append(("leadgate run", "take what waits through its stages"))
+        commands.append((f"{call} run", "take what waits through its stages"))
     if (lead := ids.get("owned_lead") or ids.get("any_lead")) is not None:
-        commands.append((f"leadgate explain {lead}", "who owns this lead, why, and what proves it"))
+        commands.append((f"{call} explain {lead}", "who owns this lead, why, and what proves it"))
     if found.queue:
         reason = shlex.quote(found.queue[0]["reason"])
-        commands.append((f"leadgate queue --reason {reason}", "the work items with the most frequent reason"))
+        commands.append((f"{call} queue --reason {reason}", "the work items with the most frequent reason"))
     decisions = [
         ("proposed_item", "--proposed", "correct it as proposed"),
         ("phone_item", "--set phone=", "go on without the phone number"),
@@ -85,8 +87,8 @@ def next_commands(found: Summary) -> list[tuple[str, str]]:
     rerun = [(ids[name], how, words) for name, how, words in decisions if ids.get(name) is not None]
     if not rerun and ids.get("any_item") is not None:
         rerun = [(ids["any_item"], "", "let it try its stage again")]
-    commands += [(f"leadgate rerun --work-item {item} {how}".rstrip(), words) for item, how, words in rerun]
-    commands.append(("leadgate verify", "check the ledger's invariants"))
+    commands += [(f"{call} rerun --work-item {item} {how}".rstrip(), words) for item, how, words in rerun]
+    commands.append((f"{call} verify", "check the ledger's invariants"))
     return commands
 
 

@@ -1,7 +1,7 @@
 """Named places at which a test can kill the process, to show that nothing is lost or done twice.
 
-Belongs here: the switch. The names stand where they are hit: in ``tasks.handoff``, ``tasks.capture``
-and ``ledger.batches``. Off unless ``LEADGATE_FAILPOINT`` names one, as ``name`` or ``name:3`` for the
+Belongs here: the switch. The names stand where they are hit: in ``tasks.handoff``, ``tasks.batches``
+and around the ledger's statements. Off unless ``LEADGATE_FAILPOINT`` names one, as ``name`` or ``name:3`` for the
 third time it is hit.
 """
 

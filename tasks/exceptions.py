@@ -67,16 +67,19 @@ def open_work_items(
 def open_recovery_tasks(
     connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult
 ) -> None:
-    """A recovery task for each broken promise of an owned lead that has none yet; its owner keeps it."""
+    """A recovery task for each broken promise of an owned lead that has none yet; its owner keeps it.
+
+    A gate that cannot be checked gets one, which closes when it can be again.
+    """
     problem = result.batch_problem
     if problem is not None:
-        items = [
-            work_item(
-                stage.name, work, kind="recovery", blocking=False, reason=problem.reason, promise=problem.promise,
-                message=problem.words, detail=problem.detail,
-            )
-        ]  # fmt: skip
+        item = work_item(
+            stage.name, work, kind="recovery", blocking=False, reason=problem.reason, promise=problem.promise,
+            message=problem.words, detail=problem.detail,
+        )  # fmt: skip
+        items = [] if problem.promise in records.gate_recoveries(connection, stage.name) else [item]
     else:
+        records.close_gate_recoveries(connection, stage.name, work.now)
         about = frame.set_index("journey_id")[["source", "generation"]]
         known = records.open_recoveries(connection, [int(journey) for journey in result.stopped["journey_id"]])
         stopped: list[Any] = list(result.stopped.itertuples())

@@ -2,6 +2,7 @@
 
 Belongs here: the statements on which correctness rests. Does not belong here: what a stage decides
 or stores about a lead. Lock order everywhere: batch, journeys by id, identities sorted, pools by id.
+Whoever changes a lead holds its open journey.
 """
 
 from __future__ import annotations

@@ -7,11 +7,14 @@ A stage of 20,000 leads writes through COPY into a temporary table and one ``UPD
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pandas as pd
+import psycopg
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 NUL_SHOWN = "\u2400"  # PostgreSQL text cannot hold U+0000; this is the character that stands for it
 
@@ -42,16 +45,14 @@ def copy(connection: Connection, table: str, columns: Sequence[str], frame: pd.D
     """COPY ``columns`` of ``frame`` into ``table``. Missing values become NULL."""
     if frame.empty:
         return
-    cursor = _driver(connection).cursor()
-    with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as writer:
+    with _copying(connection, table, columns) as writer:
         for row in zip(*(plain(frame[column]) for column in columns), strict=True):
             writer.write_row(row)
 
 
 def copy_rows(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """COPY ``rows`` of plain values into ``table``."""
-    cursor = _driver(connection).cursor()
-    with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as writer:
+    with _copying(connection, table, columns) as writer:
         for row in rows:
             writer.write_row(row)
 
@@ -68,5 +69,13 @@ def plain(series: pd.Series) -> list[Any]:
     return values
 
 
-def _driver(connection: Connection) -> Any:
-    return connection.connection.driver_connection
+@contextmanager
+def _copying(connection: Connection, table: str, columns: Sequence[str]) -> Iterator[psycopg.Copy]:
+    """COPY goes past SQLAlchemy; its errors come as SQLAlchemy's all the same, so that callers know one kind."""
+    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.cursor().copy(statement) as writer:
+            yield writer
+    except psycopg.Error as error:
+        raise DBAPIError.instance(statement, None, error, psycopg.Error) from error

@@ -88,7 +88,11 @@ def explain_database_error(error: DBAPIError) -> str:
     first_line = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
     if state == "53100":
         return f"PostgreSQL's disk is full ({first_line}). What was stored stays; free some space and run again."
-    if isinstance(error, OperationalError) or state.startswith(("08", "57")):
+    if state.startswith("53"):
+        return f"PostgreSQL has no room for this now ({first_line}). What was stored stays; run again later."
+    if state in ("40P01", "40001", "55P03"):
+        return f"Another run was in the way ({first_line}). Nothing of this step was stored; run again."
+    if (isinstance(error, OperationalError) and not state) or state.startswith(("08", "57P")):
         return (
             f"PostgreSQL is gone ({first_line}). What was stored stays; start it again, "
             "then `leadgate run` continues where this stopped."
@@ -168,7 +172,8 @@ def _embedded(home: Path) -> Iterator[tuple[str, str]]:
     try:
         yield _provision(server.get_uri())
     finally:
-        server.cleanup()
+        with contextlib.suppress(Exception):  # a server that is gone must not hide the error that says so
+            server.cleanup()
 
 
 def _provision(superuser_uri: str) -> tuple[str, str]:

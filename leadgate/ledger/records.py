@@ -195,3 +195,26 @@ def open_recoveries(connection: Connection, journey_ids: list[int]) -> set[tuple
         {"ids": journey_ids},
     )
     return {(row.journey_id, row.promise) for row in rows}
+
+
+def gate_recoveries(connection: Connection, stage: str) -> set[str | None]:
+    """The promises of a stage's gate that could not be checked, and have an open recovery task for it."""
+    rows = connection.execute(
+        text(
+            "SELECT promise FROM work_item "
+            "WHERE kind = 'recovery' AND journey_id IS NULL AND stage = :stage AND closed_at IS NULL"
+        ),
+        {"stage": stage},
+    )
+    return {row.promise for row in rows}
+
+
+def close_gate_recoveries(connection: Connection, stage: str, now: datetime) -> None:
+    """The stage's gate could be checked again."""
+    connection.execute(
+        text(
+            "UPDATE work_item SET closed_at = :now, closed_by = 'leadgate', resolution = 'promise_kept' "
+            "WHERE kind = 'recovery' AND journey_id IS NULL AND stage = :stage AND closed_at IS NULL"
+        ),
+        {"stage": stage, "now": now},
+    )

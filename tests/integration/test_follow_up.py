@@ -1,185 +1,290 @@
-"""Follow-up on a real ledger: the ladder climbs once, a touch ends it, and people accept or reject."""
+"""Follow-up on a real ledger: due times on business hours, the ladder's steps, touches, accept and reject."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import NOW, PLAYBOOK, Desk, person
+from open_gate import nothing_fails
 
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger, actions
+from leadgate.ledger import Ledger, actions, people, signals
+from tasks.batches import run_waiting
 
-OPEN = "SELECT owner FROM assignment WHERE ended_at IS NULL"
+# 4 hours of 09:00 to 17:00 in Berlin, from Wednesday 10:00 UTC: half of it, all of it, twice that
+HALFWAY = NOW + timedelta(hours=2)
+DUE = NOW + timedelta(hours=4)
+TWICE = datetime(2026, 3, 5, 10, 0, tzinfo=UTC)
+MOMENT = timedelta(minutes=1)
+LEAD = "lead1@company1.example"
+MESSAGES = "SELECT kind FROM outbox ORDER BY id"
+
+
+def check(desk: Desk, now: datetime) -> None:
+    """What a run does at ``now``: follow-up, and assignment of what it took back."""
+    run_waiting(desk.worker(), lambda: now, kinds=("intake", "follow_up", "intake"), check=nothing_fails)
+
+
+def messages(desk: Desk) -> list[str]:
+    return [kind for (kind,) in desk.rows(MESSAGES)]
 
 
 @pytest.fixture
 def owned(desk: Desk) -> Desk:
-    """A ledger with one lead that got its owner at NOW, first touch due four working hours later."""
+    """A ledger with one lead, owned since ``NOW``."""
     desk.capture(person(1))
-    desk.run()
-    assert desk.statuses() == {"owned": 1}
+    check(desk, NOW)
     return desk
 
 
 @pytest.fixture
-def playing(ledger: Ledger) -> Callable[[str, str], Desk]:
-    """A ledger whose playbook is the tests' with one text replaced."""
-
-    def play(old: str, new: str) -> Desk:
-        assert old in PLAYBOOK
-        return Desk(ledger, playbooks.parse(PLAYBOOK.replace(old, new), path=Path("tests.yaml")))
-
-    return play
+def owner(owned: Desk) -> str:
+    return str(owned.one("SELECT owner FROM assignment WHERE ended_at IS NULL"))
 
 
-def messages(desk: Desk) -> list[str]:
-    return [kind for (kind,) in desk.rows("SELECT kind FROM outbox ORDER BY id")]
+@pytest.fixture
+def desk_with(ledger: Ledger) -> Callable[..., Desk]:
+    """A desk whose playbook differs from the tests' in ``changes`` (old text, new text), with one owned lead."""
+
+    def make(*changes: tuple[str, str]) -> Desk:
+        words = PLAYBOOK
+        for old, new in changes:
+            assert words.count(old) == 1, old
+            words = words.replace(old, new)
+        desk = Desk(ledger, playbooks.parse(words, path=Path("tests.yaml")))
+        desk.capture(person(1))
+        check(desk, NOW)
+        return desk
+
+    return make
 
 
-def journey(desk: Desk) -> int:
-    return int(desk.one("SELECT id FROM journey WHERE status = 'owned'"))
-
-
-def test_the_first_touch_is_due_on_business_hours(desk: Desk) -> None:
-    friday_afternoon = datetime(2026, 3, 6, 15, 0, tzinfo=UTC)  # 16:00 in Berlin, one working hour left
+@pytest.mark.parametrize(
+    ("assigned", "due"),
+    [
+        ("2026-03-04T10:00", "2026-03-04T14:00"),
+        ("2026-03-04T14:00", "2026-03-05T10:00"),  # 2 hours are left of the day in Berlin
+        ("2026-03-04T23:30", "2026-03-05T12:00"),  # at night the clock waits for the morning
+        ("2026-03-06T15:00", "2026-03-09T11:00"),  # over a weekend
+        ("2026-03-07T12:00", "2026-03-09T12:00"),
+        ("2026-03-27T15:00", "2026-03-30T10:00"),  # over the night in which the clocks change
+    ],
+)
+def test_the_first_touch_is_due_on_the_pools_business_hours(desk: Desk, assigned: str, due: str) -> None:
     desk.capture(person(1))
-    desk.run(friday_afternoon)
-    monday = datetime(2026, 3, 9, 11, 0, tzinfo=UTC)  # 12:00 in Berlin: three more hours
-    assert desk.one("SELECT due_at FROM assignment") == monday
+    check(desk, datetime.fromisoformat(assigned).replace(tzinfo=UTC))
+    assert desk.one("SELECT due_at FROM assignment") == datetime.fromisoformat(due).replace(tzinfo=UTC)
 
 
-def test_the_ladder_reminds_escalates_and_takes_back_each_once(owned: Desk) -> None:
-    first_owner = owned.one(OPEN)
-    for hours, expected in (
-        (1, ["lead_assigned"]),
-        (2, ["lead_assigned", "first_touch_due"]),
-        (4, ["lead_assigned", "first_touch_due", "first_touch_overdue"]),
-    ):
-        for _ in range(2):
-            owned.run(NOW + timedelta(hours=hours))
-            assert messages(owned) == expected
-            assert owned.holds() == []
-    assert owned.rows("SELECT kind, reason, route, closed_at FROM work_item") == [
-        ("escalation", "first_touch_overdue", "mia", None)
-    ]
-    assert owned.one("SELECT target FROM outbox WHERE kind = 'first_touch_overdue'") == "mia"
-    next_day = NOW + timedelta(days=1)
-    owned.run(next_day, kinds=("follow_up", "intake"))
-    second_owner = owned.one(OPEN)
-    assert second_owner != first_owner
-    assert owned.one("SELECT generation FROM journey") == 1
-    assert owned.rows("SELECT end_reason FROM assignment WHERE ended_at IS NOT NULL") == [("sla_missed",)]
+def test_on_the_wall_clock_it_is_due_at_night_too(desk_with: Callable[..., Desk]) -> None:
+    desk = desk_with(("first_touch: 4h", "first_touch: 12h\n    clock: wall"))
+    assert desk.one("SELECT due_at FROM assignment") == NOW + timedelta(hours=12)
+
+
+def test_each_step_of_the_ladder_is_taken_once_and_not_before_its_time(owned: Desk, owner: str) -> None:
+    told = ["lead_assigned"]
+    for step, at in (("first_touch_due", HALFWAY), ("first_touch_overdue", DUE), ("lead_taken_back", TWICE)):
+        check(owned, at - MOMENT)
+        assert messages(owned) == told
+        told += [step] if step != "lead_taken_back" else [step, "lead_assigned"]
+        for again in range(3):
+            check(owned, at + again * MOMENT)
+            assert messages(owned) == told
+        assert owned.holds() == []
+    to = dict(owned.rows("SELECT kind, target FROM outbox WHERE kind <> 'lead_assigned'"))
+    assert to == {"first_touch_due": owner, "first_touch_overdue": "mia", "lead_taken_back": owner}
+
+
+def test_a_check_that_comes_late_takes_all_steps_at_once_and_in_order(owned: Desk) -> None:
+    check(owned, TWICE + timedelta(days=1))
+    assert messages(owned) == [
+        "lead_assigned", "first_touch_due", "first_touch_overdue", "lead_taken_back", "lead_assigned",
+    ]  # fmt: skip
     assert owned.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL") == 0
-    passed_over = owned.one("SELECT candidates::text FROM assignment WHERE ended_at IS NULL")
-    assert "had the lead before" in passed_over
     assert owned.holds() == []
 
 
-def test_a_check_that_comes_late_takes_every_step_it_missed(owned: Desk) -> None:
-    owned.run(NOW + timedelta(hours=5), kinds=("follow_up",))
-    assert messages(owned) == ["lead_assigned", "first_touch_due", "first_touch_overdue"]
-    assert owned.one("SELECT ladder_step FROM assignment") == 2
-
-
-def test_a_touch_by_the_owner_ends_the_chase(owned: Desk) -> None:
-    owned.run(NOW + timedelta(hours=4), kinds=("follow_up",))
-    assert owned.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL") == 1
-    called = NOW + timedelta(hours=4, minutes=30)
-    owned.activity("call", "lead1@company1.example", rep=owned.one(OPEN), at=called)
-    owned.run(called + timedelta(minutes=1))
+def test_an_escalation_is_a_work_item_that_holds_nothing_and_closes_with_the_touch(owned: Desk, owner: str) -> None:
+    check(owned, DUE)
+    item = "SELECT kind, route, blocking, reason, resolution FROM work_item"
+    assert owned.rows(item) == [("escalation", "mia", False, "first_touch_overdue", None)]
+    assert owner in owned.one("SELECT message FROM work_item")
+    assert owned.statuses() == {"owned": 1}
+    owned.activity("call", LEAD, rep=owner, at=DUE + MOMENT)
+    check(owned, DUE + 2 * MOMENT)
+    assert owned.rows(item) == [("escalation", "mia", False, "first_touch_overdue", "followed_up")]
     assert owned.statuses() == {"done": 1}
-    assert owned.rows("SELECT touched_at, end_reason FROM assignment") == [(called, "touched")]
-    assert owned.rows("SELECT resolution FROM work_item") == [("followed_up",)]
-    assert owned.rows("SELECT stage, outcome FROM handoff ORDER BY id DESC LIMIT 1") == [("follow_up", "done")]
     assert owned.holds() == []
 
 
 @pytest.mark.parametrize(
-    ("kind", "rep", "at"),
+    ("changes", "to"),
     [
-        ("call", "somebody_else", NOW + timedelta(hours=1)),
-        ("call", None, NOW + timedelta(hours=1)),  # the lead called
-        ("note", "owner", NOW + timedelta(hours=1)),  # no kind of activity that counts
-        ("call", "owner", NOW - timedelta(hours=1)),  # before it was theirs
+        ([("do: escalate}", "do: escalate, to: sales_lead}")], "sales_lead"),
+        ([("{name: ana, manager: mia}", "{name: ana}"), ("{name: bob, manager: mia}", "{name: bob}"),
+          ("{name: cyn, manager: mia}", "{name: cyn}")], "revenue_operations"),
     ],
-)
-def test_what_is_no_touch_does_not_stop_the_clock(owned: Desk, kind: str, rep: str | None, at: datetime) -> None:
-    who = owned.one(OPEN) if rep == "owner" else rep
-    owned.activity(kind, "lead1@company1.example", rep=who, at=at)
-    owned.run(NOW + timedelta(hours=4))
-    assert owned.statuses() == {"owned": 1}
-    assert owned.one("SELECT touched_at FROM assignment") is None
-    assert "first_touch_overdue" in messages(owned)
+)  # fmt: skip
+def test_an_escalation_goes_to_who_the_step_names_else_the_manager_else_the_exception_route(
+    desk_with: Callable[..., Desk], changes: list[tuple[str, str]], to: str
+) -> None:
+    desk = desk_with(*changes)
+    check(desk, DUE)
+    assert desk.rows("SELECT route FROM work_item") == [(to,)]
+    assert desk.rows("SELECT target FROM outbox WHERE kind = 'first_touch_overdue'") == [(to,)]
 
 
-def test_an_accepted_lead_is_still_chased_for_its_first_touch(owned: Desk) -> None:
-    actions.accept(owned.ledger, journey(owned), by="ana", now=NOW)
-    actions.accept(owned.ledger, journey(owned), by="ana", now=NOW)
-    owned.run(NOW + timedelta(hours=2))
-    assert owned.statuses() == {"owned": 1}
-    assert messages(owned) == ["lead_assigned", "first_touch_due"]
-    assert owned.one("SELECT count(*) FROM action WHERE what = 'accept'") == 1
+def test_a_lead_that_is_taken_back_gets_an_owner_who_has_not_had_it(owned: Desk, owner: str) -> None:
+    check(owned, TWICE)
+    (first, second) = owned.rows("SELECT owner, generation, end_reason FROM assignment ORDER BY id")
+    assert first == (owner, 0, "sla_missed")
+    assert second[0] != owner
+    assert second[1:] == (1, None)
+    candidates = owned.one("SELECT candidates FROM assignment ORDER BY id DESC LIMIT 1")
+    assert [each["reason"] for each in candidates if each["rep"] == owner] == ["had the lead before"]
+    assert owned.rows("SELECT status, stage, generation FROM journey") == [("owned", "follow_up", 1)]
+    assert owned.holds() == []
 
 
-def test_where_sales_decides_acceptance_ends_the_journey(playing: Callable[[str, str], Desk]) -> None:
-    desk = playing("qualification:\n", "qualification:\n  sales_qualified_by: acceptance\n")
-    desk.capture(person(1, Title="Chief Buyer"))
-    desk.run()
-    assert desk.one("SELECT qualified_as FROM qualification") == "marketing_qualified"
-    desk.activity("call", "lead1@company1.example", rep=desk.one(OPEN), at=NOW + timedelta(minutes=5))
-    desk.run(NOW + timedelta(minutes=10))
-    assert desk.statuses() == {"owned": 1}
-    actions.accept(desk.ledger, journey(desk), by="ana", now=NOW + timedelta(minutes=20))
-    desk.run(NOW + timedelta(minutes=21))
-    assert desk.statuses() == {"done": 1}
-    assert desk.one("SELECT end_reason FROM assignment") == "accepted"
-    assert desk.holds() == []
+def test_a_lead_that_everybody_has_had_is_held_for_a_person(owned: Desk) -> None:
+    for days in (1, 2, 3, 4):
+        check(owned, TWICE + timedelta(days=7 * days))
+    assert owned.statuses() == {"held": 1}
+    assert owned.rows("SELECT stage, reason FROM work_item WHERE closed_at IS NULL") == [
+        ("assignment", "nobody_available")
+    ]
+    assert {name for (name,) in owned.rows("SELECT owner FROM assignment")} == {"ana", "bob", "cyn"}
+    assert owned.holds() == []
 
 
-def test_a_rejected_lead_is_nurtured_with_the_reason(owned: Desk) -> None:
-    where = actions.reject(
-        owned.ledger, journey(owned), by="ana", now=NOW, reason="not_a_fit", playbook=owned.loaded.playbook
-    )
-    assert where == "nurture"
-    owned.run(NOW + timedelta(days=2))
-    assert owned.statuses() == {"nurture": 1}
-    assert owned.one("SELECT end_reason FROM assignment") == "rejected: not_a_fit"
+def test_the_owners_touch_ends_it(owned: Desk, owner: str) -> None:
+    called = NOW + timedelta(minutes=30)
+    owned.activity("call", LEAD, rep=owner, at=called)
+    check(owned, called + MOMENT)
+    assert owned.statuses() == {"done": 1}
+    assert owned.rows("SELECT touched_at, end_reason FROM assignment") == [(called, "touched")]
+    assert owned.rows("SELECT outcome FROM handoff WHERE stage = 'follow_up'") == [("done",)]
+    check(owned, TWICE)
     assert messages(owned) == ["lead_assigned"]
     assert owned.holds() == []
 
 
-def test_a_rejected_lead_goes_to_somebody_else_where_the_playbook_says_so(
-    playing: Callable[[str, str], Desk],
+def test_a_touch_counts_when_it_happened_and_not_when_it_was_synced(owned: Desk, owner: str) -> None:
+    check(owned, DUE)
+    owned.activity("meeting", LEAD, rep=owner, at=NOW + MOMENT)
+    check(owned, DUE + timedelta(hours=1))
+    assert owned.rows("SELECT touched_at, end_reason FROM assignment") == [(NOW + MOMENT, "touched")]
+
+
+def test_a_touch_by_somebody_whom_the_export_does_not_name_counts(owned: Desk) -> None:
+    row = ("activities", "key", "email", "rep", None, LEAD, NOW + MOMENT, "{}")
+    with owned.ledger.transaction() as connection:
+        signals.store_activities(connection, [row], NOW + MOMENT)
+        people.match_activities(connection, NOW + MOMENT)
+    check(owned, NOW + 2 * MOMENT)
+    assert owned.statuses() == {"done": 1}
+
+
+@pytest.mark.parametrize("what", ["another rep", "before it was assigned", "no touch", "the lead itself"])
+def test_what_is_no_touch_of_the_owner_leaves_the_ladder_running(owned: Desk, owner: str, what: str) -> None:
+    at = NOW + timedelta(minutes=30)
+    match what:
+        case "another rep":
+            owned.activity("call", LEAD, rep="ana" if owner != "ana" else "bob", at=at)
+        case "before it was assigned":
+            owned.activity("call", LEAD, rep=owner, at=NOW - MOMENT)
+        case "no touch":
+            owned.activity("page_view", LEAD, rep=owner, at=at)
+        case _:
+            owned.activity("call", LEAD, at=at)
+    check(owned, HALFWAY)
+    assert owned.statuses() == {"owned": 1}
+    assert messages(owned) == ["lead_assigned", "first_touch_due"]
+    assert owned.holds() == []
+
+
+def test_accepting_is_noted_once_and_does_not_replace_the_touch(owned: Desk, owner: str) -> None:
+    journey = owned.one("SELECT id FROM journey")
+    for _ in range(2):
+        actions.accept(owned.ledger, journey, by=owner, now=NOW + MOMENT)
+    check(owned, HALFWAY)
+    assert owned.rows("SELECT what, by FROM action") == [("accept", owner)]
+    assert owned.rows("SELECT accepted_at, ended_at FROM assignment") == [(NOW + MOMENT, None)]
+    assert messages(owned) == ["lead_assigned", "first_touch_due"]
+
+
+def test_where_acceptance_qualifies_a_touch_stops_the_ladder_and_acceptance_ends_it(
+    desk_with: Callable[..., Desk],
 ) -> None:
-    desk = playing("exceptions:\n", "follow_up: {rejected: reassign}\nexceptions:\n")
-    desk.capture(person(1))
-    desk.run()
-    before = desk.one(OPEN)
-    actions.reject(desk.ledger, journey(desk), by=before, now=NOW, reason="not_a_fit", playbook=desk.loaded.playbook)
-    desk.run()
+    desk = desk_with(("  sales_qualified: 50\n", "  sales_qualified: 50\n  sales_qualified_by: acceptance\n"))
+    owner = desk.one("SELECT owner FROM assignment")
+    desk.activity("call", LEAD, rep=owner, at=NOW + MOMENT)
+    for at in (HALFWAY, DUE, TWICE):
+        check(desk, at)
     assert desk.statuses() == {"owned": 1}
-    assert desk.one(OPEN) != before
+    assert messages(desk) == ["lead_assigned"]
+    actions.accept(desk.ledger, desk.one("SELECT id FROM journey"), by=owner, now=TWICE)
+    check(desk, TWICE + MOMENT)
+    assert desk.statuses() == {"done": 1}
+    assert desk.rows("SELECT end_reason FROM assignment") == [("accepted",)]
     assert desk.holds() == []
 
 
-def test_a_rejection_needs_one_of_the_playbooks_reasons_and_an_owner(owned: Desk) -> None:
-    number, rules = journey(owned), owned.loaded.playbook
+def test_a_rejected_lead_goes_to_nurture_with_the_reason(owned: Desk, owner: str) -> None:
+    check(owned, DUE)
+    journey = owned.one("SELECT id FROM journey")
+    where = actions.reject(owned.ledger, journey, by=owner, now=DUE, reason="not_a_fit", playbook=owned.loaded.playbook)
+    assert where == "nurture"
+    assert owned.statuses() == {"nurture": 1}
+    assert owned.rows("SELECT end_reason FROM assignment") == [("rejected: not_a_fit",)]
+    assert owned.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL") == 0
+    check(owned, TWICE)
+    assert owned.statuses() == {"nurture": 1}  # what was known then is no reason to score it again
+    owned.activity("demo_request", LEAD, at=TWICE + MOMENT)
+    check(owned, TWICE + 2 * MOMENT)
+    assert owned.statuses() == {"nurture": 1, "owned": 1}  # but news is
+    assert owned.holds() == []
+
+
+def test_a_rejected_lead_goes_to_another_owner_where_the_playbook_says_so(desk_with: Callable[..., Desk]) -> None:
+    desk = desk_with(("exceptions:\n", "follow_up: {rejected: reassign}\nexceptions:\n"))
+    owner, journey = desk.rows("SELECT owner, journey_id FROM assignment")[0]
+    where = actions.reject(
+        desk.ledger, journey, by=owner, now=HALFWAY, reason="wrong_territory", playbook=desk.loaded.playbook
+    )
+    assert where == "another owner"
+    assert desk.holds() == []
+    check(desk, HALFWAY)
+    assert desk.statuses() == {"owned": 1}
+    assert desk.one("SELECT owner FROM assignment WHERE ended_at IS NULL") != owner
+    assert desk.one("SELECT due_at FROM assignment WHERE ended_at IS NULL") == HALFWAY + timedelta(hours=4)
+    assert desk.holds() == []
+
+
+def test_what_nobody_owns_can_be_neither_accepted_nor_rejected(owned: Desk, owner: str) -> None:
+    journey = owned.one("SELECT id FROM journey")
+    reject: dict[str, Any] = {"by": owner, "now": NOW, "playbook": owned.loaded.playbook}
     with pytest.raises(actions.ActionError, match="not_a_fit"):
-        actions.reject(owned.ledger, number, by="ana", now=NOW, reason="not_a_fitt", playbook=rules)
-    actions.reject(owned.ledger, number, by="ana", now=NOW, reason="not_a_fit", playbook=rules)
+        actions.reject(owned.ledger, journey, reason="not_fit", **reject)
+    actions.reject(owned.ledger, journey, reason="duplicate", **reject)
     with pytest.raises(actions.ActionError, match="nurture"):
-        actions.accept(owned.ledger, number, by="ana", now=NOW)
+        actions.reject(owned.ledger, journey, reason="duplicate", **reject)
+    with pytest.raises(actions.ActionError, match="nurture"):
+        actions.accept(owned.ledger, journey, by=owner, now=NOW)
     with pytest.raises(actions.ActionError, match="no journey 999"):
-        actions.accept(owned.ledger, 999, by="ana", now=NOW)
+        actions.accept(owned.ledger, 999, by=owner, now=NOW)
+    assert owned.holds() == []
 
 
-def test_a_broken_follow_up_promise_becomes_a_recovery_task_once_and_the_owner_keeps_the_lead(owned: Desk) -> None:
-    owned.rows("UPDATE assignment SET due_at = NULL, next_check_at = :now RETURNING id", now=NOW)
-    for hours in (3, 6):
-        owned.run(NOW + timedelta(hours=hours))
-    assert owned.statuses() == {"owned": 1}
-    assert owned.rows("SELECT kind, reason FROM work_item") == [("recovery", "due_missing")]
-    assert messages(owned) == ["lead_assigned"]
+def test_a_lead_that_was_followed_up_and_returns_begins_again(owned: Desk, owner: str) -> None:
+    owned.activity("call", LEAD, rep=owner, at=NOW + MOMENT)
+    check(owned, HALFWAY)
+    owned.capture(person(1, Message="again"))
+    check(owned, DUE)
+    assert owned.statuses() == {"done": 1, "owned": 1}
+    assert owned.one("SELECT count(*) FROM lead") == 1
+    assert owned.holds() == []

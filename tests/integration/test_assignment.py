@@ -1,0 +1,263 @@
+"""Assignment on a real ledger: pools and their policies, caps, absences, account owners, and the record of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from conftest import NOW, PLAYBOOK, Desk, person
+from open_gate import nothing_fails
+
+from expectations.findings import GateResult
+from leadgate import playbook as playbooks
+from leadgate.ledger import Ledger, actions
+from leadgate.playbook import Playbook
+from tasks.batches import run_waiting
+
+TOMORROW = NOW + timedelta(days=1)
+NOBODY = "2026-03-04"  # the day on which all of the pool are away
+REPS = """reps:
+  - {name: ana, manager: mia}
+  - {name: bob, manager: mia}
+  - {name: cyn, manager: mia}
+"""
+AWAY = f"absent: [{{first: {NOBODY}, last: {NOBODY}}}]"
+ALL_AWAY = "reps:\n" + "".join(f"  - {{name: {name}, manager: mia, {AWAY}}}\n" for name in ("ana", "bob", "cyn"))
+POOL = "    hours: office\n    sla: standard\n"
+
+
+@pytest.fixture
+def desk_with(ledger: Ledger, tmp_path: Path) -> Callable[..., Desk]:
+    """A desk whose playbook differs from the tests' in ``changes`` (old text, new text)."""
+
+    def make(*changes: tuple[str, str]) -> Desk:
+        words = PLAYBOOK
+        for old, new in changes:
+            assert words.count(old) == 1, old
+            words = words.replace(old, new)
+        return Desk(ledger, playbooks.parse(words, path=tmp_path / "playbook.yaml"))
+
+    return make
+
+
+def work(desk: Desk, now: datetime = NOW, check: Any = nothing_fails) -> None:
+    run_waiting(desk.worker(), lambda: now, kinds=("intake", "follow_up", "intake"), check=check)
+
+
+def assign_new(desk: Desk, now: datetime) -> None:
+    """Work on what was captured, and take nothing back from who is late by now."""
+    run_waiting(desk.worker(), lambda: now, kinds=["intake"], check=nothing_fails)
+
+
+def owners(desk: Desk) -> Counter[str]:
+    """How many leads each rep has now."""
+    return Counter(owner for (owner,) in desk.rows("SELECT owner FROM assignment WHERE ended_at IS NULL"))
+
+
+def policy(words: str, *more: tuple[str, str]) -> list[tuple[str, str]]:
+    """All of the pool are away for the day, and ``words`` is what happens then."""
+    return [(REPS, ALL_AWAY), (POOL, f"{POOL}    nobody_available: {words}\n"), *more]
+
+
+def test_a_lead_waits_until_somebody_is_available(desk_with: Callable[..., Desk]) -> None:
+    desk = desk_with(*policy("{do: wait, retry_after: 2h}"))
+    desk.capture(person(1))
+    work(desk)
+    waits = [("ready", "assignment", NOW + timedelta(hours=2))]
+    state = "SELECT status, stage, run_after FROM journey"
+    assert desk.rows(state) == waits
+    work(desk, NOW + timedelta(hours=1))
+    assert desk.rows(state) == waits
+    work(desk, NOW + timedelta(hours=3))
+    assert desk.rows(state) == [("ready", "assignment", NOW + timedelta(hours=5))]  # still the same day
+    assert desk.one("SELECT count(*) FROM handoff WHERE stage = 'assignment'") == 0
+    assert desk.one("SELECT count(*) FROM work_item") == 0
+    work(desk, TOMORROW)
+    assert desk.statuses() == {"owned": 1}
+    assert desk.one("SELECT assigned_at FROM assignment") == TOMORROW
+    assert desk.holds() == []
+
+
+def test_a_lead_overflows_to_the_pool_that_helps(desk_with: Callable[..., Desk]) -> None:
+    helpers = f"{ALL_AWAY}  - {{name: dan}}\n"
+    backup = (
+        f"{POOL}    nobody_available: {{do: overflow, pool: backup}}\n  - {{name: backup, members: [{{rep: dan}}]}}\n"
+    )
+    desk = desk_with((REPS, helpers), (POOL, backup))
+    desk.capture(person(1), person(2))
+    work(desk)
+    assert desk.rows("SELECT owner, pool, turn, sla FROM assignment") == [("dan", "backup", True, "standard")] * 2
+    assert "overflows to pool backup" in desk.one("SELECT why FROM assignment LIMIT 1")
+    assert desk.holds() == []
+
+
+def test_a_lead_goes_to_the_last_resort_even_beyond_the_cap(desk_with: Callable[..., Desk]) -> None:
+    changes = policy("{do: assign, rep: dan}")
+    changes[0] = (REPS, f"{ALL_AWAY}  - {{name: dan, max_open: 1}}\n")
+    desk = desk_with(*changes)
+    desk.capture(person(1), person(2), person(3))
+    desk.run()  # with the real gates: they must not take it for a mistake
+    assert desk.rows("SELECT owner, pool, turn FROM assignment") == [("dan", "everybody", False)] * 3
+    assert desk.holds() == []
+
+
+def test_a_lead_is_held_until_a_person_reruns_it(desk_with: Callable[..., Desk]) -> None:
+    desk = desk_with(*policy("{do: hold}"))
+    desk.capture(person(1), person(2))
+    work(desk)
+    assert desk.statuses() == {"held": 2}
+    assert desk.rows("SELECT DISTINCT reason, stage, route FROM work_item") == [
+        ("nobody_available", "assignment", "revenue_operations")
+    ]
+    assert "Nobody in pool everybody is available" in desk.one("SELECT message FROM work_item LIMIT 1")
+    items = [item for (item,) in desk.rows("SELECT id FROM work_item")]
+    with pytest.raises(actions.ActionError, match="add capacity"):
+        actions.done_by_hand(desk.ledger, items, by="mia", now=NOW, evidence="I took it")
+    actions.rerun(desk.ledger, items, by="mia", now=TOMORROW, playbook=desk.loaded.playbook)
+    work(desk, TOMORROW)
+    assert desk.statuses() == {"owned": 2}
+    assert desk.holds() == []
+
+
+def test_a_rep_who_is_away_is_passed_over_with_the_reason(desk_with: Callable[..., Desk]) -> None:
+    desk = desk_with(("{name: bob, manager: mia}", f"{{name: bob, manager: mia, {AWAY}}}"))
+    desk.capture(*(person(number) for number in range(6)))
+    work(desk)
+    assert owners(desk) == {"ana": 3, "cyn": 3}
+    candidates = desk.one("SELECT candidates FROM assignment LIMIT 1")
+    assert [(c["rep"], c["reason"]) for c in candidates if not c["eligible"]] == [("bob", "absent until 2026-03-04")]
+    desk.capture(*(person(number) for number in range(6, 14)))
+    assign_new(desk, TOMORROW)
+    assert owners(desk) == {"ana": 5, "bob": 4, "cyn": 5}  # of eight more, at weights 1, 2, 1
+    assert desk.holds() == []
+
+
+TWO_POOLS = [
+    (POOL, f"{POOL}  - name: other\n    members: [{{rep: ana}}, {{rep: dan}}]\n    hours: office\n    sla: standard\n"),
+    ("  - {name: all_leads, to: pool everybody}\n",
+     "  - {name: other_leads, when: \"country = 'FR'\", to: pool other}\n  - {name: all_leads, to: pool everybody}\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("cap", ["max_per_day", "max_open"])
+def test_a_cap_counts_leads_of_all_pools_and_batches(desk_with: Callable[..., Desk], cap: str) -> None:
+    capped = REPS.replace("{name: ana, manager: mia}", f"{{name: ana, manager: mia, {cap}: 3}}") + "  - {name: dan}\n"
+    desk = desk_with((REPS, capped), *TWO_POOLS)
+    desk.capture(*(person(number, Country="France" if number % 2 else "Germany") for number in range(20)))
+    run_waiting(desk.worker(limit=10), lambda: NOW, kinds=["intake"], check=nothing_fails)
+    assert owners(desk)["ana"] == 3
+    assert {pool for (pool,) in desk.rows("SELECT pool FROM assignment WHERE owner = 'ana'")} == {"everybody", "other"}
+    full = f"reached 3 {'a day' if cap == 'max_per_day' else 'open'}"
+    last = desk.one("SELECT candidates FROM assignment ORDER BY id DESC LIMIT 1")
+    assert [c["reason"] for c in last if c["rep"] == "ana"] == [full]
+    assert desk.statuses() == {"owned": 20}
+    assert desk.holds() == []
+
+    desk.capture(*(person(number) for number in range(20, 40)))
+    assign_new(desk, NOW + timedelta(minutes=1))
+    assert owners(desk)["ana"] == 3
+    if cap == "max_open":  # one is done, so there is room for one
+        lead = desk.one(
+            "SELECT l.email FROM lead l JOIN journey j ON j.lead_id = l.id JOIN assignment a ON a.journey_id = j.id "
+            "WHERE a.owner = 'ana' LIMIT 1"
+        )
+        desk.activity("call", lead, rep="ana", at=NOW + timedelta(minutes=2))
+        work(desk, NOW + timedelta(minutes=3))
+        assert owners(desk)["ana"] == 2
+    desk.capture(*(person(number) for number in range(40, 60)))
+    assign_new(desk, TOMORROW if cap == "max_per_day" else NOW + timedelta(minutes=4))
+    assert owners(desk)["ana"] == (6 if cap == "max_per_day" else 3)
+    assert desk.holds() == []
+
+
+def test_the_account_owner_gets_the_lead_unless_away(desk_with: Callable[..., Desk], tmp_path: Path) -> None:
+    (tmp_path / "accounts.csv").write_text(
+        "domain,owner\ncompany1.example,cyn\ncompany2.example,ANA@ours.example\ncompany3.example,bob\n"
+        "company4.example,somebody who left\n",
+        encoding="utf-8",
+    )
+    desk = desk_with(
+        ("scoring:\n", "enrichment:\n  providers:\n    - {type: company_domain}\n"
+         "    - {type: accounts_file, path: accounts.csv, fields: {account_owner: owner}}\nscoring:\n"),
+        ("{name: ana, manager: mia}", "{name: ana, manager: mia, email: ana@ours.example}"),
+        ("{name: bob, manager: mia}", f"{{name: bob, manager: mia, {AWAY}}}"),
+        ("  - {name: all_leads,", "  - {name: known_accounts, to: account_owner}\n  - {name: all_leads,"),
+    )  # fmt: skip
+    desk.capture(*(person(number) for number in (1, 2, 3, 4, 5)))
+    desk.run()
+    rows = desk.rows(
+        "SELECT l.company_domain, a.owner, a.rule, a.turn, a.why FROM assignment a "
+        "JOIN journey j ON j.id = a.journey_id JOIN lead l ON l.id = j.lead_id ORDER BY 1"
+    )
+    assert [row[1:4] for row in rows[:2]] == [("cyn", "known_accounts", False), ("ana", "known_accounts", False)]
+    assert [row[2:4] for row in rows[2:]] == [("all_leads", True)] * 3
+    assert rows[2][1] != "bob"
+    assert [words in row[4] for row, words in zip(
+        rows, ("cyn owns the account", "ana owns the account", "bob: absent until", "none of the reps", "no owner"),
+        strict=True,
+    )] == [True] * 5  # fmt: skip
+    assert desk.one("SELECT sla FROM assignment WHERE owner = 'cyn' AND NOT turn") == "standard"
+    assert desk.holds() == []
+
+
+def test_the_record_names_the_rule_and_everybody_considered(desk: Desk) -> None:
+    desk.capture(*(person(number) for number in range(4)))
+    work(desk)
+    for owner, rule, candidates, why in desk.rows("SELECT owner, rule, candidates, why FROM assignment"):
+        assert rule == "all_leads"
+        assert [(c["rep"], c["weight"]) for c in candidates] == [("ana", 1), ("bob", 2), ("cyn", 1)]
+        assert [c["rep"] for c in candidates if c["reason"] == "next in turn"] == [owner]
+        assert "Route all_leads" in why
+        assert owner in why
+    assert owners(desk) == {"ana": 1, "bob": 2, "cyn": 1}
+
+
+def test_turns_equal_assignments_whatever_is_given_back(desk_with: Callable[..., Desk]) -> None:
+    desk = desk_with(("exceptions:\n", "follow_up: {rejected: reassign}\nexceptions:\n"))
+    desk.capture(*(person(number) for number in range(12)))
+    work(desk)
+    for journey, owner in desk.rows("SELECT journey_id, owner FROM assignment ORDER BY id LIMIT 5"):
+        actions.reject(desk.ledger, journey, by=owner, now=NOW, reason="wrong_territory", playbook=desk.loaded.playbook)
+    work(desk, NOW + timedelta(hours=1))
+    work(desk, TOMORROW + timedelta(hours=2))  # all are taken back, for want of a touch
+    assert desk.one("SELECT count(*) FROM assignment") > 20
+    assert desk.one("SELECT max(generation) FROM journey") == 2
+    taken = desk.one("SELECT state -> 'taken' FROM pool_state")
+    assert taken == dict(desk.rows("SELECT owner, count(*) FROM assignment GROUP BY owner"))
+    assert desk.holds() == []
+
+
+def test_a_lead_that_breaks_a_promise_gives_its_turn_back(desk: Desk) -> None:
+    def breaks_for_two(name: str, frame: pd.DataFrame, playbook: Playbook) -> GateResult:
+        passed = nothing_fails(name, frame, playbook)
+        if name != "assigned":
+            return passed
+        failures = pd.DataFrame(
+            {
+                "journey_id": frame["journey_id"].iloc[[0, 3]].tolist(),
+                "promise": "owner_present",
+                "severity": "critical",
+                "reason": "owner_absent",
+                "words": "The owner is there",
+                "value": None,
+                "detail": None,
+            }
+        )
+        return replace(passed, failures=failures)
+
+    desk.capture(*(person(number) for number in range(8)))
+    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=breaks_for_two)
+    assert desk.statuses() == {"owned": 6, "held": 2}
+    assert desk.one("SELECT count(*) FROM outbox") == 6
+    assert desk.holds() == []
+    items = [item for (item,) in desk.rows("SELECT id FROM work_item")]
+    actions.rerun(desk.ledger, items, by="mia", now=NOW, playbook=desk.loaded.playbook)
+    work(desk)
+    assert owners(desk) == {"ana": 2, "bob": 4, "cyn": 2}
+    assert desk.holds() == []
