@@ -90,6 +90,4 @@ def init(folder: Path) -> None:
     console = out()
     for path in written:
         console.print(f"wrote {visible(str(path))}", soft_wrap=True)
-    console.print(
-        f"\nNext: change it to what your team agrees on, then {program()} playbook check", soft_wrap=True
-    )
+    console.print(f"\nNext: change it to what your team agrees on, then {program()} playbook check", soft_wrap=True)

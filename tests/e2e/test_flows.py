@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from conftest import NOW, Desk, person
+from desk import NOW, Desk, person
 from sqlalchemy.exc import OperationalError
 
 from flows.run import Runner

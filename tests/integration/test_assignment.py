@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import NOW, PLAYBOOK, Desk, person
+from desk import NOW, PLAYBOOK, Desk, person
 from open_gate import nothing_fails
 
 from expectations.findings import GateResult

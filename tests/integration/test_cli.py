@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NOW, PLAYBOOK, Desk, person
+from desk import NOW, PLAYBOOK, Desk, person
 from typer.testing import CliRunner, Result
 
 from console.cli import app

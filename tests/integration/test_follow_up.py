@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NOW, PLAYBOOK, Desk, person
+from desk import NOW, PLAYBOOK, Desk, person
 from open_gate import nothing_fails
 
 from leadgate import playbook as playbooks

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NOW, PLAYBOOK, Desk, person
+from desk import NOW, PLAYBOOK, Desk, person
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import actions
@@ -208,9 +208,7 @@ def test_a_mapping_that_was_mended_counts_for_what_was_parked(desk: Desk) -> Non
         "partner: {default_country: FR}", "partner: {default_country: FR, mapping: {Reply: email, Email: phone}}"
     )
     after = Desk(desk.ledger, playbooks.parse(mended, path=Path("tests.yaml")))
-    actions.rerun(
-        after.ledger, [item(after, "source_parked")], by="mia", now=NOW, playbook=after.loaded.playbook
-    )
+    actions.rerun(after.ledger, [item(after, "source_parked")], by="mia", now=NOW, playbook=after.loaded.playbook)
     after.run()
     assert after.statuses() == {"owned": 30}
     assert after.holds() == []

@@ -24,7 +24,7 @@ from typing import Any, Literal
 import databases
 import pandas as pd
 import pytest
-from conftest import NOW, Desk, person
+from desk import NOW, Desk, person
 from forked import Child, own_ledger
 
 import leadgate

@@ -10,7 +10,7 @@ import alembic.command
 import alembic.config
 import databases
 import pytest
-from conftest import Desk, person
+from desk import Desk, person
 from forked import Child
 from sqlalchemy import Engine, create_engine, text
 from sqlmodel import SQLModel

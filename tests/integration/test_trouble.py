@@ -18,7 +18,7 @@ import databases
 import orjson
 import psycopg
 import pytest
-from conftest import NOW, PLAYBOOK, Desk, person
+from desk import NOW, PLAYBOOK, Desk, person
 from forked import Child
 from open_gate import meanwhile, nothing_fails
 from sqlalchemy import Connection, create_engine, text

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import databases
 import pytest
-from conftest import NOW, Desk, person
+from desk import NOW, Desk, person
 from sqlalchemy import text
 
 from leadgate.ledger import Ledger, open_ledger

@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from conftest import NOW, Desk, person
+from desk import NOW, Desk, person
 from forked import Child, own_ledger
 from open_gate import Check, meanwhile, nothing_fails
 

@@ -1,16 +1,18 @@
-"""What tests share: one real PostgreSQL for the session, a database of its own for each test, a playbook."""
+"""What tests with a ledger share: a real PostgreSQL, a database of its own for each test, a playbook.
+
+The pure tests in ``unit`` use none of it, and must not pay for importing it.
+"""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import databases
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from leadgate import playbook as playbooks
 from leadgate.connectors.files import Row
@@ -76,8 +78,6 @@ exceptions:
   - {to: revenue_operations, within: 24h}
 """
 
-_databases = itertools.count()
-
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
@@ -86,26 +86,10 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
         yield ledger
 
 
-@contextmanager
-def database(postgres: Ledger, template: str = "leadgate") -> Iterator[str]:
-    """The address of a copy of a database, dropped afterwards."""
-    name = f"test_{next(_databases)}"
-    postgres.engine.dispose()  # a database that somebody is connected to cannot be copied
-    engine = create_engine(
-        postgres.engine.url.set(username="postgres", database="postgres"), isolation_level="AUTOCOMMIT"
-    )
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} OWNER leadgate"))
-    yield postgres.engine.url.set(database=name).render_as_string(hide_password=False)
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
-
-
 @pytest.fixture
 def settings(postgres: Ledger, tmp_path: Path) -> Iterator[Settings]:
     """Settings of a fresh ledger: a database of its own."""
-    with database(postgres) as url:
+    with databases.fresh(postgres) as (url,):
         yield Settings(home=tmp_path, database_url=url, lease_seconds=5.0)
 
 
