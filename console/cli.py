@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 from typer.core import TyperGroup
 
 from console.place import Place
 from console.screen import BROKEN, INTERRUPTED, UNREACHABLE, WRONG_INPUT, CommandError, say
+
+if TYPE_CHECKING:  # slow to import, and `leadgate --help` needs none of it
+    from sqlalchemy.exc import DBAPIError
 
 _EPILOG = (
     "Exit codes: 0 done · 1 a check found something broken · 2 wrong input or usage, nothing was changed · "
@@ -29,14 +32,31 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            say("Interrupted. What was stored stays; `leadgate run` continues where this stopped.")
-            raise typer.Exit(INTERRUPTED) from None
+            _say_interrupted()
         except Exception as error:
+            if _interrupted(error):
+                _say_interrupted()
             explained = _explained(error)
             if explained is None:
                 raise
             say(explained[0])
             raise typer.Exit(explained[1]) from error
+
+
+def _interrupted(error: BaseException) -> bool:
+    """Whether ctrl-C is behind ``error``: it can strike in the middle of a statement, and the clean-up then
+    fails with an error of its own."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, KeyboardInterrupt):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def _say_interrupted() -> NoReturn:
+    say("Interrupted. What was stored stays; `leadgate run` continues where this stopped.")
+    raise typer.Exit(INTERRUPTED) from None
 
 
 def _explained(error: Exception) -> tuple[str, int] | None:
@@ -53,8 +73,10 @@ def _explained(error: Exception) -> tuple[str, int] | None:
         return str(error), UNREACHABLE
     if "alembic.util.exc.CommandError" in named:
         return f"the ledger was made by another version of Leadgate ({error}); use that version", UNREACHABLE
-    if "psycopg.Error" in named or "sqlalchemy.exc.DBAPIError" in named:
-        return _database_error(error), UNREACHABLE
+    if "sqlalchemy.exc.DBAPIError" in named:
+        from leadgate.ledger.database import explain_database_error
+
+        return explain_database_error(cast("DBAPIError", error)), UNREACHABLE
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}. What was stored stays.", WRONG_INPUT
@@ -77,19 +99,6 @@ _UNREACHABLE = frozenset(
         "flows.server.PrefectError",
     }
 )
-
-
-def _database_error(error: Exception) -> str:
-    import psycopg
-    from sqlalchemy.exc import DBAPIError, OperationalError
-
-    from leadgate.ledger.database import explain_database_error
-
-    if isinstance(error, DBAPIError):
-        return explain_database_error(error)
-    # COPY goes past SQLAlchemy, so its errors arrive as the driver's own
-    kind = OperationalError if isinstance(error, psycopg.OperationalError) else DBAPIError
-    return explain_database_error(kind("COPY", None, error))
 
 
 app = typer.Typer(
