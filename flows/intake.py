@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import Any
 
 from prefect import flow, runtime
 
 from flows import evidence, session
-from leadgate.ledger.batches import close, lease
+from leadgate.ledger.batches import Kind, close, lease
 from tasks.batches import STAGES, BatchReport, next_work
 from tasks.stage_task import Sealed, stage_task
 
@@ -22,7 +21,7 @@ def _name() -> str:
     return f"{runtime.flow_run.flow_name} | batch {batch}" if batch is not None else str(runtime.flow_run.flow_name)
 
 
-async def take_through(kind: Any, batch: int | None, now: datetime | None) -> BatchReport | None:
+async def take_through(kind: Kind, batch: int | None, now: datetime | None) -> BatchReport | None:
     """A batch through the stages of its kind; ``None`` when nothing waits.
 
     The batch is the one this process claimed as ``batch``, or the next that waits or was left behind.
