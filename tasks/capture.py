@@ -39,15 +39,14 @@ class Keys:
     def __init__(self, source: Source) -> None:
         self._id_column = source.key
         self._volatile = frozenset(source.volatile)
-        self._seen = np.empty(0, dtype=np.uint64)
+        self._seen: list[np.ndarray[Any, np.dtype[np.uint64]]] = []  # sorted, each less than half of the one before
         self._again: dict[bytes, int] = {}
 
     def of(self, rows: Sequence[Row]) -> list[str]:
         """One key a row, in order."""
         digests = [self._digest(row) for row in rows]
         short = np.frombuffer(b"".join(digest[:8] for digest in digests), dtype=np.uint64)
-        known = np.isin(short, self._seen)
-        counted: dict[bytes, int] = defaultdict(int)
+        known = self._known(short)
         keys = []
         for row, digest, before in zip(rows, digests, known.tolist(), strict=True):
             own = self._own_id(row)
@@ -57,12 +56,24 @@ class Keys:
             if digest not in self._again:
                 self._again[digest] = 1 if before else 0
             self._again[digest] += 1
-            counted[digest] += 1
             keys.append(f"row:{digest.hex()}:{self._again[digest]}")
         # those seen once need no counter: the short form remembers them
         self._again = {digest: count for digest, count in self._again.items() if count > 1}
-        self._seen = np.union1d(self._seen, short)
+        self._remember(short)
         return keys
+
+    def _known(self, short: np.ndarray[Any, np.dtype[np.uint64]]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        known = np.zeros(len(short), dtype=np.bool_)
+        for seen in self._seen:
+            known |= seen[np.minimum(np.searchsorted(seen, short), len(seen) - 1)] == short
+        return known
+
+    def _remember(self, short: np.ndarray[Any, np.dtype[np.uint64]]) -> None:
+        """Like the digits of a binary counter: what is of one size is merged, so that no row is sorted often."""
+        self._seen.append(np.unique(short))
+        while len(self._seen) > 1 and len(self._seen[-2]) < 2 * len(self._seen[-1]):
+            last = self._seen.pop()
+            self._seen.append(np.union1d(self._seen.pop(), last))
 
     def _own_id(self, row: Row) -> str | None:
         if self._id_column is None or row.payload is None:
