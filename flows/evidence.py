@@ -42,7 +42,7 @@ def _gate(report: BatchReport, stage: StageReport) -> dict[str, Any]:
             }
             for line in stage.evidence
         ],
-        "description": f"Batch {report.batch} at {stage.name}: {stage.entered} in, {stage.held} held.",
+        "description": f"Batch {report.batch} at {stage.name_in_words}: {stage.entered} in, {stage.held} held.",
     }
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from leadgate.connectors import providers
-from leadgate.fields import ENRICHED, STANDARD, VALIDATED
+from leadgate.fields import ENRICHED, VALIDATED
 from leadgate.ledger import bulk, people, signals
 from leadgate.values.figures import amount_of, employees_of
 from tasks.stage import Decided, Gathered, Stage, Work
@@ -113,6 +113,3 @@ def _unattributed(frame: pd.DataFrame, provenance: list[dict[str, Any]]) -> pd.S
 
 
 STAGE: Final = Stage(name="enrichment", gate="enriched", gather=gather, decide=decide, store=store)
-
-#: Fields that a provider may fill.
-FILLABLE: Final = frozenset({*STANDARD, *ENRICHED} - set(_CONTACT))

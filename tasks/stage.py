@@ -95,10 +95,6 @@ class StageReport:
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
-    def name(self) -> str:
-        return self.stage
-
-    @property
     def name_in_words(self) -> str:
         return self.stage.replace("_", "-")
 

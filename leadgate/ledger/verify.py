@@ -6,7 +6,6 @@ times and batches, so that two histories can be compared. Does not belong here: 
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -248,8 +247,3 @@ def projection(ledger: Ledger) -> list[str]:
         for query in (_JOURNEYS, *_REST):
             lines += [repr(tuple(row)) for row in connection.exec_driver_sql(query.replace("%", "%%"))]
     return sorted(lines)
-
-
-def fingerprint(ledger: Ledger) -> str:
-    """The projection in 64 characters."""
-    return hashlib.sha256("\n".join(projection(ledger)).encode()).hexdigest()
