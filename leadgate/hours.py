@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
@@ -183,11 +184,17 @@ def _moment(micros: int) -> datetime:
     return _EPOCH + micros * _MICROSECOND
 
 
+@lru_cache(maxsize=1)
+def time_zones() -> frozenset[str]:
+    """The IANA names this machine knows. Looking for them reads a folder of some six hundred files, so once."""
+    return frozenset(available_timezones())
+
+
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # unknown, a path out of the zone folder, a folder of zones
-        raise HoursError(f"{name!r} is not a time zone; {proposal(name, available_timezones())}") from None
+        raise HoursError(f"{name!r} is not a time zone; {proposal(name, time_zones())}") from None
 
 
 def _spans(hours: Hours) -> tuple[tuple[int, int, int], ...]:

@@ -11,14 +11,13 @@ import csv
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Final
-from zoneinfo import available_timezones
 
 import pycountry
 
 from leadgate import fields
 from leadgate.expressions import RuleError, canonical, comparisons, parse
 from leadgate.fields import FieldType
-from leadgate.hours import Clock, HoursError
+from leadgate.hours import Clock, HoursError, time_zones
 from leadgate.nearest import proposal
 from leadgate.playbook import AccountsFile, EngagementRule, FitRule, Gate, Loaded, Playbook
 from leadgate.playbook_expectations import EXPECTATIONS as EXPECTATIONS  # gates refuse by the same list
@@ -337,8 +336,8 @@ class _Checker:
                 yield self.at((*path, position, name), f"{value!r} is there twice; rename or remove one")
 
     def _zone(self, path: Path, zone: str) -> Found:
-        if zone not in (zones := available_timezones()):
-            yield self.at(path, f"{zone!r} is not a time zone; {proposal(zone, zones)}")
+        if zone not in time_zones():
+            yield self.at(path, f"{zone!r} is not a time zone; {proposal(zone, time_zones())}")
 
     def _country(self, path: Path, code: str) -> Found:
         if code not in _countries():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import duckdb
@@ -59,14 +60,12 @@ def never_matches(expression: str, columns: Mapping[str, FieldType]) -> bool:
 
     Sound, not complete: what DuckDB's optimizer, or a comparison of its constants, proves.
     """
-    connection = _check(expression, columns)
-    return contradicts_itself(parse(expression)) or _is_empty(connection, f"(\n{expression}\n)")
+    return _never(expression, tuple(sorted(columns.items())))
 
 
 def always_matches(expression: str, columns: Mapping[str, FieldType]) -> bool:
     """Whether ``expression`` provably matches every lead; the counterpart of ``never_matches``."""
-    connection = _check(expression, columns)
-    return _is_empty(connection, f"NOT coalesce((\n{expression}\n), false)")
+    return _always(expression, tuple(sorted(columns.items())))
 
 
 def matches(expressions: Mapping[str, str], frame: pd.DataFrame, columns: Mapping[str, FieldType]) -> pd.DataFrame:
@@ -105,6 +104,21 @@ def matches(expressions: Mapping[str, str], frame: pd.DataFrame, columns: Mappin
         {name: np.asarray(found[f"r{i}"], dtype=bool) for i, name in enumerate(expressions)},
         index=frame.index,
     )
+
+
+# a playbook is checked whenever a command starts work, and most of its expressions were proved before
+
+
+@lru_cache(maxsize=4096)
+def _never(expression: str, shape: tuple[tuple[str, FieldType], ...]) -> bool:
+    connection = _check(expression, dict(shape))
+    return contradicts_itself(parse(expression)) or _is_empty(connection, f"(\n{expression}\n)")
+
+
+@lru_cache(maxsize=4096)
+def _always(expression: str, shape: tuple[tuple[str, FieldType], ...]) -> bool:
+    connection = _check(expression, dict(shape))
+    return _is_empty(connection, f"NOT coalesce((\n{expression}\n), false)")
 
 
 def _check(text: str, columns: Mapping[str, FieldType]) -> duckdb.DuckDBPyConnection:

@@ -115,7 +115,7 @@ def test_a_file_must_say_who_what_and_when() -> None:
     assert missing(["Wer", "Was", "Wann"], mapped) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=80))
 def test_a_kind_is_always_a_name_of_the_playbook_or_nothing(words: str) -> None:
     kind = snake_case(words)

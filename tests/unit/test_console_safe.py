@@ -19,7 +19,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
     assert doctest.testmod(safe).failed == 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(ANY_TEXT)
 def test_nothing_that_is_shown_controls_a_terminal(text: str) -> None:
     for shown in (safe.visible(text), safe.visible(text, limit=5)):
@@ -27,7 +27,7 @@ def test_nothing_that_is_shown_controls_a_terminal(text: str) -> None:
         shown.encode("utf-8")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(ANY_TEXT.filter(lambda text: not any("\ud800" <= character <= "\udfff" for character in text)))
 def test_json_keeps_its_value_and_controls_no_terminal(text: str) -> None:
     shown = safe.json_text({"value": text})
@@ -35,7 +35,7 @@ def test_json_keeps_its_value_and_controls_no_terminal(text: str) -> None:
     assert not any(unicodedata.category(character) == "Cc" for character in shown.replace("\n", ""))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(ANY_TEXT)
 def test_a_cell_never_starts_a_formula_and_keeps_its_text(text: str) -> None:
     cell = safe.spreadsheet_cell(text)
@@ -61,7 +61,7 @@ def test_a_mask_keeps_just_enough_to_recognise(value: str, shown: str) -> None:
     assert safe.masked(value) == shown
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.emails())
 def test_a_masked_address_does_not_hold_its_mailbox(address: str) -> None:
     local, _, _ = address.rpartition("@")

@@ -30,7 +30,7 @@ def test_a_value_is_recognisable_to_who_knows_it(value: str | None, shown: str) 
     assert mask(value) == shown
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text(min_size=4, max_size=300))
 def test_nothing_but_the_first_letter_or_two_digits_is_kept_of_what_is_no_address(value: str) -> None:
     masked = mask(value)
@@ -38,7 +38,7 @@ def test_nothing_but_the_first_letter_or_two_digits_is_kept_of_what_is_no_addres
     assert value not in masked
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.emails())
 def test_the_local_part_of_an_address_is_hidden(address: str) -> None:
     local, _, domain = address.partition("@")
@@ -47,7 +47,7 @@ def test_the_local_part_of_an_address_is_hidden(address: str) -> None:
     assert len(local) < 2 or local not in masked.partition("@")[0]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(min_value=10_000, max_value=10**15).map(lambda number: f"+{number}"))
 def test_a_number_keeps_two_digits(number: str) -> None:
     assert mask(number) == f"•••{number[-2:]}"

@@ -430,7 +430,7 @@ rows = st.lists(
 all_loads = st.dictionaries(st.sampled_from(REPS), st.builds(Load, st.integers(0, 9), st.integers(0, 4)))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(teams(), rows, all_loads)
 def test_caps_absences_and_sums_hold_for_any_team(book: Playbook, frame: pd.DataFrame, loads: dict[str, Load]) -> None:
     assigned = run(frame, book, loads)
@@ -460,7 +460,7 @@ def test_caps_absences_and_sums_hold_for_any_team(book: Playbook, frame: pd.Data
             assert row["reasons"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(teams(), rows, all_loads, st.integers(0, 40))
 def test_two_batches_in_a_row_decide_what_one_would_have(
     book: Playbook, frame: pd.DataFrame, loads: dict[str, Load], cut: int
