@@ -47,7 +47,7 @@ lint: $(VENV)/.dev ## style, types and import rules
 
 .PHONY: unit
 unit: $(VENV)/.dev ## the pure tests alone: no Prefect, database or Great Expectations
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest tests/unit --numprocesses 2 --dist loadfile
 
 .PHONY: bench
 bench: $(VENV)/.dev ## leads a second through all six stages, beside the bare decisions; build/bench.json

@@ -22,6 +22,7 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    Integer,
     Text,
     text,
 )
@@ -124,6 +125,30 @@ class Batch(SQLModel, table=True):
     closed_at: datetime | None = _at(nullable=True)
 
 
+class BatchHolder(SQLModel, table=True):
+    """Who held a batch, from the claim to the last take-over: a retried flow run finds its batch by it. Append-only."""
+
+    __tablename__ = "batch_holder"
+    __table_args__ = (Index("batch_holder_once", "holder", "batch_id", "epoch", unique=True),)
+    id: int | None = _id()
+    batch_id: int = _id_of(index=True)
+    epoch: int
+    holder: str
+    at: datetime = _at()
+
+
+class Consumer(SQLModel, table=True):
+    """A process that takes leads through the stages, and when it was last seen alive."""
+
+    __tablename__ = "consumer"
+    name: str = Field(primary_key=True)
+    host: str
+    pid: int
+    doing: str
+    started_at: datetime = _at()
+    seen_at: datetime = _at()
+
+
 class Lead(SQLModel, table=True):
     """The person, as known so far: a column for every standard and derived field of ``fields``."""
 
@@ -183,6 +208,8 @@ class WorkItem(SQLModel, table=True):
     note: str | None = None
     route: str
     assignee: str | None = None
+    taken_at: datetime | None = _at(nullable=True)
+    escalated_at: datetime | None = _at(nullable=True)  # nobody took it in time
     due_at: datetime = _at()
     opened_at: datetime = _at()
     closed_at: datetime | None = _at(nullable=True)
@@ -372,13 +399,20 @@ class Activity(SQLModel, table=True):
 
 
 class Outbox(SQLModel, table=True):
-    """A message to send at least once, with its key in it, in the order of ids. Append-only."""
+    """A message to send at least once, with its key in it, in the order of ids for each journey and target.
+
+    What the message is about never changes; the columns from ``attempts`` on tell how its delivery goes. A row
+    that is being sent is leased until ``retry_at``: a process killed meanwhile leaves it to the next.
+    """
 
     __tablename__ = "outbox"
     __table_args__ = (
         Index("outbox_key", "key", unique=True),
         Index("outbox_journey", "journey_id"),
-    )
+        Index(
+            "outbox_waiting", "id", postgresql_where=text("delivered_at IS NULL AND given_up_at IS NULL")
+        ),
+    )  # fmt: skip
     id: int | None = _id()
     key: str
     journey_id: int = _id_of()
@@ -386,6 +420,10 @@ class Outbox(SQLModel, table=True):
     kind: str
     created_at: datetime = _at()
     delivered_at: datetime | None = _at(nullable=True)
+    attempts: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    retry_at: datetime | None = _at(nullable=True)  # not before; none: at once
+    given_up_at: datetime | None = _at(nullable=True)  # a work item asks a person instead
+    failure: str | None = None  # why the last attempt failed, without the address
 
 
 class Correction(SQLModel, table=True):

@@ -30,6 +30,7 @@ from leadgate.fields import FieldType
 from leadgate.playbook_text import MAX_BYTES, Document, PlaybookError, Problem, problems_of, read
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+EnvironmentName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{2,62}$")]
 Expression = Annotated[str, Field(min_length=1, max_length=2000)]
 Severity = Literal["critical", "warning"]
 Stage = Literal["capture", "validation", "enrichment", "qualification", "assignment", "follow_up"]
@@ -82,6 +83,20 @@ class CustomField(Part):
     headers: tuple[str, ...] = ()  # further column names under which exports carry it
 
 
+class HttpCapture(Part):
+    """How a source may post to ``/capture/{source}``. The secret itself stays in the environment.
+
+    ``bearer``: ``Authorization: Bearer SECRET``. ``hmac``: ``X-Leadgate-Timestamp`` (Unix seconds) and
+    ``X-Leadgate-Signature: sha256=HEX``, the HMAC-SHA256 of ``TIMESTAMP.BODY`` with the secret as its key.
+    """
+
+    auth: Literal["bearer", "hmac"]
+    secret_env: EnvironmentName
+    max_bytes: int = Field(default=262_144, ge=256, le=16_777_216)  # of one request's body
+    per_second: float = Field(default=100, gt=0, le=100_000)  # signals a second, on average
+    burst: int = Field(default=1000, ge=1, le=1_000_000)  # signals at once, on top of the average
+
+
 class Source(Part):
     """Where signals come from. ``mapping`` maps a column as the export names it to a lead field."""
 
@@ -92,6 +107,7 @@ class Source(Part):
     volatile: tuple[str, ...] = ()  # columns that change from export to export: not part of the key
     default_country: str | None = None  # ISO 3166 alpha-2, for phones and leads without a country
     consent: Literal["asked", "given", "required"] = "asked"
+    http: HttpCapture | None = None  # none: files only
 
 
 class Validation(Part):
@@ -325,6 +341,23 @@ class Breaker(Part):
     probes: int = Field(default=5, ge=1)  # rows let through while half-open
 
 
+class Notification(Part):
+    """Where messages to a rep or to an exception's route are sent: an Apprise address, kept in the environment.
+
+    ``to`` is a rep's name, a route's name, or ``everybody``, for those whom no other entry names.
+    """
+
+    to: str
+    address_env: EnvironmentName
+
+
+class Retention(Part):
+    """How long Prefect keeps what it shows. The ledger is never pruned: it is the record."""
+
+    flow_runs: Duration = Field(default=timedelta(days=7), ge=timedelta(hours=1))
+    artifacts: Duration = Field(default=timedelta(days=7), ge=timedelta(hours=1))
+
+
 class Playbook(Part):
     """Everything a team has agreed on. See ``leadgate/default_playbook.yaml`` for a worked one."""
 
@@ -346,6 +379,8 @@ class Playbook(Part):
     exceptions: tuple[ExceptionRoute, ...] = (ExceptionRoute(to="revenue_operations"),)
     gates: dict[Gate, GateRules] = {}
     breaker: Breaker = Breaker()
+    notifications: tuple[Notification, ...] = ()
+    retention: Retention = Retention()
 
 
 FILE = "playbook.yaml"

@@ -25,6 +25,9 @@ class Settings:
     playbook: Path | None = None  # none: ./playbook.yaml where there is one, else the bundled default
     lease_seconds: float = 30.0
     batch_limit: int = 20_000
+    prefect_port: int = 4200
+    capture_port: int = 8420
+    metrics_token: str | None = field(default=None, repr=False)  # none: no metrics are served
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -38,6 +41,9 @@ class Settings:
             playbook=Path(playbook) if playbook else local if local.is_file() else None,
             lease_seconds=_number(env, "LEADGATE_LEASE_SECONDS", cls.lease_seconds, least=0.2),
             batch_limit=int(_number(env, "LEADGATE_BATCH_LIMIT", cls.batch_limit, least=1)),
+            prefect_port=_port(env, "LEADGATE_PREFECT_PORT", cls.prefect_port),
+            capture_port=_port(env, "LEADGATE_CAPTURE_PORT", cls.capture_port),
+            metrics_token=env.get("LEADGATE_METRICS_TOKEN") or None,
         )
 
 
@@ -52,3 +58,10 @@ def _number(env: Mapping[str, str], name: str, default: float, *, least: float) 
     if value < least:
         raise SettingsError(f"{name}={text!r} is too small; the least is {least:g}")
     return value
+
+
+def _port(env: Mapping[str, str], name: str, default: int) -> int:
+    port = _number(env, name, default, least=1)
+    if port != int(port) or port > 65_535:
+        raise SettingsError(f"{name}={env[name]!r} is no port; the last one is 65535")
+    return int(port)
