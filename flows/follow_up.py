@@ -6,14 +6,23 @@ Belongs here: the check as a flow. Does not belong here: what is due (``tasks.fo
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 
-from flows.intake import _name, take_through
+from flows.intake import take_through
 from tasks.batches import BatchReport
 
 
-@flow(name="follow-up", flow_run_name=_name, persist_result=False, validate_parameters=False)
-async def follow_up(batch: int | None = None, now: datetime | None = None) -> BatchReport | None:
-    """Every owned lead whose clock asks for a look. A lead that is taken back waits for assignment again."""
+@flow(name="follow-up", persist_result=False, validate_parameters=False)
+async def follow_up(batch: int | None = None, now: datetime | None = None) -> BatchReport | State[Any] | None:
+    """Look after every owned lead whose clock asks for it: remind, escalate, take back.
+
+    A lead that is taken back waits for assignment again.
+
+    Args:
+        batch: A batch that was begun, to continue it; left empty: whatever is due.
+        now: What time it is, in place of the clock; for trying things out.
+    """
     return await take_through("follow_up", batch, now)

@@ -1,55 +1,97 @@
 """Intake: a batch of captured leads goes through the six stages, each behind its gate.
 
-Belongs here: the order of the stages, as a flow that people watch. Does not belong here: what a stage does.
+Belongs here: the order of the stages, as a flow that people watch, pause, cancel and retry. Does not belong
+here: what a stage does, or what pausing means (``control``).
 """
 
 from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from typing import Any
 
 from prefect import flow, runtime
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed
 
-from flows import evidence, session
-from leadgate.ledger.batches import Kind, close, lease
-from tasks.batches import STAGES, BatchReport, next_work
+from flows import control, evidence, session
+from leadgate.ledger.batches import Kind, close
+from leadgate.ledger.leases import last_held_by, lease, standing
+from tasks.batches import STAGES, BatchReport, next_work, this_work
+from tasks.giving_up import CANCELLED, hold_batch
+from tasks.stage import Work
 from tasks.stage_task import Sealed, stage_task
 
 
-def _name() -> str:
-    batch = runtime.flow_run.parameters.get("batch")
-    return f"{runtime.flow_run.flow_name} | batch {batch}" if batch is not None else str(runtime.flow_run.flow_name)
-
-
-async def take_through(kind: Kind, batch: int | None, now: datetime | None) -> BatchReport | None:
+async def take_through(kind: Kind, batch: int | None, now: datetime | None) -> BatchReport | State[Any] | None:
     """A batch through the stages of its kind; ``None`` when nothing waits.
 
-    The batch is the one this process claimed as ``batch``, or the next that waits or was left behind.
+    The batch is the one this process claimed as ``batch``; that which this very run held before, when it is
+    retried; or the next that waits or was left behind. A batch that somebody else finished is told as a state.
     """
     async with session.opened() as here:
-        work = here.claimed.pop(batch, None) if batch is not None else None
-        if work is None:
-            work = await asyncio.to_thread(next_work, here.worker, now or session.utc_now(), kind)
-        if work is None:
-            return None
-        report = BatchReport(work.batch.id, work.batch.size, kind)
-        with lease(here.worker.ledger, work.batch, work.lease_seconds):
-            entering = work.batch.size
+        work = await _work(here, kind, batch, now)
+        if not isinstance(work, Work):
+            return work
+        naming = asyncio.create_task(control.name_run(f"{kind.replace('_', '-')} | {_about(work)}"))
+        ledger, held = here.worker.ledger, work.batch
+        report = BatchReport(held.id, held.size, kind)
+        orders = control.Orders()
+        with lease(
+            ledger,
+            held,
+            work.lease_seconds,
+            failed=control.is_failure,
+            patience=lambda error: here.patience(error, held.failures),
+        ):
+            entering = held.size
             for stage in STAGES[kind]:
-                sealed = Sealed(stage, here.worker.ledger, work)
-                result = await stage_task(stage.name, work.batch.id, entering, sealed)
+                if (who := await orders.cancelled()) is not None:
+                    count = await asyncio.to_thread(
+                        hold_batch, ledger, work, reason=CANCELLED, why=who, now=session.utc_now()
+                    )
+                    return Cancelled(message=f"Batch {held.id}: {count} journeys wait behind a work item.")
+                sealed = Sealed(stage, ledger, work)
+                result = await stage_task(stage.name, held.id, entering, sealed)
                 report.stages.append(result)
                 here.progress(result)
                 entering = result.outcomes.get("continue", 0) + result.outcomes.get("owned", 0)
-            await asyncio.to_thread(close, here.worker.ledger, work.batch, work.now)
-        await evidence.publish(report)  # nobody waits for it: the owners are committed
+            await asyncio.to_thread(close, ledger, held, work.now)
+        await asyncio.gather(naming, evidence.publish(report))  # nobody waits for it: the owners are committed
         return report
 
 
-@flow(name="intake", flow_run_name=_name, persist_result=False, validate_parameters=False)
-async def intake(batch: int | None = None, now: datetime | None = None) -> BatchReport | None:
-    """Captured leads that wait become owned, held, nurtured, disqualified or joined.
+def _about(work: Work) -> str:
+    return f"batch {work.batch.id} | {work.batch.size} {'lead' if work.batch.size == 1 else 'leads'}"
 
-    ``batch`` is set when this process claimed the batch already; ``now`` replaces the clock.
+
+async def _work(here: session.Session, kind: Kind, batch: int | None, now: datetime | None) -> Work | State[Any] | None:
+    if batch is not None and (claimed := here.claimed.pop(batch, None)) is not None:
+        return claimed
+    worker = here.worker_of_run()
+    if batch is None and runtime.flow_run.run_count > 1:
+        batch = await asyncio.to_thread(last_held_by, worker.ledger, worker.holder)
+    if batch is None:
+        return await asyncio.to_thread(next_work, worker, now or session.utc_now(), kind)
+    while (work := await asyncio.to_thread(this_work, worker, batch, now or session.utc_now())) is None:
+        found = await asyncio.to_thread(standing, worker.ledger, batch)
+        if found is None:
+            raise LookupError(f"there is no batch {batch}; leave it empty to take whatever waits")
+        if found.closed:
+            by = "this run" if found.holder == worker.holder else f"run {found.holder}"
+            return Completed(message=f"Batch {batch} was finished by {by}; there was nothing left to do.")
+        await asyncio.sleep(min(found.lease_remaining + 0.05, 1.0))
+    return work
+
+
+@flow(name="intake", persist_result=False, validate_parameters=False)
+async def intake(batch: int | None = None, now: datetime | None = None) -> BatchReport | State[Any] | None:
+    """Take captured leads that wait through the stages, each behind its gate.
+
+    They become owned, held, nurtured, disqualified or joined.
+
+    Args:
+        batch: A batch that was begun, to continue it; left empty: whatever waits.
+        now: What time it is, in place of the clock; for trying things out.
     """
     return await take_through("intake", batch, now)

@@ -17,7 +17,8 @@ from uuid import uuid4
 
 from flows.server import prefect_server, wait_until_ready
 from leadgate.ledger import Ledger, open_ledger
-from leadgate.ledger.batches import Kind, lease_remaining
+from leadgate.ledger.batches import Kind
+from leadgate.ledger.leases import lease_remaining
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks.batches import BatchReport, Worker, activate, next_work
@@ -144,7 +145,7 @@ async def _until_nothing_waits(
                     continue
                 here.claimed[work.batch.id] = work
                 done = await flow_of[kind](batch=work.batch.id, now=now)
-                if done is not None:
+                if isinstance(done, BatchReport):
                     report.batches.append(done)
     finally:
         session.current.reset(token)

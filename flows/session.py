@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import uuid4
+
+from prefect import runtime
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import open_ledger
@@ -22,11 +24,20 @@ from tasks.stage import StageReport, Work
 
 @dataclass
 class Session:
-    """A worker with what it has claimed for flow runs that are about to start."""
+    """A worker with what it has claimed for flow runs that are about to start.
+
+    ``patience(error, failures)``: seconds until a batch whose run failed may be tried again.
+    """
 
     worker: Worker
     claimed: dict[int, Work] = field(default_factory=dict)
     progress: Callable[[StageReport], None] = lambda report: None
+    patience: Callable[[BaseException, int], float] = lambda error, failures: 0.0
+
+    def worker_of_run(self) -> Worker:
+        """The worker under the name of the flow run that runs now: retried, the run finds its batch by that."""
+        run_id = runtime.flow_run.id
+        return replace(self.worker, holder=str(run_id)) if run_id else self.worker
 
 
 current: ContextVar[Session | None] = ContextVar("leadgate_session", default=None)

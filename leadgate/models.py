@@ -121,6 +121,7 @@ class Batch(SQLModel, table=True):
     lease_until: datetime = _at()
     playbook_hash: str = Field(foreign_key="playbook_version.hash")
     size: int
+    failures: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
     opened_at: datetime = _at()
     closed_at: datetime | None = _at(nullable=True)
 

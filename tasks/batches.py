@@ -19,9 +19,11 @@ from expectations import gate
 from expectations.findings import GateResult
 from leadgate.failpoints import hit
 from leadgate.ledger import Ledger, people, records
-from leadgate.ledger.batches import Kind, claim, close, lease, take_over
+from leadgate.ledger.batches import Batch, Kind, claim, close
+from leadgate.ledger.leases import lease, take_over
 from leadgate.playbook import Loaded, Playbook, parse
 from tasks import assignment, capture, enrichment, follow_up, qualification, validation
+from tasks.giving_up import FAILED, MAX_FAILURES, hold_batch
 from tasks.handoff import run_stage
 from tasks.stage import Stage, StageReport, Work
 
@@ -72,7 +74,29 @@ def activate(worker: Worker, now: datetime) -> None:
 
 
 def next_work(worker: Worker, now: datetime, kind: Kind = "intake") -> Work | None:
-    """A batch to work on: one that another run left behind first, so that order is kept; else what waits."""
+    """A batch to work on: one that another run left behind first, so that order is kept; else what waits.
+
+    A batch that failed again and again is held for a person meanwhile.
+    """
+    while (batch := _next_batch(worker, now, kind)) is not None:
+        work = _work_on(worker, batch, now)
+        if batch.failures < MAX_FAILURES:
+            return work
+        hold_batch(worker.ledger, work, reason=FAILED, why=f"batch {batch.id}", now=now)
+    return None
+
+
+def this_work(worker: Worker, batch_id: int, now: datetime) -> Work | None:
+    """The batch ``batch_id``, when nobody holds it, or this worker held it before; ``None`` otherwise."""
+    batch = take_over(worker.ledger, holder=worker.holder, lease_seconds=worker.lease_seconds, batch_id=batch_id)
+    return None if batch is None else _work_on(worker, batch, now)
+
+
+def _work_on(worker: Worker, batch: Batch, now: datetime) -> Work:
+    return Work(batch, _pinned(worker, batch.playbook_hash), now, worker.lease_seconds)
+
+
+def _next_batch(worker: Worker, now: datetime, kind: Kind) -> Batch | None:
     batch = take_over(worker.ledger, holder=worker.holder, lease_seconds=worker.lease_seconds, kind=kind)
     if batch is None:
         if kind == "intake":
@@ -88,9 +112,7 @@ def next_work(worker: Worker, now: datetime, kind: Kind = "intake") -> Work | No
             limit=worker.limit,
             lease_seconds=worker.lease_seconds,
         )
-    if batch is None:
-        return None
-    return Work(batch, _pinned(worker, batch.playbook_hash), now, worker.lease_seconds)
+    return batch
 
 
 def _pinned(worker: Worker, hash_: str) -> Loaded:

@@ -1,13 +1,12 @@
-"""Batches: claim what waits, hold it under a lease, fence out who lost it, advance, close.
+"""Batches: claim what waits, fence out who lost the lease, advance, close.
 
-Belongs here: the statements on which correctness rests. Does not belong here: what a stage decides
-or stores about a lead. Lock order everywhere: batch, journeys by id, identities sorted, pools by id.
-Whoever changes a lead holds its open journey.
+Belongs here: the statements on which correctness rests. Does not belong here: who holds a batch and for how
+long (``leases``), or what a stage decides or stores about a lead. Lock order everywhere: batch, journeys by
+id, identities sorted, pools by id. Whoever changes a lead holds its open journey.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,6 +42,7 @@ class Batch:
     playbook_hash: str
     size: int
     kind: Kind = "intake"
+    failures: int = 0  # how often a run of it has failed, kills not counted
 
 
 _CLAIMABLE = {
@@ -75,6 +75,7 @@ def claim(
             {"kind": kind, "holder": holder, "lease": lease_seconds, "hash": playbook_hash, "now": now},
         ).scalar_one()
         hit("claim.batch.after")
+        remember(connection, batch_id, 1, holder)
         alias = "j." if kind == "follow_up" else ""
         of = " OF j" if kind == "follow_up" else ""
         size = connection.execute(
@@ -93,84 +94,25 @@ def claim(
     return Batch(batch_id, 1, holder, playbook_hash, size, kind)
 
 
-def take_over(ledger: Ledger, *, holder: str, lease_seconds: float, kind: Kind | None = None) -> Batch | None:
-    """The oldest open batch whose lease has run out, or that ``holder`` itself left, with a higher epoch."""
-    statement = """
-        UPDATE batch SET epoch = epoch + 1, holder = :holder,
-            lease_until = clock_timestamp() + make_interval(secs => :lease)
-        WHERE id = (SELECT id FROM batch WHERE closed_at IS NULL
-            AND (lease_until < clock_timestamp() OR holder = :holder)
-            AND (CAST(:kind AS text) IS NULL OR kind = :kind)
-            ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
-        RETURNING id, epoch, playbook_hash, size, kind"""
-    with ledger.transaction() as connection:
-        row = connection.execute(text(statement), {"holder": holder, "lease": lease_seconds, "kind": kind}).first()
-    if row is None:
-        return None
-    return Batch(row.id, row.epoch, holder, row.playbook_hash, row.size, row.kind)
-
-
-def lease_remaining(ledger: Ledger, kind: Kind) -> float | None:
-    """Seconds until the next lease of an open batch runs out; ``None`` when no batch is open."""
-    with ledger.transaction() as connection:
-        seconds = connection.execute(
-            text(
-                "SELECT extract(epoch FROM min(lease_until) - clock_timestamp()) FROM batch "
-                "WHERE closed_at IS NULL AND kind = :kind"
-            ),
-            {"kind": kind},
-        ).scalar()
-    return None if seconds is None else max(0.0, float(seconds))
-
-
-@contextmanager
-def lease(ledger: Ledger, batch: Batch, lease_seconds: float) -> Iterator[None]:
-    """Renew the batch's lease from a thread while the block runs; give it up if the block fails.
-
-    Giving up lets the next run continue at once instead of waiting for the lease to run out.
-    """
-    done = threading.Event()
-
-    def renew() -> None:
-        while not done.wait(lease_seconds / 3):
-            try:
-                with ledger.transaction() as connection:
-                    _extend(connection, batch, lease_seconds)
-            except (LeaseLost, DBAPIError):
-                return  # the next apply finds out by itself: it is fenced
-
-    thread = threading.Thread(target=renew, name=f"lease-{batch.id}", daemon=True)
-    thread.start()
-    try:
-        yield
-    except BaseException:
-        done.set()
-        thread.join()
-        release(ledger, batch)
-        raise
-    finally:
-        done.set()
-        thread.join()
-
-
-def release(ledger: Ledger, batch: Batch) -> None:
-    """Let the lease run out now. Never raises: it is called while another error is on its way."""
-    statement = "UPDATE batch SET lease_until = '-infinity' WHERE id = :id AND epoch = :epoch AND closed_at IS NULL"
-    try:
-        with ledger.transaction() as connection:
-            connection.execute(text(statement), {"id": batch.id, "epoch": batch.epoch})
-    except DBAPIError:
-        return
+def remember(connection: Connection, batch_id: int, epoch: int, holder: str) -> None:
+    """Keep who holds the batch from now on."""
+    connection.execute(
+        text(
+            "INSERT INTO batch_holder (batch_id, epoch, holder, at) VALUES (:batch, :epoch, :holder, clock_timestamp())"
+        ),
+        {"batch": batch_id, "epoch": epoch, "holder": holder},
+    )
 
 
 def fence(connection: Connection, batch: Batch, lease_seconds: float) -> None:
     """The first statement of every apply. Raises ``LeaseLost``, and then nothing is written."""
     hit("apply.fence.before")
-    _extend(connection, batch, lease_seconds)
+    extend(connection, batch, lease_seconds)
     hit("apply.fence.after")
 
 
-def _extend(connection: Connection, batch: Batch, lease_seconds: float) -> None:
+def extend(connection: Connection, batch: Batch, lease_seconds: float) -> None:
+    """Hold the batch for another ``lease_seconds``. Raises ``LeaseLost``."""
     held = connection.execute(
         text(
             "UPDATE batch SET lease_until = clock_timestamp() + make_interval(secs => :lease) "
@@ -300,6 +242,38 @@ def advance(
         if moved != together:
             raise Conflict(f"{abs(together - moved)} journeys of batch {batch.id} changed while it was applied")
     hit("apply.advance.after")
+
+
+def waiting_at(connection: Connection, batch: Batch) -> list[str]:
+    """The stages at which journeys of the batch still wait, those journeys locked."""
+    rows = connection.execute(
+        text("SELECT stage FROM journey WHERE batch_id = :batch AND status = 'ready' ORDER BY id FOR NO KEY UPDATE"),
+        {"batch": batch.id},
+    )
+    return sorted({row.stage for row in rows})
+
+
+def hold_rest(
+    connection: Connection, batch: Batch, *, stage: str, reason: str, work_item_id: int, now: datetime
+) -> int:
+    """Hold every journey of the batch that waits at ``stage``, each with its handoff. Returns how many."""
+    where = "batch_id = :batch AND stage = :stage AND status = 'ready'"
+    parameters = {"batch": batch.id, "stage": stage, "reason": reason, "item": work_item_id, "now": now}
+    connection.execute(
+        text(
+            "INSERT INTO handoff (journey_id, generation, stage, outcome, reason, batch_id, playbook_hash, at) "
+            "SELECT id, generation, stage, 'held', CAST(:reason AS text), :batch, CAST(:hash AS text), :now "
+            f"FROM journey WHERE {where} ORDER BY id"
+        ),
+        parameters | {"hash": batch.playbook_hash},
+    )
+    return connection.execute(
+        text(
+            "UPDATE journey SET status = 'held', version = version + 1, work_item_id = :item, batch_id = NULL "
+            f"WHERE {where}"
+        ),
+        parameters,
+    ).rowcount
 
 
 def close(ledger: Ledger, batch: Batch, now: datetime) -> None:

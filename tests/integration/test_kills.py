@@ -34,7 +34,7 @@ from expectations.findings import GateResult
 from expectations.view import view
 from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, people, signals
-from leadgate.ledger.batches import lease_remaining
+from leadgate.ledger.leases import lease_remaining
 from leadgate.ledger.verify import projection
 from leadgate.models import STAGES
 from leadgate.playbook import Loaded, Playbook

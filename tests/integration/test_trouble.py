@@ -26,8 +26,9 @@ from sqlalchemy.exc import DBAPIError
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, actions, bulk, open_ledger
-from leadgate.ledger.batches import Conflict, LeaseLost, applying, lease_remaining
+from leadgate.ledger.batches import Conflict, LeaseLost, applying
 from leadgate.ledger.database import explain_database_error
+from leadgate.ledger.leases import lease_remaining
 from leadgate.ledger.verify import projection
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings

@@ -14,7 +14,7 @@ from open_gate import Check, meanwhile, nothing_fails
 from leadgate import playbook as playbooks
 from leadgate.connectors.files import Row
 from leadgate.ledger import people, signals
-from leadgate.ledger.batches import lease_remaining
+from leadgate.ledger.leases import lease_remaining
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks import activities, capture

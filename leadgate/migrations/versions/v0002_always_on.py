@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
+    op.add_column("batch", sa.Column("failures", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.add_column("work_item", sa.Column("taken_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("work_item", sa.Column("escalated_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("outbox", sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False))
@@ -52,5 +53,6 @@ def downgrade() -> None:
         op.drop_column("outbox", column)
     for column in ("escalated_at", "taken_at"):
         op.drop_column("work_item", column)
+    op.drop_column("batch", "failures")
     op.drop_table("consumer")
     op.drop_table("batch_holder")

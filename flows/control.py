@@ -1,0 +1,92 @@
+"""Orders from the Prefect UI to a run that goes on in this process: cancel, pause, resume; and its name.
+
+Belongs here: reading a run's own state between its stages, and which errors mean that Prefect is away. Does not
+belong here: what becomes of a cancelled batch (``tasks.giving_up``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import Any, Final
+
+import httpx
+from prefect import runtime
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.exceptions import Pause, PrefectHTTPStatusError
+
+from leadgate.ledger.leases import fault_of_ours
+
+LOOK_EVERY: Final = 1.0  # seconds; a look costs a request
+PAUSE_POLL: Final = 1.0
+
+
+def prefect_is_away(error: BaseException) -> bool:
+    """Whether an error says that the Prefect API cannot be reached or answers nothing useful."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, (httpx.TransportError, PrefectHTTPStatusError, httpx.HTTPStatusError)):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def is_failure(error: BaseException) -> bool:
+    """Whether a run failed because of its batch, and not because a server was away."""
+    return fault_of_ours(error) and not prefect_is_away(error)
+
+
+def patience(error: BaseException, failures: int) -> float:
+    """Seconds until an always-on process tries a batch again whose run ended with ``error``.
+
+    A run that was suspended in the UI keeps its batch until it is resumed, at most a day.
+    """
+    if isinstance(error, Pause):
+        return 24 * 3600.0
+    return 5.0 * 4**failures if is_failure(error) else 1.0
+
+
+async def name_run(name: str) -> None:
+    """Name the run that runs now, so that a list of runs tells what each was about. A name is worth no failure."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return
+    with contextlib.suppress(httpx.HTTPError, PrefectHTTPStatusError):
+        async with get_client() as client:
+            await client.set_flow_run_name(context.flow_run.id, name)
+
+
+class Orders:
+    """What people ordered of a run in the Prefect UI, looked at between stages."""
+
+    def __init__(self) -> None:
+        self._looked = time.monotonic()
+
+    async def cancelled(self) -> str | None:
+        """Who or what cancelled the run, in words; ``None`` to go on. Waits here as long as the run is paused."""
+        if time.monotonic() - self._looked < LOOK_EVERY:
+            return None
+        self._looked = time.monotonic()
+        while True:
+            state = await _own_state()
+            if state is None or state.is_running() or state.is_pending():
+                return None
+            if state.is_cancelling() or state.is_cancelled():
+                return f"in the Prefect UI, flow run {runtime.flow_run.id}"
+            if not state.is_paused():
+                return None
+            await asyncio.sleep(PAUSE_POLL)
+
+
+async def _own_state() -> State[Any] | None:
+    run_id = runtime.flow_run.id
+    if run_id is None:
+        return None
+    try:
+        async with get_client() as client:
+            return (await client.read_flow_run(run_id)).state
+    except (httpx.HTTPError, PrefectHTTPStatusError):
+        return None  # nobody can order anything while Prefect is away

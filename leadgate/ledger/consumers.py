@@ -1,0 +1,112 @@
+"""Processes that take leads through the stages: when each was last seen, what waits for them, how they wake up.
+
+Belongs here: what ``leadgate status`` and an always-on consumer ask the ledger. Does not belong here: claiming
+(``batches``).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import psycopg
+from sqlalchemy import text
+
+from leadgate.ledger.database import Ledger
+
+CHANNEL: Final = "leadgate_waiting"  # whoever stores a signal notifies it
+GONE_AFTER: Final = timedelta(seconds=60)
+
+
+def seen(ledger: Ledger, *, name: str, host: str, pid: int, doing: str) -> None:
+    """Note that the consumer ``name`` is alive, and what it does."""
+    with ledger.transaction() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO consumer (name, host, pid, doing, started_at, seen_at) "
+                "VALUES (:name, :host, :pid, :doing, clock_timestamp(), clock_timestamp()) "
+                "ON CONFLICT (name) DO UPDATE SET doing = excluded.doing, seen_at = excluded.seen_at"
+            ),
+            {"name": name, "host": host, "pid": pid, "doing": doing},
+        )
+
+
+def left(ledger: Ledger, name: str) -> None:
+    """The consumer ``name`` has ended."""
+    with ledger.transaction() as connection:
+        connection.execute(text("DELETE FROM consumer WHERE name = :name"), {"name": name})
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What waits: for consumers, for people, for delivery; ``oldest`` is when the oldest waiting one was captured."""
+
+    journeys: int
+    oldest: datetime | None
+    in_batches: int
+    later: int  # ready, but not before a moment that their pool's policy named
+    open_batches: int
+    stuck_batches: int  # open, and nobody holds them
+    held: int
+    work_items: int
+    overdue_items: int
+    messages: int
+    owned: int
+    overdue_leads: int
+
+
+def waiting(ledger: Ledger, now: datetime) -> Waiting:
+    """Count what waits."""
+    statement = """
+        SELECT
+            count(*) FILTER (WHERE status = 'ready' AND batch_id IS NULL AND run_after <= :now) AS journeys,
+            min(captured_at) FILTER (WHERE status = 'ready' AND run_after <= :now) AS oldest,
+            count(*) FILTER (WHERE status = 'ready' AND batch_id IS NOT NULL) AS in_batches,
+            count(*) FILTER (WHERE status = 'ready' AND run_after > :now) AS later,
+            (SELECT count(*) FROM batch WHERE closed_at IS NULL) AS open_batches,
+            (SELECT count(*) FROM batch WHERE closed_at IS NULL AND lease_until < clock_timestamp()) AS stuck_batches,
+            count(*) FILTER (WHERE status = 'held') AS held,
+            (SELECT count(*) FROM work_item WHERE closed_at IS NULL) AS work_items,
+            (SELECT count(*) FROM work_item WHERE closed_at IS NULL AND due_at < :now) AS overdue_items,
+            (SELECT count(*) FROM outbox WHERE delivered_at IS NULL AND given_up_at IS NULL) AS messages,
+            count(*) FILTER (WHERE status = 'owned') AS owned,
+            (SELECT count(*) FROM assignment WHERE ended_at IS NULL AND touched_at IS NULL AND due_at < :now)
+                AS overdue_leads
+        FROM journey WHERE status IN ('ready', 'held', 'owned')"""
+    with ledger.transaction() as connection:
+        row = connection.execute(text(statement), {"now": now}).one()
+    return Waiting(**row._mapping)
+
+
+def all_seen(ledger: Ledger) -> list[dict[str, Any]]:
+    """Every consumer, with ``seconds_ago`` it was seen and ``alive``."""
+    with ledger.transaction() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT name, host, pid, doing, started_at, seen_at, "
+                "extract(epoch FROM clock_timestamp() - seen_at)::float AS seconds_ago "
+                "FROM consumer ORDER BY started_at"
+            )
+        )
+        return [dict(row._mapping) | {"alive": row.seconds_ago < GONE_AFTER.total_seconds()} for row in rows]
+
+
+def listen(ledger: Ledger, wake: Callable[[], None], stop: threading.Event) -> None:
+    """Call ``wake`` whenever a signal was stored, until ``stop`` is set. Runs in a thread of its own.
+
+    When PostgreSQL goes away it tries again, each second: a consumer looks by itself that often anyway.
+    """
+    url = ledger.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    while not stop.is_set():
+        try:
+            with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+                connection.execute(f"LISTEN {CHANNEL}")
+                wake()  # what was stored while nobody listened
+                while not stop.is_set():
+                    for _ in connection.notifies(timeout=1.0, stop_after=1):
+                        wake()
+        except psycopg.OperationalError:
+            stop.wait(1.0)

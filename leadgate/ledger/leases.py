@@ -1,0 +1,154 @@
+"""Leases: who holds a batch and until when; taking over what a dead run left, and giving up.
+
+Belongs here: holding a batch from the outside. Does not belong here: the fence of an apply (``batches``).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from leadgate.ledger.batches import Batch, Conflict, Kind, LeaseLost, extend, remember
+from leadgate.ledger.database import Ledger
+
+
+def take_over(
+    ledger: Ledger, *, holder: str, lease_seconds: float, kind: Kind | None = None, batch_id: int | None = None
+) -> Batch | None:
+    """The oldest open batch whose lease has run out, or that ``holder`` itself left, with a higher epoch.
+
+    ``batch_id`` asks for this one only.
+    """
+    statement = """
+        UPDATE batch SET epoch = epoch + 1, holder = :holder,
+            lease_until = clock_timestamp() + make_interval(secs => :lease)
+        WHERE id = (SELECT id FROM batch WHERE closed_at IS NULL
+            AND (lease_until < clock_timestamp() OR holder = :holder)
+            AND (CAST(:kind AS text) IS NULL OR kind = :kind)
+            AND (CAST(:id AS bigint) IS NULL OR id = :id)
+            ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+        RETURNING id, epoch, playbook_hash, size, kind, failures"""
+    with ledger.transaction() as connection:
+        row = connection.execute(
+            text(statement), {"holder": holder, "lease": lease_seconds, "kind": kind, "id": batch_id}
+        ).first()
+        if row is None:
+            return None
+        remember(connection, row.id, row.epoch, holder)
+    return Batch(row.id, row.epoch, holder, row.playbook_hash, row.size, row.kind, row.failures)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a batch stands: who holds or last held it, until when, and whether it is finished."""
+
+    batch_id: int
+    holder: str
+    closed: bool
+    lease_remaining: float  # seconds
+
+
+def standing(ledger: Ledger, batch_id: int) -> Standing | None:
+    """How the batch stands; ``None`` when there is no such batch."""
+    with ledger.transaction() as connection:
+        row = connection.execute(
+            text(
+                "SELECT holder, closed_at IS NOT NULL AS closed, "
+                "greatest(0, extract(epoch FROM lease_until - clock_timestamp())) AS remaining "
+                "FROM batch WHERE id = :id"
+            ),
+            {"id": batch_id},
+        ).first()
+    return None if row is None else Standing(batch_id, row.holder, row.closed, float(row.remaining))
+
+
+def last_held_by(ledger: Ledger, holder: str) -> int | None:
+    """The batch that ``holder`` claimed or took over last: what a flow run that is retried was working on."""
+    with ledger.transaction() as connection:
+        found: int | None = connection.execute(
+            text("SELECT batch_id FROM batch_holder WHERE holder = :holder ORDER BY id DESC LIMIT 1"),
+            {"holder": holder},
+        ).scalar()
+    return found
+
+
+def lease_remaining(ledger: Ledger, kind: Kind) -> float | None:
+    """Seconds until the next lease of an open batch runs out; ``None`` when no batch is open."""
+    with ledger.transaction() as connection:
+        seconds = connection.execute(
+            text(
+                "SELECT extract(epoch FROM min(lease_until) - clock_timestamp()) FROM batch "
+                "WHERE closed_at IS NULL AND kind = :kind"
+            ),
+            {"kind": kind},
+        ).scalar()
+    return None if seconds is None else max(0.0, float(seconds))
+
+
+@contextmanager
+def lease(
+    ledger: Ledger,
+    batch: Batch,
+    lease_seconds: float,
+    *,
+    failed: Callable[[BaseException], bool] | None = None,
+    patience: Callable[[BaseException], float] = lambda error: 0.0,
+) -> Iterator[None]:
+    """Renew the batch's lease from a thread while the block runs; give it up if the block fails.
+
+    Giving up lets the next run continue after ``patience(error)`` seconds instead of when the lease runs out.
+    ``failed(error)``, by default ``fault_of_ours``, says whether that counts as a failure of the batch.
+    """
+    failed = failed or fault_of_ours
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(lease_seconds / 3):
+            try:
+                with ledger.transaction() as connection:
+                    extend(connection, batch, lease_seconds)
+            except LeaseLost:
+                return  # the next apply finds out by itself: it is fenced
+            except DBAPIError:
+                continue  # PostgreSQL may be back before the lease runs out
+
+    thread = threading.Thread(target=renew, name=f"lease-{batch.id}", daemon=True)
+    thread.start()
+    try:
+        yield
+    except BaseException as error:
+        done.set()
+        thread.join()
+        release(ledger, batch, retry_in=patience(error), failed=failed(error))
+        raise
+    finally:
+        done.set()
+        thread.join()
+
+
+def fault_of_ours(error: BaseException) -> bool:
+    """Whether a run failed because of what it worked on, so that it may well fail again; not because a
+    server was away, another run was in the way, or somebody stopped it."""
+    return isinstance(error, Exception) and not isinstance(error, (LeaseLost, Conflict, OperationalError))
+
+
+def release(ledger: Ledger, batch: Batch, *, retry_in: float = 0.0, failed: bool = False) -> None:
+    """Let the lease run out ``retry_in`` seconds from now, and count a failure. Never raises: it is called
+    while another error is on its way."""
+    statement = """
+        UPDATE batch SET lease_until = clock_timestamp() + make_interval(secs => :retry_in),
+            failures = failures + :failed
+        WHERE id = :id AND epoch = :epoch AND closed_at IS NULL"""
+    try:
+        with ledger.transaction() as connection:
+            connection.execute(
+                text(statement),
+                {"id": batch.id, "epoch": batch.epoch, "retry_in": retry_in, "failed": int(failed)},
+            )
+    except DBAPIError:
+        return
