@@ -170,6 +170,31 @@ def run(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
 
 
 @app.command()
+def up(ctx: typer.Context) -> None:
+    """Keep everything running on this machine: PostgreSQL, Prefect, intake, schedules, HTTP capture."""
+    from console import up as command
+
+    command.up(ctx.obj)
+
+
+@app.command()
+def work(ctx: typer.Context) -> None:
+    """Take leads through the stages all day, in this process; `leadgate up` does this and more."""
+    from console import working as command
+
+    command.work(ctx.obj)
+
+
+@app.command()
+def status(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
+    """What runs, what waits, how old the oldest is; exit 1 when leads wait and nobody takes them."""
+    from console import status as command
+
+    if not command.show(ctx.obj, as_json=json, now=now):
+        raise typer.Exit(BROKEN)
+
+
+@app.command()
 def summary(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
     """What became of everything that was captured, on one screen."""
     from console import summary as command

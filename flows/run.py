@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
 
+from flows import warm
 from flows.server import prefect_server, wait_until_ready
 from leadgate.ledger import Ledger, open_ledger
 from leadgate.ledger.batches import Kind
@@ -77,13 +77,9 @@ class Runner:
         with contextlib.ExitStack() as stack:
             url = stack.enter_context(prefect_server(self._ledger))
             self._progress(Progress("starting the Prefect server"))
-            # both take seconds to import, so that goes on beside the server's start
-            import flows.intake  # noqa: F401
-            from expectations import gate
-            from tasks.stage_task import GATE_THREAD
-
-            GATE_THREAD.submit(gate.preload, self._worker.playbook.playbook).result()
-            stack.enter_context(_collected_less_often())
+            # it takes seconds as well, so it goes on beside the server's start
+            warm.preload(self._worker.playbook.playbook)
+            stack.enter_context(warm.collected_less_often())
             wait_until_ready(url)
             self._open = stack.pop_all()
         return self
@@ -96,23 +92,6 @@ class Runner:
     ) -> RunReport:
         """A flow run for each batch, until nothing waits. What follow-up takes back is assigned again."""
         return asyncio.run(_until_nothing_waits(self._worker, kinds, now, self._progress))
-
-
-@contextlib.contextmanager
-def _collected_less_often() -> Iterator[None]:
-    """What is imported stays; a batch then makes millions of short-lived objects without a single cycle.
-
-    With Python's defaults a good part of a large batch's time goes into looking for cycles among them.
-    """
-    before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 async def _until_nothing_waits(

@@ -16,13 +16,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import requests
 
 from leadgate.ledger import Ledger
 
+WORK_POOL: Final = "leadgate"
 START_TIMEOUT: Final = 90.0  # seconds; a first start migrates Prefect's own database
 
 
@@ -50,62 +53,145 @@ def use_defaults(home: Path) -> None:
     os.environ.setdefault("PREFECT_PROFILES_PATH", str(home / "prefect" / "profiles.toml"))
 
 
+@dataclass(frozen=True)
+class Address:
+    """Where a Prefect API is, and the authentication string that it asks for."""
+
+    url: str
+    auth: str | None = field(default=None, repr=False)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs in its environment to use it."""
+        named = {"PREFECT_API_URL": self.url, "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true"}
+        return named | ({"PREFECT_API_AUTH_STRING": self.auth} if self.auth else {})
+
+
 @contextlib.contextmanager
 def prefect_server(ledger: Ledger) -> Iterator[str]:
-    """The address of a Prefect API. ``PREFECT_API_URL`` names one; else a server runs on loopback meanwhile.
+    """The address of a Prefect API: the one that ``PREFECT_API_URL`` names, the one that `leadgate up` keeps
+    running in the same data folder, else one on loopback for as long as this lasts.
 
     Such a server lives on the embedded PostgreSQL, or on SQLite in the data folder where a PostgreSQL is
     named. It answers only to this process: its authentication string is made up on the spot. ``yield``
     comes at once, so that slow imports go on beside the start; ``wait_until_ready`` waits. Raises ``PrefectError``.
     """
     use_defaults(ledger.home)
-    named = os.environ.get("PREFECT_API_URL")
-    if named:
+    if named := os.environ.get("PREFECT_API_URL"):
         yield named
         return
-    port = _free_port()
-    url = f"http://127.0.0.1:{port}/api"
-    auth = f"leadgate:{secrets.token_urlsafe(24)}"
-    database = ledger.prefect_url or f"sqlite+aiosqlite:///{ledger.home / 'prefect' / 'prefect.db'}"
-    (ledger.home / "prefect").mkdir(parents=True, exist_ok=True)
-    ours = {
-        "PREFECT_API_URL": url,
-        "PREFECT_API_AUTH_STRING": auth,
-        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
-    }
-    theirs = {
-        "PREFECT_SERVER_API_AUTH_STRING": auth,
-        "PREFECT_API_DATABASE_CONNECTION_URL": database,
+    if (running := kept_running(ledger.home)) is not None:
+        with _environment(running):
+            yield running.url
+        return
+    address = Address(f"http://127.0.0.1:{_free_port()}/api", f"leadgate:{secrets.token_urlsafe(24)}")
+    server = start_server(ledger.home, address, ledger.prefect_url)
+    try:
+        with _environment(address):
+            yield address.url
+    finally:
+        stop_server(server)
+
+
+def start_server(home: Path, address: Address, database: str | None) -> subprocess.Popen[bytes]:
+    """Start a Prefect server at ``address``, which ends with this process; its log is in the data folder.
+
+    ``database`` is a SQLAlchemy URL for asyncpg; none: SQLite in the data folder.
+    """
+    (home / "prefect").mkdir(parents=True, exist_ok=True)
+    with (home / "prefect" / "server.log").open("ab") as output:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter, and arguments from here
+            server_command(address),
+            env={**os.environ, **server_environment(home, address, database)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            preexec_fn=die_with_parent,
+            start_new_session=True,  # ctrl-C is for whoever started it, who then stops it in its turn
+        )
+
+
+def server_command(address: Address) -> list[str]:
+    """The command line of a Prefect server at ``address``."""
+    port = str(urlsplit(address.url).port)
+    return [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
+
+
+def server_environment(home: Path, address: Address, database: str | None) -> dict[str, str]:
+    """What that server needs in its environment. ``database`` as for ``start_server``."""
+    return {
+        **address.environment,
+        "PREFECT_SERVER_API_AUTH_STRING": address.auth or "",
+        "PREFECT_API_DATABASE_CONNECTION_URL": database or f"sqlite+aiosqlite:///{home / 'prefect' / 'prefect.db'}",
         "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
         "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
     }
-    log = ledger.home / "prefect" / "server.log"
-    with log.open("ab") as output:
-        server = subprocess.Popen(  # noqa: S603 - our own interpreter, and arguments from here
-            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
-            env={**os.environ, **ours, **theirs},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            preexec_fn=_die_with_parent,
-        )
-    before = {name: os.environ.get(name) for name in ours}
-    os.environ.update(ours)
+
+
+def kept_address(home: Path, port: int) -> Address:
+    """The address of the server that stays up: its authentication string is made once and kept, readable by
+    the owner of the data folder alone."""
+    file = home / "prefect" / "auth"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as made:
+            made.write(f"leadgate:{secrets.token_urlsafe(24)}")
+    file.chmod(0o600)
+    return Address(f"http://127.0.0.1:{port}/api", file.read_text(encoding="ascii").strip())
+
+
+def note_running(home: Path, address: Address) -> None:
+    """Let other commands of this data folder find the server at ``address``."""
+    (home / "prefect" / "address").write_text(address.url, encoding="ascii")
+
+
+def forget_running(home: Path) -> None:
+    """The server has ended."""
+    (home / "prefect" / "address").unlink(missing_ok=True)
+
+
+def kept_running(home: Path) -> Address | None:
+    """The server that was noted as running, if it answers to this folder's authentication string."""
     try:
-        yield url
+        url = (home / "prefect" / "address").read_text(encoding="ascii").strip()
+        auth = (home / "prefect" / "auth").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    address = Address(url, auth)
+    return address if answers(address) else None
+
+
+def answers(address: Address, timeout: float = 2.0) -> bool:
+    """Whether the API at ``address`` answers to its authentication string."""
+    user, _, password = (address.auth or "").partition(":")
+    try:
+        return requests.get(f"{address.url}/health", timeout=timeout, auth=(user, password) if user else None).ok
+    except requests.RequestException:
+        return False
+
+
+@contextlib.contextmanager
+def _environment(address: Address) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in address.environment}
+    os.environ.update(address.environment)
+    try:
+        yield
     finally:
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-        _stop(server)
 
 
-def wait_until_ready(url: str) -> None:
-    """Return when the API answers. Raises ``PrefectError`` when it does not within ``START_TIMEOUT``."""
+def wait_until_ready(url: str, auth: str | None = None) -> None:
+    """Return when the API answers. Raises ``PrefectError`` when it does not within ``START_TIMEOUT``.
+
+    ``auth`` is its authentication string, in place of the environment's.
+    """
     deadline = time.monotonic() + START_TIMEOUT
     reason = "no answer"
-    user, _, password = os.environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
+    user, _, password = (auth or os.environ.get("PREFECT_API_AUTH_STRING", "")).partition(":")
     while time.monotonic() < deadline:
         try:
             answer = requests.get(f"{url}/health", timeout=5, auth=(user, password) if user else None)
@@ -132,7 +218,8 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _stop(server: subprocess.Popen[bytes]) -> None:
+def stop_server(server: subprocess.Popen[bytes]) -> None:
+    """End it, at the latest after eight seconds."""
     server.terminate()
     try:
         server.wait(timeout=8)
@@ -141,7 +228,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """A kill -9 of the parent ends the server too, where the system can do that (Linux: PR_SET_PDEATHSIG)."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGTERM)

@@ -18,7 +18,7 @@ from prefect import runtime
 from leadgate import playbook as playbooks
 from leadgate.ledger import open_ledger
 from leadgate.settings import Settings
-from tasks.batches import Worker, activate
+from tasks.batches import BatchReport, Worker, activate
 from tasks.stage import StageReport, Work
 
 
@@ -31,6 +31,7 @@ class Session:
 
     worker: Worker
     claimed: dict[int, Work] = field(default_factory=dict)
+    finished: dict[int, BatchReport] | None = None  # what became of batches, for whoever keeps a session
     progress: Callable[[StageReport], None] = lambda report: None
     patience: Callable[[BaseException, int], float] = lambda error, failures: 0.0
 

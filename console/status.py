@@ -1,0 +1,114 @@
+"""``leadgate status``: what runs, what waits, and how old the oldest waiting lead is.
+
+Belongs here: asking the ledger and the running parts, and saying it on a screen. Does not belong here: starting
+anything (``up``).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+from rich.console import Console
+
+from console.place import Place, moment_of
+from console.safe import visible
+from console.screen import heading, out, print_json, program, span, table
+from console.telling import counted
+from console.up import STATE_FILE
+from leadgate.ledger import consumers, open_ledger
+
+FRESH = 15.0  # seconds; a state that is older was left by an `up` that was killed
+
+
+def show(place: Place, *, as_json: bool, now: str | None) -> bool:
+    """The command. False when something should run and does not: leads wait, and nobody takes them."""
+    at = moment_of(now)
+    state = _state(place)
+    with open_ledger(place.settings) as ledger:
+        waits = consumers.waiting(ledger, at)
+        seen = consumers.all_seen(ledger)
+    alive = [each for each in seen if each["alive"]]
+    oldest = None if waits.oldest is None else (at - waits.oldest).total_seconds()
+    well = bool(alive) or waits.journeys + waits.in_batches == 0
+    if as_json:
+        print_json(
+            {
+                "running": state is not None,
+                "parts": [] if state is None else state["parts"],
+                "prefect": None if state is None else state["prefect"],
+                "consumers": seen,
+                "waiting": asdict(waits) | {"oldest_seconds": oldest},
+                "well": well,
+            }
+        )
+        return well
+    _render(out(), state, seen, waits, oldest, well=well)
+    return well
+
+
+def _state(place: Place) -> dict[str, Any] | None:
+    """What ``leadgate up`` last wrote, if it is running."""
+    try:
+        state: dict[str, Any] = orjson.loads((place.settings.home / STATE_FILE).read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return None
+    return state if time.time() - state["seen_at"] < FRESH else None
+
+
+def _render(
+    console: Console,
+    state: dict[str, Any] | None,
+    seen: list[dict[str, Any]],
+    waits: consumers.Waiting,
+    oldest: float | None,
+    *,
+    well: bool,
+) -> None:
+    if state is None:
+        console.print(f"Nothing is kept running in this data folder; `{program()} up` does that.\n", soft_wrap=True)
+    else:
+        parts = table("part", "state", "pid", "restarts", "where", right=("pid", "restarts"))
+        for part in state["parts"]:
+            parts.add_row(
+                part["name"], part["state"], str(part["pid"] or ""), str(part["restarts"] or ""), part["where"]
+            )
+        console.print(heading("What runs"))
+        console.print(parts)
+        console.print()
+    if seen:
+        takers = table("consumer", "does", "seen")
+        for each in seen:
+            words = each["doing"] if each["alive"] else "is gone; its batch is taken over"
+            takers.add_row(visible(each["name"], 60), visible(words, 60), f"{span(each['seconds_ago'])} ago")
+        console.print(heading("Who takes leads"))
+        console.print(takers)
+        console.print()
+    console.print(heading("What waits"))
+    rows = table("", "", right=("",))
+    rows.add_row(
+        counted(waits.journeys, "lead waits", "leads wait") + " for a run",
+        "" if oldest is None else f"the oldest for {span(oldest)}",
+    )
+    batches = counted(waits.open_batches, "batch", "batches")
+    rows.add_row(
+        f"{counted(waits.in_batches, 'lead is', 'leads are')} in {batches}",
+        f"{waits.stuck_batches} held by nobody" if waits.stuck_batches else "",
+    )
+    if waits.later:
+        rows.add_row(counted(waits.later, "lead waits", "leads wait") + " until somebody is available", "")
+    rows.add_row(
+        counted(waits.held, "lead is held", "leads are held"),
+        f"{counted(waits.work_items, 'work item', 'work items')}, {waits.overdue_items} overdue",
+    )
+    rows.add_row(
+        counted(waits.owned, "lead is owned", "leads are owned"), f"{waits.overdue_leads} past the first touch's time"
+    )
+    rows.add_row(counted(waits.messages, "message waits", "messages wait") + " to be sent", "")
+    console.print(rows)
+    if not well:
+        console.print(
+            f"\nLeads wait and nobody takes them: `{program()} up`, or `{program()} run` once.", soft_wrap=True
+        )

@@ -1,0 +1,268 @@
+"""``leadgate up``: everything on one machine, kept running.
+
+Belongs here: which parts there are, in which order they start and stop, and what a person reads of them.
+Does not belong here: how a program is kept running (``supervisor``), or what any part does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import orjson
+import requests
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from console.place import Place
+from console.screen import UNREACHABLE, CommandError, out, program
+from console.supervisor import Part
+from flows.server import (
+    WORK_POOL,
+    Address,
+    answers,
+    forget_running,
+    kept_address,
+    note_running,
+    server_command,
+    server_environment,
+    use_defaults,
+    wait_until_ready,
+)
+from leadgate.ledger import Ledger, LedgerError, open_ledger
+from leadgate.playbook import Loaded
+from leadgate.settings import Settings
+
+LOOK_EVERY: Final = 0.5  # seconds
+STATE_FILE: Final = "up.json"
+DATABASE: Final = "PostgreSQL"
+
+
+class _Stop(Exception):  # noqa: N818 - an order, not an error
+    """Somebody asked for the end: SIGTERM."""
+
+
+def up(place: Place) -> None:
+    """The command. Raises ``CommandError`` for a port that is taken, or when it runs already."""
+    playbook = place.checked_playbook()
+    settings = place.settings
+    use_defaults(settings.home)
+    signal.signal(signal.SIGTERM, _asked_to_stop)
+    with _only_one(settings.home):
+        named = os.environ.get("PREFECT_API_URL")
+        if not named:
+            _require_free(settings.prefect_port, "LEADGATE_PREFECT_PORT", "the Prefect server")
+        if _listens(playbook):
+            _require_free(settings.capture_port, "LEADGATE_CAPTURE_PORT", "HTTP capture")
+        _say("starting")
+        with open_ledger(settings) as ledger:
+            address = (
+                Address(named, os.environ.get("PREFECT_API_AUTH_STRING"))
+                if named
+                else kept_address(settings.home, settings.prefect_port)
+            )
+            parts = _parts(settings, playbook, ledger, address, ours=not named)
+            try:
+                _run(settings, playbook, ledger, address, parts)
+            except (KeyboardInterrupt, _Stop):
+                _say("stopping")
+            finally:
+                for part in reversed(parts):
+                    part.stop()
+                forget_running(settings.home)
+                (settings.home / STATE_FILE).unlink(missing_ok=True)
+    _say("stopped; what was accepted is kept, and the next start goes on with it")
+
+
+def _parts(settings: Settings, playbook: Loaded, ledger: Ledger, address: Address, *, ours: bool) -> list[Part]:
+    """What runs, in the order of its start."""
+    logs = settings.home / "logs"
+    environment = {**address.environment, "LEADGATE_HOME": str(settings.home)}
+    if settings.playbook is not None:
+        environment["LEADGATE_PLAYBOOK"] = str(settings.playbook.absolute())
+    leadgate = [sys.executable, "-m", "console.cli"]
+    parts = []
+    if ours:
+        parts.append(
+            Part(
+                "Prefect",
+                server_command(address),
+                logs / "prefect.log",
+                server_environment(settings.home, address, ledger.prefect_url),
+                ready=lambda: answers(address),
+                note=f"http://127.0.0.1:{settings.prefect_port}",
+            )
+        )
+    parts.append(Part("intake", [*leadgate, "work"], logs / "intake.log", environment, grace=60))
+    worker = ["worker", "start", "--pool", WORK_POOL, "--type", "process", "--limit", "2", "--name"]
+    parts.append(
+        Part(
+            "worker",
+            [sys.executable, "-m", "prefect", *worker, f"leadgate-{socket.gethostname()}"],
+            logs / "worker.log",
+            environment,
+        )
+    )
+    if _listens(playbook):
+        url = f"http://127.0.0.1:{settings.capture_port}"
+        parts.append(
+            Part(
+                "capture",
+                [*leadgate, "listen", "--port", str(settings.capture_port)],
+                logs / "capture.log",
+                environment,
+                ready=lambda: _alive(url),
+                note=url,
+            )
+        )
+    return parts
+
+
+def _run(settings: Settings, playbook: Loaded, ledger: Ledger, address: Address, parts: list[Part]) -> None:
+    """Start the parts, each when those before it answer, and look after them for ever."""
+    _health(DATABASE, "up", "as named" if settings.database_url else "embedded, in the data folder")
+    first = parts[0]
+    if first.name == "Prefect":
+        first.start()
+        wait_until_ready(address.url, address.auth)
+        first.state = "up"
+        _health(first.name, "up", f"{first.note} (pid {first.pid})")
+    else:
+        wait_until_ready(address.url, address.auth)
+        _health("Prefect", "up", f"{address.url}, as named")
+    note_running(settings.home, address)
+    for part in parts:
+        if part.state == "stopped":
+            part.start()
+            _health(part.name, "starting", f"pid {part.pid}")
+    _tell_where(settings, playbook, address)
+    database = "up"
+    while True:
+        found = _look_at_database(ledger)
+        if found != database:
+            _health(
+                DATABASE, found, "" if found == "up" else "starting it again" if ledger.revive else "waiting for it"
+            )
+            database = found
+        for part in parts:
+            changed = part.look()
+            if changed is not None:
+                details = f"{part.note} (pid {part.pid})" if changed == "up" and part.note else f"pid {part.pid}"
+                _health(part.name, changed, f"see {part.log}" if changed == "down" else details)
+        _keep_state(settings.home, address, database, parts)
+        time.sleep(LOOK_EVERY)
+
+
+def _look_at_database(ledger: Ledger) -> str:
+    """Whether PostgreSQL answers; an embedded one that does not is started again."""
+    try:
+        with ledger.transaction() as connection:
+            connection.execute(text("SELECT 1"))
+    except DBAPIError:
+        if ledger.revive is not None:
+            with contextlib.suppress(Exception):  # its last processes may still be ending: the next look tries again
+                ledger.revive()
+        return "down"
+    return "up"
+
+
+def _tell_where(settings: Settings, playbook: Loaded, address: Address) -> None:
+    console = out()
+    console.print("\nLeadgate is up. Ctrl-C stops everything.\n")
+    console.print(f"  Prefect UI     {address.url.removesuffix('/api')}", soft_wrap=True)
+    if address.auth:
+        console.print(f"                 authentication: {address.auth}", soft_wrap=True)
+    sources = _listens(playbook)
+    if sources:
+        where = f"http://127.0.0.1:{settings.capture_port}/capture/"
+        console.print(f"  HTTP capture   POST {where}{{{','.join(sources)}}}", soft_wrap=True)
+        for source in sources:
+            http = playbook.playbook.sources[source].http
+            if http is not None and not os.environ.get(http.secret_env):
+                console.print(f"                 {source} is refused until {http.secret_env} is set", soft_wrap=True)
+    else:
+        console.print("  HTTP capture   off: no source of the playbook has `http`")
+    console.print(f"  data folder    {settings.home} (logs in {settings.home / 'logs'})", soft_wrap=True)
+    console.print(f"  what waits     {program()} status\n", soft_wrap=True)
+
+
+def _listens(playbook: Loaded) -> list[str]:
+    return [name for name, source in playbook.playbook.sources.items() if source.http is not None]
+
+
+def _keep_state(home: Path, address: Address, database: str, parts: list[Part]) -> None:
+    """For ``leadgate status``. Written whole, then moved: a reader never sees half of it."""
+    state = {
+        "pid": os.getpid(),
+        "seen_at": time.time(),
+        "prefect": address.url,
+        "parts": [{"name": DATABASE, "state": database, "pid": None, "restarts": 0, "where": ""}]
+        + [
+            {"name": part.name, "state": part.state, "pid": part.pid, "restarts": part.restarts, "where": part.note}
+            for part in parts
+        ],
+    }
+    half = home / f"{STATE_FILE}.new"
+    with contextlib.suppress(OSError):  # a full disk is no reason to stop what runs
+        half.write_bytes(orjson.dumps(state))
+        half.replace(home / STATE_FILE)
+
+
+@contextlib.contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    """Two of them in one data folder would start everything twice."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lock = (home / "up.lock").open("a+")
+    except OSError as error:
+        raise LedgerError(f"cannot use {home} as the data folder: {error.strerror}; set LEADGATE_HOME") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CommandError(
+                f"`{program()} up` runs already for {home}; `{program()} status` shows it", UNREACHABLE
+            ) from None
+        yield
+
+
+def _require_free(port: int, setting: str, what: str) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise CommandError(
+                f"port {port} on 127.0.0.1, for {what}, cannot be used: {error.strerror}. "
+                f"Stop what uses it, or set {setting} to another one.",
+                UNREACHABLE,
+            ) from None
+
+
+def _alive(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/healthz", timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+def _asked_to_stop(*_: object) -> None:
+    raise _Stop
+
+
+def _health(part: str, state: str, details: str = "") -> None:
+    _say(f"{part:<11} {state:<9} {details}".rstrip())
+
+
+def _say(words: str) -> None:
+    out().print(f"{datetime.now():%H:%M:%S} {words}", soft_wrap=True)  # noqa: DTZ005 - a person's own clock
+    sys.stdout.flush()

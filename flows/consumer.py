@@ -1,0 +1,244 @@
+"""The always-on consumer: takes leads through the stages as soon as they are captured.
+
+Belongs here: the loop that claims, runs the intake flow as a run of its deployment in this process, waits
+while a server is away or somebody paused it, and delivers. Does not belong here: the flow (``intake``), starting
+servers (the console), or how much to claim (``pace``).
+
+Several of these share one PostgreSQL and one Prefect server: each claims its own batches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Final
+from uuid import UUID, uuid4
+
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import ObjectNotFound, PrefectSignal
+from prefect.states import Pending
+from sqlalchemy.exc import DBAPIError
+
+from flows import control, session
+from flows.deployments import register
+from flows.in_process import run_here
+from flows.intake import intake
+from flows.pace import Pace
+from flows.server import WORK_POOL
+from leadgate.ledger import Ledger, LedgerError, consumers
+from leadgate.ledger.batches import Conflict, LeaseLost
+from leadgate.ledger.database import explain_database_error
+from leadgate.playbook import Loaded
+from leadgate.settings import Settings
+from tasks.batches import BatchReport, Worker, activate, next_work
+
+LOOK_EVERY: Final = 1.0  # seconds between looks at the ledger when no notification comes
+ORDERS_EVERY: Final = 5.0  # seconds between looks at whether somebody paused the deployment
+SEEN_EVERY: Final = 5.0
+RETRY_EVERY: Final = 2.0  # while a server is away
+
+
+class Consumer:
+    """Takes what waits, until ``stop`` is called. ``tell`` gets a line for people whenever something happens."""
+
+    def __init__(
+        self, ledger: Ledger, settings: Settings, playbook: Loaded, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
+        self._worker = Worker(ledger, playbook, self.name, settings.lease_seconds, settings.batch_limit)
+        self._finished: dict[int, BatchReport] = {}
+        self._session = session.Session(self._worker, finished=self._finished, patience=control.patience)
+        self._tell = tell
+        self._doing = "starting"
+        self._deployments: dict[str, UUID] = {}
+        self._pace = Pace(settings.batch_limit, min(500, settings.batch_limit))
+        self._paused = False
+        self._stopping = asyncio.Event()
+        self._wake = asyncio.Event()
+
+    def stop(self) -> None:
+        """Finish the batch at hand, then end."""
+        self._stopping.set()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until ``stop``. Errors of servers are waited out; what is ours to fix is told and tried later."""
+        loop = asyncio.get_running_loop()
+        deaf = threading.Event()
+        token = session.current.set(self._session)
+        listener = threading.Thread(
+            target=consumers.listen,
+            args=(self._worker.ledger, lambda: loop.call_soon_threadsafe(self._wake.set), deaf),
+            name="listen",
+            daemon=True,
+        )
+        listener.start()
+        beside = [asyncio.create_task(self._again_and_again(do, every)) for do, every in self._beside()]
+        try:
+            while not self._stopping.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self._through_trouble(self._serve)
+        finally:
+            for each in beside:
+                each.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+            deaf.set()
+            session.current.reset(token)
+            with contextlib.suppress(DBAPIError):
+                await asyncio.to_thread(consumers.left, self._worker.ledger, self.name)
+
+    def _beside(self) -> list[tuple[Callable[[], Awaitable[None]], float]]:
+        return [(self._show_alive, SEEN_EVERY), (self._look_for_orders, ORDERS_EVERY)]
+
+    async def _serve(self) -> None:
+        """Claim and work, with a run kept ready. Ends with an error when a server goes away."""
+        async with get_client() as client:
+            self._deployments = await register(client)
+            await asyncio.to_thread(activate, self._worker, session.utc_now())
+            self._does("waits for leads")
+            async with self._ready_runs(client) as ready:
+                while not self._stopping.is_set():
+                    self._wake.clear()
+                    if self._paused or not await self._one_batch(await ready()):
+                        with contextlib.suppress(TimeoutError):
+                            await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
+
+    async def _one_batch(self, run: Ready) -> bool:
+        """Claim what waits and take it through. Whether anything waited."""
+        worker = replace(self._worker, holder=str(run.flow_run.id), limit=self._pace.limit)
+        work = await asyncio.to_thread(next_work, worker, session.utc_now())
+        if work is None:
+            return False
+        run.used = True
+        self._session.claimed[work.batch.id] = work
+        self._does(f"batch {work.batch.id}: {work.batch.size} leads")
+        started = time.perf_counter()
+        state = await run_here(intake, run.flow_run, {"batch": work.batch.id, "now": None})
+        seconds = time.perf_counter() - started
+        self._pace = self._pace.after(work.batch.size, seconds)
+        report = self._finished.pop(work.batch.id, None)
+        if report is None and (state.is_failed() or state.is_crashed()):
+            raise await state.aresult(raise_on_failure=False)
+        self._does("waits for leads")
+        told = _line(report, seconds) if report is not None else state.message or state.name or "ended"
+        self._tell(f"batch {work.batch.id}: {told}")
+        return True
+
+    @contextlib.asynccontextmanager
+    async def _ready_runs(self, client: PrefectClient) -> AsyncIterator[Callable[[], Awaitable[Ready]]]:
+        """The next flow run, made before its leads arrive: making one takes longer than deciding about them."""
+        made: asyncio.Task[Ready] | None = None
+        current: Ready | None = None
+
+        async def make() -> Ready:
+            flow_run = await client.create_flow_run_from_deployment(
+                self._deployments["intake"],
+                state=Pending(message="Kept ready for the next leads"),
+                name="ready for the next leads",
+                tags=["ready", f"consumer:{self.name}"],
+            )
+            return Ready(flow_run)
+
+        async def ready() -> Ready:
+            nonlocal made, current
+            if current is None or current.used:
+                current = await (made or make())
+                made = asyncio.create_task(make())
+            return current
+
+        try:
+            yield ready
+        finally:
+            if made is not None:
+                made.cancel()
+                with contextlib.suppress(Exception, asyncio.CancelledError):
+                    await client.delete_flow_run((await made).flow_run.id)
+            if current is not None and not current.used:
+                with contextlib.suppress(Exception):
+                    await client.delete_flow_run(current.flow_run.id)
+
+    async def _through_trouble(self, do: Callable[[], Awaitable[None]]) -> None:
+        """What an error means for a process that must not end: say it once, wait, go on."""
+        try:
+            await do()
+        except PrefectSignal as signal:  # a run was suspended in the UI: whoever resumes it has its batch
+            self._tell(f"a run was suspended ({signal})")
+        except (LeaseLost, Conflict) as error:
+            self._tell(f"{error}; going on")
+        except DBAPIError as error:
+            await self._wait_for("PostgreSQL", explain_database_error(error))
+        except LedgerError as error:
+            await self._wait_for("PostgreSQL", str(error))
+        except Exception as error:
+            if control.prefect_is_away(error) or isinstance(error, ObjectNotFound):
+                await self._wait_for("Prefect", "the Prefect API does not answer; capture goes on meanwhile")
+            else:
+                # the run's state tells the rest; an error's words may hold a lead's values, so they are not said here
+                await self._wait_for("", f"a run failed ({type(error).__name__}); it is tried again later")
+
+    async def _wait_for(self, whom: str, words: str) -> None:
+        doing = f"waits for {whom}" if whom else "waits after a failure"
+        if self._doing != doing:
+            self._tell(words)
+        self._does(doing)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), RETRY_EVERY)
+
+    async def _again_and_again(self, do: Callable[[], Awaitable[None]], every: float) -> None:
+        while True:
+            with contextlib.suppress(Exception):  # the main loop meets the same trouble, and says so
+                await do()
+            await asyncio.sleep(every)
+
+    async def _show_alive(self) -> None:
+        await asyncio.to_thread(
+            consumers.seen,
+            self._worker.ledger,
+            name=self.name,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            doing=self._doing,
+        )
+
+    async def _look_for_orders(self) -> None:
+        """Pausing the intake deployment or the work pool in the Prefect UI pauses every consumer."""
+        if "intake" not in self._deployments:
+            return
+        async with get_client() as client:
+            deployment = await client.read_deployment(self._deployments["intake"])
+            pool = await client.read_work_pool(WORK_POOL)
+        paused = bool(deployment.paused or pool.is_paused)
+        if paused != self._paused:
+            self._paused = paused
+            self._does("paused in the Prefect UI" if paused else "waits for leads")
+            self._tell("paused in the Prefect UI; leads wait" if paused else "resumed in the Prefect UI")
+            self._wake.set()
+
+    def _does(self, what: str) -> None:
+        self._doing = what
+
+
+class Ready:
+    """A flow run in state Pending, and whether a batch has been claimed for it."""
+
+    def __init__(self, flow_run: FlowRun) -> None:
+        self.flow_run = flow_run
+        self.used = False
+
+
+def _line(report: BatchReport, seconds: float) -> str:
+    """One batch in a line."""
+    totals: dict[str, int] = {}
+    for stage in report.stages:
+        for outcome, count in stage.outcomes.items():
+            if outcome not in ("continue", "stay"):
+                totals[outcome] = totals.get(outcome, 0) + count
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(totals.items()))
+    return f"{report.size} {'lead' if report.size == 1 else 'leads'} in {seconds:.2f} s ({counts})"

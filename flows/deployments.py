@@ -1,0 +1,135 @@
+"""The deployments: which flows people find in the Prefect UI, on which schedule, with which form.
+
+Belongs here: the table below and registering it. ``prefect.yaml`` says the same for ``prefect deploy``; a test
+compares the two. Does not belong here: what a flow does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from prefect import Flow
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.types.entrypoint import EntrypointType
+
+from flows.server import WORK_POOL
+
+NAME: Final = "leadgate"  # of each deployment: `prefect deployment run rerun-handoff/leadgate`
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A flow by its module path, so that it runs on whichever machine Leadgate is installed on."""
+
+    flow: str
+    entrypoint: str
+    description: str
+    tags: tuple[str, ...]
+    every: timedelta | None = None
+    cron: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.flow}/{NAME}"
+
+    def load(self) -> Flow[Any, Any]:
+        """The flow itself."""
+        module, _, name = self.entrypoint.rpartition(".")
+        loaded: Flow[Any, Any] = getattr(import_module(module), name)
+        return loaded
+
+
+DEPLOYMENTS: Final = (
+    Deployment(
+        "intake",
+        "flows.intake.intake",
+        "Takes captured leads through the six stages. An always-on consumer does this by itself as soon as a lead is "
+        "captured; the schedule is a safety net for when none runs.",
+        ("leadgate", "intake"),
+        every=timedelta(minutes=15),
+    ),
+    Deployment(
+        "follow-up",
+        "flows.follow_up.follow_up",
+        "Checks owned leads against their SLA: reminds, escalates, takes back; escalates work items nobody took.",
+        ("leadgate", "follow-up"),
+        every=timedelta(minutes=5),
+    ),
+    Deployment(
+        "deliver",
+        "flows.deliver.deliver",
+        "Sends what waits in the outbox to the addresses that the playbook names. An always-on consumer does this "
+        "by itself; the schedule is a safety net.",
+        ("leadgate", "deliver"),
+        every=timedelta(minutes=5),
+    ),
+    Deployment(
+        "rerun-handoff",
+        "flows.rerun.rerun_handoff",
+        "Lets held leads try their stage again: as they are, corrected, or as done by hand. Or discards them.",
+        ("leadgate", "by hand"),
+    ),
+    Deployment(
+        "review",
+        "flows.review.review",
+        "Approves, rejects, corrects or takes a lead that waits for a person.",
+        ("leadgate", "by hand"),
+    ),
+    Deployment(
+        "housekeeping",
+        "flows.housekeeping.housekeeping",
+        "Ends flow runs of dead processes, and deletes flow runs and artifacts older than the playbook keeps them.",
+        ("leadgate", "housekeeping"),
+        cron="17 3 * * *",
+    ),
+)
+
+
+async def register(client: PrefectClient) -> dict[str, UUID]:
+    """Make the work pool and every deployment that is missing or of another version. Returns ids by flow.
+
+    One that is there in this version is left alone: a schedule that somebody paused stays paused.
+    """
+    with contextlib.suppress(ObjectAlreadyExists):
+        await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
+    ids = {}
+    for deployment in DEPLOYMENTS:
+        flow = deployment.load()
+        this_version = _version(deployment, flow)
+        try:
+            there = await client.read_deployment_by_name(deployment.full_name)
+        except ObjectNotFound:
+            there = None
+        if there is not None and there.version == this_version:
+            ids[deployment.flow] = there.id
+            continue
+        made = await flow.ato_deployment(
+            NAME,
+            interval=deployment.every,
+            cron=deployment.cron,
+            parameters=deployment.parameters,
+            description=deployment.description,
+            tags=list(deployment.tags),
+            version=this_version,
+            work_pool_name=WORK_POOL,
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        )
+        ids[deployment.flow] = await made.aapply()
+    return ids
+
+
+def _version(deployment: Deployment, flow: Flow[Any, Any]) -> str:
+    content = asdict(deployment) | {"form": flow.parameters.model_dump(mode="json")}
+    digest = hashlib.sha256(orjson.dumps(content, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return f"{version('leadgate')}+{digest[:8]}"
