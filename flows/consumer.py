@@ -22,6 +22,7 @@ from uuid import UUID, uuid4
 
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
+from prefect.context import AsyncClientContext
 from prefect.exceptions import ObjectNotFound, PrefectSignal
 from prefect.states import Pending
 from sqlalchemy.exc import DBAPIError
@@ -99,7 +100,8 @@ class Consumer:
 
     async def _serve(self) -> None:
         """Claim and work, with a run kept ready. Ends with an error when a server goes away."""
-        async with get_client() as client:
+        async with AsyncClientContext.get_or_create() as context:  # one client for all runs: its start takes longer
+            client = context.client  # than a stage
             self._deployments = await register(client)
             await asyncio.to_thread(activate, self._worker, session.utc_now())
             self._does("waits for leads")

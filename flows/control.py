@@ -78,6 +78,8 @@ class Orders:
                 return f"in the Prefect UI, flow run {runtime.flow_run.id}"
             if not state.is_paused():
                 return None
+            if state.name == "Suspended":
+                raise Pause(state=state)  # whoever resumes it starts it anew, in another process
             await asyncio.sleep(PAUSE_POLL)
 
 
