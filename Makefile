@@ -57,9 +57,18 @@ bench: $(VENV)/.dev ## leads a second through all six stages, beside the bare de
 bench-capture: $(VENV)/.dev ## a million CSV rows: rows a second, and that memory stays bounded
 	$(BIN)/python -m benchmarks.capture
 
+.PHONY: bench-latency
+bench-latency: $(VENV)/.dev ## from a request to its owner, at 1 and at 20 leads a second; build/bench-latency.json
+	$(BIN)/python -m benchmarks.latency
+
+.PHONY: bench-http
+bench-http: $(VENV)/.dev ## leads accepted over HTTP and processed, 32 connections for a minute; build/bench-http.json
+	$(BIN)/python -m benchmarks.http_throughput
+
 .PHONY: storm
-storm: $(VENV)/.dev ## workers and captures killed at random; nothing may be lost or done twice
+storm: $(VENV)/.dev ## everything killed, in turn and at random, under load; nothing may be lost or done twice
 	$(BIN)/python -m benchmarks.storm
+	$(BIN)/python -m benchmarks.outage
 
 .PHONY: clean
 clean: ## remove what was built, .venv and the data folder
