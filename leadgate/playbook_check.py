@@ -63,6 +63,7 @@ def check(loaded: Loaded, *, promises: Mapping[Gate, Collection[str]] | None = N
         checker.routing(),
         checker.slas(),
         checker.exceptions(),
+        checker.notifications(),
         checker.gates(promises or {}),
     )
     return sorted({problem for part in parts for problem in part})
@@ -248,6 +249,16 @@ class _Checker:
         if not any(not route.reasons and not route.stages for route in routes):
             message = "no route takes what the others do not name; end with one without reasons and stages"
             yield self.at(("exceptions", len(routes) - 1), message, note=True)
+
+    def notifications(self) -> Found:
+        """A message goes to an owner, a manager, whom a ladder names, or the route that decides."""
+        entries = self.playbook.notifications
+        yield from self._twice(("notifications",), [entry.to for entry in entries], name="to")
+        known = self.reps | {route.to for route in self.playbook.exceptions} | {"everybody"}
+        known |= {rep.manager for rep in self.playbook.reps if rep.manager}
+        known |= {step.to for sla in self.playbook.slas for step in sla.ladder if step.to}
+        for position, entry in enumerate(entries):
+            yield from self._one_of(("notifications", position, "to"), "rep or exception route", entry.to, known)
 
     def slas(self) -> Found:
         slas = self.playbook.slas

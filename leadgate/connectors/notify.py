@@ -1,0 +1,112 @@
+"""Messages to people, by Apprise: one message to one address.
+
+Belongs here: Apprise's quirks, and keeping the address to ourselves. Does not belong here: what a message
+says, whose address it is, and when it is tried again (``tasks.delivery``, ``tasks.outbox``).
+
+An address is a secret: it carries passwords and tokens. Apprise, and the HTTP library below it, write parts of
+it to their logs, and exceptions quote it. So nothing that is logged while a message is sent is let through, and
+a failure is told in words of our own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import threading
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:  # it takes a while to import, and most commands send nothing
+    from apprise import AppriseAsset
+
+
+class NotifyError(Exception):
+    """The message was not delivered; the message says why, without the address."""
+
+
+def send(address: str, title: str, body: str) -> None:
+    """Send a text to an address in Apprise's notation. Raises ``NotifyError``.
+
+    Connecting and each answer may take four seconds, unless the address says otherwise (``?cto=10&rto=20``).
+    """
+    with _unheard() as heard:
+        from apprise import Apprise, NotifyFormat, NotifyType
+
+        try:
+            service = Apprise.instantiate(address, asset=_asset())
+        except Exception as error:
+            raise NotifyError(f"the address cannot be used ({type(error).__name__})") from None
+        if service is None:
+            raise NotifyError("the address is none that Apprise knows")
+        try:
+            sent = service.notify(title=title, body=body, notify_type=NotifyType.INFO, body_format=NotifyFormat.TEXT)
+        except Exception as error:
+            raise NotifyError(f"sending failed ({type(error).__name__})") from None
+    if not sent:
+        raise NotifyError(_reason(heard))
+
+
+@cache
+def _asset() -> AppriseAsset:
+    from apprise import AppriseAsset
+
+    # nothing is kept on disk, and the calling thread does the work: so its log is ours to keep quiet
+    return AppriseAsset(app_id="Leadgate", app_desc="Leadgate", async_mode=False, storage_mode="memory")
+
+
+_STATUS: Final = re.compile(r"error=(\d{3})\b")
+
+
+def _reason(heard: list[str]) -> str:
+    """Why Apprise says it did not work. It says so in its log alone; only what cannot be a secret is taken."""
+    for words in reversed(heard):
+        if status := _STATUS.search(words):
+            return f"the receiver answered {status[1]}"
+        if "connection error" in words.casefold():
+            return "the receiver cannot be reached, or did not answer in time"
+    return "the receiver did not take it"
+
+
+#: Who may log an address, or a part of one.
+_TALKERS: Final = ("apprise", "urllib3", "requests", "httpx", "httpcore", "asyncio", "paho", "slixmpp", "gntp")
+_sending = threading.local()
+
+
+class _Quiet(logging.Filter):
+    """Lets nothing through that a thread logs while it sends a message; keeps what Apprise says."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        heard: list[str] | None = getattr(_sending, "heard", None)
+        if heard is None:
+            return not record.name.startswith("apprise")
+        if record.name.startswith("apprise"):
+            with contextlib.suppress(Exception):
+                heard.append(record.getMessage())
+        return False
+
+
+_QUIET: Final = _Quiet()
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[list[str]]:
+    """What Apprise logs meanwhile in this thread, in place of it reaching any log."""
+    heard: list[str] = []
+    _sending.heard = heard
+    _hush()
+    try:
+        yield heard
+    finally:
+        _sending.heard = None
+
+
+def _hush() -> None:
+    """Filters do not reach loggers below, and loggers come with the modules, so all that are there get it."""
+    logging.getLogger("apprise").setLevel(logging.INFO)  # below it, payloads are written out for a log nobody sees
+    known: dict[str, Any] = dict(logging.root.manager.loggerDict)
+    for name in {*_TALKERS, *(name for name in known if name.partition(".")[0] in _TALKERS), "urllib3.connectionpool"}:
+        logger = logging.getLogger(name)
+        if _QUIET not in logger.filters:
+            logger.addFilter(_QUIET)

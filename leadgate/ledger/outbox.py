@@ -1,0 +1,155 @@
+"""The outbox: which message is next, and how its delivery went.
+
+Belongs here: claiming a message under a lease, marking it, and counting what waits. Does not belong here:
+what a message says and to which address it goes (``tasks.delivery``), or sending it (``connectors.notify``).
+
+A message is claimed, in a transaction of its own, before it is sent: ``retry_at`` is then the end of the lease.
+A process that dies in between leaves the message to whoever looks after that, so it is delivered at least
+once; and nobody else takes it meanwhile, so without such a death it is not delivered twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, text
+
+from leadgate.failpoints import hit
+from leadgate.ledger.database import Ledger
+from leadgate.ledger.records import open_work_items
+
+
+@dataclass(frozen=True)
+class Message:
+    """A claimed message, with what its words need. ``attempts`` counts this one, and fences its result."""
+
+    id: int
+    key: str
+    journey_id: int
+    target: str
+    kind: str
+    attempts: int
+    created_at: datetime
+    lead_id: int | None
+    source: str
+    generation: int  # of the journey, now
+    owner: str | None = None  # of the assignment it is about
+    due_at: datetime | None = None  # the first touch of that assignment
+    email: str | None = field(default=None, repr=False)
+    phone: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Messages to one target that are neither delivered nor given up."""
+
+    target: str
+    messages: int
+    due: int  # nobody has them, and no retry is waited for
+
+
+_WAITS = "delivered_at IS NULL AND given_up_at IS NULL"
+
+
+def waiting(ledger: Ledger, now: datetime) -> list[Waiting]:
+    """What waits, by target."""
+    with ledger.transaction() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT target, count(*) AS messages, count(*) FILTER (WHERE retry_at IS NULL OR retry_at <= :now) "
+                f"AS due FROM outbox WHERE {_WAITS} GROUP BY target ORDER BY target"
+            ),
+            {"now": now},
+        )
+        return [Waiting(row.target, row.messages, row.due) for row in rows]
+
+
+#: The first that is due. One that an earlier message to the same target about the same journey is in front of,
+#: waits. The assignment is the one that the key names, else the last.
+_CLAIM = """
+    WITH next AS (
+        SELECT o.id FROM outbox o
+        WHERE o.delivered_at IS NULL AND o.given_up_at IS NULL AND o.target = ANY(:targets)
+            AND (o.retry_at IS NULL OR o.retry_at <= :now)
+            AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.journey_id = o.journey_id AND e.target = o.target
+                AND e.id < o.id AND e.delivered_at IS NULL AND e.given_up_at IS NULL)
+        ORDER BY o.id LIMIT 1 FOR UPDATE OF o SKIP LOCKED),
+    claimed AS (
+        UPDATE outbox o SET attempts = o.attempts + 1, retry_at = :until FROM next
+        WHERE o.id = next.id RETURNING o.id, o.key, o.journey_id, o.target, o.kind, o.attempts, o.created_at)
+    SELECT c.*, j.lead_id, j.source, j.generation, a.owner, a.due_at, l.email, l.phone
+    FROM claimed c JOIN journey j ON j.id = c.journey_id LEFT JOIN lead l ON l.id = j.lead_id
+    LEFT JOIN LATERAL (
+        SELECT owner, due_at FROM assignment WHERE journey_id = c.journey_id
+        ORDER BY generation::text = split_part(c.key, ':', 3) DESC, id DESC LIMIT 1) a ON true"""
+
+
+def claim(ledger: Ledger, targets: Sequence[str], *, now: datetime, lease: timedelta) -> Message | None:
+    """The next message that is due to one of ``targets``, leased until ``now + lease``; None when none is."""
+    hit("deliver.claim.before")
+    with ledger.transaction() as connection:
+        row = connection.execute(
+            text(_CLAIM), {"targets": list(targets), "now": now, "until": now + lease}
+        ).one_or_none()
+    hit("deliver.claim.after")
+    return None if row is None else Message(**row._mapping)
+
+
+def mark_delivered(ledger: Ledger, message: Message, now: datetime) -> None:
+    """The receiver took it. True whoever has claimed the message since, so nothing is compared."""
+    hit("deliver.mark.before")
+    with ledger.transaction() as connection:
+        connection.execute(
+            text(
+                "UPDATE outbox SET delivered_at = :now, retry_at = NULL, given_up_at = NULL, failure = NULL "
+                "WHERE id = :id AND delivered_at IS NULL"
+            ),
+            {"id": message.id, "now": now},
+        )
+    hit("deliver.mark.after")
+
+
+def mark_failed(ledger: Ledger, message: Message, failure: str, retry_at: datetime) -> None:
+    """This attempt failed; another follows after ``retry_at``. Nothing, if somebody else has claimed it since."""
+    with ledger.transaction() as connection:
+        connection.execute(
+            text(f"UPDATE outbox SET retry_at = :at, failure = :failure WHERE {_MINE}"),
+            _mine(message) | {"at": retry_at, "failure": failure},
+        )
+
+
+def give_up(ledger: Ledger, message: Message, failure: str, now: datetime, item: dict[str, Any]) -> None:
+    """No further attempt: the work item ``item`` asks a person. Both at once, or nothing."""
+    with ledger.transaction() as connection:
+        given_up = connection.execute(
+            text(f"UPDATE outbox SET retry_at = NULL, given_up_at = :now, failure = :failure WHERE {_MINE}"),
+            _mine(message) | {"now": now, "failure": failure},
+        ).rowcount
+        if given_up:
+            open_work_items(connection, pd.DataFrame([item]))
+            hit("deliver.give_up.before")
+    hit("deliver.give_up.after")
+
+
+def try_again(connection: Connection, key: str) -> bool:
+    """A given-up message is due again, as if it had never been tried. False when it is not given up."""
+    return bool(
+        connection.execute(
+            text(
+                "UPDATE outbox SET attempts = 0, retry_at = NULL, given_up_at = NULL, failure = NULL "
+                "WHERE key = :key AND given_up_at IS NOT NULL AND delivered_at IS NULL"
+            ),
+            {"key": key},
+        ).rowcount
+    )
+
+
+_MINE = "id = :id AND attempts = :attempts AND delivered_at IS NULL AND given_up_at IS NULL"
+
+
+def _mine(message: Message) -> dict[str, Any]:
+    return {"id": message.id, "attempts": message.attempts}

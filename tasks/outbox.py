@@ -1,0 +1,171 @@
+"""Delivering what waits in the outbox, without Prefect: claim one message, send it, mark it.
+
+Belongs here: the loop, and what becomes of a message that cannot be delivered. Does not belong here: what it
+says and when it is tried again (``tasks.delivery``), or Apprise (``connectors.notify``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from leadgate.connectors import notify
+from leadgate.failpoints import hit
+from leadgate.ledger import Ledger, outbox
+from leadgate.ledger.outbox import Message
+from leadgate.playbook import Playbook
+from tasks.delivery import MOST_ATTEMPTS, Address, address_of, shown_target, wait_after, words
+from tasks.exceptions import route_of
+
+#: Far longer than any service takes to answer or to time out, so that nobody takes over what is being sent.
+LEASE: Final = timedelta(minutes=5)
+#: After this many failures of an address in a row, its other messages wait for the next round: a receiver
+#: that is down must not hold up the others, for seconds each time.
+ENOUGH: Final = 3
+
+
+@dataclass
+class DeliveryReport:
+    """What came of a round, in counts. Nothing personal, and no address."""
+
+    outcomes: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # kind, target, outcome
+    failures: Counter[str] = field(default_factory=Counter)  # variable and reason -> failed attempts
+    without_address: dict[str, int] = field(default_factory=dict)  # variable that is not set -> messages
+    without_entry: dict[str, int] = field(default_factory=dict)  # target that no notification names -> messages
+    later: int = 0  # wait for their next attempt, or behind an earlier message
+
+    def count(self, outcome: str) -> int:
+        """Messages ``delivered``, ``failed`` (another attempt follows) or ``given_up``."""
+        return sum(number for (_, _, what), number in self.outcomes.items() if what == outcome)
+
+    def as_data(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "delivered": self.count("delivered"),
+            "failed": self.count("failed"),
+            "given_up": self.count("given_up"),
+            "later": self.later,
+            "failures": dict(self.failures),
+            "waiting_for_address": dict(self.without_address),
+            "waiting_for_entry": dict(self.without_entry),
+            "messages": [
+                {"kind": kind, "target": target, "outcome": outcome, "count": number}
+                for (kind, target, outcome), number in sorted(self.outcomes.items())
+            ],
+        }
+
+
+def deliver_waiting(
+    ledger: Ledger,
+    playbook: Playbook,
+    clock: Callable[[], datetime],
+    *,
+    environ: Mapping[str, str] | None = None,
+    lease: timedelta = LEASE,
+    progress: Callable[[Message, str], None] = lambda message, outcome: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> DeliveryReport:
+    """Deliver what is due, one message after the other, until nothing is; several processes may do so at once.
+
+    A failed attempt is no error: it is counted, and tried again in a later round. ``environ`` holds the
+    addresses; ``progress`` hears of each message and its outcome; ``stop`` ends the round early.
+    """
+    report = DeliveryReport()
+    reachable = _reachable(ledger, playbook, os.environ if environ is None else environ, clock(), report)
+    in_a_row: Counter[str | None] = Counter()
+    while reachable and not stop():
+        message = outbox.claim(ledger, sorted(reachable), now=clock(), lease=lease)
+        if message is None:
+            break
+        address = reachable[message.target]
+        failure = _attempt(message, address, playbook, clock())
+        outcome = _settle(ledger, message, failure, playbook, clock())
+        report.outcomes[message.kind, shown_target(message.target), outcome] += 1
+        progress(message, outcome)
+        if failure is None:
+            in_a_row[address.variable] = 0
+            continue
+        report.failures[failure] += 1
+        in_a_row[address.variable] += 1
+        if in_a_row[address.variable] >= ENOUGH:
+            reachable = {to: other for to, other in reachable.items() if other.variable != address.variable}
+    # what could have been sent and was not: it waits for its next attempt, or behind another
+    waiting = sum(each.messages for each in outbox.waiting(ledger, clock()))
+    report.later = max(0, waiting - sum(report.without_address.values()) - sum(report.without_entry.values()))
+    return report
+
+
+def _reachable(
+    ledger: Ledger, playbook: Playbook, environ: Mapping[str, str], now: datetime, report: DeliveryReport
+) -> dict[str, Address]:
+    """The targets of what waits that have an address. The others are counted, and left alone."""
+    reachable = {}
+    for each in outbox.waiting(ledger, now):
+        address = address_of(each.target, playbook, environ)
+        if address.value is not None:
+            reachable[each.target] = address
+        elif address.variable is not None:
+            report.without_address[address.variable] = (
+                report.without_address.get(address.variable, 0) + each.messages
+            )
+        else:
+            target = shown_target(each.target)
+            report.without_entry[target] = report.without_entry.get(target, 0) + each.messages
+    return reachable
+
+
+def _attempt(message: Message, address: Address, playbook: Playbook, now: datetime) -> str | None:
+    """Send it. Why it failed, or None."""
+    if message.attempts > MOST_ATTEMPTS:
+        return f"{address.variable}: the process died each time that it sent this"
+    text = words(message, playbook, now)
+    hit("deliver.send.before")
+    try:
+        notify.send(address.value or "", text.title, text.body)
+    except notify.NotifyError as error:
+        return f"{address.variable}: {error}"
+    hit("deliver.send.after")
+    return None
+
+
+def _settle(ledger: Ledger, message: Message, failure: str | None, playbook: Playbook, now: datetime) -> str:
+    if failure is None:
+        outbox.mark_delivered(ledger, message, now)
+        return "delivered"
+    wait = wait_after(message.attempts)
+    if wait is None:
+        outbox.give_up(ledger, message, failure, now, _work_item(message, failure, playbook, now))
+        return "given_up"
+    outbox.mark_failed(ledger, message, failure, now + wait)
+    return "failed"
+
+
+def _work_item(message: Message, failure: str, playbook: Playbook, now: datetime) -> dict[str, Any]:
+    """A recovery task. It holds nothing: the lead goes on, somebody only has to hear of it."""
+    route = route_of(playbook, "undeliverable", "follow_up")
+    what = message.kind.replace("_", " ")
+    return {
+        "kind": "recovery",
+        "blocking": False,
+        "reason": "undeliverable",
+        "stage": "follow_up",
+        "promise": message.key,  # so that each message has one of its own
+        "source": message.source,
+        "journey_id": message.journey_id,
+        "batch_id": None,
+        "generation": message.generation,
+        "message": (
+            f"The message to {shown_target(message.target)} ({what}) was given up: {failure}. "
+            "Mend the address and rerun this work item, or tell them and close it as done by hand"
+        ),
+        "value": None,
+        "detail": None,
+        "proposal": None,
+        "route": route.to,
+        "due_at": now + route.within,
+        "opened_at": now,
+    }
