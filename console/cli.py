@@ -195,6 +195,14 @@ def status(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
 
 
 @app.command()
+def deliver(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
+    """Send the messages that wait in the outbox, to the addresses of the playbook's notifications."""
+    from console import deliver as command
+
+    command.deliver(ctx.obj, as_json=json, now=now)
+
+
+@app.command()
 def summary(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
     """What became of everything that was captured, on one screen."""
     from console import summary as command

@@ -48,9 +48,10 @@ def evidence(story: Story) -> Answer:
             took = span(each["touched_at"] - each["assigned_at"])
             answer.say(f"First touch by {each['owner']}: {moment(each['touched_at'])} UTC, {took} after assignment.")
     for message in story.messages:
-        sent = f"delivered {moment(message['delivered_at'])}" if message["delivered_at"] else "waiting in the outbox"
         words = message["kind"].replace("_", " ")
-        answer.say(f"Message to {message['target']}: {words}, {moment(message['created_at'])} UTC, {sent}.")
+        answer.say(
+            f"Message to {message['target']}: {words}, {moment(message['created_at'])} UTC, {_delivery(message)}."
+        )
     for correction in story.corrections:
         answer.say(
             f"{correction['by']} set {correction['field']} to {correction['value'] or 'nothing'}, "
@@ -62,6 +63,19 @@ def evidence(story: Story) -> Answer:
     if not answer.parts:
         answer.say("Nothing yet: no stage has handed it on.")
     return answer
+
+
+def _delivery(message: Mapping[str, Any]) -> str:
+    """How the delivery of a message goes."""
+    tries = counted(message["attempts"], "attempt", "attempts")
+    if message["delivered_at"]:
+        return f"delivered {moment(message['delivered_at'])}" + (f" at {tries}" if message["attempts"] > 1 else "")
+    if message["given_up_at"]:
+        return f"given up {moment(message['given_up_at'])} after {tries} ({message['failure']})"
+    if message["failure"]:
+        next_at = moment(message["retry_at"])
+        return f"failed at {tries} so far ({message['failure']}), tried again after {next_at}"
+    return "being sent" if message["attempts"] else "waiting in the outbox"
 
 
 def _handoff(story: Story, handoff: Mapping[str, Any]) -> tuple[str, ...]:

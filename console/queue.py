@@ -16,6 +16,7 @@ from console.place import Place, moment_of
 from console.safe import mask_item, spreadsheet_cell, visible
 from console.screen import CommandError, moment, out, print_json, program, say, table
 from leadgate.ledger import Ledger, open_ledger, reports
+from leadgate.ledger.actions import UNDELIVERABLE
 from leadgate.ledger.reports import Wanted
 from leadgate.models import STAGES
 from leadgate.nearest import proposal
@@ -140,5 +141,5 @@ def what(item: Mapping[str, Any]) -> str:
 
 
 def blocking(asked: Wanted) -> Wanted:
-    """Those of ``asked`` that hold journeys: only these can be rerun."""
-    return replace(asked, blocking=True)
+    """Those of ``asked`` that can be rerun: they hold journeys, or a message that could not be delivered."""
+    return asked if asked.reason == UNDELIVERABLE else replace(asked, blocking=True)

@@ -165,6 +165,9 @@ def _tell(
         console.print(f"and {len(items) - 20:,} more")
     if how.discard is not None:
         console.print(f"\n{counted(done.released, 'journey', 'journeys')} ended. What was captured stays.")
+    elif done.released == 0:  # what was decided holds no lead: a message that could not be delivered
+        due = f"{counted(done.work_items, 'message is', 'messages are')} due again. Next: {program()} deliver"
+        console.print(f"\n{due}" if how.words == "rerun" else "\nNo lead waited for it.")
     else:
         waits = counted(done.released, "journey waits", "journeys wait")
         console.print(f"\n{waits} again. Next: {program()} run")

@@ -1,4 +1,4 @@
-"""What a batch leaves in the Prefect UI: a table for each gate, and one for the batch.
+"""What work leaves in the Prefect UI: a table for each gate, one for the batch, one for a round of delivery.
 
 Belongs here: artifacts, made from reports that hold counts and masked values only.
 """
@@ -11,6 +11,7 @@ from typing import Any
 from prefect.artifacts import acreate_table_artifact
 
 from tasks.batches import BatchReport
+from tasks.outbox import DeliveryReport
 from tasks.stage import StageReport
 
 
@@ -59,3 +60,31 @@ def _line(stage: StageReport) -> dict[str, Any]:
             if outcome not in ("continue", "owned", "hold", "review", "parked")
         ),
     }
+
+
+async def publish_delivery(report: DeliveryReport) -> None:
+    """Publish the counts of a round of delivery: by kind, target and outcome, and what waits for an address."""
+    sent = [
+        {
+            "message": line["kind"].replace("_", " "),
+            "to": line["target"],
+            "outcome": line["outcome"].replace("_", " "),
+            "messages": line["count"],
+        }
+        for line in report.as_data()["messages"]
+    ]
+    waiting = [
+        {"message": "any", "to": name, "outcome": outcome, "messages": number}
+        for outcome, counts in (
+            ("waits: the variable is not set", report.without_address),
+            ("waits: no notification names it", report.without_entry),
+        )
+        for name, number in sorted(counts.items())
+    ]
+    failures = "; ".join(f"{failure}: {number}" for failure, number in sorted(report.failures.items()))
+    await acreate_table_artifact(
+        key="delivery",
+        table=sent + waiting,
+        description=f"{report.count('delivered')} delivered, {report.later} wait for the next attempt."
+        + (f" Failed attempts: {failures}." if failures else ""),
+    )

@@ -14,7 +14,7 @@ from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
-from flows import control, evidence, session
+from flows import control, events, evidence, session
 from leadgate.ledger.batches import Kind, close
 from leadgate.ledger.leases import last_held_by, lease, standing
 from tasks.batches import STAGES, BatchReport, next_work, this_work
@@ -59,6 +59,7 @@ async def take_through(kind: Kind, batch: int | None, now: datetime | None) -> B
             await asyncio.to_thread(close, ledger, held, work.now)
         if here.finished is not None:
             here.finished[held.id] = report
+        events.emit(report)
         await asyncio.gather(naming, evidence.publish(report))  # nobody waits for it: the owners are committed
         return report
 

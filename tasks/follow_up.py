@@ -14,9 +14,10 @@ from sqlalchemy import Connection
 
 from leadgate.hours import clock_of
 from leadgate.ledger import bulk, decisions, records
+from leadgate.masking import mask
 from leadgate.playbook import LadderStep, Playbook, Sla
 from tasks.exceptions import route_of, work_item
-from tasks.stage import Decided, Gathered, Stage, Work
+from tasks.stage import Alert, Decided, Gathered, Stage, Work
 
 OVERDUE: Final = "first_touch_overdue"
 _LOOK_AGAIN: Final = timedelta(hours=1)  # at a journey whose follow-up promises are broken
@@ -78,6 +79,20 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     decisions.close_escalations(connection, [int(j) for j in touched["journey_id"]], work.now)
     decisions.forget_news(connection, [int(lead) for lead in over.loc[over["outcome"] == "done", "lead_id"]])
     return frame
+
+
+def escalations(frame: pd.DataFrame, work: Work) -> list[Alert]:
+    """An alert for each lead that was escalated just now."""
+    alerts = []
+    climbed: list[Any] = list(frame[~frame["broken"].astype(bool)].itertuples())
+    for row in climbed:
+        for number, step in row.steps:
+            if step.do == "escalate":
+                to = _escalated_to(row, step, work.rules)
+                facts = {"journey": int(row.journey_id), "owner": row.owner, "ladder_step": number, "reason": OVERDUE}
+                facts |= {"to": mask(to) if "@" in to else to, "due_at": row.due_at.isoformat()}
+                alerts.append(Alert("lead.escalated", facts))
+    return alerts
 
 
 def _states(frame: pd.DataFrame, now: datetime) -> pd.Series:
@@ -171,4 +186,5 @@ STAGE: Final = Stage(
     store=store,
     works_on="owned",
     breaks=False,
+    alerts=escalations,
 )

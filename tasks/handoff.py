@@ -26,7 +26,7 @@ from leadgate.masking import mask
 from leadgate.playbook import Playbook
 from tasks.exceptions import open_recovery_tasks, open_work_items
 from tasks.parking import park
-from tasks.stage import Decided, Stage, StageReport, Work
+from tasks.stage import Alert, Decided, Stage, StageReport, Work
 
 MAX_ATTEMPTS: Final = 8
 #: After this many lost races, an assignment locks the pools before it decides again.
@@ -51,11 +51,12 @@ def apply(
     over, and ``Conflict`` when the ledger changed since it was read; nothing is written then.
     """
     frame = _after_gate(stage, decided.frame, result)
+    alerts: list[Alert] = []
     with applying(ledger) as connection:
         fence(connection, work.batch, work.lease_seconds)
         lock_journeys(connection, work.batch, stage.name, stage.works_on, frame)
         if stage.breaks:
-            frame = park(connection, stage, work, frame, result)
+            frame, alerts = park(connection, stage, work, frame, result)
         on = frame["outcome"].isin(("hold", "review", "parked"))
         passed = stage.store(connection, work, Decided(frame[~on], decided.context, locked))
         frame = pd.concat([passed, frame[on]]).sort_values("journey_id", ignore_index=True)
@@ -68,7 +69,7 @@ def apply(
         _keep_evidence(connection, stage, work, frame, result)
         hit("apply.commit.before")
     hit("apply.commit.after")
-    return _report(stage, work, frame, result)
+    return _report(stage, work, frame, result, alerts)
 
 
 def run_stage(
@@ -205,7 +206,7 @@ def _keep_evidence(connection: Connection, stage: Stage, work: Work, frame: pd.D
     )
 
 
-def _report(stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult) -> StageReport:
+def _report(stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult, alerts: list[Alert]) -> StageReport:
     held = frame[frame["outcome"].isin(("hold", "review", "parked"))]
     warnings = result.failures[result.failures["severity"] == "warning"]
     return StageReport(
@@ -219,7 +220,23 @@ def _report(stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult) -
         evidence=result.evidence,
         examples=_examples(result.failures),
         seconds={"gate": result.seconds},
+        alerts=[
+            *alerts,
+            *_whole_batch(stage, held, result),
+            *(stage.alerts(frame, work) if stage.alerts is not None else []),
+        ],
     )
+
+
+def _whole_batch(stage: Stage, held: pd.DataFrame, result: GateResult) -> list[Alert]:
+    """A gate that could not be checked holds all that it was to judge behind one work item."""
+    problem = result.batch_problem
+    if problem is None or stage.works_on == "owned":
+        return []
+    rows = held[held["reason"] == problem.reason]
+    facts = {"reason": problem.reason, "promise": problem.promise, "held": len(rows)}
+    items = [int(item) for item in rows["work_item_id"].unique()]
+    return [Alert("batch.held", {"stage": stage.name, "gate": stage.gate, "work_items": items} | facts)]
 
 
 def _examples(failures: pd.DataFrame) -> dict[str, list[str]]:

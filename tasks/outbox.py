@@ -16,6 +16,7 @@ from typing import Any, Final
 from leadgate.connectors import notify
 from leadgate.failpoints import hit
 from leadgate.ledger import Ledger, outbox
+from leadgate.ledger.actions import UNDELIVERABLE
 from leadgate.ledger.outbox import Message
 from leadgate.playbook import Playbook
 from tasks.delivery import MOST_ATTEMPTS, Address, address_of, shown_target, wait_after, words
@@ -109,9 +110,7 @@ def _reachable(
         if address.value is not None:
             reachable[each.target] = address
         elif address.variable is not None:
-            report.without_address[address.variable] = (
-                report.without_address.get(address.variable, 0) + each.messages
-            )
+            report.without_address[address.variable] = report.without_address.get(address.variable, 0) + each.messages
         else:
             target = shown_target(each.target)
             report.without_entry[target] = report.without_entry.get(target, 0) + each.messages
@@ -146,12 +145,12 @@ def _settle(ledger: Ledger, message: Message, failure: str | None, playbook: Pla
 
 def _work_item(message: Message, failure: str, playbook: Playbook, now: datetime) -> dict[str, Any]:
     """A recovery task. It holds nothing: the lead goes on, somebody only has to hear of it."""
-    route = route_of(playbook, "undeliverable", "follow_up")
+    route = route_of(playbook, UNDELIVERABLE, "follow_up")
     what = message.kind.replace("_", " ")
     return {
         "kind": "recovery",
         "blocking": False,
-        "reason": "undeliverable",
+        "reason": UNDELIVERABLE,
         "stage": "follow_up",
         "promise": message.key,  # so that each message has one of its own
         "source": message.source,

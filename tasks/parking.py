@@ -18,17 +18,20 @@ from expectations.findings import GateResult
 from leadgate.breaker import BreakerState, admit, observe
 from leadgate.ledger import records
 from tasks.exceptions import work_item
-from tasks.stage import Stage, Work
+from tasks.stage import Alert, Stage, Work
 
 
-def park(connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult) -> pd.DataFrame:
-    """The frame with the rows of a parked source as ``parked``, behind the breaker's one work item.
+def park(
+    connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult
+) -> tuple[pd.DataFrame, list[Alert]]:
+    """The frame with the rows of a parked source as ``parked``, and the breakers that opened.
 
     Locks the breakers of the batch's sources, counts this batch's rows, and opens, keeps open, or
-    closes each breaker; closing releases what it held.
+    closes each breaker; closing releases what it held. One work item stands for what a source has parked.
     """
+    alerts: list[Alert] = []
     if result.batch_problem is not None:
-        return frame  # the gate itself is broken: that says nothing about a source
+        return frame, alerts  # the gate itself is broken: that says nothing about a source
     promises = [line["promise"] for line in result.evidence if line["severity"] == "critical"]
     critical = result.failures[result.failures["severity"] == "critical"]
     first_pass = frame["generation"] == 0
@@ -47,6 +50,7 @@ def park(connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, 
         opened = [name for name in promises if after[name].status == "open"]
         if opened and item is None:
             item = records.open_work_items(connection, pd.DataFrame([_item(stage, work, source, opened[0], after)]))[0]
+            alerts.append(_alert(stage, source, item, opened[0], after))
         parked = rows if opened else rows[admitted:]
         frame.loc[parked, "outcome"] = "parked"
         frame.loc[parked, "reason"] = "source_parked"
@@ -58,7 +62,7 @@ def park(connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, 
         if after != before or item != kept[source][1]:
             states = {name: orjson.loads(state.to_json()) for name, state in after.items()}
             records.keep_breaker(connection, source, stage.gate, stored | states, item)
-    return frame
+    return frame, alerts
 
 
 def _count(
@@ -86,6 +90,12 @@ def _state(stored: dict[str, Any], promise: str) -> BreakerState:
     if promise not in stored:
         return BreakerState()
     return BreakerState.from_json(orjson.dumps(stored[promise]).decode())
+
+
+def _alert(stage: Stage, source: str, item: int, promise: str, states: dict[str, BreakerState]) -> Alert:
+    state = states[promise]
+    facts = {"source": source, "promise": promise, "broken": state.broken, "seen": state.seen}
+    return Alert("breaker.opened", {"stage": stage.name, "gate": stage.gate, "work_item": item} | facts)
 
 
 def _item(stage: Stage, work: Work, source: str, promise: str, states: dict[str, BreakerState]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from sqlalchemy import Connection
@@ -70,6 +70,7 @@ class Stage:
     finish: Callable[[Connection, Work, pd.DataFrame], None] | None = None  # after the journeys moved on
     works_on: str = "ready"  # the status of the journeys it takes
     breaks: bool = True  # a source can break this stage's promises, so the breaker counts them
+    alerts: Callable[[pd.DataFrame, Work], list[Alert]] | None = None  # of the rows as they were stored
 
     @property
     def passes_to(self) -> tuple[str, str]:
@@ -77,6 +78,14 @@ class Stage:
         if self.name == "assignment":
             return "follow_up", "owned"
         return STAGES[STAGES.index(self.name) + 1], "ready"
+
+
+@dataclass(frozen=True)
+class Alert:
+    """What somebody outside may want to hear of at once. ``facts``: ids, counts, reasons; nothing personal."""
+
+    what: Literal["batch.held", "breaker.opened", "lead.escalated"]
+    facts: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,7 @@ class StageReport:
     evidence: list[dict[str, Any]] = field(default_factory=list)
     examples: dict[str, list[str]] = field(default_factory=dict)  # promise -> masked values that broke it
     seconds: dict[str, float] = field(default_factory=dict)
+    alerts: list[Alert] = field(default_factory=list)
 
     @property
     def name_in_words(self) -> str:

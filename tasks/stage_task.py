@@ -55,7 +55,7 @@ async def gate_task(name: str, batch: int, rows: int, judged: pd.DataFrame, seal
     return await asyncio.get_running_loop().run_in_executor(GATE_THREAD, check)
 
 
-async def _can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
+async def can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
     """A retry helps when PostgreSQL was away for a moment; a lost lease or a fault of ours stays what it is."""
     outcome = await state.aresult(raise_on_failure=False)
     return isinstance(outcome, OperationalError)
@@ -65,7 +65,7 @@ async def _can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> 
     task_run_name="{name} | batch {batch} | {entering} in",
     retries=2,
     retry_delay_seconds=[1, 5],
-    retry_condition_fn=_can_help,
+    retry_condition_fn=can_help,
     cache_policy=NO_CACHE,
     persist_result=False,
 )

@@ -15,11 +15,14 @@ import orjson
 from sqlalchemy import Connection, Row, text
 
 from leadgate.fields import STANDARD
-from leadgate.ledger import decisions
+from leadgate.ledger import decisions, outbox
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.records import close_work_items
 from leadgate.nearest import proposal
 from leadgate.playbook import Playbook
+
+#: The reason of a work item about a message that was given up. It holds no lead, and a rerun sends the message again.
+UNDELIVERABLE: Final = "undeliverable"
 
 
 class ActionError(Exception):
@@ -48,7 +51,8 @@ def rerun(
 
     What is held up to validation starts from its signal again, so that a mapping that was mended in the
     playbook counts. A corrected lead is validated again, however far it had come. Rerunning a breaker's
-    work item closes the breaker. Raises ``ActionError`` for a field that does not exist.
+    work item closes the breaker; that of a message that was given up has it delivered. Raises
+    ``ActionError`` for a field that does not exist.
     """
     corrections = corrections or {}
     _known_fields(corrections, playbook)
@@ -56,6 +60,8 @@ def rerun(
     with ledger.transaction() as connection:
         for item in _open_items(connection, work_item_ids, report):
             journeys = _held_by(connection, item.id)
+            if item.reason == UNDELIVERABLE:
+                outbox.try_again(connection, item.promise)
             for journey in journeys:
                 if corrections:
                     _correct(connection, journey, corrections, by, now)
@@ -202,7 +208,7 @@ def _known_fields(corrections: Mapping[str, str], playbook: Playbook) -> None:
 
 
 def _open_items(connection: Connection, ids: Sequence[int], report: RerunReport) -> list[Row[Any]]:
-    """The open, blocking ones of ``ids``, locked in order; the others are noted as skipped."""
+    """The open ones of ``ids`` that a person can decide, locked in order; the others are noted as skipped."""
     rows = connection.execute(
         text(
             "SELECT id, kind, stage, reason, promise, blocking, closed_at, resolution FROM work_item "
@@ -216,7 +222,7 @@ def _open_items(connection: Connection, ids: Sequence[int], report: RerunReport)
     for row in rows:
         if row.closed_at is not None:
             report.skipped.append(f"work item {row.id} is closed already ({row.resolution})")
-        elif not row.blocking:
+        elif not row.blocking and row.reason != UNDELIVERABLE:
             report.skipped.append(
                 f"work item {row.id} ({row.reason}) holds no journey; it closes when the lead is followed up"
             )

@@ -45,7 +45,7 @@ _APPEND_ONLY: Final = {
     "warned": "words",
     "qualification": "reasons::text || evidence::text || contributions::text",
     "assignment": "why || candidates::text",
-    "outbox": "key || kind",
+    "outbox": "key || kind || coalesce(failure, '')",
     "action": "what",
     "work_item": "message",
 }
@@ -167,6 +167,14 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "SELECT count(*) FROM assignment",
         "SELECT count(*) FROM assignment a WHERE NOT EXISTS (SELECT 1 FROM outbox o "
         "WHERE o.key = 'assigned:' || a.journey_id || ':' || a.generation AND o.target = a.owner)",
+    ),
+    Invariant(
+        "given_up_asks_a_person",
+        "A message that was given up was not delivered, and a work item asks a person",
+        "SELECT count(*) FROM outbox WHERE given_up_at IS NOT NULL",
+        "SELECT count(*) FROM outbox o WHERE o.given_up_at IS NOT NULL AND (o.delivered_at IS NOT NULL OR NOT EXISTS "
+        "(SELECT 1 FROM work_item w WHERE w.journey_id = o.journey_id AND w.reason = 'undeliverable' "
+        "AND w.promise = o.key))",
     ),
     Invariant(
         "nothing_orphaned",

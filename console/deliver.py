@@ -1,0 +1,77 @@
+"""``leadgate deliver``: the outbox is sent, and what came of it.
+
+Belongs here: live progress, and the counts in words. Does not belong here: delivering (``tasks.outbox``).
+Prefect is not needed for it: the flow ``deliver`` does the same where one wants to watch.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import datetime
+
+from rich.console import Console
+
+from console.place import Place, moment_of
+from console.safe import visible
+from console.screen import err, out, print_json, program, table
+from console.telling import counted
+from leadgate.ledger import open_ledger
+from leadgate.ledger.outbox import Message
+from tasks.outbox import DeliveryReport, deliver_waiting
+
+
+def deliver(place: Place, *, as_json: bool, now: str | None) -> None:
+    """The command. What could not be delivered is told, and is no error: it is tried again."""
+    playbook = place.checked_playbook().playbook
+    at = None if now is None else moment_of(now)
+
+    def clock() -> datetime:
+        return at or moment_of(None)
+
+    live = err().status("looking into the outbox") if sys.stderr.isatty() else nullcontext()
+    with live as status, open_ledger(place.settings) as ledger:
+        show = _progress(status.update if status is not None else lambda _: None)
+        report = deliver_waiting(ledger, playbook, clock, progress=show)
+    if as_json:
+        print_json(report.as_data())
+    else:
+        render(report, out())
+
+
+def _progress(say: Callable[[str], None]) -> Callable[[Message, str], None]:
+    done = 0
+
+    def show(message: Message, outcome: str) -> None:
+        nonlocal done
+        done += 1
+        say(visible(f"{counted(done, 'message', 'messages')}, the last {outcome.replace('_', ' ')}"))
+
+    return show
+
+
+def render(report: DeliveryReport, console: Console) -> None:
+    """Print what came of a round."""
+    data = report.as_data()
+    if report.outcomes:
+        made = table("message", "to", "outcome", "messages", right=("messages",))
+        for line in data["messages"]:
+            kind, outcome = (line[name].replace("_", " ") for name in ("kind", "outcome"))
+            made.add_row(kind, visible(line["target"], 60), outcome, f"{line['count']:,}")
+        console.print(made)
+        console.print()
+    console.print(f"{counted(data['delivered'], 'message', 'messages')} delivered.")
+    for failure, number in report.failures.items():
+        console.print(f"{counted(number, 'attempt', 'attempts')} failed: {visible(failure)}.")
+    if data["given_up"]:
+        given_up = f"{counted(data['given_up'], 'message was', 'messages were')} given up"
+        console.print(f"{given_up}. Next: {program()} queue --reason undeliverable")
+    if report.later:
+        console.print(f"{counted(report.later, 'message waits', 'messages wait')} for the next attempt.")
+    for variable, number in report.without_address.items():
+        waits = counted(number, "message waits", "messages wait")
+        console.print(f"{waits} for an address: set {visible(variable)}.")
+    for target, number in report.without_entry.items():
+        waits = counted(number, "message waits", "messages wait")
+        console.print(f"{waits} because no notification of the playbook names {visible(target, 60)} or everybody.")

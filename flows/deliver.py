@@ -1,0 +1,39 @@
+"""Delivery: the messages that stages left in the outbox go out.
+
+Belongs here: a round of delivery as a flow that people watch. Does not belong here: the round itself
+(``tasks.outbox``), which ``leadgate deliver`` does without Prefect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from prefect import flow
+
+from flows import evidence, session
+from leadgate.ledger import outbox
+from tasks.outbox import DeliveryReport
+from tasks.outbox_task import SealedOutbox, deliver_task
+
+
+@flow(name="deliver", persist_result=False, validate_parameters=False)
+async def deliver(now: datetime | None = None) -> DeliveryReport | None:
+    """Everything that is due, by the playbook's notifications; ``None`` when nothing waits.
+
+    ``now`` replaces the clock.
+    """
+
+    def clock() -> datetime:
+        return now or session.utc_now()
+
+    async with session.opened() as here:
+        ledger, playbook = here.worker.ledger, here.worker.playbook.playbook
+        waiting = await asyncio.to_thread(outbox.waiting, ledger, clock())
+        if not waiting:
+            return None
+        due = sum(each.due for each in waiting)
+        total = sum(each.messages for each in waiting)
+        report = await deliver_task(due, total, SealedOutbox(ledger, playbook, clock))
+        await evidence.publish_delivery(report)
+        return report

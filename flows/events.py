@@ -1,0 +1,44 @@
+"""Events in Prefect: what somebody outside may want to act on at once, for automations to react to.
+
+Belongs here: the names and the shape of the events. Does not belong here: what is worth one, which the stages
+say in their reports (``tasks.stage.Alert``).
+
+An event is emitted once its batch is committed and closed. It is a hint: a process that is killed in between
+emits none, and the work item that it tells of is the record. It holds ids, counts and reasons alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect.events import emit_event
+
+from tasks.batches import BatchReport
+from tasks.stage import Alert, StageReport
+
+
+def emit(report: BatchReport) -> None:
+    """An event for each alert of a batch: ``leadgate.batch.held``, ``…breaker.opened``, ``…lead.escalated``."""
+    for stage in report.stages:
+        for alert in stage.alerts:
+            emit_event(
+                event=f"leadgate.{alert.what}",
+                resource=_resource(report, stage, alert),
+                related=[{"prefect.resource.id": f"leadgate.batch.{report.batch}", "prefect.resource.role": "batch"}],
+                payload=_payload(report, stage, alert),
+            )
+
+
+def _resource(report: BatchReport, stage: StageReport, alert: Alert) -> dict[str, str]:
+    facts = alert.facts
+    if alert.what == "breaker.opened":
+        resource = {"id": f"leadgate.breaker.{facts['source']}.{facts['gate']}", "name": f"source {facts['source']}"}
+    elif alert.what == "lead.escalated":
+        resource = {"id": f"leadgate.journey.{facts['journey']}", "name": f"J{facts['journey']}"}
+    else:
+        resource = {"id": f"leadgate.batch.{report.batch}", "name": f"batch {report.batch} at {stage.name_in_words}"}
+    return {f"prefect.resource.{name}": value for name, value in resource.items()}
+
+
+def _payload(report: BatchReport, stage: StageReport, alert: Alert) -> dict[str, Any]:
+    return {"batch": report.batch, "size": report.size, "kind": report.kind, "stage": stage.stage} | alert.facts

@@ -1,0 +1,47 @@
+"""A round of delivery as a Prefect task run, named by how much there is to do.
+
+Belongs here: running ``outbox.deliver_waiting`` so that it is visible and retried. Does not belong here: the
+delivery itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from leadgate.ledger import Ledger
+from leadgate.playbook import Playbook
+from tasks.outbox import DeliveryReport, deliver_waiting
+from tasks.stage_task import can_help
+
+
+class SealedOutbox:
+    """What the task needs and Prefect must not look into (see ``stage_task.Sealed``)."""
+
+    def __init__(self, ledger: Ledger, playbook: Playbook, clock: Callable[[], datetime]) -> None:
+        self.ledger = ledger
+        self.playbook = playbook
+        self.clock = clock
+
+
+@task(
+    task_run_name="deliver | {due} due, {waiting} waiting",
+    retries=2,
+    retry_delay_seconds=[1, 5],
+    retry_condition_fn=can_help,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+async def deliver_task(due: int, waiting: int, sealed: SealedOutbox) -> DeliveryReport:
+    """Deliver what is due. ``due`` and ``waiting`` are for the run's name.
+
+    A receiver that fails is no reason to retry: each message has its own time for that. A retry continues with
+    what is due then, so the report is about the last attempt alone; the ledger knows the rest.
+    """
+    deliver = partial(deliver_waiting, sealed.ledger, sealed.playbook, sealed.clock)
+    return await asyncio.to_thread(deliver)
