@@ -120,7 +120,7 @@ def _reachable(
 def _attempt(message: Message, address: Address, playbook: Playbook, now: datetime) -> str | None:
     """Send it. Why it failed, or None."""
     if message.attempts > MOST_ATTEMPTS:
-        return f"{address.variable}: the process died each time that it sent this"
+        return f"{address.variable}: {MOST_ATTEMPTS} attempts, and the process died over the last"
     text = words(message, playbook, now)
     hit("deliver.send.before")
     try:

@@ -1,0 +1,111 @@
+"""Messages in words, where they go, and when they are tried again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leadgate import playbook as playbooks
+from leadgate.ledger.outbox import Message
+from leadgate.playbook import Playbook
+from tasks.delivery import MOST_ATTEMPTS, address_of, shown_target, wait_after, words
+
+NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
+TEXT = """
+version: 1
+name: Tests
+sources: {website: {}}
+reps:
+  - {name: ana, label: Ana Lima, time_zone: America/Sao_Paulo, manager: mia}
+  - {name: bob}
+pools: [{name: all, members: [{rep: ana}]}]
+routing: [{name: all, to: pool all}]
+notifications:
+  - {to: ana, address_env: NOTIFY_ANA}
+  - {to: everybody, address_env: NOTIFY_ALL}
+"""
+
+
+@pytest.fixture(scope="module")
+def playbook() -> Playbook:
+    return playbooks.parse(TEXT, path=Path("tests.yaml")).playbook
+
+
+def message(**more: Any) -> Message:
+    given: dict[str, Any] = {
+        "id": 1, "key": "assigned:12:0", "journey_id": 12, "target": "ana", "kind": "lead_assigned", "attempts": 1,
+        "created_at": NOW, "lead_id": 7, "source": "website", "generation": 0, "owner": "ana",
+        "due_at": NOW + timedelta(hours=4), "email": "jane.doe@acme.example", "phone": "+493012345678",
+    }  # fmt: skip
+    return Message(**given | more)
+
+
+def test_an_assignment_tells_who_what_until_when_and_how_to_see_more(playbook: Playbook) -> None:
+    told = words(message(), playbook, NOW)
+    assert told.title == "New lead J12"
+    assert told.body.splitlines() == [
+        "To Ana Lima: This lead is yours.",
+        "Lead: j•••@acme.example, from website",
+        "First touch is due: 2026-03-04 11:00 (America/Sao_Paulo)",
+        "More: leadgate explain J12",
+        "Key: assigned:12:0",
+    ]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["lead_assigned", "lead_heard_again", "first_touch_due", "first_touch_overdue", "lead_taken_back", "of_tomorrow"],
+)
+def test_every_kind_carries_its_key_and_nothing_personal(playbook: Playbook, kind: str) -> None:
+    told = words(message(kind=kind, key=f"{kind}:12"), playbook, NOW)
+    assert told.body.endswith(f"\nKey: {kind}:12")
+    assert "J12" in told.title
+    for personal in ("jane", "Doe", "3012345678"):
+        assert personal not in told.title + told.body
+
+
+def test_an_escalation_names_the_owner_and_what_was_due_on_their_clock(playbook: Playbook) -> None:
+    told = words(message(kind="first_touch_overdue", target="mia", due_at=NOW - timedelta(hours=1)), playbook, NOW)
+    assert "Ana Lima has not touched this lead yet." in told.body
+    assert "First touch was due: 2026-03-04 06:00 (America/Sao_Paulo)" in told.body
+
+
+def test_a_lead_without_an_address_is_shown_by_its_number_or_not_at_all(playbook: Playbook) -> None:
+    assert "Lead: •••78, from website" in words(message(email=None), playbook, NOW).body
+    assert "Lead: no address is known" in words(message(email=None, phone=None, due_at=None), playbook, NOW).body
+
+
+def test_a_target_has_its_own_address_else_that_of_everybody(playbook: Playbook) -> None:
+    environ = {"NOTIFY_ANA": "json://ana", "NOTIFY_ALL": " json://all "}
+    assert address_of("ana", playbook, environ).value == "json://ana"
+    assert address_of("bob", playbook, environ).value == "json://all"
+    # an own entry without an address waits for it, rather than tell everybody
+    assert address_of("ana", playbook, {"NOTIFY_ALL": "json://all"}).value is None
+    assert address_of("ana", playbook, {"NOTIFY_ANA": ""}).variable == "NOTIFY_ANA"
+    nobody = playbook.model_copy(update={"notifications": ()})
+    assert address_of("ana", nobody, environ).variable is None
+
+
+def test_neither_an_address_nor_a_lead_is_shown_by_accident(playbook: Playbook) -> None:
+    assert "json://ana" not in repr(address_of("ana", playbook, {"NOTIFY_ANA": "json://ana"}))
+    assert "jane" not in repr(message())
+
+
+def test_the_waits_grow_up_to_a_cap_and_end() -> None:
+    waits = [wait_after(attempts) for attempts in range(1, MOST_ATTEMPTS)]
+    assert [int(wait.total_seconds()) for wait in waits if wait][:5] == [10, 30, 120, 600, 3600]
+    assert None not in waits
+    assert wait_after(MOST_ATTEMPTS) is None
+    total = sum((wait for wait in waits if wait), timedelta())
+    assert timedelta(hours=17) < total < timedelta(hours=18)
+
+
+def test_a_manager_named_by_an_address_is_masked(playbook: Playbook) -> None:
+    told = words(replace(message(), target="mia.b@acme.example", kind="first_touch_overdue"), playbook, NOW)
+    assert "To m•••@acme.example" in told.body
+    assert shown_target("mia.b@acme.example") == "m•••@acme.example"
+    assert shown_target("mia") == "mia"
