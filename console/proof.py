@@ -69,12 +69,12 @@ def _delivery(message: Mapping[str, Any]) -> str:
     """How the delivery of a message goes."""
     tries = counted(message["attempts"], "attempt", "attempts")
     if message["delivered_at"]:
-        return f"delivered {moment(message['delivered_at'])}" + (f" at {tries}" if message["attempts"] > 1 else "")
+        return f"delivered {moment(message['delivered_at'])}" + (f", after {tries}" if message["attempts"] > 1 else "")
     if message["given_up_at"]:
         return f"given up {moment(message['given_up_at'])} after {tries} ({message['failure']})"
     if message["failure"]:
         next_at = moment(message["retry_at"])
-        return f"failed at {tries} so far ({message['failure']}), tried again after {next_at}"
+        return f"failed, after {tries} so far ({message['failure']}), tried again after {next_at}"
     return "being sent" if message["attempts"] else "waiting in the outbox"
 
 

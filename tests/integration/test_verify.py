@@ -21,6 +21,11 @@ A_WORK_ITEM = (
     "INSERT INTO work_item (kind, blocking, reason, stage, generation, message, route, due_at, opened_at) "
     "VALUES ('exception', true, 'odd', 'capture', 0, 'Odd', 'somebody', now(), now())"
 )
+A_GIVEN_UP_ONE = (
+    "INSERT INTO work_item (kind, blocking, reason, stage, promise, journey_id, generation, message, route, due_at, "
+    "opened_at) SELECT 'recovery', false, 'undeliverable', 'follow_up', key, journey_id, 0, 'Given up', 'somebody', "
+    "now(), now() FROM outbox WHERE given_up_at IS NOT NULL"
+)
 A_JOURNEY = (
     "INSERT INTO journey (trigger, lead_id, source, captured_at, run_after, stage, start_stage, status, version, "
     "generation) VALUES ('rescore', {lead}, 'website', now(), now(), 'qualification', 'qualification', 'ready', 0, 0)"
@@ -118,6 +123,14 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
         [f"UPDATE outbox SET target = 'nobody' WHERE journey_id = {OWNED}"],
         {"owner_told_once"},
     ),
+    "a given-up message that nobody is asked about": (
+        ["DELETE FROM work_item WHERE reason = 'undeliverable'"],
+        {"given_up_asks_a_person"},
+    ),
+    "a given-up message that was delivered": (
+        ["UPDATE outbox SET delivered_at = now() WHERE given_up_at IS NOT NULL"],
+        {"given_up_asks_a_person"},
+    ),
     **{
         f"{table} is about a {column.removesuffix('_id')} that never was": (
             [f"UPDATE {table} SET {column} = 999999 WHERE id = (SELECT max(id) FROM {table} WHERE {which})"],
@@ -181,6 +194,10 @@ def sound(postgres: Ledger, loaded: Loaded, tmp_path_factory: pytest.TempPathFac
                         "VALUES (1, 0, 'captured', 'a promise', 'a reason', 'Words')"
                     )
                 )
+                connection.execute(
+                    text("UPDATE outbox SET given_up_at = :now WHERE id = (SELECT min(id) FROM outbox)"), {"now": NOW}
+                )
+                connection.execute(text(A_GIVEN_UP_ONE))
             yield ledger
 
 

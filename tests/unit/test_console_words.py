@@ -238,6 +238,13 @@ def test_the_score_is_told_rule_by_rule_with_its_evidence() -> None:
     assert "Budget is known (budget: 50k), need is not known." in words
 
 
+def message(**more: Any) -> dict[str, Any]:
+    return {
+        "target": "ana", "kind": "lead_assigned", "created_at": NOW, "delivered_at": None, "attempts": 0,
+        "retry_at": None, "given_up_at": None, "failure": None,
+    } | more  # fmt: skip
+
+
 def test_messages_touches_corrections_and_providers_are_evidence() -> None:
     words = told(
         proof.evidence(
@@ -248,7 +255,11 @@ def test_messages_touches_corrections_and_providers_are_evidence() -> None:
                 },
                 assignments=[assignment(touched_at=NOW + timedelta(minutes=63))],
                 messages=[
-                    {"target": "ana", "kind": "lead_assigned", "created_at": NOW, "delivered_at": None},
+                    message(),
+                    message(attempts=2, failure="SLACK: the receiver answered 500", retry_at=NOW),
+                    message(attempts=10, failure="SLACK: the receiver answered 500", given_up_at=NOW),
+                    message(attempts=3, delivered_at=NOW),
+                    message(attempts=1, retry_at=NOW),
                 ],
                 corrections=[{"by": "ops", "field": "phone", "value": None, "at": NOW}],
                 actions=[{"by": "ops", "what": "done_by_hand", "work_item_id": 5, "at": NOW}],
@@ -257,7 +268,13 @@ def test_messages_touches_corrections_and_providers_are_evidence() -> None:
     )
     assert "employees 120 accounts 2026-03-04 10:00" in words
     assert "First touch by ana: 2026-03-04 11:03 UTC, 1 h 3 min after assignment." in words
-    assert "Message to ana: lead assigned, 2026-03-04 10:00 UTC, waiting in the outbox." in words
+    told_so = "Message to ana: lead assigned, 2026-03-04 10:00 UTC, "
+    assert told_so + "waiting in the outbox." in words
+    why = "(SLACK: the receiver answered 500)"
+    assert told_so + f"failed, after 2 attempts so far {why}, tried again after 2026-03-04 10:00." in words
+    assert told_so + f"given up 2026-03-04 10:00 after 10 attempts {why}." in words
+    assert told_so + "delivered 2026-03-04 10:00, after 3 attempts." in words
+    assert told_so + "being sent." in words
     assert "ops set phone to nothing, 2026-03-04 10:00 UTC." in words
     assert "ops: done by hand (work item W5), 2026-03-04 10:00 UTC." in words
 

@@ -247,6 +247,21 @@ def test_one_part_that_is_wrong_by_itself(problems: Edit, old: str, new: str, sa
             "escalate, to: anm",
             "unknown rep or exception route 'anm'; did you mean 'ann'?",
         ),
+        (
+            "gates:\n",
+            "notifications: [{to: anm, address_env: NOTIFY}]\ngates:\n",
+            "notifications[0].to: unknown rep or exception route 'anm'; did you mean 'ann'?",
+        ),
+        (
+            "gates:\n",
+            "notifications: [{to: evrybody, address_env: NOTIFY}]\ngates:\n",
+            "did you mean 'everybody'?",
+        ),
+        (
+            "gates:\n",
+            "notifications: [{to: ann, address_env: NOTIFY}, {to: ann, address_env: NOTIFY_ANN}]\ngates:\n",
+            "notifications[1].to: 'ann' is there twice",
+        ),
         ("time_zone: Europe/Berlin}", "time_zone: Europe/Berln}", "did you mean 'Europe/Berlin'?"),
         ("holidays: DE", "holidays: XX", "no holiday calendar for 'XX'"),
         ("mon: [09:00-17:30]", "mon: [09:00-09:00]", "hours.office: "),
