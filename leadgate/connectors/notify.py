@@ -29,7 +29,8 @@ class NotifyError(Exception):
 def send(address: str, title: str, body: str) -> None:
     """Send a text to an address in Apprise's notation. Raises ``NotifyError``.
 
-    Connecting and each answer may take four seconds, unless the address says otherwise (``?cto=10&rto=20``).
+    Connecting and each answer may take a few seconds, by the service, unless the address says otherwise
+    (``?cto=10&rto=20``).
     """
     with _unheard() as heard:
         from apprise import Apprise, NotifyFormat, NotifyType

@@ -10,17 +10,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from desk import NOW, PLAYBOOK, Desk, person
+from receiver import SECRET, Receiver, receiving
 from typer.testing import CliRunner, Result
 
 from console.cli import app
 from leadgate.settings import Settings
+from tasks.delivery import MOST_ATTEMPTS
 
 Cli = Callable[..., Result]
 WriteCsv = Callable[..., Path]
@@ -195,6 +197,69 @@ def test_ctrl_c_keeps_what_was_stored_and_the_next_capture_goes_on(cli: Cli, des
     assert "Traceback" not in errors
     assert 0 < stored < rows
     assert of(cli("capture", path, "--source", "website", "--json"))["new"] == rows - stored
+
+
+# --- deliver --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def notified(tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    """A receiver, which the playbook names for everybody."""
+    with (tmp_path / "playbook.yaml").open("a", encoding="utf-8") as playbook:
+        playbook.write("notifications: [{to: everybody, address_env: NOTIFY_EVERYBODY}]\n")
+    with receiving() as receiver:
+        monkeypatch.setenv("NOTIFY_EVERYBODY", receiver.address)
+        yield receiver
+
+
+def test_deliver_sends_what_waits_and_says_so(cli: Cli, worked: Desk, notified: Receiver) -> None:
+    result = cli("deliver", "--now", NOW)
+    assert "2 messages delivered." in words(result)
+    assert SECRET not in result.stdout + result.stderr
+    assert len(notified.messages) == 2
+    assert "0 messages delivered." in cli("deliver", "--now", NOW).stdout
+    assert "delivered 2026-03-04 10:00" in words(cli("explain", 1))
+
+
+def test_deliver_names_the_variable_that_is_missing(
+    cli: Cli, worked: Desk, notified: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOTIFY_EVERYBODY")
+    assert "2 messages wait for an address: set NOTIFY_EVERYBODY." in words(cli("deliver"))
+    assert of(cli("deliver", "--json"))["waiting_for_address"] == {"NOTIFY_EVERYBODY": 2}
+    assert "waiting in the outbox" in words(cli("explain", 1))
+
+
+def test_deliver_tells_failures_and_a_given_up_message_is_sent_again(
+    cli: Cli, worked: Desk, notified: Receiver
+) -> None:
+    notified.answer = 500
+    told = words(cli("deliver", "--now", NOW))
+    assert "2 attempts failed: NOTIFY_EVERYBODY: the receiver answered 500." in told
+    assert "2 messages wait for the next attempt." in told
+    worked.rows(f"UPDATE outbox SET attempts = {MOST_ATTEMPTS - 1}, retry_at = NULL RETURNING id")
+    assert "2 messages were given up. Next: leadgate queue --reason undeliverable" in words(cli("deliver"))
+    assert "answered 500" in words(cli("queue", "--reason", "undeliverable"))
+    assert "given up" in words(cli("explain", 1))
+    assert "2 messages are due again. Next: leadgate deliver" in words(cli("rerun", "--reason", "undeliverable"))
+    notified.answer = 200
+    assert of(cli("deliver", "--json"))["delivered"] == 2
+    assert worked.holds() == []
+
+
+def test_a_given_up_message_can_be_told_by_hand(cli: Cli, worked: Desk, notified: Receiver) -> None:
+    notified.answer = 500
+    worked.rows(f"UPDATE outbox SET attempts = {MOST_ATTEMPTS - 1} RETURNING id")
+    cli("deliver")
+    item = worked.one("SELECT min(id) FROM work_item WHERE reason = 'undeliverable'")
+    told = cli("rerun", "--work-item", item, "--done-by-hand", "told them at their desk")
+    assert "No lead waited for it." in told.stdout
+    assert worked.rows(f"SELECT resolution, note FROM work_item WHERE id = {item}") == [
+        ("done_by_hand", "told them at their desk")
+    ]
+    notified.answer = 200
+    assert of(cli("deliver", "--json"))["delivered"] == 0
+    assert worked.holds() == []
 
 
 # --- what people read -----------------------------------------------------------------------------------
