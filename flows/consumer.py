@@ -27,7 +27,7 @@ from prefect.exceptions import ObjectNotFound, PrefectSignal
 from prefect.states import Pending
 from sqlalchemy.exc import DBAPIError
 
-from flows import control, session
+from flows import control, events, session
 from flows.deployments import register
 from flows.in_process import run_here
 from flows.intake import intake
@@ -115,7 +115,7 @@ class Consumer:
     async def _one_batch(self, run: Ready) -> bool:
         """Claim what waits and take it through. Whether anything waited."""
         worker = replace(self._worker, holder=str(run.flow_run.id), limit=self._pace.limit)
-        work = await asyncio.to_thread(next_work, worker, session.utc_now())
+        work = await asyncio.to_thread(next_work, worker, session.utc_now(), "intake", events.held)
         if work is None:
             return False
         run.used = True

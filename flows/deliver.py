@@ -19,9 +19,10 @@ from tasks.outbox_task import SealedOutbox, deliver_task
 
 @flow(name="deliver", persist_result=False, validate_parameters=False)
 async def deliver(now: datetime | None = None) -> DeliveryReport | None:
-    """Everything that is due, by the playbook's notifications; ``None`` when nothing waits.
+    """Send what is due in the outbox, to the addresses of the playbook's notifications.
 
-    ``now`` replaces the clock.
+    Args:
+        now: What time it is, in place of the clock; for trying things out.
     """
 
     def clock() -> datetime:

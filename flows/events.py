@@ -14,7 +14,7 @@ from typing import Any
 from prefect.events import emit_event
 
 from tasks.batches import BatchReport
-from tasks.stage import Alert, StageReport
+from tasks.stage import Alert, StageReport, Work
 
 
 def emit(report: BatchReport) -> None:
@@ -27,6 +27,16 @@ def emit(report: BatchReport) -> None:
                 related=[{"prefect.resource.id": f"leadgate.batch.{report.batch}", "prefect.resource.role": "batch"}],
                 payload=_payload(report, stage, alert),
             )
+
+
+def held(work: Work, reason: str, journeys: int) -> None:
+    """``leadgate.batch.held`` for a batch that no run takes further: cancelled, or failed again and again."""
+    batch = work.batch
+    emit_event(
+        event="leadgate.batch.held",
+        resource={"prefect.resource.id": f"leadgate.batch.{batch.id}", "prefect.resource.name": f"batch {batch.id}"},
+        payload={"batch": batch.id, "size": batch.size, "reason": reason, "held": journeys},
+    )
 
 
 def _resource(report: BatchReport, stage: StageReport, alert: Alert) -> dict[str, str]:

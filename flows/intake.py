@@ -50,6 +50,8 @@ async def take_through(kind: Kind, batch: int | None, now: datetime | None) -> B
                     count = await asyncio.to_thread(
                         hold_batch, ledger, work, reason=CANCELLED, why=who, now=session.utc_now()
                     )
+                    events.emit(report)
+                    events.held(work, CANCELLED, count)
                     return Cancelled(message=f"Batch {held.id}: {count} journeys wait behind a work item.")
                 sealed = Sealed(stage, ledger, work)
                 result = await stage_task(stage.name, held.id, entering, sealed)
@@ -75,7 +77,7 @@ async def _work(here: session.Session, kind: Kind, batch: int | None, now: datet
     if batch is None and runtime.flow_run.run_count > 1:
         batch = await asyncio.to_thread(last_held_by, worker.ledger, worker.holder)
     if batch is None:
-        return await asyncio.to_thread(next_work, worker, now or session.utc_now(), kind)
+        return await asyncio.to_thread(next_work, worker, now or session.utc_now(), kind, events.held)
     while (work := await asyncio.to_thread(this_work, worker, batch, now or session.utc_now())) is None:
         found = await asyncio.to_thread(standing, worker.ledger, batch)
         if found is None:

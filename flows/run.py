@@ -97,7 +97,7 @@ class Runner:
 async def _until_nothing_waits(
     worker: Worker, kinds: Sequence[Kind], now: datetime | None, progress: Callable[[Progress], None]
 ) -> RunReport:
-    from flows import session
+    from flows import events, session
     from flows.follow_up import follow_up
     from flows.intake import intake
 
@@ -114,7 +114,7 @@ async def _until_nothing_waits(
     try:
         for kind in kinds:
             while True:
-                work = await asyncio.to_thread(next_work, worker, clock(), kind)
+                work = await asyncio.to_thread(next_work, worker, clock(), kind, events.held)
                 if work is None:
                     waiting = await asyncio.to_thread(lease_remaining, worker.ledger, kind)
                     if waiting is None:

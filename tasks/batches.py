@@ -73,16 +73,23 @@ def activate(worker: Worker, now: datetime) -> None:
     )
 
 
-def next_work(worker: Worker, now: datetime, kind: Kind = "intake") -> Work | None:
+def next_work(
+    worker: Worker,
+    now: datetime,
+    kind: Kind = "intake",
+    held: Callable[[Work, str, int], None] = lambda work, reason, journeys: None,
+) -> Work | None:
     """A batch to work on: one that another run left behind first, so that order is kept; else what waits.
 
-    A batch that failed again and again is held for a person meanwhile.
+    A batch that failed again and again is held for a person meanwhile; ``held`` hears of it, with the reason and
+    how many journeys it held.
     """
     while (batch := _next_batch(worker, now, kind)) is not None:
         work = _work_on(worker, batch, now)
         if batch.failures < MAX_FAILURES:
             return work
-        hold_batch(worker.ledger, work, reason=FAILED, why=f"batch {batch.id}", now=now)
+        journeys = hold_batch(worker.ledger, work, reason=FAILED, why=f"batch {batch.id}", now=now)
+        held(work, FAILED, journeys)
     return None
 
 

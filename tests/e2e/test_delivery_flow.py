@@ -13,7 +13,7 @@ import pytest
 import yaml
 from desk import NOW, PLAYBOOK, Desk, person
 from forked import wait_for
-from prefect_api import ask
+from prefect_api import ask, tasks_of_last_run
 from receiver import SECRET, Receiver, receiving
 
 from flows.run import Runner
@@ -72,8 +72,7 @@ def test_the_flow_delivers_and_shows_counts_alone(
     report = delivered(desk, NOW)
     assert report is not None
     assert (report.count("delivered"), report.without_address) == (3, {"NOTIFY_ANA": 1})
-    names = {run.name for run in ask(lambda client: client.read_task_runs(limit=200))}
-    assert "deliver | 4 due, 4 waiting" in names
+    assert tasks_of_last_run() == {"deliver | 4 due, 4 waiting"}
     (artifact,) = [a for a in ask(lambda c: c.read_latest_artifacts(limit=50)) if a.key == "delivery"]
     table = json.loads(artifact.data)
     assert {"message": "lead assigned", "to": "bob", "outcome": "delivered", "messages": 2} in table
@@ -134,13 +133,36 @@ def test_a_held_batch_arrives_as_an_event(ledger: Ledger, settings: Settings, se
     unfit += "arguments: {column: company, min_value: 0}, severity: critical, why: Nonsense}]}}\n"
     desk = Desk(ledger, playbooks.parse(PLAYBOOK + unfit, path=Path("tests.yaml")))
     desk.capture(person(1), person(2))
+    before = len(events("leadgate.batch.held"))
     with Runner(ledger, settings, desk.loaded) as runner:
         runner.run(now=NOW)
     assert desk.statuses() == {"held": 2}
-    (held,) = arrived("leadgate.batch.held")
+    held = arrived("leadgate.batch.held", before)[0]
     assert (held.payload["held"], held.payload["promise"], held.payload["stage"]) == (2, "odd", "validation")
     assert held.payload["work_items"] == [desk.one("SELECT id FROM work_item")]
     assert held.resource.id == f"leadgate.batch.{held.payload['batch']}"
+
+
+def test_a_batch_that_fails_again_and_again_arrives_as_an_event(
+    desk: Desk, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks import stage_task
+    from tasks.giving_up import MAX_FAILURES
+
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    before = len(events("leadgate.batch.held"))
+    desk.capture(person(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(stage_task, "prepare", broken)
+        for _ in range(MAX_FAILURES):
+            with pytest.raises(ZeroDivisionError):
+                runner.run(now=NOW)
+    runner.run(now=NOW)
+    assert desk.statuses() == {"held": 1}
+    newest = arrived("leadgate.batch.held", before)[0]
+    assert (newest.payload["reason"], newest.payload["held"]) == ("stage_failed", 1)
 
 
 @pytest.mark.parametrize("file", sorted(AUTOMATIONS.glob("*.yaml")), ids=lambda file: file.stem)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from desk import NOW, Desk, person
-from prefect_api import ask
+from prefect_api import ask, tasks_of_last_run
 from sqlalchemy.exc import OperationalError
 
 from flows.run import Runner
@@ -31,8 +31,7 @@ def test_an_intake_run_takes_leads_to_their_owners_and_shows_each_stage_and_gate
     assert [stage.stage for stage in batch.stages] == [
         "capture", "validation", "enrichment", "qualification", "assignment", "follow_up",
     ]  # fmt: skip
-    runs = ask(lambda client: client.read_task_runs(limit=200))
-    names = {run.name for run in runs if f"batch {batch.batch} " in run.name}
+    names = tasks_of_last_run()
     assert f"capture | batch {batch.batch} | 3 in" in names
     assert f"gate validated | batch {batch.batch} | 2 rows" in names
     assert f"follow_up | batch {batch.batch} | 1 in" in names
