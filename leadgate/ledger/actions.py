@@ -84,7 +84,7 @@ def done_by_hand(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: 
     with ledger.transaction() as connection:
         for item in _open_items(connection, work_item_ids, report):
             journeys = _held_by(connection, item.id)
-            if item.kind == "recovery":
+            if item.kind == "recovery" and item.reason != UNDELIVERABLE:
                 raise ActionError(
                     f"work item {item.id} is about a run that did not finish, which nobody can do by hand; rerun it"
                 )
