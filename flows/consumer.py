@@ -39,10 +39,12 @@ from leadgate.ledger.database import explain_database_error
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks.batches import BatchReport, Worker, activate, next_work
+from tasks.outbox import deliver_waiting
 
 LOOK_EVERY: Final = 1.0  # seconds between looks at the ledger when no notification comes
 ORDERS_EVERY: Final = 5.0  # seconds between looks at whether somebody paused the deployment
 SEEN_EVERY: Final = 5.0
+DELIVER_EVERY: Final = 2.0  # seconds between rounds of delivery
 RETRY_EVERY: Final = 2.0  # while a server is away
 
 
@@ -96,7 +98,11 @@ class Consumer:
                 await asyncio.to_thread(consumers.left, self._worker.ledger, self.name)
 
     def _beside(self) -> list[tuple[Callable[[], Awaitable[None]], float]]:
-        return [(self._show_alive, SEEN_EVERY), (self._look_for_orders, ORDERS_EVERY)]
+        return [
+            (self._show_alive, SEEN_EVERY),
+            (self._look_for_orders, ORDERS_EVERY),
+            (self._deliver, DELIVER_EVERY),
+        ]
 
     async def _serve(self) -> None:
         """Claim and work, with a run kept ready. Ends with an error when a server goes away."""
@@ -207,6 +213,16 @@ class Consumer:
             host=socket.gethostname(),
             pid=os.getpid(),
             doing=self._doing,
+        )
+
+    async def _deliver(self) -> None:
+        """Send what stages left in the outbox. No flow run of its own: what became of each message is in the ledger."""
+        await asyncio.to_thread(
+            deliver_waiting,
+            self._worker.ledger,
+            self._worker.playbook.playbook,
+            session.utc_now,
+            stop=self._stopping.is_set,
         )
 
     async def _look_for_orders(self) -> None:
