@@ -195,6 +195,19 @@ def status(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
 
 
 @app.command()
+def listen(
+    ctx: typer.Context,
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65_535, help="The port, in place of LEADGATE_CAPTURE_PORT.")
+    ] = None,
+) -> None:
+    """HTTP capture alone, on loopback, until ctrl-C; `leadgate up` starts it with everything else."""
+    from console import listening as command
+
+    command.listen(ctx.obj, port)
+
+
+@app.command()
 def summary(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
     """What became of everything that was captured, on one screen."""
     from console import summary as command
