@@ -28,7 +28,7 @@ from console.http_answers import RefusedError, answer, unauthorised
 from console.http_auth import Doors, Given, bearer
 from console.http_body import Body
 from console.http_rate import TokenBucket
-from console.http_writer import BrokenError, Outcome, UnavailableError, Writer, report
+from console.http_writer import BrokenError, Outcome, UnavailableError, Writer, gone, report
 from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, metrics
 from leadgate.playbook import HttpCapture, Playbook, Source
@@ -121,7 +121,7 @@ class _Desk:
         }
         self._in_hand = 0
         self._refused: Counter[tuple[int, str]] = Counter()
-        self._asking = asyncio.Lock()  # questions to the ledger take one connection, the writer needs its own
+        self._asking = asyncio.Lock()
 
     async def answer(self, work: Any) -> Response:
         """The response that ``work`` leads to; whatever goes wrong in it tells the sender nothing of the inside."""
@@ -162,28 +162,28 @@ class _Desk:
             return answer(202, _as_data(source, outcome, count, held))
 
     async def ready(self) -> Response:
-        async with self._asking:
-            try:
-                await asyncio.wait_for(asyncio.to_thread(self._ask), _AWAY)
-            except Exception as error:
-                raise _away() from error
+        await self._ask(lambda: _reach(self._ledger), within=_AWAY)
         if not self.writer.alive:
             raise _away()
         return answer(200, {"status": "ready"})
 
-    def _ask(self) -> None:
-        with self._ledger.transaction() as connection:
-            connection.execute(text("SELECT 1"))
-
     async def metrics(self, token: str, given: str | None) -> Response:
         if not bearer(token, None if given is None else given.encode("latin-1")):
             raise unauthorised()
-        async with self._asking:
-            try:
-                figures = await asyncio.to_thread(metrics.figures, self._ledger, self._now())
-            except Exception as error:
-                raise _away() from error
+        figures = await self._ask(lambda: metrics.figures(self._ledger, self._now()), within=_STORED_WITHIN)
         return Response(http_metrics.exposition(figures, self._refused), media_type=http_metrics.CONTENT_TYPE)
+
+    async def _ask(self, question: Callable[[], Any], *, within: float) -> Any:
+        """Ask the ledger beside the writer; one question at a time, so that it finds a connection, too."""
+        try:
+            async with asyncio.timeout(within), self._asking:
+                return await asyncio.to_thread(question)
+        except TimeoutError:
+            raise _away() from None
+        except Exception as error:
+            if gone(error):
+                raise _away() from None
+            raise
 
     async def _body_of(self, request: Request, in_hand: contextlib.ExitStack) -> bytes:
         """The whole body, up to what the most generous source takes: whose it is is known only afterwards."""
@@ -267,6 +267,11 @@ def _keys_of(body: Body, given: str | None, source: Source) -> list[str]:
     if not body.listed:
         return [f"once:{given}"]
     return [f"once[{at}]:{given}" for at in range(len(body.payloads))]
+
+
+def _reach(ledger: Ledger) -> None:
+    with ledger.transaction() as connection:
+        connection.execute(text("SELECT 1"))
 
 
 async def _in_time(stored: asyncio.Future[Outcome]) -> Outcome:

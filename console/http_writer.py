@@ -121,7 +121,7 @@ class Writer:
         try:
             return self._together(jobs)
         except Exception as error:
-            if len(jobs) == 1 or _gone(error):
+            if len(jobs) == 1 or gone(error):
                 return [_meaning(error)] * len(jobs)
         # one of them is to blame, or another transaction was in the way: each for itself
         outcomes: list[Outcome | Exception] = []
@@ -129,7 +129,7 @@ class Writer:
             try:
                 outcomes += self._together([job])
             except Exception as error:
-                if _gone(error):
+                if gone(error):
                     return [*outcomes, *[_meaning(error)] * (len(jobs) - at)]
                 outcomes.append(_meaning(error))
         return outcomes
@@ -170,7 +170,7 @@ def _state(error: Exception) -> str | None:
     return (getattr(error.orig, "sqlstate", None) or "") if isinstance(error, DBAPIError) else None
 
 
-def _gone(error: Exception) -> bool:
+def gone(error: Exception) -> bool:
     """Whether there is no PostgreSQL to talk to, so that trying again at once is pointless."""
     if isinstance(error, PoolTimeout):
         return True
@@ -187,7 +187,7 @@ def _by_connection(error: Exception) -> bool:
 def _meaning(error: Exception) -> Exception:
     """``UnavailableError`` for what passes: PostgreSQL is away, full, or another transaction was in the way."""
     state = _state(error)
-    if _gone(error) or (state is not None and state.startswith(("53", "40", "55", "57"))):
+    if gone(error) or (state is not None and state.startswith(("53", "40", "55", "57"))):
         return UnavailableError()
     report(error)
     return BrokenError()

@@ -50,7 +50,7 @@ def figures(ledger: Ledger, now: datetime) -> Figures:
         journeys = connection.execute(text("SELECT status, stage, count(*) FROM journey GROUP BY 1, 2 ORDER BY 1, 2"))
         oldest = connection.execute(
             text(
-                "SELECT extract(epoch FROM :now - min(run_after)) FROM journey "
+                "SELECT extract(epoch FROM CAST(:now AS timestamptz) - min(run_after)) FROM journey "
                 "WHERE status = 'ready' AND batch_id IS NULL AND run_after <= :now"
             ),
             {"now": now},
