@@ -76,7 +76,7 @@ def _by(kind: Any, name: str, help_: str, labels: list[str], values: Iterable[tu
 
 
 def _histogram(name: str, help_: str, histogram: Histogram) -> Metric:
-    bounds = [*(f"{bound:g}" if bound < 1 else f"{bound:.1f}" for bound in BUCKETS), "+Inf"]
+    bounds = [*map(str, BUCKETS), "+Inf"]
     family = HistogramMetricFamily(name, help_)
     family.add_metric([], list(zip(bounds, accumulate(histogram.counts), strict=True)), histogram.sum)
     return family

@@ -17,7 +17,7 @@ from leadgate.ledger.database import Ledger
 from leadgate.ledger.reports import TO_FIRST_TOUCH, TO_OWNER
 
 #: Upper bounds, in seconds: from a tenth of a second to a day.
-BUCKETS: Final = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 1800, 3600, 14_400, 43_200, 86_400)
+BUCKETS: Final = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 14_400.0, 43_200.0, 86_400.0)
 
 
 @dataclass(frozen=True)
