@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # slow to import, and `leadgate --help` needs none of it
 
 _EPILOG = (
     "Exit codes: 0 done · 1 a check found something broken · 2 wrong input or usage, nothing was changed · "
-    "3 PostgreSQL or Prefect cannot be used · 130 interrupted, what was stored stays."
+    "3 PostgreSQL, Prefect or a port cannot be used · 130 interrupted, what was stored stays."
 )
 
 

@@ -9,6 +9,7 @@ import hmac
 import itertools
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from http.client import HTTPConnection
 from pathlib import Path
@@ -569,9 +570,9 @@ def test_metrics_tell_what_is_in_the_ledger(client: Client, desk: Desk) -> None:
     waiting = metrics(client)
     assert waiting["leadgate_signals_captured_total", ("website",)] == 3
     assert waiting["leadgate_activities_captured_total", ("activities",)] == 1
-    assert waiting["leadgate_journeys", ("ready", "capture")] == 3
-    assert waiting["leadgate_http_refused_total", ("400", "invalid_json")] == 1
-    assert waiting["leadgate_http_refused_total", ("401", "unauthorised")] == 2
+    assert waiting["leadgate_journeys", ("capture", "ready")] == 3
+    assert waiting["leadgate_http_refused_total", ("invalid_json", "400")] == 1
+    assert waiting["leadgate_http_refused_total", ("unauthorised", "401")] == 2
     assert waiting["leadgate_oldest_waiting_seconds", ()] > 0
 
     received = desk.one("SELECT max(captured_at) FROM journey")
@@ -584,7 +585,7 @@ def test_metrics_tell_what_is_in_the_ledger(client: Client, desk: Desk) -> None:
         "UPDATE assignment SET touched_at = assigned_at + interval '60 s' WHERE id = (SELECT min(id) FROM assignment)",
     )
     done = metrics(client)
-    assert done["leadgate_journeys", ("owned", "follow_up")] == 2
+    assert done["leadgate_journeys", ("follow_up", "owned")] == 2
     assert done["leadgate_work_items_open", ("email_malformed",)] == 1
     assert done["leadgate_oldest_waiting_seconds", ()] == 0
     assert done["leadgate_outbox_waiting", ()] == desk.one("SELECT count(*) FROM outbox") > 0
@@ -597,6 +598,7 @@ def test_metrics_tell_what_is_in_the_ledger(client: Client, desk: Desk) -> None:
 
 
 def metrics(client: Client) -> dict[tuple[str, tuple[str, ...]], float]:
+    """Values by name and labels, the labels in the order of their names."""
     answer = client.get("/metrics", authorization=f"Bearer {TOKEN}")
     assert answer.status == 200
     return {
@@ -615,7 +617,6 @@ class Process:
 
     settings: Settings
     folder: Path
-    environment: dict[str, str] = field(default_factory=dict)
 
     def start(self, *arguments: str, playbook: str = HTTP_PLAYBOOK, **environment: str) -> subprocess.Popen[str]:
         path = self.folder / "http.yaml"
@@ -632,10 +633,10 @@ class Process:
         )
 
     @contextlib.contextmanager
-    def running(self) -> Iterator[tuple[subprocess.Popen[str], Client]]:
+    def running(self, **environment: str) -> Iterator[tuple[subprocess.Popen[str], Client]]:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-        process = self.start("--port", str(port))
+        process = self.start("--port", str(port), **environment)
         client = Client(port)
         try:
             wait_for(lambda: _answers(client) or process.poll() is not None)
@@ -707,11 +708,11 @@ def test_ended_it_answers_what_had_begun(listening: Process, desk: Desk, how: si
 
 def test_a_port_that_is_taken_is_told(listening: Process) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        process = listening.start(LEADGATE_CAPTURE_PORT=str(taken.getsockname()[1]))
+        port = taken.getsockname()[1]
+        process = listening.start(LEADGATE_CAPTURE_PORT=str(port))
         _, err = process.communicate(timeout=30)
     assert process.returncode == 3
-    assert f"port {taken.getsockname()[1] if taken.fileno() >= 0 else ''}" in err
-    assert "is taken" in err
+    assert f"port {port} of 127.0.0.1 is taken" in err
 
 
 def test_a_playbook_without_such_a_source_is_refused(listening: Process) -> None:
@@ -730,3 +731,38 @@ def test_it_needs_neither_prefect_nor_great_expectations() -> None:
 def test_without_a_token_there_are_no_metrics(listening: Process) -> None:
     with listening.running() as (_, client):
         assert client.get("/metrics", authorization="Bearer ").status == 404
+
+
+# --- the page about it ------------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
+
+
+def test_what_the_page_posts_is_accepted_by_the_bundled_playbook(listening: Process, desk: Desk) -> None:
+    secrets, bearing, signing = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    variables = dict(re.findall(r"^export (\w+)='(.*)'$", secrets, re.MULTILINE))
+    variables["LEADGATE_PLAYBOOK"] = str(ROOT / "leadgate" / "default_playbook.yaml")
+    with listening.running(**variables) as (_, client):
+        for block in (bearing, signing, signing):
+            block = block.replace(":8420", f":{client.port}")
+            run = subprocess.run(["bash", "-euc", block], env=os.environ | variables, capture_output=True, text=True)
+            assert run.returncode == 0, run.stderr
+            assert list(json.loads(run.stdout)) == ["signals"]
+    assert desk.rows("SELECT source, key FROM signal WHERE key LIKE 'id:%' ORDER BY id") == [
+        ("website", "id:f-1"),
+        ("website", "id:f-2"),
+    ]
+    assert desk.one("SELECT count(*) FROM signal WHERE source = 'partner'") == 1
+
+
+def test_the_page_has_every_answer() -> None:
+    told = set(re.findall(r"^\| (\d+) \| `(\w+)` \|", PAGE, re.MULTILINE))
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "console").glob("*.py"))
+    assert told == set(re.findall(r"RefusedError\(\s*(\d{3}),\s*\"(\w+)\"", sources))
+
+
+def test_the_page_has_every_metric(client: Client) -> None:
+    answer = client.get("/metrics", authorization=f"Bearer {TOKEN}")
+    told = set(re.findall(r"^\| `(leadgate_\w+)` \|", PAGE, re.MULTILINE))
+    assert told == set(re.findall(r"^# TYPE (\w+) ", answer.text, re.MULTILINE))
