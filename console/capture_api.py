@@ -121,7 +121,8 @@ class _Desk:
         }
         self._in_hand = 0
         self._refused: Counter[tuple[int, str]] = Counter()
-        self._asking = asyncio.Lock()
+        # one question of a kind at a time, so that the writer finds a connection, too
+        self._asking = {"ready": asyncio.Lock(), "metrics": asyncio.Lock()}
 
     async def answer(self, work: Any) -> Response:
         """The response that ``work`` leads to; whatever goes wrong in it tells the sender nothing of the inside."""
@@ -162,7 +163,7 @@ class _Desk:
             return answer(202, _as_data(source, outcome, count, held))
 
     async def ready(self) -> Response:
-        await self._ask(lambda: _reach(self._ledger), within=_AWAY)
+        await self._ask("ready", lambda: _reach(self._ledger), within=_AWAY)
         if not self.writer.alive:
             raise _away()
         return answer(200, {"status": "ready"})
@@ -170,13 +171,13 @@ class _Desk:
     async def metrics(self, token: str, given: str | None) -> Response:
         if not bearer(token, None if given is None else given.encode("latin-1")):
             raise unauthorised()
-        figures = await self._ask(lambda: metrics.figures(self._ledger, self._now()), within=_STORED_WITHIN)
+        figures = await self._ask("metrics", lambda: metrics.figures(self._ledger, self._now()), within=_STORED_WITHIN)
         return Response(http_metrics.exposition(figures, self._refused), media_type=http_metrics.CONTENT_TYPE)
 
-    async def _ask(self, question: Callable[[], Any], *, within: float) -> Any:
-        """Ask the ledger beside the writer; one question at a time, so that it finds a connection, too."""
+    async def _ask(self, kind: str, question: Callable[[], Any], *, within: float) -> Any:
+        """Ask the ledger, beside the writer."""
         try:
-            async with asyncio.timeout(within), self._asking:
+            async with asyncio.timeout(within), self._asking[kind]:
                 return await asyncio.to_thread(question)
         except TimeoutError:
             raise _away() from None

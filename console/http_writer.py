@@ -141,8 +141,8 @@ class Writer:
         stored: list[Stored] = []
         known: list[Stored] = []
         with self._ledger.transaction() as connection:
-            # both kinds take one lock for each source, so the locks of all are taken in one order
-            signals.one_capture_at_a_time(connection, {*(row[1] for row in rows), *(row[0] for row in happened)})
+            if rows and happened:  # each takes the locks of its sources in order; together they would not
+                signals.one_capture_at_a_time(connection, {*(row[1] for row in rows), *(row[0] for row in happened)})
             if rows:
                 stored = signals.store_each_signal(connection, rows, now)
             if happened:

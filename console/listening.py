@@ -56,6 +56,8 @@ def config(app: Any) -> uvicorn.Config:
         log_level="critical",  # what it would say holds tracebacks, and those hold values
         proxy_headers=False,
         ws="none",
+        lifespan="on",  # without its writer there is nothing to serve
+        timeout_keep_alive=75,  # longer than the proxies in front of it, so that they close first
         timeout_graceful_shutdown=_END_WITHIN,
     )
 

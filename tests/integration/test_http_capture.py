@@ -35,7 +35,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import create_engine, text
 
 from benchmarks.http_load import LoadReport, load
-from console import http_writer
+from console import capture_api, http_writer
 from console.capture_api import app_of
 from console.listening import config
 from leadgate import playbook as playbooks
@@ -442,6 +442,26 @@ def test_a_postgresql_that_goes_away_is_told_and_found_again(client: Client, des
     assert client.get("/readyz").status == 200
     assert client.post(person(2)).data["signals"][0]["new"] is True
     assert signals(desk) == 2
+
+
+def test_a_ledger_that_takes_too_long_is_told_and_what_was_stored_is_found_again(
+    client: Client, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture_api, "_STORED_WITHIN", 0.3)
+    with writer_held(desk):
+        answer = client.post(person(1))
+        assert (answer.status, answer.data["error"]) == (503, "slow")
+        assert client.get("/readyz").status == 200
+    wait_for(lambda: signals(desk) == 1)  # its sender was told that this may be so
+    assert client.post(person(1)).data["signals"][0]["new"] is False
+
+
+def test_a_body_that_does_not_arrive_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture_api, "_READ_WITHIN", 0.3)
+    with socket.create_connection(("127.0.0.1", client.port), timeout=10) as slow:
+        slow.sendall(b"POST /capture/website HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        assert slow.recv(10_000).startswith(b"HTTP/1.1 408 ")
+        wait_for(lambda: slow.recv(10_000) == b"")  # and the connection is closed
 
 
 @contextlib.contextmanager
