@@ -56,7 +56,8 @@ class LoadReport:
     statuses: Counter[int] = field(default_factory=Counter)
     errors: int = 0  # requests without an answer
     latencies: list[float] = field(default_factory=list, repr=False)
-    ids: list[int] = field(default_factory=list, repr=False)
+    ids: list[int] = field(default_factory=list, repr=False)  # of the accepted signals
+    due: dict[int, float] = field(default_factory=dict, repr=False)  # new signal -> `perf_counter` when it was due
 
     @property
     def per_second(self) -> float:
@@ -132,6 +133,8 @@ async def load(
                 for each in json.loads(body)["signals"]:
                     report.ids.append(each["id"])
                     report.known += not each["new"]
+                    if each["new"]:
+                        report.due[each["id"]] = begun if at is None else at
         if streams is not None:
             streams[1].close()
 
@@ -173,7 +176,7 @@ def main() -> None:
         report, stored = _against_a_server(Path(folder), arguments)
     data = report.as_data() | {"connections": arguments.connections, "rate": arguments.rate, "stored": stored}
     print(json.dumps(data, indent=2))
-    output = Path("build/bench-http.json")
+    output = Path("build/bench-http-capture.json")
     output.parent.mkdir(exist_ok=True)
     output.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     missing = len(set(report.ids)) - stored

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from leadgate.failpoints import hit
 from leadgate.ledger import bulk
+from leadgate.ledger.consumers import CHANNEL
 
 _INCOMING = {
     "n": "int",
@@ -165,7 +166,7 @@ def one_capture_at_a_time(connection: Connection, sources: Collection[str]) -> N
 
 def _say_that_some_wait(connection: Connection) -> None:
     """Wakes whoever takes journeys through the stages, once this transaction is committed."""
-    connection.execute(text("SELECT pg_notify('leadgate_waiting', '')"))
+    connection.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
 
 
 def captured(connection: Connection, batch_id: int) -> pd.DataFrame:
