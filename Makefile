@@ -65,6 +65,10 @@ bench-latency: $(VENV)/.dev ## from a request to its owner, at 1 and at 20 leads
 bench-http: $(VENV)/.dev ## leads accepted over HTTP and processed, 32 connections for a minute; build/bench-http.json
 	$(BIN)/python -m benchmarks.http_throughput
 
+.PHONY: bench-http-capture
+bench-http-capture: $(VENV)/.dev ## signed signals over HTTP, 32 connections: accepted a second, and how soon; build/bench-http-capture.json
+	$(BIN)/python -m benchmarks.http_load
+
 .PHONY: storm
 storm: $(VENV)/.dev ## everything killed, in turn and at random, under load; nothing may be lost or done twice
 	$(BIN)/python -m benchmarks.storm

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # slow to import, and `leadgate --help` needs none of it
 
 _EPILOG = (
     "Exit codes: 0 done · 1 a check found something broken · 2 wrong input or usage, nothing was changed · "
-    "3 PostgreSQL or Prefect cannot be used · 130 interrupted, what was stored stays."
+    "3 PostgreSQL, Prefect or a port cannot be used · 130 interrupted, what was stored stays."
 )
 
 
@@ -200,6 +200,19 @@ def deliver(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
     from console import deliver as command
 
     command.deliver(ctx.obj, as_json=json, now=now)
+
+
+@app.command()
+def listen(
+    ctx: typer.Context,
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65_535, help="The port, in place of LEADGATE_CAPTURE_PORT.")
+    ] = None,
+) -> None:
+    """HTTP capture alone, on loopback, until ctrl-C; `leadgate up` starts it with everything else."""
+    from console import listening as command
+
+    command.listen(ctx.obj, port)
 
 
 @app.command()

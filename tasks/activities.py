@@ -1,4 +1,4 @@
-"""Activities from a file: which column says what, and rows as the ledger takes them.
+"""Activities as they come in: which column says what, and rows as the ledger takes them.
 
 Belongs here: mapping an export's columns to an activity and reading its values. Does not belong here:
 reading the file (``leadgate.connectors.files``), or finding the lead (``ledger.people.match_activities``).
@@ -68,10 +68,14 @@ def missing(headers: Sequence[str], source: Source) -> list[str]:
 
 
 class Reader:
-    """Reads the rows of one file. ``now`` is what a relative date ("yesterday") is relative to."""
+    """Reads rows of one source. ``now`` is what a relative date ("yesterday") is relative to.
 
-    def __init__(self, name: str, origin: str, playbook: Playbook, now: datetime) -> None:
-        self._name, self._origin, self._now = name, origin, now
+    A row is called by its ``unit`` and number in what is said of it: the line of a file, the item of a list.
+    """
+
+    def __init__(self, name: str, origin: str, playbook: Playbook, now: datetime, *, unit: str = "line") -> None:
+        self._name, self._origin, self._unit = name, origin, unit
+        self._now = now
         self._source = playbook.sources[name]
         self._keys = Keys(self._source)
         self._kinds = Kinds.of(playbook.validation)
@@ -86,15 +90,17 @@ class Reader:
         self._mapping = lru_cache(maxsize=256)(lambda headers: mapping_of(headers, self._source))
         self._address = lru_cache(maxsize=10_000)(lambda text: address_of(text, self._kinds).canonical)
 
-    def sort(self, rows: Sequence[Row]) -> Sorted:
+    def sort(self, rows: Sequence[Row], keys: Sequence[str] | None = None, now: datetime | None = None) -> Sorted:
         """Split ``rows`` into activities and those that tell too little, which a person has to look at.
 
         A row without a readable kind, e-mail address or time is held like any other unreadable row, with
-        the reason; it is never dropped.
+        the reason; it is never dropped. Without ``keys`` the rows are those of one file. With ``now``, a
+        reader may serve for as long as a process lives.
         """
         result = Sorted()
-        for row, key in zip(rows, self._keys.of(rows), strict=True):
-            activity, problem = (None, row.problem) if row.payload is None else self._read(row.payload)
+        at = self._now if now is None else now
+        for row, key in zip(rows, self._keys.of(rows) if keys is None else keys, strict=True):
+            activity, problem = (None, row.problem) if row.payload is None else self._read(row.payload, at)
             if activity is not None:
                 payload = encode(row.payload or {}).decode()
                 result.activities.append((self._name, key, *activity, payload))
@@ -105,14 +111,14 @@ class Reader:
 
     def _held(self, number: int, row: Row, key: str, problem: str | None) -> tuple[Any, ...]:
         if row.payload is None:
-            raw, words = row.raw, problem or f"line {row.line}: cannot be read"
+            raw, words = row.raw, problem or f"{self._unit} {row.line}: cannot be read"
         else:
-            raw, words = encode(row.payload).decode(), f"line {row.line}: the activity {problem}"
+            raw, words = encode(row.payload).decode(), f"{self._unit} {row.line}: the activity {problem}"
         payload = encode({"raw": raw}).decode()
         unreadable = words.replace("\x00", bulk.NUL_SHOWN)
         return number, self._name, key, payload, unreadable, f"{self._origin}:{row.line}"
 
-    def _read(self, payload: dict[str, Any]) -> tuple[tuple[Any, ...] | None, str | None]:
+    def _read(self, payload: dict[str, Any], now: datetime) -> tuple[tuple[Any, ...] | None, str | None]:
         flat = flatten_if_nested(payload)
         values = {name: _text(flat[header]) for header, name in self._mapping(tuple(flat)).items()}
         kind = snake_case(values.get("kind") or "")
@@ -123,10 +129,10 @@ class Reader:
         if email is None:
             return None, "names nobody: the e-mail address is " + ("malformed" if written else "empty")
         stated = values.get("occurred_at") or ""
-        at = moment_of(stated, day_first=self._day_first, relative_to=self._now) if stated else None
+        at = moment_of(stated, day_first=self._day_first, relative_to=now) if stated else None
         if at is None:
             return None, "does not say when it happened: the time is " + ("not a date" if stated else "empty")
-        if at > self._now + _IN_THE_FUTURE:
+        if at > now + _IN_THE_FUTURE:
             return None, "has not happened yet: its time is in the future"
         rep = self._rep(values.get("rep"))
         # a call by somebody the playbook does not know is no owner's touch, and not the lead's doing either

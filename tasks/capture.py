@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +23,7 @@ from leadgate.ledger import bulk, people, signals
 from leadgate.playbook import Playbook, Source
 from tasks.stage import Decided, Gathered, Stage, Work
 
+_LONGEST_ID: Final = 500  # characters of a source's own id; a longer one is known by its hash
 _FUTURE_TOLERANCE: Final = pd.Timedelta(days=1)  # a form's clock may be off, and a date has no zone
 
 
@@ -44,14 +45,14 @@ class Keys:
 
     def of(self, rows: Sequence[Row]) -> list[str]:
         """One key a row, in order."""
-        digests = [self._digest(row) for row in rows]
+        digests = [_digest(row, self._volatile) for row in rows]
         short = np.frombuffer(b"".join(digest[:8] for digest in digests), dtype=np.uint64)
         known = self._known(short)
         keys = []
         for row, digest, before in zip(rows, digests, known.tolist(), strict=True):
-            own = self._own_id(row)
+            own = None if row.payload is None else _own_id(row.payload, self._id_column)
             if own is not None:
-                keys.append(f"id:{own}")
+                keys.append(own)
                 continue
             if digest not in self._again:
                 self._again[digest] = 1 if before else 0
@@ -75,20 +76,36 @@ class Keys:
             last = self._seen.pop()
             self._seen.append(np.union1d(self._seen.pop(), last))
 
-    def _own_id(self, row: Row) -> str | None:
-        if self._id_column is None or row.payload is None:
-            return None
-        value = row.payload.get(self._id_column)
-        return None if value is None or str(value).strip() == "" else str(value).strip()
 
-    def _digest(self, row: Row) -> bytes:
-        if row.payload is None:
-            content = ("unreadable:" + (row.raw or "")).encode("utf-8", "surrogatepass")
-        elif self._volatile:
-            content = encode({name: value for name, value in row.payload.items() if name not in self._volatile})
-        else:
-            content = encode(row.payload)
-        return hashlib.blake2b(content, digest_size=16).digest()
+def key_of(payload: Mapping[str, Any], source: Source) -> str:
+    """The key of a payload that came alone: the source's own id, else a hash of its content.
+
+    It is the key that a file gives to its first row like this, so a file of what was posted adds nothing. The
+    same content once more is the same signal: a sender that got no answer sends again, and nothing tells
+    that from somebody who means the same thing twice.
+    """
+    own = _own_id(payload, source.key)
+    return own if own is not None else f"row:{_digest(Row(1, dict(payload)), frozenset(source.volatile)).hex()}:1"
+
+
+def _own_id(payload: Mapping[str, Any], column: str | None) -> str | None:
+    value = None if column is None else payload.get(column)
+    own = "" if value is None else str(value).strip().replace("\x00", bulk.NUL_SHOWN)
+    if not own:
+        return None
+    if len(own) > _LONGEST_ID:  # an index takes no value of more than 2,700 bytes
+        return f"long-id:{hashlib.blake2b(own.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
+    return f"id:{own}"
+
+
+def _digest(row: Row, volatile: Collection[str]) -> bytes:
+    if row.payload is None:
+        content = ("unreadable:" + (row.raw or "")).encode("utf-8", "surrogatepass")
+    elif volatile:
+        content = encode({name: value for name, value in row.payload.items() if name not in volatile})
+    else:
+        content = encode(row.payload)
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 def encode(payload: Mapping[str, Any]) -> bytes:

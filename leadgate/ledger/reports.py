@@ -153,8 +153,8 @@ def summary(ledger: Ledger, now: datetime) -> Summary:
             stages=[_stage(name, journeys, held) for name in STAGES],
             owners=_rows(connection, _OWNERS, {"now": now}),
             queue=_rows(connection, _QUEUE),
-            to_owner=_speed(connection, _TO_OWNER),
-            to_first_touch=_speed(connection, _TO_FIRST_TOUCH),
+            to_owner=_speed(connection, TO_OWNER),
+            to_first_touch=_speed(connection, TO_FIRST_TOUCH),
             examples=dict(connection.execute(text(_EXAMPLES)).mappings().one()),
         )
 
@@ -170,10 +170,11 @@ _QUEUE = """
         min(w.due_at) AS due_at
     FROM work_item w LEFT JOIN journey j ON j.work_item_id = w.id
     WHERE w.closed_at IS NULL GROUP BY w.reason, w.stage, w.route ORDER BY items DESC, w.reason, w.stage"""
-_TO_OWNER = """
+#: Speed to lead, a row of ``seconds`` for each: capture to the first owner, and owner to first touch.
+TO_OWNER = """
     SELECT extract(epoch FROM min(a.assigned_at) - j.captured_at) AS seconds
     FROM assignment a JOIN journey j ON j.id = a.journey_id WHERE j.trigger = 'signal' GROUP BY j.id"""
-_TO_FIRST_TOUCH = """
+TO_FIRST_TOUCH = """
     SELECT extract(epoch FROM touched_at - assigned_at) AS seconds FROM assignment
     WHERE touched_at IS NOT NULL"""
 _EXAMPLES = f"""

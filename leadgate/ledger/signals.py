@@ -6,15 +6,16 @@ Belongs here: the statements that store what was captured. Does not belong here:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from sqlalchemy import Connection, text
 
 from leadgate.failpoints import hit
 from leadgate.ledger import bulk
+from leadgate.ledger.consumers import CHANNEL
 
 _INCOMING = {
     "n": "int",
@@ -24,6 +25,13 @@ _INCOMING = {
     "unreadable": "text",
     "origin": "text",
 }
+
+
+class Stored(NamedTuple):
+    """A captured row in the ledger: its id, and whether it was stored now or known before."""
+
+    id: int
+    new: bool
 
 
 def store_signals(connection: Connection, rows: Sequence[Sequence[Any]], now: datetime) -> int:
@@ -76,9 +84,89 @@ def store_activities(connection: Connection, rows: Sequence[Sequence[Any]], now:
     return new
 
 
+def store_each_signal(connection: Connection, rows: Sequence[Sequence[Any]], now: datetime) -> list[Stored]:
+    """Store the rows of ``store_signals``, of any sources, and say what each became, in their order.
+
+    For a few rows at a time, whose senders wait for an answer. A key that is there twice is new the first time.
+    """
+    one_capture_at_a_time(connection, {row[1] for row in rows})
+    found = connection.execute(
+        text(
+            """
+            WITH incoming AS (
+                SELECT * FROM unnest(CAST(:source AS text[]), CAST(:key AS text[]), CAST(:payload AS text[]),
+                    CAST(:unreadable AS text[]), CAST(:origin AS text[]))
+                    WITH ORDINALITY AS each (source, key, payload, unreadable, origin, n)),
+            stored AS (
+                INSERT INTO signal (source, key, payload, unreadable, origin, received_at)
+                SELECT source, key, payload, unreadable, origin, :now FROM incoming ORDER BY n
+                ON CONFLICT (source, key) DO NOTHING RETURNING id, source, key),
+            started AS (
+                INSERT INTO journey (trigger, signal_id, source, captured_at, run_after, stage, start_stage, status,
+                    version, generation)
+                SELECT 'signal', id, source, :now, :now, 'capture', 'capture', 'ready', 0, 0 FROM stored ORDER BY id)
+            SELECT id, source, key, true AS new FROM stored
+            UNION ALL
+            SELECT k.id, k.source, k.key, false FROM signal k JOIN (SELECT DISTINCT source, key FROM incoming) i
+                ON i.source = k.source AND i.key = k.key"""
+        ),
+        {name: [row[at] for row in rows] for at, name in enumerate(_INCOMING) if at} | {"now": now},
+    )
+    _say_that_some_wait(connection)
+    return _in_order([(row[1], row[2]) for row in rows], found)
+
+
+def store_each_activity(connection: Connection, rows: Sequence[Sequence[Any]], now: datetime) -> list[Stored]:
+    """Store the rows of ``store_activities``, of any sources, and say what each became, in their order."""
+    one_capture_at_a_time(connection, {row[0] for row in rows})
+    columns = {"source": "text", "key": "text", "kind": "text", "actor": "text", "rep": "text", "email": "text",
+               "occurred_at": "timestamptz", "payload": "text"}  # fmt: skip
+    found = connection.execute(
+        text(
+            f"""
+            WITH incoming AS (
+                SELECT * FROM unnest({", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in columns.items())})
+                    WITH ORDINALITY AS each ({", ".join(columns)}, n)),
+            stored AS (
+                INSERT INTO activity ({", ".join(columns)}, received_at)
+                SELECT {", ".join(columns)}, :now FROM incoming ORDER BY n
+                ON CONFLICT (source, key) DO NOTHING RETURNING id, source, key)
+            SELECT id, source, key, true AS new FROM stored
+            UNION ALL
+            SELECT k.id, k.source, k.key, false FROM activity k JOIN (SELECT DISTINCT source, key FROM incoming) i
+                ON i.source = k.source AND i.key = k.key"""
+        ),
+        {name: [row[at] for row in rows] for at, name in enumerate(columns)} | {"now": now},
+    )
+    _say_that_some_wait(connection)
+    return _in_order([(row[0], row[1]) for row in rows], found)
+
+
+def _in_order(keys: Sequence[tuple[str, str]], found: Iterable[Any]) -> list[Stored]:
+    """What was found of each key. The known half of the query sees the ledger as it was before the insert."""
+    known = {(row.source, row.key): Stored(row.id, row.new) for row in found}
+    answers = []
+    for key in keys:
+        answers.append(known[key])
+        known[key] = Stored(known[key].id, False)
+    return answers
+
+
 def _one_after_the_other(connection: Connection, source: str) -> None:
     """Two captures of overlapping files would insert the same keys in another order, and deadlock."""
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:source, 0))"), {"source": source})
+
+
+def one_capture_at_a_time(connection: Connection, sources: Collection[str]) -> None:
+    """The same for several sources, in an order that is everybody's. The statement after it sees what others stored.
+    Who stores signals and activities of several sources takes all of their locks with this, first."""
+    for source in sorted(sources):
+        _one_after_the_other(connection, source)
+
+
+def _say_that_some_wait(connection: Connection) -> None:
+    """Wakes whoever takes journeys through the stages, once this transaction is committed."""
+    connection.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
 
 
 def captured(connection: Connection, batch_id: int) -> pd.DataFrame:

@@ -1,0 +1,82 @@
+"""``/metrics``: the ledger's figures and the refused requests, in the text format of Prometheus.
+
+Belongs here: names, labels and help of the metrics. Does not belong here: the queries (``leadgate.ledger.metrics``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import accumulate
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from leadgate.ledger.metrics import BUCKETS, Figures, Histogram
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def exposition(figures: Figures, answered: Mapping[tuple[int, str], int]) -> bytes:
+    """All metrics. ``answered`` counts the requests of this process by status and error."""
+    registry = CollectorRegistry()
+    registry.register(_Once([*_of_the_ledger(figures), _requests(answered)]))
+    return generate_latest(registry)
+
+
+class _Once:
+    """A collector of metrics that are known already."""
+
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+def _of_the_ledger(figures: Figures) -> Iterator[Metric]:
+    yield _by(
+        CounterMetricFamily, "leadgate_signals_captured", "Signals in the ledger.", ["source"], figures.signals.items()
+    )
+    yield _by(
+        CounterMetricFamily, "leadgate_activities_captured", "Activities in the ledger.", ["source"],
+        figures.activities.items(),
+    )  # fmt: skip
+    yield _by(
+        GaugeMetricFamily, "leadgate_journeys", "Journeys by where they are now.", ["status", "stage"],
+        figures.journeys.items(),
+    )  # fmt: skip
+    yield _by(GaugeMetricFamily, "leadgate_work_items_open", "Open work items.", ["reason"], figures.held.items())
+    yield GaugeMetricFamily(
+        "leadgate_oldest_waiting_seconds",
+        "How long the longest-waiting journey has been ready; 0 when none waits.",
+        value=figures.oldest_waiting,
+    )
+    yield GaugeMetricFamily("leadgate_outbox_waiting", "Messages not delivered yet.", value=figures.outbox_waiting)
+    yield _histogram("leadgate_capture_to_owner_seconds", "From capture to the first owner.", figures.to_owner)
+    yield _histogram("leadgate_owner_to_touch_seconds", "From owner to first touch.", figures.to_first_touch)
+
+
+def _requests(answered: Mapping[tuple[int, str], int]) -> Metric:
+    return _by(
+        CounterMetricFamily,
+        "leadgate_http_refused",
+        "Requests that this process refused, since it started.",
+        ["status", "reason"],
+        (((str(status), error), count) for (status, error), count in sorted(Counter(answered).items())),
+    )
+
+
+def _by(kind: Any, name: str, help_: str, labels: list[str], values: Iterable[tuple[Any, int]]) -> Metric:
+    family: Metric = kind(name, help_, labels=labels)
+    for key, value in values:
+        family.add_metric([key] if isinstance(key, str) else list(key), value)  # type: ignore[attr-defined]
+    return family
+
+
+def _histogram(name: str, help_: str, histogram: Histogram) -> Metric:
+    bounds = [*map(str, BUCKETS), "+Inf"]
+    family = HistogramMetricFamily(name, help_)
+    family.add_metric([], list(zip(bounds, accumulate(histogram.counts), strict=True)), histogram.sum)
+    return family

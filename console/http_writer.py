@@ -1,0 +1,203 @@
+"""The one thread that stores what is posted: requests that arrive together share a transaction.
+
+Belongs here: grouping, the bounded queue, and what a failed statement means for each request of a group. Does
+not belong here: the statements (``leadgate.ledger.signals``), HTTP.
+
+A commit waits for the disk, so what arrives meanwhile is stored by the next one, together: under load a
+transaction holds dozens of requests, and a lone request waits for nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from console.screen import say
+from leadgate.ledger import Ledger, people, signals
+from leadgate.ledger.signals import Stored
+
+MOST_WAITING: Final = 20_000  # payloads in the queue; what comes then is refused
+MOST_WAITING_BYTES: Final = 128 * 1024**2
+_MOST_TOGETHER: Final = 2_000  # payloads in one transaction
+
+
+class UnavailableError(Exception):
+    """The ledger could not take it now. The sender may try again."""
+
+
+class BrokenError(Exception):
+    """The ledger refused this request alone, and would again."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a request's rows, in their order."""
+
+    signals: list[Stored]
+    activities: list[Stored]
+
+
+class _Job:
+    __slots__ = ("activities", "future", "payloads", "signals", "size")
+
+    def __init__(
+        self, rows: Sequence[Any], activities: Sequence[Any], size: int, future: asyncio.Future[Outcome]
+    ) -> None:
+        self.signals, self.activities, self.size, self.future = rows, activities, size, future
+        self.payloads = len(rows) + len(activities)
+
+
+class Writer:
+    """Stores jobs in the order in which they were submitted. Start it on the event loop that submits."""
+
+    def __init__(self, ledger: Ledger, now: Callable[[], datetime]) -> None:
+        self._ledger, self._now = ledger, now
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[_Job] = deque()
+        self._payloads = self._bytes = 0
+        self._change = threading.Condition()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, rows: Sequence[Any], activities: Sequence[Any], size: int) -> asyncio.Future[Outcome] | None:
+        """Have the rows stored, all or none; ``size`` is in bytes. None when too much waits already."""
+        job = _Job(rows, activities, size, self._loop.create_future())
+        with self._change:
+            full = self._payloads + job.payloads > MOST_WAITING or self._bytes + size > MOST_WAITING_BYTES
+            if full or self._stopping:
+                return None
+            self._waiting.append(job)
+            self._payloads += job.payloads
+            self._bytes += size
+            self._change.notify()
+        return job.future
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Take no more, store what waits, and end."""
+        with self._change:
+            self._stopping = True
+            self._change.notify()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while jobs := self._next():
+            try:
+                outcomes = self._store(jobs)
+            except BaseException as error:  # whatever it is, the next group must find a writer
+                report(error)
+                outcomes = [BrokenError()] * len(jobs)
+            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits for an answer
+                self._loop.call_soon_threadsafe(_answer, jobs, outcomes)
+
+    def _next(self) -> list[_Job]:
+        """The jobs of the next transaction; none when this is the end."""
+        with self._change:
+            self._change.wait_for(lambda: self._waiting or self._stopping)
+            jobs: list[_Job] = []
+            payloads = 0
+            while self._waiting and (not jobs or payloads + self._waiting[0].payloads <= _MOST_TOGETHER):
+                jobs.append(self._waiting.popleft())
+                payloads += jobs[-1].payloads
+                self._bytes -= jobs[-1].size
+            self._payloads -= payloads
+            return jobs
+
+    def _store(self, jobs: list[_Job]) -> Sequence[Outcome | Exception]:
+        try:
+            return self._together(jobs)
+        except Exception as error:
+            if len(jobs) == 1 or gone(error):
+                return [_meaning(error)] * len(jobs)
+        # one of them is to blame, or another transaction was in the way: each for itself
+        outcomes: list[Outcome | Exception] = []
+        for at, job in enumerate(jobs):
+            try:
+                outcomes += self._together([job])
+            except Exception as error:
+                if gone(error):
+                    return [*outcomes, *[_meaning(error)] * (len(jobs) - at)]
+                outcomes.append(_meaning(error))
+        return outcomes
+
+    def _together(self, jobs: Sequence[_Job]) -> list[Outcome]:
+        now = self._now()
+        rows = [row for job in jobs for row in job.signals]
+        happened = [row for job in jobs for row in job.activities]
+        stored: list[Stored] = []
+        known: list[Stored] = []
+        with self._ledger.transaction() as connection:
+            if rows and happened:  # each takes the locks of its sources in order; together they would not
+                signals.one_capture_at_a_time(connection, {*(row[1] for row in rows), *(row[0] for row in happened)})
+            if rows:
+                stored = signals.store_each_signal(connection, rows, now)
+            if happened:
+                known = signals.store_each_activity(connection, happened, now)
+                people.match_activities(connection, now)
+        outcomes = []
+        for job in jobs:
+            outcomes.append(Outcome(stored[: len(job.signals)], known[: len(job.activities)]))
+            stored, known = stored[len(job.signals) :], known[len(job.activities) :]
+        return outcomes
+
+
+def _answer(jobs: Sequence[_Job], outcomes: Sequence[Outcome | Exception]) -> None:
+    for job, outcome in zip(jobs, outcomes, strict=True):
+        if job.future.done():  # its sender went away
+            continue
+        if isinstance(outcome, Outcome):
+            job.future.set_result(outcome)
+        else:
+            job.future.set_exception(outcome)
+
+
+def _state(error: Exception) -> str | None:
+    """The SQLSTATE of a database error: empty when the server said nothing, None when it is none."""
+    return (getattr(error.orig, "sqlstate", None) or "") if isinstance(error, DBAPIError) else None
+
+
+def gone(error: Exception) -> bool:
+    """Whether there is no PostgreSQL to talk to, so that trying again at once is pointless."""
+    if isinstance(error, PoolTimeout):
+        return True
+    state = _state(error)
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return state is not None and (state.startswith(("08", "57P")) or (state == "" and _by_connection(error)))
+
+
+def _by_connection(error: Exception) -> bool:
+    return type(error).__name__ in ("OperationalError", "InterfaceError")
+
+
+def _meaning(error: Exception) -> Exception:
+    """``UnavailableError`` for what passes: PostgreSQL is away, full, or another transaction was in the way."""
+    state = _state(error)
+    if gone(error) or (state is not None and state.startswith(("53", "40", "55", "57"))):
+        return UnavailableError()
+    report(error)
+    return BrokenError()
+
+
+def report(error: BaseException) -> None:
+    """An error that nobody expected, for whoever runs this: its kind and place, never its message, which may hold
+    the values of a lead."""
+    state = _state(error) if isinstance(error, Exception) else None
+    frames = traceback.extract_tb(error.__traceback__)
+    where = " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in reversed(frames[-4:]))
+    kind = type(error).__name__ + (f" (SQLSTATE {state})" if state else "")
+    say(f"http capture: an unexpected {kind} at {where or 'nowhere'}; the request was answered with 500")

@@ -1,0 +1,788 @@
+"""HTTP capture over real HTTP: what is answered, what is stored, and that both always agree."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import itertools
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from desk import NOW, PLAYBOOK, Desk, person
+from forked import wait_for
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import create_engine, text
+
+from benchmarks.http_load import LoadReport, load
+from console import capture_api, http_writer
+from console.capture_api import app_of
+from console.listening import config
+from leadgate import playbook as playbooks
+from leadgate.ledger import Ledger
+from leadgate.playbook import Loaded
+from leadgate.settings import Settings
+
+SOURCES = """sources:
+  website:
+    key: id
+    volatile: [sent_at]
+    http: {auth: hmac, secret_env: SECRET_WEBSITE, per_second: 100000, burst: 1000000}
+  partner: {http: {auth: bearer, secret_env: SECRET_PARTNER, max_bytes: 1000, per_second: 1, burst: 3}}
+  unset: {http: {auth: bearer, secret_env: SECRET_UNSET}}
+  files: {}
+  activities: {kind: activities, http: {auth: bearer, secret_env: SECRET_ACTIVITIES}}
+scoring:"""
+HTTP_PLAYBOOK = PLAYBOOK.partition("sources:")[0] + SOURCES + PLAYBOOK.partition("scoring:")[2]
+SECRETS = {"SECRET_WEBSITE": "a website's", "SECRET_PARTNER": "a partner's", "SECRET_ACTIVITIES": "a log's"}
+TOKEN = "a monitor's"  # noqa: S105 - of a server that ends with its test
+JSON = {"Content-Type": "application/json"}
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.text)
+
+
+@dataclass
+class Client:
+    """Posts as the sources do."""
+
+    port: int
+
+    def send(self, method: str, path: str, body: Any = None, headers: dict[str, Any] | None = None) -> Answer:
+        with contextlib.closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+            connection.request(method, path, body, headers or {}, encode_chunked=isinstance(body, Iterator))
+            answer = connection.getresponse()
+            return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read().decode())
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.send("GET", path, headers=headers)
+
+    def post(self, payload: Any, source: str = "website", **headers: str) -> Answer:
+        """``payload`` as JSON, or bytes as they are, signed in as ``source`` does."""
+        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        sent = JSON | signed_in(source, body) | {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.send("POST", f"/capture/{source}", body, sent)
+
+
+def signed_in(source: str, body: bytes, at: float | None = None) -> dict[str, str]:
+    if source != "website":
+        return {"Authorization": f"Bearer {SECRETS.get(f'SECRET_{source.upper()}', 'whatever')}"}
+    stamp = str(int(time.time() if at is None else at))
+    digest = hmac.new(SECRETS["SECRET_WEBSITE"].encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    return {"X-Leadgate-Timestamp": stamp, "X-Leadgate-Signature": f"sha256={digest}"}
+
+
+@pytest.fixture(scope="session")
+def loaded() -> Loaded:
+    return playbooks.parse(HTTP_PLAYBOOK, path=Path("http.yaml"))
+
+
+@pytest.fixture
+def client(ledger: Ledger, loaded: Loaded) -> Iterator[Client]:
+    """The real application in a real server on loopback."""
+    app = app_of(ledger, loaded.playbook, SECRETS, metrics_token=TOKEN)
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as taken:
+        server = uvicorn.Server(config(app))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
+        thread.start()
+        try:
+            wait_for(lambda: server.started)
+            yield Client(taken.getsockname()[1])
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def signals(desk: Desk) -> int:
+    return int(desk.one("SELECT count(*) FROM signal"))
+
+
+# --- what is stored ---------------------------------------------------------------------------------------
+
+
+def test_a_signal_is_stored_as_it_came_and_goes_all_the_way(client: Client, desk: Desk) -> None:
+    body = b' {"Phone": "+49301000001", "Email":"lead1@company1.example",\n "Company": "One", "Note": "a\\u0000b", "n": 1.50}'
+    answer = client.post(body)
+
+    assert (answer.status, answer.headers["content-type"]) == (202, "application/json")
+    ((id_, payload, origin),) = desk.rows("SELECT id, payload, origin FROM signal")
+    assert answer.data == {"signals": [{"id": id_, "new": True}]}
+    assert (payload, origin) == (body.decode().strip(), "HTTP")
+    desk.run(NOW + timedelta(days=3650))
+    assert desk.statuses() == {"owned": 1}
+    assert desk.one("SELECT email FROM lead") == "lead1@company1.example"
+    assert desk.holds() == []
+
+
+def test_a_list_is_stored_whole_and_answered_in_its_order(client: Client, desk: Desk) -> None:
+    client.post(person(2))
+    answer = client.post([person(1), person(2), person(3), person(1)])
+
+    entries = answer.data["signals"]
+    assert [entry["new"] for entry in entries] == [True, False, True, False]
+    assert entries[0]["id"] == entries[3]["id"], "the same payload twice is one signal"
+    emails = {id_: json.loads(payload)["Email"] for id_, payload in desk.rows("SELECT id, payload FROM signal")}
+    assert [emails[entry["id"]] for entry in entries] == [person(n)["Email"] for n in (1, 2, 3, 1)]
+    assert desk.one("SELECT count(*) FROM journey") == 3
+
+
+def test_forms_are_signals_too(client: Client, desk: Desk) -> None:
+    body = b"Email=lead1%40company1.example&Company=One&Interest=a&Interest=b"
+    form = client.send(
+        "POST", "/capture/website", body,
+        {"Content-Type": "application/x-www-form-urlencoded"} | signed_in("website", body),
+    )  # fmt: skip
+    assert form.status == 202
+    stored = json.loads(desk.one("SELECT payload FROM signal"))
+    assert stored == {"Email": "lead1@company1.example", "Company": "One", "Interest": ["a", "b"]}
+    assert client.post(stored).data["signals"][0]["new"] is False
+
+
+def test_odd_values_are_accepted_and_do_no_harm(client: Client, desk: Desk) -> None:
+    odd = [
+        person(1, Message="x" * 100_000),
+        person(2, Message="nul \x00 here", **{"na\x00me": "\x00"}),
+        person(3, id="own\x00id"),
+        person(4, id="long" * 2_000),
+        person(5, id={"nested": [1, None]}),
+        person(6, big=2**64 - 1, small=1e-300, nested={"a": [{"b": {"c": [1, 2]}}]}),
+        {"nobody": None},
+    ]
+    assert [each.status for each in map(client.post, odd)] == [202] * len(odd)
+    desk.run(NOW + timedelta(days=3650))
+    assert sum(desk.statuses().values()) == len(odd)
+    assert desk.one("SELECT count(*) FROM journey WHERE stage = 'capture' AND status = 'ready'") == 0
+    assert desk.holds() == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ((person(1), {}), (person(1), {}), True),
+        ((person(1), {}), (dict(reversed(person(1).items())), {}), True),
+        ((person(1), {}), (person(2), {}), False),
+        ((person(1, sent_at="Monday"), {}), (person(1, sent_at="Tuesday"), {}), True),
+        ((person(1, id=7), {}), (person(2, id="7"), {}), True),
+        ((person(1, id=7), {}), (person(1, id=8), {}), False),
+        ((person(1), {"Idempotency_Key": "a"}), (person(2), {"Idempotency_Key": "a"}), True),
+        ((person(1), {"Idempotency_Key": "a"}), (person(1), {"Idempotency_Key": "b"}), False),
+        ((person(1), {"Idempotency_Key": "a"}), ([person(1)], {"Idempotency_Key": "a"}), False),
+        (([person(1), person(2)], {"Idempotency_Key": "a"}), ([person(3), person(4)], {"Idempotency_Key": "a"}), True),
+    ],
+)  # fmt: skip
+def test_a_known_key_answers_with_the_signal_that_is_there(
+    client: Client, desk: Desk, first: Any, second: Any, same: bool
+) -> None:
+    one = client.post(first[0], **first[1]).data["signals"]
+    other = client.post(second[0], **second[1]).data["signals"]
+
+    assert all(entry["new"] for entry in one)
+    assert [entry["new"] for entry in other] == [not same] * len(other)
+    assert ([entry["id"] for entry in one] == [entry["id"] for entry in other]) == same
+    assert signals(desk) == len({entry["id"] for entry in one + other})
+
+
+def test_a_file_of_what_was_posted_adds_nothing(client: Client, desk: Desk) -> None:
+    rows = [person(number) for number in range(3)] + [person(9, id="W-9")]
+    assert client.post(rows).status == 202
+    assert desk.capture(*rows) == 0
+
+
+def test_activities_are_stored_and_what_tells_too_little_is_held(client: Client, desk: Desk) -> None:
+    happened = [
+        {"email": "a@one.example", "kind": "Demo request", "date": "2026-03-01T10:00:00Z"},
+        {"email": "nobody", "kind": "call", "date": "2026-03-01"},
+        {"email": "b@one.example", "kind": "call", "date": "2026-03-02", "rep": "ana"},
+    ]
+    answer = client.post(happened, "activities")
+
+    assert answer.status == 202
+    assert [sorted(entry) for entry in answer.data["activities"]] == [
+        ["id", "new"],
+        ["held_as_signal", "new"],
+        ["id", "new"],
+    ]
+    kinds = desk.rows("SELECT id, kind, rep FROM activity ORDER BY id")
+    assert kinds == [
+        (answer.data["activities"][0]["id"], "demo_request", None),
+        (answer.data["activities"][2]["id"], "call", "ana"),
+    ]
+    ((held, unreadable, origin),) = desk.rows("SELECT id, unreadable, origin FROM signal")
+    assert held == answer.data["activities"][1]["held_as_signal"]
+    assert unreadable == "payload 2: the activity names nobody: the e-mail address is malformed"
+    assert origin == "HTTP:2"
+    again = client.post(happened, "activities").data["activities"]
+    assert again == [entry | {"new": False} for entry in answer.data["activities"]]
+
+
+def test_an_activity_finds_its_lead(client: Client, desk: Desk) -> None:
+    client.post(person(1))
+    desk.run(NOW + timedelta(days=3650))
+    client.post({"email": person(1)["Email"], "kind": "demo_request", "date": "2026-03-01"}, "activities")
+    assert desk.one("SELECT a.lead_id = l.id AND l.rescore_at IS NOT NULL FROM activity a, lead l") is True
+
+
+def test_whoever_waits_for_journeys_is_woken(client: Client, ledger: Ledger) -> None:
+    with ledger.engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.autocommit = True
+        driver.execute("LISTEN leadgate_waiting")
+        client.post(person(1))
+        assert [note.channel for note in driver.notifies(timeout=5, stop_after=1)] == ["leadgate_waiting"]
+        driver.autocommit = False
+
+
+# --- who may post -----------------------------------------------------------------------------------------
+
+
+def test_there_is_one_refusal_for_everybody_who_is_not_known(client: Client, desk: Desk) -> None:
+    body = json.dumps(person(1)).encode()
+    right, stale = signed_in("website", body), signed_in("website", body, time.time() - 301)
+    attempts: list[tuple[str, dict[str, str]]] = [
+        ("nowhere", right),
+        ("files", right),
+        ("unset", {"Authorization": "Bearer "}),
+        ("unset", {}),
+        ("website", {}),
+        ("website", stale),
+        ("website", right | {"X-Leadgate-Signature": "sha256=" + "0" * 64}),
+        ("website", right | {"X-Leadgate-Timestamp": "soon"}),
+        ("website", {"Authorization": f"Bearer {SECRETS['SECRET_WEBSITE']}"}),
+        ("website", signed_in("website", body + b" ")),
+        ("partner", right),
+        ("partner", {"Authorization": "Bearer wrong"}),
+        ("%00", {"Authorization": "Bearer \u00e9"}),
+    ]
+    answers = [client.send("POST", f"/capture/{source}", body, JSON | headers) for source, headers in attempts]
+
+    assert {answer.status for answer in answers} == {401}
+    assert len({answer.text for answer in answers}) == 1
+    assert len({tuple(sorted(set(answer.headers) - {"date"})) for answer in answers}) == 1
+    assert "server" not in answers[0].headers
+    assert signals(desk) == 0
+    assert client.send("POST", "/capture/website", body, JSON | right).status == 202
+
+
+def test_a_stranger_does_not_learn_a_sources_limits(client: Client) -> None:
+    big = json.dumps(person(1, Message="x" * 5_000)).encode()
+    assert client.post(big, "partner").status == 413
+    wrong = {name: client.send("POST", f"/capture/{name}", big, JSON).status for name in ("partner", "nowhere")}
+    assert wrong == {"partner": 401, "nowhere": 401}
+    huge = b" " * 300_000
+    assert {client.send("POST", f"/capture/{name}", huge, JSON).status for name in ("partner", "nowhere")} == {413}
+
+
+# --- limits and mistakes ----------------------------------------------------------------------------------
+
+
+def test_a_body_without_a_length_is_limited_too(client: Client, desk: Desk) -> None:
+    def sent(size: int) -> Answer:
+        chunks = (b'{"a": "', *[b"x" * 1000] * (size // 1000), b'"}')
+        headers = JSON | signed_in("website", b"".join(chunks)) | {"Transfer-Encoding": "chunked"}
+        return client.send("POST", "/capture/website", iter(chunks), headers)
+
+    assert sent(200_000).status == 202
+    assert (refused := sent(2_000_000)).status == 413
+    assert refused.data["error"] == "too_large"
+    assert signals(desk) == 1
+
+
+def test_a_source_that_sends_too_fast_is_told_when_to_come_again(client: Client, desk: Desk) -> None:
+    assert client.post([{"a": 1}, {"a": 2}], "partner").status == 202
+    refused = client.post([{"a": 3}, {"a": 4}], "partner")
+    assert (refused.status, refused.headers["retry-after"]) == (429, "1")
+    assert client.post({"a": 5}, "partner").status == 202, "what was refused took no tokens"
+    assert client.post(person(1)).status == 202, "another source has its own"
+    assert client.post([{"a": n} for n in range(4)], "partner").status == 413, "more than it can ever have at once"
+    time.sleep(2.1)
+    assert client.post([{"a": 3}, {"a": 4}], "partner").status == 202
+    assert signals(desk) == 6
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "error"),
+    [
+        (b"{", {}, 400, "invalid_json"),
+        (b'{"a": "\xff"}', {}, 400, "invalid_utf8"),
+        (b'[{"ok": 1}, {"a": NaN}]', {}, 400, "invalid_json"),
+        (b'[{"ok": 1}, {"a": 1, "a": 2}]', {}, 400, "duplicate_name"),
+        (b'{"a": 1}', {"Idempotency-Key": ""}, 400, "idempotency_key"),
+        (b'{"a": 1}', {"Idempotency-Key": "k" * 256}, 400, "idempotency_key"),
+        (b'{"a": 1}', {"Content-Type": "text/plain"}, 415, "content_type"),
+        (b'{"a": 1}', {"Content-Encoding": "gzip"}, 415, "content_encoding"),
+        (b"[]", {}, 422, "empty"),
+        (b'[{"a": 1}, 2]', {}, 422, "not_an_object"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_refused_with_its_reason_and_nothing_is_stored(
+    client: Client, desk: Desk, body: bytes, headers: dict[str, str], status: int, error: str
+) -> None:
+    answer = client.send("POST", "/capture/website", body, JSON | signed_in("website", body) | headers)
+    assert (answer.status, answer.data["error"]) == (status, error)
+    assert answer.data["message"]
+    assert signals(desk) == 0
+
+
+def test_other_addresses_have_nothing(client: Client) -> None:
+    for path in ("/", "/docs", "/openapi.json", "/capture", "/capture/", "/capture/website/", "/metrics/x"):
+        assert (answer := client.get(path)).status == 404, path
+        assert answer.data["error"] == "not_found"
+    assert client.get("/capture/website").status == 405
+    assert client.get("/capture/website").headers["allow"] == "POST"
+
+
+def test_a_client_that_goes_away_in_its_body_leaves_nothing(client: Client, desk: Desk) -> None:
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", client.port)) as half:
+            half.sendall(b"POST /capture/website HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    assert client.post(person(1)).status == 202
+    assert signals(desk) == 1
+
+
+# --- trouble ----------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def writer_held(desk: Desk) -> Iterator[None]:
+    """Whatever is posted for the website waits while this lasts."""
+    with desk.ledger.transaction() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('website', 0))"))
+        yield
+
+
+def waiting(desk: Desk) -> bool:
+    return bool(desk.one("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+
+
+def test_one_request_that_the_ledger_refuses_does_not_fail_the_others(
+    client: Client, desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk_execute(desk, "ALTER TABLE signal ADD CHECK (payload NOT LIKE '%poison%')")
+    with ThreadPoolExecutor(20) as pool:
+        with writer_held(desk):
+            first = pool.submit(client.post, person(0))
+            wait_for(lambda: waiting(desk))
+            posts = [pool.submit(client.post, person(n, Note="poison" if n == 5 else "")) for n in range(1, 12)]
+            bad_list = pool.submit(client.post, [person(20), person(21, Note="poison"), person(22)])
+            time.sleep(0.5)  # until all of them are in the queue: nothing else shows it
+        answers = [first.result(), *(post.result() for post in posts)]
+    assert [answer.status for answer in answers] == [500 if n == 5 else 202 for n in range(12)]
+    assert bad_list.result().status == 500
+    assert signals(desk) == 11, "all of a list, or nothing"
+    assert answers[5].data["error"] == "unexpected"
+    said = capsys.readouterr().err
+    assert "IntegrityError (SQLSTATE 23514)" in said
+    assert "poison" not in said
+    assert "company5" not in said + answers[5].text
+
+
+def desk_execute(desk: Desk, statement: str) -> None:
+    with desk.ledger.transaction() as connection:
+        connection.execute(text(statement))
+
+
+def test_too_much_at_once_is_refused_with_nothing_stored(
+    client: Client, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_writer, "MOST_WAITING", 4)
+    with ThreadPoolExecutor(20) as pool:
+        with writer_held(desk):
+            first = pool.submit(client.post, person(0))
+            wait_for(lambda: waiting(desk))
+            posts = [pool.submit(client.post, person(number)) for number in range(1, 11)]
+            wait_for(lambda: sum(post.done() for post in posts) == 6)
+        answers = [post.result() for post in posts]
+    assert first.result().status == 202
+    assert sorted(answer.status for answer in answers) == [202] * 4 + [503] * 6
+    assert {answer.headers.get("retry-after") for answer in answers if answer.status == 503} == {"1"}
+    assert signals(desk) == 5
+
+
+def test_a_postgresql_that_goes_away_is_told_and_found_again(client: Client, desk: Desk, settings: Settings) -> None:
+    assert client.post(person(1)).status == 202
+    assert client.get("/readyz").status == 200
+    with postgresql_away(desk):
+        for answer in (
+            client.post(person(2)),
+            client.get("/readyz"),
+            client.get("/metrics", authorization=f"Bearer {TOKEN}"),
+        ):
+            assert answer.status == 503
+            assert int(answer.headers["retry-after"]) > 0
+            assert answer.data["error"] == "ledger_away"
+        assert client.get("/healthz").status == 200
+    assert client.get("/readyz").status == 200
+    assert client.post(person(2)).data["signals"][0]["new"] is True
+    assert signals(desk) == 2
+
+
+def test_a_ledger_that_takes_too_long_is_told_and_what_was_stored_is_found_again(
+    client: Client, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture_api, "_STORED_WITHIN", 0.3)
+    with writer_held(desk):
+        answer = client.post(person(1))
+        assert (answer.status, answer.data["error"]) == (503, "slow")
+        assert client.get("/readyz").status == 200
+    wait_for(lambda: signals(desk) == 1)  # its sender was told that this may be so
+    assert client.post(person(1)).data["signals"][0]["new"] is False
+
+
+def test_a_body_that_does_not_arrive_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture_api, "_READ_WITHIN", 0.3)
+    with socket.create_connection(("127.0.0.1", client.port), timeout=10) as slow:
+        slow.sendall(b"POST /capture/website HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        assert slow.recv(10_000).startswith(b"HTTP/1.1 408 ")
+        wait_for(lambda: slow.recv(10_000) == b"")  # and the connection is closed
+
+
+@contextlib.contextmanager
+def postgresql_away(desk: Desk) -> Iterator[None]:
+    """For this test's database: every connection is cut, and none is taken."""
+    url = desk.ledger.engine.url
+    engine = create_engine(url.set(username="postgres", database="postgres"), isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS false"))
+            cut = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
+            connection.execute(cut, {"name": url.database})
+            try:
+                yield
+            finally:
+                connection.execute(text(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS true"))
+    finally:
+        engine.dispose()
+
+
+# --- many at once -----------------------------------------------------------------------------------------
+
+
+def test_many_at_once_get_ids_that_exist_and_no_signal_is_there_twice(client: Client, desk: Desk) -> None:
+    numbers = [number % 1_400 for number in range(2_000)]
+    found: dict[int, list[dict[str, Any]]] = {}
+
+    def work(mine: list[int]) -> None:
+        with contextlib.closing(HTTPConnection("127.0.0.1", client.port, timeout=60)) as connection:
+            for number in mine:
+                body = json.dumps(person(number)).encode()
+                connection.request("POST", "/capture/website", body, JSON | signed_in("website", body))
+                answer = connection.getresponse()
+                assert answer.status == 202
+                found.setdefault(number, []).extend(json.loads(answer.read())["signals"])
+
+    with ThreadPoolExecutor(32) as pool:
+        list(pool.map(work, (numbers[start::32] for start in range(32))))
+    assert all(len({entry["id"] for entry in entries}) == 1 for entries in found.values())
+    assert all(sum(entry["new"] for entry in entries) == 1 for entries in found.values())
+    stored = {id_: json.loads(payload)["Email"] for id_, payload in desk.rows("SELECT id, payload FROM signal")}
+    assert stored == {entries[0]["id"]: person(number)["Email"] for number, entries in found.items()}
+    assert desk.one("SELECT count(*) FROM journey") == 1_400
+
+
+def test_posting_and_capturing_the_same_file_at_once_stores_each_once(client: Client, desk: Desk) -> None:
+    rows = [person(number) for number in range(300)]
+    with ThreadPoolExecutor(9) as pool:
+        posts = [pool.submit(client.post, rows[at : at + 30][::-1]) for at in range(0, 300, 30)]
+        new = sum(desk.capture(*rows[::step]) for step in (1, -1))
+        new += sum(entry["new"] for post in posts for entry in post.result().data["signals"])
+    assert new == signals(desk) == 300
+
+
+# --- anything at all --------------------------------------------------------------------------------------
+
+_texts = st.text(max_size=12)
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | _texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_texts, inner, max_size=3),
+    max_leaves=6,
+)
+_bodies = st.one_of(
+    st.binary(max_size=80),
+    _json.map(lambda value: json.dumps(value).encode()),
+    st.lists(st.dictionaries(st.sampled_from(["id", "Email", "sent_at", "x"]), _json, max_size=4), max_size=4).map(
+        lambda value: json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    ),
+    st.tuples(_texts, _texts).map(lambda pair: f"{pair[0]}={pair[1]}&id=".encode("utf-8", "surrogatepass")),
+)
+_value = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=20)
+_headers = st.dictionaries(
+    st.sampled_from(["Idempotency-Key", "Content-Encoding", "Authorization", "X-Leadgate-Timestamp", "Accept", "X-Other"]),
+    _value, max_size=3,
+)  # fmt: skip
+_types = st.sampled_from(
+    ["application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/json; charset=x"]
+) | _value  # fmt: skip
+
+
+# a server and a database for each example would take minutes, so the examples share theirs
+@hypothesis(
+    max_examples=250, deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)  # fmt: skip
+@given(
+    _bodies, _types, _headers, st.sampled_from(["website", "activities", "nowhere"]), st.sampled_from(["POST", "PUT"])
+)
+def test_whatever_is_sent_the_answer_and_the_ledger_agree(
+    client: Client, desk: Desk, body: bytes, content_type: str, headers: dict[str, str], source: str, method: str
+) -> None:
+    count = "SELECT (SELECT count(*) FROM signal) + (SELECT count(*) FROM activity)"
+    before = desk.one(count)
+    sent = {"Content-Type": content_type} | signed_in(source, body) | headers
+    answer = client.send(method, f"/capture/{source}", body, {k: v.encode("latin-1") for k, v in sent.items()})
+
+    assert answer.status in (202, 400, 401, 405, 413, 415, 422)
+    new = 0
+    if answer.status == 202:
+        entries = answer.data["signals" if source == "website" else "activities"]
+        assert entries
+        new = sum(entry["new"] for entry in entries)
+    assert desk.one(count) - before == new
+    assert signals(desk) == desk.one("SELECT count(*) FROM journey")
+
+
+def test_what_is_not_http_is_no_trouble(client: Client, desk: Desk) -> None:
+    for noise in (b"\x16\x03\x01\x02\x00", b"GET\r\n\r\n", b"POST /capture/website HTTP/9\r\n\r\n", b"A" * 70_000):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", client.port), timeout=10) as other:
+            other.sendall(noise)
+            other.shutdown(socket.SHUT_WR)
+            assert b"Traceback" not in other.recv(10_000)
+    assert client.post(person(1)).status == 202
+
+
+# --- what a monitoring system asks ------------------------------------------------------------------------
+
+
+def test_metrics_tell_what_is_in_the_ledger(client: Client, desk: Desk) -> None:
+    assert client.get("/metrics").status == 401
+    assert client.get("/metrics", authorization="Bearer wrong").status == 401
+    client.post([person(1), person(2), person(3, Email="broken", Phone="")])
+    client.post(b"{")
+    client.post({"email": "a@one.example", "kind": "call", "date": "2026-03-01"}, "activities")
+
+    waiting = metrics(client)
+    assert waiting["leadgate_signals_captured_total", ("website",)] == 3
+    assert waiting["leadgate_activities_captured_total", ("activities",)] == 1
+    assert waiting["leadgate_journeys", ("capture", "ready")] == 3
+    assert waiting["leadgate_http_refused_total", ("invalid_json", "400")] == 1
+    assert waiting["leadgate_http_refused_total", ("unauthorised", "401")] == 2
+    assert waiting["leadgate_oldest_waiting_seconds", ()] > 0
+
+    received = desk.one("SELECT max(captured_at) FROM journey")
+    desk.run(received + timedelta(seconds=20))
+    desk.activity(
+        "call", person(1)["Email"], rep=desk.one("SELECT min(owner) FROM assignment"), at=received + timedelta(hours=2)
+    )
+    desk_execute(
+        desk,
+        "UPDATE assignment SET touched_at = assigned_at + interval '60 s' WHERE id = (SELECT min(id) FROM assignment)",
+    )
+    done = metrics(client)
+    assert done["leadgate_journeys", ("follow_up", "owned")] == 2
+    assert done["leadgate_work_items_open", ("email_malformed",)] == 1
+    assert done["leadgate_oldest_waiting_seconds", ()] == 0
+    assert done["leadgate_outbox_waiting", ()] == desk.one("SELECT count(*) FROM outbox") > 0
+    assert done["leadgate_capture_to_owner_seconds_count", ()] == 2
+    assert done["leadgate_capture_to_owner_seconds_bucket", ("10.0",)] == 0
+    assert done["leadgate_capture_to_owner_seconds_bucket", ("30.0",)] == 2
+    assert done["leadgate_owner_to_touch_seconds_bucket", ("30.0",)] == 0
+    assert done["leadgate_owner_to_touch_seconds_bucket", ("60.0",)] == 1, "a bucket holds its own bound"
+    assert done["leadgate_owner_to_touch_seconds_sum", ()] == 60
+
+
+def metrics(client: Client) -> dict[tuple[str, tuple[str, ...]], float]:
+    """Values by name and labels, the labels in the order of their names."""
+    answer = client.get("/metrics", authorization=f"Bearer {TOKEN}")
+    assert answer.status == 200
+    return {
+        (sample.name, tuple(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+# --- the process ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Process:
+    """``leadgate listen`` as a process of its own."""
+
+    settings: Settings
+    folder: Path
+
+    def start(self, *arguments: str, playbook: str = HTTP_PLAYBOOK, **environment: str) -> subprocess.Popen[str]:
+        path = self.folder / "http.yaml"
+        path.write_text(playbook, encoding="utf-8")
+        ours = {
+            "LEADGATE_DATABASE_URL": self.settings.database_url or "",
+            "LEADGATE_HOME": str(self.folder),
+            "LEADGATE_PLAYBOOK": str(path),
+        }
+        command = [sys.executable, "-m", "console.listening", *arguments]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            command, env=os.environ | ours | SECRETS | environment, stdout=pipe, stderr=pipe, text=True
+        )
+
+    @contextlib.contextmanager
+    def running(self, **environment: str) -> Iterator[tuple[subprocess.Popen[str], Client]]:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+        process = self.start("--port", str(port), **environment)
+        client = Client(port)
+        try:
+            wait_for(lambda: _answers(client) or process.poll() is not None)
+            assert process.poll() is None, process.communicate()
+            yield process, client
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def _answers(client: Client) -> bool:
+    try:
+        return client.get("/healthz").status == 200
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def listening(settings: Settings, ledger: Ledger, tmp_path: Path) -> Process:
+    return Process(settings, tmp_path)
+
+
+def test_killed_in_the_middle_each_accepted_signal_is_in_the_ledger(listening: Process, desk: Desk) -> None:
+    people = (person(number) for number in itertools.count())
+    reports: list[LoadReport] = []
+    for _ in range(2):
+        with listening.running() as (process, client):
+            url = f"http://127.0.0.1:{client.port}/capture/website"
+
+            def post(url: str = url, dead: Callable[[], Any] = process.poll) -> LoadReport:
+                return asyncio.run(
+                    load(url, SECRETS["SECRET_WEBSITE"], people, seconds=20, stop=lambda: dead() is not None)
+                )
+
+            with ThreadPoolExecutor(1) as pool:
+                posting = pool.submit(post)
+                before = signals(desk)
+                wait_for(lambda before=before: signals(desk) > before + 100)  # type: ignore[misc]
+                process.send_signal(signal.SIGKILL)
+                reports.append(posting.result())
+    stored = {row[0] for row in desk.rows("SELECT id FROM signal")}
+    accepted = {id_ for report in reports for id_ in report.ids}
+    assert len(accepted) > 100
+    assert accepted <= stored
+    assert desk.one("SELECT count(*) FROM journey") == len(stored)
+    assert any(report.errors for report in reports), "nothing was under way when it was killed"
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_ended_it_answers_what_had_begun(listening: Process, desk: Desk, how: signal.Signals) -> None:
+    with listening.running() as (process, client), ThreadPoolExecutor(1) as pool:
+        with writer_held(desk):
+            begun = pool.submit(client.post, person(1))
+            wait_for(lambda: waiting(desk))
+            process.send_signal(how)
+            time.sleep(0.3)
+            assert process.poll() is None
+        assert begun.result().status == 202
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert f"http://127.0.0.1:{client.port}/capture/website" in out
+    assert err.splitlines() == [
+        "Warning: SECRET_UNSET is not set, so every request for the source unset is refused.",
+        "Stopped. Every request that was answered with 202 is in the ledger.",
+    ]
+    assert not any(secret in out + err for secret in SECRETS.values())
+    assert signals(desk) == 1
+
+
+def test_a_port_that_is_taken_is_told(listening: Process) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = listening.start(LEADGATE_CAPTURE_PORT=str(port))
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert f"port {port} of 127.0.0.1 is taken" in err
+
+
+def test_a_playbook_without_such_a_source_is_refused(listening: Process) -> None:
+    process = listening.start(playbook=PLAYBOOK)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "no source may post" in err
+    assert "http: {auth: hmac" in err
+
+
+def test_it_needs_neither_prefect_nor_great_expectations() -> None:
+    program = "import console.listening, sys; print(sorted({'prefect', 'great_expectations'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_without_a_token_there_are_no_metrics(listening: Process) -> None:
+    with listening.running() as (_, client):
+        assert client.get("/metrics", authorization="Bearer ").status == 404
+
+
+# --- the page about it ------------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
+
+
+def test_what_the_page_posts_is_accepted_by_the_bundled_playbook(listening: Process, desk: Desk) -> None:
+    secrets, bearing, signing = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    variables = dict(re.findall(r"^export (\w+)='(.*)'$", secrets, re.MULTILINE))
+    variables["LEADGATE_PLAYBOOK"] = str(ROOT / "leadgate" / "default_playbook.yaml")
+    with listening.running(**variables) as (_, client):
+        for block in (bearing, signing, signing):
+            block = block.replace(":8420", f":{client.port}")
+            run = subprocess.run(["bash", "-euc", block], env=os.environ | variables, capture_output=True, text=True)
+            assert run.returncode == 0, run.stderr
+            assert list(json.loads(run.stdout)) == ["signals"]
+    assert desk.rows("SELECT source, key FROM signal WHERE key LIKE 'id:%' ORDER BY id") == [
+        ("website", "id:f-1"),
+        ("website", "id:f-2"),
+    ]
+    assert desk.one("SELECT count(*) FROM signal WHERE source = 'partner'") == 1
+
+
+def test_the_page_has_every_answer() -> None:
+    told = set(re.findall(r"^\| (\d+) \| `(\w+)` \|", PAGE, re.MULTILINE))
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "console").glob("*.py"))
+    assert told == set(re.findall(r"RefusedError\(\s*(\d{3}),\s*\"(\w+)\"", sources))
+
+
+def test_the_page_has_every_metric(client: Client) -> None:
+    answer = client.get("/metrics", authorization=f"Bearer {TOKEN}")
+    told = set(re.findall(r"^\| `(leadgate_\w+)` \|", PAGE, re.MULTILINE))
+    assert told == set(re.findall(r"^# TYPE (\w+) ", answer.text, re.MULTILINE))
