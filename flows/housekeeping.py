@@ -50,11 +50,19 @@ async def housekeeping(
         before = await retention.cutoffs(keep, moment)
         budget = retention.Budget(at_most_rows, at_most_seconds)
         runs, artifacts = await retention.count(before)
-        lines.append(await retention.delete_artifacts(artifacts, str(keep.artifacts), before.artifacts, budget))
-        lines.append(await retention.delete_flow_runs(runs, str(keep.flow_runs), before, budget))
+        lines.append(await retention.delete_artifacts(artifacts, _span(keep.artifacts), before.artifacts, budget))
+        lines.append(await retention.delete_flow_runs(runs, _span(keep.flow_runs), before, budget))
     await acreate_table_artifact(
         key="housekeeping",
         table=[{"what": line.what, "done": line.done, "left": line.left, "in words": line.words} for line in lines],
         description=f"Housekeeping as of {moment:%Y-%m-%d %H:%M} UTC; {found.alive} flow runs are at work.",
     )
     return lines
+
+
+def _span(span: timedelta) -> str:
+    """``7 days``, or ``36 h`` for what is no whole number of days."""
+    days = span / timedelta(days=1)
+    if days >= 1 and days == int(days):
+        return f"{int(days)} day{'s' if days > 1 else ''}"
+    return f"{span / timedelta(hours=1):g} h"

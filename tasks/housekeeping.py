@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -135,7 +135,7 @@ async def _signs(client: PrefectClient, run: FlowRun, flow: str, leased: bool, s
         flow=flow,
         state=_STATES[run.state.type],
         since=run.state.timestamp,
-        beat=None if leased else await _last_beat(client, run.id),
+        beat=None if leased else await _last_beat(client, run.id, run.state.timestamp),
         leased=leased,
         ready=READY in run.tags,
         consumer=consumer,
@@ -143,8 +143,13 @@ async def _signs(client: PrefectClient, run: FlowRun, flow: str, leased: bool, s
     )
 
 
-async def _last_beat(client: PrefectClient, run: UUID) -> datetime | None:
-    """When the run's process last said that it lives. Prefect's engine does so from a thread of its own."""
+async def _last_beat(client: PrefectClient, run: UUID, since: datetime) -> datetime | None:
+    """When the run's process last said that it lives. Prefect's engine does so from a thread of its own.
+
+    Beats are dated by the machine that sends them, so those before ``since`` and in the future count as well.
+    """
+    day = timedelta(days=1)
+    occurred = {"since": (since - day).isoformat(), "until": (datetime.now(UTC) + day).isoformat()}
     response = await client.request(
         "POST",
         "/events/filter",
@@ -152,6 +157,7 @@ async def _last_beat(client: PrefectClient, run: UUID) -> datetime | None:
             "filter": {
                 "event": {"name": ["prefect.flow-run.heartbeat"]},
                 "resource": {"id": [f"prefect.flow-run.{run}"]},
+                "occurred": occurred,
                 "order": "DESC",
             },
             "limit": 1,

@@ -56,7 +56,7 @@ class Budget:
 
     @property
     def left(self) -> int:
-        return self.rows if time.monotonic() < self.until else 0
+        return max(0, self.rows) if time.monotonic() < self.until else 0
 
 
 async def cutoffs(retention: Retention, now: datetime) -> Cutoffs:
@@ -112,12 +112,12 @@ async def delete_flow_runs(count: int, age: str, before: Cutoffs, budget: Budget
     done = 0
     ended = _ended_before(before.flow_runs)
     async with get_client() as client:
-        while budget.left:
+        while wanted := min(BULK, budget.left):
             page = await client.read_flow_runs(
                 flow_filter=OURS,
                 flow_run_filter=ended,
                 sort=FlowRunSort.START_TIME_ASC,
-                limit=min(BULK, max(1, budget.left)),
+                limit=wanted,
             )
             if not page:
                 break
@@ -139,8 +139,7 @@ async def delete_flow_runs(count: int, age: str, before: Cutoffs, budget: Budget
 async def _delete_artifacts_of(client: PrefectClient, which: FlowRunFilter, budget: Budget) -> int:
     """Until none is left or the budget is spent. Returns how many are deleted."""
     done = 0
-    while budget.left:
-        wanted = min(PAGE, budget.left)
+    while wanted := min(PAGE, budget.left):
         response = await client.request("POST", "/artifacts/filter", json=_artifacts_of(which) | {"limit": wanted})
         ids = [artifact["id"] for artifact in response.json()]
         for artifact in ids:

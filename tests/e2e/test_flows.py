@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -14,7 +13,6 @@ from desk import NOW, Desk, person
 from sqlalchemy.exc import OperationalError
 
 from flows.run import Runner
-from leadgate.ledger import Ledger
 from leadgate.settings import Settings
 
 
@@ -22,18 +20,6 @@ from leadgate.settings import Settings
 def runner(desk: Desk, settings: Settings, server: Any) -> Iterator[Runner]:
     with Runner(desk.ledger, settings, desk.loaded) as entered:
         yield entered
-
-
-@pytest.fixture(scope="session")
-def server(postgres: Ledger) -> Iterator[str]:
-    """One Prefect server for all of these tests."""
-    from flows.server import prefect_server, wait_until_ready
-
-    with prefect_server(postgres) as url:
-        wait_until_ready(url)
-        os.environ["PREFECT_API_URL"] = url
-        yield url
-    os.environ.pop("PREFECT_API_URL", None)
 
 
 def ask(query: Any) -> Any:
