@@ -128,7 +128,7 @@ def vacuum(retention: Retention) -> dict[str, str]:
     return {
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(seconds),
-        "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": str(seconds),
+        "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"PT{seconds}S",  # this one reads no bare number
     }
 
 

@@ -21,10 +21,12 @@ from flows.run import Runner
 from leadgate.ledger.batches import Batch, claim
 from leadgate.playbook import Retention
 from leadgate.settings import Settings
+from tasks import retention
 from tasks.batches import activate
 
 LATER = timedelta(hours=1)
 WEEK = timedelta(days=7)
+LONG = timedelta(days=9)  # longer than the playbook's retention, and than the server's own vacuum is left time
 OLD_RUNS = "flow runs older than 7 days"
 
 
@@ -209,7 +211,7 @@ def test_runs_kept_ready_go_with_their_consumer(desk: Desk, keep: Any) -> None:
 
 def test_runs_of_other_flows_are_left_alone(keep: Any) -> None:
     running, ended = started("somebody-elses"), started("somebody-elses", "Completed")
-    keep(later=WEEK + LATER)
+    keep(later=LONG)
     assert state_of(running)[0] == "Running"
     assert exists(ended)
 
@@ -230,13 +232,33 @@ def test_what_is_old_is_deleted_with_all_that_hangs_on_it_and_what_is_young_stay
     desk.capture(person(2))
     young = batch()
     assert left_of(old)["artifacts"] == left_of(young)["artifacts"] == 7
-    lines = keep(later=between - datetime.now(UTC) + WEEK)
+    lines = keep(later=between + kept_for() - datetime.now(UTC))
     assert left_of(old) == {"task runs": 0, "artifacts": 0, "logs": 0}
     assert not exists(old)
     assert exists(young)
     assert left_of(young)["task runs"] == 12
     assert left_of(young)["artifacts"] == 7
     assert lines[OLD_RUNS].done >= 1
+
+
+def kept_for() -> timedelta:
+    """The retention, and the time that a server is left which vacuums by itself."""
+    before = asyncio.run(retention.cutoffs(Retention(), NOW))
+    return NOW - before.flow_runs
+
+
+def test_a_server_that_leadgate_starts_deletes_by_itself_and_is_left_time_for_it(keep: Any) -> None:
+    assert asyncio.run(retention.cutoffs(Retention(), NOW)).by_server == WEEK
+    assert kept_for() == WEEK + timedelta(hours=2)
+    run = started(state="Completed")
+    words = keep(later=WEEK + LATER)[OLD_RUNS].words
+    assert exists(run)
+    assert "the server itself deletes after 7 days" in words
+
+
+def test_artifacts_are_kept_no_longer_than_their_flow_runs(server: str) -> None:
+    before = asyncio.run(retention.cutoffs(Retention(artifacts=timedelta(days=30)), NOW))
+    assert before.artifacts is None
 
 
 def left_of(run: UUID) -> dict[str, int]:
@@ -267,19 +289,19 @@ def test_two_at_once_do_no_harm(keep: Any) -> None:
     runs, dead = [started(state="Completed") for _ in range(60)], started()
     keep(at_once=2)
     assert state_of(dead)[0] == "Crashed"
-    keep(later=WEEK + LATER, at_once=2)
+    keep(later=LONG, at_once=2)
     assert not any(exists(run) for run in runs)
 
 
 def test_a_pass_does_no_more_than_it_may_and_the_next_goes_on(keep: Any) -> None:
-    keep(later=WEEK + LATER)
+    keep(later=LONG)
     runs = [started(state="Completed") for _ in range(6)]
-    line = keep(later=WEEK + LATER, at_most_rows=4)[OLD_RUNS]
+    line = keep(later=LONG, at_most_rows=4)[OLD_RUNS]
     assert 1 <= line.done <= 4
     assert line.left >= 2
     assert any(exists(run) for run in runs)
-    assert keep(later=WEEK + LATER, at_most_seconds=0)[OLD_RUNS].done == 0
-    keep(later=WEEK + LATER)
+    assert keep(later=LONG, at_most_seconds=0)[OLD_RUNS].done == 0
+    keep(later=LONG)
     assert not any(exists(run) for run in runs)
 
 
