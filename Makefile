@@ -64,6 +64,7 @@ bench-latency: $(VENV)/.dev ## from a request to its owner, at 1 and at 20 leads
 .PHONY: bench-http
 bench-http: $(VENV)/.dev ## leads accepted over HTTP and processed, 32 connections for a minute; build/bench-http.json
 	$(BIN)/python -m benchmarks.http_throughput
+
 .PHONY: bench-day
 bench-day: $(VENV)/.dev ## what a day leaves in the databases, and what housekeeping takes away; build/bench-day.json
 	$(BIN)/python -m benchmarks.day

@@ -26,6 +26,7 @@ from sqlalchemy import Engine, create_engine, text
 from benchmarks import sample
 from benchmarks.throughput import NOW, _capture
 from flows.run import Runner
+from flows.server import event_retention
 from leadgate.ledger import Ledger, open_ledger
 from leadgate.playbook import Loaded, Retention
 from leadgate.settings import Settings
@@ -36,6 +37,7 @@ IDLE_RUNS = 40
 LEADS_A_DAY, LEADS_A_BATCH = 50_000, 10
 #: Tables of the ledger whose rows are of a batch, not of a lead.
 OF_A_BATCH = ("batch", "batch_holder", "gate_result")
+EVENTS = ("events", "event_resources")
 OLD = "interval '30 days'"
 
 Sizes = dict[str, int]
@@ -90,7 +92,7 @@ def _measure(ledger: Ledger, settings: Settings, loaded: Loaded, leads: int, bat
     with prefect.connect() as connection:
         connection.execute(text(f"UPDATE flow_run SET end_time = end_time - {OLD}"))
         connection.execute(text(f"UPDATE events SET occurred = occurred - {OLD}"))
-        connection.execute(text(f"UPDATE event_resources SET updated = updated - {OLD}"))
+        connection.execute(text(f"UPDATE event_resources SET occurred = occurred - {OLD}"))
     with Runner(ledger, settings, loaded):
         began = time.perf_counter()
         while sum(_rows(prefect)[table] for table in ("flow_run", "artifact", "events", "event_resources")):
@@ -120,7 +122,7 @@ def _measure(ledger: Ledger, settings: Settings, loaded: Loaded, leads: int, bat
                 "bytes_after_as_many_runs_again": sum(again.values()),
             },
             "server_vacuum": {
-                "seconds_at_most": round(vacuum_seconds, 2),
+                "seconds": round(vacuum_seconds, 2),
                 "rows_before": rows_again,
                 "rows_after": rows_vacuumed,
                 "bytes_after": sum(vacuumed.values()),
@@ -167,11 +169,11 @@ def _sizes(engine: Engine) -> Sizes:
         connection.execute(text("VACUUM (ANALYZE)"))
         rows = connection.execute(
             text(
-                "SELECT relname, pg_total_relation_size(oid) FROM pg_class "
+                "SELECT relname, pg_total_relation_size(oid) AS bytes FROM pg_class "
                 "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
             )
         )
-        return {name: size for name, size in rows}
+        return {row.relname: row.bytes for row in rows}
 
 
 def _written(connection: Any) -> int:
@@ -206,7 +208,14 @@ def _extrapolate(result: dict[str, Any]) -> dict[str, Any]:
     idle = SCHEDULED * measured["prefect_bytes_an_idle_run"]["all"]
     busy = batches * measured["prefect_bytes_a_flow_run"]["all"]
     ledger = LEADS_A_DAY * measured["ledger_bytes_a_lead"]["all"] + batches * measured["ledger_bytes_a_batch"]["all"]
-    days = Retention().flow_runs / timedelta(days=1)
+    retention = Retention()
+    days, days_of_events = (span / timedelta(days=1) for span in (retention.flow_runs, event_retention(retention)))
+
+    def of_events(sizes: Sizes) -> int:
+        return sum(sizes.get(table, 0) for table in EVENTS)
+
+    idle_events = SCHEDULED * of_events(measured["prefect_bytes_an_idle_run"])
+    busy_events = idle_events + batches * of_events(measured["prefect_bytes_a_flow_run"])
     return {
         "extrapolated": {
             "idle_day_prefect_bytes": idle,
@@ -215,8 +224,9 @@ def _extrapolate(result: dict[str, Any]) -> dict[str, Any]:
             "busy_day_flow_runs": batches + SCHEDULED,
             "busy_day_prefect_bytes": busy + idle,
             "busy_day_ledger_bytes": ledger,
-            "prefect_bytes_at_retention_idle": round(idle * days),
-            "prefect_bytes_at_retention_busy": round((busy + idle) * days),
+            "busy_day_prefect_bytes_of_events": busy_events,
+            "prefect_bytes_at_retention_idle": round((idle - idle_events) * days + idle_events * days_of_events),
+            "prefect_bytes_at_retention_busy": round((busy + idle - busy_events) * days + busy_events * days_of_events),
         }
     }
 
@@ -224,25 +234,17 @@ def _extrapolate(result: dict[str, Any]) -> dict[str, Any]:
 def _tell(result: dict[str, Any]) -> None:
     measured, day = result["measured"], result["extrapolated"]
     print("measured")
-    for name in (
-        "prefect_bytes_a_flow_run",
-        "prefect_bytes_an_idle_run",
-        "ledger_bytes_a_lead",
-        "ledger_bytes_a_batch",
-    ):
+    for name in (n for n in measured if "bytes" in n):
         sizes = dict(measured[name])
         print(f"  {name.replace('_', ' '):36}{sizes.pop('all') / 1000:10.1f} kB   {_largest(sizes)}")
     for name in ("housekeeping", "server_vacuum"):
-        rows = {t: (n, measured[name]["rows_after"][t]) for t, n in measured[name]["rows_before"].items() if n}
-        seconds = measured[name].get("seconds", measured[name].get("seconds_at_most"))
-        print(
-            f"  {name.replace('_', ' '):36}{seconds:10.1f} s    "
-            + ", ".join(f"{t} {a}→{b}" for t, (a, b) in rows.items())
-        )
+        after = measured[name]["rows_after"]
+        rows = ", ".join(f"{table} {n}→{after[table]}" for table, n in measured[name]["rows_before"].items() if n)
+        print(f"  {name.replace('_', ' '):36}{measured[name]['seconds']:10.1f} s    {rows}")
     kept = measured["housekeeping"]
+    then = [kept[name] / 1e6 for name in ("bytes_before", "bytes_after", "bytes_after_as_many_runs_again")]
     print(
-        f"  Prefect's tables: {kept['bytes_before'] / 1e6:.1f} MB, after housekeeping {kept['bytes_after'] / 1e6:.1f} MB, "
-        f"after as many runs again {kept['bytes_after_as_many_runs_again'] / 1e6:.1f} MB"
+        "  Prefect's tables: {:.1f} MB, after housekeeping {:.1f} MB, after as many runs again {:.1f} MB".format(*then)
     )
     print("extrapolated")
     for name, value in day.items():

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -119,16 +120,25 @@ def server_command(address: Address) -> list[str]:
     return [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
 
 
+def event_retention(retention: Retention) -> timedelta:
+    """Events are three quarters of what a flow run leaves, and little is shown of them: the feed, dots on a time line.
+
+    Housekeeping listens to heartbeats, which are events: what a daily pass needs is two days of them.
+    """
+    return min(retention.flow_runs, timedelta(days=2))
+
+
 def vacuum(retention: Retention) -> dict[str, str]:
     """Settings by which a server deletes what is older than ``retention``: its own service, in its own database.
 
     That service knows no age of artifacts of their own; ``flows.housekeeping`` sees to it where theirs is shorter.
     """
     seconds = max(int(retention.flow_runs.total_seconds()), 3601)  # it wants more than an hour
+    events = int(event_retention(retention).total_seconds())
     return {
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(seconds),
-        "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"PT{seconds}S",  # this one reads no bare number
+        "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"PT{events}S",  # this one reads no bare number
     }
 
 
