@@ -27,10 +27,13 @@ async def housekeeping(
     at_most_rows: int = 10_000,
     at_most_seconds: float = 300,
 ) -> list[Line]:
-    """Flow runs of dead processes are ended; flow runs and artifacts older than the playbook's retention are deleted.
+    """Flow runs of dead processes are ended; flow runs and artifacts that are older than the playbook keeps are deleted.
 
-    A flow run is dead after ``dead_after_minutes`` without a sign of life. No more than ``at_most_rows`` are
-    deleted, and for no longer than ``at_most_seconds``; the next pass goes on. ``now`` replaces the clock.
+    Args:
+        now: What time it is, in place of the clock; for trying things out.
+        dead_after_minutes: For how long a flow run gave no sign of life when it counts as dead.
+        at_most_rows: Flow runs and artifacts that one pass deletes; the next goes on.
+        at_most_seconds: For how long one pass deletes.
     """
     moment = now or session.utc_now()
     async with session.opened() as here:
