@@ -69,6 +69,10 @@ bench-http: $(VENV)/.dev ## leads accepted over HTTP and processed, 32 connectio
 bench-http-capture: $(VENV)/.dev ## signed signals over HTTP, 32 connections: accepted a second, and how soon; build/bench-http-capture.json
 	$(BIN)/python -m benchmarks.http_load
 
+.PHONY: bench-day
+bench-day: $(VENV)/.dev ## what a day leaves in the databases, and what housekeeping takes away; build/bench-day.json
+	$(BIN)/python -m benchmarks.day
+
 .PHONY: storm
 storm: $(VENV)/.dev ## everything killed, in turn and at random, under load; nothing may be lost or done twice
 	$(BIN)/python -m benchmarks.storm

@@ -97,7 +97,7 @@ def _parts(settings: Settings, playbook: Loaded, ledger: Ledger, address: Addres
                 "Prefect",
                 server_command(address),
                 logs / "prefect.log",
-                server_environment(settings.home, address, ledger.prefect_url),
+                server_environment(settings.home, address, ledger.prefect_url, playbook.playbook.retention),
                 ready=lambda: answers(address),
                 note=f"http://127.0.0.1:{settings.prefect_port}",
             )

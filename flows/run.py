@@ -75,7 +75,7 @@ class Runner:
 
     def __enter__(self) -> Runner:
         with contextlib.ExitStack() as stack:
-            url = stack.enter_context(prefect_server(self._ledger))
+            url = stack.enter_context(prefect_server(self._ledger, self._worker.playbook.playbook.retention))
             self._progress(Progress("starting the Prefect server"))
             # it takes seconds as well, so it goes on beside the server's start
             warm.preload(self._worker.playbook.playbook)

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from urllib.parse import urlsplit
 import requests
 
 from leadgate.ledger import Ledger
+from leadgate.playbook import Retention
 
 WORK_POOL: Final = "leadgate"
 START_TIMEOUT: Final = 90.0  # seconds; a first start migrates Prefect's own database
@@ -68,7 +70,7 @@ class Address:
 
 
 @contextlib.contextmanager
-def prefect_server(ledger: Ledger) -> Iterator[str]:
+def prefect_server(ledger: Ledger, retention: Retention | None = None) -> Iterator[str]:
     """The address of a Prefect API: the one that ``PREFECT_API_URL`` names, the one that `leadgate up` keeps
     running in the same data folder, else one on loopback for as long as this lasts.
 
@@ -85,7 +87,7 @@ def prefect_server(ledger: Ledger) -> Iterator[str]:
             yield running.url
         return
     address = Address(f"http://127.0.0.1:{_free_port()}/api", f"leadgate:{secrets.token_urlsafe(24)}")
-    server = start_server(ledger.home, address, ledger.prefect_url)
+    server = start_server(ledger.home, address, ledger.prefect_url, retention)
     try:
         with _environment(address):
             yield address.url
@@ -93,7 +95,9 @@ def prefect_server(ledger: Ledger) -> Iterator[str]:
         stop_server(server)
 
 
-def start_server(home: Path, address: Address, database: str | None) -> subprocess.Popen[bytes]:
+def start_server(
+    home: Path, address: Address, database: str | None, retention: Retention | None = None
+) -> subprocess.Popen[bytes]:
     """Start a Prefect server at ``address``, which ends with this process; its log is in the data folder.
 
     ``database`` is a SQLAlchemy URL for asyncpg; none: SQLite in the data folder.
@@ -102,7 +106,7 @@ def start_server(home: Path, address: Address, database: str | None) -> subproce
     with (home / "prefect" / "server.log").open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - our own interpreter, and arguments from here
             server_command(address),
-            env={**os.environ, **server_environment(home, address, database)},
+            env={**os.environ, **server_environment(home, address, database, retention)},
             stdout=output,
             stderr=subprocess.STDOUT,
             preexec_fn=die_with_parent,
@@ -116,10 +120,39 @@ def server_command(address: Address) -> list[str]:
     return [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
 
 
-def server_environment(home: Path, address: Address, database: str | None) -> dict[str, str]:
-    """What that server needs in its environment. ``database`` as for ``start_server``."""
+def event_retention(retention: Retention) -> timedelta:
+    """Events are three quarters of what a flow run leaves, and little is shown of them: the feed, dots on a time line.
+
+    Housekeeping listens to heartbeats, which are events: what a daily pass needs is two days of them.
+    """
+    return min(retention.flow_runs, timedelta(days=2))
+
+
+def vacuum(retention: Retention) -> dict[str, str]:
+    """Settings by which a server deletes what is older than ``retention``: its own service, in its own database.
+
+    That service knows no age of artifacts of their own; ``flows.housekeeping`` sees to it where theirs is shorter.
+    """
+    seconds = max(int(retention.flow_runs.total_seconds()), 3601)  # it wants more than an hour
+    events = int(event_retention(retention).total_seconds())
+    return {
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(seconds),
+        "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"PT{events}S",  # this one reads no bare number
+    }
+
+
+def server_environment(
+    home: Path, address: Address, database: str | None, retention: Retention | None = None
+) -> dict[str, str]:
+    """What that server needs in its environment. ``database`` as for ``start_server``.
+
+    It deletes what is older than ``retention``, none: a playbook's default, unless the environment says otherwise.
+    """
+    deleting = {name: os.environ.get(name, value) for name, value in vacuum(retention or Retention()).items()}
     return {
         **address.environment,
+        **deleting,
         "PREFECT_SERVER_API_AUTH_STRING": address.auth or "",
         "PREFECT_API_DATABASE_CONNECTION_URL": database or f"sqlite+aiosqlite:///{home / 'prefect' / 'prefect.db'}",
         "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",

@@ -1,0 +1,71 @@
+"""Housekeeping: what dead processes left behind is ended, what Prefect need not keep is deleted.
+
+Belongs here: the order of the steps, as a flow that people watch. Does not belong here: what a step does
+(``tasks.housekeeping``, ``tasks.retention``). Two at once do no harm, and a second one finds nothing to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from prefect import flow, runtime
+from prefect.artifacts import acreate_table_artifact
+
+from flows import session
+from leadgate.ledger import upkeep
+from tasks import housekeeping as left_behind
+from tasks import retention
+from tasks.housekeeping import Line, Things
+
+
+@flow(name="housekeeping", persist_result=False, validate_parameters=False)
+async def housekeeping(
+    now: datetime | None = None,
+    dead_after_minutes: float = 10,
+    at_most_rows: int = 10_000,
+    at_most_seconds: float = 300,
+) -> list[Line]:
+    """Flow runs of dead processes are ended; flow runs and artifacts that are older than the playbook keeps are deleted.
+
+    Args:
+        now: What time it is, in place of the clock; for trying things out.
+        dead_after_minutes: For how long a flow run gave no sign of life when it counts as dead.
+        at_most_rows: Flow runs and artifacts that one pass deletes; the next goes on.
+        at_most_seconds: For how long one pass deletes.
+    """
+    moment = now or session.utc_now()
+    async with session.opened() as here:
+        ledger, keep = here.worker.ledger, here.worker.playbook.playbook.retention
+        found = await left_behind.find(
+            ledger, moment, timedelta(minutes=dead_after_minutes), UUID(str(runtime.flow_run.id))
+        )
+        lines = [
+            await left_behind.end_dead(len(found.dead), Things(ledger, found)),
+            await left_behind.delete_ready(len(found.ready), Things(ledger, found)),
+        ]
+        gone = await asyncio.to_thread(upkeep.consumers_gone, ledger, left_behind.CONSUMER_FORGOTTEN)
+        lines.append(await left_behind.forget_consumers(len(gone), Things(ledger, gone)))
+        lapsed = [batch for batch in await asyncio.to_thread(upkeep.open_batches, ledger) if batch.lapsed > 0]
+        lines.append(await left_behind.report_lapsed(len(lapsed), Things(ledger, lapsed)))
+
+        before = await retention.cutoffs(keep, moment)
+        budget = retention.Budget(at_most_rows, at_most_seconds)
+        runs, artifacts = await retention.count(before)
+        lines.append(await retention.delete_artifacts(artifacts, _span(keep.artifacts), before.artifacts, budget))
+        lines.append(await retention.delete_flow_runs(runs, _span(keep.flow_runs), before, budget))
+    await acreate_table_artifact(
+        key="housekeeping",
+        table=[{"what": line.what, "done": line.done, "left": line.left, "in words": line.words} for line in lines],
+        description=f"Housekeeping as of {moment:%Y-%m-%d %H:%M} UTC; {found.alive} flow runs are at work.",
+    )
+    return lines
+
+
+def _span(span: timedelta) -> str:
+    """``7 days``, or ``36 h`` for what is no whole number of days."""
+    days = span / timedelta(days=1)
+    if days >= 1 and days == int(days):
+        return f"{int(days)} day{'s' if days > 1 else ''}"
+    return f"{span / timedelta(hours=1):g} h"

@@ -1,0 +1,98 @@
+"""What the ledger knows about who is at work: consumers, leases, and the batches that flow runs held.
+
+Belongs here: queries of housekeeping. All of them measure time on PostgreSQL's clock, by which leases are given,
+so that a machine whose clock is wrong ends nobody's work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from leadgate.ledger.database import Ledger
+
+
+@dataclass(frozen=True)
+class OpenBatch:
+    """A batch that is not closed. ``lapsed`` is for how many seconds its lease has run out, negative while it runs."""
+
+    id: int
+    holder: str
+    kind: str
+    size: int
+    lapsed: float
+
+
+@dataclass(frozen=True)
+class HeldBatch:
+    """The last batch that a flow run held, and whether it is still to be finished."""
+
+    id: int
+    size: int
+    open: bool
+
+
+def open_batches(ledger: Ledger) -> list[OpenBatch]:
+    """Every open batch, oldest first. A lease that was given up at once counts from when the batch was opened."""
+    with ledger.transaction() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT id, holder, kind, size, "
+                "extract(epoch FROM clock_timestamp() - greatest(lease_until, opened_at)) AS lapsed "
+                "FROM batch WHERE closed_at IS NULL ORDER BY id"
+            )
+        ).all()
+    return [OpenBatch(row.id, row.holder, row.kind, row.size, float(row.lapsed)) for row in rows]
+
+
+def held_by(ledger: Ledger, runs: Sequence[tuple[str, int | None]]) -> dict[str, HeldBatch]:
+    """The last batch of each flow run ``(id, its parameter batch)``; those that never held one are left out."""
+    with ledger.transaction() as connection:
+        rows = connection.execute(
+            text(
+                """
+                SELECT r.run, b.id, b.size, b.closed_at IS NULL AS open
+                FROM unnest(CAST(:runs AS text[]), CAST(:batches AS bigint[])) AS r (run, batch)
+                JOIN batch b ON b.id = coalesce(r.batch, (
+                    SELECT h.batch_id FROM batch_holder h WHERE h.holder = r.run ORDER BY h.id DESC LIMIT 1))"""
+            ),
+            {"runs": [run for run, _ in runs], "batches": [batch for _, batch in runs]},
+        ).all()
+    return {row.run: HeldBatch(row.id, row.size, row.open) for row in rows}
+
+
+def consumers_seen(ledger: Ledger, within: float) -> set[str]:
+    """The consumers that were seen in the last ``within`` seconds."""
+    with ledger.transaction() as connection:
+        names = connection.execute(
+            text("SELECT name FROM consumer WHERE seen_at > clock_timestamp() - make_interval(secs => :within)"),
+            {"within": within},
+        ).scalars()
+        return set(names)
+
+
+def consumers_gone(ledger: Ledger, since: float) -> list[str]:
+    """The consumers that were not seen for ``since`` seconds."""
+    with ledger.transaction() as connection:
+        names = connection.execute(
+            text(
+                "SELECT name FROM consumer WHERE seen_at < clock_timestamp() - make_interval(secs => :since) "
+                "ORDER BY name"
+            ),
+            {"since": since},
+        ).scalars()
+        return list(names)
+
+
+def forget_consumers(ledger: Ledger, names: Sequence[str], since: float) -> int:
+    """Remove these consumers, but not one that was seen meanwhile. Returns how many are removed."""
+    with ledger.transaction() as connection:
+        return connection.execute(
+            text(
+                "DELETE FROM consumer WHERE name = ANY(:names) "
+                "AND seen_at < clock_timestamp() - make_interval(secs => :since)"
+            ),
+            {"names": list(names), "since": since},
+        ).rowcount
