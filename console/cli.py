@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from console.place import Place
 from console.screen import BROKEN, INTERRUPTED, UNREACHABLE, WRONG_INPUT, CommandError, say
@@ -294,6 +294,55 @@ def rerun(
         command.How(command.fields_of(corrections or []), proposed, done_by_hand, discard),
         by=by,
         yes=yes,
+        as_json=json,
+        now=now,
+    )
+
+
+class WordsOptional(TyperCommand):
+    """A command whose ``--approve`` may stand without words."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        given = list(args)
+        for position in range(len(given) - 1, -1, -1):
+            following = given[position + 1 : position + 2]
+            if given[position] == "--approve" and (not following or following[0].startswith("--")):
+                given.insert(position + 1, "")
+        return super().parse_args(ctx, given)
+
+
+@app.command(cls=WordsOptional)
+def review(
+    ctx: typer.Context,
+    work_item: Annotated[
+        str | None, typer.Argument(metavar="[W12]", help="A work item; else all that wait are listed.")
+    ] = None,
+    approve: Annotated[
+        str | None,
+        typer.Option("--approve", metavar="[WORDS]", help="It goes on; the words say what you looked at."),
+    ] = None,
+    reject: Annotated[str | None, typer.Option("--reject", metavar="REASON", help="End it, for this reason.")] = None,
+    corrections: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Correct a field; may be repeated."),
+    ] = None,
+    take: Annotated[bool, typer.Option("--take", help="You decide it, so it is not escalated.")] = False,
+    by: By = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="List at most this many.")] = 50,
+    show_personal: Personal = False,
+    json: Json = False,
+    now: Now = None,
+) -> None:
+    """What waits for a reviewer, with what there is to decide by; and the decision."""
+    from console import review as command
+
+    command.review(
+        ctx.obj,
+        work_item,
+        command.Decision.of(approve, reject, corrections or [], take=take),
+        by=by,
+        limit=limit,
+        personal=show_personal,
         as_json=json,
         now=now,
     )

@@ -177,6 +177,10 @@ def _open_item(answer: Answer, item: Mapping[str, Any], *, blocking: bool, now: 
     due = moment(item["due_at"])
     late = f", {span(now - item['due_at'])} ago" if item["due_at"] < now else ""
     answer.say(f"{item['assignee'] or item['route']} decides, by {due} UTC{late}.")
+    if item["escalated_at"] is not None:
+        answer.say(
+            f"Nobody took it in time: escalated to {item['escalated_to']} at {moment(item['escalated_at'])} UTC."
+        )
     if not blocking:
         return
     call = program()

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from console.place import Place, moment_of
 from console.safe import mask_item, spreadsheet_cell, visible
 from console.screen import CommandError, moment, out, print_json, program, say, table
-from leadgate.ledger import Ledger, open_ledger, reports
-from leadgate.ledger.actions import UNDELIVERABLE
+from leadgate.ledger import open_ledger, reports
 from leadgate.ledger.reports import Wanted
 from leadgate.models import STAGES
 from leadgate.nearest import proposal
+from tasks.reruns import require_known
 
 _EXPORTED: Final = (
     "id", "kind", "reason", "stage", "source", "lead_id", "journey_id", "journeys", "message", "value",
-    "detail", "proposal", "route", "assignee", "due_at", "opened_at",
+    "detail", "proposal", "route", "assignee", "taken_at", "due_at", "opened_at", "escalated_at",
+    "escalated_to",
 )  # fmt: skip
 
 
@@ -45,18 +45,6 @@ def wanted(
             raise CommandError(f"there is no stage {stage!r}; {proposal(stage, STAGES)}")
     before = None if due_before is None else moment_of(due_before)
     return Wanted(tuple(ids), reason, stage, route, assignee, source, batch, before)
-
-
-def require_known(ledger: Ledger, asked: Wanted) -> None:
-    """Raises ``CommandError`` when a filter names something no work item ever had: most likely misspelt."""
-    for column, value in (
-        ("reason", asked.reason),
-        ("route", asked.route),
-        ("assignee", asked.assignee),
-        ("source", asked.source),
-    ):
-        if value is not None and value not in (known := reports.known_values(ledger, column)):
-            raise CommandError(f"no work item has the {column} {value!r}; {proposal(value, known)}")
 
 
 def show(place: Place, asked: Wanted, *, limit: int, csv_file: Path | None, personal: bool, as_json: bool) -> None:
@@ -112,7 +100,7 @@ def _print(items: Sequence[Mapping[str, Any]], total: int) -> None:
             f"{visible(item['reason'], 40)}\n{item['stage']}",
             _about(item),
             what(item),
-            visible(item["assignee"] or item["route"], 40),
+            decides(item),
         )
     console.print(made)
     if total > len(items):
@@ -128,6 +116,14 @@ def _about(item: Mapping[str, Any]) -> str:
     return str(item["lead_id"] if item["lead_id"] is not None else f"J{item['journey_id']}")
 
 
+def decides(item: Mapping[str, Any]) -> str:
+    """Who decides the item, and whom it was escalated to when nobody did in time."""
+    who = visible(item["assignee"] or item["route"], 40)
+    if item["escalated_at"] is None:
+        return who
+    return f"{who}\nescalated to {visible(item['escalated_to'], 40)} at {moment(item['escalated_at'])}"
+
+
 def what(item: Mapping[str, Any]) -> str:
     """What a person needs to see to decide, in a few short lines."""
     parts = [visible(item["message"].removeprefix("Not kept: "), 160)]
@@ -138,8 +134,3 @@ def what(item: Mapping[str, Any]) -> str:
     if item["proposal"]:
         parts.append(f"proposed: {visible(changes(item['proposal']), 80)}")
     return "\n".join(parts)
-
-
-def blocking(asked: Wanted) -> Wanted:
-    """Those of ``asked`` that can be rerun: they hold journeys, or a message that could not be delivered."""
-    return asked if asked.reason == UNDELIVERABLE else replace(asked, blocking=True)

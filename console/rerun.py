@@ -1,46 +1,27 @@
 """``leadgate rerun``, ``accept`` and ``reject``: what a person decides about a lead.
 
 Belongs here: what was asked for, whether it is safe to do, and saying what was done. Does not belong here:
-doing it (``ledger.actions``).
+doing it (``tasks.reruns``, ``ledger.actions``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict
 from typing import Any
 
 from console.lookup import journey_of
 from console.place import Place, moment_of, person
-from console.queue import blocking, changes, require_known
+from console.queue import changes
 from console.safe import mask_item, visible
 from console.screen import CommandError, out, print_json, program, say
 from console.telling import counted
-from leadgate.fields import STANDARD
-from leadgate.ledger import Ledger, actions, open_ledger, reports
+from leadgate.ledger import actions, open_ledger
 from leadgate.ledger.actions import RerunReport
 from leadgate.ledger.reports import Wanted
 from leadgate.nearest import proposal
-from leadgate.playbook import Playbook
-
-
-@dataclass(frozen=True)
-class How:
-    """What to do with the work items. At most one of ``proposed``, ``done_by_hand`` and ``discard``."""
-
-    corrections: Mapping[str, str]
-    proposed: bool = False
-    done_by_hand: str | None = None
-    discard: str | None = None
-
-    @property
-    def words(self) -> str:
-        if self.discard is not None:
-            return "discard"
-        if self.done_by_hand is not None:
-            return "pass as done by hand"
-        return "correct" if self.corrections or self.proposed else "rerun"
+from tasks import reruns
+from tasks.reruns import How as How
 
 
 def fields_of(assignments: Sequence[str]) -> dict[str, str]:
@@ -68,17 +49,15 @@ def rerun(place: Place, asked: Wanted, how: How, *, by: str | None, yes: bool, a
     _consistent(how)
     who, at = person(by), moment_of(now)
     playbook = place.playbook().playbook
-    _require_fields(how.corrections, playbook)
+    reruns.require_fields(list(how.corrections), playbook)
     with open_ledger(place.settings) as ledger:
-        items = reports.work_items(ledger, blocking(asked))
+        items = reruns.meant(ledger, asked, how)
         named = list(asked.ids) if asked.ids and asked == Wanted(ids=asked.ids) else []
         if not items and not named:
-            require_known(ledger, asked)
-        if how.proposed:
-            items = [item for item in items if item["proposal"]]
+            reruns.require_known(ledger, asked)
         if len(items) > 1 and how.words != "rerun" and not yes:
             raise CommandError(f"this would {how.words} {len(items):,} work items; add --yes to do it")
-        done = _do(ledger, items, named, how, who, at, playbook)
+        done = reruns.do(ledger, items, how, by=who, now=at, playbook=playbook, named=named)
     _tell(done, items, how, named, as_json=as_json)
 
 
@@ -97,42 +76,6 @@ def _consistent(how: How) -> None:
             raise CommandError(f"{name} needs words: what was done and what proves it, or why")
 
 
-def _require_fields(corrections: Mapping[str, str], playbook: Playbook) -> None:
-    known = [*STANDARD, *playbook.fields]
-    for name in corrections:
-        if name not in known:
-            raise CommandError(f"a lead has no field {name!r} to set; {proposal(name, known)}")
-
-
-def _do(
-    ledger: Ledger,
-    items: Sequence[Mapping[str, Any]],
-    named: Sequence[int],
-    how: How,
-    who: str,
-    at: datetime,
-    playbook: Playbook,
-) -> RerunReport:
-    # of those named one by one the ledger says why it leaves one alone
-    ids = list(dict.fromkeys([*(item["id"] for item in items), *([] if how.proposed else named)]))
-    if how.discard is not None:
-        return actions.discard(ledger, ids, by=who, now=at, reason=how.discard)
-    if how.done_by_hand is not None:
-        return actions.done_by_hand(ledger, ids, by=who, now=at, evidence=how.done_by_hand)
-    if not how.proposed:
-        return actions.rerun(ledger, ids, by=who, now=at, playbook=playbook, corrections=how.corrections)
-    total = RerunReport()
-    for item in items:
-        proposed = {field: str(value) for field, value in item["proposal"].items()}
-        done = actions.rerun(ledger, [item["id"]], by=who, now=at, playbook=playbook, corrections=proposed)
-        total.work_items += done.work_items
-        total.released += done.released
-        total.skipped += done.skipped
-    missing = set(named) - {item["id"] for item in items}
-    total.skipped += [f"work item {each} proposes nothing, or is not open" for each in sorted(missing)]
-    return total
-
-
 def _tell(
     done: RerunReport, items: Sequence[Mapping[str, Any]], how: How, named: Sequence[int], *, as_json: bool
 ) -> None:
@@ -149,17 +92,11 @@ def _tell(
     if as_json:
         return
     console = out()
-    past = {
-        "discard": "discarded",
-        "pass as done by hand": "passed as done by hand",
-        "correct": "corrected",
-        "rerun": "released",
-    }
     for item in items[:20]:
         shown = mask_item(item)
         change = f" with {changes(shown['proposal'])}" if how.proposed else ""
         held = "" if item["journeys"] == 1 else f", {item['journeys']:,} journeys"
-        told = f"W{item['id']} {visible(item['reason'], 40)} at {item['stage']}{held}: {past[how.words]}"
+        told = f"W{item['id']} {visible(item['reason'], 40)} at {item['stage']}{held}: {how.past}"
         console.print(told + visible(change, 80))
     if len(items) > 20:
         console.print(f"and {len(items) - 20:,} more")

@@ -17,6 +17,7 @@ from console import summary
 from console.place import Place, moment_of
 from console.safe import visible
 from console.screen import err, out, print_json
+from console.telling import counted
 from leadgate.ledger import open_ledger, reports
 
 if TYPE_CHECKING:  # Prefect takes seconds to import, and an unsound playbook must be refused at once
@@ -42,12 +43,16 @@ def run(place: Place, *, as_json: bool, now: str | None) -> None:
             {
                 "seconds": seconds,
                 "batches": [asdict(batch) for batch in done.batches],
+                "escalated": done.escalated,
                 "summary": summary.as_data(found),
             }
         )
         return
     worked_on = sum(batch.size for batch in done.batches)
     words = f"{worked_on:,} journeys in {seconds:.1f} s" if worked_on else "Nothing waited"
+    if done.escalated:
+        items = counted(done.escalated, "work item that nobody took was", "work items that nobody took were")
+        words = f"{words}. {items} escalated"
     console = out()
     console.print(f"{words}.\n")
     summary.render(found, console)

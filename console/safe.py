@@ -13,13 +13,13 @@ from typing import Any, Final
 
 import orjson
 
+from leadgate.masking import mask_within
+
 SHOWN: Final = 200  # characters of a value, where a person asked for the lead
 
 #: C0 and C1 controls, line and paragraph separators, marks that reverse the direction of writing, and half
 #: surrogates. Any of them can move the cursor, hide text, or stop the output.
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-_EMAIL: Final = re.compile(r"[^\s@<>,;:\"']{1,320}@[^\s@<>,;:\"']{1,255}")
-_DIGITS: Final = re.compile(r"\+?\d[\d\s().\-/]{4,30}\d")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -68,15 +68,6 @@ def masked(value: str) -> str:
     return f"{visible(value[0])}•••"
 
 
-def masked_within(text: str) -> str:
-    """Free text with whatever looks like an address or a number masked in it.
-
-    >>> masked_within("call jane@acme.example on 020 7946 0958")
-    'call j•••@acme.example on •••58'
-    """
-    return _DIGITS.sub(lambda found: masked(found[0]), _EMAIL.sub(lambda found: masked(found[0]), text))
-
-
 @cache
 def _harmless_promises() -> frozenset[tuple[str, str]]:
     """Stage and promise whose shown value is no personal one: a country, a score, an owner."""
@@ -100,7 +91,7 @@ def mask_item(item: Mapping[str, Any]) -> dict[str, Any]:
     if item["value"] is not None and (item["stage"], item["promise"]) not in _harmless_promises():
         shown["value"] = masked(item["value"])
     if item["detail"] is not None:
-        shown["detail"] = masked_within(item["detail"])
+        shown["detail"] = mask_within(item["detail"])
     if item["proposal"]:
         shown["proposal"] = {
             field: masked(str(value)) if field in PERSONAL else value for field, value in item["proposal"].items()

@@ -21,6 +21,11 @@ from leadgate.playbook import Gate
 #: Values are cut to this many characters where they are shown.
 SHOWN: Final = 200
 
+#: Why a whole batch is held, where no promise gives the reason.
+COLUMN_TWICE, COLUMN_MISSING, ID_MISSING, ID_TWICE, CHECK_FAILED = WHOLE_BATCH = (
+    "column_twice", "column_missing", "id_missing", "id_twice", "check_failed",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class BatchProblem:
@@ -76,7 +81,7 @@ def batch_problem(promises: Sequence[Promise], verdicts: Mapping[str, Verdict]) 
         verdict = verdicts[promise.name]
         if verdict.error is not None:
             words = f"{promise.words}: this could not be checked"
-            return BatchProblem(promise.name, "check_failed", words, verdict.error[:SHOWN])
+            return BatchProblem(promise.name, CHECK_FAILED, words, verdict.error[:SHOWN])
         if not verdict.ok and not verdict.positions and promise.severity == "critical":
             return BatchProblem(promise.name, promise.reason, promise.words)
     return None

@@ -23,6 +23,7 @@ import pandas as pd
 
 from expectations import PROMISES
 from expectations.findings import (
+    CHECK_FAILED,
     SHOWN,
     BatchProblem,
     GateResult,
@@ -74,7 +75,7 @@ def run(name: Gate, frame: pd.DataFrame, *, playbook: Playbook | None, key: str 
                 problem = batch_problem(promises, verdicts)
         except Exception as error:  # whatever it was, not every row was judged: hold them all
             words = "The batch could not be checked"
-            problem = BatchProblem(None, "check_failed", words, repr(error)[:SHOWN])
+            problem = BatchProblem(None, CHECK_FAILED, words, repr(error)[:SHOWN])
     return GateResult(
         gate=name,
         passed=passed(frame, promises, verdicts, problem),

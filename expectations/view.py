@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from expectations.findings import BatchProblem
+from expectations.findings import COLUMN_MISSING, COLUMN_TWICE, ID_MISSING, ID_TWICE, BatchProblem
 from expectations.promises import JUDGE_MISSING, PATTERNS, Promise
 
 #: Patterns look at no more than this many characters of a value, so that none stalls a gate.
@@ -27,20 +27,20 @@ def unfit(frame: pd.DataFrame, promises: Sequence[Promise], key: str) -> BatchPr
     """What makes the frame unfit for any check, before Great Expectations is asked."""
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
-        return BatchProblem(None, "column_twice", f"The batch has the column {twice} more than once")
+        return BatchProblem(None, COLUMN_TWICE, f"The batch has the column {twice} more than once")
     if key not in frame.columns:
-        return BatchProblem(None, "column_missing", f"The batch has no column {key}")
+        return BatchProblem(None, COLUMN_MISSING, f"The batch has no column {key}")
     if frame[key].isna().any():
         count = int(frame[key].isna().sum())
-        return BatchProblem(None, "id_missing", f"{count} of {len(frame)} rows have no {key}")
+        return BatchProblem(None, ID_MISSING, f"{count} of {len(frame)} rows have no {key}")
     if frame[key].duplicated().any():
         twice = frame.loc[frame[key].duplicated(), key].iloc[0]
-        return BatchProblem(None, "id_twice", f"{key} {twice} is in the batch more than once")
+        return BatchProblem(None, ID_TWICE, f"{key} {twice} is in the batch more than once")
     for promise in promises:
         missing = [column for column in promise.columns if column not in frame.columns]
         if missing:
             words = f"{promise.words}: the batch has no column {missing[0]}"
-            return BatchProblem(promise.name, "column_missing", words)
+            return BatchProblem(promise.name, COLUMN_MISSING, words)
     return None
 
 

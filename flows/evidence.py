@@ -6,10 +6,13 @@ Belongs here: artifacts, made from reports that hold counts and masked values on
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import re
+from typing import Any, Final
 
 from prefect.artifacts import acreate_table_artifact
 
+from leadgate.fields import ENRICHED, PERSONAL, STANDARD, VALIDATED
+from leadgate.masking import mask, mask_within
 from tasks.batches import BatchReport
 from tasks.outbox import DeliveryReport
 from tasks.stage import StageReport
@@ -60,6 +63,24 @@ def _line(stage: StageReport) -> dict[str, Any]:
             if outcome not in ("continue", "owned", "hold", "review", "parked")
         ),
     }
+
+
+#: What Markdown or HTML would take for more than text, and characters that control a screen.
+_MARKUP: Final = re.compile(r"([\\`*_\[\]<>|#~!&])")
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+_KNOWN: Final = frozenset({**STANDARD, **VALIDATED, **ENRICHED})
+
+
+def plain(text: str) -> str:
+    """``text`` as Markdown that shows just that, in a line."""
+    return _MARKUP.sub(r"\\\1", _CONTROL.sub(" ", text))
+
+
+def shown(field: str, value: str) -> str:
+    """A lead's value as it may stand in an artifact or a parameter; of the playbook's own fields nobody knows more."""
+    return mask_within(value) if field in _KNOWN and field not in PERSONAL else mask(value)
 
 
 async def publish_delivery(report: DeliveryReport) -> None:

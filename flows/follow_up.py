@@ -1,28 +1,34 @@
 """Follow-up: owned leads are checked against their SLA; what is due is reminded, escalated, or taken back.
 
-Belongs here: the check as a flow. Does not belong here: what is due (``tasks.follow_up``).
+Belongs here: the check as a flow. Does not belong here: what is due (``tasks.follow_up``, ``tasks.overdue``).
 """
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from flows import session
 from flows.intake import take_through
 from tasks.batches import BatchReport
+from tasks.overdue import escalate_overdue
 
 
 @flow(name="follow-up", persist_result=False, validate_parameters=False)
 async def follow_up(batch: int | None = None, now: datetime | None = None) -> BatchReport | State[Any] | None:
     """Look after every owned lead whose clock asks for it: remind, escalate, take back.
 
-    A lead that is taken back waits for assignment again.
+    A lead that is taken back waits for assignment again. Work items that nobody took in time are escalated, too.
 
     Args:
         batch: A batch that was begun, to continue it; left empty: whatever is due.
         now: What time it is, in place of the clock; for trying things out.
     """
-    return await take_through("follow_up", batch, now)
+    async with session.opened() as here:
+        worker = here.worker
+        await asyncio.to_thread(escalate_overdue, worker.ledger, worker.playbook.playbook, now or session.utc_now())
+        return await take_through("follow_up", batch, now)

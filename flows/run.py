@@ -22,6 +22,7 @@ from leadgate.ledger.leases import lease_remaining
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks.batches import BatchReport, Worker, activate, next_work
+from tasks.overdue import escalate_overdue
 from tasks.stage import StageReport
 
 
@@ -35,9 +36,10 @@ class Progress:
 
 @dataclass
 class RunReport:
-    """The batches that were worked on, in order."""
+    """The batches that were worked on, in order, and how many work items were escalated."""
 
     batches: list[BatchReport] = field(default_factory=list)
+    escalated: int = 0
     seconds: float = 0.0
 
 
@@ -48,7 +50,7 @@ def run(
     now: datetime | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> RunReport:
-    """Take everything that waits through its stages, then check what is owned.
+    """Take everything that waits through its stages, then check what is owned, and what nobody took in time.
 
     Raises ``LedgerError``, ``PrefectError``, and what PostgreSQL raises when it goes away meanwhile; what
     was committed stays, and the next run continues.
@@ -112,6 +114,10 @@ async def _until_nothing_waits(
     token = session.current.set(here)
     started = time.perf_counter()
     try:
+        if "follow_up" in kinds:  # part of the same check, and due even where no lead is owned
+            report.escalated = await asyncio.to_thread(
+                escalate_overdue, worker.ledger, worker.playbook.playbook, clock()
+            )
         for kind in kinds:
             while True:
                 work = await asyncio.to_thread(next_work, worker, clock(), kind, events.held)

@@ -51,7 +51,10 @@ def utc_now() -> datetime:
 
 @contextlib.asynccontextmanager
 async def opened() -> AsyncIterator[Session]:
-    """This process's session, or one from the environment for a run that a Prefect worker started."""
+    """This process's session, or one from the environment for a run that a Prefect worker started.
+
+    Flow runs within that one share it.
+    """
     session = current.get()
     if session is not None:
         yield session
@@ -61,4 +64,9 @@ async def opened() -> AsyncIterator[Session]:
     with open_ledger(settings) as ledger:
         worker = Worker(ledger, loaded, f"run-{uuid4().hex}", settings.lease_seconds, settings.batch_limit)
         activate(worker, utc_now())
-        yield Session(worker)
+        here = Session(worker)
+        token = current.set(here)
+        try:
+            yield here
+        finally:
+            current.reset(token)

@@ -12,6 +12,8 @@ from typing import Final
 _ADDRESS: Final = re.compile(r"^([^@\s]{1,64})@([^@\s]{1,253})$")
 _DIGITS: Final = re.compile(r"\d")
 _HIDDEN: Final = "•••"
+_ADDRESS_WITHIN: Final = re.compile(r"[^\s@<>,;:\"']{1,320}@[^\s@<>,;:\"']{1,255}")
+_NUMBER_WITHIN: Final = re.compile(r"\+?\d[\d\s().\-/]{4,30}\d")
 
 
 def mask(value: str | None) -> str:
@@ -25,3 +27,18 @@ def mask(value: str | None) -> str:
     if len(digits) >= 5:
         return f"{_HIDDEN}{''.join(digits[-2:])}"
     return f"{value[0]}{_HIDDEN}"
+
+
+def mask_within(text: str) -> str:
+    """Free text with whatever looks like an address or a number masked in it.
+
+    >>> mask_within("call jane@acme.example on 020 7946 0958")
+    'call j•••@acme.example on •••58'
+    """
+    masked = _ADDRESS_WITHIN.sub(lambda found: mask(found[0]), text)
+    return _NUMBER_WITHIN.sub(lambda found: mask(found[0]), masked)
+
+
+def is_masked(text: str) -> bool:
+    """Whether ``text`` was masked, so that it is no value to be kept any more."""
+    return _HIDDEN in text

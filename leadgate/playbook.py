@@ -312,6 +312,7 @@ class ExceptionRoute(Part):
 
     to: str
     within: Duration = timedelta(hours=24)
+    escalate_to: str | None = None  # a rep or a route, told when nobody took it in time; none: the last route
     reasons: tuple[str, ...] = ()  # none: every reason that no other route names
     stages: tuple[Stage, ...] = ()
 

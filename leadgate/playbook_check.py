@@ -246,6 +246,10 @@ class _Checker:
 
     def exceptions(self) -> Found:
         routes = self.playbook.exceptions
+        people = self.reps | {route.to for route in routes}
+        for position, route in enumerate(routes):
+            here: Path = ("exceptions", position, "escalate_to")
+            yield from self._one_of(here, "rep or exception route", route.escalate_to, people)
         if not any(not route.reasons and not route.stages for route in routes):
             message = "no route takes what the others do not name; end with one without reasons and stages"
             yield self.at(("exceptions", len(routes) - 1), message, note=True)

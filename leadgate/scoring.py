@@ -19,6 +19,7 @@ import orjson
 import pandas as pd
 
 from leadgate import fields, rules
+from leadgate.expressions import parse
 from leadgate.playbook import EngagementRule, Playbook, Qualification
 
 Points = npt.NDArray[np.int64]
@@ -146,6 +147,13 @@ def _activity_points(rule: EngagementRule, heard: pd.DataFrame, rows: int, as_of
         return points
     most = abs(rule.max_points)
     return np.clip(points, -most, most)
+
+
+def fields_read(playbook: Playbook) -> list[str]:
+    """The columns of a lead that the scoring rules read, in the rules' order: what a score rests on."""
+    conditions = [rule.when for rule in playbook.scoring.fit] + [rule.when for rule in playbook.scoring.engagement]
+    read = [sorted(parse(condition).columns) for condition in conditions if condition is not None]
+    return list(dict.fromkeys(name for names in read for name in names if name != "source"))
 
 
 def _sum(points: Sequence[Points], rows: int) -> Points:

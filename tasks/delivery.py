@@ -78,6 +78,10 @@ def words(message: Message, playbook: Playbook, now: datetime) -> Words:
             f"Lead {journey} was taken back",
             "It was not touched in time, so it goes to somebody else.",
         ),
+        "work_item_overdue": (
+            f"Nobody has taken a work item of lead {journey}",
+            "It is past its time, and nobody has taken or decided it.",
+        ),
     }.get(message.kind, (f"Lead {journey}: {message.kind.replace('_', ' ')}", "There is news about this lead."))
     lines = [
         f"To {_label(message.target, reps)}: {sentence}",

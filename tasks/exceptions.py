@@ -6,7 +6,7 @@ Does not belong here: whether a row is held (the gates and the stages' decisions
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 from sqlalchemy import Connection
@@ -128,4 +128,12 @@ def route_of(playbook: Playbook, reason: str, stage: str) -> ExceptionRoute:
     for route in fitting:
         if not route.reasons:
             return route
-    return ExceptionRoute(to="revenue_operations")
+    return _NOBODY_NAMED
+
+
+def fallback(playbook: Playbook) -> ExceptionRoute:
+    """The playbook's last route: it takes what the others do not name, and what nobody took in time."""
+    return playbook.exceptions[-1] if playbook.exceptions else _NOBODY_NAMED
+
+
+_NOBODY_NAMED: Final = ExceptionRoute(to="revenue_operations")

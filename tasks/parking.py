@@ -8,7 +8,7 @@ Only first passes count (generation 0): a rerun is a person's decision about row
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import pandas as pd
@@ -19,6 +19,9 @@ from leadgate.breaker import BreakerState, admit, observe
 from leadgate.ledger import records
 from tasks.exceptions import work_item
 from tasks.stage import Alert, Stage, Work
+
+#: The reason of a lead whose source is parked.
+PARKED: Final = "source_parked"
 
 
 def park(
@@ -53,7 +56,7 @@ def park(
             alerts.append(_alert(stage, source, item, opened[0], after))
         parked = rows if opened else rows[admitted:]
         frame.loc[parked, "outcome"] = "parked"
-        frame.loc[parked, "reason"] = "source_parked"
+        frame.loc[parked, "reason"] = PARKED
         frame.loc[parked, "work_item_id"] = item
         if item is not None and all(state.status == "closed" for state in after.values()):
             records.release_held(connection, item, now=work.now)
@@ -108,7 +111,7 @@ def _item(stage: Stage, work: Work, source: str, promise: str, states: dict[str,
         stage.name,
         work,
         kind="breaker",
-        reason="source_parked",
+        reason=PARKED,
         message=message,
         promise=promise,
         source=source,

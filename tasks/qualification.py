@@ -15,6 +15,9 @@ from leadgate.ledger import bulk, decisions, people, signals
 from leadgate.scoring import qualify, score
 from tasks.stage import Decided, Gathered, Stage, Work
 
+#: The reason of a lead that a person qualifies.
+IN_REVIEW_BAND: Final = "score_in_review_band"
+
 
 def gather(connection: Connection, work: Work) -> Gathered:
     frame = signals.leads_at(connection, work.batch.id, "qualification", [*STANDARD, *VALIDATED, *ENRICHED, "custom"])
@@ -34,7 +37,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     frame["reason"] = said.where(frame["outcome"] != "continue", None)
     review = frame["outcome"] == "review"
     frame["message"] = said.where(review, None)
-    frame.loc[review, "reason"] = "score_in_review_band"
+    frame.loc[review, "reason"] = IN_REVIEW_BAND
     return Decided(frame)
 
 

@@ -36,6 +36,18 @@ class RerunReport:
     work_items: int = 0
     released: int = 0
     skipped: list[str] = field(default_factory=list)
+    journeys: dict[int, int] = field(default_factory=dict)  # each with the work item that held it
+
+    def count(self, item_id: int, journeys: Sequence[Row[Any]]) -> None:
+        self.work_items += 1
+        self.released += len(journeys)
+        self.journeys |= {journey.id: item_id for journey in journeys}
+
+    def add(self, other: RerunReport) -> None:
+        self.work_items += other.work_items
+        self.released += other.released
+        self.skipped += other.skipped
+        self.journeys |= other.journeys
 
 
 def rerun(
@@ -59,7 +71,7 @@ def rerun(
     report = RerunReport()
     with ledger.transaction() as connection:
         for item in _open_items(connection, work_item_ids, report):
-            journeys = _held_by(connection, item.id)
+            journeys = held_by(connection, item.id)
             if item.reason == UNDELIVERABLE:
                 outbox.try_again(connection, item.promise)
             for journey in journeys:
@@ -67,8 +79,7 @@ def rerun(
                     _correct(connection, journey, corrections, by, now)
                 _release(connection, journey, _restart(journey.stage, corrected=bool(corrections)), now)
             _conclude(connection, item, journeys, "corrected" if corrections else "rerun", by, now, None)
-            report.work_items += 1
-            report.released += len(journeys)
+            report.count(item.id, journeys)
     return report
 
 
@@ -83,7 +94,7 @@ def done_by_hand(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: 
     report = RerunReport()
     with ledger.transaction() as connection:
         for item in _open_items(connection, work_item_ids, report):
-            journeys = _held_by(connection, item.id)
+            journeys = held_by(connection, item.id)
             if item.kind == "recovery" and item.reason != UNDELIVERABLE:
                 raise ActionError(
                     f"work item {item.id} is about a run that did not finish, which nobody can do by hand; rerun it"
@@ -102,8 +113,7 @@ def done_by_hand(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: 
                 else:
                     _release(connection, journey, journey.stage, now, waived=item.promise)
             _conclude(connection, item, journeys, "done_by_hand", by, now, evidence)
-            report.work_items += 1
-            report.released += len(journeys)
+            report.count(item.id, journeys)
     return report
 
 
@@ -112,7 +122,7 @@ def discard(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datet
     report = RerunReport()
     with ledger.transaction() as connection:
         for item in _open_items(connection, work_item_ids, report):
-            journeys = _held_by(connection, item.id)
+            journeys = held_by(connection, item.id)
             connection.execute(
                 text(
                     "UPDATE journey SET status = 'discarded', version = version + 1, work_item_id = NULL "
@@ -121,8 +131,7 @@ def discard(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datet
                 {"ids": [journey.id for journey in journeys]},
             )
             _conclude(connection, item, journeys, "discarded", by, now, reason)
-            report.work_items += 1
-            report.released += len(journeys)
+            report.count(item.id, journeys)
     return report
 
 
@@ -138,7 +147,7 @@ def accept(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> None:
             {"id": journey.id, "now": now},
         ).rowcount
         if accepted:
-            _act(connection, [journey], "accept", by, now)
+            record(connection, [journey], "accept", by, now)
 
 
 def reject(ledger: Ledger, journey_id: int, *, by: str, now: datetime, reason: str, playbook: Playbook) -> str:
@@ -189,7 +198,7 @@ def reject(ledger: Ledger, journey_id: int, *, by: str, now: datetime, reason: s
         )
         decisions.close_escalations(connection, [journey.id], now)
         decisions.forget_news(connection, [journey.lead_id])
-        _act(connection, [journey], "reject", by, now)
+        record(connection, [journey], "reject", by, now)
     return "another owner" if again else "nurture"
 
 
@@ -231,7 +240,8 @@ def _open_items(connection: Connection, ids: Sequence[int], report: RerunReport)
     return usable
 
 
-def _held_by(connection: Connection, item_id: int) -> list[Row[Any]]:
+def held_by(connection: Connection, item_id: int) -> list[Row[Any]]:
+    """The journeys that an item holds, locked in order."""
     return list(
         connection.execute(
             text(
@@ -332,10 +342,10 @@ def _conclude(
     connection.execute(
         text("UPDATE breaker SET state = '{}', work_item_id = NULL WHERE work_item_id = :id"), {"id": item.id}
     )
-    _act(connection, journeys, resolution, by, now, item.id)
+    record(connection, journeys, resolution, by, now, item.id)
 
 
-def _act(
+def record(
     connection: Connection,
     journeys: Sequence[Row[Any]],
     what: str,
@@ -343,6 +353,7 @@ def _act(
     now: datetime,
     work_item_id: int | None = None,
 ) -> None:
+    """Keep who did ``what`` to each journey. Append-only."""
     for journey in journeys:
         connection.execute(
             text(

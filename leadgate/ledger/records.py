@@ -7,7 +7,7 @@ what one stage alone stores (in ``people`` and ``decisions``).
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import pandas as pd
@@ -16,6 +16,10 @@ from sqlalchemy import Connection, text
 from leadgate.failpoints import hit
 from leadgate.ledger import bulk
 from leadgate.ledger.database import Ledger
+
+#: The key of the message that a work item was not taken in time, and who it went to (of a ``work_item w``).
+OVERDUE_KEY: Final = "work_item_overdue:{}"
+ESCALATED_TO: Final = f"(SELECT o.target FROM outbox o WHERE o.key = '{OVERDUE_KEY.format('')}' || w.id)"
 
 _WORK_ITEM_COLUMNS = [
     "id", "kind", "blocking", "reason", "stage", "promise", "source", "journey_id", "batch_id", "generation",

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from leadgate.ledger.database import Ledger
+from leadgate.ledger.records import ESCALATED_TO
 from leadgate.models import OPEN, STAGES
 
 
@@ -73,6 +74,7 @@ class Wanted:
     batch_id: int | None = None
     due_before: datetime | None = None
     blocking: bool | None = None
+    kinds: Sequence[str] = ()
 
     def conditions(self) -> tuple[str, dict[str, Any]]:
         """The ``AND …`` part of a query over ``work_item w``, and its parameters."""
@@ -86,6 +88,7 @@ class Wanted:
             ("batch_id", "w.batch_id = :batch_id", self.batch_id),
             ("due_before", "w.due_at < :due_before", self.due_before),
             ("blocking", "w.blocking = :blocking", self.blocking),
+            ("kinds", "w.kind = ANY(:kinds)", list(self.kinds) or None),
         ]
         used = [(name, condition, value) for name, condition, value in given if value is not None]
         return "".join(f" AND {each[1]}" for each in used), {name: value for name, _, value in used}
@@ -96,7 +99,8 @@ def work_items(ledger: Ledger, wanted: Wanted, limit: int | None = None) -> list
     conditions, parameters = wanted.conditions()
     statement = f"""
         SELECT w.id, w.kind, w.blocking, w.reason, w.stage, w.promise, w.source, w.journey_id, j.lead_id,
-            w.batch_id, w.message, w.value, w.detail, w.proposal, w.route, w.assignee, w.due_at, w.opened_at,
+            w.batch_id, w.message, w.value, w.detail, w.proposal, w.route, w.assignee, w.taken_at, w.due_at,
+            w.opened_at, w.escalated_at, {ESCALATED_TO} AS escalated_to,
             (SELECT count(*) FROM journey h WHERE h.work_item_id = w.id) AS journeys
         FROM work_item w LEFT JOIN journey j ON j.id = w.journey_id
         WHERE w.closed_at IS NULL{conditions} ORDER BY w.due_at, w.id LIMIT :most"""
@@ -110,6 +114,21 @@ def count_work_items(ledger: Ledger, wanted: Wanted) -> int:
     with ledger.transaction() as connection:
         statement = f"SELECT count(*) FROM work_item w WHERE w.closed_at IS NULL{conditions}"
         return int(connection.execute(text(statement), parameters).scalar_one())
+
+
+def standing(ledger: Ledger, journey_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Where journeys are now, by id: ``stage``, ``status``, the batch that works on them, their ``owner`` or the
+    open work item that holds them, and the ``reason`` of the last handoff that gave one."""
+    statement = """
+        SELECT j.id, j.lead_id, j.stage, j.status, j.run_after, j.joined_to, j.work_item_id,
+            (SELECT b.id FROM batch b WHERE b.id = j.batch_id AND b.closed_at IS NULL) AS batch_id,
+            (SELECT a.owner FROM assignment a WHERE a.journey_id = j.id AND a.ended_at IS NULL) AS owner,
+            coalesce((SELECT w.reason FROM work_item w WHERE w.id = j.work_item_id),
+                (SELECT h.reason FROM handoff h WHERE h.journey_id = j.id AND h.generation = j.generation
+                    AND h.reason IS NOT NULL ORDER BY h.id DESC LIMIT 1)) AS reason
+        FROM journey j WHERE j.id = ANY(:ids) ORDER BY j.id"""
+    with ledger.transaction() as connection:
+        return _rows(connection, statement, {"ids": list(journey_ids)})
 
 
 def known_values(ledger: Ledger, column: str) -> list[str]:

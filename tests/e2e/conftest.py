@@ -1,6 +1,20 @@
-"""The fixtures of a real ledger and a real Prefect server, for these tests."""
+"""The fixtures of a real ledger and one Prefect server, for these tests."""
 
-from desk import desk, ledger, loaded, postgres, settings, write_csv
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from desk import Desk, desk, ledger, loaded, postgres, settings, write_csv
 from prefect_api import server
 
+from flows.run import Runner
+from leadgate.settings import Settings
+
 __all__ = ["desk", "ledger", "loaded", "postgres", "server", "settings", "write_csv"]
+
+
+@pytest.fixture
+def runner(desk: Desk, settings: Settings, server: str) -> Iterator[Runner]:
+    with Runner(desk.ledger, settings, desk.loaded) as entered:
+        yield entered

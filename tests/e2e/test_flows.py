@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,13 +12,6 @@ from prefect_api import ask, tasks_of_last_run
 from sqlalchemy.exc import OperationalError
 
 from flows.run import Runner
-from leadgate.settings import Settings
-
-
-@pytest.fixture
-def runner(desk: Desk, settings: Settings, server: Any) -> Iterator[Runner]:
-    with Runner(desk.ledger, settings, desk.loaded) as entered:
-        yield entered
 
 
 def test_an_intake_run_takes_leads_to_their_owners_and_shows_each_stage_and_gate(desk: Desk, runner: Runner) -> None:

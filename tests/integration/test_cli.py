@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import shlex
 import signal
@@ -16,44 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import Cli, of, words
 from desk import NOW, PLAYBOOK, Desk, person
 from receiver import SECRET, Receiver, receiving
-from typer.testing import CliRunner, Result
 
-from console.cli import app
-from leadgate.settings import Settings
 from tasks.delivery import MOST_ATTEMPTS
 
-Cli = Callable[..., Result]
 WriteCsv = Callable[..., Path]
-
-
-@pytest.fixture
-def cli(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Run a command in this process, on the test's ledger and playbook."""
-    playbook = tmp_path / "playbook.yaml"
-    playbook.write_text(PLAYBOOK, encoding="utf-8")
-    assert settings.database_url is not None
-    monkeypatch.setenv("LEADGATE_DATABASE_URL", settings.database_url)
-    monkeypatch.setenv("LEADGATE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LEADGATE_PLAYBOOK", str(playbook))
-
-    def run(*arguments: str | Path | int, code: int = 0) -> Result:
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-        assert result.exit_code == code, f"{result.stdout}\n{result.stderr}\n{result.exception!r}"
-        return result
-
-    return run
-
-
-def words(result: Result) -> str:
-    """What a command printed, without its line breaks."""
-    return " ".join(result.stdout.split())
-
-
-def of(result: Result) -> Any:
-    """What a command printed with ``--json``."""
-    return json.loads(result.stdout)
 
 
 MIXED = [

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import doctest
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadgate.masking import mask
+from leadgate import masking
+from leadgate.masking import mask, mask_within
 
 
 @pytest.mark.parametrize(
@@ -51,3 +54,16 @@ def test_the_local_part_of_an_address_is_hidden(address: str) -> None:
 @given(st.integers(min_value=10_000, max_value=10**15).map(lambda number: f"+{number}"))
 def test_a_number_keeps_two_digits(number: str) -> None:
     assert mask(number) == f"•••{number[-2:]}"
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    assert doctest.testmod(masking).failed == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.emails())
+def test_a_masked_address_does_not_hold_its_mailbox(address: str) -> None:
+    local, _, _ = address.rpartition("@")
+    shown = mask_within(f"write to {address} soon")
+    if len(local) > 3 and "'" not in address:
+        assert local not in shown

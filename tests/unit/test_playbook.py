@@ -243,6 +243,11 @@ def test_one_part_that_is_wrong_by_itself(problems: Edit, old: str, new: str, sa
         ("pool: second}", "pool: secnd}", "unknown pool 'secnd'; did you mean 'second'?"),
         ("to: pool second", "to: rep bbo", "unknown rep 'bbo'; did you mean 'bob'?"),
         (
+            "gates:",
+            "exceptions: [{to: ops, escalate_to: anm}]\ngates:",
+            "exceptions[0].escalate_to: unknown rep or exception route 'anm'; did you mean 'ann'?",
+        ),
+        (
             "escalate, to: ann",
             "escalate, to: anm",
             "unknown rep or exception route 'anm'; did you mean 'ann'?",
@@ -390,6 +395,8 @@ def notes(text: str, folder: Path) -> list[str]:
             "exceptions: [{to: ann, reasons: [spam]}]\ngates:",
             "no route takes what the others do not name",
         ),
+        ("gates:", "exceptions: [{to: ops, escalate_to: bob, reasons: [spam]}, {to: boss}]\ngates:", None),
+        ("gates:", "exceptions: [{to: ops, escalate_to: boss, reasons: [spam]}, {to: boss}]\ngates:", None),
     ],
 )
 def test_notes_are_worth_knowing_and_stop_nothing(tmp_path: Path, old: str, new: str, said: str | None) -> None:

@@ -1,0 +1,245 @@
+"""``leadgate review``: what waits for a reviewer, with what there is to decide by; and the decision.
+
+Belongs here: the list, one item in detail, and saying what was decided. Does not belong here: putting an item
+together (``tasks.reviews``), or moving the lead (``tasks.reruns``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from rich.text import Text
+
+from console.place import Place, moment_of, person
+from console.queue import changes, decides, what
+from console.rerun import fields_of
+from console.safe import SHOWN, mask_item, masked, visible
+from console.screen import CommandError, heading, moment, out, print_json, program, say, table
+from console.telling import shown
+from leadgate.fields import ENRICHED, PERSONAL, STANDARD, VALIDATED
+from leadgate.ledger import open_ledger
+from leadgate.ledger import reviews as taking
+from tasks import reruns, reviews
+from tasks.reruns import How
+from tasks.reviews import Review
+
+_ITEM: Final = re.compile(r"\s*[Ww]?(\d{1,18})\s*")
+_KNOWN: Final = frozenset({**STANDARD, **VALIDATED, **ENRICHED})
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a reviewer decides, as it was typed. ``approve`` without words is an empty text."""
+
+    approve: str | None = None
+    reject: str | None = None
+    corrections: Mapping[str, str] = field(default_factory=dict)
+    take: bool = False
+
+    @classmethod
+    def of(cls, approve: str | None, reject: str | None, assignments: Sequence[str], *, take: bool) -> Decision | None:
+        """The options as a decision, None when there is none. Raises ``CommandError`` for more than one."""
+        decision = cls(approve, reject, fields_of(assignments), take)
+        given = {
+            "--approve": approve is not None,
+            "--reject": reject is not None,
+            "--set": bool(decision.corrections),
+            "--take": take,
+        }
+        used = [name for name, is_given in given.items() if is_given]
+        if len(used) > 1:
+            raise CommandError(f"{' and '.join(used)} exclude one another; give one")
+        if reject is not None and not reject.strip():
+            raise CommandError("--reject needs a reason: it is kept with the lead")
+        return decision if used else None
+
+    @property
+    def past(self) -> str:
+        if self.take:
+            return "taken"
+        if self.reject is not None:
+            return "rejected"
+        return "corrected" if self.corrections else "approved"
+
+    @property
+    def how(self) -> How:
+        return How(
+            corrections=self.corrections,
+            done_by_hand=None if self.approve is None else self.approve.strip() or reruns.APPROVED,
+            discard=self.reject,
+        )
+
+
+def review(
+    place: Place,
+    reference: str | None,
+    decision: Decision | None,
+    *,
+    by: str | None,
+    limit: int,
+    personal: bool,
+    as_json: bool,
+    now: str | None,
+) -> None:
+    """The command."""
+    if reference is None:
+        if decision is not None:
+            raise CommandError(f"say which: {program()} review W12 …; `leadgate review` lists what waits")
+        _list(place, limit=limit, personal=personal, as_json=as_json)
+    elif decision is None:
+        _show(place, _number(reference), personal=personal, as_json=as_json)
+    else:
+        _decide(place, _number(reference), decision, by=by, as_json=as_json, now=now)
+
+
+def _number(reference: str) -> int:
+    found = _ITEM.fullmatch(reference)
+    if found is None:
+        raise CommandError(f"{visible(reference, 80)!r} is no work item; give one like W12")
+    return int(found[1])
+
+
+def _list(place: Place, *, limit: int, personal: bool, as_json: bool) -> None:
+    playbook = place.playbook().playbook
+    with open_ledger(place.settings) as ledger:
+        found, total = reviews.waiting(ledger, playbook, limit)
+    shown_ = found if personal else [mask(each) for each in found]
+    if as_json:
+        print_json({"total": total, "items": [as_data(each) for each in shown_]})
+        return
+    console = out()
+    if not shown_:
+        console.print("Nothing waits for a review.")
+        return
+    made = table("item", "due (UTC)", "reason at stage", "lead", "to decide by", "decides", right=("item", "lead"))
+    for each in shown_:
+        item = each.item
+        lead = item["lead_id"] if item["lead_id"] is not None else f"{item['journeys']:,} held"
+        made.add_row(
+            f"W{item['id']}",
+            moment(item["due_at"]),
+            f"{visible(item['reason'], 40)}\n{item['stage']}",
+            str(lead),
+            "\n".join((what(item), *map(visible, evidence(each)))),
+            decides(item),
+        )
+    console.print(made)
+    if total > len(shown_):
+        console.print(f"\n{total - len(shown_):,} more; see them with --limit {total}.")
+    console.print(f"\nNext: {program()} review W{shown_[0].item['id']}")
+
+
+def evidence(each: Review) -> list[str]:
+    """The score in a line, and what it lacks in another."""
+    lines = []
+    if each.score is not None:
+        points = ", ".join(f"{rule} {number:+}" for rule, number in each.contributions.items())
+        lines.append(f"score {each.score}: {points or 'no rule gave points'}")
+    if each.missing:
+        lines.append(f"missing: {', '.join(each.missing)}")
+    if each.unknown:
+        lines.append(f"nobody knows yet: {', '.join(each.unknown)}")
+    return lines
+
+
+def _show(place: Place, number: int, *, personal: bool, as_json: bool) -> None:
+    playbook = place.playbook().playbook
+    with open_ledger(place.settings) as ledger:
+        (each,) = reviews.of(ledger, [number], playbook)
+    if not personal:
+        each = mask(each)
+    if as_json:
+        print_json(as_data(each))
+        return
+    console, item = out(), each.item
+    lead = f"lead {item['lead_id']}" if item["lead_id"] is not None else f"{item['journeys']:,} journeys"
+    console.print(heading(f"W{item['id']}: {visible(item['reason'], 40)} at {item['stage']}, {lead}"))
+    console.print(Text(what(item)))
+    console.print(Text(f"{decides(item)} decides, by {moment(item['due_at'])} UTC.".replace("\n", ", ")))
+    if each.score is not None:
+        console.print(f"\nScore {each.score}: fit {each.fit}, engagement {each.engagement}.")
+        points = table("rule", "points", right=("points",))
+        for rule, number_ in each.contributions.items():
+            points.add_row(Text(visible(rule, 60)), f"{number_:+}")
+        console.print(points)
+        values = table("what the rules read", "value")
+        for name, value in each.values.items():
+            values.add_row(Text(visible(name, 60)), Text(visible(shown(value), SHOWN)))
+        for name in each.missing:
+            values.add_row(Text(visible(name, 60)), "missing")
+        console.print()
+        console.print(values)
+    if each.unknown:
+        console.print(Text(f"\nNobody knows yet: {visible(', '.join(each.unknown))}."))
+    _next(item)
+
+
+def _next(item: Mapping[str, Any]) -> None:
+    call = f"{program()} review W{item['id']}"
+    made = table("what can be done", "")
+    if item["stage"] not in ("capture", "assignment"):
+        made.add_row(f"{call} --approve WORDS", "it goes on, and you answer for it")
+    example = changes(item["proposal"]) if item["proposal"] else "FIELD=VALUE"
+    made.add_row(Text(f"{call} --set {visible(example, 80)}"), "correct it; it is validated again")
+    made.add_row(f"{call} --reject REASON", "end it")
+    if item["assignee"] is None:
+        made.add_row(f"{call} --take", "you decide it, so it is not escalated")
+    console = out()
+    console.print()
+    console.print(made)
+
+
+def _decide(place: Place, number: int, decision: Decision, *, by: str | None, as_json: bool, now: str | None) -> None:
+    who, at = person(by), moment_of(now)
+    playbook = place.playbook().playbook
+    reruns.require_fields(list(decision.corrections), playbook)
+    before: str | None = None
+    released = 0
+    with open_ledger(place.settings) as ledger:
+        if decision.take:  # whatever holds leads, a breaker's item too
+            before = taking.take(ledger, number, by=who, now=at).before
+        else:
+            (each,) = reviews.of(ledger, [number], playbook)
+            done = reruns.do(ledger, [each.item], decision.how, by=who, now=at, playbook=playbook)
+            if not done.work_items:  # somebody was faster
+                raise CommandError(f"Nothing was changed: {'; '.join(done.skipped)}")
+            released = done.released
+    if as_json:
+        did = {"work_item": number, "did": decision.past, "by": who, "journeys": released, "taken_from": before}
+        print_json(did)
+        return
+    if before is not None:
+        say(f"W{number} was {before}'s until now; tell them.")
+    if decision.take:
+        then = f"Next: {program()} review W{number}"
+    elif decision.reject is not None:
+        then = "What was captured stays."
+    else:
+        then = f"The lead waits again. Next: {program()} run"
+    out().print(f"W{number} {decision.past} by {visible(who, 80)}. {then}")
+
+
+def mask(each: Review) -> Review:
+    """A review with its personal values masked; of the playbook's own fields nobody knows what they hold."""
+    values = {
+        name: value if name in _KNOWN and name not in PERSONAL else masked(str(value))
+        for name, value in each.values.items()
+    }
+    return replace(each, item=mask_item(each.item), values=values)
+
+
+def as_data(each: Review) -> dict[str, Any]:
+    """A review as plain data for ``--json``."""
+    return {
+        **each.item,
+        "score": each.score,
+        "fit": each.fit,
+        "engagement": each.engagement,
+        "contributions": each.contributions,
+        "values": each.values,
+        "missing": each.missing,
+        "unknown": each.unknown,
+    }

@@ -1,0 +1,155 @@
+"""Review: a person approves, rejects, corrects or takes what waits for a decision, from a form in the Prefect UI.
+
+Belongs here: the form, and what it shows of each item. Does not belong here: what a reviewer needs to see
+(``tasks.reviews``), or moving the lead (``tasks.reruns``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prefect import flow, runtime
+from prefect.artifacts import acreate_markdown_artifact
+
+from flows import session
+from flows.evidence import plain, shown
+from flows.forms import Decision
+from flows.rerun import cleaned, decided_before, decided_by, forgetting, take_on, whereabouts, working
+from leadgate.ledger import reviews as taking
+from leadgate.ledger.actions import ActionError, RerunReport
+from leadgate.masking import mask
+from tasks import reruns, reviews
+from tasks.reruns import How
+from tasks.reviews import Review
+
+
+def _name() -> str:
+    given = runtime.flow_run.parameters
+    items = ", ".join(f"W{item}" for item in (given.get("work_items") or ())[:5])
+    return f"review | {given.get('decision')} | {items or 'nothing'}"
+
+
+@flow(name="review", flow_run_name=_name, persist_result=False)
+async def review(
+    work_items: list[int],
+    decision: Decision,
+    reason: str | None = None,
+    corrections: dict[str, str] | None = None,
+    by: str | None = None,
+    run_now: bool = True,
+) -> RerunReport:
+    """Decide about reviews and exceptions: what was there to decide by is kept beside the decision, masked.
+
+    Args:
+        work_items: Numbers of the work items, without the W; `leadgate review` lists what waits.
+        decision: approve lets the lead go on, and answers for it; reject ends its journey; correct sets the fields
+            below and has it validated again; take says that you decide it, so that it is not escalated.
+        reason: For reject, why. For approve, what you looked at.
+        corrections: For correct, field and value, such as {"job_title": "Head of Sales"}; an empty value clears it.
+        by: Who decides this; needed to take one. Left empty it is recorded as a shared Prefect login.
+        run_now: Work until the leads have left what they wait for; else the next run takes them.
+    """
+    corrections = corrections or {}
+    async with forgetting(corrections, reason=reason) as forget:
+        if await decided_before(*corrections.values(), reason):
+            return RerunReport()
+        if not work_items:
+            raise ActionError("nothing says which: give work_items; `leadgate review` lists what waits")
+        how = _how(decision, corrections, reason, by)
+        async with working() as here:
+            ledger, playbook = here.worker.ledger, here.worker.playbook.playbook
+            reruns.require_fields(list(how.corrections if how else ()), playbook)
+            found = await asyncio.to_thread(reviews.of, ledger, work_items, playbook)
+            items = [each.item for each in found]
+            who, now = decided_by(by), session.utc_now()
+            done = RerunReport()
+            standing: list[dict[str, Any]] = []
+            if how is None:
+                for item in items:
+                    taken = await asyncio.to_thread(taking.take, ledger, item["id"], by=who, now=now)
+                    if taken.before is not None:
+                        done.skipped.append(f"W{item['id']} was {taken.before}'s until now; tell them")
+            else:
+                done = await asyncio.to_thread(reruns.do, ledger, items, how, by=who, now=now, playbook=playbook)
+                await forget()
+                standing = await take_on(here, list(done.journeys), run_now=run_now and how.discard is None)
+            await _publish(found, decision, who, done, standing)
+    return done
+
+
+def _how(decision: Decision, corrections: Mapping[str, str], reason: str | None, by: str | None) -> How | None:
+    """What is done to the items; None when they are only taken. Raises ``ActionError`` where fields do not fit."""
+    said = (reason or "").strip()
+    if decision is Decision.CORRECT and not corrections:
+        raise ActionError('correct needs corrections, such as {"job_title": "Head of Sales"}')
+    if decision is not Decision.CORRECT and corrections:
+        raise ActionError(f"corrections are given, and {decision} would not use them; decide correct, or take them out")
+    if decision is Decision.REJECT and not said:
+        raise ActionError("reject needs a reason: it is kept with the lead")
+    if decision is Decision.TAKE and not (by or "").strip():
+        raise ActionError("take needs by: say who decides it, so that others know whom to ask")
+    match decision:
+        case Decision.APPROVE:
+            return How(done_by_hand=said or reruns.APPROVED)
+        case Decision.REJECT:
+            return How(discard=said)
+        case Decision.CORRECT:
+            return How(corrections=cleaned(corrections))
+        case Decision.TAKE:
+            return None
+
+
+async def _publish(
+    found: Sequence[Review],
+    decision: Decision,
+    by: str,
+    done: RerunReport,
+    standing: Sequence[Mapping[str, Any]],
+) -> None:
+    past = {
+        Decision.APPROVE: "approved",
+        Decision.REJECT: "rejected",
+        Decision.CORRECT: "corrected",
+        Decision.TAKE: "taken",
+    }[decision]
+    lines = []
+    for each in found:
+        lines += _told(each)
+        decided = decision is Decision.TAKE or each.item["id"] in done.journeys.values()
+        lines.append(f"**Decided:** {past} by {plain(by)}" if decided else "**Not decided**, see below")
+        for journey in standing:
+            if done.journeys[journey["id"]] == each.item["id"]:
+                now, why = whereabouts(journey)
+                lines.append(f"- J{journey['id']}: {now}" + (f", {plain(why)}" if why else ""))
+    lines += [f"- {plain(note)}" for note in done.skipped]
+    await acreate_markdown_artifact(
+        key="review", markdown="\n\n".join(lines), description="What there was to decide by, and the decision."
+    )
+
+
+def _told(each: Review) -> list[str]:
+    """One item as Markdown, with masked values."""
+    item = each.item
+    about = f"lead {item['lead_id']}" if item["lead_id"] is not None else f"{item['journeys']:,} journeys"
+    lines = [
+        f"## W{item['id']}: {plain(item['reason'])} at {item['stage'].replace('_', '-')}, {about}",
+        plain(item["message"]),
+    ]
+    if item["value"]:
+        lines.append(f"Value: {plain(mask(item['value']))}")
+    if item["proposal"]:
+        proposed = (f"{name}={shown(name, str(value))}" for name, value in item["proposal"].items())
+        lines.append(f"Proposed: {plain(', '.join(proposed))}")
+    if each.score is not None:
+        points = "".join(f"\n| {plain(rule)} | {number:+} |" for rule, number in each.contributions.items())
+        lines.append(f"Score {each.score}: fit {each.fit}, engagement {each.engagement}.")
+        lines.append(f"| rule | points |\n|---|---:|{points}")
+        known = (f"{name}: {shown(name, str(value))}" for name, value in each.values.items())
+        lines.append(f"The rules read {plain('; '.join(known)) or 'nothing that is known'}.")
+    if each.missing:
+        lines.append(f"Missing: {plain(', '.join(each.missing))}")
+    if each.unknown:
+        lines.append(f"Nobody knows yet: {plain(', '.join(each.unknown))}")
+    return lines

@@ -1,0 +1,118 @@
+"""Work items that wait for somebody: who takes one, what there is to decide by, and which nobody took in time.
+
+Belongs here: taking a work item, the evidence of a review, and escalation. Does not belong here: the decision
+itself, which moves journeys (``actions``), or lists and filters (``reports``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import pandas as pd
+from sqlalchemy import Connection, Row, text
+
+from leadgate.ledger import actions, records
+from leadgate.ledger.actions import ActionError
+from leadgate.ledger.database import Ledger
+
+#: What a person reviews, in the order it is listed. A breaker's item is rerun; the others close by themselves.
+REVIEWED: Final = ("review", "exception")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A work item that ``by`` has taken; ``before`` is who had it until then, if somebody else."""
+
+    work_item_id: int
+    by: str
+    before: str | None = None
+
+
+def take(ledger: Ledger, work_item_id: int, *, by: str, now: datetime) -> Taken:
+    """Say that ``by`` decides an open work item, which is then no longer escalated.
+
+    Taking it twice changes nothing; one that somebody else has taken changes hands, and the answer says so.
+    Raises ``ActionError`` when the item does not exist, is closed, or holds no lead.
+    """
+    with ledger.transaction() as connection:
+        item = connection.execute(
+            text(
+                "SELECT id, kind, reason, blocking, assignee, closed_by, resolution FROM work_item "
+                "WHERE id = :id FOR UPDATE"
+            ),
+            {"id": work_item_id},
+        ).first()
+        if item is None:
+            raise ActionError(f"there is no work item {work_item_id}; `leadgate queue` lists the open ones")
+        if item.resolution is not None:
+            closed = f"{item.closed_by} closed it as {item.resolution.replace('_', ' ')}"
+            raise ActionError(f"work item {work_item_id} cannot be taken: {closed}")
+        if not item.blocking:
+            raise ActionError(
+                f"work item {work_item_id} ({item.reason}) cannot be taken: it holds no lead, and closes when the "
+                "lead is followed up"
+            )
+        if item.assignee == by:
+            return Taken(work_item_id, by)
+        connection.execute(
+            text("UPDATE work_item SET assignee = :by, taken_at = :now WHERE id = :id"),
+            {"id": work_item_id, "by": by, "now": now},
+        )
+        actions.record(connection, actions.held_by(connection, work_item_id), "take", by, now, work_item_id)
+        return Taken(work_item_id, by, item.assignee)
+
+
+def evidence(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """What there is to decide by, for the items about one journey: its last qualification and its lead's fields.
+
+    ``score``, ``fit``, ``engagement``, ``contributions``, ``known`` and ``reasons`` are None before there is a
+    score, and ``lead`` before there is a lead. Values are not masked.
+    """
+    statement = """
+        SELECT w.id, q.score, q.fit, q.engagement, q.contributions, q.evidence AS known, q.reasons,
+            to_jsonb(l) AS lead
+        FROM work_item w JOIN journey j ON j.id = w.journey_id LEFT JOIN lead l ON l.id = j.lead_id
+        LEFT JOIN LATERAL (SELECT * FROM qualification each WHERE each.journey_id = j.id
+            ORDER BY each.generation DESC LIMIT 1) q ON true
+        WHERE w.id = ANY(:ids)"""
+    with ledger.transaction() as connection:
+        rows = connection.execute(text(statement), {"ids": list(work_item_ids)}).mappings()
+        return {row["id"]: {name: value for name, value in row.items() if name != "id"} for row in rows}
+
+
+def overdue(connection: Connection, now: datetime) -> list[Row[Any]]:
+    """The items that hold leads, are due, taken by nobody and not escalated yet; locked until they are.
+
+    ``journey_id`` is the first that waits behind the item where it is about several. An item that somebody
+    decides at this moment is left out: it is closed next, or found by the next check.
+    """
+    statement = """
+        SELECT w.id, w.reason, w.stage,
+            coalesce(w.journey_id, (SELECT min(j.id) FROM journey j WHERE j.work_item_id = w.id)) AS journey_id
+        FROM work_item w
+        WHERE w.closed_at IS NULL AND w.blocking AND w.assignee IS NULL AND w.escalated_at IS NULL
+            AND w.due_at <= :now
+        ORDER BY w.id FOR UPDATE OF w SKIP LOCKED"""
+    rows = connection.execute(text(statement), {"now": now})
+    return [row for row in rows if row.journey_id is not None]
+
+
+def escalate(connection: Connection, late: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """Note that ``late`` items (``id``, ``journey_id``, ``target``) are escalated, and tell each target."""
+    connection.execute(
+        text("UPDATE work_item SET escalated_at = :now WHERE id = ANY(:ids)"),
+        {"ids": [item["id"] for item in late], "now": now},
+    )
+    messages = [
+        {
+            "key": records.OVERDUE_KEY.format(item["id"]),
+            "journey_id": item["journey_id"],
+            "target": item["target"],
+            "kind": "work_item_overdue",
+        }
+        for item in late
+    ]
+    records.send(connection, pd.DataFrame(messages), now)

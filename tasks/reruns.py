@@ -1,0 +1,110 @@
+"""What a person has decided about work items, done to all that are meant: the command line and the flows share it.
+
+Belongs here: which items are meant, what is asked of them, and checks that what is asked makes sense. Does not
+belong here: one transition (``ledger.actions``), options and forms, or words for a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+from leadgate.fields import STANDARD
+from leadgate.ledger import Ledger, actions, reports
+from leadgate.ledger.actions import UNDELIVERABLE, ActionError, RerunReport
+from leadgate.ledger.reports import Wanted
+from leadgate.nearest import proposal
+from leadgate.playbook import Playbook
+
+#: The evidence of an approval without words: that somebody gave it is on record beside it.
+APPROVED: Final = "approved in a review"
+
+
+@dataclass(frozen=True)
+class How:
+    """What to do with the work items; nothing given: try again as they are. The four exclude one another."""
+
+    corrections: Mapping[str, str] = field(default_factory=dict)
+    proposed: bool = False
+    done_by_hand: str | None = None  # what was done, and what proves it
+    discard: str | None = None  # why
+
+    @property
+    def words(self) -> str:
+        if self.discard is not None:
+            return "discard"
+        if self.done_by_hand is not None:
+            return "pass as done by hand"
+        return "correct" if self.corrections or self.proposed else "rerun"
+
+    @property
+    def past(self) -> str:
+        return {
+            "discard": "discarded",
+            "pass as done by hand": "passed as done by hand",
+            "correct": "corrected",
+            "rerun": "released",
+        }[self.words]
+
+
+def meant(ledger: Ledger, asked: Wanted, how: How, limit: int | None = None) -> list[dict[str, Any]]:
+    """The open items of ``asked`` that hold leads, oldest due first; those without a proposal are left out where
+    each is to be corrected as it proposes."""
+    # those of messages that could not be delivered hold no lead, and can be rerun all the same
+    wanted = asked if asked.reason == UNDELIVERABLE else replace(asked, blocking=True)
+    items = reports.work_items(ledger, wanted)
+    if how.proposed:
+        items = [item for item in items if item["proposal"]]
+    return items if limit is None else items[:limit]
+
+
+def do(
+    ledger: Ledger,
+    items: Sequence[Mapping[str, Any]],
+    how: How,
+    *,
+    by: str,
+    now: datetime,
+    playbook: Playbook,
+    named: Sequence[int] = (),
+) -> RerunReport:
+    """Do it to ``items`` (of ``meant``). Of those ``named`` one by one the report says why one was left alone.
+
+    Raises ``ActionError`` for a field that does not exist, and where nothing can be done by hand.
+    """
+    ids = list(dict.fromkeys([*(item["id"] for item in items), *([] if how.proposed else named)]))
+    if how.discard is not None:
+        return actions.discard(ledger, ids, by=by, now=now, reason=how.discard)
+    if how.done_by_hand is not None:
+        return actions.done_by_hand(ledger, ids, by=by, now=now, evidence=how.done_by_hand)
+    if not how.proposed:
+        return actions.rerun(ledger, ids, by=by, now=now, playbook=playbook, corrections=how.corrections)
+    total = RerunReport()
+    for item in items:
+        proposed = {name: str(value) for name, value in item["proposal"].items()}
+        total.add(actions.rerun(ledger, [item["id"]], by=by, now=now, playbook=playbook, corrections=proposed))
+    missing = set(named) - {item["id"] for item in items}
+    total.skipped += [f"work item {each} proposes nothing, or is not open" for each in sorted(missing)]
+    return total
+
+
+def require_fields(names: Sequence[str], playbook: Playbook) -> None:
+    """Raises ``ActionError`` for a name that is no field of a lead."""
+    known = [*STANDARD, *playbook.fields]
+    for name in names:
+        if name not in known:
+            raise ActionError(f"a lead has no field {name!r} to set; {proposal(name, known)}")
+
+
+def require_known(ledger: Ledger, asked: Wanted) -> None:
+    """Raises ``ActionError`` when a filter names something no work item ever had: most likely misspelt."""
+    for column, value in (
+        ("reason", asked.reason),
+        ("route", asked.route),
+        ("assignee", asked.assignee),
+        ("source", asked.source),
+    ):
+        if value is not None and value not in (known := reports.known_values(ledger, column)):
+            raise ActionError(f"no work item has the {column} {value!r}; {proposal(value, known)}")

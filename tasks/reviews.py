@@ -1,0 +1,100 @@
+"""What a reviewer sees of a work item, and whether it is one that is reviewed.
+
+Belongs here: putting an item together with its score and its lead. Does not belong here: deciding about it
+(``reruns``), masking for a screen or an artifact (whoever shows it), or the queries (``ledger.reviews``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from leadgate.ledger import Ledger, reports, reviews
+from leadgate.ledger.actions import ActionError
+from leadgate.ledger.reports import Wanted
+from leadgate.playbook import Playbook
+from leadgate.scoring import fields_read
+
+
+@dataclass(frozen=True)
+class Review:
+    """A work item with what there is to decide by. Nothing is masked.
+
+    ``item`` has the columns of ``reports.work_items``. ``score``, ``fit`` and ``engagement`` are None before
+    the lead was scored; ``contributions`` maps rule to points. ``values`` are the lead's fields that the
+    scoring rules read, ``missing`` those that it does not have, ``unknown`` the playbook's kinds of evidence
+    (budget, need, …) that nobody knows yet.
+    """
+
+    item: Mapping[str, Any]
+    score: int | None
+    fit: int | None
+    engagement: int | None
+    contributions: Mapping[str, int]
+    values: Mapping[str, Any]
+    missing: Sequence[str]
+    unknown: Sequence[str]
+
+
+def waiting(ledger: Ledger, playbook: Playbook, limit: int | None = None) -> tuple[list[Review], int]:
+    """What waits for a reviewer: reviews first, then exceptions, oldest due first; and how many there are."""
+    items: list[dict[str, Any]] = []
+    total = 0
+    for kind in reviews.REVIEWED:
+        wanted = Wanted(kinds=(kind,), blocking=True)
+        items += reports.work_items(ledger, wanted, limit)
+        total += reports.count_work_items(ledger, wanted)
+    return _with_evidence(ledger, items[:limit], playbook), total
+
+
+def of(ledger: Ledger, work_item_ids: Sequence[int], playbook: Playbook) -> list[Review]:
+    """These items, in the order they are named. Raises ``ActionError`` unless each is an open review or exception."""
+    found = {item["id"]: item for item in reports.work_items(ledger, Wanted(ids=tuple(work_item_ids)))}
+    for each in work_item_ids:
+        if each not in found:
+            raise ActionError(
+                f"there is no open work item {each}; `leadgate review` lists what waits, `leadgate explain W{each}` "
+                "tells what became of one that is closed"
+            )
+        item = found[each]
+        if item["kind"] == "breaker":
+            raise ActionError(
+                f"work item {each} parks the source {item['source']}, which is no review: mend the source or its "
+                f"mapping, then `leadgate rerun --work-item {each}`; `leadgate review W{each} --take` says who does"
+            )
+        if item["kind"] not in reviews.REVIEWED and item["blocking"]:
+            raise ActionError(
+                f"work item {each} ({item['reason']}) is about a run that did not finish, which is no review: "
+                f"`leadgate rerun --work-item {each}` lets its leads go on; `leadgate review W{each} --take` says who "
+                "sees to it"
+            )
+        if item["kind"] not in reviews.REVIEWED:
+            raise ActionError(
+                f"work item {each} ({item['reason']}) is no review: it closes when the lead is followed up"
+            )
+    return _with_evidence(ledger, [found[each] for each in dict.fromkeys(work_item_ids)], playbook)
+
+
+def _with_evidence(ledger: Ledger, items: Sequence[Mapping[str, Any]], playbook: Playbook) -> list[Review]:
+    known = reviews.evidence(ledger, [item["id"] for item in items])
+    read = fields_read(playbook)
+    return [_review(item, known.get(item["id"], {}), read) for item in items]
+
+
+def _review(item: Mapping[str, Any], found: Mapping[str, Any], read: Sequence[str]) -> Review:
+    lead = found.get("lead") or {}
+    custom = lead.get("custom") or {}
+    # before qualification the rules have not read anything yet, so nothing is missing from them
+    scored = found.get("score") is not None
+    values = {name: lead.get(name, custom.get(name)) for name in read} if scored else {}
+    return Review(
+        item=item,
+        score=found.get("score"),
+        fit=found.get("fit"),
+        engagement=found.get("engagement"),
+        contributions=found.get("contributions") or {},
+        values={name: value for name, value in values.items() if value not in (None, "")},
+        missing=[name for name, value in values.items() if value in (None, "")],
+        unknown=[part for part, proof in (found.get("known") or {}).items() if not proof.get("known")],
+    )

@@ -1,0 +1,299 @@
+"""Reviews on a real ledger: what a reviewer sees, decides and takes; and what nobody took in time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from commands import Cli, of, words
+from desk import NOW, PLAYBOOK, Desk, person
+
+from leadgate import playbook as playbooks
+from leadgate.ledger import Ledger, actions, reviews
+from tasks.batches import activate, next_work
+from tasks.giving_up import CANCELLED, hold_batch
+from tasks.overdue import escalate_overdue
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+#: 25 points, in the review band; and one whose address nobody can write to.
+CHIEF = person(1, Company="", **{"Job title": "Chief of Nothing"})
+BROKEN = person(2, Email="broken address of somebody")
+
+
+@pytest.fixture
+def waiting(desk: Desk) -> Desk:
+    """A ledger with a lead in review (J1, behind W2) and one that is an exception (J2, behind W1)."""
+    desk.capture(CHIEF, BROKEN)
+    desk.run()
+    return desk
+
+
+def item(desk: Desk, kind: str) -> int:
+    return int(desk.one("SELECT id FROM work_item WHERE kind = :kind AND closed_at IS NULL", kind=kind))
+
+
+def test_reviews_are_listed_before_exceptions_with_what_there_is_to_decide_by(cli: Cli, waiting: Desk) -> None:
+    found = of(cli("review", "--json"))
+    assert [each["kind"] for each in found["items"]] == ["review", "exception"]
+    assert found["items"][0]["due_at"] > found["items"][1]["due_at"]  # so the order is not that of the due times
+    in_band = found["items"][0]
+    assert (in_band["score"], in_band["contributions"]) == (25, {"decides": 25})
+    assert in_band["missing"] == ["company"]
+    assert in_band["values"] == {"job_title": "Chief of Nothing"}
+    assert found["items"][1]["score"] is None
+    told = words(cli("review"))
+    assert "score 25: decides +25" in told
+    assert "missing: company" in told
+    assert f"Next: leadgate review W{in_band['id']}" in told
+    assert of(cli("review", "--limit", 1, "--json"))["total"] == 2
+
+
+def test_values_are_masked_unless_asked(cli: Cli, waiting: Desk) -> None:
+    exception = item(waiting, "exception")
+    for arguments in (["review"], ["review", f"W{exception}"]):
+        for more in ([], ["--json"]):
+            assert "broken address" not in cli(*arguments, *more).stdout
+            assert "broken address" in words(cli(*arguments, *more, "--show-personal"))
+
+
+def test_a_field_of_the_playbooks_own_is_masked_too(cli: Cli, desk: Desk, tmp_path: Path) -> None:
+    changed = PLAYBOOK.replace("scoring:\n", "fields: {nickname: {type: text}}\nheaders: {Nick: nickname}\nscoring:\n")
+    changed = changed.replace("  fit:\n", '  fit:\n    - {name: named, when: "nickname is not null", points: 25}\n')
+    (tmp_path / "playbook.yaml").write_text(changed, encoding="utf-8")
+    desk = Desk(desk.ledger, playbooks.parse(changed, path=Path("tests.yaml")))
+    desk.capture(person(1, Company="", Nick="Zorro the fox"))
+    desk.run()
+    reviewed = item(desk, "review")
+    assert of(cli("review", f"W{reviewed}", "--json"))["values"] == {"nickname": "Z•••"}
+    assert of(cli("review", f"W{reviewed}", "--json", "--show-personal"))["values"] == {"nickname": "Zorro the fox"}
+
+
+def test_one_review_is_told_with_its_points_and_the_commands_that_decide_it(cli: Cli, waiting: Desk) -> None:
+    reviewed = item(waiting, "review")
+    told = words(cli("review", f"w{reviewed}"))
+    for part in (
+        f"W{reviewed}: score_in_review_band at qualification, lead 1",
+        "Score 25: fit 25, engagement 0.",
+        "decides +25",
+        "job_title Chief of Nothing",
+        "company missing",
+        f"leadgate review W{reviewed} --approve",
+        f"leadgate review W{reviewed} --take",
+    ):
+        assert part in told
+    assert "--approve" in words(cli("review", item(waiting, "exception")))
+
+
+def test_nothing_that_waits_is_no_error(cli: Cli, desk: Desk) -> None:
+    assert "Nothing waits" in cli("review").stdout
+    assert of(cli("review", "--json")) == {"total": 0, "items": []}
+
+
+@pytest.mark.parametrize(
+    ("options", "note"),
+    [(["--approve"], "approved in a review"), (["--approve", "spoke to them"], "spoke to them")],
+)
+def test_an_approved_lead_goes_on_to_an_owner(cli: Cli, waiting: Desk, options: list[str], note: str) -> None:
+    reviewed = item(waiting, "review")
+    assert (
+        f"W{reviewed} approved by rita" in cli("review", f"W{reviewed}", *options, "--by", "rita", "--now", NOW).stdout
+    )
+    assert waiting.rows("SELECT closed_by, resolution, note FROM work_item WHERE id = :id", id=reviewed) == [
+        ("rita", "done_by_hand", note)
+    ]
+    waiting.run()
+    assert waiting.rows("SELECT status FROM journey WHERE id = 1") == [("owned",)]
+    assert waiting.holds() == []
+
+
+def test_options_may_follow_an_approval_without_words(cli: Cli, waiting: Desk) -> None:
+    reviewed = item(waiting, "review")
+    did = of(cli("review", f"W{reviewed}", "--approve", "--by", "rita", "--json"))
+    assert did == {"work_item": reviewed, "did": "approved", "by": "rita", "journeys": 1, "taken_from": None}
+
+
+def test_a_rejected_lead_ends_with_the_reason(cli: Cli, waiting: Desk) -> None:
+    cli("review", f"W{item(waiting, 'review')}", "--reject", "a pupil", "--by", "rita")
+    assert waiting.rows("SELECT status FROM journey WHERE id = 1") == [("discarded",)]
+    assert "as discarded: a pupil" in words(cli("explain", "J1"))
+    assert waiting.holds() == []
+
+
+def test_a_corrected_lead_is_scored_again(cli: Cli, waiting: Desk) -> None:
+    cli("review", f"W{item(waiting, 'review')}", "--set", "company=Acme", "--by", "rita", "--now", NOW)
+    waiting.run()
+    assert waiting.rows("SELECT status FROM journey WHERE id = 1") == [("owned",)]
+    assert waiting.one("SELECT score FROM qualification ORDER BY id DESC LIMIT 1") == 55
+    assert waiting.holds() == []
+
+
+def test_taking_an_item_says_who_decides_it(cli: Cli, waiting: Desk) -> None:
+    reviewed = item(waiting, "review")
+    taken = "SELECT assignee, taken_at FROM work_item WHERE id = :id"
+    cli("review", f"W{reviewed}", "--take", "--by", "rita", "--now", NOW)
+    again = of(cli("review", f"W{reviewed}", "--take", "--by", "rita", "--now", NOW + HOUR, "--json"))
+    assert again["taken_from"] is None
+    assert waiting.rows(taken, id=reviewed) == [("rita", NOW)]
+    assert [each["id"] for each in of(cli("queue", "--assignee", "rita", "--json"))["items"]] == [reviewed]
+    other = cli("review", f"W{reviewed}", "--take", "--by", "sam", "--now", NOW + HOUR)
+    assert "was rita's until now" in other.stderr
+    assert waiting.rows(taken, id=reviewed) == [("sam", NOW + HOUR)]
+    assert waiting.rows("SELECT what, by FROM action ORDER BY id") == [("take", "rita"), ("take", "sam")]
+    assert "sam decides" in words(cli("explain", f"W{reviewed}"))
+    assert waiting.holds() == []
+
+
+def test_what_cannot_be_decided_changes_nothing_and_says_what_to_do(cli: Cli, waiting: Desk) -> None:
+    reviewed, exception = item(waiting, "review"), item(waiting, "exception")
+    for arguments, hint in (
+        (["--approve"], "say which"),
+        (["W999"], "there is no open work item 999"),
+        (["W999", "--take"], "there is no work item 999"),
+        (["lead"], "give one like W12"),
+        ([reviewed, "--approve", "--take"], "--approve and --take exclude one another"),
+        ([reviewed, "--reject", " "], "--reject needs a reason"),
+        ([reviewed, "--set", "compny=Acme"], "did you mean 'company'?"),
+        ([reviewed, "--set", "company"], "write it like --set"),
+    ):
+        assert hint in cli("review", *arguments, code=2).stderr
+    assert waiting.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL AND assignee IS NULL") == 2
+    cli("review", exception, "--reject", "spam", "--by", "rita")
+    for decision in (["--approve"], ["--reject", "spam"]):
+        assert f"`leadgate explain W{exception}`" in cli("review", exception, *decision, code=2).stderr
+    assert "rita closed it as discarded" in cli("review", exception, "--take", code=2).stderr
+
+
+def test_what_is_no_review_is_refused_with_the_command_that_fits(cli: Cli, desk: Desk) -> None:
+    desk.capture(*(person(number, Email="broken") for number in range(20)))
+    desk.capture(person(30), source="partner")
+    desk.run()
+    desk.run(now=NOW + 4 * HOUR)
+    breaker, escalation = item(desk, "breaker"), item(desk, "escalation")
+    assert f"leadgate rerun --work-item {breaker}" in cli("review", breaker, "--approve", code=2).stderr
+    assert "closes when the lead is followed up" in cli("review", escalation, "--approve", code=2).stderr
+    assert "it holds no lead" in cli("review", escalation, "--take", code=2).stderr
+    cli("review", breaker, "--take", "--by", "ops")
+    assert desk.one("SELECT assignee FROM work_item WHERE id = :id", id=breaker) == "ops"
+    assert desk.holds() == []
+
+
+def test_a_run_that_did_not_finish_is_no_review_but_somebody_can_see_to_it(cli: Cli, desk: Desk) -> None:
+    desk.capture(person(1))
+    worker = desk.worker()
+    activate(worker, NOW)
+    work = next_work(worker, NOW)
+    assert work is not None
+    hold_batch(desk.ledger, work, reason=CANCELLED, why="in the UI", now=NOW)
+    recovery = item(desk, "recovery")
+    assert f"leadgate rerun --work-item {recovery}" in cli("review", recovery, "--approve", code=2).stderr
+    assert check(desk, DAY) == 1
+    cli("review", recovery, "--take", "--by", "ops")
+    assert desk.one("SELECT assignee FROM work_item WHERE id = :id", id=recovery) == "ops"
+    assert desk.holds() == []
+
+
+# --- what nobody takes ------------------------------------------------------------------------------------
+
+MESSAGES = "SELECT journey_id, target FROM outbox WHERE kind = 'work_item_overdue' ORDER BY id"
+
+
+def check(desk: Desk, after: timedelta) -> int:
+    return escalate_overdue(desk.ledger, desk.loaded.playbook, NOW + after)
+
+
+@pytest.fixture
+def escalating(ledger: Ledger) -> Callable[[str], Desk]:
+    """A desk whose first exception route escalates to somebody, with what ``waiting`` has."""
+
+    def make(to: str) -> Desk:
+        changed = PLAYBOOK.replace(
+            "{to: data_quality, within: 8h,", f"{{to: data_quality, within: 8h, escalate_to: {to},"
+        )
+        assert changed != PLAYBOOK
+        desk = Desk(ledger, playbooks.parse(changed, path=Path("tests.yaml")))
+        desk.capture(CHIEF, BROKEN)
+        desk.run()
+        return desk
+
+    return make
+
+
+def test_what_nobody_takes_is_escalated_once_when_it_is_due(escalating: Callable[[str], Desk], cli: Cli) -> None:
+    desk = escalating("cyn")
+    exception = item(desk, "exception")
+    assert check(desk, 8 * HOUR - timedelta(seconds=1)) == 0
+    assert [check(desk, 8 * HOUR), check(desk, 8 * HOUR), check(desk, 9 * HOUR)] == [1, 0, 0]
+    assert desk.rows(MESSAGES) == [(2, "cyn")]
+    assert desk.rows("SELECT escalated_at, closed_at FROM work_item WHERE id = :id", id=exception) == [
+        (NOW + 8 * HOUR, None)
+    ]
+    assert check(desk, DAY) == 1  # the review, which names nobody: the last route
+    assert desk.rows(MESSAGES) == [(2, "cyn"), (1, "revenue_operations")]
+    listed = {each["id"]: each for each in of(cli("queue", "--json"))["items"]}
+    assert listed[exception]["escalated_to"] == "cyn"
+    assert "escalated to" in cli("queue").stdout
+    assert "Nobody took it in time: escalated to cyn at 2026-03-04 18:00 UTC." in words(cli("explain", f"W{exception}"))
+    assert desk.holds() == []
+
+
+def test_what_somebody_took_or_decided_is_not_escalated(waiting: Desk) -> None:
+    reviews.take(waiting.ledger, item(waiting, "review"), by="rita", now=NOW)
+    actions.discard(waiting.ledger, [item(waiting, "exception")], by="rita", now=NOW, reason="spam")
+    assert check(waiting, 30 * DAY) == 0
+    assert waiting.rows(MESSAGES) == []
+
+
+def test_a_lead_that_is_held_again_has_a_new_item_with_a_time_of_its_own(waiting: Desk) -> None:
+    first = item(waiting, "exception")
+    assert check(waiting, 8 * HOUR) == 1
+    actions.rerun(waiting.ledger, [first], by="ops", now=NOW + 9 * HOUR, playbook=waiting.loaded.playbook)
+    waiting.run(now=NOW + 9 * HOUR)
+    assert check(waiting, 10 * HOUR) == 0
+    assert waiting.one("SELECT escalated_at FROM work_item WHERE id = :id", id=first) == NOW + 8 * HOUR
+    assert check(waiting, 17 * HOUR) == 1
+    assert waiting.rows(MESSAGES) == [(2, "revenue_operations"), (2, "revenue_operations")]
+    assert waiting.holds() == []
+
+
+def test_a_parked_source_is_escalated_once_by_its_first_lead(desk: Desk) -> None:
+    desk.capture(*(person(number, Email="broken") for number in range(20)))
+    desk.run()
+    held = "SELECT min(id) FROM journey WHERE work_item_id = :id"
+    first = desk.one(held, id=item(desk, "breaker"))
+    assert check(desk, DAY) == 1
+    assert desk.rows(MESSAGES) == [(first, "revenue_operations")]
+    assert desk.holds() == []
+
+
+def test_an_escalation_of_a_late_first_touch_is_not_escalated_again(desk: Desk) -> None:
+    desk.capture(person(1))
+    desk.run()
+    desk.run(now=NOW + 4 * HOUR)
+    assert item(desk, "escalation")
+    assert check(desk, 30 * DAY) == 0
+
+
+def test_several_that_check_at_once_escalate_each_item_once(desk: Desk) -> None:
+    for number in range(6):
+        desk.capture(person(number, Email=f"broken {number}"), source=("website", "partner")[number % 2])
+    desk.run()
+    gate, counts = threading.Barrier(4), list[int]()
+
+    def at_once() -> None:
+        gate.wait()
+        counts.append(check(desk, DAY))
+
+    threads = [threading.Thread(target=at_once) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(counts) == 6
+    assert len(desk.rows(MESSAGES)) == 6
+    assert check(desk, DAY) == 0
+    assert desk.holds() == []
