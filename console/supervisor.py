@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +36,7 @@ class Part:
     ready: Callable[[], bool] = lambda: True
     note: str = ""  # where it is, for people
     grace: float = 15.0  # seconds to end in when asked to
+    stops_on: signal.Signals = signal.SIGTERM
     state: State = "stopped"
     restarts: int = 0
     _process: subprocess.Popen[bytes] | None = None
@@ -89,7 +91,7 @@ class Part:
         self.state = "stopped"
         if process is None or process.poll() is not None:
             return
-        process.terminate()
+        process.send_signal(self.stops_on)
         try:
             process.wait(timeout=self.grace)
         except subprocess.TimeoutExpired:

@@ -48,7 +48,7 @@ DATABASE: Final = "PostgreSQL"
 
 
 class _Stop(Exception):  # noqa: N818 - an order, not an error
-    """Somebody asked for the end: SIGTERM."""
+    """Somebody asked for the end: ctrl-C, or SIGTERM."""
 
 
 def up(place: Place) -> None:
@@ -56,31 +56,40 @@ def up(place: Place) -> None:
     playbook = place.checked_playbook()
     settings = place.settings
     use_defaults(settings.home)
-    signal.signal(signal.SIGTERM, _asked_to_stop)
-    with _only_one(settings.home):
-        named = os.environ.get("PREFECT_API_URL")
-        if not named:
-            _require_free(settings.prefect_port, "LEADGATE_PREFECT_PORT", "the Prefect server")
-        if _listens(playbook):
-            _require_free(settings.capture_port, "LEADGATE_CAPTURE_PORT", "HTTP capture")
-        _say("starting")
-        with open_ledger(settings) as ledger:
-            address = (
-                Address(named, os.environ.get("PREFECT_API_AUTH_STRING"))
-                if named
-                else kept_address(settings.home, settings.prefect_port)
-            )
-            parts = _parts(settings, playbook, ledger, address, ours=not named)
-            try:
-                _run(settings, playbook, ledger, address, parts)
-            except (KeyboardInterrupt, _Stop):
-                _say("stopping")
-            finally:
-                for part in reversed(parts):
-                    part.stop()
-                forget_running(settings.home)
-                (settings.home / STATE_FILE).unlink(missing_ok=True)
-    _say("stopped; what was accepted is kept, and the next start goes on with it")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _asked_to_stop)
+    try:
+        with _only_one(settings.home):
+            _keep_up(settings, playbook)
+    except _Stop:
+        _say("stopped; what was accepted is kept, and the next start goes on with it")
+
+
+def _keep_up(settings: Settings, playbook: Loaded) -> None:
+    """Everything, until somebody asks for the end."""
+    named = os.environ.get("PREFECT_API_URL")
+    if not named:
+        _require_free(settings.prefect_port, "LEADGATE_PREFECT_PORT", "the Prefect server")
+    if _listens(playbook):
+        _require_free(settings.capture_port, "LEADGATE_CAPTURE_PORT", "HTTP capture")
+    _say("starting")
+    with open_ledger(settings) as ledger:
+        address = (
+            Address(named, os.environ.get("PREFECT_API_AUTH_STRING"))
+            if named
+            else kept_address(settings.home, settings.prefect_port)
+        )
+        parts = _parts(settings, playbook, ledger, address, ours=not named)
+        try:
+            _run(settings, playbook, ledger, address, parts)
+        finally:
+            _say("stopping")
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)  # it ends already; a second ctrl-C would leave parts behind
+            for part in reversed(parts):
+                part.stop()
+            forget_running(settings.home)
+            (settings.home / STATE_FILE).unlink(missing_ok=True)
 
 
 def _parts(settings: Settings, playbook: Loaded, ledger: Ledger, address: Address, *, ours: bool) -> list[Part]:
@@ -102,7 +111,10 @@ def _parts(settings: Settings, playbook: Loaded, ledger: Ledger, address: Addres
                 note=f"http://127.0.0.1:{settings.prefect_port}",
             )
         )
-    parts.append(Part("intake", [*leadgate, "work"], logs / "intake.log", environment, grace=60))
+    # Prefect turns SIGTERM into a crash of the run at hand; an interrupt lets it finish
+    parts.append(
+        Part("intake", [*leadgate, "work"], logs / "intake.log", environment, grace=60, stops_on=signal.SIGINT)
+    )
     worker = ["worker", "start", "--pool", WORK_POOL, "--type", "process", "--limit", "2", "--name"]
     parts.append(
         Part(

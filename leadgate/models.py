@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     Index,
     Integer,
     Text,
+    event,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -237,8 +239,6 @@ class Journey(SQLModel, table=True):
         ),
         Index("journey_batch", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
         Index("journey_held_by", "work_item_id", postgresql_where=text("work_item_id IS NOT NULL")),
-        # no index holds ``stage`` or ``version``: moving on is a heap-only update, twice as fast
-        {"postgresql_with": {"fillfactor": 70}},
     )  # fmt: skip
     id: int | None = _id()
     trigger: str = "signal"
@@ -258,6 +258,10 @@ class Journey(SQLModel, table=True):
     run_after: datetime = _at()
     work_item_id: int | None = _ref("work_item.id", nullable=True)
     joined_to: int | None = _ref("journey.id", nullable=True)
+
+
+# no index holds ``stage`` or ``version``: with room on its page, moving on is a heap-only update, twice as fast
+event.listen(SQLModel.metadata.tables["journey"], "after_create", DDL("ALTER TABLE journey SET (fillfactor = 70)"))
 
 
 class Handoff(SQLModel, table=True):

@@ -330,8 +330,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("signal_id"),
-        postgresql_with={"fillfactor": 70},
     )
+    op.execute("ALTER TABLE journey SET (fillfactor = 70)")
     op.create_index(op.f("ix_journey_lead_id"), "journey", ["lead_id"], unique=False)
     op.create_index(
         "journey_batch", "journey", ["batch_id"], unique=False, postgresql_where=sa.text("batch_id IS NOT NULL")
