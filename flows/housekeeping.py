@@ -27,7 +27,7 @@ async def housekeeping(
     at_most_rows: int = 10_000,
     at_most_seconds: float = 300,
 ) -> list[Line]:
-    """Flow runs of dead processes are ended; flow runs and artifacts older than the playbook keeps are deleted.
+    """End the flow runs of dead processes; delete flow runs and artifacts older than the playbook keeps them.
 
     Args:
         now: What time it is, in place of the clock; for trying things out.
