@@ -27,6 +27,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Crashed
 
@@ -180,10 +181,13 @@ async def end_dead(count: int, things: Things) -> Line:
             message = f"Its process ended without a word. {_what_becomes(holding.get(str(run.id)))}"
             cancelling = run.state is not None and run.state.is_cancelling()
             state: Any = Cancelled(message=message) if cancelling else Crashed(message=message)
-            now_is = await client.read_flow_run(run.id)
-            if now_is.state is None or run.state is None or now_is.state.id != run.state.id:
-                continue  # it moved on meanwhile: somebody else ended it, or it lives
-            result = await client.set_flow_run_state(run.id, state)  # the server refuses one that has just ended
+            try:
+                now_is = await client.read_flow_run(run.id)
+                if now_is.state is None or run.state is None or now_is.state.id != run.state.id:
+                    continue  # it moved on meanwhile: somebody else ended it, or it lives
+                result = await client.set_flow_run_state(run.id, state)  # the server refuses one that has just ended
+            except ObjectNotFound:
+                continue  # deleted meanwhile
             ended += result.status.value == "ACCEPT"
     words = "ended as Crashed, or Cancelled if that was asked; their batches go on with the next run"
     if left.unknown:
