@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 from prefect import flow, get_client, runtime
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
-from flows import evidence, session
+from flows import events, evidence, session
 from flows.forms import SHARED_LOGIN, Mode, Reason, Stage
 from flows.intake import intake
 from leadgate.ledger import Ledger, reports
@@ -190,7 +190,7 @@ async def take_on(here: session.Session, journeys: Sequence[int], *, run_now: bo
         waits = any(each["status"] == "ready" and each["run_after"] <= now for each in standing)
         if not run_now or not waits or time.monotonic() > until:
             return standing
-        work = await asyncio.to_thread(next_work, here.worker, now)
+        work = await asyncio.to_thread(next_work, here.worker, now, "intake", events.held)
         if work is None:
             await asyncio.sleep(0.25)
             continue

@@ -69,6 +69,7 @@ def words(message: Message, playbook: Playbook, now: datetime) -> Words:
     reps = {rep.name: rep for rep in playbook.reps}
     journey = f"J{message.journey_id}"
     owner = _label(message.owner, reps)
+    item = f"W{message.key.rpartition(':')[2]}"  # of a message about one, whose key ends with its number
     title, sentence = {
         "lead_assigned": (f"New lead {journey}", "This lead is yours."),
         "lead_heard_again": (f"Lead {journey} was heard of again", "There is news about your lead."),
@@ -79,8 +80,8 @@ def words(message: Message, playbook: Playbook, now: datetime) -> Words:
             "It was not touched in time, so it goes to somebody else.",
         ),
         "work_item_overdue": (
-            f"Nobody has taken a work item of lead {journey}",
-            "It is past its time, and nobody has taken or decided it.",
+            f"Overdue: work item {item}",
+            f"This lead waits behind {item}, which nobody has taken or decided in time: leadgate explain {item}.",
         ),
     }.get(message.kind, (f"Lead {journey}: {message.kind.replace('_', ' ')}", "There is news about this lead."))
     lines = [

@@ -74,6 +74,14 @@ def test_an_escalation_names_the_owner_and_what_was_due_on_their_clock(playbook:
     assert "First touch was due: 2026-03-04 06:00 (America/Sao_Paulo)" in told.body
 
 
+def test_a_work_item_that_nobody_took_is_named(playbook: Playbook) -> None:
+    late = message(kind="work_item_overdue", key="work_item_overdue:31", target="mia", owner=None, due_at=None)
+    told = words(late, playbook, NOW)
+    assert told.title == "Overdue: work item W31"
+    assert "behind W31, which nobody has taken or decided in time: leadgate explain W31." in told.body
+    assert "jane" not in told.body
+
+
 def test_a_lead_without_an_address_is_shown_by_its_number_or_not_at_all(playbook: Playbook) -> None:
     assert "Lead: •••78, from website" in words(message(email=None), playbook, NOW).body
     assert "Lead: no address is known" in words(message(email=None, phone=None, due_at=None), playbook, NOW).body
