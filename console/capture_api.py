@@ -39,6 +39,7 @@ _READ_WITHIN: Final = 30.0  # seconds, for a body to arrive
 _STORED_WITHIN: Final = 30.0  # seconds, before a sender is told to come again
 _UNREAD: Final = 16 * 1024**2  # bytes of a body that is too large, taken off the line so that the answer is read
 _IN_HAND: Final = 64 * 1024**2  # bytes of bodies that are being read or stored at one time
+_READ_AT_ONCE: Final = 128 * 1024  # bytes of a body that is read between two other requests
 _KEY_LENGTH: Final = 255  # characters of an Idempotency-Key
 _AWAY: Final = 5  # seconds to wait for a PostgreSQL that is away
 
@@ -52,9 +53,13 @@ def app_of(
     *,
     metrics_token: str | None = None,
     now: Clock = lambda: datetime.now(UTC),
+    clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
-    """The application. It has a thread of its own from start-up to shutdown (ASGI's lifespan)."""
-    desk = _Desk(ledger, playbook, Doors(playbook, environ), now)
+    """The application. It has a thread of its own from start-up to shutdown (ASGI's lifespan).
+
+    ``now`` is the time of day, ``clock`` counts seconds for the rates of sources.
+    """
+    desk = _Desk(ledger, playbook, Doors(playbook, environ), now, clock)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -105,14 +110,16 @@ class _Desk:
 
     writer: Writer
 
-    def __init__(self, ledger: Ledger, playbook: Playbook, doors: Doors, now: Clock) -> None:
+    def __init__(
+        self, ledger: Ledger, playbook: Playbook, doors: Doors, now: Clock, clock: Callable[[], float]
+    ) -> None:
         self._ledger, self._doors, self._now = ledger, doors, now
         self._sources = {name: source for name, source in playbook.sources.items() if source.http is not None}
         self._buckets: dict[str, TokenBucket] = {}
         self._most_bytes = 0
         for name, source in self._sources.items():
             http = _http_of(source)
-            self._buckets[name] = TokenBucket(http.per_second, http.burst, time.monotonic)
+            self._buckets[name] = TokenBucket(http.per_second, http.burst, clock)
             self._most_bytes = max(self._most_bytes, http.max_bytes)
         self._readers = {
             name: activities.Reader(name, "HTTP", playbook, now(), unit="payload")
@@ -146,10 +153,9 @@ class _Desk:
             if not self._doors.admits(name, given, body, self._now().timestamp()):
                 raise unauthorised()
             source = self._sources[name]
-            payloads = self._payloads_of(request, source, body)
-            count = len(payloads.payloads)
-            keys = _keys_of(payloads, request.headers.get("idempotency-key"), source)
-            rows, happened, held = self._rows_of(name, payloads, keys)
+            # reading a large one takes long enough for others to notice
+            elsewhere = asyncio.to_thread if len(body) > _READ_AT_ONCE else _here
+            count, rows, happened, held = await elsewhere(self._understand, request, name, body)
             bucket = self._buckets[name]
             if wait := bucket.take(count):
                 raise RefusedError(
@@ -215,6 +221,13 @@ class _Desk:
     def _release(self, size: int) -> None:
         self._in_hand -= size
 
+    def _understand(self, request: Request, name: str, body: bytes) -> tuple[int, list[Any], list[Any], set[int]]:
+        """How many payloads there are, and what ``_rows_of`` makes of them."""
+        source = self._sources[name]
+        payloads = self._payloads_of(request, source, body)
+        keys = _keys_of(payloads, request.headers.get("idempotency-key"), source)
+        return len(payloads.payloads), *self._rows_of(name, payloads, keys)
+
     def _payloads_of(self, request: Request, source: Source, body: bytes) -> Body:
         http = _http_of(source)
         if len(body) > http.max_bytes:
@@ -268,6 +281,10 @@ def _keys_of(body: Body, given: str | None, source: Source) -> list[str]:
     if not body.listed:
         return [f"once:{given}"]
     return [f"once[{at}]:{given}" for at in range(len(body.payloads))]
+
+
+async def _here(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)
 
 
 def _reach(ledger: Ledger) -> None:

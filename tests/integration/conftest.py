@@ -2,5 +2,6 @@
 
 from commands import cli
 from desk import desk, ledger, loaded, postgres, settings, write_csv
+from posting import client
 
-__all__ = ["cli", "desk", "ledger", "loaded", "postgres", "settings", "write_csv"]
+__all__ = ["cli", "client", "desk", "ledger", "loaded", "postgres", "settings", "write_csv"]

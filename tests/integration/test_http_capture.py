@@ -2,127 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import hashlib
-import hmac
-import itertools
 import json
-import os
-import re
-import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from desk import NOW, PLAYBOOK, Desk, person
+from desk import NOW, Desk, person
 from forked import wait_for
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
+from posting import HTTP_PLAYBOOK, JSON, SECRETS, TOKEN, Answer, Client, signals, signed_in, waiting, writer_held
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import create_engine, text
 
-from benchmarks.http_load import LoadReport, load
 from console import capture_api, http_writer
-from console.capture_api import app_of
-from console.listening import config
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 
-SOURCES = """sources:
-  website:
-    key: id
-    volatile: [sent_at]
-    http: {auth: hmac, secret_env: SECRET_WEBSITE, per_second: 100000, burst: 1000000}
-  partner: {http: {auth: bearer, secret_env: SECRET_PARTNER, max_bytes: 1000, per_second: 1, burst: 3}}
-  unset: {http: {auth: bearer, secret_env: SECRET_UNSET}}
-  files: {}
-  activities: {kind: activities, http: {auth: bearer, secret_env: SECRET_ACTIVITIES}}
-scoring:"""
-HTTP_PLAYBOOK = PLAYBOOK.partition("sources:")[0] + SOURCES + PLAYBOOK.partition("scoring:")[2]
-SECRETS = {"SECRET_WEBSITE": "a website's", "SECRET_PARTNER": "a partner's", "SECRET_ACTIVITIES": "a log's"}
-TOKEN = "a monitor's"  # noqa: S105 - of a server that ends with its test
-JSON = {"Content-Type": "application/json"}
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    text: str
-
-    @property
-    def data(self) -> Any:
-        return json.loads(self.text)
-
-
-@dataclass
-class Client:
-    """Posts as the sources do."""
-
-    port: int
-
-    def send(self, method: str, path: str, body: Any = None, headers: dict[str, Any] | None = None) -> Answer:
-        with contextlib.closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
-            connection.request(method, path, body, headers or {}, encode_chunked=isinstance(body, Iterator))
-            answer = connection.getresponse()
-            return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read().decode())
-
-    def get(self, path: str, **headers: str) -> Answer:
-        return self.send("GET", path, headers=headers)
-
-    def post(self, payload: Any, source: str = "website", **headers: str) -> Answer:
-        """``payload`` as JSON, or bytes as they are, signed in as ``source`` does."""
-        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        sent = JSON | signed_in(source, body) | {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.send("POST", f"/capture/{source}", body, sent)
-
-
-def signed_in(source: str, body: bytes, at: float | None = None) -> dict[str, str]:
-    if source != "website":
-        return {"Authorization": f"Bearer {SECRETS.get(f'SECRET_{source.upper()}', 'whatever')}"}
-    stamp = str(int(time.time() if at is None else at))
-    digest = hmac.new(SECRETS["SECRET_WEBSITE"].encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-    return {"X-Leadgate-Timestamp": stamp, "X-Leadgate-Signature": f"sha256={digest}"}
-
 
 @pytest.fixture(scope="session")
 def loaded() -> Loaded:
     return playbooks.parse(HTTP_PLAYBOOK, path=Path("http.yaml"))
-
-
-@pytest.fixture
-def client(ledger: Ledger, loaded: Loaded) -> Iterator[Client]:
-    """The real application in a real server on loopback."""
-    app = app_of(ledger, loaded.playbook, SECRETS, metrics_token=TOKEN)
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as taken:
-        server = uvicorn.Server(config(app))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
-        thread.start()
-        try:
-            wait_for(lambda: server.started)
-            yield Client(taken.getsockname()[1])
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-def signals(desk: Desk) -> int:
-    return int(desk.one("SELECT count(*) FROM signal"))
 
 
 # --- what is stored ---------------------------------------------------------------------------------------
@@ -168,7 +78,7 @@ def test_forms_are_signals_too(client: Client, desk: Desk) -> None:
 
 def test_odd_values_are_accepted_and_do_no_harm(client: Client, desk: Desk) -> None:
     odd = [
-        person(1, Message="x" * 100_000),
+        person(1, Message="x" * 100_000, Comment="y" * 100_000),
         person(2, Message="nul \x00 here", **{"na\x00me": "\x00"}),
         person(3, id="own\x00id"),
         person(4, id="long" * 2_000),
@@ -322,7 +232,7 @@ def test_a_source_that_sends_too_fast_is_told_when_to_come_again(client: Client,
     assert client.post({"a": 5}, "partner").status == 202, "what was refused took no tokens"
     assert client.post(person(1)).status == 202, "another source has its own"
     assert client.post([{"a": n} for n in range(4)], "partner").status == 413, "more than it can ever have at once"
-    time.sleep(2.1)
+    client.seconds += 2
     assert client.post([{"a": 3}, {"a": 4}], "partner").status == 202
     assert signals(desk) == 6
 
@@ -368,18 +278,6 @@ def test_a_client_that_goes_away_in_its_body_leaves_nothing(client: Client, desk
 
 
 # --- trouble ----------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def writer_held(desk: Desk) -> Iterator[None]:
-    """Whatever is posted for the website waits while this lasts."""
-    with desk.ledger.transaction() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('website', 0))"))
-        yield
-
-
-def waiting(desk: Desk) -> bool:
-    return bool(desk.one("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
 
 
 def test_one_request_that_the_ledger_refuses_does_not_fail_the_others(
@@ -626,163 +524,3 @@ def metrics(client: Client) -> dict[tuple[str, tuple[str, ...]], float]:
         for family in text_string_to_metric_families(answer.text)
         for sample in family.samples
     }
-
-
-# --- the process ------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Process:
-    """``leadgate listen`` as a process of its own."""
-
-    settings: Settings
-    folder: Path
-
-    def start(self, *arguments: str, playbook: str = HTTP_PLAYBOOK, **environment: str) -> subprocess.Popen[str]:
-        path = self.folder / "http.yaml"
-        path.write_text(playbook, encoding="utf-8")
-        ours = {
-            "LEADGATE_DATABASE_URL": self.settings.database_url or "",
-            "LEADGATE_HOME": str(self.folder),
-            "LEADGATE_PLAYBOOK": str(path),
-        }
-        command = [sys.executable, "-m", "console.listening", *arguments]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(
-            command, env=os.environ | ours | SECRETS | environment, stdout=pipe, stderr=pipe, text=True
-        )
-
-    @contextlib.contextmanager
-    def running(self, **environment: str) -> Iterator[tuple[subprocess.Popen[str], Client]]:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
-        process = self.start("--port", str(port), **environment)
-        client = Client(port)
-        try:
-            wait_for(lambda: _answers(client) or process.poll() is not None)
-            assert process.poll() is None, process.communicate()
-            yield process, client
-        finally:
-            process.kill()
-            process.communicate()
-
-
-def _answers(client: Client) -> bool:
-    try:
-        return client.get("/healthz").status == 200
-    except OSError:
-        return False
-
-
-@pytest.fixture
-def listening(settings: Settings, ledger: Ledger, tmp_path: Path) -> Process:
-    return Process(settings, tmp_path)
-
-
-def test_killed_in_the_middle_each_accepted_signal_is_in_the_ledger(listening: Process, desk: Desk) -> None:
-    people = (person(number) for number in itertools.count())
-    reports: list[LoadReport] = []
-    for _ in range(2):
-        with listening.running() as (process, client):
-            url = f"http://127.0.0.1:{client.port}/capture/website"
-
-            def post(url: str = url, dead: Callable[[], Any] = process.poll) -> LoadReport:
-                return asyncio.run(
-                    load(url, SECRETS["SECRET_WEBSITE"], people, seconds=20, stop=lambda: dead() is not None)
-                )
-
-            with ThreadPoolExecutor(1) as pool:
-                posting = pool.submit(post)
-                before = signals(desk)
-                wait_for(lambda before=before: signals(desk) > before + 100)  # type: ignore[misc]
-                process.send_signal(signal.SIGKILL)
-                reports.append(posting.result())
-    stored = {row[0] for row in desk.rows("SELECT id FROM signal")}
-    accepted = {id_ for report in reports for id_ in report.ids}
-    assert len(accepted) > 100
-    assert accepted <= stored
-    assert desk.one("SELECT count(*) FROM journey") == len(stored)
-    assert any(report.errors for report in reports), "nothing was under way when it was killed"
-
-
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_ended_it_answers_what_had_begun(listening: Process, desk: Desk, how: signal.Signals) -> None:
-    with listening.running() as (process, client), ThreadPoolExecutor(1) as pool:
-        with writer_held(desk):
-            begun = pool.submit(client.post, person(1))
-            wait_for(lambda: waiting(desk))
-            process.send_signal(how)
-            time.sleep(0.3)
-            assert process.poll() is None
-        assert begun.result().status == 202
-        out, err = process.communicate(timeout=20)
-    assert process.returncode == 0
-    assert f"http://127.0.0.1:{client.port}/capture/website" in out
-    assert err.splitlines() == [
-        "Warning: SECRET_UNSET is not set, so every request for the source unset is refused.",
-        "Stopped. Every request that was answered with 202 is in the ledger.",
-    ]
-    assert not any(secret in out + err for secret in SECRETS.values())
-    assert signals(desk) == 1
-
-
-def test_a_port_that_is_taken_is_told(listening: Process) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        process = listening.start(LEADGATE_CAPTURE_PORT=str(port))
-        _, err = process.communicate(timeout=30)
-    assert process.returncode == 3
-    assert f"port {port} of 127.0.0.1 is taken" in err
-
-
-def test_a_playbook_without_such_a_source_is_refused(listening: Process) -> None:
-    process = listening.start(playbook=PLAYBOOK)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 2
-    assert "no source may post" in err
-    assert "http: {auth: hmac" in err
-
-
-def test_it_needs_neither_prefect_nor_great_expectations() -> None:
-    program = "import console.listening, sys; print(sorted({'prefect', 'great_expectations'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
-
-
-def test_without_a_token_there_are_no_metrics(listening: Process) -> None:
-    with listening.running() as (_, client):
-        assert client.get("/metrics", authorization="Bearer ").status == 404
-
-
-# --- the page about it ------------------------------------------------------------------------------------
-
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
-
-
-def test_what_the_page_posts_is_accepted_by_the_bundled_playbook(listening: Process, desk: Desk) -> None:
-    secrets, bearing, signing = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    variables = dict(re.findall(r"^export (\w+)='(.*)'$", secrets, re.MULTILINE))
-    variables["LEADGATE_PLAYBOOK"] = str(ROOT / "leadgate" / "default_playbook.yaml")
-    with listening.running(**variables) as (_, client):
-        for block in (bearing, signing, signing):
-            block = block.replace(":8420", f":{client.port}")
-            run = subprocess.run(["bash", "-euc", block], env=os.environ | variables, capture_output=True, text=True)
-            assert run.returncode == 0, run.stderr
-            assert list(json.loads(run.stdout)) == ["signals"]
-    assert desk.rows("SELECT source, key FROM signal WHERE key LIKE 'id:%' ORDER BY id") == [
-        ("website", "id:f-1"),
-        ("website", "id:f-2"),
-    ]
-    assert desk.one("SELECT count(*) FROM signal WHERE source = 'partner'") == 1
-
-
-def test_the_page_has_every_answer() -> None:
-    told = set(re.findall(r"^\| (\d+) \| `(\w+)` \|", PAGE, re.MULTILINE))
-    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "console").glob("*.py"))
-    assert told == set(re.findall(r"RefusedError\(\s*(\d{3}),\s*\"(\w+)\"", sources))
-
-
-def test_the_page_has_every_metric(client: Client) -> None:
-    answer = client.get("/metrics", authorization=f"Bearer {TOKEN}")
-    told = set(re.findall(r"^\| `(leadgate_\w+)` \|", PAGE, re.MULTILINE))
-    assert told == set(re.findall(r"^# TYPE (\w+) ", answer.text, re.MULTILINE))

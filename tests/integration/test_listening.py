@@ -1,0 +1,196 @@
+"""``leadgate listen``: killed, ended, refused to start; and its page, whose commands are run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk import PLAYBOOK, Desk, person
+from forked import wait_for
+from posting import HTTP_PLAYBOOK, SECRETS, TOKEN, Client, signals, waiting, writer_held
+
+from benchmarks.http_load import LoadReport, load
+from leadgate import playbook as playbooks
+from leadgate.ledger import Ledger
+from leadgate.playbook import Loaded
+from leadgate.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def loaded() -> Loaded:
+    return playbooks.parse(HTTP_PLAYBOOK, path=Path("http.yaml"))
+
+
+# --- the process ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Process:
+    """``leadgate listen`` as a process of its own."""
+
+    settings: Settings
+    folder: Path
+
+    def start(self, *arguments: str, playbook: str = HTTP_PLAYBOOK, **environment: str) -> subprocess.Popen[str]:
+        path = self.folder / "http.yaml"
+        path.write_text(playbook, encoding="utf-8")
+        ours = {
+            "LEADGATE_DATABASE_URL": self.settings.database_url or "",
+            "LEADGATE_HOME": str(self.folder),
+            "LEADGATE_PLAYBOOK": str(path),
+        }
+        command = [sys.executable, "-m", "console.listening", *arguments]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            command, env=os.environ | ours | SECRETS | environment, stdout=pipe, stderr=pipe, text=True
+        )
+
+    @contextlib.contextmanager
+    def running(self, **environment: str) -> Iterator[tuple[subprocess.Popen[str], Client]]:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+        process = self.start("--port", str(port), **environment)
+        client = Client(port)
+        try:
+            wait_for(lambda: _answers(client) or process.poll() is not None)
+            assert process.poll() is None, process.communicate()
+            yield process, client
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def _answers(client: Client) -> bool:
+    try:
+        return client.get("/healthz").status == 200
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def listening(settings: Settings, ledger: Ledger, tmp_path: Path) -> Process:
+    return Process(settings, tmp_path)
+
+
+def test_killed_in_the_middle_each_accepted_signal_is_in_the_ledger(listening: Process, desk: Desk) -> None:
+    people = (person(number) for number in itertools.count())
+    reports: list[LoadReport] = []
+    for _ in range(2):
+        with listening.running() as (process, client):
+            url = f"http://127.0.0.1:{client.port}/capture/website"
+
+            def post(url: str = url, dead: Callable[[], Any] = process.poll) -> LoadReport:
+                return asyncio.run(
+                    load(url, SECRETS["SECRET_WEBSITE"], people, seconds=20, stop=lambda: dead() is not None)
+                )
+
+            with ThreadPoolExecutor(1) as pool:
+                posting = pool.submit(post)
+                before = signals(desk)
+                wait_for(lambda before=before: signals(desk) > before + 100)  # type: ignore[misc]
+                process.send_signal(signal.SIGKILL)
+                reports.append(posting.result())
+    stored = {row[0] for row in desk.rows("SELECT id FROM signal")}
+    accepted = {id_ for report in reports for id_ in report.ids}
+    assert len(accepted) > 100
+    assert accepted <= stored
+    assert desk.one("SELECT count(*) FROM journey") == len(stored)
+    assert any(report.errors for report in reports), "nothing was under way when it was killed"
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_ended_it_answers_what_had_begun(listening: Process, desk: Desk, how: signal.Signals) -> None:
+    with listening.running() as (process, client), ThreadPoolExecutor(1) as pool:
+        with writer_held(desk):
+            begun = pool.submit(client.post, person(1))
+            wait_for(lambda: waiting(desk))
+            process.send_signal(how)
+            time.sleep(0.3)
+            assert process.poll() is None
+        assert begun.result().status == 202
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert f"http://127.0.0.1:{client.port}/capture/website" in out
+    assert err.splitlines() == [
+        "Warning: SECRET_UNSET is not set, so every request for the source unset is refused.",
+        "Stopped. Every request that was answered with 202 is in the ledger.",
+    ]
+    assert not any(secret in out + err for secret in SECRETS.values())
+    assert signals(desk) == 1
+
+
+def test_a_port_that_is_taken_is_told(listening: Process) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = listening.start(LEADGATE_CAPTURE_PORT=str(port))
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert f"port {port} of 127.0.0.1 is taken" in err
+
+
+def test_a_playbook_without_such_a_source_is_refused(listening: Process) -> None:
+    process = listening.start(playbook=PLAYBOOK)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "no source may post" in err
+    assert "http: {auth: hmac" in err
+
+
+def test_it_needs_neither_prefect_nor_great_expectations() -> None:
+    program = "import console.listening, sys; print(sorted({'prefect', 'great_expectations'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_without_a_token_there_are_no_metrics(listening: Process) -> None:
+    with listening.running() as (_, client):
+        assert client.get("/metrics", authorization="Bearer ").status == 404
+
+
+# --- the page about it ------------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
+
+
+def test_what_the_page_posts_is_accepted_by_the_bundled_playbook(listening: Process, desk: Desk) -> None:
+    secrets, bearing, signing = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    variables = dict(re.findall(r"^export (\w+)='(.*)'$", secrets, re.MULTILINE))
+    variables["LEADGATE_PLAYBOOK"] = str(ROOT / "leadgate" / "default_playbook.yaml")
+    with listening.running(**variables) as (_, client):
+        for block in (bearing, signing, signing):
+            block = block.replace(":8420", f":{client.port}")
+            run = subprocess.run(["bash", "-euc", block], env=os.environ | variables, capture_output=True, text=True)
+            assert run.returncode == 0, run.stderr
+            assert list(json.loads(run.stdout)) == ["signals"]
+    assert desk.rows("SELECT source, key FROM signal WHERE key LIKE 'id:%' ORDER BY id") == [
+        ("website", "id:f-1"),
+        ("website", "id:f-2"),
+    ]
+    assert desk.one("SELECT count(*) FROM signal WHERE source = 'partner'") == 1
+
+
+def test_the_page_has_every_answer() -> None:
+    told = set(re.findall(r"^\| (\d+) \| `(\w+)` \|", PAGE, re.MULTILINE))
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "console").glob("*.py"))
+    assert told == set(re.findall(r"RefusedError\(\s*(\d{3}),\s*\"(\w+)\"", sources))
+
+
+def test_the_page_has_every_metric(client: Client) -> None:
+    answer = client.get("/metrics", authorization=f"Bearer {TOKEN}")
+    told = set(re.findall(r"^\| `(leadgate_\w+)` \|", PAGE, re.MULTILINE))
+    assert told == set(re.findall(r"^# TYPE (\w+) ", answer.text, re.MULTILINE))

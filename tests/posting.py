@@ -1,0 +1,119 @@
+"""What tests of HTTP capture share: sources that may post, a client that posts as they do, the real application.
+
+The playbook is the tests' own with other sources; a test that uses ``client`` gets it from a fixture ``loaded``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from typing import Any
+
+import pytest
+import uvicorn
+from desk import PLAYBOOK, Desk
+from forked import wait_for
+from sqlalchemy import text
+
+from console.capture_api import app_of
+from console.listening import config
+from leadgate.ledger import Ledger
+from leadgate.playbook import Loaded
+
+SOURCES = """sources:
+  website:
+    key: id
+    volatile: [sent_at]
+    http: {auth: hmac, secret_env: SECRET_WEBSITE, per_second: 100000, burst: 1000000}
+  partner: {http: {auth: bearer, secret_env: SECRET_PARTNER, max_bytes: 1000, per_second: 1, burst: 3}}
+  unset: {http: {auth: bearer, secret_env: SECRET_UNSET}}
+  files: {}
+  activities: {kind: activities, http: {auth: bearer, secret_env: SECRET_ACTIVITIES}}
+scoring:"""
+HTTP_PLAYBOOK = PLAYBOOK.partition("sources:")[0] + SOURCES + PLAYBOOK.partition("scoring:")[2]
+SECRETS = {"SECRET_WEBSITE": "a website's", "SECRET_PARTNER": "a partner's", "SECRET_ACTIVITIES": "a log's"}
+TOKEN = "a monitor's"  # noqa: S105 - of a server that ends with its test
+JSON = {"Content-Type": "application/json"}
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.text)
+
+
+@dataclass
+class Client:
+    """Posts as the sources do."""
+
+    port: int
+    seconds: float = 0.0  # what the rates of sources go by
+
+    def send(self, method: str, path: str, body: Any = None, headers: dict[str, Any] | None = None) -> Answer:
+        with contextlib.closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+            connection.request(method, path, body, headers or {}, encode_chunked=isinstance(body, Iterator))
+            answer = connection.getresponse()
+            return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read().decode())
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.send("GET", path, headers=headers)
+
+    def post(self, payload: Any, source: str = "website", **headers: str) -> Answer:
+        """``payload`` as JSON, or bytes as they are, signed in as ``source`` does."""
+        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        sent = JSON | signed_in(source, body) | {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.send("POST", f"/capture/{source}", body, sent)
+
+
+def signed_in(source: str, body: bytes, at: float | None = None) -> dict[str, str]:
+    if source != "website":
+        return {"Authorization": f"Bearer {SECRETS.get(f'SECRET_{source.upper()}', 'whatever')}"}
+    stamp = str(int(time.time() if at is None else at))
+    digest = hmac.new(SECRETS["SECRET_WEBSITE"].encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    return {"X-Leadgate-Timestamp": stamp, "X-Leadgate-Signature": f"sha256={digest}"}
+
+
+@pytest.fixture
+def client(ledger: Ledger, loaded: Loaded) -> Iterator[Client]:
+    """The real application in a real server on loopback."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as taken:
+        client = Client(taken.getsockname()[1])
+        app = app_of(ledger, loaded.playbook, SECRETS, metrics_token=TOKEN, clock=lambda: client.seconds)
+        server = uvicorn.Server(config(app))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
+        thread.start()
+        try:
+            wait_for(lambda: server.started)
+            yield client
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def signals(desk: Desk) -> int:
+    return int(desk.one("SELECT count(*) FROM signal"))
+
+
+@contextlib.contextmanager
+def writer_held(desk: Desk) -> Iterator[None]:
+    """Whatever is posted for the website waits while this lasts."""
+    with desk.ledger.transaction() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('website', 0))"))
+        yield
+
+
+def waiting(desk: Desk) -> bool:
+    return bool(desk.one("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
