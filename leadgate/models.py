@@ -261,7 +261,7 @@ class Journey(SQLModel, table=True):
 
 
 # no index holds ``stage`` or ``version``: with room on its page, moving on is a heap-only update, twice as fast
-event.listen(SQLModel.metadata.tables["journey"], "after_create", DDL("ALTER TABLE journey SET (fillfactor = 70)"))
+event.listen(SQLModel.metadata.tables["journey"], "after_create", DDL("ALTER TABLE journey SET (fillfactor = 70)"))  # type: ignore[no-untyped-call]
 
 
 class Handoff(SQLModel, table=True):
