@@ -87,7 +87,7 @@ def _render(
         console.print(takers)
         console.print()
     console.print(heading("What waits"))
-    rows = table("", "", right=("",))
+    rows = table("", " ")
     rows.add_row(
         counted(waits.journeys, "lead waits", "leads wait") + " for a run",
         "" if oldest is None else f"the oldest for {span(oldest)}",
