@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from prefect.client.orchestration import PrefectClient, get_client
@@ -56,8 +56,9 @@ class Consumer:
     ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         self._worker = Worker(ledger, playbook, self.name, settings.lease_seconds, settings.batch_limit)
-        self._finished: dict[int, BatchReport] = {}
-        self._session = session.Session(self._worker, finished=self._finished, patience=control.patience)
+        self._session = session.Session(self._worker, closed=self._closed, patience=control.patience)
+        self._closing: dict[int, asyncio.Future[BatchReport]] = {}
+        self._finishing: asyncio.Task[Any] | None = None
         self._tell = tell
         self._doing = "starting"
         self._deployments: dict[str, UUID] = {}
@@ -106,8 +107,9 @@ class Consumer:
 
     async def _serve(self) -> None:
         """Claim and work, with a run kept ready. Ends with an error when a server goes away."""
-        async with AsyncClientContext.get_or_create() as context:  # one client for all runs: its start takes longer
-            client = context.client  # than a stage
+        # one client for all runs: starting one takes longer than a stage
+        async with AsyncClientContext.get_or_create() as context:
+            client = context.client
             self._deployments = await register(client)
             await asyncio.to_thread(activate, self._worker, session.utc_now())
             self._does("waits for leads")
@@ -117,6 +119,9 @@ class Consumer:
                     if self._paused or not await self._one_batch(await ready()):
                         with contextlib.suppress(TimeoutError):
                             await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
+                last, self._finishing = self._finishing, None
+                if last is not None:
+                    await last
 
     async def _one_batch(self, run: Ready) -> bool:
         """Claim what waits and take it through. Whether anything waited."""
@@ -128,16 +133,33 @@ class Consumer:
         self._session.claimed[work.batch.id] = work
         self._does(f"batch {work.batch.id}: {work.batch.size} leads")
         started = time.perf_counter()
-        state = await run_here(intake, run.flow_run, {"batch": work.batch.id, "now": None})
+        closed = self._closing[work.batch.id] = asyncio.get_running_loop().create_future()
+        going = asyncio.create_task(run_here(intake, run.flow_run, {"batch": work.batch.id, "now": None}))
+        await asyncio.wait({going, closed}, return_when=asyncio.FIRST_COMPLETED)
         seconds = time.perf_counter() - started
+        del self._closing[work.batch.id]
         self._pace = self._pace.after(work.batch.size, seconds)
-        report = self._finished.pop(work.batch.id, None)
-        if report is None and (state.is_failed() or state.is_crashed()):
-            raise await state.aresult(raise_on_failure=False)
         self._does("waits for leads")
-        told = _line(report, seconds) if report is not None else state.message or state.name or "ended"
-        self._tell(f"batch {work.batch.id}: {told}")
+        if closed.done():
+            self._tell(f"batch {work.batch.id}: {_line(closed.result(), seconds)}")
+            await self._let_finish(going)
+            return True
+        state = await going
+        if state.is_failed() or state.is_crashed():
+            raise await state.aresult(raise_on_failure=False)
+        self._tell(f"batch {work.batch.id}: {state.message or state.name or 'ended'}")
         return True
+
+    def _closed(self, report: BatchReport) -> None:
+        if (waiting := self._closing.get(report.batch)) is not None and not waiting.done():
+            waiting.set_result(report)
+
+    async def _let_finish(self, going: asyncio.Task[Any]) -> None:
+        """The owners are committed: evidence is published and the run ended while the next batch goes on. Of
+        runs that end so there is one at most, so that a slow Prefect server is not flooded."""
+        last, self._finishing = self._finishing, going
+        if last is not None:
+            await last
 
     @contextlib.asynccontextmanager
     async def _ready_runs(self, client: PrefectClient) -> AsyncIterator[Callable[[], Awaitable[Ready]]]:

@@ -59,8 +59,7 @@ async def take_through(kind: Kind, batch: int | None, now: datetime | None) -> B
                 here.progress(result)
                 entering = result.outcomes.get("continue", 0) + result.outcomes.get("owned", 0)
             await asyncio.to_thread(close, ledger, held, work.now)
-        if here.finished is not None:
-            here.finished[held.id] = report
+        here.closed(report)
         events.emit(report)
         await asyncio.gather(naming, evidence.publish(report))  # nobody waits for it: the owners are committed
         return report

@@ -31,7 +31,7 @@ class Session:
 
     worker: Worker
     claimed: dict[int, Work] = field(default_factory=dict)
-    finished: dict[int, BatchReport] | None = None  # what became of batches, for whoever keeps a session
+    closed: Callable[[BatchReport], None] = lambda report: None  # hears of a batch before its evidence is published
     progress: Callable[[StageReport], None] = lambda report: None
     patience: Callable[[BaseException, int], float] = lambda error, failures: 0.0
 
