@@ -65,6 +65,10 @@ bench-latency: $(VENV)/.dev ## from a request to its owner, at 1 and at 20 leads
 bench-http: $(VENV)/.dev ## leads accepted over HTTP and processed, 32 connections for a minute; build/bench-http.json
 	$(BIN)/python -m benchmarks.http_throughput
 
+.PHONY: bench-consumers
+bench-consumers: $(VENV)/.dev ## one, two and four always-on consumers on the same work; build/bench-consumers.json
+	$(BIN)/python -m benchmarks.consumers
+
 .PHONY: bench-http-capture
 bench-http-capture: $(VENV)/.dev ## signed signals over HTTP, 32 connections: accepted a second, and how soon; build/bench-http-capture.json
 	$(BIN)/python -m benchmarks.http_load

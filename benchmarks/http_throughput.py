@@ -10,8 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -22,6 +20,7 @@ from typing import Any
 from sqlalchemy import text
 
 from benchmarks import http_load, sample
+from benchmarks.consumers import beside, wait_for
 from benchmarks.served import Served, by_status, served, wait_until_processed
 from leadgate.ledger import Ledger, open_ledger
 from leadgate.ledger.verify import verify
@@ -71,31 +70,16 @@ def main() -> None:
     parser.add_argument("--rate", type=float, help="requests a second; else as fast as possible")
     parser.add_argument("--consumers", type=int, default=1)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as running:
-        more = [
-            subprocess.Popen(
-                [sys.executable, "-m", "console.cli", "work"],
-                env=running.environment,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-            for _ in range(arguments.consumers - 1)
-        ]
-        try:
-            with open_ledger(Settings(home=running.home)) as ledger:
-                _wait_for_consumers(ledger, arguments.consumers)
-                result = measure(
-                    running,
-                    ledger,
-                    connections=arguments.connections,
-                    seconds=arguments.seconds,
-                    rate=arguments.rate,
-                )
-        finally:
-            for process in more:
-                process.send_signal(signal.SIGINT)
-            for process in more:
-                process.wait(60)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(Path(folder)) as running,
+        open_ledger(Settings(home=running.home)) as ledger,
+        beside(running, arguments.consumers - 1),
+    ):
+        wait_for(ledger, arguments.consumers)
+        result = measure(
+            running, ledger, connections=arguments.connections, seconds=arguments.seconds, rate=arguments.rate
+        )
     result["consumers"] = arguments.consumers
     print(json.dumps(result, indent=2))
     path = Path("build/bench-http.json")
@@ -104,16 +88,6 @@ def main() -> None:
     print(f"written to {path}")
     if result["errors"] or result["broken_invariants"]:
         sys.exit("there were errors")
-
-
-def _wait_for_consumers(ledger: Ledger, count: int) -> None:
-    for _ in range(600):
-        with ledger.transaction() as connection:
-            ready = connection.execute(text("SELECT count(*) FROM consumer WHERE doing LIKE 'waits%'")).scalar_one()
-        if ready >= count:
-            return
-        time.sleep(0.2)
-    sys.exit(f"{ready} of {count} consumers started")
 
 
 if __name__ == "__main__":

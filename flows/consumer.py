@@ -62,7 +62,7 @@ class Consumer:
         self._tell = tell
         self._doing = "starting"
         self._deployments: dict[str, UUID] = {}
-        self._pace = Pace(settings.batch_limit, min(500, settings.batch_limit))
+        self._pace = Pace.up_to(settings.batch_limit)
         self._paused = False
         self._stopping = asyncio.Event()
         self._wake = asyncio.Event()

@@ -2,7 +2,8 @@
 
 A batch costs about the same up to some hundred leads, so claiming whatever waits is best for throughput; but
 while a large one runs, a lead that comes in meanwhile waits for all of it. So the most that is claimed follows
-what a batch may take.
+what a batch may take. It never falls below some hundred: where even these take longer, the machine is busy, and
+smaller batches would only add to that.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 TARGET: Final = 2.0  # seconds that a full batch may take
-LEAST: Final = 50
+LEAST: Final = 500
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,12 @@ class Pace:
     """``limit`` leads at most are claimed next, ``most`` ever."""
 
     most: int
-    limit: int = 500
+    limit: int
+
+    @classmethod
+    def up_to(cls, most: int) -> Pace:
+        """How a consumer begins."""
+        return cls(most, min(1000, most))
 
     def after(self, size: int, seconds: float) -> Pace:
         """The pace after a batch of ``size`` leads took ``seconds``; it at most doubles or halves.
