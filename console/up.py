@@ -121,7 +121,8 @@ def _parts(settings: Settings, playbook: Loaded, ledger: Ledger, address: Addres
             "worker",
             [sys.executable, "-m", "prefect", *worker, f"leadgate-{socket.gethostname()}"],
             logs / "worker.log",
-            environment,
+            # somebody who presses Run or Retry waits for its next look
+            environment | {"PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "3")},
         )
     )
     if _listens(playbook):

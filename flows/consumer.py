@@ -259,17 +259,22 @@ class Consumer:
         )
 
     async def _look_for_orders(self) -> None:
-        """Pausing the intake deployment or the work pool in the Prefect UI pauses every consumer."""
+        """Pausing the intake deployment or the work pool in the Prefect UI pauses every consumer.
+
+        The page of a deployment with one schedule has no other switch than that schedule's, so it counts as one.
+        """
         if "intake" not in self._deployments:
             return
         async with get_client() as client:
             deployment = await client.read_deployment(self._deployments["intake"])
             pool = await client.read_work_pool(WORK_POOL)
-        paused = bool(deployment.paused or pool.is_paused)
+        switched_off = bool(deployment.schedules) and not any(each.active for each in deployment.schedules)
+        paused = bool(deployment.paused or switched_off or pool.is_paused)
         if paused != self._paused:
             self._paused = paused
             self._tell("paused in the Prefect UI; leads wait" if paused else "resumed in the Prefect UI")
             self._wake.set()
+            await self._show_alive()  # whoever pressed the switch looks at `leadgate status` next
 
     def _idles(self) -> None:
         self._does("paused in the Prefect UI" if self._paused else "waits for leads")

@@ -55,7 +55,7 @@ DEPLOYMENTS: Final = (
         "intake",
         "flows.intake.intake",
         "Takes captured leads through the six stages. An always-on consumer does this by itself as soon as a lead is "
-        "captured; the schedule is a safety net for when none runs.",
+        "captured; the schedule is a safety net for when none runs. Switch the schedule off to pause both.",
         ("leadgate", "intake"),
         every=timedelta(minutes=15),
     ),

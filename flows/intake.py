@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
 from flows import control, events, evidence, session
-from leadgate.ledger.batches import Kind, close
+from leadgate.ledger.batches import Kind, close, entering_by_stage
 from leadgate.ledger.leases import last_held_by, lease, standing
 from tasks.batches import STAGES, BatchReport, next_work, this_work
 from tasks.giving_up import CANCELLED, hold_batch
@@ -44,15 +44,19 @@ async def take_through(kind: Kind, batch: int | None, now: datetime | None) -> B
             failed=control.is_failure,
             patience=lambda error: here.patience(error, held.failures),
         ):
-            entering = held.size
+            stands = await asyncio.to_thread(entering_by_stage, ledger, held)
+            entering = 0
             for stage in STAGES[kind]:
+                entering += stands.pop(stage.name, 0)
+                if not entering and not report.stages and stands:
+                    continue  # a batch that was begun goes on where it stopped
                 if (who := await orders.cancelled()) is not None:
                     count = await asyncio.to_thread(
                         hold_batch, ledger, work, reason=CANCELLED, why=who, now=session.utc_now()
                     )
                     events.emit(report)
                     events.held(work, CANCELLED, count)
-                    return Cancelled(message=f"Batch {held.id}: {count} journeys wait behind a work item.")
+                    return Cancelled(message=f"Batch {held.id}: {_wait(count)} behind a work item.")
                 sealed = Sealed(stage, ledger, work)
                 result = await stage_task(stage.name, held.id, entering, sealed)
                 report.stages.append(result)
@@ -63,6 +67,10 @@ async def take_through(kind: Kind, batch: int | None, now: datetime | None) -> B
         events.emit(report)
         await asyncio.gather(naming, evidence.publish(report))  # nobody waits for it: the owners are committed
         return report
+
+
+def _wait(journeys: int) -> str:
+    return "1 journey waits" if journeys == 1 else f"{journeys:,} journeys wait"
 
 
 def _about(work: Work) -> str:

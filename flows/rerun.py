@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from prefect import flow, get_client, runtime
+from prefect import flow, get_client, get_run_logger, runtime
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
 from flows import events, evidence, session
@@ -45,16 +45,16 @@ def _name() -> str:
 
 @flow(name="rerun-handoff", flow_run_name=_name, persist_result=False)
 async def rerun_handoff(
-    work_items: list[int] | None = None,
+    work_items: list[int] = [],  # noqa: B006 - never changed; a form shows a list, where None hides it behind a tab
     reason: Reason | None = None,
-    other_reason: str | None = None,
+    other_reason: str = "",
     stage: Stage | None = None,
-    source: str | None = None,
+    source: str = "",
     batch: int | None = None,
     mode: Mode = Mode.AS_IT_IS,
-    corrections: dict[str, str] | None = None,
-    words: str | None = None,
-    by: str | None = None,
+    corrections: dict[str, str] = {},  # noqa: B006 - likewise
+    words: str = "",
+    by: str = "",
     limit: int | None = None,
     run_now: bool = True,
 ) -> RerunReport:
@@ -77,7 +77,6 @@ async def rerun_handoff(
         limit: At most this many work items, the oldest due first; empty for all that fit.
         run_now: Work until the leads have left what they wait for; else the next run takes them.
     """
-    corrections = corrections or {}
     async with forgetting(corrections, words=words) as forget:
         if await decided_before(*corrections.values(), words):
             return RerunReport()
@@ -102,9 +101,9 @@ async def rerun_handoff(
     return done
 
 
-def _how(mode: Mode, corrections: Mapping[str, str], words: str | None) -> How:
+def _how(mode: Mode, corrections: Mapping[str, str], words: str) -> How:
     """What the form asks for. Raises ``ActionError`` where its fields do not fit together."""
-    said = (words or "").strip()
+    said = words.strip()
     if mode is Mode.CORRECTED and not corrections:
         raise ActionError('mode corrected needs corrections, such as {"email": "jane@acme.example"}')
     if mode is not Mode.CORRECTED and corrections:
@@ -124,26 +123,26 @@ def cleaned(corrections: Mapping[str, str]) -> dict[str, str]:
     return {name.strip(): value.strip().replace("\x00", "") for name, value in corrections.items()}
 
 
-def decided_by(by: str | None) -> str:
-    return (by or "").strip() or SHARED_LOGIN
+def decided_by(by: str) -> str:
+    return by.strip() or SHARED_LOGIN
 
 
 def _asked(
-    work_items: Sequence[int] | None,
+    work_items: Sequence[int],
     reason: Reason | None,
-    other_reason: str | None,
+    other_reason: str,
     stage: Stage | None,
-    source: str | None,
+    source: str,
     batch: int | None,
 ) -> Wanted:
-    other = (other_reason or "").strip() or None
+    other = other_reason.strip() or None
     if reason is not None and other is not None:
         raise ActionError(f"reason {reason} and other_reason {other!r} exclude one another; give one")
     asked = Wanted(
-        ids=tuple(work_items or ()),
+        ids=tuple(work_items),
         reason=None if reason is None and other is None else str(reason or other),
         stage=None if stage is None else str(stage),
-        source=(source or "").strip() or None,
+        source=source.strip() or None,
         batch_id=batch,
     )
     if asked == Wanted():
@@ -202,9 +201,7 @@ async def take_on(here: session.Session, journeys: Sequence[int], *, run_now: bo
 
 
 @asynccontextmanager
-async def forgetting(
-    corrections: Mapping[str, str], **texts: str | None
-) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+async def forgetting(corrections: Mapping[str, str], **texts: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """Prefect keeps what was typed into a form, and personal values have one place only: mask them there.
 
     Call what this yields once the decision is stored. Where it is refused they are masked, too: the same would
@@ -222,17 +219,19 @@ async def forgetting(
 
     try:
         yield forget
-    except ActionError:
+    except ActionError as refused:
         await forget()
+        # the log is what a run's page opens with; critical, as nothing less is logged (``server.use_defaults``)
+        get_run_logger().critical("%s", refused)
         raise
 
 
-async def decided_before(*typed: str | None) -> bool:
+async def decided_before(*typed: str) -> bool:
     """Whether an earlier attempt of this run stored its decision: what was typed is masked then.
 
     Raises ``ActionError`` for a new run that was copied from such a one.
     """
-    if not any(text and is_masked(text) for text in typed):
+    if not any(is_masked(text) for text in typed):
         return False
     if runtime.flow_run.run_count > 1:
         words = "An earlier attempt of this run stored its decision. What it released waits for the next run."

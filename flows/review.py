@@ -35,9 +35,9 @@ def _name() -> str:
 async def review(
     work_items: list[int],
     decision: Decision,
-    reason: str | None = None,
-    corrections: dict[str, str] | None = None,
-    by: str | None = None,
+    reason: str = "",
+    corrections: dict[str, str] = {},  # noqa: B006 - never changed; see ``rerun_handoff``
+    by: str = "",
     run_now: bool = True,
 ) -> RerunReport:
     """Decide about reviews and exceptions: what was there to decide by is kept beside the decision, masked.
@@ -51,7 +51,6 @@ async def review(
         by: Who decides this; needed to take one. Left empty it is recorded as a shared Prefect login.
         run_now: Work until the leads have left what they wait for; else the next run takes them.
     """
-    corrections = corrections or {}
     async with forgetting(corrections, reason=reason) as forget:
         if await decided_before(*corrections.values(), reason):
             return RerunReport()
@@ -79,16 +78,16 @@ async def review(
     return done
 
 
-def _how(decision: Decision, corrections: Mapping[str, str], reason: str | None, by: str | None) -> How | None:
+def _how(decision: Decision, corrections: Mapping[str, str], reason: str, by: str) -> How | None:
     """What is done to the items; None when they are only taken. Raises ``ActionError`` where fields do not fit."""
-    said = (reason or "").strip()
+    said = reason.strip()
     if decision is Decision.CORRECT and not corrections:
         raise ActionError('correct needs corrections, such as {"job_title": "Head of Sales"}')
     if decision is not Decision.CORRECT and corrections:
         raise ActionError(f"corrections are given, and {decision} would not use them; decide correct, or take them out")
     if decision is Decision.REJECT and not said:
         raise ActionError("reject needs a reason: it is kept with the lead")
-    if decision is Decision.TAKE and not (by or "").strip():
+    if decision is Decision.TAKE and not by.strip():
         raise ActionError("take needs by: say who decides it, so that others know whom to ask")
     match decision:
         case Decision.APPROVE:

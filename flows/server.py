@@ -44,6 +44,7 @@ _DEFAULTS: Final = {
     "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_CLI_PROMPT": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
 }
 
 
@@ -106,7 +107,11 @@ def start_server(
     with (home / "prefect" / "server.log").open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - our own interpreter, and arguments from here
             server_command(address),
-            env={**os.environ, **server_environment(home, address, database, retention)},
+            env={
+                **os.environ,
+                **server_environment(home, address, database, retention),
+                "PREFECT_UI_ENABLED": "false",  # nobody can sign in to a server that is up for one command
+            },
             stdout=output,
             stderr=subprocess.STDOUT,
             preexec_fn=die_with_parent,
@@ -156,6 +161,8 @@ def server_environment(
         "PREFECT_SERVER_API_AUTH_STRING": address.auth or "",
         "PREFECT_API_DATABASE_CONNECTION_URL": database or f"sqlite+aiosqlite:///{home / 'prefect' / 'prefect.db'}",
         "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+        # the server copies its UI before it serves it; its default place is among the installed packages
+        "PREFECT_UI_STATIC_DIRECTORY": str((home / "prefect" / "ui").absolute()),
         "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
     }
 

@@ -124,7 +124,7 @@ class Desk:
             for line, row in enumerate(rows, start=2)
         ]
         with self.ledger.transaction() as connection:
-            return signals.store_signals(connection, capture.signal_rows(read, source, "leads.csv", keys), NOW)
+            return signals.store_signals(connection, capture.signal_rows(read, source, "leads.csv", keys), now)
 
     def activity(self, kind: str, email: str, *, rep: str | None = None, at: datetime = NOW) -> None:
         """Something that a lead, or a rep, did."""

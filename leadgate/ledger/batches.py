@@ -253,6 +253,19 @@ def waiting_at(connection: Connection, batch: Batch) -> list[str]:
     return sorted({row.stage for row in rows})
 
 
+def entering_by_stage(ledger: Ledger, batch: Batch) -> dict[str, int]:
+    """How many of the batch's journeys each stage has still to look at: where the batch stands."""
+    with ledger.transaction() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT stage, count(*) AS journeys FROM journey "
+                "WHERE batch_id = :batch AND status IN ('ready', 'owned') GROUP BY stage"
+            ),
+            {"batch": batch.id},
+        )
+        return {row.stage: row.journeys for row in rows}
+
+
 def hold_rest(
     connection: Connection, batch: Batch, *, stage: str, reason: str, work_item_id: int, now: datetime
 ) -> int:

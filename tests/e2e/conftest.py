@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from browser import browser, screen, signed_in, window
 from desk import Desk, desk, ledger, loaded, postgres, settings, write_csv
 from prefect_api import server
 
 from flows.run import Runner
 from leadgate.settings import Settings
 
-__all__ = ["desk", "ledger", "loaded", "postgres", "server", "settings", "write_csv"]
+__all__ = [
+    "browser",
+    "desk",
+    "ledger",
+    "loaded",
+    "postgres",
+    "screen",
+    "server",
+    "settings",
+    "signed_in",
+    "window",
+    "write_csv",
+]
 
 
 @pytest.fixture

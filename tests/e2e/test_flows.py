@@ -30,6 +30,32 @@ def test_an_intake_run_takes_leads_to_their_owners_and_shows_each_stage_and_gate
     assert len(names) == 12
 
 
+def test_a_batch_that_was_begun_goes_on_where_it_stopped(
+    desk: Desk, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks import stage_task
+
+    real = stage_task.prepare
+
+    def broken(stage: Any, *rest: Any) -> Any:
+        if stage.name == "qualification":
+            raise ZeroDivisionError
+        return real(stage, *rest)
+
+    desk.capture(person(1), person(2, Phone="call me"))
+    with monkeypatch.context() as patch:
+        patch.setattr(stage_task, "prepare", broken)
+        with pytest.raises(ZeroDivisionError):
+            runner.run(now=NOW, kinds=("intake",))
+    (batch,) = runner.run(now=NOW, kinds=("intake",)).batches
+    assert desk.statuses() == {"owned": 1, "held": 1}
+    assert {name.split(" | ")[0] for name in tasks_of_last_run()} == {
+        "qualification", "gate qualified", "assignment", "gate assigned", "follow_up", "gate followed_up",
+    }  # fmt: skip
+    assert f"qualification | batch {batch.batch} | 1 in" in tasks_of_last_run()
+    assert desk.holds() == []
+
+
 def test_gates_leave_tables_with_masked_values(desk: Desk, runner: Runner) -> None:
     desk.capture(person(1, Email="broken address of somebody"))
     runner.run(now=NOW)

@@ -1,0 +1,171 @@
+"""A headless Chromium, and the Prefect UI as a person uses it there.
+
+Belongs here: the browser, signing in, and what people do on its pages. Does not belong here: what Leadgate does
+about it (the tests), or ``leadgate up`` (``served``).
+
+Tests that use it are skipped, with the reason, where Playwright or Chromium is missing. Pictures of what a person
+sees are test output, in ``build/screenshots/``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from served import Served, wait_until
+
+SCREENSHOTS = Path(__file__).parents[1] / "build" / "screenshots"
+PATIENCE = 45.0  # seconds: a worker's look for runs, and a process that imports everything
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """One Chromium: Debian's, or whichever the machine has. While it lasts, Playwright has an event loop running in
+    this thread, and ``asyncio.run`` is refused: so no longer than a module."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        pytest.skip("Playwright is not installed: pip install playwright")
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    with sync_playwright() as playwright:
+        # it refuses to sandbox itself as root, and /dev/shm is small in containers
+        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
+        started = playwright.chromium.launch(executable_path=found, args=arguments)
+        yield started
+        started.close()
+
+
+class Screen:
+    """A page of the Prefect UI."""
+
+    def __init__(self, page: Any, up: Served) -> None:
+        self.page = page
+        self.up = up
+        self.main = page.get_by_role("main")
+
+    def picture(self, name: str) -> None:
+        """What is seen now, as ``build/screenshots/NAME.png``."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+    def sign_in(self, auth: str) -> None:
+        self.page.get_by_placeholder("admin:pass").fill(auth)
+        self.page.get_by_role("button", name="Login").click()
+
+    def open_deployment(self, flow: str) -> None:
+        self.page.get_by_role("link", name="Deployments").first.click()
+        row = self.page.get_by_role("row").filter(has=self.page.get_by_role("link", name=flow, exact=True))
+        row.get_by_role("link", name="leadgate", exact=True).click()
+        self.page.get_by_role("button", name="Run", exact=True).wait_for()
+
+    def open_form(self, flow: str) -> None:
+        """Deployments, this flow's, Run, Custom run."""
+        self.open_deployment(flow)
+        self.page.get_by_role("button", name="Run", exact=True).click()
+        self.page.get_by_role("menuitem", name="Custom run").click()
+        self.page.get_by_role("button", name="Submit").wait_for()
+
+    def choose(self, field: str, value: str) -> list[str]:
+        """Choose from a list; everything that it offers."""
+        self.page.get_by_role("button", name=f"Select {field}").click()
+        options: list[str] = self.page.get_by_role("option").all_inner_texts()
+        self.page.get_by_role("option", name=value, exact=True).click()
+        self.page.get_by_role("option").first.wait_for(state="hidden")  # it fades, and would be read as the next list
+        return options
+
+    def write(self, field: str, value: str) -> None:
+        self.page.get_by_role("textbox", name=f"{field} (Optional)").fill(value)
+
+    def write_json(self, value: str) -> None:
+        """Into the only field of the form that takes JSON."""
+        self.page.locator(".cm-content").click()
+        self.page.keyboard.press("Control+a")
+        self.page.keyboard.insert_text(value)
+
+    def add_number(self, value: int) -> None:
+        """Into the only list of the form."""
+        self.page.get_by_role("button", name="Add item").click()
+        self.page.get_by_role("spinbutton").last.fill(str(value))
+
+    def submit(self) -> None:
+        """Submit the form and look at the run."""
+        self.page.get_by_role("button", name="Submit").click()
+        self.page.get_by_role("link", name="View run").last.click()
+        self.page.wait_for_url("**/runs/flow-run/**")
+
+    def open_run(self, run: str) -> None:
+        self.page.goto(f"{self.up.url}/v2/runs/flow-run/{run}")
+        self.page.get_by_role("tab", name="Details").wait_for()
+
+    def wait_for_state(self, state: str) -> None:
+        """Until the run that is looked at has this state, and its page shows it.
+
+        Meanwhile the page is left: its graph, drawn without a graphics card, would take the time of what it shows.
+        """
+        run = urlsplit(self.page.url).path.rpartition("/")[2]
+        if self.up.state_of(run) != state:
+            self.page.goto("about:blank")
+            wait_until(lambda: self.up.state_of(run) == state, f"the run to be {state}", PATIENCE)
+            self.open_run(run)
+        self.main.get_by_text(state, exact=True).first.wait_for()
+
+    def act(self, action: str, confirm: str | None = None) -> None:
+        """An action from the run's menu, confirmed."""
+        self.page.get_by_role("button", name="Open menu").first.click()
+        self.page.get_by_role("menuitem", name=action, exact=True).click()
+        dialog = self.page.get_by_role("alertdialog").or_(self.page.get_by_role("dialog"))
+        dialog.get_by_role("button", name=confirm or action, exact=True).click()
+
+    def tab(self, name: str, words: str) -> None:
+        """Look at a tab of the page until these words are there."""
+        self.page.get_by_role("tab", name=name, exact=True).click()
+        self.page.get_by_role("tabpanel", name=name, exact=True).get_by_text(words).first.wait_for()
+
+
+@pytest.fixture
+def window(browser: Any, up: Served, request: pytest.FixtureRequest) -> Iterator[Screen]:
+    """A window of its own, not signed in."""
+    with _opened(browser, up, request) as shown:
+        yield shown
+
+
+@pytest.fixture
+def screen(browser: Any, up: Served, signed_in: Any, request: pytest.FixtureRequest) -> Iterator[Screen]:
+    """A window of its own, where somebody is signed in."""
+    with _opened(browser, up, request, storage_state=signed_in) as shown:
+        # the page signs out when it is left while it still asks whether the string is right
+        shown.page.get_by_role("link", name="Deployments").first.wait_for()
+        yield shown
+
+
+@pytest.fixture(scope="module")
+def signed_in(browser: Any, up: Served) -> Any:
+    """What a browser keeps once somebody has signed in."""
+    with _opened(browser, up) as shown:
+        shown.sign_in(up.auth)
+        shown.page.wait_for_url("**/dashboard*")
+        return shown.page.context.storage_state()
+
+
+@contextlib.contextmanager
+def _opened(browser: Any, up: Served, request: pytest.FixtureRequest | None = None, **options: Any) -> Iterator[Screen]:
+    """A window at the first page. A failing test leaves a picture of where it stopped."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1000}, **options)
+    context.set_default_timeout(20_000)
+    # the page asks an outside service for its settings; nothing outside is needed
+    context.route(lambda url: urlsplit(url).hostname != "127.0.0.1", lambda route: route.abort())
+    page = context.new_page()
+    page.goto(up.url)
+    shown = Screen(page, up)
+    failed_before = request.session.testsfailed if request else 0
+    yield shown
+    if request and request.session.testsfailed > failed_before:
+        shown.picture(f"failed-{request.node.name}")
+    context.close()

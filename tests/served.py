@@ -1,0 +1,123 @@
+"""``leadgate up`` as a subprocess, in a folder of its own, on free ports.
+
+Belongs here: starting it, waiting until it takes leads, stopping it. Does not belong here: what tests then do
+with its ledger (``desk``) or in its Prefect UI (``browser``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+from desk import Desk
+
+from leadgate.ledger import consumers, open_ledger
+from leadgate.playbook import load
+from leadgate.settings import Settings
+
+READY_WITHIN = 120.0  # seconds
+
+
+@dataclass
+class Served:
+    """A running ``leadgate up``, and its ledger."""
+
+    home: Path
+    environment: dict[str, str]
+    prefect_port: int
+    desk: Desk
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.prefect_port}"
+
+    @property
+    def auth(self) -> str:
+        """What the Prefect UI asks for."""
+        return (self.home / "prefect" / "auth").read_text(encoding="ascii").strip()
+
+    def doing(self) -> str:
+        """What its consumer does; empty while there is none."""
+        return " ".join(each["doing"] for each in consumers.all_seen(self.desk.ledger) if each["alive"])
+
+    def said(self, part: str) -> str:
+        """The log of a part."""
+        return (self.home / "logs" / f"{part}.log").read_text(encoding="utf-8")
+
+    def state_of(self, run: str) -> str:
+        """The state of a flow run, as Prefect names it."""
+        user, _, password = self.auth.partition(":")
+        answer = requests.get(f"{self.url}/api/flow_runs/{run}", auth=(user, password), timeout=10)
+        answer.raise_for_status()
+        return str(answer.json()["state"]["name"])
+
+    def leadgate(self, *arguments: str) -> str:
+        """What a command prints, whatever its exit code."""
+        command = [sys.executable, "-m", "console.cli", *arguments]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False).stdout
+
+
+@contextlib.contextmanager
+def served(folder: Path, playbook: str) -> Iterator[Served]:
+    """``leadgate up`` with this playbook, which takes leads already; stopped in the end."""
+    home, file, log = folder / "home", folder / "playbook.yaml", folder / "up.log"
+    home.mkdir(parents=True)
+    file.write_text(playbook, encoding="utf-8")
+    ports = free_ports(2)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("LEADGATE_", "PREFECT_"))},
+        "LEADGATE_HOME": str(home),
+        "LEADGATE_PLAYBOOK": str(file),
+        "LEADGATE_PREFECT_PORT": str(ports[0]),
+        "LEADGATE_CAPTURE_PORT": str(ports[1]),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "console.cli", "up"],
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        wait_until(lambda: process.poll() is not None or b"starting" in log.read_bytes(), "it started")
+        with open_ledger(Settings(home=home)) as ledger:
+            running = Served(home, environment, ports[0], Desk(ledger, load(file)))
+            wait_until(
+                lambda: process.poll() is not None or "waits for leads" in running.doing(), "a consumer", READY_WITHIN
+            )
+            assert process.poll() is None, log.read_text()
+            yield running
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def wait_until(true: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    """Return once ``true()``; an ``AssertionError`` that names ``what`` was waited for, when that takes longer."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for: {what}"
+        time.sleep(0.1)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody uses just now, each another."""
+    with contextlib.ExitStack() as open_now:
+        taken = [open_now.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in taken]
