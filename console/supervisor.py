@@ -86,10 +86,10 @@ class Part:
         return self.state if self.state != before else None
 
     def stop(self) -> None:
-        """Ask it to end, and end it if it does not."""
+        """Ask it to end, and end it if it does not; and then whatever it started and left behind."""
         process, self._process = self._process, None
         self.state = "stopped"
-        if process is None or process.poll() is not None:
+        if process is None:
             return
         process.send_signal(self.stops_on)
         try:
@@ -97,3 +97,5 @@ class Part:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        with contextlib.suppress(ProcessLookupError):  # a worker that was killed leaves the flow runs it started
+            os.killpg(process.pid, signal.SIGKILL)
