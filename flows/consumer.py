@@ -23,7 +23,7 @@ from uuid import UUID, uuid4
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import AsyncClientContext
-from prefect.exceptions import ObjectNotFound, PrefectSignal
+from prefect.exceptions import ObjectNotFound, Pause, PrefectSignal
 from prefect.states import Pending
 from sqlalchemy.exc import DBAPIError
 
@@ -36,6 +36,7 @@ from flows.server import WORK_POOL
 from leadgate.ledger import Ledger, LedgerError, consumers
 from leadgate.ledger.batches import Conflict, LeaseLost
 from leadgate.ledger.database import explain_database_error
+from leadgate.ledger.leases import release
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks.batches import BatchReport, Worker, activate, next_work
@@ -87,8 +88,12 @@ class Consumer:
         beside = [asyncio.create_task(self._again_and_again(do, every)) for do, every in self._beside()]
         try:
             while not self._stopping.is_set():
-                with contextlib.suppress(asyncio.CancelledError):
+                try:
                     await self._through_trouble(self._serve)
+                except asyncio.CancelledError:
+                    this = asyncio.current_task()
+                    if this is None or this.cancelling():  # this process is asked to end, not only the run at hand
+                        raise
         finally:
             for each in beside:
                 each.cancel()
@@ -112,10 +117,12 @@ class Consumer:
             client = context.client
             self._deployments = await register(client)
             await asyncio.to_thread(activate, self._worker, session.utc_now())
-            self._does("waits for leads")
+            await self._look_for_orders()  # nothing is claimed while it is paused, not even at a start
+            self._idles()
             async with self._ready_runs(client) as ready:
                 while not self._stopping.is_set():
                     self._wake.clear()
+                    self._idles()
                     if self._paused or not await self._one_batch(await ready()):
                         with contextlib.suppress(TimeoutError):
                             await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
@@ -135,11 +142,18 @@ class Consumer:
         started = time.perf_counter()
         closed = self._closing[work.batch.id] = asyncio.get_running_loop().create_future()
         going = asyncio.create_task(run_here(intake, run.flow_run, {"batch": work.batch.id, "now": None}))
-        await asyncio.wait({going, closed}, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await asyncio.wait({going, closed}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            going.cancel()
+            raise
+        finally:
+            del self._closing[work.batch.id]
+            if self._session.claimed.pop(work.batch.id, None) is not None:  # it never began: somebody cancelled or
+                await asyncio.to_thread(release, self._worker.ledger, work.batch)  # deleted it, or Prefect is away
         seconds = time.perf_counter() - started
-        del self._closing[work.batch.id]
         self._pace = self._pace.after(work.batch.size, seconds)
-        self._does("waits for leads")
+        self._idles()
         if closed.done():
             self._tell(f"batch {work.batch.id}: {_line(closed.result(), seconds)}")
             await self._let_finish(going)
@@ -186,9 +200,8 @@ class Consumer:
         try:
             yield ready
         finally:
-            if made is not None:
-                made.cancel()
-                with contextlib.suppress(Exception, asyncio.CancelledError):
+            if made is not None:  # not cancelled: the server may have made it already, and nobody would delete it
+                with contextlib.suppress(Exception):
                     await client.delete_flow_run((await made).flow_run.id)
             if current is not None and not current.used:
                 with contextlib.suppress(Exception):
@@ -198,8 +211,10 @@ class Consumer:
         """What an error means for a process that must not end: say it once, wait, go on."""
         try:
             await do()
-        except PrefectSignal as signal:  # a run was suspended in the UI: whoever resumes it has its batch
+        except Pause as signal:  # a run was suspended in the UI: whoever resumes it has its batch
             self._tell(f"a run was suspended ({signal})")
+        except PrefectSignal as signal:
+            self._tell(f"a run was ended in the Prefect UI before it began ({signal}); another one takes its leads")
         except (LeaseLost, Conflict) as error:
             self._tell(f"{error}; going on")
         except DBAPIError as error:
@@ -257,9 +272,11 @@ class Consumer:
         paused = bool(deployment.paused or pool.is_paused)
         if paused != self._paused:
             self._paused = paused
-            self._does("paused in the Prefect UI" if paused else "waits for leads")
             self._tell("paused in the Prefect UI; leads wait" if paused else "resumed in the Prefect UI")
             self._wake.set()
+
+    def _idles(self) -> None:
+        self._does("paused in the Prefect UI" if self._paused else "waits for leads")
 
     def _does(self, what: str) -> None:
         self._doing = what

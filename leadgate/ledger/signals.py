@@ -57,6 +57,7 @@ def store_signals(connection: Connection, rows: Sequence[Sequence[Any]], now: da
         ),
         {"now": now},
     ).rowcount
+    _say_that_some_wait(connection)
     hit("capture.signals.after")
     return new
 
@@ -80,6 +81,7 @@ def store_activities(connection: Connection, rows: Sequence[Sequence[Any]], now:
         ),
         {"now": now},
     ).rowcount
+    _say_that_some_wait(connection)
     hit("capture.activities.after")
     return new
 

@@ -1,0 +1,711 @@
+"""The always-on consumer on a real Prefect server: it takes leads by itself, obeys the Prefect UI, and goes on.
+
+What imports Prefect is imported inside functions: Prefect reads its settings then, and the fixture makes them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+from desk import NOW, Desk, person
+from relay import Relay
+from sqlalchemy import text
+
+from leadgate.ledger import actions
+from leadgate.ledger.batches import claim, close
+from leadgate.ledger.leases import last_held_by, standing, take_over
+from leadgate.settings import Settings
+from tasks.batches import activate
+
+PATIENT = 60.0  # seconds; nothing here waits so long
+
+
+@pytest.fixture
+def quick(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leads are of the tests' morning; and what waits for seconds between two looks waits for less."""
+    from flows import consumer, control, session
+
+    monkeypatch.setattr(session, "utc_now", lambda: NOW)
+    monkeypatch.setattr(control, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(control, "PAUSE_POLL", 0.1)
+    monkeypatch.setattr(consumer, "ORDERS_EVERY", 0.1)
+    monkeypatch.setattr(consumer, "SEEN_EVERY", 0.2)
+    monkeypatch.setattr(consumer, "RETRY_EVERY", 0.3)
+
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+class Running:
+    """A consumer at work in this event loop, and what it told."""
+
+    def __init__(self, desk: Desk, settings: Settings) -> None:
+        from flows.consumer import Consumer
+
+        self.told: list[str] = []
+        self.consumer = Consumer(desk.ledger, settings, desk.loaded, tell=self.told.append)
+        self.name = self.consumer.name
+
+    @property
+    def tag(self) -> str:
+        return f"consumer:{self.name}"
+
+
+@contextlib.asynccontextmanager
+async def consuming(desk: Desk, settings: Settings) -> AsyncIterator[Running]:
+    running = Running(desk, settings)
+    task = asyncio.create_task(running.consumer.run())
+    try:
+        yield running
+    finally:
+        running.consumer.stop()
+        await asyncio.wait_for(task, 20)
+
+
+async def until(condition: Callable[[], Any], seconds: float = 20.0, *, words: Callable[[], Any] = str) -> None:
+    """Return when ``condition`` holds, asked beside the loop."""
+    deadline = time.monotonic() + seconds
+    while not await asyncio.to_thread(condition):
+        assert time.monotonic() < deadline, f"nothing happened within {seconds} s: {words()}"
+        await asyncio.sleep(0.03)
+
+
+async def until_owned(desk: Desk, count: int, seconds: float = 20.0) -> None:
+    def done() -> bool:
+        return desk.statuses().get("owned", 0) == count and desk.one("SELECT count(*) FROM batch WHERE closed_at IS NULL") == 0
+
+    await until(done, seconds, words=lambda: desk.statuses())
+
+
+async def until_waits(running: Running, seconds: float = 30.0) -> None:
+    """Return when the consumer is ready for leads."""
+    await until(lambda: running.consumer._doing == "waits for leads", seconds)
+    await asyncio.sleep(0.2)
+
+
+async def runs_of(running: Running) -> list[Any]:
+    """Its flow runs, the first one first."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    wanted = FlowRunFilter(tags=FlowRunFilterTags(all_=[running.tag]))
+    async with get_client() as client:
+        return list(await client.read_flow_runs(flow_run_filter=wanted, sort=FlowRunSort.START_TIME_ASC))
+
+
+async def settled(running: Running, count: int) -> list[Any]:
+    """Its ``count`` flow runs that began and ended."""
+    deadline = time.monotonic() + 10
+    while True:
+        runs = [run for run in await runs_of(running) if run.state.is_final()]
+        if len(runs) == count:
+            return runs
+        assert time.monotonic() < deadline, [run.state for run in await runs_of(running)]
+        await asyncio.sleep(0.1)
+
+
+async def set_state(run_id: UUID | str, state: Any, *, force: bool = True) -> None:
+    from prefect.client.orchestration import get_client
+
+    async with get_client() as client:
+        await client.set_flow_run_state(UUID(str(run_id)), state, force=force)
+
+
+@contextlib.contextmanager
+def stage_held(desk: Desk) -> Iterator[Callable[[], None]]:
+    """No stage can apply what it decided until what this yields is called, or this ends."""
+    begun, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with desk.ledger.transaction() as connection:
+            connection.execute(text("LOCK TABLE handoff IN SHARE MODE"))
+            begun.set()
+            let_go.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    begun.wait(10)
+    try:
+        yield let_go.set
+    finally:
+        let_go.set()
+        thread.join()
+
+
+def apply_waits(desk: Desk) -> bool:
+    """Whether a stage waits for the lock of ``stage_held``."""
+    query = "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE relname = 'handoff' AND NOT granted"
+    return bool(desk.one(query))
+
+
+def holder(desk: Desk) -> str:
+    """The flow run that holds the latest batch."""
+    return str(desk.one("SELECT holder FROM batch ORDER BY id DESC LIMIT 1"))
+
+
+def finish(scenario: Any, seconds: float = 60.0) -> None:
+    """Run a test's scenario; one that hangs fails."""
+
+    async def bounded() -> None:
+        async with asyncio.timeout(seconds):
+            await scenario
+
+    asyncio.run(bounded())
+
+
+# -- by itself ---------------------------------------------------------------------------------------------
+
+
+def test_captured_leads_get_owners_without_a_command_in_runs_of_the_deployment(desk: Desk, settings: Settings) -> None:
+    async def scenario() -> None:
+        from prefect.client.orchestration import get_client
+
+        desk.capture(person(1), person(2, Phone="call me"))
+        async with consuming(desk, settings) as running:
+            await until_owned(desk, 1, 40)
+            desk.capture(person(3))
+            await until_owned(desk, 2)
+            runs = await settled(running, 2)
+        assert [run.name for run in runs] == ["intake | batch 1 | 2 leads", "intake | batch 2 | 1 lead"]
+        assert all(run.state.is_completed() for run in runs)
+        async with get_client() as client:
+            deployment = await client.read_deployment_by_name("intake/leadgate")
+        assert {run.deployment_id for run in runs} == {deployment.id}
+        assert [str(run.id) for run in runs] == [row[0] for row in desk.rows("SELECT holder FROM batch ORDER BY id")]
+        assert len(await runs_of(running)) == 2, "a run was kept ready, and nobody is there for it"
+        assert any("batch 2: 1 lead in" in line and "1 owned" in line for line in running.told)
+        assert desk.one("SELECT count(*) FROM consumer") == 0
+
+    finish(scenario())
+    assert desk.holds() == []
+
+
+def test_a_consumer_is_seen_while_it_lives(desk: Desk, settings: Settings) -> None:
+    from leadgate.ledger import consumers
+
+    async def scenario() -> None:
+        async with consuming(desk, settings) as running:
+            await until_waits(running)
+            await until(lambda: [each["doing"] for each in consumers.all_seen(desk.ledger)] == ["waits for leads"])
+            (seen,) = consumers.all_seen(desk.ledger)
+            assert (seen["name"], seen["alive"]) == (running.name, True)
+        assert consumers.all_seen(desk.ledger) == []
+
+    finish(scenario())
+
+
+def test_a_capture_wakes_it(desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows import consumer
+
+    monkeypatch.setattr(consumer, "LOOK_EVERY", PATIENT)
+
+    async def scenario() -> None:
+        async with consuming(desk, settings) as running:
+            await until_waits(running)
+            for number in range(3):
+                desk.capture(person(number))
+                await until_owned(desk, number + 1, 10)
+
+    finish(scenario())
+    assert desk.holds() == []
+
+
+@pytest.mark.parametrize("after", [0.0, 0.03, 0.1])
+def test_it_leaves_no_run_kept_ready_whenever_it_is_stopped(desk: Desk, settings: Settings, after: float) -> None:
+    async def scenario() -> None:
+        async with consuming(desk, settings) as running:
+            await until_waits(running)
+            desk.capture(person(1))
+            await until(lambda: desk.statuses().get("owned") == 1)
+            await asyncio.sleep(after)
+        await asyncio.sleep(0.5)
+        assert [run.state.name for run in await runs_of(running)] == ["Completed"]
+
+    finish(scenario())
+
+
+def test_a_consumer_whose_task_is_cancelled_ends(desk: Desk, settings: Settings) -> None:
+    async def scenario() -> None:
+        running = Running(desk, settings)
+        task = asyncio.create_task(running.consumer.run())
+        await until_waits(running)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait_for(task, 10)
+        assert task.done()
+        assert await runs_of(running) == []
+
+    finish(scenario())
+    assert desk.one("SELECT count(*) FROM consumer") == 0
+
+
+def test_two_consumers_share_what_waits(desk: Desk, settings: Settings) -> None:
+    desk.capture(*(person(number) for number in range(300)))
+    small = replace(settings, batch_limit=40)
+
+    async def scenario() -> None:
+        async with consuming(desk, small) as one, consuming(desk, small) as two:
+            await until_owned(desk, 300, 60)
+            runs = [*await runs_of(one), *await runs_of(two)]
+        held = desk.rows("SELECT batch_id, count(*) FROM batch_holder GROUP BY batch_id")
+        assert all(count == 1 for _, count in held), "a batch was taken over from a consumer that lives"
+        used = {str(run.id) for run in runs}
+        assert {row[0] for row in desk.rows("SELECT holder FROM batch")} <= used
+        assert len(await settled(one, len(await runs_of(one)))) > 0
+        assert len(await settled(two, len(await runs_of(two)))) > 0
+
+    finish(scenario())
+    assert desk.one("SELECT count(*) FROM handoff WHERE stage = 'assignment'") == 300
+    assert desk.holds() == []
+
+
+# -- orders from the Prefect UI ----------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def deployment_paused() -> AsyncIterator[Callable[[], Any]]:
+    """The intake deployment is paused until what this yields is awaited, or this ends."""
+    from prefect.client.orchestration import get_client
+
+    from flows.deployments import register
+
+    async with get_client() as client:
+        ids = await register(client)
+        await client.pause_deployment(ids["intake"])
+
+        async def resume() -> None:
+            await client.resume_deployment(ids["intake"])
+
+        try:
+            yield resume
+        finally:
+            await resume()
+
+
+def test_pausing_the_deployment_stops_the_claims_and_resuming_goes_on(desk: Desk, settings: Settings) -> None:
+    async def scenario() -> None:
+        async with consuming(desk, settings) as running:
+            await until_waits(running)
+            async with deployment_paused() as resume:
+                await until(lambda: any("paused" in line for line in running.told))
+                desk.capture(person(1))
+                await asyncio.sleep(1.5)
+                assert desk.statuses() == {"ready": 1}
+                assert desk.one("SELECT count(*) FROM batch") == 0
+                await until(lambda: desk.one("SELECT doing FROM consumer") == "paused in the Prefect UI")
+                await resume()
+                await until_owned(desk, 1)
+            assert any("resumed" in line for line in running.told)
+
+    finish(scenario())
+    assert desk.holds() == []
+
+
+def test_a_consumer_that_starts_while_the_deployment_is_paused_claims_nothing(
+    desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows import consumer
+
+    monkeypatch.setattr(consumer, "ORDERS_EVERY", PATIENT)  # it has looked before it registered its deployments
+    desk.capture(person(1))
+
+    async def scenario() -> None:
+        async with deployment_paused(), consuming(desk, settings) as running:
+            await until(lambda: running.consumer._doing == "paused in the Prefect UI")
+            await asyncio.sleep(1)
+            assert desk.statuses() == {"ready": 1}
+            assert desk.one("SELECT count(*) FROM batch") == 0
+
+    finish(scenario())
+
+
+def test_a_cancelled_run_holds_its_leads_behind_a_work_item(desk: Desk, settings: Settings) -> None:
+    from prefect.states import Cancelling
+
+    async def scenario() -> None:
+        async with consuming(desk, settings) as running:
+            await until_waits(running)
+            with stage_held(desk) as let_go:
+                desk.capture(person(1), person(2))
+                await until(lambda: apply_waits(desk))
+                await set_state(holder(desk), Cancelling())
+                let_go()
+            (run,) = await settled(running, 1)
+            assert run.state.is_cancelled()
+            assert "2 journeys wait behind a work item" in run.state.message
+            assert desk.rows("SELECT kind, reason, stage FROM work_item") == [
+                ("recovery", "run_cancelled", "validation")
+            ]
+            assert str(run.id) in desk.one("SELECT message FROM work_item")
+            assert desk.statuses() == {"held": 2}
+            desk.capture(person(3))
+            await until_owned(desk, 1)  # others go on
+            assert desk.holds() == []
+            actions.rerun(desk.ledger, [1], by="ops", now=NOW, playbook=desk.loaded.playbook)
+            await until_owned(desk, 3)
+
+    finish(scenario())
+    assert desk.holds() == []
+
+
+def test_a_paused_run_waits_and_goes_on_when_it_is_resumed(desk: Desk, settings: Settings) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.states import Paused
+
+    async def scenario() -> None:
+        async with consuming(desk, settings) as running:
+            await until_waits(running)
+            with stage_held(desk) as let_go:
+                desk.capture(person(1))
+                await until(lambda: apply_waits(desk))
+                run_id = holder(desk)
+                await set_state(run_id, Paused(timeout_seconds=600))
+                let_go()
+            await until(lambda: desk.one("SELECT stage FROM journey") == "validation")
+            await asyncio.sleep(settings.lease_seconds + 1)
+            assert desk.rows("SELECT stage, status FROM journey") == [("validation", "ready")]
+            assert desk.one("SELECT count(*) FROM batch_holder") == 1, "the paused run lost its batch"
+            async with get_client() as client:
+                await client.resume_flow_run(UUID(run_id))
+            await until_owned(desk, 1)
+            (run,) = await settled(running, 1)
+            assert (str(run.id), run.state.is_completed()) == (run_id, True)
+
+    finish(scenario())
+    assert desk.holds() == []
+
+
+def test_a_suspended_run_keeps_its_batch_and_others_go_on(desk: Desk, settings: Settings) -> None:
+    from prefect.states import Suspended
+
+    async def scenario() -> None:
+        async with consuming(desk, settings) as running:
+            await until_waits(running)
+            with stage_held(desk) as let_go:
+                desk.capture(person(1))
+                await until(lambda: apply_waits(desk))
+                await set_state(holder(desk), Suspended(timeout_seconds=600))
+                let_go()
+            await until(lambda: any("suspended" in line for line in running.told))
+            desk.capture(person(2))
+            await until(lambda: desk.statuses().get("owned") == 1)
+            stands = standing(desk.ledger, 1)
+            assert stands is not None
+            assert not stands.closed
+            assert stands.lease_remaining > 3600
+            assert desk.one("SELECT failures FROM batch WHERE id = 1") == 0
+
+    finish(scenario())
+    assert desk.holds() == []
+
+
+def test_a_ready_run_that_somebody_cancelled_or_deleted_costs_no_time(desk: Desk, settings: Settings) -> None:
+    """The batch was claimed for it: it must not wait for its lease to run out."""
+    from prefect.client.orchestration import get_client
+    from prefect.states import Cancelled
+
+    async def scenario() -> None:
+        async with consuming(desk, replace(settings, lease_seconds=PATIENT)) as running:
+            await until_waits(running)
+            for run in await runs_of(running):
+                await set_state(run.id, Cancelled())
+            desk.capture(person(1))
+            await until_owned(desk, 1)
+            assert not any("suspended" in line for line in running.told), running.told
+            await until_waits(running)
+            async with get_client() as client:
+                for run in await runs_of(running):
+                    if run.state.is_pending():
+                        await client.delete_flow_run(run.id)
+            desk.capture(person(2))
+            await until_owned(desk, 2)
+            assert running.consumer._session.claimed == {}
+
+    finish(scenario())
+    assert desk.one("SELECT sum(failures) FROM batch") == 0
+    assert desk.holds() == []
+
+
+# -- when a stage fails ------------------------------------------------------------------------------------
+
+
+class Broken:
+    """A stage that raises while ``on``."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, gate_name: str = "enriched") -> None:
+        from expectations import gate
+
+        self.on = True
+        real = gate.run
+
+        def run(name: str, *given: Any, **more: Any) -> Any:
+            if self.on and name == gate_name:
+                raise ZeroDivisionError("lead1@company1.example divided by zero")
+            return real(name, *given, **more)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(gate, "run", run)
+
+
+def test_a_stage_that_raises_fails_the_run_and_the_batch_is_tried_again(
+    desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows import control
+
+    broken = Broken(monkeypatch)
+    monkeypatch.setattr(control, "patience", lambda error, failures: 1.5)
+
+    async def scenario() -> None:
+        async with consuming(desk, settings) as running:
+            await until_waits(running)
+            desk.capture(person(1))
+            (run,) = await settled(running, 1)
+            assert run.state.is_failed()
+            failed_at = time.monotonic()
+            assert desk.rows("SELECT stage, status FROM journey") == [("enrichment", "ready")]
+            assert desk.one("SELECT failures FROM batch") == 1
+            desk.capture(person(2, Company=""))  # goes on meanwhile, with the stage mended
+            broken.on = False
+            await until(lambda: desk.statuses().get("nurture") == 1, 1.4)
+            assert desk.one("SELECT stage FROM journey WHERE status = 'ready'") == "enrichment"
+            await until_owned(desk, 1)
+            assert time.monotonic() - failed_at > 1.0
+            again = desk.rows("SELECT batch_id, epoch FROM batch_holder ORDER BY id")
+            assert again == [(1, 1), (2, 1), (1, 2)]
+            assert any("a run failed (ZeroDivisionError)" in line for line in running.told)
+            assert not any("company1.example" in line for line in running.told)
+
+    finish(scenario())
+    assert desk.holds() == []
+
+
+def test_how_long_a_batch_waits_after_a_failure() -> None:
+    import httpx
+
+    from flows import control
+
+    assert [control.patience(ValueError("ours"), failures) for failures in range(3)] == [5.0, 20.0, 80.0]
+    assert control.patience(httpx.ConnectError("away"), 2) == 1.0
+    try:
+        try:
+            raise httpx.ConnectError("away")
+        except httpx.ConnectError as away:
+            raise RuntimeError("the API could not be asked") from away
+    except RuntimeError as error:
+        assert not control.is_failure(error)
+    assert control.is_failure(ValueError("ours"))
+
+
+# -- a run that is retried in the Prefect UI ---------------------------------------------------------------
+
+
+async def run_anew(desk: Desk, run_id: UUID) -> Any:
+    """The flow run once more, as a worker would run it: in a session of its own, without parameters."""
+    from prefect.client.orchestration import get_client
+
+    from flows import session
+    from flows.in_process import run_here
+    from flows.intake import intake
+
+    async with get_client() as client:
+        run = await client.read_flow_run(run_id)
+    token = session.current.set(session.Session(desk.worker("a worker's")))
+    try:
+        return await run_here(intake, run, {})
+    finally:
+        session.current.reset(token)
+
+
+async def failed_run(desk: Desk, settings: Settings, broken: Broken) -> UUID:
+    """A flow run that failed at enrichment, and that somebody retries in the Prefect UI."""
+    from prefect.states import AwaitingRetry
+
+    async with consuming(desk, settings) as running:
+        await until_waits(running)
+        desk.capture(person(1))
+        (run,) = await settled(running, 1)
+        assert run.state.is_failed()
+    broken.on = False
+    await set_state(run.id, AwaitingRetry())
+    return UUID(str(run.id))
+
+
+def test_a_run_that_is_retried_goes_on_at_the_stage_that_failed(
+    desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Broken(monkeypatch)
+
+    async def scenario() -> None:
+        run_id = await failed_run(desk, settings, broken)
+        desk.capture(person(2))  # waits too, and is none of this run's
+        state = await run_anew(desk, run_id)
+        assert state.is_completed()
+        assert last_held_by(desk.ledger, str(run_id)) == 1
+
+    finish(scenario())
+    assert desk.statuses() == {"owned": 1, "ready": 1}
+    once = desk.rows("SELECT stage, count(*) FROM handoff GROUP BY stage")
+    assert {count for _, count in once} == {1}, once
+    assert desk.holds() == []
+
+
+def test_a_retry_of_what_another_run_finished_says_so(
+    desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Broken(monkeypatch)
+
+    async def scenario() -> None:
+        run_id = await failed_run(desk, settings, broken)
+        with desk.ledger.transaction() as connection:
+            connection.execute(text("UPDATE batch SET lease_until = clock_timestamp()"))
+        desk.run(holder="run-of-another")
+        assert desk.statuses() == {"owned": 1}
+        state = await run_anew(desk, run_id)
+        assert state.is_completed()
+        assert state.message == "Batch 1 was finished by run run-of-another; there was nothing left to do."
+
+    finish(scenario())
+    assert desk.holds() == []
+
+
+def test_a_retry_waits_while_another_run_has_the_batch(
+    desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Broken(monkeypatch)
+
+    async def scenario() -> None:
+        run_id = await failed_run(desk, settings, broken)
+        with desk.ledger.transaction() as connection:
+            connection.execute(text("UPDATE batch SET lease_until = clock_timestamp()"))
+        other = take_over(desk.ledger, holder="another", lease_seconds=1.5)
+        assert other is not None
+        started = time.monotonic()
+        state = await run_anew(desk, run_id)
+        assert state.is_completed()
+        assert time.monotonic() - started > 1.0
+
+    finish(scenario())
+    assert desk.statuses() == {"owned": 1}
+    assert desk.holds() == []
+
+
+def test_a_batch_that_does_not_exist_is_named(desk: Desk) -> None:
+    from flows import session
+    from flows.intake import intake
+
+    async def scenario() -> None:
+        token = session.current.set(session.Session(desk.worker()))
+        try:
+            await intake(batch=4711)
+        finally:
+            session.current.reset(token)
+
+    with pytest.raises(LookupError, match="there is no batch 4711; leave it empty"):
+        finish(scenario())
+
+
+# -- when a server is away ---------------------------------------------------------------------------------
+
+
+def test_while_prefect_is_away_leads_wait_and_then_go_on(desk: Desk, settings: Settings, server: str) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    async def scenario(relay: Relay) -> None:
+        async with consuming(desk, replace(settings, lease_seconds=PATIENT)) as running:
+            await until_waits(running)
+            relay.cut()
+            desk.capture(person(1))  # capture needs no Prefect
+            await until(lambda: any("does not answer" in line for line in running.told), 30)
+            await until(lambda: desk.one("SELECT doing FROM consumer") == "waits for Prefect")
+            desk.capture(person(2))
+            assert "owned" not in desk.statuses()
+            assert sum("does not answer" in line for line in running.told) == 1, running.told
+            relay.mend()
+            await until_owned(desk, 2, 20)
+        assert desk.one("SELECT sum(failures) FROM batch") == 0
+
+    with Relay.to(server) as relay, temporary_settings({PREFECT_API_URL: relay.url}):
+        finish(scenario(relay))
+    assert desk.holds() == []
+
+
+def test_prefect_going_away_between_stages_costs_no_failure(desk: Desk, settings: Settings, server: str) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    async def scenario(relay: Relay) -> None:
+        async with consuming(desk, settings) as running:
+            await until_waits(running)
+            with stage_held(desk) as let_go:
+                desk.capture(person(1))
+                await until(lambda: apply_waits(desk))
+                relay.cut()
+                let_go()
+            await asyncio.sleep(1)
+            relay.mend()
+            await until_owned(desk, 1, 30)
+
+    with Relay.to(server) as relay, temporary_settings({PREFECT_API_URL: relay.url}):
+        finish(scenario(relay))
+    assert desk.one("SELECT sum(failures) FROM batch") == 0
+    assert desk.holds() == []
+
+
+def disconnect(desk: Desk) -> None:
+    desk.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+
+def test_it_survives_the_loss_of_every_connection_to_postgresql(
+    desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows import consumer
+
+    monkeypatch.setattr(consumer, "LOOK_EVERY", 5.0)  # so that it must hear of captures again, too
+
+    async def scenario() -> None:
+        async with consuming(desk, settings) as running:
+            await until_waits(running)
+            disconnect(desk)
+            await asyncio.sleep(1.3)
+            started = time.monotonic()
+            desk.capture(person(1))
+            await until_owned(desk, 1, 10)
+            assert time.monotonic() - started < 4, "nobody listens any more"
+            desk.capture(*(person(number) for number in range(2, 40)))
+            await until(lambda: desk.one("SELECT count(*) FROM batch WHERE closed_at IS NULL") == 1)
+            disconnect(desk)  # while a batch is at work
+            await until_owned(desk, 39, 20)
+
+    finish(scenario())
+    assert desk.holds() == []
+
+
+# -- what is left of batches -------------------------------------------------------------------------------
+
+
+def test_what_a_killed_consumer_left_is_taken_over(desk: Desk, settings: Settings) -> None:
+    activate(desk.worker(), NOW)
+    desk.capture(person(1))
+    dead = claim(
+        desk.ledger, holder="dead", playbook_hash=desk.loaded.hash, now=NOW, limit=10, lease_seconds=0.5
+    )
+    assert dead is not None
+
+    async def scenario() -> None:
+        async with consuming(desk, settings):
+            await until_owned(desk, 1, 30)
+        close(desk.ledger, dead, NOW)  # the dead one comes back to life: it has lost its batch
+
+    finish(scenario())
+    assert desk.rows("SELECT batch_id, epoch FROM batch_holder ORDER BY id") == [(1, 1), (1, 2)]
+    assert desk.holds() == []
