@@ -20,6 +20,7 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+import httpx
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import AsyncClientContext
@@ -44,9 +45,18 @@ from tasks.outbox import deliver_waiting
 
 LOOK_EVERY: Final = 1.0  # seconds between looks at the ledger when no notification comes
 ORDERS_EVERY: Final = 5.0  # seconds between looks at whether somebody paused the deployment
+ANSWERS_WITHIN: Final = 5.0  # else Prefect counts as away
 SEEN_EVERY: Final = 5.0
 DELIVER_EVERY: Final = 2.0  # seconds between rounds of delivery
 RETRY_EVERY: Final = 2.0  # while a server is away
+
+PAUSED: Final = "paused in the Prefect UI"
+AWAY: Final = "waits for Prefect"
+_WORDS: Final = {
+    PAUSED: "paused in the Prefect UI; leads wait",
+    AWAY: "the Prefect API does not answer; capture goes on meanwhile",
+}
+_OVER: Final = {PAUSED: "resumed in the Prefect UI", AWAY: "the Prefect API answers again"}
 
 
 class Consumer:
@@ -64,7 +74,7 @@ class Consumer:
         self._doing = "starting"
         self._deployments: dict[str, UUID] = {}
         self._pace = Pace.up_to(settings.batch_limit)
-        self._paused = False
+        self._hindered = ""  # why nothing is claimed: paused, or Prefect is away
         self._stopping = asyncio.Event()
         self._wake = asyncio.Event()
 
@@ -123,7 +133,7 @@ class Consumer:
                 while not self._stopping.is_set():
                     self._wake.clear()
                     self._idles()
-                    if self._paused or not await self._one_batch(await ready()):
+                    if self._hindered or not await self._one_batch(await ready()):
                         with contextlib.suppress(TimeoutError):
                             await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
                 last, self._finishing = self._finishing, None
@@ -223,14 +233,15 @@ class Consumer:
             await self._wait_for("PostgreSQL", str(error))
         except Exception as error:
             if control.prefect_is_away(error) or isinstance(error, ObjectNotFound):
-                await self._wait_for("Prefect", "the Prefect API does not answer; capture goes on meanwhile")
+                self._is_hindered(AWAY)
+                await self._wait_for("Prefect", "")
             else:
                 # the run's state tells the rest; an error's words may hold a lead's values, so they are not said here
                 await self._wait_for("", f"a run failed ({type(error).__name__}); it is tried again later")
 
     async def _wait_for(self, whom: str, words: str) -> None:
         doing = f"waits for {whom}" if whom else "waits after a failure"
-        if self._doing != doing:
+        if words and self._doing != doing:
             self._tell(words)
         self._does(doing)
         with contextlib.suppress(TimeoutError):
@@ -263,20 +274,31 @@ class Consumer:
         )
 
     async def _look_for_orders(self) -> None:
-        """Pausing the intake deployment or the work pool in the Prefect UI pauses every consumer."""
+        """Pausing the intake deployment or the work pool in the Prefect UI pauses every consumer.
+
+        A client that was connected tries again for a minute before it says that Prefect is away. This one is new.
+        """
         if "intake" not in self._deployments:
             return
-        async with get_client() as client:
-            deployment = await client.read_deployment(self._deployments["intake"])
-            pool = await client.read_work_pool(WORK_POOL)
-        paused = bool(deployment.paused or pool.is_paused)
-        if paused != self._paused:
-            self._paused = paused
-            self._tell("paused in the Prefect UI; leads wait" if paused else "resumed in the Prefect UI")
-            self._wake.set()
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN), get_client() as client:
+                deployment = await client.read_deployment(self._deployments["intake"])
+                pool = await client.read_work_pool(WORK_POOL)
+        except (httpx.TransportError, TimeoutError):
+            self._is_hindered(AWAY)
+            raise
+        self._is_hindered(PAUSED if deployment.paused or pool.is_paused else "")
+
+    def _is_hindered(self, why: str) -> None:
+        """Nothing is claimed from now on, because of ``why``; or it is again."""
+        if why == self._hindered:
+            return
+        self._tell(_WORDS.get(why) or _OVER[self._hindered])
+        self._hindered = why
+        self._wake.set()
 
     def _idles(self) -> None:
-        self._does("paused in the Prefect UI" if self._paused else "waits for leads")
+        self._does(self._hindered or "waits for leads")
 
     def _does(self, what: str) -> None:
         self._doing = what
