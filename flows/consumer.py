@@ -20,6 +20,7 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+import httpx
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import AsyncClientContext
@@ -44,9 +45,18 @@ from tasks.outbox import deliver_waiting
 
 LOOK_EVERY: Final = 1.0  # seconds between looks at the ledger when no notification comes
 ORDERS_EVERY: Final = 5.0  # seconds between looks at whether somebody paused the deployment
+ANSWERS_WITHIN: Final = 5.0  # else Prefect counts as away
 SEEN_EVERY: Final = 5.0
 DELIVER_EVERY: Final = 2.0  # seconds between rounds of delivery
 RETRY_EVERY: Final = 2.0  # while a server is away
+
+PAUSED: Final = "paused in the Prefect UI"
+AWAY: Final = "waits for Prefect"
+_WORDS: Final = {
+    PAUSED: "paused in the Prefect UI; leads wait",
+    AWAY: "the Prefect API does not answer; capture goes on meanwhile",
+}
+_OVER: Final = {PAUSED: "resumed in the Prefect UI", AWAY: "the Prefect API answers again"}
 
 
 class Consumer:
@@ -64,7 +74,7 @@ class Consumer:
         self._doing = "starting"
         self._deployments: dict[str, UUID] = {}
         self._pace = Pace.up_to(settings.batch_limit)
-        self._paused = False
+        self._hindered = ""  # why nothing is claimed: paused, or Prefect is away
         self._stopping = asyncio.Event()
         self._wake = asyncio.Event()
 
@@ -123,7 +133,7 @@ class Consumer:
                 while not self._stopping.is_set():
                     self._wake.clear()
                     self._idles()
-                    if self._paused or not await self._one_batch(await ready()):
+                    if self._hindered or not await self._one_batch(await ready()):
                         with contextlib.suppress(TimeoutError):
                             await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
                 last, self._finishing = self._finishing, None
@@ -142,12 +152,16 @@ class Consumer:
         started = time.perf_counter()
         closed = self._closing[work.batch.id] = asyncio.get_running_loop().create_future()
         going = asyncio.create_task(run_here(intake, run.flow_run, {"batch": work.batch.id, "now": None}))
-        await asyncio.wait({going, closed}, return_when=asyncio.FIRST_COMPLETED)
-        if self._session.claimed.pop(work.batch.id, None) is not None:
-            # it never began: somebody cancelled or deleted it, or Prefect is away
-            await asyncio.to_thread(release, self._worker.ledger, work.batch)
+        try:
+            await asyncio.wait({going, closed}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            going.cancel()
+            raise
+        finally:
+            del self._closing[work.batch.id]
+            if self._session.claimed.pop(work.batch.id, None) is not None:  # it never began: somebody cancelled or
+                await asyncio.to_thread(release, self._worker.ledger, work.batch)  # deleted it, or Prefect is away
         seconds = time.perf_counter() - started
-        del self._closing[work.batch.id]
         self._pace = self._pace.after(work.batch.size, seconds)
         self._idles()
         if closed.done():
@@ -219,14 +233,15 @@ class Consumer:
             await self._wait_for("PostgreSQL", str(error))
         except Exception as error:
             if control.prefect_is_away(error) or isinstance(error, ObjectNotFound):
-                await self._wait_for("Prefect", "the Prefect API does not answer; capture goes on meanwhile")
+                self._is_hindered(AWAY)
+                await self._wait_for("Prefect", "")
             else:
                 # the run's state tells the rest; an error's words may hold a lead's values, so they are not said here
                 await self._wait_for("", f"a run failed ({type(error).__name__}); it is tried again later")
 
     async def _wait_for(self, whom: str, words: str) -> None:
         doing = f"waits for {whom}" if whom else "waits after a failure"
-        if self._doing != doing:
+        if words and self._doing != doing:
             self._tell(words)
         self._does(doing)
         with contextlib.suppress(TimeoutError):
@@ -262,22 +277,33 @@ class Consumer:
         """Pausing the intake deployment or the work pool in the Prefect UI pauses every consumer.
 
         The page of a deployment with one schedule has no other switch than that schedule's, so it counts as one.
+        A client that was connected tries again for a minute before it says that Prefect is away. This one is new.
         """
         if "intake" not in self._deployments:
             return
-        async with get_client() as client:
-            deployment = await client.read_deployment(self._deployments["intake"])
-            pool = await client.read_work_pool(WORK_POOL)
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN), get_client() as client:
+                deployment = await client.read_deployment(self._deployments["intake"])
+                pool = await client.read_work_pool(WORK_POOL)
+        except (httpx.TransportError, TimeoutError):
+            self._is_hindered(AWAY)
+            raise
         switched_off = bool(deployment.schedules) and not any(each.active for each in deployment.schedules)
-        paused = bool(deployment.paused or switched_off or pool.is_paused)
-        if paused != self._paused:
-            self._paused = paused
-            self._tell("paused in the Prefect UI; leads wait" if paused else "resumed in the Prefect UI")
-            self._wake.set()
+        if self._is_hindered(PAUSED if deployment.paused or switched_off or pool.is_paused else ""):
+            self._idles()
             await self._show_alive()  # whoever pressed the switch looks at `leadgate status` next
 
+    def _is_hindered(self, why: str) -> bool:
+        """Nothing is claimed from now on, because of ``why``; or it is again. Whether that is news."""
+        if why == self._hindered:
+            return False
+        self._tell(_WORDS.get(why) or _OVER[self._hindered])
+        self._hindered = why
+        self._wake.set()
+        return True
+
     def _idles(self) -> None:
-        self._does("paused in the Prefect UI" if self._paused else "waits for leads")
+        self._does(self._hindered or "waits for leads")
 
     def _does(self, what: str) -> None:
         self._doing = what

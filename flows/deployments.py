@@ -20,6 +20,7 @@ from prefect import Flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.schedules import Cron, Interval, Schedule
 from prefect.types.entrypoint import EntrypointType
 
 from flows.server import WORK_POOL
@@ -42,6 +43,12 @@ class Deployment:
     @property
     def full_name(self) -> str:
         return f"{self.flow}/{NAME}"
+
+    def schedule(self, *, active: bool) -> Schedule | None:
+        """When it runs by itself, if it does."""
+        if self.every is not None:
+            return Interval(self.every, active=active)
+        return None if self.cron is None else Cron(self.cron, active=active)
 
     def load(self) -> Flow[Any, Any]:
         """The flow itself."""
@@ -99,7 +106,7 @@ DEPLOYMENTS: Final = (
 async def register(client: PrefectClient) -> dict[str, UUID]:
     """Make the work pool and every deployment that is missing or of another version. Returns ids by flow.
 
-    One that is there in this version is left alone: a schedule that somebody paused stays paused.
+    One that is there in this version is left alone. What somebody paused stays paused, in a newer version too.
     """
     with contextlib.suppress(ObjectAlreadyExists):
         await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
@@ -116,8 +123,8 @@ async def register(client: PrefectClient) -> dict[str, UUID]:
             continue
         made = await flow.ato_deployment(
             NAME,
-            interval=deployment.every,
-            cron=deployment.cron,
+            schedule=deployment.schedule(active=there is None or all(each.active for each in there.schedules)),
+            paused=there is not None and there.paused,
             parameters=deployment.parameters,
             description=deployment.description,
             tags=list(deployment.tags),
