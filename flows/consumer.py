@@ -196,7 +196,7 @@ class Consumer:
                 self._deployments["intake"],
                 state=Pending(message="Kept ready for the next leads"),
                 name="ready for the next leads",
-                tags=["ready", f"consumer:{self.name}"],
+                tags=[control.READY, f"consumer:{self.name}"],
             )
             return Ready(flow_run)
 

@@ -20,6 +20,7 @@ from prefect.exceptions import Pause, PrefectHTTPStatusError
 
 from leadgate.ledger.leases import fault_of_ours
 
+READY: Final = "ready"  # the tag of a run that a consumer keeps for the leads that come next
 LOOK_EVERY: Final = 1.0  # seconds; a look costs a request
 PAUSE_POLL: Final = 1.0
 
@@ -50,13 +51,17 @@ def patience(error: BaseException, failures: int) -> float:
 
 
 async def name_run(name: str) -> None:
-    """Name the run that runs now, so that a list of runs tells what each was about. A name is worth no failure."""
+    """Name the run that runs now, so that a list of runs tells what each was about. It is kept ready no more.
+
+    A name is worth no failure.
+    """
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         return
     with contextlib.suppress(httpx.HTTPError, PrefectHTTPStatusError):
         async with get_client() as client:
-            await client.set_flow_run_name(context.flow_run.id, name)
+            tags = [tag for tag in context.flow_run.tags if tag != READY]
+            await client.update_flow_run(context.flow_run.id, name=name, tags=tags)
 
 
 class Orders:

@@ -66,14 +66,18 @@ def claim(
     """Put up to ``limit`` waiting journeys, oldest first, into a new batch; ``None`` when nothing waits."""
     with ledger.transaction() as connection:
         hit("claim.batch.before")
+        # nothing is inserted when nothing waits: looking each second must not use up the numbers that people see
         batch_id = connection.execute(
             text(
                 "INSERT INTO batch (kind, epoch, holder, lease_until, playbook_hash, size, opened_at) "
-                "VALUES (:kind, 1, :holder, clock_timestamp() + make_interval(secs => :lease), :hash, 0, :now) "
-                "RETURNING id"
+                "SELECT CAST(:kind AS text), 1, CAST(:holder AS text), "
+                "clock_timestamp() + make_interval(secs => :lease), CAST(:hash AS text), 0, CAST(:now AS timestamptz) "
+                f"WHERE EXISTS ({_CLAIMABLE[kind]}) RETURNING id"
             ),
             {"kind": kind, "holder": holder, "lease": lease_seconds, "hash": playbook_hash, "now": now},
-        ).scalar_one()
+        ).scalar()
+        if batch_id is None:
+            return None
         hit("claim.batch.after")
         remember(connection, batch_id, 1, holder)
         alias = "j." if kind == "follow_up" else ""

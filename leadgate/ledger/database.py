@@ -140,6 +140,7 @@ def _engine(url: str) -> Engine:
         url,
         pool_size=4,
         max_overflow=4,
+        hide_parameters=True,  # an error is shown in the state of a flow run: a lead's values must not be in it
         pool_pre_ping=True,  # a connection that died while nobody used it is replaced without an error
         connect_args={"options": _OPTIONS, "connect_timeout": 10},
     )
