@@ -43,12 +43,13 @@ from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 
 LOOK_EVERY: Final = 0.5  # seconds
+PARTS_END_WITHIN: Final = 20.0  # seconds after a kill -9 of this process until its ports are free again
 STATE_FILE: Final = "up.json"
 DATABASE: Final = "PostgreSQL"
 
 
-class _Stop(Exception):  # noqa: N818 - an order, not an error
-    """Somebody asked for the end: ctrl-C, or SIGTERM."""
+class _Stop(BaseException):
+    """Somebody asked for the end: ctrl-C, or SIGTERM. An order, not an error: nothing that survives errors eats it."""
 
 
 def up(place: Place) -> None:
@@ -68,10 +69,11 @@ def up(place: Place) -> None:
 def _keep_up(settings: Settings, playbook: Loaded) -> None:
     """Everything, until somebody asks for the end."""
     named = os.environ.get("PREFECT_API_URL")
+    patience = PARTS_END_WITHIN if (settings.home / STATE_FILE).exists() else 0.0  # it was killed the last time
     if not named:
-        _require_free(settings.prefect_port, "LEADGATE_PREFECT_PORT", "the Prefect server")
+        _require_free(settings.prefect_port, "LEADGATE_PREFECT_PORT", "the Prefect server", patience)
     if _listens(playbook):
-        _require_free(settings.capture_port, "LEADGATE_CAPTURE_PORT", "HTTP capture")
+        _require_free(settings.capture_port, "LEADGATE_CAPTURE_PORT", "HTTP capture", patience)
     _say("starting")
     with open_ledger(settings) as ledger:
         address = (
@@ -83,9 +85,9 @@ def _keep_up(settings: Settings, playbook: Loaded) -> None:
         try:
             _run(settings, playbook, ledger, address, parts)
         finally:
-            _say("stopping")
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)  # it ends already; a second ctrl-C would leave parts behind
+            _say("stopping")
             for part in reversed(parts):
                 part.stop()
             forget_running(settings.home)
@@ -248,17 +250,24 @@ def _only_one(home: Path) -> Iterator[None]:
         yield
 
 
-def _require_free(port: int, setting: str, what: str) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise CommandError(
-                f"port {port} on 127.0.0.1, for {what}, cannot be used: {error.strerror}. "
-                f"Stop what uses it, or set {setting} to another one.",
-                UNREACHABLE,
-            ) from None
+def _require_free(port: int, setting: str, what: str, patience: float) -> None:
+    """Raises ``CommandError`` when the port is taken, and still is after ``patience`` seconds."""
+    until = time.monotonic() + patience
+    while True:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                if time.monotonic() > until:
+                    raise CommandError(
+                        f"port {port} on 127.0.0.1, for {what}, cannot be used: {error.strerror}. "
+                        f"Stop what uses it, or set {setting} to another one.",
+                        UNREACHABLE,
+                    ) from None
+            else:
+                return
+        time.sleep(0.2)
 
 
 def _alive(url: str) -> bool:

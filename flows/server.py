@@ -204,8 +204,8 @@ def kept_running(home: Path) -> Address | None:
 def answers(address: Address, timeout: float = 2.0) -> bool:
     """Whether the API at ``address`` answers to its authentication string."""
     user, _, password = (address.auth or "").partition(":")
-    try:
-        return requests.get(f"{address.url}/health", timeout=timeout, auth=(user, password) if user else None).ok
+    try:  # /health would answer to anybody
+        return requests.get(f"{address.url}/hello", timeout=timeout, auth=(user, password) if user else None).ok
     except requests.RequestException:
         return False
 
@@ -232,9 +232,11 @@ def wait_until_ready(url: str, auth: str | None = None) -> None:
     deadline = time.monotonic() + START_TIMEOUT
     reason = "no answer"
     user, _, password = (auth or os.environ.get("PREFECT_API_AUTH_STRING", "")).partition(":")
+    # /health answers to anybody; a key in place of a string is for Prefect's client to show
+    question = "health" if os.environ.get("PREFECT_API_KEY") else "hello"
     while time.monotonic() < deadline:
         try:
-            answer = requests.get(f"{url}/health", timeout=5, auth=(user, password) if user else None)
+            answer = requests.get(f"{url}/{question}", timeout=5, auth=(user, password) if user else None)
         except requests.ConnectionError:
             reason = "nothing listens there"
         except requests.RequestException as error:

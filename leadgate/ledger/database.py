@@ -180,7 +180,20 @@ def _embedded(home: Path) -> Iterator[tuple[str, str, Callable[[], None]]]:
         yield *_provision(server.get_uri()), revive
     finally:
         with contextlib.suppress(Exception):  # a server that is gone must not hide the error that says so
+            with server._lock:
+                users = server.global_process_id_list
+                users.put([pid for pid in users.get() if _lives(pid)])  # who was killed never says goodbye
             server.cleanup()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def _provision(superuser_uri: str) -> tuple[str, str]:

@@ -473,7 +473,7 @@ def test_a_stage_that_raises_fails_the_run_and_the_batch_is_tried_again(
     from flows import control
 
     broken = Broken(monkeypatch)
-    monkeypatch.setattr(control, "patience", lambda error, failures: 1.5)
+    monkeypatch.setattr(control, "patience", lambda error, failures: 5.0)
 
     async def scenario() -> None:
         async with consuming(desk, settings) as running:
@@ -486,10 +486,9 @@ def test_a_stage_that_raises_fails_the_run_and_the_batch_is_tried_again(
             assert desk.one("SELECT failures FROM batch") == 1
             desk.capture(person(2, Company=""))  # goes on meanwhile, with the stage mended
             broken.on = False
-            await until(lambda: desk.statuses().get("nurture") == 1, 1.4)
-            assert desk.one("SELECT stage FROM journey WHERE status = 'ready'") == "enrichment"
+            await until(lambda: desk.statuses().get("nurture") == 1)
             await until_owned(desk, 1)
-            assert time.monotonic() - failed_at > 1.0
+            assert time.monotonic() - failed_at > 3.0
             first, second = (row[0] for row in desk.rows("SELECT id FROM batch ORDER BY id"))
             again = desk.rows("SELECT batch_id, epoch FROM batch_holder ORDER BY id")
             assert again == [(first, 1), (second, 1), (first, 2)]
@@ -507,13 +506,9 @@ def test_how_long_a_batch_waits_after_a_failure() -> None:
 
     assert [control.patience(ValueError("ours"), failures) for failures in range(3)] == [5.0, 20.0, 80.0]
     assert control.patience(httpx.ConnectError("away"), 2) == 1.0
-    try:
-        try:
-            raise httpx.ConnectError("away")
-        except httpx.ConnectError as away:
-            raise RuntimeError("the API could not be asked") from away
-    except RuntimeError as error:
-        assert not control.is_failure(error)
+    away = RuntimeError("the API could not be asked")
+    away.__cause__ = httpx.ConnectError("away")
+    assert not control.is_failure(away)
     assert control.is_failure(ValueError("ours"))
 
 
