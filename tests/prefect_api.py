@@ -36,10 +36,14 @@ def ask(query: Any) -> Any:
 
 
 def tasks_of_last_run() -> set[str]:
-    """The names of the task runs of the flow run that started last. Others of these tests have run before it."""
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+    """The names of the task runs of the flow run that started last. Others of these tests have run before it, and
+    some have left runs that are scheduled and never started."""
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterStartTime
     from prefect.client.schemas.sorting import FlowRunSort
 
-    (last,) = ask(lambda client: client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1))
+    started = FlowRunFilter(start_time=FlowRunFilterStartTime(is_null_=False))
+    (last,) = ask(
+        lambda client: client.read_flow_runs(flow_run_filter=started, sort=FlowRunSort.START_TIME_DESC, limit=1)
+    )
     of_it = FlowRunFilter(id=FlowRunFilterId(any_=[last.id]))
     return {run.name for run in ask(lambda client: client.read_task_runs(flow_run_filter=of_it, limit=200))}
