@@ -143,7 +143,7 @@ def test_a_file_without_a_time_is_no_file_of_activities(cli: Cli, desk: Desk, wr
 
 def test_ctrl_c_keeps_what_was_stored_and_the_next_capture_goes_on(cli: Cli, desk: Desk, tmp_path: Path) -> None:
     path = tmp_path / "many.csv"
-    rows = 60_000
+    rows = 200_000  # enough that it is still at it when the signal comes, on a fast or a busy machine
     with path.open("w", encoding="utf-8") as file:
         file.write("Email,Company\n")
         file.writelines(f"lead{n}@company.example,Company {n}\n" for n in range(rows))
