@@ -250,7 +250,8 @@ def wait_until_ready(url: str, auth: str | None = None) -> None:
         time.sleep(0.1)
     raise PrefectError(
         f"the Prefect API at {url} is not usable: {reason}. Check PREFECT_API_URL and PREFECT_API_AUTH_STRING, "
-        "or unset them to let Leadgate start its own server (its log is prefect/server.log in the data folder)."
+        "or unset them to let Leadgate start its own server (its log is in the data folder: prefect/server.log, or "
+        "logs/prefect.log of `leadgate up`)."
     )
 
 

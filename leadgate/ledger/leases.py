@@ -90,21 +90,26 @@ def lease_remaining(ledger: Ledger, kind: Kind) -> float | None:
     return None if seconds is None else max(0.0, float(seconds))
 
 
+def fault_of_ours(error: BaseException) -> bool:
+    """Whether a run failed because of what it worked on, so that it may well fail again; not because a
+    server was away, another run was in the way, or somebody stopped it."""
+    return isinstance(error, Exception) and not isinstance(error, (LeaseLost, Conflict, OperationalError))
+
+
 @contextmanager
 def lease(
     ledger: Ledger,
     batch: Batch,
     lease_seconds: float,
     *,
-    failed: Callable[[BaseException], bool] | None = None,
+    failed: Callable[[BaseException], bool] = fault_of_ours,
     patience: Callable[[BaseException], float] = lambda error: 0.0,
 ) -> Iterator[None]:
     """Renew the batch's lease from a thread while the block runs; give it up if the block fails.
 
     Giving up lets the next run continue after ``patience(error)`` seconds instead of when the lease runs out.
-    ``failed(error)``, by default ``fault_of_ours``, says whether that counts as a failure of the batch.
+    ``failed(error)`` says whether that counts as a failure of the batch.
     """
-    failed = failed or fault_of_ours
     done = threading.Event()
 
     def renew() -> None:
@@ -129,12 +134,6 @@ def lease(
     finally:
         done.set()
         thread.join()
-
-
-def fault_of_ours(error: BaseException) -> bool:
-    """Whether a run failed because of what it worked on, so that it may well fail again; not because a
-    server was away, another run was in the way, or somebody stopped it."""
-    return isinstance(error, Exception) and not isinstance(error, (LeaseLost, Conflict, OperationalError))
 
 
 def release(ledger: Ledger, batch: Batch, *, retry_in: float = 0.0, failed: bool = False) -> None:
