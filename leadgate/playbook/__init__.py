@@ -1,0 +1,92 @@
+"""The playbook: the one agreed definition of what a good lead is and what happens to it.
+
+Belongs here: the schema (frozen pydantic, unknown keys forbidden, a file for each group of parts), defaults,
+loading, the hash.
+Does not belong here: evaluating anything (``rules``, ``scoring``, ``routing``), nor the checks that
+need more than one part of the playbook at once (``playbook_check``), nor YAML (``playbook_text``).
+"""
+
+from __future__ import annotations
+
+from leadgate.playbook.base import (
+    Duration,
+    EnvironmentName,
+    Expression,
+    Gate,
+    Name,
+    Part,
+    Severity,
+    Span,
+    Stage,
+    Weekday,
+)
+from leadgate.playbook.follow_up import FollowUp, LadderStep, Sla
+from leadgate.playbook.gates import Breaker, ExceptionRoute, Expect, GateRules, Notification, Retention
+from leadgate.playbook.loading import FILE, Loaded, default, init, load, parse
+from leadgate.playbook.routing import Absence, Hours, Member, NobodyAvailable, Pool, Rep, Route
+from leadgate.playbook.schema import Playbook
+from leadgate.playbook.scoring import Band, Disqualifier, EngagementRule, EvidenceRule, FitRule, Qualification, Scoring
+from leadgate.playbook.sources import (
+    AccountsFile,
+    CompanyDomain,
+    CustomField,
+    Enrichment,
+    HttpCapture,
+    Provider,
+    Source,
+    Validation,
+)
+from leadgate.playbook_text import PlaybookError, Problem
+
+__all__ = [
+    "FILE",
+    "Absence",
+    "AccountsFile",
+    "Band",
+    "Breaker",
+    "CompanyDomain",
+    "CustomField",
+    "Disqualifier",
+    "Duration",
+    "EngagementRule",
+    "Enrichment",
+    "EnvironmentName",
+    "EvidenceRule",
+    "ExceptionRoute",
+    "Expect",
+    "Expression",
+    "FitRule",
+    "FollowUp",
+    "Gate",
+    "GateRules",
+    "Hours",
+    "HttpCapture",
+    "LadderStep",
+    "Loaded",
+    "Member",
+    "Name",
+    "NobodyAvailable",
+    "Notification",
+    "Part",
+    "Playbook",
+    "PlaybookError",
+    "Pool",
+    "Problem",
+    "Provider",
+    "Qualification",
+    "Rep",
+    "Retention",
+    "Route",
+    "Scoring",
+    "Severity",
+    "Sla",
+    "Source",
+    "Span",
+    "Stage",
+    "Validation",
+    "Weekday",
+    "default",
+    "init",
+    "load",
+    "parse",
+]

@@ -1,0 +1,107 @@
+"""A playbook from its file: reading, the hash, the bundled one, a copy to start from.
+
+Belongs here: everything between YAML on a disk and a checked schema. Does not belong here: YAML itself
+(``playbook_text``), nor the checks that need more than one part at once (``playbook_check``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import orjson
+from pydantic import ValidationError
+
+from leadgate.playbook.schema import Playbook
+from leadgate.playbook_text import MAX_BYTES, Document, PlaybookError, Problem, problems_of, read
+
+FILE = "playbook.yaml"
+_BUNDLED = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A playbook as it was read: ``text`` as written, ``path`` of its file, and ``hash``.
+
+    ``hash`` is the SHA-256, in hex, of ``canonical``: equal for playbooks that decide the same, so
+    comments, order of keys and defaults written out do not change it. The content of a reference
+    file (accounts) is data, not agreement: it is not part of the hash; what it gave a lead is in
+    that lead's provenance.
+    """
+
+    playbook: Playbook
+    text: str
+    hash: str
+    path: Path
+    document: Document
+
+    @property
+    def canonical(self) -> str:
+        """The playbook as JSON with sorted keys; ``Playbook.model_validate_json`` reads it back."""
+        return _canonical(self.playbook)
+
+    @property
+    def folder(self) -> Path:
+        """What the paths in the playbook are relative to."""
+        return self.path.parent
+
+
+def load(path: Path) -> Loaded:
+    """The playbook in the file ``path``. Raises ``PlaybookError`` with every problem of its schema."""
+    file = str(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise PlaybookError([Problem(file, 1, "", f"is larger than {MAX_BYTES:,} bytes; this is no playbook")])
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PlaybookError([Problem(file, 1, "", "is not UTF-8 text; save it as UTF-8")]) from error
+    except FileNotFoundError as error:
+        missing = "does not exist; make one with `leadgate playbook init`"
+        raise PlaybookError([Problem(file, 1, "", missing)]) from error
+    except OSError as error:
+        raise PlaybookError([Problem(file, 1, "", f"cannot be read: {error.strerror}")]) from error
+    return parse(text, path=path)
+
+
+@lru_cache(maxsize=16)
+def parse(text: str, *, path: Path) -> Loaded:
+    """The playbook in ``text``; ``path`` is where it belongs, for messages and relative paths."""
+    document = read(text, str(path))
+    try:
+        playbook = Playbook.model_validate(document.data)
+    except ValidationError as error:
+        raise PlaybookError(problems_of(error, document, Playbook)) from error
+    digest = hashlib.sha256(_canonical(playbook).encode()).hexdigest()
+    return Loaded(playbook, text, digest, path, document)
+
+
+def default() -> Loaded:
+    """The bundled playbook for B2B SaaS, used until a team has its own."""
+    return load(_BUNDLED / "default_playbook.yaml")
+
+
+def init(folder: Path) -> list[Path]:
+    """Copies the bundled playbook and its accounts file into ``folder``; returns what was written.
+
+    Raises ``PlaybookError`` when one of them is there already: a team's agreement is never overwritten.
+    """
+    copies = {
+        folder / FILE: _BUNDLED / "default_playbook.yaml",
+        folder / "data" / "accounts.csv": _BUNDLED / "data" / "accounts.csv",
+    }
+    if there := [target for target in copies if target.exists()]:
+        raise PlaybookError(
+            Problem(str(target), 1, "", "is there already and is not overwritten; choose another folder")
+            for target in there
+        )
+    for target, source in copies.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as file:
+            file.write(source.read_bytes())
+    return list(copies)
+
+
+def _canonical(playbook: Playbook) -> str:
+    return orjson.dumps(playbook.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS).decode()

@@ -1,0 +1,39 @@
+"""The whole playbook, made of its parts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from leadgate.playbook.base import Gate, Name, Part
+from leadgate.playbook.follow_up import FollowUp, Sla
+from leadgate.playbook.gates import Breaker, ExceptionRoute, GateRules, Notification, Retention
+from leadgate.playbook.routing import Hours, Pool, Rep, Route
+from leadgate.playbook.scoring import Qualification, Scoring
+from leadgate.playbook.sources import CustomField, Enrichment, Source, Validation
+
+
+class Playbook(Part):
+    """Everything a team has agreed on. See ``leadgate/default_playbook.yaml`` for a worked one."""
+
+    version: Literal[1] = 1
+    name: str
+    fields: dict[Name, CustomField] = {}
+    headers: dict[str, str] = {}  # column name -> lead field, for every source
+    sources: dict[Name, Source] = Field(min_length=1)
+    validation: Validation = Validation()
+    enrichment: Enrichment = Enrichment()
+    scoring: Scoring = Scoring()
+    qualification: Qualification = Qualification()
+    hours: dict[Name, Hours] = {}
+    reps: tuple[Rep, ...] = Field(min_length=1)
+    pools: tuple[Pool, ...] = Field(min_length=1)
+    routing: tuple[Route, ...] = Field(min_length=1)
+    slas: tuple[Sla, ...] = ()
+    follow_up: FollowUp = FollowUp()
+    exceptions: tuple[ExceptionRoute, ...] = (ExceptionRoute(to="revenue_operations"),)
+    gates: dict[Gate, GateRules] = {}
+    breaker: Breaker = Breaker()
+    notifications: tuple[Notification, ...] = ()
+    retention: Retention = Retention()

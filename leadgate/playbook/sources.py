@@ -1,0 +1,81 @@
+"""Where leads come from and what becomes known of them: fields, sources, validation, enrichment.
+
+Belongs here: the schema of these parts. Does not belong here: reading files or asking providers
+(``connectors``), or cleaning a value (``normalise``).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from leadgate.fields import FieldType
+from leadgate.playbook.base import EnvironmentName, Name, Part
+
+
+class CustomField(Part):
+    type: FieldType = "text"
+    label: str = ""
+    headers: tuple[str, ...] = ()  # further column names under which exports carry it
+
+
+class HttpCapture(Part):
+    """How a source may post to ``/capture/{source}``. The secret itself stays in the environment.
+
+    ``bearer``: ``Authorization: Bearer SECRET``. ``hmac``: ``X-Leadgate-Timestamp`` (Unix seconds) and
+    ``X-Leadgate-Signature: sha256=HEX``, the HMAC-SHA256 of ``TIMESTAMP.BODY`` with the secret as its key.
+    """
+
+    auth: Literal["bearer", "hmac"]
+    secret_env: EnvironmentName
+    max_bytes: int = Field(default=262_144, ge=256, le=16_777_216)  # of one request's body
+    per_second: float = Field(default=100, gt=0, le=100_000)  # signals a second, on average
+    burst: int = Field(default=1000, ge=1, le=1_000_000)  # signals at once, on top of the average
+
+
+class Source(Part):
+    """Where signals come from. ``mapping`` maps a column as the export names it to a lead field."""
+
+    kind: Literal["leads", "activities"] = "leads"
+    label: str = ""
+    mapping: dict[str, str] = {}
+    key: str | None = None  # the column that holds the source's own id
+    volatile: tuple[str, ...] = ()  # columns that change from export to export: not part of the key
+    default_country: str | None = None  # ISO 3166 alpha-2, for phones and leads without a country
+    consent: Literal["asked", "given", "required"] = "asked"
+    http: HttpCapture | None = None  # none: files only
+
+
+class Validation(Part):
+    required: tuple[str, ...] = ()  # fields besides a contact that a lead must carry
+    default_country: str = "US"
+    free_mail_domains: tuple[str, ...] = ()  # on top of the bundled list
+    disposable_domains: tuple[str, ...] = ()
+    role_addresses: tuple[str, ...] = ()  # local parts, on top of the bundled list
+    spam_patterns: tuple[str, ...] = ()  # plain words, matched case-insensitively in name, company, message
+    max_links_in_message: int = Field(default=3, ge=0)
+
+
+class CompanyDomain(Part):
+    """The company's domain, from a business e-mail address, else from the website."""
+
+    type: Literal["company_domain"] = "company_domain"
+    name: Name = "company_domain"
+
+
+class AccountsFile(Part):
+    """A CSV of known companies, looked up by domain. ``fields`` maps a lead field to the file's column."""
+
+    type: Literal["accounts_file"] = "accounts_file"
+    name: Name = "accounts"
+    path: str  # relative to the playbook's folder
+    domain: str = "domain"
+    fields: dict[str, str]
+
+
+Provider = Annotated[CompanyDomain | AccountsFile, Field(discriminator="type")]
+
+
+class Enrichment(Part):
+    providers: tuple[Provider, ...] = (CompanyDomain(),)

@@ -1,0 +1,68 @@
+"""Fields, sources and enrichment: names that exist, files that are there.
+
+Belongs here: what must fit together in these parts of a playbook.
+"""
+
+from __future__ import annotations
+
+import csv
+
+from leadgate import fields
+from leadgate.nearest import proposal
+from leadgate.playbook import AccountsFile
+from leadgate.playbook_check.checker import ACTIVITY_FIELDS, ASSIGNED, Checker, Found
+from leadgate.playbook_text import Path
+
+
+def own_fields(checker: Checker) -> Found:
+    taken = fields.columns("follow_up")
+    for name in checker.custom:
+        if name in taken or name in (*ASSIGNED, "journey_id", "attributes", "captured_at"):
+            yield checker.at(("fields", name), f"{name!r} is a name that Leadgate uses itself; choose another")
+    for header, target in checker.playbook.headers.items():
+        yield from checker.lead_field(("headers", header), target)
+    for position, name in enumerate(checker.playbook.validation.required):
+        yield from checker.lead_field(("validation", "required", position), name)
+    yield from checker.country(("validation", "default_country"), checker.playbook.validation.default_country)
+
+
+def sources(checker: Checker) -> Found:
+    for name, source in checker.playbook.sources.items():
+        here: Path = ("sources", name)
+        for column, target in source.mapping.items():
+            if source.kind == "leads":
+                yield from checker.lead_field((*here, "mapping", column), target)
+            elif target not in ACTIVITY_FIELDS:
+                message = f"{target!r} is not a field of an activity; {proposal(target, ACTIVITY_FIELDS)}"
+                yield checker.at((*here, "mapping", column), message)
+        if source.default_country is not None:
+            yield from checker.country((*here, "default_country"), source.default_country)
+
+
+def enrichment(checker: Checker) -> Found:
+    yield from checker.twice(("enrichment", "providers"), [p.name for p in checker.playbook.enrichment.providers])
+    known = fields.columns("qualification", checker.custom)
+    for position, provider in enumerate(checker.playbook.enrichment.providers):
+        if not isinstance(provider, AccountsFile):
+            continue
+        here: Path = ("enrichment", "providers", position)
+        for field in provider.fields:
+            if field not in known or field == "source":
+                yield checker.at((*here, "fields", field), f"unknown field {field!r}; {proposal(field, known)}")
+        yield from _accounts_file(checker, here, provider)
+
+
+def _accounts_file(checker: Checker, here: Path, provider: AccountsFile) -> Found:
+    path = checker.folder / provider.path
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header = next(csv.reader(file), [])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        why = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
+        yield checker.at((*here, "path"), f"the accounts file {str(path)!r} {why}; put it there or correct the path")
+        return
+    wanted = [((*here, "domain"), provider.domain)]
+    wanted += [((*here, "fields", field), column) for field, column in provider.fields.items()]
+    for where, column in wanted:
+        if column not in header:
+            yield checker.at(where, f"{provider.path} has no column {column!r}; {proposal(column, header)}")
