@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from console.options import By, Items, Json, Lead, Now, Personal, Reason, Source, Stage
 from console.place import Place
 from console.screen import BROKEN, INTERRUPTED, UNREACHABLE, WRONG_INPUT, CommandError, say
 
@@ -112,21 +113,6 @@ app = typer.Typer(
 )
 playbook_app = typer.Typer(help="Check, show or copy the playbook.", no_args_is_help=True)
 app.add_typer(playbook_app, name="playbook")
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
-Now = Annotated[str | None, typer.Option("--now", hidden=True, help="What time it is, for tests.")]
-By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who does this; else the login name.")]
-Personal = Annotated[bool, typer.Option("--show-personal", help="Do not mask names, addresses and numbers.")]
-Lead = Annotated[
-    str,
-    typer.Argument(metavar="LEAD", help="A lead's id or e-mail address, J12 for a journey, W12 for a work item."),
-]
-Items = Annotated[
-    list[int] | None, typer.Option("--work-item", "-w", metavar="N", help="A work item; may be repeated.")
-]
-Reason = Annotated[str | None, typer.Option("--reason", help="Those held for this reason.")]
-Stage = Annotated[str | None, typer.Option("--stage", help="Those held at this stage.")]
-Source = Annotated[str | None, typer.Option("--source", help="Those of this source.")]
 
 
 @app.callback()

@@ -31,6 +31,7 @@ class Rep(Part):
     email: str | None = None
     manager: str | None = None
     time_zone: str = "UTC"
+    hours: Name | None = None  # a key of the playbook's ``hours``: when they work; none: those of their pool
     max_per_day: int | None = Field(default=None, ge=0)  # midnight of the rep's time zone
     max_open: int | None = Field(default=None, ge=0)
     absent: tuple[Absence, ...] = ()

@@ -19,6 +19,7 @@ def people(checker: Checker) -> Found:
     for position, rep in enumerate(checker.playbook.reps):
         here: Path = ("reps", position)
         yield from checker.zone((*here, "time_zone"), rep.time_zone)
+        yield from checker.one_of((*here, "hours"), "hours", rep.hours, checker.playbook.hours)
         if rep.manager and "@" not in rep.manager and rep.manager not in checker.reps | escalations:
             message = f"{rep.manager!r} is no rep and no exception route; {proposal(rep.manager, checker.reps)}"
             yield checker.at((*here, "manager"), message, note=True)
