@@ -253,8 +253,8 @@ def _text(value: Any) -> str | None:
 def _longest(frame: pd.DataFrame, fields: Sequence[str]) -> pd.Series:
     longest = np.zeros(len(frame), dtype=np.int64)
     for name in fields:
-        values = bulk.plain(frame[name])
-        lengths = np.fromiter((0 if value is None else len(value) for value in values), np.int64, len(values))
+        values = frame[name].to_numpy()
+        lengths = np.fromiter((len(value) if isinstance(value, str) else 0 for value in values), np.int64, len(values))
         longest = np.maximum(longest, lengths)
     return pd.Series(longest, index=frame.index)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -20,7 +21,7 @@ from sqlalchemy import Connection
 
 from expectations.findings import GateResult
 from leadgate.failpoints import hit
-from leadgate.ledger import Ledger, records
+from leadgate.ledger import Ledger, bulk, records
 from leadgate.ledger.batches import Conflict, advance, applying, fence, lock_journeys
 from leadgate.masking import mask
 from leadgate.playbook import Playbook
@@ -58,8 +59,10 @@ def apply(
         if stage.breaks:
             frame, alerts = park(connection, stage, work, frame, result)
         on = frame["outcome"].isin(("hold", "review", "parked"))
-        passed = stage.store(connection, work, Decided(frame[~on], decided.context, locked))
-        frame = pd.concat([passed, frame[on]]).sort_values("journey_id", ignore_index=True)
+        passed = stage.store(connection, work, Decided(frame[~on] if on.any() else frame, decided.context, locked))
+        if on.any():
+            passed = pd.concat([passed, frame[on]]).sort_values("journey_id", ignore_index=True)
+        frame = passed
         if stage.works_on == "owned":
             open_recovery_tasks(connection, stage, work, frame, result)
         frame = open_work_items(connection, stage, work, frame, result)
@@ -95,12 +98,12 @@ def attempt_alone(ledger: Ledger, attempt: int) -> contextlib.AbstractContextMan
 
 def _after_gate(stage: Stage, frame: pd.DataFrame, result: GateResult) -> pd.DataFrame:
     """The decided frame with the rows that broke a critical promise on hold, or all that were judged."""
-    frame = frame.copy()
-    for column in ("reason", "message", "value", "detail", "promise", "proposal"):
-        if column not in frame:
-            frame[column] = None
-        frame[column] = frame[column].astype(object)
-    frame["outcome"] = frame["outcome"].astype(object)
+    told = ("outcome", "reason", "message", "value", "detail", "promise", "proposal")
+    lacking = [column for column in told if column not in frame]
+    frame = pd.concat([frame, pd.DataFrame(None, index=frame.index, columns=lacking, dtype=object)], axis=1)
+    for column in told:
+        if frame[column].dtype != object:
+            frame[column] = frame[column].astype(object)
     if stage.works_on == "owned":
         # nobody is taken off a lead because a promise broke: it becomes a recovery task, and nothing else is done
         broken = frame["journey_id"].isin(result.stopped["journey_id"]) | (result.batch_problem is not None)
@@ -112,6 +115,8 @@ def _after_gate(stage: Stage, frame: pd.DataFrame, result: GateResult) -> pd.Dat
         frame.loc[judged, "reason"] = result.batch_problem.reason
         return frame
     critical = result.failures[result.failures["severity"] == "critical"]
+    if critical.empty:
+        return frame
     first = _not_waived(critical, frame).drop_duplicates("journey_id").set_index("journey_id")
     broke = frame["journey_id"].isin(first.index)
     order = frame.loc[broke, "journey_id"]
@@ -151,7 +156,22 @@ def _advance(connection: Connection, stage: Stage, work: Work, frame: pd.DataFra
     together = outcome.isin(("continue", "owned")) & ~_changed_lead(frame)
     apart = frame[~together & (outcome != "stay")]
     next_stage, next_status = stage.passes_to if stage.works_on == "ready" else ("", "")
-    moving = pd.DataFrame(
+    advance(
+        connection,
+        work.batch,
+        stage=stage.name,
+        status=stage.works_on,
+        next_stage=next_stage,
+        next_status=next_status,
+        now=work.now,
+        apart=_moving(stage, next_stage, apart) if len(apart) else apart,
+        together=int(together.sum()),
+    )
+
+
+def _moving(stage: Stage, next_stage: str, apart: pd.DataFrame) -> pd.DataFrame:
+    """What becomes of each journey that does not simply go on."""
+    return pd.DataFrame(
         {
             "journey_id": apart["journey_id"],
             "version": apart["version"],
@@ -167,17 +187,6 @@ def _advance(connection: Connection, stage: Stage, work: Work, frame: pd.DataFra
             "reason": apart["reason"],
         }
     )
-    advance(
-        connection,
-        work.batch,
-        stage=stage.name,
-        status=stage.works_on,
-        next_stage=next_stage,
-        next_status=next_status,
-        now=work.now,
-        apart=moving,
-        together=int(together.sum()),
-    )
 
 
 def _changed_lead(frame: pd.DataFrame) -> pd.Series:
@@ -188,21 +197,26 @@ def _changed_lead(frame: pd.DataFrame) -> pd.Series:
 
 def _keep_evidence(connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult) -> None:
     warnings = result.failures[result.failures["severity"] == "warning"]
-    passed = set(frame.loc[~frame["outcome"].isin(("hold", "parked")), "journey_id"])
+    stopped = frame["outcome"].isin(("hold", "parked"))
+    if len(warnings):
+        passed = frame.loc[~stopped].set_index("journey_id")["generation"]
+        shown = warnings[warnings["journey_id"].isin(passed.index)]
+        shown = shown.assign(gate=stage.gate, generation=shown["journey_id"].map(passed))
+    else:
+        shown = warnings
     records.gate_result(
         connection,
         {
             "batch_id": work.batch.id,
             "gate": stage.gate,
             "rows": result.rows,
-            "held": int(frame["outcome"].isin(("hold", "parked")).sum()),
+            "held": int(stopped.sum()),
             "warned": int(warnings["journey_id"].nunique()),
             "evidence": result.evidence,
             "seconds": result.seconds,
             "at": work.now,
         },
-        warnings[warnings["journey_id"].isin(passed)],
-        frame.set_index("journey_id")["generation"],
+        shown,
     )
 
 
@@ -214,9 +228,9 @@ def _report(stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult, a
         batch=work.batch.id,
         gate=stage.gate,
         entered=len(frame),
-        outcomes={str(name): int(count) for name, count in frame["outcome"].value_counts().items()},
-        reasons={str(name): int(count) for name, count in held["reason"].value_counts().items()},
-        warnings={str(name): int(count) for name, count in warnings["reason"].value_counts().items()},
+        outcomes=_counted(frame["outcome"]),
+        reasons=_counted(held["reason"]),
+        warnings=_counted(warnings["reason"]),
         evidence=result.evidence,
         examples=_examples(result.failures),
         seconds={"gate": result.seconds},
@@ -226,6 +240,11 @@ def _report(stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult, a
             *(stage.alerts(frame, work) if stage.alerts is not None else []),
         ],
     )
+
+
+def _counted(values: pd.Series) -> dict[str, int]:
+    """How often each value occurs, the most frequent first; a missing one is not counted."""
+    return {str(value): count for value, count in Counter(bulk.plain(values)).most_common() if value is not None}
 
 
 def _whole_batch(stage: Stage, held: pd.DataFrame, result: GateResult) -> list[Alert]:

@@ -41,12 +41,14 @@ def park(
     sources = [str(name) for name in frame.loc[first_pass, "source"].unique()]
     kept = records.lock_breakers(connection, stage.gate, sources)
     frame["work_item_id"] = pd.Series([None] * len(frame), index=frame.index, dtype=object)
+    broken = {name: set(rows["journey_id"]) for name, rows in critical.groupby("promise")} if len(critical) else {}
     for source in sources:
         rows = frame.index[first_pass & (frame["source"] == source)]
         stored, item = kept[source]
         before = {name: _state(stored, name) for name in promises}
+        journeys = frame.loc[rows, "journey_id"].tolist()
         broke = {
-            name: frame.loc[rows, "journey_id"].isin(critical.loc[critical["promise"] == name, "journey_id"]).tolist()
+            name: [journey in broken[name] for journey in journeys] if name in broken else [False] * len(journeys)
             for name in promises
         }
         after, admitted = _count(before, broke, len(rows), work)
@@ -55,9 +57,8 @@ def park(
             item = records.open_work_items(connection, pd.DataFrame([_item(stage, work, source, opened[0], after)]))[0]
             alerts.append(_alert(stage, source, item, opened[0], after))
         parked = rows if opened else rows[admitted:]
-        frame.loc[parked, "outcome"] = "parked"
-        frame.loc[parked, "reason"] = PARKED
-        frame.loc[parked, "work_item_id"] = item
+        if len(parked):
+            frame.loc[parked, ["outcome", "reason", "work_item_id"]] = ["parked", PARKED, item]
         if item is not None and all(state.status == "closed" for state in after.values()):
             records.release_held(connection, item, now=work.now)
             records.close_work_items(connection, [item], by="leadgate", resolution="breaker_closed", now=work.now)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import psycopg
 from sqlalchemy import Connection, text
@@ -24,13 +25,11 @@ def select(connection: Connection, statement: str, **parameters: Any) -> pd.Data
     result = connection.execute(text(statement), parameters)
     columns = list(result.keys())
     rows = result.fetchall()
-    if not rows:
-        return pd.DataFrame({name: pd.Series([], dtype=object) for name in columns})
-    # column by column: pandas would otherwise look at every value to guess a type
-    values = zip(*rows, strict=True)
-    return pd.DataFrame(
-        {name: pd.Series(list(column), dtype=object) for name, column in zip(columns, values, strict=True)}
-    )
+    # one block of objects: pandas would otherwise look at every value to guess a type, or make each column apart
+    block = np.empty((len(columns), len(rows)), dtype=object)
+    for place, column in enumerate(zip(*rows, strict=True)):
+        block[place] = np.fromiter(column, dtype=object, count=len(rows))  # a list in a cell stays one cell
+    return pd.DataFrame(block.T, columns=columns, dtype=object)
 
 
 def temporary(connection: Connection, name: str, types: Mapping[str, str], frame: pd.DataFrame) -> None:
@@ -65,8 +64,13 @@ def new_ids(connection: Connection, table: str, count: int) -> list[int]:
 
 def plain(series: pd.Series) -> list[Any]:
     """The values as Python objects, anything missing as ``None``."""
-    values: list[Any] = series.astype(object).where(series.notna(), None).tolist()
-    return values
+    values = series.to_numpy(dtype=object)
+    missing = pd.isna(values)
+    if missing.any():
+        values = values.copy()
+        values[missing] = None
+    listed: list[Any] = values.tolist()
+    return listed
 
 
 @contextmanager

@@ -73,8 +73,8 @@ def close_work_items(connection: Connection, ids: list[int], *, by: str, resolut
     )
 
 
-def gate_result(connection: Connection, row: dict[str, Any], warned: pd.DataFrame, generation: pd.Series) -> None:
-    """Keep a gate's evidence, and which journeys passed with a warning (``journey_id`` indexes ``generation``)."""
+def gate_result(connection: Connection, row: dict[str, Any], warned: pd.DataFrame) -> None:
+    """Keep a gate's evidence, and which journeys passed with a warning (rows of ``warned``, if there are any)."""
     hit("apply.gate_result.before")
     connection.execute(
         text(
@@ -84,13 +84,12 @@ def gate_result(connection: Connection, row: dict[str, Any], warned: pd.DataFram
         row | {"evidence": orjson.dumps(row["evidence"]).decode()},
     )
     if not warned.empty:
-        frame = warned.assign(gate=row["gate"], generation=warned["journey_id"].map(generation))
         bulk.temporary(
             connection,
             "warnings_seen",
             {"journey_id": "bigint", "generation": "int", "gate": "text", "promise": "text", "reason": "text",
              "words": "text"},
-            frame,
+            warned,
         )  # fmt: skip
         connection.execute(
             text(
