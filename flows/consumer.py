@@ -15,17 +15,16 @@ import os
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import httpx
-from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.objects import FlowRun
-from prefect.context import AsyncClientContext
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.context import AsyncClientContext, SyncClientContext
 from prefect.exceptions import ObjectNotFound, Pause, PrefectSignal
-from prefect.states import Pending
 from sqlalchemy.exc import DBAPIError
 
 from flows import control, events, session
@@ -33,6 +32,7 @@ from flows.deployments import register
 from flows.in_process import run_here
 from flows.intake import intake
 from flows.pace import Pace
+from flows.ready import Ready, ReadyRuns
 from flows.server import WORK_POOL
 from leadgate.ledger import Ledger, LedgerError, consumers
 from leadgate.ledger.batches import Conflict, LeaseLost
@@ -122,23 +122,37 @@ class Consumer:
 
     async def _serve(self) -> None:
         """Claim and work, with a run kept ready. Ends with an error when a server goes away."""
-        # one client for all runs: starting one takes longer than a stage
+        # one client for all runs: starting one takes longer than a stage. Prefect's engine asks for a synchronous one
+        # as well, at every start of a run, to learn where results are stored
+        with SyncClientContext.get_or_create():
+            await self._serve_with_a_client()
+
+    async def _serve_with_a_client(self) -> None:
         async with AsyncClientContext.get_or_create() as context:
             client = context.client
             self._deployments = await register(client)
             await asyncio.to_thread(activate, self._worker, session.utc_now())
             await self._look_for_orders()  # nothing is claimed while it is paused, not even at a start
             self._idles()
-            async with self._ready_runs(client) as ready:
+            ready = ReadyRuns(
+                client, self._deployments["intake"], [f"consumer:{self.name}"], self._begin, self._session.offers
+            )
+            try:
                 while not self._stopping.is_set():
                     self._wake.clear()
                     self._idles()
-                    if self._hindered or not await self._one_batch(await ready()):
+                    run = None if self._hindered else await ready.waiting(self._wake)
+                    if run is None or not await self._one_batch(run):
                         with contextlib.suppress(TimeoutError):
                             await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
                 last, self._finishing = self._finishing, None
                 if last is not None:
                     await last
+            finally:
+                await ready.close()
+
+    async def _begin(self, flow_run: FlowRun) -> State[Any]:
+        return await run_here(intake, flow_run, {"batch": None, "now": None})
 
     async def _one_batch(self, run: Ready) -> bool:
         """Claim what waits and take it through. Whether anything waited."""
@@ -146,12 +160,14 @@ class Consumer:
         work = await asyncio.to_thread(next_work, worker, session.utc_now(), "intake", events.held)
         if work is None:
             return False
-        run.used = True
-        self._session.claimed[work.batch.id] = work
+        if not run.waits:  # somebody ended it meanwhile
+            await asyncio.to_thread(release, self._worker.ledger, work.batch)
+            return True
+        run.offer.give(work)
         self._does(f"batch {work.batch.id}: {work.batch.size} leads")
         started = time.perf_counter()
         closed = self._closing[work.batch.id] = asyncio.get_running_loop().create_future()
-        going = asyncio.create_task(run_here(intake, run.flow_run, {"batch": work.batch.id, "now": None}))
+        going = run.going
         try:
             await asyncio.wait({going, closed}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
@@ -159,8 +175,6 @@ class Consumer:
             raise
         finally:
             del self._closing[work.batch.id]
-            if self._session.claimed.pop(work.batch.id, None) is not None:  # it never began: somebody cancelled or
-                await asyncio.to_thread(release, self._worker.ledger, work.batch)  # deleted it, or Prefect is away
         seconds = time.perf_counter() - started
         self._pace = self._pace.after(work.batch.size, seconds)
         self._idles()
@@ -184,38 +198,6 @@ class Consumer:
         last, self._finishing = self._finishing, going
         if last is not None:
             await last
-
-    @contextlib.asynccontextmanager
-    async def _ready_runs(self, client: PrefectClient) -> AsyncIterator[Callable[[], Awaitable[Ready]]]:
-        """The next flow run, made before its leads arrive: making one takes longer than deciding about them."""
-        made: asyncio.Task[Ready] | None = None
-        current: Ready | None = None
-
-        async def make() -> Ready:
-            flow_run = await client.create_flow_run_from_deployment(
-                self._deployments["intake"],
-                state=Pending(message="Kept ready for the next leads"),
-                name="ready for the next leads",
-                tags=[control.READY, f"consumer:{self.name}"],
-            )
-            return Ready(flow_run)
-
-        async def ready() -> Ready:
-            nonlocal made, current
-            if current is None or current.used:
-                current = await (made or make())
-                made = asyncio.create_task(make())
-            return current
-
-        try:
-            yield ready
-        finally:
-            if made is not None:  # not cancelled: the server may have made it already, and nobody would delete it
-                with contextlib.suppress(Exception):
-                    await client.delete_flow_run((await made).flow_run.id)
-            if current is not None and not current.used:
-                with contextlib.suppress(Exception):
-                    await client.delete_flow_run(current.flow_run.id)
 
     async def _through_trouble(self, do: Callable[[], Awaitable[None]]) -> None:
         """What an error means for a process that must not end: say it once, wait, go on."""
@@ -307,14 +289,6 @@ class Consumer:
 
     def _does(self, what: str) -> None:
         self._doing = what
-
-
-class Ready:
-    """A flow run in state Pending, and whether a batch has been claimed for it."""
-
-    def __init__(self, flow_run: FlowRun) -> None:
-        self.flow_run = flow_run
-        self.used = False
 
 
 def _line(report: BatchReport, seconds: float) -> str:

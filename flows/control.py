@@ -64,11 +64,31 @@ async def name_run(name: str) -> None:
             await client.update_flow_run(context.flow_run.id, name=name, tags=tags)
 
 
-class Orders:
-    """What people ordered of a run in the Prefect UI, looked at between stages."""
+async def ordered_away() -> str | None:
+    """Whether somebody ended or paused this run in the Prefect UI, in words; ``None`` to go on."""
+    state = await _own_state()
+    if state is None or state.is_running() or state.is_pending():
+        return None
+    if state.is_paused():
+        raise Pause(state=state)
+    return f"Ended in the Prefect UI ({state.name})"
 
-    def __init__(self) -> None:
+
+class Orders:
+    """What people ordered of a run in the Prefect UI, looked at between stages.
+
+    ``ahead``: the run had begun before it got its batch, so somebody may have ended it in between.
+    """
+
+    def __init__(self, *, ahead: bool = False) -> None:
         self._looked = time.monotonic()
+        # beside the first stage, for which nobody waits
+        self._ahead = asyncio.create_task(ordered_away()) if ahead else None
+
+    async def away(self) -> str | None:
+        """Asked before the second stage: whether the run had been ended when its batch came."""
+        ahead, self._ahead = self._ahead, None
+        return None if ahead is None else await ahead
 
     async def cancelled(self) -> str | None:
         """Who or what cancelled the run, in words; ``None`` to go on. Waits here as long as the run is paused."""

@@ -7,8 +7,9 @@ here: what a stage does, or what pausing means (``control``).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
@@ -16,11 +17,13 @@ from prefect.states import Cancelled, Completed
 
 from flows import control, events, evidence, session
 from leadgate.ledger.batches import Kind, close, entering_by_stage
-from leadgate.ledger.leases import last_held_by, lease, standing
+from leadgate.ledger.leases import last_held_by, lease, release, standing
 from tasks.batches import STAGES, BatchReport, next_work, this_work
 from tasks.giving_up import CANCELLED, hold_batch
 from tasks.stage import Work
 from tasks.stage_task import Sealed, stage_task
+
+NAMED_AFTER: Final = 0.5  # seconds
 
 
 async def take_through(kind: Kind, batch: int | None, now: datetime | None) -> BatchReport | State[Any] | None:
@@ -33,10 +36,12 @@ async def take_through(kind: Kind, batch: int | None, now: datetime | None) -> B
         work = await _work(here, kind, batch, now)
         if not isinstance(work, Work):
             return work
-        naming = asyncio.create_task(control.name_run(f"{kind.replace('_', '-')} | {_about(work)}"))
+        ahead = str(runtime.flow_run.id) in here.offers
+        over = asyncio.Event()
+        naming = asyncio.create_task(_name(f"{kind.replace('_', '-')} | {_about(work)}", over))
         ledger, held = here.worker.ledger, work.batch
         report = BatchReport(held.id, held.size, kind)
-        orders = control.Orders()
+        orders = control.Orders(ahead=ahead)
         with lease(
             ledger,
             held,
@@ -50,6 +55,9 @@ async def take_through(kind: Kind, batch: int | None, now: datetime | None) -> B
                 entering += stands.pop(stage.name, 0)
                 if not entering and not report.stages and stands:
                     continue  # a batch that was begun goes on where it stopped
+                if report.stages and (why := await orders.away()) is not None:
+                    await asyncio.to_thread(release, ledger, held)  # its leads go on with the next run
+                    return Cancelled(message=f"{why}, just before its leads came; another run takes them.")
                 if (who := await orders.cancelled()) is not None:
                     count = await asyncio.to_thread(
                         hold_batch, ledger, work, reason=CANCELLED, why=who, now=session.utc_now()
@@ -64,6 +72,7 @@ async def take_through(kind: Kind, batch: int | None, now: datetime | None) -> B
                 entering = result.outcomes.get("continue", 0) + result.outcomes.get("owned", 0)
             await asyncio.to_thread(close, ledger, held, work.now)
         here.closed(report)
+        over.set()
         events.emit(report)
         await asyncio.gather(naming, evidence.publish(report))  # nobody waits for it: the owners are committed
         return report
@@ -73,6 +82,13 @@ def _wait(journeys: int) -> str:
     return "1 journey waits" if journeys == 1 else f"{journeys:,} journeys wait"
 
 
+async def _name(name: str, over: asyncio.Event) -> None:
+    """Name the run once it takes long enough to be watched, or is over: the request would slow a lone lead down."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(over.wait(), NAMED_AFTER)
+    await control.name_run(name)
+
+
 def _about(work: Work) -> str:
     return f"batch {work.batch.id} | {work.batch.size} {'lead' if work.batch.size == 1 else 'leads'}"
 
@@ -80,6 +96,8 @@ def _about(work: Work) -> str:
 async def _work(here: session.Session, kind: Kind, batch: int | None, now: datetime | None) -> Work | State[Any] | None:
     if batch is not None and (claimed := here.claimed.pop(batch, None)) is not None:
         return claimed
+    if (offer := here.offers.get(str(runtime.flow_run.id))) is not None:
+        return await offer.taken()
     worker = here.worker_of_run()
     if batch is None and runtime.flow_run.run_count > 1:
         batch = await asyncio.to_thread(last_held_by, worker.ledger, worker.holder)

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from prefect import runtime
 
+from flows.ready import Offer
 from leadgate import playbook as playbooks
 from leadgate.ledger import open_ledger
 from leadgate.settings import Settings
@@ -24,13 +25,14 @@ from tasks.stage import StageReport, Work
 
 @dataclass
 class Session:
-    """A worker with what it has claimed for flow runs that are about to start.
+    """A worker with what it has claimed for flow runs that are about to start, or offers to runs that wait.
 
     ``patience(error, failures)``: seconds until a batch whose run failed may be tried again.
     """
 
     worker: Worker
     claimed: dict[int, Work] = field(default_factory=dict)
+    offers: dict[str, Offer] = field(default_factory=dict)  # by flow run
     closed: Callable[[BatchReport], None] = lambda report: None  # hears of a batch before its evidence is published
     progress: Callable[[StageReport], None] = lambda report: None
     patience: Callable[[BaseException, int], float] = lambda error, failures: 0.0

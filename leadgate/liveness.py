@@ -46,7 +46,7 @@ def verdict(signs: Signs, now: datetime, limit: timedelta) -> Verdict:
         return "alive"
     if signs.beat is not None and signs.beat > now - limit:
         return "alive"
-    if signs.state == "pending" and signs.ready:
+    if signs.ready and signs.state != "cancelling":
         return "never_started" if signs.consumer is not None else "unknown"
     if signs.flow in LEASED or signs.consumer is not None or signs.beat is not None:
         return "dead"

@@ -215,8 +215,8 @@ async def delete_ready(count: int, things: Things) -> Line:
     left: LeftBehind = things.found
     async with get_client() as client:
         for ids in _pages([run.id for run in left.ready]):
-            pending = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING]))
-            deleted += await bulk_delete(client, FlowRunFilter(id=FlowRunFilterId(any_=ids), state=pending))
+            waiting = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING]))
+            deleted += await bulk_delete(client, FlowRunFilter(id=FlowRunFilterId(any_=ids), state=waiting))
     return Line("runs kept ready for nobody", deleted, count - deleted, "deleted; their consumer is gone")
 
 

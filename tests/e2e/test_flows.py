@@ -61,7 +61,7 @@ def test_gates_leave_tables_with_masked_values(desk: Desk, runner: Runner) -> No
     runner.run(now=NOW)
     artifacts = ask(lambda client: client.read_latest_artifacts(limit=50))
     by_key = {artifact.key: artifact for artifact in artifacts}
-    assert {"gate-captured", "gate-validated", "intake-batch"} <= set(by_key)
+    assert {"intake-gates", "gate-validated", "intake-batch"} <= set(by_key)
     table = str(json.loads(by_key["gate-validated"].data))
     assert "email_well_formed" in table
     assert "b•••" in table
