@@ -53,7 +53,8 @@ def apply(
     """
     frame = _after_gate(stage, decided.frame, result)
     alerts: list[Alert] = []
-    with applying(ledger) as connection:
+    # what a crash of PostgreSQL takes away of a stage is done again; an owner is on the disk before anybody hears
+    with applying(ledger, flushed=stage.name == "assignment") as connection:
         fence(connection, work.batch, work.lease_seconds)
         lock_journeys(connection, work.batch, stage.name, stage.works_on, frame)
         if stage.breaks:

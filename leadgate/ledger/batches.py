@@ -64,7 +64,7 @@ def claim(
     lease_seconds: float,
 ) -> Batch | None:
     """Put up to ``limit`` waiting journeys, oldest first, into a new batch; ``None`` when nothing waits."""
-    with ledger.transaction() as connection:
+    with ledger.transaction(flushed=False) as connection:
         hit("claim.batch.before")
         # nothing is inserted when nothing waits: looking each second must not use up the numbers that people see
         batch_id = connection.execute(
@@ -134,10 +134,10 @@ _ONE_OPEN_JOURNEY = "one_open_journey_per_lead"
 
 
 @contextmanager
-def applying(ledger: Ledger) -> Iterator[Connection]:
+def applying(ledger: Ledger, *, flushed: bool = True) -> Iterator[Connection]:
     """The transaction of an apply: a race that PostgreSQL decides against it is a ``Conflict`` like any other."""
     try:
-        with ledger.transaction() as connection:
+        with ledger.transaction(flushed=flushed) as connection:
             yield connection
     except DBAPIError as error:
         state = getattr(error.orig, "sqlstate", None)
@@ -295,7 +295,7 @@ def hold_rest(
 
 def close(ledger: Ledger, batch: Batch, now: datetime) -> None:
     """End the batch: what it still holds is free again. A second call, or one by who lost it, does nothing."""
-    with ledger.transaction() as connection:
+    with ledger.transaction(flushed=False) as connection:
         hit("close.before")
         closed = connection.execute(
             text("UPDATE batch SET closed_at = :now WHERE id = :id AND epoch = :epoch AND closed_at IS NULL"),
