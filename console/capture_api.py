@@ -27,6 +27,7 @@ from console import http_body, http_metrics
 from console.http_answers import RefusedError, answer, unauthorised
 from console.http_auth import Doors, Given, bearer
 from console.http_body import Body
+from console.http_brake import Brake
 from console.http_rate import TokenBucket
 from console.http_writer import BrokenError, Outcome, UnavailableError, Writer, gone, report
 from leadgate.connectors.files import Row
@@ -52,20 +53,23 @@ def app_of(
     environ: Mapping[str, str],
     *,
     metrics_token: str | None = None,
+    brake_from: int = 0,
     now: Clock = lambda: datetime.now(UTC),
     clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
     """The application. It has a thread of its own from start-up to shutdown (ASGI's lifespan).
 
+    Answers are held back while more than ``brake_from`` leads wait; 0: never.
     ``now`` is the time of day, ``clock`` counts seconds for the rates of sources.
     """
-    desk = _Desk(ledger, playbook, Doors(playbook, environ), now, clock)
+    desk = _Desk(ledger, playbook, Doors(playbook, environ), Brake(ledger, brake_from), now, clock)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         desk.writer = Writer(ledger, now)
         try:
-            yield
+            async with desk.brake:
+                yield
         finally:
             await asyncio.to_thread(desk.writer.stop)
 
@@ -111,8 +115,15 @@ class _Desk:
     writer: Writer
 
     def __init__(
-        self, ledger: Ledger, playbook: Playbook, doors: Doors, now: Clock, clock: Callable[[], float]
+        self,
+        ledger: Ledger,
+        playbook: Playbook,
+        doors: Doors,
+        brake: Brake,
+        now: Clock,
+        clock: Callable[[], float],
     ) -> None:
+        self.brake = brake
         self._ledger, self._doors, self._now = ledger, doors, now
         self._sources = {name: source for name, source in playbook.sources.items() if source.http is not None}
         self._buckets: dict[str, TokenBucket] = {}
@@ -161,6 +172,7 @@ class _Desk:
                 raise RefusedError(
                     429, "too_fast", "the source has sent more than it may; send again later", retry_after=_up(wait)
                 )
+            await self.brake.hold()
             stored = self.writer.submit(rows, happened, len(body))
             if stored is None:
                 bucket.give_back(count)
@@ -178,7 +190,8 @@ class _Desk:
         if not bearer(token, None if given is None else given.encode("latin-1")):
             raise unauthorised()
         figures = await self._ask("metrics", lambda: metrics.figures(self._ledger, self._now()), within=_STORED_WITHIN)
-        return Response(http_metrics.exposition(figures, self._refused), media_type=http_metrics.CONTENT_TYPE)
+        page = http_metrics.exposition(figures, self._refused, self.brake.seconds)
+        return Response(page, media_type=http_metrics.CONTENT_TYPE)
 
     async def _ask(self, kind: str, question: Callable[[], Any], *, within: float) -> Any:
         """Ask the ledger, beside the writer."""

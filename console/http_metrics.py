@@ -18,10 +18,14 @@ from leadgate.ledger.metrics import BUCKETS, Figures, Histogram
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def exposition(figures: Figures, answered: Mapping[tuple[int, str], int]) -> bytes:
-    """All metrics. ``answered`` counts the requests of this process by status and error."""
+def exposition(figures: Figures, answered: Mapping[tuple[int, str], int], held_back: float) -> bytes:
+    """All metrics. ``answered`` counts the requests of this process by status and error; ``held_back`` is for how
+    many seconds its brake holds an answer back now."""
     registry = CollectorRegistry()
-    registry.register(_Once([*_of_the_ledger(figures), _requests(answered)]))
+    brake = GaugeMetricFamily(
+        "leadgate_http_held_back_seconds", "How long an answer is held back, for so much waits.", value=held_back
+    )
+    registry.register(_Once([*_of_the_ledger(figures), _requests(answered), brake]))
     return generate_latest(registry)
 
 

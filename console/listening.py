@@ -39,7 +39,13 @@ def listen(place: Place, port: int | None) -> None:
     ):
         # the writer comes back from every statement through this lock; at 5 ms, waiting for it takes the most time
         sys.setswitchinterval(0.0005)
-        app = app_of(ledger, playbook.playbook, os.environ, metrics_token=place.settings.metrics_token)
+        app = app_of(
+            ledger,
+            playbook.playbook,
+            os.environ,
+            metrics_token=place.settings.metrics_token,
+            brake_from=place.settings.brake_from,
+        )
         _say_where(playbook, taken)
         _Server(config(app)).run(sockets=[taken])
     say("Stopped. Every request that was answered with 202 is in the ledger.")

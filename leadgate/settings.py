@@ -27,6 +27,7 @@ class Settings:
     batch_limit: int = 20_000
     prefect_port: int = 4200
     capture_port: int = 8420
+    brake_from: int = 10_000  # waiting leads from which answers of HTTP capture are held back; 0: never
     metrics_token: str | None = field(default=None, repr=False)  # none: no metrics are served
 
     @classmethod
@@ -43,6 +44,7 @@ class Settings:
             batch_limit=int(_number(env, "LEADGATE_BATCH_LIMIT", cls.batch_limit, least=1)),
             prefect_port=_port(env, "LEADGATE_PREFECT_PORT", cls.prefect_port),
             capture_port=_port(env, "LEADGATE_CAPTURE_PORT", cls.capture_port),
+            brake_from=int(_number(env, "LEADGATE_BRAKE_FROM", cls.brake_from, least=0)),
             metrics_token=env.get("LEADGATE_METRICS_TOKEN") or None,
         )
 

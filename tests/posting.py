@@ -40,6 +40,7 @@ SOURCES = """sources:
 scoring:"""
 HTTP_PLAYBOOK = PLAYBOOK.partition("sources:")[0] + SOURCES + PLAYBOOK.partition("scoring:")[2]
 SECRETS = {"SECRET_WEBSITE": "a website's", "SECRET_PARTNER": "a partner's", "SECRET_ACTIVITIES": "a log's"}
+BRAKE_FROM = 2_000  # leads that wait
 TOKEN = "a monitor's"  # noqa: S105 - of a server that ends with its test
 JSON = {"Content-Type": "application/json"}
 
@@ -91,7 +92,9 @@ def client(ledger: Ledger, loaded: Loaded) -> Iterator[Client]:
     """The real application in a real server on loopback."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as taken:
         client = Client(taken.getsockname()[1])
-        app = app_of(ledger, loaded.playbook, SECRETS, metrics_token=TOKEN, clock=lambda: client.seconds)
+        app = app_of(
+            ledger, loaded.playbook, SECRETS, metrics_token=TOKEN, brake_from=BRAKE_FROM, clock=lambda: client.seconds
+        )
         server = uvicorn.Server(config(app))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
         thread.start()

@@ -81,6 +81,14 @@ def waiting(ledger: Ledger, now: datetime) -> Waiting:
     return Waiting(**row._mapping)
 
 
+def count_waiting(ledger: Ledger, most: int) -> int:
+    """How many journeys wait and are in no batch, counted up to ``most``: no more of the index is read than that."""
+    statement = "SELECT count(*) FROM (SELECT 1 FROM journey WHERE status = 'ready' AND batch_id IS NULL LIMIT :most) w"
+    with ledger.transaction() as connection:
+        count: int = connection.execute(text(statement), {"most": most}).scalar_one()
+        return count
+
+
 def all_seen(ledger: Ledger) -> list[dict[str, Any]]:
     """Every consumer, with ``seconds_ago`` it was seen and ``alive``."""
     with ledger.transaction() as connection:

@@ -19,11 +19,24 @@ from forked import wait_for
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
-from posting import HTTP_PLAYBOOK, JSON, SECRETS, TOKEN, Answer, Client, signals, signed_in, waiting, writer_held
+from posting import (
+    BRAKE_FROM,
+    HTTP_PLAYBOOK,
+    JSON,
+    SECRETS,
+    TOKEN,
+    Answer,
+    Client,
+    signals,
+    signed_in,
+    waiting,
+    writer_held,
+)
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import create_engine, text
 
 from console import capture_api, http_writer
+from console.http_brake import LONGEST
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger
 from leadgate.playbook import Loaded
@@ -524,3 +537,21 @@ def metrics(client: Client) -> dict[tuple[str, tuple[str, ...]], float]:
         for family in text_string_to_metric_families(answer.text)
         for sample in family.samples
     }
+
+
+# --- the brake --------------------------------------------------------------------------------------------
+
+
+def test_answers_are_held_back_while_too_much_waits_and_nothing_is_refused(client: Client, desk: Desk) -> None:
+    def held_back() -> float:
+        return metrics(client)["leadgate_http_held_back_seconds", ()]
+
+    assert held_back() == 0
+    desk.capture(*(person(number) for number in range(2 * BRAKE_FROM)))
+    wait_for(lambda: held_back() > 0)
+    started = time.monotonic()
+    assert client.post(b'{"Email": "late@company.example"}').status == 202
+    assert time.monotonic() - started >= LONGEST / 2
+    assert signals(desk) == 2 * BRAKE_FROM + 1
+    desk.run(NOW + timedelta(days=3650))
+    wait_for(lambda: held_back() == 0)

@@ -17,6 +17,7 @@ from console import http_body
 from console.http_answers import RefusedError
 from console.http_auth import TOLERANCE, Doors, Given, bearer, signature
 from console.http_body import DEPTH, FIELDS, ITEMS, Body
+from console.http_brake import LONGEST, held_back
 from console.http_rate import TokenBucket
 from leadgate.playbook import HttpCapture, Playbook, Source
 from tasks.capture import Keys, key_of
@@ -318,3 +319,15 @@ def test_an_own_id_fits_into_an_index_whatever_it_holds() -> None:
     assert max(map(len, long)) < 100
     assert "\x00" not in key_of({"id": "a\x00b"}, source)
     assert key_of({"id": "  "}, source) == key_of({"id": "  "}, Source())
+
+
+# --- the brake --------------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 100_000), st.integers(0, 100_000), st.integers(1, 20_000))
+def test_the_more_wait_the_longer_an_answer_is_held_back(one: int, other: int, from_: int) -> None:
+    fewer, more = sorted((one, other))
+    assert 0 <= held_back(fewer, from_) <= held_back(more, from_) <= LONGEST
+    assert (held_back(more, from_) == 0) == (more <= from_)
+    assert held_back(2 * from_ + fewer, from_) == LONGEST
+    assert held_back(more, 0) == 0
