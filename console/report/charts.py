@@ -113,7 +113,7 @@ def intervals(title: str, rows: Sequence[Range], *, reference: float | None = No
         return ""
     low = min([row.low for row in rows] + ([] if reference is None else [reference]))
     high = max([row.high for row in rows] + ([] if reference is None else [reference]))
-    step = next(s for s in (0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1.0) if (high - low) / s <= 8)
+    step = next(s for s in (0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1.0) if (high - low) / s <= 6)
     first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
     last = max(last, first + 1)
     ticks = [(n * step, f"{n * step * 100:.0f} %") for n in range(first, last + 1)]
@@ -152,6 +152,11 @@ def columns(title: str, values: Sequence[tuple[str, float | None, str]], axis: C
     return _svg(title, high + 40, drawn)
 
 
+def under(heading: str, chart: str) -> str:
+    """``chart`` with a heading of its own, where a table has several; nothing without a chart."""
+    return f"<div><h4>{_safe(heading)}</h4>{chart}</div>" if chart else ""
+
+
 def _ranges(
     title: str,
     rows: Sequence[Range],
@@ -188,7 +193,7 @@ def _legend(entries: Sequence[tuple[str, str]], frame: Frame = HALF) -> str:
     """Colours with their words, in a line; what does not fit is not drawn, and is in the titles and the table."""
     places = [0.0]
     for _, words in entries:
-        places.append(places[-1] + 30 + len(words) * 7.1)
+        places.append(places[-1] + 36 + len(words) * 7.1)
     drawn = []
     for (colour, words), (x, following) in zip(entries, pairwise(places), strict=True):
         if following <= frame.width + 30:

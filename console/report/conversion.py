@@ -20,7 +20,7 @@ _COUNTED: Final = (
     Column("qualified", "qualified"),
     Column("owned", "owned", wide=True),
     Column("touched", "touched"),
-    Column("touched_share", "of them", "share"),
+    Column("touched_share", "of them", "share", wide=True),
     Column("decided", "decided"),
     Column("accepted", "accepted"),
     Column("accepted_share", "of decided", "share"),
@@ -32,6 +32,7 @@ _COUNTED: Final = (
 )
 _VERDICTS: Final = {"marketing_qualified": "marketing-qualified", "sales_qualified": "sales-qualified"}
 _SO: Final = {"more_often": "more often", "less_often": "less often", "not_shown": "not shown", None: "cannot be told"}
+_DOTS: Final = "The dot is the share accepted of those decided, the line its 95 % interval."
 _MOST_RULES: Final = 24  # in the picture; the table has them all
 
 
@@ -119,7 +120,7 @@ def _with_chart(table: Table, name: str, order: Sequence[str] | None, overall: f
         reference=overall,
         words=f"all: {percent(overall)}",
     )
-    return Table(table.key, table.title, table.columns, rows, chart=chart)
+    return Table(table.key, table.title, table.columns, rows, chart=chart, caption=_DOTS)
 
 
 def _rejections(cells: Iterable[Cell]) -> Table:
@@ -212,6 +213,8 @@ def _rules(found: Iterable[Cell], everybody: Share) -> Table:
         note="Share accepted where the rule gave points, and where not. Lift is one by the other; the difference is"
         " shown by its 95 % interval. Of twenty rules without any effect, one looks as if it had one.",
         chart=_forest(rows),
+        caption="The dot is how many in a hundred more are accepted where the rule gave points, the line its 95 %"
+        " interval; beside it that number, and how many with those points were decided.",
     )
 
 
@@ -230,7 +233,7 @@ def _forest(rows: Sequence[Mapping[str, Any]]) -> str:
         apart = row["difference_interval"]
         if apart is not None:
             middle = row["share_with"] - row["share_without"]
-            figure = f"{middle * 100:+.0f} points, {row['decided_with']:,}"
+            figure = f"{middle * 100:+.0f}, of {row['decided_with']:,}"
             drawn.append(charts.Range(row["rule"], apart.low, middle, apart.high, figure))
     drawn = sorted(drawn, key=lambda each: -each.at)[:_MOST_RULES]
     title = "How much more often leads are accepted where a rule gave points"

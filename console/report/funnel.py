@@ -97,7 +97,8 @@ def _steps(found: Sequence[Step]) -> Table:
         note="Reached is who went on, and who is no further than this, by where they are now. Touched includes who was"
         " accepted without a touch on record.",
         chart=_picture(found),
-        whole=True,
+        caption="Every bar is all signals: those who reached the step, and where those are who stopped before it.",
+        layout="whole",
     )
 
 
@@ -139,7 +140,7 @@ def _by(
     groups: dict[str | None, list[Cell]] = defaultdict(list)
     for cell in cells:
         groups[of(cell)].append(cell)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for group, own in groups.items():
         reached = {step.name: step.reached for step in steps(own)}
         now: dict[str, int] = defaultdict(int)
@@ -164,6 +165,7 @@ def _by(
         rows=rows,
         note=note,
         chart=_shares(title, first, rows) if name != "trigger" else "",
+        caption="Beside each bar the share accepted, and of how many signals.",
     )
 
 

@@ -67,16 +67,7 @@ def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, rep: str | 
                     Column("epoch_deviation", "off by since change", "signed"),
                 ],
                 rows=turns,
-                chart=charts.bullets(
-                    "Turns each rep took in a pool, and the share that their weight asks for",
-                    [
-                        charts.Bullet(row["rep"], row["turns"], row["expected"], f"{row['turns']:,} in {row['pool']}")
-                        for row in turns
-                        if row["pool"] and (row["turns"] or row["expected"])
-                    ],
-                    "turns taken",
-                    "the weight's share",
-                ),
+                chart=_turns_taken(turns),
             ),
             Table(
                 key="reps",
@@ -116,6 +107,20 @@ def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, rep: str | 
             ),
         ],
     )
+
+
+def _turns_taken(turns: Sequence[Mapping[str, Any]]) -> str:
+    """A picture for each pool."""
+    drawn = []
+    for pool in dict.fromkeys(row["pool"] for row in turns if row["pool"]):
+        own = [row for row in turns if row["pool"] == pool]
+        bullets = [
+            charts.Bullet(row["rep"], row["turns"], row["expected"], f"{row['turns']:,}, off {row['deviation']:+,.1f}")
+            for row in own
+        ]
+        title = f"Turns each rep took in {pool}, and the share that their weight asks for"
+        drawn.append(charts.under(pool, charts.bullets(title, bullets, "turns taken", "the weight's share")))
+    return "".join(drawn)
 
 
 def largest_of(rows: Sequence[Mapping[str, Any]], name: str) -> float | None:

@@ -39,14 +39,16 @@ def _section(section: Section) -> str:
 
 
 def _table(table: Table) -> str:
-    """The chart with its table behind it; a table without a chart is open."""
+    """The chart with its table behind it, or beside it; a table without a chart is open, and as wide as the page."""
     body = _rows(table)
-    note = f'<p class="note">{_safe(table.note)}</p>' if table.note else ""
     if table.chart:
         behind = f"<details><summary>Table: {_safe(table.title)}</summary>{body}</details>"
-        body = f'<div class="chart">{table.chart}</div>{behind}'
-    css = ' class="whole"' if table.whole or not table.chart else ""
-    return f"<article{css}><h3>{_safe(table.title)}</h3>{body}{note}</article>"
+        caption = f'<p class="note">{_safe(table.caption)}</p>' if table.caption else ""
+        chart = f'<div class="chart">{table.chart}{caption}</div>'
+        body = chart + (body if table.layout == "beside" else behind)
+    note = f'<p class="note">{_safe(table.note)}</p>' if table.note else ""
+    layout = table.layout if table.chart else "whole"
+    return f'<article class="{layout}"><h3>{_safe(table.title)}</h3>{body}{note}</article>'
 
 
 def _rows(table: Table) -> str:

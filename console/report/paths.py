@@ -60,23 +60,6 @@ def section(found: Mapping[str, Sequence[Cell]]) -> Section:
                 ),
             ),
             Table(
-                key="stages",
-                title="The time each took",
-                columns=[
-                    Column("stage", "stage", "text", says={**_TOTALS, "follow_up": "follow-up"}),
-                    Column("clean", "clean"),
-                    Column("clean_p50", "p50", "span"),
-                    Column("clean_p95", "p95", "span"),
-                    Column("person", "needed a person"),
-                    Column("person_p50", "p50", "span"),
-                    Column("person_p95", "p95", "span"),
-                ],
-                rows=stages,
-                note="A stage's time runs from the handoff before it to its own, waiting included; stages that a batch"
-                " passed in one go share a moment.",
-                chart=_ranges(stages),
-            ),
-            Table(
                 key="reasons",
                 title="What a person was needed for",
                 columns=[
@@ -104,6 +87,25 @@ def section(found: Mapping[str, Sequence[Cell]]) -> Section:
                         for row in found["reasons"][:12]
                     ],
                 ),
+            ),
+            Table(
+                key="stages",
+                title="The time each took",
+                columns=[
+                    Column("stage", "stage", "text", says={**_TOTALS, "follow_up": "follow-up"}),
+                    Column("clean", "clean"),
+                    Column("clean_p50", "p50", "span"),
+                    Column("clean_p95", "p95", "span"),
+                    Column("person", "needed a person"),
+                    Column("person_p50", "p50", "span"),
+                    Column("person_p95", "p95", "span"),
+                ],
+                rows=stages,
+                note="A stage's time runs from the handoff before it to its own, waiting included; stages that a batch"
+                " passed in one go share a moment.",
+                chart=_ranges(stages),
+                caption="The dot is the median, the line reaches to where 95 % are.",
+                layout="beside",
             ),
         ],
         tiles=[
@@ -156,6 +158,6 @@ def _ranges(rows: Sequence[Mapping[str, Any]]) -> str:
         for name in ("clean", "person"):
             if row[name] and row["stage"] in _TOTALS:
                 p50, p95 = float(row[f"{name}_p50"]), float(row[f"{name}_p95"])
-                label = f"{_TOTALS[row['stage']]}, {name}"
-                drawn.append(charts.Range(label, p50, p50, p95, f"{span(p50)} to {span(p95)}"))
+                label = f"{row['stage'].replace('_', ' ')}, {name}"
+                drawn.append(charts.Range(label, p50, p50, p95, span(p50)))
     return charts.spans("How long journeys took, clean and with a person: the median, and up to where 95 % are", drawn)

@@ -22,7 +22,7 @@ _COLUMNS: Final = (
     Column("leads", "leads"),
     Column("owner_p50", "to owner: p50", "span"),
     Column("owner_p95", "p95", "span"),
-    Column("assigned", "assigned"),
+    Column("assigned", "assigned", wide=True),
     Column("touched", "touched"),
     Column("touch_p50", "to touch: p50", "span"),
     Column("touch_p95", "p95", "span"),
@@ -101,7 +101,19 @@ def _row(owner: Cell, touch: Cell) -> dict[str, Any]:
 
 
 def _table(key: str, title: str, first: Column | None, rows: Sequence[dict[str, Any]], chart: str = "") -> Table:
-    return Table(key, title, ([] if first is None else [first]) + list(_COLUMNS), rows, chart=chart)
+    by_hour = key == "by_hour"
+    return Table(
+        key,
+        title,
+        ([] if first is None else [first]) + list(_COLUMNS),
+        rows,
+        chart=f'<div class="pair">{chart}</div>' if chart and by_hour else chart,
+        caption=""
+        if by_hour
+        else "Owner to first touch: the dot is the median, the line reaches to where 95 % are."
+        " Beside it the median, and the share within the SLA.",
+        layout="whole" if by_hour else "half",
+    )
 
 
 def _span(seconds: float | None) -> str:
@@ -112,7 +124,7 @@ def _ranges(first: Column, rows: Sequence[Mapping[str, Any]]) -> str:
     drawn = [
         charts.Range(
             first.words(row[first.key]), row["touch_p50"], row["touch_p50"], row["touch_p95"],
-            f"{span(row['touch_p50'])}; {percent(row['kept_share'])} in SLA",
+            f"{span(row['touch_p50'])} · {percent(row['kept_share'])}",
         )
         for row in sorted(rows, key=lambda row: row["touch_p50"] or 0)
         if row["touched"]
@@ -134,6 +146,6 @@ def _hours(rows: Sequence[Mapping[str, Any]], zone: str) -> str:
                 else f"median {span(value)}, 95 % within {span(row[f'{figure}_p95'])}"
             )
             values.append((f"{hour:02}", value, told))
-        if chart := charts.columns(f"{words}, median by hour of capture ({zone})", values, span):
-            drawn.append(f"<h4>{words}, median</h4>{chart}")
+        chart = charts.columns(f"{words}, median by hour of capture ({zone})", values, span)
+        drawn.append(charts.under(f"{words}, median", chart))
     return "".join(drawn)

@@ -44,7 +44,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """``rows`` map the columns' keys to values. ``chart`` is an SVG of the same, or empty; ``whole``: it is wide."""
+    """``rows`` map the columns' keys to values. ``chart`` is an SVG of the same, or empty.
+
+    ``caption`` says how to read the chart. ``layout`` is where a page puts it: on half of its width, on the whole,
+    or on the whole with the table beside the chart.
+    """
 
     key: str
     title: str
@@ -52,7 +56,8 @@ class Table:
     rows: Sequence[dict[str, Any]]
     note: str = ""
     chart: str = ""
-    whole: bool = False
+    caption: str = ""
+    layout: Literal["half", "whole", "beside"] = "half"
 
 
 @dataclass(frozen=True)
@@ -106,8 +111,11 @@ def percent(share: float | None) -> str:
 
 
 def between(interval: Interval | None) -> str:
-    """``58 to 66 %``."""
-    return NONE if interval is None else f"{interval.low * 100:.0f} to {interval.high * 100:.0f} %"
+    """``58 to 66 %``, with a decimal where it is narrow."""
+    if interval is None:
+        return NONE
+    digits = 0 if round(interval.low * 100) < round(interval.high * 100) else 1
+    return f"{interval.low * 100:.{digits}f} to {interval.high * 100:.{digits}f} %"
 
 
 def plain(value: Any) -> Any:

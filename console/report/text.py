@@ -14,7 +14,8 @@ from rich.text import Text
 from console.report.tables import Column, Section, Table
 from console.screen import heading, table
 
-_ROWS: Final = 15  # of a table; what is left out is said
+_ROWS: Final = 24  # of a table; what is left out is said
+_GAP: Final = 2  # between columns
 _NAME: Final = 32  # characters of a name
 
 
@@ -33,28 +34,50 @@ def render(sections: Sequence[Section], about: str, console: Console) -> None:
 
 
 def _print(each: Table, console: Console) -> None:
-    shown = [column for column in each.columns if not column.wide and _said(each, column)]
+    said = [column for column in each.columns if not column.wide and _said(each, column)]
+    widths = _widths(each, said, console.width)
+    shown = said[: len(widths)]
     made = table()
-    for column in shown:
+    made.pad_edge = False
+    for column, width in zip(shown, widths, strict=True):
         made.add_column(
-            column.label,
-            justify="left" if column.kind == "text" else "right",
-            overflow="fold",
-            min_width=_least(each, column),
+            column.label, justify="left" if column.kind == "text" else "right", overflow="fold", width=width
         )
     for row in each.rows[:_ROWS]:
         made.add_row(*(column.words(row[column.key]) for column in shown))
     console.print()
     console.print(Text(each.title, style="italic"))
     console.print(made)
-    if len(each.rows) > _ROWS:
-        console.print(f"{len(each.rows) - _ROWS:,} more; all of them with --json, --csv or --html", style="dim")
+    left = [f"{len(each.rows) - _ROWS:,} rows"] if len(each.rows) > _ROWS else []
+    if left := left + [column.label for column in said[len(shown) :]]:
+        console.print(f"Left out: {', '.join(left)}; all of it with --json, --csv or --html.", style="dim")
     if each.note:
         console.print(each.note, style="dim")
 
 
+def _widths(each: Table, columns: Sequence[Column], width: int) -> list[int]:
+    """How wide each of ``columns`` is, for as many of them, from the first, as a line holds; the first in any case.
+
+    A heading is broken at its spaces where there is no room for it.
+    """
+    widths: list[int] = []
+    left = width + _GAP
+    for column in columns:
+        least = max(_least(each, column), *map(len, column.label.split()))
+        if widths and least + _GAP > left:
+            break
+        widths.append(least)
+        left -= least + _GAP
+    for number, column in enumerate(columns[: len(widths)]):
+        more = len(column.label) - widths[number]
+        if 0 < more <= left:
+            widths[number] += more
+            left -= more
+    return widths
+
+
 def _least(each: Table, column: Column) -> int:
-    """A heading may be broken at its spaces, a value not; only a long name is folded."""
+    """The room that a column's values need: all of it, though a long name may be folded."""
     longest = max(len(column.words(row[column.key])) for row in each.rows)
     return min(longest, _NAME) if column.kind == "text" else longest
 
