@@ -132,7 +132,7 @@ def bands(rules: Qualification) -> list[Band]:
     review = rules.review
     cuts = {marketing: "marketing-qualified", sales: "sales-qualified"}
     if review is not None:
-        cuts = {review.lowest: "reviewed by a person", review.below: "on their own merits"} | cuts
+        cuts = {review.lowest: "reviewed by a person", review.below: "nurture"} | cuts
     edges = sorted(cuts)
     found = [Band(None, edges[0], "nurture")]
     for lowest, below in zip(edges, [*edges[1:], None], strict=True):
