@@ -46,11 +46,11 @@ def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Section:
             _by("by_band", "By score", "band", cells, banded, order.index, said | {None: "no score yet"}),
             _by(
                 "by_trigger",
-                "Signals, and leads that came back",
+                "Leads that came back",
                 "trigger",
-                found["journeys"],
+                [cell for cell in found["journeys"] if cell["trigger"] != "signal"],
                 lambda cell: cell["trigger"],
-                note="A rescore begins at qualification, with a known lead: it is no signal, and in this table alone.",
+                note="A rescore begins at qualification, with a known lead: it is no signal, and in no other table.",
             ),
         ],
         tiles=_tiles(steps(cells)),
@@ -181,7 +181,7 @@ def _shares(title: str, first: Column, rows: Sequence[Mapping[str, Any]]) -> str
             charts.Part("rest", (of - row["qualified"]) / of, f"{of - row['qualified']:,} not qualified"),
         ]
         figure = f"{percent(row['accepted_share'])} of {row['signals']:,}" if row["signals"] else NONE
-        drawn.append(charts.Bar(first.words(row[first.key]), parts, figure))
+        drawn.append(charts.Bar(row[first.key] or first.words(None), parts, figure))
     legend = [
         ("c1", "accepted"),
         ("c3", "owned, not accepted"),
