@@ -58,7 +58,7 @@ def report(place: Place, options: Options, ways: Ways, *, now: str | None) -> No
         _require_known(ledger, asked, playbook)
         found = figures.read(ledger, asked, sections, midnights(playbook, at))
     built = build(sections, found, asked, playbook)
-    about = told(asked, options)
+    about = told(asked)
     if ways.csv_folder is not None:
         written = files.write(built, ways.csv_folder)
         say(f"{len(written)} tables written to {ways.csv_folder}")
@@ -133,7 +133,7 @@ def _require_known(ledger: Ledger, asked: Asked, playbook: Playbook) -> None:
             raise CommandError(f"there is no rep {asked.rep!r}; {proposal(asked.rep, reps)}")
 
 
-def told(asked: Asked, options: Options) -> str:
+def told(asked: Asked) -> str:
     """What the report is about, in a line."""
     zone = ZoneInfo(asked.zone)
     first, last = asked.since.astimezone(zone).date(), asked.until.astimezone(zone).date() - timedelta(days=1)

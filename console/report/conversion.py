@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from console.report import charts
@@ -42,7 +43,11 @@ def section(found: Mapping[str, Sequence[Cell]]) -> Section:
     among = tens(cell["score"] for cell in cells)
     everybody = _counted(cells)
     accepted = Share(everybody["accepted"], everybody["decided"])
-    by_score = _by("by_score", "By score", "score", cells, lambda cell: band_of(cell["score"], among).name)
+    scores = [band.name for band in among]
+    by_score = _by(
+        "by_score", "By score", "score", cells, lambda cell: band_of(cell["score"], among).name, scores.index
+    )
+    by_source = _by("by_source", "By source", "source", cells, lambda cell: cell["source"])
     return Section(
         key="conversion",
         title="What became of the qualified",
@@ -50,15 +55,10 @@ def section(found: Mapping[str, Sequence[Cell]]) -> Section:
         " accepted, and those that ended without; a share of few is uncertain, and its interval says how much.",
         tables=[
             _by("by_verdict", "By verdict", "verdict", cells, lambda cell: cell["qualified_as"], total=True),
-            _with_chart(by_score, "score", [band.name for band in among], accepted.value),
-            _with_chart(
-                _by("by_source", "By source", "source", cells, lambda cell: cell["source"]),
-                "source",
-                None,
-                accepted.value,
-            ),
+            _with_chart(by_score, accepted.value),
+            _with_chart(by_source, accepted.value),
             _rejections(cells),
-            _rules(found["rules"], Share(everybody["accepted"], everybody["decided"])),
+            _rules(found["rules"], accepted),
         ],
         tiles=[
             Tile("accepted, of decided", percent(accepted.value), f"95 % interval {between(accepted.interval)}"),
@@ -88,30 +88,35 @@ def _counted(cells: Iterable[Cell]) -> dict[str, Any]:
 
 
 def _by(
-    key: str, title: str, name: str, cells: Sequence[Cell], of: Callable[[Cell], str], *, total: bool = False
+    key: str,
+    title: str,
+    name: str,
+    cells: Sequence[Cell],
+    of: Callable[[Cell], str],
+    order: Callable[[str], int] | None = None,
+    *,
+    total: bool = False,
 ) -> Table:
+    """What became of each group: most qualified first, unless ``order`` says otherwise."""
     groups: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
         groups[of(cell)].append(cell)
-    rows = [{name: group, **_counted(own)} for group, own in sorted(groups.items())]
+    rows: list[dict[str, Any]] = [{name: group, **_counted(own)} for group, own in groups.items()]
+    rows.sort(key=lambda row: (order(row[name]) if order else -row["qualified"], row[name]))
     if total and rows:
         rows.append({name: "all", **_counted(cells)})
     return Table(key, title, [Column(name, name, "text", says=_VERDICTS), *_COUNTED], rows)
 
 
-def _with_chart(table: Table, name: str, order: Sequence[str] | None, overall: float | None) -> Table:
-    """``table`` with its shares accepted as dots on their intervals, in ``order``, else the largest first."""
-    rows = list(table.rows)
-    if order is None:
-        rows.sort(key=lambda row: -row["qualified"])
-    else:
-        rows.sort(key=lambda row: order.index(row[name]))
+def _with_chart(table: Table, overall: float | None) -> Table:
+    """``table`` with its shares accepted as dots on their intervals, and a line at the share of all."""
+    name = table.columns[0].key
     drawn = [
         charts.Range(
             row[name], row["accepted_interval"].low, row["accepted_share"], row["accepted_interval"].high,
             f"{percent(row['accepted_share'])} of {row['decided']:,}",
         )
-        for row in rows
+        for row in table.rows
         if row["decided"]
     ]  # fmt: skip
     chart = charts.intervals(
@@ -120,7 +125,7 @@ def _with_chart(table: Table, name: str, order: Sequence[str] | None, overall: f
         reference=overall,
         words=f"all: {percent(overall)}",
     )
-    return Table(table.key, table.title, table.columns, rows, chart=chart, caption=_DOTS)
+    return replace(table, chart=chart, caption=_DOTS)
 
 
 def _rejections(cells: Iterable[Cell]) -> Table:
@@ -129,7 +134,7 @@ def _rejections(cells: Iterable[Cell]) -> Table:
         if cell["rejected"]:
             reasons[cell["rejected"].removeprefix("rejected: ")][cell["qualified_as"]] += cell["n"]
     total = sum(sum(each.values()) for each in reasons.values())
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "reason": reason,
             "leads": sum(each.values()),
@@ -139,7 +144,7 @@ def _rejections(cells: Iterable[Cell]) -> Table:
         }
         for reason, each in reasons.items()
     ]
-    rows.sort(key=lambda row: (-int(row["leads"] or 0), str(row["reason"])))
+    rows.sort(key=lambda row: (-row["leads"], row["reason"]))
     return Table(
         key="rejections",
         title="Why owners gave leads back",
@@ -155,9 +160,7 @@ def _rejections(cells: Iterable[Cell]) -> Table:
             "Why owners gave leads back",
             [
                 charts.Bar(
-                    str(row["reason"]),
-                    [charts.Part("c2", int(row["leads"] or 0), f"{row['leads']:,} leads")],
-                    f"{row['leads']:,}",
+                    row["reason"], [charts.Part("c2", row["leads"], f"{row['leads']:,} leads")], f"{row['leads']:,}"
                 )
                 for row in rows
             ],
