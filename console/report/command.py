@@ -16,7 +16,7 @@ from console.place import Place, moment_of
 from console.report import conversion, files, funnel, load, overdue, page, paths, speed, text
 from console.report.tables import SECTIONS, Section
 from console.screen import CommandError, out, print_json, program, say
-from leadgate.hours import time_zones
+from leadgate.hours import FIRST_YEAR, LAST_YEAR, time_zones
 from leadgate.ledger import Ledger, figures, open_ledger
 from leadgate.ledger.figures import Asked
 from leadgate.nearest import proposal
@@ -106,9 +106,12 @@ def _day(text: str | None) -> date | None:
     if text is None:
         return None
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise CommandError(f"{text!r} is no day; write it like 2026-03-02") from None
+    if not FIRST_YEAR < day.year < LAST_YEAR:
+        raise CommandError(f"{text} is no day of this ledger; years are from {FIRST_YEAR + 1} to {LAST_YEAR - 1}")
+    return day
 
 
 def wanted(options: Options) -> list[str]:

@@ -289,6 +289,7 @@ def test_days_are_those_of_the_zone() -> None:
     ("options", "said"),
     [
         (Options(since="yesterday"), "'yesterday' is no day; write it like 2026-03-02"),
+        (Options(until="9999-12-31"), "is no day of this ledger; years are from 1971 to 2199"),
         (Options(since="2026-03-02", until="2026-03-01"), "ends .2026-03-01. before it begins .2026-03-02."),
         (Options(zone="Europe/Berln"), "is not a time zone; did you mean .*Europe/Berlin"),
     ],
