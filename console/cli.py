@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from console import cli_report
 from console.options import By, Items, Json, Lead, Now, Personal, Reason, Source, Stage
 from console.place import Place
 from console.screen import BROKEN, INTERRUPTED, UNREACHABLE, WRONG_INPUT, CommandError, say
@@ -207,6 +208,9 @@ def summary(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
     from console import summary as command
 
     command.show(ctx.obj, as_json=json, now=now)
+
+
+cli_report.register(app)
 
 
 @app.command()

@@ -14,15 +14,15 @@ _numbers = itertools.count()
 
 
 @contextlib.contextmanager
-def fresh(postgres: Ledger, count: int = 1) -> Iterator[list[str]]:
-    """The addresses of ``count`` empty, migrated ledgers; they are dropped in the end."""
+def fresh(postgres: Ledger, count: int = 1, *, of: str = "leadgate") -> Iterator[list[str]]:
+    """The addresses of ``count`` copies of the database ``of``, an empty, migrated ledger; dropped in the end."""
     postgres.engine.dispose()  # a database that somebody is connected to cannot be copied
     superuser = postgres.engine.url.set(username="postgres", database="postgres")
     engine = create_engine(superuser, isolation_level="AUTOCOMMIT")
     names = [f"beside_{next(_numbers)}" for _ in range(count)]
     with engine.connect() as connection:
         for name in names:
-            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE leadgate OWNER leadgate"))
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {of} OWNER leadgate"))
     try:
         yield [postgres.engine.url.set(database=name).render_as_string(hide_password=False) for name in names]
     finally:

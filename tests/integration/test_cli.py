@@ -266,6 +266,13 @@ def test_an_empty_ledger_says_what_to_do_first(cli: Cli) -> None:
     assert "nothing has been captured" in cli("explain", 1, code=2).stderr
 
 
+def test_a_report_of_an_empty_ledger_is_no_error(cli: Cli, tmp_path: Path) -> None:
+    assert "Nothing has been captured yet" in cli("report").stdout
+    assert of(cli("report", "--json"))["signals_ever"] == 0
+    assert "Nothing has been captured yet" in cli("report", "--html", tmp_path / "page.html").stdout
+    assert "</html>" in (tmp_path / "page.html").read_text()
+
+
 def test_a_lead_is_explained_however_it_is_named(cli: Cli, worked: Desk) -> None:
     owner = worked.one("SELECT owner FROM assignment WHERE journey_id = 2")
     told = cli("explain", 2, "--now", NOW).stdout

@@ -1,0 +1,60 @@
+"""A report as data: JSON with keys that stay, and a CSV file for each table.
+
+Belongs here: both formats. Does not belong here: what the tables hold.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from console.report.tables import Column, Section, Table, plain
+from console.safe import spreadsheet_cell
+
+
+def as_data(sections: Sequence[Section]) -> dict[str, Any]:
+    """Section -> table -> rows, each row by the columns' keys."""
+    return {
+        section.key: {
+            table.key: [{column.key: plain(row[column.key]) for column in table.columns} for row in table.rows]
+            for table in section.tables
+        }
+        for section in sections
+    }
+
+
+def write(sections: Sequence[Section], folder: Path) -> list[Path]:
+    """A file ``SECTION_TABLE.csv`` for each table, in ``folder``, which is made; safe for spreadsheets.
+
+    Shares are from 0 to 1, times in seconds, an interval is two columns.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for section in sections:
+        for table in section.tables:
+            files.append(folder / f"{section.key}_{table.key}.csv")
+            with files[-1].open("w", encoding="utf-8-sig", newline="", errors="backslashreplace") as stream:
+                csv.writer(stream).writerows(_lines(table))
+    return files
+
+
+def _lines(table: Table) -> Iterator[list[object]]:
+    yield [name for column in table.columns for name in _names(column)]
+    for row in table.rows:
+        yield [_cell(each) for column in table.columns for each in _values(column, row[column.key])]
+
+
+def _names(column: Column) -> list[str]:
+    return [f"{column.key}_low", f"{column.key}_high"] if column.kind == "interval" else [column.key]
+
+
+def _values(column: Column, value: Any) -> list[Any]:
+    if column.kind == "interval":
+        return [None, None] if value is None else list(value)
+    return [plain(value)]
+
+
+def _cell(value: object) -> object:
+    return value if isinstance(value, int | float) else spreadsheet_cell(value)  # a number is no formula

@@ -1,0 +1,191 @@
+"""The funnel: how many of the signals reached each step, and where the others are now.
+
+Belongs here: the tables and charts of this section. Does not belong here: counting (``leadgate.ledger.figures``).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from console.report import charts
+from console.report.tables import NONE, STATUS_WORDS, Column, Section, Table, Tile, percent
+from leadgate.figures import STEPS, Share, Step, band_of, bands, steps
+from leadgate.models import STATUSES
+from leadgate.playbook import Playbook
+
+Cell = Mapping[str, Any]
+
+#: Each status has a colour. One that is not here has that of what waits.
+_COLOURS: Final = {
+    "ready": "c8", "held": "c2", "owned": "c3", "joined": "c4", "nurture": "c5", "disqualified": "c6",
+    "done": "c1", "discarded": "c7",
+}  # fmt: skip
+_NO_ROUTE: Final = {None: "no owner yet"}
+
+
+def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Section:
+    """From the rows ``journeys``. Scores are in bands between the thresholds of ``playbook``."""
+    cells = [cell for cell in found["journeys"] if cell["trigger"] == "signal"]
+    among = bands(playbook.qualification)
+    said: dict[Any, str] = {band.name: f"{band.name} ({band.words})" for band in among}
+    order = [None, *(band.name for band in among)]
+
+    def banded(cell: Cell) -> str | None:
+        return None if cell["score"] is None else band_of(cell["score"], among).name
+
+    return Section(
+        key="funnel",
+        title="From signal to accepted",
+        about="Signals received in the period: how far each came, and where it is now.",
+        tables=[
+            _steps(steps(cells)),
+            _by("by_source", "By source", "source", cells, lambda cell: cell["source"]),
+            _by("by_route", "By routing rule", "route", cells, lambda cell: cell["route"], said=_NO_ROUTE),
+            _by("by_band", "By score", "band", cells, banded, order.index, said | {None: "no score yet"}),
+            _by(
+                "by_trigger",
+                "Leads that came back",
+                "trigger",
+                [cell for cell in found["journeys"] if cell["trigger"] != "signal"],
+                lambda cell: cell["trigger"],
+                note="A rescore begins at qualification, with a known lead: it is no signal, and in no other table.",
+            ),
+        ],
+        tiles=_tiles(steps(cells)),
+    )
+
+
+def _tiles(found: Sequence[Step]) -> list[Tile]:
+    reached = {step.name: step.reached for step in found}
+    qualified, accepted = (Share(reached[name], reached["signals"]).value for name in ("qualified", "accepted"))
+    return [
+        Tile("signals", f"{reached['signals']:,}"),
+        Tile("qualified", f"{reached['qualified']:,}", f"{percent(qualified)} of signals"),
+        Tile("accepted", f"{reached['accepted']:,}", f"{percent(accepted)} of signals"),
+    ]
+
+
+def _steps(found: Sequence[Step]) -> Table:
+    signals, before = found[0].reached, found[0].reached
+    rows = []
+    for step in found:
+        rows.append(
+            {
+                "step": step.name,
+                "reached": step.reached,
+                "of_signals": Share(step.reached, signals).value,
+                "of_before": Share(step.reached, before).value,
+                "on": step.on,
+                **{f"now_{status}": step.stopped.get(status, 0) for status in STATUSES},
+            }
+        )
+        before = step.reached
+    return Table(
+        key="steps",
+        title="Step by step",
+        columns=[
+            Column("step", "step", "text"),
+            Column("reached", "reached"),
+            Column("of_signals", "of all", "share"),
+            Column("of_before", "of step before", "share", wide=True),
+            Column("on", "went on"),
+            *(Column(f"now_{status}", STATUS_WORDS.get(status, status)) for status in STATUSES),
+        ],
+        rows=rows,
+        note="Reached is who went on, and who is no further than this, by where they are now. Touched includes who was"
+        " accepted without a touch on record.",
+        chart=_picture(found),
+        caption="Every bar is all signals: those who reached the step, and where those are who stopped before it.",
+        layout="whole",
+    )
+
+
+def _picture(found: Sequence[Step]) -> str:
+    """Every bar is all signals: who reached the step, and who stopped before it."""
+    gone: dict[str, int] = defaultdict(int)
+    rows = []
+    for step in found:
+        share = percent(Share(step.reached, found[0].reached).value)
+        parts = [charts.Part("c1", step.reached, f"{step.reached:,} reached it")]
+        parts += [
+            charts.Part(
+                _COLOURS.get(status, "c8"), gone[status], f"{gone[status]:,} {STATUS_WORDS.get(status, status)} before"
+            )
+            for status in STATUSES
+        ]
+        rows.append(charts.Bar(step.name, parts, f"{step.reached:,} · {share}"))
+        for status, count in step.stopped.items():
+            gone[status] += count
+    legend = [("c1", "reached")] + [
+        (_COLOURS.get(status, "c8"), STATUS_WORDS.get(status, status))
+        for status in STATUSES
+        if gone[status] and status != "done"
+    ]
+    return charts.bars("How many signals reached each step, and where the others stopped", rows, legend, charts.WHOLE)
+
+
+def _by(
+    key: str,
+    title: str,
+    name: str,
+    cells: Iterable[Cell],
+    of: Callable[[Cell], str | None],
+    order: Callable[[Any], Any] | None = None,
+    said: Mapping[Any, str] | None = None,
+    note: str = "",
+) -> Table:
+    """The funnel of each group: most signals first, unless ``order`` says otherwise."""
+    groups: dict[str | None, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        groups[of(cell)].append(cell)
+    rows: list[dict[str, Any]] = []
+    for group, own in groups.items():
+        reached = {step.name: step.reached for step in steps(own)}
+        now: dict[str, int] = defaultdict(int)
+        for cell in own:
+            now[cell["status"]] += cell["n"]
+        shares = {f"{step}_share": Share(reached[step], reached["signals"]).value for step in ("qualified", "accepted")}
+        rows.append({name: group, **reached, **shares, **{f"now_{status}": now[status] for status in STATUSES}})
+    rows.sort(key=lambda row: order(row[name]) if order else (-row["signals"], str(row[name])))
+    first = Column(name, name, "text", says=said or {})
+    return Table(
+        key=key,
+        title=title,
+        columns=[
+            first,
+            Column("signals", "signals" if name != "trigger" else "journeys"),
+            *(Column(step, step, wide=step in ("captured", "validated", "enriched")) for step in STEPS[1:5]),
+            Column("qualified_share", "of all", "share"),
+            *(Column(step, step) for step in STEPS[5:]),
+            Column("accepted_share", "of all", "share"),
+            *(Column(f"now_{status}", f"{STATUS_WORDS.get(status, status)} now", wide=True) for status in STATUSES),
+        ],
+        rows=rows,
+        note=note,
+        chart=_shares(title, first, rows) if name != "trigger" else "",
+        caption="Beside each bar the share accepted, and of how many signals.",
+    )
+
+
+def _shares(title: str, first: Column, rows: Sequence[Mapping[str, Any]]) -> str:
+    drawn = []
+    for row in rows:
+        of = row["signals"] or 1
+        accepted, owned, qualified = row["accepted"], row["owned"] - row["accepted"], row["qualified"] - row["owned"]
+        parts = [
+            charts.Part("c1", accepted / of, f"{accepted:,} accepted"),
+            charts.Part("c3", owned / of, f"{owned:,} owned, not accepted"),
+            charts.Part("c4", qualified / of, f"{qualified:,} qualified, not owned"),
+            charts.Part("rest", (of - row["qualified"]) / of, f"{of - row['qualified']:,} not qualified"),
+        ]
+        figure = f"{percent(row['accepted_share'])} of {row['signals']:,}" if row["signals"] else NONE
+        drawn.append(charts.Bar(row[first.key] or first.words(None), parts, figure))
+    legend = [
+        ("c1", "accepted"),
+        ("c3", "owned, not accepted"),
+        ("c4", "qualified, not owned"),
+        ("rest", "not qualified"),
+    ]
+    return charts.bars(f"{title}: what became of every hundred signals", drawn, legend)

@@ -1,0 +1,163 @@
+"""Paths: how many journeys needed no person, and how long those took beside the others.
+
+Belongs here: the tables and charts of this section. Does not belong here: counting (``leadgate.ledger.figures``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from console.report import charts
+from console.report.tables import STATUS_WORDS, Column, Section, Table, Tile, percent
+from console.screen import span
+from leadgate.figures import Share
+from leadgate.models import STAGES, STATUSES
+
+Cell = Mapping[str, Any]
+
+_TOTALS: Final = {"to_owner": "capture to owner", "to_end": "capture to done"}
+
+
+def section(found: Mapping[str, Sequence[Cell]]) -> Section:
+    """From the rows ``endings``, ``stages`` and ``reasons``."""
+    endings = _endings(found["endings"])
+    everybody = endings[-1] if endings else {"clean": 0, "journeys": 0}
+    clean = Share(everybody["clean"], everybody["journeys"])
+    stages = _stages(found["stages"])
+    to_owner = next((row for row in stages if row["stage"] == "to_owner"), None)
+    return Section(
+        key="paths",
+        title="Clean paths, and those that needed a person",
+        about="A clean path met no work item and no action but its owner's acceptance, was never run again, and nothing"
+        " in it was corrected.",
+        tables=[
+            Table(
+                key="endings",
+                title="Where they are now",
+                columns=[
+                    Column("status", "now", "text", says=STATUS_WORDS),
+                    Column("journeys", "journeys"),
+                    Column("clean", "clean"),
+                    Column("person", "needed a person"),
+                    Column("clean_share", "clean", "share"),
+                ],
+                rows=endings,
+                chart=charts.bars(
+                    "Journeys by where they are now: clean, or with a person's help",
+                    [
+                        charts.Bar(
+                            STATUS_WORDS.get(row["status"], row["status"]),
+                            [
+                                charts.Part("c1", row["clean"], f"{row['clean']:,} clean"),
+                                charts.Part("c2", row["person"], f"{row['person']:,} needed a person"),
+                            ],
+                            f"{percent(row['clean_share'])} clean",
+                        )
+                        for row in endings[:-1]
+                    ],
+                    [("c1", "clean"), ("c2", "needed a person")],
+                ),
+            ),
+            Table(
+                key="reasons",
+                title="What a person was needed for",
+                columns=[
+                    Column("reason", "reason", "text"),
+                    Column("kind", "kind", "text"),
+                    Column("journeys", "journeys"),
+                    Column("items", "work items"),
+                    Column("open", "open"),
+                    Column("closed_p50", "closed within: p50", "span"),
+                    Column("closed_p95", "p95", "span"),
+                ],
+                rows=[
+                    {name: row[name] for name in ("reason", "kind", "journeys", "items", "open")}
+                    | {"closed_p50": row["p50"], "closed_p95": row["p95"]}
+                    for row in found["reasons"]
+                ],
+                chart=charts.bars(
+                    "What a person was needed for, by journeys",
+                    [
+                        charts.Bar(
+                            row["reason"],
+                            [charts.Part("c2", float(row["journeys"]), f"{row['journeys']:,} journeys")],
+                            f"{row['journeys']:,}",
+                        )
+                        for row in found["reasons"][:12]
+                    ],
+                ),
+            ),
+            Table(
+                key="stages",
+                title="The time each took",
+                columns=[
+                    Column("stage", "stage", "text", says={**_TOTALS, "follow_up": "follow-up"}),
+                    Column("clean", "clean"),
+                    Column("clean_p50", "p50", "span"),
+                    Column("clean_p95", "p95", "span"),
+                    Column("person", "needed a person"),
+                    Column("person_p50", "p50", "span"),
+                    Column("person_p95", "p95", "span"),
+                ],
+                rows=stages,
+                note="A stage's time runs from the handoff before it to its own, waiting included; stages that a batch"
+                " passed in one go share a moment.",
+                chart=_ranges(stages),
+                caption="The dot is the median, the line reaches to where 95 % are.",
+                layout="beside",
+            ),
+        ],
+        tiles=[
+            Tile("clean paths", percent(clean.value), f"{clean.count:,} of {clean.of:,} journeys"),
+            Tile(
+                "to the owner, clean",
+                "none yet" if to_owner is None or to_owner["clean_p50"] is None else span(to_owner["clean_p50"]),
+                ""
+                if to_owner is None or to_owner["person_p50"] is None
+                else f"{span(to_owner['person_p50'])} with a person; medians",
+            ),
+        ],
+    )
+
+
+def _endings(found: Sequence[Cell]) -> list[dict[str, Any]]:
+    """A row for each status that there is, in their order, and one of all at the end."""
+    counts = {(cell["status"], cell["clean"]): cell["n"] for cell in found}
+    rows = []
+    for status in STATUSES:
+        clean, person = counts.get((status, True), 0), counts.get((status, False), 0)
+        if clean or person:
+            rows.append(_ending(status, clean, person))
+    if rows:
+        rows.append(_ending("all", sum(row["clean"] for row in rows), sum(row["person"] for row in rows)))
+    return rows
+
+
+def _ending(status: str, clean: int, person: int) -> dict[str, Any]:
+    share = Share(clean, clean + person).value
+    return {"status": status, "journeys": clean + person, "clean": clean, "person": person, "clean_share": share}
+
+
+def _stages(found: Sequence[Cell]) -> list[dict[str, Any]]:
+    cells = {(cell["stage"], cell["clean"]): cell for cell in found}
+    rows = []
+    for stage in (*STAGES, *_TOTALS):
+        clean, person = cells.get((stage, True), {}), cells.get((stage, False), {})
+        if clean or person:
+            row: dict[str, Any] = {"stage": stage}
+            for name, cell in (("clean", clean), ("person", person)):
+                row |= {name: cell.get("n", 0), f"{name}_p50": cell.get("p50"), f"{name}_p95": cell.get("p95")}
+            rows.append(row)
+    return rows
+
+
+def _ranges(rows: Sequence[Mapping[str, Any]]) -> str:
+    drawn = []
+    for row in rows:
+        for name in ("clean", "person"):
+            if row[name] and row["stage"] in _TOTALS:
+                p50, p95 = float(row[f"{name}_p50"]), float(row[f"{name}_p95"])
+                label = f"{row['stage'].replace('_', ' ')}, {name}"
+                drawn.append(charts.Range(label, p50, p50, p95, span(p50)))
+    return charts.spans("How long journeys took, clean and with a person: the median, and up to where 95 % are", drawn)

@@ -1,0 +1,87 @@
+"""A report on the terminal: readable in a hundred columns.
+
+Belongs here: laying out sections with rich. Does not belong here: what they hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from console.report.tables import Column, Section, Table
+from console.screen import heading, table
+
+_ROWS: Final = 24  # of a table; what is left out is said
+_GAP: Final = 2  # between columns
+_NAME: Final = 32  # characters of a name
+
+
+def render(sections: Sequence[Section], about: str, console: Console) -> None:
+    """Print the sections, under ``about``: the period, the zone, what was left out."""
+    console.print(Text(about, style="dim"))
+    for section in sections:
+        console.print()
+        console.print(heading(section.title))
+        console.print(section.about, style="dim")
+        for tile in section.tiles:
+            console.print(f"  {tile.label}: {tile.value}" + (f" ({tile.detail})" if tile.detail else ""))
+        for each in section.tables:
+            if each.rows:
+                _print(each, console)
+
+
+def _print(each: Table, console: Console) -> None:
+    said = [column for column in each.columns if not column.wide and _said(each, column)]
+    widths = _widths(each, said, console.width)
+    shown = said[: len(widths)]
+    made = table()
+    made.pad_edge = False
+    for column, width in zip(shown, widths, strict=True):
+        made.add_column(
+            column.label, justify="left" if column.kind == "text" else "right", overflow="fold", width=width
+        )
+    for row in each.rows[:_ROWS]:
+        made.add_row(*(column.words(row[column.key]) for column in shown))
+    console.print()
+    console.print(Text(each.title, style="italic"))
+    console.print(made)
+    left = [f"{len(each.rows) - _ROWS:,} rows"] if len(each.rows) > _ROWS else []
+    if left := left + [column.label for column in said[len(shown) :]]:
+        console.print(f"Left out: {', '.join(left)}; all of it with --json, --csv or --html.", style="dim")
+    if each.note:
+        console.print(each.note, style="dim")
+
+
+def _widths(each: Table, columns: Sequence[Column], width: int) -> list[int]:
+    """How wide each of ``columns`` is, for as many of them, from the first, as a line holds; the first in any case.
+
+    A heading is broken at its spaces where there is no room for it.
+    """
+    widths: list[int] = []
+    left = width + _GAP
+    for column in columns:
+        least = max(_least(each, column), *map(len, column.label.split()))
+        if widths and least + _GAP > left:
+            break
+        widths.append(least)
+        left -= least + _GAP
+    for number, column in enumerate(columns[: len(widths)]):
+        more = len(column.label) - widths[number]
+        if 0 < more <= left:
+            widths[number] += more
+            left -= more
+    return widths
+
+
+def _least(each: Table, column: Column) -> int:
+    """The room that a column's values need: all of it, though a long name may be folded."""
+    longest = max(len(column.words(row[column.key])) for row in each.rows)
+    return min(longest, _NAME) if column.kind == "text" else longest
+
+
+def _said(each: Table, column: Column) -> bool:
+    """Whether any row has something in this column: zeros and blanks all the way down say nothing."""
+    return column.kind == "text" or any(row[column.key] not in (None, 0) for row in each.rows)

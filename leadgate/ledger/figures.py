@@ -1,0 +1,226 @@
+"""The ledger in figures for managers and reps: the queries behind ``leadgate report``.
+
+Belongs here: one query for each thing that is counted, over all journeys at once. Does not belong here: shares,
+intervals and bands (``leadgate.figures``), and any words. No query reads a personal value.
+
+Most of them ask about a **cohort**: the journeys captured in a period, and what became of them up to now. What
+a pool gave out is counted by when it was assigned, and what is open or overdue as of now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import text
+
+from leadgate.ledger import decisions
+from leadgate.ledger.database import Ledger
+from leadgate.models import OPEN, STAGES
+
+Rows = list[dict[str, Any]]
+
+#: Overdue leads of one rep that are listed.
+MOST_LATE: Final = 200
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a report is about: journeys captured from ``since`` up to, not including, ``until``.
+
+    ``zone`` is whose hours the hours of day are. ``source`` and ``rep``, when given, leave all others out.
+    """
+
+    since: datetime
+    until: datetime
+    now: datetime
+    zone: str = "UTC"
+    source: str | None = None
+    rep: str | None = None
+
+
+_COHORT: Final = """cohort AS (
+    SELECT id, trigger, source, captured_at, stage, status, generation FROM journey
+    WHERE captured_at >= :since AND captured_at < :until AND (CAST(:source AS text) IS NULL OR source = :source))"""
+
+#: Whether an assignment's SLA was kept or missed; while neither is true, it is still to be seen, or nothing was due.
+_KEPT: Final = "a.touched_at <= a.due_at"
+_MISSED: Final = "coalesce(a.touched_at, a.ended_at, :now) > a.due_at"
+_OVERDUE: Final = "a.ended_at IS NULL AND a.touched_at IS NULL AND a.accepted_at IS NULL AND a.due_at < :now"
+
+#: What owners did about each journey. An owner who gives a lead back says why.
+_ANSWERS: Final = f"""answers AS (
+    SELECT a.journey_id, (array_agg(a.rule ORDER BY a.id DESC))[1] AS route,
+        bool_or(a.touched_at IS NOT NULL) AS touched, bool_or(a.accepted_at IS NOT NULL) AS accepted,
+        coalesce(bool_or({_MISSED}), false) AS missed,
+        (array_agg(a.end_reason ORDER BY a.id DESC) FILTER (WHERE starts_with(a.end_reason, 'rejected: ')))[1]
+            AS rejected
+    FROM assignment a JOIN cohort c ON c.id = a.journey_id GROUP BY a.journey_id)"""
+
+#: The last verdict on each journey.
+_VERDICTS: Final = """verdicts AS (
+    SELECT DISTINCT ON (q.journey_id) q.journey_id, q.score, q.qualified_as, q.outcome, q.contributions
+    FROM qualification q JOIN cohort c ON c.id = q.journey_id ORDER BY q.journey_id, q.generation DESC)"""
+
+_JOURNEYS: Final = f"""
+    WITH {_COHORT}, {_ANSWERS}, {_VERDICTS}
+    SELECT c.trigger, c.source, w.route, v.score, c.status,
+        greatest(array_position(CAST(:stages AS text[]), c.stage) - 1,
+            CASE WHEN w.accepted OR c.status = 'done' THEN 7 WHEN w.touched THEN 6
+                WHEN w.journey_id IS NOT NULL THEN 5 END) AS reached,
+        count(*) AS n
+    FROM cohort c LEFT JOIN answers w ON w.journey_id = c.id LEFT JOIN verdicts v ON v.journey_id = c.id
+    GROUP BY 1, 2, 3, 4, 5, 6"""
+
+#: Journeys that were called qualified; ``decided``: their owner accepted them, or they ended without that.
+_QUALIFIED: Final = f"""
+    WITH {_COHORT}, {_ANSWERS}, {_VERDICTS}, qualified AS (
+        SELECT v.score, v.qualified_as, v.contributions, c.source, w.journey_id IS NOT NULL AS owned,
+            coalesce(w.touched, false) AS touched, coalesce(w.missed, false) AS missed, w.rejected,
+            coalesce(w.accepted, false) OR c.status = 'done' AS accepted,
+            coalesce(w.accepted, false) OR c.status <> ALL(:open) AS decided
+        FROM verdicts v JOIN cohort c ON c.id = v.journey_id LEFT JOIN answers w ON w.journey_id = c.id
+        WHERE v.outcome = 'continue' AND v.qualified_as IS NOT NULL)"""
+
+_CONVERSION: Final = f"""{_QUALIFIED}
+    SELECT qualified_as, score, source, owned, touched, accepted, decided, missed, rejected, count(*) AS n
+    FROM qualified GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9"""
+
+_RULES: Final = f"""{_QUALIFIED}
+    SELECT r.key AS rule, avg(CAST(r.value AS double precision)) AS points, count(*) AS qualified,
+        count(*) FILTER (WHERE decided) AS decided, count(*) FILTER (WHERE decided AND accepted) AS accepted
+    FROM qualified CROSS JOIN LATERAL jsonb_each_text(contributions) r
+    WHERE CAST(r.value AS double precision) <> 0 GROUP BY r.key ORDER BY r.key"""
+
+_PERCENTILES: Final = """percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS p50,
+        percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds) AS p95"""
+
+#: ``grouped`` says by what a row is: bits for owner (4), pool (2) and hour (1) that are not what it is by.
+_BY: Final = "GROUPING(owner, pool, hour) AS grouped, owner, pool, hour"
+_SETS: Final = "GROUP BY GROUPING SETS ((), (owner), (pool), (hour)) ORDER BY grouped, owner, pool, hour"
+_HOUR: Final = "CAST(extract(hour FROM c.captured_at AT TIME ZONE :zone) AS int) AS hour"
+
+_TO_OWNER: Final = f"""
+    WITH {_COHORT}, first AS (
+        SELECT DISTINCT ON (a.journey_id) a.owner, a.pool, {_HOUR},
+            CAST(extract(epoch FROM a.assigned_at - c.captured_at) AS double precision) AS seconds
+        FROM assignment a JOIN cohort c ON c.id = a.journey_id WHERE c.trigger = 'signal'
+        ORDER BY a.journey_id, a.id)
+    SELECT {_BY}, count(*) AS n, {_PERCENTILES}
+    FROM first WHERE CAST(:rep AS text) IS NULL OR owner = :rep {_SETS}"""
+
+_TO_TOUCH: Final = f"""
+    WITH {_COHORT}, each AS (
+        SELECT a.owner, a.pool, {_HOUR}, {_KEPT} AS kept, {_MISSED} AS missed,
+            CAST(extract(epoch FROM a.touched_at - a.assigned_at) AS double precision) AS seconds
+        FROM assignment a JOIN cohort c ON c.id = a.journey_id WHERE CAST(:rep AS text) IS NULL OR a.owner = :rep)
+    SELECT {_BY}, count(*) AS assigned, count(seconds) AS n, {_PERCENTILES},
+        count(*) FILTER (WHERE kept) AS kept, count(*) FILTER (WHERE missed) AS missed
+    FROM each {_SETS}"""
+
+_TURNS: Final = """
+    SELECT pool, owner, count(*) AS n, count(*) FILTER (WHERE turn) AS turns FROM assignment
+    WHERE assigned_at >= :since AND assigned_at < :until GROUP BY 1, 2 ORDER BY 1, 2"""
+
+_OWNERS: Final = f"""
+    SELECT a.owner, count(*) FILTER (WHERE a.ended_at IS NULL) AS open, count(*) FILTER (WHERE {_OVERDUE}) AS overdue,
+        count(*) FILTER (WHERE a.assigned_at >= :since AND a.assigned_at < :until) AS assigned
+    FROM assignment a WHERE CAST(:rep AS text) IS NULL OR a.owner = :rep GROUP BY a.owner ORDER BY a.owner"""
+
+_LATE: Final = f"""
+    SELECT a.journey_id, j.lead_id, a.assigned_at, a.due_at, a.sla, a.pool, a.rule AS route, a.ladder_step
+    FROM assignment a JOIN journey j ON j.id = a.journey_id WHERE a.owner = :rep AND {_OVERDUE}
+    ORDER BY a.due_at, a.journey_id LIMIT {MOST_LATE}"""
+
+_POOLS: Final = "SELECT pool, state FROM pool_state ORDER BY pool"
+
+#: A person was needed: to decide a work item or do something. An owner's acceptance is how the path ends by itself.
+_PATHS: Final = f"""{_COHORT}, paths AS (
+    SELECT c.id, c.captured_at, c.status, NOT (c.generation > 0 OR c.status = 'held'
+        OR c.id IN (SELECT journey_id FROM work_item WHERE journey_id IS NOT NULL)
+        OR c.id IN (SELECT journey_id FROM action WHERE what <> 'accept')
+        OR c.id IN (SELECT journey_id FROM correction)) AS clean
+    FROM cohort c)"""
+
+_ENDINGS: Final = f"WITH {_PATHS} SELECT status, clean, count(*) AS n FROM paths GROUP BY 1, 2"
+
+#: A stage's time runs from the handoff before it to its own, and adds up over the times that a journey came by.
+_STAGES: Final = f"""
+    WITH {_PATHS}, passed AS (
+        SELECT h.journey_id, p.clean, h.stage, h.outcome, h.at, p.captured_at,
+            CAST(extract(epoch FROM h.at - coalesce(lag(h.at) OVER (PARTITION BY h.journey_id ORDER BY h.id),
+                p.captured_at)) AS double precision) AS seconds
+        FROM handoff h JOIN paths p ON p.id = h.journey_id),
+    spent AS (
+        SELECT stage, clean, sum(seconds) AS seconds FROM passed GROUP BY journey_id, clean, stage
+        UNION ALL
+        SELECT 'to_owner', clean, min(extract(epoch FROM at - captured_at)) FROM passed
+        WHERE stage = 'assignment' AND outcome = 'continued' GROUP BY journey_id, clean
+        UNION ALL
+        SELECT 'to_end', clean, max(extract(epoch FROM at - captured_at)) FROM passed
+        WHERE stage = 'follow_up' AND outcome = 'done' GROUP BY journey_id, clean)
+    SELECT stage, clean, count(*) AS n, {_PERCENTILES} FROM spent GROUP BY 1, 2"""
+
+#: Why a person was needed: by reason, how many journeys, and how long until somebody had decided.
+_REASONS: Final = f"""
+    WITH {_COHORT}, asked AS (
+        SELECT w.id, w.journey_id FROM work_item w JOIN cohort c ON c.id = w.journey_id
+        UNION SELECT x.work_item_id, x.journey_id FROM action x JOIN cohort c ON c.id = x.journey_id
+            WHERE x.work_item_id IS NOT NULL
+        UNION SELECT j.work_item_id, j.id FROM journey j JOIN cohort c ON c.id = j.id WHERE j.work_item_id IS NOT NULL),
+    items AS (
+        SELECT w.id, w.kind, w.reason, w.closed_at, count(*) AS journeys,
+            CAST(extract(epoch FROM w.closed_at - w.opened_at) AS double precision) AS seconds
+        FROM asked JOIN work_item w ON w.id = asked.id GROUP BY w.id)
+    SELECT reason, kind, count(*) AS items, CAST(sum(journeys) AS bigint) AS journeys,
+        count(*) FILTER (WHERE closed_at IS NULL) AS open, {_PERCENTILES}
+    FROM items GROUP BY reason, kind ORDER BY journeys DESC, reason, kind"""
+
+#: What each section of a report needs, by the names under which ``read`` gives it.
+QUERIES: Final[Mapping[str, Mapping[str, str]]] = {
+    "funnel": {"journeys": _JOURNEYS},
+    "conversion": {"conversion": _CONVERSION, "rules": _RULES},
+    "speed": {"to_owner": _TO_OWNER, "to_touch": _TO_TOUCH},
+    "load": {"turns": _TURNS, "owners": _OWNERS, "pools": _POOLS},
+    "paths": {"endings": _ENDINGS, "stages": _STAGES, "reasons": _REASONS},
+    "overdue": {"late": _LATE},
+}
+
+
+def read(ledger: Ledger, asked: Asked, sections: Collection[str], midnights: Mapping[str, datetime]) -> dict[str, Rows]:
+    """The rows that ``sections`` need, all of one moment of the ledger, by the names in ``QUERIES``.
+
+    With them ``captured``, a row with ``n``, the signals there are of any time; and for the section ``load``
+    ``today``: ``rep`` and ``n``, the leads each got since their last midnight (``midnights``, in UTC).
+    """
+    given = {
+        "since": asked.since, "until": asked.until, "now": asked.now, "zone": asked.zone, "source": asked.source,
+        "rep": asked.rep, "stages": list(STAGES), "open": list(OPEN),
+    }  # fmt: skip
+    wanted = {"captured": "SELECT count(*) AS n FROM signal"}
+    for section in sections:
+        wanted |= QUERIES[section]
+    with ledger.transaction() as connection:
+        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        found: dict[str, Rows] = {}
+        for name, statement in wanted.items():
+            used = {key: value for key, value in given.items() if f":{key}" in statement}
+            found[name] = [dict(row) for row in connection.execute(text(statement), used).mappings()]
+        if "load" in sections:
+            loads = decisions.loads(connection, midnights)
+            found["today"] = [{"rep": rep, "n": today} for rep, (_, today) in sorted(loads.items())]
+    return found
+
+
+def sources(ledger: Ledger) -> list[str]:
+    """Every source that a journey is of: what a misspelt one is compared with."""
+    with ledger.transaction() as connection:
+        return list(connection.execute(text("SELECT DISTINCT source FROM journey ORDER BY 1")).scalars())
+
+
+def owners(ledger: Ledger) -> list[str]:
+    """Everybody who has ever had a lead."""
+    with ledger.transaction() as connection:
+        return list(connection.execute(text("SELECT DISTINCT owner FROM assignment ORDER BY 1")).scalars())

@@ -1,0 +1,262 @@
+"""``leadgate report`` on a real ledger: every figure is worked out by hand here, and found there."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import databases
+import pytest
+from commands import Cli, of, words
+from desk import NOW, Desk, person
+
+from leadgate.ledger import Ledger, actions, open_ledger
+from leadgate.playbook import Loaded
+from leadgate.settings import Settings
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+REPORTED = NOW + 5.5 * HOUR
+
+
+@pytest.fixture(scope="module")
+def day(postgres: Ledger, loaded: Loaded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database with ten signals at 10:00 UTC, with an owner a minute later where they get one; and what these did.
+
+    J1 is sales-qualified, and touched after an hour. J2 is given back after two. J3 is touched after five, which is
+    late: the first touch was due at 14:01 UTC. J4 is overdue, and was escalated. J5 cannot be read, J6 has a broken
+    address, J7 scores 0, J8 waits for a reviewer. J9 works for a competitor, J10 is the person of J1 again.
+    """
+    with databases.fresh(postgres) as (url,):
+        with open_ledger(Settings(home=tmp_path_factory.mktemp("day"), database_url=url)) as ledger:
+            _work(Desk(ledger, loaded))
+        yield url.rpartition("/")[2].partition("?")[0]
+
+
+def _work(desk: Desk) -> None:
+    chief = {"Job title": "Chief of Nothing"}
+    desk.capture(
+        person(1, **chief),
+        person(2),
+        person(3),
+        person(4),
+        None,
+        person(6, Email="broken address"),
+        person(7, Company=""),
+        person(8, Company="", **chief),
+    )
+    desk.capture(person(9, Email="somebody@rival.example"), person(1), source="partner")
+    desk.run(NOW + MINUTE)
+    owners = dict(desk.rows("SELECT journey_id, owner FROM assignment"))  # type: ignore[arg-type]
+    assert sorted(owners) == [1, 2, 3, 4]
+    desk.activity("call", "lead1@company1.example", rep=owners[1], at=NOW + HOUR)
+    desk.run(NOW + HOUR)
+    rules = desk.loaded.playbook
+    actions.reject(desk.ledger, 2, by=owners[2], now=NOW + 2 * HOUR, reason="not_a_fit", playbook=rules)
+    desk.activity("call", "lead3@company3.example", rep=owners[3], at=NOW + 5 * HOUR)
+    desk.run(NOW + 5 * HOUR)
+    assert desk.statuses() == {"done": 2, "nurture": 2, "owned": 1, "held": 3, "disqualified": 1, "joined": 1}
+    assert desk.holds() == []
+
+
+@pytest.fixture
+def settings(postgres: Ledger, day: str, tmp_path: Path) -> Iterator[Settings]:
+    """Each test has a copy of that day."""
+    with databases.fresh(postgres, of=day) as (url,):
+        yield Settings(home=tmp_path, database_url=url, lease_seconds=5.0)
+
+
+def report(cli: Cli, *options: Any) -> Any:
+    return of(cli("report", "--json", "--now", REPORTED, *options))
+
+
+def row(rows: list[dict[str, Any]], **of: Any) -> dict[str, Any]:
+    """The one of ``rows`` that has these values."""
+    (found,) = [each for each in rows if all(each[name] == value for name, value in of.items())]
+    return found
+
+
+def has(found: dict[str, Any], **values: Any) -> bool:
+    """Whether a row has these values, and fails with both where not."""
+    assert {name: found[name] for name in values} == pytest.approx(values)
+    return True
+
+
+def test_the_funnel(cli: Cli) -> None:
+    funnel = report(cli)["funnel"]
+    assert {step["step"]: step["reached"] for step in funnel["steps"]} == {
+        "signals": 10,
+        "captured": 9,  # without J5
+        "validated": 7,  # without J6, and J10 joined J1
+        "enriched": 7,
+        "qualified": 4,  # without J7, J8, J9
+        "owned": 4,
+        "touched": 2,  # J1, J3
+        "accepted": 2,
+    }
+    enriched, owned = (row(funnel["steps"], step=name) for name in ("enriched", "owned"))
+    assert has(enriched, on=4, now_nurture=1, now_held=1, now_disqualified=1, of_signals=0.7)
+    assert has(owned, on=2, now_owned=1, now_nurture=1, of_before=1.0)
+    website, partner = (row(funnel["by_source"], source=name) for name in ("website", "partner"))
+    assert has(website, signals=8, qualified=4, owned=4, now_owned=1, now_held=3, qualified_share=0.5)
+    assert has(partner, signals=2, captured=2, validated=1, qualified=0, now_joined=1, now_disqualified=1)
+    assert {each["route"]: each["signals"] for each in funnel["by_route"]} == {"all_leads": 4, None: 6}
+    assert {each["band"]: each["signals"] for each in funnel["by_band"]} == {
+        None: 3,  # J5, J6, J10 were not scored
+        "below 20": 1,  # J7
+        "20 to 29": 1,  # J8
+        "30 to 49": 4,  # J2, J3, J4 and J9, whose points did not help
+        "50 and more": 1,  # J1
+    }
+
+
+def test_every_table_of_the_funnel_adds_up_to_the_signals(cli: Cli) -> None:
+    funnel = report(cli)["funnel"]
+    for table in ("by_source", "by_route", "by_band"):
+        assert sum(each["signals"] for each in funnel[table]) == 10
+        for each in funnel[table]:
+            assert sum(count for name, count in each.items() if name.startswith("now_")) == each["signals"]
+    for step in funnel["steps"]:
+        assert step["on"] + sum(count for name, count in step.items() if name.startswith("now_")) == step["reached"]
+
+
+def test_conversion(cli: Cli) -> None:
+    conversion = report(cli)["conversion"]
+    everybody, sales = (row(conversion["by_verdict"], verdict=name) for name in ("all", "sales_qualified"))
+    assert has(everybody, qualified=4, owned=4, touched=2, decided=3, accepted=2, rejected=1, undecided=1, missed=2)
+    assert has(everybody, accepted_share=2 / 3, touched_share=0.5, missed_share=0.5)
+    assert everybody["accepted_interval"] == pytest.approx([0.2077, 0.9385], abs=1e-4)
+    assert has(sales, qualified=1, decided=1, accepted=1, missed=0)
+    assert [(each["score"], each["qualified"]) for each in conversion["by_score"]] == [("30 to 39", 3), ("50 to 59", 1)]
+    assert [(each["reason"], each["leads"], each["share"]) for each in conversion["rejections"]] == [
+        ("not_a_fit", 1, 1.0)
+    ]
+
+
+def test_each_scoring_rule(cli: Cli) -> None:
+    rules = report(cli)["conversion"]["rules"]
+    company, decides = (row(rules, rule=name) for name in ("has_company", "decides"))
+    assert has(decides, points=25.0, decided_with=1, accepted_with=1, decided_without=2, accepted_without=1, lift=2.0)
+    assert decides["so"] == "not_shown"
+    assert has(company, decided_with=3, accepted_with=2, decided_without=0)
+    assert (company["share_without"], company["lift"], company["so"]) == (None, None, None)
+
+
+def test_speed_is_two_figures(cli: Cli) -> None:
+    speed = report(cli, "--zone", "Europe/Berlin")["speed"]
+    (overall,) = speed["overall"]
+    assert has(overall, leads=4, owner_p50=60, owner_p95=60, assigned=4, touched=2)
+    # touched 59 and 299 minutes after they were assigned; the line between them, at 50 and at 95 %
+    assert has(overall, touch_p50=179 * 60, touch_p95=(59 + 0.95 * 240) * 60)
+    assert has(overall, kept=1, missed=2, due=3, kept_share=1 / 3)  # J1; J3, J4; J2 ended before it was due
+    assert [(each["pool"], each["leads"]) for each in speed["by_pool"]] == [("everybody", 4)]
+    assert [(each["hour"], each["leads"], each["touched"]) for each in speed["by_hour"]] == [(11, 4, 2)]
+    assert sum(each["leads"] for each in speed["by_rep"]) == 4
+
+
+def test_load_and_fairness(cli: Cli) -> None:
+    load = report(cli)["load"]
+    assert has(row(load["pools"], pool="everybody"), assigned=4, turns=4, deviation=0.0, epoch_turns=4)
+    assert {each["rep"]: (each["turns"], each["expected"]) for each in load["turns"]} == {
+        "ana": (1, 1.0),
+        "bob": (2, 2.0),
+        "cyn": (1, 1.0),
+    }
+    assert sum(each["open"] for each in load["reps"]) == sum(each["overdue"] for each in load["reps"]) == 1
+    assert sum(each["today"] for each in load["reps"]) == 4
+
+
+def test_clean_paths_and_those_that_needed_a_person(cli: Cli) -> None:
+    paths = report(cli)["paths"]
+    # J2 was given back, J4 escalated, J5, J6 and J8 are held
+    assert has(row(paths["endings"], status="all"), journeys=10, clean=5, person=5, clean_share=0.5)
+    assert has(row(paths["endings"], status="nurture"), clean=1, person=1)
+    assert has(row(paths["stages"], stage="to_owner"), clean=2, clean_p50=60, person=2, person_p95=60)
+    assert has(row(paths["stages"], stage="to_end"), clean=2, clean_p50=180 * 60, person=0)
+    assert {(each["reason"], each["journeys"], each["open"]) for each in paths["reasons"]} == {
+        ("unreadable_row", 1, 1),
+        ("email_malformed", 1, 1),
+        ("score_in_review_band", 1, 1),
+        ("first_touch_overdue", 1, 1),
+    }
+
+
+def test_what_a_person_decided_shows_with_the_time_it_took(cli: Cli, desk: Desk) -> None:
+    cli("rerun", "--reason", "score_in_review_band", "--done-by-hand", "looked", "--now", NOW + 2 * HOUR)
+    desk.run(NOW + 3 * HOUR)
+    found = report(cli)
+    reviewed = row(found["paths"]["reasons"], reason="score_in_review_band")
+    assert has(reviewed, open=0, closed_p50=119 * 60)
+    assert has(row(found["funnel"]["by_band"], band="20 to 29"), qualified=1, owned=1)
+    assert has(row(found["speed"]["overall"], leads=5), owner_p95=60 + 0.8 * (180 - 1) * 60)
+
+
+def test_an_accepted_lead_is_a_clean_path(cli: Cli, desk: Desk) -> None:
+    desk.capture(person(11))
+    desk.run(REPORTED)
+    cli("accept", "J11", "--now", REPORTED)
+    found = report(cli)
+    assert has(row(found["paths"]["endings"], status="owned"), clean=1, person=1)
+    assert has(row(found["funnel"]["steps"], step="accepted"), reached=3, now_owned=1, now_done=2)
+
+
+def test_a_lead_that_comes_back_is_no_second_signal(cli: Cli, desk: Desk) -> None:
+    desk.activity("demo_request", "lead7@company7.example", at=NOW + 5 * HOUR)
+    desk.rows("UPDATE lead SET company = 'Company 7' WHERE id = 7 RETURNING id")
+    desk.run(NOW + 5 * HOUR)
+    funnel = report(cli)["funnel"]
+    assert has(row(funnel["by_trigger"], trigger="rescore"), signals=1, qualified=1, owned=1, now_owned=1)
+    assert funnel["steps"][0]["reached"] == 10
+
+
+def test_a_source_and_a_period_leave_the_others_out(cli: Cli) -> None:
+    partner = report(cli, "--source", "partner", "--section", "funnel")
+    assert partner["funnel"]["steps"][0]["reached"] == 2
+    assert partner.keys() == {"period", "as_of", "source", "rep", "signals_ever", "funnel"}
+    day = ["--since", "2026-03-04", "--until", "2026-03-04"]
+    assert report(cli, *day)["funnel"]["steps"][0]["reached"] == 10
+    assert report(cli, "--until", "2026-03-03")["funnel"]["steps"][0]["reached"] == 0
+    # at 10:00 UTC it is the 5th already on Kiritimati, where days begin 14 hours earlier
+    assert report(cli, *day, "--zone", "Pacific/Kiritimati")["funnel"]["steps"][0]["reached"] == 0
+
+
+def test_one_rep_sees_their_own(cli: Cli, desk: Desk) -> None:
+    owner = desk.one("SELECT owner FROM assignment WHERE journey_id = 4")
+    found = report(cli, "--rep", owner)
+    assert [each["owner"] for each in found["speed"]["by_rep"]] == [owner]
+    assert (
+        {each["rep"] for each in found["load"]["turns"]} == {each["rep"] for each in found["load"]["reps"]} == {owner}
+    )
+    (late,) = found["overdue"]["late"]
+    assert has(late, journey="J4", overdue=89 * 60.0, sla="standard", ladder_step=2)
+    assert "J4" in words(cli("report", "--rep", owner, "--now", REPORTED))
+
+
+def test_it_is_written_wherever_it_is_wanted_and_tells_nothing_personal(cli: Cli, tmp_path: Path) -> None:
+    page, folder = tmp_path / "report.html", tmp_path / "tables"
+    told = cli("report", "--now", REPORTED).stdout
+    data = cli("report", "--now", REPORTED, "--json", "--csv", folder, "--html", page).stdout
+    tables = {file.name: file.read_text(encoding="utf-8-sig") for file in folder.iterdir()}
+    assert "From signal to accepted" in told
+    assert "2026-02-03 to 2026-03-04, days and hours of UTC" in told
+    assert list(csv.DictReader(tables["funnel_steps.csv"].splitlines()))[1]["reached"] == "9"
+    assert len(tables) == 20
+    assert "<svg" in page.read_text()
+    for written in (told, data, page.read_text(), *tables.values()):
+        for personal in ("company1", "Number1", "Alex", "Company 1", "4930", "broken address", "Nothing"):
+            assert personal not in written
+    assert "bob" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--source", "websit"], "there is no source 'websit'; did you mean"),
+        (["--rep", "anna"], "there is no rep 'anna'; did you mean"),
+        (["--section", "fast"], "there is no section 'fast'"),
+    ],
+)
+def test_what_is_misspelt_gets_the_nearest(cli: Cli, options: list[str], said: str) -> None:
+    assert said in cli("report", *options, code=2).stderr
