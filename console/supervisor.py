@@ -22,6 +22,7 @@ State = Literal["starting", "up", "down", "stopped"]
 #: Seconds before a program that died is started again: at once, then later and later while it keeps dying.
 _DELAYS: Final = (0.0, 1.0, 2.0, 5.0, 10.0)
 _STEADY: Final = 60.0  # seconds; after that its next death is a first one again
+SILENT: Final = 120.0  # seconds for which a program that lives may not answer, at its start or later
 _LOG_LIMIT: Final = 20_000_000  # bytes; a longer log is put aside when its program starts
 
 
@@ -43,6 +44,7 @@ class Part:
     _deaths: int = 0
     _started: float = 0.0
     _not_before: float = 0.0
+    _silent_since: float | None = None
 
     @property
     def pid(self) -> int | None:
@@ -65,6 +67,7 @@ class Part:
                 start_new_session=True,
             )
         self._started = time.monotonic()
+        self._silent_since = None
         self.state = "starting"
 
     def look(self) -> State | None:
@@ -82,7 +85,13 @@ class Part:
             self._process = None
             self.state = "down"
         elif self.state == "starting" or self.note:
-            self.state = "up" if self.ready() else "starting" if self.state == "starting" else "down"
+            if self.ready():
+                self.state, self._silent_since = "up", None
+            else:
+                self.state = "starting" if self.state == "starting" else "down"
+                self._silent_since = self._silent_since or now
+                if now - self._silent_since > SILENT:  # it lives and will not answer: the next look starts it again
+                    self._process.kill()
         return self.state if self.state != before else None
 
     def stop(self) -> None:

@@ -138,6 +138,23 @@ def test_a_part_is_up_when_it_answers_and_down_while_it_does_not(make: Make) -> 
     assert part.restarts == 0
 
 
+@pytest.mark.parametrize("answered_before", [True, False])
+def test_a_part_that_lives_and_does_not_answer_is_started_again(
+    make: Make, monkeypatch: pytest.MonkeyPatch, answered_before: bool
+) -> None:
+    monkeypatch.setattr(supervisor, "SILENT", 0.3)
+    answers = answered_before
+    part = make(SLEEPS, ready=lambda: answers, note="somewhere")
+    part.start()
+    if answered_before:
+        looked_until(part, "up")
+    first, answers = part.pid, False
+    wait_for(lambda: part.look() is None and part.pid not in (first, None))
+    assert first is not None
+    assert not lives(first)
+    assert part.restarts == 1
+
+
 def test_a_part_is_asked_to_end_by_its_own_signal(make: Make) -> None:
     part = make(POLITE, stops_on=signal.SIGINT)
     part.start()
