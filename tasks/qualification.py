@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED
 from leadgate.ledger import bulk, decisions, people, signals
-from leadgate.scoring import qualify, score
+from leadgate.scoring import changes_at, qualify, score
 from tasks.stage import Decided, Gathered, Stage, Work
 
 #: The reason of a lead that a person qualifies.
@@ -22,6 +22,9 @@ IN_REVIEW_BAND: Final = "score_in_review_band"
 def gather(connection: Connection, work: Work) -> Gathered:
     frame = signals.leads_at(connection, work.batch.id, "qualification", [*STANDARD, *VALIDATED, *ENRICHED, "custom"])
     frame = people.expand_custom(frame, {name: f.type for name, f in work.rules.fields.items()})
+    before = decisions.previous_verdicts(connection, work.batch.id).set_index("journey_id")
+    frame["was"] = before["was"].reindex(frame["journey_id"]).astype(object).to_numpy()
+    frame["finished"] = before["finished"].reindex(frame["journey_id"]).eq(True).to_numpy()
     return Gathered(frame, decisions.lead_activities(connection, work.batch.id, "qualification"))
 
 
@@ -29,8 +32,9 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     frame = gathered.frame.copy()
     scored = score(frame, work.rules, gathered.context, work.now)
     frame[list(scored.columns)] = scored
-    verdict = qualify(frame, work.rules, work.now)
+    verdict = qualify(frame, work.rules, work.now, gathered.context)
     frame[list(verdict.columns)] = verdict
+    frame["changes_at"] = changes_at(frame, work.rules, gathered.context, work.now)
     frame["reason_missing"] = (frame["outcome"] == "disqualified") & (frame["reasons"].map(len) == 0)
     frame["playbook_hash"] = work.playbook.hash
     said = frame["reasons"].map("; ".join)
