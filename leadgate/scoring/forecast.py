@@ -30,6 +30,7 @@ from leadgate.scoring.points import (
     activity_points,
     caps,
     columns,
+    counting,
     engagement_points,
     grade_numbers,
     listen,
@@ -93,7 +94,7 @@ def _kinds(playbook: Playbook) -> set[str]:
 
 @dataclass(frozen=True)
 class _Told:
-    """The activities of a timed rule, those of a row side by side: where they start, how many, how old they are."""
+    """The activities that a timed rule counts, those of a row side by side: where they start, how many, how old."""
 
     rule: EngagementRule
     starts: Points
@@ -102,10 +103,10 @@ class _Told:
 
     @classmethod
     def of(cls, rule: EngagementRule, heard: Heard | None, rows: int, moment: int) -> _Told:
-        row, at = (heard.row, heard.at) if heard is not None else (np.empty(0, np.int64), np.empty(0, np.int64))
-        order = np.argsort(row, kind="stable")
+        nobody = np.empty(0, np.int64)
+        row, age = (nobody, nobody) if heard is None else counting(rule, heard.row, moment - heard.at, rows)
         counts = np.bincount(row, minlength=rows).astype(np.int64)
-        return cls(rule, np.cumsum(counts) - counts, counts, moment - at[order])
+        return cls(rule, np.cumsum(counts) - counts, counts, age[np.argsort(row, kind="stable")])
 
     def after(self, rows: Points, seconds: Points) -> Points:
         """What the rule contributes to each of ``rows`` so many ``seconds`` from now."""
@@ -181,7 +182,8 @@ class _Outlook:
         rule, scores, grade = self.playbook.qualification, self.fit[rows] + points, np.zeros(len(rows), np.int64)
         if grades is not None:
             grade = code(grade_numbers(grades.fit, self.fit[rows]), grade_numbers(grades.engagement, points))
-        reached = np.minimum(level(rule, scores, grade, self.level[rows]), self.qualifiable[rows])
+        most = np.minimum(self.qualifiable[rows], 2 if rule.sales_qualified_by == "threshold" else 1)
+        reached = np.minimum(level(rule, scores, grade, self.level[rows]), most)
         reviewed = (reached == 0) & self.reviewed[rows] & in_band(rule, scores)
         verdict: Points = 100 * np.where(reviewed, 3, reached) + grade
         return verdict

@@ -152,17 +152,9 @@ def engagement_points(
 def activity_points(rule: EngagementRule, row: Points, age: Points, count: int, *, in_full: bool = False) -> Points:
     """What an activity rule contributes to each of ``count`` rows, of activities of a ``row`` and an ``age``.
 
-    Ages are microseconds, none negative. A window includes its first instant; of a rule that counts once the
-    latest activity in the window counts. ``in_full`` leaves the decay out.
+    Ages are microseconds, none negative. ``in_full`` leaves the decay out.
     """
-    if rule.within is not None:
-        recent = age <= rule.within // _MICROSECOND
-        row, age = row[recent], age[recent]
-    if rule.count == "once":
-        youngest = np.full(count, _NEVER, dtype=np.int64)
-        np.minimum.at(youngest, row, age)
-        row = np.flatnonzero(youngest < _NEVER)
-        age = youngest[row]
+    row, age = counting(rule, row, age, count)
     worth = np.full(len(age), float(rule.points * _MILLION))
     if rule.half_life is not None and not in_full:
         worth = np.rint(worth * np.exp2(-age / (rule.half_life // _MICROSECOND)))
@@ -173,6 +165,22 @@ def activity_points(rule: EngagementRule, row: Points, age: Points, count: int, 
     whole = millionths.astype(np.int64)
     rounded: Points = np.sign(whole) * ((np.abs(whole) + _MILLION // 2 - 1) // _MILLION)
     return rounded
+
+
+def counting(rule: EngagementRule, row: Points, age: Points, count: int) -> tuple[Points, Points]:
+    """The activities that count: those in the window, its first instant included; for ``once``, the latest of them.
+
+    What does not count now never will: a window only moves on, and the latest stays the latest.
+    """
+    if rule.within is not None:
+        recent = age <= rule.within // _MICROSECOND
+        row, age = row[recent], age[recent]
+    if rule.count == "once":
+        youngest = np.full(count, _NEVER, dtype=np.int64)
+        np.minimum.at(youngest, row, age)
+        row = np.flatnonzero(youngest < _NEVER)
+        age = youngest[row]
+    return row, age
 
 
 def caps(part: str, points: Sequence[Points], scoring: Scoring) -> dict[str, Points]:

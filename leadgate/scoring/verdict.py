@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from leadgate import rules
-from leadgate.playbook import Playbook, Qualification
+from leadgate.playbook import ByGrade, Playbook, Qualification
 from leadgate.scoring import evidence
 from leadgate.scoring.points import Points, columns, listen
 
@@ -59,7 +59,7 @@ def qualify(
     scores = frame["score"].to_numpy(dtype=np.int64)
     was, finished = before(frame)
     unproved = _unproved(rule, proved, len(frame))
-    allowed = _allowed(rule, unproved, len(frame))
+    allowed = _allowed(unproved, len(frame))
     by_points = level(rule, scores, grade_codes(rule, frame), was)
     reached = np.minimum(by_points, allowed)
     refused = matched[list(out)].to_numpy(dtype=bool)
@@ -71,7 +71,7 @@ def qualify(
     goes_on = np.isin(outcome, ("continue", "done"))
     as_stated = reached if rule.sales_qualified_by == "threshold" else np.minimum(reached, 1)
     qualified_as = np.array(LEVELS, dtype=object)[np.where(goes_on, as_stated, 0)]
-    lacks = _lacking(rule, unproved, by_points, reached)
+    lacks = _lacking(unproved, by_points, reached)
     grades = frame["grade"].tolist() if rule.grades is not None else [None] * len(frame)
     cases = zip(outcome.tolist(), scores.tolist(), reached.tolist(), was.tolist(), grades, lacks, strict=True)
     return pd.DataFrame(
@@ -90,22 +90,28 @@ def level(rule: Qualification, scores: Points, grades: Points, was: Points) -> P
     """How far a lead is qualified (an index of ``LEVELS``) that was qualified as far as ``was`` before."""
     reached = np.zeros(len(scores), dtype=np.int64)
     for number in (1, 2):
-        name = LEVELS[number]
         if rule.grades is None:
-            enters = scores >= getattr(rule, str(name))
-            stays = scores >= leaves_below(rule, number)
+            enters, stays = scores >= enters_at(rule, number), scores >= leaves_below(rule, number)
         else:
-            enters = np.isin(grades, _codes(getattr(rule.grades, str(name))))
-            stays = enters | np.isin(grades, _codes(getattr(rule.leave.grades, str(name))))
+            enters = np.isin(grades, _codes(_listed(rule.grades, number)))
+            stays = np.isin(grades, _codes(_listed(rule.leave.grades, number)))
         reached[enters | (stays & (was >= number))] = number
     return reached
 
 
+def enters_at(rule: Qualification, number: int) -> int:
+    """The score from which on a lead is qualified as far as ``number``."""
+    return rule.sales_qualified if number == 2 else rule.marketing_qualified
+
+
 def leaves_below(rule: Qualification, number: int) -> int:
     """The score below which a lead is no longer qualified as far as ``number``."""
-    enters: int = getattr(rule, str(LEVELS[number]))
-    leaves: int | None = getattr(rule.leave, str(LEVELS[number]))
-    return enters if leaves is None else leaves
+    leaves = rule.leave.sales_qualified if number == 2 else rule.leave.marketing_qualified
+    return enters_at(rule, number) if leaves is None else leaves
+
+
+def _listed(grades: ByGrade, number: int) -> tuple[str, ...]:
+    return grades.sales_qualified if number == 2 else grades.marketing_qualified
 
 
 def in_band(rule: Qualification, scores: Points) -> Flags:
@@ -151,26 +157,23 @@ def evidence_kinds(rule: Qualification) -> set[str]:
 
 def _unproved(rule: Qualification, proved: Mapping[str, evidence.Proved], count: int) -> dict[int, dict[str, Flags]]:
     """For each level the parts that it requires, and which rows lack them."""
-    nothing = np.zeros(count, dtype=bool)
-    required = {number: rule.requires.get(LEVELS[number], ()) for number in (1, 2)}  # type: ignore[call-overload]
+    required = {1: rule.requires.get("marketing_qualified", ()), 2: rule.requires.get("sales_qualified", ())}
     return {
-        number: {part: ~proved[part].known if part in proved else ~nothing for part in parts}
+        number: {part: ~proved[part].known if part in proved else np.ones(count, dtype=bool) for part in parts}
         for number, parts in required.items()
     }
 
 
-def _allowed(rule: Qualification, unproved: Mapping[int, Mapping[str, Flags]], count: int) -> Points:
+def _allowed(unproved: Mapping[int, Mapping[str, Flags]], count: int) -> Points:
     """How far each row may be qualified by its evidence."""
     allowed = np.full(count, 2, dtype=np.int64)
     for number in (2, 1):
         for lacks in unproved[number].values():
-            allowed[lacks] = np.minimum(allowed[lacks], number - 1)
+            allowed[lacks] = number - 1
     return allowed
 
 
-def _lacking(
-    rule: Qualification, unproved: Mapping[int, Mapping[str, Flags]], by_points: Points, reached: Points
-) -> list[tuple[str, ...]]:
+def _lacking(unproved: Mapping[int, Mapping[str, Flags]], by_points: Points, reached: Points) -> list[tuple[str, ...]]:
     """What kept each row from what its points reach: the parts that are not known."""
     lacks: list[tuple[str, ...]] = [()] * len(reached)
     for row in np.flatnonzero(reached < by_points).tolist():
@@ -203,7 +206,7 @@ def _words(
     if outcome == "review" and rule.review is not None:
         words = [f"a score of {points} is in the review band, {rule.review.lowest} to {rule.review.below - 1}"]
     elif rule.grades is not None:
-        words = [_by_grade(rule, str(grade), reached, was)]
+        words = [_by_grade(rule, rule.grades, str(grade), reached, was)]
     else:
         words = [_by_score(rule, points, reached, was)]
     if lacks:
@@ -218,30 +221,29 @@ def _words(
 
 
 def _by_score(rule: Qualification, points: int, reached: int, was: int) -> str:
-    leave = leaves_below(rule, max(reached, 1))
     if was > reached and points < leaves_below(rule, reached + 1):
         lost = f"a score of {points} is below {leaves_below(rule, reached + 1)}: no longer {_SAID[reached + 1]}"
         return lost + (f", but {_SAID[reached]}" if reached else "")
+    enter = enters_at(rule, max(reached, 1))
+    if reached == 0 and points >= enter:  # evidence is lacking
+        return f"a score of {points} would reach {enter}"
     if reached == 0:
-        if points >= rule.marketing_qualified:
-            return f"a score of {points} would reach {rule.marketing_qualified}"
-        return f"a score of {points} is below {rule.marketing_qualified}, from which a lead is marketing-qualified"
-    enter = rule.sales_qualified if reached == 2 else rule.marketing_qualified
+        return f"a score of {points} is below {enter}, from which a lead is marketing-qualified"
     if points < enter:
+        leave = leaves_below(rule, reached)
         return f"a score of {points} is below {enter}, but a lead that was {_SAID[reached]} stays so down to {leave}"
-    accepted = rule.sales_qualified_by == "acceptance" and reached == 2
-    return f"a score of {points} reaches {enter}: {_SAID[reached]}" + (" once sales accepts it" if accepted else "")
+    return f"a score of {points} reaches {enter}: {_SAID[reached]}{_once_accepted(rule, reached)}"
 
 
-def _by_grade(rule: Qualification, grade: str, reached: int, was: int) -> str:
-    by_grade = rule.grades
-    assert by_grade is not None  # noqa: S101 - the caller asks only where leads qualify by grade
+def _once_accepted(rule: Qualification, reached: int) -> str:
+    return " once sales accepts it" if reached == 2 and rule.sales_qualified_by == "acceptance" else ""
+
+
+def _by_grade(rule: Qualification, by_grade: ByGrade, grade: str, reached: int, was: int) -> str:
     if reached == 0:
         among = ", ".join((*by_grade.marketing_qualified, *by_grade.sales_qualified))
         lost = "no longer" if was else "not"
         return f"grade {grade} is {lost} among those from which a lead is marketing-qualified ({among})"
-    enters = by_grade.sales_qualified if reached == 2 else by_grade.marketing_qualified
-    if grade not in enters:
+    if grade not in _listed(by_grade, reached):
         return f"a lead that was {_SAID[reached]} stays so at grade {grade}"
-    accepted = rule.sales_qualified_by == "acceptance" and reached == 2
-    return f"grade {grade} is {_SAID[reached]}" + (" once sales accepts it" if accepted else "")
+    return f"grade {grade} is {_SAID[reached]}{_once_accepted(rule, reached)}"

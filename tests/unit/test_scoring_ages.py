@@ -380,10 +380,17 @@ def test_what_does_not_age_never_changes(activities: pd.DataFrame) -> None:
     ),
     was=st.sampled_from([None, "marketing_qualified", "sales_qualified"]),
     graded=st.booleans(),
+    more=st.fixed_dictionaries(
+        {"sales_qualified_by": st.sampled_from(["threshold", "acceptance"])},
+        optional={
+            "evidence": st.just({"need": {"activity": "demo"}}),
+            "requires": st.just({"sales_qualified": ["need"]}),
+        },
+    ),
     samples=st.lists(st.floats(0, 1), min_size=3, max_size=3),
 )
 def test_nothing_changes_before_the_moment_foretold_and_something_does_then(
-    engagement: list[Any], fit: int, happened: list[Any], was: str | None, graded: bool, samples: list[float]
+    engagement: list[Any], fit: int, happened: list[Any], was: str | None, graded: bool, more: Any, samples: list[float]
 ) -> None:
     rules = playbook(
         {
@@ -394,6 +401,7 @@ def test_nothing_changes_before_the_moment_foretold_and_something_does_then(
         },
         **EDGES,
         review={"lowest": 15, "below": 25},
+        **more,
     )
     activities = did(*[(kind, timedelta(seconds=ago)) for kind, ago in happened])
     now = judged(rules, activities, NOW, was)
