@@ -365,6 +365,32 @@ def test_time_alone_can_warm_a_lead_up() -> None:
     assert judged(rules, complaint, cold["changes_at"])["outcome"] == "continue"
 
 
+def test_a_dip_in_between_is_found_though_the_score_recovers() -> None:
+    rules = playbook(
+        {
+            "fit": [{"name": "web", "when": "true", "points": 40}],
+            "engagement": [
+                {"name": "demo", "activity": "demo", "points": 20, "half_life": "2d"},
+                {"name": "complained", "activity": "complaint", "points": -20, "half_life": "60d"},
+            ],
+        },
+        **EDGES,
+    )  # fmt: skip
+    both = did(("demo", timedelta()), ("complaint", timedelta()))
+    moment = judged(rules, both, NOW)["changes_at"]
+    assert moment < NOW + 5 * DAY
+    assert judged(rules, both, moment)["score"] == 27
+    assert judged(rules, both, NOW + 600 * DAY)["score"] == judged(rules, both, NOW)["score"] == 40
+
+
+def test_where_sales_accepts_only_the_lower_threshold_changes_a_verdict() -> None:
+    scoring = {"engagement": [{"name": "demo", "activity": "demo", "points": 80, "half_life": "10d"}]}
+    asked = did(("demo", timedelta()))
+    by_score = judged(playbook(scoring, **EDGES), asked, NOW)["changes_at"]
+    accepted = judged(playbook(scoring, **EDGES, sales_qualified_by="acceptance"), asked, NOW)["changes_at"]
+    assert by_score < NOW + 10 * DAY < accepted
+
+
 @pytest.mark.parametrize("activities", [did(), did(("other", DAY)), did(("demo", DAY))])
 def test_what_does_not_age_never_changes(activities: pd.DataFrame) -> None:
     rules = playbook({"engagement": [{"name": "demo", "activity": "demo", "points": 50}]})
