@@ -34,7 +34,7 @@ from leadgate.scoring.points import (
     engagement_points,
     grade_numbers,
     listen,
-    microseconds,
+    since_1970,
     total,
     when_of,
 )
@@ -119,7 +119,7 @@ class _Told:
 
 @dataclass(frozen=True)
 class _Outlook:
-    """What there is to know about leads that age: what stays, what changes, and what it is compared with."""
+    """Leads that age: what stays of their points, what changes, and until when."""
 
     playbook: Playbook
     fit: Points
@@ -136,7 +136,7 @@ class _Outlook:
         scoring, count = playbook.scoring, len(frame)
         heard, coming = listen(frame, activities, now, _kinds(playbook))
         matched = rules.matches(when_of(scoring.engagement), frame, columns(playbook))
-        moment = int(microseconds(pd.to_datetime(pd.Series([now]), utc=True))[0])
+        moment = since_1970(now)
         told = {
             number: _Told.of(rule, heard.get(str(rule.activity)), count, moment) for number, rule in _timed(playbook)
         }
@@ -204,22 +204,24 @@ def _lifetime(told: _Told) -> int:
 def _first_changes(outlook: _Outlook) -> Points:
     """For each lead the second from now at which its verdict first differs; ``_UNCHANGED`` where it never does."""
     found = outlook.coming.copy()
+    every = np.arange(len(found))
+    now = outlook.verdict(every, outlook.after(every, np.zeros(len(found), dtype=np.int64)))
+
+    def note(rows: Points, seconds: Points, timed: Points) -> None:
+        differs = outlook.verdict(rows, timed) != now[rows]
+        np.minimum.at(found, rows[differs], seconds[differs])
+
     rows = np.flatnonzero(outlook.until > 0)
     start, end = np.zeros(len(rows), dtype=np.int64), outlook.until[rows]
     low, high = outlook.after(rows, start), outlook.after(rows, end)
-    every = np.arange(len(found))
-    now = outlook.verdict(every, outlook.after(every, np.zeros(len(found), dtype=np.int64)))
+    note(rows, end, high)
     while len(rows):
-        differs = outlook.verdict(rows, high) != now[rows]
-        np.minimum.at(found, rows[differs], end[differs])
-        open_ = (
-            (outlook.zone(rows, np.minimum(low, high)) != outlook.zone(rows, np.maximum(low, high)))
-            & (start < found[rows])
-            & (end - start > 1)
-        )
-        rows, start, end, low, high = rows[open_], start[open_], end[open_], low[:, open_], high[:, open_]
+        may_change = outlook.zone(rows, np.minimum(low, high)) != outlook.zone(rows, np.maximum(low, high))
+        split = may_change & (start < found[rows]) & (end - start > 1)
+        rows, start, end, low, high = rows[split], start[split], end[split], low[:, split], high[:, split]
         middle = start + (end - start) // 2
         between = outlook.after(rows, middle)
+        note(rows, middle, between)
         rows = np.concatenate([rows, rows])
         start, end = np.concatenate([start, middle]), np.concatenate([middle, end])
         low, high = np.concatenate([low, between], axis=1), np.concatenate([between, high], axis=1)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -111,10 +111,11 @@ def listen(
     if activities.empty or not kinds:
         return {}, Heard(nothing, nothing)
     row = pd.Index(frame["journey_id"]).get_indexer(pd.Index(activities["journey_id"])).astype(np.int64)
-    at = microseconds(pd.to_datetime(activities["occurred_at"], utc=True))
+    moments = pd.to_datetime(activities["occurred_at"], utc=True).dt.tz_localize(None)
+    at = moments.to_numpy().astype("datetime64[us]").astype(np.int64)
     kind = activities["kind"].to_numpy(dtype=object)
     ours = (row >= 0) & np.isin(kind, list(kinds))
-    happened = at <= _micro(as_of)
+    happened = at <= since_1970(as_of)
     heard = {}
     for name in kinds:
         of_kind = ours & happened & (kind == name)
@@ -124,13 +125,8 @@ def listen(
     return heard, Heard(row[coming], at[coming])
 
 
-def microseconds(moments: pd.Series[Any]) -> Points:
-    """Aware UTC moments as microseconds since 1970."""
-    naive: npt.NDArray[Any] = moments.dt.tz_localize(None).to_numpy()
-    return naive.astype("datetime64[us]").astype(np.int64)
-
-
-def _micro(moment: datetime) -> int:
+def since_1970(moment: datetime) -> int:
+    """An aware moment in microseconds."""
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // _MICROSECOND
 
 
@@ -145,7 +141,7 @@ def engagement_points(
         elif (mine := heard.get(rule.activity)) is None:
             points.append(np.zeros(count, dtype=np.int64))
         else:
-            points.append(activity_points(rule, mine.row, _micro(now) - mine.at, count))
+            points.append(activity_points(rule, mine.row, since_1970(now) - mine.at, count))
     return points
 
 
@@ -183,7 +179,7 @@ def counting(rule: EngagementRule, row: Points, age: Points, count: int) -> tupl
     return row, age
 
 
-def caps(part: str, points: Sequence[Points], scoring: Scoring) -> dict[str, Points]:
+def caps(part: Literal["fit", "engagement"], points: Sequence[Points], scoring: Scoring) -> dict[str, Points]:
     """What the caps of ``fit`` or ``engagement`` add to the points of its rules, by the name of the contribution.
 
     The groups first, each over its own rules, then the part as a whole.
@@ -195,7 +191,7 @@ def caps(part: str, points: Sequence[Points], scoring: Scoring) -> dict[str, Poi
     for group, cap in scoring.groups.items():
         if members := [mine for rule, mine in zip(ruled, points, strict=True) if rule.group == group]:
             added[f"cap of {group}"] = _cut(cap, total(members, len(members[0])))
-    if (whole := {str(name): cap for name, cap in scoring.caps.items()}.get(part)) is not None:
+    if (whole := scoring.caps.get(part)) is not None:
         added[f"cap of {part}"] = _cut(whole, total([*points, *added.values()], len(points[0])))
     return added
 
@@ -249,7 +245,7 @@ def _decayed(
     for rule, mine in zip(scoring.engagement, points, strict=True):
         if rule.half_life is None or rule.activity is None or (told := heard.get(rule.activity)) is None:
             continue
-        full = activity_points(rule, told.row, _micro(now) - told.at, count, in_full=True)
+        full = activity_points(rule, told.row, since_1970(now) - told.at, count, in_full=True)
         latest = np.zeros(count, dtype=np.int64)
         np.maximum.at(latest, told.row, told.at)
         for row in np.flatnonzero(full != mine).tolist():

@@ -150,6 +150,43 @@ def test_a_returning_lead_at_the_edge_does_not_flap(desk: Desk) -> None:
     assert desk.holds() == []
 
 
+def test_what_a_person_approved_counts_as_qualified_when_the_lead_returns(ledger: Ledger) -> None:
+    grades = "  grades: {fit: {A: 40, B: 20, C: 10}, engagement: {1: 30, 2: 15, 3: 5}}\n"
+    leave = "  leave: {marketing_qualified: 25}\n"
+    rules = PLAYBOOK.replace("  fit:", f"{grades}  fit:").replace("  review:", f"{leave}  review:")
+    desk = Desk(ledger, playbooks.parse(rules, path=Path("rules.yaml")))
+    desk.capture(person(1, Company="", Title="Chief Buyer"))
+    desk.run()
+    item = desk.one("SELECT work_item_id FROM journey")
+    actions.done_by_hand(desk.ledger, [item], by="mia", now=NOW, evidence="known from the fair")
+    desk.run()
+    followed_up(desk)
+    desk.capture(person(1, Company="", Title="Chief Buyer", City="Bonn"))
+    desk.run()
+    assert desk.rows("SELECT score, was, qualified_as, outcome FROM qualification ORDER BY id") == [
+        (25, None, None, "review"),
+        (25, None, "marketing_qualified", "continue"),  # by hand
+        (25, "marketing_qualified", "marketing_qualified", "continue"),
+    ]
+    assert journeys(desk) == [("signal", "follow_up", "done"), ("signal", "follow_up", "owned")]
+    assert desk.rows("SELECT DISTINCT grade, fit_grade, engagement_grade FROM qualification") == [("B4", "B", 4)]
+    assert desk.holds() == []
+
+
+def test_a_rerun_with_the_same_score_comes_to_the_same_verdict(desk: Desk) -> None:
+    hot(desk)
+    desk.capture(person(2, Company="", Phone="call me"))
+    desk.activity("demo_request", "lead2@company2.example", at=NOW - 5 * DAY)
+    desk.run()
+    item = desk.one("SELECT work_item_id FROM journey WHERE status = 'held'")
+    actions.rerun(
+        desk.ledger, [item], by="mia", now=NOW, playbook=desk.loaded.playbook, corrections={"phone": "+4930123456"}
+    )
+    desk.run(now=NOW)
+    assert desk.rows("SELECT was, outcome FROM qualification ORDER BY id") == [(None, "continue"), (None, "nurture")]
+    assert desk.holds() == []
+
+
 def test_a_moment_starts_one_journey_however_often_and_by_whomever_it_is_looked_for(desk: Desk) -> None:
     hot(desk)
     followed_up(desk)
