@@ -87,7 +87,8 @@ def qualification(checker: Checker) -> Found:
             yield checker.at((*path, "value"), message)
     for verdict, parts in rule.requires.items():
         for position, required in enumerate(parts):
-            if required not in rule.evidence:
+            proof = rule.evidence.get(required)
+            if proof is None or (proof.when is None and proof.activity is None):
                 path = (*here, "requires", verdict, position)
                 message = f"nothing proves {required}, so no lead could be {verdict}; say how under evidence.{required}"
                 yield checker.at(path, message)

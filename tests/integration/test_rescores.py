@@ -211,6 +211,21 @@ def test_an_idle_look_for_leads_to_score_again_reads_two_partial_indexes(desk: D
             assert f"Scan on {index}" in " ".join(plan).replace("Scan using", "Scan on")
 
 
+def test_a_route_can_read_the_grade(ledger: Ledger) -> None:
+    grades = "  grades: {fit: {A: 50, B: 20, C: 10}, engagement: {1: 30, 2: 15, 3: 5}}\n"
+    route = (
+        "routing:\n  - {name: best, when: \"grade = 'A2' and fit_grade = 'A' and engagement_grade <= 2\", to: rep cyn}"
+    )
+    rules = PLAYBOOK.replace("  fit:", f"{grades}  fit:").replace("routing:", route)
+    desk = Desk(ledger, playbooks.parse(rules, path=Path("rules.yaml")))
+    desk.activity("demo_request", EMAIL)
+    desk.capture(person(1, Title="Chief Buyer"), person(2))
+    desk.run()
+    assert desk.rows("SELECT rule FROM assignment ORDER BY journey_id") == [("best",), ("all_leads",)]
+    assert desk.rows("SELECT grade FROM qualification ORDER BY journey_id") == [("A2",), ("B4",)]
+    assert desk.holds() == []
+
+
 def test_the_activity_that_proves_a_need_is_kept_with_the_score(desk: Desk) -> None:
     hot(desk)
     assert desk.one("SELECT evidence -> 'need' FROM qualification") == {

@@ -312,6 +312,11 @@ def test_one_part_that_is_wrong_by_itself(problems: Edit, old: str, new: str, sa
         ("  review", "  grades: {}\n  review", "no grade qualifies"),
         ("  review", "  leave: {grades: {marketing_qualified: [A1]}}\n  review", "leads qualify by score"),
         ("  review", "  requires: {sales_qualified: [need]}\n  review", "nothing proves need"),
+        (
+            "  evidence:\n    budget: {when: ",
+            "  requires: {sales_qualified: [budget]}\n  evidence:\n    budget: {negative: ",
+            "requires.sales_qualified[0]: nothing proves budget",
+        ),
         ("{when: budget is not null,", "{negative: bugdet is null,", "evidence.budget.negative: unknown column 'bugdet'"),
         ("after: 100", "after: 50", "50 % does not come after 50 %"),
         ("points: 10", "points: 0", "0 points change nothing"),
