@@ -132,7 +132,7 @@ def failure(story: Story, playbook: Playbook, now: datetime) -> Answer:
         answer.say("A new signal or activity of this person has it scored again.", _looked_at_again(story))
     elif status == "done":
         answer.say(
-            "Nothing is open. A new signal of this person starts a new journey.",
+            "Nothing is open. A new signal of this person starts a new journey; an activity has it scored again.",
             _looked_at_again(story, " Nobody is assigned again while it stays qualified."),
         )
     for item in story.work_items:

@@ -44,20 +44,22 @@ def lead_activities(connection: Connection, batch_id: int, stage: str) -> pd.Dat
 
 
 def previous_verdicts(connection: Connection, batch_id: int) -> pd.DataFrame:
-    """How the leads of a batch at qualification were qualified before: ``journey_id``, ``was``, ``finished``.
+    """How the leads of a batch at qualification were qualified before; those never scored before are left out.
 
-    Leads that were never scored before are left out. A lead that was followed up was qualified, by a person if not
-    by its score; one that its owner rejected, or that was nurtured since, has to qualify anew. ``finished``: it was
-    followed up, and is only scored again.
+    ``journey_id``; ``was``: a lead that was followed up was qualified, by a person if not by its score, and one that
+    its owner rejected, or that was nurtured since, has to qualify anew; ``finished``: it was followed up, and is only
+    scored again; ``engaged_before``: the grade of its engagement then.
     """
     return bulk.select(
         connection,
         """
         SELECT j.id AS journey_id, j.trigger = 'rescore' AND last.status = 'done' AS finished,
+            last.engagement_grade AS engaged_before,
             CASE WHEN last.id = j.id THEN last.qualified_as
                 WHEN last.status = 'done' THEN coalesce(last.qualified_as, 'marketing_qualified') END AS was
         FROM journey j JOIN LATERAL (
-            SELECT o.id, o.status, q.qualified_as FROM journey o LEFT JOIN qualification q ON q.journey_id = o.id
+            SELECT o.id, o.status, q.qualified_as, q.engagement_grade
+            FROM journey o LEFT JOIN qualification q ON q.journey_id = o.id
             WHERE o.lead_id = j.lead_id AND o.status <> 'joined'
                 AND (o.id < j.id OR (o.id = j.id AND q.generation < j.generation))
             ORDER BY o.id DESC, q.generation DESC NULLS LAST LIMIT 1) last ON true

@@ -216,11 +216,11 @@ def _decide_again(connection: Connection, journey_ids: Collection[int], *, excep
         )
 
 
-#: Why a lead is due, and after which last journey that starts another. News is for those who are not qualified. Time
-#: changes what a score decided: a lead that was followed up goes cold, what spoke against a nurtured one fades. What
-#: its owner rejected stays rejected until there is news.
+#: Why a lead is due, and after which last journey that starts another. Time changes what a score decided: a lead that
+#: was followed up goes cold, what spoke against a nurtured one fades. What its owner rejected stays rejected until
+#: there is news.
 _DUE: Final = (
-    ("rescore_at", "last.status IN ('nurture', 'disqualified')"),
+    ("rescore_at", "last.status IN ('nurture', 'disqualified', 'done')"),
     ("score_changes_at", "last.status = 'done' OR (last.status = 'nurture' AND last.stage = 'qualification')"),
 )
 

@@ -97,17 +97,40 @@ def test_a_lead_that_went_cold_warms_up_again_and_gets_an_owner(desk: Desk) -> N
 def test_a_lead_that_stays_qualified_is_scored_again_without_an_owner(desk: Desk) -> None:
     hot(desk)
     followed_up(desk)
-    cold = foretold(desk)
+    first = foretold(desk)
     desk.activity("demo_request", EMAIL, at=NOW + 5 * DAY)
     desk.run(now=NOW + 5 * DAY)
-    assert len(journeys(desk)) == 1  # news of a lead that was followed up is its owner's
-    desk.run(now=cold)
     assert journeys(desk)[1:] == [("rescore", "qualification", "done")]
     assert desk.one("SELECT outcome FROM handoff ORDER BY id DESC LIMIT 1") == "done"
     assert desk.one("SELECT count(*) FROM assignment") == 1
-    assert 5 * DAY - timedelta(hours=1) < foretold(desk) - cold < 5 * DAY + timedelta(hours=1)
+    assert foretold(desk) - first == 5 * DAY
+    assert desk.one("SELECT count(*) FROM outbox WHERE kind = 'lead_warmed_up'") == 0  # as qualified as before
+    desk.run(now=first)
+    assert len(journeys(desk)) == 2
     desk.run(now=foretold(desk))
     assert journeys(desk)[2:] == [("rescore", "qualification", "nurture")]
+    assert desk.holds() == []
+
+
+def test_whoever_followed_up_hears_that_the_lead_warmed_up(ledger: Ledger) -> None:
+    grades = "  grades: {fit: {A: 50, B: 20, C: 10}, engagement: {1: 60, 2: 40, 3: 20}}\n"
+    rules = RULES.replace("  fit:", f"{grades}  fit:").replace(
+        "half_life: 10d}", "half_life: 10d}\n    - {name: page, activity: page_view, points: 25, half_life: 10d}"
+    )
+    desk = Desk(ledger, playbooks.parse(rules, path=Path("rules.yaml")))
+    hot(desk)
+    followed_up(desk)
+    owner = desk.one("SELECT owner FROM assignment")
+    desk.activity("page_view", EMAIL, at=NOW + DAY)  # 40 becomes 37 and 25: sales-qualified, and 1 instead of 2
+    desk.run(now=NOW + DAY)
+    desk.activity("page_view", EMAIL, at=NOW + DAY + timedelta(hours=1))
+    desk.run(now=NOW + DAY + timedelta(hours=1))
+    assert desk.rows("SELECT was, qualified_as, engagement_grade FROM qualification ORDER BY id") == [
+        (None, "marketing_qualified", 2),
+        ("marketing_qualified", "sales_qualified", 1),
+        ("sales_qualified", "sales_qualified", 1),
+    ]
+    assert desk.rows("SELECT journey_id, target FROM outbox WHERE kind = 'lead_warmed_up'") == [(2, owner)]
     assert desk.holds() == []
 
 
