@@ -42,6 +42,8 @@ def standing(story: Story) -> str:
         "done": "was followed up",
         "discarded": f"was discarded at {stage}",
     }
+    if journey["status"] == "done" and journey["stage"] == "qualification":
+        words["done"] = "scored it again: it stays qualified"
     others = [f"J{j['id']} ({j['trigger']}, {j['status']})" for j in story.journeys if j["id"] != journey["id"]]
     also = f" Its other journeys: {', '.join(others[:6])}{'…' if len(others) > 6 else ''}." if others else ""
     return f"Journey J{journey['id']} {words.get(journey['status'], journey['status'])}.{also}"
@@ -51,10 +53,7 @@ def triggered(story: Story) -> Answer:
     answer = Answer("What triggered it?")
     journey = story.journey
     if journey["trigger"] != "signal":
-        answer.say(
-            f"Something new became known about a lead who had been through before, so it was scored again on "
-            f"{moment(journey['captured_at'])} UTC. It was first heard of like this:"
-        )
+        answer.say(f"{_why_again(story)} It was first heard of like this:")
     own = next((s for s in story.signals if s["journey_id"] == journey["id"]), None)
     signal = own or next(iter(story.signals), None)
     if signal is not None:
@@ -85,6 +84,21 @@ def triggered(story: Story) -> Answer:
         leads = ", ".join(map(str, story.same_phone))
         answer.say(f"The same phone number: lead {leads}. That is a hint, no proof, of the same person.")
     return answer
+
+
+def _why_again(story: Story) -> str:
+    at = story.journey["captured_at"]
+    earlier = [q for q in story.qualifications if q["journey_id"] < story.journey["id"]]
+    foretold = earlier[-1].get("changes_at") if earlier else None
+    if foretold is not None and foretold <= at:
+        return (
+            f"Nothing new: with time alone the verdict or the grade of its last score was to change "
+            f"{moment(foretold)} UTC, so it was scored again on {moment(at)} UTC."
+        )
+    return (
+        f"Something new became known about a lead who had been through before, so it was scored again on "
+        f"{moment(at)} UTC."
+    )
 
 
 def owner(story: Story, now: datetime) -> Answer:
@@ -130,7 +144,8 @@ def _nobody(story: Story, now: datetime) -> str:
     if status == "joined":
         return f"Whoever has journey J{journey['joined_to']}: `leadgate explain J{journey['joined_to']}`."
     if status == "done":
-        return "Nobody any more: it was followed up."
+        again = " It was only scored again." if stage == "qualification" else ""
+        return f"Nobody any more: it was followed up.{again}"
     reason = next((h["reason"] for h in reversed(story.handoffs) if h["journey_id"] == journey["id"]), None)
     return f"Nobody: it is {status if status != 'nurture' else 'in nurture'}" + (
         f", because {reason}." if reason else "."

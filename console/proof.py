@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from console import scores
 from console.screen import moment, program, span
 from console.telling import Answer, counted, iso_moment, shown
 from leadgate.ledger.journeys import Story
@@ -30,7 +31,7 @@ def evidence(story: Story) -> Answer:
     )
     scored = [q for q in story.qualifications if q["journey_id"] == story.journey["id"]]
     if scored:
-        _score(answer, scored[-1])
+        scores.tell(answer, scored[-1])
     lead = story.lead
     if lead is not None and lead["provenance"]:
         answer.say("Added to what the lead said:")
@@ -108,28 +109,6 @@ def _gate(story: Story, handoff: Mapping[str, Any]) -> str:
     return f"{words} (batch {found['batch_id']}, {found['rows']:,} rows)"
 
 
-def _score(answer: Answer, scored: Mapping[str, Any]) -> None:
-    answer.say(
-        f"Score {scored['score']}, the sum of fit {scored['fit']} and engagement {scored['engagement']}: "
-        f"{'; '.join(scored['reasons'])}."
-    )
-    answer.say(
-        "Points: "
-        + (", ".join(f"{rule} {points:+}" for rule, points in scored["contributions"].items()) or "none")
-        + "."
-    )
-    known = []
-    for part, proof in scored["evidence"].items():
-        if not proof.get("known"):
-            known.append(f"{part} is not known")
-        elif "value" in proof:
-            known.append(f"{part} is known ({proof.get('field')}: {proof['value']})")
-        else:
-            known.append(f"{part} is known" + (f" (from {proof['field']})" if "field" in proof else ""))
-    if known:
-        answer.say(f"{', '.join(known).capitalize()}.")
-
-
 def failure(story: Story, playbook: Playbook, now: datetime) -> Answer:
     answer = Answer("What happens when the normal path fails?")
     held_by = story.journey["work_item_id"]
@@ -150,9 +129,12 @@ def failure(story: Story, playbook: Playbook, now: datetime) -> Answer:
             "the next run would continue."
         )
     elif status in ("nurture", "disqualified"):
-        answer.say("A new signal or activity of this person has it scored again.")
+        answer.say("A new signal or activity of this person has it scored again.", _looked_at_again(story))
     elif status == "done":
-        answer.say("Nothing is open. A new signal of this person starts a new journey.")
+        answer.say(
+            "Nothing is open. A new signal of this person starts a new journey; an activity has it scored again.",
+            _looked_at_again(story, " Nobody is assigned again while it stays qualified."),
+        )
     for item in story.work_items:
         if item["closed_at"] is not None:
             resolution = str(item["resolution"]).replace("_", " ")
@@ -164,6 +146,12 @@ def failure(story: Story, playbook: Playbook, now: datetime) -> Answer:
     if not answer.parts:
         answer.say("Nothing failed, and nothing is open.")
     return answer
+
+
+def _looked_at_again(story: Story, more: str = "") -> str:
+    """When the passing of time alone has the lead scored again, if it does."""
+    at = (story.lead or {}).get("score_changes_at")
+    return f"Without news it is scored again {moment(at)} UTC, when its verdict or grade changes.{more}" if at else ""
 
 
 def _open_item(answer: Answer, item: Mapping[str, Any], *, blocking: bool, now: datetime) -> None:

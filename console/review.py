@@ -137,12 +137,19 @@ def evidence(each: Review) -> list[str]:
     lines = []
     if each.score is not None:
         points = ", ".join(f"{rule} {number:+}" for rule, number in each.contributions.items())
-        lines.append(f"score {each.score}: {points or 'no rule gave points'}")
+        lines.append(f"score {graded(each)}: {points or 'no rule gave points'}")
     if each.missing:
         lines.append(f"missing: {', '.join(each.missing)}")
     if each.unknown:
         lines.append(f"nobody knows yet: {', '.join(each.unknown)}")
+    if each.negative:
+        lines.append(f"known not to be there: {', '.join(each.negative)}")
     return lines
+
+
+def graded(each: Review) -> str:
+    """The score, with the grade where there is one."""
+    return f"{each.score}, grade {each.grade}" if each.grade else str(each.score)
 
 
 def _show(place: Place, number: int, *, personal: bool, as_json: bool) -> None:
@@ -160,7 +167,7 @@ def _show(place: Place, number: int, *, personal: bool, as_json: bool) -> None:
     console.print(Text(what(item)))
     console.print(Text(f"{decides(item)} decides, by {moment(item['due_at'])} UTC.".replace("\n", ", ")))
     if each.score is not None:
-        console.print(f"\nScore {each.score}: fit {each.fit}, engagement {each.engagement}.")
+        console.print(f"\nScore {graded(each)}: fit {each.fit}, engagement {each.engagement}.")
         points = table("rule", "points", right=("points",))
         for rule, number_ in each.contributions.items():
             points.add_row(Text(visible(rule, 60)), f"{number_:+}")
@@ -174,6 +181,8 @@ def _show(place: Place, number: int, *, personal: bool, as_json: bool) -> None:
         console.print(values)
     if each.unknown:
         console.print(Text(f"\nNobody knows yet: {visible(', '.join(each.unknown))}."))
+    if each.negative:
+        console.print(Text(f"\nKnown not to be there: {visible(', '.join(each.negative))}."))
     _next(item)
 
 
@@ -236,10 +245,12 @@ def as_data(each: Review) -> dict[str, Any]:
     return {
         **each.item,
         "score": each.score,
+        "grade": each.grade,
         "fit": each.fit,
         "engagement": each.engagement,
         "contributions": each.contributions,
         "values": each.values,
         "missing": each.missing,
         "unknown": each.unknown,
+        "negative": each.negative,
     }

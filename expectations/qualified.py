@@ -38,10 +38,10 @@ PROMISES: Final[tuple[Promise, ...]] = (
     Promise(
         name="outcome_known",
         expectation="expect_column_values_to_be_in_set",
-        arguments={"column": "outcome", "value_set": ["continue", "review", "nurture", "disqualified"]},
+        arguments={"column": "outcome", "value_set": ["continue", "review", "nurture", "disqualified", "done"]},
         severity="critical",
         reason="outcome_unknown",
-        words="The lead continues, waits for review, is nurtured or is disqualified",
+        words="The lead continues, waits for review, is nurtured, is disqualified, or is done and stays qualified",
         shows="outcome",
         present=True,
     ),

@@ -143,7 +143,8 @@ def _told(each: Review) -> list[str]:
         lines.append(f"Proposed: {plain(', '.join(proposed))}")
     if each.score is not None:
         points = "".join(f"\n| {plain(rule)} | {number:+} |" for rule, number in each.contributions.items())
-        lines.append(f"Score {each.score}: fit {each.fit}, engagement {each.engagement}.")
+        grade = f", grade {each.grade}" if each.grade else ""
+        lines.append(f"Score {each.score}{grade}: fit {each.fit}, engagement {each.engagement}.")
         lines.append(f"| rule | points |\n|---|---:|{points}")
         known = (f"{name}: {shown(name, str(value))}" for name, value in each.values.items())
         lines.append(f"The rules read {plain('; '.join(known)) or 'nothing that is known'}.")
@@ -151,4 +152,6 @@ def _told(each: Review) -> list[str]:
         lines.append(f"Missing: {plain(', '.join(each.missing))}")
     if each.unknown:
         lines.append(f"Nobody knows yet: {plain(', '.join(each.unknown))}")
+    if each.negative:
+        lines.append(f"Known not to be there: {plain(', '.join(each.negative))}")
     return lines

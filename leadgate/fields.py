@@ -64,11 +64,14 @@ ENRICHED: Final[dict[str, FieldType]] = {
     "account_tier": "text",
 }
 
-#: What qualification adds.
+#: What qualification adds. The grades are those of ``scoring.grades``, such as ``A1``; without it they are missing.
 QUALIFIED: Final[dict[str, FieldType]] = {
     "fit": "integer",
     "engagement": "integer",
     "score": "integer",
+    "grade": "text",
+    "fit_grade": "text",
+    "engagement_grade": "integer",
     "qualified_as": "text",
 }
 

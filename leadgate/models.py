@@ -161,11 +161,13 @@ class Lead(SQLModel, table=True):
         Index("lead_email", "email"),
         Index("lead_phone", "phone"),
         Index("lead_rescore", "rescore_at", postgresql_where=text("rescore_at IS NOT NULL")),
+        Index("lead_score_changes", "score_changes_at", postgresql_where=text("score_changes_at IS NOT NULL")),
     )
     # the id of the journey that first told of the person, so no second number to remember
     id: int | None = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     created_at: datetime = _at()
     rescore_at: datetime | None = _at(nullable=True)  # something new is known: score again
+    score_changes_at: datetime | None = _at(nullable=True)  # time alone changes the verdict or grade: score again
 
 
 class LeadIdentity(SQLModel, table=True):
@@ -320,11 +322,17 @@ class QualificationRecord(SQLModel, table=True):
     fit: int
     engagement: int
     score: int
+    fit_grade: str | None = None  # A to D
+    engagement_grade: int | None = None  # 1 to 4
+    grade: str | None = None  # both
     contributions: dict[str, int] = _json("{}")
+    details: dict[str, Any] = _json("{}")  # which contributions are fit, and what decayed of what
+    was: str | None = None  # how it was qualified before: the threshold to leave counts, not the one to enter
     qualified_as: str | None = None
     outcome: str
     reasons: list[str] = _json("[]")
     evidence: dict[str, Any] = _json("{}")
+    changes_at: datetime | None = _at(nullable=True)  # when time alone changes the verdict or the grade
     playbook_hash: str
     at: datetime = _at()
 

@@ -73,6 +73,7 @@ def words(message: Message, playbook: Playbook, now: datetime) -> Words:
     title, sentence = {
         "lead_assigned": (f"New lead {journey}", "This lead is yours."),
         "lead_heard_again": (f"Lead {journey} was heard of again", "There is news about your lead."),
+        "lead_warmed_up": (f"Lead {journey} warmed up", "A lead that you followed up has done more since."),
         "first_touch_due": (f"Reminder: lead {journey} waits", "Your lead waits for its first touch."),
         "first_touch_overdue": (f"Overdue: lead {journey}", f"{owner} has not touched this lead yet."),
         "lead_taken_back": (

@@ -11,8 +11,8 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED
-from leadgate.ledger import bulk, decisions, people, signals
-from leadgate.scoring import qualify, score
+from leadgate.ledger import bulk, decisions, people, records, signals
+from leadgate.scoring import changes_at, qualify, score
 from tasks.stage import Decided, Gathered, Stage, Work
 
 #: The reason of a lead that a person qualifies.
@@ -22,6 +22,10 @@ IN_REVIEW_BAND: Final = "score_in_review_band"
 def gather(connection: Connection, work: Work) -> Gathered:
     frame = signals.leads_at(connection, work.batch.id, "qualification", [*STANDARD, *VALIDATED, *ENRICHED, "custom"])
     frame = people.expand_custom(frame, {name: f.type for name, f in work.rules.fields.items()})
+    before = decisions.previous_verdicts(connection, work.batch.id).set_index("journey_id")
+    frame["was"] = before["was"].reindex(frame["journey_id"]).astype(object).to_numpy()
+    frame["engaged_before"] = pd.to_numeric(before["engaged_before"]).reindex(frame["journey_id"]).to_numpy()
+    frame["finished"] = before["finished"].reindex(frame["journey_id"]).eq(True).to_numpy()
     return Gathered(frame, decisions.lead_activities(connection, work.batch.id, "qualification"))
 
 
@@ -29,8 +33,9 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     frame = gathered.frame.copy()
     scored = score(frame, work.rules, gathered.context, work.now)
     frame[list(scored.columns)] = scored
-    verdict = qualify(frame, work.rules, work.now)
+    verdict = qualify(frame, work.rules, work.now, gathered.context)
     frame[list(verdict.columns)] = verdict
+    frame["changes_at"] = changes_at(frame, work.rules, gathered.context, work.now)
     frame["reason_missing"] = (frame["outcome"] == "disqualified") & (frame["reasons"].map(len) == 0)
     frame["playbook_hash"] = work.playbook.hash
     said = frame["reasons"].map("; ".join)
@@ -56,6 +61,16 @@ def finish(connection: Connection, work: Work, frame: pd.DataFrame) -> None:
                 reasons=[decisions.json_list(reasons) for reasons in bulk.plain(scored["reasons"])],
             ),
         )
+    records.tell_last_owners(
+        connection, [int(journey) for journey in frame.loc[_warmer(frame), "journey_id"]], work.now
+    )
+
+
+def _warmer(frame: pd.DataFrame) -> pd.Series:
+    """Which leads that were followed up, and stay so, have reached a better verdict or grade since."""
+    risen = (frame["was"] == "marketing_qualified") & (frame["qualified_as"] == "sales_qualified")
+    keener = pd.to_numeric(frame["engagement_grade"]) < frame["engaged_before"]
+    return (frame["outcome"] == "done") & (risen | keener)
 
 
 STAGE: Final = Stage(name="qualification", gate="qualified", gather=gather, decide=decide, store=store, finish=finish)

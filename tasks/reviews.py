@@ -24,7 +24,8 @@ class Review:
     ``item`` has the columns of ``reports.work_items``. ``score``, ``fit`` and ``engagement`` are None before
     the lead was scored; ``contributions`` maps rule to points. ``values`` are the lead's fields that the
     scoring rules read, ``missing`` those that it does not have, ``unknown`` the playbook's kinds of evidence
-    (budget, need, …) that nobody knows yet.
+    (budget, need, …) that nobody knows yet, ``negative`` those that are known not to be there. ``grade`` is None
+    unless the playbook grades.
     """
 
     item: Mapping[str, Any]
@@ -35,6 +36,8 @@ class Review:
     values: Mapping[str, Any]
     missing: Sequence[str]
     unknown: Sequence[str]
+    negative: Sequence[str] = ()
+    grade: str | None = None
 
 
 def waiting(ledger: Ledger, playbook: Playbook, limit: int | None = None) -> tuple[list[Review], int]:
@@ -88,6 +91,8 @@ def _review(item: Mapping[str, Any], found: Mapping[str, Any], read: Sequence[st
     # before qualification the rules have not read anything yet, so nothing is missing from them
     scored = found.get("score") is not None
     values = {name: lead.get(name, custom.get(name)) for name in read} if scored else {}
+    proofs: Mapping[str, Mapping[str, Any]] = found.get("known") or {}
+    negative = [part for part, proof in proofs.items() if proof.get("negative")]
     return Review(
         item=item,
         score=found.get("score"),
@@ -96,5 +101,7 @@ def _review(item: Mapping[str, Any], found: Mapping[str, Any], read: Sequence[st
         contributions=found.get("contributions") or {},
         values={name: value for name, value in values.items() if value not in (None, "")},
         missing=[name for name, value in values.items() if value in (None, "")],
-        unknown=[part for part, proof in (found.get("known") or {}).items() if not proof.get("known")],
+        unknown=[part for part, proof in proofs.items() if not proof.get("known") and part not in negative],
+        negative=negative,
+        grade=found.get("grade"),
     )

@@ -313,10 +313,11 @@ def _approve(connection: Connection, journey: Row[Any], now: datetime) -> None:
     connection.execute(
         text(
             """
-            INSERT INTO qualification (journey_id, generation, fit, engagement, score, contributions, qualified_as,
-                outcome, reasons, evidence, playbook_hash, at)
-            SELECT journey_id, :generation, fit, engagement, score, contributions, 'marketing_qualified',
-                'continue', CAST(:reasons AS jsonb), evidence, playbook_hash, :now
+            INSERT INTO qualification (journey_id, generation, fit, engagement, score, fit_grade, engagement_grade,
+                grade, contributions, details, was, qualified_as, outcome, reasons, evidence, playbook_hash, at)
+            SELECT journey_id, :generation, fit, engagement, score, fit_grade, engagement_grade,
+                grade, contributions, details, was, 'marketing_qualified', 'continue', CAST(:reasons AS jsonb),
+                evidence, playbook_hash, :now
             FROM qualification WHERE journey_id = :id ORDER BY generation DESC LIMIT 1"""
         ),
         {

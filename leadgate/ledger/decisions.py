@@ -20,8 +20,9 @@ from leadgate.ledger.batches import Conflict
 from leadgate.ledger.database import POOLS_LOCK
 
 _QUALIFICATION_COLUMNS = [
-    "journey_id", "generation", "fit", "engagement", "score", "contributions", "qualified_as", "outcome",
-    "reasons", "evidence", "playbook_hash", "at",
+    "journey_id", "generation", "fit", "engagement", "score", "fit_grade", "engagement_grade", "grade",
+    "contributions", "details", "was", "qualified_as", "outcome", "reasons", "evidence", "changes_at",
+    "playbook_hash", "at",
 ]  # fmt: skip
 _ASSIGNMENT_COLUMNS = [
     "journey_id", "generation", "owner", "pool", "rule", "turn", "candidates", "why", "sla", "playbook_hash",
@@ -42,14 +43,55 @@ def lead_activities(connection: Connection, batch_id: int, stage: str) -> pd.Dat
     )
 
 
+def previous_verdicts(connection: Connection, batch_id: int) -> pd.DataFrame:
+    """How the leads of a batch at qualification were qualified before; those never scored before are left out.
+
+    ``journey_id``; ``was``: a lead that was followed up was qualified, by a person if not by its score, and one that
+    its owner rejected, or that was nurtured since, has to qualify anew; ``finished``: it was followed up, and is only
+    scored again; ``engaged_before``: the grade of its engagement then.
+    """
+    return bulk.select(
+        connection,
+        """
+        SELECT j.id AS journey_id, j.trigger = 'rescore' AND last.status = 'done' AS finished,
+            last.engagement_grade AS engaged_before,
+            CASE WHEN last.id = j.id THEN last.qualified_as
+                WHEN last.status = 'done' THEN coalesce(last.qualified_as, 'marketing_qualified') END AS was
+        FROM journey j JOIN LATERAL (
+            SELECT o.id, o.status, q.qualified_as, q.engagement_grade
+            FROM journey o LEFT JOIN qualification q ON q.journey_id = o.id
+            WHERE o.lead_id = j.lead_id AND o.status <> 'joined'
+                AND (o.id < j.id OR (o.id = j.id AND q.generation < j.generation))
+            ORDER BY o.id DESC, q.generation DESC NULLS LAST LIMIT 1) last ON true
+        WHERE j.batch_id = :batch AND j.stage = 'qualification' AND j.status = 'ready'
+            AND (j.lead_id <> j.id OR j.generation > 0)""",
+        batch=batch_id,
+    )
+
+
 def insert_qualifications(connection: Connection, frame: pd.DataFrame) -> None:
-    """One row a journey and generation, and the lead's wish to be scored again is fulfilled."""
+    """One row a journey and generation. The leads' wish to be scored again is fulfilled, until ``changes_at``.
+
+    A lead that goes on has an owner to come, so its next look is set when it leaves follow-up (``forget_news``).
+    """
     hit("apply.qualifications.before")
     bulk.copy(connection, "qualification", _QUALIFICATION_COLUMNS, frame)
     connection.execute(
-        text("UPDATE lead SET rescore_at = NULL WHERE id = ANY(:ids) AND rescore_at IS NOT NULL"),
+        text(
+            "UPDATE lead SET rescore_at = NULL, score_changes_at = NULL WHERE id = ANY(:ids) "
+            "AND (rescore_at IS NOT NULL OR score_changes_at IS NOT NULL)"
+        ),
         {"ids": bulk.plain(frame["lead_id"])},
     )
+    resting = frame[frame["outcome"].isin(("nurture", "done")) & frame["changes_at"].notna()]
+    if not resting.empty:
+        connection.execute(
+            text(
+                "UPDATE lead l SET score_changes_at = s.at "
+                "FROM unnest(CAST(:ids AS bigint[]), CAST(:at AS timestamptz[])) AS s(id, at) WHERE l.id = s.id"
+            ),
+            {"ids": bulk.plain(resting["lead_id"]), "at": bulk.plain(resting["changes_at"])},
+        )
     hit("apply.qualifications.after")
 
 
@@ -59,14 +101,15 @@ def json_list(values: Sequence[str]) -> str:
 
 
 def with_scores(frame: pd.DataFrame, connection: Connection, batch_id: int) -> pd.DataFrame:
-    """``frame`` with ``fit``, ``engagement``, ``score`` and ``qualified_as`` of each journey's last qualification.
+    """``frame`` with the points, grades and ``qualified_as`` of each journey's last qualification.
 
     A journey that a person sent past qualification by hand has none, and then missing values.
     """
     scores = bulk.select(
         connection,
         """
-        SELECT DISTINCT ON (j.id) j.id AS journey_id, q.fit, q.engagement, q.score, q.qualified_as
+        SELECT DISTINCT ON (j.id) j.id AS journey_id, q.fit, q.engagement, q.score, q.fit_grade, q.engagement_grade,
+            q.grade, q.qualified_as
         FROM journey j LEFT JOIN qualification q ON q.journey_id = j.id
         WHERE j.batch_id = :batch AND j.stage = 'assignment' AND j.status = 'ready'
         ORDER BY j.id, q.generation DESC NULLS LAST""",
@@ -214,6 +257,19 @@ def close_escalations(connection: Connection, journey_ids: Sequence[int], now: d
 
 
 def forget_news(connection: Connection, lead_ids: Sequence[int]) -> None:
-    """The leads left follow-up: what came in meanwhile was their owner's to use, not a reason to score again."""
+    """The leads left follow-up: what came in meanwhile was their owner's to use, not a reason to score again.
+
+    From now on nobody watches them, so they are scored again when the passing of time alone changes their verdict
+    or grade. Should that moment have passed already, that is at once.
+    """
     if lead_ids:
-        connection.execute(text("UPDATE lead SET rescore_at = NULL WHERE id = ANY(:ids)"), {"ids": list(lead_ids)})
+        connection.execute(
+            text(
+                """
+                UPDATE lead l SET rescore_at = NULL, score_changes_at = (
+                    SELECT q.changes_at FROM journey j JOIN qualification q ON q.journey_id = j.id
+                    WHERE j.lead_id = l.id ORDER BY j.id DESC, q.generation DESC LIMIT 1)
+                WHERE l.id = ANY(:ids)"""
+            ),
+            {"ids": list(lead_ids)},
+        )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import pandas as pd
@@ -216,26 +216,39 @@ def _decide_again(connection: Connection, journey_ids: Collection[int], *, excep
         )
 
 
+#: Why a lead is due, and after which last journey that starts another. Time changes what a score decided: a lead that
+#: was followed up goes cold, what spoke against a nurtured one fades. What its owner rejected stays rejected until
+#: there is news.
+_DUE: Final = (
+    ("rescore_at", "last.status IN ('nurture', 'disqualified', 'done')"),
+    ("score_changes_at", "last.status = 'done' OR (last.status = 'nurture' AND last.stage = 'qualification')"),
+)
+
+
 def start_rescores(connection: Connection, now: datetime) -> int:
-    """A journey that begins at qualification for each lead in nurture or disqualified with news. Returns how many.
+    """A journey that begins at qualification for each lead with news, or whom time alone has changed. Returns how many.
 
     A lead whose journey is still open needs none: it is scored when it gets there, or its owner knows.
     """
+    return sum(_start_rescores(connection, now, column, after) for column, after in _DUE)
+
+
+def _start_rescores(connection: Connection, now: datetime, column: str, after: str) -> int:
     return connection.execute(
         text(
             f"""
             WITH due AS (
-                SELECT l.id, last.source FROM lead l
-                JOIN LATERAL (SELECT source, status FROM journey WHERE lead_id = l.id
+                SELECT l.id, last.source, {after} AS starts FROM lead l
+                JOIN LATERAL (SELECT source, status, stage FROM journey WHERE lead_id = l.id
                     AND status <> 'joined' ORDER BY id DESC LIMIT 1) last ON true
-                WHERE l.rescore_at <= :now AND last.status IN ('nurture', 'disqualified')
+                WHERE l.{column} <= :now
                 AND NOT EXISTS (SELECT 1 FROM journey WHERE lead_id = l.id AND status IN ({_OPEN}))
                 ORDER BY l.id FOR UPDATE OF l SKIP LOCKED),
-            cleared AS (UPDATE lead SET rescore_at = NULL WHERE id IN (SELECT id FROM due))
+            cleared AS (UPDATE lead SET {column} = NULL WHERE id IN (SELECT id FROM due))
             INSERT INTO journey (trigger, lead_id, source, captured_at, run_after, stage, start_stage,
                 status, version, generation)
             SELECT 'rescore', id, source, :now, :now, 'qualification', 'qualification', 'ready', 0, 0
-            FROM due ORDER BY id ON CONFLICT DO NOTHING"""
+            FROM due WHERE starts ORDER BY id ON CONFLICT DO NOTHING"""
         ),
         {"now": now},
     ).rowcount

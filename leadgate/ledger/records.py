@@ -188,6 +188,23 @@ def tell_owners(connection: Connection, joined: pd.DataFrame, now: datetime) -> 
     )
 
 
+def tell_last_owners(connection: Connection, journey_ids: list[int], now: datetime) -> None:
+    """Tell whoever had these journeys' leads last that they warmed up; once a journey."""
+    if not journey_ids:
+        return
+    connection.execute(
+        text(
+            """
+            INSERT INTO outbox (key, journey_id, target, kind, created_at)
+            SELECT 'warmed_up:' || j.id, j.id, last.owner, 'lead_warmed_up', :now
+            FROM journey j JOIN LATERAL (SELECT a.owner FROM journey o JOIN assignment a ON a.journey_id = o.id
+                WHERE o.lead_id = j.lead_id ORDER BY a.id DESC LIMIT 1) last ON true
+            WHERE j.id = ANY(:ids) ORDER BY j.id ON CONFLICT (key) DO NOTHING"""
+        ),
+        {"ids": journey_ids, "now": now},
+    )
+
+
 def open_recoveries(connection: Connection, journey_ids: list[int]) -> set[tuple[int, str]]:
     """Which of the journeys have an open recovery task, and for which promise."""
     rows = connection.execute(

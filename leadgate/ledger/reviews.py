@@ -68,11 +68,11 @@ def take(ledger: Ledger, work_item_id: int, *, by: str, now: datetime) -> Taken:
 def evidence(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     """What there is to decide by, for the items about one journey: its last qualification and its lead's fields.
 
-    ``score``, ``fit``, ``engagement``, ``contributions``, ``known`` and ``reasons`` are None before there is a
-    score, and ``lead`` before there is a lead. Values are not masked.
+    ``score``, ``grade``, ``fit``, ``engagement``, ``contributions``, ``known`` and ``reasons`` are None before there
+    is a score, and ``lead`` before there is a lead. Values are not masked.
     """
     statement = """
-        SELECT w.id, q.score, q.fit, q.engagement, q.contributions, q.evidence AS known, q.reasons,
+        SELECT w.id, q.score, q.grade, q.fit, q.engagement, q.contributions, q.evidence AS known, q.reasons,
             to_jsonb(l) AS lead
         FROM work_item w JOIN journey j ON j.id = w.journey_id LEFT JOIN lead l ON l.id = j.lead_id
         LEFT JOIN LATERAL (SELECT * FROM qualification each WHERE each.journey_id = j.id

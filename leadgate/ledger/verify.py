@@ -43,7 +43,7 @@ _APPEND_ONLY: Final = {
     "handoff": "coalesce(reason, '')",
     "gate_result": "evidence::text",
     "warned": "words",
-    "qualification": "reasons::text || evidence::text || contributions::text",
+    "qualification": "reasons::text || evidence::text || contributions::text || details::text",
     "assignment": "why || candidates::text",
     "outbox": "key || kind || coalesce(failure, '')",
     "action": "what",
@@ -145,6 +145,22 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "(SELECT coalesce(sum(value::int), 0) FROM jsonb_each_text(q.contributions))",
     ),
     Invariant(
+        "grade_is_its_parts",
+        "A grade is that of fit and that of engagement, and no lead has only one of them",
+        "SELECT count(*) FROM qualification WHERE grade IS NOT NULL",
+        "SELECT count(*) FROM qualification WHERE num_nulls(fit_grade, engagement_grade, grade) NOT IN (0, 3) "
+        "OR grade <> fit_grade || engagement_grade",
+    ),
+    Invariant(
+        "scored_again_as_decided",
+        "A lead is scored again, without news, when one of its scores said so; nobody plans the past",
+        "SELECT count(*) FROM lead WHERE score_changes_at IS NOT NULL",
+        "SELECT (SELECT count(*) FROM lead l WHERE l.score_changes_at IS NOT NULL AND NOT EXISTS (SELECT 1 "
+        "FROM journey j JOIN qualification q ON q.journey_id = j.id "
+        "WHERE j.lead_id = l.id AND q.changes_at = l.score_changes_at)) "
+        "+ (SELECT count(*) FROM qualification WHERE changes_at <= at)",
+    ),
+    Invariant(
         "turns_are_assignments",
         "Turns taken of a pool equal the assignments made by turn",
         "SELECT count(*) FROM pool_state",
@@ -224,15 +240,16 @@ _JOURNEYS: Final = """
         (SELECT string_agg(concat_ws('/', generation, stage, outcome, reason, playbook_hash), ' '
             ORDER BY generation, array_position(ARRAY['capture', 'validation', 'enrichment', 'qualification',
             'assignment', 'follow_up'], stage)) FROM handoff h WHERE h.journey_id = j.id) AS handoffs,
-        (SELECT string_agg(concat_ws('/', generation, fit, engagement, score, contributions, qualified_as, outcome,
-            reasons, evidence), ' ' ORDER BY generation) FROM qualification q WHERE q.journey_id = j.id) AS scores,
+        (SELECT string_agg(concat_ws('/', generation, fit, engagement, score, grade, contributions, was,
+            qualified_as, outcome, reasons, evidence), ' ' ORDER BY generation)
+            FROM qualification q WHERE q.journey_id = j.id) AS scores,
         (SELECT string_agg(concat_ws('/', generation, owner, pool, rule, turn, candidates, why, sla, ladder_step,
             end_reason), ' ' ORDER BY generation) FROM assignment a WHERE a.journey_id = j.id) AS owners,
         (SELECT string_agg(concat_ws('/', kind, target, split_part(key, ':', 1)), ' ' ORDER BY kind, target, key)
             FROM outbox o WHERE o.journey_id = j.id) AS messages,
         (SELECT string_agg(concat_ws('/', generation, gate, promise), ' ' ORDER BY generation, gate, promise)
             FROM warned w WHERE w.journey_id = j.id) AS warnings,
-        (SELECT (to_jsonb(l) - 'id' - 'created_at' - 'rescore_at' - 'provenance')::text FROM lead l
+        (SELECT (to_jsonb(l) - 'id' - 'created_at' - 'rescore_at' - 'score_changes_at' - 'provenance')::text FROM lead l
             WHERE l.id = j.lead_id) AS lead
     FROM journey j LEFT JOIN signal s ON s.id = j.signal_id"""
 _REST: Final = (

@@ -25,7 +25,19 @@ from leadgate.playbook.gates import Breaker, ExceptionRoute, Expect, GateRules, 
 from leadgate.playbook.loading import FILE, Loaded, default, init, load, parse
 from leadgate.playbook.routing import Absence, Hours, Member, NobodyAvailable, Pool, Rep, Route
 from leadgate.playbook.schema import Playbook
-from leadgate.playbook.scoring import Band, Disqualifier, EngagementRule, EvidenceRule, FitRule, Qualification, Scoring
+from leadgate.playbook.scoring import (
+    Band,
+    ByGrade,
+    Cap,
+    Disqualifier,
+    EngagementRule,
+    EvidenceRule,
+    FitRule,
+    Grades,
+    Leave,
+    Qualification,
+    Scoring,
+)
 from leadgate.playbook.sources import (
     AccountsFile,
     CompanyDomain,
@@ -44,6 +56,8 @@ __all__ = [
     "AccountsFile",
     "Band",
     "Breaker",
+    "ByGrade",
+    "Cap",
     "CompanyDomain",
     "CustomField",
     "Disqualifier",
@@ -59,9 +73,11 @@ __all__ = [
     "FollowUp",
     "Gate",
     "GateRules",
+    "Grades",
     "Hours",
     "HttpCapture",
     "LadderStep",
+    "Leave",
     "Loaded",
     "Member",
     "Name",

@@ -6,17 +6,25 @@ Belongs here: the schema of scoring and qualification. Does not belong here: com
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from leadgate.playbook.base import Duration, Expression, Name, Part
+
+EvidencePart = Literal["budget", "authority", "need", "timeline"]
+Verdict = Literal["marketing_qualified", "sales_qualified"]
+#: Fit and engagement in two characters: ``A1`` is the best, ``D4`` the worst.
+Grade = Annotated[str, Field(pattern=r"^[A-D][1-4]$")]
 
 
 class FitRule(Part):
     name: Name
     when: Expression
     points: int = Field(ge=-1000, le=1000)
+    group: Name | None = None  # a key of ``groups``
     why: str = ""
 
 
@@ -30,22 +38,66 @@ class EngagementRule(Part):
     count: Literal["once", "each"] = "once"
     max_points: int | None = None  # for ``each``: no more than this in sum
     within: Duration | None = None  # only activities this recent
+    half_life: Duration | None = Field(default=None, gt=timedelta(0))  # each activity is worth half after this
+    group: Name | None = None  # a key of ``groups``
     why: str = ""
 
     @model_validator(mode="after")
     def _one_trigger(self) -> Self:
         if (self.activity is None) == (self.when is None):
             raise ValueError("give either activity (a kind of activity) or when (an expression)")
-        if self.when is not None and (self.count == "each" or self.within is not None):
-            raise ValueError("count: each and within go with activity, not with when")
+        if self.when is not None and (self.count == "each" or self.within is not None or self.half_life is not None):
+            raise ValueError("count: each, within and half_life go with activity, not with when")
         if self.max_points is not None and self.count != "each":
             raise ValueError("max_points goes with count: each")
+        return self
+
+
+class Cap(Part):
+    """What the rules of a group, or of fit or engagement as a whole, may come to together."""
+
+    max_points: int | None = Field(default=None, ge=0)
+    min_points: int | None = Field(default=None, le=0)
+
+    @model_validator(mode="after")
+    def _caps_something(self) -> Self:
+        if self.max_points is None and self.min_points is None:
+            raise ValueError("a cap without max_points and min_points caps nothing; give one of them")
+        return self
+
+
+def _numbered(value: Any) -> Any:
+    """YAML reads ``1:`` as a number, JSON knows text keys only: text it is."""
+    return {str(key): points for key, points in value.items()} if isinstance(value, Mapping) else value
+
+
+class Grades(Part):
+    """From how many points on fit is A, B or C, and engagement 1, 2 or 3; what is below is D and 4."""
+
+    fit: dict[Literal["A", "B", "C"], int]
+    engagement: Annotated[dict[Literal["1", "2", "3"], int], BeforeValidator(_numbered)]
+
+    @model_validator(mode="after")
+    def _descending(self) -> Self:
+        scales: tuple[tuple[str, str, Mapping[Any, int]], ...] = (
+            ("fit", "ABC", self.fit),
+            ("engagement", "123", self.engagement),
+        )
+        for part, order, thresholds in scales:
+            if missing := [name for name in order if name not in thresholds]:
+                raise ValueError(f"{part} has no threshold for {', '.join(missing)}; give all of {', '.join(order)}")
+            points = [thresholds[name] for name in order]
+            if not points[0] > points[1] > points[2]:
+                raise ValueError(f"the thresholds of {part} must fall from {order[0]} to {order[2]}, not {points}")
         return self
 
 
 class Scoring(Part):
     fit: tuple[FitRule, ...] = ()
     engagement: tuple[EngagementRule, ...] = ()
+    groups: dict[Name, Cap] = {}
+    caps: dict[Literal["fit", "engagement"], Cap] = {}
+    grades: Grades | None = None
 
 
 class Disqualifier(Part):
@@ -55,10 +107,18 @@ class Disqualifier(Part):
 
 
 class EvidenceRule(Part):
-    """Budget, authority, need or timeline is known when ``when`` holds; ``value`` is what proves it."""
+    """What proves budget, authority, need or timeline. ``negative`` wins: it is known that there is none."""
 
-    when: Expression
+    when: Expression | None = None  # known when this holds
+    activity: Name | None = None  # an activity of this kind proves it as well
+    negative: Expression | None = None
     value: str | None = None  # a field, shown as the evidence
+
+    @model_validator(mode="after")
+    def _provable(self) -> Self:
+        if self.when is None and self.activity is None and self.negative is None:
+            raise ValueError("nothing proves it; give when (an expression), activity (a kind of activity) or negative")
+        return self
 
 
 class Band(Part):
@@ -74,10 +134,28 @@ class Band(Part):
         return self
 
 
+class ByGrade(Part):
+    """The grades of a verdict."""
+
+    marketing_qualified: tuple[Grade, ...] = ()
+    sales_qualified: tuple[Grade, ...] = ()
+
+
+class Leave(Part):
+    """Down to where a lead that was qualified stays so. What is left out is where it enters."""
+
+    marketing_qualified: int | None = None
+    sales_qualified: int | None = None
+    grades: ByGrade = ByGrade()  # further grades at which it stays, where leads qualify by grade
+
+
 class Qualification(Part):
     marketing_qualified: int = 40
     sales_qualified: int = 60
+    leave: Leave = Leave()
+    grades: ByGrade | None = None  # leads qualify by these instead of by the two scores
+    requires: dict[Verdict, tuple[EvidencePart, ...]] = {}
     sales_qualified_by: Literal["threshold", "acceptance"] = "threshold"
     review: Band | None = None
     disqualify: tuple[Disqualifier, ...] = ()
-    evidence: dict[Literal["budget", "authority", "need", "timeline"], EvidenceRule] = {}
+    evidence: dict[EvidencePart, EvidenceRule] = {}

@@ -26,6 +26,7 @@ ACTIVITY_FIELDS: Final = ("email", "lead_id", "kind", "actor", "rep", "occurred_
 
 ASSIGNED: Final = ("owner", "rule", "pool")  # what assignment adds to a lead
 _QUALIFIED_AS: Final = ("marketing_qualified", "sales_qualified")
+_GRADES: Final = tuple(fit + number for fit in "ABCD" for number in "1234")
 
 Found = Iterator[Problem]
 Columns = dict[str, FieldType]
@@ -48,6 +49,10 @@ class Checker:
         except RuleError as error:
             yield self.at(path, str(error))
             return
+        ungraded = sorted(parse(text).columns & {"grade", "fit_grade", "engagement_grade"})
+        if ungraded and self.playbook.scoring.grades is None:
+            yield self.at(path, f"{ungraded[0]} is always empty, for leads have no grades; give scoring.grades")
+            return
         impossible = list(self.impossible_values(text))
         for message in impossible:
             yield self.at(path, message)
@@ -59,6 +64,8 @@ class Checker:
         possible: dict[str, Collection[str]] = {
             "source": self.playbook.sources,
             "qualified_as": _QUALIFIED_AS,
+            "grade": _GRADES,
+            "fit_grade": tuple("ABCD"),
             "country": _countries(),
         }
         for comparison in comparisons(parse(text)):

@@ -12,6 +12,7 @@ from leadgate.nearest import proposal
 from leadgate.playbook import EngagementRule, FitRule
 from leadgate.playbook_check.checker import Checker, Found
 from leadgate.playbook_text import Path
+from leadgate.scoring.verdict import leaves_below
 
 
 def scoring(checker: Checker) -> Found:
@@ -32,6 +33,24 @@ def scoring(checker: Checker) -> Found:
                 yield from checker.expression((*here, "when"), rule.when, columns)
             if rule.points == 0:
                 yield checker.at((*here, "points"), "0 points change nothing; give points or remove the rule")
+            yield from checker.one_of((*here, "group"), "group", rule.group, scoring.groups)
+    yield from _groups(checker)
+
+
+def _groups(checker: Checker) -> Found:
+    scoring = checker.playbook.scoring
+    fit = {rule.group for rule in scoring.fit}
+    engagement = {rule.group for rule in scoring.engagement}
+    for name in scoring.groups:
+        here: Path = ("scoring", "groups", name)
+        if name in ("fit", "engagement"):
+            message = f"{name} as a whole is capped by scoring.caps.{name}; give the group another name"
+            yield checker.at(here, message)
+        if name in fit and name in engagement:
+            message = f"{name!r} has rules of fit and of engagement, which are capped apart; make two groups of it"
+            yield checker.at(here, message)
+        if name not in fit | engagement:
+            yield checker.at(here, f"no rule is in the group {name!r}, so its cap does nothing", note=True)
 
 
 def qualification(checker: Checker) -> Found:
@@ -44,6 +63,8 @@ def qualification(checker: Checker) -> Found:
             f"{rule.marketing_qualified} is above sales_qualified ({rule.sales_qualified}), so no lead could "
             "be marketing-qualified first; lower it",
         )
+    yield from _leave(checker)
+    yield from _grades(checker)
     if rule.review is not None and rule.review.below > rule.marketing_qualified:
         yield checker.at(
             (*here, "review", "below"),
@@ -58,7 +79,47 @@ def qualification(checker: Checker) -> Found:
             yield checker.at(path, "every lead matches this, so all would be disqualified; narrow it")
     for part, evidence in rule.evidence.items():
         path = (*here, "evidence", part)
-        yield from checker.expression((*path, "when"), evidence.when, columns)
+        for name, text in (("when", evidence.when), ("negative", evidence.negative)):
+            if text is not None:
+                yield from checker.expression((*path, name), text, columns)
         if evidence.value is not None and evidence.value not in columns:
             message = f"unknown field {evidence.value!r}; {proposal(evidence.value, columns)}"
             yield checker.at((*path, "value"), message)
+    for verdict, parts in rule.requires.items():
+        for position, required in enumerate(parts):
+            proof = rule.evidence.get(required)
+            if proof is None or (proof.when is None and proof.activity is None):
+                path = (*here, "requires", verdict, position)
+                message = f"nothing proves {required}, so no lead could be {verdict}; say how under evidence.{required}"
+                yield checker.at(path, message)
+
+
+def _leave(checker: Checker) -> Found:
+    rule = checker.playbook.qualification
+    here: Path = ("qualification", "leave")
+    marketing, sales = leaves_below(rule, 1), leaves_below(rule, 2)
+    for name, leaves, enters in (
+        ("marketing_qualified", marketing, rule.marketing_qualified),
+        ("sales_qualified", sales, rule.sales_qualified),
+    ):
+        if leaves > enters:
+            message = f"{leaves} is above {enters}, at which a lead enters: it would leave at once; lower it"
+            yield checker.at((*here, name), message)
+    if marketing > sales:
+        message = f"{sales} is below {marketing}, at which a lead is not even marketing-qualified any more; raise it"
+        yield checker.at((*here, "sales_qualified"), message)
+
+
+def _grades(checker: Checker) -> Found:
+    rule = checker.playbook.qualification
+    here: Path = ("qualification", "grades")
+    staying = (*rule.leave.grades.marketing_qualified, *rule.leave.grades.sales_qualified)
+    if rule.grades is None:
+        if staying:
+            message = "leads qualify by score, so no grade keeps one qualified; give qualification.grades, or remove it"
+            yield checker.at(("qualification", "leave", "grades"), message)
+        return
+    if checker.playbook.scoring.grades is None:
+        yield checker.at(here, "leads have no grades, so none would ever qualify; give scoring.grades")
+    if not (rule.grades.marketing_qualified or rule.grades.sales_qualified):
+        yield checker.at(here, "no grade qualifies, so no lead ever would; list some, such as [A1, A2, B1]")

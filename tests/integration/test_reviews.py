@@ -53,6 +53,22 @@ def test_reviews_are_listed_before_exceptions_with_what_there_is_to_decide_by(cl
     assert of(cli("review", "--limit", 1, "--json"))["total"] == 2
 
 
+def test_a_reviewer_sees_the_grade_and_what_is_known_not_to_be_there(cli: Cli, ledger: Ledger, tmp_path: Path) -> None:
+    grades = "  grades: {fit: {A: 40, B: 20, C: 10}, engagement: {1: 30, 2: 15, 3: 5}}\n"
+    evidence = (
+        "  evidence: {budget: {negative: \"budget = 'none left'\", value: budget}, need: {activity: demo_request}}\n"
+    )
+    rules = PLAYBOOK.replace("  fit:", f"{grades}  fit:").replace("  review:", f"{evidence}  review:")
+    desk = Desk(ledger, playbooks.parse(rules, path=tmp_path / "rules.yaml"))
+    desk.capture(CHIEF | {"Budget": "none left"})
+    desk.run()
+    (each,) = of(cli("review", "--json"))["items"]
+    assert (each["grade"], each["unknown"], each["negative"]) == ("B4", ["need"], ["budget"])
+    for told in (words(cli("review")), words(cli("review", f"W{each['id']}"))):
+        assert "nown not to be there: budget" in told
+        assert "core 25, grade B4: " in told
+
+
 def test_values_are_masked_unless_asked(cli: Cli, waiting: Desk) -> None:
     exception = item(waiting, "exception")
     for arguments in (["review"], ["review", f"W{exception}"]):

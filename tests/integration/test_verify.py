@@ -26,6 +26,11 @@ A_GIVEN_UP_ONE = (
     "opened_at) SELECT 'recovery', false, 'undeliverable', 'follow_up', key, journey_id, 0, 'Given up', 'somebody', "
     "now(), now() FROM outbox WHERE given_up_at IS NOT NULL"
 )
+GRADED = (
+    "UPDATE qualification SET fit_grade = 'B', engagement_grade = 2, grade = 'B2', changes_at = at + interval '9 days' "
+    f"WHERE journey_id = {OWNED}"
+)
+SCORED_AGAIN = f"UPDATE lead SET score_changes_at = (SELECT max(changes_at) FROM qualification) WHERE id = {A_LEAD}"
 A_JOURNEY = (
     "INSERT INTO journey (trigger, lead_id, source, captured_at, run_after, stage, start_stage, status, version, "
     "generation) VALUES ('rescore', {lead}, 'website', now(), now(), 'qualification', 'qualification', 'ready', 0, 0)"
@@ -100,6 +105,25 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
         [f"UPDATE qualification SET contributions = '{{}}' WHERE journey_id = {OWNED}"],
         {"score_adds_up"},
     ),
+    "a grade that is not made of its parts": (
+        [f"UPDATE qualification SET grade = 'A2' WHERE journey_id = {OWNED}"],
+        {"grade_is_its_parts"},
+    ),
+    "half a grade": (
+        [f"UPDATE qualification SET grade = NULL WHERE journey_id = {OWNED}"],
+        {"grade_is_its_parts"},
+    ),
+    "a lead that is to be scored again for no reason": (
+        [f"UPDATE lead SET score_changes_at = score_changes_at + interval '1 second' WHERE id = {A_LEAD}"],
+        {"scored_again_as_decided"},
+    ),
+    "a score that changed before it was made": (
+        [
+            f"UPDATE lead SET score_changes_at = NULL WHERE id = {A_LEAD}",
+            f"UPDATE qualification SET changes_at = at WHERE journey_id = {OWNED}",
+        ],
+        {"scored_again_as_decided"},
+    ),
     "a turn without a lead": (
         ["""UPDATE pool_state SET state = jsonb_set(state, '{taken,zoe}', '1')"""],
         {"turns_are_assignments"},
@@ -158,6 +182,7 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
             ("warned", "words", "'it was {}'"),
             ("qualification", "reasons", "'[\"it was {}\"]'"),
             ("qualification", "evidence", '\'{{"need": "{}"}}\''),
+            ("qualification", "details", '\'{{"fit": ["{}"]}}\''),
             ("assignment", "why", "'it was {}'"),
             ("assignment", "candidates", "'[\"it was {}\"]'"),
             ("outbox", "kind", "'it was {}'"),
@@ -198,6 +223,8 @@ def sound(postgres: Ledger, loaded: Loaded, tmp_path_factory: pytest.TempPathFac
                     text("UPDATE outbox SET given_up_at = :now WHERE id = (SELECT min(id) FROM outbox)"), {"now": NOW}
                 )
                 connection.execute(text(A_GIVEN_UP_ONE))
+                connection.execute(text(GRADED))
+                connection.execute(text(SCORED_AGAIN))
             yield ledger
 
 

@@ -240,6 +240,56 @@ def test_the_score_is_told_rule_by_rule_with_its_evidence() -> None:
     assert "Budget is known (budget: 50k), need is not known." in words
 
 
+def test_a_score_that_ages_is_told_with_what_decayed_and_how_the_lead_was_qualified_before() -> None:
+    scored = {
+        "journey_id": 7,
+        "at": NOW,
+        "fit": 30,
+        "engagement": 12,
+        "score": 42,
+        "grade": "B3",
+        "was": "sales_qualified",
+        "contributions": {"executive": 30, "pricing": 3, "webinar": 19, "cap of pages": -10},
+        "details": {
+            "fit": ["executive"],
+            "decayed": {
+                "pricing": {"of": 5, "latest": (NOW - timedelta(days=9)).isoformat()},
+                "blog": {"of": 1, "latest": (NOW - timedelta(days=60)).isoformat()},
+            },
+        },
+        "reasons": ["a score of 42 is below 45: no longer sales-qualified, but marketing-qualified"],
+        "evidence": {
+            "budget": {"known": False, "negative": True, "field": "budget", "value": "none"},
+            "need": {"known": True, "activity": "demo_request", "at": NOW.isoformat()},
+        },
+        "changes_at": NOW + timedelta(days=6),
+    }
+    words = told(proof.evidence(story(qualifications=[scored])))
+    assert "Score 42, grade B3, the sum of fit 30 and engagement 12: a score of 42 is below 45" in words
+    assert "Before, it was sales-qualified." in words
+    assert "Fit: executive +30." in words
+    assert (
+        "Engagement: pricing +3 of +5 (the latest 9 d before), blog +0 of +1 (the latest 60 d before), webinar +19, "
+        "cap of pages -10." in words
+    )
+    assert "There is no budget (budget: none), need is known (demo_request, 2026-03-04 10:00 UTC)." in words
+    assert "Without news, its verdict or its grade changes 2026-03-10 10:00 UTC." in words
+
+
+def test_a_lead_that_time_changed_is_told_so() -> None:
+    before = {"journey_id": 3, "changes_at": NOW - timedelta(minutes=1)}
+    again = {"trigger": "rescore", "status": "done", "stage": "qualification"}
+    cold = story(journey=again, qualifications=[before], lead={"score_changes_at": NOW + timedelta(days=2)})
+    assert "Nothing new: with time alone the verdict or the grade" in told(origin.triggered(cold))
+    assert origin.standing(cold) == "Journey J7 scored it again: it stays qualified."
+    assert "It was only scored again." in told(origin.owner(cold, NOW))
+    words = told(proof.failure(cold, PLAYBOOK, NOW))
+    assert "Without news it is scored again 2026-03-06 10:00 UTC" in words
+    assert "Nobody is assigned again while it stays qualified." in words
+    news = story(journey=again, qualifications=[before | {"changes_at": None}])
+    assert "Something new became known" in told(origin.triggered(news))
+
+
 def message(**more: Any) -> dict[str, Any]:
     return {
         "target": "ana", "kind": "lead_assigned", "created_at": NOW, "delivered_at": None, "attempts": 0,

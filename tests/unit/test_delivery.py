@@ -58,7 +58,15 @@ def test_an_assignment_tells_who_what_until_when_and_how_to_see_more(playbook: P
 
 @pytest.mark.parametrize(
     "kind",
-    ["lead_assigned", "lead_heard_again", "first_touch_due", "first_touch_overdue", "lead_taken_back", "of_tomorrow"],
+    [
+        "lead_assigned",
+        "lead_heard_again",
+        "lead_warmed_up",
+        "first_touch_due",
+        "first_touch_overdue",
+        "lead_taken_back",
+        "of_tomorrow",
+    ],
 )
 def test_every_kind_carries_its_key_and_nothing_personal(playbook: Playbook, kind: str) -> None:
     told = words(message(kind=kind, key=f"{kind}:12"), playbook, NOW)

@@ -68,6 +68,7 @@ gates:
         arguments: {column: company}
         why: The company is known
 """
+GRADED = "scoring:\n  grades: {fit: {A: 40, B: 20, C: 10}, engagement: {1: 30, 2: 15, 3: 5}}"
 PROMISES = {"validated": {"email_well_formed", "not_spam"}}
 
 Edit = Callable[[str, str], list[str]]
@@ -207,6 +208,15 @@ def test_yaml_is_read_as_people_mean_it(tmp_path: Path) -> None:
         ("activity: demo_request, points", "activity: d, when: 'true', points", "give either activity"),
         ("{lowest: 30, below: 40}", "{lowest: 40, below: 40}", "is empty; lowest comes first"),
         ("to: pool second", "to: the second pool", "does not have the form it needs"),
+        ("activity: demo_request, points", "when: 'true', half_life: 7d, points", "half_life go with activity"),
+        ("activity: demo_request, points", "activity: d, half_life: 0d, points", "greater than"),
+        ("scoring:\n", "scoring:\n  groups: {pages: {}}\n", "caps nothing; give one of them"),
+        ("scoring:\n", "scoring:\n  caps: {fit: {max_points: -1}}\n", "greater than or equal to 0"),
+        ("scoring:\n", "scoring:\n  caps: {fitt: {max_points: 1}}\n", "did you mean 'fit'?"),
+        ("scoring:\n", f"{GRADED.replace('B: 20', 'B: 50')}\n", "thresholds of fit must fall from A to C"),
+        ("scoring:\n", f"{GRADED.replace(', 3: 5', '')}\n", "engagement has no threshold for 3"),
+        ("  review", "  grades: {marketing_qualified: [A5]}\n  review", "does not have the form it needs"),
+        ("{when: budget is not null, value: budget}", "{value: budget}", "nothing proves it"),
     ],
 )  # fmt: skip
 def test_one_part_that_is_wrong_by_itself(problems: Edit, old: str, new: str, said: str) -> None:
@@ -286,6 +296,28 @@ def test_one_part_that_is_wrong_by_itself(problems: Edit, old: str, new: str, sa
         # numbers in order
         ("marketing_qualified: 40", "marketing_qualified: 70", "70 is above sales_qualified (60)"),
         ("below: 40", "below: 45", "past marketing_qualified (40)"),
+        ("  review", "  leave: {marketing_qualified: 41}\n  review", "41 is above 40, at which a lead enters"),
+        ("  review", "  leave: {sales_qualified: 39}\n  review", "39 is below 40, at which a lead is not even"),
+        # groups, grades and evidence that name one another
+        ("points: 10}", "points: 10, group: pags}", "scoring.fit[0].group: unknown group 'pags'"),
+        ("scoring:\n", "scoring:\n  groups: {fit: {max_points: 5}}\n", "capped by scoring.caps.fit"),
+        (
+            "scoring:\n  fit:\n    - {name: large, when: employees >= 200, points: 10}\n  engagement:\n    - {name: demo,",
+            "scoring:\n  groups: {g: {max_points: 5}}\n  fit:\n    - {name: large, when: employees >= 200, points: 10, group: g}\n"
+            "  engagement:\n    - {name: demo, group: g,",
+            "scoring.groups.g: 'g' has rules of fit and of engagement",
+        ),
+        ("country = 'DE'", "grade = 'A1'", "routing[0].when: grade is always empty, for leads have no grades"),
+        ("  review", "  grades: {marketing_qualified: [A1]}\n  review", "leads have no grades, so none would ever qualify"),
+        ("  review", "  grades: {}\n  review", "no grade qualifies"),
+        ("  review", "  leave: {grades: {marketing_qualified: [A1]}}\n  review", "leads qualify by score"),
+        ("  review", "  requires: {sales_qualified: [need]}\n  review", "nothing proves need"),
+        (
+            "  evidence:\n    budget: {when: ",
+            "  requires: {sales_qualified: [budget]}\n  evidence:\n    budget: {negative: ",
+            "requires.sales_qualified[0]: nothing proves budget",
+        ),
+        ("{when: budget is not null,", "{negative: bugdet is null,", "evidence.budget.negative: unknown column 'bugdet'"),
         ("after: 100", "after: 50", "50 % does not come after 50 %"),
         ("points: 10", "points: 0", "0 points change nothing"),
         # expressions
@@ -349,6 +381,15 @@ def test_parts_that_do_not_agree(problems: Edit, old: str, new: str, said: str) 
     assert any(said in problem for problem in problems(old, new)), problems(old, new)
 
 
+def test_grades_can_be_used_in_routes_and_are_checked(tmp_path: Path) -> None:
+    graded = SMALL.replace("scoring:", GRADED, 1)
+    by_grade = "\"grade in ('A1', 'A2') and fit_grade = 'A' and engagement_grade <= 2\""
+    right = graded.replace("country = 'DE'", by_grade)
+    assert check(parsed(right, tmp_path), promises=PROMISES) == []
+    wrong = parsed(graded.replace("country = 'DE'", "grade = 'E1'"), tmp_path)
+    assert ["grade is never 'E1'" in problem.message for problem in check(wrong, promises=PROMISES)] == [True]
+
+
 def test_all_problems_come_in_one_pass_by_line(tmp_path: Path) -> None:
     text = (
         SMALL.replace("employees >= 200", "employes >= 200")
@@ -397,6 +438,7 @@ def notes(text: str, folder: Path) -> list[str]:
         ),
         ("gates:", "exceptions: [{to: ops, escalate_to: bob, reasons: [spam]}, {to: boss}]\ngates:", None),
         ("gates:", "exceptions: [{to: ops, escalate_to: boss, reasons: [spam]}, {to: boss}]\ngates:", None),
+        ("scoring:\n", "scoring:\n  groups: {pages: {max_points: 5}}\n", "no rule is in the group 'pages'"),
     ],
 )
 def test_notes_are_worth_knowing_and_stop_nothing(tmp_path: Path, old: str, new: str, said: str | None) -> None:

@@ -85,7 +85,9 @@ def test_an_empty_batch_has_every_column() -> None:
     rules = {"fit": [{"name": "a", "when": "country = 'DE'", "points": 1}]}
     result = score(leads(0, country=[]), playbook(scoring=rules), NOTHING_DONE, NOW)
     assert result.empty
-    assert {"fit", "engagement", "score", "contributions", "contribution_sum"} == set(result.columns)
+    grades = {"fit_grade", "engagement_grade", "grade"}
+    written = {"contributions", "contribution_sum", "details"}
+    assert {"fit", "engagement", "score", *grades, *written} == set(result.columns)
 
 
 def test_an_activity_counts_once_or_each_time_up_to_its_most() -> None:

@@ -1,0 +1,64 @@
+"""A lead's score in words: what it is made of, what decayed, and what is known.
+
+Belongs here: telling one row of ``qualification``. Does not belong here: the rest of a lead's story (``origin``,
+``proof``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from console.screen import moment, span
+from console.telling import Answer, iso_moment
+
+
+def tell(answer: Answer, scored: Mapping[str, Any]) -> None:
+    """The score, its verdict, its contributions and the evidence, as sentences of ``answer``."""
+    grade = f", grade {scored['grade']}" if scored.get("grade") else ""
+    answer.say(
+        f"Score {scored['score']}{grade}, the sum of fit {scored['fit']} and engagement {scored['engagement']}: "
+        f"{'; '.join(scored['reasons'])}."
+    )
+    if scored.get("was"):
+        answer.say(f"Before, it was {scored['was'].replace('_', '-')}.")
+    answer.say(*_contributions(scored))
+    if known := [_known(part, proof) for part, proof in scored["evidence"].items()]:
+        words = ", ".join(known)
+        answer.say(f"{words[0].upper()}{words[1:]}.")
+    if scored.get("changes_at"):
+        answer.say(f"Without news, its verdict or its grade changes {moment(scored['changes_at'])} UTC.")
+
+
+def _contributions(scored: Mapping[str, Any]) -> list[str]:
+    """Fit and engagement, a sentence each; a score of earlier times does not say which is which."""
+    details = scored.get("details") or {}
+    decayed = details.get("decayed", {})
+    points = dict.fromkeys(decayed, 0) | scored["contributions"]
+    told = {rule: _points(rule, number, decayed.get(rule), scored) for rule, number in points.items()}
+    if "fit" not in details:
+        return [f"Points: {', '.join(told.values()) or 'none'}."]
+    fit = [words for rule, words in told.items() if rule in details["fit"]]
+    engagement = [words for rule, words in told.items() if rule not in details["fit"]]
+    return [f"{name}: {', '.join(words) or 'none'}." for name, words in (("Fit", fit), ("Engagement", engagement))]
+
+
+def _points(rule: str, number: int, decayed: Mapping[str, Any] | None, scored: Mapping[str, Any]) -> str:
+    if decayed is None:
+        return f"{rule} {number:+}"
+    age = span(scored["at"] - datetime.fromisoformat(decayed["latest"]))
+    return f"{rule} {number:+} of {decayed['of']:+} (the latest {age} before)"
+
+
+def _known(part: str, proof: Mapping[str, Any]) -> str:
+    field = f"{proof.get('field')}: {proof['value']}" if "value" in proof else ""
+    if proof.get("negative"):
+        return f"there is no {part}" + (f" ({field})" if field else "")
+    if not proof.get("known"):
+        return f"{part} is not known"
+    if "activity" in proof:
+        return f"{part} is known ({proof['activity']}, {iso_moment(proof['at'])} UTC)"
+    if field:
+        return f"{part} is known ({field})"
+    return f"{part} is known" + (f" (from {proof['field']})" if "field" in proof else "")

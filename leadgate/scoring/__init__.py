@@ -1,0 +1,15 @@
+"""Points, and what they make of a lead: pure, and as of a moment.
+
+Belongs here: the points each rule contributes and their exact sum (``points``), the evidence of budget,
+authority, need and timeline (``evidence``), the verdict (``verdict``), and when the passing of time alone will
+change it (``forecast``).
+Does not belong here: how an expression is evaluated (``rules``), or where a verdict is kept.
+"""
+
+from __future__ import annotations
+
+from leadgate.scoring.forecast import changes_at
+from leadgate.scoring.points import fields_read, score
+from leadgate.scoring.verdict import qualify
+
+__all__ = ["changes_at", "fields_read", "qualify", "score"]

@@ -1,0 +1,97 @@
+"""What is known of budget, authority, need and timeline, and what proves it.
+
+Belongs here: known, unknown or negative for each, with the field or the activity that tells. Does not belong
+here: what follows from it (``verdict``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pandas as pd
+
+from leadgate import fields
+from leadgate.playbook import EvidenceRule
+from leadgate.scoring.points import Heard
+
+_VALUE_SHOWN: Final = 200
+
+
+@dataclass(frozen=True)
+class Proved:
+    """The state of one part for each row. ``latest`` is the activity that proves it (microseconds, 0 is none)."""
+
+    known: npt.NDArray[np.bool_]
+    negative: npt.NDArray[np.bool_]
+    by_field: npt.NDArray[np.bool_]
+    latest: npt.NDArray[np.int64]
+
+
+def expressions(evidence: Mapping[Any, EvidenceRule]) -> dict[str, str]:
+    """What has to be matched for ``prove``."""
+    known = {f"known {part}": rule.when for part, rule in evidence.items() if rule.when is not None}
+    return known | {f"negative {part}": rule.negative for part, rule in evidence.items() if rule.negative is not None}
+
+
+def prove(evidence: Mapping[Any, EvidenceRule], matched: pd.DataFrame, heard: Mapping[str, Heard]) -> dict[str, Proved]:
+    """Each part's state. What is negative is not known: no budget is no budget, whatever else was said."""
+    proved = {}
+    for part, rule in evidence.items():
+        nothing = np.zeros(len(matched), dtype=bool)
+        negative = matched[f"negative {part}"].to_numpy() if rule.negative is not None else nothing
+        by_field = matched[f"known {part}"].to_numpy() if rule.when is not None else nothing
+        latest = np.zeros(len(matched), dtype=np.int64)
+        if rule.activity is not None and (told := heard.get(rule.activity)) is not None:
+            np.maximum.at(latest, told.row, told.at)
+        proved[str(part)] = Proved((by_field | (latest > 0)) & ~negative, negative, by_field, latest)
+    return proved
+
+
+def written(evidence: Mapping[Any, EvidenceRule], frame: pd.DataFrame, proved: Mapping[str, Proved]) -> list[str]:
+    """One JSON text a row, written once for each distinct combination of what is known."""
+    if not evidence:
+        return ["{}"] * len(frame)
+    columns = []
+    for part, rule in evidence.items():
+        state = proved[part]
+        told = (state.known & state.by_field) | state.negative
+        values: list[Any] = [None] * len(frame)
+        if rule.value is not None and rule.value not in fields.PERSONAL:
+            field = frame[rule.value]
+            values = field.astype(object).where(told & field.notna().to_numpy(), None).tolist()
+        by_activity = np.where(state.known & ~state.by_field, state.latest, 0)
+        columns.append(
+            list(zip(state.known.tolist(), state.negative.tolist(), by_activity.tolist(), values, strict=True))
+        )
+    known: dict[tuple[Any, ...], str] = {}
+    texts = []
+    for row in zip(*columns, strict=True):
+        if (text := known.get(row)) is None:
+            found = {part: _proof(rule, *state) for (part, rule), state in zip(evidence.items(), row, strict=True)}
+            text = known[row] = orjson.dumps(found, default=str).decode()
+        texts.append(text)
+    return texts
+
+
+def _proof(rule: EvidenceRule, known: bool, negative: bool, by_activity: int, value: Any) -> dict[str, Any]:
+    proof: dict[str, Any] = {"known": known}
+    if negative:
+        proof["negative"] = True
+    if by_activity:
+        at = datetime.fromtimestamp(by_activity / 1_000_000, UTC).isoformat(timespec="seconds")
+        return proof | {"activity": rule.activity, "at": at}
+    if rule.value is not None:
+        proof["field"] = rule.value
+    if value is not None:
+        if isinstance(value, str):
+            if "@" in value:  # free text may carry somebody's address
+                return proof
+            value = value.replace("\0", "")[:_VALUE_SHOWN]
+        proof["value"] = value.item() if isinstance(value, np.generic) else value
+    return proof

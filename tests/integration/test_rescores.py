@@ -1,0 +1,258 @@
+"""Leads that go cold or warm up: scored again when time or news change what was decided, and never without need."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from desk import NOW, PLAYBOOK, Desk, person
+from sqlalchemy import text
+
+from leadgate import playbook as playbooks
+from leadgate.ledger import Ledger, actions, people
+from leadgate.ledger.verify import projection
+
+DAY = timedelta(days=1)
+EMAIL = "lead1@company1.example"
+
+#: A lead without a company has 0 points of fit; a demo request is worth 40 at first, 20 after ten days.
+RULES = PLAYBOOK.replace(
+    "{name: asked_for_demo, activity: demo_request, points: 20}",
+    "{name: asked_for_demo, activity: demo_request, points: 40, half_life: 10d}",
+).replace(
+    "  review: {lowest: 20, below: 30}",
+    "  leave: {marketing_qualified: 20}\n  evidence: {need: {activity: demo_request}}",
+)
+
+
+@pytest.fixture
+def desk(ledger: Ledger) -> Desk:
+    return Desk(ledger, playbooks.parse(RULES, path=Path("rules.yaml")))
+
+
+def hot(desk: Desk) -> None:
+    """Lead 1 asked for a demo and has an owner."""
+    desk.activity("demo_request", EMAIL)
+    desk.capture(person(1, Company=""))
+    desk.run()
+
+
+def followed_up(desk: Desk, at: datetime = NOW + timedelta(hours=1)) -> None:
+    """Its owner called."""
+    desk.activity("call", EMAIL, rep=desk.one("SELECT owner FROM assignment WHERE ended_at IS NULL"), at=at)
+    desk.run(now=at)
+
+
+def journeys(desk: Desk) -> list[tuple[str, str, str]]:
+    return desk.rows("SELECT trigger, stage, status FROM journey ORDER BY id")  # type: ignore[return-value]
+
+
+def foretold(desk: Desk) -> datetime:
+    """When the lead is to be scored again without news."""
+    at = desk.one("SELECT score_changes_at FROM lead")
+    assert isinstance(at, datetime)
+    return at
+
+
+def test_a_lead_that_was_followed_up_goes_cold_at_the_moment_foretold(desk: Desk) -> None:
+    hot(desk)
+    assert desk.one("SELECT score_changes_at FROM lead") is None  # somebody has it
+    followed_up(desk)
+    moment = foretold(desk)
+    assert 10 * DAY < moment - NOW < 11 * DAY  # 20 is where it stays, so it leaves when 19.5 is reached
+    desk.run(now=moment - timedelta(seconds=1))
+    assert journeys(desk) == [("signal", "follow_up", "done")]
+    desk.run(now=moment)
+    assert journeys(desk)[1:] == [("rescore", "qualification", "nurture")]
+    assert desk.rows("SELECT outcome, reason FROM handoff ORDER BY id DESC LIMIT 1") == [
+        ("nurture", "a score of 19 is below 20: no longer marketing-qualified")
+    ]
+    assert desk.rows("SELECT was, qualified_as FROM qualification ORDER BY id") == [
+        (None, "marketing_qualified"),
+        ("marketing_qualified", None),
+    ]
+    desk.run(now=moment + 100 * DAY)
+    assert len(journeys(desk)) == 2
+    assert desk.holds() == []
+
+
+def test_a_lead_that_went_cold_warms_up_again_and_gets_an_owner(desk: Desk) -> None:
+    hot(desk)
+    followed_up(desk)
+    cold = foretold(desk)
+    desk.run(now=cold)
+    # below the threshold to enter, whatever the one to leave: not qualified yet
+    later = cold + 20 * DAY
+    desk.activity("demo_request", EMAIL, at=later - 6 * DAY)
+    desk.run(now=later)
+    assert journeys(desk)[2:] == [("rescore", "qualification", "nurture")]
+    desk.activity("demo_request", EMAIL, at=later)
+    desk.run(now=later)
+    assert journeys(desk)[3:] == [("rescore", "follow_up", "owned")]
+    assert desk.one("SELECT count(*) FROM assignment") == 2
+    assert desk.holds() == []
+
+
+def test_a_lead_that_stays_qualified_is_scored_again_without_an_owner(desk: Desk) -> None:
+    hot(desk)
+    followed_up(desk)
+    first = foretold(desk)
+    desk.activity("demo_request", EMAIL, at=NOW + 5 * DAY)
+    desk.run(now=NOW + 5 * DAY)
+    assert journeys(desk)[1:] == [("rescore", "qualification", "done")]
+    assert desk.one("SELECT outcome FROM handoff ORDER BY id DESC LIMIT 1") == "done"
+    assert desk.one("SELECT count(*) FROM assignment") == 1
+    assert foretold(desk) - first == 5 * DAY
+    assert desk.one("SELECT count(*) FROM outbox WHERE kind = 'lead_warmed_up'") == 0  # as qualified as before
+    desk.run(now=first)
+    assert len(journeys(desk)) == 2
+    desk.run(now=foretold(desk))
+    assert journeys(desk)[2:] == [("rescore", "qualification", "nurture")]
+    assert desk.holds() == []
+
+
+def test_whoever_followed_up_hears_that_the_lead_warmed_up(ledger: Ledger) -> None:
+    grades = "  grades: {fit: {A: 50, B: 20, C: 10}, engagement: {1: 60, 2: 40, 3: 20}}\n"
+    rules = RULES.replace("  fit:", f"{grades}  fit:").replace(
+        "half_life: 10d}", "half_life: 10d}\n    - {name: page, activity: page_view, points: 25, half_life: 10d}"
+    )
+    desk = Desk(ledger, playbooks.parse(rules, path=Path("rules.yaml")))
+    hot(desk)
+    followed_up(desk)
+    owner = desk.one("SELECT owner FROM assignment")
+    desk.activity("page_view", EMAIL, at=NOW + DAY)  # 40 becomes 37 and 25: sales-qualified, and 1 instead of 2
+    desk.run(now=NOW + DAY)
+    desk.activity("page_view", EMAIL, at=NOW + DAY + timedelta(hours=1))
+    desk.run(now=NOW + DAY + timedelta(hours=1))
+    assert desk.rows("SELECT was, qualified_as, engagement_grade FROM qualification ORDER BY id") == [
+        (None, "marketing_qualified", 2),
+        ("marketing_qualified", "sales_qualified", 1),
+        ("sales_qualified", "sales_qualified", 1),
+    ]
+    assert desk.rows("SELECT journey_id, target FROM outbox WHERE kind = 'lead_warmed_up'") == [(2, owner)]
+    assert desk.holds() == []
+
+
+def test_a_lead_that_somebody_owns_keeps_its_owner_while_it_cools(desk: Desk) -> None:
+    hot(desk)
+    desk.run(now=NOW + timedelta(hours=2), kinds=("intake",))
+    much_later = NOW + 30 * DAY
+    desk.run(now=much_later, kinds=("intake",))
+    assert journeys(desk) == [("signal", "follow_up", "owned")]
+    followed_up(desk, at=much_later)
+    desk.run(now=much_later)  # what has changed meanwhile is found once nobody has it any more
+    assert journeys(desk) == [("signal", "follow_up", "done"), ("rescore", "qualification", "nurture")]
+    assert desk.holds() == []
+
+
+def test_what_an_owner_rejected_stays_rejected_until_there_is_news(desk: Desk) -> None:
+    hot(desk)
+    actions.reject(desk.ledger, 1, by="mia", reason="not_a_fit", now=NOW, playbook=desk.loaded.playbook)
+    desk.run(now=NOW + 60 * DAY)
+    assert journeys(desk) == [("signal", "follow_up", "nurture")]
+    assert desk.one("SELECT score_changes_at FROM lead") is None
+    desk.activity("demo_request", EMAIL, at=NOW + 61 * DAY)
+    desk.run(now=NOW + 61 * DAY)
+    assert desk.one("SELECT was FROM qualification ORDER BY id DESC LIMIT 1") is None
+    assert journeys(desk)[1:] == [("rescore", "follow_up", "owned")]
+    assert desk.holds() == []
+
+
+def test_a_returning_lead_at_the_edge_does_not_flap(desk: Desk) -> None:
+    hot(desk)
+    followed_up(desk)
+    desk.capture(person(1, Company="", City="Bonn"), now=NOW + 8 * DAY)  # 40 has become 23: above 20, below 30
+    desk.run(now=NOW + 8 * DAY)
+    assert journeys(desk)[1:] == [("signal", "follow_up", "owned")]
+    assert desk.one("SELECT score FROM qualification ORDER BY id DESC LIMIT 1") == 23
+    desk.capture(person(2, Company=""), now=NOW + 8 * DAY)
+    desk.activity("demo_request", "lead2@company2.example", at=NOW)
+    desk.run(now=NOW + 8 * DAY)
+    assert journeys(desk)[2][2] == "nurture"  # the same score of a lead that never was qualified
+    assert desk.holds() == []
+
+
+def test_what_a_person_approved_counts_as_qualified_when_the_lead_returns(ledger: Ledger) -> None:
+    grades = "  grades: {fit: {A: 40, B: 20, C: 10}, engagement: {1: 30, 2: 15, 3: 5}}\n"
+    leave = "  leave: {marketing_qualified: 25}\n"
+    rules = PLAYBOOK.replace("  fit:", f"{grades}  fit:").replace("  review:", f"{leave}  review:")
+    desk = Desk(ledger, playbooks.parse(rules, path=Path("rules.yaml")))
+    desk.capture(person(1, Company="", Title="Chief Buyer"))
+    desk.run()
+    item = desk.one("SELECT work_item_id FROM journey")
+    actions.done_by_hand(desk.ledger, [item], by="mia", now=NOW, evidence="known from the fair")
+    desk.run()
+    followed_up(desk)
+    desk.capture(person(1, Company="", Title="Chief Buyer", City="Bonn"))
+    desk.run()
+    assert desk.rows("SELECT score, was, qualified_as, outcome FROM qualification ORDER BY id") == [
+        (25, None, None, "review"),
+        (25, None, "marketing_qualified", "continue"),  # by hand
+        (25, "marketing_qualified", "marketing_qualified", "continue"),
+    ]
+    assert journeys(desk) == [("signal", "follow_up", "done"), ("signal", "follow_up", "owned")]
+    assert desk.rows("SELECT DISTINCT grade, fit_grade, engagement_grade FROM qualification") == [("B4", "B", 4)]
+    assert desk.holds() == []
+
+
+def test_a_rerun_with_the_same_score_comes_to_the_same_verdict(desk: Desk) -> None:
+    hot(desk)
+    desk.capture(person(2, Company="", Phone="call me"))
+    desk.activity("demo_request", "lead2@company2.example", at=NOW - 5 * DAY)
+    desk.run()
+    item = desk.one("SELECT work_item_id FROM journey WHERE status = 'held'")
+    actions.rerun(
+        desk.ledger, [item], by="mia", now=NOW, playbook=desk.loaded.playbook, corrections={"phone": "+4930123456"}
+    )
+    desk.run(now=NOW)
+    assert desk.rows("SELECT was, outcome FROM qualification ORDER BY id") == [(None, "continue"), (None, "nurture")]
+    assert desk.holds() == []
+
+
+def test_a_moment_starts_one_journey_however_often_and_by_whomever_it_is_looked_for(desk: Desk) -> None:
+    hot(desk)
+    followed_up(desk)
+    moment = foretold(desk)
+    with desk.ledger.transaction() as connection:
+        assert people.start_rescores(connection, moment - timedelta(seconds=1)) == 0
+        assert people.start_rescores(connection, moment) == 1
+        assert people.start_rescores(connection, moment) == 0
+    desk.run(now=moment)
+    before = projection(desk.ledger)
+    desk.run(now=moment)
+    assert projection(desk.ledger) == before
+
+
+def test_an_idle_look_for_leads_to_score_again_reads_two_partial_indexes(desk: Desk) -> None:
+    hot(desk)
+    followed_up(desk)
+    with desk.ledger.transaction() as connection:
+        connection.execute(text("SET LOCAL enable_seqscan = off"))  # so small a table is read as a whole otherwise
+        for column, index in (("rescore_at", "lead_rescore"), ("score_changes_at", "lead_score_changes")):
+            plan = connection.execute(text(f"EXPLAIN SELECT id FROM lead WHERE {column} <= now()")).scalars()
+            assert f"Scan on {index}" in " ".join(plan).replace("Scan using", "Scan on")
+
+
+def test_a_route_can_read_the_grade(ledger: Ledger) -> None:
+    grades = "  grades: {fit: {A: 50, B: 20, C: 10}, engagement: {1: 30, 2: 15, 3: 5}}\n"
+    route = (
+        "routing:\n  - {name: best, when: \"grade = 'A2' and fit_grade = 'A' and engagement_grade <= 2\", to: rep cyn}"
+    )
+    rules = PLAYBOOK.replace("  fit:", f"{grades}  fit:").replace("routing:", route)
+    desk = Desk(ledger, playbooks.parse(rules, path=Path("rules.yaml")))
+    desk.activity("demo_request", EMAIL)
+    desk.capture(person(1, Title="Chief Buyer"), person(2))
+    desk.run()
+    assert desk.rows("SELECT rule FROM assignment ORDER BY journey_id") == [("best",), ("all_leads",)]
+    assert desk.rows("SELECT grade FROM qualification ORDER BY journey_id") == [("A2",), ("B4",)]
+    assert desk.holds() == []
+
+
+def test_the_activity_that_proves_a_need_is_kept_with_the_score(desk: Desk) -> None:
+    hot(desk)
+    assert desk.one("SELECT evidence -> 'need' FROM qualification") == {
+        "known": True,
+        "activity": "demo_request",
+        "at": NOW.isoformat(timespec="seconds"),
+    }
