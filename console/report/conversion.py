@@ -47,6 +47,8 @@ def section(found: Mapping[str, Sequence[Cell]]) -> Section:
     by_score = _by(
         "by_score", "By score", "score", cells, lambda cell: band_of(cell["score"], among).name, scores.index
     )
+    graded = [cell for cell in cells if cell["grade"] is not None]
+    by_grade = _by("by_grade", "By grade", "grade", graded, lambda cell: cell["grade"], str)
     by_source = _by("by_source", "By source", "source", cells, lambda cell: cell["source"])
     return Section(
         key="conversion",
@@ -56,6 +58,7 @@ def section(found: Mapping[str, Sequence[Cell]]) -> Section:
         tables=[
             _by("by_verdict", "By verdict", "verdict", cells, lambda cell: cell["qualified_as"], total=True),
             _with_chart(by_score, accepted.value),
+            *([_with_chart(by_grade, accepted.value)] if graded else []),
             _with_chart(by_source, accepted.value),
             _rejections(cells),
             _rules(found["rules"], accepted),
@@ -93,7 +96,7 @@ def _by(
     name: str,
     cells: Sequence[Cell],
     of: Callable[[Cell], str],
-    order: Callable[[str], int] | None = None,
+    order: Callable[[str], Any] | None = None,
     *,
     total: bool = False,
 ) -> Table:

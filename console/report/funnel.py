@@ -22,6 +22,7 @@ _COLOURS: Final = {
     "ready": "c8", "held": "c2", "owned": "c3", "joined": "c4", "nurture": "c5", "disqualified": "c6",
     "done": "c1", "discarded": "c7",
 }  # fmt: skip
+_UNGRADED: Final = {None: "no grade yet"}
 _NO_ROUTE: Final = {None: "no owner yet"}
 
 
@@ -31,6 +32,8 @@ def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Section:
     among = bands(playbook.qualification)
     said: dict[Any, str] = {band.name: f"{band.name} ({band.words})" for band in among}
     order = [None, *(band.name for band in among)]
+
+    graded = any(cell["grade"] is not None for cell in cells)
 
     def banded(cell: Cell) -> str | None:
         return None if cell["score"] is None else band_of(cell["score"], among).name
@@ -44,6 +47,7 @@ def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Section:
             _by("by_source", "By source", "source", cells, lambda cell: cell["source"]),
             _by("by_route", "By routing rule", "route", cells, lambda cell: cell["route"], said=_NO_ROUTE),
             _by("by_band", "By score", "band", cells, banded, order.index, said | {None: "no score yet"}),
+            *([_by("by_grade", "By grade", "grade", cells, _grade, str, _UNGRADED)] if graded else []),
             _by(
                 "by_trigger",
                 "Leads that came back",
@@ -55,6 +59,11 @@ def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Section:
         ],
         tiles=_tiles(steps(cells)),
     )
+
+
+def _grade(cell: Cell) -> str | None:
+    grade: str | None = cell["grade"]
+    return grade
 
 
 def _tiles(found: Sequence[Step]) -> list[Tile]:

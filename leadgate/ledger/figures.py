@@ -50,6 +50,9 @@ _KEPT: Final = "a.touched_at <= a.due_at"
 _MISSED: Final = "coalesce(a.touched_at, a.ended_at, :now) > a.due_at"
 _OVERDUE: Final = "a.ended_at IS NULL AND a.touched_at IS NULL AND a.accepted_at IS NULL AND a.due_at < :now"
 
+#: A rescore of a lead that was followed up before ends as done at qualification: nobody was asked again.
+_FOLLOWED_UP: Final = "c.status = 'done' AND c.stage = 'follow_up'"
+
 #: What owners did about each journey. An owner who gives a lead back says why.
 _ANSWERS: Final = f"""answers AS (
     SELECT a.journey_id, (array_agg(a.rule ORDER BY a.id DESC))[1] AS route,
@@ -61,32 +64,32 @@ _ANSWERS: Final = f"""answers AS (
 
 #: The last verdict on each journey.
 _VERDICTS: Final = """verdicts AS (
-    SELECT DISTINCT ON (q.journey_id) q.journey_id, q.score, q.qualified_as, q.outcome, q.contributions
+    SELECT DISTINCT ON (q.journey_id) q.journey_id, q.score, q.grade, q.qualified_as, q.outcome, q.contributions
     FROM qualification q JOIN cohort c ON c.id = q.journey_id ORDER BY q.journey_id, q.generation DESC)"""
 
 _JOURNEYS: Final = f"""
     WITH {_COHORT}, {_ANSWERS}, {_VERDICTS}
-    SELECT c.trigger, c.source, w.route, v.score, c.status,
+    SELECT c.trigger, c.source, w.route, v.score, v.grade, c.status,
         greatest(array_position(CAST(:stages AS text[]), c.stage) - 1,
-            CASE WHEN w.accepted OR c.status = 'done' THEN 7 WHEN w.touched THEN 6
+            CASE WHEN w.accepted OR {_FOLLOWED_UP} THEN 7 WHEN w.touched THEN 6
                 WHEN w.journey_id IS NOT NULL THEN 5 END) AS reached,
         count(*) AS n
     FROM cohort c LEFT JOIN answers w ON w.journey_id = c.id LEFT JOIN verdicts v ON v.journey_id = c.id
-    GROUP BY 1, 2, 3, 4, 5, 6"""
+    GROUP BY 1, 2, 3, 4, 5, 6, 7"""
 
 #: Journeys that were called qualified; ``decided``: their owner accepted them, or they ended without that.
 _QUALIFIED: Final = f"""
     WITH {_COHORT}, {_ANSWERS}, {_VERDICTS}, qualified AS (
-        SELECT v.score, v.qualified_as, v.contributions, c.source, w.journey_id IS NOT NULL AS owned,
+        SELECT v.score, v.grade, v.qualified_as, v.contributions, c.source, w.journey_id IS NOT NULL AS owned,
             coalesce(w.touched, false) AS touched, coalesce(w.missed, false) AS missed, w.rejected,
-            coalesce(w.accepted, false) OR c.status = 'done' AS accepted,
+            coalesce(w.accepted, false) OR {_FOLLOWED_UP} AS accepted,
             coalesce(w.accepted, false) OR c.status <> ALL(:open) AS decided
         FROM verdicts v JOIN cohort c ON c.id = v.journey_id LEFT JOIN answers w ON w.journey_id = c.id
         WHERE v.outcome = 'continue' AND v.qualified_as IS NOT NULL)"""
 
 _CONVERSION: Final = f"""{_QUALIFIED}
-    SELECT qualified_as, score, source, owned, touched, accepted, decided, missed, rejected, count(*) AS n
-    FROM qualified GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9"""
+    SELECT qualified_as, score, grade, source, owned, touched, accepted, decided, missed, rejected, count(*) AS n
+    FROM qualified GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10"""
 
 _RULES: Final = f"""{_QUALIFIED}
     SELECT r.key AS rule, avg(CAST(r.value AS double precision)) AS points, count(*) AS qualified,

@@ -45,14 +45,33 @@ def found(name: str) -> dict[str, list[dict[str, Any]]]:
     answer = {"owned": True, "touched": True, "decided": True, "missed": True}
     return {
         "journeys": [
-            {"trigger": "signal", "source": name, "route": name, "score": 41, "status": status, "reached": 4, "n": 3}
+            {
+                "trigger": "signal",
+                "source": name,
+                "route": name,
+                "score": 41,
+                "grade": name,
+                "status": status,
+                "reached": 4,
+                "n": 3,
+            }
             for status in STATUSES
         ],
         "conversion": [
-            {"qualified_as": name, "score": 41, "source": name, "accepted": True, "rejected": None, "n": 2} | answer,
+            {
+                "qualified_as": name,
+                "score": 41,
+                "grade": name,
+                "source": name,
+                "accepted": True,
+                "rejected": None,
+                "n": 2,
+            }
+            | answer,
             {
                 "qualified_as": name,
                 "score": 44,
+                "grade": None,
                 "source": name,
                 "accepted": False,
                 "rejected": f"rejected: {name}",
