@@ -23,6 +23,7 @@ from leadgate.playbook.base import (
 from leadgate.playbook.follow_up import FollowUp, LadderStep, Sla
 from leadgate.playbook.gates import Breaker, ExceptionRoute, Expect, GateRules, Notification, Retention
 from leadgate.playbook.loading import FILE, Loaded, default, init, load, parse
+from leadgate.playbook.matching import Certain, Likely, Matching, TieBreaker
 from leadgate.playbook.routing import Absence, Hours, Member, NobodyAvailable, Pool, Rep, Route
 from leadgate.playbook.schema import Playbook
 from leadgate.playbook.scoring import Band, Disqualifier, EngagementRule, EvidenceRule, FitRule, Qualification, Scoring
@@ -44,6 +45,7 @@ __all__ = [
     "AccountsFile",
     "Band",
     "Breaker",
+    "Certain",
     "CompanyDomain",
     "CustomField",
     "Disqualifier",
@@ -62,7 +64,9 @@ __all__ = [
     "Hours",
     "HttpCapture",
     "LadderStep",
+    "Likely",
     "Loaded",
+    "Matching",
     "Member",
     "Name",
     "NobodyAvailable",
@@ -83,6 +87,7 @@ __all__ = [
     "Source",
     "Span",
     "Stage",
+    "TieBreaker",
     "Validation",
     "Weekday",
     "default",
