@@ -106,7 +106,9 @@ def _compared(answer: Answer, story: Story) -> None:
     mine = [each for each in story.joins if each["journey_id"] == here]
     if mine and mine[-1]["lead_id"] == story.journey["lead_id"]:
         words = "joined its open journey" if mine[-1]["joined_to"] else "took it up again"
-        answer.say(f"It is about known lead {mine[-1]['lead_id']}, and {words}, because of {told(mine[-1]['because'])}.")
+        answer.say(
+            f"It is about known lead {mine[-1]['lead_id']}, and {words}, because of {told(mine[-1]['because'])}."
+        )
     compared = [each for each in story.lookalikes if each["journey_id"] == here]
     if compared:
         answer.say("It was compared with leads that may be the same person:")
@@ -119,8 +121,12 @@ def _compared(answer: Answer, story: Story) -> None:
             ],
         )
     for each in story.verdicts:
-        said = f"are the same person; what is about both goes to lead {each['keep']}" if each["same"] else "are different"
-        answer.say(f"{each['by']} said that lead {each['low']} and lead {each['high']} {said}, {moment(each['at'])} UTC.")
+        said = (
+            f"are the same person; what is about both goes to lead {each['keep']}" if each["same"] else "are different"
+        )
+        answer.say(
+            f"{each['by']} said that lead {each['low']} and lead {each['high']} {said}, {moment(each['at'])} UTC."
+        )
 
 
 def owner(story: Story, now: datetime) -> Answer:

@@ -41,6 +41,12 @@ def evidence(story: Story) -> Answer:
                 for name, origin in lead["provenance"].items()
             ],
         )
+    if lead is not None and lead["account_candidates"]:
+        answer.say("Accounts considered:")
+        answer.show(
+            ("account", "score", "found by", "taken"),
+            [_account(each) for each in lead["account_candidates"]],
+        )
     for each in story.assignments:
         if each["accepted_at"] is not None:
             answer.say(f"{each['owner']} accepted it {moment(each['accepted_at'])} UTC.")
@@ -76,6 +82,17 @@ def _delivery(message: Mapping[str, Any]) -> str:
         next_at = moment(message["retry_at"])
         return f"failed, after {tries} so far ({message['failure']}), tried again after {next_at}"
     return "being sent" if message["attempts"] else "waiting in the outbox"
+
+
+def _account(considered: Mapping[str, Any]) -> tuple[str, ...]:
+    name = f"{considered['name']} ({considered['account_id']})" if considered["name"] else considered["account_id"]
+    if not considered.get("taken"):
+        return name, str(considered["score"]), considered["because"], "no"
+    parents: dict[str, list[str]] = {}
+    for field, parent in considered.get("inherited", {}).items():
+        parents.setdefault(parent, []).append(field.removeprefix("account_"))
+    given = "".join(f"; its {' and '.join(fields)} from {parent}" for parent, fields in parents.items())
+    return name, str(considered["score"]), considered["because"], f"yes{given}"
 
 
 def _handoff(story: Story, handoff: Mapping[str, Any]) -> tuple[str, ...]:

@@ -49,7 +49,9 @@ def _reasons() -> list[str]:
     adds have names of their own."""
     promised = [promise.reason for suite in PROMISES.values() for promise in suite]
     return list(
-        dict.fromkeys([*promised, *ASKS, IN_REVIEW_BAND, NO_ROUTE, NOBODY_AVAILABLE, PARKED, *WHOLE_BATCH, FAILED, CANCELLED])
+        dict.fromkeys(
+            [*promised, *ASKS, IN_REVIEW_BAND, NO_ROUTE, NOBODY_AVAILABLE, PARKED, *WHOLE_BATCH, FAILED, CANCELLED]
+        )
     )
 
 

@@ -2,9 +2,9 @@
 
 Belongs here: columns, keys, partial unique indexes and checks, and nothing that runs. Queries are in
 ``ledger``. Personal values live only in columns of ``signal``, ``lead``, ``identity``, ``activity``,
-``work_item`` (``value``, ``detail``, ``proposal``, ``note``), ``lead_join`` (``changed``, ``claimed``) and ``correction``; those
-rows can be erased. The append-only tables (``handoff``, ``gate_result``, ``qualification``, ``outbox``, ``action``,
-``lookalike``, ``lead_verdict``) and ``assignment`` hold ids, reasons and hashes.
+``work_item`` (``value``, ``detail``, ``proposal``, ``note``), ``lead_join`` (``changed``, ``claimed``) and
+``correction``; those rows can be erased. The append-only tables (``handoff``, ``gate_result``, ``qualification``,
+``outbox``, ``action``, ``lookalike``, ``lead_verdict``) and ``assignment`` hold ids, reasons and hashes.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ from leadgate.ledger.reports import Wanted
 from leadgate.playbook import Playbook
 from leadgate.scoring import fields_read
 
-
 #: What is put side by side where two records may be one person's, in this order.
 SIDE_BY_SIDE: Final = (
     "full_name", "email", "phone", "company", "job_title", "website", "city", "country", "external_id",

@@ -83,7 +83,7 @@ def finish(connection: Connection, work: Work, frame: pd.DataFrame) -> None:
 def _question(hold: str, matches: Sequence[Match]) -> str:
     """What a person is asked, without any personal value: the work item's message is kept."""
     if hold == CONFLICT:
-        parts = "; ".join(f"lead {match.lead_id}: {told(match.levels) or 'it has been known as this'}" for match in matches)
+        parts = "; ".join(f"lead {match.lead_id}: {told(match.levels)}" for match in matches)
         return f"What is known of this person belongs to different leads ({parts})"
     best = matches[0]
     more = f", or one of {len(matches) - 1} more" if len(matches) > 1 else ""

@@ -271,9 +271,7 @@ def _owned(connection: Connection, journey_id: int, what: str) -> Row[Any]:
     return row
 
 
-def release(
-    connection: Connection, journey: Row[Any], stage: str, now: datetime, *, waived: str | None = None
-) -> None:
+def release(connection: Connection, journey: Row[Any], stage: str, now: datetime, *, waived: str | None = None) -> None:
     connection.execute(
         text(
             "UPDATE journey SET status = 'ready', stage = :stage, start_stage = :stage, version = version + 1, "

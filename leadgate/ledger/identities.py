@@ -74,7 +74,14 @@ def identify(connection: Connection, frame: pd.DataFrame, batch_id: int, rules: 
     decide_again(connection, [holder for holder in joined if holder is not None], except_in=batch_id)
     hit("apply.identity.after")
     rows = [
-        (r.lead_id, to, list(r.because) or None, _brought(a, claimants, elsewhere) if r.because else (), r.hold, r.matches)
+        (
+            r.lead_id,
+            to,
+            list(r.because) or None,
+            _brought(a, claimants, elsewhere) if r.because else (),
+            r.hold,
+            r.matches,
+        )
         for a, r, to in zip(arrivals, found, joined, strict=True)
     ]
     return pd.DataFrame(rows, columns=list(IDENTIFIED), index=frame.index, dtype=object)
@@ -172,7 +179,8 @@ def _lookalikes(connection: Connection, keys: Collection[int]) -> dict[int, list
     for row in rows:
         lead = row["id"]
         if lead not in persons:
-            persons[lead] = Known(Person.of(lead, row), row["has_owner"], row["employees"], row["full_name"] or "")
+            person = Person.of(lead, dict(row))
+            persons[lead] = Known(person, row["has_owner"], row["employees"], row["full_name"] or "")
         found.setdefault(row["key"], []).append(persons[lead])
     return found
 
@@ -223,13 +231,13 @@ def _keep_keys(
         frame = pd.DataFrame(sorted(others), columns=["key", "lead_id"], dtype=object)
         bulk.temporary(connection, "keys_again", {"key": "bigint", "lead_id": "bigint"}, frame)
         connection.execute(
-            text("INSERT INTO match_key SELECT key, lead_id FROM keys_again ORDER BY key, lead_id ON CONFLICT DO NOTHING")
+            text(
+                "INSERT INTO match_key SELECT key, lead_id FROM keys_again ORDER BY key, lead_id ON CONFLICT DO NOTHING"
+            )
         )
 
 
-def _joined_to(
-    connection: Connection, arrivals: Sequence[Arrival], found: Sequence[Resolution]
-) -> list[int | None]:
+def _joined_to(connection: Connection, arrivals: Sequence[Arrival], found: Sequence[Resolution]) -> list[int | None]:
     """The open journey of each arrival's lead, unless it is the arrival's own."""
     known = {r.lead_id for a, r in zip(arrivals, found, strict=True) if r.lead_id != a.person.lead_id}
     open_of = lock_open_journeys(connection, known)

@@ -50,8 +50,8 @@ class PersonName(NamedTuple):
 def name_of(first: str | None, last: str | None) -> PersonName | None:
     """A first and a last name for comparing; ``None`` unless there are both.
 
-    >>> name_of("Ana María", "López Díaz"), name_of("Ludwig", "van Beethoven Jr.")
-    (PersonName(first='ana', last='lopez', generation=''), PersonName(first='ludwig', last='beethoven', generation='jr'))
+    >>> tuple(name_of("Ana María", "López Díaz")), tuple(name_of("Ludwig", "van Beethoven Jr."))
+    (('ana', 'lopez', ''), ('ludwig', 'beethoven', 'jr'))
     """
     if not first or not last:
         return None

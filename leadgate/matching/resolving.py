@@ -156,15 +156,16 @@ def _said(own: int, ground: Ground) -> int | None:
     """The lead that a person said this signal is about."""
     if not ground.verdicts:
         return None
-    keeps = [v.keep for leads, v in ground.verdicts.items() if own in leads and v.same and v.keep not in (None, own)]
-    return keeps[-1] if keeps else None
+    keeps = [verdict.keep for leads, verdict in ground.verdicts.items() if own in leads]
+    return next((keep for keep in reversed(keeps) if keep is not None and keep != own), None)
 
 
 def _conflict(own: int, owned: Mapping[int, Sequence[str]], ground: Ground) -> Resolution:
     """Evidence of two leads in one signal: a person has said which it is, or must."""
     verdicts = [ground.verdict(one, other) for one, other in combinations(owned, 2)]
-    keeps = {verdict.keep for verdict in verdicts if verdict is not None and verdict.same}
-    if None not in verdicts and len(keeps) == 1 and (keep := keeps.pop()) in owned:
+    keeps = {verdict.keep for verdict in verdicts if verdict is not None}
+    keep = keeps.pop() if len(keeps) == 1 and None not in verdicts else None
+    if keep is not None and keep in owned:
         return Resolution(keep, (BY_A_PERSON,))
     matches = [Match(lead, 100, dict.fromkeys(kinds, "same")) for lead, kinds in sorted(owned.items()) if lead != own]
     return Resolution(own, hold=CONFLICT, matches=tuple(matches))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +33,8 @@ def desk(ledger: Ledger, tmp_path: Path) -> Desk:
 
 def after(desk: Desk, *rows: dict[str, Any], source: str = "website") -> list[tuple[str, int]]:
     """Capture and work; the status and lead of each journey."""
-    desk.capture(*rows, source=source)
+    if rows:
+        desk.capture(*rows, source=source)
     desk.run(kinds=["intake"])
     assert desk.holds() == []
     return desk.rows("SELECT status, lead_id FROM journey ORDER BY id")  # type: ignore[return-value]
@@ -72,7 +71,7 @@ def test_a_lead_without_an_address_joins_by_phone_and_name(desk: Desk) -> None:
     bare = person(1, Email="")
     assert after(desk, person(1), bare) == [("owned", 1), ("joined", 1)]
     assert desk.rows("SELECT because FROM lead_join") == [(["phone_and_name"],)]
-    assert after(desk, person(2, Email=""), person(2)) [2:] == [("owned", 3), ("joined", 3)]
+    assert after(desk, person(2, Email=""), person(2))[2:] == [("owned", 3), ("joined", 3)]
     assert after(desk, person(2, Phone=""))[-1] == ("joined", 3)
 
 
@@ -111,14 +110,14 @@ def test_a_batch_is_matched_within_itself_as_over_two(desk: Desk) -> None:
     assert after(desk, person(7), twin | {"Email": "r@home.example"})[2:] == [("owned", 3), ("held", 4)]
 
 
-def test_a_number_that_many_share_proves_nothing(desk: Desk) -> None:
-    office = [person(n, Phone="+49301234567", Company=f"Tenant {n}") for n in range(10, 13)]
-    after(desk, *office)
-    for each in range(2):  # a person says that they are three, and a fourth makes it the number of a house
-        desk.rows("SELECT 1")
-        assert each >= 0
-    held = desk.one("SELECT count(*) FROM journey WHERE status = 'held'")
-    assert held == 2
+def test_a_number_that_many_share_proves_nothing(cli: Cli, desk: Desk) -> None:
+    for number in range(10, 14):
+        after(desk, person(number, Phone="+49301234567"))
+        for (open_item,) in desk.rows("SELECT id FROM work_item WHERE closed_at IS NULL AND kind = 'review'"):
+            cli("review", f"W{open_item}", "--different", "--now", NOW)
+        desk.run(kinds=["intake"])
+    # four leads by now, which is more than one person has
+    assert after(desk, person(14, Phone="+49301234567"))[-1] == ("owned", 5)
 
 
 @pytest.fixture
@@ -173,7 +172,10 @@ def test_somebody_else_goes_on_and_is_never_asked_about_again(cli: Cli, asked: D
     assert after(asked) == [("owned", 1), ("owned", 2)]
     assert asked.rows("SELECT low, high, same FROM lead_verdict") == [(1, 2, False)]
     # neither when they come again, nor when they are corrected
-    assert after(asked, ANN, ANN | {"Email": "rob@home.example", "Message": "x"})[2:] == [("joined", 1), ("joined", 2)]
+    assert after(asked, ANN | {"Message": "x"}, ANN | {"Email": "rob@home.example"})[2:] == [
+        ("joined", 1),
+        ("joined", 2),
+    ]
 
 
 def test_what_does_not_fit_the_question_is_refused(cli: Cli, asked: Desk) -> None:
@@ -228,7 +230,7 @@ def test_a_join_is_undone_with_what_it_changed(cli: Cli, desk: Desk) -> None:
     after(desk, first, person(2, **{"External ID": "A", "City": "Bonn"}), source="partner")
     assert desk.rows("SELECT phone, city FROM lead") == [("+49301000002", "Bonn")]
     done = of(cli("unjoin", "J2", "--by", "rita", "--now", NOW, "--json"))
-    assert (done["lead_id"], done["restored"]) == (1, ["phone", "city"])
+    assert (done["lead_id"], sorted(done["restored"])) == (1, ["city", "phone"])
     assert after(desk) == [("owned", 1), ("owned", 2)]
     assert desk.rows("SELECT id, phone, city FROM lead ORDER BY id") == [
         (1, None, None), (2, "+49301000002", "Bonn"),
@@ -251,7 +253,8 @@ def test_a_lead_that_was_taken_up_gets_back_what_it_said(cli: Cli, desk: Desk) -
     assert after(desk, quiet) == [("nurture", 1)]
     assert after(desk, ANN | {"City": "Köln"})[-1] == ("owned", 1)
     cli("unjoin", "J2", "--by", "rita", "--now", NOW)
-    assert after(desk) == [("nurture", 1), ("owned", 2)]
+    # what is known of the first has changed, so it was scored again
+    assert after(desk) == [("nurture", 1), ("owned", 2), ("nurture", 1)]
     assert desk.rows("SELECT company, city FROM lead ORDER BY id") == [(None, "Bonn"), ("Acme GmbH", "Köln")]
     assert desk.one("SELECT end_reason FROM assignment ORDER BY id LIMIT 1") == "unjoined"
 
