@@ -65,8 +65,8 @@ def identify(connection: Connection, frame: pd.DataFrame, batch_id: int, rules: 
     ground.verdicts = _verdicts(connection, {*bulk.plain(again), *ground.owners.values()})
     elsewhere = set(ground.owners)
     if compares(rules):
-        new = [a.person for a in arrivals if not a.known and elsewhere.isdisjoint(a.claims)]
-        ground.by_key = _lookalikes(connection, {key for person in new for key in person.keys})
+        new = [arrival for arrival in arrivals if not arrival.known and elsewhere.isdisjoint(arrival.claims)]
+        ground.by_key = _lookalikes(connection, {key for arrival in new for key in arrival.keys})
     found = resolve(arrivals, ground, rules)
     _settle(connection, claimants, elsewhere, ground.owners)
     _keep_keys(connection, arrivals, found, bulk.plain(frame["generation"]))
@@ -97,7 +97,7 @@ def _arrivals(connection: Connection, frame: pd.DataFrame, rules: Matching) -> l
         row = dict(zip(names, values, strict=True))
         person = Person.of(row["lead_id"], row)
         claims = claims_of(row, person, crm_of, rules)
-        arrivals.append(Arrival(row["journey_id"], person, claims, row["lead_id"] in known))
+        arrivals.append(Arrival(row["journey_id"], person, person.keys, claims, row["lead_id"] in known))
     return arrivals
 
 
@@ -221,7 +221,7 @@ def _keep_keys(
     for arrival, resolution, generation in zip(arrivals, found, generations, strict=True):
         if resolution.hold is not None:
             continue
-        pairs = [(key, resolution.lead_id) for key in arrival.person.keys]
+        pairs = [(key, resolution.lead_id) for key in arrival.keys]
         if generation == 0 and resolution.lead_id == arrival.person.lead_id:
             new += dict.fromkeys(pairs)
         else:

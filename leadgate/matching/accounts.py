@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
-from leadgate.matching.companies import alike, company_key
+from leadgate.matching.companies import alike, company_key, letters_alike, spelt
 from leadgate.matching.ranking import Candidate, decided_by, ranked
 from leadgate.playbook import TieBreaker
 
@@ -24,7 +24,9 @@ _ALIKE: Final = 97
 KEPT: Final = 5
 #: A block of more accounts than this shares a word like "bank", which tells nothing.
 _BLOCK: Final = 200
-_EDGE: Final = 4  # letters at the start and the end of a name by which similar ones are found
+#: Letters at the start and at the end of a name by which similar ones are found: the short for names that are rare,
+#: the long for those of which many begin or end alike.
+_EDGES: Final = (4, 7)
 _PARENTS: Final = 8  # steps up to a parent's parent; a circle ends there
 
 
@@ -41,6 +43,10 @@ class Account:
     @cached_property
     def key(self) -> str:
         return company_key(self.name) if self.name else ""
+
+    @cached_property
+    def spelt(self) -> tuple[str, str]:
+        return spelt(self.key)
 
 
 class Wanted(NamedTuple):
@@ -141,17 +147,23 @@ class Directory:
             if len(accounts) <= _BLOCK:
                 seen.update((id(account), account) for account in accounts)
         seen.update((id(account), account) for account in self._by_name.get(key, ()))
+        letters = spelt(key)
         for account in seen.values():
             if account.key == key:
                 yield account, SAME_NAME
-            elif (score := min(alike(key, account.key), _ALIKE)) >= shown_from:
-                yield account, score
+            elif letters_alike(letters, account.spelt, shown_from):  # fast, and leaves few
+                score = min(alike(key, account.key), _ALIKE)
+                if score >= shown_from:
+                    yield account, score
 
 
 def _blocks(key: str) -> set[str]:
-    """Keys of which two similar names share one: a word, or the first or the last letters."""
+    """Keys of which two similar names share one: a word, the first or the last letters, or both of them."""
     joined = key.replace(" ", "")
-    return {f"w{word}" for word in key.split() if len(word) > 2} | {f"<{joined[:_EDGE]}", f">{joined[-_EDGE:]}"}
+    found = {f"w{word}" for word in key.split() if len(word) > 2} | {f"{joined[:3]}-{joined[-3:]}"}
+    for edge in _EDGES:
+        found |= {f"<{joined[:edge]}", f">{joined[-edge:]}"}
+    return found
 
 
 def _candidate(account: Account, score: int, wanted: Wanted) -> Candidate:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA
 
 from leadgate.matching.latin import latin
 from leadgate.values.lists import words
@@ -49,13 +50,41 @@ def domain_key(domain: str) -> str:
 def alike(one: str, other: str) -> int:
     """How alike two keys of ``company_key`` are, from 0 to 100; symmetric. Numbers in names must be the same.
 
-    >>> alike("acme cloud", "acmecloud"), alike("acme cloud", "acme clou"), alike("store 12", "store 13")
-    (100, 94, 0)
+    >>> [alike("acme cloud", name) for name in ("acmecloud", "acme clouds", "cloud acme", "acne cloud")]
+    [100, 94, 99, 87]
     """
     if one == other:
         return 100
     if _NUMBER.findall(one) != _NUMBER.findall(other):
         return 0
-    joined = fuzz.ratio(one.replace(" ", ""), other.replace(" ", ""))
-    sorted_ = fuzz.ratio(" ".join(sorted(one.split())), " ".join(sorted(other.split())))
-    return int(max(joined, sorted_))
+    score = letters_alike(spelt(one), spelt(other))
+    return int(score if _only_slips(sorted(one.split()), sorted(other.split())) else min(score, _OTHER_WORD))
+
+
+def spelt(key: str) -> tuple[str, str]:
+    """A key without spaces, and with its words in alphabetical order: what ``letters_alike`` compares."""
+    return key.replace(" ", ""), " ".join(sorted(key.split()))
+
+
+def letters_alike(one: tuple[str, str], other: tuple[str, str], at_least: int = 0) -> float:
+    """By the letters alone, of names as ``spelt``; never below ``alike``. 0 when it is less than ``at_least``."""
+    ordered = fuzz.ratio(one[0], other[0], score_cutoff=at_least)
+    return max(ordered, fuzz.ratio(one[1], other[1], score_cutoff=at_least + 1) - 1, 0)  # the same order is better
+
+
+#: Names with a word that is another word, not a slip of the pen, are at most so alike: "Nova Steel", "Novak Steel".
+_OTHER_WORD: Final = 87
+
+
+def _only_slips(words: list[str], others: list[str]) -> bool:
+    """Whether words that differ do so by a letter in a long word. Of another number of words nothing is said."""
+    if len(words) != len(others):
+        return True
+    left = [word for word in words if word not in others]
+    right = [word for word in others if word not in words]
+    return len(left) == len(right) and all(
+        min(len(a), len(b)) >= _LONG and OSA.distance(a, b) <= 1 for a, b in zip(left, right, strict=True)
+    )
+
+
+_LONG: Final = 5

@@ -29,36 +29,36 @@ _MOST_SLIPS: Final = 2
 
 
 class PersonName(NamedTuple):
-    """A name for comparing: the first given name, the first surname without particles, ``jr`` or the like."""
+    """A name for comparing: the first given name, the first surname without particles, ``jr`` or the like.
+
+    ``canonical`` is the given name that a nickname stands for. ``initials``, sorted, are what a nickname, a slip
+    after the first letter, an initial and swapped names have in common.
+    """
 
     first: str
     last: str
     generation: str = ""
-
-    @property
-    def canonical(self) -> str:
-        """The given name that a nickname stands for."""
-        return pairs("nicknames").get(self.first, self.first)
-
-    @property
-    def initials(self) -> str:
-        """What a nickname, a slip after the first letter, an initial and swapped names have in common."""
-        return "".join(sorted((self.canonical[:1], self.last[:1])))
+    canonical: str = ""
+    initials: str = ""
 
 
 @lru_cache(maxsize=100_000)
 def name_of(first: str | None, last: str | None) -> PersonName | None:
     """A first and a last name for comparing; ``None`` unless there are both.
 
-    >>> tuple(name_of("Ana María", "López Díaz")), tuple(name_of("Ludwig", "van Beethoven Jr."))
-    (('ana', 'lopez', ''), ('ludwig', 'beethoven', 'jr'))
+    >>> tuple(name_of("Bill", "López Díaz")), tuple(name_of("Ludwig", "van Beethoven Jr."))
+    (('bill', 'lopez', '', 'william', 'lw'), ('ludwig', 'beethoven', 'jr', 'ludwig', 'bl'))
     """
     if not first or not last:
         return None
     given, surnames = latin(first).split(), latin(last).split()
     generation = next((_GENERATIONS[word] for word in surnames[1:] if word in _GENERATIONS), "")
     kept = [word for word in surnames if word not in _PARTICLES and word not in _GENERATIONS] or surnames
-    return PersonName(given[0], kept[0], generation) if given and kept else None
+    if not given or not kept:
+        return None
+    canonical = pairs("nicknames").get(given[0], given[0])
+    initials = "".join(sorted((canonical[0], kept[0][0])))
+    return PersonName(given[0], kept[0], generation, canonical, initials)
 
 
 def likeness(one: PersonName, other: PersonName) -> int:

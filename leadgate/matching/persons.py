@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 from zlib import crc32
 
@@ -59,10 +60,9 @@ class Person(NamedTuple):
         )
 
     @property
-    def companies(self) -> set[str]:
+    def companies(self) -> tuple[str, ...]:
         """What names the company: its name and its domain, which are the same for most."""
-        named = {self.company.replace(" ", ""), domain_key(self.domain) if self.domain else ""}
-        return named - {""}
+        return _companies(self.company, self.domain)
 
     @property
     def keys(self) -> list[int]:
@@ -72,8 +72,14 @@ class Person(NamedTuple):
         """
         found = [f"phone {self.phone}"] if self.phone else []
         if self.name is not None:
-            found += [f"{self.name.initials} {company}" for company in sorted(self.companies)]
+            found += [f"{self.name.initials} {company}" for company in self.companies]
         return [crc32(text.encode()) for text in found]
+
+
+@lru_cache(maxsize=100_000)
+def _companies(company: str, domain: str | None) -> tuple[str, ...]:
+    named = {company.replace(" ", ""), domain_key(domain) if domain else ""}
+    return tuple(sorted(named - {""}))
 
 
 class Comparison(NamedTuple):
@@ -166,7 +172,7 @@ def _equal(one: str | None, other: str | None) -> Level:
 def _company(one: Person, other: Person) -> Level:
     if not one.companies or not other.companies:
         return "unknown"
-    if (one.domain and one.domain == other.domain) or one.companies & other.companies:
+    if (one.domain and one.domain == other.domain) or set(one.companies) & set(other.companies):
         return "same"
     if one.company and other.company and alike(one.company, other.company) >= _SAME_COMPANY:
         return "similar"

@@ -34,10 +34,14 @@ class Verdict(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """A signal at validation. ``person.lead_id`` is its own lead; ``known``: that lead has been identified before."""
+    """A signal at validation. ``person.lead_id`` is its own lead; ``known``: that lead has been identified before.
+
+    ``keys`` are those of the person, worked out once.
+    """
 
     journey_id: int
     person: Person
+    keys: Sequence[int] = ()
     claims: tuple[Claim, ...] = ()
     known: bool = False
 
@@ -96,7 +100,7 @@ def claims_of(row: Mapping[str, Any], person: Person, crm_of: Mapping[str, str],
     if person.email:
         claims.append((EMAIL, person.email))
     elif "phone_and_name" in rules.certain and person.phone and person.name:
-        claims.append((PHONE_AND_NAME, f"{person.phone} {' '.join(person.name).strip()}"))
+        claims.append((PHONE_AND_NAME, f"{person.phone} {' '.join(person.name[:3]).strip()}"))
     if crm_of and (crm := crm_of.get(row["source"])) and row["external_id"]:
         claims.append((f"{CRM_ID}:{crm}", str(row["external_id"]).strip()))
     return tuple(claims)
@@ -127,8 +131,9 @@ def resolve(arrivals: Sequence[Arrival], ground: Ground, rules: Matching) -> lis
         for claim in arrival.claims:
             ground.owners.setdefault(claim, resolution.lead_id)
         if asked and resolution.lead_id == arrival.person.lead_id:
-            for key in arrival.person.keys:
-                ground.by_key.setdefault(key, []).append(Known(arrival.person))
+            known = Known(arrival.person)
+            for key in arrival.keys:
+                ground.by_key.setdefault(key, []).append(known)
     return found
 
 
@@ -149,7 +154,7 @@ def _resolve(arrival: Arrival, ground: Ground, rules: Matching, asked: bool) -> 
         return Resolution(lead_id, tuple(kinds))
     if arrival.known or not asked:
         return Resolution(own)
-    return _compared(arrival.person, ground, rules)
+    return _compared(arrival.person, arrival.keys, ground, rules)
 
 
 def _said(own: int, ground: Ground) -> int | None:
@@ -171,11 +176,11 @@ def _conflict(own: int, owned: Mapping[int, Sequence[str]], ground: Ground) -> R
     return Resolution(own, hold=CONFLICT, matches=tuple(matches))
 
 
-def _compared(person: Person, ground: Ground, rules: Matching) -> Resolution:
+def _compared(person: Person, keys: Sequence[int], ground: Ground, rules: Matching) -> Resolution:
     """The leads that share a key with ``person``, compared with it."""
     known: dict[int, Known] = {}
     phones: set[int] = set()
-    for key in person.keys:
+    for key in keys:
         for each in ground.by_key.get(key, ()):
             if each.person.lead_id != person.lead_id and not ground.apart(person.lead_id, each.person.lead_id):
                 known[each.person.lead_id] = each
