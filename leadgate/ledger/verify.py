@@ -56,7 +56,6 @@ _APPEND_ONLY: Final = {
     "action": "what",
     "lookalike": "levels::text",
     "lead_join": "because::text",
-    "lead_verdict": "coalesce(keep::text, '')",
     "work_item": "message",
 }
 

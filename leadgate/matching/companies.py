@@ -33,10 +33,10 @@ def company_key(name: str) -> str:
     plain = [word for word in latin(_DOTTED.sub("", _AMPERSAND.sub(" and ", name))).split() if word not in _AND]
     forms = words("legal_forms")
     kept = list(plain)
-    while len(kept) > 1 and kept[-1] in forms:
-        kept.pop()
     while len(kept) > 1 and (kept[0] in _ARTICLES or (kept[0] in forms and len(kept[0]) > 1 and kept[0] != "co")):
         kept.pop(0)
+    while len(kept) > 1 and kept[-1] in forms:
+        kept.pop()
     return " ".join(kept)
 
 
