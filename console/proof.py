@@ -91,7 +91,7 @@ def _account(considered: Mapping[str, Any]) -> tuple[str, ...]:
     parents: dict[str, list[str]] = {}
     for field, parent in considered.get("inherited", {}).items():
         parents.setdefault(parent, []).append(field.removeprefix("account_"))
-    given = "".join(f"; its {' and '.join(fields)} from {parent}" for parent, fields in parents.items())
+    given = "".join(f"; its {' and '.join(sorted(fields))} from {parent}" for parent, fields in parents.items())
     return name, str(considered["score"]), considered["because"], f"yes{given}"
 
 

@@ -509,7 +509,7 @@ class Correction(SQLModel, table=True):
 
 
 class Action(SQLModel, table=True):
-    """What a person did to a journey: rerun, done by hand, discard, take, accept, reject. Append-only."""
+    """What a person did to a journey: rerun, done by hand, discard, take, accept, reject, unjoin. Append-only."""
 
     __tablename__ = "action"
     id: int | None = _id()

@@ -280,3 +280,50 @@ def test_two_workers_with_the_same_new_person_make_one_lead(desk: Desk) -> None:
     assert sorted(desk.rows("SELECT status, lead_id FROM journey")) == [("joined", 2), ("owned", 2)]
     assert desk.rows("SELECT DISTINCT lead_id FROM identity") == [(2,)]
     assert desk.holds() == []
+
+
+# --- accounts -----------------------------------------------------------------------------------------------
+
+ACCOUNTS = """domain,name,parent,owner,tier,size
+acme.example,Acme Holding AG,,ana,key,900
+acme-cloud.example,Acme Cloud GmbH,acme.example,,,40
+gmail.com,Freelancers,,bob,small,1
+"""
+PROVIDERS = """
+enrichment:
+  providers:
+    - {type: company_domain}
+    - type: accounts_file
+      path: accounts.csv
+      company: name
+      parent: parent
+      inherit: [account_owner, account_tier]
+      fields: {account_name: name, account_owner: owner, account_tier: tier, employees: size}
+scoring:
+"""
+
+
+@pytest.fixture
+def enriched(ledger: Ledger, tmp_path: Path) -> Desk:
+    """A fresh ledger with a playbook that knows accounts."""
+    (tmp_path / "accounts.csv").write_text(ACCOUNTS, encoding="utf-8")
+    text = PLAYBOOK.replace("scoring:\n", PROVIDERS.lstrip("\n"), 1)
+    (tmp_path / "playbook.yaml").write_text(text, encoding="utf-8")
+    return Desk(ledger, playbooks.load(tmp_path / "playbook.yaml"))
+
+
+def test_every_account_that_was_considered_is_kept_and_told(cli: Cli, enriched: Desk) -> None:
+    private = person(1, Email="ann@web.de", Company="ACME Cloud Ltd", Website="")
+    alike = person(2, Email="bob@web.de", Company="Acne Cloud")
+    free = person(3, Email="cyn@gmail.com", Company="", Website="gmail.com")
+    enriched.capture(private, alike, free)
+    enriched.run(kinds=["intake"])
+    assert enriched.rows("SELECT account_id, account_owner, account_tier, employees FROM lead ORDER BY id") == [
+        ("acme-cloud.example", "ana", "key", 40), (None, None, None, None), (None, None, None, None),
+    ]  # fmt: skip
+    assert enriched.rows("SELECT company_domain, account_candidates FROM lead WHERE id = 3") == [(None, None)]
+    taken = words(cli("explain", 1))
+    assert "Acme Cloud GmbH (acme-cloud.example) 98 its name yes; its owner and tier from Acme Holding AG" in taken
+    shown = words(cli("explain", 2))
+    assert "Acme Cloud GmbH (acme-cloud.example) 87 a similar name no" in shown
+    assert enriched.holds() == []
