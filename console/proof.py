@@ -13,6 +13,7 @@ from typing import Any, Final
 from console.screen import moment, program, span
 from console.telling import Answer, counted, iso_moment, shown
 from leadgate.ledger.journeys import Story
+from leadgate.matching import ASKS
 from leadgate.models import STAGES
 from leadgate.playbook import Playbook
 
@@ -205,7 +206,9 @@ def _open_item(answer: Answer, item: Mapping[str, Any], *, blocking: bool, now: 
     if item["proposal"]:
         commands.append((f"{call} rerun --work-item {item['id']} --proposed", "corrected as proposed"))
     commands.append((f"{call} rerun --work-item {item['id']} --set FIELD=VALUE", "with a correction"))
-    if item["stage"] not in ("capture", "assignment"):
+    if item["reason"] in ASKS:
+        commands.append((f"{call} review W{item['id']}", "compare both records, and say who it is"))
+    elif item["stage"] not in ("capture", "assignment"):
         means = "approve it" if item["kind"] == "review" else "somebody did it"
         commands.append((f"{call} rerun --work-item {item['id']} --done-by-hand EVIDENCE", means))
     commands.append((f"{call} rerun --work-item {item['id']} --discard REASON", "end it"))

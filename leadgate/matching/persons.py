@@ -33,7 +33,8 @@ _SAME_COMPANY: Final = 88
 _OTHER_NAME: Final = 70
 _DIGITS: Final = re.compile(r"\d+")
 #: What each agreement adds to the score of 100, and a difference takes away. For the order of candidates only.
-_WEIGHTS: Final = {"email": 10, "phone": 35, "name": 35, "company": 20}
+_WEIGHTS: Final = {"email": 10, "phone": 35, "name": 30, "company": 20}
+_UNDECIDED: Final = 20.0
 
 
 class Person(NamedTuple):
@@ -110,7 +111,7 @@ def compare(one: Person, other: Person) -> Comparison:
     if one.name and other.name:
         name = "same" if likeness_ == SAME else "similar" if likeness_ >= _OTHER_NAME else "differs"
     company = _company(one, other)
-    score = 50.0
+    score = _UNDECIDED
     for field, level in (("email", email), ("phone", phone), ("name", name), ("company", company)):
         weight = _WEIGHTS[field]
         score += {"same": weight, "similar": weight * 0.75, "unknown": 0, "differs": -weight * 0.5}[level]

@@ -139,6 +139,7 @@ def test_both_records_are_shown_side_by_side(cli: Cli, asked: Desk) -> None:
     ):
         assert part in told
     assert "--approve" not in told
+    assert f"leadgate review W{item(asked)} compare both records" in words(cli("explain", "J2"))
     masked = cli("review", f"W{item(asked)}").stdout + cli("review", f"W{item(asked)}", "--json").stdout
     assert "rob@home" not in masked
     assert "Robert" not in masked
