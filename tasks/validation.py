@@ -63,8 +63,9 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
         rows = zip(frame.loc[asked, "hold"], frame.loc[asked, "matches"], strict=True)
         frame.loc[asked, "message"] = [_question(hold, matches) for hold, matches in rows]
         identities.keep_lookalikes(connection, frame[asked], work.now)
-    people.update_leads(connection, frame[~joined & ~frame["changed_lead"]], _WRITES)
-    identities.keep_joins(connection, frame[frame["because"].notna()], _WRITES, work.now)
+    known = frame["hold"] == CONFLICT  # what a lead is known by stays until somebody has decided
+    people.update_leads(connection, frame[~joined & ~known & ~frame["changed_lead"]], _WRITES)
+    identities.keep_joins(connection, frame[frame["changed_lead"]], _WRITES, work.now)
     people.refresh_leads(connection, frame[~joined & frame["changed_lead"]], _WRITES)
     people.fill_from_joined(connection, frame[joined], _FILLS, work.now)
     return frame

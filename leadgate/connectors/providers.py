@@ -141,7 +141,7 @@ def _directory(path: Path, stamp: int, declared: str, free: frozenset[str]) -> D
     accounts: list[Account] = []
     with path.open(encoding="utf-8-sig", newline="") as file:
         for row in csv.DictReader(file):
-            domain = row[rules.domain].strip().casefold()
+            domain = _text(row, rules.domain).casefold()
             websites = _text(row, rules.website).replace(";", " ").split()
             domains = [domain, *(website_domain(text) for text in websites)]
             name = _text(row, rules.company)

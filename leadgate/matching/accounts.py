@@ -27,6 +27,7 @@ _BLOCK: Final = 200
 #: Letters at the start and at the end of a name by which similar ones are found: the short for names that are rare,
 #: the long for those of which many begin or end alike.
 _EDGES: Final = (4, 7)
+_REMEMBERED: Final = 100_000  # names that were looked for
 _PARENTS: Final = 8  # steps up to a parent's parent; a circle ends there
 
 
@@ -79,7 +80,7 @@ class Directory:
         self._by_domain: dict[str, Account] = {}
         self._by_name: dict[str, list[Account]] = defaultdict(list)
         self._blocks: dict[str, list[Account]] = defaultdict(list)
-        self._named: dict[str, tuple[tuple[Account, int], ...]] = {}
+        self._named: dict[tuple[str, int], tuple[tuple[Account, int], ...]] = {}
         for account in accounts:
             self._by_id.setdefault(account.id.casefold(), account)
             for domain in account.domains:
@@ -135,9 +136,11 @@ class Directory:
 
     def _by_company(self, key: str, shown_from: int) -> tuple[tuple[Account, int], ...]:
         """Accounts of this name, or of names alike; answered once for each name."""
-        known = self._named.get(key)
+        known = self._named.get((key, shown_from))
         if known is None:
-            known = self._named[key] = tuple(self._compared(key, shown_from))
+            if len(self._named) >= _REMEMBERED:  # a process that runs for weeks hears of many companies
+                self._named.clear()
+            known = self._named[key, shown_from] = tuple(self._compared(key, shown_from))
         return known
 
     def _compared(self, key: str, shown_from: int) -> Iterable[tuple[Account, int]]:

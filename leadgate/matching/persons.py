@@ -97,10 +97,6 @@ class Comparison(NamedTuple):
     def levels(self) -> dict[str, Level]:
         return {field: getattr(self, field) for field in COMPARED}
 
-    def fields(self, *levels: Level) -> list[str]:
-        """The fields of these levels, in the order of ``COMPARED``."""
-        return [field for field in COMPARED if getattr(self, field) in levels]
-
 
 def compare(one: Person, other: Person) -> Comparison:
     """What agrees. Symmetric."""
@@ -139,17 +135,12 @@ def certainty(one: Person, other: Person, found: Comparison, rules: Matching, *,
     return "no"
 
 
-def words(found: Comparison) -> str:
-    """What agrees and what differs, in a sentence without any value.
+def words_of(levels: Mapping[str, str]) -> str:
+    """What agrees and what differs, in a sentence without any value; identities, such as ``crm_id:hubspot``, aside.
 
-    >>> words(Comparison("differs", "same", "similar", "unknown", 80))
+    >>> words_of({"email": "differs", "phone": "same", "name": "similar", "company": "unknown"})
     'the phone number is the same, the names are alike; the e-mail address differs'
     """
-    return words_of(found.levels)
-
-
-def words_of(levels: Mapping[str, str]) -> str:
-    """The same for stored levels; a field that is not compared is an identity, such as ``crm_id:hubspot``."""
     agreeing = [_WORDS[field][0] for field, level in levels.items() if level == "same" and field in _WORDS]
     agreeing += [_WORDS[field][1] for field, level in levels.items() if level == "similar"]
     differing = [_WORDS[field][2] for field, level in levels.items() if level == "differs"]

@@ -213,11 +213,11 @@ def told(kinds: Iterable[str]) -> str:
     """Why a signal is about somebody known, in words.
 
     >>> told(["email", "crm_id:hubspot"]), told(["a_person"])
-    ('the same e-mail address, the same id in hubspot', 'a person said so')
+    ('the same e-mail address, the same id in hubspot', 'what a person said')
     """
     words = {
         EMAIL: "the same e-mail address",
         PHONE_AND_NAME: "the same phone number and name, and no other e-mail address",
-        BY_A_PERSON: "a person said so",
+        BY_A_PERSON: "what a person said",
     }
     return ", ".join(words.get(kind) or f"the same id in {kind.partition(':')[2] or 'the CRM'}" for kind in kinds)

@@ -221,6 +221,7 @@ def test_a_corrected_address_of_another_known_lead_is_a_question(cli: Cli, desk:
     cli("review", f"W{item(desk)}", "--same", 2, "--by", "rita", "--now", NOW)
     assert after(desk) == [("joined", 2), ("owned", 2)]
     assert desk.one("SELECT lead_id FROM identity WHERE value = 'lead1@company1.example'") == 1
+    assert desk.one("SELECT email_canonical FROM lead WHERE id = 1") == "lead1@company1.example"
 
 
 # --- the way back -------------------------------------------------------------------------------------------
