@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from console import cli_report
-from console.options import By, Items, Json, Lead, Now, Personal, Reason, Source, Stage
+from console import cli_matching, cli_report
+from console.options import By, Different, Items, Json, Lead, Now, Personal, Reason, SameAs, Source, Stage
 from console.place import Place
 from console.screen import BROKEN, INTERRUPTED, UNREACHABLE, WRONG_INPUT, CommandError, say
 
@@ -269,6 +269,8 @@ def rerun(
     discard: Annotated[
         str | None, typer.Option("--discard", metavar="REASON", help="End the journeys, for this reason.")
     ] = None,
+    same: SameAs = None,
+    different: Different = False,
     by: By = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it to several work items at once.")] = False,
     json: Json = False,
@@ -281,7 +283,7 @@ def rerun(
     command.rerun(
         ctx.obj,
         queue.wanted(ids=work_item or (), reason=reason, stage=stage, source=source, batch=batch),
-        command.How(command.fields_of(corrections or []), proposed, done_by_hand, discard),
+        command.How(command.fields_of(corrections or []), proposed, done_by_hand, discard, same, different),
         by=by,
         yes=yes,
         as_json=json,
@@ -317,6 +319,8 @@ def review(
         typer.Option("--set", metavar="FIELD=VALUE", help="Correct a field; may be repeated."),
     ] = None,
     take: Annotated[bool, typer.Option("--take", help="You decide it, so it is not escalated.")] = False,
+    same: SameAs = None,
+    different: Different = False,
     by: By = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="List at most this many.")] = 50,
     show_personal: Personal = False,
@@ -329,7 +333,7 @@ def review(
     command.review(
         ctx.obj,
         work_item,
-        command.Decision.of(approve, reject, corrections or [], take=take),
+        command.Decision.of(approve, reject, corrections or [], take=take, same=same, different=different),
         by=by,
         limit=limit,
         personal=show_personal,
@@ -414,6 +418,9 @@ def version() -> None:
     from importlib.metadata import version as installed
 
     typer.echo(installed("leadgate"))
+
+
+cli_matching.register(app)
 
 
 def main() -> None:

@@ -23,3 +23,7 @@ Items = Annotated[
 Reason = Annotated[str | None, typer.Option("--reason", help="Those held for this reason.")]
 Stage = Annotated[str | None, typer.Option("--stage", help="Those held at this stage.")]
 Source = Annotated[str | None, typer.Option("--source", help="Those of this source.")]
+SameAs = Annotated[
+    int | None, typer.Option("--same", metavar="LEAD", help="It is the person of this lead: it joins, or takes it up.")
+]
+Different = Annotated[bool, typer.Option("--different", help="It is somebody else; nobody is asked again.")]

@@ -15,6 +15,8 @@ import orjson
 from console.screen import moment
 from console.telling import LAST, Answer, counted, shown
 from leadgate.ledger.journeys import Story
+from leadgate.matching.persons import words_of
+from leadgate.matching.resolving import told
 
 
 def title(story: Story) -> str:
@@ -69,10 +71,21 @@ def triggered(story: Story) -> Answer:
         if others:
             count = max(len(others), story.counts.get("signals", 0) - 1)
             answer.say(f"{counted(count, 'more signal is', 'more signals are')} about the same person:")
+            because = {join["journey_id"]: told(join["because"]) for join in story.joins}
             answer.show(
-                ("journey", "received (UTC)", "source", "from"),
-                [(f"J{s['journey_id']}", moment(s["received_at"]), s["source"], s["origin"] or "") for s in others],
+                ("journey", "received (UTC)", "source", "from", "the same person because of"),
+                [
+                    (
+                        f"J{s['journey_id']}",
+                        moment(s["received_at"]),
+                        s["source"],
+                        s["origin"] or "",
+                        because.get(s["journey_id"], ""),
+                    )
+                    for s in others
+                ],
             )
+    _compared(answer, story)
     if story.activities:
         answer.say(f"{counted(story.counts.get('activities', 0), 'activity', 'activities')} since, the latest last:")
         latest = story.activities[-LAST:]
@@ -99,6 +112,35 @@ def _why_again(story: Story) -> str:
         f"Something new became known about a lead who had been through before, so it was scored again on "
         f"{moment(at)} UTC."
     )
+
+
+def _compared(answer: Answer, story: Story) -> None:
+    """Whom it was compared with, and what people said about that."""
+    here = story.journey["id"]
+    mine = [each for each in story.joins if each["journey_id"] == here]
+    if mine and mine[-1]["lead_id"] == story.journey["lead_id"]:
+        words = "joined its open journey" if mine[-1]["joined_to"] else "took it up again"
+        answer.say(
+            f"It is about known lead {mine[-1]['lead_id']}, and {words}, because of {told(mine[-1]['because'])}."
+        )
+    compared = [each for each in story.lookalikes if each["journey_id"] == here]
+    if compared:
+        answer.say("It was compared with leads that may be the same person:")
+        answer.show(
+            ("lead", "score", "what agrees; what differs"),
+            [
+                (str(each["lead_id"]), str(each["score"]), words_of(each["levels"]) or told(each["levels"]))
+                for each in compared
+                if each["generation"] == compared[-1]["generation"]
+            ],
+        )
+    for each in story.verdicts:
+        said = (
+            f"are the same person; what is about both goes to lead {each['keep']}" if each["same"] else "are different"
+        )
+        answer.say(
+            f"{each['by']} said that lead {each['low']} and lead {each['high']} {said}, {moment(each['at'])} UTC."
+        )
 
 
 def owner(story: Story, now: datetime) -> Answer:

@@ -14,6 +14,7 @@ from console import scores
 from console.screen import moment, program, span
 from console.telling import Answer, counted, iso_moment, shown
 from leadgate.ledger.journeys import Story
+from leadgate.matching import ASKS
 from leadgate.models import STAGES
 from leadgate.playbook import Playbook
 
@@ -41,6 +42,12 @@ def evidence(story: Story) -> Answer:
                 (name, shown(lead.get(name)), origin.get("provider", ""), iso_moment(origin.get("at")))
                 for name, origin in lead["provenance"].items()
             ],
+        )
+    if lead is not None and lead["account_candidates"]:
+        answer.say("Accounts considered:")
+        answer.show(
+            ("account", "score", "found by", "taken"),
+            [_account(each) for each in lead["account_candidates"]],
         )
     for each in story.assignments:
         if each["accepted_at"] is not None:
@@ -77,6 +84,17 @@ def _delivery(message: Mapping[str, Any]) -> str:
         next_at = moment(message["retry_at"])
         return f"failed, after {tries} so far ({message['failure']}), tried again after {next_at}"
     return "being sent" if message["attempts"] else "waiting in the outbox"
+
+
+def _account(considered: Mapping[str, Any]) -> tuple[str, ...]:
+    name = f"{considered['name']} ({considered['account_id']})" if considered["name"] else considered["account_id"]
+    if not considered.get("taken"):
+        return name, str(considered["score"]), considered["because"], "no"
+    parents: dict[str, list[str]] = {}
+    for field, parent in considered.get("inherited", {}).items():
+        parents.setdefault(parent, []).append(field.removeprefix("account_"))
+    given = "".join(f"; its {' and '.join(sorted(fields))} from {parent}" for parent, fields in parents.items())
+    return name, str(considered["score"]), considered["because"], f"yes{given}"
 
 
 def _handoff(story: Story, handoff: Mapping[str, Any]) -> tuple[str, ...]:
@@ -176,7 +194,9 @@ def _open_item(answer: Answer, item: Mapping[str, Any], *, blocking: bool, now: 
     if item["proposal"]:
         commands.append((f"{call} rerun --work-item {item['id']} --proposed", "corrected as proposed"))
     commands.append((f"{call} rerun --work-item {item['id']} --set FIELD=VALUE", "with a correction"))
-    if item["stage"] not in ("capture", "assignment"):
+    if item["reason"] in ASKS:
+        commands.append((f"{call} review W{item['id']}", "compare both records, and say who it is"))
+    elif item["stage"] not in ("capture", "assignment"):
         means = "approve it" if item["kind"] == "review" else "somebody did it"
         commands.append((f"{call} rerun --work-item {item['id']} --done-by-hand EVIDENCE", means))
     commands.append((f"{call} rerun --work-item {item['id']} --discard REASON", "end it"))

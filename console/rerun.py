@@ -67,6 +67,8 @@ def _consistent(how: How) -> None:
         "--proposed": how.proposed,
         "--done-by-hand": how.done_by_hand is not None,
         "--discard": how.discard is not None,
+        "--same": how.same is not None,
+        "--different": how.different,
     }
     used = [name for name, is_given in given.items() if is_given]
     if len(used) > 1:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
+from rich.table import Table
 from rich.text import Text
 
 from console.place import Place, moment_of, person
@@ -22,9 +23,10 @@ from console.telling import shown
 from leadgate.fields import ENRICHED, PERSONAL, STANDARD, VALIDATED
 from leadgate.ledger import open_ledger
 from leadgate.ledger import reviews as taking
+from leadgate.matching import LIKELY
 from tasks import reruns, reviews
 from tasks.reruns import How
-from tasks.reviews import Review
+from tasks.reviews import Other, Review
 
 _ITEM: Final = re.compile(r"\s*[Ww]?(\d{1,18})\s*")
 _KNOWN: Final = frozenset({**STANDARD, **VALIDATED, **ENRICHED})
@@ -38,16 +40,29 @@ class Decision:
     reject: str | None = None
     corrections: Mapping[str, str] = field(default_factory=dict)
     take: bool = False
+    same: int | None = None  # the lead that it is about
+    different: bool = False
 
     @classmethod
-    def of(cls, approve: str | None, reject: str | None, assignments: Sequence[str], *, take: bool) -> Decision | None:
+    def of(
+        cls,
+        approve: str | None,
+        reject: str | None,
+        assignments: Sequence[str],
+        *,
+        take: bool,
+        same: int | None = None,
+        different: bool = False,
+    ) -> Decision | None:
         """The options as a decision, None when there is none. Raises ``CommandError`` for more than one."""
-        decision = cls(approve, reject, fields_of(assignments), take)
+        decision = cls(approve, reject, fields_of(assignments), take, same, different)
         given = {
             "--approve": approve is not None,
             "--reject": reject is not None,
             "--set": bool(decision.corrections),
             "--take": take,
+            "--same": same is not None,
+            "--different": different,
         }
         used = [name for name, is_given in given.items() if is_given]
         if len(used) > 1:
@@ -62,6 +77,8 @@ class Decision:
             return "taken"
         if self.reject is not None:
             return "rejected"
+        if self.same is not None or self.different:
+            return self.how.past
         return "corrected" if self.corrections else "approved"
 
     @property
@@ -70,6 +87,8 @@ class Decision:
             corrections=self.corrections,
             done_by_hand=None if self.approve is None else self.approve.strip() or reruns.APPROVED,
             discard=self.reject,
+            same=self.same,
+            different=self.different,
         )
 
 
@@ -183,13 +202,52 @@ def _show(place: Place, number: int, *, personal: bool, as_json: bool) -> None:
         console.print(Text(f"\nNobody knows yet: {visible(', '.join(each.unknown))}."))
     if each.negative:
         console.print(Text(f"\nKnown not to be there: {visible(', '.join(each.negative))}."))
-    _next(item)
+    if each.others:
+        console.print()
+        console.print(_side_by_side(each))
+    _next(item, each.others)
 
 
-def _next(item: Mapping[str, Any]) -> None:
+_MARKS: Final = {"same": " = the same", "similar": " ≈ alike", "differs": " ≠ differs", "unknown": ""}
+#: What the levels call a field that is shown under another name.
+_LEVEL_OF: Final = {"full_name": "name"}
+
+
+def _side_by_side(each: Review) -> Table:
+    """This record beside each lead that it may be about, with what agrees."""
+    made = table("", "this one", *(f"lead {other.lead_id}, score {other.score}" for other in each.others))
+    for name, value in each.record.items():
+        if value is None and all(other.values[name] is None for other in each.others):
+            continue
+        cells = [_cell(value)]
+        for other in each.others:
+            marks = [_MARKS[level] for field, level in other.levels.items() if _shows(field, name)]
+            cells.append(_cell(other.values[name]) + "".join(marks))
+        made.add_row(name.replace("_", " "), *map(Text, cells))
+    made.add_row("owner", "", *(Text(visible(other.owner or "nobody", 40)) for other in each.others))
+    made.add_row("last heard of", "", *(moment(other.heard_at) if other.heard_at else "" for other in each.others))
+    return made
+
+
+def _shows(field: str, name: str) -> bool:
+    """Whether the level of ``field`` is about what is shown as ``name``."""
+    if field.startswith("crm_id"):
+        return name == "external_id"
+    return field == _LEVEL_OF.get(name, name)
+
+
+def _cell(value: Any) -> str:
+    return "unknown" if value is None else visible(shown(value), SHOWN)
+
+
+def _next(item: Mapping[str, Any], others: Sequence[Other]) -> None:
     call = f"{program()} review W{item['id']}"
     made = table("what can be done", "")
-    if item["stage"] not in ("capture", "assignment"):
+    for other in others:
+        made.add_row(f"{call} --same {other.lead_id}", f"it is the person of lead {other.lead_id}")
+    if item["reason"] == LIKELY:
+        made.add_row(f"{call} --different", "it is somebody else; nobody is asked about these again")
+    if not others and item["stage"] not in ("capture", "assignment"):
         made.add_row(f"{call} --approve WORDS", "it goes on, and you answer for it")
     example = changes(item["proposal"]) if item["proposal"] else "FIELD=VALUE"
     made.add_row(Text(f"{call} --set {visible(example, 80)}"), "correct it; it is validated again")
@@ -237,7 +295,15 @@ def mask(each: Review) -> Review:
         name: value if name in _KNOWN and name not in PERSONAL else masked(str(value))
         for name, value in each.values.items()
     }
-    return replace(each, item=mask_item(each.item), values=values)
+    others = [replace(other, values=_masked_side(other.values)) for other in each.others]
+    return replace(each, item=mask_item(each.item), values=values, record=_masked_side(each.record), others=others)
+
+
+def _masked_side(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: masked(str(value)) if value is not None and name in (*PERSONAL, "external_id") else value
+        for name, value in values.items()
+    }
 
 
 def as_data(each: Review) -> dict[str, Any]:
@@ -253,4 +319,6 @@ def as_data(each: Review) -> dict[str, Any]:
         "missing": each.missing,
         "unknown": each.unknown,
         "negative": each.negative,
+        "record": each.record,
+        "others": [asdict(other) for other in each.others],
     }

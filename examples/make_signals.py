@@ -53,7 +53,7 @@ COUNTRIES = {
         74, "United States|USA|US|U.S.|united states|United States of America",
         "Avery Jordan Dana Casey Marcus Priya Elena Terrence Naomi Wesley Imani Hector Ruth Glenn",
         "Bennett Whitlow Okonkwo Castellano Prescott Hargrove Lindqvist Ramaswamy Delacroix Yates Ferrante Boyd",
-        "(212) 555-01{a:02}|+1 415 555 01{a:02}|312.555.01{a:02}|6175550 1{a:02}|+1 (646) 555-01{a:02} ext. 4",
+        "({us}) 555-01{a:02}|+1 {us} 555 01{a:02}|{us}.555.01{a:02}|{us}5550 1{a:02}|+1 ({us}) 555-01{a:02} ext. 4",
     ),
     "DE": Country(
         9, "Germany|Deutschland|DE|germany|Allemagne",
@@ -74,7 +74,7 @@ COUNTRIES = {
     ),
     "CA": Country(
         8, "Canada|CA|CANADA", "Maude Étienne Harpreet Colleen Noah",
-        "Tremblay-Roy Sandhu MacAllister Gervais Osei", "(416) 555-01{a:02}|+1 514 555 01{a:02}",
+        "Tremblay-Roy Sandhu MacAllister Gervais Osei", "({ca}) 555-01{a:02}|+1 {ca} 555 01{a:02}",
     ),
     "NL": Country(
         4, "Netherlands|The Netherlands|NL|Nederland", "Sanne Joris Fenna Maarten",
@@ -95,6 +95,12 @@ COUNTRIES = {
     "UA": Country(1, "Ukraine|Україна", "Оксана/oksana Тарас/taras", "Шевчук/shevchuk Бондар/bondar"),
     "PL": Country(1, "Poland|Polska", "Łucja Zbigniew", "Wójcik Świątek"),
 }  # fmt: skip
+#: Each has a hundred numbers that belong to nobody (555-0100 to 555-0199).
+_US_AREAS = (
+    201, 202, 203, 206, 212, 213, 214, 215, 216, 303, 305, 310, 312, 313, 314, 404, 408, 412, 415, 503, 504, 512,
+    513, 602, 612, 615, 617, 619, 646, 702, 704, 713, 718, 720, 773, 801, 816, 818, 858, 904, 919, 949, 972,
+)  # fmt: skip
+_CA_AREAS = (204, 403, 416, 514, 604, 613, 780, 902)
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ı": "i", "ł": "l", "'": "", "_": ""})
 
 TITLES: Choices = (
@@ -191,7 +197,8 @@ class People:
 
     def _phone(self, country: Country) -> str:
         a, b, c = (self.random.randrange(most) for most in (100, 1000, 100))
-        return self.pick(country.phones).format(a=a, b=b, c=c)
+        us, ca = (codes[b % len(codes)] for codes in (_US_AREAS, _CA_AREAS))
+        return self.pick(country.phones).format(a=a, b=b, c=c, us=us, ca=ca)
 
     def untidy(self, text: str) -> str:
         """Now and then the case and the space that people and browsers put in; nothing that is wrong."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from expectations import PROMISES
 from expectations.findings import WHOLE_BATCH
+from leadgate.matching import ASKS
 from leadgate.models import STAGES
 from leadgate.routing import NO_ROUTE, NOBODY_AVAILABLE
 from tasks.giving_up import CANCELLED, FAILED
@@ -39,6 +40,8 @@ class Decision(StrEnum):
     REJECT = "reject"
     CORRECT = "correct"
     TAKE = "take"
+    SAME = "same"
+    DIFFERENT = "different"
 
 
 def _reasons() -> list[str]:
@@ -46,7 +49,9 @@ def _reasons() -> list[str]:
     adds have names of their own."""
     promised = [promise.reason for suite in PROMISES.values() for promise in suite]
     return list(
-        dict.fromkeys([*promised, IN_REVIEW_BAND, NO_ROUTE, NOBODY_AVAILABLE, PARKED, *WHOLE_BATCH, FAILED, CANCELLED])
+        dict.fromkeys(
+            [*promised, *ASKS, IN_REVIEW_BAND, NO_ROUTE, NOBODY_AVAILABLE, PARKED, *WHOLE_BATCH, FAILED, CANCELLED]
+        )
     )
 
 

@@ -22,7 +22,7 @@ from leadgate.ledger.actions import ActionError, RerunReport
 from leadgate.masking import mask
 from tasks import reruns, reviews
 from tasks.reruns import How
-from tasks.reviews import Review
+from tasks.reviews import Other, Review
 
 
 def _name() -> str:
@@ -39,24 +39,27 @@ async def review(
     corrections: dict[str, str] = {},  # noqa: B006 - never changed; see ``rerun_handoff``
     by: str = "",
     run_now: bool = True,
+    lead: int | None = None,
 ) -> RerunReport:
     """Decide about reviews and exceptions: what was there to decide by is kept beside the decision, masked.
 
     Args:
         work_items: Numbers of the work items, without the W; `leadgate review` lists what waits.
         decision: approve lets the lead go on, and answers for it; reject ends its journey; correct sets the fields
-            below and has it validated again; take says that you decide it, so that it is not escalated.
+            below and has it validated again; take says that you decide it, so that it is not escalated. Where two
+            records may be one person's, same says that it is the person of the lead below, different that it is not.
         reason: For reject, why. For approve, what you looked at.
         corrections: For correct, field and value, such as {"job_title": "Head of Sales"}; an empty value clears it.
         by: Who decides this; needed to take one. Left empty it is recorded as a shared Prefect login.
         run_now: Work until the leads have left what they wait for; else the next run takes them.
+        lead: For same, the number of the lead that it is about.
     """
     async with forgetting(corrections, reason=reason) as forget:
         if await decided_before(*corrections.values(), reason):
             return RerunReport()
         if not work_items:
             raise ActionError("nothing says which: give work_items; `leadgate review` lists what waits")
-        how = _how(decision, corrections, reason, by)
+        how = _how(decision, corrections, reason, by, lead)
         async with working() as here:
             ledger, playbook = here.worker.ledger, here.worker.playbook.playbook
             reruns.require_fields(list(how.corrections if how else ()), playbook)
@@ -78,7 +81,9 @@ async def review(
     return done
 
 
-def _how(decision: Decision, corrections: Mapping[str, str], reason: str, by: str) -> How | None:
+def _how(
+    decision: Decision, corrections: Mapping[str, str], reason: str, by: str, lead: int | None = None
+) -> How | None:
     """What is done to the items; None when they are only taken. Raises ``ActionError`` where fields do not fit."""
     said = reason.strip()
     if decision is Decision.CORRECT and not corrections:
@@ -87,6 +92,10 @@ def _how(decision: Decision, corrections: Mapping[str, str], reason: str, by: st
         raise ActionError(f"corrections are given, and {decision} would not use them; decide correct, or take them out")
     if decision is Decision.REJECT and not said:
         raise ActionError("reject needs a reason: it is kept with the lead")
+    if decision is Decision.SAME and lead is None:
+        raise ActionError("same needs lead: the number of the lead that it is about")
+    if decision is not Decision.SAME and lead is not None:
+        raise ActionError(f"lead is given, and {decision} would not use it; decide same, or take it out")
     if decision is Decision.TAKE and not by.strip():
         raise ActionError("take needs by: say who decides it, so that others know whom to ask")
     match decision:
@@ -96,6 +105,10 @@ def _how(decision: Decision, corrections: Mapping[str, str], reason: str, by: st
             return How(discard=said)
         case Decision.CORRECT:
             return How(corrections=cleaned(corrections))
+        case Decision.SAME:
+            return How(same=lead)
+        case Decision.DIFFERENT:
+            return How(different=True)
         case Decision.TAKE:
             return None
 
@@ -112,6 +125,8 @@ async def _publish(
         Decision.REJECT: "rejected",
         Decision.CORRECT: "corrected",
         Decision.TAKE: "taken",
+        Decision.SAME: "the same person",
+        Decision.DIFFERENT: "somebody else",
     }[decision]
     lines = []
     for each in found:
@@ -141,6 +156,8 @@ def _told(each: Review) -> list[str]:
     if item["proposal"]:
         proposed = (f"{name}={shown(name, str(value))}" for name, value in item["proposal"].items())
         lines.append(f"Proposed: {plain(', '.join(proposed))}")
+    for other in each.others:
+        lines.append(_beside(each, other))
     if each.score is not None:
         points = "".join(f"\n| {plain(rule)} | {number:+} |" for rule, number in each.contributions.items())
         grade = f", grade {each.grade}" if each.grade else ""
@@ -155,3 +172,20 @@ def _told(each: Review) -> list[str]:
     if each.negative:
         lines.append(f"Known not to be there: {plain(', '.join(each.negative))}")
     return lines
+
+
+def _beside(each: Review, other: Other) -> str:
+    """This record and a lead that it may be about, as a table with masked values."""
+    levels = {"full_name" if field == "name" else field: level for field, level in other.levels.items()}
+    rows = [
+        f"| {plain(name.replace('_', ' '))} | {_cell(name, each.record[name])} | {_cell(name, value)} | "
+        f"{levels.get(name, '')} |"
+        for name, value in other.values.items()
+        if value is not None or each.record[name] is not None
+    ]
+    head = f"| | this one | lead {other.lead_id}, score {other.score} | |\n|---|---|---|---|"
+    return "\n".join((head, *rows))
+
+
+def _cell(name: str, value: Any) -> str:
+    return "unknown" if value is None else plain(shown(name, str(value)))

@@ -2,9 +2,9 @@
 
 Belongs here: columns, keys, partial unique indexes and checks, and nothing that runs. Queries are in
 ``ledger``. Personal values live only in columns of ``signal``, ``lead``, ``identity``, ``activity``,
-``work_item`` (``value``, ``detail``, ``proposal``, ``note``) and ``correction``; those rows can be erased. The
-append-only tables (``handoff``, ``gate_result``, ``qualification``, ``outbox``, ``action``) and
-``assignment`` hold ids, reasons and hashes.
+``work_item`` (``value``, ``detail``, ``proposal``, ``note``), ``lead_join`` (``changed``, ``claimed``) and
+``correction``; those rows can be erased. The append-only tables (``handoff``, ``gate_result``, ``qualification``,
+``outbox``, ``action``, ``lookalike``, ``lead_verdict``) and ``assignment`` hold ids, reasons and hashes.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _SQL_TYPES: Final[dict[FieldType, str]] = {
 #: The lead's columns with their PostgreSQL types, in the order of the stages that fill them.
 LEAD_COLUMNS: Final[dict[str, str]] = {
     name: _SQL_TYPES[kind] for name, kind in {**STANDARD, **VALIDATED, **ENRICHED}.items()
-} | {"custom": "jsonb", "attributes": "jsonb", "provenance": "jsonb"}
+} | {"custom": "jsonb", "attributes": "jsonb", "provenance": "jsonb", "account_candidates": "jsonb"}
 
 _COLUMN_TYPES: Final[dict[str, type[Any]]] = {
     "text": Text,
@@ -171,12 +171,76 @@ class Lead(SQLModel, table=True):
 
 
 class LeadIdentity(SQLModel, table=True):
-    """Who a lead is: the canonical e-mail belongs to one lead. A phone is only a hint, so it is not here."""
+    """Who a lead is: a canonical e-mail address, or a CRM's id, belongs to one lead. A phone alone is only a hint."""
 
     __tablename__ = "identity"
     kind: str = Field(primary_key=True)
     value: str = Field(primary_key=True)
     lead_id: int = _ref("lead.id", index=True)
+
+
+class MatchKey(SQLModel, table=True):
+    """Leads that may be the same person share a key (``matching.persons``): only they are compared."""
+
+    __tablename__ = "match_key"
+    key: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    lead_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+
+
+class Lookalike(SQLModel, table=True):
+    """Another lead that a held signal may be about, and what agrees (``levels``: field -> level). Append-only."""
+
+    __tablename__ = "lookalike"
+    __table_args__ = (Index("lookalike_once", "journey_id", "generation", "lead_id", unique=True),)
+    id: int | None = _id()
+    journey_id: int = _id_of()
+    generation: int
+    lead_id: int = _id_of()
+    score: int
+    levels: dict[str, str] = _json("{}")
+    at: datetime = _at()
+
+
+class LeadJoin(SQLModel, table=True):
+    """A signal that turned out to be about a known lead, and why. Append-only.
+
+    ``joined_to`` is that lead's open journey; without one, the signal's journey took the lead up again.
+    ``changed`` maps a field of the lead that the signal changed to [before, after], and ``claimed`` lists the
+    identities that it brought, each as [kind, value]: the way back needs them.
+    """
+
+    __tablename__ = "lead_join"
+    __table_args__ = (Index("lead_join_once", "journey_id", "generation", unique=True),)
+    id: int | None = _id()
+    journey_id: int = _id_of()
+    generation: int
+    lead_id: int = _id_of(index=True)
+    joined_to: int | None = _id_of(nullable=True)
+    because: list[str] = _json("[]")
+    changed: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB, nullable=True))
+    claimed: list[list[str]] | None = Field(default=None, sa_column=Column(JSONB, nullable=True))
+    at: datetime = _at()
+
+
+class LeadVerdict(SQLModel, table=True):
+    """What a person said about two leads: the same one, or different ones. The last word counts. Append-only."""
+
+    __tablename__ = "lead_verdict"
+    __table_args__ = (
+        CheckConstraint("low < high", name="verdict_in_order"),
+        CheckConstraint("same = (keep IS NOT NULL)", name="verdict_keeps_one"),
+        Index("lead_verdict_pair", "low", "high"),
+        Index("lead_verdict_high", "high"),
+    )
+    id: int | None = _id()
+    low: int = _id_of()
+    high: int = _id_of()
+    same: bool
+    keep: int | None = _id_of(nullable=True)  # where signals go that are about both
+    journey_id: int = _id_of()  # the one that was decided
+    work_item_id: int | None = _id_of(nullable=True)
+    by: str
+    at: datetime = _at()
 
 
 class WorkItem(SQLModel, table=True):
@@ -453,7 +517,7 @@ class Correction(SQLModel, table=True):
 
 
 class Action(SQLModel, table=True):
-    """What a person did to a journey: rerun, done by hand, discard, take, accept, reject. Append-only."""
+    """What a person did to a journey: rerun, done by hand, discard, take, accept, reject, unjoin. Append-only."""
 
     __tablename__ = "action"
     id: int | None = _id()

@@ -19,7 +19,17 @@ from leadgate.values.figures import amount_of, employees_of
 from tasks.stage import Decided, Gathered, Stage, Work
 
 _CONTACT: Final = ("email", "phone")
-_WRITES: Final = ("company", "industry", "country", "state", "city", "website", *ENRICHED, "provenance")
+_WRITES: Final = (
+    "company",
+    "industry",
+    "country",
+    "state",
+    "city",
+    "website",
+    *ENRICHED,
+    "provenance",
+    "account_candidates",
+)
 _READS: Final = (
     "email", "phone", "company", "website", "industry", "company_size", "annual_revenue", "country", "state",
     "city", *VALIDATED,
@@ -38,6 +48,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     problems: list[list[str]] = [[] for _ in range(len(frame))]
     for name in ENRICHED:
         frame[name] = None
+    considered: list[list[dict[str, Any]]] = [[] for _ in range(len(frame))]
     at = work.now.isoformat()
     for provider in providers.of(work.playbook):
         try:
@@ -46,6 +57,9 @@ def decide(gathered: Gathered, work: Work) -> Decided:
             for row in problems:
                 row.append(f"{provider.name}: {error}")
             continue
+        if providers.CANDIDATES in answers:
+            for known, found in zip(considered, answers.pop(providers.CANDIDATES), strict=True):
+                known += found or ()
         for field in answers.columns:
             _take(frame, field, answers[field], provenance, {"provider": provider.name, "at": at})
     _take(
@@ -62,6 +76,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
         provenance,
         {"provider": "stated", "at": at},
     )
+    frame["account_candidates"] = pd.Series([row or None for row in considered], index=frame.index, dtype=object)
     frame["provenance"] = pd.Series(provenance, index=frame.index, dtype=object)
     frame["provider_problem"] = pd.Series(["; ".join(row) or None for row in problems], index=frame.index, dtype=object)
     frame["unattributed"] = _unattributed(frame, provenance)

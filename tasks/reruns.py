@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from leadgate.fields import STANDARD
-from leadgate.ledger import Ledger, actions, reports
+from leadgate.ledger import Ledger, actions, joins, reports
 from leadgate.ledger.actions import UNDELIVERABLE, ActionError, RerunReport
 from leadgate.ledger.reports import Wanted
 from leadgate.nearest import proposal
@@ -24,15 +24,21 @@ APPROVED: Final = "approved in a review"
 
 @dataclass(frozen=True)
 class How:
-    """What to do with the work items; nothing given: try again as they are. The four exclude one another."""
+    """What to do with the work items; nothing given: try again as they are. The six exclude one another."""
 
     corrections: Mapping[str, str] = field(default_factory=dict)
     proposed: bool = False
     done_by_hand: str | None = None  # what was done, and what proves it
     discard: str | None = None  # why
+    same: int | None = None  # the lead that they are about
+    different: bool = False  # they are about none of the leads in question
 
     @property
     def words(self) -> str:
+        if self.same is not None:
+            return "take for a known lead's"
+        if self.different:
+            return "take for somebody else's"
         if self.discard is not None:
             return "discard"
         if self.done_by_hand is not None:
@@ -45,6 +51,8 @@ class How:
             "discard": "discarded",
             "pass as done by hand": "passed as done by hand",
             "correct": "corrected",
+            "take for a known lead's": f"decided as the person of lead {self.same}",
+            "take for somebody else's": "decided as somebody else",
             "rerun": "released",
         }[self.words]
 
@@ -72,9 +80,14 @@ def do(
 ) -> RerunReport:
     """Do it to ``items`` (of ``meant``). Of those ``named`` one by one the report says why one was left alone.
 
-    Raises ``ActionError`` for a field that does not exist, and where nothing can be done by hand.
+    Raises ``ActionError`` for a field that does not exist, where nothing can be done by hand, and for a lead that
+    is not in question.
     """
     ids = list(dict.fromkeys([*(item["id"] for item in items), *([] if how.proposed else named)]))
+    if how.same is not None:
+        return joins.same(ledger, ids, how.same, by=by, now=now)
+    if how.different:
+        return joins.different(ledger, ids, by=by, now=now)
     if how.discard is not None:
         return actions.discard(ledger, ids, by=by, now=now, reason=how.discard)
     if how.done_by_hand is not None:

@@ -7,14 +7,33 @@ Belongs here: putting an item together with its score and its lead. Does not bel
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
 
 from leadgate.ledger import Ledger, reports, reviews
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.reports import Wanted
 from leadgate.playbook import Playbook
 from leadgate.scoring import fields_read
+
+#: What is put side by side where two records may be one person's, in this order.
+SIDE_BY_SIDE: Final = (
+    "full_name", "email", "phone", "company", "job_title", "website", "city", "country", "external_id",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Other:
+    """A lead that a held signal may be about: ``levels`` says what agrees, field -> same, similar, differs, unknown;
+    an identity, such as ``crm_id:hubspot``, is a field, too. ``values`` has the fields of ``SIDE_BY_SIDE``."""
+
+    lead_id: int
+    score: int
+    levels: Mapping[str, str]
+    values: Mapping[str, Any]
+    owner: str | None
+    heard_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -25,7 +44,8 @@ class Review:
     the lead was scored; ``contributions`` maps rule to points. ``values`` are the lead's fields that the
     scoring rules read, ``missing`` those that it does not have, ``unknown`` the playbook's kinds of evidence
     (budget, need, …) that nobody knows yet, ``negative`` those that are known not to be there. ``grade`` is None
-    unless the playbook grades.
+    unless the playbook grades. Where two records may be one person's, ``record`` is this one and ``others`` are
+    the leads in question, the likeliest first.
     """
 
     item: Mapping[str, Any]
@@ -38,6 +58,8 @@ class Review:
     unknown: Sequence[str]
     negative: Sequence[str] = ()
     grade: str | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+    others: Sequence[Other] = ()
 
 
 def waiting(ledger: Ledger, playbook: Playbook, limit: int | None = None) -> tuple[list[Review], int]:
@@ -80,12 +102,15 @@ def of(ledger: Ledger, work_item_ids: Sequence[int], playbook: Playbook) -> list
 
 
 def _with_evidence(ledger: Ledger, items: Sequence[Mapping[str, Any]], playbook: Playbook) -> list[Review]:
-    known = reviews.evidence(ledger, [item["id"] for item in items])
+    ids = [item["id"] for item in items]
+    known, compared = reviews.evidence(ledger, ids), reviews.compared(ledger, ids)
     read = fields_read(playbook)
-    return [_review(item, known.get(item["id"], {}), read) for item in items]
+    return [_review(item, known.get(item["id"], {}), compared.get(item["id"], ()), read) for item in items]
 
 
-def _review(item: Mapping[str, Any], found: Mapping[str, Any], read: Sequence[str]) -> Review:
+def _review(
+    item: Mapping[str, Any], found: Mapping[str, Any], compared: Sequence[Mapping[str, Any]], read: Sequence[str]
+) -> Review:
     lead = found.get("lead") or {}
     custom = lead.get("custom") or {}
     # before qualification the rules have not read anything yet, so nothing is missing from them
@@ -104,4 +129,14 @@ def _review(item: Mapping[str, Any], found: Mapping[str, Any], read: Sequence[st
         unknown=[part for part, proof in proofs.items() if not proof.get("known") and part not in negative],
         negative=negative,
         grade=found.get("grade"),
+        record=_side(lead) if compared else {},
+        others=[
+            Other(each["lead_id"], each["score"], each["levels"], _side(each["lead"]), each["owner"], each["heard_at"])
+            for each in compared
+        ],
     )
+
+
+def _side(lead: Mapping[str, Any]) -> dict[str, Any]:
+    name = lead.get("full_name") or " ".join(filter(None, (lead.get("first_name"), lead.get("last_name")))) or None
+    return {field_: lead.get(field_) for field_ in SIDE_BY_SIDE} | {"full_name": name}

@@ -1,18 +1,23 @@
 """Validation: clean what was captured, and find out who it is about.
 
 Belongs here: what this stage loads, decides and stores. Does not belong here: how a value is cleaned
-(``leadgate.normalise``) or which promises it must keep (``expectations.validated``).
+(``leadgate.normalise``), who is the same person (``leadgate.matching``), or which promises it must keep
+(``expectations.validated``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import pandas as pd
 from sqlalchemy import Connection
 
 from leadgate.fields import STANDARD, VALIDATED
-from leadgate.ledger import bulk, people, records, signals
+from leadgate.ledger import bulk, identities, people, records, signals
+from leadgate.matching import CONFLICT
+from leadgate.matching.persons import words_of
+from leadgate.matching.resolving import Match, told
 from leadgate.normalise import normalise
 from tasks.stage import Decided, Gathered, Stage, Work
 
@@ -36,20 +41,31 @@ def decide(gathered: Gathered, work: Work) -> Decided:
 
 
 def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
-    """Claim identities; the same person again joins the open journey, or takes the known lead up again."""
+    """Claim identities; the same person again joins the open journey, or takes the known lead up again.
+
+    Who this is about is looked up here and not in ``decide``: only within this transaction it cannot change.
+    """
     frame = decided.frame.copy()
     if frame.empty:
         return frame
-    who = people.identify(connection, frame, work.batch.id)
+    who = identities.identify(connection, frame, work.batch.id, work.rules.matching)
     frame["provisional"] = frame["lead_id"]
-    frame["lead_id"], frame["joined_to"] = who["lead_id"], who["joined_to"]
+    frame[[*who.columns]] = who
     frame["changed_lead"] = [
         old != new for old, new in zip(bulk.plain(frame["provisional"]), bulk.plain(frame["lead_id"]), strict=True)
     ]
-    joined = frame["joined_to"].notna()
+    asked, joined = frame["hold"].notna(), frame["joined_to"].notna()
     frame.loc[joined, "outcome"] = "joined"
     frame.loc[joined, "reason"] = "same_person"
-    people.update_leads(connection, frame[~joined & ~frame["changed_lead"]], _WRITES)
+    if asked.any():
+        frame.loc[asked, "outcome"] = "review"
+        frame.loc[asked, "reason"] = frame.loc[asked, "hold"]
+        rows = zip(frame.loc[asked, "hold"], frame.loc[asked, "matches"], strict=True)
+        frame.loc[asked, "message"] = [_question(hold, matches) for hold, matches in rows]
+        identities.keep_lookalikes(connection, frame[asked], work.now)
+    known = frame["hold"] == CONFLICT  # what a lead is known by stays until somebody has decided
+    people.update_leads(connection, frame[~joined & ~known & ~frame["changed_lead"]], _WRITES)
+    identities.keep_joins(connection, frame[frame["changed_lead"]], _WRITES, work.now)
     people.refresh_leads(connection, frame[~joined & frame["changed_lead"]], _WRITES)
     people.fill_from_joined(connection, frame[joined], _FILLS, work.now)
     return frame
@@ -63,6 +79,16 @@ def finish(connection: Connection, work: Work, frame: pd.DataFrame) -> None:
         joined = frame[frame["outcome"] == "joined"]
         records.tell_owners(connection, joined, work.now)
     people.match_activities(connection, work.now)
+
+
+def _question(hold: str, matches: Sequence[Match]) -> str:
+    """What a person is asked, without any personal value: the work item's message is kept."""
+    if hold == CONFLICT:
+        parts = "; ".join(f"lead {match.lead_id}: {told(match.levels)}" for match in matches)
+        return f"What is known of this person belongs to different leads ({parts})"
+    best = matches[0]
+    more = f", or one of {len(matches) - 1} more" if len(matches) > 1 else ""
+    return f"This may be lead {best.lead_id}{more}: {words_of(best.levels)}"
 
 
 STAGE: Final = Stage(name="validation", gate="validated", gather=gather, decide=decide, store=store, finish=finish)

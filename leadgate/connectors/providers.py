@@ -11,13 +11,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import pandas as pd
 
 from leadgate.fields import ENRICHED
-from leadgate.playbook import AccountsFile, CompanyDomain, Loaded
+from leadgate.matching.accounts import Account, Directory, Wanted
+from leadgate.playbook import AccountsFile, CompanyDomain, Loaded, TieBreaker
+from leadgate.values.addresses import Kinds
+from leadgate.values.domains import website_domain
 from leadgate.values.figures import amount_of, employees_of
+
+#: A column of answers that is no field: the accounts that were considered for each lead.
+CANDIDATES: Final = "account_candidates"
 
 
 class ProviderError(Exception):
@@ -40,32 +46,42 @@ class Provider(Protocol):
 
 def of(playbook: Loaded) -> list[Provider]:
     """The playbook's providers, in order."""
+    rules = playbook.playbook
+    free = Kinds.of(rules.validation).free
     made: list[Provider] = []
-    for declared in playbook.playbook.enrichment.providers:
+    for declared in rules.enrichment.providers:
         if isinstance(declared, CompanyDomain):
-            made.append(DomainProvider(declared.name))
+            made.append(DomainProvider(declared.name, free))
         else:
-            made.append(AccountsProvider(declared, (playbook.path.parent / declared.path)))
+            path = playbook.path.parent / declared.path
+            made.append(AccountsProvider(declared, path, free, rules.matching.tie_breakers))
     return made
 
 
 @dataclass(frozen=True)
 class DomainProvider:
-    """The company's domain: that of a business e-mail address, else that of the website."""
+    """The company's domain: that of a business e-mail address, else that of the website; never a free-mail one."""
 
     name: str
+    free: frozenset[str] = frozenset()
 
     def look_up(self, frame: pd.DataFrame) -> pd.DataFrame:
         business = frame["email_domain"].where(~frame["is_free_mail"].fillna(False).astype(bool), None)
-        return pd.DataFrame({"company_domain": business.where(business.notna(), frame["website_domain"])})
+        website = frame["website_domain"].where(~frame["website_domain"].isin(self.free), None)
+        return pd.DataFrame({"company_domain": business.where(business.notna(), website)})
 
 
 @dataclass(frozen=True)
 class AccountsProvider:
-    """A reference file of companies, by domain. Its ``account_id`` is the domain unless a column gives one."""
+    """A reference file of companies. Their ``account_id`` is the domain unless a column gives one.
+
+    Its answers come with ``CANDIDATES``: every account that was considered, a list of plain data, or None.
+    """
 
     declared: AccountsFile
     path: Path
+    free: frozenset[str] = frozenset()
+    tie_breakers: tuple[TieBreaker, ...] = ()
 
     @property
     def name(self) -> str:
@@ -74,39 +90,75 @@ class AccountsProvider:
     def look_up(self, frame: pd.DataFrame) -> pd.DataFrame:
         try:
             stamp = self.path.stat().st_mtime_ns
-            accounts = _accounts(self.path, stamp, self.declared.domain, tuple(self.declared.fields.items()))
+            directory = _directory(self.path, stamp, self.declared.model_dump_json(), self.free)
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise ProviderError(f"cannot read {self.path.name}: {error}") from error
         except KeyError as error:
             raise ProviderError(f"{self.path.name} has no column {error}") from error
-        nothing: Mapping[str, object] = {}
-        rows = [accounts.get(domain, nothing) for domain in frame["company_domain"]]
-        fields = {*self.declared.fields, "account_id"}
-        return pd.DataFrame(
-            {
-                field: pd.Series([row.get(field) for row in rows], index=frame.index, dtype=object)
-                for field in sorted(fields)
-            }
+        answers: dict[Wanted, tuple[Mapping[str, object], list[dict[str, object]] | None]] = {}
+        rows = []
+        names = ("company_domain", "website_domain", "company", "country")
+        for values in zip(*(frame[name].where(frame[name].notna(), None) for name in names), strict=True):
+            wanted = Wanted(*values) if self.declared.company is not None else Wanted(values[0])
+            if wanted not in answers:
+                answers[wanted] = self._answer(directory, wanted)
+            rows.append(answers[wanted])
+        fields = sorted({*self.declared.fields, "account_id"})
+        columns = {field: [values.get(field) for values, _ in rows] for field in fields}
+        columns[CANDIDATES] = [candidates for _, candidates in rows]
+        return pd.DataFrame(columns, index=frame.index, dtype=object)
+
+    def _answer(
+        self, directory: Directory, wanted: Wanted
+    ) -> tuple[Mapping[str, object], list[dict[str, object]] | None]:
+        found = directory.find(
+            wanted,
+            threshold=self.declared.alike,
+            shown_from=self.declared.shown_from,
+            tie_breakers=self.tie_breakers,
         )
+        if not found:
+            return {}, None
+        told = [
+            {"account_id": each.account.id, "name": each.account.name, "score": each.score, "because": each.because}
+            | ({"taken": True} if each.taken else {})
+            for each in found
+        ]
+        if not found[0].taken:
+            return {}, told
+        account = found[0].account
+        inherited = directory.inherited(account, self.declared.inherit)
+        if inherited:
+            told[0]["inherited"] = {name: parent for name, (_, parent) in inherited.items()}
+        return {**account.values, **{name: value for name, (value, _) in inherited.items()}}, told
 
 
 @lru_cache(maxsize=8)
-def _accounts(path: Path, stamp: int, domain: str, fields: tuple[tuple[str, str], ...]) -> dict[str, dict[str, object]]:
-    """The file as domain -> lead field -> value. ``stamp``: a file that changed is read again."""
+def _directory(path: Path, stamp: int, declared: str, free: frozenset[str]) -> Directory:
+    """The file's accounts. ``stamp``: a file that changed is read again. ``declared``: how it is to be read."""
     del stamp
-    accounts: dict[str, dict[str, object]] = {}
+    rules = AccountsFile.model_validate_json(declared)
+    accounts: list[Account] = []
     with path.open(encoding="utf-8-sig", newline="") as file:
         for row in csv.DictReader(file):
-            key = row[domain].strip().casefold()
-            if not key or key in accounts:
-                continue
-            values: dict[str, object] = {"account_id": key}
-            for field, column in fields:
-                value = (row[column] or "").strip()
-                if value:
+            domain = _text(row, rules.domain).casefold()
+            websites = _text(row, rules.website).replace(";", " ").split()
+            domains = [domain, *(website_domain(text) for text in websites)]
+            name = _text(row, rules.company)
+            values: dict[str, object] = {"account_id": domain or name} if domain or name else {}
+            for field, column in rules.fields.items():
+                if value := (row[column] or "").strip():
                     values[field] = _typed(field, value)
-            accounts[key] = values
-    return accounts
+            if not values.get("account_id"):
+                continue
+            own = tuple(dict.fromkeys(each for each in domains if each))
+            parent = _text(row, rules.parent).casefold() or None
+            accounts.append(Account(str(values["account_id"]), name, own, parent, values))
+    return Directory(accounts, free)
+
+
+def _text(row: Mapping[str, str], column: str | None) -> str:
+    return "" if column is None else (row[column] or "").strip()
 
 
 def _typed(field: str, value: str) -> object:

@@ -18,6 +18,7 @@ from leadgate.fields import STANDARD
 from leadgate.ledger import decisions, outbox
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.records import close_work_items
+from leadgate.matching import ASKS
 from leadgate.nearest import proposal
 from leadgate.playbook import Playbook
 
@@ -70,15 +71,15 @@ def rerun(
     _known_fields(corrections, playbook)
     report = RerunReport()
     with ledger.transaction() as connection:
-        for item in _open_items(connection, work_item_ids, report):
+        for item in open_items(connection, work_item_ids, report):
             journeys = held_by(connection, item.id)
             if item.reason == UNDELIVERABLE:
                 outbox.try_again(connection, item.promise)
             for journey in journeys:
                 if corrections:
                     _correct(connection, journey, corrections, by, now)
-                _release(connection, journey, _restart(journey.stage, corrected=bool(corrections)), now)
-            _conclude(connection, item, journeys, "corrected" if corrections else "rerun", by, now, None)
+                release(connection, journey, _restart(journey.stage, corrected=bool(corrections)), now)
+            conclude(connection, item, journeys, "corrected" if corrections else "rerun", by, now, None)
             report.count(item.id, journeys)
     return report
 
@@ -93,11 +94,16 @@ def done_by_hand(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: 
     """
     report = RerunReport()
     with ledger.transaction() as connection:
-        for item in _open_items(connection, work_item_ids, report):
+        for item in open_items(connection, work_item_ids, report):
             journeys = held_by(connection, item.id)
             if item.kind == "recovery" and item.reason != UNDELIVERABLE:
                 raise ActionError(
                     f"work item {item.id} is about a run that did not finish, which nobody can do by hand; rerun it"
+                )
+            if item.reason in ASKS:
+                raise ActionError(
+                    f"work item {item.id} asks whether two records are one person: `leadgate review W{item.id} "
+                    "--same LEAD`, or --different"
                 )
             if item.stage in ("capture", "assignment"):
                 instead = (
@@ -109,10 +115,10 @@ def done_by_hand(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: 
             for journey in journeys:
                 if item.stage == "qualification":
                     _approve(connection, journey, now)
-                    _release(connection, journey, "assignment", now)
+                    release(connection, journey, "assignment", now)
                 else:
-                    _release(connection, journey, journey.stage, now, waived=item.promise)
-            _conclude(connection, item, journeys, "done_by_hand", by, now, evidence)
+                    release(connection, journey, journey.stage, now, waived=item.promise)
+            conclude(connection, item, journeys, "done_by_hand", by, now, evidence)
             report.count(item.id, journeys)
     return report
 
@@ -121,7 +127,7 @@ def discard(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datet
     """End the journeys of these work items for a reason. What was captured stays."""
     report = RerunReport()
     with ledger.transaction() as connection:
-        for item in _open_items(connection, work_item_ids, report):
+        for item in open_items(connection, work_item_ids, report):
             journeys = held_by(connection, item.id)
             connection.execute(
                 text(
@@ -130,7 +136,7 @@ def discard(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datet
                 ),
                 {"ids": [journey.id for journey in journeys]},
             )
-            _conclude(connection, item, journeys, "discarded", by, now, reason)
+            conclude(connection, item, journeys, "discarded", by, now, reason)
             report.count(item.id, journeys)
     return report
 
@@ -216,7 +222,7 @@ def _known_fields(corrections: Mapping[str, str], playbook: Playbook) -> None:
             raise ActionError(f"a lead has no field {name!r}; {proposal(name, known)}")
 
 
-def _open_items(connection: Connection, ids: Sequence[int], report: RerunReport) -> list[Row[Any]]:
+def open_items(connection: Connection, ids: Sequence[int], report: RerunReport) -> list[Row[Any]]:
     """The open ones of ``ids`` that a person can decide, locked in order; the others are noted as skipped."""
     rows = connection.execute(
         text(
@@ -265,9 +271,7 @@ def _owned(connection: Connection, journey_id: int, what: str) -> Row[Any]:
     return row
 
 
-def _release(
-    connection: Connection, journey: Row[Any], stage: str, now: datetime, *, waived: str | None = None
-) -> None:
+def release(connection: Connection, journey: Row[Any], stage: str, now: datetime, *, waived: str | None = None) -> None:
     connection.execute(
         text(
             "UPDATE journey SET status = 'ready', stage = :stage, start_stage = :stage, version = version + 1, "
@@ -329,7 +333,7 @@ def _approve(connection: Connection, journey: Row[Any], now: datetime) -> None:
     )
 
 
-def _conclude(
+def conclude(
     connection: Connection,
     item: Row[Any],
     journeys: Sequence[Row[Any]],

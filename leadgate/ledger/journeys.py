@@ -43,6 +43,9 @@ class Story:
     activities: list[dict[str, Any]]
     messages: list[dict[str, Any]]
     same_phone: list[int]  # other leads: a hint, not an identity
+    joins: list[dict[str, Any]] = field(default_factory=list)  # which signals were taken for this lead's, and why
+    lookalikes: list[dict[str, Any]] = field(default_factory=list)  # leads that its signals were compared with
+    verdicts: list[dict[str, Any]] = field(default_factory=list)  # what people said about it and another lead
     counts: dict[str, int] = field(default_factory=dict)
 
 
@@ -165,6 +168,9 @@ def story(ledger: Ledger, journey_id: int) -> Story:
             actions=of("SELECT * FROM action WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
             activities=of("SELECT * FROM activity WHERE lead_id = :lead ORDER BY occurred_at, id LIMIT :most"),
             messages=of("SELECT * FROM outbox WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
+            joins=of("SELECT * FROM lead_join WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
+            lookalikes=of("SELECT * FROM lookalike WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
+            verdicts=of("SELECT * FROM lead_verdict WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
             same_phone=_same_phone(connection, lead[0]) if lead else [],
             counts={
                 "signals": _count(connection, "journey WHERE signal_id IS NOT NULL AND lead_id = :lead", lead_id),

@@ -1,7 +1,7 @@
-"""Who is who: leads, their identities, and signals that turn out to be about somebody known.
+"""Leads: what is written to them, and what finds them: signals about somebody known, activities, rescores.
 
-Belongs here: reading and writing leads and identities. Does not belong here: deciding what a good
-value is (``normalise``).
+Belongs here: reading and writing leads. Does not belong here: whose an identity is (``identities``), or deciding
+what a good value is (``normalise``).
 """
 
 from __future__ import annotations
@@ -82,53 +82,6 @@ def refresh_leads(connection: Connection, frame: pd.DataFrame, columns: Sequence
     connection.execute(text(f"UPDATE lead l SET {sets} FROM returning_leads v WHERE l.id = v.lead_id"))
 
 
-def identify(connection: Connection, frame: pd.DataFrame, batch_id: int) -> pd.DataFrame:
-    """Claim each row's identity, and say whose it is.
-
-    ``frame`` (ordered by ``journey_id``) has ``journey_id``, ``lead_id`` and ``email_canonical``. The
-    answer is index-aligned: ``lead_id`` as it is now, and ``joined_to``, the open journey of the same
-    person, where there is one; it is locked, and another batch that is deciding about it decides again. The
-    loser of a race joins the winner's lead: inserts are sorted, so that two workers cannot deadlock, and
-    wait for each other on the same value only.
-    """
-    hit("apply.identity.before")
-    answer = pd.DataFrame({"lead_id": frame["lead_id"], "joined_to": None}, dtype=object)
-    known = frame[frame["email_canonical"].notna()]
-    if known.empty:
-        return answer
-    first = known.drop_duplicates("email_canonical").sort_values("email_canonical")
-    bulk.temporary(connection, "claiming", {"email_canonical": "text", "lead_id": "bigint"}, first)
-    connection.execute(
-        text(
-            "INSERT INTO identity (kind, value, lead_id) SELECT 'email', email_canonical, lead_id FROM claiming "
-            'ORDER BY email_canonical COLLATE "C" ON CONFLICT DO NOTHING'
-        )
-    )
-    hit("apply.identity.claimed")
-    owners = connection.execute(
-        text(
-            "SELECT c.email_canonical, i.lead_id, i.lead_id <> c.lead_id AS elsewhere "
-            "FROM claiming c JOIN identity i ON i.kind = 'email' AND i.value = c.email_canonical"
-        )
-    ).fetchall()
-    lead_of: dict[str, int] = {row.email_canonical: row.lead_id for row in owners}
-    open_of = _lock_open_journeys(connection, [row.lead_id for row in owners if row.elsewhere])
-    lead_ids: list[int] = bulk.plain(frame["lead_id"])
-    joined: list[int | None] = [None] * len(frame)
-    rows = zip(bulk.plain(frame["journey_id"]), bulk.plain(frame["email_canonical"]), strict=True)
-    for position, (journey_id, value) in enumerate(rows):
-        if value is None:
-            continue
-        lead_id = lead_of[value]
-        lead_ids[position] = lead_id
-        holder = open_of.setdefault(lead_id, journey_id)
-        if holder != journey_id:
-            joined[position] = holder
-    _decide_again(connection, [holder for holder in joined if holder is not None], except_in=batch_id)
-    hit("apply.identity.after")
-    return pd.DataFrame({"lead_id": lead_ids, "joined_to": joined}, index=frame.index, dtype=object)
-
-
 def fill_from_joined(connection: Connection, frame: pd.DataFrame, columns: Sequence[str], now: datetime) -> None:
     """A signal that joined fills what its lead lacks, never overwrites; the lead is to be scored again."""
     if frame.empty:
@@ -149,9 +102,16 @@ def fill_from_joined(connection: Connection, frame: pd.DataFrame, columns: Seque
 
 
 def drop_provisional(connection: Connection, lead_ids: Sequence[int]) -> None:
-    """Delete leads whose journey turned out to be about another lead."""
+    """Delete leads whose journey turned out to be about another lead, unless they are known by more than it."""
     if lead_ids:
-        connection.execute(text("DELETE FROM lead WHERE id = ANY(:ids)"), {"ids": list(lead_ids)})
+        connection.execute(
+            text(
+                "DELETE FROM lead l WHERE id = ANY(:ids) "
+                "AND NOT EXISTS (SELECT 1 FROM identity WHERE lead_id = l.id) "
+                "AND NOT EXISTS (SELECT 1 FROM journey WHERE lead_id = l.id)"
+            ),
+            {"ids": list(lead_ids)},
+        )
 
 
 def match_activities(connection: Connection, now: datetime) -> None:
@@ -172,8 +132,8 @@ def match_activities(connection: Connection, now: datetime) -> None:
     ).fetchall()
     if not matched:
         return
-    journeys = list(_lock_open_journeys(connection, [row.lead_id for row in matched]).values())
-    _decide_again(connection, journeys)
+    journeys = list(lock_open_journeys(connection, [row.lead_id for row in matched]).values())
+    decide_again(connection, journeys)
     connection.execute(
         text(
             "UPDATE lead SET rescore_at = :now WHERE id IN (SELECT id FROM lead "
@@ -187,7 +147,7 @@ def match_activities(connection: Connection, now: datetime) -> None:
     )
 
 
-def _lock_open_journeys(connection: Connection, lead_ids: Collection[int]) -> dict[int, int]:
+def lock_open_journeys(connection: Connection, lead_ids: Collection[int]) -> dict[int, int]:
     """The open journey of each lead that has one. Whoever changes a lead holds its open journey, locked by id."""
     if not lead_ids:
         return {}
@@ -201,7 +161,7 @@ def _lock_open_journeys(connection: Connection, lead_ids: Collection[int]) -> di
     return {row.lead_id: row.id for row in rows}
 
 
-def _decide_again(connection: Connection, journey_ids: Collection[int], *, except_in: int | None = None) -> None:
+def decide_again(connection: Connection, journey_ids: Collection[int], *, except_in: int | None = None) -> None:
     """There is news of these leads: a stage that has read them meets a conflict, and reads them again.
 
     ``except_in`` names the batch that brings the news itself.

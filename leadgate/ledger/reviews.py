@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, text
 from leadgate.ledger import actions, records
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.database import Ledger
+from leadgate.matching import ASKS
 
 #: What a person reviews, in the order it is listed. A breaker's item is rerun; the others close by themselves.
 REVIEWED: Final = ("review", "exception")
@@ -81,6 +82,27 @@ def evidence(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, dict[str
     with ledger.transaction() as connection:
         rows = connection.execute(text(statement), {"ids": list(work_item_ids)}).mappings()
         return {row["id"]: {name: value for name, value in row.items() if name != "id"} for row in rows}
+
+
+def compared(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    """For the items that ask whether two records are one person: the leads in question, the likeliest first.
+
+    Each has ``lead_id``, ``score``, ``levels``, ``lead`` (all of its columns), its ``owner``, if it has one now, and
+    ``heard_at``, when it was last heard of. Values are not masked.
+    """
+    statement = """
+        SELECT w.id, k.lead_id, k.score, k.levels, to_jsonb(l) AS lead,
+            (SELECT a.owner FROM journey o JOIN assignment a ON a.journey_id = o.id AND a.ended_at IS NULL
+                WHERE o.lead_id = k.lead_id) AS owner,
+            (SELECT max(o.captured_at) FROM journey o WHERE o.lead_id = k.lead_id) AS heard_at
+        FROM work_item w JOIN lookalike k ON k.journey_id = w.journey_id AND k.generation = w.generation
+        JOIN lead l ON l.id = k.lead_id
+        WHERE w.id = ANY(:ids) AND w.reason = ANY(:asks) ORDER BY w.id, k.id"""
+    found: dict[int, list[dict[str, Any]]] = {}
+    with ledger.transaction() as connection:
+        for row in connection.execute(text(statement), {"ids": list(work_item_ids), "asks": list(ASKS)}).mappings():
+            found.setdefault(row["id"], []).append({name: value for name, value in row.items() if name != "id"})
+    return found
 
 
 def overdue(connection: Connection, now: datetime) -> list[Row[Any]]:

@@ -23,6 +23,7 @@ from leadgate.playbook.base import (
 from leadgate.playbook.follow_up import FollowUp, LadderStep, Sla
 from leadgate.playbook.gates import Breaker, ExceptionRoute, Expect, GateRules, Notification, Retention
 from leadgate.playbook.loading import FILE, Loaded, default, init, load, parse
+from leadgate.playbook.matching import Certain, Likely, Matching, TieBreaker
 from leadgate.playbook.routing import Absence, Hours, Member, NobodyAvailable, Pool, Rep, Route
 from leadgate.playbook.schema import Playbook
 from leadgate.playbook.scoring import (
@@ -58,6 +59,7 @@ __all__ = [
     "Breaker",
     "ByGrade",
     "Cap",
+    "Certain",
     "CompanyDomain",
     "CustomField",
     "Disqualifier",
@@ -78,7 +80,9 @@ __all__ = [
     "HttpCapture",
     "LadderStep",
     "Leave",
+    "Likely",
     "Loaded",
+    "Matching",
     "Member",
     "Name",
     "NobodyAvailable",
@@ -99,6 +103,7 @@ __all__ = [
     "Source",
     "Span",
     "Stage",
+    "TieBreaker",
     "Validation",
     "Weekday",
     "default",

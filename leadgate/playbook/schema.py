@@ -9,6 +9,7 @@ from pydantic import Field
 from leadgate.playbook.base import Gate, Name, Part
 from leadgate.playbook.follow_up import FollowUp, Sla
 from leadgate.playbook.gates import Breaker, ExceptionRoute, GateRules, Notification, Retention
+from leadgate.playbook.matching import Matching
 from leadgate.playbook.routing import Hours, Pool, Rep, Route
 from leadgate.playbook.scoring import Qualification, Scoring
 from leadgate.playbook.sources import CustomField, Enrichment, Source, Validation
@@ -23,6 +24,7 @@ class Playbook(Part):
     headers: dict[str, str] = {}  # column name -> lead field, for every source
     sources: dict[Name, Source] = Field(min_length=1)
     validation: Validation = Validation()
+    matching: Matching = Matching()
     enrichment: Enrichment = Enrichment()
     scoring: Scoring = Scoring()
     qualification: Qualification = Qualification()

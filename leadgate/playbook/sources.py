@@ -65,12 +65,22 @@ class CompanyDomain(Part):
 
 
 class AccountsFile(Part):
-    """A CSV of known companies, looked up by domain. ``fields`` maps a lead field to the file's column."""
+    """A CSV of known companies. ``fields`` maps a lead field to the file's column.
+
+    A company is looked up by its domains; by its name, too, where ``company`` names the column that holds it.
+    What an account lacks of ``inherit`` it has from its parent.
+    """
 
     type: Literal["accounts_file"] = "accounts_file"
     name: Name = "accounts"
     path: str  # relative to the playbook's folder
     domain: str = "domain"
+    website: str | None = None  # a column with further web addresses, separated by spaces or semicolons
+    company: str | None = None  # the column with the company's name; none: looked up by domain alone
+    parent: str | None = None  # the column with the parent's account_id or domain
+    inherit: tuple[str, ...] = ()  # lead fields that a subsidiary has from its parent when its own is empty
+    alike: int = Field(default=92, ge=70, le=100)  # how alike names must be, of 100, to be the same account
+    shown_from: int = Field(default=80, ge=50, le=100)  # less alike, but shown as candidates
     fields: dict[str, str]
 
 

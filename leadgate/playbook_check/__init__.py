@@ -29,6 +29,7 @@ def check(loaded: Loaded, *, promises: Mapping[Gate, Collection[str]] | None = N
     parts = (
         sources.own_fields(checker),
         sources.sources(checker),
+        sources.matching(checker),
         sources.enrichment(checker),
         scoring.scoring(checker),
         scoring.qualification(checker),

@@ -1,4 +1,4 @@
-"""Fields, sources and enrichment: names that exist, files that are there.
+"""Fields, sources, matching and enrichment: names that exist, files that are there.
 
 Belongs here: what must fit together in these parts of a playbook.
 """
@@ -39,6 +39,18 @@ def sources(checker: Checker) -> Found:
             yield from checker.country((*here, "default_country"), source.default_country)
 
 
+def matching(checker: Checker) -> Found:
+    """CRM ids come from sources of leads, each of one CRM."""
+    leads = {name for name, source in checker.playbook.sources.items() if source.kind == "leads"}
+    taken: dict[str, str] = {}
+    for crm, names in checker.playbook.matching.crm_ids.items():
+        for position, name in enumerate(names):
+            here: Path = ("matching", "crm_ids", crm, position)
+            yield from checker.one_of(here, "source of leads", name, leads)
+            if taken.setdefault(name, crm) != crm:
+                yield checker.at(here, f"the ids of {name!r} are those of {taken[name]!r} already; name it once")
+
+
 def enrichment(checker: Checker) -> Found:
     yield from checker.twice(("enrichment", "providers"), [p.name for p in checker.playbook.enrichment.providers])
     known = fields.columns("qualification", checker.custom)
@@ -46,6 +58,13 @@ def enrichment(checker: Checker) -> Found:
         if not isinstance(provider, AccountsFile):
             continue
         here: Path = ("enrichment", "providers", position)
+        for field in provider.inherit:
+            yield from checker.one_of((*here, "inherit"), "field of this provider", field, provider.fields)
+        if provider.inherit and provider.parent is None:
+            yield checker.at((*here, "inherit"), "nothing says who the parent is: add `parent`, the column that does")
+        if provider.shown_from > provider.alike:
+            message = f"is above alike ({provider.alike}), so a match would be hidden as a candidate; lower it"
+            yield checker.at((*here, "shown_from"), message)
         for field in provider.fields:
             if field not in known or field == "source":
                 yield checker.at((*here, "fields", field), f"unknown field {field!r}; {proposal(field, known)}")
@@ -62,6 +81,8 @@ def _accounts_file(checker: Checker, here: Path, provider: AccountsFile) -> Foun
         yield checker.at((*here, "path"), f"the accounts file {str(path)!r} {why}; put it there or correct the path")
         return
     wanted = [((*here, "domain"), provider.domain)]
+    named = {"website": provider.website, "company": provider.company, "parent": provider.parent}
+    wanted += [((*here, key), column) for key, column in named.items() if column is not None]
     wanted += [((*here, "fields", field), column) for field, column in provider.fields.items()]
     for where, column in wanted:
         if column not in header:

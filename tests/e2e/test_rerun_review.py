@@ -13,6 +13,7 @@ from desk import NOW, PLAYBOOK, Desk, person
 from prefect_api import ask
 
 from flows.run import Runner
+from leadgate import playbook as playbooks
 from leadgate.ledger.actions import ActionError, RerunReport
 from leadgate.models import STAGES
 from leadgate.playbook_check import require
@@ -103,7 +104,9 @@ def test_the_forms_offer_every_stage_reason_mode_and_decision(server: str) -> No
     others = {"score_in_review_band", "no_route", "nobody_available", "source_parked", "check_failed", "stage_failed"}
     assert promised | others <= set(choices["Reason"])
     review_form = parameter_schema(flow).model_dump()
-    assert review_form["definitions"]["Decision"]["enum"] == ["approve", "reject", "correct", "take"]
+    assert review_form["definitions"]["Decision"]["enum"] == [
+        "approve", "reject", "correct", "take", "same", "different",
+    ]  # fmt: skip
     assert review_form["required"] == ["work_items", "decision"]
     assert rerun_form["required"] == []
     assert rerun_form["properties"]["mode"]["default"] == "as_it_is"
@@ -332,6 +335,23 @@ def test_the_evidence_of_an_exception_is_masked(held: Desk) -> None:
     assert held.rows("SELECT by FROM action") == [("shared Prefect login",)]
 
 
+def test_two_records_are_compared_and_decided_in_a_review(held: Desk, tmp_path: Path) -> None:
+    asking = PLAYBOOK.replace("scoring:\n", "matching: {likely: [phone]}\nscoring:\n", 1)
+    (tmp_path / "playbook.yaml").write_text(asking, encoding="utf-8")
+    phone = person(3)["Phone"]
+    held.capture(person(3), person(4, Phone=phone))
+    Desk(held.ledger, playbooks.parse(asking, path=Path("tests.yaml"))).run()
+    done = review(work_items=[item(held, 4)], decision="same", lead=3, by="rita")
+    assert done.journeys.keys() == {4}
+    assert held.rows("SELECT status, joined_to FROM journey WHERE id = 4") == [("joined", 3)]
+    told = artifact("review")
+    assert "| phone |" in told
+    assert "lead 3, score" in told
+    assert "the same person by rita" in told
+    assert phone not in told
+    assert held.holds() == []
+
+
 def test_a_correction_in_a_review_is_scored_again(held: Desk) -> None:
     review(work_items=[item(held, 1)], decision="correct", corrections={"company": "Acme"}, by="rita")
     assert held.rows("SELECT status FROM journey WHERE id = 1") == [("owned",)]
@@ -356,6 +376,9 @@ def test_items_are_taken_by_somebody_and_taken_over_with_a_word(held: Desk) -> N
         ({"decision": "correct"}, "needs corrections"),
         ({"decision": "approve", "corrections": {"company": "Acme"}}, "would not use them"),
         ({"decision": "take"}, "needs by"),
+        ({"decision": "same"}, "same needs lead"),
+        ({"decision": "approve", "lead": 1}, "would not use it"),
+        ({"decision": "different"}, "does not ask who somebody is"),
         ({"decision": "correct", "corrections": {"compny": "Acme"}}, "did you mean 'company'"),
     ],
 )

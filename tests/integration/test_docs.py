@@ -56,7 +56,9 @@ def test_the_page_about_the_playbook_has_every_key_and_no_other() -> None:
 
 def test_its_examples_together_are_a_sound_playbook(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "accounts.csv").write_text("domain,name,owner,employees\nacme.example,Acme,anna,40\n")
+    (tmp_path / "data" / "accounts.csv").write_text(
+        "domain,name,owner,employees,website,parent\nacme.example,Acme,anna,40,,\n"
+    )
     text = "".join(_YAML.findall(PAGES["playbook.md"]))
     built_in = {gate: {promise.name for promise in suite} for gate, suite in PROMISES.items()}
 

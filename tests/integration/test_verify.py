@@ -9,7 +9,8 @@ import pytest
 from desk import NOW, Desk, person
 from sqlalchemy import text
 
-from leadgate.ledger import Ledger, open_ledger
+from leadgate import playbook as playbooks
+from leadgate.ledger import Ledger, joins, open_ledger
 from leadgate.ledger.verify import INVARIANTS, verify
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
@@ -51,6 +52,15 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
         [f"UPDATE identity SET lead_id = (SELECT max(lead_id) FROM identity) WHERE lead_id = {A_LEAD}"],
         {"one_lead_per_address"},
     ),
+    "a join without a reason": (["UPDATE lead_join SET because = '[]'"], {"joins_say_why"}),
+    "a join that nobody knows of": (["DELETE FROM lead_join"], {"joins_say_why"}),
+    "a signal that is back with the lead it was parted from": (
+        ["UPDATE journey SET status = 'done', lead_id = 6 WHERE id = 7", "DELETE FROM assignment WHERE journey_id = 7"],
+        {"parted_stay_apart", "handoffs_gapless", "turns_are_assignments"},
+    ),
+    "two who share an address, and whom nobody has parted": (["DELETE FROM lead_verdict"], {"one_lead_per_address"}),
+    "a question about nobody": (["DELETE FROM lookalike"], {"questions_name_leads"}),
+    "a key of a lead that never was": (["INSERT INTO match_key VALUES (1, 999999)"], {"match_keys_name_leads"}),
     "a held journey whose work item is closed": (
         [f"UPDATE work_item SET closed_at = now(), resolution = 'lost' WHERE id = {HELD}"],
         {"held_has_work_item"},
@@ -167,6 +177,9 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
             ("warned", "journey_id", "true", set()),
             ("qualification", "journey_id", "true", set()),
             ("outbox", "journey_id", "true", set()),
+            ("lookalike", "journey_id", "true", {"questions_name_leads"}),
+            ("lead_join", "journey_id", "joined_to = 1", {"joins_say_why"}),
+            ("lead_verdict", "journey_id", "true", set()),
             ("journey", "batch_id", "status = 'owned'", set()),
             ("work_item", "batch_id", "true", set()),
         )
@@ -187,6 +200,8 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
             ("assignment", "candidates", "'[\"it was {}\"]'"),
             ("outbox", "kind", "'it was {}'"),
             ("action", "what", "'it was {}'"),
+            ("lookalike", "levels", '\'{{"it was": "{}"}}\''),
+            ("lead_join", "because", "'[\"it was {}\"]'"),
             ("work_item", "message", "'it was {}'"),
         )
         for value in ("kim.o@acme.example", "+4930123456")
@@ -201,10 +216,14 @@ def sound(postgres: Ledger, loaded: Loaded, tmp_path_factory: pytest.TempPathFac
     with databases.fresh(postgres) as (url,):
         settings = Settings(home=tmp_path_factory.mktemp("verify"), database_url=url)
         with open_ledger(settings) as ledger:
-            desk = Desk(ledger, loaded)
+            asking = loaded.text.replace("scoring:\n", "matching: {likely: [phone]}\nscoring:\n", 1)
+            desk = Desk(ledger, playbooks.parse(asking, path=loaded.path))
             desk.capture(
                 person(1), person(2), person(3, Phone="call me"), person(1, Message="again"), person(4, Company="")
             )
+            desk.capture(person(5), person(6, Email="lead5@company5.example"), person(7, Phone=person(2)["Phone"]))
+            desk.run()
+            joins.unjoin(ledger, 7, by="mia", now=NOW)  # two persons, one address
             desk.run()
             with ledger.transaction() as connection:
                 connection.execute(

@@ -224,6 +224,33 @@ def test_every_handoff_names_its_gate_and_what_broke_or_warned() -> None:
     ]  # fmt: skip
 
 
+def test_joins_comparisons_and_verdicts_are_told() -> None:
+    join = {"journey_id": 7, "lead_id": 4, "joined_to": 4, "because": ["email", "crm_id:hubspot"]}
+    compared = {
+        "journey_id": 7, "generation": 1, "lead_id": 9, "score": 75,
+        "levels": {"email": "differs", "phone": "same", "name": "similar", "company": "unknown"},
+    }  # fmt: skip
+    verdict = {"low": 7, "high": 9, "same": False, "keep": None, "by": "rita", "at": NOW}
+    words = told(
+        origin.triggered(
+            story(
+                journey={"lead_id": 4},
+                joins=[join],
+                lookalikes=[compared | {"generation": 0, "lead_id": 5}, compared],
+                verdicts=[verdict, verdict | {"same": True, "keep": 9}],
+            )
+        )
+    )
+    assert (
+        "about known lead 4, and joined its open journey, because of the same e-mail address, the same id in hubspot"
+        in words
+    )
+    assert "9 75 the phone number is the same, the names are alike; the e-mail address differs" in words
+    assert "5 75" not in words
+    assert "rita said that lead 7 and lead 9 are different, 2026-03-04 10:00 UTC." in words
+    assert "are the same person; what is about both goes to lead 9" in words
+
+
 def test_the_score_is_told_rule_by_rule_with_its_evidence() -> None:
     scored = {
         "journey_id": 7,

@@ -472,6 +472,14 @@ enrichment:
         (None, None, "does not exist"),
         ("domain,stuff,owner\n", None, "accounts.csv has no column 'staff'; did you mean 'stuff'?"),
         ("site,staff,owner\n", None, "has no column 'domain'"),
+        ("domain,staff,owner\n", "{employees: staff}, company: nam", "has no column 'nam'"),
+        ("domain,staff,owner\n", "{employees: staff}, inherit: [employees]", "nothing says who the parent is"),
+        (
+            "domain,staff,owner\n",
+            "{employees: staff}, parent: owner, inherit: [staff]",
+            "unknown field of this provider 'staff'",
+        ),
+        ("domain,staff,owner\n", "{employees: staff}, alike: 80, shown_from: 90", "is above alike (80)"),
         ("domain,staff,owner\n", "{employes: staff}", "unknown field 'employes'; did you mean 'employees'?"),
     ],
 )
@@ -484,6 +492,19 @@ def test_the_accounts_file_is_there_with_its_columns(
     if fields_ is not None:
         text = text.replace("{employees: staff, account_owner: owner}", fields_)
     found = check(parsed(text, tmp_path), promises=PROMISES)
+    assert found == [] if said is None else any(said in str(problem) for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("crm_ids", "said"),
+    [
+        ("{hubspot: [website]}", None),
+        ("{hubspot: [websit]}", "unknown source of leads 'websit'; did you mean 'website'?"),
+        ("{hubspot: [website], other: [website]}", "the ids of 'website' are those of 'hubspot' already"),
+    ],
+)
+def test_crm_ids_come_from_sources_of_one_crm(tmp_path: Path, crm_ids: str, said: str | None) -> None:
+    found = check(parsed(SMALL + f"matching: {{crm_ids: {crm_ids}}}\n", tmp_path), promises=PROMISES)
     assert found == [] if said is None else any(said in str(problem) for problem in found)
 
 

@@ -1,0 +1,31 @@
+"""``leadgate unjoin``: a signal that was taken for a known lead's goes its own way again.
+
+Belongs here: which journey is meant, and saying what was done. Does not belong here: doing it (``ledger.joins``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from console.lookup import journey_of
+from console.place import Place, moment_of, person
+from console.safe import visible
+from console.screen import out, print_json, program
+from leadgate.ledger import joins, open_ledger
+
+
+def unjoin(place: Place, reference: str, *, by: str | None, as_json: bool, now: str | None) -> None:
+    """The command."""
+    who, at = person(by), moment_of(now)
+    playbook = place.playbook().playbook
+    with open_ledger(place.settings) as ledger:
+        done = joins.unjoin(ledger, journey_of(ledger, reference, playbook), by=who, now=at)
+    if as_json:
+        print_json(asdict(done) | {"did": "unjoin", "by": who})
+        return
+    fields = ", ".join(done.restored)
+    restored = f" Of lead {done.lead_id} these fields are as before: {fields}." if fields else ""
+    out().print(
+        f"J{done.journey_id} is no longer taken for lead {done.lead_id}, by {visible(who, 80)}.{restored} "
+        f"It starts again as a lead of its own. Next: {program()} run"
+    )

@@ -1,0 +1,215 @@
+"""What a person says about two records: they are the same person, they are not, or they should not have been joined.
+
+Belongs here: verdicts, and the way back from a join, each one transaction. Does not belong here: finding out who
+may be the same (``identities``), or other decisions about work items (``actions``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, text
+
+from leadgate.ledger import actions, decisions
+from leadgate.ledger.actions import ActionError, RerunReport
+from leadgate.ledger.database import Ledger
+from leadgate.matching import ASKS, CONFLICT
+from leadgate.matching.resolving import pair
+from leadgate.models import LEAD_COLUMNS
+
+
+@dataclass(frozen=True)
+class Unjoined:
+    """A journey that goes its own way again. ``lead_id`` is the lead that it was taken for; ``restored`` names the
+    fields of that lead that are as they were before."""
+
+    journey_id: int
+    lead_id: int
+    restored: Sequence[str]
+
+
+def same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, by: str, now: datetime) -> RerunReport:
+    """The signals that these work items hold are about ``lead_id``: they join its open journey, or take it up again.
+
+    Signals that carry evidence of the same two leads go there, too, from now on. Raises ``ActionError`` for an item
+    that asks something else, or when ``lead_id`` is not one of the leads in question.
+    """
+    report = RerunReport()
+    with ledger.transaction() as connection:
+        for item in _asking(connection, work_item_ids, report):
+            for journey in (journeys := actions.held_by(connection, item.id)):
+                leads = _in_question(connection, journey)
+                if item.reason == CONFLICT:
+                    leads.append(journey.lead_id)
+                if lead_id not in leads:
+                    known = " or ".join(map(str, leads))
+                    raise ActionError(f"work item {item.id} is not about lead {lead_id}; it may be lead {known}")
+                others = leads if item.reason == CONFLICT else [journey.lead_id]
+                for other in {*others, journey.lead_id} - {lead_id}:
+                    _say(connection, journey, lead_id, other, keep=lead_id, item=item.id, by=by, now=now)
+                actions.release(connection, journey, "capture", now)
+            actions.conclude(connection, item, journeys, "same_person", by, now, None)
+            report.count(item.id, journeys)
+    return report
+
+
+def different(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datetime) -> RerunReport:
+    """The signals that these work items hold are about somebody else: they go on, and are not compared with these
+    leads again. Raises ``ActionError`` for an item that asks something else."""
+    report = RerunReport()
+    with ledger.transaction() as connection:
+        for item in _asking(connection, work_item_ids, report):
+            journeys = actions.held_by(connection, item.id)
+            if item.reason == CONFLICT:
+                leads = " or ".join(map(str, _in_question(connection, journeys[0])))
+                raise ActionError(
+                    f"what work item {item.id} carries belongs to known leads, so it is about one of them: say which, "
+                    f"with --same {leads}; or correct the wrong value with --set"
+                )
+            for journey in journeys:
+                for lead in _in_question(connection, journey):
+                    _say(connection, journey, journey.lead_id, lead, keep=None, item=item.id, by=by, now=now)
+                actions.release(connection, journey, "capture", now)
+            actions.conclude(connection, item, journeys, "different_person", by, now, None)
+            report.count(item.id, journeys)
+    return report
+
+
+def unjoin(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> Unjoined:
+    """Undo a join: the signal gets a lead and a journey of its own again, and does not join this lead again.
+
+    The lead's fields that the signal changed are as before, unless they have changed since; the identities that it
+    brought are the signal's own. Who owned the journey loses it. Raises ``ActionError`` when the journey has not been
+    taken for another lead's, or waits for a person.
+    """
+    with ledger.transaction() as connection:
+        journey = connection.execute(
+            text("SELECT id, lead_id, status, stage, generation FROM journey WHERE id = :id FOR UPDATE"),
+            {"id": journey_id},
+        ).first()
+        if journey is None:
+            raise ActionError(f"there is no journey {journey_id}")
+        made = connection.execute(
+            text(
+                "SELECT lead_id, changed, claimed FROM lead_join WHERE journey_id = :id AND lead_id = :lead "
+                "ORDER BY generation DESC LIMIT 1"
+            ),
+            {"id": journey_id, "lead": journey.lead_id},
+        ).first()
+        if made is None or journey.lead_id == journey.id:
+            raise ActionError(_no_join(connection, journey))
+        if journey.status == "held":
+            raise ActionError(f"journey {journey_id} waits for a person; decide its work item first")
+        _say(connection, journey, journey.id, made.lead_id, keep=None, item=None, by=by, now=now)
+        restored = _restore(connection, made.lead_id, made.changed or {}, now)
+        for kind, value in made.claimed or ():
+            connection.execute(
+                text("DELETE FROM identity WHERE kind = :kind AND value = :value AND lead_id = :lead"),
+                {"kind": kind, "value": value, "lead": made.lead_id},
+            )
+        connection.execute(
+            text(
+                "UPDATE assignment SET ended_at = :now, end_reason = 'unjoined' "
+                "WHERE journey_id = :id AND ended_at IS NULL"
+            ),
+            {"id": journey_id, "now": now},
+        )
+        decisions.close_escalations(connection, [journey_id], now)
+        connection.execute(
+            text(
+                "UPDATE journey SET status = 'ready', stage = 'capture', start_stage = 'capture', lead_id = NULL, "
+                "joined_to = NULL, batch_id = NULL, waived = NULL, version = version + 1, "
+                "generation = generation + 1, run_after = :now WHERE id = :id"
+            ),
+            {"id": journey_id, "now": now},
+        )
+        actions.record(connection, [journey], "unjoin", by, now)
+    return Unjoined(journey_id, made.lead_id, restored)
+
+
+def _asking(connection: Connection, ids: Sequence[int], report: RerunReport) -> list[Row[Any]]:
+    items = actions.open_items(connection, ids, report)
+    for item in items:
+        if item.reason not in ASKS:
+            raise ActionError(
+                f"work item {item.id} ({item.reason}) does not ask who somebody is; `leadgate review W{item.id}` tells "
+                "what can be done"
+            )
+    return items
+
+
+def _in_question(connection: Connection, journey: Row[Any]) -> list[int]:
+    """The leads that the held signal was compared with, the likeliest first."""
+    return list(
+        connection.execute(
+            text("SELECT lead_id FROM lookalike WHERE journey_id = :id AND generation = :generation ORDER BY id"),
+            {"id": journey.id, "generation": journey.generation},
+        ).scalars()
+    )
+
+
+def _say(
+    connection: Connection,
+    journey: Row[Any],
+    one: int,
+    other: int,
+    *,
+    keep: int | None,
+    item: int | None,
+    by: str,
+    now: datetime,
+) -> None:
+    low, high = pair(one, other)
+    connection.execute(
+        text(
+            "INSERT INTO lead_verdict (low, high, same, keep, journey_id, work_item_id, by, at) "
+            "VALUES (:low, :high, :same, :keep, :journey, :item, :by, :now)"
+        ),
+        {
+            "low": low,
+            "high": high,
+            "same": keep is not None,
+            "keep": keep,
+            "journey": journey.id,
+            "item": item,
+            "by": by,
+            "now": now,
+        },
+    )
+
+
+def _restore(connection: Connection, lead_id: int, changed: dict[str, Any], now: datetime) -> list[str]:
+    """Put back what the signal changed of the lead, where nothing else has changed it since."""
+    if not changed:
+        return []
+    names = ", ".join(changed)
+    lead = connection.execute(text(f"SELECT {names} FROM lead WHERE id = :id FOR UPDATE"), {"id": lead_id}).mappings()
+    standing = dict(lead.one())
+    restored = [name for name, (_, after) in changed.items() if standing[name] == after]
+    if restored:
+        sets = ", ".join(f"{name} = CAST(:{name} AS {LEAD_COLUMNS[name]})" for name in restored)
+        values = {name: _plain(name, changed[name][0]) for name in restored}
+        connection.execute(
+            text(f"UPDATE lead SET {sets}, rescore_at = coalesce(rescore_at, :now) WHERE id = :id"),
+            values | {"id": lead_id, "now": now},
+        )
+    return restored
+
+
+def _plain(name: str, value: Any) -> Any:
+    return orjson.dumps(value).decode() if LEAD_COLUMNS[name] == "jsonb" and value is not None else value
+
+
+def _no_join(connection: Connection, journey: Row[Any]) -> str:
+    """Why there is nothing to undo, and what there might be."""
+    others = connection.execute(
+        text("SELECT id FROM journey WHERE lead_id = :lead AND id <> :id AND id <> lead_id ORDER BY id LIMIT 10"),
+        {"lead": journey.lead_id, "id": journey.id},
+    ).scalars()
+    joined = ", ".join(f"J{each}" for each in others)
+    hint = f"; of the same lead: {joined}" if joined else ""
+    return f"journey {journey.id} was not taken for another lead's, so there is nothing to undo{hint}"

@@ -1,0 +1,90 @@
+"""Names of companies, brought to what is left when legal forms, accents, scripts and punctuation are gone.
+
+Belongs here: one name, and how alike two are. Does not belong here: which account it is (``accounts``).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA
+
+from leadgate.matching.latin import latin
+from leadgate.values.lists import words
+
+_DOTTED: Final = re.compile(r"(?<=\b\w)\.\s?(?=\w\b)|(?<=\b\w)/(?=\w\b)")  # "S.p.A.", "A/S", "s. r. o."
+_NUMBER: Final = re.compile(r"\d+")
+_AMPERSAND: Final = re.compile(r"\s*[&+]\s*")
+#: "and" in the languages in which companies call themselves so; "&" is one of them.
+_AND: Final = frozenset({"and", "und", "et", "y", "e", "en", "och", "og"})
+_ARTICLES: Final = frozenset({"the", "die", "der", "das", "les", "los", "las"})
+
+
+@lru_cache(maxsize=200_000)
+def company_key(name: str) -> str:
+    """What identifies a company in its name; empty when nothing does.
+
+    >>> [company_key(n) for n in ("The ACME Co., Ltd.", "Müller & Söhne GmbH & Co. KG", "Rossi S.p.A.", "ООО Ромашка")]
+    ['acme', 'muller sohne', 'rossi', 'romashka']
+    """
+    plain = [word for word in latin(_DOTTED.sub("", _AMPERSAND.sub(" and ", name))).split() if word not in _AND]
+    forms = words("legal_forms")
+    kept = list(plain)
+    while len(kept) > 1 and (kept[0] in _ARTICLES or (kept[0] in forms and len(kept[0]) > 1 and kept[0] != "co")):
+        kept.pop(0)
+    while len(kept) > 1 and kept[-1] in forms:
+        kept.pop()
+    return " ".join(kept)
+
+
+@lru_cache(maxsize=200_000)
+def domain_key(domain: str) -> str:
+    """The name in a domain, comparable with ``company_key`` without its spaces: ``acme-cloud.example`` is
+    ``acmecloud``."""
+    return latin(domain.partition(".")[0]).replace(" ", "")
+
+
+def alike(one: str, other: str) -> int:
+    """How alike two keys of ``company_key`` are, from 0 to 100; symmetric. Numbers in names must be the same.
+
+    >>> [alike("acme cloud", name) for name in ("acmecloud", "acme clouds", "cloud acme", "acne cloud")]
+    [100, 94, 99, 87]
+    """
+    if one == other:
+        return 100
+    if _NUMBER.findall(one) != _NUMBER.findall(other):
+        return 0
+    score = letters_alike(spelt(one), spelt(other))
+    return int(score if _only_slips(sorted(one.split()), sorted(other.split())) else min(score, _OTHER_WORD))
+
+
+def spelt(key: str) -> tuple[str, str]:
+    """A key without spaces, and with its words in alphabetical order: what ``letters_alike`` compares."""
+    return key.replace(" ", ""), " ".join(sorted(key.split()))
+
+
+def letters_alike(one: tuple[str, str], other: tuple[str, str], at_least: int = 0) -> float:
+    """By the letters alone, of names as ``spelt``; never below ``alike``. 0 when it is less than ``at_least``."""
+    ordered = fuzz.ratio(one[0], other[0], score_cutoff=at_least)
+    return max(ordered, fuzz.ratio(one[1], other[1], score_cutoff=at_least + 1) - 1, 0)  # the same order is better
+
+
+#: Names with a word that is another word, not a slip of the pen, are at most so alike: "Nova Steel", "Novak Steel".
+_OTHER_WORD: Final = 87
+
+
+def _only_slips(words: list[str], others: list[str]) -> bool:
+    """Whether words that differ do so by a letter in a long word. Of another number of words nothing is said."""
+    if len(words) != len(others):
+        return True
+    left = [word for word in words if word not in others]
+    right = [word for word in others if word not in words]
+    return len(left) == len(right) and all(
+        min(len(a), len(b)) >= _LONG and OSA.distance(a, b) <= 1 for a, b in zip(left, right, strict=True)
+    )
+
+
+_LONG: Final = 5

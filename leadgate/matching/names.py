@@ -1,0 +1,93 @@
+"""How alike two names of persons are.
+
+Belongs here: nicknames, initials, swapped names, slips of the pen. Does not belong here: what else agrees
+(``persons``), or the case and parts of a name (``values.names``).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from rapidfuzz.distance import OSA
+
+from leadgate.matching.latin import latin
+from leadgate.values.lists import pairs
+
+#: Belong to a surname without telling it from another.
+_PARTICLES: Final = frozenset({"al", "bin", "da", "de", "del", "den", "der", "di", "do", "dos", "du", "el", "la",
+                               "le", "ten", "ter", "van", "von", "zu", "zum", "zur"})  # fmt: skip
+#: Tell a father from his son: the one thing in a name that makes equal names different.
+_GENERATIONS: Final = {"jr": "jr", "junior": "jr", "sr": "sr", "senior": "sr", "ii": "ii", "iii": "iii", "iv": "iv"}
+
+SAME: Final = 100
+SWAPPED: Final = 96  # the same words the other way round
+NICKNAME: Final = 95
+INITIAL: Final = 90  # "J. Smith" and "Jane Smith"
+#: Two slips in a name as short as "Jo Li" make another name; in a long one they do not.
+_MOST_SLIPS: Final = 2
+
+
+class PersonName(NamedTuple):
+    """A name for comparing: the first given name, the first surname without particles, ``jr`` or the like.
+
+    ``canonical`` is the given name that a nickname stands for. ``initials``, sorted, are what a nickname, a slip
+    after the first letter, an initial and swapped names have in common.
+    """
+
+    first: str
+    last: str
+    generation: str = ""
+    canonical: str = ""
+    initials: str = ""
+
+
+@lru_cache(maxsize=100_000)
+def name_of(first: str | None, last: str | None) -> PersonName | None:
+    """A first and a last name for comparing; ``None`` unless there are both.
+
+    >>> tuple(name_of("Bill", "López Díaz")), tuple(name_of("Ludwig", "van Beethoven Jr."))
+    (('bill', 'lopez', '', 'william', 'lw'), ('ludwig', 'beethoven', 'jr', 'ludwig', 'bl'))
+    """
+    if not first or not last:
+        return None
+    given, surnames = latin(first).split(), latin(last).split()
+    generation = next((_GENERATIONS[word] for word in surnames[1:] if word in _GENERATIONS), "")
+    kept = [word for word in surnames if word not in _PARTICLES and word not in _GENERATIONS] or surnames
+    if not given or not kept:
+        return None
+    canonical = pairs("nicknames").get(given[0], given[0])
+    initials = "".join(sorted((canonical[0], kept[0][0])))
+    return PersonName(given[0], kept[0], generation, canonical, initials)
+
+
+def likeness(one: PersonName, other: PersonName) -> int:
+    """From 0 to 100; symmetric. 100 is the same name, whatever its accents and case.
+
+    >>> [likeness(name_of(*a), name_of(*b)) for a, b in [
+    ...     (("Jörg", "Weiß"), ("Joerg", "Weiss")), (("Bob", "Smith"), ("Robert", "Smith")),
+    ...     (("Keller", "Anna"), ("Anna", "Keller")), (("John", "Smith"), ("John", "Smith Jr")),
+    ...     (("Alexander", "Schmidt"), ("Alexnader", "Schmidt")), (("John", "Smith"), ("Mary", "Jones"))]]
+    [100, 95, 96, 50, 94, 0]
+    """
+    if one.generation != other.generation:
+        return 50
+    if (one.first, one.last) == (other.first, other.last):
+        return SAME
+    if (one.first, one.last) == (other.last, other.first):
+        return SWAPPED
+    if one.last == other.last:
+        if one.canonical == other.canonical:
+            return NICKNAME
+        if 1 in (len(one.first), len(other.first)) and one.first[0] == other.first[0]:
+            return INITIAL
+    return max(_spelling(one, other.first, other.last), _spelling(one, other.last, other.first))
+
+
+def _spelling(one: PersonName, first: str, last: str) -> int:
+    """By the slips of the pen between the names: letters left out, added, changed, or two that changed places."""
+    slips = OSA.distance(one.first, first) + OSA.distance(one.last, last)
+    letters = max(len(one.first) + len(one.last), len(first) + len(last))
+    if slips > _MOST_SLIPS or 5 * slips > letters:
+        return 0
+    return round(100 * (1 - slips / letters))

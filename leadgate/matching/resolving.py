@@ -1,0 +1,223 @@
+"""A batch of signals, and whom each is about: somebody new, a known lead, or a question for a person.
+
+Belongs here: deciding over the batch, in the order of its journeys. Does not belong here: one pair of records
+(``persons``), or claiming identities and looking candidates up (``ledger.people``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any, Final, NamedTuple
+
+from leadgate.matching import BY_A_PERSON, CONFLICT, LIKELY
+from leadgate.matching.persons import Comparison, Person, certainty, compare
+from leadgate.matching.ranking import Candidate, ranked
+from leadgate.playbook import Matching
+
+#: A kind of identity and its value: two signals that share one are about the same person.
+Claim = tuple[str, str]
+
+EMAIL: Final = "email"
+PHONE_AND_NAME: Final = "phone_and_name"
+CRM_ID: Final = "crm_id"
+#: Candidates that a person is shown.
+SHOWN: Final = 5
+
+
+class Verdict(NamedTuple):
+    """What a person said about two leads. ``keep`` is where signals go that are about both, if they are one."""
+
+    same: bool
+    keep: int | None = None
+
+
+class Arrival(NamedTuple):
+    """A signal at validation. ``person.lead_id`` is its own lead; ``known``: that lead has been identified before.
+
+    ``keys`` are those of the person, worked out once.
+    """
+
+    journey_id: int
+    person: Person
+    keys: Sequence[int] = ()
+    claims: tuple[Claim, ...] = ()
+    known: bool = False
+
+
+class Known(NamedTuple):
+    """A lead that may be the same person, with what may break a tie."""
+
+    person: Person
+    has_owner: bool = False
+    size: int | None = None
+    name: str = ""
+
+
+class Match(NamedTuple):
+    """Another lead that a signal may be about, and what speaks for it and against it: field -> level."""
+
+    lead_id: int
+    score: int
+    levels: Mapping[str, str]
+
+
+class Resolution(NamedTuple):
+    """Whom a signal is about. ``because`` names the evidence when that is somebody known; ``hold`` is the reason
+    why a person must say it, and ``matches`` are the leads in question, the likeliest first."""
+
+    lead_id: int
+    because: tuple[str, ...] = ()
+    hold: str | None = None
+    matches: tuple[Match, ...] = ()
+
+
+@dataclass
+class Ground:
+    """What is known about the arrivals: whose identities they carry, what people said, who shares a key."""
+
+    owners: dict[Claim, int] = field(default_factory=dict)
+    verdicts: Mapping[tuple[int, int], Verdict] = field(default_factory=dict)
+    by_key: dict[int, list[Known]] = field(default_factory=dict)
+
+    def verdict(self, one: int, other: int) -> Verdict | None:
+        return self.verdicts.get(pair(one, other)) if self.verdicts else None
+
+    def apart(self, one: int, other: int) -> bool:
+        verdict = self.verdict(one, other)
+        return verdict is not None and not verdict.same
+
+
+def pair(one: int, other: int) -> tuple[int, int]:
+    """Two leads, whichever is named first."""
+    return (one, other) if one < other else (other, one)
+
+
+def claims_of(row: Mapping[str, Any], person: Person, crm_of: Mapping[str, str], rules: Matching) -> tuple[Claim, ...]:
+    """The identities that a signal carries. ``crm_of``: source -> the CRM whose ids it brings."""
+    claims: list[Claim] = []
+    if person.email:
+        claims.append((EMAIL, person.email))
+    elif "phone_and_name" in rules.certain and person.phone and person.name:
+        claims.append((PHONE_AND_NAME, f"{person.phone} {' '.join(person.name[:3]).strip()}"))
+    if crm_of and (crm := crm_of.get(row["source"])) and row["external_id"]:
+        claims.append((f"{CRM_ID}:{crm}", str(row["external_id"]).strip()))
+    return tuple(claims)
+
+
+def crm_sources(rules: Matching) -> dict[str, str]:
+    """Source -> the CRM whose ids of persons it brings, as far as they are certain."""
+    if "crm_id" not in rules.certain:
+        return {}
+    return {source: crm for crm, sources in rules.crm_ids.items() for source in sources}
+
+
+def compares(rules: Matching) -> bool:
+    """Whether the playbook asks for more than identities."""
+    return bool(rules.likely) or "phone_and_name" in rules.certain
+
+
+def resolve(arrivals: Sequence[Arrival], ground: Ground, rules: Matching) -> list[Resolution]:
+    """Whom each arrival is about, in the order given. ``ground`` is brought up to date with what was decided:
+    an arrival may be about the person of an earlier one."""
+    asked = compares(rules)
+    found = []
+    for arrival in arrivals:
+        resolution = _resolve(arrival, ground, rules, asked)
+        found.append(resolution)
+        if resolution.hold is not None:
+            continue
+        for claim in arrival.claims:
+            ground.owners.setdefault(claim, resolution.lead_id)
+        if asked and resolution.lead_id == arrival.person.lead_id:
+            known = Known(arrival.person)
+            for key in arrival.keys:
+                ground.by_key.setdefault(key, []).append(known)
+    return found
+
+
+def _resolve(arrival: Arrival, ground: Ground, rules: Matching, asked: bool) -> Resolution:
+    own = arrival.person.lead_id
+    if (said := _said(own, ground)) is not None:
+        return Resolution(said, (BY_A_PERSON,))
+    owned: dict[int, list[str]] = {}
+    for claim in arrival.claims:
+        owner = ground.owners.get(claim)
+        if owner is not None and owner != own and not ground.apart(own, owner):
+            owned.setdefault(owner, []).append(claim[0])
+    if arrival.known and owned:
+        owned[own] = []
+    if len(owned) > 1:
+        return _conflict(own, owned, ground)
+    for lead_id, kinds in owned.items():
+        return Resolution(lead_id, tuple(kinds))
+    if arrival.known or not asked:
+        return Resolution(own)
+    return _compared(arrival.person, arrival.keys, ground, rules)
+
+
+def _said(own: int, ground: Ground) -> int | None:
+    """The lead that a person said this signal is about."""
+    if not ground.verdicts:
+        return None
+    keeps = [verdict.keep for leads, verdict in ground.verdicts.items() if own in leads]
+    return next((keep for keep in reversed(keeps) if keep is not None and keep != own), None)
+
+
+def _conflict(own: int, owned: Mapping[int, Sequence[str]], ground: Ground) -> Resolution:
+    """Evidence of two leads in one signal: a person has said which it is, or must."""
+    verdicts = [ground.verdict(one, other) for one, other in combinations(owned, 2)]
+    keeps = {verdict.keep for verdict in verdicts if verdict is not None}
+    keep = keeps.pop() if len(keeps) == 1 and None not in verdicts else None
+    if keep is not None and keep in owned:
+        return Resolution(keep, (BY_A_PERSON,))
+    matches = [Match(lead, 100, dict.fromkeys(kinds, "same")) for lead, kinds in sorted(owned.items()) if lead != own]
+    return Resolution(own, hold=CONFLICT, matches=tuple(matches))
+
+
+def _compared(person: Person, keys: Sequence[int], ground: Ground, rules: Matching) -> Resolution:
+    """The leads that share a key with ``person``, compared with it."""
+    known: dict[int, Known] = {}
+    phones: set[int] = set()
+    for key in keys:
+        for each in ground.by_key.get(key, ()):
+            if each.person.lead_id != person.lead_id and not ground.apart(person.lead_id, each.person.lead_id):
+                known[each.person.lead_id] = each
+                if person.phone is not None and each.person.phone == person.phone:
+                    phones.add(each.person.lead_id)
+    if not known:
+        return Resolution(person.lead_id)
+    shared = len(phones) > rules.shared_phone
+    compared = {lead: compare(person, each.person) for lead, each in known.items()}
+    judged = {
+        lead: certainty(person, each.person, compared[lead], rules, phone_shared=shared) for lead, each in known.items()
+    }
+    certain = [lead for lead, verdict in judged.items() if verdict == "certain"]
+    if len(certain) == 1:
+        return Resolution(certain[0], (PHONE_AND_NAME,))
+    matching = [lead for lead, verdict in judged.items() if verdict != "no"]
+    if not matching:
+        return Resolution(person.lead_id)
+    order = ranked((_candidate(known[lead], compared[lead]) for lead in matching), rules.tie_breakers)
+    matches = tuple(Match(int(each.id), each.score, compared[int(each.id)].levels) for each in order[:SHOWN])
+    return Resolution(person.lead_id, hold=LIKELY, matches=matches)
+
+
+def _candidate(known: Known, comparison: Comparison) -> Candidate:
+    lead = known.person.lead_id
+    return Candidate(lead, comparison.score, known.name, has_owner=known.has_owner, size=known.size)
+
+
+def told(kinds: Iterable[str]) -> str:
+    """Why a signal is about somebody known, in words.
+
+    >>> told(["email", "crm_id:hubspot"]), told(["a_person"])
+    ('the same e-mail address, the same id in hubspot', 'what a person said')
+    """
+    words = {
+        EMAIL: "the same e-mail address",
+        PHONE_AND_NAME: "the same phone number and name, and no other e-mail address",
+        BY_A_PERSON: "what a person said",
+    }
+    return ", ".join(words.get(kind) or f"the same id in {kind.partition(':')[2] or 'the CRM'}" for kind in kinds)

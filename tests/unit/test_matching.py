@@ -1,0 +1,369 @@
+"""Who is the same person, and which account a lead belongs to: examples, and properties that hold for all."""
+
+from __future__ import annotations
+
+import doctest
+import random
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks import made_up
+from benchmarks.matching import measure, read
+from leadgate import playbook as playbooks
+from leadgate.matching import CONFLICT, LIKELY
+from leadgate.matching.accounts import Account, Directory, Wanted
+from leadgate.matching.companies import alike, company_key, letters_alike, spelt
+from leadgate.matching.names import INITIAL, SAME, likeness, name_of
+from leadgate.matching.persons import Person, certainty, compare, words_of
+from leadgate.matching.ranking import Candidate, ranked
+from leadgate.matching.resolving import (
+    Arrival,
+    Claim,
+    Ground,
+    Known,
+    Resolution,
+    Verdict,
+    claims_of,
+    pair,
+    resolve,
+    told,
+)
+from leadgate.playbook import Matching
+
+RULES = Matching(crm_ids={"crm": ("partner",)}, certain=("crm_id", "phone_and_name"), likely=("phone", "name"))
+ROW: dict[str, Any] = {
+    "email_canonical": "ann.lee@acme.example", "phone": "+4930111111", "first_name": "Ann", "last_name": "Lee",
+    "company": "Acme GmbH", "email_domain": "acme.example", "is_free_mail": False, "website_domain": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["latin", "names", "companies", "persons", "resolving"])
+def test_examples_in_docstrings(name: str) -> None:
+    found = doctest.testmod(import_module(f"leadgate.matching.{name}"))
+    assert found.attempted
+    assert not found.failed
+
+
+def human(lead: int, **values: Any) -> Person:
+    email = values.get("email_canonical", ROW["email_canonical"])
+    domain = values.get("email_domain", email.partition("@")[2] if email else None)
+    free = None if email is None else domain in ("gmail.com", "web.de")
+    return Person.of(lead, ROW | {"email_domain": domain, "is_free_mail": free} | values)
+
+
+# --- names and companies ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("Gmbh Consulting GmbH", "gmbh consulting", True),
+        ("Société Générale S.A.", "societe generale", True),
+        ("Ромашка ООО", "OOO Romashka", True),
+        ("Ørsted A/S", "Orsted", True),
+        ("Johnson & Johnson", "Johnson and Johnson Inc.", True),
+        ("Kowalski Sp. z o.o.", "KOWALSKI", True),
+        ("Co-op Ltd", "Limited", False),
+    ],
+)
+def test_a_companys_name_without_what_says_nothing(one: str, other: str, expected: bool) -> None:
+    assert (company_key(one) == company_key(other)) is expected
+
+
+def test_a_name_that_is_all_legal_form_is_kept() -> None:
+    assert company_key("AG") == "ag"
+    assert company_key("The Company") == "company"
+    assert company_key("...") == ""
+
+
+@given(st.text("abcdé1 &.", max_size=20), st.text("abcdé1 &.", max_size=20))
+def test_companies_are_as_alike_one_way_as_the_other(one: str, other: str) -> None:
+    first, second = company_key(one), company_key(other)
+    score = alike(first, second)
+    assert score == alike(second, first)
+    assert 0 <= score <= 100
+    assert letters_alike(spelt(first), spelt(second)) >= score or first == second
+
+
+words = st.sampled_from(
+    ["Ann", "Anna", "Anne", "Bob", "Robert", "J", "Jörg", "Joerg", "Lee", "Li", "Smith Jr", "van Dyk"]
+)
+
+
+@given(words, words, words, words)
+def test_names_are_as_alike_one_way_as_the_other(a: str, b: str, c: str, d: str) -> None:
+    one, other = name_of(a, b), name_of(c, d)
+    assert one is not None
+    assert other is not None
+    assert likeness(one, other) == likeness(other, one)
+    assert likeness(one, one) == SAME
+
+
+# --- two records --------------------------------------------------------------------------------------------
+
+people = st.builds(
+    human,
+    st.integers(1, 9),
+    email_canonical=st.sampled_from(["ann@acme.example", "ann2@acme.example", "al@gmail.com", "b@other.example", None]),
+    phone=st.sampled_from(["+491", "+492", None]),
+    first_name=words,
+    last_name=st.sampled_from(["Lee", "Ann", "Smith", None]),
+    company=st.sampled_from(["Acme GmbH", "ACME", "Acme Cloud", None]),
+    website_domain=st.sampled_from(["acme.example", None]),
+)
+
+
+@given(people, people, st.booleans())
+def test_what_agrees_is_the_same_from_either_side(one: Person, other: Person, shared: bool) -> None:
+    forth, back = compare(one, other), compare(other, one)
+    assert forth == back
+    assert 0 <= forth.score <= 100
+    judged = certainty(one, other, forth, RULES, phone_shared=shared)
+    assert judged == certainty(other, one, back, RULES, phone_shared=shared)
+    # whoever may be the same person is found by a key, unless the name is misspelt at its start
+    by_phone = forth.phone == "same"
+    by_name = forth.likeness >= INITIAL and forth.company == "same"
+    if by_phone or by_name:
+        assert set(one.keys) & set(other.keys)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "certain"),
+        ({"email_canonical": None}, "certain"),  # phone and name, without an address
+        ({"email_canonical": None, "first_name": "Anne"}, "likely"),
+        ({"email_canonical": "x@web.de", "phone": None}, "likely"),  # name and company
+        ({"email_canonical": "x@web.de", "phone": None, "company": "ACME Ltd."}, "likely"),
+        ({"email_canonical": "x@web.de", "phone": None, "company": "Other"}, "no"),
+        ({"email_canonical": "x@web.de", "phone": None, "last_name": "Lee Jr."}, "no"),
+        (
+            {"email_canonical": "x@web.de", "first_name": "Bob", "last_name": "Roe", "company": None},
+            "likely",
+        ),  # the phone
+        ({"email_canonical": "bob.roe@acme.example", "first_name": "Bob", "last_name": "Roe"}, "no"),  # colleagues
+        ({"email_canonical": "ann.lee2@acme.example", "phone": None}, "no"),  # told apart by a number
+        ({"email_canonical": "anne.lee@acme.example", "phone": None, "first_name": "Anne"}, "no"),
+        ({"email_canonical": "a.lee@acme.example", "phone": None}, "likely"),  # a second address
+        ({"email_canonical": "ann.lee@acme2.example", "phone": "+4930222222"}, "no"),  # a namesake
+    ],
+)
+def test_how_certain_it_is(changes: dict[str, Any], expected: str) -> None:
+    one, other = human(1), human(2, **changes)
+    assert certainty(one, other, compare(one, other), RULES, phone_shared=False) == expected
+
+
+def test_a_playbook_without_matching_asks_nobody() -> None:
+    one, other = human(1), human(2, email_canonical="x@web.de")
+    assert certainty(one, other, compare(one, other), Matching(), phone_shared=False) == "no"
+
+
+def test_levels_are_told_without_values() -> None:
+    found = compare(human(1), human(2, email_canonical="x@web.de", first_name="Anne"))
+    assert words_of(found.levels) == (
+        "the phone number is the same, the company is the same, the names are alike; the e-mail address differs"
+    )
+
+
+# --- a batch ------------------------------------------------------------------------------------------------
+
+
+def arrival(number: int, *claims: Claim, known: bool = False, **values: Any) -> Arrival:
+    person = human(number, **values)
+    return Arrival(number, person, person.keys, claims, known)
+
+
+def mail(value: str) -> Claim:
+    return ("email", value)
+
+
+@given(st.lists(st.lists(st.sampled_from("abcd"), max_size=2, unique=True), max_size=8))
+def test_whoever_shares_an_identity_is_one_lead_or_a_question(batch: list[list[str]]) -> None:
+    arrivals = [arrival(n, *map(mail, claims), phone=None, first_name=None) for n, claims in enumerate(batch, start=1)]
+    ground = Ground()
+    found = resolve(arrivals, ground, RULES)
+    assert found == resolve(arrivals, Ground(), RULES)
+    for each, resolution in zip(arrivals, found, strict=True):
+        owners = {ground.owners.get(claim) for claim in each.claims}
+        if resolution.hold is None:
+            assert owners <= {resolution.lead_id}
+        else:
+            assert resolution.hold == CONFLICT
+            assert {match.lead_id for match in resolution.matches} <= owners
+            assert len(resolution.matches) > 1
+
+
+@settings(max_examples=40)
+@given(st.lists(people, min_size=1, max_size=6, unique_by=lambda person: person.lead_id), people, st.randoms())
+def test_the_order_in_which_candidates_are_found_changes_nothing(
+    known: list[Person], new: Person, chance: random.Random
+) -> None:
+    asking = Arrival(100, new._replace(lead_id=100), new.keys)
+
+    def found(persons: list[Person]) -> Resolution:
+        by_key: dict[int, list[Known]] = {}
+        for each in persons:
+            for key in each.keys:
+                by_key.setdefault(key, []).append(Known(each))
+        return resolve([asking], Ground(by_key=by_key), RULES)[0]
+
+    shuffled = known.copy()
+    chance.shuffle(shuffled)
+    assert found(known) == found(shuffled)
+
+
+def test_two_known_leads_are_a_question_until_a_person_has_said_which() -> None:
+    both = arrival(3, mail("a"), ("crm_id:crm", "1"))
+    owners = {mail("a"): 1, ("crm_id:crm", "1"): 2}
+    (asked,) = resolve([both], Ground(dict(owners)), RULES)
+    assert (asked.hold, [match.lead_id for match in asked.matches]) == (CONFLICT, [1, 2])
+    verdicts = {pair(2, 1): Verdict(True, keep=2)}
+    assert resolve([both], Ground(dict(owners), verdicts), RULES) == [Resolution(2, ("a_person",))]
+
+
+def test_a_lead_that_is_known_is_never_merged_into_another() -> None:
+    known = arrival(1, mail("b"), known=True)
+    (asked,) = resolve([known], Ground({mail("b"): 2}), RULES)
+    assert (asked.lead_id, asked.hold, asked.matches[0].lead_id) == (1, CONFLICT, 2)
+
+
+def test_who_was_parted_is_not_joined_by_the_same_evidence() -> None:
+    verdicts = {(1, 9): Verdict(False)}
+    alone = arrival(9, mail("a"))
+    assert resolve([alone], Ground({mail("a"): 1}, verdicts), RULES) == [Resolution(9)]
+    ground = Ground(verdicts=verdicts, by_key={key: [Known(human(1))] for key in alone.keys})
+    assert resolve([alone._replace(claims=())], ground, RULES) == [Resolution(9)]
+
+
+def test_a_number_that_many_leads_have_proves_nothing() -> None:
+    new = arrival(9, email_canonical="x@web.de", first_name="Bob", last_name="Roe", company=None)
+    tenants = [Known(human(n, email_canonical=f"t@tenant{n}.example", company=f"Tenant {n}")) for n in range(1, 6)]
+    for count, hold in ((RULES.shared_phone, LIKELY), (RULES.shared_phone + 1, None)):
+        ground = Ground(by_key={new.keys[0]: tenants[:count]})
+        assert resolve([new], ground, RULES)[0].hold == hold
+
+
+def test_identities_that_a_signal_carries() -> None:
+    row = ROW | {"source": "partner", "external_id": " 7 "}
+    assert claims_of(row, human(1), {"partner": "crm"}, RULES) == (
+        ("email", "ann.lee@acme.example"),
+        ("crm_id:crm", "7"),
+    )
+    bare = human(1, email_canonical=None)
+    assert claims_of(row, bare, {}, RULES) == (("phone_and_name", "+4930111111 ann lee"),)
+    assert claims_of(row, bare, {}, Matching()) == ()
+    assert told(["email", "crm_id:crm"]) == "the same e-mail address, the same id in crm"
+
+
+# --- ranking ------------------------------------------------------------------------------------------------
+
+candidates = st.builds(
+    Candidate,
+    st.integers(1, 99),
+    st.integers(0, 3),
+    st.sampled_from(["a", "B"]),
+    st.booleans(),
+    st.none() | st.integers(1, 3),
+)
+
+
+@given(st.lists(candidates, unique_by=lambda each: each.id), st.randoms())
+def test_the_order_of_candidates_depends_on_nothing_else(found: list[Candidate], chance: random.Random) -> None:
+    shuffled = found.copy()
+    chance.shuffle(shuffled)
+    for rules in ((), ("has_owner", "larger", "alphabetical"), ("alphabetical",)):
+        assert ranked(found, rules) == ranked(shuffled, rules)  # type: ignore[arg-type]
+
+
+# --- accounts -----------------------------------------------------------------------------------------------
+
+
+def account(domain: str, name: str, *more: str, parent: str | None = None, **values: Any) -> Account:
+    return Account(domain, name, (domain, *more), parent, {"account_id": domain} | values)
+
+
+ACCOUNTS = [
+    account("acme.example", "Acme Holding AG", "acme.test", employees=900, account_owner="ana", account_tier="key"),
+    account("acme-cloud.example", "Acme Cloud GmbH", parent="acme.example", employees=40),
+    account("globex-de.example", "Globex GmbH", country="DE", employees=10),
+    account("globex-us.example", "Globex Inc.", country="US", employees=20),
+    account("gmail.com", "Freelancer"),
+]  # fmt: skip
+DIRECTORY = Directory(ACCOUNTS, frozenset({"gmail.com"}))
+
+
+def find(*wanted: str | None, directory: Directory = DIRECTORY) -> list[tuple[str, int, bool]]:
+    ties = ("has_owner", "same_country", "larger", "alphabetical")
+    found = directory.find(Wanted(*wanted), threshold=92, shown_from=80, tie_breakers=ties)  # type: ignore[arg-type]
+    return [(each.account.id, each.score, each.taken) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (("acme.example",), [("acme.example", 100, True)]),
+        ((None, "acme.test"), [("acme.example", 100, True)]),
+        ((None, None, "ACME CLOUD"), [("acme-cloud.example", 98, True)]),
+        ((None, None, "Acme Clouds Ltd"), [("acme-cloud.example", 94, True)]),
+        ((None, None, "Acne Cloud"), [("acme-cloud.example", 87, False)]),  # shown, not taken
+        ((None, None, "Initech"), []),
+        (("gmail.com",), []),
+        # both are called so: the lead's country decides, else the larger one
+        ((None, None, "Globex", "DE"), [("globex-de.example", 98, True), ("globex-us.example", 98, False)]),
+        ((None, None, "Globex"), [("globex-us.example", 98, True), ("globex-de.example", 98, False)]),
+        # a domain is better than a name
+        (("acme.example", None, "Acme Cloud"), [("acme.example", 100, True), ("acme-cloud.example", 98, False)]),
+    ],
+)
+def test_an_account_is_found(wanted: tuple[str | None, ...], expected: list[tuple[str, int, bool]]) -> None:
+    assert find(*wanted) == expected
+
+
+def test_what_broke_a_tie_is_told() -> None:
+    found = DIRECTORY.find(
+        Wanted(None, None, "Globex"), threshold=92, shown_from=80, tie_breakers=("has_owner", "larger")
+    )
+    assert [each.because for each in found] == ["its name, and it is the larger one", "its name"]
+
+
+def test_a_subsidiary_has_what_it_lacks_from_its_parent() -> None:
+    cloud = ACCOUNTS[1]
+    assert DIRECTORY.inherited(cloud, ["account_owner", "employees"]) == {"account_owner": ("ana", "Acme Holding AG")}
+    assert DIRECTORY.inherited(ACCOUNTS[0], ["country"]) == {}
+
+
+def test_parents_that_go_round_in_a_circle_end() -> None:
+    ring = [account("a.example", "A", parent="b.example"), account("b.example", "B", parent="a.example")]
+    assert Directory(ring).inherited(ring[0], ["account_owner"]) == {}
+
+
+@given(st.permutations(ACCOUNTS[:4]), st.sampled_from(["Globex", "Acme Cloud", "Acme Holdings", "globexx"]))
+def test_the_order_of_the_file_changes_nothing(accounts: list[Account], company: str) -> None:
+    assert find(None, None, company, directory=Directory(accounts)) == find(None, None, company)
+
+
+# --- how good it is -----------------------------------------------------------------------------------------
+
+
+def test_on_made_up_people_it_is_as_good_as_measured() -> None:
+    """Lower than ``make bench-matching`` reports of many more, and higher than any coarse mistake would leave."""
+    found = measure(made_up.labelled(200), playbooks.default().playbook)
+    assert found.figures("certain")["precision"] >= 0.99
+    together = found.figures("certain", "likely")
+    assert together["precision"] >= 0.97
+    assert together["recall"] >= 0.85
+
+
+def test_a_labelled_file_of_ones_own(tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text("person,email,first_name\n1,ann@acme.example,Ann\n1,ANN@acme.example,\n2,bob@acme.example,Bob\n")
+    found = measure(read(file), playbooks.default().playbook)
+    assert (found.expected, found.figures("certain")["f1"]) == (1, 1.0)
+    file.write_text("email\nann@acme.example\n")
+    with pytest.raises(SystemExit, match="no column person"):
+        read(file)
