@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from expectations import PROMISES
 from expectations.findings import WHOLE_BATCH
+from leadgate.decided import NO_ROUTE, NOBODY_AVAILABLE
 from leadgate.models import STAGES
-from leadgate.routing import NO_ROUTE, NOBODY_AVAILABLE
 from tasks.giving_up import CANCELLED, FAILED
 from tasks.parking import PARKED
 from tasks.qualification import IN_REVIEW_BAND

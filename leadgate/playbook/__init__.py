@@ -23,7 +23,7 @@ from leadgate.playbook.base import (
 from leadgate.playbook.follow_up import FollowUp, LadderStep, Sla
 from leadgate.playbook.gates import Breaker, ExceptionRoute, Expect, GateRules, Notification, Retention
 from leadgate.playbook.loading import FILE, Loaded, default, init, load, parse
-from leadgate.playbook.routing import Absence, Hours, Member, NobodyAvailable, Pool, Rep, Route
+from leadgate.playbook.routing import Absence, Handovers, Hours, Member, NobodyAvailable, Pool, Rep, Route, Territory
 from leadgate.playbook.schema import Playbook
 from leadgate.playbook.scoring import Band, Disqualifier, EngagementRule, EvidenceRule, FitRule, Qualification, Scoring
 from leadgate.playbook.sources import (
@@ -59,6 +59,7 @@ __all__ = [
     "FollowUp",
     "Gate",
     "GateRules",
+    "Handovers",
     "Hours",
     "HttpCapture",
     "LadderStep",
@@ -83,6 +84,7 @@ __all__ = [
     "Source",
     "Span",
     "Stage",
+    "Territory",
     "Validation",
     "Weekday",
     "default",
