@@ -171,7 +171,8 @@ def _open_item(answer: Answer, item: Mapping[str, Any], *, blocking: bool, now: 
     if item["value"]:
         answer.say(f"The value seen: {item['value']}")
     if item["detail"]:
-        answer.say(f"What is wrong with it: {item['detail']}")
+        considered = item["reason"] == "nobody_available"
+        answer.say(f"{'Considered' if considered else 'What is wrong with it'}: {item['detail']}")
     if item["proposal"]:
         answer.say(f"Proposed: {', '.join(f'{name}={value}' for name, value in item['proposal'].items())}")
     due = moment(item["due_at"])

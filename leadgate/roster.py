@@ -7,7 +7,7 @@ route leads to whom (``routing``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -55,6 +55,20 @@ def _monday(day: date) -> date:
 
 def _midnight(day: date, rep: Rep, at: time = time(0)) -> datetime:
     return datetime.combine(day, at, ZoneInfo(rep.time_zone)).astimezone(UTC)
+
+
+def sharing_reps(playbook: Playbook, used: Collection[str], owners: Collection[str] = ()) -> set[str]:
+    """The pools in ``used``, those of ``owners``, and all that share a rep with one of them, however indirectly.
+
+    A rep's cap counts leads from all pools, so a lead given in one of them changes what is fair in the others.
+    """
+    members = {pool.name: {member.rep for member in pool.members} for pool in playbook.pools}
+    group = {name for name, reps in members.items() if name in used or not reps.isdisjoint(owners)}
+    while more := {
+        name for name, reps in members.items() if name not in group and any(reps & members[g] for g in group)
+    }:
+        group |= more
+    return group
 
 
 class Roster:

@@ -102,7 +102,9 @@ class _Way(NamedTuple):
     @classmethod
     def of(cls, route: Route) -> _Way:
         kind, _, target = route.to.partition(" ")
-        text = f"Route {route.name}: {route.why.rstrip('.')}." if route.why else f"Route {route.name}."
+        # what a person decides has a name with spaces, which no route of a playbook can have
+        said = route.name.capitalize() if " " in route.name else f"Route {route.name}"
+        text = f"{said}: {route.why.rstrip('.')}." if route.why else f"{said}."
         return cls(kind, target, text, route.if_away, route.requires)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED
 from leadgate.ledger import decisions, people, records, signals
 from leadgate.playbook import Playbook, Rep
-from leadgate.roster import Load, Roster, midnights, mondays
+from leadgate.roster import Load, Roster, midnights, mondays, sharing_reps
 from leadgate.routes import inputs, matching
 from leadgate.routing import assign
 from leadgate.seats import in_words
@@ -71,7 +71,7 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     if changed or not owned.empty:
         before: dict[str, tuple[dict[str, Any], int]] = decided.context["before"]
         states = {name: _given_back(state, before[name][0], owned, name).to_dict() for name, state in changed.items()}
-        used = _sharing_reps(work.rules, {*owned["pool"].dropna(), *changed})
+        used = sharing_reps(work.rules, {*owned["pool"].dropna(), *changed}, set(owned["owner"]))
         versions = {name: before[name][1] for name in used}
         decisions.take_turns(connection, versions=versions, states=states, locked=decided.pools_locked)
     if not owned.empty:
@@ -81,6 +81,7 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
                 playbook_hash=work.playbook.hash,
                 next_check_at=owned["due_soon_at"],
                 ladder_step=0,
+                clock_from=None,
             ),
         )
         records.send(connection, _told(owned), work.now)
@@ -111,20 +112,6 @@ def _given_back(state: PoolState, before: dict[str, Any], owned: pd.DataFrame, p
         taken={rep: taken - lost[rep] for rep, taken in state.taken.items()},
         turns={rep: max(0, turns - lost.get(rep, 0)) for rep, turns in state.turns.items()},
     )
-
-
-def _sharing_reps(playbook: Playbook, used: set[str]) -> set[str]:
-    """The pools in ``used`` and every pool that shares a rep with one of them, however indirectly.
-
-    A rep's cap counts leads from all pools, so a turn taken in one of them changes what is fair in the others.
-    """
-    members = {pool.name: {member.rep for member in pool.members} for pool in playbook.pools}
-    group = {name for name in used if name in members}
-    while more := {
-        name for name, reps in members.items() if name not in group and any(reps & members[g] for g in group)
-    }:
-        group |= more
-    return group
 
 
 def _facts_for_the_gate(frame: pd.DataFrame, playbook: Playbook, roster: Roster, loads: dict[str, Load]) -> None:

@@ -25,7 +25,7 @@ _QUALIFICATION_COLUMNS = [
 ]  # fmt: skip
 _ASSIGNMENT_COLUMNS = [
     "journey_id", "generation", "owner", "pool", "rule", "turn", "candidates", "why", "inputs", "pointer", "sla",
-    "playbook_hash", "assigned_at", "due_at", "due_soon_at", "next_check_at", "ladder_step",
+    "playbook_hash", "assigned_at", "due_at", "due_soon_at", "next_check_at", "ladder_step", "clock_from",
 ]  # fmt: skip
 
 
