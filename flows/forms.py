@@ -15,6 +15,7 @@ from expectations.findings import WHOLE_BATCH
 from leadgate.decided import NO_ROUTE, NOBODY_AVAILABLE
 from leadgate.models import STAGES
 from tasks.giving_up import CANCELLED, FAILED
+from tasks.handovers import UNASSIGNED
 from tasks.parking import PARKED
 from tasks.qualification import IN_REVIEW_BAND
 
@@ -46,7 +47,9 @@ def _reasons() -> list[str]:
     adds have names of their own."""
     promised = [promise.reason for suite in PROMISES.values() for promise in suite]
     return list(
-        dict.fromkeys([*promised, IN_REVIEW_BAND, NO_ROUTE, NOBODY_AVAILABLE, PARKED, *WHOLE_BATCH, FAILED, CANCELLED])
+        dict.fromkeys(
+            [*promised, IN_REVIEW_BAND, NO_ROUTE, NOBODY_AVAILABLE, UNASSIGNED, PARKED, *WHOLE_BATCH, FAILED, CANCELLED]
+        )
     )
 
 

@@ -167,6 +167,7 @@ def earlier_owners(connection: Connection, batch_id: int) -> dict[int, str]:
             FROM journey j JOIN journey before ON before.lead_id = j.lead_id AND before.id < j.id
             JOIN assignment a ON a.journey_id = before.id AND a.ended_at IS NOT NULL
             WHERE j.batch_id = :batch AND j.stage = 'assignment' AND j.status = 'ready'
+                AND j.lead_id <> j.id  -- else this is the lead's first journey
             ORDER BY j.id, a.id DESC"""
         ),
         {"batch": batch_id},

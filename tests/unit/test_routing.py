@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from leadgate.decided import Assigned
 from leadgate.playbook import Playbook
 from leadgate.roster import Load, midnights
-from leadgate.routing import Assigned, assign
+from leadgate.routing import assign
 from leadgate.turns import PoolState
 
 NOW = datetime(2026, 3, 6, 15, 0, tzinfo=UTC)  # a Friday, 16:00 in Berlin
