@@ -142,7 +142,10 @@ def failure(story: Story, playbook: Playbook, now: datetime) -> Answer:
     )
     if current is not None:
         _ladder(answer, current, playbook, now)
-        answer.say(f"`leadgate reject J{story.journey['id']} --reason …` gives it back.")
+        answer.say(
+            f"`leadgate reject J{story.journey['id']} --reason …` gives it back, "
+            f"`leadgate reassign J{story.journey['id']} --to REP --reason …` gives it to somebody else."
+        )
     status = story.journey["status"]
     if status == "ready":
         answer.say(
