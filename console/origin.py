@@ -150,8 +150,11 @@ def _nobody(story: Story, now: datetime) -> str:
     journey = story.journey
     status, stage = journey["status"], journey["stage"].replace("_", "-")
     if status == "ready":
-        later = f" It is tried again after {moment(journey['run_after'])} UTC." if journey["run_after"] > now else ""
-        return f"Nobody yet: it waits at {stage} for the next run.{later}"
+        if journey["run_after"] <= now:
+            return f"Nobody yet: it waits at {stage} for the next run."
+        if journey["stage"] == "assignment" and journey.get("waits_for"):
+            return f"Nobody yet: it waits at {stage}. {journey['waits_for']}"
+        return f"Nobody yet: it waits at {stage}. It is tried again after {moment(journey['run_after'])} UTC."
     if status == "held":
         item = next((w for w in story.work_items if w["id"] == journey["work_item_id"]), None)
         decides = f"; {item['assignee'] or item['route']} decides" if item else ""

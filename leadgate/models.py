@@ -260,6 +260,7 @@ class Journey(SQLModel, table=True):
     waived: str | None = None  # a promise that a person answers for, in this generation
     batch_id: int | None = _id_of(nullable=True)
     run_after: datetime = _at()
+    waits_for: str | None = None  # until ``run_after``: why nobody could take the lead, of each rep
     work_item_id: int | None = _ref("work_item.id", nullable=True)
     joined_to: int | None = _ref("journey.id", nullable=True)
 

@@ -59,6 +59,8 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     held = frame["outcome"] == "hold"
     frame["message"] = frame["why"].where(held, None)
     frame["detail"] = _considered(frame[held]).reindex(frame.index)
+    waits = frame["outcome"] == "wait"
+    frame["waits_for"] = (frame["why"] + " " + _considered(frame[waits]) + ".").where(waits, None)
     changed = {name: state for name, state in assigned.pools.items() if state != pools.get(name)}
     return Decided(frame, {"before": before, "changed": changed})
 
@@ -67,6 +69,7 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     """Take the turns and write the assignments. A turn whose lead broke the gate is given back."""
     frame = decided.frame
     owned = frame[frame["outcome"] == "owned"]
+    decisions.keep_waiting(connection, frame[frame["outcome"] == "wait"])
     changed: dict[str, PoolState] = decided.context["changed"]
     if changed or not owned.empty:
         before: dict[str, tuple[dict[str, Any], int]] = decided.context["before"]
@@ -88,9 +91,9 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     return frame
 
 
-def _considered(held: pd.DataFrame) -> pd.Series:
-    """For the work item: everybody who was considered, and why they could not take it."""
-    return held["candidates"].map(lambda candidates: in_words(orjson.loads(candidates)) or None).astype(object)
+def _considered(leads: pd.DataFrame) -> pd.Series:
+    """For people: everybody who was considered, and why they could not take the lead."""
+    return leads["candidates"].map(lambda candidates: in_words(orjson.loads(candidates)) or None).astype(object)
 
 
 def _told(owned: pd.DataFrame) -> pd.DataFrame:

@@ -140,6 +140,15 @@ def loads(
     return {row.rep: (row.open, row.today, row.week) for row in rows}
 
 
+def keep_waiting(connection: Connection, frame: pd.DataFrame) -> None:
+    """Why each journey of ``frame`` waits (``waits_for``). It is told until ``run_after``."""
+    if not frame.empty:
+        bulk.temporary(connection, "waiting", {"journey_id": "bigint", "waits_for": "text"}, frame)
+        connection.execute(
+            text("UPDATE journey j SET waits_for = w.waits_for FROM waiting w WHERE j.id = w.journey_id")
+        )
+
+
 def previous_owners(connection: Connection, batch_id: int) -> dict[int, list[str]]:
     """Reps who had a lead of the batch in this journey and lost or returned it: they do not get it again."""
     rows = connection.execute(

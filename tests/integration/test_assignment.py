@@ -72,6 +72,8 @@ def test_a_lead_waits_until_somebody_is_available(desk_with: Callable[..., Desk]
     waits = [("ready", "assignment", NOW + timedelta(hours=2))]
     state = "SELECT status, stage, run_after FROM journey"
     assert desk.rows(state) == waits
+    away = "; ".join(f"{rep}: absent until 2026-03-04" for rep in ("ana", "bob", "cyn"))
+    assert desk.one("SELECT waits_for FROM journey").endswith(f"It is tried again at 2026-03-04 12:00 UTC. {away}.")
     work(desk, NOW + timedelta(hours=1))
     assert desk.rows(state) == waits
     work(desk, NOW + timedelta(hours=3))
@@ -116,6 +118,9 @@ def test_a_lead_is_held_until_a_person_reruns_it(desk_with: Callable[..., Desk])
         ("nobody_available", "assignment", "revenue_operations")
     ]
     assert "Nobody in pool everybody is available" in desk.one("SELECT message FROM work_item LIMIT 1")
+    assert desk.one("SELECT DISTINCT detail FROM work_item") == (
+        "ana: absent until 2026-03-04; bob: absent until 2026-03-04; cyn: absent until 2026-03-04"
+    )
     items = [item for (item,) in desk.rows("SELECT id FROM work_item")]
     with pytest.raises(actions.ActionError, match="add capacity"):
         actions.done_by_hand(desk.ledger, items, by="mia", now=NOW, evidence="I took it")

@@ -204,6 +204,15 @@ def test_earlier_owners_are_told_with_how_it_ended() -> None:
         ({"status": "ready", "stage": "assignment"}, "it waits at assignment for the next run"),
         ({"status": "ready", "run_after": NOW + timedelta(hours=1)}, "tried again after 2026-03-04 11:00"),
         (
+            {
+                "status": "ready",
+                "stage": "assignment",
+                "run_after": NOW + timedelta(hours=1),
+                "waits_for": "Nobody in pool all is available. ana: absent.",
+            },
+            "it waits at assignment. Nobody in pool all is available. ana: absent.",
+        ),
+        (
             {"status": "held", "stage": "validation", "work_item_id": 5},
             "held at validation; data_quality decides",
         ),
