@@ -96,6 +96,7 @@ class _Way(NamedTuple):
     kind: str
     target: str
     text: str
+    named_by: str
     if_away: str
     requires: tuple[str, ...]
 
@@ -103,9 +104,11 @@ class _Way(NamedTuple):
     def of(cls, route: Route) -> _Way:
         kind, _, target = route.to.partition(" ")
         # what a person decides has a name with spaces, which no route of a playbook can have
-        said = route.name.capitalize() if " " in route.name else f"Route {route.name}"
+        by_hand = " " in route.name
+        said = route.name.capitalize() if by_hand else f"Route {route.name}"
         text = f"{said}: {route.why.rstrip('.')}." if route.why else f"{said}."
-        return cls(kind, target, text, route.if_away, route.requires)
+        named_by = "hand" if by_hand else f"route {route.name}"
+        return cls(kind, target, text, named_by, route.if_away, route.requires)
 
 
 class _Desk:
@@ -137,6 +140,8 @@ class _Desk:
             if name not in self.routes:
                 raise ValueError(f"the frame names route {name!r}; {proposal(name, self.routes)}")
             way = self.routes[name]
+            if way.kind == "earlier_owner" and not isinstance(lead.earlier_owner, str):
+                continue  # a new lead, as most are: not worth a word
             trail.why.append(way.text)
             if way.kind == "pool":
                 trail.wish = self._wish(lead, way)
@@ -157,21 +162,21 @@ class _Desk:
         """The rep whom a route means, or None when there is none to be found."""
         if way.kind == "rep":
             return way.target
-        known = lead.account_owner if way.kind == "account_owner" else lead.earlier_owner
         of_account = way.kind == "account_owner"
+        known = lead.account_owner if of_account else lead.earlier_owner
         if not isinstance(known, str) or not known.strip():
-            trail.why.append("The account has no owner." if of_account else "The lead has no earlier owner.")
+            trail.why.append("The account has no owner.")
             return None
         rep = self.roster.named(known)
         if rep is None:
-            trail.why.append(f"The {'account' if of_account else 'lead'}'s {'' if of_account else 'earlier '}owner is "
-                             "none of the reps.")  # fmt: skip
+            whose = "account's" if of_account else "lead's earlier"
+            trail.why.append(f"The {whose} owner is none of the reps.")
         return rep
 
     def _to_person(self, route: str, way: _Way, rep: str, trail: Trail) -> Decision | None:
         """The person a route means has the lead, or what the route says when they cannot; None passes it on."""
-        if self._can_take(rep, f"route {route}", trail):
-            trail.why.append(_SAYS[way.kind].format(rep))
+        if self._can_take(rep, way.named_by, trail):
+            trail.why.append("A person chose them." if way.named_by == "hand" else _SAYS[way.kind].format(rep))
             return self._owned(route, rep, None, trail, self.home.get(rep, _NEVER_DUE))
         if way.if_away == "pass_on":
             return None
@@ -182,7 +187,7 @@ class _Desk:
         manager = self.roster.manager(rep) if way.if_away == "manager" else None
         if manager is not None:
             trail.why.append(f"Then {manager}, who is the manager, is to take it.")
-            if self._can_take(manager, f"route {route}", trail, even_when_full=True):
+            if self._can_take(manager, way.named_by, trail, even_when_full=True):
                 return self._owned(route, manager, None, trail, self.home.get(rep, _NEVER_DUE))
         return self._held(route, None, trail)
 

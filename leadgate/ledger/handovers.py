@@ -18,6 +18,9 @@ from leadgate.ledger import bulk, decisions, records
 #: An old owner is told of it by this kind of message.
 HANDED_OVER: Final = "lead_handed_over"
 
+#: How an assignment ends.
+_PAST: Final = {"reassign": "reassigned", "unassign": "unassigned", "transfer": "transferred"}
+
 _OWNED: Final = """
     SELECT j.id AS journey_id, j.lead_id, j.source, j.generation, a.id AS assignment_id, a.owner AS had_it,
         a.pool, a.sla, coalesce(a.clock_from, a.assigned_at) AS clock_from, a.due_at, a.due_soon_at, a.ladder_step,
@@ -64,7 +67,7 @@ def hand_over(
             "SELECT journey_id, generation + 1, 'assignment', 'continued', :what, CAST(:hash AS text), :now "
             "FROM handing_over ORDER BY journey_id"
         ),
-        {"what": f"by hand: {what}", "hash": playbook_hash, "now": now},
+        {"what": f"by hand ({what})", "hash": playbook_hash, "now": now},
     )
     decisions.insert_assignments(
         connection, frame.assign(generation=next_one, inputs=None, playbook_hash=playbook_hash, assigned_at=now)
@@ -135,19 +138,29 @@ def _end(
         {"journey_id": "bigint", "assignment_id": "bigint", "generation": "int"},
         frame,
     )
-    words = {"transfer": "transferred"}.get(what, f"{what}ed")
-    parameters = {
-        "reason": f"{words}: {reason}", "what": what, "outcome": outcome, "by": by, "hash": playbook_hash, "now": now,
-    }  # fmt: skip
-    for statement in (
-        "UPDATE assignment a SET ended_at = :now, end_reason = :reason FROM handing_over h "
-        "WHERE a.id = h.assignment_id",
-        "INSERT INTO handoff (journey_id, generation, stage, outcome, reason, playbook_hash, at) SELECT journey_id, "
-        "generation, 'follow_up', :outcome, :reason, CAST(:hash AS text), :now FROM handing_over ORDER BY journey_id",
-        "INSERT INTO action (journey_id, generation, what, by, at) "
-        "SELECT journey_id, generation, :what, :by, :now FROM handing_over ORDER BY journey_id",
-    ):
-        connection.execute(text(statement), {k: v for k, v in parameters.items() if f":{k}" in statement})
+    ending = f"{_PAST[what]}: {reason}"
+    connection.execute(
+        text(
+            "UPDATE assignment a SET ended_at = :now, end_reason = :ending FROM handing_over h "
+            "WHERE a.id = h.assignment_id"
+        ),
+        {"now": now, "ending": ending},
+    )
+    connection.execute(
+        text(
+            "INSERT INTO handoff (journey_id, generation, stage, outcome, reason, playbook_hash, at) "
+            "SELECT journey_id, generation, 'follow_up', :outcome, :reason, CAST(:hash AS text), :now "
+            "FROM handing_over ORDER BY journey_id"
+        ),
+        {"outcome": outcome, "reason": reason if what == "reassign" else ending, "hash": playbook_hash, "now": now},
+    )
+    connection.execute(
+        text(
+            "INSERT INTO action (journey_id, generation, what, by, at) "
+            "SELECT journey_id, generation, :what, :by, :now FROM handing_over ORDER BY journey_id"
+        ),
+        {"what": what, "by": by, "now": now},
+    )
     decisions.close_escalations(connection, [int(journey) for journey in frame["journey_id"]], now)
 
 

@@ -85,8 +85,8 @@ def test_a_lead_goes_to_a_named_rep_with_its_history(desk_with: Callable[..., De
         "SELECT generation, stage, outcome, reason FROM handoff WHERE journey_id = :j ORDER BY id DESC LIMIT 2",
         j=journey,
     ) == [
-        (1, "assignment", "continued", "by hand: reassign"),
-        (0, "follow_up", "reassigned", "reassigned: knows them"),
+        (1, "assignment", "continued", "by hand (reassign)"),
+        (0, "follow_up", "reassigned", "knows them"),
     ]
     assert desk.rows("SELECT target, kind FROM outbox WHERE journey_id = :j ORDER BY id", j=journey) == [
         ("ana", "lead_assigned"),
