@@ -21,11 +21,9 @@ from leadgate.hours import clock_of
 from leadgate.nearest import proposal
 from leadgate.playbook import Playbook, Pool, Route
 from leadgate.roster import Load, Roster
-from leadgate.seats import HAD_IT, Seats, Trail, candidate
+from leadgate.seats import HAD_IT, TRY_AGAIN, Seats, Trail, candidate
 from leadgate.suits import NOTHING, Wish, wish_of
 from leadgate.turns import PoolState
-
-_TRY_AGAIN: Final = timedelta(hours=1)  # when nobody knows when somebody is back
 
 
 def assign(
@@ -181,7 +179,7 @@ class _Desk:
         if way.if_away == "pass_on":
             return None
         if way.if_away == "wait" and rep not in trail.excluded:
-            again = self.roster.back(rep) or self.now + _TRY_AGAIN
+            again = self.roster.back(rep) or self.now + TRY_AGAIN
             trail.why.append(f"It waits for {rep}, and is tried again at {again:%Y-%m-%d %H:%M} UTC.")
             return self._without_owner("wait", route, None, trail, NOBODY_AVAILABLE, again)
         manager = self.roster.manager(rep) if way.if_away == "manager" else None
@@ -235,7 +233,7 @@ class _Desk:
         known = [back for name in pools if (back := self.seats[name].back(trail)) is not None]
         if at_the_latest is not None:
             known.append(self.now + at_the_latest)
-        return min(known, default=self.now + _TRY_AGAIN)
+        return min(known, default=self.now + TRY_AGAIN)
 
     def _draw(self, name: str, trail: Trail) -> str | None:
         if name not in self.seats:

@@ -19,7 +19,8 @@ from leadgate.suits import EVERYBODY_SUITS, NOTHING, Suitability, Wish
 from leadgate.turns import LEAD, PoolState, Rotation
 
 HAD_IT: Final = "had the lead before"
-_LOOK_AGAIN: Final = timedelta(hours=1)  # for somebody who has too many open leads: any of them may end
+#: When a lead is tried again where nobody knows when somebody is back: an open lead may end at any time.
+TRY_AGAIN: Final = timedelta(hours=1)
 _WORDS: Final = {
     "turns": ("next in turn", "another's turn"),
     "open_leads": ("fewest open leads for their weight", "more open leads for their weight"),
@@ -92,7 +93,7 @@ class Seats:
             if had_it:
                 trail.why.append(f"Passed over, because they had the lead before: {', '.join(sorted(had_it))}.")
             if others := (must_not.keys() | rather_not.keys()) - had_it:
-                trail.why.append(f"Passed over, because others suit the lead better: {', '.join(sorted(others))}.")
+                trail.why.append(f"Passed over, because they do not suit the lead: {', '.join(sorted(others))}.")
         if rep is not None:
             self._take(rep, trail)
         elif had_it.union(unsuited.must_not) < self._weights.keys():
@@ -105,7 +106,7 @@ class Seats:
         if never not in self._backs:
             roster = self._roster
             moments = [roster.back(rep, self.pool) for rep in self._weights if rep not in never]
-            self._backs[never] = min((moment or roster.now + _LOOK_AGAIN for moment in moments), default=None)
+            self._backs[never] = min((moment or roster.now + TRY_AGAIN for moment in moments), default=None)
         return self._backs[never]
 
     def _ramped(self) -> tuple[int, dict[str, int]]:
@@ -186,10 +187,8 @@ class Seats:
         position, turns, catching_up = rotation.position, rotation.turns(rep), rotation.catching_up(rep)
         rotation.take(rep)
         self.drawn = True
-        if catching_up and not rotation.catching_up(
-            rep
-        ):  # made up for what was missed: the weight is the usual one again
-            self.stale = True
+        if catching_up and not rotation.catching_up(rep):
+            self.stale = True  # made up for what was missed: the weight is the usual one again
         trail.pointer = (
             f'{{"epoch":{rotation.epoch},"position":[{position},{position + 1}],"turns":[{turns},{turns + 1}]}}'
         )

@@ -6,8 +6,9 @@ Belongs here: what must fit together in these parts of a playbook.
 from __future__ import annotations
 
 from leadgate import fields
+from leadgate.conditions import Condition, condition_of
 from leadgate.hours import Clock, HoursError
-from leadgate.implication import Condition, condition_of, implied
+from leadgate.implication import implied
 from leadgate.nearest import proposal
 from leadgate.playbook import Pool, Route
 from leadgate.playbook_check.checker import Checker, Found

@@ -163,7 +163,7 @@ def test_who_speaks_the_leads_language_is_preferred_and_the_others_keep_their_tu
         "ben": "does not speak the lead's language, de, and others do",
         "cy": "does not speak the lead's language, de, and others do",
     }
-    assert "because others suit the lead better: ben, cy." in assigned.frame["why"].iloc[0]
+    assert "because they do not suit the lead: ben, cy." in assigned.frame["why"].iloc[0]
 
 
 def test_a_language_that_is_required_leaves_nobody_else() -> None:
@@ -336,7 +336,8 @@ def test_whoever_returns_never_gets_more_than_twice_their_share(
     order = owners(run(book, count, pools=first.pools, now=NOW + timedelta(days=1)))
     share = 2 * members[back] / (sum(weights) + members[back])
     for t in range(1, count + 1):
-        assert order[:t].count(back) < share * t + 1
+        # within one lead of it while they catch up, and within one of the usual share in the epoch after that
+        assert order[:t].count(back) < share * t + 2
     assert Rotation(first.pools.get("sales", PoolState())).state().missed.get(back, 0) <= MOST_MISSED
 
 

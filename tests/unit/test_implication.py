@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from leadgate.conditions import ALWAYS, condition_of
 from leadgate.fields import FieldType
-from leadgate.implication import ALWAYS, condition_of, implied
+from leadgate.implication import implied
 from leadgate.playbook import Playbook, Territory
 from leadgate.routes import matching
 from leadgate.rules import matches
