@@ -58,7 +58,7 @@ def hand_over(
 
     The old assignment ends, and the next generation begins with the new one. Both owners are told.
     """
-    hit("apply.hand_over.before")
+    hit("hand_over.before")
     next_one = frame["generation"] + 1
     _end(connection, frame, what=what, outcome="reassigned", reason=reason, by=by, now=now, playbook_hash=playbook_hash)
     connection.execute(
@@ -78,7 +78,7 @@ def hand_over(
         {"key": "assigned:" + key, "journey_id": frame["journey_id"], "target": frame["owner"], "kind": "lead_assigned"}
     )
     records.send(connection, pd.concat([_farewell(frame), told], ignore_index=True), now)
-    hit("apply.hand_over.after")
+    hit("hand_over.after")
 
 
 def take_away(
@@ -95,7 +95,7 @@ def take_away(
 
     Returns the work item's id.
     """
-    hit("apply.hand_over.before")
+    hit("hand_over.before")
     outcome = "reassigned" if work_item else "nurture"
     _end(
         connection, frame, what="unassign", outcome=outcome, reason=reason, by=by, now=now, playbook_hash=playbook_hash
@@ -116,7 +116,7 @@ def take_away(
         )
         _move(connection, status="held", stage="assignment", generations=1, now=now, work_item_id=item)
     records.send(connection, _farewell(frame), now)
-    hit("apply.hand_over.after")
+    hit("hand_over.after")
     return item
 
 

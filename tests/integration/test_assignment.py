@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,21 @@ def test_a_lead_waits_until_somebody_is_available(desk_with: Callable[..., Desk]
     work(desk, TOMORROW)
     assert desk.statuses() == {"owned": 1}
     assert desk.one("SELECT assigned_at FROM assignment") == TOMORROW
+    assert desk.holds() == []
+
+
+def test_a_lead_waits_for_the_first_who_is_back_unless_the_playbook_changes(desk_with: Callable[..., Desk]) -> None:
+    away = ALL_AWAY.replace("cyn, manager: mia, absent: [{first: 2026-03-04, last: 2026-03-04}", "cyn, absent: "
+                            "[{first: 2026-03-04, last: 2026-03-04, returns: 16:30}")  # fmt: skip
+    desk = desk_with((REPS, away), (POOL, f"{POOL}    nobody_available: {{do: wait}}\n"))
+    desk.capture(person(1))
+    work(desk)
+    assert desk.one("SELECT run_after FROM journey") == datetime(2026, 3, 4, 16, 30, tzinfo=UTC)
+    soon = NOW + timedelta(minutes=5)
+    work(desk, soon)
+    assert desk.statuses() == {"ready": 1}
+    work(desk_with((POOL, f"{POOL}    nobody_available: {{do: wait}}\n")), soon)  # nobody is away after all
+    assert desk.statuses() == {"owned": 1}
     assert desk.holds() == []
 
 

@@ -17,6 +17,7 @@ from open_gate import meanwhile, nothing_fails
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, actions
 from leadgate.ledger.actions import ActionError
+from leadgate.ledger.verify import projection
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks import handovers
@@ -248,6 +249,29 @@ def work_in_a_process(settings: Settings, loaded: Loaded) -> int:
     with own_ledger(settings) as ledger:
         worker = Desk(ledger, loaded).worker("other", limit=100, lease_seconds=30.0)
         return len(run_waiting(worker, lambda: LATER, kinds=["intake"], check=nothing_fails))
+
+
+KILLED_AT = (
+    "hand_over.before",
+    "apply.turns.after",
+    "apply.assignments.after",
+    "apply.outbox.after",
+    "hand_over.after",
+)
+
+
+def test_a_transfer_that_is_killed_has_moved_nothing(settings: Settings, tmp_path: Path) -> None:
+    loaded = rules(tmp_path)
+    with own_ledger(settings) as ledger:
+        desk = Desk(ledger, loaded)
+        assign(desk, 50)
+        before = projection(ledger)
+        for failpoint in KILLED_AT:
+            victim = Child(partial(transfer_in_a_process, settings, loaded, "bob"), failpoint=failpoint)
+            assert victim.killed, f"it was to be killed at {failpoint}: {victim.result()}"
+            assert projection(ledger) == before
+        assert transfer_in_a_process(settings, loaded, "bob") == 20
+        assert desk.holds() == []
 
 
 def test_a_transfer_and_a_worker_at_once_keep_caps_and_turns_exact(settings: Settings, tmp_path: Path) -> None:
