@@ -59,7 +59,7 @@ def _lead(number: int, draw: random.Random, dirt: random.Random | None) -> dict[
 def playbook() -> Loaded:
     """The default playbook without caps and absences, so that every qualified lead finds an owner."""
     loaded = playbooks.default()
-    free = {"max_per_day": None, "max_open": None, "absent": ()}
+    free = {"max_per_day": None, "max_per_week": None, "max_open": None, "absent": ()}
     reps = tuple(rep.model_copy(update=free) for rep in loaded.playbook.reps)
     rules = loaded.playbook.model_copy(update={"reps": reps})
     return playbooks.parse(rules.model_dump_json(), path=loaded.path)

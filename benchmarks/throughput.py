@@ -158,7 +158,9 @@ def _bare(loaded: Loaded, leads: int, seed: int) -> float:
         frame = assignment.decide(Gathered(frame, {"pools": pools, "loads": loads}), work).frame
         owned = frame[frame["outcome"] == "owned"].reset_index(drop=True)
         missing = pd.Series([None] * len(owned), dtype=object)
-        owned = owned.assign(ladder_step=0, touched_at=missing, accepted_at=missing, touch=missing)
+        owned = owned.assign(
+            clock_from=owned["assigned_at"], ladder_step=0, touched_at=missing, accepted_at=missing, touch=missing
+        )
         follow_up.decide(Gathered(owned), work)
         total += time.perf_counter() - started
     return total

@@ -153,8 +153,13 @@ def owner(story: Story, now: datetime) -> Answer:
     if told is not None:
         pool = f" and pool {told['pool']}" if told["pool"] else ""
         have = "has had it since" if told is current else "had it from"
-        answer.say(f"{told['owner']} {have} {moment(told['assigned_at'])} UTC, by route {told['rule']}{pool}.")
+        by_hand = " " in told["rule"]  # no route has a name with spaces
+        way = f"by hand ({told['rule']})" if by_hand else f"by route {told['rule']}{pool}"
+        answer.say(f"{told['owner']} {have} {moment(told['assigned_at'])} UTC, {way}.")
         answer.say(told["why"])
+        for words in (_read(told), _moved(told), _clock(told)):
+            if words:
+                answer.say(words)
         if len(told["candidates"]) > 1 or not told["turn"]:
             answer.say("Considered:")
         answer.show(
@@ -167,9 +172,33 @@ def owner(story: Story, now: datetime) -> Answer:
     return answer
 
 
+def _read(told: Mapping[str, Any]) -> str:
+    """What the rule read of the lead, as it was then."""
+    inputs = told.get("inputs") or {}
+    values = [f"{name.replace('_', ' ')} {'not given' if value is None else value}" for name, value in inputs.items()]
+    return f"It read: {', '.join(values)}." if values else ""
+
+
+def _moved(told: Mapping[str, Any]) -> str:
+    """How the pool's count moved."""
+    pointer = told.get("pointer")
+    if not pointer:
+        return ""
+    (before, after), (had, has) = pointer["position"], pointer["turns"]
+    return (
+        f"Pool {told['pool']} went from {before} to {after} turns since its members last changed, "
+        f"{told['owner']} from {had} to {has}."
+    )
+
+
+def _clock(told: Mapping[str, Any]) -> str:
+    since = told.get("clock_from")
+    return f"The SLA's clock of the owner before goes on, since {moment(since)} UTC." if since else ""
+
+
 def _candidate(line: Mapping[str, Any]) -> tuple[str, ...]:
     turns = "" if line.get("turns") is None else f"{line['turns']}, "
-    weight = "" if line.get("weight") is None else str(line["weight"])
+    weight = "" if line.get("weight") is None else f"{line['weight']:g}"
     return str(line["rep"]), "yes" if line["eligible"] else "no", turns + weight, str(line["reason"])
 
 
@@ -177,8 +206,11 @@ def _nobody(story: Story, now: datetime) -> str:
     journey = story.journey
     status, stage = journey["status"], journey["stage"].replace("_", "-")
     if status == "ready":
-        later = f" It is tried again after {moment(journey['run_after'])} UTC." if journey["run_after"] > now else ""
-        return f"Nobody yet: it waits at {stage} for the next run.{later}"
+        if journey["run_after"] <= now:
+            return f"Nobody yet: it waits at {stage} for the next run."
+        if journey["stage"] == "assignment" and journey.get("waits_for"):
+            return f"Nobody yet: it waits at {stage}. {journey['waits_for']}"
+        return f"Nobody yet: it waits at {stage}. It is tried again after {moment(journey['run_after'])} UTC."
     if status == "held":
         item = next((w for w in story.work_items if w["id"] == journey["work_item_id"]), None)
         decides = f"; {item['assignee'] or item['route']} decides" if item else ""

@@ -139,7 +139,10 @@ def failure(story: Story, playbook: Playbook, now: datetime) -> Answer:
     )
     if current is not None:
         _ladder(answer, current, playbook, now)
-        answer.say(f"`leadgate reject J{story.journey['id']} --reason …` gives it back.")
+        answer.say(
+            f"`leadgate reject J{story.journey['id']} --reason …` gives it back, "
+            f"`leadgate reassign J{story.journey['id']} --to REP --reason …` gives it to somebody else."
+        )
     status = story.journey["status"]
     if status == "ready":
         answer.say(
@@ -177,7 +180,8 @@ def _open_item(answer: Answer, item: Mapping[str, Any], *, blocking: bool, now: 
     if item["value"]:
         answer.say(f"The value seen: {item['value']}")
     if item["detail"]:
-        answer.say(f"What is wrong with it: {item['detail']}")
+        considered = item["reason"] == "nobody_available"
+        answer.say(f"{'Considered' if considered else 'What is wrong with it'}: {item['detail']}")
     if item["proposal"]:
         answer.say(f"Proposed: {', '.join(f'{name}={value}' for name, value in item['proposal'].items())}")
     due = moment(item["due_at"])

@@ -42,7 +42,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         arguments={"column": "over_cap", "value_set": [False]},
         severity="critical",
         reason="owner_over_cap",
-        words="The owner has room: neither the day's cap nor the cap on open leads is passed",
+        words="The owner has room: no cap of a day, of a week or on open leads is passed",
         shows="owner",
         present=True,
     ),

@@ -94,6 +94,12 @@ DEPLOYMENTS: Final = (
         ("leadgate", "by hand"),
     ),
     Deployment(
+        "transfer",
+        "flows.transfer.transfer",
+        "Spreads the leads of somebody who leaves evenly over their colleagues.",
+        ("leadgate", "by hand"),
+    ),
+    Deployment(
         "housekeeping",
         "flows.housekeeping.housekeeping",
         "Ends flow runs of dead processes, and deletes flow runs and artifacts older than the playbook keeps them.",

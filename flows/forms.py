@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from expectations import PROMISES
 from expectations.findings import WHOLE_BATCH
+from leadgate.decided import NO_ROUTE, NOBODY_AVAILABLE
 from leadgate.matching import ASKS
 from leadgate.models import STAGES
-from leadgate.routing import NO_ROUTE, NOBODY_AVAILABLE
 from tasks.giving_up import CANCELLED, FAILED
+from tasks.handovers import UNASSIGNED
 from tasks.parking import PARKED
 from tasks.qualification import IN_REVIEW_BAND
 
@@ -50,7 +51,18 @@ def _reasons() -> list[str]:
     promised = [promise.reason for suite in PROMISES.values() for promise in suite]
     return list(
         dict.fromkeys(
-            [*promised, *ASKS, IN_REVIEW_BAND, NO_ROUTE, NOBODY_AVAILABLE, PARKED, *WHOLE_BATCH, FAILED, CANCELLED]
+            [
+                *promised,
+                *ASKS,
+                IN_REVIEW_BAND,
+                NO_ROUTE,
+                NOBODY_AVAILABLE,
+                UNASSIGNED,
+                PARKED,
+                *WHOLE_BATCH,
+                FAILED,
+                CANCELLED,
+            ]
         )
     )
 

@@ -88,6 +88,10 @@ def _json(default: str | None = None) -> Any:
     return Field(default=None, sa_column=Column(JSONB, nullable=default is None, server_default=server))
 
 
+def _json_or_none() -> Any:
+    return Field(default=None, sa_column=Column(JSONB, nullable=True))
+
+
 class PlaybookVersion(SQLModel, table=True):
     """A playbook as it was activated; decisions name it by hash."""
 
@@ -322,6 +326,7 @@ class Journey(SQLModel, table=True):
     waived: str | None = None  # a promise that a person answers for, in this generation
     batch_id: int | None = _id_of(nullable=True)
     run_after: datetime = _at()
+    waits_for: str | None = None  # until ``run_after``: why nobody could take the lead, of each rep
     work_item_id: int | None = _ref("work_item.id", nullable=True)
     joined_to: int | None = _ref("journey.id", nullable=True)
 
@@ -410,6 +415,7 @@ class Assignment(SQLModel, table=True):
         Index("one_open_assignment", "journey_id", unique=True, postgresql_where=text("ended_at IS NULL")),
         Index("assignment_owner", "owner", "assigned_at"),
         Index("assignment_due", "due_at", postgresql_where=text("ended_at IS NULL")),
+        Index("assignment_ended", "journey_id", postgresql_where=text("ended_at IS NOT NULL")),
     )
     id: int | None = _id()
     journey_id: int = _ref("journey.id")
@@ -420,9 +426,12 @@ class Assignment(SQLModel, table=True):
     turn: bool
     candidates: list[Any] = _json("[]")
     why: str
+    inputs: dict[str, Any] | None = _json_or_none()  # what the rule read of the lead; nothing personal
+    pointer: dict[str, Any] | None = _json_or_none()  # of a turn: the pool's count and the owner's, before and after
     sla: str | None = None
     playbook_hash: str
     assigned_at: datetime = _at()
+    clock_from: datetime | None = _at(nullable=True)  # when its SLA began, for a lead that kept the clock of another
     due_at: datetime | None = _at(nullable=True)
     due_soon_at: datetime | None = _at(nullable=True)
     next_check_at: datetime | None = _at(nullable=True)  # when the ladder or the SLA next asks for a look
@@ -517,7 +526,7 @@ class Correction(SQLModel, table=True):
 
 
 class Action(SQLModel, table=True):
-    """What a person did to a journey: rerun, done by hand, discard, take, accept, reject, unjoin. Append-only."""
+    """What a person did to a journey: rerun, done by hand, accept, reject, reassign, unjoin … Append-only."""
 
     __tablename__ = "action"
     id: int | None = _id()

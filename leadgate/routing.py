@@ -11,49 +11,19 @@ The state goes in and comes out, so two batches in a row decide what one would h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
+from leadgate.decided import NO_ROUTE, NOBODY_AVAILABLE, Assigned, Decision, Outcome, framed
 from leadgate.hours import clock_of
 from leadgate.nearest import proposal
 from leadgate.playbook import Playbook, Pool, Route
 from leadgate.roster import Load, Roster
-from leadgate.seats import HAD_IT, Seats, Trail, candidate
+from leadgate.seats import HAD_IT, TRY_AGAIN, Seats, Trail, candidate
+from leadgate.suits import NOTHING, Wish, wish_of
 from leadgate.turns import PoolState
-
-Outcome = Literal["owned", "wait", "hold"]
-
-#: Reasons of rows that are held or wait.
-NO_ROUTE: Final = "no_route"
-NOBODY_AVAILABLE: Final = "nobody_available"
-
-
-@dataclass(frozen=True, slots=True)
-class Assigned:
-    """What ``assign`` decided.
-
-    ``frame`` has the index of the frame that was decided, and the columns
-
-    - ``outcome``: owned, wait or hold; ``reasons``: a tuple of reason codes, empty when owned;
-    - ``owner``, ``rule`` (the route that decided), ``pool`` (the one whose clock runs, or None);
-    - ``turn``: whether a turn of ``pool`` was taken;
-    - ``candidates``: JSON text, a list of ``{"rep", "eligible", "reason", "pool", "turns", "weight"}`` in
-      the order they were considered; ``turns`` are those of the epoch before this lead, and both it and
-      ``weight`` are null for a rep who was named rather than drawn;
-    - ``why``: the same in plain words;
-    - ``run_after``: when a waiting lead is tried again; ``sla``, ``due_at`` and ``due_soon_at``: its first
-      touch. Timestamps in UTC, NaT where there is none.
-
-    ``pools`` holds every state that went in or was made, equal to the old one where no turn was taken;
-    ``loads`` every rep of the playbook.
-    """
-
-    frame: pd.DataFrame
-    pools: dict[str, PoolState]
-    loads: dict[str, Load]
 
 
 def assign(
@@ -66,26 +36,25 @@ def assign(
     """Give every row of ``frame`` an owner, or a reason why not.
 
     ``frame`` brings ``routes`` (a tuple of the names of all routes that match, in the playbook's order) and
-    may bring ``account_owner`` (a rep's name or e-mail address) and ``excluded`` (reps who must not get
-    this lead). Pools and reps missing from ``pools`` and ``loads`` start from nothing. ``now`` is aware.
+    may bring ``account_owner`` and ``earlier_owner`` (a rep's name or e-mail address), ``language`` and
+    ``product`` (what the lead asks for), and ``excluded`` (reps who must not get this lead). Pools and reps
+    missing from ``pools`` and ``loads`` start from nothing. ``now`` is aware.
 
-    The first matching route decides. One to the account's owner is passed over when there is no such rep,
-    or the rep cannot take it; one to a named rep is not: that lead is held. ``ValueError`` when the
-    playbook or the frame names a route, rep, pool, SLA or hours that do not exist.
+    The first matching route decides. One to a person is passed over when there is no such rep, and does what
+    it says when the rep cannot take the lead (``when_away``). ``ValueError`` when the playbook or the frame
+    names a route, rep, pool, SLA or hours that do not exist.
     """
     if now.tzinfo is None:
         raise ValueError("now needs a time zone: absences and due times depend on it")
     desk = _Desk(playbook, pools, loads, now)
-    nothing = [None] * len(frame)
-    account_owners = frame["account_owner"].tolist() if "account_owner" in frame else nothing
-    excluded = frame["excluded"].tolist() if "excluded" in frame else nothing
+    cells = [frame[name].tolist() if name in frame else [None] * len(frame) for name in _Lead._fields]
     decisions = [
-        desk.decide(routes, account_owner, without)
-        for routes, account_owner, without in zip(
-            map(_names, frame["routes"].tolist()), account_owners, map(_names, excluded), strict=True
+        desk.decide(_names(routes), _Lead(account_owner, earlier_owner, language, product, _names(excluded)))
+        for routes, account_owner, earlier_owner, language, product, excluded in zip(
+            frame["routes"].tolist(), *cells, strict=True
         )
     ]
-    return Assigned(_framed(decisions, frame.index), desk.states(), desk.roster.loads())
+    return Assigned(framed(decisions, frame.index), desk.states(), desk.roster.loads())
 
 
 def _names(cell: Any) -> Sequence[str]:
@@ -93,37 +62,14 @@ def _names(cell: Any) -> Sequence[str]:
     return cell if isinstance(cell, (tuple, list)) else ()
 
 
-class _Decision(NamedTuple):
-    outcome: Outcome
-    owner: str | None
-    rule: str | None
-    pool: str | None
-    turn: bool
-    candidates: str
-    why: str
-    run_after: datetime | None
-    sla: str | None
-    due_at: datetime | None
-    due_soon_at: datetime | None
-    reasons: tuple[str, ...]
+class _Lead(NamedTuple):
+    """What of a lead decides, apart from the routes that match it."""
 
-
-def _framed(decisions: list[_Decision], index: pd.Index[Any]) -> pd.DataFrame:
-    cells = zip(*decisions, strict=True) if decisions else [()] * len(_Decision._fields)
-    columns: dict[str, Any] = {}
-    for name, values in zip(_Decision._fields, cells, strict=True):
-        if name in ("run_after", "due_at", "due_soon_at"):
-            columns[name] = _moments(values)
-        else:
-            columns[name] = pd.Series(values, index=index, dtype="bool" if name == "turn" else "object")
-    return pd.DataFrame(columns, index=index)
-
-
-def _moments(values: Sequence[datetime | None]) -> pd.DatetimeIndex:
-    """Timestamps in UTC. All come from one ``now``, so a few are converted and the rest looked up."""
-    place = {value: i for i, value in enumerate(dict.fromkeys(values))}
-    distinct = pd.DatetimeIndex(list(place), dtype="datetime64[us, UTC]")
-    return distinct.take([place[value] for value in values])
+    account_owner: Any
+    earlier_owner: Any
+    language: Any
+    product: Any
+    excluded: Any  # a sequence of reps
 
 
 class _Due(NamedTuple):
@@ -134,6 +80,13 @@ class _Due(NamedTuple):
 
 _NEVER_DUE: Final = _Due(None, None, None)
 
+#: How a route to a person says whom it means.
+_SAYS: Final = {
+    "rep": "It names {}.",
+    "account_owner": "{} owns the account.",
+    "earlier_owner": "{} had the lead when it came before.",
+}
+
 
 class _Way(NamedTuple):
     """A route, read once for all leads that match it."""
@@ -141,15 +94,19 @@ class _Way(NamedTuple):
     kind: str
     target: str
     text: str
+    named_by: str
+    if_away: str
+    requires: tuple[str, ...]
 
     @classmethod
     def of(cls, route: Route) -> _Way:
         kind, _, target = route.to.partition(" ")
-        return cls(
-            kind,
-            target,
-            f"Route {route.name}: {route.why.rstrip('.')}." if route.why else f"Route {route.name}.",
-        )
+        # what a person decides has a name with spaces, which no route of a playbook can have
+        by_hand = " " in route.name
+        said = route.name.capitalize() if by_hand else f"Route {route.name}"
+        text = f"{said}: {route.why.rstrip('.')}." if route.why else f"{said}."
+        named_by = "hand" if by_hand else f"route {route.name}"
+        return cls(kind, target, text, named_by, route.if_away, route.requires)
 
 
 class _Desk:
@@ -163,6 +120,7 @@ class _Desk:
         self.routes = {route.name: _Way.of(route) for route in playbook.routing}
         self.given = pools
         self.seats = {pool.name: Seats(pool, pools.get(pool.name, PoolState()), self.roster) for pool in playbook.pools}
+        self.asks = any(pool.language != "ignored" or pool.product != "ignored" for pool in playbook.pools)
         self.due = {pool.name: _due(playbook, pool, now) for pool in playbook.pools}
         self.home: dict[str, _Due] = {}  # a rep who is named is due as in their first pool with an SLA
         for pool in playbook.pools:
@@ -174,42 +132,67 @@ class _Desk:
         changed = {name: seats.rotation.state() for name, seats in self.seats.items() if seats.drawn}
         return {**self.given, **changed}
 
-    def decide(self, routes: Sequence[str], account_owner: Any, excluded: Sequence[str]) -> _Decision:
-        trail = Trail(excluded)
+    def decide(self, routes: Sequence[str], lead: _Lead) -> Decision:
+        trail = Trail(lead.excluded)
         for name in routes:
             if name not in self.routes:
                 raise ValueError(f"the frame names route {name!r}; {proposal(name, self.routes)}")
-            kind, target, text = self.routes[name]
-            trail.why.append(text)
-            if kind == "pool":
-                return self._to_pool(name, target, trail)
-            if kind == "rep":
-                if self._can_take(target, f"route {name}", trail):
-                    trail.why.append(f"It names {target}.")
-                    return self._owned(name, target, None, trail, self.home.get(target, _NEVER_DUE))
-                return self._held(name, None, trail)
-            owner = self._account_owner(name, account_owner, trail)
-            if owner is not None:
-                trail.why.append(f"{owner} owns the account.")
-                return self._owned(name, owner, None, trail, self.home.get(owner, _NEVER_DUE))
+            way = self.routes[name]
+            if way.kind == "earlier_owner" and not isinstance(lead.earlier_owner, str):
+                continue  # a new lead, as most are: not worth a word
+            trail.why.append(way.text)
+            if way.kind == "pool":
+                trail.wish = self._wish(lead, way)
+                return self._to_pool(name, way.target, trail)
+            person = self._person(way, lead, trail)
+            if person is not None and (decision := self._to_person(name, way, person, trail)) is not None:
+                return decision
         if trail.candidates:
             return self._held(routes[-1], None, trail)
         trail.why.append("No further route matches." if routes else "No route matches.")
         return self._without_owner("hold", None, None, trail, NO_ROUTE)
 
-    def _account_owner(self, route: str, account_owner: Any, trail: Trail) -> str | None:
-        if not isinstance(account_owner, str) or not account_owner.strip():
+    def _wish(self, lead: _Lead, way: _Way) -> Wish:
+        wish = wish_of(lead.language, lead.product) if self.asks else NOTHING
+        return wish._replace(skills=way.requires) if way.requires else wish
+
+    def _person(self, way: _Way, lead: _Lead, trail: Trail) -> str | None:
+        """The rep whom a route means, or None when there is none to be found."""
+        if way.kind == "rep":
+            return way.target
+        of_account = way.kind == "account_owner"
+        known = lead.account_owner if of_account else lead.earlier_owner
+        if not isinstance(known, str) or not known.strip():
             trail.why.append("The account has no owner.")
             return None
-        rep = self.roster.named(account_owner)
+        rep = self.roster.named(known)
         if rep is None:
-            trail.why.append("The account's owner is none of the reps.")
+            whose = "account's" if of_account else "lead's earlier"
+            trail.why.append(f"The {whose} owner is none of the reps.")
+        return rep
+
+    def _to_person(self, route: str, way: _Way, rep: str, trail: Trail) -> Decision | None:
+        """The person a route means has the lead, or what the route says when they cannot; None passes it on."""
+        if self._can_take(rep, way.named_by, trail):
+            trail.why.append("A person chose them." if way.named_by == "hand" else _SAYS[way.kind].format(rep))
+            return self._owned(route, rep, None, trail, self.home.get(rep, _NEVER_DUE))
+        if way.if_away == "pass_on":
             return None
-        return rep if self._can_take(rep, f"route {route}", trail) else None
+        if way.if_away == "wait" and rep not in trail.excluded:
+            again = self.roster.back(rep) or self.now + TRY_AGAIN
+            trail.why.append(f"It waits for {rep}, and is tried again at {again:%Y-%m-%d %H:%M} UTC.")
+            return self._without_owner("wait", route, None, trail, NOBODY_AVAILABLE, again)
+        manager = self.roster.manager(rep) if way.if_away == "manager" else None
+        if manager is not None:
+            trail.why.append(f"Then {manager}, who is the manager, is to take it.")
+            if self._can_take(manager, way.named_by, trail, even_when_full=True):
+                return self._owned(route, manager, None, trail, self.home.get(rep, _NEVER_DUE))
+        return self._held(route, None, trail)
 
     def _can_take(self, rep: str, named_by: str, trail: Trail, *, even_when_full: bool = False) -> bool:
         self.roster.check(rep, named_by)
-        hindered = self.roster.absent[rep] if even_when_full else self.roster.hindered[rep]
+        hindrance = self.roster.absent[rep] if even_when_full else self.roster.hindered[rep]
+        hindered = hindrance.reason if hindrance is not None else None
         if rep in trail.excluded:
             hindered = HAD_IT
         reason = hindered or f"named by {named_by}"
@@ -218,7 +201,7 @@ class _Desk:
             trail.why.append(f"{rep}: {hindered}.")
         return hindered is None
 
-    def _to_pool(self, rule: str, entry: str, trail: Trail) -> _Decision:
+    def _to_pool(self, rule: str, entry: str, trail: Trail) -> Decision:
         """The next rep of the pool, or what its policy says when there is none."""
         name, seen = entry, {entry}
         while (rep := self._draw(name, trail)) is None:
@@ -234,14 +217,23 @@ class _Desk:
                     return self._owned(rule, policy.rep, name, trail, self._due_in(name, entry))
                 return self._held(rule, name, trail)
             elif policy.do == "wait" and trail.available_later:
-                trail.why.append("It is tried again later.")
-                again = self.now + policy.retry_after
+                again = self._again(seen, policy.retry_after, trail)
+                trail.why.append(f"It is tried again at {again:%Y-%m-%d %H:%M} UTC.")
                 return self._without_owner("wait", rule, name, trail, NOBODY_AVAILABLE, again)
             else:
                 if policy.do == "wait":
-                    trail.why.append("Waiting would change nothing: every member had the lead before.")
+                    trail.why.append(
+                        "Waiting would change nothing: every member had the lead before or does not suit it."
+                    )
                 return self._held(rule, name, trail)
         return self._owned(rule, rep, name, trail, self._due_in(name, entry), turn=True)
+
+    def _again(self, pools: set[str], at_the_latest: timedelta | None, trail: Trail) -> datetime:
+        """When the first member of ``pools`` is back, as far as that is known."""
+        known = [back for name in pools if (back := self.seats[name].back(trail)) is not None]
+        if at_the_latest is not None:
+            known.append(self.now + at_the_latest)
+        return min(known, default=self.now + TRY_AGAIN)
 
     def _draw(self, name: str, trail: Trail) -> str | None:
         if name not in self.seats:
@@ -254,16 +246,28 @@ class _Desk:
 
     def _owned(
         self, rule: str, owner: str, pool: str | None, trail: Trail, due: _Due, *, turn: bool = False
-    ) -> _Decision:
+    ) -> Decision:
         if self.roster.give(owner):
             for seats in self.seats.values():
                 seats.stale = True
         candidates, why = trail.told()
-        return _Decision(
-            "owned", owner, rule, pool, turn, candidates, why, None, due.sla, due.due_at, due.due_soon_at, ()
+        return Decision(
+            "owned",
+            owner,
+            rule,
+            pool,
+            turn,
+            candidates,
+            why,
+            trail.pointer,
+            None,
+            due.sla,
+            due.due_at,
+            due.due_soon_at,
+            (),
         )
 
-    def _held(self, rule: str, pool: str | None, trail: Trail) -> _Decision:
+    def _held(self, rule: str, pool: str | None, trail: Trail) -> Decision:
         return self._without_owner("hold", rule, pool, trail, NOBODY_AVAILABLE)
 
     def _without_owner(
@@ -274,9 +278,9 @@ class _Desk:
         trail: Trail,
         reason: str,
         run_after: datetime | None = None,
-    ) -> _Decision:
+    ) -> Decision:
         candidates, why = trail.told()
-        return _Decision(outcome, None, rule, pool, False, candidates, why, run_after, None, None, None, (reason,))
+        return Decision(outcome, None, rule, pool, False, candidates, why, None, run_after, None, None, None, (reason,))
 
 
 def _due(playbook: Playbook, pool: Pool, now: datetime) -> _Due:

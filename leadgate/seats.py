@@ -1,36 +1,44 @@
 """A pool while a batch is assigned: whose turn it is, and why every other member was passed over.
 
-Belongs here: putting the pool's rotation and the reps' availability together for one lead, and the
-evidence of it. Does not belong here: the order of turns (``turns``), caps and absences (``roster``), and
-what follows when nobody can take the lead (``routing``).
+Belongs here: putting the pool's rotation, the reps' availability and what suits the lead together for one lead,
+and the evidence of it. Does not belong here: the order of turns (``turns``), caps, absences and hours
+(``roster``), languages and skills (``suits``), and what follows when nobody can take the lead (``routing``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import orjson
 
 from leadgate.playbook import Pool
-from leadgate.roster import Roster
+from leadgate.roster import RAMP_STEPS, Hindrance, Roster
+from leadgate.suits import EVERYBODY_SUITS, NOTHING, Suitability, Wish
 from leadgate.turns import LEAD, PoolState, Rotation
 
 HAD_IT: Final = "had the lead before"
-_NEXT: Final = "next in turn"
-_NOT_THIS_TIME: Final = "another's turn"
+#: When a lead is tried again where nobody knows when somebody is back: an open lead may end at any time.
+TRY_AGAIN: Final = timedelta(hours=1)
+_WORDS: Final = {
+    "turns": ("next in turn", "another's turn"),
+    "open_leads": ("fewest open leads for their weight", "more open leads for their weight"),
+}
 
 
 class Trail:
     """What has been considered for one lead so far."""
 
-    __slots__ = ("available_later", "candidates", "excluded", "why")
+    __slots__ = ("available_later", "candidates", "excluded", "pointer", "why", "wish")
 
-    def __init__(self, excluded: Sequence[str]) -> None:
+    def __init__(self, excluded: Sequence[str], wish: Wish = NOTHING) -> None:
         self.excluded = excluded
+        self.wish = wish
         self.candidates: list[str] = []  # each a JSON object
         self.why: list[str] = []
         self.available_later = False  # somebody was passed over for a reason that passes
+        self.pointer: str | None = None  # how the pool's turns moved, a JSON object
 
     def told(self) -> tuple[str, str]:
         """The candidates as JSON, and the way to the decision in plain words."""
@@ -52,8 +60,14 @@ class Seats:
         self.stale = True  # somebody's availability has changed since the last look
         self.drawn = False  # a turn was taken
         self._roster = roster
-        self._weights = {member.rep: member.weight for member in pool.members}
+        self._suitability = Suitability(pool, [roster.rep(member.rep) for member in pool.members])
+        self._next_words, self._other_words = _WORDS[pool.order]
+        self._scale, self._weights = self._ramped()
+        self._outside: dict[str, Hindrance | None] | None = None
+        self._hindered: dict[str, Hindrance] = {}
+        self._backs: dict[frozenset[str], datetime | None] = {}
         self._eligible: dict[str, int] = {}
+        self._away: dict[str, int] = {}
         self._seated = False
         self._lines: dict[str, str] = {}
         self._last: str | None = None  # who had the last turn, and still has the line that says so
@@ -63,56 +77,121 @@ class Seats:
         if self.stale:
             self._look()
         had_it = set(trail.excluded).intersection(self._weights) if trail.excluded else set()
-        rep = self._next(had_it, trail) if self._eligible.keys() - had_it else None
-        if had_it:
-            lines = {**self._lines, **{each: self._line(each, HAD_IT, eligible=False) for each in had_it}}
-            trail.candidates += lines.values()
-            trail.why.append(f"Passed over, because they had the lead before: {', '.join(sorted(had_it))}.")
-        else:
+        unsuited = self._suitability.of(trail.wish) if trail.wish is not NOTHING else EVERYBODY_SUITS
+        if not had_it and not unsuited.must_not and not unsuited.rather_not:
+            rep = self._next((), trail) if self._eligible else None
             trail.candidates += self._lines.values()
+        else:
+            must_not = {**unsuited.must_not, **dict.fromkeys(had_it, HAD_IT)}
+            left = self._eligible.keys() - must_not.keys()
+            better = left - unsuited.rather_not.keys()
+            rather_not = {r: why for r, why in unsuited.rather_not.items() if r in left} if better else {}
+            rep = self._next(must_not.keys() | rather_not.keys(), trail) if left else None
+            lines = {each: self._line(each, why, eligible=False) for each, why in must_not.items()}
+            lines |= {each: self._line(each, f"{why}, and others do") for each, why in rather_not.items()}
+            trail.candidates += {**self._lines, **lines}.values()
+            if had_it:
+                trail.why.append(f"Passed over, because they had the lead before: {', '.join(sorted(had_it))}.")
+            if others := (must_not.keys() | rather_not.keys()) - had_it:
+                trail.why.append(f"Passed over, because they do not suit the lead: {', '.join(sorted(others))}.")
         if rep is not None:
-            self.rotation.take(rep)
-            self.drawn = True
-        elif len(had_it) < len(self._weights):
+            self._take(rep, trail)
+        elif had_it.union(unsuited.must_not) < self._weights.keys():
             trail.available_later = True
         return rep
 
+    def back(self, trail: Trail) -> datetime | None:
+        """When the first of those who were passed over for a reason that passes can take a lead again, if any was."""
+        never = frozenset(trail.excluded).union(self._suitability.of(trail.wish).must_not)
+        if never not in self._backs:
+            roster = self._roster
+            moments = [roster.back(rep, self.pool) for rep in self._weights if rep not in never]
+            self._backs[never] = min((moment or roster.now + TRY_AGAIN for moment in moments), default=None)
+        return self._backs[never]
+
+    def _ramped(self) -> tuple[int, dict[str, int]]:
+        """The members' weights, and what they are multiplied by: ``RAMP_STEPS`` while somebody ramps up."""
+        shares = {member.rep: self._roster.share(member.rep) for member in self.pool.members}
+        scale = RAMP_STEPS if any(share < RAMP_STEPS for share in shares.values()) else 1
+        return scale, {m.rep: m.weight * shares[m.rep] * scale // RAMP_STEPS for m in self.pool.members}
+
     def _look(self) -> None:
-        hindered = self._roster.hindered
-        self._eligible = {rep: weight for rep, weight in self._weights.items() if hindered[rep] is None}
+        if self._outside is None:
+            self._outside = {rep: self._roster.outside_hours(rep, self.pool) for rep in self._weights}
+        hindered = {rep: self._roster.hindered[rep] or self._outside[rep] for rep in self._weights}
+        self._hindered = {rep: why for rep, why in hindered.items() if why is not None}
+        self._weigh()
         self._lines = {
-            rep: self._line(rep, hindered[rep] or _NOT_THIS_TIME, eligible=hindered[rep] is None)
+            rep: self._line(rep, hindrance.reason, eligible=False)
+            if (hindrance := hindered[rep]) is not None
+            else self._line(rep, self._other_words)
             for rep in self._weights
         }
         self._last = None
+        self._backs.clear()
         self.stale = self._seated = False
+
+    def _weigh(self) -> None:
+        weights, self._away = self._weights, {}
+        if self.pool.on_return == "catch_up":
+            weights = {rep: w * (2 if self.rotation.catching_up(rep) else 1) for rep, w in weights.items()}
+            self._away = {rep: w for rep, w in self._weights.items() if rep in self._roster.on_leave}
+        self._eligible = {rep: weight for rep, weight in weights.items() if rep not in self._hindered}
 
     def _line(self, rep: str, reason: str, *, eligible: bool = True) -> str:
         # turns are of an epoch, and somebody who is not eligible has no part in it
         turns = self.rotation.turns(rep) if eligible else None
-        return candidate(rep, reason, eligible=eligible, pool=self.pool.name, turns=turns, weight=self._weights[rep])
+        weight = self._plain(self._eligible.get(rep, self._weights[rep]))
+        return candidate(rep, reason, eligible=eligible, pool=self.pool.name, turns=turns, weight=weight)
 
-    def _next(self, had_it: set[str], trail: Trail) -> str | None:
+    def _plain(self, weight: int) -> float:
+        """A weight as the playbook writes it, whatever it is multiplied by."""
+        return weight // self._scale if weight % self._scale == 0 else weight / self._scale
+
+    def _next(self, passed_over: Collection[str], trail: Trail) -> str | None:
         rotation, pool = self.rotation, self.pool.name
         if not self._seated:  # only now, because an epoch begins with a turn and not with a look
-            rotation.seat(self._eligible)
-            self._lines |= {rep: self._line(rep, _NOT_THIS_TIME) for rep in self._eligible}
+            rotation.seat(self._eligible, self._away, self.pool.order)
+            if self.pool.on_return == "catch_up":  # what somebody missed is known once that epoch has ended
+                self._weigh()
+                rotation.seat(self._eligible, self._away, self.pool.order)
+            self._lines |= {rep: self._line(rep, self._other_words) for rep in self._eligible}
             self._seated = True
         if self._last is not None:
-            self._lines[self._last] = self._line(self._last, _NOT_THIS_TIME)
-        rep = rotation.whose(had_it)
+            self._lines[self._last] = self._line(self._last, self._other_words)
+        if self.pool.order == "open_leads":
+            rep = rotation.lightest({each: self._roster.open(each) for each in self._eligible}, passed_over)
+        else:
+            rep = rotation.whose(passed_over)
         if rep is None:
             return None
-        self._lines[rep] = self._line(rep, _NEXT)
+        self._lines[rep] = self._line(rep, self._next_words)
         self._last = rep
-        share = f"at weight {self._weights[rep]} of {rotation.weight}"
-        if rotation.position:
+        share = f"at weight {self._plain(self._eligible[rep])} of {self._plain(rotation.weight)}"
+        if rotation.catching_up(rep) and self.pool.on_return == "catch_up":
+            share += ", doubled to catch up after an absence"
+        if self.pool.order == "open_leads":
+            trail.why.append(
+                f"{rep} has the fewest open leads for their weight in pool {pool}: {self._roster.open(rep)} {share}."
+            )
+        elif rotation.position:
             turns = f"{rotation.turns(rep)} of {rotation.position} turns"
             trail.why.append(f"{rep} is next in pool {pool}, with {turns} {share}.")
         else:
             owed = f", owed {rotation.owed(rep) / LEAD:.2f} leads from before" if rotation.owed(rep) > 0 else ""
             trail.why.append(f"{rep} has the first turn among those available in pool {pool}, {share}{owed}.")
         return rep
+
+    def _take(self, rep: str, trail: Trail) -> None:
+        rotation = self.rotation
+        position, turns, catching_up = rotation.position, rotation.turns(rep), rotation.catching_up(rep)
+        rotation.take(rep)
+        self.drawn = True
+        if catching_up and not rotation.catching_up(rep):
+            self.stale = True  # made up for what was missed: the weight is the usual one again
+        trail.pointer = (
+            f'{{"epoch":{rotation.epoch},"position":[{position},{position + 1}],"turns":[{turns},{turns + 1}]}}'
+        )
 
 
 def candidate(
@@ -122,7 +201,7 @@ def candidate(
     eligible: bool,
     pool: str | None = None,
     turns: int | None = None,
-    weight: int | None = None,
+    weight: float | None = None,
 ) -> str:
     """One line of the evidence, as JSON. A rep who is named rather than drawn has no pool, turns or weight."""
     line: dict[str, Any] = {
@@ -134,3 +213,8 @@ def candidate(
         "weight": weight,
     }
     return orjson.dumps(line).decode()
+
+
+def in_words(candidates: Sequence[Mapping[str, Any]]) -> str:
+    """Why each candidate cannot take a lead: ``ana: absent until 2026-03-04; bob: reached 10 a day``."""
+    return "; ".join(f"{line['rep']}: {line['reason']}" for line in candidates)

@@ -19,6 +19,15 @@ carried over, up to two leads either way, and spent where the bound leaves a cho
   most t - 1, and each still has its first turn to come;
 - equal deadlines go to whoever is owed more, then in the order of the pool's members.
 
+Two choices of a pool build on the same counts:
+
+- **catching up**: what an absent member misses is counted, up to ``MOST_MISSED`` leads. Back again, they sit with
+  twice their weight, and every second of their leads is a missed one, until none is left. So they never get more
+  than twice their share, which the bound guarantees of any weight;
+- **by open leads**: the next lead goes to whoever would have the fewest open ones for their weight. Somebody new
+  has none, and would get every lead until they are level; so nobody takes a turn who has more than twice their
+  share of the epoch's turns already. There always is somebody, because the turns sum to the shares.
+
 All of it is integer arithmetic, so that two machines never disagree.
 """
 
@@ -28,12 +37,19 @@ from bisect import insort
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from math import lcm
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+Order = Literal["turns", "open_leads"]
 
 #: What is owed is counted in millionths of a lead: whole numbers, which never drift or grow long.
 LEAD: Final = 1_000_000
 #: No more than this is carried from one epoch to the next, in either direction.
 MOST_OWED: Final = 2 * LEAD
+#: No more than this is caught up on after an absence.
+MOST_MISSED: Final = 20 * LEAD
+
+_EACH: Final = ("weights", "turns", "owed", "taken", "away", "missed")
+_LOWEST: Final = {"weights": 1, "owed": -MOST_OWED, "away": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +58,9 @@ class PoolState:
 
     ``weights`` and ``turns`` are of this epoch: who is eligible, and how many turns each has had in it.
     ``owed`` is carried over from the epochs before, in millionths of a lead. ``taken`` counts all turns
-    that each rep has ever had here; its sum equals the assignments that took a turn.
+    that each rep has ever had here; its sum equals the assignments that took a turn. ``away`` are the weights
+    of members who miss this epoch's turns and may catch up, ``missed`` what they have missed by its beginning,
+    in millionths of a lead. ``order`` is how this epoch's turns are given out.
     """
 
     epoch: int = 0
@@ -50,6 +68,9 @@ class PoolState:
     turns: Mapping[str, int] = field(default_factory=dict)
     owed: Mapping[str, int] = field(default_factory=dict)
     taken: Mapping[str, int] = field(default_factory=dict)
+    away: Mapping[str, int] = field(default_factory=dict)
+    missed: Mapping[str, int] = field(default_factory=dict)
+    order: Order = "turns"
 
     @property
     def position(self) -> int:
@@ -63,13 +84,16 @@ class PoolState:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; the order of keys carries no meaning, so PostgreSQL's jsonb may keep it."""
+        chosen: dict[str, Any] = {"away": dict(self.away), "missed": dict(self.missed)}
+        if self.order != "turns":
+            chosen["order"] = self.order
         return {
             "epoch": self.epoch,
             "weights": dict(self.weights),
             "turns": dict(self.turns),
             "owed": dict(self.owed),
             "taken": dict(self.taken),
-        }
+        } | {name: value for name, value in chosen.items() if value}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> PoolState:
@@ -77,12 +101,12 @@ class PoolState:
 
         ``ValueError`` when it is something else: a damaged count must not decide who gets leads.
         """
-        unknown = stored.keys() - {"epoch", "weights", "turns", "owed", "taken"}
+        unknown = stored.keys() - {"epoch", "order", *_EACH}
         if unknown:
             raise ValueError(f"a pool's state has no {', '.join(sorted(unknown))}")
-        counts = {name: stored.get(name, {}) for name in ("weights", "turns", "owed", "taken")}
+        counts = {name: stored.get(name, {}) for name in _EACH}
         for name, values in counts.items():
-            lowest = {"weights": 1, "owed": -MOST_OWED}.get(name, 0)
+            lowest = _LOWEST.get(name, 0)
             if not isinstance(values, Mapping) or not all(_whole(each, lowest) for each in values.values()):
                 raise ValueError(f"a pool's {name} must be whole numbers from {lowest} by rep, not {values!r}")
         if counts["weights"].keys() != counts["turns"].keys():
@@ -90,7 +114,10 @@ class PoolState:
         epoch = stored.get("epoch", 0)
         if not _whole(epoch, 0):
             raise ValueError(f"a pool's epoch must be a whole number from 0, not {epoch!r}")
-        return cls(epoch=epoch, **{name: dict(values) for name, values in counts.items()})
+        order = stored.get("order", "turns")
+        if order not in ("turns", "open_leads"):
+            raise ValueError(f"a pool's turns go by 'turns' or 'open_leads', not {order!r}")
+        return cls(epoch=epoch, order=order, **{name: dict(values) for name, values in counts.items()})
 
 
 def _whole(value: object, lowest: int) -> bool:
@@ -107,6 +134,9 @@ class Rotation:
         self._epoch = state.epoch
         self._owed = dict(state.owed)
         self._taken = dict(state.taken)
+        self._away = dict(state.away)
+        self._missed = dict(state.missed)
+        self._order: Order = state.order
         self._sit(state.weights, state.turns)
 
     def _sit(self, weights: Mapping[str, int], turns: Mapping[str, int]) -> None:
@@ -125,18 +155,35 @@ class Rotation:
         step = self._step[rep]
         return (self._turns[rep] + 1) * step, -self._owed.get(rep, 0), self._place[rep], rep
 
-    def seat(self, eligible: Mapping[str, int]) -> None:
-        """Who is eligible, with weights, in the order of the pool's members. A change starts an epoch."""
-        if eligible == self._weights:
+    def seat(self, eligible: Mapping[str, int], away: Mapping[str, int] | None = None, order: Order = "turns") -> None:
+        """Who is eligible, with weights, in the order of the pool's members. A change starts an epoch.
+
+        ``away`` are members who are not eligible, and catch up later on what they miss, by the same weights.
+        """
+        away = away or {}
+        if eligible == self._weights and away == self._away and order == self._order:
             if list(eligible) != list(self._weights):  # only the order, which decides ties: the epoch goes on
                 self._sit(eligible, self._turns)
             return
-        for rep, weight in self._weights.items():
-            share = (2 * weight * self.position * LEAD + self.weight) // (2 * self.weight)  # rounded
-            owed = self._owed.get(rep, 0) + share - self._turns[rep] * LEAD
-            self._owed[rep] = max(-MOST_OWED, min(MOST_OWED, owed))
+        if self._order == "turns":  # the other order owes nobody a turn
+            for rep, weight in self._weights.items():
+                owed = self._owed.get(rep, 0) + self._of_turns(weight, self.weight) - self._turns[rep] * LEAD
+                self._owed[rep] = max(-MOST_OWED, min(MOST_OWED, owed))
+        everybody = self.weight + sum(self._away.values())
+        for rep, weight in self._away.items():
+            missed = self._missed.get(rep, 0) + self._of_turns(weight, everybody)
+            self._missed[rep] = min(MOST_MISSED, missed)
         self._epoch += 1
+        self._away, self._order = dict(away), order
         self._sit(eligible, {})
+
+    def _of_turns(self, weight: int, everybody: int) -> int:
+        """What a weight's share of this epoch's turns is, in millionths of a lead, rounded."""
+        return (2 * weight * self.position * LEAD + everybody) // (2 * everybody) if everybody else 0
+
+    @property
+    def epoch(self) -> int:
+        return self._epoch
 
     def turns(self, rep: str) -> int:
         """Turns of ``rep`` in this epoch."""
@@ -145,6 +192,10 @@ class Rotation:
     def owed(self, rep: str) -> int:
         """What ``rep`` was owed when the epoch began, in millionths of a lead."""
         return self._owed.get(rep, 0)
+
+    def catching_up(self, rep: str) -> bool:
+        """Whether ``rep`` has missed a whole lead or more that is not made up for."""
+        return self._missed.get(rep, 0) >= LEAD
 
     def whose(self, passed_over: Collection[str] = ()) -> str | None:
         """Whose turn it is, or None when nobody is left.
@@ -165,6 +216,20 @@ class Rotation:
             early = early or rep
         return early
 
+    def lightest(self, open_leads: Mapping[str, int], passed_over: Collection[str] = ()) -> str | None:
+        """Who would have the fewest open leads for their weight; of equals, the one with fewer turns of the epoch.
+
+        Whoever has more than twice their share of the turns is passed over, unless nobody else is left.
+        """
+        left = [rep for rep in self._weights if rep not in passed_over]
+        paced = [rep for rep in left if self._turns[rep] * self.weight <= 2 * self._weights[rep] * self.position]
+
+        def load(rep: str) -> tuple[int, int, int]:
+            step = self._step[rep]
+            return (open_leads[rep] + 1) * step, self._turns[rep] * step, self._place[rep]
+
+        return min(paced or left, key=load, default=None)
+
     def _first(self, passed_over: Collection[str]) -> str | None:
         left = [rep for rep in self._weights if rep not in passed_over]
         # the earliest of equals, because max keeps the first
@@ -177,6 +242,8 @@ class Rotation:
         insort(self._by_deadline, self._deadline(rep))
         self.position += 1
         self._taken[rep] = self._taken.get(rep, 0) + 1
+        if self.catching_up(rep):
+            self._missed[rep] -= LEAD // 2  # twice the weight: every second lead is a missed one
 
     def state(self) -> PoolState:
         return PoolState(
@@ -185,4 +252,7 @@ class Rotation:
             turns=dict(self._turns),
             owed=dict(self._owed),
             taken=dict(self._taken),
+            away=dict(self._away),
+            missed={rep: missed for rep, missed in self._missed.items() if missed},
+            order=self._order,
         )

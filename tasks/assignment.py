@@ -9,16 +9,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
+import orjson
 import pandas as pd
 from sqlalchemy import Connection
 
-from leadgate import fields
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED
 from leadgate.ledger import decisions, people, records, signals
-from leadgate.playbook import Playbook
-from leadgate.roster import Load, Roster, midnights
+from leadgate.playbook import Playbook, Rep
+from leadgate.roster import Load, Roster, midnights, mondays, sharing_reps
+from leadgate.routes import inputs, matching
 from leadgate.routing import assign
-from leadgate.rules import matches
+from leadgate.seats import in_words
 from leadgate.turns import PoolState
 from tasks.stage import Decided, Gathered, Stage, Work
 
@@ -30,9 +31,14 @@ def gather(connection: Connection, work: Work) -> Gathered:
     frame = people.expand_custom(frame, {name: field.type for name, field in work.rules.fields.items()})
     excluded = decisions.previous_owners(connection, batch)
     frame["excluded"] = pd.Series([excluded.get(j, ()) for j in frame["journey_id"]], index=frame.index, dtype=object)
+    if any(route.to == "earlier_owner" for route in work.rules.routing):
+        earlier = decisions.earlier_owners(connection, batch)
+        frame["earlier_owner"] = pd.Series(
+            [earlier.get(j) for j in frame["journey_id"]], index=frame.index, dtype=object
+        )
     context = {
         "pools": decisions.pool_turns(connection),
-        "loads": decisions.loads(connection, midnights(work.rules, work.now)),
+        "loads": decisions.loads(connection, midnights(work.rules, work.now), mondays(work.rules, work.now)),
     }
     return Gathered(frame, context)
 
@@ -40,23 +46,21 @@ def gather(connection: Connection, work: Work) -> Gathered:
 def decide(gathered: Gathered, work: Work) -> Decided:
     frame = gathered.frame.copy()
     playbook, now = work.rules, work.now
-    columns = fields.columns("assignment", {name: field.type for name, field in playbook.fields.items()})
-    matched = matches({route.name: route.when for route in playbook.routing}, frame, columns)
-    names = list(matched.columns)
-    frame["routes"] = pd.Series(
-        [tuple(n for n, hit in zip(names, row, strict=True) if hit) for row in matched.to_numpy()],
-        index=frame.index,
-        dtype=object,
-    )
+    frame["routes"] = matching(frame, playbook)
     before: dict[str, tuple[dict[str, Any], int]] = gathered.context["pools"]
     pools = {name: PoolState.from_dict(state) if state else PoolState() for name, (state, _) in before.items()}
     loads = {rep: Load(*load) for rep, load in gathered.context["loads"].items()}
     assigned = assign(frame, playbook, pools, loads, now)
     frame[list(assigned.frame.columns)] = assigned.frame
+    frame["inputs"] = inputs(frame, frame["rule"], playbook)
     frame["assigned_at"] = pd.Timestamp(now)
     _facts_for_the_gate(frame, playbook, Roster(playbook, loads, now), assigned.loads)
     frame["reason"] = frame["reasons"].map(lambda reasons: reasons[0] if reasons else None)
-    frame["message"] = frame["why"].where(frame["outcome"] == "hold", None)
+    held = frame["outcome"] == "hold"
+    frame["message"] = frame["why"].where(held, None)
+    frame["detail"] = _considered(frame[held]).reindex(frame.index)
+    waits = frame["outcome"] == "wait"
+    frame["waits_for"] = (frame["why"] + " " + _considered(frame[waits]) + ".").where(waits, None)
     changed = {name: state for name, state in assigned.pools.items() if state != pools.get(name)}
     return Decided(frame, {"before": before, "changed": changed})
 
@@ -65,11 +69,12 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     """Take the turns and write the assignments. A turn whose lead broke the gate is given back."""
     frame = decided.frame
     owned = frame[frame["outcome"] == "owned"]
+    decisions.keep_waiting(connection, frame[frame["outcome"] == "wait"])
     changed: dict[str, PoolState] = decided.context["changed"]
     if changed or not owned.empty:
         before: dict[str, tuple[dict[str, Any], int]] = decided.context["before"]
         states = {name: _given_back(state, before[name][0], owned, name).to_dict() for name, state in changed.items()}
-        used = _sharing_reps(work.rules, {*owned["pool"].dropna(), *changed})
+        used = sharing_reps(work.rules, {*owned["pool"].dropna(), *changed}, set(owned["owner"]))
         versions = {name: before[name][1] for name in used}
         decisions.take_turns(connection, versions=versions, states=states, locked=decided.pools_locked)
     if not owned.empty:
@@ -79,10 +84,16 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
                 playbook_hash=work.playbook.hash,
                 next_check_at=owned["due_soon_at"],
                 ladder_step=0,
+                clock_from=None,
             ),
         )
         records.send(connection, _told(owned), work.now)
     return frame
+
+
+def _considered(leads: pd.DataFrame) -> pd.Series:
+    """For people: everybody who was considered, and why they could not take the lead."""
+    return leads["candidates"].map(lambda candidates: in_words(orjson.loads(candidates)) or None).astype(object)
 
 
 def _told(owned: pd.DataFrame) -> pd.DataFrame:
@@ -106,36 +117,21 @@ def _given_back(state: PoolState, before: dict[str, Any], owned: pd.DataFrame, p
     )
 
 
-def _sharing_reps(playbook: Playbook, used: set[str]) -> set[str]:
-    """The pools in ``used`` and every pool that shares a rep with one of them, however indirectly.
-
-    A rep's cap counts leads from all pools, so a turn taken in one of them changes what is fair in the others.
-    """
-    members = {pool.name: {member.rep for member in pool.members} for pool in playbook.pools}
-    group = {name for name in used if name in members}
-    while more := {
-        name for name, reps in members.items() if name not in group and any(reps & members[g] for g in group)
-    }:
-        group |= more
-    return group
-
-
 def _facts_for_the_gate(frame: pd.DataFrame, playbook: Playbook, roster: Roster, loads: dict[str, Load]) -> None:
     """What the gate compares, told from the playbook and the loads and not by whoever decided."""
     reps = {rep.name: rep for rep in playbook.reps}
-    over = {
-        name
-        for name, load in loads.items()
-        if name in reps
-        and (
-            (reps[name].max_open is not None and load.open > (reps[name].max_open or 0))
-            or (reps[name].max_per_day is not None and load.today > (reps[name].max_per_day or 0))
-        )
-    }
+    over = {name for name, load in loads.items() if name in reps and _over_cap(reps[name], load)}
     last_resort = {pool.nobody_available.rep for pool in playbook.pools if pool.nobody_available.do == "assign"}
+    if any(route.if_away == "manager" for route in playbook.routing):
+        last_resort |= {rep.manager for rep in playbook.reps}
     frame["owner_known"] = frame["owner"].isin(reps)
     frame["owner_absent"] = frame["owner"].map(lambda owner: roster.absent.get(owner) is not None)
     frame["over_cap"] = frame["owner"].isin(over - last_resort)
+
+
+def _over_cap(rep: Rep, load: Load) -> bool:
+    caps = ((rep.max_open, load.open), (rep.max_per_day, load.today), (rep.max_per_week, load.week))
+    return any(cap is not None and leads > cap for cap, leads in caps)
 
 
 STAGE: Final = Stage(name="assignment", gate="assigned", gather=gather, decide=decide, store=store, breaks=False)

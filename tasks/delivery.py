@@ -80,6 +80,10 @@ def words(message: Message, playbook: Playbook, now: datetime) -> Words:
             f"Lead {journey} was taken back",
             "It was not touched in time, so it goes to somebody else.",
         ),
+        "lead_handed_over": (
+            f"Lead {journey} is not yours any more",
+            "A person gave this lead to somebody else, or took it back.",
+        ),
         "work_item_overdue": (
             f"Overdue: work item {item}",
             f"This lead waits behind {item}, which nobody has taken or decided in time: leadgate explain {item}.",
@@ -113,7 +117,7 @@ def _lead(message: Message) -> str:
 
 def _due(message: Message, reps: Mapping[str, Rep], now: datetime) -> list[str]:
     """When the first touch is due, on the clock of whom the message is for, else of the owner."""
-    if message.due_at is None or message.kind == "lead_taken_back":
+    if message.due_at is None or message.kind in ("lead_taken_back", "lead_handed_over"):
         return []
     rep = reps.get(message.target) or reps.get(message.owner or "")
     zone = rep.time_zone if rep is not None else "UTC"

@@ -123,7 +123,7 @@ def _climb(frame: pd.DataFrame, rows: pd.DataFrame, sla: Sla, playbook: Playbook
     """
     hours = next((p.hours for p in playbook.pools if p.name == pool), None)
     clock = clock_of(playbook.hours[hours] if hours is not None and sla.clock == "pool" else None)
-    starts = pd.to_datetime(rows["assigned_at"], utc=True)
+    starts = pd.to_datetime(rows["clock_from"], utc=True)
     times = [clock.add_many(starts, sla.first_touch * step.after / 100) for step in sla.ladder]
     moment = pd.Timestamp(now)
     taken = rows["ladder_step"].astype(int)

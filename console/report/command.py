@@ -21,7 +21,7 @@ from leadgate.ledger import Ledger, figures, open_ledger
 from leadgate.ledger.figures import Asked
 from leadgate.nearest import proposal
 from leadgate.playbook import Playbook
-from leadgate.roster import midnights
+from leadgate.roster import midnights, mondays
 
 DAYS: Final = 30  # of the period, today included
 _OF_A_REP: Final = ("speed", "load", "overdue")
@@ -56,7 +56,7 @@ def report(place: Place, options: Options, ways: Ways, *, now: str | None) -> No
     playbook = place.playbook().playbook
     with open_ledger(place.settings) as ledger:
         _require_known(ledger, asked, playbook)
-        found = figures.read(ledger, asked, sections, midnights(playbook, at))
+        found = figures.read(ledger, asked, sections, midnights(playbook, at), mondays(playbook, at))
     built = build(sections, found, asked, playbook)
     about = told(asked)
     if ways.csv_folder is not None:

@@ -19,7 +19,7 @@ Cell = Mapping[str, Any]
 
 
 def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, rep: str | None = None) -> Section:
-    """From the rows ``turns``, ``owners``, ``pools`` and ``today``; weights and caps are those of ``playbook``.
+    """From the rows ``turns``, ``owners``, ``pools`` and ``recent``; weights and caps are those of ``playbook``.
 
     With ``rep``, theirs alone, and their pools.
     """
@@ -81,9 +81,12 @@ def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, rep: str | 
                     Column("overdue", "overdue now"),
                     Column("today", "today"),
                     Column("max_per_day", "at most a day"),
+                    Column("week", "this week", wide=True),
+                    Column("max_per_week", "at most a week", wide=True),
                 ],
                 rows=reps,
-                note="Assigned in the period; open and overdue now; today since midnight of the rep's time zone.",
+                note="Assigned in the period; open and overdue now; today and this week since"
+                " midnight, and Monday's, of the rep's time zone.",
                 chart=charts.bullets(
                     "Open leads of each rep now, and the most they may have",
                     [
@@ -183,7 +186,7 @@ def _pools(turns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _reps(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> list[dict[str, Any]]:
     owners = {cell["owner"]: cell for cell in found["owners"]}
-    today = {cell["rep"]: cell["n"] for cell in found["today"]}
+    recent = {cell["rep"]: cell for cell in found["recent"]}
     reps = {rep.name: rep for rep in playbook.reps}
     rows = []
     for name, own in owners.items():
@@ -197,8 +200,10 @@ def _reps(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> list[dict[
                 "max_open": cap,
                 "open_share": None if not cap else Share(own["open"], cap).value,
                 "overdue": own["overdue"],
-                "today": today.get(name),
+                "today": recent[name]["today"] if name in recent else None,
                 "max_per_day": None if rep is None else rep.max_per_day,
+                "week": recent[name]["week"] if name in recent else None,
+                "max_per_week": None if rep is None else rep.max_per_week,
             }
         )
     return sorted(rows, key=lambda row: (-row["open"], row["rep"]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import pandas as pd
@@ -25,8 +25,8 @@ _QUALIFICATION_COLUMNS = [
     "playbook_hash", "at",
 ]  # fmt: skip
 _ASSIGNMENT_COLUMNS = [
-    "journey_id", "generation", "owner", "pool", "rule", "turn", "candidates", "why", "sla", "playbook_hash",
-    "assigned_at", "due_at", "due_soon_at", "next_check_at", "ladder_step",
+    "journey_id", "generation", "owner", "pool", "rule", "turn", "candidates", "why", "inputs", "pointer", "sla",
+    "playbook_hash", "assigned_at", "due_at", "due_soon_at", "next_check_at", "ladder_step", "clock_from",
 ]  # fmt: skip
 
 
@@ -156,18 +156,40 @@ def take_turns(
     hit("apply.turns.after")
 
 
-def loads(connection: Connection, midnights: Mapping[str, datetime]) -> dict[str, tuple[int, int]]:
-    """For each rep: open assignments, and assignments since the rep's last midnight (an instant in UTC)."""
+def loads(
+    connection: Connection, midnights: Mapping[str, datetime], mondays: Mapping[str, datetime]
+) -> dict[str, tuple[int, int, int]]:
+    """For each rep: open assignments, those since the rep's last midnight, and those since the Monday before.
+
+    Both are instants in UTC, and name the same reps.
+    """
     rows = connection.execute(
         text(
             """
             SELECT m.rep, (SELECT count(*) FROM assignment a WHERE a.owner = m.rep AND a.ended_at IS NULL) AS open,
-                (SELECT count(*) FROM assignment a WHERE a.owner = m.rep AND a.assigned_at >= m.midnight) AS today
-            FROM unnest(CAST(:reps AS text[]), CAST(:midnights AS timestamptz[])) AS m(rep, midnight)"""
+                since.today, since.week
+            FROM unnest(CAST(:reps AS text[]), CAST(:midnights AS timestamptz[]), CAST(:mondays AS timestamptz[]))
+                AS m(rep, midnight, monday)
+            CROSS JOIN LATERAL (
+                SELECT count(*) FILTER (WHERE a.assigned_at >= m.midnight) AS today, count(*) AS week
+                FROM assignment a WHERE a.owner = m.rep AND a.assigned_at >= m.monday) AS since"""
         ),
-        {"reps": list(midnights), "midnights": list(midnights.values())},
+        {
+            "reps": list(midnights),
+            "midnights": list(midnights.values()),
+            "mondays": [mondays[rep] for rep in midnights],
+        },
     )
-    return {row.rep: (row.open, row.today) for row in rows}
+    return {row.rep: (row.open, row.today, row.week) for row in rows}
+
+
+def keep_waiting(connection: Connection, frame: pd.DataFrame) -> None:
+    """Why each journey of ``frame`` waits (``waits_for``). It is told until ``run_after``."""
+    if not frame.empty:
+        bulk.temporary(connection, "waiting", {"journey_id": "bigint", "waits_for": "text"}, frame)
+        connection.execute(
+            text("UPDATE journey j SET waits_for = w.waits_for FROM waiting w WHERE j.id = w.journey_id")
+        )
 
 
 def previous_owners(connection: Connection, batch_id: int) -> dict[int, list[str]]:
@@ -184,6 +206,27 @@ def previous_owners(connection: Connection, batch_id: int) -> dict[int, list[str
     return {row.journey_id: list(row.owners) for row in rows}
 
 
+#: How an assignment ends that gives its owner no claim on the lead when it comes back.
+_LOST: Final = "^(rejected|sla_missed|reassigned|unassigned|transferred)"
+
+
+def earlier_owners(connection: Connection, batch_id: int) -> dict[int, str]:
+    """Who had the lead of each journey of the batch in the journey before, unless they lost it or gave it back."""
+    rows = connection.execute(
+        text(
+            f"""
+            SELECT DISTINCT ON (j.id) j.id, a.owner, a.end_reason ~ '{_LOST}' AS lost
+            FROM journey j JOIN journey before ON before.lead_id = j.lead_id AND before.id < j.id
+            JOIN assignment a ON a.journey_id = before.id AND a.ended_at IS NOT NULL
+            WHERE j.batch_id = :batch AND j.stage = 'assignment' AND j.status = 'ready'
+                AND j.lead_id <> j.id  -- else this is the lead's first journey
+            ORDER BY j.id, a.id DESC"""
+        ),
+        {"batch": batch_id},
+    )
+    return {row.id: row.owner for row in rows if not row.lost}
+
+
 def insert_assignments(connection: Connection, frame: pd.DataFrame) -> None:
     """One open assignment a journey."""
     hit("apply.assignments.before")
@@ -193,7 +236,8 @@ def insert_assignments(connection: Connection, frame: pd.DataFrame) -> None:
 
 _OWNED = """
     SELECT j.id AS journey_id, j.version, j.generation, j.lead_id, j.source, j.captured_at,
-        a.id AS assignment_id, a.owner, a.pool, a.sla, a.assigned_at, a.due_at, a.due_soon_at, a.ladder_step,
+        a.id AS assignment_id, a.owner, a.pool, a.sla, a.assigned_at,
+        coalesce(a.clock_from, a.assigned_at) AS clock_from, a.due_at, a.due_soon_at, a.ladder_step,
         a.touched_at, a.accepted_at, a.playbook_hash AS assigned_under,
         (SELECT count(*) FROM assignment o WHERE o.journey_id = j.id AND o.ended_at IS NULL) AS open_assignments,
         EXISTS (SELECT 1 FROM outbox b WHERE b.key = 'assigned:' || j.id || ':' || a.generation) AS owner_told,

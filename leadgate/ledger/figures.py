@@ -192,11 +192,18 @@ QUERIES: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 
-def read(ledger: Ledger, asked: Asked, sections: Collection[str], midnights: Mapping[str, datetime]) -> dict[str, Rows]:
+def read(
+    ledger: Ledger,
+    asked: Asked,
+    sections: Collection[str],
+    midnights: Mapping[str, datetime],
+    mondays: Mapping[str, datetime],
+) -> dict[str, Rows]:
     """The rows that ``sections`` need, all of one moment of the ledger, by the names in ``QUERIES``.
 
     With them ``captured``, a row with ``n``, the signals there are of any time; and for the section ``load``
-    ``today``: ``rep`` and ``n``, the leads each got since their last midnight (``midnights``, in UTC).
+    ``recent``: ``rep``, and the leads each got ``today``, since their last midnight, and this ``week``, since Monday's
+    (``midnights`` and ``mondays``, in UTC).
     """
     given = {
         "since": asked.since, "until": asked.until, "now": asked.now, "zone": asked.zone, "source": asked.source,
@@ -212,8 +219,10 @@ def read(ledger: Ledger, asked: Asked, sections: Collection[str], midnights: Map
             used = {key: value for key, value in given.items() if f":{key}" in statement}
             found[name] = [dict(row) for row in connection.execute(text(statement), used).mappings()]
         if "load" in sections:
-            loads = decisions.loads(connection, midnights)
-            found["today"] = [{"rep": rep, "n": today} for rep, (_, today) in sorted(loads.items())]
+            loads = decisions.loads(connection, midnights, mondays)
+            found["recent"] = [
+                {"rep": rep, "today": today, "week": week} for rep, (_, today, week) in sorted(loads.items())
+            ]
     return found
 
 

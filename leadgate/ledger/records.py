@@ -28,7 +28,10 @@ _WORK_ITEM_COLUMNS = [
 
 
 def activate_playbook(ledger: Ledger, hash_: str, content: str, pools: list[str], now: datetime) -> bool:
-    """Keep a playbook's content under its hash, and a row of turns for each pool. True when it is new."""
+    """Keep a playbook's content under its hash, and a row of turns for each pool. True when it is new.
+
+    Leads that wait until somebody is back wait by the playbook before; a new one may know somebody else.
+    """
     with ledger.transaction() as connection:
         new = connection.execute(
             text("INSERT INTO playbook_version VALUES (:hash, :content, :now) ON CONFLICT DO NOTHING"),
@@ -38,6 +41,15 @@ def activate_playbook(ledger: Ledger, hash_: str, content: str, pools: list[str]
             connection.execute(
                 text("INSERT INTO pool_state (pool, version) VALUES (:pool, 0) ON CONFLICT DO NOTHING"),
                 {"pool": pool},
+            )
+        if new:
+            connection.execute(
+                text(
+                    "UPDATE journey SET run_after = :now WHERE id IN (SELECT id FROM journey WHERE status = 'ready' "
+                    "AND batch_id IS NULL AND stage = 'assignment' AND run_after > :now ORDER BY id "
+                    "FOR UPDATE SKIP LOCKED)"
+                ),
+                {"now": now},
             )
     return new == 1
 

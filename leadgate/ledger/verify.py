@@ -51,7 +51,7 @@ _APPEND_ONLY: Final = {
     "gate_result": "evidence::text",
     "warned": "words",
     "qualification": "reasons::text || evidence::text || contributions::text || details::text",
-    "assignment": "why || candidates::text",
+    "assignment": "why || candidates::text || coalesce(inputs::text, '') || coalesce(end_reason, '')",
     "outbox": "key || kind || coalesce(failure, '')",
     "action": "what",
     "lookalike": "levels::text",
@@ -209,6 +209,30 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         SELECT count(*) FROM pool_state p WHERE
             (SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(coalesce(p.state -> 'taken', '{}')))
             <> (SELECT count(*) FROM assignment a WHERE a.pool = p.pool AND a.turn)""",
+    ),
+    Invariant(
+        "turns_move_on_by_one",
+        "Every turn moved its pool's count, and its owner's, on by one",
+        "SELECT count(*) FROM assignment WHERE pointer IS NOT NULL",
+        """
+        SELECT count(*) FROM assignment a WHERE a.pointer IS NOT NULL AND (NOT a.turn OR a.pool IS NULL
+            OR (a.pointer #>> '{position,1}')::bigint <> (a.pointer #>> '{position,0}')::bigint + 1
+            OR (a.pointer #>> '{turns,1}')::bigint <> (a.pointer #>> '{turns,0}')::bigint + 1)""",
+    ),
+    Invariant(
+        "old_owner_told",
+        "Whoever lost a lead by a person's word was told",
+        "SELECT count(*) FROM assignment WHERE end_reason ~ '^(reassigned|unassigned|transferred): '",
+        "SELECT count(*) FROM assignment a WHERE a.end_reason ~ '^(reassigned|unassigned|transferred): ' AND NOT "
+        "EXISTS (SELECT 1 FROM outbox o WHERE o.key = 'lead_handed_over:' || a.journey_id || ':' || a.generation "
+        "AND o.target = a.owner)",
+    ),
+    Invariant(
+        "clock_goes_on",
+        "A clock that was kept began with an owner before",
+        "SELECT count(*) FROM assignment WHERE clock_from IS NOT NULL",
+        "SELECT count(*) FROM assignment a WHERE a.clock_from IS NOT NULL AND NOT EXISTS (SELECT 1 FROM assignment b "
+        "WHERE b.journey_id = a.journey_id AND b.generation < a.generation AND b.assigned_at = a.clock_from)",
     ),
     Invariant(
         "decisions_name_playbook",

@@ -24,7 +24,7 @@ from leadgate.playbook.follow_up import FollowUp, LadderStep, Sla
 from leadgate.playbook.gates import Breaker, ExceptionRoute, Expect, GateRules, Notification, Retention
 from leadgate.playbook.loading import FILE, Loaded, default, init, load, parse
 from leadgate.playbook.matching import Certain, Likely, Matching, TieBreaker
-from leadgate.playbook.routing import Absence, Hours, Member, NobodyAvailable, Pool, Rep, Route
+from leadgate.playbook.routing import Absence, Handovers, Hours, Member, NobodyAvailable, Pool, Rep, Route, Territory
 from leadgate.playbook.schema import Playbook
 from leadgate.playbook.scoring import (
     Band,
@@ -76,6 +76,7 @@ __all__ = [
     "Gate",
     "GateRules",
     "Grades",
+    "Handovers",
     "Hours",
     "HttpCapture",
     "LadderStep",
@@ -103,6 +104,7 @@ __all__ = [
     "Source",
     "Span",
     "Stage",
+    "Territory",
     "TieBreaker",
     "Validation",
     "Weekday",

@@ -10,7 +10,7 @@ from leadgate.playbook.base import Gate, Name, Part
 from leadgate.playbook.follow_up import FollowUp, Sla
 from leadgate.playbook.gates import Breaker, ExceptionRoute, GateRules, Notification, Retention
 from leadgate.playbook.matching import Matching
-from leadgate.playbook.routing import Hours, Pool, Rep, Route
+from leadgate.playbook.routing import Handovers, Hours, Pool, Rep, Route, Territory
 from leadgate.playbook.scoring import Qualification, Scoring
 from leadgate.playbook.sources import CustomField, Enrichment, Source, Validation
 
@@ -31,7 +31,9 @@ class Playbook(Part):
     hours: dict[Name, Hours] = {}
     reps: tuple[Rep, ...] = Field(min_length=1)
     pools: tuple[Pool, ...] = Field(min_length=1)
+    territories: dict[Name, Territory] = {}
     routing: tuple[Route, ...] = Field(min_length=1)
+    handovers: Handovers = Handovers()
     slas: tuple[Sla, ...] = ()
     follow_up: FollowUp = FollowUp()
     exceptions: tuple[ExceptionRoute, ...] = (ExceptionRoute(to="revenue_operations"),)

@@ -35,6 +35,7 @@ def check(loaded: Loaded, *, promises: Mapping[Gate, Collection[str]] | None = N
         scoring.qualification(checker),
         routing.people(checker),
         routing.pools(checker),
+        routing.territories(checker),
         routing.routing(checker),
         follow_up.slas(checker),
         gates.exceptions(checker),

@@ -406,3 +406,23 @@ def test_the_follow_up_flow_by_itself_escalates_too(held: Desk) -> None:
     for _ in range(2):
         asyncio.run(cast(Any, follow_up)(now=NOW + timedelta(days=1)))
     assert held.one("SELECT count(*) FROM outbox WHERE kind = 'work_item_overdue'") == 2
+
+
+def test_a_leavers_book_is_shown_first_and_then_spread(held: Desk, runner: Runner) -> None:
+    from flows.transfer import transfer
+
+    held.capture(*(person(number) for number in range(10, 22)))
+    runner.run(now=NOW)
+    parameters = {"rep": "bob", "reason": f"left, ask {PRIVATE}", "by": "mia"}
+    plan = asyncio.run(cast(Any, transfer)(**parameters))
+    assert sum(plan.values()) == 6  # of twelve, at a weight of 2 in 4
+    assert "6 leads of bob would go to" in artifact("transfer")
+    assert held.one("SELECT count(*) FROM action WHERE what = 'transfer'") == 0
+    assert asyncio.run(cast(Any, transfer)(**parameters, dry_run=False)) == plan == {"ana": 3, "cyn": 3}
+    assert "6 leads of bob went to" in artifact("transfer")
+    assert held.rows("SELECT DISTINCT by FROM action WHERE what = 'transfer'") == [("mia",)]
+    assert PRIVATE not in held.one("SELECT DISTINCT end_reason FROM assignment WHERE owner = 'bob'")
+    assert PRIVATE not in json.dumps(last_run("transfer").parameters)  # what was typed is not kept by Prefect either
+    with pytest.raises(ActionError, match="'bop' is no rep"):
+        asyncio.run(cast(Any, transfer)(rep="bop", reason="left"))
+    assert held.holds() == []

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 from desk import NOW, PLAYBOOK, Desk, person
-from open_gate import nothing_fails
+from open_gate import meanwhile, nothing_fails
 
 from expectations.findings import GateResult
 from leadgate import playbook as playbooks
@@ -72,6 +72,8 @@ def test_a_lead_waits_until_somebody_is_available(desk_with: Callable[..., Desk]
     waits = [("ready", "assignment", NOW + timedelta(hours=2))]
     state = "SELECT status, stage, run_after FROM journey"
     assert desk.rows(state) == waits
+    away = "; ".join(f"{rep}: absent until 2026-03-04" for rep in ("ana", "bob", "cyn"))
+    assert desk.one("SELECT waits_for FROM journey").endswith(f"It is tried again at 2026-03-04 12:00 UTC. {away}.")
     work(desk, NOW + timedelta(hours=1))
     assert desk.rows(state) == waits
     work(desk, NOW + timedelta(hours=3))
@@ -81,6 +83,21 @@ def test_a_lead_waits_until_somebody_is_available(desk_with: Callable[..., Desk]
     work(desk, TOMORROW)
     assert desk.statuses() == {"owned": 1}
     assert desk.one("SELECT assigned_at FROM assignment") == TOMORROW
+    assert desk.holds() == []
+
+
+def test_a_lead_waits_for_the_first_who_is_back_unless_the_playbook_changes(desk_with: Callable[..., Desk]) -> None:
+    away = ALL_AWAY.replace("cyn, manager: mia, absent: [{first: 2026-03-04, last: 2026-03-04}", "cyn, absent: "
+                            "[{first: 2026-03-04, last: 2026-03-04, returns: 16:30}")  # fmt: skip
+    desk = desk_with((REPS, away), (POOL, f"{POOL}    nobody_available: {{do: wait}}\n"))
+    desk.capture(person(1))
+    work(desk)
+    assert desk.one("SELECT run_after FROM journey") == datetime(2026, 3, 4, 16, 30, tzinfo=UTC)
+    soon = NOW + timedelta(minutes=5)
+    work(desk, soon)
+    assert desk.statuses() == {"ready": 1}
+    work(desk_with((POOL, f"{POOL}    nobody_available: {{do: wait}}\n")), soon)  # nobody is away after all
+    assert desk.statuses() == {"owned": 1}
     assert desk.holds() == []
 
 
@@ -116,6 +133,9 @@ def test_a_lead_is_held_until_a_person_reruns_it(desk_with: Callable[..., Desk])
         ("nobody_available", "assignment", "revenue_operations")
     ]
     assert "Nobody in pool everybody is available" in desk.one("SELECT message FROM work_item LIMIT 1")
+    assert desk.one("SELECT DISTINCT detail FROM work_item") == (
+        "ana: absent until 2026-03-04; bob: absent until 2026-03-04; cyn: absent until 2026-03-04"
+    )
     items = [item for (item,) in desk.rows("SELECT id FROM work_item")]
     with pytest.raises(actions.ActionError, match="add capacity"):
         actions.done_by_hand(desk.ledger, items, by="mia", now=NOW, evidence="I took it")
@@ -203,6 +223,83 @@ def test_the_account_owner_gets_the_lead_unless_away(desk_with: Callable[..., De
         strict=True,
     )] == [True] * 5  # fmt: skip
     assert desk.one("SELECT sla FROM assignment WHERE owner = 'cyn' AND NOT turn") == "standard"
+    assert desk.holds() == []
+
+
+RETURNING = [
+    (
+        "  - {name: all_leads,",
+        "  - {name: returning, to: earlier_owner, why: they know each other}\n  - {name: all_leads,",
+    ),
+    ("exceptions:\n", "follow_up: {rejected: nurture}\nexceptions:\n"),
+]
+
+
+def test_a_lead_that_returns_goes_to_who_had_it_unless_they_gave_it_back(desk_with: Callable[..., Desk]) -> None:
+    desk = desk_with(*RETURNING)
+    desk.capture(*(person(number) for number in range(4)))
+    work(desk)
+    first = dict(desk.rows("SELECT j.lead_id, a.owner FROM assignment a JOIN journey j ON j.id = a.journey_id"))
+    for lead, owner in first.items():
+        if lead > 1:
+            desk.activity("call", desk.one("SELECT email FROM lead WHERE id = :id", id=lead), rep=owner, at=NOW)
+    actions.reject(desk.ledger, 1, by="x", now=NOW, reason="wrong_territory", playbook=desk.loaded.playbook)
+    work(desk, NOW + timedelta(minutes=5))
+    assert desk.statuses() == {"done": 3, "nurture": 1}
+    later = NOW + timedelta(minutes=10)
+    desk.capture(*(person(number, Message="again") for number in range(5)), now=later)
+    assign_new(desk, later)
+    again = desk.rows(
+        "SELECT j.lead_id, a.owner, a.rule, a.turn, a.why FROM assignment a JOIN journey j ON j.id = a.journey_id "
+        "WHERE a.ended_at IS NULL ORDER BY j.lead_id"
+    )
+    assert [row[1:4] for row in again[1:4]] == [(first[row[0]], "returning", False) for row in again[1:4]]
+    assert [row[2] for row in (again[0], again[4])] == ["all_leads"] * 2  # rejected by its owner; new
+    assert "Route returning: they know each other." in again[1][4]
+    assert "returning" not in again[4][4]
+    assert desk.holds() == []
+
+
+@pytest.mark.parametrize("order", ["turns", "open_leads"])
+def test_a_named_owners_cap_holds_when_two_workers_assign_at_once(
+    desk_with: Callable[..., Desk], tmp_path: Path, order: str
+) -> None:
+    """The second worker acts between the first one's decision and its apply, and has leads of the same owner."""
+    (tmp_path / "accounts.csv").write_text("domain,owner\n" + "".join(f"company{n}.example,ana\n" for n in range(8)))
+    desk = desk_with(
+        ("scoring:\n", "enrichment:\n  providers:\n    - {type: company_domain}\n"
+         "    - {type: accounts_file, path: accounts.csv, fields: {account_owner: owner}}\nscoring:\n"),
+        ("{name: ana, manager: mia}", "{name: ana, manager: mia, max_per_week: 5}"),
+        (POOL, f"    order: {order}\n{POOL}"),
+        ("  - {name: all_leads,", "  - {name: known_accounts, to: account_owner}\n  - {name: all_leads,"),
+    )  # fmt: skip
+    desk.capture(*(person(number) for number in range(4)))
+
+    def second() -> None:
+        desk.capture(*(person(number) for number in range(4, 8)))
+        run_waiting(desk.worker("second"), lambda: NOW, kinds=["intake"], check=nothing_fails)
+
+    run_waiting(desk.worker("first"), lambda: NOW, kinds=["intake"], check=meanwhile("assigned", second))
+    assert owners(desk)["ana"] == 5
+    assert desk.statuses() == {"owned": 8}
+    assert desk.holds() == []
+
+
+def test_a_language_nobody_speaks_is_held_with_the_reason_for_each_rep(desk_with: Callable[..., Desk]) -> None:
+    desk = desk_with(
+        ("{name: ana, manager: mia}", "{name: ana, manager: mia, languages: [de]}"),
+        (POOL, f"    language: required\n{POOL}    nobody_available: {{do: wait}}\n"),
+    )
+    desk.capture(person(1, Language="German"), person(2, Language="sv"), person(3, Language="DE-at"))
+    work(desk)
+    assert owners(desk) == {"ana": 2}
+    assert desk.rows("SELECT reason, detail FROM work_item") == [
+        (
+            "nobody_available",
+            "; ".join(f"{rep}: does not speak the lead's language, sv" for rep in ("ana", "bob", "cyn")),
+        )
+    ]
+    assert {read["language"] for (read,) in desk.rows("SELECT inputs FROM assignment")} == {"German", "DE-at"}
     assert desk.holds() == []
 
 

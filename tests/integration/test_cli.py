@@ -465,6 +465,41 @@ def test_an_owner_accepts_or_rejects_with_a_reason_of_the_playbook(cli: Cli, wor
     assert worked.holds() == []
 
 
+def test_a_manager_moves_leads_and_hears_what_the_clock_does(cli: Cli, worked: Desk) -> None:
+    (journey, had_it), *_ = worked.rows("SELECT journey_id, owner FROM assignment ORDER BY journey_id")
+    others = [rep for rep in ("ana", "bob", "cyn") if rep != had_it]
+    why = ("--reason", "knows them", "--by", "mia")
+    at = (NOW + timedelta(hours=1)).isoformat()
+    assert "say who gets it" in cli("reassign", journey, *why, code=2).stderr
+    assert "--anyway is for --to" in cli("reassign", journey, "--pool", "everybody", "--anyway", *why, code=2).stderr
+    assert "did you mean 'everybody'" in cli("reassign", journey, "--pool", "everybdy", *why, code=2).stderr
+    assert "a reason is needed" in cli("reassign", journey, "--to", others[0], "--reason", " ", code=2).stderr
+    said = words(cli("reassign", journey, "--to", others[0], *why, "--now", at))
+    assert f"{others[0]} has journey J{journey} now; {had_it} is told, too. The SLA's clock begins again." in said
+    assert "The first touch is due 2026-03-04 15:00 UTC." in said
+    told = words(cli("explain", journey))
+    assert f"by hand (reassign to {others[0]}). Reassign to {others[0]}: knows them. A person chose them." in told
+    assert f"{had_it} had it until 2026-03-04 11:00 UTC: reassigned: knows them." in told
+
+    plan = words(cli("transfer", others[0], "--reason", "left, call +49 30 1234567", "--dry-run"))
+    assert "Nothing was stored. Without --dry-run it is." in plan
+    moved = of(cli("transfer", others[0], "--reason", "left, call +49 30 1234567", "--by", "mia", "--json"))
+    assert moved["left"] == []
+    assert sum(moved["by_owner"].values()) == len(moved["placed"]) > 0
+    assert worked.one("SELECT count(*) FROM assignment WHERE owner = :rep AND ended_at IS NULL", rep=others[0]) == 0
+    assert "transferred: left, call •••67" in words(cli("explain", journey))  # what is kept holds no number
+    assert "has no leads; nothing was changed" in cli("transfer", others[0], "--reason", "left").stdout
+    assert "is no rep, and has no leads" in cli("transfer", "nobody", "--reason", "left", code=2).stderr
+
+    taken = words(cli("unassign", journey, "--reason", "wrong team", "--by", "mia"))
+    item = worked.one("SELECT id FROM work_item WHERE reason = 'unassigned'")
+    assert f"work item W{item} asks who gets it. Its clock has stopped" in taken
+    assert "so nobody owns it now" in cli("unassign", journey, *why, code=2).stderr
+    other = worked.one("SELECT min(id) FROM journey WHERE status = 'owned'")
+    assert of(cli("unassign", f"J{other}", "--nurture", *why, "--json"))["work_item_id"] is None
+    assert worked.holds() == []
+
+
 def test_verify_tells_a_script_when_an_invariant_is_broken(cli: Cli, worked: Desk) -> None:
     assert of(cli("verify", "--json"))["holds"] is True
     assert "invariants hold" in cli("verify").stdout

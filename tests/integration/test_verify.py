@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 import databases
 import pytest
@@ -12,8 +14,9 @@ from sqlalchemy import text
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, joins, open_ledger
 from leadgate.ledger.verify import INVARIANTS, verify
-from leadgate.playbook import Loaded
+from leadgate.playbook import Handovers, Loaded
 from leadgate.settings import Settings
+from tasks import handovers
 
 A_LEAD = "(SELECT min(lead_id) FROM journey WHERE status = 'owned')"
 OWNED = "(SELECT min(id) FROM journey WHERE status = 'owned')"
@@ -140,7 +143,22 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
     ),
     "a lead without a turn": (
         [f"UPDATE assignment SET turn = false WHERE journey_id = {OWNED}"],
-        {"turns_are_assignments"},
+        {"turns_are_assignments", "turns_move_on_by_one"},
+    ),
+    **{
+        f"a turn that moved no count of {whose}": (
+            [
+                f"UPDATE assignment SET pointer = jsonb_set(pointer, '{{{count},1}}', pointer #> '{{{count},0}}') "
+                f"WHERE journey_id = {OWNED}"
+            ],
+            {"turns_move_on_by_one"},
+        )
+        for whose, count in (("the pool", "position"), ("the owner", "turns"))
+    },
+    "an old owner who was never told": (["DELETE FROM outbox WHERE kind = 'lead_handed_over'"], {"old_owner_told"}),
+    "a clock that goes on since nobody had the lead": (
+        ["UPDATE assignment SET clock_from = clock_from + interval '1 second' WHERE clock_from IS NOT NULL"],
+        {"clock_goes_on"},
     ),
     **{
         f"a playbook that {table} names is lost": (
@@ -198,6 +216,7 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
             ("qualification", "details", '\'{{"fit": ["{}"]}}\''),
             ("assignment", "why", "'it was {}'"),
             ("assignment", "candidates", "'[\"it was {}\"]'"),
+            ("assignment", "inputs", '\'{{"state": "{}"}}\''),
             ("outbox", "kind", "'it was {}'"),
             ("action", "what", "'it was {}'"),
             ("lookalike", "levels", '\'{{"it was": "{}"}}\''),
@@ -208,6 +227,15 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
         for column_value in (form.format(value),)
     },
 }
+
+
+def _hand_over(ledger: Ledger, loaded: Loaded) -> None:
+    """The last lead goes to another owner, who keeps the clock of the one before."""
+    keeps = loaded.playbook.model_copy(update={"handovers": Handovers(on_reassign="keep")})
+    with ledger.transaction() as connection:
+        last = connection.execute(text("SELECT max(id) FROM journey WHERE status = 'owned'")).scalar_one()
+    book = replace(loaded, playbook=keeps)
+    handovers.reassign(ledger, book, last, pool="everybody", reason="on leave", by="mia", now=NOW + timedelta(hours=1))
 
 
 @pytest.fixture(scope="module")
@@ -225,6 +253,7 @@ def sound(postgres: Ledger, loaded: Loaded, tmp_path_factory: pytest.TempPathFac
             desk.run()
             joins.unjoin(ledger, 7, by="mia", now=NOW)  # two persons, one address
             desk.run()
+            _hand_over(ledger, loaded)
             with ledger.transaction() as connection:
                 connection.execute(
                     text(

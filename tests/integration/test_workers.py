@@ -76,6 +76,25 @@ def test_two_workers_share_a_pool_and_never_a_lead(settings: Settings, loaded: L
             assert abs(owned[rep] - share) < 1, f"{rep} has {owned[rep]}, the share is {share:.1f}"
 
 
+def test_two_workers_keep_caps_and_open_leads_exact(settings: Settings, loaded: Loaded) -> None:
+    """Weekly caps fill up in the middle, so that who is eligible changes while both are at it."""
+    rules = weighted(loaded)
+    text = rules.text.replace("{name: eve, manager: mia}", "{name: eve, manager: mia, max_per_week: 150}")
+    text = text.replace("{name: dan, manager: mia}", "{name: dan, manager: mia, max_open: 210}")
+    text = text.replace("  - name: everybody\n", "  - name: everybody\n    order: open_leads\n")
+    rules = playbooks.parse(text, path=rules.path)
+    with own_ledger(settings) as ledger:
+        desk = Desk(ledger, rules)
+        desk.capture(*crowd(1_500, share_again=0))
+        both = [Child(partial(work_until_nothing_waits, settings, rules, name)) for name in ("one", "two")]
+        assert sum(child.result() for child in both) >= 3
+        owned = dict(desk.rows("SELECT owner, count(*) FROM assignment GROUP BY owner"))
+        assert (owned["eve"], owned["dan"]) == (150, 210)
+        # the others are as level as whole leads allow, for their weights 1, 2 and 3
+        assert [owned[rep] for rep in ("ana", "bob", "cyn")] == [190, 380, 570]
+        assert desk.holds() == []
+
+
 def test_captures_of_overlapping_files_in_other_orders_store_each_row_once(settings: Settings, loaded: Loaded) -> None:
     rows = [person(number) for number in range(600)]
 

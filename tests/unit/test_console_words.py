@@ -167,6 +167,31 @@ def test_the_owner_is_told_with_everybody_who_was_passed_over() -> None:
     assert "ana yes 2, 1 next in turn" in words
 
 
+def test_what_the_rule_read_and_how_the_turns_moved_is_told() -> None:
+    kept = {
+        "inputs": {"country": "DE", "employees": None, "postal_code": "(given)"},
+        "pointer": {"epoch": 4, "position": [17, 18], "turns": [5, 6]},
+    }
+    words = told(origin.owner(story(journey={"status": "owned"}, assignments=[assignment(**kept)]), NOW))
+    assert "It read: country DE, employees not given, postal code (given)." in words
+    assert "Pool all went from 17 to 18 turns since its members last changed, ana from 5 to 6." in words
+
+
+def test_a_lead_that_changed_hands_is_told_with_its_clock() -> None:
+    before = assignment(owner="bob", ended_at=NOW, end_reason="transferred: left us")
+    now = assignment(rule="transfer to all", clock_from=NOW - timedelta(hours=2))
+    words = told(origin.owner(story(journey={"status": "owned"}, assignments=[before, now]), NOW))
+    assert "ana has had it since 2026-03-04 10:00 UTC, by hand (transfer to all)." in words
+    assert "The SLA's clock of the owner before goes on, since 2026-03-04 08:00 UTC." in words
+    assert "bob had it until 2026-03-04 10:00 UTC: transferred: left us." in words
+
+
+def test_a_lead_that_nobody_can_take_is_told_with_why_of_each() -> None:
+    item = work_item(reason="nobody_available", stage="assignment", detail="ana: reached 3 a day; bob: absent")
+    words = told(proof.failure(story(work_items=[item]), PLAYBOOK, NOW))
+    assert "Considered: ana: reached 3 a day; bob: absent" in words
+
+
 def test_earlier_owners_are_told_with_how_it_ended() -> None:
     first = assignment(owner="bob", ended_at=NOW, end_reason="rejected: not_a_fit")
     words = told(origin.owner(story(journey={"status": "owned"}, assignments=[first, assignment()]), NOW))
@@ -178,6 +203,15 @@ def test_earlier_owners_are_told_with_how_it_ended() -> None:
     [
         ({"status": "ready", "stage": "assignment"}, "it waits at assignment for the next run"),
         ({"status": "ready", "run_after": NOW + timedelta(hours=1)}, "tried again after 2026-03-04 11:00"),
+        (
+            {
+                "status": "ready",
+                "stage": "assignment",
+                "run_after": NOW + timedelta(hours=1),
+                "waits_for": "Nobody in pool all is available. ana: absent.",
+            },
+            "it waits at assignment. Nobody in pool all is available. ana: absent.",
+        ),
         (
             {"status": "held", "stage": "validation", "work_item_id": 5},
             "held at validation; data_quality decides",

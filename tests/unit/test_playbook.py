@@ -351,6 +351,50 @@ def test_one_part_that_is_wrong_by_itself(problems: Edit, old: str, new: str, sa
             "{name: again, when: \"country='DE' -- too\", to: pool first}\n  - {name: rest, to",
             "routing[1].when: can never match: 'german' before it has the same condition",
         ),
+        (
+            "{name: rest, to",
+            "{name: narrow, when: \"country = 'DE' and employees > 9\", to: pool first}\n  - {name: rest, to",
+            "routing[1].when: can never match: 'german' before it takes every lead that it would; move it up",
+        ),
+        (
+            "routing:\n  - {name: german, when: country = 'DE', to: pool first}\n",
+            "territories: {de: {countries: [DE]}, north: {countries: [DE], postal_prefixes: ['1']}}\nrouting:\n"
+            "  - {name: german, territory: de, to: pool first}\n  - {name: north, territory: north, to: rep ann}\n",
+            "routing[1]: can never match: 'german' before it takes every lead that it would",
+        ),
+        (
+            "{name: rest, to",
+            "{name: atx, when: country = 'AT', to: rep ann}\n  - {name: dach, when: \"country in ('DE', 'AT')\", "
+            "to: pool first}\n  - {name: rest, to",
+            "routing[2].when: can never match: 'german' and 'atx' before it together take every lead that it would",
+        ),
+        # territories, people and pools that do not fit
+        (
+            "routing:\n",
+            "territories: {a: {countries: [UK]}}\nrouting:\n",
+            "territories.a.countries[0]: 'UK' is not a country's code; did you mean 'GB'?",
+        ),
+        (
+            "when: country = 'DE', to",
+            "when: country = 'DE', territory: nort, to",
+            "routing[0].territory: unknown territory 'nort'; none is defined",
+        ),
+        ("{name: bob, manager: ann}", "{name: bob, ramp: 14d}", "reps[1].ramp: a ramp needs the day it begins"),
+        (
+            "rep: bob}]\n    hours: office",
+            "rep: bob}]\n    only_in_hours: true",
+            "pools[0].only_in_hours: only_in_hours says nothing about ann, bob, who have no hours",
+        ),
+        (
+            "members: [{rep: bob}]\n",
+            "members: [{rep: bob}]\n    language: required\n",
+            "pools[1].language: nobody in this pool has languages",
+        ),
+        (
+            "to: pool second}",
+            "to: pool second, requires: [Payroll]}",
+            "routing[1].requires: nobody in pool 'second' has all of the skills payroll",
+        ),
         ("country = 'KP'", "country is null or country is not null or true", "every lead matches this"),
         # gates
         (
@@ -388,6 +432,49 @@ def test_grades_can_be_used_in_routes_and_are_checked(tmp_path: Path) -> None:
     assert check(parsed(right, tmp_path), promises=PROMISES) == []
     wrong = parsed(graded.replace("country = 'DE'", "grade = 'E1'"), tmp_path)
     assert ["grade is never 'E1'" in problem.message for problem in check(wrong, promises=PROMISES)] == [True]
+
+
+def test_a_territory_without_a_country_or_a_route_is_worth_a_note(tmp_path: Path) -> None:
+    text = SMALL.replace("routing:\n", "territories: {a: {states: [BY]}}\nrouting:\n")
+    found = [str(problem) for problem in check(parsed(text, tmp_path), promises=PROMISES) if problem.note]
+    assert any("territories.a: names no country" in problem for problem in found)
+    assert any("territories.a: no route asks for the territory 'a'" in problem for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        # what an account's or an earlier owner does not take, and a rep who passes on, leaves the rest to others
+        ("{name: german, when: country = 'DE', to: pool first}", "{name: german, to: account_owner, when_away: hold}"),
+        ("{name: german, when: country = 'DE', to: pool first}", "{name: german, to: earlier_owner}"),
+        (
+            "{name: german, when: country = 'DE', to: pool first}",
+            "{name: german, to: rep ann, when_away: pass_on}\n  - {name: x, when: country = 'DE', to: pool first}",
+        ),
+        ("{name: rest, to", "{name: wider, when: \"country in ('DE', 'AT')\", to: pool first}\n  - {name: rest, to"),
+    ],
+)
+def test_a_route_that_can_be_reached_is_left_alone(problems: Edit, old: str, new: str) -> None:
+    assert [problem for problem in problems(old, new) if "never" in problem] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("to: pool second}", "to: pool second, when_away: hold}", "when_away is about one person"),
+        ("to: pool second}", "to: rep bob, requires: [x]}", "requires chooses among the members of a pool"),
+        ("{name: bob,", "{name: bob, languages: [German],", "languages"),
+        (
+            "{name: bob,",
+            "{name: bob, absent: [{first: 2026-03-01, last: 2026-03-01, leaves: 13:00, returns: 12:00}],",
+            "the absence of 2026-03-01 ends at 12:00:00 before it begins",
+        ),
+    ],
+)
+def test_what_one_part_may_not_say(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert SMALL.count(old) == 1
+    with pytest.raises(PlaybookError, match=said):
+        parsed(SMALL.replace(old, new), tmp_path)
 
 
 def test_all_problems_come_in_one_pass_by_line(tmp_path: Path) -> None:

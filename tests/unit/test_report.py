@@ -85,7 +85,7 @@ def found(name: str) -> dict[str, list[dict[str, Any]]]:
         "turns": [{"pool": name, "owner": name, "n": 4, "turns": 3}, {"pool": None, "owner": name, "n": 1, "turns": 0}],
         "owners": [{"owner": name, "open": 3, "overdue": 1, "assigned": 4}],
         "pools": [{"pool": name, "state": {"weights": {name: 1}, "turns": {name: 3}}}],
-        "today": [{"rep": name, "n": 1}],
+        "recent": [{"rep": name, "today": 1, "week": 2}],
         "endings": [{"status": "done", "clean": clean, "n": 2} for clean in (True, False)],
         "stages": [{"stage": "to_owner", "clean": clean, "n": 2} | times for clean in (True, False)],
         "reasons": [{"reason": name, "kind": name, "items": 1, "journeys": 2, "open": 1} | times],
@@ -199,7 +199,7 @@ def test_every_chart_has_a_title_and_its_table() -> None:
 def test_a_report_of_nothing_is_a_page_too() -> None:
     empty: dict[str, list[dict[str, Any]]] = {name: [] for queries in QUERIES.values() for name in queries}
     nothing = {"grouped": 7, "n": 0, "p50": None, "p95": None}
-    empty |= {"to_owner": [nothing], "to_touch": [nothing | {"assigned": 0, "kept": 0, "missed": 0}], "today": []}
+    empty |= {"to_owner": [nothing], "to_touch": [nothing | {"assigned": 0, "kept": 0, "missed": 0}], "recent": []}
     sections = command.build(list(QUERIES), empty, Asked(NOW, NOW, NOW), PLAYBOOK)
     assert "<svg" not in page.html(sections, "Leads", "none")
     assert files.as_data(sections)["funnel"]["steps"][0]["of_signals"] is None

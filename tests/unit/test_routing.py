@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from leadgate.decided import Assigned
 from leadgate.playbook import Playbook
 from leadgate.roster import Load, midnights
-from leadgate.routing import Assigned, assign
+from leadgate.routing import assign
 from leadgate.turns import PoolState
 
 NOW = datetime(2026, 3, 6, 15, 0, tzinfo=UTC)  # a Friday, 16:00 in Berlin
@@ -89,7 +90,7 @@ def test_a_pool_takes_turns_and_the_record_says_who_was_considered() -> None:
     assert second["why"] == (
         "Route everybody: no other rule applies. ben is next in pool sales, with 0 of 1 turns at weight 1 of 3."
     )
-    assert assigned.loads == {"ana": Load(2, 2), "ben": Load(1, 1), "cy": Load(1, 1)}
+    assert assigned.loads == {"ana": Load(2, 2, 2), "ben": Load(1, 1, 1), "cy": Load(1, 1, 1)}
     assert assigned.pools["sales"].taken == {"ana": 2, "ben": 1, "cy": 1}
 
 
@@ -248,7 +249,7 @@ def test_nobody_available_wait() -> None:
     assert (row["outcome"], row["reasons"]) == ("wait", ("nobody_available",))
     assert row["run_after"] == NOW + timedelta(hours=2)
     assert reasons(row) == {"ana": "absent until 2026-12-01"}
-    assert "It is tried again later." in row["why"]
+    assert "It is tried again at 2026-03-06 17:00 UTC." in row["why"]
 
 
 def test_waiting_for_reps_who_all_had_the_lead_before_would_never_end_so_it_is_held() -> None:
@@ -388,13 +389,17 @@ REPS = ["ana", "ben", "cy", "dee", "eli"]
 
 @st.composite
 def teams(draw: st.DrawFn) -> Playbook:
-    """Five reps with any caps and absences, in two pools with any weights and policies."""
+    """Five reps with any caps, absences, hours and languages, in two pools with any weights, orders and policies."""
     caps = st.none() | st.integers(0, 8)
     reps = [
         rep(
             name,
             max_per_day=draw(caps),
             max_open=draw(caps),
+            max_per_week=draw(caps),
+            languages=draw(st.lists(st.sampled_from(["de", "fr"]), max_size=2)),
+            hours=draw(st.sampled_from([None, None, "berlin", "night"])),
+            **draw(st.sampled_from([{}, {}, {"starts": "2026-02-20", "ramp": "28d"}, {"starts": "2026-03-07"}])),
             absent=AWAY if draw(st.integers(0, 4)) == 0 else [],
         )
         for name in REPS
@@ -402,12 +407,18 @@ def teams(draw: st.DrawFn) -> Playbook:
     pools = []
     for name, other in (("one", "two"), ("two", "one")):
         members = draw(st.lists(st.sampled_from(REPS), min_size=1, unique=True))
-        policies = [{"do": "hold"}, {"do": "wait"}, {"do": "overflow", "pool": other}]
+        policies: list[dict[str, Any]] = [{"do": "hold"}, {"do": "wait"}, {"do": "overflow", "pool": other}]
+        asked = st.sampled_from(["ignored", "preferred", "required"])
         pools.append(
             {
                 "name": name,
                 "members": [{"rep": member, "weight": draw(st.integers(1, 9))} for member in members],
                 "nobody_available": draw(st.sampled_from(policies)),
+                "order": draw(st.sampled_from(["turns", "open_leads"])),
+                "on_return": draw(st.sampled_from(["keep_position", "catch_up"])),
+                "language": draw(asked),
+                "hours": "berlin",
+                "only_in_hours": draw(st.booleans()),
             }
         )
     routing = [
@@ -416,7 +427,8 @@ def teams(draw: st.DrawFn) -> Playbook:
         {"name": "to_two", "to": "pool two"},
         {"name": "to_ana", "to": "rep ana"},
     ]
-    return playbook(reps=reps, pools=pools, routing=routing)
+    night = {"time_zone": "Europe/Berlin", "week": {"fri": [["20:00", "23:00"]]}}
+    return playbook(reps=reps, pools=pools, routing=routing, hours={**TIMED["hours"], "night": night})
 
 
 rows = st.lists(
@@ -424,10 +436,12 @@ rows = st.lists(
         st.lists(st.sampled_from(["known", "to_one", "to_two", "to_ana"]), max_size=3).map(tuple),
         st.none() | st.sampled_from(REPS),
         st.lists(st.sampled_from(REPS), max_size=2),
+        st.sampled_from([None, "de", "French"]),
     ),
     max_size=40,
-).map(lambda each: pd.DataFrame(each, columns=["routes", "account_owner", "excluded"]))
-all_loads = st.dictionaries(st.sampled_from(REPS), st.builds(Load, st.integers(0, 9), st.integers(0, 4)))
+).map(lambda each: pd.DataFrame(each, columns=["routes", "account_owner", "excluded", "language"], dtype=object))
+loads_of_one = st.builds(Load, st.integers(0, 9), st.integers(0, 4), st.integers(0, 7))
+all_loads = st.dictionaries(st.sampled_from(REPS), loads_of_one)
 
 
 @settings(max_examples=50, deadline=None)
@@ -439,12 +453,18 @@ def test_caps_absences_and_sums_hold_for_any_team(book: Playbook, frame: pd.Data
     given_to = Counter(owned["owner"])
     for each in book.reps:
         before = loads.get(each.name, Load())
-        assert assigned.loads[each.name] == Load(before.open + given_to[each.name], before.today + given_to[each.name])
+        assert assigned.loads[each.name] == Load(*(count + given_to[each.name] for count in before))
         if given_to[each.name]:
             assert not each.absent
             assert each.max_per_day is None or assigned.loads[each.name].today <= each.max_per_day
             assert each.max_open is None or assigned.loads[each.name].open <= each.max_open
+            assert each.max_per_week is None or assigned.loads[each.name].week <= each.max_per_week
+            assert each.starts is None or each.starts <= NOW.date()
     turns = owned[owned["turn"]]
+    in_hours = {pool.name: pool.only_in_hours for pool in book.pools}
+    at_night = {rep.name for rep in book.reps if rep.hours == "night"}
+    assert not any(in_hours[pool] for pool in turns.loc[turns["owner"].isin(at_night), "pool"])
+    assert owned["pointer"].notna().tolist() == owned["turn"].tolist()
     for name in ("one", "two"):
         state = assigned.pools.get(name, PoolState())
         assert state.taken == Counter(turns.loc[turns["pool"] == name, "owner"])
@@ -458,6 +478,8 @@ def test_caps_absences_and_sums_hold_for_any_team(book: Playbook, frame: pd.Data
             assert row["owner"] is None
             assert not any(each["eligible"] for each in candidates)
             assert row["reasons"]
+        if row["outcome"] == "wait":
+            assert row["run_after"] > NOW
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,0 +1,67 @@
+"""Transfer: the whole book of somebody who leaves, spread over their colleagues from a form in the Prefect UI.
+
+Belongs here: the form, and the table of who gets how many. Does not belong here: who gets which lead
+(``leadgate.handover``), or storing it (``tasks.handovers``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from prefect import flow, runtime
+from prefect.artifacts import acreate_markdown_artifact
+
+from flows import session
+from flows.evidence import plain
+from flows.rerun import decided_before, decided_by, forgetting, working
+from tasks import handovers
+from tasks.handovers import Transfer
+
+
+def _name() -> str:
+    given = runtime.flow_run.parameters
+    return f"transfer | {given.get('rep')}{' | dry run' if given.get('dry_run', True) else ''}"
+
+
+@flow(name="transfer", flow_run_name=_name, persist_result=False)
+async def transfer(rep: str, reason: str, to_pool: str = "", by: str = "", dry_run: bool = True) -> dict[str, int]:
+    """All the open leads of somebody who leaves go to their colleagues, by fair turns and within caps.
+
+    Args:
+        rep: Whose leads, by the name in the playbook; they need not be in it any more.
+        reason: Why; it is kept with each lead.
+        to_pool: The pool whose members share them; left empty, each lead goes to the pool it came by.
+        by: Who decides this. Left empty it is recorded as a shared Prefect login.
+        dry_run: Only show who would get how many; switch it off to do it.
+    """
+    async with forgetting({}, reason=reason) as forget:
+        if await decided_before(reason):
+            return {}
+        async with working() as here:
+            done = await asyncio.to_thread(
+                handovers.transfer,
+                here.worker.ledger,
+                here.worker.playbook,
+                rep.strip(),
+                to_pool=to_pool.strip() or None,
+                dry_run=dry_run,
+                reason=reason,
+                by=decided_by(by),
+                now=session.utc_now(),
+            )
+            if not dry_run:
+                await forget()
+            await _publish(done, dry_run=dry_run)
+    return done.by_owner
+
+
+async def _publish(done: Transfer, *, dry_run: bool) -> None:
+    verb = "would go" if dry_run else "went"
+    rows = "".join(f"\n| {plain(owner)} | {leads:,} |" for owner, leads in done.by_owner.items())
+    lines = [f"{len(done.placed):,} leads of {plain(done.rep)} {verb} to:\n\n| rep | leads |\n|---|---:|{rows}"]
+    if done.left:
+        lines.append(f"{len(done.left):,} stay, because nobody can take more:")
+        lines += [f"- J{each.journey_id}: {plain(each.why)}" for each in done.left[:20]]
+    await acreate_markdown_artifact(
+        key="transfer", markdown="\n\n".join(lines), description="Who got the leads of somebody who leaves."
+    )

@@ -1,0 +1,184 @@
+"""Owned leads that change hands by a person's word: what they are now, and what they become.
+
+Belongs here: these queries. Does not belong here: who gets them (``handover``), or accepting and rejecting by an
+owner (``actions``).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+import pandas as pd
+from sqlalchemy import Connection, text
+
+from leadgate.failpoints import hit
+from leadgate.ledger import bulk, decisions, records
+
+#: An old owner is told of it by this kind of message.
+HANDED_OVER: Final = "lead_handed_over"
+
+#: How an assignment ends.
+_PAST: Final = {"reassign": "reassigned", "unassign": "unassigned", "transfer": "transferred"}
+
+_OWNED: Final = """
+    SELECT j.id AS journey_id, j.lead_id, j.source, j.generation, a.id AS assignment_id, a.owner AS had_it,
+        a.pool, a.sla, coalesce(a.clock_from, a.assigned_at) AS clock_from, a.due_at, a.due_soon_at, a.ladder_step,
+        l.language, l.product, ARRAY(SELECT DISTINCT e.owner FROM assignment e
+            WHERE e.journey_id = j.id ORDER BY e.owner) AS excluded
+    FROM journey j JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL JOIN lead l ON l.id = j.lead_id
+    WHERE j.status = 'owned' AND {} ORDER BY j.id FOR NO KEY UPDATE OF j"""
+
+
+def owned(connection: Connection, journey_id: int) -> pd.DataFrame:
+    """An owned journey with its open assignment, locked; no row when nobody owns it.
+
+    ``excluded``: everybody who has or had it in this journey.
+    """
+    return bulk.select(connection, _OWNED.format("j.id = :id"), id=journey_id)
+
+
+def book(connection: Connection, owner: str) -> pd.DataFrame:
+    """All that ``owner`` has, as ``owned`` tells it, locked in order."""
+    return bulk.select(connection, _OWNED.format("a.owner = :owner"), owner=owner)
+
+
+def status(connection: Connection, journey_id: int) -> str | None:
+    """The status of a journey, if there is one."""
+    found: str | None = connection.execute(
+        text("SELECT status FROM journey WHERE id = :id"), {"id": journey_id}
+    ).scalar()
+    return found
+
+
+def hand_over(
+    connection: Connection, frame: pd.DataFrame, *, what: str, reason: str, by: str, now: datetime, playbook_hash: str
+) -> None:
+    """Each journey of ``frame`` (the columns of ``owned``) to its ``owner``, as ``handover`` decided.
+
+    The old assignment ends, and the next generation begins with the new one. Both owners are told.
+    """
+    hit("hand_over.before")
+    next_one = frame["generation"] + 1
+    _end(connection, frame, what=what, outcome="reassigned", reason=reason, by=by, now=now, playbook_hash=playbook_hash)
+    connection.execute(
+        text(
+            "INSERT INTO handoff (journey_id, generation, stage, outcome, reason, playbook_hash, at) "
+            "SELECT journey_id, generation + 1, 'assignment', 'continued', :what, CAST(:hash AS text), :now "
+            "FROM handing_over ORDER BY journey_id"
+        ),
+        {"what": f"by hand ({what})", "hash": playbook_hash, "now": now},
+    )
+    decisions.insert_assignments(
+        connection, frame.assign(generation=next_one, inputs=None, playbook_hash=playbook_hash, assigned_at=now)
+    )
+    _move(connection, status="owned", stage="follow_up", generations=1, now=now)
+    key = frame["journey_id"].astype(str) + ":" + next_one.astype(str)
+    told = pd.DataFrame(
+        {"key": "assigned:" + key, "journey_id": frame["journey_id"], "target": frame["owner"], "kind": "lead_assigned"}
+    )
+    records.send(connection, pd.concat([_farewell(frame), told], ignore_index=True), now)
+    hit("hand_over.after")
+
+
+def take_away(
+    connection: Connection,
+    frame: pd.DataFrame,
+    *,
+    work_item: dict[str, Any] | None,
+    reason: str,
+    by: str,
+    now: datetime,
+    playbook_hash: str,
+) -> int | None:
+    """Each journey of ``frame`` has no owner any more: held behind ``work_item``, or without one in nurture.
+
+    Returns the work item's id.
+    """
+    hit("hand_over.before")
+    outcome = "reassigned" if work_item else "nurture"
+    _end(
+        connection, frame, what="unassign", outcome=outcome, reason=reason, by=by, now=now, playbook_hash=playbook_hash
+    )
+    item: int | None = None
+    if work_item is None:
+        _move(connection, status="nurture", stage="follow_up", generations=0, now=now)
+        decisions.forget_news(connection, [int(lead) for lead in frame["lead_id"]])
+    else:
+        item = records.open_work_items(connection, pd.DataFrame([work_item]))[0]
+        connection.execute(
+            text(
+                "INSERT INTO handoff (journey_id, generation, stage, outcome, reason, playbook_hash, at) "
+                "SELECT journey_id, generation + 1, 'assignment', 'held', 'unassigned', CAST(:hash AS text), :now "
+                "FROM handing_over ORDER BY journey_id"
+            ),
+            {"hash": playbook_hash, "now": now},
+        )
+        _move(connection, status="held", stage="assignment", generations=1, now=now, work_item_id=item)
+    records.send(connection, _farewell(frame), now)
+    hit("hand_over.after")
+    return item
+
+
+def _end(
+    connection: Connection,
+    frame: pd.DataFrame,
+    *,
+    what: str,
+    outcome: str,
+    reason: str,
+    by: str,
+    now: datetime,
+    playbook_hash: str,
+) -> None:
+    """End the assignments, with the handoff, the action and the end of whatever chased the old owner."""
+    bulk.temporary(
+        connection,
+        "handing_over",
+        {"journey_id": "bigint", "assignment_id": "bigint", "generation": "int"},
+        frame,
+    )
+    ending = f"{_PAST[what]}: {reason}"
+    connection.execute(
+        text(
+            "UPDATE assignment a SET ended_at = :now, end_reason = :ending FROM handing_over h "
+            "WHERE a.id = h.assignment_id"
+        ),
+        {"now": now, "ending": ending},
+    )
+    connection.execute(
+        text(
+            "INSERT INTO handoff (journey_id, generation, stage, outcome, reason, playbook_hash, at) "
+            "SELECT journey_id, generation, 'follow_up', :outcome, :reason, CAST(:hash AS text), :now "
+            "FROM handing_over ORDER BY journey_id"
+        ),
+        {"outcome": outcome, "reason": reason if what == "reassign" else ending, "hash": playbook_hash, "now": now},
+    )
+    connection.execute(
+        text(
+            "INSERT INTO action (journey_id, generation, what, by, at) "
+            "SELECT journey_id, generation, :what, :by, :now FROM handing_over ORDER BY journey_id"
+        ),
+        {"what": what, "by": by, "now": now},
+    )
+    decisions.close_escalations(connection, [int(journey) for journey in frame["journey_id"]], now)
+
+
+def _move(
+    connection: Connection, *, status: str, stage: str, generations: int, now: datetime, work_item_id: int | None = None
+) -> None:
+    """Move the journeys on; a batch that has read them meets a conflict, and reads them again."""
+    connection.execute(
+        text(
+            "UPDATE journey j SET status = :status, stage = :stage, version = version + 1, batch_id = NULL, "
+            "run_after = :now, work_item_id = :item, generation = j.generation + :more, waived = NULL, "
+            "start_stage = CASE WHEN :more = 1 THEN 'assignment' ELSE start_stage END "
+            "FROM handing_over h WHERE j.id = h.journey_id"
+        ),
+        {"status": status, "stage": stage, "now": now, "item": work_item_id, "more": generations},
+    )
+
+
+def _farewell(frame: pd.DataFrame) -> pd.DataFrame:
+    key = HANDED_OVER + ":" + frame["journey_id"].astype(str) + ":" + frame["generation"].astype(str)
+    return pd.DataFrame({"key": key, "journey_id": frame["journey_id"], "target": frame["had_it"], "kind": HANDED_OVER})
