@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from console import cli_follow_up
 from console.options import By, Items, Json, Lead, Now, Personal, Reason, Source, Stage
 from console.place import Place
 from console.screen import BROKEN, INTERRUPTED, UNREACHABLE, WRONG_INPUT, CommandError, say
@@ -355,6 +356,9 @@ def reject(
     from console import rerun as command
 
     command.reject(ctx.obj, lead, reason=reason, by=by, as_json=json, now=now)
+
+
+cli_follow_up.register(app)
 
 
 @app.command()

@@ -51,10 +51,12 @@ def triggered(story: Story) -> Answer:
     answer = Answer("What triggered it?")
     journey = story.journey
     if journey["trigger"] != "signal":
-        answer.say(
-            f"Something new became known about a lead who had been through before, so it was scored again on "
-            f"{moment(journey['captured_at'])} UTC. It was first heard of like this:"
+        why = (
+            "It was given back or had gone quiet, and its time to come back came, so it went through qualification"
+            if journey["trigger"] == "recycle"
+            else "Something new became known about a lead who had been through before, so it was scored"
         )
+        answer.say(f"{why} again on {moment(journey['captured_at'])} UTC. It was first heard of like this:")
     own = next((s for s in story.signals if s["journey_id"] == journey["id"]), None)
     signal = own or next(iter(story.signals), None)
     if signal is not None:

@@ -1,8 +1,8 @@
 """Assignment: who gets each lead, by which rule, and why everybody else was passed over.
 
-Belongs here: routes, pools, what happens when nobody is available, and the first touch's due time. Does
-not belong here: matching ``when:`` expressions (``rules``), who can take a lead (``roster``), the order of
-turns (``turns``, ``seats``), business time (``hours``), and storing any of it.
+Belongs here: routes, pools, and what happens when nobody is available. Does not belong here: matching
+``when:`` expressions (``rules``), who can take a lead (``roster``), the order of turns (``turns``, ``seats``),
+due times (``sla``), and storing any of it.
 
 Rows are decided in the frame's order, because each one changes what is fair and possible for the next.
 The state goes in and comes out, so two batches in a row decide what one would have.
@@ -17,11 +17,11 @@ from typing import Any, Final, Literal, NamedTuple
 
 import pandas as pd
 
-from leadgate.hours import clock_of
 from leadgate.nearest import proposal
-from leadgate.playbook import Playbook, Pool, Route
+from leadgate.playbook import Playbook, Route
 from leadgate.roster import Load, Roster
 from leadgate.seats import HAD_IT, Seats, Trail, candidate
+from leadgate.sla import NEVER_DUE, Due, first_due
 from leadgate.turns import PoolState
 
 Outcome = Literal["owned", "wait", "hold"]
@@ -126,15 +126,6 @@ def _moments(values: Sequence[datetime | None]) -> pd.DatetimeIndex:
     return distinct.take([place[value] for value in values])
 
 
-class _Due(NamedTuple):
-    sla: str | None
-    due_at: datetime | None
-    due_soon_at: datetime | None
-
-
-_NEVER_DUE: Final = _Due(None, None, None)
-
-
 class _Way(NamedTuple):
     """A route, read once for all leads that match it."""
 
@@ -163,8 +154,8 @@ class _Desk:
         self.routes = {route.name: _Way.of(route) for route in playbook.routing}
         self.given = pools
         self.seats = {pool.name: Seats(pool, pools.get(pool.name, PoolState()), self.roster) for pool in playbook.pools}
-        self.due = {pool.name: _due(playbook, pool, now) for pool in playbook.pools}
-        self.home: dict[str, _Due] = {}  # a rep who is named is due as in their first pool with an SLA
+        self.due = {pool.name: first_due(playbook, pool, now) for pool in playbook.pools}
+        self.home: dict[str, Due] = {}  # a rep who is named is due as in their first pool with an SLA
         for pool in playbook.pools:
             for member in pool.members:
                 if pool.sla is not None:
@@ -186,12 +177,12 @@ class _Desk:
             if kind == "rep":
                 if self._can_take(target, f"route {name}", trail):
                     trail.why.append(f"It names {target}.")
-                    return self._owned(name, target, None, trail, self.home.get(target, _NEVER_DUE))
+                    return self._owned(name, target, None, trail, self.home.get(target, NEVER_DUE))
                 return self._held(name, None, trail)
             owner = self._account_owner(name, account_owner, trail)
             if owner is not None:
                 trail.why.append(f"{owner} owns the account.")
-                return self._owned(name, owner, None, trail, self.home.get(owner, _NEVER_DUE))
+                return self._owned(name, owner, None, trail, self.home.get(owner, NEVER_DUE))
         if trail.candidates:
             return self._held(routes[-1], None, trail)
         trail.why.append("No further route matches." if routes else "No route matches.")
@@ -248,12 +239,12 @@ class _Desk:
             raise ValueError(f"the playbook sends leads to pool {name!r}; {proposal(name, self.seats)}")
         return self.seats[name].draw(trail)
 
-    def _due_in(self, pool: str, entry: str) -> _Due:
+    def _due_in(self, pool: str, entry: str) -> Due:
         """An overflow pool without an SLA of its own does not lift the one of the pool it helps."""
         return self.due[pool] if self.due[pool].sla is not None else self.due[entry]
 
     def _owned(
-        self, rule: str, owner: str, pool: str | None, trail: Trail, due: _Due, *, turn: bool = False
+        self, rule: str, owner: str, pool: str | None, trail: Trail, due: Due, *, turn: bool = False
     ) -> _Decision:
         if self.roster.give(owner):
             for seats in self.seats.values():
@@ -277,21 +268,3 @@ class _Desk:
     ) -> _Decision:
         candidates, why = trail.told()
         return _Decision(outcome, None, rule, pool, False, candidates, why, run_after, None, None, None, (reason,))
-
-
-def _due(playbook: Playbook, pool: Pool, now: datetime) -> _Due:
-    if pool.sla is None:
-        return _NEVER_DUE
-    slas = {sla.name: sla for sla in playbook.slas}
-    if pool.sla not in slas:
-        raise ValueError(f"pool {pool.name} names SLA {pool.sla!r}; {proposal(pool.sla, slas)}")
-    if pool.hours is not None and pool.hours not in playbook.hours:
-        raise ValueError(f"pool {pool.name} names hours {pool.hours!r}; {proposal(pool.hours, playbook.hours)}")
-    sla = slas[pool.sla]
-    on_business_time = sla.clock == "pool" and pool.hours is not None
-    clock = clock_of(playbook.hours[pool.hours] if on_business_time and pool.hours else None)
-    return _Due(
-        sla=sla.name,
-        due_at=clock.add(now, sla.first_touch),
-        due_soon_at=clock.add(now, sla.first_touch * sla.due_soon / 100),
-    )

@@ -19,6 +19,7 @@ from leadgate.playbook import Playbook
 from leadgate.roster import Load, Roster, midnights
 from leadgate.routing import assign
 from leadgate.rules import matches
+from leadgate.sla import Due, due_times, may_have_it_again
 from leadgate.turns import PoolState
 from tasks.stage import Decided, Gathered, Stage, Work
 
@@ -28,7 +29,7 @@ def gather(connection: Connection, work: Work) -> Gathered:
     columns = [*STANDARD, *VALIDATED, *ENRICHED, "custom"]
     frame = decisions.with_scores(signals.leads_at(connection, batch, "assignment", columns), connection, batch)
     frame = people.expand_custom(frame, {name: field.type for name, field in work.rules.fields.items()})
-    excluded = decisions.previous_owners(connection, batch)
+    excluded = decisions.previous_owners(connection, batch, may_have_it_again(work.rules))
     frame["excluded"] = pd.Series([excluded.get(j, ()) for j in frame["journey_id"]], index=frame.index, dtype=object)
     context = {
         "pools": decisions.pool_turns(connection),
@@ -41,8 +42,11 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     frame = gathered.frame.copy()
     playbook, now = work.rules, work.now
     columns = fields.columns("assignment", {name: field.type for name, field in playbook.fields.items()})
-    matched = matches({route.name: route.when for route in playbook.routing}, frame, columns)
-    names = list(matched.columns)
+    names = [route.name for route in playbook.routing]
+    conditions = {route.name: route.when for route in playbook.routing}
+    priorities = {f"priority {each.name}": each.when for each in playbook.follow_up.priorities}
+    found = matches(conditions | priorities, frame, columns)
+    matched = found[names]
     frame["routes"] = pd.Series(
         [tuple(n for n, hit in zip(names, row, strict=True) if hit) for row in matched.to_numpy()],
         index=frame.index,
@@ -53,12 +57,21 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     loads = {rep: Load(*load) for rep, load in gathered.context["loads"].items()}
     assigned = assign(frame, playbook, pools, loads, now)
     frame[list(assigned.frame.columns)] = assigned.frame
+    frame["priority"] = _first_that_matches(found[list(priorities)])
+    frame[list(Due._fields)] = due_times(frame, playbook, now)
     frame["assigned_at"] = pd.Timestamp(now)
     _facts_for_the_gate(frame, playbook, Roster(playbook, loads, now), assigned.loads)
     frame["reason"] = frame["reasons"].map(lambda reasons: reasons[0] if reasons else None)
     frame["message"] = frame["why"].where(frame["outcome"] == "hold", None)
     changed = {name: state for name, state in assigned.pools.items() if state != pools.get(name)}
     return Decided(frame, {"before": before, "changed": changed})
+
+
+def _first_that_matches(priorities: pd.DataFrame) -> pd.Series:
+    """The name of the first priority of each row; None when it has none."""
+    names = [str(name).removeprefix("priority ") for name in priorities.columns]
+    first = [next((name for name, hit in zip(names, row, strict=True) if hit), None) for row in priorities.to_numpy()]
+    return pd.Series(first, index=priorities.index, dtype=object)
 
 
 def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:

@@ -20,7 +20,17 @@ from leadgate.playbook.base import (
     Stage,
     Weekday,
 )
-from leadgate.playbook.follow_up import FollowUp, LadderStep, Sla
+from leadgate.playbook.follow_up import (
+    FollowUp,
+    LadderStep,
+    OwnedState,
+    Priority,
+    RejectReason,
+    Sla,
+    Stale,
+    Target,
+    Touch,
+)
 from leadgate.playbook.gates import Breaker, ExceptionRoute, Expect, GateRules, Notification, Retention
 from leadgate.playbook.loading import FILE, Loaded, default, init, load, parse
 from leadgate.playbook.routing import Absence, Hours, Member, NobodyAvailable, Pool, Rep, Route
@@ -67,13 +77,16 @@ __all__ = [
     "Name",
     "NobodyAvailable",
     "Notification",
+    "OwnedState",
     "Part",
     "Playbook",
     "PlaybookError",
     "Pool",
+    "Priority",
     "Problem",
     "Provider",
     "Qualification",
+    "RejectReason",
     "Rep",
     "Retention",
     "Route",
@@ -83,6 +96,9 @@ __all__ = [
     "Source",
     "Span",
     "Stage",
+    "Stale",
+    "Target",
+    "Touch",
     "Validation",
     "Weekday",
     "default",

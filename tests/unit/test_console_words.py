@@ -83,6 +83,7 @@ def signal(**columns: Any) -> dict[str, Any]:
 
 def assignment(**columns: Any) -> dict[str, Any]:
     return {
+        "id": 1,
         "journey_id": 7,
         "owner": "ana",
         "pool": "all",
@@ -103,8 +104,15 @@ def assignment(**columns: Any) -> dict[str, Any]:
         "sla": "quick",
         "assigned_at": NOW,
         "due_at": NOW + timedelta(hours=1),
+        "due_soon_at": NOW + timedelta(minutes=45),
+        "priority": None,
         "ladder_step": 1,
+        "acceptance_step": 0,
+        "next_touch_step": 0,
+        "stage_step": 0,
         "touched_at": None,
+        "last_touched_at": None,
+        "stale_since": None,
         "accepted_at": None,
         "ended_at": None,
         "end_reason": None,
