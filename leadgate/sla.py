@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
@@ -290,7 +291,7 @@ def _clocks(rows: pd.DataFrame, target: Target) -> pd.DataFrame:
     clocks = pd.DataFrame({"row": rows.index, "pauses": rows["pauses"], "taken": rows[TAKEN[target]]}, index=rows.index)
     if target in stops:
         return clocks.assign(since=rows["assigned_at"], closed_at=pd.concat(stops[target], axis=1).min(axis=1))
-    pairs = rows["touches"].map(lambda touches: list(zip(touches, (*touches[1:], None), strict=True)))
+    pairs = rows["touches"].map(lambda touches: list(zip_longest(touches, touches[1:])))
     clocks = clocks.assign(pair=pairs, finished=finished).explode("pair").dropna(subset="pair").reset_index(drop=True)
     clocks["since"] = _moments(clocks["pair"].str[0])
     clocks["closed_at"] = _moments(clocks["pair"].str[1]).combine_first(clocks["finished"])

@@ -158,7 +158,7 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     targets = decided.context["targets"]
     targets = targets[targets["row"].isin(sound.index)].set_index("row")
     targets = targets.join(sound[["assignment_id", "journey_id"]]).rename(columns={"closed_at": "met_at"})
-    decisions.record_missed(connection, targets[targets["missed"].astype(bool)], work.now)
+    decisions.record_missed(connection, targets[targets["due_at"] <= pd.Timestamp(work.now)], work.now)
     messages, items = chasing.of(sound, work)
     records.send(connection, pd.DataFrame(messages), work.now)
     if items:

@@ -235,20 +235,29 @@ def follow_up(connection: Connection, frame: pd.DataFrame) -> None:
 
 
 def record_missed(connection: Connection, frame: pd.DataFrame, now: datetime) -> None:
-    """Keep what was missed, once for each clock that ran out; of what is known already, when it was met."""
+    """Keep what was missed, once for each clock that ran out, and when it was met after all.
+
+    A row of ``frame`` that is not ``missed`` was met in time: that it was recorded as missed, because the touch became
+    known late, is made good.
+    """
     if frame.empty:
         return
     types = {"assignment_id": "bigint", "journey_id": "bigint", "target": "text", "since": "timestamptz",
-             "due_at": "timestamptz", "met_at": "timestamptz"}  # fmt: skip
-    bulk.temporary(connection, "missing", types, frame)
+             "due_at": "timestamptz", "met_at": "timestamptz", "missed": "boolean"}  # fmt: skip
+    bulk.temporary(connection, "targets_due", types, frame)
     connection.execute(
         text(
             "INSERT INTO missed (assignment_id, journey_id, target, since, due_at, noticed_at, met_at) "
-            "SELECT assignment_id, journey_id, target, since, due_at, :now, met_at FROM missing "
-            "ORDER BY assignment_id, target, since ON CONFLICT (assignment_id, target, since) "
-            "DO UPDATE SET met_at = excluded.met_at WHERE missed.met_at IS DISTINCT FROM excluded.met_at"
+            "SELECT assignment_id, journey_id, target, since, due_at, :now, met_at FROM targets_due WHERE missed "
+            "ORDER BY assignment_id, target, since ON CONFLICT (assignment_id, target, since) DO NOTHING"
         ),
         {"now": now},
+    )
+    connection.execute(
+        text(
+            "UPDATE missed m SET met_at = d.met_at FROM targets_due d WHERE m.assignment_id = d.assignment_id "
+            "AND m.target = d.target AND m.since = d.since AND m.met_at IS DISTINCT FROM d.met_at"
+        )
     )
 
 

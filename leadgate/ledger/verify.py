@@ -173,9 +173,9 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "pauses_apart",
         "Pauses of a journey do not overlap, and at most one of them is open",
         "SELECT count(*) FROM pause",
-        "SELECT count(*) FROM (SELECT lag(coalesce(ended_at, until)) OVER one > started_at AS overlaps, "
+        "SELECT count(*) FROM (SELECT lag(coalesce(ended_at, until)) OVER one > started_at AS too_long, "
         "lag(ended_at IS NULL) OVER one AS never_ended FROM pause "
-        "WINDOW one AS (PARTITION BY journey_id ORDER BY started_at, id)) p WHERE overlaps OR never_ended",
+        "WINDOW one AS (PARTITION BY journey_id ORDER BY started_at, id)) p WHERE too_long OR never_ended",
     ),
     Invariant(
         "missed_was_due",
