@@ -20,6 +20,8 @@ Pause = tuple[datetime, datetime]
 
 def due(clock: Clock, start: datetime, length: timedelta, pauses: Sequence[Pause]) -> datetime:
     """The earliest moment when ``length`` of open time outside of ``pauses`` has passed since ``start``."""
+    if not length:
+        return start
     at, left = start, length
     for first, end in sorted(pauses):
         if clock.add(at, left) <= first:

@@ -151,7 +151,7 @@ def due_times(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> pd.Data
             known[name, hours] = _due(slas[name], _clock(playbook, hours), now)
         answers.append(known[name, hours])
     place = {due: number for number, due in enumerate(dict.fromkeys([NEVER_DUE, *answers]))}
-    distinct = pd.DataFrame(list(place), columns=list(Due._fields))
+    distinct = pd.DataFrame(list(place), columns=list(Due._fields), dtype=object)
     for column in ("due_at", "due_soon_at"):
         distinct[column] = pd.to_datetime(distinct[column], utc=True).astype("datetime64[us, UTC]")
     return distinct.iloc[[place[due] for due in answers]].set_axis(frame.index)
@@ -198,7 +198,7 @@ def check(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> Checked:
     targets = pd.concat(found, ignore_index=True)
     running = targets["closed_at"].isna()
     targets["missed"] = (targets["due_at"] <= moment) & (running | (targets["closed_at"] > targets["due_at"]))
-    stale_at = pd.concat(coming).reindex(frame.index) if coming else pd.Series(pd.NaT, frame.index)
+    stale_at = pd.concat(coming).reindex(frame.index) if coming else pd.Series(pd.NaT, frame.index, dtype=_AT)
     steps = pd.concat(times, ignore_index=True)
     untaken = steps[steps["number"] > steps["taken"]]
     rows = frame[["due_at", "due_soon_at", "touched_at", *TAKEN.values()]].assign(last_touched_at=last)
