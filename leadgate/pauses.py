@@ -37,7 +37,7 @@ def due_many(
 ) -> pd.Series[pd.Timestamp]:
     """``due`` for a column of starts; ``pauses`` has a sequence for each, mostly an empty one."""
     moments = clock.add_many(starts, length)
-    for index in pauses.index[pauses.map(len) > 0]:
+    for index in pauses.index[pauses.map(bool).astype(bool)]:
         moments[index] = pd.Timestamp(due(clock, starts[index], length, pauses[index]))
     return moments
 
@@ -55,7 +55,7 @@ def elapsed(clock: Clock, start: datetime, end: datetime, pauses: Sequence[Pause
 def after_days(clock: Clock, starts: pd.Series[pd.Timestamp], days: int, pauses: pd.Series) -> pd.Series[pd.Timestamp]:
     """``Clock.after_days`` without the working days whose last moment lies in a pause."""
     moments = clock.after_days(starts, days)
-    for index in pauses.index[pauses.map(len) > 0]:
+    for index in pauses.index[pauses.map(bool).astype(bool)]:
         start, left, number = starts.loc[[index]], days, 0
         while left:
             number += 1

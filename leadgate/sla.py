@@ -15,7 +15,8 @@ The end of the journey stops them all. A target that stops after it was due is m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import zip_longest
@@ -177,49 +178,45 @@ def check(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> Checked:
     """
     moment = pd.Timestamp(now)
     frame = frame.assign(**{name: _moments(frame[name]) for name in _MOMENTS})
-    frame["touched_at"] = _moments(frame["touches"].map(lambda touches: touches[0] if touches else None))
-    last = _moments(frame["touches"].map(lambda touches: touches[-1] if touches else None))
+    frame["touched_at"] = _of_cells(frame["touches"], lambda touches: touches[0])
+    last = _of_cells(frame["touches"], lambda touches: touches[-1])
+    paused_until = _of_cells(frame["pauses"], lambda each: max(end for _, end in each))
     frame["next_touch_step"] = frame["next_touch_step"].where(last == frame["last_touched_at"], 0)
     slas: dict[Any, Sla] = {sla.name: sla for sla in playbook.slas}
-    found, times, coming = [_NO_TARGETS], [_NO_STEPS], []
-    shifted = frame["pauses"].map(len) > 0
-    for sla, hours, rows in _by_terms(frame, slas, playbook):
+    stale_at = pd.Series(pd.NaT, index=frame.index, dtype=_AT)
+    found: list[pd.DataFrame] = [_NO_TARGETS]
+    times: list[_Times] = []
+    for sla, hours, index in _by_terms(frame, slas, playbook):
         clock = _clock(playbook, hours)
         if sla is not None:
-            moved = rows[shifted[rows.index]]
-            for column, share in (("due_at", 100), ("due_soon_at", sla.due_soon)) if len(moved) else ():
-                length = sla.first_touch * share / 100
-                frame.loc[moved.index, column] = pauses.due_many(clock, moved["assigned_at"], length, moved["pauses"])
+            _shift(frame, index[paused_until[index].notna()], clock, sla)
+            rows = frame.loc[index]
             for target in TARGETS:
-                pieces = _clocked(frame.loc[rows.index], clock, sla, target)
-                found.append(pieces[0])
-                times += pieces[1:]
-        coming.append(_stale_at(rows, clock, playbook))
+                if (length := limit(sla, target)) is not None:
+                    clocks = _clocks(rows, clock, target, length)
+                    found.append(clocks)
+                    times += _times(clocks, clock, ladder(sla, target), length)
+        _go_stale(stale_at, frame.loc[index], clock, playbook)
     targets = pd.concat(found, ignore_index=True)
     running = targets["closed_at"].isna()
     targets["missed"] = (targets["due_at"] <= moment) & (running | (targets["closed_at"] > targets["due_at"]))
-    stale_at = pd.concat(coming).reindex(frame.index) if coming else pd.Series(pd.NaT, frame.index, dtype=_AT)
-    steps = pd.concat(times, ignore_index=True)
-    untaken = steps[steps["number"] > steps["taken"]]
     rows = frame[["due_at", "due_soon_at", "touched_at", *TAKEN.values()]].assign(last_touched_at=last)
     rows["stale_at"], rows["stale"] = stale_at, stale_at <= moment
-    rows["steps"] = _taken_now(untaken[untaken["when"] <= moment], frame.index)
-    for target, counter in TAKEN.items():
-        rows[counter] = rows[counter].astype(int) + rows["steps"].map(
-            lambda taken, target=target: sum(step.target == target for step in taken)
-        )
+    rows["steps"] = _to_take(times, moment, frame.index)
+    for row, steps in rows["steps"][rows["steps"].map(bool)].items():
+        for step in steps:
+            rows.at[row, TAKEN[step.target]] = step.number
     unmet = frame["touched_at"].isna() & frame["finished_at"].isna()
-    paused_until = frame["pauses"].map(lambda each: max((end for _, end in each), default=None))
     moments = [
-        untaken.set_index("row")["when"],
+        *(each.when for each in times),
         targets[running].set_index("row")["due_at"],
         frame.loc[unmet, "due_soon_at"],
-        stale_at.dropna(),
-        _moments(paused_until),
+        stale_at,
+        paused_until,
     ]
-    ahead = pd.concat([each for each in moments if not each.empty] or [frame["finished_at"]])
-    rows["next_check_at"] = ahead[ahead > moment].groupby(level=0).min().reindex(frame.index)
-    return Checked(rows, targets)
+    ahead = pd.concat([each[each > moment] for each in moments])
+    rows["next_check_at"] = ahead.groupby(level=0).min().reindex(frame.index)
+    return Checked(rows, targets[list(_NO_TARGETS.columns)])
 
 
 _MOMENTS: Final = (
@@ -228,22 +225,43 @@ _MOMENTS: Final = (
 _TERMS: Final = ("sla", "pool", "owner")  # what the clock depends on
 _AT: Final = "datetime64[us, UTC]"
 _NO_TARGETS: Final = pd.DataFrame(
-    {"row": [], "target": [], "since": pd.Series(dtype=_AT), "due_at": pd.Series(dtype=_AT),
-     "closed_at": pd.Series(dtype=_AT)}
-)  # fmt: skip
-_NO_STEPS: Final = pd.DataFrame(
-    {"row": [], "number": [], "taken": [], "when": pd.Series(dtype=_AT), "since": [], "due_at": [], "step": []}
+    {
+        "row": [],
+        "target": [],
+        **{name: pd.Series(dtype=_AT) for name in ("since", "due_at", "closed_at")},
+        "missed": pd.Series(dtype=bool),
+    }
 )
 
 
+class _Times(NamedTuple):
+    """When a step is due, for each running clock whose step was not taken yet; both are indexed by row."""
+
+    number: int
+    step: LadderStep
+    when: pd.Series
+    clocks: pd.DataFrame
+
+
 def _moments(values: pd.Series) -> pd.Series:
+    if values.isna().all():  # usual, and quick
+        return pd.Series(pd.NaT, index=values.index, dtype=_AT)
     return pd.to_datetime(values, utc=True).astype(_AT)
+
+
+def _of_cells(cells: pd.Series, pick: Callable[[Any], datetime]) -> pd.Series:
+    """A moment picked from each cell that is not empty; NaT for the others, which are most."""
+    answer = pd.Series(pd.NaT, index=cells.index, dtype=_AT)
+    some = cells[cells.map(bool).astype(bool)]
+    if not some.empty:
+        answer[some.index] = _moments(some.map(pick))
+    return answer
 
 
 def _by_terms(
     frame: pd.DataFrame, slas: dict[Any, Sla], playbook: Playbook
-) -> Iterator[tuple[Sla | None, str | None, pd.DataFrame]]:
-    """The rows that share an SLA and a clock, so that one look tells all their times."""
+) -> Iterator[tuple[Sla | None, str | None, pd.Index[Any]]]:
+    """The labels of the rows that share an SLA and a clock, so that one look tells all their times."""
     known: dict[tuple[Any, ...], tuple[Any, str | None]] = {}
     keys = []
     for terms in zip(*(frame[c].astype(object).where(frame[c].notna(), None) for c in _TERMS), strict=True):
@@ -252,62 +270,61 @@ def _by_terms(
             known[terms] = (name, hours_of(playbook, slas.get(name), pool, owner))
         keys.append(known[terms])
     for (name, hours), rows in frame.groupby(pd.Series(keys, index=frame.index, dtype=object), sort=False):
-        yield slas.get(name), hours, rows
+        yield slas.get(name), hours, rows.index
 
 
-def _clocked(rows: pd.DataFrame, clock: Clock, sla: Sla, target: Target) -> list[pd.DataFrame]:
-    """The target's clocks of these rows as in ``Checked.targets``, and the times of the ladder's steps of each that
-    runs."""
-    length = limit(sla, target)
-    if length is None:
-        return [_NO_TARGETS]
-    clocks = _clocks(rows, target)
+def _shift(frame: pd.DataFrame, paused: pd.Index[Any], clock: Clock, sla: Sla) -> None:
+    """Move the first touch's due times of the rows that were waited for; the others stay as their owner was told."""
+    for column, share in (("due_at", 100), ("due_soon_at", sla.due_soon)) if len(paused) else ():
+        rows = frame.loc[paused]
+        frame.loc[paused, column] = pauses.due_many(
+            clock, rows["assigned_at"], sla.first_touch * share / 100, rows["pauses"]
+        )
+
+
+def _clocks(rows: pd.DataFrame, clock: Clock, target: Target, length: timedelta) -> pd.DataFrame:
+    """When the target's clock started and stopped, for each of the rows, as often as it did; as in
+    ``Checked.targets``, with the row's ``pauses`` and the steps ``taken``."""
+    finished, accepted, touched = rows["finished_at"], rows["accepted_at"], rows["touched_at"]
+    clocks = pd.DataFrame(
+        {"row": rows.index, "target": target, "pauses": rows["pauses"], "taken": rows[TAKEN[target]]}, index=rows.index
+    )
+    if target == "next_touch":
+        pairs = rows["touches"].map(lambda touches: list(zip_longest(touches, touches[1:])))
+        clocks = clocks.assign(pair=pairs, finished=finished)[pairs.map(bool).astype(bool)].explode("pair")
+        clocks["since"] = _moments(clocks["pair"].str[0])
+        clocks["closed_at"] = _moments(clocks["pair"].str[1]).combine_first(clocks["finished"])
+        clocks = clocks[~(clocks["finished"] <= clocks["since"])].reset_index(drop=True)
+    else:
+        stops = {
+            "first_touch": [touched, finished],
+            "acceptance": [accepted, touched, finished],
+            "stage": [accepted, finished],
+        }
+        clocks["since"], clocks["closed_at"] = rows["assigned_at"], pd.concat(stops[target], axis=1).min(axis=1)
     if target == "first_touch":
-        clocks["due_at"] = rows["due_at"]  # as the owner was told
+        clocks["due_at"] = rows["due_at"]
     else:
         clocks["due_at"] = pauses.due_many(clock, clocks["since"], length, clocks["pauses"])
-    clocks["row"], clocks["target"] = clocks["row"].to_numpy(), target
-    running = clocks[clocks["closed_at"].isna()]
-    steps = [
-        running[["row", "since", "due_at", "taken"]].assign(
-            number=number,
-            step=pd.Series([step] * len(running), index=running.index, dtype=object),
-            when=pauses.due_many(clock, running["since"], length * step.after / 100, running["pauses"]),
-        )
-        for number, step in enumerate(ladder(sla, target), start=1)
-        if len(running)
-    ]
-    return [clocks[list(_NO_TARGETS.columns)], *steps]
+    return clocks
 
 
-def _clocks(rows: pd.DataFrame, target: Target) -> pd.DataFrame:
-    """When the target's clock started and stopped, for each of the rows; as often as it did."""
-    finished, accepted, touched = rows["finished_at"], rows["accepted_at"], rows["touched_at"]
-    stops = {
-        "first_touch": [touched, finished],
-        "acceptance": [accepted, touched, finished],
-        "stage": [accepted, finished],
-    }
-    clocks = pd.DataFrame({"row": rows.index, "pauses": rows["pauses"], "taken": rows[TAKEN[target]]}, index=rows.index)
-    if target in stops:
-        return clocks.assign(since=rows["assigned_at"], closed_at=pd.concat(stops[target], axis=1).min(axis=1))
-    pairs = rows["touches"].map(lambda touches: list(zip_longest(touches, touches[1:])))
-    clocks = clocks.assign(pair=pairs, finished=finished).explode("pair").dropna(subset="pair").reset_index(drop=True)
-    clocks["since"] = _moments(clocks["pair"].str[0])
-    clocks["closed_at"] = _moments(clocks["pair"].str[1]).combine_first(clocks["finished"])
-    return clocks[~(clocks["finished"] <= clocks["since"])]
+def _times(clocks: pd.DataFrame, clock: Clock, steps: Sequence[LadderStep], length: timedelta) -> Iterator[_Times]:
+    """When each of a target's steps is due that was not taken yet. A row has at most one running clock of a target."""
+    running = clocks[clocks["closed_at"].isna()].set_index("row")
+    for number, step in enumerate(steps, start=1):
+        if not (untaken := running[running["taken"] < number]).empty:
+            when = pauses.due_many(clock, untaken["since"], length * step.after / 100, untaken["pauses"])
+            yield _Times(number, step, when, untaken)
 
 
-def _stale_at(rows: pd.DataFrame, clock: Clock, playbook: Playbook) -> pd.Series:
-    """When each of the rows is stale; NaT for those that cannot be, and those that were found so already."""
-    answer = pd.Series(pd.NaT, index=rows.index, dtype=_AT)
-    states = owned_states(rows)
+def _go_stale(stale_at: pd.Series, rows: pd.DataFrame, clock: Clock, playbook: Playbook) -> None:
+    """Set when each of the rows goes stale, but for those that cannot, and those that were found so already."""
     for name, rule in playbook.follow_up.stale.items():
         fresh = ~(rows["stale_since"] == rows["active_at"])
-        these = rows[(states == name) & rows["finished_at"].isna() & fresh]
+        these = rows[(owned_states(rows) == name) & rows["finished_at"].isna() & fresh]
         if not these.empty:
-            answer[these.index] = pauses.after_days(clock, these["active_at"], rule.days, these["pauses"])
-    return answer
+            stale_at[these.index] = pauses.after_days(clock, these["active_at"], rule.days, these["pauses"])
 
 
 def owned_states(frame: pd.DataFrame) -> pd.Series:
@@ -319,15 +336,20 @@ def owned_states(frame: pd.DataFrame) -> pd.Series:
     return states
 
 
-def _taken_now(due: pd.DataFrame, index: pd.Index[Any]) -> pd.Series:
+def _to_take(times: Sequence[_Times], moment: pd.Timestamp, index: pd.Index[Any]) -> pd.Series:
     """The steps that are due, for each row by their times, up to one that takes the lead back."""
+    due: dict[Any, list[tuple[datetime, int, Step]]] = defaultdict(list)
+    for number, step, when, clocks in times:
+        late = when[when <= moment]
+        starts, dues = clocks["since"][late.index], clocks["due_at"][late.index]
+        for row, at, since, due_at in zip(late.index, late, starts, dues, strict=True):
+            due[row].append((at, number, Step(step.of, number, step, since, due_at)))
     answer = pd.Series([()] * len(index), index=index, dtype=object)
-    due = due.sort_values(["when", "number"], kind="stable")
-    for row, steps in due.groupby("row", sort=False):
-        taken = []
-        for number, step, since, due_at in zip(*(steps[c] for c in ("number", "step", "since", "due_at")), strict=True):
-            taken.append(Step(step.of, int(number), step, since, due_at))
-            if step.do == "reassign":
+    for row, steps in due.items():
+        taken: list[Step] = []
+        for _, _, each in sorted(steps, key=lambda one: one[:2]):
+            taken.append(each)
+            if each.step.do == "reassign":
                 break
         cell: Any = tuple(taken)
         answer.at[row] = cell

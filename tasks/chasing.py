@@ -35,7 +35,7 @@ def overdue(target: Target) -> str:
 def of(frame: pd.DataFrame, work: Work) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The messages and the work items that the steps of these rows ask for."""
     messages, items = [], []
-    rows: list[Any] = list(frame.itertuples())
+    rows: list[Any] = list(frame[frame["steps"].map(bool).astype(bool) | frame["stale_does"].notna()].itertuples())
     for row in rows:
         for step in row.steps:
             messages.append(_message(row, step, work.rules))
@@ -56,7 +56,8 @@ def of(frame: pd.DataFrame, work: Work) -> tuple[list[dict[str, Any]], list[dict
 def alerts(frame: pd.DataFrame, work: Work) -> list[Alert]:
     """An alert for each lead that was escalated just now."""
     found = []
-    rows: list[Any] = list(frame[~frame["broken"].astype(bool)].itertuples())
+    chased = frame["steps"].map(bool).astype(bool) & ~frame["broken"].astype(bool)
+    rows: list[Any] = list(frame[chased].itertuples())
     for row in rows:
         for step in row.steps:
             if step.step.do == "escalate":

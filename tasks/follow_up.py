@@ -47,10 +47,9 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     slas = {each.name: each for each in playbook.slas}
     frame["ladder_length"] = [len(sla.ladder(slas[n], "first_touch")) if n in slas else 0 for n in frame["sla"]]
     checked = sla.check(frame, playbook, now)
-    for column in checked.rows.columns:
-        frame[column] = checked.rows[column].astype(object).where(checked.rows[column].notna(), None)
+    frame[list(checked.rows.columns)] = checked.rows
     frame["state"] = _states(frame, now)
-    frame["waiting_and_chased"] = frame["waiting"] & (frame["steps"].map(len) > 0)
+    frame["waiting_and_chased"] = frame["waiting"] & frame["steps"].map(bool).astype(bool)
     _outcomes(frame, playbook, now)
     return Decided(frame, {"pauses": over, "targets": checked.targets})
 
@@ -114,21 +113,16 @@ def _before(first: list[Any], second: list[Any]) -> list[bool]:
 def _states(frame: pd.DataFrame, now: datetime) -> pd.Series:
     """``accepted``, ``touched``, ``waiting``, ``overdue``, ``due_soon`` or ``on_track``, told in this order."""
     state = pd.Series("on_track", index=frame.index, dtype=object)
-    state[~_after(frame["due_soon_at"], now)] = "due_soon"
-    state[~_after(frame["due_at"], now)] = "overdue"
+    state[frame["due_soon_at"] <= pd.Timestamp(now)] = "due_soon"
+    state[frame["due_at"] <= pd.Timestamp(now)] = "overdue"
     state[frame["waiting"]] = "waiting"
     states = sla.owned_states(frame)
     return state.where(states == "untouched", states)
 
 
-def _after(moments: pd.Series, now: datetime) -> pd.Series:
-    """Whether a moment is still to come; one that is missing never comes to pass."""
-    return moments.map(lambda at: at is None or pd.isna(at) or at > now).astype(bool)
-
-
 def _outcomes(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> None:
     """What becomes of each row: finished, taken back by the ladder, or gone stale, in this order."""
-    taken_back = frame["steps"].map(lambda steps: any(each.step.do == "reassign" for each in steps))
+    taken_back = frame["steps"].map(lambda steps: any(each.step.do == "reassign" for each in steps)).astype(bool)
     stale = frame["stale"].astype(bool) & ~taken_back & frame["finished_at"].isna()
     rules = playbook.follow_up.stale
     does = [rules[state].do if hit else None for state, hit in zip(sla.owned_states(frame), stale, strict=True)]
@@ -145,6 +139,8 @@ def _outcomes(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> None:
     reason[frame["outcome"] == "done"] = frame["finished_as"]
     frame["end_reason"] = frame["reason"] = reason
     frame["ended_at"] = pd.Series([now if end else None for end in ended], index=frame.index, dtype=object)
+    happened = frame["steps"].map(bool) | frame["touches"].map(bool) | frame["pauses"].map(bool)
+    frame["quiet"] = ~(happened.astype(bool) | ended | stale)
 
 
 def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:

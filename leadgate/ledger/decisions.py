@@ -224,14 +224,25 @@ _FOLLOWED_UP = {
 
 
 def follow_up(connection: Connection, frame: pd.DataFrame) -> None:
-    """Write what a follow-up check decided: ``assignment_id`` and the columns above."""
+    """Write what a follow-up check decided: ``assignment_id`` and the columns above.
+
+    Of a row about which nothing happened (``quiet``), and most are, only when to look again.
+    """
     if frame.empty:
         return
     hit("apply.follow_up.before")
-    bulk.temporary(connection, "followed_up", {"assignment_id": "bigint", **_FOLLOWED_UP}, frame)
-    sets = ", ".join(f"{name} = f.{name}" for name in _FOLLOWED_UP)
-    connection.execute(text(f"UPDATE assignment a SET {sets} FROM followed_up f WHERE a.id = f.assignment_id"))
+    quiet = frame["quiet"].astype(bool)
+    _update_assignments(connection, "looked_at", ["next_check_at"], frame[quiet])
+    _update_assignments(connection, "followed_up", list(_FOLLOWED_UP), frame[~quiet])
     hit("apply.follow_up.after")
+
+
+def _update_assignments(connection: Connection, name: str, columns: Sequence[str], frame: pd.DataFrame) -> None:
+    if not frame.empty:
+        types = {"assignment_id": "bigint"} | {column: _FOLLOWED_UP[column] for column in columns}
+        bulk.temporary(connection, name, types, frame)
+        sets = ", ".join(f"{column} = f.{column}" for column in columns)
+        connection.execute(text(f"UPDATE assignment a SET {sets} FROM {name} f WHERE a.id = f.assignment_id"))
 
 
 def record_missed(connection: Connection, frame: pd.DataFrame, now: datetime) -> None:
