@@ -169,6 +169,8 @@ def _clock(playbook: Playbook, hours: str | None) -> Clock:
 def check(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> Checked:
     """Look at owned leads as of ``now``. Checking again at the same moment, with the counters kept, finds no step.
 
+    While a lead is waited for nobody is chased: a step that was due before is taken when the wait is over.
+
     ``frame`` has, for each lead with its open assignment: ``owner``, ``pool``, ``sla``, ``assigned_at``, ``due_at``
     and ``due_soon_at`` as they were given then, ``touches`` (a tuple of the moments that count, in order),
     ``accepted_at``, ``finished_at``, ``pauses`` (a tuple of ``pauses.Pause``, in which the one that is not over
@@ -201,8 +203,10 @@ def check(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> Checked:
     running = targets["closed_at"].isna()
     targets["missed"] = (targets["due_at"] <= moment) & (running | (targets["closed_at"] > targets["due_at"]))
     rows = frame[["due_at", "due_soon_at", "touched_at", *TAKEN.values()]].assign(last_touched_at=last)
-    rows["stale_at"], rows["stale"] = stale_at, stale_at <= moment
-    rows["steps"] = _to_take(times, moment, frame.index)
+    paused: Any = frame.loc[paused_until > moment, "pauses"].items()
+    waiting = {row for row, spans in paused if any(first <= moment < end for first, end in spans)}
+    rows["stale_at"], rows["stale"] = stale_at, (stale_at <= moment) & ~frame.index.isin(list(waiting))
+    rows["steps"] = _to_take(times, moment, frame.index, waiting)
     for row, steps in rows["steps"][rows["steps"].map(bool)].items():
         for step in steps:
             rows.at[row, TAKEN[step.target]] = step.number
@@ -336,7 +340,7 @@ def owned_states(frame: pd.DataFrame) -> pd.Series:
     return states
 
 
-def _to_take(times: Sequence[_Times], moment: pd.Timestamp, index: pd.Index[Any]) -> pd.Series:
+def _to_take(times: Sequence[_Times], moment: pd.Timestamp, index: pd.Index[Any], waiting: set[Any]) -> pd.Series:
     """The steps that are due, for each row by their times, up to one that takes the lead back."""
     due: dict[Any, list[tuple[datetime, int, Step]]] = defaultdict(list)
     for number, step, when, clocks in times:
@@ -345,9 +349,9 @@ def _to_take(times: Sequence[_Times], moment: pd.Timestamp, index: pd.Index[Any]
         for row, at, since, due_at in zip(late.index, late, starts, dues, strict=True):
             due[row].append((at, number, Step(step.of, number, step, since, due_at)))
     answer = pd.Series([()] * len(index), index=index, dtype=object)
-    for row, steps in due.items():
+    for row in due.keys() - waiting:
         taken: list[Step] = []
-        for _, _, each in sorted(steps, key=lambda one: one[:2]):
+        for _, _, each in sorted(due[row], key=lambda one: one[:2]):
             taken.append(each)
             if each.step.do == "reassign":
                 break

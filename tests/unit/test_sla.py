@@ -187,6 +187,14 @@ def test_a_lead_is_stale_by_what_has_happened_about_it() -> None:
     assert check(NOW + 2 * HOUR, **at, pauses=waited)[0]["stale_at"] == datetime(2026, 3, 9, 17, tzinfo=UTC)
 
 
+def test_nobody_is_chased_while_the_lead_is_waited_for_and_what_was_due_before_is_made_up_for() -> None:
+    wait = {"pauses": ((NOW + 3 * HOUR, NOW + 5 * HOUR),)}
+    row, targets = check(NOW + 4 * HOUR, **wait)
+    assert (row["steps"], row["next_check_at"]) == ((), NOW + 5 * HOUR)
+    assert [each["target"] for each in targets if each["missed"]] == ["acceptance"]
+    assert steps(check(NOW + 5 * HOUR, **wait)[0]) == [("first_touch", 1), ("acceptance", 1)]
+
+
 def test_an_empty_frame_is_checked() -> None:
     found = sla.check(lead().iloc[:0], PLAYBOOK, NOW)
     assert found.rows.empty
