@@ -123,7 +123,7 @@ def comes_back(answer: Answer, story: Story, playbook: Playbook) -> None:
             each["owner"]
             for each in story.assignments
             if (reason := each["end_reason"]) and reason not in again
-            if reason == "stale" or reason.startswith("rejected: ")
+            if reason.startswith(("stale: ", "rejected: "))
         }
     )
     instead = f", for somebody other than {' and '.join(without)}" if without else ""

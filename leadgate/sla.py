@@ -98,7 +98,7 @@ def finished_by(playbook: Playbook) -> str:
 def may_have_it_again(playbook: Playbook) -> list[str]:
     """The reasons for which an assignment ends that keep nobody from having the lead another time."""
     rules = playbook.follow_up
-    stale = ["stale"] if any(rule.same_owner for rule in rules.stale.values()) else []
+    stale = [f"stale: {state}" for state, rule in rules.stale.items() if rule.same_owner]
     return [f"rejected: {reason.name}" for reason in rules.reject_reasons if reason.same_owner] + stale
 
 

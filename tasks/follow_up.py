@@ -125,7 +125,8 @@ def _outcomes(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> None:
     taken_back = frame["steps"].map(lambda steps: any(each.step.do == "reassign" for each in steps)).astype(bool)
     stale = frame["stale"].astype(bool) & ~taken_back & frame["finished_at"].isna()
     rules = playbook.follow_up.stale
-    does = [rules[state].do if hit else None for state, hit in zip(sla.owned_states(frame), stale, strict=True)]
+    states = sla.owned_states(frame)
+    does = [rules[state].do if hit else None for state, hit in zip(states, stale, strict=True)]
     frame["stale_does"] = pd.Series(does, index=frame.index, dtype=object)
     frame.loc[stale, "stale_since"] = frame.loc[stale, "active_at"]
     frame["outcome"] = "stay"
@@ -135,7 +136,7 @@ def _outcomes(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> None:
     ended = frame["outcome"] != "stay"
     reason = pd.Series([None] * len(frame), index=frame.index, dtype=object)
     reason[taken_back] = "sla_missed"
-    reason[ended & stale] = "stale"
+    reason[ended & stale] = "stale: " + states
     reason[frame["outcome"] == "done"] = frame["finished_as"]
     frame["end_reason"] = frame["reason"] = reason
     frame["ended_at"] = pd.Series([now if end else None for end in ended], index=frame.index, dtype=object)

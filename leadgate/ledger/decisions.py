@@ -140,7 +140,7 @@ def previous_owners(connection: Connection, batch_id: int, may_again: Sequence[s
             FROM journey j JOIN journey p ON p.lead_id = j.lead_id
             JOIN assignment a ON a.journey_id = p.id AND a.ended_at IS NOT NULL AND a.end_reason <> ALL(:may_again)
             WHERE j.batch_id = :batch AND j.stage = 'assignment' AND (j.generation > 0 OR j.trigger = 'recycle')
-            AND (p.id = j.id OR j.trigger = 'recycle' AND (a.end_reason LIKE 'rejected: %' OR a.end_reason = 'stale'))
+            AND (p.id = j.id OR j.trigger = 'recycle' AND a.end_reason ~ '^(rejected|stale): ')
             GROUP BY j.id"""
         ),
         {"batch": batch_id, "may_again": list(may_again)},

@@ -244,7 +244,7 @@ def start_rescores(connection: Connection, now: datetime) -> int:
 def start_recycles(connection: Connection, now: datetime) -> int:
     """A journey that begins at qualification for each lead in nurture whose time to come back has come.
 
-    One that came back by itself, or was ruled out meanwhile, is left where it is. Returns how many were started.
+    One that came back by itself meanwhile, or was ruled out, is left where it is. Returns how many were started.
     """
     return connection.execute(
         text(

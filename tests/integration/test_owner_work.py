@@ -347,6 +347,21 @@ def test_a_lead_that_nothing_happens_about_goes_stale_once(desk_with: MakeDesk, 
             ]
             assert owner(desk) != rep
             assert desk.one("SELECT count(*) FROM lead") == 1
+            assert desk.one("SELECT end_reason FROM assignment WHERE ended_at IS NOT NULL") == "stale: touched"
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_whose_lead_went_stale_gets_it_again_where_the_playbook_says_so(ledger: Ledger, again: bool) -> None:
+    stale = f"{{untouched: {{days: 1, do: recycle, same_owner: {str(again).lower()}}}}}"
+    words = PLAYBOOK.replace("exceptions:\n", f"follow_up: {{recycle_after: 1h, stale: {stale}}}\nexceptions:\n")
+    words = words.replace("members: [{rep: ana}, {rep: bob, weight: 2}, {rep: cyn}]", "members: [{rep: ana}]")
+    words = words.replace("      - {after: 200, do: reassign}\n", "")
+    desk = Desk(ledger, playbooks.parse(words, path=Path("tests.yaml")))
+    desk.capture(person(1))
+    check(desk, NOW)
+    check(desk, at("05T16:00"))
+    check(desk, at("05T17:00"))
+    assert desk.statuses() == {"nurture": 1, "owned" if again else "held": 1}
 
 
 REASONS = """  reject_reasons:
