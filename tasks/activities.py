@@ -157,8 +157,9 @@ class Reader:
         return None if written is None else self._reps.get(written.casefold(), written)
 
 
-_CLOCK: Final = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2})(?:[.,]\d+)?")
+_CLOCK: Final = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):(\d{2})(?:[.,]\d+)?")
 _COUNT: Final = re.compile(r"(\d{1,9})(?:[.,]\d+)?\s*(ms|s|secs?|seconds?|m|mins?|minutes?|h|hours?)?", re.IGNORECASE)
+_LONGEST: Final = 2**31 - 1  # what the ledger's column holds
 _LONG: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -176,7 +177,8 @@ def _seconds(written: str | None, parts: int) -> int | None:
     if written and (count := _COUNT.fullmatch(written)):
         unit = (count[2] or "").lower()
         of_one = 1 / parts if not unit else 0.001 if unit == "ms" else _LONG[unit[0]]
-        return int(int(count[1]) * of_one)
+        seconds = int(int(count[1]) * of_one)
+        return seconds if seconds <= _LONGEST else None
     return None
 
 

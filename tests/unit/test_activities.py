@@ -121,6 +121,8 @@ def test_the_same_rows_get_the_same_keys_and_twins_survive() -> None:
         ({"Dauer": "2 min"}, 120),
         ({"Duration": "a while"}, None),
         ({"Duration": "9" * 30}, None),
+        ({"Duration": "9" * 9 + " h"}, None),
+        ({"Duration": "9" * 30 + ":00:00"}, None),
     ],
 )
 def test_how_long_it_took_is_read_as_exports_write_it(columns: dict[str, str], length: int | None) -> None:
