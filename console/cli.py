@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from console import cli_handover, cli_matching, cli_report
+from console import cli_follow_up, cli_handover, cli_matching, cli_report
 from console.options import By, Different, Items, Json, Lead, Now, Personal, Reason, SameAs, Source, Stage
 from console.place import Place
 from console.screen import BROKEN, INTERRUPTED, UNREACHABLE, WRONG_INPUT, CommandError, say
@@ -366,6 +366,7 @@ def reject(
 
 
 cli_handover.register(app)
+cli_follow_up.register(app)
 
 
 @app.command()

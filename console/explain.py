@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from console import origin, proof
+from console import origin, proof, pursuit
 from console.lookup import journey_of
 from console.place import Place, moment_of
 from console.safe import SHOWN, visible
@@ -30,7 +30,7 @@ def show(place: Place, reference: str, *, as_json: bool, now: str | None) -> Non
     answered = [
         origin.triggered(story),
         origin.owner(story, at),
-        proof.evidence(story),
+        pursuit.with_evidence(proof.evidence(story), story, playbook),
         proof.failure(story, playbook, at),
     ]
     if as_json:

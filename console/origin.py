@@ -101,6 +101,11 @@ def triggered(story: Story) -> Answer:
 
 def _why_again(story: Story) -> str:
     at = story.journey["captured_at"]
+    if story.journey["trigger"] == "recycle":
+        return (
+            "It was given back or had gone quiet, and its time to come back came, so it went through qualification "
+            f"again on {moment(at)} UTC."
+        )
     earlier = [q for q in story.qualifications if q["journey_id"] < story.journey["id"]]
     foretold = earlier[-1].get("changes_at") if earlier else None
     if foretold is not None and foretold <= at:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from console import scores
+from console import pursuit, scores
 from console.screen import moment, program, span
 from console.telling import Answer, counted, iso_moment, shown
 from leadgate.ledger.journeys import Story
@@ -138,7 +138,7 @@ def failure(story: Story, playbook: Playbook, now: datetime) -> Answer:
         None,
     )
     if current is not None:
-        _ladder(answer, current, playbook, now)
+        pursuit.due(answer, story, current, playbook, now)
         answer.say(
             f"`leadgate reject J{story.journey['id']} --reason …` gives it back, "
             f"`leadgate reassign J{story.journey['id']} --to REP --reason …` gives it to somebody else."
@@ -150,6 +150,7 @@ def failure(story: Story, playbook: Playbook, now: datetime) -> Answer:
             "the next run would continue."
         )
     elif status in ("nurture", "disqualified"):
+        pursuit.comes_back(answer, story, playbook)
         answer.say("A new signal or activity of this person has it scored again.", _looked_at_again(story))
     elif status == "done":
         answer.say(
@@ -205,20 +206,3 @@ def _open_item(answer: Answer, item: Mapping[str, Any], *, blocking: bool, now: 
         commands.append((f"{call} rerun --work-item {item['id']} --done-by-hand EVIDENCE", means))
     commands.append((f"{call} rerun --work-item {item['id']} --discard REASON", "end it"))
     answer.show(("what can be done", ""), commands)
-
-
-def _ladder(answer: Answer, current: Mapping[str, Any], playbook: Playbook, now: datetime) -> None:
-    if current["due_at"] is None:
-        answer.say("No SLA asks for a first touch by a certain time.")
-        return
-    late = current["touched_at"] is None and current["accepted_at"] is None and current["due_at"] < now
-    when = f"was due {moment(current['due_at'])} UTC and is late" if late else f"is due {moment(current['due_at'])} UTC"
-    answer.say(f"The first touch {when} (SLA {current['sla']}).")
-    sla = next((each for each in playbook.slas if each.name == current["sla"]), None)
-    if sla is None or not sla.ladder:
-        return
-    steps = []
-    for number, step in enumerate(sla.ladder, start=1):
-        to = f" to {step.to}" if step.to else " to the manager" if step.do == "escalate" else ""
-        steps.append(f"{step.do}{to} at {step.after} %{' (done)' if number <= current['ladder_step'] else ''}")
-    answer.say(f"Until then, in parts of that time: {', '.join(steps)}.")

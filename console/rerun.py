@@ -129,14 +129,16 @@ def reject(place: Place, reference: str, *, reason: str, by: str | None, as_json
     """The command: the owner gives the lead back, for one of the playbook's reasons."""
     who, at = person(by), moment_of(now)
     playbook = place.playbook().playbook
-    known = playbook.follow_up.reject_reasons
-    if reason not in known:
-        raise CommandError(f"{reason!r} is no reason to reject a lead; {proposal(reason, known)}")
+    rules = {each.name: each for each in playbook.follow_up.reject_reasons}
+    if reason not in rules:
+        raise CommandError(f"{reason!r} is no reason to reject a lead; {proposal(reason, rules)}")
     with open_ledger(place.settings) as ledger:
         journey = journey_of(ledger, reference, playbook)
         goes_to = actions.reject(ledger, journey, by=who, now=at, reason=reason, playbook=playbook)
     if as_json:
         print_json({"journey_id": journey, "did": "reject", "by": who, "reason": reason, "goes_to": goes_to})
     else:
-        again = "; `leadgate run` finds one" if playbook.follow_up.rejected == "reassign" else ""
+        again = (
+            "; `leadgate run` finds one" if (rules[reason].then or playbook.follow_up.rejected) == "reassign" else ""
+        )
         out().print(f"Rejected by {visible(who, 80)} ({reason}): the lead goes to {goes_to}{again}.")

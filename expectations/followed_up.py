@@ -64,6 +64,15 @@ PROMISES: Final[tuple[Promise, ...]] = (
         shows="ladder_step",
     ),
     Promise(
+        name="waiting_not_chased",
+        expectation="expect_column_values_to_be_in_set",
+        arguments={"column": "waiting_and_chased", "value_set": [False]},
+        severity="critical",
+        reason="chased_while_waiting",
+        words="No step of the ladder is taken while the lead is waited for",
+        shows="ladder_step",
+    ),
+    Promise(
         name="touched_after_assignment",
         expectation="expect_column_values_to_be_in_set",
         arguments={"column": "touched_before_assigned", "value_set": [False]},

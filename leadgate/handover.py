@@ -18,10 +18,13 @@ from leadgate.playbook import NobodyAvailable, Playbook, Pool, Route
 from leadgate.playbook.routing import SlaClock
 from leadgate.roster import Load, Roster
 from leadgate.routing import assign
+from leadgate.sla import Due, due_times
 from leadgate.turns import PoolState
 
+#: Steps of the ladder that were taken; those for the next touch begin again with an owner's first one.
+_STEPS: Final = ("ladder_step", "acceptance_step", "stage_step")
 #: Of an SLA's clock: what a new owner keeps of the old one's when they keep it.
-_CLOCK: Final = ("sla", "due_at", "due_soon_at", "clock_from", "ladder_step")
+_CLOCK: Final = ("sla", "priority", "due_at", "due_soon_at", "clock_from", *_STEPS)
 
 
 class HandoverError(ValueError):
@@ -82,11 +85,18 @@ def to_pools(
     return assign(_sent(frame, names), book, states, loads, now)
 
 
-def with_clock(placed: pd.DataFrame, before: pd.DataFrame, clock: SlaClock) -> pd.DataFrame:
-    """``placed`` (index-aligned with ``before``) with the SLA's clock: begun again, or that of the old owner."""
+def with_clock(
+    placed: pd.DataFrame, before: pd.DataFrame, clock: SlaClock, playbook: Playbook, now: datetime
+) -> pd.DataFrame:
+    """``placed`` (index-aligned with ``before``) with the SLA's clock: begun again, or that of the old owner.
+
+    A lead keeps the priority that it had.
+    """
     if clock == "keep":
         return placed.assign(**{name: before[name] for name in _CLOCK})
-    return placed.assign(clock_from=None, ladder_step=0)
+    again = placed.assign(priority=before["priority"], clock_from=None, **dict.fromkeys(_STEPS, 0))
+    again[list(Due._fields)] = due_times(again, playbook, now)
+    return again
 
 
 def places(frame: pd.DataFrame, leaver: str, playbook: Playbook, to_pool: str | None) -> list[str | None]:

@@ -88,6 +88,7 @@ class Clock:
     def __init__(self, hours: Hours | None) -> None:
         self._wall = hours is None
         self._open_times: _OpenTimes | None = None
+        self._days: tuple[int, int, Micros, pd.DatetimeIndex] | None = None
         if hours is not None:
             self._closed = set(hours.closed)
             self._zone = _zone(hours.time_zone)
@@ -119,6 +120,41 @@ class Clock:
         at = np.concatenate([_micros(first), _micros(second)])
         elapsed = at if self._wall else self._covering(at).elapsed(at)
         return int(elapsed[1] - elapsed[0]) * _MICROSECOND
+
+    def after_days(self, starts: pd.Series[pd.Timestamp], days: int) -> pd.Series[pd.Timestamp]:
+        """The end of the last hour of the ``days``-th working day that begins after each start's own day.
+
+        A working day is a date, in the clock's time zone, on which it opens; on the wall clock every date of UTC
+        is one, and ends at midnight. Same index, in UTC; no start may be missing.
+        """
+        at = starts.dt.tz_convert("UTC")
+        if self._wall:
+            return at.dt.floor("D") + pd.Timedelta(days=days + 1)
+        first, ahead = int(at.dt.year.min()), 1
+        dates = at.dt.tz_convert(self._zone).dt.tz_localize(None).to_numpy("datetime64[D]").astype(np.int64)
+        while ahead <= HORIZON_YEARS:
+            working, ends = self._working_days(first, int(at.dt.year.max()) + ahead)
+            place = np.searchsorted(working, dates, side="right") + days - 1
+            if place.max() < working.size:
+                return pd.Series(ends[place], index=starts.index, name=starts.name)
+            ahead *= 2
+        raise HoursError(f"these hours have no {days} working days in the {HORIZON_YEARS} years from {first}")
+
+    def _working_days(self, first_year: int, last_year: int) -> tuple[Micros, pd.DatetimeIndex]:
+        """The dates on which the clock opens, as days since 1970, and when the last hour of each ends."""
+        if (known := self._days) is None or known[0] > first_year or known[1] < last_year:
+            free = self._closed | _public_holidays(self._calendar, first_year, last_year)
+            dates = _working(free, first_year, last_year)
+            close = np.array(
+                [max((end for day, _, end in self._spans if day == each), default=-1) for each in range(7)]
+            )
+            closes = close[_weekday(dates)]
+            dates, closes = dates[closes >= 0], closes[closes >= 0]
+            local = pd.DatetimeIndex((dates * _DAY_US + closes).view("datetime64[us]"))
+            twice = np.zeros(local.size, dtype=bool)  # an hour that the clocks show twice ends the second time
+            ends = local.tz_localize(self._zone, ambiguous=twice, nonexistent="shift_forward").tz_convert("UTC")
+            self._days = known = (first_year, last_year, dates, ends)
+        return known[2], known[3]
 
     def is_open(self, at: datetime) -> bool:
         """Whether ``at`` is inside a span; its first moment is, its end is not."""
@@ -249,9 +285,8 @@ def _build(
     lower = _micros(datetime(first_year, 1, 1, tzinfo=UTC))[0]
     upper = _micros(datetime(last_year + 1, 1, 1, tzinfo=UTC))[0]
     # days around both ends: zones are up to 14 hours ahead, and a night shift began the evening before
-    days = np.arange(f"{first_year - 1}-12-29", f"{last_year + 1}-01-04", dtype="datetime64[D]")
-    working = days[~np.isin(days, np.array(sorted(free), dtype="datetime64[D]"))].astype(np.int64)
-    weekday = (working + 3) % 7  # day 0, 1970-01-01, was a Thursday
+    working = _working(free, first_year, last_year)
+    weekday = _weekday(working)
     opens = [working[weekday == day] * _DAY_US + start for day, start, _ in spans]
     closes = [working[weekday == day] * _DAY_US + end for day, _, end in spans]
     local_starts, local_ends = _merged(np.concatenate(opens), np.concatenate(closes))
@@ -265,6 +300,16 @@ def _build(
     utc_starts, utc_ends = _merged(utc_starts[some], utc_ends[some])
     before = np.cumsum(utc_ends - utc_starts) - (utc_ends - utc_starts)
     return _OpenTimes(first_year, last_year, utc_starts, utc_ends, before)
+
+
+def _working(free: set[date], first_year: int, last_year: int) -> Micros:
+    """The dates around these years that are not free, as days since 1970."""
+    days = np.arange(f"{first_year - 1}-12-29", f"{last_year + 1}-01-04", dtype="datetime64[D]")
+    return days[~np.isin(days, np.array(sorted(free), dtype="datetime64[D]"))].astype(np.int64)
+
+
+def _weekday(days: Micros) -> Micros:
+    return (days + 3) % 7  # day 0, 1970-01-01, was a Thursday
 
 
 def _merged(starts: Micros, ends: Micros) -> tuple[Micros, Micros]:

@@ -2,9 +2,10 @@
 
 Belongs here: columns, keys, partial unique indexes and checks, and nothing that runs. Queries are in
 ``ledger``. Personal values live only in columns of ``signal``, ``lead``, ``identity``, ``activity``,
-``work_item`` (``value``, ``detail``, ``proposal``, ``note``), ``lead_join`` (``changed``, ``claimed``) and
-``correction``; those rows can be erased. The append-only tables (``handoff``, ``gate_result``, ``qualification``,
-``outbox``, ``action``, ``lookalike``, ``lead_verdict``) and ``assignment`` hold ids, reasons and hashes.
+``work_item`` (``value``, ``detail``, ``proposal``, ``note``), ``pause`` (``reason``), ``lead_join`` (``changed``,
+``claimed``) and ``correction``; those rows can be erased. The append-only tables (``handoff``, ``gate_result``,
+``qualification``, ``outbox``, ``action``, ``lookalike``, ``lead_verdict``), ``missed`` and ``assignment`` hold ids,
+reasons and hashes.
 """
 
 from __future__ import annotations
@@ -81,6 +82,10 @@ def _id_of(*, nullable: bool = False, index: bool = False) -> Any:
 
 def _at(*, nullable: bool = False) -> Any:
     return Field(default=None, sa_column=Column(DateTime(timezone=True), nullable=nullable))
+
+
+def _counter() -> Any:
+    return Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
 
 
 def _json(default: str | None = None) -> Any:
@@ -166,12 +171,14 @@ class Lead(SQLModel, table=True):
         Index("lead_phone", "phone"),
         Index("lead_rescore", "rescore_at", postgresql_where=text("rescore_at IS NOT NULL")),
         Index("lead_score_changes", "score_changes_at", postgresql_where=text("score_changes_at IS NOT NULL")),
+        Index("lead_recycle", "recycle_at", postgresql_where=text("recycle_at IS NOT NULL")),
     )
     # the id of the journey that first told of the person, so no second number to remember
     id: int | None = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     created_at: datetime = _at()
     rescore_at: datetime | None = _at(nullable=True)  # something new is known: score again
     score_changes_at: datetime | None = _at(nullable=True)  # time alone changes the verdict or grade: score again
+    recycle_at: datetime | None = _at(nullable=True)  # given back or gone stale: through qualification again, then
 
 
 class LeadIdentity(SQLModel, table=True):
@@ -435,11 +442,53 @@ class Assignment(SQLModel, table=True):
     due_at: datetime | None = _at(nullable=True)
     due_soon_at: datetime | None = _at(nullable=True)
     next_check_at: datetime | None = _at(nullable=True)  # when the ladder or the SLA next asks for a look
-    ladder_step: int = 0
+    priority: str | None = None  # the one whose SLA it has; none: its pool's
+    ladder_step: int = 0  # steps taken for the first touch; those of the other targets follow
+    acceptance_step: int = _counter()
+    next_touch_step: int = _counter()  # since ``last_touched_at``
+    stage_step: int = _counter()
     touched_at: datetime | None = _at(nullable=True)
+    last_touched_at: datetime | None = _at(nullable=True)
+    stale_since: datetime | None = _at(nullable=True)  # the last activity for which it was found stale
     accepted_at: datetime | None = _at(nullable=True)
     ended_at: datetime | None = _at(nullable=True)
     end_reason: str | None = None
+
+
+class Pause(SQLModel, table=True):
+    """While a lead is waited for, its owner's clocks stand still: up to ``ended_at``, or as planned until then."""
+
+    __tablename__ = "pause"
+    __table_args__ = (
+        CheckConstraint("until > started_at"),
+        CheckConstraint("ended_at IS NULL OR ended_at BETWEEN started_at AND until", name="pause_ends_as_planned"),
+        CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)"),
+        Index("one_open_pause", "journey_id", unique=True, postgresql_where=text("ended_at IS NULL")),
+        Index("pause_journey", "journey_id", "started_at"),
+    )
+    id: int | None = _id()
+    journey_id: int = _id_of()
+    reason: str
+    by: str
+    started_at: datetime = _at()
+    until: datetime = _at()
+    ended_at: datetime | None = _at(nullable=True)
+    ended_by: str | None = None  # a person, ``lead``, ``leadgate``
+
+
+class Missed(SQLModel, table=True):
+    """A target of an SLA that was not met in time, once for each clock that ran out; ``met_at`` when it was later."""
+
+    __tablename__ = "missed"
+    __table_args__ = (Index("missed_once", "assignment_id", "target", "since", unique=True),)
+    id: int | None = _id()
+    assignment_id: int = _id_of()
+    journey_id: int = _id_of(index=True)
+    target: str
+    since: datetime = _at()
+    due_at: datetime = _at()
+    noticed_at: datetime = _at()
+    met_at: datetime | None = _at(nullable=True)
 
 
 class PoolTurns(SQLModel, table=True):
@@ -482,6 +531,8 @@ class Activity(SQLModel, table=True):
     occurred_at: datetime = _at()
     payload: str = Field(sa_column=Column(Text, nullable=False))
     received_at: datetime = _at()
+    seconds: int | None = None  # how long a call took
+    automatic: bool | None = None  # a sequence sent it by itself
 
 
 class Outbox(SQLModel, table=True):

@@ -30,18 +30,25 @@ def columns(playbook: Playbook) -> dict[str, fields.FieldType]:
     return fields.columns("assignment", {name: field.type for name, field in playbook.fields.items()})
 
 
-def matching(frame: pd.DataFrame, playbook: Playbook) -> pd.Series:
-    """For each row the names of all routes that match, a tuple in the playbook's order."""
-    routes = playbook.routing
-    matched = matches({route.name: route.when for route in routes}, frame, columns(playbook))
+def matching(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
+    """For each row ``routes``, the names of all that match, a tuple in the playbook's order; and ``priority``, the
+    name of the first that matches, or None."""
+    routes, priorities = playbook.routing, {f"priority {p.name}": p.when for p in playbook.follow_up.priorities}
+    found = matches({route.name: route.when for route in routes} | priorities, frame, columns(playbook))
+    matched = found[[route.name for route in routes]].copy()
     used = {route.territory for route in routes if route.territory is not None}
     inside = {name: _inside(frame, playbook.territories[name]) for name in used}
     for route in routes:
         if route.territory is not None:
             matched[route.name] &= inside[route.territory]
     names = list(matched.columns)
-    found = [tuple(n for n, hit in zip(names, row, strict=True) if hit) for row in matched.to_numpy()]
-    return pd.Series(found, index=frame.index, dtype=object)
+    named = [tuple(n for n, hit in zip(names, row, strict=True) if hit) for row in matched.to_numpy()]
+    urgent = [each.name for each in playbook.follow_up.priorities]
+    first = [
+        next((name for name, hit in zip(urgent, row, strict=True) if hit), None)
+        for row in found[list(priorities)].to_numpy()
+    ]
+    return pd.DataFrame({"routes": named, "priority": first}, index=frame.index, dtype=object)
 
 
 def _inside(frame: pd.DataFrame, territory: Territory) -> npt.NDArray[np.bool_]:

@@ -1,8 +1,8 @@
 """Assignment: who gets each lead, by which rule, and why everybody else was passed over.
 
-Belongs here: routes, pools, what happens when nobody is available, and the first touch's due time. Does
-not belong here: matching ``when:`` expressions (``rules``), who can take a lead (``roster``), the order of
-turns (``turns``, ``seats``), business time (``hours``), and storing any of it.
+Belongs here: routes, pools, and what happens when nobody is available. Does not belong here: matching
+``when:`` expressions (``rules``), who can take a lead (``roster``), the order of turns (``turns``, ``seats``),
+due times (``sla``), and storing any of it.
 
 Rows are decided in the frame's order, because each one changes what is fair and possible for the next.
 The state goes in and comes out, so two batches in a row decide what one would have.
@@ -17,11 +17,11 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 
 from leadgate.decided import NO_ROUTE, NOBODY_AVAILABLE, Assigned, Decision, Outcome, framed
-from leadgate.hours import clock_of
 from leadgate.nearest import proposal
-from leadgate.playbook import Playbook, Pool, Route
+from leadgate.playbook import Playbook, Route
 from leadgate.roster import Load, Roster
 from leadgate.seats import HAD_IT, TRY_AGAIN, Seats, Trail, candidate
+from leadgate.sla import NEVER_DUE, Due, first_due
 from leadgate.suits import NOTHING, Wish, wish_of
 from leadgate.turns import PoolState
 
@@ -72,14 +72,6 @@ class _Lead(NamedTuple):
     excluded: Any  # a sequence of reps
 
 
-class _Due(NamedTuple):
-    sla: str | None
-    due_at: datetime | None
-    due_soon_at: datetime | None
-
-
-_NEVER_DUE: Final = _Due(None, None, None)
-
 #: How a route to a person says whom it means.
 _SAYS: Final = {
     "rep": "It names {}.",
@@ -121,8 +113,8 @@ class _Desk:
         self.given = pools
         self.seats = {pool.name: Seats(pool, pools.get(pool.name, PoolState()), self.roster) for pool in playbook.pools}
         self.asks = any(pool.language != "ignored" or pool.product != "ignored" for pool in playbook.pools)
-        self.due = {pool.name: _due(playbook, pool, now) for pool in playbook.pools}
-        self.home: dict[str, _Due] = {}  # a rep who is named is due as in their first pool with an SLA
+        self.due = {pool.name: first_due(playbook, pool, now) for pool in playbook.pools}
+        self.home: dict[str, Due] = {}  # a rep who is named is due as in their first pool with an SLA
         for pool in playbook.pools:
             for member in pool.members:
                 if pool.sla is not None:
@@ -175,7 +167,7 @@ class _Desk:
         """The person a route means has the lead, or what the route says when they cannot; None passes it on."""
         if self._can_take(rep, way.named_by, trail):
             trail.why.append("A person chose them." if way.named_by == "hand" else _SAYS[way.kind].format(rep))
-            return self._owned(route, rep, None, trail, self.home.get(rep, _NEVER_DUE))
+            return self._owned(route, rep, None, trail, self.home.get(rep, NEVER_DUE))
         if way.if_away == "pass_on":
             return None
         if way.if_away == "wait" and rep not in trail.excluded:
@@ -186,7 +178,7 @@ class _Desk:
         if manager is not None:
             trail.why.append(f"Then {manager}, who is the manager, is to take it.")
             if self._can_take(manager, way.named_by, trail, even_when_full=True):
-                return self._owned(route, manager, None, trail, self.home.get(rep, _NEVER_DUE))
+                return self._owned(route, manager, None, trail, self.home.get(rep, NEVER_DUE))
         return self._held(route, None, trail)
 
     def _can_take(self, rep: str, named_by: str, trail: Trail, *, even_when_full: bool = False) -> bool:
@@ -240,12 +232,12 @@ class _Desk:
             raise ValueError(f"the playbook sends leads to pool {name!r}; {proposal(name, self.seats)}")
         return self.seats[name].draw(trail)
 
-    def _due_in(self, pool: str, entry: str) -> _Due:
+    def _due_in(self, pool: str, entry: str) -> Due:
         """An overflow pool without an SLA of its own does not lift the one of the pool it helps."""
         return self.due[pool] if self.due[pool].sla is not None else self.due[entry]
 
     def _owned(
-        self, rule: str, owner: str, pool: str | None, trail: Trail, due: _Due, *, turn: bool = False
+        self, rule: str, owner: str, pool: str | None, trail: Trail, due: Due, *, turn: bool = False
     ) -> Decision:
         if self.roster.give(owner):
             for seats in self.seats.values():
@@ -281,21 +273,3 @@ class _Desk:
     ) -> Decision:
         candidates, why = trail.told()
         return Decision(outcome, None, rule, pool, False, candidates, why, None, run_after, None, None, None, (reason,))
-
-
-def _due(playbook: Playbook, pool: Pool, now: datetime) -> _Due:
-    if pool.sla is None:
-        return _NEVER_DUE
-    slas = {sla.name: sla for sla in playbook.slas}
-    if pool.sla not in slas:
-        raise ValueError(f"pool {pool.name} names SLA {pool.sla!r}; {proposal(pool.sla, slas)}")
-    if pool.hours is not None and pool.hours not in playbook.hours:
-        raise ValueError(f"pool {pool.name} names hours {pool.hours!r}; {proposal(pool.hours, playbook.hours)}")
-    sla = slas[pool.sla]
-    on_business_time = sla.clock == "pool" and pool.hours is not None
-    clock = clock_of(playbook.hours[pool.hours] if on_business_time and pool.hours else None)
-    return _Due(
-        sla=sla.name,
-        due_at=clock.add(now, sla.first_touch),
-        due_soon_at=clock.add(now, sla.first_touch * sla.due_soon / 100),
-    )

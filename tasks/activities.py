@@ -20,6 +20,7 @@ from leadgate.ledger import bulk
 from leadgate.playbook import Playbook, Source
 from leadgate.playbook_check import ACTIVITY_FIELDS
 from leadgate.values.addresses import Kinds, address_of
+from leadgate.values.answers import yes_or_no
 from leadgate.values.moments import moment_of
 from tasks.capture import Keys, encode, flatten_if_nested
 
@@ -38,6 +39,15 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
         "date", "activity date", "timestamp", "time", "at", "when", "event time", "datum", "fecha",
     ),
     "lead_id": ("lead",),
+    "seconds": (
+        "duration", "call duration", "call length", "talk time", "duration seconds", "call duration seconds",
+        "call duration in seconds", "duration in seconds", "dauer", "gesprächsdauer", "durée", "duración",
+    ),
+    "milliseconds": ("hs call duration", "call duration ms", "duration ms"),  # HubSpot counts in thousandths
+    "automatic": (
+        "automated", "is automated", "is automatic", "auto", "sent automatically", "automatisch", "automatique",
+        "automático",
+    ),
     "note": ("notes", "comment", "comments", "body", "description", "subject"),
 }  # fmt: skip
 #: Without these columns no row of a file is an activity.
@@ -103,7 +113,8 @@ class Reader:
             activity, problem = (None, row.problem) if row.payload is None else self._read(row.payload, at)
             if activity is not None:
                 payload = encode(row.payload or {}).decode()
-                result.activities.append((self._name, key, *activity, payload))
+                *facts, seconds, automatic = activity
+                result.activities.append((self._name, key, *facts, payload, seconds, automatic))
             else:
                 result.held.append(self._held(len(result.held), row, key, problem))
                 result.held_lines.append(row.line)
@@ -137,10 +148,38 @@ class Reader:
         rep = self._rep(values.get("rep"))
         # a call by somebody the playbook does not know is no owner's touch, and not the lead's doing either
         actor = "rep" if rep is not None or snake_case(values.get("actor") or "") == "rep" else "lead"
-        return (kind, actor, rep, email, at), None
+        length = (
+            _seconds(values.get("seconds"), 1) if values.get("seconds") else _seconds(values.get("milliseconds"), 1000)
+        )
+        return (kind, actor, rep, email, at, length, yes_or_no(values.get("automatic") or "")), None
 
     def _rep(self, written: str | None) -> str | None:
         return None if written is None else self._reps.get(written.casefold(), written)
+
+
+_CLOCK: Final = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):(\d{2})(?:[.,]\d+)?")
+_COUNT: Final = re.compile(r"(\d{1,9})(?:[.,]\d+)?\s*(ms|s|secs?|seconds?|m|mins?|minutes?|h|hours?)?", re.IGNORECASE)
+_LONGEST: Final = 2**31 - 1  # what the ledger's column holds
+_LONG: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def _seconds(written: str | None, parts: int) -> int | None:
+    """How long an activity took, in whole seconds; None when it is not said, or not understood.
+
+    A bare number counts ``parts`` of a second.
+
+    >>> [_seconds(t, 1) for t in ("0", "95", "1:35", "00:01:35", "2 min", "300 ms", "long")]
+    [0, 95, 95, 95, 120, 0, None]
+    """
+    if written and (clock := _CLOCK.fullmatch(written)):
+        hours, minutes, seconds = (int(part or 0) for part in clock.groups())
+        return hours * 3600 + minutes * 60 + seconds
+    if written and (count := _COUNT.fullmatch(written)):
+        unit = (count[2] or "").lower()
+        of_one = 1 / parts if not unit else 0.001 if unit == "ms" else _LONG[unit[0]]
+        seconds = int(int(count[1]) * of_one)
+        return seconds if seconds <= _LONGEST else None
+    return None
 
 
 def snake_case(words: str) -> str:

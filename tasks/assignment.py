@@ -20,6 +20,7 @@ from leadgate.roster import Load, Roster, midnights, mondays, sharing_reps
 from leadgate.routes import inputs, matching
 from leadgate.routing import assign
 from leadgate.seats import in_words
+from leadgate.sla import Due, due_times, may_have_it_again
 from leadgate.turns import PoolState
 from tasks.stage import Decided, Gathered, Stage, Work
 
@@ -29,7 +30,7 @@ def gather(connection: Connection, work: Work) -> Gathered:
     columns = [*STANDARD, *VALIDATED, *ENRICHED, "custom"]
     frame = decisions.with_scores(signals.leads_at(connection, batch, "assignment", columns), connection, batch)
     frame = people.expand_custom(frame, {name: field.type for name, field in work.rules.fields.items()})
-    excluded = decisions.previous_owners(connection, batch)
+    excluded = decisions.previous_owners(connection, batch, may_have_it_again(work.rules))
     frame["excluded"] = pd.Series([excluded.get(j, ()) for j in frame["journey_id"]], index=frame.index, dtype=object)
     if any(route.to == "earlier_owner" for route in work.rules.routing):
         earlier = decisions.earlier_owners(connection, batch)
@@ -46,13 +47,14 @@ def gather(connection: Connection, work: Work) -> Gathered:
 def decide(gathered: Gathered, work: Work) -> Decided:
     frame = gathered.frame.copy()
     playbook, now = work.rules, work.now
-    frame["routes"] = matching(frame, playbook)
+    frame[["routes", "priority"]] = matching(frame, playbook)
     before: dict[str, tuple[dict[str, Any], int]] = gathered.context["pools"]
     pools = {name: PoolState.from_dict(state) if state else PoolState() for name, (state, _) in before.items()}
     loads = {rep: Load(*load) for rep, load in gathered.context["loads"].items()}
     assigned = assign(frame, playbook, pools, loads, now)
     frame[list(assigned.frame.columns)] = assigned.frame
     frame["inputs"] = inputs(frame, frame["rule"], playbook)
+    frame[list(Due._fields)] = due_times(frame, playbook, now)
     frame["assigned_at"] = pd.Timestamp(now)
     _facts_for_the_gate(frame, playbook, Roster(playbook, loads, now), assigned.loads)
     frame["reason"] = frame["reasons"].map(lambda reasons: reasons[0] if reasons else None)
@@ -83,8 +85,10 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
             owned.assign(
                 playbook_hash=work.playbook.hash,
                 next_check_at=owned["due_soon_at"],
-                ladder_step=0,
                 clock_from=None,
+                ladder_step=0,
+                acceptance_step=0,
+                stage_step=0,
             ),
         )
         records.send(connection, _told(owned), work.now)

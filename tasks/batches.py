@@ -110,6 +110,7 @@ def _next_batch(worker: Worker, now: datetime, kind: Kind) -> Batch | None:
             with worker.ledger.transaction() as connection:
                 people.match_activities(connection, now)
                 people.start_rescores(connection, now)
+                people.start_recycles(connection, now)
         batch = claim(
             worker.ledger,
             kind=kind,

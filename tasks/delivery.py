@@ -64,6 +64,9 @@ def address_of(target: str, playbook: Playbook, environ: Mapping[str, str]) -> A
     return Address(variable, environ.get(variable, "").strip() or None)
 
 
+_ABOUT_THE_FIRST_TOUCH: Final = ("lead_assigned", "lead_heard_again", "first_touch_due", "first_touch_overdue")
+
+
 def words(message: Message, playbook: Playbook, now: datetime) -> Words:
     """The message in words."""
     reps = {rep.name: rep for rep in playbook.reps}
@@ -76,9 +79,20 @@ def words(message: Message, playbook: Playbook, now: datetime) -> Words:
         "lead_warmed_up": (f"Lead {journey} warmed up", "A lead that you followed up has done more since."),
         "first_touch_due": (f"Reminder: lead {journey} waits", "Your lead waits for its first touch."),
         "first_touch_overdue": (f"Overdue: lead {journey}", f"{owner} has not touched this lead yet."),
+        "acceptance_due": (f"Reminder: lead {journey} waits", "Please accept or reject your lead."),
+        "acceptance_overdue": (f"Overdue: lead {journey}", f"{owner} has neither accepted nor rejected this lead yet."),
+        "next_touch_due": (f"Reminder: lead {journey} waits", "Your lead waits for its next touch."),
+        "next_touch_overdue": (f"Overdue: lead {journey}", f"{owner} has not touched this lead again yet."),
+        "stage_due": (f"Reminder: lead {journey} stays long", "Please accept your lead, or give it back."),
+        "stage_overdue": (f"Overdue: lead {journey}", f"{owner} has neither accepted nor finished this lead in time."),
+        "lead_stale": (f"Lead {journey} went quiet", "Nothing has happened about your lead for days."),
         "lead_taken_back": (
             f"Lead {journey} was taken back",
-            "It was not touched in time, so it goes to somebody else.",
+            "Nothing happened in time, so it goes to somebody else.",
+        ),
+        "lead_recycled": (
+            f"Lead {journey} goes back to nurture",
+            "Nothing has happened about it for days. It comes back through qualification.",
         ),
         "lead_handed_over": (
             f"Lead {journey} is not yours any more",
@@ -117,7 +131,7 @@ def _lead(message: Message) -> str:
 
 def _due(message: Message, reps: Mapping[str, Rep], now: datetime) -> list[str]:
     """When the first touch is due, on the clock of whom the message is for, else of the owner."""
-    if message.due_at is None or message.kind in ("lead_taken_back", "lead_handed_over"):
+    if message.due_at is None or message.kind not in _ABOUT_THE_FIRST_TOUCH:
         return []
     rep = reps.get(message.target) or reps.get(message.owner or "")
     zone = rep.time_zone if rep is not None else "UTC"

@@ -1,181 +1,186 @@
-"""Follow-up: is the first touch made, due soon, or overdue, and what the ladder asks for now.
+"""Follow-up: is the owner's reaction in time, due soon, or overdue, and what the ladder asks for now.
 
-Belongs here: the check of owned journeys. Does not belong here: business time (``leadgate.hours``), or who
-gets a lead that is taken back (assignment).
+Belongs here: what the check of owned journeys loads, decides and stores. Does not belong here: what is due
+(``leadgate.sla``), what counts as a touch (``leadgate.touches``), who gets a lead that is taken back (assignment),
+or what people are told of it (``chasing``).
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import pandas as pd
 from sqlalchemy import Connection
 
-from leadgate.hours import clock_of
-from leadgate.ledger import bulk, decisions, records
-from leadgate.masking import mask
-from leadgate.playbook import LadderStep, Playbook, Sla
-from tasks.exceptions import route_of, work_item
-from tasks.stage import Alert, Decided, Gathered, Stage, Work
+from leadgate import sla, touches
+from leadgate.ledger import bulk, decisions, pauses, records
+from leadgate.playbook import Playbook
+from tasks import chasing
+from tasks.stage import Decided, Gathered, Stage, Work
 
-OVERDUE: Final = "first_touch_overdue"
 _LOOK_AGAIN: Final = timedelta(hours=1)  # at a journey whose follow-up promises are broken
 
 
 def gather(connection: Connection, work: Work) -> Gathered:
-    return Gathered(decisions.owned(connection, work.batch.id, work.rules.follow_up.touches))
+    batch, rules = work.batch.id, work.rules.follow_up
+    context = {
+        "done": decisions.done_since(connection, batch, rules.outcomes),
+        "pauses": pauses.of_batch(connection, batch),
+        "active": decisions.active_since(connection, batch) if rules.stale else {},
+    }
+    return Gathered(decisions.owned(connection, batch), context)
 
 
 def decide(gathered: Gathered, work: Work) -> Decided:
-    """``outcome`` (``done``, ``reassign``, ``stay``), ``state`` in words, and the ladder's ``steps`` that are due."""
+    """``outcome`` (``done``, ``reassign``, ``nurture``, ``stay``), ``state`` in words, and the ladder's ``steps`` that
+    are due.
+
+    The context has the ``pauses`` that are over, and what was ``missed``.
+    """
     frame, playbook, now = gathered.frame.copy(), work.rules, work.now
-    frame["touched_at"] = frame["touched_at"].where(frame["touched_at"].notna(), frame["touch"])
-    frame["touched_before_assigned"] = _before(frame["touched_at"], frame["assigned_at"])
-    by_acceptance = playbook.qualification.sales_qualified_by == "acceptance"
-    finished = frame["accepted_at" if by_acceptance else "touched_at"].notna()
-    chased = frame["touched_at"].isna()  # accepted is not yet followed up
-    slas = {sla.name: sla for sla in playbook.slas}
-    frame["ladder_length"] = [len(slas[name].ladder) if name in slas else 0 for name in bulk.plain(frame["sla"])]
-    frame["outcome"] = "stay"
-    frame.loc[finished, "outcome"] = "done"
+    over = _pauses(frame, gathered.context["pauses"], now)
+    _touches(frame, gathered.context["done"], playbook)
+    active = frame["journey_id"].map(gathered.context["active"])
+    frame["active_at"] = active.where(active.notna(), frame["assigned_at"])
+    slas = {each.name: each for each in playbook.slas}
+    frame["ladder_length"] = [len(sla.ladder(slas[n], "first_touch")) if n in slas else 0 for n in frame["sla"]]
+    checked = sla.check(frame, playbook, now)
+    frame[list(checked.rows.columns)] = checked.rows
     frame["state"] = _states(frame, now)
-    frame["steps"] = pd.Series([()] * len(frame), index=frame.index, dtype=object)
-    frame["next_check_at"] = pd.Series([None] * len(frame), index=frame.index, dtype=object)
-    for (sla_name, pool), rows in frame[chased & ~finished].groupby(["sla", "pool"], dropna=False):
-        if sla_name in slas:
-            _climb(frame, rows, slas[sla_name], playbook, pool, now)
-    taken_back = frame["steps"].map(lambda steps: any(step.do == "reassign" for _, step in steps))
-    frame.loc[taken_back, "outcome"] = "reassign"
-    frame["ladder_step"] = frame["ladder_step"] + frame["steps"].map(len)
+    frame["waiting_and_chased"] = frame["waiting"] & frame["steps"].map(bool).astype(bool)
+    _outcomes(frame, playbook, now)
+    return Decided(frame, {"pauses": over, "targets": checked.targets})
+
+
+def _pauses(frame: pd.DataFrame, known: pd.DataFrame, now: datetime) -> pd.DataFrame:
+    """Sets ``pauses`` of each row, and ``waiting``: whether one is open. Answers with those that are over since."""
+    spans: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
+    waiting, over = set(), []
+    rows: list[Any] = list(known.itertuples())
+    for row in rows:
+        answered = row.answered_at is not None and row.answered_at < row.until
+        end = row.ended_at or (row.answered_at if answered else row.until)
+        spans[row.journey_id].append((row.started_at, end))
+        if row.ended_at is None and end <= now:
+            over.append((row.pause_id, end, "lead" if answered else "leadgate"))
+        elif row.ended_at is None:
+            waiting.add(row.journey_id)
+    cells = [tuple(spans.get(journey, ())) for journey in frame["journey_id"]]
+    frame["pauses"] = pd.Series(cells, index=frame.index, dtype=object)
+    frame["waiting"] = frame["journey_id"].isin(waiting)
+    return pd.DataFrame(over, columns=["pause_id", "ended_at", "ended_by"])
+
+
+def _touches(frame: pd.DataFrame, done: pd.DataFrame, playbook: Playbook) -> None:
+    """Sets ``touches`` of each row, and ``finished_at`` and ``finished_as``: the event that ends its journey."""
+    rules, finished_by = playbook.follow_up, sla.finished_by(playbook)
+    found: dict[int, list[datetime]] = defaultdict(list)
+    outcome: dict[int, tuple[datetime, str]] = {}
+    columns = [bulk.plain(frame[name]) for name in ("journey_id", "owner", "assigned_at")]
+    of_journey = {journey: (owner, since) for journey, owner, since in zip(*columns, strict=True)}
+    activities: list[Any] = done.to_dict("records")
+    for activity in activities:
+        journey, at = activity["journey_id"], activity["occurred_at"]
+        if activity["kind"] in rules.outcomes:
+            outcome.setdefault(journey, (at, f"outcome: {activity['kind']}"))
+        if activity["actor"] == "rep" and touches.why_not(activity, rules, *of_journey[journey]) is None:
+            found[journey].append(at)
+    cells = []
+    recorded = zip(*(bulk.plain(frame[c]) for c in ("journey_id", "touched_at", "last_touched_at")), strict=True)
+    for journey, *before in recorded:  # what counted once is not taken back
+        cells.append(tuple(sorted({*found.get(journey, ()), *(at for at in before if at is not None)})))
+    frame["touches"] = pd.Series(cells, index=frame.index, dtype=object)
+    ends: list[tuple[datetime | None, str | None]]
+    if finished_by == "outcome":
+        ends = [outcome.get(journey, (None, None)) for journey in frame["journey_id"]]
+    elif finished_by == "acceptance":
+        ends = [(at, "accepted") for at in bulk.plain(frame["accepted_at"])]
+    else:
+        ends = [(cell[0] if cell else None, "touched") for cell in cells]
+    frame["finished_at"] = pd.Series([at for at, _ in ends], index=frame.index, dtype=object)
+    frame["finished_as"] = pd.Series([name for _, name in ends], index=frame.index, dtype=object)
+    # what is recorded may be wrong; what is found is not looked for before the assignment
+    first = [cell[0] if cell else None for cell in cells]
+    frame["touched_before_assigned"] = _before(first, bulk.plain(frame["assigned_at"]))
+
+
+def _before(first: list[Any], second: list[Any]) -> list[bool]:
+    return [a is not None and b is not None and a < b for a, b in zip(first, second, strict=True)]
+
+
+def _states(frame: pd.DataFrame, now: datetime) -> pd.Series:
+    """``accepted``, ``touched``, ``waiting``, ``overdue``, ``due_soon`` or ``on_track``, told in this order."""
+    state = pd.Series("on_track", index=frame.index, dtype=object)
+    state[frame["due_soon_at"] <= pd.Timestamp(now)] = "due_soon"
+    state[frame["due_at"] <= pd.Timestamp(now)] = "overdue"
+    state[frame["waiting"]] = "waiting"
+    states = sla.owned_states(frame)
+    return state.where(states == "untouched", states)
+
+
+def _outcomes(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> None:
+    """What becomes of each row: finished, taken back by the ladder, or gone stale, in this order."""
+    taken_back = frame["steps"].map(lambda steps: any(each.step.do == "reassign" for each in steps)).astype(bool)
+    stale = frame["stale"].astype(bool) & ~taken_back & frame["finished_at"].isna()
+    rules = playbook.follow_up.stale
+    states = sla.owned_states(frame)
+    does = [rules[state].do if hit else None for state, hit in zip(states, stale, strict=True)]
+    frame["stale_does"] = pd.Series(does, index=frame.index, dtype=object)
+    frame.loc[stale, "stale_since"] = frame.loc[stale, "active_at"]
+    frame["outcome"] = "stay"
+    frame.loc[frame["stale_does"] == "recycle", "outcome"] = "nurture"
+    frame.loc[taken_back | (frame["stale_does"] == "reassign"), "outcome"] = "reassign"
+    frame.loc[frame["finished_at"].notna(), "outcome"] = "done"
     ended = frame["outcome"] != "stay"
+    reason = pd.Series([None] * len(frame), index=frame.index, dtype=object)
+    reason[taken_back] = "sla_missed"
+    reason[ended & stale] = "stale: " + states
+    reason[frame["outcome"] == "done"] = frame["finished_as"]
+    frame["end_reason"] = frame["reason"] = reason
     frame["ended_at"] = pd.Series([now if end else None for end in ended], index=frame.index, dtype=object)
-    frame["end_reason"] = frame["outcome"].map(
-        {"done": "accepted" if by_acceptance else "touched", "reassign": "sla_missed"}
-    )
-    frame["reason"] = frame["end_reason"]
-    return Decided(frame)
+    happened = frame["steps"].map(bool) | frame["touches"].map(bool) | frame["pauses"].map(bool)
+    frame["quiet"] = ~(happened.astype(bool) | ended | stale)
 
 
 def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     """Each step once: the step number, its message and its work item are written together."""
     frame = decided.frame
     broken = frame["broken"].astype(bool)
-    look_again = frame.loc[broken, "journey_id"]
-    decisions.follow_up(connection, frame[~broken & frame["assignment_id"].notna()])
-    decisions.look_again(connection, [int(j) for j in look_again], work.now + _LOOK_AGAIN)
-    messages, items = [], []
-    climbing: list[Any] = list(frame[~broken].itertuples())
-    for row in climbing:
-        for number, step in row.steps:
-            messages.append(_message(row, number, step, work.rules))
-            if step.do == "escalate":
-                items.append(_escalation(row, number, step, work))
+    sound = frame[~broken]
+    decisions.follow_up(connection, sound[sound["assignment_id"].notna()])
+    decisions.look_again(connection, [int(j) for j in frame.loc[broken, "journey_id"]], work.now + _LOOK_AGAIN)
+    pauses.end(connection, decided.context["pauses"])
+    targets = decided.context["targets"]
+    targets = targets[targets["row"].isin(sound.index)].set_index("row")
+    targets = targets.join(sound[["assignment_id", "journey_id"]]).rename(columns={"closed_at": "met_at"})
+    decisions.record_missed(connection, targets[targets["due_at"] <= pd.Timestamp(work.now)], work.now)
+    messages, items = chasing.of(sound, work)
     records.send(connection, pd.DataFrame(messages), work.now)
     if items:
         records.open_work_items(connection, pd.DataFrame(items))
+    _no_more_chasing(connection, frame, targets, work.now)
     over = frame[frame["outcome"] != "stay"]
-    touched = frame[frame["touched_at"].notna() | (frame["outcome"] != "stay")]
-    decisions.close_escalations(connection, [int(j) for j in touched["journey_id"]], work.now)
-    decisions.forget_news(connection, [int(lead) for lead in over.loc[over["outcome"] == "done", "lead_id"]])
+    for journey in over.loc[over["pauses"].map(len) > 0, "journey_id"]:
+        pauses.end_open(connection, int(journey), "leadgate", work.now)
+    left = over.loc[over["outcome"].isin(("done", "nurture")), "lead_id"]
+    decisions.forget_news(connection, [int(lead) for lead in left])
+    recycled = over.loc[over["outcome"] == "nurture", "lead_id"]
+    decisions.recycle(connection, [int(lead) for lead in recycled], work.now + work.rules.follow_up.recycle_after)
     return frame
 
 
-def escalations(frame: pd.DataFrame, work: Work) -> list[Alert]:
-    """An alert for each lead that was escalated just now."""
-    alerts = []
-    climbed: list[Any] = list(frame[~frame["broken"].astype(bool)].itertuples())
-    for row in climbed:
-        for number, step in row.steps:
-            if step.do == "escalate":
-                to = _escalated_to(row, step, work.rules)
-                facts = {"journey": int(row.journey_id), "owner": row.owner, "ladder_step": number, "reason": OVERDUE}
-                facts |= {"to": mask(to) if "@" in to else to, "due_at": row.due_at.isoformat()}
-                alerts.append(Alert("lead.escalated", facts))
-    return alerts
-
-
-def _states(frame: pd.DataFrame, now: datetime) -> pd.Series:
-    """``accepted``, ``touched``, ``overdue``, ``due_soon`` or ``on_track``, told in this order."""
-    state = pd.Series("on_track", index=frame.index, dtype=object)
-    state[~_after(frame["due_soon_at"], now)] = "due_soon"
-    state[~_after(frame["due_at"], now)] = "overdue"
-    state[frame["touched_at"].notna()] = "touched"
-    state[frame["accepted_at"].notna()] = "accepted"
-    return state
-
-
-def _after(moments: pd.Series, now: datetime) -> pd.Series:
-    """Whether a moment is still to come; one that is missing never comes to pass."""
-    return moments.map(lambda at: at is None or pd.isna(at) or at > now).astype(bool)
-
-
-def _before(first: pd.Series, second: pd.Series) -> list[bool]:
-    return [
-        a is not None and b is not None and a < b for a, b in zip(bulk.plain(first), bulk.plain(second), strict=True)
-    ]
-
-
-def _climb(frame: pd.DataFrame, rows: pd.DataFrame, sla: Sla, playbook: Playbook, pool: Any, now: datetime) -> None:
-    """The steps that are due and not taken yet, up to one that takes the lead back; and the next look.
-
-    ``rows`` share an SLA and a pool, so one clock tells all their times at once.
-    """
-    hours = next((p.hours for p in playbook.pools if p.name == pool), None)
-    clock = clock_of(playbook.hours[hours] if hours is not None and sla.clock == "pool" else None)
-    starts = pd.to_datetime(rows["clock_from"], utc=True)
-    times = [clock.add_many(starts, sla.first_touch * step.after / 100) for step in sla.ladder]
-    moment = pd.Timestamp(now)
-    taken = rows["ladder_step"].astype(int)
-    moments = [pd.to_datetime(rows[name], utc=True) for name in ("due_soon_at", "due_at")]
-    moments += [when.where(taken <= number) for number, when in enumerate(times)]
-    coming = pd.concat([at.where(at > moment) for at in moments], axis=1).min(axis=1)
-    frame.loc[rows.index, "next_check_at"] = coming.astype(object).where(coming.notna(), None)
-    is_due = pd.Series(data=False, index=rows.index)
-    for number, when in enumerate(times):
-        is_due |= (when <= moment) & (taken <= number)
-    for index in rows.index[is_due]:
-        steps: list[tuple[int, LadderStep]] = []
-        for number in range(int(taken[index]), len(sla.ladder)):
-            if times[number][index] > moment:
-                break
-            steps.append((number + 1, sla.ladder[number]))
-            if sla.ladder[number].do == "reassign":
-                break
-        cell: Any = tuple(steps)
-        frame.at[index, "steps"] = cell
-
-
-def _message(row: Any, number: int, step: LadderStep, playbook: Playbook) -> dict[str, Any]:
-    kinds = {"remind": "first_touch_due", "escalate": OVERDUE, "reassign": "lead_taken_back"}
-    return {
-        "key": f"{step.do}:{row.journey_id}:{row.generation}:{number}",
-        "journey_id": row.journey_id,
-        "target": _escalated_to(row, step, playbook) if step.do == "escalate" else row.owner,
-        "kind": kinds[step.do],
-    }
-
-
-def _escalated_to(row: Any, step: LadderStep, playbook: Playbook) -> str:
-    """The step's addressee, else the owner's manager, else whoever the playbook routes overdue leads to."""
-    manager = next((rep.manager for rep in playbook.reps if rep.name == row.owner), None)
-    return step.to or manager or route_of(playbook, OVERDUE, "follow_up").to
-
-
-def _escalation(row: Any, number: int, step: LadderStep, work: Work) -> dict[str, Any]:
-    return work_item(
-        "follow_up",
-        work,
-        kind="escalation",
-        blocking=False,
-        reason=OVERDUE,
-        promise=f"ladder_step_{number}",
-        message=f"{row.owner} has not touched the lead yet; the first touch was due {row.due_at:%Y-%m-%d %H:%M} UTC",
-        journey_id=row.journey_id,
-        generation=row.generation,
-        source=row.source,
-        route=_escalated_to(row, step, work.rules),
-    )
+def _no_more_chasing(connection: Connection, frame: pd.DataFrame, targets: pd.DataFrame, now: datetime) -> None:
+    """Close the escalations of what was met meanwhile, and all of a lead that left its owner."""
+    over = frame.loc[frame["outcome"] != "stay", "journey_id"]
+    decisions.close_escalations(connection, [int(j) for j in over], now)
+    running = targets["met_at"].isna()
+    for target in sla.TARGETS:
+        these = targets[targets["target"] == target]
+        late = set(these.loc[running[targets["target"] == target] & these["missed"].astype(bool), "journey_id"])
+        met = set(these.loc[~running[targets["target"] == target], "journey_id"]) - late
+        decisions.close_escalations(connection, sorted(int(j) for j in met), now, chasing.overdue(target))
 
 
 STAGE: Final = Stage(
@@ -186,5 +191,5 @@ STAGE: Final = Stage(
     store=store,
     works_on="owned",
     breaks=False,
-    alerts=escalations,
+    alerts=chasing.alerts,
 )

@@ -95,7 +95,7 @@ def reassign(
             assigned = handover.to_pools(
                 frame, [pool], playbook, states, loads, now, what="reassign", reason=reason
             )  # fmt: skip
-        decided = _decided(frame, assigned, playbook.handovers.on_reassign)
+        decided = _decided(frame, assigned, playbook.handovers.on_reassign, playbook, now)
         (handed,) = _told(decided)
         if handed.owner is None:
             raise ActionError(f"nobody in pool {pool} can take it: {handed.why}")
@@ -158,7 +158,7 @@ def transfer(
         assigned = handover.to_pools(
             frame, pools, playbook, states, loads, now, what="transfer", reason=f"{rep}'s leads, {reason}", leaver=rep
         )
-        decided = _decided(frame, assigned, clock)
+        decided = _decided(frame, assigned, clock, playbook, now)
         told = _told(decided)
         if not dry_run:
             placed = decided[decided["owner"].notna()]
@@ -206,9 +206,11 @@ def _one(connection: Connection, journey_id: int, what: str) -> pd.DataFrame:
     return frame
 
 
-def _decided(frame: pd.DataFrame, assigned: Assigned, clock: SlaClock) -> pd.DataFrame:
+def _decided(
+    frame: pd.DataFrame, assigned: Assigned, clock: SlaClock, playbook: Playbook, now: datetime
+) -> pd.DataFrame:
     """``frame`` with the new owner and everything about them; what they were drawn from wins over what was."""
-    new = handover.with_clock(assigned.frame, frame, clock)
+    new = handover.with_clock(assigned.frame, frame, clock, playbook, now)
     kept = frame[[name for name in frame.columns if name not in new.columns]]
     return pd.concat([kept, new], axis=1)
 

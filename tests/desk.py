@@ -126,10 +126,20 @@ class Desk:
         with self.ledger.transaction() as connection:
             return signals.store_signals(connection, capture.signal_rows(read, source, "leads.csv", keys), now)
 
-    def activity(self, kind: str, email: str, *, rep: str | None = None, at: datetime = NOW) -> None:
+    def activity(
+        self,
+        kind: str,
+        email: str,
+        *,
+        rep: str | None = None,
+        at: datetime = NOW,
+        seconds: int | None = None,
+        automatic: bool | None = None,
+    ) -> None:
         """Something that a lead, or a rep, did."""
         actor = "lead" if rep is None else "rep"
-        row = ("activities", f"{kind}:{email}:{at.isoformat()}", kind, actor, rep, email, at, "{}")
+        key = f"{kind}:{email}:{at.isoformat()}"
+        row = ("activities", key, kind, actor, rep, email, at, "{}", seconds, automatic)
         with self.ledger.transaction() as connection:
             signals.store_activities(connection, [row], at)
             people.match_activities(connection, at)

@@ -15,7 +15,7 @@ import orjson
 from sqlalchemy import Connection, Row, text
 
 from leadgate.fields import STANDARD
-from leadgate.ledger import decisions, outbox
+from leadgate.ledger import decisions, outbox, pauses
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.records import close_work_items
 from leadgate.matching import ASKS
@@ -144,16 +144,26 @@ def discard(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datet
 def accept(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> None:
     """The owner takes the lead. Accepting twice changes nothing. Raises ``ActionError`` when nobody owns it."""
     with ledger.transaction() as connection:
-        journey = _owned(connection, journey_id, "accept")
+        journey = owned_journey(connection, journey_id, "accept")
         accepted = connection.execute(
             text(
-                "UPDATE assignment SET accepted_at = :now, next_check_at = :now "
+                "UPDATE assignment SET accepted_at = :now "
                 "WHERE journey_id = :id AND ended_at IS NULL AND accepted_at IS NULL"
             ),
             {"id": journey.id, "now": now},
         ).rowcount
         if accepted:
+            look_now(connection, journey.id, now)
             record(connection, [journey], "accept", by, now)
+
+
+#: Where a rejected lead goes: the handoff's outcome, the journey's status, and in words.
+_REJECTED: Final = {
+    "nurture": ("nurture", "nurture", "nurture"),
+    "recycle": ("nurture", "nurture", "nurture until {:%Y-%m-%d}, and through qualification again then"),
+    "disqualify": ("disqualified", "disqualified", "the disqualified leads"),
+    "reassign": ("reassigned", "ready", "another owner"),
+}
 
 
 def reject(ledger: Ledger, journey_id: int, *, by: str, now: datetime, reason: str, playbook: Playbook) -> str:
@@ -161,12 +171,16 @@ def reject(ledger: Ledger, journey_id: int, *, by: str, now: datetime, reason: s
 
     Raises ``ActionError`` when nobody owns it, or the reason is none of the playbook's.
     """
-    reasons = playbook.follow_up.reject_reasons
+    rules = playbook.follow_up
+    reasons = {each.name: each for each in rules.reject_reasons}
     if reason not in reasons:
         raise ActionError(f"{reason!r} is no reason of the playbook; {proposal(reason, reasons)}")
-    again = playbook.follow_up.rejected == "reassign"
+    then = reasons[reason].then or rules.rejected
+    outcome, status, goes_to = _REJECTED[then]
+    again = then == "reassign"
+    back_at = now + (reasons[reason].after or rules.recycle_after)
     with ledger.transaction() as connection:
-        journey = _owned(connection, journey_id, "reject")
+        journey = owned_journey(connection, journey_id, "reject")
         connection.execute(
             text(
                 "UPDATE assignment SET ended_at = :now, end_reason = :reason "
@@ -183,7 +197,7 @@ def reject(ledger: Ledger, journey_id: int, *, by: str, now: datetime, reason: s
             {
                 "id": journey.id,
                 "generation": journey.generation,
-                "outcome": "reassigned" if again else "nurture",
+                "outcome": outcome,
                 "reason": f"rejected: {reason}",
                 "now": now,
             },
@@ -197,15 +211,27 @@ def reject(ledger: Ledger, journey_id: int, *, by: str, now: datetime, reason: s
             {
                 "id": journey.id,
                 "now": now,
-                "status": "ready" if again else "nurture",
+                "status": status,
                 "stage": "assignment" if again else "follow_up",
                 "more": 1 if again else 0,
             },
         )
+        pauses.end_open(connection, journey.id, by, now)
         decisions.close_escalations(connection, [journey.id], now)
         decisions.forget_news(connection, [journey.lead_id])
+        if then == "recycle":
+            decisions.recycle(connection, [journey.lead_id], back_at)
         record(connection, [journey], "reject", by, now)
-    return "another owner" if again else "nurture"
+    return goes_to.format(back_at)
+
+
+def look_now(connection: Connection, journey_id: int, now: datetime) -> None:
+    """The next follow-up check looks at the journey; one that has read it already decides again."""
+    connection.execute(text("UPDATE journey SET version = version + 1 WHERE id = :id"), {"id": journey_id})
+    connection.execute(
+        text("UPDATE assignment SET next_check_at = :now WHERE journey_id = :id AND ended_at IS NULL"),
+        {"id": journey_id, "now": now},
+    )
 
 
 def _restart(stage: str, *, corrected: bool) -> str:
@@ -259,7 +285,8 @@ def held_by(connection: Connection, item_id: int) -> list[Row[Any]]:
     )
 
 
-def _owned(connection: Connection, journey_id: int, what: str) -> Row[Any]:
+def owned_journey(connection: Connection, journey_id: int, what: str) -> Row[Any]:
+    """The journey, locked. Raises ``ActionError`` when nobody owns it, so that nobody can ``what`` it."""
     row = connection.execute(
         text("SELECT id, lead_id, status, generation FROM journey WHERE id = :id FOR UPDATE"),
         {"id": journey_id},

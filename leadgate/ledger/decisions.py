@@ -26,7 +26,8 @@ _QUALIFICATION_COLUMNS = [
 ]  # fmt: skip
 _ASSIGNMENT_COLUMNS = [
     "journey_id", "generation", "owner", "pool", "rule", "turn", "candidates", "why", "inputs", "pointer", "sla",
-    "playbook_hash", "assigned_at", "due_at", "due_soon_at", "next_check_at", "ladder_step", "clock_from",
+    "priority", "playbook_hash", "assigned_at", "due_at", "due_soon_at", "next_check_at", "clock_from", "ladder_step",
+    "acceptance_step", "stage_step",
 ]  # fmt: skip
 
 
@@ -192,16 +193,23 @@ def keep_waiting(connection: Connection, frame: pd.DataFrame) -> None:
         )
 
 
-def previous_owners(connection: Connection, batch_id: int) -> dict[int, list[str]]:
-    """Reps who had a lead of the batch in this journey and lost or returned it: they do not get it again."""
+def previous_owners(connection: Connection, batch_id: int, may_again: Sequence[str] = ()) -> dict[int, list[str]]:
+    """Reps who had a lead of the batch in this journey and lost or returned it: they do not get it again.
+
+    Of a recycled lead also those who gave it back, or with whom it went stale, before. ``may_again`` are the
+    reasons for which an assignment ended that keep nobody from having the lead again.
+    """
     rows = connection.execute(
         text(
             """
-            SELECT a.journey_id, array_agg(DISTINCT a.owner ORDER BY a.owner) AS owners
-            FROM journey j JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NOT NULL
-            WHERE j.batch_id = :batch AND j.stage = 'assignment' AND j.generation > 0 GROUP BY a.journey_id"""
+            SELECT j.id AS journey_id, array_agg(DISTINCT a.owner ORDER BY a.owner) AS owners
+            FROM journey j JOIN journey p ON p.lead_id = j.lead_id
+            JOIN assignment a ON a.journey_id = p.id AND a.ended_at IS NOT NULL AND a.end_reason <> ALL(:may_again)
+            WHERE j.batch_id = :batch AND j.stage = 'assignment' AND (j.generation > 0 OR j.trigger = 'recycle')
+            AND (p.id = j.id OR j.trigger = 'recycle' AND a.end_reason ~ '^(rejected|stale): ')
+            GROUP BY j.id"""
         ),
-        {"batch": batch_id},
+        {"batch": batch_id, "may_again": list(may_again)},
     )
     return {row.journey_id: list(row.owners) for row in rows}
 
@@ -238,45 +246,126 @@ _OWNED = """
     SELECT j.id AS journey_id, j.version, j.generation, j.lead_id, j.source, j.captured_at,
         a.id AS assignment_id, a.owner, a.pool, a.sla, a.assigned_at,
         coalesce(a.clock_from, a.assigned_at) AS clock_from, a.due_at, a.due_soon_at, a.ladder_step,
-        a.touched_at, a.accepted_at, a.playbook_hash AS assigned_under,
+        a.acceptance_step, a.next_touch_step, a.stage_step, a.touched_at, a.last_touched_at, a.accepted_at,
+        a.stale_since, a.playbook_hash AS assigned_under,
         (SELECT count(*) FROM assignment o WHERE o.journey_id = j.id AND o.ended_at IS NULL) AS open_assignments,
-        EXISTS (SELECT 1 FROM outbox b WHERE b.key = 'assigned:' || j.id || ':' || a.generation) AS owner_told,
-        (SELECT min(t.occurred_at) FROM activity t WHERE t.lead_id = j.lead_id AND t.actor = 'rep'
-            AND t.kind = ANY(:touches) AND t.occurred_at >= a.assigned_at
-            AND (t.rep IS NULL OR t.rep = a.owner)) AS touch
+        EXISTS (SELECT 1 FROM outbox b WHERE b.key = 'assigned:' || j.id || ':' || a.generation) AS owner_told
     FROM journey j LEFT JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
     WHERE j.batch_id = :batch AND j.status = 'owned' ORDER BY j.id"""
 
 
-def owned(connection: Connection, batch_id: int, touches: Sequence[str]) -> pd.DataFrame:
-    """The owned journeys of a batch with their open assignment, and the owner's first touch since (``touch``)."""
-    frame = bulk.select(connection, _OWNED, batch=batch_id, touches=list(touches))
-    return frame.drop_duplicates("journey_id", ignore_index=True)
+def owned(connection: Connection, batch_id: int) -> pd.DataFrame:
+    """The owned journeys of a batch with their open assignment."""
+    return bulk.select(connection, _OWNED, batch=batch_id).drop_duplicates("journey_id", ignore_index=True)
+
+
+def done_since(connection: Connection, batch_id: int, outcomes: Sequence[str]) -> pd.DataFrame:
+    """What was done about the owned leads of a batch since their assignment, oldest first.
+
+    What reps did, and activities of a kind in ``outcomes`` by anybody: ``journey_id``, ``kind``, ``actor``, ``rep``,
+    ``occurred_at``, ``seconds``, ``automatic``.
+    """
+    return bulk.select(
+        connection,
+        """
+        SELECT j.id AS journey_id, t.kind, t.actor, t.rep, t.occurred_at, t.seconds, t.automatic FROM journey j
+        JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
+        JOIN activity t ON t.lead_id = j.lead_id AND t.occurred_at >= a.assigned_at
+            AND (t.actor = 'rep' OR t.kind = ANY(:outcomes))
+        WHERE j.batch_id = :batch AND j.status = 'owned' ORDER BY j.id, t.occurred_at, t.id""",
+        batch=batch_id,
+        outcomes=list(outcomes),
+    )
+
+
+def active_since(connection: Connection, batch_id: int) -> dict[int, datetime]:
+    """When anybody last did something about each owned lead of a batch, or the lead was heard of, since it was
+    assigned; leads without any are left out."""
+    rows = connection.execute(
+        text(
+            """
+            SELECT j.id, greatest(
+                (SELECT max(occurred_at) FROM activity WHERE lead_id = j.lead_id AND occurred_at >= a.assigned_at),
+                (SELECT max(q.captured_at) FROM journey q WHERE q.lead_id = j.lead_id AND q.joined_to = j.id)) AS at
+            FROM journey j JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
+            WHERE j.batch_id = :batch AND j.status = 'owned'"""
+        ),
+        {"batch": batch_id},
+    )
+    return {row.id: row.at for row in rows if row.at is not None}
+
+
+_FOLLOWED_UP = {
+    "ladder_step": "int",
+    "acceptance_step": "int",
+    "next_touch_step": "int",
+    "stage_step": "int",
+    "due_at": "timestamptz",
+    "due_soon_at": "timestamptz",
+    "touched_at": "timestamptz",
+    "last_touched_at": "timestamptz",
+    "stale_since": "timestamptz",
+    "next_check_at": "timestamptz",
+    "ended_at": "timestamptz",
+    "end_reason": "text",
+}
 
 
 def follow_up(connection: Connection, frame: pd.DataFrame) -> None:
-    """Write what a follow-up check decided: ``assignment_id`` and the columns below."""
+    """Write what a follow-up check decided: ``assignment_id`` and the columns above.
+
+    Of a row about which nothing happened (``quiet``), and most are, only when to look again.
+    """
     if frame.empty:
         return
     hit("apply.follow_up.before")
-    types = {
-        "assignment_id": "bigint",
-        "ladder_step": "int",
-        "touched_at": "timestamptz",
-        "next_check_at": "timestamptz",
-        "ended_at": "timestamptz",
-        "end_reason": "text",
-    }
-    bulk.temporary(connection, "followed_up", types, frame)
+    quiet = frame["quiet"].astype(bool)
+    _update_assignments(connection, "looked_at", ["next_check_at"], frame[quiet])
+    _update_assignments(connection, "followed_up", list(_FOLLOWED_UP), frame[~quiet])
+    hit("apply.follow_up.after")
+
+
+def _update_assignments(connection: Connection, name: str, columns: Sequence[str], frame: pd.DataFrame) -> None:
+    if not frame.empty:
+        types = {"assignment_id": "bigint"} | {column: _FOLLOWED_UP[column] for column in columns}
+        bulk.temporary(connection, name, types, frame)
+        sets = ", ".join(f"{column} = f.{column}" for column in columns)
+        connection.execute(text(f"UPDATE assignment a SET {sets} FROM {name} f WHERE a.id = f.assignment_id"))
+
+
+def record_missed(connection: Connection, frame: pd.DataFrame, now: datetime) -> None:
+    """Keep what was missed, once for each clock that ran out, and when it was met after all.
+
+    A row of ``frame`` that is not ``missed`` was met in time: that it was recorded as missed, because the touch became
+    known late, is made good.
+    """
+    if frame.empty:
+        return
+    types = {"assignment_id": "bigint", "journey_id": "bigint", "target": "text", "since": "timestamptz",
+             "due_at": "timestamptz", "met_at": "timestamptz", "missed": "boolean"}  # fmt: skip
+    bulk.temporary(connection, "targets_due", types, frame)
     connection.execute(
         text(
-            """
-            UPDATE assignment a SET ladder_step = f.ladder_step, touched_at = f.touched_at,
-                next_check_at = f.next_check_at, ended_at = f.ended_at, end_reason = f.end_reason
-            FROM followed_up f WHERE a.id = f.assignment_id"""
+            "INSERT INTO missed (assignment_id, journey_id, target, since, due_at, noticed_at, met_at) "
+            "SELECT assignment_id, journey_id, target, since, due_at, :now, met_at FROM targets_due WHERE missed "
+            "ORDER BY assignment_id, target, since ON CONFLICT (assignment_id, target, since) DO NOTHING"
+        ),
+        {"now": now},
+    )
+    connection.execute(
+        text(
+            "UPDATE missed m SET met_at = d.met_at FROM targets_due d WHERE m.assignment_id = d.assignment_id "
+            "AND m.target = d.target AND m.since = d.since AND m.met_at IS DISTINCT FROM d.met_at"
         )
     )
-    hit("apply.follow_up.after")
+
+
+def recycle(connection: Connection, lead_ids: Sequence[int], at: datetime) -> None:
+    """These leads go through qualification again at ``at`` (``people.start_recycles``)."""
+    if lead_ids:
+        connection.execute(
+            text("UPDATE lead SET recycle_at = :at WHERE id = ANY(:ids)"), {"ids": list(lead_ids), "at": at}
+        )
 
 
 def look_again(connection: Connection, journey_ids: Sequence[int], at: datetime) -> None:
@@ -288,15 +377,18 @@ def look_again(connection: Connection, journey_ids: Sequence[int], at: datetime)
         )
 
 
-def close_escalations(connection: Connection, journey_ids: Sequence[int], now: datetime) -> None:
-    """The follow-up happened or the lead moved on: nobody needs to chase it any more."""
+def close_escalations(
+    connection: Connection, journey_ids: Sequence[int], now: datetime, reason: str | None = None
+) -> None:
+    """The follow-up happened or the lead moved on: nobody needs to chase it any more, for ``reason`` or at all."""
     if journey_ids:
         connection.execute(
             text(
                 "UPDATE work_item SET closed_at = :now, closed_by = 'leadgate', resolution = 'followed_up' "
-                "WHERE journey_id = ANY(:ids) AND kind IN ('escalation', 'recovery') AND closed_at IS NULL"
+                "WHERE journey_id = ANY(:ids) AND kind IN ('escalation', 'recovery') AND closed_at IS NULL "
+                "AND (CAST(:reason AS text) IS NULL OR reason = :reason)"
             ),
-            {"ids": list(journey_ids), "now": now},
+            {"ids": list(journey_ids), "now": now, "reason": reason},
         )
 
 

@@ -23,7 +23,8 @@ _PAST: Final = {"reassign": "reassigned", "unassign": "unassigned", "transfer": 
 
 _OWNED: Final = """
     SELECT j.id AS journey_id, j.lead_id, j.source, j.generation, a.id AS assignment_id, a.owner AS had_it,
-        a.pool, a.sla, coalesce(a.clock_from, a.assigned_at) AS clock_from, a.due_at, a.due_soon_at, a.ladder_step,
+        a.pool, a.sla, a.priority, coalesce(a.clock_from, a.assigned_at) AS clock_from, a.due_at, a.due_soon_at,
+        a.ladder_step, a.acceptance_step, a.stage_step,
         l.language, l.product, ARRAY(SELECT DISTINCT e.owner FROM assignment e
             WHERE e.journey_id = j.id ORDER BY e.owner) AS excluded
     FROM journey j JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL JOIN lead l ON l.id = j.lead_id

@@ -42,6 +42,8 @@ class Story:
     actions: list[dict[str, Any]]
     activities: list[dict[str, Any]]
     messages: list[dict[str, Any]]
+    pauses: list[dict[str, Any]]
+    missed: list[dict[str, Any]]
     same_phone: list[int]  # other leads: a hint, not an identity
     joins: list[dict[str, Any]] = field(default_factory=list)  # which signals were taken for this lead's, and why
     lookalikes: list[dict[str, Any]] = field(default_factory=list)  # leads that its signals were compared with
@@ -79,6 +81,15 @@ def journey(ledger: Ledger, journey_id: int) -> int | None:
     """``journey_id`` if there is such a journey."""
     with ledger.transaction() as connection:
         return _journey(connection, journey_id)
+
+
+def owner_of(ledger: Ledger, journey_id: int) -> str | None:
+    """Who has the lead of a journey now."""
+    with ledger.transaction() as connection:
+        owner: str | None = connection.execute(
+            text("SELECT owner FROM assignment WHERE journey_id = :id AND ended_at IS NULL"), {"id": journey_id}
+        ).scalar()
+        return owner
 
 
 def leads_by_email(ledger: Ledger, address: str, canonical: str | None) -> list[int]:
@@ -171,6 +182,8 @@ def story(ledger: Ledger, journey_id: int) -> Story:
             joins=of("SELECT * FROM lead_join WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
             lookalikes=of("SELECT * FROM lookalike WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
             verdicts=of("SELECT * FROM lead_verdict WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
+            pauses=of("SELECT * FROM pause WHERE journey_id = ANY(:ids) ORDER BY started_at, id LIMIT :most"),
+            missed=of("SELECT * FROM missed WHERE journey_id = ANY(:ids) ORDER BY due_at, id LIMIT :most"),
             same_phone=_same_phone(connection, lead[0]) if lead else [],
             counts={
                 "signals": _count(connection, "journey WHERE signal_id IS NOT NULL AND lead_id = :lead", lead_id),

@@ -214,6 +214,29 @@ def _start_rescores(connection: Connection, now: datetime, column: str, after: s
     ).rowcount
 
 
+def start_recycles(connection: Connection, now: datetime) -> int:
+    """A journey that begins at qualification for each lead in nurture whose time to come back has come.
+
+    One that came back by itself meanwhile, or was ruled out, is left where it is. Returns how many were started.
+    """
+    return connection.execute(
+        text(
+            f"""
+            WITH due AS (
+                SELECT id FROM lead WHERE recycle_at <= :now ORDER BY id FOR NO KEY UPDATE SKIP LOCKED),
+            cleared AS (UPDATE lead SET recycle_at = NULL WHERE id IN (SELECT id FROM due))
+            INSERT INTO journey (trigger, lead_id, source, captured_at, run_after, stage, start_stage,
+                status, version, generation)
+            SELECT 'recycle', d.id, last.source, :now, :now, 'qualification', 'qualification', 'ready', 0, 0
+            FROM due d JOIN LATERAL (SELECT source, status FROM journey WHERE lead_id = d.id
+                AND status <> 'joined' ORDER BY id DESC LIMIT 1) last ON last.status = 'nurture'
+            WHERE NOT EXISTS (SELECT 1 FROM journey WHERE lead_id = d.id AND status IN ({_OPEN}))
+            ORDER BY d.id ON CONFLICT DO NOTHING"""
+        ),
+        {"now": now},
+    ).rowcount
+
+
 def expand_custom(frame: pd.DataFrame, custom: Mapping[str, FieldType]) -> pd.DataFrame:
     """The playbook's custom fields as columns, from the lead's ``custom``."""
     if custom:

@@ -179,7 +179,7 @@ def send(connection: Connection, messages: pd.DataFrame, now: datetime) -> None:
 
 
 def tell_owners(connection: Connection, joined: pd.DataFrame, now: datetime) -> None:
-    """Tell the owner of each open journey in ``joined_to`` that the lead was heard of again."""
+    """Tell the owner of each open journey in ``joined_to`` that the lead was heard of again, and look at it."""
     if joined.empty:
         return
     pairs = {
@@ -197,6 +197,10 @@ def tell_owners(connection: Connection, joined: pd.DataFrame, now: datetime) -> 
             ORDER BY p.journey ON CONFLICT (key) DO NOTHING"""
         ),
         pairs,
+    )
+    # a lead that is heard of ends the wait for it
+    connection.execute(
+        text("UPDATE assignment SET next_check_at = :now WHERE ended_at IS NULL AND journey_id = ANY(:holder)"), pairs
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 from sqlalchemy import Connection, text
@@ -62,15 +62,18 @@ def store_signals(connection: Connection, rows: Sequence[Sequence[Any]], now: da
     return new
 
 
+#: What is known of an activity when it comes in, in the order of the rows that are stored.
+ACTIVITY_COLUMNS: Final[dict[str, str]] = {
+    "source": "text", "key": "text", "kind": "text", "actor": "text", "rep": "text", "email": "text",
+    "occurred_at": "timestamptz", "payload": "text", "seconds": "int", "automatic": "boolean",
+}  # fmt: skip
+
+
 def store_activities(connection: Connection, rows: Sequence[Sequence[Any]], now: datetime) -> int:
-    """Store ``(source, key, kind, actor, rep, email, occurred_at, payload)`` rows. Returns how many are new."""
-    columns = ["source", "key", "kind", "actor", "rep", "email", "occurred_at", "payload"]
-    connection.execute(
-        text(
-            "CREATE TEMP TABLE IF NOT EXISTS incoming_activity (source text, key text, kind text, actor text, "
-            "rep text, email text, occurred_at timestamptz, payload text) ON COMMIT DELETE ROWS"
-        )
-    )
+    """Store rows of ``ACTIVITY_COLUMNS``. Returns how many are new."""
+    columns = list(ACTIVITY_COLUMNS)
+    definition = ", ".join(f"{name} {kind}" for name, kind in ACTIVITY_COLUMNS.items())
+    connection.execute(text(f"CREATE TEMP TABLE IF NOT EXISTS incoming_activity ({definition}) ON COMMIT DELETE ROWS"))
     bulk.copy_rows(connection, "incoming_activity", columns, rows)
     _one_after_the_other(connection, rows[0][0])
     hit("capture.activities.before")
@@ -121,8 +124,7 @@ def store_each_signal(connection: Connection, rows: Sequence[Sequence[Any]], now
 def store_each_activity(connection: Connection, rows: Sequence[Sequence[Any]], now: datetime) -> list[Stored]:
     """Store the rows of ``store_activities``, of any sources, and say what each became, in their order."""
     one_capture_at_a_time(connection, {row[0] for row in rows})
-    columns = {"source": "text", "key": "text", "kind": "text", "actor": "text", "rep": "text", "email": "text",
-               "occurred_at": "timestamptz", "payload": "text"}  # fmt: skip
+    columns = ACTIVITY_COLUMNS
     found = connection.execute(
         text(
             f"""

@@ -70,6 +70,7 @@ _RECORDS: Final = (
     ("lookalike", "journey_id"),
     ("lead_join", "journey_id"),
     ("lead_verdict", "journey_id"),
+    ("pause", "journey_id"),
     ("journey", "batch_id"),
     ("work_item", "batch_id"),
 )
@@ -250,6 +251,21 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "WHERE o.key = 'assigned:' || a.journey_id || ':' || a.generation AND o.target = a.owner)",
     ),
     Invariant(
+        "pauses_apart",
+        "Pauses of a journey do not overlap, and at most one of them is open",
+        "SELECT count(*) FROM pause",
+        "SELECT count(*) FROM (SELECT lag(coalesce(ended_at, until)) OVER one > started_at AS too_long, "
+        "lag(ended_at IS NULL) OVER one AS never_ended FROM pause "
+        "WINDOW one AS (PARTITION BY journey_id ORDER BY started_at, id)) p WHERE too_long OR never_ended",
+    ),
+    Invariant(
+        "missed_was_due",
+        "What was missed belongs to an assignment of its journey, and was due before that was noticed",
+        "SELECT count(*) FROM missed",
+        "SELECT count(*) FROM missed m WHERE m.due_at > m.noticed_at OR m.since > m.due_at OR NOT EXISTS "
+        "(SELECT 1 FROM assignment a WHERE a.id = m.assignment_id AND a.journey_id = m.journey_id)",
+    ),
+    Invariant(
         "given_up_asks_a_person",
         "A message that was given up was not delivered, and a work item asks a person",
         "SELECT count(*) FROM outbox WHERE given_up_at IS NOT NULL",
@@ -314,8 +330,9 @@ _JOURNEYS: Final = """
             FROM outbox o WHERE o.journey_id = j.id) AS messages,
         (SELECT string_agg(concat_ws('/', generation, gate, promise), ' ' ORDER BY generation, gate, promise)
             FROM warned w WHERE w.journey_id = j.id) AS warnings,
-        (SELECT (to_jsonb(l) - 'id' - 'created_at' - 'rescore_at' - 'score_changes_at' - 'provenance')::text FROM lead l
-            WHERE l.id = j.lead_id) AS lead
+        (SELECT (to_jsonb(l)
+                - ARRAY['id', 'created_at', 'rescore_at', 'score_changes_at', 'recycle_at', 'provenance'])::text
+            FROM lead l WHERE l.id = j.lead_id) AS lead
     FROM journey j LEFT JOIN signal s ON s.id = j.signal_id"""
 _REST: Final = (
     "SELECT 'pool', pool, state::text FROM pool_state",

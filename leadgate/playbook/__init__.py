@@ -20,7 +20,17 @@ from leadgate.playbook.base import (
     Stage,
     Weekday,
 )
-from leadgate.playbook.follow_up import FollowUp, LadderStep, Sla
+from leadgate.playbook.follow_up import (
+    FollowUp,
+    LadderStep,
+    OwnedState,
+    Priority,
+    RejectReason,
+    Sla,
+    Stale,
+    Target,
+    Touch,
+)
 from leadgate.playbook.gates import Breaker, ExceptionRoute, Expect, GateRules, Notification, Retention
 from leadgate.playbook.loading import FILE, Loaded, default, init, load, parse
 from leadgate.playbook.matching import Certain, Likely, Matching, TieBreaker
@@ -88,13 +98,16 @@ __all__ = [
     "Name",
     "NobodyAvailable",
     "Notification",
+    "OwnedState",
     "Part",
     "Playbook",
     "PlaybookError",
     "Pool",
+    "Priority",
     "Problem",
     "Provider",
     "Qualification",
+    "RejectReason",
     "Rep",
     "Retention",
     "Route",
@@ -104,8 +117,11 @@ __all__ = [
     "Source",
     "Span",
     "Stage",
+    "Stale",
+    "Target",
     "Territory",
     "TieBreaker",
+    "Touch",
     "Validation",
     "Weekday",
     "default",

@@ -38,6 +38,7 @@ def check(loaded: Loaded, *, promises: Mapping[Gate, Collection[str]] | None = N
         routing.territories(checker),
         routing.routing(checker),
         follow_up.slas(checker),
+        follow_up.follow_up(checker),
         gates.exceptions(checker),
         gates.notifications(checker),
         gates.gates(checker, promises or {}),

@@ -500,6 +500,35 @@ def test_a_manager_moves_leads_and_hears_what_the_clock_does(cli: Cli, worked: D
     assert worked.holds() == []
 
 
+def test_an_owner_waits_for_a_lead_goes_on_and_logs_a_touch(cli: Cli, worked: Desk) -> None:
+    later = (NOW + timedelta(hours=1)).isoformat()
+    owner = worked.one("SELECT owner FROM assignment WHERE journey_id = 1")
+    waits = of(
+        cli("wait", 1, "--until", "2026-03-09", "--reason", "on holiday", "--by", owner, "--json", "--now", later)
+    )
+    assert (waits["journey_id"], waits["until"][:16]) == (1, "2026-03-09T00:00")
+    told = words(cli("explain", 1, "--now", later))
+    assert f"{owner} waits for the lead since 2026-03-04 11:00 UTC: on holiday." in told
+    assert "The first touch is due 2026-03-09 11:00 UTC" in told
+    assert "its clocks run" in cli("resume", 2, "--by", owner, "--now", later, code=2).stderr
+    assert "run again" in cli("resume", 1, "--by", owner, "--now", later).stdout
+    assert "needs words" in cli("wait", 1, "--until", "2026-03-09", "--reason", " ", "--by", owner, code=2).stderr
+    assert "is no touch and no outcome" in cli("touch", 1, "--kind", "fax", "--by", owner, code=2).stderr
+    assert "none of the playbook's reps" in cli("touch", 1, "--kind", "call", "--by", "nobody", code=2).stderr
+    call = ("touch", 1, "--kind", "call", "--by", owner, "--seconds", 90, "--at", later, "--now", later)
+    assert of(cli(*call, "--json"))["new"] is True
+    assert "Known already: call" in cli(*call).stdout
+    worked.run(NOW + timedelta(hours=1))
+    assert worked.one("SELECT status FROM journey WHERE id = 1") == "done"
+    told = words(cli("explain", 1))
+    assert f"call, 90 s {owner} yes, as the first touch" in told
+    assert (
+        f"waited for the lead from 2026-03-04 11:00 UTC to 2026-03-04 11:00 UTC (on holiday), until {owner} went on"
+        in told
+    )
+    assert worked.holds() == []
+
+
 def test_verify_tells_a_script_when_an_invariant_is_broken(cli: Cli, worked: Desk) -> None:
     assert of(cli("verify", "--json"))["holds"] is True
     assert "invariants hold" in cli("verify").stdout

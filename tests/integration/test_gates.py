@@ -81,6 +81,7 @@ CLEAN: dict[Gate, dict[str, Any]] = {
         "assigned_at": NOW,
         "ladder_step": 1,
         "ladder_length": 3,
+        "waiting_and_chased": False,
         "touched_before_assigned": False,
     },
 }
@@ -138,6 +139,7 @@ BROKEN: list[tuple[Gate, dict[str, Any], list[str]]] = [
     ("followed_up", {"due_at": NOW - timedelta(minutes=1)}, ["due_after_assignment"]),
     ("followed_up", {"ladder_step": 4}, ["step_within_ladder"]),
     ("followed_up", {"ladder_step": -1}, ["step_counted"]),
+    ("followed_up", {"waiting_and_chased": True}, ["waiting_not_chased"]),
     ("followed_up", {"touched_before_assigned": True}, ["touched_after_assignment"]),
 ]
 

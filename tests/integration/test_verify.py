@@ -40,6 +40,16 @@ A_JOURNEY = (
     "generation) VALUES ('rescore', {lead}, 'website', now(), now(), 'qualification', 'qualification', 'ready', 0, 0)"
 )
 
+A_PAUSE = (
+    "INSERT INTO pause (journey_id, reason, by, started_at, until, ended_at, ended_by) SELECT journey_id, 'away', owner, "
+    "assigned_at + interval '{first}', assigned_at + interval '{until}', assigned_at + CAST({ended} AS interval), "
+    f"CASE WHEN {{ended}} IS NOT NULL THEN owner END FROM assignment WHERE journey_id = {OWNED}"
+)
+A_MISS = (
+    "INSERT INTO missed (assignment_id, journey_id, target, since, due_at, noticed_at) SELECT id, journey_id, "
+    f"'first_touch', assigned_at, due_at, due_at FROM assignment WHERE journey_id = {OWNED}"
+)
+
 #: How the ledger is damaged, and which invariants say so.
 DAMAGE: dict[str, tuple[list[str], set[str]]] = {
     "a signal without a journey": (
@@ -175,6 +185,22 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
         [f"UPDATE outbox SET target = 'nobody' WHERE journey_id = {OWNED}"],
         {"owner_told_once"},
     ),
+    "two waits at once": (
+        ["UPDATE pause SET until = until + interval '1 h', ended_at = ended_at + interval '1 min'"],
+        {"pauses_apart"},
+    ),
+    "a wait that never ended before the next": (
+        [
+            "DROP INDEX one_open_pause",
+            "UPDATE pause SET until = started_at + interval '1 min', ended_at = NULL, ended_by = NULL",
+        ],
+        {"pauses_apart"},
+    ),
+    "a miss that was noticed too early": (
+        ["UPDATE missed SET noticed_at = due_at - interval '1 min'"],
+        {"missed_was_due"},
+    ),
+    "a miss of nobody": (["UPDATE missed SET assignment_id = 999999"], {"missed_was_due"}),
     "a given-up message that nobody is asked about": (
         ["DELETE FROM work_item WHERE reason = 'undeliverable'"],
         {"given_up_asks_a_person"},
@@ -198,6 +224,7 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
             ("lookalike", "journey_id", "true", {"questions_name_leads"}),
             ("lead_join", "journey_id", "joined_to = 1", {"joins_say_why"}),
             ("lead_verdict", "journey_id", "true", set()),
+            ("pause", "journey_id", "true", set()),
             ("journey", "batch_id", "status = 'owned'", set()),
             ("work_item", "batch_id", "true", set()),
         )
@@ -273,6 +300,9 @@ def sound(postgres: Ledger, loaded: Loaded, tmp_path_factory: pytest.TempPathFac
                 connection.execute(text(A_GIVEN_UP_ONE))
                 connection.execute(text(GRADED))
                 connection.execute(text(SCORED_AGAIN))
+                connection.execute(text(A_PAUSE.format(first="0 h", until="2 h", ended="'1 h'")))
+                connection.execute(text(A_PAUSE.format(first="1 h", until="3 h", ended="NULL")))
+                connection.execute(text(A_MISS))
             yield ledger
 
 

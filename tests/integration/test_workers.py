@@ -196,7 +196,7 @@ def test_an_activity_of_a_person_who_becomes_known_at_the_same_time_is_matched(d
     """Neither transaction sees what the other one stores: the next look for work must bring them together."""
     desk.capture(person(1, Company="", Title="Chief Buyer"))
     row = (
-        "activities", "k", "demo_request", "lead", None, "lead1@company1.example", NOW, "{}"
+        "activities", "k", "demo_request", "lead", None, "lead1@company1.example", NOW, "{}", None, None
     )  # fmt: skip
     with desk.ledger.transaction() as connection:
         signals.store_activities(connection, [row], NOW)

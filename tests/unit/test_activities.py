@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,7 +47,8 @@ def test_the_examples_in_the_docstrings_hold() -> None:
 
 def test_a_row_becomes_an_activity_of_the_lead() -> None:
     (row,) = sort(activity(Email="Ann.Lee+x@GoogleMail.com")).activities
-    source, key, kind, actor, rep, email, at, payload = row
+    source, key, kind, actor, rep, email, at, payload, seconds, automatic = row
+    assert (seconds, automatic) == (None, None)
     assert (source, kind, actor, rep) == ("activities", "demo_request", "lead", None)
     assert email == "annlee@gmail.com"
     assert at == datetime(2026, 3, 3, 9, 30, tzinfo=UTC)
@@ -106,6 +108,30 @@ def test_the_same_rows_get_the_same_keys_and_twins_survive() -> None:
     keys = [row[1] for row in first.activities] + [row[2] for row in first.held]
     assert keys == [row[1] for row in again.activities] + [row[2] for row in again.held]
     assert len(set(keys)) == 3
+
+
+@pytest.mark.parametrize(
+    ("columns", "length"),
+    [
+        ({"Call duration": "95"}, 95),
+        ({"Talk time": "0"}, 0),
+        ({"Duration": "00:01:35"}, 95),
+        ({"Duration (seconds)": "12.9"}, 12),
+        ({"hs_call_duration": "95000"}, 95),
+        ({"Dauer": "2 min"}, 120),
+        ({"Duration": "a while"}, None),
+        ({"Duration": "9" * 30}, None),
+        ({"Duration": "9" * 9 + " h"}, None),
+        ({"Duration": "9" * 30 + ":00:00"}, None),
+    ],
+)
+def test_how_long_it_took_is_read_as_exports_write_it(columns: dict[str, str], length: int | None) -> None:
+    assert sort(activity(**columns)).activities[0][8] == length
+
+
+@pytest.mark.parametrize(("written", "automatic"), [("TRUE", True), ("no", False), ("", None), ("perhaps", None)])
+def test_whether_a_sequence_sent_it_is_read(written: str, automatic: bool | None) -> None:
+    assert sort(activity(Automated=written)).activities[0][9] is automatic
 
 
 def test_a_file_must_say_who_what_and_when() -> None:

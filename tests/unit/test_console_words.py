@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from console import origin, proof, summary
+from console import origin, proof, pursuit, summary
 from console.explain import render
 from console.running import stage_done
 from console.screen import span
@@ -83,6 +83,7 @@ def signal(**columns: Any) -> dict[str, Any]:
 
 def assignment(**columns: Any) -> dict[str, Any]:
     return {
+        "id": 1,
         "journey_id": 7,
         "owner": "ana",
         "pool": "all",
@@ -103,8 +104,16 @@ def assignment(**columns: Any) -> dict[str, Any]:
         "sla": "quick",
         "assigned_at": NOW,
         "due_at": NOW + timedelta(hours=1),
+        "due_soon_at": NOW + timedelta(minutes=45),
+        "clock_from": None,
+        "priority": None,
         "ladder_step": 1,
+        "acceptance_step": 0,
+        "next_touch_step": 0,
+        "stage_step": 0,
         "touched_at": None,
+        "last_touched_at": None,
+        "stale_since": None,
         "accepted_at": None,
         "ended_at": None,
         "end_reason": None,
@@ -418,6 +427,118 @@ def test_a_closed_work_item_and_the_ladder_are_told() -> None:
     assert "as corrected: called her." in words
     assert "The first touch was due 2026-03-04 11:00 UTC and is late (SLA quick)." in words
     assert "remind at 50 % (done), escalate to mia at 100 %." in words
+
+
+def touched(**columns: Any) -> dict[str, Any]:
+    return {
+        "kind": "call", "actor": "rep", "rep": "ana", "occurred_at": NOW + timedelta(minutes=30), "seconds": None,
+        "automatic": None,
+    } | columns  # fmt: skip
+
+
+def test_it_is_told_which_touch_counted_and_why_others_did_not() -> None:
+    first = NOW + timedelta(minutes=40)
+    words = told(
+        pursuit.with_evidence(
+            Answer("?"),
+            story(
+                assignments=[assignment(touched_at=first)],
+                activities=[
+                    touched(occurred_at=NOW - timedelta(hours=1)),
+                    touched(seconds=0),
+                    touched(kind="email", automatic=True),
+                    touched(rep="bob"),
+                    touched(occurred_at=first, seconds=95),
+                    touched(occurred_at=first + timedelta(hours=1), rep=None),
+                    touched(kind="page_view", actor="lead", rep=None),
+                ],
+            ),
+            PLAYBOOK,
+        )
+    )
+    assert "call, 0 s ana no: it took 0 s, and a call counts from 1 s on" in words
+    assert "email ana no: it was sent automatically" in words
+    assert "call bob no: bob did it, not the owner" in words
+    assert "2026-03-04 10:40 call, 95 s ana yes, as the first touch" in words
+    assert "2026-03-04 11:40 call the owner, as nobody is named yes" in words
+    assert "09:00" not in words
+    assert "page_view" not in words
+
+
+@pytest.mark.parametrize(
+    ("met", "words"),
+    [
+        (None, "Missed: The first touch by ana was due 2026-03-04 11:00 UTC and had not come by 2026-03-04 11:05 UTC."),
+        (
+            100,
+            "Missed: The first touch by ana was due 2026-03-04 11:00 UTC and came 2026-03-04 11:40 UTC, 40 min late.",
+        ),
+        (50, "The first touch by ana was due 2026-03-04 11:00 UTC and was made in time, 2026-03-04 10:50 UTC"),
+    ],
+)
+def test_what_was_missed_is_told_with_how_late_it_came(met: int | None, words: str) -> None:
+    miss = {
+        "journey_id": 7, "assignment_id": 1, "target": "first_touch", "due_at": NOW + timedelta(hours=1),
+        "noticed_at": NOW + timedelta(minutes=65), "met_at": None if met is None else NOW + timedelta(minutes=met),
+    }  # fmt: skip
+    answer = pursuit.with_evidence(Answer("?"), story(assignments=[assignment()], missed=[miss]), PLAYBOOK)
+    assert words in told(answer)
+
+
+def test_a_wait_is_told_while_it_lasts_and_afterwards() -> None:
+    pause = {
+        "journey_id": 7, "by": "ana", "reason": "on a fair", "started_at": NOW + timedelta(minutes=30),
+        "until": NOW + timedelta(days=2), "ended_at": None, "ended_by": None,
+    }  # fmt: skip
+    waiting = story(assignments=[assignment()], pauses=[pause])
+    words = told(proof.failure(waiting, PLAYBOOK, NOW + timedelta(hours=1)))
+    assert "ana waits for the lead since 2026-03-04 10:30 UTC: on a fair." in words
+    assert "stands still until 2026-03-06 10:00 UTC, or until the lead is heard of." in words
+    assert "The first touch is due 2026-03-06 10:30 UTC (SLA quick)." in words
+    assert "The clock runs day and night." in words
+    for ended_by, why in (("lead", "the lead was heard of"), ("leadgate", "the time was up"), ("bob", "bob went on")):
+        over = story(
+            assignments=[assignment()], pauses=[pause | {"ended_at": NOW + timedelta(hours=1), "ended_by": ended_by}]
+        )
+        words = told(pursuit.with_evidence(Answer("?"), over, PLAYBOOK))
+        assert (
+            f"from 2026-03-04 10:30 UTC to 2026-03-04 11:00 UTC (on a fair), until {why}. That time does not count."
+            in words
+        )
+
+
+def test_a_priority_whose_clock_it_is_and_going_stale_are_told() -> None:
+    book = PLAYBOOK.model_dump() | {
+        "hours": {"own": {"time_zone": "Europe/Berlin", "week": {"wed": [["09:00", "17:00"]]}, "holidays": "DE"}},
+        "reps": [{"name": "ana", "hours": "own"}],
+        "slas": [{"name": "quick", "first_touch": "1h", "accept_within": "30m", "clock": "rep"}],
+        "follow_up": {
+            "finished_by": "acceptance",
+            "priorities": [{"name": "hot", "when": "true", "sla": "quick"}],
+            "stale": {"untouched": {"days": 2, "do": "recycle"}},
+        },
+    }
+    owned = story(assignments=[assignment(priority="hot", candidates=[])])
+    words = told(proof.failure(owned, Playbook.model_validate(book), NOW))
+    assert "Priority hot sets its SLA, in place of the pool's." in words
+    assert "The answer (accept, reject or touch) is due 2026-03-04 10:30 UTC (SLA quick)." in words
+    assert "escalate to the manager at 100 %." in words
+    assert "in ana's own working hours (own, Europe/Berlin), without the public holidays of DE." in words
+    assert "After 2 working days without another, 2026-03-18 16:00 UTC, it goes to nurture" in words
+
+
+def test_when_a_rejected_lead_comes_back_is_told_with_who_does_not_get_it() -> None:
+    given_back = assignment(ended_at=NOW, end_reason="rejected: other")
+    resting = story(
+        journey={"status": "nurture"}, lead={"recycle_at": NOW + timedelta(days=30)}, assignments=[given_back]
+    )
+    words = told(proof.failure(resting, PLAYBOOK, NOW))
+    assert (
+        "goes through qualification again on 2026-04-03 10:00 UTC, with its history, for somebody other than ana."
+        in words
+    )
+    back = story(journey={"trigger": "recycle"}, signals=[signal()])
+    assert "its time to come back came, so it went through qualification again on" in told(origin.triggered(back))
 
 
 def test_a_lead_that_is_not_known_yet_has_a_title() -> None:

@@ -12,6 +12,7 @@ import pytest
 from leadgate import playbook as playbooks
 from leadgate.ledger.outbox import Message
 from leadgate.playbook import Playbook
+from leadgate.sla import TARGETS
 from tasks.delivery import MOST_ATTEMPTS, address_of, shown_target, wait_after, words
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
@@ -62,16 +63,18 @@ def test_an_assignment_tells_who_what_until_when_and_how_to_see_more(playbook: P
         "lead_assigned",
         "lead_heard_again",
         "lead_warmed_up",
-        "first_touch_due",
-        "first_touch_overdue",
         "lead_taken_back",
+        "lead_stale",
+        "lead_recycled",
         "of_tomorrow",
+        *(f"{target}_{how}" for target in TARGETS for how in ("due", "overdue")),
     ],
 )
 def test_every_kind_carries_its_key_and_nothing_personal(playbook: Playbook, kind: str) -> None:
     told = words(message(kind=kind, key=f"{kind}:12"), playbook, NOW)
     assert told.body.endswith(f"\nKey: {kind}:12")
     assert "J12" in told.title
+    assert ("There is news about this lead" in told.body) == (kind == "of_tomorrow")
     for personal in ("jane", "Doe", "3012345678"):
         assert personal not in told.title + told.body
 

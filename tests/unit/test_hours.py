@@ -258,3 +258,65 @@ def test_starting_later_never_ends_earlier_and_a_column_says_the_same(
     assert one_by_one == sorted(one_by_one)
     column = pd.Series(pd.DatetimeIndex(sorted(starts)).as_unit("us"))
     assert clock.add_many(column, duration).tolist() == one_by_one
+
+
+@few
+@given(all_hours, st.lists(moments, min_size=3, max_size=3))
+def test_business_time_adds_up_and_never_runs_backwards(hours: Hours, three: list[datetime]) -> None:
+    clock = clock_of(hours)
+    first, second, third = sorted(three)
+    assert clock.between(first, second) + clock.between(second, third) == clock.between(first, third)
+    assert timedelta(0) <= clock.between(first, second) <= clock.between(first, third) <= third - first
+
+
+@few
+@given(all_hours, moments, durations, durations)
+def test_more_time_never_ends_earlier(hours: Hours, start: datetime, a: timedelta, b: timedelta) -> None:
+    clock = clock_of(hours)
+    less, more = sorted([a, b])
+    assert clock.add(start, less) <= clock.add(start, more)
+
+
+@pytest.mark.parametrize(
+    ("start", "days", "end"),
+    [
+        ("2026-03-03 10:00", 1, "2026-03-04 17:00"),  # from a Tuesday, whatever the hour
+        ("2026-03-03 23:59", 1, "2026-03-04 17:00"),
+        ("2026-03-03 10:00", 3, "2026-03-06 17:00"),
+        ("2026-03-06 10:00", 1, "2026-03-09 17:00"),  # a weekend has no working day
+        ("2026-03-07 10:00", 1, "2026-03-09 17:00"),
+        ("2026-04-02 10:00", 1, "2026-04-07 17:00"),  # nor has Easter
+        ("2026-12-30 10:00", 2, "2027-01-04 17:00"),  # into the next year
+    ],
+)
+def test_working_days_are_the_dates_on_which_the_office_opens(start: str, days: int, end: str) -> None:
+    clock = Clock(office(("09:00", "17:00"), holidays="DE"))
+    starts = pd.Series([at(start)]).dt.tz_convert("UTC")
+    assert clock.after_days(starts, days)[0] == at(end)
+
+
+def test_a_working_day_of_the_wall_clock_is_a_date_of_utc() -> None:
+    starts = pd.Series(pd.to_datetime(["2026-03-07T00:00Z", "2026-03-07T23:59Z"], utc=True))
+    assert Clock(None).after_days(starts, 2).tolist() == [pd.Timestamp("2026-03-10T00:00Z")] * 2
+
+
+def test_without_enough_working_days_there_is_no_answer() -> None:
+    never = Clock(office(("09:00", "17:00"), closed=[date(2026, 1, 1) + timedelta(days=n) for n in range(365 * 18)]))
+    with pytest.raises(HoursError, match="have no 3 working days in the 16 years from 2026"):
+        never.after_days(pd.Series([at("2026-03-03 10:00")]).dt.tz_convert("UTC"), 3)
+
+
+@few
+@given(all_hours, moments, st.integers(1, 12))
+def test_as_many_days_with_open_time_pass_as_were_asked_for(hours: Hours, start: datetime, days: int) -> None:
+    clock, zone = clock_of(hours), ZoneInfo(hours.time_zone)
+    starts = pd.Series([pd.Timestamp(start)]).dt.as_unit("us")
+    ends = [clock.after_days(starts, n)[0] for n in range(1, days + 1)]
+    week = {str(day) for day in hours.week}
+    counted, day = 0, start.astimezone(zone).date()
+    while counted < days:
+        day += timedelta(days=1)
+        counted += f"{day:%a}".lower() in week and day not in hours.closed
+    # the last of them ends on that date, or in the night after it
+    assert timedelta(0) <= ends[-1].astimezone(zone).date() - day <= timedelta(days=1)
+    assert ends[0] > start

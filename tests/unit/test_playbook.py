@@ -396,6 +396,49 @@ def test_one_part_that_is_wrong_by_itself(problems: Edit, old: str, new: str, sa
             "routing[1].requires: nobody in pool 'second' has all of the skills payroll",
         ),
         ("country = 'KP'", "country is null or country is not null or true", "every lead matches this"),
+        # follow-up
+        ("escalate, to: ann}", "escalate, of: stage}", "slas[0].ladder[1].of: this SLA has no stage, so the step is never"),
+        ("escalate, to: ann}", "escalate, of: acceptance}", "this SLA has no accept_within"),
+        (
+            "first_touch: 1h\n    ladder: [",
+            "first_touch: 1h\n    stage: 9h\n    ladder: [{after: 90, do: remind, of: stage}, {after: 90, do: remind, of: stage}, ",
+            "slas[0].ladder[1].after: 90 % does not come after 90 %; steps go up",
+        ),
+        (
+            "gates:\n",
+            "follow_up: {priorities: [{name: hot, when: score > 9, sla: fst}]}\ngates:\n",
+            "follow_up.priorities[0].sla: unknown SLA 'fst'; did you mean 'fast'?",
+        ),
+        (
+            "gates:\n",
+            "follow_up: {priorities: [{name: hot, when: scor > 9, sla: fast}]}\ngates:\n",
+            "unknown column 'scor'",
+        ),
+        (
+            "gates:\n",
+            "follow_up: {priorities: [{name: a, when: 'true', sla: fast}, {name: b, when: score > 9, sla: fast}]}\ngates:\n",
+            "follow_up.priorities[1]: can never match: 'a' before it takes every lead",
+        ),
+        (
+            "gates:\n",
+            "follow_up: {touches: [call, {kind: call, min_seconds: 9}]}\ngates:\n",
+            "follow_up.touches[1].kind: 'call' is there twice",
+        ),
+        (
+            "gates:\n",
+            "follow_up: {reject_reasons: [other, {name: other, then: reassign}]}\ngates:\n",
+            "follow_up.reject_reasons[1].name: 'other' is there twice",
+        ),
+        (
+            "gates:\n",
+            "follow_up: {reject_reasons: [{name: other, after: 3d}]}\ngates:\n",
+            "after says when a lead is recycled; add then: recycle",
+        ),
+        (
+            "gates:\n",
+            "follow_up: {finished_by: outcome}\ngates:\n",
+            "follow_up.finished_by: no outcome ends a journey, so none ever ends",
+        ),
         # gates
         (
             "email_well_formed:",
@@ -517,6 +560,9 @@ def notes(text: str, folder: Path) -> list[str]:
         ("to: pool first", "to: pool second", "no route leads to pool 'first'"),
         ("manager: ann", "manager: the_boss", "'the_boss' is no rep"),
         ("manager: ann", "manager: boss@acme.example", None),
+        ("first_touch: 1h", "first_touch: 1h\n    next_touch: 8h", "never begins to count: the first touch ends"),
+        ("  sales_qualified: 60", "  sales_qualified: 60\n  sales_qualified_by: acceptance", None),
+        ("gates:", "follow_up: {outcomes: [won]}\ngates:", "nothing looks for them: first_touch ends a journey"),
         ("members: [{rep: bob}]\n    sla: fast", "members: [{rep: bob}]", "no sla"),
         (
             "gates:",

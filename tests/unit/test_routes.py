@@ -48,7 +48,7 @@ def test_a_territory_asks_for_country_state_and_postal_code_as_it_names_them() -
         {"name": "london", "territory": "london"},
         {"name": "large_in_bavaria", "territory": "bavaria", "when": "employees >= 100 and country = 'DE'"},
     )
-    assert matching(PLACES, book).tolist() == [
+    assert matching(PLACES, book)["routes"].tolist() == [
         ("north",),
         ("bavaria", "large_in_bavaria"),
         ("bavaria",),

@@ -1,0 +1,97 @@
+"""``leadgate wait``, ``resume`` and ``touch``: what an owner does while they have a lead.
+
+Belongs here: what was asked for, whether it can be meant, and saying what was done. Does not belong here: doing it
+(``ledger.owner_actions``).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from console.lookup import journey_of
+from console.place import Place, moment_of, person
+from console.safe import visible
+from console.screen import CommandError, moment, out, print_json, program
+from leadgate.ledger import Ledger, journeys, open_ledger, owner_actions
+from leadgate.nearest import proposal
+from leadgate.playbook import Playbook
+
+
+def wait(
+    place: Place, reference: str, *, until: str, reason: str, by: str | None, as_json: bool, now: str | None
+) -> None:
+    """The command: the owner waits for the lead."""
+    if not reason.strip():
+        raise CommandError("--reason needs words: what is waited for")
+    who, at = person(by), moment_of(now)
+    playbook = place.playbook().playbook
+    with open_ledger(place.settings) as ledger:
+        journey = journey_of(ledger, reference, playbook)
+        end = _end(until, ledger, journey, playbook)
+        owner_actions.wait(ledger, journey, until=end, reason=reason.strip(), by=who, now=at)
+    if as_json:
+        print_json({"journey_id": journey, "did": "wait", "by": who, "until": end})
+    else:
+        out().print(
+            f"The clocks of lead J{journey} stand still until {moment(end)} UTC, or until the lead is heard of. "
+            f"Next: {program()} explain J{journey}"
+        )
+
+
+def resume(place: Place, reference: str, *, by: str | None, as_json: bool, now: str | None) -> None:
+    """The command: the wait is over."""
+    who, at = person(by), moment_of(now)
+    playbook = place.playbook().playbook
+    with open_ledger(place.settings) as ledger:
+        journey = journey_of(ledger, reference, playbook)
+        owner_actions.resume(ledger, journey, by=who, now=at)
+    if as_json:
+        print_json({"journey_id": journey, "did": "resume", "by": who})
+    else:
+        out().print(f"The clocks of lead J{journey} run again. Next: {program()} explain J{journey}")
+
+
+def touch(
+    place: Place,
+    reference: str,
+    *,
+    kind: str,
+    by: str | None,
+    when: str | None,
+    seconds: int | None,
+    as_json: bool,
+    now: str | None,
+) -> None:
+    """The command: a rep says what they did. Raises ``CommandError`` for what would never count."""
+    who, at = person(by), moment_of(now)
+    happened = moment_of(when) if when is not None else at
+    playbook = place.playbook().playbook
+    known = [*(each.kind for each in playbook.follow_up.touches), *playbook.follow_up.outcomes]
+    if kind not in known:
+        raise CommandError(f"{kind!r} is no touch and no outcome of the playbook; {proposal(kind, known)}")
+    reps = [rep.name for rep in playbook.reps]
+    if who not in reps:
+        raise CommandError(f"{visible(who, 80)!r} is none of the playbook's reps; {proposal(who, reps)}")
+    with open_ledger(place.settings) as ledger:
+        journey = journey_of(ledger, reference, playbook)
+        new = owner_actions.touch(ledger, journey, kind=kind, by=who, at=happened, seconds=seconds, now=at)
+    if as_json:
+        print_json({"journey_id": journey, "did": "touch", "kind": kind, "by": who, "at": happened, "new": new})
+    else:
+        what = "Logged" if new else "Known already"
+        out().print(
+            f"{what}: {kind} by {who}, {moment(happened)} UTC. `{program()} run` stops the clock if it counts. "
+            f"Next: {program()} explain J{journey}"
+        )
+
+
+def _end(until: str, ledger: Ledger, journey: int, playbook: Playbook) -> datetime:
+    """A moment as it was written; a date alone begins at midnight in the owner's time zone."""
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", until.strip()):
+        return moment_of(until)
+    owner = journeys.owner_of(ledger, journey)
+    zone = next((rep.time_zone for rep in playbook.reps if rep.name == owner), "UTC")
+    midnight = moment_of(until.strip()).replace(tzinfo=ZoneInfo(zone))
+    return moment_of(midnight.isoformat())

@@ -1,0 +1,73 @@
+"""Waiting for a lead: when it began, until when it was to last, and what ended it.
+
+Belongs here: reading and writing pauses. Does not belong here: what a pause does to a due time
+(``leadgate.pauses``, ``leadgate.sla``), or a person asking for one (``owner_actions``).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import pandas as pd
+from sqlalchemy import Connection, text
+
+from leadgate.ledger import bulk
+
+#: When the lead of a pause ``p`` was first heard of since it began: an activity, or a signal that joined its journey.
+ANSWERED_AT: Final = """least(
+    (SELECT min(t.occurred_at) FROM activity t
+        WHERE t.lead_id = j.lead_id AND t.actor = 'lead' AND t.occurred_at > p.started_at),
+    (SELECT min(q.captured_at) FROM journey q
+        WHERE q.lead_id = j.lead_id AND q.joined_to = j.id AND q.captured_at > p.started_at))"""
+
+
+def of_batch(connection: Connection, batch_id: int) -> pd.DataFrame:
+    """The pauses of a batch's owned journeys, oldest first: ``pause_id``, ``journey_id``, ``started_at``, ``until``,
+    ``ended_at``, and of an open one ``answered_at``, the lead's first sign of life since it began."""
+    return bulk.select(
+        connection,
+        f"""
+        SELECT p.id AS pause_id, p.journey_id, p.started_at, p.until, p.ended_at,
+            CASE WHEN p.ended_at IS NULL THEN {ANSWERED_AT} END AS answered_at
+        FROM pause p JOIN journey j ON j.id = p.journey_id
+        WHERE j.batch_id = :batch AND j.status = 'owned' ORDER BY p.journey_id, p.started_at""",
+        batch=batch_id,
+    )
+
+
+def begin(connection: Connection, journey_id: int, *, until: datetime, reason: str, by: str, now: datetime) -> None:
+    """Wait for a lead from ``now`` on. A wait that is open has to end first."""
+    connection.execute(
+        text("INSERT INTO pause (journey_id, reason, by, started_at, until) VALUES (:id, :reason, :by, :now, :until)"),
+        {"id": journey_id, "reason": reason, "by": by, "now": now, "until": until},
+    )
+
+
+def end(connection: Connection, frame: pd.DataFrame) -> None:
+    """End the pauses ``pause_id`` at ``ended_at``, by ``ended_by``."""
+    if not frame.empty:
+        types = {"pause_id": "bigint", "ended_at": "timestamptz", "ended_by": "text"}
+        bulk.temporary(connection, "pauses_over", types, frame)
+        connection.execute(
+            text(
+                "UPDATE pause p SET ended_at = o.ended_at, ended_by = o.ended_by FROM pauses_over o "
+                "WHERE p.id = o.pause_id AND p.ended_at IS NULL"
+            )
+        )
+
+
+def end_open(connection: Connection, journey_id: int, by: str, now: datetime) -> bool:
+    """End the open pause, at the latest when it was to end or the lead was heard of. Whether it had not by ``now``."""
+    ended = connection.execute(
+        text(
+            f"""
+            UPDATE pause p SET ended_at = least(:now, o.over_at), ended_by = CASE WHEN o.over_at > :now THEN :by
+                WHEN o.over_at = o.until THEN 'leadgate' ELSE 'lead' END
+            FROM (SELECT p.id, p.until, least(p.until, {ANSWERED_AT}) AS over_at FROM pause p
+                JOIN journey j ON j.id = p.journey_id WHERE p.journey_id = :id AND p.ended_at IS NULL) o
+            WHERE p.id = o.id RETURNING p.ended_by NOT IN ('leadgate', 'lead')"""
+        ),
+        {"id": journey_id, "now": now, "by": by},
+    ).scalar()
+    return bool(ended)
