@@ -14,9 +14,9 @@ from prefect import flow, runtime
 from prefect.artifacts import acreate_markdown_artifact
 
 from flows import session
+from flows.by_hand import cleaned, decided_before, decided_by, forgetting, take_on, whereabouts, working
 from flows.evidence import plain, shown
 from flows.forms import Decision
-from flows.rerun import cleaned, decided_before, decided_by, forgetting, take_on, whereabouts, working
 from leadgate.ledger import reviews as taking
 from leadgate.ledger.actions import ActionError, RerunReport
 from leadgate.masking import mask

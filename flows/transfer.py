@@ -12,8 +12,8 @@ from prefect import flow, runtime
 from prefect.artifacts import acreate_markdown_artifact
 
 from flows import session
+from flows.by_hand import decided_before, decided_by, forgetting, working
 from flows.evidence import plain
-from flows.rerun import decided_before, decided_by, forgetting, working
 from tasks import handovers
 from tasks.handovers import Transfer
 

@@ -1,0 +1,133 @@
+"""What forms that a person fills in by hand have in common: who decides, what is forgotten, and going on at once.
+
+Belongs here: what ``rerun``, ``review`` and ``transfer`` need alike. Does not belong here: a form of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from prefect import get_client, get_run_logger, runtime
+from prefect.artifacts import acreate_markdown_artifact
+
+from flows import events, evidence, session
+from flows.forms import SHARED_LOGIN
+from flows.intake import intake
+from leadgate.ledger import reports
+from leadgate.ledger.actions import ActionError
+from leadgate.masking import is_masked, mask_within
+from tasks.batches import next_work
+
+#: Seconds to wait for leads that another process works on.
+PATIENCE: Final = 30.0
+
+
+def cleaned(corrections: Mapping[str, str]) -> dict[str, str]:
+    return {name.strip(): value.strip().replace("\x00", "") for name, value in corrections.items()}
+
+
+def decided_by(by: str) -> str:
+    return by.strip() or SHARED_LOGIN
+
+
+@asynccontextmanager
+async def working() -> AsyncIterator[session.Session]:
+    """This process's session under a holder of its own: a batch that its other runs work on is not taken over."""
+    async with session.opened() as shared:
+        here = session.Session(replace(shared.worker, holder=f"rerun-{uuid4().hex}"))
+        token = session.current.set(here)
+        try:
+            yield here
+        finally:
+            session.current.reset(token)
+
+
+async def take_on(here: session.Session, journeys: Sequence[int], *, run_now: bool) -> list[dict[str, Any]]:
+    """Where the journeys are (``reports.standing``) once none of them waits any more.
+
+    Others may take them meanwhile, and then it is waited for them, at most ``PATIENCE`` seconds from the last
+    batch of our own. Without ``run_now`` nothing is waited for.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        standing = await asyncio.to_thread(reports.standing, here.worker.ledger, journeys)
+        now = session.utc_now()
+        waits = any(each["status"] == "ready" and each["run_after"] <= now for each in standing)
+        if not run_now or not waits or time.monotonic() > until:
+            return standing
+        work = await asyncio.to_thread(next_work, here.worker, now, "intake", events.held)
+        if work is None:
+            await asyncio.sleep(0.25)
+            continue
+        here.claimed[work.batch.id] = work
+        state = await intake(batch=work.batch.id, return_state=True)
+        if state.is_failed() or state.is_crashed():
+            await state.aresult()  # raises what went wrong; a run that was cancelled has held its leads
+        until = time.monotonic() + PATIENCE
+
+
+@asynccontextmanager
+async def forgetting(corrections: Mapping[str, str], **texts: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Prefect keeps what was typed into a form, and personal values have one place only: mask them there.
+
+    Call what this yields once the decision is stored. Where it is refused they are masked, too: the same would
+    be refused again. After any other failure they stay, for a retry.
+    """
+
+    async def forget() -> None:
+        masked: dict[str, Any] = {name: mask_within(text) for name, text in texts.items() if text}
+        if corrections:
+            masked["corrections"] = {name: evidence.shown(name, value) for name, value in corrections.items()}
+        if masked and runtime.flow_run.id is not None:
+            async with get_client() as client:
+                run = await client.read_flow_run(UUID(runtime.flow_run.id))
+                await client.update_flow_run(run.id, parameters={**run.parameters, **masked})
+
+    try:
+        yield forget
+    except ActionError as refused:
+        await forget()
+        # the log is what a run's page opens with; critical, as nothing less is logged (``server.use_defaults``)
+        get_run_logger().critical("%s", refused)
+        raise
+
+
+async def decided_before(*typed: str) -> bool:
+    """Whether an earlier attempt of this run stored its decision: what was typed is masked then.
+
+    Raises ``ActionError`` for a new run that was copied from such a one.
+    """
+    if not any(is_masked(text) for text in typed):
+        return False
+    if runtime.flow_run.run_count > 1:
+        words = "An earlier attempt of this run stored its decision. What it released waits for the next run."
+        await acreate_markdown_artifact(key="decided-before", markdown=words, description="Nothing was done again.")
+        return True
+    raise ActionError(
+        "a value is masked (•••): it was copied from a run that has used it, and is no longer kept; type it again"
+    )
+
+
+def whereabouts(each: Mapping[str, Any]) -> tuple[str, str]:
+    """Where a journey is now, in words, and its owner or the reason."""
+    stage, status = each["stage"].replace("_", "-"), each["status"]
+    reason = str(each["reason"] or "").replace("_", " ")
+    if status == "owned":
+        return "has an owner", str(each["owner"])
+    if status == "held":
+        return f"held at {stage}, W{each['work_item_id']}", reason
+    if status == "joined":
+        return f"joined J{each['joined_to']}", reason
+    if status == "ready":
+        if each["batch_id"] is not None:
+            return f"at {stage}, worked on in batch {each['batch_id']}", ""
+        if each["run_after"] > session.utc_now():
+            return f"waits at {stage} until {each['run_after']:%Y-%m-%d %H:%M} UTC", reason
+        return f"still waiting at {stage}, for the next run", ""
+    return str(status), reason
