@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final
 
 import duckdb
@@ -33,6 +34,11 @@ __all__ = ["RuleError", "always_matches", "check", "matches", "never_matches"]
 #: An expression sees the first so many characters of a text; no lead needs more to be judged, and a
 #: rule over a pasted novel must not stall a batch.
 TEXT_SEEN: Final = 10_000
+
+#: Up to so many rows a question is prepared once, and the values are sent with it.
+FEW: Final = 12
+_MOST_PREPARED: Final = 64
+_ROW: Final = '"#"'  # no field of a lead has such a name
 
 _SQL_TYPES: Final[dict[FieldType, str]] = {
     "text": "VARCHAR",
@@ -88,22 +94,64 @@ def matches(expressions: Mapping[str, str], frame: pd.DataFrame, columns: Mappin
         f"coalesce(TRY((\n{expression.text}\n)), false) AS r{position}" for position, expression in enumerate(parsed)
     )
     typed = ", ".join(f'{_cast(name, columns[name])} AS "{name}"' for name in used) or "true"
-    # a frame without a single column has no rows for DuckDB, so an index goes along
-    plain = pd.DataFrame({"row": np.arange(len(frame)), **{name: _plain(frame[name], columns[name]) for name in used}})
-    connection = _connection("matching")
-    connection.register("lead_frame", plain)
+    asked = f"SELECT {selected} FROM (SELECT {typed} FROM lead_frame)"
+    types = {name: columns[name] for name in used}
     try:
-        found: dict[str, Any] = connection.execute(
-            f"SELECT {selected} FROM (SELECT {typed} FROM lead_frame)"
-        ).fetchnumpy()
+        found = _of_few(asked, frame, types) if len(frame) <= FEW else _of_many(asked, frame, types)
     except duckdb.Error as error:
         raise RuleError(_first_line(error)) from error
-    finally:
-        connection.unregister("lead_frame")
     return pd.DataFrame(
         {name: np.asarray(found[f"r{i}"], dtype=bool) for i, name in enumerate(expressions)},
         index=frame.index,
     )
+
+
+def _of_many(asked: str, frame: pd.DataFrame, types: Mapping[str, FieldType]) -> dict[str, Any]:
+    """The answers to ``asked``, which reads the columns ``types`` from ``lead_frame``."""
+    # a frame without a single column has no rows for DuckDB, so an index goes along
+    plain = pd.DataFrame({"row": np.arange(len(frame)), **{name: _plain(frame[name], types[name]) for name in types}})
+    connection = _connection("matching")
+    connection.register("lead_frame", plain)
+    try:
+        found: dict[str, Any] = connection.execute(asked).fetchnumpy()
+    finally:
+        connection.unregister("lead_frame")
+    return found
+
+
+def _of_few(asked: str, frame: pd.DataFrame, types: Mapping[str, FieldType]) -> dict[str, Any]:
+    """The same, of a question that was prepared before: binding it takes longer than answering for a few rows."""
+    connection = _connection("matching")
+    prepared: dict[str, str] = getattr(_local, "prepared", {})
+    if (name := prepared.get(asked)) is None:
+        if len(prepared) >= _MOST_PREPARED:  # a process that outlives many playbooks
+            _local.matching, _local.prepared = connect(), {}
+            return _of_many(asked, frame, types)
+        name = f"asked_{len(prepared)}"
+        declared = [f"{_ROW} BIGINT"]
+        declared += [
+            f'"{column}" {"TIMESTAMP" if type_ == "timestamp" else "VARCHAR"}' for column, type_ in types.items()
+        ]
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} ({', '.join(declared)})")
+        one_after_the_other = asked.replace("FROM lead_frame)", f"FROM {name} ORDER BY {_ROW})")
+        connection.execute(f"PREPARE {name} AS {one_after_the_other}")
+        _local.prepared = prepared | {asked: name}
+    cells = [range(len(frame)), *(_cells(frame[column], type_) for column, type_ in types.items())]
+    rows = list(zip(*cells, strict=True))
+    row = f"({', '.join('?' * len(cells))})"
+    connection.execute(f"TRUNCATE {name}")
+    connection.execute(f"INSERT INTO {name} VALUES {', '.join([row] * len(rows))}", list(chain.from_iterable(rows)))
+    found: dict[str, Any] = connection.execute(f"EXECUTE {name}").fetchnumpy()
+    return found
+
+
+def _cells(series: pd.Series[Any], type_: FieldType) -> list[Any]:
+    """The values as ``_plain`` gives them, one by one: text, or moments in UTC; missing ones None."""
+    values = (_plain(series, type_) if type_ == "timestamp" else series).to_numpy(dtype=object)
+    missing = pd.isna(values)
+    if type_ == "timestamp":
+        return [None if gone else pd.Timestamp(value) for value, gone in zip(values, missing, strict=True)]
+    return [None if gone else str(value) for value, gone in zip(values, missing, strict=True)]
 
 
 # a playbook is checked whenever a command starts work, and most of its expressions were proved before

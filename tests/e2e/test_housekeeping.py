@@ -232,13 +232,13 @@ def test_what_is_old_is_deleted_with_all_that_hangs_on_it_and_what_is_young_stay
     between = datetime.now(UTC)
     desk.capture(person(2))
     young = batch()
-    assert left_of(old)["artifacts"] == left_of(young)["artifacts"] == 7
+    assert left_of(old)["artifacts"] == left_of(young)["artifacts"] == 2
     lines = keep(later=between - datetime.now(UTC) + (NOW - cutoffs().flow_runs))
     assert left_of(old) == {"task runs": 0, "artifacts": 0, "logs": 0}
     assert not exists(old)
     assert exists(young)
     assert left_of(young)["task runs"] == 12
-    assert left_of(young)["artifacts"] == 7
+    assert left_of(young)["artifacts"] == 2
     assert lines[OLD_RUNS].done >= 1
 
 

@@ -166,7 +166,7 @@ def test_a_lead_in_the_review_band_is_approved_from_the_form(screen: Screen, up:
     journey, item = held(up.desk, 2, Company="", **{"Job title": "Chief of Nothing"})
     screen.open_form("review")
     screen.add_number(item)
-    assert screen.choose("decision", "approve") == ["approve", "reject", "correct", "take"]
+    assert screen.choose("decision", "approve") == ["approve", "reject", "correct", "take", "same", "different"]
     screen.write("reason", "spoke to them")
     screen.write("by", "rita")
     screen.picture("review-form")

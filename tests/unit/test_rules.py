@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from leadgate.expressions import canonical, parse
 from leadgate.fields import FieldType
-from leadgate.rules import RuleError, always_matches, check, matches, never_matches
+from leadgate.rules import FEW, RuleError, always_matches, check, matches, never_matches
 
 COLUMNS: dict[str, FieldType] = {
     "country": "text",
@@ -267,3 +267,34 @@ def test_a_comparison_is_what_python_says(values: list[int | None], limit: int) 
 def test_any_text_can_be_looked_at(values: list[str | None]) -> None:
     found = matched("company = 'Acme' or company is null", company=pd.Series(values, dtype=object))
     assert found == [value is None or value == "Acme" for value in values]
+
+
+VALUES = {
+    "country": st.one_of(
+        st.none(), st.text(st.characters(exclude_categories=["Cs"]), max_size=6), st.integers(), st.just(1.5)
+    ),
+    "employees": st.one_of(
+        st.none(), st.integers(-(2**70), 2**70), st.just("12"), st.just(" 7 "), st.just(2.5), st.just("x")
+    ),
+    "revenue": st.one_of(st.none(), st.floats(), st.just("1e3"), st.integers(-5, 5)),
+    "is_free_mail": st.one_of(st.none(), st.booleans(), st.sampled_from(["true", "False", "yes", "0"])),
+    "renewal": st.one_of(st.none(), st.dates(date(1900, 1, 1), date(2200, 1, 1)), st.just("2027-02-30")),
+    "occurred_at": st.one_of(st.none(), st.just("2026-03-04T10:00:00+01:00"), st.just("soon"), st.just("2026-03-04")),
+}
+EXPRESSIONS = {
+    "text": "country = '1' or lower(country) like '%a%' or length(country) > 3",
+    "integer": "employees > 2 and employees < 13",
+    "number": "revenue >= 0.5",
+    "boolean": "is_free_mail",
+    "date": "renewal > date '2000-01-01'",
+    "moment": "occurred_at < timestamp '2026-03-04 09:30:00'",
+    "all": "true",
+}
+
+
+@settings(max_examples=40)
+@given(st.lists(st.fixed_dictionaries(VALUES), min_size=1, max_size=FEW))
+def test_a_few_rows_are_judged_as_many_are(rows: list[dict[str, Any]]) -> None:
+    few = pd.DataFrame(rows, dtype=object)
+    many = pd.concat([few] * (FEW + 1), ignore_index=True)
+    assert matches(EXPRESSIONS, many, COLUMNS).head(len(few)).equals(matches(EXPRESSIONS, few, COLUMNS))
