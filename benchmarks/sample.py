@@ -12,6 +12,7 @@ from leadgate.playbook import Loaded
 
 _FIRST = ("Ada", "Ben", "Chloé", "Dmitri", "Elif", "Fatima", "Gustav", "Hana", "Igor", "Jun", "Kofi", "Lena", "Omar")
 _LAST = ("Adeyemi", "Brandt", "Costa", "Dubois", "Eriksen", "García", "Haddad", "Ito", "Kowalski", "Lind", "O'Brien")
+_ENDINGS = ("berg", "dorf", "ova", "ini", "sson", "wicz", "ez", "oglu", "moto", "shvili", "quist", "escu", "aldi", "ak")
 _TITLES = ("VP of Sales", "Head of Marketing", "CEO", "Account Manager", "Student", "Engineer", "CFO", "Analyst", "")
 _SIZES = ("1-10", "11-50", "51-200", "201-500", "501-1000", "1,000+", "")
 _COUNTRIES = (("Germany", "+4930"), ("France", "+331"), ("United States", "+1212"), ("UK", "+4420"), ("Spain", "+3491"))
@@ -27,7 +28,9 @@ def people(count: int, *, seed: int = 7, duplicates: float = 0.05, dirt: float =
 
 
 def _lead(number: int, draw: random.Random, dirt: random.Random | None) -> dict[str, Any]:
-    first, last = draw.choice(_FIRST), draw.choice(_LAST)
+    first = draw.choice(_FIRST)
+    # names of a telephone book: with a hundred of them, every large company would have namesakes for people to compare
+    last = draw.choice(_LAST) + draw.choice(_ENDINGS) + draw.choice(_ENDINGS) + draw.choice(_ENDINGS)
     country, prefix = draw.choice(_COUNTRIES)
     row = {
         "Email": f"{first}.{last}{number}@{draw.choice(('mail', 'corp', 'team'))}{number % 5000}.example".lower(),

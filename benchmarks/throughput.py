@@ -24,6 +24,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks import sample
+from leadgate import sla
 from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, open_ledger, signals
 from leadgate.ledger.batches import Batch
@@ -147,6 +148,10 @@ def _bare(loaded: Loaded, leads: int, seed: int) -> float:
         )
         no_corrections = pd.DataFrame({"journey_id": [], "field": [], "value": []})
         nothing_heard = pd.DataFrame({"journey_id": [], "kind": [], "occurred_at": []})
+        nothing_done = pd.DataFrame(
+            columns=["journey_id", "kind", "actor", "rep", "occurred_at", "seconds", "automatic"]
+        )
+        no_pauses = pd.DataFrame(columns=["pause_id", "journey_id", "started_at", "until", "ended_at", "answered_at"])
         started = time.perf_counter()
         frame = capture.decide(Gathered(frame, no_corrections), work).frame
         frame = validation.decide(Gathered(frame), work).frame
@@ -158,10 +163,9 @@ def _bare(loaded: Loaded, leads: int, seed: int) -> float:
         frame = assignment.decide(Gathered(frame, {"pools": pools, "loads": loads}), work).frame
         owned = frame[frame["outcome"] == "owned"].reset_index(drop=True)
         missing = pd.Series([None] * len(owned), dtype=object)
-        owned = owned.assign(
-            clock_from=owned["assigned_at"], ladder_step=0, touched_at=missing, accepted_at=missing, touch=missing
-        )
-        follow_up.decide(Gathered(owned), work)
+        never = dict.fromkeys(("touched_at", "last_touched_at", "accepted_at", "stale_since"), missing)
+        owned = owned.assign(clock_from=owned["assigned_at"], **dict.fromkeys(sla.TAKEN.values(), 0), **never)
+        follow_up.decide(Gathered(owned, {"done": nothing_done, "pauses": no_pauses, "active": {}}), work)
         total += time.perf_counter() - started
     return total
 
