@@ -206,8 +206,10 @@ _EXAMPLES = f"""
         (SELECT w.id FROM work_item w JOIN journey j ON j.id = w.journey_id JOIN lead l ON l.id = j.lead_id
             WHERE w.closed_at IS NULL AND w.blocking AND w.reason = 'phone_impossible' AND l.email IS NOT NULL
             ORDER BY w.due_at, w.id LIMIT 1) AS phone_item,
-        (SELECT id FROM work_item WHERE closed_at IS NULL AND kind = 'review'
+        (SELECT id FROM work_item WHERE closed_at IS NULL AND kind = 'review' AND stage = 'qualification'
             ORDER BY due_at, id LIMIT 1) AS review_item,
+        (SELECT id FROM work_item WHERE closed_at IS NULL AND kind = 'review' AND stage = 'validation'
+            ORDER BY due_at, id LIMIT 1) AS compare_item,
         (SELECT id FROM work_item WHERE closed_at IS NULL AND blocking
             ORDER BY due_at, id LIMIT 1) AS any_item"""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -606,6 +607,10 @@ def test_the_summary_fits_on_a_screen_whatever_is_in_it() -> None:
         "--done-by-hand approved",
     ):
         assert command in text
+    two_alike = dataclasses.replace(crowded(), examples=crowded().examples | {"compare_item": 9})
+    commands = [command for command, _ in summary.next_commands(two_alike)]
+    assert "leadgate review W9" in " ".join(commands)
+    assert len(commands) == len(summary.next_commands(crowded()))
 
 
 def test_a_stage_of_a_batch_is_told_in_a_line() -> None:
