@@ -85,6 +85,7 @@ bench-matching: $(VENV)/.dev ## precision and recall of matching persons and acc
 storm: $(VENV)/.dev ## everything killed, in turn and at random, under load; nothing may be lost or done twice
 	$(BIN)/python -m benchmarks.storm
 	$(BIN)/python -m benchmarks.outage
+	$(BIN)/python -m benchmarks.prefect_away
 
 .PHONY: clean
 clean: ## remove what was built, .venv and the data folder
