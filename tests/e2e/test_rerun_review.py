@@ -40,9 +40,9 @@ def held(desk: Desk, runner: Runner, settings: Settings, tmp_path: Path, monkeyp
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    import flows.rerun
+    import flows.by_hand
 
-    monkeypatch.setattr(flows.rerun, "PATIENCE", 0.5)
+    monkeypatch.setattr(flows.by_hand, "PATIENCE", 0.5)
 
 
 def rerun(**parameters: Any) -> RerunReport:
