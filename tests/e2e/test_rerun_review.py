@@ -230,7 +230,7 @@ def test_what_is_not_run_now_waits_and_the_table_says_so(held: Desk) -> None:
 def test_a_lead_that_another_process_has_taken_meanwhile_is_waited_for_and_not_taken_from_it(
     held: Desk, impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import flows.rerun
+    import flows.by_hand
     from leadgate.ledger.batches import claim
 
     def faster(*_: Any) -> None:
@@ -239,7 +239,7 @@ def test_a_lead_that_another_process_has_taken_meanwhile_is_waited_for_and_not_t
             lease_seconds=60.0,
         )  # fmt: skip
 
-    monkeypatch.setattr(flows.rerun, "next_work", faster)
+    monkeypatch.setattr(flows.by_hand, "next_work", faster)
     rerun(work_items=[item(held, 2)])
     batch = held.one("SELECT max(id) FROM batch")
     assert artifact("rerun-handoff")[0]["now"] == f"at capture, worked on in batch {batch}"
