@@ -79,14 +79,13 @@ def next_commands(found: Summary) -> list[tuple[str, str]]:
     if found.queue:
         reason = shlex.quote(found.queue[0]["reason"])
         commands.append((f"{call} queue --reason {reason}", "the work items with the most frequent reason"))
+    compare = ids.get("compare_item")
+    phone = ("phone_item", "--set phone=", "go on without the phone number")
     decisions = [
         ("proposed_item", "--proposed", "correct it as proposed"),
-        ("phone_item", "--set phone=", "go on without the phone number"),
+        *([phone] if compare is None else []),  # the screen has room for one of the two
         ("review_item", "--done-by-hand approved", "approve the lead: it goes on to assignment"),
     ]
-    compare = ids.get("compare_item")
-    if compare is not None:  # there is room for one of the two
-        del decisions[1]
     rerun = [(ids[name], how, words) for name, how, words in decisions if ids.get(name) is not None]
     if not rerun and ids.get("any_item") is not None:
         rerun = [(ids["any_item"], "", "let it try its stage again")]
