@@ -1,0 +1,41 @@
+"""The ledger's invariants as SQL, a file for each subject, and its canonical projection.
+
+Belongs here: checking all of them on one picture of the ledger. A new invariant goes to the file of its subject.
+Does not belong here: repairing anything.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from leadgate.ledger.database import Ledger
+from leadgate.ledger.verify import decisions, follow_up, journeys, personal_values, persons, records
+from leadgate.ledger.verify.invariant import Finding, Invariant
+from leadgate.ledger.verify.projection import projection
+
+__all__ = ["INVARIANTS", "Finding", "Invariant", "projection", "verify"]
+
+INVARIANTS: Final[tuple[Invariant, ...]] = (
+    *journeys.INVARIANTS,
+    *persons.INVARIANTS,
+    *decisions.INVARIANTS,
+    *follow_up.INVARIANTS,
+    *records.INVARIANTS,
+    *personal_values.INVARIANTS,
+)
+
+
+def verify(ledger: Ledger) -> list[Finding]:
+    """Check every invariant on one consistent picture of the ledger."""
+    with ledger.transaction() as connection:
+        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        return [
+            Finding(i.name, i.words, _count(connection, i.checked), _count(connection, i.broken)) for i in INVARIANTS
+        ]
+
+
+def _count(connection: Connection, query: str) -> int:
+    # a colon of a cast or a pattern is no parameter: the driver gets the text as it is
+    return int(connection.exec_driver_sql(query.replace("%", "%%")).scalar_one())

@@ -1,0 +1,69 @@
+"""What was decided: scores and grades, turns, clocks, and the playbook that each decision names.
+
+Belongs here: qualifications, assignments and pools. Does not belong here: what happens to an owned lead.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leadgate.ledger.verify.invariant import Invariant
+
+INVARIANTS: Final[tuple[Invariant, ...]] = (
+    Invariant(
+        "score_adds_up",
+        "The contributions of a score sum to the score",
+        "SELECT count(*) FROM qualification",
+        "SELECT count(*) FROM qualification q WHERE q.score <> q.fit + q.engagement OR q.score <> "
+        "(SELECT coalesce(sum(value::int), 0) FROM jsonb_each_text(q.contributions))",
+    ),
+    Invariant(
+        "grade_is_its_parts",
+        "A grade is that of fit and that of engagement, and no lead has only one of them",
+        "SELECT count(*) FROM qualification WHERE grade IS NOT NULL",
+        "SELECT count(*) FROM qualification WHERE num_nulls(fit_grade, engagement_grade, grade) NOT IN (0, 3) "
+        "OR grade <> fit_grade || engagement_grade",
+    ),
+    Invariant(
+        "scored_again_as_decided",
+        "A lead is scored again, without news, when one of its scores said so; nobody plans the past",
+        "SELECT count(*) FROM lead WHERE score_changes_at IS NOT NULL",
+        "SELECT (SELECT count(*) FROM lead l WHERE l.score_changes_at IS NOT NULL AND NOT EXISTS (SELECT 1 "
+        "FROM journey j JOIN qualification q ON q.journey_id = j.id "
+        "WHERE j.lead_id = l.id AND q.changes_at = l.score_changes_at)) "
+        "+ (SELECT count(*) FROM qualification WHERE changes_at <= at)",
+    ),
+    Invariant(
+        "turns_are_assignments",
+        "Turns taken of a pool equal the assignments made by turn",
+        "SELECT count(*) FROM pool_state",
+        """
+        SELECT count(*) FROM pool_state p WHERE
+            (SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(coalesce(p.state -> 'taken', '{}')))
+            <> (SELECT count(*) FROM assignment a WHERE a.pool = p.pool AND a.turn)""",
+    ),
+    Invariant(
+        "turns_move_on_by_one",
+        "Every turn moved its pool's count, and its owner's, on by one",
+        "SELECT count(*) FROM assignment WHERE pointer IS NOT NULL",
+        """
+        SELECT count(*) FROM assignment a WHERE a.pointer IS NOT NULL AND (NOT a.turn OR a.pool IS NULL
+            OR (a.pointer #>> '{position,1}')::bigint <> (a.pointer #>> '{position,0}')::bigint + 1
+            OR (a.pointer #>> '{turns,1}')::bigint <> (a.pointer #>> '{turns,0}')::bigint + 1)""",
+    ),
+    Invariant(
+        "clock_goes_on",
+        "A clock that was kept began with an owner before",
+        "SELECT count(*) FROM assignment WHERE clock_from IS NOT NULL",
+        "SELECT count(*) FROM assignment a WHERE a.clock_from IS NOT NULL AND NOT EXISTS (SELECT 1 FROM assignment b "
+        "WHERE b.journey_id = a.journey_id AND b.generation < a.generation AND b.assigned_at = a.clock_from)",
+    ),
+    Invariant(
+        "decisions_name_playbook",
+        "Every decision names a playbook that is kept",
+        "SELECT count(*) FROM handoff",
+        "SELECT count(*) FROM (SELECT playbook_hash FROM handoff UNION SELECT playbook_hash FROM qualification "
+        "UNION SELECT playbook_hash FROM assignment UNION SELECT playbook_hash FROM batch) named "
+        "WHERE playbook_hash NOT IN (SELECT hash FROM playbook_version)",
+    ),
+)

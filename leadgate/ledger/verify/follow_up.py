@@ -1,0 +1,51 @@
+"""Owned leads: who was told, waits, targets that were missed, and messages that were given up.
+
+Belongs here: the outbox, pauses and missed targets. Does not belong here: who became the owner, and why.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leadgate.ledger.verify.invariant import Invariant
+
+INVARIANTS: Final[tuple[Invariant, ...]] = (
+    Invariant(
+        "owner_told_once",
+        "Every assignment put exactly one message to its owner into the outbox",
+        "SELECT count(*) FROM assignment",
+        "SELECT count(*) FROM assignment a WHERE NOT EXISTS (SELECT 1 FROM outbox o "
+        "WHERE o.key = 'assigned:' || a.journey_id || ':' || a.generation AND o.target = a.owner)",
+    ),
+    Invariant(
+        "old_owner_told",
+        "Whoever lost a lead by a person's word was told",
+        "SELECT count(*) FROM assignment WHERE end_reason ~ '^(reassigned|unassigned|transferred): '",
+        "SELECT count(*) FROM assignment a WHERE a.end_reason ~ '^(reassigned|unassigned|transferred): ' AND NOT "
+        "EXISTS (SELECT 1 FROM outbox o WHERE o.key = 'lead_handed_over:' || a.journey_id || ':' || a.generation "
+        "AND o.target = a.owner)",
+    ),
+    Invariant(
+        "pauses_apart",
+        "Pauses of a journey do not overlap, and at most one of them is open",
+        "SELECT count(*) FROM pause",
+        "SELECT count(*) FROM (SELECT lag(coalesce(ended_at, until)) OVER one > started_at AS too_long, "
+        "lag(ended_at IS NULL) OVER one AS never_ended FROM pause "
+        "WINDOW one AS (PARTITION BY journey_id ORDER BY started_at, id)) p WHERE too_long OR never_ended",
+    ),
+    Invariant(
+        "missed_was_due",
+        "What was missed belongs to an assignment of its journey, and was due before that was noticed",
+        "SELECT count(*) FROM missed",
+        "SELECT count(*) FROM missed m WHERE m.due_at > m.noticed_at OR m.since > m.due_at OR NOT EXISTS "
+        "(SELECT 1 FROM assignment a WHERE a.id = m.assignment_id AND a.journey_id = m.journey_id)",
+    ),
+    Invariant(
+        "given_up_asks_a_person",
+        "A message that was given up was not delivered, and a work item asks a person",
+        "SELECT count(*) FROM outbox WHERE given_up_at IS NOT NULL",
+        "SELECT count(*) FROM outbox o WHERE o.given_up_at IS NOT NULL AND (o.delivered_at IS NOT NULL OR NOT EXISTS "
+        "(SELECT 1 FROM work_item w WHERE w.journey_id = o.journey_id AND w.reason = 'undeliverable' "
+        "AND w.promise = o.key))",
+    ),
+)
