@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from forked import wait_for
 
-from console import supervisor
+from console import part_logs, supervisor
 from console.supervisor import Part
 
 SLEEPS = "import time; time.sleep(60)"
@@ -219,18 +219,29 @@ time.sleep(60)
     wait_for(lambda: not lives(pid))
 
 
-def test_a_long_log_is_put_aside_when_its_program_starts(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "_LOG_LIMIT", 1000)
-    part = make("print('one line', flush=True); import time; time.sleep(60)")
+def test_a_log_stays_small_while_its_program_prints_without_end(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(part_logs, "LIMIT", 10_000)
+    part = make(
+        "for number in range(20_000): print('line', number)\nprint('done', flush=True); import time; time.sleep(60)"
+    )
     part.log.parent.mkdir()
-    part.log.write_text("x" * 500 + "\n")
+    part.log.write_text("of the run before\n")
     part.start()
-    wait_for(lambda: part.log.read_text().endswith("x\none line\n"))
+    wait_for(lambda: part.log.exists() and part.log.read_text().endswith("done\n"))
+    files = sorted(part.log.parent.iterdir())
+    assert len(files) == 1 + part_logs.KEPT
+    assert all(file.stat().st_size <= part_logs.LIMIT + 64 * 1024 for file in files)
     part.stop()
-    part.log.write_text("y" * 2000)
+    assert part.log.read_text().endswith("done\n")
+
+
+def test_a_log_that_cannot_be_written_does_not_stop_its_program(make: Make, tmp_path: Path) -> None:
+    printed = tmp_path / "printed"
+    part = make(f"print('x' * 1_000_000, flush=True); open({str(printed)!r}, 'w'); import time; time.sleep(60)")
+    part.log.mkdir(parents=True)  # a folder in the place of the file: no write ever succeeds
     part.start()
-    wait_for(lambda: part.log.read_text() == "one line\n")
-    assert part.log.with_suffix(".1.log").read_text() == "y" * 2000
+    wait_for(printed.exists)
+    assert part.look() == "up"
 
 
 def test_a_part_gets_its_environment_beside_ours(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
