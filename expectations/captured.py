@@ -37,6 +37,15 @@ PROMISES: Final[tuple[Promise, ...]] = (
         words="The signal has a key, so that the same one is never counted twice",
     ),
     Promise(
+        name="values_fit",  # before the next: an address that is too long is a better reason than none at all
+        expectation="expect_column_values_to_be_null",
+        arguments={"column": "too_long"},
+        severity="critical",
+        reason="value_too_long",
+        words="No value is longer than its field can hold",
+        shows="too_long_value",
+    ),
+    Promise(
         name="has_contact",
         expectation="expect_column_values_to_not_be_null",
         arguments={"column": "contact"},

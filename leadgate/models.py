@@ -33,6 +33,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED, FieldType
+from leadgate.limits import LONGEST_KEY, LONGEST_ROUTE, longest_of
 
 STAGES: Final = ("capture", "validation", "enrichment", "qualification", "assignment", "follow_up")
 #: A lead has at most one journey in one of these.
@@ -587,3 +588,36 @@ class Action(SQLModel, table=True):
     what: str
     by: str
     at: datetime = _at()
+
+
+_NAME: Final = 63  # bytes: names of the playbook, stages, kinds, promises
+_KEY: Final = 16 + 4 * LONGEST_KEY
+#: The most bytes that each indexed text can have, and so be found by; a test adds them up for each index. Whoever adds
+#: an index over text says here who keeps the text short: ``limits``, or the schema of the playbook.
+INDEXED_TEXT: Final[dict[str, int]] = {
+    "playbook_version.hash": 64,
+    "signal.source": _NAME,
+    "signal.key": _KEY,
+    "activity.source": _NAME,
+    "activity.key": _KEY,
+    "activity.email": 4 * longest_of("email"),
+    "lead.email": 4 * longest_of("email"),
+    "lead.phone": 4 * longest_of("phone"),
+    "identity.kind": 2 * _NAME,
+    "identity.value": _KEY,
+    "work_item.stage": _NAME,
+    "work_item.reason": _NAME,
+    "work_item.promise": _NAME,
+    "work_item.route": 4 * LONGEST_ROUTE,
+    "handoff.stage": _NAME,
+    "warned.gate": _NAME,
+    "warned.promise": _NAME,
+    "assignment.owner": _NAME,
+    "missed.target": _NAME,
+    "pool_state.pool": _NAME,
+    "breaker.source": _NAME,
+    "breaker.gate": _NAME,
+    "outbox.key": 4 * _NAME,
+    "batch_holder.holder": 512,  # a flow run's id, or a host and a process
+    "consumer.name": 512,
+}

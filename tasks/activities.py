@@ -84,7 +84,7 @@ class Reader:
     """
 
     def __init__(self, name: str, origin: str, playbook: Playbook, now: datetime, *, unit: str = "line") -> None:
-        self._name, self._origin, self._unit = name, origin, unit
+        self._name, self._origin, self._unit = name, bulk.storable(origin), unit
         self._now = now
         self._source = playbook.sources[name]
         self._keys = Keys(self._source)
@@ -126,7 +126,7 @@ class Reader:
         else:
             raw, words = encode(row.payload).decode(), f"{self._unit} {row.line}: the activity {problem}"
         payload = encode({"raw": raw}).decode()
-        unreadable = words.replace("\x00", bulk.NUL_SHOWN)
+        unreadable = bulk.storable(words)
         return number, self._name, key, payload, unreadable, f"{self._origin}:{row.line}"
 
     def _read(self, payload: dict[str, Any], now: datetime) -> tuple[tuple[Any, ...] | None, str | None]:
@@ -196,4 +196,4 @@ def snake_case(words: str) -> str:
 def _text(value: Any) -> str | None:
     if value is None:
         return None
-    return str(value).strip().replace("\x00", bulk.NUL_SHOWN) or None
+    return bulk.storable(str(value).strip()) or None

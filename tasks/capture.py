@@ -20,10 +20,11 @@ from leadgate.connectors.files import Row
 from leadgate.fields import STANDARD
 from leadgate.headers import as_text, flatten, map_headers
 from leadgate.ledger import bulk, people, signals
+from leadgate.limits import LONGEST_KEY, key_that_fits, longest_of, too_long
 from leadgate.playbook import Playbook, Source
 from tasks.stage import Decided, Gathered, Stage, Work
 
-_LONGEST_ID: Final = 500  # characters of a source's own id; a longer one is known by its hash
+_SHOWN: Final = 200  # characters of a value that a person has to mend
 _FUTURE_TOLERANCE: Final = pd.Timedelta(days=1)  # a form's clock may be off, and a date has no zone
 
 
@@ -90,12 +91,10 @@ def key_of(payload: Mapping[str, Any], source: Source) -> str:
 
 def _own_id(payload: Mapping[str, Any], column: str | None) -> str | None:
     value = None if column is None else payload.get(column)
-    own = "" if value is None else str(value).strip().replace("\x00", bulk.NUL_SHOWN)
+    own = "" if value is None else bulk.storable(str(value).strip())
     if not own:
         return None
-    if len(own) > _LONGEST_ID:  # an index takes no value of more than 2,700 bytes
-        return f"long-id:{hashlib.blake2b(own.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
-    return f"id:{own}"
+    return f"id:{own}" if len(own) <= LONGEST_KEY else key_that_fits(own)
 
 
 def _digest(row: Row, volatile: Collection[str]) -> bytes:
@@ -145,13 +144,14 @@ def chunks(rows: Iterable[Row], size: int = 5_000) -> Iterator[list[Row]]:
 
 def signal_rows(rows: Sequence[Row], source: str, origin: str, keys: Keys) -> list[tuple[Any, ...]]:
     """The rows as ``ledger.signals.store_signals`` takes them."""
+    origin = bulk.storable(origin)  # a file's name is bytes, of any encoding or none
     return [
         (
             number,
             source,
             key,
             (encode(row.payload) if row.payload is not None else encode({"raw": row.raw})).decode(),
-            None if row.problem is None else row.problem.replace("\x00", bulk.NUL_SHOWN),
+            None if row.problem is None else bulk.storable(row.problem),
             f"{origin}:{row.line}",
         )
         for number, (row, key) in enumerate(zip(rows, keys.of(rows), strict=True))
@@ -168,7 +168,11 @@ def gather(connection: Connection, work: Work) -> Gathered:
 
 
 def decide(gathered: Gathered, work: Work) -> Decided:
-    """Map each payload's columns to the lead's fields; the rest are attributes. Values stay as they came."""
+    """Map each payload's columns to the lead's fields; the rest are attributes. Values stay as they came.
+
+    A value that is too long for its field is taken out of it, whatever the gate then makes of the lead: no later stage
+    and no index meets it. The signal has it, as received.
+    """
     frame, corrections = gathered.frame, gathered.context
     mapped = map_payloads(frame, work.rules)
     fields = [*STANDARD, *work.rules.fields]
@@ -177,10 +181,10 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     frame = pd.concat([frame, mapped], axis=1)
     # a person who gives an unreadable row its values has read it
     frame["unreadable"] = frame["unreadable"].where(~frame["journey_id"].isin(corrections["journey_id"]), None)
+    frame = pd.concat([frame, _remove_too_long(frame, fields)], axis=1)
     frame["contact"] = frame["email"].where(frame["email"].notna(), frame["phone"])
     frame["signal_key"] = frame["key"]
     frame["source_known"] = frame["source"].isin(work.rules.sources)
-    frame["longest_value"] = _longest(frame, fields)
     stated = pd.to_datetime(frame["occurred_at"], errors="coerce", utc=True, format="ISO8601")
     frame["occurred_in_future"] = (stated > pd.Timestamp(work.now) + _FUTURE_TOLERANCE).fillna(False)
     frame["custom"] = people.pack_custom(frame, list(work.rules.fields))
@@ -250,18 +254,38 @@ def _text(value: Any) -> str | None:
     return text or None
 
 
-def _longest(frame: pd.DataFrame, fields: Sequence[str]) -> pd.Series:
+def _remove_too_long(frame: pd.DataFrame, fields: Sequence[str]) -> pd.DataFrame:
+    """Take each value that is too long for its field out of ``frame``, in place.
+
+    Returns what the gate judges: ``longest_value`` in characters, before anything was taken out; ``too_long``, in words
+    which fields, or None; and ``too_long_value``, how the first of them begins.
+    """
     longest = np.zeros(len(frame), dtype=np.int64)
+    words: list[list[str]] = [[] for _ in range(len(frame))]
+    begins: list[str | None] = [None] * len(frame)
     for name in fields:
-        values = frame[name].to_numpy()
+        values = frame[name].to_numpy(dtype=object)
         lengths = np.fromiter((len(value) if isinstance(value, str) else 0 for value in values), np.int64, len(values))
         longest = np.maximum(longest, lengths)
-    return pd.Series(longest, index=frame.index)
+        rows = np.flatnonzero(lengths > longest_of(name))
+        if not len(rows):
+            continue
+        values = values.copy()
+        for row in rows.tolist():
+            words[row].append(too_long(name, values[row]) or "")
+            begins[row] = begins[row] or values[row][:_SHOWN]
+            values[row] = None
+        frame[name] = pd.Series(values, index=frame.index, dtype=object)
+    found = [("; ".join(each) or None) for each in words]
+    judged = {"longest_value": longest, "too_long": pd.Series(found, index=frame.index, dtype=object)}
+    return pd.DataFrame(
+        judged | {"too_long_value": pd.Series(begins, index=frame.index, dtype=object)}, index=frame.index
+    )
 
 
 def _raw(payload: str) -> str:
     """What an unreadable row said, for the person who has to mend it."""
-    return str(orjson.loads(payload).get("raw"))[:200].replace("\x00", bulk.NUL_SHOWN)
+    return str(orjson.loads(payload).get("raw"))[:_SHOWN].replace("\x00", bulk.NUL_SHOWN)
 
 
 STAGE: Final = Stage(name="capture", gate="captured", gather=gather, decide=decide, store=store)

@@ -15,9 +15,10 @@ import orjson
 from sqlalchemy import Connection, Row, text
 
 from leadgate.fields import STANDARD
-from leadgate.ledger import decisions, outbox, pauses
+from leadgate.ledger import bulk, decisions, outbox, pauses
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.records import close_work_items
+from leadgate.limits import too_long
 from leadgate.matching import ASKS
 from leadgate.nearest import proposal
 from leadgate.playbook import Playbook
@@ -65,10 +66,9 @@ def rerun(
     What is held up to validation starts from its signal again, so that a mapping that was mended in the
     playbook counts. A corrected lead is validated again, however far it had come. Rerunning a breaker's
     work item closes the breaker; that of a message that was given up has it delivered. Raises
-    ``ActionError`` for a field that does not exist.
+    ``ActionError`` for a field that does not exist, and for a value that is too long for its field.
     """
-    corrections = corrections or {}
-    _known_fields(corrections, playbook)
+    corrections = _accepted(corrections or {}, playbook)
     report = RerunReport()
     with ledger.transaction() as connection:
         for item in open_items(connection, work_item_ids, report):
@@ -241,11 +241,15 @@ def _restart(stage: str, *, corrected: bool) -> str:
     return "validation" if corrected else stage
 
 
-def _known_fields(corrections: Mapping[str, str], playbook: Playbook) -> None:
+def _accepted(corrections: Mapping[str, str], playbook: Playbook) -> dict[str, str]:
+    """The corrections as the ledger can hold them. Raises ``ActionError`` for a field or a value that it cannot."""
     known = [*STANDARD, *playbook.fields]
-    for name in corrections:
+    for name, value in corrections.items():
         if name not in known:
             raise ActionError(f"a lead has no field {name!r}; {proposal(name, known)}")
+        if (problem := too_long(name, value)) is not None:
+            raise ActionError(f"the correction does not fit its field ({problem}); give a shorter one")
+    return {name: bulk.storable(value) for name, value in corrections.items()}
 
 
 def open_items(connection: Connection, ids: Sequence[int], report: RerunReport) -> list[Row[Any]]:

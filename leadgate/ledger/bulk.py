@@ -20,6 +20,17 @@ from sqlalchemy.exc import DBAPIError
 NUL_SHOWN = "\u2400"  # PostgreSQL text cannot hold U+0000; this is the character that stands for it
 
 
+def storable(value: str) -> str:
+    r"""``value`` as PostgreSQL's text can hold it: a NUL is shown by its sign, half a surrogate pair as its escape.
+
+    >>> storable("a\x00b"), storable("\ud800"), storable("Ann 😀")
+    ('a␀b', '\\ud800', 'Ann 😀')
+    """
+    if value.isascii():
+        return value.replace("\x00", NUL_SHOWN) if "\x00" in value else value
+    return value.replace("\x00", NUL_SHOWN).encode("utf-8", "backslashreplace").decode()
+
+
 def select(connection: Connection, statement: str, **parameters: Any) -> pd.DataFrame:
     """The rows of ``statement`` as a frame of plain Python objects; NULL is ``None``."""
     result = connection.execute(text(statement), parameters)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, Final, NamedTuple
 
+from leadgate.limits import key_that_fits
 from leadgate.matching import BY_A_PERSON, CONFLICT, LIKELY
 from leadgate.matching.persons import Comparison, Person, certainty, compare
 from leadgate.matching.ranking import Candidate, ranked
@@ -95,7 +96,8 @@ def pair(one: int, other: int) -> tuple[int, int]:
 
 
 def claims_of(row: Mapping[str, Any], person: Person, crm_of: Mapping[str, str], rules: Matching) -> tuple[Claim, ...]:
-    """The identities that a signal carries. ``crm_of``: source -> the CRM whose ids it brings."""
+    """The identities that a signal carries, as the ledger indexes them. ``crm_of``: source -> the CRM whose ids it
+    brings."""
     claims: list[Claim] = []
     if person.email:
         claims.append((EMAIL, person.email))
@@ -103,7 +105,7 @@ def claims_of(row: Mapping[str, Any], person: Person, crm_of: Mapping[str, str],
         claims.append((PHONE_AND_NAME, f"{person.phone} {' '.join(person.name[:3]).strip()}"))
     if crm_of and (crm := crm_of.get(row["source"])) and row["external_id"]:
         claims.append((f"{CRM_ID}:{crm}", str(row["external_id"]).strip()))
-    return tuple(claims)
+    return tuple((kind, key_that_fits(value)) for kind, value in claims)
 
 
 def crm_sources(rules: Matching) -> dict[str, str]:

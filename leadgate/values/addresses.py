@@ -14,12 +14,13 @@ from typing import Final, NamedTuple
 from email_validator import EmailNotValidError, validate_email
 from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES, EMAIL_MAX_LENGTH
 
+from leadgate.limits import longest_of
 from leadgate.playbook import Validation
 from leadgate.values.domains import in_plain_words, mail_domain, registered
 from leadgate.values.lists import words
 from leadgate.values.typos import intended
 
-_LONGEST: Final = 320  # 64 before the @ and 255 after it (RFC 5321, 4.5.3.1)
+_LONGEST: Final = longest_of("email")
 
 #: A plain local part needs no second opinion; a property test holds it to email-validator's answer.
 _PLAIN_LOCAL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]|\.(?!\.|$))*")

@@ -319,7 +319,9 @@ NASTY = {
 
 def test_whatever_people_type_is_kept_as_text_and_stalls_nothing(desk: Desk) -> None:
     for number, (name, value) in enumerate(NASTY.items()):
-        fields = {"Message": value, "Last name": value, "Company": value, "Title": value, "City": value}
+        fields = {"Message": value, "City": value}
+        if len(value) < 200:  # a longer name is none, and holds its lead
+            fields |= {"Last name": value, "Company": value, "Title": value}
         desk.capture(person(number, **fields) | {name: value, f"col {value[:50]}": "x"})
     started = time.monotonic()
     desk.run()
