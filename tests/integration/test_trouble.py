@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -137,10 +138,10 @@ def test_a_run_goes_on_after_postgresql_was_killed(loaded: Loaded, tmp_path: Pat
     assert Child(continued).result() == (undisturbed, [])
 
 
-def test_a_full_disk_is_named_and_what_was_stored_stays(desk: Desk, postgres: Ledger, tmp_path: Path) -> None:
+def test_a_full_disk_is_named_and_what_was_stored_stays(desk: Desk, postgres: Ledger) -> None:
     draw = random.Random(1)
     rows = [person(number, Message=draw.randbytes(4_000).hex()) for number in range(600)]  # does not compress much
-    with small_disk(postgres, tmp_path) as (tablespace, enlarge):
+    with small_disk(postgres) as (tablespace, enlarge):
         with desk.ledger.transaction() as connection:
             connection.execute(text(f"ALTER TABLE signal SET TABLESPACE {tablespace}"))
         with pytest.raises(DBAPIError) as caught:
@@ -166,10 +167,9 @@ def capture_all(desk: Desk, rows: list[dict[str, Any]]) -> int:
 
 
 @contextlib.contextmanager
-def small_disk(postgres: Ledger, folder: Path) -> Iterator[tuple[str, Any]]:
+def small_disk(postgres: Ledger) -> Iterator[tuple[str, Any]]:
     """A tablespace on a disk of a few MB, and how to enlarge it. Skips where nobody may mount one."""
-    place = folder / "small"
-    place.mkdir()
+    place = Path(tempfile.mkdtemp())  # a tablespace is named by its path, which PostgreSQL's user must reach
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(place)], capture_output=True, text=True, check=False
     )
@@ -180,8 +180,7 @@ def small_disk(postgres: Ledger, folder: Path) -> Iterator[tuple[str, Any]]:
         inside.mkdir()
         owner = (postgres.home / "postgresql").stat()  # PostgreSQL may run as a user of its own
         os.chown(inside, owner.st_uid, owner.st_gid)
-        for parent in (place, *place.parents[:2]):
-            parent.chmod(0o755)
+        place.chmod(0o755)
         superuser = create_engine(
             postgres.engine.url.set(username="postgres", database="postgres"), isolation_level="AUTOCOMMIT"
         )
@@ -192,6 +191,7 @@ def small_disk(postgres: Ledger, folder: Path) -> Iterator[tuple[str, Any]]:
         superuser.dispose()
     finally:
         subprocess.run(["umount", "-l", str(place)], check=False)
+        place.rmdir()
 
 
 @pytest.mark.parametrize(
