@@ -17,7 +17,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -142,9 +142,8 @@ class _Flows:
 
     async def housekeeping(self) -> Any:
         from flows.housekeeping import housekeeping
-        from flows.session import utc_now
 
-        return await housekeeping(now=utc_now() + timedelta(days=30))
+        return await housekeeping(now=datetime.now(UTC) + timedelta(days=30))
 
 
 def _in_session(ledger: Ledger, settings: Settings, loaded: Loaded, work: Callable[[_Flows], Any]) -> Any:

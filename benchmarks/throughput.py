@@ -129,7 +129,7 @@ def _capture(ledger: Ledger, loaded: Loaded, rows: Iterator[dict[str, Any]]) -> 
 def _bare(loaded: Loaded, leads: int, seed: int) -> float:
     """Seconds that the decisions alone take on the same rows."""
     total = 0.0
-    work = Work(Batch(0, 1, "bare", loaded.hash, leads), loaded, NOW)
+    work = Work(Batch(0, 1, "bare", loaded.hash, leads, NOW), loaded, NOW)
     payloads = list(sample.people(leads, seed=seed))
     for start in range(0, leads, CHUNK):
         part = payloads[start : start + CHUNK]

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -18,12 +18,13 @@ from typing import Any, Final
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy import Connection
 
-from console.place import Place, moment_of
+from console.place import Place, as_of
 from console.safe import masked, visible
 from console.screen import CommandError, err, out, print_json, program, say, table
 from leadgate.connectors.files import FileError, Row, Table, read
 from leadgate.fields import PERSONAL
 from leadgate.ledger import Ledger, open_ledger, people, signals
+from leadgate.ledger.clock import time_of
 from leadgate.nearest import proposal
 from leadgate.playbook import Loaded
 from tasks import activities
@@ -54,7 +55,7 @@ class Captured:
 
 def capture(place: Place, files: Sequence[Path], source: str, *, dry_run: bool, as_json: bool, now: str | None) -> None:
     """The command. Nothing is stored unless the playbook is sound and every file opens."""
-    at = moment_of(now)
+    asked = as_of(now)
     playbook = place.checked_playbook()
     if source not in playbook.playbook.sources:
         hint = proposal(source, playbook.playbook.sources)
@@ -62,10 +63,12 @@ def capture(place: Place, files: Sequence[Path], source: str, *, dry_run: bool, 
     tables = _open_all(files)
     _require_columns(tables, source, playbook)
     if dry_run:
-        _dry_run(tables, source, playbook, at, as_json=as_json)
+        # no ledger is opened for it: this host's clock is good enough for what nobody keeps
+        _dry_run(tables, source, playbook, asked or datetime.now(UTC), as_json=as_json)
         return
     results = []
     with open_ledger(place.settings) as ledger, _bar(tables) as advance:
+        at = time_of(ledger, asked)
         for each in tables:
             results.append(_store(ledger, each, source, playbook, at, advance))
     _report(results, source, as_json=as_json)

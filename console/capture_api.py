@@ -14,7 +14,6 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -28,6 +27,7 @@ from console.http_answers import RefusedError, answer, unauthorised
 from console.http_auth import Doors, Given, bearer
 from console.http_body import Body
 from console.http_brake import Brake
+from console.http_clock import LedgerClock
 from console.http_rate import TokenBucket
 from console.http_writer import BrokenError, Outcome, UnavailableError, Writer, gone, report
 from leadgate.connectors.files import Row
@@ -44,8 +44,6 @@ _READ_AT_ONCE: Final = 128 * 1024  # bytes of a body that is read between two ot
 _KEY_LENGTH: Final = 255  # characters of an Idempotency-Key
 _AWAY: Final = 5  # seconds to wait for a PostgreSQL that is away
 
-Clock = Callable[[], datetime]
-
 
 def app_of(
     ledger: Ledger,
@@ -54,21 +52,20 @@ def app_of(
     *,
     metrics_token: str | None = None,
     brake_from: int = 0,
-    now: Clock = lambda: datetime.now(UTC),
     clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
     """The application. It has a thread of its own from start-up to shutdown (ASGI's lifespan).
 
     Answers are held back while more than ``brake_from`` leads wait; 0: never.
-    ``now`` is the time of day, ``clock`` counts seconds for the rates of sources.
+    ``clock`` counts seconds for the rates of sources.
     """
-    desk = _Desk(ledger, playbook, Doors(playbook, environ), Brake(ledger, brake_from), now, clock)
+    desk = _Desk(ledger, playbook, Doors(playbook, environ), Brake(ledger, brake_from), LedgerClock(ledger), clock)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        desk.writer = Writer(ledger, now)
+        desk.writer = Writer(ledger)
         try:
-            async with desk.brake:
+            async with desk.clock, desk.brake:
                 yield
         finally:
             await asyncio.to_thread(desk.writer.stop)
@@ -120,20 +117,20 @@ class _Desk:
         playbook: Playbook,
         doors: Doors,
         brake: Brake,
-        now: Clock,
-        clock: Callable[[], float],
+        clock: LedgerClock,
+        seconds: Callable[[], float],
     ) -> None:
-        self.brake = brake
-        self._ledger, self._doors, self._now = ledger, doors, now
+        self.brake, self.clock = brake, clock
+        self._ledger, self._doors = ledger, doors
         self._sources = {name: source for name, source in playbook.sources.items() if source.http is not None}
         self._buckets: dict[str, TokenBucket] = {}
         self._most_bytes = 0
         for name, source in self._sources.items():
             http = _http_of(source)
-            self._buckets[name] = TokenBucket(http.per_second, http.burst, clock)
+            self._buckets[name] = TokenBucket(http.per_second, http.burst, seconds)
             self._most_bytes = max(self._most_bytes, http.max_bytes)
         self._readers = {
-            name: activities.Reader(name, "HTTP", playbook, now(), unit="payload")
+            name: activities.Reader(name, "HTTP", playbook, clock.now(), unit="payload")
             for name, source in self._sources.items()
             if source.kind == "activities"
         }
@@ -161,7 +158,7 @@ class _Desk:
         with contextlib.ExitStack() as in_hand:
             body = await self._body_of(request, in_hand)
             given = Given(*(_raw(request, header) for header in _SIGNED_BY))
-            if not self._doors.admits(name, given, body, self._now().timestamp()):
+            if not self._doors.admits(name, given, body, self.clock.now().timestamp()):
                 raise unauthorised()
             source = self._sources[name]
             # reading a large one takes long enough for others to notice
@@ -189,7 +186,9 @@ class _Desk:
     async def metrics(self, token: str, given: str | None) -> Response:
         if not bearer(token, None if given is None else given.encode("latin-1")):
             raise unauthorised()
-        figures = await self._ask("metrics", lambda: metrics.figures(self._ledger, self._now()), within=_STORED_WITHIN)
+        figures = await self._ask(
+            "metrics", lambda: metrics.figures(self._ledger, self.clock.now()), within=_STORED_WITHIN
+        )
         page = http_metrics.exposition(figures, self._refused, self.brake.seconds)
         return Response(page, media_type=http_metrics.CONTENT_TYPE)
 
@@ -263,7 +262,7 @@ class _Desk:
                 for at, (payload, key) in enumerate(zip(body.payloads, keys, strict=True))
             ]
             return rows, [], set()
-        parted = reader.sort([Row(at, p.values) for at, p in enumerate(body.payloads, start=1)], keys, self._now())
+        parted = reader.sort([Row(at, p.values) for at, p in enumerate(body.payloads, start=1)], keys, self.clock.now())
         return parted.held, parted.activities, {line - 1 for line in parted.held_lines}
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import datetime
 
 from rich.console import Console
 
-from console.place import Place, moment_of
+from console.place import Place, as_of
 from console.safe import visible
 from console.screen import err, out, print_json, program, table
 from console.telling import counted
@@ -25,15 +24,11 @@ from tasks.outbox import DeliveryReport, deliver_waiting
 def deliver(place: Place, *, as_json: bool, now: str | None) -> None:
     """The command. What could not be delivered is told, and is no error: it is tried again."""
     playbook = place.checked_playbook().playbook
-    at = None if now is None else moment_of(now)
-
-    def clock() -> datetime:
-        return at or moment_of(None)
-
+    at = as_of(now)
     live = err().status("looking into the outbox") if sys.stderr.isatty() else nullcontext()
     with live as status, open_ledger(place.settings) as ledger:
         show = _progress(status.update if status is not None else lambda _: None)
-        report = deliver_waiting(ledger, playbook, clock, progress=show)
+        report = deliver_waiting(ledger, playbook, at, progress=show)
     if as_json:
         print_json(report.as_data())
     else:

@@ -14,18 +14,19 @@ from rich.text import Text
 
 from console import origin, proof, pursuit
 from console.lookup import journey_of
-from console.place import Place, moment_of
+from console.place import Place, as_of
 from console.safe import SHOWN, visible
 from console.screen import heading, out, print_json, table
 from console.telling import Answer, Grid, as_data
 from leadgate.ledger import journeys, open_ledger
+from leadgate.ledger.clock import time_of
 
 
 def show(place: Place, reference: str, *, as_json: bool, now: str | None) -> None:
     """The command."""
-    at = moment_of(now)
     playbook = place.playbook().playbook
     with open_ledger(place.settings) as ledger:
+        at = time_of(ledger, as_of(now))
         story = journeys.story(ledger, journey_of(ledger, reference, playbook))
     answered = [
         origin.triggered(story),

@@ -10,11 +10,12 @@ from dataclasses import asdict
 from typing import Any
 
 from console.lookup import journey_of
-from console.place import Place, moment_of, person
+from console.place import Place, as_of, person
 from console.safe import visible
 from console.screen import CommandError, moment, out, print_json, program, table
 from console.telling import counted
 from leadgate.ledger import open_ledger
+from leadgate.ledger.clock import time_of
 from leadgate.playbook.routing import SlaClock
 from tasks import handovers
 from tasks.handovers import Handed
@@ -39,8 +40,9 @@ def reassign(
         raise CommandError("say who gets it: --to REP, or --pool POOL for whose turn it is there")
     if anyway and to is None:
         raise CommandError("--anyway is for --to REP: whose turn it is in a pool can take the lead")
-    who, at, loaded = person(by), moment_of(now), place.playbook()
+    who, loaded = person(by), place.playbook()
     with open_ledger(place.settings) as ledger:
+        at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, reference, loaded.playbook)
         done = handovers.reassign(
             ledger, loaded, journey, rep=to, pool=pool, anyway=anyway, reason=reason, by=who, now=at
@@ -61,8 +63,9 @@ def unassign(
     place: Place, reference: str, *, nurture: bool, reason: str, by: str | None, as_json: bool, now: str | None
 ) -> None:
     """The command."""
-    who, at, loaded = person(by), moment_of(now), place.playbook()
+    who, loaded = person(by), place.playbook()
     with open_ledger(place.settings) as ledger:
+        at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, reference, loaded.playbook)
         item = handovers.unassign(ledger, loaded, journey, nurture=nurture, reason=reason, by=who, now=at)
     if as_json:
@@ -91,8 +94,9 @@ def transfer(
     now: str | None,
 ) -> None:
     """The command."""
-    who, at, loaded = person(by), moment_of(now), place.playbook()
+    who, loaded = person(by), place.playbook()
     with open_ledger(place.settings) as ledger:
+        at = time_of(ledger, as_of(now))
         done = handovers.transfer(
             ledger, loaded, rep, to_pool=to_pool, dry_run=dry_run, reason=reason, by=who, now=at
         )  # fmt: skip

@@ -14,9 +14,8 @@ import contextlib
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy.exc import DBAPIError
@@ -24,6 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from console.screen import say
 from leadgate.ledger import Ledger, people, signals
+from leadgate.ledger.clock import read_time
 from leadgate.ledger.signals import Stored
 
 MOST_WAITING: Final = 20_000  # payloads in the queue; what comes then is refused
@@ -60,8 +60,8 @@ class _Job:
 class Writer:
     """Stores jobs in the order in which they were submitted. Start it on the event loop that submits."""
 
-    def __init__(self, ledger: Ledger, now: Callable[[], datetime]) -> None:
-        self._ledger, self._now = ledger, now
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Job] = deque()
         self._payloads = self._bytes = 0
@@ -135,12 +135,12 @@ class Writer:
         return outcomes
 
     def _together(self, jobs: Sequence[_Job]) -> list[Outcome]:
-        now = self._now()
         rows = [row for job in jobs for row in job.signals]
         happened = [row for job in jobs for row in job.activities]
         stored: list[Stored] = []
         known: list[Stored] = []
         with self._ledger.transaction() as connection:
+            now = read_time(connection)
             if rows and happened:  # each takes the locks of its sources in order; together they would not
                 signals.one_capture_at_a_time(connection, {*(row[1] for row in rows), *(row[0] for row in happened)})
             if rows:

@@ -1,4 +1,4 @@
-"""What every command needs to know first: which data folder, which playbook, who asks, what time it is.
+"""What every command needs to know first: which data folder, which playbook, who asks, as of when.
 
 Belongs here: turning the top-level options and the environment into these. Does not belong here: what a
 command does with them.
@@ -57,10 +57,13 @@ def promises() -> dict[Gate, set[str]]:
     return {gate: {promise.name for promise in suite} for gate, suite in PROMISES.items()}
 
 
-def moment_of(text: str | None) -> datetime:
-    """The moment an option names, aware and in UTC; the clock when there is none."""
-    if text is None:
-        return datetime.now(UTC)
+def as_of(text: str | None) -> datetime | None:
+    """The moment that ``--now`` names; None when it is not given, and then the ledger's clock holds."""
+    return None if text is None else moment_of(text)
+
+
+def moment_of(text: str) -> datetime:
+    """The moment an option names, aware and in UTC."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

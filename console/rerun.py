@@ -11,13 +11,14 @@ from dataclasses import asdict
 from typing import Any
 
 from console.lookup import journey_of
-from console.place import Place, moment_of, person
+from console.place import Place, as_of, person
 from console.queue import changes
 from console.safe import mask_item, visible
 from console.screen import CommandError, out, print_json, program, say
 from console.telling import counted
 from leadgate.ledger import actions, open_ledger
 from leadgate.ledger.actions import RerunReport
+from leadgate.ledger.clock import time_of
 from leadgate.ledger.reports import Wanted
 from leadgate.nearest import proposal
 from tasks import reruns
@@ -47,10 +48,11 @@ def rerun(place: Place, asked: Wanted, how: How, *, by: str | None, yes: bool, a
             "say which: --work-item N, --reason, --stage, --source or --batch; `leadgate queue` shows them"
         )
     _consistent(how)
-    who, at = person(by), moment_of(now)
+    who = person(by)
     playbook = place.playbook().playbook
     reruns.require_fields(list(how.corrections), playbook)
     with open_ledger(place.settings) as ledger:
+        at = time_of(ledger, as_of(now))
         items = reruns.meant(ledger, asked, how)
         named = list(asked.ids) if asked.ids and asked == Wanted(ids=asked.ids) else []
         if not items and not named:
@@ -114,9 +116,10 @@ def _tell(
 
 def accept(place: Place, reference: str, *, by: str | None, as_json: bool, now: str | None) -> None:
     """The command: the owner takes the lead."""
-    who, at = person(by), moment_of(now)
+    who = person(by)
     playbook = place.playbook().playbook
     with open_ledger(place.settings) as ledger:
+        at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, reference, playbook)
         actions.accept(ledger, journey, by=who, now=at)
     if as_json:
@@ -127,12 +130,13 @@ def accept(place: Place, reference: str, *, by: str | None, as_json: bool, now: 
 
 def reject(place: Place, reference: str, *, reason: str, by: str | None, as_json: bool, now: str | None) -> None:
     """The command: the owner gives the lead back, for one of the playbook's reasons."""
-    who, at = person(by), moment_of(now)
+    who = person(by)
     playbook = place.playbook().playbook
     rules = {each.name: each for each in playbook.follow_up.reject_reasons}
     if reason not in rules:
         raise CommandError(f"{reason!r} is no reason to reject a lead; {proposal(reason, rules)}")
     with open_ledger(place.settings) as ledger:
+        at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, reference, playbook)
         goes_to = actions.reject(ledger, journey, by=who, now=at, reason=reason, playbook=playbook)
     if as_json:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from rich.table import Table
 from rich.text import Text
 
-from console.place import Place, moment_of, person
+from console.place import Place, as_of, person
 from console.queue import changes, decides, what
 from console.rerun import fields_of
 from console.safe import SHOWN, mask_item, masked, visible
@@ -23,6 +23,7 @@ from console.telling import shown
 from leadgate.fields import ENRICHED, PERSONAL, STANDARD, VALIDATED
 from leadgate.ledger import open_ledger
 from leadgate.ledger import reviews as taking
+from leadgate.ledger.clock import time_of
 from leadgate.matching import LIKELY
 from tasks import reruns, reviews
 from tasks.reruns import How
@@ -260,12 +261,13 @@ def _next(item: Mapping[str, Any], others: Sequence[Other]) -> None:
 
 
 def _decide(place: Place, number: int, decision: Decision, *, by: str | None, as_json: bool, now: str | None) -> None:
-    who, at = person(by), moment_of(now)
+    who = person(by)
     playbook = place.playbook().playbook
     reruns.require_fields(list(decision.corrections), playbook)
     before: str | None = None
     released = 0
     with open_ledger(place.settings) as ledger:
+        at = time_of(ledger, as_of(now))
         if decision.take:  # whatever holds leads, a breaker's item too
             before = taking.take(ledger, number, by=who, now=at).before
         else:

@@ -14,11 +14,12 @@ from rich.console import Console
 from rich.status import Status
 
 from console import summary
-from console.place import Place, moment_of
+from console.place import Place, as_of
 from console.safe import visible
 from console.screen import err, out, print_json
 from console.telling import counted
 from leadgate.ledger import open_ledger, reports
+from leadgate.ledger.clock import time_of
 
 if TYPE_CHECKING:  # Prefect takes seconds to import, and an unsound playbook must be refused at once
     from flows.run import Progress
@@ -27,7 +28,7 @@ if TYPE_CHECKING:  # Prefect takes seconds to import, and an unsound playbook mu
 
 def run(place: Place, *, as_json: bool, now: str | None) -> None:
     """The command. An unsound playbook is refused before anything starts."""
-    at = None if now is None else moment_of(now)
+    at = as_of(now)
     playbook = place.checked_playbook()
     started = time.perf_counter()
     with _Live(err()) as live:
@@ -37,7 +38,7 @@ def run(place: Place, *, as_json: bool, now: str | None) -> None:
         done = run_flows(place.settings, playbook, now=at, progress=live.show)
     seconds = time.perf_counter() - started
     with open_ledger(place.settings) as ledger:
-        found = reports.summary(ledger, at or moment_of(None))
+        found = reports.summary(ledger, time_of(ledger, at))
     if as_json:
         print_json(
             {

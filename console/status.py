@@ -13,21 +13,22 @@ from typing import Any
 import orjson
 from rich.console import Console
 
-from console.place import Place, moment_of
+from console.place import Place, as_of
 from console.safe import visible
 from console.screen import heading, out, print_json, program, span, table
 from console.telling import counted
 from console.up import STATE_FILE
 from leadgate.ledger import consumers, open_ledger
+from leadgate.ledger.clock import time_of
 
 FRESH = 15.0  # seconds; a state that is older was left by an `up` that was killed
 
 
 def show(place: Place, *, as_json: bool, now: str | None) -> bool:
     """The command. False when something should run and does not: leads wait, and nobody takes them."""
-    at = moment_of(now)
     state = _state(place)
     with open_ledger(place.settings) as ledger:
+        at = time_of(ledger, as_of(now))
         waits = consumers.waiting(ledger, at)
         seen = consumers.all_seen(ledger)
     alive = [each for each in seen if each["alive"]]

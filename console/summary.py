@@ -14,10 +14,11 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from console.place import Place, moment_of
+from console.place import Place, as_of
 from console.safe import visible
 from console.screen import heading, moment, out, print_json, program, span, table
 from leadgate.ledger import open_ledger, reports
+from leadgate.ledger.clock import time_of
 from leadgate.ledger.reports import Speed, StageCounts, Summary
 
 _ROWS: Final = 6  # of owners and of reasons; what is left out is said
@@ -27,8 +28,8 @@ _WORDS: Final = {"follow_up": "follow-up"}
 
 def show(place: Place, *, as_json: bool, now: str | None) -> None:
     """The command."""
-    at = moment_of(now)
     with open_ledger(place.settings) as ledger:
+        at = time_of(ledger, as_of(now))
         found = reports.summary(ledger, at)
     if as_json:
         print_json(as_data(found))

@@ -8,17 +8,19 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from console.lookup import journey_of
-from console.place import Place, moment_of, person
+from console.place import Place, as_of, person
 from console.safe import visible
 from console.screen import out, print_json, program
 from leadgate.ledger import joins, open_ledger
+from leadgate.ledger.clock import time_of
 
 
 def unjoin(place: Place, reference: str, *, by: str | None, as_json: bool, now: str | None) -> None:
     """The command."""
-    who, at = person(by), moment_of(now)
+    who = person(by)
     playbook = place.playbook().playbook
     with open_ledger(place.settings) as ledger:
+        at = time_of(ledger, as_of(now))
         done = joins.unjoin(ledger, journey_of(ledger, reference, playbook), by=who, now=at)
     if as_json:
         print_json(asdict(done) | {"did": "unjoin", "by": who})

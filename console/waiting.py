@@ -11,10 +11,11 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from console.lookup import journey_of
-from console.place import Place, moment_of, person
+from console.place import Place, as_of, moment_of, person
 from console.safe import visible
 from console.screen import CommandError, moment, out, print_json, program
 from leadgate.ledger import Ledger, journeys, open_ledger, owner_actions
+from leadgate.ledger.clock import time_of
 from leadgate.nearest import proposal
 from leadgate.playbook import Playbook
 
@@ -25,9 +26,10 @@ def wait(
     """The command: the owner waits for the lead."""
     if not reason.strip():
         raise CommandError("--reason needs words: what is waited for")
-    who, at = person(by), moment_of(now)
+    who = person(by)
     playbook = place.playbook().playbook
     with open_ledger(place.settings) as ledger:
+        at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, reference, playbook)
         end = _end(until, ledger, journey, playbook)
         owner_actions.wait(ledger, journey, until=end, reason=reason.strip(), by=who, now=at)
@@ -42,9 +44,10 @@ def wait(
 
 def resume(place: Place, reference: str, *, by: str | None, as_json: bool, now: str | None) -> None:
     """The command: the wait is over."""
-    who, at = person(by), moment_of(now)
+    who = person(by)
     playbook = place.playbook().playbook
     with open_ledger(place.settings) as ledger:
+        at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, reference, playbook)
         owner_actions.resume(ledger, journey, by=who, now=at)
     if as_json:
@@ -65,8 +68,8 @@ def touch(
     now: str | None,
 ) -> None:
     """The command: a rep says what they did. Raises ``CommandError`` for what would never count."""
-    who, at = person(by), moment_of(now)
-    happened = moment_of(when) if when is not None else at
+    who = person(by)
+    said = None if when is None else moment_of(when)
     playbook = place.playbook().playbook
     known = [*(each.kind for each in playbook.follow_up.touches), *playbook.follow_up.outcomes]
     if kind not in known:
@@ -75,6 +78,8 @@ def touch(
     if who not in reps:
         raise CommandError(f"{visible(who, 80)!r} is none of the playbook's reps; {proposal(who, reps)}")
     with open_ledger(place.settings) as ledger:
+        at = time_of(ledger, as_of(now))
+        happened = said or at
         journey = journey_of(ledger, reference, playbook)
         new = owner_actions.touch(ledger, journey, kind=kind, by=who, at=happened, seconds=seconds, now=at)
     if as_json:

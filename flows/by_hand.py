@@ -57,11 +57,10 @@ async def take_on(here: session.Session, journeys: Sequence[int], *, run_now: bo
     until = time.monotonic() + PATIENCE
     while True:
         standing = await asyncio.to_thread(reports.standing, here.worker.ledger, journeys)
-        now = session.utc_now()
-        waits = any(each["status"] == "ready" and each["run_after"] <= now for each in standing)
+        waits = any(each["status"] == "ready" and not each["later"] for each in standing)
         if not run_now or not waits or time.monotonic() > until:
             return standing
-        work = await asyncio.to_thread(next_work, here.worker, now, "intake", events.held)
+        work = await asyncio.to_thread(next_work, here.worker, None, "intake", events.held)
         if work is None:
             await asyncio.sleep(0.25)
             continue
@@ -127,7 +126,7 @@ def whereabouts(each: Mapping[str, Any]) -> tuple[str, str]:
     if status == "ready":
         if each["batch_id"] is not None:
             return f"at {stage}, worked on in batch {each['batch_id']}", ""
-        if each["run_after"] > session.utc_now():
+        if each["later"]:
             return f"waits at {stage} until {each['run_after']:%Y-%m-%d %H:%M} UTC", reason
         return f"still waiting at {stage}, for the next run", ""
     return str(status), reason

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -60,11 +61,22 @@ _OVER: Final = {PAUSED: "resumed in the Prefect UI", AWAY: "the Prefect API answ
 
 
 class Consumer:
-    """Takes what waits, until ``stop`` is called. ``tell`` gets a line for people whenever something happens."""
+    """Takes what waits, until ``stop`` is called.
+
+    ``tell`` gets a line for people whenever something happens. ``now`` is what time it is, in place of the ledger's
+    clock; for trying things out.
+    """
 
     def __init__(
-        self, ledger: Ledger, settings: Settings, playbook: Loaded, tell: Callable[[str], None] = lambda _: None
+        self,
+        ledger: Ledger,
+        settings: Settings,
+        playbook: Loaded,
+        tell: Callable[[str], None] = lambda _: None,
+        *,
+        now: datetime | None = None,
     ) -> None:
+        self._now = now
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         self._worker = Worker(ledger, playbook, self.name, settings.lease_seconds, settings.batch_limit)
         self._session = session.Session(self._worker, closed=self._closed, patience=control.patience)
@@ -131,7 +143,7 @@ class Consumer:
         async with AsyncClientContext.get_or_create() as context:
             client = context.client
             self._deployments = await register(client)
-            await asyncio.to_thread(activate, self._worker, session.utc_now())
+            await asyncio.to_thread(activate, self._worker, self._now)
             await self._look_for_orders()  # nothing is claimed while it is paused, not even at a start
             self._idles()
             ready = ReadyRuns(
@@ -152,12 +164,12 @@ class Consumer:
                 await ready.close()
 
     async def _begin(self, flow_run: FlowRun) -> State[Any]:
-        return await run_here(intake, flow_run, {"batch": None, "now": None})
+        return await run_here(intake, flow_run, {"batch": None, "now": self._now})
 
     async def _one_batch(self, run: Ready) -> bool:
         """Claim what waits and take it through. Whether anything waited."""
         worker = replace(self._worker, holder=str(run.flow_run.id), limit=self._pace.limit)
-        work = await asyncio.to_thread(next_work, worker, session.utc_now(), "intake", events.held)
+        work = await asyncio.to_thread(next_work, worker, self._now, "intake", events.held)
         if work is None:
             return False
         if not run.waits:  # somebody ended it meanwhile
@@ -251,7 +263,7 @@ class Consumer:
             deliver_waiting,
             self._worker.ledger,
             self._worker.playbook.playbook,
-            session.utc_now,
+            self._now,
             stop=self._stopping.is_set,
         )
 

@@ -24,17 +24,13 @@ async def deliver(now: datetime | None = None) -> DeliveryReport | None:
     Args:
         now: What time it is, in place of the clock; for trying things out.
     """
-
-    def clock() -> datetime:
-        return now or session.utc_now()
-
     async with session.opened() as here:
         ledger, playbook = here.worker.ledger, here.worker.playbook.playbook
-        waiting = await asyncio.to_thread(outbox.waiting, ledger, clock())
+        waiting = await asyncio.to_thread(outbox.waiting, ledger, now)
         if not waiting:
             return None
         due = sum(each.due for each in waiting)
         total = sum(each.messages for each in waiting)
-        report = await deliver_task(due, total, SealedOutbox(ledger, playbook, clock))
+        report = await deliver_task(due, total, SealedOutbox(ledger, playbook, now))
         await evidence.publish_delivery(report)
         return report

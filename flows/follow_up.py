@@ -30,5 +30,5 @@ async def follow_up(batch: int | None = None, now: datetime | None = None) -> Ba
     """
     async with session.opened() as here:
         worker = here.worker
-        await asyncio.to_thread(escalate_overdue, worker.ledger, worker.playbook.playbook, now or session.utc_now())
+        await asyncio.to_thread(escalate_overdue, worker.ledger, worker.playbook.playbook, now)
         return await take_through("follow_up", batch, now)

@@ -35,9 +35,9 @@ async def housekeeping(
         at_most_rows: Flow runs and artifacts that one pass deletes; the next goes on.
         at_most_seconds: For how long one pass deletes.
     """
-    moment = now or session.utc_now()
     async with session.opened() as here:
         ledger, keep = here.worker.ledger, here.worker.playbook.playbook.retention
+        moment = await session.ledger_time(ledger, now)
         found = await left_behind.find(
             ledger, moment, timedelta(minutes=dead_after_minutes), UUID(str(runtime.flow_run.id))
         )

@@ -59,9 +59,7 @@ async def take_through(kind: Kind, batch: int | None, now: datetime | None) -> B
                     await asyncio.to_thread(release, ledger, held)  # its leads go on with the next run
                     return Cancelled(message=f"{why}, just before its leads came; another run takes them.")
                 if (who := await orders.cancelled()) is not None:
-                    count = await asyncio.to_thread(
-                        hold_batch, ledger, work, reason=CANCELLED, why=who, now=session.utc_now()
-                    )
+                    count = await asyncio.to_thread(hold_batch, ledger, work, reason=CANCELLED, why=who, now=now)
                     events.emit(report)
                     events.held(work, CANCELLED, count)
                     return Cancelled(message=f"Batch {held.id}: {_wait(count)} behind a work item.")
@@ -102,8 +100,8 @@ async def _work(here: session.Session, kind: Kind, batch: int | None, now: datet
     if batch is None and runtime.flow_run.run_count > 1:
         batch = await asyncio.to_thread(last_held_by, worker.ledger, worker.holder)
     if batch is None:
-        return await asyncio.to_thread(next_work, worker, now or session.utc_now(), kind, events.held)
-    while (work := await asyncio.to_thread(this_work, worker, batch, now or session.utc_now())) is None:
+        return await asyncio.to_thread(next_work, worker, now, kind, events.held)
+    while (work := await asyncio.to_thread(this_work, worker, batch, now)) is None:
         found = await asyncio.to_thread(standing, worker.ledger, batch)
         if found is None:
             raise LookupError(f"there is no batch {batch}; leave it empty to take whatever waits")

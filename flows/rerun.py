@@ -83,7 +83,7 @@ async def rerun_handoff(
             named = list(asked.ids) if asked == Wanted(ids=asked.ids) and limit is None else []
             if not items and not named:
                 await asyncio.to_thread(_nothing_fits, ledger, asked, how)
-            who, now = decided_by(by), session.utc_now()
+            who, now = decided_by(by), await session.ledger_time(ledger)
             done = await asyncio.to_thread(
                 reruns.do, ledger, items, how, by=who, now=now, playbook=playbook, named=named
             )

@@ -65,7 +65,7 @@ async def review(
             reruns.require_fields(list(how.corrections if how else ()), playbook)
             found = await asyncio.to_thread(reviews.of, ledger, work_items, playbook)
             items = [each.item for each in found]
-            who, now = decided_by(by), session.utc_now()
+            who, now = decided_by(by), await session.ledger_time(ledger)
             done = RerunReport()
             standing: list[dict[str, Any]] = []
             if how is None:

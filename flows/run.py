@@ -106,21 +106,16 @@ async def _until_nothing_waits(
     flow_of = {"intake": intake, "follow_up": follow_up}
     report = RunReport()
 
-    def clock() -> datetime:
-        return now or session.utc_now()
-
-    await asyncio.to_thread(activate, worker, clock())
+    await asyncio.to_thread(activate, worker, now)
     here = session.Session(worker, progress=lambda stage: progress(Progress(stage.name_in_words, stage)))
     token = session.current.set(here)
     started = time.perf_counter()
     try:
         if "follow_up" in kinds:  # part of the same check, and due even where no lead is owned
-            report.escalated = await asyncio.to_thread(
-                escalate_overdue, worker.ledger, worker.playbook.playbook, clock()
-            )
+            report.escalated = await asyncio.to_thread(escalate_overdue, worker.ledger, worker.playbook.playbook, now)
         for kind in kinds:
             while True:
-                work = await asyncio.to_thread(next_work, worker, clock(), kind, events.held)
+                work = await asyncio.to_thread(next_work, worker, now, kind, events.held)
                 if work is None:
                     waiting = await asyncio.to_thread(lease_remaining, worker.ledger, kind)
                     if waiting is None:

@@ -6,18 +6,20 @@ values; connections and playbooks do not travel through them.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import uuid4
 
 from prefect import runtime
 
 from flows.ready import Offer
 from leadgate import playbook as playbooks
-from leadgate.ledger import open_ledger
+from leadgate.ledger import Ledger, open_ledger
+from leadgate.ledger.clock import time_of
 from leadgate.settings import Settings
 from tasks.batches import BatchReport, Worker, activate
 from tasks.stage import StageReport, Work
@@ -46,9 +48,9 @@ class Session:
 current: ContextVar[Session | None] = ContextVar("leadgate_session", default=None)
 
 
-def utc_now() -> datetime:
-    """The clock, read in one place."""
-    return datetime.now(UTC)
+async def ledger_time(ledger: Ledger, as_of: datetime | None = None) -> datetime:
+    """What time it is on the ledger's clock, or ``as_of``; read beside the event loop."""
+    return await asyncio.to_thread(time_of, ledger, as_of)
 
 
 @contextlib.asynccontextmanager
@@ -65,7 +67,7 @@ async def opened() -> AsyncIterator[Session]:
     loaded = playbooks.load(settings.playbook) if settings.playbook else playbooks.default()
     with open_ledger(settings) as ledger:
         worker = Worker(ledger, loaded, f"run-{uuid4().hex}", settings.lease_seconds, settings.batch_limit)
-        activate(worker, utc_now())
+        activate(worker)
         here = Session(worker)
         token = current.set(here)
         try:

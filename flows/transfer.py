@@ -47,7 +47,7 @@ async def transfer(rep: str, reason: str, to_pool: str = "", by: str = "", dry_r
                 dry_run=dry_run,
                 reason=reason,
                 by=decided_by(by),
-                now=session.utc_now(),
+                now=await session.ledger_time(here.worker.ledger),
             )
             if not dry_run:
                 await forget()

@@ -20,6 +20,7 @@ from expectations.findings import GateResult
 from leadgate.failpoints import hit
 from leadgate.ledger import Ledger, people, records
 from leadgate.ledger.batches import Batch, Kind, claim, close
+from leadgate.ledger.clock import read_time
 from leadgate.ledger.leases import lease, take_over
 from leadgate.playbook import Loaded, Playbook, parse
 from tasks import assignment, capture, enrichment, follow_up, qualification, validation
@@ -62,7 +63,7 @@ class BatchReport:
     stages: list[StageReport] = field(default_factory=list)
 
 
-def activate(worker: Worker, now: datetime) -> None:
+def activate(worker: Worker, now: datetime | None = None) -> None:
     """Keep the playbook's content under its hash, so that every decision can name it."""
     records.activate_playbook(
         worker.ledger,
@@ -75,14 +76,15 @@ def activate(worker: Worker, now: datetime) -> None:
 
 def next_work(
     worker: Worker,
-    now: datetime,
+    now: datetime | None = None,
     kind: Kind = "intake",
     held: Callable[[Work, str, int], None] = lambda work, reason, journeys: None,
 ) -> Work | None:
     """A batch to work on: one that another run left behind first, so that order is kept; else what waits.
 
     A batch that failed again and again is held for a person meanwhile; ``held`` hears of it, with the reason and
-    how many journeys it held.
+    how many journeys it held. What time it is for the batch is read from the ledger as it is claimed, unless ``now``
+    says so.
     """
     while (batch := _next_batch(worker, now, kind)) is not None:
         work = _work_on(worker, batch, now)
@@ -93,24 +95,25 @@ def next_work(
     return None
 
 
-def this_work(worker: Worker, batch_id: int, now: datetime) -> Work | None:
+def this_work(worker: Worker, batch_id: int, now: datetime | None = None) -> Work | None:
     """The batch ``batch_id``, when nobody holds it, or this worker held it before; ``None`` otherwise."""
     batch = take_over(worker.ledger, holder=worker.holder, lease_seconds=worker.lease_seconds, batch_id=batch_id)
     return None if batch is None else _work_on(worker, batch, now)
 
 
-def _work_on(worker: Worker, batch: Batch, now: datetime) -> Work:
-    return Work(batch, _pinned(worker, batch.playbook_hash), now, worker.lease_seconds)
+def _work_on(worker: Worker, batch: Batch, now: datetime | None) -> Work:
+    return Work(batch, _pinned(worker, batch.playbook_hash), now or batch.claimed_at, worker.lease_seconds)
 
 
-def _next_batch(worker: Worker, now: datetime, kind: Kind) -> Batch | None:
+def _next_batch(worker: Worker, now: datetime | None, kind: Kind) -> Batch | None:
     batch = take_over(worker.ledger, holder=worker.holder, lease_seconds=worker.lease_seconds, kind=kind)
     if batch is None:
         if kind == "intake":
             with worker.ledger.transaction() as connection:
-                people.match_activities(connection, now)
-                people.start_rescores(connection, now)
-                people.start_recycles(connection, now)
+                at = read_time(connection, now)
+                people.match_activities(connection, at)
+                people.start_rescores(connection, at)
+                people.start_recycles(connection, at)
         batch = claim(
             worker.ledger,
             kind=kind,
@@ -140,12 +143,15 @@ def _parsed(content: str, path: str) -> Loaded:
 
 def run_waiting(
     worker: Worker,
-    clock: Callable[[], datetime],
+    clock: Callable[[], datetime | None] = lambda: None,
     *,
     kinds: Sequence[Kind] = ("intake", "follow_up"),
     check: Callable[[str, pd.DataFrame, Playbook], GateResult] | None = None,
 ) -> list[BatchReport]:
-    """Work until nothing waits, in this process and without Prefect. Returns what came of each batch."""
+    """Work until nothing waits, in this process and without Prefect. Returns what came of each batch.
+
+    ``clock`` says what time it is in place of the ledger's.
+    """
     check = check or (lambda name, frame, playbook: gate.run(name, frame, playbook=playbook))  # type: ignore[arg-type]
     activate(worker, clock())
     reports = []

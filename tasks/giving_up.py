@@ -13,6 +13,7 @@ import pandas as pd
 
 from leadgate.ledger import Ledger, records
 from leadgate.ledger.batches import applying, close, fence, hold_rest, waiting_at
+from leadgate.ledger.clock import read_time
 from tasks.exceptions import work_item
 from tasks.stage import Work
 
@@ -29,7 +30,7 @@ _WORDS: Final = {
 }
 
 
-def hold_batch(ledger: Ledger, work: Work, *, reason: str, why: str, now: datetime) -> int:
+def hold_batch(ledger: Ledger, work: Work, *, reason: str, why: str, now: datetime | None = None) -> int:
     """Hold what is left of the batch, behind one work item for each stage, and close it. Returns how many.
 
     ``reason``: ``CANCELLED`` or ``FAILED``; ``why`` is told to whoever decides, and must hold nothing personal.
@@ -38,9 +39,10 @@ def hold_batch(ledger: Ledger, work: Work, *, reason: str, why: str, now: dateti
     held = 0
     with applying(ledger) as connection:
         fence(connection, work.batch, work.lease_seconds)
+        at = read_time(connection, now)
         for stage in waiting_at(connection, work.batch):
             item = work_item(stage, work, kind="recovery", reason=reason, message=_WORDS[reason].format(why=why))
             (item_id,) = records.open_work_items(connection, pd.DataFrame([item]))
-            held += hold_rest(connection, work.batch, stage=stage, reason=reason, work_item_id=item_id, now=now)
-    close(ledger, work.batch, now)
+            held += hold_rest(connection, work.batch, stage=stage, reason=reason, work_item_id=item_id, now=at)
+    close(ledger, work.batch, at)
     return held

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -99,7 +99,7 @@ async def find(ledger: Ledger, now: datetime, limit: timedelta, myself: UUID | N
         names = {flow.id: flow.name for flow in await client.read_flows(flow_filter=OURS)}
         for run in await _unfinished(client, now - limit, myself):
             leased = str(run.id) in holders or _batch_of(run) in batches
-            signs = await _signs(client, run, names.get(run.flow_id, ""), leased, seen)
+            signs = await _signs(client, run, names.get(run.flow_id, ""), leased, seen, now)
             match verdict(signs, now, limit):
                 case "dead":
                     left.dead.append(run)
@@ -129,14 +129,14 @@ async def _unfinished(client: PrefectClient, before: datetime, myself: UUID | No
     return [run for run in runs if run.state and run.state.timestamp <= before and run.id != myself]
 
 
-async def _signs(client: PrefectClient, run: FlowRun, flow: str, leased: bool, seen: set[str]) -> Signs:
+async def _signs(client: PrefectClient, run: FlowRun, flow: str, leased: bool, seen: set[str], now: datetime) -> Signs:
     assert run.state is not None  # noqa: S101 - ``_unfinished`` asked for runs in a state
     consumer = next((tag.removeprefix(CONSUMER) for tag in run.tags if tag.startswith(CONSUMER)), None)
     return Signs(
         flow=flow,
         state=_STATES[run.state.type],
         since=run.state.timestamp,
-        beat=None if leased else await _last_beat(client, run.id, run.state.timestamp),
+        beat=None if leased else await _last_beat(client, run.id, run.state.timestamp, now),
         leased=leased,
         ready=READY in run.tags,
         consumer=consumer,
@@ -144,13 +144,13 @@ async def _signs(client: PrefectClient, run: FlowRun, flow: str, leased: bool, s
     )
 
 
-async def _last_beat(client: PrefectClient, run: UUID, since: datetime) -> datetime | None:
+async def _last_beat(client: PrefectClient, run: UUID, since: datetime, now: datetime) -> datetime | None:
     """When the run's process last said that it lives. Prefect's engine does so from a thread of its own.
 
     Beats are dated by the machine that sends them, so those before ``since`` and in the future count as well.
     """
     day = timedelta(days=1)
-    occurred = {"since": (since - day).isoformat(), "until": (datetime.now(UTC) + day).isoformat()}
+    occurred = {"since": (since - day).isoformat(), "until": (now + day).isoformat()}
     response = await client.request(
         "POST",
         "/events/filter",

@@ -17,6 +17,7 @@ from leadgate.connectors import notify
 from leadgate.failpoints import hit
 from leadgate.ledger import Ledger, outbox
 from leadgate.ledger.actions import UNDELIVERABLE
+from leadgate.ledger.clock import time_of
 from leadgate.ledger.outbox import Message
 from leadgate.playbook import Playbook
 from tasks.delivery import MOST_ATTEMPTS, Address, address_of, shown_target, wait_after, words
@@ -63,7 +64,7 @@ class DeliveryReport:
 def deliver_waiting(
     ledger: Ledger,
     playbook: Playbook,
-    clock: Callable[[], datetime],
+    now: datetime | None = None,
     *,
     environ: Mapping[str, str] | None = None,
     lease: timedelta = LEASE,
@@ -73,18 +74,19 @@ def deliver_waiting(
     """Deliver what is due, one message after the other, until nothing is; several processes may do so at once.
 
     A failed attempt is no error: it is counted, and tried again in a later round. ``environ`` holds the
-    addresses; ``progress`` hears of each message and its outcome; ``stop`` ends the round early.
+    addresses; ``progress`` hears of each message and its outcome; ``stop`` ends the round early. What is due, and
+    until when a message is this process's, goes by the ledger's clock, unless ``now`` says what time it is.
     """
     report = DeliveryReport()
-    reachable = _reachable(ledger, playbook, os.environ if environ is None else environ, clock(), report)
+    reachable = _reachable(ledger, playbook, os.environ if environ is None else environ, now, report)
     in_a_row: Counter[str | None] = Counter()
     while reachable and not stop():
-        message = outbox.claim(ledger, sorted(reachable), now=clock(), lease=lease)
+        message = outbox.claim(ledger, sorted(reachable), lease=lease, now=now)
         if message is None:
             break
         address = reachable[message.target]
-        failure = _attempt(message, address, playbook, clock())
-        outcome = _settle(ledger, message, failure, playbook, clock())
+        failure = _attempt(message, address, playbook)
+        outcome = _settle(ledger, message, failure, playbook, time_of(ledger, now))
         report.outcomes[message.kind, shown_target(message.target), outcome] += 1
         progress(message, outcome)
         if failure is None:
@@ -95,13 +97,13 @@ def deliver_waiting(
         if in_a_row[address.variable] >= ENOUGH:
             reachable = {to: other for to, other in reachable.items() if other.variable != address.variable}
     # what could have been sent and was not: it waits for its next attempt, or behind another
-    waiting = sum(each.messages for each in outbox.waiting(ledger, clock()))
+    waiting = sum(each.messages for each in outbox.waiting(ledger, now))
     report.later = max(0, waiting - sum(report.without_address.values()) - sum(report.without_entry.values()))
     return report
 
 
 def _reachable(
-    ledger: Ledger, playbook: Playbook, environ: Mapping[str, str], now: datetime, report: DeliveryReport
+    ledger: Ledger, playbook: Playbook, environ: Mapping[str, str], now: datetime | None, report: DeliveryReport
 ) -> dict[str, Address]:
     """The targets of what waits that have an address. The others are counted, and left alone."""
     reachable = {}
@@ -117,11 +119,11 @@ def _reachable(
     return reachable
 
 
-def _attempt(message: Message, address: Address, playbook: Playbook, now: datetime) -> str | None:
+def _attempt(message: Message, address: Address, playbook: Playbook) -> str | None:
     """Send it. Why it failed, or None."""
     if message.attempts > MOST_ATTEMPTS:
         return f"{address.variable}: {MOST_ATTEMPTS} attempts, and the process died over the last"
-    text = words(message, playbook, now)
+    text = words(message, playbook, message.claimed_at)
     hit("deliver.send.before")
     try:
         notify.send(address.value or "", text.title, text.body)

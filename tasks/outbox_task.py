@@ -7,7 +7,6 @@ delivery itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
@@ -23,10 +22,10 @@ from tasks.stage_task import can_help
 class SealedOutbox:
     """What the task needs and Prefect must not look into (see ``stage_task.Sealed``)."""
 
-    def __init__(self, ledger: Ledger, playbook: Playbook, clock: Callable[[], datetime]) -> None:
+    def __init__(self, ledger: Ledger, playbook: Playbook, now: datetime | None) -> None:
         self.ledger = ledger
         self.playbook = playbook
-        self.clock = clock
+        self.now = now
 
 
 @task(
@@ -43,5 +42,5 @@ async def deliver_task(due: int, waiting: int, sealed: SealedOutbox) -> Delivery
     A receiver that fails is no reason to retry: each message has its own time for that. A retry continues with
     what is due then, so the report is about the last attempt alone; the ledger knows the rest.
     """
-    deliver = partial(deliver_waiting, sealed.ledger, sealed.playbook, sealed.clock)
+    deliver = partial(deliver_waiting, sealed.ledger, sealed.playbook, sealed.now)
     return await asyncio.to_thread(deliver)

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from console.place import Place, moment_of
+from console.place import Place, as_of
 from console.report import conversion, files, funnel, load, overdue, page, paths, speed, text
 from console.report.tables import SECTIONS, Section
 from console.screen import CommandError, out, print_json, program, say
 from leadgate.hours import FIRST_YEAR, LAST_YEAR, time_zones
 from leadgate.ledger import Ledger, figures, open_ledger
+from leadgate.ledger.clock import time_of
 from leadgate.ledger.figures import Asked
 from leadgate.nearest import proposal
 from leadgate.playbook import Playbook
@@ -50,11 +51,11 @@ class Ways:
 
 def report(place: Place, options: Options, ways: Ways, *, now: str | None) -> None:
     """The command."""
-    at = moment_of(now)
-    asked = period(options, at)
     sections = wanted(options)
     playbook = place.playbook().playbook
     with open_ledger(place.settings) as ledger:
+        at = time_of(ledger, as_of(now))
+        asked = period(options, at)
         _require_known(ledger, asked, playbook)
         found = figures.read(ledger, asked, sections, midnights(playbook, at), mondays(playbook, at))
     built = build(sections, found, asked, playbook)

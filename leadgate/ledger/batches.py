@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from leadgate.failpoints import hit
 from leadgate.ledger import bulk
+from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
 
 Kind = Literal["intake", "follow_up"]
@@ -41,6 +42,7 @@ class Batch:
     holder: str
     playbook_hash: str
     size: int
+    claimed_at: datetime  # or taken over: what time it is for everything that is decided in it
     kind: Kind = "intake"
     failures: int = 0  # how often a run of it has failed, kills not counted
 
@@ -59,12 +61,13 @@ def claim(
     kind: Kind = "intake",
     holder: str,
     playbook_hash: str,
-    now: datetime,
+    now: datetime | None = None,
     limit: int,
     lease_seconds: float,
 ) -> Batch | None:
     """Put up to ``limit`` waiting journeys, oldest first, into a new batch; ``None`` when nothing waits."""
     with ledger.transaction(flushed=False) as connection:
+        now = read_time(connection, now)
         hit("claim.batch.before")
         # nothing is inserted when nothing waits: looking each second must not use up the numbers that people see
         batch_id = connection.execute(
@@ -95,7 +98,7 @@ def claim(
             return None
         connection.execute(text("UPDATE batch SET size = :size WHERE id = :id"), {"size": size, "id": batch_id})
     hit("claim.commit.after")
-    return Batch(batch_id, 1, holder, playbook_hash, size, kind)
+    return Batch(batch_id, 1, holder, playbook_hash, size, now, kind)
 
 
 def remember(connection: Connection, batch_id: int, epoch: int, holder: str) -> None:

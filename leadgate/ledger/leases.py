@@ -32,7 +32,7 @@ def take_over(
             AND (CAST(:kind AS text) IS NULL OR kind = :kind)
             AND (CAST(:id AS bigint) IS NULL OR id = :id)
             ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
-        RETURNING id, epoch, playbook_hash, size, kind, failures"""
+        RETURNING id, epoch, playbook_hash, size, clock_timestamp() AS at, kind, failures"""
     with ledger.transaction() as connection:
         row = connection.execute(
             text(statement), {"holder": holder, "lease": lease_seconds, "kind": kind, "id": batch_id}
@@ -40,7 +40,7 @@ def take_over(
         if row is None:
             return None
         remember(connection, row.id, row.epoch, holder)
-    return Batch(row.id, row.epoch, holder, row.playbook_hash, row.size, row.kind, row.failures)
+    return Batch(row.id, row.epoch, holder, row.playbook_hash, row.size, row.at, row.kind, row.failures)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ import pandas as pd
 from sqlalchemy import Connection, text
 
 from leadgate.failpoints import hit
+from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.records import open_work_items
 
@@ -34,6 +35,7 @@ class Message:
     kind: str
     attempts: int
     created_at: datetime
+    claimed_at: datetime
     lead_id: int | None
     source: str
     generation: int  # of the journey, now
@@ -55,9 +57,10 @@ class Waiting:
 _WAITS = "delivered_at IS NULL AND given_up_at IS NULL"
 
 
-def waiting(ledger: Ledger, now: datetime) -> list[Waiting]:
+def waiting(ledger: Ledger, now: datetime | None = None) -> list[Waiting]:
     """What waits, by target."""
     with ledger.transaction() as connection:
+        now = read_time(connection, now)
         rows = connection.execute(
             text(
                 "SELECT target, count(*) AS messages, count(*) FILTER (WHERE retry_at IS NULL OR retry_at <= :now) "
@@ -80,7 +83,8 @@ _CLAIM = """
         ORDER BY o.id LIMIT 1 FOR UPDATE OF o SKIP LOCKED),
     claimed AS (
         UPDATE outbox o SET attempts = o.attempts + 1, retry_at = :until FROM next
-        WHERE o.id = next.id RETURNING o.id, o.key, o.journey_id, o.target, o.kind, o.attempts, o.created_at)
+        WHERE o.id = next.id RETURNING o.id, o.key, o.journey_id, o.target, o.kind, o.attempts, o.created_at,
+            CAST(:now AS timestamptz) AS claimed_at)
     SELECT c.*, j.lead_id, j.source, j.generation, a.owner, a.due_at, l.email, l.phone
     FROM claimed c JOIN journey j ON j.id = c.journey_id LEFT JOIN lead l ON l.id = j.lead_id
     LEFT JOIN LATERAL (
@@ -88,10 +92,11 @@ _CLAIM = """
         ORDER BY generation::text = split_part(c.key, ':', 3) DESC, id DESC LIMIT 1) a ON true"""
 
 
-def claim(ledger: Ledger, targets: Sequence[str], *, now: datetime, lease: timedelta) -> Message | None:
-    """The next message that is due to one of ``targets``, leased until ``now + lease``; None when none is."""
+def claim(ledger: Ledger, targets: Sequence[str], *, lease: timedelta, now: datetime | None = None) -> Message | None:
+    """The next message that is due to one of ``targets``, for the time of ``lease``; None when none is."""
     hit("deliver.claim.before")
     with ledger.transaction() as connection:
+        now = read_time(connection, now)
         row = connection.execute(
             text(_CLAIM), {"targets": list(targets), "now": now, "until": now + lease}
         ).one_or_none()

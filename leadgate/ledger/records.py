@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from leadgate.failpoints import hit
 from leadgate.ledger import bulk
+from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
 
 #: The key of the message that a work item was not taken in time, and who it went to (of a ``work_item w``).
@@ -27,12 +28,13 @@ _WORK_ITEM_COLUMNS = [
 ]  # fmt: skip
 
 
-def activate_playbook(ledger: Ledger, hash_: str, content: str, pools: list[str], now: datetime) -> bool:
+def activate_playbook(ledger: Ledger, hash_: str, content: str, pools: list[str], now: datetime | None = None) -> bool:
     """Keep a playbook's content under its hash, and a row of turns for each pool. True when it is new.
 
     Leads that wait until somebody is back wait by the playbook before; a new one may know somebody else.
     """
     with ledger.transaction() as connection:
+        now = read_time(connection, now)
         new = connection.execute(
             text("INSERT INTO playbook_version VALUES (:hash, :content, :now) ON CONFLICT DO NOTHING"),
             {"hash": hash_, "content": content, "now": now},

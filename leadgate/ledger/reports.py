@@ -117,10 +117,12 @@ def count_work_items(ledger: Ledger, wanted: Wanted) -> int:
 
 
 def standing(ledger: Ledger, journey_ids: Sequence[int]) -> list[dict[str, Any]]:
-    """Where journeys are now, by id: ``stage``, ``status``, the batch that works on them, their ``owner`` or the
-    open work item that holds them, and the ``reason`` of the last handoff that gave one."""
+    """Where journeys are now, by id: ``stage``, ``status``, the batch that works on them, whether they wait for a
+    ``later`` moment (``run_after``), their ``owner`` or the open work item that holds them, and the ``reason`` of the
+    last handoff that gave one."""
     statement = """
-        SELECT j.id, j.lead_id, j.stage, j.status, j.run_after, j.joined_to, j.work_item_id,
+        SELECT j.id, j.lead_id, j.stage, j.status, j.run_after,
+            j.run_after > clock_timestamp() AS later, j.joined_to, j.work_item_id,
             (SELECT b.id FROM batch b WHERE b.id = j.batch_id AND b.closed_at IS NULL) AS batch_id,
             (SELECT a.owner FROM assignment a WHERE a.journey_id = j.id AND a.ended_at IS NULL) AS owner,
             coalesce((SELECT w.reason FROM work_item w WHERE w.id = j.work_item_id),

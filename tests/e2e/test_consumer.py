@@ -31,9 +31,8 @@ PATIENT = 60.0  # seconds; nothing here waits so long
 @pytest.fixture
 def quick(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leads are of the tests' morning; and what waits for seconds between two looks waits for less."""
-    from flows import consumer, control, session
+    from flows import consumer, control
 
-    monkeypatch.setattr(session, "utc_now", lambda: NOW)
     monkeypatch.setattr(control, "LOOK_EVERY", 0.0)
     monkeypatch.setattr(control, "PAUSE_POLL", 0.1)
     monkeypatch.setattr(consumer, "ORDERS_EVERY", 0.1)
@@ -52,7 +51,7 @@ class Running:
         from flows.consumer import Consumer
 
         self.told: list[str] = []
-        self.consumer = Consumer(desk.ledger, settings, desk.loaded, tell=self.told.append)
+        self.consumer = Consumer(desk.ledger, settings, desk.loaded, tell=self.told.append, now=NOW)
         self.name = self.consumer.name
 
     @property

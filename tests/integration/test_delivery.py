@@ -47,7 +47,7 @@ def receiver() -> Iterator[Receiver]:
 def round_of(desk: Desk, receiver: Receiver | None, now: datetime = NOW, **more: Any) -> DeliveryReport:
     """One round of delivery at ``now``."""
     environ = {} if receiver is None else {"NOTIFY_EVERYBODY": receiver.address}
-    return deliver_waiting(desk.ledger, desk.loaded.playbook, lambda: now, environ=environ, **more)
+    return deliver_waiting(desk.ledger, desk.loaded.playbook, now, environ=environ, **more)
 
 
 def outbox(desk: Desk, columns: str = "key") -> list[Any]:
@@ -216,7 +216,7 @@ def test_an_address_that_cannot_be_used_is_a_failure_in_words(desk: Desk, addres
     desk.capture(person(1))
     desk.run()
     environ = {"NOTIFY_EVERYBODY": address}
-    report = deliver_waiting(desk.ledger, desk.loaded.playbook, lambda: NOW, environ=environ)
+    report = deliver_waiting(desk.ledger, desk.loaded.playbook, NOW, environ=environ)
     (failure,) = report.failures
     assert why in failure
     assert address not in failure
@@ -245,7 +245,7 @@ def test_an_address_is_in_no_log_and_in_no_table(
     for address in (f"json://user:{SECRET}@127.0.0.1:1/{SECRET}", f"what://{SECRET}", f"slack://{SECRET}"):
         now = NOW + timedelta(hours=len(reports))
         environ = {"NOTIFY_EVERYBODY": address}
-        reports.append(deliver_waiting(desk.ledger, desk.loaded.playbook, lambda at=now: at, environ=environ))  # type: ignore[misc]
+        reports.append(deliver_waiting(desk.ledger, desk.loaded.playbook, now, environ=environ))
     assert len(receiver.messages) == 1
     assert sum(report.count("failed") for report in reports) == 4
     logged = "\n".join(record.getMessage() for record in caplog.records)
@@ -266,7 +266,7 @@ def deliver_in(settings: Settings, loaded: Loaded, address: str, now: datetime) 
     """A round in a process of its own."""
     with own_ledger(settings) as ledger:
         environ = {"NOTIFY_EVERYBODY": address}
-        return deliver_waiting(ledger, loaded.playbook, lambda: now, environ=environ).as_data()
+        return deliver_waiting(ledger, loaded.playbook, now, environ=environ).as_data()
 
 
 def test_two_at_once_deliver_each_message_once(

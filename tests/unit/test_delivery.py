@@ -39,7 +39,7 @@ def playbook() -> Playbook:
 def message(**more: Any) -> Message:
     given: dict[str, Any] = {
         "id": 1, "key": "assigned:12:0", "journey_id": 12, "target": "ana", "kind": "lead_assigned", "attempts": 1,
-        "created_at": NOW, "lead_id": 7, "source": "website", "generation": 0, "owner": "ana",
+        "created_at": NOW, "claimed_at": NOW, "lead_id": 7, "source": "website", "generation": 0, "owner": "ana",
         "due_at": NOW + timedelta(hours=4), "email": "jane.doe@acme.example", "phone": "+493012345678",
     }  # fmt: skip
     return Message(**given | more)

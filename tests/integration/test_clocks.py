@@ -1,0 +1,184 @@
+"""A host whose clock is wrong: what it captures, decides and delivers goes by the ledger's clock.
+
+The commands run as processes of their own, each on a host with a clock of its own (``skewed``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import skewed
+from desk import Desk, person, write_csv
+from forked import wait_for
+from open_gate import nothing_fails
+from posting import HTTP_PLAYBOOK, SECRETS, Client, signed_in
+from receiver import Receiver, receiving
+
+from leadgate import playbook as playbooks
+from leadgate.ledger.clock import read_time, time_of
+from leadgate.playbook import Loaded
+from leadgate.settings import Settings
+from tasks.batches import run_waiting
+
+__all__ = ["write_csv"]
+
+NOTIFIED = HTTP_PLAYBOOK + "\nnotifications: [{to: everybody, address_env: NOTIFY_EVERYBODY}]\n"
+AHEAD, BEHIND = 1200.0, -1200.0  # seconds
+CLOSE = timedelta(seconds=60)  # far less than any clock here is off, and more than a busy machine is late
+
+
+@pytest.fixture(scope="session")
+def loaded() -> Loaded:
+    return playbooks.parse(NOTIFIED, path=Path("clocks.yaml"))
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as opened:
+        yield opened
+
+
+@pytest.fixture
+def environment(settings: Settings, tmp_path: Path, receiver: Receiver) -> dict[str, str]:
+    playbook = tmp_path / "clocks.yaml"
+    playbook.write_text(NOTIFIED, encoding="utf-8")
+    return {
+        "LEADGATE_DATABASE_URL": settings.database_url or "",
+        "LEADGATE_HOME": str(tmp_path / "home"),
+        "LEADGATE_PLAYBOOK": str(playbook),
+        "NOTIFY_EVERYBODY": receiver.address.replace("rto=1", "rto=30"),
+        **SECRETS,
+    }
+
+
+def leadgate(skew: float, *arguments: Any, environment: dict[str, str]) -> Any:
+    """What a command prints with ``--json`` on a host whose clock is ``skew`` seconds ahead."""
+    process = skewed.start(
+        skew, *map(str, arguments), "--json", environment=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    printed, told = process.communicate(timeout=120)
+    assert process.returncode == 0, told
+    return json.loads(printed)
+
+
+@contextlib.contextmanager
+def listening(skew: float, environment: dict[str, str]) -> Iterator[Client]:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    process = skewed.start(skew, "listen", "--port", str(port), environment=environment, stdout=subprocess.DEVNULL)
+    client = Client(port)
+
+    def answers() -> bool:
+        with contextlib.suppress(OSError):
+            return client.get("/healthz").status == 200
+        return False
+
+    try:
+        wait_for(lambda: answers() or process.poll() is not None, 60)
+        yield client
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def run(desk: Desk, now: datetime | None = None) -> None:
+    run_waiting(desk.worker(), lambda: now, kinds=("intake", "follow_up"), check=nothing_fails)
+
+
+def test_the_ledger_tells_the_time_and_a_moment_that_is_given_wins(desk: Desk) -> None:
+    given = datetime(2026, 3, 2, tzinfo=UTC)
+    with desk.ledger.transaction() as connection:
+        read, later = read_time(connection), read_time(connection)
+        assert read < later  # not the beginning of the transaction
+        assert read_time(connection, given) == given
+    assert later <= time_of(desk.ledger)
+    assert time_of(desk.ledger, given) == given
+
+
+@pytest.mark.parametrize("skew", [AHEAD, BEHIND])
+def test_what_a_skewed_host_captures_from_a_file_does_not_wait(
+    desk: Desk, environment: dict[str, str], write_csv: Any, skew: float
+) -> None:
+    file = write_csv([person(1)])
+    assert leadgate(skew, "capture", file, "--source", "files", environment=environment)["new"] == 1
+    assert abs(desk.one("SELECT captured_at FROM journey") - time_of(desk.ledger)) < CLOSE
+    run(desk)
+    assert desk.statuses() == {"owned": 1}
+
+
+@pytest.mark.parametrize("skew", [90.0, AHEAD, BEHIND])
+def test_what_is_posted_to_a_skewed_host_is_admitted_and_does_not_wait(
+    desk: Desk, environment: dict[str, str], skew: float
+) -> None:
+    body = json.dumps(person(1)).encode()
+    with listening(skew, environment) as client:
+        assert client.post(body).status == 202  # signed by a sender whose clock is right
+        stale = signed_in("website", body, time.time() + skew + (310 if skew > 0 else -310))
+        assert client.post(body, **{name.replace("-", "_"): value for name, value in stale.items()}).status == 401
+    assert abs(desk.one("SELECT captured_at FROM journey") - time_of(desk.ledger)) < CLOSE
+    run(desk)
+    assert desk.statuses() == {"owned": 1}
+
+
+def test_no_message_goes_out_twice_because_a_clock_is_ahead(
+    desk: Desk, environment: dict[str, str], receiver: Receiver
+) -> None:
+    desk.capture(*(person(number) for number in range(1, 13)), now=time_of(desk.ledger))
+    run(desk)
+    receiver.slow = 0.5  # so that each is on its way while the other host looks
+    reports = []
+    hosts = [
+        threading.Thread(target=lambda skew=skew: reports.append(leadgate(skew, "deliver", environment=environment)))
+        for skew in (0.0, AHEAD)
+    ]
+    for host in hosts:
+        host.start()
+    for host in hosts:
+        host.join()
+    assert len(receiver.keys) == 12
+    assert Counter(receiver.keys).most_common(1)[0][1] == 1
+    assert sum(report["delivered"] for report in reports) == 12
+    assert abs(desk.one("SELECT max(delivered_at) FROM outbox") - time_of(desk.ledger)) < CLOSE
+
+
+def test_a_failed_message_is_tried_again_by_the_ledgers_clock(
+    desk: Desk, environment: dict[str, str], receiver: Receiver
+) -> None:
+    desk.capture(person(1), now=time_of(desk.ledger))
+    run(desk)
+    receiver.answer = 500
+    assert leadgate(AHEAD, "deliver", environment=environment)["failed"] == 1
+    wait = desk.one("SELECT retry_at FROM outbox") - time_of(desk.ledger)
+    assert timedelta(0) < wait < CLOSE
+    receiver.answer = 200
+    assert leadgate(AHEAD, "deliver", environment=environment)["later"] == 1
+    assert receiver.messages == []
+
+
+@pytest.mark.parametrize("skew", [AHEAD, BEHIND])
+def test_what_an_owner_does_on_a_skewed_host_is_dated_right(
+    desk: Desk, environment: dict[str, str], skew: float
+) -> None:
+    desk.capture(person(1), now=time_of(desk.ledger))
+    run(desk)
+    leadgate(skew, "accept", "J1", "--by", "ana", environment=environment)
+    assert abs(desk.one("SELECT accepted_at FROM assignment") - time_of(desk.ledger)) < CLOSE
+
+
+def test_what_waits_has_its_age_by_the_ledgers_clock(desk: Desk, environment: dict[str, str]) -> None:
+    desk.capture(person(1), now=time_of(desk.ledger))
+    desk.ledger.engine.dispose()
+    process = skewed.start(AHEAD, "status", "--json", environment=environment, stdout=subprocess.PIPE)
+    printed, _ = process.communicate(timeout=60)
+    assert 0 <= json.loads(printed)["waiting"]["oldest_seconds"] < CLOSE.total_seconds()
