@@ -9,8 +9,8 @@ from typing import Final
 
 from expectations.promises import Promise
 
-#: Labels of up to 63 letters, digits and hyphens, at least two of them (RFC 1035, 2.3.4). Linear.
-_DOMAIN: Final = r"^[^\W_][\w-]{0,62}(?:\.[^\W_][\w-]{0,62})+$"
+#: Labels of letters, digits and hyphens, at least two of them (RFC 1035, 2.3.1). How long they are, `values.domains` judges.
+_DOMAIN: Final = r"^[\pL\pN][\pL\pN_-]*(?:\.[\pL\pN][\pL\pN_-]*)+$"
 
 PROMISES: Final[tuple[Promise, ...]] = (
     Promise(

@@ -16,15 +16,17 @@ import numpy as np
 import pandas as pd
 
 from expectations.promises import JUDGE_MISSING, Promise
+from leadgate.deadlines import CHECK_TIMED_OUT
 from leadgate.playbook import Gate
 
 #: Values are cut to this many characters where they are shown.
 SHOWN: Final = 200
 
 #: Why a whole batch is held, where no promise gives the reason.
-COLUMN_TWICE, COLUMN_MISSING, ID_MISSING, ID_TWICE, CHECK_FAILED = WHOLE_BATCH = (
+COLUMN_TWICE, COLUMN_MISSING, ID_MISSING, ID_TWICE, CHECK_FAILED = (
     "column_twice", "column_missing", "id_missing", "id_twice", "check_failed",
 )  # fmt: skip
+WHOLE_BATCH: Final = (COLUMN_TWICE, COLUMN_MISSING, ID_MISSING, ID_TWICE, CHECK_FAILED, CHECK_TIMED_OUT)
 
 
 @dataclass(frozen=True)

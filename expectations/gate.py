@@ -6,7 +6,7 @@ returns wrong results without an error.
 Does not belong here: what is promised (one suite a file), what of a frame is looked at (``view``), what
 follows from the verdicts (``findings``), and what happens to a row that fails (``tasks``).
 
-A gate fails closed. A promise that could not be checked holds the batch, whatever its severity.
+A gate fails closed. A promise that could not be checked, or not in time, holds the batch, whatever its severity.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from expectations import PROMISES
+from expectations import PROMISES, matching
 from expectations.findings import (
     CHECK_FAILED,
     SHOWN,
@@ -36,10 +36,11 @@ from expectations.findings import (
 )
 from expectations.promises import Promise, from_playbook
 from expectations.view import own_column, unfit, view
+from leadgate.deadlines import CHECK_TIMED_OUT, seconds_for
 from leadgate.playbook import Gate, GateRules, Playbook
 from leadgate.playbook_expectations import wrong_with
 
-__all__ = ["BatchProblem", "GateResult", "RefusedExpectation", "preload", "promises_of", "run"]
+__all__ = ["BatchProblem", "GateResult", "RefusedExpectation", "give_up", "preload", "promises_of", "run"]
 
 #: The answer to "did it hold?" alone takes half the time of naming the rows, and most promises hold.
 _HELD: Final[dict[str, Any]] = {"result_format": "BOOLEAN_ONLY"}
@@ -58,13 +59,23 @@ class RefusedExpectation(ValueError):  # noqa: N818 - the design's word for it
     """The playbook asks a gate for something that gates do not do."""
 
 
-def run(name: Gate, frame: pd.DataFrame, *, playbook: Playbook | None, key: str = "journey_id") -> GateResult:
+def run(
+    name: Gate,
+    frame: pd.DataFrame,
+    *,
+    playbook: Playbook | None,
+    key: str = "journey_id",
+    seconds: float | None = None,
+) -> GateResult:
     """Check ``frame``, one row a journey, against the suite ``name`` and the playbook's additions to it.
 
-    ``key`` names the column of row ids. Raises ``RefusedExpectation`` when the playbook's additions are
-    not allowed, and nothing else: what goes wrong in Great Expectations is a ``batch_problem``.
+    ``key`` names the column of row ids. ``seconds`` is how long patterns may be matched (by default, what
+    ``leadgate.deadlines`` gives so many rows); then the batch has the problem ``check_timed_out``. Raises
+    ``RefusedExpectation`` when the playbook's additions are not allowed, and nothing else: what goes wrong in
+    Great Expectations is a ``batch_problem``.
     """
     started = time.perf_counter()
+    until = time.monotonic() + (seconds_for(len(frame)) if seconds is None else seconds)
     promises = promises_of(name, playbook)
     verdicts: dict[str, Verdict] = {}
     problem: BatchProblem | None = None
@@ -72,11 +83,13 @@ def run(name: Gate, frame: pd.DataFrame, *, playbook: Playbook | None, key: str 
         try:
             problem = unfit(frame, promises, key)
             if problem is None:
-                verdicts = _judge(promises, view(frame, promises))
+                verdicts = _judge(promises, view(frame, promises), until)
                 problem = batch_problem(promises, verdicts)
         except Exception as error:  # whatever it was, not every row was judged: hold them all
             words = "The batch could not be checked"
             problem = BatchProblem(None, CHECK_FAILED, words, repr(error)[:SHOWN])
+    if problem is not None and problem.reason == CHECK_FAILED and time.monotonic() > until:
+        problem = replace(problem, reason=CHECK_TIMED_OUT)
     return GateResult(
         gate=name,
         passed=passed(frame, promises, verdicts, problem),
@@ -84,6 +97,21 @@ def run(name: Gate, frame: pd.DataFrame, *, playbook: Playbook | None, key: str 
         batch_problem=problem,
         evidence=[evidence(promise, verdicts.get(promise.name), frame) for promise in promises],
         seconds=time.perf_counter() - started,
+    )
+
+
+def give_up(name: Gate, frame: pd.DataFrame, *, playbook: Playbook | None, seconds: float) -> GateResult:
+    """The result of a gate that gave none in ``seconds``: every row is held, as with any check that fails."""
+    promises = promises_of(name, playbook)
+    words = "The batch could not be checked in time"
+    problem = BatchProblem(None, CHECK_TIMED_OUT, words, f"the gate gave no answer in {seconds:,.0f} s")
+    return GateResult(
+        gate=name,
+        passed=passed(frame, promises, {}, problem),
+        failures=failures(frame, (), {}, "journey_id"),
+        batch_problem=problem,
+        evidence=[evidence(promise, None, frame) for promise in promises],
+        seconds=seconds,
     )
 
 
@@ -186,7 +214,7 @@ def _remembering(expectation: str) -> str:
     from great_expectations.expectations.registry import get_expectation_impl
     from pydantic.v1 import PrivateAttr
 
-    kind: Any = get_expectation_impl(expectation)
+    kind: Any = matching.linear(expectation) or get_expectation_impl(expectation)
 
     def configuration(self: Any) -> Any:
         if self._made is None:
@@ -199,9 +227,10 @@ def _remembering(expectation: str) -> str:
     return str(remembering.expectation_type)
 
 
-def _judge(promises: Sequence[Promise], view: pd.DataFrame) -> dict[str, Verdict]:
+def _judge(promises: Sequence[Promise], view: pd.DataFrame, until: float) -> dict[str, Verdict]:
     """Ask Great Expectations: first which promises held, then which rows broke the others."""
     expectations = _expectations(promises)
+    matching.this_gate.until = until
     batch = _bench().batches.get_batch(batch_parameters={"dataframe": view})
     from great_expectations import ExpectationSuite
 

@@ -1,8 +1,8 @@
 """Validation to enrichment: contact data is well-formed, and we may and want to use it.
 
 The patterns here do not repeat validation's rules. They are the shape that every later stage relies on,
-checked against the value itself, so that a fault in validation stops here and not in a CRM. All of them
-are linear: no pattern can stall on a long value.
+checked against the value itself, so that a fault in validation stops here and not in a CRM. RE2 matches them,
+whose ``\\s`` is ASCII only: other white space is named.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from expectations.promises import Promise
 _COUNTRY: Final = f"^(?:{'|'.join(sorted({c.alpha_2 for c in pycountry.countries} | {'XK'}))})$"
 
 #: One @, a dot in the domain, no space; what is between them was judged by email-validator.
-_EMAIL: Final = r"^[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+$"
+_SPACE: Final = r"\s\x0b\x1c-\x1f\x{85}\pZ"
+_EMAIL: Final = rf"^[^@{_SPACE}]+@[^@.{_SPACE}]+(?:\.[^@.{_SPACE}]+)+$"
 
 #: E.164: a plus sign and at most 15 digits, the first of them not 0 (ITU-T E.164, 6.2).
 _PHONE: Final = r"^\+[1-9][0-9]{6,14}$"

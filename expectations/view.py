@@ -16,7 +16,7 @@ import pandas as pd
 from expectations.findings import COLUMN_MISSING, COLUMN_TWICE, ID_MISSING, ID_TWICE, BatchProblem
 from expectations.promises import JUDGE_MISSING, PATTERNS, Promise
 
-#: Patterns look at no more than this many characters of a value, so that none stalls a gate.
+#: Patterns look at no more than this many characters of a value, so that a whole batch is matched in time.
 MATCHED: Final = 1_000
 
 #: Stands for a value that is missing or known to be wrong: in no set, and matched by no suite's pattern.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Iterator
+from functools import partial
 
 from leadgate.playbook import Playbook
 
@@ -19,7 +20,7 @@ def preload(playbook: Playbook) -> None:
     from expectations import gate
     from tasks.stage_task import GATE_THREAD
 
-    GATE_THREAD.submit(gate.preload, playbook).result()
+    GATE_THREAD.submit(partial(gate.preload, playbook)).result()
 
 
 @contextlib.contextmanager

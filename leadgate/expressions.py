@@ -17,13 +17,21 @@ from typing import Any, Final
 import duckdb
 import orjson
 
+from leadgate.expression_size import measure
 from leadgate.nearest import nearest
+from leadgate.patterns import MAX_PATTERN, refusal
 
 MAX_LENGTH: Final = 2000
 MAX_DEPTH: Final = 40
 MAX_NODES: Final = 500
-MAX_PATTERN: Final = 200
-MAX_JOINS: Final = 10
+#: Nodes that DuckDB evaluates: it writes some functions out with their arguments repeated.
+MAX_EVALUATED: Final = 1000
+#: Bytes of text that an expression may build from one lead, on the way to its answer.
+MAX_BUILT: Final = 4_000_000
+
+#: An expression sees the first so many characters of a text; no lead needs more to be judged, and a
+#: rule over a pasted novel must not stall a batch.
+TEXT_SEEN: Final = 10_000
 
 Node = dict[str, Any]
 
@@ -158,7 +166,7 @@ def parse(text: str) -> Expression:
         raise RuleError("an expression is not a statement; remove the ';' at its end")
     tree = _only_expression(_syntax(text), text)
     columns: set[str] = set()
-    seen = joins = 0
+    seen = 0
     waiting = [(tree, 1)]
     while waiting:
         node, depth = waiting.pop()
@@ -166,12 +174,17 @@ def parse(text: str) -> Expression:
         if depth > MAX_DEPTH or seen > MAX_NODES:
             raise RuleError("the expression is nested too deeply or too long; split it into several rules")
         _judge(node, text)
-        joins += node.get("function_name") in ("||", "concat")
         if node["class"] == "COLUMN_REF":
             columns.add(node["column_names"][0].lower())
         waiting.extend((child, depth + 1) for child in _children(node))
-    if joins > MAX_JOINS:
-        raise RuleError(f"the expression joins text {joins} times; {MAX_JOINS} is the most")
+    size = measure(tree, lambda _: TEXT_SEEN)
+    if size.nodes > MAX_EVALUATED:
+        raise RuleError("the expression nests split_part() or nullif() too deeply; split it into several rules")
+    if size.built > MAX_BUILT:
+        raise RuleError(
+            f"the expression could build more than {MAX_BUILT / 1_000_000:,.0f} MB of text from one lead; "
+            "take a part of a long text first, as in left(message, 200), or join and replace less"
+        )
     return Expression(text, tree, frozenset(columns))
 
 
@@ -361,14 +374,9 @@ def _judge_function(node: Node, where: str) -> None:
         for pattern in arguments[1:]:
             if pattern["class"] != "CONSTANT" or len(pattern["literal"]["text"]) > MAX_PATTERN:
                 raise RuleError(f"a pattern is a constant of at most {MAX_PATTERN} characters{where}")
-    if name == "replace":
-        # a replacement that grows the text, nested, would grow it exponentially
-        texts = [a["literal"]["text"] if a["class"] == "CONSTANT" else None for a in arguments[1:]]
-        if len(texts) != 2 or texts[0] is None or texts[1] is None or len(texts[1]) > max(1, len(texts[0])):
-            raise RuleError(
-                "replace() takes a constant, and a replacement that is not longer, "
-                f"as in replace(phone, ' ', ''){where}"
-            )
+        for pattern in arguments[1:2] if name.startswith("regexp_") else ():
+            if (refused := refusal(pattern["literal"]["text"])) is not None:
+                raise RuleError(refused + where)
 
 
 def _excerpt(text: str, node: Node) -> str:

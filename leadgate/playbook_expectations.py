@@ -9,16 +9,15 @@ can run any code. So are expectations that need a query, a distribution, or anot
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, Literal
 
 from leadgate.nearest import proposal
+from leadgate.patterns import refusal
 from leadgate.playbook import Expect
 
 ArgumentKind = Literal["column", "columns", "set", "regex", "bound", "count", "flag", "share", "ignore"]
 
-MAX_PATTERN: Final = 200
 MAX_SET: Final = 1000
 
 _COLUMN: Final[dict[str, ArgumentKind]] = {"column": "column", "mostly": "share"}
@@ -123,7 +122,7 @@ def _wrong_value(kind: ArgumentKind, value: Any, columns: Collection[str]) -> st
             if any(not isinstance(item, str | int | float | bool) for item in value):
                 return "holds plain values only: text, numbers, true and false"
         case "regex":
-            return wrong_with_pattern(value)
+            return refusal(value)
         case "bound":
             if isinstance(value, bool) or not isinstance(value, int | float):
                 return f"needs a number, not {value!r}"
@@ -140,107 +139,3 @@ def _wrong_value(kind: ArgumentKind, value: Any, columns: Collection[str]) -> st
             if value not in _IGNORE:
                 return f"{value!r} is not possible here; {proposal(str(value), _IGNORE)}"
     return None
-
-
-def wrong_with_pattern(pattern: Any) -> str | None:
-    """Why a regular expression is refused, or None.
-
-    Python's matcher backtracks: ``(a+)+$`` takes exponential time on a long run of a's. Refused are the
-    forms that do: a repeated group with a repeat or an alternative inside, repeats side by side, many
-    open-ended repeats, back-references and look-arounds. Some harmless patterns are refused too.
-    """
-    if not isinstance(pattern, str):
-        return f"needs a regular expression as text, not {pattern!r}"
-    if len(pattern) > MAX_PATTERN:
-        return f"the pattern has {len(pattern)} characters; {MAX_PATTERN} is the most"
-    try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        return f"{pattern!r} is not a regular expression: {error}"
-    if (form := _backtracks(pattern)) is not None:
-        return f"{pattern!r} could stall a gate: {form}; write it without"
-    return None
-
-
-_TOKEN: Final = re.compile(
-    r"""
-    (?P<back>\\[1-9]|\(\?P=)              # back-reference
-  | (?P<look>\(\?(?:[=!]|<[=!]|\())       # look-around, conditional
-  | (?P<open>\((?:\?(?:P<\w+>|[aiLmsux-]*:|>))?)
-  | (?P<flags>\(\?[aiLmsux]+\))
-  | (?P<close>\))
-  | (?P<or>\|)
-  | (?P<repeat>[*+][?+]?|\{\d*,?\d*\}[?+]?)
-  | (?P<maybe>\?[?+]?)
-  | (?P<anchor>\\[AbBZ]|[\^$])
-  | (?P<atom>\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_OPEN_ENDED_MOST: Final = 3
-_CHOICES_MOST: Final = 8  # optional parts and groups with alternatives: each may double the work
-_SHORT: Final = 32
-_GROUP: Final = "(…)"
-_SAMPLE: Final = [chr(code) for code in range(1, 0x250)]
-
-
-def _backtracks(pattern: str) -> str | None:
-    """The form in ``pattern`` that makes Python's matcher backtrack, in words, or None."""
-    groups = [False]  # for each open group: is there a repeat or an alternative inside?
-    repeats_inside = False  # ... the same for the group that was closed last
-    touching: list[str] = []  # what is repeated without end since the last thing that must be there
-    open_ended = choices = 0
-    last = ""
-    for token in _TOKEN.finditer(pattern):
-        kind, text = str(token.lastgroup), token[0]
-        if kind == "back":
-            return "a back-reference"
-        if kind == "look":
-            return "a look-around"
-        if kind == "open":
-            groups.append(False)
-        elif kind == "close" and len(groups) > 1:
-            repeats_inside = groups.pop()
-            groups[-1] = groups[-1] or repeats_inside
-            last = _GROUP
-        elif kind == "or":
-            choices += not groups[-1]
-            groups[-1] = True
-        elif kind == "maybe":
-            choices += 1
-        elif kind == "repeat" and _many(text):
-            if last == _GROUP and repeats_inside:
-                return "a repeated group with a repeat or an alternative inside"
-            groups[-1] = True
-            if _endless(text):
-                open_ended += 1
-                if any(_overlap(last, other) for other in touching):
-                    return "two open-ended repeats that can match the same text, with nothing between them"
-                if open_ended > _OPEN_ENDED_MOST:
-                    return f"more than {_OPEN_ENDED_MOST} open-ended repeats"
-                touching.append(last)
-        elif kind == "atom":
-            last = text
-            if pattern[token.end() : token.end() + 1] not in ("*", "?", "+", "{"):
-                touching = []  # it must be there, so what stands before it cannot run into what follows
-    return f"more than {_CHOICES_MOST} optional parts or groups of alternatives" if choices > _CHOICES_MOST else None
-
-
-def _overlap(one: str, other: str) -> bool:
-    if _GROUP in (one, other):
-        return True
-    first, second = re.compile(one, re.IGNORECASE | re.DOTALL), re.compile(other, re.IGNORECASE | re.DOTALL)
-    return any(first.fullmatch(character) and second.fullmatch(character) for character in _SAMPLE)
-
-
-def _many(repeat: str) -> bool:
-    numbers = [int(number) for number in re.findall(r"\d+", repeat)]
-    return not numbers or max(numbers) > 1 or _endless(repeat)
-
-
-def _endless(repeat: str) -> bool:
-    """Open-ended, or as good as: ``+``, ``{2,}``, ``{0,500}``."""
-    if repeat[0] in "*+":
-        return True
-    first, comma, last = repeat.rstrip("?+").strip("{}").partition(",")
-    return bool(comma) and (not last or int(last) - int(first or 0) > _SHORT)

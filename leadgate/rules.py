@@ -8,7 +8,8 @@ Does not belong here: which syntax is allowed (``expressions``), or what a match
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import chain
 from typing import Any, Final
@@ -17,9 +18,13 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from leadgate.deadlines import DeadlinePassed
+from leadgate.evaluation import Deadline, groups, interrupted_after, parts
 from leadgate.expressions import (
     CLOCK,
     NO_CLOCK,
+    TEXT_SEEN,
+    Expression,
     RuleError,
     connect,
     contradicts_itself,
@@ -30,10 +35,6 @@ from leadgate.fields import FieldType
 from leadgate.nearest import proposal
 
 __all__ = ["RuleError", "always_matches", "check", "matches", "never_matches"]
-
-#: An expression sees the first so many characters of a text; no lead needs more to be judged, and a
-#: rule over a pasted novel must not stall a batch.
-TEXT_SEEN: Final = 10_000
 
 #: Up to so many rows a question is prepared once, and the values are sent with it.
 FEW: Final = 12
@@ -80,30 +81,75 @@ def matches(expressions: Mapping[str, str], frame: pd.DataFrame, columns: Mappin
     ``columns`` gives the type of each column an expression may use; the frame holds at least those
     that are used, in whatever dtype: a value that is not of its type counts as missing. Unknown
     (a comparison with a missing value) and an error on a row's value both count as no match.
-    Timestamps are compared in UTC. Raises ``RuleError`` for an expression that is not allowed.
+    Timestamps are compared in UTC. Raises ``RuleError`` for an expression that is not allowed, and
+    ``DeadlinePassed``, which names the expression, when they take longer than so many rows may.
     """
     if not expressions or frame.empty:
         return pd.DataFrame(False, index=frame.index, columns=list(expressions), dtype=bool)
-    parsed = [parse(text) for text in expressions.values()]
-    used = sorted(set().union(*(expression.columns for expression in parsed)))
+    parsed = {name: parse(text) for name, text in expressions.items()}
+    used = sorted(set().union(*(expression.columns for expression in parsed.values())))
     for name in used:
         _known(name, columns)
     if missing := [name for name in used if name not in frame.columns]:
         raise RuleError(f"the frame has no column {', '.join(missing)}, which an expression uses")
-    selected = ", ".join(
-        f"coalesce(TRY((\n{expression.text}\n)), false) AS r{position}" for position, expression in enumerate(parsed)
-    )
-    typed = ", ".join(f'{_cast(name, columns[name])} AS "{name}"' for name in used) or "true"
-    asked = f"SELECT {selected} FROM (SELECT {typed} FROM lead_frame)"
-    types = {name: columns[name] for name in used}
+    deadline = Deadline(len(frame))
+    found = {name: np.zeros(len(frame), dtype=bool) for name in expressions}
+    for group in groups(parsed):
+        chosen = {name: parsed[name] for name in group}
+        types = {name: columns[name] for name in used if any(name in each.columns for each in chosen.values())}
+        for start, end in parts(chosen.values(), frame, types):
+            rows = frame.iloc[start:end] if end - start < len(frame) else frame
+            for name, answers in _answers(chosen, rows, types, deadline).items():
+                found[name][start:end] = answers
+    return pd.DataFrame(found, index=frame.index)
+
+
+def _answers(
+    expressions: Mapping[str, Expression], frame: pd.DataFrame, types: Mapping[str, FieldType], deadline: Deadline
+) -> dict[str, Any]:
+    """The answers of ``expressions`` for rows that fit into memory. Raises ``DeadlinePassed``."""
+    asked = _question(expressions.values(), types)
     try:
-        found = _of_few(asked, frame, types) if len(frame) <= FEW else _of_many(asked, frame, types)
+        with interrupted_after(deadline.left, _connection("matching")):
+            found = _of_few(asked, frame, types) if len(frame) <= FEW else _of_many(asked, frame, types)
+    except DeadlinePassed as error:
+        _forget_connection()
+        slow = _slowest(expressions, frame, types, deadline.seconds)
+        words = f"the expressions took longer than {deadline.seconds:,.0f} s, most of it {slow}"
+        raise DeadlinePassed(words) from error
     except duckdb.Error as error:
         raise RuleError(_first_line(error)) from error
-    return pd.DataFrame(
-        {name: np.asarray(found[f"r{i}"], dtype=bool) for i, name in enumerate(expressions)},
-        index=frame.index,
+    return {name: np.asarray(found[f"r{position}"], dtype=bool) for position, name in enumerate(expressions)}
+
+
+def _slowest(
+    expressions: Mapping[str, Expression], frame: pd.DataFrame, types: Mapping[str, FieldType], seconds: float
+) -> str:
+    """The expression that takes longest by itself; each has an equal share of ``seconds`` to show."""
+    taken: dict[str, float] = {}
+    for name, expression in expressions.items() if len(expressions) > 1 else ():
+        began = time.monotonic()
+        try:
+            with interrupted_after(seconds / len(expressions), _connection("matching")):
+                _of_many(_question([expression], types), frame, types)
+        except (DeadlinePassed, duckdb.Error):
+            _forget_connection()
+        taken[name] = time.monotonic() - began
+    return max(taken, key=lambda name: taken[name], default=next(iter(expressions)))
+
+
+def _question(expressions: Iterable[Expression], types: Mapping[str, FieldType]) -> str:
+    selected = ", ".join(
+        f"coalesce(TRY((\n{expression.text}\n)), false) AS r{position}"
+        for position, expression in enumerate(expressions)
     )
+    typed = ", ".join(f'{_cast(name, type_)} AS "{name}"' for name, type_ in types.items()) or "true"
+    return f"SELECT {selected} FROM (SELECT {typed} FROM lead_frame)"
+
+
+def _forget_connection() -> None:
+    """An interruption may reach a connection after what it was meant for."""
+    _local.matching, _local.prepared = connect(), {}
 
 
 def _of_many(asked: str, frame: pd.DataFrame, types: Mapping[str, FieldType]) -> dict[str, Any]:
@@ -125,7 +171,7 @@ def _of_few(asked: str, frame: pd.DataFrame, types: Mapping[str, FieldType]) -> 
     prepared: dict[str, str] = getattr(_local, "prepared", {})
     if (name := prepared.get(asked)) is None:
         if len(prepared) >= _MOST_PREPARED:  # a process that outlives many playbooks
-            _local.matching, _local.prepared = connect(), {}
+            _forget_connection()
             return _of_many(asked, frame, types)
         name = f"asked_{len(prepared)}"
         declared = [f"{_ROW} BIGINT"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final
 
@@ -22,13 +21,15 @@ from sqlalchemy.exc import OperationalError
 
 from expectations import gate
 from expectations.findings import GateResult
+from leadgate.deadlines import DeadlinePassed, seconds_for
 from leadgate.ledger import Ledger
 from leadgate.ledger.batches import Conflict
+from tasks.gate_thread import GateThread
 from tasks.handoff import LOCK_AFTER, MAX_ATTEMPTS, apply, attempt_alone, prepare
 from tasks.stage import Stage, StageReport, Work
 
 #: Gates run on one thread: a Great Expectations context belongs to a thread, and warming one takes seconds.
-GATE_THREAD: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gate")
+GATE_THREAD: Final = GateThread()
 
 
 class Sealed:
@@ -51,8 +52,13 @@ class Sealed:
 )
 async def gate_task(name: str, batch: int, rows: int, judged: pd.DataFrame, sealed: Sealed) -> GateResult:
     """Check the promises of a handoff; what failed is in the result, so the task itself completes."""
-    check = partial(gate.run, name, judged, playbook=sealed.work.rules)  # type: ignore[arg-type]
-    return await asyncio.get_running_loop().run_in_executor(GATE_THREAD, check)
+    seconds, rules = seconds_for(len(judged)), sealed.work.rules
+    check = partial(gate.run, name, judged, playbook=rules, seconds=seconds)  # type: ignore[arg-type]
+    try:
+        # half as much again: a gate that gives up by itself says which promise it was at, and leaves no thread
+        return await asyncio.wrap_future(GATE_THREAD.submit(check, seconds=1.5 * seconds))
+    except DeadlinePassed:
+        return gate.give_up(name, judged, playbook=rules, seconds=1.5 * seconds)  # type: ignore[arg-type]
 
 
 async def can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:

@@ -1,0 +1,37 @@
+"""Memory of the worst that is accepted, measured in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from growing import GROWING, most
+
+#: Peak memory of evaluating the worst expressions, on top of what the process had before.
+_CHILD = """
+import resource, sys
+import pandas as pd
+from leadgate.rules import matches
+rows, text, *expressions = sys.argv[1:]
+frame = pd.DataFrame({"message": [text * 8_000] * int(rows), "company": text * 8_000, "employees": 3})
+columns = {"message": "text", "company": "text", "employees": "integer"}
+matches({"first": "length(message) > 3"}, frame.head(100), columns)
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+before = peak()
+resource.setrlimit(resource.RLIMIT_AS, (before + 6_000_000_000,) * 2)
+matches({str(n): each for n, each in enumerate(expressions)}, frame, columns)
+print(peak() - before)
+"""
+
+
+@pytest.mark.parametrize(
+    ("rows", "text", "families"),
+    [(20_000, "a", ("concat", "replaced")), (1_000, "😀", ("concat", "joined", "concat in case", "changed", "split"))],
+)
+def test_the_worst_accepted_expressions_need_little_memory(rows: int, text: str, families: tuple[str, ...]) -> None:
+    worst = [most(GROWING[name]) for name in families]
+    arguments = [sys.executable, "-c", _CHILD, str(rows), text, *worst]
+    ended = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr[-500:]
+    assert int(ended.stdout) < 512_000_000
