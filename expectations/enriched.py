@@ -9,7 +9,7 @@ from typing import Final
 
 from expectations.promises import Promise
 
-#: Labels of letters, digits and hyphens, at least two of them (RFC 1035, 2.3.1). How long they are, `values.domains` judges.
+#: Labels of letters, digits and hyphens, at least two of them (RFC 1035, 2.3.1); `values.domains` judges their length.
 _DOMAIN: Final = r"^[\pL\pN][\pL\pN_-]*(?:\.[\pL\pN][\pL\pN_-]*)+$"
 
 PROMISES: Final[tuple[Promise, ...]] = (
