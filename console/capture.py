@@ -1,17 +1,16 @@
 """``leadgate capture``: files in, as signals.
 
-Belongs here: opening all files before any row is stored, progress, and what came of each file.
+Belongs here: one file after another, progress, what came of each file, and which were skipped.
 Does not belong here: reading a format (``connectors.files``), keys and mapping (``tasks``).
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,148 +19,195 @@ from sqlalchemy import Connection
 
 from console.place import Place, as_of
 from console.safe import masked, visible
-from console.screen import CommandError, err, out, print_json, program, say, table
-from leadgate.connectors.files import FileError, Row, Table, read
+from console.screen import INCOMPLETE, WRONG_INPUT, CommandError, err, out, print_json, program, say, table
+from leadgate.connectors.files import FileError, IsolatedTable, Limits, Row, read
 from leadgate.fields import PERSONAL
 from leadgate.ledger import Ledger, open_ledger, people, signals
 from leadgate.ledger.clock import time_of
 from leadgate.nearest import proposal
 from leadgate.playbook import Loaded
+from leadgate.settings import Settings
 from tasks import activities
-from tasks.capture import Keys, chunks, mapping_of, signal_rows
+from tasks.capture import Keys, mapping_of, signal_rows
 
 _PROGRESS_FROM: Final = 1_000_000  # bytes; a shorter file is done before a bar could be read
 _LINES_SHOWN: Final = 5
-_DRY_ROWS: Final = 10_000  # rows that a dry run looks at for problems
+_DRY_ROWS: Final = 10_000  # rows that a dry run looks at for problems, or fewer when they are very long
+_DRY_PAGES: Final = 10
+
+Advance = Callable[[Path, int], None]  # told the file at hand and the bytes of it that are done
 
 
 @dataclass
 class Captured:
-    """What came of one file. ``known`` rows were captured before."""
+    """What came of one file. ``known`` rows were captured before; ``problem`` says why the file was left, if it was."""
 
     file: str
-    format: str
+    format: str | None = None
     rows: int = 0
     new: int = 0
     activities: int = 0
     unreadable: int = 0
     unreadable_lines: list[int] = field(default_factory=list)
     blank: int = 0
+    problem: str | None = None
 
     @property
     def known(self) -> int:
         return self.rows - self.new
 
+    @property
+    def told(self) -> str:
+        """The problem of a file that was left, as a line."""
+        if not self.rows:
+            return f"{self.file}: {self.problem}"
+        return (
+            f"{self.file}: {self.problem}. The {self.rows:,} rows before it are stored; once it is mended, capturing "
+            "the file again is safe."
+        )
+
+
+@dataclass(frozen=True)
+class _Opener:
+    """Opens files for one source."""
+
+    source: str
+    playbook: Loaded
+    limits: Limits
+
+    @contextmanager
+    def open(self, path: Path) -> Iterator[IsolatedTable]:
+        """The table in ``path``. Raises ``FileError`` when it is none, or lacks what the source needs."""
+        with read(path, limits=self.limits) as opened:
+            self._require_columns(opened)
+            yield opened
+
+    def _require_columns(self, opened: IsolatedTable) -> None:
+        declared = self.playbook.playbook.sources[self.source]
+        if declared.kind == "activities":
+            if missing := activities.missing(opened.headers, declared):
+                what = " or ".join(_COLUMN_WORDS[name] for name in missing)
+                raise FileError(
+                    opened.path,
+                    f"no column says the {what} of an activity; its columns are {', '.join(opened.headers[:20])}. "
+                    f"Name it in the playbook, in sources.{self.source}.mapping",
+                )
+        elif not {"email", "phone"} & set(mapping_of(opened.headers, self.source, self.playbook.playbook).values()):
+            say(
+                f"{opened.path.name}: no column is an e-mail address or a phone number, so every row will be "
+                "held; `leadgate capture --dry-run` shows how the columns are understood."
+            )
+
+
+def limits_of(settings: Settings) -> Limits:
+    return Limits(
+        memory_mb=settings.file_memory_mb,
+        silent_seconds=settings.file_silent_seconds,
+        seconds=settings.file_seconds,
+    )
+
 
 def capture(place: Place, files: Sequence[Path], source: str, *, dry_run: bool, as_json: bool, now: str | None) -> None:
-    """The command. Nothing is stored unless the playbook is sound and every file opens."""
+    """The command. Nothing is stored unless the playbook is sound; a file that cannot be read is skipped."""
     asked = as_of(now)
     playbook = place.checked_playbook()
     if source not in playbook.playbook.sources:
         hint = proposal(source, playbook.playbook.sources)
         raise CommandError(f"the playbook declares no source {source!r}; {hint}")
-    tables = _open_all(files)
-    _require_columns(tables, source, playbook)
+    opener = _Opener(source, playbook, limits_of(place.settings))
     if dry_run:
         # no ledger is opened for it: this host's clock is good enough for what nobody keeps
-        _dry_run(tables, source, playbook, asked or datetime.now(UTC), as_json=as_json)
+        _dry_run(files, opener, asked or datetime.now(UTC), as_json=as_json)
         return
     results = []
-    with open_ledger(place.settings) as ledger, _bar(tables) as advance:
-        at = time_of(ledger, asked)
-        for each in tables:
-            results.append(_store(ledger, each, source, playbook, at, advance))
+    with ExitStack() as stack:
+        advance = stack.enter_context(_bar(files))
+        store: _Store | None = None
+        for path in files:
+            result = Captured(path.name)
+            results.append(result)
+            try:
+                with opener.open(path) as opened:
+                    if store is None:  # no database is started before there is something to store
+                        ledger = stack.enter_context(open_ledger(place.settings))
+                        store = _Store(ledger, opener, time_of(ledger, asked), advance)
+                    store.keep(opened, result)
+            except FileError as error:
+                result.problem = error.reason
     _report(results, source, as_json=as_json)
+    _end_by(results)
 
 
-def _open_all(files: Sequence[Path]) -> list[Table]:
-    tables, refused = [], []
-    for path in files:
-        try:
-            tables.append(read(path))
-        except FileError as error:
-            refused.append(str(error))
-    if refused:
-        if len(refused) < len(files):
-            refused.append("Nothing was stored, of the other files neither.")
-        raise CommandError("\n".join(refused))
-    return tables
-
-
-def _require_columns(tables: Sequence[Table], source: str, playbook: Loaded) -> None:
-    declared = playbook.playbook.sources[source]
-    for each in tables:
-        if declared.kind == "activities":
-            if missing := activities.missing(each.headers, declared):
-                what = " or ".join(_COLUMN_WORDS[name] for name in missing)
-                raise CommandError(
-                    f"{each.path.name}: no column says the {what} of an activity; its columns are "
-                    f"{', '.join(each.headers[:20])}. Name it in the playbook, in sources.{source}.mapping"
-                )
-        elif not {"email", "phone"} & set(mapping_of(each.headers, source, playbook.playbook).values()):
-            say(
-                f"{each.path.name}: no column is an e-mail address or a phone number, so every row will be "
-                "held; `leadgate capture --dry-run` shows how the columns are understood."
-            )
+def _end_by(results: Sequence[Captured]) -> None:
+    """``CommandError`` when a file was left: a script must learn that not everything was captured."""
+    left = [each for each in results if each.problem is not None]
+    if not left:
+        return
+    lines = [each.told for each in left]
+    if len(left) == len(results) and not any(each.rows for each in left):
+        raise CommandError("\n".join([*lines, "Nothing was stored."]), WRONG_INPUT)
+    if len(results) > 1:
+        lines.append(f"{len(left)} of {len(results)} files not captured in full; the others are stored.")
+    raise CommandError("\n".join(lines), INCOMPLETE)
 
 
 _COLUMN_WORDS: Final = {"kind": "kind", "email": "e-mail address", "occurred_at": "time"}
 
 
-def _store(
-    ledger: Ledger, each: Table, source: str, playbook: Loaded, at: datetime, advance: Callable[[Table], None]
-) -> Captured:
-    """One file, a transaction for each few thousand rows."""
-    result = Captured(each.path.name, each.format)
-    declared = playbook.playbook.sources[source]
-    keys = Keys(declared)
-    reader = activities.Reader(source, each.path.name, playbook.playbook, at) if declared.kind == "activities" else None
-    try:
-        for chunk in chunks(each):
-            with ledger.transaction() as connection:
+@dataclass(frozen=True)
+class _Store:
+    """Stores the rows of files as signals and activities of one source."""
+
+    ledger: Ledger
+    opener: _Opener
+    at: datetime
+    advance: Advance
+
+    def keep(self, opened: IsolatedTable, result: Captured) -> None:
+        """One file, a transaction for each page of a few thousand rows. Raises ``FileError`` where it breaks off."""
+        source, playbook = self.opener.source, self.opener.playbook.playbook
+        declared = playbook.sources[source]
+        result.format = opened.format
+        keys = Keys(declared)
+        reader = activities.Reader(source, result.file, playbook, self.at) if declared.kind == "activities" else None
+        for page in opened.pages():
+            with self.ledger.transaction() as connection:
                 if reader is None:
-                    new = signals.store_signals(connection, signal_rows(chunk, source, each.path.name, keys), at)
-                    lines = [row.line for row in chunk if row.problem is not None]
+                    new = signals.store_signals(connection, signal_rows(page, source, result.file, keys), self.at)
+                    lines = [row.line for row in page if row.problem is not None]
                 else:
-                    parted = reader.sort(chunk)
-                    new = _store_activities(connection, parted, at)
+                    parted = reader.sort(page)
+                    new = self._keep_activities(connection, parted)
                     result.activities += len(parted.activities)
                     lines = parted.held_lines
-            result.rows += len(chunk)
+            result.rows += len(page)
             result.new += new
             result.unreadable += len(lines)
             result.unreadable_lines += lines[: _LINES_SHOWN - len(result.unreadable_lines)]
-            advance(each)
-    except FileError as error:
-        raise CommandError(
-            f"{error}. The {result.rows:,} rows before it are stored; once it is mended, capturing the file "
-            "again is safe."
-        ) from error
-    result.blank = each.blank
-    return result
+            self.advance(opened.path, opened.position())
+        result.blank = opened.blank
+
+    def _keep_activities(self, connection: Connection, parted: activities.Sorted) -> int:
+        new = 0
+        if parted.activities:
+            new += signals.store_activities(connection, parted.activities, self.at)
+            people.match_activities(connection, self.at)
+        if parted.held:
+            new += signals.store_signals(connection, parted.held, self.at)
+        return new
 
 
-def _store_activities(connection: Connection, parted: activities.Sorted, at: datetime) -> int:
-    new = 0
-    if parted.activities:
-        new += signals.store_activities(connection, parted.activities, at)
-        people.match_activities(connection, at)
-    if parted.held:
-        new += signals.store_signals(connection, parted.held, at)
-    return new
-
-
-def _bar(tables: Sequence[Table]) -> AbstractContextManager[Callable[[Table], None]]:
-    total = sum(each.bytes_total for each in tables)
-    if total < _PROGRESS_FROM or not sys.stderr.isatty():
-        return nullcontext(lambda _: None)
-    return _Bar(tables, total)
+def _bar(files: Sequence[Path]) -> AbstractContextManager[Advance]:
+    sizes = [path.stat().st_size if path.is_file() else 0 for path in files]
+    if sum(sizes) < _PROGRESS_FROM or not sys.stderr.isatty():
+        return nullcontext(lambda _path, _bytes: None)
+    return _Bar(files, sizes)
 
 
 class _Bar:
     """A progress bar over the bytes of all files."""
 
-    def __init__(self, tables: Sequence[Table], total: int) -> None:
+    def __init__(self, files: Sequence[Path], sizes: Sequence[int]) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -169,43 +215,46 @@ class _Bar:
             TimeRemainingColumn(),
             console=err(),
         )
-        self._task = self._progress.add_task("capturing", total=total)
-        self._tables = tables
+        self._task = self._progress.add_task("capturing", total=sum(sizes))
+        self._files, self._sizes = files, sizes
 
-    def __enter__(self) -> Callable[[Table], None]:
+    def __enter__(self) -> Advance:
         self._progress.start()
         return self._advance
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def _advance(self, at: Table) -> None:
-        before = sum(each.bytes_total for each in self._tables[: self._tables.index(at)])
-        self._progress.update(self._task, completed=before + at.position())
+    def _advance(self, path: Path, done: int) -> None:
+        self._progress.update(self._task, completed=sum(self._sizes[: self._files.index(path)]) + done)
 
 
 def _report(results: Sequence[Captured], source: str, *, as_json: bool) -> None:
+    captured = [each for each in results if each.format is not None and (each.rows or each.problem is None)]
     if as_json:
         print_json(
             {
                 "source": source,
                 "rows": sum(each.rows for each in results),
                 "new": sum(each.new for each in results),
-                "files": [asdict(each) | {"known": each.known} for each in results],
+                "files": [asdict(each) | {"known": each.known} for each in captured],
+                "left": [{"file": each.file, "reason": each.problem} for each in results if each.problem is not None],
             }
         )
+        return
+    if not captured:
         return
     console = out()
     numbers = ("rows", "new", "already known", "unreadable")
     made = table("file", *numbers, "", right=numbers)
-    for each in results:
+    for each in captured:
         made.add_row(
             visible(each.file),
             *(f"{n:,}" for n in (each.rows, each.new, each.known, each.unreadable)),
             _lines(each),
         )
     console.print(made)
-    if any(each.new for each in results):
+    if any(each.new for each in captured):
         console.print(f"\nNext: {program()} run")
     else:
         console.print("\nEverything in it was captured before; nothing changed.")
@@ -218,31 +267,51 @@ def _lines(result: Captured) -> str:
     return f"held: line {', '.join(map(str, result.unreadable_lines))}{more}"
 
 
-def _dry_run(tables: Sequence[Table], source: str, playbook: Loaded, at: datetime, *, as_json: bool) -> None:
-    looks = [_look(each, source, playbook, at) for each in tables]
+def _dry_run(files: Sequence[Path], opener: _Opener, at: datetime, *, as_json: bool) -> None:
+    looks, left = [], []
+    for path in files:
+        try:
+            with opener.open(path) as opened:
+                looks.append(_look(opened, opener, at))
+        except FileError as error:
+            left.append(error)
     if as_json:
-        print_json({"source": source, "files": looks})
-        return
+        print_json(
+            {
+                "source": opener.source,
+                "files": looks,
+                "left": [{"file": error.path.name, "reason": error.reason} for error in left],
+            }
+        )
+    else:
+        for look in looks:
+            _print_look(look)
+    if left:
+        lines = [str(error) for error in left]
+        raise CommandError("\n".join(lines), INCOMPLETE if looks else WRONG_INPUT)
+
+
+def _print_look(look: dict[str, Any]) -> None:
     console = out()
-    for look in looks:
-        kind = ", ".join(str(look[part]) for part in ("format", "encoding", "delimiter_name", "sheet") if look[part])
-        console.print(f"{visible(look['file'])}: {kind}")
-        made = table("column", "becomes", "for example")
-        for column in look["columns"]:
-            becomes = column["field"] or "an attribute, kept as it is"
-            made.add_row(visible(column["header"], 40), becomes, visible(column["example"] or "", 40))
-        console.print(made)
-        looked = "the first " if look["looked_at"] == _DRY_ROWS else ""
-        console.print(f"Looked at {looked}{look['looked_at']:,} rows; {look['problems']:,} cannot be read.")
-        for problem in look["first_problems"]:
-            console.print(f"  {visible(problem, 200)}")
-        console.print("Nothing was stored.\n")
+    kind = ", ".join(str(look[part]) for part in ("format", "encoding", "delimiter_name", "sheet") if look[part])
+    console.print(f"{visible(look['file'])}: {kind}")
+    made = table("column", "becomes", "for example")
+    for column in look["columns"]:
+        becomes = column["field"] or "an attribute, kept as it is"
+        made.add_row(visible(column["header"], 40), becomes, visible(column["example"] or "", 40))
+    console.print(made)
+    looked = "" if look["whole"] else "the first "
+    console.print(f"Looked at {looked}{look['looked_at']:,} rows; {look['problems']:,} cannot be read.")
+    for problem in look["first_problems"]:
+        console.print(f"  {visible(problem, 200)}")
+    console.print("Nothing was stored.\n")
 
 
 _DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 
 
-def _look(each: Table, source: str, playbook: Loaded, at: datetime) -> dict[str, Any]:
+def _look(each: IsolatedTable, opener: _Opener, at: datetime) -> dict[str, Any]:
+    source, playbook = opener.source, opener.playbook
     declared = playbook.playbook.sources[source]
     by_activity = declared.kind == "activities"
     mapping = (
@@ -250,7 +319,7 @@ def _look(each: Table, source: str, playbook: Loaded, at: datetime) -> dict[str,
         if by_activity
         else mapping_of(each.headers, source, playbook.playbook)
     )
-    rows = list(islice(each, _DRY_ROWS))
+    rows, whole = _first_rows(each)
     if by_activity:
         reader = activities.Reader(source, each.path.name, playbook.playbook, at)
         problems = [str(held[4]) for held in reader.sort(rows).held]
@@ -268,9 +337,20 @@ def _look(each: Table, source: str, playbook: Loaded, at: datetime) -> dict[str,
             {"header": header, "field": mapping.get(header), "example": examples.get(header)} for header in each.headers
         ],
         "looked_at": len(rows),
+        "whole": whole,
         "problems": len(problems),
         "first_problems": problems[:_LINES_SHOWN],
     }
+
+
+def _first_rows(each: IsolatedTable) -> tuple[list[Row], bool]:
+    """Enough rows to judge the file by, and whether they are all."""
+    rows: list[Row] = []
+    for number, page in enumerate(each.pages(), start=1):
+        rows += page
+        if len(rows) >= _DRY_ROWS or number >= _DRY_PAGES:
+            return rows[:_DRY_ROWS], False
+    return rows, True
 
 
 def _examples(rows: Sequence[Row], mapping: dict[str, str]) -> dict[str, str]:

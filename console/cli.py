@@ -23,7 +23,8 @@ if TYPE_CHECKING:  # slow to import, and `leadgate --help` needs none of it
 
 _EPILOG = (
     "Exit codes: 0 done · 1 a check found something broken · 2 wrong input or usage, nothing was changed · "
-    "3 PostgreSQL, Prefect or a port cannot be used · 130 interrupted, what was stored stays."
+    "3 PostgreSQL, Prefect or a port cannot be used · 4 some files were captured, and others not or in part · "
+    "130 interrupted, what was stored stays."
 )
 
 
@@ -142,7 +143,12 @@ def capture(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Store the rows of files as signals. The same row again is no second signal."""
+    """Store the rows of files as signals. The same row again is no second signal.
+
+    A file that cannot be read is skipped and named at the end, and the others are captured: exit code 4, or 2 when
+    nothing was. Only regular files are read, no pipes; each in a process of its own, with limits of memory
+    (LEADGATE_FILE_MEMORY_MB) and time (LEADGATE_FILE_SECONDS, LEADGATE_FILE_SILENT_SECONDS).
+    """
     from console import capture as command
 
     command.capture(ctx.obj, files, source, dry_run=dry_run, as_json=json, now=now)

@@ -19,7 +19,7 @@ from rich.text import Text
 from console.safe import json_text, visible
 
 #: Exit codes that a script can trust.
-BROKEN, WRONG_INPUT, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
+BROKEN, WRONG_INPUT, UNREACHABLE, INCOMPLETE, INTERRUPTED = 1, 2, 3, 4, 130
 
 
 class CommandError(Exception):

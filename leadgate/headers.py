@@ -250,14 +250,22 @@ def flatten(payload: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not any(isinstance(value, (dict, list)) for value in payload.values()):
         return dict(payload)
-    flat: dict[str, Any] = {}
-    for name, value in _leaves(payload, ""):
-        copy, key = 1, name
-        while key in flat:
-            copy += 1
-            key = f"{name} ({copy})"
-        flat[key] = value
-    return flat
+    taken: dict[str, int] = {}
+    return {distinct(name, taken): value for name, value in _leaves(payload, "")}
+
+
+def distinct(name: str, taken: dict[str, int]) -> str:
+    """``name``, or the first of ``name (2)``, ``name (3)``… that is not taken yet. Takes it.
+
+    ``taken`` holds, for each name, how many copies were given out: or a million equal names would take hours.
+    """
+    candidate, copy = name, taken.get(name, 1)
+    while candidate in taken:
+        copy += 1
+        candidate = f"{name} ({copy})"
+    taken[name] = copy
+    taken.setdefault(candidate, 1)
+    return candidate
 
 
 def as_text(value: Any) -> str:

@@ -28,6 +28,9 @@ class Settings:
     prefect_port: int = 4200
     capture_port: int = 8420
     brake_from: int = 10_000  # waiting leads from which answers of HTTP capture are held back; 0: never
+    file_memory_mb: int = 1024  # of the process that reads one file
+    file_silent_seconds: float = 120.0  # for which it may give no row
+    file_seconds: float = 1800.0  # for which it may read in all
     metrics_token: str | None = field(default=None, repr=False)  # none: no metrics are served
 
     @classmethod
@@ -45,6 +48,9 @@ class Settings:
             prefect_port=_port(env, "LEADGATE_PREFECT_PORT", cls.prefect_port),
             capture_port=_port(env, "LEADGATE_CAPTURE_PORT", cls.capture_port),
             brake_from=int(_number(env, "LEADGATE_BRAKE_FROM", cls.brake_from, least=0)),
+            file_memory_mb=int(_number(env, "LEADGATE_FILE_MEMORY_MB", cls.file_memory_mb, least=64)),
+            file_silent_seconds=_number(env, "LEADGATE_FILE_SILENT_SECONDS", cls.file_silent_seconds, least=1),
+            file_seconds=_number(env, "LEADGATE_FILE_SECONDS", cls.file_seconds, least=1),
             metrics_token=env.get("LEADGATE_METRICS_TOKEN") or None,
         )
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from commands import Cli, of, words
 from desk import NOW, PLAYBOOK, Desk, person
+from hostile_files import cut_workbook, workbook_with
 from receiver import SECRET, Receiver, receiving
 
 from tasks.delivery import MOST_ATTEMPTS
@@ -64,13 +65,67 @@ def test_a_row_that_cannot_be_read_is_stored_and_its_line_told(cli: Cli, desk: D
     assert desk.one("SELECT count(*) FROM signal") == 3
 
 
-def test_one_bad_file_among_several_stores_nothing(cli: Cli, desk: Desk, write_csv: WriteCsv, tmp_path: Path) -> None:
-    empty = tmp_path / "empty.csv"
-    empty.touch()
-    result = cli("capture", write_csv([person(1)]), empty, tmp_path / "gone.csv", "--source", "website", code=2)
-    assert "empty.csv" in result.stderr
-    assert "gone.csv" in result.stderr
+@pytest.fixture
+def unusable(tmp_path: Path) -> dict[str, Path]:
+    """Files that cannot be captured, by the words that say why."""
+    files = {
+        "headers": tmp_path / "headers.csv",
+        "empty": tmp_path / "empty.csv",
+        "no such file": tmp_path / "gone.csv",
+        "regular": tmp_path / "pipe.csv",
+        "directory": tmp_path / "folder.csv",
+    }
+    files["headers"].write_text("Email,Company\n")
+    files["empty"].touch()
+    os.mkfifo(files["regular"])
+    files["directory"].mkdir()
+    return files
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["capture", "dry run"])
+def test_files_that_cannot_be_read_are_skipped_and_the_others_captured(
+    cli: Cli, desk: Desk, write_csv: WriteCsv, unusable: dict[str, Path], dry: list[str]
+) -> None:
+    good = [write_csv([person(1)], "first.csv"), write_csv([person(2)], "last.csv")]
+    result = cli("capture", good[0], *unusable.values(), good[1], "--source", "website", *dry, code=4)
+    for reason, path in unusable.items():
+        assert any(reason in line for line in result.stderr.splitlines() if path.name in line)
+    assert "first.csv" in result.stdout
+    assert "last.csv" in result.stdout
+    assert desk.one("SELECT count(*) FROM signal") == (0 if dry else 2)
+    told = of(cli("capture", good[0], *unusable.values(), "--source", "website", "--json", *dry, code=4))
+    assert [each["file"] for each in told["files"]] == ["first.csv"]
+    assert [each["file"] for each in told["left"]] == [path.name for path in unusable.values()]
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["capture", "dry run"])
+def test_when_no_file_can_be_read_nothing_was_changed(
+    cli: Cli, desk: Desk, unusable: dict[str, Path], dry: list[str]
+) -> None:
+    for files in (list(unusable.values()), [unusable["headers"]]):
+        cli("capture", *files, "--source", "website", *dry, code=2)
     assert desk.one("SELECT count(*) FROM signal") == 0
+
+
+def test_a_file_that_breaks_off_keeps_its_rows_and_the_next_file_is_captured(
+    cli: Cli, desk: Desk, write_csv: WriteCsv, tmp_path: Path
+) -> None:
+    broken = cut_workbook(tmp_path / "broken.xlsx", rows=20_000)
+    result = cli("capture", broken, write_csv([person(1)]), "--source", "website", "--json", code=4)
+    told = of(result)
+    assert "broken.xlsx" in result.stderr
+    assert 0 < told["files"][0]["rows"] < 20_000
+    assert desk.one("SELECT count(*) FROM signal") == told["files"][0]["rows"] + 1
+
+
+def test_a_file_past_the_limits_of_its_reader_is_skipped(
+    cli: Cli, desk: Desk, write_csv: WriteCsv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADGATE_FILE_MEMORY_MB", "64")
+    greedy = workbook_with(tmp_path / "greedy.xlsx", strings=b"<si><t>%d</t></si>", count=400_000)
+    result = cli("capture", greedy, write_csv([person(1)]), "--source", "website", code=4)
+    assert "LEADGATE_FILE_MEMORY_MB" in result.stderr
+    assert desk.one("SELECT count(*) FROM signal") == 1
 
 
 def test_a_misspelt_source_gets_the_nearest_right_one(cli: Cli, desk: Desk, write_csv: WriteCsv) -> None:

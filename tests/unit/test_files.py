@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import random
 import zipfile
 from datetime import date, datetime
@@ -16,7 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadgate.connectors.files import FileError, Limits, Row, Table, read
+from leadgate.connectors.files import json_values
+from leadgate.connectors.files.formats import open_table as read
+from leadgate.connectors.files.table import FileError, Limits, Row, Table
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
@@ -334,6 +337,96 @@ def test_json_keeps_what_the_standard_parser_would_lose(tmp_path: Path) -> None:
     ]
 
 
+def test_numbers_longer_than_64_bits_stay_as_they_were_written(tmp_path: Path) -> None:
+    digits = "9" * 5_000  # more than Python itself turns into an integer
+    numbers = ["9223372036854775807", "18446744073709551615", "18446744073709551616", "-9223372036854775809", digits]
+    path = saved(tmp_path, "[" + ",".join(f'{{"n": {number}, "text": "{number}"}}' for number in numbers) + "]")
+    assert [payload["n"] for payload in payloads(read(path))] == [int(numbers[0]), int(numbers[1]), *numbers[2:]]
+    assert [payload["text"] for payload in payloads(read(path))] == numbers
+
+
+def test_a_record_with_a_million_equal_keys_is_read(tmp_path: Path) -> None:
+    """To look for the next free number from the first one on would take hours."""
+    (payload,) = payloads(read(saved(tmp_path, "{" + ",".join(['"a":1'] * 600_000) + "}\n{}\n")))
+    assert len(payload) == 600_000
+    assert "a (600000)" in payload
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "data", 'q"\\']), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+RECORDS = st.lists(
+    st.dictionaries(st.sampled_from(["x", "y", "z\\"]), JSON_VALUES, max_size=3) | JSON_VALUES, max_size=5
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(records=RECORDS, around=st.dictionaries(st.sampled_from(["meta", "n"]), JSON_VALUES), chunk=st.integers(1, 40))
+@pytest.mark.parametrize("wrap", [False, True])
+def test_a_document_read_in_pieces_has_the_records_of_one_parsed_whole(
+    tmp_path_factory: pytest.TempPathFactory,
+    wrap: bool,
+    records: list[Any],
+    around: dict[str, Any],
+    chunk: int,
+) -> None:
+    document = {**around, "records": records, "last": 1} if wrap else records
+    path = saved(tmp_path_factory.mktemp("json"), json.dumps(document, indent=1), "leads.json")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(json_values, "_CHUNK", chunk)
+        try:
+            rows = list(read(path))
+        except FileError:
+            assert not any(isinstance(record, dict) for record in records) or not any(records)
+            return
+    if not any(isinstance(record, dict) for record in records):
+        assert wrap  # the document is one lead
+        assert [row.line for row in rows] == [1]
+        return
+    whole = {number: record for number, record in enumerate(records, start=1) if record != {}}
+    assert [row.line for row in rows] == list(whole)
+    for row in rows:
+        if isinstance(whole[row.line], dict):
+            assert row.payload == json.loads(json.dumps(whole[row.line]), parse_int=json_values._short)
+        else:
+            assert json.loads(row.raw or "") == whole[row.line]
+
+
+def test_a_json_record_past_its_limit_costs_itself_alone(tmp_path: Path) -> None:
+    long = '{"note": "\\\\ \\" ]}[{,' + "x" * 400_000 + '", "deep": [[{}], "]"]}'
+    listed = f'[{{"a": 1}}, {long}, {{"a": 2}}]'
+    for document in (listed, f'{{"included": [{long}], "meta": {long}, "data": {listed}}}'):
+        path = saved(tmp_path, document)
+        table = read(path, limits=Limits(row_chars=1000))
+        assert [row.payload for row in table if row.payload] == [{"a": 1}, {"a": 2}]
+        ((line, raw, problem),) = problems(table)
+        assert (line, raw) == (2, long[:1000])
+        assert "longer than the 1,000 characters" in (problem or "")
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 256 * 1024])
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ('[{"a": 1},\n {"a": tru}]', "line 2 column 8"),
+        ('[{"a": 1}\n {"a": 2}]', "line 2 column 2"),
+        ('[{"a": 1}] x', "Extra data: line 1 column 12"),
+        ('[{"a": "b}]', "Unterminated string"),
+        ('{"data": [{"a": 1}], x: 1}', "property name"),
+        ('{"data" [{"a": 1}]}', "':' delimiter"),
+    ],
+)
+def test_a_mistake_in_a_document_is_told_by_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, where: str, chunk: int
+) -> None:
+    monkeypatch.setattr(json_values, "_CHUNK", chunk)
+    assert where in refused(saved(tmp_path, text))
+
+
 def test_json_that_is_too_deep_is_refused_or_unreadable(tmp_path: Path) -> None:
     assert "nested too deeply" in refused(saved(tmp_path, "[" * 100_000))
     deep = '{"a":' * 70 + "1" + "}" * 70
@@ -388,6 +481,14 @@ def test_a_value_right_of_the_headers_is_unreadable(tmp_path: Path) -> None:
         Row(2, None, "x\ty\t\tz", "row 2: 4 cells, the header has 2"),
         Row(3, {"n": "u", "e": "v"}),
     ]
+
+
+@pytest.mark.parametrize("make", [workbook, None])
+def test_long_column_names_are_refused_for_every_row_would_repeat_them(tmp_path: Path, make: Any) -> None:
+    rows = [["n" * 2_000, "e"], ["x", "y"]]
+    path = workbook(tmp_path / "b.xlsx", rows) if make else saved(tmp_path, "\n".join(map(",".join, rows)))
+    assert "the name of column 1" in refused(path)
+    assert "together" in refused(path, Limits(header_chars=3_000, headers_chars=2_000))
 
 
 def test_what_a_workbook_may_cost(tmp_path: Path) -> None:
@@ -475,5 +576,5 @@ def test_a_file_without_permission_is_refused(tmp_path: Path, monkeypatch: pytes
     def denied(*_: Any, **__: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", denied)  # the suite may run as root, whom no mode stops
+    monkeypatch.setattr(os, "open", denied)  # the suite may run as root, whom no mode stops
     assert "no permission" in refused(path)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, ClassVar, Final
+from typing import BinaryIO, Final
 
 from leadgate.connectors.files.recognise import UNDECODABLE, Text
 from leadgate.connectors.files.table import (
@@ -21,9 +21,10 @@ from leadgate.connectors.files.table import (
     Limits,
     Row,
     Table,
+    check_headers,
     column_names,
-    refuse_data_as_headers,
 )
+from leadgate.regular_files import open_regular
 
 _DELIMITERS: Final = ",;\t|"  # on a tie, the earlier
 _SNIFFED = 50  # records looked at to choose a delimiter
@@ -46,7 +47,7 @@ def open_table(path: Path, text: Text, limits: Limits) -> Table:
 
 
 class DelimitedTable(Table):
-    format: ClassVar[Format] = "csv"
+    format: Format = "csv"
 
     def __init__(self, path: Path, text: Text, limits: Limits) -> None:
         head = text.head if text.whole else text.head[: text.head.rfind("\n") + 1] or text.head
@@ -62,7 +63,7 @@ class DelimitedTable(Table):
 
     def __iter__(self) -> Iterator[Row]:
         headers, self.blank = self.headers, 0
-        with self.path.open("rb") as self._file, self._text.open(self._file) as stream:
+        with open_regular(self.path) as self._file, self._text.open(self._file) as stream:
             records = _records(stream.readline, self._separator, self._text, self._limits, below=self._preamble)
             next(records)  # the headers
             for line, cells, raw, problem in records:
@@ -93,9 +94,7 @@ def _layout(path: Path, text: Text, head: str, delimiters: str, limits: Limits, 
     (line, headers, _, problem), *rows = tried[delimiter]
     if headers is None:
         raise FileError(path, f"line {line} should be the headers, but cannot be read: {problem}")
-    if len(headers) > limits.columns:
-        raise FileError(path, f"{len(headers):,} columns are more than the {limits.columns:,} allowed")
-    refuse_data_as_headers(path, f"line {line}", headers)
+    check_headers(path, f"line {line}", headers, limits)
     if len(headers) == 1:
         values = [cells[0] for _, cells, _, _ in rows if cells]
         if _is_long(headers[0]) or 2 * sum(map(_is_long, values)) > len(rows):

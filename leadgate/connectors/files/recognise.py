@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from leadgate.connectors.files.table import FileError
+from leadgate.regular_files import UnusableFile, open_regular
 
 _HEAD = 256 * 1024
 _CHUNK = 1024 * 1024
@@ -110,16 +111,14 @@ class Text:
 def head_of(path: Path) -> bytes:
     """The file's first bytes; ``FileError`` when there are none to have."""
     try:
-        if not path.exists():
-            raise FileError(path, "there is no such file")
-        if path.is_dir():
-            raise FileError(path, "this is a directory; name the files in it")
-        if not path.is_file():
-            raise FileError(path, "this is not a regular file; save what it gives to a file first")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(_HEAD)
+    except FileNotFoundError as error:
+        raise FileError(path, "there is no such file") from error
     except PermissionError as error:
         raise FileError(path, "no permission to read it; ask its owner, or use chmod") from error
+    except UnusableFile as error:
+        raise FileError(path, f"this {error.strerror}") from error
     except OSError as error:
         raise FileError(path, f"it cannot be read: {error.strerror or error}") from error
     if not head.strip(b"\x00 \t\r\n\xef\xbb\xbf\xff\xfe"):
@@ -145,7 +144,7 @@ def refuse_other_formats(path: Path, head: bytes) -> None:
 
 def _ole_reason(path: Path) -> str:
     """The container of old .xls files is also that of encrypted .xlsx ones."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         start = file.read(_CHUNK)
         file.seek(max(0, path.stat().st_size - _CHUNK))
         if "EncryptedPackage".encode("utf-16-le") in start + file.read():
@@ -190,7 +189,7 @@ def _encoding(path: Path, head: bytes) -> tuple[str, bool]:
 def _decodes(path: Path, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             while chunk := file.read(_CHUNK):
                 decoder.decode(chunk)
             decoder.decode(b"", final=True)
@@ -219,7 +218,7 @@ def _is_western(path: Path, enough: int = 10_000) -> bool:
     so by accident almost never. Else cp1252 when its letters stand where letters can stand.
     """
     valid = invalid = high = western = 0
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while line := file.readline(_CHUNK):
             if line.isascii():
                 continue

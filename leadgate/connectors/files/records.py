@@ -7,25 +7,28 @@ Does not belong here: nested values, which are kept as they are (``leadgate.head
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, Final
+from typing import Any, BinaryIO, Final
 
+from leadgate.connectors.files.json_values import Element, Values, decode
 from leadgate.connectors.files.recognise import UNDECODABLE, Text
-from leadgate.connectors.files.table import FileError, Format, Limits, Row, Table, distinct
+from leadgate.connectors.files.table import FileError, Format, Limits, Row, Table
 from leadgate.headers import flatten
+from leadgate.regular_files import open_regular
 
 _LISTS: Final = ("records", "results", "data", "leads", "contacts")  # where exports keep their records
 _SNIFFED = 50
-_LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_FLATTENED: Final = 1_000  # records of a document whose nested names are all told, those below by a new key only
 
 
 def open_table(path: Path, text: Text, limits: Limits) -> Table:
     """JSON lines when the first line is an object of its own, else one document.
 
-    A document is parsed here, whole, so that a mistake at its end is known before any row is given out.
+    A document is read to its end here, record by record, so that a mistake at its end is known before any row is
+    given out.
     """
     if _is_lines(path, text, limits):
         return LinesTable(path, text, limits)
@@ -36,20 +39,18 @@ def open_table(path: Path, text: Text, limits: Limits) -> Table:
             "export it as JSON lines or CSV",
         )
     try:
-        with path.open("rb") as binary, text.open(binary) as stream:
-            document = _parse(stream.read().lstrip("\ufeff"))
+        return DocumentTable(path, text, limits)
     except RecursionError as error:
         raise FileError(path, "this JSON is nested too deeply to be a list of records") from error
     except ValueError as error:
         if text.head.lstrip("\ufeff \t\r\n").startswith("{") and any(_objects(text)):
             return LinesTable(path, text, limits)  # whose first line happens to be broken
         raise FileError(path, f"this is not valid JSON: {error}") from error
-    return DocumentTable(path, text, limits, _records_of(path, document))
 
 
 def _is_lines(path: Path, text: Text, limits: Limits) -> bool:
     """Is the first line an object of its own, and not the only one?"""
-    with path.open("rb") as binary, text.open(binary) as stream:
+    with open_regular(path) as binary, text.open(binary) as stream:
         lines = (line for line in iter(lambda: stream.readline(limits.row_chars), "") if line.strip("\ufeff \t\r\n"))
         return isinstance(_try(next(lines, "")), dict) and next(lines, None) is not None
 
@@ -61,30 +62,132 @@ def _objects(text: Text) -> Iterator[dict[str, Any]]:
             yield record
 
 
-class DocumentTable(Table):
-    format: ClassVar[Format] = "json"
+@dataclass(slots=True)
+class _Found:
+    """What a first look at records found."""
 
-    def __init__(self, path: Path, text: Text, limits: Limits, records: list[Any]) -> None:
-        super().__init__(path, _names(record for record in records if isinstance(record, dict)), text.size)
+    most_names: int
+    items: int = 0
+    objects: int = 0
+    filled: bool = False  # whether any record holds anything
+    names: dict[str, None] = field(default_factory=dict)  # flattened
+    keys: set[str] = field(default_factory=set)
+
+    def add(self, item: Element) -> None:
+        self.items += 1
+        self.filled = self.filled or bool(item.value) or not item.fits
+        if isinstance(item.value, dict):
+            self.objects += 1
+            # further names are in the rows all the same, and to flatten every record would take as long as to read it
+            if len(self.names) < self.most_names and (self.objects <= _FLATTENED or not self.keys >= item.value.keys()):
+                self.names.update(dict.fromkeys(flatten(item.value)))
+                self.keys.update(item.value)
+
+
+class DocumentTable(Table):
+    """A list of objects, an object that has one under a usual name, or one object.
+
+    Raises ``FileError`` when it is none of them, ``ValueError`` when it is no JSON.
+    """
+
+    format: Format = "json"
+
+    def __init__(self, path: Path, text: Text, limits: Limits) -> None:
+        super().__init__(path, (), text.size)
         self.encoding = text.encoding
-        self._records, self._limits, self._given = records, limits, 0
+        self._text, self._limits = text, limits
+        self._is_list, self._key = True, ""  # the key that the list has in an object; empty: it is the document
+        self._chars, self._read = 1, 0
+        found = self._look()
+        if found.items and not found.objects:
+            raise FileError(path, "this JSON is no list of objects; each lead must be an object with named fields")
+        if not found.filled:
+            raise FileError(path, "this JSON holds no records")
+        self.headers = tuple(found.names)[: limits.columns]
 
     def __iter__(self) -> Iterator[Row]:
-        self.blank = 0
-        for number, record in enumerate(self._records, start=1):
-            self._given = number
-            row = _row(number, record, self._limits, f"record {number}", None)
-            if row is None:
-                self.blank += 1
-            else:
-                yield row
+        self.blank = self._read = 0
+        with self._values() as values:
+            for number, item in enumerate(self._records(values), start=1):
+                self._read = values.chars
+                row = self._row(number, item)
+                if row is None:
+                    self.blank += 1
+                else:
+                    yield row
+        self._read = self._chars
 
     def position(self) -> int:
-        return self.bytes_total * self._given // len(self._records)
+        return self.bytes_total * self._read // self._chars
+
+    @contextmanager
+    def _values(self) -> Iterator[Values]:
+        with open_regular(self.path) as binary, self._text.open(binary) as stream:
+            values = Values(stream, self._limits.row_chars)
+            while values.take("\ufeff"):
+                pass
+            yield values
+
+    def _look(self) -> _Found:
+        """Find the records, and read the document to its end."""
+        with self._values() as values:
+            is_object = values.next_sign() == "{"
+            lists = self._lists(values) if is_object else {"": self._found(self._records(values))}
+            values.require_end()
+            self._chars = values.chars
+        if not is_object:
+            return lists[""]
+        of_objects = [key for key, found in lists.items() if found.objects]
+        if len(of_objects) == 1:
+            self._key = of_objects[0]
+            return lists[self._key]
+        if not of_objects and any(found.items == 0 for found in lists.values()):
+            return self._found(())
+        self._is_list = False
+        with self._values() as values:
+            return self._found(self._records(values))
+
+    def _lists(self, values: Values) -> dict[str, _Found]:
+        """The lists of an object that may be its records, by their keys."""
+        lists: dict[str, _Found] = {}
+        for key in values.members():
+            if key in _LISTS and key not in lists and values.next_sign() == "[":
+                lists[key] = self._found(values.items())
+            else:
+                values.next_value()
+        return lists
+
+    def _found(self, items: Iterable[Element]) -> _Found:
+        found = _Found(self._limits.columns)
+        for item in items:
+            found.add(item)
+        return found
+
+    def _records(self, values: Values) -> Iterator[Element]:
+        if self._key:
+            for key in values.members():
+                if key == self._key and values.next_sign() == "[":
+                    yield from values.items()
+                    return
+                values.next_value()
+        elif self._is_list and values.next_sign() == "[":
+            yield from values.items()
+        else:
+            yield values.next_value()
+
+    def _row(self, number: int, item: Element) -> Row | None:
+        where, limit = f"record {number}", self._limits.row_chars
+        if not item.fits:
+            problem = f"longer than the {limit:,} characters allowed; the rest of it is left out"
+        elif not self._text.clean and UNDECODABLE.search(item.raw):
+            problem = f"bytes that are not {self.encoding}"
+        else:
+            return _row(number, item.value, self._limits, where, self._text.shown(item.raw))
+        return Row(number, None, self._text.shown(item.raw), f"{where}: {problem}")
 
 
 class LinesTable(Table):
-    format: ClassVar[Format] = "json lines"
+    format: Format = "json lines"
 
     def __init__(self, path: Path, text: Text, limits: Limits) -> None:
         super().__init__(path, _names(_objects(text)), text.size)
@@ -94,7 +197,7 @@ class LinesTable(Table):
 
     def __iter__(self) -> Iterator[Row]:
         limit, self.blank = self._limits.row_chars, 0
-        with self.path.open("rb") as self._file, self._text.open(self._file) as stream:
+        with open_regular(self.path) as self._file, self._text.open(self._file) as stream:
             number = 0
             while line := stream.readline(limit):
                 number += 1
@@ -112,7 +215,7 @@ class LinesTable(Table):
         if not line.strip():
             return None
         try:
-            record = _parse(line)
+            record = decode(line)
         except RecursionError:
             return self._unreadable(number, line, "JSON that is nested too deeply")
         except json.JSONDecodeError as error:
@@ -130,7 +233,7 @@ class LinesTable(Table):
         return self.bytes_total if self._file.closed else self._file.tell()
 
 
-def _row(number: int, record: Any, limits: Limits, where: str, raw: str | None) -> Row | None:
+def _row(number: int, record: Any, limits: Limits, where: str, raw: str) -> Row | None:
     """``record`` as a row; None when it is an object without anything in it."""
     problem = None
     if not isinstance(record, dict):
@@ -139,24 +242,7 @@ def _row(number: int, record: Any, limits: Limits, where: str, raw: str | None) 
         problem = f"JSON that is nested more than {limits.json_depth} levels deep"
     if problem is None:
         return Row(number, record) if record else None
-    return Row(number, None, json.dumps(record, ensure_ascii=False) if raw is None else raw, f"{where}: {problem}")
-
-
-def _records_of(path: Path, document: Any) -> list[Any]:
-    records: Any = document
-    if isinstance(document, dict):
-        lists = [document[key] for key in _LISTS if _is_list_of_objects(document.get(key))]
-        empty = any(document.get(key) == [] for key in _LISTS)
-        records = lists[0] if len(lists) == 1 else [] if empty and not lists else [document]
-    if not isinstance(records, list) or (records and not _is_list_of_objects(records)):
-        raise FileError(path, "this JSON is no list of objects; each lead must be an object with named fields")
-    if not any(records):
-        raise FileError(path, "this JSON holds no records")
-    return records
-
-
-def _is_list_of_objects(value: Any) -> bool:
-    return isinstance(value, list) and any(isinstance(item, dict) for item in value)
+    return Row(number, None, raw, f"{where}: {problem}")
 
 
 def _names(records: Iterable[dict[str, Any]]) -> tuple[str, ...]:
@@ -168,44 +254,9 @@ def _names(records: Iterable[dict[str, Any]]) -> tuple[str, ...]:
 
 def _try(line: str) -> Any:
     try:
-        return _parse(line.lstrip("\ufeff"))
+        return decode(line.lstrip("\ufeff"))
     except (ValueError, RecursionError):
         return None
-
-
-def _parse(source: str) -> Any:
-    value = _DECODER.decode(source)
-    return _without_surrogates(value) if _LONE_SURROGATE.search(source) else value
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Of two equal keys ``json`` would keep the last only; here the second is ``key (2)``."""
-    record = dict(pairs)
-    if len(record) < len(pairs):
-        taken: set[str] = set()
-        record = {distinct(key, taken): value for key, value in pairs}
-    return record
-
-
-def _finite(digits: str) -> float | str:
-    """Neither a database nor JSON itself knows infinity: ``1e999`` stays as it was written."""
-    number = float(digits)
-    return number if math.isfinite(number) else digits
-
-
-#: ``NaN`` and ``Infinity`` are no JSON, yet some exporters write them: kept as text.
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=_finite, parse_constant=str)
-
-
-def _without_surrogates(value: Any) -> Any:
-    r"""Half a surrogate pair (``\ud800``) cannot be stored as UTF-8: written out as text again."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
-    return value
 
 
 def _deeper_than(value: Any, levels: int) -> bool:

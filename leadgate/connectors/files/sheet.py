@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import datetime, time
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 from xml.etree.ElementTree import ParseError
 
 from leadgate.connectors.files.table import (
@@ -23,11 +23,13 @@ from leadgate.connectors.files.table import (
     Limits,
     Row,
     Table,
+    check_headers,
     column_names,
-    refuse_data_as_headers,
 )
+from leadgate.regular_files import open_regular
 
 _CHUNK = 1024 * 1024
+_XML_OUT_OF_MEMORY: Final = 1  # expat's XML_ERROR_NO_MEMORY
 _LAST_ROW = 1_048_576  # the last that Excel has
 _OTHERS: Final = {
     "xl/workbook.bin": "this is a binary workbook (.xlsb); save it as .xlsx",
@@ -36,6 +38,8 @@ _OTHERS: Final = {
     "content.xml": "this is an OpenDocument file; save it as .xlsx or CSV",
     "Index/Document.iwa": "this is an Apple Numbers or Pages file; export it as CSV or XLSX",
 }
+#: Parts of which ``openpyxl`` makes an object for each XML element, before it gives any row.
+_READ_WHOLE: Final = ("[Content_Types].xml", "docProps/", "xl/workbook.xml", "xl/styles", "xl/chartsheets/")
 
 _Cells = tuple[Any, ...]
 
@@ -58,11 +62,9 @@ def open_table(path: Path, limits: Limits) -> Table:
                 headers_only = headers_only or name
                 continue
             width = max(i for i, cell in enumerate(cells, start=1) if _filled(cell))
-            if width > limits.columns:
-                raise FileError(path, f"{width:,} columns are more than the {limits.columns:,} allowed")
             headers = column_names(map(_text, cells[:width]))
-            refuse_data_as_headers(path, f"row {number} of sheet {name!r}", headers)
-            return SheetTable(path, name, headers, number, rows, formulas)
+            check_headers(path, f"row {number} of sheet {name!r}", headers, limits)
+            return SheetTable(path, name, headers, number, rows, formulas, limits)
     if headers_only:
         raise FileError(path, f"there are only headers, and no rows below them, in sheet {headers_only!r}")
     raise FileError(path, "no sheet of this workbook holds anything")
@@ -71,17 +73,26 @@ def open_table(path: Path, limits: Limits) -> Table:
 class SheetTable(Table):
     """``rows`` is how many the workbook has, for the position; ``formulas`` is whether it has any."""
 
-    format: ClassVar[Format] = "xlsx"
+    format: Format = "xlsx"
 
     def __init__(
-        self, path: Path, sheet: str, headers: tuple[str, ...], headers_at: int, rows: int, formulas: bool
+        self,
+        path: Path,
+        sheet: str,
+        headers: tuple[str, ...],
+        headers_at: int,
+        rows: int,
+        formulas: bool,
+        limits: Limits,
     ) -> None:
         super().__init__(path, headers, path.stat().st_size)
         self.sheet = self._name = sheet
         self._headers_at, self._rows, self._formulas, self._given = headers_at, rows, formulas, 0
+        self._limits = limits
 
     def __iter__(self) -> Iterator[Row]:
         headers, width, self.blank = self.headers, len(self.headers), 0
+        longest, left = self._limits.row_chars, self._limits.text_chars
         with _as_file_errors(self.path):
             for number, cells in self._cells():
                 self._given = number
@@ -90,6 +101,19 @@ class SheetTable(Table):
                 values = [cell if type(cell) is str else _text(cell) for cell in cells]
                 if not any(values):
                     self.blank += 1
+                    continue
+                chars = sum(map(len, values)) + len(values)
+                left -= min(chars, longest)
+                if left < 0:
+                    raise FileError(
+                        self.path,
+                        f"its values are more than {self._limits.text_chars:,} characters together, however small "
+                        "the file is; split it, or export CSV",
+                    )
+                if chars > longest:
+                    raw = "\t".join(value[: longest // len(values)] for value in values)
+                    problem = f"longer than the {longest:,} characters allowed; its values are cut"
+                    yield Row(number, None, raw, f"row {number}: {problem}")
                 elif len(values) > width and any(values[width:]):
                     count = max(i for i, value in enumerate(values, start=1) if value)
                     problem = f"row {number}: {count} cells, the header has {width}"
@@ -121,7 +145,7 @@ def _weigh(path: Path, limits: Limits) -> tuple[int, bool]:
     """
     rows = cells = 0
     formulas = False
-    with zipfile.ZipFile(path) as archive:
+    with open_regular(path) as file, zipfile.ZipFile(file) as archive:
         parts = {part.filename: part for part in archive.infolist()}
         if "xl/workbook.xml" not in parts:
             known = next((reason for name, reason in _OTHERS.items() if name in parts), None)
@@ -140,6 +164,7 @@ def _weigh(path: Path, limits: Limits) -> tuple[int, bool]:
                     path,
                     f"{part.filename} in it unpacks to more than {limits.ratio} times its size, as a bomb does",
                 )
+        _weigh_parts_read_whole(path, archive, limits)
         for name in parts:
             if name.startswith("xl/worksheets/") and name.endswith(".xml"):
                 for piece in _pieces(archive, name):
@@ -152,6 +177,29 @@ def _weigh(path: Path, limits: Limits) -> tuple[int, bool]:
                             f"more than {limits.rows:,} rows or {limits.cells:,} cells are not allowed; split it",
                         )
     return rows, formulas
+
+
+def _weigh_parts_read_whole(path: Path, archive: zipfile.ZipFile, limits: Limits) -> None:
+    """Refuse more XML elements than ``openpyxl`` can turn into objects in a few seconds and a few hundred MB."""
+    elements = 0
+    for name in archive.namelist():
+        if name.startswith("xl/sharedStrings"):
+            strings = sum(piece.count(b"<si") + piece.count(b":si") for piece in _pieces(archive, name))
+            if strings > limits.strings:
+                raise FileError(
+                    path,
+                    f"{name} in it holds {strings:,} different texts, more than the {limits.strings:,} allowed; "
+                    "split it, or export CSV",
+                )
+        elif name.startswith(_READ_WHOLE) or name.endswith(".rels"):
+            here = sum(piece.count(b"<") - piece.count(b"</") for piece in _pieces(archive, name))
+            elements += here
+            if elements > limits.elements:
+                raise FileError(
+                    path,
+                    f"{name} in it holds {here:,} elements (formats, names or links), more than the "
+                    f"{limits.elements:,} allowed; copy the values into a new workbook, or export CSV",
+                )
 
 
 def _pieces(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
@@ -174,7 +222,7 @@ def _workbook(path: Path, *, formulas: bool = False) -> Iterator[Any]:
     if not openpyxl.DEFUSEDXML:
         raise RuntimeError("openpyxl does not use defusedxml: install it, and leave OPENPYXL_DEFUSEDXML alone")
     warnings.filterwarnings("ignore", module="openpyxl")  # on styles and extensions: nobody here can act on them
-    with path.open("rb") as file:  # given a name, openpyxl would refuse by its suffix
+    with open_regular(path) as file:  # given a name, openpyxl would refuse by its suffix
         yield openpyxl.load_workbook(file, read_only=True, data_only=not formulas, keep_links=False)
 
 
@@ -201,9 +249,13 @@ def _as_file_errors(path: Path) -> Iterator[None]:
     """``zipfile`` and ``openpyxl`` raise errors of every kind for a damaged workbook."""
     try:
         yield
-    except FileError:
+    except (FileError, MemoryError):
         raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, ParseError) as error:
+    except ParseError as error:
+        if error.code == _XML_OUT_OF_MEMORY:
+            raise MemoryError from error
+        raise FileError(path, "this workbook is damaged; save or download it again") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise FileError(path, "this workbook is damaged; save or download it again") from error
     except Exception as error:
         raise FileError(path, f"this workbook cannot be read ({error}); save it again, or export CSV") from error

@@ -1,20 +1,27 @@
 """What every format has in common: a table, its rows, its limits, and why a file is refused.
 
-Belongs here: the types that readers of files share, and how column names are made distinct.
+Belongs here: the types that readers of files share, and which column names are refused.
 Does not belong here: anything about one format.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
+
+from leadgate.headers import distinct
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"(?:tel:|p:|t:)?\+?\(?\d[\d\s().\-/]{5,23}\d")
+
+_PAGE_ROWS: Final = 5_000
+_PAGE_CHARS: Final = 4 * 1024**2
+_PAGE_SECONDS: Final = 1.0  # a page of slow rows ends early, so that progress is seen
 
 Format = Literal["csv", "json", "json lines", "xlsx"]
 
@@ -35,13 +42,21 @@ class Limits:
     row_chars: int = 4 * 1024**2  # one record of a text file, line breaks in quotes included
     quoted_lines: int = 50_000  # lines that one quoted value may span
     columns: int = 5_000
-    json_bytes: int = 256 * 1024**2  # a JSON document is parsed whole; JSON lines are not limited
+    header_chars: int = 1_000  # of one column's name, which every row repeats when it is stored
+    headers_chars: int = 250_000  # of all of them
+    json_bytes: int = 256 * 1024**2  # a JSON document is read twice; JSON lines are not limited
     json_depth: int = 64  # levels inside one record
     unpacked_bytes: int = 512 * 1024**2  # all parts of an XLSX together
     ratio: int = 200  # unpacked to packed, for parts of an XLSX larger than ``ratio_from``
     ratio_from: int = 10 * 1024**2
     rows: int = 1_048_576  # of a sheet: the most that Excel itself can hold
     cells: int = 50_000_000
+    elements: int = 250_000  # XML elements of the parts that are read whole: styles, names, relations
+    strings: int = 2_000_000  # different texts of a workbook
+    text_chars: int = 1024**3  # all values of a workbook: any number of cells may show the same long text
+    memory_mb: int = 1024  # of the process that reads the file
+    silent_seconds: float = 120.0  # for which that process may give no row
+    seconds: float = 1800.0  # for which it may read in all; while its rows are stored, the clock stands
 
 
 class Row(NamedTuple):
@@ -61,7 +76,7 @@ class Row(NamedTuple):
 class Table(ABC):
     """An open-ended run of rows. Holds no file open between iterations."""
 
-    format: ClassVar[Format]
+    format: Format
 
     def __init__(self, path: Path, headers: tuple[str, ...], bytes_total: int) -> None:
         self.path = path
@@ -79,28 +94,63 @@ class Table(ABC):
     def position(self) -> int:
         """How far the iteration is, in bytes of ``bytes_total``. Costs nothing per row."""
 
+    def pages(self) -> Iterator[list[Row]]:
+        """The rows in lists that are bounded in number, size and time, and never empty."""
+        page: list[Row] = []
+        chars, since, headers = 0, time.monotonic(), sum(map(len, self.headers))
+        start = self.position()
+        try:
+            for row in self:
+                page.append(row)
+                if row.payload is None:
+                    chars += len(row.raw or "")
+                elif self.is_grid:
+                    chars += headers + sum(map(len, row.payload.values()))
+                else:
+                    chars = self.position() - start
+                if len(page) >= _PAGE_ROWS or chars >= _PAGE_CHARS or time.monotonic() - since >= _PAGE_SECONDS:
+                    yield page
+                    page, chars, since, start = [], 0, time.monotonic(), self.position()
+        except FileError:
+            if page:
+                yield page  # the rows above the damage
+            raise
+        if page:
+            yield page
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether every row has the same columns, and text in each of them."""
+        return self.format in ("csv", "xlsx")
+
 
 def column_names(cells: Iterable[str]) -> tuple[str, ...]:
     """Headers as distinct names: a second ``Email`` is ``Email (2)``, an empty one ``column 3``."""
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     names: list[str] = []
     for number, cell in enumerate(cells, start=1):
         names.append(distinct(" ".join(cell.strip("\ufeff").split()) or f"column {number}", taken))
     return tuple(names)
 
 
-def distinct(name: str, taken: set[str]) -> str:
-    """``name``, or the first of ``name (2)``, ``name (3)``… that is not taken yet. Takes it."""
-    candidate, copy = name, 1
-    while candidate in taken:
-        copy += 1
-        candidate = f"{name} ({copy})"
-    taken.add(candidate)
-    return candidate
-
-
-def refuse_data_as_headers(path: Path, where: str, headers: Iterable[str]) -> None:
-    """``FileError`` when what should be headers holds a contact: then the first lead would be lost in it."""
+def check_headers(path: Path, where: str, headers: Sequence[str], limits: Limits) -> None:
+    """``FileError`` for headers past a limit, or that hold a contact: then the first lead would be lost in them."""
+    if len(headers) > limits.columns:
+        raise FileError(path, f"{len(headers):,} columns are more than the {limits.columns:,} allowed")
+    lengths = [len(header) for header in headers]
+    for number, length in enumerate(lengths, start=1):
+        if length > limits.header_chars:
+            raise FileError(
+                path,
+                f"the name of column {number} in {where} has {length:,} characters, more than the "
+                f"{limits.header_chars:,} allowed; shorten it",
+            )
+    if sum(lengths) > limits.headers_chars:
+        raise FileError(
+            path,
+            f"the names of the columns in {where} have {sum(lengths):,} characters together, more than the "
+            f"{limits.headers_chars:,} allowed; shorten them, or leave columns out",
+        )
     for header in headers:
         for what, pattern in (("an e-mail address", _EMAIL), ("a phone number", _PHONE)):
             if pattern.fullmatch(header.strip()):

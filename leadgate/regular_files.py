@@ -1,0 +1,66 @@
+"""Opening files that somebody else named: regular files only, of a limited size, below a folder where one is given.
+
+Belongs here: the checks between a path from a playbook or a command line and an open file. Does not belong here:
+what is in the file. No message quotes content.
+
+A named pipe would be waited for without end, and a device such as ``/dev/zero`` has no end. So a path is looked at
+before it is opened, opened without waiting, and looked at again through the descriptor, which nobody can exchange.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+
+class UnusableFile(OSError):  # noqa: N818 - a kind of OSError, told by its ``strerror`` as the others are
+    """The path names something that must not be read; ``strerror`` says what, and what to do."""
+
+    def __init__(self, reason: str, path: Path) -> None:
+        super().__init__(errno.EINVAL, reason, str(path))
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """``path``, opened for reading. Raises ``UnusableFile`` for a folder, pipe, socket or device, ``OSError`` else."""
+    _require_regular(os.stat(path).st_mode, path)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        _require_regular(os.fstat(descriptor).st_mode, path)
+        os.set_blocking(descriptor, True)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def open_below(folder: Path, name: str, *, max_bytes: int) -> BinaryIO:
+    """The file ``name`` below ``folder``, symbolic links resolved, opened for reading.
+
+    Raises ``UnusableFile`` when it is elsewhere, no regular file, or larger than ``max_bytes``.
+    """
+    path = Path(os.path.realpath(folder / name))
+    if not path.is_relative_to(os.path.realpath(folder)):
+        raise UnusableFile(f"is outside of the folder {folder}; put a copy below it", folder / name)
+    file = open_regular(path)
+    try:
+        require_size(file, path, max_bytes)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def require_size(file: BinaryIO, path: Path, max_bytes: int) -> None:
+    """Raise ``UnusableFile`` when an open regular file is larger than ``max_bytes``."""
+    if os.fstat(file.fileno()).st_size > max_bytes:
+        raise UnusableFile(f"is larger than the {max_bytes:,} bytes allowed", path)
+
+
+def _require_regular(mode: int, path: Path) -> None:
+    if stat.S_ISDIR(mode):
+        raise UnusableFile("is a directory; name a file in it", path)
+    if not stat.S_ISREG(mode):
+        raise UnusableFile("is not a regular file; save its content to a file first", path)
