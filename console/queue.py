@@ -6,13 +6,13 @@ Belongs here: filters in words, the table, the export. Does not belong here: dec
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from console import spreadsheet
 from console.place import Place, moment_of
-from console.safe import mask_item, spreadsheet_cell, visible
+from console.safe import mask_item, visible
 from console.screen import CommandError, moment, out, print_json, program, say, table
 from leadgate.ledger import open_ledger, reports
 from leadgate.ledger.reports import Wanted
@@ -70,16 +70,8 @@ def show(place: Place, asked: Wanted, *, limit: int, csv_file: Path | None, pers
 
 def export(items: Sequence[Mapping[str, Any]], file: Path) -> None:
     """Write work items as CSV. No cell of it is a formula to a spreadsheet."""
-    with file.open("w", encoding="utf-8-sig", newline="", errors="backslashreplace") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(_EXPORTED)
-        for item in items:
-            cells = dict(item) | {"proposal": changes(item["proposal"])}
-            writer.writerow(
-                # a number of ours is no formula, whatever its sign
-                cells[name] if isinstance(cells[name], int) else spreadsheet_cell(cells[name])
-                for name in _EXPORTED
-            )
+    lines = (dict(item) | {"proposal": changes(item["proposal"])} for item in items)
+    spreadsheet.write(file, [_EXPORTED, *([line[name] for name in _EXPORTED] for line in lines)])
 
 
 def changes(proposed: Mapping[str, Any] | None) -> str:

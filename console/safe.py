@@ -1,7 +1,7 @@
-"""What may be shown, and how: text that came from outside, personal values, spreadsheet cells.
+"""What may be shown, and how: text that came from outside, personal values.
 
 Belongs here: the pure functions between a stored value and a screen or a file. Does not belong here: what
-is shown where (``summary``, ``explain``, ``queue``).
+is shown where (``summary``, ``explain``, ``queue``), or cells of a spreadsheet (``spreadsheet``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ SHOWN: Final = 200  # characters of a value, where a person asked for the lead
 #: C0 and C1 controls, line and paragraph separators, marks that reverse the direction of writing, and half
 #: surrogates. Any of them can move the cursor, hide text, or stop the output.
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def visible(value: object, limit: int | None = None) -> str:
@@ -100,16 +99,6 @@ def mask_item(item: Mapping[str, Any]) -> dict[str, Any]:
         if item.get(field) is not None:
             shown[field] = masked(item[field])
     return shown
-
-
-def spreadsheet_cell(value: object) -> str:
-    """A CSV cell that no spreadsheet takes for a formula: such a value gets an apostrophe in front.
-
-    >>> spreadsheet_cell('=cmd|"/c calc"!A1'), spreadsheet_cell("-1"), spreadsheet_cell(None)
-    ('\\'=cmd|"/c calc"!A1', "'-1", '')
-    """
-    text = "" if value is None else str(value).replace("\x00", "␀")
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def json_text(value: object) -> str:

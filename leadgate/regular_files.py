@@ -10,10 +10,11 @@ before it is opened, opened without waiting, and looked at again through the des
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 
 class UnusableFile(OSError):  # noqa: N818 - a kind of OSError, told by its ``strerror`` as the others are
@@ -36,10 +37,10 @@ def open_regular(path: Path) -> BinaryIO:
         raise
 
 
-def open_below(folder: Path, name: str, *, max_bytes: int) -> BinaryIO:
-    """The file ``name`` below ``folder``, symbolic links resolved, opened for reading.
+def open_text_below(folder: Path, name: str, *, max_bytes: int) -> TextIO:
+    """The UTF-8 text file ``name`` below ``folder``, symbolic links resolved, opened for reading; line ends stay.
 
-    Raises ``UnusableFile`` when it is elsewhere, no regular file, or larger than ``max_bytes``.
+    Raises ``UnusableFile`` when it is elsewhere, no regular file, or larger than ``max_bytes``; ``OSError`` else.
     """
     path = Path(os.path.realpath(folder / name))
     if not path.is_relative_to(os.path.realpath(folder)):
@@ -50,7 +51,7 @@ def open_below(folder: Path, name: str, *, max_bytes: int) -> BinaryIO:
     except BaseException:
         file.close()
         raise
-    return file
+    return io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
 
 
 def require_size(file: BinaryIO, path: Path, max_bytes: int) -> None:

@@ -5,13 +5,12 @@ Belongs here: both formats. Does not belong here: what the tables hold.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from console import spreadsheet
 from console.report.tables import Column, Section, Table, plain
-from console.safe import spreadsheet_cell
 
 
 def as_data(sections: Sequence[Section]) -> dict[str, Any]:
@@ -35,15 +34,14 @@ def write(sections: Sequence[Section], folder: Path) -> list[Path]:
     for section in sections:
         for table in section.tables:
             files.append(folder / f"{section.key}_{table.key}.csv")
-            with files[-1].open("w", encoding="utf-8-sig", newline="", errors="backslashreplace") as stream:
-                csv.writer(stream).writerows(_lines(table))
+            spreadsheet.write(files[-1], _lines(table))
     return files
 
 
 def _lines(table: Table) -> Iterator[list[object]]:
     yield [name for column in table.columns for name in _names(column)]
     for row in table.rows:
-        yield [_cell(each) for column in table.columns for each in _values(column, row[column.key])]
+        yield [each for column in table.columns for each in _values(column, row[column.key])]
 
 
 def _names(column: Column) -> list[str]:
@@ -54,7 +52,3 @@ def _values(column: Column, value: Any) -> list[Any]:
     if column.kind == "interval":
         return [None, None] if value is None else list(value)
     return [plain(value)]
-
-
-def _cell(value: object) -> object:
-    return value if isinstance(value, int | float) else spreadsheet_cell(value)  # a number is no formula

@@ -17,7 +17,8 @@ import pandas as pd
 
 from leadgate.fields import ENRICHED
 from leadgate.matching.accounts import Account, Directory, Wanted
-from leadgate.playbook import AccountsFile, CompanyDomain, Loaded, TieBreaker
+from leadgate.playbook import MOST_ACCOUNTS_BYTES, AccountsFile, CompanyDomain, Loaded, TieBreaker
+from leadgate.regular_files import open_text_below
 from leadgate.values.addresses import Kinds
 from leadgate.values.domains import website_domain
 from leadgate.values.figures import amount_of, employees_of
@@ -53,8 +54,7 @@ def of(playbook: Loaded) -> list[Provider]:
         if isinstance(declared, CompanyDomain):
             made.append(DomainProvider(declared.name, free))
         else:
-            path = playbook.path.parent / declared.path
-            made.append(AccountsProvider(declared, path, free, rules.matching.tie_breakers))
+            made.append(AccountsProvider(declared, playbook.folder, free, rules.matching.tie_breakers))
     return made
 
 
@@ -79,7 +79,7 @@ class AccountsProvider:
     """
 
     declared: AccountsFile
-    path: Path
+    folder: Path  # below which the file is
     free: frozenset[str] = frozenset()
     tie_breakers: tuple[TieBreaker, ...] = ()
 
@@ -88,13 +88,16 @@ class AccountsProvider:
         return self.declared.name
 
     def look_up(self, frame: pd.DataFrame) -> pd.DataFrame:
+        name = Path(self.declared.path).name
         try:
-            stamp = self.path.stat().st_mtime_ns
-            directory = _directory(self.path, stamp, self.declared.model_dump_json(), self.free)
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise ProviderError(f"cannot read {self.path.name}: {error}") from error
+            stamp = (self.folder / self.declared.path).stat().st_mtime_ns
+            directory = _directory(self.folder, stamp, self.declared.model_dump_json(), self.free)
+        except OSError as error:
+            raise ProviderError(f"cannot read {name}: {error.strerror}") from error
+        except (UnicodeDecodeError, csv.Error) as error:  # whose words quote the file
+            raise ProviderError(f"cannot read {name}: it is no CSV in UTF-8") from error
         except KeyError as error:
-            raise ProviderError(f"{self.path.name} has no column {error}") from error
+            raise ProviderError(f"{name} has no column {error}") from error
         answers: dict[Wanted, tuple[Mapping[str, object], list[dict[str, object]] | None]] = {}
         rows = []
         names = ("company_domain", "website_domain", "company", "country")
@@ -134,12 +137,12 @@ class AccountsProvider:
 
 
 @lru_cache(maxsize=8)
-def _directory(path: Path, stamp: int, declared: str, free: frozenset[str]) -> Directory:
+def _directory(folder: Path, stamp: int, declared: str, free: frozenset[str]) -> Directory:
     """The file's accounts. ``stamp``: a file that changed is read again. ``declared``: how it is to be read."""
     del stamp
     rules = AccountsFile.model_validate_json(declared)
     accounts: list[Account] = []
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with open_text_below(folder, rules.path, max_bytes=MOST_ACCOUNTS_BYTES) as file:
         for row in csv.DictReader(file):
             domain = _text(row, rules.domain).casefold()
             websites = _text(row, rules.website).replace(";", " ").split()

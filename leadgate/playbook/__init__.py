@@ -50,6 +50,7 @@ from leadgate.playbook.scoring import (
     Scoring,
 )
 from leadgate.playbook.sources import (
+    MOST_ACCOUNTS_BYTES,
     AccountsFile,
     CompanyDomain,
     CustomField,
@@ -63,6 +64,7 @@ from leadgate.playbook_text import PlaybookError, Problem
 
 __all__ = [
     "FILE",
+    "MOST_ACCOUNTS_BYTES",
     "Absence",
     "AccountsFile",
     "Band",

@@ -7,6 +7,7 @@ Belongs here: everything between YAML on a disk and a checked schema. Does not b
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 
 from leadgate.playbook.schema import Playbook
 from leadgate.playbook_text import MAX_BYTES, Document, PlaybookError, Problem, problems_of, read
+from leadgate.regular_files import UnusableFile, open_regular
 
 FILE = "playbook.yaml"
 _BUNDLED = Path(__file__).parents[1]
@@ -52,14 +54,18 @@ def load(path: Path) -> Loaded:
     """The playbook in the file ``path``. Raises ``PlaybookError`` with every problem of its schema."""
     file = str(path)
     try:
-        if path.stat().st_size > MAX_BYTES:
+        with open_regular(path) as opened:
+            content = opened.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
             raise PlaybookError([Problem(file, 1, "", f"is larger than {MAX_BYTES:,} bytes; this is no playbook")])
-        text = path.read_text(encoding="utf-8-sig")
+        text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig").read()
     except UnicodeDecodeError as error:
         raise PlaybookError([Problem(file, 1, "", "is not UTF-8 text; save it as UTF-8")]) from error
     except FileNotFoundError as error:
         missing = "does not exist; make one with `leadgate playbook init`"
         raise PlaybookError([Problem(file, 1, "", missing)]) from error
+    except UnusableFile as error:
+        raise PlaybookError([Problem(file, 1, "", f"cannot be read: it {error.strerror}")]) from error
     except OSError as error:
         raise PlaybookError([Problem(file, 1, "", f"cannot be read: {error.strerror}")]) from error
     return parse(text, path=path)

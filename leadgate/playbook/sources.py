@@ -6,7 +6,7 @@ Belongs here: the schema of these parts. Does not belong here: reading files or 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -57,6 +57,10 @@ class Validation(Part):
     max_links_in_message: int = Field(default=3, ge=0)
 
 
+#: Bytes of an accounts file: some half a million companies, which are in memory while leads are enriched.
+MOST_ACCOUNTS_BYTES: Final = 64 * 1024**2
+
+
 class CompanyDomain(Part):
     """The company's domain, from a business e-mail address, else from the website."""
 
@@ -73,7 +77,7 @@ class AccountsFile(Part):
 
     type: Literal["accounts_file"] = "accounts_file"
     name: Name = "accounts"
-    path: str  # relative to the playbook's folder
+    path: str  # below the playbook's folder, relative to it; a regular file
     domain: str = "domain"
     website: str | None = None  # a column with further web addresses, separated by spaces or semicolons
     company: str | None = None  # the column with the company's name; none: looked up by domain alone

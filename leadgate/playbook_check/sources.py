@@ -6,12 +6,16 @@ Belongs here: what must fit together in these parts of a playbook.
 from __future__ import annotations
 
 import csv
+from typing import Final
 
 from leadgate import fields
-from leadgate.nearest import proposal
-from leadgate.playbook import AccountsFile
+from leadgate.nearest import nearest, proposal
+from leadgate.playbook import MOST_ACCOUNTS_BYTES, AccountsFile
 from leadgate.playbook_check.checker import ACTIVITY_FIELDS, ASSIGNED, Checker, Found
 from leadgate.playbook_text import Path
+from leadgate.regular_files import open_text_below
+
+_COLUMN_SHOWN: Final = 40  # characters of a column's name that a message proposes
 
 
 def own_fields(checker: Checker) -> Found:
@@ -72,13 +76,18 @@ def enrichment(checker: Checker) -> Found:
 
 
 def _accounts_file(checker: Checker, here: Path, provider: AccountsFile) -> Found:
-    path = checker.folder / provider.path
+    name = repr(str(checker.folder / provider.path))
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with open_text_below(checker.folder, provider.path, max_bytes=MOST_ACCOUNTS_BYTES) as file:
             header = next(csv.reader(file), [])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        why = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
-        yield checker.at((*here, "path"), f"the accounts file {str(path)!r} {why}; put it there or correct the path")
+    except FileNotFoundError:
+        yield checker.at((*here, "path"), f"the accounts file {name} does not exist; put it there or correct the path")
+        return
+    except OSError as error:
+        yield checker.at((*here, "path"), f"the accounts file {name} cannot be read: it {error.strerror}")
+        return
+    except (UnicodeDecodeError, csv.Error):  # whose words quote the file, which may be another than was meant
+        yield checker.at((*here, "path"), f"the accounts file {name} is no CSV in UTF-8; save it as one")
         return
     wanted = [((*here, "domain"), provider.domain)]
     named = {"website": provider.website, "company": provider.company, "parent": provider.parent}
@@ -86,4 +95,6 @@ def _accounts_file(checker: Checker, here: Path, provider: AccountsFile) -> Foun
     wanted += [((*here, "fields", field), column) for field, column in provider.fields.items()]
     for where, column in wanted:
         if column not in header:
-            yield checker.at(where, f"{provider.path} has no column {column!r}; {proposal(column, header)}")
+            meant = nearest(column, header)  # never the other columns: a wrong file's first line is nobody's business
+            hint = f"did you mean {meant!r}?" if meant and len(meant) <= _COLUMN_SHOWN else "name one that is there"
+            yield checker.at(where, f"{provider.path} has no column {column!r}; {hint}")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable
 from datetime import time, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from leadgate import fields, playbook
-from leadgate.playbook import Loaded, Playbook, PlaybookError
+from leadgate.connectors import providers
+from leadgate.playbook import MOST_ACCOUNTS_BYTES, Loaded, Playbook, PlaybookError
 from leadgate.playbook_check import check, require
 from leadgate.playbook_expectations import EXPECTATIONS
 
@@ -626,6 +629,82 @@ def test_the_accounts_file_is_there_with_its_columns(
         text = text.replace("{employees: staff, account_owner: owner}", fields_)
     found = check(parsed(text, tmp_path), promises=PROMISES)
     assert found == [] if said is None else any(said in str(problem) for problem in found)
+
+
+def _pipe(folder: Path) -> None:
+    os.mkfifo(folder / "accounts.csv")
+
+
+def _endless_device(folder: Path) -> None:
+    (folder / "accounts.csv").symlink_to("/dev/zero")
+
+
+def _file_elsewhere(folder: Path) -> None:
+    (folder / "accounts.csv").symlink_to("/etc/passwd")
+
+
+def _folder(folder: Path) -> None:
+    (folder / "accounts.csv").mkdir()
+
+
+def _huge_file(folder: Path) -> None:
+    with (folder / "accounts.csv").open("wb") as file:
+        file.truncate(MOST_ACCOUNTS_BYTES + 1)
+
+
+def _binary(folder: Path) -> None:
+    (folder / "accounts.csv").write_bytes(b"secret\xff\xfe\x00")
+
+
+def _other_text(folder: Path) -> None:
+    (folder / "accounts.csv").write_text("secret:x:0:0,secret2\nsecret3,secret4\n")
+
+
+LOOKED_UP = pd.DataFrame(
+    {"company_domain": ["company1.example"], "website_domain": [None], "company": [None], "country": [None]}
+)
+UNUSABLE = [_pipe, _endless_device, _file_elsewhere, _folder, _huge_file, _binary, _other_text]
+
+
+@pytest.mark.parametrize("make", UNUSABLE)
+def test_the_accounts_file_is_a_regular_one_below_the_playbook_and_is_never_quoted(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    (tmp_path / "team").mkdir()
+    make(tmp_path / "team")
+    loaded = parsed(SMALL + ACCOUNTS, tmp_path / "team")
+    found = [problem for problem in check(loaded, promises=PROMISES) if "accounts.csv" in problem.message]
+    assert found
+    with pytest.raises(providers.ProviderError) as error:
+        providers.of(loaded)[0].look_up(LOOKED_UP)
+    for message in (*(problem.message for problem in found), str(error.value)):
+        assert "secret" not in message
+        assert "root:" not in message
+        assert "0xff" not in message
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../accounts.csv", "data/../../accounts.csv"])
+def test_an_accounts_file_outside_of_the_playbooks_folder_is_refused(tmp_path: Path, path: str) -> None:
+    (tmp_path / "team" / "data").mkdir(parents=True)
+    (tmp_path / "accounts.csv").write_text("domain,staff,owner\n")
+    found = check(parsed(SMALL + ACCOUNTS.replace("accounts.csv", path), tmp_path / "team"), promises=PROMISES)
+    assert any("outside of the folder" in problem.message for problem in found)
+
+
+def test_an_accounts_file_may_be_a_link_within_the_playbooks_folder(tmp_path: Path) -> None:
+    (tmp_path / "v2").mkdir()
+    (tmp_path / "v2" / "accounts.csv").write_text("domain,staff,owner\ncompany1.example,7,ana\n")
+    (tmp_path / "accounts.csv").symlink_to("v2/accounts.csv")
+    loaded = parsed(SMALL + ACCOUNTS, tmp_path)
+    assert check(loaded, promises=PROMISES) == []
+    assert providers.of(loaded)[0].look_up(LOOKED_UP)["employees"].tolist() == [7]
+
+
+@pytest.mark.parametrize("make", [_pipe, _endless_device, _folder])
+def test_a_playbook_is_a_regular_file(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path)
+    with pytest.raises(PlaybookError):
+        playbook.load(tmp_path / "accounts.csv")
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ class Values:
                 if self._ended or not cut_off:
                     raise self._error(error.msg, error.pos) from None
             else:
-                if self._ended or end < len(self._buffer):  # a number could go on
+                if self._ended or self._buffer[end : end + 3].strip(".eE+-"):  # else a number could go on
                     if end - self._at > self._longest:
                         return self._too_long()
                     raw = self._buffer[self._at : end]
