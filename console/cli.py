@@ -179,6 +179,17 @@ def work(ctx: typer.Context) -> None:
 
 
 @app.command()
+def worker(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many runs at a time.")] = 2,
+) -> None:
+    """Run what is scheduled, and what is started in the Prefect UI; Leadgate's own flows only."""
+    from console import working as command
+
+    command.run_worker(ctx.obj, limit)
+
+
+@app.command()
 def status(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
     """What runs, what waits, how old the oldest is; exit 1 when leads wait and nobody takes them."""
     from console import status as command

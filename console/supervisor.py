@@ -35,7 +35,8 @@ class Part:
     name: str
     command: Sequence[str]
     log: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)  # all of it: nothing is inherited
+    folder: Path | None = None  # its working directory
     ready: Callable[[], bool] = lambda: True
     note: str = ""  # where it is, for people
     grace: float = 15.0  # seconds to end in when asked to
@@ -57,7 +58,8 @@ class Part:
         """Start it. Ctrl-C does not reach it: it is stopped in its turn."""
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, and arguments from here
             list(self.command),
-            env={**os.environ, **self.environment},
+            env=dict(self.environment),
+            cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -26,13 +26,14 @@ from sqlalchemy.exc import DBAPIError
 from console.place import Place
 from console.screen import UNREACHABLE, CommandError, out, program
 from console.supervisor import Part
+from flows import environment
 from flows.server import (
-    WORK_POOL,
     Address,
     answers,
     forget_running,
     kept_address,
     note_running,
+    python_command,
     server_command,
     server_environment,
     use_defaults,
@@ -96,11 +97,13 @@ def _keep_up(settings: Settings, playbook: Loaded) -> None:
 
 def _parts(settings: Settings, playbook: Loaded, ledger: Ledger, address: Address, *, ours: bool) -> list[Part]:
     """What runs, in the order of its start."""
-    logs = settings.home / "logs"
-    environment = {**address.environment, "LEADGATE_HOME": str(settings.home)}
+    logs, folder = settings.home / "logs", settings.home / "run"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    own = {"LEADGATE_HOME": str(settings.home)}
     if settings.playbook is not None:
-        environment["LEADGATE_PLAYBOOK"] = str(settings.playbook.absolute())
-    leadgate = [sys.executable, "-m", "console.cli"]
+        own["LEADGATE_PLAYBOOK"] = str(settings.playbook.absolute())
+    of_flows = {**environment.for_flows(os.environ, playbook.playbook), **address.environment, **own}
+    leadgate = python_command("console.cli")
     parts = []
     if ours:
         parts.append(
@@ -108,23 +111,25 @@ def _parts(settings: Settings, playbook: Loaded, ledger: Ledger, address: Addres
                 "Prefect",
                 server_command(address),
                 logs / "prefect.log",
-                server_environment(settings.home, address, ledger.prefect_url, playbook.playbook.retention),
+                environment.for_prefect_server(os.environ)
+                | server_environment(settings.home, address, ledger.prefect_url, playbook.playbook.retention),
+                folder,
                 ready=lambda: answers(address),
                 note=f"http://127.0.0.1:{settings.prefect_port}",
             )
         )
     # Prefect turns SIGTERM into a crash of the run at hand; an interrupt lets it finish
     parts.append(
-        Part("intake", [*leadgate, "work"], logs / "intake.log", environment, grace=60, stops_on=signal.SIGINT)
+        Part("intake", [*leadgate, "work"], logs / "intake.log", of_flows, folder, grace=60, stops_on=signal.SIGINT)
     )
-    worker = ["worker", "start", "--pool", WORK_POOL, "--type", "process", "--limit", "2", "--name"]
     parts.append(
         Part(
             "worker",
-            [sys.executable, "-m", "prefect", *worker, f"leadgate-{socket.gethostname()}"],
+            [*leadgate, "worker"],
             logs / "worker.log",
             # somebody who presses Run or Retry waits for its next look
-            environment | {"PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "3")},
+            {"PREFECT_WORKER_QUERY_SECONDS": "3"} | of_flows,
+            folder,
         )
     )
     if _listens(playbook):
@@ -134,7 +139,8 @@ def _parts(settings: Settings, playbook: Loaded, ledger: Ledger, address: Addres
                 "capture",
                 [*leadgate, "listen", "--port", str(settings.capture_port)],
                 logs / "capture.log",
-                environment,
+                environment.for_http_capture(os.environ, playbook.playbook) | own,
+                folder,
                 ready=lambda: _alive(url),
                 note=url,
             )

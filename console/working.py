@@ -1,7 +1,7 @@
-"""``leadgate work``: an always-on consumer in this process.
+"""``leadgate work``: an always-on consumer in this process; ``leadgate worker``: what Prefect schedules.
 
 Belongs here: what it needs before it starts, and telling what it does. Does not belong here: the consumer
-(``flows.consumer``).
+(``flows.consumer``) and the worker (``flows.worker``).
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 from datetime import datetime
 
 from console.place import Place
 from console.safe import visible
+from flows import environment
 from flows.server import PrefectError, kept_running, use_defaults, wait_until_ready
 from leadgate.ledger import open_ledger
+from leadgate.settings import Settings
 
 
 def work(place: Place) -> None:
@@ -23,14 +26,7 @@ def work(place: Place) -> None:
     playbook = place.checked_playbook()
     settings = place.settings
     use_defaults(settings.home)
-    if not os.environ.get("PREFECT_API_URL"):
-        running = kept_running(settings.home)
-        if running is None:
-            raise PrefectError(
-                "no Prefect server: `leadgate up` starts one in this data folder, or PREFECT_API_URL names one "
-                "(with PREFECT_API_AUTH_STRING, if it asks for that)"
-            )
-        os.environ.update(running.environment)
+    _find_prefect(settings)
     with open_ledger(settings) as ledger:
         wait_until_ready(os.environ["PREFECT_API_URL"])
         from flows import warm
@@ -49,6 +45,43 @@ def work(place: Place) -> None:
 
             asyncio.run(until_stopped())
     _tell("ended")
+
+
+def run_worker(place: Place, limit: int) -> None:
+    """The command ``leadgate worker``. Raises ``PrefectError`` as ``work`` does."""
+    playbook = place.checked_playbook()
+    settings = place.settings
+    use_defaults(settings.home)
+    _find_prefect(settings)
+    # runs are started with the environment of this process, in a folder of their own
+    os.environ["LEADGATE_HOME"] = str(settings.home)
+    if settings.playbook is not None:
+        os.environ["LEADGATE_PLAYBOOK"] = str(settings.playbook.absolute())
+    needed = environment.for_flows(os.environ, playbook.playbook)
+    for name in set(os.environ) - set(needed):
+        del os.environ[name]
+    os.environ.update(needed)
+    wait_until_ready(os.environ["PREFECT_API_URL"])
+    from prefect.utilities.processutils import setup_signal_handlers_worker
+
+    from flows import worker
+
+    setup_signal_handlers_worker(os.getpid(), "the worker", _tell)
+    _tell("the worker runs what is scheduled, and what is started in the Prefect UI; ctrl-C ends it")
+    asyncio.run(worker.work(f"leadgate-{socket.gethostname()}", limit))
+
+
+def _find_prefect(settings: Settings) -> None:
+    """Have Prefect's client use the server that is named, or else the one that `leadgate up` keeps running here."""
+    if os.environ.get("PREFECT_API_URL"):
+        return
+    running = kept_running(settings.home)
+    if running is None:
+        raise PrefectError(
+            "no Prefect server: `leadgate up` starts one in this data folder, or PREFECT_API_URL names one "
+            "(with PREFECT_API_AUTH_STRING, if it asks for that)"
+        )
+    os.environ.update(running.environment)
 
 
 def _tell(words: str) -> None:

@@ -6,7 +6,6 @@ compares the two. Does not belong here: what a flow does.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
@@ -18,12 +17,12 @@ from uuid import UUID
 import orjson
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Cron, Interval, Schedule
 from prefect.types.entrypoint import EntrypointType
 
 from flows.server import WORK_POOL
+from flows.worker import keep_work_pool
 
 NAME: Final = "leadgate"  # of each deployment: `prefect deployment run rerun-handoff/leadgate`
 
@@ -110,12 +109,13 @@ DEPLOYMENTS: Final = (
 
 
 async def register(client: PrefectClient) -> dict[str, UUID]:
-    """Make the work pool and every deployment that is missing or of another version. Returns ids by flow.
+    """Make the work pool and lock its job template; make every deployment that is missing or of another version.
+
+    Returns ids by flow.
 
     One that is there in this version is left alone. What somebody paused stays paused, in a newer version too.
     """
-    with contextlib.suppress(ObjectAlreadyExists):
-        await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
+    await keep_work_pool(client)
     ids = {}
     for deployment in DEPLOYMENTS:
         flow = deployment.load()

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from flows import environment
 from leadgate.ledger import Ledger
 from leadgate.playbook import Retention
 
@@ -108,10 +109,11 @@ def start_server(
         return subprocess.Popen(  # noqa: S603 - our own interpreter, and arguments from here
             server_command(address),
             env={
-                **os.environ,
+                **environment.for_prefect_server(os.environ),
                 **server_environment(home, address, database, retention),
                 "PREFECT_UI_ENABLED": "false",  # nobody can sign in to a server that is up for one command
             },
+            cwd=home / "prefect",
             stdout=output,
             stderr=subprocess.STDOUT,
             preexec_fn=die_with_parent,
@@ -122,7 +124,12 @@ def start_server(
 def server_command(address: Address) -> list[str]:
     """The command line of a Prefect server at ``address``."""
     port = str(urlsplit(address.url).port)
-    return [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
+    return [*python_command("prefect"), "server", "start", "--host", "127.0.0.1", "--port", port]
+
+
+def python_command(module: str) -> list[str]:
+    """The command line that runs ``module``; modules beside where it runs are not taken for installed ones."""
+    return [sys.executable, "-P", "-m", module]
 
 
 def event_retention(retention: Retention) -> timedelta:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 class SettingsError(ValueError):
@@ -53,6 +54,25 @@ class Settings:
             file_seconds=_number(env, "LEADGATE_FILE_SECONDS", cls.file_seconds, least=1),
             metrics_token=env.get("LEADGATE_METRICS_TOKEN") or None,
         )
+
+
+class _Asked(dict[str, str]):
+    """An empty environment that remembers which variables were looked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return default
+
+
+def variables() -> frozenset[str]:
+    """The environment variables that settings are read from."""
+    asked = _Asked()
+    Settings.from_environment(asked)
+    return frozenset(asked.names)
 
 
 def _number(env: Mapping[str, str], name: str, default: float, *, least: float) -> float:

@@ -67,8 +67,8 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(folder: Path, playbook: str) -> Iterator[Served]:
-    """``leadgate up`` with this playbook, which takes leads already; stopped in the end."""
+def served(folder: Path, playbook: str, *, cwd: Path | None = None, **more: str) -> Iterator[Served]:
+    """``leadgate up`` with this playbook, which takes leads already; stopped in the end. ``more``: its environment."""
     home, file, log = folder / "home", folder / "playbook.yaml", folder / "up.log"
     home.mkdir(parents=True)
     file.write_text(playbook, encoding="utf-8")
@@ -80,11 +80,13 @@ def served(folder: Path, playbook: str) -> Iterator[Served]:
         "LEADGATE_PREFECT_PORT": str(ports[0]),
         "LEADGATE_CAPTURE_PORT": str(ports[1]),
         "PYTHONPATH": os.pathsep.join(sys.path),
+        **more,
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "console.cli", "up"],
+            [sys.executable, "-P", "-m", "console.cli", "up"],
             env=environment,
+            cwd=cwd,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

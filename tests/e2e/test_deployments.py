@@ -126,6 +126,20 @@ def test_registering_twice_changes_nothing() -> None:
     assert {name: each.updated for name, each in after.items()} == {name: each.updated for name, each in before.items()}
 
 
+def test_a_work_pool_of_an_earlier_version_is_locked() -> None:
+    from prefect.client.schemas.actions import WorkPoolUpdate
+    from prefect.workers.process import ProcessWorker
+
+    from flows.server import WORK_POOL
+    from flows.worker import JOB_TEMPLATE
+
+    register()
+    open_to_all = WorkPoolUpdate(base_job_template=ProcessWorker.get_default_base_job_template())
+    ask(lambda client: client.update_work_pool(WORK_POOL, open_to_all))
+    register()
+    assert ask(lambda client: client.read_work_pool(WORK_POOL)).base_job_template == JOB_TEMPLATE
+
+
 def test_what_somebody_paused_stays_paused(monkeypatch: pytest.MonkeyPatch) -> None:
     from flows import deployments
 

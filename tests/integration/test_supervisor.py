@@ -244,11 +244,15 @@ def test_a_log_that_cannot_be_written_does_not_stop_its_program(make: Make, tmp_
     assert part.look() == "up"
 
 
-def test_a_part_gets_its_environment_beside_ours(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_gets_its_own_environment_and_folder_and_none_of_ours(
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("SAMPLE_OURS", "ours")
     part = make(
-        "import os, time; print(os.environ['SAMPLE_OURS'], os.environ['SAMPLE_ITS'], flush=True); time.sleep(60)",
+        "import os, time; print(os.environ.get('SAMPLE_OURS'), os.environ['SAMPLE_ITS'], os.getcwd(), flush=True); "
+        "time.sleep(60)",
         environment={"SAMPLE_ITS": "its"},
+        folder=tmp_path,
     )
     part.start()
-    wait_for(lambda: part.log.read_text() == "ours its\n")
+    wait_for(lambda: part.log.read_text() == f"None its {tmp_path}\n")

@@ -1,0 +1,65 @@
+"""Which environment variables each process of an installation gets: those it needs, and no secrets of the others.
+
+Belongs here: the lists, and choosing from an environment by them. Does not belong here: starting processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from leadgate import settings
+from leadgate.playbook import Playbook
+
+#: What any program needs: where programs, modules, certificates and temporary files are, language, time zone.
+_SYSTEM: Final = (
+    *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM", "VIRTUAL_ENV", "LD_LIBRARY_PATH"),
+    *("XDG_RUNTIME_DIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+)
+_SYSTEM_FAMILIES: Final = ("LC_", "PYTHON")
+_PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_LEDGER_FAMILIES: Final = ("PG", "LEADGATE_FAILPOINT")  # PG…: what PostgreSQL's client library reads
+_PREFECT_FAMILIES: Final = ("PREFECT_", "DO_NOT_TRACK")
+METRICS_TOKEN: Final = "LEADGATE_METRICS_TOKEN"  # noqa: S105 - the name of a variable
+
+
+def source_secrets(playbook: Playbook) -> set[str]:
+    """The variables with the secrets of sources that post."""
+    return {source.http.secret_env for source in playbook.sources.values() if source.http is not None}
+
+
+def delivery_addresses(playbook: Playbook) -> set[str]:
+    """The variables with the addresses that messages go to."""
+    return {notification.address_env for notification in playbook.notifications}
+
+
+def for_prefect_server(environ: Mapping[str, str]) -> dict[str, str]:
+    """Neither the ledger's address, nor secrets of sources, nor addresses of messages."""
+    return _chosen(environ, families=_PREFECT_FAMILIES)
+
+
+def for_flows(environ: Mapping[str, str], playbook: Playbook) -> dict[str, str]:
+    """For the consumer and the worker: no secrets of sources, no token for metrics."""
+    never = source_secrets(playbook) | {METRICS_TOKEN}
+    names = {*settings.variables(), *_PROXIES, *delivery_addresses(playbook)} - never
+    return _chosen(environ, names, (*_LEDGER_FAMILIES, *_PREFECT_FAMILIES), never)
+
+
+def for_http_capture(environ: Mapping[str, str], playbook: Playbook) -> dict[str, str]:
+    """Nothing of Prefect, no addresses of messages."""
+    return _chosen(environ, settings.variables() | source_secrets(playbook), _LEDGER_FAMILIES)
+
+
+def _chosen(
+    environ: Mapping[str, str],
+    names: Iterable[str] = (),
+    families: tuple[str, ...] = (),
+    never: Iterable[str] = (),
+) -> dict[str, str]:
+    names, families, never = {*_SYSTEM, *names}, (*_SYSTEM_FAMILIES, *families), set(never)
+    chosen = {
+        name: value
+        for name, value in environ.items()
+        if (name in names or name.upper() in names or name.startswith(families)) and name not in never
+    }
+    return chosen | {"PYTHONSAFEPATH": "1"}
