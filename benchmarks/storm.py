@@ -45,6 +45,7 @@ from tasks.batches import Worker, run_waiting
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=2)
 LEASE = 0.5  # seconds
+KEY = "a key for ledgers that last as long as a storm"
 SMALL = 40  # journeys a batch, so that there are many
 KINDS: tuple[Kind, ...] = ("intake", "follow_up")
 FAILPOINTS = {
@@ -119,7 +120,7 @@ def main() -> None:
     print(f"seed {seed}", flush=True)
     gate.preload()
     loaded = playbooks.parse(PLAYBOOK, path=Path("storm.yaml"))
-    with tempfile.TemporaryDirectory() as folder, open_ledger(Settings(home=Path(folder))) as ledger:
+    with tempfile.TemporaryDirectory() as folder, open_ledger(Settings(home=Path(folder), key=KEY)) as ledger:
         calm = _second(ledger)
         files, tally = _storm(ledger, loaded, random.Random(seed), arguments.seconds, arguments.leads)
         _calm(calm, loaded, files)
@@ -247,7 +248,7 @@ def _files(draw: random.Random, population: list[dict[str, Any]], leads: int, nu
 
 @contextlib.contextmanager
 def _opened(url: str) -> Iterator[Ledger]:
-    with open_ledger(Settings(home=Path(), database_url=url)) as ledger:
+    with open_ledger(Settings(home=Path(), database_url=url, key=KEY)) as ledger:
         yield ledger
 
 
@@ -302,7 +303,7 @@ def _second(ledger: Ledger) -> Ledger:
     url = ledger.engine.url.set(database="calm")
     with _opened(url.render_as_string(hide_password=False)):
         pass
-    return Ledger(create_engine(url), ledger.home)
+    return Ledger(create_engine(url), ledger.home, ledger.key)
 
 
 # -- what must be the same ---------------------------------------------------------------------------------

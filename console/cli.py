@@ -387,11 +387,17 @@ cli_follow_up.register(app)
 
 
 @app.command()
-def verify(ctx: typer.Context, json: Json = False) -> None:
+def verify(
+    ctx: typer.Context,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Look for the personal values of all leads, not of the latest 20,000 alone.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Check the ledger's invariants; exit 1 when one is broken."""
     from console import verify as command
 
-    if not command.verify(ctx.obj, as_json=json):
+    if not command.verify(ctx.obj, whole=whole, as_json=json):
         raise typer.Exit(BROKEN)
 
 

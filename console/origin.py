@@ -173,8 +173,21 @@ def owner(story: Story, now: datetime) -> Answer:
         )
     for ended in mine if current is None else mine[:-1]:
         if ended is not told or ended["ended_at"] is not None:
-            answer.say(f"{ended['owner']} had it until {moment(ended['ended_at'])} UTC: {ended['end_reason']}.")
+            answer.say(f"{ended['owner']} had it until {moment(ended['ended_at'])} UTC: {_ending(story, ended)}.")
     return answer
+
+
+def _ending(story: Story, ended: Mapping[str, Any]) -> str:
+    """Why an assignment ended; where a person decided it, in their words."""
+    here = (ended["journey_id"], ended["generation"])
+    notes = [
+        action["note"]
+        for action in story.actions
+        if (action["journey_id"], action["generation"]) == here
+        and action["what"] in ("reassign", "unassign", "transfer")
+        and action.get("note")
+    ]
+    return f"{ended['end_reason']}: {notes[-1]}" if notes else str(ended["end_reason"])
 
 
 def _read(told: Mapping[str, Any]) -> str:

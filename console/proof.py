@@ -32,7 +32,7 @@ def evidence(story: Story) -> Answer:
     )
     scored = [q for q in story.qualifications if q["journey_id"] == story.journey["id"]]
     if scored:
-        scores.tell(answer, scored[-1])
+        scores.tell(answer, scored[-1], story.lead)
     lead = story.lead
     if lead is not None and lead["provenance"]:
         answer.say("Added to what the lead said:")
@@ -67,7 +67,8 @@ def evidence(story: Story) -> Answer:
         )
     for action in story.actions:
         about = f" (work item W{action['work_item_id']})" if action["work_item_id"] else ""
-        answer.say(f"{action['by']}: {action['what'].replace('_', ' ')}{about}, {moment(action['at'])} UTC.")
+        note = f" ({action['note']})" if action.get("note") else ""
+        answer.say(f"{action['by']}: {action['what'].replace('_', ' ')}{about}{note}, {moment(action['at'])} UTC.")
     if not answer.parts:
         answer.say("Nothing yet: no stage has handed it on.")
     return answer

@@ -10,12 +10,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from console.safe import SHOWN
 from console.screen import moment, span
-from console.telling import Answer, iso_moment
+from console.telling import Answer, iso_moment, shown
+from leadgate.fields import PERSONAL
 
 
-def tell(answer: Answer, scored: Mapping[str, Any]) -> None:
-    """The score, its verdict, its contributions and the evidence, as sentences of ``answer``."""
+def tell(answer: Answer, scored: Mapping[str, Any], lead: Mapping[str, Any] | None) -> None:
+    """The score, its verdict, its contributions and the evidence, as sentences of ``answer``.
+
+    The evidence names fields; their values are those that ``lead`` has now.
+    """
     grade = f", grade {scored['grade']}" if scored.get("grade") else ""
     answer.say(
         f"Score {scored['score']}{grade}, the sum of fit {scored['fit']} and engagement {scored['engagement']}: "
@@ -24,7 +29,7 @@ def tell(answer: Answer, scored: Mapping[str, Any]) -> None:
     if scored.get("was"):
         answer.say(f"Before, it was {scored['was'].replace('_', '-')}.")
     answer.say(*_contributions(scored))
-    if known := [_known(part, proof) for part, proof in scored["evidence"].items()]:
+    if known := [_known(part, proof, _value(proof, lead)) for part, proof in scored["evidence"].items()]:
         words = ", ".join(known)
         answer.say(f"{words[0].upper()}{words[1:]}.")
     if scored.get("changes_at"):
@@ -51,8 +56,16 @@ def _points(rule: str, number: int, decayed: Mapping[str, Any] | None, scored: M
     return f"{rule} {number:+} of {decayed['of']:+} (the latest {age} before)"
 
 
-def _known(part: str, proof: Mapping[str, Any]) -> str:
-    field = f"{proof.get('field')}: {proof['value']}" if "value" in proof else ""
+def _value(proof: Mapping[str, Any], lead: Mapping[str, Any] | None) -> Any:
+    """What the lead says in the field that is the proof; None when that is personal, or nothing."""
+    name = proof.get("field")
+    if lead is None or name is None or name in PERSONAL:
+        return None
+    return lead[name] if name in lead else (lead.get("custom") or {}).get(name)
+
+
+def _known(part: str, proof: Mapping[str, Any], value: Any) -> str:
+    field = f"{proof['field']}: {shown(value)[:SHOWN]}" if value is not None else ""
     if proof.get("negative"):
         return f"there is no {part}" + (f" ({field})" if field else "")
     if not proof.get("known"):

@@ -13,10 +13,10 @@ from leadgate.ledger import open_ledger
 from leadgate.ledger import verify as invariants
 
 
-def verify(place: Place, *, as_json: bool) -> bool:
+def verify(place: Place, *, whole: bool, as_json: bool) -> bool:
     """The command. Whether every invariant holds."""
     with open_ledger(place.settings) as ledger:
-        findings = invariants.verify(ledger)
+        findings = invariants.verify(ledger, whole=whole)
     broken = [finding for finding in findings if finding.broken]
     if as_json:
         print_json({"holds": not broken, "invariants": [asdict(finding) for finding in findings]})

@@ -84,6 +84,31 @@ PERSONAL: Final[frozenset[str]] = frozenset(
 )  # fmt: skip
 
 
+#: Columns of a stage's frame beside the lead's fields. A playbook's field of such a name would take the place of what
+#: a stage decided, and the other way round: what a lead says would be kept as the reason of a handoff.
+OF_STAGES: Final[frozenset[str]] = frozenset(
+    {
+        # the journey, and what becomes of it
+        "journey_id", "version", "generation", "lead_id", "captured_at", "waived", "outcome", "reason", "promise",
+        "value", "detail", "proposal", "item_message", "work_item_id", "run_after", "waits_for", "playbook_hash",
+        # of a lead, more than one value in a column
+        "custom", "attributes",
+        # capture
+        "key", "payload", "unreadable", "contact", "longest_value", "occurred_in_future", "signal_key", "source_known",
+        "too_long", "too_long_value",
+        # validation
+        "email_problem", "phone_problem", "country_problem", "website_problem", "consent_problem", "field_problem",
+        "spam_reason", "joined_to", "because", "claimed", "hold", "matches", "provisional", "changed_lead",
+        # qualification
+        "contributions", "contribution_sum", "details", "was", "engaged_before", "finished", "qualifiable", "reasons",
+        "evidence", "changes_at", "reason_missing",
+        # assignment
+        "excluded", "earlier_owner", "routes", "priority", "owner", "rule", "pool", "turn", "candidates", "why",
+        "inputs", "pointer", "sla", "due_at", "due_soon_at", "assigned_at", "owner_known", "owner_absent", "over_cap",
+    }
+)  # fmt: skip
+
+
 def columns(stage: str, custom: dict[str, FieldType] | None = None) -> dict[str, FieldType]:
     """Columns that an expression may use at ``stage``, with their types.
 

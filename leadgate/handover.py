@@ -38,13 +38,13 @@ def to_rep(
     loads: Mapping[str, Load],
     now: datetime,
     *,
-    reason: str,
     anyway: bool = False,
 ) -> Assigned:
     """Each lead of ``frame`` to ``rep``, whom a person chose. ``anyway``: also if they are away or at a cap.
 
     Raises ``HandoverError`` for nobody of that name, and for somebody who cannot take it.
     """
+    why = ""
     reps = {each.name: each for each in playbook.reps}
     if rep not in reps:
         raise HandoverError(f"{rep!r} is no rep of the playbook; {proposal(rep, reps)}")
@@ -52,12 +52,12 @@ def to_rep(
     if hindrance is not None:
         if not anyway:
             raise HandoverError(f"{rep} cannot take it: {hindrance.reason}; --anyway gives it to them all the same")
-        reason = f"{reason.rstrip('.')}; all the same, because {rep}: {hindrance.reason}"
+        why = f"all the same, because {rep}: {hindrance.reason}"
         free = {"absent": (), "starts": None, "max_open": None, "max_per_day": None, "max_per_week": None}
         playbook = playbook.model_copy(
             update={"reps": tuple(r.model_copy(update=free) if r.name == rep else r for r in playbook.reps)}
         )
-    route = _route(f"reassign to {rep}", f"rep {rep}", reason)
+    route = _route(f"reassign to {rep}", f"rep {rep}", why)
     return assign(_sent(frame, [route.name] * len(frame)), _by_hand(playbook, [route]), {}, loads, now)
 
 
@@ -70,7 +70,7 @@ def to_pools(
     now: datetime,
     *,
     what: str,
-    reason: str,
+    why: str = "",
     leaver: str | None = None,
 ) -> Assigned:
     """Each lead of ``frame`` by the turns of its pool in ``pools``; None, and a name that is no pool, is no place.
@@ -79,7 +79,7 @@ def to_pools(
     what a pool does when nobody is available are for leads that nobody decides about: neither applies here.
     """
     known = {pool.name: _plain(pool, leaver) for pool in playbook.pools}
-    routes = {name: _route(f"{what} to {name}", f"pool {name}", reason) for name in known}
+    routes = {name: _route(f"{what} to {name}", f"pool {name}", why) for name in known}
     names = [routes[pool].name if pool in routes else None for pool in pools]
     book = _by_hand(playbook, list(routes.values())).model_copy(update={"pools": tuple(known.values())})
     return assign(_sent(frame, names), book, states, loads, now)

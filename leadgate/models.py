@@ -1,11 +1,14 @@
 """All tables of the ledger, with the constraints that guard its invariants.
 
 Belongs here: columns, keys, partial unique indexes and checks, and nothing that runs. Queries are in
-``ledger``. Personal values live only in columns of ``signal``, ``lead``, ``identity``, ``activity``,
-``work_item`` (``value``, ``detail``, ``proposal``, ``note``), ``pause`` (``reason``), ``lead_join`` (``changed``,
-``claimed``) and ``correction``; those rows can be erased. The append-only tables (``handoff``, ``gate_result``,
-``qualification``, ``outbox``, ``action``, ``lookalike``, ``lead_verdict``), ``missed`` and ``assignment`` hold ids,
-reasons and hashes.
+``ledger``.
+
+Three facts are declared with the tables, and ``ledger.verify``, ``docs/ledger.md`` and the tests read them:
+
+- a column that may hold a personal value of a lead is ``PERSONAL``: it can be erased. No other text or JSON column
+  holds one; those have ids, reasons, the names of fields and keyed hashes;
+- a column that names a colleague (an owner, a reviewer, a process) is ``STAFF``;
+- a table whose rows are never changed, apart from erasing, is ``APPEND_ONLY``.
 """
 
 from __future__ import annotations
@@ -34,6 +37,12 @@ from sqlmodel import Field, SQLModel
 
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED, FieldType
 from leadgate.limits import LONGEST_KEY, LONGEST_ROUTE, longest_of
+
+#: What a column holds, as its ``info``.
+PERSONAL: Final = {"holds": "personal"}
+STAFF: Final = {"holds": "staff"}
+#: How a table is kept, as its ``info``.
+APPEND_ONLY: Final = {"append_only": True}
 
 STAGES: Final = ("capture", "validation", "enrichment", "qualification", "assignment", "follow_up")
 #: A lead has at most one journey in one of these.
@@ -94,16 +103,27 @@ def _json(default: str | None = None) -> Any:
     return Field(default=None, sa_column=Column(JSONB, nullable=default is None, server_default=server))
 
 
-def _json_or_none() -> Any:
-    return Field(default=None, sa_column=Column(JSONB, nullable=True))
+def _json_or_none(info: dict[str, Any] | None = None) -> Any:
+    return Field(default=None, sa_column=Column(JSONB, nullable=True, info=info))
+
+
+def _personal(default: Any = ...) -> Any:
+    """Text that may be a personal value."""
+    return Field(default=default, sa_column_kwargs={"info": PERSONAL})
+
+
+def _staff(default: Any = ..., **more: Any) -> Any:
+    """Text that names a colleague."""
+    return Field(default=default, sa_column_kwargs={"info": STAFF}, **more)
 
 
 class PlaybookVersion(SQLModel, table=True):
     """A playbook as it was activated; decisions name it by hash."""
 
     __tablename__ = "playbook_version"
+    __table_args__ = ({"info": APPEND_ONLY},)
     hash: str = Field(primary_key=True)
-    content: str
+    content: str = _staff()
     activated_at: datetime = _at()
 
 
@@ -111,13 +131,13 @@ class Signal(SQLModel, table=True):
     """One inbound payload exactly as received, as JSON text: JSONB would refuse a NUL character."""
 
     __tablename__ = "signal"
-    __table_args__ = (Index("signal_key", "source", "key", unique=True),)
+    __table_args__ = (Index("signal_key", "source", "key", unique=True), {"info": APPEND_ONLY})
     id: int | None = _id()
     source: str
-    key: str
-    payload: str = Field(sa_column=Column(Text, nullable=False))
-    unreadable: str | None = None
-    origin: str | None = None
+    key: str = _personal()
+    payload: str = Field(sa_column=Column(Text, nullable=False, info=PERSONAL))
+    unreadable: str | None = _personal(None)
+    origin: str | None = _personal(None)
     received_at: datetime = _at()
 
 
@@ -129,7 +149,7 @@ class Batch(SQLModel, table=True):
     id: int | None = _id()
     kind: str = "intake"
     epoch: int = 1
-    holder: str
+    holder: str = _staff()
     lease_until: datetime = _at()
     playbook_hash: str = Field(foreign_key="playbook_version.hash")
     size: int
@@ -142,11 +162,11 @@ class BatchHolder(SQLModel, table=True):
     """Who held a batch, from the claim to the last take-over: a retried flow run finds its batch by it. Append-only."""
 
     __tablename__ = "batch_holder"
-    __table_args__ = (Index("batch_holder_once", "holder", "batch_id", "epoch", unique=True),)
+    __table_args__ = (Index("batch_holder_once", "holder", "batch_id", "epoch", unique=True), {"info": APPEND_ONLY})
     id: int | None = _id()
     batch_id: int = _id_of(index=True)
     epoch: int
-    holder: str
+    holder: str = _staff()
     at: datetime = _at()
 
 
@@ -154,8 +174,8 @@ class Consumer(SQLModel, table=True):
     """A process that takes leads through the stages, and when it was last seen alive."""
 
     __tablename__ = "consumer"
-    name: str = Field(primary_key=True)
-    host: str
+    name: str = _staff(primary_key=True)
+    host: str = _staff()
     pid: int
     doing: str
     started_at: datetime = _at()
@@ -167,7 +187,7 @@ class Lead(SQLModel, table=True):
 
     __tablename__ = "lead"
     __table_args__ = (
-        *(Column(name, _COLUMN_TYPES[kind](), nullable=True) for name, kind in LEAD_COLUMNS.items()),
+        *(Column(name, _COLUMN_TYPES[kind](), nullable=True, info=PERSONAL) for name, kind in LEAD_COLUMNS.items()),
         Index("lead_email", "email"),
         Index("lead_phone", "phone"),
         Index("lead_rescore", "rescore_at", postgresql_where=text("rescore_at IS NOT NULL")),
@@ -186,8 +206,9 @@ class LeadIdentity(SQLModel, table=True):
     """Who a lead is: a canonical e-mail address, or a CRM's id, belongs to one lead. A phone alone is only a hint."""
 
     __tablename__ = "identity"
+    __table_args__ = ({"info": APPEND_ONLY},)
     kind: str = Field(primary_key=True)
-    value: str = Field(primary_key=True)
+    value: str = Field(primary_key=True, sa_column_kwargs={"info": PERSONAL})
     lead_id: int = _ref("lead.id", index=True)
 
 
@@ -195,6 +216,7 @@ class MatchKey(SQLModel, table=True):
     """Leads that may be the same person share a key (``matching.persons``): only they are compared."""
 
     __tablename__ = "match_key"
+    __table_args__ = ({"info": APPEND_ONLY},)
     key: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     lead_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
 
@@ -203,7 +225,10 @@ class Lookalike(SQLModel, table=True):
     """Another lead that a held signal may be about, and what agrees (``levels``: field -> level). Append-only."""
 
     __tablename__ = "lookalike"
-    __table_args__ = (Index("lookalike_once", "journey_id", "generation", "lead_id", unique=True),)
+    __table_args__ = (
+        Index("lookalike_once", "journey_id", "generation", "lead_id", unique=True),
+        {"info": APPEND_ONLY},
+    )
     id: int | None = _id()
     journey_id: int = _id_of()
     generation: int
@@ -222,15 +247,15 @@ class LeadJoin(SQLModel, table=True):
     """
 
     __tablename__ = "lead_join"
-    __table_args__ = (Index("lead_join_once", "journey_id", "generation", unique=True),)
+    __table_args__ = (Index("lead_join_once", "journey_id", "generation", unique=True), {"info": APPEND_ONLY})
     id: int | None = _id()
     journey_id: int = _id_of()
     generation: int
     lead_id: int = _id_of(index=True)
     joined_to: int | None = _id_of(nullable=True)
     because: list[str] = _json("[]")
-    changed: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB, nullable=True))
-    claimed: list[list[str]] | None = Field(default=None, sa_column=Column(JSONB, nullable=True))
+    changed: dict[str, Any] | None = _json_or_none(PERSONAL)
+    claimed: list[list[str]] | None = _json_or_none(PERSONAL)
     at: datetime = _at()
 
 
@@ -243,6 +268,7 @@ class LeadVerdict(SQLModel, table=True):
         CheckConstraint("same = (keep IS NOT NULL)", name="verdict_keeps_one"),
         Index("lead_verdict_pair", "low", "high"),
         Index("lead_verdict_high", "high"),
+        {"info": APPEND_ONLY},
     )
     id: int | None = _id()
     low: int = _id_of()
@@ -251,7 +277,7 @@ class LeadVerdict(SQLModel, table=True):
     keep: int | None = _id_of(nullable=True)  # where signals go that are about both
     journey_id: int = _id_of()  # the one that was decided
     work_item_id: int | None = _id_of(nullable=True)
-    by: str
+    by: str = _staff()
     at: datetime = _at()
 
 
@@ -283,18 +309,18 @@ class WorkItem(SQLModel, table=True):
     batch_id: int | None = _id_of(nullable=True)
     generation: int = 0
     message: str
-    value: str | None = None
-    detail: str | None = None
-    proposal: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB, nullable=True))
-    note: str | None = None
-    route: str
-    assignee: str | None = None
+    value: str | None = _personal(None)
+    detail: str | None = _personal(None)
+    proposal: dict[str, Any] | None = _json_or_none(PERSONAL)
+    note: str | None = _personal(None)
+    route: str = _staff()
+    assignee: str | None = _staff(None)
     taken_at: datetime | None = _at(nullable=True)
     escalated_at: datetime | None = _at(nullable=True)  # nobody took it in time
     due_at: datetime = _at()
     opened_at: datetime = _at()
     closed_at: datetime | None = _at(nullable=True)
-    closed_by: str | None = None
+    closed_by: str | None = _staff(None)
     resolution: str | None = None
 
 
@@ -347,7 +373,7 @@ class Handoff(SQLModel, table=True):
     """One journey leaving one stage, once per generation. Append-only."""
 
     __tablename__ = "handoff"
-    __table_args__ = (Index("handoff_once", "journey_id", "generation", "stage", unique=True),)
+    __table_args__ = (Index("handoff_once", "journey_id", "generation", "stage", unique=True), {"info": APPEND_ONLY})
     id: int | None = _id()
     journey_id: int = _id_of()
     generation: int
@@ -363,6 +389,7 @@ class GateResult(SQLModel, table=True):
     """What a gate found in a batch: per promise how many rows were checked and failed. Append-only."""
 
     __tablename__ = "gate_result"
+    __table_args__ = ({"info": APPEND_ONLY},)
     id: int | None = _id()
     batch_id: int = _id_of(index=True)
     gate: str
@@ -378,7 +405,10 @@ class Warned(SQLModel, table=True):
     """A promise of severity ``warning`` that a journey broke and passed with. Append-only."""
 
     __tablename__ = "warned"
-    __table_args__ = (Index("warned_once", "journey_id", "generation", "gate", "promise", unique=True),)
+    __table_args__ = (
+        Index("warned_once", "journey_id", "generation", "gate", "promise", unique=True),
+        {"info": APPEND_ONLY},
+    )
     id: int | None = _id()
     journey_id: int = _id_of()
     generation: int
@@ -392,7 +422,7 @@ class QualificationRecord(SQLModel, table=True):
     """A score and what it led to. The contributions sum to the score. Append-only."""
 
     __tablename__ = "qualification"
-    __table_args__ = (Index("qualification_once", "journey_id", "generation", unique=True),)
+    __table_args__ = (Index("qualification_once", "journey_id", "generation", unique=True), {"info": APPEND_ONLY})
     id: int | None = _id()
     journey_id: int = _id_of()
     generation: int
@@ -408,7 +438,7 @@ class QualificationRecord(SQLModel, table=True):
     qualified_as: str | None = None
     outcome: str
     reasons: list[str] = _json("[]")
-    evidence: dict[str, Any] = _json("{}")
+    evidence: dict[str, Any] = _json("{}")  # what is known, and by which field; the value is the lead's
     changes_at: datetime | None = _at(nullable=True)  # when time alone changes the verdict or the grade
     playbook_hash: str
     at: datetime = _at()
@@ -428,13 +458,13 @@ class Assignment(SQLModel, table=True):
     id: int | None = _id()
     journey_id: int = _ref("journey.id")
     generation: int
-    owner: str
+    owner: str = _staff()
     pool: str | None = None
     rule: str
     turn: bool
     candidates: list[Any] = _json("[]")
     why: str
-    inputs: dict[str, Any] | None = _json_or_none()  # what the rule read of the lead; nothing personal
+    inputs: dict[str, Any] | None = _json_or_none(PERSONAL)  # what the rule read of the lead, as it was then
     pointer: dict[str, Any] | None = _json_or_none()  # of a turn: the pool's count and the owner's, before and after
     sla: str | None = None
     playbook_hash: str
@@ -469,12 +499,12 @@ class Pause(SQLModel, table=True):
     )
     id: int | None = _id()
     journey_id: int = _id_of()
-    reason: str
-    by: str
+    reason: str = _personal()
+    by: str = _staff()
     started_at: datetime = _at()
     until: datetime = _at()
     ended_at: datetime | None = _at(nullable=True)
-    ended_by: str | None = None  # a person, ``lead``, ``leadgate``
+    ended_by: str | None = _staff(None)  # a person, ``lead``, ``leadgate``
 
 
 class Missed(SQLModel, table=True):
@@ -523,14 +553,14 @@ class Activity(SQLModel, table=True):
     )
     id: int | None = _id()
     source: str
-    key: str
+    key: str = _personal()
     kind: str
     actor: str
-    rep: str | None = None
-    email: str | None = None
+    rep: str | None = _staff(None)
+    email: str | None = _personal(None)
     lead_id: int | None = _ref("lead.id", nullable=True)
     occurred_at: datetime = _at()
-    payload: str = Field(sa_column=Column(Text, nullable=False))
+    payload: str = Field(sa_column=Column(Text, nullable=False, info=PERSONAL))
     received_at: datetime = _at()
     seconds: int | None = None  # how long a call took
     automatic: bool | None = None  # a sequence sent it by itself
@@ -554,7 +584,7 @@ class Outbox(SQLModel, table=True):
     id: int | None = _id()
     key: str
     journey_id: int = _id_of()
-    target: str
+    target: str = _staff()
     kind: str
     created_at: datetime = _at()
     delivered_at: datetime | None = _at(nullable=True)
@@ -568,26 +598,40 @@ class Correction(SQLModel, table=True):
     """A value that a person set on a rerun. It wins over the signal's."""
 
     __tablename__ = "correction"
+    __table_args__ = ({"info": APPEND_ONLY},)
     id: int | None = _id()
     journey_id: int = _ref("journey.id", index=True)
     generation: int
     field: str
-    value: str | None = None
-    by: str
+    value: str | None = _personal(None)
+    by: str = _staff()
     at: datetime = _at()
 
 
 class Action(SQLModel, table=True):
-    """What a person did to a journey: rerun, done by hand, accept, reject, reassign, unjoin … Append-only."""
+    """What a person did to a journey: rerun, done by hand, accept, reject, reassign, unjoin … Append-only.
+
+    ``note`` is the reason in the person's own words, which may name the lead.
+    """
 
     __tablename__ = "action"
+    __table_args__ = ({"info": APPEND_ONLY},)
     id: int | None = _id()
     journey_id: int = _ref("journey.id", index=True)
     work_item_id: int | None = _ref("work_item.id", nullable=True)
     generation: int
     what: str
-    by: str
+    by: str = _staff()
     at: datetime = _at()
+    note: str | None = _personal(None)
+
+
+class HashKey(SQLModel, table=True):
+    """The fingerprint of the key of all keyed hashes, once one has been agreed on. The key itself is not here."""
+
+    __tablename__ = "hash_key"
+    fingerprint: str = Field(primary_key=True)
+    since: datetime = _at()
 
 
 _NAME: Final = 63  # bytes: names of the playbook, stages, kinds, promises
@@ -620,4 +664,5 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "outbox.key": 4 * _NAME,
     "batch_holder.holder": 512,  # a flow run's id, or a host and a process
     "consumer.name": 512,
+    "hash_key.fingerprint": 32,
 }

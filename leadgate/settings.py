@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from leadgate.hashing import LEAST_KEY_BYTES
+
 
 class SettingsError(ValueError):
     """An environment variable has a value that cannot be used."""
@@ -33,6 +35,7 @@ class Settings:
     file_silent_seconds: float = 120.0  # for which it may give no row
     file_seconds: float = 1800.0  # for which it may read in all
     metrics_token: str | None = field(default=None, repr=False)  # none: no metrics are served
+    key: str | None = field(default=None, repr=False)  # of hashes; none: the file `key` in the data folder
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -53,6 +56,7 @@ class Settings:
             file_silent_seconds=_number(env, "LEADGATE_FILE_SILENT_SECONDS", cls.file_silent_seconds, least=1),
             file_seconds=_number(env, "LEADGATE_FILE_SECONDS", cls.file_seconds, least=1),
             metrics_token=env.get("LEADGATE_METRICS_TOKEN") or None,
+            key=_key(env.get("LEADGATE_KEY")),
         )
 
 
@@ -86,6 +90,16 @@ def _number(env: Mapping[str, str], name: str, default: float, *, least: float) 
     if value < least:
         raise SettingsError(f"{name}={text!r} is too small; the least is {least:g}")
     return value
+
+
+def _key(text: str | None) -> str | None:
+    """White space around it does not count: the variable and the file `key` may hold the same text."""
+    key = (text or "").strip()
+    if key and len(key.encode()) < LEAST_KEY_BYTES:
+        raise SettingsError(
+            f"LEADGATE_KEY has {len(key.encode())} bytes and needs {LEAST_KEY_BYTES}; `openssl rand -hex 32` makes one"
+        )
+    return key or None
 
 
 def _port(env: Mapping[str, str], name: str, default: int) -> int:

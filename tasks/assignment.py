@@ -59,7 +59,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     _facts_for_the_gate(frame, playbook, Roster(playbook, loads, now), assigned.loads)
     frame["reason"] = frame["reasons"].map(lambda reasons: reasons[0] if reasons else None)
     held = frame["outcome"] == "hold"
-    frame["message"] = frame["why"].where(held, None)
+    frame["item_message"] = frame["why"].where(held, None)
     frame["detail"] = _considered(frame[held]).reindex(frame.index)
     waits = frame["outcome"] == "wait"
     frame["waits_for"] = (frame["why"] + " " + _considered(frame[waits]) + ".").where(waits, None)

@@ -102,7 +102,8 @@ def this_work(worker: Worker, batch_id: int, now: datetime | None = None) -> Wor
 
 
 def _work_on(worker: Worker, batch: Batch, now: datetime | None) -> Work:
-    return Work(batch, _pinned(worker, batch.playbook_hash), now or batch.claimed_at, worker.lease_seconds)
+    at = now or batch.claimed_at
+    return Work(batch, _pinned(worker, batch.playbook_hash), at, worker.lease_seconds, worker.ledger.key)
 
 
 def _next_batch(worker: Worker, now: datetime | None, kind: Kind) -> Batch | None:

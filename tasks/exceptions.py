@@ -51,10 +51,11 @@ def open_work_items(
                 "route": reasons.map({reason: route.to for reason, route in routes.items()}),
                 "due_at": reasons.map({reason: work.now + route.within for reason, route in routes.items()}),
                 "opened_at": work.now,
+                "message": rows["item_message"],  # of the frame's own, because a lead has a message, too
                 **{
                     name: rows[name]
                     for name in (
-                        "promise", "source", "journey_id", "generation", "message", "value", "detail", "proposal"
+                        "promise", "source", "journey_id", "generation", "value", "detail", "proposal"
                     )
                 },
             }

@@ -99,7 +99,7 @@ def attempt_alone(ledger: Ledger, attempt: int) -> contextlib.AbstractContextMan
 
 def _after_gate(stage: Stage, frame: pd.DataFrame, result: GateResult) -> pd.DataFrame:
     """The decided frame with the rows that broke a critical promise on hold, or all that were judged."""
-    told = ("outcome", "reason", "message", "value", "detail", "promise", "proposal")
+    told = ("outcome", "reason", "item_message", "value", "detail", "promise", "proposal")
     lacking = [column for column in told if column not in frame]
     frame = pd.concat([frame, pd.DataFrame(None, index=frame.index, columns=lacking, dtype=object)], axis=1)
     for column in told:
@@ -124,7 +124,7 @@ def _after_gate(stage: Stage, frame: pd.DataFrame, result: GateResult) -> pd.Dat
     frame.loc[broke, "outcome"] = "hold"
     for column in ("reason", "promise", "value", "detail"):
         frame.loc[broke, column] = first[column].reindex(order).to_numpy()
-    frame.loc[broke, "message"] = [f"Not kept: {words}" for words in first["words"].reindex(order)]
+    frame.loc[broke, "item_message"] = [f"Not kept: {words}" for words in first["words"].reindex(order)]
     return frame
 
 

@@ -89,12 +89,10 @@ def reassign(
             if frame["had_it"].iloc[0] == rep:
                 raise ActionError(f"{rep} has journey {journey_id} already")
             chosen = frame.assign(excluded=pd.Series([()], index=frame.index, dtype=object))
-            assigned = handover.to_rep(chosen, rep, playbook, loads, now, reason=reason, anyway=anyway)
+            assigned = handover.to_rep(chosen, rep, playbook, loads, now, anyway=anyway)
         else:
             states = {name: PoolState.from_dict(state) for name, (state, _) in before.items()}
-            assigned = handover.to_pools(
-                frame, [pool], playbook, states, loads, now, what="reassign", reason=reason
-            )  # fmt: skip
+            assigned = handover.to_pools(frame, [pool], playbook, states, loads, now, what="reassign")
         decided = _decided(frame, assigned, playbook.handovers.on_reassign, playbook, now)
         (handed,) = _told(decided)
         if handed.owner is None:
@@ -156,7 +154,7 @@ def transfer(
         states = {name: PoolState.from_dict(state) for name, (state, _) in before.items()}
         pools = handover.places(frame, rep, playbook, to_pool)
         assigned = handover.to_pools(
-            frame, pools, playbook, states, loads, now, what="transfer", reason=f"{rep}'s leads, {reason}", leaver=rep
+            frame, pools, playbook, states, loads, now, what="transfer", why=f"{rep}'s leads", leaver=rep
         )
         decided = _decided(frame, assigned, clock, playbook, now)
         told = _told(decided)
@@ -273,14 +271,14 @@ def _work_item(frame: pd.DataFrame, playbook: Playbook, reason: str, now: dateti
         "kind": "exception", "blocking": True, "reason": UNASSIGNED, "stage": "assignment", "promise": None,
         "source": row["source"], "journey_id": int(row["journey_id"]), "batch_id": None,
         "generation": int(row["generation"]) + 1,
-        "message": f"It was taken from {row['had_it']} ({reason}) and has no owner; a rerun finds one.",
-        "value": None, "detail": None, "proposal": None, "route": route.to, "due_at": now + route.within,
+        "message": f"It was taken from {row['had_it']} and has no owner; a rerun finds one.",
+        "value": None, "detail": reason, "proposal": None, "route": route.to, "due_at": now + route.within,
         "opened_at": now,
     }  # fmt: skip
 
 
 def _reason(reason: str) -> str:
-    """A person's words, which outlive an erasure: what looks like an address or a number is masked."""
+    """A person's words, which may name the lead. They are shown in lists: an address or a number in them is masked."""
     plain = mask_within(" ".join(reason.replace("\x00", "").split()))[:200]
     if not plain:
         raise ActionError("a reason is needed: it is kept with the lead")

@@ -41,7 +41,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     said = frame["reasons"].map("; ".join)
     frame["reason"] = said.where(frame["outcome"] != "continue", None)
     review = frame["outcome"] == "review"
-    frame["message"] = said.where(review, None)
+    frame["item_message"] = said.where(review, None)
     frame.loc[review, "reason"] = IN_REVIEW_BAND
     return Decided(frame)
 

@@ -26,6 +26,7 @@ class Work:
     playbook: Loaded
     now: datetime
     lease_seconds: float = 30.0
+    key: bytes = field(default=b"", repr=False)  # of the hashes by which leads are found
 
     @property
     def rules(self) -> Playbook:
@@ -45,7 +46,7 @@ class Decided:
     """The gathered frame with an ``outcome`` for each row, and what the decision changes elsewhere.
 
     ``outcome``: ``continue``, ``hold``, ``review``, ``joined``, ``nurture``, ``disqualified``, ``wait``,
-    ``owned``, ``stay``, ``done``, ``reassign``. Rows that hold bring ``reason`` and ``message``.
+    ``owned``, ``stay``, ``done``, ``reassign``. Rows that hold bring ``reason`` and ``item_message``.
     """
 
     frame: pd.DataFrame

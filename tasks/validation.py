@@ -48,7 +48,7 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     frame = decided.frame.copy()
     if frame.empty:
         return frame
-    who = identities.identify(connection, frame, work.batch.id, work.rules.matching)
+    who = identities.identify(connection, frame, work.batch.id, work.rules.matching, work.key)
     frame["provisional"] = frame["lead_id"]
     frame[[*who.columns]] = who
     frame["changed_lead"] = [
@@ -61,7 +61,7 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
         frame.loc[asked, "outcome"] = "review"
         frame.loc[asked, "reason"] = frame.loc[asked, "hold"]
         rows = zip(frame.loc[asked, "hold"], frame.loc[asked, "matches"], strict=True)
-        frame.loc[asked, "message"] = [_question(hold, matches) for hold, matches in rows]
+        frame.loc[asked, "item_message"] = [_question(hold, matches) for hold, matches in rows]
         identities.keep_lookalikes(connection, frame[asked], work.now)
     known = frame["hold"] == CONFLICT  # what a lead is known by stays until somebody has decided
     people.update_leads(connection, frame[~joined & ~known & ~frame["changed_lead"]], _WRITES)

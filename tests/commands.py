@@ -25,6 +25,7 @@ def cli(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.database_url is not None
     monkeypatch.setenv("LEADGATE_DATABASE_URL", settings.database_url)
     monkeypatch.setenv("LEADGATE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LEADGATE_KEY", settings.key or "")
     monkeypatch.setenv("LEADGATE_PLAYBOOK", str(playbook))
 
     def run(*arguments: str | Path | int, code: int = 0) -> Result:

@@ -15,7 +15,10 @@ _numbers = itertools.count()
 
 @contextlib.contextmanager
 def fresh(postgres: Ledger, count: int = 1, *, of: str = "leadgate") -> Iterator[list[str]]:
-    """The addresses of ``count`` copies of the database ``of``, an empty, migrated ledger; dropped in the end."""
+    """The addresses of ``count`` copies of the database ``of``, an empty, migrated ledger; dropped in the end.
+
+    A copy has no key yet: the data folder that opens it first decides which one it has.
+    """
     postgres.engine.dispose()  # a database that somebody is connected to cannot be copied
     superuser = postgres.engine.url.set(username="postgres", database="postgres")
     engine = create_engine(superuser, isolation_level="AUTOCOMMIT")
@@ -23,6 +26,8 @@ def fresh(postgres: Ledger, count: int = 1, *, of: str = "leadgate") -> Iterator
     with engine.connect() as connection:
         for name in names:
             connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {of} OWNER leadgate"))
+    for name in names:
+        _forget_the_key(postgres, name)
     try:
         yield [postgres.engine.url.set(database=name).render_as_string(hide_password=False) for name in names]
     finally:
@@ -30,3 +35,10 @@ def fresh(postgres: Ledger, count: int = 1, *, of: str = "leadgate") -> Iterator
             for name in names:
                 connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
         engine.dispose()
+
+
+def _forget_the_key(postgres: Ledger, name: str) -> None:
+    engine = create_engine(postgres.engine.url.set(database=name))
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM hash_key"))
+    engine.dispose()

@@ -24,6 +24,8 @@ from leadgate.settings import Settings
 from tasks import capture
 from tasks.batches import BatchReport, Worker, run_waiting
 
+#: Of keyed hashes: one for all data folders that a test uses with its ledger.
+KEY = "a key of the tests, which is long enough"
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)  # a Wednesday morning, inside everybody's office hours
 
 PLAYBOOK = """
@@ -90,7 +92,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
 def settings(postgres: Ledger, tmp_path: Path) -> Iterator[Settings]:
     """Settings of a fresh ledger: a database of its own."""
     with databases.fresh(postgres) as (url,):
-        yield Settings(home=tmp_path, database_url=url, lease_seconds=5.0)
+        yield Settings(home=tmp_path, database_url=url, lease_seconds=5.0, key=KEY)
 
 
 @pytest.fixture

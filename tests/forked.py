@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import create_engine
 
-from leadgate.ledger import Ledger
+from leadgate.ledger import Ledger, keys
 from leadgate.settings import Settings
 
 
@@ -88,7 +88,7 @@ def own_ledger(settings: Settings) -> Iterator[Ledger]:
     assert settings.database_url is not None
     engine = create_engine(settings.database_url, connect_args={"options": "-c timezone=UTC -c lock_timeout=60000"})
     try:
-        yield Ledger(engine, settings.home)
+        yield Ledger(engine, settings.home, keys.find(settings) or b"")
     finally:
         engine.dispose()
 

@@ -5,6 +5,7 @@
 for a monitoring system, ``verify`` checks the invariants. Every query is in this package; no decision is.
 """
 
-from leadgate.ledger.database import Ledger, LedgerError, open_ledger
+from leadgate.ledger.database import Ledger, open_ledger
+from leadgate.ledger.errors import LedgerError
 
 __all__ = ["Ledger", "LedgerError", "open_ledger"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from psycopg.types.json import set_json_loads
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from leadgate.ledger import embedded
+from leadgate.ledger import embedded, keys
+from leadgate.ledger.errors import LedgerError
 from leadgate.ledger.provision import provision
 from leadgate.ledger.server_user import EmbeddedError
 from leadgate.settings import Settings
@@ -33,16 +34,16 @@ POOLS_LOCK = 7_283_003
 _OPTIONS = "-c timezone=UTC -c lock_timeout=60000 -c temp_buffers=64MB -c work_mem=32MB -c jit=off"
 
 
-class LedgerError(Exception):
-    """The ledger cannot be reached or used; the message says why and what to do."""
-
-
 @dataclass(frozen=True)
 class Ledger:
-    """An open ledger. ``prefect_url`` is where a Prefect server may live, if PostgreSQL is the embedded one."""
+    """An open ledger. ``prefect_url`` is where a Prefect server may live, if PostgreSQL is the embedded one.
+
+    ``key`` is that of the hashes by which leads are found (``leadgate.hashing``).
+    """
 
     engine: Engine
     home: Path
+    key: bytes = field(repr=False)
     prefect_url: str | None = None
     revive: Callable[[], None] | None = None  # start the embedded PostgreSQL again after it died
 
@@ -83,13 +84,14 @@ def open_ledger(settings: Settings) -> Iterator[Ledger]:
         stack.callback(engine.dispose)
         try:
             migrate(engine)
+            key = keys.agree(engine, settings)
         except OperationalError as error:
             raise LedgerError(_unreachable(settings, error)) from error
         except CommandError as error:  # the revision it names is none of ours
             raise LedgerError(
                 f"the ledger was last used by a later version of Leadgate ({error}); use that version, or newer"
             ) from error
-        yield Ledger(engine=engine, home=settings.home, prefect_url=prefect_url, revive=revive)
+        yield Ledger(engine=engine, home=settings.home, key=key, prefect_url=prefect_url, revive=revive)
 
 
 def explain_database_error(error: DBAPIError) -> str:

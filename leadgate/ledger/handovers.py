@@ -132,20 +132,22 @@ def _end(
     now: datetime,
     playbook_hash: str,
 ) -> None:
-    """End the assignments, with the handoff, the action and the end of whatever chased the old owner."""
+    """End the assignments, with the handoff, the action and the end of whatever chased the old owner.
+
+    ``reason`` is a person's own words, which may name the lead: it is kept with the action alone, where it is erasable.
+    """
     bulk.temporary(
         connection,
         "handing_over",
         {"journey_id": "bigint", "assignment_id": "bigint", "generation": "int"},
         frame,
     )
-    ending = f"{_PAST[what]}: {reason}"
     connection.execute(
         text(
             "UPDATE assignment a SET ended_at = :now, end_reason = :ending FROM handing_over h "
             "WHERE a.id = h.assignment_id"
         ),
-        {"now": now, "ending": ending},
+        {"now": now, "ending": _PAST[what]},
     )
     connection.execute(
         text(
@@ -153,14 +155,14 @@ def _end(
             "SELECT journey_id, generation, 'follow_up', :outcome, :reason, CAST(:hash AS text), :now "
             "FROM handing_over ORDER BY journey_id"
         ),
-        {"outcome": outcome, "reason": reason if what == "reassign" else ending, "hash": playbook_hash, "now": now},
+        {"outcome": outcome, "reason": _PAST[what], "hash": playbook_hash, "now": now},
     )
     connection.execute(
         text(
-            "INSERT INTO action (journey_id, generation, what, by, at) "
-            "SELECT journey_id, generation, :what, :by, :now FROM handing_over ORDER BY journey_id"
+            "INSERT INTO action (journey_id, generation, what, by, at, note) "
+            "SELECT journey_id, generation, :what, :by, :now, :note FROM handing_over ORDER BY journey_id"
         ),
-        {"what": what, "by": by, "now": now},
+        {"what": what, "by": by, "now": now, "note": reason},
     )
     decisions.close_escalations(connection, [int(journey) for journey in frame["journey_id"]], now)
 

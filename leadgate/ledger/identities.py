@@ -39,7 +39,7 @@ _MOST_PER_KEY: Final = 50
 IDENTIFIED: Final = ("lead_id", "joined_to", "because", "claimed", "hold", "matches")
 
 
-def identify(connection: Connection, frame: pd.DataFrame, batch_id: int, rules: Matching) -> pd.DataFrame:
+def identify(connection: Connection, frame: pd.DataFrame, batch_id: int, rules: Matching, key: bytes) -> pd.DataFrame:
     """Claim each row's identities, and say whom it is about.
 
     ``frame`` (ordered by ``journey_id``) has ``journey_id``, ``generation``, ``lead_id``, ``source``,
@@ -50,10 +50,10 @@ def identify(connection: Connection, frame: pd.DataFrame, batch_id: int, rules: 
     ``matches``.
 
     The loser of a race joins the winner's lead: inserts are sorted, so that two workers cannot deadlock, and wait
-    for each other on the same value only. What is held claims nothing.
+    for each other on the same value only. What is held claims nothing. Candidates are found by hashes with ``key``.
     """
     hit("apply.identity.before")
-    arrivals = _arrivals(connection, frame, rules)
+    arrivals = _arrivals(connection, frame, rules, key)
     claimants = _claim(connection, arrivals)
     ground = Ground(_owned_elsewhere(connection))
     hit("apply.identity.claimed")
@@ -87,7 +87,7 @@ def identify(connection: Connection, frame: pd.DataFrame, batch_id: int, rules: 
     return pd.DataFrame(rows, columns=list(IDENTIFIED), index=frame.index, dtype=object)
 
 
-def _arrivals(connection: Connection, frame: pd.DataFrame, rules: Matching) -> list[Arrival]:
+def _arrivals(connection: Connection, frame: pd.DataFrame, rules: Matching, key: bytes) -> list[Arrival]:
     crm_of = crm_sources(rules)
     again = frame.loc[frame["generation"] > 0, "lead_id"]
     known = _known(connection, bulk.plain(again)) if len(again) else set()
@@ -97,7 +97,7 @@ def _arrivals(connection: Connection, frame: pd.DataFrame, rules: Matching) -> l
         row = dict(zip(names, values, strict=True))
         person = Person.of(row["lead_id"], row)
         claims = claims_of(row, person, crm_of, rules)
-        arrivals.append(Arrival(row["journey_id"], person, person.keys, claims, row["lead_id"] in known))
+        arrivals.append(Arrival(row["journey_id"], person, person.keys(key), claims, row["lead_id"] in known))
     return arrivals
 
 

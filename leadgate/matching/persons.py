@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
-from zlib import crc32
 
+from leadgate.hashing import keyed_hash
 from leadgate.matching.companies import alike, company_key, domain_key
 from leadgate.matching.names import NICKNAME, SAME, PersonName, likeness, name_of
 from leadgate.playbook import Matching
@@ -65,16 +65,16 @@ class Person(NamedTuple):
         """What names the company: its name and its domain, which are the same for most."""
         return _companies(self.company, self.domain)
 
-    @property
-    def keys(self) -> list[int]:
+    def keys(self, secret: bytes) -> list[int]:
         """Two records that may be one person's share one of these: the phone, or the company and both initials.
 
-        Checksums of 32 bits: two texts with the same one cost a comparison, and nothing else.
+        Keyed hashes, because they are kept: ``secret`` is the installation's key. Two texts with the same hash would
+        cost a comparison, and nothing else.
         """
         found = [f"phone {self.phone}"] if self.phone else []
         if self.name is not None:
             found += [f"{self.name.initials} {company}" for company in self.companies]
-        return [crc32(text.encode()) for text in found]
+        return [keyed_hash(secret, "match", text) for text in found]
 
 
 @lru_cache(maxsize=100_000)

@@ -21,7 +21,7 @@ _COLUMN_SHOWN: Final = 40  # characters of a column's name that a message propos
 def own_fields(checker: Checker) -> Found:
     taken = fields.columns("follow_up")
     for name in checker.custom:
-        if name in taken or name in (*ASSIGNED, "journey_id", "attributes", "captured_at"):
+        if name in taken or name in ASSIGNED or name in fields.OF_STAGES:
             yield checker.at(("fields", name), f"{name!r} is a name that Leadgate uses itself; choose another")
     for header, target in checker.playbook.headers.items():
         yield from checker.lead_field(("headers", header), target)

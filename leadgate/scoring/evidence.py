@@ -9,18 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 import pandas as pd
 
-from leadgate import fields
 from leadgate.playbook import EvidenceRule
 from leadgate.scoring.points import Heard
-
-_VALUE_SHOWN: Final = 200
 
 
 @dataclass(frozen=True)
@@ -53,22 +50,18 @@ def prove(evidence: Mapping[Any, EvidenceRule], matched: pd.DataFrame, heard: Ma
     return proved
 
 
-def written(evidence: Mapping[Any, EvidenceRule], frame: pd.DataFrame, proved: Mapping[str, Proved]) -> list[str]:
-    """One JSON text a row, written once for each distinct combination of what is known."""
+def written(evidence: Mapping[Any, EvidenceRule], rows: int, proved: Mapping[str, Proved]) -> list[str]:
+    """One JSON text a row, written once for each distinct combination of what is known.
+
+    It names the field that tells, and never its value: the text is kept after the lead's values are erased.
+    """
     if not evidence:
-        return ["{}"] * len(frame)
+        return ["{}"] * rows
     columns = []
-    for part, rule in evidence.items():
+    for part in evidence:
         state = proved[part]
-        told = (state.known & state.by_field) | state.negative
-        values: list[Any] = [None] * len(frame)
-        if rule.value is not None and rule.value not in fields.PERSONAL:
-            field = frame[rule.value]
-            values = field.astype(object).where(told & field.notna().to_numpy(), None).tolist()
         by_activity = np.where(state.known & ~state.by_field, state.latest, 0)
-        columns.append(
-            list(zip(state.known.tolist(), state.negative.tolist(), by_activity.tolist(), values, strict=True))
-        )
+        columns.append(list(zip(state.known.tolist(), state.negative.tolist(), by_activity.tolist(), strict=True)))
     known: dict[tuple[Any, ...], str] = {}
     texts = []
     for row in zip(*columns, strict=True):
@@ -79,7 +72,7 @@ def written(evidence: Mapping[Any, EvidenceRule], frame: pd.DataFrame, proved: M
     return texts
 
 
-def _proof(rule: EvidenceRule, known: bool, negative: bool, by_activity: int, value: Any) -> dict[str, Any]:
+def _proof(rule: EvidenceRule, known: bool, negative: bool, by_activity: int) -> dict[str, Any]:
     proof: dict[str, Any] = {"known": known}
     if negative:
         proof["negative"] = True
@@ -88,10 +81,4 @@ def _proof(rule: EvidenceRule, known: bool, negative: bool, by_activity: int, va
         return proof | {"activity": rule.activity, "at": at}
     if rule.value is not None:
         proof["field"] = rule.value
-    if value is not None:
-        if isinstance(value, str):
-            if "@" in value:  # free text may carry somebody's address
-                return proof
-            value = value.replace("\0", "")[:_VALUE_SHOWN]
-        proof["value"] = value.item() if isinstance(value, np.generic) else value
     return proof

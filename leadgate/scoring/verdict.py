@@ -48,8 +48,8 @@ def qualify(
     Returns ``outcome`` (continue, review, nurture, disqualified, done), ``qualified_as`` (None,
     marketing_qualified, sales_qualified), ``qualifiable`` (how far the evidence that the playbook requires lets it
     be qualified, 0 to 2), ``reasons`` (a list of plain words) and ``evidence``
-    (JSON text: budget, authority, need, timeline, each with whether it is known or negative, and the field,
-    with its value unless it is personal, or the activity that tells).
+    (JSON text: budget, authority, need, timeline, each with whether it is known or negative, and the name of the
+    field or the activity that tells).
     """
     rule = playbook.qualification
     out = {f"out {d.name}": d.when for d in rule.disqualify}
@@ -80,7 +80,7 @@ def qualify(
             "qualified_as": pd.Series(qualified_as, index=frame.index, dtype=object),
             "qualifiable": allowed,
             "reasons": pd.Series(_reasons(rule, cases, refused), index=frame.index, dtype=object),
-            "evidence": pd.Series(evidence.written(rule.evidence, frame, proved), index=frame.index, dtype=object),
+            "evidence": pd.Series(evidence.written(rule.evidence, len(frame), proved), index=frame.index, dtype=object),
         },
         index=frame.index,
     )

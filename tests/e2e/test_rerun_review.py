@@ -32,6 +32,7 @@ def held(desk: Desk, runner: Runner, settings: Settings, tmp_path: Path, monkeyp
     assert settings.database_url is not None
     monkeypatch.setenv("LEADGATE_DATABASE_URL", settings.database_url)
     monkeypatch.setenv("LEADGATE_HOME", str(settings.home))
+    monkeypatch.setenv("LEADGATE_KEY", settings.key or "")
     monkeypatch.setenv("LEADGATE_PLAYBOOK", str(playbook))
     desk.capture(CHIEF, BROKEN)
     runner.run(now=NOW)

@@ -533,7 +533,7 @@ def test_a_manager_moves_leads_and_hears_what_the_clock_does(cli: Cli, worked: D
     assert f"{others[0]} has journey J{journey} now; {had_it} is told, too. The SLA's clock begins again." in said
     assert "The first touch is due 2026-03-04 15:00 UTC." in said
     told = words(cli("explain", journey))
-    assert f"by hand (reassign to {others[0]}). Reassign to {others[0]}: knows them. A person chose them." in told
+    assert f"by hand (reassign to {others[0]}). Reassign to {others[0]}. A person chose them." in told
     assert f"{had_it} had it until 2026-03-04 11:00 UTC: reassigned: knows them." in told
 
     plan = words(cli("transfer", others[0], "--reason", "left, call +49 30 1234567", "--dry-run"))

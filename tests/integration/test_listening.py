@@ -52,6 +52,7 @@ class Process:
         ours = {
             "LEADGATE_DATABASE_URL": self.settings.database_url or "",
             "LEADGATE_HOME": str(self.folder),
+            "LEADGATE_KEY": self.settings.key or "",
             "LEADGATE_PLAYBOOK": str(path),
         }
         command = [sys.executable, "-m", "console.listening", *arguments]

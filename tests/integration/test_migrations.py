@@ -17,6 +17,7 @@ from sqlmodel import SQLModel
 
 import leadgate.migrations
 from leadgate.ledger import Ledger, LedgerError, open_ledger
+from leadgate.ledger.verify import verify
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 
@@ -99,3 +100,93 @@ def test_a_ledger_of_a_later_version_is_refused_with_a_reason(settings: Settings
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(LedgerError, match="later version of Leadgate"), open_ledger(settings):
         pass
+
+
+#: Rows as revision 0006 wrote them, with what people and leads said in the places that outlive an erasure.
+OLD_ROWS = """
+    INSERT INTO playbook_version VALUES ('h', 'version: 1', now());
+    INSERT INTO lead (id, created_at, email, email_canonical, phone, first_name, last_name, budget)
+        SELECT n, now(), 'kim' || n || '@acme.example', 'kim' || n || '@acme.example', '+49301234567' || n, 'Kim',
+            'Okonkwo' || n, '20k of my own money' FROM generate_series(1, 3) n;
+    INSERT INTO journey (id, trigger, lead_id, source, captured_at, stage, status, version, generation, start_stage,
+            run_after)
+        SELECT n, 'signal', n, 'website', now(), 'follow_up', 'nurture', 0, 1, 'capture', now()
+        FROM generate_series(1, 3) n;
+    INSERT INTO match_key VALUES (1446032523, 1), (99, 1), (100, 2);
+    INSERT INTO qualification (journey_id, generation, fit, engagement, score, outcome, evidence, playbook_hash, at)
+        SELECT 1 + n %% 3, n, 0, 0, 0, 'continue', jsonb_build_object('budget', jsonb_build_object('known', true, 'field',
+            'budget', 'value', '20k of my own money'), 'need', jsonb_build_object('known', false)), 'h', now()
+        FROM generate_series(1, 120000) n;
+    INSERT INTO qualification (journey_id, generation, fit, engagement, score, outcome, evidence, playbook_hash, at)
+        VALUES (1, 0, 0, 0, 0, 'continue', '{}', 'h', now());
+    INSERT INTO assignment (journey_id, generation, owner, rule, turn, why, playbook_hash, assigned_at, ladder_step,
+            ended_at, end_reason) VALUES
+        (1, 0, 'ana', 'all', true, 'Route all.', 'h', now(), 0, now(), 'reassigned: Kim Okonkwo1 asked for it.'),
+        (1, 1, 'bob', 'reassign to bob', false, 'Reassign to bob: Kim Okonkwo1 asked for it. A person chose them.',
+            'h', now(), 0, now(), 'rejected: no_fit'),
+        (2, 0, 'ana', 'all', true, 'Route all.', 'h', now(), 0, now(), 'transferred: left Kim Okonkwo2'),
+        (2, 1, 'bob', 'transfer to all', true, 'Transfer to all: ana''s leads, left Kim Okonkwo2. bob has the first turn.',
+            'h', now(), 0, now(), 'unassigned: not Kim Okonkwo2 (again)'),
+        (3, 0, 'ana', 'reassign to ana', false,
+            'Reassign to ana: Kim Okonkwo3; all the same, because ana: reached 0 open. A person chose them.', 'h', now(),
+            0, now(), 'sla_missed');
+    INSERT INTO handoff (journey_id, generation, stage, outcome, reason, playbook_hash, at) VALUES
+        (1, 0, 'follow_up', 'reassigned', 'Kim Okonkwo1 asked for it.', 'h', now()),
+        (1, 1, 'follow_up', 'nurture', 'rejected: no_fit', 'h', now()),
+        (2, 0, 'follow_up', 'reassigned', 'transferred: left Kim Okonkwo2', 'h', now()),
+        (2, 1, 'follow_up', 'nurture', 'unassigned: not Kim Okonkwo2 (again)', 'h', now()),
+        (3, -1, 'follow_up', 'reassigned', 'Kim Okonkwo3', 'h', now());
+    INSERT INTO action (journey_id, generation, what, by, at) VALUES
+        (1, 0, 'reassign', 'mia', now()), (2, 0, 'transfer', 'mia', now()), (2, 1, 'unassign', 'mia', now()),
+        (1, 1, 'reject', 'bob', now()), (3, -1, 'reassign', 'mia', now());
+    INSERT INTO work_item (kind, blocking, reason, stage, generation, message, route, due_at, opened_at) VALUES
+        ('exception', true, 'unassigned', 'assignment', 2,
+            'It was taken from bob (not Kim Okonkwo2 (again)) and has no owner; a rerun finds one.', 'ops', now(), now());
+"""
+
+
+def test_personal_values_of_earlier_versions_leave_the_rows_that_cannot_be_erased(
+    empty: str, settings: Settings, loaded: Loaded
+) -> None:
+    engine = create_engine(empty)
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(Path(leadgate.migrations.__file__ or "").parent))
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "0006")
+        connection.exec_driver_sql(OLD_ROWS)
+        connection.commit()
+    engine.dispose()
+
+    with open_ledger(Settings(home=settings.home, database_url=empty)) as ledger:
+        desk = Desk(ledger, loaded)
+        found = {each.name: each for each in verify(ledger, whole=True)}
+        assert found["nothing_personal_kept"].checked > 120_000
+        assert found["nothing_personal_kept"].broken == 0
+        assert desk.rows("SELECT DISTINCT evidence::text FROM qualification ORDER BY 1") == [
+            ('{"need": {"known": false}, "budget": {"field": "budget", "known": true}}',),
+            ("{}",),
+        ]
+        assert desk.rows("SELECT journey_id, what, note FROM action ORDER BY id") == [
+            (1, "reassign", "Kim Okonkwo1 asked for it."),
+            (2, "transfer", "left Kim Okonkwo2"),
+            (2, "unassign", "not Kim Okonkwo2 (again)"),
+            (1, "reject", None),
+            (3, "reassign", "Kim Okonkwo3"),
+        ]
+        assert desk.rows("SELECT why, end_reason FROM assignment ORDER BY id") == [
+            ("Route all.", "reassigned"),
+            ("Reassign to bob. A person chose them.", "rejected: no_fit"),
+            ("Route all.", "transferred"),
+            ("Transfer to all: ana's leads. bob has the first turn.", "unassigned"),
+            ("Reassign to ana; all the same, because ana: reached 0 open. A person chose them.", "sla_missed"),
+        ]
+        assert [row[0] for row in desk.rows("SELECT reason FROM handoff ORDER BY id")] == [
+            "reassigned", "rejected: no_fit", "transferred", "unassigned", "reassigned",
+        ]  # fmt: skip
+        assert desk.rows("SELECT message, detail FROM work_item") == [
+            ("It was taken from bob and has no owner; a rerun finds one.", "not Kim Okonkwo2 (again)")
+        ]
+        keys = desk.rows("SELECT key, lead_id FROM match_key")
+        assert {lead for _, lead in keys} == {1, 2}
+        assert not {key for key, _ in keys} & {1446032523, 99, 100}

@@ -11,7 +11,7 @@ from typing import Any
 import databases
 import pytest
 from commands import Cli, of, words
-from desk import NOW, Desk, person
+from desk import KEY, NOW, Desk, person
 
 from leadgate.ledger import Ledger, actions, open_ledger
 from leadgate.playbook import Loaded
@@ -65,7 +65,7 @@ def _work(desk: Desk) -> None:
 def settings(postgres: Ledger, day: str, tmp_path: Path) -> Iterator[Settings]:
     """Each test has a copy of that day."""
     with databases.fresh(postgres, of=day) as (url,):
-        yield Settings(home=tmp_path, database_url=url, lease_seconds=5.0)
+        yield Settings(home=tmp_path, database_url=url, lease_seconds=5.0, key=KEY)
 
 
 def report(cli: Cli, *options: Any) -> Any:

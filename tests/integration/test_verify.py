@@ -74,6 +74,10 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
     "two who share an address, and whom nobody has parted": (["DELETE FROM lead_verdict"], {"one_lead_per_address"}),
     "a question about nobody": (["DELETE FROM lookalike"], {"questions_name_leads"}),
     "a key of a lead that never was": (["INSERT INTO match_key VALUES (1, 999999)"], {"match_keys_name_leads"}),
+    "a column that nobody has declared": (
+        ["ALTER TABLE handoff ADD COLUMN said text"],
+        {"text_columns_declared"},
+    ),
     "a held journey whose work item is closed": (
         [f"UPDATE work_item SET closed_at = now(), resolution = 'lost' WHERE id = {HELD}"],
         {"held_has_work_item"},
@@ -243,7 +247,7 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
             ("qualification", "details", '\'{{"fit": ["{}"]}}\''),
             ("assignment", "why", "'it was {}'"),
             ("assignment", "candidates", "'[\"it was {}\"]'"),
-            ("assignment", "inputs", '\'{{"state": "{}"}}\''),
+            ("assignment", "priority", "'it was {}'"),
             ("outbox", "kind", "'it was {}'"),
             ("action", "what", "'it was {}'"),
             ("lookalike", "levels", '\'{{"it was": "{}"}}\''),

@@ -86,6 +86,7 @@ def assignment(**columns: Any) -> dict[str, Any]:
     return {
         "id": 1,
         "journey_id": 7,
+        "generation": 0,
         "owner": "ana",
         "pool": "all",
         "rule": "everybody",
@@ -188,9 +189,10 @@ def test_what_the_rule_read_and_how_the_turns_moved_is_told() -> None:
 
 
 def test_a_lead_that_changed_hands_is_told_with_its_clock() -> None:
-    before = assignment(owner="bob", ended_at=NOW, end_reason="transferred: left us")
+    before = assignment(owner="bob", ended_at=NOW, end_reason="transferred")
+    left = {"journey_id": 7, "generation": 0, "what": "transfer", "by": "mia", "at": NOW, "note": "left us"}
     now = assignment(rule="transfer to all", clock_from=NOW - timedelta(hours=2))
-    words = told(origin.owner(story(journey={"status": "owned"}, assignments=[before, now]), NOW))
+    words = told(origin.owner(story(journey={"status": "owned"}, assignments=[before, now], actions=[left]), NOW))
     assert "ana has had it since 2026-03-04 10:00 UTC, by hand (transfer to all)." in words
     assert "The SLA's clock of the owner before goes on, since 2026-03-04 08:00 UTC." in words
     assert "bob had it until 2026-03-04 10:00 UTC: transferred: left us." in words
@@ -303,12 +305,21 @@ def test_the_score_is_told_rule_by_rule_with_its_evidence() -> None:
         "score": 35,
         "contributions": {"has_company": 40, "unsubscribed": -5},
         "reasons": ["a score of 35 reaches 30: marketing-qualified"],
-        "evidence": {"budget": {"known": True, "field": "budget", "value": "50k"}, "need": {"known": False}},
+        "evidence": {
+            "budget": {"known": True, "field": "budget"},
+            "authority": {"known": True, "field": "seats"},
+            "need": {"known": False},
+            "timeline": {"known": True, "field": "message"},
+        },
     }
-    words = told(proof.evidence(story(qualifications=[scored])))
+    says = {"budget": "50k", "custom": {"seats": 12}, "message": "my own words"}
+    words = told(proof.evidence(story(qualifications=[scored], lead=says)))
     assert "Score 35, the sum of fit 40 and engagement -5: a score of 35 reaches 30" in words
     assert "Points: has_company +40, unsubscribed -5." in words
-    assert "Budget is known (budget: 50k), need is not known." in words
+    assert (
+        "Budget is known (budget: 50k), authority is known (seats: 12), need is not known, "
+        "timeline is known (from message)." in words
+    )
 
 
 def test_a_score_that_ages_is_told_with_what_decayed_and_how_the_lead_was_qualified_before() -> None:
@@ -330,12 +341,12 @@ def test_a_score_that_ages_is_told_with_what_decayed_and_how_the_lead_was_qualif
         },
         "reasons": ["a score of 42 is below 45: no longer sales-qualified, but marketing-qualified"],
         "evidence": {
-            "budget": {"known": False, "negative": True, "field": "budget", "value": "none"},
+            "budget": {"known": False, "negative": True, "field": "budget"},
             "need": {"known": True, "activity": "demo_request", "at": NOW.isoformat()},
         },
         "changes_at": NOW + timedelta(days=6),
     }
-    words = told(proof.evidence(story(qualifications=[scored])))
+    words = told(proof.evidence(story(qualifications=[scored], lead={"budget": "none"})))
     assert "Score 42, grade B3, the sum of fit 30 and engagement 12: a score of 42 is below 45" in words
     assert "Before, it was sales-qualified." in words
     assert "Fit: executive +30." in words

@@ -53,7 +53,7 @@ def transfer(book: Playbook, frame: pd.DataFrame, **more: Any) -> pd.DataFrame:
     states = more.pop("states", {})
     loads = more.pop("loads", {})
     return handover.to_pools(
-        frame, pools, book, states, loads, NOW, what="transfer", reason="left", leaver="rep0"
+        frame, pools, book, states, loads, NOW, what="transfer", why="rep0's leads", leaver="rep0"
     ).frame  # fmt: skip
 
 
@@ -98,9 +98,9 @@ def test_a_lead_goes_by_the_pool_it_came_by_else_the_leavers_first_one() -> None
 def test_somebody_who_cannot_take_it_gets_it_only_anyway() -> None:
     book = playbook([1, 1], {"rep1": 0})
     with pytest.raises(handover.HandoverError, match="rep1 cannot take it: reached 0 open"):
-        handover.to_rep(book_of(1), "rep1", book, {}, NOW, reason="knows them")
-    row = handover.to_rep(book_of(1), "rep1", book, {}, NOW, reason="knows them.", anyway=True).frame.iloc[0]
+        handover.to_rep(book_of(1), "rep1", book, {}, NOW)
+    row = handover.to_rep(book_of(1), "rep1", book, {}, NOW, anyway=True).frame.iloc[0]
     assert row["owner"] == "rep1"
     assert row["why"] == (
-        "Reassign to rep1: knows them; all the same, because rep1: reached 0 open. A person chose them."
+        "Reassign to rep1: all the same, because rep1: reached 0 open. A person chose them."
     )  # fmt: skip

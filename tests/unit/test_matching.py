@@ -36,6 +36,7 @@ from leadgate.matching.resolving import (
 from leadgate.playbook import Matching
 
 RULES = Matching(crm_ids={"crm": ("partner",)}, certain=("crm_id", "phone_and_name"), likely=("phone", "name"))
+SECRET = b"a key of the tests, long enough to be one"
 ROW: dict[str, Any] = {
     "email_canonical": "ann.lee@acme.example", "phone": "+4930111111", "first_name": "Ann", "last_name": "Lee",
     "company": "Acme GmbH", "email_domain": "acme.example", "is_free_mail": False, "website_domain": None,
@@ -129,7 +130,7 @@ def test_what_agrees_is_the_same_from_either_side(one: Person, other: Person, sh
     by_phone = forth.phone == "same"
     by_name = forth.likeness >= INITIAL and forth.company == "same"
     if by_phone or by_name:
-        assert set(one.keys) & set(other.keys)
+        assert set(one.keys(SECRET)) & set(other.keys(SECRET))
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ def test_levels_are_told_without_values() -> None:
 
 def arrival(number: int, *claims: Claim, known: bool = False, **values: Any) -> Arrival:
     person = human(number, **values)
-    return Arrival(number, person, person.keys, claims, known)
+    return Arrival(number, person, person.keys(SECRET), claims, known)
 
 
 def mail(value: str) -> Claim:
@@ -203,12 +204,12 @@ def test_whoever_shares_an_identity_is_one_lead_or_a_question(batch: list[list[s
 def test_the_order_in_which_candidates_are_found_changes_nothing(
     known: list[Person], new: Person, chance: random.Random
 ) -> None:
-    asking = Arrival(100, new._replace(lead_id=100), new.keys)
+    asking = Arrival(100, new._replace(lead_id=100), new.keys(SECRET))
 
     def found(persons: list[Person]) -> Resolution:
         by_key: dict[int, list[Known]] = {}
         for each in persons:
-            for key in each.keys:
+            for key in each.keys(SECRET):
                 by_key.setdefault(key, []).append(Known(each))
         return resolve([asking], Ground(by_key=by_key), RULES)[0]
 

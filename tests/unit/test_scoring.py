@@ -216,7 +216,7 @@ def test_a_disqualifier_beats_any_score_and_every_reason_is_given() -> None:
     assert result["qualified_as"].tolist() == [None, None, "sales_qualified"]
 
 
-def test_evidence_names_the_field_and_shows_its_value() -> None:
+def test_evidence_names_the_field_and_never_its_value() -> None:
     rules = {
         "budget": {"when": "budget is not null", "value": "budget"},
         "authority": {"when": "job_title ilike '%chief%'", "value": "job_title"},
@@ -233,29 +233,13 @@ def test_evidence_names_the_field_and_shows_its_value() -> None:
     )
     first, second = map(json.loads, qualify(frame, playbook(qualification={"evidence": rules}), NOW)["evidence"])
     assert first == {
-        "budget": {"known": True, "field": "budget", "value": "50k"},
-        "authority": {"known": True, "field": "job_title", "value": "Chief Bean Counter"},
+        "budget": {"known": True, "field": "budget"},
+        "authority": {"known": True, "field": "job_title"},
         "need": {"known": True, "field": "message"},  # personal: named, not copied
         "timeline": {"known": True},
     }
     assert {part: proof["known"] for part, proof in second.items()} == dict.fromkeys(rules, False)
     assert not any("value" in proof for proof in second.values())
-
-
-def test_evidence_copies_no_address_no_nul_and_no_novel() -> None:
-    rules = {"budget": {"when": "budget is not null", "value": "budget"}}
-    frame = leads(3, budget=["ask jo@acme.example", "a\0b", "x" * 5000], score=[0, 0, 0])
-    found = [json.loads(t) for t in qualify(frame, playbook(qualification={"evidence": rules}), NOW)["evidence"]]
-    assert "value" not in found[0]["budget"]
-    assert found[1]["budget"]["value"] == "ab"
-    assert len(found[2]["budget"]["value"]) == 200
-
-
-def test_evidence_keeps_numbers() -> None:
-    rules = {"need": {"when": "employees > 3", "value": "employees"}}
-    frame = leads(1, employees=pd.array([5], dtype="Int64"), score=[0])
-    text = qualify(frame, playbook(qualification={"evidence": rules}), NOW)["evidence"].iloc[0]
-    assert json.loads(text)["need"]["value"] == 5
 
 
 def test_qualifying_keeps_the_index_and_takes_an_empty_batch() -> None:

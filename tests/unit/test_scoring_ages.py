@@ -305,7 +305,7 @@ def test_evidence_is_known_by_a_field_or_an_activity_or_known_to_be_missing() ->
     asked = did(("demo_request", 3 * DAY), ("demo_request", 5 * DAY), ("asked_for_a_quote", -DAY))
     found = json.loads(qualify(frame, rules, NOW, asked)["evidence"].iloc[0])
     assert found == {
-        "budget": {"known": False, "negative": True, "field": "budget", "value": "none"},
+        "budget": {"known": False, "negative": True, "field": "budget"},
         "need": {"known": True, "activity": "demo_request", "at": (NOW - 3 * DAY).isoformat(timespec="seconds")},
         "timeline": {"known": False},  # it is yet to happen
     }

@@ -27,13 +27,16 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
 )
 
 
-def verify(ledger: Ledger) -> list[Finding]:
-    """Check every invariant on one consistent picture of the ledger."""
+def verify(ledger: Ledger, *, whole: bool = False) -> list[Finding]:
+    """Check every invariant on one consistent picture of the ledger.
+
+    ``whole``: the personal values of all leads are looked for, not only those of the latest (``personal_values``).
+    """
+    checked = [each for each in INVARIANTS if each not in personal_values.INVARIANTS]
+    checked += personal_values.invariants(None) if whole else personal_values.INVARIANTS
     with ledger.transaction() as connection:
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-        return [
-            Finding(i.name, i.words, _count(connection, i.checked), _count(connection, i.broken)) for i in INVARIANTS
-        ]
+        return [Finding(i.name, i.words, _count(connection, i.checked), _count(connection, i.broken)) for i in checked]
 
 
 def _count(connection: Connection, query: str) -> int:

@@ -20,8 +20,8 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     Invariant(
         "old_owner_told",
         "Whoever lost a lead by a person's word was told",
-        "SELECT count(*) FROM assignment WHERE end_reason ~ '^(reassigned|unassigned|transferred): '",
-        "SELECT count(*) FROM assignment a WHERE a.end_reason ~ '^(reassigned|unassigned|transferred): ' AND NOT "
+        "SELECT count(*) FROM assignment WHERE end_reason IN ('reassigned', 'unassigned', 'transferred')",
+        "SELECT count(*) FROM assignment a WHERE a.end_reason IN ('reassigned', 'unassigned', 'transferred') AND NOT "
         "EXISTS (SELECT 1 FROM outbox o WHERE o.key = 'lead_handed_over:' || a.journey_id || ':' || a.generation "
         "AND o.target = a.owner)",
     ),

@@ -1,38 +1,160 @@
-"""Personal values stand in erasable columns only.
+"""Personal values stand in columns that can be erased, and nowhere else.
 
-Belongs here: searching the append-only tables. Does not belong here: which column is which (``models``).
+Belongs here: searching every text and JSON column that is not declared ``PERSONAL`` in ``models``, for two things:
+
+- anything with the form of an e-mail address or a telephone number, in every row;
+- the lead's own values (addresses, number, name, street, message, the playbook's own text fields), in the rows about
+  that lead. By default those of the latest 20,000 leads: a leak that is new is found at once, and the time does not
+  grow with the ledger. ``whole`` looks for those of all leads, which takes some minutes on a ledger of millions.
+
+Does not belong here: which column is which (``models``). The columns come from the tables as they are declared, and
+another invariant compares these with the database.
+
+A value counts when it is long enough to be told apart from what the rules say: a word alone, such as a first name, may
+be a colleague's, and what stands in a playbook is the playbook's.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from sqlalchemy import Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import SQLModel
+from sqlmodel.sql.sqltypes import AutoString
+
+import leadgate.models  # noqa: F401 - declares the tables
 from leadgate.ledger.verify.invariant import Invariant
+from leadgate.models import PERSONAL, STAFF
 
+#: Whose values are looked for by default: those of so many leads, the latest.
+LATEST: Final = 20_000
 #: An e-mail address or a phone number in E.164, as a POSIX pattern.
-_PERSONAL = r"[[:alnum:]._%+-]+@[[:alnum:]-]+\.[[:alpha:]]{2,}|\+[1-9][0-9]{8,14}"
-_APPEND_ONLY: Final = {
-    "handoff": "coalesce(reason, '')",
-    "gate_result": "evidence::text",
-    "warned": "words",
-    "qualification": "reasons::text || evidence::text || contributions::text || details::text",
-    "assignment": "why || candidates::text || coalesce(inputs::text, '') || coalesce(end_reason, '')",
-    "outbox": "key || kind || coalesce(failure, '')",
-    "action": "what",
-    "lookalike": "levels::text",
-    "lead_join": "because::text",
-    "work_item": "message",
-}
-
-INVARIANTS: Final[tuple[Invariant, ...]] = (
-    Invariant(
-        "nothing_personal_kept",
-        "No personal value stands in an append-only table",
-        " + ".join(f"(SELECT count(*) FROM {table})" for table in _APPEND_ONLY).join(("SELECT ", "")),
-        "SELECT count(*) FROM ("
-        + " UNION ALL ".join(
-            f"SELECT 1 FROM {table} WHERE {column} ~ '{_PERSONAL}'" for table, column in _APPEND_ONLY.items()
-        )
-        + ") found",
-    ),
+_FORM: Final = r"[[:alnum:]._%+-]+@[[:alnum:]-]+\.[[:alpha:]]{2,}|\+[1-9][0-9]{8,14}"
+#: A text as it is compared: JSON escapes quotes and backslashes.
+_COMPARED: Final = "translate(lower({}), '\"\\', '')"
+#: A lead's values: an expression over ``lead l``, and the least length that is told apart. All but the address and
+#: the number need two words.
+_VALUES: Final = (
+    ("l.email", 7),
+    ("l.email_canonical", 7),
+    ("ltrim(l.phone, '+')", 9),
+    ("l.first_name || ' ' || l.last_name", 8),
+    ("l.full_name", 8),
+    ("l.street", 8),
+    ("l.message", 12),
+    ("c.value", 12),
 )
+
+
+def searched() -> dict[str, list[str]]:
+    """Table -> its text and JSON columns that must not hold a personal value, but for those that name colleagues."""
+    found = {
+        table.name: [
+            column.name for column in table.columns if _holds_text(column.type) and column.info not in (PERSONAL, STAFF)
+        ]
+        for table in SQLModel.metadata.sorted_tables
+    }
+    return {table: columns for table, columns in found.items() if columns}
+
+
+def _holds_text(kind: object) -> bool:
+    return isinstance(kind, (Text, AutoString, JSONB))
+
+
+def invariants(latest: int | None = LATEST) -> tuple[Invariant, ...]:
+    """The invariants, for the values of the ``latest`` leads, or of all of them."""
+    return (
+        Invariant(
+            "text_columns_declared",
+            "Every text and JSON column is declared, so that it is known which may hold personal values",
+            f"SELECT count(*) FROM information_schema.columns c WHERE {_OURS}",
+            f"SELECT count(*) FROM information_schema.columns c WHERE {_OURS} "
+            f"AND (c.table_name || '.' || c.column_name) NOT IN ({_declared()})",
+        ),
+        Invariant(
+            "nothing_personal_kept",
+            "No personal value stands in a column that cannot be erased",
+            " + ".join(f"(SELECT count(*) FROM {table})" for table in searched()).join(("SELECT ", "")),
+            f"SELECT ({_forms()}) + ({_values(latest)})",
+        ),
+    )
+
+
+_OURS: Final = (
+    "c.table_schema = 'public' AND c.table_name <> 'alembic_version' "
+    "AND c.data_type IN ('text', 'character varying', 'json', 'jsonb')"
+)
+
+
+def _declared() -> str:
+    columns = [
+        f"'{table.name}.{column.name}'"
+        for table in SQLModel.metadata.sorted_tables
+        for column in table.columns
+        if _holds_text(column.type)
+    ]
+    return ", ".join(columns)
+
+
+def _forms() -> str:
+    every = [f"SELECT {_said(columns)} AS said FROM {table} r" for table, columns in searched().items()]
+    rows = " UNION ALL ".join(every)
+    # the pattern is slow, and hardly any text has either of the characters
+    return (
+        f"SELECT count(*) FROM ({rows}) every WHERE CASE WHEN strpos(said, '@') > 0 OR strpos(said, '+') > 0 "
+        f"THEN said ~ '{_FORM}' ELSE false END"
+    )
+
+
+def _values(latest: int | None) -> str:
+    some = "" if latest is None else f"ORDER BY id DESC LIMIT {latest}"
+    compared = _COMPARED.format("split_part(btrim(v.value), chr(10), 1)")
+    values = ", ".join(f"({expression}, {least})" for expression, least in _VALUES)
+    rows = " UNION ALL ".join(
+        f"SELECT b.lead_id, {_COMPARED.format(_said(columns))} AS said FROM {table} r JOIN {about} b ON {on}"
+        for table, columns in searched().items()
+        for about, on in _about(SQLModel.metadata.tables[table])
+    )
+    return f"""
+        WITH chosen AS MATERIALIZED (SELECT * FROM lead {some}),
+        journey_of AS MATERIALIZED (
+            SELECT j.id AS journey_id, j.lead_id FROM journey j WHERE j.lead_id IN (SELECT id FROM chosen)),
+        batch_of AS MATERIALIZED (
+            SELECT DISTINCT h.batch_id, j.lead_id FROM handoff h JOIN journey_of j ON j.journey_id = h.journey_id),
+        lead_of AS (SELECT id AS lead_id FROM chosen),
+        personal AS MATERIALIZED (
+            SELECT DISTINCT l.id AS lead_id, left({compared}, 60) AS value FROM chosen l
+            LEFT JOIN LATERAL jsonb_each(l.custom) AS given(name, value) ON jsonb_typeof(given.value) = 'string'
+            CROSS JOIN LATERAL (SELECT given.value #>> '{{}}' AS value) AS c
+            CROSS JOIN LATERAL (VALUES {values}) AS v(value, least)
+            WHERE length({compared}) >= v.least AND (v.least IN (7, 9) OR {compared} ~ '\\S \\S')),
+        agreed AS MATERIALIZED (SELECT {_COMPARED.format("coalesce(string_agg(content, ' '), '')")} AS words
+            FROM playbook_version)
+        SELECT count(*) FROM ({rows}) about
+        WHERE EXISTS (SELECT 1 FROM personal p, agreed WHERE p.lead_id = about.lead_id
+            AND CASE WHEN strpos(about.said, p.value) > 0 THEN strpos(agreed.words, p.value) = 0 ELSE false END)"""
+
+
+def _said(columns: list[str]) -> str:
+    """All searched text of a row ``r``."""
+    return "concat_ws(' ', " + ", ".join(f"r.{column}" for column in columns) + ")"
+
+
+def _about(table: Table) -> list[tuple[str, str]]:
+    """The leads that a row ``r`` of ``table`` is about: what to join as ``b``, and how."""
+    if table.name == "journey":
+        return [("journey_of", "b.journey_id = r.id")]
+    if table.name == "batch":
+        return [("batch_of", "b.batch_id = r.id")]
+    found = []
+    if "journey_id" in table.columns:
+        found.append(("journey_of", "b.journey_id = r.journey_id"))
+    elif "batch_id" in table.columns:
+        found.append(("batch_of", "b.batch_id = r.batch_id"))
+    if "lead_id" in table.columns:
+        found.append(("lead_of", "b.lead_id = r.lead_id"))
+    return found
+
+
+INVARIANTS: Final[tuple[Invariant, ...]] = invariants()

@@ -1,0 +1,40 @@
+"""Hashes that nobody can search back to a value without the installation's key.
+
+Belongs here: the one keyed hash, and the fingerprint by which two processes tell whether they have the same key.
+Does not belong here: where the key is kept (``ledger.keys``), or what is hashed (``matching``).
+
+An unkeyed hash of a phone number is no protection: there are so few numbers that all of them are tried in seconds.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Final, Literal
+
+#: What a hash is for. The same text has unrelated hashes for two purposes, so tables cannot be compared by them.
+Purpose = Literal["match", "erased"]
+
+#: The fewest bytes of a key: half of them would be enough, the other half is for keys that people make up.
+LEAST_KEY_BYTES: Final = 32
+
+
+def keyed_hash(key: bytes, purpose: Purpose, text: str) -> int:
+    """The hash of ``text`` for ``purpose``: 64 bits, as a signed integer, which is a ``bigint`` of PostgreSQL.
+
+    BLAKE2b with a key (RFC 7693), truncated. ``key`` has at least ``LEAST_KEY_BYTES`` bytes; ``ValueError`` otherwise.
+    Among ten million texts, two have the same hash with a probability of 3 in a million.
+    """
+    if len(key) < LEAST_KEY_BYTES:
+        raise ValueError(f"a key has at least {LEAST_KEY_BYTES} bytes, this one has {len(key)}")
+    digest = blake2b(text.encode(errors="surrogatepass"), digest_size=8, key=_fitted(key), person=purpose.encode())
+    return int.from_bytes(digest.digest(), "big", signed=True)
+
+
+def fingerprint(key: bytes) -> str:
+    """What tells whether two keys are the same, and nothing else about them: 32 hexadecimal digits."""
+    return blake2b(b"", digest_size=16, key=_fitted(key), person=b"fingerprint").hexdigest()
+
+
+def _fitted(key: bytes) -> bytes:
+    """BLAKE2b takes up to 64 bytes of key."""
+    return key if len(key) <= 64 else blake2b(key, digest_size=64).digest()

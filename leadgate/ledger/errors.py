@@ -1,0 +1,8 @@
+"""What is wrong with a ledger that cannot be opened.
+
+Belongs here: the error that every part of opening a ledger raises. Does not belong here: errors of single commands.
+"""
+
+
+class LedgerError(Exception):
+    """The ledger cannot be reached or used; the message says why and what to do."""

@@ -1,0 +1,40 @@
+"""The keys by which leads are found that may be the same person, computed again for all of them.
+
+Belongs here: what happens when the installation's key is new or another one. Does not belong here: what is hashed
+(``matching.persons``), or the keys of arriving leads (``identities``).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from leadgate.ledger import bulk
+from leadgate.matching.persons import READ, Person
+
+#: Leads whose keys are computed at once: a few megabytes.
+_AT_ONCE: Final = 20_000
+
+
+def compute_again(connection: Connection, key: bytes) -> int:
+    """Replace all match keys by those that the leads' values have with ``key``. Returns how many there are.
+
+    Leads that had no match key, because nobody has said yet who they are, have none afterwards. A number or company
+    that only a joined signal named, and not the lead, is no key any more.
+    """
+    connection.execute(text("LOCK TABLE match_key IN ACCESS EXCLUSIVE MODE"))
+    connection.execute(text("CREATE TEMP TABLE keyed ON COMMIT DROP AS SELECT DISTINCT lead_id AS id FROM match_key"))
+    connection.execute(text("ALTER TABLE keyed ADD PRIMARY KEY (id)"))
+    connection.execute(text("TRUNCATE match_key"))
+    columns = ", ".join(f"l.{name}" for name in READ)
+    query = text(
+        f"SELECT l.id, {columns} FROM keyed k JOIN lead l ON l.id = k.id WHERE k.id > :after ORDER BY k.id LIMIT :most"
+    )
+    written, after = 0, -1
+    while rows := [dict(row) for row in connection.execute(query, {"after": after, "most": _AT_ONCE}).mappings()]:
+        pairs = {(each, row["id"]) for row in rows for each in Person.of(row["id"], row).keys(key)}
+        bulk.copy_rows(connection, "match_key", ["key", "lead_id"], sorted(pairs))
+        written += len(pairs)
+        after = rows[-1]["id"]
+    return written

@@ -1,0 +1,247 @@
+"""Personal values stand in columns that can be erased: what the default playbook writes, and what ``verify`` finds."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from desk import NOW, Desk, person
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import SQLModel
+
+from leadgate import playbook as playbooks
+from leadgate.ledger import Ledger, owner_actions
+from leadgate.ledger.verify import personal_values
+from leadgate.models import PERSONAL, STAFF
+from tasks import handovers
+
+#: One word that no rule has, in everything that a lead says.
+MARK = "zyxwmark"
+SAID = {
+    "Job title": f"Chief {MARK} officer",
+    "Street": f"{MARK} street 12",
+    "City": MARK,
+    "Postal code": MARK,
+    "Salutation": MARK,
+    "Website": f"https://{MARK}.example",
+    "Industry": f"Software {MARK}",
+    "Number of employees": f"500 {MARK}",
+    "Product": MARK,
+    "Budget": f"20k of {MARK}",
+    "Timeline": f"this quarter, {MARK}",
+    "Message": f"My name is {MARK}, please call me about {MARK} soon",
+    "Use case": f"to replace {MARK}",
+    "Current tool": MARK,
+    "Partner": MARK,
+    "Annual revenue": MARK,
+    "Lead source": MARK,
+    "Something else": f"{MARK} and more",
+    "submission_id": f"{MARK}-7",
+}
+
+
+def hostile(number: int, **more: Any) -> dict[str, Any]:
+    named = {"First name": MARK, "Last name": f"{MARK}{number}", "Company": f"{MARK} {number} GmbH"}
+    return (
+        person(number)
+        | named
+        | SAID
+        | {"Email": f"{MARK}{number}@{MARK}{number}.example"}
+        | {"submission_id": f"{MARK}{number}"}
+        | more
+    )
+
+
+def where_it_stands(ledger: Ledger, mark: str) -> set[str]:
+    """Every column of every table, by the database's own list, in which a row has ``mark``."""
+    found = set()
+    with ledger.transaction() as connection:
+        columns = connection.execute(
+            text("SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'")
+        ).fetchall()
+        for table, column in columns:
+            statement = text(f"SELECT count(*) FROM {table} WHERE strpos(lower(({column})::text), :mark) > 0")
+            if connection.execute(statement, {"mark": mark}).scalar_one():
+                found.add(f"{table}.{column}")
+    return found
+
+
+def declared(*kinds: Any) -> set[str]:
+    tables = SQLModel.metadata.sorted_tables
+    return {f"{table.name}.{column.name}" for table in tables for column in table.columns if column.info in kinds}
+
+
+@pytest.fixture
+def worked(ledger: Ledger) -> Desk:
+    """The default playbook's day: owned, held, joined, reviewed, handed over, waited for, reminded, given back."""
+    desk = Desk(ledger, playbooks.default())
+    desk.capture(
+        *(hostile(number) for number in range(1, 6)),
+        hostile(1, Message=f"again {MARK}", submission_id=f"{MARK}-again"),
+        hostile(6, Email=f"{MARK} at example", Phone="none"),
+        hostile(7, Email=f"other@{MARK}2.example", Phone=hostile(2)["Phone"], **{"Last name": f"{MARK}2"}),
+        hostile(8, Country=MARK, Phone=f"12 {MARK}"),
+        hostile(9, **{"Job title": f"student {MARK}"}),
+        {"Email": "x", "Company": MARK},
+        None,
+    )
+    desk.activity("demo_request", f"{MARK}1@{MARK}1.example")
+    desk.run()
+    owned = [row[0] for row in desk.rows("SELECT id FROM journey WHERE status = 'owned' ORDER BY id")]
+    assert len(owned) >= 4
+    now, why = NOW + timedelta(hours=1), f"{MARK} asked for somebody else"
+    reps = [rep.name for rep in desk.loaded.playbook.reps]
+    had = desk.one("SELECT owner FROM assignment WHERE journey_id = :j AND ended_at IS NULL", j=owned[0])
+    rep = next(each for each in reps if each != had)
+    handovers.reassign(ledger, desk.loaded, owned[0], rep=rep, anyway=True, reason=why, by="mia", now=now)
+    handovers.unassign(ledger, desk.loaded, owned[1], reason=why, by="mia", now=now)
+    leaver = desk.one("SELECT owner FROM assignment WHERE journey_id = :j AND ended_at IS NULL", j=owned[2])
+    handovers.transfer(ledger, desk.loaded, leaver, reason=why, by="mia", now=now)
+    owner_actions.wait(ledger, owned[3], until=now + timedelta(days=1), reason=why, by="mia", now=now)
+    for hours in (3, 30, 300):
+        desk.run(NOW + timedelta(hours=hours))
+    return desk
+
+
+# --- what is written --------------------------------------------------------------------------------------
+
+
+def test_what_a_lead_says_stands_in_erasable_columns_only(worked: Desk) -> None:
+    found = where_it_stands(worked.ledger, MARK)
+    assert found - declared(PERSONAL) == set()
+    # the marks went far enough for that to mean something
+    assert {"signal.payload", "lead.message", "lead.custom", "work_item.value", "action.note", "pause.reason"} <= found
+    assert worked.holds() == []
+
+
+def test_the_evidence_of_a_qualification_names_the_field_and_not_its_value(worked: Desk) -> None:
+    (evidence,) = worked.rows("SELECT evidence FROM qualification WHERE journey_id = 1 LIMIT 1")[0]
+    assert evidence["budget"] == {"known": True, "field": "budget"}
+    assert evidence["timeline"] == {"known": True, "field": "timeline"}
+    assert "value" not in str(evidence)
+
+
+def test_the_reason_of_a_handover_is_kept_where_it_can_be_erased(worked: Desk) -> None:
+    assert worked.rows("SELECT DISTINCT what, note FROM action WHERE what = 'reassign'") == [
+        ("reassign", f"{MARK} asked for somebody else")
+    ]
+    ends = {row[0] for row in worked.rows("SELECT DISTINCT end_reason FROM assignment WHERE end_reason IS NOT NULL")}
+    assert {"reassigned", "unassigned", "transferred"} <= ends
+    assert worked.one("SELECT detail FROM work_item WHERE reason = 'unassigned'") == f"{MARK} asked for somebody else"
+
+
+def test_a_leads_own_message_stays_when_a_person_is_asked_about_the_lead(worked: Desk) -> None:
+    assert worked.one("SELECT count(*) FROM work_item WHERE reason = 'likely_duplicate'") == 1
+    assert worked.rows("SELECT DISTINCT message FROM lead l WHERE message NOT LIKE :mark", mark=f"%{MARK}%") == []
+
+
+# --- what is found ----------------------------------------------------------------------------------------
+
+
+def columns_about_leads() -> list[tuple[str, str]]:
+    tables = SQLModel.metadata.tables
+    return [
+        (table, column)
+        for table, columns in personal_values.searched().items()
+        for column in columns
+        if personal_values._about(tables[table])
+    ]
+
+
+def plant(connection: Connection, table: str, column: str, value: str) -> bool:
+    """Write ``value`` into the column of a row about lead 1. False when a constraint of the database does not let it."""
+    kind = SQLModel.metadata.tables[table].columns[column].type.compile()
+    written = "to_jsonb(CAST(:value AS text))" if kind == "JSONB" else ":value"
+    columns = SQLModel.metadata.tables[table].columns
+    about = next((f"{name} = 1" for name in ("journey_id", "lead_id") if name in columns), "true")
+    try:
+        with connection.begin_nested():
+            statement = text(
+                f"UPDATE {table} SET {column} = {written} WHERE ctid = (SELECT min(ctid) FROM {table} WHERE {about})"
+            )
+            return connection.execute(statement, {"value": f"it is {value}!"}).rowcount > 0
+    except DBAPIError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def some(postgres: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    import databases
+
+    from leadgate.ledger import open_ledger
+    from leadgate.settings import Settings
+
+    with databases.fresh(postgres) as (url,):
+        settings = Settings(home=tmp_path_factory.mktemp("some"), database_url=url)
+        with open_ledger(settings) as ledger:
+            desk = Desk(ledger, playbooks.default())
+            desk.capture(
+                person(1, Message='Call "me" about the\nnew office, please', **{"Use case": "Replace paper lists"})
+            )
+            desk.capture(person(2, Email="none", Phone="none"))
+            desk.run()
+            desk.rows("UPDATE work_item SET journey_id = 1 RETURNING 1")  # so that each table has a row about lead 1
+            yield ledger
+
+
+VALUES = {
+    "an address": "LEAD1@company1.example",
+    "a number": "49301000001",
+    "a name": "Alex Number1",
+    "a message": 'call "me" about the',
+    "a field of the playbook": "replace paper LISTS",
+}
+
+
+@pytest.mark.parametrize(("table", "column"), columns_about_leads(), ids=lambda each: each)
+def test_a_value_is_found_in_every_column_that_may_not_hold_it(some: Ledger, table: str, column: str) -> None:
+    broken = {each.name: each.broken for each in personal_values.INVARIANTS}["nothing_personal_kept"]
+    with some.engine.connect() as connection:
+        assert connection.exec_driver_sql(broken.replace("%", "%%")).scalar_one() == 0
+        planted = False
+        for value in VALUES.values():
+            with connection.begin_nested() as point:
+                if plant(connection, table, column, value):
+                    planted = True
+                    assert connection.exec_driver_sql(broken.replace("%", "%%")).scalar_one() > 0, value
+                point.rollback()
+        rows = connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
+        assert planted or rows == 0 or (table, column) in GUARDED, "nothing was planted"
+
+
+#: The database itself lets no text stand here: one of a few words, or the name of a row.
+GUARDED = {
+    ("journey", "stage"), ("journey", "status"), ("work_item", "kind"), ("batch", "playbook_hash"),
+    ("work_item", "resolution"),
+}  # fmt: skip
+
+
+def test_the_latest_are_looked_at_each_time_and_all_of_them_when_asked(some: Ledger) -> None:
+    def broken(latest: int | None) -> int:
+        query = next(i.broken for i in personal_values.invariants(latest) if i.name == "nothing_personal_kept")
+        return int(connection.exec_driver_sql(query.replace("%", "%%")).scalar_one())
+
+    with some.engine.connect() as connection:
+        assert plant(connection, "handoff", "reason", VALUES["a name"])
+        assert (broken(1), broken(2), broken(None)) == (0, 1, 1)
+
+
+def test_what_stands_in_a_playbook_is_not_taken_for_a_leads(some: Ledger) -> None:
+    """A rep can be a lead, too; her name is no secret of the lead's."""
+    broken = next(i.broken for i in personal_values.INVARIANTS if i.name == "nothing_personal_kept")
+    with some.engine.connect() as connection:
+        connection.execute(
+            text("UPDATE lead SET first_name = 'Anna', last_name = 'Keller', full_name = NULL WHERE id = 1")
+        )
+        assert plant(connection, "handoff", "reason", "Anna Keller, who is a rep")
+        assert connection.exec_driver_sql(broken.replace("%", "%%")).scalar_one() == 0
+
+
+def test_every_column_of_text_says_what_it_holds() -> None:
+    """Whoever adds one decides: a lead's value, a colleague's name, or neither."""
+    assert declared(PERSONAL) & declared(STAFF) == set()
+    searched = {f"{table}.{column}" for table, columns in personal_values.searched().items() for column in columns}
+    assert not searched & declared(PERSONAL, STAFF)
+    assert {"handoff.reason", "assignment.why", "qualification.evidence", "lookalike.levels", "outbox.key"} <= searched

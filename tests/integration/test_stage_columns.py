@@ -1,0 +1,45 @@
+"""A playbook's own field never takes the place of what a stage decided: their names are apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from desk import PLAYBOOK, Desk, person
+
+from leadgate import fields
+from leadgate import playbook as playbooks
+from leadgate.ledger import Ledger
+from leadgate.playbook_check import check
+from tasks import handoff
+
+
+def test_every_column_that_a_stage_adds_is_a_name_that_no_field_can_have(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(ledger, playbooks.default())
+    seen: dict[str, set[str]] = {}
+    keep = handoff._keep_evidence
+
+    def look(connection: object, stage: handoff.Stage, work: object, frame: pd.DataFrame, result: object) -> None:
+        if stage.works_on == "ready":
+            seen.setdefault(stage.name, set()).update(map(str, frame.columns))
+        keep(connection, stage, work, frame, result)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(handoff, "_keep_evidence", look)
+    sound = {"Job title": "CEO", "Country": "DE", "Use case": "reports", "Timeline": "now"}
+    desk.capture(*(person(number, **sound) for number in range(1, 5)), person(5, Email="x"))
+    desk.run(kinds=["intake"])
+    lead = {*fields.columns("follow_up"), *desk.loaded.playbook.fields}
+    assert len(seen) == 5
+    for stage in ("capture", "validation", "qualification", "assignment"):  # whose frames have the playbook's fields
+        assert seen[stage] - lead - fields.OF_STAGES == set(), stage
+
+
+@pytest.mark.parametrize("name", ["reason", "outcome", "detail", "lead_id", "why", "hold", "item_message"])
+def test_a_field_of_such_a_name_is_refused(name: str) -> None:
+    """As a field, ``reason`` would have been written to ``handoff.reason`` in the lead's own words."""
+    taken = PLAYBOOK.replace("scoring:\n", f"fields: {{{name}: {{headers: [Anything]}}}}\nscoring:\n", 1)
+    problems = [str(each) for each in check(playbooks.parse(taken, path=Path("tests.yaml")))]
+    assert any(f"{name!r} is a name that Leadgate uses itself" in each for each in problems)
