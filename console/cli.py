@@ -96,7 +96,7 @@ _WRONG_INPUT = frozenset(
 )
 _UNREACHABLE = frozenset(
     {
-        "leadgate.ledger.database.LedgerError",
+        "leadgate.ledger.errors.LedgerError",
         "leadgate.ledger.batches.LeaseLost",
         "leadgate.ledger.batches.Conflict",
         "flows.server.PrefectError",
