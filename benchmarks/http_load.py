@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import hashlib
+import base64
 import hmac
 import json
 import os
@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from typing import Any
 from sqlalchemy import text
 
 from benchmarks import sample
+from leadgate import source_secrets
 from leadgate.ledger import open_ledger
 from leadgate.settings import Settings
 
@@ -37,7 +39,7 @@ version: 1
 name: Load
 sources:
   website:
-    http: {auth: hmac, secret_env: LOAD_SECRET, per_second: 100000, burst: 1000000}
+    http: {auth: hmac, secret_env: LEADGATE_SECRET_LOAD, per_second: 100000, burst: 1000000}
 reps: [{name: ana}]
 pools: [{name: everybody, members: [{rep: ana}]}]
 routing: [{name: all, to: pool everybody}]
@@ -154,16 +156,24 @@ def _due(started: float, rate: float | None, most: int | None) -> Iterator[float
 async def _post(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, path: str, secret: str, body: bytes
 ) -> tuple[int, bytes]:
-    at = str(int(time.time()))
-    signed = hmac.new(secret.encode(), at.encode() + b"." + body, hashlib.sha256).hexdigest()
+    headers = "".join(f"{name}: {value}\r\n" for name, value in signed(secret, body).items())
     writer.write(
         f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        f"X-Leadgate-Timestamp: {at}\r\nX-Leadgate-Signature: sha256={signed}\r\n\r\n".encode()
+        f"{headers}\r\n".encode()
         + body
     )
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
     length = int(head.partition("content-length:")[2].partition("\r\n")[0])
     return int(head.split(" ", 2)[1]), await reader.readexactly(length)
+
+
+def signed(secret: str, body: bytes, request: str | None = None) -> dict[str, str]:
+    """The headers of Standard Webhooks; ``request`` is the id, else a new one."""
+    id_, at = request or f"msg_{uuid.uuid4().hex}", int(time.time())
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    digest = hmac.digest(key, f"{id_}.{at}.".encode() + body, "sha256")
+    signature = base64.b64encode(digest).decode()
+    return {"webhook-id": id_, "webhook-timestamp": str(at), "webhook-signature": f"v1,{signature}"}
 
 
 def main() -> None:
@@ -190,9 +200,9 @@ def _against_a_server(folder: Path, arguments: argparse.Namespace) -> tuple[Load
     playbook.write_text(PLAYBOOK, encoding="utf-8")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    secret = "a secret for an hour of load"  # noqa: S105 - of a server that ends with this program
+    secret = source_secrets.make()
     environment = os.environ | {
-        "LEADGATE_HOME": str(folder), "LEADGATE_PLAYBOOK": str(playbook), "LOAD_SECRET": secret
+        "LEADGATE_HOME": str(folder), "LEADGATE_PLAYBOOK": str(playbook), "LEADGATE_SECRET_LOAD": secret
     }  # fmt: skip
     environment.pop("LEADGATE_DATABASE_URL", None)
     with open_ledger(Settings(home=folder)) as ledger:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -23,6 +22,7 @@ import requests
 from sqlalchemy import text
 
 from benchmarks import sample
+from leadgate import source_secrets
 from leadgate.ledger import Ledger
 
 READY_WITHIN = 180.0  # seconds
@@ -105,7 +105,7 @@ def served(folder: Path, **settings: str) -> Iterator[Served]:
     home.mkdir(parents=True)
     playbook = folder / "playbook.yaml"
     playbook.write_text(playbook_text(), encoding="utf-8")
-    secret = secrets.token_hex(16)
+    secret = source_secrets.make()
     capture_port, prefect_port = free_port(), free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("LEADGATE_", "PREFECT_"))},
@@ -113,7 +113,7 @@ def served(folder: Path, **settings: str) -> Iterator[Served]:
         "LEADGATE_PLAYBOOK": str(playbook),
         "LEADGATE_CAPTURE_PORT": str(capture_port),
         "LEADGATE_PREFECT_PORT": str(prefect_port),
-        "BENCH_SECRET": secret,
+        "LEADGATE_SECRET_BENCH": secret,
         "PYTHONPATH": os.pathsep.join(sys.path),
         **settings,
     }
@@ -138,7 +138,7 @@ def playbook_text() -> str:
     data = json.loads(loaded.text)
     data["sources"]["website"]["http"] = {
         "auth": "hmac",
-        "secret_env": "BENCH_SECRET",
+        "secret_env": "LEADGATE_SECRET_BENCH",
         "per_second": 100_000,
         "burst": 1_000_000,
     }

@@ -1,7 +1,8 @@
 """HTTP capture: ``POST /capture/{source}``, and what a monitoring system asks.
 
-Belongs here: the routes, and the order in which a request is judged. Does not belong here: who may post
-(``http_auth``), reading a body (``http_body``), storing (``http_writer``), the process (``listening``).
+Belongs here: the routes, and the order in which a request is judged: cheap checks first. Does not belong here: who may
+post (``http_auth``), limits of connections and bodies (``http_connections``, ``http_incoming``), what a body becomes
+(``http_signals``), storing (``http_writer``), the process (``listening``).
 
 A request is answered with 202 once the transaction that holds its signals is committed; any other answer says that
 nothing of it is known to be stored. Prefect is not needed, and never imported.
@@ -11,9 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
+import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -22,27 +25,29 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from console import http_body, http_metrics
+from console import http_metrics
+from console.http_addresses import Network, client_address, sender_of
 from console.http_answers import RefusedError, answer, unauthorised
-from console.http_auth import Doors, Given, bearer
-from console.http_body import Body
+from console.http_auth import HEADERS, Doors, Given, Reason, bearer
 from console.http_brake import Brake
 from console.http_clock import LedgerClock
-from console.http_rate import TokenBucket
-from console.http_writer import BrokenError, Outcome, UnavailableError, Writer, gone, report
-from leadgate.connectors.files import Row
+from console.http_connections import Connections, Limits, raise_descriptors
+from console.http_incoming import Budget, Incoming, LastResponse
+from console.http_rate import Throttle, TokenBucket
+from console.http_signals import PostReader, as_data, http_of
+from console.http_writer import BrokenError, Outcome, ReusedError, UnavailableError, Writer, gone, report
+from console.screen import say
 from leadgate.ledger import Ledger, metrics
-from leadgate.playbook import HttpCapture, Playbook, Source
-from tasks import activities
-from tasks.capture import key_of
+from leadgate.ledger.requests import Sender
+from leadgate.playbook import Playbook
 
-_READ_WITHIN: Final = 30.0  # seconds, for a body to arrive
 _STORED_WITHIN: Final = 30.0  # seconds, before a sender is told to come again
-_UNREAD: Final = 16 * 1024**2  # bytes of a body that is too large, taken off the line so that the answer is read
-_IN_HAND: Final = 64 * 1024**2  # bytes of bodies that are being read or stored at one time
+_UNPROVEN: Final = 64 * 1024**2  # bytes of bodies in hand whose senders are not known yet
+_OF_A_SOURCE: Final = 32 * 1024**2  # bytes of bodies of one source in hand; more where one body may have more
 _READ_AT_ONCE: Final = 128 * 1024  # bytes of a body that is read between two other requests
-_KEY_LENGTH: Final = 255  # characters of an Idempotency-Key
 _AWAY: Final = 5  # seconds to wait for a PostgreSQL that is away
+_KEY: Final = re.compile(r"[ -~]{1,255}")  # an Idempotency-Key
+_REQUEST_ID: Final = re.compile(r"[!-~]{1,255}")
 
 
 def app_of(
@@ -52,14 +57,18 @@ def app_of(
     *,
     metrics_token: str | None = None,
     brake_from: int = 0,
+    proxies: Collection[Network] = (),
     clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
     """The application. It has a thread of its own from start-up to shutdown (ASGI's lifespan).
 
-    Answers are held back while more than ``brake_from`` leads wait; 0: never.
-    ``clock`` counts seconds for the rates of sources.
+    Answers are held back while more than ``brake_from`` leads wait; 0: never. ``proxies`` are believed about whom they
+    forward for. ``clock`` counts seconds for the rates of sources and of failures.
+    ``state.connections`` of the application are its server's.
     """
-    desk = _Desk(ledger, playbook, Doors(playbook, environ), Brake(ledger, brake_from), LedgerClock(ledger), clock)
+    connections = Connections(Limits.of(raise_descriptors()), proxies)
+    doors, brake = Doors(playbook, environ), Brake(ledger, brake_from)
+    desk = _Desk(ledger, playbook, doors, brake, connections, proxies, LedgerClock(ledger), clock)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -74,6 +83,7 @@ def app_of(
         openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan,
         exception_handlers={HTTPException: _no_such_page},
     )  # fmt: skip
+    app.state.connections = connections
 
     @app.post("/capture/{source}")
     async def capture(request: Request, source: str) -> Response:
@@ -117,25 +127,28 @@ class _Desk:
         playbook: Playbook,
         doors: Doors,
         brake: Brake,
+        connections: Connections,
+        proxies: Collection[Network],
         clock: LedgerClock,
         seconds: Callable[[], float],
     ) -> None:
         self.brake, self.clock = brake, clock
         self._ledger, self._doors = ledger, doors
-        self._sources = {name: source for name, source in playbook.sources.items() if source.http is not None}
+        self._connections, self._proxies = connections, proxies
+        self._reader = PostReader(playbook, clock.now())
+        self._throttle = Throttle(seconds)
+        self._unproven = Budget(_UNPROVEN)
+        self._budgets: dict[str, Budget] = {}
         self._buckets: dict[str, TokenBucket] = {}
         self._most_bytes = 0
-        for name, source in self._sources.items():
-            http = _http_of(source)
+        for name, source in self._reader.sources.items():
+            http = http_of(source)
+            self._budgets[name] = Budget(max(_OF_A_SOURCE, 4 * http.max_bytes))
             self._buckets[name] = TokenBucket(http.per_second, http.burst, seconds)
             self._most_bytes = max(self._most_bytes, http.max_bytes)
-        self._readers = {
-            name: activities.Reader(name, "HTTP", playbook, clock.now(), unit="payload")
-            for name, source in self._sources.items()
-            if source.kind == "activities"
-        }
-        self._in_hand = 0
         self._refused: Counter[tuple[int, str]] = Counter()
+        self._unauthorised: Counter[str] = Counter()
+        self._signed_the_old_way: set[str] = set()
         # one question of a kind at a time, so that the writer finds a connection, too
         self._asking = {"ready": asyncio.Lock(), "metrics": asyncio.Lock()}
 
@@ -155,27 +168,81 @@ class _Desk:
             return RefusedError(500, "unexpected", _UNEXPECTED).response()
 
     async def capture(self, request: Request, name: str) -> Response:
-        with contextlib.ExitStack() as in_hand:
-            body = await self._body_of(request, in_hand)
-            given = Given(*(_raw(request, header) for header in _SIGNED_BY))
-            if not self._doors.admits(name, given, body, self.clock.now().timestamp()):
-                raise unauthorised()
-            source = self._sources[name]
-            # reading a large one takes long enough for others to notice
-            elsewhere = asyncio.to_thread if len(body) > _READ_AT_ONCE else _here
-            count, rows, happened, held = await elsewhere(self._understand, request, name, body)
-            bucket = self._buckets[name]
-            if wait := bucket.take(count):
-                raise RefusedError(
-                    429, "too_fast", "the source has sent more than it may; send again later", retry_after=_up(wait)
-                )
-            await self.brake.hold()
-            stored = self.writer.submit(rows, happened, len(body))
-            if stored is None:
-                bucket.give_back(count)
-                raise RefusedError(503, "busy", "too much waits to be stored; send the same again", retry_after=1)
-            outcome = await _in_time(stored)
-            return answer(202, _as_data(source, outcome, count, held))
+        incoming = Incoming(request)
+        response = await self.answer(self._capture(request, name, incoming))
+        return response if incoming.ended else LastResponse(response, incoming)
+
+    async def _capture(self, request: Request, name: str, incoming: Incoming) -> Response:
+        address = self._address_of(request)
+        given = Given(*(_raw(request, header) for header in HEADERS))
+        verdict = self._doors.judge_head(name, given, self.clock.now().timestamp())
+        if not verdict.admits and not verdict.reads:
+            raise self._unknown(address, verdict.reason)
+        try:
+            if verdict.admits:
+                body = await incoming.read(http_of(self._reader.sources[name]).max_bytes, self._budgets[name])
+                key = _idempotency_key(request)
+            else:
+                body = await incoming.read(self._most_bytes, self._unproven)
+                verdict = self._doors.judge_body(name, given, body)
+                if not verdict.admits:
+                    raise self._unknown(address, verdict.reason)
+                incoming.move(self._budgets[name])
+                key = None if given.id is None else given.id.decode("ascii")
+                if given.signature is None:
+                    self._say_old(name)
+            request_id = key or _request_id(request)
+            try:
+                response = await self._take(request, name, body, key, Sender(name, address, request_id))
+            except RefusedError as refused:
+                refused.headers["X-Request-Id"] = request_id
+                raise
+            response.headers["X-Request-Id"] = request_id
+            return response
+        finally:
+            incoming.release()
+
+    async def _take(self, request: Request, name: str, body: bytes, key: str | None, sender: Sender) -> Response:
+        """Read and store what a known sender posted."""
+        # reading a large one takes long enough for others to notice
+        elsewhere = asyncio.to_thread if len(body) > _READ_AT_ONCE else _here
+        headers = request.headers
+        content = headers.get("content-type"), headers.get("content-encoding", "identity")
+        posted = await elsewhere(self._reader.read, name, body, *content, key, self.clock.now())
+        bucket = self._buckets[name]
+        if wait := bucket.take(posted.payloads):
+            raise RefusedError(
+                429, "too_fast", "the source has sent more than it may; send again later", retry_after=_up(wait)
+            )
+        await self.brake.hold()
+        stored = self.writer.submit(posted.signals, posted.activities, len(body), sender._replace(hash=posted.hash))
+        if stored is None:
+            bucket.give_back(posted.payloads)
+            raise RefusedError(503, "busy", "too much waits to be stored; send the same again", retry_after=1)
+        outcome = await _in_time(stored)
+        return answer(202, as_data(self._reader.sources[name], outcome, posted))
+
+    def _address_of(self, request: Request) -> str:
+        peer = request.client.host if request.client else ""
+        return client_address(peer, _all(request, b"x-forwarded-for"), self._proxies) if self._proxies else peer
+
+    def _unknown(self, address: str, reason: Reason | None) -> RefusedError:
+        """The one refusal of whoever is not known, or, once they failed too often, the other one."""
+        self._unauthorised[reason or "wrong"] += 1
+        if wait := self._throttle.fail(sender_of(address)):
+            return RefusedError(
+                429, "too_many_failures", "this address failed to sign in too often; wait, and check how it signs in",
+                retry_after=_up(wait), close=True,
+            )  # fmt: skip
+        return unauthorised()
+
+    def _say_old(self, name: str) -> None:
+        if name not in self._signed_the_old_way:
+            self._signed_the_old_way.add(name)
+            say(
+                f"Warning: the source {name} signs by X-Leadgate-Signature, which the next version will not read; "
+                "give its sender a secret of `leadgate secret new` and have it sign by Standard Webhooks."
+            )
 
     async def ready(self) -> Response:
         await self._ask("ready", lambda: _reach(self._ledger), within=_AWAY)
@@ -189,7 +256,10 @@ class _Desk:
         figures = await self._ask(
             "metrics", lambda: metrics.figures(self._ledger, self.clock.now()), within=_STORED_WITHIN
         )
-        page = http_metrics.exposition(figures, self._refused, self.brake.seconds)
+        process = http_metrics.Process(
+            self._refused, self._unauthorised, self._connections.closed, self._connections.count, self.brake.seconds
+        )
+        page = http_metrics.exposition(figures, process)
         return Response(page, media_type=http_metrics.CONTENT_TYPE)
 
     async def _ask(self, kind: str, question: Callable[[], Any], *, within: float) -> Any:
@@ -204,76 +274,8 @@ class _Desk:
                 raise _away() from None
             raise
 
-    async def _body_of(self, request: Request, in_hand: contextlib.ExitStack) -> bytes:
-        """The whole body, up to what the most generous source takes: whose it is is known only afterwards."""
-        chunks: list[bytes] = []
-        size = 0
-        try:
-            async with asyncio.timeout(_READ_WITHIN):
-                async for chunk in request.stream():
-                    size += len(chunk)
-                    if size > self._most_bytes:
-                        chunks.clear()
-                        if size > self._most_bytes + _UNREAD:
-                            break
-                        continue
-                    self._in_hand += len(chunk)
-                    in_hand.callback(self._release, len(chunk))
-                    if self._in_hand > _IN_HAND:
-                        raise RefusedError(
-                            503, "busy", "too many bodies at once; send again", retry_after=1, close=True
-                        )
-                    chunks.append(chunk)
-        except TimeoutError:
-            raise RefusedError(408, "slow", f"the body did not arrive within {_READ_WITHIN:g} s", close=True) from None
-        if size > self._most_bytes:
-            raise RefusedError(413, "too_large", "the body is larger than any source may send", close=True)
-        return b"".join(chunks)
 
-    def _release(self, size: int) -> None:
-        self._in_hand -= size
-
-    def _understand(self, request: Request, name: str, body: bytes) -> tuple[int, list[Any], list[Any], set[int]]:
-        """How many payloads there are, and what ``_rows_of`` makes of them."""
-        source = self._sources[name]
-        payloads = self._payloads_of(request, source, body)
-        keys = _keys_of(payloads, request.headers.get("idempotency-key"), source)
-        return len(payloads.payloads), *self._rows_of(name, payloads, keys)
-
-    def _payloads_of(self, request: Request, source: Source, body: bytes) -> Body:
-        http = _http_of(source)
-        if len(body) > http.max_bytes:
-            words = f"the body has {len(body):,} bytes; the source may send {http.max_bytes:,}"
-            raise RefusedError(413, "too_large", words)
-        if request.headers.get("content-encoding", "identity").lower() != "identity":
-            raise RefusedError(415, "content_encoding", "send the body as it is, not compressed")
-        read = http_body.read(body, request.headers.get("content-type"))
-        if len(read.payloads) > http.burst:
-            words = f"the source may send {http.burst:,} payloads at once; send fewer in a request"
-            raise RefusedError(413, "too_many", words)
-        return read
-
-    def _rows_of(self, name: str, body: Body, keys: Sequence[str]) -> tuple[list[Any], list[Any], set[int]]:
-        """Rows for ``ledger.signals``: signals, activities, and the positions of those that are held signals."""
-        reader = self._readers.get(name)
-        if reader is None:
-            rows = [
-                (at, name, key, payload.text, None, f"HTTP:{at + 1}" if body.listed else "HTTP")
-                for at, (payload, key) in enumerate(zip(body.payloads, keys, strict=True))
-            ]
-            return rows, [], set()
-        parted = reader.sort([Row(at, p.values) for at, p in enumerate(body.payloads, start=1)], keys, self.clock.now())
-        return parted.held, parted.activities, {line - 1 for line in parted.held_lines}
-
-
-_SIGNED_BY: Final = (b"authorization", b"x-leadgate-timestamp", b"x-leadgate-signature")
 _UNEXPECTED: Final = "something went wrong here; nothing of this request is known to be stored, so send it again"
-
-
-def _http_of(source: Source) -> HttpCapture:
-    if source.http is None:
-        raise LookupError("a source that may not post")
-    return source.http
 
 
 def _raw(request: Request, name: bytes) -> bytes | None:
@@ -282,17 +284,23 @@ def _raw(request: Request, name: bytes) -> bytes | None:
     return values[0] if len(values) == 1 else None
 
 
-def _keys_of(body: Body, given: str | None, source: Source) -> list[str]:
-    """Keys of all payloads: from the header, by position in a list; else each its own."""
-    if given is None:
-        return [key_of(payload.values, source) for payload in body.payloads]
-    if not 0 < len(given) <= _KEY_LENGTH or not (given.isascii() and given.isprintable()):
-        raise RefusedError(
-            400, "idempotency_key", f"an Idempotency-Key has 1 to {_KEY_LENGTH} printable characters of ASCII"
-        )
-    if not body.listed:
-        return [f"once:{given}"]
-    return [f"once[{at}]:{given}" for at in range(len(body.payloads))]
+def _all(request: Request, name: bytes) -> list[bytes]:
+    return [value for header, value in request.scope["headers"] if header == name]
+
+
+def _idempotency_key(request: Request) -> str | None:
+    """What a bearer calls its request by. Who signs calls it by the id that is signed; there this header means
+    nothing, for whoever captured a request could add another one."""
+    given = request.headers.get("idempotency-key")
+    if given is not None and not _KEY.fullmatch(given):
+        raise RefusedError(400, "idempotency_key", "an Idempotency-Key has 1 to 255 printable characters of ASCII")
+    return given
+
+
+def _request_id(request: Request) -> str:
+    """What a request without a key is called by: what its sender or a proxy calls it, else a name of ours."""
+    given = request.headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
 async def _here(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -312,20 +320,11 @@ async def _in_time(stored: asyncio.Future[Outcome]) -> Outcome:
         return stored.result()
     except UnavailableError:
         raise _away() from None
+    except ReusedError:
+        words = "the id of this request named another body before; send each body under an id of its own"
+        raise RefusedError(409, "id_reused", words) from None
     except BrokenError:
         raise RefusedError(500, "unexpected", _UNEXPECTED) from None
-
-
-def _as_data(source: Source, outcome: Outcome, count: int, held: set[int]) -> dict[str, Any]:
-    """An entry for each payload, in their order."""
-    if source.kind == "leads":
-        return {"signals": [{"id": id_, "new": new} for id_, new in outcome.signals]}
-    signals, happened = iter(outcome.signals), iter(outcome.activities)
-    entries = []
-    for at in range(count):
-        each = next(signals if at in held else happened)
-        entries.append({"held_as_signal" if at in held else "id": each.id, "new": each.new})
-    return {"activities": entries}
 
 
 def _away() -> RefusedError:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from console import cli_follow_up, cli_handover, cli_matching, cli_report
+from console import cli_follow_up, cli_handover, cli_matching, cli_report, cli_secret
 from console.options import By, Different, Items, Json, Lead, Now, Personal, Reason, SameAs, Source, Stage
 from console.place import Place
 from console.screen import BROKEN, INTERRUPTED, UNREACHABLE, WRONG_INPUT, CommandError, say
@@ -448,6 +448,7 @@ def version() -> None:
 
 
 cli_matching.register(app)
+cli_secret.register(app)
 
 
 def main() -> None:

@@ -27,10 +27,11 @@ class RefusedError(Exception):
         self.error = error
         self.message = message
         self.retry_after = retry_after
-        self.close = close  # the body was not read to its end, so nothing can follow it
+        self.close = close  # nothing can follow on this connection
+        self.headers: dict[str, str] = {}
 
     def response(self) -> Response:
-        headers = {}
+        headers = dict(self.headers)
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
         if self.status == 401:
@@ -47,7 +48,7 @@ UNAUTHORISED: Final = (
 
 
 def unauthorised() -> RefusedError:
-    return RefusedError(401, "unauthorised", UNAUTHORISED)
+    return RefusedError(401, "unauthorised", UNAUTHORISED, close=True)
 
 
 def answer(status: int, body: Any, headers: dict[str, str] | None = None) -> Response:

@@ -5,10 +5,9 @@ Belongs here: names, labels and help of the metrics. Does not belong here: the q
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -18,14 +17,20 @@ from leadgate.ledger.metrics import BUCKETS, Figures, Histogram
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def exposition(figures: Figures, answered: Mapping[tuple[int, str], int], held_back: float) -> bytes:
-    """All metrics. ``answered`` counts the requests of this process by status and error; ``held_back`` is for how
-    many seconds its brake holds an answer back now."""
+class Process(NamedTuple):
+    """What this process counted since it started, and how it stands."""
+
+    refused: Mapping[tuple[int, str], int]  # requests by status and error
+    unauthorised: Mapping[str, int]  # requests by why their sender was not known
+    closed: Mapping[str, int]  # connections by the limit that ended them
+    connections: int  # that are open
+    held_back: float  # seconds for which an answer is held back
+
+
+def exposition(figures: Figures, process: Process) -> bytes:
+    """All metrics."""
     registry = CollectorRegistry()
-    brake = GaugeMetricFamily(
-        "leadgate_http_held_back_seconds", "How long an answer is held back, for so much waits.", value=held_back
-    )
-    registry.register(_Once([*_of_the_ledger(figures), _requests(answered), brake]))
+    registry.register(_Once([*_of_the_ledger(figures), *_of_the_process(process)]))
     return generate_latest(registry)
 
 
@@ -51,6 +56,10 @@ def _of_the_ledger(figures: Figures) -> Iterator[Metric]:
         GaugeMetricFamily, "leadgate_journeys", "Journeys by where they are now.", ["status", "stage"],
         figures.journeys.items(),
     )  # fmt: skip
+    yield _by(
+        CounterMetricFamily, "leadgate_request_ids_reused", "Requests whose id had named another body before.",
+        ["source"], figures.reused.items(),
+    )  # fmt: skip
     yield _by(GaugeMetricFamily, "leadgate_work_items_open", "Open work items.", ["reason"], figures.held.items())
     yield GaugeMetricFamily(
         "leadgate_oldest_waiting_seconds",
@@ -62,13 +71,27 @@ def _of_the_ledger(figures: Figures) -> Iterator[Metric]:
     yield _histogram("leadgate_owner_to_touch_seconds", "From owner to first touch.", figures.to_first_touch)
 
 
-def _requests(answered: Mapping[tuple[int, str], int]) -> Metric:
-    return _by(
+def _of_the_process(process: Process) -> Iterator[Metric]:
+    yield _by(
         CounterMetricFamily,
         "leadgate_http_refused",
         "Requests that this process refused, since it started.",
         ["status", "reason"],
-        (((str(status), error), count) for (status, error), count in sorted(Counter(answered).items())),
+        (((str(status), error), count) for (status, error), count in sorted(process.refused.items())),
+    )
+    yield _by(
+        CounterMetricFamily, "leadgate_http_unauthorised", "Requests whose sender was not known, by what was wrong.",
+        ["reason"], sorted(process.unauthorised.items()),
+    )  # fmt: skip
+    yield _by(
+        CounterMetricFamily, "leadgate_http_connections_closed", "Connections that a limit ended.", ["reason"],
+        sorted(process.closed.items()),
+    )  # fmt: skip
+    yield GaugeMetricFamily("leadgate_http_connections", "Open connections.", value=process.connections)
+    yield GaugeMetricFamily(
+        "leadgate_http_held_back_seconds",
+        "How long an answer is held back, for so much waits.",
+        value=process.held_back,
     )
 
 

@@ -1,4 +1,4 @@
-"""How many signals a source may send: a token bucket.
+"""How many signals a source may send, and how many failures an address may cause: token buckets.
 
 Belongs here: counting. Does not belong here: reading the clock, which is given.
 """
@@ -6,6 +6,11 @@ Belongs here: counting. Does not belong here: reading the clock, which is given.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
+
+FAILURES: Final = 20  # that one address may cause at once
+FAILURES_PER_SECOND: Final = 1.0
+MOST_ADDRESSES: Final = 10_000  # that are remembered
 
 
 class TokenBucket:
@@ -27,5 +32,25 @@ class TokenBucket:
         return (count - self._tokens) / self._per_second
 
     def give_back(self, count: int) -> None:
-        """What was taken for nothing."""
+        """Return tokens that were taken for a request that was then refused."""
         self._tokens = min(self._burst, self._tokens + count)
+
+
+class Throttle:
+    """A bucket of failures for each address, of those that failed last. Only failures cost: whoever shares an address
+    with a stranger and signs in rightly is never asked."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._buckets: dict[str, TokenBucket] = {}
+
+    def fail(self, address: str) -> float:
+        """Count a failure of ``address``. Returns 0, or the seconds until it may fail again."""
+        bucket = self._buckets.pop(address, None) or TokenBucket(FAILURES_PER_SECOND, FAILURES, self._clock)
+        self._buckets[address] = bucket  # the last of all
+        if len(self._buckets) > MOST_ADDRESSES:
+            del self._buckets[next(iter(self._buckets))]
+        return bucket.take(1)
+
+    def __len__(self) -> int:
+        return len(self._buckets)

@@ -22,8 +22,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from console.screen import say
-from leadgate.ledger import Ledger, people, signals
+from leadgate.ledger import Ledger, people, requests, signals
 from leadgate.ledger.clock import read_time
+from leadgate.ledger.requests import Sender
 from leadgate.ledger.signals import Stored
 
 MOST_WAITING: Final = 20_000  # payloads in the queue; what comes then is refused
@@ -39,6 +40,10 @@ class BrokenError(Exception):
     """The ledger refused this request alone, and would again."""
 
 
+class ReusedError(Exception):
+    """The id of this request named another body before. That is kept, and nothing of this one is."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of a request's rows, in their order."""
@@ -48,12 +53,17 @@ class Outcome:
 
 
 class _Job:
-    __slots__ = ("activities", "future", "payloads", "signals", "size")
+    __slots__ = ("activities", "future", "payloads", "sender", "signals", "size")
 
     def __init__(
-        self, rows: Sequence[Any], activities: Sequence[Any], size: int, future: asyncio.Future[Outcome]
+        self,
+        rows: Sequence[Any],
+        activities: Sequence[Any],
+        size: int,
+        sender: Sender,
+        future: asyncio.Future[Outcome],
     ) -> None:
-        self.signals, self.activities, self.size, self.future = rows, activities, size, future
+        self.signals, self.activities, self.size, self.sender, self.future = rows, activities, size, sender, future
         self.payloads = len(rows) + len(activities)
 
 
@@ -70,9 +80,11 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._thread.start()
 
-    def submit(self, rows: Sequence[Any], activities: Sequence[Any], size: int) -> asyncio.Future[Outcome] | None:
+    def submit(
+        self, rows: Sequence[Any], activities: Sequence[Any], size: int, sender: Sender
+    ) -> asyncio.Future[Outcome] | None:
         """Have the rows stored, all or none; ``size`` is in bytes. None when too much waits already."""
-        job = _Job(rows, activities, size, self._loop.create_future())
+        job = _Job(rows, activities, size, sender, self._loop.create_future())
         with self._change:
             full = self._payloads + job.payloads > MOST_WAITING or self._bytes + size > MOST_WAITING_BYTES
             if full or self._stopping:
@@ -134,25 +146,36 @@ class Writer:
                 outcomes.append(_meaning(error))
         return outcomes
 
-    def _together(self, jobs: Sequence[_Job]) -> list[Outcome]:
-        rows = [row for job in jobs for row in job.signals]
-        happened = [row for job in jobs for row in job.activities]
+    def _together(self, jobs: Sequence[_Job]) -> list[Outcome | Exception]:
         stored: list[Stored] = []
         known: list[Stored] = []
         with self._ledger.transaction() as connection:
             now = read_time(connection)
-            if rows and happened:  # each takes the locks of its sources in order; together they would not
-                signals.one_capture_at_a_time(connection, {*(row[1] for row in rows), *(row[0] for row in happened)})
+            signals.one_capture_at_a_time(connection, {job.sender.source for job in jobs})
+            reused = requests.reused(connection, [job.sender for job in jobs])
+            requests.record_reuse(
+                connection, [job.sender for job, again in zip(jobs, reused, strict=True) if again], now
+            )
+            taken = [job for job, again in zip(jobs, reused, strict=True) if not again]
+            rows = [(row, job.sender) for job in taken for row in job.signals]
+            happened = [(row, job.sender) for job in taken for row in job.activities]
             if rows:
-                stored = signals.store_each_signal(connection, rows, now)
+                stored = signals.store_each_signal(connection, *_apart(rows), now)
             if happened:
-                known = signals.store_each_activity(connection, happened, now)
+                known = signals.store_each_activity(connection, *_apart(happened), now)
                 people.match_activities(connection, now)
-        outcomes = []
-        for job in jobs:
+        outcomes: list[Outcome | Exception] = []
+        for job, again in zip(jobs, reused, strict=True):
+            if again:
+                outcomes.append(ReusedError())
+                continue
             outcomes.append(Outcome(stored[: len(job.signals)], known[: len(job.activities)]))
             stored, known = stored[len(job.signals) :], known[len(job.activities) :]
         return outcomes
+
+
+def _apart(rows: Sequence[tuple[Any, Sender]]) -> tuple[list[Any], list[Sender]]:
+    return [row for row, _ in rows], [sender for _, sender in rows]
 
 
 def _answer(jobs: Sequence[_Job], outcomes: Sequence[Outcome | Exception]) -> None:

@@ -6,6 +6,7 @@ Belongs here: opening the port, what is said at the start, and an orderly end. D
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import os
@@ -13,19 +14,23 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
+from fastapi import FastAPI
 
 from console.capture_api import app_of
 from console.http_auth import Doors
+from console.http_connections import MOST_HEAD, Connections
 from console.place import Place
 from console.screen import UNREACHABLE, CommandError, say
+from leadgate import source_secrets
 from leadgate.ledger import open_ledger
 from leadgate.playbook import Loaded
+from leadgate.playbook_check.secrets import require_values
 
 HOST = "127.0.0.1"
-_BACKLOG = 1024
+_SAY_EVERY = 60.0  # seconds
 _END_WITHIN = 20  # seconds for the requests that are being answered
 
 
@@ -33,6 +38,9 @@ def listen(place: Place, port: int | None) -> None:
     """The command. Returns when it was asked to end and every request that had begun is answered."""
     playbook = place.checked_playbook()
     _require_sources(playbook)
+    for note in require_values(playbook, os.environ):
+        say(f"Warning: {note}")
+    _require_token(place.settings.metrics_token)
     with (
         contextlib.closing(_socket(port or place.settings.capture_port)) as taken,
         open_ledger(place.settings) as ledger,
@@ -45,16 +53,21 @@ def listen(place: Place, port: int | None) -> None:
             os.environ,
             metrics_token=place.settings.metrics_token,
             brake_from=place.settings.brake_from,
+            proxies=place.settings.trusted_proxies,
         )
         _say_where(playbook, taken)
         _Server(config(app)).run(sockets=[taken])
     say("Stopped. Every request that was answered with 202 is in the ledger.")
 
 
-def config(app: Any) -> uvicorn.Config:
+def config(app: FastAPI) -> uvicorn.Config:
     """How the application is served: it says nothing of itself, and logs no request."""
+    connections: Connections = app.state.connections
     return uvicorn.Config(
         app,
+        http=cast("type[asyncio.Protocol]", connections.protocol),
+        backlog=connections.limits.backlog,
+        h11_max_incomplete_event_size=MOST_HEAD,
         host=HOST,
         server_header=False,
         access_log=False,
@@ -71,6 +84,10 @@ def config(app: Any) -> uvicorn.Config:
 class _Server(uvicorn.Server):
     """Ends in order on ctrl-C and SIGTERM, and does not raise them again: to be ended is how this command ends."""
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(_Troubles().say)
+        await super().startup(sockets)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         before = {which: signal.signal(which, self.handle_exit) for which in (signal.SIGINT, signal.SIGTERM)}
@@ -79,6 +96,29 @@ class _Server(uvicorn.Server):
         finally:
             for which, handler in before.items():
                 signal.signal(which, handler)
+
+
+class _Troubles:
+    """Errors that nobody awaits, such as a connection that could not be accepted: each once in a while, without the
+    values that its traceback would show. The event loop would write a page for each of them."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, float] = {}
+
+    def say(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        kind = type(context.get("exception")).__name__
+        if loop.time() - self._said.get(kind, -_SAY_EVERY) >= _SAY_EVERY:
+            self._said[kind] = loop.time()
+            say(f"http capture: {kind} in the event loop; told once in {_SAY_EVERY:.0f} s")
+
+
+def _require_token(token: str | None) -> None:
+    """A token for the metrics is as strong as a secret of a source."""
+    try:
+        if token is not None:
+            source_secrets.read(token)
+    except source_secrets.SecretError as error:
+        raise CommandError(f"LEADGATE_METRICS_TOKEN {error}") from None
 
 
 def _require_sources(playbook: Loaded) -> None:
@@ -95,7 +135,7 @@ def _socket(port: int) -> socket.socket:
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         opened.bind((HOST, port))
-        opened.listen(_BACKLOG)
+        opened.listen()
     except OSError as error:
         opened.close()
         if error.errno == errno.EADDRINUSE:

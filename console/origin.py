@@ -61,6 +61,7 @@ def triggered(story: Story) -> Answer:
     if signal is not None:
         origin = f", from {signal['origin']}" if signal["origin"] else ""
         answer.say(f"A signal of the source {signal['source']}, received {moment(signal['received_at'])} UTC{origin}.")
+        _sent_by(answer, signal, story)
         payload = orjson.loads(signal["payload"])
         if signal["unreadable"]:
             answer.say(f"It could not be read: {signal['unreadable']}.", f"As received: {payload.get('raw')}")
@@ -97,6 +98,20 @@ def triggered(story: Story) -> Answer:
         leads = ", ".join(map(str, story.same_phone))
         answer.say(f"The same phone number: lead {leads}. That is a hint, no proof, of the same person.")
     return answer
+
+
+def _sent_by(answer: Answer, signal: Mapping[str, Any], story: Story) -> None:
+    """Of a signal that came over HTTP: from where, by which request, and whether that request's id came again."""
+    if signal.get("request_id") is None:
+        return
+    address = signal["client_address"] or "an unknown address"
+    answer.say(f"It was sent from {address}, as request {signal['request_id']}.")
+    for each in story.reused:
+        if (each["source"], each["request_id"]) == (signal["source"], signal["request_id"]):
+            answer.say(
+                f"The same id came again with another body {counted(each['times'], 'time', 'times')}, the last time "
+                f"{moment(each['last_at'])} UTC from {each['last_address'] or 'an unknown address'}; that was refused."
+            )
 
 
 def _why_again(story: Story) -> str:

@@ -6,6 +6,7 @@ Belongs here: printing what loading and checking found. Does not belong here: fi
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from console.safe import visible
 from console.screen import CommandError, out, print_json, program, say
 from leadgate import playbook
 from leadgate.playbook_check import check as find_problems
+from leadgate.playbook_check.secrets import check_values
 from leadgate.playbook_text import PlaybookError, Problem
 
 
@@ -30,7 +32,7 @@ def check(place: Place, file: Path | None, *, as_json: bool) -> bool:
         problems: list[Problem] = list(error.problems)
     else:
         digest = loaded.hash
-        problems = find_problems(loaded, promises=promises())
+        problems = sorted([*find_problems(loaded, promises=promises()), *check_values(loaded, os.environ)])
     wrong = [problem for problem in problems if not problem.note]
     if as_json:
         found = [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -15,12 +16,13 @@ from rich.console import Console
 
 from console.place import Place, as_of
 from console.safe import visible
-from console.screen import heading, out, print_json, program, span, table
+from console.screen import heading, moment, out, print_json, program, span, table
 from console.telling import counted
 from console.up import STATE_FILE
-from leadgate.ledger import consumers, open_ledger
+from leadgate.ledger import consumers, open_ledger, requests
 from leadgate.ledger.clock import time_of
 
+_REUSED_FOR = timedelta(days=7)
 FRESH = 15.0  # seconds; a state that is older was left by an `up` that was killed
 
 
@@ -31,6 +33,7 @@ def show(place: Place, *, as_json: bool, now: str | None) -> bool:
         at = time_of(ledger, as_of(now))
         waits = consumers.waiting(ledger, at)
         seen = consumers.all_seen(ledger)
+        reused = requests.reused_since(ledger, at - _REUSED_FOR)
     alive = [each for each in seen if each["alive"]]
     oldest = None if waits.oldest is None else (at - waits.oldest).total_seconds()
     well = bool(alive) or waits.journeys + waits.in_batches == 0
@@ -41,12 +44,14 @@ def show(place: Place, *, as_json: bool, now: str | None) -> bool:
                 "parts": [] if state is None else state["parts"],
                 "prefect": None if state is None else state["prefect"],
                 "consumers": seen,
+                "reused_request_ids": [each._asdict() for each in reused],
                 "waiting": asdict(waits) | {"oldest_seconds": oldest},
                 "well": well,
             }
         )
         return well
     _render(out(), state, seen, waits, oldest, well=well)
+    _render_reused(out(), reused)
     return well
 
 
@@ -113,3 +118,21 @@ def _render(
         console.print(
             f"\nLeads wait and nobody takes them: `{program()} up`, or `{program()} run` once.", soft_wrap=True
         )
+
+
+def _render_reused(console: Console, reused: list[requests.Reused]) -> None:
+    """Posts that were refused because their id named another body: a sender's mistake, or a stranger's attempt."""
+    if not reused:
+        return
+    rows = table("source", "request id", "times", "last (UTC)", "from", right=("times",))
+    for each in reused:
+        rows.add_row(
+            visible(each.source),
+            visible(each.request_id, 60),
+            str(each.times),
+            moment(each.last_at),
+            visible(each.last_address or ""),
+        )
+    console.print()
+    console.print(heading("Request ids that came again with another body, and were refused"))
+    console.print(rows)

@@ -41,6 +41,7 @@ from flows.server import (
 )
 from leadgate.ledger import Ledger, LedgerError, open_ledger
 from leadgate.playbook import Loaded
+from leadgate.playbook_check.secrets import require_values
 from leadgate.settings import Settings
 
 LOOK_EVERY: Final = 0.5  # seconds
@@ -56,6 +57,7 @@ class _Stop(BaseException):
 def up(place: Place) -> None:
     """The command. Raises ``CommandError`` for a port that is taken, or when it runs already."""
     playbook = place.checked_playbook()
+    require_values(playbook, os.environ)
     settings = place.settings
     use_defaults(settings.home)
     for number in (signal.SIGINT, signal.SIGTERM):

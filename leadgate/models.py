@@ -117,6 +117,11 @@ def _staff(default: Any = ..., **more: Any) -> Any:
     return Field(default=default, sa_column_kwargs={"info": STAFF}, **more)
 
 
+def _request_index(table: str) -> Index:
+    """Finds what came with an id that its sender gave; a file's rows are no part of it."""
+    return Index(f"{table}_request", "source", "request_id", postgresql_where=text("request_hash IS NOT NULL"))
+
+
 class PlaybookVersion(SQLModel, table=True):
     """A playbook as it was activated; decisions name it by hash."""
 
@@ -131,7 +136,11 @@ class Signal(SQLModel, table=True):
     """One inbound payload exactly as received, as JSON text: JSONB would refuse a NUL character."""
 
     __tablename__ = "signal"
-    __table_args__ = (Index("signal_key", "source", "key", unique=True), {"info": APPEND_ONLY})
+    __table_args__ = (
+        Index("signal_key", "source", "key", unique=True),
+        _request_index("signal"),
+        {"info": APPEND_ONLY},
+    )
     id: int | None = _id()
     source: str
     key: str = _personal()
@@ -139,6 +148,9 @@ class Signal(SQLModel, table=True):
     unreadable: str | None = _personal(None)
     origin: str | None = _personal(None)
     received_at: datetime = _at()
+    client_address: str | None = _personal(None)  # of what came over HTTP: its sender's address
+    request_id: str | None = _personal(None)
+    request_hash: str | None = _personal(None)  # of the body's content, where the sender gave the id
 
 
 class Batch(SQLModel, table=True):
@@ -550,6 +562,7 @@ class Activity(SQLModel, table=True):
         Index("activity_key", "source", "key", unique=True),
         Index("activity_lead", "lead_id", "occurred_at"),
         Index("activity_unmatched", "email", postgresql_where=text("lead_id IS NULL")),
+        _request_index("activity"),
     )
     id: int | None = _id()
     source: str
@@ -564,6 +577,21 @@ class Activity(SQLModel, table=True):
     received_at: datetime = _at()
     seconds: int | None = None  # how long a call took
     automatic: bool | None = None  # a sequence sent it by itself
+    client_address: str | None = _personal(None)
+    request_id: str | None = _personal(None)
+    request_hash: str | None = _personal(None)
+
+
+class ReusedRequest(SQLModel, table=True):
+    """An id of a request that came again with another body, which was refused."""
+
+    __tablename__ = "reused_request"
+    source: str = Field(primary_key=True)
+    request_id: str = Field(primary_key=True, sa_column_kwargs={"info": PERSONAL})  # a sender may call it anything
+    times: int
+    first_at: datetime = _at()
+    last_at: datetime = _at()
+    last_address: str | None = _personal(None)
 
 
 class Outbox(SQLModel, table=True):
@@ -662,6 +690,10 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "breaker.source": _NAME,
     "breaker.gate": _NAME,
     "outbox.key": 4 * _NAME,
+    "signal.request_id": 255,  # ASCII: what `console.capture_api` lets through
+    "activity.request_id": 255,
+    "reused_request.source": _NAME,
+    "reused_request.request_id": 255,
     "batch_holder.holder": 512,  # a flow run's id, or a host and a process
     "consumer.name": 512,
     "hash_key.fingerprint": 32,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ class Settings:
     file_seconds: float = 1800.0  # for which it may read in all
     metrics_token: str | None = field(default=None, repr=False)  # none: no metrics are served
     key: str | None = field(default=None, repr=False)  # of hashes; none: the file `key` in the data folder
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # whose X-Forwarded-For HTTP capture believes
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -57,6 +59,7 @@ class Settings:
             file_seconds=_number(env, "LEADGATE_FILE_SECONDS", cls.file_seconds, least=1),
             metrics_token=env.get("LEADGATE_METRICS_TOKEN") or None,
             key=_key(env.get("LEADGATE_KEY")),
+            trusted_proxies=_networks(env, "LEADGATE_TRUSTED_PROXIES"),
         )
 
 
@@ -107,3 +110,10 @@ def _port(env: Mapping[str, str], name: str, default: int) -> int:
     if port != int(port) or port > 65_535:
         raise SettingsError(f"{name}={env[name]!r} is no port; the last one is 65535")
     return int(port)
+
+
+def _networks(env: Mapping[str, str], name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(each) for each in env.get(name, "").replace(",", " ").split())
+    except ValueError as error:
+        raise SettingsError(f"{name} is no list of addresses: {error}; write it like 127.0.0.1, 10.0.0.0/24") from None

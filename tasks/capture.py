@@ -78,15 +78,24 @@ class Keys:
             self._seen.append(np.union1d(self._seen.pop(), last))
 
 
-def key_of(payload: Mapping[str, Any], source: Source) -> str:
-    """The key of a payload that came alone: the source's own id, else a hash of its content.
+def key_of(payload: Mapping[str, Any], source: Source, given: str | None = None) -> str:
+    """The key of a payload that came alone: the source's own id, else the key ``given`` with the request, else a hash
+    of its content.
 
-    It is the key that a file gives to its first row like this, so a file of what was posted adds nothing. The
-    same content once more is the same signal: a sender that got no answer sends again, and nothing tells
+    Without ``given`` it is the key that a file gives to its first row like this, so a file of what was posted adds
+    nothing. The same content once more is the same signal: a sender that got no answer sends again, and nothing tells
     that from somebody who means the same thing twice.
     """
-    own = _own_id(payload, source.key)
+    own = _own_id(payload, source.key) or given
     return own if own is not None else f"row:{_digest(Row(1, dict(payload)), frozenset(source.volatile)).hex()}:1"
+
+
+def hash_of(payloads: Sequence[Mapping[str, Any]], source: Source, *, listed: bool) -> str:
+    """A hash of what a request says, whatever the order of columns, without the source's volatile ones. A list of one
+    payload is not the same as the payload."""
+    volatile = frozenset(source.volatile)
+    whole = b"".join(_digest(Row(1, dict(payload)), volatile) for payload in payloads)
+    return hashlib.blake2b(whole, digest_size=16, person=b"list" if listed else b"").hexdigest()
 
 
 def _own_id(payload: Mapping[str, Any], column: str | None) -> str | None:

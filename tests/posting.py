@@ -5,9 +5,11 @@ The playbook is the tests' own with other sources; a test that uses ``client`` g
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import hmac
+import itertools
 import json
 import socket
 import threading
@@ -25,6 +27,7 @@ from sqlalchemy import text
 
 from console.capture_api import app_of
 from console.listening import config
+from leadgate import source_secrets
 from leadgate.ledger import Ledger
 from leadgate.playbook import Loaded
 
@@ -32,16 +35,22 @@ SOURCES = """sources:
   website:
     key: id
     volatile: [sent_at]
-    http: {auth: hmac, secret_env: SECRET_WEBSITE, per_second: 100000, burst: 1000000}
-  partner: {http: {auth: bearer, secret_env: SECRET_PARTNER, max_bytes: 1000, per_second: 1, burst: 3}}
-  unset: {http: {auth: bearer, secret_env: SECRET_UNSET}}
+    http: {auth: hmac, secret_env: LEADGATE_SECRET_WEBSITE, per_second: 100000, burst: 1000000}
+  partner: {http: {auth: bearer, secret_env: LEADGATE_SECRET_PARTNER, max_bytes: 1000, per_second: 1, burst: 3}}
+  unset: {http: {auth: bearer, secret_env: LEADGATE_SECRET_UNSET}}
+  old: {http: {auth: hmac, secret_env: LEADGATE_SECRET_OLD}}
   files: {}
-  activities: {kind: activities, http: {auth: bearer, secret_env: SECRET_ACTIVITIES}}
+  activities: {kind: activities, http: {auth: bearer, secret_env: LEADGATE_SECRET_ACTIVITIES}}
 scoring:"""
 HTTP_PLAYBOOK = PLAYBOOK.partition("sources:")[0] + SOURCES + PLAYBOOK.partition("scoring:")[2]
-SECRETS = {"SECRET_WEBSITE": "a website's", "SECRET_PARTNER": "a partner's", "SECRET_ACTIVITIES": "a log's"}
+SECRETS = {
+    "LEADGATE_SECRET_WEBSITE": source_secrets.make(),
+    "LEADGATE_SECRET_PARTNER": "the-token-of-a-partner-0123456789",
+    "LEADGATE_SECRET_ACTIVITIES": source_secrets.make(),
+    "LEADGATE_SECRET_OLD": "the-secret-of-an-old-sender-0123",
+}
 BRAKE_FROM = 2_000  # leads that wait
-TOKEN = "a monitor's"  # noqa: S105 - of a server that ends with its test
+TOKEN = "the-token-of-a-monitor-0123456789"  # noqa: S105 - of a server that ends with its test
 JSON = {"Content-Type": "application/json"}
 
 
@@ -62,6 +71,7 @@ class Client:
 
     port: int
     seconds: float = 0.0  # what the rates of sources go by
+    connections: Any = None  # of its server, for those that look at its limits
 
     def send(self, method: str, path: str, body: Any = None, headers: dict[str, Any] | None = None) -> Answer:
         with contextlib.closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
@@ -72,19 +82,46 @@ class Client:
     def get(self, path: str, **headers: str) -> Answer:
         return self.send("GET", path, headers=headers)
 
-    def post(self, payload: Any, source: str = "website", **headers: str) -> Answer:
-        """``payload`` as JSON, or bytes as they are, signed in as ``source`` does."""
+    def post(self, payload: Any, source: str = "website", request: str | None = None, **headers: str) -> Answer:
+        """``payload`` as JSON, or bytes as they are, signed in as ``source`` does, under the id ``request``."""
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        sent = JSON | signed_in(source, body) | {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = (
+            JSON
+            | signed_in(source, body, request=request)
+            | {name.replace("_", "-"): value for name, value in headers.items()}
+        )
         return self.send("POST", f"/capture/{source}", body, sent)
 
 
-def signed_in(source: str, body: bytes, at: float | None = None) -> dict[str, str]:
-    if source != "website":
-        return {"Authorization": f"Bearer {SECRETS.get(f'SECRET_{source.upper()}', 'whatever')}"}
+def signed_in(source: str, body: bytes, at: float | None = None, request: str | None = None) -> dict[str, str]:
+    """The headers by which ``source`` signs in. ``request`` is the id of what it signs; else a new one."""
+    secret = SECRETS.get(secret_of(source), "whatever")
     stamp = str(int(time.time() if at is None else at))
-    digest = hmac.new(SECRETS["SECRET_WEBSITE"].encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-    return {"X-Leadgate-Timestamp": stamp, "X-Leadgate-Signature": f"sha256={digest}"}
+    if source == "old":
+        digest = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+        return {"X-Leadgate-Timestamp": stamp, "X-Leadgate-Signature": f"sha256={digest}"}
+    if source == "website":
+        return standard(secret, body, request or f"msg_{next(_ids)}", stamp)
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def secret_of(source: str) -> str:
+    """The variable that holds its secret."""
+    return f"LEADGATE_SECRET_{source.upper()}"
+
+
+def standard(secret: str, body: bytes, request: str, stamp: str) -> dict[str, str]:
+    """The headers of Standard Webhooks for a body of any bytes; their own library signs text only."""
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signature = hmac.digest(key, f"{request}.{stamp}.".encode() + body, "sha256")
+    return {
+        "webhook-id": request,
+        "webhook-timestamp": stamp,
+        "webhook-signature": f"v1,{base64.b64encode(signature).decode()}",
+    }
+
+
+_ids = itertools.count()
 
 
 @pytest.fixture
@@ -95,6 +132,7 @@ def client(ledger: Ledger, loaded: Loaded) -> Iterator[Client]:
         app = app_of(
             ledger, loaded.playbook, SECRETS, metrics_token=TOKEN, brake_from=BRAKE_FROM, clock=lambda: client.seconds
         )
+        client.connections = app.state.connections
         server = uvicorn.Server(config(app))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
         thread.start()

@@ -48,6 +48,7 @@ class Story:
     joins: list[dict[str, Any]] = field(default_factory=list)  # which signals were taken for this lead's, and why
     lookalikes: list[dict[str, Any]] = field(default_factory=list)  # leads that its signals were compared with
     verdicts: list[dict[str, Any]] = field(default_factory=list)  # what people said about it and another lead
+    reused: list[dict[str, Any]] = field(default_factory=list)  # ids of its signals' requests that came again otherwise
     counts: dict[str, int] = field(default_factory=dict)
 
 
@@ -185,6 +186,11 @@ def story(ledger: Ledger, journey_id: int) -> Story:
             pauses=of("SELECT * FROM pause WHERE journey_id = ANY(:ids) ORDER BY started_at, id LIMIT :most"),
             missed=of("SELECT * FROM missed WHERE journey_id = ANY(:ids) ORDER BY due_at, id LIMIT :most"),
             same_phone=_same_phone(connection, lead[0]) if lead else [],
+            reused=of(
+                "SELECT * FROM reused_request WHERE (source, request_id) IN (SELECT s.source, s.request_id "
+                "FROM signal s JOIN journey j ON j.signal_id = s.id WHERE j.id = ANY(:ids)) "
+                "ORDER BY first_at LIMIT :most"
+            ),
             counts={
                 "signals": _count(connection, "journey WHERE signal_id IS NOT NULL AND lead_id = :lead", lead_id),
                 "activities": _count(connection, "activity WHERE lead_id = :lead", lead_id),

@@ -34,6 +34,7 @@ class Figures:
 
     signals: dict[str, int]  # by source
     activities: dict[str, int]  # by source
+    reused: dict[str, int]  # by source: requests that were refused because their id had named another body
     journeys: dict[tuple[str, str], int]  # by status and stage
     held: dict[str, int]  # open work items by reason
     oldest_waiting: float  # seconds since the longest-waiting journey could have been taken on; 0: none waits
@@ -59,6 +60,7 @@ def figures(ledger: Ledger, now: datetime) -> Figures:
         return Figures(
             signals=_counts(connection, "SELECT source, count(*) FROM signal GROUP BY 1 ORDER BY 1"),
             activities=_counts(connection, "SELECT source, count(*) FROM activity GROUP BY 1 ORDER BY 1"),
+            reused=_counts(connection, "SELECT source, sum(times) FROM reused_request GROUP BY 1 ORDER BY 1"),
             journeys={(status, stage): count for status, stage, count in journeys},
             held=_counts(
                 connection, "SELECT reason, count(*) FROM work_item WHERE closed_at IS NULL GROUP BY 1 ORDER BY 1"

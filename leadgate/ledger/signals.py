@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 from leadgate.failpoints import hit
 from leadgate.ledger import bulk
 from leadgate.ledger.consumers import CHANNEL
+from leadgate.ledger.requests import Sender
 
 _INCOMING = {
     "n": "int",
@@ -89,22 +90,28 @@ def store_activities(connection: Connection, rows: Sequence[Sequence[Any]], now:
     return new
 
 
-def store_each_signal(connection: Connection, rows: Sequence[Sequence[Any]], now: datetime) -> list[Stored]:
+def store_each_signal(
+    connection: Connection, rows: Sequence[Sequence[Any]], senders: Sequence[Sender], now: datetime
+) -> list[Stored]:
     """Store the rows of ``store_signals``, of any sources, and say what each became, in their order.
 
-    For a few rows at a time, whose senders wait for an answer. A key that is there twice is new the first time.
+    ``senders`` has the sender of each row. For a few rows at a time, whose senders wait for an answer. A key that is
+    there twice is new the first time. The caller has called ``one_capture_at_a_time`` for their sources.
     """
-    one_capture_at_a_time(connection, {row[1] for row in rows})
     found = connection.execute(
         text(
             """
             WITH incoming AS (
                 SELECT * FROM unnest(CAST(:source AS text[]), CAST(:key AS text[]), CAST(:payload AS text[]),
-                    CAST(:unreadable AS text[]), CAST(:origin AS text[]))
-                    WITH ORDINALITY AS each (source, key, payload, unreadable, origin, n)),
+                    CAST(:unreadable AS text[]), CAST(:origin AS text[]), CAST(:client_address AS text[]),
+                    CAST(:request_id AS text[]), CAST(:request_hash AS text[]))
+                    WITH ORDINALITY AS each (source, key, payload, unreadable, origin, client_address, request_id,
+                    request_hash, n)),
             stored AS (
-                INSERT INTO signal (source, key, payload, unreadable, origin, received_at)
-                SELECT source, key, payload, unreadable, origin, :now FROM incoming ORDER BY n
+                INSERT INTO signal (source, key, payload, unreadable, origin, received_at, client_address, request_id,
+                    request_hash)
+                SELECT source, key, payload, unreadable, origin, :now, client_address, request_id, request_hash
+                FROM incoming ORDER BY n
                 ON CONFLICT (source, key) DO NOTHING RETURNING id, source, key),
             started AS (
                 INSERT INTO journey (trigger, signal_id, source, captured_at, run_after, stage, start_stage, status,
@@ -115,16 +122,17 @@ def store_each_signal(connection: Connection, rows: Sequence[Sequence[Any]], now
             SELECT k.id, k.source, k.key, false FROM signal k JOIN (SELECT DISTINCT source, key FROM incoming) i
                 ON i.source = k.source AND i.key = k.key"""
         ),
-        {name: [row[at] for row in rows] for at, name in enumerate(_INCOMING) if at} | {"now": now},
+        {name: [row[at] for row in rows] for at, name in enumerate(_INCOMING) if at} | _sent(senders) | {"now": now},
     )
     _say_that_some_wait(connection)
     return _in_order([(row[1], row[2]) for row in rows], found)
 
 
-def store_each_activity(connection: Connection, rows: Sequence[Sequence[Any]], now: datetime) -> list[Stored]:
-    """Store the rows of ``store_activities``, of any sources, and say what each became, in their order."""
-    one_capture_at_a_time(connection, {row[0] for row in rows})
-    columns = ACTIVITY_COLUMNS
+def store_each_activity(
+    connection: Connection, rows: Sequence[Sequence[Any]], senders: Sequence[Sender], now: datetime
+) -> list[Stored]:
+    """Store the rows of ``store_activities``, as ``store_each_signal`` does those of signals."""
+    columns = ACTIVITY_COLUMNS | dict.fromkeys(_SENT, "text")
     found = connection.execute(
         text(
             f"""
@@ -140,10 +148,18 @@ def store_each_activity(connection: Connection, rows: Sequence[Sequence[Any]], n
             SELECT k.id, k.source, k.key, false FROM activity k JOIN (SELECT DISTINCT source, key FROM incoming) i
                 ON i.source = k.source AND i.key = k.key"""
         ),
-        {name: [row[at] for row in rows] for at, name in enumerate(columns)} | {"now": now},
+        {name: [row[at] for row in rows] for at, name in enumerate(ACTIVITY_COLUMNS)} | _sent(senders) | {"now": now},
     )
     _say_that_some_wait(connection)
     return _in_order([(row[0], row[1]) for row in rows], found)
+
+
+#: What is kept of its sender with each row, in the order of ``Sender`` without its source.
+_SENT: Final = ("client_address", "request_id", "request_hash")
+
+
+def _sent(senders: Sequence[Sender]) -> dict[str, list[str | None]]:
+    return {name: [each[at] for each in senders] for at, name in enumerate(_SENT, start=1)}
 
 
 def _in_order(keys: Sequence[tuple[str, str]], found: Iterable[Any]) -> list[Stored]:
@@ -162,8 +178,7 @@ def _one_after_the_other(connection: Connection, source: str) -> None:
 
 
 def one_capture_at_a_time(connection: Connection, sources: Collection[str]) -> None:
-    """The same for several sources, in an order that is everybody's. The statement after it sees what others stored.
-    Who stores signals and activities of several sources takes all of their locks with this, first."""
+    """The same for several sources, in an order that is everybody's. The statement after it sees what others stored."""
     for source in sorted(sources):
         _one_after_the_other(connection, source)
 

@@ -23,8 +23,8 @@ class CustomField(Part):
 class HttpCapture(Part):
     """How a source may post to ``/capture/{source}``. The secret itself stays in the environment.
 
-    ``bearer``: ``Authorization: Bearer SECRET``. ``hmac``: ``X-Leadgate-Timestamp`` (Unix seconds) and
-    ``X-Leadgate-Signature: sha256=HEX``, the HMAC-SHA256 of ``TIMESTAMP.BODY`` with the secret as its key.
+    ``bearer``: ``Authorization: Bearer SECRET``. ``hmac``: the signature of Standard Webhooks, over the request's id,
+    its timestamp and its body, with a secret that no other source has.
     """
 
     auth: Literal["bearer", "hmac"]

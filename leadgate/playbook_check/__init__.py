@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from leadgate.playbook import Gate, Loaded
-from leadgate.playbook_check import follow_up, gates, routing, scoring, sources
+from leadgate.playbook_check import follow_up, gates, routing, scoring, secrets, sources
 from leadgate.playbook_check.checker import ACTIVITY_FIELDS, Checker
 from leadgate.playbook_expectations import EXPECTATIONS  # gates refuse by the same list
 from leadgate.playbook_text import PlaybookError, Problem
@@ -29,6 +29,7 @@ def check(loaded: Loaded, *, promises: Mapping[Gate, Collection[str]] | None = N
     parts = (
         sources.own_fields(checker),
         sources.sources(checker),
+        secrets.variables(checker),
         sources.matching(checker),
         sources.enrichment(checker),
         scoring.scoring(checker),

@@ -6,8 +6,6 @@ It is started once for all of these tests, which go on in the order of this file
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import hmac
 import json
 import os
 import signal
@@ -24,9 +22,12 @@ import pytest
 import requests
 from desk import PLAYBOOK, person
 from forked import wait_for
+from posting import standard
 
-SECRET = "a website's"  # noqa: S105 - of a server that ends with its test
-HTTP = "  website: {default_country: DE, http: {auth: hmac, secret_env: SECRET_WEBSITE}}\n"
+from leadgate import source_secrets
+
+SECRET = source_secrets.make()
+HTTP = "  website: {default_country: DE, http: {auth: hmac, secret_env: LEADGATE_SECRET_WEBSITE}}\n"
 
 
 def free_port() -> int:
@@ -82,13 +83,8 @@ class Up:
     def post(self) -> int:
         """Post one more lead, signed; the answer's status, or 0 when there is none."""
         body = json.dumps(person(self.posted)).encode()
-        stamp = str(int(time.time()))
-        digest = hmac.new(SECRET.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-        headers = {
-            "Content-Type": "application/json",
-            "X-Leadgate-Timestamp": stamp,
-            "X-Leadgate-Signature": f"sha256={digest}",
-        }
+        signed = standard(SECRET, body, f"msg_{self.posted}", str(int(time.time())))
+        headers = {"Content-Type": "application/json"} | signed
         url = f"http://127.0.0.1:{self.capture}/capture/website"
         try:
             status = requests.post(url, body, headers=headers, timeout=30).status_code
@@ -140,7 +136,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         "LEADGATE_CAPTURE_PORT": str(capture),
         "LEADGATE_PREFECT_PORT": str(prefect),
         "LEADGATE_LEASE_SECONDS": "3",
-        "SECRET_WEBSITE": SECRET,
+        "LEADGATE_SECRET_WEBSITE": SECRET,
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     running = Up(folder / "home", environment, capture, prefect)

@@ -597,6 +597,17 @@ def test_verify_tells_a_script_when_an_invariant_is_broken(cli: Cli, worked: Des
 # --- the playbook, and what cannot be reached -----------------------------------------------------------
 
 
+def test_secrets_that_are_set_are_part_of_the_check(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "posting.yaml"
+    file.write_text(PLAYBOOK.replace("website: {", "website: {http: {auth: hmac, secret_env: LEADGATE_SECRET_W}, "))
+    assert "is sound" in cli("playbook", "check", file).stdout
+    monkeypatch.setenv("LEADGATE_SECRET_W", "x")
+    assert "LEADGATE_SECRET_W holds a secret of 1 character" in cli("playbook", "check", file, code=2).stderr
+    monkeypatch.setenv("LEADGATE_SECRET_W", cli("secret", "new").stdout)
+    problems = of(cli("playbook", "check", file, "--json"))["problems"]
+    assert not any("secret" in problem["key"] for problem in problems)
+
+
 def test_a_playbook_is_checked_by_line(cli: Cli, tmp_path: Path) -> None:
     assert "is sound" in cli("playbook", "check").stdout
     wrong = tmp_path / "wrong.yaml"

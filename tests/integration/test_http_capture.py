@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import Cli, of, words
 from desk import NOW, Desk, person
 from forked import wait_for
 from hypothesis import HealthCheck, given
@@ -27,6 +29,7 @@ from posting import (
     TOKEN,
     Answer,
     Client,
+    secret_of,
     signals,
     signed_in,
     waiting,
@@ -35,8 +38,10 @@ from posting import (
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import create_engine, text
 
-from console import capture_api, http_writer
+from console import capture_api, http_connections, http_incoming, http_writer
 from console.http_brake import LONGEST
+from console.http_connections import Limits
+from console.http_rate import FAILURES, FAILURES_PER_SECOND
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger
 from leadgate.playbook import Loaded
@@ -66,12 +71,12 @@ def test_a_signal_is_stored_as_it_came_and_goes_all_the_way(client: Client, desk
 
 
 def test_a_list_is_stored_whole_and_answered_in_its_order(client: Client, desk: Desk) -> None:
-    client.post(person(2))
-    answer = client.post([person(1), person(2), person(3), person(1)])
+    client.post(person(2, id=2))
+    answer = client.post([person(1, id=1), person(2, id=2), person(3, id=3), person(1, id=1)])
 
     entries = answer.data["signals"]
     assert [entry["new"] for entry in entries] == [True, False, True, False]
-    assert entries[0]["id"] == entries[3]["id"], "the same payload twice is one signal"
+    assert entries[0]["id"] == entries[3]["id"], "the same id twice is one signal"
     emails = {id_: json.loads(payload)["Email"] for id_, payload in desk.rows("SELECT id, payload FROM signal")}
     assert [emails[entry["id"]] for entry in entries] == [person(n)["Email"] for n in (1, 2, 3, 1)]
     assert desk.one("SELECT count(*) FROM journey") == 3
@@ -81,12 +86,12 @@ def test_forms_are_signals_too(client: Client, desk: Desk) -> None:
     body = b"Email=lead1%40company1.example&Company=One&Interest=a&Interest=b"
     form = client.send(
         "POST", "/capture/website", body,
-        {"Content-Type": "application/x-www-form-urlencoded"} | signed_in("website", body),
+        {"Content-Type": "application/x-www-form-urlencoded"} | signed_in("website", body, request="form"),
     )  # fmt: skip
     assert form.status == 202
     stored = json.loads(desk.one("SELECT payload FROM signal"))
     assert stored == {"Email": "lead1@company1.example", "Company": "One", "Interest": ["a", "b"]}
-    assert client.post(stored).data["signals"][0]["new"] is False
+    assert client.post(stored, request="form").data["signals"][0]["new"] is False
 
 
 def test_odd_values_are_accepted_and_do_no_harm(client: Client, desk: Desk) -> None:
@@ -109,23 +114,21 @@ def test_odd_values_are_accepted_and_do_no_harm(client: Client, desk: Desk) -> N
 @pytest.mark.parametrize(
     ("first", "second", "same"),
     [
-        ((person(1), {}), (person(1), {}), True),
-        ((person(1), {}), (dict(reversed(person(1).items())), {}), True),
-        ((person(1), {}), (person(2), {}), False),
-        ((person(1, sent_at="Monday"), {}), (person(1, sent_at="Tuesday"), {}), True),
-        ((person(1, id=7), {}), (person(2, id="7"), {}), True),
-        ((person(1, id=7), {}), (person(1, id=8), {}), False),
-        ((person(1), {"Idempotency_Key": "a"}), (person(2), {"Idempotency_Key": "a"}), True),
-        ((person(1), {"Idempotency_Key": "a"}), (person(1), {"Idempotency_Key": "b"}), False),
-        ((person(1), {"Idempotency_Key": "a"}), ([person(1)], {"Idempotency_Key": "a"}), False),
-        (([person(1), person(2)], {"Idempotency_Key": "a"}), ([person(3), person(4)], {"Idempotency_Key": "a"}), True),
+        ((person(1), "a"), (person(1), "a"), True),
+        ((person(1), "a"), (dict(reversed(person(1).items())), "a"), True),
+        ((person(1), "a"), (person(1), "b"), False),
+        ((person(1, sent_at="Monday"), "a"), (person(1, sent_at="Tuesday"), "a"), True),
+        ((person(1, id=7), "a"), (person(2, id="7"), "b"), True),
+        ((person(1, id=7), "a"), (person(1, id=8), "b"), False),
+        (([person(1), person(2)], "a"), ([person(1), person(2)], "a"), True),
+        (([person(1), person(2)], "a"), ([person(1), person(2)], "b"), False),
     ],
 )  # fmt: skip
 def test_a_known_key_answers_with_the_signal_that_is_there(
     client: Client, desk: Desk, first: Any, second: Any, same: bool
 ) -> None:
-    one = client.post(first[0], **first[1]).data["signals"]
-    other = client.post(second[0], **second[1]).data["signals"]
+    one = client.post(first[0], request=first[1]).data["signals"]
+    other = client.post(second[0], request=second[1]).data["signals"]
 
     assert all(entry["new"] for entry in one)
     assert [entry["new"] for entry in other] == [not same] * len(other)
@@ -134,9 +137,11 @@ def test_a_known_key_answers_with_the_signal_that_is_there(
 
 
 def test_a_file_of_what_was_posted_adds_nothing(client: Client, desk: Desk) -> None:
-    rows = [person(number) for number in range(3)] + [person(9, id="W-9")]
+    rows = [person(number, id=f"W-{number}") for number in range(3)]
     assert client.post(rows).status == 202
     assert desk.capture(*rows) == 0
+    assert client.post(rows, "partner").status == 202
+    assert desk.capture(*rows, source="partner") == 0, "without an id, its content is its key"
 
 
 def test_activities_are_stored_and_what_tells_too_little_is_held(client: Client, desk: Desk) -> None:
@@ -196,9 +201,14 @@ def test_there_is_one_refusal_for_everybody_who_is_not_known(client: Client, des
         ("unset", {}),
         ("website", {}),
         ("website", stale),
-        ("website", right | {"X-Leadgate-Signature": "sha256=" + "0" * 64}),
-        ("website", right | {"X-Leadgate-Timestamp": "soon"}),
-        ("website", {"Authorization": f"Bearer {SECRETS['SECRET_WEBSITE']}"}),
+        ("website", right | {"webhook-signature": "v1," + "A" * 43 + "="}),
+        ("website", right | {"webhook-signature": "sha256=" + "0" * 64}),
+        ("website", right | {"webhook-timestamp": "soon"}),
+        ("website", right | {"webhook-id": "msg.1"}),
+        ("website", right | {"webhook-id": "another"}),
+        ("old", right),
+        ("website", signed_in("old", body)),
+        ("website", {"Authorization": f"Bearer {SECRETS['LEADGATE_SECRET_WEBSITE']}"}),
         ("website", signed_in("website", body + b" ")),
         ("partner", right),
         ("partner", {"Authorization": "Bearer wrong"}),
@@ -217,10 +227,317 @@ def test_there_is_one_refusal_for_everybody_who_is_not_known(client: Client, des
 def test_a_stranger_does_not_learn_a_sources_limits(client: Client) -> None:
     big = json.dumps(person(1, Message="x" * 5_000)).encode()
     assert client.post(big, "partner").status == 413
-    wrong = {name: client.send("POST", f"/capture/{name}", big, JSON).status for name in ("partner", "nowhere")}
-    assert wrong == {"partner": 401, "nowhere": 401}
-    huge = b" " * 300_000
-    assert {client.send("POST", f"/capture/{name}", huge, JSON).status for name in ("partner", "nowhere")} == {413}
+    formed = {"webhook-id": "a", "webhook-timestamp": str(int(time.time())), "webhook-signature": f"v1,{'A' * 43}="}
+    for body in (big, b" " * 300_000):
+        for headers, status in ((JSON, 401), (JSON | formed, 401 if body is big else 413)):
+            found = {
+                client.send("POST", f"/capture/{name}", body, headers).status for name in ("partner", "website", "no")
+            }
+            assert found == {status}
+
+
+@pytest.mark.parametrize("source", ["website", "partner", "old", "unset", "nowhere"])
+@pytest.mark.parametrize(
+    ("headers", "answered"),
+    [
+        ({}, True),
+        ({"Authorization": "Bearer wrong"}, True),
+        ({"webhook-id": "a", "webhook-timestamp": "1", "webhook-signature": f"v1,{'A' * 43}="}, True),
+        ({"webhook-id": "a", "webhook-timestamp": "now", "webhook-signature": "v1,short"}, True),
+        ({"webhook-id": "a", "webhook-timestamp": "now", "webhook-signature": f"v1,{'A' * 43}="}, False),
+        ({"X-Leadgate-Timestamp": "now", "X-Leadgate-Signature": "sha256=" + "0" * 64}, False),
+    ],
+)  # fmt: skip
+def test_a_head_that_cannot_be_right_is_refused_before_the_body_comes(
+    client: Client, source: str, headers: dict[str, str], answered: bool
+) -> None:
+    """Whatever the source: half a body tells a stranger nothing about which sources there are."""
+    head = f"POST /capture/{source} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+    head += "".join(
+        f"{name}: {str(int(time.time())) if value == 'now' else value}\r\n" for name, value in headers.items()
+    )
+    with socket.create_connection(("127.0.0.1", client.port), timeout=10) as half:
+        half.sendall(head.encode() + b"\r\n{")
+        if answered:
+            answer = half.recv(10_000)
+            assert answer.startswith(b"HTTP/1.1 401 ")
+            assert b"connection: close" in answer.lower()
+        else:
+            assert client.get("/healthz").status == 200  # by now it would have been answered
+            half.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                half.recv(1)
+
+
+def test_a_refusal_arrives_although_the_body_is_still_coming(client: Client) -> None:
+    body = b"x" * 3_000_000
+    answer = client.send("POST", "/capture/website", body, JSON)
+    assert (answer.status, answer.headers["connection"]) == (401, "close")
+
+
+def test_failures_are_throttled_by_address_and_whoever_signs_in_is_not(client: Client, desk: Desk) -> None:
+    def wrong() -> Answer:
+        return client.send("POST", "/capture/partner", b"{}", JSON | {"Authorization": "Bearer wrong"})
+
+    assert [wrong().status for _ in range(FAILURES)] == [401] * FAILURES
+    throttled = wrong()
+    assert (throttled.status, throttled.data["error"]) == (429, "too_many_failures")
+    assert int(throttled.headers["retry-after"]) > 0
+    assert client.post(person(1)).status == 202
+    assert client.post(person(2), "partner").status == 202
+    client.seconds += 1 / FAILURES_PER_SECOND
+    assert [wrong().status, wrong().status] == [401, 429]
+    counted = metrics(client)
+    assert counted["leadgate_http_unauthorised_total", ("wrong",)] == FAILURES + 3
+    assert counted["leadgate_http_refused_total", ("too_many_failures", "429")] == 2
+
+
+def test_metrics_tell_why_a_sender_was_not_known(client: Client) -> None:
+    body = b"{}"
+    right = signed_in("website", body)
+    for source, headers in (
+        ("nowhere", right),
+        ("unset", {}),
+        ("website", {}),
+        ("partner", {}),
+        ("website", right | {"webhook-signature": "v1,"}),
+        ("website", signed_in("website", body, time.time() - 301)),
+        ("website", signed_in("website", b"other")),
+    ):
+        assert client.send("POST", f"/capture/{source}", body, JSON | headers).status == 401
+    counted = {
+        labels[0]: value
+        for (name, labels), value in metrics(client).items()
+        if name == "leadgate_http_unauthorised_total"
+    }
+    assert counted == {
+        "unknown_source": 1, "no_secret": 1, "missing": 2, "malformed": 1, "stale": 1, "wrong": 1,
+    }  # fmt: skip
+
+
+# --- ids and replays --------------------------------------------------------------------------------------
+
+
+def test_a_captured_request_makes_no_second_signal(client: Client, desk: Desk) -> None:
+    """Whatever a stranger adds to it or changes in it."""
+    body = json.dumps(person(1)).encode()
+    captured = JSON | signed_in("website", body, request="msg_1")
+    first = client.send("POST", "/capture/website", body, captured)
+    assert first.data["signals"][0]["new"] is True
+    for more, status in (({}, 202), ({"Idempotency-Key": "another"}, 202), ({"webhook-id": "msg_2"}, 401)):
+        answer = client.send("POST", "/capture/website", body, captured | more)
+        assert answer.status == status
+        if status == 202:
+            assert answer.data["signals"] == [first.data["signals"][0] | {"new": False}]
+    assert client.send("POST", "/capture/old", body, captured).status == 401, "the source is bound by its secret"
+    assert signals(desk) == 1
+
+
+def test_a_captured_request_of_the_old_scheme_makes_no_second_signal(
+    client: Client, desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = json.dumps(person(1)).encode()
+    captured = JSON | signed_in("old", body)
+    for more in ({}, {"Idempotency-Key": "one"}, {"Idempotency-Key": "other"}, {"X-Request-Id": "other"}):
+        assert client.send("POST", "/capture/old", body, captured | more).status == 202
+    other = json.dumps(person(2)).encode()
+    answer = client.send("POST", "/capture/old", other, JSON | signed_in("old", other) | {"Idempotency-Key": "one"})
+    assert answer.data["signals"][0]["new"] is True, "a foreign key makes no signal vanish"
+    assert signals(desk) == 2
+    assert capsys.readouterr().err.count("the source old signs by X-Leadgate-Signature") == 1
+
+
+@pytest.mark.parametrize("source", ["website", "activities"])
+def test_an_id_that_comes_again_with_another_body_is_refused_and_recorded(
+    client: Client, desk: Desk, source: str
+) -> None:
+    def post(number: int, request: str) -> Answer:
+        happened = {"email": person(number)["Email"], "kind": "call", "date": "2026-03-01"}
+        if source == "activities":
+            return client.post(happened, source, Idempotency_Key=request)
+        return client.post(person(number, id=number), source, request)
+
+    def total() -> Any:
+        return desk.one("SELECT (SELECT count(*) FROM signal) + (SELECT count(*) FROM activity)")
+
+    first = post(1, "a")
+    assert (first.status, first.headers["x-request-id"]) == (202, "a")
+    for _ in range(2):
+        again = post(2, "a")
+        assert (again.status, again.data["error"], again.headers["x-request-id"]) == (409, "id_reused", "a")
+    assert post(1, "a").status == 202
+    assert total() == 1
+    assert post(2, "b").status == 202, "the body itself is welcome"
+    assert post(1, "a").status == 202
+    assert client.post({"x": 1}, "partner", Idempotency_Key="a").status == 202, "the ids of another source are its own"
+    assert desk.rows("SELECT source, request_id, times, last_address FROM reused_request") == [
+        (source, "a", 2, "127.0.0.1")
+    ]
+    assert metrics(client)["leadgate_request_ids_reused_total", (source,)] == 2
+
+
+def test_explain_and_status_tell_of_the_request_and_of_its_id_used_again(client: Client, desk: Desk, cli: Cli) -> None:
+    assert client.post(person(1), request="msg_1").status == 202
+    desk.run(NOW + timedelta(days=3650))
+    told = words(cli("explain", person(1)["Email"]))
+    assert "sent from 127.0.0.1, as request msg_1" in told
+    assert "another body" not in told
+    assert client.post(person(2), request="msg_1").status == 409
+    assert "came again with another body 1 time" in words(cli("explain", person(1)["Email"]))
+    assert of(cli("explain", person(1)["Email"], "--json"))["story"]["reused"][0]["request_id"] == "msg_1"
+    assert of(cli("status", "--json"))["reused_request_ids"][0]["times"] == 1
+    assert "msg_1" in words(cli("status"))
+
+
+def test_a_list_and_its_only_payload_are_two_bodies(client: Client, desk: Desk) -> None:
+    assert client.post([person(1)], request="a").status == 202
+    assert client.post(person(1), request="a").status == 409
+    assert client.post([person(1), person(2)], request="a").status == 409
+    assert signals(desk) == 1
+
+
+def test_of_bodies_that_come_at_once_under_one_id_one_is_stored(client: Client, desk: Desk) -> None:
+    with ThreadPoolExecutor(12) as pool:
+        with writer_held(desk):
+            first = pool.submit(client.post, person(0))
+            wait_for(lambda: waiting(desk))
+            posts = [pool.submit(client.post, person(1 + number % 3), request="a") for number in range(9)]
+            wait_for(lambda: metrics_waiting(client) >= 9)
+        answers = [post.result() for post in posts]
+    assert first.result().status == 202
+    assert sorted(answer.status for answer in answers) == [202] * 3 + [409] * 6
+    assert len({answer.data["signals"][0]["id"] for answer in answers if answer.status == 202}) == 1
+    assert signals(desk) == 2
+    assert desk.one("SELECT times FROM reused_request") == 6
+
+
+def metrics_waiting(client: Client) -> float:
+    """How many connections are open: each of these tests' posts has one until it is answered."""
+    return metrics(client)["leadgate_http_connections", ()] - 2  # this question's, and that of the post that is held
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256, "tab\there"])
+def test_a_bearers_key_has_a_form(client: Client, desk: Desk, key: str) -> None:
+    answer = client.post({"a": 1}, "partner", Idempotency_Key=key)
+    assert (answer.status, answer.data["error"]) == (400, "idempotency_key")
+    assert signals(desk) == 0
+
+
+def test_address_and_request_id_stay_with_each_signal(client: Client, desk: Desk) -> None:
+    forged = {"X-Forwarded-For": "203.0.113.9"}
+    client.post([person(1), person(2)], request="msg_1", **forged)
+    client.post(person(3), "partner", **{"X-Request-Id": "of the sender"})
+    named = client.post(person(4), "partner", **{"X-Request-Id": "of-the-sender"})
+    assert named.headers["x-request-id"] == "of-the-sender"
+    client.post({"email": "a@one.example", "kind": "call", "date": "2026-03-01"}, "activities", Idempotency_Key="k")
+    found = desk.rows("SELECT client_address, request_id FROM signal ORDER BY id")
+    assert found[:2] == [("127.0.0.1", "msg_1")] * 2, "whoever is no trusted proxy is believed nothing"
+    assert found[3] == ("127.0.0.1", "of-the-sender")
+    assert re.fullmatch("[0-9a-f]{32}", str(found[2][1])), "a name of ours for a request without one"
+    assert desk.rows("SELECT client_address, request_id FROM activity") == [("127.0.0.1", "k")]
+
+
+# --- slow senders -----------------------------------------------------------------------------------------
+
+
+HALF_HEAD = b"POST /capture/website HTTP/1.1\r\nHost: x\r\n"
+
+
+def half_body(length: int = 100) -> bytes:
+    """A head with a signature that has the right form, so that only the body can tell, and the start of a body."""
+    signature = f"webhook-id: a\r\nwebhook-timestamp: {int(time.time())}\r\nwebhook-signature: v1,{'A' * 43}=\r\n"
+    return HALF_HEAD + f"{signature}Content-Length: {length}\r\n\r\n{{".encode()
+
+
+@contextlib.contextmanager
+def opened(client: Client, count: int, sent: bytes) -> Iterator[list[socket.socket]]:
+    with contextlib.ExitStack() as stack:
+        halves = []
+        for _ in range(count):
+            halves.append(stack.enter_context(socket.create_connection(("127.0.0.1", client.port), timeout=10)))
+            halves[-1].sendall(sent)
+        yield halves
+
+
+def closed(connection: socket.socket) -> bool:
+    connection.setblocking(False)
+    try:
+        while connection.recv(65_536):
+            pass
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+@pytest.mark.parametrize("sent", [b"", HALF_HEAD, half_body()], ids=["nothing", "half a head", "half a body"])
+def test_at_the_limit_of_connections_the_oldest_that_is_not_whole_is_closed(
+    client: Client, desk: Desk, sent: bytes
+) -> None:
+    client.connections.limits = Limits(20, 100)
+    with opened(client, 60, sent) as halves:
+        for number in range(5):
+            assert client.post(person(number)).status == 202
+        wait_for(lambda: client.connections.count <= 20)
+        wait_for(lambda: closed(halves[0]))
+        assert not closed(halves[-1])
+    assert signals(desk) == 5
+    ended = metrics(client)
+    assert sum(value for (name, _), value in ended.items() if name == "leadgate_http_connections_closed_total") >= 45
+
+
+def test_idle_connections_make_room_too(client: Client) -> None:
+    client.connections.limits = Limits(20, 100)
+    with opened(client, 30, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"):
+        assert client.post(person(1)).status == 202
+
+
+def test_a_head_that_does_not_come_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_connections, "HEAD_WITHIN", 0.2)
+    whole = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    with (
+        opened(client, 3, b"") as silent,
+        opened(client, 3, HALF_HEAD) as half,
+        opened(client, 3, whole + b"GET") as second,
+    ):
+        for each in (*silent, *half, *second):
+            wait_for(lambda each=each: closed(each))  # type: ignore[misc]
+    assert client.post(person(1)).status == 202
+
+
+def test_a_body_that_comes_too_slowly_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_incoming, "GRACE", 0.3)
+    with opened(client, 1, half_body()) as (slow,):
+        answer = b""
+        with contextlib.suppress(OSError):
+            for _ in range(100):  # a byte at a time, and each of them in time
+                slow.sendall(b" ")
+                slow.settimeout(0.05)
+                with contextlib.suppress(TimeoutError):
+                    answer += slow.recv(10_000)
+                    break
+        assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_half_bodies_of_strangers_do_not_keep_others_out(client: Client, desk: Desk) -> None:
+    """As many bytes as all bodies of strangers may have, and more: the oldest are given up."""
+    half = half_body(262_144) + b" " * 250_000
+    with opened(client, 300, half) as halves:
+        for number in range(5):
+            assert client.post(person(number, Message="x" * 50_000)).status == 202
+        halves[0].settimeout(10)
+        assert halves[0].recv(10_000).startswith(b"HTTP/1.1 503 ")
+    assert signals(desk) == 5
+
+
+def test_half_bodies_of_one_bearer_do_not_keep_others_out(client: Client, desk: Desk) -> None:
+    head = f"POST /capture/activities HTTP/1.1\r\nHost: x\r\nContent-Length: 262144\r\nAuthorization: Bearer {SECRETS[secret_of('activities')]}\r\n\r\n"
+    with opened(client, 150, head.encode() + b" " * 250_000) as halves:
+        assert client.post(person(1)).status == 202
+        assert client.post({"email": "a@one.example", "kind": "call", "date": "2026-03-01"}, "activities").status == 202
+        halves[0].settimeout(10)
+        assert halves[0].recv(10_000).startswith(b"HTTP/1.1 503 ")
 
 
 # --- limits and mistakes ----------------------------------------------------------------------------------
@@ -257,8 +574,6 @@ def test_a_source_that_sends_too_fast_is_told_when_to_come_again(client: Client,
         (b'{"a": "\xff"}', {}, 400, "invalid_utf8"),
         (b'[{"ok": 1}, {"a": NaN}]', {}, 400, "invalid_json"),
         (b'[{"ok": 1}, {"a": 1, "a": 2}]', {}, 400, "duplicate_name"),
-        (b'{"a": 1}', {"Idempotency-Key": ""}, 400, "idempotency_key"),
-        (b'{"a": 1}', {"Idempotency-Key": "k" * 256}, 400, "idempotency_key"),
         (b'{"a": 1}', {"Content-Type": "text/plain"}, 415, "content_type"),
         (b'{"a": 1}', {"Content-Encoding": "gzip"}, 415, "content_encoding"),
         (b"[]", {}, 422, "empty"),
@@ -360,19 +675,19 @@ def test_a_ledger_that_takes_too_long_is_told_and_what_was_stored_is_found_again
 ) -> None:
     monkeypatch.setattr(capture_api, "_STORED_WITHIN", 0.3)
     with writer_held(desk):
-        answer = client.post(person(1))
+        answer = client.post(person(1), request="once")
         assert (answer.status, answer.data["error"]) == (503, "slow")
         assert client.get("/readyz").status == 200
     wait_for(lambda: signals(desk) == 1)  # its sender was told that this may be so
-    assert client.post(person(1)).data["signals"][0]["new"] is False
+    assert client.post(person(1), request="once").data["signals"][0]["new"] is False
 
 
 def test_a_body_that_does_not_arrive_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(capture_api, "_READ_WITHIN", 0.3)
-    with socket.create_connection(("127.0.0.1", client.port), timeout=10) as slow:
-        slow.sendall(b"POST /capture/website HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    monkeypatch.setattr(http_incoming, "BODY_WITHIN", 0.3)
+    with opened(client, 1, half_body(100_000) + b" " * 50_000) as (slow,):
+        slow.settimeout(10)
         assert slow.recv(10_000).startswith(b"HTTP/1.1 408 ")
-        wait_for(lambda: slow.recv(10_000) == b"")  # and the connection is closed
+        wait_for(lambda: closed(slow))
 
 
 @contextlib.contextmanager
@@ -404,7 +719,8 @@ def test_many_at_once_get_ids_that_exist_and_no_signal_is_there_twice(client: Cl
         with contextlib.closing(HTTPConnection("127.0.0.1", client.port, timeout=60)) as connection:
             for number in mine:
                 body = json.dumps(person(number)).encode()
-                connection.request("POST", "/capture/website", body, JSON | signed_in("website", body))
+                signed = signed_in("website", body, request=f"of-{number}")
+                connection.request("POST", "/capture/website", body, JSON | signed)
                 answer = connection.getresponse()
                 assert answer.status == 202
                 found.setdefault(number, []).extend(json.loads(answer.read())["signals"])
@@ -419,7 +735,7 @@ def test_many_at_once_get_ids_that_exist_and_no_signal_is_there_twice(client: Cl
 
 
 def test_posting_and_capturing_the_same_file_at_once_stores_each_once(client: Client, desk: Desk) -> None:
-    rows = [person(number) for number in range(300)]
+    rows = [person(number, id=number) for number in range(300)]
     with ThreadPoolExecutor(9) as pool:
         posts = [pool.submit(client.post, rows[at : at + 30][::-1]) for at in range(0, 300, 30)]
         new = sum(desk.capture(*rows[::step]) for step in (1, -1))
@@ -469,7 +785,7 @@ def test_whatever_is_sent_the_answer_and_the_ledger_agree(
     sent = {"Content-Type": content_type} | signed_in(source, body) | headers
     answer = client.send(method, f"/capture/{source}", body, {k: v.encode("latin-1") for k, v in sent.items()})
 
-    assert answer.status in (202, 400, 401, 405, 413, 415, 422)
+    assert answer.status in (202, 400, 401, 405, 413, 415, 422, 429)
     new = 0
     if answer.status == 202:
         entries = answer.data["signals" if source == "website" else "activities"]

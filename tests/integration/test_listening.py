@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -45,6 +46,7 @@ class Process:
 
     settings: Settings
     folder: Path
+    descriptors: int | None = None  # open files that it may have
 
     def start(self, *arguments: str, playbook: str = HTTP_PLAYBOOK, **environment: str) -> subprocess.Popen[str]:
         path = self.folder / "http.yaml"
@@ -58,8 +60,17 @@ class Process:
         command = [sys.executable, "-m", "console.listening", *arguments]
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            command, env=os.environ | ours | SECRETS | environment, stdout=pipe, stderr=pipe, text=True
+            command,
+            env=os.environ | ours | SECRETS | environment,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            preexec_fn=self._limit,
         )
+
+    def _limit(self) -> None:
+        if self.descriptors is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors, self.descriptors))
 
     @contextlib.contextmanager
     def running(self, **environment: str) -> Iterator[tuple[subprocess.Popen[str], Client]]:
@@ -97,7 +108,7 @@ def test_killed_in_the_middle_each_accepted_signal_is_in_the_ledger(listening: P
 
             def post(url: str = url, dead: Callable[[], Any] = process.poll) -> LoadReport:
                 return asyncio.run(
-                    load(url, SECRETS["SECRET_WEBSITE"], people, seconds=20, stop=lambda: dead() is not None)
+                    load(url, SECRETS["LEADGATE_SECRET_WEBSITE"], people, seconds=20, stop=lambda: dead() is not None)
                 )
 
             with ThreadPoolExecutor(1) as pool:
@@ -127,8 +138,10 @@ def test_ended_it_answers_what_had_begun(listening: Process, desk: Desk, how: si
         out, err = process.communicate(timeout=20)
     assert process.returncode == 0
     assert f"http://127.0.0.1:{client.port}/capture/website" in out
-    assert err.splitlines() == [
-        "Warning: SECRET_UNSET is not set, so every request for the source unset is refused.",
+    assert err.splitlines()[0].startswith("Warning: ")
+    assert "LEADGATE_SECRET_OLD holds a secret of the old signature" in err.splitlines()[0]
+    assert err.splitlines()[1:] == [
+        "Warning: LEADGATE_SECRET_UNSET is not set, so every request for the source unset is refused.",
         "Stopped. Every request that was answered with 202 is in the ledger.",
     ]
     assert not any(secret in out + err for secret in SECRETS.values())
@@ -152,6 +165,52 @@ def test_a_playbook_without_such_a_source_is_refused(listening: Process) -> None
     assert "http: {auth: hmac" in err
 
 
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"LEADGATE_SECRET_PARTNER": "x"}, "LEADGATE_SECRET_PARTNER holds a secret of 1 character"),
+        ({"LEADGATE_SECRET_PARTNER": SECRETS["LEADGATE_SECRET_WEBSITE"]}, "holds a secret of 'website'"),
+        ({"LEADGATE_METRICS_TOKEN": "x"}, "LEADGATE_METRICS_TOKEN holds a secret of 1 character"),
+        ({"LEADGATE_TRUSTED_PROXIES": "my proxy"}, "LEADGATE_TRUSTED_PROXIES"),
+    ],
+)
+def test_weak_and_shared_secrets_are_refused_at_the_start(
+    listening: Process, variables: dict[str, str], words: str
+) -> None:
+    process = listening.start(**variables)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert words in err
+    assert not any(secret in err for secret in SECRETS.values())
+
+
+def test_a_trusted_proxy_is_believed_about_its_senders(listening: Process, desk: Desk) -> None:
+    with listening.running(LEADGATE_TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8") as (_, client):
+        forwarded = {"X-Forwarded-For": "192.0.2.1, 203.0.113.7, 10.1.2.3"}
+        assert client.post(person(1), **forwarded).status == 202
+    assert desk.one("SELECT client_address FROM signal") == "203.0.113.7"
+
+
+def test_it_lives_with_few_open_files(listening: Process, desk: Desk) -> None:
+    """More connections than the system allows files: the honest one is served, and nothing is said about it."""
+    few = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4_096, few[1]), few[1]))  # ours, for the other ends
+    listening.descriptors = 400
+    with listening.running() as (process, client), contextlib.ExitStack() as stack:
+        for number in range(1_100):
+            half = stack.enter_context(socket.create_connection(("127.0.0.1", client.port), timeout=10))
+            with contextlib.suppress(OSError):
+                half.sendall(b"POST /capture/website HTTP/1.1\r\nHost: x\r\n")
+            if number % 100 == 0:
+                assert client.post(person(number)).status == 202
+        assert client.post(person(9_999)).status == 202
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    resource.setrlimit(resource.RLIMIT_NOFILE, few)
+    assert len(err.splitlines()) <= 4
+    assert signals(desk) == 12
+
+
 def test_it_needs_neither_prefect_nor_great_expectations() -> None:
     program = "import console.listening, sys; print(sorted({'prefect', 'great_expectations'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
@@ -169,18 +228,25 @@ PAGE = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
 
 
 def test_what_the_page_posts_is_accepted_by_the_bundled_playbook(listening: Process, desk: Desk) -> None:
-    secrets, bearing, signing = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    variables = dict(re.findall(r"^export (\w+)='(.*)'$", secrets, re.MULTILINE))
+    first, bearing, signing = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    (library,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    variables = {
+        name: subprocess.run(
+            [sys.executable, "-m", "console.cli", *command.split()[1:]], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        for name, command in re.findall(r"^export (\w+)=\$\((.*)\)$", first, re.MULTILINE)
+    }
     variables["LEADGATE_PLAYBOOK"] = str(ROOT / "leadgate" / "default_playbook.yaml")
     with listening.running(**variables) as (_, client):
-        for block in (bearing, signing, signing):
-            block = block.replace(":8420", f":{client.port}")
-            run = subprocess.run(["bash", "-euc", block], env=os.environ | variables, capture_output=True, text=True)
+        for program, block in (("bash", bearing), ("bash", signing), ("bash", signing), (sys.executable, library)):
+            command = [program, "-euc" if program == "bash" else "-c", block.replace(":8420", f":{client.port}")]
+            run = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True)
             assert run.returncode == 0, run.stderr
-            assert list(json.loads(run.stdout)) == ["signals"]
+            assert list(json.loads(run.stdout)) == ["signals"], run.stdout
     assert desk.rows("SELECT source, key FROM signal WHERE key LIKE 'id:%' ORDER BY id") == [
         ("website", "id:f-1"),
         ("website", "id:f-2"),
+        ("website", "id:f-3"),
     ]
     assert desk.one("SELECT count(*) FROM signal WHERE source = 'partner'") == 1
 

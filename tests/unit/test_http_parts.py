@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
+from datetime import UTC, datetime
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,14 +15,19 @@ import orjson
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from standardwebhooks import Webhook
 
 from console import http_body
+from console.http_addresses import client_address, sender_of
 from console.http_answers import RefusedError
-from console.http_auth import TOLERANCE, Doors, Given, bearer, signature
+from console.http_auth import TOLERANCE, Doors, Given, bearer
 from console.http_body import DEPTH, FIELDS, ITEMS, Body
 from console.http_brake import LONGEST, held_back
-from console.http_rate import TokenBucket
+from console.http_connections import Limits
+from console.http_rate import FAILURES, MOST_ADDRESSES, Throttle, TokenBucket
+from leadgate import source_secrets
 from leadgate.playbook import HttpCapture, Playbook, Source
+from leadgate.source_secrets import SecretError
 from tasks.capture import Keys, key_of
 
 NOW = 1_800_000_000
@@ -28,71 +36,197 @@ NOW = 1_800_000_000
 # --- who may post -----------------------------------------------------------------------------------------
 
 
+SECRETS = {name: source_secrets.make() for name in ("SIGNED", "NEXT", "BEARING", "NEXT_TOKEN")}
+OLD = "the-secret-of-an-old-sender-0123"
+
+
 def doors(**environ: str) -> Doors:
     sources = {
         "signed": Source(http=HttpCapture(auth="hmac", secret_env="SIGNED")),  # noqa: S106 - a variable's name
         "bearing": Source(http=HttpCapture(auth="bearer", secret_env="BEARING")),  # noqa: S106
+        "old": Source(http=HttpCapture(auth="hmac", secret_env="OLD")),  # noqa: S106
         "files": Source(),
     }
     return Doors(Playbook.model_construct(sources=sources), environ)
 
 
-BOTH = doors(SIGNED="one", BEARING="other")
+BOTH = doors(
+    SIGNED=f"{SECRETS['SIGNED']} {SECRETS['NEXT']}", BEARING=f"{SECRETS['BEARING']}  {SECRETS['NEXT_TOKEN']}", OLD=OLD
+)
 
 
-def signed(secret: str, body: bytes, at: int | str = NOW) -> Given:
+def admits(source: str, given: Given, body: bytes, now: float = NOW, of: Doors = BOTH) -> bool:
+    verdict = of.judge_head(source, given, now)
+    return verdict.admits or (verdict.reads and of.judge_body(source, given, body).admits)
+
+
+def signed(secret: str, body: str | bytes, at: int = NOW, request: str = "msg_1") -> Given:
+    """By the library of Standard Webhooks."""
+    text = body if isinstance(body, str) else body.decode()
+    signature = Webhook(secret).sign(request, datetime.fromtimestamp(at, UTC), text)
+    return Given(None, request.encode(), str(at).encode(), signature.encode())
+
+
+def signed_of_old(secret: str, body: bytes, at: int = NOW) -> Given:
     digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
-    return Given(None, str(at).encode(), f"sha256={digest}".encode())
+    return Given(old_timestamp=str(at).encode(), old_signature=f"sha256={digest}".encode())
 
 
-@given(st.binary(max_size=200), st.integers(-2 * TOLERANCE, 2 * TOLERANCE))
-def test_a_signature_admits_its_body_for_five_minutes(body: bytes, off: int) -> None:
-    assert BOTH.admits("signed", signed("one", body, NOW + off), body, NOW) == (abs(off) <= TOLERANCE)
+bodies = st.text(st.characters(exclude_categories=["Cs"]), max_size=100)
+ids = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="."), min_size=1, max_size=255)
 
 
-@given(st.binary(max_size=60), st.binary(max_size=60), st.data())
-def test_nothing_else_admits(body: bytes, other: bytes, data: st.DataObject) -> None:
-    right = signed("one", body)
+@given(bodies, ids, st.integers(-2 * TOLERANCE, 2 * TOLERANCE), st.sampled_from(["SIGNED", "NEXT"]))
+def test_what_the_library_signs_is_admitted_for_five_minutes(body: str, request: str, off: int, which: str) -> None:
+    given = signed(SECRETS[which], body, NOW + off, request)
+    assert admits("signed", given, body.encode()) == (abs(off) <= TOLERANCE)
+    several = given._replace(signature=b"v1a,ignored v1,short " + (given.signature or b""))
+    assert admits("signed", several, body.encode()) == (abs(off) <= TOLERANCE)
+
+
+@given(bodies, bodies, ids, st.data())
+def test_nothing_else_admits(body: str, other: str, request: str, data: st.DataObject) -> None:
+    right, raw = signed(SECRETS["SIGNED"], body), body.encode()
     if other != body:
-        assert not BOTH.admits("signed", right, other, NOW)
-    assert not BOTH.admits("signed", right._replace(timestamp=str(NOW + 1).encode()), body, NOW)
-    assert not BOTH.admits("signed", signed("other", body), body, NOW)
-    assert not BOTH.admits("bearing", right, body, NOW)
-    assert not BOTH.admits("files", right, body, NOW)
-    assert not BOTH.admits("unknown", right, body, NOW)
-    for part in ("timestamp", "signature"):
+        assert not admits("signed", right, other.encode())
+    if request != "msg_1":
+        assert not admits("signed", right._replace(id=request.encode()), raw), "the id is signed"
+    assert not admits("signed", right._replace(timestamp=str(NOW + 1).encode()), raw)
+    assert not admits("signed", signed(source_secrets.make(), body), raw)
+    for source in ("bearing", "old", "files", "unknown"):
+        assert not admits(source, right, raw)
+    for part in ("id", "timestamp", "signature"):
         noise = data.draw(st.none() | st.binary(max_size=80))
         if noise != getattr(right, part):
-            assert not BOTH.admits("signed", right._replace(**{part: noise}), body, NOW)
+            assert not admits("signed", right._replace(**{part: noise}), raw)
+
+
+def test_an_id_with_a_dot_could_be_read_as_another_request_and_is_refused() -> None:
+    given = signed(SECRETS["SIGNED"], "{}", request=f"msg.{NOW}")
+    assert not admits("signed", given, b"{}")
+    shifted = given._replace(id=b"msg", timestamp=str(NOW).encode())  # the same signed bytes
+    assert admits("signed", shifted, f"{NOW}.{{}}".encode()), "so the dot has to be refused"
+
+
+@given(st.binary(max_size=100), st.integers(-2 * TOLERANCE, 2 * TOLERANCE))
+def test_a_plain_secret_signs_the_old_way_and_no_other(body: bytes, off: int) -> None:
+    assert admits("old", signed_of_old(OLD, body, NOW + off), body) == (abs(off) <= TOLERANCE)
+    assert not admits("signed", signed_of_old(SECRETS["SIGNED"], body), body), "a new secret cannot be used the old way"
+    assert not admits("old", signed_of_old(OLD, body), body + b" ")
 
 
 @given(st.binary(max_size=40))
-@example(b"Bearer other ")
-@example(b"bearer other")
+@example(f"Bearer {SECRETS['BEARING']} ".encode())
+@example(f"bearer {SECRETS['NEXT_TOKEN']}".encode())
 def test_a_bearers_secret_admits_and_nothing_else(header: bytes) -> None:
     scheme, _, token = header.partition(b" ")
-    right = scheme.lower() == b"bearer" and token.strip() == b"other"
-    assert BOTH.admits("bearing", Given(header), b"{}", NOW) == right
-    assert bearer("other", header) == right
-    assert not BOTH.admits("signed", Given(b"Bearer one"), b"{}", NOW)
+    known = [SECRETS[name].encode() for name in ("BEARING", "NEXT_TOKEN")]
+    right = scheme.lower() == b"bearer" and token.strip() in known
+    assert admits("bearing", Given(header), b"{}") == right
+    assert bearer(SECRETS["BEARING"], header) == (scheme.lower() == b"bearer" and token.strip() == known[0])
+    assert not admits("signed", Given(f"Bearer {SECRETS['SIGNED']}".encode()), b"{}")
+
+
+@given(st.binary(max_size=40), st.none() | st.binary(max_size=40), st.integers(NOW - 1000, NOW + 1000), st.booleans())
+def test_a_head_is_judged_alike_for_every_source_but_a_bearer_who_is_right(
+    header: bytes, request: bytes | None, at: int, formed: bool
+) -> None:
+    signature = b"v1," + b"A" * 43 + b"=" if formed else header
+    given = Given(header, request, str(at).encode(), signature)
+    verdicts = [BOTH.judge_head(source, given, NOW) for source in ("signed", "bearing", "old", "files", "unknown")]
+    assert len({(verdict.admits, verdict.reads) for verdict in verdicts}) == 1
 
 
 @pytest.mark.parametrize("secret", ["", "  "])
 def test_an_unset_secret_admits_nobody(secret: str) -> None:
     unset = doors(SIGNED=secret)
-    assert unset.unset == [("signed", "SIGNED"), ("bearing", "BEARING")]
-    assert not unset.admits("signed", signed(secret, b"{}"), b"{}", NOW)
-    assert not unset.admits("bearing", Given(b"Bearer " + secret.encode()), b"{}", NOW)
+    assert unset.unset == [("signed", "SIGNED"), ("bearing", "BEARING"), ("old", "OLD")]
+    assert not admits("old", signed_of_old(secret, b"{}"), b"{}", of=unset)
+    assert not admits("bearing", Given(b"Bearer " + secret.encode()), b"{}", of=unset)
 
 
 def test_the_secret_is_not_shown() -> None:
-    assert "one" not in repr(BOTH._locks)
+    shown = repr(BOTH._locks) + repr(source_secrets.read(f"{SECRETS['SIGNED']} {OLD}"))
+    assert not any(secret in shown for secret in (*SECRETS.values(), OLD))
 
 
-def test_the_signature_is_the_one_of_rfc_4231() -> None:
-    # test case 2 of RFC 4231, its data cut at the dot that joins timestamp and body here
-    whole = hmac.new(b"Jefe", b"12.what do ya want", hashlib.sha256).hexdigest().encode()
-    assert signature(b"Jefe", b"12", b"what do ya want") == b"sha256=" + whole
+# --- secrets ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("x", "1 character;"),
+        ("a" * 23, "23 characters"),
+        ("changeme" * 4, "different characters"),
+        ("a" * 300, "300 characters"),
+        ("é" * 30, "characters that no secret has"),
+        ("whsec_", "0 bytes"),
+        ("whsec_" + base64.b64encode(bytes(range(23))).decode(), "23 bytes"),
+        ("whsec_" + base64.b64encode(bytes(range(65))).decode(), "65 bytes"),
+        ("whsec_" + base64.b64encode(bytes(32)).decode(), "different bytes"),
+        ("whsec_not-base64-at-all-not-base64-at-all", "no base64"),
+        ("at least 32 random characters", "5 secrets"),
+        (f"{OLD} x", "1 character;"),
+    ],
+)
+def test_a_weak_secret_is_refused_and_not_repeated(value: str, words: str) -> None:
+    with pytest.raises(SecretError, match=words) as caught:
+        source_secrets.read(value)
+    assert len(value) < 8 or value not in str(caught.value)
+
+
+def test_a_new_secret_is_one_of_standard_webhooks() -> None:
+    made = {source_secrets.make() for _ in range(100)}
+    assert len(made) == 100
+    for secret in made:
+        (found,) = source_secrets.read(secret)
+        assert found.key == base64.b64decode(secret.removeprefix("whsec_"))
+        assert Webhook(secret)._whsecret == found.key
+
+
+# --- addresses --------------------------------------------------------------------------------------------
+
+PROXIES = (ip_network("127.0.0.1"), ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "expected"),
+    [
+        ("127.0.0.1", [], "127.0.0.1"),
+        ("127.0.0.1", [b"203.0.113.7"], "203.0.113.7"),
+        ("127.0.0.1", [b"198.51.100.1, 203.0.113.7, 10.1.1.1"], "203.0.113.7"),
+        ("127.0.0.1", [b"198.51.100.1", b"203.0.113.7:4711"], "203.0.113.7"),
+        ("127.0.0.1", [b"[2001:db8::7]:4711"], "2001:db8::7"),
+        ("127.0.0.1", [b"::ffff:203.0.113.7"], "203.0.113.7"),
+        ("127.0.0.1", [b"203.0.113.7, unknown"], "127.0.0.1"),
+        ("127.0.0.1", [b"10.0.0.1, 10.0.0.2"], "10.0.0.1"),
+        ("127.0.0.1", [b"\xff" * 8000], "127.0.0.1"),
+        ("203.0.113.9", [b"198.51.100.1"], "203.0.113.9"),
+        ("", [b"198.51.100.1"], ""),
+    ],
+)  # fmt: skip
+def test_only_trusted_proxies_say_whom_they_forward_for(peer: str, forwarded: list[bytes], expected: str) -> None:
+    assert client_address(peer, forwarded, PROXIES) == expected
+    assert client_address(peer, forwarded, ()) == peer
+
+
+def test_a_host_of_ipv6_is_one_sender_whatever_it_calls_itself() -> None:
+    assert sender_of("2001:db8:1:2:3::1") == sender_of("2001:db8:1:2:ffff::9") != sender_of("2001:db8:1:3::1")
+    assert sender_of("203.0.113.7") != sender_of("203.0.113.8")
+    assert sender_of("no address") == "no address"
+
+
+# --- connections ------------------------------------------------------------------------------------------
+
+
+@given(st.integers(64, 2_000_000))
+def test_descriptors_are_left_for_what_is_not_accepted_yet_and_for_us(descriptors: int) -> None:
+    limits = Limits.of(descriptors)
+    assert limits.connections >= 16
+    assert limits.backlog >= 16
+    if descriptors >= 512:
+        assert limits.connections + 4 * limits.backlog + 128 <= descriptors
 
 
 # --- how fast ---------------------------------------------------------------------------------------------
@@ -121,6 +255,22 @@ def test_a_bucket_gives_no_more_than_its_burst_and_its_rate(
             assert bucket.take(count) == 0.0
             taken += count
         assert taken <= burst + per_second * now + 1e-6
+
+
+@given(st.lists(st.integers(0, 3), max_size=200))
+def test_an_address_may_fail_now_and_then_and_no_other_pays_for_it(who: list[int]) -> None:
+    throttle = Throttle(lambda: 0.0)
+    failed: dict[int, int] = {}
+    for each in who:
+        failed[each] = failed.get(each, 0) + 1
+        assert (throttle.fail(str(each)) > 0) == (failed[each] > FAILURES)
+
+
+def test_the_table_of_addresses_is_bounded() -> None:
+    throttle = Throttle(lambda: 0.0)
+    for number in range(MOST_ADDRESSES + 500):
+        throttle.fail(str(number))
+    assert len(throttle) == MOST_ADDRESSES
 
 
 def test_what_is_given_back_can_be_taken_again() -> None:

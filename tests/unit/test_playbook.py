@@ -11,10 +11,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from leadgate import fields, playbook
+from leadgate import fields, playbook, source_secrets
 from leadgate.connectors import providers
 from leadgate.playbook import MOST_ACCOUNTS_BYTES, Loaded, Playbook, PlaybookError
 from leadgate.playbook_check import check, require
+from leadgate.playbook_check.secrets import check_values, require_values
 from leadgate.playbook_expectations import EXPECTATIONS
 
 SMALL = """\
@@ -101,6 +102,63 @@ def problems(tmp_path: Path) -> Edit:
 
 def test_the_small_playbook_is_right(tmp_path: Path) -> None:
     assert check(parsed(SMALL, tmp_path), promises=PROMISES) == []
+
+
+# --- secrets of sources that post -------------------------------------------------------------------------
+
+SIGNS = "website: {http: {auth: hmac, secret_env: %s}}\n  partner: {http: {auth: bearer, secret_env: %s}}"
+WEBSITE, PARTNER = "LEADGATE_SECRET_WEBSITE", "LEADGATE_SECRET_PARTNER"
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ((WEBSITE, PARTNER), []),
+        (("PATH", PARTNER), ["'PATH' is no variable for a secret; call it LEADGATE_SECRET_WEBSITE"]),
+        (("LEADGATE_SECRET_", PARTNER), ["call it LEADGATE_SECRET_WEBSITE"]),
+        ((WEBSITE, WEBSITE), ["is the secret of 'website' already"]),
+    ],
+)
+def test_each_source_that_posts_names_a_variable_of_its_own(
+    problems: Edit, variables: tuple[str, str], words: list[str]
+) -> None:
+    found = problems("website: {}", SIGNS % variables)
+    assert len(found) == len(words)
+    assert all(expected in problem for expected, problem in zip(words, found, strict=True))
+
+
+def test_a_playbook_that_decided_earlier_can_still_be_read(tmp_path: Path) -> None:
+    loaded = parsed(SMALL.replace("website: {}", SIGNS % ("PATH", "PATH")), tmp_path)
+    assert set(loaded.playbook.sources) == {"website", "partner", "activities"}
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, []),
+        ({WEBSITE: source_secrets.make(), PARTNER: source_secrets.make()}, []),
+        ({WEBSITE: f"{source_secrets.make()} {source_secrets.make()}"}, []),
+        ({WEBSITE: "x"}, ["LEADGATE_SECRET_WEBSITE holds a secret of 1 character"]),
+        ({WEBSITE: " ".join([source_secrets.make()] * 3)}, ["holds 3 secrets"]),
+        ({WEBSITE: "the-secret-of-an-old-sender-0123"}, ["note: LEADGATE_SECRET_WEBSITE holds a secret of the old"]),
+        ({PARTNER: "the-secret-of-an-old-sender-0123"}, []),
+        ({WEBSITE: (same := source_secrets.make()), PARTNER: f"{source_secrets.make()} {same}"}, ["of 'website'"]),
+    ],
+)
+def test_the_secrets_that_are_set_are_strong_and_shared_by_nobody(
+    tmp_path: Path, values: dict[str, str], words: list[str]
+) -> None:
+    loaded = parsed(SMALL.replace("website: {}", SIGNS % (WEBSITE, PARTNER)), tmp_path)
+    found = check_values(loaded, values)
+    assert len(found) == len(words)
+    for expected, problem in zip(words, found, strict=True):
+        assert problem.note == expected.startswith("note: ")
+        assert expected.removeprefix("note: ") in problem.message
+        assert problem.key.endswith(".http.secret_env")
+        assert not any(value in str(problem) for value in values.values() if len(value) > 1)
+    if any(not problem.note for problem in found):
+        with pytest.raises(PlaybookError):
+            require_values(loaded, values)
 
 
 def test_the_bundled_playbook_is_right_and_complete() -> None:
