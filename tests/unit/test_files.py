@@ -345,11 +345,11 @@ def test_numbers_longer_than_64_bits_stay_as_they_were_written(tmp_path: Path) -
     assert [payload["text"] for payload in payloads(read(path))] == numbers
 
 
-def test_a_record_with_a_million_equal_keys_is_read(tmp_path: Path) -> None:
+def test_a_record_with_very_many_equal_keys_is_read(tmp_path: Path) -> None:
     """To look for the next free number from the first one on would take hours."""
-    (payload,) = payloads(read(saved(tmp_path, "{" + ",".join(['"a":1'] * 600_000) + "}\n{}\n")))
-    assert len(payload) == 600_000
-    assert "a (600000)" in payload
+    (payload,) = payloads(read(saved(tmp_path, "{" + ",".join(['"a":1'] * 150_000) + "}\n{}\n")))
+    assert len(payload) == 150_000
+    assert "a (150000)" in payload
 
 
 JSON_VALUES = st.recursive(

@@ -30,6 +30,7 @@ from leadgate.connectors.files.table import FileError, Limits, Row, Table
 
 _LIMITS = Limits()
 _PIPE_BYTES: Final = 1024 * 1024
+_END_SECONDS: Final = 5.0
 _MODULE: Final = "leadgate.connectors.files.child"
 #: All that the process gets of the environment: where an unusual Python finds its own libraries.
 _ENVIRONMENT: Final = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
@@ -193,8 +194,11 @@ class _Reader:
 
     def _ended(self) -> FileError:
         """What the end of the process means, when it comes without a word."""
-        self._process.kill()
-        code = self._process.wait()
+        try:
+            code = self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:  # it closed the pipe and goes on
+            self._process.kill()
+            code = self._process.wait()
         if code == messages.OUT_OF_MEMORY:
             return FileError(
                 self._path,

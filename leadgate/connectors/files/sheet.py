@@ -184,15 +184,15 @@ def _weigh_parts_read_whole(path: Path, archive: zipfile.ZipFile, limits: Limits
     elements = 0
     for name in archive.namelist():
         if name.startswith("xl/sharedStrings"):
-            strings = sum(piece.count(b"<si") + piece.count(b":si") for piece in _pieces(archive, name))
+            strings = _count_elements(archive, name)
             if strings > limits.strings:
                 raise FileError(
                     path,
-                    f"{name} in it holds {strings:,} different texts, more than the {limits.strings:,} allowed; "
-                    "split it, or export CSV",
+                    f"{name} in it holds {strings:,} elements (different texts), more than the {limits.strings:,} "
+                    "allowed; split it, or export CSV",
                 )
         elif name.startswith(_READ_WHOLE) or name.endswith(".rels"):
-            here = sum(piece.count(b"<") - piece.count(b"</") for piece in _pieces(archive, name))
+            here = _count_elements(archive, name)
             elements += here
             if elements > limits.elements:
                 raise FileError(
@@ -200,6 +200,10 @@ def _weigh_parts_read_whole(path: Path, archive: zipfile.ZipFile, limits: Limits
                     f"{name} in it holds {here:,} elements (formats, names or links), more than the "
                     f"{limits.elements:,} allowed; copy the values into a new workbook, or export CSV",
                 )
+
+
+def _count_elements(archive: zipfile.ZipFile, name: str) -> int:
+    return sum(piece.count(b"<") - piece.count(b"</") for piece in _pieces(archive, name))
 
 
 def _pieces(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:

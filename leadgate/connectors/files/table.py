@@ -52,7 +52,7 @@ class Limits:
     rows: int = 1_048_576  # of a sheet: the most that Excel itself can hold
     cells: int = 50_000_000
     elements: int = 250_000  # XML elements of the parts that are read whole: styles, names, relations
-    strings: int = 2_000_000  # different texts of a workbook
+    strings: int = 3_000_000  # XML elements of a workbook's different texts: two of each, more of one with formats
     text_chars: int = 1024**3  # all values of a workbook: any number of cells may show the same long text
     memory_mb: int = 1024  # of the process that reads the file
     silent_seconds: float = 120.0  # for which that process may give no row
@@ -97,18 +97,19 @@ class Table(ABC):
     def pages(self) -> Iterator[list[Row]]:
         """The rows in lists that are bounded in number, size and time, and never empty."""
         page: list[Row] = []
-        chars, since, headers = 0, time.monotonic(), sum(map(len, self.headers))
-        start = self.position()
+        chars, since, start = 0, time.monotonic(), 0
+        # in memory, as when they are stored, every row of a grid has the names of its columns
+        most_rows = (
+            min(_PAGE_ROWS, 1 + _PAGE_CHARS // (1 + sum(map(len, self.headers)))) if self.is_grid else _PAGE_ROWS
+        )
         try:
             for row in self:
                 page.append(row)
-                if row.payload is None:
-                    chars += len(row.raw or "")
-                elif self.is_grid:
-                    chars += headers + sum(map(len, row.payload.values()))
+                if self.format == "xlsx":  # any number of cells may show the same long text
+                    chars += len(row.raw or "") if row.payload is None else sum(map(len, row.payload.values()))
                 else:
                     chars = self.position() - start
-                if len(page) >= _PAGE_ROWS or chars >= _PAGE_CHARS or time.monotonic() - since >= _PAGE_SECONDS:
+                if len(page) >= most_rows or chars >= _PAGE_CHARS or time.monotonic() - since >= _PAGE_SECONDS:
                     yield page
                     page, chars, since, start = [], 0, time.monotonic(), self.position()
         except FileError:
