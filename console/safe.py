@@ -20,6 +20,7 @@ SHOWN: Final = 200  # characters of a value, where a person asked for the lead
 #: C0 and C1 controls, line and paragraph separators, marks that reverse the direction of writing, and half
 #: surrogates. Any of them can move the cursor, hide text, or stop the output.
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_DOMAIN: Final = re.compile(r"(?:[\w-]{1,63}\.){1,8}[\w-]{2,63}")
 
 
 def visible(value: object, limit: int | None = None) -> str:
@@ -58,7 +59,7 @@ def masked(value: str) -> str:
         return ""
     if value.count("@") == 1:
         local, _, domain = value.partition("@")
-        if local and domain and len(domain) <= 255 and not re.search(r"\s", value):
+        if local and _DOMAIN.fullmatch(domain) and not re.search(r"\s", local):
             return f"{visible(local[0])}•••@{visible(domain)}"
     digits = sum(character.isdigit() for character in value[:40])
     if digits >= 5 and not any(character.isalpha() for character in value[:40]):

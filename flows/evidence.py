@@ -6,13 +6,13 @@ Belongs here: artifacts, made from reports that hold counts and masked values on
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import Any, Final
 
 from prefect.artifacts import acreate_table_artifact
 
 from leadgate.fields import ENRICHED, PERSONAL, STANDARD, VALIDATED
 from leadgate.masking import mask, mask_within
+from leadgate.plain_text import defanged, markdown, neutral, one_line
 from tasks.batches import BatchReport
 from tasks.outbox import DeliveryReport
 from tasks.stage import StageReport
@@ -61,7 +61,7 @@ def _promises(stage: StageReport) -> list[dict[str, Any]]:
             "checked": line["checked"],
             "failed": line["failed"],
             "in words": line["words"],
-            "examples": ", ".join(stage.examples.get(line["promise"], ())),
+            "examples": cell(", ".join(stage.examples.get(line["promise"], ()))),
         }
         for line in stage.evidence
     ]
@@ -82,17 +82,17 @@ def _line(stage: StageReport) -> dict[str, Any]:
     }
 
 
-#: What Markdown or HTML would take for more than text, and characters that control a screen.
-_MARKUP: Final = re.compile(r"([\\`*_\[\]<>|#~!&])")
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-
-
 _KNOWN: Final = frozenset({**STANDARD, **VALIDATED, **ENRICHED})
 
 
 def plain(text: str) -> str:
     """``text`` as Markdown that shows just that, in a line."""
-    return _MARKUP.sub(r"\\\1", _CONTROL.sub(" ", text))
+    return markdown(text)
+
+
+def cell(text: str) -> str:
+    """``text`` in a table: a page may take a cell for Markdown, or not, so nothing in it can be either."""
+    return neutral(defanged(one_line(text, 300)))
 
 
 def shown(field: str, value: str) -> str:

@@ -19,6 +19,7 @@ from flows.forms import Mode, Reason, Stage
 from leadgate.ledger import Ledger
 from leadgate.ledger.actions import ActionError, RerunReport
 from leadgate.ledger.reports import Wanted
+from leadgate.plain_text import one_line
 from tasks import reruns
 from tasks.reruns import How
 
@@ -32,7 +33,7 @@ def _name() -> str:
     filters = [given.get(name) for name in ("reason", "other_reason", "stage", "source")]
     filters.append(f"batch {given['batch']}" if given.get("batch") is not None else None)
     what = ", ".join(str(part) for part in (items, *filters) if part)
-    return f"rerun-handoff | {given.get('mode', Mode.AS_IT_IS)} | {what or 'nothing'}"[:200]
+    return one_line(f"rerun-handoff | {given.get('mode', Mode.AS_IT_IS)} | {what or 'nothing'}", 200)
 
 
 @flow(name="rerun-handoff", flow_run_name=_name, persist_result=False)

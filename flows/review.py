@@ -20,6 +20,7 @@ from flows.forms import Decision
 from leadgate.ledger import reviews as taking
 from leadgate.ledger.actions import ActionError, RerunReport
 from leadgate.masking import mask
+from leadgate.plain_text import one_line
 from tasks import reruns, reviews
 from tasks.reruns import How
 from tasks.reviews import Other, Review
@@ -28,7 +29,7 @@ from tasks.reviews import Other, Review
 def _name() -> str:
     given = runtime.flow_run.parameters
     items = ", ".join(f"W{item}" for item in (given.get("work_items") or ())[:5])
-    return f"review | {given.get('decision')} | {items or 'nothing'}"
+    return one_line(f"review | {given.get('decision')} | {items or 'nothing'}", 200)
 
 
 @flow(name="review", flow_run_name=_name, persist_result=False)

@@ -14,13 +14,14 @@ from prefect.artifacts import acreate_markdown_artifact
 from flows import session
 from flows.by_hand import decided_before, decided_by, forgetting, working
 from flows.evidence import plain
+from leadgate.plain_text import one_line
 from tasks import handovers
 from tasks.handovers import Transfer
 
 
 def _name() -> str:
     given = runtime.flow_run.parameters
-    return f"transfer | {given.get('rep')}{' | dry run' if given.get('dry_run', True) else ''}"
+    return one_line(f"transfer | {given.get('rep')}{' | dry run' if given.get('dry_run', True) else ''}", 200)
 
 
 @flow(name="transfer", flow_run_name=_name, persist_result=False)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_ADDRESS: Final = re.compile(r"^([^@\s]{1,64})@([^@\s]{1,253})$")
+#: What of an address is shown is a domain and nothing else: behind the sign may be any text, a link for example.
+_DOMAIN: Final = r"(?:[\w-]{1,63}\.){1,8}[\w-]{2,63}"
+_ADDRESS: Final = re.compile(rf"([^@\s]{{1,64}})@({_DOMAIN})")
 _DIGITS: Final = re.compile(r"\d")
 _HIDDEN: Final = "•••"
-_ADDRESS_WITHIN: Final = re.compile(r"[^\s@<>,;:\"']{1,320}@[^\s@<>,;:\"']{1,255}")
+_ADDRESS_WITHIN: Final = re.compile(rf"[^\s@<>,;:\"']{{1,320}}@(?:{_DOMAIN}|[^\s@]{{0,255}})")
 _NUMBER_WITHIN: Final = re.compile(r"\+?\d[\d\s().\-/]{4,30}\d")
 
 
@@ -20,13 +22,18 @@ def mask(value: str | None) -> str:
     """``jane@acme.com`` as ``j•••@acme.com``, a number by its last two digits, other text by its first letter."""
     if not value:
         return ""
-    address = _ADDRESS.match(value)
+    address = _ADDRESS.fullmatch(value)
     if address:
-        return f"{address[1][0]}{_HIDDEN}@{address[2]}"
+        return f"{_first(value)}{_HIDDEN}@{address[2]}"
     digits = _DIGITS.findall(value[:100])
     if len(digits) >= 5:
         return f"{_HIDDEN}{''.join(digits[-2:])}"
-    return f"{value[0]}{_HIDDEN}"
+    return f"{_first(value)}{_HIDDEN}"
+
+
+def _first(value: str) -> str:
+    """The first letter or digit; a sign tells nothing, and may be one that something interprets."""
+    return value[0] if value[0].isalnum() else ""
 
 
 def mask_within(text: str) -> str:

@@ -4,12 +4,14 @@ Belongs here: words, addresses by the playbook's notifications, the waits betwee
 here: claiming and sending (``tasks.outbox``).
 
 A message shows who it is for, the lead by a masked address, and the way to see more. It leaves the
-installation through a service that others run, so it holds no personal value and no text that a lead typed: a
-form must not be able to write to a sales team's channel.
+installation through a service that others run, so it holds no personal value and no text that a lead typed, apart
+from the domain of an address that validation found good. What a service would interpret, ``connectors.notify`` makes
+plain for it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 from leadgate.ledger.outbox import Message
 from leadgate.masking import mask
+from leadgate.plain_text import defanged, one_line
 from leadgate.playbook import Playbook, Rep
 
 EVERYBODY: Final = "everybody"
@@ -66,51 +69,73 @@ def address_of(target: str, playbook: Playbook, environ: Mapping[str, str]) -> A
 
 _ABOUT_THE_FIRST_TOUCH: Final = ("lead_assigned", "lead_heard_again", "first_touch_due", "first_touch_overdue")
 
+#: The title and the sentence of each kind of message. They name fields of ``_fields``, and hold no other values.
+TEMPLATES: Final[Mapping[str, tuple[str, str]]] = {
+    "lead_assigned": ("New lead {journey}", "This lead is yours."),
+    "lead_heard_again": ("Lead {journey} was heard of again", "There is news about your lead."),
+    "lead_warmed_up": ("Lead {journey} warmed up", "A lead that you followed up has done more since."),
+    "first_touch_due": ("Reminder: lead {journey} waits", "Your lead waits for its first touch."),
+    "first_touch_overdue": ("Overdue: lead {journey}", "{owner} has not touched this lead yet."),
+    "acceptance_due": ("Reminder: lead {journey} waits", "Please accept or reject your lead."),
+    "acceptance_overdue": ("Overdue: lead {journey}", "{owner} has neither accepted nor rejected this lead yet."),
+    "next_touch_due": ("Reminder: lead {journey} waits", "Your lead waits for its next touch."),
+    "next_touch_overdue": ("Overdue: lead {journey}", "{owner} has not touched this lead again yet."),
+    "stage_due": ("Reminder: lead {journey} stays long", "Please accept your lead, or give it back."),
+    "stage_overdue": ("Overdue: lead {journey}", "{owner} has neither accepted nor finished this lead in time."),
+    "lead_stale": ("Lead {journey} went quiet", "Nothing has happened about your lead for days."),
+    "lead_taken_back": (
+        "Lead {journey} was taken back",
+        "Nothing happened in time, so it goes to somebody else.",
+    ),
+    "lead_recycled": (
+        "Lead {journey} goes back to nurture",
+        "Nothing has happened about it for days. It comes back through qualification.",
+    ),
+    "lead_handed_over": (
+        "Lead {journey} is not yours any more",
+        "A person gave this lead to somebody else, or took it back.",
+    ),
+    "work_item_overdue": (
+        "Overdue: work item {item}",
+        "This lead waits behind {item}, which nobody has taken or decided in time: leadgate explain {item}.",
+    ),
+}
+_ANY: Final = ("Lead {journey}: {kind}", "There is news about this lead.")
+_BODY: Final = "To {target}: {sentence}\nLead: {lead}, from {source}\n{due}More: leadgate explain {journey}\nKey: {key}"
+
+#: Characters of a name, and of everything that is known of a lead.
+_NAME: Final = 80
+_LEAD: Final = 100
+#: A validated address looks like this: nothing else is taken for one, whoever wrote it to the column.
+_ADDRESS: Final = re.compile(r"[A-Za-z0-9_][^\s@<>()\[\]\\,;:\"|]{0,63}@[\w.-]{4,253}")
+_NUMBER: Final = re.compile(r"\+[1-9]\d{6,14}")
+_ITEM: Final = re.compile(r"\d{1,19}")
+
 
 def words(message: Message, playbook: Playbook, now: datetime) -> Words:
-    """The message in words."""
+    """The message in words: a template, and values that are safe to leave the installation."""
+    fields = _fields(message, playbook, now)
+    title, sentence = TEMPLATES.get(message.kind, _ANY)
+    return Words(title.format(**fields), _BODY.format(sentence=sentence.format(**fields), **fields))
+
+
+def _fields(message: Message, playbook: Playbook, now: datetime) -> dict[str, str]:
+    """The values that a template can name, each on a line of its own, without unseen characters, and no longer than
+    it has to be. Of what a lead said there is only ``lead``."""
     reps = {rep.name: rep for rep in playbook.reps}
-    journey = f"J{message.journey_id}"
-    owner = _label(message.owner, reps)
-    item = f"W{message.key.rpartition(':')[2]}"  # of a message about one, whose key ends with its number
-    title, sentence = {
-        "lead_assigned": (f"New lead {journey}", "This lead is yours."),
-        "lead_heard_again": (f"Lead {journey} was heard of again", "There is news about your lead."),
-        "lead_warmed_up": (f"Lead {journey} warmed up", "A lead that you followed up has done more since."),
-        "first_touch_due": (f"Reminder: lead {journey} waits", "Your lead waits for its first touch."),
-        "first_touch_overdue": (f"Overdue: lead {journey}", f"{owner} has not touched this lead yet."),
-        "acceptance_due": (f"Reminder: lead {journey} waits", "Please accept or reject your lead."),
-        "acceptance_overdue": (f"Overdue: lead {journey}", f"{owner} has neither accepted nor rejected this lead yet."),
-        "next_touch_due": (f"Reminder: lead {journey} waits", "Your lead waits for its next touch."),
-        "next_touch_overdue": (f"Overdue: lead {journey}", f"{owner} has not touched this lead again yet."),
-        "stage_due": (f"Reminder: lead {journey} stays long", "Please accept your lead, or give it back."),
-        "stage_overdue": (f"Overdue: lead {journey}", f"{owner} has neither accepted nor finished this lead in time."),
-        "lead_stale": (f"Lead {journey} went quiet", "Nothing has happened about your lead for days."),
-        "lead_taken_back": (
-            f"Lead {journey} was taken back",
-            "Nothing happened in time, so it goes to somebody else.",
-        ),
-        "lead_recycled": (
-            f"Lead {journey} goes back to nurture",
-            "Nothing has happened about it for days. It comes back through qualification.",
-        ),
-        "lead_handed_over": (
-            f"Lead {journey} is not yours any more",
-            "A person gave this lead to somebody else, or took it back.",
-        ),
-        "work_item_overdue": (
-            f"Overdue: work item {item}",
-            f"This lead waits behind {item}, which nobody has taken or decided in time: leadgate explain {item}.",
-        ),
-    }.get(message.kind, (f"Lead {journey}: {message.kind.replace('_', ' ')}", "There is news about this lead."))
-    lines = [
-        f"To {_label(message.target, reps)}: {sentence}",
-        f"Lead: {_lead(message)}",
-        *_due(message, reps, now),
-        f"More: leadgate explain {journey}",
-        f"Key: {message.key}",
-    ]
-    return Words(title, "\n".join(lines))
+    item = message.key.rpartition(":")[2]  # of a message about one, whose key ends with its number
+    known = {
+        "journey": f"J{message.journey_id}",
+        "item": f"W{item}" if _ITEM.fullmatch(item) else "a work item",
+        "kind": message.kind.replace("_", " "),
+        "owner": _label(message.owner, reps),
+        "target": _label(message.target, reps),
+        "source": message.source,
+        "key": message.key,
+        "lead": _lead(message),
+    }
+    fields = {name: one_line(value, _LEAD if name in ("lead", "key") else _NAME) for name, value in known.items()}
+    return fields | {"due": _due(message, reps, now)}
 
 
 def shown_target(target: str) -> str:
@@ -121,19 +146,25 @@ def shown_target(target: str) -> str:
 def _label(name: str | None, reps: Mapping[str, Rep]) -> str:
     if name is None:
         return "Nobody"
-    return (reps[name].label if name in reps else "") or shown_target(name)
+    label = reps[name].label if name in reps else ""
+    return label or (defanged(shown_target(name)) if "@" in name else name)
 
 
 def _lead(message: Message) -> str:
-    known = mask(message.email) or mask(message.phone) or "no address is known"
-    return f"{known}, from {message.source}"
+    """What is known of the lead: an address or a number that validation has found good, masked; else that there is
+    one, or none. What is not valid may be any text: a form must not be able to write to a sales team's channel."""
+    if message.email is not None and _ADDRESS.fullmatch(message.email):
+        return defanged(mask(message.email))
+    if message.phone is not None and _NUMBER.fullmatch(message.phone):
+        return mask(message.phone)
+    return "an address that could not be validated" if message.has_contact else "no address is known"
 
 
-def _due(message: Message, reps: Mapping[str, Rep], now: datetime) -> list[str]:
-    """When the first touch is due, on the clock of whom the message is for, else of the owner."""
+def _due(message: Message, reps: Mapping[str, Rep], now: datetime) -> str:
+    """When the first touch is due, on the clock of whom the message is for, else of the owner; a line, or nothing."""
     if message.due_at is None or message.kind not in _ABOUT_THE_FIRST_TOUCH:
-        return []
+        return ""
     rep = reps.get(message.target) or reps.get(message.owner or "")
     zone = rep.time_zone if rep is not None else "UTC"
     verb = "was" if message.due_at < now else "is"
-    return [f"First touch {verb} due: {message.due_at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"]
+    return f"First touch {verb} due: {message.due_at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})\n"

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from leadgate.plain_text import neutral, one_line
+
 if TYPE_CHECKING:  # it takes a while to import, and most commands send nothing
     from apprise import AppriseAsset
 
@@ -27,7 +29,9 @@ class NotifyError(Exception):
 
 
 def send(address: str, title: str, body: str) -> None:
-    """Send a text to an address in Apprise's notation. Raises ``NotifyError``.
+    """Send plain text to an address in Apprise's notation. Raises ``NotifyError``.
+
+    It is read as it is written, whatever the service makes of markup (``_as_read``).
 
     Connecting and each answer may take a few seconds, by the service, unless the address says otherwise
     (``?cto=10&rto=20``).
@@ -42,11 +46,37 @@ def send(address: str, title: str, body: str) -> None:
         if service is None:
             raise NotifyError("the address is none that Apprise knows")
         try:
-            sent = service.notify(title=title, body=body, notify_type=NotifyType.INFO, body_format=NotifyFormat.TEXT)
+            service.notify_format = NotifyFormat.TEXT  # an address may ask for HTML: then text would be taken for it
+            sent = service.notify(
+                title=_as_read(one_line(title, _TITLE), service),
+                body=_as_read(body, service),
+                notify_type=NotifyType.INFO,
+                body_format=NotifyFormat.TEXT,
+            )
         except Exception as error:
             raise NotifyError(f"sending failed ({type(error).__name__})") from None
     if not sent:
         raise NotifyError(_reason(heard))
+
+
+#: Characters of a title, which is the subject of a mail: a line break in it would begin another header.
+_TITLE: Final = 150
+#: Schemes whose receivers get plain text or a document that encodes it, and interpret nothing.
+_VERBATIM: Final = frozenset({"json", "jsons", "xml", "xmls", "form", "forms", "mailto", "mailtos", "syslog"})
+
+
+def _as_read(text: str, service: Any) -> str:
+    """``text`` as the service shows it to people as it is.
+
+    Apprise escapes for some services and in some formats: as text, it hands ``<https://…|words>`` to Slack, Markdown to
+    Discord, and HTML to Telegram. So for every service that may interpret a text, nothing is left to be interpreted.
+    """
+    known = {*_schemes(service.protocol), *_schemes(service.secure_protocol)}
+    return text if known and known <= _VERBATIM else neutral(text)
+
+
+def _schemes(protocol: Any) -> tuple[str, ...]:
+    return (protocol,) if isinstance(protocol, str) else tuple(protocol or ())
 
 
 @cache

@@ -41,8 +41,9 @@ class Message:
     generation: int  # of the journey, now
     owner: str | None = None  # of the assignment it is about
     due_at: datetime | None = None  # the first touch of that assignment
-    email: str | None = field(default=None, repr=False)
+    email: str | None = field(default=None, repr=False)  # as validation understood it; none before that
     phone: str | None = field(default=None, repr=False)
+    has_contact: bool = False  # the lead gave an address or a number, whether it could be validated or not
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ _CLAIM = """
         UPDATE outbox o SET attempts = o.attempts + 1, retry_at = :until FROM next
         WHERE o.id = next.id RETURNING o.id, o.key, o.journey_id, o.target, o.kind, o.attempts, o.created_at,
             CAST(:now AS timestamptz) AS claimed_at)
-    SELECT c.*, j.lead_id, j.source, j.generation, a.owner, a.due_at, l.email, l.phone
+    SELECT c.*, j.lead_id, j.source, j.generation, a.owner, a.due_at, l.email_canonical AS email, l.phone,
+        coalesce(l.email, l.phone) IS NOT NULL AS has_contact
     FROM claimed c JOIN journey j ON j.id = c.journey_id LEFT JOIN lead l ON l.id = j.lead_id
     LEFT JOIN LATERAL (
         SELECT owner, due_at FROM assignment WHERE journey_id = c.journey_id

@@ -65,7 +65,7 @@ def test_every_message_is_delivered_once_with_its_key_and_not_again(desk: Desk, 
     assert report.count("delivered") == 5
     assert receiver.keys == outbox(desk)
     assert all(key.startswith("assigned:") for key in receiver.keys)
-    assert "l•••@company1.example" in receiver.messages[0]["message"]
+    assert "l••• at company1[.]example" in receiver.messages[0]["message"]
     assert round_of(desk, receiver, NOW + timedelta(days=1)).outcomes == {}
     assert len(receiver.messages) == 5
     assert desk.rows("SELECT DISTINCT attempts, failure, delivered_at FROM outbox") == [(1, None, NOW)]

@@ -47,6 +47,8 @@ def test_json_keeps_its_value_and_controls_no_terminal(text: str) -> None:
         ("jane @acme.example", "j•••"),
         ("  ", ""),
         ("\x1b[31m", "␛•••"),
+        ("x@<https://evil.example|URGENT>", "x•••"),
+        ("x@evil.example](https://evil.example)", "x•••"),
     ],
 )
 def test_a_mask_keeps_just_enough_to_recognise(value: str, shown: str) -> None:

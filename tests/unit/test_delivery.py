@@ -41,6 +41,7 @@ def message(**more: Any) -> Message:
         "id": 1, "key": "assigned:12:0", "journey_id": 12, "target": "ana", "kind": "lead_assigned", "attempts": 1,
         "created_at": NOW, "claimed_at": NOW, "lead_id": 7, "source": "website", "generation": 0, "owner": "ana",
         "due_at": NOW + timedelta(hours=4), "email": "jane.doe@acme.example", "phone": "+493012345678",
+        "has_contact": True,
     }  # fmt: skip
     return Message(**given | more)
 
@@ -50,7 +51,7 @@ def test_an_assignment_tells_who_what_until_when_and_how_to_see_more(playbook: P
     assert told.title == "New lead J12"
     assert told.body.splitlines() == [
         "To Ana Lima: This lead is yours.",
-        "Lead: j•••@acme.example, from website",
+        "Lead: j••• at acme[.]example, from website",
         "First touch is due: 2026-03-04 11:00 (America/Sao_Paulo)",
         "More: leadgate explain J12",
         "Key: assigned:12:0",
@@ -95,7 +96,9 @@ def test_a_work_item_that_nobody_took_is_named(playbook: Playbook) -> None:
 
 def test_a_lead_without_an_address_is_shown_by_its_number_or_not_at_all(playbook: Playbook) -> None:
     assert "Lead: •••78, from website" in words(message(email=None), playbook, NOW).body
-    assert "Lead: no address is known" in words(message(email=None, phone=None, due_at=None), playbook, NOW).body
+    nothing = message(email=None, phone=None, due_at=None)
+    assert "Lead: an address that could not be validated, from website" in words(nothing, playbook, NOW).body
+    assert "Lead: no address is known" in words(replace(nothing, has_contact=False), playbook, NOW).body
 
 
 def test_a_target_has_its_own_address_else_that_of_everybody(playbook: Playbook) -> None:
@@ -125,6 +128,6 @@ def test_the_waits_grow_up_to_a_cap_and_end() -> None:
 
 def test_a_manager_named_by_an_address_is_masked(playbook: Playbook) -> None:
     told = words(replace(message(), target="mia.b@acme.example", kind="first_touch_overdue"), playbook, NOW)
-    assert "To m•••@acme.example" in told.body
+    assert "To m••• at acme[.]example" in told.body
     assert shown_target("mia.b@acme.example") == "m•••@acme.example"
     assert shown_target("mia") == "mia"

@@ -22,6 +22,9 @@ from leadgate.masking import mask, mask_within
         ("+4930123456", "•••56"),
         ("030 / 12 34 56", "•••56"),
         ("Jane", "J•••"),
+        ("x@<https://evil.example|URGENT>", "x•••"),
+        ("x@evil.example](https://evil.example", "x•••"),
+        ("<img src=x>", "•••"),
         ("Jane Doe, 12 Elm Street", "J•••"),
         ("jane doe@acme.com", "j•••"),  # no address, so nothing of it is kept
         ("jane@acme.com, joe@acme.com", "j•••"),
@@ -67,3 +70,8 @@ def test_a_masked_address_does_not_hold_its_mailbox(address: str) -> None:
     shown = mask_within(f"write to {address} soon")
     if len(local) > 3 and "'" not in address:
         assert local not in shown
+
+
+def test_what_stands_behind_the_sign_of_an_address_is_shown_only_when_it_is_a_domain() -> None:
+    assert mask_within("ask x@<https://evil.example|URGENT> now") == "ask x••• now"
+    assert mask_within("jane@acme.example?") == "j•••@acme.example?"
