@@ -1,10 +1,10 @@
 """Logs of kept programs that stay small while the programs run.
 
-Belongs here: reading what a program prints and writing files of bounded size. Does not belong here: the life of the
+Belongs here: opening a log for a program, and cutting the log off when it grows. Does not belong here: the life of the
 program (``supervisor``).
 
-The program writes to a pipe, and a thread of ours writes the file: a program that opened the file itself could not be
-made to stop, and one that prints without end would fill the disk.
+A program writes its log itself, so it can go on writing when the process that keeps it is gone: a pipe would break
+then, in the middle of an orderly end. Every write appends, so a file that is cut off goes on from its beginning.
 """
 
 from __future__ import annotations
@@ -17,65 +17,61 @@ from typing import BinaryIO, Final
 
 LIMIT: Final = 20_000_000  # bytes of one file
 KEPT: Final = 3  # older files of a log: `.1.log` is the latest of them
-_AT_ONCE: Final = 64 * 1024
+_AT_ONCE: Final = 1024**2
+LOOK_EVERY: Final = 0.1  # seconds: what is written meanwhile comes on top of the limit
 
 
-class PartLog:
-    """Appends bytes to ``path``; a file that has ``LIMIT`` bytes becomes ``.1.log``, and the oldest is removed.
+def open_log(path: Path) -> BinaryIO:
+    """The log of a program that is to be started; nothing is kept where no file can be opened."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("ab", buffering=0)
+    except OSError:
+        return open(os.devnull, "ab", buffering=0)
 
-    A write that fails, because the disk is full for example, drops these bytes: the program must not stand still
-    because nobody reads its pipe.
-    """
+
+class LogKeeper:
+    """Looks after one log, in a thread of its own, from ``start`` to ``stop``."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file: BinaryIO | None = None
-        self._size = 0
+        self._path = path
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
 
-    def write(self, data: bytes) -> None:
-        try:
-            if self._file is None:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self.path.open("ab", buffering=0)
-                self._size = self._file.tell()
-            if self._size and self._size + len(data) > LIMIT:
-                self._rotate()
-            self._size += self._file.write(data)
-        except OSError:
-            self.close()
+    def start(self) -> None:
+        if self._thread is None:
+            self._stopped.clear()
+            self._thread = threading.Thread(target=self._watch, name=f"log {self._path.name}", daemon=True)
+            self._thread.start()
 
-    def close(self) -> None:
-        file, self._file = self._file, None
-        if file is not None:
-            with contextlib.suppress(OSError):
-                file.close()
+    def stop(self) -> None:
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._stopped.set()
+            thread.join()
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(LOOK_EVERY):
+            with contextlib.suppress(OSError):  # no file, or one that cannot be cut off; the next look tries again
+                if self._path.stat().st_size > LIMIT:
+                    self._rotate()
 
     def _rotate(self) -> None:
-        self.close()
+        """Move what the log holds to ``.1.log``, and cut the log off. Lines that are written between the two are lost;
+        so is everything where a full disk leaves no room for the copy."""
         for number in range(KEPT, 1, -1):
             with contextlib.suppress(FileNotFoundError):
-                _older(self.path, number - 1).replace(_older(self.path, number))
-        self.path.replace(_older(self.path, 1))
-        self._file = self.path.open("ab", buffering=0)
-        self._size = 0
+                self._older(number - 1).replace(self._older(number))
+        try:
+            with self._path.open("rb") as log, self._older(1).open("wb") as copy:
+                left = 2 * LIMIT  # a program that writes faster than we copy must not make an endless copy
+                while left > 0 and (data := log.read(_AT_ONCE)):
+                    copy.write(data)
+                    left -= len(data)
+        except OSError:
+            self._older(1).unlink(missing_ok=True)
+        finally:
+            os.truncate(self._path, 0)
 
-
-def _older(path: Path, number: int) -> Path:
-    return path.with_suffix(f".{number}.log")
-
-
-def keep(output: BinaryIO, path: Path) -> threading.Thread:
-    """Write everything that comes out of ``output`` to the log ``path``, until its end. Closes ``output``."""
-
-    log = PartLog(path)
-    log.write(b"")  # the file is there as soon as the program is
-
-    def pump() -> None:
-        with output:
-            while data := os.read(output.fileno(), _AT_ONCE):
-                log.write(data)
-        log.close()
-
-    thread = threading.Thread(target=pump, name=f"log {path.name}", daemon=True)
-    thread.start()
-    return thread
+    def _older(self, number: int) -> Path:
+        return self._path.with_suffix(f".{number}.log")

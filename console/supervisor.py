@@ -9,7 +9,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from console import part_logs
+from console.part_logs import LogKeeper
 from flows.server import die_with_parent
 
 State = Literal["starting", "up", "down", "stopped"]
@@ -24,7 +24,6 @@ State = Literal["starting", "up", "down", "stopped"]
 #: Seconds before a program that died is started again: at once, then later and later while it keeps dying.
 _DELAYS: Final = (0.0, 1.0, 2.0, 5.0, 10.0)
 _STEADY: Final = 60.0  # seconds; after that its next death is a first one again
-_LAST_WORDS: Final = 2.0  # seconds for the last lines of a program that has ended to reach its log
 SILENT: Final = 120.0  # seconds for which a program that lives may not answer, at its start or later
 
 
@@ -48,7 +47,7 @@ class Part:
     _started: float = 0.0
     _not_before: float = 0.0
     _silent_since: float | None = None
-    _writing: threading.Thread | None = None
+    _keeper: LogKeeper | None = None
 
     @property
     def pid(self) -> int | None:
@@ -56,18 +55,19 @@ class Part:
 
     def start(self) -> None:
         """Start it. Ctrl-C does not reach it: it is stopped in its turn."""
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, and arguments from here
-            list(self.command),
-            env=dict(self.environment),
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            preexec_fn=die_with_parent,
-            start_new_session=True,
-        )
-        if self._process.stdout is not None:
-            self._writing = part_logs.keep(self._process.stdout, self.log)  # type: ignore[arg-type]
+        with part_logs.open_log(self.log) as output:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, and arguments from here
+                list(self.command),
+                env=dict(self.environment),
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                preexec_fn=die_with_parent,
+                start_new_session=True,
+            )
+        self._keeper = self._keeper or LogKeeper(self.log)
+        self._keeper.start()
         self._started = time.monotonic()
         self._silent_since = None
         self.state = "starting"
@@ -110,5 +110,5 @@ class Part:
             process.wait()
         with contextlib.suppress(ProcessLookupError):  # a worker that was killed leaves the flow runs it started
             os.killpg(process.pid, signal.SIGKILL)
-        if self._writing is not None:
-            self._writing.join(timeout=_LAST_WORDS)
+        if self._keeper is not None:
+            self._keeper.stop()
