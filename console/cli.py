@@ -6,6 +6,7 @@ when it is called: ``leadgate --help`` must not wait for pandas or Prefect).
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
@@ -16,7 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 from console import cli_follow_up, cli_handover, cli_matching, cli_report, cli_secret
 from console.options import By, Different, Items, Json, Lead, Now, Personal, Reason, SameAs, Source, Stage
 from console.place import Place
-from console.screen import BROKEN, INTERRUPTED, UNREACHABLE, WRONG_INPUT, CommandError, say
+from console.screen import BROKEN, INTERRUPTED, READER_GONE, UNREACHABLE, WRONG_INPUT, CommandError, say
 
 if TYPE_CHECKING:  # slow to import, and `leadgate --help` needs none of it
     from sqlalchemy.exc import DBAPIError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:  # slow to import, and `leadgate --help` needs none of it
 _EPILOG = (
     "Exit codes: 0 done · 1 a check found something broken · 2 wrong input or usage, nothing was changed · "
     "3 PostgreSQL, Prefect or a port cannot be used · 4 some files were captured, and others not or in part · "
-    "130 interrupted, what was stored stays."
+    "130 interrupted, what was stored stays · 141 the reader of the output went away."
 )
 
 
@@ -117,6 +118,12 @@ playbook_app = typer.Typer(help="Check, show or copy the playbook.", no_args_is_
 app.add_typer(playbook_app, name="playbook")
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        version()
+        raise typer.Exit
+
+
 @app.callback()
 def leadgate(
     ctx: typer.Context,
@@ -128,6 +135,9 @@ def leadgate(
         Path | None,
         typer.Option("--playbook", metavar="FILE", help="The playbook, in place of LEADGATE_PLAYBOOK."),
     ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and end.")
+    ] = False,
 ) -> None:
     ctx.obj = Place.of(home, playbook)
 
@@ -456,7 +466,23 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a name still shows the rest
-    app()
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _end_without_reader()
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # typer would end with the code of a broken invariant
+            _end_without_reader()
+        raise
+
+
+def _end_without_reader() -> NoReturn:
+    """End as a program does whose reader has gone (``leadgate queue | head``), and say nothing more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter flushes once more when it ends
+    raise SystemExit(READER_GONE)
 
 
 if __name__ == "__main__":

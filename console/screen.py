@@ -19,7 +19,7 @@ from rich.text import Text
 from console.safe import json_text, visible
 
 #: Exit codes that a script can trust.
-BROKEN, WRONG_INPUT, UNREACHABLE, INCOMPLETE, INTERRUPTED = 1, 2, 3, 4, 130
+BROKEN, WRONG_INPUT, UNREACHABLE, INCOMPLETE, INTERRUPTED, READER_GONE = 1, 2, 3, 4, 130, 141
 
 
 class CommandError(Exception):
@@ -59,7 +59,11 @@ def err() -> Console:
 
 
 def _width(terminal: bool) -> int | None:
-    return None if terminal else 100  # a pipe has no width
+    """The width for ``rich``, which asks a terminal itself. A pipe has none: ``COLUMNS`` says one, else it is 100."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    return None if terminal else 100
 
 
 def print_json(value: object) -> None:

@@ -1,0 +1,67 @@
+"""The program as a shell runs it: its version, a reader that goes away, the width of its output."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from console.cli import app
+from leadgate.settings import Settings
+
+PROGRAM = [sys.executable, "-m", "console.cli"]
+SIGPIPE_CODE = 141  # 128 + SIGPIPE, as a shell reports it
+
+
+@pytest.fixture
+def environment(settings: Settings, tmp_path: Path) -> dict[str, str]:
+    """The environment of the program on the test's ledger."""
+    assert settings.database_url is not None
+    return os.environ | {
+        "LEADGATE_HOME": str(tmp_path / "home"),
+        "LEADGATE_DATABASE_URL": settings.database_url,
+        "LEADGATE_KEY": settings.key or "",
+    }
+
+
+@pytest.mark.parametrize("arguments", [("playbook", "show"), ("summary",), ("--help",), ("status", "--json")])
+def test_a_reader_that_goes_away_is_no_broken_invariant(
+    arguments: tuple[str, ...], environment: dict[str, str]
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)  # as `| head` does once it has read enough
+    with os.fdopen(writer, "wb") as gone:
+        finished = subprocess.run([*PROGRAM, *arguments], stdout=gone, stderr=subprocess.PIPE, env=environment)
+
+    assert finished.returncode == SIGPIPE_CODE
+    assert b"Traceback" not in finished.stderr
+    assert b"BrokenPipe" not in finished.stderr
+
+
+def test_the_option_tells_the_version_as_the_command_does(environment: dict[str, str]) -> None:
+    def tell(argument: str) -> str:
+        return subprocess.run(
+            [*PROGRAM, argument], capture_output=True, text=True, check=True, env=environment
+        ).stdout.strip()
+
+    assert tell("--version") == tell("version") != ""
+
+
+@pytest.mark.parametrize("width", [60, 160])
+def test_a_pipe_is_as_wide_as_columns_says(width: int, environment: dict[str, str]) -> None:
+    told = subprocess.run(
+        [*PROGRAM, "summary"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment | {"COLUMNS": str(width)},
+    ).stdout
+
+    assert max(map(len, told.splitlines())) <= width
+
+
+def test_every_command_has_a_name_and_a_help() -> None:
+    assert all(command.callback is not None and command.callback.__doc__ for command in app.registered_commands)
