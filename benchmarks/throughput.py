@@ -2,8 +2,10 @@
 
 ``seconds`` is from the first claim to the last batch closed, in a process that is warm: flow runs, gates,
 PostgreSQL, artifacts. ``bare_seconds`` is the stages' ``decide`` alone on the same rows, no Prefect, no
-Great Expectations, no database. ``peak_rss_mb`` is this process at its largest, servers not counted.
-Each size is measured in a process of its own. Prints a table and writes ``build/bench.json``.
+Great Expectations, no database. ``owned_per_second`` counts only leads that got an owner: others are held, nurtured or
+join a known lead early, which costs less. ``peak_rss_mb`` is this process at its largest, servers not counted.
+Each size is measured in a process of its own. Prints a table and writes ``build/bench.json``. Ends with an error when
+the breaker parks the source: parked leads go through no stage, and would make the figures better than they are.
 """
 
 from __future__ import annotations
@@ -26,12 +28,13 @@ import pandas as pd
 from benchmarks import sample
 from leadgate import sla
 from leadgate.connectors.files import Row
-from leadgate.ledger import Ledger, open_ledger, signals
+from leadgate.ledger import Ledger, open_ledger, reports, signals
 from leadgate.ledger.batches import Batch
 from leadgate.playbook import Loaded
 from leadgate.roster import Load
 from leadgate.settings import Settings
 from tasks import assignment, capture, enrichment, follow_up, qualification, validation
+from tasks.parking import PARKED
 from tasks.stage import Gathered, Work
 
 SIZES = (sample.Size(1, 7), sample.Size(100, 5), sample.Size(10_000, 1), sample.Size(100_000, 1))
@@ -51,7 +54,10 @@ def main() -> None:
     sizes = [size for size in SIZES if not arguments.leads or size.leads in arguments.leads]
     sizes += [sample.Size(n, 1) for n in arguments.leads or () if n not in {size.leads for size in SIZES}]
     results = []
-    print(f"{'leads':>8} {'seconds':>9} {'leads/s':>9} {'bare s':>8} {'ratio':>6} {'RSS MB':>7}   where (s)")
+    print(
+        f"{'leads':>8} {'seconds':>9} {'leads/s':>9} {'owned/s':>9} {'held':>6} {'bare s':>8} {'ratio':>6} "
+        f"{'RSS MB':>7}   where (s)"
+    )
     for size in sizes:
         wanted = ["--one", str(size.leads), "--rounds", str(size.rounds)]
         finished = subprocess.run(
@@ -65,6 +71,7 @@ def main() -> None:
         where = ", ".join(f"{name} {seconds:.2f}" for name, seconds in result["where"].items())
         print(
             f"{result['leads']:>8} {result['seconds']:>9.3f} {result['leads_per_second']:>9.0f} "
+            f"{result['owned_per_second']:>9.1f} {result['held_share']:>6.1%} "
             f"{result['bare_seconds']:>8.3f} {ratio:>6.2f} {result['peak_rss_mb']:>7.0f}   {where}",
             flush=True,
         )
@@ -81,12 +88,16 @@ def measure(leads: int, rounds: int) -> dict[str, Any]:
         settings = Settings(home=Path(folder) / "home", batch_limit=CHUNK)
         with open_ledger(settings) as ledger:
             timed, where, peak = _governed(ledger, settings, loaded, leads, rounds)
+            after = reports.summary(ledger, NOW)
     bare = statistics.median(_bare(loaded, leads, seed) for seed in range(1, rounds + 1))
     seconds = statistics.median(timed)
     return {
         "leads": leads,
         "seconds": round(seconds, 4),
         "leads_per_second": round(leads / seconds, 1),
+        # of all rounds, and the few leads that warm up: a round of one lead may own none
+        "owned_per_second": round(leads / seconds * sum(row["total"] for row in after.owners) / after.signals, 1),
+        "held_share": round(after.journeys.get("held", 0) / after.signals, 4),
         "bare_seconds": round(bare, 4),
         "peak_rss_mb": round(peak, 1),
         "where": {name: round(value, 3) for name, value in where.items()},
@@ -107,6 +118,7 @@ def _governed(
         for seed in range(1, rounds + 1):
             _capture(ledger, loaded, sample.people(leads, seed=seed))
             report = runner.run(now=NOW, kinds=("intake",))
+            require_not_parked(ledger)
             timed.append(report.seconds)
             where = {}
             for batch in report.batches:
@@ -116,6 +128,18 @@ def _governed(
             where["flow runs"] = report.seconds - sum(where.values())
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return timed, where, peak
+
+
+def require_not_parked(ledger: Ledger) -> None:
+    """Ends the measurement with exit code 1 when the breaker has parked a source."""
+    parked = reports.work_items(ledger, reports.Wanted(reason=PARKED))
+    if parked:
+        journeys = sum(item["journeys"] for item in parked)
+        sources = ", ".join(sorted({item["source"] for item in parked}))
+        sys.exit(
+            f"The breaker parked the source {sources} ({journeys} leads) while it was measured, so the figures would "
+            "be of leads that went through no stage. Look at what the sample's leads are held for."
+        )
 
 
 def _capture(ledger: Ledger, loaded: Loaded, rows: Iterator[dict[str, Any]]) -> None:
