@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final
 
+from leadgate.limits import LONGEST_HEADER
+
 #: Field -> names, the most telling first: of two columns for one field the earlier name wins, and the
 #: other column stays an attribute. English and vendors' API names first, then French, German, Spanish,
 #: Italian, Dutch, Portuguese. Spelling, case, accents, spaces and punctuation do not matter.
@@ -199,17 +201,22 @@ def map_headers(
 
     ``overrides`` maps a header to a field and wins over everything, an empty field makes it an attribute;
     ``custom`` gives the playbook's own fields with further names of theirs, and wins over the bundled names.
-    A field is given to one header only: the one with the most telling name, then the first.
+    A field is given to one header only: the one with the most telling name, then the first. A header of more than
+    ``LONGEST_HEADER`` characters is an attribute, unless ``overrides`` has it letter by letter: reading it would take
+    time quadratic in its length.
     """
     mapped: dict[str, str] = {}
     given: set[str] = set()
     exact = {header.strip().casefold(): field for header, field in overrides.items()}
     wanted: dict[str, str] = {}
     for header, field in overrides.items():
-        wanted.setdefault(_plain(header), field)
+        if len(header) <= LONGEST_HEADER:
+            wanted.setdefault(_plain(header), field)
     settled: set[str] = set()
     for header in headers:
-        target = exact.get(header.strip().casefold(), wanted.get(_plain(header)))
+        target = exact.get(header.strip().casefold())
+        if target is None and len(header) <= LONGEST_HEADER:
+            target = wanted.get(_plain(header))
         if target is None:
             continue
         settled.add(header)
@@ -221,7 +228,7 @@ def map_headers(
     found: list[tuple[int, int, int, str, str]] = []
     halves: list[tuple[str, str]] = []
     for place, header in enumerate(headers):
-        if header in settled:
+        if header in settled or len(header) > LONGEST_HEADER:
             continue
         for likeness, plain in enumerate(_likenesses(header)):
             if (half := _rest_of_name().get(plain)) is not None and plain not in own:

@@ -20,11 +20,13 @@ INDEX_ROW: Final = 2_704
 LONGEST_KEY: Final = 500
 #: Characters of a route's name in the playbook's ``exceptions``.
 LONGEST_ROUTE: Final = 200
+#: Characters of a column's name that can say which field the column is.
+LONGEST_HEADER: Final = 500
 #: Characters of a field that is not in ``LONGEST``, custom ones too.
 LONGEST_TEXT: Final = 100_000
 
 #: The longest value of a lead's field, in characters, as a source may send it, with whatever cleaning takes off later.
-#: These fields are indexed, make identities, or are compared with those of other leads.
+#: These fields are indexed, make identities, are compared with those of other leads, or are kept in memory.
 LONGEST: Final[dict[str, int]] = {
     "email": 320,  # 64 before the @ and 255 after it (RFC 5321, 4.5.3.1); validation refuses more than 254 in all
     "phone": 100,  # two numbers, with labels and extensions
@@ -35,6 +37,8 @@ LONGEST: Final[dict[str, int]] = {
     "full_name": 400,
     "company": 500,
     "job_title": 1_000,
+    "language": 200,
+    "product": 2_000,
     "website": 8_000,  # what servers accept as a request line (RFC 9112, 3)
 }
 

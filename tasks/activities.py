@@ -17,6 +17,7 @@ from typing import Any, Final
 from leadgate.connectors.files import Row
 from leadgate.headers import map_headers
 from leadgate.ledger import bulk
+from leadgate.limits import too_long
 from leadgate.playbook import Playbook, Source
 from leadgate.playbook_check import ACTIVITY_FIELDS
 from leadgate.values.addresses import Kinds, address_of
@@ -136,7 +137,7 @@ class Reader:
         if not kind:
             return None, "does not say what happened: the kind of activity is empty"
         written = values.get("email") or ""
-        email = self._address(written) if written else None
+        email = None if not written or too_long("email", written) else self._address(written)
         if email is None:
             return None, "names nobody: the e-mail address is " + ("malformed" if written else "empty")
         stated = values.get("occurred_at") or ""

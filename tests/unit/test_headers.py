@@ -190,5 +190,12 @@ def test_flatten(payload: dict[str, Any], flat: dict[str, Any] | None) -> None:
         assert result == flat
 
 
+@pytest.mark.parametrize("piece", ["(", "[", "(a", "\u0301\u0323", "lead.", "email ", "aA", "{\n"])
+def test_a_name_of_any_length_is_read_and_a_long_one_tells_nothing(piece: str) -> None:
+    long = piece * 200_000
+    assert map_headers([long, "E-mail"]) == {"E-mail": "email"}
+    assert map_headers([long, "E-mail"], overrides={long: "phone"}) == {long: "phone", "E-mail": "email"}
+
+
 def test_values_as_text() -> None:
     assert [as_text(value) for value in (None, True, 5, 5.0, 4.5, "x")] == ["", "true", "5", "5", "4.5", "x"]
