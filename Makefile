@@ -87,6 +87,10 @@ storm: $(VENV)/.dev ## everything killed, in turn and at random, under load; not
 	$(BIN)/python -m benchmarks.outage
 	$(BIN)/python -m benchmarks.prefect_away
 
+.PHONY: attack
+attack: $(VENV)/.dev ## attack an installation of our own on loopback; exit 1 when a promise is broken
+	$(BIN)/python -m benchmarks.attack
+
 .PHONY: clean
 clean: ## remove what was built, .venv and the data folder
 	rm -rf $(VENV) build .leadgate .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
