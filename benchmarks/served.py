@@ -102,7 +102,7 @@ class Served:
 def served(folder: Path, **settings: str) -> Iterator[Served]:
     """``leadgate up`` on its defaults, with the benchmarks' playbook; stopped in the end."""
     home = folder / "home"
-    home.mkdir(parents=True)
+    home.mkdir(mode=0o700, parents=True)
     playbook = folder / "playbook.yaml"
     playbook.write_text(playbook_text(), encoding="utf-8")
     secret = source_secrets.make()

@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from console import cli_follow_up, cli_handover, cli_matching, cli_report, cli_secret
+from console.made_files import keep_files_private
 from console.options import By, Different, Items, Json, Lead, Now, Personal, Reason, SameAs, Source, Stage
 from console.place import Place
 from console.screen import BROKEN, INTERRUPTED, READER_GONE, UNREACHABLE, WRONG_INPUT, CommandError, say
@@ -466,6 +467,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a name still shows the rest
+    keep_files_private()
     try:
         try:
             app()

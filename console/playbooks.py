@@ -12,6 +12,7 @@ from pathlib import Path
 
 import orjson
 
+from console.made_files import as_the_user_makes_files
 from console.place import Place, promises
 from console.safe import visible
 from console.screen import CommandError, out, print_json, program, say
@@ -88,7 +89,8 @@ def _activated(place: Place, start: str) -> str:
 
 def init(folder: Path) -> None:
     """The command: the bundled playbook and its accounts file, as copies to change."""
-    written = playbook.init(folder)
+    with as_the_user_makes_files():
+        written = playbook.init(folder)
     console = out()
     for path in written:
         console.print(f"wrote {visible(str(path))}", soft_wrap=True)

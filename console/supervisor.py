@@ -18,6 +18,7 @@ from typing import Final, Literal
 from console import part_logs
 from console.part_logs import LogKeeper
 from flows.server import die_with_parent
+from leadgate.data_folder import PRIVATE
 
 State = Literal["starting", "up", "down", "stopped"]
 
@@ -65,6 +66,7 @@ class Part:
                 stderr=subprocess.STDOUT,
                 preexec_fn=die_with_parent,
                 start_new_session=True,
+                umask=PRIVATE,
             )
         self._keeper = self._keeper or LogKeeper(self.log)
         self._keeper.start()

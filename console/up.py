@@ -244,7 +244,7 @@ def _keep_state(home: Path, address: Address, database: str, parts: list[Part]) 
 def _only_one(home: Path) -> Iterator[None]:
     """Two of them in one data folder would start everything twice."""
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (home / "up.lock").open("a+")
     except OSError as error:
         raise LedgerError(f"cannot use {home} as the data folder: {error.strerror}; set LEADGATE_HOME") from error

@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 import requests
 
 from flows import environment
+from leadgate.data_folder import PRIVATE
 from leadgate.ledger import Ledger
 from leadgate.playbook import Retention
 
@@ -104,7 +105,7 @@ def start_server(
 
     ``database`` is a SQLAlchemy URL for asyncpg; none: SQLite in the data folder.
     """
-    (home / "prefect").mkdir(parents=True, exist_ok=True)
+    (home / "prefect").mkdir(mode=0o700, parents=True, exist_ok=True)
     with (home / "prefect" / "server.log").open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - our own interpreter, and arguments from here
             server_command(address),
@@ -117,6 +118,7 @@ def start_server(
             stdout=output,
             stderr=subprocess.STDOUT,
             preexec_fn=die_with_parent,
+            umask=PRIVATE,
             start_new_session=True,  # ctrl-C is for whoever started it, who then stops it in its turn
         )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from console.made_files import as_the_user_makes_files
 from console.place import Place, as_of
 from console.report import conversion, files, funnel, load, overdue, page, paths, speed, text
 from console.report.tables import SECTIONS, Section
@@ -61,11 +62,13 @@ def report(place: Place, options: Options, ways: Ways, *, now: str | None) -> No
     built = build(sections, found, asked, playbook)
     about = told(asked)
     if ways.csv_folder is not None:
-        written = files.write(built, ways.csv_folder)
+        with as_the_user_makes_files():
+            written = files.write(built, ways.csv_folder)
         say(f"{len(written)} tables written to {ways.csv_folder}")
     if ways.html_file is not None:
         title = f"Leads of {playbook.name}" if asked.rep is None else f"{asked.rep}: leads of {playbook.name}"
-        ways.html_file.write_text(page.html(built, title, about), encoding="utf-8", errors="backslashreplace")
+        with as_the_user_makes_files():
+            ways.html_file.write_text(page.html(built, title, about), encoding="utf-8", errors="backslashreplace")
         say(f"The report is in {ways.html_file}")
     if ways.as_json:
         print_json(_head(asked, found) | files.as_data(built))

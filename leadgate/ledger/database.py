@@ -6,7 +6,6 @@ Belongs here: connections and their lifetime. Does not belong here: any query ab
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from psycopg.types.json import set_json_loads
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from leadgate import data_folder
 from leadgate.ledger import embedded, keys
 from leadgate.ledger.errors import LedgerError
 from leadgate.ledger.provision import provision
@@ -77,6 +77,7 @@ def open_ledger(settings: Settings) -> Iterator[Ledger]:
     """Start PostgreSQL where needed, migrate, and yield the ledger. Raises ``LedgerError``."""
     with contextlib.ExitStack() as stack:
         if settings.database_url:
+            data_folder.close_if_ours(settings.home)
             url, prefect_url, revive = _server_url(settings.database_url), None, None
         else:
             url, prefect_url, revive = stack.enter_context(_embedded(settings.home))
@@ -168,11 +169,10 @@ def _read_json_fast(connection: Any, _: Any) -> None:
 def _embedded(home: Path) -> Iterator[tuple[str, str, Callable[[], None]]]:
     """The addresses of the ledger and of Prefect's database on the embedded PostgreSQL, and how to start it again."""
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise LedgerError(f"cannot use {home} as the data folder: {error.strerror}; set LEADGATE_HOME") from error
-    if not os.access(home, os.W_OK):
-        raise LedgerError(f"cannot write to the data folder {home}; set LEADGATE_HOME to one you own")
+        embedded.stop_outdated(home)
+        data_folder.prepare(home)
+    except (data_folder.DataFolderError, EmbeddedError) as error:
+        raise LedgerError(str(error)) from error
     with contextlib.ExitStack() as stack:
         try:
             server = stack.enter_context(embedded.running(home))

@@ -86,14 +86,16 @@ class Embedded:
         self._initialise()
         changed = self._write_access_rules()
         pid = self._pid()
-        if pid is not None and alone and not self._is_started_as_now():
-            self._stop()
-            pid = None
         if pid is None:
             self._clear_after_kill(alone=alone)
             self._start(alone=alone)
         elif changed:
             os.kill(pid, signal.SIGHUP)
+
+    def stop_outdated(self) -> None:
+        """Stop a server that an earlier version started with other settings, and left running."""
+        if self._pid() is not None and not self._is_started_as_now():
+            self._stop()
 
     def stop(self) -> None:
         """Stop the server, and remove its socket folder."""
@@ -181,6 +183,10 @@ class Embedded:
     # -- the process ---------------------------------------------------------------------------------------
 
     @property
+    def _lock_file(self) -> Path:
+        return self.data / "postmaster.pid"
+
+    @property
     def _name(self) -> str:
         """Stands in the server's command line, so that a process with a reused id is not taken for the server."""
         place = self.data.stat()
@@ -229,16 +235,10 @@ class Embedded:
 
     def _pid(self) -> int | None:
         """The process id of the server, if it runs."""
-        pid = self._noted_pid()
+        pid = _pid_in(self._lock_file)
         command = "" if pid is None else processes.command_line(pid)
         # a server that an earlier version started has the path of its folder there
         return pid if self._name in command or str(self.data) in command else None
-
-    def _noted_pid(self) -> int | None:
-        try:
-            return int((self.data / "postmaster.pid").read_text(encoding="utf-8").split()[0])
-        except (OSError, ValueError, IndexError):
-            return None
 
     def _clear_after_kill(self, *, alone: bool) -> None:
         """Wait until a server that was killed is gone, and remove its lock files where PostgreSQL would not.
@@ -246,15 +246,15 @@ class Embedded:
         PostgreSQL goes by the process id alone: a dead process that nobody collected, or another program with the
         same id, as after the restart of a container, would keep the server from starting for ever.
         """
-        pid = self._noted_pid()
-        if pid is None or "postgres" in processes.command_line(pid):  # then PostgreSQL itself says what is wrong
-            return
-        processes.collect(pid)
-        deadline = time.monotonic() + END_SECONDS
-        while processes.any_with(self._name) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        if not processes.any_with(self._name) and (alone or processes.is_dead(pid)):
-            for file in (self.data / "postmaster.pid", self._socket_folder() / f".s.PGSQL.{PORT}.lock"):
+        for file in (self._lock_file, self._socket_folder() / f".s.PGSQL.{PORT}.lock"):
+            pid = _pid_in(file)
+            if pid is None or "postgres" in processes.command_line(pid):  # then PostgreSQL itself says what is wrong
+                continue
+            processes.collect(pid)
+            deadline = time.monotonic() + END_SECONDS
+            while (lives := processes.any_with(self._name)) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            if not lives and (alone or processes.is_dead(pid)):
                 file.unlink(missing_ok=True)
 
     def _run(self, program: str, arguments: Sequence[str], folder: Path | None = None) -> None:
@@ -281,11 +281,11 @@ class Embedded:
 def running(home: Path) -> Iterator[Embedded]:
     """The embedded PostgreSQL of ``home``, stopped when the last process that uses it ends. Raises ``EmbeddedError``.
 
-    Each process that uses the server holds a shared lock until it ends, however it ends; who gets that lock alone is
-    the last one.
+    Call ``stop_outdated`` first. Each process that uses the server holds a shared lock until it ends, however it ends;
+    who gets that lock alone is the last one.
     """
     server = Embedded(home, server_user(home))
-    with (home / "postgresql.users").open("a") as users:
+    with _private(home / "postgresql.users") as users:
         try:
             with _starting_or_stopping(home):
                 server.ensure_running(alone=_lock_alone(users))
@@ -298,6 +298,20 @@ def running(home: Path) -> Iterator[Embedded]:
                     server.stop()
 
 
+def stop_outdated(home: Path) -> None:
+    """Stop a server that an earlier version left running in ``home``, unless another process uses it.
+
+    For root it ran as another user, who must reach its files until it has ended: call this before they are closed.
+    Raises ``EmbeddedError``.
+    """
+    if not (home / "postgresql" / "postmaster.pid").exists():
+        return
+    server = Embedded(home, server_user(home))
+    with _private(home / "postgresql.users") as users, _starting_or_stopping(home):
+        if _lock_alone(users):
+            server.stop_outdated()
+
+
 def revive(server: Embedded) -> None:
     """Start ``server`` again if it died. Several processes may find out at once. Raises ``EmbeddedError``."""
     with _starting_or_stopping(server.home):
@@ -307,9 +321,20 @@ def revive(server: Embedded) -> None:
 @contextlib.contextmanager
 def _starting_or_stopping(home: Path) -> Iterator[None]:
     """One process at a time."""
-    with (home / "postgresql.lock").open("a") as lock:
+    with _private(home / "postgresql.lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _pid_in(lock_file: Path) -> int | None:
+    try:
+        return int(lock_file.read_text(encoding="utf-8").split()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _private(file: Path) -> IO[str]:
+    return open(file, "a", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 def _lock_alone(users: IO[str]) -> bool:

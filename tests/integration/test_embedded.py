@@ -358,7 +358,8 @@ def test_a_lock_file_that_names_another_program_does_not_keep_it_from_starting(h
 
 
 def test_half_made_files_are_made_anew(home: Path) -> None:
-    (home / "postgresql.new").mkdir(parents=True)
+    home.mkdir(mode=0o700)
+    (home / "postgresql.new").mkdir()
     (home / "postgresql.new" / "PG_VERSION").write_text("18\n")
     with open_ledger(Settings(home=home)):
         assert not (home / "postgresql.new").exists()

@@ -1,0 +1,110 @@
+"""The data folder: closed to the other users of the machine, and everything that is made in it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from desk import PLAYBOOK
+
+from leadgate.data_folder import DataFolderError, prepare
+from leadgate.ledger import LedgerError, open_ledger
+from leadgate.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def leadgate(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"LEADGATE_HOME": str(home), "LEADGATE_PLAYBOOK": str(home.parent / "playbook.yaml")}
+    return subprocess.run(
+        [sys.executable, "-m", "console.cli", *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def open_to_others(folder: Path) -> list[Path]:
+    """What other users could read or write, were the folder above it open."""
+    return [
+        each
+        for each in (folder, *folder.rglob("*"))
+        if not each.is_symlink() and not stat.S_ISSOCK(each.lstat().st_mode) and each.lstat().st_mode & 0o077
+    ]
+
+
+def test_everything_that_a_run_leaves_is_the_owners_alone(tmp_path: Path) -> None:
+    home = tmp_path / "new" / "home"
+    home.parent.mkdir()
+    (home.parent / "playbook.yaml").write_text(PLAYBOOK)
+    leads = tmp_path / "leads.csv"
+    leads.write_text("Email,Last name\nann@example.com,Ann\n")
+    for command in (("capture", str(leads), "--source", "website"), ("run",)):
+        done = leadgate(home, *command)
+        assert done.returncode == 0, done.stderr
+    assert (home / "prefect" / "server.log").exists()
+    assert open_to_others(home) == []
+
+
+def test_a_report_is_made_as_the_user_makes_files_and_an_export_of_leads_is_not(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (tmp_path / "playbook.yaml").write_text(PLAYBOOK)
+    leads = tmp_path / "leads.csv"
+    leads.write_text("Email,Last name\nann at example,Ann\n")
+    assert leadgate(home, "capture", str(leads), "--source", "website").returncode == 0
+    for command in (
+        ("report", "--html", str(tmp_path / "report.html"), "--csv", str(tmp_path / "tables")),
+        ("queue", "--csv", str(tmp_path / "queue.csv")),
+        ("playbook", "init", str(tmp_path / "team")),
+    ):
+        done = leadgate(home, *command)
+        assert done.returncode == 0, done.stderr
+    modes = {
+        name: stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("report.html", "tables", "queue.csv", "team")
+    }
+    assert modes == {"report.html": 0o644, "tables": 0o755, "queue.csv": 0o600, "team": 0o755}
+
+
+def test_an_open_data_folder_is_closed_with_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    home = tmp_path / "home"
+    (home / "logs").mkdir(parents=True)
+    (home / "logs" / "intake.log").write_text("a line")
+    (home / "elsewhere").symlink_to(tmp_path / "outside")
+    (tmp_path / "outside").write_text("not ours")
+    for _ in range(2):
+        prepare(home)
+    assert open_to_others(home) == []
+    assert stat.S_IMODE((tmp_path / "outside").stat().st_mode) == 0o644
+    assert [str(home) in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_a_folder_that_holds_other_things_is_not_closed_but_refused(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "letter.txt").write_text("not Leadgate's")
+    with (
+        pytest.raises(LedgerError, match="holds more than Leadgate's data") as refused,
+        open_ledger(Settings(home=home)),
+    ):
+        pass
+    assert f"chmod 700 {home}" in str(refused.value)
+    assert "LEADGATE_HOME" in str(refused.value)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o755
+    home.chmod(0o700)
+    prepare(home)
+
+
+def test_a_folder_for_everybody_is_refused(tmp_path: Path) -> None:
+    home = tmp_path / "everybody"
+    (home / "logs").mkdir(parents=True)
+    home.chmod(0o1777)
+    with pytest.raises(DataFolderError):
+        prepare(home)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o1777
