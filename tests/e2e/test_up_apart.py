@@ -17,8 +17,10 @@ import requests
 from desk import PLAYBOOK
 from served import Served, served, wait_until
 
+from leadgate import source_secrets
+
 SECRETS = {
-    "SECRET_WEBSITE": "planted-secret-of-a-source-1234567890",
+    "LEADGATE_SECRET_WEBSITE": source_secrets.make(),
     "ADDRESS_OF_ANA": "json://127.0.0.1:9/planted-address",
     "LEADGATE_METRICS_TOKEN": "planted-token-of-metrics-1234567890",
     "AWS_SECRET_ACCESS_KEY": "planted-unrelated",
@@ -26,7 +28,7 @@ SECRETS = {
 CONFIGURED = (
     PLAYBOOK.replace(
         "  website: {default_country: DE}\n",
-        "  website: {default_country: DE, http: {auth: hmac, secret_env: SECRET_WEBSITE}}\n",
+        "  website: {default_country: DE, http: {auth: hmac, secret_env: LEADGATE_SECRET_WEBSITE}}\n",
     )
     + "notifications: [{to: ana, address_env: ADDRESS_OF_ANA}]\n"
 )
@@ -170,7 +172,7 @@ def environment_of(running: Served, part: str) -> str:
         ("Prefect", set[str]()),
         ("intake", {"ADDRESS_OF_ANA"}),
         ("worker", {"ADDRESS_OF_ANA"}),
-        ("capture", {"SECRET_WEBSITE", "LEADGATE_METRICS_TOKEN"}),
+        ("capture", {"LEADGATE_SECRET_WEBSITE", "LEADGATE_METRICS_TOKEN"}),
     ],
 )
 def test_a_part_gets_the_secrets_that_it_needs(running: Served, part: str, has: set[str]) -> None:
