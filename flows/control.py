@@ -18,7 +18,7 @@ from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.exceptions import Pause, PrefectHTTPStatusError
 
-from leadgate.ledger.leases import fault_of_ours
+from leadgate.ledger.faults import is_ours
 
 READY: Final = "ready"  # the tag of a run that a consumer keeps for the leads that come next
 LOOK_EVERY: Final = 1.0  # seconds; a look costs a request
@@ -37,17 +37,18 @@ def prefect_is_away(error: BaseException) -> bool:
 
 def is_failure(error: BaseException) -> bool:
     """Whether a run failed because of its batch, and not because a server was away."""
-    return fault_of_ours(error) and not prefect_is_away(error)
+    return is_ours(error) and not prefect_is_away(error)
 
 
 def patience(error: BaseException, failures: int) -> float:
     """Seconds until an always-on process tries a batch again whose run ended with ``error``.
 
-    A run that was suspended in the UI keeps its batch until it is resumed, at most a day.
+    A run that was suspended in the UI keeps its batch until it is resumed, at most a day. A batch that fails is held
+    after three tries, within half a minute.
     """
     if isinstance(error, Pause):
         return 24 * 3600.0
-    return 5.0 * 4**failures if is_failure(error) else 1.0
+    return 2.0 * 3**failures if is_failure(error) else 1.0
 
 
 async def name_run(name: str) -> None:

@@ -22,6 +22,7 @@ from leadgate.ledger.leases import lease_remaining
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks.batches import BatchReport, Worker, activate, next_work
+from tasks.giving_up import MAX_FAILURES
 from tasks.overdue import escalate_overdue
 from tasks.stage import StageReport
 
@@ -117,7 +118,7 @@ async def _until_nothing_waits(
             while True:
                 work = await asyncio.to_thread(next_work, worker, now, kind, events.held)
                 if work is None:
-                    waiting = await asyncio.to_thread(lease_remaining, worker.ledger, kind)
+                    waiting = await asyncio.to_thread(lease_remaining, worker.ledger, kind, MAX_FAILURES)
                     if waiting is None:
                         break
                     progress(Progress(f"another run holds a batch; its lease runs out in {waiting:.0f} s"))

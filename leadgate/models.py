@@ -90,8 +90,10 @@ def _id_of(*, nullable: bool = False, index: bool = False) -> Any:
     return Field(default=None, sa_column=Column(BigInteger, nullable=nullable, index=index))
 
 
-def _at(*, nullable: bool = False) -> Any:
-    return Field(default=None, sa_column=Column(DateTime(timezone=True), nullable=nullable))
+def _at(*, nullable: bool = False, server_default: Any = None) -> Any:
+    return Field(
+        default=None, sa_column=Column(DateTime(timezone=True), nullable=nullable, server_default=server_default)
+    )
 
 
 def _counter() -> Any:
@@ -168,6 +170,8 @@ class Batch(SQLModel, table=True):
     failures: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
     opened_at: datetime = _at()
     closed_at: datetime | None = _at(nullable=True)
+    part_of: int | None = _id_of(nullable=True)  # the batch whose journeys it works on alone
+    advanced_at: datetime = _at(server_default=text("clock_timestamp()"))  # when a stage of it was last stored
 
 
 class BatchHolder(SQLModel, table=True):

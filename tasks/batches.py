@@ -21,11 +21,12 @@ from leadgate.failpoints import hit
 from leadgate.ledger import Ledger, people, records
 from leadgate.ledger.batches import Batch, Kind, claim, close
 from leadgate.ledger.clock import read_time
-from leadgate.ledger.leases import lease, take_over
+from leadgate.ledger.faults import is_ours
+from leadgate.ledger.leases import lease, release, take_over
 from leadgate.playbook import Loaded, Playbook, parse
 from tasks import assignment, capture, enrichment, follow_up, qualification, validation
+from tasks.bisecting import run_stage
 from tasks.giving_up import FAILED, MAX_FAILURES, hold_batch
-from tasks.handoff import run_stage
 from tasks.stage import Stage, StageReport, Work
 
 #: The stages of each kind of batch, in order. A follow-up batch holds owned journeys only.
@@ -40,6 +41,7 @@ STAGES: Final[dict[Kind, tuple[Stage, ...]]] = {
     ),
     "follow_up": (follow_up.STAGE,),
 }
+UNHELD_FOR: Final = 300.0  # seconds until a batch that could not be held is tried again
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,15 @@ def next_work(
         work = _work_on(worker, batch, now)
         if batch.failures < MAX_FAILURES:
             return work
-        journeys = hold_batch(worker.ledger, work, reason=FAILED, why=f"batch {batch.id}", now=now)
-        held(work, FAILED, journeys)
+        try:
+            journeys = hold_batch(worker.ledger, work, reason=FAILED, why=f"batch {batch.id}", now=now)
+        except Exception as error:
+            if not is_ours(error):
+                raise
+            # what cannot even be held waits where it is, and the others go on
+            release(worker.ledger, batch, retry_in=UNHELD_FOR, failed=True, to_anybody=True)
+        else:
+            held(work, FAILED, journeys)
     return None
 
 

@@ -1,26 +1,35 @@
-"""A batch that its run cannot take further: cancelled by a person, or failing again and again.
+"""What a run cannot take further: a batch that was cancelled or failed again and again, journeys that broke a stage.
 
-Belongs here: putting what is left of it behind a work item, so that it neither runs again by itself nor is lost.
-Does not belong here: rows that break a promise (``handoff``), or trying again after a server was away (``leases``).
+Belongs here: putting these behind work items, so that they neither run again by themselves nor are lost. Does not
+belong here: rows that break a promise (``handoff``), finding the journeys that break a stage (``bisecting``), or
+trying again after a server was away (``leases``).
+
+Nobody is taken off an owned lead for it: that gets a recovery task, and the next look at it comes later.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Final
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import pandas as pd
+from sqlalchemy import Connection
 
-from leadgate.ledger import Ledger, records
-from leadgate.ledger.batches import applying, close, fence, hold_rest, waiting_at
+from leadgate.failpoints import hit
+from leadgate.ledger import Ledger, decisions, records
+from leadgate.ledger.batches import applying, close, fence, hold_rest, journeys_in, waiting_at
 from leadgate.ledger.clock import read_time
 from tasks.exceptions import work_item
-from tasks.stage import Work
+from tasks.stage import Alert, Stage, StageReport, Work
 
 #: After so many failed runs a batch waits for a person instead of failing once more.
 MAX_FAILURES: Final = 3
+#: So many journeys that fail alone, alike and one after the other, are no accident: the fault is not in them.
+ENOUGH: Final = 8
 CANCELLED: Final = "run_cancelled"
 FAILED: Final = "stage_failed"
+_LOOK_AGAIN: Final = timedelta(hours=1)  # at an owned lead whose follow-up check failed
 _WORDS: Final = {
     CANCELLED: "The run was cancelled ({why}). Rerun this work item to let its leads go on where they are.",
     FAILED: (
@@ -28,13 +37,22 @@ _WORDS: Final = {
         "work item: its leads go on where they are."
     ),
 }
+_ONE: Final = (
+    "The stage {stage} fails for this lead: {why}. The others went on without it. Correct the lead, or remove the "
+    "cause and rerun this work item."
+)
+_ALL: Final = (
+    "The stage {stage} fails for every lead: {why}. Remove the cause, then rerun this work item: its leads go on "
+    "where they are."
+)
 
 
 def hold_batch(ledger: Ledger, work: Work, *, reason: str, why: str, now: datetime | None = None) -> int:
     """Hold what is left of the batch, behind one work item for each stage, and close it. Returns how many.
 
     ``reason``: ``CANCELLED`` or ``FAILED``; ``why`` is told to whoever decides, and must hold nothing personal.
-    Owned leads stay with their owners and are looked at by the next check. Raises ``LeaseLost``.
+    Owned leads stay with their owners and are looked at by the next check: at once, or later if the last ones failed.
+    Raises ``LeaseLost``.
     """
     held = 0
     with applying(ledger) as connection:
@@ -44,5 +62,88 @@ def hold_batch(ledger: Ledger, work: Work, *, reason: str, why: str, now: dateti
             item = work_item(stage, work, kind="recovery", reason=reason, message=_WORDS[reason].format(why=why))
             (item_id,) = records.open_work_items(connection, pd.DataFrame([item]))
             held += hold_rest(connection, work.batch, stage=stage, reason=reason, work_item_id=item_id, now=at)
+        if reason == FAILED and (owned := journeys_in(connection, work.batch, "owned")):
+            _put_off(connection, work, owned, _WORDS[reason].format(why=why))
     close(ledger, work.batch, at)
     return held
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an attempt failed, without values. ``kind`` is what failures have in common, ``place`` where it was;
+    ``unchecked``: it was an error inside the gate."""
+
+    kind: str
+    place: str = ""
+    unchecked: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.place}" if self.place else self.kind
+
+
+def hold_failed(ledger: Ledger, stage: Stage, work: Work, why: Failure) -> StageReport:
+    """Hold all journeys of the batch that wait at ``stage``, where each fails, or all of them do, because of ``why``.
+
+    One journey gets a work item of its own. Several share one; and so does one that fails like ``ENOUGH`` others that
+    wait for a person already. Raises ``LeaseLost``.
+    """
+    items: list[int] = []
+    with applying(ledger) as connection:
+        fence(connection, work.batch, work.lease_seconds)
+        failed = journeys_in(connection, work.batch, stage.works_on)
+        alone = len(failed) == 1
+        if stage.works_on == "owned":
+            _put_off(connection, work, failed, (_ONE if alone else _ALL).format(stage=stage.name, why=why))
+        elif failed:
+            item = _held_by(connection, stage, work, failed, why)
+            items.append(item)
+            hold_rest(connection, work.batch, stage=stage.name, reason=FAILED, work_item_id=item, now=work.now)
+        hit("held.before")
+    hit("held.after")
+    outcome = "stay" if stage.works_on == "owned" else "hold"
+    report = StageReport(stage.name, work.batch.id, stage.gate, len(failed), {outcome: len(failed)})
+    if items:
+        report.reasons[FAILED] = len(failed)
+        facts = {"reason": FAILED, "promise": None, "held": len(failed)}
+        report.alerts.append(
+            Alert("batch.held", {"stage": stage.name, "gate": stage.gate, "work_items": items} | facts)
+        )
+    return report
+
+
+def _held_by(connection: Connection, stage: Stage, work: Work, failed: list[int], why: Failure) -> int:
+    """The work item that holds ``failed``: one that is open for the same failure of the stage, or a new one."""
+    shared, alike = records.open_failures(connection, stage.name, FAILED, why.kind)
+    if shared is not None:
+        return shared
+    if len(failed) == 1 and alike < ENOUGH:
+        about = records.about_journey(connection, failed[0])
+        item = work_item(
+            stage.name, work, reason=FAILED, message=_ONE.format(stage=stage.name, why=why), detail=why.kind,
+            journey_id=failed[0], **about,
+        )  # fmt: skip
+    else:
+        item = work_item(
+            stage.name,
+            work,
+            kind="recovery",
+            reason=FAILED,
+            message=_ALL.format(stage=stage.name, why=why),
+            detail=why.kind,
+        )
+    return records.open_work_items(connection, pd.DataFrame([item]))[0]
+
+
+def _put_off(connection: Connection, work: Work, owned: list[int], message: str) -> None:
+    """Look at owned leads again later; a recovery task says why, unless an open one does."""
+    decisions.look_again(connection, owned, work.now + _LOOK_AGAIN)
+    common: dict[str, Any] = {
+        "kind": "recovery", "blocking": False, "reason": FAILED, "promise": FAILED, "message": message,
+    }  # fmt: skip
+    if len(owned) == 1:
+        known = (owned[0], FAILED) in records.open_recoveries(connection, owned)
+        common |= {"journey_id": owned[0], **records.about_journey(connection, owned[0])}
+    else:
+        known = FAILED in records.gate_recoveries(connection, "follow_up")
+    if not known:
+        records.open_work_items(connection, pd.DataFrame([work_item("follow_up", work, **common)]))

@@ -2,7 +2,8 @@
 
 Belongs here: what every handoff does, whatever the stage: hold what broke a promise, park what a
 breaker stops, record the handoffs, all in one transaction behind the batch's fence.
-Does not belong here: what a stage decides or stores (its own file), or any Prefect (``stage_task``).
+Does not belong here: what a stage decides or stores (its own file), what happens when that fails (``bisecting``),
+or any Prefect (``stage_task``).
 
 Killed anywhere, nothing or everything of a stage is there: running it again finds no journey ready for
 it and does nothing.
@@ -13,18 +14,18 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Generator
+from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
 from sqlalchemy import Connection
 
-from expectations.findings import GateResult
+from expectations.findings import CHECK_FAILED, BatchProblem, GateResult
 from leadgate.failpoints import hit
 from leadgate.ledger import Ledger, bulk, records
 from leadgate.ledger.batches import Conflict, advance, applying, fence, lock_journeys
 from leadgate.masking import mask
-from leadgate.playbook import Playbook
 from tasks.exceptions import open_recovery_tasks, open_work_items
 from tasks.parking import park
 from tasks.stage import Alert, Decided, Stage, StageReport, Work
@@ -76,19 +77,52 @@ def apply(
     return _report(stage, work, frame, result, alerts)
 
 
-def run_stage(
-    stage: Stage, ledger: Ledger, work: Work, gate: Callable[[str, pd.DataFrame, Playbook], GateResult]
-) -> StageReport:
-    """A whole stage, without Prefect: the loop that ``stage_task`` makes visible."""
-    for attempt in range(MAX_ATTEMPTS):
-        with attempt_alone(ledger, attempt):
+@dataclass(frozen=True)
+class Judging:
+    """What a stage asks its gate: ``rows`` of ``work``'s batch."""
+
+    gate: str
+    work: Work
+    rows: pd.DataFrame
+
+
+#: The protocol of a stage as a generator. It asks its gate, is sent what the gate found, and returns its report: so
+#: the same protocol runs with a plain gate and with one that is a task of its own (``stage_task``).
+Steps = Generator[Judging, GateResult, StageReport]
+
+
+class UncheckedError(Exception):
+    """The gate raised an error of its own over these rows; ``problem`` says what it could not check."""
+
+    def __init__(self, problem: BatchProblem) -> None:
+        super().__init__(f"the gate could not check {problem.promise or 'these rows'}")
+        self.problem = problem
+
+
+def attempt(stage: Stage, ledger: Ledger, work: Work, *, accept_unchecked: bool = False) -> Steps:
+    """Gather, decide, gate, apply, over all that waits for the stage; again when a race was lost.
+
+    ``accept_unchecked``: an error inside the gate holds all of them, instead of being raised as ``UncheckedError``.
+    """
+    for number in range(MAX_ATTEMPTS):
+        with attempt_alone(ledger, number):
+            started = time.perf_counter()
             decided = prepare(stage, ledger, work)
             if decided is None:
                 return StageReport(stage.name, work.batch.id)
-            result = gate(stage.gate, decided.gated, work.rules)
+            decided_at = time.perf_counter()
+            result = yield Judging(stage.gate, work, decided.gated)
+            gated_at = time.perf_counter()
+            problem = result.batch_problem
+            if problem is not None and problem.reason == CHECK_FAILED and not accept_unchecked:
+                raise UncheckedError(problem)
             with contextlib.suppress(Conflict):
-                return apply(stage, ledger, work, decided, result, locked=attempt >= LOCK_AFTER)
-        time.sleep(0.01 * attempt)
+                report = apply(stage, ledger, work, decided, result, locked=number >= LOCK_AFTER)
+                report.seconds["gather and decide"] = decided_at - started
+                report.seconds["gate"] = gated_at - decided_at
+                report.seconds["apply"] = time.perf_counter() - gated_at
+                return report
+        time.sleep(0.01 * number)
     raise Conflict(f"{stage.name} of batch {work.batch.id} lost the race {MAX_ATTEMPTS} times; run it again")
 
 

@@ -5,8 +5,8 @@ Belongs here: these types alone. Does not belong here: the protocol itself (``ha
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -112,3 +112,34 @@ class StageReport:
     @property
     def held(self) -> int:
         return sum(self.outcomes.get(outcome, 0) for outcome in ("hold", "review", "parked"))
+
+
+def merge(reports: Sequence[StageReport], stage: str, batch: int) -> StageReport:
+    """One report about a batch whose parts were worked on apart."""
+    merged = StageReport(stage, batch, gate=next((report.gate for report in reports if report.gate), ""))
+    for report in reports:
+        for totals, counts in (
+            (merged.outcomes, report.outcomes),
+            (merged.reasons, report.reasons),
+            (merged.warnings, report.warnings),
+        ):
+            for name, count in counts.items():
+                totals[name] = totals.get(name, 0) + count
+        for name, seconds in report.seconds.items():
+            merged.seconds[name] = merged.seconds.get(name, 0.0) + seconds
+        for promise, examples in report.examples.items():
+            merged.examples[promise] = [*merged.examples.get(promise, ()), *examples][:3]
+        merged.alerts.extend(report.alerts)
+    entered = sum(report.entered for report in reports)
+    return replace(merged, entered=entered, evidence=_evidence(reports))
+
+
+def _evidence(reports: Sequence[StageReport]) -> list[dict[str, Any]]:
+    """What the gate checked in all parts, an entry for each promise."""
+    found: dict[str, dict[str, Any]] = {}
+    for each in (entry for report in reports for entry in report.evidence):
+        before = found.setdefault(each["promise"], {**each, "checked": 0, "failed": 0, "ok": True})
+        before["checked"] += each["checked"]
+        before["failed"] += each["failed"]
+        before["ok"] = before["ok"] and each["ok"]
+    return list(found.values())

@@ -8,7 +8,6 @@ several times more in an asynchronous flow.
 from __future__ import annotations
 
 import asyncio
-import time
 from functools import partial
 from typing import Any, Final
 
@@ -17,15 +16,15 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from expectations import gate
 from expectations.findings import GateResult
 from leadgate.deadlines import DeadlinePassed, seconds_for
-from leadgate.ledger import Ledger
-from leadgate.ledger.batches import Conflict
+from leadgate.ledger import Ledger, faults
+from tasks.bisecting import go_on, stage_steps
 from tasks.gate_thread import GateThread
-from tasks.handoff import LOCK_AFTER, MAX_ATTEMPTS, apply, attempt_alone, prepare
+from tasks.handoff import Judging
 from tasks.stage import Stage, StageReport, Work
 
 #: Gates run on one thread: a Great Expectations context belongs to a thread, and warming one takes seconds.
@@ -64,7 +63,7 @@ async def gate_task(name: str, batch: int, rows: int, judged: pd.DataFrame, seal
 async def can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
     """A retry helps when PostgreSQL was away for a moment; a lost lease or a fault of ours stays what it is."""
     outcome = await state.aresult(raise_on_failure=False)
-    return isinstance(outcome, OperationalError)
+    return isinstance(outcome, DBAPIError) and not faults.is_ours(outcome)
 
 
 @task(
@@ -77,25 +76,14 @@ async def can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> b
 )
 async def stage_task(name: str, batch: int, entering: int, sealed: Sealed) -> StageReport:
     """Gather, decide, gate, apply. ``name``, ``batch`` and ``entering`` are for the run's name."""
-    stage, ledger, work = sealed.stage, sealed.ledger, sealed.work
-    for attempt in range(MAX_ATTEMPTS):
-        with attempt_alone(ledger, attempt):
-            started = time.perf_counter()
-            decided = await asyncio.to_thread(prepare, stage, ledger, work)
-            decided_at = time.perf_counter()
-            if decided is None:
-                return StageReport(stage.name, work.batch.id)
-            judged = decided.gated
-            result = await gate_task(stage.gate, work.batch.id, len(judged), judged, sealed)
-            gated_at = time.perf_counter()
-            try:
-                report = await asyncio.to_thread(
-                    apply, stage, ledger, work, decided, result, locked=attempt >= LOCK_AFTER
-                )
-            except Conflict:
-                continue
-            report.seconds["gather and decide"] = decided_at - started
-            report.seconds["gate"] = gated_at - decided_at
-            report.seconds["apply"] = time.perf_counter() - gated_at
-            return report
-    raise Conflict(f"{stage.name} of batch {work.batch.id} lost the race {MAX_ATTEMPTS} times; run it again")
+    steps = stage_steps(sealed.stage, sealed.ledger, sealed.work)
+    step = await asyncio.to_thread(go_on, steps)
+    while isinstance(step, Judging):
+        about = step.work.batch.id
+        try:
+            result = await gate_task(step.gate, about, len(step.rows), step.rows, sealed)
+        except Exception as error:
+            step = await asyncio.to_thread(go_on, steps, error=error)
+        else:
+            step = await asyncio.to_thread(go_on, steps, result)
+    return step

@@ -18,19 +18,13 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from leadgate.failpoints import hit
-from leadgate.ledger import bulk
+from leadgate.ledger import bulk, faults
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
+from leadgate.ledger.faults import Conflict as Conflict
+from leadgate.ledger.faults import LeaseLost as LeaseLost
 
 Kind = Literal["intake", "follow_up"]
-
-
-class LeaseLost(Exception):  # noqa: N818 - the protocol's word
-    """Another holder took the batch over: this one must write nothing more."""
-
-
-class Conflict(Exception):  # noqa: N818 - the protocol's word
-    """The ledger changed between gathering and applying: gather and decide again."""
 
 
 @dataclass(frozen=True)
@@ -114,26 +108,26 @@ def remember(connection: Connection, batch_id: int, epoch: int, holder: str) -> 
 def fence(connection: Connection, batch: Batch, lease_seconds: float) -> None:
     """The first statement of every apply. Raises ``LeaseLost``, and then nothing is written."""
     hit("apply.fence.before")
-    extend(connection, batch, lease_seconds)
+    extend(connection, batch, lease_seconds, advanced=True)
     hit("apply.fence.after")
 
 
-def extend(connection: Connection, batch: Batch, lease_seconds: float) -> None:
-    """Hold the batch for another ``lease_seconds``. Raises ``LeaseLost``."""
+def extend(connection: Connection, batch: Batch, lease_seconds: float, *, advanced: bool = False) -> None:
+    """Hold the batch for another ``lease_seconds``. Raises ``LeaseLost``.
+
+    ``advanced``: the transaction moves its journeys on. A batch whose lease is renewed for ever without that stands
+    still (``consumers.standstill``).
+    """
+    moved = ", advanced_at = clock_timestamp()" if advanced else ""
     held = connection.execute(
         text(
-            "UPDATE batch SET lease_until = clock_timestamp() + make_interval(secs => :lease) "
+            f"UPDATE batch SET lease_until = clock_timestamp() + make_interval(secs => :lease){moved} "
             "WHERE id = :id AND epoch = :epoch AND closed_at IS NULL"
         ),
         {"lease": lease_seconds, "id": batch.id, "epoch": batch.epoch},
     ).rowcount
     if held != 1:
         raise LeaseLost(f"batch {batch.id} was taken over or closed by another run")
-
-
-#: A deadlock, a serialization failure, and a lead that has got another open journey meanwhile.
-_LOST_RACES = ("40P01", "40001")
-_ONE_OPEN_JOURNEY = "one_open_journey_per_lead"
 
 
 @contextmanager
@@ -143,8 +137,8 @@ def applying(ledger: Ledger, *, flushed: bool = True) -> Iterator[Connection]:
         with ledger.transaction(flushed=flushed) as connection:
             yield connection
     except DBAPIError as error:
-        state = getattr(error.orig, "sqlstate", None)
-        if state in _LOST_RACES or _ONE_OPEN_JOURNEY in str(error.orig):
+        # a lock that was not granted in time is no news of the ledger: waiting for it again would take as long
+        if faults.judge(error) == "race" and faults.sqlstate(error) != "55P03":
             raise Conflict("another run was faster") from error
         raise
 
@@ -258,6 +252,15 @@ def waiting_at(connection: Connection, batch: Batch) -> list[str]:
         {"batch": batch.id},
     )
     return sorted({row.stage for row in rows})
+
+
+def journeys_in(connection: Connection, batch: Batch, status: str) -> list[int]:
+    """The batch's journeys with ``status``, locked, by id."""
+    rows = connection.execute(
+        text("SELECT id FROM journey WHERE batch_id = :batch AND status = :status ORDER BY id FOR NO KEY UPDATE"),
+        {"batch": batch.id, "status": status},
+    )
+    return [row.id for row in rows]
 
 
 def entering_by_stage(ledger: Ledger, batch: Batch) -> dict[str, int]:

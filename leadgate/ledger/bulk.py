@@ -17,6 +17,8 @@ import psycopg
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from leadgate.ledger import faults
+
 NUL_SHOWN = "\u2400"  # PostgreSQL text cannot hold U+0000; this is the character that stands for it
 
 
@@ -93,4 +95,7 @@ def _copying(connection: Connection, table: str, columns: Sequence[str]) -> Iter
         with driver.cursor().copy(statement) as writer:
             yield writer
     except psycopg.Error as error:
-        raise DBAPIError.instance(statement, None, error, psycopg.Error) from error
+        faults.clean(error)
+        raise DBAPIError.instance(
+            statement, None, error, psycopg.Error, connection_invalidated=bool(driver.closed)
+        ) from error

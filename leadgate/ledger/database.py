@@ -14,13 +14,14 @@ from typing import Any
 import alembic.command
 import alembic.config
 import orjson
+import psycopg
 from alembic.util import CommandError
 from psycopg.types.json import set_json_loads
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from leadgate import data_folder
-from leadgate.ledger import embedded, keys
+from leadgate.ledger import embedded, faults, keys
 from leadgate.ledger.errors import LedgerError
 from leadgate.ledger.provision import provision
 from leadgate.ledger.server_user import EmbeddedError
@@ -97,20 +98,21 @@ def open_ledger(settings: Settings) -> Iterator[Ledger]:
 
 def explain_database_error(error: DBAPIError) -> str:
     """What a database error means for a person: what happened, that nothing is lost, what to do."""
-    state = getattr(error.orig, "sqlstate", None) or ""
-    first_line = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+    state = faults.sqlstate(error) or ""
+    told = faults.told(error.orig) if isinstance(error.orig, psycopg.Error) else type(error.orig).__name__
+    fault = faults.judge(error)
     if state == "53100":
-        return f"PostgreSQL's disk is full ({first_line}). What was stored stays; free some space and run again."
+        return f"PostgreSQL's disk is full ({told}). What was stored stays; free some space and run again."
     if state.startswith("53"):
-        return f"PostgreSQL has no room for this now ({first_line}). What was stored stays; run again later."
-    if state in ("40P01", "40001", "55P03"):
-        return f"Another run was in the way ({first_line}). Nothing of this step was stored; run again."
-    if (isinstance(error, OperationalError) and not state) or state.startswith(("08", "57P")):
+        return f"PostgreSQL has no room for this now ({told}). What was stored stays; run again later."
+    if fault == "race":
+        return f"Another run was in the way ({told}). Nothing of this step was stored; run again."
+    if fault == "server":
         return (
-            f"PostgreSQL is gone ({first_line}). What was stored stays; start it again, "
+            f"PostgreSQL is gone ({told}). What was stored stays; start it again, "
             "then `leadgate run` continues where this stopped."
         )
-    return f"PostgreSQL refused a statement ({first_line}). Nothing of this step was stored."
+    return f"PostgreSQL refused a statement ({told}). Nothing of this step was stored."
 
 
 def migrate(engine: Engine) -> None:
@@ -157,6 +159,7 @@ def _engine(url: str) -> Engine:
         connect_args={"options": _OPTIONS, "connect_timeout": 10},
     )
     event.listen(engine, "connect", _read_json_fast)
+    event.listen(engine, "handle_error", faults.remove_values)
     return engine
 
 

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
-from leadgate.ledger.batches import Batch, Conflict, Kind, LeaseLost, extend, remember
+from leadgate.ledger.batches import Batch, Kind, LeaseLost, extend, remember
 from leadgate.ledger.database import Ledger
+from leadgate.ledger.faults import is_ours
 
 
 def take_over(
@@ -77,23 +78,21 @@ def last_held_by(ledger: Ledger, holder: str) -> int | None:
     return found
 
 
-def lease_remaining(ledger: Ledger, kind: Kind) -> float | None:
-    """Seconds until the next lease of an open batch runs out; ``None`` when no batch is open."""
+def lease_remaining(ledger: Ledger, kind: Kind, failures_below: int | None = None) -> float | None:
+    """Seconds until the next lease of an open batch runs out; ``None`` when no batch is open.
+
+    ``failures_below`` leaves out those that failed so often that nobody waits for them.
+    """
     with ledger.transaction() as connection:
         seconds = connection.execute(
             text(
                 "SELECT extract(epoch FROM min(lease_until) - clock_timestamp()) FROM batch "
-                "WHERE closed_at IS NULL AND kind = :kind"
+                "WHERE closed_at IS NULL AND kind = :kind "
+                "AND (CAST(:most AS int) IS NULL OR failures < :most)"
             ),
-            {"kind": kind},
+            {"kind": kind, "most": failures_below},
         ).scalar()
     return None if seconds is None else max(0.0, float(seconds))
-
-
-def fault_of_ours(error: BaseException) -> bool:
-    """Whether a run failed because of what it worked on, so that it may well fail again; not because a
-    server was away, another run was in the way, or somebody stopped it."""
-    return isinstance(error, Exception) and not isinstance(error, (LeaseLost, Conflict, OperationalError))
 
 
 @contextmanager
@@ -102,7 +101,7 @@ def lease(
     batch: Batch,
     lease_seconds: float,
     *,
-    failed: Callable[[BaseException], bool] = fault_of_ours,
+    failed: Callable[[BaseException], bool] = is_ours,
     patience: Callable[[BaseException], float] = lambda error: 0.0,
 ) -> Iterator[None]:
     """Renew the batch's lease from a thread while the block runs; give it up if the block fails.
@@ -136,18 +135,29 @@ def lease(
         thread.join()
 
 
-def release(ledger: Ledger, batch: Batch, *, retry_in: float = 0.0, failed: bool = False) -> None:
+def release(
+    ledger: Ledger, batch: Batch, *, retry_in: float = 0.0, failed: bool = False, to_anybody: bool = False
+) -> None:
     """Let the lease run out ``retry_in`` seconds from now, and count a failure. Never raises: it is called
-    while another error is on its way."""
+    while another error is on its way.
+
+    ``to_anybody``: this holder, too, takes it over no earlier than that.
+    """
     statement = """
         UPDATE batch SET lease_until = clock_timestamp() + make_interval(secs => :retry_in),
-            failures = failures + :failed
+            failures = failures + :failed, holder = CASE WHEN :to_anybody THEN '' ELSE holder END
         WHERE id = :id AND epoch = :epoch AND closed_at IS NULL"""
     try:
         with ledger.transaction() as connection:
             connection.execute(
                 text(statement),
-                {"id": batch.id, "epoch": batch.epoch, "retry_in": retry_in, "failed": int(failed)},
+                {
+                    "id": batch.id,
+                    "epoch": batch.epoch,
+                    "retry_in": retry_in,
+                    "failed": int(failed),
+                    "to_anybody": to_anybody,
+                },
             )
     except DBAPIError:
         return

@@ -235,6 +235,25 @@ def open_recoveries(connection: Connection, journey_ids: list[int]) -> set[tuple
     return {(row.journey_id, row.promise) for row in rows}
 
 
+def open_failures(connection: Connection, stage: str, reason: str, why: str) -> tuple[int | None, int]:
+    """Open work items about journeys that ``stage`` failed for because of ``why`` (their ``detail``): the one that
+    several share, if there is one, and how many are about a journey of their own."""
+    shared, alike = connection.execute(
+        text(
+            "SELECT max(id) FILTER (WHERE journey_id IS NULL), count(*) FILTER (WHERE journey_id IS NOT NULL) "
+            "FROM work_item WHERE closed_at IS NULL AND stage = :stage AND reason = :reason AND detail = :why"
+        ),
+        {"stage": stage, "reason": reason, "why": why},
+    ).one()
+    return shared, alike
+
+
+def about_journey(connection: Connection, journey_id: int) -> dict[str, Any]:
+    """``source`` and ``generation`` of a journey, as its work items name them."""
+    row = connection.execute(text("SELECT source, generation FROM journey WHERE id = :id"), {"id": journey_id}).one()
+    return dict(row._mapping)
+
+
 def gate_recoveries(connection: Connection, stage: str) -> set[str | None]:
     """The promises of a stage's gate that could not be checked, and have an open recovery task for it."""
     rows = connection.execute(

@@ -503,7 +503,7 @@ def test_how_long_a_batch_waits_after_a_failure() -> None:
 
     from flows import control
 
-    assert [control.patience(ValueError("ours"), failures) for failures in range(3)] == [5.0, 20.0, 80.0]
+    assert [control.patience(ValueError("ours"), failures) for failures in range(3)] == [2.0, 6.0, 18.0]
     assert control.patience(httpx.ConnectError("away"), 2) == 1.0
     away = RuntimeError("the API could not be asked")
     away.__cause__ = httpx.ConnectError("away")

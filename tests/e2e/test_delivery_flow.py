@@ -146,7 +146,7 @@ def test_a_held_batch_arrives_as_an_event(ledger: Ledger, settings: Settings, se
 def test_a_batch_that_fails_again_and_again_arrives_as_an_event(
     desk: Desk, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tasks import stage_task
+    from tasks import handoff
     from tasks.giving_up import MAX_FAILURES
 
     def broken(*_: Any) -> Any:
@@ -155,7 +155,7 @@ def test_a_batch_that_fails_again_and_again_arrives_as_an_event(
     before = len(events("leadgate.batch.held"))
     desk.capture(person(1))
     with monkeypatch.context() as patch:
-        patch.setattr(stage_task, "prepare", broken)
+        patch.setattr(handoff, "prepare", broken)
         for _ in range(MAX_FAILURES):
             with pytest.raises(ZeroDivisionError):
                 runner.run(now=NOW)

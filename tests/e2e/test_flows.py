@@ -33,9 +33,9 @@ def test_an_intake_run_takes_leads_to_their_owners_and_shows_each_stage_and_gate
 def test_a_batch_that_was_begun_goes_on_where_it_stopped(
     desk: Desk, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tasks import stage_task
+    from tasks import handoff
 
-    real = stage_task.prepare
+    real = handoff.prepare
 
     def broken(stage: Any, *rest: Any) -> Any:
         if stage.name == "qualification":
@@ -44,7 +44,7 @@ def test_a_batch_that_was_begun_goes_on_where_it_stopped(
 
     desk.capture(person(1), person(2, Phone="call me"))
     with monkeypatch.context() as patch:
-        patch.setattr(stage_task, "prepare", broken)
+        patch.setattr(handoff, "prepare", broken)
         with pytest.raises(ZeroDivisionError):
             runner.run(now=NOW, kinds=("intake",))
     (batch,) = runner.run(now=NOW, kinds=("intake",)).batches
@@ -85,9 +85,9 @@ def test_a_run_with_nothing_waiting_makes_no_flow_run(desk: Desk, runner: Runner
 def test_a_stage_is_retried_when_postgresql_was_away_for_a_moment(
     desk: Desk, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tasks import stage_task
+    from tasks import handoff
 
-    real, calls = stage_task.prepare, []
+    real, calls = handoff.prepare, []
 
     def away_once(*arguments: Any) -> Any:
         calls.append(1)
@@ -95,7 +95,7 @@ def test_a_stage_is_retried_when_postgresql_was_away_for_a_moment(
             raise OperationalError("SELECT 1", {}, Exception("server closed the connection unexpectedly"))
         return real(*arguments)
 
-    monkeypatch.setattr(stage_task, "prepare", away_once)
+    monkeypatch.setattr(handoff, "prepare", away_once)
     desk.capture(person(1))
     runner.run(now=NOW)
     assert desk.statuses() == {"owned": 1}
@@ -104,7 +104,7 @@ def test_a_stage_is_retried_when_postgresql_was_away_for_a_moment(
 def test_a_fault_of_ours_is_not_retried_and_the_next_run_continues(
     desk: Desk, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tasks import stage_task
+    from tasks import handoff
 
     calls = []
 
@@ -114,7 +114,7 @@ def test_a_fault_of_ours_is_not_retried_and_the_next_run_continues(
 
     desk.capture(person(1))
     with monkeypatch.context() as patch:
-        patch.setattr(stage_task, "prepare", broken)
+        patch.setattr(handoff, "prepare", broken)
         with pytest.raises(ZeroDivisionError):
             runner.run(now=NOW)
     assert len(calls) == 1

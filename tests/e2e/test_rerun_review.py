@@ -250,13 +250,13 @@ def test_a_lead_that_another_process_has_taken_meanwhile_is_waited_for_and_not_t
 def test_a_stage_that_fails_fails_the_rerun_and_the_next_run_takes_the_lead_on(
     held: Desk, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tasks import stage_task
+    from tasks import handoff
 
     def broken(*_: Any) -> Any:
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(stage_task, "prepare", broken)
+        patch.setattr(handoff, "prepare", broken)
         with pytest.raises(ZeroDivisionError):
             rerun(work_items=[item(held, 2)], mode="corrected", corrections={"email": PRIVATE})
     assert held.statuses() == {"held": 1, "ready": 1}

@@ -7,22 +7,20 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import pandas as pd
 import pytest
 from desk import NOW, Desk, person
 from open_gate import nothing_fails
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from expectations.findings import GateResult
 from leadgate.ledger import actions
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.batches import Batch, Conflict, LeaseLost, claim, close, fence
 from leadgate.ledger.leases import last_held_by, lease, lease_remaining, release, standing, take_over
-from leadgate.playbook import Playbook
+from tasks import batches
 from tasks.batches import STAGES, activate, next_work, run_waiting, this_work
+from tasks.bisecting import run_stage
 from tasks.giving_up import CANCELLED, FAILED, MAX_FAILURES, hold_batch
-from tasks.handoff import run_stage
-from tasks.stage import Work
+from tasks.stage import Stage, StageReport, Work
 
 LONG = 60.0  # seconds; no test waits so long
 
@@ -182,21 +180,19 @@ def test_a_lease_is_renewed_while_the_work_lasts(desk: Desk, claimed: Callable[.
 # -- giving up ---------------------------------------------------------------------------------------------
 
 
-def failing_at(gate: str) -> Callable[[str, pd.DataFrame, Playbook], GateResult]:
-    """A gate that everybody passes, but the one that raises."""
+def fail(desk: Desk, stage: str, times: int = MAX_FAILURES) -> None:
+    """Runs that fail at ``stage`` in a way that no search for a lead to blame could cure."""
 
-    def check(name: str, frame: pd.DataFrame, playbook: Playbook) -> GateResult:
-        if name == gate:
-            raise ZeroDivisionError("a rule divides by what nobody filled in")
-        return nothing_fails(name, frame, playbook)
+    def broken(at: Stage, *rest: Any) -> StageReport:
+        if at.name == stage:
+            raise ZeroDivisionError
+        return run_stage(at, *rest)
 
-    return check
-
-
-def fail(desk: Desk, gate: str, times: int = MAX_FAILURES) -> None:
     for attempt in range(times):
-        with pytest.raises(ZeroDivisionError):
-            run_waiting(desk.worker(f"run {attempt}"), lambda: NOW, kinds=["intake"], check=failing_at(gate))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(batches, "run_stage", broken)
+            with pytest.raises(ZeroDivisionError):
+                run_waiting(desk.worker(f"run {attempt}"), lambda: NOW, kinds=["intake"], check=nothing_fails)
 
 
 def items(desk: Desk) -> list[tuple[Any, ...]]:
@@ -205,9 +201,9 @@ def items(desk: Desk) -> list[tuple[Any, ...]]:
 
 def test_what_failed_again_and_again_waits_for_a_person_at_its_stage(desk: Desk) -> None:
     desk.capture(person(1), person(2))
-    fail(desk, "enriched")
+    fail(desk, "enrichment")
     assert desk.statuses() == {"ready": 2}  # it fails once more only when somebody tries
-    run_waiting(desk.worker("next"), lambda: NOW, check=failing_at("enriched"))
+    run_waiting(desk.worker("next"), lambda: NOW, check=nothing_fails)
     assert items(desk) == [("recovery", FAILED, "enrichment", True, True)]
     assert desk.rows("SELECT DISTINCT status, stage, batch_id, work_item_id FROM journey") == [
         ("held", "enrichment", None, 1)
@@ -221,7 +217,7 @@ def test_what_failed_again_and_again_waits_for_a_person_at_its_stage(desk: Desk)
 
 def test_leads_that_come_later_do_not_wait_for_a_batch_that_fails(desk: Desk) -> None:
     desk.capture(person(1))
-    fail(desk, "enriched")
+    fail(desk, "enrichment")
     desk.capture(person(2))
     run_waiting(desk.worker("next"), lambda: NOW, check=nothing_fails)
     assert desk.statuses() == {"held": 1, "owned": 1}
@@ -230,7 +226,7 @@ def test_leads_that_come_later_do_not_wait_for_a_batch_that_fails(desk: Desk) ->
 
 def test_a_rerun_lets_the_leads_go_on_where_they_are(desk: Desk) -> None:
     desk.capture(person(1), person(2))
-    fail(desk, "enriched")
+    fail(desk, "enrichment")
     run_waiting(desk.worker("next"), lambda: NOW, check=nothing_fails)
     report = actions.rerun(desk.ledger, [1], by="ops", now=NOW, playbook=desk.loaded.playbook)
     assert (report.work_items, report.released) == (1, 2)

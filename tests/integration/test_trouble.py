@@ -213,11 +213,11 @@ def test_a_database_error_is_told_as_what_it_means(error: psycopg.Error, begins:
     assert isinstance(wrapped, DBAPIError)
     words = explain_database_error(wrapped)
     assert words.startswith(begins)
-    assert str(error) in words
+    assert (error.sqlstate or str(error)) in words
 
 
 def test_an_error_of_copy_is_an_error_like_any_other(desk: Desk) -> None:
-    with pytest.raises(DBAPIError, match="invalid input"), desk.ledger.transaction() as connection:
+    with pytest.raises(DBAPIError, match="22P02"), desk.ledger.transaction() as connection:
         bulk.copy_rows(connection, "identity", ["kind", "value", "lead_id"], [("email", "x", "not a number")])
     assert desk.one("SELECT count(*) FROM identity") == 0
 

@@ -1,0 +1,75 @@
+"""A part of a batch: some of its journeys, worked on alone for a while under a batch row of their own.
+
+Belongs here: opening a part, putting journeys into it, taking them back. Does not belong here: which journeys
+(``tasks.bisecting``), or what a stage does with them: a part is a batch like any other, so gathering, the fence
+and every statement of a stage work on it unchanged. A process that dies leaves both open, and whoever comes next
+takes each of them over by itself.
+
+Lock order as everywhere: batches by id (a part has the higher one), then journeys by id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import text
+
+from leadgate.failpoints import hit
+from leadgate.ledger.batches import Batch, extend
+from leadgate.ledger.database import Ledger
+
+
+def journeys_at(ledger: Ledger, batch: Batch, stage: str, status: str) -> list[int]:
+    """The journeys of the batch that wait at ``stage`` with ``status``, by id."""
+    with ledger.transaction() as connection:
+        rows = connection.execute(
+            text("SELECT id FROM journey WHERE batch_id = :batch AND stage = :stage AND status = :status ORDER BY id"),
+            {"batch": batch.id, "stage": stage, "status": status},
+        )
+        return [row.id for row in rows]
+
+
+def open_part(ledger: Ledger, batch: Batch, lease_seconds: float) -> Batch:
+    """A part of ``batch``, empty, with the same holder and playbook. Raises ``LeaseLost``."""
+    with ledger.transaction(flushed=False) as connection:
+        extend(connection, batch, lease_seconds)
+        part_id = connection.execute(
+            text(
+                "INSERT INTO batch (kind, epoch, holder, lease_until, playbook_hash, size, failures, opened_at, "
+                "part_of) SELECT kind, 1, holder, lease_until, playbook_hash, 0, failures, opened_at, id "
+                "FROM batch WHERE id = :id RETURNING id"
+            ),
+            {"id": batch.id},
+        ).scalar_one()
+        hit("part.open.before")
+    hit("part.open.after")
+    return Batch(part_id, 1, batch.holder, batch.playbook_hash, 0, batch.claimed_at, batch.kind, batch.failures)
+
+
+def put_in(ledger: Ledger, batch: Batch, part: Batch, journeys: Sequence[int], lease_seconds: float) -> None:
+    """Move ``journeys`` from the batch into its part. Raises ``LeaseLost``."""
+    _move(ledger, batch, part, lease_seconds, "id = ANY(:ids) AND batch_id = :batch", "part", journeys)
+
+
+def take_back(ledger: Ledger, batch: Batch, part: Batch, lease_seconds: float) -> None:
+    """Move all that the part still holds back into the batch. Raises ``LeaseLost``."""
+    _move(ledger, batch, part, lease_seconds, "batch_id = :part", "batch", ())
+
+
+def _move(
+    ledger: Ledger, batch: Batch, part: Batch, lease_seconds: float, which: str, into: str, journeys: Sequence[int]
+) -> None:
+    with ledger.transaction(flushed=False) as connection:
+        extend(connection, batch, lease_seconds)
+        extend(connection, part, lease_seconds)
+        moved = connection.execute(
+            text(
+                f"UPDATE journey SET batch_id = :{into} WHERE id IN "
+                f"(SELECT id FROM journey WHERE {which} ORDER BY id FOR NO KEY UPDATE)"
+            ),
+            {"batch": batch.id, "part": part.id, "ids": list(journeys)},
+        ).rowcount
+        size = {"part": moved, "batch": -moved}[into]
+        connection.execute(text("UPDATE batch SET size = size + :size WHERE id = :id"), {"size": size, "id": part.id})
+        hit("part.move.before")
+    hit("part.move.after")

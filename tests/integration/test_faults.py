@@ -1,0 +1,386 @@
+"""One lead never stops the others: whose fault an error is, and what becomes of the leads that a stage fails for."""
+
+from __future__ import annotations
+
+import pickle
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import psycopg
+import pytest
+from desk import NOW, Desk, person
+from forked import Child, own_ledger
+from open_gate import nothing_fails
+from poison import MARKER, OURS, refused
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from expectations.findings import CHECK_FAILED, BatchProblem, GateResult
+from leadgate.ledger import LedgerError, actions, bulk, faults
+from leadgate.ledger.batches import Conflict, LeaseLost
+from leadgate.ledger.leases import lease_remaining
+from leadgate.playbook import Loaded, Playbook
+from leadgate.settings import Settings
+from tasks import bisecting, handoff
+from tasks.batches import run_waiting
+from tasks.giving_up import ENOUGH, FAILED
+
+# -- whose fault it is -------------------------------------------------------------------------------------
+
+
+def of_driver(state: str, *, lost: bool = False) -> DBAPIError:
+    kind = psycopg.errors.lookup(state) if state else psycopg.OperationalError
+    error = DBAPIError.instance("SELECT 1", None, kind("words"), psycopg.Error, connection_invalidated=lost)
+    assert isinstance(error, DBAPIError)
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        *((of_driver(state), "server") for state in ("08006", "53100", "53300", "57P01", "57P03", "25006", "")),
+        *((of_driver(state), "race") for state in ("40001", "40P01", "55P03")),
+        *((of_driver(state), "ours") for state in ("54000", "22P02", "23505", "57014", "42703", "XX000", "25P03")),
+        (of_driver("54000", lost=True), "ours"),  # what the server said counts for more than the connection
+        (DBAPIError("SELECT 1", None, Exception("gone"), connection_invalidated=True), "server"),
+        (psycopg.OperationalError("the connection is closed"), "server"),
+        (psycopg.ProgrammingError("cannot adapt"), "ours"),
+        (PoolTimeout(), "server"),
+        (LedgerError("away"), "server"),
+        (Conflict("faster"), "race"),
+        (LeaseLost("taken over"), "race"),
+        (ValueError("a rule that cannot be"), "ours"),
+        (KeyboardInterrupt(), None),
+    ],
+    ids=repr,
+)
+def test_a_fault_is_judged_by_its_sqlstate(error: BaseException, fault: str | None) -> None:
+    assert faults.judge(error) == fault
+
+
+def test_a_lead_that_got_another_open_journey_meanwhile_is_a_lost_race(desk: Desk) -> None:
+    desk.capture(person(1), person(2))
+    desk.run(kinds=["intake"])
+    with pytest.raises(DBAPIError) as caught, desk.ledger.transaction() as connection:
+        connection.execute(text("UPDATE journey SET lead_id = (SELECT min(lead_id) FROM journey)"))
+    assert faults.constraint(caught.value) == "one_open_journey_per_lead"
+    assert faults.judge(caught.value) == "race"
+
+
+# -- errors that leave the ledger --------------------------------------------------------------------------
+
+
+def all_of(error: BaseException) -> str:
+    """Everything that a log, a traceback or a pickle of ``error`` may show."""
+    original = error.orig if isinstance(error, DBAPIError) else None
+    shown = [str(error), repr(error), "".join(traceback.format_exception(error)), str(vars(error))]
+    if isinstance(original, psycopg.Error):
+        diag = original.diag
+        shown += [str(getattr(diag, name)) for name in dir(diag) if not name.startswith("_")]
+        shown.append(repr(pickle.dumps(original)))
+    return "\n".join(shown)
+
+
+@pytest.mark.parametrize(
+    ("statement", "state"),
+    [
+        ("SELECT CAST(:value AS int)", "22P02"),
+        ("SELECT CAST(:value AS timestamptz)", "22007"),
+        ("INSERT INTO identity (kind, value, lead_id) VALUES ('email', :value, 1), ('email', :value, 1)", "23505"),
+        ("INSERT INTO playbook_version VALUES (:value, 'a', now()), (:value, 'b', now())", "23505"),
+        ("INSERT INTO journey (trigger, source) VALUES ('signal', :value)", "23502"),
+        ("SELECT CAST(:value AS jsonb)", "22P02"),
+    ],
+)
+def test_an_error_of_a_statement_holds_no_value(desk: Desk, statement: str, state: str) -> None:
+    with pytest.raises(DBAPIError) as caught, desk.ledger.transaction() as connection:
+        connection.execute(text(statement), {"value": MARKER})
+    assert MARKER not in all_of(caught.value)
+    assert caught.value.orig is not None
+    assert faults.sqlstate(caught.value) == state
+    assert state in str(caught.value)
+
+
+def test_an_error_of_copy_holds_no_value(desk: Desk) -> None:
+    with pytest.raises(DBAPIError) as caught, desk.ledger.transaction() as connection:
+        bulk.copy_rows(connection, "identity", ["kind", "value", "lead_id"], [("email", "x", MARKER)])
+    assert MARKER not in all_of(caught.value)
+    assert faults.sqlstate(caught.value) == "22P02"
+
+
+def test_the_name_of_a_constraint_stays_readable(desk: Desk) -> None:
+    twice = text("INSERT INTO identity (kind, value, lead_id) VALUES ('email', :value, 1), ('email', :value, 1)")
+    with pytest.raises(DBAPIError) as caught, desk.ledger.transaction() as connection:
+        connection.execute(twice, {"value": MARKER})
+    name = faults.constraint(caught.value)
+    assert name
+    assert name in str(caught.value)
+    assert name in faults.describe(caught.value)
+    assert MARKER not in all_of(caught.value)
+
+
+# -- a stage that fails for some of its journeys -----------------------------------------------------------
+
+PEOPLE = 9
+BAD = 4  # the number of the one that fails
+
+#: Each statement of the stages that writes a row of one lead, and the condition that names that row.
+STATEMENTS = [
+    ("lead", "new.id = {journey}", "capture"),
+    ("handoff", "new.journey_id = {journey} AND new.stage = 'capture' AND new.outcome = 'continued'", "capture"),
+    ("lead", "new.id = {journey} AND new.email_domain IS NOT NULL", "validation"),
+    ("identity", "new.lead_id = {journey}", "validation"),
+    ("handoff", "new.journey_id = {journey} AND new.stage = 'validation' AND new.outcome = 'continued'", "validation"),
+    ("handoff", "new.journey_id = {journey} AND new.stage = 'enrichment' AND new.outcome = 'continued'", "enrichment"),
+    ("qualification", "new.journey_id = {journey}", "qualification"),
+    ("assignment", "new.journey_id = {journey}", "assignment"),
+    ("outbox", "new.journey_id = {journey}", "assignment"),
+    ("journey", "new.id = {journey} AND new.status = 'owned'", "assignment"),
+]
+
+
+@pytest.mark.parametrize(("table", "rows", "stage"), STATEMENTS, ids=lambda value: str(value)[:40])
+def test_whatever_one_lead_breaks_the_others_go_on(desk: Desk, table: str, rows: str, stage: str) -> None:
+    at = [each[:2] for each in STATEMENTS].index((table, rows))
+    for number, state in enumerate(
+        OURS if table == "identity" else OURS[at::4]
+    ):  # all of them once; and everywhere some
+        base = 100 * number
+        desk.capture(*(person(base + each) for each in range(PEOPLE)))
+        journeys = [row[0] for row in desk.rows("SELECT id FROM journey ORDER BY id DESC LIMIT :n", n=PEOPLE)][::-1]
+        with refused(desk, table, rows.format(journey=journeys[BAD]), state):
+            run_waiting(desk.worker(f"run {state}"), lambda: NOW, kinds=["intake"], check=nothing_fails)
+        stands = desk.rows("SELECT id, status, stage FROM journey WHERE id = ANY(:ids)", ids=journeys)
+        assert {each for each in stands if each[1] != "owned"} == {(journeys[BAD], "held", stage)}, state
+        item = desk.rows(
+            "SELECT kind, reason, stage, blocking, message || detail FROM work_item WHERE journey_id = :id",
+            id=journeys[BAD],
+        )
+        assert [row[:4] for row in item] == [("exception", FAILED, stage, True)], state
+        assert state in item[0][4]
+        assert MARKER not in item[0][4]
+    assert desk.one("SELECT count(*) FROM batch WHERE closed_at IS NULL") == 0
+    assert desk.holds() == []
+
+
+def failing_for(*numbers: int, error: Callable[[], BaseException] = lambda: ValueError(MARKER)) -> Any:
+    """A gate that raises when one of these people is among the rows; and how often it was asked, and for how many."""
+    addresses = {f"lead{number}@company{number}.example" for number in numbers}
+    asked: list[int] = []
+
+    def check(name: str, frame: pd.DataFrame, playbook: Playbook) -> GateResult:
+        if name == "validated":
+            asked.append(len(frame))
+            if addresses & set(frame["email"]):
+                raise error()
+        return nothing_fails(name, frame, playbook)
+
+    return check, asked
+
+
+def status_of(desk: Desk) -> dict[str, str]:
+    return dict(desk.rows("SELECT l.email, j.status FROM journey j JOIN lead l ON l.id = j.lead_id"))  # type: ignore[arg-type]
+
+
+def test_finding_the_bad_ones_takes_few_attempts(desk: Desk) -> None:
+    bad = (3, 70, 71, 119)
+    desk.capture(*(person(number) for number in range(128)))
+    check, asked = failing_for(*bad)
+    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=check)
+    assert len(asked) <= 2 * len(bad) * 7 + 1
+    held = {address for address, status in status_of(desk).items() if status == "held"}
+    assert held == {f"lead{number}@company{number}.example" for number in bad}
+    assert desk.statuses() == {"owned": 124, "held": 4}
+    assert desk.holds() == []
+
+
+def test_an_error_of_python_is_told_by_its_class_and_place_alone(desk: Desk) -> None:
+    desk.capture(person(1), person(2))
+    check, _ = failing_for(2)
+    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=check)
+    ((message, detail, value),) = desk.rows("SELECT message, detail, value FROM work_item")
+    assert detail == "ValueError"
+    assert "ValueError at test_faults.py:" in message
+    assert MARKER not in f"{message}{detail}{value}"
+
+
+def test_a_fault_that_hits_every_lead_makes_one_work_item(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Any:
+        attempts.append(1)
+        raise ZeroDivisionError
+
+    attempts: list[int] = []
+    desk.capture(*(person(number) for number in range(300)))
+    with monkeypatch.context() as patch:
+        patch.setattr(handoff, "prepare", broken)
+        run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
+    assert len(attempts) < 60
+    assert desk.rows("SELECT kind, reason, stage, blocking, journey_id FROM work_item") == [
+        ("recovery", FAILED, "capture", True, None)
+    ]
+    assert desk.statuses() == {"held": 300}
+    assert desk.holds() == []
+    actions.rerun(desk.ledger, [1], by="ops", now=NOW, playbook=desk.loaded.playbook)
+    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
+    assert desk.statuses() == {"owned": 300}
+
+
+def test_good_leads_behind_many_bad_ones_are_found(desk: Desk) -> None:
+    """A whole file of bad rows is first in the batch: that many fail in a row is not yet every lead."""
+    desk.capture(*(person(number) for number in range(60)))
+    check, _ = failing_for(*range(40))
+    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=check)
+    assert desk.statuses() == {"held": 40, "owned": 20}
+    assert desk.holds() == []
+
+
+def test_leads_that_come_one_by_one_share_a_work_item_when_each_fails_alike(desk: Desk) -> None:
+    for number in range(ENOUGH + 4):
+        desk.capture(person(number))
+        with refused(desk, "qualification", "true"):
+            run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
+    assert Counter(row[0] is None for row in desk.rows("SELECT journey_id FROM work_item")) == {False: ENOUGH, True: 1}
+    assert desk.one("SELECT max(n) FROM (SELECT count(*) AS n FROM journey GROUP BY work_item_id) each") == 4
+    assert desk.statuses() == {"held": ENOUGH + 4}
+    assert desk.holds() == []
+
+
+def unchecked_for(*numbers: int) -> Any:
+    """A gate in which Great Expectations fails when one of these people is among the rows."""
+    check, asked = failing_for(*numbers)
+
+    def caught(name: str, frame: pd.DataFrame, playbook: Playbook) -> GateResult:
+        try:
+            return check(name, frame, playbook)
+        except ValueError as error:
+            problem = BatchProblem(None, CHECK_FAILED, "The batch could not be checked", repr(error))
+            return replace(nothing_fails(name, frame, playbook), batch_problem=problem)
+
+    return caught, asked
+
+
+def test_a_lead_that_breaks_great_expectations_does_not_hold_the_others(desk: Desk) -> None:
+    desk.capture(*(person(number) for number in range(6)))
+    check, _ = unchecked_for(2)
+    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=check)
+    assert desk.statuses() == {"owned": 5, "held": 1}
+    assert status_of(desk)["lead2@company2.example"] == "held"
+    assert MARKER not in str(desk.rows("SELECT message, detail FROM work_item"))
+    assert desk.holds() == []
+
+
+def test_a_gate_that_cannot_check_any_lead_holds_the_batch_behind_one_item(desk: Desk) -> None:
+    desk.capture(*(person(number) for number in range(60)))
+    check, asked = unchecked_for(*range(60))
+    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=check)
+    assert len(asked) < 60
+    assert desk.rows("SELECT reason, journey_id FROM work_item") == [(CHECK_FAILED, None)]
+    assert desk.statuses() == {"held": 60}
+    assert desk.holds() == []
+
+
+def test_a_fault_of_the_server_is_waited_out_in_the_middle_of_a_search(desk: Desk) -> None:
+    desk.capture(*(person(number) for number in range(8)))
+    check, asked = failing_for(5)
+
+    def away_later(name: str, frame: pd.DataFrame, playbook: Playbook) -> GateResult:
+        if len(asked) == 3:
+            asked.append(0)
+            raise of_driver("57P01")
+        return check(name, frame, playbook)
+
+    with pytest.raises(DBAPIError):
+        run_waiting(desk.worker("first"), lambda: NOW, kinds=["intake"], check=away_later)
+    assert desk.one("SELECT sum(failures) FROM batch") == 0
+    assert desk.one("SELECT count(*) FROM work_item") == 0
+    run_waiting(desk.worker("second"), lambda: NOW, kinds=["intake"], check=check)
+    assert desk.statuses() == {"owned": 7, "held": 1}
+    assert desk.one("SELECT count(*) FROM batch WHERE closed_at IS NULL") == 0
+    assert desk.holds() == []
+
+
+def test_a_long_search_leaves_the_rest_to_a_later_run(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.capture(*(person(number) for number in range(32)))
+    check, _ = failing_for(*range(0, 32, 2))
+    with monkeypatch.context() as patch:
+        patch.setattr(bisecting, "WITHIN", 0.0)
+        patch.setattr(bisecting, "LATER", 60.0)
+        run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=check)
+    waiting = desk.statuses().get("ready", 0)
+    assert 0 < waiting < 32
+    assert (lease_remaining(desk.ledger, "intake") or 0) > 0
+    desk.capture(person(100))
+    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=check)
+    assert status_of(desk)["lead100@company100.example"] == "owned"  # it did not wait for the search
+    with desk.ledger.transaction() as connection:
+        connection.execute(text("UPDATE batch SET lease_until = '-infinity' WHERE closed_at IS NULL"))
+    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=check)
+    assert desk.statuses() == {"held": 16, "owned": 17}
+    assert desk.holds() == []
+
+
+def test_a_lead_that_cannot_even_be_held_waits_and_the_others_go_on(desk: Desk) -> None:
+    desk.capture(*(person(number) for number in range(PEOPLE)))
+    journey = desk.one("SELECT min(id) FROM journey") + BAD
+    with refused(desk, "handoff", f"new.journey_id = {journey}"):
+        for _ in range(5):
+            run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
+            with desk.ledger.transaction() as connection:
+                connection.execute(text("UPDATE batch SET lease_until = '-infinity' WHERE closed_at IS NULL"))
+    assert desk.statuses() == {"owned": PEOPLE - 1, "ready": 1}
+    assert desk.holds() == []
+    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
+    assert desk.statuses() == {"owned": PEOPLE - 1, "held": 1}
+    assert desk.holds() == []
+
+
+def test_an_owned_lead_whose_check_fails_stays_owned_with_one_recovery_task(desk: Desk) -> None:
+    desk.capture(*(person(number) for number in range(5)))
+    run_waiting(desk.worker(), lambda: NOW, check=nothing_fails)
+    journey = desk.one("SELECT min(id) FROM journey") + 2
+    late = NOW + timedelta(hours=6)
+    with refused(desk, "outbox", f"new.journey_id = {journey}"):
+        for hours in (0, 2, 4):
+            now = late + timedelta(hours=hours)
+            run_waiting(desk.worker(), lambda now=now: now, kinds=["follow_up"], check=nothing_fails)
+    assert desk.statuses() == {"owned": 5}
+    assert desk.rows("SELECT kind, reason, blocking, journey_id FROM work_item WHERE kind = 'recovery'") == [
+        ("recovery", FAILED, False, journey)
+    ]
+    told = desk.rows("SELECT DISTINCT journey_id FROM outbox WHERE kind = 'first_touch_overdue' ORDER BY 1")
+    assert [row[0] for row in told] == [each for each in range(journey - 2, journey + 3) if each != journey]
+    assert desk.holds() == []
+
+
+def test_killed_in_the_middle_of_a_search_it_comes_to_the_same(settings: Settings, loaded: Loaded) -> None:
+    def bisected(number: int, holder: str) -> None:
+        with own_ledger(settings) as ledger:
+            check, _ = failing_for(100 * number + 5, 100 * number + 6)
+            run_waiting(Desk(ledger, loaded).worker(holder, lease_seconds=0.1), lambda: NOW, check=check)
+
+    places = [
+        "part.open.before:1", "part.open.after:1", "part.move.before:1", "part.move.after:1", "part.move.before:2",
+        "part.move.after:2", "part.move.after:3", "part.move.before:6", "part.move.after:9", "apply.commit.after:2",
+        "apply.fence.after:3", "held.before:1", "held.after:1", "held.before:2", "close.before:1", "close.after:1",
+    ]  # fmt: skip
+    with own_ledger(settings) as ledger:
+        desk = Desk(ledger, loaded)
+        for number, place in enumerate(places):
+            desk.capture(*(person(100 * number + each) for each in range(8)))
+            killed = Child(partial(bisected, number, f"victim {number}"), failpoint=place).killed
+            assert killed, place
+            time.sleep(lease_remaining(ledger, "intake") or 0)
+            Child(partial(bisected, number, f"survivor {number}")).result()
+            assert desk.statuses() == {"owned": 6 * (number + 1), "held": 2 * (number + 1)}, place
+            items = desk.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL AND reason = :why", why=FAILED)
+            assert items == min(2 * (number + 1), ENOUGH + 1), place  # from there on they share one
+            assert desk.one("SELECT count(*) FROM batch WHERE closed_at IS NULL") == 0, place
+            assert desk.holds() == [], place

@@ -1,0 +1,45 @@
+"""Rows that PostgreSQL refuses: a trigger in the test's own database raises an error for them, with any SQLSTATE."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from desk import Desk
+from sqlalchemy import text
+
+#: One of each class that is neither the server's nor a race.
+OURS = (
+    "0A000", "21000", "22001", "22P02", "23502", "23505", "23514", "25001", "38000", "42703", "44000", "54000", "55000",
+    "57014", "58030", "F0000", "HV000", "P0001", "XX000", "XX001",
+)  # fmt: skip
+MARKER = "secret-of-a-lead"
+
+
+@contextlib.contextmanager
+def refused(
+    desk: Desk, table: str, rows: str, state: str = "54000", *, when: str = "INSERT OR UPDATE"
+) -> Iterator[None]:
+    """Statements that write a row of ``table`` for which the SQL condition ``rows`` holds (of ``new``) fail meanwhile.
+
+    The server's message, detail and hint hold ``MARKER``.
+    """
+    with desk.ledger.transaction() as connection:
+        connection.execute(
+            text(
+                f"""
+                CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                    IF {rows} THEN RAISE EXCEPTION 'refused {MARKER}' USING ERRCODE = '{state}',
+                        DETAIL = 'Key (email)=({MARKER})', HINT = '{MARKER}'; END IF;
+                    RETURN new;
+                END $$"""
+            )
+        )
+        connection.execute(
+            text(f"CREATE TRIGGER refuse BEFORE {when} ON {table} FOR EACH ROW EXECUTE FUNCTION refuse()")
+        )
+    try:
+        yield
+    finally:
+        with desk.ledger.transaction() as connection:
+            connection.execute(text(f"DROP TRIGGER refuse ON {table}"))
