@@ -191,7 +191,7 @@ class _Store:
         new = 0
         if parted.activities:
             new += signals.store_activities(connection, parted.activities, self.at)
-            people.match_activities(connection, self.at)
+            people.try_to_match_activities(connection, self.at)
         if parted.held:
             new += signals.store_signals(connection, parted.held, self.at)
         return new

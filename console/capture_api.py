@@ -20,7 +20,6 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
-from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -39,6 +38,7 @@ from console.http_writer import BrokenError, Outcome, ReusedError, UnavailableEr
 from console.screen import say
 from leadgate.ledger import Ledger, metrics
 from leadgate.ledger.requests import Sender
+from leadgate.ledger.standstill import standstill
 from leadgate.playbook import Playbook
 
 _STORED_WITHIN: Final = 30.0  # seconds, before a sender is told to come again
@@ -58,13 +58,15 @@ def app_of(
     metrics_token: str | None = None,
     brake_from: int = 0,
     proxies: Collection[Network] = (),
+    stalled_after: float = 60.0,
     clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
     """The application. It has a thread of its own from start-up to shutdown (ASGI's lifespan).
 
     Answers are held back while more than ``brake_from`` leads wait; 0: never. ``proxies`` are believed about whom they
-    forward for. ``clock`` counts seconds for the rates of sources and of failures.
-    ``state.connections`` of the application are its server's.
+    forward for. After ``stalled_after`` seconds without any move of the lead that waits longest, ``/readyz`` says so.
+    ``clock`` counts seconds for the rates of sources and of failures. ``state.connections`` of the application are its
+    server's.
     """
     connections = Connections(Limits.of(raise_descriptors()), proxies)
     doors, brake = Doors(playbook, environ), Brake(ledger, brake_from)
@@ -95,7 +97,7 @@ def app_of(
 
     @app.get("/readyz")
     async def readyz() -> Response:
-        return await desk.answer(desk.ready())
+        return await desk.answer(desk.ready(stalled_after))
 
     @app.get("/metrics")
     async def metrics_page(request: Request) -> Response:
@@ -244,10 +246,16 @@ class _Desk:
                 "give its sender a secret of `leadgate secret new` and have it sign by Standard Webhooks."
             )
 
-    async def ready(self) -> Response:
-        await self._ask("ready", lambda: _reach(self._ledger), within=_AWAY)
+    async def ready(self, stalled_after: float) -> Response:
+        stands = await self._ask("ready", lambda: standstill(self._ledger, stalled_after), within=_AWAY)
         if not self.writer.alive:
             raise _away()
+        if stands.stalled:
+            words = (
+                f"intake stands still: the lead that waits longest has not moved for {stands.seconds:.0f} s; "
+                "posts are still accepted"
+            )
+            raise RefusedError(503, "stalled", words, retry_after=_AWAY)
         return answer(200, {"status": "ready"})
 
     async def metrics(self, token: str, given: str | None) -> Response:
@@ -305,11 +313,6 @@ def _request_id(request: Request) -> str:
 
 async def _here(function: Callable[..., Any], *arguments: Any) -> Any:
     return function(*arguments)
-
-
-def _reach(ledger: Ledger) -> None:
-    with ledger.transaction() as connection:
-        connection.execute(text("SELECT 1"))
 
 
 async def _in_time(stored: asyncio.Future[Outcome]) -> Outcome:

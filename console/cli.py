@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -19,9 +19,6 @@ from console.made_files import keep_files_private
 from console.options import By, Different, Items, Json, Lead, Now, Personal, Reason, SameAs, Source, Stage
 from console.place import Place
 from console.screen import BROKEN, INTERRUPTED, READER_GONE, UNREACHABLE, WRONG_INPUT, CommandError, say
-
-if TYPE_CHECKING:  # slow to import, and `leadgate --help` needs none of it
-    from sqlalchemy.exc import DBAPIError
 
 _EPILOG = (
     "Exit codes: 0 done · 1 a check found something broken · 2 wrong input or usage, nothing was changed · "
@@ -70,22 +67,34 @@ def _explained(error: Exception) -> tuple[str, int] | None:
         return str(error), error.code
     if isinstance(error, BrokenPipeError):
         return None  # `leadgate queue | head`: typer ends quietly
-    # whatever raised one of these has imported its module already
+    # what raised one of these has imported its module already
     named = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__]
     if any(name in _WRONG_INPUT for name in named):
         return str(error), WRONG_INPUT
-    if any(name in _UNREACHABLE for name in named):
+    if _PREFECT in named:
         return str(error), UNREACHABLE
+    if (told := _of_the_ledger(error)) is not None:
+        return told, UNREACHABLE
     if "alembic.util.exc.CommandError" in named:
         return f"the ledger was made by another version of Leadgate ({error}); use that version", UNREACHABLE
-    if "sqlalchemy.exc.DBAPIError" in named:
-        from leadgate.ledger.database import explain_database_error
-
-        return explain_database_error(cast("DBAPIError", error)), UNREACHABLE
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}. What was stored stays.", WRONG_INPUT
     return None
+
+
+def _of_the_ledger(error: Exception) -> str | None:
+    """What an error of the ledger means; None for any other. No ledger, no such error: nothing is imported for it."""
+    if "leadgate.ledger.faults" not in sys.modules:
+        return None
+    from sqlalchemy.exc import DBAPIError
+
+    from leadgate.ledger import faults
+    from leadgate.ledger.database import explain_database_error
+
+    if isinstance(error, DBAPIError):
+        return explain_database_error(error)
+    return None if faults.judge(error) == "ours" else str(error)
 
 
 _WRONG_INPUT = frozenset(
@@ -96,14 +105,7 @@ _WRONG_INPUT = frozenset(
         "leadgate.ledger.actions.ActionError",
     }
 )
-_UNREACHABLE = frozenset(
-    {
-        "leadgate.ledger.errors.LedgerError",
-        "leadgate.ledger.batches.LeaseLost",
-        "leadgate.ledger.batches.Conflict",
-        "flows.server.PrefectError",
-    }
-)
+_PREFECT = "flows.server.PrefectError"
 
 
 app = typer.Typer(
@@ -202,7 +204,7 @@ def worker(
 
 @app.command()
 def status(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
-    """What runs, what waits, how old the oldest is; exit 1 when leads wait and nobody takes them."""
+    """What runs, what waits, how old the oldest is; exit 1 when leads wait and nobody moves them."""
     from console import status as command
 
     if not command.show(ctx.obj, as_json=json, now=now):

@@ -12,17 +12,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-import traceback
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-
 from console.screen import say
-from leadgate.ledger import Ledger, people, requests, signals
+from leadgate.ledger import Ledger, faults, people, requests, signals
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.requests import Sender
 from leadgate.ledger.signals import Stored
@@ -130,20 +126,22 @@ class Writer:
             return jobs
 
     def _store(self, jobs: list[_Job]) -> Sequence[Outcome | Exception]:
-        try:
-            return self._together(jobs)
-        except Exception as error:
-            if len(jobs) == 1 or gone(error):
-                return [_meaning(error)] * len(jobs)
-        # one of them is to blame, or another transaction was in the way: each for itself
+        """What became of each job. A group that fails is tried in halves: one that is to blame fails alone."""
         outcomes: list[Outcome | Exception] = []
-        for at, job in enumerate(jobs):
+        waiting = [jobs]
+        while waiting:
+            group = waiting.pop()
             try:
-                outcomes += self._together([job])
+                outcomes += self._together(group)
+                continue
             except Exception as error:
                 if gone(error):
-                    return [*outcomes, *[_meaning(error)] * (len(jobs) - at)]
-                outcomes.append(_meaning(error))
+                    return [*outcomes, *[_meaning(error)] * (len(jobs) - len(outcomes))]
+                if len(group) == 1:
+                    outcomes.append(_meaning(error))
+                    continue
+            middle = len(group) // 2
+            waiting += [group[middle:], group[:middle]]
         return outcomes
 
     def _together(self, jobs: Sequence[_Job]) -> list[Outcome | Exception]:
@@ -163,7 +161,7 @@ class Writer:
                 stored = signals.store_each_signal(connection, *_apart(rows), now)
             if happened:
                 known = signals.store_each_activity(connection, *_apart(happened), now)
-                people.match_activities(connection, now)
+                people.try_to_match_activities(connection, now)
         outcomes: list[Outcome | Exception] = []
         for job, again in zip(jobs, reused, strict=True):
             if again:
@@ -188,29 +186,14 @@ def _answer(jobs: Sequence[_Job], outcomes: Sequence[Outcome | Exception]) -> No
             job.future.set_exception(outcome)
 
 
-def _state(error: Exception) -> str | None:
-    """The SQLSTATE of a database error: empty when the server said nothing, None when it is none."""
-    return (getattr(error.orig, "sqlstate", None) or "") if isinstance(error, DBAPIError) else None
-
-
 def gone(error: Exception) -> bool:
-    """Whether there is no PostgreSQL to talk to, so that trying again at once is pointless."""
-    if isinstance(error, PoolTimeout):
-        return True
-    state = _state(error)
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return True
-    return state is not None and (state.startswith(("08", "57P")) or (state == "" and _by_connection(error)))
-
-
-def _by_connection(error: Exception) -> bool:
-    return type(error).__name__ in ("OperationalError", "InterfaceError")
+    """Whether PostgreSQL is away or takes nothing, so that trying again at once is pointless."""
+    return faults.judge(error) == "server"
 
 
 def _meaning(error: Exception) -> Exception:
     """``UnavailableError`` for what passes: PostgreSQL is away, full, or another transaction was in the way."""
-    state = _state(error)
-    if gone(error) or (state is not None and state.startswith(("53", "40", "55", "57"))):
+    if faults.judge(error) != "ours":
         return UnavailableError()
     report(error)
     return BrokenError()
@@ -219,8 +202,5 @@ def _meaning(error: Exception) -> Exception:
 def report(error: BaseException) -> None:
     """An error that nobody expected, for whoever runs this: its kind and place, never its message, which may hold
     the values of a lead."""
-    state = _state(error) if isinstance(error, Exception) else None
-    frames = traceback.extract_tb(error.__traceback__)
-    where = " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in reversed(frames[-4:]))
-    kind = type(error).__name__ + (f" (SQLSTATE {state})" if state else "")
-    say(f"http capture: an unexpected {kind} at {where or 'nowhere'}; the request was answered with 500")
+    where = faults.place(error)
+    say(f"http capture: an unexpected {faults.describe(error)} at {where}; the request was answered with 500")

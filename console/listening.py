@@ -54,6 +54,7 @@ def listen(place: Place, port: int | None) -> None:
             metrics_token=place.settings.metrics_token,
             brake_from=place.settings.brake_from,
             proxies=place.settings.trusted_proxies,
+            stalled_after=place.settings.stalled_after,
         )
         _say_where(playbook, taken)
         _Server(config(app)).run(sockets=[taken])

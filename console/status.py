@@ -21,22 +21,25 @@ from console.telling import counted
 from console.up import STATE_FILE
 from leadgate.ledger import consumers, open_ledger, requests
 from leadgate.ledger.clock import time_of
+from leadgate.ledger.standstill import standstill
 
 _REUSED_FOR = timedelta(days=7)
 FRESH = 15.0  # seconds; a state that is older was left by an `up` that was killed
 
 
 def show(place: Place, *, as_json: bool, now: str | None) -> bool:
-    """The command. False when something should run and does not: leads wait, and nobody takes them."""
+    """The command. False when something should run and does not: leads wait, and nobody takes them, or those who
+    should get nowhere."""
     state = _state(place)
     with open_ledger(place.settings) as ledger:
         at = time_of(ledger, as_of(now))
         waits = consumers.waiting(ledger, at)
         seen = consumers.all_seen(ledger)
         reused = requests.reused_since(ledger, at - _REUSED_FOR)
+        stands = standstill(ledger, place.settings.stalled_after)
     alive = [each for each in seen if each["alive"]]
     oldest = None if waits.oldest is None else (at - waits.oldest).total_seconds()
-    well = bool(alive) or waits.journeys + waits.in_batches == 0
+    well = (bool(alive) or waits.journeys + waits.in_batches == 0) and not stands.stalled
     if as_json:
         print_json(
             {
@@ -45,13 +48,20 @@ def show(place: Place, *, as_json: bool, now: str | None) -> bool:
                 "prefect": None if state is None else state["prefect"],
                 "consumers": seen,
                 "reused_request_ids": [each._asdict() for each in reused],
-                "waiting": asdict(waits) | {"oldest_seconds": oldest},
+                "waiting": asdict(waits) | {"oldest_seconds": oldest, "standstill_seconds": stands.seconds},
+                "stalled": stands.stalled,
                 "well": well,
             }
         )
         return well
     _render(out(), state, seen, waits, oldest, well=well)
     _render_reused(out(), reused)
+    if stands.stalled and alive:
+        out().print(
+            f"\nIntake stands still: the lead that waits longest has not moved for {span(stands.seconds)}. Look at the "
+            f"consumers above, at `{program()} queue --reason stage_failed`, and at their logs.",
+            soft_wrap=True,
+        )
     return well
 
 
@@ -114,7 +124,7 @@ def _render(
     )
     rows.add_row(counted(waits.messages, "message waits", "messages wait") + " to be sent", "")
     console.print(rows)
-    if not well:
+    if not well and not any(each["alive"] for each in seen):
         console.print(
             f"\nLeads wait and nobody takes them: `{program()} up`, or `{program()} run` once.", soft_wrap=True
         )

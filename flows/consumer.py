@@ -35,8 +35,9 @@ from flows.intake import intake
 from flows.pace import Pace
 from flows.ready import Ready, ReadyRuns
 from flows.server import WORK_POOL
-from leadgate.ledger import Ledger, LedgerError, consumers
+from leadgate.ledger import Ledger, consumers, faults
 from leadgate.ledger.batches import Conflict, LeaseLost
+from leadgate.ledger.consumers import PAUSED
 from leadgate.ledger.database import explain_database_error
 from leadgate.ledger.leases import release
 from leadgate.playbook import Loaded
@@ -51,7 +52,6 @@ SEEN_EVERY: Final = 5.0
 DELIVER_EVERY: Final = 2.0  # seconds between rounds of delivery
 RETRY_EVERY: Final = 2.0  # while a server is away
 
-PAUSED: Final = "paused in the Prefect UI"
 AWAY: Final = "waits for Prefect"
 _WORDS: Final = {
     PAUSED: "paused in the Prefect UI; leads wait",
@@ -221,17 +221,18 @@ class Consumer:
             self._tell(f"a run was ended in the Prefect UI before it began ({signal}); another one takes its leads")
         except (LeaseLost, Conflict) as error:
             self._tell(f"{error}; going on")
-        except DBAPIError as error:
-            await self._wait_for("PostgreSQL", explain_database_error(error))
-        except LedgerError as error:
-            await self._wait_for("PostgreSQL", str(error))
         except Exception as error:
-            if control.prefect_is_away(error) or isinstance(error, ObjectNotFound):
+            fault = faults.judge(error)
+            told = explain_database_error(error) if isinstance(error, DBAPIError) else str(error)
+            if fault == "race":
+                self._tell(f"{told} Going on")
+            elif fault == "server":
+                await self._wait_for("PostgreSQL", told)
+            elif control.prefect_is_away(error) or isinstance(error, ObjectNotFound):
                 self._is_hindered(AWAY)
                 await self._wait_for("Prefect", "")
-            else:
-                # the run's state tells the rest; an error's words may hold a lead's values, so they are not said here
-                await self._wait_for("", f"a run failed ({type(error).__name__}); it is tried again later")
+            else:  # the run's state tells the rest; an error's own words may hold a lead's values
+                await self._wait_for("", f"a run failed ({faults.describe(error)}); it is tried again later")
 
     async def _wait_for(self, whom: str, words: str) -> None:
         doing = f"waits for {whom}" if whom else "waits after a failure"

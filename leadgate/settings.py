@@ -35,6 +35,7 @@ class Settings:
     file_memory_mb: int = 1024  # of the process that reads one file
     file_silent_seconds: float = 120.0  # for which it may give no row
     file_seconds: float = 1800.0  # for which it may read in all
+    stalled_after: float = 60.0  # seconds for which the lead that waits longest may stand still
     metrics_token: str | None = field(default=None, repr=False)  # none: no metrics are served
     key: str | None = field(default=None, repr=False)  # of hashes; none: the file `key` in the data folder
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # whose X-Forwarded-For HTTP capture believes
@@ -57,6 +58,7 @@ class Settings:
             file_memory_mb=int(_number(env, "LEADGATE_FILE_MEMORY_MB", cls.file_memory_mb, least=64)),
             file_silent_seconds=_number(env, "LEADGATE_FILE_SILENT_SECONDS", cls.file_silent_seconds, least=1),
             file_seconds=_number(env, "LEADGATE_FILE_SECONDS", cls.file_seconds, least=1),
+            stalled_after=_number(env, "LEADGATE_STALLED_AFTER", cls.stalled_after, least=1),
             metrics_token=env.get("LEADGATE_METRICS_TOKEN") or None,
             key=_key(env.get("LEADGATE_KEY")),
             trusted_proxies=_networks(env, "LEADGATE_TRUSTED_PROXIES"),

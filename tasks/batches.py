@@ -18,14 +18,14 @@ import pandas as pd
 from expectations import gate
 from expectations.findings import GateResult
 from leadgate.failpoints import hit
-from leadgate.ledger import Ledger, people, records
-from leadgate.ledger.batches import Batch, Kind, claim, close
-from leadgate.ledger.clock import read_time
+from leadgate.ledger import Ledger, records
+from leadgate.ledger.batches import Batch, Kind, close
 from leadgate.ledger.faults import is_ours
 from leadgate.ledger.leases import lease, release, take_over
 from leadgate.playbook import Loaded, Playbook, parse
 from tasks import assignment, capture, enrichment, follow_up, qualification, validation
 from tasks.bisecting import run_stage
+from tasks.claiming import LeftOut, claim_waiting, start_what_is_due
 from tasks.giving_up import FAILED, MAX_FAILURES, hold_batch
 from tasks.stage import Stage, StageReport, Work
 
@@ -53,6 +53,7 @@ class Worker:
     holder: str
     lease_seconds: float = 30.0
     limit: int = 20_000
+    left_out: LeftOut = field(default_factory=LeftOut)
 
 
 @dataclass
@@ -118,14 +119,13 @@ def _work_on(worker: Worker, batch: Batch, now: datetime | None) -> Work:
 def _next_batch(worker: Worker, now: datetime | None, kind: Kind) -> Batch | None:
     batch = take_over(worker.ledger, holder=worker.holder, lease_seconds=worker.lease_seconds, kind=kind)
     if batch is None:
+        rules = worker.playbook.playbook
         if kind == "intake":
-            with worker.ledger.transaction() as connection:
-                at = read_time(connection, now)
-                people.match_activities(connection, at)
-                people.start_rescores(connection, at)
-                people.start_recycles(connection, at)
-        batch = claim(
+            start_what_is_due(worker.ledger, rules, worker.left_out, now)
+        batch = claim_waiting(
             worker.ledger,
+            rules,
+            worker.left_out,
             kind=kind,
             holder=worker.holder,
             playbook_hash=worker.playbook.hash,

@@ -16,6 +16,7 @@ from typing import Any, Final
 import pandas as pd
 
 from expectations.findings import GateResult
+from leadgate.deadlines import DeadlinePassed
 from leadgate.ledger import Ledger, faults, parts
 from leadgate.ledger.batches import Batch, close
 from leadgate.ledger.leases import lease, release
@@ -130,6 +131,8 @@ def _failure(error: Exception) -> Failure:
     if isinstance(error, UncheckedError):
         promise = error.problem.promise
         return Failure(f"{_SAME} ({promise})" if promise else _SAME, unchecked=True)
+    if isinstance(error, DeadlinePassed):  # its words name what of the playbook took too long
+        return Failure(str(error), late=True)
     return Failure(faults.describe(error), faults.place(error))
 
 
@@ -137,9 +140,9 @@ def _failure(error: Exception) -> Failure:
 class Search:
     """Which journeys to try next, together, until those that fail alone are known. Pure.
 
-    A slice that fails is tried in halves. When ``ENOUGH`` single journeys failed one after the other, singles from all
-    over the rest are tried; when these fail as well, the fault is not in the journeys: there is no use in trying
-    each, and ``hopeless`` says why.
+    A slice that fails is tried in halves; one that takes too long is not, because each half may take as long. When
+    ``ENOUGH`` single journeys failed one after the other, singles from all over the rest are tried; when these fail
+    as well, the fault is not in the journeys: there is no use in trying each, and ``hopeless`` says why.
     """
 
     rest_of: list[list[int]]  # slices to try; the next one is the last
@@ -178,6 +181,10 @@ class Search:
     def failed(self, journeys: Sequence[int], failure: Failure) -> None:
         """The last slice did not."""
         self.productive = False
+        if failure.late and len(journeys) > 1:
+            self.rest_of.append(list(journeys))
+            self.hopeless = failure
+            return
         if len(journeys) > 1:
             middle = len(journeys) // 2
             self.rest_of += [list(journeys[middle:]), list(journeys[:middle])]
@@ -195,12 +202,15 @@ class Search:
         When it was hopeless, those and the last that failed are ``together`` instead.
         """
         same = {failure.kind: failure for _, failure in self.known}
-        if not self.rest_of and not self._fruitful and len(self.known) >= ENOUGH and len(same) == 1:
-            self.hopeless, self._in_a_row = same.popitem()[1], len(self.known)
+        if len(same) == 1 and not self.rest_of and not self._fruitful:
+            (failure,) = same.values()
+            # a gate that can check none of several rows is not to blame on each of them
+            if len(self.known) >= (2 if failure.unchecked else ENOUGH):
+                self.hopeless, self._in_a_row = failure, len(self.known)
         if self.hopeless is None:
             return self.rest
-        alike = [journey for journey, _ in self.known[-self._in_a_row :]]
-        del self.known[-self._in_a_row :]
+        alike = [journey for journey, _ in self.known[-self._in_a_row :]] if self._in_a_row else []
+        del self.known[len(self.known) - len(alike) :]
         self.together = sorted([*self.rest, *alike])
         self.rest_of.clear()
         return []

@@ -16,6 +16,7 @@ from typing import Any, Final
 import pandas as pd
 from sqlalchemy import Connection
 
+from leadgate.deadlines import CHECK_TIMED_OUT
 from leadgate.failpoints import hit
 from leadgate.ledger import Ledger, decisions, records
 from leadgate.ledger.batches import applying, close, fence, hold_rest, journeys_in, waiting_at
@@ -45,6 +46,10 @@ _ALL: Final = (
     "The stage {stage} fails for every lead: {why}. Remove the cause, then rerun this work item: its leads go on "
     "where they are."
 )
+_LATE: Final = (
+    "The stage {stage} was not done in time: {why}. Change what takes so long, then rerun this work item: its leads go "
+    "on where they are."
+)
 
 
 def hold_batch(ledger: Ledger, work: Work, *, reason: str, why: str, now: datetime | None = None) -> int:
@@ -71,11 +76,16 @@ def hold_batch(ledger: Ledger, work: Work, *, reason: str, why: str, now: dateti
 @dataclass(frozen=True)
 class Failure:
     """Why an attempt failed, without values. ``kind`` is what failures have in common, ``place`` where it was;
-    ``unchecked``: it was an error inside the gate."""
+    ``unchecked``: it was an error inside the gate. ``late``: it took too long, and so would every further attempt."""
 
     kind: str
     place: str = ""
     unchecked: bool = False
+    late: bool = False
+
+    @property
+    def reason(self) -> str:
+        return CHECK_TIMED_OUT if self.late else FAILED
 
     def __str__(self) -> str:
         return f"{self.kind} at {self.place}" if self.place else self.kind
@@ -87,7 +97,7 @@ def hold_failed(ledger: Ledger, stage: Stage, work: Work, why: Failure) -> Stage
     One journey gets a work item of its own. Several share one; and so does one that fails like ``ENOUGH`` others that
     wait for a person already. Raises ``LeaseLost``.
     """
-    items: list[int] = []
+    alerts: list[Alert] = []
     with applying(ledger) as connection:
         fence(connection, work.batch, work.lease_seconds)
         failed = journeys_in(connection, work.batch, stage.works_on)
@@ -95,43 +105,36 @@ def hold_failed(ledger: Ledger, stage: Stage, work: Work, why: Failure) -> Stage
         if stage.works_on == "owned":
             _put_off(connection, work, failed, (_ONE if alone else _ALL).format(stage=stage.name, why=why))
         elif failed:
-            item = _held_by(connection, stage, work, failed, why)
-            items.append(item)
-            hold_rest(connection, work.batch, stage=stage.name, reason=FAILED, work_item_id=item, now=work.now)
+            item, own = _held_by(connection, stage, work, failed, why)
+            if not own:
+                facts = {"reason": why.reason, "promise": None, "held": len(failed), "work_items": [item]}
+                alerts.append(Alert("batch.held", {"stage": stage.name, "gate": stage.gate} | facts))
+            hold_rest(connection, work.batch, stage=stage.name, reason=why.reason, work_item_id=item, now=work.now)
         hit("held.before")
     hit("held.after")
     outcome = "stay" if stage.works_on == "owned" else "hold"
-    report = StageReport(stage.name, work.batch.id, stage.gate, len(failed), {outcome: len(failed)})
-    if items:
-        report.reasons[FAILED] = len(failed)
-        facts = {"reason": FAILED, "promise": None, "held": len(failed)}
-        report.alerts.append(
-            Alert("batch.held", {"stage": stage.name, "gate": stage.gate, "work_items": items} | facts)
-        )
-    return report
+    reasons = {why.reason: len(failed)} if outcome == "hold" else {}
+    counts = {outcome: len(failed)}
+    return StageReport(stage.name, work.batch.id, stage.gate, len(failed), counts, reasons, alerts=alerts)
 
 
-def _held_by(connection: Connection, stage: Stage, work: Work, failed: list[int], why: Failure) -> int:
-    """The work item that holds ``failed``: one that is open for the same failure of the stage, or a new one."""
-    shared, alike = records.open_failures(connection, stage.name, FAILED, why.kind)
+def _held_by(connection: Connection, stage: Stage, work: Work, failed: list[int], why: Failure) -> tuple[int, bool]:
+    """The work item that holds ``failed``, and whether it is about one journey alone: a new one, or the one that is
+    open for the same failure of the stage."""
+    shared, alike = records.open_failures(connection, stage.name, why.reason, why.kind)
     if shared is not None:
-        return shared
-    if len(failed) == 1 and alike < ENOUGH:
-        about = records.about_journey(connection, failed[0])
-        item = work_item(
-            stage.name, work, reason=FAILED, message=_ONE.format(stage=stage.name, why=why), detail=why.kind,
-            journey_id=failed[0], **about,
-        )  # fmt: skip
-    else:
-        item = work_item(
-            stage.name,
-            work,
-            kind="recovery",
-            reason=FAILED,
-            message=_ALL.format(stage=stage.name, why=why),
-            detail=why.kind,
-        )
-    return records.open_work_items(connection, pd.DataFrame([item]))[0]
+        return shared, False
+    own = len(failed) == 1 and alike < ENOUGH
+    item = work_item(
+        stage.name,
+        work,
+        kind="exception" if own else "recovery",
+        reason=why.reason,
+        message=(_ONE if own else _LATE if why.late else _ALL).format(stage=stage.name, why=why),
+        detail=why.kind,
+        **({"journey_id": failed[0], **records.about_journey(connection, failed[0])} if own else {}),
+    )
+    return records.open_work_items(connection, pd.DataFrame([item]))[0], own
 
 
 def _put_off(connection: Connection, work: Work, owned: list[int], message: str) -> None:

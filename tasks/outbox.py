@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from leadgate.connectors import notify
 from leadgate.failpoints import hit
-from leadgate.ledger import Ledger, outbox
+from leadgate.ledger import Ledger, faults, outbox
 from leadgate.ledger.actions import UNDELIVERABLE
 from leadgate.ledger.clock import time_of
+from leadgate.ledger.only import Only
 from leadgate.ledger.outbox import Message
 from leadgate.playbook import Playbook
 from tasks.delivery import MOST_ATTEMPTS, Address, address_of, shown_target, wait_after, words
@@ -80,13 +81,21 @@ def deliver_waiting(
     report = DeliveryReport()
     reachable = _reachable(ledger, playbook, os.environ if environ is None else environ, now, report)
     in_a_row: Counter[str | None] = Counter()
+    refused: set[int] = set()  # messages whose rows PostgreSQL does not let be changed: they wait, the others go on
     while reachable and not stop():
-        message = outbox.claim(ledger, sorted(reachable), lease=lease, now=now)
+        message = _claim(ledger, sorted(reachable), lease, now, refused)
         if message is None:
             break
         address = reachable[message.target]
         failure = _attempt(message, address, playbook)
-        outcome = _settle(ledger, message, failure, playbook, time_of(ledger, now))
+        try:
+            outcome = _settle(ledger, message, failure, playbook, time_of(ledger, now))
+        except Exception as error:
+            if not faults.is_ours(error):
+                raise
+            refused.add(message.id)
+            report.failures[f"the ledger: {faults.describe(error)}"] += 1
+            continue
         report.outcomes[message.kind, shown_target(message.target), outcome] += 1
         progress(message, outcome)
         if failure is None:
@@ -100,6 +109,23 @@ def deliver_waiting(
     waiting = sum(each.messages for each in outbox.waiting(ledger, now))
     report.later = max(0, waiting - sum(report.without_address.values()) - sum(report.without_entry.values()))
     return report
+
+
+def _claim(
+    ledger: Ledger, targets: Sequence[str], lease: timedelta, now: datetime | None, refused: set[int]
+) -> Message | None:
+    """The next message that can be claimed; those that cannot are added to ``refused``."""
+    while True:
+        only = Only(without=frozenset(refused))
+        try:
+            return outbox.claim(ledger, targets, lease=lease, now=now, only=only)
+        except Exception as error:
+            if not faults.is_ours(error):
+                raise
+            following = outbox.next_due(ledger, targets, now, only)
+            if following is None:
+                return None
+            refused.add(following)
 
 
 def _reachable(
@@ -123,7 +149,10 @@ def _attempt(message: Message, address: Address, playbook: Playbook) -> str | No
     """Send it. Why it failed, or None."""
     if message.attempts > MOST_ATTEMPTS:
         return f"{address.variable}: {MOST_ATTEMPTS} attempts, and the process died over the last"
-    text = words(message, playbook, message.claimed_at)
+    try:
+        text = words(message, playbook, message.claimed_at)
+    except Exception as error:  # whatever a message is about, the next one is sent
+        return f"the message cannot be worded ({faults.describe(error)} at {faults.place(error)})"
     hit("deliver.send.before")
     try:
         notify.send(address.value or "", text.title, text.body)

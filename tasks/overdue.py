@@ -6,11 +6,17 @@ touch is late (``follow_up``), or who decides an item in the first place (``exce
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
-from leadgate.ledger import Ledger, reviews
+from sqlalchemy import Connection
+
+from leadgate.ledger import Ledger, faults, reviews
 from leadgate.ledger.clock import read_time
+from leadgate.ledger.only import ALL, Only
 from leadgate.playbook import Playbook
+from tasks.apart import do_apart
 from tasks.exceptions import fallback, route_of
 
 
@@ -19,14 +25,31 @@ def escalate_overdue(ledger: Ledger, playbook: Playbook, now: datetime | None = 
 
     Each is escalated once, whoever checks and however often; one that somebody has taken is not.
     """
+    try:
+        with ledger.transaction() as connection:
+            return _escalate(connection, playbook, read_time(connection, now), ALL)
+    except Exception as error:
+        if not faults.is_ours(error):
+            raise
+    # one item that cannot be escalated stops neither the others nor the check of owned leads; the next check tries it
     with ledger.transaction() as connection:
         at = read_time(connection, now)
-        late = [
-            {"id": item.id, "journey_id": item.journey_id, "target": escalated_to(playbook, item.reason, item.stage)}
-            for item in reviews.overdue(connection, at)
-        ]
-        if late:
-            reviews.escalate(connection, late, at)
+        late = [item.id for item in reviews.overdue(connection, at)]
+    failed = list(do_apart(ledger, late, partial(_escalate_some, playbook, at)))
+    return len(late) - len(failed)
+
+
+def _escalate_some(playbook: Playbook, now: datetime, connection: Connection, ids: Sequence[int]) -> None:
+    _escalate(connection, playbook, now, Only(among=tuple(ids)))
+
+
+def _escalate(connection: Connection, playbook: Playbook, now: datetime, only: Only) -> int:
+    late = [
+        {"id": item.id, "journey_id": item.journey_id, "target": escalated_to(playbook, item.reason, item.stage)}
+        for item in reviews.overdue(connection, now, only)
+    ]
+    if late:
+        reviews.escalate(connection, late, now)
     return len(late)
 
 

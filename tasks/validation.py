@@ -78,7 +78,7 @@ def finish(connection: Connection, work: Work, frame: pd.DataFrame) -> None:
         people.drop_provisional(connection, [int(lead) for lead in bulk.plain(moved["provisional"])])
         joined = frame[frame["outcome"] == "joined"]
         records.tell_owners(connection, joined, work.now)
-    people.match_activities(connection, work.now)
+    people.try_to_match_activities(connection, work.now)
 
 
 def _question(hold: str, matches: Sequence[Match]) -> str:

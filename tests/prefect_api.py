@@ -47,3 +47,28 @@ def tasks_of_last_run() -> set[str]:
     )
     of_it = FlowRunFilter(id=FlowRunFilterId(any_=[last.id]))
     return {run.name for run in ask(lambda client: client.read_task_runs(flow_run_filter=of_it, limit=200))}
+
+
+def last_run() -> Any:
+    """The flow run that started last."""
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterStartTime
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    started = FlowRunFilter(start_time=FlowRunFilterStartTime(is_null_=False))
+    (run,) = ask(
+        lambda client: client.read_flow_runs(flow_run_filter=started, sort=FlowRunSort.START_TIME_DESC, limit=1)
+    )
+    return run
+
+
+def all_told_of(run: Any) -> str:
+    """All that the server holds of a flow run: its states and logs, and those of its task runs."""
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
+    from prefect.logging.handlers import APILogWorker
+
+    APILogWorker.drain_all()
+    mine = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
+    tasks = ask(lambda client: client.read_task_runs(flow_run_filter=mine))
+    states = ask(lambda client: client.read_flow_run_states(run.id))
+    logs = ask(lambda client: client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id]))))
+    return " ".join(str(each.model_dump()) for each in (run, *states, *tasks, *logs))

@@ -23,6 +23,7 @@ from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.faults import Conflict as Conflict
 from leadgate.ledger.faults import LeaseLost as LeaseLost
+from leadgate.ledger.only import ALL, Only
 
 Kind = Literal["intake", "follow_up"]
 
@@ -42,11 +43,27 @@ class Batch:
 
 
 _CLAIMABLE = {
-    "intake": "SELECT id FROM journey WHERE status = 'ready' AND batch_id IS NULL AND run_after <= :now",
-    "follow_up": """
+    "intake": (
+        "SELECT j.id FROM journey j WHERE j.status = 'ready' AND j.batch_id IS NULL AND j.run_after <= :now "
+        f"AND {Only.condition('j.id')}"
+    ),
+    "follow_up": f"""
         SELECT j.id FROM journey j JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
-        WHERE j.status = 'owned' AND j.batch_id IS NULL AND a.next_check_at <= :now""",
+        WHERE j.status = 'owned' AND j.batch_id IS NULL AND a.next_check_at <= :now AND {Only.condition("j.id")}""",
 }
+
+
+def claimable(ledger: Ledger, kind: Kind, now: datetime, limit: int, only: Only = ALL) -> list[int]:
+    """The journeys that ``claim`` would take, oldest first."""
+    with ledger.transaction() as connection:
+        rows = connection.execute(
+            text(f"{_CLAIMABLE[kind]} ORDER BY j.id LIMIT :limit"), {"now": now, "limit": limit} | only.parameters
+        )
+        return [row.id for row in rows]
+
+
+class RowsRefused(Exception):  # noqa: N818 - what happened
+    """A statement failed because of the rows that it was to change; its cause says why."""
 
 
 def claim(
@@ -58,8 +75,12 @@ def claim(
     now: datetime | None = None,
     limit: int,
     lease_seconds: float,
+    only: Only = ALL,
 ) -> Batch | None:
-    """Put up to ``limit`` waiting journeys, oldest first, into a new batch; ``None`` when nothing waits."""
+    """Put up to ``limit`` waiting journeys, oldest first, into a new batch; ``None`` when nothing waits.
+
+    Raises ``RowsRefused`` when one of them cannot be put into it.
+    """
     with ledger.transaction(flushed=False) as connection:
         now = read_time(connection, now)
         hit("claim.batch.before")
@@ -71,21 +92,25 @@ def claim(
                 "clock_timestamp() + make_interval(secs => :lease), CAST(:hash AS text), 0, CAST(:now AS timestamptz) "
                 f"WHERE EXISTS ({_CLAIMABLE[kind]}) RETURNING id"
             ),
-            {"kind": kind, "holder": holder, "lease": lease_seconds, "hash": playbook_hash, "now": now},
+            {"kind": kind, "holder": holder, "lease": lease_seconds, "hash": playbook_hash, "now": now}
+            | only.parameters,
         ).scalar()
         if batch_id is None:
             return None
         hit("claim.batch.after")
         remember(connection, batch_id, 1, holder)
-        alias = "j." if kind == "follow_up" else ""
-        of = " OF j" if kind == "follow_up" else ""
-        size = connection.execute(
-            text(
-                f"UPDATE journey SET batch_id = :batch WHERE id IN ({_CLAIMABLE[kind]} "
-                f"ORDER BY {alias}id LIMIT :limit FOR UPDATE{of} SKIP LOCKED)"
-            ),
-            {"batch": batch_id, "now": now, "limit": limit},
-        ).rowcount
+        try:
+            size = connection.execute(
+                text(
+                    f"UPDATE journey SET batch_id = :batch WHERE id IN ({_CLAIMABLE[kind]} "
+                    "ORDER BY j.id LIMIT :limit FOR UPDATE OF j SKIP LOCKED)"
+                ),
+                {"batch": batch_id, "now": now, "limit": limit} | only.parameters,
+            ).rowcount
+        except DBAPIError as error:
+            if faults.is_ours(error):
+                raise RowsRefused("journeys cannot be claimed") from error
+            raise
         hit("claim.journeys.after")
         if size == 0:
             connection.rollback()

@@ -19,6 +19,7 @@ from leadgate.ledger.database import Ledger
 
 CHANNEL: Final = "leadgate_waiting"  # whoever stores a signal notifies it
 GONE_AFTER: Final = timedelta(seconds=60)
+PAUSED: Final = "paused in the Prefect UI"  # what a consumer does that somebody paused
 
 
 def seen(ledger: Ledger, *, name: str, host: str, pid: int, doing: str) -> None:
@@ -116,5 +117,5 @@ def listen(ledger: Ledger, wake: Callable[[], None], stop: threading.Event) -> N
                 while not stop.is_set():
                     for _ in connection.notifies(timeout=1.0, stop_after=1):
                         wake()
-        except psycopg.OperationalError:
+        except psycopg.Error:  # whosever fault it is
             stop.wait(1.0)

@@ -361,7 +361,7 @@ def record_missed(connection: Connection, frame: pd.DataFrame, now: datetime) ->
 
 
 def recycle(connection: Connection, lead_ids: Sequence[int], at: datetime) -> None:
-    """These leads go through qualification again at ``at`` (``people.start_recycles``)."""
+    """These leads go through qualification again at ``at`` (``due.start_recycles``)."""
     if lead_ids:
         connection.execute(
             text("UPDATE lead SET recycle_at = :at WHERE id = ANY(:ids)"), {"ids": list(lead_ids), "at": at}

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, text
 from leadgate.failpoints import hit
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
+from leadgate.ledger.only import ALL, Only
 from leadgate.ledger.records import open_work_items
 
 
@@ -72,16 +73,17 @@ def waiting(ledger: Ledger, now: datetime | None = None) -> list[Waiting]:
         return [Waiting(row.target, row.messages, row.due) for row in rows]
 
 
-#: The first that is due. One that an earlier message to the same target about the same journey is in front of,
-#: waits. The assignment is the one that the key names, else the last.
-_CLAIM = """
-    WITH next AS (
-        SELECT o.id FROM outbox o
-        WHERE o.delivered_at IS NULL AND o.given_up_at IS NULL AND o.target = ANY(:targets)
-            AND (o.retry_at IS NULL OR o.retry_at <= :now)
-            AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.journey_id = o.journey_id AND e.target = o.target
-                AND e.id < o.id AND e.delivered_at IS NULL AND e.given_up_at IS NULL)
-        ORDER BY o.id LIMIT 1 FOR UPDATE OF o SKIP LOCKED),
+#: The first that is due. One that an earlier message to the same target about the same journey is in front of, waits.
+_NEXT = f"""
+    SELECT o.id FROM outbox o
+    WHERE o.delivered_at IS NULL AND o.given_up_at IS NULL AND o.target = ANY(:targets)
+        AND (o.retry_at IS NULL OR o.retry_at <= :now) AND {Only.condition("o.id")}
+        AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.journey_id = o.journey_id AND e.target = o.target
+            AND e.id < o.id AND e.delivered_at IS NULL AND e.given_up_at IS NULL)
+    ORDER BY o.id LIMIT 1 FOR UPDATE OF o SKIP LOCKED"""
+#: The assignment is the one that the key names, else the last.
+_CLAIM = f"""
+    WITH next AS ({_NEXT}),
     claimed AS (
         UPDATE outbox o SET attempts = o.attempts + 1, retry_at = :until FROM next
         WHERE o.id = next.id RETURNING o.id, o.key, o.journey_id, o.target, o.kind, o.attempts, o.created_at,
@@ -94,16 +96,28 @@ _CLAIM = """
         ORDER BY generation::text = split_part(c.key, ':', 3) DESC, id DESC LIMIT 1) a ON true"""
 
 
-def claim(ledger: Ledger, targets: Sequence[str], *, lease: timedelta, now: datetime | None = None) -> Message | None:
+def claim(
+    ledger: Ledger, targets: Sequence[str], *, lease: timedelta, now: datetime | None = None, only: Only = ALL
+) -> Message | None:
     """The next message that is due to one of ``targets``, for the time of ``lease``; None when none is."""
     hit("deliver.claim.before")
     with ledger.transaction() as connection:
         now = read_time(connection, now)
         row = connection.execute(
-            text(_CLAIM), {"targets": list(targets), "now": now, "until": now + lease}
+            text(_CLAIM), {"targets": list(targets), "now": now, "until": now + lease} | only.parameters
         ).one_or_none()
     hit("deliver.claim.after")
     return None if row is None else Message(**row._mapping)
+
+
+def next_due(ledger: Ledger, targets: Sequence[str], now: datetime | None = None, only: Only = ALL) -> int | None:
+    """The message that ``claim`` would claim."""
+    with ledger.transaction() as connection:
+        now = read_time(connection, now)
+        found: int | None = connection.execute(
+            text(_NEXT), {"targets": list(targets), "now": now} | only.parameters
+        ).scalar()
+        return found
 
 
 def mark_delivered(ledger: Ledger, message: Message, now: datetime) -> None:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import orjson
 import pandas as pd
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from leadgate.failpoints import hit
 from leadgate.fields import STANDARD, FieldType
-from leadgate.ledger import bulk
+from leadgate.ledger import bulk, faults
+from leadgate.ledger.only import ALL, Only
 from leadgate.models import LEAD_COLUMNS, OPEN
 
 _OPEN = ", ".join(f"'{status}'" for status in OPEN)
@@ -114,7 +116,29 @@ def drop_provisional(connection: Connection, lead_ids: Sequence[int]) -> None:
         )
 
 
-def match_activities(connection: Connection, now: datetime) -> None:
+def unmatched(connection: Connection) -> list[int]:
+    """Activities that nobody was known for and whose lead is known by now."""
+    rows = connection.execute(
+        text(
+            "SELECT DISTINCT u.id FROM activity u JOIN identity k ON k.kind = 'email' AND k.value = u.email "
+            "WHERE u.lead_id IS NULL ORDER BY u.id"
+        )
+    )
+    return [row.id for row in rows]
+
+
+def try_to_match_activities(connection: Connection, now: datetime) -> None:
+    """``match_activities`` within a transaction about something else, which an activity that cannot be matched must
+    not stop: nothing is matched then, and the next claim finds the one to blame (``tasks.claiming``)."""
+    try:
+        with connection.begin_nested():
+            match_activities(connection, now)
+    except DBAPIError as error:
+        if not faults.is_ours(error):
+            raise
+
+
+def match_activities(connection: Connection, now: datetime, only: Only = ALL) -> None:
     """Give activities that nobody was known for to the leads that are known by now.
 
     Activities that another transaction is giving away right now are left to it: nobody waits for anybody
@@ -122,13 +146,14 @@ def match_activities(connection: Connection, now: datetime) -> None:
     """
     matched = connection.execute(
         text(
-            """
+            f"""
             UPDATE activity a SET lead_id = i.lead_id FROM identity i
             WHERE i.kind = 'email' AND i.value = a.email AND a.id IN (
                 SELECT u.id FROM activity u JOIN identity k ON k.kind = 'email' AND k.value = u.email
-                WHERE u.lead_id IS NULL FOR UPDATE OF u SKIP LOCKED)
+                WHERE u.lead_id IS NULL AND {only.condition("u.id")} FOR UPDATE OF u SKIP LOCKED)
             RETURNING a.lead_id, a.actor"""
-        )
+        ),
+        only.parameters,
     ).fetchall()
     if not matched:
         return
@@ -174,67 +199,6 @@ def decide_again(connection: Connection, journey_ids: Collection[int], *, except
             ),
             {"ids": sorted(set(journey_ids)), "batch": except_in},
         )
-
-
-#: Why a lead is due, and after which last journey that starts another. Time changes what a score decided: a lead that
-#: was followed up goes cold, what spoke against a nurtured one fades. What its owner rejected stays rejected until
-#: there is news.
-_DUE: Final = (
-    ("rescore_at", "last.status IN ('nurture', 'disqualified', 'done')"),
-    ("score_changes_at", "last.status = 'done' OR (last.status = 'nurture' AND last.stage = 'qualification')"),
-)
-
-
-def start_rescores(connection: Connection, now: datetime) -> int:
-    """A journey that begins at qualification for each lead with news, or whom time alone has changed. Returns how many.
-
-    A lead whose journey is still open needs none: it is scored when it gets there, or its owner knows.
-    """
-    return sum(_start_rescores(connection, now, column, after) for column, after in _DUE)
-
-
-def _start_rescores(connection: Connection, now: datetime, column: str, after: str) -> int:
-    return connection.execute(
-        text(
-            f"""
-            WITH due AS (
-                SELECT l.id, last.source, {after} AS starts FROM lead l
-                JOIN LATERAL (SELECT source, status, stage FROM journey WHERE lead_id = l.id
-                    AND status <> 'joined' ORDER BY id DESC LIMIT 1) last ON true
-                WHERE l.{column} <= :now
-                AND NOT EXISTS (SELECT 1 FROM journey WHERE lead_id = l.id AND status IN ({_OPEN}))
-                ORDER BY l.id FOR UPDATE OF l SKIP LOCKED),
-            cleared AS (UPDATE lead SET {column} = NULL WHERE id IN (SELECT id FROM due))
-            INSERT INTO journey (trigger, lead_id, source, captured_at, run_after, stage, start_stage,
-                status, version, generation)
-            SELECT 'rescore', id, source, :now, :now, 'qualification', 'qualification', 'ready', 0, 0
-            FROM due WHERE starts ORDER BY id ON CONFLICT DO NOTHING"""
-        ),
-        {"now": now},
-    ).rowcount
-
-
-def start_recycles(connection: Connection, now: datetime) -> int:
-    """A journey that begins at qualification for each lead in nurture whose time to come back has come.
-
-    One that came back by itself meanwhile, or was ruled out, is left where it is. Returns how many were started.
-    """
-    return connection.execute(
-        text(
-            f"""
-            WITH due AS (
-                SELECT id FROM lead WHERE recycle_at <= :now ORDER BY id FOR NO KEY UPDATE SKIP LOCKED),
-            cleared AS (UPDATE lead SET recycle_at = NULL WHERE id IN (SELECT id FROM due))
-            INSERT INTO journey (trigger, lead_id, source, captured_at, run_after, stage, start_stage,
-                status, version, generation)
-            SELECT 'recycle', d.id, last.source, :now, :now, 'qualification', 'qualification', 'ready', 0, 0
-            FROM due d JOIN LATERAL (SELECT source, status FROM journey WHERE lead_id = d.id
-                AND status <> 'joined' ORDER BY id DESC LIMIT 1) last ON last.status = 'nurture'
-            WHERE NOT EXISTS (SELECT 1 FROM journey WHERE lead_id = d.id AND status IN ({_OPEN}))
-            ORDER BY d.id ON CONFLICT DO NOTHING"""
-        ),
-        {"now": now},
-    ).rowcount
 
 
 def expand_custom(frame: pd.DataFrame, custom: Mapping[str, FieldType]) -> pd.DataFrame:

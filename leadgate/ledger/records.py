@@ -248,6 +248,18 @@ def open_failures(connection: Connection, stage: str, reason: str, why: str) -> 
     return shared, alike
 
 
+def is_open(connection: Connection, reason: str, promise: str) -> bool:
+    """Whether a work item about no journey is open for ``reason`` and ``promise``."""
+    found = connection.execute(
+        text(
+            "SELECT 1 FROM work_item WHERE closed_at IS NULL AND journey_id IS NULL AND reason = :reason "
+            "AND promise = :promise LIMIT 1"
+        ),
+        {"reason": reason, "promise": promise},
+    )
+    return found.first() is not None
+
+
 def about_journey(connection: Connection, journey_id: int) -> dict[str, Any]:
     """``source`` and ``generation`` of a journey, as its work items name them."""
     row = connection.execute(text("SELECT source, generation FROM journey WHERE id = :id"), {"id": journey_id}).one()

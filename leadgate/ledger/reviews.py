@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, text
 from leadgate.ledger import actions, records
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.database import Ledger
+from leadgate.ledger.only import ALL, Only
 from leadgate.matching import ASKS
 
 #: What a person reviews, in the order it is listed. A breaker's item is rerun; the others close by themselves.
@@ -105,20 +106,20 @@ def compared(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, list[dic
     return found
 
 
-def overdue(connection: Connection, now: datetime) -> list[Row[Any]]:
+def overdue(connection: Connection, now: datetime, only: Only = ALL) -> list[Row[Any]]:
     """The items that hold leads, are due, taken by nobody and not escalated yet; locked until they are.
 
     ``journey_id`` is the first that waits behind the item where it is about several. An item that somebody
     decides at this moment is left out: it is closed next, or found by the next check.
     """
-    statement = """
+    statement = f"""
         SELECT w.id, w.reason, w.stage,
             coalesce(w.journey_id, (SELECT min(j.id) FROM journey j WHERE j.work_item_id = w.id)) AS journey_id
         FROM work_item w
         WHERE w.closed_at IS NULL AND w.blocking AND w.assignee IS NULL AND w.escalated_at IS NULL
-            AND w.due_at <= :now
+            AND w.due_at <= :now AND {only.condition("w.id")}
         ORDER BY w.id FOR UPDATE OF w SKIP LOCKED"""
-    rows = connection.execute(text(statement), {"now": now})
+    rows = connection.execute(text(statement), {"now": now} | only.parameters)
     return [row for row in rows if row.journey_id is not None]
 
 

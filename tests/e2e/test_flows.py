@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import traceback
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from desk import NOW, Desk, person
-from prefect_api import ask, tasks_of_last_run
+from poison import MARKER, refused
+from prefect_api import all_told_of, ask, last_run, tasks_of_last_run
 from sqlalchemy.exc import OperationalError
 
 from flows.run import Runner
@@ -39,13 +41,13 @@ def test_a_batch_that_was_begun_goes_on_where_it_stopped(
 
     def broken(stage: Any, *rest: Any) -> Any:
         if stage.name == "qualification":
-            raise ZeroDivisionError
+            raise OperationalError("SELECT 1", {}, Exception("server closed the connection unexpectedly"))
         return real(stage, *rest)
 
     desk.capture(person(1), person(2, Phone="call me"))
     with monkeypatch.context() as patch:
         patch.setattr(handoff, "prepare", broken)
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(OperationalError):
             runner.run(now=NOW, kinds=("intake",))
     (batch,) = runner.run(now=NOW, kinds=("intake",)).batches
     assert desk.statuses() == {"owned": 1, "held": 1}
@@ -101,23 +103,43 @@ def test_a_stage_is_retried_when_postgresql_was_away_for_a_moment(
     assert desk.statuses() == {"owned": 1}
 
 
-def test_a_fault_of_ours_is_not_retried_and_the_next_run_continues(
+def test_a_stage_that_fails_for_one_lead_holds_it_and_the_flow_completes(
     desk: Desk, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tasks import handoff
 
-    calls = []
+    real, calls = handoff.prepare, []
 
-    def broken(*_: Any) -> Any:
-        calls.append(1)
-        raise ZeroDivisionError
+    def broken(stage: Any, ledger: Any, work: Any) -> Any:
+        decided = real(stage, ledger, work)
+        if stage.name == "validation" and decided is not None:
+            calls.append(len(decided.frame))
+            if "lead2@company2.example" in set(decided.frame["email"]):
+                raise ZeroDivisionError(MARKER)
+        return decided
 
-    desk.capture(person(1))
+    desk.capture(person(1), person(2), person(3))
     with monkeypatch.context() as patch:
         patch.setattr(handoff, "prepare", broken)
-        with pytest.raises(ZeroDivisionError):
-            runner.run(now=NOW)
-    assert len(calls) == 1
-    runner.run(now=NOW)
-    assert desk.statuses() == {"owned": 1}
+        (batch,) = runner.run(now=NOW, kinds=("intake",)).batches
+    assert calls == [3, 1, 2, 1, 1]
+    assert desk.statuses() == {"owned": 2, "held": 1}
+    assert batch.stages[1].outcomes == {"continue": 2, "hold": 1}
+    run = last_run()
+    assert run.state is not None
+    assert run.state.is_completed()
+    assert MARKER not in all_told_of(run)
     assert desk.holds() == []
+
+
+def test_what_a_failed_run_shows_holds_no_value(desk: Desk, runner: Runner) -> None:
+    desk.capture(person(1))
+    with refused(desk, "lead", "true", "53200"), pytest.raises(OperationalError) as caught:
+        runner.run(now=NOW)
+    assert MARKER not in "".join(traceback.format_exception(caught.value))
+    run = last_run()
+    assert run.state is not None
+    assert run.state.is_failed()
+    shown = all_told_of(run)
+    assert "53200" in shown  # there is something to look through
+    assert MARKER not in shown

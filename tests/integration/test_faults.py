@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import psycopg
 import pytest
-from desk import NOW, Desk, person
+from desk import NOW, PLAYBOOK, Desk, person
 from forked import Child, own_ledger
 from open_gate import nothing_fails
 from poison import MARKER, OURS, refused
@@ -24,14 +25,16 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from expectations.findings import CHECK_FAILED, BatchProblem, GateResult
-from leadgate.ledger import LedgerError, actions, bulk, faults
+from leadgate import playbook as playbooks
+from leadgate.ledger import LedgerError, actions, bulk, faults, signals
 from leadgate.ledger.batches import Conflict, LeaseLost
 from leadgate.ledger.leases import lease_remaining
 from leadgate.playbook import Loaded, Playbook
 from leadgate.settings import Settings
-from tasks import bisecting, handoff
+from tasks import bisecting, handoff, outbox
 from tasks.batches import run_waiting
 from tasks.giving_up import ENOUGH, FAILED
+from tasks.overdue import escalate_overdue
 
 # -- whose fault it is -------------------------------------------------------------------------------------
 
@@ -384,3 +387,127 @@ def test_killed_in_the_middle_of_a_search_it_comes_to_the_same(settings: Setting
             assert items == min(2 * (number + 1), ENOUGH + 1), place  # from there on they share one
             assert desk.one("SELECT count(*) FROM batch WHERE closed_at IS NULL") == 0, place
             assert desk.holds() == [], place
+
+
+# -- what happens outside of stages ------------------------------------------------------------------------
+
+
+def recoveries(desk: Desk) -> list[tuple[Any, ...]]:
+    return desk.rows("SELECT promise, stage, blocking FROM work_item WHERE kind = 'recovery' ORDER BY promise")
+
+
+def test_an_activity_that_cannot_be_matched_stops_no_claim_no_stage_and_no_other_activity(desk: Desk) -> None:
+    desk.capture(*(person(number) for number in range(4)))
+    with desk.ledger.transaction() as connection:
+        rows = [
+            (
+                "activities",
+                f"key {n}",
+                "demo_request",
+                "lead",
+                None,
+                f"lead{n}@company{n}.example",
+                NOW,
+                "{}",
+                None,
+                None,
+            )
+            for n in range(4)
+        ]
+        signals.store_activities(connection, rows, NOW)
+    bad = desk.one("SELECT id FROM activity WHERE email = 'lead2@company2.example'")
+    with refused(desk, "activity", f"new.id = {bad} AND new.lead_id IS NOT NULL"):
+        for _ in range(2):
+            desk.capture(person(100))
+            run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
+    assert desk.rows("SELECT id FROM activity WHERE lead_id IS NULL") == [(bad,)]
+    assert recoveries(desk) == [(f"match_activities:{bad}", "validation", False)]
+    assert set(desk.statuses()) <= {"owned", "joined"}
+    assert desk.holds() == []
+    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
+    assert desk.one("SELECT count(*) FROM activity WHERE lead_id IS NULL") == 0
+
+
+@pytest.mark.parametrize(("column", "step"), [("rescore_at", "start_rescores"), ("recycle_at", "start_recycles")])
+def test_a_lead_that_cannot_begin_again_stops_no_other(desk: Desk, column: str, step: str) -> None:
+    desk.capture(*(person(number, Company="") for number in range(5)))
+    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
+    assert desk.statuses() == {"nurture": 5}
+    with desk.ledger.transaction() as connection:
+        connection.execute(text(f"UPDATE lead SET {column} = :now"), {"now": NOW})
+    bad = desk.one("SELECT min(id) FROM lead") + 2
+    with refused(desk, "journey", f"new.lead_id = {bad}", when="INSERT"):
+        desk.capture(person(100))
+        run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
+    assert recoveries(desk) == [(f"{step}:{bad}", "qualification", False)]
+    assert desk.one("SELECT count(*) FROM journey") == 5 + 1 + 4
+    assert desk.rows(f"SELECT id FROM lead WHERE {column} IS NOT NULL") == [(bad,)]
+    assert desk.holds() == []
+
+
+def test_a_journey_that_cannot_be_claimed_stops_no_other(desk: Desk) -> None:
+    desk.capture(*(person(number) for number in range(PEOPLE)))
+    bad = desk.one("SELECT min(id) FROM journey") + BAD
+    with refused(desk, "journey", f"new.id = {bad}"):
+        worker = desk.worker()
+        for number in (100, 101):
+            run_waiting(worker, lambda: NOW, check=nothing_fails)
+            desk.capture(person(number))
+        run_waiting(worker, lambda: NOW, check=nothing_fails)
+    assert desk.statuses() == {"owned": PEOPLE + 1, "ready": 1}
+    assert recoveries(desk) == [(f"claim_intake:{bad}", "capture", False)]
+    assert desk.holds() == []
+
+
+def test_a_work_item_that_cannot_be_escalated_stops_no_other(desk: Desk) -> None:
+    desk.capture(*(person(number, Phone="call me") for number in range(5)))
+    desk.run()
+    assert desk.statuses() == {"held": 5}
+    bad = desk.one("SELECT min(id) FROM work_item") + 3
+    late = NOW + timedelta(days=10)
+    with refused(desk, "work_item", f"new.id = {bad}"):
+        assert escalate_overdue(desk.ledger, desk.loaded.playbook, late) == 4
+        assert escalate_overdue(desk.ledger, desk.loaded.playbook, late) == 0
+    assert desk.rows("SELECT id FROM work_item WHERE escalated_at IS NULL") == [(bad,)]
+    assert escalate_overdue(desk.ledger, desk.loaded.playbook, late) == 1
+
+
+@pytest.mark.parametrize("rows", ["new.id = {bad}", "new.id = {bad} AND new.delivered_at IS NOT NULL"])
+def test_a_message_that_cannot_be_marked_stops_no_other(desk: Desk, rows: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(outbox.notify, "send", lambda address, title, body: sent.append(body))
+    desk.loaded = playbooks.parse(
+        f"{PLAYBOOK}notifications:\n  - {{to: everybody, address_env: CHAT}}\n", path=Path("t")
+    )
+    desk.capture(*(person(number) for number in range(5)))
+    run_waiting(desk.worker(), lambda: NOW, check=nothing_fails)
+    bad = desk.one("SELECT min(id) FROM outbox") + 1
+    with refused(desk, "outbox", rows.format(bad=bad)):
+        for _ in range(2):
+            outbox.deliver_waiting(desk.ledger, desk.loaded.playbook, NOW, environ={"CHAT": "json://127.0.0.1"})
+    assert desk.rows("SELECT id FROM outbox WHERE delivered_at IS NULL") == [(bad,)]
+    assert len(sent) in (4, 5)
+
+
+def test_a_message_that_cannot_be_worded_is_tried_later_and_stops_no_other(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def words(message: Any, *rest: Any) -> Any:
+        if message.id == bad:
+            raise ValueError(MARKER)
+        return real(message, *rest)
+
+    real = outbox.words
+    monkeypatch.setattr(outbox.notify, "send", lambda *_: None)
+    monkeypatch.setattr(outbox, "words", words)
+    desk.loaded = playbooks.parse(
+        f"{PLAYBOOK}notifications:\n  - {{to: everybody, address_env: CHAT}}\n", path=Path("t")
+    )
+    desk.capture(*(person(number) for number in range(5)))
+    run_waiting(desk.worker(), lambda: NOW, check=nothing_fails)
+    bad = desk.one("SELECT min(id) FROM outbox") + 1
+    outbox.deliver_waiting(desk.ledger, desk.loaded.playbook, NOW, environ={"CHAT": "json://127.0.0.1"})
+    ((failed, failure),) = desk.rows("SELECT id, failure FROM outbox WHERE delivered_at IS NULL")
+    assert failed == bad
+    assert "ValueError" in failure
+    assert MARKER not in failure

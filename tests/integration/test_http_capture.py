@@ -21,6 +21,8 @@ from forked import wait_for
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
+from open_gate import nothing_fails
+from poison import refused
 from posting import (
     BRAKE_FROM,
     HTTP_PLAYBOOK,
@@ -43,9 +45,10 @@ from console.http_brake import LONGEST
 from console.http_connections import Limits
 from console.http_rate import FAILURES, FAILURES_PER_SECOND
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger
+from leadgate.ledger import Ledger, consumers
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
+from tasks.batches import run_waiting
 
 
 @pytest.fixture(scope="session")
@@ -625,9 +628,19 @@ def test_one_request_that_the_ledger_refuses_does_not_fail_the_others(
     assert signals(desk) == 11, "all of a list, or nothing"
     assert answers[5].data["error"] == "unexpected"
     said = capsys.readouterr().err
-    assert "IntegrityError (SQLSTATE 23514)" in said
+    assert "check_violation (SQLSTATE 23514)" in said
     assert "poison" not in said
     assert "company5" not in said + answers[5].text
+
+
+def test_an_activity_that_cannot_be_matched_does_not_fail_the_posts_of_others(client: Client, desk: Desk) -> None:
+    assert client.post(person(1)).status == 202
+    run_waiting(desk.worker(), lambda: NOW, check=nothing_fails)
+    with refused(desk, "activity", "new.email = 'lead1@company1.example' AND new.lead_id IS NOT NULL"):
+        for number in (1, 2):
+            happened = {"email": person(number)["Email"], "kind": "demo_request", "date": "2026-03-01"}
+            assert client.post(happened, "activities").status == 202
+    assert desk.one("SELECT count(*) FROM activity") == 2
 
 
 def desk_execute(desk: Desk, statement: str) -> None:
@@ -668,6 +681,20 @@ def test_a_postgresql_that_goes_away_is_told_and_found_again(client: Client, des
     assert client.get("/readyz").status == 200
     assert client.post(person(2)).data["signals"][0]["new"] is True
     assert signals(desk) == 2
+
+
+def test_intake_that_stands_still_is_told_by_readyz_and_posts_are_accepted_all_the_same(
+    client: Client, desk: Desk
+) -> None:
+    consumers.seen(desk.ledger, name="one", host="here", pid=1, doing="waits for leads")
+    assert client.post(person(1)).status == 202
+    assert client.get("/readyz").status == 200
+    desk_execute(desk, "UPDATE journey SET run_after = run_after - interval '90 seconds'")
+    answer = client.get("/readyz")
+    assert (answer.status, answer.data["error"]) == (503, "stalled")
+    assert client.post(person(2)).status == 202
+    run_waiting(desk.worker(), check=nothing_fails)
+    assert client.get("/readyz").status == 200
 
 
 def test_a_ledger_that_takes_too_long_is_told_and_what_was_stored_is_found_again(

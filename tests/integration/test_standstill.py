@@ -1,0 +1,125 @@
+"""Intake that stands still is seen; one that moves, waits or is paused is not. (`/readyz`: test_http_capture.py)"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from commands import Cli, of, words
+from desk import Desk, person
+from open_gate import nothing_fails
+from sqlalchemy import text
+
+from leadgate.ledger import consumers
+from leadgate.ledger.consumers import PAUSED
+from leadgate.ledger.standstill import standstill
+from tasks.batches import activate, next_work, run_waiting
+
+LIMIT = 60.0
+
+
+def ago(desk: Desk, seconds: float, *tables: str) -> None:
+    """Everything of ``tables`` happened that much earlier."""
+    columns = {"journey": "run_after", "batch": "advanced_at", "handoff": "at"}
+    with desk.ledger.transaction() as connection:
+        for table in tables:
+            column = columns[table]
+            connection.execute(
+                text(f"UPDATE {table} SET {column} = {column} - make_interval(secs => :s)"), {"s": seconds}
+            )
+
+
+def consumer(desk: Desk, doing: str = "waits for leads", name: str = "one") -> None:
+    consumers.seen(desk.ledger, name=name, host="here", pid=1, doing=doing)
+
+
+def captured(desk: Desk, number: int) -> None:
+    desk.capture(person(number), now=datetime.now(UTC))
+
+
+def claimed(desk: Desk) -> None:
+    activate(desk.worker())
+    assert next_work(desk.worker(lease_seconds=300)) is not None
+
+
+def test_a_lead_that_nobody_claims_stands_still(desk: Desk) -> None:
+    consumer(desk)
+    captured(desk, 1)
+    assert not standstill(desk.ledger, LIMIT).stalled
+    ago(desk, 90, "journey")
+    stands = standstill(desk.ledger, LIMIT)
+    assert stands.stalled
+    assert 85 < stands.seconds < 300
+
+
+def test_a_lead_in_a_batch_that_does_not_advance_stands_still(desk: Desk) -> None:
+    consumer(desk)
+    captured(desk, 1)
+    run_waiting(desk.worker(), check=nothing_fails)
+    captured(desk, 2)
+    claimed(desk)
+    ago(desk, 90, "journey")
+    assert not standstill(desk.ledger, LIMIT).stalled  # its batch has begun just now
+    ago(desk, 90, "batch")
+    assert standstill(desk.ledger, LIMIT).stalled
+
+
+def test_leads_behind_a_batch_that_advances_do_not_stand_still(desk: Desk) -> None:
+    consumer(desk)
+    captured(desk, 1)
+    claimed(desk)
+    captured(desk, 2)
+    ago(desk, 90, "journey")
+    assert not standstill(desk.ledger, LIMIT).stalled
+
+
+def test_a_lead_that_is_passed_over_stands_still(desk: Desk) -> None:
+    consumer(desk)
+    captured(desk, 1)
+    worker = desk.worker()
+    worker.left_out.add("claim_intake", 1)
+    ago(desk, 90, "journey")
+    captured(desk, 2)
+    run_waiting(worker, check=nothing_fails)
+    assert standstill(desk.ledger, LIMIT).stalled
+
+
+def test_what_waits_on_purpose_does_not_stand_still(desk: Desk) -> None:
+    captured(desk, 1)
+    ago(desk, 90, "journey")
+    assert not standstill(desk.ledger, LIMIT).stalled  # nobody runs all day here
+    consumer(desk, PAUSED)
+    assert not standstill(desk.ledger, LIMIT).stalled
+    consumer(desk)
+    assert standstill(desk.ledger, LIMIT).stalled
+    with desk.ledger.transaction() as connection:
+        connection.execute(text("UPDATE journey SET run_after = clock_timestamp() + interval '1 day'"))
+    assert not standstill(desk.ledger, LIMIT).stalled
+
+
+def test_leads_whose_only_consumer_died_stand_still(desk: Desk) -> None:
+    consumer(desk, PAUSED)
+    captured(desk, 1)
+    ago(desk, 90, "journey")
+    with desk.ledger.transaction() as connection:
+        connection.execute(text("UPDATE consumer SET seen_at = seen_at - interval '2 minutes'"))
+    assert standstill(desk.ledger, LIMIT).stalled
+
+
+def test_status_fails_and_says_so(cli: Cli, desk: Desk) -> None:
+    consumer(desk)
+    captured(desk, 1)
+    cli("status")
+    ago(desk, 90, "journey")
+    assert "has not moved" in words(cli("status", code=1))
+    data = of(cli("status", "--json", code=1))
+    assert (data["stalled"], data["well"]) == (True, False)
+    assert data["waiting"]["standstill_seconds"] > LIMIT
+
+
+def test_status_takes_another_limit(cli: Cli, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEADGATE_STALLED_AFTER", "3600")
+    consumer(desk)
+    captured(desk, 1)
+    ago(desk, 90, "journey")
+    cli("status")
