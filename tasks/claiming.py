@@ -138,8 +138,8 @@ def _tell(ledger: Ledger, playbook: Playbook, step: _Step, id_: int, error: Base
         "generation": 0,
         "message": (
             f"{words.format(id=id_ or 'of any number')}: {faults.describe(error)} at {faults.place(error)}. "
-            f"Everything else goes on. This is tried again every {LEFT_OUT_FOR / 60:.0f} minutes; remove the cause, then "
-            "rerun this work item"
+            f"Everything else goes on. This is tried again every {LEFT_OUT_FOR / 60:.0f} minutes; remove the "
+            "cause, then rerun this work item"
         ),
         "value": None,
         "detail": faults.describe(error),
