@@ -11,12 +11,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from leadgate.ledger import Ledger
-from leadgate.ledger.clock import time_of
+from leadgate.ledger import Ledger, hosts
 
 LOOK_EVERY: Final = 5.0  # seconds; what two clocks drift apart meanwhile is microseconds
 
@@ -24,27 +22,26 @@ LOOK_EVERY: Final = 5.0  # seconds; what two clocks drift apart meanwhile is mic
 class LedgerClock:
     """Asks the ledger what time it is while it is entered; ``now()`` answers from the last reading."""
 
-    def __init__(self, ledger: Ledger, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._ledger, self._monotonic = ledger, monotonic
-        # the ledger's time, and the seconds that were counted then; this host's until the ledger has answered once
-        self._reading = (datetime.now(UTC), monotonic())
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        # until the ledger has answered once, this host's
+        self._reading = hosts.Reading(datetime.now(UTC), time.monotonic(), hosts.Skew(0.0))
         self._looking: asyncio.Task[None] | None = None
 
     def now(self) -> datetime:
         """The ledger's time. Costs nothing, and goes on while PostgreSQL is away."""
-        moment, counted = self._reading
-        return moment + timedelta(seconds=self._monotonic() - counted)
+        reading = self._reading
+        return reading.moment + timedelta(seconds=time.monotonic() - reading.counted)
 
-    def read(self) -> None:
-        """Ask the ledger."""
-        before = self._monotonic()
-        moment = time_of(self._ledger)
-        self._reading = moment, (before + self._monotonic()) / 2
+    @property
+    def skew(self) -> float:
+        """How many seconds this host's clock is ahead of the ledger's."""
+        return self._reading.skew.seconds
 
     async def __aenter__(self) -> LedgerClock:
         with contextlib.suppress(Exception):  # the next look finds PostgreSQL back
-            await asyncio.to_thread(self.read)
-        self._looking = asyncio.create_task(self._look())
+            await self._look()
+        self._looking = asyncio.create_task(self._look_again_and_again())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -54,7 +51,10 @@ class LedgerClock:
                 await self._looking
 
     async def _look(self) -> None:
+        self._reading = await asyncio.to_thread(hosts.note, self._ledger)
+
+    async def _look_again_and_again(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY)
             with contextlib.suppress(Exception):  # the writer meets the same trouble, and its answers say so
-                await asyncio.to_thread(self.read)
+                await self._look()

@@ -25,6 +25,7 @@ class Process(NamedTuple):
     closed: Mapping[str, int]  # connections by the limit that ended them
     connections: int  # that are open
     held_back: float  # seconds for which an answer is held back
+    skew: float  # seconds by which its host's clock is ahead of the ledger's
 
 
 def exposition(figures: Figures, process: Process) -> bytes:
@@ -92,6 +93,11 @@ def _of_the_process(process: Process) -> Iterator[Metric]:
         "leadgate_http_held_back_seconds",
         "How long an answer is held back, for so much waits.",
         value=process.held_back,
+    )
+    yield GaugeMetricFamily(
+        "leadgate_clock_skew_seconds",
+        "How far this host's clock is ahead of the ledger's; negative: behind. Nothing is dated or judged by it.",
+        value=process.skew,
     )
 
 

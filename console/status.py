@@ -14,12 +14,13 @@ from typing import Any
 import orjson
 from rich.console import Console
 
+from console import clocks
 from console.place import Place, as_of
 from console.safe import visible
 from console.screen import heading, moment, out, print_json, program, span, table
 from console.telling import counted
 from console.up import STATE_FILE
-from leadgate.ledger import consumers, open_ledger, requests
+from leadgate.ledger import consumers, hosts, open_ledger, requests
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.standstill import standstill
 
@@ -37,9 +38,12 @@ def show(place: Place, *, as_json: bool, now: str | None) -> bool:
         seen = consumers.all_seen(ledger)
         reused = requests.reused_since(ledger, at - _REUSED_FOR)
         stands = standstill(ledger, place.settings.stalled_after)
+        measured = hosts.measured_within(ledger, consumers.GONE_AFTER.total_seconds())
     alive = [each for each in seen if each["alive"]]
     oldest = None if waits.oldest is None else (at - waits.oldest).total_seconds()
-    well = (bool(alive) or waits.journeys + waits.in_batches == 0) and not stands.stalled
+    off = [host for host in measured if host.skew.exceeds(place.settings.clock_skew_limit)]
+    taken = bool(alive) or waits.journeys + waits.in_batches == 0
+    well = taken and not off and not stands.stalled
     if as_json:
         print_json(
             {
@@ -48,15 +52,19 @@ def show(place: Place, *, as_json: bool, now: str | None) -> bool:
                 "prefect": None if state is None else state["prefect"],
                 "consumers": seen,
                 "reused_request_ids": [each._asdict() for each in reused],
+                "hosts": clocks.as_data(measured, off),
                 "waiting": asdict(waits) | {"oldest_seconds": oldest, "standstill_seconds": stands.seconds},
                 "stalled": stands.stalled,
                 "well": well,
             }
         )
         return well
-    _render(out(), state, seen, waits, oldest, well=well)
+    _render(out(), state, seen, waits, oldest)
     _render_reused(out(), reused)
-    if stands.stalled and alive:
+    clocks.render(out(), measured, off)
+    if not taken:
+        out().print(f"\nLeads wait and nobody takes them: `{program()} up`, or `{program()} run` once.", soft_wrap=True)
+    elif stands.stalled:
         out().print(
             f"\nIntake stands still: the lead that waits longest has not moved for {span(stands.seconds)}. Look at the "
             f"consumers above, at `{program()} queue --reason stage_failed`, and at their logs.",
@@ -80,8 +88,6 @@ def _render(
     seen: list[dict[str, Any]],
     waits: consumers.Waiting,
     oldest: float | None,
-    *,
-    well: bool,
 ) -> None:
     if state is None:
         console.print(f"Nothing is kept running in this data folder; `{program()} up` does that.\n", soft_wrap=True)
@@ -124,10 +130,6 @@ def _render(
     )
     rows.add_row(counted(waits.messages, "message waits", "messages wait") + " to be sent", "")
     console.print(rows)
-    if not well and not any(each["alive"] for each in seen):
-        console.print(
-            f"\nLeads wait and nobody takes them: `{program()} up`, or `{program()} run` once.", soft_wrap=True
-        )
 
 
 def _render_reused(console: Console, reused: list[requests.Reused]) -> None:

@@ -35,7 +35,7 @@ from flows.intake import intake
 from flows.pace import Pace
 from flows.ready import Ready, ReadyRuns
 from flows.server import WORK_POOL
-from leadgate.ledger import Ledger, consumers, faults
+from leadgate.ledger import Ledger, consumers, faults, hosts
 from leadgate.ledger.batches import Conflict, LeaseLost
 from leadgate.ledger.consumers import PAUSED
 from leadgate.ledger.database import explain_database_error
@@ -86,7 +86,9 @@ class Consumer:
         self._doing = "starting"
         self._deployments: dict[str, UUID] = {}
         self._pace = Pace.up_to(settings.batch_limit)
-        self._hindered = ""  # why nothing is claimed: paused, or Prefect is away
+        self._hindered = ""  # why nothing is claimed: paused, or Prefect is away …
+        self._clock_off = ""  # … or this host's clock is wrong, and how
+        self._skew_limit = settings.clock_skew_limit
         self._stopping = asyncio.Event()
         self._wake = asyncio.Event()
 
@@ -127,6 +129,7 @@ class Consumer:
 
     def _beside(self) -> list[tuple[Callable[[], Awaitable[None]], float]]:
         return [
+            (self._look_at_clock, SEEN_EVERY),
             (self._show_alive, SEEN_EVERY),
             (self._look_for_orders, ORDERS_EVERY),
             (self._deliver, DELIVER_EVERY),
@@ -144,6 +147,7 @@ class Consumer:
             client = context.client
             self._deployments = await register(client)
             await asyncio.to_thread(activate, self._worker, self._now)
+            await self._look_at_clock()
             await self._look_for_orders()  # nothing is claimed while it is paused, not even at a start
             self._idles()
             ready = ReadyRuns(
@@ -153,7 +157,7 @@ class Consumer:
                 while not self._stopping.is_set():
                     self._wake.clear()
                     self._idles()
-                    run = None if self._hindered else await ready.waiting(self._wake)
+                    run = None if self._hindered or self._clock_off else await ready.waiting(self._wake)
                     if run is None or not await self._one_batch(run):
                         with contextlib.suppress(TimeoutError):
                             await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
@@ -258,8 +262,26 @@ class Consumer:
             doing=self._doing,
         )
 
+    async def _look_at_clock(self) -> None:
+        """Compare this host's clock with the ledger's. While it is too far off, nothing is claimed or sent."""
+        skew = (await asyncio.to_thread(hosts.note, self._worker.ledger)).skew
+        off = f"its clock is {skew.words}" if skew.exceeds(self._skew_limit) else ""
+        if bool(off) != bool(self._clock_off):
+            self._tell(
+                f"this host's clock is {skew.words}; the limit is {self._skew_limit:g} s, so it takes no leads"
+                if off
+                else "this host's clock is right again; it takes leads"
+            )
+            self._clock_off = off
+            self._wake.set()
+            self._idles()
+            await self._show_alive()
+        self._clock_off = off
+
     async def _deliver(self) -> None:
         """Send what stages left in the outbox. No flow run of its own: what became of each message is in the ledger."""
+        if self._clock_off:
+            return
         await asyncio.to_thread(
             deliver_waiting,
             self._worker.ledger,
@@ -298,7 +320,8 @@ class Consumer:
         return True
 
     def _idles(self) -> None:
-        self._does(self._hindered or "waits for leads")
+        idle = self._hindered or "waits for leads"
+        self._does(f"takes nothing: {self._clock_off}" if self._clock_off else idle)
 
     def _does(self, what: str) -> None:
         self._doing = what

@@ -14,7 +14,7 @@ from prefect import flow, runtime
 from prefect.artifacts import acreate_table_artifact
 
 from flows import session
-from leadgate.ledger import upkeep
+from leadgate.ledger import hosts, upkeep
 from tasks import housekeeping as left_behind
 from tasks import retention
 from tasks.housekeeping import Line, Things
@@ -47,6 +47,7 @@ async def housekeeping(
         ]
         gone = await asyncio.to_thread(upkeep.consumers_gone, ledger, left_behind.CONSUMER_FORGOTTEN)
         lines.append(await left_behind.forget_consumers(len(gone), Things(ledger, gone)))
+        await asyncio.to_thread(hosts.forget, ledger, left_behind.CONSUMER_FORGOTTEN)
         lapsed = [batch for batch in await asyncio.to_thread(upkeep.open_batches, ledger) if batch.lapsed > 0]
         lines.append(await left_behind.report_lapsed(len(lapsed), Things(ledger, lapsed)))
 

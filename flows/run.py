@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from flows import warm
 from flows.server import prefect_server, wait_until_ready
-from leadgate.ledger import Ledger, open_ledger
+from leadgate.ledger import Ledger, hosts, open_ledger
 from leadgate.ledger.batches import Kind
 from leadgate.ledger.leases import lease_remaining
 from leadgate.playbook import Loaded
@@ -74,6 +74,7 @@ class Runner:
         self._ledger = ledger
         self._progress = progress
         self._worker = Worker(ledger, playbook, f"run-{uuid4().hex}", settings.lease_seconds, settings.batch_limit)
+        self._skew_limit = settings.clock_skew_limit
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Runner:
@@ -93,7 +94,11 @@ class Runner:
     def run(
         self, *, now: datetime | None = None, kinds: Sequence[Kind] = ("intake", "follow_up", "intake")
     ) -> RunReport:
-        """A flow run for each batch, until nothing waits. What follow-up takes back is assigned again."""
+        """A flow run for each batch, until nothing waits. What follow-up takes back is assigned again.
+
+        Raises ``ClockError`` when this host's clock is too far off.
+        """
+        hosts.require_right_clock(self._ledger, self._skew_limit)
         return asyncio.run(_until_nothing_waits(self._worker, kinds, now, self._progress))
 
 

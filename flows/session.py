@@ -18,7 +18,7 @@ from prefect import runtime
 
 from flows.ready import Offer
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger, open_ledger
+from leadgate.ledger import Ledger, hosts, open_ledger
 from leadgate.ledger.clock import time_of
 from leadgate.settings import Settings
 from tasks.batches import BatchReport, Worker, activate
@@ -67,6 +67,7 @@ async def opened() -> AsyncIterator[Session]:
     loaded = playbooks.load(settings.playbook) if settings.playbook else playbooks.default()
     with open_ledger(settings) as ledger:
         worker = Worker(ledger, loaded, f"run-{uuid4().hex}", settings.lease_seconds, settings.batch_limit)
+        await asyncio.to_thread(hosts.require_right_clock, ledger, settings.clock_skew_limit)
         activate(worker)
         here = Session(worker)
         token = current.set(here)

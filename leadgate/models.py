@@ -172,6 +172,8 @@ class Batch(SQLModel, table=True):
     closed_at: datetime | None = _at(nullable=True)
     part_of: int | None = _id_of(nullable=True)  # the batch whose journeys it works on alone
     advanced_at: datetime = _at(server_default=text("clock_timestamp()"))  # when a stage of it was last stored
+    # somebody said what time it is, in place of the ledger's clock
+    as_of: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false")))
 
 
 class BatchHolder(SQLModel, table=True):
@@ -196,6 +198,17 @@ class Consumer(SQLModel, table=True):
     doing: str
     started_at: datetime = _at()
     seen_at: datetime = _at()
+
+
+class Host(SQLModel, table=True):
+    """A host on which a process worked, and how many seconds its clock was ahead of PostgreSQL's, to within
+    ``uncertainty`` seconds."""
+
+    __tablename__ = "host"
+    name: str = Field(primary_key=True)
+    skew: float
+    uncertainty: float
+    measured_at: datetime = _at()
 
 
 class Lead(SQLModel, table=True):
@@ -624,6 +637,7 @@ class Outbox(SQLModel, table=True):
     retry_at: datetime | None = _at(nullable=True)  # not before; none: at once
     given_up_at: datetime | None = _at(nullable=True)  # a work item asks a person instead
     failure: str | None = None  # why the last attempt failed, without the address
+    claimed_at: datetime | None = _at(nullable=True)  # for the last attempt
 
 
 class Correction(SQLModel, table=True):

@@ -31,6 +31,7 @@ class Settings:
     batch_limit: int = 20_000
     prefect_port: int = 4200
     capture_port: int = 8420
+    clock_skew_limit: float = 30.0  # seconds by which this host's clock may be off before it takes nothing
     brake_from: int = 10_000  # waiting leads from which answers of HTTP capture are held back; 0: never
     file_memory_mb: int = 1024  # of the process that reads one file
     file_silent_seconds: float = 120.0  # for which it may give no row
@@ -54,6 +55,7 @@ class Settings:
             batch_limit=int(_number(env, "LEADGATE_BATCH_LIMIT", cls.batch_limit, least=1)),
             prefect_port=_port(env, "LEADGATE_PREFECT_PORT", cls.prefect_port),
             capture_port=_port(env, "LEADGATE_CAPTURE_PORT", cls.capture_port),
+            clock_skew_limit=_number(env, "LEADGATE_CLOCK_SKEW_LIMIT", cls.clock_skew_limit, least=1),
             brake_from=int(_number(env, "LEADGATE_BRAKE_FROM", cls.brake_from, least=0)),
             file_memory_mb=int(_number(env, "LEADGATE_FILE_MEMORY_MB", cls.file_memory_mb, least=64)),
             file_silent_seconds=_number(env, "LEADGATE_FILE_SILENT_SECONDS", cls.file_silent_seconds, least=1),

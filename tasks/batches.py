@@ -90,7 +90,7 @@ def next_work(
     says so.
     """
     while (batch := _next_batch(worker, now, kind)) is not None:
-        work = _work_on(worker, batch, now)
+        work = _work_on(worker, batch)
         if batch.failures < MAX_FAILURES:
             return work
         try:
@@ -107,17 +107,19 @@ def next_work(
 
 def this_work(worker: Worker, batch_id: int, now: datetime | None = None) -> Work | None:
     """The batch ``batch_id``, when nobody holds it, or this worker held it before; ``None`` otherwise."""
-    batch = take_over(worker.ledger, holder=worker.holder, lease_seconds=worker.lease_seconds, batch_id=batch_id)
-    return None if batch is None else _work_on(worker, batch, now)
+    batch = take_over(
+        worker.ledger, holder=worker.holder, lease_seconds=worker.lease_seconds, batch_id=batch_id, as_of=now
+    )
+    return None if batch is None else _work_on(worker, batch)
 
 
-def _work_on(worker: Worker, batch: Batch, now: datetime | None) -> Work:
-    at = now or batch.claimed_at
-    return Work(batch, _pinned(worker, batch.playbook_hash), at, worker.lease_seconds, worker.ledger.key)
+def _work_on(worker: Worker, batch: Batch) -> Work:
+    pinned = _pinned(worker, batch.playbook_hash)
+    return Work(batch, pinned, batch.claimed_at, worker.lease_seconds, worker.ledger.key)
 
 
 def _next_batch(worker: Worker, now: datetime | None, kind: Kind) -> Batch | None:
-    batch = take_over(worker.ledger, holder=worker.holder, lease_seconds=worker.lease_seconds, kind=kind)
+    batch = take_over(worker.ledger, holder=worker.holder, lease_seconds=worker.lease_seconds, kind=kind, as_of=now)
     if batch is None:
         rules = worker.playbook.playbook
         if kind == "intake":

@@ -82,17 +82,25 @@ def claim(
     Raises ``RowsRefused`` when one of them cannot be put into it.
     """
     with ledger.transaction(flushed=False) as connection:
-        now = read_time(connection, now)
+        as_of, now = now is not None, read_time(connection, now)
         hit("claim.batch.before")
         # nothing is inserted when nothing waits: looking each second must not use up the numbers that people see
         batch_id = connection.execute(
             text(
-                "INSERT INTO batch (kind, epoch, holder, lease_until, playbook_hash, size, opened_at) "
+                "INSERT INTO batch (kind, epoch, holder, lease_until, playbook_hash, size, opened_at, as_of) "
                 "SELECT CAST(:kind AS text), 1, CAST(:holder AS text), "
-                "clock_timestamp() + make_interval(secs => :lease), CAST(:hash AS text), 0, CAST(:now AS timestamptz) "
+                "clock_timestamp() + make_interval(secs => :lease), CAST(:hash AS text), 0, "
+                "CAST(:now AS timestamptz), CAST(:as_of AS boolean) "
                 f"WHERE EXISTS ({_CLAIMABLE[kind]}) RETURNING id"
             ),
-            {"kind": kind, "holder": holder, "lease": lease_seconds, "hash": playbook_hash, "now": now}
+            {
+                "kind": kind,
+                "holder": holder,
+                "lease": lease_seconds,
+                "hash": playbook_hash,
+                "now": now,
+                "as_of": as_of,
+            }
             | only.parameters,
         ).scalar()
         if batch_id is None:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -19,29 +20,38 @@ from leadgate.ledger.faults import is_ours
 
 
 def take_over(
-    ledger: Ledger, *, holder: str, lease_seconds: float, kind: Kind | None = None, batch_id: int | None = None
+    ledger: Ledger,
+    *,
+    holder: str,
+    lease_seconds: float,
+    kind: Kind | None = None,
+    batch_id: int | None = None,
+    as_of: datetime | None = None,
 ) -> Batch | None:
     """The oldest open batch whose lease has run out, or that ``holder`` itself left, with a higher epoch.
 
-    ``batch_id`` asks for this one only.
+    ``batch_id`` asks for this one only. ``as_of`` is what time it is for the batch from now on, in place of
+    the ledger's clock.
     """
     statement = """
-        UPDATE batch SET epoch = epoch + 1, holder = :holder,
+        UPDATE batch SET epoch = epoch + 1, holder = :holder, as_of = as_of OR CAST(:as_of AS timestamptz) IS NOT NULL,
             lease_until = clock_timestamp() + make_interval(secs => :lease)
         WHERE id = (SELECT id FROM batch WHERE closed_at IS NULL
             AND (lease_until < clock_timestamp() OR holder = :holder)
             AND (CAST(:kind AS text) IS NULL OR kind = :kind)
             AND (CAST(:id AS bigint) IS NULL OR id = :id)
             ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
-        RETURNING id, epoch, playbook_hash, size, clock_timestamp() AS at, kind, failures"""
+        RETURNING id, epoch, playbook_hash, size, kind, failures,
+            coalesce(CAST(:as_of AS timestamptz), clock_timestamp()) AS claimed_at"""
     with ledger.transaction() as connection:
         row = connection.execute(
-            text(statement), {"holder": holder, "lease": lease_seconds, "kind": kind, "id": batch_id}
+            text(statement),
+            {"holder": holder, "lease": lease_seconds, "kind": kind, "id": batch_id, "as_of": as_of},
         ).first()
         if row is None:
             return None
         remember(connection, row.id, row.epoch, holder)
-    return Batch(row.id, row.epoch, holder, row.playbook_hash, row.size, row.at, row.kind, row.failures)
+    return Batch(row.id, row.epoch, holder, row.playbook_hash, row.size, row.claimed_at, row.kind, row.failures)
 
 
 @dataclass(frozen=True)

@@ -85,9 +85,9 @@ _NEXT = f"""
 _CLAIM = f"""
     WITH next AS ({_NEXT}),
     claimed AS (
-        UPDATE outbox o SET attempts = o.attempts + 1, retry_at = :until FROM next
+        UPDATE outbox o SET attempts = o.attempts + 1, retry_at = :until, claimed_at = :now FROM next
         WHERE o.id = next.id RETURNING o.id, o.key, o.journey_id, o.target, o.kind, o.attempts, o.created_at,
-            CAST(:now AS timestamptz) AS claimed_at)
+            o.claimed_at)
     SELECT c.*, j.lead_id, j.source, j.generation, a.owner, a.due_at, l.email_canonical AS email, l.phone,
         coalesce(l.email, l.phone) IS NOT NULL AS has_contact
     FROM claimed c JOIN journey j ON j.id = c.journey_id LEFT JOIN lead l ON l.id = j.lead_id

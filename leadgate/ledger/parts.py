@@ -36,7 +36,7 @@ def open_part(ledger: Ledger, batch: Batch, lease_seconds: float) -> Batch:
         part_id = connection.execute(
             text(
                 "INSERT INTO batch (kind, epoch, holder, lease_until, playbook_hash, size, failures, opened_at, "
-                "part_of) SELECT kind, 1, holder, lease_until, playbook_hash, 0, failures, opened_at, id "
+                "as_of, part_of) SELECT kind, 1, holder, lease_until, playbook_hash, 0, failures, opened_at, as_of, id "
                 "FROM batch WHERE id = :id RETURNING id"
             ),
             {"id": batch.id},

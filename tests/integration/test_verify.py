@@ -13,10 +13,12 @@ from sqlalchemy import text
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, joins, open_ledger
+from leadgate.ledger.clock import time_of
 from leadgate.ledger.verify import INVARIANTS, verify
 from leadgate.playbook import Handovers, Loaded
 from leadgate.settings import Settings
 from tasks import handovers
+from tasks.batches import run_waiting
 
 A_LEAD = "(SELECT min(lead_id) FROM journey WHERE status = 'owned')"
 OWNED = "(SELECT min(id) FROM journey WHERE status = 'owned')"
@@ -213,6 +215,33 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
         ["UPDATE outbox SET delivered_at = now() WHERE given_up_at IS NOT NULL"],
         {"given_up_asks_a_person"},
     ),
+    "a batch that was claimed by a clock that is ahead": (
+        ["UPDATE batch SET opened_at = opened_at + interval '20 min' WHERE NOT as_of"],
+        {"batches_by_one_clock", "handoffs_while_held"},
+    ),
+    "a batch that was claimed by a clock that is behind": (
+        ["UPDATE batch SET opened_at = opened_at - interval '20 min' WHERE NOT as_of"],
+        {"batches_by_one_clock"},
+    ),
+    "handoffs of a host that took a batch over, and is ahead": (
+        ["UPDATE handoff SET at = at + interval '20 min' WHERE batch_id IN (SELECT id FROM batch WHERE NOT as_of)"],
+        {"handoffs_while_held"},
+    ),
+    "a lead that was captured by a clock that is ahead": (
+        [f"UPDATE journey SET captured_at = captured_at + interval '90 s' WHERE id = {OWNED}"],
+        {"captured_before_taken"},
+    ),
+    "a lead that was accepted before it was assigned": (
+        [f"UPDATE assignment SET accepted_at = assigned_at - interval '20 min' WHERE journey_id = {OWNED}"],
+        {"owned_before_ended"},
+    ),
+    "a message that a clock ahead claimed while another process was sending it": (
+        [
+            "UPDATE outbox SET claimed_at = created_at + interval '20 min', delivered_at = created_at + "
+            "interval '1 min' WHERE id = (SELECT max(id) FROM outbox)"
+        ],
+        {"messages_in_order"},
+    ),
     **{
         f"{table} is about a {column.removesuffix('_id')} that never was": (
             [f"UPDATE {table} SET {column} = 999999 WHERE id = (SELECT max(id) FROM {table} WHERE {which})"],
@@ -307,6 +336,8 @@ def sound(postgres: Ledger, loaded: Loaded, tmp_path_factory: pytest.TempPathFac
                 connection.execute(text(A_PAUSE.format(first="0 h", until="2 h", ended="'1 h'")))
                 connection.execute(text(A_PAUSE.format(first="1 h", until="3 h", ended="NULL")))
                 connection.execute(text(A_MISS))
+            desk.capture(person(8), now=time_of(ledger))
+            run_waiting(desk.worker(), kinds=("intake",))  # by the ledger's clock
             yield ledger
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from leadgate.ledger.database import Ledger
-from leadgate.ledger.verify import decisions, follow_up, journeys, personal_values, persons, records
+from leadgate.ledger.verify import clocks, decisions, follow_up, journeys, personal_values, persons, records
 from leadgate.ledger.verify.invariant import Finding, Invariant
 from leadgate.ledger.verify.projection import projection
 
@@ -22,6 +22,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     *persons.INVARIANTS,
     *decisions.INVARIANTS,
     *follow_up.INVARIANTS,
+    *clocks.INVARIANTS,
     *records.INVARIANTS,
     *personal_values.INVARIANTS,
 )

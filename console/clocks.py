@@ -1,0 +1,50 @@
+"""The clocks of the hosts beside the ledger's, as ``leadgate status`` shows them.
+
+Belongs here: words and a table. Does not belong here: measuring (``leadgate.ledger.hosts``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+
+from console.safe import visible
+from console.screen import heading, span, table
+from leadgate.ledger.hosts import Host, Skew
+
+
+def as_data(measured: Sequence[Host], off: Sequence[Host]) -> list[dict[str, Any]]:
+    """Plain JSON values. ``off`` are those that are further off than they may be."""
+    return [
+        {
+            "name": host.name,
+            "skew_seconds": host.skew.seconds,
+            "uncertainty_seconds": host.skew.uncertainty,
+            "seconds_ago": host.seconds_ago,
+            "too_far_off": host in off,
+        }
+        for host in measured
+    ]
+
+
+def render(console: Console, measured: Sequence[Host], off: Sequence[Host]) -> None:
+    """Print how far each clock is off; a host that takes nothing because of it is named again."""
+    if not measured:
+        return
+    made = table("host", "its clock", "measured")
+    for host in measured:
+        made.add_row(visible(host.name, 60), _clock(host.skew), f"{span(host.seconds_ago)} ago")
+    console.print()
+    console.print(heading("Whose clock is right"))
+    console.print(made)
+    for host in off:
+        console.print(
+            f"\n{visible(host.name, 60)} takes nothing while its clock is {host.skew.words}: set it, or let NTP do it.",
+            soft_wrap=True,
+        )
+
+
+def _clock(skew: Skew) -> str:
+    return "right" if abs(skew.seconds) < 0.5 else skew.words
