@@ -22,10 +22,11 @@ import skewed
 from desk import Desk, person, write_csv
 from forked import wait_for
 from open_gate import nothing_fails
-from posting import HTTP_PLAYBOOK, SECRETS, Client, signed_in
+from posting import HTTP_PLAYBOOK, SECRETS, TOKEN, Client, signed_in
 from receiver import Receiver, receiving
 
 from leadgate import playbook as playbooks
+from leadgate.ledger import hosts
 from leadgate.ledger.clock import read_time, time_of
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
@@ -130,6 +131,22 @@ def test_what_is_posted_to_a_skewed_host_is_admitted_and_does_not_wait(
     assert abs(desk.one("SELECT captured_at FROM journey") - time_of(desk.ledger)) < CLOSE
     run(desk)
     assert desk.statuses() == {"owned": 1}
+
+
+def test_http_capture_tells_how_far_its_clock_is_off(desk: Desk, environment: dict[str, str]) -> None:
+    with listening(BEHIND, environment | {"LEADGATE_METRICS_TOKEN": TOKEN}) as client:
+        page = client.get("/metrics", Authorization=f"Bearer {TOKEN}").text
+    (told,) = [line.split()[1] for line in page.splitlines() if line.startswith("leadgate_clock_skew_seconds ")]
+    assert float(told) == pytest.approx(BEHIND, abs=10)
+    (host,) = hosts.measured_within(desk.ledger, 60)
+    assert (host.name, host.skew.exceeds(30)) == ("host-1200s", True)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "uncertainty", "off"), [(31, 0, True), (-31, 0, True), (29, 0, False), (31, 2, False), (-40, 2, True)]
+)
+def test_a_slow_answer_is_no_wrong_clock(seconds: float, uncertainty: float, off: bool) -> None:
+    assert hosts.Skew(seconds, uncertainty).exceeds(30) == off
 
 
 def test_no_message_goes_out_twice_because_a_clock_is_ahead(
