@@ -265,7 +265,11 @@ class _Desk:
             "metrics", lambda: metrics.figures(self._ledger, self.clock.now()), within=_STORED_WITHIN
         )
         process = http_metrics.Process(
-            self._refused, self._unauthorised, self._connections.closed, self._connections.count, self.brake.seconds,
+            self._refused,
+            self._unauthorised,
+            self._connections.closed,
+            self._connections.count,
+            self.brake.seconds,
             self.clock.skew,
         )
         page = http_metrics.exposition(figures, process)

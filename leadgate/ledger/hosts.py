@@ -18,7 +18,8 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from leadgate.ledger.clock import read_time
-from leadgate.ledger.database import Ledger, LedgerError
+from leadgate.ledger.database import Ledger
+from leadgate.ledger.errors import LedgerError
 
 
 class ClockError(LedgerError):

@@ -58,7 +58,8 @@ def environment(settings: Settings, server: str, tmp_path: Path, receiver: Recei
     playbook.write_text(CLOCKED, encoding="utf-8")
     return {
         "LEADGATE_DATABASE_URL": settings.database_url or "",
-        "LEADGATE_HOME": str(tmp_path / "home"),
+        "LEADGATE_HOME": str(settings.home),
+        "LEADGATE_KEY": settings.key or "",
         "LEADGATE_PLAYBOOK": str(playbook),
         "PREFECT_API_URL": server,
         "NOTIFY_EVERYBODY": receiver.address.replace("rto=1", "rto=30"),

@@ -56,7 +56,7 @@ def environment(settings: Settings, tmp_path: Path, receiver: Receiver) -> dict[
     playbook.write_text(NOTIFIED, encoding="utf-8")
     return {
         "LEADGATE_DATABASE_URL": settings.database_url or "",
-        "LEADGATE_HOME": str(tmp_path / "home"),
+        "LEADGATE_HOME": str(settings.home),
         "LEADGATE_KEY": settings.key or "",
         "LEADGATE_PLAYBOOK": str(playbook),
         "NOTIFY_EVERYBODY": receiver.address.replace("rto=1", "rto=30"),
