@@ -38,10 +38,15 @@ _OF_A_PIECE: Final = 16.0  # bytes for each piece that split_part makes, which m
 
 
 class Size(NamedTuple):
-    """``text``: characters of the result; ``built``: bytes of every text on the way to it; ``nodes``: evaluated."""
+    """What a node gives and needs.
+
+    ``text``: characters of the result; ``built``: bytes of every text on the way to it; ``matched``: characters that
+    regular expressions look at; ``nodes``: evaluated.
+    """
 
     text: Amount
     built: Amount
+    matched: Amount
     nodes: int
 
 
@@ -50,9 +55,9 @@ def measure(node: dict[str, Any], length_of: Callable[[str], Amount]) -> Size:
     match node["class"]:
         case "CONSTANT":
             literal = node["literal"]
-            return Size(float(len(literal["text"])) if literal["kind"] == "STRING" else _PLAIN, 0.0, 1)
+            return Size(float(len(literal["text"])) if literal["kind"] == "STRING" else _PLAIN, 0.0, 0.0, 1)
         case "COLUMN_REF":
-            return Size(length_of(node["column_names"][0].lower()), 0.0, 1)
+            return Size(length_of(node["column_names"][0].lower()), 0.0, 0.0, 1)
         case "CAST":
             child = measure(node["child"], length_of)
             is_text = node["type_expr"]["type_name"].upper() in ("VARCHAR", "TEXT", "STRING")
@@ -88,13 +93,15 @@ def _function(node: dict[str, Any], length_of: Callable[[str], Amount]) -> Size:
     elif name in _ONE_OF_THEM and texts:
         size = _sum(repeated, _longest(parts), copied=True)
     elif name in _JOINED:
-        size = _sum(repeated, _total(texts), copied=True)
+        size = _sum(repeated, sum(texts, start=0.0), copied=True)
     elif name == "replace" and len(texts) == 3:
         size = _sum(repeated, _replaced(nodes[1], texts), copied=True)
     elif name in _LOWERED:
-        size = _sum(repeated, _PLAIN, extra=_BYTES * _total(texts))
+        size = _sum(repeated, _PLAIN, extra=_BYTES * sum(texts, start=0.0))
     else:  # a number, a date, true or false
         size = _sum(repeated, _PLAIN)
+    if name.startswith("regexp_") and texts:
+        size = size._replace(matched=size.matched + texts[0])
     if name == "split_part":
         size = size._replace(built=size.built + (_OF_A_PIECE + _BYTES) * texts[0])
     return size._replace(nodes=size.nodes + _OF_ITS_OWN) if copies else size
@@ -123,12 +130,10 @@ def _longest(parts: list[Size]) -> Amount:
     return longest
 
 
-def _total(texts: list[Amount]) -> Amount:
-    return sum(texts, start=0.0)
-
-
 def _sum(parts: list[Size], text: Amount, *, copied: bool = False, extra: Amount = 0.0) -> Size:
     built: Amount = extra + _BYTES * text if copied else extra
+    matched: Amount = 0.0
     for part in parts:
         built = built + part.built
-    return Size(text, built, 1 + sum(part.nodes for part in parts))
+        matched = matched + part.matched
+    return Size(text, built, matched, 1 + sum(part.nodes for part in parts))

@@ -63,17 +63,25 @@ def find_matches(pattern: str, values: Sequence[Any], *, until: float | None = N
 
     ``until`` is a moment of ``time.monotonic``; raises ``DeadlinePassed`` when it passes meanwhile.
     """
+    texts = [value if isinstance(value, str) else str(value) for value in values]
+    distinct = dict.fromkeys(texts)
+    if len(distinct) > len(texts) // 2:
+        return _search(pattern, texts, until)
+    verdicts = dict(zip(distinct, _search(pattern, list(distinct), until), strict=True))
+    return [verdicts[text] for text in texts]
+
+
+def _search(pattern: str, texts: list[str], until: float | None) -> list[bool]:
     match = _compiled(pattern).Match
-    known: dict[str, bool] = {}  # a country or a title occurs many times in a batch
     found: list[bool] = []
-    for start in range(0, len(values), _AT_A_TIME):
+    for start in range(0, len(texts), _AT_A_TIME):
         if until is not None and time.monotonic() > until:
-            raise DeadlinePassed(f"the pattern {pattern!r} was not done with {len(values) - start:,} values")
-        for value in values[start : start + _AT_A_TIME]:
-            text = value if isinstance(value, str) else str(value)
-            if (verdict := known.get(text)) is None:
-                verdict = known[text] = match(text.encode(errors="replace")) is not None
-            found.append(verdict)
+            raise DeadlinePassed(f"the pattern {pattern!r} was not done with {len(texts) - start:,} values")
+        part = texts[start : start + _AT_A_TIME]
+        try:
+            found += [match(text.encode()) is not None for text in part]
+        except UnicodeEncodeError:  # half a character, which counts as one
+            found += [match(text.encode(errors="replace")) is not None for text in part]
     return found
 
 

@@ -14,8 +14,8 @@ import resource, sys
 import pandas as pd
 from leadgate import deadlines
 from leadgate.rules import matches
-rows, text, *expressions = sys.argv[1:]
-frame = pd.DataFrame({"message": [text * 8_000] * int(rows), "company": text * 8_000, "employees": 3})
+rows, text, length, *expressions = sys.argv[1:]
+frame = pd.DataFrame({"message": [text * int(length)] * int(rows), "company": text * int(length), "employees": 3})
 deadlines.SECONDS = 3_600.0
 columns = {"message": "text", "company": "text", "employees": "integer"}
 matches({"first": "length(message) > 3"}, frame.head(100), columns)
@@ -28,12 +28,18 @@ print(peak() - before)
 
 
 @pytest.mark.parametrize(
-    ("rows", "text", "families"),
-    [(20_000, "a", ("concat", "replaced")), (400, "😀", ("concat", "joined", "concat in case", "changed", "split"))],
+    ("rows", "text", "length", "families"),
+    [
+        (20_000, "a", 8_000, ("concat", "replaced")),
+        (400, "😀", 8_000, ("concat", "joined", "concat in case", "changed", "split")),
+        (20_000, "😀", 150, ("concat",)),  # as long as they may be, for whole blocks to go together
+    ],
 )
-def test_the_worst_accepted_expressions_need_little_memory(rows: int, text: str, families: tuple[str, ...]) -> None:
+def test_the_worst_accepted_expressions_need_little_memory(
+    rows: int, text: str, length: int, families: tuple[str, ...]
+) -> None:
     worst = [most(GROWING[name]) for name in families]
-    arguments = [sys.executable, "-c", _CHILD, str(rows), text, *worst]
+    arguments = [sys.executable, "-c", _CHILD, str(rows), text, str(length), *worst]
     ended = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr[-500:]
     assert int(ended.stdout) < 512_000_000
