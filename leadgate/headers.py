@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final
 
 from leadgate.limits import LONGEST_HEADER
+from leadgate.values.marks import without_marks
 
 #: Field -> names, the most telling first: of two columns for one field the earlier name wins, and the
 #: other column stays an attribute. English and vendors' API names first, then French, German, Spanish,
@@ -333,8 +333,7 @@ def _likenesses(header: str) -> Iterator[str]:
 def _words(header: str) -> str:
     """Lower case words without accents: ``FirstName*`` and ``first_name`` are ``first name``."""
     header = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", header)
-    header = unicodedata.normalize("NFKD", header.casefold().translate(_LETTERS))
-    header = "".join(letter for letter in header if not unicodedata.combining(letter))
+    header = without_marks(header.casefold().translate(_LETTERS))
     return " ".join(re.findall(r"[^\W_]+", header.translate(_LETTERS)))
 
 

@@ -6,6 +6,7 @@ Belongs here: one name, and how alike two are. Does not belong here: which accou
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Final
 
@@ -17,7 +18,7 @@ from leadgate.values.lists import words
 
 _DOTTED: Final = re.compile(r"(?<=\b\w)\.\s?(?=\w\b)|(?<=\b\w)/(?=\w\b)")  # "S.p.A.", "A/S", "s. r. o."
 _NUMBER: Final = re.compile(r"\d+")
-_AMPERSAND: Final = re.compile(r"\s*[&+]\s*")
+_AMPERSAND: Final = re.compile("[&+]")
 #: "and" in the languages in which companies call themselves so; "&" is one of them.
 _AND: Final = frozenset({"and", "und", "et", "y", "e", "en", "och", "og"})
 _ARTICLES: Final = frozenset({"the", "die", "der", "das", "les", "los", "las"})
@@ -32,12 +33,16 @@ def company_key(name: str) -> str:
     """
     plain = [word for word in latin(_DOTTED.sub("", _AMPERSAND.sub(" and ", name))).split() if word not in _AND]
     forms = words("legal_forms")
-    kept = list(plain)
-    while len(kept) > 1 and (kept[0] in _ARTICLES or (kept[0] in forms and len(kept[0]) > 1 and kept[0] != "co")):
-        kept.pop(0)
-    while len(kept) > 1 and kept[-1] in forms:
-        kept.pop()
-    return " ".join(kept)
+    first, last = 0, len(plain) - 1
+    while first < last and (plain[first] in _ARTICLES or _is_leading_form(plain[first], forms)):
+        first += 1
+    while first < last and plain[last] in forms:
+        last -= 1
+    return " ".join(plain[first : last + 1])
+
+
+def _is_leading_form(word: str, forms: Collection[str]) -> bool:
+    return word in forms and len(word) > 1 and word != "co"
 
 
 @lru_cache(maxsize=200_000)

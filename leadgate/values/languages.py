@@ -6,7 +6,7 @@ Belongs here: reading one value. Does not belong here: who speaks what (``roster
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 import pycountry
@@ -33,8 +33,16 @@ def language_code(text: str) -> str:
     code = _CODE.match(plain)
     if code is not None:
         return code[1]
-    try:
-        found = pycountry.languages.lookup(plain)
-    except LookupError:
-        return plain
-    return str(getattr(found, "alpha_2", found.alpha_3))
+    return _by_name().get(plain, plain)
+
+
+@cache
+def _by_name() -> dict[str, str]:
+    """Every English name and longer code to the code; looking one up in pycountry goes through all of them."""
+    codes: dict[str, str] = {}
+    for language in pycountry.languages:
+        code = getattr(language, "alpha_2", language.alpha_3)
+        for field in ("name", "common_name", "inverted_name", "alpha_3", "bibliographic"):
+            if (name := getattr(language, field, None)) is not None:
+                codes.setdefault(name.casefold(), code)
+    return codes

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import pandas as pd
 
+from leadgate.values.marks import without_marks
+
 #: Characters nobody sees and databases, terminals or right-to-left readers stumble over: C0 and C1
 #: controls other than white space, zero-width space, bidirectional overrides, byte order mark, lone
 #: surrogates. Zero-width joiners stay: Persian and Indic names need them.
@@ -93,7 +95,4 @@ def folded(text: str) -> str:
     >>> folded("Côte d’Ivoire"), folded("U.S.A.")
     ('cote d ivoire', 'u s a')
     """
-    if not text.isascii():
-        parts = unicodedata.normalize("NFKD", text)
-        text = "".join(char for char in parts if not unicodedata.combining(char))
-    return _NOT_ALPHANUMERIC.sub(" ", text.casefold()).strip()
+    return _NOT_ALPHANUMERIC.sub(" ", without_marks(text).casefold()).strip()
