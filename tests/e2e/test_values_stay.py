@@ -1,0 +1,108 @@
+"""Values of leads stay in the ledger: not in files of the data folder, not in Prefect, whatever goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from desk import PLAYBOOK
+from sqlalchemy import create_engine, text
+
+from leadgate.ledger import Ledger, open_ledger
+from leadgate.settings import Settings
+
+MARKER = "zqmarker"
+ROWS = [
+    {
+        "Email": f"{MARKER}{number}@{MARKER}.example",
+        "First name": f"{MARKER}-first",
+        "Last name": f"{MARKER}-last",
+        "Company": f"{MARKER} company",
+        "Phone": f"+49 30 {MARKER}" if number % 2 else f"+4930{1234000 + number}",
+        "Message": f"{MARKER} message",
+        "City": f"{MARKER} city",
+        f"Column {MARKER}": f"{MARKER} other",
+    }
+    for number in range(6)
+]
+#: A fault of the database whose DETAIL is the whole row.
+REFUSES = "ALTER TABLE {table} ADD CONSTRAINT planted CHECK (false) NOT VALID"
+
+
+def leadgate(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LEADGATE_", "PREFECT_"))}
+    environment |= {
+        "LEADGATE_HOME": str(home),
+        "LEADGATE_PLAYBOOK": str(home.parent / "playbook.yaml"),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    command = [sys.executable, "-m", "console.cli", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ledger, str]]:
+    """A data folder after runs that held leads, that failed in the database, and that could not read a line; and what
+    the commands said of the failures."""
+    folder = tmp_path_factory.mktemp("used")
+    home = folder / "home"
+    (folder / "playbook.yaml").write_text(PLAYBOOK)
+    said = ""
+    for name, table in (("first", "lead"), ("second", "handoff"), ("third", None)):
+        file = folder / f"{name}.jsonl"
+        rows = [row | {"Email": f"{name}{row['Email']}"} for row in ROWS]
+        file.write_text("\n".join([*map(json.dumps, rows), f'{{"Email": "{MARKER}', ""]))
+        assert leadgate(home, "capture", str(file), "--source", "website").returncode == 0
+        if table is not None:
+            with open_ledger(Settings(home=home)) as ledger, ledger.transaction() as connection:
+                connection.execute(text(REFUSES.format(table=table)))
+        done = leadgate(home, "run")
+        assert table is None or MARKER not in done.stdout + done.stderr, done.stderr
+        said += done.stderr
+        if table is not None:
+            with open_ledger(Settings(home=home)) as ledger, ledger.transaction() as connection:
+                connection.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT planted"))
+    with open_ledger(Settings(home=home)) as ledger:
+        yield ledger, said
+
+
+def test_the_leads_are_in_the_ledger(used: tuple[Ledger, str]) -> None:
+    with used[0].transaction() as connection:
+        found = connection.execute(text("SELECT count(*) FROM lead WHERE email LIKE :m"), {"m": f"%{MARKER}%"})
+        assert found.scalar_one() > 0
+
+
+def test_no_file_but_the_servers_own_holds_a_value(used: tuple[Ledger, str]) -> None:
+    home = used[0].home
+    files = [each for each in home.rglob("*") if each.is_file() and each.parts[len(home.parts)] != "postgresql"]
+    files.append(home / "postgresql" / "log")
+    assert len(files) > 3
+    assert [str(each) for each in files if MARKER.encode() in each.read_bytes().lower()] == []
+
+
+def test_prefect_knows_no_value(used: tuple[Ledger, str]) -> None:
+    ledger = used[0]
+    engine = create_engine(ledger.engine.url.set(username="prefect", database="prefect"))
+    with engine.connect() as connection:
+        columns = connection.execute(
+            text(
+                "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' "
+                "AND (data_type IN ('text', 'character varying', 'json', 'jsonb') OR udt_name ILIKE '%text%')"
+            )
+        ).all()
+        states = connection.execute(text("SELECT count(*) FROM flow_run_state")).scalar_one()
+        told = {
+            (table, column): connection.execute(
+                text(f'SELECT left("{column}"::text, 300) FROM "{table}" WHERE "{column}"::text ILIKE :m LIMIT 1'),
+                {"m": f"%{MARKER}%"},
+            ).scalar()
+            for table, column in columns
+        }
+    engine.dispose()
+    assert states > 3
+    assert {place: value for place, value in told.items() if value is not None} == {}
