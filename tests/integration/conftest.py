@@ -2,6 +2,11 @@
 
 from commands import cli
 from desk import desk, ledger, loaded, postgres, settings, write_csv
+from hypothesis import settings as hypothesis_settings
 from posting import client
 
 __all__ = ["cli", "client", "desk", "ledger", "loaded", "postgres", "settings", "write_csv"]
+
+# an example may take long on a busy machine; how long is for the benchmarks to tell
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
