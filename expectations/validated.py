@@ -3,6 +3,11 @@
 The patterns here do not repeat validation's rules. They are the shape that every later stage relies on,
 checked against the value itself, so that a fault in validation stops here and not in a CRM. RE2 matches them,
 whose ``\\s`` is ASCII only: other white space is named.
+
+A promise about one field (``shows``) whose value validation may refuse (``problem``) and that is only a warning lets
+the lead pass without that value: what nobody can read must not keep a good lead waiting. The e-mail address is
+critical, whatever else there is: it decides who the person is, whose account they belong to and so who gets them, and
+most faulty ones are typos that a person corrects at a glance.
 """
 
 from __future__ import annotations
@@ -39,9 +44,9 @@ PROMISES: Final[tuple[Promise, ...]] = (
         name="phone_possible",
         expectation="expect_column_values_to_match_regex",
         arguments={"column": "phone", "regex": _PHONE},
-        severity="critical",
+        severity="warning",
         reason="phone_impossible",
-        words="The phone number is possible",
+        words="The phone number is possible, or it is left out",
         shows="phone",
         problem="phone_problem",
     ),
@@ -57,9 +62,9 @@ PROMISES: Final[tuple[Promise, ...]] = (
         name="country_known",
         expectation="expect_column_values_to_match_regex",
         arguments={"column": "country", "regex": _COUNTRY},
-        severity="critical",
+        severity="warning",
         reason="country_unknown",
-        words="The country is a country",
+        words="The country is a country, or it is left out",
         shows="country",
         problem="country_problem",
     ),
@@ -96,6 +101,14 @@ PROMISES: Final[tuple[Promise, ...]] = (
         arguments={"column": "field_problem"},
         severity="critical",
         reason="field_invalid",
-        words="Required fields are filled, and fields with a type hold a value of that type",
+        words="Required fields are filled, those with a type by a value of that type",
+    ),
+    Promise(
+        name="fields_readable",
+        expectation="expect_column_values_to_be_null",
+        arguments={"column": "unreadable_problem"},
+        severity="warning",
+        reason="field_unreadable",
+        words="Dates, numbers and answers of yes or no could be read, or they are left out",
     ),
 )

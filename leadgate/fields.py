@@ -98,7 +98,8 @@ OF_STAGES: Final[frozenset[str]] = frozenset(
         "too_long", "too_long_value",
         # validation
         "email_problem", "phone_problem", "country_problem", "website_problem", "consent_problem", "field_problem",
-        "spam_reason", "joined_to", "because", "claimed", "hold", "matches", "provisional", "changed_lead",
+        "unreadable_problem", "spam_reason", "joined_to", "because", "claimed", "hold", "matches", "provisional",
+        "changed_lead",
         # qualification
         "contributions", "contribution_sum", "details", "was", "engaged_before", "finished", "qualifiable", "reasons",
         "evidence", "changes_at", "reason_missing",

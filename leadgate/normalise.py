@@ -36,6 +36,7 @@ PROBLEMS: Final = (
     "consent_problem",
     "spam_reason",
     "field_problem",
+    "unreadable_problem",
 )
 
 _NAMES: Final = ("first_name", "last_name", "full_name")
@@ -69,8 +70,9 @@ def normalise(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> pd.Data
     Replaced: the standard fields (text or ``None``), the playbook's custom fields (typed: ``int``,
     ``float``, ``bool``, dates as ISO text; ``None`` when missing or unreadable) and ``attributes``. Added:
     ``fields.VALIDATED`` (booleans are ``None`` without an address), ``PROBLEMS`` and ``proposal`` (field ->
-    suggested value, or ``None``). A value that cannot be read stays as it came, so that a person sees it;
-    of a typed custom field and of ``occurred_at`` the original is kept in ``attributes`` under its name.
+    suggested value, or ``None``). A value that cannot be read stays as it came, so that a person sees it, until
+    ``leave_out_unreadable``; of a typed custom field and of ``occurred_at`` the original is kept in ``attributes``
+    under the name of ``as_received``.
 
     ``now`` (aware, UTC) stands in for a missing ``captured_at``. Pure and idempotent: normalising a
     normalised frame gives the same values.
@@ -89,6 +91,37 @@ def normalise(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> pd.Data
     return batch.frame()
 
 
+def as_received(field: str) -> str:
+    """The attribute that keeps what a lead said where the value of ``field`` could not be read."""
+    return f"{field} (as received)"
+
+
+def leave_out_unreadable(frame: pd.DataFrame, fields: Iterable[str]) -> pd.DataFrame:
+    """A normalised batch in which a value of ``fields`` that has a problem is missing, and kept as an attribute.
+
+    ``fields`` are those of which a problem does not stop a lead: no later stage meets their unreadable values. The
+    problem stays in its column, so that the gate warns of it. What is derived from the value is missing with it.
+    """
+    frame = frame.copy()
+    for name in fields:
+        unreadable = frame[f"{name}_problem"].notna()
+        if not unreadable.any():
+            continue
+        kept = zip(frame.loc[unreadable, "attributes"], frame.loc[unreadable, name], strict=True)
+        frame.loc[unreadable, "attributes"] = pd.Series(
+            [
+                (attributes if isinstance(attributes, dict) else {}) | ({as_received(name): value} if value else {})
+                for attributes, value in kept
+            ],
+            index=frame.index[unreadable],
+            dtype=object,
+        )
+        derived = _OF_AN_ADDRESS if name == "email" else ()
+        for column in (name, *derived):
+            frame[column] = frame[column].astype(object).mask(unreadable, None)
+    return frame
+
+
 class _Batch:
     """The columns of a batch as lists, worked on one kind of value after the other.
 
@@ -105,6 +138,7 @@ class _Batch:
         self._validated: dict[str, list[Any]] = {name: [None] * self._rows for name in VALIDATED}
         self._problems: dict[str, _Texts] = {name: [None] * self._rows for name in PROBLEMS}
         self._field_problems: dict[int, dict[str, str]] = {}  # row -> field -> problem
+        self._unreadable: dict[int, dict[str, str]] = {}  # the same, of fields that are left out
         self._proposals: dict[int, dict[str, str]] = {}
         self._attributes = self._column("attributes")
         captured_at = self._column("captured_at")
@@ -207,7 +241,9 @@ class _Batch:
                 continue
             at = moment_of(raw, day_first=self._day_first(row), relative_to=self._captured_at[row])
             texts[row] = None if at is None else at.isoformat()
-            self._keep(row, "occurred_at", raw if at is None else None)
+            self._keep(row, as_received("occurred_at"), raw if at is None else None)
+            if at is None:
+                self._unreadable.setdefault(row, {})["occurred_at"] = f"not {_A_TYPE['timestamp']}"
 
     def read_custom_fields(self) -> None:
         for name, custom in self._playbook.fields.items():
@@ -223,9 +259,9 @@ class _Batch:
                 if raw is None:
                     continue
                 values[row] = self._typed(raw, custom.type, row)
-                self._keep(row, name, raw if values[row] is None else None)
+                self._keep(row, as_received(name), raw if values[row] is None else None)
                 if values[row] is None:
-                    self._field_problems.setdefault(row, {})[name] = f"not {_A_TYPE[custom.type]}"
+                    self._unreadable.setdefault(row, {})[name] = f"not {_A_TYPE[custom.type]}"
 
     def look_for_spam(self) -> None:
         validation = self._playbook.validation
@@ -247,12 +283,13 @@ class _Batch:
             values = self._text.get(name) or self._custom.get(name) or self._validated.get(name)
             for row in range(self._rows):
                 if values is None or values[row] is None:
-                    self._field_problems.setdefault(row, {}).setdefault(name, "required, and missing")
+                    unreadable = self._unreadable.get(row, {}).get(name)
+                    self._field_problems.setdefault(row, {})[name] = unreadable or "required, and missing"
 
     def frame(self) -> pd.DataFrame:
-        for row, problems in self._field_problems.items():
-            told = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
-            self._problems["field_problem"][row] = told
+        for column, found in (("field_problem", self._field_problems), ("unreadable_problem", self._unreadable)):
+            for row, problems in found.items():
+                self._problems[column][row] = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
         columns: dict[str, list[Any]] = self._text | self._custom | self._validated | self._problems
         columns["attributes"] = self._attributes
         columns["proposal"] = [self._proposals.get(row) for row in range(self._rows)]
@@ -299,7 +336,7 @@ class _Batch:
     def _kept(self, row: int, name: str) -> str | None:
         """What an earlier pass could not read and kept: read again, so that its problem does not vanish."""
         attributes = self._attributes[row]
-        return as_text(attributes.get(name)) if isinstance(attributes, dict) else None
+        return as_text(attributes.get(as_received(name))) if isinstance(attributes, dict) else None
 
     def _keep(self, row: int, name: str, value: str | None) -> None:
         """Put ``value`` among the row's attributes, or take out what an earlier pass put there."""

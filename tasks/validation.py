@@ -13,12 +13,14 @@ from typing import Final
 import pandas as pd
 from sqlalchemy import Connection
 
+from expectations.validated import PROMISES
 from leadgate.fields import STANDARD, VALIDATED
 from leadgate.ledger import bulk, identities, people, records, signals
 from leadgate.matching import CONFLICT
 from leadgate.matching.persons import words_of
 from leadgate.matching.resolving import Match, told
-from leadgate.normalise import normalise
+from leadgate.normalise import leave_out_unreadable, normalise
+from leadgate.playbook import GateRules, Playbook
 from tasks.stage import Decided, Gathered, Stage, Work
 
 _WRITES: Final = (*STANDARD, *VALIDATED, "custom", "attributes")
@@ -31,13 +33,26 @@ def gather(connection: Connection, work: Work) -> Gathered:
 
 
 def decide(gathered: Gathered, work: Work) -> Decided:
-    """Normalised values, and what is wrong with those that cannot be: the gate reads the problems."""
-    frame = normalise(gathered.frame, work.rules, work.now)
+    """Normalised values, and what is wrong with those that cannot be: the gate reads the problems.
+
+    A value that cannot be read is left out where that only warrants a warning.
+    """
+    frame = leave_out_unreadable(normalise(gathered.frame, work.rules, work.now), _optional(work.rules))
     frame["contact"] = frame["email"].where(frame["email"].notna(), frame["phone"])
     custom = list(work.rules.fields)
     frame["custom"] = people.pack_custom(frame, custom)
     frame["outcome"] = "continue"
     return Decided(frame)
+
+
+def _optional(playbook: Playbook) -> list[str]:
+    """The fields whose value may be refused without holding the lead, by the severity of the promise about each."""
+    severity = playbook.gates.get("validated", GateRules()).severity
+    return [
+        promise.shows
+        for promise in PROMISES
+        if promise.problem and promise.shows and severity.get(promise.name, promise.severity) == "warning"
+    ]
 
 
 def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:

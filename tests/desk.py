@@ -78,6 +78,8 @@ slas:
 exceptions:
   - {to: data_quality, within: 8h, reasons: [email_malformed, phone_impossible]}
   - {to: revenue_operations, within: 24h}
+gates:
+  validated: {severity: {phone_possible: critical, country_known: critical}}
 """
 
 

@@ -29,6 +29,16 @@ _AT_MOST: Final = re.compile(
     r"|weniger als|bis zu|höchstens|menos de|hasta)\b"
 )
 _ALONE: Final = frozenset({"self employed", "selfemployed", "freelancer", "freelance", "just me", "only me", "solo"})
+#: Marks of currencies that may stand before or after an amount, and say nothing about it.
+_CURRENCY: Final = (
+    r"(?:US\$|A\$|C\$|[€$£¥₹₽₺₩₪]|zł|kč|kr\.?|fr\.?|rs\.?|euros?|dollars?"
+    r"|eur|usd|gbp|chf|jpy|cad|aud|nzd|sek|nok|dkk|pln|czk|huf|inr|brl|mxn|zar|try|ils|sgd|cny)"
+)
+_AMOUNT: Final = re.compile(
+    rf"(?P<minus>-?)\s?(?:{_CURRENCY}\s?)?(?P<figure>-?{_DIGITS})\s?(?P<unit>k?)(?:\s?{_CURRENCY})?(?:[.,]?[-–—])?",
+    re.IGNORECASE,
+)
+_WITH_FRACTION: Final = re.compile(r"\d{1,3}[.,]\d{1,2}|\d{1,3}")
 _WHOLE: Final = re.compile(r"[+-]?\d{1,18}")
 _DECIMAL: Final = re.compile(r"[+-]?\d{1,30}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?")
 
@@ -74,14 +84,29 @@ def integer_of(text: str) -> int | None:
 
 
 def number_of(text: str) -> float | None:
-    """A finite number with either decimal sign, or ``None``.
+    """A finite number with either decimal sign, perhaps with a currency's mark, or ``None``.
+
+    A ``k`` counts where no separator of thousands can be meant: "1,5k" is 1500, "1.500k" may be either.
 
     >>> [number_of(t) for t in ("3.5", "1.234,5", "1,234.5", "1e3", "3 500", "nan", "3 of 5")]
     [3.5, 1234.5, 1234.5, 1000.0, 3500.0, None, None]
+    >>> [number_of(t) for t in ("900 €", "1.200,50 EUR", "US$1,000", "1,5k", "1.500k", "900 or so")]
+    [900.0, 1200.5, 1000.0, 1500.0, None, None]
     """
     text = text.strip()
     if len(text) > _LONGEST:
         return None
+    if not (text.isascii() and text[-1:].isdigit() and text[:1] in "+-0123456789"):
+        amount = _AMOUNT.fullmatch(text)
+        if amount is not None:
+            if amount["minus"] and amount["figure"].startswith("-"):
+                return None
+            if amount["unit"]:
+                if not _WITH_FRACTION.fullmatch(amount["figure"].lstrip("-")):
+                    return None
+                scaled = round(float(amount["figure"].replace(",", ".")) * _UNITS["k"], 6)
+                return -scaled if amount["minus"] else scaled
+            text = amount["minus"] + amount["figure"]
     if not _DECIMAL.fullmatch(text):
         sign, digits = ("-", text[1:]) if text[:1] == "-" else ("", text)
         if not re.fullmatch(_DIGITS, digits):

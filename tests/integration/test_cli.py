@@ -611,7 +611,7 @@ def test_secrets_that_are_set_are_part_of_the_check(cli: Cli, tmp_path: Path, mo
 def test_a_playbook_is_checked_by_line(cli: Cli, tmp_path: Path) -> None:
     assert "is sound" in cli("playbook", "check").stdout
     wrong = tmp_path / "wrong.yaml"
-    text = PLAYBOOK.replace("routing:", "gates: {validated: {severity: {not_spamm: warning}}}\nrouting:")
+    text = PLAYBOOK.replace("severity: {phone_possible: critical,", "severity: {not_spamm: warning,")
     wrong.write_text(text, encoding="utf-8")
     result = cli("playbook", "check", wrong, code=2)
     line = next(n for n, each in enumerate(text.splitlines(), 1) if "not_spamm" in each)

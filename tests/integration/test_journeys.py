@@ -62,6 +62,28 @@ def test_a_lead_that_breaks_a_promise_is_held_with_its_reason(
     assert desk.holds() == []
 
 
+def test_a_value_that_cannot_be_read_is_left_out_with_a_warning_while_a_contact_is_left(desk: Desk) -> None:
+    insists = "  validated: {severity: {phone_possible: critical, country_known: critical}}\n"
+    lenient = PLAYBOOK.replace("gates:\n" + insists, "fields: {seats: {type: integer}}\n")
+    desk.loaded = playbooks.parse(lenient, path=desk.loaded.path)
+    desk.capture(
+        person(1, Phone="call me"), person(2, Country="Atlantis"), person(3, seats="a dozen"),
+        person(4, Phone="call me", Email="\n"), *(person(n, Phone="call me") for n in range(5, 40)),
+    )  # fmt: skip
+    desk.run()
+    assert desk.statuses() == {"owned": 38, "held": 1}  # and the breaker does not count what passes
+    assert desk.rows("SELECT reason, journey_id FROM work_item WHERE blocking") == [("no_contact", 4)]
+    assert desk.rows("SELECT reason FROM warned WHERE journey_id < 4 ORDER BY journey_id") == [
+        ("phone_impossible",), ("country_unknown",), ("field_unreadable",),
+    ]  # fmt: skip
+    assert desk.rows("SELECT phone, country, attributes FROM lead WHERE id < 3 ORDER BY id") == [
+        (None, "DE", {"phone (as received)": "call me"}),
+        ("+49301000002", None, {"country (as received)": "Atlantis"}),
+    ]
+    assert desk.one("SELECT attributes FROM lead WHERE id = 3") == {"seats (as received)": "a dozen"}
+    assert desk.holds() == []
+
+
 def test_a_typo_of_a_mail_domain_is_proposed_and_not_applied(desk: Desk) -> None:
     desk.capture(person(1, Email="kim@gmial.com"))
     desk.run()

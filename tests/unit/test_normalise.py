@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadgate.fields import STANDARD, VALIDATED
-from leadgate.normalise import PROBLEMS, normalise
+from leadgate.normalise import PROBLEMS, leave_out_unreadable, normalise
 from leadgate.playbook import Playbook
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -241,7 +241,7 @@ def test_an_unreadable_custom_field_is_kept_and_stays_a_problem_until_corrected(
     first = normalise(captured({"seats": "a dozen", "attributes": {"utm": "x"}}), rules, NOW)
     assert first["seats"].tolist() == [None]
     assert first["field_problem"].tolist() == ["seats: not a whole number"]
-    assert first["attributes"].tolist() == [{"utm": "x", "seats": "a dozen"}]
+    assert first["attributes"].tolist() == [{"utm": "x", "seats (as received)": "a dozen"}]
     again = normalise(first, rules, NOW)
     assert again["field_problem"].tolist() == ["seats: not a whole number"]
     corrected = normalise(first.assign(seats=["12"]), rules, NOW)
@@ -256,11 +256,30 @@ def test_required_fields_are_named_when_missing() -> None:
     assert lead["field_problem"] == "job_title: required, and missing"
 
 
-def test_an_unreadable_date_is_no_problem_and_not_lost() -> None:
-    lead = one({"occurred_at": "soon"})
-    assert lead["occurred_at"] is None
-    assert lead["attributes"] == {"occurred_at": "soon"}
-    assert {lead[name] for name in PROBLEMS} == {None}
+def test_an_unreadable_value_of_a_field_that_is_not_required_is_left_out_and_kept_as_received() -> None:
+    kinds = {"price": "number", "trial": "boolean", "day": "date"}
+    rules = playbook(fields={name: {"type": kind} for name, kind in kinds.items()})
+    lead = one({"price": "much", "trial": "perhaps", "day": "in spring", "occurred_at": "soon"}, rules)
+    assert [lead[name] for name in (*kinds, "occurred_at")] == [None] * 4
+    assert {f"{name} (as received)" for name in (*kinds, "occurred_at")} == set(lead["attributes"])
+    assert lead["attributes"]["price (as received)"] == "much"
+    assert "price: not a number" in lead["unreadable_problem"]
+    assert "occurred_at: not a date and time" in lead["unreadable_problem"]
+    assert {lead[name] for name in PROBLEMS if name != "unreadable_problem"} == {None}
+
+
+def test_a_value_of_a_field_that_is_left_out_moves_to_the_attributes_with_its_problem_on_record() -> None:
+    rows = [{"phone": "call me", "email": "ann@acme.example"}, {"phone": "+33612345678", "email": "kim@gmial.com"}]
+    frame = normalise(captured(*rows), playbook(), NOW)
+    kept = leave_out_unreadable(frame, ["phone"])
+    assert kept["phone"].tolist() == [None, "+33612345678"]
+    assert kept["attributes"].tolist()[0] == {"phone (as received)": "call me"}
+    assert kept["phone_problem"].tolist() == ["not a phone number", None]
+    assert kept["email"].tolist() == ["ann@acme.example", "kim@gmial.com"]
+    assert frame["phone"].tolist()[0] == "call me"  # the frame itself is left as it was
+    without = leave_out_unreadable(frame, ["phone", "email"])
+    assert without["email"].tolist() == ["ann@acme.example", None]
+    assert without["email_domain"].tolist() == ["acme.example", None]
 
 
 def test_an_extension_is_kept_apart_from_the_number() -> None:

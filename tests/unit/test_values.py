@@ -379,6 +379,18 @@ def test_whole_numbers_survive_either_thousands_separator(number: int) -> None:
         assert integer_of(f"{number:,}".replace(",", separator)) == number
 
 
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("900 €", 900), ("€900", 900), ("EUR 1.200,50", 1200.5), ("1.200,50 EUR", 1200.5), ("-5 $", -5),
+        ("1,5k", 1500), ("2.5 k€", 2500), ("900 kr", 900), ("CHF 1'500.00", 1500),
+        ("1.500k", None), ("1,500k", None), ("5m", None), ("about 900 €", None), ("--5 €", None), ("€", None),
+    ],
+)  # fmt: skip
+def test_amounts_are_numbers_where_only_one_reading_is_possible(text: str, number: float | None) -> None:
+    assert number_of(text) == number
+
+
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e12, max_value=1e12))
 @settings(max_examples=30, deadline=None)
 def test_numbers_survive_being_written(number: float) -> None:
