@@ -145,3 +145,22 @@ def test_paths_that_a_page_names_exist() -> None:
     for page, text in PAGES.items():
         for path in re.findall(r"`((?:leadgate|tasks|flows|console|expectations|tests|examples|docs)/[\w./]*)`", text):
             assert (ROOT / path).exists(), f"{page} names {path}"
+
+
+# --- threats.md -------------------------------------------------------------------------------------------
+
+
+def test_every_promise_about_a_door_names_tests_that_exist() -> None:
+    defined = {
+        name
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    promises = re.findall(r"^\| (.+) \| (.+) \|$", PAGES["threats.md"], re.MULTILINE)
+    rows = [(promise, tests) for promise, tests in promises if promise not in ("promise", "---")]
+
+    assert len(rows) > 30
+    for promise, tests in rows:
+        named = re.findall(r"`(test_\w+)`", tests)
+        assert named, f"no test: {promise}"
+        assert set(named) <= defined, f"{promise}: {set(named) - defined}"
