@@ -20,9 +20,8 @@ from typing import Final
 
 import orjson
 import requests
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
+from console.database_watch import DatabaseWatch, Health
 from console.place import Place
 from console.screen import UNREACHABLE, CommandError, out, program
 from console.supervisor import Part
@@ -168,34 +167,19 @@ def _run(settings: Settings, playbook: Loaded, ledger: Ledger, address: Address,
             part.start()
             _health(part.name, "starting", f"pid {part.pid}")
     _tell_where(settings, playbook, address)
-    database = "up"
+    watch, database = DatabaseWatch(ledger), Health("up")
     while True:
-        found = _look_at_database(ledger)
+        found = watch.look()
         if found != database:
-            _health(
-                DATABASE, found, "" if found == "up" else "starting it again" if ledger.revive else "waiting for it"
-            )
+            _health(DATABASE, found.state, found.reason)
             database = found
         for part in parts:
             changed = part.look()
             if changed is not None:
                 details = f"{part.note} (pid {part.pid})" if changed == "up" and part.note else f"pid {part.pid}"
                 _health(part.name, changed, f"see {part.log}" if changed == "down" else details)
-        _keep_state(settings.home, address, database, parts)
+        _keep_state(settings.home, address, database.state, parts)
         time.sleep(LOOK_EVERY)
-
-
-def _look_at_database(ledger: Ledger) -> str:
-    """Whether PostgreSQL answers; an embedded one that does not is started again."""
-    try:
-        with ledger.transaction() as connection:
-            connection.execute(text("SELECT 1"))
-    except DBAPIError:
-        if ledger.revive is not None:
-            with contextlib.suppress(Exception):  # its last processes may still be ending: the next look tries again
-                ledger.revive()
-        return "down"
-    return "up"
 
 
 def _tell_where(settings: Settings, playbook: Loaded, address: Address) -> None:
