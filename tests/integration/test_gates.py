@@ -13,9 +13,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from desk import Desk, person
 
 from expectations import PROMISES, gate
 from expectations.findings import SHOWN
+from leadgate import evaluation
 from leadgate.playbook import Gate, Playbook
 from tasks import stage_task
 
@@ -493,3 +495,22 @@ def test_threads_do_not_disturb_one_another() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(judge, range(1, 25)))
+
+
+def test_expressions_past_their_time_hold_the_batch_and_the_work_item_names_the_rule(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.capture(person(1), person(2))
+    monkeypatch.setattr(evaluation, "seconds_for", lambda rows: 0.0)
+    desk.run(kinds=["intake"])
+    assert set(desk.statuses()) == {"held"}
+    ((reason, message, stage),) = desk.rows("SELECT reason, message, stage FROM work_item")
+    assert (reason, stage) == ("check_timed_out", "qualification")
+    scoring, verdict = desk.loaded.playbook.scoring, desk.loaded.playbook.qualification
+    rules = (*scoring.fit, *scoring.engagement, *verdict.disqualify)
+    assert [rule.name for rule in rules if rule.name in message], message
+    assert desk.holds() == []
+    monkeypatch.undo()
+    desk.capture(person(3))  # the next lead goes on
+    desk.run(kinds=["intake"])
+    assert desk.statuses().keys() > {"held"}
