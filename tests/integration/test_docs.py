@@ -92,6 +92,18 @@ def test_the_page_about_the_ledger_has_every_table_status_and_invariant() -> Non
     assert {(i.name, i.words) for i in INVARIANTS} <= set(invariants)
 
 
+def test_the_page_about_the_ledger_says_of_each_table_how_it_is_kept_and_what_can_be_erased() -> None:
+    kept = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$", PAGES["ledger.md"], re.MULTILINE))
+
+    for table in SQLModel.metadata.sorted_tables:
+        personal = [column.name for column in table.columns if column.info == models.PERSONAL]
+        assert ("erasable" in kept[table.name]) == bool(personal), table.name
+        assert not table.info.get("append_only") or kept[table.name].startswith("appended"), table.name
+        named = re.findall(r"`(\w+)`", kept[table.name].split("erasable")[0]) if personal else []
+        if named and not kept[table.name].startswith("appended; all but"):
+            assert set(named) == set(personal), table.name
+
+
 # --- operations.md ----------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from sqlmodel import SQLModel
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, owner_actions
-from leadgate.ledger.verify import personal_values
+from leadgate.ledger.verify import personal_values, verify
 from leadgate.models import PERSONAL, STAFF
 from tasks import handovers
 
@@ -218,14 +218,33 @@ GUARDED = {
 }  # fmt: skip
 
 
-def test_the_latest_are_looked_at_each_time_and_all_of_them_when_asked(some: Ledger) -> None:
-    def broken(latest: int | None) -> int:
-        query = next(i.broken for i in personal_values.invariants(latest) if i.name == "nothing_personal_kept")
+def test_the_latest_are_looked_at_each_time_and_all_of_them_when_asked(
+    some: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def count(leads: str) -> int:
+        query = personal_values.values_kept(leads)
         return int(connection.exec_driver_sql(query.replace("%", "%%")).scalar_one())
 
+    monkeypatch.setattr(personal_values, "LATEST", 1)
+    monkeypatch.setattr(personal_values, "_LATEST", "ORDER BY id DESC LIMIT 1")
     with some.engine.connect() as connection:
+        connection.execute(text("INSERT INTO lead (id, created_at) SELECT n, now() FROM generate_series(7, 9) n"))
         assert plant(connection, "handoff", "reason", VALUES["a name"])
-        assert (broken(1), broken(2), broken(None)) == (0, 1, 1)
+        assert count(personal_values._LATEST) == 0
+        assert sum(count(leads) for leads in personal_values.windows(connection)) == 1
+        assert len(list(personal_values.windows(connection))) == 4  # leads 1, 2, 7 and 8, one in each
+
+
+def test_verify_counts_what_it_finds_of_all_leads_too(some: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(personal_values, "windows", lambda connection: ["WHERE id = 1", "WHERE id = 1"])
+    try:
+        with some.transaction() as connection:
+            assert plant(connection, "handoff", "reason", VALUES["a name"])
+        broken = {each.name: each.broken for each in verify(some)}["nothing_personal_kept"]
+        assert {each.name: each.broken for each in verify(some, whole=True)}["nothing_personal_kept"] == 3 * broken == 3
+    finally:
+        with some.transaction() as connection:
+            connection.execute(text("UPDATE handoff SET reason = NULL WHERE reason LIKE 'it is %'"))
 
 
 def test_what_stands_in_a_playbook_is_not_taken_for_a_leads(some: Ledger) -> None:

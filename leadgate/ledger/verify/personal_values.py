@@ -5,7 +5,7 @@ Belongs here: searching every text and JSON column that is not declared ``PERSON
 - anything with the form of an e-mail address or a telephone number, in every row;
 - the lead's own values (addresses, number, name, street, message, the playbook's own text fields), in the rows about
   that lead. By default those of the latest 20,000 leads: a leak that is new is found at once, and the time does not
-  grow with the ledger. ``whole`` looks for those of all leads, which takes some minutes on a ledger of millions.
+  grow with the number of leads. ``windows`` are the others, for those of all leads.
 
 Does not belong here: which column is which (``models``). The columns come from the tables as they are declared, and
 another invariant compares these with the database.
@@ -16,9 +16,10 @@ be a colleague's, and what stands in a playbook is the playbook's.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
-from sqlalchemy import Table, Text
+from sqlalchemy import Connection, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import AutoString
@@ -29,6 +30,7 @@ from leadgate.models import PERSONAL, STAFF
 
 #: Whose values are looked for by default: those of so many leads, the latest.
 LATEST: Final = 20_000
+_LATEST: Final = f"ORDER BY id DESC LIMIT {LATEST}"
 #: An e-mail address or a phone number in E.164, as a POSIX pattern.
 _FORM: Final = r"[[:alnum:]._%+-]+@[[:alnum:]-]+\.[[:alpha:]]{2,}|\+[1-9][0-9]{8,14}"
 #: A text as it is compared: JSON escapes quotes and backslashes.
@@ -62,8 +64,7 @@ def _holds_text(kind: object) -> bool:
     return isinstance(kind, (Text, AutoString, JSONB))
 
 
-def invariants(latest: int | None = LATEST) -> tuple[Invariant, ...]:
-    """The invariants, for the values of the ``latest`` leads, or of all of them."""
+def _invariants() -> tuple[Invariant, ...]:
     return (
         Invariant(
             "text_columns_declared",
@@ -76,7 +77,7 @@ def invariants(latest: int | None = LATEST) -> tuple[Invariant, ...]:
             "nothing_personal_kept",
             "No personal value stands in a column that cannot be erased",
             " + ".join(f"(SELECT count(*) FROM {table})" for table in searched()).join(("SELECT ", "")),
-            f"SELECT ({_forms()}) + ({_values(latest)})",
+            f"SELECT ({_forms()}) + ({values_kept(_LATEST)})",
         ),
     )
 
@@ -107,33 +108,51 @@ def _forms() -> str:
     )
 
 
-def _values(latest: int | None) -> str:
-    some = "" if latest is None else f"ORDER BY id DESC LIMIT {latest}"
+def values_kept(leads: str) -> str:
+    """A query that counts the rows in which a value of the lead stands that they are about, for some ``leads``.
+
+    ``leads`` chooses and orders rows of ``lead``. A lead's values are one array, and each table is joined with them on
+    its own, so that a text is read once, and a table's texts are never kept.
+    """
     compared = _COMPARED.format("split_part(btrim(v.value), chr(10), 1)")
     values = ", ".join(f"({expression}, {least})" for expression, least in _VALUES)
-    rows = " UNION ALL ".join(
-        f"SELECT b.lead_id, {_COMPARED.format(_said(columns))} AS said FROM {table} r JOIN {about} b ON {on}"
+    counts = " + ".join(
+        f"(SELECT count(*) FROM {_texts(table, columns, about, on)} "
+        "WHERE EXISTS (SELECT 1 FROM unnest(t.kept) p(value), agreed WHERE CASE WHEN strpos(t.said, p.value) > 0 "
+        "THEN strpos(agreed.words, p.value) = 0 ELSE false END))"
         for table, columns in searched().items()
         for about, on in _about(SQLModel.metadata.tables[table])
     )
     return f"""
-        WITH chosen AS MATERIALIZED (SELECT * FROM lead {some}),
-        journey_of AS MATERIALIZED (
-            SELECT j.id AS journey_id, j.lead_id FROM journey j WHERE j.lead_id IN (SELECT id FROM chosen)),
-        batch_of AS MATERIALIZED (
-            SELECT DISTINCT h.batch_id, j.lead_id FROM handoff h JOIN journey_of j ON j.journey_id = h.journey_id),
-        lead_of AS (SELECT id AS lead_id FROM chosen),
-        personal AS MATERIALIZED (
-            SELECT DISTINCT l.id AS lead_id, left({compared}, 60) AS value FROM chosen l
+        WITH chosen AS MATERIALIZED (SELECT * FROM lead {leads}),
+        lead_of AS MATERIALIZED (
+            SELECT l.id AS lead_id, array_agg(DISTINCT left(w.value, 60)) AS kept FROM chosen l
             LEFT JOIN LATERAL jsonb_each(l.custom) AS given(name, value) ON jsonb_typeof(given.value) = 'string'
             CROSS JOIN LATERAL (SELECT given.value #>> '{{}}' AS value) AS c
             CROSS JOIN LATERAL (VALUES {values}) AS v(value, least)
-            WHERE length({compared}) >= v.least AND (v.least IN (7, 9) OR {compared} ~ '\\S \\S')),
+            CROSS JOIN LATERAL (SELECT {compared} AS value) AS w
+            WHERE length(w.value) >= v.least AND (v.least IN (7, 9) OR w.value ~ '\\S \\S') GROUP BY l.id),
+        journey_of AS MATERIALIZED (
+            SELECT j.id AS journey_id, l.kept FROM journey j JOIN lead_of l ON l.lead_id = j.lead_id),
+        batch_of AS MATERIALIZED (
+            SELECT DISTINCT h.batch_id, j.kept FROM handoff h JOIN journey_of j ON j.journey_id = h.journey_id),
         agreed AS MATERIALIZED (SELECT {_COMPARED.format("coalesce(string_agg(content, ' '), '')")} AS words
             FROM playbook_version)
-        SELECT count(*) FROM ({rows}) about
-        WHERE EXISTS (SELECT 1 FROM personal p, agreed WHERE p.lead_id = about.lead_id
-            AND CASE WHEN strpos(about.said, p.value) > 0 THEN strpos(agreed.words, p.value) = 0 ELSE false END)"""
+        SELECT {counts}"""
+
+
+def _texts(table: str, columns: list[str], about: str, on: str) -> str:
+    """The texts of a table with the values of the leads that they are about: ``t.said`` and ``t.kept``.
+
+    ``OFFSET 0`` has each text put together once: before the join where a row is about a whole batch, and after it
+    where only some of a large table's rows are about the leads in question.
+    """
+    said = f"{_COMPARED.format(_said(columns))} AS said"
+    if about == "batch_of":
+        key = "id" if table == "batch" else "batch_id"
+        rows = f"(SELECT r.{key}, {said} FROM {table} r OFFSET 0) r JOIN {about} b ON {on}"
+        return f"(SELECT r.said, b.kept FROM {rows}) t"
+    return f"(SELECT {said}, b.kept FROM {table} r JOIN {about} b ON {on} OFFSET 0) t"
 
 
 def _said(columns: list[str]) -> str:
@@ -157,4 +176,15 @@ def _about(table: Table) -> list[tuple[str, str]]:
     return found
 
 
-INVARIANTS: Final[tuple[Invariant, ...]] = invariants()
+def windows(connection: Connection) -> Iterator[str]:
+    """All leads before the latest, as choices of ``values_kept``: so many at once that their values fit into memory."""
+    after: int | None = -1
+    last = connection.execute(text(f"SELECT min(id) FROM (SELECT id FROM lead {_LATEST}) l")).scalar()
+    while last is not None and after is not None:
+        chosen = f"WHERE id > {after} AND id < {last} ORDER BY id LIMIT {LATEST}"
+        after = connection.execute(text(f"SELECT max(id) FROM (SELECT id FROM lead {chosen}) l")).scalar()
+        if after is not None:
+            yield chosen
+
+
+INVARIANTS: Final[tuple[Invariant, ...]] = _invariants()
