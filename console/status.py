@@ -20,7 +20,7 @@ from console.safe import visible
 from console.screen import heading, moment, out, print_json, program, span, table
 from console.telling import counted
 from console.up import STATE_FILE
-from leadgate.ledger import consumers, hosts, open_ledger, requests
+from leadgate.ledger import consumers, frozen, hosts, open_ledger, requests
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.standstill import standstill
 
@@ -38,12 +38,13 @@ def show(place: Place, *, as_json: bool, now: str | None) -> bool:
         seen = consumers.all_seen(ledger)
         reused = requests.reused_since(ledger, at - _REUSED_FOR)
         stands = standstill(ledger, place.settings.stalled_after)
+        locked = frozen.find_frozen(ledger)
         measured = hosts.measured_within(ledger, consumers.GONE_AFTER.total_seconds())
     alive = [each for each in seen if each["alive"]]
     oldest = None if waits.oldest is None else (at - waits.oldest).total_seconds()
     off = [host for host in measured if host.skew.exceeds(place.settings.clock_skew_limit)]
     taken = bool(alive) or waits.journeys + waits.in_batches == 0
-    well = taken and not off and not stands.stalled
+    well = taken and not off and not stands.stalled and not locked
     if as_json:
         print_json(
             {
@@ -55,6 +56,7 @@ def show(place: Place, *, as_json: bool, now: str | None) -> bool:
                 "hosts": clocks.as_data(measured, off),
                 "waiting": asdict(waits) | {"oldest_seconds": oldest, "standstill_seconds": stands.seconds},
                 "stalled": stands.stalled,
+                "frozen": [each._asdict() for each in locked],
                 "well": well,
             }
         )
@@ -64,7 +66,13 @@ def show(place: Place, *, as_json: bool, now: str | None) -> bool:
     clocks.render(out(), measured, off)
     if not taken:
         out().print(f"\nLeads wait and nobody takes them: `{program()} up`, or `{program()} run` once.", soft_wrap=True)
-    elif stands.stalled:
+    for each in locked:
+        out().print(
+            f"\nBatch {each.batch_id} is locked by a process that does not go on ({each.process}); its lease ran out "
+            f"{span(each.lapsed_seconds)} ago. A consumer ends that process's session and takes the batch over.",
+            soft_wrap=True,
+        )
+    if taken and stands.stalled:
         out().print(
             f"\nIntake stands still: the lead that waits longest has not moved for {span(stands.seconds)}. Look at the "
             f"consumers above, at `{program()} queue --reason stage_failed`, and at their logs.",

@@ -27,14 +27,21 @@ from leadgate.settings import Settings
 class Child:
     """A forked process that does ``work`` and hands its result back."""
 
-    def __init__(self, work: Callable[[], Any], *, failpoint: str | None = None, trace: Path | None = None) -> None:
+    def __init__(
+        self,
+        work: Callable[[], Any],
+        *,
+        failpoint: str | None = None,
+        trace: Path | None = None,
+        with_signal: signal.Signals = signal.SIGKILL,
+    ) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         self._answer, write = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self._answer)
-            _work_and_leave(work, write, failpoint, trace)
+            _work_and_leave(work, write, failpoint, trace, with_signal)
         os.close(write)
         self._status: int | None = None
         self._read = b""
@@ -43,6 +50,10 @@ class Child:
         """SIGKILL, unless it has ended already."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
+
+    def wait_until_frozen(self) -> None:
+        """Waits until SIGSTOP has reached it."""
+        assert os.WIFSTOPPED(os.waitpid(self.pid, os.WUNTRACED)[1])
 
     def wait(self) -> int:
         """Its exit code, or minus the signal that ended it."""
@@ -64,10 +75,13 @@ class Child:
         return pickle.loads(self._read)  # noqa: S301 - written by our own child
 
 
-def _work_and_leave(work: Callable[[], Any], write: int, failpoint: str | None, trace: Path | None) -> None:
+def _work_and_leave(
+    work: Callable[[], Any], write: int, failpoint: str | None, trace: Path | None, with_signal: signal.Signals
+) -> None:
     gc.freeze()  # collecting an inherited connection would say goodbye to the server in the parent's name
     if failpoint is not None:
         os.environ["LEADGATE_FAILPOINT"] = failpoint
+        os.environ["LEADGATE_FAILPOINT_SIGNAL"] = with_signal.name
     if trace is not None:
         os.environ["LEADGATE_FAILPOINT_TRACE"] = str(trace)
     code, answer = 1, b""

@@ -6,6 +6,8 @@ Belongs here: connections and their lifetime. Does not belong here: any query ab
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +35,14 @@ POOLS_LOCK = 7_283_003
 
 #: Room for a batch in temporary tables; and no compiling of queries that run for milliseconds.
 _OPTIONS = "-c timezone=UTC -c lock_timeout=60000 -c temp_buffers=64MB -c work_mem=32MB -c jit=off"
+
+
+#: How PostgreSQL's list of sessions names those of Leadgate, before the process and its host.
+APPLICATION = "leadgate"
+#: A host that vanished is noticed by both ends within this many seconds, sooner than a lease of 30 s runs out.
+_HOST_GONE_AFTER = 20.0
+_KEEPALIVE_SECONDS, _KEEPALIVES = 5, 3
+_LEAST_IDLE = 10.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,7 @@ class Ledger:
         """Nobody else takes a pool's turn until this ends. For an assignment that keeps losing the race."""
         with self.engine.connect() as connection:
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": POOLS_LOCK})
+            connection.commit()  # the lock is the session's, and no transaction is idle meanwhile
             try:
                 yield
             finally:
@@ -82,11 +93,14 @@ def open_ledger(settings: Settings) -> Iterator[Ledger]:
             url, prefect_url, revive = _server_url(settings.database_url), None, None
         else:
             url, prefect_url, revive = stack.enter_context(_embedded(settings.home))
-        engine = _engine(url)
+        setup = _engine(url)  # computing new values for old rows may take longer than a transaction may be idle
+        stack.callback(setup.dispose)
+        engine = _engine(url, settings.lease_seconds)
         stack.callback(engine.dispose)
         try:
-            migrate(engine)
-            key = keys.agree(engine, settings)
+            migrate(setup)
+            key = keys.agree(setup, settings)
+            setup.dispose()
         except OperationalError as error:
             raise LedgerError(_unreachable(settings, error)) from error
         except CommandError as error:  # the revision it names is none of ours
@@ -149,14 +163,33 @@ def _unreachable(settings: Settings, error: OperationalError) -> str:
     return f"PostgreSQL at {where} does not answer: {reason}"
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, lease_seconds: float | None = None) -> Engine:
+    """``lease_seconds``: PostgreSQL ends a session whose process does nothing in a transaction for most of a lease."""
+    idle = 0 if lease_seconds is None else max(_LEAST_IDLE, lease_seconds * 2 / 3)
+    # an apply of 20,000 leads computes for some seconds between two of its statements
+    limits = {
+        "idle_in_transaction_session_timeout": int(idle * 1000),
+        "tcp_user_timeout": int(_HOST_GONE_AFTER * 1000),
+        "tcp_keepalives_idle": _KEEPALIVE_SECONDS,
+        "tcp_keepalives_interval": _KEEPALIVE_SECONDS,
+        "tcp_keepalives_count": _KEEPALIVES,
+    }
+    options = " ".join([_OPTIONS, *(f"-c {name}={value}" for name, value in limits.items())])
     engine = create_engine(
         url,
         pool_size=4,
         max_overflow=4,
         hide_parameters=True,  # an error is shown in the state of a flow run: a lead's values must not be in it
         pool_pre_ping=True,  # a connection that died while nobody used it is replaced without an error
-        connect_args={"options": _OPTIONS, "connect_timeout": 10},
+        connect_args={
+            "options": options,
+            "connect_timeout": 10,
+            "application_name": f"{APPLICATION} {os.getpid()} on {socket.gethostname()}"[:63],
+            "keepalives_idle": _KEEPALIVE_SECONDS,
+            "keepalives_interval": _KEEPALIVE_SECONDS,
+            "keepalives_count": _KEEPALIVES,
+            "tcp_user_timeout": int(_HOST_GONE_AFTER * 1000),
+        },
     )
     event.listen(engine, "connect", _read_json_fast)
     event.listen(engine, "handle_error", faults.remove_values)

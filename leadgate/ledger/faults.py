@@ -34,8 +34,9 @@ class Conflict(Exception):  # noqa: N818 - the protocol's word
 #: the way; the same succeeds at once or soon. ``ours``: what was to be stored or computed; the same fails again.
 Fault = Literal["server", "race", "ours"]
 
-#: Connection lost, no room, shutting down; and a server that accepts no writes, such as a standby after a failover.
-_SERVER: Final = ("08", "53", "57P", "25006")
+#: Connection lost, no room, shutting down; a server that accepts no writes, such as a standby after a failover; and a
+#: transaction that the server ended because this process was frozen in it.
+_SERVER: Final = ("08", "53", "57P", "25006", "25P03")
 #: Deadlock and serialization failure (class 40), and a lock that was not granted in time.
 _RACE: Final = ("40", "55P03")
 #: A lead that has got another open journey meanwhile.

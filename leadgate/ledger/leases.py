@@ -6,10 +6,11 @@ Belongs here: holding a batch from the outside. Does not belong here: the fence 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -17,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from leadgate.ledger.batches import Batch, Kind, LeaseLost, extend, remember
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.faults import is_ours
+from leadgate.ledger.frozen import end_frozen
 
 
 def take_over(
@@ -31,8 +33,17 @@ def take_over(
     """The oldest open batch whose lease has run out, or that ``holder`` itself left, with a higher epoch.
 
     ``batch_id`` asks for this one only. ``as_of`` is what time it is for the batch from now on, in place of
-    the ledger's clock.
+    the ledger's clock. A process that is frozen in a transaction, and so locks its batch after its lease, loses its
+    session first.
     """
+    asked = {"holder": holder, "lease": lease_seconds, "kind": kind, "id": batch_id, "as_of": as_of}
+    batch = _take_over(ledger, asked)
+    if batch is None and end_frozen(ledger, lease_seconds):
+        batch = _take_over(ledger, asked)
+    return batch
+
+
+def _take_over(ledger: Ledger, asked: Mapping[str, Any]) -> Batch | None:
     statement = """
         UPDATE batch SET epoch = epoch + 1, holder = :holder, as_of = as_of OR CAST(:as_of AS timestamptz) IS NOT NULL,
             lease_until = clock_timestamp() + make_interval(secs => :lease)
@@ -44,14 +55,13 @@ def take_over(
         RETURNING id, epoch, playbook_hash, size, kind, failures,
             coalesce(CAST(:as_of AS timestamptz), clock_timestamp()) AS claimed_at"""
     with ledger.transaction() as connection:
-        row = connection.execute(
-            text(statement),
-            {"holder": holder, "lease": lease_seconds, "kind": kind, "id": batch_id, "as_of": as_of},
-        ).first()
+        row = connection.execute(text(statement), asked).first()
         if row is None:
             return None
-        remember(connection, row.id, row.epoch, holder)
-    return Batch(row.id, row.epoch, holder, row.playbook_hash, row.size, row.claimed_at, row.kind, row.failures)
+        remember(connection, row.id, row.epoch, asked["holder"])
+    return Batch(
+        row.id, row.epoch, asked["holder"], row.playbook_hash, row.size, row.claimed_at, row.kind, row.failures
+    )
 
 
 @dataclass(frozen=True)
