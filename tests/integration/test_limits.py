@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from desk import NOW, PLAYBOOK, Desk, person
+from desk import INSISTS, NOW, PLAYBOOK, Desk, person
 
 from leadgate import playbook as playbooks
 from leadgate.connectors.files import Row
@@ -53,7 +53,7 @@ def test_a_value_that_is_too_long_for_its_field_holds_its_lead_and_no_other(
 
 
 def test_a_playbook_that_lets_long_values_pass_loses_the_value_and_not_the_batch(desk: Desk) -> None:
-    lenient = PLAYBOOK + "  captured: {severity: {values_fit: warning}}\n"
+    lenient = PLAYBOOK.removesuffix(INSISTS) + "gates: {captured: {severity: {values_fit: warning}}}\n"
     desk.loaded = playbooks.parse(lenient, path=desk.loaded.path)
     desk.capture(person(1), person(2, Email="a" * 8_000), person(3, Email="a" * 8_000, Phone=""))
     desk.run()

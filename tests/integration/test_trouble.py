@@ -19,7 +19,7 @@ import databases
 import orjson
 import psycopg
 import pytest
-from desk import NOW, PLAYBOOK, Desk, person
+from desk import INSISTS, NOW, PLAYBOOK, Desk, person
 from forked import Child
 from open_gate import meanwhile, nothing_fails
 from sqlalchemy import Connection, create_engine, text
@@ -66,7 +66,9 @@ def undisturbed(postgres: Ledger, tmp_path_factory: pytest.TempPathFactory, load
 
 
 def test_a_gate_that_cannot_be_checked_holds_the_batch_until_it_can(desk: Desk) -> None:
-    broken = playbooks.parse(PLAYBOOK + UNCHECKABLE.format(gate="validated"), path=desk.loaded.path)
+    broken = playbooks.parse(
+        PLAYBOOK.removesuffix(INSISTS) + UNCHECKABLE.format(gate="validated"), path=desk.loaded.path
+    )
     sound, desk.loaded = desk.loaded, broken
     desk.capture(*people())
     desk.run()
@@ -90,7 +92,9 @@ def test_owned_leads_whose_gate_cannot_be_checked_stay_owned_with_one_recovery_t
     desk.capture(person(1), person(2))
     run_waiting(desk.worker(), lambda: NOW, check=nothing_fails)
     sound = desk.loaded
-    desk.loaded = playbooks.parse(PLAYBOOK + UNCHECKABLE.format(gate="followed_up"), path=sound.path)
+    desk.loaded = playbooks.parse(
+        PLAYBOOK.removesuffix(INSISTS) + UNCHECKABLE.format(gate="followed_up"), path=sound.path
+    )
     for hours in (3, 4, 5, 6):
         desk.run(NOW + timedelta(hours=hours))
         assert desk.rows("SELECT kind, reason, blocking FROM work_item") == [("recovery", "column_missing", False)]
