@@ -91,6 +91,10 @@ storm: $(VENV)/.dev ## everything killed, in turn and at random, under load; not
 attack: $(VENV)/.dev ## attack an installation of our own on loopback; exit 1 when a promise is broken
 	$(BIN)/python -m benchmarks.attack
 
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## the poison hunt: values and errors of every kind among good leads, ten minutes; build/fuzz.json
+	$(BIN)/python -m benchmarks.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: clean
 clean: ## remove what was built, .venv and the data folder
 	rm -rf $(VENV) build .leadgate .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
