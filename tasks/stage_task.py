@@ -55,7 +55,8 @@ async def gate_task(name: str, batch: int, rows: int, judged: pd.DataFrame, seal
     check = partial(gate.run, name, judged, playbook=rules, seconds=seconds)  # type: ignore[arg-type]
     try:
         # half as much again: a gate that gives up by itself says which promise it was at, and leaves no thread
-        return await asyncio.wrap_future(GATE_THREAD.submit(check, seconds=1.5 * seconds))
+        with faults.without_values(DeadlinePassed, gate.RefusedExpectation):
+            return await asyncio.wrap_future(GATE_THREAD.submit(check, seconds=1.5 * seconds))
     except DeadlinePassed:
         return gate.give_up(name, judged, playbook=rules, seconds=1.5 * seconds)  # type: ignore[arg-type]
 
@@ -76,14 +77,15 @@ async def can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> b
 )
 async def stage_task(name: str, batch: int, entering: int, sealed: Sealed) -> StageReport:
     """Gather, decide, gate, apply. ``name``, ``batch`` and ``entering`` are for the run's name."""
-    steps = stage_steps(sealed.stage, sealed.ledger, sealed.work)
-    step = await asyncio.to_thread(go_on, steps)
-    while isinstance(step, Judging):
-        about = step.work.batch.id
-        try:
-            result = await gate_task(step.gate, about, len(step.rows), step.rows, sealed)
-        except Exception as error:
-            step = await asyncio.to_thread(go_on, steps, error=error)
-        else:
-            step = await asyncio.to_thread(go_on, steps, result)
-    return step
+    with faults.without_values():
+        steps = stage_steps(sealed.stage, sealed.ledger, sealed.work)
+        step = await asyncio.to_thread(go_on, steps)
+        while isinstance(step, Judging):
+            about = step.work.batch.id
+            try:
+                result = await gate_task(step.gate, about, len(step.rows), step.rows, sealed)
+            except Exception as error:
+                step = await asyncio.to_thread(go_on, steps, error=error)
+            else:
+                step = await asyncio.to_thread(go_on, steps, result)
+        return step

@@ -7,9 +7,10 @@ driver's errors. Does not belong here: what is done about a fault.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import PurePath
 from typing import Any, Final, Literal
 
@@ -81,14 +82,39 @@ def constraint(error: BaseException) -> str | None:
     return original.diag.constraint_name if isinstance(original, psycopg.Error) else None
 
 
+class FaultError(Exception):
+    """A fault of ours as it may be kept by others, such as Prefect in states and logs: its kind and place, in place of
+    an error whose own words may hold a value."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.kind, self.place = describe(error), place(error)
+        super().__init__(f"{self.kind} at {self.place}")
+
+
+@contextlib.contextmanager
+def without_values(*harmless: type[Exception]) -> Iterator[None]:
+    """Faults of ours leave this as ``FaultError``, apart from those of the ledger, which hold no values, and
+    ``harmless`` ones."""
+    try:
+        yield
+    except Exception as error:
+        if not is_ours(error) or isinstance(error, (DBAPIError, FaultError, *harmless)):
+            raise
+        raise FaultError(error) from None
+
+
 def describe(error: BaseException) -> str:
     """The kind of ``error``, in words that never hold a value: ``program_limit_exceeded (SQLSTATE 54000)``."""
+    if isinstance(error, FaultError):
+        return error.kind
     original = error.orig if isinstance(error, DBAPIError) else error
     return told(original) if isinstance(original, psycopg.Error) else type(error).__name__
 
 
 def place(error: BaseException) -> str:
     """Where our code raised ``error``, innermost first: ``bulk.py:85 < people.py:41 < capture.py:190``."""
+    if isinstance(error, FaultError):
+        return error.place
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
     return " < ".join(f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in reversed(own[-4:])) or "nowhere"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import random
 import time
 import traceback
 from collections import Counter
@@ -49,9 +50,9 @@ def of_driver(state: str, *, lost: bool = False) -> DBAPIError:
 @pytest.mark.parametrize(
     ("error", "fault"),
     [
-        *((of_driver(state), "server") for state in ("08006", "53100", "53300", "57P01", "57P03", "25006", "")),
+        *((of_driver(state), "server") for state in ("08006", "53100", "53300", "57P01", "57P03", "25006", "25P03", "")),
         *((of_driver(state), "race") for state in ("40001", "40P01", "55P03")),
-        *((of_driver(state), "ours") for state in ("54000", "22P02", "23505", "57014", "42703", "XX000", "25P03")),
+        *((of_driver(state), "ours") for state in ("54000", "22P02", "23505", "57014", "42703", "XX000", "25P01")),
         (of_driver("54000", lost=True), "ours"),  # what the server said counts for more than the connection
         (DBAPIError("SELECT 1", None, Exception("gone"), connection_invalidated=True), "server"),
         (psycopg.OperationalError("the connection is closed"), "server"),
@@ -171,6 +172,20 @@ def test_whatever_one_lead_breaks_the_others_go_on(desk: Desk, table: str, rows:
         assert state in item[0][4]
         assert MARKER not in item[0][4]
     assert desk.one("SELECT count(*) FROM batch WHERE closed_at IS NULL") == 0
+    assert desk.holds() == []
+
+
+def test_a_value_that_no_index_can_hold_holds_its_lead_alone(desk: Desk) -> None:
+    """The real thing: SQLSTATE 54000, which the driver calls an ``OperationalError``, like a lost connection."""
+    with desk.ledger.transaction() as connection:
+        connection.execute(text("CREATE INDEX too_small ON lead (message)"))
+    long = random.Random(1).randbytes(8_000).hex()  # compresses too little
+    desk.capture(*(person(number, Message=long if number == BAD else "short") for number in range(PEOPLE)))
+    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
+    assert desk.statuses() == {"owned": PEOPLE - 1, "held": 1}
+    ((reason, message),) = desk.rows("SELECT reason, message FROM work_item")
+    assert reason == FAILED
+    assert "program_limit_exceeded (SQLSTATE 54000)" in message
     assert desk.holds() == []
 
 

@@ -23,7 +23,9 @@ _RECORDS: Final = (
     ("pause", "journey_id"),
     ("journey", "batch_id"),
     ("work_item", "batch_id"),
+    ("batch", "part_of"),
 )
+_NAMES: Final = {"part_of": "batch"}  # columns that are not called after their table
 
 INVARIANTS: Final[tuple[Invariant, ...]] = (
     Invariant(
@@ -33,7 +35,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "SELECT count(*) FROM ("
         + " UNION ALL ".join(
             f"SELECT 1 FROM {table} r WHERE {column} IS NOT NULL "
-            f"AND NOT EXISTS (SELECT 1 FROM {column.removesuffix('_id')} t WHERE t.id = r.{column})"
+            f"AND NOT EXISTS (SELECT 1 FROM {_NAMES.get(column, column.removesuffix('_id'))} t WHERE t.id = r.{column})"
             for table, column in _RECORDS
         )
         + ") orphans",
