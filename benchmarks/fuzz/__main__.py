@@ -70,8 +70,8 @@ def report(seed: int, seconds: float, figures: Figures, found: Found | None) -> 
     print(f"longest standstill   {figures.longest_standstill:>10,.1f} s")
     print(f"good leads           {figures.good:>10,}")
     print(f"good leads held      {figures.good_held:>10,}")
-    print(f"errors raised once   {figures.raised.total():>10,} of {len(figures.raised)} states")
-    print(f"rows that always fail{figures.broken.total():>10,} of {len(figures.broken)} states")
+    print(f"errors raised once   {figures.raised.total():>10,} with {len(figures.raised)} states")
+    print(f"rows that always fail{figures.broken.total():>10,} with {len(figures.broken)} states")
     for what, count in figures.outcomes.most_common():
         print(f"  {what:<60} {count:>8,}")
     if figures.came_out:

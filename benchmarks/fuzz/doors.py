@@ -58,19 +58,21 @@ class Captured:
     journeys: dict[int, int] = field(default_factory=dict)
     refused: dict[int, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
+    statements: int = 0
+    raised: bool = False
 
 
 class Doors:
-    """Both doors of one playbook's sources. ``statements`` counts those of the last ``take``."""
+    """Both doors of one playbook's sources."""
 
     def __init__(self, ledger: Ledger, door: Ledger, loaded: Loaded, port: int, folder: Path) -> None:
         self._ledger, self._door, self._loaded, self._port, self._folder = ledger, door, loaded, port, folder
-        self.injector = Injector(door.engine)
+        self._injector = Injector(door.engine)
 
     def take(self, rows: Sequence[Sent], once: Once | None = None) -> Captured:
         """Capture ``rows``, each by its door. With ``once`` a statement fails, and whoever sent it sends it again."""
         captured = Captured()
-        self.injector.arm(once)
+        self._injector.arm(once)
         for source in sorted({row.source for row in rows}):
             mine = [row for row in rows if row.source == source]
             for door in FILES:
@@ -79,7 +81,8 @@ class Doors:
             for row in mine:
                 if row.door not in FILES:
                     self._post(row, captured, faulty=once is not None)
-        self.injector.arm(None)
+        captured.statements, captured.raised = self._injector.statements, self._injector.raised
+        self._injector.arm(None)
         return captured
 
     def _file(self, source: str, sent: Sequence[Sent], captured: Captured, *, faulty: bool) -> None:

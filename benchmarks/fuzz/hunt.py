@@ -34,8 +34,12 @@ from leadgate.settings import Settings
 
 _CLEARED_EVERY: Final = 20  # rounds: looking at all of a ledger takes longer and longer
 _MOST_BYTES: Final = 24 * 1024**2  # of the poison of one round
+#: What rounds are about, in turn.
+_ROUNDS: Final = ("poison", "once", "broken", "once", "poison", "once")
 #: One row of poison to so many good ones: half of a source's rows with one fault would open its breaker.
 _GOOD_TO_POISON: Final = 3
+#: Good leads of a source: fewer of them, when there are few, because each file takes its time.
+_OF_A_SOURCE: Final = 15
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class Ground:
         sent, kinds = self._rows(plan)
         captured = self._doors.take(sent, plan.once if plan.at_capture else None)
         if plan.once is None:
-            self.statements[0] = max(1, self._doors.injector.statements)
+            self.statements[0] = max(1, captured.statements)
         self._break(plan, captured, kinds)
         ran = self._run(None if plan.at_capture else plan.once)
         if plan.once is None and ran.ended:
@@ -105,7 +109,7 @@ class Ground:
         figures.rows += len(sent)
         figures.good += sum(kind in ("good", "activity") for kind in kinds.values())
         figures.refused += len(captured.refused)
-        if plan.once is not None and (ran.raised or plan.at_capture):
+        if plan.once is not None and (ran.raised or captured.raised):
             figures.raised[plan.once.state] += 1
         figures.broken.update(each.state for each in plan.broken)
         return wrong
@@ -130,6 +134,7 @@ class Ground:
         logs = [name for name, source in self.loaded.playbook.sources.items() if source.kind == "activities"]
         sent: list[Sent] = []
         kinds = {UNREADABLE: "poison"}
+        sources = sources[: 1 + plan.good // _OF_A_SOURCE]
         wanted = ["good"] * plan.good + ["broken"] * len(plan.broken)
         for at, kind in enumerate(wanted):
             number = next(self._numbers)
@@ -247,10 +252,8 @@ def plans(ground: Ground, draw: random.Random, size: int) -> Iterator[Plan]:
     """Rounds without end, of ``size`` rows: poison, then poison and an error at any statement, then rows that fail."""
     poisons = rows.poisons(ground.loaded, draw)
     fields = [*STANDARD, *ground.loaded.playbook.fields]
-    at, states = 0, list(errors.ONCE)
-    broken = [Broken(relation, state) for relation in errors.RELATIONS for state in errors.ALWAYS]
-    draw.shuffle(states)
-    draw.shuffle(broken)
+    every = [Broken(relation, state) for relation in errors.RELATIONS for state in errors.ALWAYS]
+    at, states, broken = 0, list[str](), list[Broken]()
     yield Plan((), size // 4)
     while True:
         some: list[Poison] = []
@@ -259,22 +262,22 @@ def plans(ground: Ground, draw: random.Random, size: int) -> Iterator[Plan]:
             if poison.length * 4 <= left:
                 left -= poison.length * 4
                 some.append(poison)
-        good = size - len(some)
-        kind = at % 4
-        if kind in (0, 2):
+        few = tuple(some[: len(some) // 8])
+        kind = at % len(_ROUNDS)
+        if _ROUNDS[kind] == "poison":
             corrections = tuple(
                 Poison("", draw.choice(fields), draw.choice(values.kinds()), draw.choice(values.LENGTHS), "lines")
                 for _ in range(3 if kind else 0)
             )
-            yield Plan(tuple(some), good, corrections=corrections)
-        elif kind == 1:
-            at_capture = draw.random() < 0.25
+            yield Plan(tuple(some), size - len(some), corrections=corrections)
+        elif _ROUNDS[kind] == "once":
+            at_capture = draw.random() < 0.2
             most = ground.statements[0 if at_capture else 1]
-            once = Once(states[at // 4 % len(states)], draw.randint(1, most))
-            yield Plan(tuple(some[: len(some) // 4]), good, once=once, at_capture=at_capture)
+            states = states or draw.sample(errors.ONCE, len(errors.ONCE))
+            yield Plan(few, size // 8, once=Once(states.pop(), draw.randint(1, most)), at_capture=at_capture)
         else:
-            first = 2 * (at // 4) % len(broken)
-            yield Plan(tuple(some[: len(some) // 4]), good, broken=tuple(broken[first : first + 2]))
+            broken = broken or draw.sample(every, len(every))
+            yield Plan(few, size // 2, broken=(broken.pop(), broken.pop()))
         at += 1
 
 

@@ -24,10 +24,10 @@ def ground(settings: Settings, tmp_path: Path) -> Iterator[Ground]:
 
 def test_whatever_is_among_them_good_leads_go_on(ground: Ground) -> None:
     figures = Figures()
-    found = hunt(ground, random.Random(20), figures, size=60, seconds=600, rounds=5)
+    found = hunt(ground, random.Random(20), figures, size=60, seconds=600, rounds=6)
     assert found is None, f"{found.wrong}: {found.plan}"
     assert figures.good_held == 0
-    assert figures.good > 150
+    assert figures.good > 80
     assert figures.held > 5
     assert figures.broken.total() == 2
     assert figures.longest_standstill < 60
