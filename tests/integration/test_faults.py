@@ -50,7 +50,10 @@ def of_driver(state: str, *, lost: bool = False) -> DBAPIError:
 @pytest.mark.parametrize(
     ("error", "fault"),
     [
-        *((of_driver(state), "server") for state in ("08006", "53100", "53300", "57P01", "57P03", "25006", "25P03", "")),
+        *(
+            (of_driver(state), "server")
+            for state in ("08006", "53100", "53300", "57P01", "57P03", "25006", "25P03", "")
+        ),
         *((of_driver(state), "race") for state in ("40001", "40P01", "55P03")),
         *((of_driver(state), "ours") for state in ("54000", "22P02", "23505", "57014", "42703", "XX000", "25P01")),
         (of_driver("54000", lost=True), "ours"),  # what the server said counts for more than the connection
