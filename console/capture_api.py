@@ -47,6 +47,7 @@ _OF_A_SOURCE: Final = 32 * 1024**2  # bytes of bodies of one source in hand; mor
 _READ_AT_ONCE: Final = 128 * 1024  # bytes of a body that is read between two other requests
 _AWAY: Final = 5  # seconds to wait for a PostgreSQL that is away
 _KEY: Final = re.compile(r"[ -~]{1,255}")  # an Idempotency-Key
+_SIGNED_BY: Final = frozenset(HEADERS)
 _REQUEST_ID: Final = re.compile(r"[!-~]{1,255}")
 
 
@@ -89,7 +90,7 @@ def app_of(
 
     @app.post("/capture/{source}")
     async def capture(request: Request, source: str) -> Response:
-        return await desk.answer(desk.capture(request, source))
+        return await desk.capture(request, source)
 
     @app.get("/healthz")
     async def healthz() -> Response:
@@ -176,7 +177,7 @@ class _Desk:
 
     async def _capture(self, request: Request, name: str, incoming: Incoming) -> Response:
         address = self._address_of(request)
-        given = Given(*(_raw(request, header) for header in HEADERS))
+        given = _given(request)
         verdict = self._doors.judge_head(name, given, self.clock.now().timestamp())
         if not verdict.admits and not verdict.reads:
             raise self._unknown(address, verdict.reason)
@@ -291,10 +292,13 @@ class _Desk:
 _UNEXPECTED: Final = "something went wrong here; nothing of this request is known to be stored, so send it again"
 
 
-def _raw(request: Request, name: bytes) -> bytes | None:
-    """A header as it came. Sent twice it is none: which of them holds is not said."""
-    values = [value for header, value in request.scope["headers"] if header == name]
-    return values[0] if len(values) == 1 else None
+def _given(request: Request) -> Given:
+    """The headers as they came. One that is sent twice is none: which of them holds is not said."""
+    found: dict[bytes, bytes | None] = {}
+    for name, value in request.scope["headers"]:
+        if name in _SIGNED_BY:
+            found[name] = None if name in found else value
+    return Given(*map(found.get, HEADERS))
 
 
 def _all(request: Request, name: bytes) -> list[bytes]:

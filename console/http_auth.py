@@ -11,11 +11,11 @@ The source is bound by its secret, which no other source has (``playbook_check.s
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import re
 import secrets
+from binascii import a2b_base64, a2b_hex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
@@ -63,6 +63,10 @@ class Verdict(NamedTuple):
     reason: Reason | None = None
 
 
+_ADMITTED: Final = Verdict(admits=True)
+_READS: Final = Verdict(reads=True)
+
+
 @dataclass(frozen=True)
 class _Lock:
     """What opens a source: always so many of each, filled up with what nobody has."""
@@ -103,29 +107,31 @@ class Doors:
         scheme, _, token = (given.authorization or b"").partition(b" ")
         known = _any_same(hashlib.sha256(token.strip()).digest(), (lock or self._nobodys).tokens)
         if known and scheme.lower() == b"bearer" and lock is not None and lock.auth == "bearer":
-            return Verdict(admits=True)
+            return _ADMITTED
         fault = _fault_of(given, now)
         if fault is None:
-            return Verdict(reads=True)
+            return _READS
         return Verdict(reason=self._reason(source, fault, given))
 
     def judge_body(self, source: str, given: Given, body: bytes) -> Verdict:
-        """Whether the signature is that of ``source`` over ``body``. The headers passed ``judge_head``.
+        """Whether the signature is that of ``source``: the HMAC-SHA256 (RFC 2104) of ``id.timestamp.body``, or of
+        ``timestamp.body`` in the old scheme. The headers passed ``judge_head``.
 
         Everything is computed for everybody, with keys that nobody has for a source that there is not: how long it
         takes depends on what was sent, not on what is there.
         """
         lock = self._locks.get(source)
-        keys = lock or self._nobodys
+        known = lock or self._nobodys
         if given.signature is not None:
-            head, sent = b"%b.%b." % (given.id or b"", given.timestamp or b""), given.signature.split(b" ")
-            expected = [_standard(key, head, body) for key in keys.keys]
+            keys, signed = known.keys, b"%b.%b.%b" % (given.id or b"", given.timestamp or b"", body)
+            sent = [a2b_base64(each[3:]) for each in given.signature.split(b" ") if _SIGNATURE.fullmatch(each)]
         else:
-            head, sent = (given.old_timestamp or b"") + b".", [(given.old_signature or b"").lower()]
-            expected = [_old(key, head, body) for key in keys.old_keys]
-        same = [_any_same(each, expected) for each in sent]
+            keys, signed = known.old_keys, b"%b.%b" % (given.old_timestamp or b"", body)
+            sent = [a2b_hex((given.old_signature or b"")[7:])]
+        expected = [hmac.digest(key, signed, "sha256") for key in keys]
+        same = [hmac.compare_digest(one, other) for one in sent for other in expected]
         if any(same) and lock is not None and lock.auth == "hmac":
-            return Verdict(admits=True)
+            return _ADMITTED
         return Verdict(reason=self._reason(source, "wrong", given))
 
     def _reason(self, source: str, fault: Reason, given: Given) -> Reason:
@@ -167,16 +173,6 @@ def _fault_of(given: Given, now: float) -> Reason | None:
     if not formed or timestamp is None or _TIMESTAMP.fullmatch(timestamp) is None:
         return "malformed"
     return None if abs(now - int(timestamp)) <= TOLERANCE else "stale"
-
-
-def _standard(key: bytes, head: bytes, body: bytes) -> bytes:
-    """``v1,`` and the base64 of the HMAC-SHA256 (RFC 2104) of ``id.timestamp.body``."""
-    return b"v1," + base64.b64encode(hmac.digest(key, head + body, "sha256"))
-
-
-def _old(key: bytes, head: bytes, body: bytes) -> bytes:
-    """``sha256=`` and the hexadecimal HMAC-SHA256 of ``timestamp.body``."""
-    return b"sha256=" + hmac.digest(key, head + body, "sha256").hex().encode()
 
 
 def bearer(token: str, authorization: bytes | None) -> bool:

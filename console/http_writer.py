@@ -19,7 +19,6 @@ from typing import Any, Final
 
 from console.screen import say
 from leadgate.ledger import Ledger, faults, people, requests, signals
-from leadgate.ledger.clock import read_time
 from leadgate.ledger.requests import Sender
 from leadgate.ledger.signals import Stored
 
@@ -148,8 +147,7 @@ class Writer:
         stored: list[Stored] = []
         known: list[Stored] = []
         with self._ledger.transaction() as connection:
-            now = read_time(connection)
-            signals.one_capture_at_a_time(connection, {job.sender.source for job in jobs})
+            now = signals.one_capture_at_a_time(connection, {job.sender.source for job in jobs})
             reused = requests.reused(connection, [job.sender for job in jobs])
             requests.record_reuse(
                 connection, [job.sender for job, again in zip(jobs, reused, strict=True) if again], now

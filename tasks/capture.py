@@ -93,9 +93,10 @@ def key_of(payload: Mapping[str, Any], source: Source, given: str | None = None)
 def hash_of(payloads: Sequence[Mapping[str, Any]], source: Source, *, listed: bool) -> str:
     """A hash of what a request says, whatever the order of columns, without the source's volatile ones. A list of one
     payload is not the same as the payload."""
-    volatile = frozenset(source.volatile)
-    whole = b"".join(_digest(Row(1, dict(payload)), volatile) for payload in payloads)
-    return hashlib.blake2b(whole, digest_size=16, person=b"list" if listed else b"").hexdigest()
+    found = hashlib.blake2b(digest_size=16, person=b"list" if listed else b"")
+    for payload in payloads:
+        found.update(_content(payload, source.volatile))
+    return found.hexdigest()
 
 
 def _own_id(payload: Mapping[str, Any], column: str | None) -> str | None:
@@ -109,11 +110,16 @@ def _own_id(payload: Mapping[str, Any], column: str | None) -> str | None:
 def _digest(row: Row, volatile: Collection[str]) -> bytes:
     if row.payload is None:
         content = ("unreadable:" + (row.raw or "")).encode("utf-8", "surrogatepass")
-    elif volatile:
-        content = encode({name: value for name, value in row.payload.items() if name not in volatile})
     else:
-        content = encode(row.payload)
+        content = _content(row.payload, volatile)
     return hashlib.blake2b(content, digest_size=16).digest()
+
+
+def _content(payload: Mapping[str, Any], volatile: Collection[str]) -> bytes:
+    """What is the same whenever a payload says the same."""
+    if volatile:
+        payload = {name: value for name, value in payload.items() if name not in volatile}
+    return encode(payload)
 
 
 def encode(payload: Mapping[str, Any]) -> bytes:

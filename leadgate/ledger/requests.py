@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -30,6 +30,16 @@ class Sender(NamedTuple):
     address: str | None = None
     id: str | None = None
     hash: str | None = None
+
+
+#: One row each, by index: a join would be planned while the tables are empty, and then read them whole for ever.
+_KEPT: Final = "WITH asked AS (SELECT * FROM unnest(CAST(:source AS text[]), CAST(:id AS text[])) a (source, id)) " + (
+    " UNION ALL ".join(
+        f"SELECT a.source, a.id, k.request_hash FROM asked a CROSS JOIN LATERAL (SELECT request_hash FROM {table} "
+        "WHERE source = a.source AND request_id = a.id AND request_hash IS NOT NULL LIMIT 1) k"
+        for table in ("signal", "activity")
+    )
+)
 
 
 class Reused(NamedTuple):
@@ -50,19 +60,10 @@ def reused(connection: Connection, senders: Sequence[Sender]) -> list[bool]:
     given = {(each.source, each.id) for each in senders if each.hash is not None}
     known: dict[tuple[str, str | None], str] = {}
     if given:
-        kept = " UNION ALL ".join(
-            f"SELECT k.source, k.request_id, k.request_hash FROM asked a JOIN {table} k "
-            "ON k.source = a.source AND k.request_id = a.id AND k.request_hash IS NOT NULL"
-            for table in ("signal", "activity")
-        )
         found = connection.execute(
-            text(
-                "WITH asked AS (SELECT * FROM unnest(CAST(:source AS text[]), CAST(:id AS text[])) a (source, id)) "
-                f"{kept}"
-            ),
-            {"source": [source for source, _ in given], "id": [id_ for _, id_ in given]},
+            text(_KEPT), {"source": [source for source, _ in given], "id": [id_ for _, id_ in given]}
         )
-        known = {(row.source, row.request_id): row.request_hash for row in found}
+        known = {(row.source, row.id): row.request_hash for row in found}
     return [
         each.hash is not None and known.setdefault((each.source, each.id), each.hash) != each.hash for each in senders
     ]

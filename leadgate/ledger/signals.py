@@ -97,6 +97,8 @@ def store_each_signal(
 
     ``senders`` has the sender of each row. For a few rows at a time, whose senders wait for an answer. A key that is
     there twice is new the first time. The caller has called ``one_capture_at_a_time`` for their sources.
+
+    Known ones are found a row each, by index: a join is planned while the table is small, and then reads all of it.
     """
     found = connection.execute(
         text(
@@ -119,8 +121,8 @@ def store_each_signal(
                 SELECT 'signal', id, source, :now, :now, 'capture', 'capture', 'ready', 0, 0 FROM stored ORDER BY id)
             SELECT id, source, key, true AS new FROM stored
             UNION ALL
-            SELECT k.id, k.source, k.key, false FROM signal k JOIN (SELECT DISTINCT source, key FROM incoming) i
-                ON i.source = k.source AND i.key = k.key"""
+            SELECT k.id, i.source, i.key, false FROM (SELECT DISTINCT source, key FROM incoming) i
+                CROSS JOIN LATERAL (SELECT id FROM signal WHERE source = i.source AND key = i.key LIMIT 1) k"""
         ),
         {name: [row[at] for row in rows] for at, name in enumerate(_INCOMING) if at} | _sent(senders) | {"now": now},
     )
@@ -145,8 +147,8 @@ def store_each_activity(
                 ON CONFLICT (source, key) DO NOTHING RETURNING id, source, key)
             SELECT id, source, key, true AS new FROM stored
             UNION ALL
-            SELECT k.id, k.source, k.key, false FROM activity k JOIN (SELECT DISTINCT source, key FROM incoming) i
-                ON i.source = k.source AND i.key = k.key"""
+            SELECT k.id, i.source, i.key, false FROM (SELECT DISTINCT source, key FROM incoming) i
+                CROSS JOIN LATERAL (SELECT id FROM activity WHERE source = i.source AND key = i.key LIMIT 1) k"""
         ),
         {name: [row[at] for row in rows] for at, name in enumerate(ACTIVITY_COLUMNS)} | _sent(senders) | {"now": now},
     )
@@ -177,10 +179,17 @@ def _one_after_the_other(connection: Connection, source: str) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:source, 0))"), {"source": source})
 
 
-def one_capture_at_a_time(connection: Connection, sources: Collection[str]) -> None:
-    """The same for several sources, in an order that is everybody's. The statement after it sees what others stored."""
-    for source in sorted(sources):
-        _one_after_the_other(connection, source)
+def one_capture_at_a_time(connection: Connection, sources: Collection[str]) -> datetime:
+    """The same for several sources, in an order that is everybody's. The statement after it sees what others stored.
+
+    Returns the ledger's time once it is their turn: what is stored then is not dated earlier than what was there.
+    """
+    turns = (
+        "SELECT pg_advisory_xact_lock(hashtextextended(source, 0)), clock_timestamp() "
+        "FROM unnest(CAST(:sources AS text[])) source"
+    )
+    moment: datetime = connection.execute(text(turns), {"sources": sorted(sources)}).all()[-1][1]
+    return moment
 
 
 def _say_that_some_wait(connection: Connection) -> None:

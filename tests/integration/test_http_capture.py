@@ -45,7 +45,9 @@ from console.http_brake import LONGEST
 from console.http_connections import Limits
 from console.http_rate import FAILURES, FAILURES_PER_SECOND
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger, consumers
+from leadgate.ledger import Ledger, consumers, requests
+from leadgate.ledger import signals as store
+from leadgate.ledger.requests import Sender
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks.batches import run_waiting
@@ -759,6 +761,27 @@ def test_many_at_once_get_ids_that_exist_and_no_signal_is_there_twice(client: Cl
     stored = {id_: json.loads(payload)["Email"] for id_, payload in desk.rows("SELECT id, payload FROM signal")}
     assert stored == {entries[0]["id"]: person(number)["Email"] for number, entries in found.items()}
     assert desk.one("SELECT count(*) FROM journey") == 1_400
+
+
+def test_known_keys_and_ids_are_found_by_index_although_the_ledger_was_empty_at_first(ledger: Ledger) -> None:
+    """A plan that is made then is kept: a join would read the whole table for every request from then on."""
+    at = NOW.isoformat()
+    for number in range(40):
+        senders = [Sender("website", None, f"{number}-{each}", "hash") for each in range(3)]
+        leads = [(0, "website", f"once:{sender.id}", "{}", None, "HTTP") for sender in senders]
+        calls = [
+            ("website", f"once:{s.id}", "call", "lead", None, f"{s.id}@one.example", at, "{}", None, None)
+            for s in senders
+        ]
+        with ledger.transaction() as connection:
+            now = store.one_capture_at_a_time(connection, {"website"})
+            requests.reused(connection, senders)
+            store.store_each_signal(connection, leads, senders, now)
+            store.store_each_activity(connection, calls, senders, now)
+            connection.execute(text("SELECT pg_stat_force_next_flush()"))
+    with ledger.transaction() as connection:
+        read = "SELECT max(seq_tup_read) FROM pg_stat_user_tables WHERE relname IN ('signal', 'activity')"
+        assert connection.execute(text(read)).scalar_one() < 40 * 3
 
 
 def test_posting_and_capturing_the_same_file_at_once_stores_each_once(client: Client, desk: Desk) -> None:
