@@ -81,6 +81,10 @@ bench-day: $(VENV)/.dev ## what a day leaves in the databases, and what housekee
 bench-matching: $(VENV)/.dev ## precision and recall of matching persons and accounts, and its speed; build/bench-matching.json
 	$(BIN)/python -m benchmarks.matching $(if $(LABELLED),--labelled $(LABELLED))
 
+.PHONY: bench-linear
+bench-linear: $(VENV)/.dev ## readers of hostile texts: time at four times the length as a ratio; exit 1 when one is quadratic
+	$(BIN)/python -m benchmarks.linear_time
+
 .PHONY: storm
 storm: $(VENV)/.dev ## everything killed, in turn and at random, under load; nothing may be lost or done twice
 	$(BIN)/python -m benchmarks.storm

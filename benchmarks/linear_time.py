@@ -1,26 +1,24 @@
-"""Reading what anybody may send takes time in proportion to its length, whatever it is made of."""
+"""Readers of what anybody may send: time at four times the length, as a ratio to the time at the length itself.
+
+Four is linear, sixteen is quadratic. Prints the worst ratio of each reader over many hostile texts, and exits with 1
+above nine.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-import re
+import sys
 import time
-import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
-
-import pycountry
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from console import http_body, safe
 from console.http_answers import RefusedError
 from leadgate.headers import flatten, map_headers
 from leadgate.masking import mask, mask_within
-from leadgate.matching.companies import alike, company_key
+from leadgate.matching.companies import company_key
 from leadgate.matching.latin import latin
 from leadgate.matching.names import name_of
 from leadgate.playbook import Validation
@@ -31,7 +29,6 @@ from leadgate.values import (
     domains,
     figures,
     languages,
-    marks,
     moments,
     names,
     phones,
@@ -92,11 +89,70 @@ READERS: dict[str, Callable[[str], Any]] = {
 
 _BEGINNINGS = ("", "a@", "1", "http://")
 _REPEATED = (
-    "a", "1", " ", "\t", "\n", "\r\n", ".", ",", "-", "@", "<", ">", "(", "[", "{", '"', "'", "/", ":", ";", "=", "&", "%",
-    "a ", "1 ", " - ", ". ", "a.", "@a.", "a@a.", "1.", "1,", "<@", "mailto:", "www.", "http://", " at ", "( ", " to ",
-    "and ", "tel ", "p:", "my ", "lead ", "lead.", "aA", "\x00", "\u0301\u0327", "\ufdfa", "é", "ß", "\ud800", "__c", "{}",
-    'name="', "; name=", "x=1&", "--x\r\n", "co ", "the ", "a&", "von ", "dr ",
-)  # fmt: skip
+    "a",
+    "1",
+    " ",
+    "\t",
+    "\n",
+    "\r\n",
+    ".",
+    ",",
+    "-",
+    "@",
+    "<",
+    ">",
+    "(",
+    "[",
+    "{",
+    '"',
+    "'",
+    "/",
+    ":",
+    ";",
+    "=",
+    "&",
+    "%",
+    "a ",
+    "1 ",
+    " - ",
+    ". ",
+    "a.",
+    "@a.",
+    "a@a.",
+    "1.",
+    "1,",
+    "<@",
+    "mailto:",
+    "www.",
+    "http://",
+    " at ",
+    "( ",
+    " to ",
+    "and ",
+    "tel ",
+    "p:",
+    "my ",
+    "lead ",
+    "lead.",
+    "aA",
+    "\x00",
+    "\u0301\u0327",
+    "\ufdfa",
+    "é",
+    "ß",
+    "\ud800",
+    "__c",
+    "{}",
+    'name="',
+    "; name=",
+    "x=1&",
+    "--x\r\n",
+    "co ",
+    "the ",
+    "a&",
+    "von ",
+    "dr ",
+)
 _ENDS = ("", "\u2603")
 
 
@@ -114,32 +170,26 @@ def seconds(read: Callable[[str], Any], value: str) -> float:
     return time.process_time() - began
 
 
-@pytest.mark.parametrize("name", READERS)
-def test_four_times_the_length_takes_no_more_than_a_few_times_the_time(name: str) -> None:
-    read = READERS[name]
+def worst(read: Callable[[str], Any]) -> tuple[float, str]:
+    """The largest ratio of ``read`` over all hostile texts, and how that text begins."""
+    found = (0.0, "")
     for short, long in zip(hostile(2_500), hostile(10_000), strict=True):
-        taken = seconds(read, long)
-        if taken < 0.01:
+        if seconds(read, long) < 0.01:
             continue
-        taken = min(taken, *(seconds(read, long) for _ in range(2)))
+        taken = min(seconds(read, long) for _ in range(3))
         before = min(seconds(read, short) for _ in range(3))
-        assert taken < 9 * before + 0.01, (name, long[:30])  # four is linear, sixteen is quadratic
+        found = max(found, (taken / (before + 0.001), long[:30]))
+    return found
 
 
-def test_names_of_companies_as_long_as_they_may_be_are_compared() -> None:
-    short, long = ("a b " * 25, "a b " * 125)
-    assert alike(short, long) < 100
+def main() -> None:
+    quadratic = False
+    for name, read in READERS.items():
+        ratio, text_begins = worst(read)
+        quadratic |= ratio > 9
+        print(f"{name:<16} {ratio:5.1f}  {text_begins!a}")
+    sys.exit(1 if quadratic else 0)
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.text(max_size=700))
-def test_marks_go_piece_by_piece_as_they_do_at_once(value: str) -> None:
-    at_once = unicodedata.normalize("NFKD", value * 3)
-    assert marks.without_marks(value * 3) == "".join(char for char in at_once if not unicodedata.combining(char))
-
-
-def test_every_language_is_known_by_its_name() -> None:
-    for language in pycountry.languages:
-        code = getattr(language, "alpha_2", language.alpha_3)
-        if not re.match(r"[A-Za-z]{2,3}([-_]|$)", language.name):  # such a name is taken for a code or a locale
-            assert languages.language_code(language.name.upper()) == code
+if __name__ == "__main__":
+    main()
