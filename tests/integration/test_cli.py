@@ -603,6 +603,9 @@ def test_secrets_that_are_set_are_part_of_the_check(cli: Cli, tmp_path: Path, mo
     assert "is sound" in cli("playbook", "check", file).stdout
     monkeypatch.setenv("LEADGATE_SECRET_W", "x")
     assert "LEADGATE_SECRET_W holds a secret of 1 character" in cli("playbook", "check", file, code=2).stderr
+    monkeypatch.setenv("LEADGATE_PLAYBOOK", str(file))
+    for command in ("up", "listen"):
+        assert "LEADGATE_SECRET_W holds a secret of 1 character" in cli(command, code=2).stderr
     monkeypatch.setenv("LEADGATE_SECRET_W", cli("secret", "new").stdout)
     problems = of(cli("playbook", "check", file, "--json"))["problems"]
     assert not any("secret" in problem["key"] for problem in problems)

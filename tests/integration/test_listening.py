@@ -26,6 +26,7 @@ from forked import wait_for
 from posting import HTTP_PLAYBOOK, SECRETS, TOKEN, Client, signals, waiting, writer_held
 
 from benchmarks.http_load import LoadReport, load
+from console.listening import _Troubles
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger
 from leadgate.playbook import Loaded
@@ -219,6 +220,19 @@ def test_it_needs_neither_prefect_nor_great_expectations() -> None:
 def test_without_a_token_there_are_no_metrics(listening: Process) -> None:
     with listening.running() as (_, client):
         assert client.get("/metrics", authorization="Bearer ").status == 404
+
+
+def test_errors_that_nobody_awaits_are_told_once_in_a_while_and_without_values(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    loop, troubles = asyncio.new_event_loop(), _Troubles()
+    for _ in range(1_000):
+        troubles.say(loop, {"message": "out of system resource", "exception": OSError("jane@acme.example")})
+    loop.close()
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1
+    assert "OSError" in said
+    assert "jane" not in said
 
 
 # --- the page about it ------------------------------------------------------------------------------------
