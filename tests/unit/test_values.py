@@ -323,7 +323,12 @@ def test_letter_case_of_names(name: str, cased: str) -> None:
 def test_a_name_is_cased_once(name: str) -> None:
     cased = person_name(name)
     assert person_name(cased) == cased
-    assert cased.casefold().replace("\u0307", "") == name.casefold().replace("\u0307", "")
+    # the capital of the Turkish letter without a dot is that of i, and has no way back
+
+    def folded(value: str) -> str:
+        return value.casefold().replace("\u0307", "").replace("ı", "i")
+
+    assert folded(cased) == folded(name)
 
 
 @pytest.mark.parametrize(
