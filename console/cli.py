@@ -204,7 +204,7 @@ def worker(
 
 @app.command()
 def status(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
-    """What runs, what waits, how old the oldest is; exit 1 when leads wait and nobody moves them."""
+    """Show what runs and what waits, and how old the oldest is; exit 1 when leads wait and no process takes them."""
     from console import status as command
 
     if not command.show(ctx.obj, as_json=json, now=now):

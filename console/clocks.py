@@ -30,18 +30,19 @@ def as_data(measured: Sequence[Host], off: Sequence[Host]) -> list[dict[str, Any
 
 
 def render(console: Console, measured: Sequence[Host], off: Sequence[Host]) -> None:
-    """Print how far each clock is off; a host that takes nothing because of it is named again."""
+    """Print how far each clock is off, and name the hosts whose consumers take nothing because of that."""
     if not measured:
         return
     made = table("host", "its clock", "measured")
     for host in measured:
         made.add_row(visible(host.name, 60), _clock(host.skew), f"{span(host.seconds_ago)} ago")
     console.print()
-    console.print(heading("Whose clock is right"))
+    console.print(heading("Clocks of the hosts"))
     console.print(made)
     for host in off:
         console.print(
-            f"\n{visible(host.name, 60)} takes nothing while its clock is {host.skew.words}: set it, or let NTP do it.",
+            f"\nConsumers of {visible(host.name, 60)} take nothing while its clock is {host.skew.words}: set the clock, or "
+            "let NTP do it.",
             soft_wrap=True,
         )
 

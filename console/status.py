@@ -29,8 +29,8 @@ FRESH = 15.0  # seconds; a state that is older was left by an `up` that was kill
 
 
 def show(place: Place, *, as_json: bool, now: str | None) -> bool:
-    """The command. False when something should run and does not: leads wait, and nobody takes them, or those who
-    should get nowhere."""
+    """The command. False when leads wait and no consumer takes them, when intake stands still, when a frozen process
+    locks a batch, or when the clock of a host is too far off."""
     state = _state(place)
     with open_ledger(place.settings) as ledger:
         at = time_of(ledger, as_of(now))

@@ -159,7 +159,7 @@ def test_a_host_whose_clock_is_too_far_off_takes_nothing_until_it_is_right(
             (host,) = told["hosts"]
             assert (code, told["well"], host["too_far_off"], host["name"]) == (1, False, True, "host+1200s")
             assert host["skew_seconds"] == pytest.approx(AHEAD, abs=10)
-            assert "host+1200s takes nothing while its clock is ahead of the ledger's by 1200 s" in shown
+            assert "Consumers of host+1200s take nothing while its clock is ahead of the ledger's by 1200 s" in shown
 
             run = skewed.start(AHEAD, "run", environment=environment, stderr=subprocess.PIPE)
             _, refused = run.communicate(timeout=60)
