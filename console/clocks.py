@@ -41,8 +41,8 @@ def render(console: Console, measured: Sequence[Host], off: Sequence[Host]) -> N
     console.print(made)
     for host in off:
         console.print(
-            f"\nConsumers of {visible(host.name, 60)} take nothing while its clock is {host.skew.words}: set the clock, or "
-            "let NTP do it.",
+            f"\nConsumers of {visible(host.name, 60)} take nothing while its clock is {host.skew.words}: "
+            "set the clock, or let NTP do it.",
             soft_wrap=True,
         )
 
