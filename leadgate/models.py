@@ -714,5 +714,6 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "reused_request.request_id": 255,
     "batch_holder.holder": 512,  # a flow run's id, or a host and a process
     "consumer.name": 512,
+    "host.name": 255,  # what the operating system allows
     "hash_key.fingerprint": 32,
 }

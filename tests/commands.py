@@ -27,6 +27,7 @@ def cli(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("LEADGATE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("LEADGATE_KEY", settings.key or "")
     monkeypatch.setenv("LEADGATE_PLAYBOOK", str(playbook))
+    monkeypatch.delenv("COLUMNS", raising=False)
 
     def run(*arguments: str | Path | int, code: int = 0) -> Result:
         result = CliRunner().invoke(app, [str(argument) for argument in arguments])

@@ -20,6 +20,9 @@ def server(postgres: Ledger) -> Iterator[str]:
     with prefect_server(postgres) as url:
         wait_until_ready(url)
         os.environ["PREFECT_API_URL"] = url
+        from prefect.context import refresh_global_settings_context
+
+        refresh_global_settings_context()  # a test without the server may have imported Prefect before
         yield url
     os.environ.pop("PREFECT_API_URL", None)
 

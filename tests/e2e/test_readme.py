@@ -35,11 +35,12 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("readme")
     copytree(ROOT / "examples", folder / "examples")
     programs = Path(sys.executable).parent
+    outside = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     with open_ledger(Settings(home=folder / ".my-leads")):  # PostgreSQL need not start for each command
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", "\n".join(blocks("sh"))],
             cwd=folder,
-            env={**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"},
+            env={**outside, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"},
             capture_output=True,
             text=True,
             timeout=300,

@@ -25,7 +25,8 @@ def usual_umask() -> Iterator[None]:
 
 
 def leadgate(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"LEADGATE_HOME": str(home), "LEADGATE_PLAYBOOK": str(home.parent / "playbook.yaml")}
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("LEADGATE_", "PREFECT_"))}
+    environment = outside | {"LEADGATE_HOME": str(home), "LEADGATE_PLAYBOOK": str(home.parent / "playbook.yaml")}
     return subprocess.run(
         [sys.executable, "-m", "console.cli", *arguments], env=environment, capture_output=True, text=True, check=False
     )
