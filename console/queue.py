@@ -118,7 +118,7 @@ def decides(item: Mapping[str, Any]) -> str:
 
 def what(item: Mapping[str, Any]) -> str:
     """What a person needs to see to decide, in a few short lines."""
-    parts = [visible(item["message"].removeprefix("Not kept: "), 160)]
+    parts = [visible(item["message"], 160)]
     if item["detail"]:
         parts.append(visible(item["detail"], 120))
     if item["value"]:

@@ -14,6 +14,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="no_owner",
         words="The owner is one of the playbook's reps",
+        broken="The owner is none of the playbook's reps",
         shows="owner",
         present=True,
     ),
@@ -24,6 +25,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="rule_missing",
         words="The record names the rule that led to the owner",
+        broken="The record does not name the rule that led to the owner",
         shows="owner",
     ),
     Promise(
@@ -33,6 +35,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="owner_absent",
         words="The owner is not absent today",
+        broken="The owner is absent today",
         shows="owner",
         present=True,
     ),
@@ -43,6 +46,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="owner_over_cap",
         words="The owner has room: no cap of a day, of a week or on open leads is passed",
+        broken="The owner has no room: a cap of a day, of a week or on open leads is passed",
         shows="owner",
         present=True,
     ),
@@ -53,6 +57,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="due_missing",
         words="The first touch has a due time",
+        broken="The first touch has no due time",
         shows="owner",
     ),
     Promise(
@@ -62,6 +67,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="due_before_assignment",
         words="The first touch is due after the assignment",
+        broken="The first touch is due before the assignment",
         shows="due_at",
     ),
 )

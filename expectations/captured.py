@@ -17,6 +17,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="unreadable_row",
         words="The row could be read",
+        broken="The row could not be read",
     ),
     Promise(
         name="source_known",
@@ -25,6 +26,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="source_unknown",
         words="The source is one of the playbook's",
+        broken="The source is none of the playbook's",
         shows="source",
         present=True,
     ),
@@ -35,6 +37,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="signal_key_missing",
         words="The signal has a key, so that the same one is never counted twice",
+        broken="The signal has no key, so the same one could be counted twice",
     ),
     Promise(
         name="values_fit",  # before the next: an address that is too long is a better reason than none at all
@@ -43,6 +46,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="value_too_long",
         words="No value is longer than its field can hold",
+        broken="A value is longer than its field can hold",
         shows="too_long_value",
     ),
     Promise(
@@ -52,6 +56,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="no_contact",
         words="The lead can be reached: there is an e-mail address or a phone number",
+        broken="The lead cannot be reached: there is no e-mail address and no phone number",
     ),
     Promise(
         name="values_not_oversized",
@@ -60,6 +65,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="warning",
         reason="oversized_value",
         words="No value is longer than 20,000 characters",
+        broken="A value is longer than 20,000 characters",
         shows="longest_value",
     ),
     Promise(
@@ -69,6 +75,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="warning",
         reason="occurred_in_future",
         words="The signal does not come from the future",
+        broken="The signal is dated in the future",
         shows="occurred_at",
     ),
 )

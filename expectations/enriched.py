@@ -20,6 +20,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="no_contact",
         words="The lead can still be reached",
+        broken="The lead cannot be reached any more: there is no e-mail address and no phone number",
     ),
     Promise(
         name="contact_unchanged",
@@ -28,6 +29,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="contact_changed",
         words="Enrichment left the e-mail address and the phone number as they were",
+        broken="Enrichment changed the e-mail address or the phone number",
         shows="email",
         present=True,
     ),
@@ -38,6 +40,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="value_unattributed",
         words="Every added value names the provider it came from",
+        broken="An added value does not name the provider it came from",
         shows="unattributed",
     ),
     Promise(
@@ -47,6 +50,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="warning",
         reason="employees_implausible",
         words="The number of employees is between 1 and 5,000,000",
+        broken="The number of employees is not between 1 and 5,000,000",
         shows="employees",
     ),
     Promise(
@@ -56,6 +60,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="warning",
         reason="company_domain_malformed",
         words="The company's domain is well-formed",
+        broken="The company's domain is not well-formed",
         shows="company_domain",
     ),
     Promise(
@@ -65,6 +70,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="warning",
         reason="provider_failed",
         words="Every provider that was asked answered",
+        broken="A provider that was asked did not answer",
     ),
     Promise(
         name="company_known",
@@ -73,5 +79,6 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="warning",
         reason="company_unknown",
         words="The lead's company is known",
+        broken="The lead's company is not known",
     ),
 )

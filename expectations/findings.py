@@ -44,10 +44,11 @@ class GateResult:
     """What a gate found. ``passed`` is a mask aligned with the frame: ``frame[result.passed]`` goes on.
 
     ``failures`` has a row for each journey and broken promise, by the frame's order and then the suite's:
-    the key, ``promise``, ``severity``, ``reason``, ``words``, ``value`` (text of at most 200 characters,
-    or None; personal) and ``detail`` (what the stage found wrong, or None; personal). With a
-    ``batch_problem`` nothing passes and there are no failures. ``evidence`` has an entry for each promise:
-    ``promise``, ``severity``, ``words``, ``checked`` and ``failed`` (rows), ``ok``.
+    the key, ``promise``, ``severity``, ``reason``, ``broken`` (what is wrong, in words), ``value`` (text of at
+    most 200 characters, or None; personal) and ``detail`` (what the stage found wrong, or None; personal). With
+    a ``batch_problem`` nothing passes and there are no failures. ``evidence`` has an entry for each promise:
+    ``promise``, ``severity``, ``words`` (what is promised; what is wrong when it is broken), ``checked`` and
+    ``failed`` (rows), ``ok``.
     """
 
     gate: Gate
@@ -85,7 +86,7 @@ def batch_problem(promises: Sequence[Promise], verdicts: Mapping[str, Verdict]) 
             words = f"{promise.words}: this could not be checked"
             return BatchProblem(promise.name, CHECK_FAILED, words, verdict.error[:SHOWN])
         if not verdict.ok and not verdict.positions and promise.severity == "critical":
-            return BatchProblem(promise.name, promise.reason, promise.words)
+            return BatchProblem(promise.name, promise.reason, promise.broken)
     return None
 
 
@@ -108,7 +109,7 @@ def failures(
     frame: pd.DataFrame, promises: Sequence[Promise], verdicts: Mapping[str, Verdict], key: str
 ) -> pd.DataFrame:
     """A row for each row of ``frame`` and promise that it broke; see ``GateResult``."""
-    columns = (key, "promise", "severity", "reason", "words", "value", "detail")
+    columns = (key, "promise", "severity", "reason", "broken", "value", "detail")
     found: list[tuple[Any, ...]] = []
     for promise in promises:
         verdict = verdicts.get(promise.name, Verdict())
@@ -116,7 +117,7 @@ def failures(
             continue
         rows = frame.iloc[list(verdict.positions)]
         shown, explained = _texts(rows, promise.shows), _texts(rows, promise.explained_by)
-        same = (promise.name, promise.severity, promise.reason, promise.words)
+        same = (promise.name, promise.severity, promise.reason, promise.broken)
         found += [
             (position, identity, *same, value, detail)
             for position, identity, value, detail in zip(verdict.positions, rows[key], shown, explained, strict=True)
@@ -144,7 +145,7 @@ def evidence(promise: Promise, verdict: Verdict | None, frame: pd.DataFrame) -> 
     return {
         "promise": promise.name,
         "severity": promise.severity,
-        "words": promise.words,
+        "words": promise.broken if verdict is not None and not verdict.ok else promise.words,
         "checked": checked,
         "failed": failed,
         "ok": verdict.ok if verdict is not None else not len(frame),

@@ -14,6 +14,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="owner_count",
         words="The lead has exactly one open assignment",
+        broken="The lead has no open assignment, or more than one",
         shows="open_assignments",
         present=True,
     ),
@@ -24,6 +25,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="owner_not_told",
         words="The owner was told about the lead",
+        broken="The owner was not told about the lead",
         shows="owner",
         present=True,
     ),
@@ -34,6 +36,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="due_missing",
         words="The first touch has a due time",
+        broken="The first touch has no due time",
         shows="owner",
     ),
     Promise(
@@ -43,6 +46,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="due_before_assignment",
         words="The first touch is due after the assignment",
+        broken="The first touch is due before the assignment",
         shows="due_at",
     ),
     Promise(
@@ -52,6 +56,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="ladder_step_unknown",
         words="No more steps of the ladder were taken than it has",
+        broken="More steps of the ladder were taken than it has",
         shows="ladder_step",
     ),
     Promise(
@@ -61,6 +66,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="ladder_step_unknown",
         words="The number of steps taken is not negative",
+        broken="The number of steps taken is negative",
         shows="ladder_step",
     ),
     Promise(
@@ -70,6 +76,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="chased_while_waiting",
         words="No step of the ladder is taken while the lead is waited for",
+        broken="A step of the ladder was taken while the lead is waited for",
         shows="ladder_step",
     ),
     Promise(
@@ -79,5 +86,6 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="warning",
         reason="touch_before_assignment",
         words="The first touch that counts came after the assignment",
+        broken="The first touch that counts came before the assignment",
     ),
 )

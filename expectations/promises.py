@@ -41,7 +41,8 @@ class Promise:
     arguments: Mapping[str, Any]
     severity: Severity
     reason: str  # a code, the one that exception routes of the playbook name
-    words: str  # what was promised, for a person
+    words: str  # what is promised, for a person
+    broken: str  # what is wrong when it is broken, for a person
     shows: str | None = None
     problem: str | None = None
     present: bool = False
@@ -75,5 +76,6 @@ def from_playbook(expect: Expect) -> Promise:
         severity=expect.severity,
         reason=expect.name,
         words=expect.why,
+        broken=expect.broken or f"This does not hold: {expect.why}",
         shows=column,
     )

@@ -17,6 +17,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="score_missing",
         words="The lead has points for fit",
+        broken="The lead has no points for fit",
     ),
     Promise(
         name="engagement_scored",
@@ -25,6 +26,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="score_missing",
         words="The lead has points for engagement",
+        broken="The lead has no points for engagement",
     ),
     Promise(
         name="score_adds_up",
@@ -33,6 +35,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="score_mismatch",
         words="The score is the sum of its contributions",
+        broken="The score is not the sum of its contributions",
         shows="score",
     ),
     Promise(
@@ -42,6 +45,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="outcome_unknown",
         words="The lead continues, waits for review, is nurtured, is disqualified, or is done and stays qualified",
+        broken="Qualification ended with none of the outcomes there are",
         shows="outcome",
         present=True,
     ),
@@ -52,6 +56,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="reason_missing",
         words="A disqualified lead carries the reason",
+        broken="The lead was disqualified without a reason",
         shows="outcome",
         present=True,
     ),
@@ -62,6 +67,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="warning",
         reason="score_extreme",
         words="The score is between -10,000 and 10,000",
+        broken="The score is not between -10,000 and 10,000",
         shows="score",
     ),
     Promise(
@@ -71,5 +77,6 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="playbook_mixed",
         words="The whole batch was decided by one playbook",
+        broken="The batch was decided by more than one playbook",
     ),
 )

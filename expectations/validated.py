@@ -37,6 +37,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="email_malformed",
         words="The e-mail address is well-formed",
+        broken="The e-mail address is not well-formed",
         shows="email",
         problem="email_problem",
     ),
@@ -47,6 +48,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="warning",
         reason="phone_impossible",
         words="The phone number is possible, or it is left out",
+        broken="The phone number is not a possible one",
         shows="phone",
         problem="phone_problem",
     ),
@@ -57,6 +59,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="no_contact",
         words="The lead can be reached: there is an e-mail address or a phone number",
+        broken="The lead cannot be reached: there is no e-mail address and no phone number",
     ),
     Promise(
         name="country_known",
@@ -65,6 +68,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="warning",
         reason="country_unknown",
         words="The country is a country, or it is left out",
+        broken="The country is not a known one",
         shows="country",
         problem="country_problem",
     ),
@@ -75,6 +79,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="consent_refused",
         words="The person agreed to be contacted, as far as the source asks for it",
+        broken="The person did not agree to be contacted",
         shows="consent",
     ),
     Promise(
@@ -84,6 +89,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="spam",
         words="The lead does not look like spam",
+        broken="The lead looks like spam",
         shows="message",
     ),
     Promise(
@@ -93,6 +99,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="email_disposable",
         words="The e-mail address is not a disposable one",
+        broken="The e-mail address is a disposable one",
         shows="email",
     ),
     Promise(
@@ -102,6 +109,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="critical",
         reason="field_invalid",
         words="Required fields are filled, those with a type by a value of that type",
+        broken="A required field is empty, or a value is not of its field's type",
     ),
     Promise(
         name="fields_readable",
@@ -110,5 +118,6 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity="warning",
         reason="field_unreadable",
         words="Dates, numbers and answers of yes or no could be read, or they are left out",
+        broken="A date, a number or an answer of yes or no could not be read",
     ),
 )

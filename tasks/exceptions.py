@@ -31,7 +31,7 @@ def open_work_items(
             work,
             reason=problem.reason,
             promise=problem.promise,
-            message=f"{problem.words} The whole batch is held.",
+            message=f"{problem.words}. The whole batch is held.",
             detail=problem.detail,
         )
         together = held & (frame["reason"] == problem.reason)
@@ -87,7 +87,7 @@ def open_recovery_tasks(
         items = [
             work_item(
                 stage.name, work, kind="recovery", blocking=False, reason=row.reason, promise=row.promise,
-                message=f"Not kept: {row.words}", detail=row.detail, value=row.value, journey_id=row.journey_id,
+                message=row.broken, detail=row.detail, value=row.value, journey_id=row.journey_id,
                 source=about["source"][row.journey_id], generation=int(about["generation"][row.journey_id]),
             )
             for row in stopped

@@ -158,7 +158,7 @@ def _after_gate(stage: Stage, frame: pd.DataFrame, result: GateResult) -> pd.Dat
     frame.loc[broke, "outcome"] = "hold"
     for column in ("reason", "promise", "value", "detail"):
         frame.loc[broke, column] = first[column].reindex(order).to_numpy()
-    frame.loc[broke, "item_message"] = [f"Not kept: {words}" for words in first["words"].reindex(order)]
+    frame.loc[broke, "item_message"] = first["broken"].reindex(order).to_numpy()
     return frame
 
 
@@ -236,7 +236,7 @@ def _keep_evidence(connection: Connection, stage: Stage, work: Work, frame: pd.D
     if len(warnings):
         passed = frame.loc[~stopped].set_index("journey_id")["generation"]
         shown = warnings[warnings["journey_id"].isin(passed.index)]
-        shown = shown.assign(gate=stage.gate, generation=shown["journey_id"].map(passed))
+        shown = shown.assign(gate=stage.gate, generation=shown["journey_id"].map(passed), words=shown["broken"])
     else:
         shown = warnings
     records.gate_result(

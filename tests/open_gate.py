@@ -15,7 +15,7 @@ Check = Callable[[str, pd.DataFrame, Playbook], GateResult]
 
 def nothing_fails(name: str, frame: pd.DataFrame, playbook: Playbook) -> GateResult:
     """What a gate says of rows that keep every promise. Great Expectations takes seconds to import, this does not."""
-    columns = ["journey_id", "promise", "severity", "reason", "words", "value", "detail"]
+    columns = ["journey_id", "promise", "severity", "reason", "broken", "value", "detail"]
     passed = pd.Series(data=True, index=frame.index)
     return GateResult(name, passed, pd.DataFrame(columns=columns), None, [], 0.0)  # type: ignore[arg-type]
 

@@ -32,7 +32,8 @@ class Expect(Part):
     expectation: str
     arguments: dict[str, Any] = {}
     severity: Severity = "warning"
-    why: str
+    why: str  # what is promised
+    broken: str | None = Field(default=None, min_length=1)  # what is wrong when it is broken; none: from ``why``
 
 
 class GateRules(Part):

@@ -341,7 +341,7 @@ def test_a_lead_that_breaks_a_promise_gives_its_turn_back(desk: Desk) -> None:
                 "promise": "owner_present",
                 "severity": "critical",
                 "reason": "owner_absent",
-                "words": "The owner is there",
+                "broken": "The owner is away",
                 "value": None,
                 "detail": None,
             }

@@ -81,7 +81,7 @@ def test_the_page_about_gates_has_every_promise(gate: Gate) -> None:
     section = PAGES["gates.md"].partition(f"\n### {gate}\n")[2].partition("\n#")[0]
     rows = [line for line in section.splitlines() if line.startswith("| `")]
 
-    assert rows == [f"| `{p.name}` | {p.severity} | `{p.reason}` | {p.words} |" for p in PROMISES[gate]]
+    assert rows == [f"| `{p.name}` | {p.severity} | `{p.reason}` | {p.words} | {p.broken} |" for p in PROMISES[gate]]
 
 
 def test_the_page_about_the_ledger_has_every_table_status_and_invariant() -> None:

@@ -189,6 +189,14 @@ def test_a_clean_batch_passes_and_leaves_evidence_for_every_promise(name: Gate) 
     ]
 
 
+def test_each_promise_says_what_is_promised_and_what_is_wrong_when_it_is_broken() -> None:
+    for promises in PROMISES.values():
+        for promise in promises:
+            assert promise.broken, promise.name
+            assert promise.broken != promise.words, promise.name
+            assert not {promise.words[-1], promise.broken[-1]} & set(".!:"), promise.name
+
+
 @pytest.mark.parametrize(("name", "fault", "promises"), BROKEN)
 @pytest.mark.parametrize("others", [0, 2])
 def test_a_broken_row_is_named_with_its_reason_and_the_others_pass(
@@ -227,7 +235,7 @@ def test_a_failure_shows_the_value_and_what_was_found_and_evidence_shows_neither
         "promise": "email_well_formed",
         "severity": "critical",
         "reason": "email_malformed",
-        "words": "The e-mail address is well-formed",
+        "broken": "The e-mail address is not well-formed",
         "value": "ada@gmial.com",
         "detail": "gmial.com looks like gmail.com",
     }
@@ -376,8 +384,18 @@ def test_the_playbook_adds_promises(expectation: str, arguments: dict[str, Any],
     result = gate.run("validated", frame("validated", {}, fault), playbook=book)
     assert result.batch_problem is None
     assert list(result.passed) == [True, False]
-    assert result.failures[["promise", "reason", "words"]].to_numpy().tolist() == [["added", "added", "As we agreed"]]
+    said = ["added", "added", "This does not hold: As we agreed"]
+    assert result.failures[["promise", "reason", "broken"]].to_numpy().tolist() == [said]
     assert result.evidence[-1]["promise"] == "added"
+
+
+def test_an_added_promise_says_in_words_of_its_own_what_is_wrong() -> None:
+    told = {"why": "The phone number is known", "broken": "The phone number is not known", "severity": "critical"}
+    added = {"name": "added", "expectation": "expect_column_values_to_not_be_null", "arguments": {"column": "phone"}}
+    book = playbook(gates={"validated": {"expect": [added | told]}})
+    result = gate.run("validated", frame("validated", {}, {"phone": None}), playbook=book)
+    assert list(result.failures["broken"]) == ["The phone number is not known"]
+    assert result.evidence[-1]["words"] == "The phone number is not known"
 
 
 def test_an_added_promise_about_the_batch_holds_it_when_critical_and_is_evidence_when_not() -> None:

@@ -132,7 +132,7 @@ def work_item(**columns: Any) -> dict[str, Any]:
         "reason": "email_malformed",
         "promise": "email_well_formed",
         "blocking": True,
-        "message": "Not kept: The e-mail address is well-formed",
+        "message": "The e-mail address is not well-formed",
         "value": "ann@gmial.com",
         "detail": None,
         "proposal": {"email": "ann@gmail.com"},
