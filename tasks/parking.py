@@ -60,7 +60,7 @@ def park(
         if len(parked):
             frame.loc[parked, ["outcome", "reason", "work_item_id"]] = ["parked", PARKED, item]
         if item is not None and all(state.status == "closed" for state in after.values()):
-            records.release_held(connection, item, now=work.now)
+            records.release(connection, records.held_by(connection, [item]), now=work.now)
             records.close_work_items(connection, [item], by="leadgate", resolution="breaker_closed", now=work.now)
             item = None
         if after != before or item != kept[source][1]:

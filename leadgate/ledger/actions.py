@@ -6,10 +6,10 @@ Does not belong here: finding the work items (``reports``) or asking for confirm
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 from sqlalchemy import Connection, Row, text
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, text
 from leadgate.fields import STANDARD
 from leadgate.ledger import bulk, decisions, outbox, pauses
 from leadgate.ledger.database import Ledger
-from leadgate.ledger.records import close_work_items
+from leadgate.ledger.records import close_work_items, held_by, release
 from leadgate.limits import too_long
 from leadgate.matching import ASKS
 from leadgate.nearest import proposal
@@ -25,6 +25,8 @@ from leadgate.playbook import Playbook
 
 #: The reason of a work item about a message that was given up. It holds no lead, and a rerun sends the message again.
 UNDELIVERABLE: Final = "undeliverable"
+
+_Group = TypeVar("_Group")
 
 
 class ActionError(Exception):
@@ -40,10 +42,10 @@ class RerunReport:
     skipped: list[str] = field(default_factory=list)
     journeys: dict[int, int] = field(default_factory=dict)  # each with the work item that held it
 
-    def count(self, item_id: int, journeys: Sequence[Row[Any]]) -> None:
-        self.work_items += 1
+    def count(self, items: Sequence[Row[Any]], journeys: Sequence[Row[Any]]) -> None:
+        self.work_items += len(items)
         self.released += len(journeys)
-        self.journeys |= {journey.id: item_id for journey in journeys}
+        self.journeys |= {journey.id: journey.work_item_id for journey in journeys}
 
     def add(self, other: RerunReport) -> None:
         self.work_items += other.work_items
@@ -71,16 +73,16 @@ def rerun(
     corrections = _accepted(corrections or {}, playbook)
     report = RerunReport()
     with ledger.transaction() as connection:
-        for item in open_items(connection, work_item_ids, report):
-            journeys = held_by(connection, item.id)
+        items = open_items(connection, work_item_ids, report)
+        journeys = held_by(connection, [item.id for item in items])
+        for item in items:
             if item.reason == UNDELIVERABLE:
                 outbox.try_again(connection, item.promise)
-            for journey in journeys:
-                if corrections:
-                    _correct(connection, journey, corrections, by, now)
-                release(connection, journey, _restart(journey.stage, corrected=bool(corrections)), now)
-            conclude(connection, item, journeys, "corrected" if corrections else "rerun", by, now, None)
-            report.count(item.id, journeys)
+        _correct(connection, journeys, corrections, by, now)
+        for stage, held in _grouped(journeys, lambda each: _restart(each.stage, corrected=bool(corrections))):
+            release(connection, held, stage=stage, now=now)
+        conclude(connection, items, journeys, "corrected" if corrections else "rerun", by, now, None)
+        report.count(items, journeys)
     return report
 
 
@@ -94,8 +96,8 @@ def done_by_hand(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: 
     """
     report = RerunReport()
     with ledger.transaction() as connection:
-        for item in open_items(connection, work_item_ids, report):
-            journeys = held_by(connection, item.id)
+        items = open_items(connection, work_item_ids, report)
+        for item in items:
             if item.kind == "recovery" and item.reason != UNDELIVERABLE:
                 raise ActionError(
                     f"work item {item.id} is about a run that did not finish, which nobody can do by hand; rerun it"
@@ -112,14 +114,20 @@ def done_by_hand(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: 
                 raise ActionError(
                     f"work item {item.id} is held at {item.stage}, which nobody can do by hand; {instead}"
                 )
-            for journey in journeys:
-                if item.stage == "qualification":
-                    _approve(connection, journey, now)
-                    release(connection, journey, "assignment", now)
-                else:
-                    release(connection, journey, journey.stage, now, waived=item.promise)
-            conclude(connection, item, journeys, "done_by_hand", by, now, evidence)
-            report.count(item.id, journeys)
+        journeys = held_by(connection, [item.id for item in items])
+        approved = {item.id for item in items if item.stage == "qualification"}
+        _approve(connection, [each for each in journeys if each.work_item_id in approved], now)
+        waived = {item.id: item.promise for item in items}
+
+        def passes(journey: Row[Any]) -> tuple[str, str | None]:
+            if journey.work_item_id in approved:
+                return "assignment", None
+            return journey.stage, waived[journey.work_item_id]
+
+        for (stage, promise), held in _grouped(journeys, passes):
+            release(connection, held, stage=stage, now=now, waived=promise)
+        conclude(connection, items, journeys, "done_by_hand", by, now, evidence)
+        report.count(items, journeys)
     return report
 
 
@@ -127,17 +135,17 @@ def discard(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datet
     """End the journeys of these work items for a reason. What was captured stays."""
     report = RerunReport()
     with ledger.transaction() as connection:
-        for item in open_items(connection, work_item_ids, report):
-            journeys = held_by(connection, item.id)
-            connection.execute(
-                text(
-                    "UPDATE journey SET status = 'discarded', version = version + 1, work_item_id = NULL "
-                    "WHERE id = ANY(:ids)"
-                ),
-                {"ids": [journey.id for journey in journeys]},
-            )
-            conclude(connection, item, journeys, "discarded", by, now, reason)
-            report.count(item.id, journeys)
+        items = open_items(connection, work_item_ids, report)
+        journeys = held_by(connection, [item.id for item in items])
+        connection.execute(
+            text(
+                "UPDATE journey SET status = 'discarded', version = version + 1, work_item_id = NULL "
+                "WHERE id = ANY(:ids)"
+            ),
+            {"ids": [journey.id for journey in journeys]},
+        )
+        conclude(connection, items, journeys, "discarded", by, now, reason)
+        report.count(items, journeys)
     return report
 
 
@@ -276,19 +284,6 @@ def open_items(connection: Connection, ids: Sequence[int], report: RerunReport) 
     return usable
 
 
-def held_by(connection: Connection, item_id: int) -> list[Row[Any]]:
-    """The journeys that an item holds, locked in order."""
-    return list(
-        connection.execute(
-            text(
-                "SELECT id, lead_id, stage, generation FROM journey "
-                "WHERE work_item_id = :item AND status = 'held' ORDER BY id FOR UPDATE"
-            ),
-            {"item": item_id},
-        )
-    )
-
-
 def owned_journey(connection: Connection, journey_id: int, what: str) -> Row[Any]:
     """The journey, locked. Raises ``ActionError`` when nobody owns it, so that nobody can ``what`` it."""
     row = connection.execute(
@@ -302,83 +297,88 @@ def owned_journey(connection: Connection, journey_id: int, what: str) -> Row[Any
     return row
 
 
-def release(connection: Connection, journey: Row[Any], stage: str, now: datetime, *, waived: str | None = None) -> None:
-    connection.execute(
-        text(
-            "UPDATE journey SET status = 'ready', stage = :stage, start_stage = :stage, version = version + 1, "
-            "generation = generation + 1, waived = :waived, work_item_id = NULL, run_after = :now WHERE id = :id"
-        ),
-        {"id": journey.id, "stage": stage, "now": now, "waived": waived},
-    )
+def _grouped(journeys: Sequence[Row[Any]], by: Callable[[Row[Any]], _Group]) -> Iterable[tuple[_Group, list[Row[Any]]]]:
+    """The journeys that have the same answer to ``by``, together."""
+    groups: dict[_Group, list[Row[Any]]] = {}
+    for journey in journeys:
+        groups.setdefault(by(journey), []).append(journey)
+    return groups.items()
 
 
-def _correct(connection: Connection, journey: Row[Any], corrections: Mapping[str, str], by: str, now: datetime) -> None:
-    """Keep the corrections, and write them to the lead as if they had been captured so."""
+#: Journeys as rows ``j`` of a statement with the parameters of ``_listed``.
+_JOURNEYS: Final = "unnest(CAST(:ids AS bigint[]), CAST(:generations AS int[])) AS j(id, generation)"
+
+
+def _listed(journeys: Sequence[Row[Any]]) -> dict[str, Any]:
+    return {
+        "ids": [journey.id for journey in journeys],
+        "generations": [journey.generation for journey in journeys],
+    }
+
+
+def _correct(
+    connection: Connection, journeys: Sequence[Row[Any]], corrections: Mapping[str, str], by: str, now: datetime
+) -> None:
+    """Keep the corrections, and write them to the leads as if they had been captured so."""
+    # a journey that is still at capture has no lead, and reads the corrections itself
+    leads = [journey.lead_id for journey in journeys if journey.lead_id is not None]
     for name, value in corrections.items():
         connection.execute(
             text(
                 "INSERT INTO correction (journey_id, generation, field, value, by, at) "
-                "VALUES (:id, :generation, :field, :value, :by, :now)"
+                "SELECT id, generation + 1, CAST(:field AS text), CAST(:value AS text), CAST(:by AS text), :now "
+                f"FROM {_JOURNEYS} ORDER BY id"
             ),
-            {
-                "id": journey.id,
-                "generation": journey.generation + 1,
-                "field": name,
-                "value": value,
-                "by": by,
-                "now": now,
-            },
+            _listed(journeys) | {"field": name, "value": value, "by": by, "now": now},
         )
-        if journey.lead_id is None:
-            continue  # still at capture, which reads the corrections itself
         if name in STANDARD:
-            statement = f"UPDATE lead SET {name} = :value WHERE id = :id"
-            parameters = {"id": journey.lead_id, "value": value or None}
+            statement, written = f"UPDATE lead SET {name} = :value WHERE id = ANY(:leads)", value or None
         else:
-            statement = "UPDATE lead SET custom = coalesce(custom, '{}') || CAST(:value AS jsonb) WHERE id = :id"
-            parameters = {"id": journey.lead_id, "value": orjson.dumps({name: value}).decode()}
-        connection.execute(text(statement), parameters)
+            statement = (
+                "UPDATE lead SET custom = coalesce(custom, '{}') || CAST(:value AS jsonb) WHERE id = ANY(:leads)"
+            )
+            written = orjson.dumps({name: value}).decode()
+        connection.execute(text(statement), {"leads": leads, "value": written})
 
 
 _APPROVED: Final = "A person approved the lead"
 
 
-def _approve(connection: Connection, journey: Row[Any], now: datetime) -> None:
+def _approve(connection: Connection, journeys: Sequence[Row[Any]], now: datetime) -> None:
     """The verdict after a review: the same score, qualified by a person."""
     connection.execute(
         text(
-            """
+            f"""
             INSERT INTO qualification (journey_id, generation, fit, engagement, score, fit_grade, engagement_grade,
                 grade, contributions, details, was, qualified_as, outcome, reasons, evidence, playbook_hash, at)
-            SELECT journey_id, :generation, fit, engagement, score, fit_grade, engagement_grade,
-                grade, contributions, details, was, 'marketing_qualified', 'continue', CAST(:reasons AS jsonb),
-                evidence, playbook_hash, :now
-            FROM qualification WHERE journey_id = :id ORDER BY generation DESC LIMIT 1"""
+            SELECT q.journey_id, j.generation + 1, q.fit, q.engagement, q.score, q.fit_grade, q.engagement_grade,
+                q.grade, q.contributions, q.details, q.was, 'marketing_qualified', 'continue',
+                CAST(:reasons AS jsonb), q.evidence, q.playbook_hash, :now
+            FROM {_JOURNEYS} CROSS JOIN LATERAL (SELECT * FROM qualification each WHERE each.journey_id = j.id
+                ORDER BY each.generation DESC LIMIT 1) q
+            ORDER BY j.id"""
         ),
-        {
-            "id": journey.id,
-            "generation": journey.generation + 1,
-            "reasons": orjson.dumps([_APPROVED]).decode(),
-            "now": now,
-        },
+        _listed(journeys) | {"reasons": orjson.dumps([_APPROVED]).decode(), "now": now},
     )
 
 
 def conclude(
     connection: Connection,
-    item: Row[Any],
+    items: Sequence[Row[Any]],
     journeys: Sequence[Row[Any]],
     resolution: str,
     by: str,
     now: datetime,
     note: str | None,
 ) -> None:
-    close_work_items(connection, [item.id], by=by, resolution=resolution, now=now)
-    connection.execute(text("UPDATE work_item SET note = :note WHERE id = :id"), {"id": item.id, "note": note})
+    """Close ``items``, and keep what was done to the ``journeys`` that they held (rows of ``records.held_by``)."""
+    ids = [item.id for item in items]
+    close_work_items(connection, ids, by=by, resolution=resolution, now=now)
+    connection.execute(text("UPDATE work_item SET note = :note WHERE id = ANY(:ids)"), {"ids": ids, "note": note})
     connection.execute(
-        text("UPDATE breaker SET state = '{}', work_item_id = NULL WHERE work_item_id = :id"), {"id": item.id}
+        text("UPDATE breaker SET state = '{}', work_item_id = NULL WHERE work_item_id = ANY(:ids)"), {"ids": ids}
     )
-    record(connection, journeys, resolution, by, now, item.id)
+    _keep_actions(connection, journeys, [journey.work_item_id for journey in journeys], resolution, by, now)
 
 
 def record(
@@ -390,18 +390,18 @@ def record(
     work_item_id: int | None = None,
 ) -> None:
     """Keep who did ``what`` to each journey. Append-only."""
-    for journey in journeys:
-        connection.execute(
-            text(
-                "INSERT INTO action (journey_id, work_item_id, generation, what, by, at) "
-                "VALUES (:journey, :item, :generation, :what, :by, :now)"
-            ),
-            {
-                "journey": journey.id,
-                "item": work_item_id,
-                "generation": journey.generation,
-                "what": what,
-                "by": by,
-                "now": now,
-            },
-        )
+    _keep_actions(connection, journeys, [work_item_id] * len(journeys), what, by, now)
+
+
+def _keep_actions(
+    connection: Connection, journeys: Sequence[Row[Any]], items: Sequence[int | None], what: str, by: str, now: datetime
+) -> None:
+    connection.execute(
+        text(
+            "INSERT INTO action (journey_id, work_item_id, generation, what, by, at) "
+            "SELECT id, item, generation, CAST(:what AS text), CAST(:by AS text), :now "
+            "FROM unnest(CAST(:ids AS bigint[]), CAST(:generations AS int[]), CAST(:items AS bigint[])) "
+            "AS acted(id, generation, item) ORDER BY id"
+        ),
+        _listed(journeys) | {"items": list(items), "what": what, "by": by, "now": now},
+    )

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Row, text
 
-from leadgate.ledger import actions, decisions
+from leadgate.ledger import actions, decisions, records
 from leadgate.ledger.actions import ActionError, RerunReport
 from leadgate.ledger.database import Ledger
 from leadgate.matching import ASKS, CONFLICT
@@ -41,7 +41,8 @@ def same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, by: str,
     report = RerunReport()
     with ledger.transaction() as connection:
         for item in _asking(connection, work_item_ids, report):
-            for journey in (journeys := actions.held_by(connection, item.id)):
+            journeys = records.held_by(connection, [item.id])
+            for journey in journeys:
                 leads = _in_question(connection, journey)
                 if item.reason == CONFLICT:
                     leads.append(journey.lead_id)
@@ -51,9 +52,9 @@ def same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, by: str,
                 others = leads if item.reason == CONFLICT else [journey.lead_id]
                 for other in {*others, journey.lead_id} - {lead_id}:
                     _say(connection, journey, lead_id, other, keep=lead_id, item=item.id, by=by, now=now)
-                actions.release(connection, journey, "capture", now)
-            actions.conclude(connection, item, journeys, "same_person", by, now, None)
-            report.count(item.id, journeys)
+            records.release(connection, journeys, stage="capture", now=now)
+            actions.conclude(connection, [item], journeys, "same_person", by, now, None)
+            report.count([item], journeys)
     return report
 
 
@@ -63,7 +64,7 @@ def different(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: dat
     report = RerunReport()
     with ledger.transaction() as connection:
         for item in _asking(connection, work_item_ids, report):
-            journeys = actions.held_by(connection, item.id)
+            journeys = records.held_by(connection, [item.id])
             if item.reason == CONFLICT:
                 leads = " or ".join(map(str, _in_question(connection, journeys[0])))
                 raise ActionError(
@@ -73,9 +74,9 @@ def different(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: dat
             for journey in journeys:
                 for lead in _in_question(connection, journey):
                     _say(connection, journey, journey.lead_id, lead, keep=None, item=item.id, by=by, now=now)
-                actions.release(connection, journey, "capture", now)
-            actions.conclude(connection, item, journeys, "different_person", by, now, None)
-            report.count(item.id, journeys)
+            records.release(connection, journeys, stage="capture", now=now)
+            actions.conclude(connection, [item], journeys, "different_person", by, now, None)
+            report.count([item], journeys)
     return report
 
 

@@ -1,17 +1,18 @@
 """What a stage leaves behind: work items, gate results, breakers, messages, actions.
 
-Belongs here: writes that every stage shares. Does not belong here: moving a journey (``batches``) or
-what one stage alone stores (in ``people`` and ``decisions``).
+Belongs here: writes that every stage shares, and releasing what it held. Does not belong here: moving a journey
+(``batches``) or what one stage alone stores (in ``people`` and ``decisions``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import orjson
 import pandas as pd
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from leadgate.failpoints import hit
 from leadgate.ledger import bulk
@@ -147,16 +148,36 @@ def keep_breaker(
     )
 
 
-def release_held(connection: Connection, work_item_id: int, *, now: datetime) -> int:
-    """Make the journeys held by a work item ready again, one generation on. Returns how many."""
-    return connection.execute(
+def held_by(connection: Connection, work_item_ids: Sequence[int]) -> list[Row[Any]]:
+    """The journeys that these items hold, locked in order."""
+    return list(
+        connection.execute(
+            text(
+                "SELECT id, lead_id, stage, generation, work_item_id FROM journey "
+                "WHERE work_item_id = ANY(:items) AND status = 'held' ORDER BY id FOR UPDATE"
+            ),
+            {"items": list(work_item_ids)},
+        )
+    )
+
+
+def release(
+    connection: Connection,
+    journeys: Sequence[Row[Any]],
+    *,
+    now: datetime,
+    stage: str | None = None,
+    waived: str | None = None,
+) -> None:
+    """Make held journeys (rows of ``held_by``) ready again, one generation on: at ``stage``, or where they are."""
+    connection.execute(
         text(
             "UPDATE journey SET status = 'ready', version = version + 1, generation = generation + 1, "
-            "start_stage = stage, waived = NULL, work_item_id = NULL, run_after = :now WHERE id IN "
-            "(SELECT id FROM journey WHERE work_item_id = :item AND status = 'held' ORDER BY id FOR UPDATE)"
+            "stage = coalesce(CAST(:stage AS text), stage), start_stage = coalesce(CAST(:stage AS text), stage), "
+            "waived = :waived, work_item_id = NULL, run_after = :now WHERE id = ANY(:ids)"
         ),
-        {"item": work_item_id, "now": now},
-    ).rowcount
+        {"ids": [journey.id for journey in journeys], "stage": stage, "waived": waived, "now": now},
+    )
 
 
 def send(connection: Connection, messages: pd.DataFrame, now: datetime) -> None:

@@ -63,7 +63,7 @@ def take(ledger: Ledger, work_item_id: int, *, by: str, now: datetime) -> Taken:
             text("UPDATE work_item SET assignee = :by, taken_at = :now WHERE id = :id"),
             {"id": work_item_id, "by": by, "now": now},
         )
-        actions.record(connection, actions.held_by(connection, work_item_id), "take", by, now, work_item_id)
+        actions.record(connection, records.held_by(connection, [work_item_id]), "take", by, now, work_item_id)
         return Taken(work_item_id, by, item.assignee)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from desk import INSISTS, NOW, PLAYBOOK, Desk, person
+from sqlalchemy import event
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import actions
@@ -314,6 +317,57 @@ def test_the_breaker_parks_a_source_behind_one_work_item_and_other_sources_go_on
     actions.rerun(desk.ledger, [item(desk, "source_parked")], by="mia", now=NOW, playbook=desk.loaded.playbook)
     desk.run()
     assert desk.one("SELECT count(*) FROM journey WHERE source = 'partner' AND status = 'owned'") >= 40
+    assert desk.holds() == []
+
+
+@contextlib.contextmanager
+def counted_statements(desk: Desk) -> Iterator[list[str]]:
+    """The statements that are sent to the ledger meanwhile."""
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        sent.append(statement)
+
+    event.listen(desk.ledger.engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(desk.ledger.engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize(
+    ("reason", "act"),
+    [
+        ("source_parked", actions.rerun),
+        ("phone_impossible", actions.rerun),
+        ("phone_impossible", actions.done_by_hand),
+        ("score_in_review_band", actions.done_by_hand),
+        ("phone_impossible", actions.discard),
+    ],
+)
+def test_a_decision_about_many_leads_takes_a_handful_of_statements(
+    desk: Desk, reason: str, act: Callable[..., actions.RerunReport]
+) -> None:
+    desk.capture(*[person(n, Email="030 1234567") for n in range(60)], source="partner")
+    desk.capture(*[person(n, Phone="call me") for n in range(100, 105)], *[person(n) for n in range(200, 230)])
+    desk.capture(*[person(n, Company="", Title="Chief Buyer") for n in range(300, 305)])
+    desk.run()
+    ids = [i for (i,) in desk.rows("SELECT id FROM work_item WHERE reason = :reason", reason=reason)]
+    how: dict[Callable[..., Any], dict[str, Any]] = {
+        actions.rerun: {
+            "playbook": desk.loaded.playbook,
+            "corrections": {"phone": "+49 30 901820", "industry": "Retail"},
+        },
+        actions.done_by_hand: {"evidence": "looked at them"},
+        actions.discard: {"reason": "made up"},
+    }
+    with counted_statements(desk) as sent:
+        done = act(desk.ledger, ids, by="mia", now=NOW, **how[act])
+    assert done.released == {"source_parked": 60}.get(reason, 5)
+    assert len(sent) <= 12
+    recorded = "SELECT count(*) FROM action a JOIN work_item w ON w.id = a.work_item_id WHERE w.reason = :reason"
+    assert desk.one(recorded, reason=reason) == done.released
+    desk.run()
     assert desk.holds() == []
 
 
