@@ -6,6 +6,7 @@ compares the two. Does not belong here: what a flow does.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
@@ -17,6 +18,7 @@ from uuid import UUID
 import orjson
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Cron, Interval, Schedule
 from prefect.types.entrypoint import EntrypointType
@@ -24,13 +26,18 @@ from prefect.types.entrypoint import EntrypointType
 from flows.server import WORK_POOL
 from flows.worker import keep_work_pool
 
-NAME: Final = "leadgate"  # of each deployment: `prefect deployment run rerun-handoff/leadgate`
+#: What every deployment was called once. One that is left is replaced when its successor is registered.
+FORMER_NAME: Final = "leadgate"
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A flow by its module path, so that it runs on whichever machine Leadgate is installed on."""
+    """A flow by its module path, so that it runs on whichever machine Leadgate is installed on.
 
+    ``name`` is what the Prefect UI shows, so it says what a run does: `prefect deployment run FLOW/NAME`.
+    """
+
+    name: str
     flow: str
     entrypoint: str
     description: str
@@ -41,7 +48,7 @@ class Deployment:
 
     @property
     def full_name(self) -> str:
-        return f"{self.flow}/{NAME}"
+        return f"{self.flow}/{self.name}"
 
     def schedule(self, *, active: bool) -> Schedule | None:
         """When it runs by itself, if it does."""
@@ -59,6 +66,7 @@ class Deployment:
 DEPLOYMENTS: Final = (
     Deployment(
         "intake",
+        "intake",
         "flows.intake.intake",
         "Takes captured leads through the six stages. An always-on consumer does this by itself as soon as a lead is "
         "captured; the schedule is a safety net for when none runs. Switch the schedule off to pause both.",
@@ -66,6 +74,7 @@ DEPLOYMENTS: Final = (
         every=timedelta(minutes=15),
     ),
     Deployment(
+        "follow-up-check",
         "follow-up",
         "flows.follow_up.follow_up",
         "Checks owned leads against their SLA: reminds, escalates, takes back; escalates work items nobody took.",
@@ -73,6 +82,7 @@ DEPLOYMENTS: Final = (
         every=timedelta(minutes=5),
     ),
     Deployment(
+        "deliver-messages",
         "deliver",
         "flows.deliver.deliver",
         "Sends what waits in the outbox to the addresses that the playbook names. An always-on consumer does this "
@@ -82,23 +92,27 @@ DEPLOYMENTS: Final = (
     ),
     Deployment(
         "rerun-handoff",
+        "rerun-handoff",
         "flows.rerun.rerun_handoff",
         "Lets held leads try their stage again: as they are, corrected, or as done by hand. Or discards them.",
         ("leadgate", "by hand"),
     ),
     Deployment(
         "review",
+        "review",
         "flows.review.review",
         "Approves, rejects, corrects or takes a lead that waits for a person.",
         ("leadgate", "by hand"),
     ),
     Deployment(
+        "transfer-leads",
         "transfer",
         "flows.transfer.transfer",
         "Spreads the leads of somebody who leaves evenly over their colleagues.",
         ("leadgate", "by hand"),
     ),
     Deployment(
+        "housekeeping",
         "housekeeping",
         "flows.housekeeping.housekeeping",
         "Ends flow runs of dead processes, and deletes flow runs and artifacts older than the playbook keeps them.",
@@ -113,24 +127,25 @@ async def register(client: PrefectClient) -> dict[str, UUID]:
 
     Returns ids by flow.
 
-    One that is there in this version is left alone. What somebody paused stays paused, in a newer version too.
+    One that is there in this version is left alone. What somebody paused stays paused, in a newer version and under a
+    newer name too.
     """
     await keep_work_pool(client)
     ids = {}
     for deployment in DEPLOYMENTS:
         flow = deployment.load()
         this_version = _version(deployment, flow)
-        try:
-            there = await client.read_deployment_by_name(deployment.full_name)
-        except ObjectNotFound:
-            there = None
-        if there is not None and there.version == this_version:
+        # the former one is read first: whoever replaces it beside us makes its successor before it goes
+        former = await _read(client, f"{deployment.flow}/{FORMER_NAME}")
+        there = await _read(client, deployment.full_name)
+        if there is not None and there.version == this_version and former is None:
             ids[deployment.flow] = there.id
             continue
+        known = [each for each in (former, there) if each is not None]
         made = await flow.ato_deployment(
-            NAME,
-            schedule=deployment.schedule(active=there is None or all(each.active for each in there.schedules)),
-            paused=there is not None and there.paused,
+            deployment.name,
+            schedule=deployment.schedule(active=all(schedule.active for each in known for schedule in each.schedules)),
+            paused=any(each.paused for each in known),
             parameters=deployment.parameters,
             description=deployment.description,
             tags=list(deployment.tags),
@@ -139,7 +154,17 @@ async def register(client: PrefectClient) -> dict[str, UUID]:
             entrypoint_type=EntrypointType.MODULE_PATH,
         )
         ids[deployment.flow] = await made.aapply()
+        if former is not None:
+            with contextlib.suppress(ObjectNotFound):  # another process was faster
+                await client.delete_deployment(former.id)
     return ids
+
+
+async def _read(client: PrefectClient, full_name: str) -> DeploymentResponse | None:
+    try:
+        return await client.read_deployment_by_name(full_name)
+    except ObjectNotFound:
+        return None
 
 
 def _version(deployment: Deployment, flow: Flow[Any, Any]) -> str:

@@ -14,6 +14,7 @@ from prefect import flow, runtime
 from prefect.artifacts import acreate_table_artifact
 
 from flows import session
+from flows.deployments import DEPLOYMENTS
 from leadgate.ledger import hosts, upkeep
 from tasks import housekeeping as left_behind
 from tasks import retention
@@ -38,8 +39,9 @@ async def housekeeping(
     async with session.opened() as here:
         ledger, keep = here.worker.ledger, here.worker.playbook.playbook.retention
         moment = await session.ledger_time(ledger, now)
+        ours = left_behind.runs_of([deployment.flow for deployment in DEPLOYMENTS])
         found = await left_behind.find(
-            ledger, moment, timedelta(minutes=dead_after_minutes), UUID(str(runtime.flow_run.id))
+            ledger, ours, moment, timedelta(minutes=dead_after_minutes), UUID(str(runtime.flow_run.id))
         )
         lines = [
             await left_behind.end_dead(len(found.dead), Things(ledger, found)),
@@ -53,9 +55,9 @@ async def housekeeping(
 
         before = await retention.cutoffs(keep, moment)
         budget = retention.Budget(at_most_rows, at_most_seconds)
-        runs, artifacts = await retention.count(before)
-        lines.append(await retention.delete_artifacts(artifacts, _span(keep.artifacts), before.artifacts, budget))
-        lines.append(await retention.delete_flow_runs(runs, _span(keep.flow_runs), before, budget))
+        runs, artifacts = await retention.count(ours, before)
+        lines.append(await retention.delete_artifacts(artifacts, _span(keep.artifacts), ours, before.artifacts, budget))
+        lines.append(await retention.delete_flow_runs(runs, _span(keep.flow_runs), ours, before, budget))
     await acreate_table_artifact(
         key="housekeeping",
         table=[{"what": line.what, "done": line.done, "left": line.left, "in words": line.words} for line in lines],

@@ -34,10 +34,6 @@ from prefect.states import Cancelled, Crashed
 from leadgate.ledger import Ledger, upkeep
 from leadgate.liveness import Signs, verdict
 
-#: Flows of Leadgate: no other flow run of the server is ever looked at, let alone changed.
-FLOWS: Final = ("intake", "follow-up", "deliver", "rerun-handoff", "review", "housekeeping")
-OURS: Final = FlowFilter(name=FlowFilterName(any_=list(FLOWS)))
-
 CONSUMER_GONE: Final = 60.0  # seconds without a sign
 CONSUMER_FORGOTTEN: Final = 86_400.0
 READY: Final = "ready"  # the tag of a run that a consumer keeps ready …
@@ -81,8 +77,13 @@ class Things:
         self.found = found
 
 
-async def find(ledger: Ledger, now: datetime, limit: timedelta, myself: UUID | None) -> LeftBehind:
-    """Every unfinished flow run of Leadgate that is in its state for ``limit``, with a verdict. Changes nothing.
+def runs_of(flows: Sequence[str]) -> FlowFilter:
+    """The flow runs of these flows: no other flow run of the server is ever looked at, let alone changed."""
+    return FlowFilter(name=FlowFilterName(any_=list(flows)))
+
+
+async def find(ledger: Ledger, ours: FlowFilter, now: datetime, limit: timedelta, myself: UUID | None) -> LeftBehind:
+    """Every unfinished flow run of ``ours`` that is in its state for ``limit``, with a verdict. Changes nothing.
 
     ``limit`` is never shorter than three heartbeats.
     """
@@ -96,8 +97,8 @@ async def find(ledger: Ledger, now: datetime, limit: timedelta, myself: UUID | N
     holders, batches = {batch.holder for batch in held}, {batch.id for batch in held}
     left = LeftBehind()
     async with get_client() as client:
-        names = {flow.id: flow.name for flow in await client.read_flows(flow_filter=OURS)}
-        for run in await _unfinished(client, now - limit, myself):
+        names = {flow.id: flow.name for flow in await client.read_flows(flow_filter=ours)}
+        for run in await _unfinished(client, ours, now - limit, myself):
             leased = str(run.id) in holders or _batch_of(run) in batches
             signs = await _signs(client, run, names.get(run.flow_id, ""), leased, seen, now)
             match verdict(signs, now, limit):
@@ -112,12 +113,12 @@ async def find(ledger: Ledger, now: datetime, limit: timedelta, myself: UUID | N
     return left
 
 
-async def _unfinished(client: PrefectClient, before: datetime, myself: UUID | None) -> list[FlowRun]:
+async def _unfinished(client: PrefectClient, ours: FlowFilter, before: datetime, myself: UUID | None) -> list[FlowRun]:
     states = FlowRunFilterState(type=FlowRunFilterStateType(any_=list(_STATES)))
     runs: list[FlowRun] = []
     while len(runs) < AT_MOST:
         page = await client.read_flow_runs(
-            flow_filter=OURS,
+            flow_filter=ours,
             flow_run_filter=FlowRunFilter(state=states),
             sort=FlowRunSort.EXPECTED_START_TIME_ASC,
             limit=PAGE,

@@ -17,6 +17,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import (
+    FlowFilter,
     FlowRunFilter,
     FlowRunFilterEndTime,
     FlowRunFilterId,
@@ -29,7 +30,7 @@ from prefect.exceptions import ObjectNotFound
 from pydantic import TypeAdapter
 
 from leadgate.playbook import Retention
-from tasks.housekeeping import BULK, OURS, PAGE, Line, bulk_delete
+from tasks.housekeeping import BULK, PAGE, Line, bulk_delete
 
 _ENDED: Final = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
 _DURATION: Final = TypeAdapter(timedelta)
@@ -85,36 +86,37 @@ async def _server_vacuum() -> tuple[timedelta | None, timedelta]:
         return None, timedelta(0)  # an older server, or one that keeps its settings to itself
 
 
-async def count(before: Cutoffs) -> tuple[int, int]:
-    """How many flow runs, and how many artifacts on their own, are older than they need to be."""
+async def count(ours: FlowFilter, before: Cutoffs) -> tuple[int, int]:
+    """How many flow runs of ``ours``, and how many artifacts on their own, are older than they need to be."""
     async with get_client() as client:
-        runs = await client.count_flow_runs(flow_filter=OURS, flow_run_filter=_ended_before(before.flow_runs))
+        runs = await client.count_flow_runs(flow_filter=ours, flow_run_filter=_ended_before(before.flow_runs))
         if before.artifacts is None:
             return runs, 0
-        response = await client.request("POST", "/artifacts/count", json=_artifacts_of(_ended_before(before.artifacts)))
+        which = _artifacts_of(ours, _ended_before(before.artifacts))
+        response = await client.request("POST", "/artifacts/count", json=which)
         return runs, int(response.json())
 
 
 @task(task_run_name="artifacts older than {age} | {count}", cache_policy=NO_CACHE, persist_result=False)
-async def delete_artifacts(count: int, age: str, before: datetime | None, budget: Budget) -> Line:
-    """Artifacts of flow runs that ended before ``before``, where they are kept for less long than the runs."""
+async def delete_artifacts(count: int, age: str, ours: FlowFilter, before: datetime | None, budget: Budget) -> Line:
+    """Artifacts of flow runs of ``ours`` that ended before ``before``, where they are kept less long."""
     what = f"artifacts older than {age}"
     if before is None:
         return Line(what, 0, 0, "they go with their flow runs")
     async with get_client() as client:
-        done = await _delete_artifacts_of(client, _ended_before(before), budget)
+        done = await _delete_artifacts_of(client, ours, _ended_before(before), budget)
     return Line(what, done, max(0, count - done), _words(count - done))
 
 
 @task(task_run_name="flow runs older than {age} | {count}", cache_policy=NO_CACHE, persist_result=False)
-async def delete_flow_runs(count: int, age: str, before: Cutoffs, budget: Budget) -> Line:
-    """Ended flow runs of Leadgate, each after its artifacts. One that was started again meanwhile stays."""
+async def delete_flow_runs(count: int, age: str, ours: FlowFilter, before: Cutoffs, budget: Budget) -> Line:
+    """Ended flow runs of ``ours``, each after its artifacts. One that was started again meanwhile stays."""
     done = 0
     ended = _ended_before(before.flow_runs)
     async with get_client() as client:
         while wanted := min(BULK, budget.left):
             page = await client.read_flow_runs(
-                flow_filter=OURS,
+                flow_filter=ours,
                 flow_run_filter=ended,
                 sort=FlowRunSort.START_TIME_ASC,
                 limit=wanted,
@@ -122,7 +124,7 @@ async def delete_flow_runs(count: int, age: str, before: Cutoffs, budget: Budget
             if not page:
                 break
             which = ended.model_copy(update={"id": FlowRunFilterId(any_=[run.id for run in page])})
-            await _delete_artifacts_of(client, which, budget)
+            await _delete_artifacts_of(client, ours, which, budget)
             if not budget.left:
                 break  # artifacts may be left, and without their flow run nobody would find them
             deleted = await bulk_delete(client, which)
@@ -136,11 +138,12 @@ async def delete_flow_runs(count: int, age: str, before: Cutoffs, budget: Budget
     return Line(f"flow runs older than {age}", done, max(0, count - done), f"{_words(count - done)}; {by_server}")
 
 
-async def _delete_artifacts_of(client: PrefectClient, which: FlowRunFilter, budget: Budget) -> int:
+async def _delete_artifacts_of(client: PrefectClient, ours: FlowFilter, which: FlowRunFilter, budget: Budget) -> int:
     """Until none is left or the budget is spent. Returns how many are deleted."""
     done = 0
     while wanted := min(PAGE, budget.left):
-        response = await client.request("POST", "/artifacts/filter", json=_artifacts_of(which) | {"limit": wanted})
+        page = _artifacts_of(ours, which) | {"limit": wanted}
+        response = await client.request("POST", "/artifacts/filter", json=page)
         ids = [artifact["id"] for artifact in response.json()]
         for artifact in ids:
             try:
@@ -161,9 +164,9 @@ def _ended_before(moment: datetime) -> FlowRunFilter:
     )
 
 
-def _artifacts_of(which: FlowRunFilter) -> dict[str, Any]:
+def _artifacts_of(ours: FlowFilter, which: FlowRunFilter) -> dict[str, Any]:
     return {
-        "flows": OURS.model_dump(mode="json", exclude_unset=True),
+        "flows": ours.model_dump(mode="json", exclude_unset=True),
         "flow_runs": which.model_dump(mode="json", exclude_unset=True),
     }
 

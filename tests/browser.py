@@ -59,15 +59,15 @@ class Screen:
         self.page.get_by_placeholder("admin:pass").fill(auth)
         self.page.get_by_role("button", name="Login").click()
 
-    def open_deployment(self, flow: str) -> None:
+    def open_deployment(self, name: str) -> None:
         self.page.get_by_role("link", name="Deployments").first.click()
-        row = self.page.get_by_role("row").filter(has=self.page.get_by_role("link", name=flow, exact=True))
-        row.get_by_role("link", name="leadgate", exact=True).click()
+        # a flow may have the same name, and its link comes second
+        self.page.get_by_role("row").get_by_role("link", name=name, exact=True).first.click()
         self.page.get_by_role("button", name="Run", exact=True).wait_for()
 
-    def open_form(self, flow: str) -> None:
-        """Deployments, this flow's, Run, Custom run."""
-        self.open_deployment(flow)
+    def open_form(self, deployment: str) -> None:
+        """Deployments, this one, Run, Custom run."""
+        self.open_deployment(deployment)
         self.page.get_by_role("button", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Custom run").click()
         self.page.get_by_role("button", name="Submit").wait_for()

@@ -184,7 +184,7 @@ def test_captured_leads_get_owners_without_a_command_in_runs_of_the_deployment(d
         ]
         assert all(run.state.is_completed() for run in runs)
         async with get_client() as client:
-            deployment = await client.read_deployment_by_name("intake/leadgate")
+            deployment = await client.read_deployment_by_name("intake/intake")
         assert {run.deployment_id for run in runs} == {deployment.id}
         assert [str(run.id) for run in runs] == [row[0] for row in desk.rows("SELECT holder FROM batch ORDER BY id")]
         assert len(await runs_of(running)) == 2, "a run was kept ready, and nobody is there for it"

@@ -74,7 +74,7 @@ def facts(deployment: Any) -> dict[str, Any]:
 
 
 def test_prefect_yaml_says_the_same_as_the_code() -> None:
-    from flows.deployments import DEPLOYMENTS, NAME
+    from flows.deployments import DEPLOYMENTS
     from flows.server import WORK_POOL
 
     file = written()
@@ -86,7 +86,7 @@ def test_prefect_yaml_says_the_same_as_the_code() -> None:
             schedules = [{"interval": int(deployment.every.total_seconds())}]
         if deployment.cron is not None:
             schedules = [{"cron": deployment.cron}]
-        assert each["name"] == NAME
+        assert each["name"] == deployment.name
         assert each["work_pool"] == {"name": WORK_POOL}
         assert each["description"] == deployment.description
         assert tuple(each["tags"]) == deployment.tags
@@ -164,6 +164,53 @@ def test_what_somebody_paused_stays_paused(monkeypatch: pytest.MonkeyPatch) -> N
     assert [each.active for each in there["flows.follow_up.follow_up"].schedules] == [False]
     assert [each.active for each in there["flows.deliver.deliver"].schedules] == [True]
     assert there["flows.intake.intake"].paused, "an upgrade lets leads go that somebody had stopped"
+
+
+def test_no_two_deployments_have_the_same_name() -> None:
+    from flows.deployments import DEPLOYMENTS
+
+    names = [deployment.name for deployment in DEPLOYMENTS]
+    assert len(set(names)) == len(names) > 1
+
+
+def test_deployments_under_their_former_name_are_replaced_and_what_was_paused_stays_paused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from flows import deployments
+
+    def register_under_former_name() -> dict[str, Any]:
+        with monkeypatch.context() as patch:
+            former = tuple(replace(each, name=deployments.FORMER_NAME) for each in deployments.DEPLOYMENTS)
+            patch.setattr(deployments, "DEPLOYMENTS", former)
+            patch.setattr(deployments, "FORMER_NAME", "even older")
+            return register()
+
+    async def pause(client: Any, flow: str, there: dict[str, Any]) -> None:
+        await client.pause_deployment(there[flow])
+
+    async def switch_off(client: Any, flow: str, there: dict[str, Any]) -> None:
+        deployment = await client.read_deployment(there[flow])
+        await client.update_deployment_schedule(deployment.id, deployment.schedules[0].id, active=False)
+
+    before = register_under_former_name()
+    ask(lambda client: pause(client, "intake", before))
+    ask(lambda client: switch_off(client, "follow-up", before))
+    after = register()
+    assert not set(after.values()) & set(before.values())
+    there = {each.id: each for each in ask(lambda client: client.read_deployments())}
+    assert sorted(each.name for each in there.values()) == sorted(each.name for each in deployments.DEPLOYMENTS)
+    assert [flow for flow, made in after.items() if there[made].paused] == ["intake"]
+    off = [flow for flow, made in after.items() if not all(each.active for each in there[made].schedules)]
+    assert off == ["follow-up"]
+
+    again = register_under_former_name()  # a process of an earlier version has started beside this one
+    ask(lambda client: switch_off(client, "deliver", again))
+    assert register() == after
+    there = {each.id: each for each in ask(lambda client: client.read_deployments())}
+    assert set(there) == set(after.values())
+    off = [flow for flow, made in after.items() if not all(each.active for each in there[made].schedules)]
+    assert off == ["follow-up", "deliver"]
+    assert there[after["intake"]].paused
 
 
 def test_another_version_is_registered_anew_once(monkeypatch: pytest.MonkeyPatch) -> None:

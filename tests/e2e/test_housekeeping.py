@@ -197,6 +197,14 @@ def test_a_run_that_a_dead_process_was_to_cancel_is_cancelled(keep: Any) -> None
     assert state_of(run)[0] == "Cancelled"
 
 
+def test_runs_of_every_deployment_are_looked_after(keep: Any) -> None:
+    from flows.deployments import DEPLOYMENTS
+
+    runs = {deployment.flow: started(deployment.flow, "Pending") for deployment in DEPLOYMENTS}
+    keep(timedelta(days=2))
+    assert {flow: state_of(run)[0] for flow, run in runs.items()} == dict.fromkeys(runs, "Crashed")
+
+
 def test_runs_kept_ready_go_with_their_consumer(desk: Desk, keep: Any) -> None:
     consumer(desk, "here", "1 second")
     consumer(desk, "gone", "5 minutes")

@@ -71,8 +71,8 @@ class Attacker:
     def ask(self, method: str, path: str, body: Any = None) -> requests.Response:
         return self.session.request(method, f"{self.url}/{path}", json=body, timeout=20)
 
-    def deployment(self, flow: str) -> dict[str, Any]:
-        return dict(self.ask("GET", f"deployments/name/{flow}/leadgate").json())
+    def deployment(self, flow: str, name: str) -> dict[str, Any]:
+        return dict(self.ask("GET", f"deployments/name/{flow}/{name}").json())
 
     def start(self, deployment: str, **more: Any) -> requests.Response:
         return self.ask("POST", f"deployments/{deployment}/create_flow_run", more)
@@ -108,14 +108,16 @@ def test_job_variables_are_refused(attacker: Attacker, variable: str) -> None:
         "working_dir": "/",
         "stream_output": False,
     }
-    answer = attacker.start(attacker.deployment("housekeeping")["id"], job_variables={variable: values[variable]})
+    answer = attacker.start(
+        attacker.deployment("housekeeping", "housekeeping")["id"], job_variables={variable: values[variable]}
+    )
     assert answer.status_code == 422, answer.text
 
 
 def test_a_work_pool_that_was_unlocked_lets_no_command_and_no_environment_in(attacker: Attacker) -> None:
     attacker.unlock()
     variables = {"command": f"touch {attacker.done}", "env": attacker.environment}
-    started = attacker.start(attacker.deployment("follow-up")["id"], job_variables=variables)
+    started = attacker.start(attacker.deployment("follow-up", "follow-up-check")["id"], job_variables=variables)
     assert started.ok, started.text
     assert attacker.ended(started.json()["id"])["type"] == "COMPLETED"
     assert not attacker.done.exists()
@@ -125,7 +127,7 @@ def test_code_that_a_deployment_names_is_not_loaded(attacker: Attacker) -> None:
     shell = {"prefect.deployments.steps.run_shell_script": {"script": f"touch {attacker.done}"}}
     changed = {
         "name": "evil",
-        "flow_id": attacker.deployment("follow-up")["flow_id"],
+        "flow_id": attacker.deployment("follow-up", "follow-up-check")["flow_id"],
         "work_pool_name": "leadgate",
         "entrypoint": f"{attacker.module}:evil",
         "path": str(attacker.module.parent),
