@@ -29,8 +29,13 @@ def report(
         str | None, typer.Option("--until", metavar="DAY", help="Up to this day, included; else today.")
     ] = None,
     zone: Annotated[
-        str, typer.Option("--zone", metavar="ZONE", help="Whose days and hours, such as Europe/Berlin.")
-    ] = "UTC",
+        str | None,
+        typer.Option(
+            "--zone",
+            metavar="ZONE",
+            help="Whose days and hours, such as Europe/Berlin; else the rep's, the pools', or this computer's.",
+        ),
+    ] = None,
     source: Source = None,
     rep: Annotated[
         str | None, typer.Option("--rep", metavar="NAME", help="One rep: their speed, load, and what is overdue.")
@@ -46,7 +51,7 @@ def report(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """The funnel, what became of the qualified, speed to lead, load and fairness, clean paths."""
+    """The funnel, outcomes of qualified leads, speed to lead, load and fairness, clean paths."""
     from console.report import command
 
     options = command.Options(since, until, zone, source, rep, tuple(section or ()))

@@ -21,7 +21,11 @@ from typing import Any, Final, NamedTuple
 from leadgate.playbook import Qualification
 
 #: Each step that a signal can reach, in order; who reached one reached those before it.
-STEPS: Final = ("signals", "captured", "validated", "enriched", "qualified", "owned", "touched", "accepted")
+STEPS: Final = ("signals", "captured", "validated", "enriched", "qualified", "owned", "touched")
+#: What became of a lead that was called qualified: one of these, and never two of them.
+OUTCOMES: Final = ("won", "lost", "undecided")
+#: What became of the first touch that an assignment asks for: one of these, and never two of them.
+FIRST_TOUCHES: Final = ("kept", "missed", "early", "not_due", "released", "no_sla")
 
 _Z: Final = 1.959963984540054  # of the normal distribution: 95 % are within so many deviations
 
@@ -73,6 +77,20 @@ def lift(with_it: Share, without: Share) -> float | None:
     """How many times the share without it the share with it is; None when that cannot be told."""
     a, b = with_it.value, without.value
     return None if a is None or not b else a / b
+
+
+def won(counts: Mapping[str, int]) -> Share:
+    """The share won of those decided. ``counts`` is by outcome; undecided ones are in no share."""
+    return Share(counts["won"], counts["won"] + counts["lost"])
+
+
+def kept(counts: Mapping[str, int]) -> Share:
+    """The share of first touches done in time, of those whose time is up. ``counts`` is by ``FIRST_TOUCHES``.
+
+    What is due and not done counts as missed. What is not due yet is in no share, even where it is done (``early``):
+    else the quick ones would be counted before the slow ones of the same day are.
+    """
+    return Share(counts["kept"], counts["kept"] + counts["missed"])
 
 
 # --- The funnel -------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ Belongs here: options in words, the period, and the ways out. Does not belong he
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +14,10 @@ from zoneinfo import ZoneInfo
 
 from console.made_files import as_the_user_makes_files
 from console.place import Place, as_of
-from console.report import conversion, files, funnel, load, overdue, page, paths, speed, text
+from console.report import conversion, files, funnel, load, overdue, page, paths, speed, text, trend
+from console.report.names import Names
 from console.report.tables import SECTIONS, Section
+from console.report.zones import zone_of
 from console.screen import CommandError, out, print_json, program, say
 from leadgate.hours import FIRST_YEAR, LAST_YEAR, time_zones
 from leadgate.ledger import Ledger, figures, open_ledger
@@ -31,11 +33,11 @@ _OF_A_REP: Final = ("speed", "load", "overdue")
 
 @dataclass(frozen=True)
 class Options:
-    """As typed. Days are of ``zone``; both ends of the period are included."""
+    """As typed. Days are of ``zone``; both ends of the period are included. ``rep`` may be written as on a page."""
 
     since: str | None = None
     until: str | None = None
-    zone: str = "UTC"
+    zone: str | None = None
     source: str | None = None
     rep: str | None = None
     sections: Sequence[str] = ()
@@ -54,24 +56,30 @@ def report(place: Place, options: Options, ways: Ways, *, now: str | None) -> No
     """The command."""
     sections = wanted(options)
     playbook = place.playbook().playbook
+    names = Names(playbook)
+    rep = None if options.rep is None else names.find_rep(options.rep)
+    zone, whose = zone_of(playbook, options.zone, rep, names.rep(rep or ""))
     with open_ledger(place.settings) as ledger:
         at = time_of(ledger, as_of(now))
-        asked = period(options, at)
+        asked = replace(period(replace(options, rep=rep), at, zone), lost=playbook.follow_up.lost_outcomes)
         _require_known(ledger, asked, playbook)
-        found = figures.read(ledger, asked, sections, midnights(playbook, at), mondays(playbook, at))
-    built = build(sections, found, asked, playbook)
-    about = told(asked)
+        earlier = period_before(asked)
+        found, before = figures.read(ledger, asked, earlier, sections, midnights(playbook, at), mondays(playbook, at))
+    plain, of_before = build(sections, found, asked, playbook), build(sections, before, earlier, playbook)
+    built = trend.beside(plain, of_before)
+    about = told(asked, whose, playbook)
     if ways.csv_folder is not None:
         with as_the_user_makes_files():
             written = files.write(built, ways.csv_folder)
         say(f"{len(written)} tables written to {ways.csv_folder}")
     if ways.html_file is not None:
-        title = f"Leads of {playbook.name}" if asked.rep is None else f"{asked.rep}: leads of {playbook.name}"
+        title = f"Leads of {playbook.name}" if rep is None else f"{names.rep(rep)}: leads of {playbook.name}"
         with as_the_user_makes_files():
             ways.html_file.write_text(page.html(built, title, about), encoding="utf-8", errors="backslashreplace")
         say(f"The report is in {ways.html_file}")
     if ways.as_json:
-        print_json(_head(asked, found) | files.as_data(built))
+        headlines = {"headlines": trend.as_data(plain, of_before)}
+        print_json(_head(asked, earlier, found) | headlines | files.as_data(built))
     elif not found["captured"][0]["n"]:
         out().print(f"Nothing has been captured yet. Next: {program()} capture FILE --source NAME")
     elif ways == Ways():
@@ -84,26 +92,34 @@ def build(
     """The sections that are wanted, from what ``figures.read`` found for them."""
     made = {
         "funnel": lambda: funnel.section(found, playbook),
-        "conversion": lambda: conversion.section(found),
-        "speed": lambda: speed.section(found, asked.zone),
+        "conversion": lambda: conversion.section(found, playbook),
+        "speed": lambda: speed.section(found, playbook, asked.zone),
         "load": lambda: load.section(found, playbook, asked.rep),
         "paths": lambda: paths.section(found),
-        "overdue": lambda: overdue.section(found, asked.now),
+        "overdue": lambda: overdue.section(found, playbook, asked.now, asked.zone),
     }
     return [made[name]() for name in sections]
 
 
-def period(options: Options, now: datetime) -> Asked:
+def period(options: Options, now: datetime, zone_name: str) -> Asked:
     """What is asked for, in moments. Raises ``CommandError``."""
-    if options.zone not in time_zones():
-        raise CommandError(f"{options.zone!r} is not a time zone; {proposal(options.zone, time_zones())}")
-    zone = ZoneInfo(options.zone)
+    if zone_name not in time_zones():
+        raise CommandError(f"{zone_name!r} is not a time zone; {proposal(zone_name, time_zones())}")
+    zone = ZoneInfo(zone_name)
     last = _day(options.until) or now.astimezone(zone).date()
     first = _day(options.since) or last - timedelta(days=DAYS - 1)
     if first > last:
         raise CommandError(f"the period ends ({last}) before it begins ({first}); --since comes first")
     since, until = (datetime.combine(day, time(0), zone) for day in (first, last + timedelta(days=1)))
-    return Asked(since, until, now, options.zone, options.source, options.rep)
+    return Asked(since, until, now, zone_name, options.source, options.rep)
+
+
+def period_before(asked: Asked) -> Asked:
+    """The period of as many days that ends where ``asked`` begins."""
+    zone = ZoneInfo(asked.zone)
+    first, following = (moment.astimezone(zone).date() for moment in (asked.since, asked.until))
+    since = datetime.combine(first - (following - first), time(0), zone)
+    return replace(asked, since=since, until=asked.since)
 
 
 def _day(text: str | None) -> date | None:
@@ -140,20 +156,28 @@ def _require_known(ledger: Ledger, asked: Asked, playbook: Playbook) -> None:
             raise CommandError(f"there is no rep {asked.rep!r}; {proposal(asked.rep, reps)}")
 
 
-def told(asked: Asked) -> str:
-    """What the report is about, in a line."""
+def told(asked: Asked, whose: str, playbook: Playbook) -> str:
+    """What the report is about, in a line. ``whose`` says why the days are those of its zone."""
+    names, zone = Names(playbook), ZoneInfo(asked.zone)
+    parts = [f"{_days(asked)}, days and hours of {asked.zone}" + (f" ({whose})" if whose else "")]
+    parts += [f"source {names.source(asked.source)}"] if asked.source else []
+    parts += [f"rep {names.rep(asked.rep)}"] if asked.rep else []
+    over = "" if asked.until <= asked.now else "; the last day is not over"
+    parts += [f"as of {asked.now.astimezone(zone):%Y-%m-%d %H:%M}{over}"]
+    return " · ".join([*parts, f"the period before: {_days(period_before(asked))}"])
+
+
+def _days(asked: Asked) -> str:
     zone = ZoneInfo(asked.zone)
     first, last = asked.since.astimezone(zone).date(), asked.until.astimezone(zone).date() - timedelta(days=1)
-    parts = [f"{first} to {last}, days and hours of {asked.zone}"]
-    parts += [f"source {asked.source}"] if asked.source else []
-    parts += [f"rep {asked.rep}"] if asked.rep else []
-    return " · ".join([*parts, f"as of {asked.now.astimezone(zone):%Y-%m-%d %H:%M}"])
+    return f"{first} to {last}"
 
 
-def _head(asked: Asked, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+def _head(asked: Asked, earlier: Asked, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
     period = {"since": asked.since.isoformat(), "until": asked.until.isoformat(), "zone": asked.zone}
     return {
         "period": period,
+        "period_before": {"since": earlier.since.isoformat(), "until": earlier.until.isoformat()},
         "as_of": asked.now.isoformat(),
         "source": asked.source,
         "rep": asked.rep,

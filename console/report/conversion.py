@@ -12,8 +12,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 from console.report import charts
-from console.report.tables import Column, Section, Table, Tile, between, percent
-from leadgate.figures import Interval, Share, band_of, difference, lift, tens
+from console.report.names import Names, write_as_words
+from console.report.tables import Column, Section, Table, Tile, between, counted, percent
+from leadgate.figures import OUTCOMES, Interval, Share, band_of, difference, lift, tens, won
+from leadgate.playbook import Playbook
+from leadgate.sla import finished_by
 
 Cell = Mapping[str, Any]
 
@@ -21,53 +24,85 @@ _COUNTED: Final = (
     Column("qualified", "qualified"),
     Column("owned", "owned", wide=True),
     Column("touched", "touched"),
-    Column("touched_share", "of them", "share", wide=True),
-    Column("decided", "decided"),
-    Column("accepted", "accepted"),
-    Column("accepted_share", "of decided", "share"),
-    Column("accepted_interval", "95 % interval", "interval"),
-    Column("rejected", "rejected"),
-    Column("undecided", "open", wide=True),
-    Column("missed", "SLA missed"),
-    Column("missed_share", "of owned", "share", wide=True),
+    Column("touched_share", "of owned", "share", wide=True),
+    Column("won", "won"),
+    Column("lost", "lost"),
+    Column("undecided", "undecided"),
+    Column("decided", "decided", wide=True),
+    Column("won_share", "won of decided", "share"),
+    Column("won_interval", "95 % interval", "interval"),
+    Column("accepted", "accepted", wide=True),
+    Column("rejected", "given back", wide=True),
+    Column("due", "touch was due", wide=True),
+    Column("missed", "touch missed"),
+    Column("missed_share", "of due", "share"),
 )
 _VERDICTS: Final = {"marketing_qualified": "marketing-qualified", "sales_qualified": "sales-qualified"}
+#: What wins a lead, by what ends a journey.
+_WINS: Final = {
+    "first_touch": "their owner accepted them; a first touch ends the work on a lead, and accepts nothing",
+    "acceptance": "their owner accepted them",
+    "outcome": "their owner accepted them, or an outcome that the playbook names came",
+}
 _SO: Final = {"more_often": "more often", "less_often": "less often", "not_shown": "not shown", None: "cannot be told"}
-_DOTS: Final = "The dot is the share accepted of those decided, the line its 95 % interval."
+_DOTS: Final = "The dot is the share won of those decided, the line its 95 % interval."
 _MOST_RULES: Final = 24  # in the picture; the table has them all
 
 
-def section(found: Mapping[str, Sequence[Cell]]) -> Section:
+def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Section:
     """From the rows ``conversion`` and ``rules``."""
-    cells = found["conversion"]
+    cells, names = found["conversion"], Names(playbook)
     among = tens(cell["score"] for cell in cells)
     everybody = _counted(cells)
-    accepted = Share(everybody["accepted"], everybody["decided"])
+    share = won(everybody)
     scores = [band.name for band in among]
     by_score = _by(
         "by_score", "By score", "score", cells, lambda cell: band_of(cell["score"], among).name, scores.index
     )
     graded = [cell for cell in cells if cell["grade"] is not None]
     by_grade = _by("by_grade", "By grade", "grade", graded, lambda cell: cell["grade"], str)
-    by_source = _by("by_source", "By source", "source", cells, lambda cell: cell["source"])
+    by_source = _by("by_source", "By source", "source", cells, lambda cell: cell["source"], named=names.source)
     return Section(
         key="conversion",
-        title="What became of the qualified",
-        about="Leads of the period that were called qualified, and what their owners made of them. Decided are those"
-        " accepted, and those that ended without; a share of few is uncertain, and its interval says how much.",
+        title="Outcomes of qualified leads",
+        about=f"Leads of the period that were called qualified. Won: {_WINS[finished_by(playbook)]}. Lost: they went to"
+        " nurture, or were disqualified or discarded. The others are undecided, and in no share. A share of few leads"
+        " is uncertain; its interval says how much.",
         tables=[
             _by("by_verdict", "By verdict", "verdict", cells, lambda cell: cell["qualified_as"], total=True),
-            _with_chart(by_score, accepted.value),
-            *([_with_chart(by_grade, accepted.value)] if graded else []),
-            _with_chart(by_source, accepted.value),
+            _with_chart(by_score, share.value),
+            *([_with_chart(by_grade, share.value)] if graded else []),
+            _with_chart(by_source, share.value),
             _rejections(cells),
-            _rules(found["rules"], accepted),
+            _rules(found["rules"], share),
         ],
-        tiles=[
-            Tile("accepted, of decided", percent(accepted.value), f"95 % interval {between(accepted.interval)}"),
-            Tile("rejected", f"{everybody['rejected']:,}", f"of {everybody['qualified']:,} qualified"),
-        ],
+        tiles=_tiles(everybody),
     )
+
+
+def _tiles(everybody: Mapping[str, Any]) -> list[Tile]:
+    share, undecided = won(everybody), everybody["undecided"]
+    open_yet = f"{counted(undecided, 'lead', 'leads')} undecided" if undecided else "none is undecided"
+    qualified = f"of {counted(everybody['qualified'], 'qualified lead', 'qualified leads')}"
+    return [
+        Tile(
+            "won",
+            "Won, of those decided",
+            share.value,
+            "share",
+            f"{share.count:,} won and {everybody['lost']:,} lost; {open_yet}. 95 % interval {between(share.interval)}"
+            if share.of
+            else open_yet,
+            "none is decided",
+        ),
+        Tile(
+            "given_back",
+            "Given back by an owner",
+            everybody["rejected"],
+            "count",
+            qualified,
+        ),
+    ]
 
 
 def _counted(cells: Iterable[Cell]) -> dict[str, Any]:
@@ -75,17 +110,16 @@ def _counted(cells: Iterable[Cell]) -> dict[str, Any]:
     sums: dict[str, int] = defaultdict(int)
     for cell in cells:
         sums["qualified"] += cell["n"]
-        sums["accepted"] += cell["n"] if cell["accepted"] and cell["decided"] else 0
-        sums["rejected"] += cell["n"] if cell["rejected"] else 0
-        for name in ("owned", "touched", "decided", "missed"):
+        for name in ("owned", "touched", "accepted", "rejected", "due", "missed"):
             sums[name] += cell["n"] if cell[name] else 0
-    accepted = Share(sums["accepted"], sums["decided"])
+        sums[cell["outcome"]] += cell["n"]
+    share = won({name: sums[name] for name in OUTCOMES})
     shares = {
-        "touched_share": Share(sums["touched"], sums["qualified"]).value,
-        "accepted_share": accepted.value,
-        "accepted_interval": accepted.interval,
-        "undecided": sums["qualified"] - sums["decided"],
-        "missed_share": Share(sums["missed"], sums["owned"]).value,
+        "touched_share": Share(sums["touched"], sums["owned"]).value,
+        "decided": share.of,
+        "won_share": share.value,
+        "won_interval": share.interval,
+        "missed_share": Share(sums["missed"], sums["due"]).value,
     }
     return {column.key: sums[column.key] for column in _COUNTED} | shares
 
@@ -99,6 +133,7 @@ def _by(
     order: Callable[[str], Any] | None = None,
     *,
     total: bool = False,
+    named: Callable[[str], str] | None = None,
 ) -> Table:
     """What became of each group: most qualified first, unless ``order`` says otherwise."""
     groups: dict[str, list[Cell]] = defaultdict(list)
@@ -108,22 +143,22 @@ def _by(
     rows.sort(key=lambda row: (order(row[name]) if order else -row["qualified"], row[name]))
     if total and rows:
         rows.append({name: "all", **_counted(cells)})
-    return Table(key, title, [Column(name, name, "text", says=_VERDICTS), *_COUNTED], rows)
+    return Table(key, title, [Column(name, name, "text", says=_VERDICTS, named=named), *_COUNTED], rows)
 
 
 def _with_chart(table: Table, overall: float | None) -> Table:
-    """``table`` with its shares accepted as dots on their intervals, and a line at the share of all."""
-    name = table.columns[0].key
+    """``table`` with its shares won as dots on their intervals, and a line at the share of all."""
+    first = table.columns[0]
     drawn = [
         charts.Range(
-            row[name], row["accepted_interval"].low, row["accepted_share"], row["accepted_interval"].high,
-            f"{percent(row['accepted_share'])} of {row['decided']:,}",
+            first.words(row[first.key]), row["won_interval"].low, row["won_share"], row["won_interval"].high,
+            f"{percent(row['won_share'])} of {row['decided']:,}",
         )
         for row in table.rows
         if row["decided"]
     ]  # fmt: skip
     chart = charts.intervals(
-        f"{table.title}: share accepted of those decided, with its interval",
+        f"{table.title}: share won of those decided, with its interval",
         drawn,
         reference=overall,
         words=f"all: {percent(overall)}",
@@ -152,7 +187,7 @@ def _rejections(cells: Iterable[Cell]) -> Table:
         key="rejections",
         title="Why owners gave leads back",
         columns=[
-            Column("reason", "reason", "text"),
+            Column("reason", "reason", "text", named=write_as_words),
             Column("leads", "leads"),
             Column("share", "of all", "share"),
             Column("marketing_qualified", "marketing-qualified"),
@@ -163,7 +198,9 @@ def _rejections(cells: Iterable[Cell]) -> Table:
             "Why owners gave leads back",
             [
                 charts.Bar(
-                    row["reason"], [charts.Part("c2", row["leads"], f"{row['leads']:,} leads")], f"{row['leads']:,}"
+                    write_as_words(row["reason"]),
+                    [charts.Part("c2", row["leads"], counted(row["leads"], "lead", "leads"))],
+                    f"{row['leads']:,}",
                 )
                 for row in rows
             ],
@@ -174,7 +211,7 @@ def _rejections(cells: Iterable[Cell]) -> Table:
 def _rules(found: Iterable[Cell], everybody: Share) -> Table:
     rows = []
     for cell in found:
-        with_it = Share(cell["accepted"], cell["decided"])
+        with_it = Share(cell["won"], cell["decided"])
         without = Share(everybody.count - with_it.count, everybody.of - with_it.of)
         apart = difference(with_it, without)
         rows.append(
@@ -183,11 +220,11 @@ def _rules(found: Iterable[Cell], everybody: Share) -> Table:
                 "points": float(cell["points"]),
                 "qualified": cell["qualified"],
                 "decided_with": with_it.of,
-                "accepted_with": with_it.count,
+                "won_with": with_it.count,
                 "share_with": with_it.value,
                 "interval_with": with_it.interval,
                 "decided_without": without.of,
-                "accepted_without": without.count,
+                "won_without": without.count,
                 "share_without": without.value,
                 "interval_without": without.interval,
                 "lift": lift(with_it, without),
@@ -200,32 +237,32 @@ def _rules(found: Iterable[Cell], everybody: Share) -> Table:
         key="rules",
         title="By scoring rule",
         columns=[
-            Column("rule", "rule", "text"),
+            Column("rule", "rule", "text", named=write_as_words),
             Column("points", "points", "signed"),
             Column("qualified", "qualified", wide=True),
             Column("decided_with", "decided with"),
-            Column("accepted_with", "accepted with", wide=True),
+            Column("won_with", "won with", wide=True),
             Column("share_with", "share", "share"),
             Column("interval_with", "95 % interval", "interval", wide=True),
             Column("decided_without", "without"),
-            Column("accepted_without", "accepted without", wide=True),
+            Column("won_without", "won without", wide=True),
             Column("share_without", "share", "share"),
             Column("interval_without", "95 % interval", "interval", wide=True),
             Column("lift", "lift", "number"),
             Column("difference_interval", "difference", "interval"),
-            Column("so", "accepted", "text", says=_SO),
+            Column("so", "won", "text", says=_SO),
         ],
         rows=rows,
-        note="Share accepted where the rule gave points, and where not. Lift is one by the other; the difference is"
-        " shown by its 95 % interval. Of twenty rules without any effect, one looks as if it had one.",
+        note="Share won of those decided, where the rule gave points, and where not. Lift is one by the other; the"
+        " difference is shown by its 95 % interval. Of twenty rules without any effect, one looks as if it had one.",
         chart=_forest(rows),
-        caption="The dot is how many in a hundred more are accepted where the rule gave points, the line its 95 %"
+        caption="The dot is how many in a hundred more are won where the rule gave points, the line its 95 %"
         " interval; beside it that number, and how many with those points were decided.",
     )
 
 
 def _so(apart: Interval | None) -> str | None:
-    """Whether leads with a rule's points are accepted more often; None when nothing can be compared."""
+    """Whether leads with a rule's points are won more often; None when nothing can be compared."""
     if apart is None:
         return None
     if apart.low > 0:
@@ -240,7 +277,7 @@ def _forest(rows: Sequence[Mapping[str, Any]]) -> str:
         if apart is not None:
             middle = row["share_with"] - row["share_without"]
             figure = f"{middle * 100:+.0f}, of {row['decided_with']:,}"
-            drawn.append(charts.Range(row["rule"], apart.low, middle, apart.high, figure))
+            drawn.append(charts.Range(write_as_words(row["rule"]), apart.low, middle, apart.high, figure))
     drawn = sorted(drawn, key=lambda each: -each.at)[:_MOST_RULES]
-    title = "How much more often leads are accepted where a rule gave points"
+    title = "How much more often leads are won where a rule gave points"
     return charts.intervals(title, drawn, reference=0.0, words="no difference")

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from console.report import charts
-from console.report.tables import NONE, STATUS_WORDS, Column, Section, Table, Tile, percent
-from leadgate.figures import STEPS, Share, Step, band_of, bands, steps
+from console.report.names import Names, write_as_words
+from console.report.tables import NONE, STATUS_WORDS, Column, Section, Table, Tile, counted, percent
+from leadgate.figures import OUTCOMES, STEPS, Share, Step, band_of, bands, steps
 from leadgate.models import STATUSES
 from leadgate.playbook import Playbook
 
@@ -22,6 +23,13 @@ _COLOURS: Final = {
     "ready": "c8", "held": "c2", "owned": "c3", "joined": "c4", "nurture": "c5", "disqualified": "c6",
     "done": "c1", "discarded": "c7",
 }  # fmt: skip
+_BECAME: Final = (
+    ("c1", "won"),
+    ("c2", "lost"),
+    ("c3", "undecided"),
+    ("c4", "qualified, no owner yet"),
+    ("rest", "not qualified"),
+)
 _UNGRADED: Final = {None: "no grade yet"}
 _NO_ROUTE: Final = {None: "no owner yet"}
 
@@ -30,6 +38,7 @@ def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Section:
     """From the rows ``journeys``. Scores are in bands between the thresholds of ``playbook``."""
     cells = [cell for cell in found["journeys"] if cell["trigger"] == "signal"]
     among = bands(playbook.qualification)
+    names = Names(playbook)
     said: dict[Any, str] = {band.name: f"{band.name} ({band.words})" for band in among}
     order = [None, *(band.name for band in among)]
 
@@ -40,12 +49,20 @@ def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Section:
 
     return Section(
         key="funnel",
-        title="From signal to accepted",
+        title="From signal to first touch",
         about="Signals received in the period: how far each came, and where it is now.",
         tables=[
             _steps(steps(cells)),
-            _by("by_source", "By source", "source", cells, lambda cell: cell["source"]),
-            _by("by_route", "By routing rule", "route", cells, lambda cell: cell["route"], said=_NO_ROUTE),
+            _by("by_source", "By source", "source", cells, lambda cell: cell["source"], named=names.source),
+            _by(
+                "by_route",
+                "By routing rule",
+                "route",
+                cells,
+                lambda cell: cell["route"],
+                said=_NO_ROUTE,
+                named=write_as_words,
+            ),
             _by("by_band", "By score", "band", cells, banded, order.index, said | {None: "no score yet"}),
             *([_by("by_grade", "By grade", "grade", cells, _grade, str, _UNGRADED)] if graded else []),
             _by(
@@ -68,11 +85,34 @@ def _grade(cell: Cell) -> str | None:
 
 def _tiles(found: Sequence[Step]) -> list[Tile]:
     reached = {step.name: step.reached for step in found}
-    qualified, accepted = (Share(reached[name], reached["signals"]).value for name in ("qualified", "accepted"))
+    signals, owned = reached["signals"], reached["owned"]
+    of_signals = f"of {counted(signals, 'signal', 'signals')}"
     return [
-        Tile("signals", f"{reached['signals']:,}"),
-        Tile("qualified", f"{reached['qualified']:,}", f"{percent(qualified)} of signals"),
-        Tile("accepted", f"{reached['accepted']:,}", f"{percent(accepted)} of signals"),
+        Tile("signals", "Signals", signals, "count", "received in the period"),
+        Tile(
+            "qualified",
+            "Qualified",
+            Share(reached["qualified"], signals).value,
+            "share",
+            f"{reached['qualified']:,} {of_signals}" if signals else "",
+            "no signals",
+        ),
+        Tile(
+            "owned",
+            "Got an owner",
+            Share(owned, signals).value,
+            "share",
+            f"{owned:,} {of_signals}" if signals else "",
+            "no signals",
+        ),
+        Tile(
+            "touched",
+            "Touched by their owner",
+            Share(reached["touched"], owned).value,
+            "share",
+            f"{reached['touched']:,} of {owned:,} that got an owner" if owned else "",
+            "no lead has an owner",
+        ),
     ]
 
 
@@ -103,8 +143,8 @@ def _steps(found: Sequence[Step]) -> Table:
             *(Column(f"now_{status}", STATUS_WORDS.get(status, status)) for status in STATUSES),
         ],
         rows=rows,
-        note="Reached is who went on, and who is no further than this, by where they are now. Touched includes who was"
-        " accepted without a touch on record.",
+        note="Reached is who went on, and who is no further than this, by where they are now. Touched has a touch on"
+        " record: an acceptance is none.",
         chart=_picture(found),
         caption="Every bar is all signals: those who reached the step, and where those are who stopped before it.",
         layout="whole",
@@ -144,6 +184,7 @@ def _by(
     order: Callable[[Any], Any] | None = None,
     said: Mapping[Any, str] | None = None,
     note: str = "",
+    named: Callable[[str], str] | None = None,
 ) -> Table:
     """The funnel of each group: most signals first, unless ``order`` says otherwise."""
     groups: dict[str | None, list[Cell]] = defaultdict(list)
@@ -155,10 +196,12 @@ def _by(
         now: dict[str, int] = defaultdict(int)
         for cell in own:
             now[cell["status"]] += cell["n"]
-        shares = {f"{step}_share": Share(reached[step], reached["signals"]).value for step in ("qualified", "accepted")}
-        rows.append({name: group, **reached, **shares, **{f"now_{status}": now[status] for status in STATUSES}})
+        outcomes = {name: sum(cell["n"] for cell in own if cell["outcome"] == name) for name in OUTCOMES}
+        share = {"qualified_share": Share(reached["qualified"], reached["signals"]).value}
+        statuses = {f"now_{status}": now[status] for status in STATUSES}
+        rows.append({name: group, **reached, **share, **outcomes, **statuses})
     rows.sort(key=lambda row: order(row[name]) if order else (-row["signals"], str(row[name])))
-    first = Column(name, name, "text", says=said or {})
+    first = Column(name, name, "text", says=said or {}, named=named)
     return Table(
         key=key,
         title=title,
@@ -168,33 +211,32 @@ def _by(
             *(Column(step, step, wide=step in ("captured", "validated", "enriched")) for step in STEPS[1:5]),
             Column("qualified_share", "of all", "share"),
             *(Column(step, step) for step in STEPS[5:]),
-            Column("accepted_share", "of all", "share"),
+            *(Column(outcome, outcome) for outcome in OUTCOMES),
             *(Column(f"now_{status}", f"{STATUS_WORDS.get(status, status)} now", wide=True) for status in STATUSES),
         ],
         rows=rows,
         note=note,
         chart=_shares(title, first, rows) if name != "trigger" else "",
-        caption="Beside each bar the share accepted, and of how many signals.",
+        caption="Beside each bar how many of its signals got an owner.",
     )
 
 
 def _shares(title: str, first: Column, rows: Sequence[Mapping[str, Any]]) -> str:
     drawn = []
     for row in rows:
-        of = row["signals"] or 1
-        accepted, owned, qualified = row["accepted"], row["owned"] - row["accepted"], row["qualified"] - row["owned"]
+        counts = _became(row)
         parts = [
-            charts.Part("c1", accepted / of, f"{accepted:,} accepted"),
-            charts.Part("c3", owned / of, f"{owned:,} owned, not accepted"),
-            charts.Part("c4", qualified / of, f"{qualified:,} qualified, not owned"),
-            charts.Part("rest", (of - row["qualified"]) / of, f"{of - row['qualified']:,} not qualified"),
+            charts.Part(colour, count / (row["signals"] or 1), f"{count:,} {words}")
+            for (colour, words), count in zip(_BECAME, counts, strict=True)
         ]
-        figure = f"{percent(row['accepted_share'])} of {row['signals']:,}" if row["signals"] else NONE
-        drawn.append(charts.Bar(row[first.key] or first.words(None), parts, figure))
-    legend = [
-        ("c1", "accepted"),
-        ("c3", "owned, not accepted"),
-        ("c4", "qualified, not owned"),
-        ("rest", "not qualified"),
-    ]
+        figure = f"{row['owned']:,} of {row['signals']:,}" if row["signals"] else NONE
+        drawn.append(charts.Bar(first.words(row[first.key]), parts, figure))
+    totals = [sum(counts) for counts in zip(*map(_became, rows), strict=True)]
+    legend = [each for each, total in zip(_BECAME, totals, strict=False) if total]
     return charts.bars(f"{title}: what became of every hundred signals", drawn, legend)
+
+
+def _became(row: Mapping[str, Any]) -> list[int]:
+    """The counts of ``_BECAME``, which add up to the row's signals."""
+    decided = [row[name] for name in OUTCOMES]
+    return [*decided, row["qualified"] - row["owned"], row["signals"] - row["qualified"]]

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from console.report import charts
-from console.report.tables import NO_POOL, Column, Section, Table, Tile
+from console.report.names import Names
+from console.report.tables import NO_POOL, Column, Section, Table, Tile, counted, decimal
 from leadgate.figures import Share, fair
 from leadgate.playbook import Playbook
 
@@ -28,36 +29,39 @@ def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, rep: str | 
     if rep is not None:
         turns = [row for row in turns if row["rep"] == rep]
         pools = [row for row in pools if row["pool"] in {turn["pool"] for turn in turns}]
-    reps = _reps(found, playbook)
-    apart = largest_of(pools, "epoch_deviation")
-    open_now, overdue = (sum(row[name] for row in reps) for name in ("open", "overdue"))
+    reps = _reps(found, playbook, everybody=rep is None)
+    names = Names(playbook)
+    of_pool = Column("pool", "pool", "text", says=NO_POOL, named=names.pool)
+    of_rep = Column("rep", "rep", "text", named=names.rep)
     return Section(
         key="load",
         title="Load and fairness",
         about="Leads assigned in the period, from all sources, beside each weight's share; and what reps have open now."
-        " Absences and caps move the period's shares. Since the last change of who is eligible, nobody may be a whole"
-        " lead away from theirs.",
+        " Since the last change of who can take leads, no rep of a pool that takes turns may be a whole lead away from"
+        " their weight's share. Over the whole period absences and caps move the shares.",
         tables=[
             Table(
                 key="pools",
                 title="Pools",
                 columns=[
-                    Column("pool", "pool", "text", says=NO_POOL),
+                    of_pool,
                     Column("assigned", "assigned"),
                     Column("turns", "turns"),
                     Column("deviation", "furthest off, leads", "number"),
                     Column("deviation_share", "of turns", "share"),
                     Column("epoch_turns", "turns since change"),
                     Column("epoch_deviation", "furthest off since change", "number"),
+                    Column("order", "goes by", "text", says={"turns": "turns", "open_leads": "open leads"}),
                 ],
                 rows=pools,
+                layout="whole",
             ),
             Table(
                 key="turns",
                 title="Turns by rep",
                 columns=[
-                    Column("pool", "pool", "text", says=NO_POOL),
-                    Column("rep", "rep", "text"),
+                    of_pool,
+                    of_rep,
                     Column("weight", "weight"),
                     Column("turns", "turns"),
                     Column("expected", "weight's share", "number"),
@@ -67,13 +71,13 @@ def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, rep: str | 
                     Column("epoch_deviation", "off by since change", "signed"),
                 ],
                 rows=turns,
-                chart=_turns_taken(turns),
+                chart=_turns_taken(turns, names),
             ),
             Table(
                 key="reps",
                 title="Reps now",
                 columns=[
-                    Column("rep", "rep", "text"),
+                    of_rep,
                     Column("assigned", "assigned"),
                     Column("open", "open now"),
                     Column("max_open", "at most"),
@@ -91,7 +95,10 @@ def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, rep: str | 
                     "Open leads of each rep now, and the most they may have",
                     [
                         charts.Bullet(
-                            row["rep"], row["open"], row["max_open"], f"{row['open']:,}, {row['overdue']:,} late"
+                            names.rep(row["rep"]),
+                            row["open"],
+                            row["max_open"],
+                            f"{row['open']:,}, {row['overdue']:,} overdue",
                         )
                         for row in reps
                         if row["open"]
@@ -101,28 +108,67 @@ def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, rep: str | 
                 ),
             ),
         ],
-        tiles=[
-            Tile("open now", f"{open_now:,}", f"{overdue:,} overdue"),
-            Tile(
-                "furthest from a fair share",
-                "none yet" if apart is None else f"{apart:.2f} leads",
-                "less than 1 is fair",
-            ),
-        ],
+        tiles=[*_open_now(reps), _fairness(turns, names)],
     )
 
 
-def _turns_taken(turns: Sequence[Mapping[str, Any]]) -> str:
+def _open_now(reps: Sequence[Mapping[str, Any]]) -> list[Tile]:
+    owned, overdue = (sum(row[name] for row in reps) for name in ("open", "overdue"))
+    of = f"of {counted(owned, 'open lead', 'open leads')}"
+    ended = "when the period before ended"
+    return [
+        Tile("open", "Open now", owned, "count", "leads that have an owner now", when=ended),
+        Tile("overdue", "Overdue now", overdue, "count", f"{of}: the first touch was due and is not done", when=ended),
+    ]
+
+
+def _fairness(turns: Sequence[Mapping[str, Any]], names: Names) -> Tile:
+    """The largest distance of any rep, over every pool, since its last change of who can take leads."""
+    taken = {row["pool"] for row in turns if row["epoch_turns"]}
+    worst = _furthest([row for row in turns if row["pool"] in taken], "epoch_deviation")
+    whole = _furthest(turns, "deviation")
+    detail = ""
+    if worst is not None:
+        since = "since the last change of who can take leads"
+        detail = (
+            f"{_who(worst, names)}, {since}; less than 1 lead is promised"
+            if abs(worst["epoch_deviation"]) > 1e-9
+            else f"every rep has their weight's share {since}"
+        )
+    if worst is not None and whole is not None:
+        off = decimal(abs(whole["deviation"]))
+        detail += f". Over the whole period, absences and caps included: {off} ({_who(whole, names)})"
+    number = None if worst is None else abs(worst["epoch_deviation"])
+    label = "Furthest from a fair share, in leads"
+    return Tile("fairness", label, number, "number", detail, "no turn was taken yet", when="")
+
+
+def _furthest(turns: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any] | None:
+    return max((row for row in turns if row[name] is not None), key=lambda row: abs(row[name]), default=None)
+
+
+def _who(row: Mapping[str, Any], names: Names) -> str:
+    by_open = ", which goes by open leads instead of turns" if row["order"] == "open_leads" else ""
+    return f"{names.rep(row['rep'])} in {names.pool(row['pool'])}{by_open}"
+
+
+def _turns_taken(turns: Sequence[Mapping[str, Any]], names: Names) -> str:
     """A picture for each pool."""
     drawn = []
     for pool in dict.fromkeys(row["pool"] for row in turns if row["pool"]):
         own = [row for row in turns if row["pool"] == pool]
         bullets = [
-            charts.Bullet(row["rep"], row["turns"], row["expected"], f"{row['turns']:,}, off {row['deviation']:+,.1f}")
+            charts.Bullet(
+                names.rep(row["rep"]),
+                row["turns"],
+                row["expected"],
+                f"{row['turns']:,}, off {decimal(row['deviation'], sign=True)}",
+            )
             for row in own
         ]
-        title = f"Turns each rep took in {pool}, and the share that their weight asks for"
-        drawn.append(charts.under(pool, charts.bullets(title, bullets, "turns taken", "the weight's share")))
+        called = names.pool(pool)
+        title = f"Turns each rep took in {called}, and the share that their weight asks for"
+        drawn.append(charts.under(called, charts.bullets(title, bullets, "turns taken", "the weight's share")))
     return "".join(drawn)
 
 
@@ -141,11 +187,12 @@ def _turns(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> list[dict
         taken[cell["pool"]][cell["owner"]] = cell["turns"]
         besides[cell["pool"]][cell["owner"]] = cell["n"] - cell["turns"]
     rows = []
-    for pool in [*weights, *sorted(name for name in taken if name and name not in weights), None]:
-        dues = fair(taken[pool], weights.get(pool or "", {}))
+    others = {name for name in (*taken, *states) if name and name not in weights}
+    for pool in [*weights, *sorted(others), None]:
         state = states.get(pool, {})
         epoch = fair(state.get("turns", {}), state.get("weights", {}))
-        for rep, due in dues.items():
+        counts = dict.fromkeys(epoch, 0) | taken[pool]  # who left the pool may still be in its epoch
+        for rep, due in fair(counts, weights.get(pool or "", {})).items():
             rows.append(
                 {
                     "pool": pool,
@@ -157,6 +204,7 @@ def _turns(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> list[dict
                     "besides": besides[pool].get(rep, 0),
                     "epoch_turns": epoch[rep].turns if rep in epoch else None,
                     "epoch_deviation": epoch[rep].deviation if rep in epoch else None,
+                    "order": state.get("order", "turns") if pool else None,
                 }
             )
     return rows
@@ -179,18 +227,21 @@ def _pools(turns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 "deviation_share": None if apart is None or not total else apart / total,
                 "epoch_turns": sum(row["epoch_turns"] or 0 for row in own),
                 "epoch_deviation": largest_of(own, "epoch_deviation"),
+                "order": own[0]["order"],
             }
         )
     return rows
 
 
-def _reps(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> list[dict[str, Any]]:
+def _reps(found: Mapping[str, Sequence[Cell]], playbook: Playbook, *, everybody: bool) -> list[dict[str, Any]]:
+    """A row for each rep who has, or had, a lead; with ``everybody`` for each of the playbook's, too."""
     owners = {cell["owner"]: cell for cell in found["owners"]}
     recent = {cell["rep"]: cell for cell in found["recent"]}
     reps = {rep.name: rep for rep in playbook.reps}
+    nothing = {"assigned": 0, "open": 0, "overdue": 0}
     rows = []
-    for name, own in owners.items():
-        rep = reps.get(name)
+    for name in dict.fromkeys([*owners, *(rep for rep in reps if everybody)]):
+        own, rep = owners.get(name, nothing), reps.get(name)
         cap = None if rep is None else rep.max_open
         rows.append(
             {

@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from console.report.names import Names, write_as_words
 from console.report.tables import NO_POOL, Column, Section, Table, Tile
 from leadgate.ledger.figures import MOST_LATE
+from leadgate.playbook import Playbook
 
 
-def section(found: Mapping[str, Sequence[Mapping[str, Any]]], now: datetime) -> Section:
-    """From the rows ``late``, as of ``now``."""
+def section(found: Mapping[str, Sequence[Mapping[str, Any]]], playbook: Playbook, now: datetime, zone: str) -> Section:
+    """From the rows ``late``, as of ``now``; moments are shown in ``zone``."""
     late = found["late"]
     rows = [
         {
@@ -28,23 +30,34 @@ def section(found: Mapping[str, Sequence[Mapping[str, Any]]], now: datetime) -> 
     return Section(
         key="overdue",
         title="Overdue now",
-        about=f"The first touch was due: the longest first, at most {MOST_LATE}. Each is told by leadgate explain.",
+        about="Leads whose first touch was due and is not done, the longest overdue first. leadgate explain tells of"
+        f" each. At most {MOST_LATE} are listed.",
         tables=[
             Table(
                 key="late",
                 title="Overdue leads",
                 columns=[
                     Column("journey", "journey", "text"),
-                    Column("due_at", "due (UTC)", "moment"),
+                    Column("due_at", f"due ({zone})", "moment", zone=zone),
                     Column("overdue", "overdue by", "span"),
-                    Column("assigned_at", "assigned (UTC)", "moment"),
-                    Column("sla", "SLA", "text"),
-                    Column("pool", "pool", "text", says=NO_POOL),
-                    Column("route", "route", "text"),
+                    Column("assigned_at", f"assigned ({zone})", "moment", zone=zone),
+                    Column("sla", "SLA", "text", named=write_as_words),
+                    Column("pool", "pool", "text", says=NO_POOL, named=Names(playbook).pool),
+                    Column("route", "route", "text", named=write_as_words),
                     Column("ladder_step", "steps taken"),
                 ],
                 rows=rows,
             )
         ],
-        tiles=[Tile("overdue now", f"{len(rows):,}" + (" or more" if len(rows) == MOST_LATE else ""))],
+        tiles=[
+            Tile(
+                "overdue",
+                "Longest overdue",
+                max((row["overdue"] for row in rows), default=None),
+                "span",
+                "",
+                "nothing is overdue",
+                when="when the period before ended",
+            )
+        ],
     )

@@ -78,7 +78,7 @@ def _numeric(column: Column) -> str:
 def _tile(tile: Tile) -> str:
     return (
         f'<div class="tile"><span class="what">{_safe(tile.label)}</span><strong>{_safe(tile.value)}</strong>'
-        f"<span>{_safe(tile.detail)}</span></div>"
+        f'<span>{_safe(tile.detail)}</span><span class="before">{_safe(tile.before)}</span></div>'
     )
 
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from console.report import charts
-from console.report.tables import STATUS_WORDS, Column, Section, Table, Tile, percent
+from console.report.names import write_as_words
+from console.report.tables import STATUS_WORDS, Column, Section, Table, Tile, counted, percent
 from console.screen import span
 from leadgate.figures import Share
 from leadgate.models import STAGES, STATUSES
@@ -22,15 +23,13 @@ _TOTALS: Final = {"to_owner": "capture to owner", "to_end": "capture to done"}
 def section(found: Mapping[str, Sequence[Cell]]) -> Section:
     """From the rows ``endings``, ``stages`` and ``reasons``."""
     endings = _endings(found["endings"])
-    everybody = endings[-1] if endings else {"clean": 0, "journeys": 0}
-    clean = Share(everybody["clean"], everybody["journeys"])
     stages = _stages(found["stages"])
-    to_owner = next((row for row in stages if row["stage"] == "to_owner"), None)
     return Section(
         key="paths",
         title="Clean paths, and those that needed a person",
-        about="A clean path met no work item and no action but its owner's acceptance, was never run again, and nothing"
-        " in it was corrected.",
+        about="A clean path met no work item and no action of a person but what its owner did with it: accept it, wait"
+        " for the lead, touch it. It was never run again, and nothing in it was corrected. One that is still open is"
+        " clean so far; one that waits for the next run is in no share.",
         tables=[
             Table(
                 key="endings",
@@ -63,13 +62,13 @@ def section(found: Mapping[str, Sequence[Cell]]) -> Section:
                 key="reasons",
                 title="What a person was needed for",
                 columns=[
-                    Column("reason", "reason", "text"),
+                    Column("reason", "reason", "text", named=write_as_words),
                     Column("kind", "kind", "text"),
                     Column("journeys", "journeys"),
                     Column("items", "work items"),
                     Column("open", "open"),
-                    Column("closed_p50", "closed within: p50", "span"),
-                    Column("closed_p95", "p95", "span"),
+                    Column("closed_p50", "closed within: median", "span"),
+                    Column("closed_p95", "95 %", "span"),
                 ],
                 rows=[
                     {name: row[name] for name in ("reason", "kind", "journeys", "items", "open")}
@@ -80,8 +79,12 @@ def section(found: Mapping[str, Sequence[Cell]]) -> Section:
                     "What a person was needed for, by journeys",
                     [
                         charts.Bar(
-                            row["reason"],
-                            [charts.Part("c2", float(row["journeys"]), f"{row['journeys']:,} journeys")],
+                            write_as_words(row["reason"]),
+                            [
+                                charts.Part(
+                                    "c2", float(row["journeys"]), counted(row["journeys"], "journey", "journeys")
+                                )
+                            ],
                             f"{row['journeys']:,}",
                         )
                         for row in found["reasons"][:12]
@@ -94,11 +97,11 @@ def section(found: Mapping[str, Sequence[Cell]]) -> Section:
                 columns=[
                     Column("stage", "stage", "text", says={**_TOTALS, "follow_up": "follow-up"}),
                     Column("clean", "clean"),
-                    Column("clean_p50", "p50", "span"),
-                    Column("clean_p95", "p95", "span"),
+                    Column("clean_p50", "median", "span"),
+                    Column("clean_p95", "95 % within", "span"),
                     Column("person", "needed a person"),
-                    Column("person_p50", "p50", "span"),
-                    Column("person_p95", "p95", "span"),
+                    Column("person_p50", "median", "span"),
+                    Column("person_p95", "95 % within", "span"),
                 ],
                 rows=stages,
                 note="A stage's time runs from the handoff before it to its own, waiting included; stages that a batch"
@@ -108,17 +111,33 @@ def section(found: Mapping[str, Sequence[Cell]]) -> Section:
                 layout="beside",
             ),
         ],
-        tiles=[
-            Tile("clean paths", percent(clean.value), f"{clean.count:,} of {clean.of:,} journeys"),
-            Tile(
-                "to the owner, clean",
-                "none yet" if to_owner is None or to_owner["clean_p50"] is None else span(to_owner["clean_p50"]),
-                ""
-                if to_owner is None or to_owner["person_p50"] is None
-                else f"{span(to_owner['person_p50'])} with a person; medians",
-            ),
-        ],
+        tiles=_tiles(endings, stages),
     )
+
+
+def _tiles(endings: Sequence[Mapping[str, Any]], stages: Sequence[Mapping[str, Any]]) -> list[Tile]:
+    counts = {row["status"]: row for row in endings}
+    waiting = counts.get("ready", {"clean": 0})["clean"]
+    clean = Share(counts["all"]["clean"] - waiting, counts["all"]["journeys"] - waiting) if counts else Share(0, 0)
+    detail = f"{clean.count:,} of {counted(clean.of, 'journey', 'journeys')} so far" if clean.of else ""
+    if waiting:
+        detail += ("; " if detail else "") + f"{counted(waiting, 'journey waits', 'journeys wait')} for the next run"
+    to_owner = next((row for row in stages if row["stage"] == "to_owner"), {"clean": 0, "person": 0})
+    alone = f"median of {counted(to_owner['clean'], 'lead', 'leads')}" if to_owner["clean"] else ""
+    if to_owner["person"]:
+        helped = counted(to_owner["person"], "lead", "leads")
+        alone += f"{'; ' if alone else ''}{span(to_owner['person_p50'])} for {helped} with a person's help"
+    return [
+        Tile("clean", "Needed no person", clean.value, "share", detail, "no journey yet"),
+        Tile(
+            "to_owner",
+            "Capture to owner, without a person",
+            to_owner.get("clean_p50"),
+            "span",
+            alone,
+            "no lead yet",
+        ),
+    ]
 
 
 def _endings(found: Sequence[Cell]) -> list[dict[str, Any]]:

@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from console.report import charts
-from console.report.tables import NO_POOL, Column, Section, Table, Tile, between, percent
+from console.report.names import Names
+from console.report.tables import NO_POOL, Column, Section, Table, Tile, between, counted, percent
 from console.screen import span
-from leadgate.figures import Share
+from leadgate.figures import FIRST_TOUCHES, kept
+from leadgate.playbook import Playbook
 
 Cell = Mapping[str, Any]
 
@@ -20,32 +22,38 @@ _GROUPED: Final = {"all": 0b111, "owner": 0b011, "pool": 0b101, "hour": 0b110}
 
 _COLUMNS: Final = (
     Column("leads", "leads"),
-    Column("owner_p50", "to owner: p50", "span"),
-    Column("owner_p95", "p95", "span"),
-    Column("assigned", "assigned", wide=True),
+    Column("owner_p50", "to owner: median", "span"),
+    Column("owner_p95", "95 % within", "span"),
+    Column("assigned", "assigned"),
     Column("touched", "touched"),
-    Column("touch_p50", "to touch: p50", "span"),
-    Column("touch_p95", "p95", "span"),
-    Column("due", "due", wide=True),
-    Column("kept", "in time", wide=True),
-    Column("kept_share", "in SLA", "share"),
-    Column("kept_interval", "95 % interval", "interval", wide=True),
+    Column("touch_p50", "to touch: median", "span"),
+    Column("touch_p95", "95 % within", "span"),
+    Column("due", "touch was due"),
+    Column("kept", "in time"),
     Column("missed", "missed"),
+    Column("kept_share", "in time of due", "share"),
+    Column("kept_interval", "95 % interval", "interval", wide=True),
+    Column("early", "touched, due later", wide=True),
+    Column("not_due", "not due yet", wide=True),
+    Column("released", "taken back before due", wide=True),
+    Column("no_sla", "without SLA", wide=True),
 )
 
 
-def section(found: Mapping[str, Sequence[Cell]], zone: str) -> Section:
+def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, zone: str) -> Section:
     """From the rows ``to_owner`` and ``to_touch``; hours of day are those of ``zone``."""
     (overall,) = _rows(found, "all")
     by_rep, by_pool, by_hour = (_rows(found, name) for name in ("owner", "pool", "hour"))
     by_rep.sort(key=lambda row: (-row["assigned"], str(row["owner"])))
-    kept = Share(overall["kept"], overall["due"])
-    rep, pool = Column("owner", "rep", "text"), Column("pool", "pool", "text", says=NO_POOL)
+    names = Names(playbook)
+    rep = Column("owner", "rep", "text", named=names.rep)
+    pool = Column("pool", "pool", "text", says=NO_POOL, named=names.pool)
     return Section(
         key="speed",
         title="Speed to lead",
-        about="Leads captured in the period, by real time, nights and weekends included. The SLA counts on its own"
-        " clock: in SLA is the share touched in time, of those touched, and those whose time ran out.",
+        about="Two figures: from capture to the owner, and from the owner to the first touch. Leads captured in the"
+        " period, in real time, nights and weekends included. Whether a touch was in time is told by the clock of its"
+        " SLA, of those whose time is up: what was not done by then is missed, what is not due yet is left out.",
         tables=[
             _table("overall", "All leads", None, [overall]),
             _table("by_rep", "By rep", rep, by_rep, _ranges(rep, by_rep)),
@@ -58,16 +66,48 @@ def section(found: Mapping[str, Sequence[Cell]], zone: str) -> Section:
                 _hours(by_hour, zone),
             ),
         ],
-        tiles=[
-            Tile("capture to owner", _span(overall["owner_p50"]), f"median; 95 % within {_span(overall['owner_p95'])}"),
-            Tile(
-                "owner to first touch",
-                _span(overall["touch_p50"]),
-                f"median; 95 % within {_span(overall['touch_p95'])}",
-            ),
-            Tile("touched within SLA", percent(kept.value), f"95 % interval {between(kept.interval)}"),
-        ],
+        tiles=_tiles(overall),
     )
+
+
+def _tiles(overall: Mapping[str, Any]) -> list[Tile]:
+    leads, assigned, touched = overall["leads"], overall["assigned"], overall["touched"]
+    share = kept(overall)
+    later = overall["early"] + overall["not_due"]
+    wait = f"{counted(later, 'lead is', 'leads are')} not due yet" if later else ""
+    wait += f", {overall['early']:,} of them touched already" if overall["early"] else ""
+    due = f"{share.count:,} of {share.of:,} that were due, {overall['missed']:,} missed" if share.of else ""
+    interval = f"95 % interval {between(share.interval)}" if share.of else ""
+    return [
+        Tile(
+            "to_owner",
+            "Capture to owner",
+            overall["owner_p50"],
+            "span",
+            f"median of {counted(leads, 'lead', 'leads')} that got an owner; 95 % within {span(overall['owner_p95'])}"
+            if leads
+            else "",
+            "no lead has an owner yet",
+        ),
+        Tile(
+            "to_touch",
+            "Owner to first touch",
+            overall["touch_p50"],
+            "span",
+            f"median of the {touched:,} touched, of {assigned:,} assigned; 95 % within {span(overall['touch_p95'])}"
+            if touched
+            else f"{counted(assigned, 'lead', 'leads')} assigned",
+            "none is touched yet",
+        ),
+        Tile(
+            "in_time",
+            "First touch in time",
+            share.value,
+            "share",
+            "; ".join(filter(None, (due, wait, interval))),
+            "none was due yet" if assigned else "no lead has an owner yet",
+        ),
+    ]
 
 
 def _rows(found: Mapping[str, Sequence[Cell]], by: str) -> list[dict[str, Any]]:
@@ -83,7 +123,8 @@ def _rows(found: Mapping[str, Sequence[Cell]], by: str) -> list[dict[str, Any]]:
 
 
 def _row(owner: Cell, touch: Cell) -> dict[str, Any]:
-    kept = Share(touch.get("kept", 0), touch.get("kept", 0) + touch.get("missed", 0))
+    promises = {name: touch.get(name, 0) for name in FIRST_TOUCHES}
+    share = kept(promises)
     return {
         "leads": owner.get("n", 0),
         "owner_p50": owner.get("p50"),
@@ -92,12 +133,10 @@ def _row(owner: Cell, touch: Cell) -> dict[str, Any]:
         "touched": touch.get("n", 0),
         "touch_p50": touch.get("p50"),
         "touch_p95": touch.get("p95"),
-        "due": kept.of,
-        "kept": kept.count,
-        "kept_share": kept.value,
-        "kept_interval": kept.interval,
-        "missed": touch.get("missed", 0),
-    }
+        "due": share.of,
+        "kept_share": share.value,
+        "kept_interval": share.interval,
+    } | promises
 
 
 def _table(key: str, title: str, first: Column | None, rows: Sequence[dict[str, Any]], chart: str = "") -> Table:
@@ -111,20 +150,16 @@ def _table(key: str, title: str, first: Column | None, rows: Sequence[dict[str, 
         caption=""
         if by_hour
         else "Owner to first touch: the dot is the median, the line reaches to where 95 % are."
-        " Beside it the median, and the share within the SLA.",
+        " Beside it the median, and how many of those due were touched in time.",
         layout="whole" if by_hour else "half",
     )
-
-
-def _span(seconds: float | None) -> str:
-    return "none yet" if seconds is None else span(seconds)
 
 
 def _ranges(first: Column, rows: Sequence[Mapping[str, Any]]) -> str:
     drawn = [
         charts.Range(
             first.words(row[first.key]), row["touch_p50"], row["touch_p50"], row["touch_p95"],
-            f"{span(row['touch_p50'])} · {percent(row['kept_share'])}",
+            span(row["touch_p50"]) + (f" · {percent(row['kept_share'])} of {row['due']:,}" if row["due"] else ""),
         )
         for row in sorted(rows, key=lambda row: row["touch_p50"] or 0)
         if row["touched"]

@@ -6,13 +6,14 @@ table is about (a file for each section).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from console.safe import visible
-from console.screen import moment, span
+from console.screen import span
 from leadgate.figures import Interval
 
 #: ``number`` and ``signed`` have a decimal, ``share`` is 0 to 1, ``interval`` two of these, ``span`` seconds.
@@ -28,7 +29,8 @@ NO_POOL: Final = {None: "no pool"}
 class Column:
     """``key`` is its name in JSON and CSV, which stays; ``label`` its heading. ``wide``: text leaves it out.
 
-    ``says`` has words for values that are names, where a person reads them.
+    Where a person reads them, ``says`` has words for some values of a text, ``named`` writes the others as people
+    would, and moments are of ``zone``.
     """
 
     key: str
@@ -36,10 +38,18 @@ class Column:
     kind: Kind = "count"
     wide: bool = False
     says: Mapping[Any, str] = field(default_factory=dict)
+    named: Callable[[str], str] | None = None
+    zone: str = "UTC"
 
     def words(self, value: Any) -> str:
         """A cell of this column as a person reads it."""
-        return self.says[value] if self.kind == "text" and value in self.says else words(value, self.kind)
+        if self.kind == "moment" and value is not None:
+            return f"{value.astimezone(ZoneInfo(self.zone)):%Y-%m-%d %H:%M}"
+        if self.kind == "text" and value in self.says:
+            return self.says[value]
+        if self.named is not None and isinstance(value, str):
+            return visible(self.named(value))
+        return words(value, self.kind)
 
 
 @dataclass(frozen=True)
@@ -62,11 +72,26 @@ class Table:
 
 @dataclass(frozen=True)
 class Tile:
-    """A figure to look at first."""
+    """A figure to look at first: ``value`` in words, or why there is none; ``detail`` says what it is of.
 
+    ``number`` is the figure itself, of ``kind``, and ``before`` that of the period before, in words. ``when`` says when
+    that was; empty where only today's figure is known.
+    """
+
+    key: str
     label: str
-    value: str
-    detail: str = ""
+    number: float | None
+    kind: Kind
+    detail: str
+    nothing: str = "none yet"  # said where there is no number
+    when: str = "in the period before"
+    before: str = ""
+
+    @property
+    def value(self) -> str:
+        if self.number is None:
+            return self.nothing
+        return f"{self.number:,.0f}" if self.kind == "count" else words(self.number, self.kind)
 
 
 @dataclass(frozen=True)
@@ -86,28 +111,46 @@ def words(value: Any, kind: Kind) -> str:
         case "count":
             return f"{value:,}" if value else NONE
         case "number":
-            return f"{value:,.1f}"
+            return decimal(value)
         case "signed":
-            return "0.0" if abs(value) < 0.05 else f"{value:+,.1f}"
+            return decimal(value, sign=True)
         case "share":
             return percent(value)
         case "interval":
             return between(value)
         case "span":
             return span(value)
-        case "moment":
-            return moment(value)
         case _:
             return visible(value)
+
+
+def decimal(value: float, *, sign: bool = False) -> str:
+    """``1.2``, with a second decimal below 1; never 0 for what is only nearly so."""
+    if abs(value) < 1e-9:  # a sum of fractions that cancel out
+        return "0"
+    plus = "+" if sign and value > 0 else "-" if value < 0 else ""
+    size = abs(value)
+    if size < 0.01:
+        return f"{plus}0.01" if size >= 0.005 else "below 0.01"
+    return f"{plus}{size:,.2f}" if size < 1 else f"{plus}{size:,.1f}"
 
 
 def percent(share: float | None) -> str:
     """``62 %``; never 0 % or 100 % for what is only nearly so."""
     if share is None:
         return NONE
-    if 0 < abs(share) < 0.01 or 0.99 < share < 1:
+    if 0 < share < 0.0005:
+        return "below 0.1 %"
+    if 0.9995 <= share < 1:
+        return "above 99.9 %"
+    if 0 < share < 0.01 or 0.99 < share < 1:
         return f"{share * 100:.1f} %"
     return f"{share * 100:.0f} %"
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """``1 journey``, ``2 journeys``, ``no journeys``."""
+    return f"no {many}" if not count else f"{count:,} {one if count == 1 else many}"
 
 
 def between(interval: Interval | None) -> str:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from console.report.tables import Column, Section, Table
+from console.safe import visible
 from console.screen import heading, table
 
 _ROWS: Final = 24  # of a table; what is left out is said
@@ -27,7 +28,9 @@ def render(sections: Sequence[Section], about: str, console: Console) -> None:
         console.print(heading(section.title))
         console.print(section.about, style="dim")
         for tile in section.tiles:
-            console.print(f"  {tile.label}: {tile.value}" + (f" ({tile.detail})" if tile.detail else ""))
+            console.print(f"  {tile.label}: {tile.value}" + (f" ({visible(tile.detail)})" if tile.detail else ""))
+            if tile.before:
+                console.print(f"    {tile.before}", style="dim")
         for each in section.tables:
             if each.rows:
                 _print(each, console)

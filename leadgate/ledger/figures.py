@@ -10,15 +10,16 @@ a pool gave out is counted by when it was assigned, and what is open or overdue 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
+from leadgate.figures import FIRST_TOUCHES
 from leadgate.ledger import decisions
 from leadgate.ledger.database import Ledger
-from leadgate.models import OPEN, STAGES
+from leadgate.models import STAGES
 
 Rows = list[dict[str, Any]]
 
@@ -39,25 +40,40 @@ class Asked:
     zone: str = "UTC"
     source: str | None = None
     rep: str | None = None
+    lost: tuple[str, ...] = ()  # outcomes that the playbook calls lost
 
 
 _COHORT: Final = """cohort AS (
     SELECT id, trigger, source, captured_at, stage, status, generation FROM journey
     WHERE captured_at >= :since AND captured_at < :until AND (CAST(:source AS text) IS NULL OR source = :source))"""
 
-#: Whether an assignment's SLA was kept or missed; while neither is true, it is still to be seen, or nothing was due.
-_KEPT: Final = "a.touched_at <= a.due_at"
-_MISSED: Final = "coalesce(a.touched_at, a.ended_at, :now) > a.due_at"
-_OVERDUE: Final = "a.ended_at IS NULL AND a.touched_at IS NULL AND a.accepted_at IS NULL AND a.due_at < :now"
+#: What became of the first touch of an assignment ``a``: one of ``leadgate.figures.FIRST_TOUCHES``. An owner who lost
+#: the lead before the touch was due is released from it. Acceptance is no touch.
+FIRST_TOUCH: Final = """CASE WHEN a.due_at IS NULL THEN 'no_sla'
+        WHEN a.touched_at > a.due_at THEN 'missed'
+        WHEN a.touched_at IS NOT NULL THEN CASE WHEN a.due_at <= :now THEN 'kept' ELSE 'early' END
+        WHEN a.ended_at > a.due_at THEN 'missed'
+        WHEN a.ended_at IS NOT NULL THEN 'released'
+        WHEN a.due_at <= :now THEN 'missed' ELSE 'not_due' END"""
 
-#: A rescore of a lead that was followed up before ends as done at qualification: nobody was asked again.
-_FOLLOWED_UP: Final = "c.status = 'done' AND c.stage = 'follow_up'"
+#: As of ``now``, which may be past.
+_OPEN: Final = "a.assigned_at <= :now AND (a.ended_at IS NULL OR a.ended_at > :now)"
+_OVERDUE: Final = f"{_OPEN} AND (a.touched_at IS NULL OR a.touched_at > :now) AND a.due_at <= :now"
 
-#: What owners did about each journey. An owner who gives a lead back says why.
+#: What became of a journey: one of ``leadgate.figures.OUTCOMES``. A first touch ends a journey and decides nothing:
+#: only an acceptance by its last owner, or an outcome that the playbook names, wins it.
+OUTCOME: Final = """CASE WHEN c.status IN ('nurture', 'disqualified', 'discarded') THEN 'lost'
+            WHEN w.end_reason = ANY(:lost) THEN 'lost'
+            WHEN w.accepted OR starts_with(w.end_reason, 'outcome: ') THEN 'won' ELSE 'undecided' END"""
+
+#: What owners did about each journey; ``accepted`` and ``end_reason`` are of the last one. An owner who gives a lead
+#: back says why.
 _ANSWERS: Final = f"""answers AS (
     SELECT a.journey_id, (array_agg(a.rule ORDER BY a.id DESC))[1] AS route,
-        bool_or(a.touched_at IS NOT NULL) AS touched, bool_or(a.accepted_at IS NOT NULL) AS accepted,
-        coalesce(bool_or({_MISSED}), false) AS missed,
+        bool_or(a.touched_at IS NOT NULL) AS touched,
+        (array_agg(a.accepted_at IS NOT NULL ORDER BY a.id DESC))[1] AS accepted,
+        (array_agg(a.end_reason ORDER BY a.id DESC))[1] AS end_reason,
+        bool_or({FIRST_TOUCH} IN ('kept', 'missed')) AS due, bool_or({FIRST_TOUCH} = 'missed') AS missed,
         (array_agg(a.end_reason ORDER BY a.id DESC) FILTER (WHERE starts_with(a.end_reason, 'rejected: ')))[1]
             AS rejected
     FROM assignment a JOIN cohort c ON c.id = a.journey_id GROUP BY a.journey_id)"""
@@ -71,29 +87,28 @@ _JOURNEYS: Final = f"""
     WITH {_COHORT}, {_ANSWERS}, {_VERDICTS}
     SELECT c.trigger, c.source, w.route, v.score, v.grade, c.status,
         greatest(array_position(CAST(:stages AS text[]), c.stage) - 1,
-            CASE WHEN w.accepted OR {_FOLLOWED_UP} THEN 7 WHEN w.touched THEN 6
-                WHEN w.journey_id IS NOT NULL THEN 5 END) AS reached,
-        count(*) AS n
+            CASE WHEN w.touched THEN 6 WHEN w.journey_id IS NOT NULL THEN 5 END) AS reached,
+        CASE WHEN w.journey_id IS NOT NULL THEN {OUTCOME} END AS outcome, count(*) AS n
     FROM cohort c LEFT JOIN answers w ON w.journey_id = c.id LEFT JOIN verdicts v ON v.journey_id = c.id
-    GROUP BY 1, 2, 3, 4, 5, 6, 7"""
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8"""
 
-#: Journeys that were called qualified; ``decided``: their owner accepted them, or they ended without that.
+#: Journeys that were called qualified. One that was run again and then joined another is counted there.
 _QUALIFIED: Final = f"""
     WITH {_COHORT}, {_ANSWERS}, {_VERDICTS}, qualified AS (
         SELECT v.score, v.grade, v.qualified_as, v.contributions, c.source, w.journey_id IS NOT NULL AS owned,
-            coalesce(w.touched, false) AS touched, coalesce(w.missed, false) AS missed, w.rejected,
-            coalesce(w.accepted, false) OR {_FOLLOWED_UP} AS accepted,
-            coalesce(w.accepted, false) OR c.status <> ALL(:open) AS decided
+            coalesce(w.touched, false) AS touched, coalesce(w.due, false) AS due,
+            coalesce(w.missed, false) AS missed, w.rejected, coalesce(w.accepted, false) AS accepted,
+            {OUTCOME} AS outcome
         FROM verdicts v JOIN cohort c ON c.id = v.journey_id LEFT JOIN answers w ON w.journey_id = c.id
-        WHERE v.outcome = 'continue' AND v.qualified_as IS NOT NULL)"""
+        WHERE v.outcome = 'continue' AND v.qualified_as IS NOT NULL AND c.status <> 'joined')"""
 
 _CONVERSION: Final = f"""{_QUALIFIED}
-    SELECT qualified_as, score, grade, source, owned, touched, accepted, decided, missed, rejected, count(*) AS n
-    FROM qualified GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10"""
+    SELECT qualified_as, score, grade, source, owned, touched, due, missed, rejected, accepted, outcome, count(*) AS n
+    FROM qualified GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"""
 
 _RULES: Final = f"""{_QUALIFIED}
     SELECT r.key AS rule, avg(CAST(r.value AS double precision)) AS points, count(*) AS qualified,
-        count(*) FILTER (WHERE decided) AS decided, count(*) FILTER (WHERE decided AND accepted) AS accepted
+        count(*) FILTER (WHERE outcome <> 'undecided') AS decided, count(*) FILTER (WHERE outcome = 'won') AS won
     FROM qualified CROSS JOIN LATERAL jsonb_each_text(contributions) r
     WHERE CAST(r.value AS double precision) <> 0 GROUP BY r.key ORDER BY r.key"""
 
@@ -116,11 +131,11 @@ _TO_OWNER: Final = f"""
 
 _TO_TOUCH: Final = f"""
     WITH {_COHORT}, each AS (
-        SELECT a.owner, a.pool, {_HOUR}, {_KEPT} AS kept, {_MISSED} AS missed,
+        SELECT a.owner, a.pool, {_HOUR}, {FIRST_TOUCH} AS first_touch,
             CAST(extract(epoch FROM a.touched_at - a.assigned_at) AS double precision) AS seconds
         FROM assignment a JOIN cohort c ON c.id = a.journey_id WHERE CAST(:rep AS text) IS NULL OR a.owner = :rep)
     SELECT {_BY}, count(*) AS assigned, count(seconds) AS n, {_PERCENTILES},
-        count(*) FILTER (WHERE kept) AS kept, count(*) FILTER (WHERE missed) AS missed
+        {", ".join(f"count(*) FILTER (WHERE first_touch = '{name}') AS {name}" for name in FIRST_TOUCHES)}
     FROM each {_SETS}"""
 
 _TURNS: Final = """
@@ -128,7 +143,7 @@ _TURNS: Final = """
     WHERE assigned_at >= :since AND assigned_at < :until GROUP BY 1, 2 ORDER BY 1, 2"""
 
 _OWNERS: Final = f"""
-    SELECT a.owner, count(*) FILTER (WHERE a.ended_at IS NULL) AS open, count(*) FILTER (WHERE {_OVERDUE}) AS overdue,
+    SELECT a.owner, count(*) FILTER (WHERE {_OPEN}) AS open, count(*) FILTER (WHERE {_OVERDUE}) AS overdue,
         count(*) FILTER (WHERE a.assigned_at >= :since AND a.assigned_at < :until) AS assigned
     FROM assignment a WHERE CAST(:rep AS text) IS NULL OR a.owner = :rep GROUP BY a.owner ORDER BY a.owner"""
 
@@ -139,11 +154,12 @@ _LATE: Final = f"""
 
 _POOLS: Final = "SELECT pool, state FROM pool_state ORDER BY pool"
 
-#: A person was needed: to decide a work item or do something. An owner's acceptance is how the path ends by itself.
+#: A person was needed: to decide a work item or do something. What an owner does with a lead that is theirs is how the
+#: path goes by itself, unless they give it back.
 _PATHS: Final = f"""{_COHORT}, paths AS (
     SELECT c.id, c.captured_at, c.status, NOT (c.generation > 0 OR c.status = 'held'
         OR c.id IN (SELECT journey_id FROM work_item WHERE journey_id IS NOT NULL)
-        OR c.id IN (SELECT journey_id FROM action WHERE what <> 'accept')
+        OR c.id IN (SELECT journey_id FROM action WHERE what NOT IN ('accept', 'wait', 'resume'))
         OR c.id IN (SELECT journey_id FROM correction)) AS clean
     FROM cohort c)"""
 
@@ -192,38 +208,52 @@ QUERIES: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 
+#: Those of them that headline figures are made of, and are read for the period before, too.
+HEADLINES: Final = ("journeys", "conversion", "to_owner", "to_touch", "owners", "endings", "stages", "late")
+#: Sections that tell how things stand now, and of the period before how they stood when it ended.
+_AS_OF: Final = ("load", "overdue")
+
+
 def read(
     ledger: Ledger,
     asked: Asked,
+    before: Asked,
     sections: Collection[str],
     midnights: Mapping[str, datetime],
     mondays: Mapping[str, datetime],
-) -> dict[str, Rows]:
-    """The rows that ``sections`` need, all of one moment of the ledger, by the names in ``QUERIES``.
+) -> tuple[dict[str, Rows], dict[str, Rows]]:
+    """The rows that ``sections`` need, all of one moment of the ledger, by the names in ``QUERIES``; and those of the
+    period ``before`` that headline figures are made of.
 
-    With them ``captured``, a row with ``n``, the signals there are of any time; and for the section ``load``
+    With the first ``captured``, a row with ``n``, the signals there are of any time; and for the section ``load``
     ``recent``: ``rep``, and the leads each got ``today``, since their last midnight, and this ``week``, since Monday's
     (``midnights`` and ``mondays``, in UTC).
     """
-    given = {
-        "since": asked.since, "until": asked.until, "now": asked.now, "zone": asked.zone, "source": asked.source,
-        "rep": asked.rep, "stages": list(STAGES), "open": list(OPEN),
-    }  # fmt: skip
-    wanted = {"captured": "SELECT count(*) AS n FROM signal"}
-    for section in sections:
-        wanted |= QUERIES[section]
     with ledger.transaction() as connection:
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-        found: dict[str, Rows] = {}
-        for name, statement in wanted.items():
-            used = {key: value for key, value in given.items() if f":{key}" in statement}
-            found[name] = [dict(row) for row in connection.execute(text(statement), used).mappings()]
+        found = {"captured": _rows(connection, "SELECT count(*) AS n FROM signal", asked)}
+        earlier: dict[str, Rows] = {}
+        for section in sections:
+            then = replace(before, now=before.until) if section in _AS_OF else before
+            for name, statement in QUERIES[section].items():
+                found[name] = _rows(connection, statement, asked)
+                earlier[name] = _rows(connection, statement, then) if name in HEADLINES else []
         if "load" in sections:
             loads = decisions.loads(connection, midnights, mondays)
             found["recent"] = [
                 {"rep": rep, "today": today, "week": week} for rep, (_, today, week) in sorted(loads.items())
             ]
-    return found
+            earlier["recent"] = []
+    return found, earlier
+
+
+def _rows(connection: Connection, statement: str, asked: Asked) -> Rows:
+    given = {
+        "since": asked.since, "until": asked.until, "now": asked.now, "zone": asked.zone, "source": asked.source,
+        "rep": asked.rep, "stages": list(STAGES), "lost": [f"outcome: {name}" for name in asked.lost],
+    }  # fmt: skip
+    used = {key: value for key, value in given.items() if f":{key}" in statement}
+    return [dict(row) for row in connection.execute(text(statement), used).mappings()]
 
 
 def sources(ledger: Ledger) -> list[str]:

@@ -182,8 +182,7 @@ def summary(ledger: Ledger, now: datetime) -> Summary:
 
 _OWNERS = """
     SELECT owner, count(*) FILTER (WHERE ended_at IS NULL) AS open,
-        count(*) FILTER (WHERE ended_at IS NULL AND touched_at IS NULL AND accepted_at IS NULL
-            AND due_at < :now) AS overdue,
+        count(*) FILTER (WHERE ended_at IS NULL AND touched_at IS NULL AND due_at <= :now) AS overdue,
         count(*) AS total
     FROM assignment GROUP BY owner ORDER BY open DESC, total DESC, owner"""
 _QUEUE = """

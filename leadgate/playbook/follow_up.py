@@ -96,6 +96,7 @@ class FollowUp(Part):
     touched_by: Literal["owner", "anybody"] = "owner"
     finished_by: Literal["first_touch", "acceptance", "outcome"] | None = None  # none: as sales_qualified_by says
     outcomes: tuple[str, ...] = ()  # kinds of activity, by anybody, that end a journey finished by outcome
+    lost_outcomes: tuple[str, ...] = ()  # those of them with which the lead is lost; with the others it is won
     reject_reasons: tuple[Annotated[RejectReason, _as("name")], ...] = tuple(
         RejectReason(name=name) for name in ("not_a_fit", "wrong_territory", "duplicate", "unreachable", "other")
     )

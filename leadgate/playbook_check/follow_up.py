@@ -61,6 +61,8 @@ def follow_up(checker: Checker) -> Found:
             catches_all = priority.name
     yield from checker.twice((*here, "touches"), [touch.kind for touch in rules.touches], name="kind")
     yield from checker.twice((*here, "reject_reasons"), [reason.name for reason in rules.reject_reasons])
+    for position, kind in enumerate(rules.lost_outcomes):
+        yield from checker.one_of((*here, "lost_outcomes", position), "outcome", kind, rules.outcomes)
     if rules.finished_by == "outcome" and not rules.outcomes:
         message = "no outcome ends a journey, so none ever ends; list kinds of activity in follow_up.outcomes"
         yield checker.at((*here, "finished_by"), message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ import pytest
 from commands import Cli, of, words
 from desk import KEY, NOW, Desk, person
 
+from leadgate.figures import FIRST_TOUCHES
 from leadgate.ledger import Ledger, actions, open_ledger
+from leadgate.ledger.figures import FIRST_TOUCH, OUTCOME
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 
@@ -94,7 +96,6 @@ def test_the_funnel(cli: Cli) -> None:
         "qualified": 4,  # without J7, J8, J9
         "owned": 4,
         "touched": 2,  # J1, J3
-        "accepted": 2,
     }
     enriched, owned = (row(funnel["steps"], step=name) for name in ("enriched", "owned"))
     assert has(enriched, on=4, now_nurture=1, now_held=1, now_disqualified=1, of_signals=0.7)
@@ -125,22 +126,107 @@ def test_every_table_of_the_funnel_adds_up_to_the_signals(cli: Cli) -> None:
 def test_conversion(cli: Cli) -> None:
     conversion = report(cli)["conversion"]
     everybody, sales = (row(conversion["by_verdict"], verdict=name) for name in ("all", "sales_qualified"))
-    assert has(everybody, qualified=4, owned=4, touched=2, decided=3, accepted=2, rejected=1, undecided=1, missed=2)
-    assert has(everybody, accepted_share=2 / 3, touched_share=0.5, missed_share=0.5)
-    assert everybody["accepted_interval"] == pytest.approx([0.2077, 0.9385], abs=1e-4)
-    assert has(sales, qualified=1, decided=1, accepted=1, missed=0)
+    # J1 and J3 were touched, and nobody said what they are worth; J2 was given back
+    assert has(everybody, qualified=4, owned=4, touched=2, won=0, lost=1, undecided=3, accepted=0, rejected=1)
+    assert has(everybody, won_share=0, touched_share=0.5, due=3, missed=2, missed_share=2 / 3)
+    assert everybody["won_interval"] == pytest.approx([0, 0.7935], abs=1e-4)
+    assert has(sales, qualified=1, decided=0, undecided=1, due=1, missed=0)
     assert [(each["score"], each["qualified"]) for each in conversion["by_score"]] == [("30 to 39", 3), ("50 to 59", 1)]
     assert [(each["reason"], each["leads"], each["share"]) for each in conversion["rejections"]] == [
         ("not_a_fit", 1, 1.0)
     ]
 
 
+def test_a_first_touch_is_no_acceptance_and_an_acceptance_no_touch(cli: Cli, desk: Desk) -> None:
+    desk.capture(person(11), person(12))
+    desk.run(REPORTED)
+    cli("accept", "J11", "--now", REPORTED)
+    found = report(cli)
+    everybody = row(found["conversion"]["by_verdict"], verdict="all")
+    assert has(everybody, qualified=6, touched=2, won=1, lost=1, undecided=4, accepted=1, won_share=0.5)
+    assert row(found["headlines"], figure="won")["value"] == 0.5
+    # it is due in four working hours, accepted or not
+    assert has(found["speed"]["overall"][0], assigned=6, touched=2, due=3, not_due=2, released=1)
+    late = report(cli, "--now", REPORTED + 24 * HOUR)
+    assert has(late["speed"]["overall"][0], due=5, missed=4, not_due=0)
+    assert sum(each["overdue"] for each in late["load"]["reps"]) == 3  # J4, J11, J12
+
+
+def test_won_lost_and_undecided_add_up_everywhere(cli: Cli, desk: Desk) -> None:
+    desk.capture(person(11))
+    desk.run(REPORTED)
+    cli("accept", "J11", "--now", REPORTED)
+    found = report(cli)
+    for table in ("by_source", "by_route", "by_band"):
+        for each in found["funnel"][table]:
+            assert each["won"] + each["lost"] + each["undecided"] == each["owned"]
+    for table in ("by_verdict", "by_score", "by_source"):
+        for each in found["conversion"][table]:
+            assert each["won"] + each["lost"] + each["undecided"] == each["qualified"]
+            assert each["won"] + each["lost"] == each["decided"]
+    for table in ("overall", "by_rep", "by_pool", "by_hour"):
+        for each in found["speed"][table]:
+            assert sum(each[name] for name in FIRST_TOUCHES) == each["assigned"]
+            assert each["kept"] + each["missed"] == each["due"]
+
+
+def test_an_outcome_is_won_or_lost_as_the_playbook_says(desk: Desk) -> None:
+    given = [("done", "outcome: sold"), ("done", "outcome: gone"), ("done", "touched"), ("nurture", "outcome: sold")]
+    statement = f"SELECT {OUTCOME} FROM (VALUES {', '.join(map(str, given))}) x (status, end_reason), " + (
+        "LATERAL (SELECT x.status) c, LATERAL (SELECT x.end_reason, false AS accepted) w"
+    )
+    assert [each for (each,) in desk.rows(statement, lost=["outcome: gone"])] == ["won", "lost", "undecided", "lost"]
+
+
+def test_every_first_touch_is_one_of_six_things(desk: Desk) -> None:
+    """All orders of the moments of an assignment: due, touched, ended and now."""
+    moments = [None, *(NOW + n * HOUR for n in (1, 2, 3))]
+    past = [
+        moment for moment in moments if moment is None or moment <= NOW + 2 * HOUR
+    ]  # it is 12:00: no touch is ahead
+    rows = [(due, touched, ended) for due in moments for touched in past for ended in past]
+    values = ", ".join("(" + ", ".join(_timestamp(each) for each in one) + ")" for one in rows)
+    statement = f"SELECT {FIRST_TOUCH} FROM (VALUES {values}) a (due_at, touched_at, ended_at)"
+    found = [name for (name,) in desk.rows(statement, now=NOW + 2 * HOUR)]
+    for name, (due, touched, ended) in zip(found, rows, strict=True):
+        now, done = NOW + 2 * HOUR, touched or ended
+        expected = {
+            "no_sla": due is None,
+            "missed": due is not None and (done > due if done else due <= now),
+            "kept": touched is not None and due is not None and touched <= due <= now,
+            "early": touched is not None and due is not None and due > now,
+            "released": touched is None and ended is not None and due is not None and ended <= due,
+            "not_due": done is None and due is not None and due > now,
+        }
+        assert [each for each, holds in expected.items() if holds] == [name]
+    assert set(found) == set(FIRST_TOUCHES)
+
+
+def _timestamp(moment: datetime | None) -> str:
+    return f"CAST({'NULL' if moment is None else repr(moment.isoformat())} AS timestamptz)"
+
+
+def test_the_period_before_is_told_beside_each_headline(cli: Cli, desk: Desk) -> None:
+    later = NOW + 7 * 24 * HOUR
+    desk.capture(person(21), now=later)
+    desk.run(later + 2 * MINUTE)
+    week = ["--since", "2026-03-10", "--until", "2026-03-16", "--now", later + HOUR]
+    found = of(cli("report", "--json", *week))
+    assert found["period_before"]["since"].startswith("2026-03-03")
+    headlines = {(each["section"], each["figure"]): each for each in found["headlines"]}
+    assert has(headlines["funnel", "signals"], value=1, before=10, change=-9)
+    assert has(headlines["speed", "to_owner"], value=120, before=60, change=60)
+    assert headlines["speed", "in_time"]["before"] == pytest.approx(1 / 3)
+    assert has(headlines["load", "open"], value=desk.statuses()["owned"], before=1)
+    assert "10 in the period before, 9 fewer." in words(cli("report", *week))
+
+
 def test_each_scoring_rule(cli: Cli) -> None:
     rules = report(cli)["conversion"]["rules"]
     company, decides = (row(rules, rule=name) for name in ("has_company", "decides"))
-    assert has(decides, points=25.0, decided_with=1, accepted_with=1, decided_without=2, accepted_without=1, lift=2.0)
-    assert decides["so"] == "not_shown"
-    assert has(company, decided_with=3, accepted_with=2, decided_without=0)
+    assert has(decides, points=25.0, decided_with=0, won_with=0, decided_without=1, won_without=0)
+    assert decides["so"] is None
+    assert has(company, decided_with=1, won_with=0, decided_without=0)
     assert (company["share_without"], company["lift"], company["so"]) == (None, None, None)
 
 
@@ -199,7 +285,7 @@ def test_an_accepted_lead_is_a_clean_path(cli: Cli, desk: Desk) -> None:
     cli("accept", "J11", "--now", REPORTED)
     found = report(cli)
     assert has(row(found["paths"]["endings"], status="owned"), clean=1, person=1)
-    assert has(row(found["funnel"]["steps"], step="accepted"), reached=3, now_owned=1, now_done=2)
+    assert has(row(found["funnel"]["steps"], step="owned"), reached=5, on=2, now_owned=2)
 
 
 def test_a_lead_that_comes_back_is_no_second_signal(cli: Cli, desk: Desk) -> None:
@@ -214,7 +300,8 @@ def test_a_lead_that_comes_back_is_no_second_signal(cli: Cli, desk: Desk) -> Non
 def test_a_source_and_a_period_leave_the_others_out(cli: Cli) -> None:
     partner = report(cli, "--source", "partner", "--section", "funnel")
     assert partner["funnel"]["steps"][0]["reached"] == 2
-    assert partner.keys() == {"period", "as_of", "source", "rep", "signals_ever", "funnel"}
+    head = {"period", "period_before", "as_of", "source", "rep", "signals_ever", "headlines"}
+    assert partner.keys() == {*head, "funnel"}
     day = ["--since", "2026-03-04", "--until", "2026-03-04"]
     assert report(cli, *day)["funnel"]["steps"][0]["reached"] == 10
     assert report(cli, "--until", "2026-03-03")["funnel"]["steps"][0]["reached"] == 0
@@ -239,15 +326,15 @@ def test_it_is_written_wherever_it_is_wanted_and_tells_nothing_personal(cli: Cli
     told = cli("report", "--now", REPORTED).stdout
     data = cli("report", "--now", REPORTED, "--json", "--csv", folder, "--html", page).stdout
     tables = {file.name: file.read_text(encoding="utf-8-sig") for file in folder.iterdir()}
-    assert "From signal to accepted" in told
-    assert "2026-02-03 to 2026-03-04, days and hours of UTC" in told
+    assert "From signal to first touch" in told
+    assert "2026-02-03 to 2026-03-04, days and hours of Europe/Berlin" in told
     assert list(csv.DictReader(tables["funnel_steps.csv"].splitlines()))[1]["reached"] == "9"
     assert len(tables) == 20
     assert "<svg" in page.read_text()
     for written in (told, data, page.read_text(), *tables.values()):
         for personal in ("company1", "Number1", "Alex", "Company 1", "4930", "broken address", "Nothing"):
             assert personal not in written
-    assert "bob" in page.read_text()
+    assert "Bob" in page.read_text()
 
 
 @pytest.mark.parametrize(

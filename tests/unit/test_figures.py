@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadgate.figures import (
+    FIRST_TOUCHES,
+    OUTCOMES,
     STEPS,
     Due,
     Share,
@@ -16,11 +18,13 @@ from leadgate.figures import (
     bands,
     difference,
     fair,
+    kept,
     largest,
     lift,
     steps,
     tens,
     wilson,
+    won,
 )
 from leadgate.models import STATUSES
 from leadgate.playbook import Band as Review
@@ -91,6 +95,20 @@ def test_a_difference_holds_the_difference_and_turns_round(first: Share, second:
     assert (back.low, back.high) == pytest.approx((-there.high, -there.low))
 
 
+@given(st.fixed_dictionaries({name: st.integers(0, 10_000) for name in (*OUTCOMES, *FIRST_TOUCHES)}))
+def test_a_share_is_of_what_is_decided_or_due(counts: dict[str, int]) -> None:
+    for share, done, not_done in ((won(counts), "won", "lost"), (kept(counts), "kept", "missed")):
+        assert (share.count, share.of - share.count) == (counts[done], counts[not_done])
+        assert share.value is None if share.of == 0 else 0 <= (share.value or 0) <= 1
+
+
+@given(st.fixed_dictionaries({name: st.integers(0, 10_000) for name in FIRST_TOUCHES}), st.integers(1, 100))
+def test_what_becomes_due_and_is_not_done_lowers_the_share(counts: dict[str, int], late: int) -> None:
+    before, after = kept(counts).value, kept(counts | {"missed": counts["missed"] + late}).value
+    assert after is not None
+    assert before is None or after <= before
+
+
 def test_nothing_has_no_share() -> None:
     nothing = Share(0, 0)
     assert (nothing.value, nothing.interval) == (None, None)
@@ -120,11 +138,11 @@ def test_a_funnel_by_hand() -> None:
         [
             {"reached": 0, "status": "held", "n": 2},
             {"reached": 1, "status": "joined", "n": 3},
-            {"reached": 7, "status": "done", "n": 4},
+            {"reached": 6, "status": "done", "n": 4},
             {"reached": 5, "status": "owned", "n": 1},
         ]
     )
-    assert [step.reached for step in found] == [10, 8, 5, 5, 5, 5, 4, 4]
+    assert [step.reached for step in found] == [10, 8, 5, 5, 5, 5, 4]
     assert found[1].stopped == {"joined": 3}
 
 

@@ -1,0 +1,66 @@
+"""Headline figures beside those of the period before.
+
+Belongs here: the difference, in words and as data. Does not belong here: the figures (the sections).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from console.report.tables import Section, Tile, decimal, words
+from console.screen import span
+
+
+def beside(sections: Sequence[Section], before: Sequence[Section]) -> list[Section]:
+    """``sections``, each headline figure with the one of the period ``before`` and the change, in words."""
+    earlier = _by_key(before)
+    return [
+        replace(section, tiles=[replace(t, before=_before(t, earlier[section.key, t.key])) for t in section.tiles])
+        for section in sections
+    ]
+
+
+def as_data(sections: Sequence[Section], before: Sequence[Section]) -> list[dict[str, Any]]:
+    """A row for each headline figure: its ``value``, that ``before``, and the ``change``; None where there is none."""
+    earlier = _by_key(before)
+    rows = []
+    for section in sections:
+        for tile in section.tiles:
+            was = earlier[section.key, tile.key].number if tile.when else None
+            change = None if was is None or tile.number is None else tile.number - was
+            row = {"section": section.key, "figure": tile.key, "label": tile.label, "value": tile.number}
+            rows.append(row | {"of": tile.detail, "before": was, "change": change})
+    return rows
+
+
+def _by_key(sections: Sequence[Section]) -> dict[tuple[str, str], Tile]:
+    return {(section.key, tile.key): tile for section in sections for tile in section.tiles}
+
+
+def _before(tile: Tile, was: Tile) -> str:
+    if not tile.when:
+        return "Not known for the period before."
+    if was.number is None:
+        return f"No figure {tile.when}."
+    change = "" if tile.number is None else f", {_change(tile.number - was.number, tile)}"
+    return f"{was.value} {tile.when}{change}."
+
+
+def _change(by: float, tile: Tile) -> str:
+    if abs(by) < 1e-9:
+        return "the same"
+    more, size = by > 0, abs(by)
+    match tile.kind:
+        case "share":
+            points = "less than 0.1" if size < 0.0005 else f"{size * 100:.1f}" if size < 0.01 else f"{size * 100:.0f}"
+            return f"{points} {'point' if points == '1' else 'points'} {'up' if more else 'down'}"
+        case "span":
+            return f"{span(size)} {'slower' if more else 'faster'}"
+        case "count":
+            return f"{size:,.0f} {'more' if more else 'fewer'}"
+        case "number":
+            return f"{decimal(size)} {'more' if more else 'less'}"
+        case _:
+            return words(by, tile.kind)

@@ -1,0 +1,41 @@
+"""Whose days and hours a report is of.
+
+Belongs here: which time zone, and why that one. Does not belong here: converting moments.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from leadgate.hours import time_zones
+from leadgate.playbook import Playbook
+
+_LOCALTIME: Final = Path("/etc/localtime")
+
+
+def zone_of(playbook: Playbook, zone: str | None, rep: str | None, rep_name: str) -> tuple[str, str]:
+    """The time zone of a report, and whose that is in words.
+
+    The one asked for; else that of the rep whom it is about; else that of the pools' working hours, where they have
+    one; else that of this computer.
+    """
+    if zone is not None:
+        return zone, ""
+    for each in playbook.reps:
+        if each.name == rep and "time_zone" in each.model_fields_set:
+            return each.time_zone, f"the time zone of {rep_name}"
+    hours = {playbook.hours[pool.hours].time_zone for pool in playbook.pools if pool.hours in playbook.hours}
+    if len(hours) == 1:
+        return hours.pop(), "the time zone of the pools' working hours"
+    return _of_this_computer(), "the time zone of this computer"
+
+
+def _of_this_computer() -> str:
+    """``TZ``, else the zone that ``/etc/localtime`` is a link to, else UTC."""
+    named = os.environ.get("TZ", "").removeprefix(":")
+    if named in time_zones():
+        return named
+    linked = str(_LOCALTIME.resolve()).partition("zoneinfo/")[2].removeprefix("Etc/")
+    return linked if linked in time_zones() else "UTC"
