@@ -127,6 +127,14 @@ def _tell_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _defaults_for_json(name: str, command: Any) -> dict[str, Any]:
+    """``--json`` before a command, as its defaults. Raises ``CommandError`` for one that prints no JSON."""
+    parts: dict[str, Any] = getattr(command, "commands", {})
+    if not parts and not any(parameter.name == "json" for parameter in command.params):
+        raise CommandError(f"`{name}` prints no JSON; leave --json out")
+    return {part: {"json": True} for part in parts} or {"json": True}
+
+
 @app.callback()
 def leadgate(
     ctx: typer.Context,
@@ -141,7 +149,11 @@ def leadgate(
     version: Annotated[
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and end.")
     ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON; may stand behind the command, too.")] = False,
 ) -> None:
+    name = ctx.invoked_subcommand
+    if json and name is not None:
+        ctx.default_map = {name: _defaults_for_json(name, ctx.command.commands[name])}  # type: ignore[attr-defined]
     ctx.obj = Place.of(home, playbook)
 
 

@@ -16,7 +16,6 @@ from console.place import Place, as_of
 from console.safe import visible
 from console.screen import err, out, print_json, program, table
 from console.telling import counted
-from leadgate.ledger import open_ledger
 from leadgate.ledger.outbox import Message
 from tasks.outbox import DeliveryReport, deliver_waiting
 
@@ -26,7 +25,7 @@ def deliver(place: Place, *, as_json: bool, now: str | None) -> None:
     playbook = place.checked_playbook().playbook
     at = as_of(now)
     live = err().status("looking into the outbox") if sys.stderr.isatty() else nullcontext()
-    with live as status, open_ledger(place.settings) as ledger:
+    with live as status, place.ledger() as ledger:
         show = _progress(status.update if status is not None else lambda _: None)
         report = deliver_waiting(ledger, playbook, at, progress=show)
     if as_json:

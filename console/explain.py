@@ -18,14 +18,14 @@ from console.place import Place, as_of
 from console.safe import SHOWN, visible
 from console.screen import heading, out, print_json, table
 from console.telling import Answer, Grid, as_data
-from leadgate.ledger import journeys, open_ledger
+from leadgate.ledger import journeys
 from leadgate.ledger.clock import time_of
 
 
 def show(place: Place, reference: str, *, as_json: bool, now: str | None) -> None:
     """The command."""
     playbook = place.playbook().playbook
-    with open_ledger(place.settings) as ledger:
+    with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         story = journeys.story(ledger, journey_of(ledger, reference, playbook))
     answered = [

@@ -14,7 +14,6 @@ from console.place import Place, as_of, person
 from console.safe import visible
 from console.screen import CommandError, moment, out, print_json, program, table
 from console.telling import counted
-from leadgate.ledger import open_ledger
 from leadgate.ledger.clock import time_of
 from leadgate.playbook.routing import SlaClock
 from tasks import handovers
@@ -41,7 +40,7 @@ def reassign(
     if anyway and to is None:
         raise CommandError("--anyway is for --to REP: whose turn it is in a pool can take the lead")
     who, loaded = person(by), place.playbook()
-    with open_ledger(place.settings) as ledger:
+    with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, reference, loaded.playbook)
         done = handovers.reassign(
@@ -64,7 +63,7 @@ def unassign(
 ) -> None:
     """The command."""
     who, loaded = person(by), place.playbook()
-    with open_ledger(place.settings) as ledger:
+    with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, reference, loaded.playbook)
         item = handovers.unassign(ledger, loaded, journey, nurture=nurture, reason=reason, by=who, now=at)
@@ -95,7 +94,7 @@ def transfer(
 ) -> None:
     """The command."""
     who, loaded = person(by), place.playbook()
-    with open_ledger(place.settings) as ledger:
+    with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         done = handovers.transfer(
             ledger, loaded, rep, to_pool=to_pool, dry_run=dry_run, reason=reason, by=who, now=at

@@ -6,16 +6,20 @@ command does with them.
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.screen import CommandError
+from console.screen import CommandError, hint, program
 from leadgate.settings import Settings
 
 if TYPE_CHECKING:  # slow to import, and `leadgate --help` needs none of it
+    from leadgate.ledger import Ledger
     from leadgate.playbook import Gate, Loaded
 
 
@@ -24,6 +28,7 @@ class Place:
     """One installation, as this invocation sees it."""
 
     settings: Settings
+    home_is_default: bool = False  # nobody named the data folder
 
     @classmethod
     def of(cls, home: Path | None, playbook: Path | None) -> Place:
@@ -33,7 +38,33 @@ class Place:
             settings = replace(settings, home=home.expanduser().absolute())
         if playbook is not None:
             settings = replace(settings, playbook=playbook)
-        return cls(settings)
+        return cls(settings, home_is_default=home is None and not os.environ.get("LEADGATE_HOME"))
+
+    @contextlib.contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """The ledger that is there already: nothing is made where there is none, for a command that is about what
+        was captured. Raises ``CommandError`` then. A data folder that nobody named is told."""
+        from leadgate.ledger import NoLedgerError, open_ledger
+
+        settings = self.settings
+        with contextlib.ExitStack() as stack:
+            try:
+                ledger = stack.enter_context(open_ledger(settings, create=False))
+            except NoLedgerError as error:
+                raise CommandError(self._nothing_in(error.where)) from error
+            if self.home_is_default and not settings.database_url:
+                hint(f"Data folder: {settings.home} (LEADGATE_HOME is not set)")
+            yield ledger
+
+    def _nothing_in(self, where: str) -> str:
+        capture = f"to start one there: `{program()} capture FILE --source NAME`"
+        if self.settings.database_url:
+            return f"There is no ledger in {where}, and none was made. Correct LEADGATE_DATABASE_URL; or, {capture}."
+        because = ", the default here, as LEADGATE_HOME is not set" if self.home_is_default else ""
+        return (
+            f"There is no ledger in {where}{because}; none was made.\n"
+            f"Name the folder that has it: LEADGATE_HOME=FOLDER, or `{program()} --home FOLDER …`.\nOr, {capture}."
+        )
 
     def playbook(self) -> Loaded:
         """The playbook as it was written. Raises ``PlaybookError``."""

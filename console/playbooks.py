@@ -76,9 +76,9 @@ def show(place: Place, hash_: str | None, *, as_json: bool) -> None:
 
 
 def _activated(place: Place, start: str) -> str:
-    from leadgate.ledger import open_ledger, reports
+    from leadgate.ledger import reports
 
-    with open_ledger(place.settings) as ledger:
+    with place.ledger() as ledger:
         found = reports.playbooks(ledger, start)
     if not found:
         raise CommandError(f"no playbook with a hash that starts with {start!r} has decided anything here")

@@ -14,7 +14,7 @@ from console import spreadsheet
 from console.place import Place, moment_of
 from console.safe import mask_item, visible
 from console.screen import CommandError, moment, out, print_json, program, say, table
-from leadgate.ledger import open_ledger, reports
+from leadgate.ledger import reports
 from leadgate.ledger.reports import Wanted
 from leadgate.models import STAGES
 from leadgate.nearest import proposal
@@ -49,7 +49,7 @@ def wanted(
 
 def show(place: Place, asked: Wanted, *, limit: int, csv_file: Path | None, personal: bool, as_json: bool) -> None:
     """The command."""
-    with open_ledger(place.settings) as ledger:
+    with place.ledger() as ledger:
         items = reports.work_items(ledger, asked, None if csv_file is not None else limit)
         total = reports.count_work_items(ledger, asked)
         if not items:

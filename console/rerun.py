@@ -16,7 +16,7 @@ from console.queue import changes
 from console.safe import mask_item, visible
 from console.screen import CommandError, out, print_json, program, say
 from console.telling import counted
-from leadgate.ledger import actions, open_ledger
+from leadgate.ledger import actions
 from leadgate.ledger.actions import RerunReport
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.reports import Wanted
@@ -51,7 +51,7 @@ def rerun(place: Place, asked: Wanted, how: How, *, by: str | None, yes: bool, a
     who = person(by)
     playbook = place.playbook().playbook
     reruns.require_fields(list(how.corrections), playbook)
-    with open_ledger(place.settings) as ledger:
+    with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         items = reruns.meant(ledger, asked, how)
         named = list(asked.ids) if asked.ids and asked == Wanted(ids=asked.ids) else []
@@ -118,7 +118,7 @@ def accept(place: Place, reference: str, *, by: str | None, as_json: bool, now: 
     """The command: the owner takes the lead."""
     who = person(by)
     playbook = place.playbook().playbook
-    with open_ledger(place.settings) as ledger:
+    with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, reference, playbook)
         actions.accept(ledger, journey, by=who, now=at)
@@ -135,7 +135,7 @@ def reject(place: Place, reference: str, *, reason: str, by: str | None, as_json
     rules = {each.name: each for each in playbook.follow_up.reject_reasons}
     if reason not in rules:
         raise CommandError(f"{reason!r} is no reason to reject a lead; {proposal(reason, rules)}")
-    with open_ledger(place.settings) as ledger:
+    with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, reference, playbook)
         goes_to = actions.reject(ledger, journey, by=who, now=at, reason=reason, playbook=playbook)

@@ -21,7 +21,6 @@ from console.safe import SHOWN, mask_item, masked, visible
 from console.screen import CommandError, heading, moment, out, print_json, program, say, table
 from console.telling import shown
 from leadgate.fields import ENRICHED, PERSONAL, STANDARD, VALIDATED
-from leadgate.ledger import open_ledger
 from leadgate.ledger import reviews as taking
 from leadgate.ledger.clock import time_of
 from leadgate.matching import LIKELY
@@ -124,7 +123,7 @@ def _number(reference: str) -> int:
 
 def _list(place: Place, *, limit: int, personal: bool, as_json: bool) -> None:
     playbook = place.playbook().playbook
-    with open_ledger(place.settings) as ledger:
+    with place.ledger() as ledger:
         found, total = reviews.waiting(ledger, playbook, limit)
     shown_ = found if personal else [mask(each) for each in found]
     if as_json:
@@ -174,7 +173,7 @@ def graded(each: Review) -> str:
 
 def _show(place: Place, number: int, *, personal: bool, as_json: bool) -> None:
     playbook = place.playbook().playbook
-    with open_ledger(place.settings) as ledger:
+    with place.ledger() as ledger:
         (each,) = reviews.of(ledger, [number], playbook)
     if not personal:
         each = mask(each)
@@ -266,7 +265,7 @@ def _decide(place: Place, number: int, decision: Decision, *, by: str | None, as
     reruns.require_fields(list(decision.corrections), playbook)
     before: str | None = None
     released = 0
-    with open_ledger(place.settings) as ledger:
+    with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         if decision.take:  # whatever holds leads, a breaker's item too
             before = taking.take(ledger, number, by=who, now=at).before

@@ -75,6 +75,12 @@ def say(message: str) -> None:
     sys.stderr.write("\n".join(visible(line) for line in message.split("\n")) + "\n")
 
 
+def hint(message: str) -> None:
+    """A dim line to stderr, for what is good to know beside a result."""
+    dim, plain = ("\x1b[2m", "\x1b[0m") if sys.stderr.isatty() and "NO_COLOR" not in os.environ else ("", "")
+    sys.stderr.write(f"{dim}{visible(message)}{plain}\n")
+
+
 def table(*columns: str, right: Sequence[str] = (), title: str | None = None) -> Table:
     """A table without lines. The columns named in ``right`` hold numbers."""
     made = Table(

@@ -20,7 +20,7 @@ from console.safe import visible
 from console.screen import heading, moment, out, print_json, program, span, table
 from console.telling import counted
 from console.up import STATE_FILE
-from leadgate.ledger import consumers, frozen, hosts, open_ledger, requests
+from leadgate.ledger import consumers, frozen, hosts, requests
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.standstill import standstill
 
@@ -32,7 +32,7 @@ def show(place: Place, *, as_json: bool, now: str | None) -> bool:
     """The command. False when leads wait and no consumer takes them, when intake stands still, when a frozen process
     locks a batch, or when the clock of a host is too far off."""
     state = _state(place)
-    with open_ledger(place.settings) as ledger:
+    with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         waits = consumers.waiting(ledger, at)
         seen = consumers.all_seen(ledger)

@@ -17,7 +17,7 @@ from rich.table import Table
 from console.place import Place, as_of
 from console.safe import visible
 from console.screen import heading, moment, out, print_json, program, span, table
-from leadgate.ledger import open_ledger, reports
+from leadgate.ledger import reports
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.reports import Speed, StageCounts, Summary
 
@@ -28,7 +28,7 @@ _WORDS: Final = {"follow_up": "follow-up"}
 
 def show(place: Place, *, as_json: bool, now: str | None) -> None:
     """The command."""
-    with open_ledger(place.settings) as ledger:
+    with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         found = reports.summary(ledger, at)
     if as_json:

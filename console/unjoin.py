@@ -11,7 +11,7 @@ from console.lookup import journey_of
 from console.place import Place, as_of, person
 from console.safe import visible
 from console.screen import out, print_json, program
-from leadgate.ledger import joins, open_ledger
+from leadgate.ledger import joins
 from leadgate.ledger.clock import time_of
 
 
@@ -19,7 +19,7 @@ def unjoin(place: Place, reference: str, *, by: str | None, as_json: bool, now: 
     """The command."""
     who = person(by)
     playbook = place.playbook().playbook
-    with open_ledger(place.settings) as ledger:
+    with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         done = joins.unjoin(ledger, journey_of(ledger, reference, playbook), by=who, now=at)
     if as_json:

@@ -9,13 +9,12 @@ from dataclasses import asdict
 
 from console.place import Place
 from console.screen import out, print_json, table
-from leadgate.ledger import open_ledger
 from leadgate.ledger import verify as invariants
 
 
 def verify(place: Place, *, whole: bool, as_json: bool) -> bool:
     """The command. Whether every invariant holds."""
-    with open_ledger(place.settings) as ledger:
+    with place.ledger() as ledger:
         findings = invariants.verify(ledger, whole=whole)
     broken = [finding for finding in findings if finding.broken]
     if as_json:

@@ -14,7 +14,7 @@ from console.lookup import journey_of
 from console.place import Place, as_of, moment_of, person
 from console.safe import visible
 from console.screen import CommandError, moment, out, print_json, program
-from leadgate.ledger import Ledger, journeys, open_ledger, owner_actions
+from leadgate.ledger import Ledger, journeys, owner_actions
 from leadgate.ledger.clock import time_of
 from leadgate.nearest import proposal
 from leadgate.playbook import Playbook
@@ -28,7 +28,7 @@ def wait(
         raise CommandError("--reason needs words: what is waited for")
     who = person(by)
     playbook = place.playbook().playbook
-    with open_ledger(place.settings) as ledger:
+    with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, reference, playbook)
         end = _end(until, ledger, journey, playbook)
@@ -46,7 +46,7 @@ def resume(place: Place, reference: str, *, by: str | None, as_json: bool, now: 
     """The command: the wait is over."""
     who = person(by)
     playbook = place.playbook().playbook
-    with open_ledger(place.settings) as ledger:
+    with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, reference, playbook)
         owner_actions.resume(ledger, journey, by=who, now=at)
@@ -77,7 +77,7 @@ def touch(
     reps = [rep.name for rep in playbook.reps]
     if who not in reps:
         raise CommandError(f"{visible(who, 80)!r} is none of the playbook's reps; {proposal(who, reps)}")
-    with open_ledger(place.settings) as ledger:
+    with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         happened = said or at
         journey = journey_of(ledger, reference, playbook)

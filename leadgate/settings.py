@@ -45,10 +45,10 @@ class Settings:
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Read ``LEADGATE_*`` variables. Raises ``SettingsError`` for a value that is no number."""
         env = os.environ if environ is None else environ
-        playbook = env.get("LEADGATE_PLAYBOOK")
+        playbook, home = env.get("LEADGATE_PLAYBOOK"), env.get("LEADGATE_HOME")
         local = Path("playbook.yaml")
         return cls(
-            home=Path(env.get("LEADGATE_HOME", ".leadgate")).expanduser().absolute(),
+            home=Path(home or ".leadgate").expanduser().absolute(),
             database_url=env.get("LEADGATE_DATABASE_URL") or None,
             playbook=Path(playbook) if playbook else local if local.is_file() else None,
             lease_seconds=_number(env, "LEADGATE_LEASE_SECONDS", cls.lease_seconds, least=0.2),

@@ -20,7 +20,7 @@ from console.report.tables import SECTIONS, Section
 from console.report.zones import zone_of
 from console.screen import CommandError, out, print_json, program, say
 from leadgate.hours import FIRST_YEAR, LAST_YEAR, time_zones
-from leadgate.ledger import Ledger, figures, open_ledger
+from leadgate.ledger import Ledger, figures
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.figures import Asked
 from leadgate.nearest import proposal
@@ -59,7 +59,7 @@ def report(place: Place, options: Options, ways: Ways, *, now: str | None) -> No
     names = Names(playbook)
     rep = None if options.rep is None else names.find_rep(options.rep)
     zone, whose = zone_of(playbook, options.zone, rep, names.rep(rep or ""))
-    with open_ledger(place.settings) as ledger:
+    with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         asked = replace(period(replace(options, rep=rep), at, zone), lost=playbook.follow_up.lost_outcomes)
         _require_known(ledger, asked, playbook)

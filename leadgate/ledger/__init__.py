@@ -6,6 +6,6 @@ for a monitoring system, ``verify`` checks the invariants. Every query is in thi
 """
 
 from leadgate.ledger.database import Ledger, open_ledger
-from leadgate.ledger.errors import LedgerError
+from leadgate.ledger.errors import LedgerError, NoLedgerError
 
-__all__ = ["Ledger", "LedgerError", "open_ledger"]
+__all__ = ["Ledger", "LedgerError", "NoLedgerError", "open_ledger"]

@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from leadgate import data_folder
 from leadgate.ledger import embedded, faults, keys
-from leadgate.ledger.errors import LedgerError
+from leadgate.ledger.errors import LedgerError, NoLedgerError
 from leadgate.ledger.provision import provision
 from leadgate.ledger.server_user import EmbeddedError
 from leadgate.settings import Settings
@@ -85,8 +85,13 @@ class Ledger:
 
 
 @contextlib.contextmanager
-def open_ledger(settings: Settings) -> Iterator[Ledger]:
-    """Start PostgreSQL where needed, migrate, and yield the ledger. Raises ``LedgerError``."""
+def open_ledger(settings: Settings, *, create: bool = True) -> Iterator[Ledger]:
+    """Start PostgreSQL where needed, migrate, and yield the ledger. Raises ``LedgerError``.
+
+    Without ``create`` nothing is made where there is no ledger: raises ``NoLedgerError``.
+    """
+    if not create and not settings.database_url and not embedded.is_in(settings.home):
+        raise NoLedgerError(f"the data folder {settings.home}")
     with contextlib.ExitStack() as stack:
         if settings.database_url:
             data_folder.close_if_ours(settings.home)
@@ -98,6 +103,8 @@ def open_ledger(settings: Settings) -> Iterator[Ledger]:
         engine = _engine(url, settings.lease_seconds)
         stack.callback(engine.dispose)
         try:
+            if not create and not _is_migrated(setup):
+                raise NoLedgerError(f"the database {make_url(url).render_as_string()}")
             migrate(setup)
             key = keys.agree(setup, settings)
             setup.dispose()
@@ -144,6 +151,11 @@ def migrate(engine: Engine) -> None:
             connection.rollback()
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _MIGRATION_LOCK})
             connection.commit()
+
+
+def _is_migrated(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        return connection.execute(text("SELECT to_regclass('alembic_version')")).scalar_one() is not None
 
 
 def _server_url(url: str) -> str:

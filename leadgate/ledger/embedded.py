@@ -277,6 +277,11 @@ class Embedded:
                 raise EmbeddedError(f"{program} failed: {lines[-1]}")
 
 
+def is_in(home: Path) -> bool:
+    """Whether ``home`` has an embedded PostgreSQL, running or not."""
+    return (home / "postgresql" / "PG_VERSION").exists()
+
+
 @contextlib.contextmanager
 def running(home: Path) -> Iterator[Embedded]:
     """The embedded PostgreSQL of ``home``, stopped when the last process that uses it ends. Raises ``EmbeddedError``.

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from desk import PLAYBOOK
+from typer.testing import CliRunner
 
+from console.cli import app
 from leadgate.data_folder import DataFolderError, prepare
 from leadgate.ledger import LedgerError, open_ledger
 from leadgate.settings import Settings
@@ -39,6 +41,43 @@ def open_to_others(folder: Path) -> list[Path]:
         for each in (folder, *folder.rglob("*"))
         if not each.is_symlink() and not stat.S_ISSOCK(each.lstat().st_mode) and each.lstat().st_mode & 0o077
     ]
+
+
+READS = [
+    ("status",), ("summary",), ("queue",), ("queue", "--json"), ("explain", "1"), ("report",), ("verify",), ("review",),
+    ("review", "W1"), ("playbook", "show", "abc"), ("rerun", "--work-item", "1"), ("accept", "1"), ("deliver",),
+]  # fmt: skip
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which nobody has used Leadgate, as the current one; no variable says where the ledger is."""
+    for name in os.environ:
+        if name.startswith("LEADGATE_"):
+            monkeypatch.delenv(name)
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.parametrize("call", READS, ids=" ".join)
+def test_a_command_about_what_was_captured_makes_nothing_where_nothing_is(
+    elsewhere: Path, call: tuple[str, ...]
+) -> None:
+    result = CliRunner().invoke(app, call)
+    assert result.exit_code == 2, result.stderr
+    assert result.stdout == ""
+    for told in (str(elsewhere / ".leadgate"), "LEADGATE_HOME", "leadgate capture", "--home"):
+        assert told in result.stderr
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_data_folder_that_nobody_named_is_told(elsewhere: Path) -> None:
+    with open_ledger(Settings(home=elsewhere / ".leadgate")):
+        assert str(elsewhere / ".leadgate") in CliRunner().invoke(app, ["summary"]).stderr
+        named = CliRunner().invoke(app, ["--home", str(elsewhere / ".leadgate"), "summary"])
+        assert (named.exit_code, named.stderr) == (0, "")
 
 
 def test_everything_that_a_run_leaves_is_the_owners_alone(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlmodel import SQLModel
 
 import leadgate.migrations
-from leadgate.ledger import Ledger, LedgerError, open_ledger
+from leadgate.ledger import Ledger, LedgerError, NoLedgerError, open_ledger
 from leadgate.ledger.verify import verify
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
@@ -84,6 +84,15 @@ def test_two_processes_that_open_a_new_data_folder_at_once_share_its_postgresql(
     assert [child.result() for child in [Child(partial(opened, number)) for number in (1, 2)]] == [1, 1]
     with open_ledger(Settings(home=tmp_path)) as ledger:
         assert Desk(ledger, loaded).statuses() == {"ready": 2}
+
+
+def test_an_empty_database_that_is_only_to_be_read_stays_empty(settings: Settings, empty: str) -> None:
+    for _ in range(2):
+        with (
+            pytest.raises(NoLedgerError, match="beside_"),
+            open_ledger(Settings(home=settings.home, database_url=empty), create=False),
+        ):
+            pass
 
 
 def test_opening_again_changes_nothing(settings: Settings, loaded: Loaded) -> None:

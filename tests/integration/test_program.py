@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from console.cli import app
+from leadgate.ledger import Ledger
 from leadgate.settings import Settings
 
 PROGRAM = [sys.executable, "-m", "console.cli"]
@@ -48,6 +51,26 @@ def test_the_option_tells_the_version_as_the_command_does(environment: dict[str,
         ).stdout.strip()
 
     assert tell("--version") == tell("version") != ""
+
+
+def test_json_may_be_asked_for_before_the_command(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ledger: Ledger
+) -> None:
+    monkeypatch.setenv("LEADGATE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LEADGATE_DATABASE_URL", settings.database_url or "")
+    monkeypatch.setenv("LEADGATE_KEY", settings.key or "")
+    for call in (["queue"], ["playbook", "check"]):
+        before = CliRunner().invoke(app, ["--json", *call])
+        assert json.loads(before.stdout) == json.loads(CliRunner().invoke(app, [*call, "--json"]).stdout)
+    assert CliRunner().invoke(app, ["--json", "up"]).exit_code == 2
+
+
+def test_a_refusal_that_nobody_reads_is_no_traceback(environment: dict[str, str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as gone:
+        finished = subprocess.run([*PROGRAM, "explain", "nobody"], stdout=gone, stderr=gone, env=environment)
+    assert finished.returncode == SIGPIPE_CODE
 
 
 @pytest.mark.parametrize("width", [60, 160])
