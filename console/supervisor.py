@@ -40,7 +40,6 @@ class Part:
     ready: Callable[[], bool] = lambda: True
     note: str = ""  # where it is, for people
     grace: float = 15.0  # seconds to end in when asked to
-    stops_on: signal.Signals = signal.SIGTERM
     state: State = "stopped"
     restarts: int = 0
     _process: subprocess.Popen[bytes] | None = None
@@ -104,7 +103,7 @@ class Part:
         self.state = "stopped"
         if process is None:
             return
-        process.send_signal(self.stops_on)
+        process.terminate()
         try:
             process.wait(timeout=self.grace)
         except subprocess.TimeoutExpired:

@@ -119,10 +119,7 @@ def _parts(settings: Settings, playbook: Loaded, ledger: Ledger, address: Addres
                 note=f"http://127.0.0.1:{settings.prefect_port}",
             )
         )
-    # Prefect turns SIGTERM into a crash of the run at hand; an interrupt lets it finish
-    parts.append(
-        Part("intake", [*leadgate, "work"], logs / "intake.log", of_flows, folder, grace=60, stops_on=signal.SIGINT)
-    )
+    parts.append(Part("intake", [*leadgate, "work"], logs / "intake.log", of_flows, folder, grace=60))
     parts.append(
         Part(
             "worker",

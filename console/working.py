@@ -7,11 +7,16 @@ Belongs here: what it needs before it starts, and telling what it does. Does not
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
 import sys
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import datetime
+from typing import Any
 
 from console.place import Place
 from console.safe import visible
@@ -33,18 +38,34 @@ def work(place: Place) -> None:
         from flows.consumer import Consumer
 
         warm.preload(playbook.playbook)
+        consumer = Consumer(ledger, settings, playbook, tell=_tell)
         with warm.collected_less_often():
-
-            async def until_stopped() -> None:
-                consumer = Consumer(ledger, settings, playbook, tell=_tell)
-                loop = asyncio.get_running_loop()
-                for number in (signal.SIGTERM, signal.SIGINT):
-                    loop.add_signal_handler(number, consumer.stop)
-                _tell(f"{consumer.name} takes leads through the stages; ctrl-C ends it after the batch at hand")
-                await consumer.run()
-
-            asyncio.run(until_stopped())
+            _run_until_signal(consumer.run, consumer.stop, consumer.name)
     _tell("ended")
+
+
+def _run_until_signal(run: Callable[[], Coroutine[Any, Any, None]], stop: Callable[[], None], name: str) -> None:
+    """Run ``run`` until it ends; ctrl-C and SIGTERM call ``stop`` in its event loop.
+
+    The loop is not in the main thread: there, Prefect handles SIGTERM while a flow runs, and lets it crash the run at
+    hand and the loop. Threads of that loop would then never end, and this process neither.
+    """
+    loop = asyncio.new_event_loop()
+
+    def on_signal(number: int, frame: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(stop)
+
+    def in_thread() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(run())
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    with ThreadPoolExecutor(1, thread_name_prefix="consumer") as threads:
+        running = threads.submit(copy_context().run, in_thread)
+        _tell(f"{name} takes leads through the stages; ctrl-C ends it after the batch at hand")
+        running.result()
 
 
 def run_worker(place: Place, limit: int) -> None:

@@ -13,6 +13,16 @@ from leadgate.ledger import Ledger
 _numbers = itertools.count()
 
 
+def write_without_waiting(postgres: Ledger) -> None:
+    """The disk is not waited for: tests kill processes and servers, and never the machine."""
+    superuser = postgres.engine.url.set(username="postgres", database="postgres")
+    engine = create_engine(superuser, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("ALTER SYSTEM SET fsync = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    engine.dispose()
+
+
 @contextlib.contextmanager
 def fresh(postgres: Ledger, count: int = 1, *, of: str = "leadgate") -> Iterator[list[str]]:
     """The addresses of ``count`` copies of the database ``of``, an empty, migrated ledger; dropped in the end.

@@ -27,6 +27,8 @@ def taking_mail() -> Iterator[Mailbox]:
     box = Mailbox()
 
     class Session(socketserver.StreamRequestHandler):
+        disable_nagle_algorithm = True  # each answer is a packet
+
         def handle(self) -> None:
             recipients: list[str] = []
             self._say("220 loopback")

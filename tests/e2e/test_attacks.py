@@ -11,5 +11,5 @@ from benchmarks.attacks import Attack, all_attacks
 
 @pytest.mark.parametrize("attack", all_attacks(), ids=lambda attack: attack.name)
 def test_what_is_promised_against_an_attack_holds(attack: Attack, tmp_path: Path) -> None:
-    verdict = attack.run(tmp_path, 4.0)
+    verdict = attack.run(tmp_path, 1.5)
     assert verdict.held, verdict.details

@@ -73,8 +73,8 @@ def running(skew: float, *arguments: str, environment: dict[str, str]) -> Iterat
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(60)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
 
 
 def doing(desk: Desk) -> dict[str, str]:

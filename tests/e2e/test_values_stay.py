@@ -53,22 +53,25 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ledger, str
     home = folder / "home"
     (folder / "playbook.yaml").write_text(PLAYBOOK)
     said = ""
-    for name, table in (("first", "lead"), ("second", "handoff"), ("third", None)):
-        file = folder / f"{name}.jsonl"
-        rows = [row | {"Email": f"{name}{row['Email']}"} for row in ROWS]
-        file.write_text("\n".join([*map(json.dumps, rows), f'{{"Email": "{MARKER}', ""]))
-        assert leadgate(home, "capture", str(file), "--source", "website").returncode == 0
-        if table is not None:
-            with open_ledger(Settings(home=home)) as ledger, ledger.transaction() as connection:
-                connection.execute(text(REFUSES.format(table=table)))
-        done = leadgate(home, "run")
-        assert table is None or MARKER not in done.stdout + done.stderr, done.stderr
-        said += done.stderr
-        if table is not None:
-            with open_ledger(Settings(home=home)) as ledger, ledger.transaction() as connection:
-                connection.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT planted"))
-    with open_ledger(Settings(home=home)) as ledger:
+    with open_ledger(Settings(home=home)) as ledger:  # PostgreSQL need not start for each command
+        for name, table in (("first", "lead"), ("second", "handoff"), ("third", None)):
+            file = folder / f"{name}.jsonl"
+            rows = [row | {"Email": f"{name}{row['Email']}"} for row in ROWS]
+            file.write_text("\n".join([*map(json.dumps, rows), f'{{"Email": "{MARKER}', ""]))
+            assert leadgate(home, "capture", str(file), "--source", "website").returncode == 0
+            if table is not None:
+                _execute(ledger, REFUSES.format(table=table))
+            done = leadgate(home, "run")
+            assert table is None or MARKER not in done.stdout + done.stderr, done.stderr
+            said += done.stderr
+            if table is not None:
+                _execute(ledger, f"ALTER TABLE {table} DROP CONSTRAINT planted")
         yield ledger, said
+
+
+def _execute(ledger: Ledger, statement: str) -> None:
+    with ledger.transaction() as connection:
+        connection.execute(text(statement))
 
 
 def test_the_leads_are_in_the_ledger(used: tuple[Ledger, str]) -> None:
