@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from html import escape
-from itertools import pairwise
 from math import ceil, floor, log10
 from typing import Final, NamedTuple
 
@@ -17,22 +16,29 @@ from console.safe import visible
 
 
 class Frame(NamedTuple):
-    """Widths in pixels: bars are between ``left`` and ``right``, labels before them, figures behind."""
+    """Widths in pixels: bars are between ``left`` and ``right``, labels before them, figures behind.
+
+    ``stacked``: label and figure are above the bar, where there is no room beside it.
+    """
 
     width: int
     left: int
     right: int
+    stacked: bool = False
 
 
-HALF: Final = Frame(560, 152, 430)
+#: A chart is drawn for each of these widths, and the style sheet shows the one that can be read: letters of a picture
+#: that was made smaller would be smaller, too.
+HALF: Final = Frame(560, 152, 390)
 WHOLE: Final = Frame(1130, 96, 1000)
-_ROW: Final = 30
+PHONE: Final = Frame(300, 0, 300, stacked=True)
 _BAR: Final = 16
-_LABEL: Final = 22  # characters of a label
+_LABEL: Final = 20  # characters of a label
+_LETTER: Final = 6.9  # pixels of one, on average
 
 _TIMES: Final = (
     (1, "1 s"), (10, "10 s"), (60, "1 min"), (600, "10 min"), (3_600, "1 h"), (14_400, "4 h"), (86_400, "1 d"),
-    (604_800, "7 d"), (2_592_000, "30 d"),
+    (604_800, "7 d"), (2_592_000, "30 d"), (31_536_000, "365 d"),
 )  # fmt: skip
 
 
@@ -69,23 +75,29 @@ class Range(NamedTuple):
     figure: str
 
 
-def bars(title: str, rows: Sequence[Bar], legend: Sequence[tuple[str, str]] = (), frame: Frame = HALF) -> str:
-    """A bar a row, from parts laid end to end; the longest fills the width."""
+def bars(title: str, rows: Sequence[Bar], legend: Sequence[tuple[str, str]] = (), *, whole: bool = False) -> str:
+    """A bar a row, from parts laid end to end; the longest fills the width. ``whole``: of the page, where it can."""
     most = max((sum(part.value for part in row.parts) for row in rows), default=0)
     if most <= 0:
         return ""
-    top = 26 if legend else 4
-    drawn = [_legend(legend, frame)]
-    for number, row in enumerate(rows):
-        y, x = top + number * _ROW, float(frame.left)
-        drawn.append(_text(frame.left - 10, y + 12, _short(row.label), "end"))
-        for part in row.parts:
-            width = part.value / most * (frame.right - frame.left)
-            if width > 0:
-                drawn.append(_rect(part.colour, x, y, width, _BAR, f"{row.label}: {part.words}"))
-                x += width
-        drawn.append(_text(x + 8, y + 12, row.figure, css="figure"))
-    return _svg(title, top + len(rows) * _ROW, drawn, frame)
+
+    def draw(frame: Frame) -> str:
+        entries, top = _legend(legend, frame)
+        drawn = [entries]
+        for number, row in enumerate(rows):
+            y = top + number * _height(frame)
+            drawn.append(_label(row.label, row.figure, y, frame))
+            x, end, top_of_bar = float(frame.left), float(frame.left), _bar_at(y, frame)
+            for part in row.parts:
+                width = part.value / most * (frame.right - frame.left)
+                if width > 0:
+                    drawn.append(_rect(part.colour, x, top_of_bar, width, _BAR, f"{row.label}: {part.words}"))
+                    x = end = x + width
+            if not frame.stacked:
+                drawn.append(_text(end + 8, y + 12, row.figure, css="figure"))
+        return _svg(title, top + len(rows) * _height(frame), drawn, frame)
+
+    return _for_each_width(draw, whole=whole)
 
 
 def bullets(title: str, rows: Sequence[Bullet], value: str, mark: str) -> str:
@@ -93,18 +105,24 @@ def bullets(title: str, rows: Sequence[Bullet], value: str, mark: str) -> str:
     most = max((max(row.value, row.mark or 0) for row in rows), default=0)
     if most <= 0:
         return ""
-    scale = (HALF.right - HALF.left) / most
-    drawn = [_legend([("c1", value), ("mark", mark)])]
-    for number, row in enumerate(rows):
-        y = 26 + number * _ROW
-        drawn.append(_text(HALF.left - 10, y + 12, _short(row.label), "end"))
-        drawn.append(_rect("c1", HALF.left, y, row.value * scale, _BAR, f"{row.label}: {row.figure}"))
-        if row.mark is not None:
-            drawn.append(
-                _rect("mark", HALF.left + row.mark * scale - 1.5, y - 4, 3, _BAR + 8, f"{mark}: {row.mark:,.1f}")
-            )
-        drawn.append(_text(HALF.right + 8, y + 12, row.figure, css="figure"))
-    return _svg(title, 26 + len(rows) * _ROW, drawn)
+
+    def draw(frame: Frame) -> str:
+        scale = (frame.right - frame.left) / most
+        entries, top = _legend([("c1", value), ("mark", mark)], frame)
+        drawn = [entries]
+        for number, row in enumerate(rows):
+            y = top + number * _height(frame)
+            bar = _bar_at(y, frame)
+            drawn.append(_label(row.label, row.figure, y, frame))
+            drawn.append(_rect("c1", frame.left, bar, row.value * scale, _BAR, f"{row.label}: {row.figure}"))
+            if row.mark is not None:
+                x = frame.left + row.mark * scale - 1.5
+                drawn.append(_rect("mark", x, bar - 3, 3, _BAR + 6, f"{mark}: {row.mark:,.1f}"))
+            if not frame.stacked:
+                drawn.append(_text(frame.right + 8, y + 12, row.figure, css="figure"))
+        return _svg(title, top + len(rows) * _height(frame), drawn, frame)
+
+    return _for_each_width(draw)
 
 
 def intervals(title: str, rows: Sequence[Range], *, reference: float | None = None, words: str = "") -> str:
@@ -117,7 +135,7 @@ def intervals(title: str, rows: Sequence[Range], *, reference: float | None = No
     first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
     last = max(last, first + 1)
     ticks = [(n * step, f"{n * step * 100:.0f} %") for n in range(first, last + 1)]
-    return _ranges(title, rows, ticks, lambda value: value, reference, words)
+    return _for_each_width(lambda frame: _ranges(title, rows, ticks, lambda value: value, reference, words, frame))
 
 
 def spans(title: str, rows: Sequence[Range]) -> str:
@@ -126,35 +144,71 @@ def spans(title: str, rows: Sequence[Range]) -> str:
         return ""
     most = max(row.high for row in rows)
     least = max(1.0, min(row.low for row in rows))
-    start = max((i for i, (at, _) in enumerate(_TIMES) if at <= least), default=0)
+    start = max(i for i, (at, _) in enumerate(_TIMES[:-1]) if at <= least)
     end = min((i for i, (at, _) in enumerate(_TIMES) if at >= most), default=len(_TIMES) - 1)
     ticks = [(float(at), words) for at, words in _TIMES[start : max(end, start + 1) + 1]]
-    return _ranges(title, rows, ticks, lambda seconds: log10(max(seconds, 1.0)), None, "")
+    return _for_each_width(lambda frame: _ranges(title, rows, ticks, _by_factors, None, "", frame))
+
+
+def _by_factors(seconds: float) -> float:
+    return log10(max(seconds, 1.0))
 
 
 def columns(title: str, values: Sequence[tuple[str, float | None, str]], axis: Callable[[float], str]) -> str:
-    """A column for each of ``values`` (label, value, words), 0 at the bottom; ``axis`` writes its top."""
+    """A column for each of ``values`` (label, value, words), 0 at the bottom; ``axis`` writes its top.
+
+    Where labels have no room beside one another, every third is written.
+    """
     most = max((value for _, value, _ in values if value is not None), default=0)
     if most <= 0:
         return ""
-    high, width = 130, (HALF.width - 80) / len(values)
-    drawn = []
-    for part in (1.0, 0.5, 0.0):
-        y = 14 + high * (1 - part)
-        drawn.append(f'<line class="grid" x1="72" x2="{HALF.width}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        drawn.append(_text(64, y + 4, axis(most * part) if part else "0", "end", "axis"))
-    for number, (label, value, words) in enumerate(values):
-        x = 76 + number * width
-        if value is not None:
-            tall = value / most * high
-            drawn.append(_rect("c1", x + 2, 14 + high - tall, width - 5, tall, f"{label}: {words}"))
-        drawn.append(_text(x + width / 2, 14 + high + 18, label, "middle", "axis"))
-    return _svg(title, high + 40, drawn)
+    tall, left = 130, 72
+
+    def draw(frame: Frame) -> str:
+        width = (frame.width - left - 8) / len(values)
+        drawn = []
+        for part in (1.0, 0.5, 0.0):
+            y = 14 + tall * (1 - part)
+            drawn.append(f'<line class="grid" x1="{left}" x2="{frame.width}" y1="{y:.1f}" y2="{y:.1f}"/>')
+            drawn.append(_text(left - 8, y + 4, axis(most * part) if part else "0", "end", "axis"))
+        for number, (label, value, words) in enumerate(values):
+            x = left + 4 + number * width
+            if value is not None:
+                high = value / most * tall
+                drawn.append(_rect("c1", x + 1, 14 + tall - high, width - 2, high, f"{label}: {words}"))
+            if width > 18 or number % 3 == 0:
+                drawn.append(_text(x + width / 2, 14 + tall + 18, label, "middle", "axis"))
+        return _svg(title, tall + 40, drawn, frame)
+
+    return _for_each_width(draw)
 
 
 def under(heading: str, chart: str) -> str:
     """``chart`` with a heading of its own, where a table has several; nothing without a chart."""
     return f"<div><h4>{_safe(heading)}</h4>{chart}</div>" if chart else ""
+
+
+def _for_each_width(draw: Callable[[Frame], str], *, whole: bool = False) -> str:
+    drawn = f'<div class="for-phone">{draw(PHONE)}</div><div class="for-half">{draw(HALF)}</div>'
+    return f'<div class="widths">{drawn}<div class="for-whole">{draw(WHOLE)}</div></div>' if whole else drawn
+
+
+def _height(frame: Frame) -> int:
+    """Of a row."""
+    return 46 if frame.stacked else 30
+
+
+def _bar_at(y: float, frame: Frame) -> float:
+    """The top of the bar of the row that begins at ``y``."""
+    return y + 18 if frame.stacked else y
+
+
+def _label(label: str, figure: str, y: float, frame: Frame) -> str:
+    """Before the bar; or above it, the figure with it."""
+    if not frame.stacked:
+        return _text(frame.left - 10, y + 12, _short(label), "end")
+    room = int(frame.width / _LETTER) - len(figure) - 2
+    return _text(0, y + 12, _short(label, max(room, 8))) + _text(frame.width, y + 12, figure, "end", "figure")
 
 
 def _ranges(
@@ -164,44 +218,53 @@ def _ranges(
     scale: Callable[[float], float],
     reference: float | None,
     words: str,
+    frame: Frame,
 ) -> str:
     first, last = scale(ticks[0][0]), scale(ticks[-1][0])
+    left, right = (16, frame.width - 16) if frame.stacked else (frame.left, frame.right)
 
     def place(value: float) -> float:
-        return HALF.left + min(1.0, max(0.0, (scale(value) - first) / (last - first))) * (HALF.right - HALF.left)
+        return left + min(1.0, max(0.0, (scale(value) - first) / (last - first))) * (right - left)
 
     top = 8 if reference is None else 24
-    bottom = top + len(rows) * _ROW
+    bottom = top + len(rows) * _height(frame)
     drawn = []
+    free = -100.0  # from here on no label is written yet
     for at, label in ticks:
-        x = place(at)
-        drawn.append(_line("grid", x, top - 8, bottom) + _text(x, bottom + 16, label, "middle", "axis"))
+        x, half = place(at), len(label) * _LETTER / 2
+        drawn.append(_line("grid", x, top - 8, bottom))
+        if x - half > free:
+            drawn.append(_text(x, bottom + 16, label, "middle", "axis"))
+            free = x + half + 8
     if reference is not None:
-        x = place(reference)
-        drawn.append(_line("reference", x, top - 8, bottom) + _text(x, 10, words, "middle", "axis"))
+        x, half = place(reference), len(words) * _LETTER / 2
+        drawn.append(_line("reference", x, top - 8, bottom))
+        drawn.append(_text(min(max(x, half), frame.width - half), 10, words, "middle", "axis"))
     for number, row in enumerate(rows):
-        y = top + number * _ROW + _BAR / 2
+        start = top + number * _height(frame)
+        y = _bar_at(start, frame) + _BAR / 2
         low, at, high = place(row.low), place(row.at), place(row.high)
-        drawn.append(_text(HALF.left - 10, y + 4, _short(row.label), "end"))
+        drawn.append(_label(row.label, row.figure, start, frame))
         drawn.append(_rect("reach", low, y - 3, max(high - low, 2), 6, f"{row.label}: {row.figure}"))
         drawn.append(f'<circle class="c1" cx="{at:.1f}" cy="{y:.1f}" r="6"><title>{_safe(row.figure)}</title></circle>')
-        drawn.append(_text(HALF.right + 14, y + 4, row.figure, css="figure"))
-    return _svg(title, bottom + 24, drawn)
+        if not frame.stacked:
+            drawn.append(_text(frame.right + 14, y + 4, row.figure, css="figure"))
+    return _svg(title, bottom + 24, drawn, frame)
 
 
-def _legend(entries: Sequence[tuple[str, str]], frame: Frame = HALF) -> str:
-    """Colours with their words, in a line; what does not fit is not drawn, and is in the titles and the table."""
-    places = [0.0]
-    for _, words in entries:
-        places.append(places[-1] + 36 + len(words) * 7.1)
-    drawn = []
-    for (colour, words), (x, following) in zip(entries, pairwise(places), strict=True):
-        if following <= frame.width + 30:
-            drawn.append(_rect(colour, x, 2, 3 if colour == "mark" else 12, 12, words) + _text(x + 18, 12, words))
-    return "".join(drawn)
+def _legend(entries: Sequence[tuple[str, str]], frame: Frame) -> tuple[str, int]:
+    """Colours with their words, in as many lines as they need; and where the rows below begin."""
+    drawn, x, y = [], 0.0, 2
+    for colour, words in entries:
+        width = 20 + len(words) * _LETTER
+        if x and x + width > frame.width:
+            x, y = 0.0, y + 20
+        drawn.append(_rect(colour, x, y, 3 if colour == "mark" else 12, 12, words) + _text(x + 18, y + 10, words))
+        x += width + 14
+    return "".join(drawn), y + 24 if entries else 4
 
 
-def _svg(title: str, height: float, drawn: Sequence[str], frame: Frame = HALF) -> str:
+def _svg(title: str, height: float, drawn: Sequence[str], frame: Frame) -> str:
     return (
         f'<svg viewBox="0 0 {frame.width} {height:.0f}" role="img" aria-label="{_safe(title)}">'
         f"<title>{_safe(title)}</title>{''.join(drawn)}</svg>"
@@ -223,9 +286,9 @@ def _text(x: float, y: float, words: str, anchor: str = "start", css: str = "lab
     return f'<text class="{css}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{_safe(words)}</text>'
 
 
-def _short(label: str) -> str:
+def _short(label: str, most: int = _LABEL) -> str:
     shown = visible(label)
-    return shown if len(shown) <= _LABEL else f"{shown[: _LABEL - 1]}…"
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 
 
 def _safe(words: str) -> str:

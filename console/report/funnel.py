@@ -172,7 +172,7 @@ def _picture(found: Sequence[Step]) -> str:
         for status in STATUSES
         if gone[status] and status != "done"
     ]
-    return charts.bars("How many signals reached each step, and where the others stopped", rows, legend, charts.WHOLE)
+    return charts.bars("How many signals reached each step, and where the others stopped", rows, legend, whole=True)
 
 
 def _by(

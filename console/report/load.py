@@ -108,7 +108,7 @@ def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, rep: str | 
                 ),
             ),
         ],
-        tiles=[*_open_now(reps), _fairness(turns, names)],
+        tiles=[*_open_now(reps), *_fairness(turns, names)],
     )
 
 
@@ -122,25 +122,38 @@ def _open_now(reps: Sequence[Mapping[str, Any]]) -> list[Tile]:
     ]
 
 
-def _fairness(turns: Sequence[Mapping[str, Any]], names: Names) -> Tile:
-    """The largest distance of any rep, over every pool, since its last change of who can take leads."""
+def _fairness(turns: Sequence[Mapping[str, Any]], names: Names) -> list[Tile]:
+    """The largest distance of any rep, over every pool: since its last change of who can take leads; in the period."""
     taken = {row["pool"] for row in turns if row["epoch_turns"]}
-    worst = _furthest([row for row in turns if row["pool"] in taken], "epoch_deviation")
-    whole = _furthest(turns, "deviation")
-    detail = ""
-    if worst is not None:
-        since = "since the last change of who can take leads"
-        detail = (
-            f"{_who(worst, names)}, {since}; less than 1 lead is promised"
-            if abs(worst["epoch_deviation"]) > 1e-9
-            else f"every rep has their weight's share {since}"
-        )
-    if worst is not None and whole is not None:
-        off = decimal(abs(whole["deviation"]))
-        detail += f". Over the whole period, absences and caps included: {off} ({_who(whole, names)})"
-    number = None if worst is None else abs(worst["epoch_deviation"])
-    label = "Furthest from a fair share, in leads"
-    return Tile("fairness", label, number, "number", detail, "no turn was taken yet", when="")
+    now = _furthest([row for row in turns if row["pool"] in taken], "epoch_deviation")
+    since = "since the last change of who can take leads"
+    if now is None:
+        detail = ""
+    elif abs(now["epoch_deviation"]) > 1e-9:
+        detail = f"{_who(now, names)}, {since}; less than 1 is promised"
+    else:
+        detail = f"every rep has their weight's share {since}"
+    took = {row["pool"] for row in turns if row["turns"]}
+    whole = _furthest([row for row in turns if row["pool"] in took], "deviation")
+    return [
+        Tile(
+            "fairness",
+            "Leads off the fair share, at most",
+            None if now is None else abs(now["epoch_deviation"]),
+            "number",
+            detail,
+            "no turn was taken yet",
+            when="",
+        ),
+        Tile(
+            "fairness_of_period",
+            "Leads off the fair share, in the whole period",
+            None if whole is None else abs(whole["deviation"]),
+            "number",
+            "" if whole is None else f"{_who(whole, names)}; absences, caps and changes of weights included",
+            "no turn was taken",
+        ),
+    ]
 
 
 def _furthest(turns: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any] | None:

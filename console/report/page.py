@@ -7,7 +7,9 @@ other thing that is put in is our own SVG and style.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +34,28 @@ def html(sections: Sequence[Section], title: str, about: str) -> str:
 
 
 def _section(section: Section) -> str:
+    cards = "".join(
+        _pack(list(run)) if packed else "".join(map(_card, run))
+        for packed, run in groupby(filter(lambda table: table.rows, section.tables), _is_half)
+    )
     return (
         f'<section id="{_safe(section.key)}"><h2>{_safe(section.title)}</h2><p class="about">{_safe(section.about)}</p>'
-        f"{''.join(_table(table) for table in section.tables if table.rows)}</section>"
+        f"{cards}</section>"
     )
 
 
-def _table(table: Table) -> str:
+def _is_half(table: Table) -> bool:
+    return bool(table.chart) and table.layout == "half"
+
+
+def _pack(tables: Sequence[Table]) -> str:
+    """Cards in two columns, each column without gaps. One alone would leave half of the page empty."""
+    if len(tables) == 1:
+        return _card(replace(tables[0], layout="beside"))
+    return f'<div class="cards">{"".join(map(_card, tables))}</div>'
+
+
+def _card(table: Table) -> str:
     """The chart with its table behind it, or beside it; a table without a chart is open, and as wide as the page."""
     body = _rows(table)
     if table.chart:

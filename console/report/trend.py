@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from console.report.tables import Section, Tile, decimal, words
+from console.report.tables import Kind, Section, Tile, decimal, words
 from console.screen import span
 
 
@@ -44,18 +44,26 @@ def _before(tile: Tile, was: Tile) -> str:
         return "Not known for the period before."
     if was.number is None:
         return f"No figure {tile.when}."
-    change = "" if tile.number is None else f", {_change(tile.number - was.number, tile)}"
+    change = "" if tile.number is None else f", {_change(tile.number, was.number, tile.kind)}"
     return f"{was.value} {tile.when}{change}."
 
 
-def _change(by: float, tile: Tile) -> str:
+def _as_read(share: float) -> int:
+    """In whole percent, so that the change is that of the two figures as they are read."""
+    return round(share * 100)
+
+
+def _change(number: float, was: float, kind: Kind) -> str:
+    by = number - was
     if abs(by) < 1e-9:
         return "the same"
     more, size = by > 0, abs(by)
-    match tile.kind:
+    match kind:
         case "share":
-            points = "less than 0.1" if size < 0.0005 else f"{size * 100:.1f}" if size < 0.01 else f"{size * 100:.0f}"
-            return f"{points} {'point' if points == '1' else 'points'} {'up' if more else 'down'}"
+            points = _as_read(number) - _as_read(was)
+            if not points:
+                return "almost the same"
+            return f"{abs(points):.0f} {'point' if abs(points) == 1 else 'points'} {'up' if more else 'down'}"
         case "span":
             return f"{span(size)} {'slower' if more else 'faster'}"
         case "count":
@@ -63,4 +71,4 @@ def _change(by: float, tile: Tile) -> str:
         case "number":
             return f"{decimal(size)} {'more' if more else 'less'}"
         case _:
-            return words(by, tile.kind)
+            return words(by, kind)

@@ -209,7 +209,7 @@ QUERIES: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 #: Those of them that headline figures are made of, and are read for the period before, too.
-HEADLINES: Final = ("journeys", "conversion", "to_owner", "to_touch", "owners", "endings", "stages", "late")
+HEADLINES: Final = ("journeys", "conversion", "to_owner", "to_touch", "turns", "owners", "endings", "stages", "late")
 #: Sections that tell how things stand now, and of the period before how they stood when it ended.
 _AS_OF: Final = ("load", "overdue")
 

@@ -1,11 +1,12 @@
 """The fixtures of a real ledger, for these tests."""
 
+from browser import browser
 from commands import cli
 from desk import desk, ledger, loaded, postgres, settings, write_csv
 from hypothesis import settings as hypothesis_settings
 from posting import client
 
-__all__ = ["cli", "client", "desk", "ledger", "loaded", "postgres", "settings", "write_csv"]
+__all__ = ["browser", "cli", "client", "desk", "ledger", "loaded", "postgres", "settings", "write_csv"]
 
 # an example may take long on a busy machine; how long is for the benchmarks to tell
 hypothesis_settings.register_profile("untimed", deadline=None)

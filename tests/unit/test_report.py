@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import re
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from console.report import command, files, page, text, trend
+from console.report import charts, command, files, page, text, trend
 from console.report.command import Options, period, period_before, wanted
 from console.report.names import Names, write_as_person
 from console.report.tables import Column, Section, Table, Tile, words
@@ -204,9 +205,9 @@ def test_the_page_fetches_nothing_and_says_its_name() -> None:
 
 def test_every_chart_has_a_title_and_its_table() -> None:
     written = page.html(built("ana"), "Leads", "all of them")
-    charts = re.findall(r"<svg [^>]*>.*?</svg>", written, re.DOTALL)
-    assert len(charts) >= 15
-    assert all(re.match(r'<svg [^>]*role="img" aria-label="[^"]{10,}"><title>', chart) for chart in charts)
+    drawn = re.findall(r"<svg [^>]*>.*?</svg>", written, re.DOTALL)
+    assert len(drawn) >= 30
+    assert all(re.match(r'<svg [^>]*role="img" aria-label="[^"]{10,}"><title>', chart) for chart in drawn)
     for article in re.findall(r"<article.*?</article>", written, re.DOTALL):
         assert "<table>" in article
 
@@ -218,6 +219,25 @@ def test_a_report_of_nothing_is_a_page_too() -> None:
     sections = command.build(list(QUERIES), empty, Asked(NOW, NOW, NOW), PLAYBOOK)
     assert "<svg" not in page.html(sections, "Leads", "none")
     assert files.as_data(sections)["funnel"]["steps"][0]["of_signals"] is None
+
+
+@given(st.lists(st.tuples(*[st.floats(0, 1e9)] * 2).map(sorted), min_size=1, max_size=5), st.text(max_size=40))
+@settings(max_examples=50, deadline=None)
+def test_a_chart_is_drawn_of_any_times_and_nothing_sticks_out_of_it(times: list[list[float]], label: str) -> None:
+    rows = [charts.Range(label, low, low, high, "1 h 20 min · 33 % of 12") for low, high in times]
+    drawn = charts.spans("Times of any length", rows)
+    for svg in re.findall(r"<svg .*?</svg>", drawn, re.DOTALL):
+        width = float(re.findall(r'viewBox="0 0 (\d+)', svg)[0])
+        for x, anchor, said in re.findall(r'<text [^>]*x="([-\d.]+)"[^>]*text-anchor="(\w+)">([^<]*)<', svg):
+            if said.isascii():  # others have letters of other widths
+                start = float(x) - len(html.unescape(said)) * 6.9 * {"start": 0, "middle": 0.5, "end": 1}[anchor]
+                assert -8 <= start <= start + len(html.unescape(said)) * 6.9 <= width + 8
+
+
+def test_no_card_stands_alone_on_half_of_the_page() -> None:
+    written = page.html(built("ana"), "Leads", "all of them")
+    for packed in re.findall(r'<div class="cards">(.*?)</section>', written, re.DOTALL):
+        assert packed.count('<article class="half">') != 1
 
 
 # --- Text, CSV, JSON --------------------------------------------------------------------------------------
@@ -455,7 +475,9 @@ def test_no_figure_of_nothing_is_a_number_in_words(section: str) -> None:
         ("count", 12, 10, "10 in the period before, 2 more."),
         ("count", 0, 0, "0 in the period before, the same."),
         ("share", 0.5, 0.62, "62 % in the period before, 12 points down."),
-        ("share", 0.625, 0.615, "1 point up."),
+        ("share", 0.624, 0.615, "62 % in the period before, almost the same."),
+        ("share", 0.594, 0.618, "62 % in the period before, 3 points down."),
+        ("share", 0.63, 0.62, "1 point up."),
         ("span", 60.0, 180.0, "3 min in the period before, 2 min faster."),
         ("span", None, 180.0, "3 min in the period before."),
         ("span", 60.0, None, "No figure in the period before."),

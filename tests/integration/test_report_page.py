@@ -1,0 +1,65 @@
+"""The page of ``leadgate report`` as a reader sees it, on a phone and on a wide screen: in a headless Chromium."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import Cli
+from desk import NOW, Desk, person
+
+#: What a reader would stumble over: sizes of letters of charts as they are seen, and what sticks out.
+_LOOK = """() => {
+    const seen = [...document.querySelectorAll('svg text')].filter(text => text.getBoundingClientRect().width)
+    const size = text => {
+        const svg = text.ownerSVGElement
+        return parseFloat(getComputedStyle(text).fontSize) * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width
+    }
+    const outside = text => {
+        const card = text.closest('article').getBoundingClientRect(), own = text.getBoundingClientRect()
+        return own.right > card.right || own.left < card.left
+    }
+    const html = [...document.querySelectorAll('p, span, td, th, summary, a, strong')]
+    return {
+        charts: new Set(seen.map(text => text.ownerSVGElement)).size,
+        smallest: Math.min(...seen.map(size)),
+        smallestOfPage: Math.min(...html.map(element => parseFloat(getComputedStyle(element).fontSize))),
+        outside: seen.filter(outside).map(text => text.textContent),
+        width: document.documentElement.scrollWidth,
+        page: getComputedStyle(document.body).backgroundColor,
+    }
+}"""
+
+
+@pytest.fixture
+def page(cli: Cli, desk: Desk, tmp_path: Path) -> Path:
+    """The page of a morning with one of most things."""
+    chief = {"Job title": "Chief of Nothing"}
+    desk.capture(*(person(number, **chief) for number in range(1, 9)), None, person(9, Email="broken address"))
+    desk.run(NOW)
+    for journey, owner in desk.rows("SELECT journey_id, owner FROM assignment WHERE journey_id < 5"):
+        at = NOW + timedelta(minutes=20 * journey)
+        desk.activity("call", f"lead{journey}@company{journey}.example", rep=owner, at=at)
+        cli("accept", f"J{journey}", "--now", at)
+    desk.run(NOW + timedelta(hours=2))
+    cli("report", "--html", tmp_path / "report.html", "--now", NOW + timedelta(hours=6))
+    return tmp_path / "report.html"
+
+
+def test_the_page_can_be_read_on_a_phone_and_on_a_screen_by_day_and_by_night(browser: Any, page: Path) -> None:
+    shades = set()
+    for width in (390, 768, 1440):
+        for scheme in ("light", "dark"):
+            window = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+            window.goto(page.as_uri())
+            seen = window.evaluate(_LOOK)
+            window.close()
+            assert seen["charts"] >= 10
+            assert seen["smallest"] >= 11
+            assert seen["smallestOfPage"] >= 11
+            assert seen["outside"] == []
+            assert seen["width"] == width
+            shades.add(seen["page"])
+    assert len(shades) == 2
