@@ -16,9 +16,9 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
 from flows import control, events, evidence, session
-from leadgate.ledger.batches import Kind, close, entering_by_stage
+from leadgate.ledger.batches import Kind, entering_by_stage
 from leadgate.ledger.leases import last_held_by, lease, release, standing
-from tasks.batches import STAGES, BatchReport, next_work, this_work
+from tasks.batches import STAGES, BatchReport, close, next_work, this_work
 from tasks.giving_up import CANCELLED, hold_batch
 from tasks.stage import Work
 from tasks.stage_task import Sealed, stage_task

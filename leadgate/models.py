@@ -367,9 +367,12 @@ class Journey(SQLModel, table=True):
         Index(
             "one_open_journey_per_lead", "lead_id", unique=True, postgresql_where=text(_in("status", OPEN))
         ),
+        # the order in which they are claimed: that of ``id``, which no other index has in this form (``batches``)
         Index(
-            "journey_waiting", "id", postgresql_where=text("status = 'ready' AND batch_id IS NULL")
+            "journey_waiting", text("(id + 0)"), postgresql_where=text("status = 'ready' AND batch_id IS NULL")
         ),
+        # ordered by id, so that a lead's last journey is never looked for among those of all leads
+        Index("journey_lead", "lead_id", "id"),
         Index("journey_batch", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
         Index("journey_held_by", "work_item_id", postgresql_where=text("work_item_id IS NOT NULL")),
     )  # fmt: skip
@@ -378,7 +381,7 @@ class Journey(SQLModel, table=True):
     signal_id: int | None = Field(
         default=None, sa_column=Column(BigInteger, ForeignKey("signal.id"), nullable=True, unique=True)
     )
-    lead_id: int | None = _ref("lead.id", nullable=True, index=True)
+    lead_id: int | None = _ref("lead.id", nullable=True)
     source: str
     captured_at: datetime = _at()
     stage: str = "capture"
@@ -481,7 +484,7 @@ class Assignment(SQLModel, table=True):
         CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)"),
         Index("one_open_assignment", "journey_id", unique=True, postgresql_where=text("ended_at IS NULL")),
         Index("assignment_owner", "owner", "assigned_at"),
-        Index("assignment_due", "due_at", postgresql_where=text("ended_at IS NULL")),
+        Index("assignment_open", "owner", "due_at", postgresql_where=text("ended_at IS NULL")),
         Index("assignment_ended", "journey_id", postgresql_where=text("ended_at IS NOT NULL")),
     )
     id: int | None = _id()

@@ -45,6 +45,17 @@ def mondays(playbook: Playbook, now: datetime) -> dict[str, datetime]:
     return {rep.name: _midnight(_monday(_today(rep, now)), rep) for rep in playbook.reps}
 
 
+def counted_open(playbook: Playbook) -> set[str]:
+    """The reps whose open leads decide something: those with a cap of them, and members of pools that go by them."""
+    capped = {rep.name for rep in playbook.reps if rep.max_open is not None}
+    return capped.union(*({each.rep for each in pool.members} for pool in playbook.pools if pool.order == "open_leads"))
+
+
+def counted_recent(playbook: Playbook) -> set[str]:
+    """The reps with a cap of leads in a day or a week."""
+    return {rep.name for rep in playbook.reps if rep.max_per_day is not None or rep.max_per_week is not None}
+
+
 def _today(rep: Rep, now: datetime) -> date:
     return now.astimezone(ZoneInfo(rep.time_zone)).date()
 

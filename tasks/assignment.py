@@ -7,6 +7,7 @@ gets the lead (``leadgate.routing``).
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -16,7 +17,7 @@ from sqlalchemy import Connection
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED
 from leadgate.ledger import decisions, people, records, signals
 from leadgate.playbook import Playbook, Rep
-from leadgate.roster import Load, Roster, midnights, mondays, sharing_reps
+from leadgate.roster import Load, Roster, counted_open, counted_recent, midnights, mondays, sharing_reps
 from leadgate.routes import inputs, matching
 from leadgate.routing import assign
 from leadgate.seats import in_words
@@ -39,9 +40,17 @@ def gather(connection: Connection, work: Work) -> Gathered:
         )
     context = {
         "pools": decisions.pool_turns(connection),
-        "loads": decisions.loads(connection, midnights(work.rules, work.now), mondays(work.rules, work.now)),
+        "loads": read_loads(connection, work.rules, work.now),
     }
     return Gathered(frame, context)
+
+
+def read_loads(connection: Connection, playbook: Playbook, now: datetime) -> dict[str, Load]:
+    """The loads of the reps for whom they decide something; nobody counts the leads of the others."""
+    has = decisions.open_leads(connection, counted_open(playbook))
+    since = {rep: at for rep, at in midnights(playbook, now).items() if rep in counted_recent(playbook)}
+    got = decisions.recent_leads(connection, since, mondays(playbook, now))
+    return {rep: Load(has.get(rep, 0), *got.get(rep, (0, 0))) for rep in has.keys() | got.keys()}
 
 
 def decide(gathered: Gathered, work: Work) -> Decided:
@@ -50,7 +59,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     frame[["routes", "priority"]] = matching(frame, playbook)
     before: dict[str, tuple[dict[str, Any], int]] = gathered.context["pools"]
     pools = {name: PoolState.from_dict(state) if state else PoolState() for name, (state, _) in before.items()}
-    loads = {rep: Load(*load) for rep, load in gathered.context["loads"].items()}
+    loads: dict[str, Load] = gathered.context["loads"]
     assigned = assign(frame, playbook, pools, loads, now)
     frame[list(assigned.frame.columns)] = assigned.frame
     frame["inputs"] = inputs(frame, frame["rule"], playbook)

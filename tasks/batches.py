@@ -1,11 +1,12 @@
 """Which batch is next, and a batch taken through its stages without Prefect.
 
-Belongs here: activating a playbook, claiming or taking over a batch, and the plain loop over its stages.
+Belongs here: activating a playbook, claiming, taking over or closing a batch, and the plain loop over its stages.
 Does not belong here: the same loop as a flow that people watch (``flows``), or the protocol of one stage.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,12 +15,13 @@ from pathlib import Path
 from typing import Final
 
 import pandas as pd
+from sqlalchemy.exc import DBAPIError
 
 from expectations import gate
 from expectations.findings import GateResult
 from leadgate.failpoints import hit
-from leadgate.ledger import Ledger, records
-from leadgate.ledger.batches import Batch, Kind, close
+from leadgate.ledger import Ledger, batches, records, upkeep
+from leadgate.ledger.batches import Batch, Kind
 from leadgate.ledger.faults import is_ours
 from leadgate.ledger.leases import lease, release, take_over
 from leadgate.playbook import Loaded, Playbook, parse
@@ -41,6 +43,7 @@ STAGES: Final[dict[Kind, tuple[Stage, ...]]] = {
     ),
     "follow_up": (follow_up.STAGE,),
 }
+LARGE: Final = 1_000  # leads of a batch that changes much of the ledger
 UNHELD_FOR: Final = 300.0  # seconds until a batch that could not be held is tried again
 
 
@@ -151,6 +154,14 @@ def _pinned(worker: Worker, hash_: str) -> Loaded:
 @lru_cache(maxsize=8)
 def _parsed(content: str, path: str) -> Loaded:
     return parse(content, path=Path(path))
+
+
+def close(ledger: Ledger, batch: Batch, now: datetime) -> None:
+    """End the batch: what it still holds is free again. After a large one PostgreSQL's statistics are renewed."""
+    batches.close(ledger, batch, now)
+    if batch.size >= LARGE:
+        with contextlib.suppress(DBAPIError):  # PostgreSQL renews them itself, later
+            upkeep.analyze_changed(ledger)
 
 
 def run_waiting(

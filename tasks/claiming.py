@@ -57,7 +57,7 @@ def start_what_is_due(ledger: Ledger, playbook: Playbook, left_out: LeftOut, now
     """Match activities, start journeys for leads with news and for those that come back from nurture."""
     steps = [each for each in _STEPS if _ALL not in left_out.of(each[0])]
     try:
-        with ledger.transaction() as connection:
+        with ledger.transaction(of_batch=True) as connection:
             at = read_time(connection, now)
             for step, _, do in steps:
                 do(connection, at, Only(left_out.of(step)))

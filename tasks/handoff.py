@@ -37,7 +37,7 @@ LOCK_AFTER: Final = 3
 
 def prepare(stage: Stage, ledger: Ledger, work: Work) -> Decided | None:
     """Gather and decide. ``None`` when no journey of the batch is ready for the stage."""
-    with ledger.transaction() as connection:
+    with ledger.transaction(of_batch=True) as connection:
         gathered = stage.gather(connection, work)
     if gathered.frame.empty:
         return None

@@ -26,9 +26,10 @@ from leadgate.masking import mask_within
 from leadgate.nearest import proposal
 from leadgate.playbook import Loaded, Playbook
 from leadgate.playbook.routing import SlaClock
-from leadgate.roster import Load, midnights, mondays, sharing_reps
+from leadgate.roster import Load, sharing_reps
 from leadgate.seats import in_words
 from leadgate.turns import PoolState
+from tasks.assignment import read_loads
 from tasks.exceptions import route_of
 from tasks.handoff import LOCK_AFTER, MAX_ATTEMPTS, attempt_alone
 
@@ -190,8 +191,7 @@ def _racing(ledger: Ledger, loaded: Loaded, now: datetime, attempt: Callable[...
 def _state(
     connection: Connection, playbook: Playbook, now: datetime
 ) -> tuple[dict[str, tuple[dict[str, Any], int]], dict[str, Load]]:
-    counted = decisions.loads(connection, midnights(playbook, now), mondays(playbook, now))
-    return decisions.pool_turns(connection), {rep: Load(*load) for rep, load in counted.items()}
+    return decisions.pool_turns(connection), read_loads(connection, playbook, now)
 
 
 def _one(connection: Connection, journey_id: int, what: str) -> pd.DataFrame:

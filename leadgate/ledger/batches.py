@@ -51,13 +51,16 @@ _CLAIMABLE = {
         SELECT j.id FROM journey j JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
         WHERE j.status = 'owned' AND j.batch_id IS NULL AND a.next_check_at <= :now AND {Only.condition("j.id")}""",
 }
+#: By ``id``, in a form that only the index over what waits has: by the primary key PostgreSQL would walk through all
+#: journeys that have been claimed before, as long as it takes most of them to wait.
+_OLDEST_FIRST = "ORDER BY (j.id + 0)"
 
 
 def claimable(ledger: Ledger, kind: Kind, now: datetime, limit: int, only: Only = ALL) -> list[int]:
     """The journeys that ``claim`` would take, oldest first."""
     with ledger.transaction() as connection:
         rows = connection.execute(
-            text(f"{_CLAIMABLE[kind]} ORDER BY j.id LIMIT :limit"), {"now": now, "limit": limit} | only.parameters
+            text(f"{_CLAIMABLE[kind]} {_OLDEST_FIRST} LIMIT :limit"), {"now": now, "limit": limit} | only.parameters
         )
         return [row.id for row in rows]
 
@@ -81,7 +84,7 @@ def claim(
 
     Raises ``RowsRefused`` when one of them cannot be put into it.
     """
-    with ledger.transaction(flushed=False) as connection:
+    with ledger.transaction(flushed=False, of_batch=True) as connection:
         as_of, now = now is not None, read_time(connection, now)
         hit("claim.batch.before")
         # nothing is inserted when nothing waits: looking each second must not use up the numbers that people see
@@ -110,8 +113,8 @@ def claim(
         try:
             size = connection.execute(
                 text(
-                    f"UPDATE journey SET batch_id = :batch WHERE id IN ({_CLAIMABLE[kind]} "
-                    "ORDER BY j.id LIMIT :limit FOR UPDATE OF j SKIP LOCKED)"
+                    f"UPDATE journey SET batch_id = :batch WHERE id = ANY(ARRAY({_CLAIMABLE[kind]} "
+                    f"{_OLDEST_FIRST} LIMIT :limit FOR UPDATE OF j SKIP LOCKED))"
                 ),
                 {"batch": batch_id, "now": now, "limit": limit} | only.parameters,
             ).rowcount
@@ -167,7 +170,7 @@ def extend(connection: Connection, batch: Batch, lease_seconds: float, *, advanc
 def applying(ledger: Ledger, *, flushed: bool = True) -> Iterator[Connection]:
     """The transaction of an apply: a race that PostgreSQL decides against it is a ``Conflict`` like any other."""
     try:
-        with ledger.transaction(flushed=flushed) as connection:
+        with ledger.transaction(flushed=flushed, of_batch=True) as connection:
             yield connection
     except DBAPIError as error:
         # a lock that was not granted in time is no news of the ledger: waiting for it again would take as long
@@ -334,7 +337,7 @@ def hold_rest(
 
 def close(ledger: Ledger, batch: Batch, now: datetime) -> None:
     """End the batch: what it still holds is free again. A second call, or one by who lost it, does nothing."""
-    with ledger.transaction(flushed=False) as connection:
+    with ledger.transaction(flushed=False, of_batch=True) as connection:
         hit("close.before")
         closed = connection.execute(
             text("UPDATE batch SET closed_at = :now WHERE id = :id AND epoch = :epoch AND closed_at IS NULL"),

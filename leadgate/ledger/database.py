@@ -37,6 +37,14 @@ POOLS_LOCK = 7_283_003
 _OPTIONS = "-c timezone=UTC -c lock_timeout=60000 -c temp_buffers=64MB -c work_mem=32MB -c jit=off"
 
 
+#: A batch is small beside the ledger, so finding each of its rows by an index costs the same however large the ledger
+#: is. PostgreSQL's statistics are minutes behind a ledger that grows fast, and a join planned by them reads whole
+#: tables: hash and merge joins, and scans of a table that has a fitting index, are ruled out.
+_BY_INDEX = text(
+    "SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), "
+    "set_config('enable_seqscan', 'off', true)"
+)
+
 #: How PostgreSQL's list of sessions names those of Leadgate, before the process and its host.
 APPLICATION = "leadgate"
 #: A host that vanished is noticed by both ends within this many seconds, sooner than a lease of 30 s runs out.
@@ -59,15 +67,20 @@ class Ledger:
     revive: Callable[[], None] | None = None  # start the embedded PostgreSQL again after it died
 
     @contextlib.contextmanager
-    def transaction(self, *, flushed: bool = True) -> Iterator[Connection]:
+    def transaction(self, *, flushed: bool = True, of_batch: bool = False) -> Iterator[Connection]:
         """One transaction: all of it is committed, or none.
 
         ``flushed``: it is on the disk when this ends. Otherwise it is there within a second, and before any later one
         that is flushed: a crash of PostgreSQL may take the last such transactions away, never one without those after
         it. That is for what is simply done again, and that nobody outside has heard of: who sends a message commits
         that first, flushed.
+
+        ``of_batch``: it reads and writes the rows of one batch, each found by an index, whatever PostgreSQL takes the
+        size of the ledger to be (``_BY_INDEX``).
         """
         with self.engine.begin() as connection:
+            if of_batch:
+                connection.execute(_BY_INDEX)
             if not flushed:
                 connection.execute(text("SET LOCAL synchronous_commit = off"))
             yield connection

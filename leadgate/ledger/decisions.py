@@ -6,7 +6,7 @@ Does not belong here: how any of it is decided (``scoring``, ``routing``, ``task
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -157,18 +157,27 @@ def take_turns(
     hit("apply.turns.after")
 
 
-def loads(
-    connection: Connection, midnights: Mapping[str, datetime], mondays: Mapping[str, datetime]
-) -> dict[str, tuple[int, int, int]]:
-    """For each rep: open assignments, those since the rep's last midnight, and those since the Monday before.
-
-    Both are instants in UTC, and name the same reps.
-    """
+def open_leads(connection: Connection, reps: Collection[str]) -> dict[str, int]:
+    """How many open assignments each of ``reps`` has."""
     rows = connection.execute(
         text(
             """
-            SELECT m.rep, (SELECT count(*) FROM assignment a WHERE a.owner = m.rep AND a.ended_at IS NULL) AS open,
-                since.today, since.week
+            SELECT r.rep, (SELECT count(*) FROM assignment a WHERE a.owner = r.rep AND a.ended_at IS NULL) AS open
+            FROM unnest(CAST(:reps AS text[])) AS r(rep)"""
+        ),
+        {"reps": sorted(reps)},
+    )
+    return {row.rep: row.open for row in rows}
+
+
+def recent_leads(
+    connection: Connection, midnights: Mapping[str, datetime], mondays: Mapping[str, datetime]
+) -> dict[str, tuple[int, int]]:
+    """For each rep of ``midnights``: assignments since the rep's last midnight, and since the Monday before, in UTC."""
+    rows = connection.execute(
+        text(
+            """
+            SELECT m.rep, since.today, since.week
             FROM unnest(CAST(:reps AS text[]), CAST(:midnights AS timestamptz[]), CAST(:mondays AS timestamptz[]))
                 AS m(rep, midnight, monday)
             CROSS JOIN LATERAL (
@@ -181,7 +190,7 @@ def loads(
             "mondays": [mondays[rep] for rep in midnights],
         },
     )
-    return {row.rep: (row.open, row.today, row.week) for row in rows}
+    return {row.rep: (row.today, row.week) for row in rows}
 
 
 def keep_waiting(connection: Connection, frame: pd.DataFrame) -> None:

@@ -239,9 +239,9 @@ def read(
                 found[name] = _rows(connection, statement, asked)
                 earlier[name] = _rows(connection, statement, then) if name in HEADLINES else []
         if "load" in sections:
-            loads = decisions.loads(connection, midnights, mondays)
+            recent = decisions.recent_leads(connection, midnights, mondays)
             found["recent"] = [
-                {"rep": rep, "today": today, "week": week} for rep, (_, today, week) in sorted(loads.items())
+                {"rep": rep, "today": today, "week": week} for rep, (today, week) in sorted(recent.items())
             ]
             earlier["recent"] = []
     return found, earlier

@@ -166,7 +166,9 @@ def _lookalikes(connection: Connection, keys: Collection[int]) -> dict[int, list
         text(
             f"""
             SELECT k.key, l.id, {columns}, l.full_name, l.employees,
-                EXISTS (SELECT 1 FROM journey j WHERE j.lead_id = l.id AND j.status = 'owned') AS has_owner
+                -- a row each: as EXISTS it may read the journeys of all leads
+                coalesce((SELECT true FROM journey j WHERE j.lead_id = l.id AND j.status = 'owned' LIMIT 1), false)
+                    AS has_owner
             FROM unnest(CAST(:keys AS bigint[])) k(key)
             CROSS JOIN LATERAL (SELECT lead_id FROM match_key m WHERE m.key = k.key ORDER BY lead_id DESC
                 LIMIT {_MOST_PER_KEY}) m

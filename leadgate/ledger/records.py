@@ -216,7 +216,8 @@ def tell_owners(connection: Connection, joined: pd.DataFrame, now: datetime) -> 
             INSERT INTO outbox (key, journey_id, target, kind, created_at)
             SELECT 'heard_again:' || p.journey, a.journey_id, a.owner, 'lead_heard_again', :now
             FROM unnest(CAST(:journey AS bigint[]), CAST(:holder AS bigint[])) AS p(journey, holder)
-            JOIN assignment a ON a.journey_id = p.holder AND a.ended_at IS NULL
+            CROSS JOIN LATERAL (SELECT journey_id, owner FROM assignment
+                WHERE journey_id = p.holder AND ended_at IS NULL LIMIT 1) a
             ORDER BY p.journey ON CONFLICT (key) DO NOTHING"""
         ),
         pairs,

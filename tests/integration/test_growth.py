@@ -1,0 +1,106 @@
+"""A batch costs the same however large the ledger is, and however old PostgreSQL's statistics of it are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from desk import Desk
+from open_gate import nothing_fails
+from sqlalchemy import event, text
+
+from benchmarks import sample
+from benchmarks.throughput import NOW
+from leadgate import playbook as playbooks
+from leadgate.ledger import upkeep
+from leadgate.playbook import Loaded
+from tasks.batches import run_waiting
+
+FEW, MANY = 5, 500
+
+#: Rows of each table that this transaction has read so far.
+_READ = """
+    SELECT relname, coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) AS rows FROM pg_stat_xact_user_tables
+    WHERE schemaname = 'public' AND relname NOT IN ('batch', 'pool_state', 'breaker', 'playbook_version')"""
+
+
+@pytest.fixture(scope="session")
+def loaded() -> Loaded:
+    """Nobody counts the open leads of reps: that reads as many rows as they have."""
+    found = sample.playbook()
+    pools = tuple(pool.model_copy(update={"order": "turns"}) for pool in found.playbook.pools)
+    return playbooks.parse(found.playbook.model_copy(update={"pools": pools}).model_dump_json(), path=found.path)
+
+
+class RowsRead:
+    """The statements that read more than ``most`` rows of one table of the ledger, while it listens."""
+
+    def __init__(self, desk: Desk, most: int) -> None:
+        self.found: list[str] = []
+        self._engine = desk.ledger.engine
+        self._most = most
+
+    def __enter__(self) -> RowsRead:
+        event.listen(self._engine, "begin", self._begin)
+        event.listen(self._engine, "after_cursor_execute", self._after)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        event.remove(self._engine, "begin", self._begin)
+        event.remove(self._engine, "after_cursor_execute", self._after)
+
+    def _begin(self, connection: Any) -> None:
+        connection.info["rows"] = self._rows(connection)
+
+    def _after(self, connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        now, before = self._rows(connection), connection.info["rows"]
+        for table, rows in now.items():
+            if rows - before.get(table, 0) > self._most:
+                self.found.append(f"{rows - before.get(table, 0)} of {table}: {' '.join(statement.split())[:300]}")
+        connection.info["rows"] = now
+
+    @staticmethod
+    def _rows(connection: Any) -> dict[str, int]:
+        with connection.connection.driver_connection.cursor() as cursor:
+            return dict(cursor.execute(_READ).fetchall())
+
+
+def analyze(desk: Desk) -> None:
+    with desk.ledger.transaction() as connection:
+        connection.execute(text("ANALYZE"))
+
+
+def work(desk: Desk) -> None:
+    run_waiting(desk.worker(), lambda: NOW, kinds=("intake",), check=nothing_fails)
+
+
+@pytest.mark.parametrize("statistics", ["none", "of captured leads"])
+def test_a_batch_reads_its_own_rows_of_a_large_ledger(desk: Desk, statistics: str) -> None:
+    known = list(sample.people(3, seed=3, dirt=0))
+    if statistics != "none":
+        desk.capture(*known)
+        analyze(desk)  # no journey has a lead yet
+    desk.capture(*sample.people(MANY, seed=3))
+    work(desk)
+    for number in range(3):
+        if number == 2:
+            analyze(desk)
+        desk.capture(*sample.people(FEW, seed=11 + number), *(row | {"Message": f"again {number}"} for row in known))
+        with RowsRead(desk, most=20 * FEW) as read:
+            work(desk)
+        assert read.found == [], "\n".join(read.found)
+
+
+def test_statistics_are_renewed_after_a_large_load(desk: Desk) -> None:
+    assert upkeep.analyze_changed(desk.ledger) == []
+    with desk.ledger.transaction() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO signal (source, key, payload, received_at) "
+                "SELECT 'website', CAST(n AS text), '{}', now() FROM generate_series(1, 6000) n"
+            )
+        )
+        connection.execute(text("SELECT pg_stat_force_next_flush()"))
+    assert upkeep.analyze_changed(desk.ledger) == ["public.signal"]
+    assert desk.one("SELECT reltuples FROM pg_class WHERE relname = 'signal'") == 6000
+    assert upkeep.analyze_changed(desk.ledger) == []
