@@ -281,14 +281,15 @@ def queue(
     ] = None,
     show_personal: Personal = False,
     json: Json = False,
+    now: Now = None,
 ) -> None:
-    """Open work items, oldest due first."""
+    """Open work items, oldest due first: what is wrong, who decides, by when (on this computer's clock)."""
     from console import queue as command
 
     wanted = command.wanted(
         reason=reason, stage=stage, route=route, assignee=assignee, source=source, due_before=due_before
     )
-    command.show(ctx.obj, wanted, limit=limit, csv_file=csv, personal=show_personal, as_json=json)
+    command.show(ctx.obj, wanted, limit=limit, csv_file=csv, personal=show_personal, as_json=json, now=now)
 
 
 @app.command()

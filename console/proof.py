@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from console import pursuit, scores
-from console.screen import moment, program, span
+from console.screen import moment, span
+from console.suggestions import suggest
 from console.telling import Answer, counted, iso_moment, shown
 from leadgate.ledger.journeys import Story
-from leadgate.matching import ASKS
 from leadgate.models import STAGES
 from leadgate.playbook import Playbook
 
@@ -193,17 +193,5 @@ def _open_item(answer: Answer, item: Mapping[str, Any], *, blocking: bool, now: 
         answer.say(
             f"Nobody took it in time: escalated to {item['escalated_to']} at {moment(item['escalated_at'])} UTC."
         )
-    if not blocking:
-        return
-    call = program()
-    commands = [(f"{call} rerun --work-item {item['id']}", "as it is")]
-    if item["proposal"]:
-        commands.append((f"{call} rerun --work-item {item['id']} --proposed", "corrected as proposed"))
-    commands.append((f"{call} rerun --work-item {item['id']} --set FIELD=VALUE", "with a correction"))
-    if item["reason"] in ASKS:
-        commands.append((f"{call} review W{item['id']}", "compare both records, and say who it is"))
-    elif item["stage"] not in ("capture", "assignment"):
-        means = "approve it" if item["kind"] == "review" else "somebody did it"
-        commands.append((f"{call} rerun --work-item {item['id']} --done-by-hand EVIDENCE", means))
-    commands.append((f"{call} rerun --work-item {item['id']} --discard REASON", "end it"))
-    answer.show(("what can be done", ""), commands)
+    if blocking:
+        answer.show(("what can be done", ""), suggest(item))

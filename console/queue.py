@@ -7,14 +7,17 @@ Belongs here: filters in words, the table, the export. Does not belong here: dec
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from console import spreadsheet
-from console.place import Place, moment_of
+from console.items import changes, render, render_next
+from console.place import Place, as_of, moment_of
 from console.safe import mask_item, visible
-from console.screen import CommandError, moment, out, print_json, program, say, table
+from console.screen import CommandError, moment, out, print_json, program, say
 from leadgate.ledger import reports
+from leadgate.ledger.clock import time_of
 from leadgate.ledger.reports import Wanted
 from leadgate.models import STAGES
 from leadgate.nearest import proposal
@@ -47,9 +50,19 @@ def wanted(
     return Wanted(tuple(ids), reason, stage, route, assignee, source, batch, before)
 
 
-def show(place: Place, asked: Wanted, *, limit: int, csv_file: Path | None, personal: bool, as_json: bool) -> None:
+def show(
+    place: Place,
+    asked: Wanted,
+    *,
+    limit: int,
+    csv_file: Path | None,
+    personal: bool,
+    as_json: bool,
+    now: str | None = None,
+) -> None:
     """The command."""
     with place.ledger() as ledger:
+        at = time_of(ledger, as_of(now))
         items = reports.work_items(ledger, asked, None if csv_file is not None else limit)
         total = reports.count_work_items(ledger, asked)
         if not items:
@@ -65,7 +78,7 @@ def show(place: Place, asked: Wanted, *, limit: int, csv_file: Path | None, pers
     if as_json:
         print_json({"total": total, "items": items})
         return
-    _print(items, total)
+    _print(items, total, at)
 
 
 def export(items: Sequence[Mapping[str, Any]], file: Path) -> None:
@@ -74,38 +87,17 @@ def export(items: Sequence[Mapping[str, Any]], file: Path) -> None:
     spreadsheet.write(file, [_EXPORTED, *([line[name] for name in _EXPORTED] for line in lines)])
 
 
-def changes(proposed: Mapping[str, Any] | None) -> str:
-    """A proposal as one would type it: ``email=jane@gmail.com``."""
-    return ", ".join(f"{field}={value}" for field, value in (proposed or {}).items())
-
-
-def _print(items: Sequence[Mapping[str, Any]], total: int) -> None:
+def _print(items: Sequence[Mapping[str, Any]], total: int, now: datetime) -> None:
     console = out()
     if not items:
         console.print("No open work item matches." if total == 0 else "")
         return
-    made = table("item", "due (UTC)", "reason at stage", "lead", "what", "decides", right=("item", "lead"))
-    for item in items:
-        made.add_row(
-            f"W{item['id']}",
-            moment(item["due_at"]),
-            f"{visible(item['reason'], 40)}\n{item['stage']}",
-            _about(item),
-            what(item),
-            decides(item),
-        )
-    console.print(made)
+    render(items, {}, now, console)
     if total > len(items):
         console.print(f"\n{total - len(items):,} more; see them with --limit {total}, or --csv FILE.")
-    first = next((item for item in items if item["blocking"]), None)
-    if first is not None:
-        console.print(f"\nNext: {program()} explain W{first['id']}, {program()} rerun --work-item {first['id']}")
-
-
-def _about(item: Mapping[str, Any]) -> str:
-    if item["journey_id"] is None:
-        return f"{item['journeys']:,} held"
-    return str(item["lead_id"] if item["lead_id"] is not None else f"J{item['journey_id']}")
+    render_next(items, console)
+    first = next((item for item in items if item["blocking"]), items[0])
+    console.print(f"  all about one\n    {program()} explain W{first['id']}", soft_wrap=True)
 
 
 def decides(item: Mapping[str, Any]) -> str:

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from console.items import changes
 from console.lookup import journey_of
 from console.place import Place, as_of, person
-from console.queue import changes
 from console.safe import mask_item, visible
 from console.screen import CommandError, out, print_json, program, say
 from console.telling import counted

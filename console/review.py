@@ -14,12 +14,14 @@ from typing import Any, Final
 from rich.table import Table
 from rich.text import Text
 
+from console.items import render
 from console.place import Place, as_of, person
-from console.queue import changes, decides, what
+from console.queue import decides, what
 from console.rerun import fields_of
 from console.safe import SHOWN, mask_item, masked, visible
 from console.screen import CommandError, heading, moment, out, print_json, program, say, table
-from console.telling import shown
+from console.suggestions import is_compared, render_commands, suggest
+from console.telling import counted, shown
 from leadgate.fields import ENRICHED, PERSONAL, STANDARD, VALIDATED
 from leadgate.ledger import reviews as taking
 from leadgate.ledger.clock import time_of
@@ -107,7 +109,7 @@ def review(
     if reference is None:
         if decision is not None:
             raise CommandError(f"say which: {program()} review W12 …; `leadgate review` lists what waits")
-        _list(place, limit=limit, personal=personal, as_json=as_json)
+        _list(place, limit=limit, personal=personal, as_json=as_json, now=now)
     elif decision is None:
         _show(place, _number(reference), personal=personal, as_json=as_json)
     else:
@@ -121,9 +123,10 @@ def _number(reference: str) -> int:
     return int(found[1])
 
 
-def _list(place: Place, *, limit: int, personal: bool, as_json: bool) -> None:
+def _list(place: Place, *, limit: int, personal: bool, as_json: bool, now: str | None) -> None:
     playbook = place.playbook().playbook
     with place.ledger() as ledger:
+        at = time_of(ledger, as_of(now))
         found, total = reviews.waiting(ledger, playbook, limit)
     shown_ = found if personal else [mask(each) for each in found]
     if as_json:
@@ -133,37 +136,16 @@ def _list(place: Place, *, limit: int, personal: bool, as_json: bool) -> None:
     if not shown_:
         console.print("Nothing waits for a review.")
         return
-    made = table("item", "due (UTC)", "reason at stage", "lead", "to decide by", "decides", right=("item", "lead"))
-    for each in shown_:
-        item = each.item
-        lead = item["lead_id"] if item["lead_id"] is not None else f"{item['journeys']:,} held"
-        made.add_row(
-            f"W{item['id']}",
-            moment(item["due_at"]),
-            f"{visible(item['reason'], 40)}\n{item['stage']}",
-            str(lead),
-            "\n".join((what(item), *map(visible, evidence(each)))),
-            decides(item),
-        )
-    console.print(made)
+    render([each.item for each in shown_], {each.item["id"]: _in_short(each) for each in shown_}, at, console)
     if total > len(shown_):
         console.print(f"\n{total - len(shown_):,} more; see them with --limit {total}.")
     console.print(f"\nNext: {program()} review W{shown_[0].item['id']}")
 
 
-def evidence(each: Review) -> list[str]:
-    """The score in a line, and what it lacks in another."""
-    lines = []
-    if each.score is not None:
-        points = ", ".join(f"{rule} {number:+}" for rule, number in each.contributions.items())
-        lines.append(f"score {graded(each)}: {points or 'no rule gave points'}")
-    if each.missing:
-        lines.append(f"missing: {', '.join(each.missing)}")
-    if each.unknown:
-        lines.append(f"nobody knows yet: {', '.join(each.unknown)}")
-    if each.negative:
-        lines.append(f"known not to be there: {', '.join(each.negative)}")
-    return lines
+def _in_short(each: Review) -> str:
+    """What is known and what is not, for a line of the list."""
+    parts = {"grade": [each.grade] if each.grade else [], "missing": each.missing, "not there": each.negative}
+    return "; ".join(f"{name} {', '.join(map(visible, found))}" for name, found in parts.items() if found)
 
 
 def graded(each: Review) -> str:
@@ -181,7 +163,9 @@ def _show(place: Place, number: int, *, personal: bool, as_json: bool) -> None:
         print_json(as_data(each))
         return
     console, item = out(), each.item
-    lead = f"lead {item['lead_id']}" if item["lead_id"] is not None else f"{item['journeys']:,} journeys"
+    lead = (
+        f"lead {item['lead_id']}" if item["lead_id"] is not None else counted(item["journeys"], "journey", "journeys")
+    )
     console.print(heading(f"W{item['id']}: {visible(item['reason'], 40)} at {item['stage']}, {lead}"))
     console.print(Text(what(item)))
     console.print(Text(f"{decides(item)} decides, by {moment(item['due_at'])} UTC.".replace("\n", ", ")))
@@ -242,21 +226,22 @@ def _cell(value: Any) -> str:
 
 def _next(item: Mapping[str, Any], others: Sequence[Other]) -> None:
     call = f"{program()} review W{item['id']}"
-    made = table("what can be done", "")
-    for other in others:
-        made.add_row(f"{call} --same {other.lead_id}", f"it is the person of lead {other.lead_id}")
+    ways = [(f"{call} --same {other.lead_id}", f"it is the person of lead {other.lead_id}") for other in others]
     if item["reason"] == LIKELY:
-        made.add_row(f"{call} --different", "it is somebody else; nobody is asked about these again")
-    if not others and item["stage"] not in ("capture", "assignment"):
-        made.add_row(f"{call} --approve WORDS", "it goes on, and you answer for it")
-    example = changes(item["proposal"]) if item["proposal"] else "FIELD=VALUE"
-    made.add_row(Text(f"{call} --set {visible(example, 80)}"), "correct it; it is validated again")
-    made.add_row(f"{call} --reject REASON", "end it")
+        ways.append((f"{call} --different", "it is somebody else; nobody is asked about these again"))
+    if is_compared(item):
+        ways += [
+            (f"{call} --set FIELD=VALUE", "correct it; it is validated again"),
+            (f"{call} --reject REASON", "end it"),
+        ]
+    else:
+        ways += suggest(item)
     if item["assignee"] is None:
-        made.add_row(f"{call} --take", "you decide it, so it is not escalated")
+        ways.append((f"{call} --take", "you decide it, so it is not escalated"))
     console = out()
     console.print()
-    console.print(made)
+    console.print(heading("What can be done"))
+    render_commands(ways, console)
 
 
 def _decide(place: Place, number: int, decision: Decision, *, by: str | None, as_json: bool, now: str | None) -> None:

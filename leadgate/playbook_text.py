@@ -20,6 +20,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from leadgate.nearest import proposal
+from leadgate.value_words import explain
 
 MAX_BYTES: Final = 250_000
 MAX_DEPTH: Final = 30
@@ -184,32 +185,16 @@ def problems_of(error: ValidationError, document: Document, model: type[BaseMode
         elif kind == "missing":
             path = (*path, str(detail["loc"][-1]))
             message = "is missing; add it"
-        elif kind == "literal_error":
-            known = re.findall(r"'([^']*)'", context["expected"]) or [context["expected"]]
-            message = f"{detail['input']!r} is not possible here; {proposal(str(detail['input']), known)}"
         elif kind == "union_tag_invalid":
             known = re.findall(r"'([^']*)'", context["expected_tags"])
             path = (*path, "type")
             message = f"{context['tag']!r} is not possible here; {proposal(str(context['tag']), known)}"
         elif kind == "union_tag_not_found":
             path, message = (*path, "type"), "is missing; add it"
-        elif kind == "string_pattern_mismatch" and context["pattern"].startswith("^[a-z]"):
-            message = f"{detail['input']!r} is not a name: lower-case letters, digits and _ only, a letter first"
-        elif kind == "string_pattern_mismatch":
-            message = f"{detail['input']!r} does not have the form it needs: {context['pattern']}"
-        elif kind == "too_short":
-            message = "is empty; add at least one"
-        elif kind == "value_error":
-            message = str(context["error"])
         else:
-            message = f"{detail['msg'][0].lower()}{detail['msg'][1:]}; {_shown(detail['input'])}"
+            message = explain(kind, detail["input"], context)
         found.append(document.problem(path, message))
     return sorted(set(found))
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return f"this is {text if len(text) <= 60 else text[:57] + '…'}"
 
 
 def _written(loc: tuple[str | int, ...], data: Any) -> Path:

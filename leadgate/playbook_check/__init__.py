@@ -39,6 +39,7 @@ def check(loaded: Loaded, *, promises: Mapping[Gate, Collection[str]] | None = N
         routing.territories(checker),
         routing.routing(checker),
         follow_up.slas(checker),
+        follow_up.clocks(checker),
         follow_up.follow_up(checker),
         gates.exceptions(checker),
         gates.notifications(checker),

@@ -5,12 +5,17 @@ Belongs here: what must fit together in these parts of a playbook.
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 from leadgate import fields
-from leadgate.playbook import Sla
+from leadgate.playbook import Playbook, Pool, Rep, Sla
 from leadgate.playbook_check.checker import Checker, Found
 from leadgate.playbook_text import Path
-from leadgate.sla import finished_by, limit
+from leadgate.sla import finished_by, hours_of, limit
 
+#: One day of either half of a year: where clocks agree on both, they are of one zone for an SLA.
+_DAYS = (datetime(2026, 1, 15, 12), datetime(2026, 7, 15, 12))  # noqa: DTZ001 - on the wall of each zone
 #: The key of an SLA that asks for each target.
 _ASKED_BY = {"acceptance": "accept_within"}
 
@@ -34,6 +39,41 @@ def slas(checker: Checker) -> Found:
             if step.do == "escalate" and step.to is not None and "@" not in step.to:
                 yield from checker.one_of((*here, "to"), "rep or exception route", step.to, people)
         yield from _never_asked(checker, position, sla)
+
+
+def clocks(checker: Checker) -> Found:
+    """Nobody's touch is due by the clock of another zone: at four in the morning of the rep, for example."""
+    playbook = checker.playbook
+    slas = {sla.name: sla for sla in playbook.slas}
+    reps = {rep.name: rep for rep in playbook.reps}
+    prioritised = [priority.sla for priority in playbook.follow_up.priorities]
+    for position, pool in enumerate(playbook.pools):
+        asked = [slas[name] for name in dict.fromkeys([pool.sla, *prioritised]) if name in slas]
+        for sla in asked if pool.sla is not None else ():
+            elsewhere = [
+                f"{member.rep} ({reps[member.rep].time_zone})"
+                for member in pool.members
+                if member.rep in reps and _is_elsewhere(playbook, sla, pool, reps[member.rep])
+            ]
+            if elsewhere:
+                zone = playbook.hours[pool.hours].time_zone if pool.hours in playbook.hours else ""
+                message = (
+                    f"SLA {sla.name} runs by the clock of {pool.hours} ({zone}) for reps of other time zones: "
+                    f"{', '.join(elsewhere)}; give the SLA `clock: rep`, and these reps `hours` of their own zone"
+                )
+                yield checker.at(("pools", position, "hours"), message, note=True)
+
+
+def _is_elsewhere(playbook: Playbook, sla: Sla, pool: Pool, rep: Rep) -> bool:
+    """Whether the leads of ``rep`` in ``pool`` have a clock that shows another time than where ``rep`` is."""
+    hours = playbook.hours.get(hours_of(playbook, sla, pool.name, rep.name) or "")
+    if hours is None or "time_zone" not in rep.model_fields_set:
+        return False
+    try:
+        zones = ZoneInfo(hours.time_zone), ZoneInfo(rep.time_zone)
+    except (KeyError, ValueError, OSError):  # what is no zone is told elsewhere
+        return False
+    return any(zones[0].utcoffset(day) != zones[1].utcoffset(day) for day in _DAYS)
 
 
 def _never_asked(checker: Checker, position: int, sla: Sla) -> Found:

@@ -411,7 +411,8 @@ def test_no_value_of_a_lead_reaches_the_terminal_as_it_is(
     assert row["value"] == "'=2+5@@x"
 
 
-def test_lists_mask_personal_values_unless_asked(cli: Cli, worked: Desk) -> None:
+def test_lists_mask_personal_values_unless_asked(cli: Cli, worked: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
     listed, asked = cli("queue").stdout, cli("queue", "--show-personal").stdout
     for value in ("jo@gmial.com", "jo@gmail.com", "not an address"):
         assert value not in listed

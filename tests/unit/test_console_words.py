@@ -419,14 +419,14 @@ def test_an_open_work_item_is_told_with_its_commands() -> None:
     assert "The value seen: ann@gmial.com" in words
     assert "data_quality decides, by 2026-03-04 18:00 UTC, 1 h ago." in words
     assert "leadgate rerun --work-item 5 --proposed" in words
-    assert "--done-by-hand" in words
+    assert "--set email=ADDRESS" in words
     assert "escalated" not in words
     late = work_item(escalated_at=NOW + timedelta(hours=8), escalated_to="mia")
     words = told(proof.failure(story(work_items=[late]), PLAYBOOK, NOW + timedelta(hours=9)))
     assert "Nobody took it in time: escalated to mia at 2026-03-04 18:00 UTC." in words
     at_capture = story(journey={"work_item_id": 5}, work_items=[work_item(stage="capture", proposal=None)])
     words = told(proof.failure(at_capture, PLAYBOOK, NOW))
-    assert "--done-by-hand" not in words
+    assert "--approve" not in words
     assert "--proposed" not in words
 
 

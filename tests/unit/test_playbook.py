@@ -255,9 +255,16 @@ def test_yaml_is_read_as_people_mean_it(tmp_path: Path) -> None:
         ("{do: overflow, pool: second}", "{do: overflw}", "did you mean 'overflow'?"),
         ("{do: overflow, pool: second}", "{do: overflow}", "overflow needs a pool"),
         ("name: Small\n", "", "playbook.yaml:1: name: is missing; add it"),
-        ("points: 10", "points: lots", "scoring.fit[0].points: input should be a valid integer"),
+        ("points: 10", "points: lots", "scoring.fit[0].points: 'lots' is no whole number; write digits, like 10"),
         ("first_touch: 1h", "first_touch: soon", "'soon' is not a duration; write a number and s, m, h or d"),
-        ("first_touch: 1h", "first_touch: 0h", "greater than"),
+        ("first_touch: 1h", "first_touch: 0h", "0s is too little; give more than 0"),
+        ("points: 10", "points: 2.5", "2.5 is no whole number; write 2 or 3"),
+        ("points: 10", "points: [1, 2]", "a list is no whole number"),
+        ("weight: 2", "weight: 5000", "5000 is too much; the most is 1000"),
+        ("name: Small\n", "name: 12\n", '12 is no text; put it in quotes: "12"'),
+        ("name: Small\n", "name: [a]\n", "this is a list; write one text"),
+        ("members: [{rep: ann, weight: 2}, {rep: bob}]", "members: ann", "this is 'ann'; write a list"),
+        ("members: [{rep: ann, weight: 2}, {rep: bob}]", "members: [ann]", "this is 'ann'; write a group of keys"),
         ("[09:00-17:30]", "[nine to five]", "is not a span of hours; write it like 09:00-17:30"),
         ("name: large", "name: Large One", "is not a name: lower-case letters"),
         (
@@ -270,9 +277,9 @@ def test_yaml_is_read_as_people_mean_it(tmp_path: Path) -> None:
         ("{lowest: 30, below: 40}", "{lowest: 40, below: 40}", "is empty; lowest comes first"),
         ("to: pool second", "to: the second pool", "does not have the form it needs"),
         ("activity: demo_request, points", "when: 'true', half_life: 7d, points", "half_life go with activity"),
-        ("activity: demo_request, points", "activity: d, half_life: 0d, points", "greater than"),
+        ("activity: demo_request, points", "activity: d, half_life: 0d, points", "give more than 0s"),
         ("scoring:\n", "scoring:\n  groups: {pages: {}}\n", "caps nothing; give one of them"),
-        ("scoring:\n", "scoring:\n  caps: {fit: {max_points: -1}}\n", "greater than or equal to 0"),
+        ("scoring:\n", "scoring:\n  caps: {fit: {max_points: -1}}\n", "-1 is too little; the least is 0"),
         ("scoring:\n", "scoring:\n  caps: {fitt: {max_points: 1}}\n", "did you mean 'fit'?"),
         ("scoring:\n", f"{GRADED.replace('B: 20', 'B: 50')}\n", "thresholds of fit must fall from A to C"),
         ("scoring:\n", f"{GRADED.replace(', 3: 5', '')}\n", "engagement has no threshold for 3"),
@@ -639,6 +646,37 @@ def test_notes_are_worth_knowing_and_stop_nothing(tmp_path: Path, old: str, new:
     assert old in SMALL
     found = notes(SMALL.replace(old, new, 1), tmp_path)
     assert found == [] if said is None else any(said in message for message in found)
+
+
+ZONES = """reps:
+  - {name: ann, time_zone: Europe/Berlin}
+  - {name: bob, manager: ann, time_zone: America/New_York%s}
+  - {name: cyn, manager: ann, time_zone: Europe/Madrid}
+hours:
+  east: {time_zone: America/New_York, week: {mon: [09:00-17:00]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("of_bob", "clock", "told"),
+    [
+        ("", "pool", ["SLA fast runs by the clock of office (Europe/Berlin)", "bob (America/New_York)", "clock: rep"]),
+        (", hours: east", "pool", ["bob"]),
+        ("", "rep", ["bob"]),
+        (", hours: east", "rep", []),
+        ("", "wall", []),
+    ],
+)
+def test_nobody_is_due_by_the_clock_of_another_zone(tmp_path: Path, of_bob: str, clock: str, told: list[str]) -> None:
+    text = SMALL.replace(
+        "reps:\n  - {name: ann, time_zone: Europe/Berlin}\n  - {name: bob, manager: ann}\nhours:\n", ZONES % of_bob
+    )
+    text = text.replace("first_touch: 1h", f"first_touch: 1h\n    clock: {clock}")
+    text = text.replace("{rep: bob}]\n    hours: office", "{rep: bob}, {rep: cyn}]\n    hours: office")
+    found = [note for note in notes(text, tmp_path) if "runs by the clock" in note]
+    assert len(found) == bool(told)
+    assert all(part in found[0] for part in told)
+    assert not any("cyn" in note for note in found), "in Madrid it is as late as in Berlin"
 
 
 def test_an_account_owner_takes_not_every_lead(tmp_path: Path) -> None:

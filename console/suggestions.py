@@ -1,0 +1,179 @@
+"""What makes sense for each reason why a lead, a batch or a message waits for a person.
+
+Belongs here: the table of reasons, and the commands for one work item. Does not belong here: printing them
+(``queue``, ``review``, ``explain``), or what the commands do (``tasks.reruns``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from rich.console import Console
+
+from console.screen import program
+from leadgate.ledger.reviews import REVIEWED
+from leadgate.matching import ASKS
+
+What = Literal["set", "approve", "discard", "again", "compare", "done", "wait"]
+
+
+@dataclass(frozen=True)
+class Way:
+    """One thing that makes sense. ``words`` say what comes of it, or when it makes sense."""
+
+    what: What
+    words: str
+    field: str = "FIELD=VALUE"  # of "set"
+
+
+def _set(field: str, words: str) -> Way:
+    return Way("set", words, field)
+
+
+_EMAIL, _PHONE = _set("email=ADDRESS", "correct the address"), _set("phone=NUMBER", "correct the number")
+_END: Final = Way("discard", "end it")
+_FIELD: Final = _set("FIELD=VALUE", "correct the field")
+_ANYWAY: Final = Way("approve", "it goes on as it is, and you answer for it")
+_PLAYBOOK: Final = Way("again", "after the playbook or its cause is mended: it tries the stage again")
+_SCORING: Final = Way("again", "after the playbook's scoring is mended: it is scored again")
+_PROVIDER: Final = Way("again", "after the provider is mended: it is enriched again")
+_SOMEBODY: Final = Way("again", "once somebody is there: it is assigned again")
+_CHECK: Final = Way("again", "after what its details name is mended: the whole batch tries the stage again")
+_TOUCH: Final = Way("wait", "it closes by itself when the owner follows up")
+_ITSELF: Final = Way("wait", "it closes by itself when the next check finds it right")
+
+#: Reason to what makes sense, best first. A reason that only a playbook knows has ``OTHERWISE``.
+WAYS: Final[dict[str, tuple[Way, ...]]] = {
+    # capture
+    "unreadable_row": (Way("discard", "mend the line in its file and capture that again; then end this one"),),
+    "source_unknown": (Way("again", "after the playbook has the source"), _END),
+    "signal_key_missing": (Way("discard", "capture it again with an id of its own; then end this one"),),
+    "value_too_long": (_set("FIELD=VALUE", "give a shorter value"), _END),
+    "no_contact": (_set("email=ADDRESS", "give an address"), _set("phone=NUMBER", "or a number"), _END),
+    "oversized_value": (_set("FIELD=VALUE", "give a shorter value"), _ANYWAY, _END),
+    "occurred_in_future": (_ANYWAY, _END),
+    # validation
+    "email_malformed": (_EMAIL, _END),
+    "phone_impossible": (_PHONE, _set("phone=", "go on without the number"), _END),
+    "country_unknown": (_set("country=CODE", "correct the country"), _set("country=", "go on without it"), _END),
+    "consent_refused": (
+        Way("discard", "nobody may contact this person"),
+        _set("consent=yes", "only if they agreed meanwhile, and you can prove it"),
+    ),
+    "spam": (_END, Way("approve", "it is an enquiry, no spam")),
+    "email_disposable": (_set("email=ADDRESS", "give a lasting address"), _ANYWAY, _END),
+    "field_invalid": (_FIELD, Way("approve", "it goes on without the value"), _END),
+    "field_unreadable": (_FIELD, Way("approve", "it goes on without the value"), _END),
+    "likely_duplicate": (Way("compare", "compare both records, and say who it is"),),
+    "two_leads_one_person": (Way("compare", "compare the records, and say who it is"),),
+    # enrichment
+    "contact_changed": (_PROVIDER, _END),
+    "value_unattributed": (_PROVIDER, _END),
+    "employees_implausible": (_set("company_size=NUMBER", "correct the number"), _ANYWAY, _END),
+    "company_domain_malformed": (_set("website=ADDRESS", "correct the website"), _ANYWAY, _END),
+    "provider_failed": (_PROVIDER, _ANYWAY),
+    "company_unknown": (_set("company=NAME", "say which company"), _ANYWAY, _END),
+    # qualification
+    "score_in_review_band": (Way("approve", "it goes on to an owner"), _END, _set("FIELD=VALUE", "correct a field")),
+    "score_missing": (_SCORING,),
+    "score_mismatch": (_SCORING,),
+    "score_extreme": (_SCORING, _ANYWAY),
+    "outcome_unknown": (_SCORING,),
+    "reason_missing": (_SCORING,),
+    "playbook_mixed": (_CHECK,),
+    # assignment
+    "no_route": (Way("again", "after the playbook has a route that fits"), _FIELD, _END),
+    "nobody_available": (_SOMEBODY, _END),
+    "unassigned": (Way("again", "it is assigned again"), _END),
+    "no_owner": (_PLAYBOOK,),
+    "rule_missing": (_PLAYBOOK,),
+    "owner_absent": (_SOMEBODY,),
+    "owner_over_cap": (_SOMEBODY,),
+    "due_missing": (_PLAYBOOK,),
+    "due_before_assignment": (_PLAYBOOK,),
+    # follow-up: the owner keeps the lead
+    "owner_count": (_ITSELF,),
+    "owner_not_told": (_ITSELF,),
+    "ladder_step_unknown": (_ITSELF,),
+    "chased_while_waiting": (_ITSELF,),
+    "touch_before_assignment": (_ITSELF,),
+    "first_touch_overdue": (_TOUCH,),
+    "acceptance_overdue": (_TOUCH,),
+    "next_touch_overdue": (_TOUCH,),
+    "stage_overdue": (_TOUCH,),
+    "undeliverable": (
+        Way("again", "after the address of `notifications` is mended: it is sent again"),
+        Way("done", "you told them yourself"),
+    ),
+    # runs and batches
+    "source_parked": (Way("again", "after the source or its mapping is mended: its rows go on"),),
+    "stage_failed": (Way("again", "after its cause is removed: it tries the stage again"),),
+    "run_cancelled": (Way("again", "when it is to go on"),),
+    "check_timed_out": (_CHECK,),
+    "check_failed": (_CHECK,),
+    "column_twice": (_CHECK,),
+    "column_missing": (_CHECK,),
+    "id_missing": (_CHECK,),
+    "id_twice": (_CHECK,),
+}
+OTHERWISE: Final = (_FIELD, _ANYWAY, _END)
+
+
+def suggest(item: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What can be done about an open work item: the command, and what comes of it; the best first.
+
+    No command (an empty text) where nothing is to be done.
+    """
+    found: list[tuple[str, str]] = []
+    for way in WAYS.get(item["reason"], OTHERWISE):
+        if way.what == "set" and item["proposal"] and not any("--proposed" in command for command, _ in found):
+            found.append((f"{_rerun(item)} --proposed", "correct it as proposed"))
+        if (command := _command(way, item)) is not None:
+            found.append((command, way.words))
+    return found
+
+
+def _command(way: Way, item: Mapping[str, Any]) -> str | None:
+    """None for what the item does not allow."""
+    if way.what == "wait" or not (item["blocking"] or item["reason"] == "undeliverable"):
+        return ""
+    if way.what == "compare":
+        return _review(item)
+    if way.what == "again":
+        return _rerun(item)
+    if way.what == "done":
+        return f"{_rerun(item)} --done-by-hand EVIDENCE"
+    if way.what == "approve" and item["stage"] in ("capture", "assignment"):
+        return None
+    if item["kind"] in REVIEWED and item["journey_id"] is not None:
+        options = {"set": f"--set {way.field}", "approve": "--approve WORDS", "discard": "--reject REASON"}
+        return f"{_review(item)} {options[way.what]}"
+    if item["kind"] in REVIEWED:  # a whole batch
+        return _rerun(item) if way.what != "discard" else f"{_rerun(item)} --discard REASON"
+    return None
+
+
+def is_compared(item: Mapping[str, Any]) -> bool:
+    """Whether it asks if two records are one person's."""
+    return item["reason"] in ASKS
+
+
+def render_commands(ways: Sequence[tuple[str, str]], console: Console) -> None:
+    """Print commands with what comes of them: beside one another, or below where the terminal is too narrow."""
+    longest = max((len(command) for command, _ in ways), default=0)
+    beside = all(longest + len(words) + 6 <= console.width for _, words in ways)
+    for command, words in ways:
+        if beside:
+            console.print(f"  {command:<{longest}}  {words}")
+        else:
+            console.print(f"  {words}\n    {command}" if command else f"  {words}", soft_wrap=True)
+
+
+def _rerun(item: Mapping[str, Any]) -> str:
+    return f"{program()} rerun --work-item {item['id']}"
+
+
+def _review(item: Mapping[str, Any]) -> str:
+    return f"{program()} review W{item['id']}"

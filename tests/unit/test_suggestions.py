@@ -1,0 +1,74 @@
+"""What makes sense for each reason why something waits for a person."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+
+from console.suggestions import OTHERWISE, WAYS, suggest
+from expectations import PROMISES
+from expectations.findings import WHOLE_BATCH
+from leadgate.decided import NO_ROUTE, NOBODY_AVAILABLE
+from leadgate.ledger.actions import UNDELIVERABLE
+from leadgate.matching import ASKS
+from leadgate.playbook import Target, default
+from tasks.chasing import overdue
+from tasks.giving_up import CANCELLED, FAILED
+from tasks.handovers import UNASSIGNED
+from tasks.parking import PARKED
+from tasks.qualification import IN_REVIEW_BAND
+
+BUILT_IN = {
+    *(promise.reason for suite in PROMISES.values() for promise in suite),
+    *(reason for route in default().playbook.exceptions for reason in route.reasons),
+    *(overdue(target) for target in get_args(Target)),
+    *WHOLE_BATCH, *ASKS, NO_ROUTE, NOBODY_AVAILABLE, UNASSIGNED, IN_REVIEW_BAND, PARKED, FAILED, CANCELLED, UNDELIVERABLE,
+}  # fmt: skip
+
+
+def item(reason: str, **more: Any) -> dict[str, Any]:
+    return {
+        "id": 7, "kind": "exception", "reason": reason, "stage": "validation", "journey_id": 3, "blocking": True,
+        "proposal": None,
+    } | more  # fmt: skip
+
+
+def commands(reason: str, **more: Any) -> str:
+    return "\n".join(command for command, _ in suggest(item(reason, **more)))
+
+
+def test_every_built_in_reason_says_what_makes_sense_and_no_other_does() -> None:
+    assert set(WAYS) == BUILT_IN
+    assert all(WAYS.values())
+
+
+def test_a_refused_consent_is_not_tried_again() -> None:
+    told = commands("consent_refused")
+    assert told.splitlines()[0] == "leadgate review W7 --reject REASON"
+    assert "rerun" not in told
+    assert "--approve" not in told
+
+
+@pytest.mark.parametrize(
+    ("reason", "more", "first"),
+    [
+        ("email_malformed", {"proposal": {"email": "a@b.example"}}, "leadgate rerun --work-item 7 --proposed"),
+        ("email_malformed", {}, "leadgate review W7 --set email=ADDRESS"),
+        ("likely_duplicate", {"kind": "review"}, "leadgate review W7"),
+        ("score_in_review_band", {"kind": "review", "stage": "qualification"}, "leadgate review W7 --approve WORDS"),
+        ("source_parked", {"kind": "breaker", "journey_id": None}, "leadgate rerun --work-item 7"),
+        ("stage_failed", {"kind": "recovery", "journey_id": None}, "leadgate rerun --work-item 7"),
+        ("undeliverable", {"kind": "recovery", "blocking": False}, "leadgate rerun --work-item 7"),
+        ("first_touch_overdue", {"kind": "escalation", "blocking": False}, ""),
+        ("of_our_own", {}, "leadgate review W7 --set FIELD=VALUE"),
+    ],
+)
+def test_the_best_comes_first(reason: str, more: dict[str, Any], first: str) -> None:
+    assert suggest(item(reason, **more))[0][0] == first
+
+
+def test_what_a_stage_does_not_allow_is_not_proposed() -> None:
+    assert any(way.what == "approve" for way in OTHERWISE)
+    assert "--approve" in commands("of_our_own")
+    assert "--approve" not in commands("of_our_own", stage="capture")
