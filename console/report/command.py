@@ -164,7 +164,9 @@ def told(asked: Asked, whose: str, playbook: Playbook) -> str:
     parts += [f"rep {names.rep(asked.rep)}"] if asked.rep else []
     over = "" if asked.until <= asked.now else "; the last day is not over"
     parts += [f"as of {asked.now.astimezone(zone):%Y-%m-%d %H:%M}{over}"]
-    return " · ".join([*parts, f"the period before: {_days(period_before(asked))}"])
+    return " · ".join(
+        [*parts, f"the period before: {_days(period_before(asked))}; its leads have had longer to be answered"]
+    )
 
 
 def _days(asked: Asked) -> str:

@@ -87,8 +87,14 @@ def _tiles(found: Sequence[Step]) -> list[Tile]:
     reached = {step.name: step.reached for step in found}
     signals, owned = reached["signals"], reached["owned"]
     of_signals = f"of {counted(signals, 'signal', 'signals')}"
+    now = {status: sum(step.stopped.get(status, 0) for step in found) for status in ("ready", "held")}
+    received = "received in the period"
+    if now["ready"]:
+        received += f"; {counted(now['ready'], 'waits', 'wait')} for the next run"
+    if now["held"]:
+        received += f"; {counted(now['held'], 'is', 'are')} held"
     return [
-        Tile("signals", "Signals", signals, "count", "received in the period"),
+        Tile("signals", "Signals", signals, "count", received),
         Tile(
             "qualified",
             "Qualified",

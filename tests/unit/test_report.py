@@ -409,6 +409,20 @@ def test_a_headline_says_what_it_is_of() -> None:
     assert shown["load", "overdue"].value == "1"
 
 
+def test_the_documentation_names_every_headline_figure() -> None:
+    docs = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+    reports = docs.partition("\n## Reports\n")[2].partition("\n## ")[0]
+    assert {tile.label for section in built("ana") for tile in section.tiles} == set(
+        re.findall(r"\*([A-Z][^*]+)\*", reports)
+    )
+
+
+def test_signals_tell_what_waits_and_what_is_held() -> None:
+    assert headline(found("ana"), "funnel", "signals").detail == (
+        "received in the period; 3 wait for the next run; 3 are held"
+    )
+
+
 def test_what_is_due_and_not_done_is_missed_and_what_is_not_due_yet_is_told_apart() -> None:
     tile = headline(found("ana"), "speed", "in_time")
     assert tile.value == "33 %"
