@@ -17,7 +17,7 @@ from console.screen import heading, table
 
 _ROWS: Final = 24  # of a table; what is left out is said
 _GAP: Final = 2  # between columns
-_NAME: Final = 32  # characters of a name
+_NAMES: Final = (32, 18)  # characters of a name; the fewer where there is no room for all columns
 
 
 def render(sections: Sequence[Section], about: str, console: Console) -> None:
@@ -38,7 +38,10 @@ def render(sections: Sequence[Section], about: str, console: Console) -> None:
 
 def _print(each: Table, console: Console) -> None:
     said = [column for column in each.columns if not column.wide and _said(each, column)]
-    widths = _widths(each, said, console.width)
+    for name in _NAMES:
+        widths = _widths(each, said, console.width, name)
+        if len(widths) == len(said):
+            break
     shown = said[: len(widths)]
     made = table()
     made.pad_edge = False
@@ -58,15 +61,15 @@ def _print(each: Table, console: Console) -> None:
         console.print(each.note, style="dim")
 
 
-def _widths(each: Table, columns: Sequence[Column], width: int) -> list[int]:
+def _widths(each: Table, columns: Sequence[Column], width: int, name: int) -> list[int]:
     """How wide each of ``columns`` is, for as many of them, from the first, as a line holds; the first in any case.
 
-    A heading is broken at its spaces where there is no room for it.
+    A heading is broken at its spaces where there is no room for it, a name after ``name`` characters.
     """
     widths: list[int] = []
     left = width + _GAP
     for column in columns:
-        least = max(_least(each, column), *map(len, column.label.split()))
+        least = max(_least(each, column, name), *map(len, column.label.split()))
         if widths and least + _GAP > left:
             break
         widths.append(least)
@@ -79,10 +82,10 @@ def _widths(each: Table, columns: Sequence[Column], width: int) -> list[int]:
     return widths
 
 
-def _least(each: Table, column: Column) -> int:
+def _least(each: Table, column: Column, name: int) -> int:
     """The room that a column's values need: all of it, though a long name may be folded."""
     longest = max(len(column.words(row[column.key])) for row in each.rows)
-    return min(longest, _NAME) if column.kind == "text" else longest
+    return min(longest, name) if column.kind == "text" else longest
 
 
 def _said(each: Table, column: Column) -> bool:
