@@ -77,6 +77,10 @@ bench-http-capture: $(VENV)/.dev ## signed signals over HTTP, 32 connections: ac
 bench-day: $(VENV)/.dev ## what a day leaves in the databases, and what housekeeping takes away; build/bench-day.json
 	$(BIN)/python -m benchmarks.day
 
+.PHONY: bench-growth
+bench-growth: $(VENV)/.dev ## leads and read commands on a ledger of 300,000 leads beside an empty one; build/bench-growth.json
+	$(BIN)/python -m benchmarks.growth $(if $(MEMORY),--memory $(MEMORY))
+
 .PHONY: bench-matching
 bench-matching: $(VENV)/.dev ## precision and recall of matching persons and accounts, and its speed; build/bench-matching.json
 	$(BIN)/python -m benchmarks.matching $(if $(LABELLED),--labelled $(LABELLED))

@@ -24,7 +24,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, text
 
 from benchmarks import sample
-from benchmarks.throughput import NOW, _capture
+from benchmarks.throughput import NOW, capture_leads
 from flows.run import Runner
 from flows.server import event_retention
 from leadgate.ledger import Ledger, open_ledger
@@ -62,7 +62,7 @@ def main() -> None:
 
 def _measure(ledger: Ledger, settings: Settings, loaded: Loaded, leads: int, batches: int) -> dict[str, Any]:
     def work(runner: Runner, seed: int) -> int:
-        _capture(ledger, loaded, sample.people(leads, seed=seed))
+        capture_leads(ledger, loaded, sample.people(leads, seed=seed))
         return len(runner.run(now=NOW, kinds=("intake",)).batches)
 
     superuser = ledger.engine.url.set(username="postgres")
@@ -72,7 +72,7 @@ def _measure(ledger: Ledger, settings: Settings, loaded: Loaded, leads: int, bat
     # first without the server's vacuum of flow runs, so that what is seen is housekeeping's
     os.environ["PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED"] = "events"
     with Runner(ledger, settings, loaded) as runner:
-        _capture(ledger, loaded, sample.people(settings.batch_limit, seed=99))
+        capture_leads(ledger, loaded, sample.people(settings.batch_limit, seed=99))
         runner.run(now=NOW, kinds=("intake",))  # warm: first pages of every table and index
         start, ledger_start = _sizes(prefect), _sizes(own)
         runs = work(runner, seed=1)

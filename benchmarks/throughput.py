@@ -113,10 +113,10 @@ def _governed(
     timed: list[float] = []
     where: dict[str, float] = {}
     with Runner(ledger, settings, loaded) as runner:
-        _capture(ledger, loaded, sample.people(50, seed=99))
+        capture_leads(ledger, loaded, sample.people(50, seed=99))
         runner.run(now=NOW, kinds=("intake",))  # warm: imports, contexts, connections, caches
         for seed in range(1, rounds + 1):
-            _capture(ledger, loaded, sample.people(leads, seed=seed))
+            capture_leads(ledger, loaded, sample.people(leads, seed=seed))
             report = runner.run(now=NOW, kinds=("intake",))
             require_not_parked(ledger)
             timed.append(report.seconds)
@@ -142,7 +142,7 @@ def require_not_parked(ledger: Ledger) -> None:
         )
 
 
-def _capture(ledger: Ledger, loaded: Loaded, rows: Iterator[dict[str, Any]]) -> None:
+def capture_leads(ledger: Ledger, loaded: Loaded, rows: Iterator[dict[str, Any]]) -> None:
     keys = capture.Keys(loaded.playbook.sources["website"])
     numbered = (Row(line, payload) for line, payload in enumerate(rows, start=2))
     for chunk in capture.chunks(numbered):

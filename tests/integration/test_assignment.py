@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +19,9 @@ from expectations.findings import GateResult
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, actions
 from leadgate.playbook import Playbook
-from tasks.batches import run_waiting
+from tasks import handoff, stage_task
+from tasks.batches import STAGES, activate, next_work, run_waiting
+from tasks.bisecting import run_stage
 
 TOMORROW = NOW + timedelta(days=1)
 NOBODY = "2026-03-04"  # the day on which all of the pool are away
@@ -357,4 +360,34 @@ def test_a_lead_that_breaks_a_promise_gives_its_turn_back(desk: Desk) -> None:
     actions.rerun(desk.ledger, items, by="mia", now=NOW, playbook=desk.loaded.playbook)
     work(desk)
     assert owners(desk) == {"ana": 2, "bob": 4, "cyn": 2}
+    assert desk.holds() == []
+
+
+def test_the_event_loop_goes_on_while_a_stage_waits_for_the_pools(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage that has lost its races waits for whoever has the pools; what else runs on the loop does not."""
+
+    async def gate(name: str, _batch: int, _rows: int, judged: pd.DataFrame, sealed: stage_task.Sealed) -> GateResult:
+        return nothing_fails(name, judged, sealed.work.rules)
+
+    desk.capture(person(1))
+    activate(desk.worker(), NOW)
+    found = next_work(desk.worker(), NOW)
+    assert found is not None
+    *before, assigns = STAGES["intake"][:5]
+    for stage in before:
+        run_stage(stage, desk.ledger, found, nothing_fails)
+    monkeypatch.setattr(stage_task, "gate_task", gate)
+    monkeypatch.setattr(handoff, "LOCK_AFTER", 0)
+
+    async def both() -> None:
+        with desk.ledger.pools_locked():
+            sealed = stage_task.Sealed(assigns, desk.ledger, found)
+            stage = asyncio.create_task(stage_task.stage_task.fn("assignment", found.batch.id, 1, sealed))
+            waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            while not await asyncio.to_thread(desk.rows, waits):
+                assert not stage.done()
+        report = await stage
+        assert report.outcomes == {"owned": 1}
+
+    asyncio.run(both())
     assert desk.holds() == []

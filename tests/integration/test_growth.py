@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import databases
 import pytest
-from desk import Desk
+from desk import KEY, Desk
 from open_gate import nothing_fails
 from sqlalchemy import event, text
 
-from benchmarks import sample
+from benchmarks import growth, sample
 from benchmarks.throughput import NOW
 from leadgate import playbook as playbooks
-from leadgate.ledger import upkeep
+from leadgate.ledger import Ledger, upkeep
 from leadgate.playbook import Loaded
+from leadgate.settings import Settings
 from tasks.batches import run_waiting
 
 FEW, MANY = 5, 500
@@ -104,3 +108,17 @@ def test_statistics_are_renewed_after_a_large_load(desk: Desk) -> None:
     assert upkeep.analyze_changed(desk.ledger) == ["public.signal"]
     assert desk.one("SELECT reltuples FROM pg_class WHERE relname = 'signal'") == 6000
     assert upkeep.analyze_changed(desk.ledger) == []
+
+
+def test_the_benchmark_takes_more_leads_on_a_large_ledger_and_on_an_empty_one_in_turn(
+    postgres: Ledger, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(growth, "run_waiting", partial(run_waiting, check=nothing_fails))
+    with databases.fresh(postgres) as (url,):
+        empty = Settings(home=tmp_path, database_url=url, key=KEY)
+        monkeypatch.setattr(growth, "Settings", lambda home: empty)
+        large = growth.Place(desk.ledger, desk.loaded, tmp_path)
+        growth.fill(large, 40)
+        found = growth.more_leads(large, tmp_path, sample.Size(2, 2))
+    assert desk.one("SELECT count(*) FROM signal") == 44
+    assert found["ratio"] == pytest.approx(found["seconds_large"] / found["seconds_empty"], rel=0.1)
