@@ -21,6 +21,7 @@ from console.place import Place, as_of
 from console.safe import masked, visible
 from console.screen import INCOMPLETE, WRONG_INPUT, CommandError, err, out, print_json, program, say, table
 from leadgate.connectors.files import FileError, IsolatedTable, Limits, Row, read
+from leadgate.counting import counted
 from leadgate.fields import PERSONAL
 from leadgate.ledger import Ledger, open_ledger, people, signals
 from leadgate.ledger.clock import time_of
@@ -61,10 +62,8 @@ class Captured:
         """The problem of a file that was left, as a line."""
         if not self.rows:
             return f"{self.file}: {self.problem}"
-        return (
-            f"{self.file}: {self.problem}. The {self.rows:,} rows before it are stored; once it is mended, capturing "
-            "the file again is safe."
-        )
+        stored = counted(self.rows, "row before it is", "rows before it are")
+        return f"{self.file}: {self.problem}. {stored} stored; once it is mended, capturing the file again is safe."
 
 
 @dataclass(frozen=True)
@@ -301,7 +300,9 @@ def _print_look(look: dict[str, Any]) -> None:
         made.add_row(visible(column["header"], 40), becomes, visible(column["example"] or "", 40))
     console.print(made)
     looked = "" if look["whole"] else "the first "
-    console.print(f"Looked at {looked}{look['looked_at']:,} rows; {look['problems']:,} cannot be read.")
+    console.print(
+        f"Looked at {looked}{counted(look['looked_at'], 'row', 'rows')}; {look['problems']:,} cannot be read."
+    )
     for problem in look["first_problems"]:
         console.print(f"  {visible(problem, 200)}")
     console.print("Nothing was stored.\n")

@@ -15,7 +15,7 @@ from rich.console import Console
 from console.place import Place, as_of
 from console.safe import visible
 from console.screen import err, out, print_json, program, table
-from console.telling import counted
+from leadgate.counting import counted
 from leadgate.ledger.outbox import Message
 from tasks.outbox import DeliveryReport, deliver_waiting
 

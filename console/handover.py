@@ -13,7 +13,7 @@ from console.lookup import journey_of
 from console.place import Place, as_of, person
 from console.safe import visible
 from console.screen import CommandError, moment, out, print_json, program, table
-from console.telling import counted
+from leadgate.counting import counted
 from leadgate.ledger.clock import time_of
 from leadgate.playbook.routing import SlaClock
 from tasks import handovers

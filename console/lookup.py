@@ -11,6 +11,7 @@ from typing import Final
 
 from console.safe import masked, visible
 from console.screen import CommandError
+from leadgate.counting import counted
 from leadgate.ledger import Ledger, journeys
 from leadgate.playbook import Playbook
 from leadgate.values.addresses import Kinds, address_of
@@ -45,7 +46,7 @@ def _by_email(ledger: Ledger, address: str, playbook: Playbook) -> int:
     found = journeys.leads_by_email(ledger, address.replace("\x00", ""), canonical)
     if len(found) > 1:
         raise CommandError(
-            f"{len(found)} leads carry this address, which is not validated yet: "
+            f"{counted(len(found), 'lead carries', 'leads carry')} this address, which is not validated yet: "
             f"{', '.join(map(str, found))}; name one by its id"
         )
     if found and (journey := journeys.journey_of_lead(ledger, found[0])) is not None:

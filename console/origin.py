@@ -13,7 +13,8 @@ from typing import Any
 import orjson
 
 from console.screen import moment
-from console.telling import LAST, Answer, counted, shown
+from console.telling import LAST, Answer, shown
+from leadgate.counting import counted
 from leadgate.ledger.journeys import Story
 from leadgate.matching.persons import words_of
 from leadgate.matching.resolving import told

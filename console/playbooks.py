@@ -17,6 +17,7 @@ from console.place import Place, promises
 from console.safe import visible
 from console.screen import CommandError, out, print_json, program, say
 from leadgate import playbook
+from leadgate.counting import counted
 from leadgate.playbook_check import check as find_problems
 from leadgate.playbook_check.secrets import check_values
 from leadgate.playbook_text import PlaybookError, Problem
@@ -51,7 +52,7 @@ def check(place: Place, file: Path | None, *, as_json: bool) -> bool:
     for problem in problems:
         say(f"note: {problem}" if problem.note else str(problem))
     if wrong:
-        count = "One problem" if len(wrong) == 1 else f"{len(wrong)} problems"
+        count = counted(len(wrong), "problem", "problems")
         say(f"{count}; until it is sound, nothing runs by this playbook.")
     else:
         out().print(f"{visible(str(loaded.path))} is sound. Its hash is {loaded.hash[:12]}.", soft_wrap=True)

@@ -13,7 +13,8 @@ from typing import Any, Final
 from console import pursuit, scores
 from console.screen import moment, span
 from console.suggestions import suggest
-from console.telling import Answer, counted, iso_moment, shown
+from console.telling import Answer, iso_moment, shown
+from leadgate.counting import counted
 from leadgate.ledger.journeys import Story
 from leadgate.models import STAGES
 from leadgate.playbook import Playbook
@@ -125,7 +126,7 @@ def _gate(story: Story, handoff: Mapping[str, Any]) -> str:
         words = f"{gate}: {promises}"
     else:
         words = f"{gate}: {promises}, " + ("kept" if not warned else f"passed with a warning: {', '.join(warned)}")
-    return f"{words} (batch {found['batch_id']}, {found['rows']:,} rows)"
+    return f"{words} (batch {found['batch_id']}, {counted(found['rows'], 'row', 'rows')})"
 
 
 def failure(story: Story, playbook: Playbook, now: datetime) -> Answer:

@@ -7,8 +7,9 @@ it: what is told is what ``leadgate.sla`` and ``leadgate.touches`` decide, asked
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ from console.screen import moment, span
 from console.telling import LAST, Answer
 from leadgate import sla
 from leadgate import touches as counted
+from leadgate.hours import time_zones
 from leadgate.ledger.journeys import Story
 from leadgate.playbook import Playbook, Sla, Target
 
@@ -107,7 +109,7 @@ def due(answer: Answer, story: Story, current: Mapping[str, Any], playbook: Play
         if current["priority"]:
             answer.say(f"Priority {current['priority']} sets its SLA, in place of the pool's.")
         for target in checked.targets.itertuples():
-            _target(answer, target, rule, current, now)
+            _target(answer, target, rule, current, playbook, now)
         answer.say(_clock(playbook, rule, current))
     _stale(answer, frame.iloc[0], checked, playbook, now)
 
@@ -130,19 +132,19 @@ def comes_back(answer: Answer, story: Story, playbook: Playbook) -> None:
     answer.say(f"It goes through qualification again on {moment(at)} UTC, with its history{instead}.")
 
 
-def _target(answer: Answer, target: Any, rule: Sla, current: Mapping[str, Any], now: datetime) -> None:
+def _target(
+    answer: Answer, target: Any, rule: Sla, current: Mapping[str, Any], playbook: Playbook, now: datetime
+) -> None:
     name: Target = target.target
-    when = moment(target.due_at)
+    when = _in_both_zones(target.due_at, playbook, current["owner"])
     if not pd.isna(target.closed_at):
         late = target.closed_at - target.due_at
         if name == "first_touch":
             how = f"came {span(late)} late" if late > timedelta(0) else "came in time"
-            answer.say(f"{_WORDS[name]} was due {when} UTC (SLA {rule.name}) and {how}.")
+            answer.say(f"{_WORDS[name]} was due {when} (SLA {rule.name}) and {how}.")
         return
     late = target.due_at < now
-    answer.say(
-        f"{_WORDS[name]} {f'was due {when} UTC and is late' if late else f'is due {when} UTC'} (SLA {rule.name})."
-    )
+    answer.say(f"{_WORDS[name]} {f'was due {when} and is late' if late else f'is due {when}'} (SLA {rule.name}).")
     taken = current[sla.TAKEN[name]]
     steps = []
     for number, step in enumerate(sla.ladder(rule, name), start=1):
@@ -150,6 +152,13 @@ def _target(answer: Answer, target: Any, rule: Sla, current: Mapping[str, Any], 
         steps.append(f"{step.do}{to} at {step.after} %{' (done)' if number <= taken else ''}")
     if steps:
         answer.say(f"Until then, in parts of that time: {', '.join(steps)}.")
+
+
+def _in_both_zones(at: datetime, playbook: Playbook, owner: str) -> str:
+    """In UTC, as everything else here, and by the clock of the owner where that differs."""
+    zone = next((rep.time_zone for rep in playbook.reps if rep.name == owner), "UTC")
+    theirs = at.astimezone(ZoneInfo(zone) if zone in time_zones() else UTC)
+    return f"{moment(at)} UTC" + (f", {theirs:%Y-%m-%d %H:%M} in {zone}" if theirs.utcoffset() else "")
 
 
 def _clock(playbook: Playbook, rule: Sla, current: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from console.items import changes, render, render_next
 from console.place import Place, as_of, moment_of
 from console.safe import mask_item, visible
 from console.screen import CommandError, moment, out, print_json, program, say
+from leadgate.counting import counted
 from leadgate.ledger import reports
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.reports import Wanted
@@ -71,7 +72,7 @@ def show(
         items = [mask_item(item) for item in items]
     if csv_file is not None:
         export(items, csv_file)
-        say(f"{len(items):,} work items written to {csv_file}")
+        say(f"{counted(len(items), 'work item', 'work items')} written to {csv_file}")
         if as_json:
             print_json({"total": total, "file": str(csv_file)})
         return

@@ -15,7 +15,7 @@ from console.lookup import journey_of
 from console.place import Place, as_of, person
 from console.safe import mask_item, visible
 from console.screen import CommandError, out, print_json, program, say
-from console.telling import counted
+from leadgate.counting import counted
 from leadgate.ledger import actions
 from leadgate.ledger.actions import RerunReport
 from leadgate.ledger.clock import time_of
@@ -58,7 +58,9 @@ def rerun(place: Place, asked: Wanted, how: How, *, by: str | None, yes: bool, a
         if not items and not named:
             reruns.require_known(ledger, asked)
         if len(items) > 1 and how.words != "rerun" and not yes:
-            raise CommandError(f"this would {how.words} {len(items):,} work items; add --yes to do it")
+            raise CommandError(
+                f"this would {how.words} {counted(len(items), 'work item', 'work items')}; add --yes to do it"
+            )
         done = reruns.do(ledger, items, how, by=who, now=at, playbook=playbook, named=named)
     _tell(done, items, how, named, as_json=as_json)
 
@@ -99,7 +101,7 @@ def _tell(
     for item in items[:20]:
         shown = mask_item(item)
         change = f" with {changes(shown['proposal'])}" if how.proposed else ""
-        held = "" if item["journeys"] == 1 else f", {item['journeys']:,} journeys"
+        held = "" if item["journeys"] == 1 else f", {counted(item['journeys'], 'journey', 'journeys')}"
         told = f"W{item['id']} {visible(item['reason'], 40)} at {item['stage']}{held}: {how.past}"
         console.print(told + visible(change, 80))
     if len(items) > 20:

@@ -21,7 +21,8 @@ from console.rerun import fields_of
 from console.safe import SHOWN, mask_item, masked, visible
 from console.screen import CommandError, heading, moment, out, print_json, program, say, table
 from console.suggestions import is_compared, render_commands, suggest
-from console.telling import counted, shown
+from console.telling import shown
+from leadgate.counting import counted
 from leadgate.fields import ENRICHED, PERSONAL, STANDARD, VALIDATED
 from leadgate.ledger import reviews as taking
 from leadgate.ledger.clock import time_of

@@ -17,7 +17,7 @@ from console import summary
 from console.place import Place, as_of
 from console.safe import visible
 from console.screen import err, out, print_json
-from console.telling import counted
+from leadgate.counting import counted
 from leadgate.ledger import open_ledger, reports
 from leadgate.ledger.clock import time_of
 
@@ -50,7 +50,7 @@ def run(place: Place, *, as_json: bool, now: str | None) -> None:
         )
         return
     worked_on = sum(batch.size for batch in done.batches)
-    words = f"{worked_on:,} journeys in {seconds:.1f} s" if worked_on else "Nothing waited"
+    words = f"{counted(worked_on, 'journey', 'journeys')} in {seconds:.1f} s" if worked_on else "Nothing waited"
     if done.escalated:
         items = counted(done.escalated, "work item that nobody took was", "work items that nobody took were")
         words = f"{words}. {items} escalated"

@@ -18,8 +18,8 @@ from console import clocks
 from console.place import Place, as_of
 from console.safe import visible
 from console.screen import heading, moment, out, print_json, program, span, table
-from console.telling import counted
 from console.up import STATE_FILE
+from leadgate.counting import counted
 from leadgate.ledger import consumers, frozen, hosts, requests
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.standstill import standstill

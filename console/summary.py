@@ -17,6 +17,7 @@ from rich.table import Table
 from console.place import Place, as_of
 from console.safe import visible
 from console.screen import heading, moment, out, print_json, program, span, table
+from leadgate.counting import counted
 from leadgate.ledger import reports
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.reports import Speed, StageCounts, Summary
@@ -47,10 +48,11 @@ def render(found: Summary, console: Console) -> None:
     if not found.signals:
         console.print(f"Nothing has been captured yet. Next: {program()} capture FILE --source NAME")
         return
-    console.print(heading(f"{found.signals:,} signals about {found.leads:,} leads"))
+    signals, leads = counted(found.signals, "signal", "signals"), counted(found.leads, "lead", "leads")
+    console.print(heading(f"{signals} about {leads}"))
     console.print(_added_up(found.journeys))
     if found.rescores:
-        console.print(f"{sum(found.rescores.values()):,} rescores: {_added_up(found.rescores)}")
+        console.print(f"{counted(sum(found.rescores.values()), 'rescore', 'rescores')}: {_added_up(found.rescores)}")
     console.print()
     console.print(_stages(found.stages))
     console.print()
@@ -160,4 +162,4 @@ def _cut(name: str, length: int) -> str:
 def _speed(speed: Speed) -> str:
     if not speed.count:
         return "none yet"
-    return f"p50 {span(speed.p50)}, p95 {span(speed.p95)} ({speed.count:,} leads)"
+    return f"p50 {span(speed.p50)}, p95 {span(speed.p95)} ({counted(speed.count, 'lead', 'leads')})"

@@ -56,10 +56,6 @@ def iso_moment(text: Any) -> str:
         return str(text or "")
 
 
-def counted(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"
-
-
 def as_data(answered: Iterable[Answer]) -> list[dict[str, Any]]:
     """Answers as plain data for ``--json``."""
     return [

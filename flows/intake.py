@@ -16,6 +16,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
 from flows import control, events, evidence, session
+from leadgate.counting import counted
 from leadgate.ledger.batches import Kind, entering_by_stage
 from leadgate.ledger.leases import last_held_by, lease, release, standing
 from tasks.batches import STAGES, BatchReport, close, next_work, this_work
@@ -77,7 +78,7 @@ async def take_through(kind: Kind, batch: int | None, now: datetime | None) -> B
 
 
 def _wait(journeys: int) -> str:
-    return "1 journey waits" if journeys == 1 else f"{journeys:,} journeys wait"
+    return counted(journeys, "journey waits", "journeys wait")
 
 
 async def _name(name: str, over: asyncio.Event) -> None:

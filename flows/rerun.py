@@ -16,6 +16,7 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from flows import evidence, session
 from flows.by_hand import cleaned, decided_before, decided_by, forgetting, take_on, whereabouts, working
 from flows.forms import Mode, Reason, Stage
+from leadgate.counting import counted
 from leadgate.ledger import Ledger
 from leadgate.ledger.actions import ActionError, RerunReport
 from leadgate.ledger.reports import Wanted
@@ -172,13 +173,14 @@ async def _publish(
     for each in standing:
         words = whereabouts(each)[0].partition(",")[0].partition(" J")[0]
         counts[words] = counts.get(words, 0) + 1
+    decided, released = counted(done.work_items, "work item", "work items"), counted(done.released, "lead", "leads")
     lines = [
-        f"**{done.work_items:,}** work items {how.past}, with **{done.released:,}** leads, by {evidence.plain(by)}.",
+        f"**{decided}** {how.past}, with **{released}**, by {evidence.plain(by)}.",
         *(f"- {count:,} {words}" for words, count in counts.items()),
         *(f"- left alone: {evidence.plain(skipped)}" for skipped in done.skipped[:100]),
     ]
     if len(standing) > SHOWN:
-        lines.append(f"- the table has the first {SHOWN:,} of {len(standing):,} leads")
+        lines.append(f"- the table has the first {SHOWN:,} of {counted(len(standing), 'lead', 'leads')}")
     await asyncio.gather(
         acreate_table_artifact(key="rerun-handoff", table=table, description="What became of each lead."),
         acreate_markdown_artifact(key="rerun-handoff-summary", markdown="\n".join(lines), description="The rerun."),

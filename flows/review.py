@@ -17,6 +17,7 @@ from flows import session
 from flows.by_hand import cleaned, decided_before, decided_by, forgetting, take_on, whereabouts, working
 from flows.evidence import plain, shown
 from flows.forms import Decision
+from leadgate.counting import counted
 from leadgate.ledger import reviews as taking
 from leadgate.ledger.actions import ActionError, RerunReport
 from leadgate.masking import mask
@@ -147,7 +148,9 @@ async def _publish(
 def _told(each: Review) -> list[str]:
     """One item as Markdown, with masked values."""
     item = each.item
-    about = f"lead {item['lead_id']}" if item["lead_id"] is not None else f"{item['journeys']:,} journeys"
+    about = (
+        f"lead {item['lead_id']}" if item["lead_id"] is not None else counted(item["journeys"], "journey", "journeys")
+    )
     lines = [
         f"## W{item['id']}: {plain(item['reason'])} at {item['stage'].replace('_', '-')}, {about}",
         plain(item["message"]),

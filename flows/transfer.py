@@ -14,6 +14,7 @@ from prefect.artifacts import acreate_markdown_artifact
 from flows import session
 from flows.by_hand import decided_before, decided_by, forgetting, working
 from flows.evidence import plain
+from leadgate.counting import counted
 from leadgate.plain_text import one_line
 from tasks import handovers
 from tasks.handovers import Transfer
@@ -59,7 +60,8 @@ async def transfer(rep: str, reason: str, to_pool: str = "", by: str = "", dry_r
 async def _publish(done: Transfer, *, dry_run: bool) -> None:
     verb = "would go" if dry_run else "went"
     rows = "".join(f"\n| {plain(owner)} | {leads:,} |" for owner, leads in done.by_owner.items())
-    lines = [f"{len(done.placed):,} leads of {plain(done.rep)} {verb} to:\n\n| rep | leads |\n|---|---:|{rows}"]
+    placed = counted(len(done.placed), "lead", "leads")
+    lines = [f"{placed} of {plain(done.rep)} {verb} to:\n\n| rep | leads |\n|---|---:|{rows}"]
     if done.left:
         lines.append(f"{len(done.left):,} stay, because nobody can take more:")
         lines += [f"- J{each.journey_id}: {plain(each.why)}" for each in done.left[:20]]

@@ -430,6 +430,15 @@ def test_an_open_work_item_is_told_with_its_commands() -> None:
     assert "--proposed" not in words
 
 
+def test_what_is_due_is_told_by_the_clock_of_the_owner_too() -> None:
+    there = PLAYBOOK.model_copy(
+        update={"reps": [rep.model_copy(update={"time_zone": "America/New_York"}) for rep in PLAYBOOK.reps]}
+    )
+    held = story(journey={"status": "owned", "stage": "follow_up"}, assignments=[assignment()])
+    words = told(proof.failure(held, there, NOW + timedelta(minutes=5)))
+    assert "due 2026-03-04 11:00 UTC, 2026-03-04 06:00 in America/New_York (SLA quick)" in words
+
+
 def test_a_closed_work_item_and_the_ladder_are_told() -> None:
     closed = work_item(closed_at=NOW, closed_by="ops", resolution="corrected", note="called her")
     words = told(
