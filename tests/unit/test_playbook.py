@@ -504,6 +504,11 @@ def test_one_part_that_is_wrong_by_itself(problems: Edit, old: str, new: str, sa
         ),
         (
             "gates:\n",
+            "follow_up: {finished_by: outcome, outcomes: [sold, gone], lost_outcomes: [gonne]}\ngates:\n",
+            "follow_up.lost_outcomes[0]: unknown outcome 'gonne'; did you mean 'gone'",
+        ),
+        (
+            "gates:\n",
             "follow_up: {finished_by: outcome}\ngates:\n",
             "follow_up.finished_by: no outcome ends a journey, so none ever ends",
         ),
