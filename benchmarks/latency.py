@@ -4,6 +4,10 @@ Starts ``leadgate up`` on its defaults, posts signed leads at a steady rate, and
 milliseconds. A lead is through when its journey has left the queue: owned, nurtured, disqualified, joined or held; the
 figures are of those that got an owner. Time counts from the moment a request was due. Prints a histogram and
 where the time goes, and writes ``build/bench-latency.json``.
+
+Seconds say as much about the machine as about Leadgate. So the same Prefect server runs a plain flow of twelve tasks
+that do nothing (``plain_flow``) before and after each rate, while no leads come, and each figure is told as a multiple
+of that flow's median, too: the ratios carry over to another machine.
 """
 
 from __future__ import annotations
@@ -15,18 +19,21 @@ import statistics
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
 
-from benchmarks import http_load, sample
+from benchmarks import http_load, plain_flow, sample
 from benchmarks.served import Served, served, wait_until_processed
+from flows.server import kept_address
 from leadgate.ledger import Ledger, open_ledger
 from leadgate.settings import Settings
 
 LOOK_EVERY = 0.005  # seconds
+PLAIN_RUNS = 15  # of the plain flow, before each rate and after the last
 BUCKETS = (0.0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0, 5.0, 1e9)
 
 
@@ -101,6 +108,13 @@ def measure(running: Served, ledger: Ledger, rate: float, seconds: float, seed: 
     }
 
 
+def compare_with_plain_flow(result: dict[str, Any], plain: Sequence[float]) -> dict[str, float]:
+    """The median of a plain flow's runs, and what the latencies of ``result`` are in multiples of it."""
+    median = statistics.median(plain)
+    ratios = {f"{name}_ratio": round(result[f"{name}_s"] / median, 2) for name in ("p50", "p95")}
+    return {"plain_flow_s": round(median, 4), **ratios}
+
+
 def _where(ledger: Ledger, after: int) -> dict[str, float]:
     """Averages over the batches since: their size, the wait for a claim, and the gates up to the owner."""
     statement = """
@@ -136,9 +150,14 @@ def main() -> None:
         served(Path(folder)) as running,
         open_ledger(Settings(home=running.home)) as ledger,
     ):
+        prefect = kept_address(running.home, running.prefect_port)
         measure(running, ledger, 5, 6, seed=99)  # warm
+        before = plain_flow.seconds(prefect, PLAIN_RUNS)
         for number, rate in enumerate(arguments.rate or [1.0, 20.0]):
             result = measure(running, ledger, rate, arguments.seconds, seed=number)
+            after = plain_flow.seconds(prefect, PLAIN_RUNS)
+            result |= compare_with_plain_flow(result, before + after)
+            before = after
             results.append(result)
             _print(result)
     path = Path("build/bench-latency.json")
@@ -152,7 +171,9 @@ def _print(result: dict[str, Any]) -> None:
         f"\n{result['rate']:g} leads a second for {result['seconds']:g} s: {result['accepted']} accepted, "
         f"{result['errors']} errors, {result['owned']} owned\n"
         f"request to owner committed: p50 {result['p50_s']:.3f} s, p95 {result['p95_s']:.3f} s, "
-        f"max {result['max_s']:.3f} s; request to answer: p50 {result['answer_p50_s']:.3f} s"
+        f"max {result['max_s']:.3f} s; request to answer: p50 {result['answer_p50_s']:.3f} s\n"
+        f"a plain Prefect flow of {plain_flow.TASKS} tasks that do nothing: {result['plain_flow_s']:.3f} s; "
+        f"to owner in multiples of it: p50 {result['p50_ratio']:.2f}, p95 {result['p95_ratio']:.2f}"
     )
     most = max(result["histogram"].values())
     for name, count in result["histogram"].items():

@@ -22,7 +22,7 @@ from leadgate.ledger.leases import last_held_by, lease, release, standing
 from tasks.batches import STAGES, BatchReport, close, next_work, this_work
 from tasks.giving_up import CANCELLED, hold_batch
 from tasks.stage import Work
-from tasks.stage_task import Sealed, stage_task
+from tasks.stage_task import Sealed, run_stage_task
 
 NAMED_AFTER: Final = 0.5  # seconds
 
@@ -64,8 +64,7 @@ async def take_through(kind: Kind, batch: int | None, now: datetime | None) -> B
                     events.emit(report)
                     events.held(work, CANCELLED, count)
                     return Cancelled(message=f"Batch {held.id}: {_wait(count)} behind a work item.")
-                sealed = Sealed(stage, ledger, work)
-                result = await stage_task(stage.name, held.id, entering, sealed)
+                result = await run_stage_task(Sealed(stage, ledger, work), entering)
                 report.stages.append(result)
                 here.progress(result)
                 entering = result.outcomes.get("continue", 0) + result.outcomes.get("owned", 0)

@@ -1,8 +1,8 @@
 """A stage as a Prefect task, with its gate as a task of its own nested in it.
 
-Belongs here: what people see of a stage in the Prefect UI, and the retry boundary. Does not belong here: the
-protocol (``handoff``). Tasks are asynchronous shells around plain functions, because synchronous ones cost
-several times more in an asynchronous flow.
+Belongs here: what people see of a stage in the Prefect UI, and when it is tried again. Does not belong here: the
+protocol (``handoff``), or what Prefect is told of a task run (``task_runs``). Tasks are asynchronous shells around
+plain functions, because synchronous ones cost several times more in an asynchronous flow.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from tasks.bisecting import go_on, stage_steps
 from tasks.gate_thread import GateThread
 from tasks.handoff import Judging
 from tasks.stage import Stage, StageReport, Work
+from tasks.task_runs import record
+
+RETRY_AFTER: Final = (1.0, 5.0)  # seconds
 
 #: Gates run on one thread: a Great Expectations context belongs to a thread, and warming one takes seconds.
 GATE_THREAD: Final = GateThread()
@@ -44,11 +47,7 @@ class Sealed:
         self.work = work
 
 
-@task(
-    task_run_name="gate {name} | batch {batch} | {rows} rows",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@task(cache_policy=NO_CACHE, persist_result=False)
 async def gate_task(name: str, batch: int, rows: int, judged: pd.DataFrame, sealed: Sealed) -> GateResult:
     """Check the promises of a handoff; what failed is in the result, so the task itself completes."""
     seconds, rules = seconds_for(len(judged)), sealed.work.rules
@@ -63,29 +62,40 @@ async def gate_task(name: str, batch: int, rows: int, judged: pd.DataFrame, seal
 
 async def can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
     """A retry helps when PostgreSQL was away for a moment; a lost lease or a fault of ours stays what it is."""
-    outcome = await state.aresult(raise_on_failure=False)
+    return is_worth_a_retry(await state.aresult(raise_on_failure=False))
+
+
+def is_worth_a_retry(outcome: Any) -> bool:
+    """Whether PostgreSQL was away for a moment."""
     return isinstance(outcome, DBAPIError) and not faults.is_ours(outcome)
 
 
-@task(
-    task_run_name="{name} | batch {batch} | {entering} in",
-    retries=2,
-    retry_delay_seconds=[1, 5],
-    retry_condition_fn=can_help,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
-async def stage_task(name: str, batch: int, entering: int, sealed: Sealed) -> StageReport:
-    """Gather, decide, gate, apply. ``name``, ``batch`` and ``entering`` are for the run's name."""
+@task(cache_policy=NO_CACHE, persist_result=False)
+async def stage_task(sealed: Sealed) -> StageReport:
+    """Gather, decide, gate, apply."""
     with faults.without_values():
         steps = stage_steps(sealed.stage, sealed.ledger, sealed.work)
         step = await asyncio.to_thread(go_on, steps)
         while isinstance(step, Judging):
-            about = step.work.batch.id
+            batch, rows = step.work.batch.id, len(step.rows)
+            name = f"gate {step.gate} | batch {batch} | {rows} rows"
             try:
-                result = await gate_task(step.gate, about, len(step.rows), step.rows, sealed)
+                result = await record(gate_task, name, gate_task.fn(step.gate, batch, rows, step.rows, sealed))
             except Exception as error:
                 step = await asyncio.to_thread(go_on, steps, error=error)
             else:
                 step = await asyncio.to_thread(go_on, steps, result)
         return step
+
+
+async def run_stage_task(sealed: Sealed, entering: int) -> StageReport:
+    """The stage as a task run of the flow run at hand, ``entering`` leads in; each retry is a task run of its own."""
+    name = f"{sealed.stage.name} | batch {sealed.work.batch.id} | {entering} in"
+    for delay in RETRY_AFTER:
+        try:
+            return await record(stage_task, name, stage_task.fn(sealed))
+        except DBAPIError as error:
+            if not is_worth_a_retry(error):
+                raise
+        await asyncio.sleep(delay)
+    return await record(stage_task, name, stage_task.fn(sealed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import traceback
 from datetime import timedelta
 from typing import Any
@@ -143,3 +144,52 @@ def test_what_a_failed_run_shows_holds_no_value(desk: Desk, runner: Runner) -> N
     shown = all_told_of(run)
     assert "53200" in shown  # there is something to look through
     assert MARKER not in shown
+
+
+def test_a_task_run_says_what_came_of_it_and_what_it_is_part_of(
+    desk: Desk, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prefect is told once of a task run that is soon over; of one that takes longer as it begins, too."""
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    from tasks import stage_task, task_runs
+
+    real = stage_task.stage_steps
+    tries = []
+
+    def stage_steps(stage: Any, *given: Any) -> Any:
+        if stage.name == "enrichment":
+            tries.append(1)
+            if len(tries) == 1:
+                raise OperationalError("SELECT 1", {}, Exception("server closed the connection unexpectedly"))
+            time.sleep(3 * task_runs.SHOWN_AFTER)
+        return real(stage, *given)
+
+    monkeypatch.setattr(task_runs, "SHOWN_AFTER", 0.1)
+    monkeypatch.setattr(stage_task, "RETRY_AFTER", (0.0,))
+    monkeypatch.setattr(stage_task, "stage_steps", stage_steps)
+    desk.capture(person(1))
+    runner.run(now=NOW, kinds=("intake",))
+    of_it = FlowRunFilter(id=FlowRunFilterId(any_=[last_run().id]))
+    runs = ask(lambda client: client.read_task_runs(flow_run_filter=of_it, limit=200))
+    by_id = {run.id: run for run in runs}
+    gates = [run for run in runs if run.name.startswith("gate ")]
+    assert len(gates) == 6
+    assert {by_id[gate.task_inputs["__parents__"][0].id].name.split(" | ")[0] for gate in gates} == {
+        "capture", "validation", "enrichment", "qualification", "assignment", "follow_up",
+    }  # fmt: skip
+    assert all(run.start_time < run.end_time and run.run_count == 1 for run in runs)
+    states = {run.state_type.value for run in runs if not run.name.startswith("enrichment")}
+    assert states == {"COMPLETED"}
+    failed, late = sorted((run for run in runs if run.name.startswith("enrichment")), key=lambda run: run.start_time)
+    assert (failed.state_type.value, late.state_type.value) == ("FAILED", "COMPLETED")
+    assert "OperationalError" in failed.state.message
+    assert [state.type.value for state in ask(lambda client: states_of(client, late.id))] == ["RUNNING", "COMPLETED"]
+    assert desk.statuses() == {"owned": 1}
+
+
+async def states_of(client: Any, task_run_id: Any) -> list[Any]:
+    from prefect.client.schemas.objects import State
+
+    answer = await client.request("GET", "/task_run_states/", params={"task_run_id": str(task_run_id)})
+    return [State.model_validate(state) for state in answer.json()]
