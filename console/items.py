@@ -72,7 +72,9 @@ def problem(item: Mapping[str, Any], more: str, room: int) -> str:
     sentence = sentence[:1].upper() + sentence[1:]
     seen = visible(item["value"] or item["detail"] or "", 120)
     if item["proposal"]:
-        seen = f"{seen} → {visible(changes(item['proposal']), 80)}" if seen else visible(changes(item["proposal"]), 80)
+        proposed = " → ".join(filter(None, (seen, visible(changes(item["proposal"]), 80))))
+        if not seen or cell_len(sentence) + cell_len(proposed) + 2 <= room:  # else `explain` and `review` tell it
+            seen = proposed
     if not seen:
         left = room - cell_len(sentence) - 2
         return f"{sentence}: {cut(visible(more, 200), left)}" if more and left > _WORTH else cut(sentence, room)

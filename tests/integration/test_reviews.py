@@ -259,7 +259,7 @@ def test_what_nobody_takes_is_escalated_once_when_it_is_due(escalating: Callable
     assert desk.rows(MESSAGES) == [(2, "cyn"), (1, "revenue_operations")]
     listed = {each["id"]: each for each in of(cli("queue", "--json"))["items"]}
     assert listed[exception]["escalated_to"] == "cyn"
-    assert "escalated to" in cli("queue").stdout
+    assert "↑ cyn" in cli("queue").stdout
     assert "Nobody took it in time: escalated to cyn at 2026-03-04 18:00 UTC." in words(cli("explain", f"W{exception}"))
     assert desk.holds() == []
 
