@@ -20,6 +20,7 @@ from console.screen import err, out, print_json
 from leadgate.counting import counted
 from leadgate.ledger import open_ledger, reports
 from leadgate.ledger.clock import time_of
+from tasks.outcomes import IN_WORDS
 
 if TYPE_CHECKING:  # Prefect takes seconds to import, and an unsound playbook must be refused at once
     from flows.run import Progress
@@ -87,21 +88,9 @@ class _Live:
             self.say(f"batch {progress.report.batch}: {progress.report.stage.replace('_', '-')} is done")
 
 
-#: An outcome of a stage, as one says it of leads.
-_OUTCOMES = {
-    "continue": "went on",
-    "hold": "held",
-    "review": "held for review",
-    "parked": "parked with their source",
-    "wait": "wait",
-    "stay": "stay with their owner",
-    "reassign": "taken back",
-}
-
-
 def stage_done(report: StageReport) -> str:
     """One stage of one batch in a line: ``batch 3 · validation    176 in: 132 went on, 44 held (…)``."""
-    outcomes = ", ".join(f"{count:,} {_OUTCOMES.get(name, name)}" for name, count in report.outcomes.items())
+    outcomes = ", ".join(f"{count:,} {IN_WORDS.get(name, name)}" for name, count in report.outcomes.items())
     reasons = ", ".join(f"{visible(reason, 40)} {count:,}" for reason, count in list(report.reasons.items())[:4])
     line = f"batch {report.batch} · {report.stage.replace('_', '-'):<13} {report.entered:>7,} in: {outcomes}"
     return f"{line} ({reasons})" if reasons else line

@@ -111,22 +111,3 @@ async def decided_before(*typed: str) -> bool:
     raise ActionError(
         "a value is masked (•••): it was copied from a run that has used it, and is no longer kept; type it again"
     )
-
-
-def whereabouts(each: Mapping[str, Any]) -> tuple[str, str]:
-    """Where a journey is now, in words, and its owner or the reason."""
-    stage, status = each["stage"].replace("_", "-"), each["status"]
-    reason = str(each["reason"] or "").replace("_", " ")
-    if status == "owned":
-        return "has an owner", str(each["owner"])
-    if status == "held":
-        return f"held at {stage}, W{each['work_item_id']}", reason
-    if status == "joined":
-        return f"joined J{each['joined_to']}", reason
-    if status == "ready":
-        if each["batch_id"] is not None:
-            return f"at {stage}, worked on in batch {each['batch_id']}", ""
-        if each["later"]:
-            return f"waits at {stage} until {each['run_after']:%Y-%m-%d %H:%M} UTC", reason
-        return f"still waiting at {stage}, for the next run", ""
-    return str(status), reason

@@ -28,13 +28,14 @@ from prefect.context import AsyncClientContext, SyncClientContext
 from prefect.exceptions import ObjectNotFound, Pause, PrefectSignal
 from sqlalchemy.exc import DBAPIError
 
-from flows import control, events, session
+from flows import control, events, run_log, session
 from flows.deployments import register
 from flows.in_process import run_here
 from flows.intake import intake
 from flows.pace import Pace
 from flows.ready import Ready, ReadyRuns
 from flows.server import WORK_POOL
+from leadgate.counting import counted
 from leadgate.ledger import Ledger, consumers, faults, hosts
 from leadgate.ledger.batches import Conflict, LeaseLost
 from leadgate.ledger.consumers import PAUSED
@@ -43,6 +44,7 @@ from leadgate.ledger.leases import release
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks.batches import BatchReport, Worker, activate, next_work
+from tasks.descriptions import describe_batch
 from tasks.outbox import deliver_waiting
 
 LOOK_EVERY: Final = 1.0  # seconds between looks at the ledger when no notification comes
@@ -124,6 +126,7 @@ class Consumer:
             await asyncio.gather(*beside, return_exceptions=True)
             deaf.set()
             session.current.reset(token)
+            await run_log.send_rest()
             with contextlib.suppress(DBAPIError):
                 await asyncio.to_thread(consumers.left, self._worker.ledger, self.name)
 
@@ -180,7 +183,7 @@ class Consumer:
             await asyncio.to_thread(release, self._worker.ledger, work.batch)
             return True
         run.offer.give(work)
-        self._does(f"batch {work.batch.id}: {work.batch.size} leads")
+        self._does(f"batch {work.batch.id}: {counted(work.batch.size, 'lead', 'leads')}")
         started = time.perf_counter()
         closed = self._closing[work.batch.id] = asyncio.get_running_loop().create_future()
         going = run.going
@@ -195,7 +198,7 @@ class Consumer:
         self._pace = self._pace.after(work.batch.size, seconds)
         self._idles()
         if closed.done():
-            self._tell(f"batch {work.batch.id}: {_line(closed.result(), seconds)}")
+            self._tell(f"batch {work.batch.id}: {describe_batch(closed.result())}")
             await self._let_finish(going)
             return True
         state = await going
@@ -325,14 +328,3 @@ class Consumer:
 
     def _does(self, what: str) -> None:
         self._doing = what
-
-
-def _line(report: BatchReport, seconds: float) -> str:
-    """One batch in a line."""
-    totals: dict[str, int] = {}
-    for stage in report.stages:
-        for outcome, count in stage.outcomes.items():
-            if outcome not in ("continue", "stay"):
-                totals[outcome] = totals.get(outcome, 0) + count
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(totals.items()))
-    return f"{report.size} {'lead' if report.size == 1 else 'leads'} in {seconds:.2f} s ({counts})"

@@ -1,36 +1,50 @@
-"""What work leaves in the Prefect UI: a table for a batch, one for its gates, one for each gate that was broken.
+"""What work leaves in the Prefect UI: a page for a batch, a table for its gates, one for each gate that was broken.
 
-Belongs here: artifacts, made from reports that hold counts and masked values only.
+Belongs here: artifacts, made from reports that hold counts and masked values only. Does not belong here: where links
+lead (``links``), or the words for outcomes (``tasks.outcomes``).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, Final
+from uuid import UUID
 
-from prefect.artifacts import acreate_table_artifact
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from sqlalchemy.exc import DBAPIError
 
+from flows import links
+from flows.whereabouts import whereabouts
+from leadgate.counting import counted
 from leadgate.fields import ENRICHED, PERSONAL, STANDARD, VALIDATED
+from leadgate.ledger import Ledger, reports
 from leadgate.masking import mask, mask_within
 from leadgate.plain_text import defanged, markdown, neutral, one_line
 from tasks.batches import BatchReport
+from tasks.descriptions import count_leads, describe_batch
 from tasks.outbox import DeliveryReport
+from tasks.outcomes import HOLDS, IN_WORDS
 from tasks.stage import StageReport
 
+#: Leads that the page of a batch names.
+LEADS_NAMED: Final = 100
 
-async def publish(report: BatchReport) -> None:
-    """Publish the tables at once. About 25 ms each, after everything that anybody waits for.
+
+#: Words that say something else at the head of a column than beside a number.
+_COLUMNS: Final = {"wait": "waits", "joined": "joined a known lead"}
+
+
+async def publish(report: BatchReport, ledger: Ledger) -> None:
+    """Publish the artifacts at once. About 25 ms each, after everything that anybody waits for.
 
     A gate where every promise was kept has no table of its own: it is in the one of all gates.
     """
     worked = [stage for stage in report.stages if stage.entered]
     kind = report.kind.replace("_", "-")
     await asyncio.gather(
-        acreate_table_artifact(
-            key=f"{kind}-batch",
-            table=[_line(stage) for stage in worked],
-            description=f"Batch {report.batch}: {report.size} journeys, stage by stage.",
-        ),
+        _publish_batch(report, worked, ledger),
         acreate_table_artifact(
             key=f"{kind}-gates",
             table=[{"gate": stage.gate.replace("_", " ")} | line for stage in worked for line in _promises(stage)],
@@ -67,19 +81,72 @@ def _promises(stage: StageReport) -> list[dict[str, Any]]:
     ]
 
 
-def _line(stage: StageReport) -> dict[str, Any]:
-    return {
-        "stage": stage.name_in_words,
-        "in": stage.entered,
-        "on": stage.outcomes.get("continue", 0) + stage.outcomes.get("owned", 0),
-        "held": stage.held,
-        "reasons": ", ".join(f"{reason} {count}" for reason, count in sorted(stage.reasons.items())),
-        "elsewhere": ", ".join(
-            f"{outcome} {count}"
-            for outcome, count in sorted(stage.outcomes.items())
-            if outcome not in ("continue", "owned", "hold", "review", "parked")
-        ),
-    }
+async def _publish_batch(report: BatchReport, worked: Sequence[StageReport], ledger: Ledger) -> None:
+    """Stage by stage, and lead by lead: those that are held come first, with what to do."""
+    named = _named(worked)
+    leads: list[dict[str, Any]] = []
+    with contextlib.suppress(DBAPIError):  # the owners are committed: a page is worth no failure
+        leads = await asyncio.to_thread(reports.standing, ledger, named)
+    leads.sort(key=lambda each: named.index(each["id"]))
+    form = await links.find_rerun_form() if any(each["work_item_id"] is not None for each in leads) else None
+    parts = [f"**{plain(describe_batch(report))}**", _stages(worked)]
+    if leads:
+        parts.append(_leads(leads, form))
+    left = sum(count_leads(report).values()) - len(leads)
+    if left > 0:
+        parts.append(f"{left:,} more: `leadgate queue` lists what is held, `leadgate summary` counts the others.")
+    await acreate_markdown_artifact(
+        key=f"{report.kind.replace('_', '-')}-batch",
+        markdown="\n\n".join(parts),
+        description=f"Batch {report.batch}: {counted(report.size, 'lead', 'leads')}, stage by stage.",
+    )
+
+
+def _named(worked: Sequence[StageReport]) -> list[int]:
+    """The journeys that the page names: held ones first, then those that ended or wait, then owned ones."""
+    order = (*HOLDS, *(outcome for outcome in IN_WORDS if outcome not in (*HOLDS, "owned")), "owned")
+    named = [journey for outcome in order for stage in worked for journey in stage.journeys.get(outcome, ())]
+    return list(dict.fromkeys(named))[:LEADS_NAMED]
+
+
+def _stages(worked: Sequence[StageReport]) -> str:
+    """A row for each stage, a column for each outcome that any of them has."""
+    outcomes = [name for name in IN_WORDS if any(stage.outcomes.get(name) for stage in worked)]
+    head = ["stage", "in", *((IN_WORDS | _COLUMNS)[name] for name in outcomes), "held for"]
+    rows = [
+        [
+            stage.name_in_words,
+            f"{stage.entered:,}",
+            *(f"{stage.outcomes[name]:,}" if stage.outcomes.get(name) else "" for name in outcomes),
+            ", ".join(f"{plain(reason)} {count:,}" for reason, count in sorted(stage.reasons.items())),
+        ]
+        for stage in worked
+    ]
+    return table(head, rows, numbers=range(1, len(head) - 1))
+
+
+def _leads(leads: Sequence[Mapping[str, Any]], form: UUID | None) -> str:
+    rows = []
+    for each in leads:
+        item = each["work_item_id"]
+        command = f"`leadgate explain J{each['id']}`" if item is None else f"`leadgate rerun --work-item {item}`"
+        rows.append([f"J{each['id']}", *linked_whereabouts(each, form), command])
+    return table(["journey", "now", "owner or reason", "command"], rows)
+
+
+def linked_whereabouts(journey: Mapping[str, Any], form: UUID | None) -> tuple[str, str]:
+    """Where a journey is now, and its owner or the reason, in Markdown: its work item is a link to the form."""
+    now, why = whereabouts(journey)
+    item = journey["work_item_id"]
+    if item is None or not now.endswith(f"W{item}"):
+        return plain(now), plain(why)
+    return f"{plain(now.removesuffix(f'W{item}'))}{links.link_work_item(item, form)}", plain(why)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Container[int] = ()) -> str:
+    """A table in Markdown, of cells that are Markdown already. ``numbers``: the columns that are set to the right."""
+    under = ["---:" if column in numbers else "---" for column in range(len(head))]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, under, *rows))
 
 
 _KNOWN: Final = frozenset({**STANDARD, **VALIDATED, **ENRICHED})

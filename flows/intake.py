@@ -7,7 +7,7 @@ here: what a stage does, or what pausing means (``control``).
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import time
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,31 +15,34 @@ from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
-from flows import control, events, evidence, session
+from flows import control, events, evidence, run_log, session
 from leadgate.counting import counted
 from leadgate.ledger.batches import Kind, entering_by_stage
 from leadgate.ledger.leases import last_held_by, lease, release, standing
 from tasks.batches import STAGES, BatchReport, close, next_work, this_work
+from tasks.descriptions import describe_batch, describe_stage
 from tasks.giving_up import CANCELLED, hold_batch
 from tasks.stage import Work
 from tasks.stage_task import Sealed, run_stage_task
 
-NAMED_AFTER: Final = 0.5  # seconds
+NAMED_AFTER: Final = 1.0  # seconds
 
 
 async def take_through(kind: Kind, batch: int | None, now: datetime | None) -> BatchReport | State[Any] | None:
     """A batch through the stages of its kind; ``None`` when nothing waits.
 
     The batch is the one this process claimed as ``batch``; that which this very run held before, when it is
-    retried; or the next that waits or was left behind. A batch that somebody else finished is told as a state.
+    retried; or the next that waits or was left behind. What came of it is a state with the report, whose message
+    counts the leads. A batch that somebody else finished is told as a state, too.
     """
     async with session.opened() as here:
         work = await _work(here, kind, batch, now)
         if not isinstance(work, Work):
             return work
+        started = time.perf_counter()  # a run that was kept ready has waited until now
         ahead = str(runtime.flow_run.id) in here.offers
         over = asyncio.Event()
-        naming = asyncio.create_task(_name(f"{kind.replace('_', '-')} | {_about(work)}", over))
+        naming = asyncio.create_task(_name_while_at_work(_name(work), over))
         ledger, held = here.worker.ledger, work.batch
         report = BatchReport(held.id, held.size, kind)
         orders = control.Orders(ahead=ahead)
@@ -67,28 +70,41 @@ async def take_through(kind: Kind, batch: int | None, now: datetime | None) -> B
                 result = await run_stage_task(Sealed(stage, ledger, work), entering)
                 report.stages.append(result)
                 here.progress(result)
+                if result.entered:
+                    run_log.tell(describe_stage(result))
                 entering = result.outcomes.get("continue", 0) + result.outcomes.get("owned", 0)
             await asyncio.to_thread(close, ledger, held, work.now)
+        report.seconds = time.perf_counter() - started
         here.closed(report)
         over.set()
         events.emit(report)
-        await asyncio.gather(naming, evidence.publish(report))  # nobody waits for it: the owners are committed
-        return report
+        told = describe_batch(report)
+        run_log.tell(told)
+        # nobody waits for these: the owners are committed
+        await asyncio.gather(_name_in_the_end(_name(work, told), naming), evidence.publish(report, ledger))
+        return Completed(message=told, data=report)
 
 
 def _wait(journeys: int) -> str:
     return counted(journeys, "journey waits", "journeys wait")
 
 
-async def _name(name: str, over: asyncio.Event) -> None:
-    """Name the run once it takes long enough to be watched, or is over: the request would slow a lone lead down."""
-    with contextlib.suppress(TimeoutError):
+def _name(work: Work, told: str = "") -> str:
+    """``batch 7 · 28 leads``, and once it is over: ``batch 7 · 28 leads: 13 owned, 12 held, 3 nurture · 1.7 s``."""
+    return f"batch {work.batch.id} · {told or counted(work.batch.size, 'lead', 'leads')}"
+
+
+async def _name_while_at_work(name: str, over: asyncio.Event) -> None:
+    """Name the run once it takes long enough to be watched: the request would slow a lone lead down."""
+    try:
         await asyncio.wait_for(over.wait(), NAMED_AFTER)
+    except TimeoutError:
+        await control.name_run(name)
+
+
+async def _name_in_the_end(name: str, before: asyncio.Task[None]) -> None:
+    await before
     await control.name_run(name)
-
-
-def _about(work: Work) -> str:
-    return f"batch {work.batch.id} | {work.batch.size} {'lead' if work.batch.size == 1 else 'leads'}"
 
 
 async def _work(here: session.Session, kind: Kind, batch: int | None, now: datetime | None) -> Work | State[Any] | None:

@@ -14,8 +14,10 @@ from prefect import flow, runtime
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
 from flows import evidence, session
-from flows.by_hand import cleaned, decided_before, decided_by, forgetting, take_on, whereabouts, working
+from flows.by_hand import cleaned, decided_before, decided_by, forgetting, take_on, working
 from flows.forms import Mode, Reason, Stage
+from flows.links import find_rerun_form
+from flows.whereabouts import whereabouts
 from leadgate.counting import counted
 from leadgate.ledger import Ledger
 from leadgate.ledger.actions import ActionError, RerunReport
@@ -26,6 +28,8 @@ from tasks.reruns import How
 
 #: Rows of the table about what became of each lead.
 SHOWN: Final = 1_000
+#: Leads that are held again and linked to their work items: a table shows links as text.
+LINKED: Final = 50
 
 
 def _name() -> str:
@@ -173,10 +177,13 @@ async def _publish(
     for each in standing:
         words = whereabouts(each)[0].partition(",")[0].partition(" J")[0]
         counts[words] = counts.get(words, 0) + 1
+    held = [each for each in standing if each["work_item_id"] is not None]
+    form = await find_rerun_form() if held else None
     decided, released = counted(done.work_items, "work item", "work items"), counted(done.released, "lead", "leads")
     lines = [
         f"**{decided}** {how.past}, with **{released}**, by {evidence.plain(by)}.",
         *(f"- {count:,} {words}" for words, count in counts.items()),
+        *(f"- J{each['id']}: {': '.join(evidence.linked_whereabouts(each, form))}" for each in held[:LINKED]),
         *(f"- left alone: {evidence.plain(skipped)}" for skipped in done.skipped[:100]),
     ]
     if len(standing) > SHOWN:

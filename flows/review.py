@@ -14,9 +14,10 @@ from prefect import flow, runtime
 from prefect.artifacts import acreate_markdown_artifact
 
 from flows import session
-from flows.by_hand import cleaned, decided_before, decided_by, forgetting, take_on, whereabouts, working
-from flows.evidence import plain, shown
+from flows.by_hand import cleaned, decided_before, decided_by, forgetting, take_on, working
+from flows.evidence import linked_whereabouts, plain, shown
 from flows.forms import Decision
+from flows.links import find_rerun_form
 from leadgate.counting import counted
 from leadgate.ledger import reviews as taking
 from leadgate.ledger.actions import ActionError, RerunReport
@@ -131,14 +132,15 @@ async def _publish(
         Decision.DIFFERENT: "somebody else",
     }[decision]
     lines = []
+    form = await find_rerun_form() if any(journey["work_item_id"] is not None for journey in standing) else None
     for each in found:
         lines += _told(each)
         decided = decision is Decision.TAKE or each.item["id"] in done.journeys.values()
         lines.append(f"**Decided:** {past} by {plain(by)}" if decided else "**Not decided**, see below")
         for journey in standing:
             if done.journeys[journey["id"]] == each.item["id"]:
-                now, why = whereabouts(journey)
-                lines.append(f"- J{journey['id']}: {now}" + (f", {plain(why)}" if why else ""))
+                now, why = linked_whereabouts(journey, form)
+                lines.append(f"- J{journey['id']}: {now}" + (f", {why}" if why else ""))
     lines += [f"- {plain(note)}" for note in done.skipped]
     await acreate_markdown_artifact(
         key="review", markdown="\n\n".join(lines), description="What there was to decide by, and the decision."

@@ -105,7 +105,7 @@ class Runner:
 async def _until_nothing_waits(
     worker: Worker, kinds: Sequence[Kind], now: datetime | None, progress: Callable[[Progress], None]
 ) -> RunReport:
-    from flows import events, session
+    from flows import events, run_log, session
     from flows.follow_up import follow_up
     from flows.intake import intake
 
@@ -135,5 +135,6 @@ async def _until_nothing_waits(
                     report.batches.append(done)
     finally:
         session.current.reset(token)
+        await run_log.send_rest()
     report.seconds = time.perf_counter() - started
     return report

@@ -61,12 +61,13 @@ class Worker:
 
 @dataclass
 class BatchReport:
-    """What came of a batch."""
+    """What came of a batch. ``seconds``: how long it was worked on, without waiting for leads."""
 
     batch: int
     size: int
     kind: Kind
     stages: list[StageReport] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 def activate(worker: Worker, now: datetime | None = None) -> None:

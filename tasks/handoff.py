@@ -28,7 +28,7 @@ from leadgate.ledger.batches import Conflict, advance, applying, fence, lock_jou
 from leadgate.masking import mask
 from tasks.exceptions import open_recovery_tasks, open_work_items
 from tasks.parking import park
-from tasks.stage import Alert, Decided, Stage, StageReport, Work
+from tasks.stage import JOURNEYS_NAMED, Alert, Decided, Stage, StageReport, Work
 
 MAX_ATTEMPTS: Final = 8
 #: After this many lost races, an assignment locks the pools before it decides again.
@@ -268,6 +268,7 @@ def _report(stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult, a
         warnings=_counted(warnings["reason"]),
         evidence=result.evidence,
         examples=_examples(result.failures),
+        journeys=_journeys(frame),
         seconds={"gate": result.seconds},
         alerts=[
             *alerts,
@@ -280,6 +281,16 @@ def _report(stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult, a
 def _counted(values: pd.Series) -> dict[str, int]:
     """How often each value occurs, the most frequent first; a missing one is not counted."""
     return {str(value): count for value, count in Counter(bulk.plain(values)).most_common() if value is not None}
+
+
+def _journeys(frame: pd.DataFrame) -> dict[str, list[int]]:
+    """The first journeys of each outcome that is worth a look."""
+    outcome = frame["outcome"]
+    return {
+        str(name): frame.loc[outcome == name, "journey_id"].head(JOURNEYS_NAMED).astype(int).tolist()
+        for name in outcome.unique()
+        if name not in ("continue", "stay")
+    }
 
 
 def _whole_batch(stage: Stage, held: pd.DataFrame, result: GateResult) -> list[Alert]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import pandas as pd
 from sqlalchemy import Connection
@@ -16,6 +16,10 @@ from sqlalchemy import Connection
 from leadgate.ledger.batches import Batch
 from leadgate.models import STAGES
 from leadgate.playbook import Loaded, Playbook
+from tasks.outcomes import HOLDS
+
+#: Journeys that a report names for each outcome but "continue".
+JOURNEYS_NAMED: Final = 50
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ class StageReport:
     warnings: dict[str, int] = field(default_factory=dict)
     evidence: list[dict[str, Any]] = field(default_factory=list)
     examples: dict[str, list[str]] = field(default_factory=dict)  # promise -> masked values that broke it
+    journeys: dict[str, list[int]] = field(default_factory=dict)  # outcome -> the first ``JOURNEYS_NAMED`` of them
     seconds: dict[str, float] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
 
@@ -111,7 +116,7 @@ class StageReport:
 
     @property
     def held(self) -> int:
-        return sum(self.outcomes.get(outcome, 0) for outcome in ("hold", "review", "parked"))
+        return sum(self.outcomes.get(outcome, 0) for outcome in HOLDS)
 
 
 def merge(reports: Sequence[StageReport], stage: str, batch: int) -> StageReport:
@@ -129,6 +134,8 @@ def merge(reports: Sequence[StageReport], stage: str, batch: int) -> StageReport
             merged.seconds[name] = merged.seconds.get(name, 0.0) + seconds
         for promise, examples in report.examples.items():
             merged.examples[promise] = [*merged.examples.get(promise, ()), *examples][:3]
+        for outcome, journeys in report.journeys.items():
+            merged.journeys[outcome] = [*merged.journeys.get(outcome, ()), *journeys][:JOURNEYS_NAMED]
         merged.alerts.extend(report.alerts)
     entered = sum(report.entered for report in reports)
     return replace(merged, entered=entered, evidence=_evidence(reports))

@@ -64,6 +64,21 @@ def last_run() -> Any:
     return run
 
 
+def log_of(run: Any) -> list[str]:
+    """The lines of a flow run's log, the oldest first."""
+    from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+    from prefect.client.schemas.sorting import LogSort
+
+    mine = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id]))
+    return [log.message for log in ask(lambda client: client.read_logs(mine, sort=LogSort.TIMESTAMP_ASC))]
+
+
+def markdown(key: str) -> str:
+    """The content of the latest artifact with this key."""
+    found = ask(lambda client: client.read_latest_artifacts(limit=200))
+    return next(str(each.data) for each in found if each.key == key)
+
+
 def all_told_of(run: Any) -> str:
     """All that the server holds of a flow run: its states and logs, and those of its task runs."""
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
 from desk import Desk
@@ -53,12 +54,23 @@ class Served:
         """The log of a part."""
         return (self.home / "logs" / f"{part}.log").read_text(encoding="utf-8")
 
+    def prefect(self, path: str, wanted: dict[str, Any] | None = None) -> Any:
+        """What the Prefect API answers to a question; ``wanted`` is a filter of what it lists."""
+        user, _, password = self.auth.partition(":")
+        with requests.Session() as session:
+            session.auth = (user, password)
+            if wanted is None:
+                answer = session.get(f"{self.url}/api/{path}", timeout=10)
+            else:
+                token = session.get(f"{self.url}/api/csrf-token", params={"client": "tests"}, timeout=10).json()
+                session.headers.update({"Prefect-Csrf-Token": token["token"], "Prefect-Csrf-Client": "tests"})
+                answer = session.post(f"{self.url}/api/{path}", json=wanted, timeout=10)
+            answer.raise_for_status()
+            return answer.json()
+
     def state_of(self, run: str) -> str:
         """The state of a flow run, as Prefect names it."""
-        user, _, password = self.auth.partition(":")
-        answer = requests.get(f"{self.url}/api/flow_runs/{run}", auth=(user, password), timeout=10)
-        answer.raise_for_status()
-        return str(answer.json()["state"]["name"])
+        return str(self.prefect(f"flow_runs/{run}")["state"]["name"])
 
     def leadgate(self, *arguments: str) -> str:
         """What a command prints, whatever its exit code."""

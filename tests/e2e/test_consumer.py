@@ -179,16 +179,17 @@ def test_captured_leads_get_owners_without_a_command_in_runs_of_the_deployment(d
             await until_owned(desk, 2)
             runs = await settled(running, 2)
         batches = [row[0] for row in desk.rows("SELECT id FROM batch ORDER BY id")]
-        assert [run.name for run in runs] == [
-            f"intake | batch {batch} | {size}" for batch, size in zip(batches, ("2 leads", "1 lead"), strict=True)
-        ]
+        told = ("2 leads: 1 owned, 1 held", "1 lead: 1 owned")
+        named = [run.name.rpartition(" · ")[0] for run in runs]
+        assert named == [f"batch {batch} · {words}" for batch, words in zip(batches, told, strict=True)]
+        assert [run.state.message for run in runs] == [run.name.partition(" · ")[2] for run in runs]
         assert all(run.state.is_completed() for run in runs)
         async with get_client() as client:
             deployment = await client.read_deployment_by_name("intake/intake")
         assert {run.deployment_id for run in runs} == {deployment.id}
         assert [str(run.id) for run in runs] == [row[0] for row in desk.rows("SELECT holder FROM batch ORDER BY id")]
         assert len(await runs_of(running)) == 2, "a run was kept ready, and nobody is there for it"
-        assert any(f"batch {batches[1]}: 1 lead in" in line and "1 owned" in line for line in running.told)
+        assert any(line.startswith(f"batch {batches[1]}: 1 lead: 1 owned · ") for line in running.told)
         assert desk.one("SELECT count(*) FROM consumer") == 0
 
     finish(scenario())

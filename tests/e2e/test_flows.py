@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import traceback
 from datetime import timedelta
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from desk import NOW, Desk, person
 from poison import MARKER, refused
-from prefect_api import all_told_of, ask, last_run, tasks_of_last_run
+from prefect_api import all_told_of, ask, last_run, log_of, markdown, tasks_of_last_run
 from sqlalchemy.exc import OperationalError
 
 from flows.run import Runner
@@ -31,6 +32,40 @@ def test_an_intake_run_takes_leads_to_their_owners_and_shows_each_stage_and_gate
     assert f"gate validated | batch {batch.batch} | 2 rows" in names
     assert f"follow_up | batch {batch.batch} | 1 in" in names
     assert len(names) == 12
+
+
+def test_a_run_says_what_became_of_its_leads_and_how_long_it_worked_on_them(desk: Desk, runner: Runner) -> None:
+    desk.capture(person(1), person(2, Phone="call me"), None)
+    (batch,) = runner.run(now=NOW).batches
+    run = last_run()
+    assert run.name == f"batch {batch.batch} · 3 leads: 1 owned, 2 held · {batch.seconds:.1f} s"
+    assert run.state.message == run.name.partition(" · ")[2]
+    lines = log_of(run)
+    assert [line.split(":")[0] for line in lines[:-1]] == [
+        "capture", "validation", "enrichment", "qualification", "assignment", "follow-up",
+    ]  # fmt: skip
+    assert re.fullmatch(r"validation: 2 in, 1 went on, 1 held \(phone_impossible 1\) in \d+\.\d\d s", lines[1])
+    assert lines[-1] == run.state.message
+
+
+def test_the_page_of_a_batch_names_who_is_held_and_who_owns_in_words(desk: Desk, runner: Runner) -> None:
+    from flows.deployments import register
+
+    form = ask(register)["rerun-handoff"]
+    desk.capture(person(1), person(2, Phone="call me"))
+    runner.run(now=NOW, kinds=("intake",))
+    page = markdown("intake-batch")
+    head = next(line for line in page.splitlines() if line.startswith("| stage"))
+    assert head == "| stage | in | went on | owned | held | stay with their owner | held for |"
+    item, owner = desk.one("SELECT id FROM work_item"), desk.one("SELECT owner FROM assignment")
+    held, owned = [line for line in page.splitlines() if line.startswith("| J")]
+    link = f"[W{item}](../../deployments/deployment/{form}/run?parameters=%7B%22work_items%22%3A%5B{item}%5D%7D)"
+    assert link in held
+    assert "phone impossible" in held
+    assert f"`leadgate rerun --work-item {item}`" in held
+    assert owned.startswith("| J1 | has an owner |")
+    assert owner.replace("_", "\\_") in owned
+    assert "company" not in page
 
 
 def test_a_batch_that_was_begun_goes_on_where_it_stopped(

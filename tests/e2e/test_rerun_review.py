@@ -160,7 +160,11 @@ def test_a_rerun_as_it_is_by_reason_says_why_the_lead_is_held_again(held: Desk) 
     assert line["now"] == f"held at validation, W{item(held, 2)}"
     assert line["owner or reason"] == "email malformed"
     assert held.rows("SELECT by FROM action") == [("shared Prefect login",)]
-    assert "shared Prefect login" in artifact("rerun-handoff-summary")
+    summary = artifact("rerun-handoff-summary")
+    assert "shared Prefect login" in summary
+    again = next(line for line in summary.splitlines() if line.startswith("- J2: held at validation"))
+    assert f"W{item(held, 2)}" in again
+    assert "email malformed" in again
     assert held.holds() == []
 
 

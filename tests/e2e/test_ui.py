@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from browser import Screen
@@ -184,6 +185,34 @@ def test_a_lead_in_the_review_band_is_approved_from_the_form(screen: Screen, up:
     screen.main.get_by_text("Decided: approved by rita").wait_for()
     screen.picture("review-artifact")
     assert "Score 25" in screen.main.inner_text()
+
+
+# --- what a run shows -------------------------------------------------------------------------------------
+
+
+def test_a_run_tells_what_became_of_its_leads_and_leads_to_the_form_for_those_it_held(
+    screen: Screen, up: Served
+) -> None:
+    journey, item = held(up.desk, 8, Phone="+49 30 2")
+    (run,) = holders(up.desk, batch_of(up.desk, journey))
+    wait_until(lambda: "1 held" in up.prefect(f"flow_runs/{run}")["name"], "its name")
+    screen.open_run(run)
+    screen.tab("Logs", "validation: 1 in, 1 held (phone_impossible 1)")
+    screen.picture("intake-run")
+    screen.open_deployment("intake")
+    screen.main.get_by_role("link", name="1 lead: 1 held").first.wait_for()
+    screen.picture("intake-deployment")
+
+    page = {"flow_run_id": {"any_": [run]}, "key": {"any_": ["intake-batch"]}}
+    (artifact,) = up.prefect("artifacts/filter", {"artifacts": page})
+    screen.page.goto(f"{up.url}/v2/artifacts/artifact/{artifact['id']}")
+    screen.main.get_by_role("columnheader", name="held for").wait_for()
+    screen.picture("intake-batch")
+    form = screen.main.get_by_role("link", name=f"W{item}", exact=True).get_attribute("href")
+    screen.page.goto(urljoin(screen.page.url, form))
+    screen.page.get_by_role("button", name="Submit").wait_for()
+    assert screen.page.get_by_role("spinbutton").first.input_value() == str(item)
+    screen.picture("rerun-form-from-link")
 
 
 # --- pause, retry, cancel ---------------------------------------------------------------------------------
