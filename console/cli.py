@@ -16,7 +16,22 @@ from typer.core import TyperCommand, TyperGroup
 
 from console import cli_follow_up, cli_handover, cli_matching, cli_report, cli_secret
 from console.made_files import keep_files_private
-from console.options import By, Different, Items, Json, Lead, Now, Personal, Reason, SameAs, Source, Stage
+from console.options import (
+    Batch,
+    By,
+    Different,
+    For,
+    ItemIds,
+    Items,
+    Json,
+    Lead,
+    Now,
+    Personal,
+    Reason,
+    SameAs,
+    Source,
+    Stage,
+)
 from console.place import Place
 from console.screen import BROKEN, INTERRUPTED, READER_GONE, UNREACHABLE, WRONG_INPUT, CommandError, say
 
@@ -103,6 +118,7 @@ _WRONG_INPUT = frozenset(
         "leadgate.playbook_text.PlaybookError",
         "leadgate.settings.SettingsError",
         "leadgate.ledger.actions.ActionError",
+        "leadgate.actors.ActorError",
     }
 )
 _PREFECT = "flows.server.PrefectError"
@@ -295,11 +311,12 @@ def queue(
 @app.command()
 def rerun(
     ctx: typer.Context,
+    items: ItemIds = None,
     work_item: Items = None,
     reason: Reason = None,
     stage: Stage = None,
     source: Source = None,
-    batch: Annotated[int | None, typer.Option("--batch", help="Those of this batch.")] = None,
+    batch: Batch = None,
     corrections: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="Correct a field; may be repeated."),
@@ -325,9 +342,8 @@ def rerun(
 
     command.rerun(
         ctx.obj,
-        queue.wanted(ids=work_item or (), reason=reason, stage=stage, source=source, batch=batch),
+        queue.wanted(ids=[*(items or ()), *(work_item or ())], reason=reason, stage=stage, source=source, batch=batch),
         command.How(command.fields_of(corrections or []), proposed, done_by_hand, discard, same, different),
-        by=by,
         yes=yes,
         as_json=json,
         now=now,
@@ -377,7 +393,6 @@ def review(
         ctx.obj,
         work_item,
         command.Decision.of(approve, reject, corrections or [], take=take, same=same, different=different),
-        by=by,
         limit=limit,
         personal=show_personal,
         as_json=json,
@@ -386,11 +401,13 @@ def review(
 
 
 @app.command()
-def accept(ctx: typer.Context, lead: Lead, by: By = None, json: Json = False, now: Now = None) -> None:
-    """The owner takes the lead."""
+def accept(
+    ctx: typer.Context, lead: Lead, acts_for: For = None, by: By = None, json: Json = False, now: Now = None
+) -> None:
+    """The owner takes the lead. An operator acts for them, with --for."""
     from console import rerun as command
 
-    command.accept(ctx.obj, lead, by=by, as_json=json, now=now)
+    command.accept(ctx.obj, lead, acts_for=acts_for, as_json=json, now=now)
 
 
 @app.command()
@@ -398,14 +415,15 @@ def reject(
     ctx: typer.Context,
     lead: Lead,
     reason: Annotated[str, typer.Option("--reason", help="One of the playbook's reasons to reject a lead.")],
+    acts_for: For = None,
     by: By = None,
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """The owner gives the lead back."""
+    """The owner gives the lead back. An operator acts for them, with --for."""
     from console import rerun as command
 
-    command.reject(ctx.obj, lead, reason=reason, by=by, as_json=json, now=now)
+    command.reject(ctx.obj, lead, reason=reason, acts_for=acts_for, as_json=json, now=now)
 
 
 cli_handover.register(app)

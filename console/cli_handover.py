@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from console.options import By, Json, Lead, Now
+from console.options import By, For, Json, Lead, Now
 
 Why = Annotated[str, typer.Option("--reason", metavar="WORDS", help="Why; it is kept with the lead.")]
 
@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
             str | None, typer.Option("--pool", metavar="POOL", help="Or the pool whose turn decides.")
         ] = None,
         anyway: Annotated[bool, typer.Option("--anyway", help="Even if REP is away or at a cap.")] = False,
+        acts_for: For = None,
         by: By = None,
         json: Json = False,
         now: Now = None,
@@ -35,7 +36,7 @@ def register(app: typer.Typer) -> None:
         from console import handover as command
 
         command.reassign(
-            ctx.obj, lead, to=to, pool=pool, anyway=anyway, reason=reason, by=by, as_json=json, now=now
+            ctx.obj, lead, to=to, pool=pool, anyway=anyway, reason=reason, acts_for=acts_for, as_json=json, now=now
         )  # fmt: skip
 
     @app.command()
@@ -46,6 +47,7 @@ def register(app: typer.Typer) -> None:
         nurture: Annotated[
             bool, typer.Option("--nurture", help="To nurture; else a work item asks who gets it.")
         ] = False,
+        acts_for: For = None,
         by: By = None,
         json: Json = False,
         now: Now = None,
@@ -53,7 +55,7 @@ def register(app: typer.Typer) -> None:
         """Take a lead from its owner."""
         from console import handover as command
 
-        command.unassign(ctx.obj, lead, nurture=nurture, reason=reason, by=by, as_json=json, now=now)
+        command.unassign(ctx.obj, lead, nurture=nurture, reason=reason, acts_for=acts_for, as_json=json, now=now)
 
     @app.command()
     def transfer(
@@ -66,6 +68,7 @@ def register(app: typer.Typer) -> None:
             str | None, typer.Option("--to-pool", metavar="POOL", help="Who shares them; else the pool each came by.")
         ] = None,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Show who would get what, and store nothing.")] = False,
+        acts_for: For = None,
         by: By = None,
         json: Json = False,
         now: Now = None,
@@ -74,5 +77,5 @@ def register(app: typer.Typer) -> None:
         from console import handover as command
 
         command.transfer(
-            ctx.obj, rep, to_pool=to_pool, dry_run=dry_run, reason=reason, by=by, as_json=json, now=now
+            ctx.obj, rep, to_pool=to_pool, dry_run=dry_run, reason=reason, acts_for=acts_for, as_json=json, now=now
         )  # fmt: skip

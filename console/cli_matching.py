@@ -18,4 +18,4 @@ def register(app: typer.Typer) -> None:
         """Undo a join: the signal of this journey (J12) is somebody else's, and goes its own way again."""
         from console import unjoin as command
 
-        command.unjoin(ctx.obj, lead, by=by, as_json=json, now=now)
+        command.unjoin(ctx.obj, lead, as_json=json, now=now)

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from console.lookup import journey_of
-from console.place import Place, as_of, person
+from console.lookup import actor_for, as_data, journey_of
+from console.place import Place, actor, as_of
 from console.safe import visible
 from console.screen import CommandError, moment, out, print_json, program, table
+from console.undo import way_back
 from leadgate.counting import counted
 from leadgate.ledger.clock import time_of
 from leadgate.playbook.routing import SlaClock
@@ -30,7 +31,7 @@ def reassign(
     pool: str | None,
     anyway: bool,
     reason: str,
-    by: str | None,
+    acts_for: str | None,
     as_json: bool,
     now: str | None,
 ) -> None:
@@ -39,16 +40,17 @@ def reassign(
         raise CommandError("say who gets it: --to REP, or --pool POOL for whose turn it is there")
     if anyway and to is None:
         raise CommandError("--anyway is for --to REP: whose turn it is in a pool can take the lead")
-    who, loaded = person(by), place.playbook()
+    loaded = place.playbook()
     with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, reference, loaded.playbook)
+        who = actor_for(ledger, journey, loaded.playbook, acts_for)
         done = handovers.reassign(
             ledger, loaded, journey, rep=to, pool=pool, anyway=anyway, reason=reason, by=who, now=at
         )  # fmt: skip
     clock = loaded.playbook.handovers.on_reassign
     if as_json:
-        print_json({**asdict(done), "did": "reassign", "by": who, "clock": clock})
+        print_json({**asdict(done), "did": "reassign", **as_data(who), "clock": clock})
         return
     console = out()
     console.print(
@@ -56,19 +58,23 @@ def reassign(
     )
     console.print(f"{_clock(clock)} {_due(done)}")
     console.print(f"Next: {program()} explain J{journey}")
+    console.print(way_back("reassign", done.action))
 
 
 def unassign(
-    place: Place, reference: str, *, nurture: bool, reason: str, by: str | None, as_json: bool, now: str | None
+    place: Place, reference: str, *, nurture: bool, reason: str, acts_for: str | None, as_json: bool, now: str | None
 ) -> None:
     """The command."""
-    who, loaded = person(by), place.playbook()
+    loaded = place.playbook()
     with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, reference, loaded.playbook)
-        item = handovers.unassign(ledger, loaded, journey, nurture=nurture, reason=reason, by=who, now=at)
+        who = actor_for(ledger, journey, loaded.playbook, acts_for)
+        done = handovers.unassign(ledger, loaded, journey, nurture=nurture, reason=reason, by=who, now=at)
+    item = done.work_item_id
     if as_json:
-        print_json({"journey_id": journey, "did": "unassign", "by": who, "work_item_id": item, "nurture": nurture})
+        data = {"journey_id": journey, "did": "unassign", **as_data(who), "work_item_id": item, "nurture": nurture}
+        print_json(data | {"action": done.action})
         return
     console = out()
     if item is None:
@@ -78,7 +84,8 @@ def unassign(
             f"Nobody owns journey J{journey} any more: work item W{item} asks who gets it. Its clock has stopped; "
             "a new owner's begins again."
         )
-        console.print(f"Next: {program()} rerun --work-item {item}")
+        console.print(f"Next: {program()} rerun W{item}")
+    console.print(way_back("unassign", done.action))
 
 
 def transfer(
@@ -88,19 +95,20 @@ def transfer(
     to_pool: str | None,
     dry_run: bool,
     reason: str,
-    by: str | None,
+    acts_for: str | None,
     as_json: bool,
     now: str | None,
 ) -> None:
     """The command."""
-    who, loaded = person(by), place.playbook()
+    loaded = place.playbook()
     with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
+        who = actor(loaded.playbook, acts_for, also=(rep,))
         done = handovers.transfer(
             ledger, loaded, rep, to_pool=to_pool, dry_run=dry_run, reason=reason, by=who, now=at
         )  # fmt: skip
     if as_json:
-        data: dict[str, Any] = {**asdict(done), "by_owner": done.by_owner, "did": "transfer", "by": who}
+        data: dict[str, Any] = {**asdict(done), "by_owner": done.by_owner, "did": "transfer", **as_data(who)}
         print_json(data | {"dry_run": dry_run})
         return
     console = out()
@@ -117,6 +125,8 @@ def transfer(
             made.add_row(visible(owner, 80), f"{leads_of:,}")
         console.print(made)
         console.print(_clock(done.clock))
+        if not dry_run:
+            console.print(way_back("transfer", done.action))
     _say_left(whose, done.left)
     if dry_run:
         console.print("\nNothing was stored. Without --dry-run it is.")

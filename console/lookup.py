@@ -6,28 +6,46 @@ Belongs here: reading what was typed, and helping when nothing matches. Does not
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
+from console.place import actor
 from console.safe import masked, visible
 from console.screen import CommandError
+from leadgate.actors import Actor
 from leadgate.counting import counted
 from leadgate.ledger import Ledger, journeys
 from leadgate.playbook import Playbook
+from leadgate.references import parse
 from leadgate.values.addresses import Kinds, address_of
 
-_NUMBERED: Final = re.compile(r"\s*([JjWw]?)(\d{1,18})\s*")
+_AN: Final = {"batch": "a batch", "action": "an action"}
+
+
+def actor_for(ledger: Ledger, journey: int, playbook: Playbook, acts_for: str | None) -> Actor:
+    """Who acts about a journey; its owner counts as a rep even when they have left the playbook."""
+    owner = journeys.owner_of(ledger, journey)
+    return actor(playbook, acts_for, also=() if owner is None else (owner,))
+
+
+def as_data(who: Actor) -> dict[str, str | None]:
+    """Who acted, and for whom, for ``--json``."""
+    return {"by": who.name, "acted_for": who.acts_for}
 
 
 def journey_of(ledger: Ledger, reference: str, playbook: Playbook) -> int:
     """The journey to tell a lead's story by. Raises ``CommandError`` unless exactly one lead matches."""
-    numbered = _NUMBERED.fullmatch(reference)
+    numbered = parse(reference)
     if numbered is not None:
-        kind, number = numbered[1].upper(), int(numbered[2])
-        if kind == "J":
+        kind, number = numbered
+        if kind == "journey":
             found, what = journeys.journey(ledger, number), f"journey {number}"
-        elif kind == "W":
+        elif kind == "work item":
             found, what = journeys.journey_of_work_item(ledger, number), f"work item {number} about a lead"
+        elif kind in ("batch", "action"):
+            raise CommandError(
+                f"{visible(reference.strip(), 40)} is {_AN[kind]}, and a lead is expected: give its number, J12 for a "
+                "journey, W12 for a work item, or an e-mail address"
+            )
         else:
             found, what = journeys.journey_of_lead(ledger, number), f"lead {number}"
         if found is None:

@@ -5,25 +5,62 @@ Belongs here: types of parameters. Does not belong here: a command (``cli``, and
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from leadgate.references import IdError, Kind, number_of
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 Now = Annotated[str | None, typer.Option("--now", hidden=True, help="What time it is, for tests.")]
-By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who does this; else the login name.")]
+
+
+def _refuse_by(name: str | None) -> None:
+    if name is not None:
+        raise typer.BadParameter(
+            "who acts is whoever is logged in, never an option. On behalf of a lead's owner or their manager, "
+            "accept, reject, wait, resume, touch, reassign, unassign, transfer and undo have --for REP"
+        )
+
+
+def _id_of(kind: Kind) -> Any:
+    """A parser of ids of ``kind`` as they are printed; typer shows what it raises beside the option's name."""
+
+    def number(typed: str | int) -> int:
+        try:
+            return number_of(typed, kind)
+        except IdError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    return number
+
+
+By = Annotated[str | None, typer.Option("--by", hidden=True, callback=_refuse_by, is_eager=True)]
+For = Annotated[
+    str | None,
+    typer.Option("--for", metavar="REP", help="The owner or manager for whom you act; both names are stored."),
+]
 Personal = Annotated[bool, typer.Option("--show-personal", help="Do not mask names, addresses and numbers.")]
 Lead = Annotated[
     str,
     typer.Argument(metavar="LEAD", help="A lead's id or e-mail address, J12 for a journey, W12 for a work item."),
 ]
 Items = Annotated[
-    list[int] | None, typer.Option("--work-item", "-w", metavar="N", help="A work item; may be repeated.")
+    list[int] | None,
+    typer.Option("--work-item", "-w", metavar="W12", parser=_id_of("work item"), help="A work item; may be repeated."),
 ]
+ItemIds = Annotated[
+    list[int] | None, typer.Argument(metavar="[W12]...", parser=_id_of("work item"), help="Work items.")
+]
+ActionId = Annotated[int, typer.Argument(metavar="A12", parser=_id_of("action"), help="An action, by its number.")]
+Batch = Annotated[int | None, typer.Option("--batch", metavar="N", parser=_id_of("batch"), help="Those of this batch.")]
 Reason = Annotated[str | None, typer.Option("--reason", help="Those held for this reason.")]
 Stage = Annotated[str | None, typer.Option("--stage", help="Those held at this stage.")]
 Source = Annotated[str | None, typer.Option("--source", help="Those of this source.")]
 SameAs = Annotated[
-    int | None, typer.Option("--same", metavar="LEAD", help="It is the person of this lead: it joins, or takes it up.")
+    int | None,
+    typer.Option(
+        "--same", metavar="LEAD", parser=_id_of("lead"), help="It is the person of this lead: it joins, or takes it up."
+    ),
 ]
 Different = Annotated[bool, typer.Option("--different", help="It is somebody else; nobody is asked again.")]

@@ -7,9 +7,9 @@ command does with them.
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
-from collections.abc import Iterator
+import pwd
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +19,9 @@ from console.screen import CommandError, hint, program
 from leadgate.settings import Settings
 
 if TYPE_CHECKING:  # slow to import, and `leadgate --help` needs none of it
+    from leadgate.actors import Actor
     from leadgate.ledger import Ledger
-    from leadgate.playbook import Gate, Loaded
+    from leadgate.playbook import Gate, Loaded, Playbook
 
 
 @dataclass(frozen=True)
@@ -102,11 +103,24 @@ def moment_of(text: str) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def person(name: str | None) -> str:
-    """Who is doing this: the name that was given, else the login name."""
-    if name is not None and name.strip():
-        return name.strip()
+def login() -> str:
+    """The operating system's user: its name, or its number where the system has no name for it (a container).
+
+    The environment (``USER``, ``LOGNAME``) is not asked: anybody can set that.
+    """
+    uid = os.getuid()
     try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # no such user in the system's list: a container
-        raise CommandError("nobody is logged in; say who you are with --by NAME") from None
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def actor(playbook: Playbook, acts_for: str | None = None, also: Collection[str] = ()) -> Actor:
+    """Who does this: the operating system's user, for the rep or manager ``acts_for``.
+
+    ``also`` names reps who may have left the playbook. Raises ``ActorError`` for nobody of that name.
+    """
+    from leadgate import actors
+
+    who = actors.identify(login(), playbook)
+    return who if acts_for is None else actors.acting_for(who, acts_for.strip(), playbook, also)

@@ -6,7 +6,7 @@ the lead came from and whose it is (``origin``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -52,7 +52,7 @@ def evidence(story: Story) -> Answer:
         )
     for each in story.assignments:
         if each["accepted_at"] is not None:
-            answer.say(f"{each['owner']} accepted it {moment(each['accepted_at'])} UTC.")
+            answer.say(f"{_accepted_by(each, story.actions)} {moment(each['accepted_at'])} UTC.")
         if each["touched_at"] is not None:
             took = span(each["touched_at"] - each["assigned_at"])
             answer.say(f"First touch by {each['owner']}: {moment(each['touched_at'])} UTC, {took} after assignment.")
@@ -69,10 +69,24 @@ def evidence(story: Story) -> Answer:
     for action in story.actions:
         about = f" (work item W{action['work_item_id']})" if action["work_item_id"] else ""
         note = f" ({action['note']})" if action.get("note") else ""
-        answer.say(f"{action['by']}: {action['what'].replace('_', ' ')}{about}{note}, {moment(action['at'])} UTC.")
+        what = action["what"].replace("_", " ")
+        if action["undoes"]:
+            what = f"undo of A{action['undoes']}"
+        acted_for = f" for {action['acted_for']}" if action["acted_for"] else ""
+        number = f" (A{action['number']})" if action["number"] else ""
+        answer.say(f"{action['by']}{acted_for}: {what}{about}{note}, {moment(action['at'])} UTC{number}.")
     if not answer.parts:
         answer.say("Nothing yet: no stage has handed it on.")
     return answer
+
+
+def _accepted_by(assignment: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> str:
+    """Who accepted, and for whom: the owner's acceptance may be another person's act."""
+    for action in reversed(actions):
+        if action["what"] == "accept" and action["at"] == assignment["accepted_at"]:
+            acted_for = action["acted_for"] or (assignment["owner"] if action["by"] != assignment["owner"] else None)
+            return f"{action['by']} accepted it for {acted_for}" if acted_for else f"{action['by']} accepted it"
+    return f"{assignment['owner']} accepted it"
 
 
 def _delivery(message: Mapping[str, Any]) -> str:

@@ -11,10 +11,11 @@ from dataclasses import asdict
 from typing import Any
 
 from console.items import changes
-from console.lookup import journey_of
-from console.place import Place, as_of, person
+from console.lookup import actor_for, as_data, journey_of
+from console.place import Place, actor, as_of
 from console.safe import mask_item, visible
 from console.screen import CommandError, out, print_json, program, say
+from console.undo import way_back
 from leadgate.counting import counted
 from leadgate.ledger import actions
 from leadgate.ledger.actions import RerunReport
@@ -41,15 +42,13 @@ def fields_of(assignments: Sequence[str]) -> dict[str, str]:
     return fields
 
 
-def rerun(place: Place, asked: Wanted, how: How, *, by: str | None, yes: bool, as_json: bool, now: str | None) -> None:
+def rerun(place: Place, asked: Wanted, how: How, *, yes: bool, as_json: bool, now: str | None) -> None:
     """The command. Refuses to run without any filter, and to change several leads without ``--yes``."""
     if asked == Wanted():
-        raise CommandError(
-            "say which: --work-item N, --reason, --stage, --source or --batch; `leadgate queue` shows them"
-        )
+        raise CommandError("say which: W12, --reason, --stage, --source or --batch; `leadgate queue` shows them")
     _consistent(how)
-    who = person(by)
     playbook = place.playbook().playbook
+    who = actor(playbook).name
     reruns.require_fields(list(how.corrections), playbook)
     with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
@@ -108,31 +107,33 @@ def _tell(
         console.print(f"and {len(items) - 20:,} more")
     if how.discard is not None:
         console.print(f"\n{counted(done.released, 'journey', 'journeys')} ended. What was captured stays.")
+        console.print(way_back("discarded", done.action))
     elif done.released == 0:  # what was decided holds no lead: a message that could not be delivered
         due = f"{counted(done.work_items, 'message is', 'messages are')} due again. Next: {program()} deliver"
         console.print(f"\n{due}" if how.words == "rerun" else "\nNo lead waited for it.")
     else:
         waits = counted(done.released, "journey waits", "journeys wait")
         console.print(f"\n{waits} again. Next: {program()} run")
+        console.print(way_back(how.resolution, None))
 
 
-def accept(place: Place, reference: str, *, by: str | None, as_json: bool, now: str | None) -> None:
+def accept(place: Place, reference: str, *, acts_for: str | None, as_json: bool, now: str | None) -> None:
     """The command: the owner takes the lead."""
-    who = person(by)
     playbook = place.playbook().playbook
     with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, reference, playbook)
-        actions.accept(ledger, journey, by=who, now=at)
+        who = actor_for(ledger, journey, playbook, acts_for)
+        number = actions.accept(ledger, journey, by=who, now=at)
     if as_json:
-        print_json({"journey_id": journey, "did": "accept", "by": who})
+        print_json({"journey_id": journey, "did": "accept", **as_data(who), "action": number})
     else:
-        out().print(f"Accepted by {visible(who, 80)}. Next: {program()} explain J{journey}")
+        out().print(f"J{journey} accepted by {visible(who.in_words, 160)}. Next: {program()} explain J{journey}")
+        out().print(way_back("accept", number))
 
 
-def reject(place: Place, reference: str, *, reason: str, by: str | None, as_json: bool, now: str | None) -> None:
+def reject(place: Place, reference: str, *, reason: str, acts_for: str | None, as_json: bool, now: str | None) -> None:
     """The command: the owner gives the lead back, for one of the playbook's reasons."""
-    who = person(by)
     playbook = place.playbook().playbook
     rules = {each.name: each for each in playbook.follow_up.reject_reasons}
     if reason not in rules:
@@ -140,11 +141,23 @@ def reject(place: Place, reference: str, *, reason: str, by: str | None, as_json
     with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, reference, playbook)
-        goes_to = actions.reject(ledger, journey, by=who, now=at, reason=reason, playbook=playbook)
+        who = actor_for(ledger, journey, playbook, acts_for)
+        done = actions.reject(ledger, journey, by=who, now=at, reason=reason, playbook=playbook)
     if as_json:
-        print_json({"journey_id": journey, "did": "reject", "by": who, "reason": reason, "goes_to": goes_to})
+        print_json(
+            {
+                "journey_id": journey,
+                "did": "reject",
+                **as_data(who),
+                "reason": reason,
+                "goes_to": done.goes_to,
+                "action": done.action,
+            }
+        )
     else:
         again = (
             "; `leadgate run` finds one" if (rules[reason].then or playbook.follow_up.rejected) == "reassign" else ""
         )
-        out().print(f"Rejected by {visible(who, 80)} ({reason}): the lead goes to {goes_to}{again}.")
+        by = visible(who.in_words, 160)
+        out().print(f"J{journey} rejected by {by} ({reason}): the lead goes to {done.goes_to}{again}.")
+        out().print(way_back("reject", done.action))

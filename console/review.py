@@ -6,7 +6,6 @@ together (``tasks.reviews``), or moving the lead (``tasks.reruns``).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
@@ -15,23 +14,24 @@ from rich.table import Table
 from rich.text import Text
 
 from console.items import render
-from console.place import Place, as_of, person
+from console.place import Place, actor, as_of
 from console.queue import decides, what
 from console.rerun import fields_of
 from console.safe import SHOWN, mask_item, masked, visible
 from console.screen import CommandError, heading, moment, out, print_json, program, say, table
 from console.suggestions import is_compared, render_commands, suggest
 from console.telling import shown
+from console.undo import way_back
 from leadgate.counting import counted
 from leadgate.fields import ENRICHED, PERSONAL, STANDARD, VALIDATED
 from leadgate.ledger import reviews as taking
 from leadgate.ledger.clock import time_of
 from leadgate.matching import LIKELY
+from leadgate.references import IdError, number_of
 from tasks import reruns, reviews
 from tasks.reruns import How
 from tasks.reviews import Other, Review
 
-_ITEM: Final = re.compile(r"\s*[Ww]?(\d{1,18})\s*")
 _KNOWN: Final = frozenset({**STANDARD, **VALIDATED, **ENRICHED})
 
 
@@ -100,7 +100,6 @@ def review(
     reference: str | None,
     decision: Decision | None,
     *,
-    by: str | None,
     limit: int,
     personal: bool,
     as_json: bool,
@@ -114,14 +113,14 @@ def review(
     elif decision is None:
         _show(place, _number(reference), personal=personal, as_json=as_json)
     else:
-        _decide(place, _number(reference), decision, by=by, as_json=as_json, now=now)
+        _decide(place, _number(reference), decision, as_json=as_json, now=now)
 
 
 def _number(reference: str) -> int:
-    found = _ITEM.fullmatch(reference)
-    if found is None:
-        raise CommandError(f"{visible(reference, 80)!r} is no work item; give one like W12")
-    return int(found[1])
+    try:
+        return number_of(reference, "work item")
+    except IdError as error:
+        raise CommandError(visible(str(error))) from None
 
 
 def _list(place: Place, *, limit: int, personal: bool, as_json: bool, now: str | None) -> None:
@@ -245,25 +244,26 @@ def _next(item: Mapping[str, Any], others: Sequence[Other]) -> None:
     render_commands(ways, console)
 
 
-def _decide(place: Place, number: int, decision: Decision, *, by: str | None, as_json: bool, now: str | None) -> None:
-    who = person(by)
+def _decide(place: Place, number: int, decision: Decision, *, as_json: bool, now: str | None) -> None:
     playbook = place.playbook().playbook
+    who = actor(playbook).name
     reruns.require_fields(list(decision.corrections), playbook)
     before: str | None = None
-    released = 0
+    released, action = 0, None
     with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         if decision.take:  # whatever holds leads, a breaker's item too
-            before = taking.take(ledger, number, by=who, now=at).before
+            taken = taking.take(ledger, number, by=who, now=at)
+            before, action = taken.before, taken.action
         else:
             (each,) = reviews.of(ledger, [number], playbook)
             done = reruns.do(ledger, [each.item], decision.how, by=who, now=at, playbook=playbook)
             if not done.work_items:  # somebody was faster
                 raise CommandError(f"Nothing was changed: {'; '.join(done.skipped)}")
-            released = done.released
+            released, action = done.released, done.action
     if as_json:
         did = {"work_item": number, "did": decision.past, "by": who, "journeys": released, "taken_from": before}
-        print_json(did)
+        print_json(did | {"action": action})
         return
     if before is not None:
         say(f"W{number} was {before}'s until now; tell them.")
@@ -274,6 +274,9 @@ def _decide(place: Place, number: int, decision: Decision, *, by: str | None, as
     else:
         then = f"The lead waits again. Next: {program()} run"
     out().print(f"W{number} {decision.past} by {visible(who, 80)}. {then}")
+    if decision.take and action is None:
+        return  # it was theirs already
+    out().print(way_back("take" if decision.take else decision.how.resolution, action))
 
 
 def mask(each: Review) -> Review:

@@ -92,7 +92,7 @@ def next_commands(found: Summary) -> list[tuple[str, str]]:
     rerun = [(ids[name], how, words) for name, how, words in decisions if ids.get(name) is not None]
     if not rerun and ids.get("any_item") is not None:
         rerun = [(ids["any_item"], "", "let it try its stage again")]
-    commands += [(f"{call} rerun --work-item {item} {how}".rstrip(), words) for item, how, words in rerun]
+    commands += [(f"{call} rerun W{item} {how}".rstrip(), words) for item, how, words in rerun]
     if compare is not None:
         commands.append((f"{call} review W{compare}", "compare two records that may be one person's"))
     commands.append((f"{call} verify", "check the ledger's invariants"))

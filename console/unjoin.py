@@ -8,17 +8,18 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from console.lookup import journey_of
-from console.place import Place, as_of, person
+from console.place import Place, actor, as_of
 from console.safe import visible
 from console.screen import out, print_json, program
+from console.undo import way_back
 from leadgate.ledger import joins
 from leadgate.ledger.clock import time_of
 
 
-def unjoin(place: Place, reference: str, *, by: str | None, as_json: bool, now: str | None) -> None:
+def unjoin(place: Place, reference: str, *, as_json: bool, now: str | None) -> None:
     """The command."""
-    who = person(by)
     playbook = place.playbook().playbook
+    who = actor(playbook).name
     with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         done = joins.unjoin(ledger, journey_of(ledger, reference, playbook), by=who, now=at)
@@ -31,3 +32,4 @@ def unjoin(place: Place, reference: str, *, by: str | None, as_json: bool, now: 
         f"J{done.journey_id} is no longer taken for lead {done.lead_id}, by {visible(who, 80)}.{restored} "
         f"It starts again as a lead of its own. Next: {program()} run"
     )
+    out().print(way_back("unjoin", None))

@@ -10,10 +10,11 @@ import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from console.lookup import journey_of
-from console.place import Place, as_of, moment_of, person
+from console.lookup import actor_for, as_data, journey_of
+from console.place import Place, actor, as_of, moment_of
 from console.safe import visible
 from console.screen import CommandError, moment, out, print_json, program
+from console.undo import way_back
 from leadgate.ledger import Ledger, journeys, owner_actions
 from leadgate.ledger.clock import time_of
 from leadgate.nearest import proposal
@@ -21,39 +22,41 @@ from leadgate.playbook import Playbook
 
 
 def wait(
-    place: Place, reference: str, *, until: str, reason: str, by: str | None, as_json: bool, now: str | None
+    place: Place, reference: str, *, until: str, reason: str, acts_for: str | None, as_json: bool, now: str | None
 ) -> None:
     """The command: the owner waits for the lead."""
     if not reason.strip():
         raise CommandError("--reason needs words: what is waited for")
-    who = person(by)
     playbook = place.playbook().playbook
     with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, reference, playbook)
+        who = actor_for(ledger, journey, playbook, acts_for)
         end = _end(until, ledger, journey, playbook)
-        owner_actions.wait(ledger, journey, until=end, reason=reason.strip(), by=who, now=at)
+        number = owner_actions.wait(ledger, journey, until=end, reason=reason.strip(), by=who, now=at)
     if as_json:
-        print_json({"journey_id": journey, "did": "wait", "by": who, "until": end})
+        print_json({"journey_id": journey, "did": "wait", **as_data(who), "until": end, "action": number})
     else:
         out().print(
             f"The clocks of lead J{journey} stand still until {moment(end)} UTC, or until the lead is heard of. "
             f"Next: {program()} explain J{journey}"
         )
+        out().print(way_back("wait", number))
 
 
-def resume(place: Place, reference: str, *, by: str | None, as_json: bool, now: str | None) -> None:
+def resume(place: Place, reference: str, *, acts_for: str | None, as_json: bool, now: str | None) -> None:
     """The command: the wait is over."""
-    who = person(by)
     playbook = place.playbook().playbook
     with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, reference, playbook)
-        owner_actions.resume(ledger, journey, by=who, now=at)
+        who = actor_for(ledger, journey, playbook, acts_for)
+        number = owner_actions.resume(ledger, journey, by=who, now=at)
     if as_json:
-        print_json({"journey_id": journey, "did": "resume", "by": who})
+        print_json({"journey_id": journey, "did": "resume", **as_data(who), "action": number})
     else:
         out().print(f"The clocks of lead J{journey} run again. Next: {program()} explain J{journey}")
+        out().print(way_back("resume", number))
 
 
 def touch(
@@ -61,35 +64,43 @@ def touch(
     reference: str,
     *,
     kind: str,
-    by: str | None,
+    acts_for: str | None,
     when: str | None,
     seconds: int | None,
     as_json: bool,
     now: str | None,
 ) -> None:
     """The command: a rep says what they did. Raises ``CommandError`` for what would never count."""
-    who = person(by)
     said = None if when is None else moment_of(when)
     playbook = place.playbook().playbook
     known = [*(each.kind for each in playbook.follow_up.touches), *playbook.follow_up.outcomes]
     if kind not in known:
         raise CommandError(f"{kind!r} is no touch and no outcome of the playbook; {proposal(kind, known)}")
     reps = [rep.name for rep in playbook.reps]
-    if who not in reps:
-        raise CommandError(f"{visible(who, 80)!r} is none of the playbook's reps; {proposal(who, reps)}")
+    who = actor(playbook, acts_for)
+    rep = who.acts_for or who.rep
+    if rep not in reps:
+        raise CommandError(
+            f"{visible(who.name, 80)} is none of the playbook's reps: --for REP says whose touch it was; both names "
+            "are stored"
+        )
     with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         happened = said or at
         journey = journey_of(ledger, reference, playbook)
-        new = owner_actions.touch(ledger, journey, kind=kind, by=who, at=happened, seconds=seconds, now=at)
+        done = owner_actions.touch(ledger, journey, kind=kind, rep=rep, by=who, at=happened, seconds=seconds, now=at)
     if as_json:
-        print_json({"journey_id": journey, "did": "touch", "kind": kind, "by": who, "at": happened, "new": new})
+        data = {"journey_id": journey, "did": "touch", "kind": kind, "rep": rep, **as_data(who), "at": happened}
+        print_json({**data, "new": done.new, "action": done.action})
     else:
-        what = "Logged" if new else "Known already"
+        what = "Logged" if done.new else "Known already"
         out().print(
-            f"{what}: {kind} by {who}, {moment(happened)} UTC. `{program()} run` stops the clock if it counts. "
+            f"{what}: {kind} by {visible(rep, 80)}, {moment(happened)} UTC. "
+            f"`{program()} run` stops the clock if it counts. "
             f"Next: {program()} explain J{journey}"
         )
+        if done.new:
+            out().print(way_back("touch", None))
 
 
 def _end(until: str, ledger: Ledger, journey: int, playbook: Playbook) -> datetime:

@@ -17,11 +17,12 @@ from prefect import get_client, get_run_logger, runtime
 from prefect.artifacts import acreate_markdown_artifact
 
 from flows import events, evidence, session
-from flows.forms import SHARED_LOGIN
+from flows.forms import SAID_HERE, SHARED_LOGIN
 from flows.intake import intake
 from leadgate.ledger import reports
 from leadgate.ledger.actions import ActionError
 from leadgate.masking import is_masked, mask_within
+from leadgate.references import IdError, Kind, number_of
 from tasks.batches import next_work
 
 #: Seconds to wait for leads that another process works on.
@@ -33,7 +34,21 @@ def cleaned(corrections: Mapping[str, str]) -> dict[str, str]:
 
 
 def decided_by(by: str) -> str:
-    return by.strip() or SHARED_LOGIN
+    """Who is on record. The Prefect server has one login for everybody, so a name in a form is what somebody says."""
+    return f"{by.strip()} ({SAID_HERE})" if by.strip() else SHARED_LOGIN
+
+
+def numbers(typed: Sequence[str], kind: Kind) -> list[int]:
+    """The numbers of ids as they are printed. Raises ``ActionError`` for one of another kind."""
+    try:
+        return [number_of(each, kind) for each in typed]
+    except IdError as error:
+        raise ActionError(str(error)) from None
+
+
+def number(typed: str, kind: Kind) -> int | None:
+    """The number of an id as it is printed; None for an empty field."""
+    return numbers([typed], kind)[0] if str(typed).strip() else None
 
 
 @asynccontextmanager

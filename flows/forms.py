@@ -8,7 +8,9 @@ here: what any of them leads to (``rerun``, ``review``).
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
+
+from pydantic import BeforeValidator
 
 from expectations import PROMISES
 from expectations.findings import WHOLE_BATCH
@@ -22,6 +24,11 @@ from tasks.qualification import IN_REVIEW_BAND
 
 #: Who did it, where nobody said: people who share a login cannot be told apart.
 SHARED_LOGIN: Final = "shared Prefect login"
+#: Behind a name that somebody typed into a form, which nobody has checked.
+SAID_HERE: Final = "said in the Prefect UI"
+
+#: An id as Leadgate prints it, with or without its letter.
+Id = Annotated[str, BeforeValidator(str)]
 
 
 class Mode(StrEnum):

@@ -14,8 +14,8 @@ from prefect import flow, runtime
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
 from flows import evidence, session
-from flows.by_hand import cleaned, decided_before, decided_by, forgetting, take_on, working
-from flows.forms import Mode, Reason, Stage
+from flows.by_hand import cleaned, decided_before, decided_by, forgetting, number, numbers, take_on, working
+from flows.forms import Id, Mode, Reason, Stage
 from flows.links import find_rerun_form
 from flows.whereabouts import whereabouts
 from leadgate.counting import counted
@@ -34,21 +34,21 @@ LINKED: Final = 50
 
 def _name() -> str:
     given = runtime.flow_run.parameters
-    items = ", ".join(f"W{item}" for item in (given.get("work_items") or ())[:5])
+    items = ", ".join(f"W{str(item).strip().lstrip('Ww')}" for item in (given.get("work_items") or ())[:5])
     filters = [given.get(name) for name in ("reason", "other_reason", "stage", "source")]
-    filters.append(f"batch {given['batch']}" if given.get("batch") is not None else None)
+    filters.append(f"batch {given['batch']}" if given.get("batch") else None)
     what = ", ".join(str(part) for part in (items, *filters) if part)
     return one_line(f"rerun-handoff | {given.get('mode', Mode.AS_IT_IS)} | {what or 'nothing'}", 200)
 
 
 @flow(name="rerun-handoff", flow_run_name=_name, persist_result=False)
 async def rerun_handoff(
-    work_items: list[int] = [],  # noqa: B006 - never changed; a form shows a list, where None hides it behind a tab
+    work_items: list[Id] = [],  # noqa: B006 - never changed; a form shows a list, where None hides it behind a tab
     reason: Reason | None = None,
     other_reason: str = "",
     stage: Stage | None = None,
     source: str = "",
-    batch: int | None = None,
+    batch: Id = "",
     mode: Mode = Mode.AS_IT_IS,
     corrections: dict[str, str] = {},  # noqa: B006 - likewise
     words: str = "",
@@ -61,7 +61,7 @@ async def rerun_handoff(
     Say which leads by at least one of the first six fields; every one that is given must fit.
 
     Args:
-        work_items: Numbers of work items, without the W; `leadgate queue` and the tables of a run name them.
+        work_items: Work items, such as W12; `leadgate queue` and the tables of a run name them.
         reason: Those held for this reason.
         other_reason: Those held for a promise that your playbook adds; its name.
         stage: Those held at this stage.
@@ -71,7 +71,7 @@ async def rerun_handoff(
             proposes; done_by_hand goes on without the broken promise, or approves; discard ends the journeys.
         corrections: For corrected, field and value, such as {"email": "jane@acme.example"}; an empty value clears it.
         words: For done_by_hand, what was done and what proves it; for discard, why.
-        by: Who decides this. Left empty it is recorded as a shared Prefect login.
+        by: Who you are. It is recorded as said in the Prefect UI; left empty, as a shared Prefect login.
         limit: At most this many work items, the oldest due first; empty for all that fit.
         run_now: Work until the leads have left what they wait for; else the next run takes them.
     """
@@ -118,22 +118,22 @@ def _how(mode: Mode, corrections: Mapping[str, str], words: str) -> How:
 
 
 def _asked(
-    work_items: Sequence[int],
+    work_items: Sequence[str],
     reason: Reason | None,
     other_reason: str,
     stage: Stage | None,
     source: str,
-    batch: int | None,
+    batch: str,
 ) -> Wanted:
     other = other_reason.strip() or None
     if reason is not None and other is not None:
         raise ActionError(f"reason {reason} and other_reason {other!r} exclude one another; give one")
     asked = Wanted(
-        ids=tuple(work_items),
+        ids=tuple(numbers(work_items, "work item")),
         reason=None if reason is None and other is None else str(reason or other),
         stage=None if stage is None else str(stage),
         source=source.strip() or None,
-        batch_id=batch,
+        batch_id=number(batch, "batch"),
     )
     if asked == Wanted():
         raise ActionError(

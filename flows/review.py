@@ -14,9 +14,9 @@ from prefect import flow, runtime
 from prefect.artifacts import acreate_markdown_artifact
 
 from flows import session
-from flows.by_hand import cleaned, decided_before, decided_by, forgetting, take_on, working
+from flows.by_hand import cleaned, decided_before, decided_by, forgetting, number, numbers, take_on, working
 from flows.evidence import linked_whereabouts, plain, shown
-from flows.forms import Decision
+from flows.forms import Decision, Id
 from flows.links import find_rerun_form
 from leadgate.counting import counted
 from leadgate.ledger import reviews as taking
@@ -30,30 +30,31 @@ from tasks.reviews import Other, Review
 
 def _name() -> str:
     given = runtime.flow_run.parameters
-    items = ", ".join(f"W{item}" for item in (given.get("work_items") or ())[:5])
+    items = ", ".join(f"W{str(item).strip().lstrip('Ww')}" for item in (given.get("work_items") or ())[:5])
     return one_line(f"review | {given.get('decision')} | {items or 'nothing'}", 200)
 
 
 @flow(name="review", flow_run_name=_name, persist_result=False)
 async def review(
-    work_items: list[int],
+    work_items: list[Id],
     decision: Decision,
     reason: str = "",
     corrections: dict[str, str] = {},  # noqa: B006 - never changed; see ``rerun_handoff``
     by: str = "",
     run_now: bool = True,
-    lead: int | None = None,
+    lead: Id = "",
 ) -> RerunReport:
     """Decide about reviews and exceptions: what was there to decide by is kept beside the decision, masked.
 
     Args:
-        work_items: Numbers of the work items, without the W; `leadgate review` lists what waits.
+        work_items: Work items, such as W12; `leadgate review` lists what waits.
         decision: approve lets the lead go on, and answers for it; reject ends its journey; correct sets the fields
             below and has it validated again; take says that you decide it, so that it is not escalated. Where two
             records may be one person's, same says that it is the person of the lead below, different that it is not.
         reason: For reject, why. For approve, what you looked at.
         corrections: For correct, field and value, such as {"job_title": "Head of Sales"}; an empty value clears it.
-        by: Who decides this; needed to take one. Left empty it is recorded as a shared Prefect login.
+        by: Who you are; needed to take one. It is recorded as said in the Prefect UI; left empty, as a shared Prefect
+            login.
         run_now: Work until the leads have left what they wait for; else the next run takes them.
         lead: For same, the number of the lead that it is about.
     """
@@ -62,11 +63,11 @@ async def review(
             return RerunReport()
         if not work_items:
             raise ActionError("nothing says which: give work_items; `leadgate review` lists what waits")
-        how = _how(decision, corrections, reason, by, lead)
+        how = _how(decision, corrections, reason, by, number(lead, "lead"))
         async with working() as here:
             ledger, playbook = here.worker.ledger, here.worker.playbook.playbook
             reruns.require_fields(list(how.corrections if how else ()), playbook)
-            found = await asyncio.to_thread(reviews.of, ledger, work_items, playbook)
+            found = await asyncio.to_thread(reviews.of, ledger, numbers(work_items, "work item"), playbook)
             items = [each.item for each in found]
             who, now = decided_by(by), await session.ledger_time(ledger)
             done = RerunReport()

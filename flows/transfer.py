@@ -14,6 +14,7 @@ from prefect.artifacts import acreate_markdown_artifact
 from flows import session
 from flows.by_hand import decided_before, decided_by, forgetting, working
 from flows.evidence import plain
+from leadgate.actors import Actor
 from leadgate.counting import counted
 from leadgate.plain_text import one_line
 from tasks import handovers
@@ -33,7 +34,7 @@ async def transfer(rep: str, reason: str, to_pool: str = "", by: str = "", dry_r
         rep: Whose leads, by the name in the playbook; they need not be in it any more.
         reason: Why; it is kept with each lead.
         to_pool: The pool whose members share them; left empty, each lead goes to the pool it came by.
-        by: Who decides this. Left empty it is recorded as a shared Prefect login.
+        by: Who you are. It is recorded as said in the Prefect UI; left empty, as a shared Prefect login.
         dry_run: Only show who would get how many; switch it off to do it.
     """
     async with forgetting({}, reason=reason) as forget:
@@ -48,7 +49,7 @@ async def transfer(rep: str, reason: str, to_pool: str = "", by: str = "", dry_r
                 to_pool=to_pool.strip() or None,
                 dry_run=dry_run,
                 reason=reason,
-                by=decided_by(by),
+                by=Actor(decided_by(by)),
                 now=await session.ledger_time(here.worker.ledger),
             )
             if not dry_run:

@@ -658,21 +658,32 @@ class Correction(SQLModel, table=True):
 
 
 class Action(SQLModel, table=True):
-    """What a person did to a journey: rerun, done by hand, accept, reject, reassign, unjoin … Append-only.
+    """What a person did to a journey: rerun, done by hand, accept, reject, reassign, unjoin, undo … Append-only.
 
-    ``note`` is the reason in the person's own words, which may name the lead.
+    ``by`` is who did it, and ``acted_for`` the rep or manager for whom they did. ``note`` is the reason in the person's
+    own words, which may name the lead. What one command did to several journeys has one ``number``, such as A12, and is
+    undone together; ``undoes`` is the number of what an undo has undone. ``version`` is the journey's after the action:
+    while it stands, nothing else has happened.
     """
 
     __tablename__ = "action"
-    __table_args__ = ({"info": APPEND_ONLY},)
+    __table_args__ = (
+        Index("action_number", "number"),
+        Index("action_undone", "undoes", postgresql_where=text("undoes IS NOT NULL")),
+        {"info": APPEND_ONLY},
+    )
     id: int | None = _id()
     journey_id: int = _ref("journey.id", index=True)
     work_item_id: int | None = _ref("work_item.id", nullable=True)
     generation: int
     what: str
     by: str = _staff()
+    acted_for: str | None = _staff(None)
     at: datetime = _at()
     note: str | None = _personal(None)
+    version: int | None = None  # none: from before actions could be undone
+    number: int | None = _id_of(nullable=True)  # drawn from the sequence of ids
+    undoes: int | None = _id_of(nullable=True)
 
 
 class HashKey(SQLModel, table=True):

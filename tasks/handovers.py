@@ -9,19 +9,21 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import orjson
 import pandas as pd
 from sqlalchemy import Connection
 
-from leadgate import handover
+from leadgate import actors, handover
+from leadgate.actors import Actor
 from leadgate.decided import Assigned
 from leadgate.ledger import Ledger, bulk, decisions, handovers, records
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.batches import Conflict, applying
+from leadgate.ledger.handovers import TakenAway
 from leadgate.masking import mask_within
 from leadgate.nearest import proposal
 from leadgate.playbook import Loaded, Playbook
@@ -49,6 +51,7 @@ class Handed:
     pool: str | None
     why: str
     due_at: datetime | None = None
+    action: int | None = None  # the number that undoes it
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Transfer:
     clock: SlaClock
     placed: list[Handed] = field(default_factory=list)
     left: list[Handed] = field(default_factory=list)
+    action: int | None = None  # the number that undoes it
 
     @property
     def by_owner(self) -> dict[str, int]:
@@ -75,7 +79,7 @@ def reassign(
     pool: str | None = None,
     anyway: bool = False,
     reason: str,
-    by: str,
+    by: Actor,
     now: datetime,
 ) -> Handed:
     """The lead to ``rep``, or to whose turn it is in ``pool``. Raises ``ActionError`` when that is not possible."""
@@ -84,7 +88,7 @@ def reassign(
     _known_pool(playbook, pool)
 
     def attempt(connection: Connection, *, locked: bool) -> Handed:
-        frame = _one(connection, journey_id, "reassign")
+        frame = _one(connection, journey_id, "reassign", by)
         before, loads = _state(connection, playbook, now)
         if rep is not None:
             if frame["had_it"].iloc[0] == rep:
@@ -98,23 +102,23 @@ def reassign(
         (handed,) = _told(decided)
         if handed.owner is None:
             raise ActionError(f"nobody in pool {pool} can take it: {handed.why}")
-        _store(connection, loaded, decided, before, assigned, "reassign", reason, by, now, locked=locked)
-        return handed
+        number = _store(connection, loaded, decided, before, assigned, "reassign", reason, by, now, locked=locked)
+        return replace(handed, action=number)
 
     return _racing(ledger, loaded, now, attempt)
 
 
 def unassign(
-    ledger: Ledger, loaded: Loaded, journey_id: int, *, nurture: bool = False, reason: str, by: str, now: datetime
-) -> int | None:
-    """The lead has no owner any more: a work item asks where it goes, or it is nurtured. Returns the item's id.
+    ledger: Ledger, loaded: Loaded, journey_id: int, *, nurture: bool = False, reason: str, by: Actor, now: datetime
+) -> TakenAway:
+    """The lead has no owner any more: a work item asks where it goes, or it is nurtured.
 
-    Raises ``ActionError`` when nobody owns it.
+    Raises ``ActionError`` when nobody owns it, and ``ActorError`` when it is not theirs to give.
     """
     reason = _reason(reason)
 
-    def attempt(connection: Connection, *, locked: bool) -> int | None:
-        frame = _one(connection, journey_id, "unassign")
+    def attempt(connection: Connection, *, locked: bool) -> TakenAway:
+        frame = _one(connection, journey_id, "unassign", by)
         item = None if nurture else _work_item(frame, loaded.playbook, reason, now)
         return handovers.take_away(
             connection, frame, work_item=item, reason=reason, by=by, now=now, playbook_hash=loaded.hash
@@ -131,7 +135,7 @@ def transfer(
     to_pool: str | None = None,
     dry_run: bool = False,
     reason: str,
-    by: str,
+    by: Actor,
     now: datetime,
 ) -> Transfer:
     """All that ``rep`` has to the other members of their pools, or to ``to_pool``, by fair turns.
@@ -142,6 +146,8 @@ def transfer(
     reason = _reason(reason)
     playbook = loaded.playbook
     _known_pool(playbook, to_pool)
+    if not dry_run:
+        actors.require(by, "transfer", rep)
 
     def attempt(connection: Connection, *, locked: bool) -> Transfer:
         frame = handovers.book(connection, rep)
@@ -159,14 +165,16 @@ def transfer(
         )
         decided = _decided(frame, assigned, clock, playbook, now)
         told = _told(decided)
+        number = None
         if not dry_run:
             placed = decided[decided["owner"].notna()]
-            _store(connection, loaded, placed, before, assigned, "transfer", reason, by, now, locked=locked)
+            number = _store(connection, loaded, placed, before, assigned, "transfer", reason, by, now, locked=locked)
         return Transfer(
             rep,
             clock,
             [each for each in told if each.owner is not None],
             [each for each in told if each.owner is None],
+            number,
         )
 
     return _racing(ledger, loaded, now, attempt)
@@ -194,13 +202,14 @@ def _state(
     return decisions.pool_turns(connection), read_loads(connection, playbook, now)
 
 
-def _one(connection: Connection, journey_id: int, what: str) -> pd.DataFrame:
+def _one(connection: Connection, journey_id: int, what: Literal["reassign", "unassign"], by: Actor) -> pd.DataFrame:
     frame = handovers.owned(connection, journey_id)
     if frame.empty:
         status = handovers.status(connection, journey_id)
         if status is None:
             raise ActionError(f"there is no journey {journey_id}")
         raise ActionError(f"cannot {what} journey {journey_id}: it is {status}, so nobody owns it now")
+    actors.require(by, what, frame["had_it"].iloc[0])
     return frame
 
 
@@ -237,13 +246,13 @@ def _store(
     assigned: Assigned,
     what: str,
     reason: str,
-    by: str,
+    by: Actor,
     now: datetime,
     *,
     locked: bool,
-) -> None:
+) -> int | None:
     if decided.empty:
-        return
+        return None
     states = {
         name: state.to_dict()
         for name, state in assigned.pools.items()
@@ -253,7 +262,7 @@ def _store(
     versions = {name: before[name][1] for name in used if name in before}
     decisions.take_turns(connection, versions=versions, states=states, locked=locked)
     next_check_at = decided["due_soon_at"].where(decided["clock_from"].isna(), now)
-    handovers.hand_over(
+    return handovers.hand_over(
         connection,
         decided.assign(next_check_at=next_check_at),
         what=what,

@@ -46,6 +46,18 @@ class How:
         return "correct" if self.corrections or self.proposed else "rerun"
 
     @property
+    def resolution(self) -> str:
+        """What the ledger calls it."""
+        return {
+            "discard": "discarded",
+            "pass as done by hand": "done_by_hand",
+            "correct": "corrected",
+            "take for a known lead's": "same_person",
+            "take for somebody else's": "different_person",
+            "rerun": "rerun",
+        }[self.words]
+
+    @property
     def past(self) -> str:
         return {
             "discard": "discarded",

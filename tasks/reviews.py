@@ -86,12 +86,12 @@ def of(ledger: Ledger, work_item_ids: Sequence[int], playbook: Playbook) -> list
         if item["kind"] == "breaker":
             raise ActionError(
                 f"work item {each} parks the source {item['source']}, which is no review: mend the source or its "
-                f"mapping, then `leadgate rerun --work-item {each}`; `leadgate review W{each} --take` says who does"
+                f"mapping, then `leadgate rerun W{each}`; `leadgate review W{each} --take` says who does"
             )
         if item["kind"] not in reviews.REVIEWED and item["blocking"]:
             raise ActionError(
                 f"work item {each} ({item['reason']}) is about a run that did not finish, which is no review: "
-                f"`leadgate rerun --work-item {each}` lets its leads go on; `leadgate review W{each} --take` says who "
+                f"`leadgate rerun W{each}` lets its leads go on; `leadgate review W{each} --take` says who "
                 "sees to it"
             )
         if item["kind"] not in reviews.REVIEWED:

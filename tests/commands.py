@@ -37,6 +37,16 @@ def cli(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return run
 
 
+@pytest.fixture
+def log_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let the operating system say that its user is another one."""
+
+    def to(name: str) -> None:
+        monkeypatch.setattr("console.place.login", lambda: name)
+
+    return to
+
+
 def words(result: Result) -> str:
     """What a command printed, without its line breaks."""
     return " ".join(result.stdout.split())

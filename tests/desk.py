@@ -14,7 +14,9 @@ import databases
 import pytest
 from sqlalchemy import text
 
+from leadgate import actors
 from leadgate import playbook as playbooks
+from leadgate.actors import Actor
 from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, open_ledger, people, signals
 from leadgate.ledger.batches import Kind
@@ -114,6 +116,13 @@ def ledger(settings: Settings) -> Iterator[Ledger]:
 def loaded() -> Loaded:
     """The playbook of the tests: small, with one of everything that a stage can decide."""
     return playbooks.parse(PLAYBOOK, path=Path("tests.yaml"))
+
+
+def acting(name: str, acts_for: str | None = None) -> Actor:
+    """The actor whom a door of the tests' playbook knows as ``name``."""
+    book = playbooks.parse(PLAYBOOK, path=Path("tests.yaml")).playbook
+    who = actors.identify(name, book)
+    return who if acts_for is None else actors.acting_for(who, acts_for, book)
 
 
 class Desk:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 import orjson
 from sqlalchemy import Connection, Row, text
 
+from leadgate.actors import Actor, require
 from leadgate.fields import STANDARD
 from leadgate.ledger import bulk, decisions, outbox, pauses
 from leadgate.ledger.database import Ledger
@@ -41,6 +42,7 @@ class RerunReport:
     released: int = 0
     skipped: list[str] = field(default_factory=list)
     journeys: dict[int, int] = field(default_factory=dict)  # each with the work item that held it
+    action: int | None = None  # the number that `leadgate undo` takes; none: it cannot be undone
 
     def count(self, items: Sequence[Row[Any]], journeys: Sequence[Row[Any]]) -> None:
         self.work_items += len(items)
@@ -144,15 +146,19 @@ def discard(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datet
             ),
             {"ids": [journey.id for journey in journeys]},
         )
-        conclude(connection, items, journeys, "discarded", by, now, reason)
+        report.action = conclude(connection, items, journeys, "discarded", by, now, reason)
         report.count(items, journeys)
     return report
 
 
-def accept(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> None:
-    """The owner takes the lead. Accepting twice changes nothing. Raises ``ActionError`` when nobody owns it."""
+def accept(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> int:
+    """The owner takes the lead. Returns the action's number.
+
+    Raises ``ActionError`` when nobody owns it, or it was accepted before, and ``ActorError`` when it is not theirs.
+    """
     with ledger.transaction() as connection:
         journey = owned_journey(connection, journey_id, "accept")
+        require(by, "accept", journey.owner)
         accepted = connection.execute(
             text(
                 "UPDATE assignment SET accepted_at = :now "
@@ -160,9 +166,31 @@ def accept(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> None:
             ),
             {"id": journey.id, "now": now},
         ).rowcount
-        if accepted:
-            look_now(connection, journey.id, now)
-            record(connection, [journey], "accept", by, now)
+        if not accepted:
+            raise ActionError(_accepted_before(connection, journey))
+        look_now(connection, journey.id, now)
+        return record(connection, [journey], "accept", by, now)
+
+
+def _accepted_before(connection: Connection, journey: Row[Any]) -> str:
+    row = connection.execute(
+        text(
+            "SELECT a.accepted_at, a.owner, x.by, x.acted_for FROM assignment a LEFT JOIN action x "
+            "ON x.journey_id = a.journey_id AND x.what = 'accept' AND x.at = a.accepted_at "
+            "WHERE a.journey_id = :id AND a.ended_at IS NULL ORDER BY x.id DESC LIMIT 1"
+        ),
+        {"id": journey.id},
+    ).one()
+    who = f"{row.by} accepted it for {row.acted_for}" if row.acted_for else f"{row.by or row.owner} accepted it"
+    return f"cannot accept journey {journey.id} again: {who} at {row.accepted_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Where a rejected lead goes, in words, and the number that undoes it."""
+
+    goes_to: str
+    action: int
 
 
 #: Where a rejected lead goes: the handoff's outcome, the journey's status, and in words.
@@ -174,10 +202,11 @@ _REJECTED: Final = {
 }
 
 
-def reject(ledger: Ledger, journey_id: int, *, by: str, now: datetime, reason: str, playbook: Playbook) -> str:
-    """The owner gives the lead back, for one of the playbook's reasons. Returns where it goes.
+def reject(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime, reason: str, playbook: Playbook) -> Rejected:
+    """The owner gives the lead back, for one of the playbook's reasons.
 
-    Raises ``ActionError`` when nobody owns it, or the reason is none of the playbook's.
+    Raises ``ActionError`` when nobody owns it, or the reason is none of the playbook's, and ``ActorError`` when it is
+    not theirs.
     """
     rules = playbook.follow_up
     reasons = {each.name: each for each in rules.reject_reasons}
@@ -189,6 +218,7 @@ def reject(ledger: Ledger, journey_id: int, *, by: str, now: datetime, reason: s
     back_at = now + (reasons[reason].after or rules.recycle_after)
     with ledger.transaction() as connection:
         journey = owned_journey(connection, journey_id, "reject")
+        require(by, "reject", journey.owner)
         connection.execute(
             text(
                 "UPDATE assignment SET ended_at = :now, end_reason = :reason "
@@ -224,13 +254,13 @@ def reject(ledger: Ledger, journey_id: int, *, by: str, now: datetime, reason: s
                 "more": 1 if again else 0,
             },
         )
-        pauses.end_open(connection, journey.id, by, now)
+        pauses.end_open(connection, journey.id, by.name, now)
         decisions.close_escalations(connection, [journey.id], now)
         decisions.forget_news(connection, [journey.lead_id])
         if then == "recycle":
             decisions.recycle(connection, [journey.lead_id], back_at)
-        record(connection, [journey], "reject", by, now)
-    return goes_to.format(back_at)
+        number = record(connection, [journey], "reject", by, now, note=reason)
+    return Rejected(goes_to.format(back_at), number)
 
 
 def look_now(connection: Connection, journey_id: int, now: datetime) -> None:
@@ -287,12 +317,15 @@ def open_items(connection: Connection, ids: Sequence[int], report: RerunReport) 
 def owned_journey(connection: Connection, journey_id: int, what: str) -> Row[Any]:
     """The journey, locked. Raises ``ActionError`` when nobody owns it, so that nobody can ``what`` it."""
     row = connection.execute(
-        text("SELECT id, lead_id, status, generation FROM journey WHERE id = :id FOR UPDATE"),
+        text(
+            "SELECT j.id, j.lead_id, j.status, j.generation, (SELECT a.owner FROM assignment a "
+            "WHERE a.journey_id = j.id AND a.ended_at IS NULL) AS owner FROM journey j WHERE j.id = :id FOR UPDATE"
+        ),
         {"id": journey_id},
     ).first()
     if row is None:
         raise ActionError(f"there is no journey {journey_id}")
-    if row.status != "owned":
+    if row.status != "owned" or row.owner is None:
         raise ActionError(f"cannot {what} journey {journey_id}: it is {row.status}, so nobody owns it now")
     return row
 
@@ -370,38 +403,71 @@ def conclude(
     by: str,
     now: datetime,
     note: str | None,
-) -> None:
-    """Close ``items``, and keep what was done to the ``journeys`` that they held (rows of ``records.held_by``)."""
+) -> int:
+    """Close ``items``, and keep what was done to the ``journeys`` that they held (rows of ``records.held_by``).
+
+    Returns the action's number.
+    """
     ids = [item.id for item in items]
     close_work_items(connection, ids, by=by, resolution=resolution, now=now)
     connection.execute(text("UPDATE work_item SET note = :note WHERE id = ANY(:ids)"), {"ids": ids, "note": note})
     connection.execute(
         text("UPDATE breaker SET state = '{}', work_item_id = NULL WHERE work_item_id = ANY(:ids)"), {"ids": ids}
     )
-    _keep_actions(connection, journeys, [journey.work_item_id for journey in journeys], resolution, by, now)
+    return _keep_actions(
+        connection, journeys, [journey.work_item_id for journey in journeys], resolution, Actor(by), now
+    )
 
 
 def record(
     connection: Connection,
     journeys: Sequence[Row[Any]],
     what: str,
-    by: str,
+    by: Actor,
     now: datetime,
     work_item_id: int | None = None,
-) -> None:
-    """Keep who did ``what`` to each journey. Append-only."""
-    _keep_actions(connection, journeys, [work_item_id] * len(journeys), what, by, now)
+    *,
+    note: str | None = None,
+    undoes: int | None = None,
+) -> int:
+    """Keep who did ``what`` to each journey (``id``, and ``generation`` before the action), once it is done.
+
+    Append-only. Returns the action's number.
+    """
+    items = [work_item_id] * len(journeys)
+    return _keep_actions(connection, journeys, items, what, by, now, note=note, undoes=undoes)
 
 
 def _keep_actions(
-    connection: Connection, journeys: Sequence[Row[Any]], items: Sequence[int | None], what: str, by: str, now: datetime
-) -> None:
+    connection: Connection,
+    journeys: Sequence[Row[Any]],
+    items: Sequence[int | None],
+    what: str,
+    by: Actor,
+    now: datetime,
+    *,
+    note: str | None = None,
+    undoes: int | None = None,
+) -> int:
+    number: int = connection.execute(text("SELECT nextval(pg_get_serial_sequence('action', 'id'))")).scalar_one()
     connection.execute(
         text(
-            "INSERT INTO action (journey_id, work_item_id, generation, what, by, at) "
-            "SELECT id, item, generation, CAST(:what AS text), CAST(:by AS text), :now "
+            "INSERT INTO action (journey_id, work_item_id, generation, what, by, acted_for, at, note, version, number, "
+            "undoes) SELECT j.id, acted.item, acted.generation, CAST(:what AS text), CAST(:by AS text), "
+            "CAST(:acted_for AS text), :now, CAST(:note AS text), j.version, :number, CAST(:undoes AS bigint) "
             "FROM unnest(CAST(:ids AS bigint[]), CAST(:generations AS int[]), CAST(:items AS bigint[])) "
-            "AS acted(id, generation, item) ORDER BY id"
+            "AS acted(id, generation, item) JOIN journey j ON j.id = acted.id ORDER BY j.id"
         ),
-        _listed(journeys) | {"items": list(items), "what": what, "by": by, "now": now},
+        _listed(journeys)
+        | {
+            "items": list(items),
+            "what": what,
+            "by": by.name,
+            "acted_for": by.acts_for,
+            "now": now,
+            "note": note,
+            "number": number,
+            "undoes": undoes,
+        },
     )
+    return number

@@ -159,7 +159,7 @@ _POOLS: Final = "SELECT pool, state FROM pool_state ORDER BY pool"
 _PATHS: Final = f"""{_COHORT}, paths AS (
     SELECT c.id, c.captured_at, c.status, NOT (c.generation > 0 OR c.status = 'held'
         OR c.id IN (SELECT journey_id FROM work_item WHERE journey_id IS NOT NULL)
-        OR c.id IN (SELECT journey_id FROM action WHERE what NOT IN ('accept', 'wait', 'resume'))
+        OR c.id IN (SELECT journey_id FROM action WHERE what NOT IN ('accept', 'wait', 'resume', 'touch'))
         OR c.id IN (SELECT journey_id FROM correction)) AS clean
     FROM cohort c)"""
 

@@ -6,14 +6,17 @@ owner (``actions``).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import pandas as pd
 from sqlalchemy import Connection, text
 
+from leadgate.actors import Actor
 from leadgate.failpoints import hit
 from leadgate.ledger import bulk, decisions, records
+from leadgate.ledger.actions import record
 
 #: An old owner is told of it by this kind of message.
 HANDED_OVER: Final = "lead_handed_over"
@@ -29,6 +32,14 @@ _OWNED: Final = """
             WHERE e.journey_id = j.id ORDER BY e.owner) AS excluded
     FROM journey j JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL JOIN lead l ON l.id = j.lead_id
     WHERE j.status = 'owned' AND {} ORDER BY j.id FOR NO KEY UPDATE OF j"""
+
+
+@dataclass(frozen=True)
+class TakenAway:
+    """The work item that asks who gets the lead (none: it is in nurture), and the number that undoes it."""
+
+    work_item_id: int | None
+    action: int
 
 
 def owned(connection: Connection, journey_id: int) -> pd.DataFrame:
@@ -53,15 +64,16 @@ def status(connection: Connection, journey_id: int) -> str | None:
 
 
 def hand_over(
-    connection: Connection, frame: pd.DataFrame, *, what: str, reason: str, by: str, now: datetime, playbook_hash: str
-) -> None:
+    connection: Connection, frame: pd.DataFrame, *, what: str, reason: str, by: Actor, now: datetime, playbook_hash: str
+) -> int:
     """Each journey of ``frame`` (the columns of ``owned``) to its ``owner``, as ``handover`` decided.
 
-    The old assignment ends, and the next generation begins with the new one. Both owners are told.
+    The old assignment ends, and the next generation begins with the new one. Both owners are told. Returns the
+    action's number.
     """
     hit("hand_over.before")
     next_one = frame["generation"] + 1
-    _end(connection, frame, what=what, outcome="reassigned", reason=reason, by=by, now=now, playbook_hash=playbook_hash)
+    _end(connection, frame, what=what, outcome="reassigned", now=now, playbook_hash=playbook_hash)
     connection.execute(
         text(
             "INSERT INTO handoff (journey_id, generation, stage, outcome, reason, playbook_hash, at) "
@@ -79,7 +91,9 @@ def hand_over(
         {"key": "assigned:" + key, "journey_id": frame["journey_id"], "target": frame["owner"], "kind": "lead_assigned"}
     )
     records.send(connection, pd.concat([_farewell(frame), told], ignore_index=True), now)
+    number = _record(connection, frame, what, by, now, reason)
     hit("hand_over.after")
+    return number
 
 
 def take_away(
@@ -88,19 +102,14 @@ def take_away(
     *,
     work_item: dict[str, Any] | None,
     reason: str,
-    by: str,
+    by: Actor,
     now: datetime,
     playbook_hash: str,
-) -> int | None:
-    """Each journey of ``frame`` has no owner any more: held behind ``work_item``, or without one in nurture.
-
-    Returns the work item's id.
-    """
+) -> TakenAway:
+    """Each journey of ``frame`` has no owner any more: held behind ``work_item``, or without one in nurture."""
     hit("hand_over.before")
     outcome = "reassigned" if work_item else "nurture"
-    _end(
-        connection, frame, what="unassign", outcome=outcome, reason=reason, by=by, now=now, playbook_hash=playbook_hash
-    )
+    _end(connection, frame, what="unassign", outcome=outcome, now=now, playbook_hash=playbook_hash)
     item: int | None = None
     if work_item is None:
         _move(connection, status="nurture", stage="follow_up", generations=0, now=now)
@@ -117,8 +126,23 @@ def take_away(
         )
         _move(connection, status="held", stage="assignment", generations=1, now=now, work_item_id=item)
     records.send(connection, _farewell(frame), now)
+    number = _record(connection, frame, "unassign", by, now, reason, item)
     hit("hand_over.after")
-    return item
+    return TakenAway(item, number)
+
+
+def _record(
+    connection: Connection,
+    frame: pd.DataFrame,
+    what: str,
+    by: Actor,
+    now: datetime,
+    reason: str,
+    work_item_id: int | None = None,
+) -> int:
+    """Keep who did it, with their own words: these may name the lead, and are erasable here alone."""
+    rows: list[Any] = [*frame[["journey_id", "generation"]].rename(columns={"journey_id": "id"}).itertuples()]
+    return record(connection, rows, what, by, now, work_item_id, note=reason)
 
 
 def _end(
@@ -127,15 +151,10 @@ def _end(
     *,
     what: str,
     outcome: str,
-    reason: str,
-    by: str,
     now: datetime,
     playbook_hash: str,
 ) -> None:
-    """End the assignments, with the handoff, the action and the end of whatever chased the old owner.
-
-    ``reason`` is a person's own words, which may name the lead: it is kept with the action alone, where it is erasable.
-    """
+    """End the assignments, with the handoff and the end of whatever chased the old owner."""
     bulk.temporary(
         connection,
         "handing_over",
@@ -156,13 +175,6 @@ def _end(
             "FROM handing_over ORDER BY journey_id"
         ),
         {"outcome": outcome, "reason": _PAST[what], "hash": playbook_hash, "now": now},
-    )
-    connection.execute(
-        text(
-            "INSERT INTO action (journey_id, generation, what, by, at, note) "
-            "SELECT journey_id, generation, :what, :by, :now, :note FROM handing_over ORDER BY journey_id"
-        ),
-        {"what": what, "by": by, "now": now, "note": reason},
     )
     decisions.close_escalations(connection, [int(journey) for journey in frame["journey_id"]], now)
 

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Row, text
 
+from leadgate.actors import Actor
 from leadgate.ledger import actions, decisions, records
 from leadgate.ledger.actions import ActionError, RerunReport
 from leadgate.ledger.database import Ledger
@@ -128,7 +129,7 @@ def unjoin(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> Unjoin
             ),
             {"id": journey_id, "now": now},
         )
-        actions.record(connection, [journey], "unjoin", by, now)
+        actions.record(connection, [journey], "unjoin", Actor(by), now)
     return Unjoined(journey_id, made.lead_id, restored)
 
 

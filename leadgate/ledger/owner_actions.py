@@ -7,12 +7,14 @@ Belongs here: these transitions, each one transaction. Does not belong here: acc
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import orjson
 from sqlalchemy import text
 
+from leadgate.actors import Actor, require
 from leadgate.ledger import pauses
 from leadgate.ledger.actions import ActionError, look_now, owned_journey, record
 from leadgate.ledger.database import Ledger
@@ -21,35 +23,49 @@ from leadgate.ledger.database import Ledger
 BY_HAND: Final = "by_hand"
 
 
-def wait(ledger: Ledger, journey_id: int, *, until: datetime, reason: str, by: str, now: datetime) -> None:
+@dataclass(frozen=True)
+class Touched:
+    """Whether a touch was ``new``, and the action's number when it was."""
+
+    new: bool
+    action: int | None
+
+
+def wait(ledger: Ledger, journey_id: int, *, until: datetime, reason: str, by: Actor, now: datetime) -> int:
     """Wait for the lead: until then its clocks stand still. One that is waited for already is waited for anew.
 
-    Raises ``ActionError`` when nobody owns the lead, or ``until`` is not ahead.
+    Returns the action's number. Raises ``ActionError`` when nobody owns the lead, or ``until`` is not ahead, and
+    ``ActorError`` when it is not theirs.
     """
     if until <= now:
         raise ActionError(f"{until:%Y-%m-%d %H:%M} UTC is not ahead; --until names when the clock runs on")
     with ledger.transaction() as connection:
         journey = owned_journey(connection, journey_id, "wait for")
-        pauses.end_open(connection, journey.id, by, now)
-        pauses.begin(connection, journey.id, until=until, reason=reason, by=by, now=now)
+        require(by, "wait", journey.owner)
+        pauses.end_open(connection, journey.id, by.name, now)
+        pauses.begin(connection, journey.id, until=until, reason=reason, by=by.acts_for or by.name, now=now)
         look_now(connection, journey.id, now)
-        record(connection, [journey], "wait", by, now)
+        return record(connection, [journey], "wait", by, now)
 
 
-def resume(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> None:
-    """The wait is over: the lead's clocks run on. Raises ``ActionError`` when nobody waits for it."""
+def resume(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> int:
+    """The wait is over: the lead's clocks run on. Returns the action's number.
+
+    Raises ``ActionError`` when nobody waits for it, and ``ActorError`` when it is not theirs.
+    """
     with ledger.transaction() as connection:
         journey = owned_journey(connection, journey_id, "resume")
-        if not pauses.end_open(connection, journey.id, by, now):
+        require(by, "resume", journey.owner)
+        if not pauses.end_open(connection, journey.id, by.name, now):
             raise ActionError(f"nobody waits for journey {journey_id}: its clocks run")
         look_now(connection, journey.id, now)
-        record(connection, [journey], "resume", by, now)
+        return record(connection, [journey], "resume", by, now)
 
 
 def touch(
-    ledger: Ledger, journey_id: int, *, kind: str, by: str, at: datetime, seconds: int | None, now: datetime
-) -> bool:
-    """Log what ``by`` did about the lead ``at`` a moment. The same again is no second touch: then it returns False.
+    ledger: Ledger, journey_id: int, *, kind: str, rep: str, by: Actor, at: datetime, seconds: int | None, now: datetime
+) -> Touched:
+    """Log what ``rep`` did about the lead ``at`` a moment, as ``by`` says. The same again is no second touch.
 
     Raises ``ActionError`` when nobody owns the lead, or ``at`` is ahead.
     """
@@ -59,9 +75,9 @@ def touch(
         journey = owned_journey(connection, journey_id, "touch")
         values: Mapping[str, Any] = {
             "source": BY_HAND,
-            "key": f"{journey.lead_id}:{kind}:{by}:{at.isoformat()}",
+            "key": f"{journey.lead_id}:{kind}:{rep}:{at.isoformat()}",
             "kind": kind,
-            "by": by,
+            "by": rep,
             "lead": journey.lead_id,
             "at": at,
             "seconds": seconds,
@@ -77,4 +93,5 @@ def touch(
             values,
         ).rowcount
         look_now(connection, journey.id, now)
-    return bool(new)
+        action = record(connection, [journey], "touch", by, now, note=kind) if new else None
+    return Touched(bool(new), action)

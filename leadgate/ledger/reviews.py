@@ -14,6 +14,7 @@ from typing import Any, Final
 import pandas as pd
 from sqlalchemy import Connection, Row, text
 
+from leadgate.actors import Actor
 from leadgate.ledger import actions, records
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.database import Ledger
@@ -31,6 +32,7 @@ class Taken:
     work_item_id: int
     by: str
     before: str | None = None
+    action: int | None = None  # the number that undoes it; none: nothing changed
 
 
 def take(ledger: Ledger, work_item_id: int, *, by: str, now: datetime) -> Taken:
@@ -63,8 +65,9 @@ def take(ledger: Ledger, work_item_id: int, *, by: str, now: datetime) -> Taken:
             text("UPDATE work_item SET assignee = :by, taken_at = :now WHERE id = :id"),
             {"id": work_item_id, "by": by, "now": now},
         )
-        actions.record(connection, records.held_by(connection, [work_item_id]), "take", by, now, work_item_id)
-        return Taken(work_item_id, by, item.assignee)
+        held = records.held_by(connection, [work_item_id])
+        number = actions.record(connection, held, "take", Actor(by), now, work_item_id)
+        return Taken(work_item_id, by, item.assignee, number)
 
 
 def evidence(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, dict[str, Any]]:

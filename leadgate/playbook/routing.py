@@ -45,6 +45,7 @@ class Rep(Part):
     name: Name
     label: str = ""
     email: str | None = None
+    login: Name | None = None  # of the operating system; none: the name
     manager: str | None = None
     time_zone: str = "UTC"
     hours: Name | None = None  # a key of the playbook's ``hours``: when they work; none: those of their pool

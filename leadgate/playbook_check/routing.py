@@ -17,6 +17,13 @@ from leadgate.playbook_text import Path
 
 def people(checker: Checker) -> Found:
     yield from checker.twice(("reps",), [rep.name for rep in checker.playbook.reps])
+    logins = [rep.login or rep.name for rep in checker.playbook.reps]
+    for position, login in enumerate(logins):
+        if login in logins[:position]:
+            first = checker.playbook.reps[logins.index(login)].name
+            if first != checker.playbook.reps[position].name:
+                message = f"the login {login!r} is {first}'s; give each rep a login of their own"
+                yield checker.at(("reps", position, "login"), message)
     escalations = {route.to for route in checker.playbook.exceptions}
     for position, rep in enumerate(checker.playbook.reps):
         here: Path = ("reps", position)

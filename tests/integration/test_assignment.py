@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from desk import NOW, PLAYBOOK, Desk, person
+from desk import NOW, PLAYBOOK, Desk, acting, person
 from open_gate import meanwhile, nothing_fails
 
 from expectations.findings import GateResult
@@ -246,7 +246,7 @@ def test_a_lead_that_returns_goes_to_who_had_it_unless_they_gave_it_back(desk_wi
     for lead, owner in first.items():
         if lead > 1:
             desk.activity("call", desk.one("SELECT email FROM lead WHERE id = :id", id=lead), rep=owner, at=NOW)
-    actions.reject(desk.ledger, 1, by="x", now=NOW, reason="wrong_territory", playbook=desk.loaded.playbook)
+    actions.reject(desk.ledger, 1, by=acting("mia"), now=NOW, reason="wrong_territory", playbook=desk.loaded.playbook)
     work(desk, NOW + timedelta(minutes=5))
     assert desk.statuses() == {"done": 3, "nurture": 1}
     later = NOW + timedelta(minutes=10)
@@ -323,7 +323,9 @@ def test_turns_equal_assignments_whatever_is_given_back(desk_with: Callable[...,
     desk.capture(*(person(number) for number in range(12)))
     work(desk)
     for journey, owner in desk.rows("SELECT journey_id, owner FROM assignment ORDER BY id LIMIT 5"):
-        actions.reject(desk.ledger, journey, by=owner, now=NOW, reason="wrong_territory", playbook=desk.loaded.playbook)
+        actions.reject(
+            desk.ledger, journey, by=acting(owner), now=NOW, reason="wrong_territory", playbook=desk.loaded.playbook
+        )
     work(desk, NOW + timedelta(hours=1))
     work(desk, TOMORROW + timedelta(hours=2))  # all are taken back, for want of a touch
     assert desk.one("SELECT count(*) FROM assignment") > 20

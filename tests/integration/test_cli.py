@@ -19,7 +19,9 @@ from commands import Cli, of, words
 from desk import NOW, PLAYBOOK, Desk, person
 from hostile_files import cut_workbook, workbook_with
 from receiver import SECRET, Receiver, receiving
+from typer.testing import Result
 
+from console.place import login
 from tasks.delivery import MOST_ATTEMPTS
 
 WriteCsv = Callable[..., Path]
@@ -356,7 +358,7 @@ def test_a_held_lead_is_explained_with_what_can_be_done(cli: Cli, worked: Desk) 
     item = worked.one("SELECT id FROM work_item WHERE journey_id = 3")
     told = cli("explain", f"W{item}").stdout
     assert "looks like a typo of gmail.com" in told
-    assert f"leadgate rerun --work-item {item} --proposed" in told
+    assert f"leadgate rerun W{item} --proposed" in told
     assert "data_quality decides" in told
     assert cli("explain", "jo@gmial.com").stdout == told
 
@@ -442,6 +444,24 @@ def test_the_queue_is_filtered_and_a_misspelt_filter_is_an_error(cli: Cli, worke
 # --- what people decide ---------------------------------------------------------------------------------
 
 
+def errors(result: Result) -> str:
+    """What went wrong, in a line: a wrong option's is in a box."""
+    return " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_a_rep_who_is_logged_in_acts_as_themselves(
+    cli: Cli, worked: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (owner,) = worked.rows("SELECT owner FROM assignment WHERE journey_id = 1")[0]
+    mine = PLAYBOOK.replace(f"{{name: {owner},", f"{{name: {owner}, login: {login()},")
+    (tmp_path / "playbook.yaml").write_text(mine, encoding="utf-8")
+    monkeypatch.setenv("LOGNAME", "somebody_else")
+    monkeypatch.setenv("USER", "somebody_else")
+    accepted = of(cli("accept", 1, "--now", NOW + timedelta(hours=1), "--json"))
+    assert (accepted["by"], accepted["acted_for"]) == (owner, None)
+    assert worked.rows("SELECT what, by, acted_for FROM action") == [("accept", owner, None)]
+
+
 def item_of(desk: Desk, journey: int) -> int:
     """The open work item that holds a journey."""
     return int(desk.one("SELECT id FROM work_item WHERE journey_id = :j AND closed_at IS NULL", j=journey))
@@ -455,20 +475,18 @@ def test_a_correction_lets_a_lead_go_on_and_is_told(cli: Cli, worked: Desk) -> N
         item,
         "--set",
         "email=eve@company5.example",
-        "--by",
-        "ops",
         "--now",
         NOW,
     )
     worked.run()
     assert worked.one("SELECT status FROM journey WHERE id = 5") == "owned"
     told = cli("explain", 5).stdout
-    assert "ops set email to eve@company5.example" in told
-    assert f"W{item} (email_malformed at validation) was closed by ops" in told
+    assert f"{login()} set email to eve@company5.example" in told
+    assert f"W{item} (email_malformed at validation) was closed by {login()}" in told
     assert worked.holds() == []
 
 
-def test_a_rerun_that_is_not_clear_changes_nothing(cli: Cli, worked: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rerun_that_is_not_clear_changes_nothing(cli: Cli, worked: Desk) -> None:
     malformed = ("--reason", "email_malformed")
     for arguments, hint in (
         ((), "say which"),
@@ -480,14 +498,11 @@ def test_a_rerun_that_is_not_clear_changes_nothing(cli: Cli, worked: Desk, monke
         ((*malformed, "--discard", "no", "--proposed"), "exclude one another"),
         (("--reason", "email_malfomed"), "did you mean 'email_malformed'?"),
         (("--work-item", "999"), "work item 999 does not exist"),
+        (("J5",), "J5 is a journey, and a work item is expected"),
+        (("--batch", "W1"), "W1 is a work item, and a batch is expected"),
+        ((*malformed, "--by", "ops"), "whoever is logged in"),
     ):
-        assert hint in cli("rerun", *arguments, code=2).stderr
-
-    def nobody() -> str:
-        raise OSError("a container has no login name")
-
-    monkeypatch.setattr("getpass.getuser", nobody)
-    assert "say who you are" in cli("rerun", *malformed, "--by", " ", code=2).stderr
+        assert hint in errors(cli("rerun", *arguments, code=2))
     assert worked.statuses() == {"owned": 2, "held": 3, "nurture": 1}
 
 
@@ -502,21 +517,30 @@ def test_a_rerun_by_reason_takes_every_item_with_it(cli: Cli, worked: Desk) -> N
 
 def test_discarding_ends_the_journeys_and_says_why(cli: Cli, worked: Desk) -> None:
     batch = str(worked.one("SELECT min(batch_id) FROM work_item"))
-    cli("rerun", "--batch", batch, "--discard", "made up", "--yes", "--by", "ops")
+    cli("rerun", "--batch", batch, "--discard", "made up", "--yes")
     assert worked.statuses() == {"owned": 2, "discarded": 3, "nurture": 1}
     assert "as discarded: made up" in words(cli("explain", 5))
-    again = cli("rerun", "--work-item", 1, code=2)
+    again = cli("rerun", "W1", code=2)
     assert "closed already" in again.stderr
 
 
 def test_an_owner_accepts_or_rejects_with_a_reason_of_the_playbook(cli: Cli, worked: Desk) -> None:
-    cli("accept", 1, "--by", "ana", "--now", (NOW + timedelta(hours=1)).isoformat())
-    assert "accepted it 2026-03-04 11:00 UTC" in cli("explain", 1).stdout
-    wrong = cli("reject", 2, "--reason", "not_fit", "--by", "ana", code=2)
+    at = ("--now", (NOW + timedelta(hours=1)).isoformat())
+    owners = dict(worked.rows("SELECT journey_id, owner FROM assignment"))
+    accepted = of(cli("accept", 1, "--for", owners[1], *at, "--json"))
+    assert (accepted["by"], accepted["acted_for"]) == (login(), owners[1])
+    assert f"{login()} accepted it for {owners[1]} 2026-03-04 11:00 UTC" in words(cli("explain", 1))
+    again = cli("accept", "lead 1", "--for", "mia", *at, code=2).stderr
+    assert f"{login()} accepted it for {owners[1]} at 2026-03-04 11:00 UTC" in again
+    wrong = cli("reject", 2, "--reason", "not_fit", "--for", owners[2], code=2)
     assert "did you mean 'not_a_fit'?" in wrong.stderr
-    rejected = of(cli("reject", "J2", "--reason", "not_a_fit", "--by", "ana", "--json"))
+    assert f"--for {owners[2]}" in cli("reject", 2, "--reason", "not_a_fit", code=2).stderr
+    assert "did you mean 'ana'" in cli("reject", 2, "--reason", "not_a_fit", "--for", "anna", code=2).stderr
+    assert "whoever is logged in" in errors(cli("accept", 2, "--by", "zzz", code=2))
+    assert worked.statuses() == {"owned": 2, "held": 3, "nurture": 1}
+    rejected = of(cli("reject", "J2", "--reason", "not_a_fit", "--for", "mia", "--json"))
     assert (rejected["journey_id"], rejected["goes_to"]) == (2, "nurture")
-    assert "so nobody owns it now" in cli("accept", 2, "--by", "ana", code=2).stderr
+    assert "so nobody owns it now" in cli("accept", 2, "--for", "ana", code=2).stderr
     assert "it is in nurture, because rejected: not_a_fit" in cli("explain", 2).stdout
     assert worked.holds() == []
 
@@ -524,7 +548,7 @@ def test_an_owner_accepts_or_rejects_with_a_reason_of_the_playbook(cli: Cli, wor
 def test_a_manager_moves_leads_and_hears_what_the_clock_does(cli: Cli, worked: Desk) -> None:
     (journey, had_it), *_ = worked.rows("SELECT journey_id, owner FROM assignment ORDER BY journey_id")
     others = [rep for rep in ("ana", "bob", "cyn") if rep != had_it]
-    why = ("--reason", "knows them", "--by", "mia")
+    why = ("--reason", "knows them", "--for", "mia")
     at = (NOW + timedelta(hours=1)).isoformat()
     assert "say who gets it" in cli("reassign", journey, *why, code=2).stderr
     assert "--anyway is for --to" in cli("reassign", journey, "--pool", "everybody", "--anyway", *why, code=2).stderr
@@ -539,7 +563,7 @@ def test_a_manager_moves_leads_and_hears_what_the_clock_does(cli: Cli, worked: D
 
     plan = words(cli("transfer", others[0], "--reason", "left, call +49 30 1234567", "--dry-run"))
     assert "Nothing was stored. Without --dry-run it is." in plan
-    moved = of(cli("transfer", others[0], "--reason", "left, call +49 30 1234567", "--by", "mia", "--json"))
+    moved = of(cli("transfer", others[0], "--reason", "left, call +49 30 1234567", "--for", "mia", "--json"))
     assert moved["left"] == []
     assert sum(moved["by_owner"].values()) == len(moved["placed"]) > 0
     assert worked.one("SELECT count(*) FROM assignment WHERE owner = :rep AND ended_at IS NULL", rep=others[0]) == 0
@@ -547,7 +571,7 @@ def test_a_manager_moves_leads_and_hears_what_the_clock_does(cli: Cli, worked: D
     assert "has no leads; nothing was changed" in cli("transfer", others[0], "--reason", "left").stdout
     assert "is no rep, and has no leads" in cli("transfer", "nobody", "--reason", "left", code=2).stderr
 
-    taken = words(cli("unassign", journey, "--reason", "wrong team", "--by", "mia"))
+    taken = words(cli("unassign", journey, "--reason", "wrong team", "--for", "mia"))
     item = worked.one("SELECT id FROM work_item WHERE reason = 'unassigned'")
     assert f"work item W{item} asks who gets it. Its clock has stopped" in taken
     assert "so nobody owns it now" in cli("unassign", journey, *why, code=2).stderr
@@ -560,18 +584,18 @@ def test_an_owner_waits_for_a_lead_goes_on_and_logs_a_touch(cli: Cli, worked: De
     later = (NOW + timedelta(hours=1)).isoformat()
     owner = worked.one("SELECT owner FROM assignment WHERE journey_id = 1")
     waits = of(
-        cli("wait", 1, "--until", "2026-03-09", "--reason", "on holiday", "--by", owner, "--json", "--now", later)
+        cli("wait", 1, "--until", "2026-03-09", "--reason", "on holiday", "--for", owner, "--json", "--now", later)
     )
     assert (waits["journey_id"], waits["until"][:16]) == (1, "2026-03-09T00:00")
     told = words(cli("explain", 1, "--now", later))
     assert f"{owner} waits for the lead since 2026-03-04 11:00 UTC: on holiday." in told
     assert "The first touch is due 2026-03-09 11:00 UTC" in told
-    assert "its clocks run" in cli("resume", 2, "--by", owner, "--now", later, code=2).stderr
-    assert "run again" in cli("resume", 1, "--by", owner, "--now", later).stdout
-    assert "needs words" in cli("wait", 1, "--until", "2026-03-09", "--reason", " ", "--by", owner, code=2).stderr
-    assert "is no touch and no outcome" in cli("touch", 1, "--kind", "fax", "--by", owner, code=2).stderr
-    assert "none of the playbook's reps" in cli("touch", 1, "--kind", "call", "--by", "nobody", code=2).stderr
-    call = ("touch", 1, "--kind", "call", "--by", owner, "--seconds", 90, "--at", later, "--now", later)
+    assert "its clocks run" in cli("resume", 2, "--for", "mia", "--now", later, code=2).stderr
+    assert "run again" in cli("resume", 1, "--for", owner, "--now", later).stdout
+    assert "needs words" in cli("wait", 1, "--until", "2026-03-09", "--reason", " ", "--for", owner, code=2).stderr
+    assert "is no touch and no outcome" in cli("touch", 1, "--kind", "fax", "--for", owner, code=2).stderr
+    assert "none of the playbook's reps" in cli("touch", 1, "--kind", "call", code=2).stderr
+    call = ("touch", 1, "--kind", "call", "--for", owner, "--seconds", 90, "--at", later, "--now", later)
     assert of(cli(*call, "--json"))["new"] is True
     assert "Known already: call" in cli(*call).stdout
     worked.run(NOW + timedelta(hours=1))

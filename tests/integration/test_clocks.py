@@ -193,7 +193,7 @@ def test_what_an_owner_does_on_a_skewed_host_is_dated_right(
 ) -> None:
     desk.capture(person(1), now=time_of(desk.ledger))
     run(desk)
-    leadgate(skew, "accept", "J1", "--by", "ana", environment=environment)
+    leadgate(skew, "accept", "J1", "--for", "mia", environment=environment)
     assert abs(desk.one("SELECT accepted_at FROM assignment") - time_of(desk.ledger)) < CLOSE
 
 

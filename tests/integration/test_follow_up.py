@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import NOW, PLAYBOOK, Desk, person
+from desk import NOW, PLAYBOOK, Desk, acting, person
 from open_gate import nothing_fails
 
 from leadgate import playbook as playbooks
+from leadgate.actors import ActorError
 from leadgate.ledger import Ledger, actions, people, signals
 from tasks.batches import run_waiting
 
@@ -209,8 +210,9 @@ def test_what_is_no_touch_of_the_owner_leaves_the_ladder_running(owned: Desk, ow
 
 def test_accepting_is_noted_once_and_does_not_replace_the_touch(owned: Desk, owner: str) -> None:
     journey = owned.one("SELECT id FROM journey")
-    for _ in range(2):
-        actions.accept(owned.ledger, journey, by=owner, now=NOW + MOMENT)
+    actions.accept(owned.ledger, journey, by=acting(owner), now=NOW + MOMENT)
+    with pytest.raises(actions.ActionError, match=f"{owner} accepted it at 2026"):
+        actions.accept(owned.ledger, journey, by=acting("mia"), now=NOW + 2 * MOMENT)
     check(owned, HALFWAY)
     assert owned.rows("SELECT what, by FROM action") == [("accept", owner)]
     assert owned.rows("SELECT accepted_at, ended_at FROM assignment") == [(NOW + MOMENT, None)]
@@ -227,7 +229,7 @@ def test_where_acceptance_qualifies_a_touch_stops_the_ladder_and_acceptance_ends
         check(desk, at)
     assert desk.statuses() == {"owned": 1}
     assert messages(desk) == ["lead_assigned"]
-    actions.accept(desk.ledger, desk.one("SELECT id FROM journey"), by=owner, now=TWICE)
+    actions.accept(desk.ledger, desk.one("SELECT id FROM journey"), by=acting(owner), now=TWICE)
     check(desk, TWICE + MOMENT)
     assert desk.statuses() == {"done": 1}
     assert desk.rows("SELECT end_reason FROM assignment") == [("accepted",)]
@@ -237,8 +239,10 @@ def test_where_acceptance_qualifies_a_touch_stops_the_ladder_and_acceptance_ends
 def test_a_rejected_lead_goes_to_nurture_with_the_reason(owned: Desk, owner: str) -> None:
     check(owned, DUE)
     journey = owned.one("SELECT id FROM journey")
-    where = actions.reject(owned.ledger, journey, by=owner, now=DUE, reason="not_a_fit", playbook=owned.loaded.playbook)
-    assert where == "nurture"
+    where = actions.reject(
+        owned.ledger, journey, by=acting(owner), now=DUE, reason="not_a_fit", playbook=owned.loaded.playbook
+    )
+    assert where.goes_to == "nurture"
     assert owned.statuses() == {"nurture": 1}
     assert owned.rows("SELECT end_reason FROM assignment") == [("rejected: not_a_fit",)]
     assert owned.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL") == 0
@@ -254,9 +258,9 @@ def test_a_rejected_lead_goes_to_another_owner_where_the_playbook_says_so(desk_w
     desk = desk_with(("exceptions:\n", "follow_up: {rejected: reassign}\nexceptions:\n"))
     owner, journey = desk.rows("SELECT owner, journey_id FROM assignment")[0]
     where = actions.reject(
-        desk.ledger, journey, by=owner, now=HALFWAY, reason="wrong_territory", playbook=desk.loaded.playbook
+        desk.ledger, journey, by=acting(owner), now=HALFWAY, reason="wrong_territory", playbook=desk.loaded.playbook
     )
-    assert where == "another owner"
+    assert where.goes_to == "another owner"
     assert desk.holds() == []
     check(desk, HALFWAY)
     assert desk.statuses() == {"owned": 1}
@@ -265,18 +269,32 @@ def test_a_rejected_lead_goes_to_another_owner_where_the_playbook_says_so(desk_w
     assert desk.holds() == []
 
 
+def test_a_lead_is_its_owners_or_their_managers(owned: Desk, owner: str) -> None:
+    journey, book = owned.one("SELECT id FROM journey"), owned.loaded.playbook
+    other = next(rep for rep in ("ana", "bob", "cyn") if rep != owner)
+    for who in (acting("zzz"), acting(other), acting("zzz", other)):
+        with pytest.raises(ActorError, match=f"--for {owner}"):
+            actions.accept(owned.ledger, journey, by=who, now=NOW + MOMENT)
+        with pytest.raises(ActorError, match=f"--for {owner}"):
+            actions.reject(owned.ledger, journey, by=who, now=NOW + MOMENT, reason="not_a_fit", playbook=book)
+    assert owned.statuses() == {"owned": 1}
+    actions.accept(owned.ledger, journey, by=acting("zzz", owner), now=NOW + MOMENT)
+    assert owned.rows("SELECT what, by, acted_for FROM action") == [("accept", "zzz", owner)]
+    assert owned.holds() == []
+
+
 def test_what_nobody_owns_can_be_neither_accepted_nor_rejected(owned: Desk, owner: str) -> None:
     journey = owned.one("SELECT id FROM journey")
-    reject: dict[str, Any] = {"by": owner, "now": NOW, "playbook": owned.loaded.playbook}
+    reject: dict[str, Any] = {"by": acting(owner), "now": NOW, "playbook": owned.loaded.playbook}
     with pytest.raises(actions.ActionError, match="not_a_fit"):
         actions.reject(owned.ledger, journey, reason="not_fit", **reject)
     actions.reject(owned.ledger, journey, reason="duplicate", **reject)
     with pytest.raises(actions.ActionError, match="nurture"):
         actions.reject(owned.ledger, journey, reason="duplicate", **reject)
     with pytest.raises(actions.ActionError, match="nurture"):
-        actions.accept(owned.ledger, journey, by=owner, now=NOW)
+        actions.accept(owned.ledger, journey, by=acting(owner), now=NOW)
     with pytest.raises(actions.ActionError, match="no journey 999"):
-        actions.accept(owned.ledger, 999, by=owner, now=NOW)
+        actions.accept(owned.ledger, 999, by=acting(owner), now=NOW)
     assert owned.holds() == []
 
 

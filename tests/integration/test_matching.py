@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,12 @@ matching:
 scoring:
 """
 RULES = PLAYBOOK.replace("scoring:\n", MATCHING.lstrip("\n"), 1)
+
+
+@pytest.fixture(autouse=True)
+def rita(log_in: Callable[[str], None]) -> None:
+    """Rita reviews."""
+    log_in("rita")
 
 
 @pytest.fixture
@@ -150,7 +157,7 @@ def test_both_records_are_shown_side_by_side(cli: Cli, asked: Desk) -> None:
 
 
 def test_the_same_person_joins_the_open_journey(cli: Cli, asked: Desk) -> None:
-    cli("review", f"W{item(asked)}", "--same", 1, "--by", "rita", "--now", NOW)
+    cli("review", f"W{item(asked)}", "--same", 1, "--now", NOW)
     assert after(asked) == [("owned", 1), ("joined", 1)]
     assert asked.rows("SELECT because FROM lead_join") == [(["a_person"],)]
     assert asked.one("SELECT message FROM lead WHERE id = 1") == "the second one"
@@ -163,14 +170,14 @@ def test_a_known_lead_whose_journey_has_ended_is_taken_up_again(cli: Cli, desk: 
     quiet = {name: value for name, value in ANN.items() if name != "Company"}
     assert after(desk, quiet) == [("nurture", 1)]
     after(desk, ANN | {"Email": "rob@home.example"})
-    cli("rerun", "--work-item", item(desk), "--same", 1, "--by", "rita", "--now", NOW)
+    cli("rerun", "--work-item", item(desk), "--same", 1, "--now", NOW)
     assert after(desk) == [("nurture", 1), ("owned", 1)]
     assert desk.rows("SELECT joined_to, because FROM lead_join") == [(None, ["a_person"])]
     assert desk.one("SELECT count(*) FROM lead") == 1
 
 
 def test_somebody_else_goes_on_and_is_never_asked_about_again(cli: Cli, asked: Desk) -> None:
-    did = of(cli("review", f"W{item(asked)}", "--different", "--by", "rita", "--now", NOW, "--json"))
+    did = of(cli("review", f"W{item(asked)}", "--different", "--now", NOW, "--json"))
     assert did["did"] == "decided as somebody else"
     assert after(asked) == [("owned", 1), ("owned", 2)]
     assert asked.rows("SELECT low, high, same FROM lead_verdict") == [(1, 2, False)]
@@ -207,7 +214,7 @@ def test_two_known_leads_in_one_signal_are_a_question(cli: Cli, desk: Desk) -> N
     assert reason == "two_leads_one_person"
     assert message.endswith("(lead 1: the same e-mail address; lead 2: the same id in crm)")
     assert "correct the wrong value" in cli("review", f"W{item(desk)}", "--different", code=2).stderr
-    cli("review", f"W{item(desk)}", "--same", 2, "--by", "rita", "--now", NOW)
+    cli("review", f"W{item(desk)}", "--same", 2, "--now", NOW)
     assert after(desk)[-1] == ("joined", 2)
     # nobody is asked twice; what belongs to one lead alone stays with it
     assert after(desk, both | {"Message": "again"}, source="partner")[-1] == ("joined", 2)
@@ -220,7 +227,7 @@ def test_a_corrected_address_of_another_known_lead_is_a_question(cli: Cli, desk:
     cli("review", f"W{item(desk)}", "--set", "email=lead2@company2.example", "--now", NOW)
     assert after(desk) == [("held", 1), ("owned", 2)]
     assert [reason for reason, _ in reasons(desk)] == ["two_leads_one_person"]
-    cli("review", f"W{item(desk)}", "--same", 2, "--by", "rita", "--now", NOW)
+    cli("review", f"W{item(desk)}", "--same", 2, "--now", NOW)
     assert after(desk) == [("joined", 2), ("owned", 2)]
     assert desk.one("SELECT lead_id FROM identity WHERE value = 'lead1@company1.example'") == 1
     assert desk.one("SELECT email_canonical FROM lead WHERE id = 1") == "lead1@company1.example"
@@ -233,7 +240,7 @@ def test_a_join_is_undone_with_what_it_changed(cli: Cli, desk: Desk) -> None:
     first = person(1, Phone="", **{"External ID": "A"})
     after(desk, first, person(2, **{"External ID": "A", "City": "Bonn"}), source="partner")
     assert desk.rows("SELECT phone, city FROM lead") == [("+49301000002", "Bonn")]
-    done = of(cli("unjoin", "J2", "--by", "rita", "--now", NOW, "--json"))
+    done = of(cli("unjoin", "J2", "--now", NOW, "--json"))
     assert (done["lead_id"], sorted(done["restored"])) == (1, ["city", "phone"])
     assert after(desk) == [("owned", 1), ("owned", 2)]
     assert desk.rows("SELECT id, phone, city FROM lead ORDER BY id") == [
@@ -247,7 +254,7 @@ def test_a_join_is_undone_with_what_it_changed(cli: Cli, desk: Desk) -> None:
 
 def test_a_shared_address_can_be_parted(cli: Cli, desk: Desk) -> None:
     after(desk, ANN, ANN | {"First name": "Petra", "Phone": "+49301000777"})
-    cli("unjoin", "J2", "--by", "rita", "--now", NOW)
+    cli("unjoin", "J2", "--now", NOW)
     assert after(desk) == [("owned", 1), ("owned", 2)]
     assert desk.one("SELECT first_name FROM lead WHERE id = 2") == "Petra"
 
@@ -256,7 +263,7 @@ def test_a_lead_that_was_taken_up_gets_back_what_it_said(cli: Cli, desk: Desk) -
     quiet = ANN | {"Company": "", "City": "Bonn"}
     assert after(desk, quiet) == [("nurture", 1)]
     assert after(desk, ANN | {"City": "Köln"})[-1] == ("owned", 1)
-    cli("unjoin", "J2", "--by", "rita", "--now", NOW)
+    cli("unjoin", "J2", "--now", NOW)
     # what is known of the first has changed, so it was scored again
     assert after(desk) == [("nurture", 1), ("owned", 2), ("nurture", 1)]
     assert desk.rows("SELECT company, city FROM lead ORDER BY id") == [(None, "Bonn"), ("Acme GmbH", "Köln")]

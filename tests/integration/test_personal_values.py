@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from desk import NOW, Desk, person
+from desk import NOW, Desk, acting, person
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
@@ -95,11 +95,11 @@ def worked(ledger: Ledger) -> Desk:
     reps = [rep.name for rep in desk.loaded.playbook.reps]
     had = desk.one("SELECT owner FROM assignment WHERE journey_id = :j AND ended_at IS NULL", j=owned[0])
     rep = next(each for each in reps if each != had)
-    handovers.reassign(ledger, desk.loaded, owned[0], rep=rep, anyway=True, reason=why, by="mia", now=now)
-    handovers.unassign(ledger, desk.loaded, owned[1], reason=why, by="mia", now=now)
+    handovers.reassign(ledger, desk.loaded, owned[0], rep=rep, anyway=True, reason=why, by=acting("mia"), now=now)
+    handovers.unassign(ledger, desk.loaded, owned[1], reason=why, by=acting("mia"), now=now)
     leaver = desk.one("SELECT owner FROM assignment WHERE journey_id = :j AND ended_at IS NULL", j=owned[2])
-    handovers.transfer(ledger, desk.loaded, leaver, reason=why, by="mia", now=now)
-    owner_actions.wait(ledger, owned[3], until=now + timedelta(days=1), reason=why, by="mia", now=now)
+    handovers.transfer(ledger, desk.loaded, leaver, reason=why, by=acting("mia"), now=now)
+    owner_actions.wait(ledger, owned[3], until=now + timedelta(days=1), reason=why, by=acting("mia"), now=now)
     for hours in (3, 30, 300):
         desk.run(NOW + timedelta(hours=hours))
     return desk

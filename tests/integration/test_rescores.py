@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from desk import NOW, PLAYBOOK, Desk, person
+from desk import NOW, PLAYBOOK, Desk, acting, person
 from sqlalchemy import text
 
 from leadgate import playbook as playbooks
@@ -148,7 +148,7 @@ def test_a_lead_that_somebody_owns_keeps_its_owner_while_it_cools(desk: Desk) ->
 
 def test_what_an_owner_rejected_stays_rejected_until_there_is_news(desk: Desk) -> None:
     hot(desk)
-    actions.reject(desk.ledger, 1, by="mia", reason="not_a_fit", now=NOW, playbook=desk.loaded.playbook)
+    actions.reject(desk.ledger, 1, by=acting("mia"), reason="not_a_fit", now=NOW, playbook=desk.loaded.playbook)
     desk.run(now=NOW + 60 * DAY)
     assert journeys(desk) == [("signal", "follow_up", "nurture")]
     assert desk.one("SELECT score_changes_at FROM lead") is None

@@ -25,6 +25,12 @@ CHIEF = person(1, Company="", **{"Job title": "Chief of Nothing"})
 BROKEN = person(2, Email="broken address of somebody")
 
 
+@pytest.fixture(autouse=True)
+def rita(log_in: Callable[[str], None]) -> None:
+    """Rita reviews."""
+    log_in("rita")
+
+
 @pytest.fixture
 def waiting(desk: Desk) -> Desk:
     """A ledger with a lead in review (J1, behind W2) and one that is an exception (J2, behind W1)."""
@@ -123,9 +129,7 @@ def test_nothing_that_waits_is_no_error(cli: Cli, desk: Desk) -> None:
 )
 def test_an_approved_lead_goes_on_to_an_owner(cli: Cli, waiting: Desk, options: list[str], note: str) -> None:
     reviewed = item(waiting, "review")
-    assert (
-        f"W{reviewed} approved by rita" in cli("review", f"W{reviewed}", *options, "--by", "rita", "--now", NOW).stdout
-    )
+    assert f"W{reviewed} approved by rita" in cli("review", f"W{reviewed}", *options, "--now", NOW).stdout
     assert waiting.rows("SELECT closed_by, resolution, note FROM work_item WHERE id = :id", id=reviewed) == [
         ("rita", "done_by_hand", note)
     ]
@@ -136,34 +140,42 @@ def test_an_approved_lead_goes_on_to_an_owner(cli: Cli, waiting: Desk, options: 
 
 def test_options_may_follow_an_approval_without_words(cli: Cli, waiting: Desk) -> None:
     reviewed = item(waiting, "review")
-    did = of(cli("review", f"W{reviewed}", "--approve", "--by", "rita", "--json"))
-    assert did == {"work_item": reviewed, "did": "approved", "by": "rita", "journeys": 1, "taken_from": None}
+    did = of(cli("review", f"W{reviewed}", "--approve", "--json"))
+    assert did == {
+        "work_item": reviewed,
+        "did": "approved",
+        "by": "rita",
+        "journeys": 1,
+        "taken_from": None,
+        "action": None,
+    }
 
 
 def test_a_rejected_lead_ends_with_the_reason(cli: Cli, waiting: Desk) -> None:
-    cli("review", f"W{item(waiting, 'review')}", "--reject", "a pupil", "--by", "rita")
+    cli("review", f"W{item(waiting, 'review')}", "--reject", "a pupil")
     assert waiting.rows("SELECT status FROM journey WHERE id = 1") == [("discarded",)]
     assert "as discarded: a pupil" in words(cli("explain", "J1"))
     assert waiting.holds() == []
 
 
 def test_a_corrected_lead_is_scored_again(cli: Cli, waiting: Desk) -> None:
-    cli("review", f"W{item(waiting, 'review')}", "--set", "company=Acme", "--by", "rita", "--now", NOW)
+    cli("review", f"W{item(waiting, 'review')}", "--set", "company=Acme", "--now", NOW)
     waiting.run()
     assert waiting.rows("SELECT status FROM journey WHERE id = 1") == [("owned",)]
     assert waiting.one("SELECT score FROM qualification ORDER BY id DESC LIMIT 1") == 55
     assert waiting.holds() == []
 
 
-def test_taking_an_item_says_who_decides_it(cli: Cli, waiting: Desk) -> None:
+def test_taking_an_item_says_who_decides_it(cli: Cli, waiting: Desk, log_in: Callable[[str], None]) -> None:
     reviewed = item(waiting, "review")
     taken = "SELECT assignee, taken_at FROM work_item WHERE id = :id"
-    cli("review", f"W{reviewed}", "--take", "--by", "rita", "--now", NOW)
-    again = of(cli("review", f"W{reviewed}", "--take", "--by", "rita", "--now", NOW + HOUR, "--json"))
+    cli("review", f"W{reviewed}", "--take", "--now", NOW)
+    again = of(cli("review", f"W{reviewed}", "--take", "--now", NOW + HOUR, "--json"))
     assert again["taken_from"] is None
     assert waiting.rows(taken, id=reviewed) == [("rita", NOW)]
     assert [each["id"] for each in of(cli("queue", "--assignee", "rita", "--json"))["items"]] == [reviewed]
-    other = cli("review", f"W{reviewed}", "--take", "--by", "sam", "--now", NOW + HOUR)
+    log_in("sam")
+    other = cli("review", f"W{reviewed}", "--take", "--now", NOW + HOUR)
     assert "was rita's until now" in other.stderr
     assert waiting.rows(taken, id=reviewed) == [("sam", NOW + HOUR)]
     assert waiting.rows("SELECT what, by FROM action ORDER BY id") == [("take", "rita"), ("take", "sam")]
@@ -185,7 +197,7 @@ def test_what_cannot_be_decided_changes_nothing_and_says_what_to_do(cli: Cli, wa
     ):
         assert hint in cli("review", *arguments, code=2).stderr
     assert waiting.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL AND assignee IS NULL") == 2
-    cli("review", exception, "--reject", "spam", "--by", "rita")
+    cli("review", exception, "--reject", "spam")
     for decision in (["--approve"], ["--reject", "spam"]):
         assert f"`leadgate explain W{exception}`" in cli("review", exception, *decision, code=2).stderr
     assert "rita closed it as discarded" in cli("review", exception, "--take", code=2).stderr
@@ -197,10 +209,10 @@ def test_what_is_no_review_is_refused_with_the_command_that_fits(cli: Cli, desk:
     desk.run()
     desk.run(now=NOW + 4 * HOUR)
     breaker, escalation = item(desk, "breaker"), item(desk, "escalation")
-    assert f"leadgate rerun --work-item {breaker}" in cli("review", breaker, "--approve", code=2).stderr
+    assert f"leadgate rerun W{breaker}" in cli("review", breaker, "--approve", code=2).stderr
     assert "closes when the lead is followed up" in cli("review", escalation, "--approve", code=2).stderr
     assert "it holds no lead" in cli("review", escalation, "--take", code=2).stderr
-    cli("review", breaker, "--take", "--by", "ops")
+    cli("review", breaker, "--take")
     assert desk.one("SELECT assignee FROM work_item WHERE id = :id", id=breaker) == "ops"
     assert desk.holds() == []
 
@@ -213,9 +225,9 @@ def test_a_run_that_did_not_finish_is_no_review_but_somebody_can_see_to_it(cli: 
     assert work is not None
     hold_batch(desk.ledger, work, reason=CANCELLED, why="in the UI", now=NOW)
     recovery = item(desk, "recovery")
-    assert f"leadgate rerun --work-item {recovery}" in cli("review", recovery, "--approve", code=2).stderr
+    assert f"leadgate rerun W{recovery}" in cli("review", recovery, "--approve", code=2).stderr
     assert check(desk, DAY) == 1
-    cli("review", recovery, "--take", "--by", "ops")
+    cli("review", recovery, "--take")
     assert desk.one("SELECT assignee FROM work_item WHERE id = :id", id=recovery) == "ops"
     assert desk.holds() == []
 

@@ -85,7 +85,7 @@ def test_no_command_that_tells_prints_what_a_terminal_obeys(cli: Cli, worked: De
         ("report", "--rep", EVIL), ("report", "--section", EVIL), ("rerun", "--reason", EVIL, "--yes"),
         ("rerun", "--work-item", 1, "--set", f"{EVIL}=x", "--yes"), ("reassign", 1, "--to", EVIL, "--reason", EVIL),
         ("reassign", 1, "--pool", EVIL, "--reason", EVIL), ("transfer", EVIL, "--reason", EVIL),
-        ("reject", 1, "--reason", EVIL), ("capture", EVIL, "--source", EVIL), ("touch", 1, "--kind", EVIL, "--by", EVIL),
+        ("reject", 1, "--reason", EVIL), ("capture", EVIL, "--source", EVIL), ("touch", 1, "--kind", EVIL, "--for", EVIL),
         ("accept", EVIL), ("unjoin", EVIL), ("playbook", "check", EVIL), ("summary", "--now", EVIL),
     ],
     ids=lambda call: " ".join("EVIL" if EVIL in str(part) else str(part) for part in call),
@@ -98,12 +98,12 @@ def test_what_a_person_typed_is_told_without_what_a_terminal_obeys(worked: Desk,
     journey = worked.one("SELECT min(id) FROM journey WHERE status = 'owned'")
     had = worked.one("SELECT owner FROM assignment WHERE journey_id = :j AND ended_at IS NULL", j=journey)
     to = next(rep for rep in ("ana", "bob", "cyn") if rep != had)
-    harmless(cli("reassign", journey, "--to", to, "--reason", f"because {EVIL}", "--by", f"mia {EVIL}", "--anyway"))
-    harmless(cli("wait", journey, "--until", "2099-01-01", "--reason", f"away {EVIL}", "--by", to))
-    harmless(cli("accept", journey, "--by", to))
+    harmless(cli("reassign", journey, "--to", to, "--reason", f"because {EVIL}", "--for", "mia", "--anyway"))
+    harmless(cli("wait", journey, "--until", "2099-01-01", "--reason", f"away {EVIL}", "--for", to))
+    harmless(cli("accept", journey, "--for", to))
     harmless(cli("explain", f"J{journey}"))
     item = worked.one("SELECT min(id) FROM work_item WHERE closed_at IS NULL AND blocking")
-    harmless(cli("review", f"W{item}", "--reject", f"no {EVIL}", "--by", f"mia {EVIL}"))
+    harmless(cli("review", f"W{item}", "--reject", f"no {EVIL}"))
 
 
 def test_a_dry_run_shows_a_hostile_file_as_text(cli: Cli, tmp_path: Path) -> None:

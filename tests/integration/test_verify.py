@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import databases
 import pytest
-from desk import NOW, Desk, person
+from desk import NOW, Desk, acting, person
 from sqlalchemy import text
 
 from leadgate import playbook as playbooks
@@ -295,7 +295,9 @@ def _hand_over(ledger: Ledger, loaded: Loaded) -> None:
     with ledger.transaction() as connection:
         last = connection.execute(text("SELECT max(id) FROM journey WHERE status = 'owned'")).scalar_one()
     book = replace(loaded, playbook=keeps)
-    handovers.reassign(ledger, book, last, pool="everybody", reason="on leave", by="mia", now=NOW + timedelta(hours=1))
+    handovers.reassign(
+        ledger, book, last, pool="everybody", reason="on leave", by=acting("mia"), now=NOW + timedelta(hours=1)
+    )
 
 
 @pytest.fixture(scope="module")

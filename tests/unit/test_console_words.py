@@ -418,7 +418,7 @@ def test_an_open_work_item_is_told_with_its_commands() -> None:
     words = told(proof.failure(held, PLAYBOOK, NOW + timedelta(hours=9)))
     assert "The value seen: ann@gmial.com" in words
     assert "data_quality decides, by 2026-03-04 18:00 UTC, 1 h ago." in words
-    assert "leadgate rerun --work-item 5 --proposed" in words
+    assert "leadgate rerun W5 --proposed" in words
     assert "--set email=ADDRESS" in words
     assert "escalated" not in words
     late = work_item(escalated_at=NOW + timedelta(hours=8), escalated_to="mia")
@@ -622,8 +622,8 @@ def test_the_summary_fits_on_a_screen_whatever_is_in_it() -> None:
         assert words in text
     for command in (
         "leadgate explain 17",
-        "--work-item 5 --proposed",
-        "--work-item 6 --set phone=",
+        "rerun W5 --proposed",
+        "rerun W6 --set phone=",
         "--done-by-hand approved",
     ):
         assert command in text

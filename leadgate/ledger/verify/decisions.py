@@ -56,7 +56,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "A clock that was kept began with an owner before",
         "SELECT count(*) FROM assignment WHERE clock_from IS NOT NULL",
         "SELECT count(*) FROM assignment a WHERE a.clock_from IS NOT NULL AND NOT EXISTS (SELECT 1 FROM assignment b "
-        "WHERE b.journey_id = a.journey_id AND b.generation < a.generation AND b.assigned_at = a.clock_from)",
+        "WHERE b.journey_id = a.journey_id AND b.id < a.id AND b.assigned_at = a.clock_from)",
     ),
     Invariant(
         "decisions_name_playbook",

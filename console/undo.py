@@ -1,0 +1,46 @@
+"""``leadgate undo``: an action taken back, and what each action says about its undo.
+
+Belongs here: what was asked for, and words. Does not belong here: taking it back (``ledger.undo``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from console.lookup import as_data
+from console.place import Place, actor, as_of
+from console.safe import visible
+from console.screen import out, print_json, program, say
+from console.telling import counted
+from leadgate.ledger import undo as ways
+from leadgate.ledger.clock import time_of
+
+_MOST_SHOWN = 20
+
+
+def undo(place: Place, number: int, *, acts_for: str | None, as_json: bool, now: str | None) -> None:
+    """The command."""
+    playbook = place.playbook().playbook
+    with place.ledger() as ledger:
+        at = time_of(ledger, as_of(now))
+        who = actor(playbook, acts_for, also=() if acts_for is None else ways.owners(ledger, number))
+        done = ways.undo(ledger, number, by=who, now=at)
+    if as_json:
+        print_json({**asdict(done), "did": "undo", **as_data(who)})
+        return
+    for journey, why in list(done.left.items())[:_MOST_SHOWN]:
+        say(f"left alone: J{journey} {why}")
+    if len(done.left) > _MOST_SHOWN:
+        say(f"and {len(done.left) - _MOST_SHOWN:,} more (--json lists them)")
+    journeys = f"J{done.journeys[0]}" if len(done.journeys) == 1 else counted(len(done.journeys), "lead", "leads")
+    what = done.what.replace("_", " ")
+    console = out()
+    console.print(f"A{number} ({what}) undone for {journeys} by {visible(who.in_words, 160)}.")
+    console.print(f"Next: {program()} explain J{done.journeys[0]}")
+
+
+def way_back(what: str, number: int | None) -> str:
+    """The line after an action: the command that takes it back, or why there is none."""
+    if number is None or what not in ways.UNDOABLE:
+        return f"This cannot be undone: {ways.NO_UNDO[what]}." if what in ways.NO_UNDO else ""
+    return f"Undo: {program()} undo A{number}"
