@@ -146,8 +146,6 @@ def transfer(
     reason = _reason(reason)
     playbook = loaded.playbook
     _known_pool(playbook, to_pool)
-    if not dry_run:
-        actors.require(by, "transfer", rep)
 
     def attempt(connection: Connection, *, locked: bool) -> Transfer:
         frame = handovers.book(connection, rep)
@@ -157,6 +155,8 @@ def transfer(
             if rep not in known:
                 raise ActionError(f"{rep!r} is no rep, and has no leads; {proposal(rep, known)}")
             return Transfer(rep, clock)
+        if not dry_run:
+            actors.require(by, "transfer", rep)
         before, loads = _state(connection, playbook, now)
         states = {name: PoolState.from_dict(state) for name, (state, _) in before.items()}
         pools = handover.places(frame, rep, playbook, to_pool)

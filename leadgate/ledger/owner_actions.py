@@ -42,7 +42,7 @@ def wait(ledger: Ledger, journey_id: int, *, until: datetime, reason: str, by: A
     with ledger.transaction() as connection:
         journey = owned_journey(connection, journey_id, "wait for")
         require(by, "wait", journey.owner)
-        pauses.end_open(connection, journey.id, by.name, now)
+        pauses.end_open(connection, journey.id, by.acts_for or by.name, now)
         pauses.begin(connection, journey.id, until=until, reason=reason, by=by.acts_for or by.name, now=now)
         look_now(connection, journey.id, now)
         return record(connection, [journey], "wait", by, now)
@@ -56,7 +56,7 @@ def resume(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> int:
     with ledger.transaction() as connection:
         journey = owned_journey(connection, journey_id, "resume")
         require(by, "resume", journey.owner)
-        if not pauses.end_open(connection, journey.id, by.name, now):
+        if not pauses.end_open(connection, journey.id, by.acts_for or by.name, now):
             raise ActionError(f"nobody waits for journey {journey_id}: its clocks run")
         look_now(connection, journey.id, now)
         return record(connection, [journey], "resume", by, now)

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import NOW, PLAYBOOK, Desk, acting, person
+from desk import NOW, PLAYBOOK, Desk, person
 from forked import Child, own_ledger
 from open_gate import meanwhile, nothing_fails
 
 from leadgate import playbook as playbooks
+from leadgate.actors import Actor
 from leadgate.ledger import Ledger, actions
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.verify import projection
@@ -24,7 +25,9 @@ from tasks import handovers
 from tasks.batches import run_waiting
 
 LATER = NOW + timedelta(hours=1)
-WHO: dict[str, Any] = {"by": acting("mia"), "now": LATER}
+#: The manager of all the reps of these tests.
+MIA = Actor("mia", reps=frozenset({"ana", "bob", "cyn", "dan"}))
+WHO: dict[str, Any] = {"by": MIA, "now": LATER}
 FOUR = """reps:
   - {name: ana, manager: mia}
   - {name: bob, manager: mia}
@@ -118,12 +121,12 @@ def test_the_clock_begins_again_or_goes_on_as_the_playbook_says(desk_with: Calla
     clock = "SELECT due_at, clock_from, ladder_step FROM assignment WHERE ended_at IS NULL"
     desk = desk_with(("slas:\n", "handovers: {on_reassign: keep}\nslas:\n"))
     assign(desk, 1)
-    handovers.reassign(desk.ledger, desk.loaded, 1, pool="everybody", reason="away", by=acting("mia"), now=LATER)
+    handovers.reassign(desk.ledger, desk.loaded, 1, pool="everybody", reason="away", by=MIA, now=LATER)
     assert desk.rows(clock) == [(NOW + timedelta(hours=4), NOW, 0)]
     desk.run(NOW + timedelta(hours=2, minutes=1), kinds=["follow_up"])  # half of the four hours since the first owner
     assert desk.rows(clock) == [(NOW + timedelta(hours=4), NOW, 1)]
     handovers.reassign(
-        desk.ledger, desk.loaded, 1, pool="everybody", reason="away", by=acting("mia"), now=NOW + timedelta(hours=3)
+        desk.ledger, desk.loaded, 1, pool="everybody", reason="away", by=MIA, now=NOW + timedelta(hours=3)
     )
     assert desk.rows(clock) == [(NOW + timedelta(hours=4), NOW, 1)]  # the reminder is not sent twice
     assert desk.holds() == []
@@ -149,7 +152,7 @@ def test_a_lead_without_an_owner_waits_for_a_person_who_finds_another(desk_with:
     desk = desk_with()
     assign(desk, 1)
     had_it = next(iter(owners(desk)))
-    item = handovers.unassign(desk.ledger, desk.loaded, 1, reason="wrong team", **WHO)
+    item = handovers.unassign(desk.ledger, desk.loaded, 1, reason="wrong team", **WHO).work_item_id
     assert desk.rows("SELECT status, stage, generation FROM journey") == [("held", "assignment", 1)]
     assert desk.rows("SELECT id, reason, route FROM work_item") == [(item, "unassigned", "revenue_operations")]
     assert desk.holds() == []
@@ -165,7 +168,8 @@ def test_a_lead_without_an_owner_waits_for_a_person_who_finds_another(desk_with:
 def test_a_lead_without_an_owner_may_go_to_nurture(desk_with: Callable[..., Desk]) -> None:
     desk = desk_with()
     assign(desk, 1)
-    assert handovers.unassign(desk.ledger, desk.loaded, 1, nurture=True, reason="not now", **WHO) is None
+    done = handovers.unassign(desk.ledger, desk.loaded, 1, nurture=True, reason="not now", **WHO)
+    assert done.work_item_id is None
     assert desk.statuses() == {"nurture": 1}
     assert desk.rows("SELECT kind FROM outbox ORDER BY id") == [("lead_assigned",), ("lead_handed_over",)]
     assert desk.holds() == []
@@ -200,7 +204,7 @@ def test_what_nobody_can_take_stays_and_says_why(desk_with: Callable[..., Desk])
     assign(desk, 100)
     assert owners(desk) == {"ana": 20, "bob": 40, "cyn": 20, "dan": 20}
     tomorrow = NOW + timedelta(days=1)
-    done = handovers.transfer(desk.ledger, desk.loaded, "bob", reason="left us", by=acting("mia"), now=tomorrow)
+    done = handovers.transfer(desk.ledger, desk.loaded, "bob", reason="left us", by=MIA, now=tomorrow)
     assert done.by_owner == {"cyn": 5, "ana": 2}
     assert len(done.left) == 33
     assert done.left[0].why == "ana: reached 22 open; cyn: reached 25 a week; dan: absent until 2026-03-09"
@@ -229,7 +233,7 @@ def test_a_follow_up_check_that_has_read_a_lead_reads_it_again_when_it_changes_h
     late = NOW + timedelta(days=1)
 
     def meanwhile_reassigned() -> None:
-        handovers.reassign(desk.ledger, desk.loaded, 1, pool="everybody", reason="away", by=acting("mia"), now=late)
+        handovers.reassign(desk.ledger, desk.loaded, 1, pool="everybody", reason="away", by=MIA, now=late)
 
     check = meanwhile("followed_up", meanwhile_reassigned)
     run_waiting(desk.worker(), lambda: late, kinds=["follow_up"], check=check)

@@ -213,7 +213,7 @@ def test_what_is_no_review_is_refused_with_the_command_that_fits(cli: Cli, desk:
     assert "closes when the lead is followed up" in cli("review", escalation, "--approve", code=2).stderr
     assert "it holds no lead" in cli("review", escalation, "--take", code=2).stderr
     cli("review", breaker, "--take")
-    assert desk.one("SELECT assignee FROM work_item WHERE id = :id", id=breaker) == "ops"
+    assert desk.one("SELECT assignee FROM work_item WHERE id = :id", id=breaker) == "rita"
     assert desk.holds() == []
 
 
@@ -228,7 +228,7 @@ def test_a_run_that_did_not_finish_is_no_review_but_somebody_can_see_to_it(cli: 
     assert f"leadgate rerun W{recovery}" in cli("review", recovery, "--approve", code=2).stderr
     assert check(desk, DAY) == 1
     cli("review", recovery, "--take")
-    assert desk.one("SELECT assignee FROM work_item WHERE id = :id", id=recovery) == "ops"
+    assert desk.one("SELECT assignee FROM work_item WHERE id = :id", id=recovery) == "rita"
     assert desk.holds() == []
 
 

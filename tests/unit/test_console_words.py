@@ -396,7 +396,17 @@ def test_messages_touches_corrections_and_providers_are_evidence() -> None:
                     message(attempts=1, retry_at=NOW),
                 ],
                 corrections=[{"by": "ops", "field": "phone", "value": None, "at": NOW}],
-                actions=[{"by": "ops", "what": "done_by_hand", "work_item_id": 5, "at": NOW}],
+                actions=[
+                    {
+                        "by": "ops",
+                        "acted_for": None,
+                        "what": "done_by_hand",
+                        "work_item_id": 5,
+                        "at": NOW,
+                        "number": None,
+                        "undoes": None,
+                    }
+                ],
             )
         )
     )
