@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
+from leadgate.corrections import problems_of
 from leadgate.fields import STANDARD
-from leadgate.ledger import Ledger, actions, joins, reports
+from leadgate.ledger import Ledger, actions, joins, reports, reviews
 from leadgate.ledger.actions import UNDELIVERABLE, ActionError, RerunReport
 from leadgate.ledger.reports import Wanted
 from leadgate.nearest import proposal
@@ -105,6 +106,7 @@ def do(
     if how.done_by_hand is not None:
         return actions.done_by_hand(ledger, ids, by=by, now=now, evidence=how.done_by_hand)
     if not how.proposed:
+        _require_valid(ledger, ids, how.corrections, playbook, now)
         return actions.rerun(ledger, ids, by=by, now=now, playbook=playbook, corrections=how.corrections)
     total = RerunReport()
     for item in items:
@@ -113,6 +115,19 @@ def do(
     missing = set(named) - {item["id"] for item in items}
     total.skipped += [f"work item {each} proposes nothing, or is not open" for each in sorted(missing)]
     return total
+
+
+def _require_valid(
+    ledger: Ledger, work_item_ids: Sequence[int], corrections: Mapping[str, str], playbook: Playbook, now: datetime
+) -> None:
+    """Raises ``ActionError`` for a correction that validation would not take: the lead would be held again for it."""
+    if not corrections:
+        return
+    for source, country in reviews.origins(ledger, work_item_ids) or [(None, None)]:
+        found = problems_of(corrections, playbook, now, source=source, country=country)
+        if found:
+            told = "; ".join(f"{name}: {problem}" for name, problem in found.items())
+            raise ActionError(f"nothing was changed, because the correction would be held again ({told})")
 
 
 def require_fields(names: Sequence[str], playbook: Playbook) -> None:

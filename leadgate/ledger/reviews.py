@@ -70,6 +70,19 @@ def take(ledger: Ledger, work_item_id: int, *, by: str, now: datetime) -> Taken:
         return Taken(work_item_id, by, item.assignee, number)
 
 
+def origins(ledger: Ledger, work_item_ids: Sequence[int]) -> list[tuple[str, str | None]]:
+    """The sources, and the leads' countries, of what these items hold: a correction is read differently for each."""
+    with ledger.transaction() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT DISTINCT j.source, l.country FROM journey j LEFT JOIN lead l ON l.id = j.lead_id "
+                "WHERE j.work_item_id = ANY(:ids) AND j.status = 'held' ORDER BY 1, 2"
+            ),
+            {"ids": list(work_item_ids)},
+        )
+        return [(row.source, row.country) for row in rows]
+
+
 def evidence(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     """What there is to decide by, for the items about one journey: its last qualification and its lead's fields.
 

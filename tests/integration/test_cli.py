@@ -498,6 +498,7 @@ def test_a_rerun_that_is_not_clear_changes_nothing(cli: Cli, worked: Desk) -> No
         ((*malformed, "--discard", "no", "--proposed"), "exclude one another"),
         (("--reason", "email_malfomed"), "did you mean 'email_malformed'?"),
         (("--work-item", "999"), "work item 999 does not exist"),
+        (("W1", "--set", "email=nonsense"), "would be held again (email: "),
         (("J5",), "J5 is a journey, and a work item is expected"),
         (("--batch", "W1"), "W1 is a work item, and a batch is expected"),
         ((*malformed, "--by", "ops"), "whoever is logged in"),

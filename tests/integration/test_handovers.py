@@ -158,7 +158,7 @@ def test_a_lead_without_an_owner_waits_for_a_person_who_finds_another(desk_with:
     assert desk.holds() == []
     with pytest.raises(ActionError, match="it is held, so nobody owns it"):
         handovers.unassign(desk.ledger, desk.loaded, 1, reason="wrong team", **WHO)
-    actions.rerun(desk.ledger, [int(item or 0)], playbook=desk.loaded.playbook, **WHO)
+    actions.rerun(desk.ledger, [int(item or 0)], playbook=desk.loaded.playbook, by="mia", now=LATER)
     run_waiting(desk.worker(), lambda: LATER, kinds=["intake"], check=nothing_fails)
     assert desk.statuses() == {"owned": 1}
     assert had_it not in owners(desk)
