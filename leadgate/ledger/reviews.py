@@ -70,7 +70,7 @@ def take(ledger: Ledger, work_item_id: int, *, by: str, now: datetime) -> Taken:
         return Taken(work_item_id, by, item.assignee, number)
 
 
-def origins(ledger: Ledger, work_item_ids: Sequence[int]) -> list[tuple[str, str | None]]:
+def origins(ledger: Ledger, work_item_ids: Sequence[int]) -> list[tuple[str | None, str | None]]:
     """The sources, and the leads' countries, of what these items hold: a correction is read differently for each."""
     with ledger.transaction() as connection:
         rows = connection.execute(
