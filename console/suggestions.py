@@ -172,7 +172,7 @@ def render_commands(ways: Sequence[tuple[str, str]], console: Console) -> None:
 
 
 def _rerun(item: Mapping[str, Any]) -> str:
-    return f"{program()} rerun --work-item {item['id']}"
+    return f"{program()} rerun W{item['id']}"
 
 
 def _review(item: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from console.lookup import as_data
 from console.place import Place, actor, as_of
 from console.safe import visible
 from console.screen import out, print_json, program, say
-from console.telling import counted
+from leadgate.counting import counted
 from leadgate.ledger import undo as ways
 from leadgate.ledger.clock import time_of
 

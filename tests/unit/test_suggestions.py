@@ -53,13 +53,13 @@ def test_a_refused_consent_is_not_tried_again() -> None:
 @pytest.mark.parametrize(
     ("reason", "more", "first"),
     [
-        ("email_malformed", {"proposal": {"email": "a@b.example"}}, "leadgate rerun --work-item 7 --proposed"),
+        ("email_malformed", {"proposal": {"email": "a@b.example"}}, "leadgate rerun W7 --proposed"),
         ("email_malformed", {}, "leadgate review W7 --set email=ADDRESS"),
         ("likely_duplicate", {"kind": "review"}, "leadgate review W7"),
         ("score_in_review_band", {"kind": "review", "stage": "qualification"}, "leadgate review W7 --approve WORDS"),
-        ("source_parked", {"kind": "breaker", "journey_id": None}, "leadgate rerun --work-item 7"),
-        ("stage_failed", {"kind": "recovery", "journey_id": None}, "leadgate rerun --work-item 7"),
-        ("undeliverable", {"kind": "recovery", "blocking": False}, "leadgate rerun --work-item 7"),
+        ("source_parked", {"kind": "breaker", "journey_id": None}, "leadgate rerun W7"),
+        ("stage_failed", {"kind": "recovery", "journey_id": None}, "leadgate rerun W7"),
+        ("undeliverable", {"kind": "recovery", "blocking": False}, "leadgate rerun W7"),
         ("first_touch_overdue", {"kind": "escalation", "blocking": False}, ""),
         ("of_our_own", {}, "leadgate review W7 --set FIELD=VALUE"),
     ],
