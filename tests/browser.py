@@ -89,10 +89,10 @@ class Screen:
         self.page.keyboard.press("Control+a")
         self.page.keyboard.insert_text(value)
 
-    def add_number(self, value: int) -> None:
-        """Into the only list of the form."""
+    def add_item(self, value: str) -> None:
+        """Into the only list of the form, which is its first field."""
         self.page.get_by_role("button", name="Add item").click()
-        self.page.get_by_role("spinbutton").last.fill(str(value))
+        self.page.locator("form").get_by_role("textbox").first.fill(value)
 
     def submit(self) -> None:
         """Submit the form and look at the run."""

@@ -149,7 +149,7 @@ def test_a_corrected_lead_goes_on_to_its_owner_and_the_table_says_so(held: Desk)
     summary = artifact("rerun-handoff-summary")
     assert "by olga" in summary
     assert "1 has an owner" in summary
-    assert held.rows("SELECT what, by FROM action") == [("corrected", "olga")]
+    assert held.rows("SELECT what, by FROM action") == [("corrected", "olga (said in the Prefect UI)")]
     assert held.holds() == []
 
 
@@ -322,7 +322,7 @@ def test_an_approval_shows_what_there_was_to_decide_by_and_where_the_lead_went(h
     ):
         assert part in told
     assert held.rows("SELECT resolution, closed_by, note FROM work_item WHERE id = :id", id=reviewed) == [
-        ("done_by_hand", "rita", "approved in a review")
+        ("done_by_hand", "rita (said in the Prefect UI)", "approved in a review")
     ]
     assert held.holds() == []
 
@@ -364,9 +364,9 @@ def test_a_correction_in_a_review_is_scored_again(held: Desk) -> None:
 def test_items_are_taken_by_somebody_and_taken_over_with_a_word(held: Desk) -> None:
     both = [item(held, 1), item(held, 2)]
     review(work_items=both, decision="take", by="rita")
-    assert held.rows("SELECT DISTINCT assignee FROM work_item") == [("rita",)]
+    assert held.rows("SELECT DISTINCT assignee FROM work_item") == [("rita (said in the Prefect UI)",)]
     review(work_items=both[:1], decision="take", by="sam")
-    assert f"W{both[0]} was rita's until now" in artifact("review").replace("\\", "")
+    assert f"W{both[0]} was rita (said in the Prefect UI)'s until now" in artifact("review").replace("\\", "")
     assert held.statuses() == {"held": 2}
 
 
@@ -423,7 +423,7 @@ def test_a_leavers_book_is_shown_first_and_then_spread(held: Desk, runner: Runne
     assert held.one("SELECT count(*) FROM action WHERE what = 'transfer'") == 0
     assert asyncio.run(cast(Any, transfer)(**parameters, dry_run=False)) == plan == {"ana": 3, "cyn": 3}
     assert "6 leads of bob went to" in artifact("transfer")
-    assert held.rows("SELECT DISTINCT by FROM action WHERE what = 'transfer'") == [("mia",)]
+    assert held.rows("SELECT DISTINCT by FROM action WHERE what = 'transfer'") == [("mia (said in the Prefect UI)",)]
     assert PRIVATE not in held.one("SELECT DISTINCT end_reason FROM assignment WHERE owner = 'bob'")
     assert PRIVATE not in json.dumps(last_run("transfer").parameters)  # what was typed is not kept by Prefect either
     with pytest.raises(ActionError, match="'bop' is no rep"):

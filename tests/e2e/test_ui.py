@@ -124,7 +124,7 @@ def test_the_ui_asks_for_the_authentication_string(window: Screen) -> None:
 def test_a_lead_that_is_held_is_corrected_and_rerun_from_the_form(screen: Screen, up: Served) -> None:
     journey, item = held(up.desk, 1, Phone="+49 30 1")
     screen.open_form("rerun-handoff")
-    screen.add_number(item)
+    screen.add_item(f"W{item}")
     screen.page.get_by_role("tab", name="Stage").click()
     assert screen.choose("stage", "validation") == list(STAGES)
     screen.page.get_by_role("tab", name="Reason").click()
@@ -138,7 +138,9 @@ def test_a_lead_that_is_held_is_corrected_and_rerun_from_the_form(screen: Screen
     screen.picture("rerun-run")
 
     assert status(up.desk, journey) == "owned"
-    assert up.desk.rows("SELECT what, by FROM action WHERE journey_id = :id", id=journey) == [("corrected", "olga")]
+    assert up.desk.rows("SELECT what, by FROM action WHERE journey_id = :id", id=journey) == [
+        ("corrected", "olga (said in the Prefect UI)")
+    ]
     screen.tab("Artifacts", "rerun-handoff-summary")
     screen.page.get_by_role("link", name="What became of each lead.").click()
     screen.page.get_by_role("link", name="rerun-handoff | corrected").wait_for()
@@ -166,7 +168,7 @@ def test_a_form_that_is_not_clear_is_refused_where_people_look(screen: Screen, u
 def test_a_lead_in_the_review_band_is_approved_from_the_form(screen: Screen, up: Served) -> None:
     journey, item = held(up.desk, 2, Company="", **{"Job title": "Chief of Nothing"})
     screen.open_form("review")
-    screen.add_number(item)
+    screen.add_item(f"W{item}")
     assert screen.choose("decision", "approve") == ["approve", "reject", "correct", "take", "same", "different"]
     screen.write("reason", "spoke to them")
     screen.write("by", "rita")
@@ -177,7 +179,7 @@ def test_a_lead_in_the_review_band_is_approved_from_the_form(screen: Screen, up:
 
     assert status(up.desk, journey) == "owned"
     assert up.desk.rows("SELECT resolution, closed_by, note FROM work_item WHERE id = :id", id=item) == [
-        ("done_by_hand", "rita", "spoke to them")
+        ("done_by_hand", "rita (said in the Prefect UI)", "spoke to them")
     ]
     screen.tab("Artifacts", "What there was to decide by")
     screen.page.get_by_role("link", name="What there was to decide by").click()
