@@ -32,5 +32,5 @@ def link_work_item(item: int, form: UUID | None) -> str:
     """``W12`` in Markdown: a link to the form that reruns it, filled in, where there is one."""
     if form is None:
         return f"W{item}"
-    parameters = quote(json.dumps({"work_items": [item]}, separators=(",", ":")), safe="")
+    parameters = quote(json.dumps({"work_items": [f"W{item}"]}, separators=(",", ":")), safe="")
     return f"[W{item}](../../deployments/deployment/{form}/run?parameters={parameters})"

@@ -59,7 +59,7 @@ def test_the_page_of_a_batch_names_who_is_held_and_who_owns_in_words(desk: Desk,
     assert head == "| stage | in | went on | owned | held | stay with their owner | held for |"
     item, owner = desk.one("SELECT id FROM work_item"), desk.one("SELECT owner FROM assignment")
     held, owned = [line for line in page.splitlines() if line.startswith("| J")]
-    link = f"[W{item}](../../deployments/deployment/{form}/run?parameters=%7B%22work_items%22%3A%5B{item}%5D%7D)"
+    link = f"[W{item}](../../deployments/deployment/{form}/run?parameters=%7B%22work_items%22%3A%5B%22W{item}%22%5D%7D)"
     assert link in held
     assert "phone impossible" in held
     assert f"`leadgate rerun --work-item {item}`" in held
