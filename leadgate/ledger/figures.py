@@ -229,8 +229,7 @@ def read(
     ``recent``: ``rep``, and the leads each got ``today``, since their last midnight, and this ``week``, since Monday's
     (``midnights`` and ``mondays``, in UTC).
     """
-    with ledger.transaction() as connection:
-        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+    with ledger.picture() as connection:
         found = {"captured": _rows(connection, "SELECT count(*) AS n FROM signal", asked)}
         earlier: dict[str, Rows] = {}
         for section in sections:

@@ -131,8 +131,7 @@ def id_range(ledger: Ledger) -> tuple[int, int] | None:
 
 def story(ledger: Ledger, journey_id: int) -> Story:
     """Everything about the lead of a journey, on one consistent picture of the ledger."""
-    with ledger.transaction() as connection:
-        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+    with ledger.picture() as connection:
         main = _rows(connection, "SELECT * FROM journey WHERE id = :id", id=journey_id)[0]
         lead_id = main["lead_id"]
         journeys = [main]

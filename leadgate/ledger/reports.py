@@ -151,8 +151,7 @@ def playbooks(ledger: Ledger, start: str) -> list[str]:
 
 def summary(ledger: Ledger, now: datetime) -> Summary:
     """The whole ledger in counts. ``now`` decides what is overdue."""
-    with ledger.transaction() as connection:
-        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+    with ledger.picture() as connection:
         journeys = _rows(
             connection,
             "SELECT trigger, stage, status, count(*) AS n FROM journey GROUP BY trigger, stage, status",

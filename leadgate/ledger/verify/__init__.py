@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.verify import clocks, decisions, follow_up, journeys, personal_values, persons, records
@@ -34,8 +34,7 @@ def verify(ledger: Ledger, *, whole: bool = False) -> list[Finding]:
 
     ``whole``: the personal values of all leads are looked for, not only those of the latest (``personal_values``).
     """
-    with ledger.transaction() as connection:
-        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+    with ledger.picture() as connection:
         findings = [
             Finding(i.name, i.words, _count(connection, i.checked), _count(connection, i.broken)) for i in INVARIANTS
         ]
