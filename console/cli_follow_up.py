@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from console.options import ActionId, By, For, Json, Lead, Now
+from console.options import ActionId, By, For, Json, Later, Lead, Now
 
 
 def register(app: typer.Typer) -> None:
@@ -57,13 +57,16 @@ def touch(
     by: By = None,
     at: Annotated[str | None, typer.Option("--at", metavar="MOMENT", help="When it was (UTC); else now.")] = None,
     seconds: Annotated[int | None, typer.Option("--seconds", min=0, help="How long a call took.")] = None,
+    later: Later = False,
     json: Json = False,
     now: Now = None,
 ) -> None:
     """Log by hand what a rep did about a lead. A touch stops the owner's clock."""
     from console import waiting as command
 
-    command.touch(ctx.obj, lead, kind=kind, acts_for=acts_for, when=at, seconds=seconds, as_json=json, now=now)
+    command.touch(
+        ctx.obj, lead, kind=kind, acts_for=acts_for, when=at, seconds=seconds, later=later, as_json=json, now=now
+    )
 
 
 def undo(

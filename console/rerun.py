@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from console.going_on import go_on, tell
 from console.items import changes
 from console.lookup import actor_for, as_data, journey_of
 from console.place import Place, actor, as_of
@@ -42,12 +43,13 @@ def fields_of(assignments: Sequence[str]) -> dict[str, str]:
     return fields
 
 
-def rerun(place: Place, asked: Wanted, how: How, *, yes: bool, as_json: bool, now: str | None) -> None:
+def rerun(place: Place, asked: Wanted, how: How, *, yes: bool, later: bool, as_json: bool, now: str | None) -> None:
     """The command. Refuses to run without any filter, and to change several leads without ``--yes``."""
     if asked == Wanted():
         raise CommandError("say which: W12, --reason, --stage, --source or --batch; `leadgate queue` shows them")
     _consistent(how)
-    playbook = place.playbook().playbook
+    loaded = place.playbook() if later else place.checked_playbook()
+    playbook = loaded.playbook
     who = actor(playbook).name
     reruns.require_fields(list(how.corrections), playbook)
     with place.ledger() as ledger:
@@ -61,7 +63,9 @@ def rerun(place: Place, asked: Wanted, how: How, *, yes: bool, as_json: bool, no
                 f"this would {how.words} {counted(len(items), 'work item', 'work items')}; add --yes to do it"
             )
         done = reruns.do(ledger, items, how, by=who, now=at, playbook=playbook, named=named)
-    _tell(done, items, how, named, as_json=as_json)
+        released = [] if how.discard is not None else list(done.journeys)
+        standing = go_on(place, ledger, loaded, released, as_of(now), later=later)
+    _tell(done, items, how, named, standing, as_json=as_json)
 
 
 def _consistent(how: How) -> None:
@@ -82,10 +86,16 @@ def _consistent(how: How) -> None:
 
 
 def _tell(
-    done: RerunReport, items: Sequence[Mapping[str, Any]], how: How, named: Sequence[int], *, as_json: bool
+    done: RerunReport,
+    items: Sequence[Mapping[str, Any]],
+    how: How,
+    named: Sequence[int],
+    standing: Sequence[Mapping[str, Any]],
+    *,
+    as_json: bool,
 ) -> None:
     if as_json:
-        print_json(asdict(done) | {"did": how.words, "items": [item["id"] for item in items]})
+        print_json(asdict(done) | {"did": how.words, "items": [item["id"] for item in items], "standing": standing})
     for skipped in done.skipped:
         say(f"left alone: {skipped}")
     if done.work_items == 0:
@@ -112,8 +122,7 @@ def _tell(
         due = f"{counted(done.work_items, 'message is', 'messages are')} due again. Next: {program()} deliver"
         console.print(f"\n{due}" if how.words == "rerun" else "\nNo lead waited for it.")
     else:
-        waits = counted(done.released, "journey waits", "journeys wait")
-        console.print(f"\n{waits} again. Next: {program()} run")
+        tell(standing, done.released)
         console.print(way_back(how.resolution, None))
 
 

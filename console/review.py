@@ -13,6 +13,7 @@ from typing import Any, Final
 from rich.table import Table
 from rich.text import Text
 
+from console.going_on import go_on, tell
 from console.items import render
 from console.place import Place, actor, as_of
 from console.queue import decides, what
@@ -100,6 +101,7 @@ def review(
     reference: str | None,
     decision: Decision | None,
     *,
+    later: bool,
     limit: int,
     personal: bool,
     as_json: bool,
@@ -113,7 +115,7 @@ def review(
     elif decision is None:
         _show(place, _number(reference), personal=personal, as_json=as_json)
     else:
-        _decide(place, _number(reference), decision, as_json=as_json, now=now)
+        _decide(place, _number(reference), decision, later=later, as_json=as_json, now=now)
 
 
 def _number(reference: str) -> int:
@@ -244,12 +246,14 @@ def _next(item: Mapping[str, Any], others: Sequence[Other]) -> None:
     render_commands(ways, console)
 
 
-def _decide(place: Place, number: int, decision: Decision, *, as_json: bool, now: str | None) -> None:
-    playbook = place.playbook().playbook
+def _decide(place: Place, number: int, decision: Decision, *, later: bool, as_json: bool, now: str | None) -> None:
+    loaded = place.playbook() if later or decision.take else place.checked_playbook()
+    playbook = loaded.playbook
     who = actor(playbook).name
     reruns.require_fields(list(decision.corrections), playbook)
     before: str | None = None
     released, action = 0, None
+    standing: Sequence[Mapping[str, Any]] = ()
     with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         if decision.take:  # whatever holds leads, a breaker's item too
@@ -261,9 +265,11 @@ def _decide(place: Place, number: int, decision: Decision, *, as_json: bool, now
             if not done.work_items:  # somebody was faster
                 raise CommandError(f"Nothing was changed: {'; '.join(done.skipped)}")
             released, action = done.released, done.action
+            if decision.reject is None:
+                standing = go_on(place, ledger, loaded, list(done.journeys), as_of(now), later=later)
     if as_json:
         did = {"work_item": number, "did": decision.past, "by": who, "journeys": released, "taken_from": before}
-        print_json(did | {"action": action})
+        print_json(did | {"action": action, "standing": standing})
         return
     if before is not None:
         say(f"W{number} was {before}'s until now; tell them.")
@@ -272,8 +278,10 @@ def _decide(place: Place, number: int, decision: Decision, *, as_json: bool, now
     elif decision.reject is not None:
         then = "What was captured stays."
     else:
-        then = f"The lead waits again. Next: {program()} run"
-    out().print(f"W{number} {decision.past} by {visible(who, 80)}. {then}")
+        then = ""
+    out().print(f"W{number} {decision.past} by {visible(who, 80)}. {then}".rstrip())
+    if not decision.take and decision.reject is None:
+        tell(standing, released)
     if decision.take and action is None:
         return  # it was theirs already
     out().print(way_back("take" if decision.take else decision.how.resolution, action))

@@ -10,6 +10,7 @@ import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from console.going_on import go_on, tell
 from console.lookup import actor_for, as_data, journey_of
 from console.place import Place, actor, as_of, moment_of
 from console.safe import visible
@@ -67,12 +68,14 @@ def touch(
     acts_for: str | None,
     when: str | None,
     seconds: int | None,
+    later: bool,
     as_json: bool,
     now: str | None,
 ) -> None:
     """The command: a rep says what they did. Raises ``CommandError`` for what would never count."""
     said = None if when is None else moment_of(when)
-    playbook = place.playbook().playbook
+    loaded = place.playbook() if later else place.checked_playbook()
+    playbook = loaded.playbook
     known = [*(each.kind for each in playbook.follow_up.touches), *playbook.follow_up.outcomes]
     if kind not in known:
         raise CommandError(f"{kind!r} is no touch and no outcome of the playbook; {proposal(kind, known)}")
@@ -89,6 +92,7 @@ def touch(
         happened = said or at
         journey = journey_of(ledger, reference, playbook)
         done = owner_actions.touch(ledger, journey, kind=kind, rep=rep, by=who, at=happened, seconds=seconds, now=at)
+        standing = go_on(place, ledger, loaded, [journey], as_of(now), later=later, kinds=("follow_up",))
     if as_json:
         data = {"journey_id": journey, "did": "touch", "kind": kind, "rep": rep, **as_data(who), "at": happened}
         print_json({**data, "new": done.new, "action": done.action})
@@ -96,9 +100,10 @@ def touch(
         what = "Logged" if done.new else "Known already"
         out().print(
             f"{what}: {kind} by {visible(rep, 80)}, {moment(happened)} UTC. "
-            f"`{program()} run` stops the clock if it counts. "
-            f"Next: {program()} explain J{journey}"
+            + (f"`{program()} run` stops the clock if it counts. " if later else "")
+            + f"Next: {program()} explain J{journey}"
         )
+        tell(standing, 0)
         if done.new:
             out().print(way_back("touch", None))
 

@@ -21,9 +21,10 @@ from expectations import gate
 from expectations.findings import GateResult
 from leadgate.failpoints import hit
 from leadgate.ledger import Ledger, batches, records, upkeep
-from leadgate.ledger.batches import Batch, Kind
+from leadgate.ledger.batches import Batch, Kind, RowsRefused, claim
 from leadgate.ledger.faults import is_ours
 from leadgate.ledger.leases import lease, release, take_over
+from leadgate.ledger.only import Only
 from leadgate.playbook import Loaded, Playbook, parse
 from tasks import assignment, capture, enrichment, follow_up, qualification, validation
 from tasks.bisecting import run_stage
@@ -115,6 +116,23 @@ def this_work(worker: Worker, batch_id: int, now: datetime | None = None) -> Wor
         worker.ledger, holder=worker.holder, lease_seconds=worker.lease_seconds, batch_id=batch_id, as_of=now
     )
     return None if batch is None else _work_on(worker, batch)
+
+
+def claim_these(worker: Worker, kind: Kind, journeys: Sequence[int], now: datetime | None = None) -> Work | None:
+    """A batch of those of ``journeys`` that wait, and of no others; ``None`` when none of them can be claimed."""
+    with contextlib.suppress(RowsRefused):  # the next run finds out which, and says so
+        batch = claim(
+            worker.ledger,
+            kind=kind,
+            holder=worker.holder,
+            playbook_hash=worker.playbook.hash,
+            now=now,
+            limit=min(len(journeys), worker.limit),
+            lease_seconds=worker.lease_seconds,
+            only=Only(among=tuple(journeys)),
+        )
+        return None if batch is None else _work_on(worker, batch)
+    return None
 
 
 def _work_on(worker: Worker, batch: Batch) -> Work:

@@ -596,7 +596,7 @@ def test_an_owner_waits_for_a_lead_goes_on_and_logs_a_touch(cli: Cli, worked: De
     assert "needs words" in cli("wait", 1, "--until", "2026-03-09", "--reason", " ", "--for", owner, code=2).stderr
     assert "is no touch and no outcome" in cli("touch", 1, "--kind", "fax", "--for", owner, code=2).stderr
     assert "none of the playbook's reps" in cli("touch", 1, "--kind", "call", code=2).stderr
-    call = ("touch", 1, "--kind", "call", "--for", owner, "--seconds", 90, "--at", later, "--now", later)
+    call = ("touch", 1, "--kind", "call", "--for", owner, "--seconds", 90, "--at", later, "--now", later, "--later")
     assert of(cli(*call, "--json"))["new"] is True
     assert "Known already: call" in cli(*call).stdout
     worked.run(NOW + timedelta(hours=1))

@@ -140,7 +140,7 @@ def test_an_approved_lead_goes_on_to_an_owner(cli: Cli, waiting: Desk, options: 
 
 def test_options_may_follow_an_approval_without_words(cli: Cli, waiting: Desk) -> None:
     reviewed = item(waiting, "review")
-    did = of(cli("review", f"W{reviewed}", "--approve", "--json"))
+    did = of(cli("review", f"W{reviewed}", "--approve", "--later", "--json"))
     assert did == {
         "work_item": reviewed,
         "did": "approved",
@@ -148,6 +148,7 @@ def test_options_may_follow_an_approval_without_words(cli: Cli, waiting: Desk) -
         "journeys": 1,
         "taken_from": None,
         "action": None,
+        "standing": [],
     }
 
 
