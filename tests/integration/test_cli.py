@@ -508,7 +508,7 @@ def test_a_rerun_that_is_not_clear_changes_nothing(cli: Cli, worked: Desk) -> No
 
 
 def test_a_rerun_by_reason_takes_every_item_with_it(cli: Cli, worked: Desk) -> None:
-    done = of(cli("rerun", "--reason", "email_malformed", "--stage", "validation", "--now", NOW, "--json"))
+    done = of(cli("rerun", "--reason", "email_malformed", "--stage", "validation", "--later", "--now", NOW, "--json"))
     assert (done["work_items"], done["released"], done["skipped"]) == (2, 2, [])
     assert "No open work item matches" in cli("rerun", "--reason", "email_malformed").stdout
     worked.run()
