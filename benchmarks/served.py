@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -104,7 +105,7 @@ def served(folder: Path, **settings: str) -> Iterator[Served]:
     home = folder / "home"
     home.mkdir(mode=0o700, parents=True)
     playbook = folder / "playbook.yaml"
-    playbook.write_text(playbook_text(), encoding="utf-8")
+    playbook.write_text(playbook_text(folder), encoding="utf-8")
     secret = source_secrets.make()
     capture_port, prefect_port = free_port(), free_port()
     environment = {
@@ -132,8 +133,11 @@ def served(folder: Path, **settings: str) -> Iterator[Served]:
                 running.process.wait()
 
 
-def playbook_text() -> str:
-    """The benchmarks' playbook, with a source that takes as much over HTTP as comes, and messages to a receiver."""
+def playbook_text(folder: Path) -> str:
+    """The benchmarks' playbook, with a source that takes as much over HTTP as comes, and messages to a receiver.
+
+    The files that it names are copied into ``folder``, where it will be: it may read no others.
+    """
     loaded = sample.playbook()
     data = json.loads(loaded.text)
     data["sources"]["website"]["http"] = {
@@ -145,7 +149,7 @@ def playbook_text() -> str:
     data["notifications"] = [{"to": "everybody", "address_env": "BENCH_RECEIVER"}]
     for provider in data["enrichment"]["providers"]:
         if "path" in provider:
-            provider["path"] = str(loaded.folder / provider["path"])
+            provider["path"] = Path(shutil.copy(loaded.folder / provider["path"], folder)).name
     return json.dumps(data)
 
 

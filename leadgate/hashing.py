@@ -8,6 +8,7 @@ An unkeyed hash of a phone number is no protection: there are so few numbers tha
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, Literal
 
@@ -26,13 +27,20 @@ def keyed_hash(key: bytes, purpose: Purpose, text: str) -> int:
     """
     if len(key) < LEAST_KEY_BYTES:
         raise ValueError(f"a key has at least {LEAST_KEY_BYTES} bytes, this one has {len(key)}")
-    digest = blake2b(text.encode(errors="surrogatepass"), digest_size=8, key=_fitted(key), person=purpose.encode())
+    digest = _begun(key, purpose).copy()
+    digest.update(text.encode(errors="surrogatepass"))
     return int.from_bytes(digest.digest(), "big", signed=True)
 
 
 def fingerprint(key: bytes) -> str:
     """What tells whether two keys are the same, and nothing else about them: 32 hexadecimal digits."""
     return blake2b(b"", digest_size=16, key=_fitted(key), person=b"fingerprint").hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _begun(key: bytes, purpose: Purpose) -> blake2b:
+    """A hash that has its key and no text yet: taking in the key takes as long as a short text."""
+    return blake2b(digest_size=8, key=_fitted(key), person=purpose.encode())
 
 
 def _fitted(key: bytes) -> bytes:

@@ -280,7 +280,10 @@ def _remove_too_long(frame: pd.DataFrame, fields: Sequence[str]) -> pd.DataFrame
     begins: list[str | None] = [None] * len(frame)
     for name in fields:
         values = frame[name].to_numpy(dtype=object)
-        lengths = np.fromiter((len(value) if isinstance(value, str) else 0 for value in values), np.int64, len(values))
+        listed: list[Any] = values.tolist()
+        if listed.count(None) == len(listed):  # most fields are in no row of a form
+            continue
+        lengths = np.array([len(value) if isinstance(value, str) else 0 for value in listed], dtype=np.int64)
         longest = np.maximum(longest, lengths)
         rows = np.flatnonzero(lengths > longest_of(name))
         if not len(rows):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,12 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from leadgate.ledger import faults
+
+_NULL = r"\N"
+_BOOLEANS = {True: "t", False: "f", None: _NULL}
+#: What COPY's text format writes otherwise, the backslash first.
+_ESCAPES = (("\\", r"\\"), ("\t", r"\t"), ("\n", r"\n"), ("\r", r"\r"))
+_AT_A_TIME = 1_000  # rows that are put together before they are sent
 
 NUL_SHOWN = "\u2400"  # PostgreSQL text cannot hold U+0000; this is the character that stands for it
 
@@ -57,16 +64,63 @@ def copy(connection: Connection, table: str, columns: Sequence[str], frame: pd.D
     """COPY ``columns`` of ``frame`` into ``table``. Missing values become NULL."""
     if frame.empty:
         return
+    _write(connection, table, columns, [plain(frame[column]) for column in columns])
+
+
+def _write(connection: Connection, table: str, columns: Sequence[str], values: Sequence[list[Any]]) -> None:
+    texts = copy_texts(values)
     with _copying(connection, table, columns) as writer:
-        for row in zip(*(plain(frame[column]) for column in columns), strict=True):
-            writer.write_row(row)
+        if texts is None:
+            for row in zip(*values, strict=True):
+                writer.write_row(row)
+        else:
+            for start in range(0, len(texts[0]), _AT_A_TIME):
+                rows = zip(*(column[start : start + _AT_A_TIME] for column in texts), strict=True)
+                writer.write("\n".join(map("\t".join, rows)) + "\n")
+
+
+def copy_texts(columns: Sequence[list[Any]]) -> list[list[str]] | None:
+    """Each value of ``columns`` as COPY's text format has it; ``None`` when one is of a type that psycopg has to write.
+
+    A column at a time, because most have one type: several times faster than psycopg, which asks of each value what it
+    is and how it is written.
+    """
+    texts: list[list[str]] = []
+    for values in columns:
+        kinds = set(map(type, values))
+        written: list[str] | None = None
+        if kinds <= {str, type(None)}:
+            written = _escaped(values)
+        elif kinds <= {int, float, type(None)}:
+            written = (
+                list(map(str, values)) if type(None) not in kinds else [_NULL if v is None else str(v) for v in values]
+            )
+        elif kinds <= {bool, type(None)}:
+            written = [_BOOLEANS[value] for value in values]
+        elif kinds <= {datetime, pd.Timestamp, type(None)}:  # most are the batch's own moment
+            known = {value: str(value) for value in set(values)} | {None: _NULL}
+            written = [known[value] for value in values]
+        if written is None:
+            return None
+        texts.append(written)
+    return texts
+
+
+def _escaped(values: list[Any]) -> list[str] | None:
+    """Texts (or None) with what COPY's text format gives a meaning to escaped; ``None`` for those with a NUL."""
+    together = "".join(filter(None, values))
+    if "\x00" in together:
+        return None
+    for character, escape in _ESCAPES:
+        if character in together:
+            values = [value and value.replace(character, escape) for value in values]
+    return [_NULL if value is None else value for value in values]
 
 
 def copy_rows(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """COPY ``rows`` of plain values into ``table``."""
-    with _copying(connection, table, columns) as writer:
-        for row in rows:
-            writer.write_row(row)
+    if values := [list(column) for column in zip(*rows, strict=True)]:
+        _write(connection, table, columns, values)
 
 
 def new_ids(connection: Connection, table: str, count: int) -> list[int]:
