@@ -92,7 +92,7 @@ class Screen:
     def add_item(self, value: str) -> None:
         """Into the only list of the form, which is its first field."""
         self.page.get_by_role("button", name="Add item").click()
-        self.page.locator("form").get_by_role("textbox").first.fill(value)
+        self.page.locator("form textarea").first.fill(value)  # the name of the run is an input
 
     def submit(self) -> None:
         """Submit the form and look at the run."""
