@@ -189,7 +189,7 @@ def _work_item(message: Message, failure: str, playbook: Playbook, now: datetime
         "batch_id": None,
         "generation": message.generation,
         "message": (
-            f"The message to {shown_target(message.target)} ({what}) was given up: {failure}. "
+            f"Not sent to {shown_target(message.target)}: {failure} ({what}). "
             "Mend the address and rerun this work item, or tell them and close it as done by hand"
         ),
         "value": None,

@@ -231,7 +231,7 @@ def test_what_is_old_is_deleted_with_all_that_hangs_on_it_and_what_is_young_stay
         with Runner(desk.ledger, settings, desk.loaded) as runner:
             (report,) = runner.run(now=NOW, kinds=("intake",)).batches
         runs = ask(lambda client: client.read_flow_runs(limit=200))
-        name = f"intake | batch {report.batch} |"
+        name = f"batch {report.batch} · "
         return next(run.id for run in runs if run.name.startswith(name) and run.id not in known)
 
     known: set[UUID] = {run.id for run in ask(lambda client: client.read_flow_runs(limit=200))}

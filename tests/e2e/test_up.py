@@ -155,6 +155,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 
 def test_it_says_where_everything_is(up: Up) -> None:
+    wait_for(lambda: "POST http" in up.said)
     assert f"Prefect UI     http://127.0.0.1:{up.prefect}\n" in up.said
     assert f"POST http://127.0.0.1:{up.capture}/capture/{{website}}" in up.said
     assert "refused until" not in up.said

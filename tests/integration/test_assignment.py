@@ -378,13 +378,13 @@ def test_the_event_loop_goes_on_while_a_stage_waits_for_the_pools(desk: Desk, mo
     *before, assigns = STAGES["intake"][:5]
     for stage in before:
         run_stage(stage, desk.ledger, found, nothing_fails)
-    monkeypatch.setattr(stage_task, "gate_task", gate)
+    monkeypatch.setattr(stage_task.gate_task, "fn", gate)
     monkeypatch.setattr(handoff, "LOCK_AFTER", 0)
 
     async def both() -> None:
         with desk.ledger.pools_locked():
             sealed = stage_task.Sealed(assigns, desk.ledger, found)
-            stage = asyncio.create_task(stage_task.stage_task.fn("assignment", found.batch.id, 1, sealed))
+            stage = asyncio.create_task(stage_task.stage_task.fn(sealed))
             waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
             while not await asyncio.to_thread(desk.rows, waits):
                 assert not stage.done()

@@ -264,7 +264,8 @@ def test_deliver_tells_failures_and_a_given_up_message_is_sent_again(
     assert "2 messages wait for the next attempt." in told
     worked.rows(f"UPDATE outbox SET attempts = {MOST_ATTEMPTS - 1}, retry_at = NULL RETURNING id")
     assert "2 messages were given up. Next: leadgate queue --reason undeliverable" in words(cli("deliver"))
-    assert "answered 500" in words(cli("queue", "--reason", "undeliverable"))
+    assert "NOTIFY_EVERYBODY" in words(cli("queue", "--reason", "undeliverable"))
+    assert "answered 500" in cli("queue", "--reason", "undeliverable", "--json").stdout
     assert "given up" in words(cli("explain", 1))
     assert "2 messages are due again. Next: leadgate deliver" in words(cli("rerun", "--reason", "undeliverable"))
     notified.answer = 200
