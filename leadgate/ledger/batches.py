@@ -196,7 +196,8 @@ def lock_journeys(connection: Connection, batch: Batch, stage: str, status: str,
 
 
 _MOVING_TYPES = {
-    "journey_id": "bigint",
+    # a key, because a batch's transactions rule out hash joins: without one, each is compared with the whole batch
+    "journey_id": "bigint PRIMARY KEY",
     "version": "int",
     "next_stage": "text",
     "next_status": "text",

@@ -95,6 +95,26 @@ def test_a_batch_reads_its_own_rows_of_a_large_ledger(desk: Desk, statistics: st
         assert read.found == [], "\n".join(read.found)
 
 
+def test_journeys_that_end_up_elsewhere_are_found_one_by_one(desk: Desk) -> None:
+    """Not by comparing each of them with every journey of the batch, which takes quadratic time."""
+    plans: list[str] = []
+
+    def explain(connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "FROM moving m WHERE" in statement and statement.lstrip().startswith("UPDATE"):
+            with connection.connection.driver_connection.cursor() as cursor:
+                rows = cursor.execute(f"EXPLAIN {statement}", parameters).fetchall()
+                plans.append("\n".join(row[0] for row in rows))
+
+    desk.capture(*sample.people(MANY, seed=3))
+    event.listen(desk.ledger.engine, "before_cursor_execute", explain)
+    try:
+        work(desk)
+    finally:
+        event.remove(desk.ledger.engine, "before_cursor_execute", explain)
+    assert plans
+    assert [plan for plan in plans if "Join Filter: ((m.journey_id = j.id)" in plan or "moving_pkey" not in plan] == []
+
+
 def test_statistics_are_renewed_after_a_large_load(desk: Desk) -> None:
     assert upkeep.analyze_changed(desk.ledger) == []
     with desk.ledger.transaction() as connection:
