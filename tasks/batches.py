@@ -180,7 +180,7 @@ def close(ledger: Ledger, batch: Batch, now: datetime) -> None:
     batches.close(ledger, batch, now)
     if batch.size >= LARGE:
         with contextlib.suppress(DBAPIError):  # PostgreSQL renews them itself, later
-            upkeep.analyze_changed(ledger)
+            upkeep.analyze_grown(ledger)
 
 
 def run_waiting(

@@ -116,7 +116,7 @@ def test_journeys_that_end_up_elsewhere_are_found_one_by_one(desk: Desk) -> None
 
 
 def test_statistics_are_renewed_after_a_large_load(desk: Desk) -> None:
-    assert upkeep.analyze_changed(desk.ledger) == []
+    assert upkeep.analyze_grown(desk.ledger) == []
     with desk.ledger.transaction() as connection:
         connection.execute(
             text(
@@ -125,9 +125,9 @@ def test_statistics_are_renewed_after_a_large_load(desk: Desk) -> None:
             )
         )
         connection.execute(text("SELECT pg_stat_force_next_flush()"))
-    assert upkeep.analyze_changed(desk.ledger) == ["public.signal"]
+    assert upkeep.analyze_grown(desk.ledger) == ["signal"]
     assert desk.one("SELECT reltuples FROM pg_class WHERE relname = 'signal'") == 6000
-    assert upkeep.analyze_changed(desk.ledger) == []
+    assert upkeep.analyze_grown(desk.ledger) == []
 
 
 def test_the_benchmark_takes_more_leads_on_a_large_ledger_and_on_an_empty_one_in_turn(
