@@ -6,12 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from desk import NOW, Desk, acting, person
+from desk import NOW, Desk, person
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
 from leadgate import playbook as playbooks
+from leadgate.actors import Actor
 from leadgate.ledger import Ledger, owner_actions
 from leadgate.ledger.verify import personal_values, verify
 from leadgate.models import PERSONAL, STAFF
@@ -93,13 +94,14 @@ def worked(ledger: Ledger) -> Desk:
     assert len(owned) >= 4
     now, why = NOW + timedelta(hours=1), f"{MARK} asked for somebody else"
     reps = [rep.name for rep in desk.loaded.playbook.reps]
+    mia = Actor("mia", reps=frozenset(reps))
     had = desk.one("SELECT owner FROM assignment WHERE journey_id = :j AND ended_at IS NULL", j=owned[0])
     rep = next(each for each in reps if each != had)
-    handovers.reassign(ledger, desk.loaded, owned[0], rep=rep, anyway=True, reason=why, by=acting("mia"), now=now)
-    handovers.unassign(ledger, desk.loaded, owned[1], reason=why, by=acting("mia"), now=now)
+    handovers.reassign(ledger, desk.loaded, owned[0], rep=rep, anyway=True, reason=why, by=mia, now=now)
+    handovers.unassign(ledger, desk.loaded, owned[1], reason=why, by=mia, now=now)
     leaver = desk.one("SELECT owner FROM assignment WHERE journey_id = :j AND ended_at IS NULL", j=owned[2])
-    handovers.transfer(ledger, desk.loaded, leaver, reason=why, by=acting("mia"), now=now)
-    owner_actions.wait(ledger, owned[3], until=now + timedelta(days=1), reason=why, by=acting("mia"), now=now)
+    handovers.transfer(ledger, desk.loaded, leaver, reason=why, by=mia, now=now)
+    owner_actions.wait(ledger, owned[3], until=now + timedelta(days=1), reason=why, by=mia, now=now)
     for hours in (3, 30, 300):
         desk.run(NOW + timedelta(hours=hours))
     return desk

@@ -140,7 +140,7 @@ def test_conversion(cli: Cli) -> None:
 def test_a_first_touch_is_no_acceptance_and_an_acceptance_no_touch(cli: Cli, desk: Desk) -> None:
     desk.capture(person(11), person(12))
     desk.run(REPORTED)
-    cli("accept", "J11", "--now", REPORTED)
+    cli("accept", "J11", "--for", "bob", "--now", REPORTED)
     found = report(cli)
     everybody = row(found["conversion"]["by_verdict"], verdict="all")
     assert has(everybody, qualified=6, touched=2, won=1, lost=1, undecided=4, accepted=1, won_share=0.5)
@@ -155,7 +155,7 @@ def test_a_first_touch_is_no_acceptance_and_an_acceptance_no_touch(cli: Cli, des
 def test_won_lost_and_undecided_add_up_everywhere(cli: Cli, desk: Desk) -> None:
     desk.capture(person(11))
     desk.run(REPORTED)
-    cli("accept", "J11", "--now", REPORTED)
+    cli("accept", "J11", "--for", "bob", "--now", REPORTED)
     found = report(cli)
     for table in ("by_source", "by_route", "by_band"):
         for each in found["funnel"][table]:
@@ -270,7 +270,7 @@ def test_clean_paths_and_those_that_needed_a_person(cli: Cli) -> None:
 
 
 def test_what_a_person_decided_shows_with_the_time_it_took(cli: Cli, desk: Desk) -> None:
-    cli("rerun", "--reason", "score_in_review_band", "--done-by-hand", "looked", "--now", NOW + 2 * HOUR)
+    cli("rerun", "--reason", "score_in_review_band", "--done-by-hand", "looked", "--later", "--now", NOW + 2 * HOUR)
     desk.run(NOW + 3 * HOUR)
     found = report(cli)
     reviewed = row(found["paths"]["reasons"], reason="score_in_review_band")
@@ -282,7 +282,7 @@ def test_what_a_person_decided_shows_with_the_time_it_took(cli: Cli, desk: Desk)
 def test_an_accepted_lead_is_a_clean_path(cli: Cli, desk: Desk) -> None:
     desk.capture(person(11))
     desk.run(REPORTED)
-    cli("accept", "J11", "--now", REPORTED)
+    cli("accept", "J11", "--for", "bob", "--now", REPORTED)
     found = report(cli)
     assert has(row(found["paths"]["endings"], status="owned"), clean=1, person=1)
     assert has(row(found["funnel"]["steps"], step="owned"), reached=5, on=2, now_owned=2)

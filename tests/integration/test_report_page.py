@@ -42,7 +42,7 @@ def page(cli: Cli, desk: Desk, tmp_path: Path) -> Path:
     for journey, owner in desk.rows("SELECT journey_id, owner FROM assignment WHERE journey_id < 5"):
         at = NOW + timedelta(minutes=20 * journey)
         desk.activity("call", f"lead{journey}@company{journey}.example", rep=owner, at=at)
-        cli("accept", f"J{journey}", "--now", at)
+        cli("accept", f"J{journey}", "--for", owner, "--now", at)
     desk.run(NOW + timedelta(hours=2))
     cli("report", "--html", tmp_path / "report.html", "--now", NOW + timedelta(hours=6))
     return tmp_path / "report.html"

@@ -58,8 +58,22 @@ def long_csv(path: Path, rows: int = 300_000) -> Path:
     return path
 
 
+_others: set[psutil.Process] = set()
+
+
+@pytest.fixture(autouse=True)
+def others() -> None:
+    """The children that other tests have left."""
+    _others.clear()
+    _others.update(psutil.Process().children())
+
+
+def children() -> list[psutil.Process]:
+    return [each for each in psutil.Process().children() if each not in _others]
+
+
 def child() -> psutil.Process:
-    (process,) = psutil.Process().children()
+    (process,) = children()
     return process
 
 
@@ -174,7 +188,7 @@ def test_nobody_is_left_when_the_rows_are_not_wanted_any_more(
 ) -> None:
     with read(long_csv(tmp_path / "leads.csv")) as table:
         leave(table)
-    assert psutil.Process().children() == []
+    assert children() == []
 
 
 def test_the_process_ends_with_the_one_that_wants_its_rows(tmp_path: Path) -> None:
@@ -260,14 +274,14 @@ def test_a_file_that_gives_no_row_in_time_is_refused(tmp_path: Path) -> None:
     path = json_document(tmp_path / "leads.json", megabytes=24)
     assert "LEADGATE_FILE_SILENT_SECONDS" in refused(path, silent_seconds=0.3)
     assert "LEADGATE_FILE_SECONDS" in refused(path, seconds=0.3)
-    assert psutil.Process().children() == []
+    assert children() == []
 
 
 def test_time_in_which_rows_are_stored_is_not_the_files(tmp_path: Path) -> None:
     with read(long_csv(tmp_path / "leads.csv", 60_000), limits=Limits(silent_seconds=20, seconds=20)) as table:
         pages = table.pages()
         next(pages)
-        reader = psutil.Process().children()[0]
+        reader = children()[0]
         table_clock = vars(pages.gi_frame.f_locals["reader"])  # type: ignore[attr-defined]
         before = table_clock["_waited"]
         while reader.status() == psutil.STATUS_RUNNING:
@@ -315,7 +329,7 @@ def test_a_reader_that_was_taken_over_or_died_costs_its_file_alone(
     script.chmod(0o755)
     monkeypatch.setattr(isolated.sys, "executable", str(script))
     assert reason in refused(long_csv(tmp_path / "leads.csv", 1))
-    assert psutil.Process().children() == []
+    assert children() == []
 
 
 @pytest.mark.parametrize("name", ["pipe", "/dev/zero", "/dev/tty", "."])
