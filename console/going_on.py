@@ -19,6 +19,7 @@ from leadgate.ledger.batches import Kind
 from leadgate.playbook import Loaded
 
 _MOST_SHOWN: Final = 20
+#: A follow-up check may send a lead back to intake.
 _INTAKE: Final[tuple[Kind, ...]] = ("intake", "follow_up", "intake")
 
 

@@ -38,6 +38,11 @@ def decided_by(by: str) -> str:
     return f"{by.strip()} ({SAID_HERE})" if by.strip() else SHARED_LOGIN
 
 
+def name_items(given: Mapping[str, Any]) -> str:
+    """The first work items of a form as they are printed, for the name of its run. Nobody has checked them yet."""
+    return ", ".join(f"W{str(item).strip().lstrip('Ww')}" for item in (given.get("work_items") or ())[:5])
+
+
 def numbers(typed: Sequence[str], kind: Kind) -> list[int]:
     """The numbers of ids as they are printed. Raises ``ActionError`` for one of another kind."""
     try:

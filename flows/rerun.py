@@ -14,7 +14,7 @@ from prefect import flow, runtime
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
 from flows import evidence, session
-from flows.by_hand import cleaned, decided_before, decided_by, forgetting, number, numbers, take_on, working
+from flows.by_hand import cleaned, decided_before, decided_by, forgetting, name_items, number, numbers, take_on, working
 from flows.forms import Id, Mode, Reason, Stage
 from flows.links import find_rerun_form
 from flows.whereabouts import whereabouts
@@ -34,7 +34,7 @@ LINKED: Final = 50
 
 def _name() -> str:
     given = runtime.flow_run.parameters
-    items = ", ".join(f"W{str(item).strip().lstrip('Ww')}" for item in (given.get("work_items") or ())[:5])
+    items = name_items(given)
     filters = [given.get(name) for name in ("reason", "other_reason", "stage", "source")]
     filters.append(f"batch {given['batch']}" if given.get("batch") else None)
     what = ", ".join(str(part) for part in (items, *filters) if part)

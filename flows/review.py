@@ -14,7 +14,7 @@ from prefect import flow, runtime
 from prefect.artifacts import acreate_markdown_artifact
 
 from flows import session
-from flows.by_hand import cleaned, decided_before, decided_by, forgetting, number, numbers, take_on, working
+from flows.by_hand import cleaned, decided_before, decided_by, forgetting, name_items, number, numbers, take_on, working
 from flows.evidence import linked_whereabouts, plain, shown
 from flows.forms import Decision, Id
 from flows.links import find_rerun_form
@@ -30,7 +30,7 @@ from tasks.reviews import Other, Review
 
 def _name() -> str:
     given = runtime.flow_run.parameters
-    items = ", ".join(f"W{str(item).strip().lstrip('Ww')}" for item in (given.get("work_items") or ())[:5])
+    items = name_items(given)
     return one_line(f"review | {given.get('decision')} | {items or 'nothing'}", 200)
 
 

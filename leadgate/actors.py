@@ -49,6 +49,11 @@ class Actor:
         return self.rep is None and not self.reps
 
     @property
+    def decides_as(self) -> str:
+        """The name whose decision it is: theirs for whom somebody acts."""
+        return self.acts_for or self.name
+
+    @property
     def in_words(self) -> str:
         return f"{self.name}, for {self.acts_for}" if self.acts_for else self.name
 
@@ -70,7 +75,7 @@ def acting_for(actor: Actor, name: str, playbook: Playbook, also: Collection[str
     """
     known = {*_reps(playbook), *_managers(playbook), *also}
     if name not in known:
-        raise ActorError(f"there is no rep or manager {name!r} to act for; {proposal(name, known)}")
+        raise ActorError(f"there is no rep or manager {name[:80]!r} to act for; {proposal(name, known)}")
     return actor if name == actor.name else replace(actor, acts_for=name, reps=_decides_for(name, playbook))
 
 

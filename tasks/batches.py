@@ -194,16 +194,26 @@ def run_waiting(
 
     ``clock`` says what time it is in place of the ledger's.
     """
-    check = check or (lambda name, frame, playbook: gate.run(name, frame, playbook=playbook))  # type: ignore[arg-type]
     activate(worker, clock())
     reports = []
     for kind in kinds:
         while (work := next_work(worker, clock(), kind)) is not None:
-            report = BatchReport(work.batch.id, work.batch.size, kind)
-            with lease(worker.ledger, work.batch, worker.lease_seconds):
-                for stage in STAGES[kind]:
-                    hit(f"stage.{stage.name}.before")
-                    report.stages.append(run_stage(stage, worker.ledger, work, check))
-                close(worker.ledger, work.batch, work.now)
-            reports.append(report)
+            reports.append(run_batch(worker, work, kind, check))
     return reports
+
+
+def run_batch(
+    worker: Worker,
+    work: Work,
+    kind: Kind,
+    check: Callable[[str, pd.DataFrame, Playbook], GateResult] | None = None,
+) -> BatchReport:
+    """Take a claimed batch through the stages of its kind, and close it."""
+    check = check or (lambda name, frame, playbook: gate.run(name, frame, playbook=playbook))  # type: ignore[arg-type]
+    report = BatchReport(work.batch.id, work.batch.size, kind)
+    with lease(worker.ledger, work.batch, worker.lease_seconds):
+        for stage in STAGES[kind]:
+            hit(f"stage.{stage.name}.before")
+            report.stages.append(run_stage(stage, worker.ledger, work, check))
+        close(worker.ledger, work.batch, work.now)
+    return report

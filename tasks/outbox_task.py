@@ -9,14 +9,17 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import Task
 
 from leadgate.ledger import Ledger
 from leadgate.playbook import Playbook
 from tasks.outbox import DeliveryReport, deliver_waiting
-from tasks.stage_task import can_help
+from tasks.stage_task import is_worth_a_retry
 
 
 class SealedOutbox:
@@ -26,6 +29,11 @@ class SealedOutbox:
         self.ledger = ledger
         self.playbook = playbook
         self.now = now
+
+
+async def can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Whether a retry helps."""
+    return is_worth_a_retry(await state.aresult(raise_on_failure=False))
 
 
 @task(

@@ -9,43 +9,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 
-import pandas as pd
-
-from expectations import gate
-from expectations.findings import GateResult
 from leadgate.ledger import Ledger, consumers, reports
 from leadgate.ledger.batches import Kind
-from leadgate.ledger.leases import lease
-from leadgate.playbook import Gate, Playbook
-from tasks.batches import STAGES, Worker, activate, claim_these, close
-from tasks.bisecting import run_stage
+from tasks.batches import Worker, activate, claim_these, run_batch
 
 #: Seconds to wait for a consumer to take what was released.
 PATIENCE: Final = 5.0
 
 
 def go_on(
-    worker: Worker,
-    journeys: Sequence[int],
-    now: datetime | None = None,
-    *,
-    kinds: Sequence[Kind] = ("intake", "follow_up", "intake"),
+    worker: Worker, journeys: Sequence[int], now: datetime | None = None, *, kinds: Sequence[Kind]
 ) -> list[dict[str, Any]]:
-    """Take ``journeys`` through their stages until none of them waits. Returns where they are then."""
+    """Take ``journeys`` through the stages of each kind in turn. Returns where they are then."""
     activate(worker, now)
     for kind in kinds:
         while (work := claim_these(worker, kind, journeys, now)) is not None:
-            with lease(worker.ledger, work.batch, worker.lease_seconds):
-                for stage in STAGES[kind]:
-                    run_stage(stage, worker.ledger, work, _check)
-                close(worker.ledger, work.batch, work.now)
+            run_batch(worker, work, kind)
     return reports.standing(worker.ledger, journeys)
-
-
-def _check(name: str, frame: pd.DataFrame, playbook: Playbook) -> GateResult:
-    return gate.run(cast("Gate", name), frame, playbook=playbook)
 
 
 def a_consumer_runs(ledger: Ledger) -> bool:

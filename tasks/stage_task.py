@@ -14,8 +14,6 @@ from typing import Any, Final
 import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
-from prefect.tasks import Task
 from sqlalchemy.exc import DBAPIError
 
 from expectations import gate
@@ -48,7 +46,7 @@ class Sealed:
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)
-async def gate_task(name: str, batch: int, rows: int, judged: pd.DataFrame, sealed: Sealed) -> GateResult:
+async def gate_task(name: str, judged: pd.DataFrame, sealed: Sealed) -> GateResult:
     """Check the promises of a handoff; what failed is in the result, so the task itself completes."""
     seconds, rules = seconds_for(len(judged)), sealed.work.rules
     check = partial(gate.run, name, judged, playbook=rules, seconds=seconds)  # type: ignore[arg-type]
@@ -60,13 +58,8 @@ async def gate_task(name: str, batch: int, rows: int, judged: pd.DataFrame, seal
         return gate.give_up(name, judged, playbook=rules, seconds=1.5 * seconds)  # type: ignore[arg-type]
 
 
-async def can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
-    """A retry helps when PostgreSQL was away for a moment; a lost lease or a fault of ours stays what it is."""
-    return is_worth_a_retry(await state.aresult(raise_on_failure=False))
-
-
 def is_worth_a_retry(outcome: Any) -> bool:
-    """Whether PostgreSQL was away for a moment."""
+    """Whether PostgreSQL was away for a moment; a lost lease or a fault of ours stays what it is."""
     return isinstance(outcome, DBAPIError) and not faults.is_ours(outcome)
 
 
@@ -77,10 +70,9 @@ async def stage_task(sealed: Sealed) -> StageReport:
         steps = stage_steps(sealed.stage, sealed.ledger, sealed.work)
         step = await asyncio.to_thread(go_on, steps)
         while isinstance(step, Judging):
-            batch, rows = step.work.batch.id, len(step.rows)
-            name = f"gate {step.gate} | batch {batch} | {rows} rows"
+            name = f"gate {step.gate} | batch {step.work.batch.id} | {len(step.rows)} rows"
             try:
-                result = await record(gate_task, name, gate_task.fn(step.gate, batch, rows, step.rows, sealed))
+                result = await record(gate_task, name, gate_task.fn(step.gate, step.rows, sealed))
             except Exception as error:
                 step = await asyncio.to_thread(go_on, steps, error=error)
             else:

@@ -11,6 +11,7 @@ from typing import Any
 
 from console.report.tables import Kind, Section, Tile, decimal, words
 from console.screen import span
+from leadgate.counting import counted
 
 
 def beside(sections: Sequence[Section], before: Sequence[Section]) -> list[Section]:
@@ -63,7 +64,7 @@ def _change(number: float, was: float, kind: Kind) -> str:
             points = _as_read(number) - _as_read(was)
             if not points:
                 return "almost the same"
-            return f"{abs(points):.0f} {'point' if abs(points) == 1 else 'points'} {'up' if more else 'down'}"
+            return f"{counted(abs(points), 'point', 'points')} {'up' if more else 'down'}"
         case "span":
             return f"{span(size)} {'slower' if more else 'faster'}"
         case "count":

@@ -168,7 +168,7 @@ def accept(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> int:
         ).rowcount
         if not accepted:
             raise ActionError(_accepted_before(connection, journey))
-        look_now(connection, journey.id, now)
+        look_now(connection, [journey.id], now)
         return record(connection, [journey], "accept", by, now)
 
 
@@ -263,12 +263,13 @@ def reject(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime, reason:
     return Rejected(goes_to.format(back_at), number)
 
 
-def look_now(connection: Connection, journey_id: int, now: datetime) -> None:
-    """The next follow-up check looks at the journey; one that has read it already decides again."""
-    connection.execute(text("UPDATE journey SET version = version + 1 WHERE id = :id"), {"id": journey_id})
+def look_now(connection: Connection, journeys: Sequence[int], now: datetime) -> None:
+    """The next follow-up check looks at the journeys; one that has read them already decides again."""
+    ids = list(journeys)
+    connection.execute(text("UPDATE journey SET version = version + 1 WHERE id = ANY(:ids)"), {"ids": ids})
     connection.execute(
-        text("UPDATE assignment SET next_check_at = :now WHERE journey_id = :id AND ended_at IS NULL"),
-        {"id": journey_id, "now": now},
+        text("UPDATE assignment SET next_check_at = :now WHERE journey_id = ANY(:ids) AND ended_at IS NULL"),
+        {"ids": ids, "now": now},
     )
 
 

@@ -42,9 +42,9 @@ def wait(ledger: Ledger, journey_id: int, *, until: datetime, reason: str, by: A
     with ledger.transaction() as connection:
         journey = owned_journey(connection, journey_id, "wait for")
         require(by, "wait", journey.owner)
-        pauses.end_open(connection, journey.id, by.acts_for or by.name, now)
-        pauses.begin(connection, journey.id, until=until, reason=reason, by=by.acts_for or by.name, now=now)
-        look_now(connection, journey.id, now)
+        pauses.end_open(connection, journey.id, by.decides_as, now)
+        pauses.begin(connection, journey.id, until=until, reason=reason, by=by.decides_as, now=now)
+        look_now(connection, [journey.id], now)
         return record(connection, [journey], "wait", by, now)
 
 
@@ -56,9 +56,9 @@ def resume(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> int:
     with ledger.transaction() as connection:
         journey = owned_journey(connection, journey_id, "resume")
         require(by, "resume", journey.owner)
-        if not pauses.end_open(connection, journey.id, by.acts_for or by.name, now):
+        if not pauses.end_open(connection, journey.id, by.decides_as, now):
             raise ActionError(f"nobody waits for journey {journey_id}: its clocks run")
-        look_now(connection, journey.id, now)
+        look_now(connection, [journey.id], now)
         return record(connection, [journey], "resume", by, now)
 
 
@@ -92,6 +92,6 @@ def touch(
             ),
             values,
         ).rowcount
-        look_now(connection, journey.id, now)
+        look_now(connection, [journey.id], now)
         action = record(connection, [journey], "touch", by, now, note=kind) if new else None
     return Touched(bool(new), action)

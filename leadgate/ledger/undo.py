@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import pandas as pd
 from sqlalchemy import Connection, Row, text
@@ -87,7 +87,8 @@ def owners(ledger: Ledger, number: int) -> list[str]:
 def _rows(connection: Connection, number: int) -> Sequence[Row[Any]]:
     """Each journey of an action, locked in order: as it is now, and what the action was.
 
-    ``then_owner`` had it until the action; ``pause_ended_at`` and so on are of the pause that the action began.
+    ``then_owner`` had it until the action. ``begun_ended_at`` is when the wait ended that the action began,
+    ``ended_until`` until when the one was that the action ended, and ``again`` a wait that goes on.
     """
     return connection.execute(
         text(
@@ -117,21 +118,13 @@ def _rows(connection: Connection, number: int) -> Sequence[Row[Any]]:
 
 
 #: The actions that are the owner's, and so is the way back.
-_OWNERS: Final[dict[str, OwnersAction]] = {
-    "accept": "accept",
-    "reject": "reject",
-    "wait": "wait",
-    "resume": "resume",
-    "reassign": "reassign",
-    "unassign": "unassign",
-    "transfer": "transfer",
-}
+_OWNERS: Final = frozenset(get_args(OwnersAction))
 
 
 def _require(by: Actor, rows: Sequence[Row[Any]]) -> None:
     """Whoever did it may take it back, and so may those who may decide about the owner's leads."""
-    action = _OWNERS.get(rows[0].what)
-    if action is None or by.name == rows[0].by:
+    action = rows[0].what
+    if action not in _OWNERS or by.name == rows[0].by:
         return
     for row in rows:
         owner = row.then_owner or row.owner
@@ -214,8 +207,7 @@ def _unaccept(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: 
         text("UPDATE assignment SET accepted_at = NULL WHERE ended_at IS NULL AND journey_id = ANY(:ids)"),
         {"ids": _ids(rows)},
     )
-    for row in rows:
-        look_now(connection, row.id, now)
+    look_now(connection, _ids(rows), now)
 
 
 def _give_back(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: datetime) -> None:
@@ -292,28 +284,26 @@ def _messages(connection: Connection, rows: Sequence[Row[Any]], lost: Sequence[R
 
 def _end_wait(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: datetime) -> None:
     """The wait never was; one that it replaced goes on."""
-    for row in rows:
-        connection.execute(
-            text(
-                "UPDATE pause SET ended_at = started_at, ended_by = :by "
-                "WHERE journey_id = :id AND started_at = :at AND ended_at IS NULL"
-            ),
-            {"id": row.id, "at": row.at, "by": by.name},
-        )
+    connection.execute(
+        text(
+            "UPDATE pause SET ended_at = started_at, ended_by = :by "
+            "WHERE journey_id = ANY(:ids) AND started_at = :at AND ended_at IS NULL"
+        ),
+        {"ids": _ids(rows), "at": rows[0].at, "by": by.name},
+    )
     _wait_on(connection, rows, by, now)
 
 
 def _wait_on(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: datetime) -> None:
     """The wait that the action ended goes on, if it still would."""
-    for row in rows:
-        connection.execute(
-            text(
-                "UPDATE pause SET ended_at = NULL, ended_by = NULL WHERE journey_id = :id AND ended_at = :at "
-                "AND started_at < :at AND ended_by NOT IN ('lead', 'leadgate') AND until > :now"
-            ),
-            {"id": row.id, "at": row.at, "now": now},
-        )
-        look_now(connection, row.id, now)
+    connection.execute(
+        text(
+            "UPDATE pause SET ended_at = NULL, ended_by = NULL WHERE journey_id = ANY(:ids) AND ended_at = :at "
+            "AND started_at < :at AND ended_by NOT IN ('lead', 'leadgate') AND until > :now"
+        ),
+        {"ids": _ids(rows), "at": rows[0].at, "now": now},
+    )
+    look_now(connection, _ids(rows), now)
 
 
 def _hold_again(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: datetime) -> None:

@@ -368,7 +368,7 @@ def test_a_lead_that_breaks_a_promise_gives_its_turn_back(desk: Desk) -> None:
 def test_the_event_loop_goes_on_while_a_stage_waits_for_the_pools(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stage that has lost its races waits for whoever has the pools; what else runs on the loop does not."""
 
-    async def gate(name: str, _batch: int, _rows: int, judged: pd.DataFrame, sealed: stage_task.Sealed) -> GateResult:
+    async def gate(name: str, judged: pd.DataFrame, sealed: stage_task.Sealed) -> GateResult:
         return nothing_fails(name, judged, sealed.work.rules)
 
     desk.capture(person(1))

@@ -495,13 +495,13 @@ def test_a_gate_that_does_not_come_back_holds_the_batch_and_the_next_one_is_chec
     monkeypatch.setattr(stage_task, "seconds_for", lambda rows: 0.2)
     sealed: Any = SimpleNamespace(work=SimpleNamespace(rules=None))
     batch = frame("validated", {}, {})
-    held = asyncio.run(stage_task.gate_task.fn("validated", 1, 2, batch, sealed))
+    held = asyncio.run(stage_task.gate_task.fn("validated", batch, sealed))
     assert held.batch_problem is not None
     assert held.batch_problem.reason == "check_timed_out"
     assert list(held.passed) == [False, False]
     assert len(held.evidence) == len(PROMISES["validated"])
     monkeypatch.undo()
-    assert asyncio.run(stage_task.gate_task.fn("validated", 1, 2, batch, sealed)).passed.all()
+    assert asyncio.run(stage_task.gate_task.fn("validated", batch, sealed)).passed.all()
     let_go.set()
 
 

@@ -78,3 +78,9 @@ def test_a_refusal_says_what_to_do() -> None:
     assert why is not None
     for part in ("ana owns it", "root", "--for ana"):
         assert part in why
+
+
+def test_a_long_name_to_act_for_is_not_repeated_whole() -> None:
+    with pytest.raises(ActorError) as error:
+        acting_for(identify("root", BOOK), "x" * 8_000, BOOK)
+    assert len(str(error.value)) < 400
