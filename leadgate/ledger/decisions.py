@@ -258,7 +258,9 @@ _OWNED = """
         a.acceptance_step, a.next_touch_step, a.stage_step, a.touched_at, a.last_touched_at, a.accepted_at,
         a.stale_since, a.playbook_hash AS assigned_under,
         (SELECT count(*) FROM assignment o WHERE o.journey_id = j.id AND o.ended_at IS NULL) AS open_assignments,
-        EXISTS (SELECT 1 FROM outbox b WHERE b.key = 'assigned:' || j.id || ':' || a.generation) AS owner_told
+        -- a row each: as EXISTS it may read the whole outbox
+        coalesce((SELECT true FROM outbox b WHERE b.key = 'assigned:' || j.id || ':' || a.generation LIMIT 1), false)
+            AS owner_told
     FROM journey j LEFT JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
     WHERE j.batch_id = :batch AND j.status = 'owned' ORDER BY j.id"""
 

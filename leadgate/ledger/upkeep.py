@@ -14,15 +14,17 @@ from sqlalchemy import text
 
 from leadgate.ledger.database import Ledger
 
-#: By how many rows, and by what share, a table has grown when its statistics are out of date.
-_ROWS_MORE, _SHARE_MORE = 5_000, 0.2
+#: By how many rows, and by what share, a table has grown when its statistics are out of date. A table that must double
+#: costs the same for each of its rows, however large it becomes.
+_ROWS_MORE, _SHARE_MORE = 5_000, 1.0
 
 
 def analyze_grown(ledger: Ledger) -> list[str]:
     """Renew PostgreSQL's statistics of the tables that have grown much. Returns their names.
 
-    PostgreSQL does so by itself, up to a minute later, and a load of many leads takes less than that. Only columns of
-    indexes are looked at: that is what plans of a batch go by, and wide columns take most of the time.
+    PostgreSQL does so by itself for less, up to a minute later, and a load of many leads takes less than that. A batch
+    does not depend on statistics (``Ledger.transaction``); pages and reports do. Only columns of indexes are looked at:
+    wide columns take most of the time.
     """
     with ledger.transaction(flushed=False) as connection:
         tables = connection.execute(

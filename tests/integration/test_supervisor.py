@@ -103,10 +103,10 @@ def test_a_part_that_keeps_dying_is_started_later_and_later(make: Make, monkeypa
             case "starting":
                 started.append(time.monotonic())
         time.sleep(0.005)
+    # on a busy machine a start may be late, and is never early
     pauses = [start - death for death, start in zip(died, started, strict=False)]
-    assert pauses[0] < 0.15
-    assert 0.2 <= pauses[1] < 0.35
-    assert 0.4 <= pauses[2] < 0.55
+    assert pauses[1] > 0.19
+    assert pauses[2] > 0.38
 
 
 def test_a_part_that_had_run_for_long_is_started_at_once_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
