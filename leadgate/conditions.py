@@ -175,7 +175,7 @@ def _other(node: Node, columns: Mapping[str, FieldType]) -> Atom:
 
 
 def _given(node: Node) -> frozenset[str]:
-    """The columns, as terms, without which ``node`` would be unknown."""
+    """The columns, as terms, without which ``node`` would be unknown. ``is not null`` is false without its column."""
     match node["class"], node["type"]:
         case "COLUMN_REF", _:
             return frozenset({_text(node)})
@@ -184,8 +184,6 @@ def _given(node: Node) -> frozenset[str]:
         case "BETWEEN", _:
             return _given(node["input"])
         case "OPERATOR", "COMPARE_IN" | "OPERATOR_NOT":
-            return _given(node["children"][0])
-        case "OPERATOR", "OPERATOR_IS_NOT_NULL":
             return _given(node["children"][0])
         case "FUNCTION", _ if node["function_name"] in _TESTS:
             return frozenset().union(*(_given(argument["expression"]) for argument in node["arguments"]))

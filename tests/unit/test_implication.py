@@ -6,7 +6,7 @@ from typing import Final
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from leadgate.conditions import ALWAYS, condition_of
@@ -149,6 +149,7 @@ LEADS: Final = leads()
 
 @settings(max_examples=150, deadline=None)
 @given(EXPRESSIONS, st.lists(EXPRESSIONS, min_size=1, max_size=3))
+@example("not (country is not null)", ["country is not null"])
 def test_no_lead_ever_reaches_a_route_that_is_reported(later: str, earlier: list[str]) -> None:
     needed = proved(later, *earlier)
     if needed:
