@@ -86,13 +86,16 @@ class Ledger:
             yield connection
 
     @contextlib.contextmanager
-    def picture(self) -> Iterator[Connection]:
+    def picture(self, snapshot: str | None = None) -> Iterator[Connection]:
         """A transaction that only reads: all of one moment of the ledger, and possibly much of it.
 
-        It has the memory to sort and group some hundred thousand rows without the disk.
+        It has the memory to sort and group some hundred thousand rows without the disk. ``snapshot`` is the moment of
+        another such transaction, which exported it (``pg_export_snapshot``) and is still open.
         """
         with self.engine.begin() as connection:
             connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+            if snapshot is not None:  # PostgreSQL takes no parameter here
+                connection.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
             connection.execute(text("SET LOCAL work_mem = '128MB'"))
             yield connection
 

@@ -9,15 +9,18 @@ a pool gave out is counted by when it was assigned, and what is open or overdue 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from itertools import zip_longest
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
 from leadgate.figures import FIRST_TOUCHES
 from leadgate.ledger import decisions
+from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
 from leadgate.models import STAGES
 
@@ -43,6 +46,13 @@ class Asked:
     lost: tuple[str, ...] = ()  # outcomes that the playbook calls lost
 
 
+class Query(NamedTuple):
+    """Rows that are selected from ``tables``, common table expressions. Queries of the same ones are read together."""
+
+    tables: str
+    select: str
+
+
 _COHORT: Final = """cohort AS (
     SELECT id, trigger, source, captured_at, stage, status, generation FROM journey
     WHERE captured_at >= :since AND captured_at < :until AND (CAST(:source AS text) IS NULL OR source = :source))"""
@@ -66,93 +76,118 @@ OUTCOME: Final = """CASE WHEN c.status IN ('nurture', 'disqualified', 'discarded
             WHEN w.end_reason = ANY(:lost) THEN 'lost'
             WHEN w.accepted OR starts_with(w.end_reason, 'outcome: ') THEN 'won' ELSE 'undecided' END"""
 
-#: What owners did about each journey; ``accepted`` and ``end_reason`` are of the last one. An owner who gives a lead
-#: back says why.
-_ANSWERS: Final = f"""answers AS (
-    SELECT a.journey_id, (array_agg(a.rule ORDER BY a.id DESC))[1] AS route,
-        bool_or(a.touched_at IS NOT NULL) AS touched,
-        (array_agg(a.accepted_at IS NOT NULL ORDER BY a.id DESC))[1] AS accepted,
-        (array_agg(a.end_reason ORDER BY a.id DESC))[1] AS end_reason,
+#: The cohort, and for each of its journeys its last verdict and what owners did about it. ``rule``, ``accepted`` and
+#: ``end_reason`` are of the last owner. An owner who gives a lead back says why.
+_ANSWERED: Final = f"""{_COHORT},
+last_assignment AS (
+    SELECT max(a.id) AS id, bool_or(a.touched_at IS NOT NULL) AS touched,
         bool_or({FIRST_TOUCH} IN ('kept', 'missed')) AS due, bool_or({FIRST_TOUCH} = 'missed') AS missed,
-        (array_agg(a.end_reason ORDER BY a.id DESC) FILTER (WHERE starts_with(a.end_reason, 'rejected: ')))[1]
-            AS rejected
-    FROM assignment a JOIN cohort c ON c.id = a.journey_id GROUP BY a.journey_id)"""
-
-#: The last verdict on each journey.
-_VERDICTS: Final = """verdicts AS (
-    SELECT DISTINCT ON (q.journey_id) q.journey_id, q.score, q.grade, q.qualified_as, q.outcome, q.contributions
-    FROM qualification q JOIN cohort c ON c.id = q.journey_id ORDER BY q.journey_id, q.generation DESC)"""
-
-_JOURNEYS: Final = f"""
-    WITH {_COHORT}, {_ANSWERS}, {_VERDICTS}
-    SELECT c.trigger, c.source, w.route, v.score, v.grade, c.status,
+        max(a.id) FILTER (WHERE starts_with(a.end_reason, 'rejected: ')) AS rejected_id
+    FROM assignment a WHERE a.journey_id IN (SELECT id FROM cohort) GROUP BY a.journey_id),
+answers AS (
+    SELECT a.journey_id, a.rule, l.touched, a.accepted_at IS NOT NULL AS accepted, a.end_reason, l.due, l.missed,
+        (SELECT r.end_reason FROM assignment r WHERE r.id = l.rejected_id) AS rejected
+    FROM last_assignment l JOIN assignment a ON a.id = l.id),
+last_verdict AS (
+    SELECT q.journey_id, max(q.generation) AS generation
+    FROM qualification q WHERE q.journey_id IN (SELECT id FROM cohort) GROUP BY q.journey_id),
+verdicts AS (
+    SELECT q.journey_id, q.score, q.grade, q.qualified_as, q.outcome, q.contributions
+    FROM last_verdict l JOIN qualification q ON q.journey_id = l.journey_id AND q.generation = l.generation),
+alike AS MATERIALIZED (
+    SELECT c.trigger, c.source, c.status, w.rule AS route, v.score, v.grade, v.qualified_as, v.contributions,
         greatest(array_position(CAST(:stages AS text[]), c.stage) - 1,
             CASE WHEN w.touched THEN 6 WHEN w.journey_id IS NOT NULL THEN 5 END) AS reached,
-        CASE WHEN w.journey_id IS NOT NULL THEN {OUTCOME} END AS outcome, count(*) AS n
+        v.outcome = 'continue' AND v.qualified_as IS NOT NULL AND c.status <> 'joined' AS qualified,
+        w.journey_id IS NOT NULL AS owned, coalesce(w.touched, false) AS touched, coalesce(w.due, false) AS due,
+        coalesce(w.missed, false) AS missed, coalesce(w.accepted, false) AS accepted, w.rejected,
+        {OUTCOME} AS outcome, count(*) AS n
     FROM cohort c LEFT JOIN answers w ON w.journey_id = c.id LEFT JOIN verdicts v ON v.journey_id = c.id
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8"""
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17)"""
 
-#: Journeys that were called qualified. One that was run again and then joined another is counted there.
-_QUALIFIED: Final = f"""
-    WITH {_COHORT}, {_ANSWERS}, {_VERDICTS}, qualified AS (
-        SELECT v.score, v.grade, v.qualified_as, v.contributions, c.source, w.journey_id IS NOT NULL AS owned,
-            coalesce(w.touched, false) AS touched, coalesce(w.due, false) AS due,
-            coalesce(w.missed, false) AS missed, w.rejected, coalesce(w.accepted, false) AS accepted,
-            {OUTCOME} AS outcome
-        FROM verdicts v JOIN cohort c ON c.id = v.journey_id LEFT JOIN answers w ON w.journey_id = c.id
-        WHERE v.outcome = 'continue' AND v.qualified_as IS NOT NULL AND c.status <> 'joined')"""
+_JOURNEYS: Final = Query(
+    _ANSWERED,
+    """SELECT trigger, source, route, score, grade, status, reached, CASE WHEN owned THEN outcome END AS outcome,
+        CAST(sum(n) AS bigint) AS n
+    FROM alike GROUP BY 1, 2, 3, 4, 5, 6, 7, 8""",
+)
 
-_CONVERSION: Final = f"""{_QUALIFIED}
-    SELECT qualified_as, score, grade, source, owned, touched, due, missed, rejected, accepted, outcome, count(*) AS n
-    FROM qualified GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"""
+#: Of journeys that were called qualified. One that was run again and then joined another is counted there.
+_CONVERSION: Final = Query(
+    _ANSWERED,
+    """SELECT qualified_as, score, grade, source, owned, touched, due, missed, rejected, accepted, outcome,
+        CAST(sum(n) AS bigint) AS n
+    FROM alike WHERE qualified GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11""",
+)
 
-_RULES: Final = f"""{_QUALIFIED}
-    SELECT r.key AS rule, avg(CAST(r.value AS double precision)) AS points, count(*) AS qualified,
-        count(*) FILTER (WHERE outcome <> 'undecided') AS decided, count(*) FILTER (WHERE outcome = 'won') AS won
-    FROM qualified CROSS JOIN LATERAL jsonb_each_text(contributions) r
-    WHERE CAST(r.value AS double precision) <> 0 GROUP BY r.key ORDER BY r.key"""
+_RULES: Final = Query(
+    _ANSWERED,
+    """SELECT r.key AS rule,
+        CAST(sum(CAST(r.value AS bigint) * n) AS double precision) / CAST(sum(n) AS double precision) AS points,
+        CAST(sum(n) AS bigint) AS qualified,
+        CAST(coalesce(sum(n) FILTER (WHERE outcome <> 'undecided'), 0) AS bigint) AS decided,
+        CAST(coalesce(sum(n) FILTER (WHERE outcome = 'won'), 0) AS bigint) AS won
+    FROM alike CROSS JOIN LATERAL jsonb_each_text(contributions) r
+    WHERE qualified AND CAST(r.value AS bigint) <> 0 GROUP BY r.key ORDER BY r.key""",
+)
 
-_PERCENTILES: Final = """percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS p50,
-        percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds) AS p95"""
+
+def _percentiles(seconds: str) -> str:
+    return f"""percentile_cont(0.5) WITHIN GROUP (ORDER BY {seconds}) AS p50,
+        percentile_cont(0.95) WITHIN GROUP (ORDER BY {seconds}) AS p95"""
+
 
 #: ``grouped`` says by what a row is: bits for owner (4), pool (2) and hour (1) that are not what it is by.
 _BY: Final = "GROUPING(owner, pool, hour) AS grouped, owner, pool, hour"
 _SETS: Final = "GROUP BY GROUPING SETS ((), (owner), (pool), (hour)) ORDER BY grouped, owner, pool, hour"
 _HOUR: Final = "CAST(extract(hour FROM c.captured_at AT TIME ZONE :zone) AS int) AS hour"
 
-_TO_OWNER: Final = f"""
-    WITH {_COHORT}, first AS (
-        SELECT DISTINCT ON (a.journey_id) a.owner, a.pool, {_HOUR},
-            CAST(extract(epoch FROM a.assigned_at - c.captured_at) AS double precision) AS seconds
-        FROM assignment a JOIN cohort c ON c.id = a.journey_id WHERE c.trigger = 'signal'
-        ORDER BY a.journey_id, a.id)
-    SELECT {_BY}, count(*) AS n, {_PERCENTILES}
-    FROM first WHERE CAST(:rep AS text) IS NULL OR owner = :rep {_SETS}"""
+#: ``to_owner`` are the seconds from the capture of a signal to its first owner, ``to_touch`` those of every assignment.
+_ASSIGNED: Final = f"""{_COHORT},
+each AS MATERIALIZED (
+    SELECT a.owner, a.pool, {_HOUR}, {FIRST_TOUCH} AS first_touch,
+        c.trigger = 'signal' AND lag(a.id) OVER (PARTITION BY a.journey_id ORDER BY a.id) IS NULL AS first,
+        date_part('epoch', a.assigned_at - c.captured_at) AS to_owner,
+        date_part('epoch', a.touched_at - a.assigned_at) AS to_touch
+    FROM assignment a JOIN cohort c ON c.id = a.journey_id),
+asked AS (SELECT * FROM each WHERE CAST(:rep AS text) IS NULL OR owner = :rep)"""
 
-_TO_TOUCH: Final = f"""
-    WITH {_COHORT}, each AS (
-        SELECT a.owner, a.pool, {_HOUR}, {FIRST_TOUCH} AS first_touch,
-            CAST(extract(epoch FROM a.touched_at - a.assigned_at) AS double precision) AS seconds
-        FROM assignment a JOIN cohort c ON c.id = a.journey_id WHERE CAST(:rep AS text) IS NULL OR a.owner = :rep)
-    SELECT {_BY}, count(*) AS assigned, count(seconds) AS n, {_PERCENTILES},
+_TO_OWNER: Final = Query(
+    _ASSIGNED,
+    f"""SELECT {_BY}, count(*) AS n, {_percentiles("to_owner")} FROM asked WHERE first {_SETS}""",
+)
+
+_TO_TOUCH: Final = Query(
+    _ASSIGNED,
+    f"""SELECT {_BY}, count(*) AS assigned, count(to_touch) AS n, {_percentiles("to_touch")},
         {", ".join(f"count(*) FILTER (WHERE first_touch = '{name}') AS {name}" for name in FIRST_TOUCHES)}
-    FROM each {_SETS}"""
+    FROM asked {_SETS}""",
+)
 
-_TURNS: Final = """
+_TURNS: Final = Query(
+    "",
+    """
     SELECT pool, owner, count(*) AS n, count(*) FILTER (WHERE turn) AS turns FROM assignment
-    WHERE assigned_at >= :since AND assigned_at < :until GROUP BY 1, 2 ORDER BY 1, 2"""
+    WHERE assigned_at >= :since AND assigned_at < :until GROUP BY 1, 2 ORDER BY 1, 2""",
+)
 
-_OWNERS: Final = f"""
+_OWNERS: Final = Query(
+    "",
+    f"""
     SELECT a.owner, count(*) FILTER (WHERE {_OPEN}) AS open, count(*) FILTER (WHERE {_OVERDUE}) AS overdue,
         count(*) FILTER (WHERE a.assigned_at >= :since AND a.assigned_at < :until) AS assigned
-    FROM assignment a WHERE CAST(:rep AS text) IS NULL OR a.owner = :rep GROUP BY a.owner ORDER BY a.owner"""
+    FROM assignment a WHERE CAST(:rep AS text) IS NULL OR a.owner = :rep GROUP BY a.owner ORDER BY a.owner""",
+)
 
-_LATE: Final = f"""
+_LATE: Final = Query(
+    "",
+    f"""
     SELECT a.journey_id, j.lead_id, a.assigned_at, a.due_at, a.sla, a.pool, a.rule AS route, a.ladder_step
     FROM assignment a JOIN journey j ON j.id = a.journey_id WHERE a.owner = :rep AND {_OVERDUE}
-    ORDER BY a.due_at, a.journey_id LIMIT {MOST_LATE}"""
+    ORDER BY a.due_at, a.journey_id LIMIT {MOST_LATE}""",
+)
 
-_POOLS: Final = "SELECT pool, state FROM pool_state ORDER BY pool"
+_POOLS: Final = Query("", "SELECT pool, state FROM pool_state ORDER BY pool")
 
 #: A person was needed: to decide a work item or do something. What an owner does with a lead that is theirs is how the
 #: path goes by itself, unless they give it back.
@@ -163,42 +198,70 @@ _PATHS: Final = f"""{_COHORT}, paths AS (
         OR c.id IN (SELECT journey_id FROM correction)) AS clean
     FROM cohort c)"""
 
-_ENDINGS: Final = f"WITH {_PATHS} SELECT status, clean, count(*) AS n FROM paths GROUP BY 1, 2"
+_ENDINGS: Final = Query(_PATHS, "SELECT status, clean, count(*) AS n FROM paths GROUP BY 1, 2")
 
-#: A stage's time runs from the handoff before it to its own, and adds up over the times that a journey came by.
-_STAGES: Final = f"""
-    WITH {_PATHS}, passed AS (
-        SELECT h.journey_id, p.clean, h.stage, h.outcome, h.at, p.captured_at,
-            CAST(extract(epoch FROM h.at - coalesce(lag(h.at) OVER (PARTITION BY h.journey_id ORDER BY h.id),
-                p.captured_at)) AS double precision) AS seconds
-        FROM handoff h JOIN paths p ON p.id = h.journey_id),
-    spent AS (
-        SELECT stage, clean, sum(seconds) AS seconds FROM passed GROUP BY journey_id, clean, stage
-        UNION ALL
-        SELECT 'to_owner', clean, min(extract(epoch FROM at - captured_at)) FROM passed
-        WHERE stage = 'assignment' AND outcome = 'continued' GROUP BY journey_id, clean
-        UNION ALL
-        SELECT 'to_end', clean, max(extract(epoch FROM at - captured_at)) FROM passed
-        WHERE stage = 'follow_up' AND outcome = 'done' GROUP BY journey_id, clean)
-    SELECT stage, clean, count(*) AS n, {_PERCENTILES} FROM spent GROUP BY 1, 2"""
+_TIMES: Final = (*STAGES, "to_owner", "to_end")
+
+
+def _seconds_of(number: int) -> str:
+    """The seconds that a stage took in one generation: from the handoff before, or from the capture."""
+    before = [f"r.{name}" for name in reversed(STAGES[:number])]
+    since = ", ".join([*before, "r.generation_before", "p.captured_at"])
+    return f"date_part('epoch', r.{STAGES[number]} - coalesce({since}))"
+
+
+def _of_time(name: str) -> str:
+    """How many journeys have such a time, its median, and the time within which 95 % of them are."""
+    return (
+        f"count({name}) AS {name}_n, percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY {name}) AS {name}_spans"
+    )
+
+
+#: A stage's time runs from the handoff before it to its own, and adds up over the times that a journey came by. The
+#: handoffs of one generation have no gap, so that the one before is that of the stage before.
+_STAGES: Final = Query(
+    f"""{_PATHS},
+handed_on AS (
+    SELECT h.journey_id, h.generation,
+        {", ".join(f"max(h.at) FILTER (WHERE h.stage = '{name}') AS {name}" for name in STAGES)},
+        max(h.at) FILTER (WHERE h.stage = 'assignment' AND h.outcome = 'continued') AS to_owner,
+        max(h.at) FILTER (WHERE h.stage = 'follow_up' AND h.outcome = 'done') AS to_end
+    FROM handoff h WHERE h.journey_id IN (SELECT id FROM cohort) GROUP BY h.journey_id, h.generation),
+runs AS (
+    SELECT *, lag(greatest({", ".join(STAGES)})) OVER (PARTITION BY journey_id ORDER BY generation)
+        AS generation_before
+    FROM handed_on),
+spent AS (
+    SELECT p.clean, {", ".join(f"sum({_seconds_of(number)}) AS {name}" for number, name in enumerate(STAGES))},
+        date_part('epoch', min(r.to_owner) - p.captured_at) AS to_owner,
+        date_part('epoch', max(r.to_end) - p.captured_at) AS to_end
+    FROM runs r JOIN paths p ON p.id = r.journey_id GROUP BY r.journey_id, p.clean, p.captured_at)""",
+    f"""SELECT t.stage, t.clean, t.n, t.spans[1] AS p50, t.spans[2] AS p95
+    FROM (SELECT clean, {", ".join(map(_of_time, _TIMES))} FROM spent GROUP BY clean) every
+    CROSS JOIN LATERAL (VALUES {", ".join(f"('{name}', clean, {name}_n, {name}_spans)" for name in _TIMES)})
+        t(stage, clean, n, spans)
+    WHERE t.n > 0""",
+)
 
 #: Why a person was needed: by reason, how many journeys, and how long until somebody had decided.
-_REASONS: Final = f"""
-    WITH {_COHORT}, asked AS (
+_REASONS: Final = Query(
+    f"""{_COHORT},
+asked AS (
         SELECT w.id, w.journey_id FROM work_item w JOIN cohort c ON c.id = w.journey_id
         UNION SELECT x.work_item_id, x.journey_id FROM action x JOIN cohort c ON c.id = x.journey_id
             WHERE x.work_item_id IS NOT NULL
         UNION SELECT j.work_item_id, j.id FROM journey j JOIN cohort c ON c.id = j.id WHERE j.work_item_id IS NOT NULL),
     items AS (
         SELECT w.id, w.kind, w.reason, w.closed_at, count(*) AS journeys,
-            CAST(extract(epoch FROM w.closed_at - w.opened_at) AS double precision) AS seconds
-        FROM asked JOIN work_item w ON w.id = asked.id GROUP BY w.id)
-    SELECT reason, kind, count(*) AS items, CAST(sum(journeys) AS bigint) AS journeys,
-        count(*) FILTER (WHERE closed_at IS NULL) AS open, {_PERCENTILES}
-    FROM items GROUP BY reason, kind ORDER BY journeys DESC, reason, kind"""
+            date_part('epoch', w.closed_at - w.opened_at) AS seconds
+        FROM asked JOIN work_item w ON w.id = asked.id GROUP BY w.id)""",
+    f"""SELECT reason, kind, count(*) AS items, CAST(sum(journeys) AS bigint) AS journeys,
+        count(*) FILTER (WHERE closed_at IS NULL) AS open, {_percentiles("seconds")}
+    FROM items GROUP BY reason, kind ORDER BY journeys DESC, reason, kind""",
+)
 
 #: What each section of a report needs, by the names under which ``read`` gives it.
-QUERIES: Final[Mapping[str, Mapping[str, str]]] = {
+QUERIES: Final[Mapping[str, Mapping[str, Query]]] = {
     "funnel": {"journeys": _JOURNEYS},
     "conversion": {"conversion": _CONVERSION, "rules": _RULES},
     "speed": {"to_owner": _TO_OWNER, "to_touch": _TO_TOUCH},
@@ -207,6 +270,10 @@ QUERIES: Final[Mapping[str, Mapping[str, str]]] = {
     "overdue": {"late": _LATE},
 }
 
+
+_CAPTURED: Final = {"captured": Query("", "SELECT count(*) AS n FROM signal")}
+#: The queries that take longest, the longest first.
+_LONGEST: Final = ("stages", "journeys", "conversion", "to_owner")
 
 #: Those of them that headline figures are made of, and are read for the period before, too.
 HEADLINES: Final = ("journeys", "conversion", "to_owner", "to_touch", "turns", "owners", "endings", "stages", "late")
@@ -229,21 +296,62 @@ def read(
     ``recent``: ``rep``, and the leads each got ``today``, since their last midnight, and this ``week``, since Monday's
     (``midnights`` and ``mondays``, in UTC).
     """
-    with ledger.picture() as connection:
-        found = {"captured": _rows(connection, "SELECT count(*) AS n FROM signal", asked)}
-        earlier: dict[str, Rows] = {}
-        for section in sections:
-            then = replace(before, now=before.until) if section in _AS_OF else before
-            for name, statement in QUERIES[section].items():
-                found[name] = _rows(connection, statement, asked)
-                earlier[name] = _rows(connection, statement, then) if name in HEADLINES else []
-        if "load" in sections:
-            recent = decisions.recent_leads(connection, midnights, mondays)
-            found["recent"] = [
-                {"rep": rep, "today": today, "week": week} for rep, (today, week) in sorted(recent.items())
-            ]
-            earlier["recent"] = []
+
+    def read_recent(connection: Connection) -> dict[str, Rows]:
+        recent = decisions.recent_leads(connection, midnights, mondays)
+        return {"recent": [{"rep": rep, "today": today, "week": week} for rep, (today, week) in sorted(recent.items())]}
+
+    named = {name: query for section in sections for name, query in QUERIES[section].items()}
+    headlines = {name: query for name, query in named.items() if name in HEADLINES}
+    reads = [_Read(asked, together) for together in _together(_CAPTURED | named)]
+    reads += [_Read(_at_its_end(before, together), together) for together in _together(headlines)]
+    reads.sort(key=_Read.place)
+    statements: list[Callable[[Connection], dict[str, Rows]]] = [each.rows for each in reads]
+    if "load" in sections:
+        statements.append(read_recent)
+    found: dict[str, Rows] = {}
+    earlier: dict[str, Rows] = {name: [] for name in (*named, "recent")}
+    results = read_concurrently(ledger, statements)
+    for read_, rows in zip_longest(reads, results):
+        (found if read_ is None or read_.asked is asked else earlier).update(rows)
     return found, earlier
+
+
+@dataclass(frozen=True)
+class _Read:
+    """One statement, and the period that it is about."""
+
+    asked: Asked
+    queries: Mapping[str, Query]
+
+    def place(self) -> int:
+        """The reads that take longest come first."""
+        return min((_LONGEST.index(name) for name in self.queries if name in _LONGEST), default=len(_LONGEST))
+
+    def rows(self, connection: Connection) -> dict[str, Rows]:
+        """Of each query. Queries of the same tables come as one row of lists."""
+        (tables,) = {query.tables for query in self.queries.values()}
+        if not tables:
+            ((name, query),) = self.queries.items()
+            return {name: _rows(connection, query.select, self.asked)}
+        lists = [
+            f"(SELECT coalesce(json_agg(r), '[]') FROM ({query.select}) r) AS {name}"
+            for name, query in self.queries.items()
+        ]
+        return _rows(connection, f"WITH {tables} SELECT {', '.join(lists)}", self.asked)[0]
+
+
+def _together(queries: Mapping[str, Query]) -> list[dict[str, Query]]:
+    """The queries that have their tables in common, and each of the others alone."""
+    found: dict[str, dict[str, Query]] = defaultdict(dict)
+    for name, query in queries.items():
+        found[query.tables or name][name] = query
+    return list(found.values())
+
+
+def _at_its_end(before: Asked, names: Collection[str]) -> Asked:
+    of_now = any(name in QUERIES[section] for section in _AS_OF for name in names)
+    return replace(before, now=before.until) if of_now else before
 
 
 def _rows(connection: Connection, statement: str, asked: Asked) -> Rows:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ from sqlalchemy import event, text
 from benchmarks import growth, sample
 from benchmarks.throughput import NOW
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger, upkeep
+from leadgate.ledger import Ledger, figures, reports, upkeep
+from leadgate.ledger.verify import verify
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks.batches import run_waiting
@@ -45,23 +48,25 @@ class RowsRead:
         self._most = most
 
     def __enter__(self) -> RowsRead:
-        event.listen(self._engine, "begin", self._begin)
+        event.listen(self._engine, "before_cursor_execute", self._before)
         event.listen(self._engine, "after_cursor_execute", self._after)
         return self
 
     def __exit__(self, *_: object) -> None:
-        event.remove(self._engine, "begin", self._begin)
+        event.remove(self._engine, "before_cursor_execute", self._before)
         event.remove(self._engine, "after_cursor_execute", self._after)
 
-    def _begin(self, connection: Any) -> None:
-        connection.info["rows"] = self._rows(connection)
+    def _before(self, connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.startswith("SET "):  # it must be the first statement of its transaction
+            connection.info["rows"] = self._rows(connection)
 
     def _after(self, connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("SET "):
+            return
         now, before = self._rows(connection), connection.info["rows"]
         for table, rows in now.items():
             if rows - before.get(table, 0) > self._most:
                 self.found.append(f"{rows - before.get(table, 0)} of {table}: {' '.join(statement.split())[:300]}")
-        connection.info["rows"] = now
 
     @staticmethod
     def _rows(connection: Any) -> dict[str, int]:
@@ -144,3 +149,19 @@ def test_the_benchmark_takes_more_leads_on_a_large_ledger_and_on_an_empty_one_in
         found = growth.more_leads(large, tmp_path, sample.Size(2, 2))
     assert desk.one("SELECT count(*) FROM signal") == 44
     assert found["ratio"] == pytest.approx(found["seconds_large"] / found["seconds_empty"], rel=0.1)
+
+
+def test_reading_the_whole_ledger_reads_each_table_a_few_times(desk: Desk) -> None:
+    """And never once for each row of another table, which takes quadratic time."""
+    desk.capture(*sample.people(MANY, seed=3))
+    work(desk)
+    analyze(desk)
+    rows = max(desk.one(f"SELECT count(*) FROM {table}") for table in ("handoff", "outbox", "journey"))
+    with RowsRead(desk, most=5 * rows) as read:
+        assert [finding.name for finding in verify(desk.ledger) if finding.broken] == []
+        reports.summary(desk.ledger, NOW)
+        period = figures.Asked(NOW - timedelta(days=1), NOW + timedelta(days=1), NOW)
+        before = replace(period, since=NOW - timedelta(days=3), until=period.since)
+        found, _ = figures.read(desk.ledger, period, before, list(figures.QUERIES), {}, {})
+    assert sum(cell["n"] for cell in found["journeys"]) == MANY
+    assert read.found == [], "\n".join(read.found)

@@ -6,11 +6,13 @@ Does not belong here: repairing anything.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Connection
 
+from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.verify import clocks, decisions, follow_up, journeys, personal_values, persons, records
 from leadgate.ledger.verify.invariant import Finding, Invariant
@@ -34,19 +36,20 @@ def verify(ledger: Ledger, *, whole: bool = False) -> list[Finding]:
 
     ``whole``: the personal values of all leads are looked for, not only those of the latest (``personal_values``).
     """
-    with ledger.picture() as connection:
-        findings = [
-            Finding(i.name, i.words, _count(connection, i.checked), _count(connection, i.broken)) for i in INVARIANTS
-        ]
-        if whole:
-            older = sum(
-                _count(connection, personal_values.values_kept(leads)) for leads in personal_values.windows(connection)
-            )
-            findings = [
-                replace(each, broken=each.broken + older) if each.name == "nothing_personal_kept" else each
-                for each in findings
-            ]
-        return findings
+    # those about personal values take longest, and are the last
+    queries = [query for invariant in reversed(INVARIANTS) for query in (invariant.broken, invariant.checked)]
+    reads: list[Callable[[Connection], int]] = [partial(_count, query=query) for query in queries]
+    if whole:
+        reads.insert(0, _count_older_values)
+    counts = read_concurrently(ledger, reads)
+    older = counts.pop(0) if whole else 0
+    found = dict(zip(queries, counts, strict=True))
+    found[personal_values.KEPT.broken] += older
+    return [Finding(each.name, each.words, found[each.checked], found[each.broken]) for each in INVARIANTS]
+
+
+def _count_older_values(connection: Connection) -> int:
+    return sum(_count(connection, personal_values.values_kept(leads)) for leads in personal_values.windows(connection))
 
 
 def _count(connection: Connection, query: str) -> int:

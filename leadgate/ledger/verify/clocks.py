@@ -32,9 +32,9 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "captured_before_taken",
         "A lead was captured before it was handed on, and before it had an owner",
         "SELECT count(*) FROM journey",
-        "SELECT count(*) FROM journey j WHERE EXISTS (SELECT 1 FROM handoff h WHERE h.journey_id = j.id "
-        "AND h.at < j.captured_at) OR EXISTS (SELECT 1 FROM assignment a WHERE a.journey_id = j.id "
-        "AND a.assigned_at < j.captured_at)",
+        "SELECT count(*) FROM (SELECT j.id FROM handoff h JOIN journey j ON j.id = h.journey_id "
+        "WHERE h.at < j.captured_at UNION SELECT j.id FROM assignment a JOIN journey j ON j.id = a.journey_id "
+        "WHERE a.assigned_at < j.captured_at) early",
     ),
     Invariant(
         "owned_before_ended",

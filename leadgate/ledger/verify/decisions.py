@@ -14,8 +14,11 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "score_adds_up",
         "The contributions of a score sum to the score",
         "SELECT count(*) FROM qualification",
-        "SELECT count(*) FROM qualification q WHERE q.score <> q.fit + q.engagement OR q.score <> "
-        "(SELECT coalesce(sum(value::int), 0) FROM jsonb_each_text(q.contributions))",
+        # few scores have contributions of their own
+        "SELECT coalesce(sum(n) FILTER (WHERE score <> parts OR score <> "
+        "(SELECT coalesce(sum(value::int), 0) FROM jsonb_each_text(contributions))), 0) "
+        "FROM (SELECT score, fit + engagement AS parts, contributions, count(*) AS n FROM qualification "
+        "GROUP BY 1, 2, 3) alike",
     ),
     Invariant(
         "grade_is_its_parts",
@@ -62,8 +65,9 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "decisions_name_playbook",
         "Every decision names a playbook that is kept",
         "SELECT count(*) FROM handoff",
-        "SELECT count(*) FROM (SELECT playbook_hash FROM handoff UNION SELECT playbook_hash FROM qualification "
-        "UNION SELECT playbook_hash FROM assignment UNION SELECT playbook_hash FROM batch) named "
+        "SELECT count(*) FROM (SELECT DISTINCT playbook_hash FROM handoff "
+        "UNION SELECT DISTINCT playbook_hash FROM qualification "
+        "UNION SELECT DISTINCT playbook_hash FROM assignment UNION SELECT playbook_hash FROM batch) named "
         "WHERE playbook_hash NOT IN (SELECT hash FROM playbook_version)",
     ),
 )

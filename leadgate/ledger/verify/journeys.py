@@ -52,33 +52,33 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "owned_has_one_owner",
         "An owned journey has exactly one open assignment, and no other journey has one",
         "SELECT count(*) FROM journey WHERE status = 'owned'",
-        "SELECT count(*) FROM (SELECT j.id FROM journey j "
-        "LEFT JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL GROUP BY j.id, j.status "
-        "HAVING count(a.id) <> CASE WHEN j.status = 'owned' THEN 1 ELSE 0 END) wrong",
+        "SELECT count(*) FROM journey j LEFT JOIN (SELECT journey_id, count(*) AS n FROM assignment "
+        "WHERE ended_at IS NULL GROUP BY journey_id) a ON a.journey_id = j.id "
+        "WHERE coalesce(a.n, 0) <> CASE WHEN j.status = 'owned' THEN 1 ELSE 0 END",
     ),
     Invariant(
         "handoffs_gapless",
         "Handoffs are gapless for each journey and generation, and end where the journey is",
         "SELECT count(*) FROM handoff",
         f"""
-        WITH runs AS (
-            SELECT journey_id, generation, count(*) AS n,
-                min({_STAGE_NUMBER.format("stage")}) AS first, max({_STAGE_NUMBER.format("stage")}) AS last
-            FROM handoff GROUP BY journey_id, generation),
-        gaps AS (SELECT journey_id FROM runs WHERE last - first + 1 <> n),
+        WITH runs AS MATERIALIZED (
+            SELECT journey_id, generation, count(*) AS n, min(number) AS first, max(number) AS last
+            FROM (SELECT journey_id, generation, {_STAGE_NUMBER.format("stage")} AS number FROM handoff) numbered
+            GROUP BY journey_id, generation),
         jumps AS (
             SELECT r.journey_id FROM runs r JOIN runs p
-                ON p.journey_id = r.journey_id AND p.generation = r.generation - 1 WHERE r.first > p.last + 1),
-        late AS (
-            SELECT r.journey_id FROM runs r JOIN journey j ON j.id = r.journey_id
-            WHERE r.generation = 0 AND j.trigger = 'signal' AND r.first <> 1),
+                ON p.journey_id = r.journey_id AND p.generation = r.generation - 1
+            WHERE r.generation > 0 AND r.first > p.last + 1),
+        wrong AS (
+            SELECT r.journey_id FROM runs r LEFT JOIN journey j ON j.id = r.journey_id
+            WHERE r.last - r.first + 1 <> r.n
+                OR r.generation = 0 AND j.trigger = 'signal' AND r.first <> 1),
         ends AS (
             SELECT j.id AS journey_id FROM journey j
             LEFT JOIN runs r ON r.journey_id = j.id AND r.generation = j.generation
             WHERE coalesce(r.n, 0) <> {_STAGE_NUMBER.format("j.stage")} - {_STAGE_NUMBER.format("j.start_stage")}
                 + CASE WHEN j.status IN ('ready', 'owned') THEN 0 ELSE 1 END
             AND j.status <> 'discarded')
-        SELECT count(*) FROM (SELECT * FROM gaps UNION SELECT * FROM jumps UNION SELECT * FROM late
-            UNION SELECT * FROM ends) broken""",
+        SELECT count(*) FROM (SELECT * FROM jumps UNION SELECT * FROM wrong UNION SELECT * FROM ends) broken""",
     ),
 )

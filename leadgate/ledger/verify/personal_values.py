@@ -188,3 +188,4 @@ def windows(connection: Connection) -> Iterator[str]:
 
 
 INVARIANTS: Final[tuple[Invariant, ...]] = _invariants()
+(KEPT,) = (each for each in INVARIANTS if each.name == "nothing_personal_kept")
