@@ -18,13 +18,14 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from sqlalchemy import Connection
 
 from console.place import Place, as_of
-from console.safe import masked, visible
+from console.safe import visible
 from console.screen import INCOMPLETE, WRONG_INPUT, CommandError, err, out, print_json, program, say, table
 from leadgate.connectors.files import FileError, IsolatedTable, Limits, Row, read
 from leadgate.counting import counted
 from leadgate.fields import PERSONAL
 from leadgate.ledger import Ledger, open_ledger, people, signals
 from leadgate.ledger.clock import time_of
+from leadgate.masking import mask
 from leadgate.nearest import proposal
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
@@ -361,5 +362,5 @@ def _examples(rows: Sequence[Row], mapping: dict[str, str]) -> dict[str, str]:
         for header, value in (row.payload or {}).items():
             if header not in examples and value not in (None, ""):
                 harmless = header in mapping and mapping[header] not in PERSONAL | {"rep", "note", "lead_id"}
-                examples[header] = str(value) if harmless else masked(str(value))
+                examples[header] = str(value) if harmless else mask(str(value))
     return examples

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Final
 
 from console.place import actor
-from console.safe import masked, visible
+from console.safe import visible
 from console.screen import CommandError
 from leadgate.actors import Actor
 from leadgate.counting import counted
 from leadgate.ledger import Ledger, journeys
+from leadgate.masking import mask
 from leadgate.playbook import Playbook
 from leadgate.references import parse
 from leadgate.values.addresses import Kinds, address_of
@@ -71,7 +72,7 @@ def _by_email(ledger: Ledger, address: str, playbook: Playbook) -> int:
         return journey
     local, _, domain = (canonical or address.lower()).partition("@")
     alike = journeys.similar_emails(ledger, local.replace("\x00", ""), domain.replace("\x00", ""))
-    hint = "; ".join(f"lead {each['lead_id']} is {masked(each['value'])}" for each in alike)
+    hint = "; ".join(f"lead {each['lead_id']} is {mask(each['value'])}" for each in alike)
     raise CommandError(
         f"no lead has the e-mail address {visible(address, 80)}"
         + (f". Like it: {hint}" if hint else _known_ids(ledger))

@@ -18,7 +18,7 @@ from console.items import render
 from console.place import Place, actor, as_of
 from console.queue import decides, what
 from console.rerun import fields_of
-from console.safe import SHOWN, mask_item, masked, visible
+from console.safe import SHOWN, mask_item, visible
 from console.screen import CommandError, heading, moment, out, print_json, program, say, table
 from console.suggestions import is_compared, render_commands, suggest
 from console.telling import shown
@@ -27,6 +27,7 @@ from leadgate.counting import counted
 from leadgate.fields import ENRICHED, PERSONAL, STANDARD, VALIDATED
 from leadgate.ledger import reviews as taking
 from leadgate.ledger.clock import time_of
+from leadgate.masking import mask
 from leadgate.matching import LIKELY
 from leadgate.references import IdError, number_of
 from tasks import reruns, reviews
@@ -130,7 +131,7 @@ def _list(place: Place, *, limit: int, personal: bool, as_json: bool, now: str |
     with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         found, total = reviews.waiting(ledger, playbook, limit)
-    shown_ = found if personal else [mask(each) for each in found]
+    shown_ = found if personal else [mask_review(each) for each in found]
     if as_json:
         print_json({"total": total, "items": [as_data(each) for each in shown_]})
         return
@@ -160,7 +161,7 @@ def _show(place: Place, number: int, *, personal: bool, as_json: bool) -> None:
     with place.ledger() as ledger:
         (each,) = reviews.of(ledger, [number], playbook)
     if not personal:
-        each = mask(each)
+        each = mask_review(each)
     if as_json:
         print_json(as_data(each))
         return
@@ -287,10 +288,10 @@ def _decide(place: Place, number: int, decision: Decision, *, later: bool, as_js
     out().print(way_back("take" if decision.take else decision.how.resolution, action))
 
 
-def mask(each: Review) -> Review:
+def mask_review(each: Review) -> Review:
     """A review with its personal values masked; of the playbook's own fields nobody knows what they hold."""
     values = {
-        name: value if name in _KNOWN and name not in PERSONAL else masked(str(value))
+        name: value if name in _KNOWN and name not in PERSONAL else mask(str(value))
         for name, value in each.values.items()
     }
     others = [replace(other, values=_masked_side(other.values)) for other in each.others]
@@ -299,7 +300,7 @@ def mask(each: Review) -> Review:
 
 def _masked_side(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: masked(str(value)) if value is not None and name in (*PERSONAL, "external_id") else value
+        name: mask(str(value)) if value is not None and name in (*PERSONAL, "external_id") else value
         for name, value in values.items()
     }
 

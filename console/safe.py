@@ -13,14 +13,13 @@ from typing import Any, Final
 
 import orjson
 
-from leadgate.masking import mask_within
+from leadgate.masking import mask, mask_within
 
 SHOWN: Final = 200  # characters of a value, where a person asked for the lead
 
 #: C0 and C1 controls, line and paragraph separators, marks that reverse the direction of writing, and half
 #: surrogates. Any of them can move the cursor, hide text, or stop the output.
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-_DOMAIN: Final = re.compile(r"(?:[\w-]{1,63}\.){1,8}[\w-]{2,63}")
 
 
 def visible(value: object, limit: int | None = None) -> str:
@@ -48,26 +47,6 @@ def _sign(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
-def masked(value: str) -> str:
-    """A personal value with just enough left to recognise it by.
-
-    >>> masked("jane.doe@acme.example"), masked("+44 20 7946 0958"), masked("Jane Doe")
-    ('j•••@acme.example', '+•••58', 'J•••')
-    """
-    value = value.strip()
-    if not value:
-        return ""
-    if value.count("@") == 1:
-        local, _, domain = value.partition("@")
-        if local and _DOMAIN.fullmatch(domain) and not re.search(r"\s", local):
-            return f"{visible(local[0])}•••@{visible(domain)}"
-    digits = sum(character.isdigit() for character in value[:40])
-    if digits >= 5 and not any(character.isalpha() for character in value[:40]):
-        last = [character for character in value if character.isdigit()][-2:]
-        return f"{'+' if value.startswith('+') else ''}•••{''.join(last)}"
-    return f"{visible(value[0])}•••"
-
-
 @cache
 def _harmless_promises() -> frozenset[tuple[str, str]]:
     """Stage and promise whose shown value is no personal one: a country, a score, an owner."""
@@ -89,16 +68,16 @@ def mask_item(item: Mapping[str, Any]) -> dict[str, Any]:
 
     shown = dict(item)
     if item["value"] is not None and (item["stage"], item["promise"]) not in _harmless_promises():
-        shown["value"] = masked(item["value"])
+        shown["value"] = mask(item["value"])
     if item["detail"] is not None:
         shown["detail"] = mask_within(item["detail"])
     if item["proposal"]:
         shown["proposal"] = {
-            field: masked(str(value)) if field in PERSONAL else value for field, value in item["proposal"].items()
+            field: mask(str(value)) if field in PERSONAL else value for field, value in item["proposal"].items()
         }
     for field in ("email", "phone"):
         if item.get(field) is not None:
-            shown[field] = masked(item[field])
+            shown[field] = mask(item[field])
     return shown
 
 

@@ -46,6 +46,7 @@ from leadgate.settings import Settings
 from tasks.batches import BatchReport, Worker, activate, next_work
 from tasks.descriptions import describe_batch
 from tasks.outbox import deliver_waiting
+from tasks.run_tags import tag_of_consumer
 
 LOOK_EVERY: Final = 1.0  # seconds between looks at the ledger when no notification comes
 ORDERS_EVERY: Final = 5.0  # seconds between looks at whether somebody paused the deployment
@@ -154,7 +155,7 @@ class Consumer:
             await self._look_for_orders()  # nothing is claimed while it is paused, not even at a start
             self._idles()
             ready = ReadyRuns(
-                client, self._deployments["intake"], [f"consumer:{self.name}"], self._begin, self._session.offers
+                client, self._deployments["intake"], [tag_of_consumer(self.name)], self._begin, self._session.offers
             )
             try:
                 while not self._stopping.is_set():

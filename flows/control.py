@@ -19,8 +19,8 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import Pause, PrefectHTTPStatusError
 
 from leadgate.ledger.faults import is_ours
+from tasks.run_tags import READY
 
-READY: Final = "ready"  # the tag of a run that a consumer keeps for the leads that come next
 LOOK_EVERY: Final = 1.0  # seconds; a look costs a request
 PAUSE_POLL: Final = 1.0
 

@@ -17,6 +17,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Cancelled, Pending
 
 from flows import control
+from tasks.run_tags import READY
 from tasks.stage import Work
 
 PATIENCE: Final = 5.0  # seconds for Prefect to hear that a run is not needed
@@ -84,7 +85,7 @@ class ReadyRuns:
     ) -> None:
         self._client = client
         self._deployment = deployment
-        self._tags = [control.READY, *tags]
+        self._tags = [READY, *tags]
         self._begin = begin
         self._offers = offers
         self._current: Ready | None = None

@@ -109,6 +109,12 @@ OF_STAGES: Final[frozenset[str]] = frozenset(
     }
 )  # fmt: skip
 
+#: What a source of activities may map its columns to: who (the lead by e-mail or id, the rep), what, when, how long.
+ACTIVITY_FIELDS: Final = (
+    "email", "lead_id", "kind", "actor", "rep", "occurred_at", "external_id", "note", "seconds", "milliseconds",
+    "automatic",
+)  # fmt: skip
+
 
 def columns(stage: str, custom: dict[str, FieldType] | None = None) -> dict[str, FieldType]:
     """Columns that an expression may use at ``stage``, with their types.

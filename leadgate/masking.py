@@ -20,13 +20,14 @@ _NUMBER_WITHIN: Final = re.compile(r"\+?\d[\d\s().\-/]{4,30}\d")
 
 def mask(value: str | None) -> str:
     """``jane@acme.com`` as ``j•••@acme.com``, a number by its last two digits, other text by its first letter."""
+    value = (value or "").strip()
     if not value:
         return ""
     address = _ADDRESS.fullmatch(value)
     if address:
         return f"{_first(value)}{_HIDDEN}@{address[2]}"
     digits = _DIGITS.findall(value[:100])
-    if len(digits) >= 5:
+    if len(digits) >= 5 and not any(character.isalpha() for character in value[:100]):
         return f"{_HIDDEN}{''.join(digits[-2:])}"
     return f"{_first(value)}{_HIDDEN}"
 

@@ -15,11 +15,11 @@ from functools import lru_cache
 from typing import Any, Final
 
 from leadgate.connectors.files import Row
+from leadgate.fields import ACTIVITY_FIELDS
 from leadgate.headers import map_headers
 from leadgate.ledger import bulk
 from leadgate.limits import too_long
 from leadgate.playbook import Playbook, Source
-from leadgate.playbook_check import ACTIVITY_FIELDS
 from leadgate.values.addresses import Kinds, address_of
 from leadgate.values.answers import yes_or_no
 from leadgate.values.moments import moment_of

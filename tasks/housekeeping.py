@@ -33,11 +33,10 @@ from prefect.states import Cancelled, Crashed
 
 from leadgate.ledger import Ledger, upkeep
 from leadgate.liveness import Signs, verdict
+from tasks.run_tags import READY, find_consumer
 
 CONSUMER_GONE: Final = 60.0  # seconds without a sign
 CONSUMER_FORGOTTEN: Final = 86_400.0
-READY: Final = "ready"  # the tag of a run that a consumer keeps ready …
-CONSUMER: Final = "consumer:"  # … and the beginning of the tag that says which one
 AT_MOST: Final = 1_000  # unfinished runs looked at in one pass; the next one goes on
 PAGE: Final = 200
 BULK: Final = 50  # what the server deletes in one request
@@ -132,7 +131,7 @@ async def _unfinished(client: PrefectClient, ours: FlowFilter, before: datetime,
 
 async def _signs(client: PrefectClient, run: FlowRun, flow: str, leased: bool, seen: set[str], now: datetime) -> Signs:
     assert run.state is not None  # noqa: S101 - ``_unfinished`` asked for runs in a state
-    consumer = next((tag.removeprefix(CONSUMER) for tag in run.tags if tag.startswith(CONSUMER)), None)
+    consumer = find_consumer(run.tags)
     return Signs(
         flow=flow,
         state=_STATES[run.state.type],

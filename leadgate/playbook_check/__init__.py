@@ -11,11 +11,11 @@ from collections.abc import Collection, Mapping
 
 from leadgate.playbook import Gate, Loaded
 from leadgate.playbook_check import follow_up, gates, routing, scoring, secrets, sources
-from leadgate.playbook_check.checker import ACTIVITY_FIELDS, Checker
+from leadgate.playbook_check.checker import Checker
 from leadgate.playbook_expectations import EXPECTATIONS  # gates refuse by the same list
 from leadgate.playbook_text import PlaybookError, Problem
 
-__all__ = ["ACTIVITY_FIELDS", "EXPECTATIONS", "check", "require"]
+__all__ = ["EXPECTATIONS", "check", "require"]
 
 
 def check(loaded: Loaded, *, promises: Mapping[Gate, Collection[str]] | None = None) -> list[Problem]:

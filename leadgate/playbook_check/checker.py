@@ -21,12 +21,6 @@ from leadgate.playbook import Loaded, Playbook
 from leadgate.playbook_text import Path, Problem
 from leadgate.rules import always_matches, never_matches
 
-#: What a source of activities may map its columns to: who (the lead by e-mail or id, the rep), what, when, how long.
-ACTIVITY_FIELDS: Final = (
-    "email", "lead_id", "kind", "actor", "rep", "occurred_at", "external_id", "note", "seconds", "milliseconds",
-    "automatic",
-)  # fmt: skip
-
 ASSIGNED: Final = ("owner", "rule", "pool")  # what assignment adds to a lead
 _QUALIFIED_AS: Final = ("marketing_qualified", "sales_qualified")
 _GRADES: Final = tuple(fit + number for fit in "ABCD" for number in "1234")

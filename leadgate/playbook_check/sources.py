@@ -11,7 +11,7 @@ from typing import Final
 from leadgate import fields
 from leadgate.nearest import nearest, proposal
 from leadgate.playbook import MOST_ACCOUNTS_BYTES, AccountsFile
-from leadgate.playbook_check.checker import ACTIVITY_FIELDS, ASSIGNED, Checker, Found
+from leadgate.playbook_check.checker import ASSIGNED, Checker, Found
 from leadgate.playbook_text import Path
 from leadgate.regular_files import open_text_below
 
@@ -36,8 +36,8 @@ def sources(checker: Checker) -> Found:
         for column, target in source.mapping.items():
             if source.kind == "leads":
                 yield from checker.lead_field((*here, "mapping", column), target)
-            elif target not in ACTIVITY_FIELDS:
-                message = f"{target!r} is not a field of an activity; {proposal(target, ACTIVITY_FIELDS)}"
+            elif target not in fields.ACTIVITY_FIELDS:
+                message = f"{target!r} is not a field of an activity; {proposal(target, fields.ACTIVITY_FIELDS)}"
                 yield checker.at((*here, "mapping", column), message)
         if source.default_country is not None:
             yield from checker.country((*here, "default_country"), source.default_country)

@@ -26,6 +26,12 @@ from leadgate.masking import mask, mask_within
         ("x@evil.example](https://evil.example", "x•••"),
         ("<img src=x>", "•••"),
         ("Jane Doe, 12 Elm Street", "J•••"),
+        ("Apt 12345", "A•••"),  # an address, not a number
+        ("020 7946 0958", "•••58"),
+        ("two@at@signs.example", "t•••"),
+        (" jane at acme", "j•••"),
+        ("  ", ""),
+        ("\x1b[31m", "•••"),
         ("jane doe@acme.com", "j•••"),  # no address, so nothing of it is kept
         ("jane@acme.com, joe@acme.com", "j•••"),
         ("x" * 100_000, "x•••"),
