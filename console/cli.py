@@ -407,12 +407,18 @@ def review(
 
 @app.command()
 def accept(
-    ctx: typer.Context, lead: Lead, acts_for: For = None, by: By = None, json: Json = False, now: Now = None
+    ctx: typer.Context,
+    lead: Lead,
+    acts_for: For = None,
+    by: By = None,
+    later: Later = False,
+    json: Json = False,
+    now: Now = None,
 ) -> None:
     """The owner takes the lead. An operator acts for them, with --for."""
     from console import rerun as command
 
-    command.accept(ctx.obj, lead, acts_for=acts_for, as_json=json, now=now)
+    command.accept(ctx.obj, lead, acts_for=acts_for, later=later, as_json=json, now=now)
 
 
 @app.command()
@@ -422,13 +428,14 @@ def reject(
     reason: Annotated[str, typer.Option("--reason", help="One of the playbook's reasons to reject a lead.")],
     acts_for: For = None,
     by: By = None,
+    later: Later = False,
     json: Json = False,
     now: Now = None,
 ) -> None:
     """The owner gives the lead back. An operator acts for them, with --for."""
     from console import rerun as command
 
-    command.reject(ctx.obj, lead, reason=reason, acts_for=acts_for, as_json=json, now=now)
+    command.reject(ctx.obj, lead, reason=reason, acts_for=acts_for, later=later, as_json=json, now=now)
 
 
 cli_handover.register(app)

@@ -70,9 +70,15 @@ def touch(
 
 
 def undo(
-    ctx: typer.Context, action: ActionId, acts_for: For = None, by: By = None, json: Json = False, now: Now = None
+    ctx: typer.Context,
+    action: ActionId,
+    acts_for: For = None,
+    by: By = None,
+    later: Later = False,
+    json: Json = False,
+    now: Now = None,
 ) -> None:
     """Take an action back, by the number that is printed after it, as long as nothing else has happened since."""
     from console import undo as command
 
-    command.undo(ctx.obj, action, acts_for=acts_for, as_json=json, now=now)
+    command.undo(ctx.obj, action, acts_for=acts_for, later=later, as_json=json, now=now)

@@ -14,13 +14,10 @@ from console.place import Place
 from console.safe import visible
 from console.screen import out, program, say
 from leadgate.counting import counted
-from leadgate.ledger import Ledger, hosts
-from leadgate.ledger.batches import Kind
+from leadgate.ledger import Ledger, hosts, reports
 from leadgate.playbook import Loaded
 
 _MOST_SHOWN: Final = 20
-#: A follow-up check may send a lead back to intake.
-_INTAKE: Final[tuple[Kind, ...]] = ("intake", "follow_up", "intake")
 
 
 def go_on(
@@ -31,29 +28,42 @@ def go_on(
     now: datetime | None,
     *,
     later: bool,
-    kinds: Sequence[Kind] = _INTAKE,
 ) -> list[dict[str, Any]]:
     """Where ``journeys`` are once they have gone on; nothing when that is to happen ``later``.
 
-    A running consumer takes them on. Where none runs, this process does, without a Prefect server: to start one takes
-    longer than the leads, and what each stage and gate decided is in the ledger all the same.
+    A running consumer takes those on that wait for intake. Where none runs, this process does, and this process always
+    checks the owned ones. It starts no Prefect server: that takes longer than the leads, and what each stage and gate
+    decided is in the ledger all the same. A host whose clock is too far off takes nothing, and says so.
     """
     if later or not journeys:
         return []
     from tasks import released
     from tasks.batches import Worker
 
-    if "intake" in kinds and now is None and released.a_consumer_runs(ledger):
-        say("A consumer runs and takes it on.")
-        return released.wait_for_consumer(ledger, journeys)
+    consumer = now is None and released.a_consumer_runs(ledger)
+    if consumer and released.any_waits(reports.standing(ledger, journeys)):
+        return _leave_to_consumer(ledger, journeys)
     settings = place.settings
-    hosts.require_right_clock(ledger, settings.clock_skew_limit)
+    try:
+        hosts.require_right_clock(ledger, settings.clock_skew_limit)
+    except hosts.ClockError as error:  # a decision of a person holds on any host
+        say(f"What you decided is stored, and waits for a run: {error}")
+        return []
     worker = Worker(ledger, loaded, f"by-hand-{uuid4().hex}", settings.lease_seconds, settings.batch_limit)
     try:
-        return released.go_on(worker, journeys, now, kinds=kinds)
+        kinds = released.BESIDE_A_CONSUMER if consumer else released.EVERYTHING
+        standing = released.go_on(worker, journeys, now, kinds=kinds)
     except BaseException:
         say(f"What you decided is stored. Going on with it failed; `{program()} run` tries it again.")
         raise
+    return _leave_to_consumer(ledger, journeys) if consumer and released.any_waits(standing) else standing
+
+
+def _leave_to_consumer(ledger: Ledger, journeys: Sequence[int]) -> list[dict[str, Any]]:
+    from tasks import released
+
+    say("A consumer runs and takes it on.")
+    return released.wait_for_consumer(ledger, journeys)
 
 
 def tell(standing: Sequence[Mapping[str, Any]], waiting: int) -> None:

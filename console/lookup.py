@@ -39,9 +39,9 @@ def journey_of(ledger: Ledger, reference: str, playbook: Playbook) -> int:
     if numbered is not None:
         kind, number = numbered
         if kind == "journey":
-            found, what = journeys.journey(ledger, number), f"journey {number}"
+            found, what = journeys.journey(ledger, number), f"journey J{number}"
         elif kind == "work item":
-            found, what = journeys.journey_of_work_item(ledger, number), f"work item {number} about a lead"
+            found, what = journeys.journey_of_work_item(ledger, number), f"work item W{number} about a lead"
         elif kind in ("batch", "action"):
             raise CommandError(
                 f"{visible(reference.strip(), 40)} is {_AN[kind]}, and a lead is expected: give its number, J12 for a "

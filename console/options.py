@@ -57,7 +57,7 @@ Batch = Annotated[int | None, typer.Option("--batch", metavar="N", parser=_id_of
 Reason = Annotated[str | None, typer.Option("--reason", help="Those held for this reason.")]
 Stage = Annotated[str | None, typer.Option("--stage", help="Those held at this stage.")]
 Source = Annotated[str | None, typer.Option("--source", help="Those of this source.")]
-Later = Annotated[bool, typer.Option("--later", help="What this releases waits for the next run, or for a consumer.")]
+Later = Annotated[bool, typer.Option("--later", help="What follows waits for the next run, or for a consumer.")]
 SameAs = Annotated[
     int | None,
     typer.Option(

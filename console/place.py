@@ -81,6 +81,10 @@ class Place:
         require(loaded, promises=promises())
         return loaded
 
+    def playbook_to_go_on(self, *, later: bool) -> Loaded:
+        """The playbook of an action: checked before anything is stored, unless leads go on by it ``later``."""
+        return self.playbook() if later else self.checked_playbook()
+
 
 def promises() -> dict[Gate, set[str]]:
     """The names of every gate's built-in promises."""

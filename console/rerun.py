@@ -48,7 +48,7 @@ def rerun(place: Place, asked: Wanted, how: How, *, yes: bool, later: bool, as_j
     if asked == Wanted():
         raise CommandError("say which: W12, --reason, --stage, --source or --batch; `leadgate queue` shows them")
     _consistent(how)
-    loaded = place.playbook() if later else place.checked_playbook()
+    loaded = place.playbook_to_go_on(later=later)
     playbook = loaded.playbook
     who = actor(playbook).name
     reruns.require_fields(list(how.corrections), playbook)
@@ -102,7 +102,8 @@ def _tell(
         if named:
             raise CommandError("Nothing was changed.")
         if not as_json:
-            out().print("No open work item matches; nothing was changed.")
+            none = "No open work item matches; nothing was changed."
+            out().print("Nothing was changed." if done.skipped else none)
         return
     if as_json:
         return
@@ -126,24 +127,31 @@ def _tell(
         console.print(way_back(how.resolution, None))
 
 
-def accept(place: Place, reference: str, *, acts_for: str | None, as_json: bool, now: str | None) -> None:
+def accept(place: Place, reference: str, *, acts_for: str | None, later: bool, as_json: bool, now: str | None) -> None:
     """The command: the owner takes the lead."""
-    playbook = place.playbook().playbook
+    loaded = place.playbook_to_go_on(later=later)
+    playbook = loaded.playbook
     with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, reference, playbook)
         who = actor_for(ledger, journey, playbook, acts_for)
         number = actions.accept(ledger, journey, by=who, now=at)
+        standing = go_on(place, ledger, loaded, [journey], as_of(now), later=later)
     if as_json:
-        print_json({"journey_id": journey, "did": "accept", **as_data(who), "action": number})
+        data = {"journey_id": journey, "did": "accept", **as_data(who), "action": number}
+        print_json({**data, "standing": standing})
     else:
         out().print(f"J{journey} accepted by {visible(who.in_words, 160)}. Next: {program()} explain J{journey}")
+        tell(standing, 0)
         out().print(way_back("accept", number))
 
 
-def reject(place: Place, reference: str, *, reason: str, acts_for: str | None, as_json: bool, now: str | None) -> None:
+def reject(
+    place: Place, reference: str, *, reason: str, acts_for: str | None, later: bool, as_json: bool, now: str | None
+) -> None:
     """The command: the owner gives the lead back, for one of the playbook's reasons."""
-    playbook = place.playbook().playbook
+    loaded = place.playbook_to_go_on(later=later)
+    playbook = loaded.playbook
     rules = {each.name: each for each in playbook.follow_up.reject_reasons}
     if reason not in rules:
         raise CommandError(f"{reason!r} is no reason to reject a lead; {proposal(reason, rules)}")
@@ -152,6 +160,7 @@ def reject(place: Place, reference: str, *, reason: str, acts_for: str | None, a
         journey = journey_of(ledger, reference, playbook)
         who = actor_for(ledger, journey, playbook, acts_for)
         done = actions.reject(ledger, journey, by=who, now=at, reason=reason, playbook=playbook)
+        standing = go_on(place, ledger, loaded, [journey], as_of(now), later=later)
     if as_json:
         print_json(
             {
@@ -161,12 +170,12 @@ def reject(place: Place, reference: str, *, reason: str, acts_for: str | None, a
                 "reason": reason,
                 "goes_to": done.goes_to,
                 "action": done.action,
+                "standing": standing,
             }
         )
     else:
-        again = (
-            "; `leadgate run` finds one" if (rules[reason].then or playbook.follow_up.rejected) == "reassign" else ""
-        )
+        finds = f"; `{program()} run` finds one" if done.waits and later else ""
         by = visible(who.in_words, 160)
-        out().print(f"J{journey} rejected by {by} ({reason}): the lead goes to {done.goes_to}{again}.")
+        out().print(f"J{journey} rejected by {by} ({reason}): the lead goes to {done.goes_to}{finds}.")
+        tell(standing, 0)
         out().print(way_back("reject", done.action))

@@ -248,7 +248,7 @@ def _next(item: Mapping[str, Any], others: Sequence[Other]) -> None:
 
 
 def _decide(place: Place, number: int, decision: Decision, *, later: bool, as_json: bool, now: str | None) -> None:
-    loaded = place.playbook() if later or decision.take else place.checked_playbook()
+    loaded = place.playbook_to_go_on(later=later or decision.take)
     playbook = loaded.playbook
     who = actor(playbook).name
     reruns.require_fields(list(decision.corrections), playbook)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from console.going_on import go_on, tell
 from console.lookup import as_data
 from console.place import Place, actor, as_of
 from console.safe import visible
@@ -18,15 +19,17 @@ from leadgate.ledger.clock import time_of
 _MOST_SHOWN = 20
 
 
-def undo(place: Place, number: int, *, acts_for: str | None, as_json: bool, now: str | None) -> None:
+def undo(place: Place, number: int, *, acts_for: str | None, later: bool, as_json: bool, now: str | None) -> None:
     """The command."""
-    playbook = place.playbook().playbook
+    loaded = place.playbook_to_go_on(later=later)
+    playbook = loaded.playbook
     with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         who = actor(playbook, acts_for, also=() if acts_for is None else ways.owners(ledger, number))
         done = ways.undo(ledger, number, by=who, now=at)
+        standing = go_on(place, ledger, loaded, done.journeys, as_of(now), later=later)
     if as_json:
-        print_json({**asdict(done), "did": "undo", **as_data(who)})
+        print_json({**asdict(done), "did": "undo", **as_data(who), "standing": standing})
         return
     for journey, why in list(done.left.items())[:_MOST_SHOWN]:
         say(f"left alone: J{journey} {why}")
@@ -36,6 +39,7 @@ def undo(place: Place, number: int, *, acts_for: str | None, as_json: bool, now:
     what = done.what.replace("_", " ")
     console = out()
     console.print(f"A{number} ({what}) undone for {journeys} by {visible(who.in_words, 160)}.")
+    tell(standing, 0)
     console.print(f"Next: {program()} explain J{done.journeys[0]}")
 
 

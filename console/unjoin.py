@@ -7,29 +7,33 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from console.going_on import go_on, tell
 from console.lookup import journey_of
 from console.place import Place, actor, as_of
 from console.safe import visible
-from console.screen import out, print_json, program
+from console.screen import out, print_json
 from console.undo import way_back
 from leadgate.ledger import joins
 from leadgate.ledger.clock import time_of
 
 
-def unjoin(place: Place, reference: str, *, as_json: bool, now: str | None) -> None:
+def unjoin(place: Place, reference: str, *, later: bool, as_json: bool, now: str | None) -> None:
     """The command."""
-    playbook = place.playbook().playbook
+    loaded = place.playbook_to_go_on(later=later)
+    playbook = loaded.playbook
     who = actor(playbook).name
     with place.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         done = joins.unjoin(ledger, journey_of(ledger, reference, playbook), by=who, now=at)
+        standing = go_on(place, ledger, loaded, [done.journey_id], as_of(now), later=later)
     if as_json:
-        print_json(asdict(done) | {"did": "unjoin", "by": who})
+        print_json(asdict(done) | {"did": "unjoin", "by": who, "standing": standing})
         return
     fields = ", ".join(done.restored)
     restored = f" Of lead {done.lead_id} these fields are as before: {fields}." if fields else ""
     out().print(
         f"J{done.journey_id} is no longer taken for lead {done.lead_id}, by {visible(who, 80)}.{restored} "
-        f"It starts again as a lead of its own. Next: {program()} run"
+        "It starts again as a lead of its own."
     )
+    tell(standing, 1)
     out().print(way_back("unjoin", None))

@@ -74,7 +74,7 @@ def touch(
 ) -> None:
     """The command: a rep says what they did. Raises ``CommandError`` for what would never count."""
     said = None if when is None else moment_of(when)
-    loaded = place.playbook() if later else place.checked_playbook()
+    loaded = place.playbook_to_go_on(later=later)
     playbook = loaded.playbook
     known = [*(each.kind for each in playbook.follow_up.touches), *playbook.follow_up.outcomes]
     if kind not in known:
@@ -92,10 +92,10 @@ def touch(
         happened = said or at
         journey = journey_of(ledger, reference, playbook)
         done = owner_actions.touch(ledger, journey, kind=kind, rep=rep, by=who, at=happened, seconds=seconds, now=at)
-        standing = go_on(place, ledger, loaded, [journey], as_of(now), later=later, kinds=("follow_up",))
+        standing = go_on(place, ledger, loaded, [journey], as_of(now), later=later)
     if as_json:
         data = {"journey_id": journey, "did": "touch", "kind": kind, "rep": rep, **as_data(who), "at": happened}
-        print_json({**data, "new": done.new, "action": done.action})
+        print_json({**data, "new": done.new, "action": done.action, "standing": standing})
     else:
         what = "Logged" if done.new else "Known already"
         out().print(

@@ -7,7 +7,7 @@ themselves, or the same as a flow that people watch (``flows.by_hand``).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,8 +19,14 @@ from tasks.batches import Worker, activate, claim_these, run_batch
 PATIENCE: Final = 5.0
 
 
+#: A follow-up check may send a lead back to intake.
+EVERYTHING: Final[tuple[Kind, ...]] = ("intake", "follow_up", "intake")
+#: A consumer takes leads through intake, and leaves those that are owned to the schedule of follow-up checks.
+BESIDE_A_CONSUMER: Final[tuple[Kind, ...]] = ("follow_up",)
+
+
 def go_on(
-    worker: Worker, journeys: Sequence[int], now: datetime | None = None, *, kinds: Sequence[Kind]
+    worker: Worker, journeys: Sequence[int], now: datetime | None = None, *, kinds: Sequence[Kind] = EVERYTHING
 ) -> list[dict[str, Any]]:
     """Take ``journeys`` through the stages of each kind in turn. Returns where they are then."""
     activate(worker, now)
@@ -35,6 +41,11 @@ def a_consumer_runs(ledger: Ledger) -> bool:
     return any(each["alive"] and each["doing"] != consumers.PAUSED for each in consumers.all_seen(ledger))
 
 
+def any_waits(standing: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether intake can take on any of these journeys (as ``reports.standing`` tells them) now."""
+    return any(each["status"] == "ready" and not each["later"] for each in standing)
+
+
 def wait_for_consumer(
     ledger: Ledger,
     journeys: Sequence[int],
@@ -46,8 +57,6 @@ def wait_for_consumer(
     until = time.monotonic() + patience
     while True:
         standing = reports.standing(ledger, journeys)
-        if not any(each["status"] == "ready" and not each["later"] for each in standing):
-            return standing
-        if time.monotonic() > until:
+        if not any_waits(standing) or time.monotonic() > until:
             return standing
         sleep(0.1)

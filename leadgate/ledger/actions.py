@@ -102,11 +102,11 @@ def done_by_hand(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: 
         for item in items:
             if item.kind == "recovery" and item.reason != UNDELIVERABLE:
                 raise ActionError(
-                    f"work item {item.id} is about a run that did not finish, which nobody can do by hand; rerun it"
+                    f"work item W{item.id} is about a run that did not finish, which nobody can do by hand; rerun it"
                 )
             if item.reason in ASKS:
                 raise ActionError(
-                    f"work item {item.id} asks whether two records are one person: `leadgate review W{item.id} "
+                    f"work item W{item.id} asks whether two records are one person: `leadgate review W{item.id} "
                     "--same LEAD`, or --different"
                 )
             if item.stage in ("capture", "assignment"):
@@ -114,7 +114,7 @@ def done_by_hand(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: 
                     "correct it with --set" if item.stage == "capture" else "add capacity to the pool and rerun it"
                 )
                 raise ActionError(
-                    f"work item {item.id} is held at {item.stage}, which nobody can do by hand; {instead}"
+                    f"work item W{item.id} is held at {item.stage}, which nobody can do by hand; {instead}"
                 )
         journeys = held_by(connection, [item.id for item in items])
         approved = {item.id for item in items if item.stage == "qualification"}
@@ -182,15 +182,16 @@ def _accepted_before(connection: Connection, journey: Row[Any]) -> str:
         {"id": journey.id},
     ).one()
     who = f"{row.by} accepted it for {row.acted_for}" if row.acted_for else f"{row.by or row.owner} accepted it"
-    return f"cannot accept journey {journey.id} again: {who} at {row.accepted_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"cannot accept journey J{journey.id} again: {who} at {row.accepted_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """Where a rejected lead goes, in words, and the number that undoes it."""
+    """Where a rejected lead goes, in words, and the number that undoes it. ``waits``: another owner is to be found."""
 
     goes_to: str
     action: int
+    waits: bool
 
 
 #: Where a rejected lead goes: the handoff's outcome, the journey's status, and in words.
@@ -260,7 +261,7 @@ def reject(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime, reason:
         if then == "recycle":
             decisions.recycle(connection, [journey.lead_id], back_at)
         number = record(connection, [journey], "reject", by, now, note=reason)
-    return Rejected(goes_to.format(back_at), number)
+    return Rejected(goes_to.format(back_at), number, again)
 
 
 def look_now(connection: Connection, journeys: Sequence[int], now: datetime) -> None:
@@ -301,14 +302,14 @@ def open_items(connection: Connection, ids: Sequence[int], report: RerunReport) 
         {"ids": list(ids)},
     ).fetchall()
     for missing in sorted(set(ids) - {row.id for row in rows}):
-        report.skipped.append(f"work item {missing} does not exist")
+        report.skipped.append(f"work item W{missing} does not exist")
     usable = []
     for row in rows:
         if row.closed_at is not None:
-            report.skipped.append(f"work item {row.id} is closed already ({row.resolution})")
+            report.skipped.append(f"work item W{row.id} is closed already ({row.resolution})")
         elif not row.blocking and row.reason != UNDELIVERABLE:
             report.skipped.append(
-                f"work item {row.id} ({row.reason}) holds no journey; it closes when the lead is followed up"
+                f"work item W{row.id} ({row.reason}) holds no journey; it closes when the lead is followed up"
             )
         else:
             usable.append(row)
@@ -325,9 +326,9 @@ def owned_journey(connection: Connection, journey_id: int, what: str) -> Row[Any
         {"id": journey_id},
     ).first()
     if row is None:
-        raise ActionError(f"there is no journey {journey_id}")
+        raise ActionError(f"there is no journey J{journey_id}")
     if row.status != "owned" or row.owner is None:
-        raise ActionError(f"cannot {what} journey {journey_id}: it is {row.status}, so nobody owns it now")
+        raise ActionError(f"cannot {what} journey J{journey_id}: it is {row.status}, so nobody owns it now")
     return row
 
 

@@ -49,7 +49,7 @@ def same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, by: str,
                     leads.append(journey.lead_id)
                 if lead_id not in leads:
                     known = " or ".join(map(str, leads))
-                    raise ActionError(f"work item {item.id} is not about lead {lead_id}; it may be lead {known}")
+                    raise ActionError(f"work item W{item.id} is not about lead {lead_id}; it may be lead {known}")
                 others = leads if item.reason == CONFLICT else [journey.lead_id]
                 for other in {*others, journey.lead_id} - {lead_id}:
                     _say(connection, journey, lead_id, other, keep=lead_id, item=item.id, by=by, now=now)
@@ -69,7 +69,7 @@ def different(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: dat
             if item.reason == CONFLICT:
                 leads = " or ".join(map(str, _in_question(connection, journeys[0])))
                 raise ActionError(
-                    f"what work item {item.id} carries belongs to known leads, so it is about one of them: say which, "
+                    f"what work item W{item.id} carries belongs to known leads, so it is about one of them: say which, "
                     f"with --same {leads}; or correct the wrong value with --set"
                 )
             for journey in journeys:
@@ -94,7 +94,7 @@ def unjoin(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> Unjoin
             {"id": journey_id},
         ).first()
         if journey is None:
-            raise ActionError(f"there is no journey {journey_id}")
+            raise ActionError(f"there is no journey J{journey_id}")
         made = connection.execute(
             text(
                 "SELECT lead_id, changed, claimed FROM lead_join WHERE journey_id = :id AND lead_id = :lead "
@@ -105,7 +105,7 @@ def unjoin(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> Unjoin
         if made is None or journey.lead_id == journey.id:
             raise ActionError(_no_join(connection, journey))
         if journey.status == "held":
-            raise ActionError(f"journey {journey_id} waits for a person; decide its work item first")
+            raise ActionError(f"journey J{journey_id} waits for a person; decide its work item first")
         _say(connection, journey, journey.id, made.lead_id, keep=None, item=None, by=by, now=now)
         restored = _restore(connection, made.lead_id, made.changed or {}, now)
         for kind, value in made.claimed or ():
@@ -138,8 +138,8 @@ def _asking(connection: Connection, ids: Sequence[int], report: RerunReport) -> 
     for item in items:
         if item.reason not in ASKS:
             raise ActionError(
-                f"work item {item.id} ({item.reason}) does not ask who somebody is; `leadgate review W{item.id}` tells "
-                "what can be done"
+                f"work item W{item.id} ({item.reason}) does not ask who somebody is; `leadgate review W{item.id}` "
+                "tells what can be done"
             )
     return items
 
@@ -214,4 +214,4 @@ def _no_join(connection: Connection, journey: Row[Any]) -> str:
     ).scalars()
     joined = ", ".join(f"J{each}" for each in others)
     hint = f"; of the same lead: {joined}" if joined else ""
-    return f"journey {journey.id} was not taken for another lead's, so there is nothing to undo{hint}"
+    return f"journey J{journey.id} was not taken for another lead's, so there is nothing to undo{hint}"

@@ -57,7 +57,7 @@ def resume(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> int:
         journey = owned_journey(connection, journey_id, "resume")
         require(by, "resume", journey.owner)
         if not pauses.end_open(connection, journey.id, by.decides_as, now):
-            raise ActionError(f"nobody waits for journey {journey_id}: its clocks run")
+            raise ActionError(f"nobody waits for journey J{journey_id}: its clocks run")
         look_now(connection, [journey.id], now)
         return record(connection, [journey], "resume", by, now)
 

@@ -293,7 +293,7 @@ def test_what_nobody_owns_can_be_neither_accepted_nor_rejected(owned: Desk, owne
         actions.reject(owned.ledger, journey, reason="duplicate", **reject)
     with pytest.raises(actions.ActionError, match="nurture"):
         actions.accept(owned.ledger, journey, by=acting(owner), now=NOW)
-    with pytest.raises(actions.ActionError, match="no journey 999"):
+    with pytest.raises(actions.ActionError, match="no journey J999"):
         actions.accept(owned.ledger, 999, by=acting(owner), now=NOW)
     assert owned.holds() == []
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import Cli, of, words
-from desk import NOW, Desk, person
+from desk import NOW, PLAYBOOK, Desk, person
 
 from leadgate.ledger import consumers
 from tasks import released
@@ -64,3 +67,164 @@ def test_a_consumer_that_runs_takes_what_waits(held: Desk) -> None:
     assert waiting["status"] == "ready"
     (owned,) = released.wait_for_consumer(held.ledger, [1], sleep=pytest.fail)
     assert owned["status"] == "owned"
+
+
+# --- what an owner decides, and what is taken back ------------------------------------------------------------
+
+
+@pytest.fixture
+def playbook(cli: Cli, tmp_path: Path) -> Callable[[str], None]:
+    """Give the commands the tests' playbook with more at its end."""
+
+    def write(more: str) -> None:
+        (tmp_path / "playbook.yaml").write_text(PLAYBOOK + more, encoding="utf-8")
+
+    return write
+
+
+@pytest.fixture
+def owned(desk: Desk) -> Desk:
+    """Lead 1 has an owner."""
+    desk.capture(person(1))
+    desk.run()
+    assert desk.statuses() == {"owned": 1}
+    return desk
+
+
+def owners(desk: Desk) -> list[Any]:
+    """Who has or had lead 1, in order, and how that ended."""
+    return desk.rows("SELECT owner, end_reason FROM assignment WHERE journey_id = 1 ORDER BY id")
+
+
+def checks(desk: Desk) -> int:
+    """How many follow-up checks there were."""
+    return int(desk.one("SELECT count(*) FROM gate_result WHERE gate = 'followed_up'"))
+
+
+ENDS_BY_ACCEPTANCE = "follow_up: {finished_by: acceptance}\n"
+GOES_TO_ANOTHER = "follow_up: {rejected: reassign}\n"
+
+
+def test_an_acceptance_ends_the_lead_and_the_wait_for_it_at_once(
+    cli: Cli, owned: Desk, playbook: Callable[[str], None]
+) -> None:
+    playbook(ENDS_BY_ACCEPTANCE)
+    ((owner, _),) = owners(owned)
+    cli("wait", 1, "--until", NOW + 9 * HOUR, "--reason", "away", "--for", owner, "--now", NOW + HOUR)
+    told = words(cli("accept", 1, "--for", owner, "--now", NOW + 2 * HOUR))
+    assert "J1: done" in told
+    assert owners(owned) == [(owner, "accepted")]
+    assert owned.one("SELECT count(*) FROM pause WHERE ended_at IS NULL") == 0
+    # the way back that is printed is one
+    undone = of(cli("undo", f"A{told.rpartition('undo A')[2]}", "--now", NOW + 3 * HOUR, "--json"))
+    assert [each["status"] for each in undone["standing"]] == ["owned"]
+    assert owners(owned) == [(owner, None)]
+    assert owned.rows("SELECT a.accepted_at, p.ended_at FROM assignment a JOIN pause p USING (journey_id)") == [
+        (None, None)
+    ]
+    assert owned.holds() == []
+    assert "J1: done" in words(cli("accept", 1, "--for", owner, "--now", NOW + 4 * HOUR))
+    assert owned.holds() == []
+
+
+def test_a_lead_that_its_owner_gives_back_has_another_at_once(
+    cli: Cli, owned: Desk, playbook: Callable[[str], None]
+) -> None:
+    playbook(GOES_TO_ANOTHER)
+    ((owner, _),) = owners(owned)
+    told = words(cli("reject", 1, "--reason", "not_a_fit", "--for", owner, "--now", NOW + HOUR))
+    (_, (other, _)) = owners(owned)
+    assert other != owner
+    assert f"J1: has an owner, {other}" in told
+    assert "leadgate run" not in told
+    # the way back that is printed is one, as long as the new owner has done nothing
+    cli("undo", f"A{told.rpartition('undo A')[2]}", "--now", NOW + 2 * HOUR)
+    assert owners(owned) == [(owner, None), (other, "reassigned")]
+    assert owned.holds() == []
+
+
+def test_a_rejection_stands_once_the_new_owner_has_accepted(
+    cli: Cli, owned: Desk, playbook: Callable[[str], None]
+) -> None:
+    playbook(GOES_TO_ANOTHER)
+    ((owner, _),) = owners(owned)
+    done = of(cli("reject", 1, "--reason", "not_a_fit", "--for", owner, "--now", NOW + HOUR, "--json"))
+    (new,) = done["standing"]
+    cli("accept", 1, "--for", new["owner"], "--now", NOW + 2 * HOUR)
+    refused = cli("undo", done["action"], "--now", NOW + 3 * HOUR, code=2).stderr
+    assert f"{new['owner']} has accepted it" in " ".join(refused.split())
+
+
+@pytest.mark.parametrize(("nobody", "status"), [("wait", "ready"), ("hold", "held")])
+def test_a_rejection_is_taken_back_where_nobody_can_take_the_lead(
+    cli: Cli, owned: Desk, tmp_path: Path, nobody: str, status: str
+) -> None:
+    ((owner, _),) = owners(owned)
+    absent = "absent: [{first: 2026-03-01, last: 2026-03-20}]"
+    changed = PLAYBOOK.replace("manager: mia}", f"manager: mia, {absent}}}")
+    changed = changed.replace("hours: office\n", f"hours: office\n    nobody_available: {{do: {nobody}}}\n")
+    (tmp_path / "playbook.yaml").write_text(changed + GOES_TO_ANOTHER, encoding="utf-8")
+    done = of(cli("reject", 1, "--reason", "not_a_fit", "--for", owner, "--now", NOW + HOUR, "--json"))
+    assert [each["status"] for each in done["standing"]] == [status]
+    cli("undo", done["action"], "--now", NOW + 2 * HOUR)
+    assert owners(owned) == [(owner, None)]
+    assert owned.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL") == 0
+    assert owned.holds() == []
+
+
+def test_a_signal_that_was_joined_by_mistake_has_an_owner_at_once(cli: Cli, desk: Desk) -> None:
+    desk.capture(person(1), person(2, Email="lead1@company1.example"))
+    desk.run()
+    assert desk.statuses() == {"owned": 1, "joined": 1}
+    told = words(cli("unjoin", "J2", "--now", NOW + HOUR))
+    owner = desk.one("SELECT owner FROM assignment WHERE journey_id = 2 AND ended_at IS NULL")
+    assert f"J2: has an owner, {owner}" in told
+    assert desk.holds() == []
+
+
+def test_a_lead_whose_acceptance_is_taken_back_is_checked_at_once(cli: Cli, owned: Desk) -> None:
+    ((owner, _),) = owners(owned)
+    number = of(cli("accept", 1, "--for", owner, "--now", NOW + HOUR, "--json"))["action"]
+    before = checks(owned)
+    assert "J1: has an owner" in words(cli("undo", f"A{number}", "--now", NOW + 6 * HOUR))
+    assert checks(owned) == before + 1
+    # the touch was due meanwhile
+    assert owned.one("SELECT count(*) FROM work_item WHERE reason = 'first_touch_overdue' AND closed_at IS NULL") == 1
+
+
+def test_what_owners_decide_waits_where_they_say_so(cli: Cli, owned: Desk, playbook: Callable[[str], None]) -> None:
+    playbook(GOES_TO_ANOTHER)
+    ((owner, _),) = owners(owned)
+    before = checks(owned)
+    accepted = of(cli("accept", 1, "--for", owner, "--later", "--now", NOW + HOUR, "--json"))
+    cli("undo", accepted["action"], "--later", "--now", NOW + HOUR)
+    assert checks(owned) == before
+    told = words(cli("reject", 1, "--reason", "not_a_fit", "--for", owner, "--later", "--now", NOW + 2 * HOUR))
+    assert "`leadgate run` finds one" in told
+    assert owned.statuses() == {"ready": 1}
+
+
+def test_a_join_that_is_undone_later_waits(cli: Cli, desk: Desk) -> None:
+    desk.capture(person(1), person(2, Email="lead1@company1.example"))
+    desk.run()
+    assert "Next: leadgate run" in words(cli("unjoin", "J2", "--later", "--now", NOW + HOUR))
+    assert desk.statuses() == {"owned": 1, "ready": 1}
+
+
+def test_beside_a_consumer_owned_leads_are_checked_and_the_others_left_to_it(
+    cli: Cli, desk: Desk, playbook: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A consumer takes leads through intake alone, and what --now says is not for it."""
+    now = datetime.now(UTC)
+    desk.capture(person(1), now=now)
+    desk.run(now)
+    playbook(GOES_TO_ANOTHER)
+    monkeypatch.setattr(released, "PATIENCE", 0.0)
+    monkeypatch.setattr(released, "a_consumer_runs", lambda ledger: True)
+    ((owner, _),) = owners(desk)
+    before = checks(desk)
+    cli("accept", 1, "--for", owner)
+    assert checks(desk) == before + 1
+    told = cli("reject", 1, "--reason", "not_a_fit", "--for", owner)
+    assert "A consumer runs" in told.stderr
+    assert desk.statuses() == {"ready": 1}

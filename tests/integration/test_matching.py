@@ -273,7 +273,7 @@ def test_a_lead_that_was_taken_up_gets_back_what_it_said(cli: Cli, desk: Desk) -
 def test_what_never_joined_is_not_undone(cli: Cli, asked: Desk) -> None:
     assert "not taken for another lead's" in cli("unjoin", "J1", code=2).stderr
     assert "not taken for another lead's" in cli("unjoin", "J2", code=2).stderr
-    assert "there is no journey 9" in cli("unjoin", "J9", code=2).stderr
+    assert "there is no journey J9" in cli("unjoin", "J9", code=2).stderr
 
 
 # --- races --------------------------------------------------------------------------------------------------

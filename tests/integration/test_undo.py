@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from commands import Cli, of, words
 from desk import NOW, Desk, acting, person
+from sqlalchemy import text
 
 from console.place import login
 from leadgate.ledger import actions, owner_actions, reviews, undo
@@ -126,6 +127,13 @@ def test_an_undo_is_the_owners_or_theirs_who_did_it(owned: Desk) -> None:
         undo.undo(owned.ledger, number, by=acting("zoe"), now=NOW + 2 * HOUR)
     undo.undo(owned.ledger, number, by=acting("root"), now=NOW + 2 * HOUR)
     assert owned.one("SELECT count(*) FROM assignment WHERE accepted_at IS NOT NULL") == 0
+
+
+def test_who_may_undo_an_action_is_read_while_somebody_works_on_its_leads(owned: Desk) -> None:
+    number = do(owned, "accept") or 0
+    with owned.ledger.transaction() as connection:
+        connection.execute(text("SELECT id FROM journey FOR UPDATE"))
+        assert undo.owners(owned.ledger, number) == [owner(owned)]
 
 
 # --- work items -------------------------------------------------------------------------------------------
