@@ -11,7 +11,6 @@ it and does nothing.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Generator
@@ -23,16 +22,12 @@ from sqlalchemy import Connection
 
 from expectations.findings import CHECK_FAILED, BatchProblem, GateResult
 from leadgate.failpoints import hit
-from leadgate.ledger import Ledger, bulk, records
+from leadgate.ledger import Ledger, bulk, races, records
 from leadgate.ledger.batches import Conflict, advance, applying, fence, lock_journeys
 from leadgate.masking import mask
 from tasks.exceptions import open_recovery_tasks, open_work_items
 from tasks.parking import park
 from tasks.stage import JOURNEYS_NAMED, Alert, Decided, Stage, StageReport, Work
-
-MAX_ATTEMPTS: Final = 8
-#: After this many lost races, an assignment locks the pools before it decides again.
-LOCK_AFTER: Final = 3
 
 
 def prepare(stage: Stage, ledger: Ledger, work: Work) -> Decided | None:
@@ -104,8 +99,8 @@ def attempt(stage: Stage, ledger: Ledger, work: Work, *, accept_unchecked: bool 
 
     ``accept_unchecked``: an error inside the gate holds all of them, instead of being raised as ``UncheckedError``.
     """
-    for number in range(MAX_ATTEMPTS):
-        with attempt_alone(ledger, number):
+    for race in races.attempts(ledger):
+        with race as locked:
             started = time.perf_counter()
             decided = prepare(stage, ledger, work)
             if decided is None:
@@ -116,19 +111,12 @@ def attempt(stage: Stage, ledger: Ledger, work: Work, *, accept_unchecked: bool 
             problem = result.batch_problem
             if problem is not None and problem.reason == CHECK_FAILED and not accept_unchecked:
                 raise UncheckedError(problem)
-            with contextlib.suppress(Conflict):
-                report = apply(stage, ledger, work, decided, result, locked=number >= LOCK_AFTER)
-                report.seconds["gather and decide"] = decided_at - started
-                report.seconds["gate"] = gated_at - decided_at
-                report.seconds["apply"] = time.perf_counter() - gated_at
-                return report
-        time.sleep(0.01 * number)
-    raise Conflict(f"{stage.name} of batch {work.batch.id} lost the race {MAX_ATTEMPTS} times; run it again")
-
-
-def attempt_alone(ledger: Ledger, attempt: int) -> contextlib.AbstractContextManager[None]:
-    """From the fourth attempt on, nobody else takes a turn meanwhile: so every stage ends."""
-    return ledger.pools_locked() if attempt >= LOCK_AFTER else contextlib.nullcontext()
+            report = apply(stage, ledger, work, decided, result, locked=locked)
+            report.seconds["gather and decide"] = decided_at - started
+            report.seconds["gate"] = gated_at - decided_at
+            report.seconds["apply"] = time.perf_counter() - gated_at
+            return report
+    raise Conflict(f"{stage.name} of batch {work.batch.id} lost the race {races.MAX_ATTEMPTS} times; run it again")
 
 
 def _after_gate(stage: Stage, frame: pd.DataFrame, result: GateResult) -> pd.DataFrame:
@@ -308,7 +296,7 @@ def _examples(failures: pd.DataFrame) -> dict[str, list[str]]:
     """For each broken promise up to three journeys with the value that broke it, masked."""
     return {
         str(promise): [
-            f"{journey}: {mask(value)}" if value else str(journey)
+            f"J{journey}: {mask(value)}" if value else f"J{journey}"
             for journey, value in zip(rows["journey_id"].head(3), rows["value"].head(3), strict=True)
         ]
         for promise, rows in failures.groupby("promise")

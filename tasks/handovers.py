@@ -6,7 +6,6 @@ lead (``leadgate.handover``), the queries (``ledger.handovers``), or the words f
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,7 @@ from sqlalchemy import Connection
 from leadgate import actors, handover
 from leadgate.actors import Actor
 from leadgate.decided import Assigned
-from leadgate.ledger import Ledger, bulk, decisions, handovers, records
+from leadgate.ledger import Ledger, bulk, decisions, handovers, races, records
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.batches import Conflict, applying
 from leadgate.ledger.handovers import TakenAway
@@ -33,7 +32,6 @@ from leadgate.seats import in_words
 from leadgate.turns import PoolState
 from tasks.assignment import read_loads
 from tasks.exceptions import route_of
-from tasks.handoff import LOCK_AFTER, MAX_ATTEMPTS, attempt_alone
 
 UNASSIGNED: Final = "unassigned"
 
@@ -92,7 +90,7 @@ def reassign(
         before, loads = _state(connection, playbook, now)
         if rep is not None:
             if frame["had_it"].iloc[0] == rep:
-                raise ActionError(f"{rep} has journey {journey_id} already")
+                raise ActionError(f"{rep} has journey J{journey_id} already")
             chosen = frame.assign(excluded=pd.Series([()], index=frame.index, dtype=object))
             assigned = handover.to_rep(chosen, rep, playbook, loads, now, anyway=anyway)
         else:
@@ -183,17 +181,14 @@ def transfer(
 def _racing(ledger: Ledger, loaded: Loaded, now: datetime, attempt: Callable[..., _T]) -> _T:
     """``attempt`` in a transaction, again when somebody else took a turn meanwhile; in the end without rivals."""
     records.activate_playbook(ledger, loaded.hash, loaded.text, [pool.name for pool in loaded.playbook.pools], now)
-    for number in range(MAX_ATTEMPTS):
-        with attempt_alone(ledger, number):
+    for race in races.attempts(ledger):
+        with race as locked:
             try:
                 with applying(ledger) as connection:
-                    return attempt(connection, locked=number >= LOCK_AFTER)
-            except Conflict:
-                pass
+                    return attempt(connection, locked=locked)
             except handover.HandoverError as error:
                 raise ActionError(str(error)) from error
-        time.sleep(0.01 * number)
-    raise Conflict(f"lost the race for a pool's turn {MAX_ATTEMPTS} times; try it again")
+    raise Conflict(f"lost the race for a pool's turn {races.MAX_ATTEMPTS} times; try it again")
 
 
 def _state(
@@ -207,8 +202,8 @@ def _one(connection: Connection, journey_id: int, what: Literal["reassign", "una
     if frame.empty:
         status = handovers.status(connection, journey_id)
         if status is None:
-            raise ActionError(f"there is no journey {journey_id}")
-        raise ActionError(f"cannot {what} journey {journey_id}: it is {status}, so nobody owns it now")
+            raise ActionError(f"there is no journey J{journey_id}")
+        raise ActionError(f"cannot {what} journey J{journey_id}: it is {status}, so nobody owns it now")
     actors.require(by, what, frame["had_it"].iloc[0])
     return frame
 

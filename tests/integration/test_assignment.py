@@ -17,9 +17,9 @@ from open_gate import meanwhile, nothing_fails
 
 from expectations.findings import GateResult
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger, actions
+from leadgate.ledger import Ledger, actions, races
 from leadgate.playbook import Playbook
-from tasks import handoff, stage_task
+from tasks import stage_task
 from tasks.batches import STAGES, activate, next_work, run_waiting
 from tasks.bisecting import run_stage
 
@@ -379,7 +379,7 @@ def test_the_event_loop_goes_on_while_a_stage_waits_for_the_pools(desk: Desk, mo
     for stage in before:
         run_stage(stage, desk.ledger, found, nothing_fails)
     monkeypatch.setattr(stage_task.gate_task, "fn", gate)
-    monkeypatch.setattr(handoff, "LOCK_AFTER", 0)
+    monkeypatch.setattr(races, "LOCK_AFTER", 0)
 
     async def both() -> None:
         with desk.ledger.pools_locked():
