@@ -5,7 +5,8 @@ Belongs here: which of them validation would not take, and why. Does not belong 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -20,16 +21,27 @@ _OWN_COLUMN: Final = ("email", "phone", "country", "website", "consent")
 _SHARED: Final = ("field_problem", "unreadable_problem")
 
 
-def problems_of(
-    corrections: Mapping[str, str], playbook: Playbook, now: datetime, *, source: str | None, country: str | None
-) -> dict[str, str]:
-    """What is wrong with each corrected field of a lead from ``source`` in ``country``, with the nearest right value.
+@dataclass(frozen=True)
+class Corrected:
+    """``corrections`` to the fields of a lead from ``source`` in ``country``."""
+
+    corrections: Mapping[str, str]
+    source: str | None
+    country: str | None
+
+
+def problems_of(leads: Sequence[Corrected], playbook: Playbook, now: datetime) -> list[dict[str, str]]:
+    """For each of ``leads`` what is wrong with its corrected fields, with the nearest right values.
 
     An empty correction clears its field, and is wrong only where the playbook requires the field.
     """
-    row = {"source": source, "country": country, **corrections}
-    frame = normalise(pd.DataFrame([{name: value or None for name, value in row.items()}], dtype=object), playbook, now)
-    result = frame.iloc[0]
+    rows = [{"source": lead.source, "country": lead.country, **lead.corrections} for lead in leads]
+    frame = pd.DataFrame([{name: value or None for name, value in row.items()} for row in rows], dtype=object)
+    read = normalise(frame.where(frame.notna(), None), playbook, now)
+    return [_problems(read.iloc[index], lead.corrections) for index, lead in enumerate(leads)]
+
+
+def _problems(result: pd.Series, corrections: Mapping[str, str]) -> dict[str, str]:
     found = {name: result[f"{name}_problem"] for name in _OWN_COLUMN if corrections.get(name)}
     for column in _SHARED:
         for part in str(result[column] or "").split("; "):

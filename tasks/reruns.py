@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from leadgate.corrections import problems_of
+from leadgate.corrections import Corrected, problems_of
 from leadgate.fields import STANDARD
 from leadgate.ledger import Ledger, actions, joins, reports, reviews
 from leadgate.ledger.actions import UNDELIVERABLE, ActionError, RerunReport
@@ -93,8 +93,9 @@ def do(
 ) -> RerunReport:
     """Do it to ``items`` (of ``meant``). Of those ``named`` one by one the report says why one was left alone.
 
-    Raises ``ActionError`` for a field that does not exist, where nothing can be done by hand, and for a lead that
-    is not in question.
+    An item whose proposal validation would not take is left alone, and the others are corrected. Raises
+    ``ActionError`` for a field that does not exist, where nothing can be done by hand, for a correction that validation
+    would not take, and for a lead that is not in question.
     """
     ids = list(dict.fromkeys([*(item["id"] for item in items), *([] if how.proposed else named)]))
     if how.same is not None:
@@ -106,28 +107,40 @@ def do(
     if how.done_by_hand is not None:
         return actions.done_by_hand(ledger, ids, by=by, now=now, evidence=how.done_by_hand)
     if not how.proposed:
-        _require_valid(ledger, ids, how.corrections, playbook, now)
+        for refused in _refused(ledger, dict.fromkeys(ids, how.corrections), playbook, now).values():
+            raise ActionError(f"nothing was changed, because the correction {refused}")
         return actions.rerun(ledger, ids, by=by, now=now, playbook=playbook, corrections=how.corrections)
     total = RerunReport()
-    for item in items:
-        proposed = {name: str(value) for name, value in item["proposal"].items()}
-        total.add(actions.rerun(ledger, [item["id"]], by=by, now=now, playbook=playbook, corrections=proposed))
-    missing = set(named) - {item["id"] for item in items}
-    total.skipped += [f"work item {each} proposes nothing, or is not open" for each in sorted(missing)]
+    proposed = {item["id"]: {name: str(value) for name, value in item["proposal"].items()} for item in items}
+    refused_proposals = _refused(ledger, proposed, playbook, now)
+    for item, corrections in proposed.items():
+        if item in refused_proposals:
+            total.skipped.append(f"work item W{item}: its proposal {refused_proposals[item]}")
+        else:
+            total.add(actions.rerun(ledger, [item], by=by, now=now, playbook=playbook, corrections=corrections))
+    missing = set(named) - set(proposed)
+    total.skipped += [f"work item W{each} proposes nothing, or is not open" for each in sorted(missing)]
     return total
 
 
-def _require_valid(
-    ledger: Ledger, work_item_ids: Sequence[int], corrections: Mapping[str, str], playbook: Playbook, now: datetime
-) -> None:
-    """Raises ``ActionError`` for a correction that validation would not take: the lead would be held again for it."""
-    if not corrections:
-        return
-    for source, country in reviews.origins(ledger, work_item_ids) or [(None, None)]:
-        found = problems_of(corrections, playbook, now, source=source, country=country)
-        if found:
-            told = "; ".join(f"{name}: {problem}" for name, problem in found.items())
-            raise ActionError(f"nothing was changed, because the correction would be held again ({told})")
+def _refused(
+    ledger: Ledger, corrections: Mapping[int, Mapping[str, str]], playbook: Playbook, now: datetime
+) -> dict[int, str]:
+    """The work items whose corrections validation would not take, each with why: its lead would be held again."""
+    origins = reviews.origins(ledger, [item for item, fields in corrections.items() if fields])
+    asked = {
+        (item, origin): (*sorted(fields.items()), origin)
+        for item, fields in corrections.items()
+        if fields
+        for origin in origins.get(item) or [(None, None)]
+    }
+    different = {key: Corrected(corrections[item], *origin) for (item, origin), key in asked.items()}
+    found = dict(zip(different, problems_of(list(different.values()), playbook, now), strict=True))
+    return {
+        item: "would be held again (" + "; ".join(f"{name}: {problem}" for name, problem in found[key].items()) + ")"
+        for (item, _), key in asked.items()
+        if found[key]
+    }
 
 
 def require_fields(names: Sequence[str], playbook: Playbook) -> None:

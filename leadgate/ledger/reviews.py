@@ -50,13 +50,13 @@ def take(ledger: Ledger, work_item_id: int, *, by: str, now: datetime) -> Taken:
             {"id": work_item_id},
         ).first()
         if item is None:
-            raise ActionError(f"there is no work item {work_item_id}; `leadgate queue` lists the open ones")
+            raise ActionError(f"there is no work item W{work_item_id}; `leadgate queue` lists the open ones")
         if item.resolution is not None:
             closed = f"{item.closed_by} closed it as {item.resolution.replace('_', ' ')}"
-            raise ActionError(f"work item {work_item_id} cannot be taken: {closed}")
+            raise ActionError(f"work item W{work_item_id} cannot be taken: {closed}")
         if not item.blocking:
             raise ActionError(
-                f"work item {work_item_id} ({item.reason}) cannot be taken: it holds no lead, and closes when the "
+                f"work item W{work_item_id} ({item.reason}) cannot be taken: it holds no lead, and closes when the "
                 "lead is followed up"
             )
         if item.assignee == by:
@@ -70,17 +70,21 @@ def take(ledger: Ledger, work_item_id: int, *, by: str, now: datetime) -> Taken:
         return Taken(work_item_id, by, item.assignee, number)
 
 
-def origins(ledger: Ledger, work_item_ids: Sequence[int]) -> list[tuple[str | None, str | None]]:
-    """The sources, and the leads' countries, of what these items hold: a correction is read differently for each."""
+def origins(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, list[tuple[str | None, str | None]]]:
+    """The sources, and the leads' countries, of what each item holds: a correction is read differently for each."""
     with ledger.transaction() as connection:
         rows = connection.execute(
             text(
-                "SELECT DISTINCT j.source, l.country FROM journey j LEFT JOIN lead l ON l.id = j.lead_id "
-                "WHERE j.work_item_id = ANY(:ids) AND j.status = 'held' ORDER BY 1, 2"
+                "SELECT DISTINCT j.work_item_id, j.source, l.country "
+                "FROM journey j LEFT JOIN lead l ON l.id = j.lead_id "
+                "WHERE j.work_item_id = ANY(:ids) AND j.status = 'held' ORDER BY 1, 2, 3"
             ),
             {"ids": list(work_item_ids)},
         )
-        return [(row.source, row.country) for row in rows]
+        found: dict[int, list[tuple[str | None, str | None]]] = {}
+        for row in rows:
+            found.setdefault(row.work_item_id, []).append((row.source, row.country))
+        return found
 
 
 def evidence(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, dict[str, Any]]:

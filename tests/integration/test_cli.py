@@ -19,6 +19,7 @@ from commands import Cli, of, words
 from desk import NOW, PLAYBOOK, Desk, person
 from hostile_files import cut_workbook, workbook_with
 from receiver import SECRET, Receiver, receiving
+from sqlalchemy import text
 from typer.testing import Result
 
 from console.place import login
@@ -367,8 +368,8 @@ def test_a_held_lead_is_explained_with_what_can_be_done(cli: Cli, worked: Desk) 
 def test_an_unknown_lead_is_an_error_that_helps(cli: Cli, worked: Desk) -> None:
     for reference, hint in (
         ("999", "the leads' ids go from 1 to 6"),
-        ("J999", "there is no journey 999"),
-        ("W999", "there is no work item 999"),
+        ("J999", "there is no journey J999"),
+        ("W999", "there is no work item W999"),
         ("somebody", "give an id like 17"),
         ("ann.lee@elsewhere.example", "lead 2 is a•••@company2.example"),
         ("\x1b[31m@\x00", "␛[31m@␀"),
@@ -498,7 +499,7 @@ def test_a_rerun_that_is_not_clear_changes_nothing(cli: Cli, worked: Desk) -> No
         ((*malformed, "--discard", " "), "needs words"),
         ((*malformed, "--discard", "no", "--proposed"), "exclude one another"),
         (("--reason", "email_malfomed"), "did you mean 'email_malformed'?"),
-        (("--work-item", "999"), "work item 999 does not exist"),
+        (("--work-item", "999"), "work item W999 does not exist"),
         (("W1", "--set", "email=nonsense"), "would be held again (email: "),
         (("J5",), "J5 is a journey, and a work item is expected"),
         (("--batch", "W1"), "W1 is a work item, and a batch is expected"),
@@ -506,6 +507,28 @@ def test_a_rerun_that_is_not_clear_changes_nothing(cli: Cli, worked: Desk) -> No
     ):
         assert hint in errors(cli("rerun", *arguments, code=2))
     assert worked.statuses() == {"owned": 2, "held": 3, "nurture": 1}
+
+
+def test_a_proposal_that_validation_would_not_take_is_refused_and_the_others_are_taken(cli: Cli, worked: Desk) -> None:
+    first, second = (
+        row[0] for row in worked.rows("SELECT id FROM work_item WHERE reason = 'email_malformed' ORDER BY 1")
+    )
+    propose = "UPDATE work_item SET proposal = CAST(:proposal AS jsonb) WHERE id = :id"
+    with worked.ledger.transaction() as connection:
+        connection.execute(text(propose), {"id": first, "proposal": '{"email": "eve@gmial.com"}'})
+        connection.execute(text(propose), {"id": second, "proposal": '{"email": "eve@company5.example"}'})
+    refused = errors(cli("rerun", f"W{first}", "--proposed", "--now", NOW, code=2))
+    assert f"work item W{first}" in refused
+    assert "email: " in refused
+    assert "did you mean 'eve@gmail.com'?" in refused
+    assert worked.one("SELECT count(*) FROM correction") == 0
+    done = of(cli("rerun", "--reason", "email_malformed", "--proposed", "--yes", "--now", NOW, "--json"))
+    assert (done["work_items"], [each["status"] for each in done["standing"]]) == (1, ["owned"])
+    assert f"work item W{first}" in done["skipped"][0]
+    assert worked.rows("SELECT field, value FROM correction") == [("email", "eve@company5.example")]
+    assert worked.holds() == []
+    alone = cli("rerun", "--reason", "email_malformed", "--proposed", "--now", NOW)
+    assert "Nothing was changed" in words(alone)
 
 
 def test_a_rerun_by_reason_takes_every_item_with_it(cli: Cli, worked: Desk) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from leadgate.corrections import problems_of
+from leadgate.corrections import Corrected, problems_of
 from leadgate.playbook import Playbook
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
@@ -24,7 +24,8 @@ BOOK = Playbook.model_validate(
 
 
 def found(lives_in: str | None = None, /, **corrections: str) -> dict[str, str]:
-    return problems_of(corrections, BOOK, NOW, source="web", country=lives_in)
+    (problems,) = problems_of([Corrected(corrections, "web", lives_in)], BOOK, NOW)
+    return problems
 
 
 @pytest.mark.parametrize(
@@ -56,3 +57,13 @@ def test_the_nearest_right_value_is_named() -> None:
 def test_a_number_is_read_as_from_the_leads_country() -> None:
     assert found("GB", phone="020 7946 0018") == {}
     assert found("GB", phone="020 7946 0018", country="") == found(phone="020 7946 0018")
+
+
+def test_each_of_several_leads_has_problems_of_its_own_corrections_alone() -> None:
+    leads = [
+        Corrected({"email": "jo@gmial.com"}, "web", None),
+        Corrected({"phone": "020 7946 0018"}, "web", "GB"),
+        Corrected({"phone": "12", "company": ""}, "web", "GB"),
+    ]
+    assert [list(each) for each in problems_of(leads, BOOK, NOW)] == [["email"], [], ["phone", "company"]]
+    assert problems_of([], BOOK, NOW) == []
