@@ -17,11 +17,12 @@ from prefect import get_client, get_run_logger, runtime
 from prefect.artifacts import acreate_markdown_artifact
 
 from flows import events, evidence, session
-from flows.forms import SAID_HERE, SHARED_LOGIN
+from flows.forms import MOST_OF_A_NAME, SAID_HERE, SHARED_LOGIN
 from flows.intake import intake
 from leadgate.ledger import reports
 from leadgate.ledger.actions import ActionError
 from leadgate.masking import is_masked, mask_within
+from leadgate.plain_text import one_line
 from leadgate.references import IdError, Kind, number_of
 from tasks.batches import next_work
 
@@ -34,8 +35,22 @@ def cleaned(corrections: Mapping[str, str]) -> dict[str, str]:
 
 
 def decided_by(by: str) -> str:
-    """Who is on record. The Prefect server has one login for everybody, so a name in a form is what somebody says."""
-    return f"{by.strip()} ({SAID_HERE})" if by.strip() else SHARED_LOGIN
+    """Who is on record. The Prefect server has one login for everybody, so a name in a form is what somebody says.
+
+    Raises ``ActionError`` for what is too long for a name, and for signs that nobody sees.
+    """
+    name = by.strip()
+    if len(name) > MOST_OF_A_NAME:
+        raise ActionError(
+            f"by has {len(name):,} characters, and a name has at most {MOST_OF_A_NAME}; say who you are. "
+            "Nothing was changed."
+        )
+    if not name.isprintable():
+        raise ActionError(
+            "by has line breaks or signs that nobody sees, and a name is one line of plain text; say who you are. "
+            "Nothing was changed."
+        )
+    return f"{name} ({SAID_HERE})" if name else SHARED_LOGIN
 
 
 def name_items(given: Mapping[str, Any]) -> str:
@@ -92,8 +107,11 @@ async def take_on(here: session.Session, journeys: Sequence[int], *, run_now: bo
 
 
 @asynccontextmanager
-async def forgetting(corrections: Mapping[str, str], **texts: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """Prefect keeps what was typed into a form, and personal values have one place only: mask them there.
+async def forgetting(
+    corrections: Mapping[str, str], *, by: str, **texts: str
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Prefect keeps what was typed into a form, and personal values have one place only: mask them there. Of what
+    was given for a name (``by``) no more is kept than a name has.
 
     Call what this yields once the decision is stored. Where it is refused they are masked, too: the same would
     be refused again. After any other failure they stay, for a retry.
@@ -103,6 +121,8 @@ async def forgetting(corrections: Mapping[str, str], **texts: str) -> AsyncItera
         masked: dict[str, Any] = {name: mask_within(text) for name, text in texts.items() if text}
         if corrections:
             masked["corrections"] = {name: evidence.shown(name, value) for name, value in corrections.items()}
+        if len(by) > MOST_OF_A_NAME:
+            masked["by"] = one_line(by, MOST_OF_A_NAME)
         if masked and runtime.flow_run.id is not None:
             async with get_client() as client:
                 run = await client.read_flow_run(UUID(runtime.flow_run.id))

@@ -129,7 +129,7 @@ def _leads(leads: Sequence[Mapping[str, Any]], form: UUID | None) -> str:
     rows = []
     for each in leads:
         item = each["work_item_id"]
-        command = f"`leadgate explain J{each['id']}`" if item is None else f"`leadgate rerun --work-item {item}`"
+        command = f"`leadgate explain J{each['id']}`" if item is None else f"`leadgate rerun W{item}`"
         rows.append([f"J{each['id']}", *linked_whereabouts(each, form), command])
     return table(["journey", "now", "owner or reason", "command"], rows)
 

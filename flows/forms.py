@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 from expectations import PROMISES
 from expectations.findings import WHOLE_BATCH
@@ -26,6 +26,11 @@ from tasks.qualification import IN_REVIEW_BAND
 SHARED_LOGIN: Final = "shared Prefect login"
 #: Behind a name that somebody typed into a form, which nobody has checked.
 SAID_HERE: Final = "said in the Prefect UI"
+
+#: Characters of a name that somebody types into a form.
+MOST_OF_A_NAME: Final = 80
+#: Who somebody says they are. Prefect refuses a longer one before it stores anything; ``by_hand`` tells what is wrong.
+Name = Annotated[str, WithJsonSchema({"type": "string", "maxLength": MOST_OF_A_NAME})]
 
 #: An id as Leadgate prints it, with or without its letter.
 Id = Annotated[str, BeforeValidator(str)]

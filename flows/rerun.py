@@ -15,7 +15,7 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
 from flows import evidence, session
 from flows.by_hand import cleaned, decided_before, decided_by, forgetting, name_items, number, numbers, take_on, working
-from flows.forms import Id, Mode, Reason, Stage
+from flows.forms import Id, Mode, Name, Reason, Stage
 from flows.links import find_rerun_form
 from flows.whereabouts import whereabouts
 from leadgate.counting import counted
@@ -52,7 +52,7 @@ async def rerun_handoff(
     mode: Mode = Mode.AS_IT_IS,
     corrections: dict[str, str] = {},  # noqa: B006 - likewise
     words: str = "",
-    by: str = "",
+    by: Name = "",
     limit: int | None = None,
     run_now: bool = True,
 ) -> RerunReport:
@@ -75,10 +75,10 @@ async def rerun_handoff(
         limit: At most this many work items, the oldest due first; empty for all that fit.
         run_now: Work until the leads have left what they wait for; else the next run takes them.
     """
-    async with forgetting(corrections, words=words) as forget:
+    async with forgetting(corrections, by=by, words=words) as forget:
         if await decided_before(*corrections.values(), words):
             return RerunReport()
-        how = _how(mode, corrections, words)
+        who, how = decided_by(by), _how(mode, corrections, words)
         asked = _asked(work_items, reason, other_reason, stage, source, batch)
         if limit is not None and limit < 1:
             raise ActionError(f"limit is {limit}; give at least 1, or leave it empty for all that fit")
@@ -89,7 +89,7 @@ async def rerun_handoff(
             named = list(asked.ids) if asked == Wanted(ids=asked.ids) and limit is None else []
             if not items and not named:
                 await asyncio.to_thread(_nothing_fits, ledger, asked, how)
-            who, now = decided_by(by), await session.ledger_time(ledger)
+            now = await session.ledger_time(ledger)
             done = await asyncio.to_thread(
                 reruns.do, ledger, items, how, by=who, now=now, playbook=playbook, named=named
             )

@@ -16,7 +16,7 @@ from prefect.artifacts import acreate_markdown_artifact
 from flows import session
 from flows.by_hand import cleaned, decided_before, decided_by, forgetting, name_items, number, numbers, take_on, working
 from flows.evidence import linked_whereabouts, plain, shown
-from flows.forms import Decision, Id
+from flows.forms import Decision, Id, Name
 from flows.links import find_rerun_form
 from leadgate.counting import counted
 from leadgate.ledger import reviews as taking
@@ -40,7 +40,7 @@ async def review(
     decision: Decision,
     reason: str = "",
     corrections: dict[str, str] = {},  # noqa: B006 - never changed; see ``rerun_handoff``
-    by: str = "",
+    by: Name = "",
     run_now: bool = True,
     lead: Id = "",
 ) -> RerunReport:
@@ -58,18 +58,18 @@ async def review(
         run_now: Work until the leads have left what they wait for; else the next run takes them.
         lead: For same, the number of the lead that it is about.
     """
-    async with forgetting(corrections, reason=reason) as forget:
+    async with forgetting(corrections, by=by, reason=reason) as forget:
         if await decided_before(*corrections.values(), reason):
             return RerunReport()
         if not work_items:
             raise ActionError("nothing says which: give work_items; `leadgate review` lists what waits")
-        how = _how(decision, corrections, reason, by, number(lead, "lead"))
+        who, how = decided_by(by), _how(decision, corrections, reason, by, number(lead, "lead"))
         async with working() as here:
             ledger, playbook = here.worker.ledger, here.worker.playbook.playbook
             reruns.require_fields(list(how.corrections if how else ()), playbook)
             found = await asyncio.to_thread(reviews.of, ledger, numbers(work_items, "work item"), playbook)
             items = [each.item for each in found]
-            who, now = decided_by(by), await session.ledger_time(ledger)
+            now = await session.ledger_time(ledger)
             done = RerunReport()
             standing: list[dict[str, Any]] = []
             if how is None:

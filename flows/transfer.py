@@ -14,6 +14,7 @@ from prefect.artifacts import acreate_markdown_artifact
 from flows import session
 from flows.by_hand import decided_before, decided_by, forgetting, working
 from flows.evidence import plain
+from flows.forms import Name
 from leadgate.actors import Actor
 from leadgate.counting import counted
 from leadgate.plain_text import one_line
@@ -27,7 +28,7 @@ def _name() -> str:
 
 
 @flow(name="transfer", flow_run_name=_name, persist_result=False)
-async def transfer(rep: str, reason: str, to_pool: str = "", by: str = "", dry_run: bool = True) -> dict[str, int]:
+async def transfer(rep: str, reason: str, to_pool: str = "", by: Name = "", dry_run: bool = True) -> dict[str, int]:
     """All the open leads of somebody who leaves go to their colleagues, by fair turns and within caps.
 
     Args:
@@ -37,9 +38,10 @@ async def transfer(rep: str, reason: str, to_pool: str = "", by: str = "", dry_r
         by: Who you are. It is recorded as said in the Prefect UI; left empty, as a shared Prefect login.
         dry_run: Only show who would get how many; switch it off to do it.
     """
-    async with forgetting({}, reason=reason) as forget:
+    async with forgetting({}, by=by, reason=reason) as forget:
         if await decided_before(reason):
             return {}
+        who = Actor(decided_by(by))
         async with working() as here:
             done = await asyncio.to_thread(
                 handovers.transfer,
@@ -49,7 +51,7 @@ async def transfer(rep: str, reason: str, to_pool: str = "", by: str = "", dry_r
                 to_pool=to_pool.strip() or None,
                 dry_run=dry_run,
                 reason=reason,
-                by=Actor(decided_by(by)),
+                by=who,
                 now=await session.ledger_time(here.worker.ledger),
             )
             if not dry_run:

@@ -79,24 +79,24 @@ def of(ledger: Ledger, work_item_ids: Sequence[int], playbook: Playbook) -> list
     for each in work_item_ids:
         if each not in found:
             raise ActionError(
-                f"there is no open work item {each}; `leadgate review` lists what waits, `leadgate explain W{each}` "
+                f"there is no open work item W{each}; `leadgate review` lists what waits, `leadgate explain W{each}` "
                 "tells what became of one that is closed"
             )
         item = found[each]
         if item["kind"] == "breaker":
             raise ActionError(
-                f"work item {each} parks the source {item['source']}, which is no review: mend the source or its "
+                f"work item W{each} parks the source {item['source']}, which is no review: mend the source or its "
                 f"mapping, then `leadgate rerun W{each}`; `leadgate review W{each} --take` says who does"
             )
         if item["kind"] not in reviews.REVIEWED and item["blocking"]:
             raise ActionError(
-                f"work item {each} ({item['reason']}) is about a run that did not finish, which is no review: "
+                f"work item W{each} ({item['reason']}) is about a run that did not finish, which is no review: "
                 f"`leadgate rerun W{each}` lets its leads go on; `leadgate review W{each} --take` says who "
                 "sees to it"
             )
         if item["kind"] not in reviews.REVIEWED:
             raise ActionError(
-                f"work item {each} ({item['reason']}) is no review: it closes when the lead is followed up"
+                f"work item W{each} ({item['reason']}) is no review: it closes when the lead is followed up"
             )
     return _with_evidence(ledger, [found[each] for each in dict.fromkeys(work_item_ids)], playbook)
 

@@ -126,6 +126,25 @@ def test_registering_twice_changes_nothing() -> None:
     assert {name: each.updated for name, each in after.items()} == {name: each.updated for name, each in before.items()}
 
 
+def test_a_name_that_is_too_long_is_refused_before_anything_is_stored() -> None:
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    register()
+    forms = [each for each in stored().values() if "by" in each.parameter_openapi_schema["properties"]]
+    assert len(forms) == 3
+    for deployment in forms:
+        needed = {"rerun": {}, "review": {"work_items": ["W1"], "decision": "approve"}}
+        given: dict[str, Any] = needed.get(deployment.name.split("-")[0], {"rep": "ana", "reason": "left us"})
+
+        async def create(client: Any, id_: Any = deployment.id, given: dict[str, Any] = given) -> None:
+            await client.create_flow_run_from_deployment(id_, parameters=given | {"by": "x" * 81})
+
+        with pytest.raises(PrefectHTTPStatusError, match="too long"):
+            ask(create)
+    runs = ask(lambda client: client.read_flow_runs(limit=200))
+    assert not any("by" in run.parameters for run in runs)
+
+
 def test_a_work_pool_of_an_earlier_version_is_locked() -> None:
     from prefect.client.schemas.actions import WorkPoolUpdate
     from prefect.workers.process import ProcessWorker

@@ -62,7 +62,7 @@ def test_the_page_of_a_batch_names_who_is_held_and_who_owns_in_words(desk: Desk,
     link = f"[W{item}](../../deployments/deployment/{form}/run?parameters=%7B%22work_items%22%3A%5B%22W{item}%22%5D%7D)"
     assert link in held
     assert "phone impossible" in held
-    assert f"`leadgate rerun --work-item {item}`" in held
+    assert f"`leadgate rerun W{item}`" in held
     assert owned.startswith("| J1 | has an owner |")
     assert owner.replace("_", "\\_") in owned
     assert "company" not in page

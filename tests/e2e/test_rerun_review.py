@@ -199,6 +199,9 @@ def test_a_run_copied_from_one_whose_values_are_masked_changes_nothing(held: Des
         ({"source": "website", "corrections": {"company": "Acme"}}, "would not use them"),
         ({"source": "website", "mode": "discard", "words": " "}, "needs words"),
         ({"source": "website", "limit": 0}, "limit is 0"),
+        ({"source": "website", "by": "x" * 8_000}, "8,000 characters, and a name has at most 80"),
+        ({"source": "website", "by": "rita\nApproved by mia"}, "line breaks or signs that nobody sees"),
+        ({"source": "website", "by": "rita\x1b[2J\u202e"}, "line breaks or signs that nobody sees"),
     ],
 )
 def test_a_form_that_is_not_clear_changes_nothing(held: Desk, parameters: dict[str, Any], hint: str) -> None:
@@ -207,8 +210,18 @@ def test_a_form_that_is_not_clear_changes_nothing(held: Desk, parameters: dict[s
     run = last_run("rerun-handoff")
     assert run.state.is_failed()
     assert "ActionError" in run.state.message
+    assert len(run.parameters["by"]) <= 80
     assert held.statuses() == {"held": 2}
     assert held.one("SELECT count(*) FROM action") == 0
+
+
+def test_a_name_in_a_form_is_shown_as_it_was_typed_and_never_as_markdown(held: Desk) -> None:
+    name = "**rita** [x](https://evil.example) <b>"
+    rerun(work_items=[item(held, 2)], mode="discard", words="made up", by=name)
+    assert held.one("SELECT by FROM action") == f"{name} (said in the Prefect UI)"
+    page = artifact("rerun-handoff-summary")
+    assert "\\*\\*rita\\*\\* \\[x\\]" in page
+    assert "<b>" not in page.replace("\\<b", "")
 
 
 def test_what_is_closed_already_is_left_alone_and_said(held: Desk) -> None:
@@ -216,7 +229,7 @@ def test_what_is_closed_already_is_left_alone_and_said(held: Desk) -> None:
     rerun(work_items=[broken], mode="discard", words="made up")
     assert artifact("rerun-handoff")[0]["now"] == "discarded"
     assert rerun(work_items=[broken]).released == 0
-    assert f"work item {broken} is closed already" in artifact("rerun-handoff-summary")
+    assert f"work item W{broken} is closed already" in artifact("rerun-handoff-summary")
     assert held.holds() == []
 
 
@@ -374,7 +387,7 @@ def test_items_are_taken_by_somebody_and_taken_over_with_a_word(held: Desk) -> N
     ("parameters", "hint"),
     [
         ({"work_items": [], "decision": "approve"}, "nothing says which"),
-        ({"work_items": [999], "decision": "approve"}, "no open work item 999"),
+        ({"work_items": [999], "decision": "approve"}, "no open work item W999"),
         ({"decision": "reject"}, "needs a reason"),
         ({"decision": "correct"}, "needs corrections"),
         ({"decision": "approve", "corrections": {"company": "Acme"}}, "would not use them"),

@@ -140,7 +140,7 @@ def test_who_is_away_or_at_a_cap_gets_a_lead_only_anyway(desk_with: Callable[...
     with pytest.raises(ActionError, match="'cym' is no rep of the playbook; did you mean 'cyn'"):
         handovers.reassign(desk.ledger, desk.loaded, 1, rep="cym", reason="knows them", **WHO)
     has_it = desk.one("SELECT owner FROM assignment WHERE journey_id = 1 AND ended_at IS NULL")
-    with pytest.raises(ActionError, match="has journey 1 already"):
+    with pytest.raises(ActionError, match="has journey J1 already"):
         handovers.reassign(desk.ledger, desk.loaded, 1, rep=has_it, reason="x", **WHO)
     handovers.reassign(desk.ledger, desk.loaded, 1, rep="cyn", anyway=True, reason="knows them", **WHO)
     assert "all the same, because cyn: reached 0 open" in desk.one(

@@ -188,8 +188,8 @@ def test_what_cannot_be_decided_changes_nothing_and_says_what_to_do(cli: Cli, wa
     reviewed, exception = item(waiting, "review"), item(waiting, "exception")
     for arguments, hint in (
         (["--approve"], "say which"),
-        (["W999"], "there is no open work item 999"),
-        (["W999", "--take"], "there is no work item 999"),
+        (["W999"], "there is no open work item W999"),
+        (["W999", "--take"], "there is no work item W999"),
         (["lead"], "give one like W12"),
         ([reviewed, "--approve", "--take"], "--approve and --take exclude one another"),
         ([reviewed, "--reject", " "], "--reject needs a reason"),
