@@ -50,7 +50,8 @@ def worked(desk: Desk, runner: Runner, settings: Settings, tmp_path: Path, monke
     runner.run(now=NOW)
     items = [row[0] for row in desk.rows("SELECT id FROM work_item WHERE closed_at IS NULL AND blocking ORDER BY id")]
     assert len(items) >= 4
-    typed = {"reason": f"because {EVIL}", "by": f"mia {EVIL}"}
+    # a name is short and has no sign that nobody sees
+    typed = {"reason": f"because {EVIL}", "by": "mia [now](https://evil.example) <img src=x> |a| `c` www.evil.example"}
     asyncio.run(cast(Any, review)(work_items=items[:2], decision="reject", **typed))
     asyncio.run(cast(Any, review)(work_items=items[2:3], decision="correct", corrections={"city": EVIL}, run_now=False))
     owner = desk.rows("SELECT owner FROM assignment WHERE ended_at IS NULL LIMIT 1")
