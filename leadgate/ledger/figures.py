@@ -14,14 +14,16 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import zip_longest
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
 from leadgate.figures import FIRST_TOUCHES
 from leadgate.ledger import decisions
+from leadgate.ledger.cohort import COHORT, Query
 from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
+from leadgate.ledger.path_figures import ENDINGS, REASONS, STAGE_TIMES
 from leadgate.models import STAGES
 
 Rows = list[dict[str, Any]]
@@ -46,17 +48,6 @@ class Asked:
     lost: tuple[str, ...] = ()  # outcomes that the playbook calls lost
 
 
-class Query(NamedTuple):
-    """Rows that are selected from ``tables``, common table expressions. Queries of the same ones are read together."""
-
-    tables: str
-    select: str
-
-
-_COHORT: Final = """cohort AS (
-    SELECT id, trigger, source, captured_at, stage, status, generation FROM journey
-    WHERE captured_at >= :since AND captured_at < :until AND (CAST(:source AS text) IS NULL OR source = :source))"""
-
 #: What became of the first touch of an assignment ``a``: one of ``leadgate.figures.FIRST_TOUCHES``. An owner who lost
 #: the lead before the touch was due is released from it. Acceptance is no touch.
 FIRST_TOUCH: Final = """CASE WHEN a.due_at IS NULL THEN 'no_sla'
@@ -78,22 +69,16 @@ OUTCOME: Final = """CASE WHEN c.status IN ('nurture', 'disqualified', 'discarded
 
 #: The cohort, and for each of its journeys its last verdict and what owners did about it. ``rule``, ``accepted`` and
 #: ``end_reason`` are of the last owner. An owner who gives a lead back says why.
-_ANSWERED: Final = f"""{_COHORT},
-last_assignment AS (
-    SELECT max(a.id) AS id, bool_or(a.touched_at IS NOT NULL) AS touched,
-        bool_or({FIRST_TOUCH} IN ('kept', 'missed')) AS due, bool_or({FIRST_TOUCH} = 'missed') AS missed,
-        max(a.id) FILTER (WHERE starts_with(a.end_reason, 'rejected: ')) AS rejected_id
-    FROM assignment a WHERE a.journey_id IN (SELECT id FROM cohort) GROUP BY a.journey_id),
+_ANSWERED: Final = f"""{COHORT},
 answers AS (
-    SELECT a.journey_id, a.rule, l.touched, a.accepted_at IS NOT NULL AS accepted, a.end_reason, l.due, l.missed,
-        (SELECT r.end_reason FROM assignment r WHERE r.id = l.rejected_id) AS rejected
-    FROM last_assignment l JOIN assignment a ON a.id = l.id),
-last_verdict AS (
-    SELECT q.journey_id, max(q.generation) AS generation
-    FROM qualification q WHERE q.journey_id IN (SELECT id FROM cohort) GROUP BY q.journey_id),
-verdicts AS (
-    SELECT q.journey_id, q.score, q.grade, q.qualified_as, q.outcome, q.contributions
-    FROM last_verdict l JOIN qualification q ON q.journey_id = l.journey_id AND q.generation = l.generation),
+    SELECT a.journey_id, (array_agg(a.rule ORDER BY a.id DESC))[1] AS rule,
+        (array_agg(a.accepted_at IS NOT NULL ORDER BY a.id DESC))[1] AS accepted,
+        (array_agg(a.end_reason ORDER BY a.id DESC))[1] AS end_reason,
+        (array_agg(a.end_reason ORDER BY a.id DESC) FILTER (WHERE starts_with(a.end_reason, 'rejected: ')))[1]
+            AS rejected,
+        bool_or(a.touched_at IS NOT NULL) AS touched, bool_or({FIRST_TOUCH} IN ('kept', 'missed')) AS due,
+        bool_or({FIRST_TOUCH} = 'missed') AS missed
+    FROM assignment a JOIN cohort c ON c.id = a.journey_id GROUP BY a.journey_id),
 alike AS MATERIALIZED (
     SELECT c.trigger, c.source, c.status, w.rule AS route, v.score, v.grade, v.qualified_as, v.contributions,
         greatest(array_position(CAST(:stages AS text[]), c.stage) - 1,
@@ -102,7 +87,9 @@ alike AS MATERIALIZED (
         w.journey_id IS NOT NULL AS owned, coalesce(w.touched, false) AS touched, coalesce(w.due, false) AS due,
         coalesce(w.missed, false) AS missed, coalesce(w.accepted, false) AS accepted, w.rejected,
         {OUTCOME} AS outcome, count(*) AS n
-    FROM cohort c LEFT JOIN answers w ON w.journey_id = c.id LEFT JOIN verdicts v ON v.journey_id = c.id
+    FROM cohort c LEFT JOIN answers w ON w.journey_id = c.id
+    LEFT JOIN qualification v ON v.journey_id = c.id AND (v.generation = c.generation
+        OR NOT EXISTS (SELECT 1 FROM qualification n WHERE n.journey_id = c.id AND n.generation > v.generation))
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17)"""
 
 _JOURNEYS: Final = Query(
@@ -131,52 +118,52 @@ _RULES: Final = Query(
     WHERE qualified AND CAST(r.value AS bigint) <> 0 GROUP BY r.key ORDER BY r.key""",
 )
 
-
-def _percentiles(seconds: str) -> str:
-    return f"""percentile_cont(0.5) WITHIN GROUP (ORDER BY {seconds}) AS p50,
-        percentile_cont(0.95) WITHIN GROUP (ORDER BY {seconds}) AS p95"""
-
-
-#: ``grouped`` says by what a row is: bits for owner (4), pool (2) and hour (1) that are not what it is by.
-_BY: Final = "GROUPING(owner, pool, hour) AS grouped, owner, pool, hour"
-_SETS: Final = "GROUP BY GROUPING SETS ((), (owner), (pool), (hour)) ORDER BY grouped, owner, pool, hour"
-_HOUR: Final = "CAST(extract(hour FROM c.captured_at AT TIME ZONE :zone) AS int) AS hour"
-
 #: ``to_owner`` are the seconds from the capture of a signal to its first owner, ``to_touch`` those of every assignment.
-_ASSIGNED: Final = f"""{_COHORT},
-each AS MATERIALIZED (
-    SELECT a.owner, a.pool, {_HOUR}, {FIRST_TOUCH} AS first_touch,
-        c.trigger = 'signal' AND lag(a.id) OVER (PARTITION BY a.journey_id ORDER BY a.id) IS NULL AS first,
-        date_part('epoch', a.assigned_at - c.captured_at) AS to_owner,
-        date_part('epoch', a.touched_at - a.assigned_at) AS to_touch
+#: ``grouped`` says by what a row is: bits for owner (4), pool (2) and hour (1) that are not what it is by.
+_SPEED: Final = f"""{COHORT},
+every AS (
+    SELECT a.owner, a.pool, CAST(extract(hour FROM c.captured_at AT TIME ZONE :zone) AS int) AS hour,
+        {FIRST_TOUCH} AS first_touch, date_part('epoch', a.touched_at - a.assigned_at) AS to_touch,
+        CASE WHEN c.trigger = 'signal' AND lag(a.id) OVER (PARTITION BY a.journey_id ORDER BY a.id) IS NULL
+            THEN date_part('epoch', a.assigned_at - c.captured_at) END AS to_owner
     FROM assignment a JOIN cohort c ON c.id = a.journey_id),
-asked AS (SELECT * FROM each WHERE CAST(:rep AS text) IS NULL OR owner = :rep)"""
+speed AS MATERIALIZED (
+    SELECT GROUPING(owner, pool, hour) AS grouped, owner, pool, hour,
+        count(to_owner) AS owned, percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY to_owner) AS to_owner,
+        count(to_touch) AS touched, percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY to_touch) AS to_touch,
+        count(*) AS assigned,
+        {", ".join(f"count(*) FILTER (WHERE first_touch = '{name}') AS {name}" for name in FIRST_TOUCHES)}
+    FROM every WHERE CAST(:rep AS text) IS NULL OR owner = :rep
+    GROUP BY GROUPING SETS ((), (owner), (pool), (hour)))"""
+_IN_ORDER: Final = "ORDER BY grouped, owner, pool, hour"
 
 _TO_OWNER: Final = Query(
-    _ASSIGNED,
-    f"""SELECT {_BY}, count(*) AS n, {_percentiles("to_owner")} FROM asked WHERE first {_SETS}""",
+    _SPEED,
+    f"""SELECT grouped, owner, pool, hour, owned AS n, to_owner[1] AS p50, to_owner[2] AS p95
+    FROM speed WHERE owned > 0 OR grouped = 7 {_IN_ORDER}""",
 )
 
 _TO_TOUCH: Final = Query(
-    _ASSIGNED,
-    f"""SELECT {_BY}, count(*) AS assigned, count(to_touch) AS n, {_percentiles("to_touch")},
-        {", ".join(f"count(*) FILTER (WHERE first_touch = '{name}') AS {name}" for name in FIRST_TOUCHES)}
-    FROM asked {_SETS}""",
+    _SPEED,
+    f"""SELECT grouped, owner, pool, hour, assigned, touched AS n, to_touch[1] AS p50, to_touch[2] AS p95,
+        {", ".join(FIRST_TOUCHES)}
+    FROM speed {_IN_ORDER}""",
 )
 
-_TURNS: Final = Query(
-    "",
-    """
-    SELECT pool, owner, count(*) AS n, count(*) FILTER (WHERE turn) AS turns FROM assignment
-    WHERE assigned_at >= :since AND assigned_at < :until GROUP BY 1, 2 ORDER BY 1, 2""",
-)
+#: What each owner was given from each pool in the period, and has as of now.
+_GIVEN: Final = f"""given AS MATERIALIZED (
+    SELECT a.pool, a.owner, count(*) FILTER (WHERE {_OPEN}) AS open, count(*) FILTER (WHERE {_OVERDUE}) AS overdue,
+        count(*) FILTER (WHERE a.assigned_at >= :since AND a.assigned_at < :until) AS n,
+        count(*) FILTER (WHERE a.assigned_at >= :since AND a.assigned_at < :until AND a.turn) AS turns
+    FROM assignment a GROUP BY a.pool, a.owner)"""
+
+_TURNS: Final = Query(_GIVEN, "SELECT pool, owner, n, turns FROM given WHERE n > 0 ORDER BY pool, owner")
 
 _OWNERS: Final = Query(
-    "",
-    f"""
-    SELECT a.owner, count(*) FILTER (WHERE {_OPEN}) AS open, count(*) FILTER (WHERE {_OVERDUE}) AS overdue,
-        count(*) FILTER (WHERE a.assigned_at >= :since AND a.assigned_at < :until) AS assigned
-    FROM assignment a WHERE CAST(:rep AS text) IS NULL OR a.owner = :rep GROUP BY a.owner ORDER BY a.owner""",
+    _GIVEN,
+    """SELECT owner, CAST(sum(open) AS bigint) AS open, CAST(sum(overdue) AS bigint) AS overdue,
+        CAST(sum(n) AS bigint) AS assigned
+    FROM given WHERE CAST(:rep AS text) IS NULL OR owner = :rep GROUP BY owner ORDER BY owner""",
 )
 
 _LATE: Final = Query(
@@ -189,84 +176,13 @@ _LATE: Final = Query(
 
 _POOLS: Final = Query("", "SELECT pool, state FROM pool_state ORDER BY pool")
 
-#: A person was needed: to decide a work item or do something. What an owner does with a lead that is theirs is how the
-#: path goes by itself, unless they give it back.
-_PATHS: Final = f"""{_COHORT}, paths AS (
-    SELECT c.id, c.captured_at, c.status, NOT (c.generation > 0 OR c.status = 'held'
-        OR c.id IN (SELECT journey_id FROM work_item WHERE journey_id IS NOT NULL)
-        OR c.id IN (SELECT journey_id FROM action WHERE what NOT IN ('accept', 'wait', 'resume', 'touch'))
-        OR c.id IN (SELECT journey_id FROM correction)) AS clean
-    FROM cohort c)"""
-
-_ENDINGS: Final = Query(_PATHS, "SELECT status, clean, count(*) AS n FROM paths GROUP BY 1, 2")
-
-_TIMES: Final = (*STAGES, "to_owner", "to_end")
-
-
-def _seconds_of(number: int) -> str:
-    """The seconds that a stage took in one generation: from the handoff before, or from the capture."""
-    before = [f"r.{name}" for name in reversed(STAGES[:number])]
-    since = ", ".join([*before, "r.generation_before", "p.captured_at"])
-    return f"date_part('epoch', r.{STAGES[number]} - coalesce({since}))"
-
-
-def _of_time(name: str) -> str:
-    """How many journeys have such a time, its median, and the time within which 95 % of them are."""
-    return (
-        f"count({name}) AS {name}_n, percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY {name}) AS {name}_spans"
-    )
-
-
-#: A stage's time runs from the handoff before it to its own, and adds up over the times that a journey came by. The
-#: handoffs of one generation have no gap, so that the one before is that of the stage before.
-_STAGES: Final = Query(
-    f"""{_PATHS},
-handed_on AS (
-    SELECT h.journey_id, h.generation,
-        {", ".join(f"max(h.at) FILTER (WHERE h.stage = '{name}') AS {name}" for name in STAGES)},
-        max(h.at) FILTER (WHERE h.stage = 'assignment' AND h.outcome = 'continued') AS to_owner,
-        max(h.at) FILTER (WHERE h.stage = 'follow_up' AND h.outcome = 'done') AS to_end
-    FROM handoff h WHERE h.journey_id IN (SELECT id FROM cohort) GROUP BY h.journey_id, h.generation),
-runs AS (
-    SELECT *, lag(greatest({", ".join(STAGES)})) OVER (PARTITION BY journey_id ORDER BY generation)
-        AS generation_before
-    FROM handed_on),
-spent AS (
-    SELECT p.clean, {", ".join(f"sum({_seconds_of(number)}) AS {name}" for number, name in enumerate(STAGES))},
-        date_part('epoch', min(r.to_owner) - p.captured_at) AS to_owner,
-        date_part('epoch', max(r.to_end) - p.captured_at) AS to_end
-    FROM runs r JOIN paths p ON p.id = r.journey_id GROUP BY r.journey_id, p.clean, p.captured_at)""",
-    f"""SELECT t.stage, t.clean, t.n, t.spans[1] AS p50, t.spans[2] AS p95
-    FROM (SELECT clean, {", ".join(map(_of_time, _TIMES))} FROM spent GROUP BY clean) every
-    CROSS JOIN LATERAL (VALUES {", ".join(f"('{name}', clean, {name}_n, {name}_spans)" for name in _TIMES)})
-        t(stage, clean, n, spans)
-    WHERE t.n > 0""",
-)
-
-#: Why a person was needed: by reason, how many journeys, and how long until somebody had decided.
-_REASONS: Final = Query(
-    f"""{_COHORT},
-asked AS (
-        SELECT w.id, w.journey_id FROM work_item w JOIN cohort c ON c.id = w.journey_id
-        UNION SELECT x.work_item_id, x.journey_id FROM action x JOIN cohort c ON c.id = x.journey_id
-            WHERE x.work_item_id IS NOT NULL
-        UNION SELECT j.work_item_id, j.id FROM journey j JOIN cohort c ON c.id = j.id WHERE j.work_item_id IS NOT NULL),
-    items AS (
-        SELECT w.id, w.kind, w.reason, w.closed_at, count(*) AS journeys,
-            date_part('epoch', w.closed_at - w.opened_at) AS seconds
-        FROM asked JOIN work_item w ON w.id = asked.id GROUP BY w.id)""",
-    f"""SELECT reason, kind, count(*) AS items, CAST(sum(journeys) AS bigint) AS journeys,
-        count(*) FILTER (WHERE closed_at IS NULL) AS open, {_percentiles("seconds")}
-    FROM items GROUP BY reason, kind ORDER BY journeys DESC, reason, kind""",
-)
-
 #: What each section of a report needs, by the names under which ``read`` gives it.
 QUERIES: Final[Mapping[str, Mapping[str, Query]]] = {
     "funnel": {"journeys": _JOURNEYS},
     "conversion": {"conversion": _CONVERSION, "rules": _RULES},
     "speed": {"to_owner": _TO_OWNER, "to_touch": _TO_TOUCH},
     "load": {"turns": _TURNS, "owners": _OWNERS, "pools": _POOLS},
-    "paths": {"endings": _ENDINGS, "stages": _STAGES, "reasons": _REASONS},
+    "paths": {"endings": ENDINGS, "stages": STAGE_TIMES, "reasons": REASONS},
     "overdue": {"late": _LATE},
 }
 
@@ -338,7 +254,13 @@ class _Read:
             f"(SELECT coalesce(json_agg(r), '[]') FROM ({query.select}) r) AS {name}"
             for name, query in self.queries.items()
         ]
-        return _rows(connection, f"WITH {tables} SELECT {', '.join(lists)}", self.asked)[0]
+        (found,) = _rows(connection, f"WITH {tables} SELECT {', '.join(lists)}", self.asked)
+        return {name: [_with_fractions(row) for row in rows] for name, rows in found.items()}
+
+
+def _with_fractions(row: dict[str, Any]) -> dict[str, Any]:
+    """JSON writes a whole number without a fraction."""
+    return row | {name: float(row[name]) for name in ("p50", "p95", "points") if row.get(name) is not None}
 
 
 def _together(queries: Mapping[str, Query]) -> list[dict[str, Query]]:

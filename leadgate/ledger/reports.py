@@ -10,10 +10,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, text
 
+from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.records import ESCALATED_TO
 from leadgate.models import OPEN, STAGES
@@ -151,34 +153,42 @@ def playbooks(ledger: Ledger, start: str) -> list[str]:
 
 def summary(ledger: Ledger, now: datetime) -> Summary:
     """The whole ledger in counts. ``now`` decides what is overdue."""
-    with ledger.picture() as connection:
-        journeys = _rows(
-            connection,
-            "SELECT trigger, stage, status, count(*) AS n FROM journey GROUP BY trigger, stage, status",
-        )
-        held = _rows(
-            connection,
-            "SELECT w.stage, w.reason, count(*) AS n FROM journey j "
-            "JOIN work_item w ON w.id = j.work_item_id AND j.status = 'held' "
-            "GROUP BY w.stage, w.reason ORDER BY n DESC, w.reason",
-        )
-        by_trigger: dict[str, Counter[str]] = {"signal": Counter(), "rescore": Counter()}
-        for row in journeys:
-            by_trigger.setdefault(row["trigger"], Counter())[row["status"]] += row["n"]
-        return Summary(
-            signals=_one(connection, "SELECT count(*) FROM signal"),
-            leads=_one(connection, "SELECT count(*) FROM lead"),
-            journeys=dict(by_trigger.pop("signal").most_common()),
-            rescores=dict(sum(by_trigger.values(), Counter()).most_common()),
-            stages=[_stage(name, journeys, held) for name in STAGES],
-            owners=_rows(connection, _OWNERS, {"now": now}),
-            queue=_rows(connection, _QUEUE),
-            to_owner=_speed(connection, TO_OWNER),
-            to_first_touch=_speed(connection, TO_FIRST_TOUCH),
-            examples=dict(connection.execute(text(_EXAMPLES)).mappings().one()),
-        )
+    to_owner, to_first_touch, journeys, owners, queue, held, (counts,), (examples,) = read_concurrently(
+        ledger,
+        [
+            partial(_rows, statement=_percentiles_of(TO_OWNER)),
+            partial(_rows, statement=_percentiles_of(TO_FIRST_TOUCH)),
+            partial(_rows, statement=_JOURNEYS),
+            partial(_rows, statement=_OWNERS, parameters={"now": now}),
+            partial(_rows, statement=_QUEUE),
+            partial(_rows, statement=_HELD),
+            partial(_rows, statement=_COUNTS),
+            partial(_rows, statement=_EXAMPLES),
+        ],
+    )
+    by_trigger: dict[str, Counter[str]] = {"signal": Counter(), "rescore": Counter()}
+    for row in journeys:
+        by_trigger.setdefault(row["trigger"], Counter())[row["status"]] += row["n"]
+    return Summary(
+        signals=counts["signals"],
+        leads=counts["leads"],
+        journeys=dict(by_trigger.pop("signal").most_common()),
+        rescores=dict(sum(by_trigger.values(), Counter()).most_common()),
+        stages=[_stage(name, journeys, held) for name in STAGES],
+        owners=owners,
+        queue=queue,
+        to_owner=Speed(**to_owner[0]),
+        to_first_touch=Speed(**to_first_touch[0]),
+        examples=examples,
+    )
 
 
+_JOURNEYS = "SELECT trigger, stage, status, count(*) AS n FROM journey GROUP BY trigger, stage, status"
+_HELD = """
+    SELECT w.stage, w.reason, count(*) AS n FROM journey j
+    JOIN work_item w ON w.id = j.work_item_id AND j.status = 'held'
+    GROUP BY w.stage, w.reason ORDER BY n DESC, w.reason"""
+_COUNTS = "SELECT (SELECT count(*) FROM signal) AS signals, (SELECT count(*) FROM lead) AS leads"
 _OWNERS = """
     SELECT owner, count(*) FILTER (WHERE ended_at IS NULL) AS open,
         count(*) FILTER (WHERE ended_at IS NULL AND touched_at IS NULL AND due_at <= :now) AS overdue,
@@ -191,10 +201,10 @@ _QUEUE = """
     WHERE w.closed_at IS NULL GROUP BY w.reason, w.stage, w.route ORDER BY items DESC, w.reason, w.stage"""
 #: Speed to lead, a row of ``seconds`` for each: capture to the first owner, and owner to first touch.
 TO_OWNER = """
-    SELECT extract(epoch FROM min(a.assigned_at) - j.captured_at) AS seconds
+    SELECT date_part('epoch', min(a.assigned_at) - j.captured_at) AS seconds
     FROM assignment a JOIN journey j ON j.id = a.journey_id WHERE j.trigger = 'signal' GROUP BY j.id"""
 TO_FIRST_TOUCH = """
-    SELECT extract(epoch FROM touched_at - assigned_at) AS seconds FROM assignment
+    SELECT date_part('epoch', touched_at - assigned_at) AS seconds FROM assignment
     WHERE touched_at IS NOT NULL"""
 _EXAMPLES = f"""
     SELECT
@@ -241,18 +251,12 @@ def _started(trigger: str) -> int:
     return 0 if trigger == "signal" else STAGES.index("qualification")
 
 
-def _speed(connection: Connection, seconds: str) -> Speed:
-    row = connection.execute(
-        text(
-            "SELECT count(*) AS n, percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS p50, "
-            f"percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds) AS p95 FROM ({seconds}) each"
-        )
-    ).one()
-    return Speed(row.n, None if row.p50 is None else float(row.p50), None if row.p95 is None else float(row.p95))
-
-
-def _one(connection: Connection, statement: str) -> int:
-    return int(connection.execute(text(statement)).scalar_one())
+def _percentiles_of(seconds: str) -> str:
+    """The figures of ``Speed`` over the rows of a query."""
+    return f"""
+        SELECT count(*) AS count, percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS p50,
+            percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds) AS p95
+        FROM ({seconds}) every"""
 
 
 def _rows(connection: Connection, statement: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:

@@ -279,6 +279,31 @@ def test_what_a_person_decided_shows_with_the_time_it_took(cli: Cli, desk: Desk)
     assert has(row(found["speed"]["overall"], leads=5), owner_p95=60 + 0.8 * (180 - 1) * 60)
 
 
+def test_the_time_of_a_stage_adds_up_over_the_generations_of_a_journey(cli: Cli, desk: Desk) -> None:
+    minutes = [(0, "capture", 1), (0, "validation", 2), (0, "enrichment", 4), (0, "qualification", 8)]
+    minutes += [(1, "qualification", 68), (2, "qualification", 78), (2, "assignment", 80)]
+    desk.rows("DELETE FROM handoff WHERE journey_id = 8 RETURNING id")
+    for generation, stage, minute in minutes:
+        desk.rows(
+            "INSERT INTO handoff (journey_id, generation, stage, outcome, playbook_hash, at) "
+            "SELECT 8, :generation, :stage, 'continued', min(hash), :at FROM playbook_version RETURNING id",
+            generation=generation, stage=stage, at=NOW + minute * MINUTE,
+        )  # fmt: skip
+    desk.rows(
+        "UPDATE journey SET generation = 2, source = 'partner', captured_at = :at WHERE id = 8 RETURNING id", at=NOW
+    )
+    desk.rows("DELETE FROM handoff WHERE journey_id IN (9, 10) RETURNING id")  # the others of that source
+    stages = report(cli, "--source", "partner")["paths"]["stages"]
+    assert {each["stage"]: (each["clean"], each["person"], each["person_p50"]) for each in stages} == {
+        "capture": (0, 1, 60),
+        "validation": (0, 1, 60),
+        "enrichment": (0, 1, 120),
+        "qualification": (0, 1, (4 + 60 + 10) * 60),
+        "assignment": (0, 1, 120),
+        "to_owner": (0, 1, 80 * 60),
+    }
+
+
 def test_an_accepted_lead_is_a_clean_path(cli: Cli, desk: Desk) -> None:
     desk.capture(person(11))
     desk.run(REPORTED)

@@ -1,0 +1,30 @@
+"""The journeys that a figure of a report is about, and how its queries are put together.
+
+Belongs here: what the queries of several sections share. Does not belong here: any figure.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Query(NamedTuple):
+    """Rows that are selected from ``tables``, common table expressions. Queries of the same ones are read together."""
+
+    tables: str
+    select: str
+
+
+#: A row ``c`` of ``journey`` is one that was captured in the period.
+CAPTURED: Final = """c.captured_at >= :since AND c.captured_at < :until
+        AND (CAST(:source AS text) IS NULL OR c.source = :source)"""
+
+#: Those journeys. PostgreSQL may read them in several processes, unlike the rows of a query that it keeps.
+COHORT: Final = f"""cohort AS NOT MATERIALIZED (
+    SELECT c.id, c.trigger, c.source, c.captured_at, c.stage, c.status, c.generation FROM journey c WHERE {CAPTURED})"""
+
+
+def percentiles(seconds: str) -> str:
+    """The median ``p50`` of a column, and ``p95``, within which 95 % are."""
+    return f"""percentile_cont(0.5) WITHIN GROUP (ORDER BY {seconds}) AS p50,
+        percentile_cont(0.95) WITHIN GROUP (ORDER BY {seconds}) AS p95"""

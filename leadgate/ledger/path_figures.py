@@ -1,0 +1,90 @@
+"""Paths of journeys in figures: which of them needed a person and why, and the time that each stage took.
+
+Belongs here: the queries of the section ``paths`` of a report. Does not belong here: the other sections (``figures``).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leadgate.ledger.cohort import CAPTURED, COHORT, Query, percentiles
+from leadgate.models import STAGES
+
+#: Whether nobody was needed for a journey ``j`` that ran only once: to decide a work item, or to do something. What an
+#: owner does with a lead that is theirs is how the path goes by itself, unless they give it back.
+_CLEAN: Final = """NOT (j.status = 'held'
+        OR j.id IN (SELECT journey_id FROM work_item WHERE journey_id IS NOT NULL)
+        OR j.id IN (SELECT journey_id FROM action WHERE what NOT IN ('accept', 'wait', 'resume', 'touch'))
+        OR j.id IN (SELECT journey_id FROM correction))"""
+
+ENDINGS: Final = Query(
+    COHORT,
+    f"SELECT status, generation = 0 AND {_CLEAN} AS clean, count(*) AS n FROM cohort j GROUP BY 1, 2",
+)
+
+#: Of a journey: seconds in each stage, from capture to the first owner, and from capture to the end.
+_TIMES: Final = (*STAGES, "to_owner", "to_end")
+
+
+def _seconds_of(number: int) -> str:
+    """The seconds that a stage took in one generation: from the handoff before, or from the capture."""
+    since = ", ".join([*(f"j.{name}" for name in reversed(STAGES[:number])), "j.generation_before", "j.captured_at"])
+    return f"date_part('epoch', j.{STAGES[number]} - coalesce({since}))"
+
+
+def _figures_of(name: str) -> str:
+    """How many journeys have such a time, its median and the time within which 95 % are: clean ones, and the others."""
+    return ", ".join(
+        f"count({name}) FILTER (WHERE {which}) AS {name}_{key}, "
+        f"percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY {name}) FILTER (WHERE {which}) AS {name}_{key}_spans"
+        for key, which in (("clean", "clean"), ("person", "NOT clean"))
+    )
+
+
+def _rows_of(name: str) -> str:
+    return f"('{name}', true, {name}_clean, {name}_clean_spans), ('{name}', false, {name}_person, {name}_person_spans)"
+
+
+#: A stage's time runs from the handoff before it to its own, and adds up over the generations of a journey. Handoffs of
+#: one generation have no gap, so that the one before is that of the stage before. Most journeys have one generation:
+#: only those of the others are sorted.
+STAGE_TIMES: Final = Query(
+    f"""handed_on AS MATERIALIZED (
+    SELECT c.id, c.captured_at, c.status, c.generation AS last_generation, h.generation,
+        {", ".join(f"max(h.at) FILTER (WHERE h.stage = '{name}') AS {name}" for name in STAGES)},
+        max(h.at) FILTER (WHERE h.stage = 'assignment' AND h.outcome = 'continued') AS owned_at,
+        max(h.at) FILTER (WHERE h.stage = 'follow_up' AND h.outcome = 'done') AS done_at
+    FROM journey c JOIN handoff h ON h.journey_id = c.id WHERE {CAPTURED} GROUP BY c.id, h.generation),
+again AS (
+    SELECT *, lag(greatest({", ".join(STAGES)})) OVER (PARTITION BY id ORDER BY generation) AS generation_before
+    FROM handed_on WHERE last_generation > 0),
+spent AS (
+    SELECT {_CLEAN} AS clean, {", ".join(f"{_seconds_of(number)} AS {name}" for number, name in enumerate(STAGES))},
+        date_part('epoch', owned_at - captured_at) AS to_owner, date_part('epoch', done_at - captured_at) AS to_end
+    FROM (SELECT *, CAST(NULL AS timestamptz) AS generation_before FROM handed_on WHERE last_generation = 0) j
+    UNION ALL
+    SELECT false, {", ".join(f"sum({_seconds_of(number)})" for number in range(len(STAGES)))},
+        date_part('epoch', min(owned_at) - captured_at), date_part('epoch', max(done_at) - captured_at)
+    FROM again j GROUP BY id, captured_at),
+figures AS (SELECT {", ".join(map(_figures_of, _TIMES))} FROM spent)""",
+    f"""SELECT t.stage, t.clean, t.n, t.spans[1] AS p50, t.spans[2] AS p95
+    FROM figures CROSS JOIN LATERAL (VALUES {", ".join(map(_rows_of, _TIMES))}) t(stage, clean, n, spans)
+    WHERE t.n > 0""",
+)
+
+#: Why a person was needed: by reason, how many journeys, and how long until somebody had decided.
+REASONS: Final = Query(
+    f"""{COHORT},
+asked AS (
+        SELECT w.id, w.journey_id FROM work_item w JOIN cohort c ON c.id = w.journey_id
+        UNION SELECT x.work_item_id, x.journey_id FROM action x JOIN cohort c ON c.id = x.journey_id
+            WHERE x.work_item_id IS NOT NULL
+        UNION SELECT j.work_item_id, j.id FROM journey j JOIN cohort c ON c.id = j.id WHERE j.work_item_id IS NOT NULL),
+    items AS (
+        SELECT w.id, w.kind, w.reason, w.closed_at, count(*) AS journeys,
+            date_part('epoch', w.closed_at - w.opened_at) AS seconds
+        FROM asked JOIN work_item w ON w.id = asked.id GROUP BY w.id)""",
+    f"""SELECT reason, kind, count(*) AS items, CAST(sum(journeys) AS bigint) AS journeys,
+        count(*) FILTER (WHERE closed_at IS NULL) AS open, {percentiles("seconds")}
+    FROM items GROUP BY reason, kind ORDER BY journeys DESC, reason, kind""",
+)
