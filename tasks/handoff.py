@@ -2,8 +2,8 @@
 
 Belongs here: what every handoff does, whatever the stage: hold what broke a promise, park what a
 breaker stops, record the handoffs, all in one transaction behind the batch's fence.
-Does not belong here: what a stage decides or stores (its own file), what happens when that fails (``bisecting``),
-or any Prefect (``stage_task``).
+Does not belong here: what a stage decides or stores (its own file), what is reported of it (``stage_reports``), what
+happens when that fails (``bisecting``), or any Prefect (``stage_task``).
 
 Killed anywhere, nothing or everything of a stage is there: running it again finds no journey ready for
 it and does nothing.
@@ -12,7 +12,6 @@ it and does nothing.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Final
@@ -22,12 +21,12 @@ from sqlalchemy import Connection
 
 from expectations.findings import CHECK_FAILED, BatchProblem, GateResult
 from leadgate.failpoints import hit
-from leadgate.ledger import Ledger, bulk, races, records
+from leadgate.ledger import Ledger, races, records
 from leadgate.ledger.batches import Conflict, advance, applying, fence, lock_journeys
-from leadgate.masking import mask
 from tasks.exceptions import open_recovery_tasks, open_work_items
 from tasks.parking import park
-from tasks.stage import JOURNEYS_NAMED, Alert, Decided, Stage, StageReport, Work
+from tasks.stage import Alert, Decided, Stage, StageReport, Work
+from tasks.stage_reports import summarise
 
 
 def prepare(stage: Stage, ledger: Ledger, work: Work) -> Decided | None:
@@ -69,7 +68,7 @@ def apply(
         _keep_evidence(connection, stage, work, frame, result)
         hit("apply.commit.before")
     hit("apply.commit.after")
-    return _report(stage, work, frame, result, alerts)
+    return summarise(stage, work, frame, result, alerts)
 
 
 @dataclass(frozen=True)
@@ -241,63 +240,3 @@ def _keep_evidence(connection: Connection, stage: Stage, work: Work, frame: pd.D
         },
         shown,
     )
-
-
-def _report(stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult, alerts: list[Alert]) -> StageReport:
-    held = frame[frame["outcome"].isin(("hold", "review", "parked"))]
-    warnings = result.failures[result.failures["severity"] == "warning"]
-    return StageReport(
-        stage=stage.name,
-        batch=work.batch.id,
-        gate=stage.gate,
-        entered=len(frame),
-        outcomes=_counted(frame["outcome"]),
-        reasons=_counted(held["reason"]),
-        warnings=_counted(warnings["reason"]),
-        evidence=result.evidence,
-        examples=_examples(result.failures),
-        journeys=_journeys(frame),
-        seconds={"gate": result.seconds},
-        alerts=[
-            *alerts,
-            *_whole_batch(stage, held, result),
-            *(stage.alerts(frame, work) if stage.alerts is not None else []),
-        ],
-    )
-
-
-def _counted(values: pd.Series) -> dict[str, int]:
-    """How often each value occurs, the most frequent first; a missing one is not counted."""
-    return {str(value): count for value, count in Counter(bulk.plain(values)).most_common() if value is not None}
-
-
-def _journeys(frame: pd.DataFrame) -> dict[str, list[int]]:
-    """The first journeys of each outcome that is worth a look."""
-    outcome = frame["outcome"]
-    return {
-        str(name): frame.loc[outcome == name, "journey_id"].head(JOURNEYS_NAMED).astype(int).tolist()
-        for name in outcome.unique()
-        if name not in ("continue", "stay")
-    }
-
-
-def _whole_batch(stage: Stage, held: pd.DataFrame, result: GateResult) -> list[Alert]:
-    """A gate that could not be checked holds all that it was to judge behind one work item."""
-    problem = result.batch_problem
-    if problem is None or stage.works_on == "owned":
-        return []
-    rows = held[held["reason"] == problem.reason]
-    facts = {"reason": problem.reason, "promise": problem.promise, "held": len(rows)}
-    items = [int(item) for item in rows["work_item_id"].unique()]
-    return [Alert("batch.held", {"stage": stage.name, "gate": stage.gate, "work_items": items} | facts)]
-
-
-def _examples(failures: pd.DataFrame) -> dict[str, list[str]]:
-    """For each broken promise up to three journeys with the value that broke it, masked."""
-    return {
-        str(promise): [
-            f"J{journey}: {mask(value)}" if value else f"J{journey}"
-            for journey, value in zip(rows["journey_id"].head(3), rows["value"].head(3), strict=True)
-        ]
-        for promise, rows in failures.groupby("promise")
-    }
