@@ -102,7 +102,7 @@ def test_gates_leave_tables_with_masked_values(desk: Desk, runner: Runner) -> No
     assert {"intake-gates", "gate-validated", "intake-batch"} <= set(by_key)
     table = str(json.loads(by_key["gate-validated"].data))
     assert "email_well_formed" in table
-    assert "b•••" in table
+    assert "J1: b•••" in table
     assert "broken address" not in table
 
 
