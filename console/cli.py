@@ -380,6 +380,7 @@ def review(
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="Correct a field; may be repeated."),
     ] = None,
+    proposed: Annotated[bool, typer.Option("--proposed", help="Correct it as the work item proposes.")] = False,
     take: Annotated[bool, typer.Option("--take", help="You decide it, so it is not escalated.")] = False,
     same: SameAs = None,
     different: Different = False,
@@ -396,7 +397,9 @@ def review(
     command.review(
         ctx.obj,
         work_item,
-        command.Decision.of(approve, reject, corrections or [], take=take, same=same, different=different),
+        command.Decision.of(
+            approve, reject, corrections or [], take=take, same=same, different=different, proposed=proposed
+        ),
         later=later,
         limit=limit,
         personal=show_personal,

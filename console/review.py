@@ -47,6 +47,7 @@ class Decision:
     take: bool = False
     same: int | None = None  # the lead that it is about
     different: bool = False
+    proposed: bool = False
 
     @classmethod
     def of(
@@ -58,9 +59,10 @@ class Decision:
         take: bool,
         same: int | None = None,
         different: bool = False,
+        proposed: bool = False,
     ) -> Decision | None:
         """The options as a decision, None when there is none. Raises ``CommandError`` for more than one."""
-        decision = cls(approve, reject, fields_of(assignments), take, same, different)
+        decision = cls(approve, reject, fields_of(assignments), take, same, different, proposed)
         given = {
             "--approve": approve is not None,
             "--reject": reject is not None,
@@ -68,6 +70,7 @@ class Decision:
             "--take": take,
             "--same": same is not None,
             "--different": different,
+            "--proposed": proposed,
         }
         used = [name for name, is_given in given.items() if is_given]
         if len(used) > 1:
@@ -84,7 +87,7 @@ class Decision:
             return "rejected"
         if self.same is not None or self.different:
             return self.how.past
-        return "corrected" if self.corrections else "approved"
+        return "corrected" if self.corrections or self.proposed else "approved"
 
     @property
     def how(self) -> How:
@@ -94,6 +97,7 @@ class Decision:
             discard=self.reject,
             same=self.same,
             different=self.different,
+            proposed=self.proposed,
         )
 
 

@@ -111,14 +111,17 @@ def do(
             raise ActionError(f"nothing was changed, because the correction {refused}")
         return actions.rerun(ledger, ids, by=by, now=now, playbook=playbook, corrections=how.corrections)
     total = RerunReport()
-    proposed = {item["id"]: {name: str(value) for name, value in item["proposal"].items()} for item in items}
+    proposals = {item["id"]: item["proposal"] or {} for item in items}
+    proposed = {
+        id_: {name: str(value) for name, value in fields.items()} for id_, fields in proposals.items() if fields
+    }
     refused_proposals = _refused(ledger, proposed, playbook, now)
     for item, corrections in proposed.items():
         if item in refused_proposals:
             total.skipped.append(f"work item W{item}: its proposal {refused_proposals[item]}")
         else:
             total.add(actions.rerun(ledger, [item], by=by, now=now, playbook=playbook, corrections=corrections))
-    missing = set(named) - set(proposed)
+    missing = {*named, *proposals} - set(proposed)
     total.skipped += [f"work item W{each} proposes nothing, or is not open" for each in sorted(missing)]
     return total
 

@@ -521,6 +521,7 @@ def test_a_proposal_that_validation_would_not_take_is_refused_and_the_others_are
     assert f"work item W{first}" in refused
     assert "email: " in refused
     assert "did you mean 'eve@gmail.com'?" in refused
+    assert "did you mean 'eve@gmail.com'?" in errors(cli("review", f"W{first}", "--proposed", "--now", NOW, code=2))
     assert worked.one("SELECT count(*) FROM correction") == 0
     done = of(cli("rerun", "--reason", "email_malformed", "--proposed", "--yes", "--now", NOW, "--json"))
     assert (done["work_items"], [each["status"] for each in done["standing"]]) == (1, ["owned"])

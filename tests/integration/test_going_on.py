@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from commands import Cli, of, words
 from desk import NOW, PLAYBOOK, Desk, person
+from sqlalchemy import text
 
 from leadgate.ledger import consumers
 from tasks import released
@@ -55,6 +56,17 @@ def test_an_approval_goes_on_at_once(cli: Cli, desk: Desk) -> None:
     assert desk.statuses() == {"held": 1}
     done = of(cli("review", "W1", "--approve", "called them", "--now", NOW + HOUR, "--json"))
     assert [each["status"] for each in done["standing"]] == ["owned"]
+
+
+def test_what_a_review_takes_as_proposed_goes_on_at_once(cli: Cli, held: Desk) -> None:
+    assert "W1 proposes nothing" in cli("review", "W1", "--proposed", "--now", NOW + HOUR, code=2).stderr
+    with held.ledger.transaction() as connection:
+        proposal = {"proposal": '{"phone": "+49 30 901820"}'}
+        connection.execute(text("UPDATE work_item SET proposal = CAST(:proposal AS jsonb)"), proposal)
+    told = words(cli("review", "W1", "--proposed", "--now", NOW + HOUR))
+    assert "W1 corrected" in told
+    assert "J2: has an owner" in told
+    assert "--set and --proposed exclude" in cli("review", "W1", "--proposed", "--set", "phone=1", code=2).stderr
 
 
 def test_a_consumer_that_runs_takes_what_waits(held: Desk) -> None:
