@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from leadgate.ledger.database import Ledger
-from leadgate.ledger.records import ESCALATED_TO
+from leadgate.ledger.records import ENDED_OR_NOT, ESCALATED_TO
 
 #: Rows of each kind that a story holds; a lead with thousands of page views must stay readable.
 MOST: Final = 200
@@ -169,7 +169,9 @@ def story(ledger: Ledger, journey_id: int) -> Story:
             ),
             warnings=of("SELECT * FROM warned WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
             qualifications=of("SELECT * FROM qualification WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
-            assignments=of("SELECT * FROM assignment WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
+            assignments=of(
+                f"SELECT * FROM assignment WHERE journey_id = ANY(:ids) AND {ENDED_OR_NOT} ORDER BY id LIMIT :most"
+            ),
             work_items=of(
                 f"SELECT w.*, {ESCALATED_TO} AS escalated_to FROM work_item w WHERE journey_id = ANY(:ids) OR id IN "
                 "(SELECT work_item_id FROM journey WHERE id = ANY(:ids)) OR id IN "

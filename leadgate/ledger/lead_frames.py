@@ -12,9 +12,11 @@ from typing import Final
 import pandas as pd
 from sqlmodel import SQLModel
 
+import leadgate.models  # noqa: F401 - declares the tables
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED
 from leadgate.ledger import bulk
 from leadgate.ledger.database import Ledger
+from leadgate.ledger.records import ENDED_OR_NOT
 
 #: The fields of a lead that have a column.
 FIELDS: Final = tuple(
@@ -43,7 +45,8 @@ def read_leads(ledger: Ledger, since: datetime | None = None, until: datetime | 
                 ORDER BY (status IN ('ready', 'held', 'owned')) DESC, (status = 'joined'), id DESC LIMIT 1) j
             LEFT JOIN LATERAL (SELECT * FROM qualification WHERE journey_id = j.id
                 ORDER BY generation DESC LIMIT 1) q ON true
-            LEFT JOIN LATERAL (SELECT * FROM assignment WHERE journey_id = j.id ORDER BY id DESC LIMIT 1) a ON true
+            LEFT JOIN LATERAL (SELECT * FROM assignment WHERE journey_id = j.id AND {ENDED_OR_NOT}
+                ORDER BY id DESC LIMIT 1) a ON true
             WHERE l.created_at >= coalesce(:since, l.created_at)
                 AND (CAST(:until AS timestamptz) IS NULL OR l.created_at < :until)
             ORDER BY l.id""",

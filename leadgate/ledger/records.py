@@ -19,6 +19,10 @@ from leadgate.ledger import bulk
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
 
+#: A condition that holds for every assignment. One index is over those that have ended, another over the others: with
+#: this condition PostgreSQL uses both, and reads no other journey's assignments.
+ENDED_OR_NOT: Final = "(ended_at IS NULL OR ended_at IS NOT NULL)"
+
 #: The key of the message that a work item was not taken in time, and who it went to (of a ``work_item w``).
 OVERDUE_KEY: Final = "work_item_overdue:{}"
 ESCALATED_TO: Final = f"(SELECT o.target FROM outbox o WHERE o.key = '{OVERDUE_KEY.format('')}' || w.id)"

@@ -17,7 +17,7 @@ from sqlalchemy import event, text
 from benchmarks import growth, sample
 from benchmarks.throughput import NOW
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger, figures, reports, upkeep
+from leadgate.ledger import Ledger, figures, journeys, lead_frames, reports, upkeep
 from leadgate.ledger.verify import verify
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
@@ -135,6 +135,19 @@ def test_statistics_are_renewed_after_a_large_load(desk: Desk) -> None:
     assert upkeep.analyze_grown(desk.ledger) == ["signal"]
     assert desk.one("SELECT reltuples FROM pg_class WHERE relname = 'signal'") == 6000
     assert upkeep.analyze_grown(desk.ledger) == []
+
+
+def test_no_assignment_of_another_lead_is_read_for_a_lead(desk: Desk) -> None:
+    desk.capture(*sample.people(MANY, seed=3))
+    work(desk)
+    analyze(desk)
+    owned = desk.one("SELECT max(journey_id) FROM assignment")
+    with RowsRead(desk, most=FEW) as read:
+        assert len(journeys.story(desk.ledger, owned).assignments) == 1
+    assert [each for each in read.found if " of assignment:" in each] == []
+    with RowsRead(desk, most=5 * MANY) as read:
+        assert len(lead_frames.read_leads(desk.ledger)) > MANY / 2
+    assert read.found == [], "\n".join(read.found)
 
 
 def test_the_benchmark_takes_more_leads_on_a_large_ledger_and_on_an_empty_one_in_turn(
