@@ -15,7 +15,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED
-from leadgate.ledger import decisions, people, records, signals
+from leadgate.ledger import decisions, owner_messages, people, records, signals
 from leadgate.playbook import Playbook, Rep
 from leadgate.roster import Load, Roster, counted_open, counted_recent, midnights, mondays, sharing_reps
 from leadgate.routes import inputs, matching
@@ -100,20 +100,16 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
                 stage_step=0,
             ),
         )
-        records.send(connection, _told(owned), work.now)
+        told = owner_messages.build(
+            owner_messages.LEAD_ASSIGNED, zip(owned["journey_id"], owned["generation"], owned["owner"], strict=True)
+        )
+        records.send(connection, told, work.now)
     return frame
 
 
 def _considered(leads: pd.DataFrame) -> pd.Series:
     """For people: everybody who was considered, and why they could not take the lead."""
     return leads["candidates"].map(lambda candidates: in_words(orjson.loads(candidates)) or None).astype(object)
-
-
-def _told(owned: pd.DataFrame) -> pd.DataFrame:
-    key = "assigned:" + owned["journey_id"].astype(str) + ":" + owned["generation"].astype(str)
-    return pd.DataFrame(
-        {"key": key, "journey_id": owned["journey_id"], "target": owned["owner"], "kind": "lead_assigned"}
-    )
 
 
 def _given_back(state: PoolState, before: dict[str, Any], owned: pd.DataFrame, pool: str) -> PoolState:

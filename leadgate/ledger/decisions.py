@@ -18,6 +18,7 @@ from leadgate.failpoints import hit
 from leadgate.ledger import bulk
 from leadgate.ledger.batches import Conflict
 from leadgate.ledger.database import POOLS_LOCK
+from leadgate.ledger.owner_messages import LEAD_ASSIGNED, sql_key
 
 _QUALIFICATION_COLUMNS = [
     "journey_id", "generation", "fit", "engagement", "score", "fit_grade", "engagement_grade", "grade",
@@ -251,7 +252,7 @@ def insert_assignments(connection: Connection, frame: pd.DataFrame) -> None:
     hit("apply.assignments.after")
 
 
-_OWNED = """
+_OWNED = f"""
     SELECT j.id AS journey_id, j.version, j.generation, j.lead_id, j.source, j.captured_at,
         a.id AS assignment_id, a.owner, a.pool, a.sla, a.assigned_at,
         coalesce(a.clock_from, a.assigned_at) AS clock_from, a.due_at, a.due_soon_at, a.ladder_step,
@@ -259,7 +260,7 @@ _OWNED = """
         a.stale_since, a.playbook_hash AS assigned_under,
         (SELECT count(*) FROM assignment o WHERE o.journey_id = j.id AND o.ended_at IS NULL) AS open_assignments,
         -- a row each: as EXISTS it may read the whole outbox
-        coalesce((SELECT true FROM outbox b WHERE b.key = 'assigned:' || j.id || ':' || a.generation LIMIT 1), false)
+        coalesce((SELECT true FROM outbox b WHERE b.key = {sql_key(LEAD_ASSIGNED, "j.id", "a.generation")} LIMIT 1), false)
             AS owner_told
     FROM journey j LEFT JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
     WHERE j.batch_id = :batch AND j.status = 'owned' ORDER BY j.id"""

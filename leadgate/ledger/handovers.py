@@ -17,9 +17,9 @@ from leadgate.actors import Actor
 from leadgate.failpoints import hit
 from leadgate.ledger import bulk, decisions, records
 from leadgate.ledger.actions import record
+from leadgate.ledger.owner_messages import HANDED_OVER, LEAD_ASSIGNED, build
 
 #: An old owner is told of it by this kind of message.
-HANDED_OVER: Final = "lead_handed_over"
 
 #: How an assignment ends.
 _PAST: Final = {"reassign": "reassigned", "unassign": "unassigned", "transfer": "transferred"}
@@ -86,10 +86,7 @@ def hand_over(
         connection, frame.assign(generation=next_one, inputs=None, playbook_hash=playbook_hash, assigned_at=now)
     )
     _move(connection, status="owned", stage="follow_up", generations=1, now=now)
-    key = frame["journey_id"].astype(str) + ":" + next_one.astype(str)
-    told = pd.DataFrame(
-        {"key": "assigned:" + key, "journey_id": frame["journey_id"], "target": frame["owner"], "kind": "lead_assigned"}
-    )
+    told = build(LEAD_ASSIGNED, zip(frame["journey_id"], next_one, frame["owner"], strict=True))
     records.send(connection, pd.concat([_farewell(frame), told], ignore_index=True), now)
     number = _record(connection, frame, what, by, now, reason)
     hit("hand_over.after")
@@ -195,5 +192,4 @@ def _move(
 
 
 def _farewell(frame: pd.DataFrame) -> pd.DataFrame:
-    key = HANDED_OVER + ":" + frame["journey_id"].astype(str) + ":" + frame["generation"].astype(str)
-    return pd.DataFrame({"key": key, "journey_id": frame["journey_id"], "target": frame["had_it"], "kind": HANDED_OVER})
+    return build(HANDED_OVER, zip(frame["journey_id"], frame["generation"], frame["had_it"], strict=True))

@@ -15,9 +15,9 @@ import pandas as pd
 from sqlalchemy import Connection, Row, text
 
 from leadgate.actors import Actor
-from leadgate.ledger import decisions, records
+from leadgate.ledger import decisions, owner_messages, records
 from leadgate.ledger.actions import look_now
-from leadgate.ledger.handovers import HANDED_OVER
+from leadgate.ledger.owner_messages import HANDED_OVER, LEAD_ASSIGNED
 
 
 def unaccept(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: datetime) -> None:
@@ -107,9 +107,9 @@ def _messages(connection: Connection, rows: Sequence[Row[Any]], lost: Sequence[R
         text("SELECT id, generation FROM journey WHERE id = ANY(:ids)"), {"ids": _ids(rows)}
     ).fetchall()
     generations: dict[int, int] = {row.id: row.generation for row in found}
-    told = [(f"{HANDED_OVER}:{row.id}:{row.generation}", row.id, row.owner, HANDED_OVER) for row in lost]
-    told += [(f"assigned:{row.id}:{generations[row.id]}", row.id, row.then_owner, "lead_assigned") for row in rows]
-    return pd.DataFrame(told, columns=["key", "journey_id", "target", "kind"])
+    farewells = owner_messages.build(HANDED_OVER, ((row.id, row.generation, row.owner) for row in lost))
+    told = owner_messages.build(LEAD_ASSIGNED, ((row.id, generations[row.id], row.then_owner) for row in rows))
+    return pd.concat([farewells, told], ignore_index=True)
 
 
 def end_wait(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: datetime) -> None:
