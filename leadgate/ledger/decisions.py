@@ -261,7 +261,7 @@ _OWNED = f"""
         (SELECT count(*) FROM assignment o WHERE o.journey_id = j.id AND o.ended_at IS NULL) AS open_assignments,
         -- a row each: as EXISTS it may read the whole outbox
         coalesce(
-            (SELECT true FROM outbox b WHERE b.key = {sql_key(LEAD_ASSIGNED, 'j.id', 'a.generation')} LIMIT 1), false
+            (SELECT true FROM outbox b WHERE b.key = {sql_key(LEAD_ASSIGNED, "j.id", "a.generation")} LIMIT 1), false
         ) AS owner_told
     FROM journey j LEFT JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
     WHERE j.batch_id = :batch AND j.status = 'owned' ORDER BY j.id"""
