@@ -161,8 +161,9 @@ class Consumer:
                 while not self._stopping.is_set():
                     self._wake.clear()
                     self._idles()
-                    run = None if self._hindered or self._clock_off else await ready.waiting(self._wake)
-                    if run is None or not await self._one_batch(run):
+                    run = None if self._takes_nothing() else await ready.waiting(self._wake)
+                    # a run takes a while to begin, and somebody may have paused the deployment meanwhile
+                    if run is None or self._takes_nothing() or not await self._one_batch(run):
                         with contextlib.suppress(TimeoutError):
                             await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
                 last, self._finishing = self._finishing, None
@@ -322,6 +323,10 @@ class Consumer:
         self._hindered = why
         self._wake.set()
         return True
+
+    def _takes_nothing(self) -> bool:
+        """Whether nothing may be claimed just now."""
+        return bool(self._hindered or self._clock_off)
 
     def _idles(self) -> None:
         idle = self._hindered or "waits for leads"

@@ -107,7 +107,7 @@ async def runs_of(running: Running) -> list[Any]:
 
 async def settled(running: Running, count: int) -> list[Any]:
     """Its ``count`` flow runs that began and ended."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         runs = [run for run in await runs_of(running) if run.state.is_final()]
         if len(runs) == count:
@@ -136,7 +136,7 @@ def stage_held(desk: Desk) -> Iterator[Callable[[], None]]:
 
     thread = threading.Thread(target=hold)
     thread.start()
-    begun.wait(10)
+    begun.wait(60)
     try:
         yield let_go.set
     finally:
@@ -174,7 +174,7 @@ def test_captured_leads_get_owners_without_a_command_in_runs_of_the_deployment(d
 
         desk.capture(person(1), person(2, Phone="call me"))
         async with consuming(desk, settings) as running:
-            await until_owned(desk, 1, 40)
+            await until_owned(desk, 1)
             desk.capture(person(3))
             await until_owned(desk, 2)
             runs = await settled(running, 2)
@@ -247,7 +247,7 @@ def test_a_consumer_whose_task_is_cancelled_ends(desk: Desk, settings: Settings)
         await until_waits(running)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait_for(task, 10)
+            await asyncio.wait_for(task, 60)
         assert task.done()
         assert await runs_of(running) == []
 
@@ -331,6 +331,35 @@ def test_a_consumer_that_starts_while_the_deployment_is_paused_claims_nothing(
             await asyncio.sleep(1)
             assert desk.statuses() == {"ready": 1}
             assert desk.one("SELECT count(*) FROM batch") == 0
+
+    finish(scenario())
+
+
+def test_a_pause_that_comes_while_a_run_begins_stops_the_claim(
+    desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows import consumer
+    from flows.ready import ReadyRuns
+
+    monkeypatch.setattr(consumer, "ORDERS_EVERY", PATIENT)  # the test itself says when the pause is seen
+    begin = ReadyRuns.waiting
+    desk.capture(person(1))
+
+    async def scenario() -> None:
+        running = Running(desk, settings)
+
+        async def waiting(self: ReadyRuns, *given: Any) -> Any:
+            run = await begin(self, *given)
+            running.consumer._is_hindered(consumer.PAUSED)
+            return run
+
+        monkeypatch.setattr(ReadyRuns, "waiting", waiting)
+        task = asyncio.create_task(running.consumer.run())
+        await until(lambda: any("paused" in line for line in running.told))
+        await asyncio.sleep(1)
+        assert desk.one("SELECT count(*) FROM batch") == 0
+        running.consumer.stop()
+        await asyncio.wait_for(task, 60)
 
     finish(scenario())
 
@@ -633,7 +662,7 @@ def test_while_prefect_is_away_leads_wait_and_then_go_on(desk: Desk, settings: S
         async with consuming(desk, replace(settings, lease_seconds=PATIENT)) as running:
             await until_waits(running)
             relay.cut()
-            await until(lambda: any("does not answer" in line for line in running.told), 5)
+            await until(lambda: any("does not answer" in line for line in running.told))
             await until(lambda: desk.one("SELECT doing FROM consumer") == "waits for Prefect")
             desk.capture(person(1))  # capture needs no Prefect
             desk.capture(person(2))
@@ -642,7 +671,7 @@ def test_while_prefect_is_away_leads_wait_and_then_go_on(desk: Desk, settings: S
             assert sum("does not answer" in line for line in running.told) == 1, running.told
             assert desk.one("SELECT count(*) FROM batch WHERE size > 0") == 0, "claimed what cannot be worked on"
             relay.mend()
-            await until_owned(desk, 2, 20)
+            await until_owned(desk, 2)
             assert "the Prefect API answers again" in running.told
         assert desk.one("SELECT sum(failures) FROM batch") == 0
 
@@ -664,7 +693,7 @@ def test_prefect_going_away_between_stages_costs_no_failure(desk: Desk, settings
                 let_go()
             await asyncio.sleep(1)
             relay.mend()
-            await until_owned(desk, 1, 30)
+            await until_owned(desk, 1)
 
     with Relay.to(server) as relay, temporary_settings({PREFECT_API_URL: relay.url}):
         finish(scenario(relay))
@@ -698,7 +727,7 @@ def test_it_survives_the_loss_of_every_connection_to_postgresql(
             desk.capture(*(person(number) for number in range(2, 40)))
             await until(lambda: desk.one("SELECT count(*) FROM batch WHERE closed_at IS NULL") == 1)
             disconnect(desk)  # while a batch is at work
-            await until_owned(desk, 39, 20)
+            await until_owned(desk, 39)
 
     finish(scenario())
     assert desk.holds() == []
@@ -715,7 +744,7 @@ def test_what_a_killed_consumer_left_is_taken_over(desk: Desk, settings: Setting
 
     async def scenario() -> None:
         async with consuming(desk, settings):
-            await until_owned(desk, 1, 30)
+            await until_owned(desk, 1)
         close(desk.ledger, dead, NOW)  # the dead one comes back to life: it has lost its batch
 
     finish(scenario())
