@@ -20,7 +20,7 @@ import pytest
 from served import Served, wait_until
 
 SCREENSHOTS = Path(__file__).parents[1] / "build" / "screenshots"
-PATIENCE = 45.0  # seconds: a worker's look for runs, and a process that imports everything
+PATIENCE = 120.0  # seconds: a worker's look for runs, and a process that imports everything
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +35,15 @@ def browser() -> Iterator[Any]:
     if found is None:
         pytest.skip("Chromium is not installed: apt-get install chromium")
     with sync_playwright() as playwright:
-        # it refuses to sandbox itself as root, and /dev/shm is small in containers
-        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
+        arguments = [
+            # Chromium refuses to sandbox itself as root, and /dev/shm is small in containers
+            *("--no-sandbox", "--disable-dev-shm-usage"),
+            # the Prefect UI asks an outside service for its settings; nothing outside is needed. A `route` of Playwright
+            # would do the same, and turn Chromium's cache off: each page would then load and compile all scripts again
+            # without a graphics card, the time line of a run takes most of a core for as long as it is seen
+            *("--disable-gpu", "--disable-software-rasterizer", "--disable-3d-apis"),
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        ]
         started = playwright.chromium.launch(executable_path=found, args=arguments)
         yield started
         started.close()
@@ -131,36 +138,41 @@ class Screen:
 
 @pytest.fixture
 def window(browser: Any, up: Served, request: pytest.FixtureRequest) -> Iterator[Screen]:
-    """A window of its own, not signed in."""
-    with _opened(browser, up, request) as shown:
+    """A window of its own, where nobody is signed in."""
+    with _context(browser) as context, _opened(context, up, request) as shown:
         yield shown
 
 
 @pytest.fixture
-def screen(browser: Any, up: Served, signed_in: Any, request: pytest.FixtureRequest) -> Iterator[Screen]:
+def screen(up: Served, signed_in: Any, request: pytest.FixtureRequest) -> Iterator[Screen]:
     """A window of its own, where somebody is signed in."""
-    with _opened(browser, up, request, storage_state=signed_in) as shown:
+    with _opened(signed_in, up, request) as shown:
         # the page signs out when it is left while it still asks whether the string is right
         shown.page.get_by_role("link", name="Deployments").first.wait_for()
         yield shown
 
 
 @pytest.fixture(scope="module")
-def signed_in(browser: Any, up: Served) -> Any:
-    """What a browser keeps once somebody has signed in."""
-    with _opened(browser, up) as shown:
-        shown.sign_in(up.auth)
-        shown.page.wait_for_url("**/dashboard*")
-        return shown.page.context.storage_state()
+def signed_in(browser: Any, up: Served) -> Iterator[Any]:
+    """A browser's profile in which somebody has signed in: its windows share what it keeps, scripts in its cache, too."""
+    with _context(browser) as context:
+        with _opened(context, up) as shown:
+            shown.sign_in(up.auth)
+            shown.page.wait_for_url("**/dashboard*")
+        yield context
 
 
 @contextlib.contextmanager
-def _opened(browser: Any, up: Served, request: pytest.FixtureRequest | None = None, **options: Any) -> Iterator[Screen]:
+def _context(browser: Any) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    context.set_default_timeout(60_000)
+    yield context
+    context.close()
+
+
+@contextlib.contextmanager
+def _opened(context: Any, up: Served, request: pytest.FixtureRequest | None = None) -> Iterator[Screen]:
     """A window at the first page. A failing test leaves a picture of where it stopped."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1000}, **options)
-    context.set_default_timeout(20_000)
-    # the page asks an outside service for its settings; nothing outside is needed
-    context.route(lambda url: urlsplit(url).hostname != "127.0.0.1", lambda route: route.abort())
     page = context.new_page()
     page.goto(up.url)
     shown = Screen(page, up)
@@ -168,4 +180,4 @@ def _opened(browser: Any, up: Served, request: pytest.FixtureRequest | None = No
     yield shown
     if request and request.session.testsfailed > failed_before:
         shown.picture(f"failed-{request.node.name}")
-    context.close()
+    page.close()

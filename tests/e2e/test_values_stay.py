@@ -8,11 +8,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from desk import PLAYBOOK
 from sqlalchemy import create_engine, text
 
+from flows.server import prefect_server, wait_until_ready
 from leadgate.ledger import Ledger, open_ledger
 from leadgate.settings import Settings
 
@@ -34,15 +36,19 @@ ROWS = [
 REFUSES = "ALTER TABLE {table} ADD CONSTRAINT planted CHECK (false) NOT VALID"
 
 
-def leadgate(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LEADGATE_", "PREFECT_"))}
-    environment |= {
+def environment(home: Path) -> dict[str, str]:
+    """What commands on this data folder get: nothing of Leadgate or Prefect that other tests have set."""
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("LEADGATE_", "PREFECT_"))}
+    return outside | {
         "LEADGATE_HOME": str(home),
         "LEADGATE_PLAYBOOK": str(home.parent / "playbook.yaml"),
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
+
+
+def leadgate(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "console.cli", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -53,15 +59,20 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ledger, str
     home = folder / "home"
     (folder / "playbook.yaml").write_text(PLAYBOOK)
     said = ""
-    with open_ledger(Settings(home=home)) as ledger:  # PostgreSQL need not start for each command
+    with (
+        open_ledger(Settings(home=home)) as ledger,  # PostgreSQL and Prefect need not start for each command
+        patch.dict(os.environ, environment(home), clear=True),
+        prefect_server(ledger) as url,
+    ):
+        wait_until_ready(url)
         for name, table in (("first", "lead"), ("second", "handoff"), ("third", None)):
             file = folder / f"{name}.jsonl"
             rows = [row | {"Email": f"{name}{row['Email']}"} for row in ROWS]
             file.write_text("\n".join([*map(json.dumps, rows), f'{{"Email": "{MARKER}', ""]))
-            assert leadgate(home, "capture", str(file), "--source", "website").returncode == 0
+            assert leadgate("capture", str(file), "--source", "website").returncode == 0
             if table is not None:
                 _execute(ledger, REFUSES.format(table=table))
-            done = leadgate(home, "run")
+            done = leadgate("run")
             assert table is None or MARKER not in done.stdout + done.stderr, done.stderr
             said += done.stderr
             if table is not None:
