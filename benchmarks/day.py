@@ -26,7 +26,7 @@ from sqlalchemy import Engine, create_engine, text
 from benchmarks import sample
 from benchmarks.throughput import NOW, capture_leads
 from flows.run import Runner
-from flows.server import event_retention
+from flows.runtime.server import event_retention
 from leadgate.ledger import Ledger, open_ledger
 from leadgate.playbook import Loaded, Retention
 from leadgate.settings import Settings
@@ -147,7 +147,7 @@ class _Flows:
 
 
 def _in_session(ledger: Ledger, settings: Settings, loaded: Loaded, work: Callable[[_Flows], Any]) -> Any:
-    from flows import session
+    from flows.runtime import session
     from tasks.batches import Worker
 
     worker = Worker(ledger, loaded, "bench", settings.lease_seconds, settings.batch_limit)

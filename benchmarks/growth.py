@@ -159,9 +159,9 @@ def resident_mb() -> float:
 
 def memory(batches: int, leads: int, every: int) -> dict[str, Any]:
     """The memory of a consumer in this process over ``batches`` small batches, with one of 20,000 after a quarter."""
-    from flows import warm
-    from flows.consumer import Consumer
-    from flows.server import prefect_server, wait_until_ready
+    from flows.runtime import preload
+    from flows.runtime.consumer import Consumer
+    from flows.runtime.server import prefect_server, wait_until_ready
 
     loaded = sample.playbook()
     samples: list[tuple[int, float]] = []
@@ -188,9 +188,9 @@ def memory(batches: int, leads: int, every: int) -> dict[str, Any]:
             open_ledger(settings) as ledger,
             prefect_server(ledger, loaded.playbook.retention) as url,
         ):
-            warm.preload(loaded.playbook)
+            preload.preload(loaded.playbook)
             wait_until_ready(url)
-            with warm.collected_less_often():
+            with preload.collected_less_often():
                 asyncio.run(work(ledger, settings))
     later = [each for each in samples if each[0] >= batches // 2]
     slope = statistics.linear_regression(*zip(*later, strict=True)).slope * 1_000

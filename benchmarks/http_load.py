@@ -206,7 +206,7 @@ def _against_a_server(folder: Path, arguments: argparse.Namespace) -> tuple[Load
     }  # fmt: skip
     environment.pop("LEADGATE_DATABASE_URL", None)
     with open_ledger(Settings(home=folder)) as ledger:
-        command = [sys.executable, "-m", "console.listening", "--port", str(port)]
+        command = [sys.executable, "-m", "console.http.listening", "--port", str(port)]
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
         try:
             _wait_for(port, process)

@@ -28,7 +28,7 @@ from sqlalchemy import text
 
 from benchmarks import http_load, plain_flow, sample
 from benchmarks.served import Served, served, wait_until_processed
-from flows.server import kept_address
+from flows.runtime.server import kept_address
 from leadgate.ledger import Ledger, open_ledger
 from leadgate.settings import Settings
 

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from console import http_body, safe
-from console.http_answers import RefusedError
-from leadgate.headers import flatten, map_headers
+from console import redaction
+from console.http import body_reader
+from console.http.responses import RefusedError
+from leadgate.mapping.headers import flatten, map_headers
 from leadgate.masking import mask, mask_within
 from leadgate.matching.companies import company_key
 from leadgate.matching.latin import latin
@@ -78,13 +79,13 @@ READERS: dict[str, Callable[[str], Any]] = {
     "snake_case": snake_case,
     "mask": mask,
     "mask_within": mask_within,
-    "visible": safe.visible,
-    "masked": safe.masked,
-    "form": lambda value: http_body.read(value.encode(errors="replace"), FORM),
-    "parts": lambda value: http_body.read(
+    "visible": redaction.visible,
+    "masked": redaction.masked,
+    "form": lambda value: body_reader.read(value.encode(errors="replace"), FORM),
+    "parts": lambda value: body_reader.read(
         b'--x\r\nContent-Disposition: form-data; name="' + value.encode(errors="replace") + b"\r\n--x--\r\n", PARTS
     ),
-    "content type": lambda value: http_body.read(b"{}", f"application/json; {value}"),
+    "content type": lambda value: body_reader.read(b"{}", f"application/json; {value}"),
 }
 
 _BEGINNINGS = ("", "a@", "1", "http://")

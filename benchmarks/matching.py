@@ -36,10 +36,10 @@ import pandas as pd
 from benchmarks import made_up
 from benchmarks.made_up import Record
 from leadgate import playbook as playbooks
+from leadgate.mapping.normalise import normalise
 from leadgate.matching.accounts import Account, Directory, Wanted
 from leadgate.matching.persons import Person
 from leadgate.matching.resolving import Arrival, Ground, claims_of, resolve
-from leadgate.normalise import normalise
 from leadgate.playbook import Matching, Playbook
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)

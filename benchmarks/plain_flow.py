@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from flows.server import Address
+from flows.runtime.server import Address
 
 TASKS = 12
 PAUSE = 0.5  # seconds between two runs: the server has done with one before the next begins

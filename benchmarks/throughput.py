@@ -26,15 +26,15 @@ from typing import Any
 import pandas as pd
 
 from benchmarks import sample
-from leadgate import sla
+from leadgate.assignment.availability import Load
 from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, open_ledger, reports, signals
 from leadgate.ledger.batches import Batch
 from leadgate.playbook import Loaded
-from leadgate.roster import Load
 from leadgate.settings import Settings
+from leadgate.sla import sla_targets
 from tasks import assignment, capture, enrichment, follow_up, qualification, validation
-from tasks.parking import PARKED
+from tasks.source_breaker import PARKED
 from tasks.stage import Gathered, Work
 
 SIZES = (sample.Size(1, 7), sample.Size(100, 5), sample.Size(10_000, 1), sample.Size(100_000, 1))
@@ -132,7 +132,7 @@ def _governed(
 
 def require_not_parked(ledger: Ledger) -> None:
     """Ends the measurement with exit code 1 when the breaker has parked a source."""
-    parked = reports.work_items(ledger, reports.Wanted(reason=PARKED))
+    parked = reports.work_items(ledger, reports.WorkItemFilter(reason=PARKED))
     if parked:
         journeys = sum(item["journeys"] for item in parked)
         sources = ", ".join(sorted({item["source"] for item in parked}))
@@ -188,7 +188,7 @@ def _bare(loaded: Loaded, leads: int, seed: int) -> float:
         owned = frame[frame["outcome"] == "owned"].reset_index(drop=True)
         missing = pd.Series([None] * len(owned), dtype=object)
         never = dict.fromkeys(("touched_at", "last_touched_at", "accepted_at", "stale_since"), missing)
-        owned = owned.assign(clock_from=owned["assigned_at"], **dict.fromkeys(sla.TAKEN.values(), 0), **never)
+        owned = owned.assign(clock_from=owned["assigned_at"], **dict.fromkeys(sla_targets.TAKEN.values(), 0), **never)
         follow_up.decide(Gathered(owned, {"done": nothing_done, "pauses": no_pauses, "active": {}}), work)
         total += time.perf_counter() - started
     return total

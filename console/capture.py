@@ -17,8 +17,8 @@ from typing import Any, Final
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy import Connection
 
-from console.place import Place, as_of
-from console.safe import visible
+from console.command_context import CommandContext, as_of
+from console.redaction import visible
 from console.screen import INCOMPLETE, WRONG_INPUT, CommandError, err, out, print_json, program, say, table
 from leadgate.connectors.files import FileError, IsolatedTable, Limits, Row, read
 from leadgate.counting import counted
@@ -107,14 +107,16 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def capture(place: Place, files: Sequence[Path], source: str, *, dry_run: bool, as_json: bool, now: str | None) -> None:
+def capture(
+    context: CommandContext, files: Sequence[Path], source: str, *, dry_run: bool, as_json: bool, now: str | None
+) -> None:
     """The command. Nothing is stored unless the playbook is sound; a file that cannot be read is skipped."""
     asked = as_of(now)
-    playbook = place.checked_playbook()
+    playbook = context.checked_playbook()
     if source not in playbook.playbook.sources:
         hint = proposal(source, playbook.playbook.sources)
         raise CommandError(f"the playbook declares no source {source!r}; {hint}")
-    opener = _Opener(source, playbook, limits_of(place.settings))
+    opener = _Opener(source, playbook, limits_of(context.settings))
     if dry_run:
         # no ledger is opened for it: this host's clock is good enough for what nobody keeps
         _dry_run(files, opener, asked or datetime.now(UTC), as_json=as_json)
@@ -129,7 +131,7 @@ def capture(place: Place, files: Sequence[Path], source: str, *, dry_run: bool, 
             try:
                 with opener.open(path) as opened:
                     if store is None:  # no database is started before there is something to store
-                        ledger = stack.enter_context(open_ledger(place.settings))
+                        ledger = stack.enter_context(open_ledger(context.settings))
                         store = _Store(ledger, opener, time_of(ledger, asked), advance)
                     store.keep(opened, result)
             except FileError as error:

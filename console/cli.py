@@ -14,7 +14,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from console import cli_follow_up, cli_handover, cli_matching, cli_report, cli_secret
+from console import cli_follow_up, cli_matching, cli_reassignment, cli_report, cli_secret
+from console.command_context import CommandContext
 from console.made_files import keep_files_private
 from console.options import (
     Batch,
@@ -33,7 +34,6 @@ from console.options import (
     Source,
     Stage,
 )
-from console.place import Place
 from console.screen import BROKEN, INTERRUPTED, READER_GONE, UNREACHABLE, WRONG_INPUT, CommandError, say
 
 _EPILOG = (
@@ -116,13 +116,13 @@ def _of_the_ledger(error: Exception) -> str | None:
 _WRONG_INPUT = frozenset(
     {
         "leadgate.connectors.files.table.FileError",
-        "leadgate.playbook_text.PlaybookError",
+        "leadgate.playbook.yaml_text.PlaybookError",
         "leadgate.settings.SettingsError",
         "leadgate.ledger.actions.ActionError",
         "leadgate.actors.ActorError",
     }
 )
-_PREFECT = "flows.server.PrefectError"
+_PREFECT = "flows.runtime.server.PrefectError"
 
 
 app = typer.Typer(
@@ -171,7 +171,7 @@ def leadgate(
     name = ctx.invoked_subcommand
     if json and name is not None:
         ctx.default_map = {name: _defaults_for_json(name, ctx.command.commands[name])}  # type: ignore[attr-defined]
-    ctx.obj = Place.of(home, playbook)
+    ctx.obj = CommandContext.of(home, playbook)
 
 
 @app.command()
@@ -207,7 +207,7 @@ def run(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
 @app.command()
 def up(ctx: typer.Context) -> None:
     """Keep everything running on this machine: PostgreSQL, Prefect, intake, schedules, HTTP capture."""
-    from console import up as command
+    from console.service import up as command
 
     command.up(ctx.obj)
 
@@ -256,7 +256,7 @@ def listen(
     ] = None,
 ) -> None:
     """HTTP capture alone, on loopback, until ctrl-C; `leadgate up` starts it with everything else."""
-    from console import listening as command
+    from console.http import listening as command
 
     command.listen(ctx.obj, port)
 
@@ -275,7 +275,7 @@ cli_report.register(app)
 @app.command()
 def explain(ctx: typer.Context, lead: Lead, json: Json = False, now: Now = None) -> None:
     """One lead: what triggered it, who owns it and why, what proves it, what happens when it fails."""
-    from console import explain as command
+    from console.explain import command
 
     command.show(ctx.obj, lead, as_json=json, now=now)
 
@@ -345,7 +345,9 @@ def rerun(
     command.rerun(
         ctx.obj,
         queue.wanted(ids=[*(items or ()), *(work_item or ())], reason=reason, stage=stage, source=source, batch=batch),
-        command.How(command.fields_of(corrections or []), proposed, done_by_hand, discard, same, different),
+        command.WorkItemResolution(
+            command.fields_of(corrections or []), proposed, done_by_hand, discard, same, different
+        ),
         yes=yes,
         later=later,
         as_json=json,
@@ -441,7 +443,7 @@ def reject(
     command.reject(ctx.obj, lead, reason=reason, acts_for=acts_for, later=later, as_json=json, now=now)
 
 
-cli_handover.register(app)
+cli_reassignment.register(app)
 cli_follow_up.register(app)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from console.safe import visible
+from console.redaction import visible
 from console.screen import heading, span, table
 from leadgate.ledger.hosts import Host, Skew
 

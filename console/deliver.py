@@ -12,20 +12,20 @@ from contextlib import nullcontext
 
 from rich.console import Console
 
-from console.place import Place, as_of
-from console.safe import visible
+from console.command_context import CommandContext, as_of
+from console.redaction import visible
 from console.screen import err, out, print_json, program, table
 from leadgate.counting import counted
 from leadgate.ledger.outbox import Message
 from tasks.outbox import DeliveryReport, deliver_waiting
 
 
-def deliver(place: Place, *, as_json: bool, now: str | None) -> None:
+def deliver(context: CommandContext, *, as_json: bool, now: str | None) -> None:
     """The command. What could not be delivered is told, and is no error: it is tried again."""
-    playbook = place.checked_playbook().playbook
+    playbook = context.checked_playbook().playbook
     at = as_of(now)
     live = err().status("looking into the outbox") if sys.stderr.isatty() else nullcontext()
-    with live as status, place.ledger() as ledger:
+    with live as status, context.ledger() as ledger:
         show = _progress(status.update if status is not None else lambda _: None)
         report = deliver_waiting(ledger, playbook, at, progress=show)
     if as_json:

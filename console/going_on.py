@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
-from console.place import Place
-from console.safe import visible
+from console.command_context import CommandContext
+from console.redaction import visible
 from console.screen import out, program, say
 from leadgate.counting import counted
 from leadgate.ledger import Ledger, hosts, reports
@@ -21,7 +21,7 @@ _MOST_SHOWN: Final = 20
 
 
 def go_on(
-    place: Place,
+    context: CommandContext,
     ledger: Ledger,
     loaded: Loaded,
     journeys: Sequence[int],
@@ -43,7 +43,7 @@ def go_on(
     consumer = now is None and released.a_consumer_runs(ledger)
     if consumer and released.any_waits(reports.standing(ledger, journeys)):
         return _leave_to_consumer(ledger, journeys)
-    settings = place.settings
+    settings = context.settings
     try:
         hosts.require_right_clock(ledger, settings.clock_skew_limit)
     except hosts.ClockError as error:  # a decision of a person holds on any host

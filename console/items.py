@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from console.safe import visible
+from console.redaction import visible
 from console.screen import span, table
 from console.suggestions import suggest
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from console.place import actor
-from console.safe import visible
+from console.command_context import actor
+from console.redaction import visible
 from console.screen import CommandError
 from leadgate.actors import Actor
 from leadgate.counting import counted

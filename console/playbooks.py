@@ -1,7 +1,7 @@
 """``leadgate playbook``: check, show, init.
 
 Belongs here: printing what loading and checking found. Does not belong here: finding it
-(``leadgate.playbook``, ``leadgate.playbook_check``).
+(``leadgate.playbook``, ``leadgate.playbook.check``).
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from pathlib import Path
 
 import orjson
 
+from console.command_context import CommandContext, promises
 from console.made_files import as_the_user_makes_files
-from console.place import Place, promises
-from console.safe import visible
+from console.redaction import visible
 from console.screen import CommandError, out, print_json, program, say
 from leadgate import playbook
 from leadgate.counting import counted
-from leadgate.playbook_check import check as find_problems
-from leadgate.playbook_check.secrets import check_values
-from leadgate.playbook_text import PlaybookError, Problem
+from leadgate.playbook.check import check as find_problems
+from leadgate.playbook.check.secrets import check_values
+from leadgate.playbook.yaml_text import PlaybookError, Problem
 
 
-def check(place: Place, file: Path | None, *, as_json: bool) -> bool:
+def check(context: CommandContext, file: Path | None, *, as_json: bool) -> bool:
     """The command. Whether the playbook can be run by; notes do not count."""
     if file is not None:
-        place = Place(replace(place.settings, playbook=file))
+        context = CommandContext(replace(context.settings, playbook=file))
     digest: str | None = None
     try:
-        loaded = place.playbook()
+        loaded = context.playbook()
     except PlaybookError as error:
         problems: list[Problem] = list(error.problems)
     else:
@@ -59,13 +59,13 @@ def check(place: Place, file: Path | None, *, as_json: bool) -> bool:
     return not wrong
 
 
-def show(place: Place, hash_: str | None, *, as_json: bool) -> None:
+def show(context: CommandContext, hash_: str | None, *, as_json: bool) -> None:
     """The command: a playbook as it was written, or with every default as JSON."""
     if hash_ is None:
-        loaded = place.playbook()
+        loaded = context.playbook()
         text = loaded.text
     else:
-        text = _activated(place, hash_)
+        text = _activated(context, hash_)
         loaded = playbook.parse(text, path=Path(f"playbook {hash_}"))
     if as_json:
         print_json({"hash": loaded.hash, "playbook": orjson.loads(loaded.canonical)})
@@ -76,10 +76,10 @@ def show(place: Place, hash_: str | None, *, as_json: bool) -> None:
         console.print(visible(line), soft_wrap=True)
 
 
-def _activated(place: Place, start: str) -> str:
+def _activated(context: CommandContext, start: str) -> str:
     from leadgate.ledger import reports
 
-    with place.ledger() as ledger:
+    with context.ledger() as ledger:
         found = reports.playbooks(ledger, start)
     if not found:
         raise CommandError(f"no playbook with a hash that starts with {start!r} has decided anything here")

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from console import spreadsheet
+from console.command_context import CommandContext, as_of, moment_of
 from console.items import changes, render, render_next
-from console.place import Place, as_of, moment_of
-from console.safe import mask_item, visible
+from console.redaction import mask_item, visible
 from console.screen import CommandError, moment, out, print_json, program, say
 from leadgate.counting import counted
 from leadgate.ledger import reports
 from leadgate.ledger.clock import time_of
-from leadgate.ledger.reports import Wanted
+from leadgate.ledger.reports import WorkItemFilter
 from leadgate.models import STAGES
 from leadgate.nearest import proposal
 from tasks.reruns import require_known
@@ -41,19 +41,19 @@ def wanted(
     source: str | None = None,
     batch: int | None = None,
     due_before: str | None = None,
-) -> Wanted:
+) -> WorkItemFilter:
     """The options as a filter. Raises ``CommandError`` for a stage that does not exist."""
     if stage is not None:
         stage = stage.replace("-", "_")
         if stage not in STAGES:
             raise CommandError(f"there is no stage {stage!r}; {proposal(stage, STAGES)}")
     before = None if due_before is None else moment_of(due_before)
-    return Wanted(tuple(ids), reason, stage, route, assignee, source, batch, before)
+    return WorkItemFilter(tuple(ids), reason, stage, route, assignee, source, batch, before)
 
 
 def show(
-    place: Place,
-    asked: Wanted,
+    context: CommandContext,
+    asked: WorkItemFilter,
     *,
     limit: int,
     csv_file: Path | None,
@@ -62,7 +62,7 @@ def show(
     now: str | None = None,
 ) -> None:
     """The command."""
-    with place.ledger() as ledger:
+    with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         items = reports.work_items(ledger, asked, None if csv_file is not None else limit)
         total = reports.count_work_items(ledger, asked)

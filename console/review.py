@@ -13,15 +13,15 @@ from typing import Any, Final
 from rich.table import Table
 from rich.text import Text
 
+from console.answers import shown
+from console.command_context import CommandContext, actor, as_of
 from console.going_on import go_on, tell
 from console.items import render
-from console.place import Place, actor, as_of
 from console.queue import decides, what
+from console.redaction import SHOWN, mask_item, visible
 from console.rerun import fields_of
-from console.safe import SHOWN, mask_item, visible
 from console.screen import CommandError, heading, moment, out, print_json, program, say, table
 from console.suggestions import is_compared, render_commands, suggest
-from console.telling import shown
 from console.undo import way_back
 from leadgate.counting import counted
 from leadgate.fields import ENRICHED, PERSONAL, STANDARD, VALIDATED
@@ -31,7 +31,7 @@ from leadgate.masking import mask
 from leadgate.matching import LIKELY
 from leadgate.references import IdError, number_of
 from tasks import reruns, reviews
-from tasks.reruns import How
+from tasks.reruns import WorkItemResolution
 from tasks.reviews import Other, Review
 
 _KNOWN: Final = frozenset({**STANDARD, **VALIDATED, **ENRICHED})
@@ -86,12 +86,12 @@ class Decision:
         if self.reject is not None:
             return "rejected"
         if self.same is not None or self.different:
-            return self.how.past
+            return self.resolution.past
         return "corrected" if self.corrections or self.proposed else "approved"
 
     @property
-    def how(self) -> How:
-        return How(
+    def resolution(self) -> WorkItemResolution:
+        return WorkItemResolution(
             corrections=self.corrections,
             done_by_hand=None if self.approve is None else self.approve.strip() or reruns.APPROVED,
             discard=self.reject,
@@ -102,7 +102,7 @@ class Decision:
 
 
 def review(
-    place: Place,
+    context: CommandContext,
     reference: str | None,
     decision: Decision | None,
     *,
@@ -116,11 +116,11 @@ def review(
     if reference is None:
         if decision is not None:
             raise CommandError(f"say which: {program()} review W12 …; `leadgate review` lists what waits")
-        _list(place, limit=limit, personal=personal, as_json=as_json, now=now)
+        _list(context, limit=limit, personal=personal, as_json=as_json, now=now)
     elif decision is None:
-        _show(place, _number(reference), personal=personal, as_json=as_json)
+        _show(context, _number(reference), personal=personal, as_json=as_json)
     else:
-        _decide(place, _number(reference), decision, later=later, as_json=as_json, now=now)
+        _decide(context, _number(reference), decision, later=later, as_json=as_json, now=now)
 
 
 def _number(reference: str) -> int:
@@ -130,9 +130,9 @@ def _number(reference: str) -> int:
         raise CommandError(visible(str(error))) from None
 
 
-def _list(place: Place, *, limit: int, personal: bool, as_json: bool, now: str | None) -> None:
-    playbook = place.playbook().playbook
-    with place.ledger() as ledger:
+def _list(context: CommandContext, *, limit: int, personal: bool, as_json: bool, now: str | None) -> None:
+    playbook = context.playbook().playbook
+    with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         found, total = reviews.waiting(ledger, playbook, limit)
     shown_ = found if personal else [mask_review(each) for each in found]
@@ -160,10 +160,10 @@ def graded(each: Review) -> str:
     return f"{each.score}, grade {each.grade}" if each.grade else str(each.score)
 
 
-def _show(place: Place, number: int, *, personal: bool, as_json: bool) -> None:
-    playbook = place.playbook().playbook
-    with place.ledger() as ledger:
-        (each,) = reviews.of(ledger, [number], playbook)
+def _show(context: CommandContext, number: int, *, personal: bool, as_json: bool) -> None:
+    playbook = context.playbook().playbook
+    with context.ledger() as ledger:
+        (each,) = reviews.read_reviews(ledger, [number], playbook)
     if not personal:
         each = mask_review(each)
     if as_json:
@@ -251,27 +251,29 @@ def _next(item: Mapping[str, Any], others: Sequence[Other]) -> None:
     render_commands(ways, console)
 
 
-def _decide(place: Place, number: int, decision: Decision, *, later: bool, as_json: bool, now: str | None) -> None:
-    loaded = place.playbook_to_go_on(later=later or decision.take)
+def _decide(
+    context: CommandContext, number: int, decision: Decision, *, later: bool, as_json: bool, now: str | None
+) -> None:
+    loaded = context.playbook_to_go_on(later=later or decision.take)
     playbook = loaded.playbook
     who = actor(playbook).name
     reruns.require_fields(list(decision.corrections), playbook)
     before: str | None = None
     released, action = 0, None
     standing: Sequence[Mapping[str, Any]] = ()
-    with place.ledger() as ledger:
+    with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         if decision.take:  # whatever holds leads, a breaker's item too
             taken = taking.take(ledger, number, by=who, now=at)
             before, action = taken.before, taken.action
         else:
-            (each,) = reviews.of(ledger, [number], playbook)
-            done = reruns.do(ledger, [each.item], decision.how, by=who, now=at, playbook=playbook)
+            (each,) = reviews.read_reviews(ledger, [number], playbook)
+            done = reruns.resolve_items(ledger, [each.item], decision.resolution, by=who, now=at, playbook=playbook)
             if not done.work_items:  # somebody was faster
                 raise CommandError(f"Nothing was changed: {'; '.join(done.skipped)}")
             released, action = done.released, done.action
             if decision.reject is None:
-                standing = go_on(place, ledger, loaded, list(done.journeys), as_of(now), later=later)
+                standing = go_on(context, ledger, loaded, list(done.journeys), as_of(now), later=later)
     if as_json:
         did = {"work_item": number, "did": decision.past, "by": who, "journeys": released, "taken_from": before}
         print_json(did | {"action": action, "standing": standing})
@@ -289,7 +291,7 @@ def _decide(place: Place, number: int, decision: Decision, *, later: bool, as_js
         tell(standing, released)
     if decision.take and action is None:
         return  # it was theirs already
-    out().print(way_back("take" if decision.take else decision.how.resolution, action))
+    out().print(way_back("take" if decision.take else decision.resolution.resolution, action))
 
 
 def mask_review(each: Review) -> Review:

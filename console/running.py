@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.status import Status
 
 from console import summary
-from console.place import Place, as_of
-from console.safe import visible
+from console.command_context import CommandContext, as_of
+from console.redaction import visible
 from console.screen import err, out, print_json
 from leadgate.counting import counted
 from leadgate.ledger import open_ledger, reports
@@ -27,18 +27,18 @@ if TYPE_CHECKING:  # Prefect takes seconds to import, and an unsound playbook mu
     from tasks.stage import StageReport
 
 
-def run(place: Place, *, as_json: bool, now: str | None) -> None:
+def run(context: CommandContext, *, as_json: bool, now: str | None) -> None:
     """The command. An unsound playbook is refused before anything starts."""
     at = as_of(now)
-    playbook = place.checked_playbook()
+    playbook = context.checked_playbook()
     started = time.perf_counter()
     with _Live(err()) as live:
         live.say("starting")
         from flows.run import run as run_flows
 
-        done = run_flows(place.settings, playbook, now=at, progress=live.show)
+        done = run_flows(context.settings, playbook, now=at, progress=live.show)
     seconds = time.perf_counter() - started
-    with open_ledger(place.settings) as ledger:
+    with open_ledger(context.settings) as ledger:
         found = reports.summary(ledger, time_of(ledger, at))
     if as_json:
         print_json(

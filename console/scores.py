@@ -1,7 +1,7 @@
 """A lead's score in words: what it is made of, what decayed, and what is known.
 
-Belongs here: telling one row of ``qualification``. Does not belong here: the rest of a lead's story (``origin``,
-``proof``).
+Belongs here: telling one row of ``qualification``. Does not belong here: the rest of a lead's story (``trigger``,
+``evidence``).
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from console.safe import SHOWN
+from console.answers import Answer, iso_moment, shown
+from console.redaction import SHOWN
 from console.screen import moment, span
-from console.telling import Answer, iso_moment, shown
 from leadgate.fields import PERSONAL
 
 

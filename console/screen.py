@@ -16,7 +16,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from console.safe import json_text, visible
+from console.redaction import json_text, visible
 
 #: Exit codes that a script can trust.
 BROKEN, WRONG_INPUT, UNREACHABLE, INCOMPLETE, INTERRUPTED, READER_GONE = 1, 2, 3, 4, 130, 141

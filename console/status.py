@@ -15,10 +15,10 @@ import orjson
 from rich.console import Console
 
 from console import clocks
-from console.place import Place, as_of
-from console.safe import visible
+from console.command_context import CommandContext, as_of
+from console.redaction import visible
 from console.screen import heading, moment, out, print_json, program, span, table
-from console.up import STATE_FILE
+from console.service.up import STATE_FILE
 from leadgate.counting import counted
 from leadgate.ledger import consumers, frozen, hosts, requests
 from leadgate.ledger.clock import time_of
@@ -28,21 +28,21 @@ _REUSED_FOR = timedelta(days=7)
 FRESH = 15.0  # seconds; a state that is older was left by an `up` that was killed
 
 
-def show(place: Place, *, as_json: bool, now: str | None) -> bool:
+def show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
     """The command. False when leads wait and no consumer takes them, when intake stands still, when a frozen process
     locks a batch, or when the clock of a host is too far off."""
-    state = _state(place)
-    with place.ledger() as ledger:
+    state = _state(context)
+    with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         waits = consumers.waiting(ledger, at)
         seen = consumers.all_seen(ledger)
         reused = requests.reused_since(ledger, at - _REUSED_FOR)
-        stands = standstill(ledger, place.settings.stalled_after)
+        stands = standstill(ledger, context.settings.stalled_after)
         locked = frozen.find_frozen(ledger)
         measured = hosts.measured_within(ledger, consumers.GONE_AFTER.total_seconds())
     alive = [each for each in seen if each["alive"]]
     oldest = None if waits.oldest is None else (at - waits.oldest).total_seconds()
-    off = [host for host in measured if host.skew.exceeds(place.settings.clock_skew_limit)]
+    off = [host for host in measured if host.skew.exceeds(context.settings.clock_skew_limit)]
     taken = bool(alive) or waits.journeys + waits.in_batches == 0
     well = taken and not off and not stands.stalled and not locked
     if as_json:
@@ -81,10 +81,10 @@ def show(place: Place, *, as_json: bool, now: str | None) -> bool:
     return well
 
 
-def _state(place: Place) -> dict[str, Any] | None:
+def _state(context: CommandContext) -> dict[str, Any] | None:
     """What ``leadgate up`` last wrote, if it is running."""
     try:
-        state: dict[str, Any] = orjson.loads((place.settings.home / STATE_FILE).read_bytes())
+        state: dict[str, Any] = orjson.loads((context.settings.home / STATE_FILE).read_bytes())
     except (OSError, orjson.JSONDecodeError):
         return None
     return state if time.time() - state["seen_at"] < FRESH else None

@@ -14,8 +14,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from console.place import Place, as_of
-from console.safe import visible
+from console.command_context import CommandContext, as_of
+from console.redaction import visible
 from console.screen import heading, moment, out, print_json, program, span, table
 from leadgate.counting import counted
 from leadgate.ledger import reports
@@ -27,9 +27,9 @@ _REASONS_WIDTH: Final = 70  # characters that two lines of the last column hold,
 _WORDS: Final = {"follow_up": "follow-up"}
 
 
-def show(place: Place, *, as_json: bool, now: str | None) -> None:
+def show(context: CommandContext, *, as_json: bool, now: str | None) -> None:
     """The command."""
-    with place.ledger() as ledger:
+    with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         found = reports.summary(ledger, at)
     if as_json:

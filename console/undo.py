@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from console.command_context import CommandContext, actor, as_of
 from console.going_on import go_on, tell
 from console.lookup import as_data
-from console.place import Place, actor, as_of
-from console.safe import visible
+from console.redaction import visible
 from console.screen import out, print_json, program, say
 from leadgate.counting import counted
 from leadgate.ledger import undo as ways
@@ -19,15 +19,17 @@ from leadgate.ledger.clock import time_of
 _MOST_SHOWN = 20
 
 
-def undo(place: Place, number: int, *, acts_for: str | None, later: bool, as_json: bool, now: str | None) -> None:
+def undo(
+    context: CommandContext, number: int, *, acts_for: str | None, later: bool, as_json: bool, now: str | None
+) -> None:
     """The command."""
-    loaded = place.playbook_to_go_on(later=later)
+    loaded = context.playbook_to_go_on(later=later)
     playbook = loaded.playbook
-    with place.ledger() as ledger:
+    with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         who = actor(playbook, acts_for, also=() if acts_for is None else ways.owners(ledger, number))
         done = ways.undo(ledger, number, by=who, now=at)
-        standing = go_on(place, ledger, loaded, done.journeys, as_of(now), later=later)
+        standing = go_on(context, ledger, loaded, done.journeys, as_of(now), later=later)
     if as_json:
         print_json({**asdict(done), "did": "undo", **as_data(who), "standing": standing})
         return

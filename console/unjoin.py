@@ -7,25 +7,25 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from console.command_context import CommandContext, actor, as_of
 from console.going_on import go_on, tell
 from console.lookup import journey_of
-from console.place import Place, actor, as_of
-from console.safe import visible
+from console.redaction import visible
 from console.screen import out, print_json
 from console.undo import way_back
 from leadgate.ledger import joins
 from leadgate.ledger.clock import time_of
 
 
-def unjoin(place: Place, reference: str, *, later: bool, as_json: bool, now: str | None) -> None:
+def unjoin(context: CommandContext, reference: str, *, later: bool, as_json: bool, now: str | None) -> None:
     """The command."""
-    loaded = place.playbook_to_go_on(later=later)
+    loaded = context.playbook_to_go_on(later=later)
     playbook = loaded.playbook
     who = actor(playbook).name
-    with place.ledger() as ledger:
+    with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         done = joins.unjoin(ledger, journey_of(ledger, reference, playbook), by=who, now=at)
-        standing = go_on(place, ledger, loaded, [done.journey_id], as_of(now), later=later)
+        standing = go_on(context, ledger, loaded, [done.journey_id], as_of(now), later=later)
     if as_json:
         print_json(asdict(done) | {"did": "unjoin", "by": who, "standing": standing})
         return

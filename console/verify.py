@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from console.place import Place
+from console.command_context import CommandContext
 from console.screen import out, print_json, table
 from leadgate.ledger import verify as invariants
 
 
-def verify(place: Place, *, whole: bool, as_json: bool) -> bool:
+def verify(context: CommandContext, *, whole: bool, as_json: bool) -> bool:
     """The command. Whether every invariant holds."""
-    with place.ledger() as ledger:
+    with context.ledger() as ledger:
         findings = invariants.verify(ledger, whole=whole)
     broken = [finding for finding in findings if finding.broken]
     if as_json:

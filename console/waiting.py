@@ -10,10 +10,10 @@ import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from console.command_context import CommandContext, actor, as_of, moment_of
 from console.going_on import go_on, tell
 from console.lookup import actor_for, as_data, journey_of
-from console.place import Place, actor, as_of, moment_of
-from console.safe import visible
+from console.redaction import visible
 from console.screen import CommandError, moment, out, print_json, program
 from console.undo import way_back
 from leadgate.ledger import Ledger, journeys, owner_actions
@@ -23,13 +23,20 @@ from leadgate.playbook import Playbook
 
 
 def wait(
-    place: Place, reference: str, *, until: str, reason: str, acts_for: str | None, as_json: bool, now: str | None
+    context: CommandContext,
+    reference: str,
+    *,
+    until: str,
+    reason: str,
+    acts_for: str | None,
+    as_json: bool,
+    now: str | None,
 ) -> None:
     """The command: the owner waits for the lead."""
     if not reason.strip():
         raise CommandError("--reason needs words: what is waited for")
-    playbook = place.playbook().playbook
-    with place.ledger() as ledger:
+    playbook = context.playbook().playbook
+    with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, reference, playbook)
         who = actor_for(ledger, journey, playbook, acts_for)
@@ -45,10 +52,10 @@ def wait(
         out().print(way_back("wait", number))
 
 
-def resume(place: Place, reference: str, *, acts_for: str | None, as_json: bool, now: str | None) -> None:
+def resume(context: CommandContext, reference: str, *, acts_for: str | None, as_json: bool, now: str | None) -> None:
     """The command: the wait is over."""
-    playbook = place.playbook().playbook
-    with place.ledger() as ledger:
+    playbook = context.playbook().playbook
+    with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, reference, playbook)
         who = actor_for(ledger, journey, playbook, acts_for)
@@ -61,7 +68,7 @@ def resume(place: Place, reference: str, *, acts_for: str | None, as_json: bool,
 
 
 def touch(
-    place: Place,
+    context: CommandContext,
     reference: str,
     *,
     kind: str,
@@ -74,7 +81,7 @@ def touch(
 ) -> None:
     """The command: a rep says what they did. Raises ``CommandError`` for what would never count."""
     said = None if when is None else moment_of(when)
-    loaded = place.playbook_to_go_on(later=later)
+    loaded = context.playbook_to_go_on(later=later)
     playbook = loaded.playbook
     known = [*(each.kind for each in playbook.follow_up.touches), *playbook.follow_up.outcomes]
     if kind not in known:
@@ -87,12 +94,12 @@ def touch(
             f"{visible(who.name, 80)} is none of the playbook's reps: --for REP says whose touch it was; both names "
             "are stored"
         )
-    with place.ledger() as ledger:
+    with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         happened = said or at
         journey = journey_of(ledger, reference, playbook)
         done = owner_actions.touch(ledger, journey, kind=kind, rep=rep, by=who, at=happened, seconds=seconds, now=at)
-        standing = go_on(place, ledger, loaded, [journey], as_of(now), later=later)
+        standing = go_on(context, ledger, loaded, [journey], as_of(now), later=later)
     if as_json:
         data = {"journey_id": journey, "did": "touch", "kind": kind, "rep": rep, **as_data(who), "at": happened}
         print_json({**data, "new": done.new, "action": done.action, "standing": standing})

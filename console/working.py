@@ -1,7 +1,7 @@
 """``leadgate work``: an always-on consumer in this process; ``leadgate worker``: what Prefect schedules.
 
 Belongs here: what it needs before it starts, and telling what it does. Does not belong here: the consumer
-(``flows.consumer``) and the worker (``flows.worker``).
+(``flows.runtime.consumer``) and the worker (``flows.runtime.worker``).
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from contextvars import copy_context
 from datetime import datetime
 from typing import Any
 
-from console.place import Place
-from console.safe import visible
-from flows import environment
-from flows.server import PrefectError, kept_running, use_defaults, wait_until_ready
+from console.command_context import CommandContext
+from console.redaction import visible
+from flows.runtime import environment
+from flows.runtime.server import PrefectError, kept_running, use_defaults, wait_until_ready
 from leadgate.ledger import open_ledger
 from leadgate.settings import Settings
 
 
-def work(place: Place) -> None:
+def work(context: CommandContext) -> None:
     """The command. Raises ``PrefectError`` when no Prefect server is named or kept running here."""
-    playbook = place.checked_playbook()
-    settings = place.settings
+    playbook = context.checked_playbook()
+    settings = context.settings
     use_defaults(settings.home)
     _find_prefect(settings)
     with open_ledger(settings) as ledger:
         wait_until_ready(os.environ["PREFECT_API_URL"])
-        from flows import warm
-        from flows.consumer import Consumer
+        from flows.runtime import preload
+        from flows.runtime.consumer import Consumer
 
-        warm.preload(playbook.playbook)
+        preload.preload(playbook.playbook)
         consumer = Consumer(ledger, settings, playbook, tell=_tell)
-        with warm.collected_less_often():
+        with preload.collected_less_often():
             _run_until_signal(consumer.run, consumer.stop, consumer.name)
     _tell("ended")
 
@@ -68,10 +68,10 @@ def _run_until_signal(run: Callable[[], Coroutine[Any, Any, None]], stop: Callab
         running.result()
 
 
-def run_worker(place: Place, limit: int) -> None:
+def run_worker(context: CommandContext, limit: int) -> None:
     """The command ``leadgate worker``. Raises ``PrefectError`` as ``work`` does."""
-    playbook = place.checked_playbook()
-    settings = place.settings
+    playbook = context.checked_playbook()
+    settings = context.settings
     use_defaults(settings.home)
     _find_prefect(settings)
     # runs are started with the environment of this process, in a folder of their own
@@ -85,7 +85,7 @@ def run_worker(place: Place, limit: int) -> None:
     wait_until_ready(os.environ["PREFECT_API_URL"])
     from prefect.utilities.processutils import setup_signal_handlers_worker
 
-    from flows import worker
+    from flows.runtime import worker
 
     setup_signal_handlers_worker(os.getpid(), "the worker", _tell)
     _tell("the worker runs what is scheduled, and what is started in the Prefect UI; ctrl-C ends it")

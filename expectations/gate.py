@@ -38,7 +38,7 @@ from expectations.promises import Promise, from_playbook
 from expectations.view import own_column, unfit, view
 from leadgate.deadlines import CHECK_TIMED_OUT, seconds_for
 from leadgate.playbook import Gate, GateRules, Playbook
-from leadgate.playbook_expectations import wrong_with
+from leadgate.playbook.check.added_expectations import wrong_with
 
 __all__ = ["BatchProblem", "GateResult", "RefusedExpectation", "give_up", "preload", "promises_of", "run"]
 

@@ -1,7 +1,8 @@
 """Great Expectations' two expectations of patterns, with RE2 in place of Python's matcher.
 
 Belongs here: the metrics, and the expectations that ask for them. Great Expectations is imported, and both are
-registered, when the first of them is asked for. Does not belong here: matching itself (``leadgate.patterns``).
+registered, when the first of them is asked for. Does not belong here: matching itself
+(``leadgate.expressions.patterns``).
 
 Python's matcher goes back over a value, for hours with the wrong pattern and value. Meaning and result are those of
 the original: a pattern is searched for in the value as text, and the rows that fail are named.
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from expectations.promises import PATTERNS
-from leadgate.patterns import find_matches
+from leadgate.expressions.patterns import find_matches
 
 #: ``until``: the moment of ``time.monotonic`` at which this thread's gate gives up.
 this_gate: Final = threading.local()

@@ -11,7 +11,8 @@ from datetime import datetime
 
 from prefect import flow
 
-from flows import evidence, session
+from flows import evidence
+from flows.runtime import session
 from leadgate.ledger import outbox
 from tasks.outbox import DeliveryReport
 from tasks.outbox_task import SealedOutbox, deliver_task

@@ -23,8 +23,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Cron, Interval, Schedule
 from prefect.types.entrypoint import EntrypointType
 
-from flows.server import WORK_POOL
-from flows.worker import keep_work_pool
+from flows.runtime.server import WORK_POOL
+from flows.runtime.worker import keep_work_pool
 
 #: What every deployment was called once. One that is left is replaced when its successor is registered.
 FORMER_NAME: Final = "leadgate"

@@ -12,8 +12,8 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows import session
 from flows.intake import take_through
+from flows.runtime import session
 from tasks.batches import BatchReport
 from tasks.overdue import escalate_overdue
 

@@ -14,13 +14,13 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from expectations import PROMISES
 from expectations.findings import WHOLE_BATCH
-from leadgate.decided import NO_ROUTE, NOBODY_AVAILABLE
+from leadgate.assignment.assignment_result import NO_ROUTE, NOBODY_AVAILABLE
 from leadgate.matching import ASKS
 from leadgate.models import STAGES
-from tasks.giving_up import CANCELLED, FAILED
-from tasks.handovers import UNASSIGNED
-from tasks.parking import PARKED
+from tasks.failed_batches import CANCELLED, FAILED
 from tasks.qualification import IN_REVIEW_BAND
+from tasks.reassignments import UNASSIGNED
+from tasks.source_breaker import PARKED
 
 #: Who did it, where nobody said: people who share a login cannot be told apart.
 SHARED_LOGIN: Final = "shared Prefect login"

@@ -13,8 +13,8 @@ from uuid import UUID
 from prefect import flow, runtime
 from prefect.artifacts import acreate_table_artifact
 
-from flows import session
 from flows.deployments import DEPLOYMENTS
+from flows.runtime import session
 from leadgate.ledger import hosts, upkeep
 from tasks import housekeeping as left_behind
 from tasks import retention

@@ -15,13 +15,14 @@ from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
-from flows import control, events, evidence, run_log, session
+from flows import evidence, run_log
+from flows.runtime import control, events, session
 from leadgate.counting import counted
 from leadgate.ledger.batches import Kind, entering_by_stage
 from leadgate.ledger.leases import last_held_by, lease, release, standing
 from tasks.batches import STAGES, BatchReport, close, next_work, this_work
 from tasks.descriptions import describe_batch, describe_stage
-from tasks.giving_up import CANCELLED, hold_batch
+from tasks.failed_batches import CANCELLED, hold_batch
 from tasks.stage import Work
 from tasks.stage_task import Sealed, run_stage_task
 

@@ -13,18 +13,29 @@ from typing import Any, Final
 from prefect import flow, runtime
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
-from flows import evidence, session
-from flows.by_hand import cleaned, decided_before, decided_by, forgetting, name_items, number, numbers, take_on, working
+from flows import evidence
+from flows.form_support import (
+    cleaned,
+    decided_before,
+    decided_by,
+    forgetting,
+    name_items,
+    number,
+    numbers,
+    take_on,
+    working,
+)
 from flows.forms import Id, Mode, Name, Reason, Stage
 from flows.links import find_rerun_form
+from flows.runtime import session
 from flows.whereabouts import whereabouts
 from leadgate.counting import counted
 from leadgate.ledger import Ledger
 from leadgate.ledger.actions import ActionError, RerunReport
-from leadgate.ledger.reports import Wanted
+from leadgate.ledger.reports import WorkItemFilter
 from leadgate.plain_text import one_line
 from tasks import reruns
-from tasks.reruns import How
+from tasks.reruns import WorkItemResolution
 
 #: Rows of the table about what became of each lead.
 SHOWN: Final = 1_000
@@ -78,28 +89,28 @@ async def rerun_handoff(
     async with forgetting(corrections, by=by, words=words) as forget:
         if await decided_before(*corrections.values(), words):
             return RerunReport()
-        who, how = decided_by(by), _how(mode, corrections, words)
+        who, resolution = decided_by(by), _how(mode, corrections, words)
         asked = _asked(work_items, reason, other_reason, stage, source, batch)
         if limit is not None and limit < 1:
             raise ActionError(f"limit is {limit}; give at least 1, or leave it empty for all that fit")
         async with working() as here:
             ledger, playbook = here.worker.ledger, here.worker.playbook.playbook
-            reruns.require_fields(list(how.corrections), playbook)
-            items = await asyncio.to_thread(reruns.meant, ledger, asked, how, limit)
-            named = list(asked.ids) if asked == Wanted(ids=asked.ids) and limit is None else []
+            reruns.require_fields(list(resolution.corrections), playbook)
+            items = await asyncio.to_thread(reruns.find_items, ledger, asked, resolution, limit)
+            named = list(asked.ids) if asked == WorkItemFilter(ids=asked.ids) and limit is None else []
             if not items and not named:
-                await asyncio.to_thread(_nothing_fits, ledger, asked, how)
+                await asyncio.to_thread(_nothing_fits, ledger, asked, resolution)
             now = await session.ledger_time(ledger)
             done = await asyncio.to_thread(
-                reruns.do, ledger, items, how, by=who, now=now, playbook=playbook, named=named
+                reruns.resolve_items, ledger, items, resolution, by=who, now=now, playbook=playbook, named=named
             )
             await forget()
-            standing = await take_on(here, list(done.journeys), run_now=run_now and how.discard is None)
-            await _publish(done, how, items, standing, by=who)
+            standing = await take_on(here, list(done.journeys), run_now=run_now and resolution.discard is None)
+            await _publish(done, resolution, items, standing, by=who)
     return done
 
 
-def _how(mode: Mode, corrections: Mapping[str, str], words: str) -> How:
+def _how(mode: Mode, corrections: Mapping[str, str], words: str) -> WorkItemResolution:
     """What the form asks for. Raises ``ActionError`` where its fields do not fit together."""
     said = words.strip()
     if mode is Mode.CORRECTED and not corrections:
@@ -109,7 +120,7 @@ def _how(mode: Mode, corrections: Mapping[str, str], words: str) -> How:
     if mode in (Mode.DONE_BY_HAND, Mode.DISCARD) and not said:
         need = "why" if mode is Mode.DISCARD else "what was done and what proves it"
         raise ActionError(f"mode {mode} needs words: {need}")
-    return How(
+    return WorkItemResolution(
         corrections=cleaned(corrections),
         proposed=mode is Mode.AS_PROPOSED,
         done_by_hand=said if mode is Mode.DONE_BY_HAND else None,
@@ -124,18 +135,18 @@ def _asked(
     stage: Stage | None,
     source: str,
     batch: str,
-) -> Wanted:
+) -> WorkItemFilter:
     other = other_reason.strip() or None
     if reason is not None and other is not None:
         raise ActionError(f"reason {reason} and other_reason {other!r} exclude one another; give one")
-    asked = Wanted(
+    asked = WorkItemFilter(
         ids=tuple(numbers(work_items, "work item")),
         reason=None if reason is None and other is None else str(reason or other),
         stage=None if stage is None else str(stage),
         source=source.strip() or None,
         batch_id=number(batch, "batch"),
     )
-    if asked == Wanted():
+    if asked == WorkItemFilter():
         raise ActionError(
             "nothing says which leads: give work_items, a reason, a stage, a source or a batch; "
             "`leadgate queue` lists what is held. Nothing was changed."
@@ -143,19 +154,24 @@ def _asked(
     return asked
 
 
-def _nothing_fits(ledger: Ledger, asked: Wanted, how: How) -> None:
+def _nothing_fits(ledger: Ledger, asked: WorkItemFilter, resolution: WorkItemResolution) -> None:
     """Fail in words, unless an earlier attempt of this very run has done it already."""
     reruns.require_known(ledger, asked)
     if runtime.flow_run.run_count > 1:
         return
-    proposes = " and proposes a correction" if how.proposed else ""
+    proposes = " and proposes a correction" if resolution.proposed else ""
     raise ActionError(
         f"no open work item fits all that is given{proposes}; `leadgate queue` lists them. Nothing was changed."
     )
 
 
 async def _publish(
-    done: RerunReport, how: How, items: Sequence[Mapping[str, Any]], standing: Sequence[Mapping[str, Any]], *, by: str
+    done: RerunReport,
+    resolution: WorkItemResolution,
+    items: Sequence[Mapping[str, Any]],
+    standing: Sequence[Mapping[str, Any]],
+    *,
+    by: str,
 ) -> None:
     about = {item["id"]: item for item in items}
     table = []
@@ -168,7 +184,7 @@ async def _publish(
                 "journey": f"J{each['id']}",
                 "work item": f"W{item}",
                 "was held for": f"{about[item]['reason']} at {about[item]['stage'].replace('_', '-')}",
-                "what was done": how.past,
+                "what was done": resolution.past,
                 "now": now,
                 "owner or reason": why,
             }
@@ -181,7 +197,7 @@ async def _publish(
     form = await find_rerun_form() if held else None
     decided, released = counted(done.work_items, "work item", "work items"), counted(done.released, "lead", "leads")
     lines = [
-        f"**{decided}** {how.past}, with **{released}**, by {evidence.plain(by)}.",
+        f"**{decided}** {resolution.past}, with **{released}**, by {evidence.plain(by)}.",
         *(f"- {count:,} {words}" for words, count in counts.items()),
         *(f"- J{each['id']}: {': '.join(evidence.linked_whereabouts(each, form))}" for each in held[:LINKED]),
         *(f"- left alone: {evidence.plain(skipped)}" for skipped in done.skipped[:100]),

@@ -13,18 +13,28 @@ from typing import Any
 from prefect import flow, runtime
 from prefect.artifacts import acreate_markdown_artifact
 
-from flows import session
-from flows.by_hand import cleaned, decided_before, decided_by, forgetting, name_items, number, numbers, take_on, working
 from flows.evidence import linked_whereabouts, plain, shown
+from flows.form_support import (
+    cleaned,
+    decided_before,
+    decided_by,
+    forgetting,
+    name_items,
+    number,
+    numbers,
+    take_on,
+    working,
+)
 from flows.forms import Decision, Id, Name
 from flows.links import find_rerun_form
+from flows.runtime import session
 from leadgate.counting import counted
 from leadgate.ledger import reviews as taking
 from leadgate.ledger.actions import ActionError, RerunReport
 from leadgate.masking import mask
 from leadgate.plain_text import one_line
 from tasks import reruns, reviews
-from tasks.reruns import How
+from tasks.reruns import WorkItemResolution
 from tasks.reviews import Other, Review
 
 
@@ -63,31 +73,33 @@ async def review(
             return RerunReport()
         if not work_items:
             raise ActionError("nothing says which: give work_items; `leadgate review` lists what waits")
-        who, how = decided_by(by), _how(decision, corrections, reason, by, number(lead, "lead"))
+        who, resolution = decided_by(by), _how(decision, corrections, reason, by, number(lead, "lead"))
         async with working() as here:
             ledger, playbook = here.worker.ledger, here.worker.playbook.playbook
-            reruns.require_fields(list(how.corrections if how else ()), playbook)
-            found = await asyncio.to_thread(reviews.of, ledger, numbers(work_items, "work item"), playbook)
+            reruns.require_fields(list(resolution.corrections if resolution else ()), playbook)
+            found = await asyncio.to_thread(reviews.read_reviews, ledger, numbers(work_items, "work item"), playbook)
             items = [each.item for each in found]
             now = await session.ledger_time(ledger)
             done = RerunReport()
             standing: list[dict[str, Any]] = []
-            if how is None:
+            if resolution is None:
                 for item in items:
                     taken = await asyncio.to_thread(taking.take, ledger, item["id"], by=who, now=now)
                     if taken.before is not None:
                         done.skipped.append(f"W{item['id']} was {taken.before}'s until now; tell them")
             else:
-                done = await asyncio.to_thread(reruns.do, ledger, items, how, by=who, now=now, playbook=playbook)
+                done = await asyncio.to_thread(
+                    reruns.resolve_items, ledger, items, resolution, by=who, now=now, playbook=playbook
+                )
                 await forget()
-                standing = await take_on(here, list(done.journeys), run_now=run_now and how.discard is None)
+                standing = await take_on(here, list(done.journeys), run_now=run_now and resolution.discard is None)
             await _publish(found, decision, who, done, standing)
     return done
 
 
 def _how(
     decision: Decision, corrections: Mapping[str, str], reason: str, by: str, lead: int | None = None
-) -> How | None:
+) -> WorkItemResolution | None:
     """What is done to the items; None when they are only taken. Raises ``ActionError`` where fields do not fit."""
     said = reason.strip()
     if decision is Decision.CORRECT and not corrections:
@@ -104,15 +116,15 @@ def _how(
         raise ActionError("take needs by: say who decides it, so that others know whom to ask")
     match decision:
         case Decision.APPROVE:
-            return How(done_by_hand=said or reruns.APPROVED)
+            return WorkItemResolution(done_by_hand=said or reruns.APPROVED)
         case Decision.REJECT:
-            return How(discard=said)
+            return WorkItemResolution(discard=said)
         case Decision.CORRECT:
-            return How(corrections=cleaned(corrections))
+            return WorkItemResolution(corrections=cleaned(corrections))
         case Decision.SAME:
-            return How(same=lead)
+            return WorkItemResolution(same=lead)
         case Decision.DIFFERENT:
-            return How(different=True)
+            return WorkItemResolution(different=True)
         case Decision.TAKE:
             return None
 

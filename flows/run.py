@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
 
-from flows import warm
-from flows.server import prefect_server, wait_until_ready
+from flows.runtime import preload
+from flows.runtime.server import prefect_server, wait_until_ready
 from leadgate.ledger import Ledger, hosts, open_ledger
 from leadgate.ledger.batches import Kind
 from leadgate.ledger.leases import lease_remaining
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks.batches import BatchReport, Worker, activate, next_work
-from tasks.giving_up import MAX_FAILURES
+from tasks.failed_batches import MAX_FAILURES
 from tasks.overdue import escalate_overdue
 from tasks.stage import StageReport
 
@@ -82,8 +82,8 @@ class Runner:
             url = stack.enter_context(prefect_server(self._ledger, self._worker.playbook.playbook.retention))
             self._progress(Progress("starting the Prefect server"))
             # it takes seconds as well, so it goes on beside the server's start
-            warm.preload(self._worker.playbook.playbook)
-            stack.enter_context(warm.collected_less_often())
+            preload.preload(self._worker.playbook.playbook)
+            stack.enter_context(preload.collected_less_often())
             wait_until_ready(url)
             self._open = stack.pop_all()
         return self
@@ -105,9 +105,10 @@ class Runner:
 async def _until_nothing_waits(
     worker: Worker, kinds: Sequence[Kind], now: datetime | None, progress: Callable[[Progress], None]
 ) -> RunReport:
-    from flows import events, run_log, session
+    from flows import run_log
     from flows.follow_up import follow_up
     from flows.intake import intake
+    from flows.runtime import events, session
 
     flow_of = {"intake": intake, "follow_up": follow_up}
     report = RunReport()

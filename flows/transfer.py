@@ -1,7 +1,7 @@
 """Transfer: the whole book of somebody who leaves, spread over their colleagues from a form in the Prefect UI.
 
 Belongs here: the form, and the table of who gets how many. Does not belong here: who gets which lead
-(``leadgate.handover``), or storing it (``tasks.handovers``).
+(``leadgate.assignment.reassignment``), or storing it (``tasks.reassignments``).
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import asyncio
 from prefect import flow, runtime
 from prefect.artifacts import acreate_markdown_artifact
 
-from flows import session
-from flows.by_hand import decided_before, decided_by, forgetting, working
 from flows.evidence import plain
+from flows.form_support import decided_before, decided_by, forgetting, working
 from flows.forms import Name
+from flows.runtime import session
 from leadgate.actors import Actor
 from leadgate.counting import counted
 from leadgate.plain_text import one_line
-from tasks import handovers
-from tasks.handovers import Transfer
+from tasks import reassignments
+from tasks.reassignments import Transfer
 
 
 def _name() -> str:
@@ -44,7 +44,7 @@ async def transfer(rep: str, reason: str, to_pool: str = "", by: Name = "", dry_
         who = Actor(decided_by(by))
         async with working() as here:
             done = await asyncio.to_thread(
-                handovers.transfer,
+                reassignments.transfer,
                 here.worker.ledger,
                 here.worker.playbook,
                 rep.strip(),

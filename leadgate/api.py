@@ -18,21 +18,21 @@ from pathlib import Path
 import pandas as pd
 
 from leadgate import playbook as playbooks
+from leadgate.assignment.availability import midnights, mondays
+from leadgate.assignment.routing import assign
 from leadgate.fields import PERSONAL
 from leadgate.ledger import Ledger, NoLedgerError, figures, journeys, lead_frames
 from leadgate.ledger import open_ledger as open_or_make
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.journeys import Story
+from leadgate.mapping.normalise import normalise
 from leadgate.masking import mask
-from leadgate.normalise import normalise
 from leadgate.playbook import Loaded, Playbook
 from leadgate.references import IdError, parse
-from leadgate.roster import midnights, mondays
-from leadgate.routing import assign
 from leadgate.scoring.points import score
 from leadgate.scoring.verdict import qualify
 from leadgate.settings import Settings
-from leadgate.sla import due_times
+from leadgate.sla.sla_targets import due_times
 
 __all__ = [
     "IdError",

@@ -12,7 +12,7 @@ from typing import Final
 
 import pandas as pd
 
-from leadgate.normalise import normalise
+from leadgate.mapping.normalise import normalise
 from leadgate.playbook import Playbook
 
 #: Standard fields whose problems have a column of their own.

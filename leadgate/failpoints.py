@@ -13,7 +13,7 @@ import signal
 _hits: dict[str, int] = {}
 
 
-def hit(name: str) -> None:
+def failpoint(name: str) -> None:
     """Send this process a signal (SIGKILL: no cleanup, no exit handlers) if ``name`` is the one asked for."""
     wanted = os.environ.get("LEADGATE_FAILPOINT")
     if wanted is None:

@@ -727,7 +727,7 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "breaker.source": _NAME,
     "breaker.gate": _NAME,
     "outbox.key": 4 * _NAME,
-    "signal.request_id": 255,  # ASCII: what `console.capture_api` lets through
+    "signal.request_id": 255,  # ASCII: what `console.http.capture_api` lets through
     "activity.request_id": 255,
     "reused_request.source": _NAME,
     "reused_request.request_id": 255,

@@ -1,7 +1,7 @@
 """The secrets of sources that post: their form, which of them are too weak, and making a new one.
 
 Belongs here: everything that can be said of a secret by looking at it. Does not belong here: judging a request
-(``console.http_auth``), or which variables a playbook names (``playbook_check``).
+(``console.http.authentication``), or which variables a playbook names (``playbook.check``).
 
 A variable holds one secret, or two for as long as a sender changes from one to the other. ``whsec_`` and the base64 of
 24 to 64 bytes is a secret of Standard Webhooks (https://www.standardwebhooks.com). Any other text is a bearer's token;

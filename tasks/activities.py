@@ -16,9 +16,9 @@ from typing import Any, Final
 
 from leadgate.connectors.files import Row
 from leadgate.fields import ACTIVITY_FIELDS
-from leadgate.headers import map_headers
 from leadgate.ledger import bulk
 from leadgate.limits import too_long
+from leadgate.mapping.headers import map_headers
 from leadgate.playbook import Playbook, Source
 from leadgate.values.addresses import Kinds, address_of
 from leadgate.values.answers import yes_or_no

@@ -1,7 +1,7 @@
 """Assignment: an owner for each qualified lead, with the rule and everybody who was considered.
 
 Belongs here: what this stage loads and stores, and taking the pools' turns. Does not belong here: who
-gets the lead (``leadgate.routing``).
+gets the lead (``leadgate.assignment.routing``).
 """
 
 from __future__ import annotations
@@ -14,15 +14,23 @@ import orjson
 import pandas as pd
 from sqlalchemy import Connection
 
+from leadgate.assignment.availability import (
+    Availability,
+    Load,
+    counted_open,
+    counted_recent,
+    midnights,
+    mondays,
+    sharing_reps,
+)
+from leadgate.assignment.pool_assignment import in_words
+from leadgate.assignment.rotation import PoolState
+from leadgate.assignment.route_matching import inputs, matching
+from leadgate.assignment.routing import assign
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED
 from leadgate.ledger import decisions, owner_messages, people, records, signals
 from leadgate.playbook import Playbook, Rep
-from leadgate.roster import Load, Roster, counted_open, counted_recent, midnights, mondays, sharing_reps
-from leadgate.routes import inputs, matching
-from leadgate.routing import assign
-from leadgate.seats import in_words
-from leadgate.sla import Due, due_times, may_have_it_again
-from leadgate.turns import PoolState
+from leadgate.sla.sla_targets import Due, due_times, may_have_it_again
 from tasks.stage import Decided, Gathered, Stage, Work
 
 
@@ -65,7 +73,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     frame["inputs"] = inputs(frame, frame["rule"], playbook)
     frame[list(Due._fields)] = due_times(frame, playbook, now)
     frame["assigned_at"] = pd.Timestamp(now)
-    _facts_for_the_gate(frame, playbook, Roster(playbook, loads, now), assigned.loads)
+    _facts_for_the_gate(frame, playbook, Availability(playbook, loads, now), assigned.loads)
     frame["reason"] = frame["reasons"].map(lambda reasons: reasons[0] if reasons else None)
     held = frame["outcome"] == "hold"
     frame["item_message"] = frame["why"].where(held, None)
@@ -126,7 +134,9 @@ def _given_back(state: PoolState, before: dict[str, Any], owned: pd.DataFrame, p
     )
 
 
-def _facts_for_the_gate(frame: pd.DataFrame, playbook: Playbook, roster: Roster, loads: dict[str, Load]) -> None:
+def _facts_for_the_gate(
+    frame: pd.DataFrame, playbook: Playbook, availability: Availability, loads: dict[str, Load]
+) -> None:
     """What the gate compares, told from the playbook and the loads and not by whoever decided."""
     reps = {rep.name: rep for rep in playbook.reps}
     over = {name for name, load in loads.items() if name in reps and _over_cap(reps[name], load)}
@@ -134,7 +144,7 @@ def _facts_for_the_gate(frame: pd.DataFrame, playbook: Playbook, roster: Roster,
     if any(route.if_away == "manager" for route in playbook.routing):
         last_resort |= {rep.manager for rep in playbook.reps}
     frame["owner_known"] = frame["owner"].isin(reps)
-    frame["owner_absent"] = frame["owner"].map(lambda owner: roster.absent.get(owner) is not None)
+    frame["owner_absent"] = frame["owner"].map(lambda owner: availability.absent.get(owner) is not None)
     frame["over_cap"] = frame["owner"].isin(over - last_resort)
 
 

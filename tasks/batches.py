@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from expectations import gate
 from expectations.findings import GateResult
-from leadgate.failpoints import hit
+from leadgate.failpoints import failpoint
 from leadgate.ledger import Ledger, batches, records, upkeep
 from leadgate.ledger.batches import Batch, Kind, RowsRefused, claim
 from leadgate.ledger.faults import is_ours
@@ -29,7 +29,7 @@ from leadgate.playbook import Loaded, Playbook, parse
 from tasks import assignment, capture, enrichment, follow_up, qualification, validation
 from tasks.bisecting import run_stage
 from tasks.claiming import LeftOut, claim_waiting, start_what_is_due
-from tasks.giving_up import FAILED, MAX_FAILURES, hold_batch
+from tasks.failed_batches import FAILED, MAX_FAILURES, hold_batch
 from tasks.stage import Stage, StageReport, Work
 
 #: The stages of each kind of batch, in order. A follow-up batch holds owned journeys only.
@@ -213,7 +213,7 @@ def run_batch(
     report = BatchReport(work.batch.id, work.batch.size, kind)
     with lease(worker.ledger, work.batch, worker.lease_seconds):
         for stage in STAGES[kind]:
-            hit(f"stage.{stage.name}.before")
+            failpoint(f"stage.{stage.name}.before")
             report.stages.append(run_stage(stage, worker.ledger, work, check))
         close(worker.ledger, work.batch, work.now)
     return report

@@ -2,7 +2,7 @@
 
 Belongs here: the stage as a whole (``run_stage``), which parts of a batch are tried after a fault of ours, and when
 the search ends. Does not belong here: one attempt (``handoff``), whose fault an error is (``ledger.faults``), or
-holding what failed (``giving_up``).
+holding what failed (``failed_batches``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from leadgate.ledger import Ledger, faults, parts
 from leadgate.ledger.batches import Batch, close
 from leadgate.ledger.leases import lease, release
 from leadgate.playbook import Playbook
-from tasks.giving_up import ENOUGH, Failure, hold_failed
+from tasks.failed_batches import ENOUGH, Failure, hold_failed
 from tasks.handoff import Judging, Steps, UncheckedError, attempt
 from tasks.stage import Stage, StageReport, Work, merge
 

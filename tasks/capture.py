@@ -1,7 +1,7 @@
 """Capture: signals are stored first, as received; then each becomes a lead's fields.
 
 Belongs here: keys of signals, and mapping a payload to the lead's fields. Does not belong here: reading
-files (``leadgate.connectors.files``), what a header means (``leadgate.headers``), cleaning values (validation).
+files (``leadgate.connectors.files``), what a header means (``leadgate.mapping.headers``), cleaning values (validation).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from sqlalchemy import Connection
 
 from leadgate.connectors.files import Row
 from leadgate.fields import STANDARD
-from leadgate.headers import as_text, flatten, map_headers
 from leadgate.ledger import bulk, people, signals
 from leadgate.limits import LONGEST_KEY, key_that_fits, longest_of, too_long
+from leadgate.mapping.headers import as_text, flatten, map_headers
 from leadgate.playbook import Playbook, Source
 from tasks.stage import Decided, Gathered, Stage, Work
 

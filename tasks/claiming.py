@@ -26,8 +26,8 @@ from leadgate.ledger.clock import read_time, time_of
 from leadgate.ledger.only import Only
 from leadgate.playbook import Playbook
 from tasks.apart import MOST_ALONE, do_apart, halves
-from tasks.exceptions import route_of
-from tasks.giving_up import FAILED
+from tasks.failed_batches import FAILED
+from tasks.work_items import route_of
 
 LEFT_OUT_FOR: Final = 600.0  # seconds; then a row is tried again
 

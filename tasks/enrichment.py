@@ -50,7 +50,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
         frame[name] = None
     considered: list[list[dict[str, Any]]] = [[] for _ in range(len(frame))]
     at = work.now.isoformat()
-    for provider in providers.of(work.playbook):
+    for provider in providers.build_providers(work.playbook):
         try:
             answers = provider.look_up(frame)
         except providers.ProviderError as error:

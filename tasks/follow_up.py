@@ -1,8 +1,8 @@
 """Follow-up: is the owner's reaction in time, due soon, or overdue, and what the ladder asks for now.
 
 Belongs here: what the check of owned journeys loads, decides and stores. Does not belong here: what is due
-(``leadgate.sla``), what counts as a touch (``leadgate.touches``), who gets a lead that is taken back (assignment),
-or what people are told of it (``chasing``).
+(``leadgate.sla.sla_targets``), what counts as a touch (``leadgate.sla.touches``), who gets a lead that is taken back
+(assignment), or what people are told of it (``escalation``).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any, Final
 import pandas as pd
 from sqlalchemy import Connection
 
-from leadgate import sla, touches
 from leadgate.ledger import bulk, decisions, pauses, records
 from leadgate.playbook import Playbook
-from tasks import chasing
+from leadgate.sla import sla_targets, touches
+from tasks import escalation
 from tasks.stage import Decided, Gathered, Stage, Work
 
 _LOOK_AGAIN: Final = timedelta(hours=1)  # at a journey whose follow-up promises are broken
@@ -45,8 +45,8 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     active = frame["journey_id"].map(gathered.context["active"])
     frame["active_at"] = active.where(active.notna(), frame["assigned_at"])
     slas = {each.name: each for each in playbook.slas}
-    frame["ladder_length"] = [len(sla.ladder(slas[n], "first_touch")) if n in slas else 0 for n in frame["sla"]]
-    checked = sla.check(frame, playbook, now)
+    frame["ladder_length"] = [len(sla_targets.ladder(slas[n], "first_touch")) if n in slas else 0 for n in frame["sla"]]
+    checked = sla_targets.check(frame, playbook, now)
     frame[list(checked.rows.columns)] = checked.rows
     frame["state"] = _states(frame, now)
     frame["waiting_and_chased"] = frame["waiting"] & frame["steps"].map(bool).astype(bool)
@@ -75,7 +75,7 @@ def _pauses(frame: pd.DataFrame, known: pd.DataFrame, now: datetime) -> pd.DataF
 
 def _touches(frame: pd.DataFrame, done: pd.DataFrame, playbook: Playbook) -> None:
     """Sets ``touches`` of each row, and ``finished_at`` and ``finished_as``: the event that ends its journey."""
-    rules, finished_by = playbook.follow_up, sla.finished_by(playbook)
+    rules, finished_by = playbook.follow_up, sla_targets.finished_by(playbook)
     found: dict[int, list[datetime]] = defaultdict(list)
     outcome: dict[int, tuple[datetime, str]] = {}
     columns = [bulk.plain(frame[name]) for name in ("journey_id", "owner", "assigned_at")]
@@ -85,7 +85,7 @@ def _touches(frame: pd.DataFrame, done: pd.DataFrame, playbook: Playbook) -> Non
         journey, at = activity["journey_id"], activity["occurred_at"]
         if activity["kind"] in rules.outcomes:
             outcome.setdefault(journey, (at, f"outcome: {activity['kind']}"))
-        if activity["actor"] == "rep" and touches.why_not(activity, rules, *of_journey[journey]) is None:
+        if activity["actor"] == "rep" and touches.why_no_touch(activity, rules, *of_journey[journey]) is None:
             found[journey].append(at)
     cells = []
     recorded = zip(*(bulk.plain(frame[c]) for c in ("journey_id", "touched_at", "last_touched_at")), strict=True)
@@ -116,7 +116,7 @@ def _states(frame: pd.DataFrame, now: datetime) -> pd.Series:
     state[frame["due_soon_at"] <= pd.Timestamp(now)] = "due_soon"
     state[frame["due_at"] <= pd.Timestamp(now)] = "overdue"
     state[frame["waiting"]] = "waiting"
-    states = sla.owned_states(frame)
+    states = sla_targets.owned_states(frame)
     return state.where(states == "untouched", states)
 
 
@@ -125,7 +125,7 @@ def _outcomes(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> None:
     taken_back = frame["steps"].map(lambda steps: any(each.step.do == "reassign" for each in steps)).astype(bool)
     stale = frame["stale"].astype(bool) & ~taken_back & frame["finished_at"].isna()
     rules = playbook.follow_up.stale
-    states = sla.owned_states(frame)
+    states = sla_targets.owned_states(frame)
     does = [rules[state].do if hit else None for state, hit in zip(states, stale, strict=True)]
     frame["stale_does"] = pd.Series(does, index=frame.index, dtype=object)
     frame.loc[stale, "stale_since"] = frame.loc[stale, "active_at"]
@@ -156,7 +156,7 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     targets = targets[targets["row"].isin(sound.index)].set_index("row")
     targets = targets.join(sound[["assignment_id", "journey_id"]]).rename(columns={"closed_at": "met_at"})
     decisions.record_missed(connection, targets[targets["due_at"] <= pd.Timestamp(work.now)], work.now)
-    messages, items = chasing.of(sound, work)
+    messages, items = escalation.escalate(sound, work)
     records.send(connection, pd.DataFrame(messages), work.now)
     if items:
         records.open_work_items(connection, pd.DataFrame(items))
@@ -176,11 +176,11 @@ def _no_more_chasing(connection: Connection, frame: pd.DataFrame, targets: pd.Da
     over = frame.loc[frame["outcome"] != "stay", "journey_id"]
     decisions.close_escalations(connection, [int(j) for j in over], now)
     running = targets["met_at"].isna()
-    for target in sla.TARGETS:
+    for target in sla_targets.TARGETS:
         these = targets[targets["target"] == target]
         late = set(these.loc[running[targets["target"] == target] & these["missed"].astype(bool), "journey_id"])
         met = set(these.loc[~running[targets["target"] == target], "journey_id"]) - late
-        decisions.close_escalations(connection, sorted(int(j) for j in met), now, chasing.overdue(target))
+        decisions.close_escalations(connection, sorted(int(j) for j in met), now, escalation.overdue(target))
 
 
 STAGE: Final = Stage(
@@ -191,5 +191,5 @@ STAGE: Final = Stage(
     store=store,
     works_on="owned",
     breaks=False,
-    alerts=chasing.alerts,
+    alerts=escalation.alerts,
 )

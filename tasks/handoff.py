@@ -20,13 +20,13 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from expectations.findings import CHECK_FAILED, BatchProblem, GateResult
-from leadgate.failpoints import hit
+from leadgate.failpoints import failpoint
 from leadgate.ledger import Ledger, races, records
 from leadgate.ledger.batches import Conflict, advance, applying, fence, lock_journeys
-from tasks.exceptions import open_recovery_tasks, open_work_items
-from tasks.parking import park
+from tasks.source_breaker import park
 from tasks.stage import Alert, Decided, Stage, StageReport, Work
 from tasks.stage_reports import summarise
+from tasks.work_items import open_recovery_tasks, open_work_items
 
 
 def prepare(stage: Stage, ledger: Ledger, work: Work) -> Decided | None:
@@ -66,8 +66,8 @@ def apply(
         if stage.finish is not None:
             stage.finish(connection, work, frame)
         _keep_evidence(connection, stage, work, frame, result)
-        hit("apply.commit.before")
-    hit("apply.commit.after")
+        failpoint("apply.commit.before")
+    failpoint("apply.commit.after")
     return summarise(stage, work, frame, result, alerts)
 
 

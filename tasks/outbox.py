@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from leadgate.connectors import notify
-from leadgate.failpoints import hit
+from leadgate.failpoints import failpoint
 from leadgate.ledger import Ledger, faults, outbox
 from leadgate.ledger.actions import UNDELIVERABLE
 from leadgate.ledger.clock import time_of
@@ -22,7 +22,7 @@ from leadgate.ledger.only import Only
 from leadgate.ledger.outbox import Message
 from leadgate.playbook import Playbook
 from tasks.delivery import MOST_ATTEMPTS, Address, address_of, shown_target, wait_after, words
-from tasks.exceptions import route_of
+from tasks.work_items import route_of
 
 #: Far longer than any service takes to answer or to time out, so that nobody takes over what is being sent.
 LEASE: Final = timedelta(minutes=5)
@@ -153,12 +153,12 @@ def _attempt(message: Message, address: Address, playbook: Playbook) -> str | No
         text = words(message, playbook, message.claimed_at)
     except Exception as error:  # whatever a message is about, the next one is sent
         return f"the message cannot be worded ({faults.describe(error)} at {faults.place(error)})"
-    hit("deliver.send.before")
+    failpoint("deliver.send.before")
     try:
         notify.send(address.value or "", text.title, text.body)
     except notify.NotifyError as error:
         return f"{address.variable}: {error}"
-    hit("deliver.send.after")
+    failpoint("deliver.send.after")
     return None
 
 

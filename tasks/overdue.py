@@ -1,7 +1,7 @@
 """Work items that nobody took in time: who is told, once.
 
 Belongs here: the check that follow-up makes beside the owned leads. Does not belong here: a lead whose first
-touch is late (``follow_up``), or who decides an item in the first place (``exceptions``).
+touch is late (``follow_up``), or who decides an item in the first place (``work_items``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from leadgate.ledger.clock import read_time
 from leadgate.ledger.only import ALL, Only
 from leadgate.playbook import Playbook
 from tasks.apart import do_apart
-from tasks.exceptions import fallback, route_of
+from tasks.work_items import fallback, route_of
 
 
 def escalate_overdue(ledger: Ledger, playbook: Playbook, now: datetime | None = None) -> int:

@@ -1,7 +1,7 @@
 """What a person's action released goes on at once: these journeys, and no others, through their stages.
 
 Belongs here: this loop without Prefect, waiting for a consumer instead. Does not belong here: the actions
-themselves, or the same as a flow that people watch (``flows.by_hand``).
+themselves, or the same as a flow that people watch (``flows.form_support``).
 """
 
 from __future__ import annotations

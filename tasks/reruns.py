@@ -15,7 +15,7 @@ from leadgate.corrections import Corrected, problems_of
 from leadgate.fields import STANDARD
 from leadgate.ledger import Ledger, actions, joins, reports, reviews
 from leadgate.ledger.actions import UNDELIVERABLE, ActionError, RerunReport
-from leadgate.ledger.reports import Wanted
+from leadgate.ledger.reports import WorkItemFilter
 from leadgate.nearest import proposal
 from leadgate.playbook import Playbook
 
@@ -24,7 +24,7 @@ APPROVED: Final = "approved in a review"
 
 
 @dataclass(frozen=True)
-class How:
+class WorkItemResolution:
     """What to do with the work items; nothing given: try again as they are. The six exclude one another."""
 
     corrections: Mapping[str, str] = field(default_factory=dict)
@@ -70,21 +70,23 @@ class How:
         }[self.words]
 
 
-def meant(ledger: Ledger, asked: Wanted, how: How, limit: int | None = None) -> list[dict[str, Any]]:
+def find_items(
+    ledger: Ledger, asked: WorkItemFilter, resolution: WorkItemResolution, limit: int | None = None
+) -> list[dict[str, Any]]:
     """The open items of ``asked`` that hold leads, oldest due first; those without a proposal are left out where
     each is to be corrected as it proposes."""
     # those of messages that could not be delivered hold no lead, and can be rerun all the same
     wanted = asked if asked.reason == UNDELIVERABLE else replace(asked, blocking=True)
     items = reports.work_items(ledger, wanted)
-    if how.proposed:
+    if resolution.proposed:
         items = [item for item in items if item["proposal"]]
     return items if limit is None else items[:limit]
 
 
-def do(
+def resolve_items(
     ledger: Ledger,
     items: Sequence[Mapping[str, Any]],
-    how: How,
+    resolution: WorkItemResolution,
     *,
     by: str,
     now: datetime,
@@ -97,19 +99,19 @@ def do(
     ``ActionError`` for a field that does not exist, where nothing can be done by hand, for a correction that validation
     would not take, and for a lead that is not in question.
     """
-    ids = list(dict.fromkeys([*(item["id"] for item in items), *([] if how.proposed else named)]))
-    if how.same is not None:
-        return joins.same(ledger, ids, how.same, by=by, now=now)
-    if how.different:
+    ids = list(dict.fromkeys([*(item["id"] for item in items), *([] if resolution.proposed else named)]))
+    if resolution.same is not None:
+        return joins.same(ledger, ids, resolution.same, by=by, now=now)
+    if resolution.different:
         return joins.different(ledger, ids, by=by, now=now)
-    if how.discard is not None:
-        return actions.discard(ledger, ids, by=by, now=now, reason=how.discard)
-    if how.done_by_hand is not None:
-        return actions.done_by_hand(ledger, ids, by=by, now=now, evidence=how.done_by_hand)
-    if not how.proposed:
-        for refused in _refused(ledger, dict.fromkeys(ids, how.corrections), playbook, now).values():
+    if resolution.discard is not None:
+        return actions.discard(ledger, ids, by=by, now=now, reason=resolution.discard)
+    if resolution.done_by_hand is not None:
+        return actions.done_by_hand(ledger, ids, by=by, now=now, evidence=resolution.done_by_hand)
+    if not resolution.proposed:
+        for refused in _refused(ledger, dict.fromkeys(ids, resolution.corrections), playbook, now).values():
             raise ActionError(f"nothing was changed, because the correction {refused}")
-        return actions.rerun(ledger, ids, by=by, now=now, playbook=playbook, corrections=how.corrections)
+        return actions.rerun(ledger, ids, by=by, now=now, playbook=playbook, corrections=resolution.corrections)
     total = RerunReport()
     proposals = {item["id"]: item["proposal"] or {} for item in items}
     proposed = {
@@ -154,7 +156,7 @@ def require_fields(names: Sequence[str], playbook: Playbook) -> None:
             raise ActionError(f"a lead has no field {name!r} to set; {proposal(name, known)}")
 
 
-def require_known(ledger: Ledger, asked: Wanted) -> None:
+def require_known(ledger: Ledger, asked: WorkItemFilter) -> None:
     """Raises ``ActionError`` when a filter names something no work item ever had: most likely misspelt."""
     for column, value in (
         ("reason", asked.reason),

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from leadgate.ledger import Ledger, reports, reviews
 from leadgate.ledger.actions import ActionError
-from leadgate.ledger.reports import Wanted
+from leadgate.ledger.reports import WorkItemFilter
 from leadgate.playbook import Playbook
 from leadgate.scoring import fields_read
 
@@ -67,15 +67,15 @@ def waiting(ledger: Ledger, playbook: Playbook, limit: int | None = None) -> tup
     items: list[dict[str, Any]] = []
     total = 0
     for kind in reviews.REVIEWED:
-        wanted = Wanted(kinds=(kind,), blocking=True)
+        wanted = WorkItemFilter(kinds=(kind,), blocking=True)
         items += reports.work_items(ledger, wanted, limit)
         total += reports.count_work_items(ledger, wanted)
     return _with_evidence(ledger, items[:limit], playbook), total
 
 
-def of(ledger: Ledger, work_item_ids: Sequence[int], playbook: Playbook) -> list[Review]:
+def read_reviews(ledger: Ledger, work_item_ids: Sequence[int], playbook: Playbook) -> list[Review]:
     """These items, in the order they are named. Raises ``ActionError`` unless each is an open review or exception."""
-    found = {item["id"]: item for item in reports.work_items(ledger, Wanted(ids=tuple(work_item_ids)))}
+    found = {item["id"]: item for item in reports.work_items(ledger, WorkItemFilter(ids=tuple(work_item_ids)))}
     for each in work_item_ids:
         if each not in found:
             raise ActionError(

@@ -1,7 +1,7 @@
 """The tags of flow runs that a consumer begins before their leads come, and what they say.
 
-Belongs here: writing and reading these tags. Does not belong here: beginning the runs (``flows.ready``), or ending
-those that nobody uses any more (``housekeeping``).
+Belongs here: writing and reading these tags. Does not belong here: beginning the runs
+(``flows.runtime.started_runs``), or ending those that nobody uses any more (``housekeeping``).
 """
 
 from __future__ import annotations

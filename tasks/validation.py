@@ -1,7 +1,7 @@
 """Validation: clean what was captured, and find out who it is about.
 
 Belongs here: what this stage loads, decides and stores. Does not belong here: how a value is cleaned
-(``leadgate.normalise``), who is the same person (``leadgate.matching``), or which promises it must keep
+(``leadgate.mapping.normalise``), who is the same person (``leadgate.matching``), or which promises it must keep
 (``expectations.validated``).
 """
 
@@ -16,10 +16,10 @@ from sqlalchemy import Connection
 from expectations.validated import PROMISES
 from leadgate.fields import STANDARD, VALIDATED
 from leadgate.ledger import bulk, identities, people, records, signals
+from leadgate.mapping.normalise import leave_out_unreadable, normalise
 from leadgate.matching import CONFLICT
 from leadgate.matching.persons import words_of
 from leadgate.matching.resolving import Match, told
-from leadgate.normalise import leave_out_unreadable, normalise
 from leadgate.playbook import GateRules, Playbook
 from tasks.stage import Decided, Gathered, Stage, Work
 

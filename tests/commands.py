@@ -42,7 +42,7 @@ def log_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Let the operating system say that its user is another one."""
 
     def to(name: str) -> None:
-        monkeypatch.setattr("console.place.login", lambda: name)
+        monkeypatch.setattr("console.command_context.login", lambda: name)
 
     return to
 

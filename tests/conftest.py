@@ -2,4 +2,4 @@
 
 import os
 
-os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")  # as ``flows.server.use_defaults`` does
+os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")  # as ``flows.runtime.server.use_defaults`` does

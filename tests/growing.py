@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from leadgate.expressions import RuleError, parse
+from leadgate.expressions.syntax import RuleError, parse
 
 GROWING: dict[str, Callable[[int], str]] = {
     "concat": lambda n: f"concat({', '.join(['message'] * n)}) = 'x'",

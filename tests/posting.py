@@ -25,8 +25,8 @@ from desk import PLAYBOOK, Desk
 from forked import wait_for
 from sqlalchemy import text
 
-from console.capture_api import app_of
-from console.listening import config
+from console.http.capture_api import app_of
+from console.http.listening import config
 from leadgate import source_secrets
 from leadgate.ledger import Ledger
 from leadgate.playbook import Loaded

@@ -15,7 +15,7 @@ from leadgate.ledger import Ledger
 @pytest.fixture(scope="session")
 def server(postgres: Ledger) -> Iterator[str]:
     """One Prefect server for all of these tests."""
-    from flows.server import prefect_server, wait_until_ready
+    from flows.runtime.server import prefect_server, wait_until_ready
 
     with prefect_server(postgres) as url:
         wait_until_ready(url)

@@ -83,7 +83,7 @@ def _served(folder: Path) -> Iterator[_Served]:
     environment.pop("LEADGATE_DATABASE_URL", None)
     with open_ledger(Settings(home=folder)) as ledger, log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "console.listening", "--port", str(port)],
+            [sys.executable, "-m", "console.http.listening", "--port", str(port)],
             env=environment,
             stdout=output,
             stderr=output,
@@ -295,6 +295,6 @@ def weak_secret(folder: Path, seconds: float) -> Verdict:
     }.items():
         environment = os.environ | {"LEADGATE_HOME": str(folder), "LEADGATE_PLAYBOOK": str(playbook)}
         environment |= {f"LEADGATE_SECRET_{source}": secret for source, secret in secrets.items()}
-        command = [sys.executable, "-m", "console.listening", "--port", "1"]
+        command = [sys.executable, "-m", "console.http.listening", "--port", "1"]
         codes[name] = subprocess.run(command, env=environment, capture_output=True, timeout=60).returncode
     return Verdict(set(codes.values()) == {2}, ", ".join(f"{name}: exit {code}" for name, code in codes.items()))

@@ -24,8 +24,8 @@ from sqlalchemy.exc import DBAPIError
 
 from benchmarks.fuzz.errors import Injector, Once
 from benchmarks.fuzz.rows import FILES, Door, secret_of, variable_of
-from console.capture_api import app_of
-from console.listening import config
+from console.http.capture_api import app_of
+from console.http.listening import config
 from leadgate.connectors import files
 from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, clock, open_ledger, people, signals

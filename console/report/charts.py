@@ -12,7 +12,7 @@ from html import escape
 from math import ceil, floor, log10
 from typing import Final, NamedTuple
 
-from console.safe import visible
+from console.redaction import visible
 
 
 class Frame(NamedTuple):

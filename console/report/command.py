@@ -12,20 +12,20 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from console.command_context import CommandContext, as_of
 from console.made_files import as_the_user_makes_files
-from console.place import Place, as_of
 from console.report import conversion, files, funnel, load, overdue, page, paths, speed, text, trend
 from console.report.names import Names
 from console.report.tables import SECTIONS, Section
 from console.report.zones import zone_of
 from console.screen import CommandError, out, print_json, program, say
-from leadgate.hours import FIRST_YEAR, LAST_YEAR, time_zones
+from leadgate.assignment.availability import midnights, mondays
 from leadgate.ledger import Ledger, figures
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.figures import Asked
 from leadgate.nearest import proposal
 from leadgate.playbook import Playbook
-from leadgate.roster import midnights, mondays
+from leadgate.sla.hours import FIRST_YEAR, LAST_YEAR, time_zones
 
 DAYS: Final = 30  # of the period, today included
 _OF_A_REP: Final = ("speed", "load", "overdue")
@@ -52,14 +52,14 @@ class Ways:
     html_file: Path | None = None
 
 
-def report(place: Place, options: Options, ways: Ways, *, now: str | None) -> None:
+def report(context: CommandContext, options: Options, ways: Ways, *, now: str | None) -> None:
     """The command."""
     sections = wanted(options)
-    playbook = place.playbook().playbook
+    playbook = context.playbook().playbook
     names = Names(playbook)
     rep = None if options.rep is None else names.find_rep(options.rep)
     zone, whose = zone_of(playbook, options.zone, rep, names.rep(rep or ""))
-    with place.ledger() as ledger:
+    with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         asked = replace(period(replace(options, rep=rep), at, zone), lost=playbook.follow_up.lost_outcomes)
         _require_known(ledger, asked, playbook)

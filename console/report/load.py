@@ -1,7 +1,7 @@
 """Load and fairness: what each pool gave to whom beside what the weights ask for, and what each rep has now.
 
 Belongs here: the tables and charts of this section. Does not belong here: counting (``leadgate.ledger.figures``),
-or whose turn it is (``leadgate.turns``).
+or whose turn it is (``leadgate.assignment.rotation``).
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from console.redaction import visible
 from console.report.tables import NONE, Column, Section, Table, Tile
-from console.safe import visible
 
 
 def html(sections: Sequence[Section], title: str, about: str) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from console.safe import visible
+from console.redaction import visible
 from console.screen import span
 from leadgate.figures import Interval
 

@@ -11,8 +11,8 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from console.redaction import visible
 from console.report.tables import Column, Section, Table
-from console.safe import visible
 from console.screen import heading, table
 
 _ROWS: Final = 24  # of a table; what is left out is said

@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-from leadgate.hours import time_zones
 from leadgate.playbook import Playbook
+from leadgate.sla.hours import time_zones
 
 _LOCALTIME: Final = Path("/etc/localtime")
 

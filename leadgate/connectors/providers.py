@@ -45,7 +45,7 @@ class Provider(Protocol):
         ...
 
 
-def of(playbook: Loaded) -> list[Provider]:
+def build_providers(playbook: Loaded) -> list[Provider]:
     """The playbook's providers, in order."""
     rules = playbook.playbook
     free = Kinds.of(rules.validation).free

@@ -17,7 +17,7 @@ import pandas as pd
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from leadgate.failpoints import hit
+from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk, faults
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
@@ -86,7 +86,7 @@ def claim(
     """
     with ledger.transaction(flushed=False, of_batch=True) as connection:
         as_of, now = now is not None, read_time(connection, now)
-        hit("claim.batch.before")
+        failpoint("claim.batch.before")
         # nothing is inserted when nothing waits: looking each second must not use up the numbers that people see
         batch_id = connection.execute(
             text(
@@ -108,7 +108,7 @@ def claim(
         ).scalar()
         if batch_id is None:
             return None
-        hit("claim.batch.after")
+        failpoint("claim.batch.after")
         remember(connection, batch_id, 1, holder)
         try:
             size = connection.execute(
@@ -122,12 +122,12 @@ def claim(
             if faults.is_ours(error):
                 raise RowsRefused("journeys cannot be claimed") from error
             raise
-        hit("claim.journeys.after")
+        failpoint("claim.journeys.after")
         if size == 0:
             connection.rollback()
             return None
         connection.execute(text("UPDATE batch SET size = :size WHERE id = :id"), {"size": size, "id": batch_id})
-    hit("claim.commit.after")
+    failpoint("claim.commit.after")
     return Batch(batch_id, 1, holder, playbook_hash, size, now, kind)
 
 
@@ -143,9 +143,9 @@ def remember(connection: Connection, batch_id: int, epoch: int, holder: str) -> 
 
 def fence(connection: Connection, batch: Batch, lease_seconds: float) -> None:
     """The first statement of every apply. Raises ``LeaseLost``, and then nothing is written."""
-    hit("apply.fence.before")
+    failpoint("apply.fence.before")
     extend(connection, batch, lease_seconds, advanced=True)
-    hit("apply.fence.after")
+    failpoint("apply.fence.after")
 
 
 def extend(connection: Connection, batch: Batch, lease_seconds: float, *, advanced: bool = False) -> None:
@@ -181,7 +181,7 @@ def applying(ledger: Ledger, *, flushed: bool = True) -> Iterator[Connection]:
 
 def lock_journeys(connection: Connection, batch: Batch, stage: str, status: str, frame: pd.DataFrame) -> None:
     """Lock the stage's journeys and compare their versions with those gathered. Raises ``Conflict``."""
-    hit("apply.lock.before")
+    failpoint("apply.lock.before")
     rows = connection.execute(
         text(
             "SELECT id, version FROM journey WHERE batch_id = :batch AND stage = :stage AND status = :status "
@@ -192,7 +192,7 @@ def lock_journeys(connection: Connection, batch: Batch, stage: str, status: str,
     gathered = sorted(zip(bulk.plain(frame["journey_id"]), bulk.plain(frame["version"]), strict=True))
     if [tuple(row) for row in rows] != gathered:
         raise Conflict(f"journeys of batch {batch.id} changed while {stage} was deciding")
-    hit("apply.lock.after")
+    failpoint("apply.lock.after")
 
 
 _MOVING_TYPES = {
@@ -230,7 +230,7 @@ def advance(
     on; ``handoff`` is its recorded outcome, or none when there is no handoff (it waits). The other
     journeys, ``together`` of them, go to ``next_stage`` in one statement: nothing to send for them.
     """
-    hit("apply.advance.before")
+    failpoint("apply.advance.before")
     context = {"batch": batch.id, "stage": stage, "status": status, "now": now, "hash": batch.playbook_hash}
     if not apart.empty:
         bulk.temporary(connection, "moving", _MOVING_TYPES, apart)
@@ -259,7 +259,7 @@ def advance(
             ),
             context,
         )
-    hit("apply.advance.apart")
+    failpoint("apply.advance.apart")
     if together:
         where = "batch_id = :batch AND stage = :stage AND status = :status"
         connection.execute(
@@ -279,7 +279,7 @@ def advance(
         ).rowcount
         if moved != together:
             raise Conflict(f"{abs(together - moved)} journeys of batch {batch.id} changed while it was applied")
-    hit("apply.advance.after")
+    failpoint("apply.advance.after")
 
 
 def waiting_at(connection: Connection, batch: Batch) -> list[str]:
@@ -339,11 +339,11 @@ def hold_rest(
 def close(ledger: Ledger, batch: Batch, now: datetime) -> None:
     """End the batch: what it still holds is free again. A second call, or one by who lost it, does nothing."""
     with ledger.transaction(flushed=False, of_batch=True) as connection:
-        hit("close.before")
+        failpoint("close.before")
         closed = connection.execute(
             text("UPDATE batch SET closed_at = :now WHERE id = :id AND epoch = :epoch AND closed_at IS NULL"),
             {"id": batch.id, "epoch": batch.epoch, "now": now},
         ).rowcount
         if closed:
             connection.execute(text("UPDATE journey SET batch_id = NULL WHERE batch_id = :id"), {"id": batch.id})
-        hit("close.after")
+        failpoint("close.after")

@@ -147,7 +147,9 @@ def open_ledger(settings: Settings, *, create: bool = True) -> Iterator[Ledger]:
 def explain_database_error(error: DBAPIError) -> str:
     """What a database error means for a person: what happened, that nothing is lost, what to do."""
     state = faults.sqlstate(error) or ""
-    told = faults.told(error.orig) if isinstance(error.orig, psycopg.Error) else type(error.orig).__name__
+    told = (
+        faults.describe_server_error(error.orig) if isinstance(error.orig, psycopg.Error) else type(error.orig).__name__
+    )
     fault = faults.judge(error)
     if state == "53100":
         return f"PostgreSQL's disk is full ({told}). What was stored stays; free some space and run again."

@@ -14,7 +14,7 @@ import orjson
 import pandas as pd
 from sqlalchemy import Connection, text
 
-from leadgate.failpoints import hit
+from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
 from leadgate.ledger.batches import Conflict
 from leadgate.ledger.database import POOLS_LOCK
@@ -76,7 +76,7 @@ def insert_qualifications(connection: Connection, frame: pd.DataFrame) -> None:
 
     A lead that goes on has an owner to come, so its next look is set when it leaves follow-up (``forget_news``).
     """
-    hit("apply.qualifications.before")
+    failpoint("apply.qualifications.before")
     bulk.copy(connection, "qualification", _QUALIFICATION_COLUMNS, frame)
     connection.execute(
         text(
@@ -94,7 +94,7 @@ def insert_qualifications(connection: Connection, frame: pd.DataFrame) -> None:
             ),
             {"ids": bulk.plain(resting["lead_id"]), "at": bulk.plain(resting["changes_at"])},
         )
-    hit("apply.qualifications.after")
+    failpoint("apply.qualifications.after")
 
 
 def json_list(values: Sequence[str]) -> str:
@@ -138,7 +138,7 @@ def take_turns(
     ``versions`` names every pool that shares a rep with one whose turns are taken, so that a rep's cap
     holds across pools. ``locked``: the caller holds the lock on all pools already.
     """
-    hit("apply.turns.before")
+    failpoint("apply.turns.before")
     if not locked:
         connection.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": POOLS_LOCK})
     for pool in sorted(versions):
@@ -155,7 +155,7 @@ def take_turns(
         ).rowcount
         if taken != 1:
             raise Conflict(f"somebody else took a turn of pool {pool}")
-    hit("apply.turns.after")
+    failpoint("apply.turns.after")
 
 
 def open_leads(connection: Connection, reps: Collection[str]) -> dict[str, int]:
@@ -247,9 +247,9 @@ def earlier_owners(connection: Connection, batch_id: int) -> dict[int, str]:
 
 def insert_assignments(connection: Connection, frame: pd.DataFrame) -> None:
     """One open assignment a journey."""
-    hit("apply.assignments.before")
+    failpoint("apply.assignments.before")
     bulk.copy(connection, "assignment", _ASSIGNMENT_COLUMNS, frame)
-    hit("apply.assignments.after")
+    failpoint("apply.assignments.after")
 
 
 _OWNED = f"""
@@ -331,11 +331,11 @@ def follow_up(connection: Connection, frame: pd.DataFrame) -> None:
     """
     if frame.empty:
         return
-    hit("apply.follow_up.before")
+    failpoint("apply.follow_up.before")
     quiet = frame["quiet"].astype(bool)
     _update_assignments(connection, "looked_at", ["next_check_at"], frame[quiet])
     _update_assignments(connection, "followed_up", list(_FOLLOWED_UP), frame[~quiet])
-    hit("apply.follow_up.after")
+    failpoint("apply.follow_up.after")
 
 
 def _update_assignments(connection: Connection, name: str, columns: Sequence[str], frame: pd.DataFrame) -> None:

@@ -108,7 +108,7 @@ def describe(error: BaseException) -> str:
     if isinstance(error, FaultError):
         return error.kind
     original = error.orig if isinstance(error, DBAPIError) else error
-    return told(original) if isinstance(original, psycopg.Error) else type(error).__name__
+    return describe_server_error(original) if isinstance(original, psycopg.Error) else type(error).__name__
 
 
 def place(error: BaseException) -> str:
@@ -120,7 +120,7 @@ def place(error: BaseException) -> str:
     return " < ".join(f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in reversed(own[-4:])) or "nowhere"
 
 
-def told(error: psycopg.Error) -> str:
+def describe_server_error(error: psycopg.Error) -> str:
     """What the server said of ``error`` apart from values: condition, SQLSTATE, names of constraint, table, column.
 
     An error without a SQLSTATE is the driver's. What it says of a connection is told, anything else may hold a value.
@@ -183,7 +183,7 @@ def remove_values(context: ExceptionContext) -> None:
 
 def clean(error: psycopg.Error) -> None:
     """Remove every value from an error of the driver; its class, SQLSTATE and the names in ``diag`` stay."""
-    error.args = (told(error),)
+    error.args = (describe_server_error(error),)
     answer = error._info
     if answer is not None:
         field: Callable[[Any], bytes | None] = answer.get if isinstance(answer, dict) else answer.error_field

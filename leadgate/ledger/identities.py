@@ -15,7 +15,7 @@ import orjson
 import pandas as pd
 from sqlalchemy import Connection, text
 
-from leadgate.failpoints import hit
+from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
 from leadgate.ledger.people import decide_again, lock_open_journeys
 from leadgate.matching.persons import READ, Person
@@ -52,11 +52,11 @@ def identify(connection: Connection, frame: pd.DataFrame, batch_id: int, rules: 
     The loser of a race joins the winner's lead: inserts are sorted, so that two workers cannot deadlock, and wait
     for each other on the same value only. What is held claims nothing. Candidates are found by hashes with ``key``.
     """
-    hit("apply.identity.before")
+    failpoint("apply.identity.before")
     arrivals = _arrivals(connection, frame, rules, key)
     claimants = _claim(connection, arrivals)
     ground = Ground(_owned_elsewhere(connection))
-    hit("apply.identity.claimed")
+    failpoint("apply.identity.claimed")
     for arrival in arrivals:
         if arrival.known:
             mine = [claim for claim in arrival.claims if claimants[claim] == arrival.person.lead_id]
@@ -72,7 +72,7 @@ def identify(connection: Connection, frame: pd.DataFrame, batch_id: int, rules: 
     _keep_keys(connection, arrivals, found, bulk.plain(frame["generation"]))
     joined = _joined_to(connection, arrivals, found)
     decide_again(connection, [holder for holder in joined if holder is not None], except_in=batch_id)
-    hit("apply.identity.after")
+    failpoint("apply.identity.after")
     rows = [
         (
             r.lead_id,

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, text
 
-from leadgate.failpoints import hit
+from leadgate.failpoints import failpoint
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.only import ALL, Only
@@ -100,13 +100,13 @@ def claim(
     ledger: Ledger, targets: Sequence[str], *, lease: timedelta, now: datetime | None = None, only: Only = ALL
 ) -> Message | None:
     """The next message that is due to one of ``targets``, for the time of ``lease``; None when none is."""
-    hit("deliver.claim.before")
+    failpoint("deliver.claim.before")
     with ledger.transaction() as connection:
         now = read_time(connection, now)
         row = connection.execute(
             text(_CLAIM), {"targets": list(targets), "now": now, "until": now + lease} | only.parameters
         ).one_or_none()
-    hit("deliver.claim.after")
+    failpoint("deliver.claim.after")
     return None if row is None else Message(**row._mapping)
 
 
@@ -122,7 +122,7 @@ def next_due(ledger: Ledger, targets: Sequence[str], now: datetime | None = None
 
 def mark_delivered(ledger: Ledger, message: Message, now: datetime) -> None:
     """The receiver took it. True whoever has claimed the message since, so nothing is compared."""
-    hit("deliver.mark.before")
+    failpoint("deliver.mark.before")
     with ledger.transaction() as connection:
         connection.execute(
             text(
@@ -131,7 +131,7 @@ def mark_delivered(ledger: Ledger, message: Message, now: datetime) -> None:
             ),
             {"id": message.id, "now": now},
         )
-    hit("deliver.mark.after")
+    failpoint("deliver.mark.after")
 
 
 def mark_failed(ledger: Ledger, message: Message, failure: str, retry_at: datetime) -> None:
@@ -152,8 +152,8 @@ def give_up(ledger: Ledger, message: Message, failure: str, now: datetime, item:
         ).rowcount
         if given_up:
             open_work_items(connection, pd.DataFrame([item]))
-            hit("deliver.give_up.before")
-    hit("deliver.give_up.after")
+            failpoint("deliver.give_up.before")
+    failpoint("deliver.give_up.after")
 
 
 def try_again(connection: Connection, key: str) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import text
 
-from leadgate.failpoints import hit
+from leadgate.failpoints import failpoint
 from leadgate.ledger.batches import Batch, extend
 from leadgate.ledger.database import Ledger
 
@@ -41,8 +41,8 @@ def open_part(ledger: Ledger, batch: Batch, lease_seconds: float) -> Batch:
             ),
             {"id": batch.id},
         ).scalar_one()
-        hit("part.open.before")
-    hit("part.open.after")
+        failpoint("part.open.before")
+    failpoint("part.open.after")
     return Batch(part_id, 1, batch.holder, batch.playbook_hash, 0, batch.claimed_at, batch.kind, batch.failures)
 
 
@@ -71,5 +71,5 @@ def _move(
         ).rowcount
         size = {"part": moved, "batch": -moved}[into]
         connection.execute(text("UPDATE batch SET size = size + :size WHERE id = :id"), {"size": size, "id": part.id})
-        hit("part.move.before")
-    hit("part.move.after")
+        failpoint("part.move.before")
+    failpoint("part.move.after")

@@ -15,7 +15,7 @@ import pandas as pd
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from leadgate.failpoints import hit
+from leadgate.failpoints import failpoint
 from leadgate.fields import STANDARD, FieldType
 from leadgate.ledger import bulk, faults
 from leadgate.ledger.only import ALL, Only
@@ -29,7 +29,7 @@ def insert_leads(connection: Connection, frame: pd.DataFrame, now: datetime) -> 
 
     ``frame`` has ``journey_id``, ``lead_id``, the standard fields, ``custom`` and ``attributes`` (dicts).
     """
-    hit("apply.leads.before")
+    failpoint("apply.leads.before")
     columns = [*STANDARD, "custom", "attributes"]
     values = frame[[*STANDARD]].assign(
         id=frame["lead_id"].where(frame["lead_id"].notna(), frame["journey_id"]),
@@ -45,14 +45,14 @@ def insert_leads(connection: Connection, frame: pd.DataFrame, now: datetime) -> 
         bulk.temporary(connection, "captured_again", types, again)
         sets = ", ".join(f"{name} = c.{name}" for name in columns)
         connection.execute(text(f"UPDATE lead l SET {sets} FROM captured_again c WHERE l.id = c.id"))
-    hit("apply.leads.after")
+    failpoint("apply.leads.after")
 
 
 def update_leads(connection: Connection, frame: pd.DataFrame, columns: Sequence[str]) -> None:
     """Write ``columns`` of ``frame`` to the leads named by ``lead_id`` (one row a lead)."""
     if frame.empty:
         return
-    hit("apply.leads.before")
+    failpoint("apply.leads.before")
     values = frame[["lead_id", *columns]].copy()
     for name in columns:
         if LEAD_COLUMNS[name] == "jsonb":
@@ -62,7 +62,7 @@ def update_leads(connection: Connection, frame: pd.DataFrame, columns: Sequence[
     bulk.temporary(connection, table, types, values)
     sets = ", ".join(f"{name} = v.{name}" for name in columns)
     connection.execute(text(f"UPDATE lead l SET {sets} FROM {table} v WHERE l.id = v.lead_id"))
-    hit("apply.leads.after")
+    failpoint("apply.leads.after")
 
 
 def refresh_leads(connection: Connection, frame: pd.DataFrame, columns: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ import orjson
 import pandas as pd
 from sqlalchemy import Connection, Row, text
 
-from leadgate.failpoints import hit
+from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
@@ -72,12 +72,12 @@ def playbook_content(ledger: Ledger, hash_: str) -> str | None:
 
 def open_work_items(connection: Connection, items: pd.DataFrame) -> list[int]:
     """Insert work items (columns of ``work_item`` without ``id``) and return their ids in order."""
-    hit("apply.work_items.before")
+    failpoint("apply.work_items.before")
     ids = bulk.new_ids(connection, "work_item", len(items))
     frame = items.assign(id=ids)
     frame["proposal"] = [None if not p else orjson.dumps(p).decode() for p in bulk.plain(frame["proposal"])]
     bulk.copy(connection, "work_item", _WORK_ITEM_COLUMNS, frame)
-    hit("apply.work_items.after")
+    failpoint("apply.work_items.after")
     return ids
 
 
@@ -94,7 +94,7 @@ def close_work_items(connection: Connection, ids: list[int], *, by: str, resolut
 
 def gate_result(connection: Connection, row: dict[str, Any], warned: pd.DataFrame) -> None:
     """Keep a gate's evidence, and which journeys passed with a warning (rows of ``warned``, if there are any)."""
-    hit("apply.gate_result.before")
+    failpoint("apply.gate_result.before")
     connection.execute(
         text(
             "INSERT INTO gate_result (batch_id, gate, rows, held, warned, evidence, seconds, at) "
@@ -117,7 +117,7 @@ def gate_result(connection: Connection, row: dict[str, Any], warned: pd.DataFram
                 "reason, words FROM warnings_seen ORDER BY journey_id, generation, gate, promise ON CONFLICT DO NOTHING"
             )
         )
-    hit("apply.gate_result.after")
+    failpoint("apply.gate_result.after")
 
 
 def lock_breakers(
@@ -188,7 +188,7 @@ def send(connection: Connection, messages: pd.DataFrame, now: datetime) -> None:
     """Put messages (``key``, ``journey_id``, ``target``, ``kind``) into the outbox; a known key is left alone."""
     if messages.empty:
         return
-    hit("apply.outbox.before")
+    failpoint("apply.outbox.before")
     bulk.temporary(
         connection,
         "sending",
@@ -202,7 +202,7 @@ def send(connection: Connection, messages: pd.DataFrame, now: datetime) -> None:
         ),
         {"now": now},
     )
-    hit("apply.outbox.after")
+    failpoint("apply.outbox.after")
 
 
 def tell_owners(connection: Connection, joined: pd.DataFrame, now: datetime) -> None:

@@ -64,7 +64,7 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WorkItemFilter:
     """Which open work items: every condition that is given must hold."""
 
     ids: Sequence[int] = ()
@@ -96,7 +96,7 @@ class Wanted:
         return "".join(f" AND {each[1]}" for each in used), {name: value for name, _, value in used}
 
 
-def work_items(ledger: Ledger, wanted: Wanted, limit: int | None = None) -> list[dict[str, Any]]:
+def work_items(ledger: Ledger, wanted: WorkItemFilter, limit: int | None = None) -> list[dict[str, Any]]:
     """Open work items, oldest due first: their columns, ``lead_id``, and how many ``journeys`` each holds."""
     conditions, parameters = wanted.conditions()
     statement = f"""
@@ -110,7 +110,7 @@ def work_items(ledger: Ledger, wanted: Wanted, limit: int | None = None) -> list
         return _rows(connection, statement, parameters | {"most": limit})
 
 
-def count_work_items(ledger: Ledger, wanted: Wanted) -> int:
+def count_work_items(ledger: Ledger, wanted: WorkItemFilter) -> int:
     """How many open work items there are of those wanted."""
     conditions, parameters = wanted.conditions()
     with ledger.transaction() as connection:

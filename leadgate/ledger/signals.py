@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 from sqlalchemy import Connection, text
 
-from leadgate.failpoints import hit
+from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
 from leadgate.ledger.consumers import CHANNEL
 from leadgate.ledger.requests import Sender
@@ -44,7 +44,7 @@ def store_signals(connection: Connection, rows: Sequence[Sequence[Any]], now: da
     connection.execute(text(f"CREATE TEMP TABLE IF NOT EXISTS incoming ({types}) ON COMMIT DELETE ROWS"))
     bulk.copy_rows(connection, "incoming", list(_INCOMING), rows)
     _one_after_the_other(connection, rows[0][1])
-    hit("capture.signals.before")
+    failpoint("capture.signals.before")
     new = connection.execute(
         text(
             """
@@ -59,7 +59,7 @@ def store_signals(connection: Connection, rows: Sequence[Sequence[Any]], now: da
         {"now": now},
     ).rowcount
     _say_that_some_wait(connection)
-    hit("capture.signals.after")
+    failpoint("capture.signals.after")
     return new
 
 
@@ -77,7 +77,7 @@ def store_activities(connection: Connection, rows: Sequence[Sequence[Any]], now:
     connection.execute(text(f"CREATE TEMP TABLE IF NOT EXISTS incoming_activity ({definition}) ON COMMIT DELETE ROWS"))
     bulk.copy_rows(connection, "incoming_activity", columns, rows)
     _one_after_the_other(connection, rows[0][0])
-    hit("capture.activities.before")
+    failpoint("capture.activities.before")
     new = connection.execute(
         text(
             f"INSERT INTO activity ({', '.join(columns)}, received_at) SELECT {', '.join(columns)}, :now "
@@ -86,7 +86,7 @@ def store_activities(connection: Connection, rows: Sequence[Sequence[Any]], now:
         {"now": now},
     ).rowcount
     _say_that_some_wait(connection)
-    hit("capture.activities.after")
+    failpoint("capture.activities.after")
     return new
 
 

@@ -3,7 +3,7 @@
 Belongs here: the schema (frozen pydantic, unknown keys forbidden, a file for each group of parts), defaults,
 loading, the hash.
 Does not belong here: evaluating anything (``rules``, ``scoring``, ``routing``), nor the checks that
-need more than one part of the playbook at once (``playbook_check``), nor YAML (``playbook_text``).
+need more than one part of the playbook at once (``playbook.check``), nor YAML (``playbook.yaml_text``).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ from leadgate.playbook.sources import (
     Source,
     Validation,
 )
-from leadgate.playbook_text import PlaybookError, Problem
+from leadgate.playbook.yaml_text import PlaybookError, Problem
 
 __all__ = [
     "FILE",

@@ -1,7 +1,7 @@
 """How soon an owner must react, what counts as a reaction, and what happens when there is none.
 
-Belongs here: the schema of SLAs and follow-up. Does not belong here: telling what is due (``leadgate.sla``) or
-what counts (``leadgate.touches``).
+Belongs here: the schema of SLAs and follow-up. Does not belong here: telling what is due
+(``leadgate.sla.sla_targets``) or what counts (``leadgate.sla.touches``).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class LadderStep(Part):
 
 
 class Sla(Part):
-    """Each target has a clock of its own, which starts and stops as ``leadgate.sla`` says."""
+    """Each target has a clock of its own, which starts and stops as ``leadgate.sla.sla_targets`` says."""
 
     name: Name
     first_touch: Duration = Field(gt=timedelta(0))

@@ -1,7 +1,7 @@
 """A playbook from its file: reading, the hash, the bundled one, a copy to start from.
 
 Belongs here: everything between YAML on a disk and a checked schema. Does not belong here: YAML itself
-(``playbook_text``), nor the checks that need more than one part at once (``playbook_check``).
+(``playbook.yaml_text``), nor the checks that need more than one part at once (``playbook.check``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import orjson
 from pydantic import ValidationError
 
 from leadgate.playbook.schema import Playbook
-from leadgate.playbook_text import MAX_BYTES, Document, PlaybookError, Problem, problems_of, read
+from leadgate.playbook.yaml_text import MAX_BYTES, Document, PlaybookError, Problem, problems_of, read
 from leadgate.regular_files import UnusableFile, open_regular
 
 FILE = "playbook.yaml"

@@ -1,7 +1,7 @@
 """Who gets a lead: reps, working hours, pools, territories, routes, and what changes hands later.
 
-Belongs here: the schema of these parts. Does not belong here: choosing somebody (``leadgate.routing``) or
-business time (``leadgate.hours``).
+Belongs here: the schema of these parts. Does not belong here: choosing somebody (``leadgate.assignment.routing``) or
+business time (``leadgate.sla.hours``).
 """
 
 from __future__ import annotations

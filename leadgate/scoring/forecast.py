@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from leadgate import rules
+from leadgate.expressions import rules
 from leadgate.playbook import EngagementRule, Playbook
 from leadgate.scoring.points import (
     Heard,

@@ -21,8 +21,9 @@ import numpy.typing as npt
 import orjson
 import pandas as pd
 
-from leadgate import fields, rules
-from leadgate.expressions import parse
+from leadgate import fields
+from leadgate.expressions import rules
+from leadgate.expressions.syntax import parse
 from leadgate.playbook import Cap, EngagementRule, FitRule, Grades, Playbook, Scoring
 
 Points = npt.NDArray[np.int64]

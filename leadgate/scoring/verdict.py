@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from leadgate import rules
+from leadgate.expressions import rules
 from leadgate.playbook import ByGrade, Playbook, Qualification
 from leadgate.scoring import evidence
 from leadgate.scoring.points import Points, columns, listen

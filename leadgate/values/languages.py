@@ -1,6 +1,6 @@
 """Languages to their ISO 639 codes, as forms and browsers write them.
 
-Belongs here: reading one value. Does not belong here: who speaks what (``roster``).
+Belongs here: reading one value. Does not belong here: who speaks what (``availability``).
 """
 
 from __future__ import annotations

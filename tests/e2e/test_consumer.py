@@ -31,7 +31,7 @@ PATIENT = 600.0  # seconds; nothing here waits so long
 @pytest.fixture
 def quick(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leads are of the tests' morning; and what waits for seconds between two looks waits for less."""
-    from flows import consumer, control
+    from flows.runtime import consumer, control
 
     monkeypatch.setattr(control, "LOOK_EVERY", 0.0)
     monkeypatch.setattr(control, "PAUSE_POLL", 0.1)
@@ -48,7 +48,7 @@ class Running:
     """A consumer at work in this event loop, and what it told."""
 
     def __init__(self, desk: Desk, settings: Settings) -> None:
-        from flows.consumer import Consumer
+        from flows.runtime.consumer import Consumer
 
         self.told: list[str] = []
         self.consumer = Consumer(desk.ledger, settings, desk.loaded, tell=self.told.append, now=NOW)
@@ -211,7 +211,7 @@ def test_a_consumer_is_seen_while_it_lives(desk: Desk, settings: Settings) -> No
 
 
 def test_a_capture_wakes_it(desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows import consumer
+    from flows.runtime import consumer
 
     monkeypatch.setattr(consumer, "LOOK_EVERY", PATIENT)
 
@@ -320,7 +320,7 @@ def test_pausing_the_deployment_stops_the_claims_and_resuming_goes_on(desk: Desk
 def test_a_consumer_that_starts_while_the_deployment_is_paused_claims_nothing(
     desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows import consumer
+    from flows.runtime import consumer
 
     monkeypatch.setattr(consumer, "ORDERS_EVERY", PATIENT)  # it has looked before it registered its deployments
     desk.capture(person(1))
@@ -338,22 +338,22 @@ def test_a_consumer_that_starts_while_the_deployment_is_paused_claims_nothing(
 def test_a_pause_that_comes_while_a_run_begins_stops_the_claim(
     desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows import consumer
-    from flows.ready import ReadyRuns
+    from flows.runtime import consumer
+    from flows.runtime.started_runs import StartedRuns
 
     monkeypatch.setattr(consumer, "ORDERS_EVERY", PATIENT)  # the test itself says when the pause is seen
-    begin = ReadyRuns.waiting
+    begin = StartedRuns.waiting
     desk.capture(person(1))
 
     async def scenario() -> None:
         running = Running(desk, settings)
 
-        async def waiting(self: ReadyRuns, *given: Any) -> Any:
+        async def waiting(self: StartedRuns, *given: Any) -> Any:
             run = await begin(self, *given)
             running.consumer._is_hindered(consumer.PAUSED)
             return run
 
-        monkeypatch.setattr(ReadyRuns, "waiting", waiting)
+        monkeypatch.setattr(StartedRuns, "waiting", waiting)
         task = asyncio.create_task(running.consumer.run())
         await until(lambda: any("paused" in line for line in running.told))
         await asyncio.sleep(1)
@@ -499,7 +499,7 @@ class Broken:
 def test_a_stage_that_raises_fails_the_run_and_the_batch_is_tried_again(
     desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows import control
+    from flows.runtime import control
 
     broken = Broken(monkeypatch)
     monkeypatch.setattr(control, "patience", lambda error, failures: 5.0)
@@ -533,7 +533,7 @@ def test_a_stage_that_raises_fails_the_run_and_the_batch_is_tried_again(
 def test_how_long_a_batch_waits_after_a_failure() -> None:
     import httpx
 
-    from flows import control
+    from flows.runtime import control
 
     assert [control.patience(ValueError("ours"), failures) for failures in range(3)] == [2.0, 6.0, 18.0]
     assert control.patience(httpx.ConnectError("away"), 2) == 1.0
@@ -551,8 +551,8 @@ async def run_anew(desk: Desk, run_id: UUID) -> Any:
     from prefect.client.orchestration import get_client
     from prefect.flow_engine import run_flow_async
 
-    from flows import session
     from flows.intake import intake
+    from flows.runtime import session
 
     async with get_client() as client:
         run = await client.read_flow_run(run_id)
@@ -638,8 +638,8 @@ def test_a_retry_waits_while_another_run_has_the_batch(
 
 
 def test_a_batch_that_does_not_exist_is_named(desk: Desk) -> None:
-    from flows import session
     from flows.intake import intake
+    from flows.runtime import session
 
     async def scenario() -> None:
         token = session.current.set(session.Session(desk.worker()))
@@ -711,7 +711,7 @@ def disconnect(desk: Desk) -> None:
 def test_it_survives_the_loss_of_every_connection_to_postgresql(
     desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows import consumer
+    from flows.runtime import consumer
 
     monkeypatch.setattr(consumer, "LOOK_EVERY", 5.0)  # so that it must hear of captures again, too
 

@@ -50,8 +50,8 @@ def receiver() -> Iterator[Receiver]:
 
 def delivered(desk: Desk, now: datetime) -> DeliveryReport | None:
     """The flow, as this process's session runs it."""
-    from flows import session
     from flows.deliver import deliver
+    from flows.runtime import session
 
     async def flow() -> DeliveryReport | None:
         token = session.current.set(session.Session(desk.worker()))
@@ -147,7 +147,7 @@ def test_a_stage_that_fails_for_every_lead_arrives_as_an_event(
     desk: Desk, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tasks import handoff
-    from tasks.giving_up import ENOUGH
+    from tasks.failed_batches import ENOUGH
 
     def broken(*_: Any) -> Any:
         raise ZeroDivisionError

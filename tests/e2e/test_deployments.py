@@ -75,7 +75,7 @@ def facts(deployment: Any) -> dict[str, Any]:
 
 def test_prefect_yaml_says_the_same_as_the_code() -> None:
     from flows.deployments import DEPLOYMENTS
-    from flows.server import WORK_POOL
+    from flows.runtime.server import WORK_POOL
 
     file = written()
     assert list(file) == [deployment.entrypoint for deployment in DEPLOYMENTS]
@@ -149,8 +149,8 @@ def test_a_work_pool_of_an_earlier_version_is_locked() -> None:
     from prefect.client.schemas.actions import WorkPoolUpdate
     from prefect.workers.process import ProcessWorker
 
-    from flows.server import WORK_POOL
-    from flows.worker import JOB_TEMPLATE
+    from flows.runtime.server import WORK_POOL
+    from flows.runtime.worker import JOB_TEMPLATE
 
     register()
     open_to_all = WorkPoolUpdate(base_job_template=ProcessWorker.get_default_base_job_template())

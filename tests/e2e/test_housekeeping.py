@@ -35,8 +35,8 @@ def keep(desk: Desk, server: Any) -> Callable[..., dict[str, Any]]:
     """Run the flow ``at_once`` times as of ``later`` than now; returns the first one's lines by what they are about."""
 
     def run(later: timedelta = LATER, *, at_once: int = 1, **parameters: Any) -> dict[str, Any]:
-        from flows import session
         from flows.housekeeping import housekeeping
+        from flows.runtime import session
 
         async def passes() -> Any:
             now = datetime.now(UTC) + later

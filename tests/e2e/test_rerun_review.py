@@ -16,7 +16,7 @@ from flows.run import Runner
 from leadgate import playbook as playbooks
 from leadgate.ledger.actions import ActionError, RerunReport
 from leadgate.models import STAGES
-from leadgate.playbook_check import require
+from leadgate.playbook.check import require
 from leadgate.settings import Settings
 
 CHIEF = person(1, Company="", **{"Job title": "Chief of Nothing"})  # 25 points: in the review band
@@ -41,9 +41,9 @@ def held(desk: Desk, runner: Runner, settings: Settings, tmp_path: Path, monkeyp
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    import flows.by_hand
+    import flows.form_support
 
-    monkeypatch.setattr(flows.by_hand, "PATIENCE", 0.5)
+    monkeypatch.setattr(flows.form_support, "PATIENCE", 0.5)
 
 
 def rerun(**parameters: Any) -> RerunReport:
@@ -248,7 +248,7 @@ def test_what_is_not_run_now_waits_and_the_table_says_so(held: Desk) -> None:
 def test_a_lead_that_another_process_has_taken_meanwhile_is_waited_for_and_not_taken_from_it(
     held: Desk, impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import flows.by_hand
+    import flows.form_support
     from leadgate.ledger.batches import claim
 
     def faster(*_: Any) -> None:
@@ -257,7 +257,7 @@ def test_a_lead_that_another_process_has_taken_meanwhile_is_waited_for_and_not_t
             lease_seconds=60.0,
         )  # fmt: skip
 
-    monkeypatch.setattr(flows.by_hand, "next_work", faster)
+    monkeypatch.setattr(flows.form_support, "next_work", faster)
     rerun(work_items=[item(held, 2)])
     batch = held.one("SELECT max(id) FROM batch")
     assert artifact("rerun-handoff")[0]["now"] == f"at capture, worked on in batch {batch}"

@@ -208,7 +208,7 @@ def test_the_prefect_api_asks_who_is_there(up: Up) -> None:
 
 def test_another_prefect_server_is_not_taken_for_ours(up: Up, tmp_path: Path) -> None:
     """Two data folders, one port: whoever has the wrong string must not be told that the server answers."""
-    from flows.server import Address, PrefectError, answers, kept_running, wait_until_ready
+    from flows.runtime.server import Address, PrefectError, answers, kept_running, wait_until_ready
 
     url = f"http://127.0.0.1:{up.prefect}/api"
     auth = (up.home / "prefect" / "auth").read_text()

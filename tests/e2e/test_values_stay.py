@@ -14,7 +14,7 @@ import pytest
 from desk import PLAYBOOK
 from sqlalchemy import create_engine, text
 
-from flows.server import prefect_server, wait_until_ready
+from flows.runtime.server import prefect_server, wait_until_ready
 from leadgate.ledger import Ledger, open_ledger
 from leadgate.settings import Settings
 

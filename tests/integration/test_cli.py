@@ -22,7 +22,7 @@ from receiver import SECRET, Receiver, receiving
 from sqlalchemy import text
 from typer.testing import Result
 
-from console.place import login
+from console.command_context import login
 from tasks.delivery import MOST_ATTEMPTS
 
 WriteCsv = Callable[..., Path]

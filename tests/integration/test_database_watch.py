@@ -12,7 +12,7 @@ import pytest
 from desk import Desk
 from sqlalchemy import create_engine
 
-from console.database_watch import DISK_IS_FULL, LONGEST_PAUSE, DatabaseWatch
+from console.service.database_watch import DISK_IS_FULL, LONGEST_PAUSE, DatabaseWatch
 from leadgate.ledger import Ledger, LedgerError, open_ledger
 from leadgate.settings import Settings
 

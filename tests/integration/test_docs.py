@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import typer
 from sqlmodel import SQLModel
 
 from console.cli import app
@@ -16,8 +17,8 @@ from expectations import PROMISES
 from leadgate import models, playbook
 from leadgate.ledger.verify import INVARIANTS
 from leadgate.playbook import Gate, Part, Playbook
-from leadgate.playbook_check import check
-from leadgate.playbook_expectations import EXPECTATIONS
+from leadgate.playbook.check import check
+from leadgate.playbook.check.added_expectations import EXPECTATIONS
 from leadgate.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -176,3 +177,44 @@ def test_every_promise_about_a_door_names_tests_that_exist() -> None:
         named = re.findall(r"`(test_\w+)`", tests)
         assert named, f"no test: {promise}"
         assert set(named) <= defined, f"{promise}: {set(named) - defined}"
+
+
+# --- glossary.md ------------------------------------------------------------------------------------------
+
+GLOSSARY = set(re.findall(r"^\| ([\w-]+(?: \w+)?) \|", PAGES["glossary.md"], re.MULTILINE)) - {"word"}
+#: Words of names that mean what they mean everywhere, so the glossary leaves them out.
+ORDINARY = {
+    "deliver", "explain", "hash", "header", "holder", "host", "hour", "key", "listen", "missed", "name", "queue",
+    "reject", "report", "request", "result", "resume", "reused", "run", "secret", "state", "status", "summary",
+    "transfer", "undo", "unassign", "unjoin", "verify", "version", "wait", "warned", "worker",
+}  # fmt: skip
+#: What the glossary calls by another form of the word.
+FORMS = {
+    "accept": "owner", "exception": "work item", "handover": "reassignment", "lookalike": "match", "matching": "match",
+    "reassign": "reassignment", "routing": "route", "scoring": "score",
+}  # fmt: skip
+#: Names that modules had, each of which needed an explanation.
+RETIRED = {
+    "suits", "seats", "roster", "turns", "decided", "telling", "origin", "proof", "pursuit", "pace", "warm",
+    "giving_up", "chasing", "parking", "by_hand",
+}  # fmt: skip
+
+
+def test_tables_commands_and_the_playbooks_parts_use_the_words_of_the_glossary() -> None:
+    commands = typer.main.get_group(app).commands
+    names = {*SQLModel.metadata.tables, *commands, *Playbook.model_fields}
+    known = {word.lower() for entry in GLOSSARY for word in (*entry.split(" "), *entry.split("-"), entry)}
+    singular = {
+        re.sub(r"ies$", "y", word) if word.endswith("ies") else word.removesuffix("s") for word in known
+    } | known
+    for name in sorted(names):
+        for word in re.split("[_-]", name):
+            base = {word, word.removesuffix("s"), re.sub(r"ies$", "y", word)}
+            assert base & (singular | ORDINARY | set(FORMS)), f"{name}: {word!r} is not in docs/glossary.md"
+    assert set(FORMS.values()) <= GLOSSARY
+
+
+def test_no_module_has_a_name_that_was_retired() -> None:
+    floors = ("console", "flows", "tasks", "expectations", "leadgate")
+    modules = {path.stem for floor in floors for path in (ROOT / floor).rglob("*.py")}
+    assert modules & RETIRED == set()

@@ -13,7 +13,7 @@ _CHILD = """
 import resource, sys
 import pandas as pd
 from leadgate import deadlines
-from leadgate.rules import matches
+from leadgate.expressions.rules import matches
 rows, text, length, *expressions = sys.argv[1:]
 frame = pd.DataFrame({"message": [text * int(length)] * int(rows), "company": text * int(length), "employees": 3})
 deadlines.SECONDS = 3_600.0

@@ -34,7 +34,7 @@ from leadgate.playbook import Loaded, Playbook
 from leadgate.settings import Settings
 from tasks import bisecting, handoff, outbox
 from tasks.batches import run_waiting
-from tasks.giving_up import ENOUGH, FAILED
+from tasks.failed_batches import ENOUGH, FAILED
 from tasks.overdue import escalate_overdue
 
 # -- whose fault it is -------------------------------------------------------------------------------------

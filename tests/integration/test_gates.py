@@ -17,7 +17,7 @@ from desk import Desk, person
 
 from expectations import PROMISES, gate
 from expectations.findings import SHOWN
-from leadgate import evaluation
+from leadgate.expressions import evaluation
 from leadgate.playbook import Gate, Playbook
 from tasks import stage_task
 

@@ -40,10 +40,10 @@ from posting import (
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import create_engine, text
 
-from console import capture_api, http_connections, http_incoming, http_writer
-from console.http_brake import LONGEST
-from console.http_connections import Limits
-from console.http_rate import FAILURES, FAILURES_PER_SECOND
+from console.http import capture_api, connections, incoming, writer
+from console.http.brake import LONGEST
+from console.http.connections import Limits
+from console.http.rates import FAILURES, FAILURES_PER_SECOND
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, consumers, requests
 from leadgate.ledger import signals as store
@@ -499,7 +499,7 @@ def test_idle_connections_make_room_too(client: Client) -> None:
 
 
 def test_a_head_that_does_not_come_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_connections, "HEAD_WITHIN", 0.2)
+    monkeypatch.setattr(connections, "HEAD_WITHIN", 0.2)
     whole = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     with (
         opened(client, 3, b"") as silent,
@@ -512,7 +512,7 @@ def test_a_head_that_does_not_come_is_not_waited_for(client: Client, monkeypatch
 
 
 def test_a_body_that_comes_too_slowly_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_incoming, "GRACE", 0.3)
+    monkeypatch.setattr(incoming, "GRACE", 0.3)
     with opened(client, 1, half_body()) as (slow,):
         answer = b""
         with contextlib.suppress(OSError):
@@ -653,7 +653,7 @@ def desk_execute(desk: Desk, statement: str) -> None:
 def test_too_much_at_once_is_refused_with_nothing_stored(
     client: Client, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_writer, "MOST_WAITING", 4)
+    monkeypatch.setattr(writer, "MOST_WAITING", 4)
     with ThreadPoolExecutor(20) as pool:
         with writer_held(desk):
             first = pool.submit(client.post, person(0))
@@ -712,7 +712,7 @@ def test_a_ledger_that_takes_too_long_is_told_and_what_was_stored_is_found_again
 
 
 def test_a_body_that_does_not_arrive_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_incoming, "BODY_WITHIN", 0.3)
+    monkeypatch.setattr(incoming, "BODY_WITHIN", 0.3)
     with opened(client, 1, half_body(100_000) + b" " * 50_000) as (slow,):
         slow.settimeout(10)
         assert slow.recv(10_000).startswith(b"HTTP/1.1 408 ")

@@ -303,6 +303,6 @@ def failpoints() -> set[str]:
     sources = [path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.py")]
     named = {name for source in sources for name in re.findall(r'\bhit\("([a-z_.]+)"\)', source)}
     # outside of the day's work: delivery, what people hand over, and the search for leads that break a stage; killed by
-    # test_delivery.py, test_handovers.py and test_faults.py
+    # test_delivery.py, test_reassignments.py and test_faults.py
     apart = ("deliver.", "hand_over.", "part.", "held.")
     return {name for name in named if not name.startswith(apart)} | {f"stage.{stage}.before" for stage in STAGES}

@@ -19,7 +19,7 @@ from leadgate.ledger.leases import last_held_by, lease, lease_remaining, release
 from tasks import batches
 from tasks.batches import STAGES, activate, next_work, run_waiting, this_work
 from tasks.bisecting import run_stage
-from tasks.giving_up import CANCELLED, FAILED, MAX_FAILURES, hold_batch
+from tasks.failed_batches import CANCELLED, FAILED, MAX_FAILURES, hold_batch
 from tasks.stage import Stage, StageReport, Work
 
 LONG = 60.0  # seconds; no test waits so long

@@ -26,7 +26,7 @@ from forked import wait_for
 from posting import HTTP_PLAYBOOK, SECRETS, TOKEN, Client, signals, waiting, writer_held
 
 from benchmarks.http_load import LoadReport, load
-from console.listening import _Troubles
+from console.http.listening import _Troubles
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger
 from leadgate.playbook import Loaded
@@ -58,7 +58,7 @@ class Process:
             "LEADGATE_KEY": self.settings.key or "",
             "LEADGATE_PLAYBOOK": str(path),
         }
-        command = [sys.executable, "-m", "console.listening", *arguments]
+        command = [sys.executable, "-m", "console.http.listening", *arguments]
         pipe = subprocess.PIPE
         return subprocess.Popen(
             command,
@@ -213,7 +213,7 @@ def test_it_lives_with_few_open_files(listening: Process, desk: Desk) -> None:
 
 
 def test_it_needs_neither_prefect_nor_great_expectations() -> None:
-    program = "import console.listening, sys; print(sorted({'prefect', 'great_expectations'} & set(sys.modules)))"
+    program = "import console.http.listening, sys; print(sorted({'prefect', 'great_expectations'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 

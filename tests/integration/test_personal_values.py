@@ -16,7 +16,7 @@ from leadgate.actors import Actor
 from leadgate.ledger import Ledger, owner_actions
 from leadgate.ledger.verify import personal_values, verify
 from leadgate.models import PERSONAL, STAFF
-from tasks import handovers
+from tasks import reassignments
 
 #: One word that no rule has, in everything that a lead says.
 MARK = "zyxwmark"
@@ -97,10 +97,10 @@ def worked(ledger: Ledger) -> Desk:
     mia = Actor("mia", reps=frozenset(reps))
     had = desk.one("SELECT owner FROM assignment WHERE journey_id = :j AND ended_at IS NULL", j=owned[0])
     rep = next(each for each in reps if each != had)
-    handovers.reassign(ledger, desk.loaded, owned[0], rep=rep, anyway=True, reason=why, by=mia, now=now)
-    handovers.unassign(ledger, desk.loaded, owned[1], reason=why, by=mia, now=now)
+    reassignments.reassign(ledger, desk.loaded, owned[0], rep=rep, anyway=True, reason=why, by=mia, now=now)
+    reassignments.unassign(ledger, desk.loaded, owned[1], reason=why, by=mia, now=now)
     leaver = desk.one("SELECT owner FROM assignment WHERE journey_id = :j AND ended_at IS NULL", j=owned[2])
-    handovers.transfer(ledger, desk.loaded, leaver, reason=why, by=mia, now=now)
+    reassignments.transfer(ledger, desk.loaded, leaver, reason=why, by=mia, now=now)
     owner_actions.wait(ledger, owned[3], until=now + timedelta(days=1), reason=why, by=mia, now=now)
     for hours in (3, 30, 300):
         desk.run(NOW + timedelta(hours=hours))

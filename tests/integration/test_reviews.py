@@ -14,7 +14,7 @@ from desk import NOW, PLAYBOOK, Desk, person
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, actions, reviews
 from tasks.batches import activate, next_work
-from tasks.giving_up import CANCELLED, hold_batch
+from tasks.failed_batches import CANCELLED, hold_batch
 from tasks.overdue import escalate_overdue
 
 HOUR = timedelta(hours=1)

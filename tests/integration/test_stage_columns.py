@@ -11,7 +11,7 @@ from desk import PLAYBOOK, Desk, person
 from leadgate import fields
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger
-from leadgate.playbook_check import check
+from leadgate.playbook.check import check
 from tasks import handoff
 
 

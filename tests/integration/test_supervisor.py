@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from forked import wait_for
 
-from console import part_logs, supervisor
-from console.supervisor import Part
+from console.service import part_logs, supervisor
+from console.service.supervisor import Part
 
 SLEEPS = "import time; time.sleep(60)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
@@ -204,7 +204,7 @@ def test_a_part_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     program = f"""
 import sys, time
 from pathlib import Path
-from console.supervisor import Part
+from console.service.supervisor import Part
 part = Part("sample", [sys.executable, "-c", {SLEEPS!r}], Path({str(tmp_path / "sample.log")!r}))
 part.start()
 print(part.pid, flush=True)
@@ -242,7 +242,7 @@ def test_a_part_can_still_write_when_its_keeper_was_killed(tmp_path: Path) -> No
     program = f"""
 import os, sys, time
 from pathlib import Path
-from console.supervisor import Part
+from console.service.supervisor import Part
 part = Part("sample", [sys.executable, "-uc", {child!r}], Path({str(tmp_path / "sample.log")!r}), dict(os.environ))
 part.start()
 print(part.pid, flush=True)

@@ -10,10 +10,10 @@ from commands import Cli, of, words
 from desk import NOW, Desk, acting, person
 from sqlalchemy import text
 
-from console.place import login
+from console.command_context import login
 from leadgate.ledger import actions, owner_actions, reviews, undo
 from leadgate.ledger.actions import ActionError
-from tasks import handovers
+from tasks import reassignments
 
 HOUR = timedelta(hours=1)
 MIA = acting("mia")
@@ -50,12 +50,12 @@ def do(desk: Desk, what: str) -> int | None:
         case "wait":
             return owner_actions.wait(ledger, 1, until=at + 9 * HOUR, reason="away", **who)
         case "reassign":
-            return handovers.reassign(ledger, loaded, 1, rep=other, reason="knows them", **who).action
+            return reassignments.reassign(ledger, loaded, 1, rep=other, reason="knows them", **who).action
         case "unassign" | "unassign to nurture":
             nurture = what.endswith("nurture")
-            return handovers.unassign(ledger, loaded, 1, nurture=nurture, reason="wrong team", **who).action
+            return reassignments.unassign(ledger, loaded, 1, nurture=nurture, reason="wrong team", **who).action
         case "transfer":
-            return handovers.transfer(ledger, loaded, owner(desk), reason="left us", **who).action
+            return reassignments.transfer(ledger, loaded, owner(desk), reason="left us", **who).action
         case _:  # the playbook's reasons to reject
             return actions.reject(ledger, 1, reason=what, playbook=loaded.playbook, **who).action
 
@@ -91,7 +91,7 @@ def test_an_undo_is_refused_once_the_lead_has_moved_on(owned: Desk, what: str) -
     if owned.one("SELECT status FROM journey WHERE id = 1") == "owned":
         journeys = [row[0] for row in owned.rows("SELECT journey_id FROM action WHERE number = :n", n=number)]
         for journey in journeys:
-            handovers.unassign(owned.ledger, owned.loaded, journey, reason="gone", by=MIA, now=NOW + 2 * HOUR)
+            reassignments.unassign(owned.ledger, owned.loaded, journey, reason="gone", by=MIA, now=NOW + 2 * HOUR)
     else:
         with owned.ledger.transaction() as connection:
             connection.exec_driver_sql("UPDATE journey SET version = version + 1 WHERE id = 1")
@@ -104,7 +104,7 @@ def test_an_undo_is_refused_once_the_lead_has_moved_on(owned: Desk, what: str) -
 def test_a_transfer_is_undone_for_those_whose_new_owner_has_done_nothing(owned: Desk) -> None:
     mine = [row[0] for row in owned.rows("SELECT journey_id FROM assignment WHERE owner = 'bob' ORDER BY 1")]
     assert len(mine) == 2
-    number = handovers.transfer(owned.ledger, owned.loaded, "bob", reason="left us", by=MIA, now=NOW + HOUR).action
+    number = reassignments.transfer(owned.ledger, owned.loaded, "bob", reason="left us", by=MIA, now=NOW + HOUR).action
     actions.accept(owned.ledger, mine[0], by=MIA, now=NOW + 2 * HOUR)
     done = undo.undo(owned.ledger, number or 0, by=MIA, now=NOW + 3 * HOUR)
     assert done.journeys == mine[1:]

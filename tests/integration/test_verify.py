@@ -17,7 +17,7 @@ from leadgate.ledger.clock import time_of
 from leadgate.ledger.verify import INVARIANTS, verify
 from leadgate.playbook import Handovers, Loaded
 from leadgate.settings import Settings
-from tasks import handovers
+from tasks import reassignments
 from tasks.batches import run_waiting
 
 A_LEAD = "(SELECT min(lead_id) FROM journey WHERE status = 'owned')"
@@ -295,7 +295,7 @@ def _hand_over(ledger: Ledger, loaded: Loaded) -> None:
     with ledger.transaction() as connection:
         last = connection.execute(text("SELECT max(id) FROM journey WHERE status = 'owned'")).scalar_one()
     book = replace(loaded, playbook=keeps)
-    handovers.reassign(
+    reassignments.reassign(
         ledger, book, last, pool="everybody", reason="on leave", by=acting("mia"), now=NOW + timedelta(hours=1)
     )
 

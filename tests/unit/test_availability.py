@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadgate.decided import Assigned
+from leadgate.assignment.assignment_result import Assigned
+from leadgate.assignment.availability import Load, mondays
+from leadgate.assignment.rotation import LEAD, MOST_MISSED, PoolState, Rotation
+from leadgate.assignment.routing import assign
 from leadgate.playbook import Playbook
-from leadgate.roster import Load, mondays
-from leadgate.routing import assign
-from leadgate.turns import LEAD, MOST_MISSED, PoolState, Rotation
 from leadgate.values.languages import language_code
 
 NOW = datetime(2026, 3, 6, 15, 0, tzinfo=UTC)  # a Friday, 16:00 in Berlin, 10:00 in New York

@@ -12,7 +12,7 @@ import pytest
 from leadgate import playbook as playbooks
 from leadgate.ledger.outbox import Message
 from leadgate.playbook import Playbook
-from leadgate.sla import TARGETS
+from leadgate.sla.sla_targets import TARGETS
 from tasks.delivery import MOST_ATTEMPTS, address_of, shown_target, wait_after, words
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)

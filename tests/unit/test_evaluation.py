@@ -13,13 +13,13 @@ from growing import GROWING, most
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadgate import evaluation, rules
 from leadgate.deadlines import DeadlinePassed
-from leadgate.evaluation import MEMORY, groups, parts
-from leadgate.expression_size import WRITTEN_OUT, measure
-from leadgate.expressions import FUNCTIONS, MAX_BUILT, TEXT_SEEN, RuleError, connect, parse
+from leadgate.expressions import evaluation, rules
+from leadgate.expressions.evaluation import MEMORY, groups, parts
+from leadgate.expressions.rules import matches
+from leadgate.expressions.size import WRITTEN_OUT, measure
+from leadgate.expressions.syntax import FUNCTIONS, MAX_BUILT, TEXT_SEEN, RuleError, connect, parse
 from leadgate.fields import FieldType
-from leadgate.rules import matches
 
 COLUMNS: dict[str, FieldType] = {"message": "text", "company": "text", "employees": "integer"}
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from leadgate.assignment.rotation import PoolState, Rotation
 from leadgate.figures import (
     FIRST_TOUCHES,
     OUTCOMES,
@@ -29,7 +30,6 @@ from leadgate.figures import (
 from leadgate.models import STATUSES
 from leadgate.playbook import Band as Review
 from leadgate.playbook import Qualification
-from leadgate.turns import PoolState, Rotation
 
 shares = st.integers(1, 5000).flatmap(lambda of: st.builds(Share, st.integers(0, of), st.just(of)))
 cells = st.lists(
@@ -203,7 +203,7 @@ def test_turns_as_they_are_taken_are_less_than_a_lead_off(weights: dict[str, int
     rotation = Rotation(PoolState())
     rotation.seat(weights)
     for _ in range(turns):
-        rep = rotation.whose()
+        rep = rotation.next_in_turn()
         assert rep is not None
         rotation.take(rep)
     state = rotation.state()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadgate.fields import STANDARD
-from leadgate.headers import as_text, flatten, map_headers
+from leadgate.mapping.headers import as_text, flatten, map_headers
 
 
 def mapped(headers: str) -> dict[str, str]:

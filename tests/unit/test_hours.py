@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadgate.hours import Clock, HoursError, clock_of
 from leadgate.playbook import Hours
+from leadgate.sla.hours import Clock, HoursError, clock_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NEW_YORK = ZoneInfo("America/New_York")

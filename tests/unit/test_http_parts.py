@@ -17,14 +17,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
-from console import http_body
-from console.http_addresses import client_address, sender_of
-from console.http_answers import RefusedError
-from console.http_auth import TOLERANCE, Doors, Given, bearer
-from console.http_body import DEPTH, FIELDS, ITEMS, Body
-from console.http_brake import LONGEST, held_back
-from console.http_connections import Limits
-from console.http_rate import FAILURES, MOST_ADDRESSES, Throttle, TokenBucket
+from console.http import body_reader
+from console.http.addresses import client_address, sender_of
+from console.http.authentication import TOLERANCE, Given, RequestVerifier, bearer
+from console.http.body_reader import DEPTH, FIELDS, ITEMS, Body
+from console.http.brake import LONGEST, held_back
+from console.http.connections import Limits
+from console.http.rates import FAILURES, MOST_ADDRESSES, Throttle, TokenBucket
+from console.http.responses import RefusedError
 from leadgate import source_secrets
 from leadgate.playbook import HttpCapture, Playbook, Source
 from leadgate.source_secrets import SecretError
@@ -40,14 +40,14 @@ SECRETS = {name: source_secrets.make() for name in ("SIGNED", "NEXT", "BEARING",
 OLD = "the-secret-of-an-old-sender-0123"
 
 
-def doors(**environ: str) -> Doors:
+def doors(**environ: str) -> RequestVerifier:
     sources = {
         "signed": Source(http=HttpCapture(auth="hmac", secret_env="SIGNED")),  # noqa: S106 - a variable's name
         "bearing": Source(http=HttpCapture(auth="bearer", secret_env="BEARING")),  # noqa: S106
         "old": Source(http=HttpCapture(auth="hmac", secret_env="OLD")),  # noqa: S106
         "files": Source(),
     }
-    return Doors(Playbook.model_construct(sources=sources), environ)
+    return RequestVerifier(Playbook.model_construct(sources=sources), environ)
 
 
 BOTH = doors(
@@ -55,7 +55,7 @@ BOTH = doors(
 )
 
 
-def admits(source: str, given: Given, body: bytes, now: float = NOW, of: Doors = BOTH) -> bool:
+def admits(source: str, given: Given, body: bytes, now: float = NOW, of: RequestVerifier = BOTH) -> bool:
     verdict = of.judge_head(source, given, now)
     return verdict.admits or (verdict.reads and of.judge_body(source, given, body).admits)
 
@@ -295,7 +295,7 @@ objects = st.dictionaries(texts, values, min_size=1, max_size=5)
 
 
 def read(body: bytes | str, content_type: str = JSON) -> Body:
-    return http_body.read(body.encode() if isinstance(body, str) else body, content_type)
+    return body_reader.read(body.encode() if isinstance(body, str) else body, content_type)
 
 
 def nested(lists: int) -> str:
@@ -336,7 +336,7 @@ def test_a_list_is_cut_into_its_objects(payloads: list[dict[str, Any]], space: s
 def test_any_body_is_read_or_refused_with_a_reason(body: bytes, content_type: str) -> None:
     refused, payloads = None, []
     try:
-        payloads = http_body.read(body, content_type).payloads
+        payloads = body_reader.read(body, content_type).payloads
     except RefusedError as error:
         refused = error
     assert (refused is None) == bool(payloads)

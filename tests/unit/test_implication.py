@@ -9,12 +9,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from leadgate.conditions import ALWAYS, condition_of
+from leadgate.assignment.route_matching import matching
+from leadgate.expressions.conditions import ALWAYS, condition_of
+from leadgate.expressions.implication import implied
+from leadgate.expressions.rules import matches
 from leadgate.fields import FieldType
-from leadgate.implication import implied
 from leadgate.playbook import Playbook, Territory
-from leadgate.routes import matching
-from leadgate.rules import matches
 
 COLUMNS: Final[dict[str, FieldType]] = {
     "country": "text", "state": "text", "postal_code": "text", "source": "text", "employees": "integer",

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadgate.fields import STANDARD, VALIDATED
-from leadgate.normalise import PROBLEMS, leave_out_unreadable, normalise
+from leadgate.mapping.normalise import PROBLEMS, leave_out_unreadable, normalise
 from leadgate.playbook import Playbook
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

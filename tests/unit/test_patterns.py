@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from expectations import PROMISES
 from leadgate.deadlines import DeadlinePassed
-from leadgate.expressions import RuleError, parse
-from leadgate.patterns import MAX_PATTERN, find_matches, refusal
+from leadgate.expressions.patterns import MAX_PATTERN, find_matches, refusal
+from leadgate.expressions.syntax import RuleError, parse
 
 #: Patterns that hold a backtracking matcher for minutes or hours.
 BACKTRACKING = [

@@ -14,9 +14,9 @@ import pytest
 from leadgate import fields, playbook, source_secrets
 from leadgate.connectors import providers
 from leadgate.playbook import MOST_ACCOUNTS_BYTES, Loaded, Playbook, PlaybookError
-from leadgate.playbook_check import check, require
-from leadgate.playbook_check.secrets import check_values, require_values
-from leadgate.playbook_expectations import EXPECTATIONS
+from leadgate.playbook.check import check, require
+from leadgate.playbook.check.added_expectations import EXPECTATIONS
+from leadgate.playbook.check.secrets import check_values, require_values
 
 SMALL = """\
 version: 1
@@ -777,7 +777,7 @@ def test_the_accounts_file_is_a_regular_one_below_the_playbook_and_is_never_quot
     found = [problem for problem in check(loaded, promises=PROMISES) if "accounts.csv" in problem.message]
     assert found
     with pytest.raises(providers.ProviderError) as error:
-        providers.of(loaded)[0].look_up(LOOKED_UP)
+        providers.build_providers(loaded)[0].look_up(LOOKED_UP)
     for message in (*(problem.message for problem in found), str(error.value)):
         assert "secret" not in message
         assert "root:" not in message
@@ -798,7 +798,7 @@ def test_an_accounts_file_may_be_a_link_within_the_playbooks_folder(tmp_path: Pa
     (tmp_path / "accounts.csv").symlink_to("v2/accounts.csv")
     loaded = parsed(SMALL + ACCOUNTS, tmp_path)
     assert check(loaded, promises=PROMISES) == []
-    assert providers.of(loaded)[0].look_up(LOOKED_UP)["employees"].tolist() == [7]
+    assert providers.build_providers(loaded)[0].look_up(LOOKED_UP)["employees"].tolist() == [7]
 
 
 @pytest.mark.parametrize("make", [_pipe, _endless_device, _folder])

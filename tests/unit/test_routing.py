@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadgate.decided import Assigned
+from leadgate.assignment.assignment_result import Assigned
+from leadgate.assignment.availability import Load, midnights
+from leadgate.assignment.rotation import PoolState
+from leadgate.assignment.routing import assign
 from leadgate.playbook import Playbook
-from leadgate.roster import Load, midnights
-from leadgate.routing import assign
-from leadgate.turns import PoolState
 
 NOW = datetime(2026, 3, 6, 15, 0, tzinfo=UTC)  # a Friday, 16:00 in Berlin
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadgate.expressions import canonical, parse
+from leadgate.expressions.rules import FEW, RuleError, always_matches, check, matches, never_matches
+from leadgate.expressions.syntax import canonical, parse
 from leadgate.fields import FieldType
-from leadgate.rules import FEW, RuleError, always_matches, check, matches, never_matches
 
 COLUMNS: dict[str, FieldType] = {
     "country": "text",

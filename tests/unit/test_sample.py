@@ -9,7 +9,7 @@ import phonenumbers
 import pytest
 
 from benchmarks import sample
-from leadgate.normalise import PROBLEMS, normalise
+from leadgate.mapping.normalise import PROBLEMS, normalise
 from tasks import capture
 
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadgate import pauses, sla
-from leadgate.hours import Clock, clock_of
 from leadgate.playbook import FollowUp, Hours, Playbook
-from leadgate.touches import why_not
+from leadgate.sla import pauses, sla_targets
+from leadgate.sla.hours import Clock, clock_of
+from leadgate.sla.touches import why_no_touch
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)  # a Wednesday
 HOUR = timedelta(hours=1)
@@ -66,7 +66,7 @@ def lead(**columns: Any) -> pd.DataFrame:
 
 def check(now: datetime, **columns: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """What a check finds about one lead: its row, and its targets."""
-    found = sla.check(lead(**columns), PLAYBOOK, now)
+    found = sla_targets.check(lead(**columns), PLAYBOOK, now)
     return dict(found.rows.iloc[0]), found.targets.to_dict("records")  # type: ignore[return-value]
 
 
@@ -87,7 +87,7 @@ def check(now: datetime, **columns: Any) -> tuple[dict[str, Any], list[dict[str,
 )
 def test_whose_hours_count(sla_name: str | None, pool: str | None, owner: str, hours: str | None) -> None:
     rule = next((each for each in PLAYBOOK.slas if each.name == sla_name), None)
-    assert sla.hours_of(PLAYBOOK, rule, pool, owner) == hours
+    assert sla_targets.hours_of(PLAYBOOK, rule, pool, owner) == hours
 
 
 def test_the_first_priority_wins_over_the_pools_sla_and_each_clock_is_its_own() -> None:
@@ -101,7 +101,7 @@ def test_the_first_priority_wins_over_the_pools_sla_and_each_clock_is_its_own() 
         index=[4, 3, 2, 1],
         dtype=object,
     )
-    due = sla.due_times(frame, PLAYBOOK, NOW)
+    due = sla_targets.due_times(frame, PLAYBOOK, NOW)
     assert due.index.tolist() == [4, 3, 2, 1]
     assert due["sla"].tolist() == ["wall", "rep", "full", None]
     assert due["due_at"].tolist()[:3] == [NOW + HOUR, datetime(2026, 3, 5, 0, 0, tzinfo=UTC), NOW + 4 * HOUR]
@@ -110,9 +110,11 @@ def test_the_first_priority_wins_over_the_pools_sla_and_each_clock_is_its_own() 
 
 def test_a_target_that_the_ladder_forgets_is_escalated_when_it_is_late() -> None:
     full = PLAYBOOK.slas[0]
-    assert [(step.after, step.do, step.of) for step in sla.ladder(full, "stage")] == [(100, "escalate", "stage")]
-    assert sla.ladder(PLAYBOOK.slas[1], "stage") == ()
-    assert sla.ladder(PLAYBOOK.slas[1], "first_touch") == ()
+    assert [(step.after, step.do, step.of) for step in sla_targets.ladder(full, "stage")] == [
+        (100, "escalate", "stage")
+    ]
+    assert sla_targets.ladder(PLAYBOOK.slas[1], "stage") == ()
+    assert sla_targets.ladder(PLAYBOOK.slas[1], "first_touch") == ()
 
 
 # --- what a check finds -----------------------------------------------------------------------------------
@@ -136,7 +138,7 @@ def test_nothing_is_taken_after_the_step_that_takes_the_lead_back() -> None:
         "ladder": [{"after": 100, "do": "reassign", "of": "acceptance"}, {"after": 100, "do": "remind"}],
     }
     book = Playbook.model_validate({**BOOK, "slas": [part, *BOOK["slas"][1:]]})
-    assert steps(dict(sla.check(lead(), book, NOW + 30 * HOUR).rows.iloc[0])) == [("acceptance", 1)]
+    assert steps(dict(sla_targets.check(lead(), book, NOW + 30 * HOUR).rows.iloc[0])) == [("acceptance", 1)]
 
 
 def test_a_touch_stops_two_clocks_and_starts_a_third() -> None:
@@ -197,7 +199,7 @@ def test_nobody_is_chased_while_the_lead_is_waited_for_and_what_was_due_before_i
 
 
 def test_an_empty_frame_is_checked() -> None:
-    found = sla.check(lead().iloc[:0], PLAYBOOK, NOW)
+    found = sla_targets.check(lead().iloc[:0], PLAYBOOK, NOW)
     assert found.rows.empty
     assert found.targets.empty
 
@@ -335,7 +337,7 @@ def test_nothing_changes_before_the_next_check(happened: dict[str, Any], now: da
 )
 def test_why_something_is_no_touch(activity: dict[str, Any], says: str | None) -> None:
     call = {"kind": "call", "rep": "ana", "occurred_at": NOW, "seconds": None, "automatic": None}
-    assert why_not(call | activity, FollowUp(), "ana", NOW) == says
+    assert why_no_touch(call | activity, FollowUp(), "ana", NOW) == says
 
 
 def test_an_owner_who_takes_over_a_clock_is_not_charged_with_what_was_missed_before() -> None:

@@ -9,15 +9,15 @@ import pytest
 from console.suggestions import OTHERWISE, WAYS, suggest
 from expectations import PROMISES
 from expectations.findings import WHOLE_BATCH
-from leadgate.decided import NO_ROUTE, NOBODY_AVAILABLE
+from leadgate.assignment.assignment_result import NO_ROUTE, NOBODY_AVAILABLE
 from leadgate.ledger.actions import UNDELIVERABLE
 from leadgate.matching import ASKS
 from leadgate.playbook import Target, default
-from tasks.chasing import overdue
-from tasks.giving_up import CANCELLED, FAILED
-from tasks.handovers import UNASSIGNED
-from tasks.parking import PARKED
+from tasks.escalation import overdue
+from tasks.failed_batches import CANCELLED, FAILED
 from tasks.qualification import IN_REVIEW_BAND
+from tasks.reassignments import UNASSIGNED
+from tasks.source_breaker import PARKED
 
 BUILT_IN = {
     *(promise.reason for suite in PROMISES.values() for promise in suite),

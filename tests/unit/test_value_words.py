@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from leadgate.playbook import Playbook
-from leadgate.value_words import explain
+from leadgate.playbook.value_words import explain
 
 #: Of each kind of type, values that are none.
 WRONG: dict[str, list[Any]] = {

@@ -1,7 +1,7 @@
 """Files of leads and activities, read into rows whatever program exported them.
 
 Belongs here: recognising a file by its content and streaming its rows, one module a format; the process that does so.
-Does not belong here: what a column means (``leadgate.headers``), or keeping anything (capture).
+Does not belong here: what a column means (``leadgate.mapping.headers``), or keeping anything (capture).
 
 ``read`` raises ``FileError`` for a file that is no table of rows, before any row is given out. A row
 that cannot be read is a row too, with its raw text and the problem, and the rows after it go on.

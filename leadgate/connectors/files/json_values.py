@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple, TextIO
 
-from leadgate.headers import distinct
+from leadgate.mapping.headers import distinct
 
 _CHUNK: Final = 256 * 1024
 _LONGEST_TOKEN: Final = 16  # characters of a JSON token other than a string or a number: ``-Infinity``, ``\\uXXXX``

@@ -1,7 +1,7 @@
 """JSON documents that hold records, and JSON lines.
 
 Belongs here: finding the records in a document, and one record a line.
-Does not belong here: nested values, which are kept as they are (``leadgate.headers.flatten`` names them).
+Does not belong here: nested values, which are kept as they are (``leadgate.mapping.headers.flatten`` names them).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final
 from leadgate.connectors.files.json_values import Element, Values, decode
 from leadgate.connectors.files.recognise import UNDECODABLE, Text
 from leadgate.connectors.files.table import FileError, Format, Limits, Row, Table
-from leadgate.headers import flatten
+from leadgate.mapping.headers import flatten
 from leadgate.regular_files import open_regular
 
 _LISTS: Final = ("records", "results", "data", "leads", "contacts")  # where exports keep their records

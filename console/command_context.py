@@ -1,0 +1,130 @@
+"""What every command needs to know first: which data folder, which playbook, who asks, as of when.
+
+Belongs here: turning the top-level options and the environment into these. Does not belong here: what a
+command does with them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.screen import CommandError, hint, program
+from leadgate.settings import Settings
+
+if TYPE_CHECKING:  # slow to import, and `leadgate --help` needs none of it
+    from leadgate.actors import Actor
+    from leadgate.ledger import Ledger
+    from leadgate.playbook import Gate, Loaded, Playbook
+
+
+@dataclass(frozen=True)
+class CommandContext:
+    """One installation, as this invocation sees it."""
+
+    settings: Settings
+    home_is_default: bool = False  # nobody named the data folder
+
+    @classmethod
+    def of(cls, home: Path | None, playbook: Path | None) -> CommandContext:
+        """The environment's settings, with those replaced that were given as options."""
+        settings = Settings.from_environment()
+        if home is not None:
+            settings = replace(settings, home=home.expanduser().absolute())
+        if playbook is not None:
+            settings = replace(settings, playbook=playbook)
+        return cls(settings, home_is_default=home is None and not os.environ.get("LEADGATE_HOME"))
+
+    @contextlib.contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """The ledger that is there already: nothing is made where there is none, for a command that is about what
+        was captured. Raises ``CommandError`` then. A data folder that nobody named is told."""
+        from leadgate.ledger import NoLedgerError, open_ledger
+
+        settings = self.settings
+        with contextlib.ExitStack() as stack:
+            try:
+                ledger = stack.enter_context(open_ledger(settings, create=False))
+            except NoLedgerError as error:
+                raise CommandError(self._nothing_in(error.where)) from error
+            if self.home_is_default and not settings.database_url:
+                hint(f"Data folder: {settings.home} (LEADGATE_HOME is not set)")
+            yield ledger
+
+    def _nothing_in(self, where: str) -> str:
+        capture = f"to start one there: `{program()} capture FILE --source NAME`"
+        if self.settings.database_url:
+            return f"There is no ledger in {where}, and none was made. Correct LEADGATE_DATABASE_URL; or, {capture}."
+        because = ", the default here, as LEADGATE_HOME is not set" if self.home_is_default else ""
+        return (
+            f"There is no ledger in {where}{because}; none was made.\n"
+            f"Name the folder that has it: LEADGATE_HOME=FOLDER, or `{program()} --home FOLDER …`.\nOr, {capture}."
+        )
+
+    def playbook(self) -> Loaded:
+        """The playbook as it was written. Raises ``PlaybookError``."""
+        from leadgate import playbook
+
+        return playbook.load(self.settings.playbook) if self.settings.playbook else playbook.default()
+
+    def checked_playbook(self) -> Loaded:
+        """The playbook, if its parts agree. Raises ``PlaybookError`` before anything is stored."""
+        from leadgate.playbook.check import require
+
+        loaded = self.playbook()
+        require(loaded, promises=promises())
+        return loaded
+
+    def playbook_to_go_on(self, *, later: bool) -> Loaded:
+        """The playbook of an action: checked before anything is stored, unless leads go on by it ``later``."""
+        return self.playbook() if later else self.checked_playbook()
+
+
+def promises() -> dict[Gate, set[str]]:
+    """The names of every gate's built-in promises."""
+    from expectations import PROMISES
+
+    return {gate: {promise.name for promise in suite} for gate, suite in PROMISES.items()}
+
+
+def as_of(text: str | None) -> datetime | None:
+    """The moment that ``--now`` names; None when it is not given, and then the ledger's clock holds."""
+    return None if text is None else moment_of(text)
+
+
+def moment_of(text: str) -> datetime:
+    """The moment an option names, aware and in UTC."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise CommandError(f"{text!r} is no moment; write it like 2026-03-02 or 2026-03-02T09:30+01:00") from None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def login() -> str:
+    """The operating system's user: its name, or its number where the system has no name for it (a container).
+
+    The environment (``USER``, ``LOGNAME``) is not asked: anybody can set that.
+    """
+    uid = os.getuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def actor(playbook: Playbook, acts_for: str | None = None, also: Collection[str] = ()) -> Actor:
+    """Who does this: the operating system's user, for the rep or manager ``acts_for``.
+
+    ``also`` names reps who may have left the playbook. Raises ``ActorError`` for nobody of that name.
+    """
+    from leadgate import actors
+
+    who = actors.identify(login(), playbook)
+    return who if acts_for is None else actors.acting_for(who, acts_for.strip(), playbook, also)

@@ -1,0 +1,1 @@
+"""The story of one lead: ``leadgate explain`` and the answers that it gives."""

@@ -1,0 +1,225 @@
+"""What is told of follow-up: clocks, waits, touches, what is due, what was missed, what comes back.
+
+Belongs here: pure functions from ``ledger.journeys.Story`` to words, unescaped. Does not belong here: deciding any of
+it: what is told is what ``leadgate.sla.sla_targets`` and ``leadgate.sla.touches`` decide, asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from console.answers import LAST, Answer
+from console.screen import moment, span
+from leadgate.ledger.journeys import Story
+from leadgate.playbook import Playbook, Sla, Target
+from leadgate.sla import sla_targets
+from leadgate.sla import touches as counted
+from leadgate.sla.hours import time_zones
+
+_WORDS: Final[dict[Target, str]] = {
+    "first_touch": "The first touch",
+    "acceptance": "The answer (accept, reject or touch)",
+    "next_touch": "The next touch",
+    "stage": "Being accepted or finished",
+}
+_STALE: Final = {
+    "remind": "the owner is reminded",
+    "recycle": "it goes to nurture, and through qualification again later",
+    "reassign": "it goes to somebody else",
+}
+
+
+def with_evidence(answer: Answer, story: Story, playbook: Playbook) -> Answer:
+    """``answer`` with what reps did, what was missed, and the waits that are over."""
+    _touches(answer, story, playbook)
+    _missed(answer, story)
+    _waits(answer, story)
+    return answer
+
+
+def _touches(answer: Answer, story: Story, playbook: Playbook) -> None:
+    """Every rep's activity about the lead while somebody had it: whether it counted, and why not."""
+    rows = []
+    for each in _of(story.assignments, story):
+        until = each["ended_at"] or datetime.max.replace(tzinfo=each["assigned_at"].tzinfo)
+        for activity in _done(story, each):
+            if activity["occurred_at"] <= until:
+                why_no_touch = counted.why_no_touch(activity, playbook.follow_up, each["owner"], each["assigned_at"])
+                first = activity["occurred_at"] == each["touched_at"]
+                counts = "yes, as the first touch" if first else "yes"
+                length = "" if activity["seconds"] is None else f", {activity['seconds']} s"
+                what = f"{activity['kind']}{length}"
+                by = activity["rep"] or "the owner, as nobody is named"
+                rows.append(
+                    (
+                        moment(activity["occurred_at"]),
+                        what,
+                        by,
+                        counts if why_no_touch is None else f"no: {why_no_touch}",
+                    )
+                )
+    if rows:
+        answer.say("What reps did about it:")
+        answer.show(("when (UTC)", "what", "by", "counts as a touch"), rows[-LAST:])
+
+
+def _missed(answer: Answer, story: Story) -> None:
+    owners = {each["id"]: each["owner"] for each in story.assignments}
+    for each in _of(story.missed, story):
+        what = f"{_WORDS[each['target']]} by {owners.get(each['assignment_id'], 'the owner')}"
+        due, met = each["due_at"], each["met_at"]
+        if met is None:
+            answer.say(
+                f"Missed: {what} was due {moment(due)} UTC and had not come by {moment(each['noticed_at'])} UTC."
+            )
+        elif met > due:
+            answer.say(f"Missed: {what} was due {moment(due)} UTC and came {moment(met)} UTC, {span(met - due)} late.")
+        else:
+            answer.say(
+                f"{what} was due {moment(due)} UTC and was made in time, {moment(met)} UTC, which became known later."
+            )
+
+
+def _waits(answer: Answer, story: Story) -> None:
+    for pause in _of(story.pauses, story):
+        if pause["ended_at"] is None:
+            continue
+        by = {"lead": "the lead was heard of", "leadgate": "the time was up"}.get(pause["ended_by"])
+        answer.say(
+            f"{pause['by']} waited for the lead from {moment(pause['started_at'])} UTC to {moment(pause['ended_at'])} "
+            f"UTC ({pause['reason']}), until {by or pause['ended_by'] + ' went on'}. That time does not count."
+        )
+
+
+def due(answer: Answer, story: Story, current: Mapping[str, Any], playbook: Playbook, now: datetime) -> None:
+    """What is due from the owner, on whose clock, and what happens without it."""
+    rule = next((each for each in playbook.slas if each.name == current["sla"]), None)
+    frame = _frame(story, current, playbook)
+    checked = sla_targets.check(frame, playbook, now)
+    pause = next((p for p in _of(story.pauses, story) if p["ended_at"] is None and p["until"] > now), None)
+    if pause is not None:
+        answer.say(
+            f"{pause['by']} waits for the lead since {moment(pause['started_at'])} UTC: {pause['reason']}. The clock "
+            f"stands still until {moment(pause['until'])} UTC, or until the lead is heard of. The times below allow "
+            "for it."
+        )
+    if current["due_at"] is None or rule is None:
+        answer.say("No SLA asks for a first touch by a certain time.")
+    else:
+        if current["priority"]:
+            answer.say(f"Priority {current['priority']} sets its SLA, in place of the pool's.")
+        for target in checked.targets.itertuples():
+            _target(answer, target, rule, current, playbook, now)
+        answer.say(_clock(playbook, rule, current))
+    _stale(answer, frame.iloc[0], checked, playbook, now)
+
+
+def comes_back(answer: Answer, story: Story, playbook: Playbook) -> None:
+    """When a lead in nurture goes through qualification again, and who does not get it then."""
+    at = (story.lead or {}).get("recycle_at")
+    if at is None:
+        return
+    again = sla_targets.may_have_it_again(playbook)
+    without = sorted(
+        {
+            each["owner"]
+            for each in story.assignments
+            if (reason := each["end_reason"]) and reason not in again
+            if reason.startswith(("stale: ", "rejected: "))
+        }
+    )
+    instead = f", for somebody other than {' and '.join(without)}" if without else ""
+    answer.say(f"It goes through qualification again on {moment(at)} UTC, with its history{instead}.")
+
+
+def _target(
+    answer: Answer, target: Any, rule: Sla, current: Mapping[str, Any], playbook: Playbook, now: datetime
+) -> None:
+    name: Target = target.target
+    when = _in_both_zones(target.due_at, playbook, current["owner"])
+    if not pd.isna(target.closed_at):
+        late = target.closed_at - target.due_at
+        if name == "first_touch":
+            how = f"came {span(late)} late" if late > timedelta(0) else "came in time"
+            answer.say(f"{_WORDS[name]} was due {when} (SLA {rule.name}) and {how}.")
+        return
+    late = target.due_at < now
+    answer.say(f"{_WORDS[name]} {f'was due {when} and is late' if late else f'is due {when}'} (SLA {rule.name}).")
+    taken = current[sla_targets.TAKEN[name]]
+    steps = []
+    for number, step in enumerate(sla_targets.ladder(rule, name), start=1):
+        to = f" to {step.to}" if step.to else " to the manager" if step.do == "escalate" else ""
+        steps.append(f"{step.do}{to} at {step.after} %{' (done)' if number <= taken else ''}")
+    if steps:
+        answer.say(f"Until then, in parts of that time: {', '.join(steps)}.")
+
+
+def _in_both_zones(at: datetime, playbook: Playbook, owner: str) -> str:
+    """In UTC, as everything else here, and by the clock of the owner where that differs."""
+    zone = next((rep.time_zone for rep in playbook.reps if rep.name == owner), "UTC")
+    theirs = at.astimezone(ZoneInfo(zone) if zone in time_zones() else UTC)
+    return f"{moment(at)} UTC" + (f", {theirs:%Y-%m-%d %H:%M} in {zone}" if theirs.utcoffset() else "")
+
+
+def _clock(playbook: Playbook, rule: Sla, current: Mapping[str, Any]) -> str:
+    name = sla_targets.hours_of(playbook, rule, current["pool"], current["owner"])
+    if name is None:
+        return "The clock runs day and night."
+    own = rule.clock == "rep" and any(rep.name == current["owner"] and rep.hours for rep in playbook.reps)
+    whose = f"{current['owner']}'s own" if own else "the pool's"
+    hours = playbook.hours[name]
+    without = f", without the public holidays of {hours.holidays}" if hours.holidays else ""
+    return f"The clock runs in {whose} working hours ({name}, {hours.time_zone}){without}."
+
+
+def _stale(answer: Answer, row: Any, checked: sla_targets.Checked, playbook: Playbook, now: datetime) -> None:
+    state = sla_targets.owned_states(checked.rows.assign(accepted_at=row["accepted_at"])).iloc[0]
+    rule = playbook.follow_up.stale.get(state)
+    if rule is None or pd.isna(at := checked.rows["stale_at"].iloc[0]):
+        return
+    answer.say(
+        f"The last activity was {moment(row['active_at'])} UTC. After {rule.days} working days without another, "
+        f"{moment(at)} UTC, {_STALE[rule.do]}."
+    )
+
+
+def _of(rows: list[dict[str, Any]], story: Story) -> list[dict[str, Any]]:
+    return [row for row in rows if row["journey_id"] == story.journey["id"]]
+
+
+def _done(story: Story, assignment: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What reps did since the assignment."""
+    for activity in story.activities:
+        if activity["actor"] == "rep" and activity["occurred_at"] >= assignment["assigned_at"]:
+            yield activity
+
+
+def _frame(story: Story, current: Mapping[str, Any], playbook: Playbook) -> pd.DataFrame:
+    """The owned lead as a follow-up check sees it, from its story."""
+    rules, since = playbook.follow_up, current["assigned_at"]
+    found = {
+        activity["occurred_at"]
+        for activity in _done(story, current)
+        if counted.why_no_touch(activity, rules, current["owner"], since) is None
+    }
+    recorded = {current["touched_at"], current["last_touched_at"]} - {None}
+    active = [each["occurred_at"] for each in story.activities] + [each["received_at"] for each in story.signals]
+    row = {name: current[name] for name in _KEPT} | {
+        "clock_from": current["clock_from"] or since,
+        "touches": tuple(sorted(found | recorded)),
+        "finished_at": None,
+        "pauses": tuple((p["started_at"], p["ended_at"] or p["until"]) for p in _of(story.pauses, story)),
+        "active_at": max([since, *active]),
+    }
+    return pd.DataFrame({name: pd.Series([value], dtype=object) for name, value in row.items()})
+
+
+_KEPT: Final = (
+    "owner", "pool", "sla", "assigned_at", "due_at", "due_soon_at", "accepted_at", "stale_since", "last_touched_at",
+    *sla_targets.TAKEN.values(),
+)  # fmt: skip

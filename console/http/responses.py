@@ -1,0 +1,56 @@
+"""Answers of the HTTP side: JSON bodies of one shape, and refusals with their status.
+
+Belongs here: how an answer looks. Does not belong here: why a request is refused (``authentication``, ``body_reader``,
+``capture_api``).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+from starlette.responses import Response
+
+
+class RefusedError(Exception):
+    """A request that is not taken. Nothing of it is stored.
+
+    ``error`` is one word for programs, ``message`` says what was wrong and what to do; it never repeats a
+    value, because answers end up in the sender's logs. ``retry_after`` is in seconds.
+    """
+
+    def __init__(
+        self, status: int, error: str, message: str, *, retry_after: int | None = None, close: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error = error
+        self.message = message
+        self.retry_after = retry_after
+        self.close = close  # nothing can follow on this connection
+        self.headers: dict[str, str] = {}
+
+    def response(self) -> Response:
+        headers = dict(self.headers)
+        if self.retry_after is not None:
+            headers["Retry-After"] = str(self.retry_after)
+        if self.status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        if self.close:
+            headers["Connection"] = "close"
+        return answer(self.status, {"error": self.error, "message": self.message}, headers)
+
+
+#: The only answer to whoever is not known: it tells nothing about which sources there are.
+UNAUTHORISED: Final = (
+    "the credentials are missing, wrong or out of date; see how the source signs in, and check this machine's clock"
+)
+
+
+def unauthorised() -> RefusedError:
+    return RefusedError(401, "unauthorised", UNAUTHORISED, close=True)
+
+
+def answer(status: int, body: Any, headers: dict[str, str] | None = None) -> Response:
+    """``body`` as JSON."""
+    return Response(orjson.dumps(body), status_code=status, headers=headers, media_type="application/json")

@@ -1,0 +1,101 @@
+"""A body of HTTP capture as rows for the ledger: its payloads, their keys, and which of them are activities.
+
+Belongs here: what depends on the source that sent the body. Does not belong here: reading a body without one
+(``body_reader``), who sent it (``authentication``), storing (``writer``).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from console.http import body_reader
+from console.http.body_reader import Body
+from console.http.responses import RefusedError
+from console.http.writer import Outcome
+from leadgate.connectors.files import Row
+from leadgate.playbook import HttpCapture, Playbook, Source
+from tasks import activities
+from tasks.capture import hash_of, key_of
+
+
+class Posted(NamedTuple):
+    """What a request holds. ``held`` are the positions of payloads of activities that are signals for a person."""
+
+    payloads: int
+    signals: list[Any]  # rows of ``ledger.signals.store_each_signal``
+    activities: list[Any]
+    held: set[int]
+    hash: str | None  # of the content, where the sender gave a key
+
+
+class PostReader:
+    """Reads what sources post. Safe to use from several threads."""
+
+    def __init__(self, playbook: Playbook, now: datetime) -> None:
+        self.sources = {name: source for name, source in playbook.sources.items() if source.http is not None}
+        self._readers = {
+            name: activities.Reader(name, "HTTP", playbook, now, unit="payload")
+            for name, source in self.sources.items()
+            if source.kind == "activities"
+        }
+
+    def read(
+        self, name: str, body: bytes, content_type: str | None, encoding: str, key: str | None, now: datetime
+    ) -> Posted:
+        """The payloads of ``body``. ``key`` is the id that the sender gave, signed or as a bearer; a payload's own id
+        wins over it. Raises ``RefusedError``."""
+        source = self.sources[name]
+        read = _payloads_of(http_of(source), body, content_type, encoding)
+        keys = _keys_of(read, key, source)
+        hashed = None if key is None else hash_of([p.values for p in read.payloads], source, listed=read.listed)
+        reader = self._readers.get(name)
+        if reader is None:
+            rows = [
+                (at, name, each, payload.text, None, f"HTTP:{at + 1}" if read.listed else "HTTP")
+                for at, (payload, each) in enumerate(zip(read.payloads, keys, strict=True))
+            ]
+            return Posted(len(rows), rows, [], set(), hashed)
+        parted = reader.sort([Row(at, p.values) for at, p in enumerate(read.payloads, start=1)], keys, now)
+        held = {line - 1 for line in parted.held_lines}
+        return Posted(len(read.payloads), parted.held, parted.activities, held, hashed)
+
+
+def http_of(source: Source) -> HttpCapture:
+    if source.http is None:
+        raise LookupError("a source that may not post")
+    return source.http
+
+
+def _payloads_of(http: HttpCapture, body: bytes, content_type: str | None, encoding: str) -> Body:
+    if len(body) > http.max_bytes:
+        words = f"the body has {len(body):,} bytes; the source may send {http.max_bytes:,}"
+        raise RefusedError(413, "too_large", words)
+    if encoding.lower() != "identity":
+        raise RefusedError(415, "content_encoding", "send the body as it is, not compressed")
+    read = body_reader.read(body, content_type)
+    if len(read.payloads) > http.burst:
+        words = f"the source may send {http.burst:,} payloads at once; send fewer in a request"
+        raise RefusedError(413, "too_many", words)
+    return read
+
+
+def _keys_of(body: Body, given: str | None, source: Source) -> list[str]:
+    """Each payload's own id; else the key that was given, by position in a list; else the payload's content."""
+    if given is None:
+        return [key_of(payload.values, source) for payload in body.payloads]
+    if not body.listed:
+        return [key_of(body.payloads[0].values, source, f"once:{given}")]
+    return [key_of(payload.values, source, f"once[{at}]:{given}") for at, payload in enumerate(body.payloads)]
+
+
+def as_data(source: Source, outcome: Outcome, posted: Posted) -> dict[str, Any]:
+    """The answer: an entry for each payload, in their order."""
+    if source.kind == "leads":
+        return {"signals": [{"id": id_, "new": new} for id_, new in outcome.signals]}
+    signals, happened = iter(outcome.signals), iter(outcome.activities)
+    entries = []
+    for at in range(posted.payloads):
+        each = next(signals if at in posted.held else happened)
+        entries.append({"held_as_signal" if at in posted.held else "id": each.id, "new": each.new})
+    return {"activities": entries}

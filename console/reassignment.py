@@ -1,0 +1,162 @@
+"""``leadgate reassign``, ``unassign`` and ``transfer``: what a person decides about who has which lead.
+
+Belongs here: what was asked for, and saying what was done. Does not belong here: doing it (``tasks.reassignments``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from console.command_context import CommandContext, actor, as_of
+from console.lookup import actor_for, as_data, journey_of
+from console.redaction import visible
+from console.screen import CommandError, moment, out, print_json, program, table
+from console.undo import way_back
+from leadgate.counting import counted
+from leadgate.ledger.clock import time_of
+from leadgate.playbook.routing import SlaClock
+from tasks import reassignments
+from tasks.reassignments import Handed
+
+_MOST_SHOWN = 20
+
+
+def reassign(
+    context: CommandContext,
+    reference: str,
+    *,
+    to: str | None,
+    pool: str | None,
+    anyway: bool,
+    reason: str,
+    acts_for: str | None,
+    as_json: bool,
+    now: str | None,
+) -> None:
+    """The command."""
+    if (to is None) == (pool is None):
+        raise CommandError("say who gets it: --to REP, or --pool POOL for whose turn it is there")
+    if anyway and to is None:
+        raise CommandError("--anyway is for --to REP: whose turn it is in a pool can take the lead")
+    loaded = context.playbook()
+    with context.ledger() as ledger:
+        at = time_of(ledger, as_of(now))
+        journey = journey_of(ledger, reference, loaded.playbook)
+        who = actor_for(ledger, journey, loaded.playbook, acts_for)
+        done = reassignments.reassign(
+            ledger, loaded, journey, rep=to, pool=pool, anyway=anyway, reason=reason, by=who, now=at
+        )  # fmt: skip
+    clock = loaded.playbook.handovers.on_reassign
+    if as_json:
+        print_json({**asdict(done), "did": "reassign", **as_data(who), "clock": clock})
+        return
+    console = out()
+    console.print(
+        f"{visible(str(done.owner), 80)} has journey J{journey} now; {visible(done.had_it, 80)} is told, too."
+    )
+    console.print(f"{_clock(clock)} {_due(done)}")
+    console.print(f"Next: {program()} explain J{journey}")
+    console.print(way_back("reassign", done.action))
+
+
+def unassign(
+    context: CommandContext,
+    reference: str,
+    *,
+    nurture: bool,
+    reason: str,
+    acts_for: str | None,
+    as_json: bool,
+    now: str | None,
+) -> None:
+    """The command."""
+    loaded = context.playbook()
+    with context.ledger() as ledger:
+        at = time_of(ledger, as_of(now))
+        journey = journey_of(ledger, reference, loaded.playbook)
+        who = actor_for(ledger, journey, loaded.playbook, acts_for)
+        done = reassignments.unassign(ledger, loaded, journey, nurture=nurture, reason=reason, by=who, now=at)
+    item = done.work_item_id
+    if as_json:
+        data = {"journey_id": journey, "did": "unassign", **as_data(who), "work_item_id": item, "nurture": nurture}
+        print_json(data | {"action": done.action})
+        return
+    console = out()
+    if item is None:
+        console.print(f"Nobody owns journey J{journey} any more: it is in nurture. Its clock has stopped.")
+    else:
+        console.print(
+            f"Nobody owns journey J{journey} any more: work item W{item} asks who gets it. Its clock has stopped; "
+            "a new owner's begins again."
+        )
+        console.print(f"Next: {program()} rerun W{item}")
+    console.print(way_back("unassign", done.action))
+
+
+def transfer(
+    context: CommandContext,
+    rep: str,
+    *,
+    to_pool: str | None,
+    dry_run: bool,
+    reason: str,
+    acts_for: str | None,
+    as_json: bool,
+    now: str | None,
+) -> None:
+    """The command."""
+    loaded = context.playbook()
+    with context.ledger() as ledger:
+        at = time_of(ledger, as_of(now))
+        who = actor(loaded.playbook, acts_for, also=(rep,))
+        done = reassignments.transfer(
+            ledger, loaded, rep, to_pool=to_pool, dry_run=dry_run, reason=reason, by=who, now=at
+        )  # fmt: skip
+    if as_json:
+        data: dict[str, Any] = {**asdict(done), "by_owner": done.by_owner, "did": "transfer", **as_data(who)}
+        print_json(data | {"dry_run": dry_run})
+        return
+    console = out()
+    whose = visible(rep, 80)
+    if not done.placed and not done.left:
+        console.print(f"{whose} has no leads; nothing was changed.")
+        return
+    verb = "would go" if dry_run else "went"
+    if done.placed:
+        leads = counted(len(done.placed), "lead", "leads")
+        console.print(f"{leads} of {whose} {verb} to {counted(len(done.by_owner), 'rep', 'reps')}:")
+        made = table("rep", "leads", right=("leads",))
+        for owner, leads_of in done.by_owner.items():
+            made.add_row(visible(owner, 80), f"{leads_of:,}")
+        console.print(made)
+        console.print(_clock(done.clock))
+        if not dry_run:
+            console.print(way_back("transfer", done.action))
+    _say_left(whose, done.left)
+    if dry_run:
+        console.print("\nNothing was stored. Without --dry-run it is.")
+
+
+def _say_left(whose: str, left: Sequence[Handed]) -> None:
+    if not left:
+        return
+    console = out()
+    stays = counted(len(left), "lead stays", "leads stay")
+    console.print(f"\n{stays} with {whose}, because nobody can take more:")
+    for each in left[:_MOST_SHOWN]:
+        console.print(f"J{each.journey_id}: {visible(each.why, 300)}")
+    if len(left) > _MOST_SHOWN:
+        console.print(f"and {len(left) - _MOST_SHOWN:,} more (--json lists them)")
+    console.print("Raise a cap, name another pool with --to-pool, or transfer the rest another day.")
+
+
+def _clock(clock: SlaClock) -> str:
+    if clock == "keep":
+        return "The SLA's clock goes on as it was for the owner before."
+    return "The SLA's clock begins again."
+
+
+def _due(done: Handed) -> str:
+    return f"The first touch is due {moment(done.due_at)} UTC." if done.due_at is not None else "No first touch is due."

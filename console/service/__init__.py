@@ -1,0 +1,1 @@
+"""``leadgate up``: the parts of an installation, started, watched and started again."""

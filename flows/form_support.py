@@ -1,0 +1,154 @@
+"""What forms that a person fills in by hand have in common: who decides, what is forgotten, and going on at once.
+
+Belongs here: what ``rerun``, ``review`` and ``transfer`` need alike. Does not belong here: a form of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from prefect import get_client, get_run_logger, runtime
+from prefect.artifacts import acreate_markdown_artifact
+
+from flows import evidence
+from flows.forms import MOST_OF_A_NAME, SAID_HERE, SHARED_LOGIN
+from flows.intake import intake
+from flows.runtime import events, session
+from leadgate.ledger import reports
+from leadgate.ledger.actions import ActionError
+from leadgate.masking import is_masked, mask_within
+from leadgate.plain_text import one_line
+from leadgate.references import IdError, Kind, number_of
+from tasks.batches import next_work
+
+#: Seconds to wait for leads that another process works on.
+PATIENCE: Final = 30.0
+
+
+def cleaned(corrections: Mapping[str, str]) -> dict[str, str]:
+    return {name.strip(): value.strip().replace("\x00", "") for name, value in corrections.items()}
+
+
+def decided_by(by: str) -> str:
+    """Who is on record. The Prefect server has one login for everybody, so a name in a form is what somebody says.
+
+    Raises ``ActionError`` for what is too long for a name, and for signs that nobody sees.
+    """
+    name = by.strip()
+    if len(name) > MOST_OF_A_NAME:
+        raise ActionError(
+            f"by has {len(name):,} characters, and a name has at most {MOST_OF_A_NAME}; say who you are. "
+            "Nothing was changed."
+        )
+    if not name.isprintable():
+        raise ActionError(
+            "by has line breaks or signs that nobody sees, and a name is one line of plain text; say who you are. "
+            "Nothing was changed."
+        )
+    return f"{name} ({SAID_HERE})" if name else SHARED_LOGIN
+
+
+def name_items(given: Mapping[str, Any]) -> str:
+    """The first work items of a form as they are printed, for the name of its run. Nobody has checked them yet."""
+    return ", ".join(f"W{str(item).strip().lstrip('Ww')}" for item in (given.get("work_items") or ())[:5])
+
+
+def numbers(typed: Sequence[str], kind: Kind) -> list[int]:
+    """The numbers of ids as they are printed. Raises ``ActionError`` for one of another kind."""
+    try:
+        return [number_of(each, kind) for each in typed]
+    except IdError as error:
+        raise ActionError(str(error)) from None
+
+
+def number(typed: str, kind: Kind) -> int | None:
+    """The number of an id as it is printed; None for an empty field."""
+    return numbers([typed], kind)[0] if str(typed).strip() else None
+
+
+@asynccontextmanager
+async def working() -> AsyncIterator[session.Session]:
+    """This process's session under a holder of its own: a batch that its other runs work on is not taken over."""
+    async with session.opened() as shared:
+        here = session.Session(replace(shared.worker, holder=f"rerun-{uuid4().hex}"))
+        token = session.current.set(here)
+        try:
+            yield here
+        finally:
+            session.current.reset(token)
+
+
+async def take_on(here: session.Session, journeys: Sequence[int], *, run_now: bool) -> list[dict[str, Any]]:
+    """Where the journeys are (``reports.standing``) once none of them waits any more.
+
+    Others may take them meanwhile, and then it is waited for them, at most ``PATIENCE`` seconds from the last
+    batch of our own. Without ``run_now`` nothing is waited for.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        standing = await asyncio.to_thread(reports.standing, here.worker.ledger, journeys)
+        waits = any(each["status"] == "ready" and not each["later"] for each in standing)
+        if not run_now or not waits or time.monotonic() > until:
+            return standing
+        work = await asyncio.to_thread(next_work, here.worker, None, "intake", events.held)
+        if work is None:
+            await asyncio.sleep(0.25)
+            continue
+        here.claimed[work.batch.id] = work
+        state = await intake(batch=work.batch.id, return_state=True)
+        if state.is_failed() or state.is_crashed():
+            await state.aresult()  # raises what went wrong; a run that was cancelled has held its leads
+        until = time.monotonic() + PATIENCE
+
+
+@asynccontextmanager
+async def forgetting(
+    corrections: Mapping[str, str], *, by: str, **texts: str
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Prefect keeps what was typed into a form, and personal values have one place only: mask them there. Of what
+    was given for a name (``by``) no more is kept than a name has.
+
+    Call what this yields once the decision is stored. Where it is refused they are masked, too: the same would
+    be refused again. After any other failure they stay, for a retry.
+    """
+
+    async def forget() -> None:
+        masked: dict[str, Any] = {name: mask_within(text) for name, text in texts.items() if text}
+        if corrections:
+            masked["corrections"] = {name: evidence.shown(name, value) for name, value in corrections.items()}
+        if len(by) > MOST_OF_A_NAME:
+            masked["by"] = one_line(by, MOST_OF_A_NAME)
+        if masked and runtime.flow_run.id is not None:
+            async with get_client() as client:
+                run = await client.read_flow_run(UUID(runtime.flow_run.id))
+                await client.update_flow_run(run.id, parameters={**run.parameters, **masked})
+
+    try:
+        yield forget
+    except ActionError as refused:
+        await forget()
+        # the log is what a run's page opens with; critical, as nothing less is logged (``server.use_defaults``)
+        get_run_logger().critical("%s", refused)
+        raise
+
+
+async def decided_before(*typed: str) -> bool:
+    """Whether an earlier attempt of this run stored its decision: what was typed is masked then.
+
+    Raises ``ActionError`` for a new run that was copied from such a one.
+    """
+    if not any(is_masked(text) for text in typed):
+        return False
+    if runtime.flow_run.run_count > 1:
+        words = "An earlier attempt of this run stored its decision. What it released waits for the next run."
+        await acreate_markdown_artifact(key="decided-before", markdown=words, description="Nothing was done again.")
+        return True
+    raise ActionError(
+        "a value is masked (•••): it was copied from a run that has used it, and is no longer kept; type it again"
+    )

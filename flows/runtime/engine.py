@@ -1,0 +1,55 @@
+"""Run one flow run of a worker: ``python -P -m flows.runtime.engine`` with its id in ``PREFECT__FLOW_RUN_ID``.
+
+Prefect's own entry point loads whatever code a deployment names, and whoever reaches the API can write deployments.
+This one runs the flows of ``flows.deployments`` only, as they are installed here. Belongs here: what replaces
+``prefect.engine``, where that is no public interface (as of 3.8).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from flows.runtime.server import PrefectError
+
+if TYPE_CHECKING:
+    from prefect import Flow
+    from prefect.client.schemas.objects import FlowRun
+
+FLOW_RUN: Final = "PREFECT__FLOW_RUN_ID"
+
+
+async def own_flow(flow_run: FlowRun) -> Flow[Any, Any]:
+    """The installed flow that ``flow_run`` is a run of. Raises ``PrefectError`` for any other flow."""
+    from prefect.client.orchestration import get_client
+
+    from flows.deployments import DEPLOYMENTS
+
+    async with get_client() as client:
+        name = (await client.read_flow(flow_run.flow_id)).name
+    for deployment in DEPLOYMENTS:
+        if deployment.flow == name:
+            return deployment.load()
+    known = ", ".join(deployment.flow for deployment in DEPLOYMENTS)
+    raise PrefectError(f"{name!r} is no flow of Leadgate; this worker runs {known}, and nothing else")
+
+
+def run_one(flow_run_id: UUID) -> None:
+    """Run the flow run with this id, and leave its state with Prefect."""
+    from prefect._internal.control_listener import configure_from_env
+    from prefect.engine import _drive_run_flow_result, handle_engine_signals
+    from prefect.flow_engine import load_flow_run, run_flow
+    from prefect.logging.loggers import flow_run_logger
+    from prefect.utilities.asyncutils import run_coro_as_sync
+
+    configure_from_env()  # how the worker tells this process to end
+    with handle_engine_signals(flow_run_id):
+        flow_run = load_flow_run(flow_run_id)
+        flow = run_coro_as_sync(own_flow(flow_run))
+        assert flow is not None  # noqa: S101 - ``own_flow`` raises when there is none
+        _drive_run_flow_result(flow, run_flow(flow, flow_run=flow_run, error_logger=flow_run_logger(flow_run)))
+
+
+if __name__ == "__main__":
+    run_one(UUID(os.environ[FLOW_RUN]))

@@ -1,0 +1,286 @@
+"""The Prefect server that flows talk to: a named one, or one started for as long as a command runs.
+
+Belongs here: Prefect's settings and the server's lifetime. This file must not import Prefect: Prefect reads
+its settings when it is imported, so they are made here first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import requests
+
+from flows.runtime import environment
+from leadgate.data_folder import PRIVATE
+from leadgate.ledger import Ledger
+from leadgate.playbook import Retention
+
+WORK_POOL: Final = "leadgate"
+START_TIMEOUT: Final = 90.0  # seconds; a first start migrates Prefect's own database
+
+
+class PrefectError(Exception):
+    """The Prefect server cannot be reached or started; the message says why and what to do."""
+
+
+#: Nothing is sent anywhere, and results are JSON, not pickles. What fails is raised to whoever started the run,
+#: and told in the run's state; Prefect's log would tell it a second time, as a traceback.
+_DEFAULTS: Final = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+    "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_CLI_PROMPT": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+}
+
+
+def use_defaults(home: Path) -> None:
+    """Set Prefect's settings where the environment does not. Call it before Prefect is imported."""
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("PREFECT_HOME", str(home / "prefect"))
+    os.environ.setdefault("PREFECT_PROFILES_PATH", str(home / "prefect" / "profiles.toml"))
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a Prefect API is, and the authentication string that it asks for."""
+
+    url: str
+    auth: str | None = field(default=None, repr=False)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs in its environment to use it."""
+        named = {"PREFECT_API_URL": self.url, "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true"}
+        return named | ({"PREFECT_API_AUTH_STRING": self.auth} if self.auth else {})
+
+
+@contextlib.contextmanager
+def prefect_server(ledger: Ledger, retention: Retention | None = None) -> Iterator[str]:
+    """The address of a Prefect API: the one that ``PREFECT_API_URL`` names, the one that `leadgate up` keeps
+    running in the same data folder, else one on loopback for as long as this lasts.
+
+    Such a server lives on the embedded PostgreSQL, or on SQLite in the data folder where a PostgreSQL is
+    named. It answers only to this process: its authentication string is made up on the spot. ``yield``
+    comes at once, so that slow imports go on beside the start; ``wait_until_ready`` waits. Raises ``PrefectError``.
+    """
+    use_defaults(ledger.home)
+    if named := os.environ.get("PREFECT_API_URL"):
+        yield named
+        return
+    if (running := kept_running(ledger.home)) is not None:
+        with _environment(running):
+            yield running.url
+        return
+    address = Address(f"http://127.0.0.1:{_free_port()}/api", f"leadgate:{secrets.token_urlsafe(24)}")
+    server = start_server(ledger.home, address, ledger.prefect_url, retention)
+    try:
+        with _environment(address):
+            yield address.url
+    finally:
+        stop_server(server)
+
+
+def start_server(
+    home: Path, address: Address, database: str | None, retention: Retention | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a Prefect server at ``address``, which ends with this process; its log is in the data folder.
+
+    ``database`` is a SQLAlchemy URL for asyncpg; none: SQLite in the data folder.
+    """
+    (home / "prefect").mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (home / "prefect" / "server.log").open("ab") as output:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter, and arguments from here
+            server_command(address),
+            env={
+                **environment.for_prefect_server(os.environ),
+                **server_environment(home, address, database, retention),
+                "PREFECT_UI_ENABLED": "false",  # nobody can sign in to a server that is up for one command
+            },
+            cwd=home / "prefect",
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            preexec_fn=die_with_parent,
+            umask=PRIVATE,
+            start_new_session=True,  # ctrl-C is for whoever started it, who then stops it in its turn
+        )
+
+
+def server_command(address: Address) -> list[str]:
+    """The command line of a Prefect server at ``address``."""
+    port = str(urlsplit(address.url).port)
+    return [*python_command("prefect"), "server", "start", "--host", "127.0.0.1", "--port", port]
+
+
+def python_command(module: str) -> list[str]:
+    """The command line that runs ``module``; modules beside where it runs are not taken for installed ones."""
+    return [sys.executable, "-P", "-m", module]
+
+
+def event_retention(retention: Retention) -> timedelta:
+    """Events are three quarters of what a flow run leaves, and little is shown of them: the feed, dots on a time line.
+
+    Housekeeping listens to heartbeats, which are events: what a daily pass needs is two days of them.
+    """
+    return min(retention.flow_runs, timedelta(days=2))
+
+
+def vacuum(retention: Retention) -> dict[str, str]:
+    """Settings by which a server deletes what is older than ``retention``: its own service, in its own database.
+
+    That service knows no age of artifacts of their own; ``flows.housekeeping`` sees to it where theirs is shorter.
+    """
+    seconds = max(int(retention.flow_runs.total_seconds()), 3601)  # it wants more than an hour
+    events = int(event_retention(retention).total_seconds())
+    return {
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(seconds),
+        "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"PT{events}S",  # this one reads no bare number
+    }
+
+
+def server_environment(
+    home: Path, address: Address, database: str | None, retention: Retention | None = None
+) -> dict[str, str]:
+    """What that server needs in its environment. ``database`` as for ``start_server``.
+
+    It deletes what is older than ``retention``, none: a playbook's default, unless the environment says otherwise.
+    """
+    deleting = {name: os.environ.get(name, value) for name, value in vacuum(retention or Retention()).items()}
+    return {
+        **address.environment,
+        **deleting,
+        "PREFECT_SERVER_API_AUTH_STRING": address.auth or "",
+        "PREFECT_API_DATABASE_CONNECTION_URL": database or f"sqlite+aiosqlite:///{home / 'prefect' / 'prefect.db'}",
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+        # the server copies its UI before it serves it; its default place is among the installed packages
+        "PREFECT_UI_STATIC_DIRECTORY": str((home / "prefect" / "ui").absolute()),
+        "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+    }
+
+
+def kept_address(home: Path, port: int) -> Address:
+    """The address of the server that stays up: its authentication string is made once and kept, readable by
+    the owner of the data folder alone."""
+    file = home / "prefect" / "auth"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as made:
+            made.write(f"leadgate:{secrets.token_urlsafe(24)}")
+    file.chmod(0o600)
+    return Address(f"http://127.0.0.1:{port}/api", file.read_text(encoding="ascii").strip())
+
+
+def note_running(home: Path, address: Address) -> None:
+    """Let other commands of this data folder find the server at ``address``."""
+    (home / "prefect" / "address").write_text(address.url, encoding="ascii")
+
+
+def forget_running(home: Path) -> None:
+    """The server has ended."""
+    (home / "prefect" / "address").unlink(missing_ok=True)
+
+
+def kept_running(home: Path) -> Address | None:
+    """The server that was noted as running, if it answers to this folder's authentication string."""
+    try:
+        url = (home / "prefect" / "address").read_text(encoding="ascii").strip()
+        auth = (home / "prefect" / "auth").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    address = Address(url, auth)
+    return address if answers(address) else None
+
+
+def answers(address: Address, timeout: float = 2.0) -> bool:
+    """Whether the API at ``address`` answers to its authentication string."""
+    user, _, password = (address.auth or "").partition(":")
+    try:  # /health would answer to anybody
+        return requests.get(f"{address.url}/hello", timeout=timeout, auth=(user, password) if user else None).ok
+    except requests.RequestException:
+        return False
+
+
+@contextlib.contextmanager
+def _environment(address: Address) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in address.environment}
+    os.environ.update(address.environment)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def wait_until_ready(url: str, auth: str | None = None) -> None:
+    """Return when the API answers. Raises ``PrefectError`` when it does not within ``START_TIMEOUT``.
+
+    ``auth`` is its authentication string, in place of the environment's.
+    """
+    deadline = time.monotonic() + START_TIMEOUT
+    reason = "no answer"
+    user, _, password = (auth or os.environ.get("PREFECT_API_AUTH_STRING", "")).partition(":")
+    # /health answers to anybody; a key in place of a string is for Prefect's client to show
+    question = "health" if os.environ.get("PREFECT_API_KEY") else "hello"
+    while time.monotonic() < deadline:
+        try:
+            answer = requests.get(f"{url}/{question}", timeout=5, auth=(user, password) if user else None)
+        except requests.ConnectionError:
+            reason = "nothing listens there"
+        except requests.RequestException as error:
+            reason = str(error)
+        else:
+            if answer.ok:
+                return
+            reason = f"it answers {answer.status_code}"
+            if answer.status_code in (401, 403):
+                break
+        time.sleep(0.1)
+    raise PrefectError(
+        f"the Prefect API at {url} is not usable: {reason}. Check PREFECT_API_URL and PREFECT_API_AUTH_STRING, "
+        "or unset them to let Leadgate start its own server (its log is in the data folder: prefect/server.log, or "
+        "logs/prefect.log of `leadgate up`)."
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def stop_server(server: subprocess.Popen[bytes]) -> None:
+    """End it, at the latest after eight seconds."""
+    server.terminate()
+    try:
+        server.wait(timeout=8)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
+def die_with_parent() -> None:
+    """A kill -9 of the parent ends the server too, where the system can do that (Linux: PR_SET_PDEATHSIG)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGTERM)

@@ -1,0 +1,94 @@
+"""The worker: it runs what is scheduled and what people start or retry in the Prefect UI, each run in a process.
+
+Whoever has the authentication string of the Prefect API can write deployments, job variables and work pools. A
+worker of Prefect takes the command, the environment and the code of a run from there; this one takes them from the
+installed package, and refuses flows that are not Leadgate's. Belongs here: what differs from Prefect's worker.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import anyio.abc
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import ObjectAlreadyExists
+from prefect.runner._flow_run_executor import FlowRunExecutionResult, FlowRunExecutorContext
+from prefect.runner._process_manager import ProcessHandle
+from prefect.runner._starter_engine import EngineCommandStarter
+from prefect.utilities.processutils import command_to_string
+from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
+
+from flows.runtime.engine import own_flow
+from flows.runtime.server import WORK_POOL, python_command
+
+#: Nothing of a job can be chosen by a deployment or a run. The command counts where a worker of Prefect's own is used.
+JOB_TEMPLATE: Final[dict[str, Any]] = {
+    "job_configuration": {"command": "python -P -m flows.runtime.engine", "env": {}, "stream_output": True},
+    "variables": {"type": "object", "properties": {}, "additionalProperties": False},
+}
+
+
+async def keep_work_pool(client: PrefectClient) -> None:
+    """Make the work pool, or lock the job template of the one that is there."""
+    try:
+        await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process", base_job_template=JOB_TEMPLATE))
+    except ObjectAlreadyExists:
+        there = await client.read_work_pool(WORK_POOL)
+        if there.base_job_template != JOB_TEMPLATE:
+            await client.update_work_pool(WORK_POOL, WorkPoolUpdate(base_job_template=JOB_TEMPLATE))
+
+
+class OwnFlowsWorker(ProcessWorker):
+    """A process worker that runs Leadgate's own flows, by a command and an environment of its own."""
+
+    @classmethod
+    def __dispatch_key__(cls) -> str:
+        return "leadgate"  # beside Prefect's own, whose type its work pool has
+
+    @classmethod
+    def get_default_base_job_template(cls) -> dict[str, Any]:
+        return JOB_TEMPLATE
+
+    async def run(
+        self,
+        flow_run: FlowRun,
+        configuration: ProcessJobConfiguration,
+        task_status: anyio.abc.TaskStatus[int] | None = None,
+    ) -> ProcessWorkerResult:
+        """Run ``flow_run`` in a process. ``configuration`` is what the API says, and is not used."""
+        await own_flow(flow_run)  # refused here, the reason is in the run's state
+        execution: FlowRunExecutionResult | None = None
+        with tempfile.TemporaryDirectory(prefix="leadgate-run-") as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            async with FlowRunExecutorContext() as context:
+                starter = EngineCommandStarter(
+                    command=command_to_string(python_command("flows.runtime.engine")),
+                    cwd=Path(folder),
+                    control_channel=context.control_channel,
+                )
+                executor = context.create_executor(flow_run, starter, resolve_flow=own_flow, propose_submitting=False)
+
+                async def execute(*, task_status: anyio.abc.TaskStatus[ProcessHandle]) -> None:
+                    nonlocal execution
+                    execution = await executor.submit(task_status=task_status)
+
+                async with anyio.create_task_group() as tasks:
+                    handle = await tasks.start(execute)
+                    if task_status is not None:
+                        task_status.started(handle.pid or 0)
+        if execution is None or execution.status_code is None:
+            raise RuntimeError("the process of the flow run did not start")
+        return ProcessWorkerResult(status_code=execution.status_code, identifier=str(execution.handle.pid))
+
+
+async def work(name: str, limit: int) -> None:
+    """Run what the work pool brings, ``limit`` runs at a time, until the process is asked to end."""
+    async with get_client() as client:
+        await keep_work_pool(client)
+    await OwnFlowsWorker(work_pool_name=WORK_POOL, name=name, limit=limit, create_pool_if_not_found=False).start()

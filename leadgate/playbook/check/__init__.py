@@ -1,0 +1,54 @@
+"""Whether the parts of a playbook agree with one another, and with the world.
+
+Belongs here: every check that needs more than one part at once, an expression tried, or a file looked
+for (a file for each group of parts); all problems in one pass, each with its line.
+Does not belong here: what one part alone may hold (``playbook``, which judges it while loading).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from leadgate.playbook import Gate, Loaded
+from leadgate.playbook.check import follow_up, gates, routing, scoring, secrets, sources
+from leadgate.playbook.check.added_expectations import EXPECTATIONS  # gates refuse by the same list
+from leadgate.playbook.check.checker import Checker
+from leadgate.playbook.yaml_text import PlaybookError, Problem
+
+__all__ = ["EXPECTATIONS", "check", "require"]
+
+
+def check(loaded: Loaded, *, promises: Mapping[Gate, Collection[str]] | None = None) -> list[Problem]:
+    """Everything that is wrong with a loaded playbook, by line; an empty list is a playbook to run by.
+
+    Problems with ``note`` set are worth knowing and do not stop anything. ``promises`` names the
+    built-in promises of each gate, so that severities given for them can be checked; the caller knows
+    them, this floor does not.
+    """
+    checker = Checker(loaded)
+    parts = (
+        sources.own_fields(checker),
+        sources.sources(checker),
+        secrets.variables(checker),
+        sources.matching(checker),
+        sources.enrichment(checker),
+        scoring.scoring(checker),
+        scoring.qualification(checker),
+        routing.people(checker),
+        routing.pools(checker),
+        routing.territories(checker),
+        routing.routing(checker),
+        follow_up.slas(checker),
+        follow_up.clocks(checker),
+        follow_up.follow_up(checker),
+        gates.exceptions(checker),
+        gates.notifications(checker),
+        gates.gates(checker, promises or {}),
+    )
+    return sorted({problem for part in parts for problem in part})
+
+
+def require(loaded: Loaded, *, promises: Mapping[Gate, Collection[str]] | None = None) -> None:
+    """Raises ``PlaybookError`` with every problem that ``check`` finds, notes aside."""
+    if wrong := [problem for problem in check(loaded, promises=promises) if not problem.note]:
+        raise PlaybookError(wrong)

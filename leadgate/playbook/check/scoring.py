@@ -1,0 +1,125 @@
+"""Scoring and qualification: expressions that can match, thresholds in order.
+
+Belongs here: what must fit together in these parts of a playbook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from leadgate import fields
+from leadgate.nearest import proposal
+from leadgate.playbook import EngagementRule, FitRule
+from leadgate.playbook.check.checker import Checker, Found
+from leadgate.playbook.yaml_text import Path
+from leadgate.scoring.verdict import leaves_below
+
+
+def scoring(checker: Checker) -> Found:
+    columns = fields.columns("qualification", checker.custom)
+    scoring = checker.playbook.scoring
+    seen: dict[str, Path] = {}
+    parts: tuple[tuple[str, Sequence[FitRule | EngagementRule]], ...] = (
+        ("fit", scoring.fit),
+        ("engagement", scoring.engagement),
+    )
+    for part, rules in parts:
+        for position, rule in enumerate(rules):
+            here: Path = ("scoring", part, position)
+            if rule.name in seen:  # fit and engagement share one list of contributions
+                yield checker.at((*here, "name"), f"the name {rule.name!r} is taken; rename one of the two rules")
+            seen[rule.name] = here
+            if rule.when is not None:
+                yield from checker.expression((*here, "when"), rule.when, columns)
+            if rule.points == 0:
+                yield checker.at((*here, "points"), "0 points change nothing; give points or remove the rule")
+            yield from checker.one_of((*here, "group"), "group", rule.group, scoring.groups)
+    yield from _groups(checker)
+
+
+def _groups(checker: Checker) -> Found:
+    scoring = checker.playbook.scoring
+    fit = {rule.group for rule in scoring.fit}
+    engagement = {rule.group for rule in scoring.engagement}
+    for name in scoring.groups:
+        here: Path = ("scoring", "groups", name)
+        if name in ("fit", "engagement"):
+            message = f"{name} as a whole is capped by scoring.caps.{name}; give the group another name"
+            yield checker.at(here, message)
+        if name in fit and name in engagement:
+            message = f"{name!r} has rules of fit and of engagement, which are capped apart; make two groups of it"
+            yield checker.at(here, message)
+        if name not in fit | engagement:
+            yield checker.at(here, f"no rule is in the group {name!r}, so its cap does nothing", note=True)
+
+
+def qualification(checker: Checker) -> Found:
+    rule = checker.playbook.qualification
+    columns = fields.columns("qualification", checker.custom)
+    here: Path = ("qualification",)
+    if rule.marketing_qualified > rule.sales_qualified:
+        yield checker.at(
+            (*here, "marketing_qualified"),
+            f"{rule.marketing_qualified} is above sales_qualified ({rule.sales_qualified}), so no lead could "
+            "be marketing-qualified first; lower it",
+        )
+    yield from _leave(checker)
+    yield from _grades(checker)
+    if rule.review is not None and rule.review.below > rule.marketing_qualified:
+        yield checker.at(
+            (*here, "review", "below"),
+            f"the review band reaches up to {rule.review.below}, past marketing_qualified "
+            f"({rule.marketing_qualified}); end it at {rule.marketing_qualified}",
+        )
+    yield from checker.twice((*here, "disqualify"), [d.name for d in rule.disqualify])
+    for position, disqualifier in enumerate(rule.disqualify):
+        path: Path = (*here, "disqualify", position, "when")
+        yield from checker.expression(path, disqualifier.when, columns)
+        if checker.always(disqualifier.when, columns):
+            yield checker.at(path, "every lead matches this, so all would be disqualified; narrow it")
+    for part, evidence in rule.evidence.items():
+        path = (*here, "evidence", part)
+        for name, text in (("when", evidence.when), ("negative", evidence.negative)):
+            if text is not None:
+                yield from checker.expression((*path, name), text, columns)
+        if evidence.value is not None and evidence.value not in columns:
+            message = f"unknown field {evidence.value!r}; {proposal(evidence.value, columns)}"
+            yield checker.at((*path, "value"), message)
+    for verdict, parts in rule.requires.items():
+        for position, required in enumerate(parts):
+            proof = rule.evidence.get(required)
+            if proof is None or (proof.when is None and proof.activity is None):
+                path = (*here, "requires", verdict, position)
+                message = f"nothing proves {required}, so no lead could be {verdict}; say how under evidence.{required}"
+                yield checker.at(path, message)
+
+
+def _leave(checker: Checker) -> Found:
+    rule = checker.playbook.qualification
+    here: Path = ("qualification", "leave")
+    marketing, sales = leaves_below(rule, 1), leaves_below(rule, 2)
+    for name, leaves, enters in (
+        ("marketing_qualified", marketing, rule.marketing_qualified),
+        ("sales_qualified", sales, rule.sales_qualified),
+    ):
+        if leaves > enters:
+            message = f"{leaves} is above {enters}, at which a lead enters: it would leave at once; lower it"
+            yield checker.at((*here, name), message)
+    if marketing > sales:
+        message = f"{sales} is below {marketing}, at which a lead is not even marketing-qualified any more; raise it"
+        yield checker.at((*here, "sales_qualified"), message)
+
+
+def _grades(checker: Checker) -> Found:
+    rule = checker.playbook.qualification
+    here: Path = ("qualification", "grades")
+    staying = (*rule.leave.grades.marketing_qualified, *rule.leave.grades.sales_qualified)
+    if rule.grades is None:
+        if staying:
+            message = "leads qualify by score, so no grade keeps one qualified; give qualification.grades, or remove it"
+            yield checker.at(("qualification", "leave", "grades"), message)
+        return
+    if checker.playbook.scoring.grades is None:
+        yield checker.at(here, "leads have no grades, so none would ever qualify; give scoring.grades")
+    if not (rule.grades.marketing_qualified or rule.grades.sales_qualified):
+        yield checker.at(here, "no grade qualifies, so no lead ever would; list some, such as [A1, A2, B1]")

@@ -1,0 +1,100 @@
+"""Fields, sources, matching and enrichment: names that exist, files that are there.
+
+Belongs here: what must fit together in these parts of a playbook.
+"""
+
+from __future__ import annotations
+
+import csv
+from typing import Final
+
+from leadgate import fields
+from leadgate.nearest import nearest, proposal
+from leadgate.playbook import MOST_ACCOUNTS_BYTES, AccountsFile
+from leadgate.playbook.check.checker import ASSIGNED, Checker, Found
+from leadgate.playbook.yaml_text import Path
+from leadgate.regular_files import open_text_below
+
+_COLUMN_SHOWN: Final = 40  # characters of a column's name that a message proposes
+
+
+def own_fields(checker: Checker) -> Found:
+    taken = fields.columns("follow_up")
+    for name in checker.custom:
+        if name in taken or name in ASSIGNED or name in fields.OF_STAGES:
+            yield checker.at(("fields", name), f"{name!r} is a name that Leadgate uses itself; choose another")
+    for header, target in checker.playbook.headers.items():
+        yield from checker.lead_field(("headers", header), target)
+    for position, name in enumerate(checker.playbook.validation.required):
+        yield from checker.lead_field(("validation", "required", position), name)
+    yield from checker.country(("validation", "default_country"), checker.playbook.validation.default_country)
+
+
+def sources(checker: Checker) -> Found:
+    for name, source in checker.playbook.sources.items():
+        here: Path = ("sources", name)
+        for column, target in source.mapping.items():
+            if source.kind == "leads":
+                yield from checker.lead_field((*here, "mapping", column), target)
+            elif target not in fields.ACTIVITY_FIELDS:
+                message = f"{target!r} is not a field of an activity; {proposal(target, fields.ACTIVITY_FIELDS)}"
+                yield checker.at((*here, "mapping", column), message)
+        if source.default_country is not None:
+            yield from checker.country((*here, "default_country"), source.default_country)
+
+
+def matching(checker: Checker) -> Found:
+    """CRM ids come from sources of leads, each of one CRM."""
+    leads = {name for name, source in checker.playbook.sources.items() if source.kind == "leads"}
+    taken: dict[str, str] = {}
+    for crm, names in checker.playbook.matching.crm_ids.items():
+        for position, name in enumerate(names):
+            here: Path = ("matching", "crm_ids", crm, position)
+            yield from checker.one_of(here, "source of leads", name, leads)
+            if taken.setdefault(name, crm) != crm:
+                yield checker.at(here, f"the ids of {name!r} are those of {taken[name]!r} already; name it once")
+
+
+def enrichment(checker: Checker) -> Found:
+    yield from checker.twice(("enrichment", "providers"), [p.name for p in checker.playbook.enrichment.providers])
+    known = fields.columns("qualification", checker.custom)
+    for position, provider in enumerate(checker.playbook.enrichment.providers):
+        if not isinstance(provider, AccountsFile):
+            continue
+        here: Path = ("enrichment", "providers", position)
+        for field in provider.inherit:
+            yield from checker.one_of((*here, "inherit"), "field of this provider", field, provider.fields)
+        if provider.inherit and provider.parent is None:
+            yield checker.at((*here, "inherit"), "nothing says who the parent is: add `parent`, the column that does")
+        if provider.shown_from > provider.alike:
+            message = f"is above alike ({provider.alike}), so a match would be hidden as a candidate; lower it"
+            yield checker.at((*here, "shown_from"), message)
+        for field in provider.fields:
+            if field not in known or field == "source":
+                yield checker.at((*here, "fields", field), f"unknown field {field!r}; {proposal(field, known)}")
+        yield from _accounts_file(checker, here, provider)
+
+
+def _accounts_file(checker: Checker, here: Path, provider: AccountsFile) -> Found:
+    name = repr(str(checker.folder / provider.path))
+    try:
+        with open_text_below(checker.folder, provider.path, max_bytes=MOST_ACCOUNTS_BYTES) as file:
+            header = next(csv.reader(file), [])
+    except FileNotFoundError:
+        yield checker.at((*here, "path"), f"the accounts file {name} does not exist; put it there or correct the path")
+        return
+    except OSError as error:
+        yield checker.at((*here, "path"), f"the accounts file {name} cannot be read: it {error.strerror}")
+        return
+    except (UnicodeDecodeError, csv.Error):  # whose words quote the file, which may be another than was meant
+        yield checker.at((*here, "path"), f"the accounts file {name} is no CSV in UTF-8; save it as one")
+        return
+    wanted = [((*here, "domain"), provider.domain)]
+    named = {"website": provider.website, "company": provider.company, "parent": provider.parent}
+    wanted += [((*here, key), column) for key, column in named.items() if column is not None]
+    wanted += [((*here, "fields", field), column) for field, column in provider.fields.items()]
+    for where, column in wanted:
+        if column not in header:
+            meant = nearest(column, header)  # never the other columns: a wrong file's first line is nobody's business
+            hint = f"did you mean {meant!r}?" if meant and len(meant) <= _COLUMN_SHOWN else "name one that is there"
+            yield checker.at(where, f"{provider.path} has no column {column!r}; {hint}")

@@ -1,0 +1,34 @@
+"""What counts as a rep's touch, and what does not.
+
+Belongs here: judging what a rep did about a lead against the playbook. Does not belong here: reading activities
+from an export (``tasks.activities``), or what a touch stops (``sla_targets``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from leadgate.playbook import FollowUp
+
+
+def why_no_touch(activity: Mapping[str, Any], rules: FollowUp, owner: str, assigned_at: datetime) -> str | None:
+    """Why a rep's activity is no touch of a lead that ``owner`` has had since ``assigned_at``; None: it is one.
+
+    ``activity`` has ``kind``, ``rep`` (None when the export names nobody: then it is taken for the owner's),
+    ``occurred_at`` (which counts, not when it was synced), ``seconds`` and ``automatic`` (None: not known).
+    """
+    kind, seconds = activity["kind"], activity["seconds"]
+    rule = next((touch for touch in rules.touches if touch.kind == kind), None)
+    if rule is None:
+        return f"{kind} is no kind of touch"
+    if activity["occurred_at"] < assigned_at:
+        return "it was before the assignment"
+    if rules.touched_by == "owner" and activity["rep"] not in (None, owner):
+        return f"{activity['rep']} did it, not the owner"
+    if activity["automatic"] and not rule.automatic:
+        return "it was sent automatically"
+    if seconds is not None and seconds < rule.min_seconds:
+        return f"it took {seconds} s, and a {kind} counts from {rule.min_seconds} s on"
+    return None

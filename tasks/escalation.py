@@ -1,0 +1,103 @@
+"""Chasing: whom a step of the ladder tells, in a message, a work item, or an alert.
+
+Belongs here: what follows from the steps that a follow-up check found due, and from leads that went stale. Does not
+belong here: which steps those are (``leadgate.sla.sla_targets``), or storing any of it (``follow_up``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from leadgate.masking import mask
+from leadgate.playbook import Playbook, Target
+from leadgate.sla.sla_targets import Step
+from tasks.stage import Alert, Work
+from tasks.work_items import route_of, work_item
+
+_NOT_YET = {
+    "first_touch": "has not touched the lead yet; the first touch",
+    "acceptance": "has neither accepted nor rejected the lead yet; the answer",
+    "next_touch": "has not touched the lead again; the next touch",
+    "stage": "still has the lead, neither accepted nor finished; that",
+}
+
+
+_STALE = {"remind": "lead_stale", "recycle": "lead_recycled", "reassign": "lead_taken_back"}
+
+
+def overdue(target: Target) -> str:
+    """The reason of an escalation, and the kind of its message."""
+    return f"{target}_overdue"
+
+
+def escalate(frame: pd.DataFrame, work: Work) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The messages and the work items that the steps of these rows ask for."""
+    messages, items = [], []
+    rows: list[Any] = list(frame[frame["steps"].map(bool).astype(bool) | frame["stale_does"].notna()].itertuples())
+    for row in rows:
+        for step in row.steps:
+            messages.append(_message(row, step, work.rules))
+            if step.step.do == "escalate":
+                items.append(_escalation(row, step, work))
+        if row.stale_does is not None:
+            messages.append(
+                {
+                    "key": f"stale:{row.journey_id}:{row.generation}:{int(row.active_at.timestamp())}",
+                    "journey_id": row.journey_id,
+                    "target": row.owner,
+                    "kind": _STALE[row.stale_does],
+                }
+            )
+    return messages, items
+
+
+def alerts(frame: pd.DataFrame, work: Work) -> list[Alert]:
+    """An alert for each lead that was escalated just now."""
+    found = []
+    chased = frame["steps"].map(bool).astype(bool) & ~frame["broken"].astype(bool)
+    rows: list[Any] = list(frame[chased].itertuples())
+    for row in rows:
+        for step in row.steps:
+            if step.step.do == "escalate":
+                to = _escalated_to(row, step, work.rules)
+                facts = {"journey": int(row.journey_id), "owner": row.owner, "ladder_step": step.number}
+                facts |= {"reason": overdue(step.target), "to": mask(to) if "@" in to else to}
+                found.append(Alert("lead.escalated", facts | {"due_at": step.due_at.isoformat()}))
+    return found
+
+
+def _message(row: Any, step: Step, playbook: Playbook) -> dict[str, Any]:
+    kinds = {"remind": f"{step.target}_due", "escalate": overdue(step.target), "reassign": "lead_taken_back"}
+    parts = [step.step.do, row.journey_id, row.generation, step.number]
+    if step.target != "first_touch":  # a first touch's key is as long as it was before there were others
+        parts += [step.target, int(step.since.timestamp())]
+    return {
+        "key": ":".join(map(str, parts)),
+        "journey_id": row.journey_id,
+        "target": _escalated_to(row, step, playbook) if step.step.do == "escalate" else row.owner,
+        "kind": kinds[step.step.do],
+    }
+
+
+def _escalated_to(row: Any, step: Step, playbook: Playbook) -> str:
+    """The step's addressee, else the owner's manager, else whoever the playbook routes overdue leads to."""
+    manager = next((rep.manager for rep in playbook.reps if rep.name == row.owner), None)
+    return step.step.to or manager or route_of(playbook, overdue(step.target), "follow_up").to
+
+
+def _escalation(row: Any, step: Step, work: Work) -> dict[str, Any]:
+    return work_item(
+        "follow_up",
+        work,
+        kind="escalation",
+        blocking=False,
+        reason=overdue(step.target),
+        promise=f"ladder_step_{step.number}",
+        message=f"{row.owner} {_NOT_YET[step.target]} was due {step.due_at:%Y-%m-%d %H:%M} UTC",
+        journey_id=row.journey_id,
+        generation=row.generation,
+        source=row.source,
+        route=_escalated_to(row, step, work.rules),
+    )

@@ -1,0 +1,296 @@
+"""Leads that a person gives to somebody else, takes away, or moves with a leaver's whole book.
+
+Belongs here: one transaction for each of them, and the race for a pool's turns. Does not belong here: who gets a
+lead (``leadgate.assignment.reassignment``), the queries (``ledger.handovers``), or the words for a screen.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final, Literal, TypeVar
+
+import orjson
+import pandas as pd
+from sqlalchemy import Connection
+
+from leadgate import actors
+from leadgate.actors import Actor
+from leadgate.assignment import reassignment
+from leadgate.assignment.assignment_result import Assigned
+from leadgate.assignment.availability import Load, sharing_reps
+from leadgate.assignment.pool_assignment import in_words
+from leadgate.assignment.rotation import PoolState
+from leadgate.ledger import Ledger, bulk, decisions, races, reassignments, records
+from leadgate.ledger.actions import ActionError
+from leadgate.ledger.batches import Conflict, applying
+from leadgate.ledger.reassignments import TakenAway
+from leadgate.masking import mask_within
+from leadgate.nearest import proposal
+from leadgate.playbook import Loaded, Playbook
+from leadgate.playbook.routing import SlaClock
+from tasks.assignment import read_loads
+from tasks.work_items import route_of
+
+UNASSIGNED: Final = "unassigned"
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Handed:
+    """One lead: who had it, and who has it now (``owner``), or ``why`` it stays with whom it was."""
+
+    journey_id: int
+    lead_id: int
+    had_it: str
+    owner: str | None
+    pool: str | None
+    why: str
+    due_at: datetime | None = None
+    action: int | None = None  # the number that undoes it
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A leaver's book: what was ``placed``, and what is ``left`` with them."""
+
+    rep: str
+    clock: SlaClock
+    placed: list[Handed] = field(default_factory=list)
+    left: list[Handed] = field(default_factory=list)
+    action: int | None = None  # the number that undoes it
+
+    @property
+    def by_owner(self) -> dict[str, int]:
+        """How many leads each new owner gets, most first."""
+        return dict(Counter(str(each.owner) for each in self.placed).most_common())
+
+
+def reassign(
+    ledger: Ledger,
+    loaded: Loaded,
+    journey_id: int,
+    *,
+    rep: str | None = None,
+    pool: str | None = None,
+    anyway: bool = False,
+    reason: str,
+    by: Actor,
+    now: datetime,
+) -> Handed:
+    """The lead to ``rep``, or to whose turn it is in ``pool``. Raises ``ActionError`` when that is not possible."""
+    reason = _reason(reason)
+    playbook = loaded.playbook
+    _known_pool(playbook, pool)
+
+    def attempt(connection: Connection, *, locked: bool) -> Handed:
+        frame = _one(connection, journey_id, "reassign", by)
+        before, loads = _state(connection, playbook, now)
+        if rep is not None:
+            if frame["had_it"].iloc[0] == rep:
+                raise ActionError(f"{rep} has journey J{journey_id} already")
+            chosen = frame.assign(excluded=pd.Series([()], index=frame.index, dtype=object))
+            assigned = reassignment.to_rep(chosen, rep, playbook, loads, now, anyway=anyway)
+        else:
+            states = {name: PoolState.from_dict(state) for name, (state, _) in before.items()}
+            assigned = reassignment.to_pools(frame, [pool], playbook, states, loads, now, what="reassign")
+        decided = _decided(frame, assigned, playbook.handovers.on_reassign, playbook, now)
+        (handed,) = _told(decided)
+        if handed.owner is None:
+            raise ActionError(f"nobody in pool {pool} can take it: {handed.why}")
+        number = _store(connection, loaded, decided, before, assigned, "reassign", reason, by, now, locked=locked)
+        return replace(handed, action=number)
+
+    return _racing(ledger, loaded, now, attempt)
+
+
+def unassign(
+    ledger: Ledger, loaded: Loaded, journey_id: int, *, nurture: bool = False, reason: str, by: Actor, now: datetime
+) -> TakenAway:
+    """The lead has no owner any more: a work item asks where it goes, or it is nurtured.
+
+    Raises ``ActionError`` when nobody owns it, and ``ActorError`` when it is not theirs to give.
+    """
+    reason = _reason(reason)
+
+    def attempt(connection: Connection, *, locked: bool) -> TakenAway:
+        frame = _one(connection, journey_id, "unassign", by)
+        item = None if nurture else _work_item(frame, loaded.playbook, reason, now)
+        return reassignments.take_away(
+            connection, frame, work_item=item, reason=reason, by=by, now=now, playbook_hash=loaded.hash
+        )
+
+    return _racing(ledger, loaded, now, attempt)
+
+
+def transfer(
+    ledger: Ledger,
+    loaded: Loaded,
+    rep: str,
+    *,
+    to_pool: str | None = None,
+    dry_run: bool = False,
+    reason: str,
+    by: Actor,
+    now: datetime,
+) -> Transfer:
+    """All that ``rep`` has to the other members of their pools, or to ``to_pool``, by fair turns.
+
+    What nobody can take, because everybody is away or at a cap, stays, and says why. ``dry_run`` stores nothing.
+    Raises ``ActionError`` for nobody of that name.
+    """
+    reason = _reason(reason)
+    playbook = loaded.playbook
+    _known_pool(playbook, to_pool)
+
+    def attempt(connection: Connection, *, locked: bool) -> Transfer:
+        frame = reassignments.book(connection, rep)
+        clock = playbook.handovers.on_transfer
+        if frame.empty:
+            known = {each.name for each in playbook.reps}
+            if rep not in known:
+                raise ActionError(f"{rep!r} is no rep, and has no leads; {proposal(rep, known)}")
+            return Transfer(rep, clock)
+        if not dry_run:
+            actors.require(by, "transfer", rep)
+        before, loads = _state(connection, playbook, now)
+        states = {name: PoolState.from_dict(state) for name, (state, _) in before.items()}
+        pools = reassignment.places(frame, rep, playbook, to_pool)
+        assigned = reassignment.to_pools(
+            frame, pools, playbook, states, loads, now, what="transfer", why=f"{rep}'s leads", leaver=rep
+        )
+        decided = _decided(frame, assigned, clock, playbook, now)
+        told = _told(decided)
+        number = None
+        if not dry_run:
+            placed = decided[decided["owner"].notna()]
+            number = _store(connection, loaded, placed, before, assigned, "transfer", reason, by, now, locked=locked)
+        return Transfer(
+            rep,
+            clock,
+            [each for each in told if each.owner is not None],
+            [each for each in told if each.owner is None],
+            number,
+        )
+
+    return _racing(ledger, loaded, now, attempt)
+
+
+def _racing(ledger: Ledger, loaded: Loaded, now: datetime, attempt: Callable[..., _T]) -> _T:
+    """``attempt`` in a transaction, again when somebody else took a turn meanwhile; in the end without rivals."""
+    records.activate_playbook(ledger, loaded.hash, loaded.text, [pool.name for pool in loaded.playbook.pools], now)
+    for race in races.attempts(ledger):
+        with race as locked:
+            try:
+                with applying(ledger) as connection:
+                    return attempt(connection, locked=locked)
+            except reassignment.HandoverError as error:
+                raise ActionError(str(error)) from error
+    raise Conflict(f"lost the race for a pool's turn {races.MAX_ATTEMPTS} times; try it again")
+
+
+def _state(
+    connection: Connection, playbook: Playbook, now: datetime
+) -> tuple[dict[str, tuple[dict[str, Any], int]], dict[str, Load]]:
+    return decisions.pool_turns(connection), read_loads(connection, playbook, now)
+
+
+def _one(connection: Connection, journey_id: int, what: Literal["reassign", "unassign"], by: Actor) -> pd.DataFrame:
+    frame = reassignments.owned(connection, journey_id)
+    if frame.empty:
+        status = reassignments.status(connection, journey_id)
+        if status is None:
+            raise ActionError(f"there is no journey J{journey_id}")
+        raise ActionError(f"cannot {what} journey J{journey_id}: it is {status}, so nobody owns it now")
+    actors.require(by, what, frame["had_it"].iloc[0])
+    return frame
+
+
+def _decided(
+    frame: pd.DataFrame, assigned: Assigned, clock: SlaClock, playbook: Playbook, now: datetime
+) -> pd.DataFrame:
+    """``frame`` with the new owner and everything about them; what they were drawn from wins over what was."""
+    new = reassignment.with_clock(assigned.frame, frame, clock, playbook, now)
+    kept = frame[[name for name in frame.columns if name not in new.columns]]
+    return pd.concat([kept, new], axis=1)
+
+
+def _told(decided: pd.DataFrame) -> list[Handed]:
+    columns = ("journey_id", "lead_id", "had_it", "owner", "pool", "candidates", "due_at")
+    rows = zip(*(bulk.plain(decided[name]) for name in columns), strict=True)
+    return [
+        Handed(journey, lead, had_it, owner, pool, "" if owner else _why_not(candidates, pool), due)
+        for journey, lead, had_it, owner, pool, candidates, due in rows
+    ]
+
+
+def _why_not(candidates: str, pool: str | None) -> str:
+    considered = in_words(orjson.loads(candidates))
+    if considered:
+        return considered
+    return f"nobody else is in pool {pool}" if pool else "it came by no pool; name one with --to-pool"
+
+
+def _store(
+    connection: Connection,
+    loaded: Loaded,
+    decided: pd.DataFrame,
+    before: dict[str, tuple[dict[str, Any], int]],
+    assigned: Assigned,
+    what: str,
+    reason: str,
+    by: Actor,
+    now: datetime,
+    *,
+    locked: bool,
+) -> int | None:
+    if decided.empty:
+        return None
+    states = {
+        name: state.to_dict()
+        for name, state in assigned.pools.items()
+        if name not in before or state != PoolState.from_dict(before[name][0])
+    }
+    used = sharing_reps(loaded.playbook, {*states, *decided["pool"].dropna()}, set(decided["owner"]))
+    versions = {name: before[name][1] for name in used if name in before}
+    decisions.take_turns(connection, versions=versions, states=states, locked=locked)
+    next_check_at = decided["due_soon_at"].where(decided["clock_from"].isna(), now)
+    return reassignments.hand_over(
+        connection,
+        decided.assign(next_check_at=next_check_at),
+        what=what,
+        reason=reason,
+        by=by,
+        now=now,
+        playbook_hash=loaded.hash,
+    )
+
+
+def _work_item(frame: pd.DataFrame, playbook: Playbook, reason: str, now: datetime) -> dict[str, Any]:
+    row = frame.iloc[0]
+    route = route_of(playbook, UNASSIGNED, "assignment")
+    return {
+        "kind": "exception", "blocking": True, "reason": UNASSIGNED, "stage": "assignment", "promise": None,
+        "source": row["source"], "journey_id": int(row["journey_id"]), "batch_id": None,
+        "generation": int(row["generation"]) + 1,
+        "message": f"It was taken from {row['had_it']} and has no owner; a rerun finds one.",
+        "value": None, "detail": reason, "proposal": None, "route": route.to, "due_at": now + route.within,
+        "opened_at": now,
+    }  # fmt: skip
+
+
+def _reason(reason: str) -> str:
+    """A person's words, which may name the lead. They are shown in lists: an address or a number in them is masked."""
+    plain = mask_within(" ".join(reason.replace("\x00", "").split()))[:200]
+    if not plain:
+        raise ActionError("a reason is needed: it is kept with the lead")
+    return plain
+
+
+def _known_pool(playbook: Playbook, pool: str | None) -> None:
+    known = [each.name for each in playbook.pools]
+    if pool is not None and pool not in known:
+        raise ActionError(f"{pool!r} is no pool of the playbook; {proposal(pool, known)}")

@@ -1,0 +1,119 @@
+"""The breaker at a handoff: park a source whose rows keep breaking a promise, and let it out again.
+
+Belongs here: applying ``leadgate.breaker`` to a batch, inside the handoff's transaction.
+Does not belong here: the breaker's own rules, which are pure and in ``leadgate.breaker``.
+
+Only first passes count (generation 0): a rerun is a person's decision about rows that are known to be bad.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+import pandas as pd
+from sqlalchemy import Connection
+
+from expectations.findings import GateResult
+from leadgate.breaker import BreakerState, admit, observe
+from leadgate.ledger import records
+from tasks.stage import Alert, Stage, Work
+from tasks.work_items import work_item
+
+#: The reason of a lead whose source is parked.
+PARKED: Final = "source_parked"
+
+
+def park(
+    connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult
+) -> tuple[pd.DataFrame, list[Alert]]:
+    """The frame with the rows of a parked source as ``parked``, and the breakers that opened.
+
+    Locks the breakers of the batch's sources, counts this batch's rows, and opens, keeps open, or
+    closes each breaker; closing releases what it held. One work item stands for what a source has parked.
+    """
+    alerts: list[Alert] = []
+    if result.batch_problem is not None:
+        return frame, alerts  # the gate itself is broken: that says nothing about a source
+    promises = [line["promise"] for line in result.evidence if line["severity"] == "critical"]
+    critical = result.failures[result.failures["severity"] == "critical"]
+    first_pass = frame["generation"] == 0
+    sources = [str(name) for name in frame.loc[first_pass, "source"].unique()]
+    kept = records.lock_breakers(connection, stage.gate, sources)
+    frame["work_item_id"] = pd.Series([None] * len(frame), index=frame.index, dtype=object)
+    broken = {name: set(rows["journey_id"]) for name, rows in critical.groupby("promise")} if len(critical) else {}
+    for source in sources:
+        rows = frame.index[first_pass & (frame["source"] == source)]
+        stored, item = kept[source]
+        before = {name: _state(stored, name) for name in promises}
+        journeys = frame.loc[rows, "journey_id"].tolist()
+        broke = {
+            name: [journey in broken[name] for journey in journeys] if name in broken else [False] * len(journeys)
+            for name in promises
+        }
+        after, admitted = _count(before, broke, len(rows), work)
+        opened = [name for name in promises if after[name].status == "open"]
+        if opened and item is None:
+            item = records.open_work_items(connection, pd.DataFrame([_item(stage, work, source, opened[0], after)]))[0]
+            alerts.append(_alert(stage, source, item, opened[0], after))
+        parked = rows if opened else rows[admitted:]
+        if len(parked):
+            frame.loc[parked, ["outcome", "reason", "work_item_id"]] = ["parked", PARKED, item]
+        if item is not None and all(state.status == "closed" for state in after.values()):
+            records.release(connection, records.held_by(connection, [item]), now=work.now)
+            records.close_work_items(connection, [item], by="leadgate", resolution="breaker_closed", now=work.now)
+            item = None
+        if after != before or item != kept[source][1]:
+            states = {name: orjson.loads(state.to_json()) for name, state in after.items()}
+            records.keep_breaker(connection, source, stage.gate, stored | states, item)
+    return frame, alerts
+
+
+def _count(
+    before: dict[str, BreakerState], broke: dict[str, list[bool]], rows: int, work: Work
+) -> tuple[dict[str, BreakerState], int]:
+    """The breakers after ``rows`` rows of a source, and how many of these may pass.
+
+    Probes that close a half-open breaker let the rows behind them through as well: those are counted next.
+    """
+    states, done = dict(before), 0
+    while done < rows:
+        admitted = rows - done
+        for name, state in states.items():
+            may_pass, states[name] = admit(state, work.now, rows - done, work.rules.breaker)
+            admitted = min(admitted, may_pass)
+        if admitted == 0:
+            break
+        for name in states:
+            states[name] = observe(states[name], broke[name][done : done + admitted], work.rules.breaker, work.now)
+        done += admitted
+    return states, done
+
+
+def _state(stored: dict[str, Any], promise: str) -> BreakerState:
+    if promise not in stored:
+        return BreakerState()
+    return BreakerState.from_json(orjson.dumps(stored[promise]).decode())
+
+
+def _alert(stage: Stage, source: str, item: int, promise: str, states: dict[str, BreakerState]) -> Alert:
+    state = states[promise]
+    facts = {"source": source, "promise": promise, "broken": state.broken, "seen": state.seen}
+    return Alert("breaker.opened", {"stage": stage.name, "gate": stage.gate, "work_item": item} | facts)
+
+
+def _item(stage: Stage, work: Work, source: str, promise: str, states: dict[str, BreakerState]) -> dict[str, Any]:
+    state = states[promise]
+    message = (
+        f"{state.broken} of the last {state.seen} rows of {source} broke the promise {promise}: the source is "
+        "parked. Look for a changed form or mapping, then rerun this work item to let its rows through."
+    )
+    return work_item(
+        stage.name,
+        work,
+        kind="breaker",
+        reason=PARKED,
+        message=message,
+        promise=promise,
+        source=source,
+    )
