@@ -290,7 +290,7 @@ def failpoints() -> list[str]:
     """Where a delivery can be killed, as it stands in the source."""
     folders = [Path(package.__file__ or "").parent for package in (leadgate, tasks)]
     sources = [path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.py")]
-    return sorted({name for source in sources for name in re.findall(r'\bhit\("(deliver\.[a-z_.]+)"\)', source)})
+    return sorted({name for source in sources for name in re.findall(r'\bfailpoint\("(deliver\.[a-z_.]+)"\)', source)})
 
 
 @pytest.mark.parametrize("failpoint", failpoints())

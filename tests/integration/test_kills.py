@@ -301,7 +301,7 @@ def failpoints() -> set[str]:
     """The names of all failpoints, as they stand in the source."""
     folders = [Path(package.__file__ or "").parent for package in (leadgate, tasks)]
     sources = [path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.py")]
-    named = {name for source in sources for name in re.findall(r'\bhit\("([a-z_.]+)"\)', source)}
+    named = {name for source in sources for name in re.findall(r'\bfailpoint\("([a-z_.]+)"\)', source)}
     # outside of the day's work: delivery, what people hand over, and the search for leads that break a stage; killed by
     # test_delivery.py, test_reassignments.py and test_faults.py
     apart = ("deliver.", "hand_over.", "part.", "held.")

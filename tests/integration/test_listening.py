@@ -267,7 +267,7 @@ def test_what_the_page_posts_is_accepted_by_the_bundled_playbook(listening: Proc
 
 def test_the_page_has_every_answer() -> None:
     told = set(re.findall(r"^\| (\d+) \| `(\w+)` \|", PAGE, re.MULTILINE))
-    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "console").glob("*.py"))
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "console").rglob("*.py"))
     assert told == set(re.findall(r"RefusedError\(\s*(\d{3}),\s*\"(\w+)\"", sources))
 
 
