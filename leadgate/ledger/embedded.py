@@ -52,6 +52,8 @@ _SETTINGS: Final = {
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
     "log_checkpoints": "off",
+    # a batch of a large ledger writes into pages all over its indexes: most of them stay in memory
+    "shared_buffers": "256MB",
 }
 _MAP: Final = "leadgate"
 #: The operating system says who connects; nobody else is asked for a password that could be guessed or kept.
