@@ -29,7 +29,8 @@ SAID_HERE: Final = "said in the Prefect UI"
 
 #: Characters of a name that somebody types into a form.
 MOST_OF_A_NAME: Final = 80
-#: Who somebody says they are. Prefect refuses a longer one before it stores anything; ``by_hand`` tells what is wrong.
+#: Who somebody says they are. Prefect refuses a longer name before it stores anything; ``form_support`` tells what is
+#: wrong.
 Name = Annotated[str, WithJsonSchema({"type": "string", "maxLength": MOST_OF_A_NAME})]
 
 #: An id as Leadgate prints it, with or without its letter.

@@ -1,7 +1,7 @@
 """Leads that a person gives to somebody else, takes away, or moves with a leaver's whole book.
 
 Belongs here: one transaction for each of them, and the race for a pool's turns. Does not belong here: who gets a
-lead (``leadgate.assignment.reassignment``), the queries (``ledger.handovers``), or the words for a screen.
+lead (``leadgate.assignment.reassignment``), the queries (``ledger.reassignments``), or the words for a screen.
 """
 
 from __future__ import annotations

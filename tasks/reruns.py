@@ -93,7 +93,8 @@ def resolve_items(
     playbook: Playbook,
     named: Sequence[int] = (),
 ) -> RerunReport:
-    """Do it to ``items`` (of ``meant``). Of those ``named`` one by one the report says why one was left alone.
+    """Resolve ``items`` (of ``find_items``) by ``resolution``. The report says of each item ``named`` why it was left
+    alone.
 
     An item whose proposal validation would not take is left alone, and the others are corrected. Raises
     ``ActionError`` for a field that does not exist, where nothing can be done by hand, for a correction that validation

@@ -28,7 +28,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from console.http.addresses import Network, is_one_of
 
 HEAD_WITHIN: Final = 10.0  # seconds from its first byte, or from the connection, for the head of a request
-REQUEST_WITHIN: Final = 45.0  # seconds for a whole request; `http_incoming` is stricter, and answers
+REQUEST_WITHIN: Final = 45.0  # seconds for a whole request; ``incoming`` is stricter, and answers
 TAKEN_WITHIN: Final = 30.0  # seconds for the sender to take some of an answer from the line
 MOST_HEAD: Final = 16 * 1024  # bytes of a head
 _MOST: Final = 4096  # connections; each may hold a head and some of a body

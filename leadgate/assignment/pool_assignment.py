@@ -61,7 +61,7 @@ class PoolAssignment:
         self.stale = True  # somebody's availability has changed since the last look
         self.drawn = False  # a turn was taken
         self._availability = availability
-        self._suitability = SkillMatch(pool, [availability.rep(member.rep) for member in pool.members])
+        self._skill_match = SkillMatch(pool, [availability.rep(member.rep) for member in pool.members])
         self._next_words, self._other_words = _WORDS[pool.order]
         self._scale, self._weights = self._ramped()
         self._outside: dict[str, Hindrance | None] | None = None
@@ -78,7 +78,7 @@ class PoolAssignment:
         if self.stale:
             self._look()
         had_it = set(trace.excluded).intersection(self._weights) if trace.excluded else set()
-        unsuited = self._suitability.of(trace.requirements) if trace.requirements is not NOTHING else EVERYBODY_SUITS
+        unsuited = self._skill_match.of(trace.requirements) if trace.requirements is not NOTHING else EVERYBODY_SUITS
         if not had_it and not unsuited.must_not and not unsuited.rather_not:
             rep = self._next((), trace) if self._eligible else None
             trace.candidates += self._lines.values()
@@ -103,7 +103,7 @@ class PoolAssignment:
 
     def back(self, trace: DecisionTrace) -> datetime | None:
         """When the first of those who were passed over for a reason that passes can take a lead again, if any was."""
-        never = frozenset(trace.excluded).union(self._suitability.of(trace.requirements).must_not)
+        never = frozenset(trace.excluded).union(self._skill_match.of(trace.requirements).must_not)
         if never not in self._backs:
             availability = self._availability
             moments = [availability.back(rep, self.pool) for rep in self._weights if rep not in never]

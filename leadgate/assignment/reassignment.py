@@ -1,7 +1,7 @@
 """What changes hands by a person's word: one lead to a rep or a pool, or the whole book of somebody who leaves.
 
 Belongs here: who gets each lead, by the same turns, caps and absences as any other. Does not belong here: storing
-it (``ledger.handovers``), or who may ask for it.
+it (``ledger.reassignments``), or who may ask for it.
 """
 
 from __future__ import annotations

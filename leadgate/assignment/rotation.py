@@ -127,7 +127,7 @@ def _whole(value: object, lowest: int) -> bool:
 class Rotation:
     """A pool's turns while a batch is being assigned.
 
-    Say who is eligible with ``seat``, ask ``next_in_turn`` turn it is, and ``take`` it; ``state`` is what to keep.
+    Say who is eligible with ``seat``, ask who is ``next_in_turn``, and ``take`` the turn; ``state`` is what to keep.
     """
 
     def __init__(self, state: PoolState) -> None:
