@@ -67,11 +67,18 @@ class CommandContext:
             f"Name the folder that has it: LEADGATE_HOME=FOLDER, or `{program()} --home FOLDER …`.\nOr, {capture}."
         )
 
-    def playbook(self) -> Loaded:
-        """The playbook as it was written. Raises ``PlaybookError``."""
+    def read_playbook(self) -> Loaded:
+        """The playbook as it was written, notes unsaid. Raises ``PlaybookError``."""
         from leadgate import playbook
 
         return playbook.load(self.settings.playbook) if self.settings.playbook else playbook.default()
+
+    def playbook(self) -> Loaded:
+        """The playbook as it was written; notes on how it is written go to stderr. Raises ``PlaybookError``."""
+        loaded = self.read_playbook()
+        for note in loaded.document.notes:
+            hint(f"note: {note}")
+        return loaded
 
     def checked_playbook(self) -> Loaded:
         """The playbook, if its parts agree. Raises ``PlaybookError`` before anything is stored."""

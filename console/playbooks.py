@@ -29,7 +29,7 @@ def check(context: CommandContext, file: Path | None, *, as_json: bool) -> bool:
         context = CommandContext(replace(context.settings, playbook=file))
     digest: str | None = None
     try:
-        loaded = context.playbook()
+        loaded = context.read_playbook()
     except PlaybookError as error:
         problems: list[Problem] = list(error.problems)
     else:

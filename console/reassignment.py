@@ -48,7 +48,7 @@ def reassign(
         done = reassignments.reassign(
             ledger, loaded, journey, rep=to, pool=pool, anyway=anyway, reason=reason, by=who, now=at
         )  # fmt: skip
-    clock = loaded.playbook.handovers.on_reassign
+    clock = loaded.playbook.reassignments.on_reassign
     if as_json:
         print_json({**asdict(done), "did": "reassign", **as_data(who), "clock": clock})
         return

@@ -97,7 +97,7 @@ def reassign(
         else:
             states = {name: PoolState.from_dict(state) for name, (state, _) in before.items()}
             assigned = reassignment.to_pools(frame, [pool], playbook, states, loads, now, what="reassign")
-        decided = _decided(frame, assigned, playbook.handovers.on_reassign, playbook, now)
+        decided = _decided(frame, assigned, playbook.reassignments.on_reassign, playbook, now)
         (handed,) = _told(decided)
         if handed.owner is None:
             raise ActionError(f"nobody in pool {pool} can take it: {handed.why}")
@@ -148,7 +148,7 @@ def transfer(
 
     def attempt(connection: Connection, *, locked: bool) -> Transfer:
         frame = reassignments.book(connection, rep)
-        clock = playbook.handovers.on_transfer
+        clock = playbook.reassignments.on_transfer
         if frame.empty:
             known = {each.name for each in playbook.reps}
             if rep not in known:
@@ -187,7 +187,7 @@ def _racing(ledger: Ledger, loaded: Loaded, now: datetime, attempt: Callable[...
             try:
                 with applying(ledger) as connection:
                     return attempt(connection, locked=locked)
-            except reassignment.HandoverError as error:
+            except reassignment.ReassignmentError as error:
                 raise ActionError(str(error)) from error
     raise Conflict(f"lost the race for a pool's turn {races.MAX_ATTEMPTS} times; try it again")
 

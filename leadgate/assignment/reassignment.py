@@ -27,7 +27,7 @@ _STEPS: Final = ("ladder_step", "acceptance_step", "stage_step")
 _CLOCK: Final = ("sla", "priority", "due_at", "due_soon_at", "clock_from", *_STEPS)
 
 
-class HandoverError(ValueError):
+class ReassignmentError(ValueError):
     """Nobody can be given the lead so; the message says why, and what can be done instead."""
 
 
@@ -42,16 +42,16 @@ def to_rep(
 ) -> Assigned:
     """Each lead of ``frame`` to ``rep``, whom a person chose. ``anyway``: also if they are away or at a cap.
 
-    Raises ``HandoverError`` for nobody of that name, and for somebody who cannot take it.
+    Raises ``ReassignmentError`` for nobody of that name, and for somebody who cannot take it.
     """
     why = ""
     reps = {each.name: each for each in playbook.reps}
     if rep not in reps:
-        raise HandoverError(f"{rep!r} is no rep of the playbook; {proposal(rep, reps)}")
+        raise ReassignmentError(f"{rep!r} is no rep of the playbook; {proposal(rep, reps)}")
     hindrance = Availability(playbook, loads, now).hindered[rep]
     if hindrance is not None:
         if not anyway:
-            raise HandoverError(f"{rep} cannot take it: {hindrance.reason}; --anyway gives it to them all the same")
+            raise ReassignmentError(f"{rep} cannot take it: {hindrance.reason}; --anyway gives it to them all the same")
         why = f"all the same, because {rep}: {hindrance.reason}"
         free = {"absent": (), "starts": None, "max_open": None, "max_per_day": None, "max_per_week": None}
         playbook = playbook.model_copy(

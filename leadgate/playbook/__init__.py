@@ -34,7 +34,17 @@ from leadgate.playbook.follow_up import (
 from leadgate.playbook.gates import Breaker, ExceptionRoute, Expect, GateRules, Notification, Retention
 from leadgate.playbook.loading import FILE, Loaded, default, init, load, parse
 from leadgate.playbook.matching import Certain, Likely, Matching, TieBreaker
-from leadgate.playbook.routing import Absence, Handovers, Hours, Member, NobodyAvailable, Pool, Rep, Route, Territory
+from leadgate.playbook.routing import (
+    Absence,
+    Hours,
+    Member,
+    NobodyAvailable,
+    Pool,
+    Reassignments,
+    Rep,
+    Route,
+    Territory,
+)
 from leadgate.playbook.schema import Playbook
 from leadgate.playbook.scoring import (
     Band,
@@ -88,7 +98,6 @@ __all__ = [
     "Gate",
     "GateRules",
     "Grades",
-    "Handovers",
     "Hours",
     "HttpCapture",
     "LadderStep",
@@ -109,6 +118,7 @@ __all__ = [
     "Problem",
     "Provider",
     "Qualification",
+    "Reassignments",
     "RejectReason",
     "Rep",
     "Retention",

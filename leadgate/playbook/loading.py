@@ -15,8 +15,8 @@ from pathlib import Path
 import orjson
 from pydantic import ValidationError
 
-from leadgate.playbook.schema import Playbook
-from leadgate.playbook.yaml_text import MAX_BYTES, Document, PlaybookError, Problem, problems_of, read
+from leadgate.playbook.schema import NEW_NAMES, Playbook
+from leadgate.playbook.yaml_text import MAX_BYTES, Document, PlaybookError, Problem, problems_of, read, rename_keys
 from leadgate.regular_files import UnusableFile, open_regular
 
 FILE = "playbook.yaml"
@@ -74,7 +74,7 @@ def load(path: Path) -> Loaded:
 @lru_cache(maxsize=16)
 def parse(text: str, *, path: Path) -> Loaded:
     """The playbook in ``text``; ``path`` is where it belongs, for messages and relative paths."""
-    document = read(text, str(path))
+    document = rename_keys(read(text, str(path)), NEW_NAMES)
     try:
         playbook = Playbook.model_validate(document.data)
     except ValidationError as error:

@@ -150,8 +150,8 @@ class Route(Part):
         return self.when_away or ("hold" if self.to.startswith("rep ") else "pass_on")
 
 
-class Handovers(Part):
-    """What people change later: one lead that is reassigned, a leaver's whole book."""
+class Reassignments(Part):
+    """What the SLA's clock does when a person gives a lead, or a leaver's whole book, to another owner."""
 
     on_reassign: SlaClock = "restart"
     on_transfer: SlaClock = "restart"

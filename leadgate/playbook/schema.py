@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -10,9 +10,12 @@ from leadgate.playbook.base import Gate, Name, Part
 from leadgate.playbook.follow_up import FollowUp, Sla
 from leadgate.playbook.gates import Breaker, ExceptionRoute, GateRules, Notification, Retention
 from leadgate.playbook.matching import Matching
-from leadgate.playbook.routing import Handovers, Hours, Pool, Rep, Route, Territory
+from leadgate.playbook.routing import Hours, Pool, Reassignments, Rep, Route, Territory
 from leadgate.playbook.scoring import Qualification, Scoring
 from leadgate.playbook.sources import CustomField, Enrichment, Source, Validation
+
+#: Keys of earlier versions, which are still read.
+NEW_NAMES: Final = {"handovers": "reassignments"}
 
 
 class Playbook(Part):
@@ -33,7 +36,7 @@ class Playbook(Part):
     pools: tuple[Pool, ...] = Field(min_length=1)
     territories: dict[Name, Territory] = {}
     routing: tuple[Route, ...] = Field(min_length=1)
-    handovers: Handovers = Handovers()
+    reassignments: Reassignments = Reassignments()
     slas: tuple[Sla, ...] = ()
     follow_up: FollowUp = FollowUp()
     exceptions: tuple[ExceptionRoute, ...] = (ExceptionRoute(to="revenue_operations"),)

@@ -66,6 +66,7 @@ class Document:
     file: str
     data: Any
     lines: Mapping[Path, int] = field(default_factory=dict)
+    notes: tuple[Problem, ...] = ()
 
     def line(self, path: Path) -> int:
         """The line of the value at ``path``, or of the innermost part of it that is written."""
@@ -76,6 +77,24 @@ class Document:
 
     def problem(self, path: Path, message: str, *, note: bool = False) -> Problem:
         return Problem(self.file, self.line(path), key(path), message, note)
+
+
+def rename_keys(document: Document, new_names: Mapping[str, str]) -> Document:
+    """``document`` with each old key at its top under its new name, which is noted. Raises ``PlaybookError``
+    where both are given."""
+    old_keys = [old for old in new_names if old in document.data]
+    if both := [old for old in old_keys if new_names[old] in document.data]:
+        raise PlaybookError(
+            document.problem((old,), f"is the old name of {new_names[old]}, which is given, too; remove one")
+            for old in both
+        )
+    notes = [document.problem((old,), f"is called {new_names[old]} now; rename it", note=True) for old in old_keys]
+    data = {new_names.get(name, name): value for name, value in document.data.items()}
+    lines = {
+        tuple(new_names.get(str(part), part) for part in path[:1]) + path[1:]: line
+        for path, line in document.lines.items()
+    }
+    return Document(document.file, data, lines, tuple(notes))
 
 
 def key(path: Path) -> str:

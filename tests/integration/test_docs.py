@@ -190,7 +190,7 @@ ORDINARY = {
 }  # fmt: skip
 #: What the glossary calls by another form of the word.
 FORMS = {
-    "accept": "owner", "exception": "work item", "handover": "reassignment", "lookalike": "match", "matching": "match",
+    "accept": "owner", "exception": "work item", "lookalike": "match", "matching": "match",
     "reassign": "reassignment", "routing": "route", "scoring": "score",
 }  # fmt: skip
 #: Names that modules had, each of which needed an explanation.

@@ -125,7 +125,7 @@ def test_the_evidence_of_a_qualification_names_the_field_and_not_its_value(worke
     assert "value" not in str(evidence)
 
 
-def test_the_reason_of_a_handover_is_kept_where_it_can_be_erased(worked: Desk) -> None:
+def test_the_reason_of_a_reassignment_is_kept_where_it_can_be_erased(worked: Desk) -> None:
     assert worked.rows("SELECT DISTINCT what, note FROM action WHERE what = 'reassign'") == [
         ("reassign", f"{MARK} asked for somebody else")
     ]

@@ -119,7 +119,7 @@ def test_a_lead_goes_to_whose_turn_it_is_and_never_back_to_who_had_it(desk_with:
 
 def test_the_clock_begins_again_or_goes_on_as_the_playbook_says(desk_with: Callable[..., Desk]) -> None:
     clock = "SELECT due_at, clock_from, ladder_step FROM assignment WHERE ended_at IS NULL"
-    desk = desk_with(("slas:\n", "handovers: {on_reassign: keep}\nslas:\n"))
+    desk = desk_with(("slas:\n", "reassignments: {on_reassign: keep}\nslas:\n"))
     assign(desk, 1)
     reassignments.reassign(desk.ledger, desk.loaded, 1, pool="everybody", reason="away", by=MIA, now=LATER)
     assert desk.rows(clock) == [(NOW + timedelta(hours=4), NOW, 0)]

@@ -15,7 +15,7 @@ from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, joins, open_ledger
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.verify import INVARIANTS, verify
-from leadgate.playbook import Handovers, Loaded
+from leadgate.playbook import Loaded, Reassignments
 from leadgate.settings import Settings
 from tasks import reassignments
 from tasks.batches import run_waiting
@@ -291,7 +291,7 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
 
 def _hand_over(ledger: Ledger, loaded: Loaded) -> None:
     """The last lead goes to another owner, who keeps the clock of the one before."""
-    keeps = loaded.playbook.model_copy(update={"handovers": Handovers(on_reassign="keep")})
+    keeps = loaded.playbook.model_copy(update={"reassignments": Reassignments(on_reassign="keep")})
     with ledger.transaction() as connection:
         last = connection.execute(text("SELECT max(id) FROM journey WHERE status = 'owned'")).scalar_one()
     book = replace(loaded, playbook=keeps)

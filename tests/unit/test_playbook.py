@@ -653,6 +653,32 @@ def test_notes_are_worth_knowing_and_stop_nothing(tmp_path: Path, old: str, new:
     assert found == [] if said is None else any(said in message for message in found)
 
 
+def test_a_key_of_an_earlier_version_is_read_and_noted(tmp_path: Path) -> None:
+    old = SMALL.replace("slas:\n", "handovers: {on_reassign: keep}\nslas:\n")
+    new = old.replace("handovers", "reassignments")
+    loaded = parsed(old, tmp_path)
+    assert loaded.playbook.reassignments.on_reassign == "keep"
+    assert loaded.hash == parsed(new, tmp_path).hash
+    assert notes(new, tmp_path) == []
+    [note] = loaded.document.notes
+    assert (note.key, old.splitlines()[note.line - 1]) == ("handovers", "handovers: {on_reassign: keep}")
+    assert notes(old, tmp_path) == [note.message]
+
+
+def test_a_key_is_not_given_by_its_old_and_its_new_name(problems: Edit) -> None:
+    [problem] = problems("slas:\n", "handovers: {}\nreassignments: {}\nslas:\n")
+    assert "handovers: is the old name of reassignments" in problem
+
+
+def test_a_problem_below_an_old_key_has_its_line(tmp_path: Path) -> None:
+    text = SMALL.replace("slas:\n", "handovers:\n  on_reassing: keep\nslas:\n")
+    with pytest.raises(PlaybookError) as error:
+        parsed(text, tmp_path)
+    [problem] = error.value.problems
+    assert text.splitlines()[problem.line - 1] == "  on_reassing: keep"
+    assert "on_reassign" in problem.message
+
+
 ZONES = """reps:
   - {name: ann, time_zone: Europe/Berlin}
   - {name: bob, manager: ann, time_zone: America/New_York%s}

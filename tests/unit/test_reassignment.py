@@ -97,7 +97,7 @@ def test_a_lead_goes_by_the_pool_it_came_by_else_the_leavers_first_one() -> None
 
 def test_somebody_who_cannot_take_it_gets_it_only_anyway() -> None:
     book = playbook([1, 1], {"rep1": 0})
-    with pytest.raises(reassignment.HandoverError, match="rep1 cannot take it: reached 0 open"):
+    with pytest.raises(reassignment.ReassignmentError, match="rep1 cannot take it: reached 0 open"):
         reassignment.to_rep(book_of(1), "rep1", book, {}, NOW)
     row = reassignment.to_rep(book_of(1), "rep1", book, {}, NOW, anyway=True).frame.iloc[0]
     assert row["owner"] == "rep1"

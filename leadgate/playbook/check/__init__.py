@@ -45,7 +45,7 @@ def check(loaded: Loaded, *, promises: Mapping[Gate, Collection[str]] | None = N
         gates.notifications(checker),
         gates.gates(checker, promises or {}),
     )
-    return sorted({problem for part in parts for problem in part})
+    return sorted({*loaded.document.notes, *(problem for part in parts for problem in part)})
 
 
 def require(loaded: Loaded, *, promises: Mapping[Gate, Collection[str]] | None = None) -> None:
