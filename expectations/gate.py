@@ -1,24 +1,20 @@
 """The gate: runs a suite over a decided frame and splits the rows.
 
-Belongs here: everything that touches Great Expectations. It is imported when the first gate runs (that
-takes seconds; ``preload`` does it early), and every thread has a context of its own, because a shared one
-returns wrong results without an error.
-Does not belong here: what is promised (one suite a file), what of a frame is looked at (``view``), what
-follows from the verdicts (``findings``), and what happens to a row that fails (``tasks``).
+Belongs here: what Great Expectations is asked, and in what order. It is imported when the first gate runs (that
+takes seconds; ``preload`` does it early), and every thread has suites of its own.
+Does not belong here: asking it (``prepared``), what is promised (one suite a file), what of a frame is looked at
+(``view``), what follows from the verdicts (``findings``), and what happens to a row that fails (``tasks``).
 
 A gate fails closed. A promise that could not be checked, or not in time, holds the batch, whatever its severity.
 """
 
 from __future__ import annotations
 
-import logging
-import os
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
@@ -35,10 +31,13 @@ from expectations.findings import (
     passed,
 )
 from expectations.promises import Promise, from_playbook
-from expectations.view import own_column, unfit, view
+from expectations.view import unfit, view
 from leadgate.deadlines import CHECK_TIMED_OUT, seconds_for
 from leadgate.playbook import Gate, GateRules, Playbook
 from leadgate.playbook.check.added_expectations import wrong_with
+
+if TYPE_CHECKING:
+    from expectations.prepared import PreparedSuite
 
 __all__ = ["BatchProblem", "GateResult", "RefusedExpectation", "give_up", "preload", "promises_of", "run"]
 
@@ -153,104 +152,40 @@ def _texts_in(arguments: dict[str, Any]) -> set[str]:
 
 # -- Great Expectations ----------------------------------------------------------------------------------
 
-
-@dataclass
-class _Bench:
-    """One thread's own context. Suites are kept by their promises, which name every argument."""
-
-    batches: Any  # the batch definition
-    suites: dict[str, list[Any]] = field(default_factory=dict)
-
-
 _this_thread = threading.local()
-_one_at_a_time = threading.Lock()  # importing, and making a context, which sets the process's project
+_one_at_a_time = threading.Lock()  # importing, and whatever registers an expectation
 
 
-def _bench() -> _Bench:
-    bench: _Bench | None = getattr(_this_thread, "bench", None)
-    if bench is None:
-        with _one_at_a_time:
-            os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read on import
-            import great_expectations as gx
-
-            # it tells of every temporary folder that a context makes, and sets its own level on import
-            logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
-            context = gx.get_context(mode="ephemeral")
-            context.variables.progress_bars = {"globally": False}
-            asset = context.data_sources.add_pandas("leadgate").add_dataframe_asset("handoff")
-            bench = _Bench(asset.add_batch_definition_whole_dataframe("batch"))
-        _this_thread.bench = bench
-    return bench
-
-
-def _expectations(promises: Sequence[Promise]) -> list[Any]:
-    """The promises as this thread's expectations, in order; built once for each gate and playbook."""
-    bench = _bench()
+def _suite(promises: Sequence[Promise]) -> PreparedSuite:
+    """This thread's suite of ``promises``, which name every argument; made once."""
+    suites: dict[str, PreparedSuite] | None = getattr(_this_thread, "suites", None)
+    if suites is None:
+        suites = _this_thread.suites = {}
     key = repr(promises)
-    if key not in bench.suites:
-        from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+    if key not in suites:
+        if len(suites) >= 64:  # a process that outlives many playbooks
+            suites.clear()
+        with _one_at_a_time:
+            from expectations.prepared import PreparedSuite
 
-        if len(bench.suites) >= 64:  # a process that outlives many playbooks
-            bench.suites.clear()
-        bench.suites[key] = [
-            ExpectationConfiguration(
-                type=_remembering(promise.expectation),
-                kwargs={**promise.arguments, **({"column": own} if (own := own_column(promise)) else {})},
-                meta={"promise": promise.name},
-                severity=promise.severity,
-            ).to_domain_obj()
-            for promise in promises
-        ]
-    return bench.suites[key]
-
-
-@cache
-def _remembering(expectation: str) -> str:
-    """The name of an expectation that does what ``expectation`` does, and makes its configuration once.
-
-    Great Expectations asks an expectation for its configuration some eighty times a validation, and makes it
-    anew each time: that is half the time of a gate. Ours never change once they are made.
-    """
-    from great_expectations.expectations.registry import get_expectation_impl
-    from pydantic.v1 import PrivateAttr
-
-    kind: Any = matching.linear(expectation) or get_expectation_impl(expectation)
-
-    def configuration(self: Any) -> Any:
-        if self._made is None:
-            self._made = kind.configuration.fget(self)
-        return self._made
-
-    name = f"Remembering{kind.__name__}"
-    body = {"__module__": __name__, "_made": PrivateAttr(None), "configuration": property(configuration)}
-    remembering = type(kind)(name, (kind,), body)  # being made, it is registered
-    return str(remembering.expectation_type)
+            suites[key] = PreparedSuite(promises)
+    return suites[key]
 
 
 def _judge(promises: Sequence[Promise], view: pd.DataFrame, until: float) -> dict[str, Verdict]:
     """Ask Great Expectations: first which promises held, then which rows broke the others."""
-    expectations = _expectations(promises)
+    suite = _suite(promises)
     matching.this_gate.until = until
-    batch = _bench().batches.get_batch(batch_parameters={"dataframe": view})
-    from great_expectations import ExpectationSuite
-
-    def ask(which: list[Any], detail: dict[str, Any]) -> dict[str, Verdict]:
-        suite = ExpectationSuite(name="handoff", expectations=which)
-        answers = batch.validate(suite, result_format=dict(detail)).results  # it changes what it is given
-        return {answer.expectation_config.meta["promise"]: _verdict(answer) for answer in answers}
-
-    def rows_wanted(promise: Promise, verdict: Verdict) -> bool:
-        return verdict.error is None and (not verdict.ok or "mostly" in promise.arguments)
-
-    unanswered = Verdict(ok=False, error="no answer")
-    first = ask(expectations, _HELD)
-    verdicts = {promise.name: first.get(promise.name, unanswered) for promise in promises}
+    verdicts = [_verdict(answer) for answer in suite.ask(view, _HELD)]
     broken = [
-        expectation
-        for promise, expectation in zip(promises, expectations, strict=True)
-        if rows_wanted(promise, verdicts[promise.name])
+        number
+        for number, (promise, verdict) in enumerate(zip(promises, verdicts, strict=True))
+        if verdict.error is None and (not verdict.ok or "mostly" in promise.arguments)
     ]
-    return verdicts | ask(broken, _ROWS) if broken else verdicts
+    if broken:
+        for number, answer in zip(broken, suite.ask(view, _ROWS, broken), strict=True):
+            verdicts[number] = _verdict(answer)
+    return {promise.name: verdict for promise, verdict in zip(promises, verdicts, strict=True)}
 
 
 def _verdict(answer: Any) -> Verdict:

@@ -9,7 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pytest
@@ -17,8 +17,10 @@ from desk import Desk, person
 
 from expectations import PROMISES, gate
 from expectations.findings import SHOWN
+from expectations.view import view
 from leadgate.expressions import evaluation
 from leadgate.playbook import Gate, Playbook
+from leadgate.playbook.check.added_expectations import EXPECTATIONS
 from tasks import stage_task
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -332,14 +334,87 @@ def test_an_error_inside_great_expectations_holds_the_batch_even_for_a_warning()
 
 
 def test_a_failure_of_the_whole_engine_holds_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken() -> Any:
+    def broken(promises: Any) -> Any:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(gate, "_bench", broken)
+    monkeypatch.setattr(gate, "_suite", broken)
     result = gate.run("captured", frame("captured", {}), playbook=None)
     assert result.batch_problem is not None
     assert "no space left" in (result.batch_problem.detail or "")
     assert not result.passed.any()
+
+
+#: An addition of each type that a playbook may add, with each of its arguments.
+ADDED: dict[str, dict[str, Any]] = {
+    "expect_column_values_to_not_be_null": {"column": "phone"},
+    "expect_column_values_to_be_null": {"column": "spam_reason", "mostly": 0.5},
+    "expect_column_values_to_be_in_set": {"column": "country", "value_set": ["GB", "FR"], "mostly": 0.9},
+    "expect_column_values_to_not_be_in_set": {"column": "country", "value_set": ["FR"]},
+    "expect_column_values_to_match_regex": {"column": "message", "regex": "please", "mostly": 0.1},
+    "expect_column_values_to_not_match_regex": {"column": "message", "regex": "SEO"},
+    "expect_column_value_lengths_to_be_between": {"column": "message", "min_value": 3, "max_value": 12},
+    "expect_column_values_to_be_between": {"column": "journey_id", "min_value": 102, "strict_min": True},
+    "expect_column_values_to_be_unique": {"column": "phone"},
+    "expect_column_pair_values_a_to_be_greater_than_b": {
+        "column_A": "email", "column_B": "message", "or_equal": True, "ignore_row_if": "either_value_is_missing",
+    },
+    "expect_column_pair_values_to_be_equal": {"column_A": "email", "column_B": "contact"},
+    "expect_compound_columns_to_be_unique": {
+        "column_list": ["country", "message"], "ignore_row_if": "any_value_is_missing",
+    },
+    "expect_table_row_count_to_be_between": {"min_value": 2, "max_value": 3},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*PROMISES, "added"])
+def test_a_prepared_suite_answers_as_a_plain_validation_does(name: str) -> None:
+    from expectations.prepared import PreparedSuite, validated
+
+    if name == "added":
+        assert ADDED.keys() == EXPECTATIONS.keys()
+        added = [
+            {"name": kind, "expectation": kind, "arguments": arguments, "severity": "critical", "why": "As we agreed"}
+            for kind, arguments in ADDED.items()
+        ]
+        book = playbook(gates={"validated": {"expect": added}})
+        gate_: Gate = "validated"
+        promises = gate.promises_of(gate_, book)
+    else:
+        gate_ = cast(Gate, name)
+        promises = PROMISES[gate_]
+    faults = [fault for broken, fault, _ in BROKEN if broken == gate_]
+    suite = PreparedSuite(promises)
+    for rows in ([{}], [{}, *faults], faults[:1]):
+        looked_at = view(frame(gate_, *rows), promises)
+        for detail in (gate._HELD, gate._ROWS):
+            plain = validated(looked_at, suite.configurations, detail)
+            for which in (range(len(promises)), range(1, len(promises), 3)):
+                told = [_facts(answer) for answer in suite.ask(looked_at, detail, which)]
+                assert told == [_facts(plain[number]) for number in which]
+
+
+def _facts(answer: Any) -> tuple[Any, ...]:
+    found = answer.result.get("unexpected_index_list") if answer.result else None
+    kind, meta = answer.expectation_config.type, answer.expectation_config.meta
+    return kind, meta, answer.success, found, gate._error(answer.exception_info or {})
+
+
+def test_a_suite_is_planned_once_and_a_plain_validation_is_for_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    from expectations import prepared
+
+    gate.run("enriched", frame("enriched", {}), playbook=None)
+    plain: list[Any] = []
+    validated = prepared.validated
+
+    def planned(*_: Any) -> Any:
+        raise AssertionError("planned again")
+
+    monkeypatch.setattr(prepared, "_plan", planned)
+    monkeypatch.setattr(prepared, "validated", lambda *given: plain.append(given) or validated(*given))
+    assert gate.run("enriched", frame("enriched", {}, {"employees": 7}), playbook=None).passed.all()
+    assert not plain
+    assert not gate.run("enriched", frame("enriched", {"employees": "a few"}), playbook=None).passed.any()
+    assert plain
 
 
 def test_the_playbook_decides_on_severity() -> None:
