@@ -19,9 +19,10 @@ from sqlalchemy import Connection
 
 from console.command_context import CommandContext, as_of
 from console.redaction import visible
-from console.screen import INCOMPLETE, WRONG_INPUT, CommandError, err, out, print_json, program, say, table
+from console.screen import CommandError, err, out, print_json, program, say, table
 from leadgate.connectors.files import FileError, IsolatedTable, Limits, Row, read
 from leadgate.counting import counted
+from leadgate.errors import ExitCode
 from leadgate.fields import PERSONAL
 from leadgate.ledger import Ledger, open_ledger, people, signals
 from leadgate.ledger.clock import time_of
@@ -147,10 +148,10 @@ def _end_by(results: Sequence[Captured]) -> None:
         return
     lines = [each.told for each in left]
     if len(left) == len(results) and not any(each.rows for each in left):
-        raise CommandError("\n".join([*lines, "Nothing was stored."]), WRONG_INPUT)
+        raise CommandError("\n".join([*lines, "Nothing was stored."]), ExitCode.WRONG_INPUT)
     if len(results) > 1:
         lines.append(f"{len(left)} of {len(results)} files not captured in full; the others are stored.")
-    raise CommandError("\n".join(lines), INCOMPLETE)
+    raise CommandError("\n".join(lines), ExitCode.INCOMPLETE)
 
 
 _COLUMN_WORDS: Final = {"kind": "kind", "email": "e-mail address", "occurred_at": "time"}
@@ -290,7 +291,7 @@ def _dry_run(files: Sequence[Path], opener: _Opener, at: datetime, *, as_json: b
             _print_look(look)
     if left:
         lines = [str(error) for error in left]
-        raise CommandError("\n".join(lines), INCOMPLETE if looks else WRONG_INPUT)
+        raise CommandError("\n".join(lines), ExitCode.INCOMPLETE if looks else ExitCode.WRONG_INPUT)
 
 
 def _print_look(look: dict[str, Any]) -> None:

@@ -34,7 +34,8 @@ from console.options import (
     Source,
     Stage,
 )
-from console.screen import BROKEN, INTERRUPTED, READER_GONE, UNREACHABLE, WRONG_INPUT, CommandError, say
+from console.screen import CommandError, say
+from leadgate.errors import ExitCode, LeadgateError
 
 _EPILOG = (
     "Exit codes: 0 done · 1 a check found something broken · 2 wrong input or usage, nothing was changed · "
@@ -74,28 +75,20 @@ def _interrupted(error: BaseException) -> bool:
 
 def _say_interrupted() -> NoReturn:
     say("Interrupted. What was stored stays; `leadgate run` continues where this stopped.")
-    raise typer.Exit(INTERRUPTED) from None
+    raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
 def _explained(error: Exception) -> tuple[str, int] | None:
     """What an error means for a person, and the exit code; None for one that nobody expected."""
-    if isinstance(error, CommandError):
-        return str(error), error.code
+    if isinstance(error, LeadgateError):
+        return str(error), error.exit_code
     if isinstance(error, BrokenPipeError):
         return None  # `leadgate queue | head`: typer ends quietly
-    # what raised one of these has imported its module already
-    named = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__]
-    if any(name in _WRONG_INPUT for name in named):
-        return str(error), WRONG_INPUT
-    if _PREFECT in named:
-        return str(error), UNREACHABLE
     if (told := _of_the_ledger(error)) is not None:
-        return told, UNREACHABLE
-    if "alembic.util.exc.CommandError" in named:
-        return f"the ledger was made by another version of Leadgate ({error}); use that version", UNREACHABLE
+        return told, ExitCode.UNREACHABLE
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror}. What was stored stays.", WRONG_INPUT
+        return f"{where}{error.strerror}. What was stored stays.", ExitCode.WRONG_INPUT
     return None
 
 
@@ -111,18 +104,6 @@ def _of_the_ledger(error: Exception) -> str | None:
     if isinstance(error, DBAPIError):
         return explain_database_error(error)
     return None if faults.judge(error) == "ours" else str(error)
-
-
-_WRONG_INPUT = frozenset(
-    {
-        "leadgate.connectors.files.table.FileError",
-        "leadgate.playbook.yaml_text.PlaybookError",
-        "leadgate.settings.SettingsError",
-        "leadgate.ledger.actions.ActionError",
-        "leadgate.actors.ActorError",
-    }
-)
-_PREFECT = "flows.runtime.server.PrefectError"
 
 
 app = typer.Typer(
@@ -237,7 +218,7 @@ def status(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
     from console import status as command
 
     if not command.show(ctx.obj, as_json=json, now=now):
-        raise typer.Exit(BROKEN)
+        raise typer.Exit(ExitCode.BROKEN)
 
 
 @app.command()
@@ -459,7 +440,7 @@ def verify(
     from console import verify as command
 
     if not command.verify(ctx.obj, whole=whole, as_json=json):
-        raise typer.Exit(BROKEN)
+        raise typer.Exit(ExitCode.BROKEN)
 
 
 @playbook_app.command("check")
@@ -472,7 +453,7 @@ def playbook_check(
     from console import playbooks as command
 
     if not command.check(ctx.obj, file, as_json=json):
-        raise typer.Exit(WRONG_INPUT)
+        raise typer.Exit(ExitCode.WRONG_INPUT)
 
 
 @playbook_app.command("show")
@@ -534,7 +515,7 @@ def main() -> None:
 def _end_without_reader() -> NoReturn:
     """End as a program does whose reader has gone (``leadgate queue | head``), and say nothing more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter flushes once more when it ends
-    raise SystemExit(READER_GONE)
+    raise SystemExit(ExitCode.READER_GONE)
 
 
 if __name__ == "__main__":

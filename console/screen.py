@@ -17,17 +17,15 @@ from rich.table import Table
 from rich.text import Text
 
 from console.redaction import json_text, visible
-
-#: Exit codes that a script can trust.
-BROKEN, WRONG_INPUT, UNREACHABLE, INCOMPLETE, INTERRUPTED, READER_GONE = 1, 2, 3, 4, 130, 141
+from leadgate.errors import ExitCode, LeadgateError
 
 
-class CommandError(Exception):
+class CommandError(LeadgateError):
     """What a person asked for cannot be done; the message says why, and what to do."""
 
-    def __init__(self, message: str, code: int = WRONG_INPUT) -> None:
+    def __init__(self, message: str, exit_code: ExitCode = ExitCode.WRONG_INPUT) -> None:
         super().__init__(message)
-        self.code = code
+        self.exit_code = exit_code
 
 
 def program() -> str:

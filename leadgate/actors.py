@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Final, Literal
 
+from leadgate.errors import LeadgateError
 from leadgate.nearest import proposal
 from leadgate.playbook import Playbook
 
@@ -27,8 +29,10 @@ _IN_WORDS: Final[dict[OwnersAction, str]] = {
 }
 
 
-class ActorError(ValueError):
+class ActorError(LeadgateError, ValueError):
     """Somebody may not do what they asked for, or acts for nobody who exists; the message says what to do."""
+
+    http_status = HTTPStatus.FORBIDDEN
 
 
 @dataclass(frozen=True)

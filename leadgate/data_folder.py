@@ -11,13 +11,15 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from leadgate.errors import NotAvailableError
+
 PRIVATE: Final = 0o077  # as a umask: what other users may not do with files that Leadgate makes
 _OURS: Final = ("postgresql", "prefect", "logs", "run", "up.json")
 _LOCK: Final = "up.lock"  # made before anything else
 _log = logging.getLogger("leadgate")
 
 
-class DataFolderError(Exception):
+class DataFolderError(NotAvailableError):
     """The data folder cannot be used; the message says why and what to do."""
 
 

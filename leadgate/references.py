@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
+from leadgate.errors import LeadgateError
+
 Kind = Literal["lead", "journey", "work item", "batch", "action"]
 
 _KINDS: Final[dict[str, Kind]] = {"L": "lead", "J": "journey", "W": "work item", "B": "batch", "A": "action"}
@@ -26,7 +28,7 @@ _REFERENCE: Final = re.compile(
 )
 
 
-class IdError(ValueError):
+class IdError(LeadgateError, ValueError):
     """What was typed is no id, or one of another kind; the message says which kind was expected."""
 
 

@@ -13,10 +13,11 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
+from leadgate.errors import LeadgateError
 from leadgate.hashing import LEAST_KEY_BYTES
 
 
-class SettingsError(ValueError):
+class SettingsError(LeadgateError, ValueError):
     """An environment variable has a value that cannot be used."""
 
 

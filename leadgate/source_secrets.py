@@ -17,6 +17,8 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Final
 
+from leadgate.errors import LeadgateError
+
 PREFIX: Final = "LEADGATE_SECRET_"  #: of every variable that holds the secret of a source
 STANDARD: Final = "whsec_"
 MOST: Final = 2  #: secrets in one variable
@@ -28,7 +30,7 @@ _DISTINCT: Final = (
 _MAKE_ONE: Final = "`leadgate secret new` makes one"
 
 
-class SecretError(ValueError):
+class SecretError(LeadgateError, ValueError):
     """A variable's value that cannot be used, without the value."""
 
 

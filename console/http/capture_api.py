@@ -32,9 +32,9 @@ from console.http.clock import LedgerClock
 from console.http.connections import Connections, Limits, raise_descriptors
 from console.http.incoming import Budget, Incoming, LastResponse
 from console.http.rates import Throttle, TokenBucket
-from console.http.responses import RefusedError, answer, unauthorised
+from console.http.responses import RETRY_AFTER, RefusedError, answer, ledger_away, unauthorised, unexpected
 from console.http.signals import PostReader, as_data, http_of
-from console.http.writer import BrokenError, Outcome, ReusedError, UnavailableError, Writer, gone, report
+from console.http.writer import Outcome, Writer, gone, report
 from console.screen import say
 from leadgate.ledger import Ledger, metrics
 from leadgate.ledger.requests import Sender
@@ -45,7 +45,6 @@ _STORED_WITHIN: Final = 30.0  # seconds, before a sender is told to come again
 _UNPROVEN: Final = 64 * 1024**2  # bytes of bodies in hand whose senders are not known yet
 _OF_A_SOURCE: Final = 32 * 1024**2  # bytes of bodies of one source in hand; more where one body may have more
 _READ_AT_ONCE: Final = 128 * 1024  # bytes of a body that is read between two other requests
-_AWAY: Final = 5  # seconds to wait for a PostgreSQL that is away
 _KEY: Final = re.compile(r"[ -~]{1,255}")  # an Idempotency-Key
 _SIGNED_BY: Final = frozenset(HEADERS)
 _REQUEST_ID: Final = re.compile(r"[!-~]{1,255}")
@@ -161,14 +160,14 @@ class _Desk:
             response: Response = await work
             return response
         except RefusedError as refused:
-            self._refused[refused.status, refused.error] += 1
+            self._refused[refused.http_status, refused.error] += 1
             return refused.response()
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
         except Exception as error:
             report(error)
             self._refused[500, "unexpected"] += 1
-            return RefusedError(500, "unexpected", _UNEXPECTED).response()
+            return unexpected().response()
 
     async def capture(self, request: Request, name: str) -> Response:
         incoming = Incoming(request)
@@ -248,15 +247,15 @@ class _Desk:
             )
 
     async def ready(self, stalled_after: float) -> Response:
-        stands = await self._ask("ready", lambda: standstill(self._ledger, stalled_after), within=_AWAY)
+        stands = await self._ask("ready", lambda: standstill(self._ledger, stalled_after), within=RETRY_AFTER)
         if not self.writer.alive:
-            raise _away()
+            raise ledger_away()
         if stands.stalled:
             words = (
                 f"intake stands still: the lead that waits longest has not moved for {stands.seconds:.0f} s; "
                 "posts are still accepted"
             )
-            raise RefusedError(503, "stalled", words, retry_after=_AWAY)
+            raise RefusedError(503, "stalled", words, retry_after=RETRY_AFTER)
         return answer(200, {"status": "ready"})
 
     async def metrics(self, token: str, given: str | None) -> Response:
@@ -282,14 +281,11 @@ class _Desk:
             async with asyncio.timeout(within), self._asking[kind]:
                 return await asyncio.to_thread(question)
         except TimeoutError:
-            raise _away() from None
+            raise ledger_away() from None
         except Exception as error:
             if gone(error):
-                raise _away() from None
+                raise ledger_away() from None
             raise
-
-
-_UNEXPECTED: Final = "something went wrong here; nothing of this request is known to be stored, so send it again"
 
 
 def _given(request: Request) -> Given:
@@ -327,20 +323,8 @@ async def _here(function: Callable[..., Any], *arguments: Any) -> Any:
 async def _in_time(stored: asyncio.Future[Outcome]) -> Outcome:
     await asyncio.wait((stored,), timeout=_STORED_WITHIN)
     if not stored.done():
-        raise RefusedError(503, "slow", "the ledger takes too long; send the same again", retry_after=_AWAY)
-    try:
-        return stored.result()
-    except UnavailableError:
-        raise _away() from None
-    except ReusedError:
-        words = "the id of this request named another body before; send each body under an id of its own"
-        raise RefusedError(409, "id_reused", words) from None
-    except BrokenError:
-        raise RefusedError(500, "unexpected", _UNEXPECTED) from None
-
-
-def _away() -> RefusedError:
-    return RefusedError(503, "ledger_away", "the ledger cannot be reached; send the same again", retry_after=_AWAY)
+        raise RefusedError(503, "slow", "the ledger takes too long; send the same again", retry_after=RETRY_AFTER)
+    return stored.result()
 
 
 def _up(seconds: float) -> int:

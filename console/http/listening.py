@@ -23,8 +23,9 @@ from console.command_context import CommandContext
 from console.http.authentication import RequestVerifier
 from console.http.capture_api import app_of
 from console.http.connections import MOST_HEAD, Connections
-from console.screen import UNREACHABLE, CommandError, say
+from console.screen import CommandError, say
 from leadgate import source_secrets
+from leadgate.errors import ExitCode
 from leadgate.ledger import open_ledger
 from leadgate.playbook import Loaded
 from leadgate.playbook.check.secrets import require_values
@@ -143,9 +144,9 @@ def _socket(port: int) -> socket.socket:
             raise CommandError(
                 f"port {port} of {HOST} is taken; end what listens there, or choose another with --port or "
                 "LEADGATE_CAPTURE_PORT",
-                UNREACHABLE,
+                ExitCode.UNREACHABLE,
             ) from None
-        raise CommandError(f"cannot listen on port {port} of {HOST}: {error.strerror}", UNREACHABLE) from error
+        raise CommandError(f"cannot listen on port {port} of {HOST}: {error.strerror}", ExitCode.UNREACHABLE) from error
     return opened
 
 

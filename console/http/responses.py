@@ -6,13 +6,18 @@ Belongs here: how an answer looks. Does not belong here: why a request is refuse
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
 from starlette.responses import Response
 
+from leadgate.errors import LeadgateError
 
-class RefusedError(Exception):
+RETRY_AFTER: Final = 5  # seconds to wait for a PostgreSQL that is away
+
+
+class RefusedError(LeadgateError):
     """A request that is not taken. Nothing of it is stored.
 
     ``error`` is one word for programs, ``message`` says what was wrong and what to do; it never repeats a
@@ -23,7 +28,7 @@ class RefusedError(Exception):
         self, status: int, error: str, message: str, *, retry_after: int | None = None, close: bool = False
     ) -> None:
         super().__init__(message)
-        self.status = status
+        self.http_status = HTTPStatus(status)
         self.error = error
         self.message = message
         self.retry_after = retry_after
@@ -34,11 +39,11 @@ class RefusedError(Exception):
         headers = dict(self.headers)
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
-        if self.status == 401:
+        if self.http_status is HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = "Bearer"
         if self.close:
             headers["Connection"] = "close"
-        return answer(self.status, {"error": self.error, "message": self.message}, headers)
+        return answer(self.http_status, {"error": self.error, "message": self.message}, headers)
 
 
 #: The only answer to whoever is not known: it tells nothing about which sources there are.
@@ -49,6 +54,23 @@ UNAUTHORISED: Final = (
 
 def unauthorised() -> RefusedError:
     return RefusedError(401, "unauthorised", UNAUTHORISED, close=True)
+
+
+def unexpected() -> RefusedError:
+    """The answer to a request that met a fault of ours."""
+    words = "something went wrong here; nothing of this request is known to be stored, so send it again"
+    return RefusedError(500, "unexpected", words)
+
+
+def ledger_away() -> RefusedError:
+    words = "the ledger cannot be reached; send the same again"
+    return RefusedError(503, "ledger_away", words, retry_after=RETRY_AFTER)
+
+
+def id_reused() -> RefusedError:
+    """The id of this request named another body before. That one is kept, and nothing of this one is."""
+    words = "the id of this request named another body before; send each body under an id of its own"
+    return RefusedError(409, "id_reused", words)
 
 
 def answer(status: int, body: Any, headers: dict[str, str] | None = None) -> Response:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from console.http.responses import RefusedError, id_reused, ledger_away, unexpected
 from console.screen import say
 from leadgate.ledger import Ledger, faults, people, requests, signals
 from leadgate.ledger.requests import Sender
@@ -25,18 +26,6 @@ from leadgate.ledger.signals import Stored
 MOST_WAITING: Final = 20_000  # payloads in the queue; what comes then is refused
 MOST_WAITING_BYTES: Final = 128 * 1024**2
 _MOST_TOGETHER: Final = 2_000  # payloads in one transaction
-
-
-class UnavailableError(Exception):
-    """The ledger could not take it now. The sender may try again."""
-
-
-class BrokenError(Exception):
-    """The ledger refused this request alone, and would again."""
-
-
-class ReusedError(Exception):
-    """The id of this request named another body before. That is kept, and nothing of this one is."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +96,7 @@ class Writer:
                 outcomes = self._store(jobs)
             except BaseException as error:  # whatever it is, the next group must find a writer
                 report(error)
-                outcomes = [BrokenError()] * len(jobs)
+                outcomes = [unexpected() for _ in jobs]
             with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits for an answer
                 self._loop.call_soon_threadsafe(_answer, jobs, outcomes)
 
@@ -124,9 +113,9 @@ class Writer:
             self._payloads -= payloads
             return jobs
 
-    def _store(self, jobs: list[_Job]) -> Sequence[Outcome | Exception]:
+    def _store(self, jobs: list[_Job]) -> Sequence[Outcome | RefusedError]:
         """What became of each job. A group that fails is tried in halves: one that is to blame fails alone."""
-        outcomes: list[Outcome | Exception] = []
+        outcomes: list[Outcome | RefusedError] = []
         waiting = [jobs]
         while waiting:
             group = waiting.pop()
@@ -135,15 +124,15 @@ class Writer:
                 continue
             except Exception as error:
                 if gone(error):
-                    return [*outcomes, *[_meaning(error)] * (len(jobs) - len(outcomes))]
+                    return [*outcomes, *(_refusal(error) for _ in jobs[len(outcomes) :])]
                 if len(group) == 1:
-                    outcomes.append(_meaning(error))
+                    outcomes.append(_refusal(error))
                     continue
             middle = len(group) // 2
             waiting += [group[middle:], group[:middle]]
         return outcomes
 
-    def _together(self, jobs: Sequence[_Job]) -> list[Outcome | Exception]:
+    def _together(self, jobs: Sequence[_Job]) -> list[Outcome | RefusedError]:
         stored: list[Stored] = []
         known: list[Stored] = []
         with self._ledger.transaction() as connection:
@@ -160,10 +149,10 @@ class Writer:
             if happened:
                 known = signals.store_each_activity(connection, *_apart(happened), now)
                 people.try_to_match_activities(connection, now)
-        outcomes: list[Outcome | Exception] = []
+        outcomes: list[Outcome | RefusedError] = []
         for job, again in zip(jobs, reused, strict=True):
             if again:
-                outcomes.append(ReusedError())
+                outcomes.append(id_reused())
                 continue
             outcomes.append(Outcome(stored[: len(job.signals)], known[: len(job.activities)]))
             stored, known = stored[len(job.signals) :], known[len(job.activities) :]
@@ -174,7 +163,7 @@ def _apart(rows: Sequence[tuple[Any, Sender]]) -> tuple[list[Any], list[Sender]]
     return [row for row, _ in rows], [sender for _, sender in rows]
 
 
-def _answer(jobs: Sequence[_Job], outcomes: Sequence[Outcome | Exception]) -> None:
+def _answer(jobs: Sequence[_Job], outcomes: Sequence[Outcome | RefusedError]) -> None:
     for job, outcome in zip(jobs, outcomes, strict=True):
         if job.future.done():  # its sender went away
             continue
@@ -189,12 +178,12 @@ def gone(error: Exception) -> bool:
     return faults.judge(error) == "server"
 
 
-def _meaning(error: Exception) -> Exception:
-    """``UnavailableError`` for what passes: PostgreSQL is away, full, or another transaction was in the way."""
+def _refusal(error: Exception) -> RefusedError:
+    """What passes may be tried again: PostgreSQL is away, full, or another transaction was in the way."""
     if faults.judge(error) != "ours":
-        return UnavailableError()
+        return ledger_away()
     report(error)
-    return BrokenError()
+    return unexpected()
 
 
 def report(error: BaseException) -> None:

@@ -22,7 +22,7 @@ import orjson
 import requests
 
 from console.command_context import CommandContext
-from console.screen import UNREACHABLE, CommandError, out, program
+from console.screen import CommandError, out, program
 from console.service.database_watch import DatabaseWatch, Health
 from console.service.supervisor import Part
 from flows.runtime import environment
@@ -38,6 +38,7 @@ from flows.runtime.server import (
     use_defaults,
     wait_until_ready,
 )
+from leadgate.errors import ExitCode
 from leadgate.ledger import Ledger, LedgerError, open_ledger
 from leadgate.playbook import Loaded
 from leadgate.playbook.check.secrets import require_values
@@ -234,7 +235,7 @@ def _only_one(home: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise CommandError(
-                f"`{program()} up` runs already for {home}; `{program()} status` shows it", UNREACHABLE
+                f"`{program()} up` runs already for {home}; `{program()} status` shows it", ExitCode.UNREACHABLE
             ) from None
         yield
 
@@ -252,7 +253,7 @@ def _require_free(port: int, setting: str, what: str, patience: float) -> None:
                     raise CommandError(
                         f"port {port} on 127.0.0.1, for {what}, cannot be used: {error.strerror}. "
                         f"Stop what uses it, or set {setting} to another one.",
-                        UNREACHABLE,
+                        ExitCode.UNREACHABLE,
                     ) from None
             else:
                 return

@@ -26,6 +26,7 @@ import requests
 
 from flows.runtime import environment
 from leadgate.data_folder import PRIVATE
+from leadgate.errors import NotAvailableError
 from leadgate.ledger import Ledger
 from leadgate.playbook import Retention
 
@@ -33,7 +34,7 @@ WORK_POOL: Final = "leadgate"
 START_TIMEOUT: Final = 90.0  # seconds; a first start migrates Prefect's own database
 
 
-class PrefectError(Exception):
+class PrefectError(NotAvailableError):
     """The Prefect server cannot be reached or started; the message says why and what to do."""
 
 

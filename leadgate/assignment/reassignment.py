@@ -16,6 +16,7 @@ from leadgate.assignment.assignment_result import Assigned
 from leadgate.assignment.availability import Availability, Load
 from leadgate.assignment.rotation import PoolState
 from leadgate.assignment.routing import assign
+from leadgate.errors import LeadgateError
 from leadgate.nearest import proposal
 from leadgate.playbook import NobodyAvailable, Playbook, Pool, Route
 from leadgate.playbook.routing import SlaClock
@@ -27,7 +28,7 @@ _STEPS: Final = ("ladder_step", "acceptance_step", "stage_step")
 _CLOCK: Final = ("sla", "priority", "due_at", "due_soon_at", "clock_from", *_STEPS)
 
 
-class ReassignmentError(ValueError):
+class ReassignmentError(LeadgateError, ValueError):
     """Nobody can be given the lead so; the message says why, and what can be done instead."""
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 import duckdb
 import orjson
 
+from leadgate.errors import LeadgateError
 from leadgate.expressions.patterns import MAX_PATTERN, refusal
 from leadgate.expressions.size import measure
 from leadgate.nearest import nearest
@@ -36,7 +37,7 @@ TEXT_SEEN: Final = 10_000
 Node = dict[str, Any]
 
 
-class RuleError(ValueError):
+class RuleError(LeadgateError, ValueError):
     """An expression that is refused. The message says what, where in the expression, and what to do."""
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 import orjson
 from sqlalchemy import Connection, Row, text
 
 from leadgate.actors import Actor, require
+from leadgate.errors import LeadgateError
 from leadgate.fields import STANDARD
 from leadgate.ledger import bulk, decisions, outbox, pauses
 from leadgate.ledger.database import Ledger
@@ -30,8 +32,10 @@ UNDELIVERABLE: Final = "undeliverable"
 _Group = TypeVar("_Group")
 
 
-class ActionError(Exception):
+class ActionError(LeadgateError):
     """The action cannot be taken; the message says why, and what can be done instead."""
+
+    http_status = HTTPStatus.CONFLICT
 
 
 @dataclass

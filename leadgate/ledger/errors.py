@@ -3,8 +3,10 @@
 Belongs here: the error that every part of opening a ledger raises. Does not belong here: errors of single commands.
 """
 
+from leadgate.errors import NotAvailableError
 
-class LedgerError(Exception):
+
+class LedgerError(NotAvailableError):
     """The ledger cannot be reached or used; the message says why and what to do."""
 
 

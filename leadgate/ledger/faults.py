@@ -11,6 +11,7 @@ import contextlib
 import re
 import traceback
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from pathlib import PurePath
 from typing import Any, Final, Literal
 
@@ -20,14 +21,20 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from leadgate.errors import ExitCode, LeadgateError
 from leadgate.ledger.errors import LedgerError
 
 
-class LeaseLost(Exception):  # noqa: N818 - the protocol's word
+class _RaceError(LeadgateError):
+    exit_code = ExitCode.UNREACHABLE
+    http_status = HTTPStatus.CONFLICT
+
+
+class LeaseLost(_RaceError):  # noqa: N818 - the protocol's word
     """Another holder took the batch over: this one must write nothing more."""
 
 
-class Conflict(Exception):  # noqa: N818 - the protocol's word
+class Conflict(_RaceError):  # noqa: N818 - the protocol's word
     """The ledger changed between gathering and applying: gather and decide again."""
 
 

@@ -22,12 +22,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from leadgate.errors import NotAvailableError
+
 SYSTEM_USER: Final = "leadgate_postgres"
 PROGRAMS: Final = Path("/var/lib/leadgate")  # for root: a copy of PostgreSQL, where the installed one is out of reach
 _OWN_FOLDER: Final = "/proc/self/cwd"
 
 
-class EmbeddedError(Exception):
+class EmbeddedError(NotAvailableError):
     """The embedded PostgreSQL cannot be used; the message says why."""
 
 

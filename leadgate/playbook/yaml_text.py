@@ -11,6 +11,7 @@ import re
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from itertools import accumulate
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
@@ -19,6 +20,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from leadgate.errors import LeadgateError
 from leadgate.nearest import proposal
 from leadgate.playbook.value_words import explain
 
@@ -51,8 +53,10 @@ class Problem:
         return where + (f"{self.key}: " if self.key else "") + self.message
 
 
-class PlaybookError(ValueError):
+class PlaybookError(LeadgateError, ValueError):
     """A playbook that cannot be used. ``problems`` has all of them, by line."""
+
+    http_status = HTTPStatus.UNPROCESSABLE_ENTITY
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(problems))

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from leadgate.errors import LeadgateError
 from leadgate.nearest import proposal
 from leadgate.playbook import Hours
 
@@ -41,7 +42,7 @@ FIRST_YEAR, LAST_YEAR = 1970, 2200
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-class HoursError(ValueError):
+class HoursError(LeadgateError, ValueError):
     """Working hours that make no sense, or a moment or duration that they cannot answer for."""
 
 

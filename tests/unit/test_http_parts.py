@@ -305,7 +305,7 @@ def nested(lists: int) -> str:
 def refusal(body: bytes | str, content_type: str = JSON) -> tuple[int, str]:
     with pytest.raises(RefusedError) as caught:
         read(body, content_type)
-    return caught.value.status, caught.value.error
+    return caught.value.http_status, caught.value.error
 
 
 @given(objects, st.booleans(), st.sampled_from([None, 2]))
@@ -340,7 +340,7 @@ def test_any_body_is_read_or_refused_with_a_reason(body: bytes, content_type: st
     except RefusedError as error:
         refused = error
     assert (refused is None) == bool(payloads)
-    assert refused is None or (refused.status in (400, 413, 415, 422) and refused.message)
+    assert refused is None or (refused.http_status in (400, 413, 415, 422) and refused.message)
     assert all("\x00" not in p.text and isinstance(orjson.loads(p.text), dict) for p in payloads)
 
 

@@ -11,9 +11,11 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
+from leadgate.errors import LeadgateError
 from leadgate.mapping.headers import distinct
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -26,8 +28,10 @@ _PAGE_SECONDS: Final = 1.0  # a page of slow rows ends early, so that progress i
 Format = Literal["csv", "json", "json lines", "xlsx"]
 
 
-class FileError(Exception):
+class FileError(LeadgateError):
     """The whole file is refused. The message names the file and says what to do about it."""
+
+    http_status = HTTPStatus.UNPROCESSABLE_ENTITY
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path.name or path}: {reason}")
