@@ -18,13 +18,14 @@ from console.redaction import visible
 from console.screen import CommandError, out, print_json, program, say
 from leadgate import playbook
 from leadgate.counting import counted
-from leadgate.playbook.check import check as find_problems
-from leadgate.playbook.check.secrets import check_values
 from leadgate.playbook.yaml_text import PlaybookError, Problem
 
 
 def check(context: CommandContext, file: Path | None, *, as_json: bool) -> bool:
     """The command. Whether the playbook can be run by; notes do not count."""
+    from leadgate.playbook.check import check as find_problems  # slow to import, and ``show`` checks nothing
+    from leadgate.playbook.check.secrets import check_values
+
     if file is not None:
         context = CommandContext(replace(context.settings, playbook=file))
     digest: str | None = None

@@ -20,8 +20,8 @@ from leadgate.counting import counted
 from leadgate.ledger import reports
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.reports import WorkItemFilter
-from leadgate.models import STAGES
 from leadgate.nearest import proposal
+from leadgate.stages import STAGES
 from tasks.reruns import require_known
 
 _EXPORTED: Final = (

@@ -18,7 +18,7 @@ from console import clocks
 from console.command_context import CommandContext, as_of
 from console.redaction import visible
 from console.screen import heading, moment, out, print_json, program, span, table
-from console.service.up import STATE_FILE
+from console.service.state_file import STATE_FILE
 from leadgate.counting import counted
 from leadgate.ledger import consumers, frozen, hosts, requests
 from leadgate.ledger.clock import time_of

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from leadgate.errors import LeadgateError
 from leadgate.nearest import proposal
-from leadgate.playbook import Playbook
+
+if TYPE_CHECKING:  # slow to import, and no more than a type here
+    from leadgate.playbook import Playbook
 
 #: What only an owner, or their manager, decides about a lead.
 OwnersAction = Literal["accept", "reject", "wait", "resume", "reassign", "unassign", "transfer"]

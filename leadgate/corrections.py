@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import pandas as pd
-
-from leadgate.mapping.normalise import normalise
 from leadgate.playbook import Playbook
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Standard fields whose problems have a column of their own.
 _OWN_COLUMN: Final = ("email", "phone", "country", "website", "consent")
@@ -35,6 +35,10 @@ def problems_of(leads: Sequence[Corrected], playbook: Playbook, now: datetime) -
 
     An empty correction clears its field, and is wrong only where the playbook requires the field.
     """
+    import pandas as pd  # slow to import, and commands that only read correct nothing
+
+    from leadgate.mapping.normalise import normalise
+
     rows = [{"source": lead.source, "country": lead.country, **lead.corrections} for lead in leads]
     frame = pd.DataFrame([{name: value or None for name, value in row.items()} for row in rows], dtype=object)
     read = normalise(frame.where(frame.notna(), None), playbook, now)

@@ -35,32 +35,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-from leadgate.fields import ENRICHED, STANDARD, VALIDATED, FieldType
+from leadgate.lead_columns import LEAD_COLUMNS
 from leadgate.limits import LONGEST_KEY, LONGEST_ROUTE, longest_of
+from leadgate.stages import OPEN, STAGES, STATUSES
 
 #: What a column holds, as its ``info``.
 PERSONAL: Final = {"holds": "personal"}
 STAFF: Final = {"holds": "staff"}
 #: How a table is kept, as its ``info``.
 APPEND_ONLY: Final = {"append_only": True}
-
-STAGES: Final = ("capture", "validation", "enrichment", "qualification", "assignment", "follow_up")
-#: A lead has at most one journey in one of these.
-OPEN: Final = ("ready", "held", "owned")
-STATUSES: Final = (*OPEN, "joined", "nurture", "disqualified", "done", "discarded")
-
-_SQL_TYPES: Final[dict[FieldType, str]] = {
-    "text": "text",
-    "integer": "bigint",
-    "number": "double precision",
-    "boolean": "boolean",
-    "date": "date",
-    "timestamp": "timestamptz",
-}
-#: The lead's columns with their PostgreSQL types, in the order of the stages that fill them.
-LEAD_COLUMNS: Final[dict[str, str]] = {
-    name: _SQL_TYPES[kind] for name, kind in {**STANDARD, **VALIDATED, **ENRICHED}.items()
-} | {"custom": "jsonb", "attributes": "jsonb", "provenance": "jsonb", "account_candidates": "jsonb"}
 
 _COLUMN_TYPES: Final[dict[str, type[Any]]] = {
     "text": Text,

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from leadgate.ledger import bulk, decisions, pauses, records
 from leadgate.playbook import Playbook
-from leadgate.sla import sla_targets, touches
+from leadgate.sla import ending, sla_targets, touches
 from tasks import escalation
 from tasks.stage import Decided, Gathered, Stage, Work
 
@@ -75,7 +75,7 @@ def _pauses(frame: pd.DataFrame, known: pd.DataFrame, now: datetime) -> pd.DataF
 
 def _touches(frame: pd.DataFrame, done: pd.DataFrame, playbook: Playbook) -> None:
     """Sets ``touches`` of each row, and ``finished_at`` and ``finished_as``: the event that ends its journey."""
-    rules, finished_by = playbook.follow_up, sla_targets.finished_by(playbook)
+    rules, finished_by = playbook.follow_up, ending.finished_by(playbook)
     found: dict[int, list[datetime]] = defaultdict(list)
     outcome: dict[int, tuple[datetime, str]] = {}
     columns = [bulk.plain(frame[name]) for name in ("journey_id", "owner", "assigned_at")]

@@ -14,8 +14,8 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from leadgate.ledger.batches import Batch
-from leadgate.models import STAGES
 from leadgate.playbook import Loaded, Playbook
+from leadgate.stages import STAGES
 from tasks.outcomes import HOLDS
 
 #: Journeys that a report names for each outcome but "continue".

@@ -17,8 +17,8 @@ from console.screen import moment, span
 from console.suggestions import suggest
 from leadgate.counting import counted
 from leadgate.ledger.journeys import Story
-from leadgate.models import STAGES
 from leadgate.playbook import Playbook
+from leadgate.stages import STAGES
 
 #: The gate at the end of each stage.
 _GATES: Final = dict(

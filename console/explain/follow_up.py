@@ -19,7 +19,7 @@ from leadgate.ledger.journeys import Story
 from leadgate.playbook import Playbook, Sla, Target
 from leadgate.sla import sla_targets
 from leadgate.sla import touches as counted
-from leadgate.sla.hours import time_zones
+from leadgate.sla.zones import time_zones
 
 _WORDS: Final[dict[Target, str]] = {
     "first_touch": "The first touch",

@@ -25,7 +25,7 @@ from leadgate.ledger.clock import time_of
 from leadgate.ledger.figures import Asked
 from leadgate.nearest import proposal
 from leadgate.playbook import Playbook
-from leadgate.sla.hours import FIRST_YEAR, LAST_YEAR, time_zones
+from leadgate.sla.zones import FIRST_YEAR, LAST_YEAR, time_zones
 
 DAYS: Final = 30  # of the period, today included
 _OF_A_REP: Final = ("speed", "load", "overdue")

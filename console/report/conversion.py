@@ -16,7 +16,7 @@ from console.report.names import Names, write_as_words
 from console.report.tables import Column, Section, Table, Tile, between, counted, percent
 from leadgate.figures import OUTCOMES, Interval, Share, band_of, difference, lift, tens, won
 from leadgate.playbook import Playbook
-from leadgate.sla.sla_targets import finished_by
+from leadgate.sla.ending import finished_by
 
 Cell = Mapping[str, Any]
 

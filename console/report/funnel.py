@@ -13,8 +13,8 @@ from console.report import charts
 from console.report.names import Names, write_as_words
 from console.report.tables import NONE, STATUS_WORDS, Column, Section, Table, Tile, counted, percent
 from leadgate.figures import OUTCOMES, STEPS, Share, Step, band_of, bands, steps
-from leadgate.models import STATUSES
 from leadgate.playbook import Playbook
+from leadgate.stages import STATUSES
 
 Cell = Mapping[str, Any]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from leadgate.playbook import Playbook
-from leadgate.sla.hours import time_zones
+from leadgate.sla.zones import time_zones
 
 _LOCALTIME: Final = Path("/etc/localtime")
 

@@ -24,6 +24,7 @@ import requests
 from console.command_context import CommandContext
 from console.screen import CommandError, out, program
 from console.service.database_watch import DatabaseWatch, Health
+from console.service.state_file import STATE_FILE
 from console.service.supervisor import Part
 from flows.runtime import environment
 from flows.runtime.server import (
@@ -46,7 +47,6 @@ from leadgate.settings import Settings
 
 LOOK_EVERY: Final = 0.5  # seconds
 PARTS_END_WITHIN: Final = 20.0  # seconds after a kill -9 of this process until its ports are free again
-STATE_FILE: Final = "up.json"
 DATABASE: Final = "PostgreSQL"
 
 

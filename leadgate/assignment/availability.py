@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from leadgate.nearest import proposal
 from leadgate.playbook import Absence, Playbook, Pool, Rep
-from leadgate.sla.hours import Clock, clock_of
+
+if TYPE_CHECKING:
+    from leadgate.sla.hours import Clock
 
 #: A rep who ramps up counts by quarters: one step after the other until the whole weight.
 RAMP_STEPS: Final = 4
@@ -180,6 +182,8 @@ class Availability:
 
     def _clock(self, name: str, pool: Pool) -> Clock | None:
         hours = self._reps[name].hours or pool.hours
+        from leadgate.sla.hours import clock_of  # imports pandas, which a report of the load does not need
+
         return clock_of(self._hours[hours]) if pool.only_in_hours and hours is not None else None
 
     def _full(self, name: str) -> Hindrance | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import orjson
 from sqlalchemy import Connection, Row, text
@@ -24,7 +24,9 @@ from leadgate.ledger.records import close_work_items, held_by, release
 from leadgate.limits import too_long
 from leadgate.matching import ASKS
 from leadgate.nearest import proposal
-from leadgate.playbook import Playbook
+
+if TYPE_CHECKING:
+    from leadgate.playbook import Playbook
 
 #: The reason of a work item about a message that was given up. It holds no lead, and a rerun sends the message again.
 UNDELIVERABLE: Final = "undeliverable"

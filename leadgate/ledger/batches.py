@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import pandas as pd
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
@@ -24,6 +23,9 @@ from leadgate.ledger.database import Ledger
 from leadgate.ledger.faults import Conflict as Conflict
 from leadgate.ledger.faults import LeaseLost as LeaseLost
 from leadgate.ledger.only import ALL, Only
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Kind = Literal["intake", "follow_up"]
 

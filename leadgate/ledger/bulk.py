@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
 import psycopg
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from leadgate.ledger import faults
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NULL = r"\N"
 _BOOLEANS = {True: "t", False: "f", None: _NULL}
@@ -42,6 +43,9 @@ def storable(value: str) -> str:
 
 def select(connection: Connection, statement: str, **parameters: Any) -> pd.DataFrame:
     """The rows of ``statement`` as a frame of plain Python objects; NULL is ``None``."""
+    import numpy as np
+    import pandas as pd
+
     result = connection.execute(text(statement), parameters)
     columns = list(result.keys())
     rows = result.fetchall()
@@ -85,6 +89,8 @@ def copy_texts(columns: Sequence[list[Any]]) -> list[list[str]] | None:
     A column at a time, because most have one type: several times faster than psycopg, which asks of each value what it
     is and how it is written.
     """
+    import pandas as pd
+
     texts: list[list[str]] = []
     for values in columns:
         kinds = set(map(type, values))
@@ -131,6 +137,8 @@ def new_ids(connection: Connection, table: str, count: int) -> list[int]:
 
 def plain(series: pd.Series) -> list[Any]:
     """The values as Python objects, anything missing as ``None``."""
+    import pandas as pd
+
     values = series.to_numpy(dtype=object)
     missing = pd.isna(values)
     if missing.any():

@@ -13,24 +13,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import alembic.command
-import alembic.config
 import orjson
 import psycopg
-from alembic.util import CommandError
 from psycopg.types.json import set_json_loads
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from leadgate import data_folder
-from leadgate.ledger import embedded, faults, keys
+from leadgate.ledger import embedded, faults, keys, schema
 from leadgate.ledger.errors import LedgerError, NoLedgerError
 from leadgate.ledger.provision import provision
 from leadgate.ledger.server_user import EmbeddedError
 from leadgate.settings import Settings
 
-#: Advisory locks, so that two processes do one thing after the other.
-_MIGRATION_LOCK = 7_283_002
+#: An advisory lock, so that two processes do one thing after the other.
 POOLS_LOCK = 7_283_003
 
 #: Room for a batch in temporary tables; and no compiling of queries that run for milliseconds.
@@ -130,17 +126,15 @@ def open_ledger(settings: Settings, *, create: bool = True) -> Iterator[Ledger]:
         engine = _engine(url, settings.lease_seconds)
         stack.callback(engine.dispose)
         try:
-            if not create and not _is_migrated(setup):
+            version = schema.version(setup)
+            if version is None and not create:
                 raise NoLedgerError(f"the database {make_url(url).render_as_string()}")
-            migrate(setup)
+            if version != schema.newest():
+                schema.migrate(setup)
             key = keys.agree(setup, settings)
             setup.dispose()
         except OperationalError as error:
             raise LedgerError(_unreachable(settings, error)) from error
-        except CommandError as error:  # the revision it names is none of ours
-            raise LedgerError(
-                f"the ledger was last used by a later version of Leadgate ({error}); use that version, or newer"
-            ) from error
         yield Ledger(engine=engine, home=settings.home, key=key, prefect_url=prefect_url, revive=revive)
 
 
@@ -163,28 +157,6 @@ def explain_database_error(error: DBAPIError) -> str:
             "then `leadgate run` continues where this stopped."
         )
     return f"PostgreSQL refused a statement ({told}). Nothing of this step was stored."
-
-
-def migrate(engine: Engine) -> None:
-    """Bring the schema up to date. Safe when several processes start at once: one migrates, the others wait."""
-    config = alembic.config.Config()
-    config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
-    with engine.connect() as connection:
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _MIGRATION_LOCK})
-        connection.commit()
-        try:
-            config.attributes["connection"] = connection
-            alembic.command.upgrade(config, "head")
-            connection.commit()
-        finally:
-            connection.rollback()
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _MIGRATION_LOCK})
-            connection.commit()
-
-
-def _is_migrated(engine: Engine) -> bool:
-    with engine.connect() as connection:
-        return connection.execute(text("SELECT to_regclass('alembic_version')")).scalar_one() is not None
 
 
 def _server_url(url: str) -> str:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-import pandas as pd
 from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
@@ -19,6 +18,9 @@ from leadgate.ledger import bulk
 from leadgate.ledger.batches import Conflict
 from leadgate.ledger.database import POOLS_LOCK
 from leadgate.ledger.owner_messages import LEAD_ASSIGNED, sql_key
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _QUALIFICATION_COLUMNS = [
     "journey_id", "generation", "fit", "engagement", "score", "fit_grade", "engagement_grade", "grade",

@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from leadgate.ledger.only import ALL, Only
-from leadgate.models import OPEN
+from leadgate.stages import OPEN
 
 _OPEN = ", ".join(f"'{status}'" for status in OPEN)
 

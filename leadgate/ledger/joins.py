@@ -15,12 +15,12 @@ import orjson
 from sqlalchemy import Connection, Row, text
 
 from leadgate.actors import Actor
+from leadgate.lead_columns import LEAD_COLUMNS
 from leadgate.ledger import actions, decisions, records
 from leadgate.ledger.actions import ActionError, RerunReport
 from leadgate.ledger.database import Ledger
 from leadgate.matching import ASKS, CONFLICT
 from leadgate.matching.resolving import pair
-from leadgate.models import LEAD_COLUMNS
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from typing import Final
 from sqlalchemy import Connection, Engine, text
 
 from leadgate import hashing
-from leadgate.ledger import match_keys
 from leadgate.ledger.errors import LedgerError
 from leadgate.settings import Settings
 
@@ -42,6 +41,8 @@ def agree(engine: Engine, settings: Settings) -> bytes:
             known = _fingerprint(connection)  # another process may have been first
         if known is not None:
             return _same(find(settings), known, settings)
+        from leadgate.ledger import match_keys  # slow to import, and needed once in a ledger's life
+
         key = find(settings) or _make(settings.home)
         match_keys.compute_again(connection, key)
         connection.execute(

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import pandas as pd
 from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
@@ -145,6 +144,8 @@ def mark_failed(ledger: Ledger, message: Message, failure: str, retry_at: dateti
 
 def give_up(ledger: Ledger, message: Message, failure: str, now: datetime, item: dict[str, Any]) -> None:
     """No further attempt: the work item ``item`` asks a person. Both at once, or nothing."""
+    import pandas as pd
+
     with ledger.transaction() as connection:
         given_up = connection.execute(
             text(f"UPDATE outbox SET retry_at = NULL, given_up_at = :now, failure = :failure WHERE {_MINE}"),

@@ -7,9 +7,11 @@ Does not belong here: sending (``records.send``), or what a message says (``task
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 LEAD_ASSIGNED: Final = "lead_assigned"
 HANDED_OVER: Final = "lead_handed_over"
@@ -18,6 +20,8 @@ _PREFIX: Final = {LEAD_ASSIGNED: "assigned", HANDED_OVER: HANDED_OVER}
 
 def build(kind: str, rows: Iterable[tuple[int, int, str]]) -> pd.DataFrame:
     """Messages of ``kind`` for the outbox, a row for each journey, generation of the assignment, and owner."""
+    import pandas as pd
+
     messages = [
         (f"{_PREFIX[kind]}:{journey}:{generation}", journey, owner, kind) for journey, generation, owner in rows
     ]

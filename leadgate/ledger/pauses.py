@@ -7,12 +7,14 @@ Belongs here: reading and writing pauses. Does not belong here: what a pause doe
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import pandas as pd
 from sqlalchemy import Connection, text
 
 from leadgate.ledger import bulk
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: When the lead of a pause ``p`` was first heard of since it began: an activity, or a signal that joined its journey.
 ANSWERED_AT: Final = """least(

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-import pandas as pd
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from leadgate.failpoints import failpoint
 from leadgate.fields import STANDARD, FieldType
+from leadgate.lead_columns import LEAD_COLUMNS
 from leadgate.ledger import bulk, faults
 from leadgate.ledger.only import ALL, Only
-from leadgate.models import LEAD_COLUMNS, OPEN
+from leadgate.stages import OPEN
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _OPEN = ", ".join(f"'{status}'" for status in OPEN)
 
@@ -203,6 +206,8 @@ def decide_again(connection: Connection, journey_ids: Collection[int], *, except
 
 def expand_custom(frame: pd.DataFrame, custom: Mapping[str, FieldType]) -> pd.DataFrame:
     """The playbook's custom fields as columns, from the lead's ``custom``."""
+    import pandas as pd
+
     if custom:
         rows = [value or {} for value in bulk.plain(frame["custom"])]
         for name in custom:
@@ -212,6 +217,8 @@ def expand_custom(frame: pd.DataFrame, custom: Mapping[str, FieldType]) -> pd.Da
 
 def pack_custom(frame: pd.DataFrame, names: Sequence[str]) -> pd.Series:
     """The custom fields of each row as one dict, as ``custom`` keeps them."""
+    import pandas as pd
+
     if not names:
         return pd.Series([{} for _ in range(len(frame))], index=frame.index, dtype=object)
     rows = zip(*(bulk.plain(frame[name]) for name in names), strict=True)
@@ -220,6 +227,8 @@ def pack_custom(frame: pd.DataFrame, names: Sequence[str]) -> pd.Series:
 
 
 def _json(values: pd.Series) -> pd.Series:
+    import pandas as pd
+
     encoded: list[Any] = [
         value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
         for value in bulk.plain(values)

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-import pandas as pd
 from sqlalchemy import Connection, Row, text
 
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: A condition that holds for every assignment. One index is over those that have ended, another over the others: with
 #: this condition PostgreSQL uses both, and reads no other journey's assignments.

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text
 from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.records import ESCALATED_TO
-from leadgate.models import OPEN, STAGES
+from leadgate.stages import OPEN, STAGES
 
 
 @dataclass(frozen=True)

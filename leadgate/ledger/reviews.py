@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-import pandas as pd
 from sqlalchemy import Connection, Row, text
 
 from leadgate.actors import Actor
@@ -145,6 +144,8 @@ def overdue(connection: Connection, now: datetime, only: Only = ALL) -> list[Row
 
 def escalate(connection: Connection, late: Sequence[Mapping[str, Any]], now: datetime) -> None:
     """Note that ``late`` items (``id``, ``journey_id``, ``target``) are escalated, and tell each target."""
+    import pandas as pd
+
     connection.execute(
         text("UPDATE work_item SET escalated_at = :now WHERE id = ANY(:ids)"),
         {"ids": [item["id"] for item in late], "now": now},

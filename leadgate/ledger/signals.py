@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import pandas as pd
 from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
 from leadgate.ledger.consumers import CHANNEL
 from leadgate.ledger.requests import Sender
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _INCOMING = {
     "n": "int",

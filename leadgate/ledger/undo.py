@@ -17,7 +17,7 @@ from leadgate.actors import Actor, OwnersAction, refusal
 from leadgate.ledger import ways_back
 from leadgate.ledger.actions import ActionError, record
 from leadgate.ledger.database import Ledger
-from leadgate.models import OPEN
+from leadgate.stages import OPEN
 
 
 @dataclass

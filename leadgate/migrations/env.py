@@ -1,4 +1,4 @@
-"""What Alembic asks for: run on the connection that ``ledger.database.migrate`` holds the lock on."""
+"""What Alembic asks for: run on the connection that ``ledger.schema.migrate`` holds the lock on."""
 
 from alembic import context
 from sqlmodel import SQLModel

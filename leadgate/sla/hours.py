@@ -15,8 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +24,7 @@ import pandas as pd
 from leadgate.errors import LeadgateError
 from leadgate.nearest import proposal
 from leadgate.playbook import Hours
+from leadgate.sla.zones import FIRST_YEAR, LAST_YEAR, time_zones
 
 Micros = npt.NDArray[np.int64]
 
@@ -36,8 +36,6 @@ _NOT_A_TIME = np.iinfo(np.int64).min  # how numpy writes NaT
 
 #: How far past a start a due time is looked for. Hours that open less than that are a mistake.
 HORIZON_YEARS = 16
-#: Starts outside these years are a mistake too: a table of open spans back to year 1 helps nobody.
-FIRST_YEAR, LAST_YEAR = 1970, 2200
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -219,12 +217,6 @@ def _micros(at: datetime) -> Micros:
 
 def _moment(micros: int) -> datetime:
     return _EPOCH + micros * _MICROSECOND
-
-
-@lru_cache(maxsize=1)
-def time_zones() -> frozenset[str]:
-    """The IANA names this machine knows. Looking for them reads a folder of some six hundred files, so once."""
-    return frozenset(available_timezones())
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -89,12 +89,6 @@ def ladder(sla: Sla, target: Target) -> tuple[LadderStep, ...]:
     return steps
 
 
-def finished_by(playbook: Playbook) -> str:
-    """The event that ends a journey: ``first_touch``, ``acceptance`` or ``outcome``."""
-    by_acceptance = playbook.qualification.sales_qualified_by == "acceptance"
-    return playbook.follow_up.finished_by or ("acceptance" if by_acceptance else "first_touch")
-
-
 def may_have_it_again(playbook: Playbook) -> list[str]:
     """The reasons for which an assignment ends that keep nobody from having the lead another time."""
     rules = playbook.follow_up

@@ -9,8 +9,6 @@ import re
 import unicodedata
 from typing import Any, Final
 
-import pandas as pd
-
 from leadgate.values.marks import without_marks
 
 #: Characters nobody sees and databases, terminals or right-to-left readers stumble over: C0 and C1
@@ -44,6 +42,8 @@ def as_text(value: Any) -> str | None:
     """A cell as text: ``None`` and NaN are missing, ``12.0`` is ``"12"``, ``True`` is ``"true"``."""
     if isinstance(value, str):
         return value
+    import pandas as pd  # slow to import, and most values are text
+
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value):
         return None
     if isinstance(value, bool):

@@ -18,7 +18,7 @@ from desk import PLAYBOOK, Desk, person
 from served import Served, served, wait_until
 from sqlalchemy import text
 
-from leadgate.models import STAGES
+from leadgate.stages import STAGES
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from leadgate.playbook import Gate, Part, Playbook
 from leadgate.playbook.check import check
 from leadgate.playbook.check.added_expectations import EXPECTATIONS
 from leadgate.settings import Settings
+from leadgate.stages import STATUSES
 
 ROOT = Path(__file__).parents[2]
 PAGES = {page.name: page.read_text(encoding="utf-8") for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))}
@@ -89,7 +90,7 @@ def test_the_page_about_the_ledger_has_every_table_status_and_invariant() -> Non
     rows = set(re.findall(r"^\| `(\w+)` \|", PAGES["ledger.md"], re.MULTILINE))
     invariants = re.findall(r"^\| `(\w+)` \| ([^|]+) \|$", PAGES["ledger.md"], re.MULTILINE)
 
-    assert rows == {*SQLModel.metadata.tables, *models.STATUSES, *(i.name for i in INVARIANTS)}
+    assert rows == {*SQLModel.metadata.tables, *STATUSES, *(i.name for i in INVARIANTS)}
     assert {(i.name, i.words) for i in INVARIANTS} <= set(invariants)
 
 

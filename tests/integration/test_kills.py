@@ -36,9 +36,9 @@ from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, people, signals
 from leadgate.ledger.leases import lease_remaining
 from leadgate.ledger.verify import projection
-from leadgate.models import STAGES
 from leadgate.playbook import Loaded, Playbook
 from leadgate.settings import Settings
+from leadgate.stages import STAGES
 from tasks import activities, capture
 from tasks.batches import run_waiting
 

@@ -16,10 +16,11 @@ from console.explain import evidence, follow_up, trigger
 from console.explain.command import render
 from console.running import stage_done
 from console.screen import span
+from leadgate.lead_columns import LEAD_COLUMNS
 from leadgate.ledger.journeys import Story
 from leadgate.ledger.reports import Speed, StageCounts, Summary
-from leadgate.models import LEAD_COLUMNS, STAGES
 from leadgate.playbook import Playbook
+from leadgate.stages import STAGES
 from tasks.stage import StageReport
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)

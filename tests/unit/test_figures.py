@@ -27,9 +27,9 @@ from leadgate.figures import (
     wilson,
     won,
 )
-from leadgate.models import STATUSES
 from leadgate.playbook import Band as Review
 from leadgate.playbook import Qualification
+from leadgate.stages import STATUSES
 
 shares = st.integers(1, 5000).flatmap(lambda of: st.builds(Share, st.integers(0, of), st.just(of)))
 cells = st.lists(

@@ -19,7 +19,7 @@ from leadgate.fields import FieldType
 from leadgate.nearest import proposal
 from leadgate.playbook import Loaded, Playbook
 from leadgate.playbook.yaml_text import Path, Problem
-from leadgate.sla.hours import time_zones
+from leadgate.sla.zones import time_zones
 
 ASSIGNED: Final = ("owner", "rule", "pool")  # what assignment adds to a lead
 _QUALIFIED_AS: Final = ("marketing_qualified", "sales_qualified")

@@ -12,7 +12,8 @@ from leadgate import fields
 from leadgate.playbook import Playbook, Pool, Rep, Sla
 from leadgate.playbook.check.checker import Checker, Found
 from leadgate.playbook.yaml_text import Path
-from leadgate.sla.sla_targets import finished_by, hours_of, limit
+from leadgate.sla.ending import finished_by
+from leadgate.sla.sla_targets import hours_of, limit
 
 #: One day of either half of a year: where clocks agree on both, they are of one zone for an SLA.
 _DAYS = (datetime(2026, 1, 15, 12), datetime(2026, 7, 15, 12))  # noqa: DTZ001 - on the wall of each zone

@@ -1,0 +1,20 @@
+"""The time zones and the years that clocks know.
+
+Belongs here: what a name or a day is checked by. Does not belong here: a clock (``hours``, which imports pandas).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+from zoneinfo import available_timezones
+
+#: Days outside these years are a mistake: a table of open spans back to year 1 helps nobody.
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 2200
+
+
+@lru_cache(maxsize=1)
+def time_zones() -> frozenset[str]:
+    """The IANA names this machine knows. Looking for them reads a folder of some six hundred files, so once."""
+    return frozenset(available_timezones())
