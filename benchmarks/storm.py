@@ -34,7 +34,8 @@ from expectations import gate
 from leadgate import playbook as playbooks
 from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, open_ledger, people, signals
-from leadgate.ledger.batches import Kind, LeaseLost
+from leadgate.ledger.batches import LeaseLost
+from leadgate.ledger.journeys.claiming import Kind
 from leadgate.ledger.leases import lease_remaining
 from leadgate.ledger.verify import verify
 from leadgate.playbook import Loaded

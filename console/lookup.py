@@ -1,7 +1,7 @@
 """Which lead a person means: by id, by e-mail address, or through a journey or a work item.
 
 Belongs here: reading what was typed, and helping when nothing matches. Does not belong here: the queries
-(``ledger.journeys``).
+(``ledger.lead_history``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from console.redaction import visible
 from console.screen import CommandError
 from leadgate.actors import Actor
 from leadgate.counting import counted
-from leadgate.ledger import Ledger, journeys
+from leadgate.ledger import Ledger, lead_history
 from leadgate.masking import mask
 from leadgate.playbook import Playbook
 from leadgate.references import parse
@@ -24,7 +24,7 @@ _AN: Final = {"batch": "a batch", "action": "an action"}
 
 def actor_for(ledger: Ledger, journey: int, playbook: Playbook, acts_for: str | None) -> Actor:
     """Who acts about a journey; its owner counts as a rep even when they have left the playbook."""
-    owner = journeys.owner_of(ledger, journey)
+    owner = lead_history.owner_of(ledger, journey)
     return actor(playbook, acts_for, also=() if owner is None else (owner,))
 
 
@@ -39,16 +39,16 @@ def journey_of(ledger: Ledger, reference: str, playbook: Playbook) -> int:
     if numbered is not None:
         kind, number = numbered
         if kind == "journey":
-            found, what = journeys.journey(ledger, number), f"journey J{number}"
+            found, what = lead_history.journey(ledger, number), f"journey J{number}"
         elif kind == "work item":
-            found, what = journeys.journey_of_work_item(ledger, number), f"work item W{number} about a lead"
+            found, what = lead_history.journey_of_work_item(ledger, number), f"work item W{number} about a lead"
         elif kind in ("batch", "action"):
             raise CommandError(
                 f"{visible(reference.strip(), 40)} is {_AN[kind]}, and a lead is expected: give its number, J12 for a "
                 "journey, W12 for a work item, or an e-mail address"
             )
         else:
-            found, what = journeys.journey_of_lead(ledger, number), f"lead {number}"
+            found, what = lead_history.journey_of_lead(ledger, number), f"lead {number}"
         if found is None:
             raise CommandError(f"there is no {what}{_known_ids(ledger)}")
         return found
@@ -62,16 +62,16 @@ def journey_of(ledger: Ledger, reference: str, playbook: Playbook) -> int:
 
 def _by_email(ledger: Ledger, address: str, playbook: Playbook) -> int:
     canonical = address_of(address, Kinds.of(playbook.validation)).canonical
-    found = journeys.leads_by_email(ledger, address.replace("\x00", ""), canonical)
+    found = lead_history.leads_by_email(ledger, address.replace("\x00", ""), canonical)
     if len(found) > 1:
         raise CommandError(
             f"{counted(len(found), 'lead carries', 'leads carry')} this address, which is not validated yet: "
             f"{', '.join(map(str, found))}; name one by its id"
         )
-    if found and (journey := journeys.journey_of_lead(ledger, found[0])) is not None:
+    if found and (journey := lead_history.journey_of_lead(ledger, found[0])) is not None:
         return journey
     local, _, domain = (canonical or address.lower()).partition("@")
-    alike = journeys.similar_emails(ledger, local.replace("\x00", ""), domain.replace("\x00", ""))
+    alike = lead_history.similar_emails(ledger, local.replace("\x00", ""), domain.replace("\x00", ""))
     hint = "; ".join(f"lead {each['lead_id']} is {mask(each['value'])}" for each in alike)
     raise CommandError(
         f"no lead has the e-mail address {visible(address, 80)}"
@@ -80,7 +80,7 @@ def _by_email(ledger: Ledger, address: str, playbook: Playbook) -> int:
 
 
 def _known_ids(ledger: Ledger) -> str:
-    ids = journeys.id_range(ledger)
+    ids = lead_history.id_range(ledger)
     if ids is None:
         return "; nothing has been captured and run yet"
     return f"; the leads' ids go from {ids[0]} to {ids[1]}, with gaps"

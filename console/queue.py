@@ -21,7 +21,7 @@ from leadgate.ledger import reports
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.reports import WorkItemFilter
 from leadgate.nearest import proposal
-from leadgate.stages import STAGES
+from leadgate.vocabulary import STAGES
 from tasks.reruns import require_known
 
 _EXPORTED: Final = (

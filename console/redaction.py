@@ -52,7 +52,7 @@ def _harmless_promises() -> frozenset[tuple[str, str]]:
     """Stage and promise whose shown value is no personal one: a country, a score, an owner."""
     from expectations import PROMISES
     from leadgate.fields import PERSONAL
-    from leadgate.stages import STAGES
+    from leadgate.vocabulary import STAGES
 
     return frozenset(
         (stage, promise.name)

@@ -16,7 +16,7 @@ from console.lookup import actor_for, as_data, journey_of
 from console.redaction import visible
 from console.screen import CommandError, moment, out, print_json, program
 from console.undo import way_back
-from leadgate.ledger import Ledger, journeys, owner_actions
+from leadgate.ledger import Ledger, lead_history, owner_actions
 from leadgate.ledger.clock import time_of
 from leadgate.nearest import proposal
 from leadgate.playbook import Playbook
@@ -119,7 +119,7 @@ def _end(until: str, ledger: Ledger, journey: int, playbook: Playbook) -> dateti
     """A moment as it was written; a date alone begins at midnight in the owner's time zone."""
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", until.strip()):
         return moment_of(until)
-    owner = journeys.owner_of(ledger, journey)
+    owner = lead_history.owner_of(ledger, journey)
     zone = next((rep.time_zone for rep in playbook.reps if rep.name == owner), "UTC")
     midnight = moment_of(until.strip()).replace(tzinfo=ZoneInfo(zone))
     return moment_of(midnight.isoformat())

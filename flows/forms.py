@@ -16,7 +16,7 @@ from expectations import PROMISES
 from expectations.findings import WHOLE_BATCH
 from leadgate.assignment.assignment_result import NO_ROUTE, NOBODY_AVAILABLE
 from leadgate.matching import ASKS
-from leadgate.stages import STAGES
+from leadgate.vocabulary import STAGES
 from tasks.failed_batches import CANCELLED, FAILED
 from tasks.qualification import IN_REVIEW_BAND
 from tasks.reassignments import UNASSIGNED

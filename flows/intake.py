@@ -18,7 +18,8 @@ from prefect.states import Cancelled, Completed
 from flows import evidence, run_log
 from flows.runtime import control, events, session
 from leadgate.counting import counted
-from leadgate.ledger.batches import Kind, entering_by_stage
+from leadgate.ledger.journeys.claiming import Kind
+from leadgate.ledger.journeys.locking import entering_by_stage
 from leadgate.ledger.leases import last_held_by, lease, release, standing
 from tasks.batches import STAGES, BatchReport, close, next_work, this_work
 from tasks.descriptions import describe_batch, describe_stage

@@ -17,7 +17,7 @@ from uuid import uuid4
 from flows.runtime import preload
 from flows.runtime.server import prefect_server, wait_until_ready
 from leadgate.ledger import Ledger, hosts, open_ledger
-from leadgate.ledger.batches import Kind
+from leadgate.ledger.journeys.claiming import Kind
 from leadgate.ledger.leases import lease_remaining
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings

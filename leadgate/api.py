@@ -21,10 +21,10 @@ from leadgate import playbook as playbooks
 from leadgate.assignment.availability import midnights, mondays
 from leadgate.assignment.routing import assign
 from leadgate.fields import PERSONAL
-from leadgate.ledger import Ledger, NoLedgerError, figures, journeys, lead_frames
+from leadgate.ledger import Ledger, NoLedgerError, figures, lead_frames, lead_history
 from leadgate.ledger import open_ledger as open_or_make
 from leadgate.ledger.clock import time_of
-from leadgate.ledger.journeys import Story
+from leadgate.ledger.lead_history import Story
 from leadgate.mapping.normalise import normalise
 from leadgate.masking import mask
 from leadgate.playbook import Loaded, Playbook
@@ -96,17 +96,17 @@ def read_story(ledger: Ledger, reference: str) -> Story:
     """
     kind, number = parse(reference) or (None, 0)
     find = {
-        None: journeys.journey_of_lead,
-        "lead": journeys.journey_of_lead,
-        "journey": journeys.journey,
-        "work item": journeys.journey_of_work_item,
+        None: lead_history.journey_of_lead,
+        "lead": lead_history.journey_of_lead,
+        "journey": lead_history.journey,
+        "work item": lead_history.journey_of_work_item,
     }.get(kind)
     if find is None or not number:
         raise IdError(f"{reference[:80]!r} is no lead, journey or work item; give one like 5, J2 or W12")
     journey = find(ledger, number)
     if journey is None:
         raise LookupError(f"the ledger has no {reference.strip()}")
-    return journeys.story(ledger, journey)
+    return lead_history.story(ledger, journey)
 
 
 def read_figures(

@@ -37,7 +37,7 @@ from sqlmodel import Field, SQLModel
 
 from leadgate.lead_columns import LEAD_COLUMNS
 from leadgate.limits import LONGEST_KEY, LONGEST_ROUTE, longest_of
-from leadgate.stages import OPEN, STAGES, STATUSES
+from leadgate.vocabulary import OPEN, STAGES, STATUSES
 
 #: What a column holds, as its ``info``.
 PERSONAL: Final = {"holds": "personal"}
@@ -350,7 +350,7 @@ class Journey(SQLModel, table=True):
         Index(
             "one_open_journey_per_lead", "lead_id", unique=True, postgresql_where=text(_in("status", OPEN))
         ),
-        # the order in which they are claimed: that of ``id``, which no other index has in this form (``batches``)
+        # the order in which they are claimed: that of ``id``, which no other index has in this form (``journeys.claiming``)
         Index(
             "journey_waiting", text("(id + 0)"), postgresql_where=text("status = 'ready' AND batch_id IS NULL")
         ),

@@ -29,6 +29,7 @@ from leadgate.assignment.route_matching import inputs, matching
 from leadgate.assignment.routing import assign
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED
 from leadgate.ledger import decisions, owner_messages, people, records, signals
+from leadgate.ledger.journeys import stage_moves
 from leadgate.playbook import Playbook, Rep
 from leadgate.sla.sla_targets import Due, due_times, may_have_it_again
 from tasks.stage import Decided, Gathered, Stage, Work
@@ -88,7 +89,7 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     """Take the turns and write the assignments. A turn whose lead broke the gate is given back."""
     frame = decided.frame
     owned = frame[frame["outcome"] == "owned"]
-    decisions.keep_waiting(connection, frame[frame["outcome"] == "wait"])
+    stage_moves.keep_waiting(connection, frame[frame["outcome"] == "wait"])
     changed: dict[str, PoolState] = decided.context["changed"]
     if changed or not owned.empty:
         before: dict[str, tuple[dict[str, Any], int]] = decided.context["before"]

@@ -21,8 +21,9 @@ from expectations import gate
 from expectations.findings import GateResult
 from leadgate.failpoints import failpoint
 from leadgate.ledger import Ledger, batches, records, upkeep
-from leadgate.ledger.batches import Batch, Kind, RowsRefused, claim
+from leadgate.ledger.batches import Batch, claim
 from leadgate.ledger.faults import is_ours
+from leadgate.ledger.journeys.claiming import Kind, RowsRefused
 from leadgate.ledger.leases import lease, release, take_over
 from leadgate.ledger.only import Only
 from leadgate.playbook import Loaded, Playbook, parse

@@ -20,9 +20,11 @@ from typing import Any, Final, Literal
 import pandas as pd
 from sqlalchemy import Connection
 
-from leadgate.ledger import Ledger, batches, due, faults, people, records
-from leadgate.ledger.batches import Batch, Kind, RowsRefused
+from leadgate.ledger import Ledger, batches, faults, people, records
+from leadgate.ledger.batches import Batch
 from leadgate.ledger.clock import read_time, time_of
+from leadgate.ledger.journeys import claiming, starting
+from leadgate.ledger.journeys.claiming import Kind, RowsRefused
 from leadgate.ledger.only import Only
 from leadgate.playbook import Playbook
 from tasks.apart import MOST_ALONE, do_apart, halves
@@ -87,7 +89,7 @@ def claim_waiting(ledger: Ledger, playbook: Playbook, left_out: LeftOut, *, kind
     with contextlib.suppress(RowsRefused):
         return batches.claim(ledger, kind=kind, only=Only(left_out.of(step)), **how)
     at = time_of(ledger, how.get("now"))
-    waiting = [batches.claimable(ledger, kind, at, how["limit"], Only(left_out.of(step)))]
+    waiting = [claiming.claimable(ledger, kind, at, how["limit"], Only(left_out.of(step)))]
     alone = 0
     while waiting and alone < MOST_ALONE:
         some = waiting.pop()
@@ -107,8 +109,8 @@ def claim_waiting(ledger: Ledger, playbook: Playbook, left_out: LeftOut, *, kind
 
 _STEPS: Final[tuple[tuple[_Step, Callable[[Connection, datetime], list[int]], Callable[..., object]], ...]] = (
     ("match_activities", lambda connection, now: people.unmatched(connection), people.match_activities),
-    ("start_rescores", due.due_for_rescore, due.start_rescores),
-    ("start_recycles", due.due_for_recycling, due.start_recycles),
+    ("start_rescores", starting.due_for_rescore, starting.start_rescores),
+    ("start_recycles", starting.due_for_recycling, starting.start_recycles),
 )
 
 

@@ -19,8 +19,11 @@ from sqlalchemy import Connection
 from leadgate.deadlines import CHECK_TIMED_OUT
 from leadgate.failpoints import failpoint
 from leadgate.ledger import Ledger, decisions, records
-from leadgate.ledger.batches import applying, close, fence, hold_rest, journeys_in, waiting_at
+from leadgate.ledger.batches import applying, close, fence
 from leadgate.ledger.clock import read_time
+from leadgate.ledger.journeys import locking
+from leadgate.ledger.journeys.locking import journeys_in, waiting_at
+from leadgate.ledger.journeys.stage_moves import hold_rest
 from tasks.stage import Alert, Stage, StageReport, Work
 from tasks.work_items import work_item
 
@@ -132,7 +135,7 @@ def _held_by(connection: Connection, stage: Stage, work: Work, failed: list[int]
         reason=why.reason,
         message=(_ONE if own else _LATE if why.late else _ALL).format(stage=stage.name, why=why),
         detail=why.kind,
-        **({"journey_id": failed[0], **records.about_journey(connection, failed[0])} if own else {}),
+        **({"journey_id": failed[0], **locking.about_journey(connection, failed[0])} if own else {}),
     )
     return records.open_work_items(connection, pd.DataFrame([item]))[0], own
 
@@ -145,7 +148,7 @@ def _put_off(connection: Connection, work: Work, owned: list[int], message: str)
     }  # fmt: skip
     if len(owned) == 1:
         known = (owned[0], FAILED) in records.open_recoveries(connection, owned)
-        common |= {"journey_id": owned[0], **records.about_journey(connection, owned[0])}
+        common |= {"journey_id": owned[0], **locking.about_journey(connection, owned[0])}
     else:
         known = FAILED in records.gate_recoveries(connection, "follow_up")
     if not known:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Final
 
 import pandas as pd
 from sqlalchemy import Connection
@@ -22,7 +21,9 @@ from sqlalchemy import Connection
 from expectations.findings import CHECK_FAILED, BatchProblem, GateResult
 from leadgate.failpoints import failpoint
 from leadgate.ledger import Ledger, races, records
-from leadgate.ledger.batches import Conflict, advance, applying, fence, lock_journeys
+from leadgate.ledger.batches import Conflict, applying, fence
+from leadgate.ledger.journeys.locking import lock_journeys
+from leadgate.ledger.journeys.stage_moves import advance
 from tasks.source_breaker import park
 from tasks.stage import Alert, Decided, Stage, StageReport, Work
 from tasks.stage_reports import summarise
@@ -157,57 +158,19 @@ def _not_waived(critical: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     return critical[[pair not in waived for pair in zip(critical["journey_id"], critical["promise"], strict=True)]]
 
 
-#: outcome -> (status, the outcome that the handoff records; none when there is no handoff)
-_MOVES: Final[dict[str, tuple[str, str | None]]] = {
-    "continue": ("ready", "continued"),
-    "hold": ("held", "held"),
-    "review": ("held", "held"),
-    "parked": ("held", "held"),
-    "joined": ("joined", "joined"),
-    "nurture": ("nurture", "nurture"),
-    "disqualified": ("disqualified", "disqualified"),
-    "wait": ("ready", None),
-    "done": ("done", "done"),
-    "reassign": ("ready", "reassigned"),
-}
-
-
 def _advance(connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame) -> None:
     """Most rows go on together; those that end up elsewhere, or with another lead, are moved apart."""
     outcome = frame["outcome"]
     together = outcome.isin(("continue", "owned")) & ~_changed_lead(frame)
     apart = frame[~together & (outcome != "stay")]
-    next_stage, next_status = stage.passes_to if stage.works_on == "ready" else ("", "")
     advance(
         connection,
         work.batch,
         stage=stage.name,
         status=stage.works_on,
-        next_stage=next_stage,
-        next_status=next_status,
         now=work.now,
-        apart=_moving(stage, next_stage, apart) if len(apart) else apart,
+        apart=apart,
         together=int(together.sum()),
-    )
-
-
-def _moving(stage: Stage, next_stage: str, apart: pd.DataFrame) -> pd.DataFrame:
-    """What becomes of each journey that does not simply go on."""
-    return pd.DataFrame(
-        {
-            "journey_id": apart["journey_id"],
-            "version": apart["version"],
-            "next_stage": apart["outcome"].map({"continue": next_stage, "reassign": "assignment"}).fillna(stage.name),
-            "next_status": apart["outcome"].map(lambda name: _MOVES[name][0]),
-            "lead_id": apart["lead_id"],
-            "work_item_id": apart["work_item_id"],
-            "joined_to": apart.get("joined_to"),
-            "run_after": apart.get("run_after"),
-            "generation": apart["generation"] + (apart["outcome"] == "reassign").astype(int),
-            "start_stage": apart["outcome"].map({"reassign": "assignment"}),
-            "handoff": apart["outcome"].map(lambda name: _MOVES[name][1]),
-            "reason": apart["reason"],
-        }
     )
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from leadgate.ledger import Ledger, consumers, reports
-from leadgate.ledger.batches import Kind
+from leadgate.ledger.journeys.claiming import Kind
 from tasks.batches import Worker, activate, claim_these, run_batch
 
 #: Seconds to wait for a consumer to take what was released.

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from expectations.findings import GateResult
 from leadgate.breaker import BreakerState, admit, observe
 from leadgate.ledger import records
+from leadgate.ledger.journeys import locking, person_moves
 from tasks.stage import Alert, Stage, Work
 from tasks.work_items import work_item
 
@@ -60,7 +61,7 @@ def park(
         if len(parked):
             frame.loc[parked, ["outcome", "reason", "work_item_id"]] = ["parked", PARKED, item]
         if item is not None and all(state.status == "closed" for state in after.values()):
-            records.release(connection, records.held_by(connection, [item]), now=work.now)
+            person_moves.release(connection, locking.held_by(connection, [item]), now=work.now)
             records.close_work_items(connection, [item], by="leadgate", resolution="breaker_closed", now=work.now)
             item = None
         if after != before or item != kept[source][1]:

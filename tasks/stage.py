@@ -15,7 +15,6 @@ from sqlalchemy import Connection
 
 from leadgate.ledger.batches import Batch
 from leadgate.playbook import Loaded, Playbook
-from leadgate.stages import STAGES
 from tasks.outcomes import HOLDS
 
 #: Journeys that a report names for each outcome but "continue".
@@ -76,13 +75,6 @@ class Stage:
     works_on: str = "ready"  # the status of the journeys it takes
     breaks: bool = True  # a source can break this stage's promises, so the breaker counts them
     alerts: Callable[[pd.DataFrame, Work], list[Alert]] | None = None  # of the rows as they were stored
-
-    @property
-    def passes_to(self) -> tuple[str, str]:
-        """Stage and status of a journey that simply goes on."""
-        if self.name == "assignment":
-            return "follow_up", "owned"
-        return STAGES[STAGES.index(self.name) + 1], "ready"
 
 
 @dataclass(frozen=True)

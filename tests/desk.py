@@ -19,7 +19,7 @@ from leadgate import playbook as playbooks
 from leadgate.actors import Actor
 from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, open_ledger, people, signals
-from leadgate.ledger.batches import Kind
+from leadgate.ledger.journeys.claiming import Kind
 from leadgate.ledger.verify import verify
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings

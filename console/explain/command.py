@@ -18,7 +18,7 @@ from console.explain import evidence, follow_up, trigger
 from console.lookup import journey_of
 from console.redaction import SHOWN, visible
 from console.screen import heading, out, print_json, table
-from leadgate.ledger import journeys
+from leadgate.ledger import lead_history
 from leadgate.ledger.clock import time_of
 
 
@@ -27,7 +27,7 @@ def show(context: CommandContext, reference: str, *, as_json: bool, now: str | N
     playbook = context.playbook().playbook
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        story = journeys.story(ledger, journey_of(ledger, reference, playbook))
+        story = lead_history.story(ledger, journey_of(ledger, reference, playbook))
     answered = [
         trigger.triggered(story),
         trigger.owner(story, at),

@@ -1,6 +1,6 @@
 """The last two questions about a lead: what proves that it worked, and what happens when it does not.
 
-Belongs here: pure functions from ``ledger.journeys.Story`` to words, unescaped. Does not belong here: where
+Belongs here: pure functions from ``ledger.lead_history.Story`` to words, unescaped. Does not belong here: where
 the lead came from and whose it is (``trigger``).
 """
 
@@ -16,9 +16,9 @@ from console.explain import follow_up
 from console.screen import moment, span
 from console.suggestions import suggest
 from leadgate.counting import counted
-from leadgate.ledger.journeys import Story
+from leadgate.ledger.lead_history import Story
 from leadgate.playbook import Playbook
-from leadgate.stages import STAGES
+from leadgate.vocabulary import STAGES
 
 #: The gate at the end of each stage.
 _GATES: Final = dict(

@@ -1,6 +1,6 @@
 """What is told of follow-up: clocks, waits, touches, what is due, what was missed, what comes back.
 
-Belongs here: pure functions from ``ledger.journeys.Story`` to words, unescaped. Does not belong here: deciding any of
+Belongs here: pure functions from ``ledger.lead_history.Story`` to words, unescaped. Does not belong here: deciding any of
 it: what is told is what ``leadgate.sla.sla_targets`` and ``leadgate.sla.touches`` decide, asked again.
 """
 
@@ -15,7 +15,7 @@ import pandas as pd
 
 from console.answers import LAST, Answer
 from console.screen import moment, span
-from leadgate.ledger.journeys import Story
+from leadgate.ledger.lead_history import Story
 from leadgate.playbook import Playbook, Sla, Target
 from leadgate.sla import sla_targets
 from leadgate.sla import touches as counted

@@ -1,6 +1,6 @@
 """The first two questions about a lead, answered from its story: what triggered it, and who owns it.
 
-Belongs here: pure functions from ``ledger.journeys.Story`` to words, unescaped. Does not belong here: what
+Belongs here: pure functions from ``ledger.lead_history.Story`` to words, unescaped. Does not belong here: what
 proves it and what may fail (``evidence``).
 """
 
@@ -15,7 +15,7 @@ import orjson
 from console.answers import LAST, Answer, shown
 from console.screen import moment
 from leadgate.counting import counted
-from leadgate.ledger.journeys import Story
+from leadgate.ledger.lead_history import Story
 from leadgate.matching.persons import words_of
 from leadgate.matching.resolving import told
 

@@ -14,7 +14,7 @@ from console.report.names import Names, write_as_words
 from console.report.tables import NONE, STATUS_WORDS, Column, Section, Table, Tile, counted, percent
 from leadgate.figures import OUTCOMES, STEPS, Share, Step, band_of, bands, steps
 from leadgate.playbook import Playbook
-from leadgate.stages import STATUSES
+from leadgate.vocabulary import STATUSES
 
 Cell = Mapping[str, Any]
 

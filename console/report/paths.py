@@ -13,7 +13,7 @@ from console.report.names import write_as_words
 from console.report.tables import STATUS_WORDS, Column, Section, Table, Tile, counted, percent
 from console.screen import span
 from leadgate.figures import Share
-from leadgate.stages import STAGES, STATUSES
+from leadgate.vocabulary import STAGES, STATUSES
 
 Cell = Mapping[str, Any]
 

@@ -18,12 +18,17 @@ from sqlalchemy import Connection, Row, text
 from leadgate.actors import Actor, require
 from leadgate.errors import LeadgateError
 from leadgate.fields import STANDARD
-from leadgate.ledger import bulk, decisions, outbox, pauses
+from leadgate.ledger import bulk, decisions, handoffs, outbox, pauses
 from leadgate.ledger.database import Ledger
-from leadgate.ledger.records import close_work_items, held_by, release
+from leadgate.ledger.journeys import person_moves
+from leadgate.ledger.journeys.locking import held_by, lock_journey, raise_versions
+from leadgate.ledger.journeys.person_moves import release
+from leadgate.ledger.journeys.transitions import REJECT, REJECT_FOR_GOOD, REJECT_TO_NURTURE, handed_off
+from leadgate.ledger.records import close_work_items
 from leadgate.limits import too_long
 from leadgate.matching import ASKS
 from leadgate.nearest import proposal
+from leadgate.vocabulary import StageName
 
 if TYPE_CHECKING:
     from leadgate.playbook import Playbook
@@ -145,13 +150,7 @@ def discard(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datet
     with ledger.transaction() as connection:
         items = open_items(connection, work_item_ids, report)
         journeys = held_by(connection, [item.id for item in items])
-        connection.execute(
-            text(
-                "UPDATE journey SET status = 'discarded', version = version + 1, work_item_id = NULL "
-                "WHERE id = ANY(:ids)"
-            ),
-            {"ids": [journey.id for journey in journeys]},
-        )
+        person_moves.discard(connection, journeys)
         report.action = conclude(connection, items, journeys, "discarded", by, now, reason)
         report.count(items, journeys)
     return report
@@ -200,12 +199,12 @@ class Rejected:
     waits: bool
 
 
-#: Where a rejected lead goes: the handoff's outcome, the journey's status, and in words.
+#: Where a rejected lead goes: the journey's transition, and in words.
 _REJECTED: Final = {
-    "nurture": ("nurture", "nurture", "nurture"),
-    "recycle": ("nurture", "nurture", "nurture until {:%Y-%m-%d}, and through qualification again then"),
-    "disqualify": ("disqualified", "disqualified", "the disqualified leads"),
-    "reassign": ("reassigned", "ready", "another owner"),
+    "nurture": (REJECT_TO_NURTURE, "nurture"),
+    "recycle": (REJECT_TO_NURTURE, "nurture until {:%Y-%m-%d}, and through qualification again then"),
+    "disqualify": (REJECT_FOR_GOOD, "the disqualified leads"),
+    "reassign": (REJECT, "another owner"),
 }
 
 
@@ -220,8 +219,7 @@ def reject(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime, reason:
     if reason not in reasons:
         raise ActionError(f"{reason!r} is no reason of the playbook; {proposal(reason, reasons)}")
     then = reasons[reason].then or rules.rejected
-    outcome, status, goes_to = _REJECTED[then]
-    again = then == "reassign"
+    transition, goes_to = _REJECTED[then]
     back_at = now + (reasons[reason].after or rules.recycle_after)
     with ledger.transaction() as connection:
         journey = owned_journey(connection, journey_id, "reject")
@@ -233,47 +231,28 @@ def reject(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime, reason:
             ),
             {"id": journey.id, "now": now, "reason": f"rejected: {reason}"},
         )
-        connection.execute(
-            text(
-                "INSERT INTO handoff (journey_id, generation, stage, outcome, reason, playbook_hash, at) "
-                "SELECT :id, :generation, 'follow_up', :outcome, :reason, playbook_hash, :now FROM assignment "
-                "WHERE journey_id = :id ORDER BY id DESC LIMIT 1"
-            ),
-            {
-                "id": journey.id,
-                "generation": journey.generation,
-                "outcome": outcome,
-                "reason": f"rejected: {reason}",
-                "now": now,
-            },
+        handoffs.record(
+            connection,
+            [(journey.id, journey.generation, journey.playbook_hash)],
+            stage=StageName.FOLLOW_UP,
+            outcome=handed_off(transition),
+            reason=f"rejected: {reason}",
+            now=now,
         )
-        connection.execute(
-            text(
-                "UPDATE journey SET version = version + 1, batch_id = NULL, run_after = :now, status = :status, "
-                "stage = :stage, generation = generation + :more, "
-                "start_stage = CASE WHEN :more = 1 THEN 'assignment' ELSE start_stage END WHERE id = :id"
-            ),
-            {
-                "id": journey.id,
-                "now": now,
-                "status": status,
-                "stage": "assignment" if again else "follow_up",
-                "more": 1 if again else 0,
-            },
-        )
+        person_moves.reject(connection, journey.id, transition, now)
         pauses.end_open(connection, journey.id, by.name, now)
         decisions.close_escalations(connection, [journey.id], now)
         decisions.forget_news(connection, [journey.lead_id])
         if then == "recycle":
             decisions.recycle(connection, [journey.lead_id], back_at)
         number = record(connection, [journey], "reject", by, now, note=reason)
-    return Rejected(goes_to.format(back_at), number, again)
+    return Rejected(goes_to.format(back_at), number, waits=transition is REJECT)
 
 
 def look_now(connection: Connection, journeys: Sequence[int], now: datetime) -> None:
     """The next follow-up check looks at the journeys; one that has read them already decides again."""
     ids = list(journeys)
-    connection.execute(text("UPDATE journey SET version = version + 1 WHERE id = ANY(:ids)"), {"ids": ids})
+    raise_versions(connection, ids)
     connection.execute(
         text("UPDATE assignment SET next_check_at = :now WHERE journey_id = ANY(:ids) AND ended_at IS NULL"),
         {"ids": ids, "now": now},
@@ -324,13 +303,7 @@ def open_items(connection: Connection, ids: Sequence[int], report: RerunReport) 
 
 def owned_journey(connection: Connection, journey_id: int, what: str) -> Row[Any]:
     """The journey, locked. Raises ``ActionError`` when nobody owns it, so that nobody can ``what`` it."""
-    row = connection.execute(
-        text(
-            "SELECT j.id, j.lead_id, j.status, j.generation, (SELECT a.owner FROM assignment a "
-            "WHERE a.journey_id = j.id AND a.ended_at IS NULL) AS owner FROM journey j WHERE j.id = :id FOR UPDATE"
-        ),
-        {"id": journey_id},
-    ).first()
+    row = lock_journey(connection, journey_id)
     if row is None:
         raise ActionError(f"there is no journey J{journey_id}")
     if row.status != "owned" or row.owner is None:
@@ -412,7 +385,7 @@ def conclude(
     now: datetime,
     note: str | None,
 ) -> int:
-    """Close ``items``, and keep what was done to the ``journeys`` that they held (rows of ``records.held_by``).
+    """Close ``items``, and keep what was done to the ``journeys`` that they held (rows of ``journeys.locking.held_by``).
 
     Returns the action's number.
     """

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -93,7 +94,7 @@ def copy_texts(columns: Sequence[list[Any]]) -> list[list[str]] | None:
 
     texts: list[list[str]] = []
     for values in columns:
-        kinds = set(map(type, values))
+        kinds = {str if issubclass(kind, StrEnum) else kind for kind in set(map(type, values))}
         written: list[str] | None = None
         if kinds <= {str, type(None)}:
             written = _escaped(values)

@@ -196,15 +196,6 @@ def recent_leads(
     return {row.rep: (row.today, row.week) for row in rows}
 
 
-def keep_waiting(connection: Connection, frame: pd.DataFrame) -> None:
-    """Why each journey of ``frame`` waits (``waits_for``). It is told until ``run_after``."""
-    if not frame.empty:
-        bulk.temporary(connection, "waiting", {"journey_id": "bigint", "waits_for": "text"}, frame)
-        connection.execute(
-            text("UPDATE journey j SET waits_for = w.waits_for FROM waiting w WHERE j.id = w.journey_id")
-        )
-
-
 def previous_owners(connection: Connection, batch_id: int, may_again: Sequence[str] = ()) -> dict[int, list[str]]:
     """Reps who had a lead of the batch in this journey and lost or returned it: they do not get it again.
 
@@ -376,7 +367,7 @@ def record_missed(connection: Connection, frame: pd.DataFrame, now: datetime) ->
 
 
 def recycle(connection: Connection, lead_ids: Sequence[int], at: datetime) -> None:
-    """These leads go through qualification again at ``at`` (``due.start_recycles``)."""
+    """These leads go through qualification again at ``at`` (``journeys.starting.start_recycles``)."""
     if lead_ids:
         connection.execute(
             text("UPDATE lead SET recycle_at = :at WHERE id = ANY(:ids)"), {"ids": list(lead_ids), "at": at}

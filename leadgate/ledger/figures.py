@@ -24,7 +24,7 @@ from leadgate.ledger.cohort import COHORT, Query
 from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.path_figures import ENDINGS, REASONS, STAGE_TIMES
-from leadgate.stages import STAGES
+from leadgate.vocabulary import STAGES
 
 Rows = list[dict[str, Any]]
 

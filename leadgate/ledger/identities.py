@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
-from leadgate.ledger.people import decide_again, lock_open_journeys
+from leadgate.ledger.journeys.locking import decide_again, lock_open_journeys
 from leadgate.matching.persons import READ, Person
 from leadgate.matching.resolving import (
     Arrival,

@@ -16,9 +16,11 @@ from sqlalchemy import Connection, Row, text
 
 from leadgate.actors import Actor
 from leadgate.lead_columns import LEAD_COLUMNS
-from leadgate.ledger import actions, decisions, records
+from leadgate.ledger import actions, decisions
 from leadgate.ledger.actions import ActionError, RerunReport
 from leadgate.ledger.database import Ledger
+from leadgate.ledger.journeys import person_moves
+from leadgate.ledger.journeys.locking import held_by, lock_journey
 from leadgate.matching import ASKS, CONFLICT
 from leadgate.matching.resolving import pair
 
@@ -42,7 +44,7 @@ def same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, by: str,
     report = RerunReport()
     with ledger.transaction() as connection:
         for item in _asking(connection, work_item_ids, report):
-            journeys = records.held_by(connection, [item.id])
+            journeys = held_by(connection, [item.id])
             for journey in journeys:
                 leads = _in_question(connection, journey)
                 if item.reason == CONFLICT:
@@ -53,7 +55,7 @@ def same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, by: str,
                 others = leads if item.reason == CONFLICT else [journey.lead_id]
                 for other in {*others, journey.lead_id} - {lead_id}:
                     _say(connection, journey, lead_id, other, keep=lead_id, item=item.id, by=by, now=now)
-            records.release(connection, journeys, stage="capture", now=now)
+            person_moves.release(connection, journeys, stage="capture", now=now)
             actions.conclude(connection, [item], journeys, "same_person", by, now, None)
             report.count([item], journeys)
     return report
@@ -65,7 +67,7 @@ def different(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: dat
     report = RerunReport()
     with ledger.transaction() as connection:
         for item in _asking(connection, work_item_ids, report):
-            journeys = records.held_by(connection, [item.id])
+            journeys = held_by(connection, [item.id])
             if item.reason == CONFLICT:
                 leads = " or ".join(map(str, _in_question(connection, journeys[0])))
                 raise ActionError(
@@ -75,7 +77,7 @@ def different(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: dat
             for journey in journeys:
                 for lead in _in_question(connection, journey):
                     _say(connection, journey, journey.lead_id, lead, keep=None, item=item.id, by=by, now=now)
-            records.release(connection, journeys, stage="capture", now=now)
+            person_moves.release(connection, journeys, stage="capture", now=now)
             actions.conclude(connection, [item], journeys, "different_person", by, now, None)
             report.count([item], journeys)
     return report
@@ -89,10 +91,7 @@ def unjoin(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> Unjoin
     taken for another lead's, or waits for a person.
     """
     with ledger.transaction() as connection:
-        journey = connection.execute(
-            text("SELECT id, lead_id, status, stage, generation FROM journey WHERE id = :id FOR UPDATE"),
-            {"id": journey_id},
-        ).first()
+        journey = lock_journey(connection, journey_id)
         if journey is None:
             raise ActionError(f"there is no journey J{journey_id}")
         made = connection.execute(
@@ -121,14 +120,7 @@ def unjoin(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> Unjoin
             {"id": journey_id, "now": now},
         )
         decisions.close_escalations(connection, [journey_id], now)
-        connection.execute(
-            text(
-                "UPDATE journey SET status = 'ready', stage = 'capture', start_stage = 'capture', lead_id = NULL, "
-                "joined_to = NULL, batch_id = NULL, waived = NULL, version = version + 1, "
-                "generation = generation + 1, run_after = :now WHERE id = :id"
-            ),
-            {"id": journey_id, "now": now},
-        )
+        person_moves.unjoin(connection, journey_id, now)
         actions.record(connection, [journey], "unjoin", Actor(by), now)
     return Unjoined(journey_id, made.lead_id, restored)
 

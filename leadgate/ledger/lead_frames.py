@@ -1,6 +1,6 @@
 """Leads as a frame, a row each: for analysis.
 
-Belongs here: this query. Does not belong here: one lead with everything about it (``journeys``), or figures
+Belongs here: this query. Does not belong here: one lead with everything about it (``lead_history``), or figures
 (``figures``).
 """
 

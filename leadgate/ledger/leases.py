@@ -15,10 +15,11 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from leadgate.ledger.batches import Batch, Kind, LeaseLost, extend, remember
+from leadgate.ledger.batches import Batch, LeaseLost, extend, remember
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.faults import is_ours
 from leadgate.ledger.frozen import end_frozen
+from leadgate.ledger.journeys.claiming import Kind
 
 
 def take_over(

@@ -10,13 +10,15 @@ Lock order as everywhere: batches by id (a part has the higher one), then journe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
 from leadgate.ledger.batches import Batch, extend
 from leadgate.ledger.database import Ledger
+from leadgate.ledger.journeys import claiming
 
 
 def journeys_at(ledger: Ledger, batch: Batch, stage: str, status: str) -> list[int]:
@@ -48,28 +50,25 @@ def open_part(ledger: Ledger, batch: Batch, lease_seconds: float) -> Batch:
 
 def put_in(ledger: Ledger, batch: Batch, part: Batch, journeys: Sequence[int], lease_seconds: float) -> None:
     """Move ``journeys`` from the batch into its part. Raises ``LeaseLost``."""
-    _move(ledger, batch, part, lease_seconds, "id = ANY(:ids) AND batch_id = :batch", "part", journeys)
+    with _moving(ledger, batch, part, lease_seconds) as connection:
+        _grow(connection, part, claiming.move_some(connection, batch.id, journeys, into=part.id))
 
 
 def take_back(ledger: Ledger, batch: Batch, part: Batch, lease_seconds: float) -> None:
     """Move all that the part still holds back into the batch. Raises ``LeaseLost``."""
-    _move(ledger, batch, part, lease_seconds, "batch_id = :part", "batch", ())
+    with _moving(ledger, batch, part, lease_seconds) as connection:
+        _grow(connection, part, -claiming.move_all(connection, part.id, into=batch.id))
 
 
-def _move(
-    ledger: Ledger, batch: Batch, part: Batch, lease_seconds: float, which: str, into: str, journeys: Sequence[int]
-) -> None:
+def _grow(connection: Connection, part: Batch, size: int) -> None:
+    connection.execute(text("UPDATE batch SET size = size + :size WHERE id = :id"), {"size": size, "id": part.id})
+
+
+@contextmanager
+def _moving(ledger: Ledger, batch: Batch, part: Batch, lease_seconds: float) -> Iterator[Connection]:
     with ledger.transaction(flushed=False) as connection:
         extend(connection, batch, lease_seconds)
         extend(connection, part, lease_seconds)
-        moved = connection.execute(
-            text(
-                f"UPDATE journey SET batch_id = :{into} WHERE id IN "
-                f"(SELECT id FROM journey WHERE {which} ORDER BY id FOR NO KEY UPDATE)"
-            ),
-            {"batch": batch.id, "part": part.id, "ids": list(journeys)},
-        ).rowcount
-        size = {"part": moved, "batch": -moved}[into]
-        connection.execute(text("UPDATE batch SET size = size + :size WHERE id = :id"), {"size": size, "id": part.id})
+        yield connection
         failpoint("part.move.before")
     failpoint("part.move.after")

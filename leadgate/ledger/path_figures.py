@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from leadgate.ledger.cohort import CAPTURED, COHORT, Query, percentiles
-from leadgate.stages import STAGES
+from leadgate.vocabulary import STAGES
 
 #: Whether nobody was needed for a journey ``j`` that ran only once: to decide a work item, or to do something. What an
 #: owner does with a lead that is theirs is how the path goes by itself, unless they give it back.

@@ -6,7 +6,7 @@ what a good value is (``normalise``).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +18,11 @@ from leadgate.failpoints import failpoint
 from leadgate.fields import STANDARD, FieldType
 from leadgate.lead_columns import LEAD_COLUMNS
 from leadgate.ledger import bulk, faults
+from leadgate.ledger.journeys.locking import decide_again, lock_open_journeys
 from leadgate.ledger.only import ALL, Only
-from leadgate.stages import OPEN
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_OPEN = ", ".join(f"'{status}'" for status in OPEN)
 
 
 def insert_leads(connection: Connection, frame: pd.DataFrame, now: datetime) -> None:
@@ -173,35 +171,6 @@ def match_activities(connection: Connection, now: datetime, only: Only = ALL) ->
         text("UPDATE assignment SET next_check_at = :now WHERE ended_at IS NULL AND journey_id = ANY(:ids)"),
         {"ids": journeys, "now": now},
     )
-
-
-def lock_open_journeys(connection: Connection, lead_ids: Collection[int]) -> dict[int, int]:
-    """The open journey of each lead that has one. Whoever changes a lead holds its open journey, locked by id."""
-    if not lead_ids:
-        return {}
-    rows = connection.execute(
-        text(
-            f"SELECT lead_id, id FROM journey WHERE lead_id = ANY(:leads) AND status IN ({_OPEN}) "
-            "ORDER BY id FOR NO KEY UPDATE"
-        ),
-        {"leads": sorted(set(lead_ids))},
-    )
-    return {row.lead_id: row.id for row in rows}
-
-
-def decide_again(connection: Connection, journey_ids: Collection[int], *, except_in: int | None = None) -> None:
-    """There is news of these leads: a stage that has read them meets a conflict, and reads them again.
-
-    ``except_in`` names the batch that brings the news itself.
-    """
-    if journey_ids:
-        connection.execute(
-            text(
-                "UPDATE journey SET version = version + 1 "
-                "WHERE id = ANY(:ids) AND batch_id IS DISTINCT FROM CAST(:batch AS bigint)"
-            ),
-            {"ids": sorted(set(journey_ids)), "batch": except_in},
-        )
 
 
 def expand_custom(frame: pd.DataFrame, custom: Mapping[str, FieldType]) -> pd.DataFrame:

@@ -15,12 +15,14 @@ from sqlalchemy import Connection, text
 
 from leadgate.actors import Actor
 from leadgate.failpoints import failpoint
-from leadgate.ledger import bulk, decisions, records
+from leadgate.ledger import bulk, decisions, handoffs, records
 from leadgate.ledger.actions import record
+from leadgate.ledger.journeys import person_moves
+from leadgate.ledger.journeys.transitions import REASSIGN, UNASSIGN, UNASSIGN_TO_NURTURE, Transition, handed_off
 from leadgate.ledger.owner_messages import HANDED_OVER, LEAD_ASSIGNED, build
+from leadgate.vocabulary import HandoffOutcome, StageName
 
-#: An old owner is told of it by this kind of message.
-
+_CONTINUED: Final = (StageName.ASSIGNMENT, HandoffOutcome.CONTINUED)
 #: How an assignment ends.
 _PAST: Final = {"reassign": "reassigned", "unassign": "unassigned", "transfer": "transferred"}
 
@@ -73,19 +75,12 @@ def hand_over(
     """
     failpoint("hand_over.before")
     next_one = frame["generation"] + 1
-    _end(connection, frame, what=what, outcome="reassigned", now=now, playbook_hash=playbook_hash)
-    connection.execute(
-        text(
-            "INSERT INTO handoff (journey_id, generation, stage, outcome, reason, playbook_hash, at) "
-            "SELECT journey_id, generation + 1, 'assignment', 'continued', :what, CAST(:hash AS text), :now "
-            "FROM handing_over ORDER BY journey_id"
-        ),
-        {"what": f"by hand ({what})", "hash": playbook_hash, "now": now},
-    )
+    _end(connection, frame, REASSIGN, what=what, now=now, playbook_hash=playbook_hash)
+    _hand_off(connection, frame.assign(generation=next_one), _CONTINUED, f"by hand ({what})", now, playbook_hash)
     decisions.insert_assignments(
         connection, frame.assign(generation=next_one, inputs=None, playbook_hash=playbook_hash, assigned_at=now)
     )
-    _move(connection, status="owned", stage="follow_up", generations=1, now=now)
+    person_moves.reassign(connection, _journeys(frame), REASSIGN, now)
     told = build(LEAD_ASSIGNED, zip(frame["journey_id"], next_one, frame["owner"], strict=True))
     records.send(connection, pd.concat([_farewell(frame), told], ignore_index=True), now)
     number = _record(connection, frame, what, by, now, reason)
@@ -105,23 +100,17 @@ def take_away(
 ) -> TakenAway:
     """Each journey of ``frame`` has no owner any more: held behind ``work_item``, or without one in nurture."""
     failpoint("hand_over.before")
-    outcome = "reassigned" if work_item else "nurture"
-    _end(connection, frame, what="unassign", outcome=outcome, now=now, playbook_hash=playbook_hash)
+    transition = UNASSIGN if work_item else UNASSIGN_TO_NURTURE
+    _end(connection, frame, transition, what="unassign", now=now, playbook_hash=playbook_hash)
     item: int | None = None
     if work_item is None:
-        _move(connection, status="nurture", stage="follow_up", generations=0, now=now)
-        decisions.forget_news(connection, [int(lead) for lead in frame["lead_id"]])
+        person_moves.reassign(connection, _journeys(frame), transition, now)
+        decisions.forget_news(connection, bulk.plain(frame["lead_id"]))
     else:
         item = records.open_work_items(connection, pd.DataFrame([work_item]))[0]
-        connection.execute(
-            text(
-                "INSERT INTO handoff (journey_id, generation, stage, outcome, reason, playbook_hash, at) "
-                "SELECT journey_id, generation + 1, 'assignment', 'held', 'unassigned', CAST(:hash AS text), :now "
-                "FROM handing_over ORDER BY journey_id"
-            ),
-            {"hash": playbook_hash, "now": now},
-        )
-        _move(connection, status="held", stage="assignment", generations=1, now=now, work_item_id=item)
+        held = frame.assign(generation=frame["generation"] + 1)
+        _hand_off(connection, held, (StageName.ASSIGNMENT, HandoffOutcome.HELD), "unassigned", now, playbook_hash)
+        person_moves.reassign(connection, _journeys(frame), transition, now, item)
     records.send(connection, _farewell(frame), now)
     number = _record(connection, frame, "unassign", by, now, reason, item)
     failpoint("hand_over.after")
@@ -145,50 +134,41 @@ def _record(
 def _end(
     connection: Connection,
     frame: pd.DataFrame,
+    transition: Transition,
     *,
     what: str,
-    outcome: str,
     now: datetime,
     playbook_hash: str,
 ) -> None:
     """End the assignments, with the handoff and the end of whatever chased the old owner."""
-    bulk.temporary(
-        connection,
-        "handing_over",
-        {"journey_id": "bigint", "assignment_id": "bigint", "generation": "int"},
-        frame,
-    )
     connection.execute(
-        text(
-            "UPDATE assignment a SET ended_at = :now, end_reason = :ending FROM handing_over h "
-            "WHERE a.id = h.assignment_id"
-        ),
-        {"now": now, "ending": _PAST[what]},
+        text("UPDATE assignment SET ended_at = :now, end_reason = :ending WHERE id = ANY(:ids)"),
+        {"ids": bulk.plain(frame["assignment_id"]), "now": now, "ending": _PAST[what]},
     )
-    connection.execute(
-        text(
-            "INSERT INTO handoff (journey_id, generation, stage, outcome, reason, playbook_hash, at) "
-            "SELECT journey_id, generation, 'follow_up', :outcome, :reason, CAST(:hash AS text), :now "
-            "FROM handing_over ORDER BY journey_id"
-        ),
-        {"outcome": outcome, "reason": _PAST[what], "hash": playbook_hash, "now": now},
-    )
-    decisions.close_escalations(connection, [int(journey) for journey in frame["journey_id"]], now)
+    left = (StageName.FOLLOW_UP, handed_off(transition))
+    _hand_off(connection, frame, left, _PAST[what], now, playbook_hash)
+    decisions.close_escalations(connection, _journeys(frame), now)
 
 
-def _move(
-    connection: Connection, *, status: str, stage: str, generations: int, now: datetime, work_item_id: int | None = None
+def _hand_off(
+    connection: Connection,
+    frame: pd.DataFrame,
+    left: tuple[StageName, HandoffOutcome],
+    reason: str,
+    now: datetime,
+    playbook_hash: str,
 ) -> None:
-    """Move the journeys on; a batch that has read them meets a conflict, and reads them again."""
-    connection.execute(
-        text(
-            "UPDATE journey j SET status = :status, stage = :stage, version = version + 1, batch_id = NULL, "
-            "run_after = :now, work_item_id = :item, generation = j.generation + :more, waived = NULL, "
-            "start_stage = CASE WHEN :more = 1 THEN 'assignment' ELSE start_stage END "
-            "FROM handing_over h WHERE j.id = h.journey_id"
-        ),
-        {"status": status, "stage": stage, "now": now, "item": work_item_id, "more": generations},
-    )
+    rows = [(journey, generation, playbook_hash) for journey, generation in _ids(frame)]
+    stage, outcome = left
+    handoffs.record(connection, rows, stage=stage, outcome=outcome, reason=reason, now=now)
+
+
+def _ids(frame: pd.DataFrame) -> list[tuple[int, int]]:
+    return list(zip(bulk.plain(frame["journey_id"]), bulk.plain(frame["generation"]), strict=True))
+
+
+def _journeys(frame: pd.DataFrame) -> list[int]:
+    return bulk.plain(frame["journey_id"])
 
 
 def _farewell(frame: pd.DataFrame) -> pd.DataFrame:

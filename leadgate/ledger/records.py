@@ -6,17 +6,17 @@ Belongs here: writes that every stage shares, and releasing what it held. Does n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
+from leadgate.ledger.journeys.claiming import stop_waiting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,14 +52,7 @@ def activate_playbook(ledger: Ledger, hash_: str, content: str, pools: list[str]
                 {"pool": pool},
             )
         if new:
-            connection.execute(
-                text(
-                    "UPDATE journey SET run_after = :now WHERE id IN (SELECT id FROM journey WHERE status = 'ready' "
-                    "AND batch_id IS NULL AND stage = 'assignment' AND run_after > :now ORDER BY id "
-                    "FOR UPDATE SKIP LOCKED)"
-                ),
-                {"now": now},
-            )
+            stop_waiting(connection, now)
     return new == 1
 
 
@@ -151,38 +144,6 @@ def keep_breaker(
             "WHERE source = :source AND gate = :gate"
         ),
         {"source": source, "gate": gate, "state": orjson.dumps(state).decode(), "item": work_item_id},
-    )
-
-
-def held_by(connection: Connection, work_item_ids: Sequence[int]) -> list[Row[Any]]:
-    """The journeys that these items hold, locked in order."""
-    return list(
-        connection.execute(
-            text(
-                "SELECT id, lead_id, stage, generation, work_item_id FROM journey "
-                "WHERE work_item_id = ANY(:items) AND status = 'held' ORDER BY id FOR UPDATE"
-            ),
-            {"items": list(work_item_ids)},
-        )
-    )
-
-
-def release(
-    connection: Connection,
-    journeys: Sequence[Row[Any]],
-    *,
-    now: datetime,
-    stage: str | None = None,
-    waived: str | None = None,
-) -> None:
-    """Make held journeys (rows of ``held_by``) ready again, one generation on: at ``stage``, or where they are."""
-    connection.execute(
-        text(
-            "UPDATE journey SET status = 'ready', version = version + 1, generation = generation + 1, "
-            "stage = coalesce(CAST(:stage AS text), stage), start_stage = coalesce(CAST(:stage AS text), stage), "
-            "waived = :waived, work_item_id = NULL, run_after = :now WHERE id = ANY(:ids)"
-        ),
-        {"ids": [journey.id for journey in journeys], "stage": stage, "waived": waived, "now": now},
     )
 
 
@@ -286,12 +247,6 @@ def is_open(connection: Connection, reason: str, promise: str) -> bool:
         {"reason": reason, "promise": promise},
     )
     return found.first() is not None
-
-
-def about_journey(connection: Connection, journey_id: int) -> dict[str, Any]:
-    """``source`` and ``generation`` of a journey, as its work items name them."""
-    row = connection.execute(text("SELECT source, generation FROM journey WHERE id = :id"), {"id": journey_id}).one()
-    return dict(row._mapping)
 
 
 def gate_recoveries(connection: Connection, stage: str) -> set[str | None]:

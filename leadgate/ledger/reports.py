@@ -1,6 +1,6 @@
 """The ledger read for people: the summary of everything, and the queue of open work items.
 
-Belongs here: queries that count or list. Does not belong here: one lead's story (``journeys``), words and
+Belongs here: queries that count or list. Does not belong here: one lead's story (``lead_history``), words and
 masking (the console), or any change.
 """
 
@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text
 from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.records import ESCALATED_TO
-from leadgate.stages import OPEN, STAGES
+from leadgate.vocabulary import OPEN, STAGES
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from leadgate.actors import Actor
 from leadgate.ledger import actions, records
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.database import Ledger
+from leadgate.ledger.journeys.locking import held_by
 from leadgate.ledger.only import ALL, Only
 from leadgate.matching import ASKS
 
@@ -64,7 +65,7 @@ def take(ledger: Ledger, work_item_id: int, *, by: str, now: datetime) -> Taken:
             text("UPDATE work_item SET assignee = :by, taken_at = :now WHERE id = :id"),
             {"id": work_item_id, "by": by, "now": now},
         )
-        held = records.held_by(connection, [work_item_id])
+        held = held_by(connection, [work_item_id])
         number = actions.record(connection, held, "take", Actor(by), now, work_item_id)
         return Taken(work_item_id, by, item.assignee, number)
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
 from leadgate.ledger.consumers import CHANNEL
+from leadgate.ledger.journeys import starting
 from leadgate.ledger.requests import Sender
 
 if TYPE_CHECKING:
@@ -49,14 +50,12 @@ def store_signals(connection: Connection, rows: Sequence[Sequence[Any]], now: da
     failpoint("capture.signals.before")
     new = connection.execute(
         text(
-            """
+            f"""
             WITH stored AS (
                 INSERT INTO signal (source, key, payload, unreadable, origin, received_at)
                 SELECT source, key, payload, unreadable, origin, :now FROM incoming ORDER BY n
                 ON CONFLICT (source, key) DO NOTHING RETURNING id, source)
-            INSERT INTO journey (trigger, signal_id, source, captured_at, run_after, stage, start_stage, status,
-                version, generation)
-            SELECT 'signal', id, source, :now, :now, 'capture', 'capture', 'ready', 0, 0 FROM stored ORDER BY id"""
+            {starting.OF_SIGNALS}"""
         ),
         {"now": now},
     ).rowcount
@@ -104,7 +103,7 @@ def store_each_signal(
     """
     found = connection.execute(
         text(
-            """
+            f"""
             WITH incoming AS (
                 SELECT * FROM unnest(CAST(:source AS text[]), CAST(:key AS text[]), CAST(:payload AS text[]),
                     CAST(:unreadable AS text[]), CAST(:origin AS text[]), CAST(:client_address AS text[]),
@@ -117,10 +116,7 @@ def store_each_signal(
                 SELECT source, key, payload, unreadable, origin, :now, client_address, request_id, request_hash
                 FROM incoming ORDER BY n
                 ON CONFLICT (source, key) DO NOTHING RETURNING id, source, key),
-            started AS (
-                INSERT INTO journey (trigger, signal_id, source, captured_at, run_after, stage, start_stage, status,
-                    version, generation)
-                SELECT 'signal', id, source, :now, :now, 'capture', 'capture', 'ready', 0, 0 FROM stored ORDER BY id)
+            started AS ({starting.OF_SIGNALS})
             SELECT id, source, key, true AS new FROM stored
             UNION ALL
             SELECT k.id, i.source, i.key, false FROM (SELECT DISTINCT source, key FROM incoming) i

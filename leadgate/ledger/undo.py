@@ -17,7 +17,7 @@ from leadgate.actors import Actor, OwnersAction, refusal
 from leadgate.ledger import ways_back
 from leadgate.ledger.actions import ActionError, record
 from leadgate.ledger.database import Ledger
-from leadgate.stages import OPEN
+from leadgate.vocabulary import OPEN
 
 
 @dataclass
@@ -97,7 +97,7 @@ def _rows(connection: Connection, number: int, *, lock: bool = True) -> Sequence
                 x.what, x.by, x.acted_for, x.at, x.generation AS then_generation, x.version AS then_version,
                 x.work_item_id, a.owner, a.accepted_at, a.touched_at, w.assignee, w.resolution,
                 then_.id AS then_assignment, then_.owner AS then_owner, then_.ended_at AS then_ended_at,
-                then_.end_reason AS then_end_reason,
+                then_.end_reason AS then_end_reason, then_.playbook_hash AS then_playbook_hash,
                 (SELECT h.journey_id FROM work_item h WHERE h.id = j.work_item_id) = j.id AS held_alone,
                 begun.ended_at AS begun_ended_at, ended.until AS ended_until, again.id AS again,
                 EXISTS (SELECT 1 FROM action u WHERE u.undoes = x.number AND u.journey_id = j.id) AS undone,

@@ -7,7 +7,7 @@ The rows are those of ``undo``: each journey as it is now, and what the action w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +15,12 @@ import pandas as pd
 from sqlalchemy import Connection, Row, text
 
 from leadgate.actors import Actor
-from leadgate.ledger import decisions, owner_messages, records
+from leadgate.ledger import decisions, handoffs, owner_messages, records
 from leadgate.ledger.actions import look_now
+from leadgate.ledger.journeys import person_moves
+from leadgate.ledger.journeys.locking import read_generations
 from leadgate.ledger.owner_messages import HANDED_OVER, LEAD_ASSIGNED
+from leadgate.vocabulary import HandoffOutcome, StageName
 
 
 def unaccept(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: datetime) -> None:
@@ -54,13 +57,13 @@ def give_back(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: 
         ),
         {"ids": ids, "now": now},
     )
-    connection.execute(
-        text(
-            "INSERT INTO handoff (journey_id, generation, stage, outcome, reason, playbook_hash, at) "
-            "SELECT j.id, j.generation, 'follow_up', 'reassigned', 'undo', a.playbook_hash, :now FROM journey j "
-            "JOIN assignment a ON a.id = ANY(:then) AND a.journey_id = j.id WHERE j.id = ANY(:lost) ORDER BY j.id"
-        ),
-        {"lost": _ids(lost), "then": [row.then_assignment for row in rows], "now": now},
+    handoffs.record(
+        connection,
+        [(row.id, row.generation, row.then_playbook_hash) for row in lost],
+        stage=StageName.FOLLOW_UP,
+        outcome=HandoffOutcome.REASSIGNED,
+        reason="undo",
+        now=now,
     )
     records.close_work_items(
         connection,
@@ -70,16 +73,7 @@ def give_back(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: 
         now=now,
     )
     decisions.close_escalations(connection, ids, now)
-    # a generation of its own: the one that the action ended is on record
-    connection.execute(
-        text(
-            "UPDATE journey j SET status = 'owned', stage = 'follow_up', start_stage = 'assignment', batch_id = NULL, "
-            "work_item_id = NULL, waived = NULL, run_after = :now, version = version + 1, generation = greatest("
-            "j.generation, 1 + (SELECT max(h.generation) FROM handoff h WHERE h.journey_id = j.id)) "
-            "WHERE id = ANY(:ids)"
-        ),
-        {"ids": ids, "now": now},
-    )
+    person_moves.give_back(connection, ids, now)
     connection.execute(
         text(
             "UPDATE assignment a SET ended_at = NULL, end_reason = NULL, next_check_at = :now, "
@@ -87,26 +81,22 @@ def give_back(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: 
         ),
         {"then": [row.then_assignment for row in rows], "now": now},
     )
-    connection.execute(
-        text(
-            "INSERT INTO handoff (journey_id, generation, stage, outcome, reason, playbook_hash, at) "
-            "SELECT j.id, j.generation, 'assignment', 'continued', 'by hand (undo)', a.playbook_hash, :now "
-            "FROM journey j JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL "
-            "WHERE j.id = ANY(:ids) ORDER BY j.id"
-        ),
-        {"ids": ids, "now": now},
+    generations = read_generations(connection, ids)
+    handoffs.record(
+        connection,
+        [(row.id, generations[row.id], row.then_playbook_hash) for row in rows],
+        stage=StageName.ASSIGNMENT,
+        outcome=HandoffOutcome.CONTINUED,
+        reason="by hand (undo)",
+        now=now,
     )
     connection.execute(
         text("UPDATE lead SET recycle_at = NULL WHERE id = ANY(:ids)"), {"ids": [row.lead_id for row in rows]}
     )
-    records.send(connection, _messages(connection, rows, lost), now)
+    records.send(connection, _messages(rows, lost, generations), now)
 
 
-def _messages(connection: Connection, rows: Sequence[Row[Any]], lost: Sequence[Row[Any]]) -> pd.DataFrame:
-    found = connection.execute(
-        text("SELECT id, generation FROM journey WHERE id = ANY(:ids)"), {"ids": _ids(rows)}
-    ).fetchall()
-    generations: dict[int, int] = {row.id: row.generation for row in found}
+def _messages(rows: Sequence[Row[Any]], lost: Sequence[Row[Any]], generations: Mapping[int, int]) -> pd.DataFrame:
     farewells = owner_messages.build(HANDED_OVER, ((row.id, row.generation, row.owner) for row in lost))
     told = owner_messages.build(LEAD_ASSIGNED, ((row.id, generations[row.id], row.then_owner) for row in rows))
     return pd.concat([farewells, told], ignore_index=True)
@@ -138,13 +128,7 @@ def wait_on(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: da
 
 def hold_again(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: datetime) -> None:
     """The journeys wait behind their work items again, which are open again."""
-    connection.execute(
-        text(
-            "UPDATE journey j SET status = 'held', work_item_id = x.item, version = j.version + 1 "
-            "FROM unnest(CAST(:ids AS bigint[]), CAST(:items AS bigint[])) x (id, item) WHERE j.id = x.id"
-        ),
-        {"ids": _ids(rows), "items": [row.work_item_id for row in rows]},
-    )
+    person_moves.hold_again(connection, _ids(rows), [row.work_item_id for row in rows])
     connection.execute(
         text(
             "UPDATE work_item SET closed_at = NULL, closed_by = NULL, resolution = NULL, note = NULL "

@@ -17,7 +17,7 @@ from leadgate import playbook as playbooks
 from leadgate.ledger.actions import ActionError, RerunReport
 from leadgate.playbook.check import require
 from leadgate.settings import Settings
-from leadgate.stages import STAGES
+from leadgate.vocabulary import STAGES
 
 CHIEF = person(1, Company="", **{"Job title": "Chief of Nothing"})  # 25 points: in the review band
 BROKEN = person(2, Email="broken address of somebody")

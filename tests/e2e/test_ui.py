@@ -18,7 +18,7 @@ from desk import PLAYBOOK, Desk, person
 from served import Served, served, wait_until
 from sqlalchemy import text
 
-from leadgate.stages import STAGES
+from leadgate.vocabulary import STAGES
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from leadgate.playbook import Gate, Part, Playbook
 from leadgate.playbook.check import check
 from leadgate.playbook.check.added_expectations import EXPECTATIONS
 from leadgate.settings import Settings
-from leadgate.stages import STATUSES
+from leadgate.vocabulary import STATUSES
 
 ROOT = Path(__file__).parents[2]
 PAGES = {page.name: page.read_text(encoding="utf-8") for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))}

@@ -17,7 +17,7 @@ from sqlalchemy import event, text
 from benchmarks import growth, sample
 from benchmarks.throughput import NOW
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger, figures, journeys, lead_frames, reports, upkeep
+from leadgate.ledger import Ledger, figures, lead_frames, lead_history, reports, upkeep
 from leadgate.ledger.verify import verify
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
@@ -143,7 +143,7 @@ def test_no_assignment_of_another_lead_is_read_for_a_lead(desk: Desk) -> None:
     analyze(desk)
     owned = desk.one("SELECT max(journey_id) FROM assignment")
     with RowsRead(desk, most=FEW) as read:
-        assert len(journeys.story(desk.ledger, owned).assignments) == 1
+        assert len(lead_history.story(desk.ledger, owned).assignments) == 1
     assert [each for each in read.found if " of assignment:" in each] == []
     with RowsRead(desk, most=5 * MANY) as read:
         assert len(lead_frames.read_leads(desk.ledger)) > MANY / 2

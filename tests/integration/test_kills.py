@@ -38,7 +38,7 @@ from leadgate.ledger.leases import lease_remaining
 from leadgate.ledger.verify import projection
 from leadgate.playbook import Loaded, Playbook
 from leadgate.settings import Settings
-from leadgate.stages import STAGES
+from leadgate.vocabulary import STAGES
 from tasks import activities, capture
 from tasks.batches import run_waiting
 

@@ -10,7 +10,8 @@ from desk import NOW, PLAYBOOK, Desk, acting, person
 from sqlalchemy import text
 
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger, actions, due
+from leadgate.ledger import Ledger, actions
+from leadgate.ledger.journeys import starting
 from leadgate.ledger.verify import projection
 
 DAY = timedelta(days=1)
@@ -215,9 +216,9 @@ def test_a_moment_starts_one_journey_however_often_and_by_whomever_it_is_looked_
     followed_up(desk)
     moment = foretold(desk)
     with desk.ledger.transaction() as connection:
-        assert due.start_rescores(connection, moment - timedelta(seconds=1)) == 0
-        assert due.start_rescores(connection, moment) == 1
-        assert due.start_rescores(connection, moment) == 0
+        assert starting.start_rescores(connection, moment - timedelta(seconds=1)) == 0
+        assert starting.start_rescores(connection, moment) == 1
+        assert starting.start_rescores(connection, moment) == 0
     desk.run(now=moment)
     before = projection(desk.ledger)
     desk.run(now=moment)

@@ -17,10 +17,10 @@ from console.explain.command import render
 from console.running import stage_done
 from console.screen import span
 from leadgate.lead_columns import LEAD_COLUMNS
-from leadgate.ledger.journeys import Story
+from leadgate.ledger.lead_history import Story
 from leadgate.ledger.reports import Speed, StageCounts, Summary
 from leadgate.playbook import Playbook
-from leadgate.stages import STAGES
+from leadgate.vocabulary import STAGES
 from tasks.stage import StageReport
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)

@@ -29,7 +29,7 @@ from leadgate.figures import (
 )
 from leadgate.playbook import Band as Review
 from leadgate.playbook import Qualification
-from leadgate.stages import STATUSES
+from leadgate.vocabulary import STATUSES
 
 shares = st.integers(1, 5000).flatmap(lambda of: st.builds(Share, st.integers(0, of), st.just(of)))
 cells = st.lists(

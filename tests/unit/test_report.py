@@ -27,7 +27,7 @@ from console.screen import CommandError
 from leadgate.figures import FIRST_TOUCHES, Interval
 from leadgate.ledger.figures import QUERIES, Asked
 from leadgate.playbook import Playbook
-from leadgate.stages import STATUSES
+from leadgate.vocabulary import STATUSES
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 PLAYBOOK = Playbook.model_validate(

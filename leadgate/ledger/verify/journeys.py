@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from leadgate.ledger.verify.invariant import Invariant
-from leadgate.stages import OPEN, STAGES
+from leadgate.vocabulary import OPEN, STAGES
 
 _OPEN = ", ".join(f"'{status}'" for status in OPEN)
 _STAGE_NUMBER = "array_position(ARRAY[" + ", ".join(f"'{stage}'" for stage in STAGES) + "], {})"

@@ -1,20 +1,35 @@
-"""Leads that are due for another journey: there is news of them, time has changed their score, nurture is over.
+"""Starting journeys: of signals, of leads that are due to be scored again, and of leads that come back from nurture.
 
-Belongs here: finding these leads and starting their journeys. Does not belong here: when a lead is due next (the
-stages), or claiming what was started (``batches``).
+Belongs here: finding these leads, and every statement that inserts into the table ``journey``. Does not belong here:
+when a lead is due next (the stages), or claiming what was started (``claiming``).
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from sqlalchemy import Connection, text
 
+from leadgate.ledger.journeys.transitions import CAPTURE, RECYCLE, RESCORE, Transition
 from leadgate.ledger.only import ALL, Only
-from leadgate.stages import OPEN
+from leadgate.vocabulary import OPEN
 
-_OPEN = ", ".join(f"'{status}'" for status in OPEN)
+_OPEN: Final = ", ".join(f"'{status}'" for status in OPEN)
+
+
+def insert(transition: Transition, of: Literal["signal_id", "lead_id"], rows: str) -> str:
+    """The statement that starts a journey by ``transition`` for each row (``id``, ``source``) that ``rows`` selects."""
+    trigger = "signal" if transition is CAPTURE else transition.name
+    return (
+        f"INSERT INTO journey (trigger, {of}, source, captured_at, run_after, stage, start_stage, status, version, "
+        f"generation) SELECT '{trigger}', d.id, d.source, :now, :now, '{transition.stage}', '{transition.stage}', "
+        f"'{transition.status}', 0, 0 FROM ({rows}) d ORDER BY d.id"
+    )
+
+
+#: Starts a journey for each signal of ``stored``, a part of the statement that stores signals.
+OF_SIGNALS: Final = insert(CAPTURE, "signal_id", "SELECT id, source FROM stored")
 
 #: Why a lead is due, and after which last journey that starts another. Time changes what a score decided: a lead that
 #: was followed up goes cold, what spoke against a nurtured one fades. What its owner rejected stays rejected until
@@ -53,13 +68,17 @@ def _start_rescores(connection: Connection, now: datetime, column: str, after: s
                 AND NOT EXISTS (SELECT 1 FROM journey WHERE lead_id = l.id AND status IN ({_OPEN}))
                 ORDER BY l.id FOR UPDATE OF l SKIP LOCKED),
             cleared AS (UPDATE lead SET {column} = NULL WHERE id IN (SELECT id FROM due))
-            INSERT INTO journey (trigger, lead_id, source, captured_at, run_after, stage, start_stage,
-                status, version, generation)
-            SELECT 'rescore', id, source, :now, :now, 'qualification', 'qualification', 'ready', 0, 0
-            FROM due WHERE starts ORDER BY id ON CONFLICT DO NOTHING"""
+            {insert(RESCORE, "lead_id", "SELECT id, source FROM due WHERE starts")} ON CONFLICT DO NOTHING"""
         ),
         {"now": now} | only.parameters,
     ).rowcount
+
+
+#: The leads of ``due`` that are still in nurture, with the source of their last journey.
+_IN_NURTURE: Final = f"""SELECT due.id, last.source FROM due
+    JOIN LATERAL (SELECT source, status FROM journey WHERE lead_id = due.id
+        AND status <> 'joined' ORDER BY id DESC LIMIT 1) last ON last.status = 'nurture'
+    WHERE NOT EXISTS (SELECT 1 FROM journey WHERE lead_id = due.id AND status IN ({_OPEN}))"""
 
 
 def due_for_recycling(connection: Connection, now: datetime) -> list[int]:
@@ -80,13 +99,7 @@ def start_recycles(connection: Connection, now: datetime, only: Only = ALL) -> i
                 SELECT id FROM lead WHERE recycle_at <= :now AND {only.condition("id")}
                 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED),
             cleared AS (UPDATE lead SET recycle_at = NULL WHERE id IN (SELECT id FROM due))
-            INSERT INTO journey (trigger, lead_id, source, captured_at, run_after, stage, start_stage,
-                status, version, generation)
-            SELECT 'recycle', d.id, last.source, :now, :now, 'qualification', 'qualification', 'ready', 0, 0
-            FROM due d JOIN LATERAL (SELECT source, status FROM journey WHERE lead_id = d.id
-                AND status <> 'joined' ORDER BY id DESC LIMIT 1) last ON last.status = 'nurture'
-            WHERE NOT EXISTS (SELECT 1 FROM journey WHERE lead_id = d.id AND status IN ({_OPEN}))
-            ORDER BY d.id ON CONFLICT DO NOTHING"""
+            {insert(RECYCLE, "lead_id", _IN_NURTURE)} ON CONFLICT DO NOTHING"""
         ),
         {"now": now} | only.parameters,
     ).rowcount

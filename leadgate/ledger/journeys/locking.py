@@ -1,0 +1,148 @@
+"""Reading journeys to change them: locked in the order of their ids, and with the version that writers compare.
+
+Belongs here: these queries, and raising ``journey.version`` where nothing else of the journey changes. Does not belong
+here: transitions (``stage_moves``, ``person_moves``). Lock order everywhere: batch, journeys by id, identities sorted,
+pools by id. Whoever changes a lead holds its open journey.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Connection, Row, text
+
+from leadgate.failpoints import failpoint
+from leadgate.ledger import bulk
+from leadgate.ledger.batches import Batch
+from leadgate.ledger.database import Ledger
+from leadgate.ledger.faults import Conflict
+from leadgate.vocabulary import OPEN
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+_OPEN: Final = ", ".join(f"'{status}'" for status in OPEN)
+
+
+def lock_journeys(connection: Connection, batch: Batch, stage: str, status: str, frame: pd.DataFrame) -> None:
+    """Lock the stage's journeys and compare their versions with those gathered. Raises ``Conflict``."""
+    failpoint("apply.lock.before")
+    rows = connection.execute(
+        text(
+            "SELECT id, version FROM journey WHERE batch_id = :batch AND stage = :stage AND status = :status "
+            "ORDER BY id FOR NO KEY UPDATE"
+        ),
+        {"batch": batch.id, "stage": stage, "status": status},
+    ).fetchall()
+    gathered = sorted(zip(bulk.plain(frame["journey_id"]), bulk.plain(frame["version"]), strict=True))
+    if [tuple(row) for row in rows] != gathered:
+        raise Conflict(f"journeys of batch {batch.id} changed while {stage} was deciding")
+    failpoint("apply.lock.after")
+
+
+def waiting_at(connection: Connection, batch: Batch) -> list[str]:
+    """The stages at which journeys of the batch still wait, those journeys locked."""
+    rows = connection.execute(
+        text("SELECT stage FROM journey WHERE batch_id = :batch AND status = 'ready' ORDER BY id FOR NO KEY UPDATE"),
+        {"batch": batch.id},
+    )
+    return sorted({row.stage for row in rows})
+
+
+def journeys_in(connection: Connection, batch: Batch, status: str) -> list[int]:
+    """The batch's journeys with ``status``, locked, by id."""
+    rows = connection.execute(
+        text("SELECT id FROM journey WHERE batch_id = :batch AND status = :status ORDER BY id FOR NO KEY UPDATE"),
+        {"batch": batch.id, "status": status},
+    )
+    return [row.id for row in rows]
+
+
+def entering_by_stage(ledger: Ledger, batch: Batch) -> dict[str, int]:
+    """How many of the batch's journeys each stage has still to look at: where the batch stands."""
+    with ledger.transaction() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT stage, count(*) AS journeys FROM journey "
+                "WHERE batch_id = :batch AND status IN ('ready', 'owned') GROUP BY stage"
+            ),
+            {"batch": batch.id},
+        )
+        return {row.stage: row.journeys for row in rows}
+
+
+def held_by(connection: Connection, work_item_ids: Sequence[int]) -> list[Row[Any]]:
+    """The journeys that these items hold, locked in order."""
+    return list(
+        connection.execute(
+            text(
+                "SELECT id, lead_id, stage, generation, work_item_id FROM journey "
+                "WHERE work_item_id = ANY(:items) AND status = 'held' ORDER BY id FOR UPDATE"
+            ),
+            {"items": list(work_item_ids)},
+        )
+    )
+
+
+def lock_journey(connection: Connection, journey_id: int) -> Row[Any] | None:
+    """A journey, locked: ``id``, ``lead_id``, ``status``, ``stage``, ``generation``, and the ``owner`` and the
+    ``playbook_hash`` of its open assignment, if it has one."""
+    return connection.execute(
+        text(
+            "SELECT j.id, j.lead_id, j.status, j.stage, j.generation, a.owner, a.playbook_hash FROM journey j "
+            "LEFT JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL WHERE j.id = :id FOR UPDATE OF j"
+        ),
+        {"id": journey_id},
+    ).first()
+
+
+def read_generations(connection: Connection, journey_ids: Sequence[int]) -> dict[int, int]:
+    """The generation of each of these journeys."""
+    rows = connection.execute(
+        text("SELECT id, generation FROM journey WHERE id = ANY(:ids)"), {"ids": list(journey_ids)}
+    )
+    return {row.id: row.generation for row in rows}
+
+
+def lock_open_journeys(connection: Connection, lead_ids: Collection[int]) -> dict[int, int]:
+    """The open journey of each lead that has one. Whoever changes a lead holds its open journey, locked by id."""
+    if not lead_ids:
+        return {}
+    rows = connection.execute(
+        text(
+            f"SELECT lead_id, id FROM journey WHERE lead_id = ANY(:leads) AND status IN ({_OPEN}) "
+            "ORDER BY id FOR NO KEY UPDATE"
+        ),
+        {"leads": sorted(set(lead_ids))},
+    )
+    return {row.lead_id: row.id for row in rows}
+
+
+def decide_again(connection: Connection, journey_ids: Collection[int], *, except_in: int | None = None) -> None:
+    """There is news of these leads: a stage that has read them meets a conflict, and reads them again.
+
+    ``except_in`` names the batch that brings the news itself.
+    """
+    if journey_ids:
+        connection.execute(
+            text(
+                "UPDATE journey SET version = version + 1 "
+                "WHERE id = ANY(:ids) AND batch_id IS DISTINCT FROM CAST(:batch AS bigint)"
+            ),
+            {"ids": sorted(set(journey_ids)), "batch": except_in},
+        )
+
+
+def raise_versions(connection: Connection, journey_ids: Collection[int]) -> None:
+    """A person has changed something about these journeys: a stage that has read them decides again."""
+    connection.execute(
+        text("UPDATE journey SET version = version + 1 WHERE id = ANY(:ids)"), {"ids": list(journey_ids)}
+    )
+
+
+def about_journey(connection: Connection, journey_id: int) -> dict[str, Any]:
+    """``source`` and ``generation`` of a journey, as its work items name them."""
+    row = connection.execute(text("SELECT source, generation FROM journey WHERE id = :id"), {"id": journey_id}).one()
+    return dict(row._mapping)

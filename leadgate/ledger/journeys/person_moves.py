@@ -1,0 +1,140 @@
+"""Moving journeys by a person's word: released, discarded, rejected, reassigned, and taken back.
+
+Belongs here: transitions of a person; the breaker releases what it parked in the same way. Does not belong here: what
+else such an action writes, or whether it is allowed (``actions``, ``reassignments``, ``joins``, ``undo``). The caller
+has locked the journeys and compared their status; a row that does not match all the same is a ``Conflict``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, text
+
+from leadgate.ledger.faults import Conflict
+from leadgate.ledger.journeys.transitions import (
+    APPROVE,
+    DISCARD,
+    GIVE_BACK,
+    HOLD_AGAIN,
+    REASSIGN,
+    REJECT,
+    REJECT_FOR_GOOD,
+    REJECT_TO_NURTURE,
+    RERUN,
+    UNASSIGN,
+    UNASSIGN_TO_NURTURE,
+    UNJOIN,
+    Transition,
+    update,
+)
+from leadgate.vocabulary import JourneyStatus, StageName
+
+_THESE: Final = "j.id = ANY(:ids)"
+_AGAIN: Final = "waived = :waived, work_item_id = NULL, run_after = :now"
+_RERUN: Final = update(
+    RERUN,
+    where=_THESE,
+    sets="stage = coalesce(CAST(:stage AS text), j.stage), start_stage = coalesce(CAST(:stage AS text), j.stage), "
+    + _AGAIN,
+)
+_APPROVE: Final = update(APPROVE, where=_THESE, sets=f"start_stage = 'assignment', {_AGAIN}")
+_DISCARD: Final = update(DISCARD, where=_THESE, sets="work_item_id = NULL")
+_FREE: Final = "batch_id = NULL, run_after = :now"
+_REJECTED: Final = {
+    REJECT: update(REJECT, where=_THESE, sets=f"{_FREE}, start_stage = 'assignment'"),
+    REJECT_TO_NURTURE: update(REJECT_TO_NURTURE, where=_THESE, sets=_FREE),
+    REJECT_FOR_GOOD: update(REJECT_FOR_GOOD, where=_THESE, sets=_FREE),
+}
+_REASSIGNED: Final = {
+    each: update(each, where=_THESE, sets=f"{_FREE}, waived = NULL, {more}")
+    for each, more in {
+        REASSIGN: "start_stage = 'assignment', work_item_id = NULL",
+        UNASSIGN: "start_stage = 'assignment', work_item_id = :item",
+        UNASSIGN_TO_NURTURE: "work_item_id = NULL",
+    }.items()
+}
+_UNJOIN: Final = update(
+    UNJOIN,
+    where=_THESE,
+    sets=f"{_FREE}, start_stage = 'capture', lead_id = NULL, joined_to = NULL, waived = NULL",
+)
+# a generation of its own: the one that the action ended is on record
+_GIVE_BACK: Final = update(
+    GIVE_BACK,
+    where=_THESE,
+    sets=f"{_FREE}, start_stage = 'assignment', work_item_id = NULL, waived = NULL, generation = greatest("
+    "j.generation, 1 + (SELECT max(h.generation) FROM handoff h WHERE h.journey_id = j.id))",
+)
+_HOLD_AGAIN: Final = update(
+    HOLD_AGAIN,
+    where="j.id = x.id",
+    source="unnest(CAST(:ids AS bigint[]), CAST(:items AS bigint[])) x (id, item)",
+    sets="work_item_id = x.item",
+)
+
+
+def release(
+    connection: Connection,
+    journeys: Sequence[Row[Any]],
+    *,
+    now: datetime,
+    stage: str | None = None,
+    waived: str | None = None,
+) -> None:
+    """Make held journeys (rows of ``locking.held_by``) ready again, one generation on: at ``stage``, or where they
+    are. A stage before that of the journey runs again; assignment follows what a person approved at qualification.
+
+    Raises ``ValueError`` for a stage that the journeys cannot go to.
+    """
+    transition = APPROVE if stage == StageName.ASSIGNMENT and any(j.stage != stage for j in journeys) else RERUN
+    for here in {StageName(journey.stage) for journey in journeys}:
+        if not transition.allows((JourneyStatus.HELD, here), (JourneyStatus.READY, StageName(stage or here))):
+            raise ValueError(f"a journey that is held at {here} cannot go on at {stage}")
+    statement = _APPROVE if transition is APPROVE else _RERUN
+    _move(connection, statement, [journey.id for journey in journeys], stage=stage, waived=waived, now=now)
+
+
+def discard(connection: Connection, journeys: Sequence[Row[Any]]) -> None:
+    """End held journeys (rows of ``locking.held_by``)."""
+    _move(connection, _DISCARD, [journey.id for journey in journeys])
+
+
+def reject(connection: Connection, journey_id: int, transition: Transition, now: datetime) -> None:
+    """An owned journey by one of the transitions of a rejection."""
+    _move(connection, _REJECTED[transition], [journey_id], now=now)
+
+
+def reassign(
+    connection: Connection,
+    journey_ids: Sequence[int],
+    transition: Transition,
+    now: datetime,
+    work_item_id: int | None = None,
+) -> None:
+    """Owned journeys by one of the transitions of a reassignment. A batch that has read them reads them again."""
+    _move(connection, _REASSIGNED[transition], journey_ids, now=now, item=work_item_id)
+
+
+def unjoin(connection: Connection, journey_id: int, now: datetime) -> None:
+    """A journey that was taken for another lead's starts from its signal again, without a lead."""
+    _move(connection, _UNJOIN, [journey_id], now=now)
+
+
+def give_back(connection: Connection, journey_ids: Sequence[int], now: datetime) -> None:
+    """The journeys are their owners' again."""
+    _move(connection, _GIVE_BACK, journey_ids, now=now)
+
+
+def hold_again(connection: Connection, journey_ids: Sequence[int], work_item_ids: Sequence[int]) -> None:
+    """Discarded journeys wait behind their work items again."""
+    _move(connection, _HOLD_AGAIN, journey_ids, items=list(work_item_ids))
+
+
+def _move(connection: Connection, statement: str, journey_ids: Sequence[int], **parameters: Any) -> None:
+    ids = list(journey_ids)
+    moved = connection.execute(text(statement), {"ids": ids} | parameters).rowcount
+    if moved != len(set(ids)):
+        raise Conflict(f"{len(set(ids)) - moved} journeys changed while they were decided")
