@@ -350,7 +350,7 @@ class Journey(SQLModel, table=True):
         Index(
             "one_open_journey_per_lead", "lead_id", unique=True, postgresql_where=text(_in("status", OPEN))
         ),
-        # the order in which they are claimed: that of ``id``, which no other index has in this form (``journeys.claiming``)
+        # the order in which they are claimed: that of ``id``, in the form of ``journeys.claiming``
         Index(
             "journey_waiting", text("(id + 0)"), postgresql_where=text("status = 'ready' AND batch_id IS NULL")
         ),

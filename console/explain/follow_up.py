@@ -1,7 +1,7 @@
 """What is told of follow-up: clocks, waits, touches, what is due, what was missed, what comes back.
 
-Belongs here: pure functions from ``ledger.lead_history.Story`` to words, unescaped. Does not belong here: deciding any of
-it: what is told is what ``leadgate.sla.sla_targets`` and ``leadgate.sla.touches`` decide, asked again.
+Belongs here: pure functions from ``ledger.lead_history.Story`` to words, unescaped. Does not belong here: deciding any
+of it: what is told is what ``leadgate.sla.sla_targets`` and ``leadgate.sla.touches`` decide, asked again.
 """
 
 from __future__ import annotations

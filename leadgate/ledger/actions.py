@@ -385,7 +385,7 @@ def conclude(
     now: datetime,
     note: str | None,
 ) -> int:
-    """Close ``items``, and keep what was done to the ``journeys`` that they held (rows of ``journeys.locking.held_by``).
+    """Close ``items``, and keep what was done to the ``journeys`` that they held (rows of ``locking.held_by``).
 
     Returns the action's number.
     """

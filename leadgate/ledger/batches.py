@@ -1,8 +1,8 @@
 """The tables ``batch`` and ``batch_holder``: claim what waits, fence out who lost the lease, close.
 
 Belongs here: the statements on which correctness rests. Does not belong here: who holds a batch and for how long
-(``leases``), which journeys it may have (``journeys.claiming``), or moving them on (``journeys.stage_moves``). Lock order
-everywhere: batch, journeys by id, identities sorted, pools by id. Whoever changes a lead holds its open journey.
+(``leases``), which journeys it may have (``journeys.claiming``), or moving them on (``journeys.stage_moves``). Lock
+order everywhere: batch, journeys by id, identities sorted, pools by id. Whoever changes a lead holds its open journey.
 """
 
 from __future__ import annotations
