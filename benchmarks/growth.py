@@ -160,13 +160,14 @@ def resident_mb() -> float:
 def memory(batches: int, leads: int, every: int) -> dict[str, Any]:
     """The memory of a consumer in this process over ``batches`` small batches, with one of 20,000 after a quarter."""
     from flows.runtime import preload
-    from flows.runtime.consumer import Consumer
     from flows.runtime.server import prefect_server, wait_until_ready
 
     loaded = sample.playbook()
     samples: list[tuple[int, float]] = []
 
     async def work(ledger: Ledger, settings: Settings) -> None:
+        from flows.runtime.consumer import Consumer  # imports Prefect, which reads where its server is
+
         consumer = Consumer(ledger, settings, loaded, now=NOW)
         running = asyncio.create_task(consumer.run())
         for number in range(batches):
