@@ -32,7 +32,7 @@ from sqlalchemy import (
     event,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 from leadgate.lead_columns import LEAD_COLUMNS
@@ -373,6 +373,12 @@ class Journey(SQLModel, table=True):
     generation: int = 0
     start_stage: str = "capture"  # where this generation began: handoffs are gapless from here
     waived: str | None = None  # a promise that a person answers for, in this generation
+    #: As long as the journey runs for the first time: when it was handed on, each time, in order. A report reads these
+    #: in place of the handoffs, which are several times as many rows.
+    handed_on_at: list[datetime] = Field(
+        default_factory=list,
+        sa_column=Column(ARRAY(DateTime(timezone=True)), nullable=False, server_default=text("'{}'::timestamptz[]")),
+    )
     batch_id: int | None = _id_of(nullable=True)
     run_after: datetime = _at()
     waits_for: str | None = None  # until ``run_after``: why nobody could take the lead, of each rep

@@ -32,6 +32,17 @@ def _seconds_of(number: int) -> str:
     return f"date_part('epoch', j.{STAGES[number]} - coalesce({since}))"
 
 
+def _moment_of(stage: str) -> str:
+    """When a journey ``j`` that runs for the first time was handed on by a stage; its first stages may be left out."""
+    return f"j.handed_on_at[{STAGES.index(stage) + 1} - j.left_out]"
+
+
+def _first_seconds_of(number: int) -> str:
+    """The seconds that a stage took in a journey that runs for the first time."""
+    before = f"j.handed_on_at[{number} - j.left_out]"
+    return f"date_part('epoch', {_moment_of(STAGES[number])} - coalesce({before}, j.captured_at))"
+
+
 def _figures_of(name: str) -> str:
     """How many journeys have such a time, its median and the time within which 95 % are: clean ones, and the others."""
     return ", ".join(
@@ -45,23 +56,30 @@ def _rows_of(name: str) -> str:
     return f"('{name}', true, {name}_clean, {name}_clean_spans), ('{name}', false, {name}_person, {name}_person_spans)"
 
 
-#: A stage's time runs from the handoff before it to its own, and adds up over the generations of a journey. Handoffs of
-#: one generation have no gap, so that the one before is that of the stage before. Most journeys have one generation:
-#: only those of the others are sorted.
+#: A stage's time runs from the handoff before it to its own, and adds up over the generations of a journey. Most
+#: journeys have one generation and keep its moments: of the others the handoffs are read.
 STAGE_TIMES: Final = Query(
-    f"""handed_on AS MATERIALIZED (
-    SELECT c.id, c.captured_at, c.status, c.generation AS last_generation, h.generation,
+    f"""first AS (
+    SELECT c.captured_at, c.stage, c.status, c.handed_on_at, {_CLEAN.replace("j.", "c.")} AS clean,
+        array_position(ARRAY[{", ".join(f"'{name}'" for name in STAGES)}], c.start_stage) - 1 AS left_out
+    FROM journey c WHERE {CAPTURED} AND c.generation = 0 OFFSET 0),
+handed_on AS MATERIALIZED (
+    SELECT c.id, c.captured_at, h.generation,
         {", ".join(f"max(h.at) FILTER (WHERE h.stage = '{name}') AS {name}" for name in STAGES)},
         max(h.at) FILTER (WHERE h.stage = 'assignment' AND h.outcome = 'continued') AS owned_at,
         max(h.at) FILTER (WHERE h.stage = 'follow_up' AND h.outcome = 'done') AS done_at
-    FROM journey c JOIN handoff h ON h.journey_id = c.id WHERE {CAPTURED} GROUP BY c.id, h.generation),
+    FROM journey c JOIN handoff h ON h.journey_id = c.id WHERE {CAPTURED} AND c.generation > 0
+    GROUP BY c.id, h.generation),
 again AS (
     SELECT *, lag(greatest({", ".join(STAGES)})) OVER (PARTITION BY id ORDER BY generation) AS generation_before
-    FROM handed_on WHERE last_generation > 0),
+    FROM handed_on),
 spent AS (
-    SELECT {_CLEAN} AS clean, {", ".join(f"{_seconds_of(number)} AS {name}" for number, name in enumerate(STAGES))},
-        date_part('epoch', owned_at - captured_at) AS to_owner, date_part('epoch', done_at - captured_at) AS to_end
-    FROM (SELECT *, CAST(NULL AS timestamptz) AS generation_before FROM handed_on WHERE last_generation = 0) j
+    SELECT clean, {", ".join(f"{_first_seconds_of(number)} AS {name}" for number, name in enumerate(STAGES))},
+        CASE WHEN j.stage = 'follow_up' THEN date_part('epoch', {_moment_of("assignment")} - captured_at) END
+            AS to_owner,
+        CASE WHEN j.stage = 'follow_up' AND j.status = 'done'
+            THEN date_part('epoch', {_moment_of("follow_up")} - captured_at) END AS to_end
+    FROM first j
     UNION ALL
     SELECT false, {", ".join(f"sum({_seconds_of(number)})" for number in range(len(STAGES)))},
         date_part('epoch', min(owned_at) - captured_at), date_part('epoch', max(done_at) - captured_at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -145,6 +146,11 @@ OLD_ROWS = """
         (2, 0, 'follow_up', 'reassigned', 'transferred: left Kim Okonkwo2', 'h', now()),
         (2, 1, 'follow_up', 'nurture', 'unassigned: not Kim Okonkwo2 (again)', 'h', now()),
         (3, -1, 'follow_up', 'reassigned', 'Kim Okonkwo3', 'h', now());
+    INSERT INTO journey (id, trigger, lead_id, source, captured_at, stage, status, version, generation, start_stage,
+            run_after)
+        VALUES (4, 'rescore', 1, 'website', '2026-03-02Z', 'assignment', 'ready', 1, 0, 'qualification', now());
+    INSERT INTO handoff (journey_id, generation, stage, outcome, playbook_hash, at) VALUES
+        (4, 0, 'qualification', 'continued', 'h', '2026-03-02 01:00Z');
     INSERT INTO action (journey_id, generation, what, by, at) VALUES
         (1, 0, 'reassign', 'mia', now()), (2, 0, 'transfer', 'mia', now()), (2, 1, 'unassign', 'mia', now()),
         (1, 1, 'reject', 'bob', now()), (3, -1, 'reassign', 'mia', now());
@@ -191,11 +197,13 @@ def test_personal_values_of_earlier_versions_leave_the_rows_that_cannot_be_erase
             ("Reassign to ana; all the same, because ana: reached 0 open. A person chose them.", "sla_missed"),
         ]
         assert [row[0] for row in desk.rows("SELECT reason FROM handoff ORDER BY id")] == [
-            "reassigned", "rejected: no_fit", "transferred", "unassigned", "reassigned",
+            "reassigned", "rejected: no_fit", "transferred", "unassigned", "reassigned", None,
         ]  # fmt: skip
         assert desk.rows("SELECT message, detail FROM work_item") == [
             ("It was taken from bob and has no owner; a rerun finds one.", "not Kim Okonkwo2 (again)")
         ]
+        moments = desk.rows("SELECT id, handed_on_at FROM journey ORDER BY id")
+        assert moments == [(1, []), (2, []), (3, []), (4, [datetime(2026, 3, 2, 1, tzinfo=UTC)])]
         keys = desk.rows("SELECT key, lead_id FROM match_key")
         assert {lead for _, lead in keys} == {1, 2}
         assert not {key for key, _ in keys} & {1446032523, 99, 100}

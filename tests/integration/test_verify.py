@@ -105,7 +105,7 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
     **{
         f"no handoff from {stage}": (
             [f"DELETE FROM handoff WHERE journey_id = {OWNED} AND stage = '{stage}'"],
-            {"handoffs_gapless"},
+            {"handoffs_gapless", "moments_are_handoffs"},
         )
         for stage in ("capture", "enrichment", "assignment")
     },
@@ -114,8 +114,19 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
             "INSERT INTO handoff (journey_id, generation, stage, outcome, playbook_hash, at) "
             f"SELECT journey_id, 0, 'follow_up', 'done', playbook_hash, at FROM handoff WHERE journey_id = {OWNED} LIMIT 1"
         ],
-        {"handoffs_gapless"},
+        {"handoffs_gapless", "moments_are_handoffs"},
     ),
+    **{
+        f"{what} moments than handoffs": (
+            [f"UPDATE journey SET handed_on_at = {moments} WHERE id = {OWNED}"],
+            {"moments_are_handoffs"},
+        )
+        for what, moments in (
+            ("more", "handed_on_at || now()"),
+            ("fewer", "handed_on_at[2:]"),
+            ("other", "array_fill(now(), ARRAY[cardinality(handed_on_at)])"),
+        )
+    },
     "a generation that skips stages": (
         [
             f"UPDATE handoff SET generation = 1 WHERE journey_id = {OWNED} AND stage = 'assignment'",
@@ -225,7 +236,7 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
     ),
     "handoffs of a host that took a batch over, and is ahead": (
         ["UPDATE handoff SET at = at + interval '20 min' WHERE batch_id IN (SELECT id FROM batch WHERE NOT as_of)"],
-        {"handoffs_while_held"},
+        {"handoffs_while_held", "moments_are_handoffs"},
     ),
     "a lead that was captured by a clock that is ahead": (
         [f"UPDATE journey SET captured_at = captured_at + interval '90 s' WHERE id = {OWNED}"],
@@ -248,7 +259,7 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
             {"nothing_orphaned", *more},
         )
         for table, column, which, more in (
-            ("handoff", "journey_id", "true", {"handoffs_gapless"}),
+            ("handoff", "journey_id", "true", {"handoffs_gapless", "moments_are_handoffs"}),
             ("handoff", "batch_id", "true", set()),
             ("gate_result", "batch_id", "true", set()),
             ("warned", "journey_id", "true", set()),

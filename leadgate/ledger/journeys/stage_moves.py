@@ -45,6 +45,8 @@ _MOVE_APART: Final = """
         lead_id = m.lead_id, work_item_id = m.work_item_id, joined_to = m.joined_to,
         run_after = coalesce(m.run_after, j.run_after), generation = m.generation,
         start_stage = coalesce(m.start_stage, j.start_stage),
+        handed_on_at = CASE WHEN j.generation = 0 AND m.handoff IS NOT NULL
+            THEN j.handed_on_at || CAST(:now AS timestamptz) ELSE j.handed_on_at END,
         batch_id = CASE WHEN m.stays THEN j.batch_id END
     FROM moving m WHERE j.id = m.journey_id AND j.version = m.version AND j.batch_id = :batch
         AND j.stage = :stage AND j.status = :status"""
@@ -79,7 +81,9 @@ def advance(
     here, works_on = StageName(stage), JourneyStatus(status)
     if not apart.empty:
         bulk.temporary(connection, "moving", _MOVING_TYPES, _with_transitions(apart, here, works_on))
-        moved = connection.execute(text(_MOVE_APART), {"batch": batch.id, "stage": stage, "status": status}).rowcount
+        moved = connection.execute(
+            text(_MOVE_APART), {"batch": batch.id, "stage": stage, "status": status, "now": now}
+        ).rowcount
         if moved != len(apart):
             raise Conflict(f"{len(apart) - moved} journeys of batch {batch.id} changed while it was applied")
         handoffs.record_moving(connection, stage=stage, batch_id=batch.id, playbook_hash=batch.playbook_hash, now=now)
@@ -96,7 +100,8 @@ def advance(
             now=now,
         )
         moved = connection.execute(
-            text(_GO_ON[transition]), {"batch": batch.id, "stage": stage, "next_stage": transition.stage_after(here)}
+            text(_GO_ON[transition]),
+            {"batch": batch.id, "stage": stage, "next_stage": transition.stage_after(here), "now": now},
         ).rowcount
         if moved != together:
             raise Conflict(f"{abs(together - moved)} journeys of batch {batch.id} changed while it was applied")
@@ -159,7 +164,9 @@ def hold_rest(
         playbook_hash=batch.playbook_hash,
         now=now,
     )
-    return connection.execute(text(_HOLD), {"batch": batch.id, "stage": stage, "item": work_item_id}).rowcount
+    return connection.execute(
+        text(_HOLD), {"batch": batch.id, "stage": stage, "item": work_item_id, "now": now}
+    ).rowcount
 
 
 def keep_waiting(connection: Connection, frame: pd.DataFrame) -> None:

@@ -12,7 +12,6 @@ from leadgate.vocabulary import OPEN, STAGES
 
 _OPEN = ", ".join(f"'{status}'" for status in OPEN)
 _STAGE_NUMBER = "array_position(ARRAY[" + ", ".join(f"'{stage}'" for stage in STAGES) + "], {})"
-
 INVARIANTS: Final[tuple[Invariant, ...]] = (
     Invariant(
         "signal_has_journey",
@@ -80,5 +79,15 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
                 + CASE WHEN j.status IN ('ready', 'owned') THEN 0 ELSE 1 END
             AND j.status <> 'discarded')
         SELECT count(*) FROM (SELECT * FROM jumps UNION SELECT * FROM wrong UNION SELECT * FROM ends) broken""",
+    ),
+    Invariant(
+        "moments_are_handoffs",
+        "A journey that runs for the first time keeps the moments of its handoffs",
+        "SELECT count(*) FROM journey WHERE generation = 0",
+        # each handoff has a moment of its own, so as many moments as handoffs are the same moments
+        "SELECT count(*) FILTER (WHERE h.at IS DISTINCT FROM j.handed_on_at["
+        f"{_STAGE_NUMBER.format('h.stage')} - {_STAGE_NUMBER.format('j.start_stage')} + 1]) "
+        "+ abs(count(*) - (SELECT coalesce(sum(cardinality(handed_on_at)), 0) FROM journey WHERE generation = 0)) "
+        "FROM handoff h JOIN journey j ON j.id = h.journey_id AND j.generation = 0 WHERE h.generation = 0",
     ),
 )
