@@ -26,6 +26,7 @@ from tasks.descriptions import describe_batch, describe_stage
 from tasks.failed_batches import CANCELLED, hold_batch
 from tasks.stage import Work
 from tasks.stage_task import Sealed, run_stage_task
+from tasks.task_runs import telling
 
 NAMED_AFTER: Final = 1.0  # seconds
 
@@ -37,7 +38,7 @@ async def take_through(kind: Kind, batch: int | None, now: datetime | None) -> B
     retried; or the next that waits or was left behind. What came of it is a state with the report, whose message
     counts the leads. A batch that somebody else finished is told as a state, too.
     """
-    async with session.opened() as here:
+    async with session.opened() as here, telling():
         work = await _work(here, kind, batch, now)
         if not isinstance(work, Work):
             return work

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -184,7 +185,7 @@ def test_what_a_failed_run_shows_holds_no_value(desk: Desk, runner: Runner) -> N
 def test_a_task_run_says_what_came_of_it_and_what_it_is_part_of(
     desk: Desk, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Prefect is told once of a task run that is soon over; of one that takes longer as it begins, too."""
+    """Prefect is told once of a task run that is soon over; of one that takes longer as it goes on, too."""
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
     from tasks import stage_task, task_runs
@@ -221,6 +222,47 @@ def test_a_task_run_says_what_came_of_it_and_what_it_is_part_of(
     assert "OperationalError" in failed.state.message
     assert [state.type.value for state in ask(lambda client: states_of(client, late.id))] == ["RUNNING", "COMPLETED"]
     assert desk.statuses() == {"owned": 1}
+
+
+def test_prefect_hears_of_short_task_runs_when_they_keep_no_lead_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of those that are soon over in the end, at the latest; of a long one while it goes on."""
+    from types import SimpleNamespace
+    from uuid import uuid4
+
+    from tasks import stage_task, task_runs
+
+    told: list[tuple[str, str | None, str]] = []
+
+    def emit(run: Any, before: Any, state: Any, follows: Any) -> str:
+        told.append((run.name, before and before.name, state.name))
+        assert before is None or run.start_time == before.timestamp < state.timestamp == run.end_time
+        return f"{run.name} {state.name}"
+
+    flow = SimpleNamespace(flow_run=SimpleNamespace(id=uuid4(), run_count=1))
+    monkeypatch.setattr(task_runs, "FlowRunContext", SimpleNamespace(get=lambda: flow))
+    monkeypatch.setattr(task_runs, "emit_task_run_state_change_event", emit)
+
+    async def work(seconds: float = 0.0, error: Exception | None = None) -> None:
+        await asyncio.sleep(seconds)
+        if error is not None:
+            raise error
+
+    async def flow_run() -> None:
+        async with task_runs.telling():
+            await task_runs.record(stage_task.stage_task, "short", work())
+            assert told == []
+            monkeypatch.setattr(task_runs, "SHOWN_AFTER", 0.01)
+            await task_runs.record(stage_task.stage_task, "long", work(0.2))
+            assert told == long
+            monkeypatch.setattr(task_runs, "SHOWN_AFTER", 60.0)
+            with pytest.raises(ValueError, match="broken"):
+                await task_runs.record(stage_task.stage_task, "last", work(error=ValueError("broken")))
+            assert told == long
+
+    monkeypatch.setattr(task_runs, "SHOWN_AFTER", 60.0)
+    long = [("long", None, "Running"), ("long", "Running", "Completed")]
+    asyncio.run(flow_run())
+    assert told == [*long, ("short", "Running", "Completed"), ("last", "Running", "Failed")]
 
 
 async def states_of(client: Any, task_run_id: Any) -> list[Any]:
