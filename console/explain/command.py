@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import typer
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
 from console.answers import Answer, Grid, as_data
+from console.cli.options import Json, Lead, Now
 from console.command_context import CommandContext, as_of
 from console.explain import evidence, follow_up, trigger
 from console.lookup import journey_of
@@ -22,19 +24,20 @@ from leadgate.ledger import lead_history
 from leadgate.ledger.clock import time_of
 
 
-def show(context: CommandContext, reference: str, *, as_json: bool, now: str | None) -> None:
-    """The command."""
+def explain(ctx: typer.Context, lead: Lead, json: Json = False, now: Now = None) -> None:
+    """One lead: what triggered it, who owns it and why, what proves it, what happens when it fails."""
+    context: CommandContext = ctx.obj
     playbook = context.playbook().playbook
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        story = lead_history.story(ledger, journey_of(ledger, reference, playbook))
+        story = lead_history.story(ledger, journey_of(ledger, lead, playbook))
     answered = [
         trigger.triggered(story),
         trigger.owner(story, at),
         follow_up.with_evidence(evidence.evidence(story), story, playbook),
         evidence.failure(story, playbook, at),
     ]
-    if as_json:
+    if json:
         print_json(
             {
                 "lead_id": story.journey["lead_id"],

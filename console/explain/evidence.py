@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from console import scores
 from console.answers import Answer, iso_moment, shown
-from console.explain import follow_up
+from console.explain import follow_up, scores
 from console.screen import moment, span
 from console.suggestions import suggest
 from leadgate.counting import counted

@@ -14,8 +14,9 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
+import typer
 import uvicorn
 from fastapi import FastAPI
 
@@ -35,8 +36,14 @@ _SAY_EVERY = 60.0  # seconds
 _END_WITHIN = 20  # seconds for the requests that are being answered
 
 
-def listen(context: CommandContext, port: int | None) -> None:
-    """The command. Returns when it was asked to end and every request that had begun is answered."""
+def listen(
+    ctx: typer.Context,
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65_535, help="The port, in place of LEADGATE_CAPTURE_PORT.")
+    ] = None,
+) -> None:
+    """HTTP capture alone, on loopback, until ctrl-C; `leadgate up` starts it with everything else."""
+    context: CommandContext = ctx.obj
     playbook = context.checked_playbook()
     _require_sources(playbook)
     for note in require_values(playbook, os.environ):

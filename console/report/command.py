@@ -9,9 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
+import typer
+
+from console.cli.options import Json, Now, Source
 from console.command_context import CommandContext, as_of
 from console.made_files import as_the_user_makes_files
 from console.report import conversion, files, funnel, load, overdue, page, paths, speed, text, trend
@@ -28,6 +31,7 @@ from leadgate.playbook import Playbook
 from leadgate.sla.zones import FIRST_YEAR, LAST_YEAR, time_zones
 
 DAYS: Final = 30  # of the period, today included
+_SECTION_HELP: Final = "funnel, conversion, speed, load or paths; with --rep speed, load or overdue. May be repeated."
 _OF_A_REP: Final = ("speed", "load", "overdue")
 
 
@@ -52,9 +56,42 @@ class Ways:
     html_file: Path | None = None
 
 
-def report(context: CommandContext, options: Options, ways: Ways, *, now: str | None) -> None:
-    """The command."""
-    sections = wanted(options)
+def report(
+    ctx: typer.Context,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="DAY", help="From this day on; else the last 30 days.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="DAY", help="Up to this day, included; else today.")
+    ] = None,
+    zone: Annotated[
+        str | None,
+        typer.Option(
+            "--zone",
+            metavar="ZONE",
+            help="Whose days and hours, such as Europe/Berlin; else the rep's, the pools', or this computer's.",
+        ),
+    ] = None,
+    source: Source = None,
+    rep: Annotated[
+        str | None, typer.Option("--rep", metavar="NAME", help="One rep: their speed, load, and what is overdue.")
+    ] = None,
+    section: Annotated[list[str] | None, typer.Option("--section", metavar="NAME", help=_SECTION_HELP)] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FOLDER", help="Write a CSV file for each table, safe for spreadsheets."),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write one page with charts, which needs no network.")
+    ] = None,
+    json: Json = False,
+    now: Now = None,
+) -> None:
+    """The funnel, outcomes of qualified leads, speed to lead, load and fairness, clean paths."""
+    options = Options(since, until, zone, source, rep, tuple(section or ()))
+    context: CommandContext = ctx.obj
+    ways = Ways(json, csv, html)
+    sections = choose_sections(options)
     playbook = context.playbook().playbook
     names = Names(playbook)
     rep = None if options.rep is None else names.find_rep(options.rep)
@@ -134,7 +171,7 @@ def _day(text: str | None) -> date | None:
     return day
 
 
-def wanted(options: Options) -> list[str]:
+def choose_sections(options: Options) -> list[str]:
     """The sections to show, in their order. Raises ``CommandError`` for one that does not exist."""
     known = SECTIONS if options.rep is None else _OF_A_REP
     for name in options.sections:

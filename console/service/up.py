@@ -20,6 +20,7 @@ from typing import Final
 
 import orjson
 import requests
+import typer
 
 from console.command_context import CommandContext
 from console.screen import CommandError, out, program
@@ -54,8 +55,9 @@ class _Stop(BaseException):
     """Somebody asked for the end: ctrl-C, or SIGTERM. An order, not an error: nothing that survives errors eats it."""
 
 
-def up(context: CommandContext) -> None:
-    """The command. Raises ``CommandError`` for a port that is taken, or when it runs already."""
+def up(ctx: typer.Context) -> None:
+    """Keep everything running on this machine: PostgreSQL, Prefect, intake, schedules, HTTP capture."""
+    context: CommandContext = ctx.obj
     playbook = context.checked_playbook()
     require_values(playbook, os.environ)
     settings = context.settings

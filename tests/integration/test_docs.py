@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import typing
 from collections.abc import Iterator
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
-import typer
 from sqlmodel import SQLModel
 
 from console.cli import app
+from console.cli.commands import COMMANDS, Entry, Group
 from expectations import PROMISES
 from leadgate import models, playbook
 from leadgate.ledger.verify import INVARIANTS
@@ -125,9 +128,13 @@ def test_it_has_the_exit_codes_that_the_program_tells() -> None:
 # --- all pages --------------------------------------------------------------------------------------------
 
 
+def function_of(name: str, entry: Entry) -> Any:
+    return getattr(import_module(entry.module), name)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_that_a_page_names_exist_with_their_options(page: str) -> None:
-    known = {command.callback.__name__: command.callback for command in app.registered_commands if command.callback}
+    known = {name: function_of(name, entry) for name, entry in COMMANDS.items() if isinstance(entry, Entry)}
     for name, rest in re.findall(r"\bleadgate (?:--\w+ \S+ )?([a-z]+)((?: [^`\n]*)?)", _code(PAGES[page])):
         if name in ("playbook", "secret", "help"):
             continue
@@ -202,7 +209,7 @@ RETIRED = {
 
 
 def test_tables_commands_and_the_playbooks_parts_use_the_words_of_the_glossary() -> None:
-    commands = typer.main.get_group(app).commands
+    commands = COMMANDS
     names = {*SQLModel.metadata.tables, *commands, *Playbook.model_fields}
     known = {word.lower() for entry in GLOSSARY for word in (*entry.split(" "), *entry.split("-"), entry)}
     singular = {
@@ -213,6 +220,16 @@ def test_tables_commands_and_the_playbooks_parts_use_the_words_of_the_glossary()
             base = {word, word.removesuffix("s"), re.sub(r"ies$", "y", word)}
             assert base & (singular | ORDINARY | set(FORMS)), f"{name}: {word!r} is not in docs/glossary.md"
     assert set(FORMS.values()) <= GLOSSARY
+
+
+def test_the_list_of_commands_says_what_each_says_of_itself() -> None:
+    entries = [(name, entry) for name, entry in COMMANDS.items() if isinstance(entry, Entry)]
+    for group in COMMANDS.values():
+        if isinstance(group, Group):
+            entries += group.commands.items()
+    for name, entry in entries:
+        documented = inspect.getdoc(function_of(name, entry)) or ""
+        assert " ".join(documented.split("\n\n")[0].split()) == entry.summary
 
 
 def test_no_module_has_a_name_that_was_retired() -> None:

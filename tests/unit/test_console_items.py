@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from console import items
+from console.cli import items
 
 NOW = datetime(2026, 3, 4, 10, tzinfo=UTC)
 

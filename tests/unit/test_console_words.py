@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from console import summary
 from console.answers import Answer, Grid
+from console.cli import summary
+from console.cli.run import stage_done
 from console.explain import evidence, follow_up, trigger
 from console.explain.command import render
-from console.running import stage_done
 from console.screen import span
 from leadgate.lead_columns import LEAD_COLUMNS
 from leadgate.ledger.lead_history import Story

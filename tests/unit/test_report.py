@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from console.report import charts, command, files, page, text, trend
-from console.report.command import Options, period, period_before, wanted
+from console.report.command import Options, choose_sections, period, period_before
 from console.report.names import Names, write_as_person
 from console.report.tables import Column, Section, Table, Tile, words
 from console.report.zones import zone_of
@@ -382,13 +382,13 @@ def test_a_period_that_cannot_be_meant_is_refused(options: Options, said: str) -
 
 
 def test_sections_come_in_their_order() -> None:
-    assert wanted(Options()) == ["funnel", "conversion", "speed", "load", "paths"]
-    assert wanted(Options(sections=("paths", "speed"))) == ["speed", "paths"]
-    assert wanted(Options(rep="ana")) == ["speed", "load", "overdue"]
+    assert choose_sections(Options()) == ["funnel", "conversion", "speed", "load", "paths"]
+    assert choose_sections(Options(sections=("paths", "speed"))) == ["speed", "paths"]
+    assert choose_sections(Options(rep="ana")) == ["speed", "load", "overdue"]
     with pytest.raises(CommandError, match=r"no section 'sped'; did you mean .*speed"):
-        wanted(Options(sections=("sped",)))
+        choose_sections(Options(sections=("sped",)))
     with pytest.raises(CommandError, match="no section 'funnel' of a rep"):
-        wanted(Options(rep="ana", sections=("funnel",)))
+        choose_sections(Options(rep="ana", sections=("funnel",)))
 
 
 # --- Headline figures -------------------------------------------------------------------------------------

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import typer
+
+from console.cli.going_on import go_on, tell
+from console.cli.options import ActionId, By, For, Json, Later, Now
 from console.command_context import CommandContext, actor, as_of
-from console.going_on import go_on, tell
 from console.lookup import as_data
 from console.redaction import visible
 from console.screen import out, print_json, program, say
@@ -20,17 +23,24 @@ _MOST_SHOWN = 20
 
 
 def undo(
-    context: CommandContext, number: int, *, acts_for: str | None, later: bool, as_json: bool, now: str | None
+    ctx: typer.Context,
+    action: ActionId,
+    acts_for: For = None,
+    by: By = None,
+    later: Later = False,
+    json: Json = False,
+    now: Now = None,
 ) -> None:
-    """The command."""
+    """Take an action back, by the number that is printed after it, as long as nothing else has happened since."""
+    context: CommandContext = ctx.obj
     loaded = context.playbook_to_go_on(later=later)
     playbook = loaded.playbook
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        who = actor(playbook, acts_for, also=() if acts_for is None else ways.owners(ledger, number))
-        done = ways.undo(ledger, number, by=who, now=at)
+        who = actor(playbook, acts_for, also=() if acts_for is None else ways.owners(ledger, action))
+        done = ways.undo(ledger, action, by=who, now=at)
         standing = go_on(context, ledger, loaded, done.journeys, as_of(now), later=later)
-    if as_json:
+    if json:
         print_json({**asdict(done), "did": "undo", **as_data(who), "standing": standing})
         return
     for journey, why in list(done.left.items())[:_MOST_SHOWN]:
@@ -40,7 +50,7 @@ def undo(
     journeys = f"J{done.journeys[0]}" if len(done.journeys) == 1 else counted(len(done.journeys), "lead", "leads")
     what = done.what.replace("_", " ")
     console = out()
-    console.print(f"A{number} ({what}) undone for {journeys} by {visible(who.in_words, 160)}.")
+    console.print(f"A{action} ({what}) undone for {journeys} by {visible(who.in_words, 160)}.")
     tell(standing, 0)
     console.print(f"Next: {program()} explain J{done.journeys[0]}")
 

@@ -6,13 +6,30 @@ Belongs here: the table. Does not belong here: the invariants (``ledger.verify``
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Annotated
 
+import typer
+
+from console.cli.options import Json
 from console.command_context import CommandContext
 from console.screen import out, print_json, table
+from leadgate.errors import ExitCode
 from leadgate.ledger import verify as invariants
 
 
-def verify(context: CommandContext, *, whole: bool, as_json: bool) -> bool:
+def verify(
+    ctx: typer.Context,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Look for the personal values of all leads, not of the latest 20,000 alone.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Check the ledger's invariants; exit 1 when one is broken."""
+    if not _verify(ctx.obj, whole=whole, as_json=json):
+        raise typer.Exit(ExitCode.BROKEN)
+
+
+def _verify(context: CommandContext, *, whole: bool, as_json: bool) -> bool:
     """The command. Whether every invariant holds."""
     with context.ledger() as ledger:
         findings = invariants.verify(ledger, whole=whole)

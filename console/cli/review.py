@@ -8,21 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+import typer
 from rich.table import Table
 from rich.text import Text
 
 from console.answers import shown
+from console.cli.going_on import go_on, tell
+from console.cli.items import render
+from console.cli.options import By, Different, Json, Later, Now, Personal, SameAs
+from console.cli.queue import decides, what
+from console.cli.rerun import fields_of
+from console.cli.undo import way_back
 from console.command_context import CommandContext, actor, as_of
-from console.going_on import go_on, tell
-from console.items import render
-from console.queue import decides, what
 from console.redaction import SHOWN, mask_item, visible
-from console.rerun import fields_of
 from console.screen import CommandError, heading, moment, out, print_json, program, say, table
 from console.suggestions import is_compared, render_commands, suggest
-from console.undo import way_back
 from leadgate.counting import counted
 from leadgate.fields import ENRICHED, PERSONAL, STANDARD, VALIDATED
 from leadgate.ledger import reviews as taking
@@ -102,25 +104,43 @@ class Decision:
 
 
 def review(
-    context: CommandContext,
-    reference: str | None,
-    decision: Decision | None,
-    *,
-    later: bool,
-    limit: int,
-    personal: bool,
-    as_json: bool,
-    now: str | None,
+    ctx: typer.Context,
+    work_item: Annotated[
+        str | None, typer.Argument(metavar="[W12]", help="A work item; else all that wait are listed.")
+    ] = None,
+    approve: Annotated[
+        str | None,
+        typer.Option("--approve", metavar="[WORDS]", help="It goes on; the words say what you looked at."),
+    ] = None,
+    reject: Annotated[str | None, typer.Option("--reject", metavar="REASON", help="End it, for this reason.")] = None,
+    corrections: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Correct a field; may be repeated."),
+    ] = None,
+    proposed: Annotated[bool, typer.Option("--proposed", help="Correct it as the work item proposes.")] = False,
+    take: Annotated[bool, typer.Option("--take", help="You decide it, so it is not escalated.")] = False,
+    same: SameAs = None,
+    different: Different = False,
+    by: By = None,
+    later: Later = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="List at most this many.")] = 50,
+    show_personal: Personal = False,
+    json: Json = False,
+    now: Now = None,
 ) -> None:
-    """The command."""
-    if reference is None:
+    """What waits for a reviewer, with what there is to decide by; and the decision."""
+    context: CommandContext = ctx.obj
+    decision = Decision.of(
+        approve, reject, corrections or [], take=take, same=same, different=different, proposed=proposed
+    )
+    if work_item is None:
         if decision is not None:
             raise CommandError(f"say which: {program()} review W12 …; `leadgate review` lists what waits")
-        _list(context, limit=limit, personal=personal, as_json=as_json, now=now)
+        _list(context, limit=limit, personal=show_personal, as_json=json, now=now)
     elif decision is None:
-        _show(context, _number(reference), personal=personal, as_json=as_json)
+        _show(context, _number(work_item), personal=show_personal, as_json=json)
     else:
-        _decide(context, _number(reference), decision, later=later, as_json=as_json, now=now)
+        _decide(context, _number(work_item), decision, later=later, as_json=json, now=now)
 
 
 def _number(reference: str) -> int:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
+import typer
+
+from console.cli.options import By, For, Json, Lead, Now
+from console.cli.undo import way_back
 from console.command_context import CommandContext, actor, as_of
 from console.lookup import actor_for, as_data, journey_of
 from console.redaction import visible
 from console.screen import CommandError, moment, out, print_json, program, table
-from console.undo import way_back
 from leadgate.counting import counted
 from leadgate.ledger.clock import time_of
 from leadgate.playbook.routing import SlaClock
@@ -23,19 +26,23 @@ from tasks.reassignments import Handed
 _MOST_SHOWN = 20
 
 
+Why = Annotated[str, typer.Option("--reason", metavar="WORDS", help="Why; it is kept with the lead.")]
+
+
 def reassign(
-    context: CommandContext,
-    reference: str,
-    *,
-    to: str | None,
-    pool: str | None,
-    anyway: bool,
-    reason: str,
-    acts_for: str | None,
-    as_json: bool,
-    now: str | None,
+    ctx: typer.Context,
+    lead: Lead,
+    reason: Why,
+    to: Annotated[str | None, typer.Option("--to", metavar="REP", help="Who gets it.")] = None,
+    pool: Annotated[str | None, typer.Option("--pool", metavar="POOL", help="Or the pool whose turn decides.")] = None,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Even if REP is away or at a cap.")] = False,
+    acts_for: For = None,
+    by: By = None,
+    json: Json = False,
+    now: Now = None,
 ) -> None:
-    """The command."""
+    """Give an owned lead to another rep, or to a pool. The playbook says what its clock does."""
+    context: CommandContext = ctx.obj
     if (to is None) == (pool is None):
         raise CommandError("say who gets it: --to REP, or --pool POOL for whose turn it is there")
     if anyway and to is None:
@@ -43,13 +50,13 @@ def reassign(
     loaded = context.playbook()
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        journey = journey_of(ledger, reference, loaded.playbook)
+        journey = journey_of(ledger, lead, loaded.playbook)
         who = actor_for(ledger, journey, loaded.playbook, acts_for)
         done = reassignments.reassign(
             ledger, loaded, journey, rep=to, pool=pool, anyway=anyway, reason=reason, by=who, now=at
         )  # fmt: skip
     clock = loaded.playbook.reassignments.on_reassign
-    if as_json:
+    if json:
         print_json({**asdict(done), "did": "reassign", **as_data(who), "clock": clock})
         return
     console = out()
@@ -62,24 +69,25 @@ def reassign(
 
 
 def unassign(
-    context: CommandContext,
-    reference: str,
-    *,
-    nurture: bool,
-    reason: str,
-    acts_for: str | None,
-    as_json: bool,
-    now: str | None,
+    ctx: typer.Context,
+    lead: Lead,
+    reason: Why,
+    nurture: Annotated[bool, typer.Option("--nurture", help="To nurture; else a work item asks who gets it.")] = False,
+    acts_for: For = None,
+    by: By = None,
+    json: Json = False,
+    now: Now = None,
 ) -> None:
-    """The command."""
+    """Take a lead from its owner."""
+    context: CommandContext = ctx.obj
     loaded = context.playbook()
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        journey = journey_of(ledger, reference, loaded.playbook)
+        journey = journey_of(ledger, lead, loaded.playbook)
         who = actor_for(ledger, journey, loaded.playbook, acts_for)
         done = reassignments.unassign(ledger, loaded, journey, nurture=nurture, reason=reason, by=who, now=at)
     item = done.work_item_id
-    if as_json:
+    if json:
         data = {"journey_id": journey, "did": "unassign", **as_data(who), "work_item_id": item, "nurture": nurture}
         print_json(data | {"action": done.action})
         return
@@ -96,17 +104,20 @@ def unassign(
 
 
 def transfer(
-    context: CommandContext,
-    rep: str,
-    *,
-    to_pool: str | None,
-    dry_run: bool,
-    reason: str,
-    acts_for: str | None,
-    as_json: bool,
-    now: str | None,
+    ctx: typer.Context,
+    rep: Annotated[str, typer.Argument(metavar="REP", help="Whose leads; they need not be in the playbook any more.")],
+    reason: Why,
+    to_pool: Annotated[
+        str | None, typer.Option("--to-pool", metavar="POOL", help="Who shares them; else the pool each came by.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show who would get what, and store nothing.")] = False,
+    acts_for: For = None,
+    by: By = None,
+    json: Json = False,
+    now: Now = None,
 ) -> None:
-    """The command."""
+    """Spread all the leads of somebody who leaves evenly over their colleagues."""
+    context: CommandContext = ctx.obj
     loaded = context.playbook()
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
@@ -114,7 +125,7 @@ def transfer(
         done = reassignments.transfer(
             ledger, loaded, rep, to_pool=to_pool, dry_run=dry_run, reason=reason, by=who, now=at
         )  # fmt: skip
-    if as_json:
+    if json:
         data: dict[str, Any] = {**asdict(done), "by_owner": done.by_owner, "did": "transfer", **as_data(who)}
         print_json(data | {"dry_run": dry_run})
         return

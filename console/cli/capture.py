@@ -12,11 +12,13 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy import Connection
 
+from console.cli.options import Json, Now
 from console.command_context import CommandContext, as_of
 from console.redaction import visible
 from console.screen import CommandError, err, out, print_json, program, say, table
@@ -109,9 +111,22 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def capture(
-    context: CommandContext, files: Sequence[Path], source: str, *, dry_run: bool, as_json: bool, now: str | None
+    ctx: typer.Context,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV, TSV, JSON, JSON lines or XLSX.")],
+    source: Annotated[str, typer.Option("--source", "-s", metavar="NAME", help="One of the playbook's sources.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show how the files would be read, and store nothing.")
+    ] = False,
+    json: Json = False,
+    now: Now = None,
 ) -> None:
-    """The command. Nothing is stored unless the playbook is sound; a file that cannot be read is skipped."""
+    """Store the rows of files as signals. The same row again is no second signal.
+
+    A file that cannot be read is skipped and named at the end, and the others are captured: exit code 4, or 2 when
+    nothing was. Only regular files are read, no pipes; each in a process of its own, with limits of memory
+    (LEADGATE_FILE_MEMORY_MB) and time (LEADGATE_FILE_SECONDS, LEADGATE_FILE_SILENT_SECONDS).
+    """
+    context: CommandContext = ctx.obj
     asked = as_of(now)
     playbook = context.checked_playbook()
     if source not in playbook.playbook.sources:
@@ -120,7 +135,7 @@ def capture(
     opener = _Opener(source, playbook, limits_of(context.settings))
     if dry_run:
         # no ledger is opened for it: this host's clock is good enough for what nobody keeps
-        _dry_run(files, opener, asked or datetime.now(UTC), as_json=as_json)
+        _dry_run(files, opener, asked or datetime.now(UTC), as_json=json)
         return
     results = []
     with ExitStack() as stack:
@@ -137,7 +152,7 @@ def capture(
                     store.keep(opened, result)
             except FileError as error:
                 result.problem = error.reason
-    _report(results, source, as_json=as_json)
+    _report(results, source, as_json=json)
     _end_by(results)
 
 

@@ -8,21 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
+import typer
+
+from console.cli.going_on import go_on, tell
+from console.cli.items import changes
+from console.cli.options import (
+    Batch,
+    By,
+    Different,
+    ItemIds,
+    Items,
+    Json,
+    Later,
+    Now,
+    Reason,
+    SameAs,
+    Source,
+    Stage,
+)
+from console.cli.queue import build_filter
+from console.cli.undo import way_back
 from console.command_context import CommandContext, actor, as_of
-from console.going_on import go_on, tell
-from console.items import changes
-from console.lookup import actor_for, as_data, journey_of
 from console.redaction import mask_item, visible
 from console.screen import CommandError, out, print_json, program, say
-from console.undo import way_back
 from leadgate.counting import counted
-from leadgate.ledger import actions
 from leadgate.ledger.actions import RerunReport
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.reports import WorkItemFilter
-from leadgate.nearest import proposal
 from tasks import reruns
 from tasks.reruns import WorkItemResolution as WorkItemResolution
 
@@ -44,16 +58,39 @@ def fields_of(assignments: Sequence[str]) -> dict[str, str]:
 
 
 def rerun(
-    context: CommandContext,
-    asked: WorkItemFilter,
-    resolution: WorkItemResolution,
-    *,
-    yes: bool,
-    later: bool,
-    as_json: bool,
-    now: str | None,
+    ctx: typer.Context,
+    items: ItemIds = None,
+    work_item: Items = None,
+    reason: Reason = None,
+    stage: Stage = None,
+    source: Source = None,
+    batch: Batch = None,
+    corrections: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Correct a field; may be repeated."),
+    ] = None,
+    proposed: Annotated[bool, typer.Option("--proposed", help="Correct as each work item proposes.")] = False,
+    done_by_hand: Annotated[
+        str | None,
+        typer.Option("--done-by-hand", metavar="EVIDENCE", help="It was done by hand; this proves it."),
+    ] = None,
+    discard: Annotated[
+        str | None, typer.Option("--discard", metavar="REASON", help="End the journeys, for this reason.")
+    ] = None,
+    same: SameAs = None,
+    different: Different = False,
+    by: By = None,
+    later: Later = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it to several work items at once.")] = False,
+    json: Json = False,
+    now: Now = None,
 ) -> None:
-    """The command. Refuses to run without any filter, and to change several leads without ``--yes``."""
+    """Let held leads try their stage again: as they are, corrected, or done by hand. Or discard them."""
+    context: CommandContext = ctx.obj
+    asked = build_filter(
+        ids=[*(items or ()), *(work_item or ())], reason=reason, stage=stage, source=source, batch=batch
+    )
+    resolution = WorkItemResolution(fields_of(corrections or []), proposed, done_by_hand, discard, same, different)
     if asked == WorkItemFilter():
         raise CommandError("say which: W12, --reason, --stage, --source or --batch; `leadgate queue` shows them")
     _consistent(resolution)
@@ -63,18 +100,18 @@ def rerun(
     reruns.require_fields(list(resolution.corrections), playbook)
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        items = reruns.find_items(ledger, asked, resolution)
+        found = reruns.find_items(ledger, asked, resolution)
         named = list(asked.ids) if asked.ids and asked == WorkItemFilter(ids=asked.ids) else []
-        if not items and not named:
+        if not found and not named:
             reruns.require_known(ledger, asked)
-        if len(items) > 1 and resolution.words != "rerun" and not yes:
+        if len(found) > 1 and resolution.words != "rerun" and not yes:
             raise CommandError(
-                f"this would {resolution.words} {counted(len(items), 'work item', 'work items')}; add --yes to do it"
+                f"this would {resolution.words} {counted(len(found), 'work item', 'work items')}; add --yes to do it"
             )
-        done = reruns.resolve_items(ledger, items, resolution, by=who, now=at, playbook=playbook, named=named)
+        done = reruns.resolve_items(ledger, found, resolution, by=who, now=at, playbook=playbook, named=named)
         released = [] if resolution.discard is not None else list(done.journeys)
         standing = go_on(context, ledger, loaded, released, as_of(now), later=later)
-    _tell(done, items, resolution, named, standing, as_json=as_json)
+    _tell(done, found, resolution, named, standing, as_json=json)
 
 
 def _consistent(resolution: WorkItemResolution) -> None:
@@ -136,66 +173,3 @@ def _tell(
     else:
         tell(standing, done.released)
         console.print(way_back(resolution.resolution, None))
-
-
-def accept(
-    context: CommandContext, reference: str, *, acts_for: str | None, later: bool, as_json: bool, now: str | None
-) -> None:
-    """The command: the owner takes the lead."""
-    loaded = context.playbook_to_go_on(later=later)
-    playbook = loaded.playbook
-    with context.ledger() as ledger:
-        at = time_of(ledger, as_of(now))
-        journey = journey_of(ledger, reference, playbook)
-        who = actor_for(ledger, journey, playbook, acts_for)
-        number = actions.accept(ledger, journey, by=who, now=at)
-        standing = go_on(context, ledger, loaded, [journey], as_of(now), later=later)
-    if as_json:
-        data = {"journey_id": journey, "did": "accept", **as_data(who), "action": number}
-        print_json({**data, "standing": standing})
-    else:
-        out().print(f"J{journey} accepted by {visible(who.in_words, 160)}. Next: {program()} explain J{journey}")
-        tell(standing, 0)
-        out().print(way_back("accept", number))
-
-
-def reject(
-    context: CommandContext,
-    reference: str,
-    *,
-    reason: str,
-    acts_for: str | None,
-    later: bool,
-    as_json: bool,
-    now: str | None,
-) -> None:
-    """The command: the owner gives the lead back, for one of the playbook's reasons."""
-    loaded = context.playbook_to_go_on(later=later)
-    playbook = loaded.playbook
-    rules = {each.name: each for each in playbook.follow_up.reject_reasons}
-    if reason not in rules:
-        raise CommandError(f"{reason!r} is no reason to reject a lead; {proposal(reason, rules)}")
-    with context.ledger() as ledger:
-        at = time_of(ledger, as_of(now))
-        journey = journey_of(ledger, reference, playbook)
-        who = actor_for(ledger, journey, playbook, acts_for)
-        done = actions.reject(ledger, journey, by=who, now=at, reason=reason, playbook=playbook)
-        standing = go_on(context, ledger, loaded, [journey], as_of(now), later=later)
-    if as_json:
-        print_json(
-            {
-                "journey_id": journey,
-                "did": "reject",
-                **as_data(who),
-                "reason": reason,
-                "goes_to": done.goes_to,
-                "action": done.action,
-                "standing": standing,
-            }
-        )
-    else:
-        finds = f"; `{program()} run` finds one" if done.waits and later else ""
-        by = visible(who.in_words, 160)
-        out().print(f"J{journey} rejected by {by} ({reason}): the lead goes to {done.goes_to}{finds}.")
-        tell(standing, 0)
-        out().print(way_back("reject", done.action))

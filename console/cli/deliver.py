@@ -10,8 +10,10 @@ import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 
+import typer
 from rich.console import Console
 
+from console.cli.options import Json, Now
 from console.command_context import CommandContext, as_of
 from console.redaction import visible
 from console.screen import err, out, print_json, program, table
@@ -20,15 +22,16 @@ from leadgate.ledger.outbox import Message
 from tasks.outbox import DeliveryReport, deliver_waiting
 
 
-def deliver(context: CommandContext, *, as_json: bool, now: str | None) -> None:
-    """The command. What could not be delivered is told, and is no error: it is tried again."""
+def deliver(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
+    """Send the messages that wait in the outbox, to the addresses of the playbook's notifications."""
+    context: CommandContext = ctx.obj
     playbook = context.checked_playbook().playbook
     at = as_of(now)
     live = err().status("looking into the outbox") if sys.stderr.isatty() else nullcontext()
     with live as status, context.ledger() as ledger:
         show = _progress(status.update if status is not None else lambda _: None)
         report = deliver_waiting(ledger, playbook, at, progress=show)
-    if as_json:
+    if json:
         print_json(report.as_data())
     else:
         render(report, out())

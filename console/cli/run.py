@@ -10,10 +10,12 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+import typer
 from rich.console import Console
 from rich.status import Status
 
-from console import summary
+from console.cli import summary
+from console.cli.options import Json, Now
 from console.command_context import CommandContext, as_of
 from console.redaction import visible
 from console.screen import err, out, print_json
@@ -27,8 +29,9 @@ if TYPE_CHECKING:  # Prefect takes seconds to import, and an unsound playbook mu
     from tasks.stage import StageReport
 
 
-def run(context: CommandContext, *, as_json: bool, now: str | None) -> None:
-    """The command. An unsound playbook is refused before anything starts."""
+def run(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
+    """Take whatever waits through its stages, then check what is owned."""
+    context: CommandContext = ctx.obj
     at = as_of(now)
     playbook = context.checked_playbook()
     started = time.perf_counter()
@@ -40,7 +43,7 @@ def run(context: CommandContext, *, as_json: bool, now: str | None) -> None:
     seconds = time.perf_counter() - started
     with open_ledger(context.settings) as ledger:
         found = reports.summary(ledger, time_of(ledger, at))
-    if as_json:
+    if json:
         print_json(
             {
                 "seconds": seconds,

@@ -1,6 +1,6 @@
 """Options and arguments that several commands share, each said once.
 
-Belongs here: types of parameters. Does not belong here: a command (``cli``, and ``cli_*`` for groups of them).
+Belongs here: types of parameters, and how they are parsed. Does not belong here: a command.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from leadgate.references import IdError, Kind, number_of
 
@@ -65,3 +66,15 @@ SameAs = Annotated[
     ),
 ]
 Different = Annotated[bool, typer.Option("--different", help="It is somebody else; nobody is asked again.")]
+
+
+class WordsOptional(TyperCommand):
+    """A command whose ``--approve`` may stand without words."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        given = list(args)
+        for position in range(len(given) - 1, -1, -1):
+            following = given[position + 1 : position + 2]
+            if given[position] == "--approve" and (not following or following[0].startswith("--")):
+                given.insert(position + 1, "")
+        return super().parse_args(ctx, given)

@@ -12,14 +12,17 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
+import typer
 from rich.console import Console
 
-from console import clocks
+from console.cli import host_clocks
+from console.cli.options import Json, Now
 from console.command_context import CommandContext, as_of
 from console.redaction import visible
 from console.screen import heading, moment, out, print_json, program, span, table
 from console.service.state_file import STATE_FILE
 from leadgate.counting import counted
+from leadgate.errors import ExitCode
 from leadgate.ledger import consumers, frozen, hosts, requests
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.standstill import standstill
@@ -28,7 +31,13 @@ _REUSED_FOR = timedelta(days=7)
 FRESH = 15.0  # seconds; a state that is older was left by an `up` that was killed
 
 
-def show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
+def status(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
+    """Show what runs and what waits, and how old the oldest is; exit 1 when leads wait and no process takes them."""
+    if not _show(ctx.obj, as_json=json, now=now):
+        raise typer.Exit(ExitCode.BROKEN)
+
+
+def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
     """The command. False when leads wait and no consumer takes them, when intake stands still, when a frozen process
     locks a batch, or when the clock of a host is too far off."""
     state = _state(context)
@@ -53,7 +62,7 @@ def show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
                 "prefect": None if state is None else state["prefect"],
                 "consumers": seen,
                 "reused_request_ids": [each._asdict() for each in reused],
-                "hosts": clocks.as_data(measured, off),
+                "hosts": host_clocks.as_data(measured, off),
                 "waiting": asdict(waits) | {"oldest_seconds": oldest, "standstill_seconds": stands.seconds},
                 "stalled": stands.stalled,
                 "frozen": [each._asdict() for each in locked],
@@ -63,7 +72,7 @@ def show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
         return well
     _render(out(), state, seen, waits, oldest)
     _render_reused(out(), reused)
-    clocks.render(out(), measured, off)
+    host_clocks.render(out(), measured, off)
     if not taken:
         out().print(f"\nLeads wait and nobody takes them: `{program()} up`, or `{program()} run` once.", soft_wrap=True)
     for each in locked:

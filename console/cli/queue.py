@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+import typer
 
 from console import spreadsheet
+from console.cli.items import changes, render, render_next
+from console.cli.options import Json, Now, Personal, Reason, Source, Stage
 from console.command_context import CommandContext, as_of, moment_of
-from console.items import changes, render, render_next
 from console.redaction import mask_item, visible
 from console.screen import CommandError, moment, out, print_json, program, say
 from leadgate.counting import counted
@@ -31,7 +34,7 @@ _EXPORTED: Final = (
 )  # fmt: skip
 
 
-def wanted(
+def build_filter(
     *,
     ids: Sequence[int] = (),
     reason: str | None = None,
@@ -51,32 +54,45 @@ def wanted(
     return WorkItemFilter(tuple(ids), reason, stage, route, assignee, source, batch, before)
 
 
-def show(
-    context: CommandContext,
-    asked: WorkItemFilter,
-    *,
-    limit: int,
-    csv_file: Path | None,
-    personal: bool,
-    as_json: bool,
-    now: str | None = None,
+def queue(
+    ctx: typer.Context,
+    reason: Reason = None,
+    stage: Stage = None,
+    route: Annotated[str | None, typer.Option("--route", help="Those that this route decides.")] = None,
+    assignee: Annotated[str | None, typer.Option("--assignee", help="Those that this person has taken.")] = None,
+    source: Source = None,
+    due_before: Annotated[
+        str | None, typer.Option("--due-before", metavar="MOMENT", help="Those due before this moment (UTC).")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most this many.")] = 50,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Write all of them to FILE, safe for spreadsheets."),
+    ] = None,
+    show_personal: Personal = False,
+    json: Json = False,
+    now: Now = None,
 ) -> None:
-    """The command."""
+    """Open work items, oldest due first: what is wrong, who decides, by when (on this computer's clock)."""
+    asked = build_filter(
+        reason=reason, stage=stage, route=route, assignee=assignee, source=source, due_before=due_before
+    )
+    context: CommandContext = ctx.obj
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        items = reports.work_items(ledger, asked, None if csv_file is not None else limit)
+        items = reports.work_items(ledger, asked, None if csv is not None else limit)
         total = reports.count_work_items(ledger, asked)
         if not items:
             require_known(ledger, asked)
-    if not personal:
+    if not show_personal:
         items = [mask_item(item) for item in items]
-    if csv_file is not None:
-        export(items, csv_file)
-        say(f"{counted(len(items), 'work item', 'work items')} written to {csv_file}")
-        if as_json:
-            print_json({"total": total, "file": str(csv_file)})
+    if csv is not None:
+        export(items, csv)
+        say(f"{counted(len(items), 'work item', 'work items')} written to {csv}")
+        if json:
+            print_json({"total": total, "file": str(csv)})
         return
-    if as_json:
+    if json:
         print_json({"total": total, "items": items})
         return
     _print(items, total, at)

@@ -16,7 +16,9 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from console.command_context import CommandContext
 from console.redaction import visible
@@ -26,8 +28,9 @@ from leadgate.ledger import open_ledger
 from leadgate.settings import Settings
 
 
-def work(context: CommandContext) -> None:
-    """The command. Raises ``PrefectError`` when no Prefect server is named or kept running here."""
+def work(ctx: typer.Context) -> None:
+    """Take leads through the stages all day, in this process; `leadgate up` does this and more."""
+    context: CommandContext = ctx.obj
     playbook = context.checked_playbook()
     settings = context.settings
     use_defaults(settings.home)
@@ -68,8 +71,12 @@ def _run_until_signal(run: Callable[[], Coroutine[Any, Any, None]], stop: Callab
         running.result()
 
 
-def run_worker(context: CommandContext, limit: int) -> None:
-    """The command ``leadgate worker``. Raises ``PrefectError`` as ``work`` does."""
+def worker(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many runs at a time.")] = 2,
+) -> None:
+    """Run what is scheduled, and what is started in the Prefect UI; Leadgate's own flows only."""
+    context: CommandContext = ctx.obj
     playbook = context.checked_playbook()
     settings = context.settings
     use_defaults(settings.home)

@@ -7,26 +7,32 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import typer
+
+from console.cli.going_on import go_on, tell
+from console.cli.options import By, Json, Later, Lead, Now
+from console.cli.undo import way_back
 from console.command_context import CommandContext, actor, as_of
-from console.going_on import go_on, tell
 from console.lookup import journey_of
 from console.redaction import visible
 from console.screen import out, print_json
-from console.undo import way_back
 from leadgate.ledger import joins
 from leadgate.ledger.clock import time_of
 
 
-def unjoin(context: CommandContext, reference: str, *, later: bool, as_json: bool, now: str | None) -> None:
-    """The command."""
+def unjoin(
+    ctx: typer.Context, lead: Lead, by: By = None, later: Later = False, json: Json = False, now: Now = None
+) -> None:
+    """Undo a join: the signal of this journey (J12) is somebody else's, and goes its own way again."""
+    context: CommandContext = ctx.obj
     loaded = context.playbook_to_go_on(later=later)
     playbook = loaded.playbook
     who = actor(playbook).name
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        done = joins.unjoin(ledger, journey_of(ledger, reference, playbook), by=who, now=at)
+        done = joins.unjoin(ledger, journey_of(ledger, lead, playbook), by=who, now=at)
         standing = go_on(context, ledger, loaded, [done.journey_id], as_of(now), later=later)
-    if as_json:
+    if json:
         print_json(asdict(done) | {"did": "unjoin", "by": who, "standing": standing})
         return
     fields = ", ".join(done.restored)

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
+from console.cli.options import Json, Now
 from console.command_context import CommandContext, as_of
 from console.redaction import visible
 from console.screen import heading, moment, out, print_json, program, span, table
@@ -27,12 +29,13 @@ _REASONS_WIDTH: Final = 70  # characters that two lines of the last column hold,
 _WORDS: Final = {"follow_up": "follow-up"}
 
 
-def show(context: CommandContext, *, as_json: bool, now: str | None) -> None:
-    """The command."""
+def summary(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
+    """What became of everything that was captured, on one screen."""
+    context: CommandContext = ctx.obj
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         found = reports.summary(ledger, at)
-    if as_json:
+    if json:
         print_json(as_data(found))
     else:
         render(found, out())

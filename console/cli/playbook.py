@@ -9,19 +9,33 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import orjson
+import typer
 
+from console.cli.options import Json
 from console.command_context import CommandContext, promises
 from console.made_files import as_the_user_makes_files
 from console.redaction import visible
 from console.screen import CommandError, out, print_json, program, say
 from leadgate import playbook
 from leadgate.counting import counted
+from leadgate.errors import ExitCode
 from leadgate.playbook.yaml_text import PlaybookError, Problem
 
 
-def check(context: CommandContext, file: Path | None, *, as_json: bool) -> bool:
+def check(
+    ctx: typer.Context,
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Else the playbook in use.")] = None,
+    json: Json = False,
+) -> None:
+    """Name every problem with its file and line; exit 2 when there is one."""
+    if not _check(ctx.obj, file, as_json=json):
+        raise typer.Exit(ExitCode.WRONG_INPUT)
+
+
+def _check(context: CommandContext, file: Path | None, *, as_json: bool) -> bool:
     """The command. Whether the playbook can be run by; notes do not count."""
     from leadgate.playbook.check import check as find_problems  # slow to import, and ``show`` checks nothing
     from leadgate.playbook.check.secrets import check_values
@@ -60,15 +74,23 @@ def check(context: CommandContext, file: Path | None, *, as_json: bool) -> bool:
     return not wrong
 
 
-def show(context: CommandContext, hash_: str | None, *, as_json: bool) -> None:
-    """The command: a playbook as it was written, or with every default as JSON."""
+def show(
+    ctx: typer.Context,
+    hash_: Annotated[
+        str | None,
+        typer.Argument(metavar="[HASH]", help="One that decided earlier, by its hash or the start of it."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """The playbook in use, or one that decided earlier."""
+    context: CommandContext = ctx.obj
     if hash_ is None:
         loaded = context.playbook()
         text = loaded.text
     else:
         text = _activated(context, hash_)
         loaded = playbook.parse(text, path=Path(f"playbook {hash_}"))
-    if as_json:
+    if json:
         print_json({"hash": loaded.hash, "playbook": orjson.loads(loaded.canonical)})
         return
     console = out()
@@ -89,8 +111,10 @@ def _activated(context: CommandContext, start: str) -> str:
     return found[0]
 
 
-def init(folder: Path) -> None:
-    """The command: the bundled playbook and its accounts file, as copies to change."""
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to; else this folder.")] = Path(),
+) -> None:
+    """Copy the bundled playbook, to be changed to what your team agrees on."""
     with as_the_user_makes_files():
         written = playbook.init(folder)
     console = out()

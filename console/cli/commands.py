@@ -1,0 +1,170 @@
+"""Which commands there are, where each is, and what ``leadgate --help`` says of it.
+
+Belongs here: the list, and importing a command when it is called: ``leadgate status`` does not wait for what
+``leadgate work`` needs. Does not belong here: a command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Final, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from console.cli.options import WordsOptional
+
+
+class Entry(NamedTuple):
+    """A command: the module whose function has its name, and the first paragraph of that function's docstring."""
+
+    module: str
+    summary: str
+    cls: type[TyperCommand] = TyperCommand
+
+
+class Group(NamedTuple):
+    """Commands behind one word."""
+
+    summary: str
+    commands: Mapping[str, Entry]
+
+
+#: In the order of ``leadgate --help``.
+COMMANDS: Final[Mapping[str, Entry | Group]] = {
+    "capture": Entry(
+        "console.cli.capture", "Store the rows of files as signals. The same row again is no second signal."
+    ),
+    "run": Entry("console.cli.run", "Take whatever waits through its stages, then check what is owned."),
+    "up": Entry(
+        "console.service.up",
+        "Keep everything running on this machine: PostgreSQL, Prefect, intake, schedules, HTTP capture.",
+    ),
+    "work": Entry(
+        "console.cli.work", "Take leads through the stages all day, in this process; `leadgate up` does this and more."
+    ),
+    "worker": Entry(
+        "console.cli.work", "Run what is scheduled, and what is started in the Prefect UI; Leadgate's own flows only."
+    ),
+    "status": Entry(
+        "console.cli.status",
+        "Show what runs and what waits, and how old the oldest is; exit 1 when leads wait and no process takes them.",
+    ),
+    "deliver": Entry(
+        "console.cli.deliver",
+        "Send the messages that wait in the outbox, to the addresses of the playbook's notifications.",
+    ),
+    "listen": Entry(
+        "console.http.listening",
+        "HTTP capture alone, on loopback, until ctrl-C; `leadgate up` starts it with everything else.",
+    ),
+    "summary": Entry("console.cli.summary", "What became of everything that was captured, on one screen."),
+    "report": Entry(
+        "console.report.command",
+        "The funnel, outcomes of qualified leads, speed to lead, load and fairness, clean paths.",
+    ),
+    "explain": Entry(
+        "console.explain.command",
+        "One lead: what triggered it, who owns it and why, what proves it, what happens when it fails.",
+    ),
+    "queue": Entry(
+        "console.cli.queue",
+        "Open work items, oldest due first: what is wrong, who decides, by when (on this computer's clock).",
+    ),
+    "rerun": Entry(
+        "console.cli.rerun",
+        "Let held leads try their stage again: as they are, corrected, or done by hand. Or discard them.",
+    ),
+    "review": Entry(
+        "console.cli.review",
+        "What waits for a reviewer, with what there is to decide by; and the decision.",
+        WordsOptional,
+    ),
+    "accept": Entry("console.cli.owner_decision", "The owner takes the lead. An operator acts for them, with --for."),
+    "reject": Entry(
+        "console.cli.owner_decision", "The owner gives the lead back. An operator acts for them, with --for."
+    ),
+    "reassign": Entry(
+        "console.cli.reassignment",
+        "Give an owned lead to another rep, or to a pool. The playbook says what its clock does.",
+    ),
+    "unassign": Entry("console.cli.reassignment", "Take a lead from its owner."),
+    "transfer": Entry(
+        "console.cli.reassignment", "Spread all the leads of somebody who leaves evenly over their colleagues."
+    ),
+    "wait": Entry(
+        "console.cli.wait",
+        "The owner waits for the lead: its clocks stand still until then, or until the lead is heard of.",
+    ),
+    "resume": Entry("console.cli.wait", "The wait for the lead is over: its clocks run on."),
+    "touch": Entry("console.cli.touch", "Log by hand what a rep did about a lead. A touch stops the owner's clock."),
+    "undo": Entry(
+        "console.cli.undo",
+        "Take an action back, by the number that is printed after it, as long as nothing else has happened since.",
+    ),
+    "unjoin": Entry(
+        "console.cli.unjoin",
+        "Undo a join: the signal of this journey (J12) is somebody else's, and goes its own way again.",
+    ),
+    "verify": Entry("console.cli.verify", "Check the ledger's invariants; exit 1 when one is broken."),
+    "playbook": Group(
+        "Check, show or copy the playbook.",
+        {
+            "check": Entry(
+                "console.cli.playbook", "Name every problem with its file and line; exit 2 when there is one."
+            ),
+            "show": Entry("console.cli.playbook", "The playbook in use, or one that decided earlier."),
+            "init": Entry(
+                "console.cli.playbook", "Copy the bundled playbook, to be changed to what your team agrees on."
+            ),
+        },
+    ),
+    "secret": Group(
+        "Make secrets for sources that post.",
+        {
+            "new": Entry(
+                "console.cli.secret",
+                "Print a new random secret, for a variable LEADGATE_SECRET_NAME and for its sender; nothing keeps it.",
+            )
+        },
+    ),
+    "version": Entry("console.cli.version", "The version of Leadgate."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """The commands of ``COMMANDS``, imported when they are called, not to be listed."""
+
+    _listing = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        return TyperCommand(cmd_name, help=entry.summary) if self._listing else _build(cmd_name, entry)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        self._listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._listing = False
+
+
+def _build(name: str, entry: Entry | Group) -> Any:
+    if isinstance(entry, Entry):
+        return typer.main.get_command(_app({name: entry}))
+    group = typer.main.get_group(_app(entry.commands, help=entry.summary))
+    group.name = name
+    return group
+
+
+def _app(entries: Mapping[str, Entry], **settings: Any) -> typer.Typer:
+    app = typer.Typer(add_completion=False, no_args_is_help=True, **settings)
+    for name, entry in entries.items():
+        app.command(name, cls=entry.cls)(getattr(import_module(entry.module), name))
+    return app

@@ -1,0 +1,101 @@
+"""``leadgate accept`` and ``reject``: what the owner of a lead decides about it.
+
+Belongs here: what was asked for, whether the owner may say it, and saying what was done. Does not belong here:
+doing it (``ledger.actions``).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from console.cli.going_on import go_on, tell
+from console.cli.options import (
+    By,
+    For,
+    Json,
+    Later,
+    Lead,
+    Now,
+)
+from console.cli.undo import way_back
+from console.command_context import CommandContext, as_of
+from console.lookup import actor_for, as_data, journey_of
+from console.redaction import visible
+from console.screen import CommandError, out, print_json, program
+from leadgate.ledger import actions
+from leadgate.ledger.clock import time_of
+from leadgate.nearest import proposal
+from tasks.reruns import WorkItemResolution as WorkItemResolution
+
+
+def accept(
+    ctx: typer.Context,
+    lead: Lead,
+    acts_for: For = None,
+    by: By = None,
+    later: Later = False,
+    json: Json = False,
+    now: Now = None,
+) -> None:
+    """The owner takes the lead. An operator acts for them, with --for."""
+    context: CommandContext = ctx.obj
+    loaded = context.playbook_to_go_on(later=later)
+    playbook = loaded.playbook
+    with context.ledger() as ledger:
+        at = time_of(ledger, as_of(now))
+        journey = journey_of(ledger, lead, playbook)
+        who = actor_for(ledger, journey, playbook, acts_for)
+        number = actions.accept(ledger, journey, by=who, now=at)
+        standing = go_on(context, ledger, loaded, [journey], as_of(now), later=later)
+    if json:
+        data = {"journey_id": journey, "did": "accept", **as_data(who), "action": number}
+        print_json({**data, "standing": standing})
+    else:
+        out().print(f"J{journey} accepted by {visible(who.in_words, 160)}. Next: {program()} explain J{journey}")
+        tell(standing, 0)
+        out().print(way_back("accept", number))
+
+
+def reject(
+    ctx: typer.Context,
+    lead: Lead,
+    reason: Annotated[str, typer.Option("--reason", help="One of the playbook's reasons to reject a lead.")],
+    acts_for: For = None,
+    by: By = None,
+    later: Later = False,
+    json: Json = False,
+    now: Now = None,
+) -> None:
+    """The owner gives the lead back. An operator acts for them, with --for."""
+    context: CommandContext = ctx.obj
+    loaded = context.playbook_to_go_on(later=later)
+    playbook = loaded.playbook
+    rules = {each.name: each for each in playbook.follow_up.reject_reasons}
+    if reason not in rules:
+        raise CommandError(f"{reason!r} is no reason to reject a lead; {proposal(reason, rules)}")
+    with context.ledger() as ledger:
+        at = time_of(ledger, as_of(now))
+        journey = journey_of(ledger, lead, playbook)
+        who = actor_for(ledger, journey, playbook, acts_for)
+        done = actions.reject(ledger, journey, by=who, now=at, reason=reason, playbook=playbook)
+        standing = go_on(context, ledger, loaded, [journey], as_of(now), later=later)
+    if json:
+        print_json(
+            {
+                "journey_id": journey,
+                "did": "reject",
+                **as_data(who),
+                "reason": reason,
+                "goes_to": done.goes_to,
+                "action": done.action,
+                "standing": standing,
+            }
+        )
+    else:
+        finds = f"; `{program()} run` finds one" if done.waits and later else ""
+        by = visible(who.in_words, 160)
+        out().print(f"J{journey} rejected by {by} ({reason}): the lead goes to {done.goes_to}{finds}.")
+        tell(standing, 0)
+        out().print(way_back("reject", done.action))

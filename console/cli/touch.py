@@ -1,0 +1,73 @@
+"""``leadgate touch``: what a rep did about a lead, logged by hand.
+
+Belongs here: what was asked for, whether it can count, and saying what was done. Does not belong here: storing it
+(``ledger.owner_actions``).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from console.cli.going_on import go_on, tell
+from console.cli.options import By, For, Json, Later, Lead, Now
+from console.cli.undo import way_back
+from console.command_context import CommandContext, actor, as_of, moment_of
+from console.lookup import as_data, journey_of
+from console.redaction import visible
+from console.screen import CommandError, moment, out, print_json, program
+from leadgate.ledger import owner_actions
+from leadgate.ledger.clock import time_of
+from leadgate.nearest import proposal
+
+
+def touch(
+    ctx: typer.Context,
+    lead: Lead,
+    kind: Annotated[str, typer.Option("--kind", help="A touch or an outcome of the playbook, such as call.")],
+    acts_for: For = None,
+    by: By = None,
+    at: Annotated[str | None, typer.Option("--at", metavar="MOMENT", help="When it was (UTC); else now.")] = None,
+    seconds: Annotated[int | None, typer.Option("--seconds", min=0, help="How long a call took.")] = None,
+    later: Later = False,
+    json: Json = False,
+    now: Now = None,
+) -> None:
+    """Log by hand what a rep did about a lead. A touch stops the owner's clock."""
+    context: CommandContext = ctx.obj
+    said = None if at is None else moment_of(at)
+    loaded = context.playbook_to_go_on(later=later)
+    playbook = loaded.playbook
+    known = [*(each.kind for each in playbook.follow_up.touches), *playbook.follow_up.outcomes]
+    if kind not in known:
+        raise CommandError(f"{kind!r} is no touch and no outcome of the playbook; {proposal(kind, known)}")
+    reps = [rep.name for rep in playbook.reps]
+    who = actor(playbook, acts_for)
+    rep = who.acts_for or who.rep
+    if rep not in reps:
+        raise CommandError(
+            f"{visible(who.name, 80)} is none of the playbook's reps: --for REP says whose touch it was; both names "
+            "are stored"
+        )
+    with context.ledger() as ledger:
+        moment_now = time_of(ledger, as_of(now))
+        happened = said or moment_now
+        journey = journey_of(ledger, lead, playbook)
+        done = owner_actions.touch(
+            ledger, journey, kind=kind, rep=rep, by=who, at=happened, seconds=seconds, now=moment_now
+        )
+        standing = go_on(context, ledger, loaded, [journey], as_of(now), later=later)
+    if json:
+        data = {"journey_id": journey, "did": "touch", "kind": kind, "rep": rep, **as_data(who), "at": happened}
+        print_json({**data, "new": done.new, "action": done.action, "standing": standing})
+    else:
+        what = "Logged" if done.new else "Known already"
+        out().print(
+            f"{what}: {kind} by {visible(rep, 80)}, {moment(happened)} UTC. "
+            + (f"`{program()} run` stops the clock if it counts. " if later else "")
+            + f"Next: {program()} explain J{journey}"
+        )
+        tell(standing, 0)
+        if done.new:
+            out().print(way_back("touch", None))

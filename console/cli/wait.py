@@ -1,0 +1,87 @@
+"""``leadgate wait`` and ``resume``: an owner stops and starts the clocks of a lead.
+
+Belongs here: what was asked for, whether it can be meant, and saying what was done. Does not belong here: doing it
+(``ledger.owner_actions``).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from console.cli.options import By, For, Json, Lead, Now
+from console.cli.undo import way_back
+from console.command_context import CommandContext, as_of, moment_of
+from console.lookup import actor_for, as_data, journey_of
+from console.screen import CommandError, moment, out, print_json, program
+from leadgate.ledger import Ledger, lead_history, owner_actions
+from leadgate.ledger.clock import time_of
+from leadgate.playbook import Playbook
+
+
+def wait(
+    ctx: typer.Context,
+    lead: Lead,
+    until: Annotated[
+        str,
+        typer.Option(
+            "--until", metavar="DATE", help="The clocks run on then; a date alone is its morning for the owner."
+        ),
+    ],
+    reason: Annotated[str, typer.Option("--reason", help="What is waited for, in your own words.")],
+    acts_for: For = None,
+    by: By = None,
+    json: Json = False,
+    now: Now = None,
+) -> None:
+    """The owner waits for the lead: its clocks stand still until then, or until the lead is heard of."""
+    context: CommandContext = ctx.obj
+    if not reason.strip():
+        raise CommandError("--reason needs words: what is waited for")
+    playbook = context.playbook().playbook
+    with context.ledger() as ledger:
+        at = time_of(ledger, as_of(now))
+        journey = journey_of(ledger, lead, playbook)
+        who = actor_for(ledger, journey, playbook, acts_for)
+        end = _end(until, ledger, journey, playbook)
+        number = owner_actions.wait(ledger, journey, until=end, reason=reason.strip(), by=who, now=at)
+    if json:
+        print_json({"journey_id": journey, "did": "wait", **as_data(who), "until": end, "action": number})
+    else:
+        out().print(
+            f"The clocks of lead J{journey} stand still until {moment(end)} UTC, or until the lead is heard of. "
+            f"Next: {program()} explain J{journey}"
+        )
+        out().print(way_back("wait", number))
+
+
+def resume(
+    ctx: typer.Context, lead: Lead, acts_for: For = None, by: By = None, json: Json = False, now: Now = None
+) -> None:
+    """The wait for the lead is over: its clocks run on."""
+    context: CommandContext = ctx.obj
+    playbook = context.playbook().playbook
+    with context.ledger() as ledger:
+        at = time_of(ledger, as_of(now))
+        journey = journey_of(ledger, lead, playbook)
+        who = actor_for(ledger, journey, playbook, acts_for)
+        number = owner_actions.resume(ledger, journey, by=who, now=at)
+    if json:
+        print_json({"journey_id": journey, "did": "resume", **as_data(who), "action": number})
+    else:
+        out().print(f"The clocks of lead J{journey} run again. Next: {program()} explain J{journey}")
+        out().print(way_back("resume", number))
+
+
+def _end(until: str, ledger: Ledger, journey: int, playbook: Playbook) -> datetime:
+    """A moment as it was written; a date alone begins at midnight in the owner's time zone."""
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", until.strip()):
+        return moment_of(until)
+    owner = lead_history.owner_of(ledger, journey)
+    zone = next((rep.time_zone for rep in playbook.reps if rep.name == owner), "UTC")
+    midnight = moment_of(until.strip()).replace(tzinfo=ZoneInfo(zone))
+    return moment_of(midnight.isoformat())
