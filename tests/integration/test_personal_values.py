@@ -14,7 +14,7 @@ from sqlmodel import SQLModel
 from leadgate import playbook as playbooks
 from leadgate.actors import Actor
 from leadgate.ledger import Ledger, owner_actions
-from leadgate.ledger.verify import personal_values, verify
+from leadgate.ledger.verify import count, personal_values, verify
 from leadgate.models import PERSONAL, STAFF
 from tasks import reassignments
 
@@ -199,15 +199,15 @@ VALUES = {
 
 @pytest.mark.parametrize(("table", "column"), columns_about_leads(), ids=lambda each: each)
 def test_a_value_is_found_in_every_column_that_may_not_hold_it(some: Ledger, table: str, column: str) -> None:
-    broken = {each.name: each.broken for each in personal_values.INVARIANTS}["nothing_personal_kept"]
+    breaks = {each.name: each.breaks for each in personal_values.INVARIANTS}["nothing_personal_kept"]
     with some.engine.connect() as connection:
-        assert connection.exec_driver_sql(broken.replace("%", "%%")).scalar_one() == 0
+        assert count(connection, breaks) == 0
         planted = False
         for value in VALUES.values():
             with connection.begin_nested() as point:
                 if plant(connection, table, column, value):
                     planted = True
-                    assert connection.exec_driver_sql(broken.replace("%", "%%")).scalar_one() > 0, value
+                    assert count(connection, breaks) > 0, value
                 point.rollback()
         rows = connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
         assert planted or rows == 0 or (table, column) in GUARDED, "nothing was planted"
@@ -223,17 +223,16 @@ GUARDED = {
 def test_the_latest_are_looked_at_each_time_and_all_of_them_when_asked(
     some: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def count(leads: str) -> int:
-        query = personal_values.values_kept(leads)
-        return int(connection.exec_driver_sql(query.replace("%", "%%")).scalar_one())
+    def found(leads: str) -> int:
+        return count(connection, (personal_values.values_kept(leads),))
 
     monkeypatch.setattr(personal_values, "LATEST", 1)
     monkeypatch.setattr(personal_values, "_LATEST", "ORDER BY id DESC LIMIT 1")
     with some.engine.connect() as connection:
         connection.execute(text("INSERT INTO lead (id, created_at) SELECT n, now() FROM generate_series(7, 9) n"))
         assert plant(connection, "handoff", "reason", VALUES["a name"])
-        assert count(personal_values._LATEST) == 0
-        assert sum(count(leads) for leads in personal_values.windows(connection)) == 1
+        assert found(personal_values._LATEST) == 0
+        assert sum(found(leads) for leads in personal_values.windows(connection)) == 1
         assert len(list(personal_values.windows(connection))) == 4  # leads 1, 2, 7 and 8, one in each
 
 
@@ -251,13 +250,13 @@ def test_verify_counts_what_it_finds_of_all_leads_too(some: Ledger, monkeypatch:
 
 def test_what_stands_in_a_playbook_is_not_taken_for_a_leads(some: Ledger) -> None:
     """A rep can be a lead, too; her name is no secret of the lead's."""
-    broken = next(i.broken for i in personal_values.INVARIANTS if i.name == "nothing_personal_kept")
+    breaks = next(i.breaks for i in personal_values.INVARIANTS if i.name == "nothing_personal_kept")
     with some.engine.connect() as connection:
         connection.execute(
             text("UPDATE lead SET first_name = 'Anna', last_name = 'Keller', full_name = NULL WHERE id = 1")
         )
         assert plant(connection, "handoff", "reason", "Anna Keller, who is a rep")
-        assert connection.exec_driver_sql(broken.replace("%", "%%")).scalar_one() == 0
+        assert count(connection, breaks) == 0
 
 
 def test_every_column_of_text_says_what_it_holds() -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, joins, open_ledger
 from leadgate.ledger.clock import time_of
-from leadgate.ledger.verify import INVARIANTS, verify
+from leadgate.ledger.verify import INVARIANTS, count, verify
 from leadgate.playbook import Loaded, Reassignments
 from leadgate.settings import Settings
 from tasks import reassignments
@@ -366,12 +366,19 @@ def test_damage_is_found_by_the_invariant_it_breaks(sound: Ledger, damage: str) 
     with sound.engine.connect() as connection:  # rolled back in the end: the next one starts from a sound ledger
         for statement in statements:
             assert connection.execute(text(statement)).rowcount != 0, "nothing was damaged"
-        broken = {
-            invariant.name
-            for invariant in INVARIANTS
-            if connection.exec_driver_sql(invariant.broken.replace("%", "%%")).scalar_one()
-        }
+        broken = {invariant.name for invariant in INVARIANTS if count(connection, invariant.breaks)}
     assert broken == expected
+
+
+def test_the_handoffs_are_read_a_few_times_for_all_invariants(sound: Ledger) -> None:
+    """They are several times as many as any other rows."""
+    with sound.engine.connect() as connection:
+        connection.execute(text("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off"))
+        handoffs = connection.execute(text("SELECT count(*) FROM handoff")).scalar_one()
+        read = text("SELECT pg_stat_get_xact_tuples_returned('handoff'::regclass)")
+        before = connection.execute(read).scalar_one()
+        count(connection, tuple(piece for each in INVARIANTS for piece in (*each.breaks, *each.checks)))
+        assert connection.execute(read).scalar_one() - before <= 8 * handoffs
 
 
 def test_every_invariant_is_broken_by_some_damage() -> None:

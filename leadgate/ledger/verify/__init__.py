@@ -6,7 +6,8 @@ Does not belong here: repairing anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final
 
@@ -15,10 +16,10 @@ from sqlalchemy import Connection
 from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.verify import clocks, decisions, follow_up, journeys, personal_values, persons, records
-from leadgate.ledger.verify.invariant import Finding, Invariant
+from leadgate.ledger.verify.invariant import Counted, Finding, Invariant, Tally
 from leadgate.ledger.verify.projection import projection
 
-__all__ = ["INVARIANTS", "Finding", "Invariant", "projection", "verify"]
+__all__ = ["INVARIANTS", "Finding", "Invariant", "count", "projection", "verify"]
 
 INVARIANTS: Final[tuple[Invariant, ...]] = (
     *journeys.INVARIANTS,
@@ -37,21 +38,44 @@ def verify(ledger: Ledger, *, whole: bool = False) -> list[Finding]:
     ``whole``: the personal values of all leads are looked for, not only those of the latest (``personal_values``).
     """
     # those about personal values take longest, and are the last
-    queries = [query for invariant in reversed(INVARIANTS) for query in (invariant.broken, invariant.checked)]
-    reads: list[Callable[[Connection], int]] = [partial(_count, query=query) for query in queries]
+    pieces = [piece for each in reversed(INVARIANTS) for piece in (*each.breaks, *each.checks)]
+    reads: list[Callable[[Connection], dict[str | Tally, int]]] = []
+    reads += [partial(_count_in_one_pass, pieces=together) for together in _together(pieces)]
     if whole:
         reads.insert(0, _count_older_values)
-    counts = read_concurrently(ledger, reads)
-    older = counts.pop(0) if whole else 0
-    found = dict(zip(queries, counts, strict=True))
-    found[personal_values.KEPT.broken] += older
-    return [Finding(each.name, each.words, found[each.checked], found[each.broken]) for each in INVARIANTS]
+    found: Counter[str | Tally] = Counter()
+    for counts in read_concurrently(ledger, reads):
+        found.update(counts)
+    return [
+        Finding(each.name, each.words, sum(found[one] for one in each.checks), sum(found[one] for one in each.breaks))
+        for each in INVARIANTS
+    ]
 
 
-def _count_older_values(connection: Connection) -> int:
-    return sum(_count(connection, personal_values.values_kept(leads)) for leads in personal_values.windows(connection))
+def count(connection: Connection, counted: Counted) -> int:
+    """What the pieces of one invariant count, all together."""
+    return sum(sum(_count_in_one_pass(connection, together).values()) for together in _together(counted))
 
 
-def _count(connection: Connection, query: str) -> int:
+def _together(pieces: Iterable[str | Tally]) -> list[list[str | Tally]]:
+    """The tallies of the same rows, and each statement alone; each of them once."""
+    found: dict[str, list[str | Tally]] = {}
+    for piece in dict.fromkeys(pieces):
+        found.setdefault(piece if isinstance(piece, str) else piece.rows, []).append(piece)
+    return list(found.values())
+
+
+def _count_in_one_pass(connection: Connection, pieces: Sequence[str | Tally]) -> dict[str | Tally, int]:
+    """What tallies of the same rows count, or one statement."""
+    tallies = [piece for piece in pieces if isinstance(piece, Tally)]
+    query = (
+        f"SELECT {', '.join(each.aggregate for each in tallies)} FROM {tallies[0].rows}" if tallies else str(pieces[0])
+    )
     # a colon of a cast or a pattern is no parameter: the driver gets the text as it is
-    return int(connection.exec_driver_sql(query.replace("%", "%%")).scalar_one())
+    row = connection.exec_driver_sql(query.replace("%", "%%")).one()
+    return dict(zip(pieces, map(int, row), strict=True))
+
+
+def _count_older_values(connection: Connection) -> dict[str | Tally, int]:
+    windows = [personal_values.values_kept(leads) for leads in personal_values.windows(connection)]
+    return {personal_values.VALUES_KEPT: sum(count(connection, (window,)) for window in windows)}

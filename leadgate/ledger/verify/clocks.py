@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from leadgate.ledger.verify.handoffs import count_handoffs
 from leadgate.ledger.verify.invariant import Invariant
 
 #: A claim reads the ledger's clock, and then PostgreSQL writes two times of its own into the same transaction.
@@ -24,17 +25,18 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     Invariant(
         "handoffs_while_held",
         "A handoff is dated between the claim of its batch and the end of the batch's last lease",
-        "SELECT count(*) FROM handoff h JOIN batch b ON b.id = h.batch_id AND NOT b.as_of",
-        "SELECT count(*) FROM handoff h JOIN batch b ON b.id = h.batch_id AND NOT b.as_of "
-        "WHERE h.at < b.opened_at OR h.at > b.lease_until",
+        count_handoffs("NOT b.as_of"),
+        count_handoffs("NOT b.as_of AND (h.at < b.opened_at OR h.at > b.lease_until)"),
     ),
     Invariant(
         "captured_before_taken",
         "A lead was captured before it was handed on, and before it had an owner",
         "SELECT count(*) FROM journey",
-        "SELECT count(*) FROM (SELECT j.id FROM handoff h JOIN journey j ON j.id = h.journey_id "
-        "WHERE h.at < j.captured_at UNION SELECT j.id FROM assignment a JOIN journey j ON j.id = a.journey_id "
-        "WHERE a.assigned_at < j.captured_at) early",
+        (
+            count_handoffs("h.at < j.captured_at"),
+            "SELECT count(*) FROM assignment a JOIN journey j ON j.id = a.journey_id "
+            "WHERE a.assigned_at < j.captured_at",
+        ),
     ),
     Invariant(
         "owned_before_ended",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from leadgate.ledger.verify.handoffs import count_handoffs
 from leadgate.ledger.verify.invariant import Invariant
 
 INVARIANTS: Final[tuple[Invariant, ...]] = (
@@ -64,10 +65,12 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     Invariant(
         "decisions_name_playbook",
         "Every decision names a playbook that is kept",
-        "SELECT count(*) FROM handoff",
-        "SELECT count(*) FROM (SELECT DISTINCT playbook_hash FROM handoff "
-        "UNION SELECT DISTINCT playbook_hash FROM qualification "
-        "UNION SELECT DISTINCT playbook_hash FROM assignment UNION SELECT playbook_hash FROM batch) named "
-        "WHERE playbook_hash NOT IN (SELECT hash FROM playbook_version)",
+        count_handoffs(),
+        (
+            count_handoffs("h.playbook_hash NOT IN (SELECT hash FROM playbook_version)"),
+            "SELECT count(*) FROM (SELECT DISTINCT playbook_hash FROM qualification "
+            "UNION SELECT DISTINCT playbook_hash FROM assignment UNION SELECT playbook_hash FROM batch) named "
+            "WHERE playbook_hash NOT IN (SELECT hash FROM playbook_version)",
+        ),
     ),
 )

@@ -1,11 +1,26 @@
 """An invariant of the ledger as SQL, and what checking it found.
 
-Belongs here: these two types. Does not belong here: any query.
+Belongs here: these types. Does not belong here: any query.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Tally(NamedTuple):
+    """A number that is counted while the rows of a large table are read.
+
+    ``rows`` is what follows FROM, ``aggregate`` the number. All tallies of the same rows are counted in one pass.
+    """
+
+    rows: str
+    aggregate: str
+
+
+#: Statements that give one number each, and tallies: their sum.
+Counted = tuple[str | Tally, ...]
 
 
 @dataclass(frozen=True)
@@ -14,8 +29,16 @@ class Invariant:
 
     name: str
     words: str
-    checked: str
-    broken: str
+    checked: str | Tally
+    broken: str | Tally | Counted
+
+    @property
+    def checks(self) -> Counted:
+        return (self.checked,)
+
+    @property
+    def breaks(self) -> Counted:
+        return self.broken if isinstance(self.broken, tuple) and not isinstance(self.broken, Tally) else (self.broken,)
 
 
 @dataclass(frozen=True)
