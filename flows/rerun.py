@@ -34,8 +34,8 @@ from leadgate.ledger import Ledger
 from leadgate.ledger.actions import ActionError, RerunReport
 from leadgate.ledger.reports import WorkItemFilter
 from leadgate.plain_text import one_line
+from leadgate.resolutions import Correct, CorrectAsProposed, Discard, DoneByHand, Resolution, TryAgain, corrected_fields
 from tasks import reruns
-from tasks.reruns import WorkItemResolution
 
 #: Rows of the table about what became of each lead.
 SHOWN: Final = 1_000
@@ -89,13 +89,13 @@ async def rerun_handoff(
     async with forgetting(corrections, by=by, words=words) as forget:
         if await decided_before(*corrections.values(), words):
             return RerunReport()
-        who, resolution = decided_by(by), _how(mode, corrections, words)
+        who, resolution = decided_by(by), _read_resolution(mode, corrections, words)
         asked = _asked(work_items, reason, other_reason, stage, source, batch)
         if limit is not None and limit < 1:
             raise ActionError(f"limit is {limit}; give at least 1, or leave it empty for all that fit")
         async with working() as here:
             ledger, playbook = here.worker.ledger, here.worker.playbook.playbook
-            reruns.require_fields(list(resolution.corrections), playbook)
+            reruns.require_fields(corrected_fields(resolution), playbook)
             items = await asyncio.to_thread(reruns.find_items, ledger, asked, resolution, limit)
             named = list(asked.ids) if asked == WorkItemFilter(ids=asked.ids) and limit is None else []
             if not items and not named:
@@ -105,12 +105,12 @@ async def rerun_handoff(
                 reruns.resolve_items, ledger, items, resolution, by=who, now=now, playbook=playbook, named=named
             )
             await forget()
-            standing = await take_on(here, list(done.journeys), run_now=run_now and resolution.discard is None)
+            standing = await take_on(here, list(done.journeys), run_now=run_now and not isinstance(resolution, Discard))
             await _publish(done, resolution, items, standing, by=who)
     return done
 
 
-def _how(mode: Mode, corrections: Mapping[str, str], words: str) -> WorkItemResolution:
+def _read_resolution(mode: Mode, corrections: Mapping[str, str], words: str) -> Resolution:
     """What the form asks for. Raises ``ActionError`` where its fields do not fit together."""
     said = words.strip()
     if mode is Mode.CORRECTED and not corrections:
@@ -120,12 +120,17 @@ def _how(mode: Mode, corrections: Mapping[str, str], words: str) -> WorkItemReso
     if mode in (Mode.DONE_BY_HAND, Mode.DISCARD) and not said:
         need = "why" if mode is Mode.DISCARD else "what was done and what proves it"
         raise ActionError(f"mode {mode} needs words: {need}")
-    return WorkItemResolution(
-        corrections=cleaned(corrections),
-        proposed=mode is Mode.AS_PROPOSED,
-        done_by_hand=said if mode is Mode.DONE_BY_HAND else None,
-        discard=said if mode is Mode.DISCARD else None,
-    )
+    match mode:
+        case Mode.AS_IT_IS:
+            return TryAgain()
+        case Mode.CORRECTED:
+            return Correct(cleaned(corrections))
+        case Mode.AS_PROPOSED:
+            return CorrectAsProposed()
+        case Mode.DONE_BY_HAND:
+            return DoneByHand(said)
+        case Mode.DISCARD:
+            return Discard(said)
 
 
 def _asked(
@@ -154,12 +159,12 @@ def _asked(
     return asked
 
 
-def _nothing_fits(ledger: Ledger, asked: WorkItemFilter, resolution: WorkItemResolution) -> None:
+def _nothing_fits(ledger: Ledger, asked: WorkItemFilter, resolution: Resolution) -> None:
     """Fail in words, unless an earlier attempt of this very run has done it already."""
     reruns.require_known(ledger, asked)
     if runtime.flow_run.run_count > 1:
         return
-    proposes = " and proposes a correction" if resolution.proposed else ""
+    proposes = " and proposes a correction" if isinstance(resolution, CorrectAsProposed) else ""
     raise ActionError(
         f"no open work item fits all that is given{proposes}; `leadgate queue` lists them. Nothing was changed."
     )
@@ -167,7 +172,7 @@ def _nothing_fits(ledger: Ledger, asked: WorkItemFilter, resolution: WorkItemRes
 
 async def _publish(
     done: RerunReport,
-    resolution: WorkItemResolution,
+    resolution: Resolution,
     items: Sequence[Mapping[str, Any]],
     standing: Sequence[Mapping[str, Any]],
     *,

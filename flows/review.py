@@ -33,8 +33,8 @@ from leadgate.ledger import reviews as taking
 from leadgate.ledger.actions import ActionError, RerunReport
 from leadgate.masking import mask
 from leadgate.plain_text import one_line
+from leadgate.resolutions import Correct, DifferentPerson, Discard, DoneByHand, Resolution, SamePerson, corrected_fields
 from tasks import reruns, reviews
-from tasks.reruns import WorkItemResolution
 from tasks.reviews import Other, Review
 
 
@@ -73,10 +73,10 @@ async def review(
             return RerunReport()
         if not work_items:
             raise ActionError("nothing says which: give work_items; `leadgate review` lists what waits")
-        who, resolution = decided_by(by), _how(decision, corrections, reason, by, number(lead, "lead"))
+        who, resolution = decided_by(by), _read_resolution(decision, corrections, reason, by, number(lead, "lead"))
         async with working() as here:
             ledger, playbook = here.worker.ledger, here.worker.playbook.playbook
-            reruns.require_fields(list(resolution.corrections if resolution else ()), playbook)
+            reruns.require_fields(corrected_fields(resolution), playbook)
             found = await asyncio.to_thread(reviews.read_reviews, ledger, numbers(work_items, "work item"), playbook)
             items = [each.item for each in found]
             now = await session.ledger_time(ledger)
@@ -92,14 +92,16 @@ async def review(
                     reruns.resolve_items, ledger, items, resolution, by=who, now=now, playbook=playbook
                 )
                 await forget()
-                standing = await take_on(here, list(done.journeys), run_now=run_now and resolution.discard is None)
+                standing = await take_on(
+                    here, list(done.journeys), run_now=run_now and not isinstance(resolution, Discard)
+                )
             await _publish(found, decision, who, done, standing)
     return done
 
 
-def _how(
+def _read_resolution(
     decision: Decision, corrections: Mapping[str, str], reason: str, by: str, lead: int | None = None
-) -> WorkItemResolution | None:
+) -> Resolution | None:
     """What is done to the items; None when they are only taken. Raises ``ActionError`` where fields do not fit."""
     said = reason.strip()
     if decision is Decision.CORRECT and not corrections:
@@ -116,15 +118,16 @@ def _how(
         raise ActionError("take needs by: say who decides it, so that others know whom to ask")
     match decision:
         case Decision.APPROVE:
-            return WorkItemResolution(done_by_hand=said or reruns.APPROVED)
+            return DoneByHand(said or reruns.APPROVED)
         case Decision.REJECT:
-            return WorkItemResolution(discard=said)
+            return Discard(said)
         case Decision.CORRECT:
-            return WorkItemResolution(corrections=cleaned(corrections))
+            return Correct(cleaned(corrections))
         case Decision.SAME:
-            return WorkItemResolution(same=lead)
+            assert lead is not None  # noqa: S101 - required above
+            return SamePerson(lead)
         case Decision.DIFFERENT:
-            return WorkItemResolution(different=True)
+            return DifferentPerson()
         case Decision.TAKE:
             return None
 

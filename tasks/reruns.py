@@ -7,7 +7,7 @@ belong here: one transition (``ledger.actions``), options and forms, or words fo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,67 +18,30 @@ from leadgate.ledger.actions import UNDELIVERABLE, ActionError, RerunReport
 from leadgate.ledger.reports import WorkItemFilter
 from leadgate.nearest import proposal
 from leadgate.playbook import Playbook
+from leadgate.resolutions import (
+    Correct,
+    CorrectAsProposed,
+    DifferentPerson,
+    Discard,
+    DoneByHand,
+    Resolution,
+    SamePerson,
+    TryAgain,
+)
 
 #: The evidence of an approval without words: that somebody gave it is on record beside it.
 APPROVED: Final = "approved in a review"
 
 
-@dataclass(frozen=True)
-class WorkItemResolution:
-    """What to do with the work items; nothing given: try again as they are. The six exclude one another."""
-
-    corrections: Mapping[str, str] = field(default_factory=dict)
-    proposed: bool = False
-    done_by_hand: str | None = None  # what was done, and what proves it
-    discard: str | None = None  # why
-    same: int | None = None  # the lead that they are about
-    different: bool = False  # they are about none of the leads in question
-
-    @property
-    def words(self) -> str:
-        if self.same is not None:
-            return "take for a known lead's"
-        if self.different:
-            return "take for somebody else's"
-        if self.discard is not None:
-            return "discard"
-        if self.done_by_hand is not None:
-            return "pass as done by hand"
-        return "correct" if self.corrections or self.proposed else "rerun"
-
-    @property
-    def resolution(self) -> str:
-        """What the ledger calls it."""
-        return {
-            "discard": "discarded",
-            "pass as done by hand": "done_by_hand",
-            "correct": "corrected",
-            "take for a known lead's": "same_person",
-            "take for somebody else's": "different_person",
-            "rerun": "rerun",
-        }[self.words]
-
-    @property
-    def past(self) -> str:
-        return {
-            "discard": "discarded",
-            "pass as done by hand": "passed as done by hand",
-            "correct": "corrected",
-            "take for a known lead's": f"decided as the person of lead {self.same}",
-            "take for somebody else's": "decided as somebody else",
-            "rerun": "released",
-        }[self.words]
-
-
 def find_items(
-    ledger: Ledger, asked: WorkItemFilter, resolution: WorkItemResolution, limit: int | None = None
+    ledger: Ledger, asked: WorkItemFilter, resolution: Resolution, limit: int | None = None
 ) -> list[dict[str, Any]]:
     """The open items of ``asked`` that hold leads, oldest due first; those without a proposal are left out where
     each is to be corrected as it proposes."""
     # those of messages that could not be delivered hold no lead, and can be rerun all the same
     wanted = asked if asked.reason == UNDELIVERABLE else replace(asked, blocking=True)
     items = reports.work_items(ledger, wanted)
-    if resolution.proposed:
+    if isinstance(resolution, CorrectAsProposed):
         items = [item for item in items if item["proposal"]]
     return items if limit is None else items[:limit]
 
@@ -86,7 +49,7 @@ def find_items(
 def resolve_items(
     ledger: Ledger,
     items: Sequence[Mapping[str, Any]],
-    resolution: WorkItemResolution,
+    resolution: Resolution,
     *,
     by: str,
     now: datetime,
@@ -100,19 +63,35 @@ def resolve_items(
     ``ActionError`` for a field that does not exist, where nothing can be done by hand, for a correction that validation
     would not take, and for a lead that is not in question.
     """
-    ids = list(dict.fromkeys([*(item["id"] for item in items), *([] if resolution.proposed else named)]))
-    if resolution.same is not None:
-        return joins.same(ledger, ids, resolution.same, by=by, now=now)
-    if resolution.different:
-        return joins.different(ledger, ids, by=by, now=now)
-    if resolution.discard is not None:
-        return actions.discard(ledger, ids, by=by, now=now, reason=resolution.discard)
-    if resolution.done_by_hand is not None:
-        return actions.done_by_hand(ledger, ids, by=by, now=now, evidence=resolution.done_by_hand)
-    if not resolution.proposed:
-        for refused in _refused(ledger, dict.fromkeys(ids, resolution.corrections), playbook, now).values():
-            raise ActionError(f"nothing was changed, because the correction {refused}")
-        return actions.rerun(ledger, ids, by=by, now=now, playbook=playbook, corrections=resolution.corrections)
+    ids = list(dict.fromkeys([*(item["id"] for item in items), *named]))
+    match resolution:
+        case TryAgain():
+            return actions.rerun(ledger, ids, by=by, now=now, playbook=playbook)
+        case Correct(fields):
+            for refused in _refused(ledger, dict.fromkeys(ids, fields), playbook, now).values():
+                raise ActionError(f"nothing was changed, because the correction {refused}")
+            return actions.rerun(ledger, ids, by=by, now=now, playbook=playbook, corrections=fields)
+        case CorrectAsProposed():
+            return _correct_as_proposed(ledger, items, by=by, now=now, playbook=playbook, named=named)
+        case DoneByHand(evidence):
+            return actions.done_by_hand(ledger, ids, by=by, now=now, evidence=evidence)
+        case Discard(reason):
+            return actions.discard(ledger, ids, by=by, now=now, reason=reason)
+        case SamePerson(lead):
+            return joins.same(ledger, ids, lead, by=by, now=now)
+        case DifferentPerson():
+            return joins.different(ledger, ids, by=by, now=now)
+
+
+def _correct_as_proposed(
+    ledger: Ledger,
+    items: Sequence[Mapping[str, Any]],
+    *,
+    by: str,
+    now: datetime,
+    playbook: Playbook,
+    named: Sequence[int],
+) -> RerunReport:
     total = RerunReport()
     proposals = {item["id"]: item["proposal"] or {} for item in items}
     proposed = {

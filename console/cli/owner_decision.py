@@ -27,7 +27,6 @@ from console.screen import CommandError, out, print_json, program
 from leadgate.ledger import actions
 from leadgate.ledger.clock import time_of
 from leadgate.nearest import proposal
-from tasks.reruns import WorkItemResolution as WorkItemResolution
 
 
 def accept(

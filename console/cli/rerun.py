@@ -29,6 +29,7 @@ from console.cli.options import (
     Stage,
 )
 from console.cli.queue import build_filter
+from console.cli.resolution import find_given, read_shared_options, require_words
 from console.cli.undo import way_back
 from console.command_context import CommandContext, actor, as_of
 from console.redaction import mask_item, visible
@@ -37,24 +38,8 @@ from leadgate.counting import counted
 from leadgate.ledger.actions import RerunReport
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.reports import WorkItemFilter
+from leadgate.resolutions import CorrectAsProposed, Discard, DoneByHand, Resolution, TryAgain, corrected_fields
 from tasks import reruns
-from tasks.reruns import WorkItemResolution as WorkItemResolution
-
-
-def fields_of(assignments: Sequence[str]) -> dict[str, str]:
-    """``["email=a@b.example"]`` as a mapping. Raises ``CommandError`` for what is no assignment."""
-    fields: dict[str, str] = {}
-    for text in assignments:
-        name, equals, value = text.partition("=")
-        name = name.strip()
-        if not equals or not name:
-            raise CommandError(
-                f"--set {visible(text, 80)!r} is no correction; write it like --set email=jane@acme.example"
-            )
-        if name in fields:
-            raise CommandError(f"--set gives {name!r} twice; give it once")
-        fields[name] = value.strip().replace("\x00", "")
-    return fields
 
 
 def rerun(
@@ -90,51 +75,57 @@ def rerun(
     asked = build_filter(
         ids=[*(items or ()), *(work_item or ())], reason=reason, stage=stage, source=source, batch=batch
     )
-    resolution = WorkItemResolution(fields_of(corrections or []), proposed, done_by_hand, discard, same, different)
+    resolution = _read_resolution(
+        corrections or [], same, done_by_hand, discard, proposed=proposed, different=different
+    )
     if asked == WorkItemFilter():
         raise CommandError("say which: W12, --reason, --stage, --source or --batch; `leadgate queue` shows them")
-    _consistent(resolution)
     loaded = context.playbook_to_go_on(later=later)
     playbook = loaded.playbook
     who = actor(playbook).name
-    reruns.require_fields(list(resolution.corrections), playbook)
+    reruns.require_fields(corrected_fields(resolution), playbook)
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         found = reruns.find_items(ledger, asked, resolution)
         named = list(asked.ids) if asked.ids and asked == WorkItemFilter(ids=asked.ids) else []
         if not found and not named:
             reruns.require_known(ledger, asked)
-        if len(found) > 1 and resolution.words != "rerun" and not yes:
+        if len(found) > 1 and not isinstance(resolution, TryAgain) and not yes:
             raise CommandError(
-                f"this would {resolution.words} {counted(len(found), 'work item', 'work items')}; add --yes to do it"
+                f"this would {resolution.verb} {counted(len(found), 'work item', 'work items')}; add --yes to do it"
             )
         done = reruns.resolve_items(ledger, found, resolution, by=who, now=at, playbook=playbook, named=named)
-        released = [] if resolution.discard is not None else list(done.journeys)
+        released = [] if isinstance(resolution, Discard) else list(done.journeys)
         standing = go_on(context, ledger, loaded, released, as_of(now), later=later)
     _tell(done, found, resolution, named, standing, as_json=json)
 
 
-def _consistent(resolution: WorkItemResolution) -> None:
-    given = {
-        "--set": bool(resolution.corrections),
-        "--proposed": resolution.proposed,
-        "--done-by-hand": resolution.done_by_hand is not None,
-        "--discard": resolution.discard is not None,
-        "--same": resolution.same is not None,
-        "--different": resolution.different,
+def _read_resolution(
+    assignments: Sequence[str],
+    same: int | None,
+    done_by_hand: str | None,
+    discard: str | None,
+    *,
+    proposed: bool,
+    different: bool,
+) -> Resolution:
+    words = "words: what was done and what proves it, or why"
+    options: dict[str, Resolution | None] = {
+        **read_shared_options(assignments, same, proposed=proposed, different=different),
+        "--done-by-hand": None if done_by_hand is None else DoneByHand(done_by_hand),
+        "--discard": None if discard is None else Discard(discard),
     }
-    used = [name for name, is_given in given.items() if is_given]
-    if len(used) > 1:
-        raise CommandError(f"{' and '.join(used)} exclude one another; give one")
-    for name, text in (("--done-by-hand", resolution.done_by_hand), ("--discard", resolution.discard)):
-        if text is not None and not text.strip():
-            raise CommandError(f"{name} needs words: what was done and what proves it, or why")
+    given = find_given(options)
+    for name, text in (("--done-by-hand", done_by_hand), ("--discard", discard)):
+        if text is not None:
+            require_words(name, text, words)
+    return (given and options[given]) or TryAgain()
 
 
 def _tell(
     done: RerunReport,
     items: Sequence[Mapping[str, Any]],
-    resolution: WorkItemResolution,
+    resolution: Resolution,
     named: Sequence[int],
     standing: Sequence[Mapping[str, Any]],
     *,
@@ -142,7 +133,7 @@ def _tell(
 ) -> None:
     if as_json:
         print_json(
-            asdict(done) | {"did": resolution.words, "items": [item["id"] for item in items], "standing": standing}
+            asdict(done) | {"did": resolution.verb, "items": [item["id"] for item in items], "standing": standing}
         )
     for skipped in done.skipped:
         say(f"left alone: {skipped}")
@@ -158,18 +149,18 @@ def _tell(
     console = out()
     for item in items[:20]:
         shown = mask_item(item)
-        change = f" with {changes(shown['proposal'])}" if resolution.proposed else ""
+        change = f" with {changes(shown['proposal'])}" if isinstance(resolution, CorrectAsProposed) else ""
         held = "" if item["journeys"] == 1 else f", {counted(item['journeys'], 'journey', 'journeys')}"
         told = f"W{item['id']} {visible(item['reason'], 40)} at {item['stage']}{held}: {resolution.past}"
         console.print(told + visible(change, 80))
     if len(items) > 20:
         console.print(f"and {len(items) - 20:,} more")
-    if resolution.discard is not None:
+    if isinstance(resolution, Discard):
         console.print(f"\n{counted(done.released, 'journey', 'journeys')} ended. What was captured stays.")
-        console.print(way_back("discarded", done.action))
+        console.print(way_back(resolution.kind, done.action))
     elif done.released == 0:  # what was decided holds no lead: a message that could not be delivered
         due = f"{counted(done.work_items, 'message is', 'messages are')} due again. Next: {program()} deliver"
-        console.print(f"\n{due}" if resolution.words == "rerun" else "\nNo lead waited for it.")
+        console.print(f"\n{due}" if isinstance(resolution, TryAgain) else "\nNo lead waited for it.")
     else:
         tell(standing, done.released)
-        console.print(way_back(resolution.resolution, None))
+        console.print(way_back(resolution.kind, None))

@@ -7,8 +7,8 @@ together (``tasks.reviews``), or moving the lead (``tasks.reruns``).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Annotated, Any, Final
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Any, ClassVar, Final
 
 import typer
 from rich.table import Table
@@ -19,7 +19,7 @@ from console.cli.going_on import go_on, tell
 from console.cli.items import render
 from console.cli.options import By, Different, Json, Later, Now, Personal, SameAs
 from console.cli.queue import decides, what
-from console.cli.rerun import fields_of
+from console.cli.resolution import find_given, read_shared_options, require_words
 from console.cli.undo import way_back
 from console.command_context import CommandContext, actor, as_of
 from console.redaction import SHOWN, mask_item, visible
@@ -32,75 +32,18 @@ from leadgate.ledger.clock import time_of
 from leadgate.masking import mask
 from leadgate.matching import LIKELY
 from leadgate.references import IdError, number_of
+from leadgate.resolutions import Discard, DoneByHand, Resolution, corrected_fields
 from tasks import reruns, reviews
-from tasks.reruns import WorkItemResolution
 from tasks.reviews import Other, Review
 
 _KNOWN: Final = frozenset({**STANDARD, **VALIDATED, **ENRICHED})
 
 
 @dataclass(frozen=True)
-class Decision:
-    """What a reviewer decides, as it was typed. ``approve`` without words is an empty text."""
+class Take:
+    """Somebody takes the work item, to decide it later."""
 
-    approve: str | None = None
-    reject: str | None = None
-    corrections: Mapping[str, str] = field(default_factory=dict)
-    take: bool = False
-    same: int | None = None  # the lead that it is about
-    different: bool = False
-    proposed: bool = False
-
-    @classmethod
-    def of(
-        cls,
-        approve: str | None,
-        reject: str | None,
-        assignments: Sequence[str],
-        *,
-        take: bool,
-        same: int | None = None,
-        different: bool = False,
-        proposed: bool = False,
-    ) -> Decision | None:
-        """The options as a decision, None when there is none. Raises ``CommandError`` for more than one."""
-        decision = cls(approve, reject, fields_of(assignments), take, same, different, proposed)
-        given = {
-            "--approve": approve is not None,
-            "--reject": reject is not None,
-            "--set": bool(decision.corrections),
-            "--take": take,
-            "--same": same is not None,
-            "--different": different,
-            "--proposed": proposed,
-        }
-        used = [name for name, is_given in given.items() if is_given]
-        if len(used) > 1:
-            raise CommandError(f"{' and '.join(used)} exclude one another; give one")
-        if reject is not None and not reject.strip():
-            raise CommandError("--reject needs a reason: it is kept with the lead")
-        return decision if used else None
-
-    @property
-    def past(self) -> str:
-        if self.take:
-            return "taken"
-        if self.reject is not None:
-            return "rejected"
-        if self.same is not None or self.different:
-            return self.resolution.past
-        return "corrected" if self.corrections or self.proposed else "approved"
-
-    @property
-    def resolution(self) -> WorkItemResolution:
-        return WorkItemResolution(
-            corrections=self.corrections,
-            done_by_hand=None if self.approve is None else self.approve.strip() or reruns.APPROVED,
-            discard=self.reject,
-            same=self.same,
-            different=self.different,
-            proposed=self.proposed,
-        )
+    past: ClassVar[str] = "taken"
 
 
 def review(
@@ -130,8 +73,8 @@ def review(
 ) -> None:
     """What waits for a reviewer, with what there is to decide by; and the decision."""
     context: CommandContext = ctx.obj
-    decision = Decision.of(
-        approve, reject, corrections or [], take=take, same=same, different=different, proposed=proposed
+    decision = _read_decision(
+        approve, reject, corrections or [], same, take=take, different=different, proposed=proposed
     )
     if work_item is None:
         if decision is not None:
@@ -141,6 +84,35 @@ def review(
         _show(context, _number(work_item), personal=show_personal, as_json=json)
     else:
         _decide(context, _number(work_item), decision, later=later, as_json=json, now=now)
+
+
+def _read_decision(
+    approve: str | None,
+    reject: str | None,
+    assignments: Sequence[str],
+    same: int | None,
+    *,
+    take: bool,
+    different: bool,
+    proposed: bool,
+) -> Resolution | Take | None:
+    """The options as a decision, None when there is none. ``approve`` without words is an empty text."""
+    options: dict[str, Resolution | Take | None] = {
+        "--approve": None if approve is None else DoneByHand(approve.strip() or reruns.APPROVED),
+        "--reject": None if reject is None else Discard(reject),
+        **read_shared_options(assignments, same, proposed=proposed, different=different),
+        "--take": Take() if take else None,
+    }
+    given = find_given(options)
+    if reject is not None:
+        require_words("--reject", reject, "a reason: it is kept with the lead")
+    return None if given is None else options[given]
+
+
+def _describe_past(decision: Resolution | Take) -> str:
+    if isinstance(decision, DoneByHand):
+        return "approved"
+    return "rejected" if isinstance(decision, Discard) else decision.past
 
 
 def _number(reference: str) -> int:
@@ -272,46 +244,67 @@ def _next(item: Mapping[str, Any], others: Sequence[Other]) -> None:
 
 
 def _decide(
-    context: CommandContext, number: int, decision: Decision, *, later: bool, as_json: bool, now: str | None
+    context: CommandContext,
+    number: int,
+    decision: Resolution | Take,
+    *,
+    later: bool,
+    as_json: bool,
+    now: str | None,
 ) -> None:
-    loaded = context.playbook_to_go_on(later=later or decision.take)
+    if isinstance(decision, Take):
+        _take(context, number, as_json=as_json, now=now)
+        return
+    loaded = context.playbook_to_go_on(later=later)
     playbook = loaded.playbook
     who = actor(playbook).name
-    reruns.require_fields(list(decision.corrections), playbook)
-    before: str | None = None
-    released, action = 0, None
-    standing: Sequence[Mapping[str, Any]] = ()
+    reruns.require_fields(corrected_fields(decision), playbook)
+    ends = isinstance(decision, Discard)
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        if decision.take:  # whatever holds leads, a breaker's item too
-            taken = taking.take(ledger, number, by=who, now=at)
-            before, action = taken.before, taken.action
-        else:
-            (each,) = reviews.read_reviews(ledger, [number], playbook)
-            done = reruns.resolve_items(ledger, [each.item], decision.resolution, by=who, now=at, playbook=playbook)
-            if not done.work_items:  # somebody was faster
-                raise CommandError(f"Nothing was changed: {'; '.join(done.skipped)}")
-            released, action = done.released, done.action
-            if decision.reject is None:
-                standing = go_on(context, ledger, loaded, list(done.journeys), as_of(now), later=later)
+        (each,) = reviews.read_reviews(ledger, [number], playbook)
+        done = reruns.resolve_items(ledger, [each.item], decision, by=who, now=at, playbook=playbook)
+        if not done.work_items:  # somebody was faster
+            raise CommandError(f"Nothing was changed: {'; '.join(done.skipped)}")
+        released = [] if ends else list(done.journeys)
+        standing = go_on(context, ledger, loaded, released, as_of(now), later=later)
     if as_json:
-        did = {"work_item": number, "did": decision.past, "by": who, "journeys": released, "taken_from": before}
-        print_json(did | {"action": action, "standing": standing})
+        _print_decision(number, decision, who, action=done.action, journeys=done.released, standing=standing)
         return
-    if before is not None:
-        say(f"W{number} was {before}'s until now; tell them.")
-    if decision.take:
-        then = f"Next: {program()} review W{number}"
-    elif decision.reject is not None:
-        then = "What was captured stays."
-    else:
-        then = ""
-    out().print(f"W{number} {decision.past} by {visible(who, 80)}. {then}".rstrip())
-    if not decision.take and decision.reject is None:
-        tell(standing, released)
-    if decision.take and action is None:
-        return  # it was theirs already
-    out().print(way_back("take" if decision.take else decision.resolution.resolution, action))
+    then = " What was captured stays." if ends else ""
+    out().print(f"W{number} {_describe_past(decision)} by {visible(who, 80)}.{then}")
+    if not ends:
+        tell(standing, done.released)
+    out().print(way_back(decision.kind, done.action))
+
+
+def _take(context: CommandContext, number: int, *, as_json: bool, now: str | None) -> None:
+    """Any item that holds leads can be taken, a breaker's, too."""
+    who = actor(context.playbook().playbook).name
+    with context.ledger() as ledger:
+        taken = taking.take(ledger, number, by=who, now=time_of(ledger, as_of(now)))
+    if as_json:
+        _print_decision(number, Take(), who, action=taken.action, taken_from=taken.before)
+        return
+    if taken.before is not None:
+        say(f"W{number} was {taken.before}'s until now; tell them.")
+    out().print(f"W{number} taken by {visible(who, 80)}. Next: {program()} review W{number}")
+    if taken.action is not None:  # else it was theirs already
+        out().print(way_back("take", taken.action))
+
+
+def _print_decision(
+    number: int,
+    decision: Resolution | Take,
+    who: str,
+    *,
+    action: int | None,
+    journeys: int = 0,
+    taken_from: str | None = None,
+    standing: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    did = {"work_item": number, "did": _describe_past(decision), "by": who, "journeys": journeys}
+    print_json(did | {"taken_from": taken_from, "action": action, "standing": standing})
 
 
 def mask_review(each: Review) -> Review:

@@ -1,0 +1,92 @@
+"""What a person can decide about a work item, one class a kind: the command line, the forms and the ledger share them.
+
+Belongs here: the kinds, what each needs to say, and each in words. Does not belong here: doing it (``tasks.reruns``),
+or what the ledger closes by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+#: What the ledger stores as ``work_item.resolution`` and ``action.what``.
+Kind = Literal["rerun", "corrected", "done_by_hand", "discarded", "same_person", "different_person"]
+
+
+@dataclass(frozen=True)
+class TryAgain:
+    """The leads try their stage again as they are."""
+
+    kind: ClassVar[Kind] = "rerun"
+    verb: ClassVar[str] = "rerun"
+    past: ClassVar[str] = "released"
+
+
+@dataclass(frozen=True)
+class Correct:
+    """Fields of the leads are set first; an empty value clears one."""
+
+    fields: Mapping[str, str]
+    kind: ClassVar[Kind] = "corrected"
+    verb: ClassVar[str] = "correct"
+    past: ClassVar[str] = "corrected"
+
+
+@dataclass(frozen=True)
+class CorrectAsProposed:
+    """Each lead is corrected as its work item proposes."""
+
+    kind: ClassVar[Kind] = "corrected"
+    verb: ClassVar[str] = "correct"
+    past: ClassVar[str] = "corrected"
+
+
+@dataclass(frozen=True)
+class DoneByHand:
+    """A person did what the stage could not; ``evidence`` says what was done and what proves it."""
+
+    evidence: str
+    kind: ClassVar[Kind] = "done_by_hand"
+    verb: ClassVar[str] = "pass as done by hand"
+    past: ClassVar[str] = "passed as done by hand"
+
+
+@dataclass(frozen=True)
+class Discard:
+    """The journeys end, for ``reason``."""
+
+    reason: str
+    kind: ClassVar[Kind] = "discarded"
+    verb: ClassVar[str] = "discard"
+    past: ClassVar[str] = "discarded"
+
+
+@dataclass(frozen=True)
+class SamePerson:
+    """The record is about the person of the lead with the id ``lead``."""
+
+    lead: int
+    kind: ClassVar[Kind] = "same_person"
+    verb: ClassVar[str] = "take for a known lead's"
+
+    @property
+    def past(self) -> str:
+        return f"decided as the person of lead {self.lead}"
+
+
+@dataclass(frozen=True)
+class DifferentPerson:
+    """The record is about none of the leads in question."""
+
+    kind: ClassVar[Kind] = "different_person"
+    verb: ClassVar[str] = "take for somebody else's"
+    past: ClassVar[str] = "decided as somebody else"
+
+
+Resolution = TryAgain | Correct | CorrectAsProposed | DoneByHand | Discard | SamePerson | DifferentPerson
+
+
+def corrected_fields(resolution: Resolution | None) -> list[str]:
+    """The names of the fields that ``resolution`` sets."""
+    return list(resolution.fields) if isinstance(resolution, Correct) else []
