@@ -34,6 +34,7 @@ from flows.intake import intake
 from flows.runtime import control, events, session
 from flows.runtime.batch_size import BatchSize
 from flows.runtime.in_process import run_here
+from flows.runtime.preload import CycleCollector
 from flows.runtime.server import WORK_POOL
 from flows.runtime.started_runs import StartedRun, StartedRuns
 from leadgate.counting import counted
@@ -93,6 +94,7 @@ class Consumer:
         self._hindered = ""  # why nothing is claimed: paused, or Prefect is away …
         self._clock_off = ""  # … or this host's clock is wrong, and how
         self._skew_limit = settings.clock_skew_limit
+        self._cycles = CycleCollector()
         self._stopping = asyncio.Event()
         self._wake = asyncio.Event()
 
@@ -164,7 +166,9 @@ class Consumer:
                     self._idles()
                     run = None if self._takes_nothing() else await ready.waiting(self._wake)
                     # a run takes a while to begin, and somebody may have paused the deployment meanwhile
-                    if run is None or self._takes_nothing() or not await self._one_batch(run):
+                    idle = run is None or self._takes_nothing() or not await self._one_batch(run)
+                    self._cycles.collect_if_due(idle=idle)
+                    if idle:
                         with contextlib.suppress(TimeoutError):
                             await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
                 last, self._finishing = self._finishing, None
