@@ -356,6 +356,8 @@ class Journey(SQLModel, table=True):
         ),
         # ordered by id, so that a lead's last journey is never looked for among those of all leads
         Index("journey_lead", "lead_id", "id"),
+        # a report is about the journeys of a period, which lie beside one another
+        Index("journey_captured", "captured_at", postgresql_using="brin", postgresql_with={"autosummarize": "on"}),
         Index("journey_batch", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
         Index("journey_held_by", "work_item_id", postgresql_where=text("work_item_id IS NOT NULL")),
     )  # fmt: skip

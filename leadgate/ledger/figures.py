@@ -67,30 +67,50 @@ OUTCOME: Final = """CASE WHEN c.status IN ('nurture', 'disqualified', 'discarded
             WHEN w.end_reason = ANY(:lost) THEN 'lost'
             WHEN w.accepted OR starts_with(w.end_reason, 'outcome: ') THEN 'won' ELSE 'undecided' END"""
 
+#: What is told of the owners of a journey, as bits: one number is grouped by in place of five columns. A journey with
+#: an owner has the first.
+_BITS: Final = {"owned": 1, "touched": 2, "due": 4, "missed": 8, "accepted": 16}
+#: Those of an assignment ``a`` that hold for the journey when they hold for any of its owners.
+_OF_ANY: Final = f"""{_BITS["owned"]} + CASE WHEN a.touched_at IS NOT NULL THEN {_BITS["touched"]} ELSE 0 END
+            + CASE {FIRST_TOUCH} WHEN 'kept' THEN {_BITS["due"]} WHEN 'missed' THEN {_BITS["due"] + _BITS["missed"]}
+                ELSE 0 END"""
+_REJECTED: Final = "starts_with(a.end_reason, 'rejected: ')"
+
 #: The cohort, and for each of its journeys its last verdict and what owners did about it. ``rule``, ``accepted`` and
-#: ``end_reason`` are of the last owner. An owner who gives a lead back says why.
+#: ``end_reason`` are of the last owner. An owner who gives a lead back says why. Most journeys have had one owner: only
+#: the assignments of the others are sorted. Nobody has a lead before it is captured.
 _ANSWERED: Final = f"""{COHORT},
-answers AS (
-    SELECT a.journey_id, (array_agg(a.rule ORDER BY a.id DESC))[1] AS rule,
-        (array_agg(a.accepted_at IS NOT NULL ORDER BY a.id DESC))[1] AS accepted,
+given AS MATERIALIZED (
+    SELECT a.journey_id, count(*) AS owners, min(a.rule) AS rule, min(a.end_reason) AS end_reason,
+        min(a.end_reason) FILTER (WHERE {_REJECTED}) AS rejected, bit_or({_OF_ANY}) AS bits,
+        bool_or(a.accepted_at IS NOT NULL) AS accepted
+    FROM assignment a WHERE a.assigned_at >= :since GROUP BY a.journey_id),
+latest AS (
+    SELECT g.journey_id, (array_agg(a.rule ORDER BY a.id DESC))[1] AS rule,
         (array_agg(a.end_reason ORDER BY a.id DESC))[1] AS end_reason,
-        (array_agg(a.end_reason ORDER BY a.id DESC) FILTER (WHERE starts_with(a.end_reason, 'rejected: ')))[1]
-            AS rejected,
-        bool_or(a.touched_at IS NOT NULL) AS touched, bool_or({FIRST_TOUCH} IN ('kept', 'missed')) AS due,
-        bool_or({FIRST_TOUCH} = 'missed') AS missed
-    FROM assignment a JOIN cohort c ON c.id = a.journey_id GROUP BY a.journey_id),
-alike AS MATERIALIZED (
-    SELECT c.trigger, c.source, c.status, w.rule AS route, v.score, v.grade, v.qualified_as, v.contributions,
-        greatest(array_position(CAST(:stages AS text[]), c.stage) - 1,
-            CASE WHEN w.touched THEN 6 WHEN w.journey_id IS NOT NULL THEN 5 END) AS reached,
-        v.outcome = 'continue' AND v.qualified_as IS NOT NULL AND c.status <> 'joined' AS qualified,
-        w.journey_id IS NOT NULL AS owned, coalesce(w.touched, false) AS touched, coalesce(w.due, false) AS due,
-        coalesce(w.missed, false) AS missed, coalesce(w.accepted, false) AS accepted, w.rejected,
-        {OUTCOME} AS outcome, count(*) AS n
+        (array_agg(a.end_reason ORDER BY a.id DESC) FILTER (WHERE {_REJECTED}))[1] AS rejected,
+        (array_agg(a.accepted_at IS NOT NULL ORDER BY a.id DESC))[1] AS accepted
+    FROM given g JOIN assignment a ON a.journey_id = g.journey_id WHERE g.owners > 1 GROUP BY g.journey_id),
+answers AS (
+    SELECT g.journey_id, coalesce(l.rule, g.rule) AS rule, coalesce(l.rejected, g.rejected) AS rejected,
+        CASE WHEN l.journey_id IS NULL THEN g.end_reason ELSE l.end_reason END AS end_reason,
+        g.bits + CASE WHEN coalesce(l.accepted, g.accepted) THEN {_BITS["accepted"]} ELSE 0 END AS bits
+    FROM given g LEFT JOIN latest l ON l.journey_id = g.journey_id),
+counted AS (
+    SELECT c.trigger, c.source, c.stage, c.status, w.rule, v.score, v.grade, v.qualified_as, v.contributions,
+        v.outcome = 'continue' AS goes_on, coalesce(w.bits, 0) AS bits, w.end_reason, w.rejected, count(*) AS n
     FROM cohort c LEFT JOIN answers w ON w.journey_id = c.id
     LEFT JOIN qualification v ON v.journey_id = c.id AND (v.generation = c.generation
         OR NOT EXISTS (SELECT 1 FROM qualification n WHERE n.journey_id = c.id AND n.generation > v.generation))
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17)"""
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13),
+alike AS MATERIALIZED (
+    SELECT c.trigger, c.source, c.status, c.rule AS route, c.score, c.grade, c.qualified_as, c.contributions,
+        greatest(array_position(CAST(:stages AS text[]), c.stage) - 1,
+            CASE WHEN w.touched THEN 6 WHEN w.owned THEN 5 END) AS reached,
+        c.goes_on AND c.qualified_as IS NOT NULL AND c.status <> 'joined' AS qualified,
+        w.owned, w.touched, w.due, w.missed, w.accepted, c.rejected, {OUTCOME} AS outcome, c.n
+    FROM counted c CROSS JOIN LATERAL (
+        SELECT {", ".join(f"c.bits & {bit} > 0 AS {name}" for name, bit in _BITS.items())}, c.end_reason) w)"""
 
 _JOURNEYS: Final = Query(
     _ANSWERED,

@@ -152,6 +152,31 @@ def test_a_first_touch_is_no_acceptance_and_an_acceptance_no_touch(cli: Cli, des
     assert sum(each["overdue"] for each in late["load"]["reps"]) == 3  # J4, J11, J12
 
 
+def test_what_counts_of_several_owners_is_of_the_last(cli: Cli, desk: Desk) -> None:
+    """But who was touched, due or missed once stays so, and a rejection is of the last who gave the lead back."""
+    at = REPORTED - HOUR
+    desk.rows(
+        "UPDATE assignment SET accepted_at = assigned_at, ended_at = :at, end_reason = 'rejected: too_small' "
+        "WHERE journey_id = 4 RETURNING id",
+        at=at,
+    )
+    desk.rows(
+        "INSERT INTO assignment (journey_id, generation, owner, rule, turn, candidates, why, playbook_hash, assigned_at, "
+        "ladder_step) SELECT 4, 1, owner, 'another_route', false, candidates, why, playbook_hash, :at, 0 "
+        "FROM assignment WHERE journey_id = 4 RETURNING id",
+        at=at,
+    )
+    found = report(cli)
+    everybody = row(found["conversion"]["by_verdict"], verdict="all")
+    assert has(everybody, qualified=4, owned=4, accepted=0, won=0, undecided=3, due=3, missed=2, rejected=2)
+    assert {each["route"]: each["signals"] for each in found["funnel"]["by_route"]} == {
+        "all_leads": 3, "another_route": 1, None: 6,
+    }  # fmt: skip
+    assert {each["reason"]: each["leads"] for each in found["conversion"]["rejections"]} == {
+        "not_a_fit": 1, "too_small": 1,
+    }  # fmt: skip
+
+
 def test_won_lost_and_undecided_add_up_everywhere(cli: Cli, desk: Desk) -> None:
     desk.capture(person(11))
     desk.run(REPORTED)
