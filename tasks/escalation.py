@@ -35,8 +35,7 @@ def overdue(target: Target) -> str:
 def escalate(frame: pd.DataFrame, work: Work) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The messages and the work items that the steps of these rows ask for."""
     messages, items = [], []
-    rows: list[Any] = list(frame[frame["steps"].map(bool).astype(bool) | frame["stale_does"].notna()].itertuples())
-    for row in rows:
+    for row in _rows(frame, frame["steps"].map(bool).astype(bool) | frame["stale_does"].notna()):
         for step in row.steps:
             messages.append(_message(row, step, work.rules))
             if step.step.do == "escalate":
@@ -57,8 +56,7 @@ def alerts(frame: pd.DataFrame, work: Work) -> list[Alert]:
     """An alert for each lead that was escalated just now."""
     found = []
     chased = frame["steps"].map(bool).astype(bool) & ~frame["broken"].astype(bool)
-    rows: list[Any] = list(frame[chased].itertuples())
-    for row in rows:
+    for row in _rows(frame, chased):
         for step in row.steps:
             if step.step.do == "escalate":
                 to = _escalated_to(row, step, work.rules)
@@ -66,6 +64,11 @@ def alerts(frame: pd.DataFrame, work: Work) -> list[Alert]:
                 facts |= {"reason": overdue(step.target), "to": mask(to) if "@" in to else to}
                 found.append(Alert("lead.escalated", facts | {"due_at": step.due_at.isoformat()}))
     return found
+
+
+def _rows(frame: pd.DataFrame, which: pd.Series) -> list[Any]:
+    """The rows that ``which`` marks. Mostly there are none, and to name so many columns takes time."""
+    return list(frame[which].itertuples()) if which.any() else []
 
 
 def _message(row: Any, step: Step, playbook: Playbook) -> dict[str, Any]:

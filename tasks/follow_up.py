@@ -176,6 +176,8 @@ def _no_more_chasing(connection: Connection, frame: pd.DataFrame, targets: pd.Da
     over = frame.loc[frame["outcome"] != "stay", "journey_id"]
     decisions.close_escalations(connection, [int(j) for j in over], now)
     running = targets["met_at"].isna()
+    if running.all():  # as with leads that were just given out
+        return
     for target in sla_targets.TARGETS:
         these = targets[targets["target"] == target]
         late = set(these.loc[running[targets["target"] == target] & these["missed"].astype(bool), "journey_id"])

@@ -61,6 +61,7 @@ def temporary(connection: Connection, name: str, types: Mapping[str, str], frame
     """Fill the temporary table ``name`` with the columns of ``types`` from ``frame``; emptied at commit."""
     definition = ", ".join(f"{column} {kind}" for column, kind in types.items())
     connection.execute(text(f"CREATE TEMP TABLE IF NOT EXISTS {name} ({definition}) ON COMMIT DELETE ROWS"))
+    # not DELETE: after TRUNCATE PostgreSQL makes new plans, by the size that the table has now
     connection.execute(text(f"TRUNCATE {name}"))
     copy(connection, name, list(types), frame)
 

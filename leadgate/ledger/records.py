@@ -119,11 +119,20 @@ def lock_breakers(
     connection: Connection, gate: str, sources: list[str]
 ) -> dict[str, tuple[dict[str, Any], int | None]]:
     """The breakers of ``sources`` at ``gate``, locked in order: source -> (state per promise, work item)."""
-    for source in sorted(sources):
-        connection.execute(
-            text("INSERT INTO breaker (source, gate) VALUES (:source, :gate) ON CONFLICT DO NOTHING"),
-            {"source": source, "gate": gate},
-        )
+    known = _lock_known_breakers(connection, gate, sources)
+    if new := sorted(set(sources) - known.keys()):  # a source's first leads
+        for source in new:
+            connection.execute(
+                text("INSERT INTO breaker (source, gate) VALUES (:source, :gate) ON CONFLICT DO NOTHING"),
+                {"source": source, "gate": gate},
+            )
+        known = _lock_known_breakers(connection, gate, sources)
+    return known
+
+
+def _lock_known_breakers(
+    connection: Connection, gate: str, sources: list[str]
+) -> dict[str, tuple[dict[str, Any], int | None]]:
     rows = connection.execute(
         text(
             "SELECT source, state, work_item_id FROM breaker WHERE gate = :gate AND source = ANY(:sources) "

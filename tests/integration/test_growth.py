@@ -17,7 +17,7 @@ from sqlalchemy import event, text
 from benchmarks import growth, sample
 from benchmarks.throughput import NOW
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger, figures, lead_frames, lead_history, reports, upkeep
+from leadgate.ledger import Ledger, figures, lead_frames, lead_history, records, reports, upkeep
 from leadgate.ledger.verify import verify
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
@@ -100,6 +100,48 @@ def test_a_batch_reads_its_own_rows_of_a_large_ledger(desk: Desk, statistics: st
         with RowsRead(desk, most=20 * FEW) as read:
             work(desk)
         assert read.found == [], "\n".join(read.found)
+
+
+def test_a_batch_says_in_one_statement_how_its_transaction_is_planned_and_flushed(desk: Desk) -> None:
+    said: list[str] = []
+    asked = ", ".join(
+        f"current_setting('{name}')" for name in ("enable_hashjoin", "enable_seqscan", "synchronous_commit")
+    )
+
+    def keep(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        said.append(statement)
+
+    event.listen(desk.ledger.engine, "before_cursor_execute", keep)
+    try:
+        for settings, count in (
+            ({"of_batch": True, "flushed": False}, 2), ({"of_batch": True}, 2), ({"flushed": False}, 2), ({}, 1),
+        ):  # fmt: skip
+            said.clear()
+            with desk.ledger.transaction(**settings) as connection:
+                found = tuple(connection.execute(text(f"SELECT {asked}")).one())
+            planned = "off" if settings.get("of_batch") else "on"
+            assert found == (planned, planned, "on" if settings.get("flushed", True) else "off")
+            assert len(said) == count
+    finally:
+        event.remove(desk.ledger.engine, "before_cursor_execute", keep)
+
+
+def test_the_breaker_of_a_known_source_is_locked_in_one_statement(desk: Desk) -> None:
+    said: list[str] = []
+
+    def keep(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        said.append(statement)
+
+    with desk.ledger.transaction() as connection:
+        first = records.lock_breakers(connection, "captured", ["website", "partner"])
+    event.listen(desk.ledger.engine, "before_cursor_execute", keep)
+    try:
+        with desk.ledger.transaction() as connection:
+            again = records.lock_breakers(connection, "captured", ["website", "partner"])
+    finally:
+        event.remove(desk.ledger.engine, "before_cursor_execute", keep)
+    assert again == first == {"partner": ({}, None), "website": ({}, None)}
+    assert len(said) == 1
 
 
 def test_journeys_that_end_up_elsewhere_are_found_one_by_one(desk: Desk) -> None:
