@@ -33,7 +33,8 @@ from benchmarks import sample
 from expectations import gate
 from leadgate import playbook as playbooks
 from leadgate.connectors.files import Row
-from leadgate.ledger import Ledger, open_ledger, people, signals
+from leadgate.ledger import Ledger, open_ledger, signals
+from leadgate.ledger.activities import match_activities
 from leadgate.ledger.batches import LeaseLost
 from leadgate.ledger.journeys.claiming import Kind
 from leadgate.ledger.leases import lease_remaining
@@ -267,7 +268,7 @@ def _store(ledger: Ledger, loaded: Loaded, file: File) -> None:
         with ledger.transaction() as connection:
             if file.source == "activities":
                 signals.store_activities(connection, reader.sort(chunk).activities, NOW)
-                people.match_activities(connection, NOW)
+                match_activities(connection, NOW)
             else:
                 signals.store_signals(connection, capture.signal_rows(chunk, file.source, "storm", keys), NOW)
 

@@ -28,7 +28,15 @@ from leadgate.assignment.rotation import PoolState
 from leadgate.assignment.route_matching import inputs, matching
 from leadgate.assignment.routing import assign
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED
-from leadgate.ledger import decisions, owner_messages, people, records, signals
+from leadgate.ledger import (
+    assignments,
+    leads,
+    outbox,
+    owner_messages,
+    pools,
+    qualifications,
+    signals,
+)
 from leadgate.ledger.journeys import stage_moves
 from leadgate.playbook import Playbook, Rep
 from leadgate.sla.sla_targets import Due, due_times, may_have_it_again
@@ -38,17 +46,17 @@ from tasks.stage import Decided, Gathered, Stage, Work
 def gather(connection: Connection, work: Work) -> Gathered:
     batch = work.batch.id
     columns = [*STANDARD, *VALIDATED, *ENRICHED, "custom"]
-    frame = decisions.with_scores(signals.leads_at(connection, batch, "assignment", columns), connection, batch)
-    frame = people.expand_custom(frame, {name: field.type for name, field in work.rules.fields.items()})
-    excluded = decisions.previous_owners(connection, batch, may_have_it_again(work.rules))
+    frame = qualifications.with_scores(signals.leads_at(connection, batch, "assignment", columns), connection, batch)
+    frame = leads.expand_custom(frame, {name: field.type for name, field in work.rules.fields.items()})
+    excluded = assignments.previous_owners(connection, batch, may_have_it_again(work.rules))
     frame["excluded"] = pd.Series([excluded.get(j, ()) for j in frame["journey_id"]], index=frame.index, dtype=object)
     if any(route.to == "earlier_owner" for route in work.rules.routing):
-        earlier = decisions.earlier_owners(connection, batch)
+        earlier = assignments.earlier_owners(connection, batch)
         frame["earlier_owner"] = pd.Series(
             [earlier.get(j) for j in frame["journey_id"]], index=frame.index, dtype=object
         )
     context = {
-        "pools": decisions.pool_turns(connection),
+        "pools": pools.pool_turns(connection),
         "loads": read_loads(connection, work.rules, work.now),
     }
     return Gathered(frame, context)
@@ -56,9 +64,9 @@ def gather(connection: Connection, work: Work) -> Gathered:
 
 def read_loads(connection: Connection, playbook: Playbook, now: datetime) -> dict[str, Load]:
     """The loads of the reps for whom they decide something; nobody counts the leads of the others."""
-    has = decisions.open_leads(connection, counted_open(playbook))
+    has = assignments.open_leads(connection, counted_open(playbook))
     since = {rep: at for rep, at in midnights(playbook, now).items() if rep in counted_recent(playbook)}
-    got = decisions.recent_leads(connection, since, mondays(playbook, now))
+    got = assignments.recent_leads(connection, since, mondays(playbook, now))
     return {rep: Load(has.get(rep, 0), *got.get(rep, (0, 0))) for rep in has.keys() | got.keys()}
 
 
@@ -96,9 +104,9 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
         states = {name: _given_back(state, before[name][0], owned, name).to_dict() for name, state in changed.items()}
         used = sharing_reps(work.rules, {*owned["pool"].dropna(), *changed}, set(owned["owner"]))
         versions = {name: before[name][1] for name in used}
-        decisions.take_turns(connection, versions=versions, states=states, locked=decided.pools_locked)
+        pools.take_turns(connection, versions=versions, states=states, locked=decided.pools_locked)
     if not owned.empty:
-        decisions.insert_assignments(
+        assignments.insert_assignments(
             connection,
             owned.assign(
                 playbook_hash=work.playbook.hash,
@@ -112,7 +120,7 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
         told = owner_messages.build(
             owner_messages.LEAD_ASSIGNED, zip(owned["journey_id"], owned["generation"], owned["owner"], strict=True)
         )
-        records.send(connection, told, work.now)
+        outbox.send(connection, told, work.now)
     return frame
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from expectations import gate
 from expectations.findings import GateResult
 from leadgate.failpoints import failpoint
-from leadgate.ledger import Ledger, batches, records, upkeep
+from leadgate.ledger import Ledger, batches, playbook_versions, upkeep
 from leadgate.ledger.batches import Batch, claim
 from leadgate.ledger.faults import is_ours
 from leadgate.ledger.journeys.claiming import Kind, RowsRefused
@@ -74,7 +74,7 @@ class BatchReport:
 
 def activate(worker: Worker, now: datetime | None = None) -> None:
     """Keep the playbook's content under its hash, so that every decision can name it."""
-    records.activate_playbook(
+    playbook_versions.activate_playbook(
         worker.ledger,
         worker.playbook.hash,
         worker.playbook.text,
@@ -165,7 +165,7 @@ def _pinned(worker: Worker, hash_: str) -> Loaded:
     """The playbook that a batch was claimed with: this worker's, or an earlier one from the ledger."""
     if hash_ == worker.playbook.hash:
         return worker.playbook
-    content = records.playbook_content(worker.ledger, hash_)
+    content = playbook_versions.playbook_content(worker.ledger, hash_)
     if content is None:
         raise LookupError(f"the ledger has no playbook {hash_[:12]}; was it restored without that table?")
     return _parsed(content, str(worker.playbook.path))

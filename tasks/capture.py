@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from leadgate.connectors.files import Row
 from leadgate.fields import STANDARD
-from leadgate.ledger import bulk, people, signals
+from leadgate.ledger import bulk, leads, signals
 from leadgate.limits import LONGEST_KEY, key_that_fits, longest_of, too_long
 from leadgate.mapping.headers import as_text, flatten, map_headers
 from leadgate.playbook import Playbook, Source
@@ -202,14 +202,14 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     frame["source_known"] = frame["source"].isin(work.rules.sources)
     stated = pd.to_datetime(frame["occurred_at"], errors="coerce", utc=True, format="ISO8601")
     frame["occurred_in_future"] = (stated > pd.Timestamp(work.now) + _FUTURE_TOLERANCE).fillna(False)
-    frame["custom"] = people.pack_custom(frame, list(work.rules.fields))
+    frame["custom"] = leads.pack_custom(frame, list(work.rules.fields))
     frame["value"] = frame["payload"].where(frame["unreadable"].notna(), None).map(_raw, na_action="ignore")
     frame["outcome"] = "continue"
     return Decided(frame)
 
 
 def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
-    people.insert_leads(connection, decided.frame, work.now)
+    leads.insert_leads(connection, decided.frame, work.now)
     return decided.frame
 
 

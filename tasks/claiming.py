@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 import pandas as pd
 from sqlalchemy import Connection
 
-from leadgate.ledger import Ledger, batches, faults, people, records
+from leadgate.ledger import Ledger, activities, batches, faults, work_items
 from leadgate.ledger.batches import Batch
 from leadgate.ledger.clock import read_time, time_of
 from leadgate.ledger.journeys import claiming, starting
@@ -108,7 +108,7 @@ def claim_waiting(ledger: Ledger, playbook: Playbook, left_out: LeftOut, *, kind
 
 
 _STEPS: Final[tuple[tuple[_Step, Callable[[Connection, datetime], list[int]], Callable[..., object]], ...]] = (
-    ("match_activities", lambda connection, now: people.unmatched(connection), people.match_activities),
+    ("match_activities", lambda connection, now: activities.unmatched(connection), activities.match_activities),
     ("start_rescores", starting.due_for_rescore, starting.start_rescores),
     ("start_recycles", starting.due_for_recycling, starting.start_recycles),
 )
@@ -151,5 +151,5 @@ def _tell(ledger: Ledger, playbook: Playbook, step: _Step, id_: int, error: Base
         "opened_at": now,
     }
     with ledger.transaction() as connection:
-        if not records.is_open(connection, FAILED, str(item["promise"])):
-            records.open_work_items(connection, pd.DataFrame([item]))
+        if not work_items.is_open(connection, FAILED, str(item["promise"])):
+            work_items.open_work_items(connection, pd.DataFrame([item]))

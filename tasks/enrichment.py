@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from leadgate.connectors import providers
 from leadgate.fields import ENRICHED, VALIDATED
-from leadgate.ledger import bulk, people, signals
+from leadgate.ledger import bulk, leads, signals
 from leadgate.values.figures import amount_of, employees_of
 from tasks.stage import Decided, Gathered, Stage, Work
 
@@ -90,7 +90,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
 
 
 def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
-    people.update_leads(connection, decided.frame, _WRITES)
+    leads.update_leads(connection, decided.frame, _WRITES)
     return decided.frame
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from leadgate.deadlines import CHECK_TIMED_OUT
 from leadgate.failpoints import failpoint
-from leadgate.ledger import Ledger, decisions, records
+from leadgate.ledger import Ledger, assignments, work_items
 from leadgate.ledger.batches import applying, close, fence
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.journeys import locking
@@ -68,7 +68,7 @@ def hold_batch(ledger: Ledger, work: Work, *, reason: str, why: str, now: dateti
         at = read_time(connection, now)
         for stage in waiting_at(connection, work.batch):
             item = work_item(stage, work, kind="recovery", reason=reason, message=_WORDS[reason].format(why=why))
-            (item_id,) = records.open_work_items(connection, pd.DataFrame([item]))
+            (item_id,) = work_items.open_work_items(connection, pd.DataFrame([item]))
             held += hold_rest(connection, work.batch, stage=stage, reason=reason, work_item_id=item_id, now=at)
         if reason == FAILED and (owned := journeys_in(connection, work.batch, "owned")):
             _put_off(connection, work, owned, _WORDS[reason].format(why=why))
@@ -124,7 +124,7 @@ def hold_failed(ledger: Ledger, stage: Stage, work: Work, why: Failure) -> Stage
 def _held_by(connection: Connection, stage: Stage, work: Work, failed: list[int], why: Failure) -> tuple[int, bool]:
     """The work item that holds ``failed``, and whether it is about one journey alone: a new one, or the one that is
     open for the same failure of the stage."""
-    shared, alike = records.open_failures(connection, stage.name, why.reason, why.kind)
+    shared, alike = work_items.open_failures(connection, stage.name, why.reason, why.kind)
     if shared is not None:
         return shared, False
     own = len(failed) == 1 and alike < ENOUGH
@@ -137,19 +137,19 @@ def _held_by(connection: Connection, stage: Stage, work: Work, failed: list[int]
         detail=why.kind,
         **({"journey_id": failed[0], **locking.about_journey(connection, failed[0])} if own else {}),
     )
-    return records.open_work_items(connection, pd.DataFrame([item]))[0], own
+    return work_items.open_work_items(connection, pd.DataFrame([item]))[0], own
 
 
 def _put_off(connection: Connection, work: Work, owned: list[int], message: str) -> None:
     """Look at owned leads again later; a recovery task says why, unless an open one does."""
-    decisions.look_again(connection, owned, work.now + _LOOK_AGAIN)
+    assignments.look_again(connection, owned, work.now + _LOOK_AGAIN)
     common: dict[str, Any] = {
         "kind": "recovery", "blocking": False, "reason": FAILED, "promise": FAILED, "message": message,
     }  # fmt: skip
     if len(owned) == 1:
-        known = (owned[0], FAILED) in records.open_recoveries(connection, owned)
+        known = (owned[0], FAILED) in work_items.open_recoveries(connection, owned)
         common |= {"journey_id": owned[0], **locking.about_journey(connection, owned[0])}
     else:
-        known = FAILED in records.gate_recoveries(connection, "follow_up")
+        known = FAILED in work_items.gate_recoveries(connection, "follow_up")
     if not known:
-        records.open_work_items(connection, pd.DataFrame([work_item("follow_up", work, **common)]))
+        work_items.open_work_items(connection, pd.DataFrame([work_item("follow_up", work, **common)]))

@@ -14,7 +14,7 @@ from typing import Any, Final
 import pandas as pd
 from sqlalchemy import Connection
 
-from leadgate.ledger import bulk, decisions, pauses, records
+from leadgate.ledger import activities, assignments, bulk, leads, outbox, pauses, work_items
 from leadgate.playbook import Playbook
 from leadgate.sla import ending, sla_targets, touches
 from tasks import escalation
@@ -26,11 +26,11 @@ _LOOK_AGAIN: Final = timedelta(hours=1)  # at a journey whose follow-up promises
 def gather(connection: Connection, work: Work) -> Gathered:
     batch, rules = work.batch.id, work.rules.follow_up
     context = {
-        "done": decisions.done_since(connection, batch, rules.outcomes),
+        "done": activities.done_since(connection, batch, rules.outcomes),
         "pauses": pauses.of_batch(connection, batch),
-        "active": decisions.active_since(connection, batch) if rules.stale else {},
+        "active": assignments.active_since(connection, batch) if rules.stale else {},
     }
-    return Gathered(decisions.owned(connection, batch), context)
+    return Gathered(assignments.owned(connection, batch), context)
 
 
 def decide(gathered: Gathered, work: Work) -> Decided:
@@ -149,32 +149,32 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     frame = decided.frame
     broken = frame["broken"].astype(bool)
     sound = frame[~broken]
-    decisions.follow_up(connection, sound[sound["assignment_id"].notna()])
-    decisions.look_again(connection, [int(j) for j in frame.loc[broken, "journey_id"]], work.now + _LOOK_AGAIN)
+    assignments.follow_up(connection, sound[sound["assignment_id"].notna()])
+    assignments.look_again(connection, [int(j) for j in frame.loc[broken, "journey_id"]], work.now + _LOOK_AGAIN)
     pauses.end(connection, decided.context["pauses"])
     targets = decided.context["targets"]
     targets = targets[targets["row"].isin(sound.index)].set_index("row")
     targets = targets.join(sound[["assignment_id", "journey_id"]]).rename(columns={"closed_at": "met_at"})
-    decisions.record_missed(connection, targets[targets["due_at"] <= pd.Timestamp(work.now)], work.now)
+    assignments.record_missed(connection, targets[targets["due_at"] <= pd.Timestamp(work.now)], work.now)
     messages, items = escalation.escalate(sound, work)
-    records.send(connection, pd.DataFrame(messages), work.now)
+    outbox.send(connection, pd.DataFrame(messages), work.now)
     if items:
-        records.open_work_items(connection, pd.DataFrame(items))
+        work_items.open_work_items(connection, pd.DataFrame(items))
     _no_more_chasing(connection, frame, targets, work.now)
     over = frame[frame["outcome"] != "stay"]
     for journey in over.loc[over["pauses"].map(len) > 0, "journey_id"]:
         pauses.end_open(connection, int(journey), "leadgate", work.now)
     left = over.loc[over["outcome"].isin(("done", "nurture")), "lead_id"]
-    decisions.forget_news(connection, [int(lead) for lead in left])
+    leads.forget_news(connection, [int(lead) for lead in left])
     recycled = over.loc[over["outcome"] == "nurture", "lead_id"]
-    decisions.recycle(connection, [int(lead) for lead in recycled], work.now + work.rules.follow_up.recycle_after)
+    leads.recycle(connection, [int(lead) for lead in recycled], work.now + work.rules.follow_up.recycle_after)
     return frame
 
 
 def _no_more_chasing(connection: Connection, frame: pd.DataFrame, targets: pd.DataFrame, now: datetime) -> None:
     """Close the escalations of what was met meanwhile, and all of a lead that left its owner."""
     over = frame.loc[frame["outcome"] != "stay", "journey_id"]
-    decisions.close_escalations(connection, [int(j) for j in over], now)
+    work_items.close_escalations(connection, [int(j) for j in over], now)
     running = targets["met_at"].isna()
     if running.all():  # as with leads that were just given out
         return
@@ -182,7 +182,7 @@ def _no_more_chasing(connection: Connection, frame: pd.DataFrame, targets: pd.Da
         these = targets[targets["target"] == target]
         late = set(these.loc[running[targets["target"] == target] & these["missed"].astype(bool), "journey_id"])
         met = set(these.loc[~running[targets["target"] == target], "journey_id"]) - late
-        decisions.close_escalations(connection, sorted(int(j) for j in met), now, escalation.overdue(target))
+        work_items.close_escalations(connection, sorted(int(j) for j in met), now, escalation.overdue(target))
 
 
 STAGE: Final = Stage(

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from expectations.findings import CHECK_FAILED, BatchProblem, GateResult
 from leadgate.failpoints import failpoint
-from leadgate.ledger import Ledger, races, records
+from leadgate.ledger import Ledger, gates, races
 from leadgate.ledger.batches import Conflict, applying, fence
 from leadgate.ledger.journeys.locking import lock_journeys
 from leadgate.ledger.journeys.stage_moves import advance
@@ -189,7 +189,7 @@ def _keep_evidence(connection: Connection, stage: Stage, work: Work, frame: pd.D
         shown = shown.assign(gate=stage.gate, generation=shown["journey_id"].map(passed), words=shown["broken"])
     else:
         shown = warnings
-    records.gate_result(
+    gates.gate_result(
         connection,
         {
             "batch_id": work.batch.id,

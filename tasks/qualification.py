@@ -11,7 +11,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED
-from leadgate.ledger import bulk, decisions, people, records, signals
+from leadgate.ledger import activities, bulk, leads, outbox, qualifications, signals
 from leadgate.scoring import changes_at, qualify, score
 from tasks.stage import Decided, Gathered, Stage, Work
 
@@ -21,12 +21,12 @@ IN_REVIEW_BAND: Final = "score_in_review_band"
 
 def gather(connection: Connection, work: Work) -> Gathered:
     frame = signals.leads_at(connection, work.batch.id, "qualification", [*STANDARD, *VALIDATED, *ENRICHED, "custom"])
-    frame = people.expand_custom(frame, {name: f.type for name, f in work.rules.fields.items()})
-    before = decisions.previous_verdicts(connection, work.batch.id).set_index("journey_id")
+    frame = leads.expand_custom(frame, {name: f.type for name, f in work.rules.fields.items()})
+    before = qualifications.previous_verdicts(connection, work.batch.id).set_index("journey_id")
     frame["was"] = before["was"].reindex(frame["journey_id"]).astype(object).to_numpy()
     frame["engaged_before"] = pd.to_numeric(before["engaged_before"]).reindex(frame["journey_id"]).to_numpy()
     frame["finished"] = before["finished"].reindex(frame["journey_id"]).eq(True).to_numpy()
-    return Gathered(frame, decisions.lead_activities(connection, work.batch.id, "qualification"))
+    return Gathered(frame, activities.lead_activities(connection, work.batch.id, "qualification"))
 
 
 def decide(gathered: Gathered, work: Work) -> Decided:
@@ -54,16 +54,14 @@ def finish(connection: Connection, work: Work, frame: pd.DataFrame) -> None:
     """The score is kept whatever came of it; only a lead that broke the gate has none."""
     scored = frame[~frame["outcome"].isin(("hold", "parked"))]
     if not scored.empty:
-        decisions.insert_qualifications(
+        qualifications.insert_qualifications(
             connection,
             scored.assign(
                 at=work.now,
-                reasons=[decisions.json_list(reasons) for reasons in bulk.plain(scored["reasons"])],
+                reasons=[qualifications.json_list(reasons) for reasons in bulk.plain(scored["reasons"])],
             ),
         )
-    records.tell_last_owners(
-        connection, [int(journey) for journey in frame.loc[_warmer(frame), "journey_id"]], work.now
-    )
+    outbox.tell_last_owners(connection, [int(journey) for journey in frame.loc[_warmer(frame), "journey_id"]], work.now)
 
 
 def _warmer(frame: pd.DataFrame) -> pd.Series:

@@ -23,7 +23,7 @@ from leadgate.assignment.assignment_result import Assigned
 from leadgate.assignment.availability import Load, sharing_reps
 from leadgate.assignment.pool_assignment import in_words
 from leadgate.assignment.rotation import PoolState
-from leadgate.ledger import Ledger, bulk, decisions, races, reassignments, records
+from leadgate.ledger import Ledger, bulk, playbook_versions, pools, races, reassignments
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.batches import Conflict, applying
 from leadgate.ledger.reassignments import TakenAway
@@ -181,7 +181,9 @@ def transfer(
 
 def _racing(ledger: Ledger, loaded: Loaded, now: datetime, attempt: Callable[..., _T]) -> _T:
     """``attempt`` in a transaction, again when somebody else took a turn meanwhile; in the end without rivals."""
-    records.activate_playbook(ledger, loaded.hash, loaded.text, [pool.name for pool in loaded.playbook.pools], now)
+    playbook_versions.activate_playbook(
+        ledger, loaded.hash, loaded.text, [pool.name for pool in loaded.playbook.pools], now
+    )
     for race in races.attempts(ledger):
         with race as locked:
             try:
@@ -195,7 +197,7 @@ def _racing(ledger: Ledger, loaded: Loaded, now: datetime, attempt: Callable[...
 def _state(
     connection: Connection, playbook: Playbook, now: datetime
 ) -> tuple[dict[str, tuple[dict[str, Any], int]], dict[str, Load]]:
-    return decisions.pool_turns(connection), read_loads(connection, playbook, now)
+    return pools.pool_turns(connection), read_loads(connection, playbook, now)
 
 
 def _one(connection: Connection, journey_id: int, what: Literal["reassign", "unassign"], by: Actor) -> pd.DataFrame:
@@ -256,7 +258,7 @@ def _store(
     }
     used = sharing_reps(loaded.playbook, {*states, *decided["pool"].dropna()}, set(decided["owner"]))
     versions = {name: before[name][1] for name in used if name in before}
-    decisions.take_turns(connection, versions=versions, states=states, locked=locked)
+    pools.take_turns(connection, versions=versions, states=states, locked=locked)
     next_check_at = decided["due_soon_at"].where(decided["clock_from"].isna(), now)
     return reassignments.hand_over(
         connection,

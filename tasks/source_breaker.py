@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from expectations.findings import GateResult
 from leadgate.breaker import BreakerState, admit, observe
-from leadgate.ledger import records
+from leadgate.ledger import breakers, work_items
 from leadgate.ledger.journeys import locking, person_moves
 from tasks.stage import Alert, Stage, Work
 from tasks.work_items import work_item
@@ -40,7 +40,7 @@ def park(
     critical = result.failures[result.failures["severity"] == "critical"]
     first_pass = frame["generation"] == 0
     sources = [str(name) for name in frame.loc[first_pass, "source"].unique()]
-    kept = records.lock_breakers(connection, stage.gate, sources)
+    kept = breakers.lock_breakers(connection, stage.gate, sources)
     frame["work_item_id"] = pd.Series([None] * len(frame), index=frame.index, dtype=object)
     broken = {name: set(rows["journey_id"]) for name, rows in critical.groupby("promise")} if len(critical) else {}
     for source in sources:
@@ -55,18 +55,20 @@ def park(
         after, admitted = _count(before, broke, len(rows), work)
         opened = [name for name in promises if after[name].status == "open"]
         if opened and item is None:
-            item = records.open_work_items(connection, pd.DataFrame([_item(stage, work, source, opened[0], after)]))[0]
+            item = work_items.open_work_items(connection, pd.DataFrame([_item(stage, work, source, opened[0], after)]))[
+                0
+            ]
             alerts.append(_alert(stage, source, item, opened[0], after))
         parked = rows if opened else rows[admitted:]
         if len(parked):
             frame.loc[parked, ["outcome", "reason", "work_item_id"]] = ["parked", PARKED, item]
         if item is not None and all(state.status == "closed" for state in after.values()):
             person_moves.release(connection, locking.held_by(connection, [item]), now=work.now)
-            records.close_work_items(connection, [item], by="leadgate", resolution="breaker_closed", now=work.now)
+            work_items.close_work_items(connection, [item], by="leadgate", resolution="breaker_closed", now=work.now)
             item = None
         if after != before or item != kept[source][1]:
             states = {name: orjson.loads(state.to_json()) for name, state in after.items()}
-            records.keep_breaker(connection, source, stage.gate, stored | states, item)
+            breakers.keep_breaker(connection, source, stage.gate, stored | states, item)
     return frame, alerts
 
 

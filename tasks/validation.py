@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from expectations.validated import PROMISES
 from leadgate.fields import STANDARD, VALIDATED
-from leadgate.ledger import bulk, identities, people, records, signals
+from leadgate.ledger import activities, bulk, identities, leads, outbox, signals
 from leadgate.mapping.normalise import leave_out_unreadable, normalise
 from leadgate.matching import CONFLICT
 from leadgate.matching.persons import words_of
@@ -29,7 +29,7 @@ _FILLS: Final = (*STANDARD, *VALIDATED)  # what a signal that joins may add to i
 
 def gather(connection: Connection, work: Work) -> Gathered:
     frame = signals.leads_at(connection, work.batch.id, "validation", [*STANDARD, "custom", "attributes"])
-    return Gathered(people.expand_custom(frame, {name: f.type for name, f in work.rules.fields.items()}))
+    return Gathered(leads.expand_custom(frame, {name: f.type for name, f in work.rules.fields.items()}))
 
 
 def decide(gathered: Gathered, work: Work) -> Decided:
@@ -40,7 +40,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     frame = leave_out_unreadable(normalise(gathered.frame, work.rules, work.now), _optional(work.rules))
     frame["contact"] = frame["email"].where(frame["email"].notna(), frame["phone"])
     custom = list(work.rules.fields)
-    frame["custom"] = people.pack_custom(frame, custom)
+    frame["custom"] = leads.pack_custom(frame, custom)
     frame["outcome"] = "continue"
     return Decided(frame)
 
@@ -79,10 +79,10 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
         frame.loc[asked, "item_message"] = [_question(hold, matches) for hold, matches in rows]
         identities.keep_lookalikes(connection, frame[asked], work.now)
     known = frame["hold"] == CONFLICT  # what a lead is known by stays until somebody has decided
-    people.update_leads(connection, frame[~joined & ~known & ~frame["changed_lead"]], _WRITES)
+    leads.update_leads(connection, frame[~joined & ~known & ~frame["changed_lead"]], _WRITES)
     identities.keep_joins(connection, frame[frame["changed_lead"]], _WRITES, work.now)
-    people.refresh_leads(connection, frame[~joined & frame["changed_lead"]], _WRITES)
-    people.fill_from_joined(connection, frame[joined], _FILLS, work.now)
+    leads.refresh_leads(connection, frame[~joined & frame["changed_lead"]], _WRITES)
+    leads.fill_from_joined(connection, frame[joined], _FILLS, work.now)
     return frame
 
 
@@ -90,10 +90,10 @@ def finish(connection: Connection, work: Work, frame: pd.DataFrame) -> None:
     """Leads that turned out to be known ones go; owners hear of news; activities find their person."""
     if "provisional" in frame:
         moved = frame[frame["changed_lead"].fillna(False).astype(bool)]
-        people.drop_provisional(connection, [int(lead) for lead in bulk.plain(moved["provisional"])])
+        leads.drop_provisional(connection, [int(lead) for lead in bulk.plain(moved["provisional"])])
         joined = frame[frame["outcome"] == "joined"]
-        records.tell_owners(connection, joined, work.now)
-    people.try_to_match_activities(connection, work.now)
+        outbox.tell_owners(connection, joined, work.now)
+    activities.try_to_match_activities(connection, work.now)
 
 
 def _question(hold: str, matches: Sequence[Match]) -> str:

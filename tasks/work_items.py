@@ -12,7 +12,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from expectations.findings import GateResult
-from leadgate.ledger import records
+from leadgate.ledger import work_items
 from leadgate.playbook import ExceptionRoute, Playbook
 from tasks.stage import Stage, Work
 
@@ -35,7 +35,7 @@ def open_work_items(
             detail=problem.detail,
         )
         together = held & (frame["reason"] == problem.reason)
-        frame.loc[together, "work_item_id"] = records.open_work_items(connection, pd.DataFrame([item]))[0]
+        frame.loc[together, "work_item_id"] = work_items.open_work_items(connection, pd.DataFrame([item]))[0]
         held &= ~together
     if held.any():
         rows = frame[held]
@@ -60,7 +60,7 @@ def open_work_items(
                 },
             }
         )  # fmt: skip
-        ids = records.open_work_items(connection, items)
+        ids = work_items.open_work_items(connection, items)
         frame.loc[held, "work_item_id"] = pd.Series(ids, index=rows.index, dtype=object)
     return frame
 
@@ -78,11 +78,11 @@ def open_recovery_tasks(
             stage.name, work, kind="recovery", blocking=False, reason=problem.reason, promise=problem.promise,
             message=problem.words, detail=problem.detail,
         )  # fmt: skip
-        items = [] if problem.promise in records.gate_recoveries(connection, stage.name) else [item]
+        items = [] if problem.promise in work_items.gate_recoveries(connection, stage.name) else [item]
     else:
-        records.close_gate_recoveries(connection, stage.name, work.now)
+        work_items.close_gate_recoveries(connection, stage.name, work.now)
         about = frame.set_index("journey_id")[["source", "generation"]]
-        known = records.open_recoveries(connection, [int(journey) for journey in result.stopped["journey_id"]])
+        known = work_items.open_recoveries(connection, [int(journey) for journey in result.stopped["journey_id"]])
         stopped: list[Any] = list(result.stopped.itertuples())
         items = [
             work_item(
@@ -94,7 +94,7 @@ def open_recovery_tasks(
             if (row.journey_id, row.promise) not in known
         ]  # fmt: skip
     if items:
-        records.open_work_items(connection, pd.DataFrame(items))
+        work_items.open_work_items(connection, pd.DataFrame(items))
 
 
 def work_item(stage: str, work: Work, *, reason: str, message: str, **more: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from leadgate import actors
 from leadgate import playbook as playbooks
 from leadgate.actors import Actor
 from leadgate.connectors.files import Row
-from leadgate.ledger import Ledger, open_ledger, people, signals
+from leadgate.ledger import Ledger, activities, open_ledger, signals
 from leadgate.ledger.journeys.claiming import Kind
 from leadgate.ledger.verify import verify
 from leadgate.playbook import Loaded
@@ -161,7 +161,7 @@ class Desk:
         row = ("activities", key, kind, actor, rep, email, at, "{}", seconds, automatic)
         with self.ledger.transaction() as connection:
             signals.store_activities(connection, [row], at)
-            people.match_activities(connection, at)
+            activities.match_activities(connection, at)
 
     def run(
         self, now: datetime = NOW, *, kinds: Sequence[Kind] = ("intake", "follow_up"), **worker: Any

@@ -28,7 +28,8 @@ from console.http.capture_api import app_of
 from console.http.listening import config
 from leadgate.connectors import files
 from leadgate.connectors.files import Row
-from leadgate.ledger import Ledger, clock, open_ledger, people, signals
+from leadgate.ledger import Ledger, clock, open_ledger, signals
+from leadgate.ledger.activities import match_activities
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks import activities, capture
@@ -114,7 +115,7 @@ class Doors:
                 parted = activities.Reader(source, "hunt", self._loaded.playbook, now).sort(rows)
                 if parted.activities:
                     signals.store_activities(connection, parted.activities, now)
-                    people.match_activities(connection, now)
+                    match_activities(connection, now)
                 if parted.held:
                     signals.store_signals(connection, parted.held, now)
             else:

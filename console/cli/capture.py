@@ -26,7 +26,8 @@ from leadgate.connectors.files import FileError, IsolatedTable, Limits, Row, rea
 from leadgate.counting import counted
 from leadgate.errors import ExitCode
 from leadgate.fields import PERSONAL
-from leadgate.ledger import Ledger, open_ledger, people, signals
+from leadgate.ledger import Ledger, open_ledger, signals
+from leadgate.ledger.activities import try_to_match_activities
 from leadgate.ledger.clock import time_of
 from leadgate.masking import mask
 from leadgate.nearest import proposal
@@ -209,7 +210,7 @@ class _Store:
         new = 0
         if parted.activities:
             new += signals.store_activities(connection, parted.activities, self.at)
-            people.try_to_match_activities(connection, self.at)
+            try_to_match_activities(connection, self.at)
         if parted.held:
             new += signals.store_signals(connection, parted.held, self.at)
         return new

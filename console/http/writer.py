@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from console.http.responses import RefusedError, id_reused, ledger_away, unexpected
 from console.screen import say
-from leadgate.ledger import Ledger, faults, people, requests, signals
+from leadgate.ledger import Ledger, activities, faults, requests, signals
 from leadgate.ledger.requests import Sender
 from leadgate.ledger.signals import Stored
 
@@ -148,7 +148,7 @@ class Writer:
                 stored = signals.store_each_signal(connection, *_apart(rows), now)
             if happened:
                 known = signals.store_each_activity(connection, *_apart(happened), now)
-                people.try_to_match_activities(connection, now)
+                activities.try_to_match_activities(connection, now)
         outcomes: list[Outcome | RefusedError] = []
         for job, again in zip(jobs, reused, strict=True):
             if again:

@@ -18,13 +18,13 @@ from sqlalchemy import Connection, Row, text
 from leadgate.actors import Actor, require
 from leadgate.errors import LeadgateError
 from leadgate.fields import STANDARD
-from leadgate.ledger import bulk, decisions, handoffs, outbox, pauses
+from leadgate.ledger import bulk, handoffs, leads, outbox, pauses, work_items
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.locking import held_by, lock_journey, raise_versions
 from leadgate.ledger.journeys.person_moves import release
 from leadgate.ledger.journeys.transitions import REJECT, REJECT_FOR_GOOD, REJECT_TO_NURTURE, handed_off
-from leadgate.ledger.records import close_work_items
+from leadgate.ledger.work_items import close_work_items
 from leadgate.limits import too_long
 from leadgate.matching import ASKS
 from leadgate.nearest import proposal
@@ -241,10 +241,10 @@ def reject(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime, reason:
         )
         person_moves.reject(connection, journey.id, transition, now)
         pauses.end_open(connection, journey.id, by.name, now)
-        decisions.close_escalations(connection, [journey.id], now)
-        decisions.forget_news(connection, [journey.lead_id])
+        work_items.close_escalations(connection, [journey.id], now)
+        leads.forget_news(connection, [journey.lead_id])
         if then == "recycle":
-            decisions.recycle(connection, [journey.lead_id], back_at)
+            leads.recycle(connection, [journey.lead_id], back_at)
         number = record(connection, [journey], "reject", by, now, note=reason)
     return Rejected(goes_to.format(back_at), number, waits=transition is REJECT)
 

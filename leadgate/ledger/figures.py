@@ -19,7 +19,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from leadgate.figures import FIRST_TOUCHES
-from leadgate.ledger import decisions
+from leadgate.ledger import assignments
 from leadgate.ledger.cohort import COHORT, Query
 from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
@@ -234,7 +234,7 @@ def read(
     """
 
     def read_recent(connection: Connection) -> dict[str, Rows]:
-        recent = decisions.recent_leads(connection, midnights, mondays)
+        recent = assignments.recent_leads(connection, midnights, mondays)
         return {"recent": [{"rep": rep, "today": today, "week": week} for rep, (today, week) in sorted(recent.items())]}
 
     named = {name: query for section in sections for name, query in QUERIES[section].items()}

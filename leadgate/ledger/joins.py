@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, text
 
 from leadgate.actors import Actor
 from leadgate.lead_columns import LEAD_COLUMNS
-from leadgate.ledger import actions, decisions
+from leadgate.ledger import actions, work_items
 from leadgate.ledger.actions import ActionError, RerunReport
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys import person_moves
@@ -119,7 +119,7 @@ def unjoin(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> Unjoin
             ),
             {"id": journey_id, "now": now},
         )
-        decisions.close_escalations(connection, [journey_id], now)
+        work_items.close_escalations(connection, [journey_id], now)
         person_moves.unjoin(connection, journey_id, now)
         actions.record(connection, [journey], "unjoin", Actor(by), now)
     return Unjoined(journey_id, made.lead_id, restored)

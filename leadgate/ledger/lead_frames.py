@@ -15,8 +15,8 @@ from sqlmodel import SQLModel
 import leadgate.models  # noqa: F401 - declares the tables
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED
 from leadgate.ledger import bulk
+from leadgate.ledger.assignments import ENDED_OR_NOT
 from leadgate.ledger.database import Ledger
-from leadgate.ledger.records import ENDED_OR_NOT
 
 #: The fields of a lead that have a column.
 FIELDS: Final = tuple(

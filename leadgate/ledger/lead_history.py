@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
+from leadgate.ledger.assignments import ENDED_OR_NOT
 from leadgate.ledger.database import Ledger
-from leadgate.ledger.records import ENDED_OR_NOT, ESCALATED_TO
+from leadgate.ledger.outbox import ESCALATED_TO
 
 #: Rows of each kind that a story holds; a lead with thousands of page views must stay readable.
 MOST: Final = 200

@@ -13,15 +13,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
+from leadgate.ledger import bulk
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.only import ALL, Only
-from leadgate.ledger.records import open_work_items
+from leadgate.ledger.work_items import open_work_items
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -175,3 +179,75 @@ _MINE = "id = :id AND attempts = :attempts AND delivered_at IS NULL AND given_up
 
 def _mine(message: Message) -> dict[str, Any]:
     return {"id": message.id, "attempts": message.attempts}
+
+
+#: The key of the message that a work item was not taken in time, and who it went to (of a ``work_item w``).
+OVERDUE_KEY: Final = "work_item_overdue:{}"
+
+
+ESCALATED_TO: Final = f"(SELECT o.target FROM outbox o WHERE o.key = '{OVERDUE_KEY.format('')}' || w.id)"
+
+
+def send(connection: Connection, messages: pd.DataFrame, now: datetime) -> None:
+    """Put messages (``key``, ``journey_id``, ``target``, ``kind``) into the outbox; a known key is left alone."""
+    if messages.empty:
+        return
+    failpoint("apply.outbox.before")
+    bulk.temporary(
+        connection,
+        "sending",
+        {"n": "int", "key": "text", "journey_id": "bigint", "target": "text", "kind": "text"},
+        messages.assign(n=range(len(messages))),
+    )
+    connection.execute(
+        text(
+            "INSERT INTO outbox (key, journey_id, target, kind, created_at) "
+            "SELECT key, journey_id, target, kind, :now FROM sending ORDER BY n ON CONFLICT (key) DO NOTHING"
+        ),
+        {"now": now},
+    )
+    failpoint("apply.outbox.after")
+
+
+def tell_owners(connection: Connection, joined: pd.DataFrame, now: datetime) -> None:
+    """Tell the owner of each open journey in ``joined_to`` that the lead was heard of again, and look at it."""
+    if joined.empty:
+        return
+    pairs = {
+        "journey": bulk.plain(joined["journey_id"]),
+        "holder": bulk.plain(joined["joined_to"]),
+        "now": now,
+    }
+    connection.execute(
+        text(
+            """
+            INSERT INTO outbox (key, journey_id, target, kind, created_at)
+            SELECT 'heard_again:' || p.journey, a.journey_id, a.owner, 'lead_heard_again', :now
+            FROM unnest(CAST(:journey AS bigint[]), CAST(:holder AS bigint[])) AS p(journey, holder)
+            CROSS JOIN LATERAL (SELECT journey_id, owner FROM assignment
+                WHERE journey_id = p.holder AND ended_at IS NULL LIMIT 1) a
+            ORDER BY p.journey ON CONFLICT (key) DO NOTHING"""
+        ),
+        pairs,
+    )
+    # a lead that is heard of ends the wait for it
+    connection.execute(
+        text("UPDATE assignment SET next_check_at = :now WHERE ended_at IS NULL AND journey_id = ANY(:holder)"), pairs
+    )
+
+
+def tell_last_owners(connection: Connection, journey_ids: list[int], now: datetime) -> None:
+    """Tell whoever had these journeys' leads last that they warmed up; once a journey."""
+    if not journey_ids:
+        return
+    connection.execute(
+        text(
+            """
+            INSERT INTO outbox (key, journey_id, target, kind, created_at)
+            SELECT 'warmed_up:' || j.id, j.id, last.owner, 'lead_warmed_up', :now
+            FROM journey j JOIN LATERAL (SELECT a.owner FROM journey o JOIN assignment a ON a.journey_id = o.id
+                WHERE o.lead_id = j.lead_id ORDER BY a.id DESC LIMIT 1) last ON true
+            WHERE j.id = ANY(:ids) ORDER BY j.id ON CONFLICT (key) DO NOTHING"""
+        ),
+        {"ids": journey_ids, "now": now},
+    )

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 
 from leadgate.actors import Actor
 from leadgate.failpoints import failpoint
-from leadgate.ledger import bulk, decisions, handoffs, records
+from leadgate.ledger import assignments, bulk, handoffs, leads, outbox, work_items
 from leadgate.ledger.actions import record
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.transitions import REASSIGN, UNASSIGN, UNASSIGN_TO_NURTURE, Transition, handed_off
@@ -77,12 +77,12 @@ def hand_over(
     next_one = frame["generation"] + 1
     _end(connection, frame, REASSIGN, what=what, now=now, playbook_hash=playbook_hash)
     _hand_off(connection, frame.assign(generation=next_one), _CONTINUED, f"by hand ({what})", now, playbook_hash)
-    decisions.insert_assignments(
+    assignments.insert_assignments(
         connection, frame.assign(generation=next_one, inputs=None, playbook_hash=playbook_hash, assigned_at=now)
     )
     person_moves.reassign(connection, _journeys(frame), REASSIGN, now)
     told = build(LEAD_ASSIGNED, zip(frame["journey_id"], next_one, frame["owner"], strict=True))
-    records.send(connection, pd.concat([_farewell(frame), told], ignore_index=True), now)
+    outbox.send(connection, pd.concat([_farewell(frame), told], ignore_index=True), now)
     number = _record(connection, frame, what, by, now, reason)
     failpoint("hand_over.after")
     return number
@@ -105,13 +105,13 @@ def take_away(
     item: int | None = None
     if work_item is None:
         person_moves.reassign(connection, _journeys(frame), transition, now)
-        decisions.forget_news(connection, bulk.plain(frame["lead_id"]))
+        leads.forget_news(connection, bulk.plain(frame["lead_id"]))
     else:
-        item = records.open_work_items(connection, pd.DataFrame([work_item]))[0]
+        item = work_items.open_work_items(connection, pd.DataFrame([work_item]))[0]
         held = frame.assign(generation=frame["generation"] + 1)
         _hand_off(connection, held, (StageName.ASSIGNMENT, HandoffOutcome.HELD), "unassigned", now, playbook_hash)
         person_moves.reassign(connection, _journeys(frame), transition, now, item)
-    records.send(connection, _farewell(frame), now)
+    outbox.send(connection, _farewell(frame), now)
     number = _record(connection, frame, "unassign", by, now, reason, item)
     failpoint("hand_over.after")
     return TakenAway(item, number)
@@ -147,7 +147,7 @@ def _end(
     )
     left = (StageName.FOLLOW_UP, handed_off(transition))
     _hand_off(connection, frame, left, _PAST[what], now, playbook_hash)
-    decisions.close_escalations(connection, _journeys(frame), now)
+    work_items.close_escalations(connection, _journeys(frame), now)
 
 
 def _hand_off(

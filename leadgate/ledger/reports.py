@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 
 from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
-from leadgate.ledger.records import ESCALATED_TO
+from leadgate.ledger.outbox import ESCALATED_TO
 from leadgate.vocabulary import OPEN, STAGES
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, text
 
 from leadgate.actors import Actor
-from leadgate.ledger import actions, records
+from leadgate.ledger import actions, outbox
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys.locking import held_by
@@ -153,11 +153,11 @@ def escalate(connection: Connection, late: Sequence[Mapping[str, Any]], now: dat
     )
     messages = [
         {
-            "key": records.OVERDUE_KEY.format(item["id"]),
+            "key": outbox.OVERDUE_KEY.format(item["id"]),
             "journey_id": item["journey_id"],
             "target": item["target"],
             "kind": "work_item_overdue",
         }
         for item in late
     ]
-    records.send(connection, pd.DataFrame(messages), now)
+    outbox.send(connection, pd.DataFrame(messages), now)

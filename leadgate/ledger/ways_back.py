@@ -15,7 +15,7 @@ import pandas as pd
 from sqlalchemy import Connection, Row, text
 
 from leadgate.actors import Actor
-from leadgate.ledger import decisions, handoffs, owner_messages, records
+from leadgate.ledger import handoffs, outbox, owner_messages, work_items
 from leadgate.ledger.actions import look_now
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.locking import read_generations
@@ -65,14 +65,14 @@ def give_back(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: 
         reason="undo",
         now=now,
     )
-    records.close_work_items(
+    work_items.close_work_items(
         connection,
         [row.held_by for row in rows if row.status == "held"],
         by=by.name,
         resolution="undone",
         now=now,
     )
-    decisions.close_escalations(connection, ids, now)
+    work_items.close_escalations(connection, ids, now)
     person_moves.give_back(connection, ids, now)
     connection.execute(
         text(
@@ -93,7 +93,7 @@ def give_back(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: 
     connection.execute(
         text("UPDATE lead SET recycle_at = NULL WHERE id = ANY(:ids)"), {"ids": [row.lead_id for row in rows]}
     )
-    records.send(connection, _messages(rows, lost, generations), now)
+    outbox.send(connection, _messages(rows, lost, generations), now)
 
 
 def _messages(rows: Sequence[Row[Any]], lost: Sequence[Row[Any]], generations: Mapping[int, int]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from open_gate import nothing_fails
 
 from leadgate import playbook as playbooks
 from leadgate.actors import ActorError
-from leadgate.ledger import Ledger, actions, people, signals
+from leadgate.ledger import Ledger, actions, activities, signals
 from tasks.batches import run_waiting
 
 # 4 hours of 09:00 to 17:00 in Berlin, from Wednesday 10:00 UTC: half of it, all of it, twice that
@@ -185,7 +185,7 @@ def test_a_touch_by_somebody_whom_the_export_does_not_name_counts(owned: Desk) -
     row = ("activities", "key", "email", "rep", None, LEAD, NOW + MOMENT, "{}", None, None)
     with owned.ledger.transaction() as connection:
         signals.store_activities(connection, [row], NOW + MOMENT)
-        people.match_activities(connection, NOW + MOMENT)
+        activities.match_activities(connection, NOW + MOMENT)
     check(owned, NOW + 2 * MOMENT)
     assert owned.statuses() == {"done": 1}
 

@@ -33,7 +33,8 @@ from expectations import gate
 from expectations.findings import GateResult
 from expectations.view import view
 from leadgate.connectors.files import Row
-from leadgate.ledger import Ledger, people, signals
+from leadgate.ledger import Ledger, signals
+from leadgate.ledger.activities import match_activities
 from leadgate.ledger.leases import lease_remaining
 from leadgate.ledger.verify import projection
 from leadgate.playbook import Loaded, Playbook
@@ -139,7 +140,7 @@ def capture_all(ledger: Ledger, loaded: Loaded, now: datetime, note: Callable[[]
         note()
         with ledger.transaction() as connection:
             signals.store_activities(connection, reader.sort(chunk).activities, now)
-            people.match_activities(connection, now)
+            match_activities(connection, now)
 
 
 _verdicts: dict[str, tuple[list[int], GateResult]] = {}

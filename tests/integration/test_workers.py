@@ -13,7 +13,8 @@ from open_gate import Check, meanwhile, nothing_fails
 
 from leadgate import playbook as playbooks
 from leadgate.connectors.files import Row
-from leadgate.ledger import people, signals
+from leadgate.ledger import signals
+from leadgate.ledger.activities import match_activities
 from leadgate.ledger.leases import lease_remaining
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
@@ -200,7 +201,7 @@ def test_an_activity_of_a_person_who_becomes_known_at_the_same_time_is_matched(d
     )  # fmt: skip
     with desk.ledger.transaction() as connection:
         signals.store_activities(connection, [row], NOW)
-        people.match_activities(connection, NOW)
+        match_activities(connection, NOW)
         work(desk, "first")
     assert desk.statuses() == {"held": 1}
     work(desk, "second")

@@ -1,7 +1,7 @@
-"""Leads: what is written to them, and what finds them: signals about somebody known, activities, rescores.
+"""The table ``lead``: the person, as known so far.
 
-Belongs here: reading and writing leads. Does not belong here: whose an identity is (``identities``), or deciding
-what a good value is (``normalise``).
+Belongs here: every statement that writes the table, and a lead's own fields as columns. Does not belong here: whose an
+identity is (``identities``), or deciding what a good value is (``leadgate.mapping.normalise``).
 """
 
 from __future__ import annotations
@@ -12,14 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
 
 from leadgate.failpoints import failpoint
 from leadgate.fields import STANDARD, FieldType
 from leadgate.lead_columns import LEAD_COLUMNS
-from leadgate.ledger import bulk, faults
-from leadgate.ledger.journeys.locking import decide_again, lock_open_journeys
-from leadgate.ledger.only import ALL, Only
+from leadgate.ledger import bulk
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,62 +114,6 @@ def drop_provisional(connection: Connection, lead_ids: Sequence[int]) -> None:
         )
 
 
-def unmatched(connection: Connection) -> list[int]:
-    """Activities that nobody was known for and whose lead is known by now."""
-    rows = connection.execute(
-        text(
-            "SELECT DISTINCT u.id FROM activity u JOIN identity k ON k.kind = 'email' AND k.value = u.email "
-            "WHERE u.lead_id IS NULL ORDER BY u.id"
-        )
-    )
-    return [row.id for row in rows]
-
-
-def try_to_match_activities(connection: Connection, now: datetime) -> None:
-    """``match_activities`` within a transaction about something else, which an activity that cannot be matched must
-    not stop: nothing is matched then, and the next claim finds the one to blame (``tasks.claiming``)."""
-    try:
-        with connection.begin_nested():
-            match_activities(connection, now)
-    except DBAPIError as error:
-        if not faults.is_ours(error):
-            raise
-
-
-def match_activities(connection: Connection, now: datetime, only: Only = ALL) -> None:
-    """Give activities that nobody was known for to the leads that are known by now.
-
-    Activities that another transaction is giving away right now are left to it: nobody waits for anybody
-    while holding activities.
-    """
-    matched = connection.execute(
-        text(
-            f"""
-            UPDATE activity a SET lead_id = i.lead_id FROM identity i
-            WHERE i.kind = 'email' AND i.value = a.email AND a.id IN (
-                SELECT u.id FROM activity u JOIN identity k ON k.kind = 'email' AND k.value = u.email
-                WHERE u.lead_id IS NULL AND {only.condition("u.id")} FOR UPDATE OF u SKIP LOCKED)
-            RETURNING a.lead_id, a.actor"""
-        ),
-        only.parameters,
-    ).fetchall()
-    if not matched:
-        return
-    journeys = list(lock_open_journeys(connection, [row.lead_id for row in matched]).values())
-    decide_again(connection, journeys)
-    connection.execute(
-        text(
-            "UPDATE lead SET rescore_at = :now WHERE id IN (SELECT id FROM lead "
-            "WHERE id = ANY(:ids) AND rescore_at IS NULL ORDER BY id FOR NO KEY UPDATE)"
-        ),
-        {"ids": [row.lead_id for row in matched if row.actor == "lead"], "now": now},
-    )
-    connection.execute(
-        text("UPDATE assignment SET next_check_at = :now WHERE ended_at IS NULL AND journey_id = ANY(:ids)"),
-        {"ids": journeys, "now": now},
-    )
-
-
 def expand_custom(frame: pd.DataFrame, custom: Mapping[str, FieldType]) -> pd.DataFrame:
     """The playbook's custom fields as columns, from the lead's ``custom``."""
     import pandas as pd
@@ -203,3 +144,30 @@ def _json(values: pd.Series) -> pd.Series:
         for value in bulk.plain(values)
     ]
     return pd.Series(encoded, index=values.index, dtype=object)
+
+
+def recycle(connection: Connection, lead_ids: Sequence[int], at: datetime) -> None:
+    """These leads go through qualification again at ``at`` (``journeys.starting.start_recycles``)."""
+    if lead_ids:
+        connection.execute(
+            text("UPDATE lead SET recycle_at = :at WHERE id = ANY(:ids)"), {"ids": list(lead_ids), "at": at}
+        )
+
+
+def forget_news(connection: Connection, lead_ids: Sequence[int]) -> None:
+    """The leads left follow-up: what came in meanwhile was their owner's to use, not a reason to score again.
+
+    From now on nobody watches them, so they are scored again when the passing of time alone changes their verdict
+    or grade. Should that moment have passed already, that is at once.
+    """
+    if lead_ids:
+        connection.execute(
+            text(
+                """
+                UPDATE lead l SET rescore_at = NULL, score_changes_at = (
+                    SELECT q.changes_at FROM journey j JOIN qualification q ON q.journey_id = j.id
+                    WHERE j.lead_id = l.id ORDER BY j.id DESC, q.generation DESC LIMIT 1)
+                WHERE l.id = ANY(:ids)"""
+            ),
+            {"ids": list(lead_ids)},
+        )

@@ -1,163 +1,35 @@
-"""What was decided about a lead: its score, its owner, its follow-up; and the turns that were taken.
+"""The tables ``assignment`` and ``missed``: who has a lead, from when to when and why, and which due times were missed.
 
-Belongs here: reading and writing qualifications, assignments, pool turns and activities.
-Does not belong here: how any of it is decided (``scoring``, ``routing``, ``tasks``).
+Belongs here: every statement that writes the tables, and what stages ask about owners. Does not belong here: who gets a
+lead (``leadgate.assignment``), when something is due (``leadgate.sla``), or the pools' turns (``pools``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import orjson
 from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
-from leadgate.ledger.batches import Conflict
-from leadgate.ledger.database import POOLS_LOCK
 from leadgate.ledger.owner_messages import LEAD_ASSIGNED, sql_key
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_QUALIFICATION_COLUMNS = [
-    "journey_id", "generation", "fit", "engagement", "score", "fit_grade", "engagement_grade", "grade",
-    "contributions", "details", "was", "qualified_as", "outcome", "reasons", "evidence", "changes_at",
-    "playbook_hash", "at",
-]  # fmt: skip
+
+#: A condition that holds for every assignment. One index is over those that have ended, another over the others: with
+#: this condition PostgreSQL uses both, and reads no other journey's assignments.
+ENDED_OR_NOT: Final = "(ended_at IS NULL OR ended_at IS NOT NULL)"
+
+
 _ASSIGNMENT_COLUMNS = [
     "journey_id", "generation", "owner", "pool", "rule", "turn", "candidates", "why", "inputs", "pointer", "sla",
     "priority", "playbook_hash", "assigned_at", "due_at", "due_soon_at", "next_check_at", "clock_from", "ladder_step",
     "acceptance_step", "stage_step",
 ]  # fmt: skip
-
-
-def lead_activities(connection: Connection, batch_id: int, stage: str) -> pd.DataFrame:
-    """What the leads of a batch did: ``journey_id``, ``kind``, ``occurred_at``, oldest first."""
-    return bulk.select(
-        connection,
-        """
-        SELECT j.id AS journey_id, a.kind, a.occurred_at FROM journey j
-        JOIN activity a ON a.lead_id = j.lead_id AND a.actor = 'lead'
-        WHERE j.batch_id = :batch AND j.stage = :stage ORDER BY j.id, a.occurred_at, a.id""",
-        batch=batch_id,
-        stage=stage,
-    )
-
-
-def previous_verdicts(connection: Connection, batch_id: int) -> pd.DataFrame:
-    """How the leads of a batch at qualification were qualified before; those never scored before are left out.
-
-    ``journey_id``; ``was``: a lead that was followed up was qualified, by a person if not by its score, and one that
-    its owner rejected, or that was nurtured since, has to qualify anew; ``finished``: it was followed up, and is only
-    scored again; ``engaged_before``: the grade of its engagement then.
-    """
-    return bulk.select(
-        connection,
-        """
-        SELECT j.id AS journey_id, j.trigger = 'rescore' AND last.status = 'done' AS finished,
-            last.engagement_grade AS engaged_before,
-            CASE WHEN last.id = j.id THEN last.qualified_as
-                WHEN last.status = 'done' THEN coalesce(last.qualified_as, 'marketing_qualified') END AS was
-        FROM journey j JOIN LATERAL (
-            SELECT o.id, o.status, q.qualified_as, q.engagement_grade
-            FROM journey o LEFT JOIN qualification q ON q.journey_id = o.id
-            WHERE o.lead_id = j.lead_id AND o.status <> 'joined'
-                AND (o.id < j.id OR (o.id = j.id AND q.generation < j.generation))
-            ORDER BY o.id DESC, q.generation DESC NULLS LAST LIMIT 1) last ON true
-        WHERE j.batch_id = :batch AND j.stage = 'qualification' AND j.status = 'ready'
-            AND (j.lead_id <> j.id OR j.generation > 0)""",
-        batch=batch_id,
-    )
-
-
-def insert_qualifications(connection: Connection, frame: pd.DataFrame) -> None:
-    """One row a journey and generation. The leads' wish to be scored again is fulfilled, until ``changes_at``.
-
-    A lead that goes on has an owner to come, so its next look is set when it leaves follow-up (``forget_news``).
-    """
-    failpoint("apply.qualifications.before")
-    bulk.copy(connection, "qualification", _QUALIFICATION_COLUMNS, frame)
-    connection.execute(
-        text(
-            "UPDATE lead SET rescore_at = NULL, score_changes_at = NULL WHERE id = ANY(:ids) "
-            "AND (rescore_at IS NOT NULL OR score_changes_at IS NOT NULL)"
-        ),
-        {"ids": bulk.plain(frame["lead_id"])},
-    )
-    resting = frame[frame["outcome"].isin(("nurture", "done")) & frame["changes_at"].notna()]
-    if not resting.empty:
-        connection.execute(
-            text(
-                "UPDATE lead l SET score_changes_at = s.at "
-                "FROM unnest(CAST(:ids AS bigint[]), CAST(:at AS timestamptz[])) AS s(id, at) WHERE l.id = s.id"
-            ),
-            {"ids": bulk.plain(resting["lead_id"]), "at": bulk.plain(resting["changes_at"])},
-        )
-    failpoint("apply.qualifications.after")
-
-
-def json_list(values: Sequence[str]) -> str:
-    """A list of words as JSON text."""
-    return orjson.dumps(list(values)).decode()
-
-
-def with_scores(frame: pd.DataFrame, connection: Connection, batch_id: int) -> pd.DataFrame:
-    """``frame`` with the points, grades and ``qualified_as`` of each journey's last qualification.
-
-    A journey that a person sent past qualification by hand has none, and then missing values.
-    """
-    scores = bulk.select(
-        connection,
-        """
-        SELECT DISTINCT ON (j.id) j.id AS journey_id, q.fit, q.engagement, q.score, q.fit_grade, q.engagement_grade,
-            q.grade, q.qualified_as
-        FROM journey j LEFT JOIN qualification q ON q.journey_id = j.id
-        WHERE j.batch_id = :batch AND j.stage = 'assignment' AND j.status = 'ready'
-        ORDER BY j.id, q.generation DESC NULLS LAST""",
-        batch=batch_id,
-    )
-    return frame.merge(scores, on="journey_id", how="left")
-
-
-def pool_turns(connection: Connection) -> dict[str, tuple[dict[str, Any], int]]:
-    """Every pool's turns and their version."""
-    rows = connection.execute(text("SELECT pool, state, version FROM pool_state ORDER BY pool"))
-    return {row.pool: (row.state, row.version) for row in rows}
-
-
-def take_turns(
-    connection: Connection,
-    *,
-    versions: Mapping[str, int],
-    states: Mapping[str, dict[str, Any]],
-    locked: bool,
-) -> None:
-    """Write new turns of pools if none of ``versions`` has changed since it was read. Raises ``Conflict``.
-
-    ``versions`` names every pool that shares a rep with one whose turns are taken, so that a rep's cap
-    holds across pools. ``locked``: the caller holds the lock on all pools already.
-    """
-    failpoint("apply.turns.before")
-    if not locked:
-        connection.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": POOLS_LOCK})
-    for pool in sorted(versions):
-        taken = connection.execute(
-            text(
-                "UPDATE pool_state SET version = version + 1, state = coalesce(CAST(:state AS jsonb), state) "
-                "WHERE pool = :pool AND version = :version"
-            ),
-            {
-                "pool": pool,
-                "version": versions[pool],
-                "state": orjson.dumps(states[pool]).decode() if pool in states else None,
-            },
-        ).rowcount
-        if taken != 1:
-            raise Conflict(f"somebody else took a turn of pool {pool}")
-    failpoint("apply.turns.after")
 
 
 def open_leads(connection: Connection, reps: Collection[str]) -> dict[str, int]:
@@ -265,25 +137,6 @@ def owned(connection: Connection, batch_id: int) -> pd.DataFrame:
     return bulk.select(connection, _OWNED, batch=batch_id).drop_duplicates("journey_id", ignore_index=True)
 
 
-def done_since(connection: Connection, batch_id: int, outcomes: Sequence[str]) -> pd.DataFrame:
-    """What was done about the owned leads of a batch since their assignment, oldest first.
-
-    What reps did, and activities of a kind in ``outcomes`` by anybody: ``journey_id``, ``kind``, ``actor``, ``rep``,
-    ``occurred_at``, ``seconds``, ``automatic``.
-    """
-    return bulk.select(
-        connection,
-        """
-        SELECT j.id AS journey_id, t.kind, t.actor, t.rep, t.occurred_at, t.seconds, t.automatic FROM journey j
-        JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
-        JOIN activity t ON t.lead_id = j.lead_id AND t.occurred_at >= a.assigned_at
-            AND (t.actor = 'rep' OR t.kind = ANY(:outcomes))
-        WHERE j.batch_id = :batch AND j.status = 'owned' ORDER BY j.id, t.occurred_at, t.id""",
-        batch=batch_id,
-        outcomes=list(outcomes),
-    )
-
-
 def active_since(connection: Connection, batch_id: int) -> dict[int, datetime]:
     """When anybody last did something about each owned lead of a batch, or the lead was heard of, since it was
     assigned; leads without any are left out."""
@@ -366,52 +219,10 @@ def record_missed(connection: Connection, frame: pd.DataFrame, now: datetime) ->
     )
 
 
-def recycle(connection: Connection, lead_ids: Sequence[int], at: datetime) -> None:
-    """These leads go through qualification again at ``at`` (``journeys.starting.start_recycles``)."""
-    if lead_ids:
-        connection.execute(
-            text("UPDATE lead SET recycle_at = :at WHERE id = ANY(:ids)"), {"ids": list(lead_ids), "at": at}
-        )
-
-
 def look_again(connection: Connection, journey_ids: Sequence[int], at: datetime) -> None:
     """Check the open assignments of these journeys again at ``at``."""
     if journey_ids:
         connection.execute(
             text("UPDATE assignment SET next_check_at = :at WHERE ended_at IS NULL AND journey_id = ANY(:ids)"),
             {"ids": list(journey_ids), "at": at},
-        )
-
-
-def close_escalations(
-    connection: Connection, journey_ids: Sequence[int], now: datetime, reason: str | None = None
-) -> None:
-    """The follow-up happened or the lead moved on: nobody needs to chase it any more, for ``reason`` or at all."""
-    if journey_ids:
-        connection.execute(
-            text(
-                "UPDATE work_item SET closed_at = :now, closed_by = 'leadgate', resolution = 'followed_up' "
-                "WHERE journey_id = ANY(:ids) AND kind IN ('escalation', 'recovery') AND closed_at IS NULL "
-                "AND (CAST(:reason AS text) IS NULL OR reason = :reason)"
-            ),
-            {"ids": list(journey_ids), "now": now, "reason": reason},
-        )
-
-
-def forget_news(connection: Connection, lead_ids: Sequence[int]) -> None:
-    """The leads left follow-up: what came in meanwhile was their owner's to use, not a reason to score again.
-
-    From now on nobody watches them, so they are scored again when the passing of time alone changes their verdict
-    or grade. Should that moment have passed already, that is at once.
-    """
-    if lead_ids:
-        connection.execute(
-            text(
-                """
-                UPDATE lead l SET rescore_at = NULL, score_changes_at = (
-                    SELECT q.changes_at FROM journey j JOIN qualification q ON q.journey_id = j.id
-                    WHERE j.lead_id = l.id ORDER BY j.id DESC, q.generation DESC LIMIT 1)
-                WHERE l.id = ANY(:ids)"""
-            ),
-            {"ids": list(lead_ids)},
         )

@@ -1,0 +1,49 @@
+"""The table ``playbook_version``: each playbook that was used, under its hash. Append-only.
+
+Belongs here: every statement that writes the table. Does not belong here: reading a playbook's file
+(``leadgate.playbook``).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from leadgate.ledger.clock import read_time
+from leadgate.ledger.database import Ledger
+from leadgate.ledger.journeys.claiming import stop_waiting
+
+if TYPE_CHECKING:
+    pass
+
+
+def activate_playbook(ledger: Ledger, hash_: str, content: str, pools: list[str], now: datetime | None = None) -> bool:
+    """Keep a playbook's content under its hash, and a row of turns for each pool. True when it is new.
+
+    Leads that wait until somebody is back wait by the playbook before; a new one may know somebody else.
+    """
+    with ledger.transaction() as connection:
+        now = read_time(connection, now)
+        new = connection.execute(
+            text("INSERT INTO playbook_version VALUES (:hash, :content, :now) ON CONFLICT DO NOTHING"),
+            {"hash": hash_, "content": content, "now": now},
+        ).rowcount
+        for pool in sorted(pools):
+            connection.execute(
+                text("INSERT INTO pool_state (pool, version) VALUES (:pool, 0) ON CONFLICT DO NOTHING"),
+                {"pool": pool},
+            )
+        if new:
+            stop_waiting(connection, now)
+    return new == 1
+
+
+def playbook_content(ledger: Ledger, hash_: str) -> str | None:
+    """The content that was activated under ``hash_``."""
+    with ledger.transaction() as connection:
+        content: str | None = connection.execute(
+            text("SELECT content FROM playbook_version WHERE hash = :hash"), {"hash": hash_}
+        ).scalar()
+    return content

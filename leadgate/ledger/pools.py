@@ -1,0 +1,58 @@
+"""The table ``pool_state``: whose turn it is in each pool.
+
+Belongs here: every statement that writes the table. Does not belong here: whose turn is next
+(``leadgate.assignment.rotation``), or the assignments (``assignments``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from sqlalchemy import Connection, text
+
+from leadgate.failpoints import failpoint
+from leadgate.ledger.batches import Conflict
+from leadgate.ledger.database import POOLS_LOCK
+
+if TYPE_CHECKING:
+    pass
+
+
+def pool_turns(connection: Connection) -> dict[str, tuple[dict[str, Any], int]]:
+    """Every pool's turns and their version."""
+    rows = connection.execute(text("SELECT pool, state, version FROM pool_state ORDER BY pool"))
+    return {row.pool: (row.state, row.version) for row in rows}
+
+
+def take_turns(
+    connection: Connection,
+    *,
+    versions: Mapping[str, int],
+    states: Mapping[str, dict[str, Any]],
+    locked: bool,
+) -> None:
+    """Write new turns of pools if none of ``versions`` has changed since it was read. Raises ``Conflict``.
+
+    ``versions`` names every pool that shares a rep with one whose turns are taken, so that a rep's cap
+    holds across pools. ``locked``: the caller holds the lock on all pools already.
+    """
+    failpoint("apply.turns.before")
+    if not locked:
+        connection.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": POOLS_LOCK})
+    for pool in sorted(versions):
+        taken = connection.execute(
+            text(
+                "UPDATE pool_state SET version = version + 1, state = coalesce(CAST(:state AS jsonb), state) "
+                "WHERE pool = :pool AND version = :version"
+            ),
+            {
+                "pool": pool,
+                "version": versions[pool],
+                "state": orjson.dumps(states[pool]).decode() if pool in states else None,
+            },
+        ).rowcount
+        if taken != 1:
+            raise Conflict(f"somebody else took a turn of pool {pool}")
+    failpoint("apply.turns.after")

@@ -1,0 +1,101 @@
+"""The table ``qualification``: each score and what it led to. Append-only.
+
+Belongs here: every statement that writes the table, and what stages ask about scores. Does not belong here: how a lead
+is scored (``leadgate.scoring``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import orjson
+from sqlalchemy import Connection, text
+
+from leadgate.failpoints import failpoint
+from leadgate.ledger import bulk
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+_QUALIFICATION_COLUMNS = [
+    "journey_id", "generation", "fit", "engagement", "score", "fit_grade", "engagement_grade", "grade",
+    "contributions", "details", "was", "qualified_as", "outcome", "reasons", "evidence", "changes_at",
+    "playbook_hash", "at",
+]  # fmt: skip
+
+
+def previous_verdicts(connection: Connection, batch_id: int) -> pd.DataFrame:
+    """How the leads of a batch at qualification were qualified before; those never scored before are left out.
+
+    ``journey_id``; ``was``: a lead that was followed up was qualified, by a person if not by its score, and one that
+    its owner rejected, or that was nurtured since, has to qualify anew; ``finished``: it was followed up, and is only
+    scored again; ``engaged_before``: the grade of its engagement then.
+    """
+    return bulk.select(
+        connection,
+        """
+        SELECT j.id AS journey_id, j.trigger = 'rescore' AND last.status = 'done' AS finished,
+            last.engagement_grade AS engaged_before,
+            CASE WHEN last.id = j.id THEN last.qualified_as
+                WHEN last.status = 'done' THEN coalesce(last.qualified_as, 'marketing_qualified') END AS was
+        FROM journey j JOIN LATERAL (
+            SELECT o.id, o.status, q.qualified_as, q.engagement_grade
+            FROM journey o LEFT JOIN qualification q ON q.journey_id = o.id
+            WHERE o.lead_id = j.lead_id AND o.status <> 'joined'
+                AND (o.id < j.id OR (o.id = j.id AND q.generation < j.generation))
+            ORDER BY o.id DESC, q.generation DESC NULLS LAST LIMIT 1) last ON true
+        WHERE j.batch_id = :batch AND j.stage = 'qualification' AND j.status = 'ready'
+            AND (j.lead_id <> j.id OR j.generation > 0)""",
+        batch=batch_id,
+    )
+
+
+def insert_qualifications(connection: Connection, frame: pd.DataFrame) -> None:
+    """One row a journey and generation. The leads' wish to be scored again is fulfilled, until ``changes_at``.
+
+    A lead that goes on has an owner to come, so its next look is set when it leaves follow-up (``forget_news``).
+    """
+    failpoint("apply.qualifications.before")
+    bulk.copy(connection, "qualification", _QUALIFICATION_COLUMNS, frame)
+    connection.execute(
+        text(
+            "UPDATE lead SET rescore_at = NULL, score_changes_at = NULL WHERE id = ANY(:ids) "
+            "AND (rescore_at IS NOT NULL OR score_changes_at IS NOT NULL)"
+        ),
+        {"ids": bulk.plain(frame["lead_id"])},
+    )
+    resting = frame[frame["outcome"].isin(("nurture", "done")) & frame["changes_at"].notna()]
+    if not resting.empty:
+        connection.execute(
+            text(
+                "UPDATE lead l SET score_changes_at = s.at "
+                "FROM unnest(CAST(:ids AS bigint[]), CAST(:at AS timestamptz[])) AS s(id, at) WHERE l.id = s.id"
+            ),
+            {"ids": bulk.plain(resting["lead_id"]), "at": bulk.plain(resting["changes_at"])},
+        )
+    failpoint("apply.qualifications.after")
+
+
+def json_list(values: Sequence[str]) -> str:
+    """A list of words as JSON text."""
+    return orjson.dumps(list(values)).decode()
+
+
+def with_scores(frame: pd.DataFrame, connection: Connection, batch_id: int) -> pd.DataFrame:
+    """``frame`` with the points, grades and ``qualified_as`` of each journey's last qualification.
+
+    A journey that a person sent past qualification by hand has none, and then missing values.
+    """
+    scores = bulk.select(
+        connection,
+        """
+        SELECT DISTINCT ON (j.id) j.id AS journey_id, q.fit, q.engagement, q.score, q.fit_grade, q.engagement_grade,
+            q.grade, q.qualified_as
+        FROM journey j LEFT JOIN qualification q ON q.journey_id = j.id
+        WHERE j.batch_id = :batch AND j.stage = 'assignment' AND j.status = 'ready'
+        ORDER BY j.id, q.generation DESC NULLS LAST""",
+        batch=batch_id,
+    )
+    return frame.merge(scores, on="journey_id", how="left")

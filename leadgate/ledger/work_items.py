@@ -1,0 +1,123 @@
+"""The table ``work_item``: what a person must decide or do.
+
+Belongs here: every statement that writes the table, and what stages ask about open items. Does not belong here: the
+journeys that an item holds (``journeys``), what a person decides (``actions``), or lists and filters (``reports``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import orjson
+from sqlalchemy import Connection, text
+
+from leadgate.failpoints import failpoint
+from leadgate.ledger import bulk
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+_WORK_ITEM_COLUMNS = [
+    "id", "kind", "blocking", "reason", "stage", "promise", "source", "journey_id", "batch_id", "generation",
+    "message", "value", "detail", "proposal", "route", "due_at", "opened_at",
+]  # fmt: skip
+
+
+def open_work_items(connection: Connection, items: pd.DataFrame) -> list[int]:
+    """Insert work items (columns of ``work_item`` without ``id``) and return their ids in order."""
+    failpoint("apply.work_items.before")
+    ids = bulk.new_ids(connection, "work_item", len(items))
+    frame = items.assign(id=ids)
+    frame["proposal"] = [None if not p else orjson.dumps(p).decode() for p in bulk.plain(frame["proposal"])]
+    bulk.copy(connection, "work_item", _WORK_ITEM_COLUMNS, frame)
+    failpoint("apply.work_items.after")
+    return ids
+
+
+def close_work_items(connection: Connection, ids: list[int], *, by: str, resolution: str, now: datetime) -> None:
+    """Close open work items; one that is closed already is left as it is."""
+    connection.execute(
+        text(
+            "UPDATE work_item SET closed_at = :now, closed_by = :by, resolution = :resolution "
+            "WHERE id = ANY(:ids) AND closed_at IS NULL"
+        ),
+        {"ids": ids, "by": by, "resolution": resolution, "now": now},
+    )
+
+
+def open_recoveries(connection: Connection, journey_ids: list[int]) -> set[tuple[int, str]]:
+    """Which of the journeys have an open recovery task, and for which promise."""
+    rows = connection.execute(
+        text(
+            "SELECT journey_id, promise FROM work_item "
+            "WHERE kind = 'recovery' AND closed_at IS NULL AND journey_id = ANY(:ids)"
+        ),
+        {"ids": journey_ids},
+    )
+    return {(row.journey_id, row.promise) for row in rows}
+
+
+def open_failures(connection: Connection, stage: str, reason: str, why: str) -> tuple[int | None, int]:
+    """Open work items about journeys that ``stage`` failed for because of ``why`` (their ``detail``): the one that
+    several share, if there is one, and how many are about a journey of their own."""
+    shared, alike = connection.execute(
+        text(
+            "SELECT max(id) FILTER (WHERE journey_id IS NULL), count(*) FILTER (WHERE journey_id IS NOT NULL) "
+            "FROM work_item WHERE closed_at IS NULL AND stage = :stage AND reason = :reason AND detail = :why"
+        ),
+        {"stage": stage, "reason": reason, "why": why},
+    ).one()
+    return shared, alike
+
+
+def is_open(connection: Connection, reason: str, promise: str) -> bool:
+    """Whether a work item about no journey is open for ``reason`` and ``promise``."""
+    found = connection.execute(
+        text(
+            "SELECT 1 FROM work_item WHERE closed_at IS NULL AND journey_id IS NULL AND reason = :reason "
+            "AND promise = :promise LIMIT 1"
+        ),
+        {"reason": reason, "promise": promise},
+    )
+    return found.first() is not None
+
+
+def gate_recoveries(connection: Connection, stage: str) -> set[str | None]:
+    """The promises of a stage's gate that could not be checked, and have an open recovery task for it."""
+    rows = connection.execute(
+        text(
+            "SELECT promise FROM work_item "
+            "WHERE kind = 'recovery' AND journey_id IS NULL AND stage = :stage AND closed_at IS NULL"
+        ),
+        {"stage": stage},
+    )
+    return {row.promise for row in rows}
+
+
+def close_gate_recoveries(connection: Connection, stage: str, now: datetime) -> None:
+    """The stage's gate could be checked again."""
+    connection.execute(
+        text(
+            "UPDATE work_item SET closed_at = :now, closed_by = 'leadgate', resolution = 'promise_kept' "
+            "WHERE kind = 'recovery' AND journey_id IS NULL AND stage = :stage AND closed_at IS NULL"
+        ),
+        {"stage": stage, "now": now},
+    )
+
+
+def close_escalations(
+    connection: Connection, journey_ids: Sequence[int], now: datetime, reason: str | None = None
+) -> None:
+    """The follow-up happened or the lead moved on: nobody needs to chase it any more, for ``reason`` or at all."""
+    if journey_ids:
+        connection.execute(
+            text(
+                "UPDATE work_item SET closed_at = :now, closed_by = 'leadgate', resolution = 'followed_up' "
+                "WHERE journey_id = ANY(:ids) AND kind IN ('escalation', 'recovery') AND closed_at IS NULL "
+                "AND (CAST(:reason AS text) IS NULL OR reason = :reason)"
+            ),
+            {"ids": list(journey_ids), "now": now, "reason": reason},
+        )
