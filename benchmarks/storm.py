@@ -34,7 +34,7 @@ from expectations import gate
 from leadgate import playbook as playbooks
 from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, open_ledger, signals
-from leadgate.ledger.activities import match_activities
+from leadgate.ledger.activities import match_activities, store_activities
 from leadgate.ledger.batches import LeaseLost
 from leadgate.ledger.journeys.claiming import Kind
 from leadgate.ledger.leases import lease_remaining
@@ -267,7 +267,7 @@ def _store(ledger: Ledger, loaded: Loaded, file: File) -> None:
     for chunk in capture.chunks((Row(line, row) for line, row in enumerate(file.rows)), 20):
         with ledger.transaction() as connection:
             if file.source == "activities":
-                signals.store_activities(connection, reader.sort(chunk).activities, NOW)
+                store_activities(connection, reader.sort(chunk).activities, NOW)
                 match_activities(connection, NOW)
             else:
                 signals.store_signals(connection, capture.signal_rows(chunk, file.source, "storm", keys), NOW)

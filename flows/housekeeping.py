@@ -15,7 +15,7 @@ from prefect.artifacts import acreate_table_artifact
 
 from flows.deployments import DEPLOYMENTS
 from flows.runtime import session
-from leadgate.ledger import hosts, upkeep
+from leadgate.ledger import consumers, hosts, upkeep
 from tasks import housekeeping as left_behind
 from tasks import retention
 from tasks.housekeeping import Line, Things
@@ -47,7 +47,7 @@ async def housekeeping(
             await left_behind.end_dead(len(found.dead), Things(ledger, found)),
             await left_behind.delete_ready(len(found.ready), Things(ledger, found)),
         ]
-        gone = await asyncio.to_thread(upkeep.consumers_gone, ledger, left_behind.CONSUMER_FORGOTTEN)
+        gone = await asyncio.to_thread(consumers.consumers_gone, ledger, left_behind.CONSUMER_FORGOTTEN)
         lines.append(await left_behind.forget_consumers(len(gone), Things(ledger, gone)))
         await asyncio.to_thread(hosts.forget, ledger, left_behind.CONSUMER_FORGOTTEN)
         lapsed = [batch for batch in await asyncio.to_thread(upkeep.open_batches, ledger) if batch.lapsed > 0]

@@ -31,8 +31,9 @@ from flows.runtime import session
 from flows.whereabouts import whereabouts
 from leadgate.counting import counted
 from leadgate.ledger import Ledger
-from leadgate.ledger.actions import ActionError, RerunReport
+from leadgate.ledger.actions import ActionError
 from leadgate.ledger.reports import WorkItemFilter
+from leadgate.ledger.reruns import RerunReport
 from leadgate.plain_text import one_line
 from leadgate.resolutions import Correct, CorrectAsProposed, Discard, DoneByHand, Resolution, TryAgain, corrected_fields
 from tasks import reruns

@@ -30,7 +30,8 @@ from flows.links import find_rerun_form
 from flows.runtime import session
 from leadgate.counting import counted
 from leadgate.ledger import reviews as taking
-from leadgate.ledger.actions import ActionError, RerunReport
+from leadgate.ledger.actions import ActionError
+from leadgate.ledger.reruns import RerunReport
 from leadgate.masking import mask
 from leadgate.plain_text import one_line
 from leadgate.resolutions import Correct, DifferentPerson, Discard, DoneByHand, Resolution, SamePerson, corrected_fields

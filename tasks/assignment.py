@@ -35,7 +35,6 @@ from leadgate.ledger import (
     owner_messages,
     pools,
     qualifications,
-    signals,
 )
 from leadgate.ledger.journeys import stage_moves
 from leadgate.playbook import Playbook, Rep
@@ -46,7 +45,7 @@ from tasks.stage import Decided, Gathered, Stage, Work
 def gather(connection: Connection, work: Work) -> Gathered:
     batch = work.batch.id
     columns = [*STANDARD, *VALIDATED, *ENRICHED, "custom"]
-    frame = qualifications.with_scores(signals.leads_at(connection, batch, "assignment", columns), connection, batch)
+    frame = qualifications.with_scores(leads.leads_at(connection, batch, "assignment", columns), connection, batch)
     frame = leads.expand_custom(frame, {name: field.type for name, field in work.rules.fields.items()})
     excluded = assignments.previous_owners(connection, batch, may_have_it_again(work.rules))
     frame["excluded"] = pd.Series([excluded.get(j, ()) for j in frame["journey_id"]], index=frame.index, dtype=object)

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from leadgate.connectors.files import Row
 from leadgate.fields import STANDARD
-from leadgate.ledger import bulk, leads, signals
+from leadgate.ledger import actions, bulk, leads, signals
 from leadgate.limits import LONGEST_KEY, key_that_fits, longest_of, too_long
 from leadgate.mapping.headers import as_text, flatten, map_headers
 from leadgate.playbook import Playbook, Source
@@ -178,7 +178,7 @@ def signal_rows(rows: Sequence[Row], source: str, origin: str, keys: Keys) -> li
 
 def gather(connection: Connection, work: Work) -> Gathered:
     return Gathered(
-        signals.captured(connection, work.batch.id), signals.corrections(connection, work.batch.id, "capture")
+        signals.captured(connection, work.batch.id), actions.corrections(connection, work.batch.id, "capture")
     )
 
 

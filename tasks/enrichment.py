@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from leadgate.connectors import providers
 from leadgate.fields import ENRICHED, VALIDATED
-from leadgate.ledger import bulk, leads, signals
+from leadgate.ledger import bulk, leads
 from leadgate.values.figures import amount_of, employees_of
 from tasks.stage import Decided, Gathered, Stage, Work
 
@@ -37,7 +37,7 @@ _READS: Final = (
 
 
 def gather(connection: Connection, work: Work) -> Gathered:
-    return Gathered(signals.leads_at(connection, work.batch.id, "enrichment", _READS))
+    return Gathered(leads.leads_at(connection, work.batch.id, "enrichment", _READS))
 
 
 def decide(gathered: Gathered, work: Work) -> Decided:

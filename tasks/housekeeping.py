@@ -31,7 +31,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Crashed
 
-from leadgate.ledger import Ledger, upkeep
+from leadgate.ledger import Ledger, consumers, upkeep
 from leadgate.liveness import Signs, verdict
 from tasks.run_tags import READY, find_consumer
 
@@ -89,7 +89,7 @@ async def find(ledger: Ledger, ours: FlowFilter, now: datetime, limit: timedelta
     limit = max(limit, timedelta(seconds=3 * (get_current_settings().flows.heartbeat_frequency or 0)))
     open_batches, seen = await asyncio.gather(
         asyncio.to_thread(upkeep.open_batches, ledger),
-        asyncio.to_thread(upkeep.consumers_seen, ledger, CONSUMER_GONE),
+        asyncio.to_thread(consumers.consumers_seen, ledger, CONSUMER_GONE),
     )
     # a process may outlive its lease, while PostgreSQL is away: until another run has its batch, it may go on
     held = [batch for batch in open_batches if batch.lapsed < limit.total_seconds()]
@@ -237,7 +237,7 @@ def _pages(ids: Sequence[UUID]) -> Iterable[list[UUID]]:
 @task(task_run_name="consumers not seen for a day | {count}", cache_policy=NO_CACHE, persist_result=False)
 async def forget_consumers(count: int, things: Things) -> Line:
     """Take the names of consumers that are long gone off the list."""
-    gone = await asyncio.to_thread(upkeep.forget_consumers, things.ledger, things.found, CONSUMER_FORGOTTEN)
+    gone = await asyncio.to_thread(consumers.forget_consumers, things.ledger, things.found, CONSUMER_FORGOTTEN)
     return Line("consumers not seen for a day", gone, count - gone, "taken off the list")
 
 

@@ -16,10 +16,9 @@ from typing import Any, Final
 from leadgate.connectors import notify
 from leadgate.failpoints import failpoint
 from leadgate.ledger import Ledger, faults, outbox
-from leadgate.ledger.actions import UNDELIVERABLE
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.only import Only
-from leadgate.ledger.outbox import Message
+from leadgate.ledger.outbox import UNDELIVERABLE, Message
 from leadgate.playbook import Playbook
 from tasks.delivery import MOST_ATTEMPTS, Address, address_of, shown_target, wait_after, words
 from tasks.work_items import route_of

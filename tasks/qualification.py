@@ -11,7 +11,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED
-from leadgate.ledger import activities, bulk, leads, outbox, qualifications, signals
+from leadgate.ledger import activities, bulk, leads, outbox, qualifications
 from leadgate.scoring import changes_at, qualify, score
 from tasks.stage import Decided, Gathered, Stage, Work
 
@@ -20,7 +20,7 @@ IN_REVIEW_BAND: Final = "score_in_review_band"
 
 
 def gather(connection: Connection, work: Work) -> Gathered:
-    frame = signals.leads_at(connection, work.batch.id, "qualification", [*STANDARD, *VALIDATED, *ENRICHED, "custom"])
+    frame = leads.leads_at(connection, work.batch.id, "qualification", [*STANDARD, *VALIDATED, *ENRICHED, "custom"])
     frame = leads.expand_custom(frame, {name: f.type for name, f in work.rules.fields.items()})
     before = qualifications.previous_verdicts(connection, work.batch.id).set_index("journey_id")
     frame["was"] = before["was"].reindex(frame["journey_id"]).astype(object).to_numpy()

@@ -13,9 +13,11 @@ from typing import Any, Final
 
 from leadgate.corrections import Corrected, problems_of
 from leadgate.fields import STANDARD
-from leadgate.ledger import Ledger, actions, joins, reports, reviews
-from leadgate.ledger.actions import UNDELIVERABLE, ActionError, RerunReport
+from leadgate.ledger import Ledger, joins, reports, reruns, reviews
+from leadgate.ledger.actions import ActionError
+from leadgate.ledger.outbox import UNDELIVERABLE
 from leadgate.ledger.reports import WorkItemFilter
+from leadgate.ledger.reruns import RerunReport
 from leadgate.nearest import proposal
 from leadgate.playbook import Playbook
 from leadgate.resolutions import (
@@ -66,17 +68,17 @@ def resolve_items(
     ids = list(dict.fromkeys([*(item["id"] for item in items), *named]))
     match resolution:
         case TryAgain():
-            return actions.rerun(ledger, ids, by=by, now=now, playbook=playbook)
+            return reruns.rerun(ledger, ids, by=by, now=now, playbook=playbook)
         case Correct(fields):
             for refused in _refused(ledger, dict.fromkeys(ids, fields), playbook, now).values():
                 raise ActionError(f"nothing was changed, because the correction {refused}")
-            return actions.rerun(ledger, ids, by=by, now=now, playbook=playbook, corrections=fields)
+            return reruns.rerun(ledger, ids, by=by, now=now, playbook=playbook, corrections=fields)
         case CorrectAsProposed():
             return _correct_as_proposed(ledger, items, by=by, now=now, playbook=playbook, named=named)
         case DoneByHand(evidence):
-            return actions.done_by_hand(ledger, ids, by=by, now=now, evidence=evidence)
+            return reruns.done_by_hand(ledger, ids, by=by, now=now, evidence=evidence)
         case Discard(reason):
-            return actions.discard(ledger, ids, by=by, now=now, reason=reason)
+            return reruns.discard(ledger, ids, by=by, now=now, reason=reason)
         case SamePerson(lead):
             return joins.same(ledger, ids, lead, by=by, now=now)
         case DifferentPerson():
@@ -102,7 +104,7 @@ def _correct_as_proposed(
         if item in refused_proposals:
             total.skipped.append(f"work item W{item}: its proposal {refused_proposals[item]}")
         else:
-            total.add(actions.rerun(ledger, [item], by=by, now=now, playbook=playbook, corrections=corrections))
+            total.add(reruns.rerun(ledger, [item], by=by, now=now, playbook=playbook, corrections=corrections))
     missing = {*named, *proposals} - set(proposed)
     total.skipped += [f"work item W{each} proposes nothing, or is not open" for each in sorted(missing)]
     return total

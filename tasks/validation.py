@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from expectations.validated import PROMISES
 from leadgate.fields import STANDARD, VALIDATED
-from leadgate.ledger import activities, bulk, identities, leads, outbox, signals
+from leadgate.ledger import activities, bulk, identities, leads, outbox
 from leadgate.mapping.normalise import leave_out_unreadable, normalise
 from leadgate.matching import CONFLICT
 from leadgate.matching.persons import words_of
@@ -28,7 +28,7 @@ _FILLS: Final = (*STANDARD, *VALIDATED)  # what a signal that joins may add to i
 
 
 def gather(connection: Connection, work: Work) -> Gathered:
-    frame = signals.leads_at(connection, work.batch.id, "validation", [*STANDARD, "custom", "attributes"])
+    frame = leads.leads_at(connection, work.batch.id, "validation", [*STANDARD, "custom", "attributes"])
     return Gathered(leads.expand_custom(frame, {name: f.type for name, f in work.rules.fields.items()}))
 
 

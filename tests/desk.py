@@ -160,7 +160,7 @@ class Desk:
         key = f"{kind}:{email}:{at.isoformat()}"
         row = ("activities", key, kind, actor, rep, email, at, "{}", seconds, automatic)
         with self.ledger.transaction() as connection:
-            signals.store_activities(connection, [row], at)
+            activities.store_activities(connection, [row], at)
             activities.match_activities(connection, at)
 
     def run(

@@ -29,7 +29,7 @@ from console.http.listening import config
 from leadgate.connectors import files
 from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, clock, open_ledger, signals
-from leadgate.ledger.activities import match_activities
+from leadgate.ledger.activities import match_activities, store_activities
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks import activities, capture
@@ -114,7 +114,7 @@ class Doors:
             if rules.kind == "activities":
                 parted = activities.Reader(source, "hunt", self._loaded.playbook, now).sort(rows)
                 if parted.activities:
-                    signals.store_activities(connection, parted.activities, now)
+                    store_activities(connection, parted.activities, now)
                     match_activities(connection, now)
                 if parted.held:
                     signals.store_signals(connection, parted.held, now)

@@ -26,7 +26,7 @@ from benchmarks.fuzz.doors import REFUSED_FILE, UNREADABLE, Captured, Doors, Sen
 from benchmarks.fuzz.errors import Broken, Once
 from benchmarks.fuzz.rows import DOORS, FILES, Poison, activity, person
 from leadgate.fields import STANDARD
-from leadgate.ledger import Ledger, actions, clock, open_ledger
+from leadgate.ledger import Ledger, clock, open_ledger, reruns
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.verify import verify
 from leadgate.playbook import Loaded
@@ -231,7 +231,7 @@ class Ground:
             value = values.make(poison.kind, poison.length)
             given = {poison.column: value if isinstance(value, str) else str(value)}
             with contextlib.suppress(ActionError):
-                actions.rerun(self.ledger, [item], by="hunt", now=now, playbook=self.loaded.playbook, corrections=given)
+                reruns.rerun(self.ledger, [item], by="hunt", now=now, playbook=self.loaded.playbook, corrections=given)
         return self._judge(captured, kinds, self._run(None), figures)
 
 

@@ -27,7 +27,7 @@ from leadgate.counting import counted
 from leadgate.errors import ExitCode
 from leadgate.fields import PERSONAL
 from leadgate.ledger import Ledger, open_ledger, signals
-from leadgate.ledger.activities import try_to_match_activities
+from leadgate.ledger.activities import store_activities, try_to_match_activities
 from leadgate.ledger.clock import time_of
 from leadgate.masking import mask
 from leadgate.nearest import proposal
@@ -209,7 +209,7 @@ class _Store:
     def _keep_activities(self, connection: Connection, parted: activities.Sorted) -> int:
         new = 0
         if parted.activities:
-            new += signals.store_activities(connection, parted.activities, self.at)
+            new += store_activities(connection, parted.activities, self.at)
             try_to_match_activities(connection, self.at)
         if parted.held:
             new += signals.store_signals(connection, parted.held, self.at)

@@ -24,7 +24,7 @@ from console.command_context import CommandContext, as_of
 from console.lookup import actor_for, as_data, journey_of
 from console.redaction import visible
 from console.screen import CommandError, out, print_json, program
-from leadgate.ledger import actions
+from leadgate.ledger import ownership
 from leadgate.ledger.clock import time_of
 from leadgate.nearest import proposal
 
@@ -46,7 +46,7 @@ def accept(
         at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, lead, playbook)
         who = actor_for(ledger, journey, playbook, acts_for)
-        number = actions.accept(ledger, journey, by=who, now=at)
+        number = ownership.accept(ledger, journey, by=who, now=at)
         standing = go_on(context, ledger, loaded, [journey], as_of(now), later=later)
     if json:
         data = {"journey_id": journey, "did": "accept", **as_data(who), "action": number}
@@ -78,7 +78,7 @@ def reject(
         at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, lead, playbook)
         who = actor_for(ledger, journey, playbook, acts_for)
-        done = actions.reject(ledger, journey, by=who, now=at, reason=reason, playbook=playbook)
+        done = ownership.reject(ledger, journey, by=who, now=at, reason=reason, playbook=playbook)
         standing = go_on(context, ledger, loaded, [journey], as_of(now), later=later)
     if json:
         print_json(

@@ -35,9 +35,9 @@ from console.command_context import CommandContext, actor, as_of
 from console.redaction import mask_item, visible
 from console.screen import CommandError, out, print_json, program, say
 from leadgate.counting import counted
-from leadgate.ledger.actions import RerunReport
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.reports import WorkItemFilter
+from leadgate.ledger.reruns import RerunReport
 from leadgate.resolutions import CorrectAsProposed, Discard, DoneByHand, Resolution, TryAgain, corrected_fields
 from tasks import reruns
 

@@ -1,7 +1,7 @@
 """``leadgate touch``: what a rep did about a lead, logged by hand.
 
 Belongs here: what was asked for, whether it can count, and saying what was done. Does not belong here: storing it
-(``ledger.owner_actions``).
+(``ledger.ownership``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from console.command_context import CommandContext, actor, as_of, moment_of
 from console.lookup import as_data, journey_of
 from console.redaction import visible
 from console.screen import CommandError, moment, out, print_json, program
-from leadgate.ledger import owner_actions
+from leadgate.ledger import ownership
 from leadgate.ledger.clock import time_of
 from leadgate.nearest import proposal
 
@@ -54,7 +54,7 @@ def touch(
         moment_now = time_of(ledger, as_of(now))
         happened = said or moment_now
         journey = journey_of(ledger, lead, playbook)
-        done = owner_actions.touch(
+        done = ownership.touch(
             ledger, journey, kind=kind, rep=rep, by=who, at=happened, seconds=seconds, now=moment_now
         )
         standing = go_on(context, ledger, loaded, [journey], as_of(now), later=later)

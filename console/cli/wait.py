@@ -1,7 +1,7 @@
 """``leadgate wait`` and ``resume``: an owner stops and starts the clocks of a lead.
 
 Belongs here: what was asked for, whether it can be meant, and saying what was done. Does not belong here: doing it
-(``ledger.owner_actions``).
+(``ledger.ownership``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from console.cli.undo import way_back
 from console.command_context import CommandContext, as_of, moment_of
 from console.lookup import actor_for, as_data, journey_of
 from console.screen import CommandError, moment, out, print_json, program
-from leadgate.ledger import Ledger, lead_history, owner_actions
+from leadgate.ledger import Ledger, lead_history, ownership
 from leadgate.ledger.clock import time_of
 from leadgate.playbook import Playbook
 
@@ -48,7 +48,7 @@ def wait(
         journey = journey_of(ledger, lead, playbook)
         who = actor_for(ledger, journey, playbook, acts_for)
         end = _end(until, ledger, journey, playbook)
-        number = owner_actions.wait(ledger, journey, until=end, reason=reason.strip(), by=who, now=at)
+        number = ownership.wait(ledger, journey, until=end, reason=reason.strip(), by=who, now=at)
     if json:
         print_json({"journey_id": journey, "did": "wait", **as_data(who), "until": end, "action": number})
     else:
@@ -69,7 +69,7 @@ def resume(
         at = time_of(ledger, as_of(now))
         journey = journey_of(ledger, lead, playbook)
         who = actor_for(ledger, journey, playbook, acts_for)
-        number = owner_actions.resume(ledger, journey, by=who, now=at)
+        number = ownership.resume(ledger, journey, by=who, now=at)
     if json:
         print_json({"journey_id": journey, "did": "resume", **as_data(who), "action": number})
     else:

@@ -19,9 +19,9 @@ from typing import Any, Final
 
 from console.http.responses import RefusedError, id_reused, ledger_away, unexpected
 from console.screen import say
-from leadgate.ledger import Ledger, activities, faults, requests, signals
+from leadgate.ledger import Ledger, activities, capture_turns, faults, requests, signals
+from leadgate.ledger.capture_turns import Stored
 from leadgate.ledger.requests import Sender
-from leadgate.ledger.signals import Stored
 
 MOST_WAITING: Final = 20_000  # payloads in the queue; what comes then is refused
 MOST_WAITING_BYTES: Final = 128 * 1024**2
@@ -136,7 +136,7 @@ class Writer:
         stored: list[Stored] = []
         known: list[Stored] = []
         with self._ledger.transaction() as connection:
-            now = signals.one_capture_at_a_time(connection, {job.sender.source for job in jobs})
+            now = capture_turns.one_capture_at_a_time(connection, {job.sender.source for job in jobs})
             reused = requests.reused(connection, [job.sender for job in jobs])
             requests.record_reuse(
                 connection, [job.sender for job, again in zip(jobs, reused, strict=True) if again], now
@@ -147,7 +147,7 @@ class Writer:
             if rows:
                 stored = signals.store_each_signal(connection, *_apart(rows), now)
             if happened:
-                known = signals.store_each_activity(connection, *_apart(happened), now)
+                known = activities.store_each_activity(connection, *_apart(happened), now)
                 activities.try_to_match_activities(connection, now)
         outcomes: list[Outcome | RefusedError] = []
         for job, again in zip(jobs, reused, strict=True):

@@ -8,14 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
+import orjson
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from leadgate.ledger import bulk, faults
+from leadgate.failpoints import failpoint
+from leadgate.ledger import assignments, bulk, faults, leads
+from leadgate.ledger.capture_turns import (
+    SENT,
+    Stored,
+    answer_in_order,
+    notify_consumers,
+    sent_by,
+    wait_for_turn,
+)
 from leadgate.ledger.journeys.locking import decide_again, lock_open_journeys
 from leadgate.ledger.only import ALL, Only
+from leadgate.ledger.requests import Sender
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,14 +107,89 @@ def match_activities(connection: Connection, now: datetime, only: Only = ALL) ->
         return
     journeys = list(lock_open_journeys(connection, [row.lead_id for row in matched]).values())
     decide_again(connection, journeys)
-    connection.execute(
+    leads.score_again(connection, [row.lead_id for row in matched if row.actor == "lead"], now)
+    assignments.look_again(connection, journeys, now)
+
+
+#: The source of activities that a rep logged by hand.
+BY_HAND: Final = "by_hand"
+
+
+def log_touch(
+    connection: Connection, lead_id: int, *, kind: str, rep: str, at: datetime, seconds: int | None, now: datetime
+) -> bool:
+    """What ``rep`` did about a lead ``at`` a moment, as a person says. False when that is known already."""
+    values = {
+        "source": BY_HAND,
+        "key": f"{lead_id}:{kind}:{rep}:{at.isoformat()}",
+        "kind": kind,
+        "by": rep,
+        "lead": lead_id,
+        "at": at,
+        "seconds": seconds,
+        "payload": orjson.dumps({"kind": kind, "seconds": seconds}).decode(),
+        "now": now,
+    }
+    return bool(
+        connection.execute(
+            text(
+                "INSERT INTO activity (source, key, kind, actor, rep, lead_id, occurred_at, payload, received_at, "
+                "seconds) VALUES (:source, :key, :kind, 'rep', :by, :lead, :at, :payload, :now, :seconds) "
+                "ON CONFLICT (source, key) DO NOTHING"
+            ),
+            values,
+        ).rowcount
+    )
+
+
+#: What is known of an activity when it comes in, in the order of the rows that are stored.
+ACTIVITY_COLUMNS: Final[dict[str, str]] = {
+    "source": "text", "key": "text", "kind": "text", "actor": "text", "rep": "text", "email": "text",
+    "occurred_at": "timestamptz", "payload": "text", "seconds": "int", "automatic": "boolean",
+}  # fmt: skip
+
+
+def store_activities(connection: Connection, rows: Sequence[Sequence[Any]], now: datetime) -> int:
+    """Store rows of ``ACTIVITY_COLUMNS``. Returns how many are new."""
+    columns = list(ACTIVITY_COLUMNS)
+    definition = ", ".join(f"{name} {kind}" for name, kind in ACTIVITY_COLUMNS.items())
+    connection.execute(text(f"CREATE TEMP TABLE IF NOT EXISTS incoming_activity ({definition}) ON COMMIT DELETE ROWS"))
+    bulk.copy_rows(connection, "incoming_activity", columns, rows)
+    wait_for_turn(connection, rows[0][0])
+    failpoint("capture.activities.before")
+    new = connection.execute(
         text(
-            "UPDATE lead SET rescore_at = :now WHERE id IN (SELECT id FROM lead "
-            "WHERE id = ANY(:ids) AND rescore_at IS NULL ORDER BY id FOR NO KEY UPDATE)"
+            f"INSERT INTO activity ({', '.join(columns)}, received_at) SELECT {', '.join(columns)}, :now "
+            "FROM incoming_activity ON CONFLICT (source, key) DO NOTHING"
         ),
-        {"ids": [row.lead_id for row in matched if row.actor == "lead"], "now": now},
+        {"now": now},
+    ).rowcount
+    notify_consumers(connection)
+    failpoint("capture.activities.after")
+    return new
+
+
+def store_each_activity(
+    connection: Connection, rows: Sequence[Sequence[Any]], senders: Sequence[Sender], now: datetime
+) -> list[Stored]:
+    """Store the rows of ``store_activities``, as ``store_each_signal`` does those of signals."""
+    columns = ACTIVITY_COLUMNS | dict.fromkeys(SENT, "text")
+    found = connection.execute(
+        text(
+            f"""
+            WITH incoming AS (
+                SELECT * FROM unnest({", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in columns.items())})
+                    WITH ORDINALITY AS each ({", ".join(columns)}, n)),
+            stored AS (
+                INSERT INTO activity ({", ".join(columns)}, received_at)
+                SELECT {", ".join(columns)}, :now FROM incoming ORDER BY n
+                ON CONFLICT (source, key) DO NOTHING RETURNING id, source, key)
+            SELECT id, source, key, true AS new FROM stored
+            UNION ALL
+            SELECT k.id, i.source, i.key, false FROM (SELECT DISTINCT source, key FROM incoming) i
+                CROSS JOIN LATERAL (SELECT id FROM activity WHERE source = i.source AND key = i.key LIMIT 1) k"""
+        ),
+        {name: [row[at] for row in rows] for at, name in enumerate(ACTIVITY_COLUMNS)} | sent_by(senders) | {"now": now},
     )
-    connection.execute(
-        text("UPDATE assignment SET next_check_at = :now WHERE ended_at IS NULL AND journey_id = ANY(:ids)"),
-        {"ids": journeys, "now": now},
-    )
+    notify_consumers(connection)
+    return answer_in_order([(row[0], row[1]) for row in rows], found)

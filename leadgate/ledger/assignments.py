@@ -219,6 +219,49 @@ def record_missed(connection: Connection, frame: pd.DataFrame, now: datetime) ->
     )
 
 
+def accept(connection: Connection, journey_id: int, now: datetime) -> bool:
+    """The owner of a journey has accepted it. False when it was accepted before."""
+    return bool(
+        connection.execute(
+            text(
+                "UPDATE assignment SET accepted_at = :now "
+                "WHERE journey_id = :id AND ended_at IS NULL AND accepted_at IS NULL"
+            ),
+            {"id": journey_id, "now": now},
+        ).rowcount
+    )
+
+
+def unaccept(connection: Connection, journey_ids: Sequence[int]) -> None:
+    """Nobody has accepted these journeys."""
+    connection.execute(
+        text("UPDATE assignment SET accepted_at = NULL WHERE ended_at IS NULL AND journey_id = ANY(:ids)"),
+        {"ids": list(journey_ids)},
+    )
+
+
+def end(connection: Connection, journey_ids: Sequence[int], reason: str, now: datetime) -> None:
+    """The open assignments of these journeys end."""
+    connection.execute(
+        text(
+            "UPDATE assignment SET ended_at = :now, end_reason = :reason "
+            "WHERE ended_at IS NULL AND journey_id = ANY(:ids)"
+        ),
+        {"ids": list(journey_ids), "reason": reason, "now": now},
+    )
+
+
+def reopen(connection: Connection, assignment_ids: Sequence[int], now: datetime) -> None:
+    """These assignments go on, with the clock that they had, in the generation of their journeys."""
+    connection.execute(
+        text(
+            "UPDATE assignment a SET ended_at = NULL, end_reason = NULL, next_check_at = :now, "
+            "generation = j.generation FROM journey j WHERE a.id = ANY(:ids) AND j.id = a.journey_id"
+        ),
+        {"ids": list(assignment_ids), "now": now},
+    )
+
+
 def look_again(connection: Connection, journey_ids: Sequence[int], at: datetime) -> None:
     """Check the open assignments of these journeys again at ``at``."""
     if journey_ids:

@@ -7,12 +7,13 @@ order everywhere: batch, journeys by id, identities sorted, pools by id. Whoever
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 from sqlalchemy.exc import DBAPIError
 
 from leadgate.failpoints import failpoint
@@ -124,6 +125,60 @@ def extend(connection: Connection, batch: Batch, lease_seconds: float, *, advanc
     ).rowcount
     if held != 1:
         raise LeaseLost(f"batch {batch.id} was taken over or closed by another run")
+
+
+def take_next(connection: Connection, asked: Mapping[str, Any]) -> Row[Any] | None:
+    """Take over the oldest open batch whose lease has run out, or that ``holder`` left, with a higher epoch.
+
+    ``asked``: ``holder``, ``lease`` (seconds), and ``kind``, ``id`` and ``as_of``, or none of each (``leases``).
+    """
+    statement = """
+        UPDATE batch SET epoch = epoch + 1, holder = :holder, as_of = as_of OR CAST(:as_of AS timestamptz) IS NOT NULL,
+            lease_until = clock_timestamp() + make_interval(secs => :lease)
+        WHERE id = (SELECT id FROM batch WHERE closed_at IS NULL
+            AND (lease_until < clock_timestamp() OR holder = :holder)
+            AND (CAST(:kind AS text) IS NULL OR kind = :kind)
+            AND (CAST(:id AS bigint) IS NULL OR id = :id)
+            ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+        RETURNING id, epoch, playbook_hash, size, kind, failures,
+            coalesce(CAST(:as_of AS timestamptz), clock_timestamp()) AS claimed_at"""
+    return connection.execute(text(statement), asked).first()
+
+
+def give_up(connection: Connection, batch: Batch, *, retry_in: float, failed: bool, to_anybody: bool) -> None:
+    """Let the lease run out ``retry_in`` seconds from now, and count a failure (``leases.release``)."""
+    statement = """
+        UPDATE batch SET lease_until = clock_timestamp() + make_interval(secs => :retry_in),
+            failures = failures + :failed, holder = CASE WHEN :to_anybody THEN '' ELSE holder END
+        WHERE id = :id AND epoch = :epoch AND closed_at IS NULL"""
+    connection.execute(
+        text(statement),
+        {
+            "id": batch.id,
+            "epoch": batch.epoch,
+            "retry_in": retry_in,
+            "failed": int(failed),
+            "to_anybody": to_anybody,
+        },
+    )
+
+
+def insert_part(connection: Connection, batch: Batch) -> int:
+    """An empty batch that is a part of ``batch``, with the same holder, lease and playbook. Returns its id."""
+    part: int = connection.execute(
+        text(
+            "INSERT INTO batch (kind, epoch, holder, lease_until, playbook_hash, size, failures, opened_at, "
+            "as_of, part_of) SELECT kind, 1, holder, lease_until, playbook_hash, 0, failures, opened_at, as_of, id "
+            "FROM batch WHERE id = :id RETURNING id"
+        ),
+        {"id": batch.id},
+    ).scalar_one()
+    return part
+
+
+def grow(connection: Connection, batch: Batch, by: int) -> None:
+    """The batch has ``by`` journeys more."""
+    connection.execute(text("UPDATE batch SET size = size + :by WHERE id = :id"), {"by": by, "id": batch.id})
 
 
 @contextmanager

@@ -6,6 +6,7 @@ or what it parks (``tasks.source_breaker``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -53,4 +54,12 @@ def keep_breaker(
             "WHERE source = :source AND gate = :gate"
         ),
         {"source": source, "gate": gate, "state": orjson.dumps(state).decode(), "item": work_item_id},
+    )
+
+
+def reset(connection: Connection, work_item_ids: Sequence[int]) -> None:
+    """The breakers that these work items stand for are closed, and count from the beginning."""
+    connection.execute(
+        text("UPDATE breaker SET state = '{}', work_item_id = NULL WHERE work_item_id = ANY(:ids)"),
+        {"ids": list(work_item_ids)},
     )

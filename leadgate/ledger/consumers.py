@@ -7,7 +7,7 @@ Belongs here: what ``leadgate status`` and an always-on consumer ask the ledger.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -119,3 +119,38 @@ def listen(ledger: Ledger, wake: Callable[[], None], stop: threading.Event) -> N
                         wake()
         except psycopg.Error:  # whosever fault it is
             stop.wait(1.0)
+
+
+def consumers_seen(ledger: Ledger, within: float) -> set[str]:
+    """The consumers that were seen in the last ``within`` seconds."""
+    with ledger.transaction() as connection:
+        names = connection.execute(
+            text("SELECT name FROM consumer WHERE seen_at > clock_timestamp() - make_interval(secs => :within)"),
+            {"within": within},
+        ).scalars()
+        return set(names)
+
+
+def consumers_gone(ledger: Ledger, since: float) -> list[str]:
+    """The consumers that were not seen for ``since`` seconds."""
+    with ledger.transaction() as connection:
+        names = connection.execute(
+            text(
+                "SELECT name FROM consumer WHERE seen_at < clock_timestamp() - make_interval(secs => :since) "
+                "ORDER BY name"
+            ),
+            {"since": since},
+        ).scalars()
+        return list(names)
+
+
+def forget_consumers(ledger: Ledger, names: Sequence[str], since: float) -> int:
+    """Remove these consumers, but not one that was seen meanwhile. Returns how many are removed."""
+    with ledger.transaction() as connection:
+        return connection.execute(
+            text(
+                "DELETE FROM consumer WHERE name = ANY(:names) "
+                "AND seen_at < clock_timestamp() - make_interval(secs => :since)"
+            ),
+            {"names": list(names), "since": since},
+        ).rowcount

@@ -1,8 +1,7 @@
 """Whose an identity is: claiming it, finding who may be the same person, and what joined whom.
 
-Belongs here: reading and writing identities, match keys, lookalikes and joins. Does not belong here: deciding
-whom a signal is about (``matching.resolving``), what a person says about it (``joins``), or the leads' values
-(``people``).
+Belongs here: every statement that writes the tables ``identity``, ``lookalike``, ``lead_join`` and ``lead_verdict``.
+Does not belong here: deciding whom a signal is about (``matching.resolving``), or the leads' values (``leads``).
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ from typing import Any, Final
 
 import orjson
 import pandas as pd
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from leadgate.failpoints import failpoint
-from leadgate.ledger import bulk
+from leadgate.ledger import bulk, match_keys
 from leadgate.ledger.journeys.locking import decide_again, lock_open_journeys
 from leadgate.matching.persons import READ, Person
 from leadgate.matching.resolving import (
@@ -29,6 +28,7 @@ from leadgate.matching.resolving import (
     claims_of,
     compares,
     crm_sources,
+    pair,
     resolve,
 )
 from leadgate.playbook import Matching
@@ -228,15 +228,7 @@ def _keep_keys(
             new += dict.fromkeys(pairs)
         else:
             others.update(pairs)
-    bulk.copy_rows(connection, "match_key", ["key", "lead_id"], new)
-    if others:
-        frame = pd.DataFrame(sorted(others), columns=["key", "lead_id"], dtype=object)
-        bulk.temporary(connection, "keys_again", {"key": "bigint", "lead_id": "bigint"}, frame)
-        connection.execute(
-            text(
-                "INSERT INTO match_key SELECT key, lead_id FROM keys_again ORDER BY key, lead_id ON CONFLICT DO NOTHING"
-            )
-        )
+    match_keys.insert(connection, new, others)
 
 
 def _joined_to(connection: Connection, arrivals: Sequence[Arrival], found: Sequence[Resolution]) -> list[int | None]:
@@ -269,7 +261,7 @@ def keep_joins(connection: Connection, frame: pd.DataFrame, columns: Sequence[st
     """Which rows turned out to be about a known lead, why, and what each changes of it.
 
     To be called when the leads of the batch's own have been written, and before those of ``frame`` are: it tells
-    what ``people.refresh_leads`` and ``people.fill_from_joined`` are about to do with ``columns``, in their order.
+    what ``leads.refresh_leads`` and ``leads.fill_from_joined`` are about to do with ``columns``, in their order.
     """
     if frame.empty:
         return
@@ -299,3 +291,43 @@ def _after(before: Any, said: Any, *, fills: bool) -> Any:
     if isinstance(before, dict) or isinstance(said, dict):
         return before if fills else (before or {}) | (said or {})
     return (before if before is not None else said) if fills else (said if said is not None else before)
+
+
+def release(connection: Connection, lead_id: int, claims: Sequence[Sequence[str]]) -> None:
+    """These identities (kind, value) are not the lead's any more: the signal that brought them is somebody else's."""
+    for kind, value in claims:
+        connection.execute(
+            text("DELETE FROM identity WHERE kind = :kind AND value = :value AND lead_id = :lead"),
+            {"kind": kind, "value": value, "lead": lead_id},
+        )
+
+
+def record_verdict(
+    connection: Connection,
+    journey: Row[Any],
+    one: int,
+    other: int,
+    *,
+    keep: int | None,
+    item: int | None,
+    by: str,
+    now: datetime,
+) -> None:
+    """What a person said about two leads when they decided ``journey``: the same, and which to ``keep``, or not."""
+    low, high = pair(one, other)
+    connection.execute(
+        text(
+            "INSERT INTO lead_verdict (low, high, same, keep, journey_id, work_item_id, by, at) "
+            "VALUES (:low, :high, :same, :keep, :journey, :item, :by, :now)"
+        ),
+        {
+            "low": low,
+            "high": high,
+            "same": keep is not None,
+            "keep": keep,
+            "journey": journey.id,
+            "item": item,
+            "by": by,
+            "now": now,
+        },
+    )

@@ -11,18 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection, Row, text
 
 from leadgate.actors import Actor
-from leadgate.lead_columns import LEAD_COLUMNS
-from leadgate.ledger import actions, work_items
-from leadgate.ledger.actions import ActionError, RerunReport
+from leadgate.ledger import actions, assignments, identities, leads, reruns, work_items
+from leadgate.ledger.actions import ActionError
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.locking import held_by, lock_journey
+from leadgate.ledger.reruns import RerunReport
 from leadgate.matching import ASKS, CONFLICT
-from leadgate.matching.resolving import pair
 
 
 @dataclass(frozen=True)
@@ -46,17 +44,19 @@ def same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, by: str,
         for item in _asking(connection, work_item_ids, report):
             journeys = held_by(connection, [item.id])
             for journey in journeys:
-                leads = _in_question(connection, journey)
+                possible = _in_question(connection, journey)
                 if item.reason == CONFLICT:
-                    leads.append(journey.lead_id)
-                if lead_id not in leads:
-                    known = " or ".join(map(str, leads))
+                    possible.append(journey.lead_id)
+                if lead_id not in possible:
+                    known = " or ".join(map(str, possible))
                     raise ActionError(f"work item W{item.id} is not about lead {lead_id}; it may be lead {known}")
-                others = leads if item.reason == CONFLICT else [journey.lead_id]
+                others = possible if item.reason == CONFLICT else [journey.lead_id]
                 for other in {*others, journey.lead_id} - {lead_id}:
-                    _say(connection, journey, lead_id, other, keep=lead_id, item=item.id, by=by, now=now)
+                    identities.record_verdict(
+                        connection, journey, lead_id, other, keep=lead_id, item=item.id, by=by, now=now
+                    )
             person_moves.release(connection, journeys, stage="capture", now=now)
-            actions.conclude(connection, [item], journeys, "same_person", by, now, None)
+            reruns.conclude(connection, [item], journeys, "same_person", by, now, None)
             report.count([item], journeys)
     return report
 
@@ -69,16 +69,18 @@ def different(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: dat
         for item in _asking(connection, work_item_ids, report):
             journeys = held_by(connection, [item.id])
             if item.reason == CONFLICT:
-                leads = " or ".join(map(str, _in_question(connection, journeys[0])))
+                possible = " or ".join(map(str, _in_question(connection, journeys[0])))
                 raise ActionError(
                     f"what work item W{item.id} carries belongs to known leads, so it is about one of them: say which, "
-                    f"with --same {leads}; or correct the wrong value with --set"
+                    f"with --same {possible}; or correct the wrong value with --set"
                 )
             for journey in journeys:
                 for lead in _in_question(connection, journey):
-                    _say(connection, journey, journey.lead_id, lead, keep=None, item=item.id, by=by, now=now)
+                    identities.record_verdict(
+                        connection, journey, journey.lead_id, lead, keep=None, item=item.id, by=by, now=now
+                    )
             person_moves.release(connection, journeys, stage="capture", now=now)
-            actions.conclude(connection, [item], journeys, "different_person", by, now, None)
+            reruns.conclude(connection, [item], journeys, "different_person", by, now, None)
             report.count([item], journeys)
     return report
 
@@ -105,20 +107,10 @@ def unjoin(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> Unjoin
             raise ActionError(_no_join(connection, journey))
         if journey.status == "held":
             raise ActionError(f"journey J{journey_id} waits for a person; decide its work item first")
-        _say(connection, journey, journey.id, made.lead_id, keep=None, item=None, by=by, now=now)
-        restored = _restore(connection, made.lead_id, made.changed or {}, now)
-        for kind, value in made.claimed or ():
-            connection.execute(
-                text("DELETE FROM identity WHERE kind = :kind AND value = :value AND lead_id = :lead"),
-                {"kind": kind, "value": value, "lead": made.lead_id},
-            )
-        connection.execute(
-            text(
-                "UPDATE assignment SET ended_at = :now, end_reason = 'unjoined' "
-                "WHERE journey_id = :id AND ended_at IS NULL"
-            ),
-            {"id": journey_id, "now": now},
-        )
+        identities.record_verdict(connection, journey, journey.id, made.lead_id, keep=None, item=None, by=by, now=now)
+        restored = leads.restore(connection, made.lead_id, made.changed or {}, now)
+        identities.release(connection, made.lead_id, made.claimed or ())
+        assignments.end(connection, [journey_id], "unjoined", now)
         work_items.close_escalations(connection, [journey_id], now)
         person_moves.unjoin(connection, journey_id, now)
         actions.record(connection, [journey], "unjoin", Actor(by), now)
@@ -126,7 +118,7 @@ def unjoin(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> Unjoin
 
 
 def _asking(connection: Connection, ids: Sequence[int], report: RerunReport) -> list[Row[Any]]:
-    items = actions.open_items(connection, ids, report)
+    items = reruns.open_items(connection, ids, report)
     for item in items:
         if item.reason not in ASKS:
             raise ActionError(
@@ -144,58 +136,6 @@ def _in_question(connection: Connection, journey: Row[Any]) -> list[int]:
             {"id": journey.id, "generation": journey.generation},
         ).scalars()
     )
-
-
-def _say(
-    connection: Connection,
-    journey: Row[Any],
-    one: int,
-    other: int,
-    *,
-    keep: int | None,
-    item: int | None,
-    by: str,
-    now: datetime,
-) -> None:
-    low, high = pair(one, other)
-    connection.execute(
-        text(
-            "INSERT INTO lead_verdict (low, high, same, keep, journey_id, work_item_id, by, at) "
-            "VALUES (:low, :high, :same, :keep, :journey, :item, :by, :now)"
-        ),
-        {
-            "low": low,
-            "high": high,
-            "same": keep is not None,
-            "keep": keep,
-            "journey": journey.id,
-            "item": item,
-            "by": by,
-            "now": now,
-        },
-    )
-
-
-def _restore(connection: Connection, lead_id: int, changed: dict[str, Any], now: datetime) -> list[str]:
-    """Put back what the signal changed of the lead, where nothing else has changed it since."""
-    if not changed:
-        return []
-    names = ", ".join(changed)
-    lead = connection.execute(text(f"SELECT {names} FROM lead WHERE id = :id FOR UPDATE"), {"id": lead_id}).mappings()
-    standing = dict(lead.one())
-    restored = [name for name, (_, after) in changed.items() if standing[name] == after]
-    if restored:
-        sets = ", ".join(f"{name} = CAST(:{name} AS {LEAD_COLUMNS[name]})" for name in restored)
-        values = {name: _plain(name, changed[name][0]) for name in restored}
-        connection.execute(
-            text(f"UPDATE lead SET {sets}, rescore_at = coalesce(rescore_at, :now) WHERE id = :id"),
-            values | {"id": lead_id, "now": now},
-        )
-    return restored
-
-
-def _plain(name: str, value: Any) -> Any:
-    return orjson.dumps(value).decode() if LEAD_COLUMNS[name] == "jsonb" and value is not None else value
 
 
 def _no_join(connection: Connection, journey: Row[Any]) -> str:

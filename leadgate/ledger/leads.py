@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 from sqlalchemy import Connection, text
@@ -20,6 +20,10 @@ from leadgate.ledger import bulk
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+#: The columns that say when a lead is due for another journey.
+Due = Literal["rescore_at", "score_changes_at", "recycle_at"]
 
 
 def insert_leads(connection: Connection, frame: pd.DataFrame, now: datetime) -> None:
@@ -114,6 +118,79 @@ def drop_provisional(connection: Connection, lead_ids: Sequence[int]) -> None:
         )
 
 
+def score_again(connection: Connection, lead_ids: Sequence[int], now: datetime) -> None:
+    """There is news of these leads: they are scored again at once, if they were not to be earlier."""
+    connection.execute(
+        text(
+            "UPDATE lead SET rescore_at = :now WHERE id IN (SELECT id FROM lead "
+            "WHERE id = ANY(:ids) AND rescore_at IS NULL ORDER BY id FOR NO KEY UPDATE)"
+        ),
+        {"ids": list(lead_ids), "now": now},
+    )
+
+
+def mark_scored(connection: Connection, lead_ids: Sequence[int]) -> None:
+    """The wish to score these leads again is fulfilled."""
+    connection.execute(
+        text(
+            "UPDATE lead SET rescore_at = NULL, score_changes_at = NULL WHERE id = ANY(:ids) "
+            "AND (rescore_at IS NOT NULL OR score_changes_at IS NOT NULL)"
+        ),
+        {"ids": list(lead_ids)},
+    )
+
+
+def look_when_scores_change(connection: Connection, lead_ids: Sequence[int], at: Sequence[datetime]) -> None:
+    """Score each of these leads again at its moment of ``at``: time alone changes the verdict or the grade then."""
+    connection.execute(
+        text(
+            "UPDATE lead l SET score_changes_at = s.at "
+            "FROM unnest(CAST(:ids AS bigint[]), CAST(:at AS timestamptz[])) AS s(id, at) WHERE l.id = s.id"
+        ),
+        {"ids": list(lead_ids), "at": list(at)},
+    )
+
+
+def clear_due(column: Due) -> str:
+    """The part of a statement that clears ``column`` of the leads of ``due``, for which a journey is started."""
+    return f"UPDATE lead SET {column} = NULL WHERE id IN (SELECT id FROM due)"
+
+
+def correct(connection: Connection, lead_ids: Sequence[int], name: str, value: str) -> None:
+    """Write what a person gave for the field ``name``, as if it had been captured so."""
+    if name in STANDARD:
+        statement, written = f"UPDATE lead SET {name} = :value WHERE id = ANY(:leads)", value or None
+    else:
+        statement = "UPDATE lead SET custom = coalesce(custom, '{}') || CAST(:value AS jsonb) WHERE id = ANY(:leads)"
+        written = orjson.dumps({name: value}).decode()
+    connection.execute(text(statement), {"leads": list(lead_ids), "value": written})
+
+
+def restore(connection: Connection, lead_id: int, changed: Mapping[str, Sequence[Any]], now: datetime) -> list[str]:
+    """Put back what a signal ``changed`` of the lead (before and after), where nothing else has changed it since.
+
+    Returns the fields that are as before. The lead is scored again.
+    """
+    if not changed:
+        return []
+    names = ", ".join(changed)
+    lead = connection.execute(text(f"SELECT {names} FROM lead WHERE id = :id FOR UPDATE"), {"id": lead_id}).mappings()
+    standing = dict(lead.one())
+    restored = [name for name, (_, after) in changed.items() if standing[name] == after]
+    if restored:
+        sets = ", ".join(f"{name} = CAST(:{name} AS {LEAD_COLUMNS[name]})" for name in restored)
+        values = {name: _plain(name, changed[name][0]) for name in restored}
+        connection.execute(
+            text(f"UPDATE lead SET {sets}, rescore_at = coalesce(rescore_at, :now) WHERE id = :id"),
+            values | {"id": lead_id, "now": now},
+        )
+    return restored
+
+
+def _plain(name: str, value: Any) -> Any:
+    return orjson.dumps(value).decode() if LEAD_COLUMNS[name] == "jsonb" and value is not None else value
+
+
 def expand_custom(frame: pd.DataFrame, custom: Mapping[str, FieldType]) -> pd.DataFrame:
     """The playbook's custom fields as columns, from the lead's ``custom``."""
     import pandas as pd
@@ -146,8 +223,8 @@ def _json(values: pd.Series) -> pd.Series:
     return pd.Series(encoded, index=values.index, dtype=object)
 
 
-def recycle(connection: Connection, lead_ids: Sequence[int], at: datetime) -> None:
-    """These leads go through qualification again at ``at`` (``journeys.starting.start_recycles``)."""
+def recycle(connection: Connection, lead_ids: Sequence[int], at: datetime | None) -> None:
+    """These leads go through qualification again at ``at`` (``journeys.starting``), or not any more."""
     if lead_ids:
         connection.execute(
             text("UPDATE lead SET recycle_at = :at WHERE id = ANY(:ids)"), {"ids": list(lead_ids), "at": at}
@@ -171,3 +248,17 @@ def forget_news(connection: Connection, lead_ids: Sequence[int]) -> None:
             ),
             {"ids": list(lead_ids)},
         )
+
+
+def leads_at(connection: Connection, batch_id: int, stage: str, columns: Sequence[str]) -> pd.DataFrame:
+    """The journeys of a batch that are ready for ``stage``, with ``columns`` of their leads."""
+    wanted = "".join(f", l.{name}" for name in columns)
+    return bulk.select(
+        connection,
+        f"""
+        SELECT j.id AS journey_id, j.version, j.generation, j.lead_id, j.source, j.captured_at, j.waived{wanted}
+        FROM journey j JOIN lead l ON l.id = j.lead_id
+        WHERE j.batch_id = :batch AND j.stage = :stage AND j.status = 'ready' ORDER BY j.id""",
+        batch=batch_id,
+        stage=stage,
+    )

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from leadgate.ledger.batches import Batch, LeaseLost, extend, remember
+from leadgate.ledger.batches import Batch, LeaseLost, extend, give_up, remember, take_next
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.faults import is_ours
 from leadgate.ledger.frozen import end_frozen
@@ -45,18 +45,8 @@ def take_over(
 
 
 def _take_over(ledger: Ledger, asked: Mapping[str, Any]) -> Batch | None:
-    statement = """
-        UPDATE batch SET epoch = epoch + 1, holder = :holder, as_of = as_of OR CAST(:as_of AS timestamptz) IS NOT NULL,
-            lease_until = clock_timestamp() + make_interval(secs => :lease)
-        WHERE id = (SELECT id FROM batch WHERE closed_at IS NULL
-            AND (lease_until < clock_timestamp() OR holder = :holder)
-            AND (CAST(:kind AS text) IS NULL OR kind = :kind)
-            AND (CAST(:id AS bigint) IS NULL OR id = :id)
-            ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
-        RETURNING id, epoch, playbook_hash, size, kind, failures,
-            coalesce(CAST(:as_of AS timestamptz), clock_timestamp()) AS claimed_at"""
     with ledger.transaction() as connection:
-        row = connection.execute(text(statement), asked).first()
+        row = take_next(connection, asked)
         if row is None:
             return None
         remember(connection, row.id, row.epoch, asked["holder"])
@@ -164,21 +154,8 @@ def release(
 
     ``to_anybody``: this holder, too, takes it over no earlier than that.
     """
-    statement = """
-        UPDATE batch SET lease_until = clock_timestamp() + make_interval(secs => :retry_in),
-            failures = failures + :failed, holder = CASE WHEN :to_anybody THEN '' ELSE holder END
-        WHERE id = :id AND epoch = :epoch AND closed_at IS NULL"""
     try:
         with ledger.transaction() as connection:
-            connection.execute(
-                text(statement),
-                {
-                    "id": batch.id,
-                    "epoch": batch.epoch,
-                    "retry_in": retry_in,
-                    "failed": int(failed),
-                    "to_anybody": to_anybody,
-                },
-            )
+            give_up(connection, batch, retry_in=retry_in, failed=failed, to_anybody=to_anybody)
     except DBAPIError:
         return

@@ -1,11 +1,12 @@
-"""The keys by which leads are found that may be the same person, computed again for all of them.
+"""The table ``match_key``: keyed hashes by which leads are found that may be the same person.
 
-Belongs here: what happens when the installation's key is new or another one. Does not belong here: what is hashed
-(``matching.persons``), or the keys of arriving leads (``identities``).
+Belongs here: every statement that writes the table: the keys of arriving leads, and those of all leads again when the
+installation's key is new or another one. Does not belong here: what is hashed (``matching.persons``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from sqlalchemy import Connection, text
@@ -38,3 +39,18 @@ def compute_again(connection: Connection, key: bytes) -> int:
         written += len(pairs)
         after = rows[-1]["id"]
     return written
+
+
+def insert(connection: Connection, new: Sequence[tuple[int, int]], others: Collection[tuple[int, int]]) -> None:
+    """Keep each key with its lead: ``new`` are of leads that have none yet, ``others`` may be known."""
+    bulk.copy_rows(connection, "match_key", ["key", "lead_id"], new)
+    if others:
+        import pandas as pd
+
+        frame = pd.DataFrame(sorted(others), columns=["key", "lead_id"], dtype=object)
+        bulk.temporary(connection, "keys_again", {"key": "bigint", "lead_id": "bigint"}, frame)
+        connection.execute(
+            text(
+                "INSERT INTO match_key SELECT key, lead_id FROM keys_again ORDER BY key, lead_id ON CONFLICT DO NOTHING"
+            )
+        )

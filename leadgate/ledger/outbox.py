@@ -19,10 +19,14 @@ from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
+from leadgate.ledger.assignments import look_again
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.only import ALL, Only
 from leadgate.ledger.work_items import open_work_items
+
+if TYPE_CHECKING:
+    pass
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -213,7 +217,7 @@ def tell_owners(connection: Connection, joined: pd.DataFrame, now: datetime) -> 
     """Tell the owner of each open journey in ``joined_to`` that the lead was heard of again, and look at it."""
     if joined.empty:
         return
-    pairs = {
+    pairs: dict[str, Any] = {
         "journey": bulk.plain(joined["journey_id"]),
         "holder": bulk.plain(joined["joined_to"]),
         "now": now,
@@ -231,9 +235,7 @@ def tell_owners(connection: Connection, joined: pd.DataFrame, now: datetime) -> 
         pairs,
     )
     # a lead that is heard of ends the wait for it
-    connection.execute(
-        text("UPDATE assignment SET next_check_at = :now WHERE ended_at IS NULL AND journey_id = ANY(:holder)"), pairs
-    )
+    look_again(connection, pairs["holder"], now)
 
 
 def tell_last_owners(connection: Connection, journey_ids: list[int], now: datetime) -> None:
@@ -251,3 +253,7 @@ def tell_last_owners(connection: Connection, journey_ids: list[int], now: dateti
         ),
         {"ids": journey_ids, "now": now},
     )
+
+
+#: The reason of a work item about a message that was given up. It holds no lead, and a rerun sends the message again.
+UNDELIVERABLE: Final = "undeliverable"

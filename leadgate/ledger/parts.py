@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
-from leadgate.ledger.batches import Batch, extend
+from leadgate.ledger.batches import Batch, extend, grow, insert_part
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys import claiming
 
@@ -35,14 +35,7 @@ def open_part(ledger: Ledger, batch: Batch, lease_seconds: float) -> Batch:
     """A part of ``batch``, empty, with the same holder and playbook. Raises ``LeaseLost``."""
     with ledger.transaction(flushed=False) as connection:
         extend(connection, batch, lease_seconds)
-        part_id = connection.execute(
-            text(
-                "INSERT INTO batch (kind, epoch, holder, lease_until, playbook_hash, size, failures, opened_at, "
-                "as_of, part_of) SELECT kind, 1, holder, lease_until, playbook_hash, 0, failures, opened_at, as_of, id "
-                "FROM batch WHERE id = :id RETURNING id"
-            ),
-            {"id": batch.id},
-        ).scalar_one()
+        part_id = insert_part(connection, batch)
         failpoint("part.open.before")
     failpoint("part.open.after")
     return Batch(part_id, 1, batch.holder, batch.playbook_hash, 0, batch.claimed_at, batch.kind, batch.failures)
@@ -51,17 +44,13 @@ def open_part(ledger: Ledger, batch: Batch, lease_seconds: float) -> Batch:
 def put_in(ledger: Ledger, batch: Batch, part: Batch, journeys: Sequence[int], lease_seconds: float) -> None:
     """Move ``journeys`` from the batch into its part. Raises ``LeaseLost``."""
     with _moving(ledger, batch, part, lease_seconds) as connection:
-        _grow(connection, part, claiming.move_some(connection, batch.id, journeys, into=part.id))
+        grow(connection, part, claiming.move_some(connection, batch.id, journeys, into=part.id))
 
 
 def take_back(ledger: Ledger, batch: Batch, part: Batch, lease_seconds: float) -> None:
     """Move all that the part still holds back into the batch. Raises ``LeaseLost``."""
     with _moving(ledger, batch, part, lease_seconds) as connection:
-        _grow(connection, part, -claiming.move_all(connection, part.id, into=batch.id))
-
-
-def _grow(connection: Connection, part: Batch, size: int) -> None:
-    connection.execute(text("UPDATE batch SET size = size + :size WHERE id = :id"), {"size": size, "id": part.id})
+        grow(connection, part, -claiming.move_all(connection, part.id, into=batch.id))
 
 
 @contextmanager

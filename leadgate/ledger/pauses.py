@@ -6,6 +6,7 @@ Belongs here: reading and writing pauses. Does not belong here: what a pause doe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -73,3 +74,36 @@ def end_open(connection: Connection, journey_id: int, by: str, now: datetime) ->
         {"id": journey_id, "now": now, "by": by},
     ).scalar()
     return bool(ended)
+
+
+def reopen_ended_with(connection: Connection, journey_id: int, ended_at: datetime, now: datetime) -> None:
+    """The wait that ended when its journey did goes on, if it still would."""
+    connection.execute(
+        text(
+            "UPDATE pause SET ended_at = NULL, ended_by = NULL "
+            "WHERE journey_id = :id AND ended_at = :then AND ended_by = 'leadgate' AND until > :now"
+        ),
+        {"id": journey_id, "then": ended_at, "now": now},
+    )
+
+
+def reopen_ended_by_action(connection: Connection, journey_ids: Sequence[int], at: datetime, now: datetime) -> None:
+    """The waits that a person ended ``at`` go on, if they still would."""
+    connection.execute(
+        text(
+            "UPDATE pause SET ended_at = NULL, ended_by = NULL WHERE journey_id = ANY(:ids) AND ended_at = :at "
+            "AND started_at < :at AND ended_by NOT IN ('lead', 'leadgate') AND until > :now"
+        ),
+        {"ids": list(journey_ids), "at": at, "now": now},
+    )
+
+
+def withdraw(connection: Connection, journey_ids: Sequence[int], started_at: datetime, by: str) -> None:
+    """The open waits that began at ``started_at`` never were."""
+    connection.execute(
+        text(
+            "UPDATE pause SET ended_at = started_at, ended_by = :by "
+            "WHERE journey_id = ANY(:ids) AND started_at = :at AND ended_at IS NULL"
+        ),
+        {"ids": list(journey_ids), "at": started_at, "by": by},
+    )

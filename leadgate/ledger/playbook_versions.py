@@ -14,6 +14,7 @@ from sqlalchemy import text
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys.claiming import stop_waiting
+from leadgate.ledger.pools import add_pools
 
 if TYPE_CHECKING:
     pass
@@ -30,11 +31,7 @@ def activate_playbook(ledger: Ledger, hash_: str, content: str, pools: list[str]
             text("INSERT INTO playbook_version VALUES (:hash, :content, :now) ON CONFLICT DO NOTHING"),
             {"hash": hash_, "content": content, "now": now},
         ).rowcount
-        for pool in sorted(pools):
-            connection.execute(
-                text("INSERT INTO pool_state (pool, version) VALUES (:pool, 0) ON CONFLICT DO NOTHING"),
-                {"pool": pool},
-            )
+        add_pools(connection, pools)
         if new:
             stop_waiting(connection, now)
     return new == 1

@@ -6,7 +6,7 @@ Belongs here: every statement that writes the table. Does not belong here: whose
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -18,6 +18,14 @@ from leadgate.ledger.database import POOLS_LOCK
 
 if TYPE_CHECKING:
     pass
+
+
+def add_pools(connection: Connection, names: Collection[str]) -> None:
+    """A row of turns for each of these pools that has none."""
+    for pool in sorted(names):
+        connection.execute(
+            text("INSERT INTO pool_state (pool, version) VALUES (:pool, 0) ON CONFLICT DO NOTHING"), {"pool": pool}
+        )
 
 
 def pool_turns(connection: Connection) -> dict[str, tuple[dict[str, Any], int]]:

@@ -7,13 +7,14 @@ is scored (``leadgate.scoring``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
 
 import orjson
 from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
-from leadgate.ledger import bulk
+from leadgate.ledger import bulk, leads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,22 +60,10 @@ def insert_qualifications(connection: Connection, frame: pd.DataFrame) -> None:
     """
     failpoint("apply.qualifications.before")
     bulk.copy(connection, "qualification", _QUALIFICATION_COLUMNS, frame)
-    connection.execute(
-        text(
-            "UPDATE lead SET rescore_at = NULL, score_changes_at = NULL WHERE id = ANY(:ids) "
-            "AND (rescore_at IS NOT NULL OR score_changes_at IS NOT NULL)"
-        ),
-        {"ids": bulk.plain(frame["lead_id"])},
-    )
+    leads.mark_scored(connection, bulk.plain(frame["lead_id"]))
     resting = frame[frame["outcome"].isin(("nurture", "done")) & frame["changes_at"].notna()]
     if not resting.empty:
-        connection.execute(
-            text(
-                "UPDATE lead l SET score_changes_at = s.at "
-                "FROM unnest(CAST(:ids AS bigint[]), CAST(:at AS timestamptz[])) AS s(id, at) WHERE l.id = s.id"
-            ),
-            {"ids": bulk.plain(resting["lead_id"]), "at": bulk.plain(resting["changes_at"])},
-        )
+        leads.look_when_scores_change(connection, bulk.plain(resting["lead_id"]), bulk.plain(resting["changes_at"]))
     failpoint("apply.qualifications.after")
 
 
@@ -99,3 +88,30 @@ def with_scores(frame: pd.DataFrame, connection: Connection, batch_id: int) -> p
         batch=batch_id,
     )
     return frame.merge(scores, on="journey_id", how="left")
+
+
+_APPROVED: Final = "A person approved the lead"
+
+
+def approve(connection: Connection, journey_ids: Sequence[int], generations: Sequence[int], now: datetime) -> None:
+    """The verdict after a review, in the generation that follows: the same score, qualified by a person."""
+    connection.execute(
+        text(
+            """
+            INSERT INTO qualification (journey_id, generation, fit, engagement, score, fit_grade, engagement_grade,
+                grade, contributions, details, was, qualified_as, outcome, reasons, evidence, playbook_hash, at)
+            SELECT q.journey_id, j.generation + 1, q.fit, q.engagement, q.score, q.fit_grade, q.engagement_grade,
+                q.grade, q.contributions, q.details, q.was, 'marketing_qualified', 'continue',
+                CAST(:reasons AS jsonb), q.evidence, q.playbook_hash, :now
+            FROM unnest(CAST(:ids AS bigint[]), CAST(:generations AS int[])) AS j(id, generation)
+            CROSS JOIN LATERAL (SELECT * FROM qualification each WHERE each.journey_id = j.id
+                ORDER BY each.generation DESC LIMIT 1) q
+            ORDER BY j.id"""
+        ),
+        {
+            "ids": list(journey_ids),
+            "generations": list(generations),
+            "reasons": orjson.dumps([_APPROVED]).decode(),
+            "now": now,
+        },
+    )

@@ -141,10 +141,7 @@ def _end(
     playbook_hash: str,
 ) -> None:
     """End the assignments, with the handoff and the end of whatever chased the old owner."""
-    connection.execute(
-        text("UPDATE assignment SET ended_at = :now, end_reason = :ending WHERE id = ANY(:ids)"),
-        {"ids": bulk.plain(frame["assignment_id"]), "now": now, "ending": _PAST[what]},
-    )
+    assignments.end(connection, _journeys(frame), _PAST[what], now)
     left = (StageName.FOLLOW_UP, handed_off(transition))
     _hand_off(connection, frame, left, _PAST[what], now, playbook_hash)
     work_items.close_escalations(connection, _journeys(frame), now)

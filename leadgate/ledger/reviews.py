@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, text
 
 from leadgate.actors import Actor
-from leadgate.ledger import actions, outbox
+from leadgate.ledger import actions, outbox, work_items
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys.locking import held_by
@@ -61,10 +61,7 @@ def take(ledger: Ledger, work_item_id: int, *, by: str, now: datetime) -> Taken:
             )
         if item.assignee == by:
             return Taken(work_item_id, by)
-        connection.execute(
-            text("UPDATE work_item SET assignee = :by, taken_at = :now WHERE id = :id"),
-            {"id": work_item_id, "by": by, "now": now},
-        )
+        work_items.assign(connection, work_item_id, by, now)
         held = held_by(connection, [work_item_id])
         number = actions.record(connection, held, "take", Actor(by), now, work_item_id)
         return Taken(work_item_id, by, item.assignee, number)
@@ -147,10 +144,7 @@ def escalate(connection: Connection, late: Sequence[Mapping[str, Any]], now: dat
     """Note that ``late`` items (``id``, ``journey_id``, ``target``) are escalated, and tell each target."""
     import pandas as pd
 
-    connection.execute(
-        text("UPDATE work_item SET escalated_at = :now WHERE id = ANY(:ids)"),
-        {"ids": [item["id"] for item in late], "now": now},
-    )
+    work_items.mark_escalated(connection, [item["id"] for item in late], now)
     messages = [
         {
             "key": outbox.OVERDUE_KEY.format(item["id"]),

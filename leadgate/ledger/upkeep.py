@@ -90,38 +90,3 @@ def held_by(ledger: Ledger, runs: Sequence[tuple[str, int | None]]) -> dict[str,
             {"runs": [run for run, _ in runs], "batches": [batch for _, batch in runs]},
         ).all()
     return {row.run: HeldBatch(row.id, row.size, row.open) for row in rows}
-
-
-def consumers_seen(ledger: Ledger, within: float) -> set[str]:
-    """The consumers that were seen in the last ``within`` seconds."""
-    with ledger.transaction() as connection:
-        names = connection.execute(
-            text("SELECT name FROM consumer WHERE seen_at > clock_timestamp() - make_interval(secs => :within)"),
-            {"within": within},
-        ).scalars()
-        return set(names)
-
-
-def consumers_gone(ledger: Ledger, since: float) -> list[str]:
-    """The consumers that were not seen for ``since`` seconds."""
-    with ledger.transaction() as connection:
-        names = connection.execute(
-            text(
-                "SELECT name FROM consumer WHERE seen_at < clock_timestamp() - make_interval(secs => :since) "
-                "ORDER BY name"
-            ),
-            {"since": since},
-        ).scalars()
-        return list(names)
-
-
-def forget_consumers(ledger: Ledger, names: Sequence[str], since: float) -> int:
-    """Remove these consumers, but not one that was seen meanwhile. Returns how many are removed."""
-    with ledger.transaction() as connection:
-        return connection.execute(
-            text(
-                "DELETE FROM consumer WHERE name = ANY(:names) "
-                "AND seen_at < clock_timestamp() - make_interval(secs => :since)"
-            ),
-            {"names": list(names), "since": since},
-        ).rowcount

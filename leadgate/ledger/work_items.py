@@ -48,6 +48,51 @@ def close_work_items(connection: Connection, ids: list[int], *, by: str, resolut
     )
 
 
+def keep_note(connection: Connection, ids: Sequence[int], note: str | None) -> None:
+    """The reason of whoever decided these items, in their own words."""
+    connection.execute(text("UPDATE work_item SET note = :note WHERE id = ANY(:ids)"), {"ids": list(ids), "note": note})
+
+
+def reopen(connection: Connection, ids: Sequence[int]) -> None:
+    """Closed items are open again."""
+    connection.execute(
+        text(
+            "UPDATE work_item SET closed_at = NULL, closed_by = NULL, resolution = NULL, note = NULL "
+            "WHERE id = ANY(:items)"
+        ),
+        {"items": list(ids)},
+    )
+
+
+def assign(connection: Connection, work_item_id: int, to: str, now: datetime) -> None:
+    """``to`` has taken the item."""
+    connection.execute(
+        text("UPDATE work_item SET assignee = :by, taken_at = :now WHERE id = :id"),
+        {"id": work_item_id, "by": to, "now": now},
+    )
+
+
+def mark_escalated(connection: Connection, ids: Sequence[int], now: datetime) -> None:
+    """Nobody took these items in time, and somebody else has been told."""
+    connection.execute(
+        text("UPDATE work_item SET escalated_at = :now WHERE id = ANY(:ids)"), {"ids": list(ids), "now": now}
+    )
+
+
+def put_down(connection: Connection, work_item_id: int, taken_at: datetime) -> None:
+    """The item is whose it was before it was taken at ``taken_at``."""
+    connection.execute(
+        text(
+            """
+            UPDATE work_item w SET (assignee, taken_at) = (SELECT x.by, x.at FROM action x
+                WHERE x.work_item_id = w.id AND x.what = 'take' AND x.at < :at
+                AND NOT EXISTS (SELECT 1 FROM action u WHERE u.undoes = x.number) ORDER BY x.id DESC LIMIT 1)
+            WHERE w.id = :item"""
+        ),
+        {"item": work_item_id, "at": taken_at},
+    )
+
+
 def open_recoveries(connection: Connection, journey_ids: list[int]) -> set[tuple[int, str]]:
     """Which of the journeys have an open recovery task, and for which promise."""
     rows = connection.execute(

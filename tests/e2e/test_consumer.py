@@ -19,7 +19,7 @@ from desk import NOW, Desk, person
 from relay import Relay
 from sqlalchemy import text
 
-from leadgate.ledger import actions
+from leadgate.ledger import reruns
 from leadgate.ledger.batches import claim, close
 from leadgate.ledger.leases import last_held_by, standing, take_over
 from leadgate.settings import Settings
@@ -386,7 +386,7 @@ def test_a_cancelled_run_holds_its_leads_behind_a_work_item(desk: Desk, settings
             desk.capture(person(3))
             await until_owned(desk, 1)  # others go on
             assert desk.holds() == []
-            actions.rerun(desk.ledger, [1], by="ops", now=NOW, playbook=desk.loaded.playbook)
+            reruns.rerun(desk.ledger, [1], by="ops", now=NOW, playbook=desk.loaded.playbook)
             await until_owned(desk, 3)
 
     finish(scenario())

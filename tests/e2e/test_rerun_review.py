@@ -14,7 +14,8 @@ from prefect_api import ask
 
 from flows.run import Runner
 from leadgate import playbook as playbooks
-from leadgate.ledger.actions import ActionError, RerunReport
+from leadgate.ledger.actions import ActionError
+from leadgate.ledger.reruns import RerunReport
 from leadgate.playbook.check import require
 from leadgate.settings import Settings
 from leadgate.vocabulary import STAGES

@@ -17,7 +17,7 @@ from open_gate import meanwhile, nothing_fails
 
 from expectations.findings import GateResult
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger, actions, races
+from leadgate.ledger import Ledger, actions, ownership, races, reruns
 from leadgate.playbook import Playbook
 from tasks import stage_task
 from tasks.batches import STAGES, activate, next_work, run_waiting
@@ -141,8 +141,8 @@ def test_a_lead_is_held_until_a_person_reruns_it(desk_with: Callable[..., Desk])
     )
     items = [item for (item,) in desk.rows("SELECT id FROM work_item")]
     with pytest.raises(actions.ActionError, match="add capacity"):
-        actions.done_by_hand(desk.ledger, items, by="mia", now=NOW, evidence="I took it")
-    actions.rerun(desk.ledger, items, by="mia", now=TOMORROW, playbook=desk.loaded.playbook)
+        reruns.done_by_hand(desk.ledger, items, by="mia", now=NOW, evidence="I took it")
+    reruns.rerun(desk.ledger, items, by="mia", now=TOMORROW, playbook=desk.loaded.playbook)
     work(desk, TOMORROW)
     assert desk.statuses() == {"owned": 2}
     assert desk.holds() == []
@@ -246,7 +246,7 @@ def test_a_lead_that_returns_goes_to_who_had_it_unless_they_gave_it_back(desk_wi
     for lead, owner in first.items():
         if lead > 1:
             desk.activity("call", desk.one("SELECT email FROM lead WHERE id = :id", id=lead), rep=owner, at=NOW)
-    actions.reject(desk.ledger, 1, by=acting("mia"), now=NOW, reason="wrong_territory", playbook=desk.loaded.playbook)
+    ownership.reject(desk.ledger, 1, by=acting("mia"), now=NOW, reason="wrong_territory", playbook=desk.loaded.playbook)
     work(desk, NOW + timedelta(minutes=5))
     assert desk.statuses() == {"done": 3, "nurture": 1}
     later = NOW + timedelta(minutes=10)
@@ -323,7 +323,7 @@ def test_turns_equal_assignments_whatever_is_given_back(desk_with: Callable[...,
     desk.capture(*(person(number) for number in range(12)))
     work(desk)
     for journey, owner in desk.rows("SELECT journey_id, owner FROM assignment ORDER BY id LIMIT 5"):
-        actions.reject(
+        ownership.reject(
             desk.ledger, journey, by=acting(owner), now=NOW, reason="wrong_territory", playbook=desk.loaded.playbook
         )
     work(desk, NOW + timedelta(hours=1))
@@ -359,7 +359,7 @@ def test_a_lead_that_breaks_a_promise_gives_its_turn_back(desk: Desk) -> None:
     assert desk.one("SELECT count(*) FROM outbox") == 6
     assert desk.holds() == []
     items = [item for (item,) in desk.rows("SELECT id FROM work_item")]
-    actions.rerun(desk.ledger, items, by="mia", now=NOW, playbook=desk.loaded.playbook)
+    reruns.rerun(desk.ledger, items, by="mia", now=NOW, playbook=desk.loaded.playbook)
     work(desk)
     assert owners(desk) == {"ana": 2, "bob": 4, "cyn": 2}
     assert desk.holds() == []

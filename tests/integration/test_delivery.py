@@ -20,7 +20,7 @@ import leadgate
 import tasks
 from leadgate import playbook as playbooks
 from leadgate.connectors import notify
-from leadgate.ledger import Ledger, actions
+from leadgate.ledger import Ledger, reruns
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks.delivery import MOST_ATTEMPTS, WAITS
@@ -172,7 +172,7 @@ def test_given_up_it_asks_a_person_who_has_it_sent_again(desk: Desk, receiver: R
     assert desk.statuses() == {"owned": 1}
 
     receiver.answer = 200
-    done = actions.rerun(desk.ledger, [item], by="rae", now=now, playbook=desk.loaded.playbook)
+    done = reruns.rerun(desk.ledger, [item], by="rae", now=now, playbook=desk.loaded.playbook)
     assert (done.work_items, done.skipped) == (1, [])
     assert round_of(desk, receiver, now).count("delivered") == 1
     assert receiver.keys == outbox(desk)

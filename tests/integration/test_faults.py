@@ -27,7 +27,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from expectations.findings import CHECK_FAILED, BatchProblem, GateResult
 from leadgate import playbook as playbooks
-from leadgate.ledger import LedgerError, actions, bulk, faults, signals
+from leadgate.ledger import LedgerError, activities, bulk, faults, reruns
 from leadgate.ledger.batches import Conflict, LeaseLost
 from leadgate.ledger.leases import lease_remaining
 from leadgate.playbook import Loaded, Playbook
@@ -249,7 +249,7 @@ def test_a_fault_that_hits_every_lead_makes_one_work_item(desk: Desk, monkeypatc
     ]
     assert desk.statuses() == {"held": 300}
     assert desk.holds() == []
-    actions.rerun(desk.ledger, [1], by="ops", now=NOW, playbook=desk.loaded.playbook)
+    reruns.rerun(desk.ledger, [1], by="ops", now=NOW, playbook=desk.loaded.playbook)
     run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
     assert desk.statuses() == {"owned": 300}
 
@@ -432,7 +432,7 @@ def test_an_activity_that_cannot_be_matched_stops_no_claim_no_stage_and_no_other
             )
             for n in range(4)
         ]
-        signals.store_activities(connection, rows, NOW)
+        activities.store_activities(connection, rows, NOW)
     bad = desk.one("SELECT id FROM activity WHERE email = 'lead2@company2.example'")
     with refused(desk, "activity", f"new.id = {bad} AND new.lead_id IS NOT NULL"):
         for _ in range(2):

@@ -13,7 +13,7 @@ from open_gate import nothing_fails
 
 from leadgate import playbook as playbooks
 from leadgate.actors import ActorError
-from leadgate.ledger import Ledger, actions, activities, signals
+from leadgate.ledger import Ledger, actions, activities, ownership
 from tasks.batches import run_waiting
 
 # 4 hours of 09:00 to 17:00 in Berlin, from Wednesday 10:00 UTC: half of it, all of it, twice that
@@ -184,7 +184,7 @@ def test_a_touch_counts_when_it_happened_and_not_when_it_was_synced(owned: Desk,
 def test_a_touch_by_somebody_whom_the_export_does_not_name_counts(owned: Desk) -> None:
     row = ("activities", "key", "email", "rep", None, LEAD, NOW + MOMENT, "{}", None, None)
     with owned.ledger.transaction() as connection:
-        signals.store_activities(connection, [row], NOW + MOMENT)
+        activities.store_activities(connection, [row], NOW + MOMENT)
         activities.match_activities(connection, NOW + MOMENT)
     check(owned, NOW + 2 * MOMENT)
     assert owned.statuses() == {"done": 1}
@@ -210,9 +210,9 @@ def test_what_is_no_touch_of_the_owner_leaves_the_ladder_running(owned: Desk, ow
 
 def test_accepting_is_noted_once_and_does_not_replace_the_touch(owned: Desk, owner: str) -> None:
     journey = owned.one("SELECT id FROM journey")
-    actions.accept(owned.ledger, journey, by=acting(owner), now=NOW + MOMENT)
+    ownership.accept(owned.ledger, journey, by=acting(owner), now=NOW + MOMENT)
     with pytest.raises(actions.ActionError, match=f"{owner} accepted it at 2026"):
-        actions.accept(owned.ledger, journey, by=acting("mia"), now=NOW + 2 * MOMENT)
+        ownership.accept(owned.ledger, journey, by=acting("mia"), now=NOW + 2 * MOMENT)
     check(owned, HALFWAY)
     assert owned.rows("SELECT what, by FROM action") == [("accept", owner)]
     assert owned.rows("SELECT accepted_at, ended_at FROM assignment") == [(NOW + MOMENT, None)]
@@ -229,7 +229,7 @@ def test_where_acceptance_qualifies_a_touch_stops_the_ladder_and_acceptance_ends
         check(desk, at)
     assert desk.statuses() == {"owned": 1}
     assert messages(desk) == ["lead_assigned"]
-    actions.accept(desk.ledger, desk.one("SELECT id FROM journey"), by=acting(owner), now=TWICE)
+    ownership.accept(desk.ledger, desk.one("SELECT id FROM journey"), by=acting(owner), now=TWICE)
     check(desk, TWICE + MOMENT)
     assert desk.statuses() == {"done": 1}
     assert desk.rows("SELECT end_reason FROM assignment") == [("accepted",)]
@@ -239,7 +239,7 @@ def test_where_acceptance_qualifies_a_touch_stops_the_ladder_and_acceptance_ends
 def test_a_rejected_lead_goes_to_nurture_with_the_reason(owned: Desk, owner: str) -> None:
     check(owned, DUE)
     journey = owned.one("SELECT id FROM journey")
-    where = actions.reject(
+    where = ownership.reject(
         owned.ledger, journey, by=acting(owner), now=DUE, reason="not_a_fit", playbook=owned.loaded.playbook
     )
     assert where.goes_to == "nurture"
@@ -257,7 +257,7 @@ def test_a_rejected_lead_goes_to_nurture_with_the_reason(owned: Desk, owner: str
 def test_a_rejected_lead_goes_to_another_owner_where_the_playbook_says_so(desk_with: Callable[..., Desk]) -> None:
     desk = desk_with(("exceptions:\n", "follow_up: {rejected: reassign}\nexceptions:\n"))
     owner, journey = desk.rows("SELECT owner, journey_id FROM assignment")[0]
-    where = actions.reject(
+    where = ownership.reject(
         desk.ledger, journey, by=acting(owner), now=HALFWAY, reason="wrong_territory", playbook=desk.loaded.playbook
     )
     assert where.goes_to == "another owner"
@@ -274,11 +274,11 @@ def test_a_lead_is_its_owners_or_their_managers(owned: Desk, owner: str) -> None
     other = next(rep for rep in ("ana", "bob", "cyn") if rep != owner)
     for who in (acting("zzz"), acting(other), acting("zzz", other)):
         with pytest.raises(ActorError, match=f"--for {owner}"):
-            actions.accept(owned.ledger, journey, by=who, now=NOW + MOMENT)
+            ownership.accept(owned.ledger, journey, by=who, now=NOW + MOMENT)
         with pytest.raises(ActorError, match=f"--for {owner}"):
-            actions.reject(owned.ledger, journey, by=who, now=NOW + MOMENT, reason="not_a_fit", playbook=book)
+            ownership.reject(owned.ledger, journey, by=who, now=NOW + MOMENT, reason="not_a_fit", playbook=book)
     assert owned.statuses() == {"owned": 1}
-    actions.accept(owned.ledger, journey, by=acting("zzz", owner), now=NOW + MOMENT)
+    ownership.accept(owned.ledger, journey, by=acting("zzz", owner), now=NOW + MOMENT)
     assert owned.rows("SELECT what, by, acted_for FROM action") == [("accept", "zzz", owner)]
     assert owned.holds() == []
 
@@ -287,14 +287,14 @@ def test_what_nobody_owns_can_be_neither_accepted_nor_rejected(owned: Desk, owne
     journey = owned.one("SELECT id FROM journey")
     reject: dict[str, Any] = {"by": acting(owner), "now": NOW, "playbook": owned.loaded.playbook}
     with pytest.raises(actions.ActionError, match="not_a_fit"):
-        actions.reject(owned.ledger, journey, reason="not_fit", **reject)
-    actions.reject(owned.ledger, journey, reason="duplicate", **reject)
+        ownership.reject(owned.ledger, journey, reason="not_fit", **reject)
+    ownership.reject(owned.ledger, journey, reason="duplicate", **reject)
     with pytest.raises(actions.ActionError, match="nurture"):
-        actions.reject(owned.ledger, journey, reason="duplicate", **reject)
+        ownership.reject(owned.ledger, journey, reason="duplicate", **reject)
     with pytest.raises(actions.ActionError, match="nurture"):
-        actions.accept(owned.ledger, journey, by=acting(owner), now=NOW)
+        ownership.accept(owned.ledger, journey, by=acting(owner), now=NOW)
     with pytest.raises(actions.ActionError, match="no journey J999"):
-        actions.accept(owned.ledger, 999, by=acting(owner), now=NOW)
+        ownership.accept(owned.ledger, 999, by=acting(owner), now=NOW)
     assert owned.holds() == []
 
 

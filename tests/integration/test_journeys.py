@@ -13,7 +13,7 @@ from desk import INSISTS, NOW, PLAYBOOK, Desk, person
 from sqlalchemy import event
 
 from leadgate import playbook as playbooks
-from leadgate.ledger import actions
+from leadgate.ledger import actions, reruns
 from leadgate.ledger.verify import projection
 
 OWNER = "SELECT owner FROM assignment WHERE journey_id = :journey AND ended_at IS NULL"
@@ -171,7 +171,7 @@ def test_a_review_is_approved_by_hand(desk: Desk) -> None:
     desk.capture(person(1, Company="", Title="Chief Buyer"))
     desk.run()
     work_item = item(desk, "score_in_review_band")
-    actions.done_by_hand(desk.ledger, [work_item], by="mia", now=NOW, evidence="known from the fair")
+    reruns.done_by_hand(desk.ledger, [work_item], by="mia", now=NOW, evidence="known from the fair")
     desk.run()
     assert desk.statuses() == {"owned": 1}
     assert desk.one("SELECT closed_by FROM work_item WHERE id = :id", id=work_item) == "mia"
@@ -181,7 +181,7 @@ def test_a_review_is_approved_by_hand(desk: Desk) -> None:
 def test_a_rerun_with_a_correction_starts_from_the_signal_and_goes_on(desk: Desk) -> None:
     desk.capture(person(1, Email="not an address"))
     desk.run()
-    report = actions.rerun(
+    report = reruns.rerun(
         desk.ledger,
         [item(desk, "email_malformed")],
         by="mia",
@@ -202,7 +202,7 @@ def test_a_rerun_with_a_correction_starts_from_the_signal_and_goes_on(desk: Desk
 def test_a_correction_at_capture_gives_the_lead_its_contact(desk: Desk) -> None:
     desk.capture({"Email": "", "Phone": "", "Company": "Acme"})
     desk.run()
-    actions.rerun(
+    reruns.rerun(
         desk.ledger, [item(desk, "no_contact")], by="mia", now=NOW, playbook=desk.loaded.playbook,
         corrections={"email": "kim@acme.example"},
     )  # fmt: skip
@@ -215,7 +215,7 @@ def test_an_unreadable_row_becomes_readable_when_a_person_gives_it_its_values(de
     desk.capture(None)
     desk.run()
     given = {"email": "kim@acme.example", "company": "Acme"}
-    actions.rerun(
+    reruns.rerun(
         desk.ledger, [item(desk, "unreadable_row")], by="mia", now=NOW, playbook=desk.loaded.playbook, corrections=given
     )
     desk.run()
@@ -232,7 +232,7 @@ def test_a_mapping_that_was_mended_counts_for_what_was_parked(desk: Desk) -> Non
         "partner: {default_country: FR}", "partner: {default_country: FR, mapping: {Reply: email, Email: phone}}"
     )
     after = Desk(desk.ledger, playbooks.parse(mended, path=Path("tests.yaml")))
-    actions.rerun(after.ledger, [item(after, "source_parked")], by="mia", now=NOW, playbook=after.loaded.playbook)
+    reruns.rerun(after.ledger, [item(after, "source_parked")], by="mia", now=NOW, playbook=after.loaded.playbook)
     after.run()
     assert after.statuses() == {"owned": 30}
     assert after.holds() == []
@@ -241,7 +241,7 @@ def test_a_mapping_that_was_mended_counts_for_what_was_parked(desk: Desk) -> Non
 def test_a_late_correction_is_validated_again(desk: Desk) -> None:
     desk.capture(person(1, Company="", Title="Chief Buyer"))
     desk.run()
-    actions.rerun(
+    reruns.rerun(
         desk.ledger, [item(desk, "score_in_review_band")], by="mia", now=NOW, playbook=desk.loaded.playbook,
         corrections={"company": "Acme", "country": "Germany"},
     )  # fmt: skip
@@ -254,7 +254,7 @@ def test_a_late_correction_is_validated_again(desk: Desk) -> None:
 def test_a_rerun_as_it_is_fails_again_with_one_new_work_item(desk: Desk) -> None:
     desk.capture(person(1, Phone="call me"))
     desk.run()
-    actions.rerun(desk.ledger, [item(desk, "phone_impossible")], by="mia", now=NOW, playbook=desk.loaded.playbook)
+    reruns.rerun(desk.ledger, [item(desk, "phone_impossible")], by="mia", now=NOW, playbook=desk.loaded.playbook)
     desk.run()
     assert desk.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL") == 1
     assert desk.one("SELECT generation FROM journey") == 1
@@ -265,7 +265,7 @@ def test_done_by_hand_waives_the_promise_and_nothing_else(desk: Desk) -> None:
     desk.capture(person(1, Phone="call me"), person(2, Phone="call me", Country="Atlantis"))
     desk.run()
     ids = [i for (i,) in desk.rows("SELECT id FROM work_item WHERE reason = 'phone_impossible'")]
-    actions.done_by_hand(desk.ledger, ids, by="mia", now=NOW, evidence="spoke to them by e-mail")
+    reruns.done_by_hand(desk.ledger, ids, by="mia", now=NOW, evidence="spoke to them by e-mail")
     desk.run()
     assert desk.statuses() == {"owned": 1, "held": 1}
     assert desk.one("SELECT reason FROM work_item WHERE closed_at IS NULL") == "country_unknown"
@@ -275,7 +275,7 @@ def test_done_by_hand_waives_the_promise_and_nothing_else(desk: Desk) -> None:
 def test_a_discarded_journey_keeps_its_signal(desk: Desk) -> None:
     desk.capture(None)
     desk.run()
-    actions.discard(desk.ledger, [item(desk, "unreadable_row")], by="mia", now=NOW, reason="a stray line")
+    reruns.discard(desk.ledger, [item(desk, "unreadable_row")], by="mia", now=NOW, reason="a stray line")
     desk.run()
     assert desk.statuses() == {"discarded": 1}
     assert desk.one("SELECT count(*) FROM signal") == 1
@@ -286,12 +286,12 @@ def test_a_work_item_that_is_closed_is_skipped_and_an_unknown_field_is_refused(d
     desk.capture(None)
     desk.run()
     work_item = item(desk, "unreadable_row")
-    actions.discard(desk.ledger, [work_item], by="mia", now=NOW, reason="a stray line")
-    again = actions.discard(desk.ledger, [work_item, 999], by="mia", now=NOW, reason="twice")
+    reruns.discard(desk.ledger, [work_item], by="mia", now=NOW, reason="a stray line")
+    again = reruns.discard(desk.ledger, [work_item, 999], by="mia", now=NOW, reason="twice")
     assert again.work_items == 0
     assert len(again.skipped) == 2
     with pytest.raises(actions.ActionError, match="email"):
-        actions.rerun(
+        reruns.rerun(
             desk.ledger,
             [work_item],
             by="mia",
@@ -314,7 +314,7 @@ def test_the_breaker_parks_a_source_behind_one_work_item_and_other_sources_go_on
     desk.run()
     assert desk.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL") == 1  # late ones wait behind it too
     assert desk.holds() == []
-    actions.rerun(desk.ledger, [item(desk, "source_parked")], by="mia", now=NOW, playbook=desk.loaded.playbook)
+    reruns.rerun(desk.ledger, [item(desk, "source_parked")], by="mia", now=NOW, playbook=desk.loaded.playbook)
     desk.run()
     assert desk.one("SELECT count(*) FROM journey WHERE source = 'partner' AND status = 'owned'") >= 40
     assert desk.holds() == []
@@ -338,15 +338,15 @@ def counted_statements(desk: Desk) -> Iterator[list[str]]:
 @pytest.mark.parametrize(
     ("reason", "act"),
     [
-        ("source_parked", actions.rerun),
-        ("phone_impossible", actions.rerun),
-        ("phone_impossible", actions.done_by_hand),
-        ("score_in_review_band", actions.done_by_hand),
-        ("phone_impossible", actions.discard),
+        ("source_parked", reruns.rerun),
+        ("phone_impossible", reruns.rerun),
+        ("phone_impossible", reruns.done_by_hand),
+        ("score_in_review_band", reruns.done_by_hand),
+        ("phone_impossible", reruns.discard),
     ],
 )
 def test_a_decision_about_many_leads_takes_a_handful_of_statements(
-    desk: Desk, reason: str, act: Callable[..., actions.RerunReport]
+    desk: Desk, reason: str, act: Callable[..., reruns.RerunReport]
 ) -> None:
     desk.capture(*[person(n, Email="030 1234567") for n in range(60)], source="partner")
     desk.capture(*[person(n, Phone="call me") for n in range(100, 105)], *[person(n) for n in range(200, 230)])
@@ -354,12 +354,12 @@ def test_a_decision_about_many_leads_takes_a_handful_of_statements(
     desk.run()
     ids = [i for (i,) in desk.rows("SELECT id FROM work_item WHERE reason = :reason", reason=reason)]
     how: dict[Callable[..., Any], dict[str, Any]] = {
-        actions.rerun: {
+        reruns.rerun: {
             "playbook": desk.loaded.playbook,
             "corrections": {"phone": "+49 30 901820", "industry": "Retail"},
         },
-        actions.done_by_hand: {"evidence": "looked at them"},
-        actions.discard: {"reason": "made up"},
+        reruns.done_by_hand: {"evidence": "looked at them"},
+        reruns.discard: {"reason": "made up"},
     }
     with counted_statements(desk) as sent:
         done = act(desk.ledger, ids, by="mia", now=NOW, **how[act])

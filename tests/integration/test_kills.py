@@ -34,7 +34,7 @@ from expectations.findings import GateResult
 from expectations.view import view
 from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, signals
-from leadgate.ledger.activities import match_activities
+from leadgate.ledger.activities import match_activities, store_activities
 from leadgate.ledger.leases import lease_remaining
 from leadgate.ledger.verify import projection
 from leadgate.playbook import Loaded, Playbook
@@ -139,7 +139,7 @@ def capture_all(ledger: Ledger, loaded: Loaded, now: datetime, note: Callable[[]
     for chunk in capture.chunks((Row(line, row) for line, row in enumerate(heard(now))), 7):
         note()
         with ledger.transaction() as connection:
-            signals.store_activities(connection, reader.sort(chunk).activities, now)
+            store_activities(connection, reader.sort(chunk).activities, now)
             match_activities(connection, now)
 
 

@@ -12,7 +12,7 @@ from desk import NOW, Desk, person
 from open_gate import nothing_fails
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from leadgate.ledger import actions
+from leadgate.ledger import reruns
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.batches import Batch, Conflict, LeaseLost, claim, close, fence
 from leadgate.ledger.leases import last_held_by, lease, lease_remaining, release, standing, take_over
@@ -228,7 +228,7 @@ def test_a_rerun_lets_the_leads_go_on_where_they_are(desk: Desk) -> None:
     desk.capture(person(1), person(2))
     fail(desk, "enrichment")
     run_waiting(desk.worker("next"), lambda: NOW, check=nothing_fails)
-    report = actions.rerun(desk.ledger, [1], by="ops", now=NOW, playbook=desk.loaded.playbook)
+    report = reruns.rerun(desk.ledger, [1], by="ops", now=NOW, playbook=desk.loaded.playbook)
     assert (report.work_items, report.released) == (1, 2)
     assert desk.rows("SELECT DISTINCT status, stage, work_item_id FROM journey") == [("ready", "enrichment", None)]
     (done,) = run_waiting(desk.worker("later"), lambda: NOW, kinds=["intake"], check=nothing_fails)
@@ -263,7 +263,7 @@ def test_a_cancelled_batch_is_held_where_it_is(desk: Desk, stages: int) -> None:
     run_waiting(desk.worker("other"), lambda: NOW, check=nothing_fails)
     assert desk.statuses() == {"held": 2}  # held is held: nobody takes it on by himself
 
-    actions.rerun(desk.ledger, [1], by="ops", now=NOW, playbook=desk.loaded.playbook)
+    reruns.rerun(desk.ledger, [1], by="ops", now=NOW, playbook=desk.loaded.playbook)
     run_waiting(desk.worker("other"), lambda: NOW, check=nothing_fails)
     assert desk.statuses() == {"owned": 2}
     assert desk.holds() == []
@@ -283,7 +283,7 @@ def test_journeys_at_several_stages_are_held_behind_an_item_each(desk: Desk) -> 
     """A rerun brings journeys back at later stages, so that one batch has some of each."""
     desk.capture(person(1))
     hold_batch(desk.ledger, begun(desk, 3), reason=CANCELLED, why="once", now=NOW)
-    actions.rerun(desk.ledger, [1], by="ops", now=NOW, playbook=desk.loaded.playbook)
+    reruns.rerun(desk.ledger, [1], by="ops", now=NOW, playbook=desk.loaded.playbook)
     desk.capture(person(2))
     assert hold_batch(desk.ledger, begun(desk, 0), reason=CANCELLED, why="twice", now=NOW) == 2
     assert [(row[2], row[4]) for row in items(desk)] == [
@@ -308,7 +308,7 @@ def test_a_run_that_did_not_finish_cannot_be_done_by_hand(desk: Desk) -> None:
     desk.capture(person(1))
     hold_batch(desk.ledger, begun(desk, 3), reason=CANCELLED, why="in the Prefect UI", now=NOW)
     with pytest.raises(ActionError, match="did not finish, which nobody can do by hand; rerun it"):
-        actions.done_by_hand(desk.ledger, [1], by="ops", now=NOW, evidence="called")
+        reruns.done_by_hand(desk.ledger, [1], by="ops", now=NOW, evidence="called")
     assert desk.statuses() == {"held": 1}
     assert items(desk) == [("recovery", CANCELLED, "qualification", True, True)]
 
@@ -316,6 +316,6 @@ def test_a_run_that_did_not_finish_cannot_be_done_by_hand(desk: Desk) -> None:
 def test_cancelled_leads_can_be_discarded(desk: Desk) -> None:
     desk.capture(person(1))
     hold_batch(desk.ledger, begun(desk, 2), reason=CANCELLED, why="in the Prefect UI", now=NOW)
-    actions.discard(desk.ledger, [1], by="ops", now=NOW + timedelta(hours=1), reason="a test of ours")
+    reruns.discard(desk.ledger, [1], by="ops", now=NOW + timedelta(hours=1), reason="a test of ours")
     assert desk.statuses() == {"discarded": 1}
     assert desk.holds() == []

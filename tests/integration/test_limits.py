@@ -9,8 +9,9 @@ from desk import INSISTS, NOW, PLAYBOOK, Desk, person
 
 from leadgate import playbook as playbooks
 from leadgate.connectors.files import Row
-from leadgate.ledger import actions, signals
+from leadgate.ledger import reruns, signals
 from leadgate.ledger.actions import ActionError
+from leadgate.ledger.activities import store_activities
 from tasks import activities
 
 CRM = PLAYBOOK + "matching: {certain: [phone_and_name, crm_id], crm_ids: {hubspot: [website]}}\n"
@@ -46,7 +47,7 @@ def test_a_value_that_is_too_long_for_its_field_holds_its_lead_and_no_other(
 
     item = desk.one("SELECT id FROM work_item WHERE blocking")
     corrections = {field: "+49301000002" if field == "phone" else "two@company2.example"}
-    actions.rerun(desk.ledger, [item], by="mia", now=NOW, playbook=desk.loaded.playbook, corrections=corrections)
+    reruns.rerun(desk.ledger, [item], by="mia", now=NOW, playbook=desk.loaded.playbook, corrections=corrections)
     desk.run()
     assert desk.statuses() == {"owned": 3}
     assert desk.holds() == []
@@ -68,10 +69,10 @@ def test_a_correction_that_is_too_long_is_refused_and_one_of_odd_characters_is_k
     item = desk.one("SELECT id FROM work_item WHERE blocking")
     rules = desk.loaded.playbook
     with pytest.raises(ActionError, match=r"email: 8,000 characters, at most 320"):
-        actions.rerun(desk.ledger, [item], by="mia", now=NOW, playbook=rules, corrections={"email": "a" * 8_000})
+        reruns.rerun(desk.ledger, [item], by="mia", now=NOW, playbook=rules, corrections={"email": "a" * 8_000})
     assert desk.statuses() == {"held": 1}
     odd = {"company": "a\x00b\udcff", "email": "one@company1.example"}
-    actions.rerun(desk.ledger, [item], by="mia", now=NOW, playbook=rules, corrections=odd)
+    reruns.rerun(desk.ledger, [item], by="mia", now=NOW, playbook=rules, corrections=odd)
     desk.run()
     assert desk.statuses() == {"owned": 1}
     assert desk.holds() == []
@@ -100,7 +101,7 @@ def test_activities_of_any_length_and_character_are_kept_or_held(desk: Desk) -> 
     reader = activities.Reader("activities", "calls\udcff.csv", desk.loaded.playbook, NOW)
     sorted_ = reader.sort([Row(line, row) for line, row in enumerate(odd, start=2)])
     with desk.ledger.transaction() as connection:
-        assert signals.store_activities(connection, sorted_.activities, NOW) == 4
+        assert store_activities(connection, sorted_.activities, NOW) == 4
         assert signals.store_signals(connection, sorted_.held, NOW) == 2
     desk.run()
     assert desk.rows("SELECT reason, count(*) FROM work_item GROUP BY reason") == [("unreadable_row", 2)]

@@ -12,7 +12,7 @@ from desk import NOW, PLAYBOOK, Desk, acting, person
 from open_gate import meanwhile, nothing_fails
 
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger, actions, owner_actions
+from leadgate.ledger import Ledger, actions, ownership
 from tasks.batches import run_waiting
 
 LEAD = "lead1@company1.example"
@@ -107,7 +107,7 @@ def test_while_the_lead_is_waited_for_nothing_is_due_and_afterwards_all_is_due_s
     desk_with: MakeDesk,
 ) -> None:
     desk = desk_with()
-    owner_actions.wait(
+    ownership.wait(
         desk.ledger, journey(desk), until=at("06T11:00"), reason="on a fair", by=acting(owner(desk)), now=NOW + HOUR
     )
     for now in (at("04T11:30"), at("04T14:00"), at("05T12:00"), at("06T10:59")):
@@ -128,7 +128,7 @@ def test_while_the_lead_is_waited_for_nothing_is_due_and_afterwards_all_is_due_s
 def test_a_wait_ends_early_when_the_lead_is_heard_of_or_the_owner_goes_on(desk_with: MakeDesk, how: str) -> None:
     desk = desk_with()
     lead, rep = journey(desk), owner(desk)
-    owner_actions.wait(desk.ledger, lead, until=at("20T10:00"), reason="holiday", by=acting(rep), now=NOW + HOUR)
+    ownership.wait(desk.ledger, lead, until=at("20T10:00"), reason="holiday", by=acting(rep), now=NOW + HOUR)
     check(desk, NOW + 2 * HOUR)
     assert due_at(desk) == at("20T13:00")
     match how:
@@ -137,7 +137,7 @@ def test_a_wait_ends_early_when_the_lead_is_heard_of_or_the_owner_goes_on(desk_w
         case "signal":
             desk.capture(person(1, Message="again"), now=at("05T09:00"))
         case _:
-            owner_actions.resume(desk.ledger, lead, by=acting(rep), now=at("05T09:00"))
+            ownership.resume(desk.ledger, lead, by=acting(rep), now=at("05T09:00"))
     check(desk, at("05T09:05"))
     ended_by = {"activity": "lead", "signal": "lead", "resume": rep}[how]
     assert desk.rows("SELECT ended_at, ended_by FROM pause") == [(at("05T09:00"), ended_by)]
@@ -148,18 +148,20 @@ def test_a_second_wait_takes_the_place_of_the_first_and_nobody_waits_for_what_no
     desk = desk_with()
     lead, rep = journey(desk), owner(desk)
     with pytest.raises(actions.ActionError, match="is not ahead"):
-        owner_actions.wait(desk.ledger, lead, until=NOW, reason="r", by=acting(rep), now=NOW)
+        ownership.wait(desk.ledger, lead, until=NOW, reason="r", by=acting(rep), now=NOW)
     with pytest.raises(actions.ActionError, match="its clocks run"):
-        owner_actions.resume(desk.ledger, lead, by=acting(rep), now=NOW)
-    owner_actions.wait(desk.ledger, lead, until=at("05T10:00"), reason="first", by=acting(rep), now=NOW + HOUR)
-    owner_actions.wait(desk.ledger, lead, until=at("09T10:00"), reason="second", by=acting(rep), now=NOW + 2 * HOUR)
+        ownership.resume(desk.ledger, lead, by=acting(rep), now=NOW)
+    ownership.wait(desk.ledger, lead, until=at("05T10:00"), reason="first", by=acting(rep), now=NOW + HOUR)
+    ownership.wait(desk.ledger, lead, until=at("09T10:00"), reason="second", by=acting(rep), now=NOW + 2 * HOUR)
     check(desk, NOW + 2 * HOUR)
     assert desk.rows("SELECT reason, ended_at FROM pause ORDER BY id") == [("first", NOW + 2 * HOUR), ("second", None)]
     assert due_at(desk) == at("09T13:00")
-    actions.reject(desk.ledger, lead, by=acting(rep), now=NOW + 3 * HOUR, reason="other", playbook=desk.loaded.playbook)
+    ownership.reject(
+        desk.ledger, lead, by=acting(rep), now=NOW + 3 * HOUR, reason="other", playbook=desk.loaded.playbook
+    )
     assert desk.one("SELECT count(*) FROM pause WHERE ended_at IS NULL") == 0
     with pytest.raises(actions.ActionError, match="nobody owns it"):
-        owner_actions.wait(desk.ledger, lead, until=at("09T10:00"), reason="r", by=acting(rep), now=NOW + 4 * HOUR)
+        ownership.wait(desk.ledger, lead, until=at("09T10:00"), reason="r", by=acting(rep), now=NOW + 4 * HOUR)
     assert desk.rows("SELECT what FROM action ORDER BY id") == [("wait",), ("wait",), ("reject",)]
 
 
@@ -168,7 +170,7 @@ def test_a_wait_that_begins_while_a_check_decides_has_it_decide_again(desk_with:
     lead, rep = journey(desk), owner(desk)
 
     def wait() -> None:
-        owner_actions.wait(desk.ledger, lead, until=at("09T10:00"), reason="r", by=acting(rep), now=NOW + HOUR)
+        ownership.wait(desk.ledger, lead, until=at("09T10:00"), reason="r", by=acting(rep), now=NOW + HOUR)
 
     late = NOW + 2 * HOUR
     run_waiting(desk.worker(), lambda: late, kinds=("follow_up",), check=meanwhile("followed_up", wait))
@@ -219,8 +221,8 @@ def test_a_touch_that_is_logged_by_hand_counts_once_and_when_it_was(desk_with: M
         "now": NOW + 2 * HOUR,
     }
     with pytest.raises(actions.ActionError, match="is ahead"):
-        owner_actions.touch(desk.ledger, lead, **call | {"at": NOW + 3 * HOUR})
-    assert [owner_actions.touch(desk.ledger, lead, **call).new for _ in range(2)] == [True, False]
+        ownership.touch(desk.ledger, lead, **call | {"at": NOW + 3 * HOUR})
+    assert [ownership.touch(desk.ledger, lead, **call).new for _ in range(2)] == [True, False]
     check(desk, NOW + 2 * HOUR)
     assert desk.rows("SELECT touched_at, end_reason FROM assignment") == [(NOW + HOUR, "touched")]
     assert messages(desk) == ["lead_assigned"]
@@ -263,7 +265,7 @@ def test_no_answer_in_time_is_a_miss_that_is_told_and_a_touch_is_an_answer(desk_
     assert desk.rows("SELECT kind, route, reason, resolution FROM work_item") == [
         ("escalation", "mia", "acceptance_overdue", None)
     ]
-    actions.accept(desk.ledger, journey(desk), by=acting(owner(desk)), now=at("04T11:30"))
+    ownership.accept(desk.ledger, journey(desk), by=acting(owner(desk)), now=at("04T11:30"))
     check(desk, at("04T11:31"))
     assert missed(desk) == [("acceptance", at("04T11:00"), at("04T11:30"))]
     assert desk.one("SELECT resolution FROM work_item") == "followed_up"
@@ -396,7 +398,7 @@ def test_each_reason_to_reject_has_its_own_consequence(
     desk = desk_with(follow_up=REASONS)
     book = desk.loaded.playbook
     assert (
-        actions.reject(desk.ledger, journey(desk), by=acting("mia"), now=NOW, reason=reason, playbook=book).goes_to
+        ownership.reject(desk.ledger, journey(desk), by=acting("mia"), now=NOW, reason=reason, playbook=book).goes_to
         == goes_to
     )
     assert desk.statuses() == {status: 1}
@@ -412,7 +414,7 @@ def test_a_rejected_lead_comes_back_with_its_history_to_its_owner_or_another(
     desk = Desk(ledger, playbooks.parse(words, path=Path("tests.yaml")))
     desk.capture(person(1))
     check(desk, NOW)
-    actions.reject(ledger, journey(desk), by=acting("mia"), now=NOW, reason=reason, playbook=desk.loaded.playbook)
+    ownership.reject(ledger, journey(desk), by=acting("mia"), now=NOW, reason=reason, playbook=desk.loaded.playbook)
     check(desk, NOW + days * DAY - MOMENT)
     assert desk.statuses() == {"nurture": 1}
     check(desk, NOW + days * DAY)
@@ -423,7 +425,7 @@ def test_a_rejected_lead_comes_back_with_its_history_to_its_owner_or_another(
 
 def test_a_lead_that_came_back_by_itself_is_not_recycled_too(desk_with: MakeDesk) -> None:
     desk = desk_with(follow_up=REASONS)
-    actions.reject(
+    ownership.reject(
         desk.ledger, journey(desk), by=acting("mia"), now=NOW, reason="unreachable", playbook=desk.loaded.playbook
     )
     desk.capture(person(1, Message="me again"), now=NOW + DAY)
@@ -437,7 +439,7 @@ def test_accepting_while_a_check_decides_is_not_lost(desk_with: MakeDesk) -> Non
     desk = desk_with(follow_up="  finished_by: acceptance\n")
 
     def accept() -> None:
-        actions.accept(desk.ledger, journey(desk), by=acting(owner(desk)), now=NOW + 2 * HOUR)
+        ownership.accept(desk.ledger, journey(desk), by=acting(owner(desk)), now=NOW + 2 * HOUR)
 
     late = NOW + 2 * HOUR
     run_waiting(desk.worker(), lambda: late, kinds=("follow_up",), check=meanwhile("followed_up", accept))

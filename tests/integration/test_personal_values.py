@@ -13,7 +13,7 @@ from sqlmodel import SQLModel
 
 from leadgate import playbook as playbooks
 from leadgate.actors import Actor
-from leadgate.ledger import Ledger, owner_actions
+from leadgate.ledger import Ledger
 from leadgate.ledger.verify import count, personal_values, verify
 from leadgate.models import PERSONAL, STAFF
 from tasks import reassignments
@@ -101,7 +101,7 @@ def worked(ledger: Ledger) -> Desk:
     reassignments.unassign(ledger, desk.loaded, owned[1], reason=why, by=mia, now=now)
     leaver = desk.one("SELECT owner FROM assignment WHERE journey_id = :j AND ended_at IS NULL", j=owned[2])
     reassignments.transfer(ledger, desk.loaded, leaver, reason=why, by=mia, now=now)
-    owner_actions.wait(ledger, owned[3], until=now + timedelta(days=1), reason=why, by=mia, now=now)
+    ownership.wait(ledger, owned[3], until=now + timedelta(days=1), reason=why, by=mia, now=now)
     for hours in (3, 30, 300):
         desk.run(NOW + timedelta(hours=hours))
     return desk

@@ -16,7 +16,7 @@ from open_gate import meanwhile, nothing_fails
 
 from leadgate import playbook as playbooks
 from leadgate.actors import Actor
-from leadgate.ledger import Ledger, actions
+from leadgate.ledger import Ledger, reruns
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.verify import projection
 from leadgate.playbook import Loaded
@@ -159,7 +159,7 @@ def test_a_lead_without_an_owner_waits_for_a_person_who_finds_another(desk_with:
     assert desk.holds() == []
     with pytest.raises(ActionError, match="it is held, so nobody owns it"):
         reassignments.unassign(desk.ledger, desk.loaded, 1, reason="wrong team", **WHO)
-    actions.rerun(desk.ledger, [int(item or 0)], playbook=desk.loaded.playbook, by="mia", now=LATER)
+    reruns.rerun(desk.ledger, [int(item or 0)], playbook=desk.loaded.playbook, by="mia", now=LATER)
     run_waiting(desk.worker(), lambda: LATER, kinds=["intake"], check=nothing_fails)
     assert desk.statuses() == {"owned": 1}
     assert had_it not in owners(desk)

@@ -14,7 +14,7 @@ from commands import Cli, of, words
 from desk import KEY, NOW, Desk, acting, person
 
 from leadgate.figures import FIRST_TOUCHES
-from leadgate.ledger import Ledger, actions, open_ledger
+from leadgate.ledger import Ledger, open_ledger, ownership
 from leadgate.ledger.figures import FIRST_TOUCH, OUTCOME
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
@@ -56,7 +56,7 @@ def _work(desk: Desk) -> None:
     desk.activity("call", "lead1@company1.example", rep=owners[1], at=NOW + HOUR)
     desk.run(NOW + HOUR)
     rules = desk.loaded.playbook
-    actions.reject(desk.ledger, 2, by=acting(owners[2]), now=NOW + 2 * HOUR, reason="not_a_fit", playbook=rules)
+    ownership.reject(desk.ledger, 2, by=acting(owners[2]), now=NOW + 2 * HOUR, reason="not_a_fit", playbook=rules)
     desk.activity("call", "lead3@company3.example", rep=owners[3], at=NOW + 5 * HOUR)
     desk.run(NOW + 5 * HOUR)
     assert desk.statuses() == {"done": 2, "nurture": 2, "owned": 1, "held": 3, "disqualified": 1, "joined": 1}

@@ -10,7 +10,7 @@ from desk import NOW, PLAYBOOK, Desk, acting, person
 from sqlalchemy import text
 
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger, actions
+from leadgate.ledger import Ledger, ownership, reruns
 from leadgate.ledger.journeys import starting
 from leadgate.ledger.verify import projection
 
@@ -149,7 +149,7 @@ def test_a_lead_that_somebody_owns_keeps_its_owner_while_it_cools(desk: Desk) ->
 
 def test_what_an_owner_rejected_stays_rejected_until_there_is_news(desk: Desk) -> None:
     hot(desk)
-    actions.reject(desk.ledger, 1, by=acting("mia"), reason="not_a_fit", now=NOW, playbook=desk.loaded.playbook)
+    ownership.reject(desk.ledger, 1, by=acting("mia"), reason="not_a_fit", now=NOW, playbook=desk.loaded.playbook)
     desk.run(now=NOW + 60 * DAY)
     assert journeys(desk) == [("signal", "follow_up", "nurture")]
     assert desk.one("SELECT score_changes_at FROM lead") is None
@@ -182,7 +182,7 @@ def test_what_a_person_approved_counts_as_qualified_when_the_lead_returns(ledger
     desk.capture(person(1, Company="", Title="Chief Buyer"))
     desk.run()
     item = desk.one("SELECT work_item_id FROM journey")
-    actions.done_by_hand(desk.ledger, [item], by="mia", now=NOW, evidence="known from the fair")
+    reruns.done_by_hand(desk.ledger, [item], by="mia", now=NOW, evidence="known from the fair")
     desk.run()
     followed_up(desk)
     desk.capture(person(1, Company="", Title="Chief Buyer", City="Bonn"))
@@ -203,7 +203,7 @@ def test_a_rerun_with_the_same_score_comes_to_the_same_verdict(desk: Desk) -> No
     desk.activity("demo_request", "lead2@company2.example", at=NOW - 5 * DAY)
     desk.run()
     item = desk.one("SELECT work_item_id FROM journey WHERE status = 'held'")
-    actions.rerun(
+    reruns.rerun(
         desk.ledger, [item], by="mia", now=NOW, playbook=desk.loaded.playbook, corrections={"phone": "+4930123456"}
     )
     desk.run(now=NOW)

@@ -12,7 +12,7 @@ from commands import Cli, of, words
 from desk import NOW, PLAYBOOK, Desk, person
 
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger, actions, reviews
+from leadgate.ledger import Ledger, reruns, reviews
 from tasks.batches import activate, next_work
 from tasks.failed_batches import CANCELLED, hold_batch
 from tasks.overdue import escalate_overdue
@@ -279,7 +279,7 @@ def test_what_nobody_takes_is_escalated_once_when_it_is_due(escalating: Callable
 
 def test_what_somebody_took_or_decided_is_not_escalated(waiting: Desk) -> None:
     reviews.take(waiting.ledger, item(waiting, "review"), by="rita", now=NOW)
-    actions.discard(waiting.ledger, [item(waiting, "exception")], by="rita", now=NOW, reason="spam")
+    reruns.discard(waiting.ledger, [item(waiting, "exception")], by="rita", now=NOW, reason="spam")
     assert check(waiting, 30 * DAY) == 0
     assert waiting.rows(MESSAGES) == []
 
@@ -287,7 +287,7 @@ def test_what_somebody_took_or_decided_is_not_escalated(waiting: Desk) -> None:
 def test_a_lead_that_is_held_again_has_a_new_item_with_a_time_of_its_own(waiting: Desk) -> None:
     first = item(waiting, "exception")
     assert check(waiting, 8 * HOUR) == 1
-    actions.rerun(waiting.ledger, [first], by="ops", now=NOW + 9 * HOUR, playbook=waiting.loaded.playbook)
+    reruns.rerun(waiting.ledger, [first], by="ops", now=NOW + 9 * HOUR, playbook=waiting.loaded.playbook)
     waiting.run(now=NOW + 9 * HOUR)
     assert check(waiting, 10 * HOUR) == 0
     assert waiting.one("SELECT escalated_at FROM work_item WHERE id = :id", id=first) == NOW + 8 * HOUR

@@ -15,7 +15,7 @@ from desk import NOW, Desk, person
 from typer.testing import CliRunner, Result
 
 from console.cli import app
-from leadgate.ledger import Ledger, actions
+from leadgate.ledger import Ledger, reruns
 
 #: Escape sequences, a carriage return, a bell, marks that turn the direction, markup of Rich, HTML, Markdown.
 EVIL = "\x1b[31m\x1b]8;;https://evil.example\x07\r\x9b2J\u202egpj\u2066\u200f[red]x[/red][link=https://evil.example]l[/link]</td><script>1</script>"
@@ -45,7 +45,7 @@ def worked(ledger: Ledger, desk: Desk) -> Desk:
     desk.activity(f"demo {EVIL}".replace("\x00", ""), "lead1@company1.example")
     desk.run()
     spam = [row[0] for row in desk.rows("SELECT id FROM work_item WHERE reason = 'spam'")]
-    actions.done_by_hand(ledger, spam, by=f"mia {EVIL}", now=NOW, evidence=f"seen {EVIL}")
+    reruns.done_by_hand(ledger, spam, by=f"mia {EVIL}", now=NOW, evidence=f"seen {EVIL}")
     desk.run()
     desk.run(NOW + timedelta(hours=5))
     assert desk.statuses()["owned"] >= 1

@@ -26,7 +26,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger, actions, bulk, open_ledger
+from leadgate.ledger import Ledger, bulk, open_ledger, reruns
 from leadgate.ledger.batches import Conflict, LeaseLost, applying
 from leadgate.ledger.database import explain_database_error
 from leadgate.ledger.leases import lease_remaining
@@ -81,7 +81,7 @@ def test_a_gate_that_cannot_be_checked_holds_the_batch_until_it_can(desk: Desk) 
 
     desk.loaded = sound
     item = desk.one("SELECT id FROM work_item WHERE reason = 'column_missing'")
-    report = actions.rerun(desk.ledger, [item], by="mia", now=NOW, playbook=sound.playbook)
+    report = reruns.rerun(desk.ledger, [item], by="mia", now=NOW, playbook=sound.playbook)
     assert report.released == 5
     desk.run()
     assert desk.statuses() == {"owned": 2, "joined": 1, "nurture": 1, "held": 2}

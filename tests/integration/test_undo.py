@@ -11,7 +11,7 @@ from desk import NOW, Desk, acting, person
 from sqlalchemy import text
 
 from console.command_context import login
-from leadgate.ledger import actions, owner_actions, reviews, undo
+from leadgate.ledger import ownership, reruns, reviews, undo
 from leadgate.ledger.actions import ActionError
 from tasks import reassignments
 
@@ -46,9 +46,9 @@ def do(desk: Desk, what: str) -> int | None:
     other = next(rep for rep in ("ana", "bob", "cyn") if rep != owner(desk))
     match what:
         case "accept":
-            return actions.accept(ledger, 1, **who)
+            return ownership.accept(ledger, 1, **who)
         case "wait":
-            return owner_actions.wait(ledger, 1, until=at + 9 * HOUR, reason="away", **who)
+            return ownership.wait(ledger, 1, until=at + 9 * HOUR, reason="away", **who)
         case "reassign":
             return reassignments.reassign(ledger, loaded, 1, rep=other, reason="knows them", **who).action
         case "unassign" | "unassign to nurture":
@@ -57,7 +57,7 @@ def do(desk: Desk, what: str) -> int | None:
         case "transfer":
             return reassignments.transfer(ledger, loaded, owner(desk), reason="left us", **who).action
         case _:  # the playbook's reasons to reject
-            return actions.reject(ledger, 1, reason=what, playbook=loaded.playbook, **who).action
+            return ownership.reject(ledger, 1, reason=what, playbook=loaded.playbook, **who).action
 
 
 KINDS = ["accept", "wait", "reassign", "unassign", "unassign to nurture", "transfer", "not_a_fit", "duplicate"]
@@ -105,7 +105,7 @@ def test_a_transfer_is_undone_for_those_whose_new_owner_has_done_nothing(owned: 
     mine = [row[0] for row in owned.rows("SELECT journey_id FROM assignment WHERE owner = 'bob' ORDER BY 1")]
     assert len(mine) == 2
     number = reassignments.transfer(owned.ledger, owned.loaded, "bob", reason="left us", by=MIA, now=NOW + HOUR).action
-    actions.accept(owned.ledger, mine[0], by=MIA, now=NOW + 2 * HOUR)
+    ownership.accept(owned.ledger, mine[0], by=MIA, now=NOW + 2 * HOUR)
     done = undo.undo(owned.ledger, number or 0, by=MIA, now=NOW + 3 * HOUR)
     assert done.journeys == mine[1:]
     assert "accepted" in done.left[mine[0]]
@@ -115,14 +115,14 @@ def test_a_transfer_is_undone_for_those_whose_new_owner_has_done_nothing(owned: 
 
 def test_a_wait_that_was_resumed_goes_on_again(owned: Desk) -> None:
     do(owned, "wait")
-    resumed = owner_actions.resume(owned.ledger, 1, by=MIA, now=NOW + 2 * HOUR)
+    resumed = ownership.resume(owned.ledger, 1, by=MIA, now=NOW + 2 * HOUR)
     undo.undo(owned.ledger, resumed, by=MIA, now=NOW + 3 * HOUR)
     assert owned.rows("SELECT started_at, ended_at FROM pause") == [(NOW + HOUR, None)]
     assert owned.holds() == []
 
 
 def test_an_undo_is_the_owners_or_theirs_who_did_it(owned: Desk) -> None:
-    number = actions.accept(owned.ledger, 1, by=acting("root", owner(owned)), now=NOW + HOUR)
+    number = ownership.accept(owned.ledger, 1, by=acting("root", owner(owned)), now=NOW + HOUR)
     with pytest.raises(ActionError, match=f"--for {owner(owned)}"):
         undo.undo(owned.ledger, number, by=acting("zoe"), now=NOW + 2 * HOUR)
     undo.undo(owned.ledger, number, by=acting("root"), now=NOW + 2 * HOUR)
@@ -151,7 +151,7 @@ def held(desk: Desk) -> Desk:
 def test_what_was_discarded_waits_again_behind_its_work_item(held: Desk) -> None:
     items = "SELECT id, closed_at, closed_by, resolution, note FROM work_item ORDER BY id"
     before, journeys = held.rows(items), held.rows(STATE)
-    done = actions.discard(held.ledger, [row[0] for row in before], by="ops", now=NOW + HOUR, reason="spam")
+    done = reruns.discard(held.ledger, [row[0] for row in before], by="ops", now=NOW + HOUR, reason="spam")
     undo.undo(held.ledger, done.action or 0, by=acting("ops"), now=NOW + 2 * HOUR)
     assert held.rows(items) == before
     assert held.rows(STATE) == journeys
@@ -171,7 +171,7 @@ def test_an_item_that_was_taken_is_theirs_who_had_it_before(held: Desk) -> None:
 
 
 def test_what_has_no_undo_says_why(held: Desk) -> None:
-    actions.rerun(
+    reruns.rerun(
         held.ledger, [held.one("SELECT min(id) FROM work_item")], by="ops", now=NOW, playbook=held.loaded.playbook
     )
     number = held.one("SELECT number FROM action")

@@ -14,7 +14,7 @@ from open_gate import Check, meanwhile, nothing_fails
 from leadgate import playbook as playbooks
 from leadgate.connectors.files import Row
 from leadgate.ledger import signals
-from leadgate.ledger.activities import match_activities
+from leadgate.ledger.activities import match_activities, store_activities
 from leadgate.ledger.leases import lease_remaining
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
@@ -127,7 +127,7 @@ def test_captures_of_overlapping_activities_in_other_orders_store_each_once(sett
         reader = activities.Reader("activities", "a file", loaded.playbook, NOW)
         parted = reader.sort([Row(at, rows[number]) for at, number in enumerate(order)])
         with own_ledger(settings) as ledger, ledger.transaction() as connection:
-            return signals.store_activities(connection, parted.activities, NOW)
+            return store_activities(connection, parted.activities, NOW)
 
     forth, back = list(range(6_000)), list(range(7_999, 1_999, -1))
     both = [Child(partial(capture_in, order)) for order in (forth, back)]
@@ -200,7 +200,7 @@ def test_an_activity_of_a_person_who_becomes_known_at_the_same_time_is_matched(d
         "activities", "k", "demo_request", "lead", None, "lead1@company1.example", NOW, "{}", None, None
     )  # fmt: skip
     with desk.ledger.transaction() as connection:
-        signals.store_activities(connection, [row], NOW)
+        store_activities(connection, [row], NOW)
         match_activities(connection, NOW)
         work(desk, "first")
     assert desk.statuses() == {"held": 1}

@@ -10,7 +10,7 @@ from console.suggestions import OTHERWISE, WAYS, suggest
 from expectations import PROMISES
 from expectations.findings import WHOLE_BATCH
 from leadgate.assignment.assignment_result import NO_ROUTE, NOBODY_AVAILABLE
-from leadgate.ledger.actions import UNDELIVERABLE
+from leadgate.ledger.outbox import UNDELIVERABLE
 from leadgate.matching import ASKS
 from leadgate.playbook import Target, default
 from tasks.escalation import overdue

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from sqlalchemy import Connection, text
 
+from leadgate.ledger import leads
 from leadgate.ledger.journeys.transitions import CAPTURE, RECYCLE, RESCORE, Transition
 from leadgate.ledger.only import ALL, Only
 from leadgate.vocabulary import OPEN
@@ -34,7 +35,7 @@ OF_SIGNALS: Final = insert(CAPTURE, "signal_id", "SELECT id, source FROM stored"
 #: Why a lead is due, and after which last journey that starts another. Time changes what a score decided: a lead that
 #: was followed up goes cold, what spoke against a nurtured one fades. What its owner rejected stays rejected until
 #: there is news.
-_DUE: Final = (
+_DUE: Final[tuple[tuple[leads.Due, str], ...]] = (
     ("rescore_at", "last.status IN ('nurture', 'disqualified', 'done')"),
     ("score_changes_at", "last.status = 'done' OR (last.status = 'nurture' AND last.stage = 'qualification')"),
 )
@@ -56,7 +57,7 @@ def start_rescores(connection: Connection, now: datetime, only: Only = ALL) -> i
     return sum(_start_rescores(connection, now, column, after, only) for column, after in _DUE)
 
 
-def _start_rescores(connection: Connection, now: datetime, column: str, after: str, only: Only) -> int:
+def _start_rescores(connection: Connection, now: datetime, column: leads.Due, after: str, only: Only) -> int:
     return connection.execute(
         text(
             f"""
@@ -67,7 +68,7 @@ def _start_rescores(connection: Connection, now: datetime, column: str, after: s
                 WHERE l.{column} <= :now AND {only.condition("l.id")}
                 AND NOT EXISTS (SELECT 1 FROM journey WHERE lead_id = l.id AND status IN ({_OPEN}))
                 ORDER BY l.id FOR UPDATE OF l SKIP LOCKED),
-            cleared AS (UPDATE lead SET {column} = NULL WHERE id IN (SELECT id FROM due))
+            cleared AS ({leads.clear_due(column)})
             {insert(RESCORE, "lead_id", "SELECT id, source FROM due WHERE starts")} ON CONFLICT DO NOTHING"""
         ),
         {"now": now} | only.parameters,
@@ -98,7 +99,7 @@ def start_recycles(connection: Connection, now: datetime, only: Only = ALL) -> i
             WITH due AS (
                 SELECT id FROM lead WHERE recycle_at <= :now AND {only.condition("id")}
                 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED),
-            cleared AS (UPDATE lead SET recycle_at = NULL WHERE id IN (SELECT id FROM due))
+            cleared AS ({leads.clear_due("recycle_at")})
             {insert(RECYCLE, "lead_id", _IN_NURTURE)} ON CONFLICT DO NOTHING"""
         ),
         {"now": now} | only.parameters,

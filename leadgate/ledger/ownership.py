@@ -1,0 +1,180 @@
+"""An owner decides about a lead: accepts it, gives it back, waits for it, goes on, logs what they did.
+
+Belongs here: these decisions, each one transaction that compares what it found and composes what the entities write.
+Does not belong here: a statement that writes a table, or what follows for the lead's clocks (follow-up).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Connection, Row, text
+
+from leadgate.actors import Actor, require
+from leadgate.ledger import activities, assignments, handoffs, leads, pauses, work_items
+from leadgate.ledger.actions import ActionError, record
+from leadgate.ledger.database import Ledger
+from leadgate.ledger.journeys import person_moves
+from leadgate.ledger.journeys.locking import lock_journey, raise_versions
+from leadgate.ledger.journeys.transitions import REJECT, REJECT_FOR_GOOD, REJECT_TO_NURTURE, handed_off
+from leadgate.nearest import proposal
+from leadgate.vocabulary import StageName
+
+if TYPE_CHECKING:
+    from leadgate.playbook import Playbook
+
+
+def accept(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> int:
+    """The owner takes the lead. Returns the action's number.
+
+    Raises ``ActionError`` when nobody owns it, or it was accepted before, and ``ActorError`` when it is not theirs.
+    """
+    with ledger.transaction() as connection:
+        journey = owned_journey(connection, journey_id, "accept")
+        require(by, "accept", journey.owner)
+        if not assignments.accept(connection, journey.id, now):
+            raise ActionError(_accepted_before(connection, journey))
+        look_now(connection, [journey.id], now)
+        return record(connection, [journey], "accept", by, now)
+
+
+def _accepted_before(connection: Connection, journey: Row[Any]) -> str:
+    row = connection.execute(
+        text(
+            "SELECT a.accepted_at, a.owner, x.by, x.acted_for FROM assignment a LEFT JOIN action x "
+            "ON x.journey_id = a.journey_id AND x.what = 'accept' AND x.at = a.accepted_at "
+            "WHERE a.journey_id = :id AND a.ended_at IS NULL ORDER BY x.id DESC LIMIT 1"
+        ),
+        {"id": journey.id},
+    ).one()
+    who = f"{row.by} accepted it for {row.acted_for}" if row.acted_for else f"{row.by or row.owner} accepted it"
+    return f"cannot accept journey J{journey.id} again: {who} at {row.accepted_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Where a rejected lead goes, in words, and the number that undoes it. ``waits``: another owner is to be found."""
+
+    goes_to: str
+    action: int
+    waits: bool
+
+
+#: Where a rejected lead goes: the journey's transition, and in words.
+_REJECTED: Final = {
+    "nurture": (REJECT_TO_NURTURE, "nurture"),
+    "recycle": (REJECT_TO_NURTURE, "nurture until {:%Y-%m-%d}, and through qualification again then"),
+    "disqualify": (REJECT_FOR_GOOD, "the disqualified leads"),
+    "reassign": (REJECT, "another owner"),
+}
+
+
+def reject(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime, reason: str, playbook: Playbook) -> Rejected:
+    """The owner gives the lead back, for one of the playbook's reasons.
+
+    Raises ``ActionError`` when nobody owns it, or the reason is none of the playbook's, and ``ActorError`` when it is
+    not theirs.
+    """
+    rules = playbook.follow_up
+    reasons = {each.name: each for each in rules.reject_reasons}
+    if reason not in reasons:
+        raise ActionError(f"{reason!r} is no reason of the playbook; {proposal(reason, reasons)}")
+    then = reasons[reason].then or rules.rejected
+    transition, goes_to = _REJECTED[then]
+    back_at = now + (reasons[reason].after or rules.recycle_after)
+    with ledger.transaction() as connection:
+        journey = owned_journey(connection, journey_id, "reject")
+        require(by, "reject", journey.owner)
+        assignments.end(connection, [journey.id], f"rejected: {reason}", now)
+        handoffs.record(
+            connection,
+            [(journey.id, journey.generation, journey.playbook_hash)],
+            stage=StageName.FOLLOW_UP,
+            outcome=handed_off(transition),
+            reason=f"rejected: {reason}",
+            now=now,
+        )
+        person_moves.reject(connection, journey.id, transition, now)
+        pauses.end_open(connection, journey.id, by.name, now)
+        work_items.close_escalations(connection, [journey.id], now)
+        leads.forget_news(connection, [journey.lead_id])
+        if then == "recycle":
+            leads.recycle(connection, [journey.lead_id], back_at)
+        number = record(connection, [journey], "reject", by, now, note=reason)
+    return Rejected(goes_to.format(back_at), number, waits=transition is REJECT)
+
+
+def look_now(connection: Connection, journeys: Sequence[int], now: datetime) -> None:
+    """The next follow-up check looks at the journeys; one that has read them already decides again."""
+    ids = list(journeys)
+    raise_versions(connection, ids)
+    assignments.look_again(connection, ids, now)
+
+
+def owned_journey(connection: Connection, journey_id: int, what: str) -> Row[Any]:
+    """The journey, locked. Raises ``ActionError`` when nobody owns it, so that nobody can ``what`` it."""
+    row = lock_journey(connection, journey_id)
+    if row is None:
+        raise ActionError(f"there is no journey J{journey_id}")
+    if row.status != "owned" or row.owner is None:
+        raise ActionError(f"cannot {what} journey J{journey_id}: it is {row.status}, so nobody owns it now")
+    return row
+
+
+@dataclass(frozen=True)
+class Touched:
+    """Whether a touch was ``new``, and the action's number when it was."""
+
+    new: bool
+    action: int | None
+
+
+def wait(ledger: Ledger, journey_id: int, *, until: datetime, reason: str, by: Actor, now: datetime) -> int:
+    """Wait for the lead: until then its clocks stand still. One that is waited for already is waited for anew.
+
+    Returns the action's number. Raises ``ActionError`` when nobody owns the lead, or ``until`` is not ahead, and
+    ``ActorError`` when it is not theirs.
+    """
+    if until <= now:
+        raise ActionError(f"{until:%Y-%m-%d %H:%M} UTC is not ahead; --until names when the clock runs on")
+    with ledger.transaction() as connection:
+        journey = owned_journey(connection, journey_id, "wait for")
+        require(by, "wait", journey.owner)
+        pauses.end_open(connection, journey.id, by.decides_as, now)
+        pauses.begin(connection, journey.id, until=until, reason=reason, by=by.decides_as, now=now)
+        look_now(connection, [journey.id], now)
+        return record(connection, [journey], "wait", by, now)
+
+
+def resume(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> int:
+    """The wait is over: the lead's clocks run on. Returns the action's number.
+
+    Raises ``ActionError`` when nobody waits for it, and ``ActorError`` when it is not theirs.
+    """
+    with ledger.transaction() as connection:
+        journey = owned_journey(connection, journey_id, "resume")
+        require(by, "resume", journey.owner)
+        if not pauses.end_open(connection, journey.id, by.decides_as, now):
+            raise ActionError(f"nobody waits for journey J{journey_id}: its clocks run")
+        look_now(connection, [journey.id], now)
+        return record(connection, [journey], "resume", by, now)
+
+
+def touch(
+    ledger: Ledger, journey_id: int, *, kind: str, rep: str, by: Actor, at: datetime, seconds: int | None, now: datetime
+) -> Touched:
+    """Log what ``rep`` did about the lead ``at`` a moment, as ``by`` says. The same again is no second touch.
+
+    Raises ``ActionError`` when nobody owns the lead, or ``at`` is ahead.
+    """
+    if at > now:
+        raise ActionError(f"{at:%Y-%m-%d %H:%M} UTC is ahead: what has not happened yet cannot be logged")
+    with ledger.transaction() as connection:
+        journey = owned_journey(connection, journey_id, "touch")
+        new = activities.log_touch(connection, journey.lead_id, kind=kind, rep=rep, at=at, seconds=seconds, now=now)
+        look_now(connection, [journey.id], now)
+        action = record(connection, [journey], "touch", by, now, note=kind) if new else None
+    return Touched(new, action)

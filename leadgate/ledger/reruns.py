@@ -1,0 +1,228 @@
+"""A person decides about work items: rerun, correct, continue by hand, discard.
+
+Belongs here: these decisions, each one transaction that compares what it found and composes what the entities write.
+Does not belong here: a statement that writes a table, finding the work items (``reports``), or asking for confirmation
+(the console).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import Connection, Row, text
+
+from leadgate.actors import Actor
+from leadgate.fields import STANDARD
+from leadgate.ledger import actions, breakers, bulk, leads, outbox, qualifications, work_items
+from leadgate.ledger.actions import ActionError
+from leadgate.ledger.database import Ledger
+from leadgate.ledger.journeys import person_moves
+from leadgate.ledger.journeys.locking import held_by
+from leadgate.ledger.journeys.person_moves import release
+from leadgate.ledger.outbox import UNDELIVERABLE
+from leadgate.ledger.work_items import close_work_items
+from leadgate.limits import too_long
+from leadgate.matching import ASKS
+from leadgate.nearest import proposal
+
+if TYPE_CHECKING:
+    from leadgate.playbook import Playbook
+
+
+_Group = TypeVar("_Group")
+
+
+@dataclass
+class RerunReport:
+    """``released`` journeys wait again; ``skipped`` says which work items were left alone, and why."""
+
+    work_items: int = 0
+    released: int = 0
+    skipped: list[str] = field(default_factory=list)
+    journeys: dict[int, int] = field(default_factory=dict)  # each with the work item that held it
+    action: int | None = None  # the number that `leadgate undo` takes; none: it cannot be undone
+
+    def count(self, items: Sequence[Row[Any]], journeys: Sequence[Row[Any]]) -> None:
+        self.work_items += len(items)
+        self.released += len(journeys)
+        self.journeys |= {journey.id: journey.work_item_id for journey in journeys}
+
+    def add(self, other: RerunReport) -> None:
+        self.work_items += other.work_items
+        self.released += other.released
+        self.skipped += other.skipped
+        self.journeys |= other.journeys
+
+
+def rerun(
+    ledger: Ledger,
+    work_item_ids: Sequence[int],
+    *,
+    by: str,
+    now: datetime,
+    playbook: Playbook,
+    corrections: Mapping[str, str] | None = None,
+) -> RerunReport:
+    """Let the journeys of these work items try their stage again, with ``corrections`` to the lead's fields.
+
+    What is held up to validation starts from its signal again, so that a mapping that was mended in the
+    playbook counts. A corrected lead is validated again, however far it had come. Rerunning a breaker's
+    work item closes the breaker; that of a message that was given up has it delivered. Raises
+    ``ActionError`` for a field that does not exist, and for a value that is too long for its field.
+    """
+    corrections = _accepted(corrections or {}, playbook)
+    report = RerunReport()
+    with ledger.transaction() as connection:
+        items = open_items(connection, work_item_ids, report)
+        journeys = held_by(connection, [item.id for item in items])
+        for item in items:
+            if item.reason == UNDELIVERABLE:
+                outbox.try_again(connection, item.promise)
+        _correct(connection, journeys, corrections, by, now)
+        for stage, held in _grouped(journeys, lambda each: _restart(each.stage, corrected=bool(corrections))):
+            release(connection, held, stage=stage, now=now)
+        conclude(connection, items, journeys, "corrected" if corrections else "rerun", by, now, None)
+        report.count(items, journeys)
+    return report
+
+
+def done_by_hand(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datetime, evidence: str) -> RerunReport:
+    """A person did what the stage could not, or approves, and answers for it: the journeys go on.
+
+    At validation and enrichment the stage runs again with the broken promise waived, so that the lead is
+    still cleaned and identified; from qualification the journey goes on to assignment, as approved.
+    Raises ``ActionError`` where nothing can be done by hand: at capture there is no lead yet to go on
+    with, and an owner is given by assignment.
+    """
+    report = RerunReport()
+    with ledger.transaction() as connection:
+        items = open_items(connection, work_item_ids, report)
+        for item in items:
+            if item.kind == "recovery" and item.reason != UNDELIVERABLE:
+                raise ActionError(
+                    f"work item W{item.id} is about a run that did not finish, which nobody can do by hand; rerun it"
+                )
+            if item.reason in ASKS:
+                raise ActionError(
+                    f"work item W{item.id} asks whether two records are one person: `leadgate review W{item.id} "
+                    "--same LEAD`, or --different"
+                )
+            if item.stage in ("capture", "assignment"):
+                instead = (
+                    "correct it with --set" if item.stage == "capture" else "add capacity to the pool and rerun it"
+                )
+                raise ActionError(
+                    f"work item W{item.id} is held at {item.stage}, which nobody can do by hand; {instead}"
+                )
+        journeys = held_by(connection, [item.id for item in items])
+        approved = {item.id for item in items if item.stage == "qualification"}
+        scored = [each for each in journeys if each.work_item_id in approved]
+        qualifications.approve(connection, [each.id for each in scored], [each.generation for each in scored], now)
+        waived = {item.id: item.promise for item in items}
+
+        def passes(journey: Row[Any]) -> tuple[str, str | None]:
+            if journey.work_item_id in approved:
+                return "assignment", None
+            return journey.stage, waived[journey.work_item_id]
+
+        for (stage, promise), held in _grouped(journeys, passes):
+            release(connection, held, stage=stage, now=now, waived=promise)
+        conclude(connection, items, journeys, "done_by_hand", by, now, evidence)
+        report.count(items, journeys)
+    return report
+
+
+def discard(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datetime, reason: str) -> RerunReport:
+    """End the journeys of these work items for a reason. What was captured stays."""
+    report = RerunReport()
+    with ledger.transaction() as connection:
+        items = open_items(connection, work_item_ids, report)
+        journeys = held_by(connection, [item.id for item in items])
+        person_moves.discard(connection, journeys)
+        report.action = conclude(connection, items, journeys, "discarded", by, now, reason)
+        report.count(items, journeys)
+    return report
+
+
+def _restart(stage: str, *, corrected: bool) -> str:
+    """Where a journey that was held at ``stage`` starts again."""
+    if stage in ("capture", "validation"):
+        return "capture"
+    return "validation" if corrected else stage
+
+
+def _accepted(corrections: Mapping[str, str], playbook: Playbook) -> dict[str, str]:
+    """The corrections as the ledger can hold them. Raises ``ActionError`` for a field or a value that it cannot."""
+    known = [*STANDARD, *playbook.fields]
+    for name, value in corrections.items():
+        if name not in known:
+            raise ActionError(f"a lead has no field {name!r}; {proposal(name, known)}")
+        if (problem := too_long(name, value)) is not None:
+            raise ActionError(f"the correction does not fit its field ({problem}); give a shorter one")
+    return {name: bulk.storable(value) for name, value in corrections.items()}
+
+
+def open_items(connection: Connection, ids: Sequence[int], report: RerunReport) -> list[Row[Any]]:
+    """The open ones of ``ids`` that a person can decide, locked in order; the others are noted as skipped."""
+    rows = connection.execute(
+        text(
+            "SELECT id, kind, stage, reason, promise, blocking, closed_at, resolution FROM work_item "
+            "WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"
+        ),
+        {"ids": list(ids)},
+    ).fetchall()
+    for missing in sorted(set(ids) - {row.id for row in rows}):
+        report.skipped.append(f"work item W{missing} does not exist")
+    usable = []
+    for row in rows:
+        if row.closed_at is not None:
+            report.skipped.append(f"work item W{row.id} is closed already ({row.resolution})")
+        elif not row.blocking and row.reason != UNDELIVERABLE:
+            report.skipped.append(
+                f"work item W{row.id} ({row.reason}) holds no journey; it closes when the lead is followed up"
+            )
+        else:
+            usable.append(row)
+    return usable
+
+
+def _grouped(journeys: Sequence[Row[Any]], by: Callable[[Row[Any]], _Group]) -> Iterable[tuple[_Group, list[Row[Any]]]]:
+    """The journeys that have the same answer to ``by``, together."""
+    groups: dict[_Group, list[Row[Any]]] = {}
+    for journey in journeys:
+        groups.setdefault(by(journey), []).append(journey)
+    return groups.items()
+
+
+def _correct(
+    connection: Connection, journeys: Sequence[Row[Any]], corrections: Mapping[str, str], by: str, now: datetime
+) -> None:
+    """Keep the corrections, and write them to the leads as if they had been captured so."""
+    # a journey that is still at capture has no lead, and reads the corrections itself
+    of = [journey.lead_id for journey in journeys if journey.lead_id is not None]
+    for name, value in corrections.items():
+        actions.keep_correction(connection, journeys, name, value, by, now)
+        leads.correct(connection, of, name, value)
+
+
+def conclude(
+    connection: Connection,
+    items: Sequence[Row[Any]],
+    journeys: Sequence[Row[Any]],
+    resolution: str,
+    by: str,
+    now: datetime,
+    note: str | None,
+) -> int:
+    """Close ``items``, and keep what was done to the ``journeys`` that they held (rows of ``locking.held_by``).
+
+    Returns the action's number.
+    """
+    ids = [item.id for item in items]
+    close_work_items(connection, ids, by=by, resolution=resolution, now=now)
+    work_items.keep_note(connection, ids, note)
+    breakers.reset(connection, ids)
+    return actions.record_decided(connection, journeys, resolution, Actor(by), now)
