@@ -1,7 +1,7 @@
 """Activities as they come in: which column says what, and rows as the ledger takes them.
 
 Belongs here: mapping an export's columns to an activity and reading its values. Does not belong here:
-reading the file (``leadgate.connectors.files``), or finding the lead (``ledger.people.match_activities``).
+reading the file (``leadgate.connectors.files``), or finding the lead (``ledger.activities.match_activities``).
 """
 
 from __future__ import annotations

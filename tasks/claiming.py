@@ -1,7 +1,7 @@
 """Claiming what waits, and starting what is due before: one row that PostgreSQL refuses stops neither.
 
 Belongs here: leaving such a row out, and saying so in a work item. Does not belong here: the statements
-(``ledger.batches``, ``ledger.due``, ``ledger.people``), or a row that breaks a stage (``bisecting``).
+(``ledger.batches``, ``ledger.journeys``, ``ledger.activities``), or a row that breaks a stage (``bisecting``).
 
 Each of these statements covers all rows at once. When one of them fails for a fault of ours, it is repeated over
 halves until the rows to blame are known; they are left out for a while, as this process remembers.

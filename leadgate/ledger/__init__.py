@@ -1,8 +1,15 @@
 """The ledger: everything that was captured, decided and done, in PostgreSQL.
 
-``database`` opens it, ``bulk`` moves frames in and out, ``batches`` claims work under leases,
-``people`` knows who is who, ``records`` writes what a stage decided, ``reports`` reads for people and ``metrics``
-for a monitoring system, ``verify`` checks the invariants. Every query is in this package; no decision is.
+Every query is in this package; no decision is. Four kinds of modules:
+
+- one an **entity**, the only one that writes its table: ``signals``, ``activities``, ``leads``, ``identities``,
+  ``match_keys``, ``journeys``, ``handoffs``, ``batches``, ``qualifications``, ``assignments``, ``pauses``, ``pools``,
+  ``work_items``, ``breakers``, ``gates``, ``actions``, ``outbox``, ``playbook_versions``, ``requests``, ``consumers``,
+  ``hosts``, ``keys``;
+- what **people do**, each one transaction over several entities: ``reruns``, ``ownership``, ``reviews``, ``joins``,
+  ``reassignments``, ``undo`` with ``ways_back``. What a stage does is composed in ``tasks``;
+- what is **read**: ``lead_history`` and ``lead_frames``, ``reports`` and ``figures``, ``metrics``, ``verify``;
+- how it is **reached**: ``database``, ``embedded``, ``bulk``, ``leases``, ``faults``, ``races`` and the rest.
 """
 
 from leadgate.ledger.database import Ledger, open_ledger

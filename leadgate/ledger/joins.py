@@ -1,7 +1,7 @@
 """What a person says about two records: they are the same person, they are not, or they should not have been joined.
 
 Belongs here: verdicts, and the way back from a join, each one transaction. Does not belong here: finding out who
-may be the same (``identities``), or other decisions about work items (``actions``).
+may be the same (``identities``), or other decisions about work items (``reruns``).
 """
 
 from __future__ import annotations

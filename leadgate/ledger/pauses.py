@@ -1,7 +1,7 @@
 """Waiting for a lead: when it began, until when it was to last, and what ended it.
 
 Belongs here: reading and writing pauses. Does not belong here: what a pause does to a due time
-(``leadgate.sla.pauses``, ``leadgate.sla.sla_targets``), or a person asking for one (``owner_actions``).
+(``leadgate.sla.pauses``, ``leadgate.sla.sla_targets``), or a person asking for one (``ownership``).
 """
 
 from __future__ import annotations

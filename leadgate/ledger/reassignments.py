@@ -1,7 +1,7 @@
 """Owned leads that change hands by a person's word: what they are now, and what they become.
 
-Belongs here: these queries. Does not belong here: who gets them
-(``assignment.reassignment``), or accepting and rejecting by an owner (``actions``).
+Belongs here: reading them, and composing what the entities write. Does not belong here: a statement that writes a
+table, who gets the leads (``assignment.reassignment``), or accepting and rejecting by an owner (``ownership``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Work items that wait for somebody: who takes one, what there is to decide by, and which nobody took in time.
 
 Belongs here: taking a work item, the evidence of a review, and escalation. Does not belong here: the decision
-itself, which moves journeys (``actions``), or lists and filters (``reports``).
+itself, which moves journeys (``reruns``), or lists and filters (``reports``).
 """
 
 from __future__ import annotations

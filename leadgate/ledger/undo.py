@@ -1,7 +1,7 @@
 """Taking an action back: each kind of action has one way back, or a reason why there is none.
 
 Belongs here: who may take an action back, and what stands against it. Does not belong here: what is written then
-(``ways_back``), or the actions themselves (``actions``, ``owner_actions``, ``reviews``, ``reassignments``).
+(``ways_back``), or the actions themselves (``reruns``, ``ownership``, ``reviews``, ``reassignments``).
 """
 
 from __future__ import annotations

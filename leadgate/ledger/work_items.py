@@ -1,7 +1,7 @@
 """The table ``work_item``: what a person must decide or do.
 
 Belongs here: every statement that writes the table, and what stages ask about open items. Does not belong here: the
-journeys that an item holds (``journeys``), what a person decides (``actions``), or lists and filters (``reports``).
+journeys that an item holds (``journeys``), what a person decides (``reruns``), or lists and filters (``reports``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Matching: which records are about the same person, and which account a lead belongs to.
 
 Belongs here: pure decisions over values, and what they are called. Does not belong here: looking candidates up
-or storing what was decided (``ledger.people``, ``ledger.joins``), or cleaning values (``normalise``), which has
+or storing what was decided (``ledger.identities``, ``ledger.joins``), or cleaning values (``normalise``), which has
 been done before anything is compared.
 """
 

@@ -1,7 +1,7 @@
 """A batch of signals, and whom each is about: somebody new, a known lead, or a question for a person.
 
 Belongs here: deciding over the batch, in the order of its journeys. Does not belong here: one pair of records
-(``persons``), or claiming identities and looking candidates up (``ledger.people``).
+(``persons``), or claiming identities and looking candidates up (``ledger.identities``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """When the passing of time alone will change what was decided about a lead.
 
 Belongs here: the first moment at which, without any news, the verdict or the grade differs. Does not belong here:
-starting a journey then (``ledger.people``).
+starting a journey then (``ledger.journeys.starting``).
 
 Without news every contribution only moves towards zero: activities decay, and leave their windows. So between two
 moments each lies between what it is at the one and at the other, and so does a capped sum. Where both bounds fall

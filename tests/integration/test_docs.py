@@ -204,7 +204,7 @@ FORMS = {
 #: Names that modules had, each of which needed an explanation.
 RETIRED = {
     "suits", "seats", "roster", "turns", "decided", "telling", "origin", "proof", "pursuit", "pace", "warm",
-    "giving_up", "chasing", "parking", "by_hand",
+    "giving_up", "chasing", "parking", "by_hand", "people", "owner_actions", "due",
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from sqlmodel import SQLModel
 
 from leadgate import playbook as playbooks
 from leadgate.actors import Actor
-from leadgate.ledger import Ledger
+from leadgate.ledger import Ledger, ownership
 from leadgate.ledger.verify import count, personal_values, verify
 from leadgate.models import PERSONAL, STAFF
 from tasks import reassignments

@@ -1,7 +1,7 @@
 """Moving journeys by a person's word: released, discarded, rejected, reassigned, and taken back.
 
 Belongs here: transitions of a person; the breaker releases what it parked in the same way. Does not belong here: what
-else such an action writes, or whether it is allowed (``actions``, ``reassignments``, ``joins``, ``undo``). The caller
+else such an action writes, or whether it is allowed (``reruns``, ``reassignments``, ``joins``, ``undo`` …). The caller
 has locked the journeys and compared their status; a row that does not match all the same is a ``Conflict``.
 """
 

@@ -1,0 +1,196 @@
+"""Every statement of the ledger fits its tables: PostgreSQL prepares each, and each COPY names columns that are there.
+
+The statements are found in the source: what is given to ``text``, ``bulk.select`` and the like, and constants that are
+statements. An expression is evaluated in its module; what a function gets from its caller has a sample below.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import Connection, text
+from sqlalchemy.dialects.postgresql import asyncpg
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import SQLModel
+
+from leadgate.fields import STANDARD
+from leadgate.ledger import Ledger, bulk
+from leadgate.ledger.only import ALL
+
+ROOT = Path(__file__).parents[2]
+#: Calls that take a statement, with its place among their arguments.
+TAKES_STATEMENT = {"text": 0, "select": 1, "_rows": 1, "of": 0}
+#: What functions get from their callers, by name; and what one function gets, where that is not enough.
+SAMPLES: dict[str, Any] = {"only": ALL, "kind": "intake", "columns": [*STANDARD], "lock": True, "advanced": True}
+SAMPLES_OF: dict[str, dict[str, Any]] = {
+    "assignments._update_assignments": {"name": "followed_up", "columns": ["next_check_at", "ended_at"]},
+    "leads.correct": {"name": "email"},
+    "leads.restore": {"changed": {"email": None}, "restored": ["email", "custom"]},
+    "reports.known_values": {"column": "reason"},
+    "starting._start_rescores": {"column": "rescore_at", "after": "last.status = 'done'"},
+}
+#: Functions that get a statement from a caller, which is looked at itself; and statements of ``figures`` and
+#: ``provision`` that are put together of more than names: the tests of reports and of start-up run them.
+NOT_EVALUATED = {
+    "bulk.select", "bulk.temporary", "database.picture", "figures._rows", "figures.rows", "lead_history._count",
+    "lead_history._rows", "lead_history.of", "lead_history.story", "metrics._counts", "metrics._histogram",
+    "person_moves._move", "personal_values.windows", "provision._create", "provision.provision", "reports._rows",
+    "reports.count_work_items", "reports.work_items", "stage_moves.advance", "upkeep.analyze_grown",
+}  # fmt: skip
+#: Constants that are parts of statements.
+PARTS = {"handoffs._INSERT", "starting.OF_SIGNALS", "starting._IN_NURTURE"}
+#: Types of parameters that PostgreSQL cannot tell from a statement alone; the driver sends them with the value.
+TYPES = {"now": "timestamptz", "at": "timestamptz", "until": "timestamptz", "then": "timestamptz", "ended": "bigint"}
+#: Where a function of such a name takes something else.
+_OTHERS = {"_rows": ("leadgate.ledger.undo",), "of": ("leadgate.ledger.identities", "leadgate.ledger.match_keys")}
+_STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
+_LOOKED_AT_LEAST = 200  # statements: fewer means that they are not found any more
+
+
+class Unknown(Exception):  # noqa: N818 - what a name is
+    """The value of a name is not known without running the function."""
+
+
+def _value(node: ast.expr, module: ModuleType, function: ast.FunctionDef, inside: frozenset[str] = frozenset()) -> Any:
+    """The value of an expression in ``function``, met while the names ``inside`` are looked up. Raises ``Unknown``."""
+    bound = {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+    names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and each.id not in bound}
+    known = {name: _named(name, module, function, inside) for name in names}
+    return eval(compile(ast.Expression(node), module.__name__, "eval"), known)  # noqa: S307 - our own source
+
+
+def _named(name: str, module: ModuleType, function: ast.FunctionDef, inside: frozenset[str]) -> Any:
+    where = f"{module.__name__.split('.')[-1]}.{function.name}"
+    if name in inside:
+        raise Unknown(f"{where}: {name} is made from itself")
+    if name in SAMPLES_OF.get(where, ()):
+        return SAMPLES_OF[where][name]
+    for node in ast.walk(function):
+        for target, value in _assigned(node):
+            if target == name:
+                return _value(value, module, function, inside | {name})
+    for names in (SAMPLES, vars(module), vars(builtins)):
+        if name in names:
+            return names[name]
+    raise Unknown(f"{where}: {name}")
+
+
+def _assigned(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    if isinstance(node, ast.Assign):
+        for target in node.targets:
+            if isinstance(target, ast.Name):
+                yield target.id, node.value
+            elif isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                pairs = zip(target.elts, node.value.elts, strict=True)
+                yield from ((each.id, value) for each, value in pairs if isinstance(each, ast.Name))
+
+
+def _calls(function: ast.FunctionDef) -> Iterator[tuple[str, list[ast.expr]]]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            yield name, node.args
+
+
+def _functions() -> Iterator[tuple[ModuleType, ast.FunctionDef]]:
+    for path in sorted((ROOT / "leadgate" / "ledger").rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        module = importlib.import_module(name)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                yield module, node
+
+
+def _constants(value: Any) -> Iterator[str]:
+    if isinstance(value, str) and _STATEMENT.match(value):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _constants(each)
+
+
+def _statements() -> tuple[dict[str, str], set[str]]:
+    """Each statement with a place where it is; and the functions in which one cannot be evaluated."""
+    found: dict[str, str] = {}
+    unknown = set()
+    for module, function in _functions():
+        where = f"{module.__name__}.{function.name}"
+        for name, value in vars(module).items():
+            if f"{module.__name__.split('.')[-1]}.{name}" not in PARTS:
+                found |= {each: f"{module.__name__}.{name}" for each in _constants(value) if "{}" not in each}
+        for name, arguments in _calls(function):
+            at = TAKES_STATEMENT.get(name)
+            if at is not None and len(arguments) > at and module.__name__ not in _OTHERS.get(name, ()):
+                try:
+                    found[_value(arguments[at], module, function)] = where
+                except Unknown:
+                    unknown.add(".".join(where.split(".")[-2:]))
+    return found, unknown
+
+
+def _make_temporary_tables(connection: Connection, statements: dict[str, str]) -> None:
+    for module, function in _functions():
+        for name, arguments in _calls(function):
+            if name == "temporary":
+                table, types = (_value(each, module, function) for each in arguments[1:3])
+                columns = ", ".join(f"{column} {kind}" for column, kind in types.items())
+                connection.execute(text(f"CREATE TEMP TABLE IF NOT EXISTS {table} ({columns})"))
+    for statement in statements:
+        if statement.startswith("CREATE TEMP TABLE"):
+            connection.execute(text(statement))
+
+
+def _refusal(connection: Connection, statement: str) -> str | None:
+    """Why PostgreSQL cannot prepare ``statement``."""
+    compiled = text(statement).compile(dialect=asyncpg.dialect())  # type: ignore[no-untyped-call]
+    names: list[str] = list(compiled.positiontup or ())
+    refusal = None
+    for kinds in ((), [TYPES.get(name, "unknown") for name in names]):
+        declared = f"({', '.join(kinds)})" if kinds else ""
+        trial = connection.begin_nested()
+        try:
+            connection.exec_driver_sql(f"PREPARE trial {declared} AS {compiled}".replace("%", "%%"))
+            connection.exec_driver_sql("DEALLOCATE trial")
+        except DBAPIError as error:
+            refusal = str(error.orig)
+        else:
+            return None
+        finally:
+            trial.rollback()
+    return refusal
+
+
+def test_postgresql_can_prepare_every_statement_of_the_ledger(ledger: Ledger) -> None:
+    statements, unknown = _statements()
+    assert unknown <= NOT_EVALUATED
+    with ledger.transaction() as connection:
+        _make_temporary_tables(connection, statements)
+        prepared = {each: where for each, where in statements.items() if _STATEMENT.match(each)}
+        refused = {
+            f"{where}: {refusal}"
+            for each, where in prepared.items()
+            if (refusal := _refusal(connection, each)) is not None
+        }
+        connection.rollback()
+    assert refused == set()
+    assert len(prepared) > _LOOKED_AT_LEAST
+
+
+def test_every_copy_names_columns_of_its_table() -> None:
+    looked_at = 0
+    for module, function in _functions():
+        for name, arguments in _calls(function) if module is not bulk else ():
+            if name in ("copy", "copy_rows") and len(arguments) > 2:
+                table = _value(arguments[1], module, function)
+                if table in SQLModel.metadata.tables:
+                    columns = set(_value(arguments[2], module, function))
+                    assert columns <= set(SQLModel.metadata.tables[table].columns.keys()), (function.name, table)
+                    looked_at += 1
+    assert looked_at >= 8
