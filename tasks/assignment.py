@@ -39,6 +39,7 @@ from leadgate.ledger import (
 from leadgate.ledger.journeys import stage_moves
 from leadgate.playbook import Playbook, Rep
 from leadgate.sla.sla_targets import Due, due_times, may_have_it_again
+from leadgate.vocabulary import Outcome
 from tasks.stage import Decided, Gathered, Stage, Work
 
 
@@ -83,10 +84,10 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     frame["assigned_at"] = pd.Timestamp(now)
     _facts_for_the_gate(frame, playbook, Availability(playbook, loads, now), assigned.loads)
     frame["reason"] = frame["reasons"].map(lambda reasons: reasons[0] if reasons else None)
-    held = frame["outcome"] == "hold"
+    held = frame["outcome"] == Outcome.HOLD
     frame["item_message"] = frame["why"].where(held, None)
     frame["detail"] = _considered(frame[held]).reindex(frame.index)
-    waits = frame["outcome"] == "wait"
+    waits = frame["outcome"] == Outcome.WAIT
     frame["waits_for"] = (frame["why"] + " " + _considered(frame[waits]) + ".").where(waits, None)
     changed = {name: state for name, state in assigned.pools.items() if state != pools.get(name)}
     return Decided(frame, {"before": before, "changed": changed})
@@ -95,8 +96,8 @@ def decide(gathered: Gathered, work: Work) -> Decided:
 def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     """Take the turns and write the assignments. A turn whose lead broke the gate is given back."""
     frame = decided.frame
-    owned = frame[frame["outcome"] == "owned"]
-    stage_moves.keep_waiting(connection, frame[frame["outcome"] == "wait"])
+    owned = frame[frame["outcome"] == Outcome.OWNED]
+    stage_moves.keep_waiting(connection, frame[frame["outcome"] == Outcome.WAIT])
     changed: dict[str, PoolState] = decided.context["changed"]
     if changed or not owned.empty:
         before: dict[str, tuple[dict[str, Any], int]] = decided.context["before"]

@@ -22,6 +22,7 @@ from leadgate.ledger import actions, bulk, leads, signals
 from leadgate.limits import LONGEST_KEY, key_that_fits, longest_of, too_long
 from leadgate.mapping.headers import as_text, flatten, map_headers
 from leadgate.playbook import Playbook, Source
+from leadgate.vocabulary import Outcome
 from tasks.stage import Decided, Gathered, Stage, Work
 
 _SHOWN: Final = 200  # characters of a value that a person has to mend
@@ -204,7 +205,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     frame["occurred_in_future"] = (stated > pd.Timestamp(work.now) + _FUTURE_TOLERANCE).fillna(False)
     frame["custom"] = leads.pack_custom(frame, list(work.rules.fields))
     frame["value"] = frame["payload"].where(frame["unreadable"].notna(), None).map(_raw, na_action="ignore")
-    frame["outcome"] = "continue"
+    frame["outcome"] = Outcome.CONTINUE
     return Decided(frame)
 
 

@@ -16,6 +16,7 @@ from leadgate.connectors import providers
 from leadgate.fields import ENRICHED, VALIDATED
 from leadgate.ledger import bulk, leads
 from leadgate.values.figures import amount_of, employees_of
+from leadgate.vocabulary import Outcome
 from tasks.stage import Decided, Gathered, Stage, Work
 
 _CONTACT: Final = ("email", "phone")
@@ -85,7 +86,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
         any(old != new for old, new in zip(row[::2], row[1::2], strict=True))
         for row in zip(*(side for name in _CONTACT for side in (before[name], bulk.plain(frame[name]))), strict=True)
     ]
-    frame["outcome"] = "continue"
+    frame["outcome"] = Outcome.CONTINUE
     return Decided(frame)
 
 

@@ -24,6 +24,7 @@ from leadgate.ledger.clock import read_time
 from leadgate.ledger.journeys import locking
 from leadgate.ledger.journeys.locking import journeys_in, waiting_at
 from leadgate.ledger.journeys.stage_moves import hold_rest
+from leadgate.vocabulary import Outcome
 from tasks.stage import Alert, Stage, StageReport, Work
 from tasks.work_items import work_item
 
@@ -115,9 +116,9 @@ def hold_failed(ledger: Ledger, stage: Stage, work: Work, why: Failure) -> Stage
             hold_rest(connection, work.batch, stage=stage.name, reason=why.reason, work_item_id=item, now=work.now)
         failpoint("held.before")
     failpoint("held.after")
-    outcome = "stay" if stage.works_on == "owned" else "hold"
-    reasons = {why.reason: len(failed)} if outcome == "hold" else {}
-    counts = {outcome: len(failed)}
+    outcome = Outcome.STAY if stage.works_on == "owned" else Outcome.HOLD
+    reasons = {why.reason: len(failed)} if outcome == Outcome.HOLD else {}
+    counts = {outcome.value: len(failed)}
     return StageReport(stage.name, work.batch.id, stage.gate, len(failed), counts, reasons, alerts=alerts)
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from leadgate.ledger import activities, assignments, bulk, leads, outbox, pauses, work_items
 from leadgate.playbook import Playbook
 from leadgate.sla import ending, sla_targets, touches
+from leadgate.vocabulary import Outcome
 from tasks import escalation
 from tasks.stage import Decided, Gathered, Stage, Work
 
@@ -129,15 +130,15 @@ def _outcomes(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> None:
     does = [rules[state].do if hit else None for state, hit in zip(states, stale, strict=True)]
     frame["stale_does"] = pd.Series(does, index=frame.index, dtype=object)
     frame.loc[stale, "stale_since"] = frame.loc[stale, "active_at"]
-    frame["outcome"] = "stay"
-    frame.loc[frame["stale_does"] == "recycle", "outcome"] = "nurture"
-    frame.loc[taken_back | (frame["stale_does"] == "reassign"), "outcome"] = "reassign"
-    frame.loc[frame["finished_at"].notna(), "outcome"] = "done"
-    ended = frame["outcome"] != "stay"
+    frame["outcome"] = Outcome.STAY
+    frame.loc[frame["stale_does"] == "recycle", "outcome"] = Outcome.NURTURE
+    frame.loc[taken_back | (frame["stale_does"] == "reassign"), "outcome"] = Outcome.REASSIGN
+    frame.loc[frame["finished_at"].notna(), "outcome"] = Outcome.DONE
+    ended = frame["outcome"] != Outcome.STAY
     reason = pd.Series([None] * len(frame), index=frame.index, dtype=object)
     reason[taken_back] = "sla_missed"
     reason[ended & stale] = "stale: " + states
-    reason[frame["outcome"] == "done"] = frame["finished_as"]
+    reason[frame["outcome"] == Outcome.DONE] = frame["finished_as"]
     frame["end_reason"] = frame["reason"] = reason
     frame["ended_at"] = pd.Series([now if end else None for end in ended], index=frame.index, dtype=object)
     happened = frame["steps"].map(bool) | frame["touches"].map(bool) | frame["pauses"].map(bool)
@@ -161,19 +162,19 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     if items:
         work_items.open_work_items(connection, pd.DataFrame(items))
     _no_more_chasing(connection, frame, targets, work.now)
-    over = frame[frame["outcome"] != "stay"]
+    over = frame[frame["outcome"] != Outcome.STAY]
     for journey in over.loc[over["pauses"].map(len) > 0, "journey_id"]:
         pauses.end_open(connection, int(journey), "leadgate", work.now)
-    left = over.loc[over["outcome"].isin(("done", "nurture")), "lead_id"]
+    left = over.loc[over["outcome"].isin((Outcome.DONE, Outcome.NURTURE)), "lead_id"]
     leads.forget_news(connection, [int(lead) for lead in left])
-    recycled = over.loc[over["outcome"] == "nurture", "lead_id"]
+    recycled = over.loc[over["outcome"] == Outcome.NURTURE, "lead_id"]
     leads.recycle(connection, [int(lead) for lead in recycled], work.now + work.rules.follow_up.recycle_after)
     return frame
 
 
 def _no_more_chasing(connection: Connection, frame: pd.DataFrame, targets: pd.DataFrame, now: datetime) -> None:
     """Close the escalations of what was met meanwhile, and all of a lead that left its owner."""
-    over = frame.loc[frame["outcome"] != "stay", "journey_id"]
+    over = frame.loc[frame["outcome"] != Outcome.STAY, "journey_id"]
     work_items.close_escalations(connection, [int(j) for j in over], now)
     running = targets["met_at"].isna()
     if running.all():  # as with leads that were just given out

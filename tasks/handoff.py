@@ -24,6 +24,7 @@ from leadgate.ledger import Ledger, gates, races
 from leadgate.ledger.batches import Conflict, applying, fence
 from leadgate.ledger.journeys.locking import lock_journeys
 from leadgate.ledger.journeys.stage_moves import advance
+from leadgate.vocabulary import Outcome
 from tasks.source_breaker import park
 from tasks.stage import Alert, Decided, Stage, StageReport, Work
 from tasks.stage_reports import summarise
@@ -55,7 +56,7 @@ def apply(
         lock_journeys(connection, work.batch, stage.name, stage.works_on, frame)
         if stage.breaks:
             frame, alerts = park(connection, stage, work, frame, result)
-        on = frame["outcome"].isin(("hold", "review", "parked"))
+        on = frame["outcome"].isin((Outcome.HOLD, Outcome.REVIEW, Outcome.PARKED))
         passed = stage.store(connection, work, Decided(frame[~on] if on.any() else frame, decided.context, locked))
         if on.any():
             passed = pd.concat([passed, frame[on]]).sort_values("journey_id", ignore_index=True)
@@ -130,11 +131,11 @@ def _after_gate(stage: Stage, frame: pd.DataFrame, result: GateResult) -> pd.Dat
     if stage.works_on == "owned":
         # nobody is taken off a lead because a promise broke: it becomes a recovery task, and nothing else is done
         broken = frame["journey_id"].isin(result.stopped["journey_id"]) | (result.batch_problem is not None)
-        frame.loc[broken, "outcome"] = "stay"
+        frame.loc[broken, "outcome"] = Outcome.STAY
         return frame.assign(broken=broken)
     if result.batch_problem is not None:
-        judged = ~frame["outcome"].isin(("hold", "wait"))
-        frame.loc[judged, "outcome"] = "hold"
+        judged = ~frame["outcome"].isin((Outcome.HOLD, Outcome.WAIT))
+        frame.loc[judged, "outcome"] = Outcome.HOLD
         frame.loc[judged, "reason"] = result.batch_problem.reason
         return frame
     critical = result.failures[result.failures["severity"] == "critical"]
@@ -143,7 +144,7 @@ def _after_gate(stage: Stage, frame: pd.DataFrame, result: GateResult) -> pd.Dat
     first = _not_waived(critical, frame).drop_duplicates("journey_id").set_index("journey_id")
     broke = frame["journey_id"].isin(first.index)
     order = frame.loc[broke, "journey_id"]
-    frame.loc[broke, "outcome"] = "hold"
+    frame.loc[broke, "outcome"] = Outcome.HOLD
     for column in ("reason", "promise", "value", "detail"):
         frame.loc[broke, column] = first[column].reindex(order).to_numpy()
     frame.loc[broke, "item_message"] = first["broken"].reindex(order).to_numpy()
@@ -161,8 +162,8 @@ def _not_waived(critical: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
 def _advance(connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame) -> None:
     """Most rows go on together; those that end up elsewhere, or with another lead, are moved apart."""
     outcome = frame["outcome"]
-    together = outcome.isin(("continue", "owned")) & ~_changed_lead(frame)
-    apart = frame[~together & (outcome != "stay")]
+    together = outcome.isin((Outcome.CONTINUE, Outcome.OWNED)) & ~_changed_lead(frame)
+    apart = frame[~together & (outcome != Outcome.STAY)]
     advance(
         connection,
         work.batch,
@@ -182,7 +183,7 @@ def _changed_lead(frame: pd.DataFrame) -> pd.Series:
 
 def _keep_evidence(connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult) -> None:
     warnings = result.failures[result.failures["severity"] == "warning"]
-    stopped = frame["outcome"].isin(("hold", "parked"))
+    stopped = frame["outcome"].isin((Outcome.HOLD, Outcome.PARKED))
     if len(warnings):
         passed = frame.loc[~stopped].set_index("journey_id")["generation"]
         shown = warnings[warnings["journey_id"].isin(passed.index)]

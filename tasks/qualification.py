@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED
 from leadgate.ledger import activities, bulk, leads, outbox, qualifications
 from leadgate.scoring import changes_at, qualify, score
+from leadgate.vocabulary import Outcome
 from tasks.stage import Decided, Gathered, Stage, Work
 
 #: The reason of a lead that a person qualifies.
@@ -36,11 +37,11 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     verdict = qualify(frame, work.rules, work.now, gathered.context)
     frame[list(verdict.columns)] = verdict
     frame["changes_at"] = changes_at(frame, work.rules, gathered.context, work.now)
-    frame["reason_missing"] = (frame["outcome"] == "disqualified") & (frame["reasons"].map(len) == 0)
+    frame["reason_missing"] = (frame["outcome"] == Outcome.DISQUALIFIED) & (frame["reasons"].map(len) == 0)
     frame["playbook_hash"] = work.playbook.hash
     said = frame["reasons"].map("; ".join)
-    frame["reason"] = said.where(frame["outcome"] != "continue", None)
-    review = frame["outcome"] == "review"
+    frame["reason"] = said.where(frame["outcome"] != Outcome.CONTINUE, None)
+    review = frame["outcome"] == Outcome.REVIEW
     frame["item_message"] = said.where(review, None)
     frame.loc[review, "reason"] = IN_REVIEW_BAND
     return Decided(frame)
@@ -52,7 +53,7 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
 
 def finish(connection: Connection, work: Work, frame: pd.DataFrame) -> None:
     """The score is kept whatever came of it; only a lead that broke the gate has none."""
-    scored = frame[~frame["outcome"].isin(("hold", "parked"))]
+    scored = frame[~frame["outcome"].isin((Outcome.HOLD, Outcome.PARKED))]
     if not scored.empty:
         qualifications.insert_qualifications(
             connection,
@@ -68,7 +69,7 @@ def _warmer(frame: pd.DataFrame) -> pd.Series:
     """Which leads that were followed up, and stay so, have reached a better verdict or grade since."""
     risen = (frame["was"] == "marketing_qualified") & (frame["qualified_as"] == "sales_qualified")
     keener = pd.to_numeric(frame["engagement_grade"]) < frame["engaged_before"]
-    return (frame["outcome"] == "done") & (risen | keener)
+    return (frame["outcome"] == Outcome.DONE) & (risen | keener)
 
 
 STAGE: Final = Stage(name="qualification", gate="qualified", gather=gather, decide=decide, store=store, finish=finish)

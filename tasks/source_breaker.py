@@ -18,6 +18,7 @@ from expectations.findings import GateResult
 from leadgate.breaker import BreakerState, admit, observe
 from leadgate.ledger import breakers, work_items
 from leadgate.ledger.journeys import locking, person_moves
+from leadgate.vocabulary import Outcome
 from tasks.stage import Alert, Stage, Work
 from tasks.work_items import work_item
 
@@ -61,7 +62,7 @@ def park(
             alerts.append(_alert(stage, source, item, opened[0], after))
         parked = rows if opened else rows[admitted:]
         if len(parked):
-            frame.loc[parked, ["outcome", "reason", "work_item_id"]] = ["parked", PARKED, item]
+            frame.loc[parked, ["outcome", "reason", "work_item_id"]] = [Outcome.PARKED, PARKED, item]
         if item is not None and all(state.status == "closed" for state in after.values()):
             person_moves.release(connection, locking.held_by(connection, [item]), now=work.now)
             work_items.close_work_items(connection, [item], by="leadgate", resolution="breaker_closed", now=work.now)

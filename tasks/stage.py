@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from leadgate.ledger.batches import Batch
 from leadgate.playbook import Loaded, Playbook
+from leadgate.vocabulary import Outcome
 from tasks.outcomes import HOLDS
 
 #: Journeys that a report names for each outcome but "continue".
@@ -59,7 +60,7 @@ class Decided:
     @property
     def gated(self) -> pd.DataFrame:
         """The rows the gate judges: those that would be handed on. A row on hold has nothing to promise yet."""
-        return self.frame[~self.frame["outcome"].isin(("hold", "wait"))]
+        return self.frame[~self.frame["outcome"].isin((Outcome.HOLD, Outcome.WAIT))]
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ import pandas as pd
 from expectations.findings import GateResult
 from leadgate.ledger import bulk
 from leadgate.masking import mask
+from leadgate.vocabulary import Outcome
 from tasks.stage import JOURNEYS_NAMED, Alert, Stage, StageReport, Work
 
 
 def summarise(stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult, alerts: list[Alert]) -> StageReport:
     """The report of ``stage`` over ``frame``, the rows as they were stored, and what its gate found in them."""
-    held = frame[frame["outcome"].isin(("hold", "review", "parked"))]
+    held = frame[frame["outcome"].isin((Outcome.HOLD, Outcome.REVIEW, Outcome.PARKED))]
     warnings = result.failures[result.failures["severity"] == "warning"]
     return StageReport(
         stage=stage.name,
@@ -51,7 +52,7 @@ def _journeys(frame: pd.DataFrame) -> dict[str, list[int]]:
     return {
         str(name): frame.loc[outcome == name, "journey_id"].head(JOURNEYS_NAMED).astype(int).tolist()
         for name in outcome.unique()
-        if name not in ("continue", "stay")
+        if name not in (Outcome.CONTINUE, Outcome.STAY)
     }
 
 

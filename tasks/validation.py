@@ -21,6 +21,7 @@ from leadgate.matching import CONFLICT
 from leadgate.matching.persons import words_of
 from leadgate.matching.resolving import Match, told
 from leadgate.playbook import GateRules, Playbook
+from leadgate.vocabulary import Outcome
 from tasks.stage import Decided, Gathered, Stage, Work
 
 _WRITES: Final = (*STANDARD, *VALIDATED, "custom", "attributes")
@@ -41,7 +42,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     frame["contact"] = frame["email"].where(frame["email"].notna(), frame["phone"])
     custom = list(work.rules.fields)
     frame["custom"] = leads.pack_custom(frame, custom)
-    frame["outcome"] = "continue"
+    frame["outcome"] = Outcome.CONTINUE
     return Decided(frame)
 
 
@@ -70,10 +71,10 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
         old != new for old, new in zip(bulk.plain(frame["provisional"]), bulk.plain(frame["lead_id"]), strict=True)
     ]
     asked, joined = frame["hold"].notna(), frame["joined_to"].notna()
-    frame.loc[joined, "outcome"] = "joined"
+    frame.loc[joined, "outcome"] = Outcome.JOINED
     frame.loc[joined, "reason"] = "same_person"
     if asked.any():
-        frame.loc[asked, "outcome"] = "review"
+        frame.loc[asked, "outcome"] = Outcome.REVIEW
         frame.loc[asked, "reason"] = frame.loc[asked, "hold"]
         rows = zip(frame.loc[asked, "hold"], frame.loc[asked, "matches"], strict=True)
         frame.loc[asked, "item_message"] = [_question(hold, matches) for hold, matches in rows]
@@ -91,7 +92,7 @@ def finish(connection: Connection, work: Work, frame: pd.DataFrame) -> None:
     if "provisional" in frame:
         moved = frame[frame["changed_lead"].fillna(False).astype(bool)]
         leads.drop_provisional(connection, [int(lead) for lead in bulk.plain(moved["provisional"])])
-        joined = frame[frame["outcome"] == "joined"]
+        joined = frame[frame["outcome"] == Outcome.JOINED]
         outbox.tell_owners(connection, joined, work.now)
     activities.try_to_match_activities(connection, work.now)
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from expectations.findings import GateResult
 from leadgate.ledger import work_items
 from leadgate.playbook import ExceptionRoute, Playbook
+from leadgate.vocabulary import Outcome
 from tasks.stage import Stage, Work
 
 
@@ -23,7 +24,7 @@ def open_work_items(
     """A work item for each held row, and its id in the frame; one for all rows that a broken gate holds."""
     if "work_item_id" not in frame:
         frame["work_item_id"] = pd.Series([None] * len(frame), index=frame.index, dtype=object)
-    held = frame["outcome"].isin(("hold", "review"))
+    held = frame["outcome"].isin((Outcome.HOLD, Outcome.REVIEW))
     problem = result.batch_problem
     if problem is not None and stage.works_on == "ready":
         item = work_item(
@@ -43,7 +44,7 @@ def open_work_items(
         routes = {reason: route_of(work.rules, reason, stage.name) for reason in reasons.unique()}
         items = pd.DataFrame(
             {
-                "kind": rows["outcome"].map({"hold": "exception", "review": "review"}),
+                "kind": rows["outcome"].map({Outcome.HOLD: "exception", Outcome.REVIEW: "review"}),
                 "blocking": True,
                 "reason": reasons,
                 "stage": stage.name,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 from typing import Any
 
+import orjson
 import pandas as pd
 import pytest
 from desk import Desk
+from sqlalchemy import text
 
 from leadgate.ledger import bulk
+from leadgate.vocabulary import JourneyStatus
 
 MOMENT = datetime(2026, 3, 4, 10, 0, 0, 1, tzinfo=UTC)
 COLUMNS: dict[str, list[Any]] = {
@@ -50,3 +54,19 @@ def test_values_that_only_psycopg_can_write_are_left_to_it(desk: Desk) -> None:
     with desk.ledger.transaction() as connection:
         bulk.temporary(connection, "days", {"day": "date"}, pd.DataFrame({"day": pd.Series(days, dtype=object)}))
         assert bulk.select(connection, "SELECT day FROM days ORDER BY day")["day"].tolist() == days
+
+
+def test_a_member_of_an_enumeration_is_written_as_its_value(desk: Desk) -> None:
+    """As a parameter, in an array, by COPY and in JSON."""
+    held, done = JourneyStatus.HELD, JourneyStatus.DONE
+    frame = pd.DataFrame({"value": pd.Series([held, done, "owned", None], dtype=object)})
+    assert bulk.copy_texts([frame["value"].tolist()]) == [["held", "done", "owned", "\\N"]]
+    with desk.ledger.transaction() as connection:
+        bulk.temporary(connection, "copied", {"value": "text"}, frame)
+        row = connection.execute(
+            text("SELECT CAST(:one AS text), CAST(:many AS text[]), (SELECT array_agg(value) FROM copied)"),
+            {"one": held, "many": [held, done]},
+        ).one()
+    assert tuple(row) == ("held", ["held", "done"], ["held", "done", "owned", None])
+    values = [held, {"status": done}]
+    assert json.loads(orjson.dumps(values)) == json.loads(json.dumps(values)) == ["held", {"status": "done"}]
