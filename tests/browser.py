@@ -164,7 +164,8 @@ def signed_in(browser: Any, up: Served) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _context(browser: Any) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    # no animations: each would be drawn without a graphics card
+    context = browser.new_context(viewport={"width": 1400, "height": 1000}, reduced_motion="reduce")
     context.set_default_timeout(60_000)
     yield context
     context.close()

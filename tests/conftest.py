@@ -1,5 +1,48 @@
-"""What must be set before any test module is imported: some import Prefect, which sets up its log then."""
+"""What must be set before any test module is imported: some import Prefect, which sets up its log then.
 
+The folders of the tests are in memory where there is room: PostgreSQL copies a database for most tests, and making and
+removing its files on a disk is a tenth of the CPU time of all tests. Looking for cycles of garbage in what was imported
+again and again is another tenth: what is imported stays, and is not looked at.
+
+Does not belong here: a database, Prefect or Great Expectations; the pure tests run in seconds without them.
+"""
+
+import gc
 import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a private folder in it
+_ROOM = 4_000_000_000  # bytes; what fails stays there until the next run
 
 os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")  # as ``flows.runtime.server.use_defaults`` does
+if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+
+class _Imported:
+    """What was imported so far is left alone by the garbage collector: first all test modules, then the gates, which
+    the first run imports and which are half of all objects."""
+
+    def __init__(self) -> None:
+        self._gates_too = False
+
+    def pytest_collection_finish(self) -> None:
+        gc.collect()
+        gc.freeze()
+
+    def pytest_runtest_logfinish(self) -> None:
+        if not self._gates_too and "great_expectations" in sys.modules:
+            self._gates_too = True
+            gc.collect()
+            gc.freeze()
+
+    def pytest_sessionfinish(self) -> None:
+        gc.unfreeze()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(_Imported())

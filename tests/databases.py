@@ -5,50 +5,50 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator
+from functools import cache
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import URL, Engine, create_engine, text
 
 from leadgate.ledger import Ledger
+
+#: An empty, migrated ledger that nobody has opened. It has no key: who opens a copy first decides which one it has.
+EMPTY = "empty"
 
 _numbers = itertools.count()
 
 
-def write_without_waiting(postgres: Ledger) -> None:
-    """The disk is not waited for: tests kill processes and servers, and never the machine."""
-    superuser = postgres.engine.url.set(username="postgres", database="postgres")
-    engine = create_engine(superuser, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text("ALTER SYSTEM SET fsync = off"))
-        connection.execute(text("SELECT pg_reload_conf()"))
+def prepare(postgres: Ledger) -> None:
+    """Make the database that tests copy. The disk is not waited for: tests kill processes and servers, and never the
+    machine."""
+    _execute(postgres, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+    postgres.engine.dispose()  # a database that somebody is connected to cannot be copied
+    _execute(postgres, f"CREATE DATABASE {EMPTY} TEMPLATE leadgate OWNER leadgate")
+    engine = create_engine(postgres.engine.url.set(database=EMPTY))
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM hash_key"))
     engine.dispose()
 
 
 @contextlib.contextmanager
-def fresh(postgres: Ledger, count: int = 1, *, of: str = "leadgate") -> Iterator[list[str]]:
-    """The addresses of ``count`` copies of the database ``of``, an empty, migrated ledger; dropped in the end.
-
-    A copy has no key yet: the data folder that opens it first decides which one it has.
-    """
-    postgres.engine.dispose()  # a database that somebody is connected to cannot be copied
-    superuser = postgres.engine.url.set(username="postgres", database="postgres")
-    engine = create_engine(superuser, isolation_level="AUTOCOMMIT")
+def fresh(postgres: Ledger, count: int = 1, *, of: str = EMPTY) -> Iterator[list[str]]:
+    """The addresses of ``count`` copies of the database ``of``, to which nobody is connected; dropped in the end."""
     names = [f"beside_{next(_numbers)}" for _ in range(count)]
-    with engine.connect() as connection:
-        for name in names:
-            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {of} OWNER leadgate"))
-    for name in names:
-        _forget_the_key(postgres, name)
+    _execute(postgres, *(f"CREATE DATABASE {name} TEMPLATE {of} OWNER leadgate" for name in names))
     try:
         yield [postgres.engine.url.set(database=name).render_as_string(hide_password=False) for name in names]
     finally:
-        with engine.connect() as connection:
-            for name in names:
-                connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-        engine.dispose()
+        _execute(postgres, *(f"DROP DATABASE {name} WITH (FORCE)" for name in names))
 
 
-def _forget_the_key(postgres: Ledger, name: str) -> None:
-    engine = create_engine(postgres.engine.url.set(database=name))
-    with engine.begin() as connection:
-        connection.execute(text("DELETE FROM hash_key"))
-    engine.dispose()
+def _execute(postgres: Ledger, *statements: str) -> None:
+    with _superuser(postgres.engine.url).connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+@cache
+def _superuser(ledger: URL) -> Engine:
+    """One connection for the whole session: opening one costs as much as copying a database."""
+    return create_engine(
+        ledger.set(username="postgres", database="postgres"), isolation_level="AUTOCOMMIT", pool_pre_ping=True
+    )

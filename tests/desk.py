@@ -94,7 +94,7 @@ PLAYBOOK += INSISTS
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     """The embedded PostgreSQL, migrated once; tests copy its database."""
     with open_ledger(Settings(home=tmp_path_factory.mktemp("home"))) as ledger:
-        databases.write_without_waiting(ledger)
+        databases.prepare(ledger)
         yield ledger
 
 

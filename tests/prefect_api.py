@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -12,19 +13,49 @@ import pytest
 from leadgate.ledger import Ledger
 
 
+class KeptServer:
+    """One Prefect server for all tests that ask for its address, until it is stopped."""
+
+    def __init__(self, postgres: Ledger) -> None:
+        self._postgres = postgres
+        self._running = contextlib.ExitStack()
+        self._url: str | None = None
+
+    def start(self) -> str:
+        """Its address, when it answers."""
+        if self._url is None:
+            from flows.runtime.server import prefect_server, wait_until_ready
+
+            url = self._running.enter_context(prefect_server(self._postgres))
+            wait_until_ready(url)
+            os.environ["PREFECT_API_URL"] = self._url = url
+            from prefect.context import refresh_global_settings_context
+
+            refresh_global_settings_context()  # a test without the server may have imported Prefect before
+        return self._url
+
+    def stop(self) -> None:
+        if self._url is not None:
+            os.environ.pop("PREFECT_API_URL", None)
+            self._url = None
+            self._running.close()
+
+
+#: Where a session has it.
+KEPT = pytest.StashKey[KeptServer]()
+
+
 @pytest.fixture(scope="session")
-def server(postgres: Ledger) -> Iterator[str]:
-    """One Prefect server for all of these tests."""
-    from flows.runtime.server import prefect_server, wait_until_ready
+def kept_server(postgres: Ledger, request: pytest.FixtureRequest) -> Iterator[KeptServer]:
+    kept = request.session.stash[KEPT] = KeptServer(postgres)
+    yield kept
+    kept.stop()
 
-    with prefect_server(postgres) as url:
-        wait_until_ready(url)
-        os.environ["PREFECT_API_URL"] = url
-        from prefect.context import refresh_global_settings_context
 
-        refresh_global_settings_context()  # a test without the server may have imported Prefect before
-        yield url
-    os.environ.pop("PREFECT_API_URL", None)
+@pytest.fixture
+def server(kept_server: KeptServer) -> str:
+    """The address of the server of all these tests."""
+    return kept_server.start()
 
 
 def ask(query: Any) -> Any:

@@ -3,8 +3,8 @@
 Belongs here: the list of attacks, and what an attack is. Does not belong here: any attack (a file for each door).
 
 Whoever adds an attack writes a function in a module of this package, under ``@attack``; ``make attack`` and
-``tests/e2e/test_attacks.py`` find it. It starts what it needs in the folder that it is given, stops that again, and is
-bounded in time, connections and bytes.
+``tests/e2e/test_attacks.py`` find it. It starts what it needs in the data folder that it is given, which another attack
+may have used, stops that again, and is bounded in time, connections and bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class Verdict:
     details: str
 
 
-#: ``run(folder, seconds)``: an empty folder, and for how long an attack that goes on for a while is to go on.
+#: ``run(folder, seconds)``: a data folder, empty or used by another attack, and for how long an attack that goes on for
+#: a while is to go on.
 Run = Callable[[Path, float], Verdict]
 
 

@@ -248,33 +248,34 @@ def slow_bodies(folder: Path, seconds: float) -> Verdict:
 def replay(folder: Path, seconds: float) -> Verdict:
     with _served(folder) as served:
         body = b'{"email": "jane@acme.example", "company": "Acme"}'
-        captured = served.signed("website", body, "msg_1")
+        captured = served.signed("website", body, "replayed_1")
+        before = served.one("SELECT count(*) FROM signal")
         first, _ = served.post("website", body, captured)
         attempts = [
             ("website", {}),
             ("website", {"Idempotency-Key": "another"}),
-            ("website", {"webhook-id": "msg_2"}),
+            ("website", {"webhook-id": "replayed_2"}),
             ("website", {"webhook-timestamp": str(int(time.time()) + 1)}),
             ("other", {}),
             ("partner", {}),
         ]
         statuses = [served.post(source, body, captured | more)[0] for source, more in attempts]
-        count = served.one("SELECT count(*) FROM signal")
+        count = served.one("SELECT count(*) FROM signal") - before
     held = first == 202 and statuses == [202, 202, 401, 401, 401, 401] and count == 1
-    return Verdict(held, f"answers {statuses}, {count} signal in the ledger")
+    return Verdict(held, f"answers {statuses}, {count} signal more in the ledger")
 
 
 @attack("foreign-key", "a stranger's key, or an id used again, makes no real signal vanish")
 def foreign_key(folder: Path, seconds: float) -> Verdict:
     with _served(folder) as served:
         real, other = b'{"email": "jane@acme.example"}', b'{"email": "joe@acme.example"}'
-        forged, _ = served.post("website", other, signed(source_secrets.make(), other, "msg_1"))
-        captured = served.signed("website", other, "msg_0") | {"Idempotency-Key": "msg_1"}
+        forged, _ = served.post("website", other, signed(source_secrets.make(), other, "real_1"))
+        captured = served.signed("website", other, "real_0") | {"Idempotency-Key": "real_1"}
         beside, _ = served.post("website", other, captured)
-        status, answer = served.post("website", real, served.signed("website", real, "msg_1"))
+        status, answer = served.post("website", real, served.signed("website", real, "real_1"))
         new = bool(answer) and answer.get("signals", [{}])[0].get("new")
-        again, _ = served.post("website", other, served.signed("website", other, "msg_1"))
-        recorded = served.one("SELECT count(*) FROM reused_request WHERE request_id = 'msg_1'")
+        again, _ = served.post("website", other, served.signed("website", other, "real_1"))
+        recorded = served.one("SELECT count(*) FROM reused_request WHERE request_id = 'real_1'")
     held = (forged, beside, status, new, again, recorded) == (401, 202, 202, True, 409, 1)
     return Verdict(
         held,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from browser import browser, screen, signed_in, window
 from desk import Desk, desk, ledger, loaded, postgres, settings, write_csv
-from prefect_api import server
+from prefect_api import KEPT, kept_server, server
 
 from flows.run import Runner
 from leadgate.settings import Settings
@@ -15,6 +16,7 @@ from leadgate.settings import Settings
 __all__ = [
     "browser",
     "desk",
+    "kept_server",
     "ledger",
     "loaded",
     "postgres",
@@ -25,6 +27,15 @@ __all__ = [
     "window",
     "write_csv",
 ]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """After the last of these tests the server stops: one that nobody asks takes a twentieth of a core."""
+    yield
+    kept = item.session.stash.get(KEPT, None)
+    if kept is not None and nextitem is not None and Path(__file__).parent not in nextitem.path.parents:
+        kept.stop()
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
-"""``leadgate up`` as the outside world sees it: one process tree on free ports, whose parts are killed in turn.
+"""``leadgate up`` as the outside world sees it: one process tree on free ports, attacked first, and then killed in turn.
 
-It is started once for all of these tests, which go on in the order of this file; that takes most of their time.
+It is started once for all of these tests, in a folder with modules that are named as Leadgate's; that takes most of
+their time, and they go on in the order of this file. An attacker has the authentication string of the Prefect API, and
+nothing else.
 """
 
 from __future__ import annotations
@@ -9,166 +11,97 @@ import contextlib
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from desk import PLAYBOOK, person
+from desk import PLAYBOOK
 from forked import wait_for
-from posting import standard
+from running_up import SECRET, WITHIN, Up, free_port, lives, of_folder, running_up
 from served import wait_until
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import NullPool
 
-from leadgate import source_secrets
-from leadgate.ledger import open_ledger
-from leadgate.settings import Settings
-
-SECRET = source_secrets.make()
-WITHIN = 120.0  # seconds
-HTTP = "  website: {default_country: DE, http: {auth: hmac, secret_env: LEADGATE_SECRET_WEBSITE}}\n"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
-@dataclass
-class Up:
-    """A running ``leadgate up``."""
-
-    home: Path
-    environment: dict[str, str]
-    capture: int
-    prefect: int
-    process: subprocess.Popen[bytes] | None = None
-    posted: int = field(default=0)
-    ledger: Engine | None = None
-
-    def start(self) -> None:
-        with (self.home.parent / "up.log").open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "console.cli", "up"],
-                env=self.environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    @property
-    def said(self) -> str:
-        return (self.home.parent / "up.log").read_text()
-
-    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "console.cli", *command],
-            env=self.environment | environment,
-            capture_output=True,
-            text=True,
-            timeout=WITHIN,
-            check=False,
-        )
-
-    def state(self) -> dict[str, Any]:
-        with contextlib.suppress(OSError, ValueError):
-            return dict(json.loads((self.home / "up.json").read_text()))
-        return {"parts": []}
-
-    def pid(self, part: str) -> int:
-        if part == "PostgreSQL":
-            return int((self.home / "postgresql" / "postmaster.pid").read_text().split()[0])
-        return int(next(each["pid"] for each in self.state()["parts"] if each["name"] == part))
-
-    def post(self) -> int:
-        """Post one more lead, signed; the answer's status, or 0 when there is none."""
-        body = json.dumps(person(self.posted)).encode()
-        signed = standard(SECRET, body, f"msg_{self.posted}", str(int(time.time())))
-        headers = {"Content-Type": "application/json"} | signed
-        url = f"http://127.0.0.1:{self.capture}/capture/website"
-        try:
-            status = requests.post(url, body, headers=headers, timeout=30).status_code
-        except requests.RequestException:
-            return 0
-        self.posted += status == 202
-        return status
-
-    def find_ledger(self) -> None:
-        """Learn the address of the ledger, which is only looked at from then on: whatever starts PostgreSQL again, this
-        test does not."""
-        with open_ledger(Settings(home=self.home)) as ledger:
-            self.ledger = create_engine(ledger.engine.url, poolclass=NullPool)
-
-    def gets_an_owner(self) -> None:
-        """Post a lead as a sender does, again until it is accepted; return when everybody posted has an owner."""
-        wait_until(lambda: self.post() == 202, "a lead to be accepted", WITHIN)
-        wait_until(lambda: self.owned() == self.posted, "an owner for everybody", WITHIN)
-
-    def owned(self) -> int | None:
-        """How many leads have an owner; none while PostgreSQL is away."""
-        assert self.ledger is not None
-        with contextlib.suppress(OperationalError), self.ledger.connect() as connection:
-            return int(connection.execute(text("SELECT count(*) FROM journey WHERE status = 'owned'")).scalar_one())
-        return None
-
-
-def lives(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
-
-
-def of_folder(home: Path) -> list[str]:
-    """The processes that belong to this data folder."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            told = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
-            if str(home).encode() in told and process.name != str(os.getpid()) and lives(int(process.name)):
-                parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
-                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                found.append(f"{process.name} of {parent}: {command}")
-    return found
+SECRETS = {
+    "LEADGATE_SECRET_WEBSITE": SECRET,
+    "ADDRESS_OF_ANA": "json://127.0.0.1:9/planted-address",
+    "LEADGATE_METRICS_TOKEN": "planted-token-of-metrics-1234567890",
+    "AWS_SECRET_ACCESS_KEY": "planted-unrelated",
+}
+CONFIGURED = (
+    PLAYBOOK.replace(
+        "  website: {default_country: DE}\n",
+        "  website: {default_country: DE, http: {auth: hmac, secret_env: LEADGATE_SECRET_WEBSITE}}\n",
+    )
+    + "notifications: [{to: ana, address_env: ADDRESS_OF_ANA}]\n"
+)
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    folder = tmp_path_factory.mktemp("up")
-    playbook = folder / "playbook.yaml"
-    playbook.write_text(PLAYBOOK.replace("  website: {default_country: DE}\n", HTTP), encoding="utf-8")
-    capture, prefect = free_port(), free_port()
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("LEADGATE_", "PREFECT_"))},
-        "LEADGATE_HOME": str(folder / "home"),
-        "LEADGATE_PLAYBOOK": str(playbook),
-        "LEADGATE_CAPTURE_PORT": str(capture),
-        "LEADGATE_PREFECT_PORT": str(prefect),
-        "LEADGATE_LEASE_SECONDS": "3",
-        "LEADGATE_SECRET_WEBSITE": SECRET,
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    running = Up(folder / "home", environment, capture, prefect)
-    running.start()
-    try:
-        wait_until(lambda: "Leadgate is up" in running.said, "Leadgate to be up", WITHIN)
-        running.find_ledger()
+def beside(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with modules that are named as Leadgate's, and do harm when they are imported."""
+    folder = tmp_path_factory.mktemp("beside")
+    harm = f"open({str(folder / 'imported')!r}, 'a').write(__name__)\nraise SystemExit('a module of somebody else')\n"
+    for package in ("flows", "console", "leadgate", "prefect"):
+        (folder / package).mkdir()
+        (folder / package / "__init__.py").write_text(harm)
+    (folder / "tasks.py").write_text(harm)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory, beside: Path) -> Iterator[Up]:
+    with running_up(tmp_path_factory.mktemp("up"), CONFIGURED, beside, **SECRETS) as running:
         yield running
-    finally:
-        assert running.process is not None
-        if running.process.poll() is None:
-            running.process.send_signal(signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                running.process.wait(90)
-            running.process.kill()
-            running.process.wait()
+
+
+class Attacker:
+    """Somebody with the authentication string, and a file that exists once their code has run."""
+
+    def __init__(self, running: Up, folder: Path) -> None:
+        self.url, self.done = f"{running.url}/api", folder / "done"
+        self.session = requests.Session()
+        self.session.auth = tuple(running.auth.split(":", 1))  # type: ignore[assignment]
+        self.module = folder / "evil.py"
+        self.module.write_text(
+            f"open({str(self.done)!r}, 'w')\nfrom prefect import flow\n@flow(name='follow-up')\ndef evil(): pass\n"
+        )
+        (folder / "sitecustomize.py").write_text(f"open({str(self.done)!r}, 'w')\n")
+        self.environment = {"PYTHONPATH": str(folder)}
+        token = self.session.get(f"{self.url}/csrf-token", params={"client": "attacker"}, timeout=10).json()
+        self.session.headers.update({"Prefect-Csrf-Token": token["token"], "Prefect-Csrf-Client": "attacker"})
+
+    def ask(self, method: str, path: str, body: Any = None) -> requests.Response:
+        return self.session.request(method, f"{self.url}/{path}", json=body, timeout=20)
+
+    def deployment(self, flow: str, name: str) -> dict[str, Any]:
+        return dict(self.ask("GET", f"deployments/name/{flow}/{name}").json())
+
+    def start(self, deployment: str, **more: Any) -> requests.Response:
+        return self.ask("POST", f"deployments/{deployment}/create_flow_run", more)
+
+    def state(self, run: str) -> dict[str, Any]:
+        return dict(self.ask("GET", f"flow_runs/{run}").json()["state"])
+
+    def ended(self, run: str) -> dict[str, Any]:
+        wait_until(lambda: self.state(run)["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"), "its end", 90)
+        return self.state(run)
+
+    def unlock(self) -> None:
+        """Give the work pool the job template that Prefect gives it, which takes any command and environment."""
+        from prefect.workers.process import ProcessWorker
+
+        template = ProcessWorker.get_default_base_job_template()
+        assert self.ask("PATCH", "work_pools/leadgate", {"base_job_template": template}).ok
+
+
+@pytest.fixture
+def attacker(up: Up, tmp_path: Path) -> Attacker:
+    return Attacker(up, tmp_path)
+
+
+# -- what it says, and whom it lets in ----------------------------------------------------------------------
 
 
 def test_it_says_where_everything_is(up: Up) -> None:
@@ -252,6 +185,110 @@ def test_status_tells_what_runs(up: Up) -> None:
     )
     assert [each["alive"] for each in told["consumers"]] == [True]
     assert "What runs" in up.run("status").stdout
+
+
+# -- the worker --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variable", ["command", "env", "working_dir", "stream_output"])
+def test_job_variables_are_refused(attacker: Attacker, variable: str) -> None:
+    values = {
+        "command": f"touch {attacker.done}",
+        "env": attacker.environment,
+        "working_dir": "/",
+        "stream_output": False,
+    }
+    answer = attacker.start(
+        attacker.deployment("housekeeping", "housekeeping")["id"], job_variables={variable: values[variable]}
+    )
+    assert answer.status_code == 422, answer.text
+
+
+def test_a_work_pool_that_was_unlocked_lets_no_command_and_no_environment_in(attacker: Attacker) -> None:
+    attacker.unlock()
+    variables = {"command": f"touch {attacker.done}", "env": attacker.environment}
+    started = attacker.start(attacker.deployment("follow-up", "follow-up-check")["id"], job_variables=variables)
+    assert started.ok, started.text
+    assert attacker.ended(started.json()["id"])["type"] == "COMPLETED"
+    assert not attacker.done.exists()
+
+
+def test_code_that_a_deployment_names_is_not_loaded(attacker: Attacker) -> None:
+    shell = {"prefect.deployments.steps.run_shell_script": {"script": f"touch {attacker.done}"}}
+    changed = {
+        "name": "evil",
+        "flow_id": attacker.deployment("follow-up", "follow-up-check")["flow_id"],
+        "work_pool_name": "leadgate",
+        "entrypoint": f"{attacker.module}:evil",
+        "path": str(attacker.module.parent),
+        "pull_steps": [shell],
+    }
+    made = attacker.ask("POST", "deployments/", changed)
+    assert made.ok, made.text
+    started = attacker.start(made.json()["id"])
+    assert attacker.ended(started.json()["id"])["type"] == "COMPLETED"  # as Leadgate's own flow of that name
+    assert not attacker.done.exists()
+
+
+def test_a_flow_that_is_not_leadgates_is_refused(attacker: Attacker) -> None:
+    flow = attacker.ask("POST", "flows/", {"name": "evil"}).json()["id"]
+    made = attacker.ask(
+        "POST",
+        "deployments/",
+        {
+            "name": "evil",
+            "flow_id": flow,
+            "work_pool_name": "leadgate",
+            "entrypoint": f"{attacker.module}:evil",
+            "path": str(attacker.module.parent),
+        },
+    )
+    state = attacker.ended(attacker.start(made.json()["id"]).json()["id"])
+    assert state["type"] == "CRASHED"
+    assert "no flow of Leadgate" in state["message"]
+    assert not attacker.done.exists()
+
+
+# -- their environment and folder --------------------------------------------------------------------------
+
+
+def environment_of(up: Up, part: str) -> str:
+    state = json.loads((up.home / "up.json").read_text())
+    pid = next(each["pid"] for each in state["parts"] if each["name"] == part)
+    return Path(f"/proc/{pid}/environ").read_bytes().decode()
+
+
+@pytest.mark.parametrize(
+    ("part", "has"),
+    [
+        ("Prefect", set[str]()),
+        ("intake", {"ADDRESS_OF_ANA"}),
+        ("worker", {"ADDRESS_OF_ANA"}),
+        ("capture", {"LEADGATE_SECRET_WEBSITE", "LEADGATE_METRICS_TOKEN"}),
+    ],
+)
+def test_a_part_gets_the_secrets_that_it_needs(up: Up, part: str, has: set[str]) -> None:
+    told = environment_of(up, part)
+    assert {name for name, value in SECRETS.items() if value in told} == has
+    assert (up.auth in told) == (part != "capture")
+    assert ("\0PREFECT_" in told) == (part != "capture")
+
+
+def test_no_secret_is_in_a_command_line(up: Up) -> None:
+    secrets = [*SECRETS.values(), up.auth, up.auth.partition(":")[2]]
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            told = process.read_bytes().decode(errors="replace")
+            assert not any(secret in told for secret in secrets), told
+
+
+def test_modules_beside_the_working_folder_are_not_imported(up: Up, beside: Path) -> None:
+    parts = json.loads((up.home / "up.json").read_text())["parts"]
+    assert [each["restarts"] for each in parts] == [0] * len(parts)
+    assert not (beside / "imported").exists()
+
+
+# -- what is killed -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("part", ["intake", "capture", "Prefect", "PostgreSQL"])

@@ -32,7 +32,7 @@ def day(postgres: Ledger, loaded: Loaded, tmp_path_factory: pytest.TempPathFacto
     address, J7 scores 0, J8 waits for a reviewer. J9 works for a competitor, J10 is the person of J1 again.
     """
     with databases.fresh(postgres) as (url,):
-        with open_ledger(Settings(home=tmp_path_factory.mktemp("day"), database_url=url)) as ledger:
+        with open_ledger(Settings(home=tmp_path_factory.mktemp("day"), database_url=url, key=KEY)) as ledger:
             _work(Desk(ledger, loaded))
         yield url.rpartition("/")[2].partition("?")[0]
 
