@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import importlib.abc
 import importlib.machinery
+import json
 import os
 import runpy
 import signal
@@ -20,7 +21,10 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from forked import Child
 
 MENDED: Final = signal.SIGUSR1  # the clock is right from then on
 OURS: Final = ("leadgate", "expectations", "tasks", "flows", "console")
@@ -41,10 +45,13 @@ def skew(seconds: float) -> None:
         def now(cls, tz: datetime.tzinfo | None = None) -> Any:
             return real.fromtimestamp(right() + by[0], tz)
 
+    def asks(file: str | None) -> bool:
+        return file is not None and "datetime.now(" in Path(file).read_text(encoding="utf-8")
+
     class Finder(importlib.abc.MetaPathFinder):
         def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> Any:
             spec = importlib.machinery.PathFinder.find_spec(name, path) if name.split(".")[0] in OURS else None
-            if spec is not None and spec.origin and "datetime.now(" in Path(spec.origin).read_text(encoding="utf-8"):
+            if spec is not None and asks(spec.origin):
                 loader: Any = spec.loader
                 load = loader.exec_module
 
@@ -56,6 +63,9 @@ def skew(seconds: float) -> None:
             return spec
 
     sys.meta_path.insert(0, Finder())
+    for name, module in list(sys.modules.items()):  # in a forked process: what its parent has imported
+        if name.split(".")[0] in OURS and vars(module).get("datetime") is real and asks(module.__file__):
+            vars(module)["datetime"] = Wrong
     time.time = lambda: right() + by[0]
     time.time_ns = lambda: right_ns() + int(by[0] * 1e9)
     socket.gethostname = lambda: f"host{seconds:+g}s"  # a host of its own
@@ -69,6 +79,25 @@ def start(seconds: float, *arguments: str, environment: Mapping[str, str], **mor
         text=True,
         **more,
     )
+
+
+def fork(seconds: float, *arguments: str, environment: Mapping[str, str], code: int = 0) -> Child:
+    """What ``leadgate ARGUMENT … --json`` prints on a host whose clock is ``seconds`` ahead: a command that ends, in a
+    forked process, which has imported everything already."""
+
+    from forked import Child  # what has a right clock when it is imported keeps it in a process of its own
+    from typer.testing import CliRunner
+
+    from console.cli import app
+
+    def run() -> Any:
+        os.environ.update(environment)
+        skew(seconds)
+        result = CliRunner().invoke(app, [*arguments, "--json"])
+        assert result.exit_code == code, f"{result.stderr}\n{result.exception!r}"
+        return json.loads(result.stdout)
+
+    return Child(run)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A host whose clock is wrong: what it captures, decides and delivers goes by the ledger's clock.
 
-The commands run as processes of their own, each on a host with a clock of its own (``skewed``).
+The commands run in processes of their own, each on a host with a clock of its own (``skewed``).
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import contextlib
 import json
 import socket
 import subprocess
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -65,14 +64,9 @@ def environment(settings: Settings, tmp_path: Path, receiver: Receiver) -> dict[
     }
 
 
-def leadgate(skew: float, *arguments: Any, environment: dict[str, str]) -> Any:
+def leadgate(skew: float, *arguments: Any, environment: dict[str, str], code: int = 0) -> Any:
     """What a command prints with ``--json`` on a host whose clock is ``skew`` seconds ahead."""
-    process = skewed.start(
-        skew, *map(str, arguments), "--json", environment=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    printed, told = process.communicate(timeout=120)
-    assert process.returncode == 0, told
-    return json.loads(printed)
+    return skewed.fork(skew, *map(str, arguments), environment=environment, code=code).result()
 
 
 @contextlib.contextmanager
@@ -156,15 +150,8 @@ def test_no_message_goes_out_twice_because_a_clock_is_ahead(
     desk.capture(*(person(number) for number in range(1, 13)), now=time_of(desk.ledger))
     run(desk)
     receiver.slow = 0.5  # so that each is on its way while the other host looks
-    reports = []
-    hosts = [
-        threading.Thread(target=lambda skew=skew: reports.append(leadgate(skew, "deliver", environment=environment)))
-        for skew in (0.0, AHEAD)
-    ]
-    for host in hosts:
-        host.start()
-    for host in hosts:
-        host.join()
+    hosts = [skewed.fork(skew, "deliver", environment=environment) for skew in (0.0, AHEAD)]
+    reports = [host.result() for host in hosts]
     assert len(receiver.keys) == 12
     assert Counter(receiver.keys).most_common(1)[0][1] == 1
     assert sum(report["delivered"] for report in reports) == 12
@@ -200,6 +187,5 @@ def test_what_an_owner_does_on_a_skewed_host_is_dated_right(
 def test_what_waits_has_its_age_by_the_ledgers_clock(desk: Desk, environment: dict[str, str]) -> None:
     desk.capture(person(1), now=time_of(desk.ledger))
     desk.ledger.engine.dispose()
-    process = skewed.start(AHEAD, "status", "--json", environment=environment, stdout=subprocess.PIPE)
-    printed, _ = process.communicate(timeout=60)
-    assert 0 <= json.loads(printed)["waiting"]["oldest_seconds"] < CLOSE.total_seconds()
+    told = leadgate(AHEAD, "status", environment=environment, code=1)  # nobody takes what waits
+    assert 0 <= told["waiting"]["oldest_seconds"] < CLOSE.total_seconds()
