@@ -17,7 +17,7 @@ from sqlalchemy import event, text
 from benchmarks import growth, sample
 from benchmarks.throughput import NOW
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger, figures, lead_frames, lead_history, records, reports, upkeep
+from leadgate.ledger import Ledger, breakers, figures, lead_frames, lead_history, reports, upkeep
 from leadgate.ledger.verify import verify
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
@@ -133,11 +133,11 @@ def test_the_breaker_of_a_known_source_is_locked_in_one_statement(desk: Desk) ->
         said.append(statement)
 
     with desk.ledger.transaction() as connection:
-        first = records.lock_breakers(connection, "captured", ["website", "partner"])
+        first = breakers.lock_breakers(connection, "captured", ["website", "partner"])
     event.listen(desk.ledger.engine, "before_cursor_execute", keep)
     try:
         with desk.ledger.transaction() as connection:
-            again = records.lock_breakers(connection, "captured", ["website", "partner"])
+            again = breakers.lock_breakers(connection, "captured", ["website", "partner"])
     finally:
         event.remove(desk.ledger.engine, "before_cursor_execute", keep)
     assert again == first == {"partner": ({}, None), "website": ({}, None)}
