@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-import pandas as pd
 from sqlalchemy import Connection, Row, text
 
 from leadgate.failpoints import failpoint
@@ -33,6 +32,9 @@ from leadgate.matching.resolving import (
 )
 from leadgate.playbook import Matching
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 #: Leads looked at for one key: the latest. A key that more of them share tells little about anybody.
 _MOST_PER_KEY: Final = 50
 #: The columns that ``identify`` adds to a batch.
@@ -52,6 +54,8 @@ def identify(connection: Connection, frame: pd.DataFrame, batch_id: int, rules: 
     The loser of a race joins the winner's lead: inserts are sorted, so that two workers cannot deadlock, and wait
     for each other on the same value only. What is held claims nothing. Candidates are found by hashes with ``key``.
     """
+    import pandas as pd
+
     failpoint("apply.identity.before")
     arrivals = _arrivals(connection, frame, rules, key)
     claimants = _claim(connection, arrivals)
@@ -116,6 +120,8 @@ def _known(connection: Connection, lead_ids: Sequence[int]) -> set[int]:
 
 def _claim(connection: Connection, arrivals: Sequence[Arrival]) -> dict[Claim, int]:
     """Insert each claim that is nobody's yet, for the first arrival that carries it. Returns claim -> that lead."""
+    import pandas as pd
+
     claimants: dict[Claim, int] = {}
     for arrival in arrivals:
         for claim in arrival.claims:
@@ -194,6 +200,8 @@ def _settle(
     owners: Mapping[Claim, int],
 ) -> None:
     """Claims that were made before it was known whom they are about go to that lead, or are given up."""
+    import pandas as pd
+
     moved = [
         (kind, value, owners.get((kind, value)))
         for (kind, value), claimant in claimants.items()
