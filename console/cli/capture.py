@@ -1,7 +1,7 @@
 """``leadgate capture``: files in, as signals.
 
 Belongs here: one file after another, progress, what came of each file, and which were skipped.
-Does not belong here: reading a format (``connectors.files``), keys and mapping (``tasks``).
+Does not belong here: reading a format (``connectors.files``), storing rows (``tasks.ingestion``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Annotated, Any, Final
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-from sqlalchemy import Connection
 
 from console.cli.options import Json, Now
 from console.command_context import CommandContext, as_of
@@ -26,15 +25,15 @@ from leadgate.connectors.files import FileError, IsolatedTable, Limits, Row, rea
 from leadgate.counting import counted
 from leadgate.errors import ExitCode
 from leadgate.fields import PERSONAL
-from leadgate.ledger import Ledger, open_ledger, signals
-from leadgate.ledger.activities import store_activities, try_to_match_activities
+from leadgate.ledger import Ledger, open_ledger
 from leadgate.ledger.clock import time_of
 from leadgate.masking import mask
 from leadgate.nearest import proposal
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks import activities
-from tasks.capture import Keys, mapping_of, signal_rows
+from tasks.capture import mapping_of
+from tasks.ingestion import SourceReader, store_page
 
 _PROGRESS_FROM: Final = 1_000_000  # bytes; a shorter file is done before a bar could be read
 _LINES_SHOWN: Final = 5
@@ -185,35 +184,17 @@ class _Store:
     def keep(self, opened: IsolatedTable, result: Captured) -> None:
         """One file, a transaction for each page of a few thousand rows. Raises ``FileError`` where it breaks off."""
         source, playbook = self.opener.source, self.opener.playbook.playbook
-        declared = playbook.sources[source]
         result.format = opened.format
-        keys = Keys(declared)
-        reader = activities.Reader(source, result.file, playbook, self.at) if declared.kind == "activities" else None
+        reader = SourceReader(source, result.file, playbook, self.at)
         for page in opened.pages():
-            with self.ledger.transaction() as connection:
-                if reader is None:
-                    new = signals.store_signals(connection, signal_rows(page, source, result.file, keys), self.at)
-                    lines = [row.line for row in page if row.problem is not None]
-                else:
-                    parted = reader.sort(page)
-                    new = self._keep_activities(connection, parted)
-                    result.activities += len(parted.activities)
-                    lines = parted.held_lines
+            arrivals = reader.read_rows(page)
+            result.new += store_page(self.ledger, arrivals, self.at)
             result.rows += len(page)
-            result.new += new
-            result.unreadable += len(lines)
-            result.unreadable_lines += lines[: _LINES_SHOWN - len(result.unreadable_lines)]
+            result.activities += len(arrivals.activities)
+            result.unreadable += len(arrivals.held_lines)
+            result.unreadable_lines += arrivals.held_lines[: _LINES_SHOWN - len(result.unreadable_lines)]
             self.advance(opened.path, opened.position())
         result.blank = opened.blank
-
-    def _keep_activities(self, connection: Connection, parted: activities.Sorted) -> int:
-        new = 0
-        if parted.activities:
-            new += store_activities(connection, parted.activities, self.at)
-            try_to_match_activities(connection, self.at)
-        if parted.held:
-            new += signals.store_signals(connection, parted.held, self.at)
-        return new
 
 
 def _bar(files: Sequence[Path]) -> AbstractContextManager[Advance]:
@@ -341,11 +322,7 @@ def _look(each: IsolatedTable, opener: _Opener, at: datetime) -> dict[str, Any]:
         else mapping_of(each.headers, source, playbook.playbook)
     )
     rows, whole = _first_rows(each)
-    if by_activity:
-        reader = activities.Reader(source, each.path.name, playbook.playbook, at)
-        problems = [str(held[4]) for held in reader.sort(rows).held]
-    else:
-        problems = [row.problem for row in rows if row.problem is not None]
+    problems = SourceReader(source, each.path.name, playbook.playbook, at).read_rows(rows).problems
     examples = _examples(rows, mapping)
     return {
         "file": each.path.name,

@@ -34,12 +34,13 @@ from console.http.incoming import Budget, Incoming, LastResponse
 from console.http.rates import Throttle, TokenBucket
 from console.http.responses import RETRY_AFTER, RefusedError, answer, ledger_away, unauthorised, unexpected
 from console.http.signals import PostReader, as_data, http_of
-from console.http.writer import Outcome, Writer, gone, report
+from console.http.writer import Writer, gone, report
 from console.screen import say
 from leadgate.ledger import Ledger, metrics
 from leadgate.ledger.requests import Sender
 from leadgate.ledger.standstill import standstill
 from leadgate.playbook import Playbook
+from tasks.ingestion import Outcome
 
 _STORED_WITHIN: Final = 30.0  # seconds, before a sender is told to come again
 _UNPROVEN: Final = 64 * 1024**2  # bytes of bodies in hand whose senders are not known yet

@@ -6,25 +6,24 @@ Belongs here: what depends on the source that sent the body. Does not belong her
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from console.http import body_reader
 from console.http.body_reader import Body
 from console.http.responses import RefusedError
-from console.http.writer import Outcome
-from leadgate.connectors.files import Row
 from leadgate.playbook import HttpCapture, Playbook, Source
-from tasks import activities
 from tasks.capture import hash_of, key_of
+from tasks.ingestion import Outcome, SourceReader
 
 
 class Posted(NamedTuple):
     """What a request holds. ``held`` are the positions of payloads of activities that are signals for a person."""
 
     payloads: int
-    signals: list[Any]  # rows of ``ledger.signals.store_each_signal``
-    activities: list[Any]
+    signals: Sequence[Any]  # rows of ``ledger.signals.store_each_signal``
+    activities: Sequence[Any]
     held: set[int]
     hash: str | None  # of the content, where the sender gave a key
 
@@ -34,11 +33,7 @@ class PostReader:
 
     def __init__(self, playbook: Playbook, now: datetime) -> None:
         self.sources = {name: source for name, source in playbook.sources.items() if source.http is not None}
-        self._readers = {
-            name: activities.Reader(name, "HTTP", playbook, now, unit="payload")
-            for name, source in self.sources.items()
-            if source.kind == "activities"
-        }
+        self._readers = {name: SourceReader(name, "HTTP", playbook, now, unit="payload") for name in self.sources}
 
     def read(
         self, name: str, body: bytes, content_type: str | None, encoding: str, key: str | None, now: datetime
@@ -49,16 +44,10 @@ class PostReader:
         read = _payloads_of(http_of(source), body, content_type, encoding)
         keys = _keys_of(read, key, source)
         hashed = None if key is None else hash_of([p.values for p in read.payloads], source, listed=read.listed)
-        reader = self._readers.get(name)
-        if reader is None:
-            rows = [
-                (at, name, each, payload.text, None, f"HTTP:{at + 1}" if read.listed else "HTTP")
-                for at, (payload, each) in enumerate(zip(read.payloads, keys, strict=True))
-            ]
-            return Posted(len(rows), rows, [], set(), hashed)
-        parted = reader.sort([Row(at, p.values) for at, p in enumerate(read.payloads, start=1)], keys, now)
-        held = {line - 1 for line in parted.held_lines}
-        return Posted(len(read.payloads), parted.held, parted.activities, held, hashed)
+        payloads = [(payload.values, payload.text) for payload in read.payloads]
+        arrivals = self._readers[name].read_payloads(payloads, keys, now, listed=read.listed)
+        held = {line - 1 for line in arrivals.held_lines}
+        return Posted(len(payloads), arrivals.signals, arrivals.activities, held, hashed)
 
 
 def http_of(source: Source) -> HttpCapture:

@@ -1,7 +1,7 @@
 """The one thread that stores what is posted: requests that arrive together share a transaction.
 
 Belongs here: grouping, the bounded queue, and what a failed statement means for each request of a group. Does
-not belong here: the statements (``leadgate.ledger.signals``), HTTP.
+not belong here: the transaction (``tasks.ingestion``), HTTP.
 
 A commit waits for the disk, so what arrives meanwhile is stored by the next one, together: under load a
 transaction holds dozens of requests, and a lone request waits for nobody.
@@ -14,26 +14,17 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from console.http.responses import RefusedError, id_reused, ledger_away, unexpected
 from console.screen import say
-from leadgate.ledger import Ledger, activities, capture_turns, faults, requests, signals
-from leadgate.ledger.capture_turns import Stored
+from leadgate.ledger import Ledger, faults
 from leadgate.ledger.requests import Sender
+from tasks.ingestion import Outcome, store_requests
 
 MOST_WAITING: Final = 20_000  # payloads in the queue; what comes then is refused
 MOST_WAITING_BYTES: Final = 128 * 1024**2
 _MOST_TOGETHER: Final = 2_000  # payloads in one transaction
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a request's rows, in their order."""
-
-    signals: list[Stored]
-    activities: list[Stored]
 
 
 class _Job:
@@ -120,7 +111,8 @@ class Writer:
         while waiting:
             group = waiting.pop()
             try:
-                outcomes += self._together(group)
+                stored = store_requests(self._ledger, group)
+                outcomes += [id_reused() if outcome is None else outcome for outcome in stored]
                 continue
             except Exception as error:
                 if gone(error):
@@ -131,36 +123,6 @@ class Writer:
             middle = len(group) // 2
             waiting += [group[middle:], group[:middle]]
         return outcomes
-
-    def _together(self, jobs: Sequence[_Job]) -> list[Outcome | RefusedError]:
-        stored: list[Stored] = []
-        known: list[Stored] = []
-        with self._ledger.transaction() as connection:
-            now = capture_turns.one_capture_at_a_time(connection, {job.sender.source for job in jobs})
-            reused = requests.reused(connection, [job.sender for job in jobs])
-            requests.record_reuse(
-                connection, [job.sender for job, again in zip(jobs, reused, strict=True) if again], now
-            )
-            taken = [job for job, again in zip(jobs, reused, strict=True) if not again]
-            rows = [(row, job.sender) for job in taken for row in job.signals]
-            happened = [(row, job.sender) for job in taken for row in job.activities]
-            if rows:
-                stored = signals.store_each_signal(connection, *_apart(rows), now)
-            if happened:
-                known = activities.store_each_activity(connection, *_apart(happened), now)
-                activities.try_to_match_activities(connection, now)
-        outcomes: list[Outcome | RefusedError] = []
-        for job, again in zip(jobs, reused, strict=True):
-            if again:
-                outcomes.append(id_reused())
-                continue
-            outcomes.append(Outcome(stored[: len(job.signals)], known[: len(job.activities)]))
-            stored, known = stored[len(job.signals) :], known[len(job.activities) :]
-        return outcomes
-
-
-def _apart(rows: Sequence[tuple[Any, Sender]]) -> tuple[list[Any], list[Sender]]:
-    return [row for row, _ in rows], [sender for _, sender in rows]
 
 
 def _answer(jobs: Sequence[_Job], outcomes: Sequence[Outcome | RefusedError]) -> None:

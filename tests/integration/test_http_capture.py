@@ -45,8 +45,9 @@ from console.http.brake import LONGEST
 from console.http.connections import Limits
 from console.http.rates import FAILURES, FAILURES_PER_SECOND
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger, consumers, requests
+from leadgate.ledger import Ledger, capture_turns, consumers, requests
 from leadgate.ledger import signals as store
+from leadgate.ledger.activities import store_each_activity
 from leadgate.ledger.requests import Sender
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
@@ -774,10 +775,10 @@ def test_known_keys_and_ids_are_found_by_index_although_the_ledger_was_empty_at_
             for s in senders
         ]
         with ledger.transaction() as connection:
-            now = store.one_capture_at_a_time(connection, {"website"})
+            now = capture_turns.one_capture_at_a_time(connection, {"website"})
             requests.reused(connection, senders)
             store.store_each_signal(connection, leads, senders, now)
-            store.store_each_activity(connection, calls, senders, now)
+            store_each_activity(connection, calls, senders, now)
             connection.execute(text("SELECT pg_stat_force_next_flush()"))
     with ledger.transaction() as connection:
         read = "SELECT max(seq_tup_read) FROM pg_stat_user_tables WHERE relname IN ('signal', 'activity')"

@@ -1,0 +1,136 @@
+"""Ingestion: rows of a file and payloads of a request become signals and activities of one source, stored once.
+
+Belongs here: what a source's kind makes of its rows, and the transactions that store them. Does not belong here:
+reading a file (``leadgate.connectors.files``) or a body (``console.http.body_reader``), who may send one, or keys
+(``tasks.capture``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from leadgate.connectors.files import Row
+from leadgate.ledger import Ledger, capture_turns, requests, signals
+from leadgate.ledger.activities import store_activities, store_each_activity, try_to_match_activities
+from leadgate.ledger.capture_turns import Stored
+from leadgate.ledger.requests import Sender
+from leadgate.playbook import Playbook
+from tasks.activities import Reader
+from tasks.capture import Keys, signal_rows
+
+
+class Arrivals(NamedTuple):
+    """What came in, as ``ledger.signals`` and ``ledger.activities`` take it.
+
+    ``held_lines`` are the lines of rows that cannot be read: signals for a person to look at.
+    """
+
+    signals: Sequence[tuple[Any, ...]]
+    activities: Sequence[tuple[Any, ...]]
+    held_lines: Sequence[int]
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with each row that cannot be read."""
+        return [str(row[4]) for row in self.signals if row[4] is not None]
+
+
+class SourceReader:
+    """Reads what one source sends, as leads or as activities. ``origin`` is a file's name, or HTTP.
+
+    ``now`` is what a relative date ("yesterday") is relative to; rows are called by ``unit`` and number in messages.
+    """
+
+    def __init__(self, name: str, origin: str, playbook: Playbook, now: datetime, *, unit: str = "line") -> None:
+        self.source = playbook.sources[name]
+        self._name, self._origin = name, origin
+        self._keys = Keys(self.source)
+        of_activities = self.source.kind == "activities"
+        self._activities = Reader(name, origin, playbook, now, unit=unit) if of_activities else None
+
+    def read_rows(self, rows: Sequence[Row]) -> Arrivals:
+        """A page of one file; the pages come in their order, for a key may count equal rows."""
+        if self._activities is None:
+            held = [row.line for row in rows if row.problem is not None]
+            return Arrivals(signal_rows(rows, self._name, self._origin, self._keys), [], held)
+        parted = self._activities.sort(rows)
+        return Arrivals(parted.held, parted.activities, parted.held_lines)
+
+    def read_payloads(
+        self, payloads: Sequence[tuple[Mapping[str, Any], str]], keys: Sequence[str], now: datetime, *, listed: bool
+    ) -> Arrivals:
+        """The payloads of one request, each as values and as the text that came, with their keys. ``listed``: they came
+        as a list. Safe to use from several threads."""
+        if self._activities is None:
+            rows = [
+                (at, self._name, key, text, None, f"{self._origin}:{at + 1}" if listed else self._origin)
+                for at, ((_, text), key) in enumerate(zip(payloads, keys, strict=True))
+            ]
+            return Arrivals(rows, [], [])
+        lines = [Row(at, dict(values)) for at, (values, _) in enumerate(payloads, start=1)]
+        parted = self._activities.sort(lines, keys, now)
+        return Arrivals(parted.held, parted.activities, parted.held_lines)
+
+
+def store_page(ledger: Ledger, arrivals: Arrivals, now: datetime) -> int:
+    """Store a page of a file in one transaction. Returns how many of its rows are new."""
+    new = 0
+    with ledger.transaction() as connection:
+        if arrivals.activities:
+            new += store_activities(connection, arrivals.activities, now)
+            try_to_match_activities(connection, now)
+        if arrivals.signals:
+            new += signals.store_signals(connection, arrivals.signals, now)
+    return new
+
+
+class Request(Protocol):
+    """What one sender sent at once."""
+
+    @property
+    def signals(self) -> Sequence[Any]: ...
+    @property
+    def activities(self) -> Sequence[Any]: ...
+    @property
+    def sender(self) -> Sender: ...
+
+
+class Outcome(NamedTuple):
+    """What became of a request's rows, in their order."""
+
+    signals: list[Stored]
+    activities: list[Stored]
+
+
+def store_requests(ledger: Ledger, together: Sequence[Request]) -> list[Outcome | None]:
+    """Store requests in one transaction, all or none; None for one whose id named another body before, of which
+    nothing is stored."""
+    stored: list[Stored] = []
+    known: list[Stored] = []
+    with ledger.transaction() as connection:
+        now = capture_turns.one_capture_at_a_time(connection, {each.sender.source for each in together})
+        reused = requests.reused(connection, [each.sender for each in together])
+        again = [each.sender for each, is_reused in zip(together, reused, strict=True) if is_reused]
+        requests.record_reuse(connection, again, now)
+        taken = [each for each, is_reused in zip(together, reused, strict=True) if not is_reused]
+        rows = [(row, each.sender) for each in taken for row in each.signals]
+        happened = [(row, each.sender) for each in taken for row in each.activities]
+        if rows:
+            stored = signals.store_each_signal(connection, *_unzip(rows), now)
+        if happened:
+            known = store_each_activity(connection, *_unzip(happened), now)
+            try_to_match_activities(connection, now)
+    outcomes: list[Outcome | None] = []
+    for each, is_reused in zip(together, reused, strict=True):
+        if is_reused:
+            outcomes.append(None)
+            continue
+        outcomes.append(Outcome(stored[: len(each.signals)], known[: len(each.activities)]))
+        stored, known = stored[len(each.signals) :], known[len(each.activities) :]
+    return outcomes
+
+
+def _unzip(rows: Sequence[tuple[Any, Sender]]) -> tuple[list[Any], list[Sender]]:
+    return [row for row, _ in rows], [sender for _, sender in rows]
