@@ -43,7 +43,7 @@ class Answer:
             self.parts.append(f"and {len(rows) - LAST} more{more}")
 
 
-def shown(value: Any) -> str:
+def show_value(value: Any) -> str:
     if isinstance(value, str):
         return value
     return "" if value is None else orjson.dumps(value, default=str).decode()

@@ -162,7 +162,7 @@ def cell(text: str) -> str:
     return neutral(defanged(one_line(text, 300)))
 
 
-def shown(field: str, value: str) -> str:
+def show_masked(field: str, value: str) -> str:
     """A lead's value as it may stand in an artifact or a parameter; of the playbook's own fields nobody knows more."""
     return mask_within(value) if field in _KNOWN and field not in PERSONAL else mask(value)
 

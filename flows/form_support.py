@@ -121,7 +121,7 @@ async def forgetting(
     async def forget() -> None:
         masked: dict[str, Any] = {name: mask_within(text) for name, text in texts.items() if text}
         if corrections:
-            masked["corrections"] = {name: evidence.shown(name, value) for name, value in corrections.items()}
+            masked["corrections"] = {name: evidence.show_masked(name, value) for name, value in corrections.items()}
         if len(by) > MOST_OF_A_NAME:
             masked["by"] = one_line(by, MOST_OF_A_NAME)
         if masked and runtime.flow_run.id is not None:

@@ -13,7 +13,7 @@ from typing import Any
 from prefect import flow, runtime
 from prefect.artifacts import acreate_markdown_artifact
 
-from flows.evidence import linked_whereabouts, plain, shown
+from flows.evidence import linked_whereabouts, plain, show_masked
 from flows.form_support import (
     cleaned,
     decided_before,
@@ -177,7 +177,7 @@ def _told(each: Review) -> list[str]:
     if item["value"]:
         lines.append(f"Value: {plain(mask(item['value']))}")
     if item["proposal"]:
-        proposed = (f"{name}={shown(name, str(value))}" for name, value in item["proposal"].items())
+        proposed = (f"{name}={show_masked(name, str(value))}" for name, value in item["proposal"].items())
         lines.append(f"Proposed: {plain(', '.join(proposed))}")
     for other in each.others:
         lines.append(_beside(each, other))
@@ -186,7 +186,7 @@ def _told(each: Review) -> list[str]:
         grade = f", grade {each.grade}" if each.grade else ""
         lines.append(f"Score {each.score}{grade}: fit {each.fit}, engagement {each.engagement}.")
         lines.append(f"| rule | points |\n|---|---:|{points}")
-        known = (f"{name}: {shown(name, str(value))}" for name, value in each.values.items())
+        known = (f"{name}: {show_masked(name, str(value))}" for name, value in each.values.items())
         lines.append(f"The rules read {plain('; '.join(known)) or 'nothing that is known'}.")
     if each.missing:
         lines.append(f"Missing: {plain(', '.join(each.missing))}")
@@ -211,4 +211,4 @@ def _beside(each: Review, other: Other) -> str:
 
 
 def _cell(name: str, value: Any) -> str:
-    return "unknown" if value is None else plain(shown(name, str(value)))
+    return "unknown" if value is None else plain(show_masked(name, str(value)))

@@ -112,7 +112,7 @@ _NUMBER: Final = re.compile(r"\+[1-9]\d{6,14}")
 _ITEM: Final = re.compile(r"\d{1,19}")
 
 
-def words(message: Message, playbook: Playbook, now: datetime) -> Words:
+def compose_message(message: Message, playbook: Playbook, now: datetime) -> Words:
     """The message in words: a template, and values that are safe to leave the installation."""
     fields = _fields(message, playbook, now)
     title, sentence = TEMPLATES.get(message.kind, _ANY)

@@ -86,7 +86,7 @@ def _touches(frame: pd.DataFrame, done: pd.DataFrame, playbook: Playbook) -> Non
         journey, at = activity["journey_id"], activity["occurred_at"]
         if activity["kind"] in rules.outcomes:
             outcome.setdefault(journey, (at, f"outcome: {activity['kind']}"))
-        if activity["actor"] == "rep" and touches.why_no_touch(activity, rules, *of_journey[journey]) is None:
+        if activity["actor"] == "rep" and touches.explain_no_touch(activity, rules, *of_journey[journey]) is None:
             found[journey].append(at)
     cells = []
     recorded = zip(*(bulk.plain(frame[c]) for c in ("journey_id", "touched_at", "last_touched_at")), strict=True)

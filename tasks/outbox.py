@@ -20,7 +20,7 @@ from leadgate.ledger.clock import time_of
 from leadgate.ledger.only import Only
 from leadgate.ledger.outbox import UNDELIVERABLE, Message
 from leadgate.playbook import Playbook
-from tasks.delivery import MOST_ATTEMPTS, Address, address_of, shown_target, wait_after, words
+from tasks.delivery import MOST_ATTEMPTS, Address, address_of, compose_message, shown_target, wait_after
 from tasks.work_items import route_of
 
 #: Far longer than any service takes to answer or to time out, so that nobody takes over what is being sent.
@@ -149,7 +149,7 @@ def _attempt(message: Message, address: Address, playbook: Playbook) -> str | No
     if message.attempts > MOST_ATTEMPTS:
         return f"{address.variable}: {MOST_ATTEMPTS} attempts, and the process died over the last"
     try:
-        text = words(message, playbook, message.claimed_at)
+        text = compose_message(message, playbook, message.claimed_at)
     except Exception as error:  # whatever a message is about, the next one is sent
         return f"the message cannot be worded ({faults.describe(error)} at {faults.place(error)})"
     failpoint("deliver.send.before")

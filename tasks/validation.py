@@ -19,7 +19,7 @@ from leadgate.ledger import activities, bulk, identities, leads, outbox
 from leadgate.mapping.normalise import leave_out_unreadable, normalise
 from leadgate.matching import CONFLICT
 from leadgate.matching.persons import words_of
-from leadgate.matching.resolving import Match, told
+from leadgate.matching.resolving import Match, describe_keys
 from leadgate.playbook import GateRules, Playbook
 from leadgate.vocabulary import Outcome
 from tasks.stage import Decided, Gathered, Stage, Work
@@ -100,7 +100,7 @@ def finish(connection: Connection, work: Work, frame: pd.DataFrame) -> None:
 def _question(hold: str, matches: Sequence[Match]) -> str:
     """What a person is asked, without any personal value: the work item's message is kept."""
     if hold == CONFLICT:
-        parts = "; ".join(f"lead {match.lead_id}: {told(match.levels)}" for match in matches)
+        parts = "; ".join(f"lead {match.lead_id}: {describe_keys(match.levels)}" for match in matches)
         return f"What is known of this person belongs to different leads ({parts})"
     best = matches[0]
     more = f", or one of {len(matches) - 1} more" if len(matches) > 1 else ""

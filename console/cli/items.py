@@ -32,7 +32,7 @@ def render(items: Sequence[Mapping[str, Any]], more: Mapping[int, str], now: dat
         (
             f"W{item['id']}",
             about(item),
-            cut(decides(item), _DECIDES[width < _NARROW]),
+            cut(describe_decider(item), _DECIDES[width < _NARROW]),
             due(item["due_at"], now),
         )
         for item in items
@@ -101,7 +101,7 @@ def about(item: Mapping[str, Any]) -> str:
     return str(item["lead_id"] if item["lead_id"] is not None else f"J{item['journey_id']}")
 
 
-def decides(item: Mapping[str, Any]) -> str:
+def describe_decider(item: Mapping[str, Any]) -> str:
     """Who decides it; or to whom it went when nobody did in time."""
     if item["escalated_at"] is not None:
         return f"↑ {visible(item['escalated_to'], 40)}"

@@ -19,7 +19,7 @@ from console.cli.options import (
     Lead,
     Now,
 )
-from console.cli.undo import way_back
+from console.cli.undo import describe_undo
 from console.command_context import CommandContext, as_of
 from console.lookup import actor_for, as_data, journey_of
 from console.redaction import visible
@@ -54,7 +54,7 @@ def accept(
     else:
         out().print(f"J{journey} accepted by {visible(who.in_words, 160)}. Next: {program()} explain J{journey}")
         tell(standing, 0)
-        out().print(way_back("accept", number))
+        out().print(describe_undo("accept", number))
 
 
 def reject(
@@ -97,4 +97,4 @@ def reject(
         by = visible(who.in_words, 160)
         out().print(f"J{journey} rejected by {by} ({reason}): the lead goes to {done.goes_to}{finds}.")
         tell(standing, 0)
-        out().print(way_back("reject", done.action))
+        out().print(describe_undo("reject", done.action))

@@ -117,7 +117,7 @@ def _print(items: Sequence[Mapping[str, Any]], total: int, now: datetime) -> Non
     console.print(f"  all about one\n    {program()} explain W{first['id']}", soft_wrap=True)
 
 
-def decides(item: Mapping[str, Any]) -> str:
+def describe_decider(item: Mapping[str, Any]) -> str:
     """Who decides the item, and whom it was escalated to when nobody did in time."""
     who = visible(item["assignee"] or item["route"], 40)
     if item["escalated_at"] is None:
@@ -125,7 +125,7 @@ def decides(item: Mapping[str, Any]) -> str:
     return f"{who}\nescalated to {visible(item['escalated_to'], 40)} at {moment(item['escalated_at'])}"
 
 
-def what(item: Mapping[str, Any]) -> str:
+def describe_problem(item: Mapping[str, Any]) -> str:
     """What a person needs to see to decide, in a few short lines."""
     parts = [visible(item["message"], 160)]
     if item["detail"]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from console.cli.options import By, For, Json, Lead, Now
-from console.cli.undo import way_back
+from console.cli.undo import describe_undo
 from console.command_context import CommandContext, actor, as_of
 from console.lookup import actor_for, as_data, journey_of
 from console.redaction import visible
@@ -65,7 +65,7 @@ def reassign(
     )
     console.print(f"{_clock(clock)} {_due(done)}")
     console.print(f"Next: {program()} explain J{journey}")
-    console.print(way_back("reassign", done.action))
+    console.print(describe_undo("reassign", done.action))
 
 
 def unassign(
@@ -100,7 +100,7 @@ def unassign(
             "a new owner's begins again."
         )
         console.print(f"Next: {program()} rerun W{item}")
-    console.print(way_back("unassign", done.action))
+    console.print(describe_undo("unassign", done.action))
 
 
 def transfer(
@@ -144,7 +144,7 @@ def transfer(
         console.print(made)
         console.print(_clock(done.clock))
         if not dry_run:
-            console.print(way_back("transfer", done.action))
+            console.print(describe_undo("transfer", done.action))
     _say_left(whose, done.left)
     if dry_run:
         console.print("\nNothing was stored. Without --dry-run it is.")

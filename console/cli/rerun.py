@@ -30,7 +30,7 @@ from console.cli.options import (
 )
 from console.cli.queue import build_filter
 from console.cli.resolution import find_given, read_shared_options, require_words
-from console.cli.undo import way_back
+from console.cli.undo import describe_undo
 from console.command_context import CommandContext, actor, as_of
 from console.redaction import mask_item, visible
 from console.screen import CommandError, out, print_json, program, say
@@ -157,10 +157,10 @@ def _tell(
         console.print(f"and {len(items) - 20:,} more")
     if isinstance(resolution, Discard):
         console.print(f"\n{counted(done.released, 'journey', 'journeys')} ended. What was captured stays.")
-        console.print(way_back(resolution.kind, done.action))
+        console.print(describe_undo(resolution.kind, done.action))
     elif done.released == 0:  # what was decided holds no lead: a message that could not be delivered
         due = f"{counted(done.work_items, 'message is', 'messages are')} due again. Next: {program()} deliver"
         console.print(f"\n{due}" if isinstance(resolution, TryAgain) else "\nNo lead waited for it.")
     else:
         tell(standing, done.released)
-        console.print(way_back(resolution.kind, None))
+        console.print(describe_undo(resolution.kind, None))

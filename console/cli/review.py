@@ -14,13 +14,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from console.answers import shown
+from console.answers import show_value
 from console.cli.going_on import go_on, tell
 from console.cli.items import render
 from console.cli.options import By, Different, Json, Later, Now, Personal, SameAs
-from console.cli.queue import decides, what
+from console.cli.queue import describe_decider, describe_problem
 from console.cli.resolution import find_given, read_shared_options, require_words
-from console.cli.undo import way_back
+from console.cli.undo import describe_undo
 from console.command_context import CommandContext, actor, as_of
 from console.redaction import SHOWN, mask_item, visible
 from console.screen import CommandError, heading, moment, out, print_json, program, say, table
@@ -147,7 +147,7 @@ def _in_short(each: Review) -> str:
     return "; ".join(f"{name} {', '.join(map(visible, found))}" for name, found in parts.items() if found)
 
 
-def graded(each: Review) -> str:
+def describe_grade(each: Review) -> str:
     """The score, with the grade where there is one."""
     return f"{each.score}, grade {each.grade}" if each.grade else str(each.score)
 
@@ -166,17 +166,17 @@ def _show(context: CommandContext, number: int, *, personal: bool, as_json: bool
         f"lead {item['lead_id']}" if item["lead_id"] is not None else counted(item["journeys"], "journey", "journeys")
     )
     console.print(heading(f"W{item['id']}: {visible(item['reason'], 40)} at {item['stage']}, {lead}"))
-    console.print(Text(what(item)))
-    console.print(Text(f"{decides(item)} decides, by {moment(item['due_at'])} UTC.".replace("\n", ", ")))
+    console.print(Text(describe_problem(item)))
+    console.print(Text(f"{describe_decider(item)} decides, by {moment(item['due_at'])} UTC.".replace("\n", ", ")))
     if each.score is not None:
-        console.print(f"\nScore {graded(each)}: fit {each.fit}, engagement {each.engagement}.")
+        console.print(f"\nScore {describe_grade(each)}: fit {each.fit}, engagement {each.engagement}.")
         points = table("rule", "points", right=("points",))
         for rule, number_ in each.contributions.items():
             points.add_row(Text(visible(rule, 60)), f"{number_:+}")
         console.print(points)
         values = table("what the rules read", "value")
         for name, value in each.values.items():
-            values.add_row(Text(visible(name, 60)), Text(visible(shown(value), SHOWN)))
+            values.add_row(Text(visible(name, 60)), Text(visible(show_value(value), SHOWN)))
         for name in each.missing:
             values.add_row(Text(visible(name, 60)), "missing")
         console.print()
@@ -220,7 +220,7 @@ def _shows(field: str, name: str) -> bool:
 
 
 def _cell(value: Any) -> str:
-    return "unknown" if value is None else visible(shown(value), SHOWN)
+    return "unknown" if value is None else visible(show_value(value), SHOWN)
 
 
 def _next(item: Mapping[str, Any], others: Sequence[Other]) -> None:
@@ -275,7 +275,7 @@ def _decide(
     out().print(f"W{number} {_describe_past(decision)} by {visible(who, 80)}.{then}")
     if not ends:
         tell(standing, done.released)
-    out().print(way_back(decision.kind, done.action))
+    out().print(describe_undo(decision.kind, done.action))
 
 
 def _take(context: CommandContext, number: int, *, as_json: bool, now: str | None) -> None:
@@ -290,7 +290,7 @@ def _take(context: CommandContext, number: int, *, as_json: bool, now: str | Non
         say(f"W{number} was {taken.before}'s until now; tell them.")
     out().print(f"W{number} taken by {visible(who, 80)}. Next: {program()} review W{number}")
     if taken.action is not None:  # else it was theirs already
-        out().print(way_back("take", taken.action))
+        out().print(describe_undo("take", taken.action))
 
 
 def _print_decision(

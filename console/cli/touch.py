@@ -12,7 +12,7 @@ import typer
 
 from console.cli.going_on import go_on, tell
 from console.cli.options import By, For, Json, Later, Lead, Now
-from console.cli.undo import way_back
+from console.cli.undo import describe_undo
 from console.command_context import CommandContext, actor, as_of, moment_of
 from console.lookup import as_data, journey_of
 from console.redaction import visible
@@ -70,4 +70,4 @@ def touch(
         )
         tell(standing, 0)
         if done.new:
-            out().print(way_back("touch", None))
+            out().print(describe_undo("touch", None))

@@ -55,7 +55,7 @@ def undo(
     console.print(f"Next: {program()} explain J{done.journeys[0]}")
 
 
-def way_back(what: str, number: int | None) -> str:
+def describe_undo(what: str, number: int | None) -> str:
     """The line after an action: the command that takes it back, or why there is none."""
     if number is None or what not in ways.UNDOABLE:
         return f"This cannot be undone: {ways.NO_UNDO[what]}." if what in ways.NO_UNDO else ""

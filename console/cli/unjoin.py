@@ -11,7 +11,7 @@ import typer
 
 from console.cli.going_on import go_on, tell
 from console.cli.options import By, Json, Later, Lead, Now
-from console.cli.undo import way_back
+from console.cli.undo import describe_undo
 from console.command_context import CommandContext, actor, as_of
 from console.lookup import journey_of
 from console.redaction import visible
@@ -42,4 +42,4 @@ def unjoin(
         "It starts again as a lead of its own."
     )
     tell(standing, 1)
-    out().print(way_back("unjoin", None))
+    out().print(describe_undo("unjoin", None))

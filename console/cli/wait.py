@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from console.cli.options import By, For, Json, Lead, Now
-from console.cli.undo import way_back
+from console.cli.undo import describe_undo
 from console.command_context import CommandContext, as_of, moment_of
 from console.lookup import actor_for, as_data, journey_of
 from console.screen import CommandError, moment, out, print_json, program
@@ -56,7 +56,7 @@ def wait(
             f"The clocks of lead J{journey} stand still until {moment(end)} UTC, or until the lead is heard of. "
             f"Next: {program()} explain J{journey}"
         )
-        out().print(way_back("wait", number))
+        out().print(describe_undo("wait", number))
 
 
 def resume(
@@ -74,7 +74,7 @@ def resume(
         print_json({"journey_id": journey, "did": "resume", **as_data(who), "action": number})
     else:
         out().print(f"The clocks of lead J{journey} run again. Next: {program()} explain J{journey}")
-        out().print(way_back("resume", number))
+        out().print(describe_undo("resume", number))
 
 
 def _end(until: str, ledger: Ledger, journey: int, playbook: Playbook) -> datetime:

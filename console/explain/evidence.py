@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from console.answers import Answer, iso_moment, shown
+from console.answers import Answer, iso_moment, show_value
 from console.explain import follow_up, scores
 from console.screen import moment, span
 from console.suggestions import suggest
@@ -40,7 +40,7 @@ def evidence(story: Story) -> Answer:
         answer.show(
             ("field", "value", "from", "when (UTC)"),
             [
-                (name, shown(lead.get(name)), origin.get("provider", ""), iso_moment(origin.get("at")))
+                (name, show_value(lead.get(name)), origin.get("provider", ""), iso_moment(origin.get("at")))
                 for name, origin in lead["provenance"].items()
             ],
         )

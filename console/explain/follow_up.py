@@ -49,7 +49,9 @@ def _touches(answer: Answer, story: Story, playbook: Playbook) -> None:
         until = each["ended_at"] or datetime.max.replace(tzinfo=each["assigned_at"].tzinfo)
         for activity in _done(story, each):
             if activity["occurred_at"] <= until:
-                why_no_touch = counted.why_no_touch(activity, playbook.follow_up, each["owner"], each["assigned_at"])
+                why_no_touch = counted.explain_no_touch(
+                    activity, playbook.follow_up, each["owner"], each["assigned_at"]
+                )
                 first = activity["occurred_at"] == each["touched_at"]
                 counts = "yes, as the first touch" if first else "yes"
                 length = "" if activity["seconds"] is None else f", {activity['seconds']} s"
@@ -205,7 +207,7 @@ def _frame(story: Story, current: Mapping[str, Any], playbook: Playbook) -> pd.D
     found = {
         activity["occurred_at"]
         for activity in _done(story, current)
-        if counted.why_no_touch(activity, rules, current["owner"], since) is None
+        if counted.explain_no_touch(activity, rules, current["owner"], since) is None
     }
     recorded = {current["touched_at"], current["last_touched_at"]} - {None}
     active = [each["occurred_at"] for each in story.activities] + [each["received_at"] for each in story.signals]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from console.answers import Answer, iso_moment, shown
+from console.answers import Answer, iso_moment, show_value
 from console.redaction import SHOWN
 from console.screen import moment, span
 from leadgate.fields import PERSONAL
@@ -65,7 +65,7 @@ def _value(proof: Mapping[str, Any], lead: Mapping[str, Any] | None) -> Any:
 
 
 def _known(part: str, proof: Mapping[str, Any], value: Any) -> str:
-    field = f"{proof['field']}: {shown(value)[:SHOWN]}" if value is not None else ""
+    field = f"{proof['field']}: {show_value(value)[:SHOWN]}" if value is not None else ""
     if proof.get("negative"):
         return f"there is no {part}" + (f" ({field})" if field else "")
     if not proof.get("known"):

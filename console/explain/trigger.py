@@ -12,12 +12,12 @@ from typing import Any
 
 import orjson
 
-from console.answers import LAST, Answer, shown
+from console.answers import LAST, Answer, show_value
 from console.screen import moment
 from leadgate.counting import counted
 from leadgate.ledger.lead_history import Story
 from leadgate.matching.persons import words_of
-from leadgate.matching.resolving import told
+from leadgate.matching.resolving import describe_keys
 
 
 def title(story: Story) -> str:
@@ -67,13 +67,13 @@ def triggered(story: Story) -> Answer:
         if signal["unreadable"]:
             answer.say(f"It could not be read: {signal['unreadable']}.", f"As received: {payload.get('raw')}")
         else:
-            rows = [(str(name), shown(value)) for name, value in payload.items() if value not in (None, "")]
+            rows = [(str(name), show_value(value)) for name, value in payload.items() if value not in (None, "")]
             answer.show(("column", "as received"), rows, more=" columns (--json shows them)")
         others = [each for each in story.signals if each["id"] != signal["id"]]
         if others:
             count = max(len(others), story.counts.get("signals", 0) - 1)
             answer.say(f"{counted(count, 'more signal is', 'more signals are')} about the same person:")
-            because = {join["journey_id"]: told(join["because"]) for join in story.joins}
+            because = {join["journey_id"]: describe_keys(join["because"]) for join in story.joins}
             answer.show(
                 ("journey", "received (UTC)", "source", "from", "the same person because of"),
                 [
@@ -142,7 +142,8 @@ def _compared(answer: Answer, story: Story) -> None:
     if mine and mine[-1]["lead_id"] == story.journey["lead_id"]:
         words = "joined its open journey" if mine[-1]["joined_to"] else "took it up again"
         answer.say(
-            f"It is about known lead {mine[-1]['lead_id']}, and {words}, because of {told(mine[-1]['because'])}."
+            f"It is about known lead {mine[-1]['lead_id']}, and {words}, "
+            f"because of {describe_keys(mine[-1]['because'])}."
         )
     compared = [each for each in story.lookalikes if each["journey_id"] == here]
     if compared:
@@ -150,7 +151,7 @@ def _compared(answer: Answer, story: Story) -> None:
         answer.show(
             ("lead", "score", "what agrees; what differs"),
             [
-                (str(each["lead_id"]), str(each["score"]), words_of(each["levels"]) or told(each["levels"]))
+                (str(each["lead_id"]), str(each["score"]), words_of(each["levels"]) or describe_keys(each["levels"]))
                 for each in compared
                 if each["generation"] == compared[-1]["generation"]
             ],
@@ -170,25 +171,25 @@ def owner(story: Story, now: datetime) -> Answer:
     current = next((a for a in mine if a["ended_at"] is None), None)
     if current is None:
         answer.say(_nobody(story, now))
-    told = current or (mine[-1] if mine else None)
-    if told is not None:
-        pool = f" and pool {told['pool']}" if told["pool"] else ""
-        have = "has had it since" if told is current else "had it from"
-        by_hand = " " in told["rule"]  # no route has a name with spaces
-        way = f"by hand ({told['rule']})" if by_hand else f"by route {told['rule']}{pool}"
-        answer.say(f"{told['owner']} {have} {moment(told['assigned_at'])} UTC, {way}.")
-        answer.say(told["why"])
-        for words in (_read(told), _moved(told), _clock(told)):
+    assignment = current or (mine[-1] if mine else None)
+    if assignment is not None:
+        pool = f" and pool {assignment['pool']}" if assignment["pool"] else ""
+        have = "has had it since" if assignment is current else "had it from"
+        by_hand = " " in assignment["rule"]  # no route has a name with spaces
+        way = f"by hand ({assignment['rule']})" if by_hand else f"by route {assignment['rule']}{pool}"
+        answer.say(f"{assignment['owner']} {have} {moment(assignment['assigned_at'])} UTC, {way}.")
+        answer.say(assignment["why"])
+        for words in (_read(assignment), _moved(assignment), _clock(assignment)):
             if words:
                 answer.say(words)
-        if len(told["candidates"]) > 1 or not told["turn"]:
+        if len(assignment["candidates"]) > 1 or not assignment["turn"]:
             answer.say("Considered:")
         answer.show(
             ("rep", "could take it", "turns, weight", "because"),
-            [_candidate(c) for c in told["candidates"]],
+            [_candidate(c) for c in assignment["candidates"]],
         )
     for ended in mine if current is None else mine[:-1]:
-        if ended is not told or ended["ended_at"] is not None:
+        if ended is not assignment or ended["ended_at"] is not None:
             answer.say(f"{ended['owner']} had it until {moment(ended['ended_at'])} UTC: {_ending(story, ended)}.")
     return answer
 
@@ -206,27 +207,27 @@ def _ending(story: Story, ended: Mapping[str, Any]) -> str:
     return f"{ended['end_reason']}: {notes[-1]}" if notes else str(ended["end_reason"])
 
 
-def _read(told: Mapping[str, Any]) -> str:
+def _read(assignment: Mapping[str, Any]) -> str:
     """What the rule read of the lead, as it was then."""
-    inputs = told.get("inputs") or {}
+    inputs = assignment.get("inputs") or {}
     values = [f"{name.replace('_', ' ')} {'not given' if value is None else value}" for name, value in inputs.items()]
     return f"It read: {', '.join(values)}." if values else ""
 
 
-def _moved(told: Mapping[str, Any]) -> str:
+def _moved(assignment: Mapping[str, Any]) -> str:
     """How the pool's count moved."""
-    pointer = told.get("pointer")
+    pointer = assignment.get("pointer")
     if not pointer:
         return ""
     (before, after), (had, has) = pointer["position"], pointer["turns"]
     return (
-        f"Pool {told['pool']} went from {before} to {after} turns since its members last changed, "
-        f"{told['owner']} from {had} to {has}."
+        f"Pool {assignment['pool']} went from {before} to {after} turns since its members last changed, "
+        f"{assignment['owner']} from {had} to {has}."
     )
 
 
-def _clock(told: Mapping[str, Any]) -> str:
-    since = told.get("clock_from")
+def _clock(assignment: Mapping[str, Any]) -> str:
+    since = assignment.get("clock_from")
     return f"The SLA's clock of the owner before goes on, since {moment(since)} UTC." if since else ""
 
 

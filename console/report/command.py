@@ -104,7 +104,7 @@ def report(
         found, before = figures.read(ledger, asked, earlier, sections, midnights(playbook, at), mondays(playbook, at))
     plain, of_before = build(sections, found, asked, playbook), build(sections, before, earlier, playbook)
     built = trend.beside(plain, of_before)
-    about = told(asked, whose, playbook)
+    about = describe_request(asked, whose, playbook)
     if ways.csv_folder is not None:
         with as_the_user_makes_files():
             written = files.write(built, ways.csv_folder)
@@ -193,7 +193,7 @@ def _require_known(ledger: Ledger, asked: Asked, playbook: Playbook) -> None:
             raise CommandError(f"there is no rep {asked.rep!r}; {proposal(asked.rep, reps)}")
 
 
-def told(asked: Asked, whose: str, playbook: Playbook) -> str:
+def describe_request(asked: Asked, whose: str, playbook: Playbook) -> str:
     """What the report is about, in a line. ``whose`` says why the days are those of its zone."""
     names, zone = Names(playbook), ZoneInfo(asked.zone)
     parts = [f"{_days(asked)}, days and hours of {asked.zone}" + (f" ({whose})" if whose else "")]

@@ -49,7 +49,7 @@ class Column:
             return self.says[value]
         if self.named is not None and isinstance(value, str):
             return visible(self.named(value))
-        return words(value, self.kind)
+        return describe_value(value, self.kind)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Tile:
     def value(self) -> str:
         if self.number is None:
             return self.nothing
-        return f"{self.number:,.0f}" if self.kind == "count" else words(self.number, self.kind)
+        return f"{self.number:,.0f}" if self.kind == "count" else describe_value(self.number, self.kind)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Section:
     tiles: Sequence[Tile] = field(default=())
 
 
-def words(value: Any, kind: Kind) -> str:
+def describe_value(value: Any, kind: Kind) -> str:
     """A cell as a person reads it."""
     if value is None:
         return NONE

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from console.report.tables import Kind, Section, Tile, decimal, words
+from console.report.tables import Kind, Section, Tile, decimal, describe_value
 from console.screen import span
 from leadgate.counting import counted
 
@@ -72,4 +72,4 @@ def _change(number: float, was: float, kind: Kind) -> str:
         case "number":
             return f"{decimal(size)} {'more' if more else 'less'}"
         case _:
-            return words(by, kind)
+            return describe_value(by, kind)

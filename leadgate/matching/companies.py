@@ -14,7 +14,7 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
 from leadgate.matching.latin import latin
-from leadgate.values.lists import words
+from leadgate.values.lists import read_words
 
 _DOTTED: Final = re.compile(r"(?<=\b\w)\.\s?(?=\w\b)|(?<=\b\w)/(?=\w\b)")  # "S.p.A.", "A/S", "s. r. o."
 _NUMBER: Final = re.compile(r"\d+")
@@ -32,7 +32,7 @@ def company_key(name: str) -> str:
     ['acme', 'muller sohne', 'rossi', 'romashka']
     """
     plain = [word for word in latin(_DOTTED.sub("", _AMPERSAND.sub(" and ", name))).split() if word not in _AND]
-    forms = words("legal_forms")
+    forms = read_words("legal_forms")
     first, last = 0, len(plain) - 1
     while first < last and (plain[first] in _ARTICLES or _is_leading_form(plain[first], forms)):
         first += 1

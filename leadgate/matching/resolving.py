@@ -211,7 +211,7 @@ def _candidate(known: Known, comparison: Comparison) -> Candidate:
     return Candidate(lead, comparison.score, known.name, has_owner=known.has_owner, size=known.size)
 
 
-def told(kinds: Iterable[str]) -> str:
+def describe_keys(kinds: Iterable[str]) -> str:
     """Why a signal is about somebody known, in words.
 
     >>> told(["email", "crm_id:hubspot"]), told(["a_person"])

@@ -32,10 +32,14 @@ def explain(kind: str, value: Any, context: Mapping[str, Any]) -> str:
     if told is not None:
         return _bound(*told, value, context)
     sentence = _SENTENCES.get(kind)
-    return f"{shown(value)} cannot be used here; see docs/playbook.md" if sentence is None else sentence(value, context)
+    return (
+        f"{show_value(value)} cannot be used here; see docs/playbook.md"
+        if sentence is None
+        else sentence(value, context)
+    )
 
 
-def shown(value: Any) -> str:
+def show_value(value: Any) -> str:
     """``value`` as it was written, or what it is where that is long."""
     if isinstance(value, dict):
         return "a group of keys"
@@ -66,7 +70,7 @@ def _length(limit: Any) -> Any:
 def _bound(words: str, name: str, nearest: str, value: Any, context: Mapping[str, Any]) -> str:
     limit = _length(context[name])
     text = duration(limit) if isinstance(limit, timedelta) else f"{limit:g}" if isinstance(limit, float) else str(limit)
-    return f"{shown(value)} is {words}; {nearest.format(text)}"
+    return f"{show_value(value)} is {words}; {nearest.format(text)}"
 
 
 #: Kind to: what the value is, the limit's name in the context, and what would do.
@@ -83,19 +87,19 @@ _BOUNDS: Final[dict[str, tuple[str, str, str]]] = {
 def _whole(value: Any, _: Mapping[str, Any]) -> str:
     if isinstance(value, float) and math.isfinite(value):
         return f"{value:g} is no whole number; write {math.floor(value)} or {math.ceil(value)}"
-    return f"{shown(value)} is no whole number; write digits, like 10"
+    return f"{show_value(value)} is no whole number; write digits, like 10"
 
 
 def _text(value: Any, _: Mapping[str, Any]) -> str:
     if isinstance(value, list | dict) or value is None:
-        return f"this is {shown(value)}; write one text"
-    return f'{shown(value)} is no text; put it in quotes: "{shown(value)}"'
+        return f"this is {show_value(value)}; write one text"
+    return f'{show_value(value)} is no text; put it in quotes: "{show_value(value)}"'
 
 
 def _truth(value: Any, _: Mapping[str, Any]) -> str:
     known = str(value).strip().casefold()
     nearest = "write true" if known in _TRUE else "write false" if known in _FALSE else "write true or false"
-    return f"{shown(value)} is neither true nor false; {nearest}"
+    return f"{show_value(value)} is neither true nor false; {nearest}"
 
 
 def _too_long(_: Any, context: Mapping[str, Any]) -> str:
@@ -104,24 +108,24 @@ def _too_long(_: Any, context: Mapping[str, Any]) -> str:
 
 def _unknown(value: Any, context: Mapping[str, Any]) -> str:
     known = re.findall(r"'([^']*)'", context["expected"]) or [context["expected"]]
-    return f"{shown(value)} is not possible here; {proposal(str(value), known)}"
+    return f"{show_value(value)} is not possible here; {proposal(str(value), known)}"
 
 
 def _form(value: Any, context: Mapping[str, Any]) -> str:
     if context["pattern"].startswith(_NAME):
-        return f"{shown(value)} is not a name: lower-case letters, digits and _ only, a letter first"
+        return f"{show_value(value)} is not a name: lower-case letters, digits and _ only, a letter first"
     for start, asks in _FORMS.items():
         if context["pattern"].startswith(start):
-            return f"{shown(value)} does not have the form it needs: {asks}"
-    return f"{shown(value)} does not have the form it needs: {context['pattern']}"
+            return f"{show_value(value)} does not have the form it needs: {asks}"
+    return f"{show_value(value)} does not have the form it needs: {context['pattern']}"
 
 
 def _says(words: str) -> Callable[[Any, Mapping[str, Any]], str]:
-    return lambda value, _: f"{shown(value)} {words}"
+    return lambda value, _: f"{show_value(value)} {words}"
 
 
 def _is(words: str) -> Callable[[Any, Mapping[str, Any]], str]:
-    return lambda value, _: f"this is {shown(value)}; {words}"
+    return lambda value, _: f"this is {show_value(value)}; {words}"
 
 
 _GROUP: Final = _is("write a group of keys, each on a line of its own, as KEY: VALUE")

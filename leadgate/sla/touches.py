@@ -13,7 +13,7 @@ from typing import Any
 from leadgate.playbook import FollowUp
 
 
-def why_no_touch(activity: Mapping[str, Any], rules: FollowUp, owner: str, assigned_at: datetime) -> str | None:
+def explain_no_touch(activity: Mapping[str, Any], rules: FollowUp, owner: str, assigned_at: datetime) -> str | None:
     """Why a rep's activity is no touch of a lead that ``owner`` has had since ``assigned_at``; None: it is one.
 
     ``activity`` has ``kind``, ``rep`` (None when the export names nobody: then it is taken for the owner's),

@@ -17,7 +17,7 @@ from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES, EMAIL_
 from leadgate.limits import longest_of
 from leadgate.playbook import Validation
 from leadgate.values.domains import in_plain_words, mail_domain, registered
-from leadgate.values.lists import words
+from leadgate.values.lists import read_words
 from leadgate.values.typos import intended
 
 _LONGEST: Final = longest_of("email")
@@ -181,8 +181,8 @@ def _repaired(bare: str, kinds: Kinds) -> str | None:
 def _bundled() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     from disposable_email_domains import blocklist
 
-    free = words("free_mail")
-    return free, frozenset(blocklist) - free, words("role_addresses")
+    free = read_words("free_mail")
+    return free, frozenset(blocklist) - free, read_words("role_addresses")
 
 
 def _extended(bundled: frozenset[str], more: tuple[str, ...]) -> frozenset[str]:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import email_validator
 from email_validator import EmailNotValidError, validate_email
 
-from leadgate.values.lists import words
+from leadgate.values.lists import read_words
 
 _LONGEST_WEBSITE: Final = 2_000
 
@@ -92,7 +92,7 @@ def website_domain(text: str) -> str | None:
 def owner_of(host: str) -> str | None:
     """The registered domain of a website's host, unless it is a shared site's."""
     domain = registered(host)
-    return None if domain in words("shared_hosts") else domain
+    return None if domain in read_words("shared_hosts") else domain
 
 
 def website_host(text: str) -> str | None:

@@ -15,7 +15,7 @@ def _lines(name: str) -> list[str]:
 
 
 @cache
-def words(name: str) -> frozenset[str]:
+def read_words(name: str) -> frozenset[str]:
     """The entries of ``data/NAME.txt``: separated by white space, ``#`` starts a comment."""
     return frozenset(word for line in _lines(name) for word in line.split())
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
-from leadgate.values.lists import pairs, words
+from leadgate.values.lists import pairs, read_words
 
 _SHORTEST_NAME: Final = 5  # of shorter ones ("aol", "web") nearly every slip is somebody else's domain
 
@@ -46,7 +46,7 @@ def intended(domain: str) -> str | None:
     >>> [intended(d) for d in ("gmail.com", "mail.com", "grail.com", "icloud.de", "acme.con")]
     [None, None, None, None, None]
     """
-    common = words("common_mail_domains")
+    common = read_words("common_mail_domains")
     if domain in common or domain in _REAL_DOMAINS:
         return None
     name, dot, ending = domain.partition(".")
@@ -66,13 +66,13 @@ def intended(domain: str) -> str | None:
 
 @cache
 def _names() -> frozenset[str]:
-    return frozenset(domain.partition(".")[0] for domain in words("common_mail_domains"))
+    return frozenset(domain.partition(".")[0] for domain in read_words("common_mail_domains"))
 
 
 @cache
 def _without_dot() -> dict[str, str]:
     """ "gmailcom", and the bare name of a provider that has a ``.com``."""
-    common = sorted(words("common_mail_domains"))
+    common = sorted(read_words("common_mail_domains"))
     joined = {domain.replace(".", ""): domain for domain in common}
     bare = {domain.removesuffix(".com"): domain for domain in common if domain.endswith(".com")}
     return joined | {name: domain for name, domain in bare.items() if len(name) >= _SHORTEST_NAME}

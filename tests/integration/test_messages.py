@@ -27,7 +27,7 @@ from leadgate.ledger import Ledger, outbox
 from leadgate.ledger.outbox import Message
 from leadgate.playbook import Playbook
 from tasks import overdue
-from tasks.delivery import TEMPLATES, words
+from tasks.delivery import TEMPLATES, compose_message
 from tasks.outbox import deliver_waiting
 
 #: The address of the attack, and others of its kind.
@@ -71,7 +71,7 @@ def messages() -> Iterator[tuple[str, str]]:
                 kind=kind, attempts=1, created_at=NOW, claimed_at=NOW, lead_id=7, source="website", generation=0,
                 owner="ana", due_at=NOW, email=address, phone=address, has_contact=True,
             )  # fmt: skip
-            text = words(told, playbook(LABELS[(number + turn) % len(LABELS)]), NOW)
+            text = compose_message(told, playbook(LABELS[(number + turn) % len(LABELS)]), NOW)
             yield text.title, text.body
 
 
@@ -224,4 +224,4 @@ def test_a_correction_that_waits_for_validation_is_not_told(ledger: Ledger) -> N
     desk.rows("UPDATE lead SET email = 'x@<https://evil.example|URGENT>' RETURNING 1")
     message = outbox.claim(ledger, ["ana", "bob", "cyn"], now=NOW, lease=timedelta(minutes=1))
     assert message is not None
-    assert "evil" not in words(message, desk.loaded.playbook, NOW).body
+    assert "evil" not in compose_message(message, desk.loaded.playbook, NOW).body

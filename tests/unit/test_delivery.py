@@ -13,7 +13,7 @@ from leadgate import playbook as playbooks
 from leadgate.ledger.outbox import Message
 from leadgate.playbook import Playbook
 from leadgate.sla.sla_targets import TARGETS
-from tasks.delivery import MOST_ATTEMPTS, address_of, shown_target, wait_after, words
+from tasks.delivery import MOST_ATTEMPTS, address_of, compose_message, shown_target, wait_after
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 TEXT = """
@@ -47,7 +47,7 @@ def message(**more: Any) -> Message:
 
 
 def test_an_assignment_tells_who_what_until_when_and_how_to_see_more(playbook: Playbook) -> None:
-    told = words(message(), playbook, NOW)
+    told = compose_message(message(), playbook, NOW)
     assert told.title == "New lead J12"
     assert told.body.splitlines() == [
         "To Ana Lima: This lead is yours.",
@@ -72,7 +72,7 @@ def test_an_assignment_tells_who_what_until_when_and_how_to_see_more(playbook: P
     ],
 )
 def test_every_kind_carries_its_key_and_nothing_personal(playbook: Playbook, kind: str) -> None:
-    told = words(message(kind=kind, key=f"{kind}:12"), playbook, NOW)
+    told = compose_message(message(kind=kind, key=f"{kind}:12"), playbook, NOW)
     assert told.body.endswith(f"\nKey: {kind}:12")
     assert "J12" in told.title
     assert ("There is news about this lead" in told.body) == (kind == "of_tomorrow")
@@ -81,24 +81,26 @@ def test_every_kind_carries_its_key_and_nothing_personal(playbook: Playbook, kin
 
 
 def test_an_escalation_names_the_owner_and_what_was_due_on_their_clock(playbook: Playbook) -> None:
-    told = words(message(kind="first_touch_overdue", target="mia", due_at=NOW - timedelta(hours=1)), playbook, NOW)
+    told = compose_message(
+        message(kind="first_touch_overdue", target="mia", due_at=NOW - timedelta(hours=1)), playbook, NOW
+    )
     assert "Ana Lima has not touched this lead yet." in told.body
     assert "First touch was due: 2026-03-04 06:00 (America/Sao_Paulo)" in told.body
 
 
 def test_a_work_item_that_nobody_took_is_named(playbook: Playbook) -> None:
     late = message(kind="work_item_overdue", key="work_item_overdue:31", target="mia", owner=None, due_at=None)
-    told = words(late, playbook, NOW)
+    told = compose_message(late, playbook, NOW)
     assert told.title == "Overdue: work item W31"
     assert "behind W31, which nobody has taken or decided in time: leadgate explain W31." in told.body
     assert "jane" not in told.body
 
 
 def test_a_lead_without_an_address_is_shown_by_its_number_or_not_at_all(playbook: Playbook) -> None:
-    assert "Lead: •••78, from website" in words(message(email=None), playbook, NOW).body
+    assert "Lead: •••78, from website" in compose_message(message(email=None), playbook, NOW).body
     nothing = message(email=None, phone=None, due_at=None)
-    assert "Lead: an address that could not be validated, from website" in words(nothing, playbook, NOW).body
-    assert "Lead: no address is known" in words(replace(nothing, has_contact=False), playbook, NOW).body
+    assert "Lead: an address that could not be validated, from website" in compose_message(nothing, playbook, NOW).body
+    assert "Lead: no address is known" in compose_message(replace(nothing, has_contact=False), playbook, NOW).body
 
 
 def test_a_target_has_its_own_address_else_that_of_everybody(playbook: Playbook) -> None:
@@ -127,7 +129,7 @@ def test_the_waits_grow_up_to_a_cap_and_end() -> None:
 
 
 def test_a_manager_named_by_an_address_is_masked(playbook: Playbook) -> None:
-    told = words(replace(message(), target="mia.b@acme.example", kind="first_touch_overdue"), playbook, NOW)
+    told = compose_message(replace(message(), target="mia.b@acme.example", kind="first_touch_overdue"), playbook, NOW)
     assert "To m••• at acme[.]example" in told.body
     assert shown_target("mia.b@acme.example") == "m•••@acme.example"
     assert shown_target("mia") == "mia"

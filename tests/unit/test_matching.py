@@ -29,9 +29,9 @@ from leadgate.matching.resolving import (
     Resolution,
     Verdict,
     claims_of,
+    describe_keys,
     pair,
     resolve,
-    told,
 )
 from leadgate.playbook import Matching
 
@@ -258,7 +258,7 @@ def test_identities_that_a_signal_carries() -> None:
     bare = human(1, email_canonical=None)
     assert claims_of(row, bare, {}, RULES) == (("phone_and_name", "+4930111111 ann lee"),)
     assert claims_of(row, bare, {}, Matching()) == ()
-    assert told(["email", "crm_id:crm"]) == "the same e-mail address, the same id in crm"
+    assert describe_keys(["email", "crm_id:crm"]) == "the same e-mail address, the same id in crm"
 
 
 # --- ranking ------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from rich.console import Console
 from console.report import charts, command, files, page, text, trend
 from console.report.command import Options, choose_sections, period, period_before
 from console.report.names import Names, write_as_person
-from console.report.tables import Column, Section, Table, Tile, words
+from console.report.tables import Column, Section, Table, Tile, describe_value
 from console.report.zones import zone_of
 from console.screen import CommandError
 from leadgate.figures import FIRST_TOUCHES, Interval
@@ -318,7 +318,7 @@ def test_csv_has_a_file_for_each_table_with_the_keys_of_json(tmp_path: Path) -> 
     ],
 )
 def test_cells_in_words(value: Any, kind: Any, shown: str) -> None:
-    assert words(value, kind) == shown
+    assert describe_value(value, kind) == shown
 
 
 # --- What is asked for ------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from leadgate.playbook import FollowUp, Hours, Playbook
 from leadgate.sla import pauses, sla_targets
 from leadgate.sla.hours import Clock, clock_of
-from leadgate.sla.touches import why_no_touch
+from leadgate.sla.touches import explain_no_touch
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)  # a Wednesday
 HOUR = timedelta(hours=1)
@@ -337,7 +337,7 @@ def test_nothing_changes_before_the_next_check(happened: dict[str, Any], now: da
 )
 def test_why_something_is_no_touch(activity: dict[str, Any], says: str | None) -> None:
     call = {"kind": "call", "rep": "ana", "occurred_at": NOW, "seconds": None, "automatic": None}
-    assert why_no_touch(call | activity, FollowUp(), "ana", NOW) == says
+    assert explain_no_touch(call | activity, FollowUp(), "ana", NOW) == says
 
 
 def test_an_owner_who_takes_over_a_clock_is_not_charged_with_what_was_missed_before() -> None:

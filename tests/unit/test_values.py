@@ -20,7 +20,7 @@ from leadgate.values.answers import yes_or_no
 from leadgate.values.countries import country_of
 from leadgate.values.domains import mail_domain, registered, website_domain, website_host
 from leadgate.values.figures import amount_of, employees_of, integer_of, number_of
-from leadgate.values.lists import words
+from leadgate.values.lists import read_words
 from leadgate.values.moments import date_of, moment_of
 from leadgate.values.names import parts_of, person_name
 from leadgate.values.phones import phone_of, plain_number
@@ -130,8 +130,8 @@ def test_domains_of_others_are_no_typos(domain: str) -> None:
 
 
 def test_no_bundled_free_mail_domain_is_a_typo_of_another() -> None:
-    assert {domain for domain in words("free_mail") if intended(domain)} == set()
-    assert words("common_mail_domains") <= words("free_mail")
+    assert {domain for domain in read_words("free_mail") if intended(domain)} == set()
+    assert read_words("common_mail_domains") <= read_words("free_mail")
 
 
 _local = st.from_regex(r"[A-Za-z0-9._+'!-]{1,20}", fullmatch=True)
