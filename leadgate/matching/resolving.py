@@ -214,7 +214,7 @@ def _candidate(known: Known, comparison: Comparison) -> Candidate:
 def describe_keys(kinds: Iterable[str]) -> str:
     """Why a signal is about somebody known, in words.
 
-    >>> describe_keys(["email", "crm_id:hubspot"]), told(["a_person"])
+    >>> describe_keys(["email", "crm_id:hubspot"]), describe_keys(["a_person"])
     ('the same e-mail address, the same id in hubspot', 'what a person said')
     """
     words = {
