@@ -68,8 +68,9 @@ def lives(pid: int) -> bool:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder whose path has room for a socket in it, whatever the test is called."""
+    return tmp_path_factory.mktemp("short") / "home"
 
 
 @pytest.fixture

@@ -510,14 +510,14 @@ def test_a_message_that_cannot_be_marked_stops_no_other(desk: Desk, rows: str, m
 def test_a_message_that_cannot_be_worded_is_tried_later_and_stops_no_other(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def words(message: Any, *rest: Any) -> Any:
+    def compose_message(message: Any, *rest: Any) -> Any:
         if message.id == bad:
             raise ValueError(MARKER)
         return real(message, *rest)
 
-    real = outbox.words
+    real = outbox.compose_message
     monkeypatch.setattr(outbox.notify, "send", lambda *_: None)
-    monkeypatch.setattr(outbox, "words", words)
+    monkeypatch.setattr(outbox, "compose_message", compose_message)
     desk.loaded = playbooks.parse(
         f"{PLAYBOOK}notifications:\n  - {{to: everybody, address_env: CHAT}}\n", path=Path("t")
     )
