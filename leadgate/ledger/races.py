@@ -15,7 +15,8 @@ from typing import Final
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.faults import Conflict
 
-MAX_ATTEMPTS: Final = 8
+#: Each batch that brings news of leads of this one may cost an attempt, and no lock keeps these away.
+MAX_ATTEMPTS: Final = 20
 #: After this many lost races the pools are locked before everything is decided again.
 LOCK_AFTER: Final = 3
 

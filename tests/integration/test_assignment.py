@@ -18,6 +18,7 @@ from open_gate import meanwhile, nothing_fails
 from expectations.findings import GateResult
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, actions, ownership, races, reruns
+from leadgate.ledger.journeys.locking import decide_again
 from leadgate.playbook import Playbook
 from tasks import stage_task
 from tasks.batches import STAGES, activate, next_work, run_waiting
@@ -363,6 +364,26 @@ def test_a_lead_that_breaks_a_promise_gives_its_turn_back(desk: Desk) -> None:
     work(desk)
     assert owners(desk) == {"ana": 2, "bob": 4, "cyn": 2}
     assert desk.holds() == []
+
+
+def test_a_stage_outlasts_the_news_that_a_dozen_other_batches_bring(desk: Desk) -> None:
+    """Each batch that joins a lead of this one makes it decide again, and no lock keeps these batches away."""
+    desk.capture(person(1))
+    activate(desk.worker(), NOW)
+    found = next_work(desk.worker(), NOW)
+    assert found is not None
+    *before, assigns = STAGES["intake"][:5]
+    for stage in before:
+        run_stage(stage, desk.ledger, found, nothing_fails)
+    news = iter(range(12))
+
+    def gate(name: str, judged: pd.DataFrame, playbook: Playbook) -> GateResult:
+        if next(news, None) is not None:
+            with desk.ledger.transaction() as connection:
+                decide_again(connection, judged["journey_id"].tolist())
+        return nothing_fails(name, judged, playbook)
+
+    assert run_stage(assigns, desk.ledger, found, gate).outcomes == {"owned": 1}
 
 
 def test_the_event_loop_goes_on_while_a_stage_waits_for_the_pools(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
