@@ -109,7 +109,7 @@ async def settled(running: Running, count: int) -> list[Any]:
     """Its ``count`` flow runs that began and ended."""
     deadline = time.monotonic() + 60
     while True:
-        runs = [run for run in await runs_of(running) if run.state.is_final()]
+        runs = [run for run in await runs_of(running) if run.state is not None and run.state.is_final()]
         if len(runs) == count:
             return runs
         assert time.monotonic() < deadline, [run.state for run in await runs_of(running)]
