@@ -463,7 +463,7 @@ def test_a_ready_run_that_somebody_cancelled_or_deleted_costs_no_lead_and_no_tim
                 await until_waits(running)
             async with get_client() as client:
                 for run in await runs_of(running):
-                    if run.state.is_pending():
+                    if run.state is not None and run.state.is_pending():
                         await client.delete_flow_run(run.id)
             before = desk.statuses().get("owned", 0)
             desk.capture(person(3))
