@@ -1,7 +1,7 @@
 """What a person has decided about work items, done to all that are meant: the command line and the flows share it.
 
 Belongs here: which items are meant, what is asked of them, and checks that what is asked makes sense. Does not
-belong here: one transition (``ledger.actions``), options and forms, or words for a person.
+belong here: one transition (``ledger.reruns``, ``ledger.joins``), options and forms, or words for a person.
 """
 
 from __future__ import annotations

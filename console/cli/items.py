@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from console.redaction import visible
-from console.screen import span, table
+from console.screen import moment, span, table
 from console.suggestions import suggest
 
 _LEAST: Final = 24  # characters for what is wrong, however narrow the terminal
@@ -32,7 +32,7 @@ def render(items: Sequence[Mapping[str, Any]], more: Mapping[int, str], now: dat
         (
             f"W{item['id']}",
             about(item),
-            cut(describe_decider(item), _DECIDES[width < _NARROW]),
+            cut(name_decider(item), _DECIDES[width < _NARROW]),
             due(item["due_at"], now),
         )
         for item in items
@@ -101,7 +101,7 @@ def about(item: Mapping[str, Any]) -> str:
     return str(item["lead_id"] if item["lead_id"] is not None else f"J{item['journey_id']}")
 
 
-def describe_decider(item: Mapping[str, Any]) -> str:
+def name_decider(item: Mapping[str, Any]) -> str:
     """Who decides it; or to whom it went when nobody did in time."""
     if item["escalated_at"] is not None:
         return f"↑ {visible(item['escalated_to'], 40)}"
@@ -115,3 +115,23 @@ def due(at: datetime, now: datetime) -> str:
     clock = f"{local:%H:%M}" if days == 0 else f"{local:%a %H:%M}" if abs(days) < 7 else f"{local.day} {local:%b %H:%M}"
     length = " ".join(span(max(abs(at - now), timedelta(minutes=1))).split()[:2])
     return f"in {length}, {clock}" if at >= now else f"{length} late, {clock}"
+
+
+def describe_decider(item: Mapping[str, Any]) -> str:
+    """Who decides the item, and whom it was escalated to when nobody did in time."""
+    who = visible(item["assignee"] or item["route"], 40)
+    if item["escalated_at"] is None:
+        return who
+    return f"{who}\nescalated to {visible(item['escalated_to'], 40)} at {moment(item['escalated_at'])}"
+
+
+def describe_problem(item: Mapping[str, Any]) -> str:
+    """What a person needs to see to decide, in a few short lines."""
+    parts = [visible(item["message"], 160)]
+    if item["detail"]:
+        parts.append(visible(item["detail"], 120))
+    if item["value"]:
+        parts.append(f"value: {visible(item['value'], 60)}")
+    if item["proposal"]:
+        parts.append(f"proposed: {visible(changes(item['proposal']), 80)}")
+    return "\n".join(parts)

@@ -1,7 +1,7 @@
 """``leadgate accept`` and ``reject``: what the owner of a lead decides about it.
 
 Belongs here: what was asked for, whether the owner may say it, and saying what was done. Does not belong here:
-doing it (``ledger.actions``).
+doing it (``ledger.ownership``).
 """
 
 from __future__ import annotations
@@ -11,14 +11,7 @@ from typing import Annotated
 import typer
 
 from console.cli.going_on import go_on, tell
-from console.cli.options import (
-    By,
-    For,
-    Json,
-    Later,
-    Lead,
-    Now,
-)
+from console.cli.options import By, For, Json, Later, Lead, Now
 from console.cli.undo import describe_undo
 from console.command_context import CommandContext, as_of
 from console.lookup import actor_for, as_data, journey_of

@@ -17,8 +17,8 @@ from console import spreadsheet
 from console.cli.items import changes, render, render_next
 from console.cli.options import Json, Now, Personal, Reason, Source, Stage
 from console.command_context import CommandContext, as_of, moment_of
-from console.redaction import mask_item, visible
-from console.screen import CommandError, moment, out, print_json, program, say
+from console.redaction import mask_item
+from console.screen import CommandError, out, print_json, program, say
 from leadgate.counting import counted
 from leadgate.ledger import reports
 from leadgate.ledger.clock import time_of
@@ -115,23 +115,3 @@ def _print(items: Sequence[Mapping[str, Any]], total: int, now: datetime) -> Non
     render_next(items, console)
     first = next((item for item in items if item["blocking"]), items[0])
     console.print(f"  all about one\n    {program()} explain W{first['id']}", soft_wrap=True)
-
-
-def describe_decider(item: Mapping[str, Any]) -> str:
-    """Who decides the item, and whom it was escalated to when nobody did in time."""
-    who = visible(item["assignee"] or item["route"], 40)
-    if item["escalated_at"] is None:
-        return who
-    return f"{who}\nescalated to {visible(item['escalated_to'], 40)} at {moment(item['escalated_at'])}"
-
-
-def describe_problem(item: Mapping[str, Any]) -> str:
-    """What a person needs to see to decide, in a few short lines."""
-    parts = [visible(item["message"], 160)]
-    if item["detail"]:
-        parts.append(visible(item["detail"], 120))
-    if item["value"]:
-        parts.append(f"value: {visible(item['value'], 60)}")
-    if item["proposal"]:
-        parts.append(f"proposed: {visible(changes(item['proposal']), 80)}")
-    return "\n".join(parts)

@@ -1,7 +1,7 @@
 """``leadgate rerun``, ``accept`` and ``reject``: what a person decides about a lead.
 
 Belongs here: what was asked for, whether it is safe to do, and saying what was done. Does not belong here:
-doing it (``tasks.reruns``, ``ledger.actions``).
+doing it (``tasks.reruns``).
 """
 
 from __future__ import annotations

@@ -33,11 +33,10 @@ def read_shared_options(
     }
 
 
-def require_words(option: str, text: str, needed: str) -> str:
-    """``text`` as it was given. Raises ``CommandError`` when there is nothing but space in it."""
+def require_words(option: str, text: str, needed: str) -> None:
+    """Raises ``CommandError`` when there is nothing but space in ``text``."""
     if not text.strip():
         raise CommandError(f"{option} needs {needed}")
-    return text
 
 
 def read_assignments(assignments: Sequence[str]) -> dict[str, str]:

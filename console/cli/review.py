@@ -16,9 +16,8 @@ from rich.text import Text
 
 from console.answers import show_value
 from console.cli.going_on import go_on, tell
-from console.cli.items import render
+from console.cli.items import describe_decider, describe_problem, render
 from console.cli.options import By, Different, Json, Later, Now, Personal, SameAs
-from console.cli.queue import describe_decider, describe_problem
 from console.cli.resolution import find_given, read_shared_options, require_words
 from console.cli.undo import describe_undo
 from console.command_context import CommandContext, actor, as_of

@@ -153,7 +153,7 @@ def test_every_change_of_a_journey_is_a_move_of_the_table_and_every_move_can_be_
 
 
 def test_only_the_table_says_what_a_status_becomes() -> None:
-    """``transitions.update`` and the one statement for all outcomes of a stage set the status; no other text does."""
+    """``transition_sql.update`` and the one statement for all outcomes of a stage set the status; no other text does."""
     setting = re.compile(r"UPDATE journey\b.*?\bSET\b(?:(?!\bWHERE\b|\bFROM\b).)*\bstatus =", re.DOTALL)
     found = {
         f"{path.stem}: {' '.join(match.group().split())[:60]}"

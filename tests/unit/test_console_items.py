@@ -58,9 +58,9 @@ def test_what_is_missing_is_told_where_there_is_room() -> None:
 
 
 def test_who_decides_and_what_it_is_about() -> None:
-    assert items.describe_decider(item()) == "marketing_operations"
-    assert items.describe_decider(item(assignee="ann")) == "ann"
-    assert items.describe_decider(item(escalated_at=NOW, escalated_to="mia")) == "↑ mia"
+    assert items.name_decider(item()) == "marketing_operations"
+    assert items.name_decider(item(assignee="ann")) == "ann"
+    assert items.name_decider(item(escalated_at=NOW, escalated_to="mia")) == "↑ mia"
     assert items.about(item(journey_id=None, journeys=1_200)) == "1,200 held"
     assert items.about(item(lead_id=None)) == "J7"
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, text
 
 from leadgate.ledger.faults import Conflict
+from leadgate.ledger.journeys.transition_sql import update
 from leadgate.ledger.journeys.transitions import (
     APPROVE,
     DISCARD,
@@ -28,7 +29,6 @@ from leadgate.ledger.journeys.transitions import (
     UNASSIGN_TO_NURTURE,
     UNJOIN,
     Transition,
-    update,
 )
 from leadgate.vocabulary import JourneyStatus, StageName
 

@@ -15,7 +15,8 @@ from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk, handoffs
 from leadgate.ledger.batches import Batch
 from leadgate.ledger.faults import Conflict
-from leadgate.ledger.journeys.transitions import CONTINUE, HOLD, OF_OUTCOME, OWN, Transition, passes_to, update
+from leadgate.ledger.journeys.transition_sql import update
+from leadgate.ledger.journeys.transitions import CONTINUE, HOLD, OF_OUTCOME, OWN, Transition, passes_to
 from leadgate.vocabulary import HandoffOutcome, JourneyStatus, Outcome, StageName
 
 if TYPE_CHECKING:
