@@ -37,7 +37,7 @@ from sqlmodel import Field, SQLModel
 
 from leadgate.lead_columns import LEAD_COLUMNS
 from leadgate.limits import LONGEST_KEY, LONGEST_ROUTE, longest_of
-from leadgate.vocabulary import OPEN, STAGES, STATUSES
+from leadgate.vocabulary import ASSIGNMENT_METHODS, OPEN, STAGES, STATUSES, AssignmentMethod
 
 #: What a column holds, as its ``info``.
 PERSONAL: Final = {"holds": "personal"}
@@ -469,6 +469,7 @@ class Assignment(SQLModel, table=True):
     __tablename__ = "assignment"
     __table_args__ = (
         CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)"),
+        CheckConstraint(_in("method", ASSIGNMENT_METHODS)),
         Index("one_open_assignment", "journey_id", unique=True, postgresql_where=text("ended_at IS NULL")),
         Index("assignment_owner", "owner", "assigned_at"),
         Index("assignment_open", "owner", "due_at", postgresql_where=text("ended_at IS NULL")),
@@ -503,6 +504,9 @@ class Assignment(SQLModel, table=True):
     accepted_at: datetime | None = _at(nullable=True)
     ended_at: datetime | None = _at(nullable=True)
     end_reason: str | None = None
+    method: str = Field(
+        default=AssignmentMethod.ROUTE.value, sa_column_kwargs={"server_default": AssignmentMethod.ROUTE.value}
+    )
 
 
 class Pause(SQLModel, table=True):

@@ -72,8 +72,21 @@ class HandoffOutcome(StrEnum):
     REASSIGNED = "reassigned"
 
 
+class AssignmentMethod(StrEnum):
+    """How a lead got its owner: by a route of the playbook, or because a person gave it to them."""
+
+    ROUTE = "route"
+    REASSIGN = "reassign"
+    TRANSFER = "transfer"
+
+    @property
+    def by_hand(self) -> bool:
+        return self is not AssignmentMethod.ROUTE
+
+
 #: The same as plain strings, for JSON and lists of columns.
 STAGES: Final = tuple(stage.value for stage in StageName)
 STATUSES: Final = tuple(status.value for status in JourneyStatus)
+ASSIGNMENT_METHODS: Final = tuple(method.value for method in AssignmentMethod)
 #: A lead has at most one journey in one of these.
 OPEN: Final = STATUSES[:3]

@@ -39,7 +39,7 @@ from leadgate.ledger import (
 from leadgate.ledger.journeys import stage_moves
 from leadgate.playbook import Playbook, Rep
 from leadgate.sla.sla_targets import Due, due_times, may_have_it_again
-from leadgate.vocabulary import Outcome
+from leadgate.vocabulary import AssignmentMethod, Outcome
 from tasks.stage import Decided, Gathered, Stage, Work
 
 
@@ -115,6 +115,7 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
                 ladder_step=0,
                 acceptance_step=0,
                 stage_step=0,
+                method=AssignmentMethod.ROUTE,
             ),
         )
         told = owner_messages.build(

@@ -31,6 +31,7 @@ from leadgate.masking import mask_within
 from leadgate.nearest import proposal
 from leadgate.playbook import Loaded, Playbook
 from leadgate.playbook.routing import SlaClock
+from leadgate.vocabulary import AssignmentMethod
 from tasks.assignment import read_loads
 from tasks.work_items import route_of
 
@@ -96,12 +97,15 @@ def reassign(
             assigned = reassignment.to_rep(chosen, rep, playbook, loads, now, anyway=anyway)
         else:
             states = {name: PoolState.from_dict(state) for name, (state, _) in before.items()}
-            assigned = reassignment.to_pools(frame, [pool], playbook, states, loads, now, what="reassign")
+            method = AssignmentMethod.REASSIGN
+            assigned = reassignment.to_pools(frame, [pool], playbook, states, loads, now, method=method)
         decided = _decided(frame, assigned, playbook.reassignments.on_reassign, playbook, now)
         (handed,) = _told(decided)
         if handed.owner is None:
             raise ActionError(f"nobody in pool {pool} can take it: {handed.why}")
-        number = _store(connection, loaded, decided, before, assigned, "reassign", reason, by, now, locked=locked)
+        number = _store(
+            connection, loaded, decided, before, assigned, AssignmentMethod.REASSIGN, reason, by, now, locked=locked
+        )
         return replace(handed, action=number)
 
     return _racing(ledger, loaded, now, attempt)
@@ -158,16 +162,16 @@ def transfer(
             actors.require(by, "transfer", rep)
         before, loads = _state(connection, playbook, now)
         states = {name: PoolState.from_dict(state) for name, (state, _) in before.items()}
-        pools = reassignment.places(frame, rep, playbook, to_pool)
+        pools, method = reassignment.places(frame, rep, playbook, to_pool), AssignmentMethod.TRANSFER
         assigned = reassignment.to_pools(
-            frame, pools, playbook, states, loads, now, what="transfer", why=f"{rep}'s leads", leaver=rep
+            frame, pools, playbook, states, loads, now, method=method, why=f"{rep}'s leads", leaver=rep
         )
         decided = _decided(frame, assigned, clock, playbook, now)
         told = _told(decided)
         number = None
         if not dry_run:
             placed = decided[decided["owner"].notna()]
-            number = _store(connection, loaded, placed, before, assigned, "transfer", reason, by, now, locked=locked)
+            number = _store(connection, loaded, placed, before, assigned, method, reason, by, now, locked=locked)
         return Transfer(
             rep,
             clock,
@@ -242,7 +246,7 @@ def _store(
     decided: pd.DataFrame,
     before: dict[str, tuple[dict[str, Any], int]],
     assigned: Assigned,
-    what: str,
+    method: AssignmentMethod,
     reason: str,
     by: Actor,
     now: datetime,
@@ -263,7 +267,7 @@ def _store(
     return reassignments.hand_over(
         connection,
         decided.assign(next_check_at=next_check_at),
-        what=what,
+        method=method,
         reason=reason,
         by=by,
         now=now,

@@ -18,6 +18,7 @@ from leadgate.counting import counted
 from leadgate.ledger.lead_history import Story
 from leadgate.matching.persons import words_of
 from leadgate.matching.resolving import describe_keys
+from leadgate.vocabulary import AssignmentMethod
 
 
 def title(story: Story) -> str:
@@ -175,7 +176,7 @@ def owner(story: Story, now: datetime) -> Answer:
     if assignment is not None:
         pool = f" and pool {assignment['pool']}" if assignment["pool"] else ""
         have = "has had it since" if assignment is current else "had it from"
-        by_hand = " " in assignment["rule"]  # no route has a name with spaces
+        by_hand = AssignmentMethod(assignment["method"]).by_hand
         way = f"by hand ({assignment['rule']})" if by_hand else f"by route {assignment['rule']}{pool}"
         answer.say(f"{assignment['owner']} {have} {moment(assignment['assigned_at'])} UTC, {way}.")
         answer.say(assignment["why"])

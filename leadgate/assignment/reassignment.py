@@ -21,6 +21,7 @@ from leadgate.nearest import proposal
 from leadgate.playbook import NobodyAvailable, Playbook, Pool, Route
 from leadgate.playbook.routing import SlaClock
 from leadgate.sla.sla_targets import Due, due_times
+from leadgate.vocabulary import AssignmentMethod
 
 #: Steps of the ladder that were taken; those for the next touch begin again with an owner's first one.
 _STEPS: Final = ("ladder_step", "acceptance_step", "stage_step")
@@ -58,8 +59,9 @@ def to_rep(
         playbook = playbook.model_copy(
             update={"reps": tuple(r.model_copy(update=free) if r.name == rep else r for r in playbook.reps)}
         )
-    route = _route(f"reassign to {rep}", f"rep {rep}", why)
-    return assign(_sent(frame, [route.name] * len(frame)), _by_hand(playbook, [route]), {}, loads, now)
+    method = AssignmentMethod.REASSIGN
+    route = _route(f"{method} to {rep}", f"rep {rep}", why)
+    return assign(_sent(frame, [route.name] * len(frame)), _by_hand(playbook, [route]), {}, loads, now, method)
 
 
 def to_pools(
@@ -70,7 +72,7 @@ def to_pools(
     loads: Mapping[str, Load],
     now: datetime,
     *,
-    what: str,
+    method: AssignmentMethod,
     why: str = "",
     leaver: str | None = None,
 ) -> Assigned:
@@ -80,10 +82,10 @@ def to_pools(
     what a pool does when nobody is available are for leads that nobody decides about: neither applies here.
     """
     known = {pool.name: _plain(pool, leaver) for pool in playbook.pools}
-    routes = {name: _route(f"{what} to {name}", f"pool {name}", why) for name in known}
+    routes = {name: _route(f"{method} to {name}", f"pool {name}", why) for name in known}
     names = [routes[pool].name if pool in routes else None for pool in pools]
     book = _by_hand(playbook, list(routes.values())).model_copy(update={"pools": tuple(known.values())})
-    return assign(_sent(frame, names), book, states, loads, now)
+    return assign(_sent(frame, names), book, states, loads, now, method)
 
 
 def with_clock(
@@ -113,7 +115,7 @@ def _sent(frame: pd.DataFrame, routes: list[Any]) -> pd.DataFrame:
 
 
 def _route(name: str, to: str, why: str) -> Route:
-    # a name with spaces, which no route of a playbook can have; so it is not validated
+    # its name says what the person did: no name of a playbook, so it is not validated
     return Route.model_construct(name=name, to=to, why=why)
 
 

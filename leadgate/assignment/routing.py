@@ -24,6 +24,7 @@ from leadgate.assignment.skill_match import NOTHING, Requirements, read_requirem
 from leadgate.nearest import proposal
 from leadgate.playbook import Playbook, Route
 from leadgate.sla.sla_targets import NEVER_DUE, Due, first_due
+from leadgate.vocabulary import AssignmentMethod
 
 
 def assign(
@@ -32,13 +33,15 @@ def assign(
     pools: Mapping[str, PoolState],
     loads: Mapping[str, Load],
     now: datetime,
+    method: AssignmentMethod = AssignmentMethod.ROUTE,
 ) -> Assigned:
     """Give every row of ``frame`` an owner, or a reason why not.
 
     ``frame`` brings ``routes`` (a tuple of the names of all routes that match, in the playbook's order) and
     may bring ``account_owner`` and ``earlier_owner`` (a rep's name or e-mail address), ``language`` and
     ``product`` (what the lead asks for), and ``excluded`` (reps who must not get this lead). Pools and reps
-    missing from ``pools`` and ``loads`` start from nothing. ``now`` is aware.
+    missing from ``pools`` and ``loads`` start from nothing. ``now`` is aware. ``method``: whether a person chose the
+    routes; the reasons say so.
 
     The first matching route decides. One to a person is passed over when there is no such rep, and does what
     it says when the rep cannot take the lead (``when_away``). ``ValueError`` when the playbook or the frame
@@ -46,7 +49,7 @@ def assign(
     """
     if now.tzinfo is None:
         raise ValueError("now needs a time zone: absences and due times depend on it")
-    desk = _Desk(playbook, pools, loads, now)
+    desk = _Desk(playbook, pools, loads, now, method)
     cells = [frame[name].tolist() if name in frame else [None] * len(frame) for name in _Lead._fields]
     decisions = [
         desk.decide(_names(routes), _Lead(account_owner, earlier_owner, language, product, _names(excluded)))
@@ -87,29 +90,34 @@ class _Way(NamedTuple):
     target: str
     text: str
     named_by: str
+    by_hand: bool
     if_away: str
     requires: tuple[str, ...]
 
     @classmethod
-    def of(cls, route: Route) -> _Way:
+    def of(cls, route: Route, method: AssignmentMethod) -> _Way:
         kind, _, target = route.to.partition(" ")
-        # what a person decides has a name with spaces, which no route of a playbook can have
-        by_hand = " " in route.name
+        by_hand = method.by_hand
         said = route.name.capitalize() if by_hand else f"Route {route.name}"
         text = f"{said}: {route.why.rstrip('.')}." if route.why else f"{said}."
         named_by = "hand" if by_hand else f"route {route.name}"
-        return cls(kind, target, text, named_by, route.if_away, route.requires)
+        return cls(kind, target, text, named_by, by_hand, route.if_away, route.requires)
 
 
 class _Desk:
     """Everything that changes while a batch is assigned, and what each lead is decided from."""
 
     def __init__(
-        self, playbook: Playbook, pools: Mapping[str, PoolState], loads: Mapping[str, Load], now: datetime
+        self,
+        playbook: Playbook,
+        pools: Mapping[str, PoolState],
+        loads: Mapping[str, Load],
+        now: datetime,
+        method: AssignmentMethod,
     ) -> None:
         self.now = now
         self.availability = Availability(playbook, loads, now)
-        self.routes = {route.name: _Way.of(route) for route in playbook.routing}
+        self.routes = {route.name: _Way.of(route, method) for route in playbook.routing}
         self.given = pools
         self.pool_assignments = {
             pool.name: PoolAssignment(pool, pools.get(pool.name, PoolState()), self.availability)
@@ -173,7 +181,7 @@ class _Desk:
     def _to_person(self, route: str, way: _Way, rep: str, trace: DecisionTrace) -> Decision | None:
         """The person a route means has the lead, or what the route says when they cannot; None passes it on."""
         if self._can_take(rep, way.named_by, trace):
-            trace.why.append("A person chose them." if way.named_by == "hand" else _SAYS[way.kind].format(rep))
+            trace.why.append("A person chose them." if way.by_hand else _SAYS[way.kind].format(rep))
             return self._owned(route, rep, None, trace, self.home.get(rep, NEVER_DUE))
         if way.if_away == "pass_on":
             return None

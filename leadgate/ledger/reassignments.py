@@ -20,7 +20,7 @@ from leadgate.ledger.actions import record
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.transitions import REASSIGN, UNASSIGN, UNASSIGN_TO_NURTURE, Transition, handed_off
 from leadgate.ledger.owner_messages import HANDED_OVER, LEAD_ASSIGNED, build
-from leadgate.vocabulary import HandoffOutcome, StageName
+from leadgate.vocabulary import AssignmentMethod, HandoffOutcome, StageName
 
 _CONTINUED: Final = (StageName.ASSIGNMENT, HandoffOutcome.CONTINUED)
 #: How an assignment ends.
@@ -66,7 +66,14 @@ def status(connection: Connection, journey_id: int) -> str | None:
 
 
 def hand_over(
-    connection: Connection, frame: pd.DataFrame, *, what: str, reason: str, by: Actor, now: datetime, playbook_hash: str
+    connection: Connection,
+    frame: pd.DataFrame,
+    *,
+    method: AssignmentMethod,
+    reason: str,
+    by: Actor,
+    now: datetime,
+    playbook_hash: str,
 ) -> int:
     """Each journey of ``frame`` (the columns of ``owned``) to its ``owner``, as ``assignment.reassignment`` decided.
 
@@ -75,15 +82,16 @@ def hand_over(
     """
     failpoint("hand_over.before")
     next_one = frame["generation"] + 1
-    _end(connection, frame, REASSIGN, what=what, now=now, playbook_hash=playbook_hash)
-    _hand_off(connection, frame.assign(generation=next_one), _CONTINUED, f"by hand ({what})", now, playbook_hash)
+    _end(connection, frame, REASSIGN, what=method, now=now, playbook_hash=playbook_hash)
+    _hand_off(connection, frame.assign(generation=next_one), _CONTINUED, f"by hand ({method})", now, playbook_hash)
     assignments.insert_assignments(
-        connection, frame.assign(generation=next_one, inputs=None, playbook_hash=playbook_hash, assigned_at=now)
+        connection,
+        frame.assign(generation=next_one, inputs=None, playbook_hash=playbook_hash, assigned_at=now, method=method),
     )
     person_moves.reassign(connection, _journeys(frame), REASSIGN, now)
     told = build(LEAD_ASSIGNED, zip(frame["journey_id"], next_one, frame["owner"], strict=True))
     outbox.send(connection, pd.concat([_farewell(frame), told], ignore_index=True), now)
-    number = _record(connection, frame, what, by, now, reason)
+    number = _record(connection, frame, method, by, now, reason)
     failpoint("hand_over.after")
     return number
 

@@ -189,12 +189,13 @@ def test_personal_values_of_earlier_versions_leave_the_rows_that_cannot_be_erase
             (1, "reject", None),
             (3, "reassign", "Kim Okonkwo3"),
         ]
-        assert desk.rows("SELECT why, end_reason FROM assignment ORDER BY id") == [
-            ("Route all.", "reassigned"),
-            ("Reassign to bob. A person chose them.", "rejected: no_fit"),
-            ("Route all.", "transferred"),
-            ("Transfer to all: ana's leads. bob has the first turn.", "unassigned"),
-            ("Reassign to ana; all the same, because ana: reached 0 open. A person chose them.", "sla_missed"),
+        all_the_same = "Reassign to ana; all the same, because ana: reached 0 open. A person chose them."
+        assert desk.rows("SELECT method, why, end_reason FROM assignment ORDER BY id") == [
+            ("route", "Route all.", "reassigned"),
+            ("reassign", "Reassign to bob. A person chose them.", "rejected: no_fit"),
+            ("route", "Route all.", "transferred"),
+            ("transfer", "Transfer to all: ana's leads. bob has the first turn.", "unassigned"),
+            ("reassign", all_the_same, "sla_missed"),
         ]
         assert [row[0] for row in desk.rows("SELECT reason FROM handoff ORDER BY id")] == [
             "reassigned", "rejected: no_fit", "transferred", "unassigned", "reassigned", None,

@@ -80,10 +80,11 @@ def test_a_lead_goes_to_a_named_rep_with_its_history(desk_with: Callable[..., De
     done = reassignments.reassign(desk.ledger, desk.loaded, journey, rep="cyn", reason="knows them", **WHO)
     assert (done.had_it, done.owner, done.due_at) == ("ana", "cyn", LATER + timedelta(hours=4))
     assert desk.rows(
-        "SELECT generation, owner, rule, turn, end_reason FROM assignment WHERE journey_id = :j ORDER BY id", j=journey
+        "SELECT generation, owner, method, rule, turn, end_reason FROM assignment WHERE journey_id = :j ORDER BY id",
+        j=journey,
     ) == [
-        (0, "ana", "all_leads", True, "reassigned"),
-        (1, "cyn", "reassign to cyn", False, None),
+        (0, "ana", "route", "all_leads", True, "reassigned"),
+        (1, "cyn", "reassign", "reassign to cyn", False, None),
     ]
     assert desk.rows(
         "SELECT generation, stage, outcome, reason FROM handoff WHERE journey_id = :j ORDER BY id DESC LIMIT 2",

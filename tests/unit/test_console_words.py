@@ -92,6 +92,7 @@ def assignment(**columns: Any) -> dict[str, Any]:
         "owner": "ana",
         "pool": "all",
         "rule": "everybody",
+        "method": "route",
         "turn": True,
         "candidates": [
             {
@@ -176,6 +177,8 @@ def test_the_owner_is_told_with_everybody_who_was_passed_over() -> None:
     held = story(journey={"status": "owned", "stage": "follow_up"}, assignments=[assignment()])
     words = told(trigger.owner(held, NOW))
     assert "ana has had it since 2026-03-04 10:00 UTC, by route everybody and pool all." in words
+    spaced = story(journey={"status": "owned", "stage": "follow_up"}, assignments=[assignment(rule="all of them")])
+    assert "by route all of them and pool all." in told(trigger.owner(spaced, NOW))
     assert "bob no 1 absent" in words
     assert "ana yes 2, 1 next in turn" in words
 
@@ -193,7 +196,7 @@ def test_what_the_rule_read_and_how_the_turns_moved_is_told() -> None:
 def test_a_lead_that_changed_hands_is_told_with_its_clock() -> None:
     before = assignment(owner="bob", ended_at=NOW, end_reason="transferred")
     left = {"journey_id": 7, "generation": 0, "what": "transfer", "by": "mia", "at": NOW, "note": "left us"}
-    now = assignment(rule="transfer to all", clock_from=NOW - timedelta(hours=2))
+    now = assignment(rule="transfer to all", method="transfer", clock_from=NOW - timedelta(hours=2))
     words = told(trigger.owner(story(journey={"status": "owned"}, assignments=[before, now], actions=[left]), NOW))
     assert "ana has had it since 2026-03-04 10:00 UTC, by hand (transfer to all)." in words
     assert "The SLA's clock of the owner before goes on, since 2026-03-04 08:00 UTC." in words

@@ -15,6 +15,7 @@ from leadgate.assignment import reassignment
 from leadgate.assignment.availability import Load
 from leadgate.assignment.rotation import PoolState
 from leadgate.playbook import Playbook
+from leadgate.vocabulary import AssignmentMethod
 
 NOW = datetime(2026, 3, 7, 3, 0, tzinfo=UTC)  # a Saturday night, when nobody is at work
 
@@ -53,7 +54,7 @@ def transfer(book: Playbook, frame: pd.DataFrame, **more: Any) -> pd.DataFrame:
     states = more.pop("states", {})
     loads = more.pop("loads", {})
     return reassignment.to_pools(
-        frame, pools, book, states, loads, NOW, what="transfer", why="rep0's leads", leaver="rep0"
+        frame, pools, book, states, loads, NOW, method=AssignmentMethod.TRANSFER, why="rep0's leads", leaver="rep0"
     ).frame  # fmt: skip
 
 

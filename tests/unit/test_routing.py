@@ -16,7 +16,8 @@ from leadgate.assignment.assignment_result import Assigned
 from leadgate.assignment.availability import Load, midnights
 from leadgate.assignment.rotation import PoolState
 from leadgate.assignment.routing import assign
-from leadgate.playbook import Playbook
+from leadgate.playbook import Playbook, Route
+from leadgate.vocabulary import AssignmentMethod
 
 NOW = datetime(2026, 3, 6, 15, 0, tzinfo=UTC)  # a Friday, 16:00 in Berlin
 
@@ -223,6 +224,17 @@ def test_no_matching_route_is_a_hold(routes: object) -> None:
     assert (row["outcome"], row["reasons"], row["candidates"]) == ("hold", ("no_route",), [])
     assert row["owner"] is None
     assert row["why"] == "No route matches."
+
+
+@pytest.mark.parametrize(
+    ("method", "says"),
+    [(AssignmentMethod.ROUTE, "named by route all leads"), (AssignmentMethod.REASSIGN, "named by hand")],
+)
+def test_who_chose_the_owner_is_said_and_not_read_from_the_routes_name(method: AssignmentMethod, says: str) -> None:
+    book = playbook().model_copy(update={"routing": (Route.model_construct(name="all leads", to="rep ben"),)})
+    row = the_row(assign(leads(1, routes=("all leads",)), book, {}, {}, NOW, method))
+    assert reasons(row) == {"ben": says}
+    assert ("A person chose them." in row["why"]) == method.by_hand
 
 
 def test_an_excluded_rep_is_skipped_once_and_has_the_next_turn() -> None:
