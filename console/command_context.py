@@ -21,7 +21,8 @@ from leadgate.settings import Settings
 if TYPE_CHECKING:  # slow to import, and `leadgate --help` needs none of it
     from leadgate.actors import Actor
     from leadgate.ledger import Ledger
-    from leadgate.playbook import Gate, Loaded, Playbook
+    from leadgate.playbook import Loaded, Playbook
+    from leadgate.vocabulary import GateName
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class CommandContext:
         return self.playbook() if later else self.checked_playbook()
 
 
-def promises() -> dict[Gate, set[str]]:
+def promises() -> dict[GateName, set[str]]:
     """The names of every gate's built-in promises."""
     from expectations import PROMISES
 

@@ -52,12 +52,12 @@ def _harmless_promises() -> frozenset[tuple[str, str]]:
     """Stage and promise whose shown value is no personal one: a country, a score, an owner."""
     from expectations import PROMISES
     from leadgate.fields import PERSONAL
-    from leadgate.vocabulary import STAGES
+    from leadgate.vocabulary import StageName
 
     return frozenset(
-        (stage, promise.name)
-        for stage, promises in zip(STAGES, PROMISES.values(), strict=True)
-        for promise in promises
+        (stage.value, promise.name)
+        for stage in StageName
+        for promise in PROMISES[stage.gate]
         if promise.shows is not None and promise.shows not in PERSONAL
     )
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from console.screen import program
 from leadgate.ledger.reviews import REVIEWED
 from leadgate.matching import ASKS
+from leadgate.vocabulary import StageName
 
 What = Literal["set", "approve", "discard", "again", "compare", "done", "wait"]
 
@@ -145,7 +146,7 @@ def _command(way: Way, item: Mapping[str, Any]) -> str | None:
         return _rerun(item)
     if way.what == "done":
         return f"{_rerun(item)} --done-by-hand EVIDENCE"
-    if way.what == "approve" and item["stage"] in ("capture", "assignment"):
+    if way.what == "approve" and item["stage"] in (StageName.CAPTURE, StageName.ASSIGNMENT):
         return None
     if item["kind"] in REVIEWED and item["journey_id"] is not None:
         options = {"set": f"--set {way.field}", "approve": "--approve WORDS", "discard": "--reject REASON"}

@@ -10,15 +10,15 @@ from typing import Final
 
 from expectations import assigned, captured, enriched, followed_up, qualified, validated
 from expectations.promises import Promise
-from leadgate.playbook import Gate
+from leadgate.vocabulary import GateName
 
 __all__ = ["PROMISES", "Promise"]
 
-PROMISES: Final[dict[Gate, tuple[Promise, ...]]] = {
-    "captured": captured.PROMISES,
-    "validated": validated.PROMISES,
-    "enriched": enriched.PROMISES,
-    "qualified": qualified.PROMISES,
-    "assigned": assigned.PROMISES,
-    "followed_up": followed_up.PROMISES,
+PROMISES: Final[dict[GateName, tuple[Promise, ...]]] = {
+    GateName.CAPTURED: captured.PROMISES,
+    GateName.VALIDATED: validated.PROMISES,
+    GateName.ENRICHED: enriched.PROMISES,
+    GateName.QUALIFIED: qualified.PROMISES,
+    GateName.ASSIGNED: assigned.PROMISES,
+    GateName.FOLLOWED_UP: followed_up.PROMISES,
 }

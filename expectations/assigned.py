@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from expectations.promises import Promise
+from leadgate.vocabulary import Severity
 
 PROMISES: Final[tuple[Promise, ...]] = (
     Promise(
         name="owner_known",
         expectation="expect_column_values_to_be_in_set",
         arguments={"column": "owner_known", "value_set": [True]},
-        severity="critical",
+        severity=Severity.CRITICAL,
         reason="no_owner",
         words="The owner is one of the playbook's reps",
         broken="The owner is none of the playbook's reps",
@@ -22,7 +23,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         name="rule_recorded",
         expectation="expect_column_values_to_not_be_null",
         arguments={"column": "rule"},
-        severity="critical",
+        severity=Severity.CRITICAL,
         reason="rule_missing",
         words="The record names the rule that led to the owner",
         broken="The record does not name the rule that led to the owner",
@@ -32,7 +33,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         name="owner_present",
         expectation="expect_column_values_to_be_in_set",
         arguments={"column": "owner_absent", "value_set": [False]},
-        severity="critical",
+        severity=Severity.CRITICAL,
         reason="owner_absent",
         words="The owner is not absent today",
         broken="The owner is absent today",
@@ -43,7 +44,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         name="owner_within_caps",
         expectation="expect_column_values_to_be_in_set",
         arguments={"column": "over_cap", "value_set": [False]},
-        severity="critical",
+        severity=Severity.CRITICAL,
         reason="owner_over_cap",
         words="The owner has room: no cap of a day, of a week or on open leads is passed",
         broken="The owner has no room: a cap of a day, of a week or on open leads is passed",
@@ -54,7 +55,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         name="touch_due",
         expectation="expect_column_values_to_not_be_null",
         arguments={"column": "due_at"},
-        severity="critical",
+        severity=Severity.CRITICAL,
         reason="due_missing",
         words="The first touch has a due time",
         broken="The first touch has no due time",
@@ -64,7 +65,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         name="due_after_assignment",
         expectation="expect_column_pair_values_a_to_be_greater_than_b",
         arguments={"column_A": "due_at", "column_B": "assigned_at"},
-        severity="critical",
+        severity=Severity.CRITICAL,
         reason="due_before_assignment",
         words="The first touch is due after the assignment",
         broken="The first touch is due before the assignment",

@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import Final
 
 from expectations.promises import Promise
+from leadgate.vocabulary import Severity
 
 PROMISES: Final[tuple[Promise, ...]] = (
     Promise(
         name="readable",
         expectation="expect_column_values_to_be_null",
         arguments={"column": "unreadable"},
-        severity="critical",
+        severity=Severity.CRITICAL,
         reason="unreadable_row",
         words="The row could be read",
         broken="The row could not be read",
@@ -23,7 +24,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         name="source_known",
         expectation="expect_column_values_to_be_in_set",
         arguments={"column": "source_known", "value_set": [True]},
-        severity="critical",
+        severity=Severity.CRITICAL,
         reason="source_unknown",
         words="The source is one of the playbook's",
         broken="The source is none of the playbook's",
@@ -34,7 +35,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         name="keyed",
         expectation="expect_column_values_to_not_be_null",
         arguments={"column": "signal_key"},
-        severity="critical",
+        severity=Severity.CRITICAL,
         reason="signal_key_missing",
         words="The signal has a key, so that the same one is never counted twice",
         broken="The signal has no key, so the same one could be counted twice",
@@ -43,7 +44,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         name="values_fit",  # before the next: an address that is too long is a better reason than none at all
         expectation="expect_column_values_to_be_null",
         arguments={"column": "too_long"},
-        severity="critical",
+        severity=Severity.CRITICAL,
         reason="value_too_long",
         words="No value is longer than its field can hold",
         broken="A value is longer than its field can hold",
@@ -53,7 +54,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         name="has_contact",
         expectation="expect_column_values_to_not_be_null",
         arguments={"column": "contact"},
-        severity="critical",
+        severity=Severity.CRITICAL,
         reason="no_contact",
         words="The lead can be reached: there is an e-mail address or a phone number",
         broken="The lead cannot be reached: there is no e-mail address and no phone number",
@@ -62,7 +63,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         name="values_not_oversized",
         expectation="expect_column_values_to_be_between",
         arguments={"column": "longest_value", "max_value": 20_000},
-        severity="warning",
+        severity=Severity.WARNING,
         reason="oversized_value",
         words="No value is longer than 20,000 characters",
         broken="A value is longer than 20,000 characters",
@@ -72,7 +73,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         name="not_from_the_future",
         expectation="expect_column_values_to_be_in_set",
         arguments={"column": "occurred_in_future", "value_set": [False]},
-        severity="warning",
+        severity=Severity.WARNING,
         reason="occurred_in_future",
         words="The signal does not come from the future",
         broken="The signal is dated in the future",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from expectations.promises import Promise
+from leadgate.vocabulary import Severity
 
 #: Labels of letters, digits and hyphens, at least two of them (RFC 1035, 2.3.1); `values.domains` judges their length.
 _DOMAIN: Final = r"^[\pL\pN][\pL\pN_-]*(?:\.[\pL\pN][\pL\pN_-]*)+$"
@@ -17,7 +18,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         name="has_contact",
         expectation="expect_column_values_to_not_be_null",
         arguments={"column": "contact"},
-        severity="critical",
+        severity=Severity.CRITICAL,
         reason="no_contact",
         words="The lead can still be reached",
         broken="The lead cannot be reached any more: there is no e-mail address and no phone number",
@@ -26,7 +27,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         name="contact_unchanged",
         expectation="expect_column_values_to_be_in_set",
         arguments={"column": "contact_changed", "value_set": [False]},
-        severity="critical",
+        severity=Severity.CRITICAL,
         reason="contact_changed",
         words="Enrichment left the e-mail address and the phone number as they were",
         broken="Enrichment changed the e-mail address or the phone number",
@@ -37,7 +38,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         name="attributed",
         expectation="expect_column_values_to_be_null",
         arguments={"column": "unattributed"},
-        severity="critical",
+        severity=Severity.CRITICAL,
         reason="value_unattributed",
         words="Every added value names the provider it came from",
         broken="An added value does not name the provider it came from",
@@ -47,7 +48,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         name="employees_plausible",
         expectation="expect_column_values_to_be_between",
         arguments={"column": "employees", "min_value": 1, "max_value": 5_000_000},
-        severity="warning",
+        severity=Severity.WARNING,
         reason="employees_implausible",
         words="The number of employees is between 1 and 5,000,000",
         broken="The number of employees is not between 1 and 5,000,000",
@@ -57,7 +58,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         name="company_domain_well_formed",
         expectation="expect_column_values_to_match_regex",
         arguments={"column": "company_domain", "regex": _DOMAIN},
-        severity="warning",
+        severity=Severity.WARNING,
         reason="company_domain_malformed",
         words="The company's domain is well-formed",
         broken="The company's domain is not well-formed",
@@ -67,7 +68,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         name="providers_answered",
         expectation="expect_column_values_to_be_null",
         arguments={"column": "provider_problem"},
-        severity="warning",
+        severity=Severity.WARNING,
         reason="provider_failed",
         words="Every provider that was asked answered",
         broken="A provider that was asked did not answer",
@@ -76,7 +77,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         name="company_known",
         expectation="expect_column_values_to_not_be_null",
         arguments={"column": "company"},
-        severity="warning",
+        severity=Severity.WARNING,
         reason="company_unknown",
         words="The lead's company is known",
         broken="The lead's company is not known",

@@ -17,7 +17,7 @@ import pandas as pd
 
 from expectations.promises import JUDGE_MISSING, Promise
 from leadgate.deadlines import CHECK_TIMED_OUT
-from leadgate.playbook import Gate
+from leadgate.vocabulary import GateName, Severity
 
 #: Values are cut to this many characters where they are shown.
 SHOWN: Final = 200
@@ -51,7 +51,7 @@ class GateResult:
     ``failed`` (rows), ``ok``.
     """
 
-    gate: Gate
+    gate: GateName
     passed: pd.Series[bool]
     failures: pd.DataFrame
     batch_problem: BatchProblem | None
@@ -65,8 +65,17 @@ class GateResult:
     @property
     def stopped(self) -> pd.DataFrame:
         """For each journey that may not go on, the failure that is its reason: its first critical one."""
-        critical = self.failures[self.failures["severity"] == "critical"]
-        return critical.drop_duplicates(critical.columns[0])
+        return self.critical.drop_duplicates(self.failures.columns[0])
+
+    @property
+    def critical(self) -> pd.DataFrame:
+        """The failures that stop a journey."""
+        return self.failures[self.failures["severity"] == Severity.CRITICAL]
+
+    @property
+    def warnings(self) -> pd.DataFrame:
+        """The failures that a journey passes with."""
+        return self.failures[self.failures["severity"] == Severity.WARNING]
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,7 @@ def batch_problem(promises: Sequence[Promise], verdicts: Mapping[str, Verdict]) 
         if verdict.error is not None:
             words = f"{promise.words}: this could not be checked"
             return BatchProblem(promise.name, CHECK_FAILED, words, verdict.error[:SHOWN])
-        if not verdict.ok and not verdict.positions and promise.severity == "critical":
+        if not verdict.ok and not verdict.positions and promise.severity == Severity.CRITICAL:
             return BatchProblem(promise.name, promise.reason, promise.broken)
     return None
 
@@ -100,7 +109,7 @@ def passed(
     mask = np.full(len(frame), problem is None)
     for promise in promises:
         verdict = verdicts.get(promise.name, Verdict())
-        if promise.severity == "critical" and not verdict.ok:
+        if promise.severity == Severity.CRITICAL and not verdict.ok:
             mask[list(verdict.positions)] = False
     return pd.Series(mask, index=frame.index)
 

@@ -33,8 +33,9 @@ from expectations.findings import (
 from expectations.promises import Promise, from_playbook
 from expectations.view import unfit, view
 from leadgate.deadlines import CHECK_TIMED_OUT, seconds_for
-from leadgate.playbook import Gate, GateRules, Playbook
+from leadgate.playbook import GateRules, Playbook
 from leadgate.playbook.check.added_expectations import wrong_with
+from leadgate.vocabulary import GateName
 
 if TYPE_CHECKING:
     from expectations.prepared import PreparedSuite
@@ -59,7 +60,7 @@ class RefusedExpectation(ValueError):  # noqa: N818 - the design's word for it
 
 
 def run(
-    name: Gate,
+    name: GateName,
     frame: pd.DataFrame,
     *,
     playbook: Playbook | None,
@@ -99,7 +100,7 @@ def run(
     )
 
 
-def give_up(name: Gate, frame: pd.DataFrame, *, playbook: Playbook | None, seconds: float) -> GateResult:
+def give_up(name: GateName, frame: pd.DataFrame, *, playbook: Playbook | None, seconds: float) -> GateResult:
     """The result of a gate that gave none in ``seconds``: every row is held, as with any check that fails."""
     promises = promises_of(name, playbook)
     words = "The batch could not be checked in time"
@@ -121,7 +122,7 @@ def preload(playbook: Playbook | None = None) -> None:
         run(name, pd.DataFrame(columns).assign(journey_id=0), playbook=playbook)
 
 
-def promises_of(name: Gate, playbook: Playbook | None) -> tuple[Promise, ...]:
+def promises_of(name: GateName, playbook: Playbook | None) -> tuple[Promise, ...]:
     """The promises of a gate with the playbook's severities and additions, in the order of reasons.
 
     Raises ``RefusedExpectation``: the playbook's check says the same with file and line, but a playbook

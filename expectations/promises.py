@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from leadgate.playbook import Expect, Severity
+from leadgate.playbook import Expect
+from leadgate.vocabulary import Severity
 
 #: Expectations that match a pattern.
 PATTERNS: Final = ("expect_column_values_to_match_regex", "expect_column_values_to_not_match_regex")

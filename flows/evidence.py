@@ -22,6 +22,7 @@ from leadgate.fields import ENRICHED, PERSONAL, STANDARD, VALIDATED
 from leadgate.ledger import Ledger, reports
 from leadgate.masking import mask, mask_within
 from leadgate.plain_text import defanged, markdown, neutral, one_line
+from leadgate.vocabulary import Outcome
 from tasks.batches import BatchReport
 from tasks.descriptions import count_leads, describe_batch
 from tasks.outbox import DeliveryReport
@@ -33,7 +34,7 @@ LEADS_NAMED: Final = 100
 
 
 #: Words that say something else at the head of a column than beside a number.
-_COLUMNS: Final = {"wait": "waits", "joined": "joined a known lead"}
+_COLUMNS: Final = {Outcome.WAIT: "waits", Outcome.JOINED: "joined a known lead"}
 
 
 async def publish(report: BatchReport, ledger: Ledger) -> None:
@@ -104,7 +105,8 @@ async def _publish_batch(report: BatchReport, worked: Sequence[StageReport], led
 
 def _named(worked: Sequence[StageReport]) -> list[int]:
     """The journeys that the page names: held ones first, then those that ended or wait, then owned ones."""
-    order = (*HOLDS, *(outcome for outcome in IN_WORDS if outcome not in (*HOLDS, "owned")), "owned")
+    last = Outcome.OWNED
+    order = (*HOLDS, *(outcome for outcome in IN_WORDS if outcome not in (*HOLDS, last)), last)
     named = [journey for outcome in order for stage in worked for journey in stage.journeys.get(outcome, ())]
     return list(dict.fromkeys(named))[:LEADS_NAMED]
 

@@ -14,6 +14,7 @@ from prefect.client.schemas.objects import State
 
 from flows.intake import take_through
 from flows.runtime import session
+from leadgate.vocabulary import BatchKind
 from tasks.batches import BatchReport
 from tasks.overdue import escalate_overdue
 
@@ -31,4 +32,4 @@ async def follow_up(batch: int | None = None, now: datetime | None = None) -> Ba
     async with session.opened() as here:
         worker = here.worker
         await asyncio.to_thread(escalate_overdue, worker.ledger, worker.playbook.playbook, now)
-        return await take_through("follow_up", batch, now)
+        return await take_through(BatchKind.FOLLOW_UP, batch, now)

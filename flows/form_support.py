@@ -25,6 +25,7 @@ from leadgate.ledger.actions import ActionError
 from leadgate.masking import is_masked, mask_within
 from leadgate.plain_text import one_line
 from leadgate.references import IdError, Kind, number_of
+from leadgate.vocabulary import BatchKind, JourneyStatus
 from tasks.batches import next_work
 
 #: Seconds to wait for leads that another process works on.
@@ -93,10 +94,10 @@ async def take_on(here: session.Session, journeys: Sequence[int], *, run_now: bo
     until = time.monotonic() + PATIENCE
     while True:
         standing = await asyncio.to_thread(reports.standing, here.worker.ledger, journeys)
-        waits = any(each["status"] == "ready" and not each["later"] for each in standing)
+        waits = any(each["status"] == JourneyStatus.READY and not each["later"] for each in standing)
         if not run_now or not waits or time.monotonic() > until:
             return standing
-        work = await asyncio.to_thread(next_work, here.worker, None, "intake", events.held)
+        work = await asyncio.to_thread(next_work, here.worker, None, BatchKind.INTAKE, events.held)
         if work is None:
             await asyncio.sleep(0.25)
             continue

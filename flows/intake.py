@@ -18,9 +18,9 @@ from prefect.states import Cancelled, Completed
 from flows import evidence, run_log
 from flows.runtime import control, events, session
 from leadgate.counting import counted
-from leadgate.ledger.journeys.claiming import Kind
 from leadgate.ledger.journeys.locking import entering_by_stage
 from leadgate.ledger.leases import last_held_by, lease, release, standing
+from leadgate.vocabulary import BatchKind, Outcome
 from tasks.batches import STAGES, BatchReport, close, next_work, this_work
 from tasks.descriptions import describe_batch, describe_stage
 from tasks.failed_batches import CANCELLED, hold_batch
@@ -31,7 +31,7 @@ from tasks.task_runs import telling
 NAMED_AFTER: Final = 1.0  # seconds
 
 
-async def take_through(kind: Kind, batch: int | None, now: datetime | None) -> BatchReport | State[Any] | None:
+async def take_through(kind: BatchKind, batch: int | None, now: datetime | None) -> BatchReport | State[Any] | None:
     """A batch through the stages of its kind; ``None`` when nothing waits.
 
     The batch is the one this process claimed as ``batch``; that which this very run held before, when it is
@@ -75,7 +75,7 @@ async def take_through(kind: Kind, batch: int | None, now: datetime | None) -> B
                 here.progress(result)
                 if result.entered:
                     run_log.tell(describe_stage(result))
-                entering = result.outcomes.get("continue", 0) + result.outcomes.get("owned", 0)
+                entering = result.outcomes.get(Outcome.CONTINUE, 0) + result.outcomes.get(Outcome.OWNED, 0)
             await asyncio.to_thread(close, ledger, held, work.now)
         report.seconds = time.perf_counter() - started
         here.closed(report)
@@ -110,7 +110,9 @@ async def _name_in_the_end(name: str, before: asyncio.Task[None]) -> None:
     await control.name_run(name)
 
 
-async def _work(here: session.Session, kind: Kind, batch: int | None, now: datetime | None) -> Work | State[Any] | None:
+async def _work(
+    here: session.Session, kind: BatchKind, batch: int | None, now: datetime | None
+) -> Work | State[Any] | None:
     if batch is not None and (claimed := here.claimed.pop(batch, None)) is not None:
         return claimed
     if (offer := here.offers.get(str(runtime.flow_run.id))) is not None:
@@ -141,4 +143,4 @@ async def intake(batch: int | None = None, now: datetime | None = None) -> Batch
         batch: A batch that was begun, to continue it; left empty: whatever waits.
         now: What time it is, in place of the clock; for trying things out.
     """
-    return await take_through("intake", batch, now)
+    return await take_through(BatchKind.INTAKE, batch, now)

@@ -17,13 +17,14 @@ from uuid import uuid4
 from flows.runtime import preload
 from flows.runtime.server import prefect_server, wait_until_ready
 from leadgate.ledger import Ledger, hosts, open_ledger
-from leadgate.ledger.journeys.claiming import Kind
 from leadgate.ledger.leases import lease_remaining
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
+from leadgate.vocabulary import BatchKind
 from tasks.batches import BatchReport, Worker, activate, next_work
 from tasks.failed_batches import MAX_FAILURES
 from tasks.overdue import escalate_overdue
+from tasks.released import EVERYTHING
 from tasks.stage import StageReport
 
 
@@ -91,9 +92,7 @@ class Runner:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
-    def run(
-        self, *, now: datetime | None = None, kinds: Sequence[Kind] = ("intake", "follow_up", "intake")
-    ) -> RunReport:
+    def run(self, *, now: datetime | None = None, kinds: Sequence[BatchKind] = EVERYTHING) -> RunReport:
         """A flow run for each batch, until nothing waits. What follow-up takes back is assigned again.
 
         Raises ``ClockError`` when this host's clock is too far off.
@@ -103,14 +102,14 @@ class Runner:
 
 
 async def _until_nothing_waits(
-    worker: Worker, kinds: Sequence[Kind], now: datetime | None, progress: Callable[[Progress], None]
+    worker: Worker, kinds: Sequence[BatchKind], now: datetime | None, progress: Callable[[Progress], None]
 ) -> RunReport:
     from flows import run_log
     from flows.follow_up import follow_up
     from flows.intake import intake
     from flows.runtime import events, session
 
-    flow_of = {"intake": intake, "follow_up": follow_up}
+    flow_of = {BatchKind.INTAKE: intake, BatchKind.FOLLOW_UP: follow_up}
     report = RunReport()
 
     await asyncio.to_thread(activate, worker, now)
@@ -118,7 +117,7 @@ async def _until_nothing_waits(
     token = session.current.set(here)
     started = time.perf_counter()
     try:
-        if "follow_up" in kinds:  # part of the same check, and due even where no lead is owned
+        if BatchKind.FOLLOW_UP in kinds:  # part of the same check, and due even where no lead is owned
             report.escalated = await asyncio.to_thread(escalate_overdue, worker.ledger, worker.playbook.playbook, now)
         for kind in kinds:
             while True:

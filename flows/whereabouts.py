@@ -8,18 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from leadgate.vocabulary import JourneyStatus
+
 
 def whereabouts(each: Mapping[str, Any]) -> tuple[str, str]:
     """Where a journey is now, in words, and its owner or the reason."""
     stage, status = each["stage"].replace("_", "-"), each["status"]
     reason = str(each["reason"] or "").replace("_", " ")
-    if status == "owned":
+    if status == JourneyStatus.OWNED:
         return "has an owner", str(each["owner"])
-    if status == "held":
+    if status == JourneyStatus.HELD:
         return f"held at {stage}, W{each['work_item_id']}", reason
-    if status == "joined":
+    if status == JourneyStatus.JOINED:
         return f"joined J{each['joined_to']}", reason
-    if status == "ready":
+    if status == JourneyStatus.READY:
         if each["batch_id"] is not None:
             return f"at {stage}, worked on in batch {each['batch_id']}", ""
         if each["later"]:

@@ -13,21 +13,30 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from leadgate.errors import LeadgateError
 from leadgate.nearest import proposal
+from leadgate.vocabulary import ActionKind
 
 if TYPE_CHECKING:  # slow to import, and no more than a type here
     from leadgate.playbook import Playbook
 
 #: What only an owner, or their manager, decides about a lead.
-OwnersAction = Literal["accept", "reject", "wait", "resume", "reassign", "unassign", "transfer"]
+OwnersAction = Literal[
+    ActionKind.ACCEPT,
+    ActionKind.REJECT,
+    ActionKind.WAIT,
+    ActionKind.RESUME,
+    ActionKind.REASSIGN,
+    ActionKind.UNASSIGN,
+    ActionKind.TRANSFER,
+]
 
 _IN_WORDS: Final[dict[OwnersAction, str]] = {
-    "accept": "accept it",
-    "reject": "reject it",
-    "wait": "wait for it",
-    "resume": "end a wait for it",
-    "reassign": "give it to somebody else",
-    "unassign": "take it away",
-    "transfer": "transfer their leads",
+    ActionKind.ACCEPT: "accept it",
+    ActionKind.REJECT: "reject it",
+    ActionKind.WAIT: "wait for it",
+    ActionKind.RESUME: "end a wait for it",
+    ActionKind.REASSIGN: "give it to somebody else",
+    ActionKind.UNASSIGN: "take it away",
+    ActionKind.TRANSFER: "transfer their leads",
 }
 
 
@@ -89,7 +98,7 @@ def refusal(actor: Actor, action: OwnersAction, owner: str) -> str | None:
     """Why ``actor`` may not do ``action`` to a lead of ``owner``; None when they may."""
     if owner in actor.reps or owner == actor.acts_for:
         return None
-    if action == "transfer" and actor.is_operator:  # names the rep already, who may have left
+    if action == ActionKind.TRANSFER and actor.is_operator:  # names the rep already, who may have left
         return None
     asks = f"only the owner or their manager may {_IN_WORDS[action]}"
     if actor.acts_for is not None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from leadgate.vocabulary import StageName
+
 FieldType = Literal["text", "integer", "number", "boolean", "date", "timestamp"]
 
 #: Fields a signal can carry, under the names that everything after capture uses. The type is the
@@ -75,6 +77,14 @@ QUALIFIED: Final[dict[str, FieldType]] = {
     "qualified_as": "text",
 }
 
+_FROM_ENRICHMENT: Final = tuple(StageName)[2:]
+#: The stages that see what an earlier stage adds, and what that is.
+_ADDED_SINCE: Final = {
+    _FROM_ENRICHMENT: VALIDATED,
+    _FROM_ENRICHMENT[1:]: ENRICHED,
+    _FROM_ENRICHMENT[2:]: QUALIFIED,
+}
+
 #: Columns of a lead that hold personal values: masked wherever a person did not ask for the lead.
 PERSONAL: Final[frozenset[str]] = frozenset(
     {
@@ -116,7 +126,7 @@ ACTIVITY_FIELDS: Final = (
 )  # fmt: skip
 
 
-def columns(stage: str, custom: dict[str, FieldType] | None = None) -> dict[str, FieldType]:
+def columns(stage: StageName, custom: dict[str, FieldType] | None = None) -> dict[str, FieldType]:
     """Columns that an expression may use at ``stage``, with their types.
 
     ``stage`` is where the rule is applied: ``enrichment`` sees what validation left,
@@ -124,10 +134,7 @@ def columns(stage: str, custom: dict[str, FieldType] | None = None) -> dict[str,
     stage also sees ``source`` and the playbook's ``custom`` fields.
     """
     known: dict[str, FieldType] = {"source": "text", **STANDARD, **(custom or {})}
-    if stage in ("enrichment", "qualification", "assignment", "follow_up"):
-        known |= VALIDATED
-    if stage in ("qualification", "assignment", "follow_up"):
-        known |= ENRICHED
-    if stage in ("assignment", "follow_up"):
-        known |= QUALIFIED
+    for since, added in _ADDED_SINCE.items():
+        if stage in since:
+            known |= added
     return known

@@ -13,7 +13,9 @@ Three facts are declared with the tables, and ``ledger.verify``, ``docs/ledger.m
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -37,7 +39,17 @@ from sqlmodel import Field, SQLModel
 
 from leadgate.lead_columns import LEAD_COLUMNS
 from leadgate.limits import LONGEST_KEY, LONGEST_ROUTE, longest_of
-from leadgate.vocabulary import ASSIGNMENT_METHODS, OPEN, STAGES, STATUSES, AssignmentMethod
+from leadgate.vocabulary import (
+    OPEN,
+    ActivityActor,
+    AssignmentMethod,
+    BatchKind,
+    JourneyStatus,
+    StageName,
+    Trigger,
+    WorkItemKind,
+    list_in_sql,
+)
 
 #: What a column holds, as its ``info``.
 PERSONAL: Final = {"holds": "personal"}
@@ -54,8 +66,8 @@ _COLUMN_TYPES: Final[dict[str, type[Any]]] = {
 }
 
 
-def _in(column: str, values: tuple[str, ...]) -> str:
-    return f"{column} IN ({', '.join(repr(v) for v in values)})"
+def _in(column: str, words: Iterable[StrEnum]) -> str:
+    return f"{column} IN ({list_in_sql(words)})"
 
 
 def _id() -> Any:
@@ -144,7 +156,7 @@ class Batch(SQLModel, table=True):
     __tablename__ = "batch"
     __table_args__ = (Index("batch_open", "id", postgresql_where=text("closed_at IS NULL")),)
     id: int | None = _id()
-    kind: str = "intake"
+    kind: str = BatchKind.INTAKE.value
     epoch: int = 1
     holder: str = _staff()
     lease_until: datetime = _at()
@@ -298,7 +310,7 @@ class WorkItem(SQLModel, table=True):
 
     __tablename__ = "work_item"
     __table_args__ = (
-        CheckConstraint(_in("kind", ("exception", "review", "recovery", "escalation", "breaker"))),
+        CheckConstraint(_in("kind", WorkItemKind)),
         CheckConstraint("(closed_at IS NULL) = (resolution IS NULL)"),
         Index(
             "work_item_once", "journey_id", "generation", "stage", "reason", "promise",
@@ -341,8 +353,8 @@ class Journey(SQLModel, table=True):
 
     __tablename__ = "journey"
     __table_args__ = (
-        CheckConstraint(_in("stage", STAGES)),
-        CheckConstraint(_in("status", STATUSES)),
+        CheckConstraint(_in("stage", StageName)),
+        CheckConstraint(_in("status", JourneyStatus)),
         CheckConstraint("(status = 'held') = (work_item_id IS NOT NULL)", name="held_by_a_work_item"),
         CheckConstraint("(status = 'joined') = (joined_to IS NOT NULL)", name="joined_to_a_journey"),
         CheckConstraint("batch_id IS NULL OR status IN ('ready', 'owned')", name="batch_works_on_open_ones"),
@@ -362,18 +374,18 @@ class Journey(SQLModel, table=True):
         Index("journey_held_by", "work_item_id", postgresql_where=text("work_item_id IS NOT NULL")),
     )  # fmt: skip
     id: int | None = _id()
-    trigger: str = "signal"
+    trigger: str = Trigger.SIGNAL.value
     signal_id: int | None = Field(
         default=None, sa_column=Column(BigInteger, ForeignKey("signal.id"), nullable=True, unique=True)
     )
     lead_id: int | None = _ref("lead.id", nullable=True)
     source: str
     captured_at: datetime = _at()
-    stage: str = "capture"
-    status: str = "ready"
+    stage: str = StageName.CAPTURE.value
+    status: str = JourneyStatus.READY.value
     version: int = 0
     generation: int = 0
-    start_stage: str = "capture"  # where this generation began: handoffs are gapless from here
+    start_stage: str = StageName.CAPTURE.value  # where this generation began: handoffs are gapless from here
     waived: str | None = None  # a promise that a person answers for, in this generation
     #: As long as the journey runs for the first time: when it was handed on, each time, in order. A report reads these
     #: in place of the handoffs, which are several times as many rows.
@@ -469,7 +481,7 @@ class Assignment(SQLModel, table=True):
     __tablename__ = "assignment"
     __table_args__ = (
         CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)"),
-        CheckConstraint(_in("method", ASSIGNMENT_METHODS)),
+        CheckConstraint(_in("method", AssignmentMethod)),
         Index("one_open_assignment", "journey_id", unique=True, postgresql_where=text("ended_at IS NULL")),
         Index("assignment_owner", "owner", "assigned_at"),
         Index("assignment_open", "owner", "due_at", postgresql_where=text("ended_at IS NULL")),
@@ -569,7 +581,7 @@ class Activity(SQLModel, table=True):
 
     __tablename__ = "activity"
     __table_args__ = (
-        CheckConstraint(_in("actor", ("lead", "rep"))),
+        CheckConstraint(_in("actor", ActivityActor)),
         Index("activity_key", "source", "key", unique=True),
         Index("activity_lead", "lead_id", "occurred_at"),
         Index("activity_unmatched", "email", postgresql_where=text("lead_id IS NULL")),

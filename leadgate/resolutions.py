@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-#: What the ledger stores as ``work_item.resolution`` and ``action.what``.
-Kind = Literal["rerun", "corrected", "done_by_hand", "discarded", "same_person", "different_person"]
+from leadgate.vocabulary import ItemResolution
 
 
 @dataclass(frozen=True)
 class TryAgain:
     """The leads try their stage again as they are."""
 
-    kind: ClassVar[Kind] = "rerun"
+    kind: ClassVar[ItemResolution] = ItemResolution.RERUN
     verb: ClassVar[str] = "rerun"
     past: ClassVar[str] = "released"
 
@@ -28,7 +27,7 @@ class Correct:
     """Fields of the leads are set first; an empty value clears one."""
 
     fields: Mapping[str, str]
-    kind: ClassVar[Kind] = "corrected"
+    kind: ClassVar[ItemResolution] = ItemResolution.CORRECTED
     verb: ClassVar[str] = "correct"
     past: ClassVar[str] = "corrected"
 
@@ -37,7 +36,7 @@ class Correct:
 class CorrectAsProposed:
     """Each lead is corrected as its work item proposes."""
 
-    kind: ClassVar[Kind] = "corrected"
+    kind: ClassVar[ItemResolution] = ItemResolution.CORRECTED
     verb: ClassVar[str] = "correct"
     past: ClassVar[str] = "corrected"
 
@@ -47,7 +46,7 @@ class DoneByHand:
     """A person did what the stage could not; ``evidence`` says what was done and what proves it."""
 
     evidence: str
-    kind: ClassVar[Kind] = "done_by_hand"
+    kind: ClassVar[ItemResolution] = ItemResolution.DONE_BY_HAND
     verb: ClassVar[str] = "pass as done by hand"
     past: ClassVar[str] = "passed as done by hand"
 
@@ -57,7 +56,7 @@ class Discard:
     """The journeys end, for ``reason``."""
 
     reason: str
-    kind: ClassVar[Kind] = "discarded"
+    kind: ClassVar[ItemResolution] = ItemResolution.DISCARDED
     verb: ClassVar[str] = "discard"
     past: ClassVar[str] = "discarded"
 
@@ -67,7 +66,7 @@ class SamePerson:
     """The record is about the person of the lead with the id ``lead``."""
 
     lead: int
-    kind: ClassVar[Kind] = "same_person"
+    kind: ClassVar[ItemResolution] = ItemResolution.SAME_PERSON
     verb: ClassVar[str] = "take for a known lead's"
 
     @property
@@ -79,7 +78,7 @@ class SamePerson:
 class DifferentPerson:
     """The record is about none of the leads in question."""
 
-    kind: ClassVar[Kind] = "different_person"
+    kind: ClassVar[ItemResolution] = ItemResolution.DIFFERENT_PERSON
     verb: ClassVar[str] = "take for somebody else's"
     past: ClassVar[str] = "decided as somebody else"
 

@@ -1,7 +1,7 @@
-"""The closed sets of words that code, tables and pages share: stages, statuses of a journey, outcomes.
+"""The closed sets of words that code, tables and pages share: stages, gates, statuses, outcomes, kinds of records.
 
-Belongs here: enumerations alone. Does not belong here: which status may follow which
-(``ledger.journeys.transitions``), or words of the playbook.
+Belongs here: enumerations, and their members as SQL lists them. Does not belong here: which status may follow which
+(``ledger.journeys.transitions``), or words of the playbook, whose parts declare them (``playbook``).
 
 A member is a string. Its value is what tables, JSON and COPY hold; as a key of a JSON object write ``.value``, because
 orjson takes plain strings there.
@@ -9,8 +9,20 @@ orjson takes plain strings there.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
+
+
+class GateName(StrEnum):
+    """The gates, each after the stage at the same place of ``StageName``."""
+
+    CAPTURED = "captured"
+    VALIDATED = "validated"
+    ENRICHED = "enriched"
+    QUALIFIED = "qualified"
+    ASSIGNED = "assigned"
+    FOLLOWED_UP = "followed_up"
 
 
 class StageName(StrEnum):
@@ -28,6 +40,11 @@ class StageName(StrEnum):
         """The stage that follows. Raises ``IndexError`` for the last."""
         stages = list(StageName)
         return stages[stages.index(self) + 1]
+
+    @property
+    def gate(self) -> GateName:
+        """The gate that judges what the stage decided."""
+        return list(GateName)[list(StageName).index(self)]
 
 
 class JourneyStatus(StrEnum):
@@ -72,6 +89,82 @@ class HandoffOutcome(StrEnum):
     REASSIGNED = "reassigned"
 
 
+class Severity(StrEnum):
+    """What a broken promise does: a critical one holds the lead, a warning is kept with it."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+
+
+class Trigger(StrEnum):
+    """Why a journey began: a signal came in, a lead is scored again, or comes back from nurture."""
+
+    SIGNAL = "signal"
+    RESCORE = "rescore"
+    RECYCLE = "recycle"
+
+
+class BatchKind(StrEnum):
+    """What a batch takes on: leads that wait for a stage, or owned leads that are due for a look."""
+
+    INTAKE = "intake"
+    FOLLOW_UP = "follow_up"
+
+
+class WorkItemKind(StrEnum):
+    """What a person is asked: to decide about a lead, to mend a run, to act on a missed due time, to mend a source."""
+
+    EXCEPTION = "exception"
+    REVIEW = "review"
+    RECOVERY = "recovery"
+    ESCALATION = "escalation"
+    BREAKER = "breaker"
+
+
+class ItemResolution(StrEnum):
+    """How a work item was closed: by a person's decision, the first six, or by what happened."""
+
+    RERUN = "rerun"
+    CORRECTED = "corrected"
+    DONE_BY_HAND = "done_by_hand"
+    DISCARDED = "discarded"
+    SAME_PERSON = "same_person"
+    DIFFERENT_PERSON = "different_person"
+    UNDONE = "undone"
+    BREAKER_CLOSED = "breaker_closed"
+    PROMISE_KEPT = "promise_kept"
+    FOLLOWED_UP = "followed_up"
+
+
+class ActionKind(StrEnum):
+    """What a person did to a journey or a work item."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    WAIT = "wait"
+    RESUME = "resume"
+    REASSIGN = "reassign"
+    UNASSIGN = "unassign"
+    TRANSFER = "transfer"
+    TOUCH = "touch"
+    TAKE = "take"
+    UNJOIN = "unjoin"
+    UNDO = "undo"
+    RERUN = "rerun"
+    CORRECTED = "corrected"
+    DONE_BY_HAND = "done_by_hand"
+    DISCARDED = "discarded"
+    SAME_PERSON = "same_person"
+    DIFFERENT_PERSON = "different_person"
+
+
+class ActivityActor(StrEnum):
+    """Who did something: the lead, or one of us."""
+
+    LEAD = "lead"
+    REP = "rep"
+
+
 class AssignmentMethod(StrEnum):
     """How a lead got its owner: by a route of the playbook, or because a person gave it to them."""
 
@@ -87,6 +180,14 @@ class AssignmentMethod(StrEnum):
 #: The same as plain strings, for JSON and lists of columns.
 STAGES: Final = tuple(stage.value for stage in StageName)
 STATUSES: Final = tuple(status.value for status in JourneyStatus)
-ASSIGNMENT_METHODS: Final = tuple(method.value for method in AssignmentMethod)
 #: A lead has at most one journey in one of these.
-OPEN: Final = STATUSES[:3]
+OPEN: Final = (JourneyStatus.READY, JourneyStatus.HELD, JourneyStatus.OWNED)
+
+
+def list_in_sql(words: Iterable[StrEnum]) -> str:
+    """Members as text literals of SQL, separated by commas. Only words that this module declares get into a statement.
+
+    >>> list_in_sql(OPEN)
+    "'ready', 'held', 'owned'"
+    """
+    return ", ".join(f"'{word.value}'" for word in words)

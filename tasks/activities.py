@@ -23,6 +23,7 @@ from leadgate.playbook import Playbook, Source
 from leadgate.values.addresses import Kinds, address_of
 from leadgate.values.answers import yes_or_no
 from leadgate.values.moments import moment_of
+from leadgate.vocabulary import ActivityActor
 from tasks.capture import Keys, encode, flatten_if_nested
 
 #: Further names of an activity's columns in the usual exports, besides those ``headers`` knows for a lead.
@@ -148,7 +149,8 @@ class Reader:
             return None, "has not happened yet: its time is in the future"
         rep = self._rep(values.get("rep"))
         # a call by somebody the playbook does not know is no owner's touch, and not the lead's doing either
-        actor = "rep" if rep is not None or snake_case(values.get("actor") or "") == "rep" else "lead"
+        by_rep = rep is not None or snake_case(values.get("actor") or "") == ActivityActor.REP
+        actor = ActivityActor.REP if by_rep else ActivityActor.LEAD
         length = (
             _seconds(values.get("seconds"), 1) if values.get("seconds") else _seconds(values.get("milliseconds"), 1000)
         )

@@ -39,14 +39,16 @@ from leadgate.ledger import (
 from leadgate.ledger.journeys import stage_moves
 from leadgate.playbook import Playbook, Rep
 from leadgate.sla.sla_targets import Due, due_times, may_have_it_again
-from leadgate.vocabulary import AssignmentMethod, Outcome
+from leadgate.vocabulary import AssignmentMethod, Outcome, StageName
 from tasks.stage import Decided, Gathered, Stage, Work
 
 
 def gather(connection: Connection, work: Work) -> Gathered:
     batch = work.batch.id
     columns = [*STANDARD, *VALIDATED, *ENRICHED, "custom"]
-    frame = qualifications.with_scores(leads.leads_at(connection, batch, "assignment", columns), connection, batch)
+    frame = qualifications.with_scores(
+        leads.leads_at(connection, batch, StageName.ASSIGNMENT, columns), connection, batch
+    )
     frame = leads.expand_custom(frame, {name: field.type for name, field in work.rules.fields.items()})
     excluded = assignments.previous_owners(connection, batch, may_have_it_again(work.rules))
     frame["excluded"] = pd.Series([excluded.get(j, ()) for j in frame["journey_id"]], index=frame.index, dtype=object)
@@ -163,4 +165,4 @@ def _over_cap(rep: Rep, load: Load) -> bool:
     return any(cap is not None and leads > cap for cap, leads in caps)
 
 
-STAGE: Final = Stage(name="assignment", gate="assigned", gather=gather, decide=decide, store=store, breaks=False)
+STAGE: Final = Stage(name=StageName.ASSIGNMENT, gather=gather, decide=decide, store=store, breaks=False)

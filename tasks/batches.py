@@ -23,10 +23,11 @@ from leadgate.failpoints import failpoint
 from leadgate.ledger import Ledger, batches, playbook_versions, upkeep
 from leadgate.ledger.batches import Batch, claim
 from leadgate.ledger.faults import is_ours
-from leadgate.ledger.journeys.claiming import Kind, RowsRefused
+from leadgate.ledger.journeys.claiming import RowsRefused
 from leadgate.ledger.leases import lease, release, take_over
 from leadgate.ledger.only import Only
 from leadgate.playbook import Loaded, Playbook, parse
+from leadgate.vocabulary import BatchKind
 from tasks import assignment, capture, enrichment, follow_up, qualification, validation
 from tasks.bisecting import run_stage
 from tasks.claiming import LeftOut, claim_waiting, start_what_is_due
@@ -34,8 +35,8 @@ from tasks.failed_batches import FAILED, MAX_FAILURES, hold_batch
 from tasks.stage import Stage, StageReport, Work
 
 #: The stages of each kind of batch, in order. A follow-up batch holds owned journeys only.
-STAGES: Final[dict[Kind, tuple[Stage, ...]]] = {
-    "intake": (
+STAGES: Final[dict[BatchKind, tuple[Stage, ...]]] = {
+    BatchKind.INTAKE: (
         capture.STAGE,
         validation.STAGE,
         enrichment.STAGE,
@@ -43,7 +44,7 @@ STAGES: Final[dict[Kind, tuple[Stage, ...]]] = {
         assignment.STAGE,
         follow_up.STAGE,
     ),
-    "follow_up": (follow_up.STAGE,),
+    BatchKind.FOLLOW_UP: (follow_up.STAGE,),
 }
 LARGE: Final = 1_000  # leads of a batch that changes much of the ledger
 UNHELD_FOR: Final = 300.0  # seconds until a batch that could not be held is tried again
@@ -67,7 +68,7 @@ class BatchReport:
 
     batch: int
     size: int
-    kind: Kind
+    kind: BatchKind
     stages: list[StageReport] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -86,7 +87,7 @@ def activate(worker: Worker, now: datetime | None = None) -> None:
 def next_work(
     worker: Worker,
     now: datetime | None = None,
-    kind: Kind = "intake",
+    kind: BatchKind = BatchKind.INTAKE,
     held: Callable[[Work, str, int], None] = lambda work, reason, journeys: None,
 ) -> Work | None:
     """A batch to work on: one that another run left behind first, so that order is kept; else what waits.
@@ -119,7 +120,7 @@ def this_work(worker: Worker, batch_id: int, now: datetime | None = None) -> Wor
     return None if batch is None else _work_on(worker, batch)
 
 
-def claim_these(worker: Worker, kind: Kind, journeys: Sequence[int], now: datetime | None = None) -> Work | None:
+def claim_these(worker: Worker, kind: BatchKind, journeys: Sequence[int], now: datetime | None = None) -> Work | None:
     """A batch of those of ``journeys`` that wait, and of no others; ``None`` when none of them can be claimed."""
     with contextlib.suppress(RowsRefused):  # the next run finds out which, and says so
         batch = claim(
@@ -141,11 +142,11 @@ def _work_on(worker: Worker, batch: Batch) -> Work:
     return Work(batch, pinned, batch.claimed_at, worker.lease_seconds, worker.ledger.key)
 
 
-def _next_batch(worker: Worker, now: datetime | None, kind: Kind) -> Batch | None:
+def _next_batch(worker: Worker, now: datetime | None, kind: BatchKind) -> Batch | None:
     batch = take_over(worker.ledger, holder=worker.holder, lease_seconds=worker.lease_seconds, kind=kind, as_of=now)
     if batch is None:
         rules = worker.playbook.playbook
-        if kind == "intake":
+        if kind == BatchKind.INTAKE:
             start_what_is_due(worker.ledger, rules, worker.left_out, now)
         batch = claim_waiting(
             worker.ledger,
@@ -188,7 +189,7 @@ def run_waiting(
     worker: Worker,
     clock: Callable[[], datetime | None] = lambda: None,
     *,
-    kinds: Sequence[Kind] = ("intake", "follow_up"),
+    kinds: Sequence[BatchKind] = (BatchKind.INTAKE, BatchKind.FOLLOW_UP),
     check: Callable[[str, pd.DataFrame, Playbook], GateResult] | None = None,
 ) -> list[BatchReport]:
     """Work until nothing waits, in this process and without Prefect. Returns what came of each batch.
@@ -206,7 +207,7 @@ def run_waiting(
 def run_batch(
     worker: Worker,
     work: Work,
-    kind: Kind,
+    kind: BatchKind,
     check: Callable[[str, pd.DataFrame, Playbook], GateResult] | None = None,
 ) -> BatchReport:
     """Take a claimed batch through the stages of its kind, and close it."""

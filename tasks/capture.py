@@ -22,7 +22,7 @@ from leadgate.ledger import actions, bulk, leads, signals
 from leadgate.limits import LONGEST_KEY, key_that_fits, longest_of, too_long
 from leadgate.mapping.headers import as_text, flatten, map_headers
 from leadgate.playbook import Playbook, Source
-from leadgate.vocabulary import Outcome
+from leadgate.vocabulary import Outcome, StageName
 from tasks.stage import Decided, Gathered, Stage, Work
 
 _SHOWN: Final = 200  # characters of a value that a person has to mend
@@ -179,7 +179,7 @@ def signal_rows(rows: Sequence[Row], source: str, origin: str, keys: Keys) -> li
 
 def gather(connection: Connection, work: Work) -> Gathered:
     return Gathered(
-        signals.captured(connection, work.batch.id), actions.corrections(connection, work.batch.id, "capture")
+        signals.captured(connection, work.batch.id), actions.corrections(connection, work.batch.id, StageName.CAPTURE)
     )
 
 
@@ -307,4 +307,4 @@ def _raw(payload: str) -> str:
     return str(orjson.loads(payload).get("raw"))[:_SHOWN].replace("\x00", bulk.NUL_SHOWN)
 
 
-STAGE: Final = Stage(name="capture", gate="captured", gather=gather, decide=decide, store=store)
+STAGE: Final = Stage(name=StageName.CAPTURE, gather=gather, decide=decide, store=store)

@@ -24,9 +24,10 @@ from leadgate.ledger import Ledger, activities, batches, faults, work_items
 from leadgate.ledger.batches import Batch
 from leadgate.ledger.clock import read_time, time_of
 from leadgate.ledger.journeys import claiming, starting
-from leadgate.ledger.journeys.claiming import Kind, RowsRefused
+from leadgate.ledger.journeys.claiming import RowsRefused
 from leadgate.ledger.only import Only
 from leadgate.playbook import Playbook
+from leadgate.vocabulary import BatchKind, StageName, WorkItemKind
 from tasks.apart import MOST_ALONE, do_apart, halves
 from tasks.failed_batches import FAILED
 from tasks.work_items import route_of
@@ -83,9 +84,11 @@ def _do_some(do: Callable[..., object], now: datetime, connection: Connection, s
     do(connection, now, Only(among=tuple(some)))
 
 
-def claim_waiting(ledger: Ledger, playbook: Playbook, left_out: LeftOut, *, kind: Kind, **how: Any) -> Batch | None:
+def claim_waiting(
+    ledger: Ledger, playbook: Playbook, left_out: LeftOut, *, kind: BatchKind, **how: Any
+) -> Batch | None:
     """``batches.claim``, without the journeys that cannot be claimed."""
-    step: _Step = "claim_intake" if kind == "intake" else "claim_follow_up"
+    step: _Step = "claim_intake" if kind == BatchKind.INTAKE else "claim_follow_up"
     with contextlib.suppress(RowsRefused):
         return batches.claim(ledger, kind=kind, only=Only(left_out.of(step)), **how)
     at = time_of(ledger, how.get("now"))
@@ -115,12 +118,12 @@ _STEPS: Final[tuple[tuple[_Step, Callable[[Connection, datetime], list[int]], Ca
 
 
 #: What a step is about, and the stage that has to do without it.
-_ABOUT: Final[dict[_Step, tuple[str, str]]] = {
-    "match_activities": ("Activity {id} cannot be given to its lead", "validation"),
-    "start_rescores": ("Lead {id} cannot be scored again", "qualification"),
-    "start_recycles": ("Lead {id} cannot come back from nurture", "qualification"),
-    "claim_intake": ("Journey J{id} cannot be taken on", "capture"),
-    "claim_follow_up": ("Journey J{id} cannot be checked", "follow_up"),
+_ABOUT: Final[dict[_Step, tuple[str, StageName]]] = {
+    "match_activities": ("Activity {id} cannot be given to its lead", StageName.VALIDATION),
+    "start_rescores": ("Lead {id} cannot be scored again", StageName.QUALIFICATION),
+    "start_recycles": ("Lead {id} cannot come back from nurture", StageName.QUALIFICATION),
+    "claim_intake": ("Journey J{id} cannot be taken on", StageName.CAPTURE),
+    "claim_follow_up": ("Journey J{id} cannot be checked", StageName.FOLLOW_UP),
 }
 
 
@@ -129,7 +132,7 @@ def _tell(ledger: Ledger, playbook: Playbook, step: _Step, id_: int, error: Base
     words, stage = _ABOUT[step]
     route = route_of(playbook, FAILED, stage)
     item = {
-        "kind": "recovery",
+        "kind": WorkItemKind.RECOVERY,
         "blocking": False,
         "reason": FAILED,
         "stage": stage,

@@ -11,11 +11,14 @@ from typing import Final
 
 from leadgate.counting import counted
 from leadgate.plain_text import one_line
+from leadgate.vocabulary import BatchKind, Outcome, StageName
 from tasks.batches import BatchReport
 from tasks.outcomes import HOLDS, IN_WORDS
 from tasks.stage import StageReport
 
 _REASONS_SHOWN: Final = 4
+#: Outcomes of the follow-up stage after which nobody owns the lead.
+_LEFT_OWNER: Final = (Outcome.DONE, Outcome.REASSIGN, Outcome.NURTURE)
 
 
 def describe_stage(report: StageReport) -> str:
@@ -46,10 +49,10 @@ def count_leads(report: BatchReport) -> dict[str, int]:
     totals: Counter[str] = Counter()
     for stage in report.stages:
         for outcome, count in stage.outcomes.items():
-            totals["hold" if outcome in HOLDS else outcome] += count
-            if stage.stage == "follow_up" and outcome in ("done", "reassign", "nurture"):
-                totals["owned"] -= count  # assignment has counted it
-    if report.kind == "intake":
+            totals[Outcome.HOLD if outcome in HOLDS else outcome] += count
+            if stage.stage == StageName.FOLLOW_UP and outcome in _LEFT_OWNER:
+                totals[Outcome.OWNED] -= count  # assignment has counted it
+    if report.kind == BatchKind.INTAKE:
         # a batch that was begun by another run may be past assignment already
-        totals["owned"] = max(totals["owned"], totals.pop("stay", 0))
-    return {words: totals[name] for name, words in IN_WORDS.items() if name != "continue" and totals[name] > 0}
+        totals[Outcome.OWNED] = max(totals[Outcome.OWNED], totals.pop(Outcome.STAY, 0))
+    return {words: totals[name] for name, words in IN_WORDS.items() if name != Outcome.CONTINUE and totals[name] > 0}

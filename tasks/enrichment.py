@@ -16,7 +16,7 @@ from leadgate.connectors import providers
 from leadgate.fields import ENRICHED, VALIDATED
 from leadgate.ledger import bulk, leads
 from leadgate.values.figures import amount_of, employees_of
-from leadgate.vocabulary import Outcome
+from leadgate.vocabulary import Outcome, StageName
 from tasks.stage import Decided, Gathered, Stage, Work
 
 _CONTACT: Final = ("email", "phone")
@@ -38,7 +38,7 @@ _READS: Final = (
 
 
 def gather(connection: Connection, work: Work) -> Gathered:
-    return Gathered(leads.leads_at(connection, work.batch.id, "enrichment", _READS))
+    return Gathered(leads.leads_at(connection, work.batch.id, StageName.ENRICHMENT, _READS))
 
 
 def decide(gathered: Gathered, work: Work) -> Decided:
@@ -128,4 +128,4 @@ def _unattributed(frame: pd.DataFrame, provenance: list[dict[str, Any]]) -> pd.S
     return pd.Series(missing, index=frame.index, dtype=object)
 
 
-STAGE: Final = Stage(name="enrichment", gate="enriched", gather=gather, decide=decide, store=store)
+STAGE: Final = Stage(name=StageName.ENRICHMENT, gather=gather, decide=decide, store=store)

@@ -13,6 +13,7 @@ import pandas as pd
 from leadgate.masking import mask
 from leadgate.playbook import Playbook, Target
 from leadgate.sla.sla_targets import Step
+from leadgate.vocabulary import StageName, WorkItemKind
 from tasks.stage import Alert, Work
 from tasks.work_items import route_of, work_item
 
@@ -87,14 +88,14 @@ def _message(row: Any, step: Step, playbook: Playbook) -> dict[str, Any]:
 def _escalated_to(row: Any, step: Step, playbook: Playbook) -> str:
     """The step's addressee, else the owner's manager, else whoever the playbook routes overdue leads to."""
     manager = next((rep.manager for rep in playbook.reps if rep.name == row.owner), None)
-    return step.step.to or manager or route_of(playbook, overdue(step.target), "follow_up").to
+    return step.step.to or manager or route_of(playbook, overdue(step.target), StageName.FOLLOW_UP).to
 
 
 def _escalation(row: Any, step: Step, work: Work) -> dict[str, Any]:
     return work_item(
-        "follow_up",
+        StageName.FOLLOW_UP,
         work,
-        kind="escalation",
+        kind=WorkItemKind.ESCALATION,
         blocking=False,
         reason=overdue(step.target),
         promise=f"ladder_step_{step.number}",

@@ -24,7 +24,7 @@ from leadgate.ledger.clock import read_time
 from leadgate.ledger.journeys import locking
 from leadgate.ledger.journeys.locking import journeys_in, waiting_at
 from leadgate.ledger.journeys.stage_moves import hold_rest
-from leadgate.vocabulary import Outcome
+from leadgate.vocabulary import JourneyStatus, Outcome, StageName, WorkItemKind
 from tasks.stage import Alert, Stage, StageReport, Work
 from tasks.work_items import work_item
 
@@ -68,10 +68,12 @@ def hold_batch(ledger: Ledger, work: Work, *, reason: str, why: str, now: dateti
         fence(connection, work.batch, work.lease_seconds)
         at = read_time(connection, now)
         for stage in waiting_at(connection, work.batch):
-            item = work_item(stage, work, kind="recovery", reason=reason, message=_WORDS[reason].format(why=why))
+            item = work_item(
+                stage, work, kind=WorkItemKind.RECOVERY, reason=reason, message=_WORDS[reason].format(why=why)
+            )
             (item_id,) = work_items.open_work_items(connection, pd.DataFrame([item]))
             held += hold_rest(connection, work.batch, stage=stage, reason=reason, work_item_id=item_id, now=at)
-        if reason == FAILED and (owned := journeys_in(connection, work.batch, "owned")):
+        if reason == FAILED and (owned := journeys_in(connection, work.batch, JourneyStatus.OWNED)):
             _put_off(connection, work, owned, _WORDS[reason].format(why=why))
     close(ledger, work.batch, at)
     return held
@@ -106,7 +108,7 @@ def hold_failed(ledger: Ledger, stage: Stage, work: Work, why: Failure) -> Stage
         fence(connection, work.batch, work.lease_seconds)
         failed = journeys_in(connection, work.batch, stage.works_on)
         alone = len(failed) == 1
-        if stage.works_on == "owned":
+        if stage.works_on == JourneyStatus.OWNED:
             _put_off(connection, work, failed, (_ONE if alone else _ALL).format(stage=stage.name, why=why))
         elif failed:
             item, own = _held_by(connection, stage, work, failed, why)
@@ -116,7 +118,7 @@ def hold_failed(ledger: Ledger, stage: Stage, work: Work, why: Failure) -> Stage
             hold_rest(connection, work.batch, stage=stage.name, reason=why.reason, work_item_id=item, now=work.now)
         failpoint("held.before")
     failpoint("held.after")
-    outcome = Outcome.STAY if stage.works_on == "owned" else Outcome.HOLD
+    outcome = Outcome.STAY if stage.works_on == JourneyStatus.OWNED else Outcome.HOLD
     reasons = {why.reason: len(failed)} if outcome == Outcome.HOLD else {}
     counts = {outcome.value: len(failed)}
     return StageReport(stage.name, work.batch.id, stage.gate, len(failed), counts, reasons, alerts=alerts)
@@ -132,7 +134,7 @@ def _held_by(connection: Connection, stage: Stage, work: Work, failed: list[int]
     item = work_item(
         stage.name,
         work,
-        kind="exception" if own else "recovery",
+        kind=WorkItemKind.EXCEPTION if own else WorkItemKind.RECOVERY,
         reason=why.reason,
         message=(_ONE if own else _LATE if why.late else _ALL).format(stage=stage.name, why=why),
         detail=why.kind,
@@ -145,12 +147,16 @@ def _put_off(connection: Connection, work: Work, owned: list[int], message: str)
     """Look at owned leads again later; a recovery task says why, unless an open one does."""
     assignments.look_again(connection, owned, work.now + _LOOK_AGAIN)
     common: dict[str, Any] = {
-        "kind": "recovery", "blocking": False, "reason": FAILED, "promise": FAILED, "message": message,
-    }  # fmt: skip
+        "kind": WorkItemKind.RECOVERY,
+        "blocking": False,
+        "reason": FAILED,
+        "promise": FAILED,
+        "message": message,
+    }
     if len(owned) == 1:
         known = (owned[0], FAILED) in work_items.open_recoveries(connection, owned)
         common |= {"journey_id": owned[0], **locking.about_journey(connection, owned[0])}
     else:
-        known = FAILED in work_items.gate_recoveries(connection, "follow_up")
+        known = FAILED in work_items.gate_recoveries(connection, StageName.FOLLOW_UP)
     if not known:
-        work_items.open_work_items(connection, pd.DataFrame([work_item("follow_up", work, **common)]))
+        work_items.open_work_items(connection, pd.DataFrame([work_item(StageName.FOLLOW_UP, work, **common)]))

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from leadgate.ledger import activities, assignments, bulk, leads, outbox, pauses, work_items
 from leadgate.playbook import Playbook
 from leadgate.sla import ending, sla_targets, touches
-from leadgate.vocabulary import Outcome
+from leadgate.vocabulary import ActivityActor, JourneyStatus, Outcome, StageName
 from tasks import escalation
 from tasks.stage import Decided, Gathered, Stage, Work
 
@@ -86,7 +86,10 @@ def _touches(frame: pd.DataFrame, done: pd.DataFrame, playbook: Playbook) -> Non
         journey, at = activity["journey_id"], activity["occurred_at"]
         if activity["kind"] in rules.outcomes:
             outcome.setdefault(journey, (at, f"outcome: {activity['kind']}"))
-        if activity["actor"] == "rep" and touches.explain_no_touch(activity, rules, *of_journey[journey]) is None:
+        if (
+            activity["actor"] == ActivityActor.REP
+            and touches.explain_no_touch(activity, rules, *of_journey[journey]) is None
+        ):
             found[journey].append(at)
     cells = []
     recorded = zip(*(bulk.plain(frame[c]) for c in ("journey_id", "touched_at", "last_touched_at")), strict=True)
@@ -187,12 +190,11 @@ def _no_more_chasing(connection: Connection, frame: pd.DataFrame, targets: pd.Da
 
 
 STAGE: Final = Stage(
-    name="follow_up",
-    gate="followed_up",
+    name=StageName.FOLLOW_UP,
     gather=gather,
     decide=decide,
     store=store,
-    works_on="owned",
+    works_on=JourneyStatus.OWNED,
     breaks=False,
     alerts=escalation.alerts,
 )

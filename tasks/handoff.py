@@ -24,7 +24,7 @@ from leadgate.ledger import Ledger, gates, races
 from leadgate.ledger.batches import Conflict, applying, fence
 from leadgate.ledger.journeys.locking import lock_journeys
 from leadgate.ledger.journeys.stage_moves import advance
-from leadgate.vocabulary import Outcome
+from leadgate.vocabulary import JourneyStatus, Outcome, StageName
 from tasks.source_breaker import park
 from tasks.stage import Alert, Decided, Stage, StageReport, Work
 from tasks.stage_reports import summarise
@@ -51,7 +51,7 @@ def apply(
     frame = _after_gate(stage, decided.frame, result)
     alerts: list[Alert] = []
     # what a crash of PostgreSQL takes away of a stage is done again; an owner is on the disk before anybody hears
-    with applying(ledger, flushed=stage.name == "assignment") as connection:
+    with applying(ledger, flushed=stage.name == StageName.ASSIGNMENT) as connection:
         fence(connection, work.batch, work.lease_seconds)
         lock_journeys(connection, work.batch, stage.name, stage.works_on, frame)
         if stage.breaks:
@@ -61,7 +61,7 @@ def apply(
         if on.any():
             passed = pd.concat([passed, frame[on]]).sort_values("journey_id", ignore_index=True)
         frame = passed
-        if stage.works_on == "owned":
+        if stage.works_on == JourneyStatus.OWNED:
             open_recovery_tasks(connection, stage, work, frame, result)
         frame = open_work_items(connection, stage, work, frame, result)
         _advance(connection, stage, work, frame)
@@ -128,7 +128,7 @@ def _after_gate(stage: Stage, frame: pd.DataFrame, result: GateResult) -> pd.Dat
     for column in told:
         if frame[column].dtype != object:
             frame[column] = frame[column].astype(object)
-    if stage.works_on == "owned":
+    if stage.works_on == JourneyStatus.OWNED:
         # nobody is taken off a lead because a promise broke: it becomes a recovery task, and nothing else is done
         broken = frame["journey_id"].isin(result.stopped["journey_id"]) | (result.batch_problem is not None)
         frame.loc[broken, "outcome"] = Outcome.STAY
@@ -138,7 +138,7 @@ def _after_gate(stage: Stage, frame: pd.DataFrame, result: GateResult) -> pd.Dat
         frame.loc[judged, "outcome"] = Outcome.HOLD
         frame.loc[judged, "reason"] = result.batch_problem.reason
         return frame
-    critical = result.failures[result.failures["severity"] == "critical"]
+    critical = result.critical
     if critical.empty:
         return frame
     first = _not_waived(critical, frame).drop_duplicates("journey_id").set_index("journey_id")
@@ -182,7 +182,7 @@ def _changed_lead(frame: pd.DataFrame) -> pd.Series:
 
 
 def _keep_evidence(connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult) -> None:
-    warnings = result.failures[result.failures["severity"] == "warning"]
+    warnings = result.warnings
     stopped = frame["outcome"].isin((Outcome.HOLD, Outcome.PARKED))
     if len(warnings):
         passed = frame.loc[~stopped].set_index("journey_id")["generation"]

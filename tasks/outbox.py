@@ -20,6 +20,7 @@ from leadgate.ledger.clock import time_of
 from leadgate.ledger.only import Only
 from leadgate.ledger.outbox import UNDELIVERABLE, Message
 from leadgate.playbook import Playbook
+from leadgate.vocabulary import StageName, WorkItemKind
 from tasks.delivery import MOST_ATTEMPTS, Address, address_of, compose_message, shown_target, wait_after
 from tasks.work_items import route_of
 
@@ -175,13 +176,13 @@ def _settle(ledger: Ledger, message: Message, failure: str | None, playbook: Pla
 
 def _work_item(message: Message, failure: str, playbook: Playbook, now: datetime) -> dict[str, Any]:
     """A recovery task. It holds nothing: the lead goes on, somebody only has to hear of it."""
-    route = route_of(playbook, UNDELIVERABLE, "follow_up")
+    route = route_of(playbook, UNDELIVERABLE, StageName.FOLLOW_UP)
     what = message.kind.replace("_", " ")
     return {
-        "kind": "recovery",
+        "kind": WorkItemKind.RECOVERY,
         "blocking": False,
         "reason": UNDELIVERABLE,
-        "stage": "follow_up",
+        "stage": StageName.FOLLOW_UP,
         "promise": message.key,  # so that each message has one of its own
         "source": message.source,
         "journey_id": message.journey_id,

@@ -16,6 +16,7 @@ from leadgate.ledger import Ledger, faults, reviews
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.only import ALL, Only
 from leadgate.playbook import Playbook
+from leadgate.vocabulary import StageName
 from tasks.apart import do_apart
 from tasks.work_items import fallback, route_of
 
@@ -45,7 +46,11 @@ def _escalate_some(playbook: Playbook, now: datetime, connection: Connection, id
 
 def _escalate(connection: Connection, playbook: Playbook, now: datetime, only: Only) -> int:
     late = [
-        {"id": item.id, "journey_id": item.journey_id, "target": escalated_to(playbook, item.reason, item.stage)}
+        {
+            "id": item.id,
+            "journey_id": item.journey_id,
+            "target": escalated_to(playbook, item.reason, StageName(item.stage)),
+        }
         for item in reviews.overdue(connection, now, only)
     ]
     if late:
@@ -53,6 +58,6 @@ def _escalate(connection: Connection, playbook: Playbook, now: datetime, only: O
     return len(late)
 
 
-def escalated_to(playbook: Playbook, reason: str, stage: str) -> str:
+def escalated_to(playbook: Playbook, reason: str, stage: StageName) -> str:
     """Whom the route of ``reason`` at ``stage`` names, else whoever decides what no other route names."""
     return route_of(playbook, reason, stage).escalate_to or fallback(playbook).to

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED
 from leadgate.ledger import activities, bulk, leads, outbox, qualifications
 from leadgate.scoring import changes_at, qualify, score
-from leadgate.vocabulary import Outcome
+from leadgate.vocabulary import Outcome, StageName
 from tasks.stage import Decided, Gathered, Stage, Work
 
 #: The reason of a lead that a person qualifies.
@@ -21,13 +21,15 @@ IN_REVIEW_BAND: Final = "score_in_review_band"
 
 
 def gather(connection: Connection, work: Work) -> Gathered:
-    frame = leads.leads_at(connection, work.batch.id, "qualification", [*STANDARD, *VALIDATED, *ENRICHED, "custom"])
+    frame = leads.leads_at(
+        connection, work.batch.id, StageName.QUALIFICATION, [*STANDARD, *VALIDATED, *ENRICHED, "custom"]
+    )
     frame = leads.expand_custom(frame, {name: f.type for name, f in work.rules.fields.items()})
     before = qualifications.previous_verdicts(connection, work.batch.id).set_index("journey_id")
     frame["was"] = before["was"].reindex(frame["journey_id"]).astype(object).to_numpy()
     frame["engaged_before"] = pd.to_numeric(before["engaged_before"]).reindex(frame["journey_id"]).to_numpy()
     frame["finished"] = before["finished"].reindex(frame["journey_id"]).eq(True).to_numpy()
-    return Gathered(frame, activities.lead_activities(connection, work.batch.id, "qualification"))
+    return Gathered(frame, activities.lead_activities(connection, work.batch.id, StageName.QUALIFICATION))
 
 
 def decide(gathered: Gathered, work: Work) -> Decided:
@@ -72,4 +74,4 @@ def _warmer(frame: pd.DataFrame) -> pd.Series:
     return (frame["outcome"] == Outcome.DONE) & (risen | keener)
 
 
-STAGE: Final = Stage(name="qualification", gate="qualified", gather=gather, decide=decide, store=store, finish=finish)
+STAGE: Final = Stage(name=StageName.QUALIFICATION, gather=gather, decide=decide, store=store, finish=finish)

@@ -10,20 +10,19 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 import orjson
 import pandas as pd
 from sqlalchemy import Connection
 
-from leadgate import actors
-from leadgate.actors import Actor
+from leadgate.actors import Actor, OwnersAction, require
 from leadgate.assignment import reassignment
 from leadgate.assignment.assignment_result import Assigned
 from leadgate.assignment.availability import Load, sharing_reps
 from leadgate.assignment.pool_assignment import in_words
 from leadgate.assignment.rotation import PoolState
-from leadgate.ledger import Ledger, bulk, playbook_versions, pools, races, reassignments
+from leadgate.ledger import Ledger, bulk, ownership, playbook_versions, pools, races, reassignments
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.batches import Conflict, applying
 from leadgate.ledger.reassignments import TakenAway
@@ -31,7 +30,7 @@ from leadgate.masking import mask_within
 from leadgate.nearest import proposal
 from leadgate.playbook import Loaded, Playbook
 from leadgate.playbook.routing import SlaClock
-from leadgate.vocabulary import AssignmentMethod
+from leadgate.vocabulary import ActionKind, AssignmentMethod, StageName, WorkItemKind
 from tasks.assignment import read_loads
 from tasks.work_items import route_of
 
@@ -88,7 +87,7 @@ def reassign(
     _known_pool(playbook, pool)
 
     def attempt(connection: Connection, *, locked: bool) -> Handed:
-        frame = _one(connection, journey_id, "reassign", by)
+        frame = _one(connection, journey_id, by, ActionKind.REASSIGN)
         before, loads = _state(connection, playbook, now)
         if rep is not None:
             if frame["had_it"].iloc[0] == rep:
@@ -121,7 +120,7 @@ def unassign(
     reason = _reason(reason)
 
     def attempt(connection: Connection, *, locked: bool) -> TakenAway:
-        frame = _one(connection, journey_id, "unassign", by)
+        frame = _one(connection, journey_id, by, ActionKind.UNASSIGN)
         item = None if nurture else _work_item(frame, loaded.playbook, reason, now)
         return reassignments.take_away(
             connection, frame, work_item=item, reason=reason, by=by, now=now, playbook_hash=loaded.hash
@@ -159,7 +158,7 @@ def transfer(
                 raise ActionError(f"{rep!r} is no rep, and has no leads; {proposal(rep, known)}")
             return Transfer(rep, clock)
         if not dry_run:
-            actors.require(by, "transfer", rep)
+            require(by, ActionKind.TRANSFER, rep)
         before, loads = _state(connection, playbook, now)
         states = {name: PoolState.from_dict(state) for name, (state, _) in before.items()}
         pools, method = reassignment.places(frame, rep, playbook, to_pool), AssignmentMethod.TRANSFER
@@ -204,15 +203,9 @@ def _state(
     return pools.pool_turns(connection), read_loads(connection, playbook, now)
 
 
-def _one(connection: Connection, journey_id: int, what: Literal["reassign", "unassign"], by: Actor) -> pd.DataFrame:
-    frame = reassignments.owned(connection, journey_id)
-    if frame.empty:
-        status = reassignments.status(connection, journey_id)
-        if status is None:
-            raise ActionError(f"there is no journey J{journey_id}")
-        raise ActionError(f"cannot {what} journey J{journey_id}: it is {status}, so nobody owns it now")
-    actors.require(by, what, frame["had_it"].iloc[0])
-    return frame
+def _one(connection: Connection, journey_id: int, by: Actor, action: OwnersAction) -> pd.DataFrame:
+    ownership.owned_by(connection, journey_id, by, action)
+    return reassignments.owned(connection, journey_id)
 
 
 def _decided(
@@ -277,10 +270,10 @@ def _store(
 
 def _work_item(frame: pd.DataFrame, playbook: Playbook, reason: str, now: datetime) -> dict[str, Any]:
     row = frame.iloc[0]
-    route = route_of(playbook, UNASSIGNED, "assignment")
+    route = route_of(playbook, UNASSIGNED, StageName.ASSIGNMENT)
     return {
-        "kind": "exception", "blocking": True, "reason": UNASSIGNED, "stage": "assignment", "promise": None,
-        "source": row["source"], "journey_id": int(row["journey_id"]), "batch_id": None,
+        "kind": WorkItemKind.EXCEPTION, "blocking": True, "reason": UNASSIGNED, "stage": StageName.ASSIGNMENT,
+        "promise": None, "source": row["source"], "journey_id": int(row["journey_id"]), "batch_id": None,
         "generation": int(row["generation"]) + 1,
         "message": f"It was taken from {row['had_it']} and has no owner; a rerun finds one.",
         "value": None, "detail": reason, "proposal": None, "route": route.to, "due_at": now + route.within,

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from leadgate.ledger import Ledger, consumers, reports
-from leadgate.ledger.journeys.claiming import Kind
+from leadgate.vocabulary import BatchKind, JourneyStatus
 from tasks.batches import Worker, activate, claim_these, run_batch
 
 #: Seconds to wait for a consumer to take what was released.
@@ -20,13 +20,13 @@ PATIENCE: Final = 5.0
 
 
 #: A follow-up check may send a lead back to intake.
-EVERYTHING: Final[tuple[Kind, ...]] = ("intake", "follow_up", "intake")
+EVERYTHING: Final[tuple[BatchKind, ...]] = (BatchKind.INTAKE, BatchKind.FOLLOW_UP, BatchKind.INTAKE)
 #: A consumer takes leads through intake, and leaves those that are owned to the schedule of follow-up checks.
-BESIDE_A_CONSUMER: Final[tuple[Kind, ...]] = ("follow_up",)
+BESIDE_A_CONSUMER: Final[tuple[BatchKind, ...]] = (BatchKind.FOLLOW_UP,)
 
 
 def go_on(
-    worker: Worker, journeys: Sequence[int], now: datetime | None = None, *, kinds: Sequence[Kind] = EVERYTHING
+    worker: Worker, journeys: Sequence[int], now: datetime | None = None, *, kinds: Sequence[BatchKind] = EVERYTHING
 ) -> list[dict[str, Any]]:
     """Take ``journeys`` through the stages of each kind in turn. Returns where they are then."""
     activate(worker, now)
@@ -43,7 +43,7 @@ def a_consumer_runs(ledger: Ledger) -> bool:
 
 def any_waits(standing: Sequence[Mapping[str, Any]]) -> bool:
     """Whether intake can take on any of these journeys (as ``reports.standing`` tells them) now."""
-    return any(each["status"] == "ready" and not each["later"] for each in standing)
+    return any(each["status"] == JourneyStatus.READY and not each["later"] for each in standing)
 
 
 def wait_for_consumer(

@@ -16,6 +16,7 @@ from leadgate.ledger.actions import ActionError
 from leadgate.ledger.reports import WorkItemFilter
 from leadgate.playbook import Playbook
 from leadgate.scoring import fields_read
+from leadgate.vocabulary import WorkItemKind
 
 #: What is put side by side where two records may be one person's, in this order.
 SIDE_BY_SIDE: Final = (
@@ -83,7 +84,7 @@ def read_reviews(ledger: Ledger, work_item_ids: Sequence[int], playbook: Playboo
                 "tells what became of one that is closed"
             )
         item = found[each]
-        if item["kind"] == "breaker":
+        if item["kind"] == WorkItemKind.BREAKER:
             raise ActionError(
                 f"work item W{each} parks the source {item['source']}, which is no review: mend the source or its "
                 f"mapping, then `leadgate rerun W{each}`; `leadgate review W{each} --take` says who does"

@@ -18,7 +18,7 @@ from expectations.findings import GateResult
 from leadgate.breaker import BreakerState, admit, observe
 from leadgate.ledger import breakers, work_items
 from leadgate.ledger.journeys import locking, person_moves
-from leadgate.vocabulary import Outcome
+from leadgate.vocabulary import ItemResolution, Outcome, Severity, WorkItemKind
 from tasks.stage import Alert, Stage, Work
 from tasks.work_items import work_item
 
@@ -37,8 +37,8 @@ def park(
     alerts: list[Alert] = []
     if result.batch_problem is not None:
         return frame, alerts  # the gate itself is broken: that says nothing about a source
-    promises = [line["promise"] for line in result.evidence if line["severity"] == "critical"]
-    critical = result.failures[result.failures["severity"] == "critical"]
+    promises = [line["promise"] for line in result.evidence if line["severity"] == Severity.CRITICAL]
+    critical = result.critical
     first_pass = frame["generation"] == 0
     sources = [str(name) for name in frame.loc[first_pass, "source"].unique()]
     kept = breakers.lock_breakers(connection, stage.gate, sources)
@@ -65,7 +65,9 @@ def park(
             frame.loc[parked, ["outcome", "reason", "work_item_id"]] = [Outcome.PARKED, PARKED, item]
         if item is not None and all(state.status == "closed" for state in after.values()):
             person_moves.release(connection, locking.held_by(connection, [item]), now=work.now)
-            work_items.close_work_items(connection, [item], by="leadgate", resolution="breaker_closed", now=work.now)
+            work_items.close_work_items(
+                connection, [item], by="leadgate", resolution=ItemResolution.BREAKER_CLOSED, now=work.now
+            )
             item = None
         if after != before or item != kept[source][1]:
             states = {name: orjson.loads(state.to_json()) for name, state in after.items()}
@@ -115,7 +117,7 @@ def _item(stage: Stage, work: Work, source: str, promise: str, states: dict[str,
     return work_item(
         stage.name,
         work,
-        kind="breaker",
+        kind=WorkItemKind.BREAKER,
         reason=PARKED,
         message=message,
         promise=promise,

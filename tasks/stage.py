@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from leadgate.ledger.batches import Batch
 from leadgate.playbook import Loaded, Playbook
-from leadgate.vocabulary import Outcome
+from leadgate.vocabulary import GateName, JourneyStatus, Outcome, StageName
 from tasks.outcomes import HOLDS
 
 #: Journeys that a report names for each outcome but "continue".
@@ -49,8 +49,7 @@ class Gathered:
 class Decided:
     """The gathered frame with an ``outcome`` for each row, and what the decision changes elsewhere.
 
-    ``outcome``: ``continue``, ``hold``, ``review``, ``joined``, ``nurture``, ``disqualified``, ``wait``,
-    ``owned``, ``stay``, ``done``, ``reassign``. Rows that hold bring ``reason`` and ``item_message``.
+    ``outcome``: an ``Outcome``. Rows that hold bring ``reason`` and ``item_message``.
     """
 
     frame: pd.DataFrame
@@ -67,15 +66,18 @@ class Decided:
 class Stage:
     """A stage's part of the protocol. ``store`` writes what was decided and may turn rows to ``joined``."""
 
-    name: str
-    gate: str
+    name: StageName
     gather: Callable[[Connection, Work], Gathered]
     decide: Callable[[Gathered, Work], Decided]
     store: Callable[[Connection, Work, Decided], pd.DataFrame]
     finish: Callable[[Connection, Work, pd.DataFrame], None] | None = None  # after the journeys moved on
-    works_on: str = "ready"  # the status of the journeys it takes
+    works_on: JourneyStatus = JourneyStatus.READY  # the status of the journeys it takes
     breaks: bool = True  # a source can break this stage's promises, so the breaker counts them
     alerts: Callable[[pd.DataFrame, Work], list[Alert]] | None = None  # of the rows as they were stored
+
+    @property
+    def gate(self) -> GateName:
+        return self.name.gate
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Alert:
 class StageReport:
     """What a stage did with a batch, in counts: small enough to be a task's result."""
 
-    stage: str
+    stage: StageName
     batch: int
     gate: str = ""
     entered: int = 0
@@ -112,7 +114,7 @@ class StageReport:
         return sum(self.outcomes.get(outcome, 0) for outcome in HOLDS)
 
 
-def merge(reports: Sequence[StageReport], stage: str, batch: int) -> StageReport:
+def merge(reports: Sequence[StageReport], stage: StageName, batch: int) -> StageReport:
     """One report about a batch whose parts were worked on apart."""
     merged = StageReport(stage, batch, gate=next((report.gate for report in reports if report.gate), ""))
     for report in reports:

@@ -13,14 +13,14 @@ import pandas as pd
 from expectations.findings import GateResult
 from leadgate.ledger import bulk
 from leadgate.masking import mask
-from leadgate.vocabulary import Outcome
+from leadgate.vocabulary import JourneyStatus, Outcome
 from tasks.stage import JOURNEYS_NAMED, Alert, Stage, StageReport, Work
 
 
 def summarise(stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult, alerts: list[Alert]) -> StageReport:
     """The report of ``stage`` over ``frame``, the rows as they were stored, and what its gate found in them."""
     held = frame[frame["outcome"].isin((Outcome.HOLD, Outcome.REVIEW, Outcome.PARKED))]
-    warnings = result.failures[result.failures["severity"] == "warning"]
+    warnings = result.warnings
     return StageReport(
         stage=stage.name,
         batch=work.batch.id,
@@ -59,7 +59,7 @@ def _journeys(frame: pd.DataFrame) -> dict[str, list[int]]:
 def _whole_batch(stage: Stage, held: pd.DataFrame, result: GateResult) -> list[Alert]:
     """A gate that could not be checked holds all that it was to judge behind one work item."""
     problem = result.batch_problem
-    if problem is None or stage.works_on == "owned":
+    if problem is None or stage.works_on == JourneyStatus.OWNED:
         return []
     rows = held[held["reason"] == problem.reason]
     facts = {"reason": problem.reason, "promise": problem.promise, "held": len(rows)}

@@ -21,7 +21,7 @@ from leadgate.matching import CONFLICT
 from leadgate.matching.persons import words_of
 from leadgate.matching.resolving import Match, describe_keys
 from leadgate.playbook import GateRules, Playbook
-from leadgate.vocabulary import Outcome
+from leadgate.vocabulary import GateName, Outcome, Severity, StageName
 from tasks.stage import Decided, Gathered, Stage, Work
 
 _WRITES: Final = (*STANDARD, *VALIDATED, "custom", "attributes")
@@ -29,7 +29,7 @@ _FILLS: Final = (*STANDARD, *VALIDATED)  # what a signal that joins may add to i
 
 
 def gather(connection: Connection, work: Work) -> Gathered:
-    frame = leads.leads_at(connection, work.batch.id, "validation", [*STANDARD, "custom", "attributes"])
+    frame = leads.leads_at(connection, work.batch.id, StageName.VALIDATION, [*STANDARD, "custom", "attributes"])
     return Gathered(leads.expand_custom(frame, {name: f.type for name, f in work.rules.fields.items()}))
 
 
@@ -48,11 +48,11 @@ def decide(gathered: Gathered, work: Work) -> Decided:
 
 def _optional(playbook: Playbook) -> list[str]:
     """The fields whose value may be refused without holding the lead, by the severity of the promise about each."""
-    severity = playbook.gates.get("validated", GateRules()).severity
+    severity = playbook.gates.get(GateName.VALIDATED, GateRules()).severity
     return [
         promise.shows
         for promise in PROMISES
-        if promise.problem and promise.shows and severity.get(promise.name, promise.severity) == "warning"
+        if promise.problem and promise.shows and severity.get(promise.name, promise.severity) == Severity.WARNING
     ]
 
 
@@ -107,4 +107,4 @@ def _question(hold: str, matches: Sequence[Match]) -> str:
     return f"This may be lead {best.lead_id}{more}: {words_of(best.levels)}"
 
 
-STAGE: Final = Stage(name="validation", gate="validated", gather=gather, decide=decide, store=store, finish=finish)
+STAGE: Final = Stage(name=StageName.VALIDATION, gather=gather, decide=decide, store=store, finish=finish)

@@ -14,8 +14,11 @@ from sqlalchemy import Connection
 from expectations.findings import GateResult
 from leadgate.ledger import work_items
 from leadgate.playbook import ExceptionRoute, Playbook
-from leadgate.vocabulary import Outcome
+from leadgate.vocabulary import JourneyStatus, Outcome, StageName, WorkItemKind
 from tasks.stage import Stage, Work
+
+#: What a person is asked about a row that a stage leaves so.
+_ASKED: Final = {Outcome.HOLD: WorkItemKind.EXCEPTION, Outcome.REVIEW: WorkItemKind.REVIEW}
 
 
 def open_work_items(
@@ -26,7 +29,7 @@ def open_work_items(
         frame["work_item_id"] = pd.Series([None] * len(frame), index=frame.index, dtype=object)
     held = frame["outcome"].isin((Outcome.HOLD, Outcome.REVIEW))
     problem = result.batch_problem
-    if problem is not None and stage.works_on == "ready":
+    if problem is not None and stage.works_on == JourneyStatus.READY:
         item = work_item(
             stage.name,
             work,
@@ -44,7 +47,7 @@ def open_work_items(
         routes = {reason: route_of(work.rules, reason, stage.name) for reason in reasons.unique()}
         items = pd.DataFrame(
             {
-                "kind": rows["outcome"].map({Outcome.HOLD: "exception", Outcome.REVIEW: "review"}),
+                "kind": rows["outcome"].map(_ASKED),
                 "blocking": True,
                 "reason": reasons,
                 "stage": stage.name,
@@ -76,8 +79,8 @@ def open_recovery_tasks(
     problem = result.batch_problem
     if problem is not None:
         item = work_item(
-            stage.name, work, kind="recovery", blocking=False, reason=problem.reason, promise=problem.promise,
-            message=problem.words, detail=problem.detail,
+            stage.name, work, kind=WorkItemKind.RECOVERY, blocking=False, reason=problem.reason,
+            promise=problem.promise, message=problem.words, detail=problem.detail,
         )  # fmt: skip
         items = [] if problem.promise in work_items.gate_recoveries(connection, stage.name) else [item]
     else:
@@ -87,7 +90,7 @@ def open_recovery_tasks(
         stopped: list[Any] = list(result.stopped.itertuples())
         items = [
             work_item(
-                stage.name, work, kind="recovery", blocking=False, reason=row.reason, promise=row.promise,
+                stage.name, work, kind=WorkItemKind.RECOVERY, blocking=False, reason=row.reason, promise=row.promise,
                 message=row.broken, detail=row.detail, value=row.value, journey_id=row.journey_id,
                 source=about["source"][row.journey_id], generation=int(about["generation"][row.journey_id]),
             )
@@ -98,11 +101,11 @@ def open_recovery_tasks(
         work_items.open_work_items(connection, pd.DataFrame(items))
 
 
-def work_item(stage: str, work: Work, *, reason: str, message: str, **more: Any) -> dict[str, Any]:
+def work_item(stage: StageName, work: Work, *, reason: str, message: str, **more: Any) -> dict[str, Any]:
     """A work item about more than one journey, or about one that is not held. ``more`` sets further columns."""
     route = route_of(work.rules, reason, stage)
     return {
-        "kind": "exception",
+        "kind": WorkItemKind.EXCEPTION,
         "blocking": True,
         "reason": reason,
         "stage": stage,
@@ -121,7 +124,7 @@ def work_item(stage: str, work: Work, *, reason: str, message: str, **more: Any)
     } | more
 
 
-def route_of(playbook: Playbook, reason: str, stage: str) -> ExceptionRoute:
+def route_of(playbook: Playbook, reason: str, stage: StageName) -> ExceptionRoute:
     """Who decides about ``reason`` at ``stage``: the first route that names it, else the first that names none."""
     fitting = [route for route in playbook.exceptions if not route.stages or stage in route.stages]
     for route in fitting:

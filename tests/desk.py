@@ -19,10 +19,10 @@ from leadgate import playbook as playbooks
 from leadgate.actors import Actor
 from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, activities, open_ledger, signals
-from leadgate.ledger.journeys.claiming import Kind
 from leadgate.ledger.verify import verify
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
+from leadgate.vocabulary import BatchKind
 from tasks import capture
 from tasks.batches import BatchReport, Worker, run_waiting
 
@@ -164,7 +164,11 @@ class Desk:
             activities.match_activities(connection, at)
 
     def run(
-        self, now: datetime = NOW, *, kinds: Sequence[Kind] = ("intake", "follow_up"), **worker: Any
+        self,
+        now: datetime = NOW,
+        *,
+        kinds: Sequence[BatchKind] = (BatchKind.INTAKE, BatchKind.FOLLOW_UP),
+        **worker: Any,
     ) -> list[BatchReport]:
         """Work until nothing waits, as of ``now``, with the real gates."""
         return run_waiting(self.worker(**worker), lambda: now, kinds=kinds)

@@ -20,6 +20,7 @@ from console.screen import CommandError, out, print_json, program
 from leadgate.ledger import ownership
 from leadgate.ledger.clock import time_of
 from leadgate.nearest import proposal
+from leadgate.vocabulary import ActionKind
 
 
 def accept(
@@ -42,12 +43,12 @@ def accept(
         number = ownership.accept(ledger, journey, by=who, now=at)
         standing = go_on(context, ledger, loaded, [journey], as_of(now), later=later)
     if json:
-        data = {"journey_id": journey, "did": "accept", **as_data(who), "action": number}
+        data = {"journey_id": journey, "did": ActionKind.ACCEPT, **as_data(who), "action": number}
         print_json({**data, "standing": standing})
     else:
         out().print(f"J{journey} accepted by {visible(who.in_words, 160)}. Next: {program()} explain J{journey}")
         tell(standing, 0)
-        out().print(describe_undo("accept", number))
+        out().print(describe_undo(ActionKind.ACCEPT, number))
 
 
 def reject(
@@ -77,7 +78,7 @@ def reject(
         print_json(
             {
                 "journey_id": journey,
-                "did": "reject",
+                "did": ActionKind.REJECT,
                 **as_data(who),
                 "reason": reason,
                 "goes_to": done.goes_to,
@@ -90,4 +91,4 @@ def reject(
         by = visible(who.in_words, 160)
         out().print(f"J{journey} rejected by {by} ({reason}): the lead goes to {done.goes_to}{finds}.")
         tell(standing, 0)
-        out().print(describe_undo("reject", done.action))
+        out().print(describe_undo(ActionKind.REJECT, done.action))

@@ -20,6 +20,7 @@ from console.screen import CommandError, moment, out, print_json, program, table
 from leadgate.counting import counted
 from leadgate.ledger.clock import time_of
 from leadgate.playbook.routing import SlaClock
+from leadgate.vocabulary import ActionKind
 from tasks import reassignments
 from tasks.reassignments import Handed
 
@@ -57,7 +58,7 @@ def reassign(
         )  # fmt: skip
     clock = loaded.playbook.reassignments.on_reassign
     if json:
-        print_json({**asdict(done), "did": "reassign", **as_data(who), "clock": clock})
+        print_json({**asdict(done), "did": ActionKind.REASSIGN, **as_data(who), "clock": clock})
         return
     console = out()
     console.print(
@@ -65,7 +66,7 @@ def reassign(
     )
     console.print(f"{_clock(clock)} {_due(done)}")
     console.print(f"Next: {program()} explain J{journey}")
-    console.print(describe_undo("reassign", done.action))
+    console.print(describe_undo(ActionKind.REASSIGN, done.action))
 
 
 def unassign(
@@ -88,7 +89,13 @@ def unassign(
         done = reassignments.unassign(ledger, loaded, journey, nurture=nurture, reason=reason, by=who, now=at)
     item = done.work_item_id
     if json:
-        data = {"journey_id": journey, "did": "unassign", **as_data(who), "work_item_id": item, "nurture": nurture}
+        data = {
+            "journey_id": journey,
+            "did": ActionKind.UNASSIGN,
+            **as_data(who),
+            "work_item_id": item,
+            "nurture": nurture,
+        }
         print_json(data | {"action": done.action})
         return
     console = out()
@@ -100,7 +107,7 @@ def unassign(
             "a new owner's begins again."
         )
         console.print(f"Next: {program()} rerun W{item}")
-    console.print(describe_undo("unassign", done.action))
+    console.print(describe_undo(ActionKind.UNASSIGN, done.action))
 
 
 def transfer(
@@ -126,7 +133,7 @@ def transfer(
             ledger, loaded, rep, to_pool=to_pool, dry_run=dry_run, reason=reason, by=who, now=at
         )  # fmt: skip
     if json:
-        data: dict[str, Any] = {**asdict(done), "by_owner": done.by_owner, "did": "transfer", **as_data(who)}
+        data: dict[str, Any] = {**asdict(done), "by_owner": done.by_owner, "did": ActionKind.TRANSFER, **as_data(who)}
         print_json(data | {"dry_run": dry_run})
         return
     console = out()
@@ -144,7 +151,7 @@ def transfer(
         console.print(made)
         console.print(_clock(done.clock))
         if not dry_run:
-            console.print(describe_undo("transfer", done.action))
+            console.print(describe_undo(ActionKind.TRANSFER, done.action))
     _say_left(whose, done.left)
     if dry_run:
         console.print("\nNothing was stored. Without --dry-run it is.")

@@ -39,6 +39,7 @@ from leadgate.ledger.clock import time_of
 from leadgate.ledger.reports import WorkItemFilter
 from leadgate.ledger.reruns import RerunReport
 from leadgate.resolutions import CorrectAsProposed, Discard, DoneByHand, Resolution, TryAgain, corrected_fields
+from leadgate.vocabulary import ActionKind
 from tasks import reruns
 
 
@@ -157,10 +158,10 @@ def _tell(
         console.print(f"and {len(items) - 20:,} more")
     if isinstance(resolution, Discard):
         console.print(f"\n{counted(done.released, 'journey', 'journeys')} ended. What was captured stays.")
-        console.print(describe_undo(resolution.kind, done.action))
+        console.print(describe_undo(ActionKind(resolution.kind), done.action))
     elif done.released == 0:  # what was decided holds no lead: a message that could not be delivered
         due = f"{counted(done.work_items, 'message is', 'messages are')} due again. Next: {program()} deliver"
         console.print(f"\n{due}" if isinstance(resolution, TryAgain) else "\nNo lead waited for it.")
     else:
         tell(standing, done.released)
-        console.print(describe_undo(resolution.kind, None))
+        console.print(describe_undo(ActionKind(resolution.kind), None))

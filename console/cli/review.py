@@ -32,6 +32,7 @@ from leadgate.masking import mask
 from leadgate.matching import LIKELY
 from leadgate.references import IdError, number_of
 from leadgate.resolutions import Discard, DoneByHand, Resolution, corrected_fields
+from leadgate.vocabulary import ActionKind
 from tasks import reruns, reviews
 from tasks.reviews import Other, Review
 
@@ -274,7 +275,7 @@ def _decide(
     out().print(f"W{number} {_describe_past(decision)} by {visible(who, 80)}.{then}")
     if not ends:
         tell(standing, done.released)
-    out().print(describe_undo(decision.kind, done.action))
+    out().print(describe_undo(ActionKind(decision.kind), done.action))
 
 
 def _take(context: CommandContext, number: int, *, as_json: bool, now: str | None) -> None:
@@ -289,7 +290,7 @@ def _take(context: CommandContext, number: int, *, as_json: bool, now: str | Non
         say(f"W{number} was {taken.before}'s until now; tell them.")
     out().print(f"W{number} taken by {visible(who, 80)}. Next: {program()} review W{number}")
     if taken.action is not None:  # else it was theirs already
-        out().print(describe_undo("take", taken.action))
+        out().print(describe_undo(ActionKind.TAKE, taken.action))
 
 
 def _print_decision(

@@ -23,10 +23,11 @@ from leadgate.counting import counted
 from leadgate.ledger import reports
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.reports import Speed, StageCounts, Summary
+from leadgate.vocabulary import StageName
 
 _ROWS: Final = 6  # of owners and of reasons; what is left out is said
 _REASONS_WIDTH: Final = 70  # characters that two lines of the last column hold, however large the numbers
-_WORDS: Final = {"follow_up": "follow-up"}
+_WORDS: Final[dict[str, str]] = {StageName.FOLLOW_UP: "follow-up"}
 
 
 def summary(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
@@ -78,7 +79,7 @@ def next_commands(found: Summary) -> list[tuple[str, str]]:
     """Commands to try next, with ids that exist, and what each does."""
     ids, call = found.examples, program()
     commands: list[tuple[str, str]] = []
-    if any(stage.waiting for stage in found.stages if stage.stage != "follow_up"):
+    if any(stage.waiting for stage in found.stages if stage.stage != StageName.FOLLOW_UP):
         commands.append((f"{call} run", "take what waits through its stages"))
     if (lead := ids.get("owned_lead") or ids.get("any_lead")) is not None:
         commands.append((f"{call} explain {lead}", "who owns this lead, why, and what proves it"))
@@ -123,7 +124,7 @@ def _stages(stages: Iterable[StageCounts]) -> Table:
 def _because(each: StageCounts) -> str:
     """What the journeys that ended here came to, and as many of the most frequent reasons as two lines hold."""
     ended = ", ".join(f"{status} {count:,}" for status, count in list(each.ended.items())[:2])
-    owned = f"{each.waiting:,} with their owner" if each.stage == "follow_up" and each.waiting else ""
+    owned = f"{each.waiting:,} with their owner" if each.stage == StageName.FOLLOW_UP and each.waiting else ""
     rest = " · ".join(part for part in (ended, owned) if part)
     held, left = "", len(each.reasons)
     for reason, count in each.reasons.items():

@@ -20,6 +20,7 @@ from console.screen import CommandError, moment, out, print_json, program
 from leadgate.ledger import ownership
 from leadgate.ledger.clock import time_of
 from leadgate.nearest import proposal
+from leadgate.vocabulary import ActionKind
 
 
 def touch(
@@ -59,7 +60,14 @@ def touch(
         )
         standing = go_on(context, ledger, loaded, [journey], as_of(now), later=later)
     if json:
-        data = {"journey_id": journey, "did": "touch", "kind": kind, "rep": rep, **as_data(who), "at": happened}
+        data = {
+            "journey_id": journey,
+            "did": ActionKind.TOUCH,
+            "kind": kind,
+            "rep": rep,
+            **as_data(who),
+            "at": happened,
+        }
         print_json({**data, "new": done.new, "action": done.action, "standing": standing})
     else:
         what = "Logged" if done.new else "Known already"
@@ -70,4 +78,4 @@ def touch(
         )
         tell(standing, 0)
         if done.new:
-            out().print(describe_undo("touch", None))
+            out().print(describe_undo(ActionKind.TOUCH, None))

@@ -18,6 +18,7 @@ from console.screen import out, print_json, program, say
 from leadgate.counting import counted
 from leadgate.ledger import undo as ways
 from leadgate.ledger.clock import time_of
+from leadgate.vocabulary import ActionKind
 
 _MOST_SHOWN = 20
 
@@ -41,7 +42,7 @@ def undo(
         done = ways.undo(ledger, action, by=who, now=at)
         standing = go_on(context, ledger, loaded, done.journeys, as_of(now), later=later)
     if json:
-        print_json({**asdict(done), "did": "undo", **as_data(who), "standing": standing})
+        print_json({**asdict(done), "did": ActionKind.UNDO, **as_data(who), "standing": standing})
         return
     for journey, why in list(done.left.items())[:_MOST_SHOWN]:
         say(f"left alone: J{journey} {why}")
@@ -55,7 +56,7 @@ def undo(
     console.print(f"Next: {program()} explain J{done.journeys[0]}")
 
 
-def describe_undo(what: str, number: int | None) -> str:
+def describe_undo(what: ActionKind, number: int | None) -> str:
     """The line after an action: the command that takes it back, or why there is none."""
     if number is None or what not in ways.UNDOABLE:
         return f"This cannot be undone: {ways.NO_UNDO[what]}." if what in ways.NO_UNDO else ""

@@ -18,6 +18,7 @@ from console.redaction import visible
 from console.screen import out, print_json
 from leadgate.ledger import joins
 from leadgate.ledger.clock import time_of
+from leadgate.vocabulary import ActionKind
 
 
 def unjoin(
@@ -33,7 +34,7 @@ def unjoin(
         done = joins.unjoin(ledger, journey_of(ledger, lead, playbook), by=who, now=at)
         standing = go_on(context, ledger, loaded, [done.journey_id], as_of(now), later=later)
     if json:
-        print_json(asdict(done) | {"did": "unjoin", "by": who, "standing": standing})
+        print_json(asdict(done) | {"did": ActionKind.UNJOIN, "by": who, "standing": standing})
         return
     fields = ", ".join(done.restored)
     restored = f" Of lead {done.lead_id} these fields are as before: {fields}." if fields else ""
@@ -42,4 +43,4 @@ def unjoin(
         "It starts again as a lead of its own."
     )
     tell(standing, 1)
-    out().print(describe_undo("unjoin", None))
+    out().print(describe_undo(ActionKind.UNJOIN, None))

@@ -21,6 +21,7 @@ from console.screen import CommandError, moment, out, print_json, program
 from leadgate.ledger import Ledger, lead_history, ownership
 from leadgate.ledger.clock import time_of
 from leadgate.playbook import Playbook
+from leadgate.vocabulary import ActionKind
 
 
 def wait(
@@ -50,13 +51,13 @@ def wait(
         end = _end(until, ledger, journey, playbook)
         number = ownership.wait(ledger, journey, until=end, reason=reason.strip(), by=who, now=at)
     if json:
-        print_json({"journey_id": journey, "did": "wait", **as_data(who), "until": end, "action": number})
+        print_json({"journey_id": journey, "did": ActionKind.WAIT, **as_data(who), "until": end, "action": number})
     else:
         out().print(
             f"The clocks of lead J{journey} stand still until {moment(end)} UTC, or until the lead is heard of. "
             f"Next: {program()} explain J{journey}"
         )
-        out().print(describe_undo("wait", number))
+        out().print(describe_undo(ActionKind.WAIT, number))
 
 
 def resume(
@@ -71,10 +72,10 @@ def resume(
         who = actor_for(ledger, journey, playbook, acts_for)
         number = ownership.resume(ledger, journey, by=who, now=at)
     if json:
-        print_json({"journey_id": journey, "did": "resume", **as_data(who), "action": number})
+        print_json({"journey_id": journey, "did": ActionKind.RESUME, **as_data(who), "action": number})
     else:
         out().print(f"The clocks of lead J{journey} run again. Next: {program()} explain J{journey}")
-        out().print(describe_undo("resume", number))
+        out().print(describe_undo(ActionKind.RESUME, number))
 
 
 def _end(until: str, ledger: Ledger, journey: int, playbook: Playbook) -> datetime:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from console.answers import Answer, iso_moment, show_value
 from console.explain import follow_up, scores
@@ -17,12 +17,7 @@ from console.suggestions import suggest
 from leadgate.counting import counted
 from leadgate.ledger.lead_history import Story
 from leadgate.playbook import Playbook
-from leadgate.vocabulary import STAGES
-
-#: The gate at the end of each stage.
-_GATES: Final = dict(
-    zip(STAGES, ("captured", "validated", "enriched", "qualified", "assigned", "followed_up"), strict=True)
-)
+from leadgate.vocabulary import ActionKind, HandoffOutcome, JourneyStatus, StageName
 
 
 def evidence(story: Story) -> Answer:
@@ -83,7 +78,7 @@ def evidence(story: Story) -> Answer:
 def _accepted_by(assignment: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> str:
     """Who accepted, and for whom: the owner's acceptance may be another person's act."""
     for action in reversed(actions):
-        if action["what"] == "accept" and action["at"] == assignment["accepted_at"]:
+        if action["what"] == ActionKind.ACCEPT and action["at"] == assignment["accepted_at"]:
             acted_for = action["acted_for"] or (assignment["owner"] if action["by"] != assignment["owner"] else None)
             return f"{action['by']} accepted it for {acted_for}" if acted_for else f"{action['by']} accepted it"
     return f"{assignment['owner']} accepted it"
@@ -122,7 +117,7 @@ def _handoff(story: Story, handoff: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _gate(story: Story, handoff: Mapping[str, Any]) -> str:
     """What the gate of a handoff found about this lead, among the batch it was judged with."""
-    gate = _GATES[handoff["stage"]]
+    gate = StageName(handoff["stage"]).gate
     found = next((g for g in story.gates if (g["batch_id"], g["gate"]) == (handoff["batch_id"], gate)), None)
     if found is None:
         return "by a person" if handoff["batch_id"] is None else ""
@@ -136,7 +131,7 @@ def _gate(story: Story, handoff: Mapping[str, Any]) -> str:
     promises = counted(len(found["evidence"]), "promise", "promises")
     if broke:
         words = f"{gate}: {promises}, broken: {', '.join(broke)}"
-    elif handoff["outcome"] == "held":
+    elif handoff["outcome"] == HandoffOutcome.HELD:
         words = f"{gate}: {promises}"
     else:
         words = f"{gate}: {promises}, " + ("kept" if not warned else f"passed with a warning: {', '.join(warned)}")
@@ -160,15 +155,15 @@ def failure(story: Story, playbook: Playbook, now: datetime) -> Answer:
             f"`leadgate reassign J{story.journey['id']} --to REP --reason …` gives it to somebody else."
         )
     status = story.journey["status"]
-    if status == "ready":
+    if status == JourneyStatus.READY:
         answer.say(
             "`leadgate run` takes it on. Were that killed, nothing of a stage would be half done, and "
             "the next run would continue."
         )
-    elif status in ("nurture", "disqualified"):
+    elif status in (JourneyStatus.NURTURE, JourneyStatus.DISQUALIFIED):
         follow_up.comes_back(answer, story, playbook)
         answer.say("A new signal or activity of this person has it scored again.", _looked_at_again(story))
-    elif status == "done":
+    elif status == JourneyStatus.DONE:
         answer.say(
             "Nothing is open. A new signal of this person starts a new journey; an activity has it scored again.",
             _looked_at_again(story, " Nobody is assigned again while it stays qualified."),

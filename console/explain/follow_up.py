@@ -20,6 +20,7 @@ from leadgate.playbook import Playbook, Sla, Target
 from leadgate.sla import sla_targets
 from leadgate.sla import touches as counted
 from leadgate.sla.zones import time_zones
+from leadgate.vocabulary import ActivityActor
 
 _WORDS: Final[dict[Target, str]] = {
     "first_touch": "The first touch",
@@ -197,7 +198,7 @@ def _of(rows: list[dict[str, Any]], story: Story) -> list[dict[str, Any]]:
 def _done(story: Story, assignment: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """What reps did since the assignment."""
     for activity in story.activities:
-        if activity["actor"] == "rep" and activity["occurred_at"] >= assignment["assigned_at"]:
+        if activity["actor"] == ActivityActor.REP and activity["occurred_at"] >= assignment["assigned_at"]:
             yield activity
 
 

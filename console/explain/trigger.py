@@ -18,7 +18,7 @@ from leadgate.counting import counted
 from leadgate.ledger.lead_history import Story
 from leadgate.matching.persons import words_of
 from leadgate.matching.resolving import describe_keys
-from leadgate.vocabulary import AssignmentMethod
+from leadgate.vocabulary import ActionKind, AssignmentMethod, JourneyStatus, StageName, Trigger
 
 
 def title(story: Story) -> str:
@@ -37,17 +37,17 @@ def standing(story: Story) -> str:
     journey = story.journey
     stage = journey["stage"].replace("_", "-")
     words = {
-        "ready": f"waits at {stage}",
-        "held": f"is held at {stage}",
-        "owned": "has an owner",
-        "joined": f"joined journey J{journey['joined_to']}, which is about the same person",
-        "nurture": "is in nurture",
-        "disqualified": "is disqualified",
-        "done": "was followed up",
-        "discarded": f"was discarded at {stage}",
+        JourneyStatus.READY: f"waits at {stage}",
+        JourneyStatus.HELD: f"is held at {stage}",
+        JourneyStatus.OWNED: "has an owner",
+        JourneyStatus.JOINED: f"joined journey J{journey['joined_to']}, which is about the same person",
+        JourneyStatus.NURTURE: "is in nurture",
+        JourneyStatus.DISQUALIFIED: "is disqualified",
+        JourneyStatus.DONE: "was followed up",
+        JourneyStatus.DISCARDED: f"was discarded at {stage}",
     }
-    if journey["status"] == "done" and journey["stage"] == "qualification":
-        words["done"] = "scored it again: it stays qualified"
+    if journey["status"] == JourneyStatus.DONE and journey["stage"] == StageName.QUALIFICATION:
+        words[JourneyStatus.DONE] = "scored it again: it stays qualified"
     others = [f"J{j['id']} ({j['trigger']}, {j['status']})" for j in story.journeys if j["id"] != journey["id"]]
     also = f" Its other journeys: {', '.join(others[:6])}{'…' if len(others) > 6 else ''}." if others else ""
     return f"Journey J{journey['id']} {words.get(journey['status'], journey['status'])}.{also}"
@@ -56,7 +56,7 @@ def standing(story: Story) -> str:
 def triggered(story: Story) -> Answer:
     answer = Answer("What triggered it?")
     journey = story.journey
-    if journey["trigger"] != "signal":
+    if journey["trigger"] != Trigger.SIGNAL:
         answer.say(f"{_why_again(story)} It was first heard of like this:")
     own = next((s for s in story.signals if s["journey_id"] == journey["id"]), None)
     signal = own or next(iter(story.signals), None)
@@ -118,7 +118,7 @@ def _sent_by(answer: Answer, signal: Mapping[str, Any], story: Story) -> None:
 
 def _why_again(story: Story) -> str:
     at = story.journey["captured_at"]
-    if story.journey["trigger"] == "recycle":
+    if story.journey["trigger"] == Trigger.RECYCLE:
         return (
             "It was given back or had gone quiet, and its time to come back came, so it went through qualification "
             f"again on {moment(at)} UTC."
@@ -202,7 +202,7 @@ def _ending(story: Story, ended: Mapping[str, Any]) -> str:
         action["note"]
         for action in story.actions
         if (action["journey_id"], action["generation"]) == here
-        and action["what"] in ("reassign", "unassign", "transfer")
+        and action["what"] in (ActionKind.REASSIGN, ActionKind.UNASSIGN, ActionKind.TRANSFER)
         and action.get("note")
     ]
     return f"{ended['end_reason']}: {notes[-1]}" if notes else str(ended["end_reason"])
@@ -241,22 +241,22 @@ def _candidate(line: Mapping[str, Any]) -> tuple[str, ...]:
 def _nobody(story: Story, now: datetime) -> str:
     journey = story.journey
     status, stage = journey["status"], journey["stage"].replace("_", "-")
-    if status == "ready":
+    if status == JourneyStatus.READY:
         if journey["run_after"] <= now:
             return f"Nobody yet: it waits at {stage} for the next run."
-        if journey["stage"] == "assignment" and journey.get("waits_for"):
+        if journey["stage"] == StageName.ASSIGNMENT and journey.get("waits_for"):
             return f"Nobody yet: it waits at {stage}. {journey['waits_for']}"
         return f"Nobody yet: it waits at {stage}. It is tried again after {moment(journey['run_after'])} UTC."
-    if status == "held":
+    if status == JourneyStatus.HELD:
         item = next((w for w in story.work_items if w["id"] == journey["work_item_id"]), None)
         decides = f"; {item['assignee'] or item['route']} decides" if item else ""
         return f"Nobody yet: it is held at {stage}{decides}."
-    if status == "joined":
+    if status == JourneyStatus.JOINED:
         return f"Whoever has journey J{journey['joined_to']}: `leadgate explain J{journey['joined_to']}`."
-    if status == "done":
-        again = " It was only scored again." if stage == "qualification" else ""
+    if status == JourneyStatus.DONE:
+        again = " It was only scored again." if stage == StageName.QUALIFICATION else ""
         return f"Nobody any more: it was followed up.{again}"
     reason = next((h["reason"] for h in reversed(story.handoffs) if h["journey_id"] == journey["id"]), None)
-    return f"Nobody: it is {status if status != 'nurture' else 'in nurture'}" + (
+    return f"Nobody: it is {status if status != JourneyStatus.NURTURE else 'in nurture'}" + (
         f", because {reason}." if reason else "."
     )

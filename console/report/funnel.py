@@ -14,15 +14,21 @@ from console.report.names import Names, write_as_words
 from console.report.tables import NONE, STATUS_WORDS, Column, Section, Table, Tile, counted, percent
 from leadgate.figures import OUTCOMES, STEPS, Share, Step, band_of, bands, steps
 from leadgate.playbook import Playbook
-from leadgate.vocabulary import STATUSES
+from leadgate.vocabulary import JourneyStatus, Trigger
 
 Cell = Mapping[str, Any]
 
 #: Each status has a colour. One that is not here has that of what waits.
-_COLOURS: Final = {
-    "ready": "c8", "held": "c2", "owned": "c3", "joined": "c4", "nurture": "c5", "disqualified": "c6",
-    "done": "c1", "discarded": "c7",
-}  # fmt: skip
+_COLOURS: Final[dict[JourneyStatus, str]] = {
+    JourneyStatus.READY: "c8",
+    JourneyStatus.HELD: "c2",
+    JourneyStatus.OWNED: "c3",
+    JourneyStatus.JOINED: "c4",
+    JourneyStatus.NURTURE: "c5",
+    JourneyStatus.DISQUALIFIED: "c6",
+    JourneyStatus.DONE: "c1",
+    JourneyStatus.DISCARDED: "c7",
+}
 _BECAME: Final = (
     ("c1", "won"),
     ("c2", "lost"),
@@ -36,7 +42,7 @@ _NO_ROUTE: Final = {None: "no owner yet"}
 
 def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Section:
     """From the rows ``journeys``. Scores are in bands between the thresholds of ``playbook``."""
-    cells = [cell for cell in found["journeys"] if cell["trigger"] == "signal"]
+    cells = [cell for cell in found["journeys"] if cell["trigger"] == Trigger.SIGNAL]
     among = bands(playbook.qualification)
     names = Names(playbook)
     said: dict[Any, str] = {band.name: f"{band.name} ({band.words})" for band in among}
@@ -69,7 +75,7 @@ def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Section:
                 "by_trigger",
                 "Leads that came back",
                 "trigger",
-                [cell for cell in found["journeys"] if cell["trigger"] != "signal"],
+                [cell for cell in found["journeys"] if cell["trigger"] != Trigger.SIGNAL],
                 lambda cell: cell["trigger"],
                 note="A rescore begins at qualification, with a known lead: it is no signal, and in no other table.",
             ),
@@ -87,12 +93,15 @@ def _tiles(found: Sequence[Step]) -> list[Tile]:
     reached = {step.name: step.reached for step in found}
     signals, owned = reached["signals"], reached["owned"]
     of_signals = f"of {counted(signals, 'signal', 'signals')}"
-    now = {status: sum(step.stopped.get(status, 0) for step in found) for status in ("ready", "held")}
+    now = {
+        status: sum(step.stopped.get(status, 0) for step in found)
+        for status in (JourneyStatus.READY, JourneyStatus.HELD)
+    }
     received = "received in the period"
-    if now["ready"]:
-        received += f"; {counted(now['ready'], 'waits', 'wait')} for the next run"
-    if now["held"]:
-        received += f"; {counted(now['held'], 'is', 'are')} held"
+    if now[JourneyStatus.READY]:
+        received += f"; {counted(now[JourneyStatus.READY], 'waits', 'wait')} for the next run"
+    if now[JourneyStatus.HELD]:
+        received += f"; {counted(now[JourneyStatus.HELD], 'is', 'are')} held"
     return [
         Tile("signals", "Signals", signals, "count", received),
         Tile(
@@ -133,7 +142,7 @@ def _steps(found: Sequence[Step]) -> Table:
                 "of_signals": Share(step.reached, signals).value,
                 "of_before": Share(step.reached, before).value,
                 "on": step.on,
-                **{f"now_{status}": step.stopped.get(status, 0) for status in STATUSES},
+                **{f"now_{status}": step.stopped.get(status, 0) for status in JourneyStatus},
             }
         )
         before = step.reached
@@ -146,7 +155,7 @@ def _steps(found: Sequence[Step]) -> Table:
             Column("of_signals", "of all", "share"),
             Column("of_before", "of step before", "share", wide=True),
             Column("on", "went on"),
-            *(Column(f"now_{status}", STATUS_WORDS.get(status, status)) for status in STATUSES),
+            *(Column(f"now_{status}", STATUS_WORDS.get(status, status.value)) for status in JourneyStatus),
         ],
         rows=rows,
         note="Reached is who went on, and who is no further than this, by where they are now. Touched has a touch on"
@@ -166,17 +175,19 @@ def _picture(found: Sequence[Step]) -> str:
         parts = [charts.Part("c1", step.reached, f"{step.reached:,} reached it")]
         parts += [
             charts.Part(
-                _COLOURS.get(status, "c8"), gone[status], f"{gone[status]:,} {STATUS_WORDS.get(status, status)} before"
+                _COLOURS.get(status, "c8"),
+                gone[status],
+                f"{gone[status]:,} {STATUS_WORDS.get(status, status.value)} before",
             )
-            for status in STATUSES
+            for status in JourneyStatus
         ]
         rows.append(charts.Bar(step.name, parts, f"{step.reached:,} · {share}"))
         for status, count in step.stopped.items():
             gone[status] += count
     legend = [("c1", "reached")] + [
-        (_COLOURS.get(status, "c8"), STATUS_WORDS.get(status, status))
-        for status in STATUSES
-        if gone[status] and status != "done"
+        (_COLOURS.get(status, "c8"), STATUS_WORDS.get(status, status.value))
+        for status in JourneyStatus
+        if gone[status] and status != JourneyStatus.DONE
     ]
     return charts.bars("How many signals reached each step, and where the others stopped", rows, legend, whole=True)
 
@@ -204,7 +215,7 @@ def _by(
             now[cell["status"]] += cell["n"]
         outcomes = {name: sum(cell["n"] for cell in own if cell["outcome"] == name) for name in OUTCOMES}
         share = {"qualified_share": Share(reached["qualified"], reached["signals"]).value}
-        statuses = {f"now_{status}": now[status] for status in STATUSES}
+        statuses = {f"now_{status}": now[status] for status in JourneyStatus}
         rows.append({name: group, **reached, **share, **outcomes, **statuses})
     rows.sort(key=lambda row: order(row[name]) if order else (-row["signals"], str(row[name])))
     first = Column(name, name, "text", says=said or {}, named=named)
@@ -218,7 +229,10 @@ def _by(
             Column("qualified_share", "of all", "share"),
             *(Column(step, step) for step in STEPS[5:]),
             *(Column(outcome, outcome) for outcome in OUTCOMES),
-            *(Column(f"now_{status}", f"{STATUS_WORDS.get(status, status)} now", wide=True) for status in STATUSES),
+            *(
+                Column(f"now_{status}", f"{STATUS_WORDS.get(status, status.value)} now", wide=True)
+                for status in JourneyStatus
+            ),
         ],
         rows=rows,
         note=note,

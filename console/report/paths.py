@@ -13,7 +13,7 @@ from console.report.names import write_as_words
 from console.report.tables import STATUS_WORDS, Column, Section, Table, Tile, counted, percent
 from console.screen import span
 from leadgate.figures import Share
-from leadgate.vocabulary import STAGES, STATUSES
+from leadgate.vocabulary import STAGES, STATUSES, JourneyStatus, StageName
 
 Cell = Mapping[str, Any]
 
@@ -95,7 +95,7 @@ def section(found: Mapping[str, Sequence[Cell]]) -> Section:
                 key="stages",
                 title="The time each took",
                 columns=[
-                    Column("stage", "stage", "text", says={**_TOTALS, "follow_up": "follow-up"}),
+                    Column("stage", "stage", "text", says={**_TOTALS, StageName.FOLLOW_UP: "follow-up"}),
                     Column("clean", "clean"),
                     Column("clean_p50", "median", "span"),
                     Column("clean_p95", "95 % within", "span"),
@@ -117,7 +117,7 @@ def section(found: Mapping[str, Sequence[Cell]]) -> Section:
 
 def _tiles(endings: Sequence[Mapping[str, Any]], stages: Sequence[Mapping[str, Any]]) -> list[Tile]:
     counts = {row["status"]: row for row in endings}
-    waiting = counts.get("ready", {"clean": 0})["clean"]
+    waiting = counts.get(JourneyStatus.READY, {"clean": 0})["clean"]
     clean = Share(counts["all"]["clean"] - waiting, counts["all"]["journeys"] - waiting) if counts else Share(0, 0)
     detail = f"{clean.count:,} of {counted(clean.of, 'journey', 'journeys')} so far" if clean.of else ""
     if waiting:

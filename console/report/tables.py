@@ -15,13 +15,14 @@ from zoneinfo import ZoneInfo
 from console.redaction import visible
 from console.screen import span
 from leadgate.figures import Interval
+from leadgate.vocabulary import JourneyStatus
 
 #: ``number`` and ``signed`` have a decimal, ``share`` is 0 to 1, ``interval`` two of these, ``span`` seconds.
 Kind = Literal["text", "count", "number", "signed", "share", "interval", "span", "moment"]
 SECTIONS: Final = ("funnel", "conversion", "speed", "load", "paths")
 NONE: Final = "·"
 #: What some statuses are called where a person reads them.
-STATUS_WORDS: Final = {"ready": "waiting", "owned": "with owner"}
+STATUS_WORDS: Final = {JourneyStatus.READY: "waiting", JourneyStatus.OWNED: "with owner"}
 NO_POOL: Final = {None: "no pool"}
 
 

@@ -45,6 +45,7 @@ from leadgate.ledger.database import explain_database_error
 from leadgate.ledger.leases import release
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
+from leadgate.vocabulary import BatchKind
 from tasks.batches import BatchReport, Worker, activate, next_work
 from tasks.descriptions import describe_batch
 from tasks.outbox import deliver_waiting
@@ -183,7 +184,7 @@ class Consumer:
     async def _one_batch(self, run: StartedRun) -> bool:
         """Claim what waits and take it through. Whether anything waited."""
         worker = replace(self._worker, holder=str(run.flow_run.id), limit=self._pace.limit)
-        work = await asyncio.to_thread(next_work, worker, self._now, "intake", events.held)
+        work = await asyncio.to_thread(next_work, worker, self._now, BatchKind.INTAKE, events.held)
         if work is None:
             return False
         if not run.waits:  # somebody ended it meanwhile

@@ -14,8 +14,9 @@ import pandas as pd
 
 from leadgate.assignment.availability import Load
 from leadgate.assignment.rotation import PoolState
+from leadgate.vocabulary import Outcome
 
-Outcome = Literal["owned", "wait", "hold"]
+AssignmentOutcome = Literal[Outcome.OWNED, Outcome.WAIT, Outcome.HOLD]
 
 #: Reasons of rows that are held or wait.
 NO_ROUTE: Final = "no_route"
@@ -52,7 +53,7 @@ class Assigned:
 class Decision(NamedTuple):
     """One row of the frame that ``Assigned`` describes."""
 
-    outcome: Outcome
+    outcome: AssignmentOutcome
     owner: str | None
     rule: str | None
     pool: str | None

@@ -19,6 +19,7 @@ from leadgate.expressions.rules import matches
 from leadgate.expressions.syntax import parse
 from leadgate.masking import mask_within
 from leadgate.playbook import Playbook, Route, Territory
+from leadgate.vocabulary import StageName
 
 #: The fields that a territory reads: its key, and the lead's field.
 TERRITORY_FIELDS: Final = {"countries": "country", "states": "state", "postal_prefixes": "postal_code"}
@@ -27,7 +28,7 @@ _MOST_SHOWN: Final = 60
 
 def columns(playbook: Playbook) -> dict[str, fields.FieldType]:
     """What a route's ``when`` may read, with types."""
-    return fields.columns("assignment", {name: field.type for name, field in playbook.fields.items()})
+    return fields.columns(StageName.ASSIGNMENT, {name: field.type for name, field in playbook.fields.items()})
 
 
 def matching(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:

@@ -16,7 +16,14 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from leadgate.assignment.assignment_result import NO_ROUTE, NOBODY_AVAILABLE, Assigned, Decision, Outcome, framed
+from leadgate.assignment.assignment_result import (
+    NO_ROUTE,
+    NOBODY_AVAILABLE,
+    Assigned,
+    AssignmentOutcome,
+    Decision,
+    framed,
+)
 from leadgate.assignment.availability import Availability, Load
 from leadgate.assignment.pool_assignment import HAD_IT, TRY_AGAIN, DecisionTrace, PoolAssignment, candidate
 from leadgate.assignment.rotation import PoolState
@@ -24,7 +31,7 @@ from leadgate.assignment.skill_match import NOTHING, Requirements, read_requirem
 from leadgate.nearest import proposal
 from leadgate.playbook import Playbook, Route
 from leadgate.sla.sla_targets import NEVER_DUE, Due, first_due
-from leadgate.vocabulary import AssignmentMethod
+from leadgate.vocabulary import AssignmentMethod, Outcome
 
 
 def assign(
@@ -157,7 +164,7 @@ class _Desk:
         if trace.candidates:
             return self._held(routes[-1], None, trace)
         trace.why.append("No further route matches." if routes else "No route matches.")
-        return self._without_owner("hold", None, None, trace, NO_ROUTE)
+        return self._without_owner(Outcome.HOLD, None, None, trace, NO_ROUTE)
 
     def _requirements(self, lead: _Lead, way: _Way) -> Requirements:
         requirements = read_requirements(lead.language, lead.product) if self.asks else NOTHING
@@ -188,7 +195,7 @@ class _Desk:
         if way.if_away == "wait" and rep not in trace.excluded:
             again = self.availability.back(rep) or self.now + TRY_AGAIN
             trace.why.append(f"It waits for {rep}, and is tried again at {again:%Y-%m-%d %H:%M} UTC.")
-            return self._without_owner("wait", route, None, trace, NOBODY_AVAILABLE, again)
+            return self._without_owner(Outcome.WAIT, route, None, trace, NOBODY_AVAILABLE, again)
         manager = self.availability.manager(rep) if way.if_away == "manager" else None
         if manager is not None:
             trace.why.append(f"Then {manager}, who is the manager, is to take it.")
@@ -226,7 +233,7 @@ class _Desk:
             elif policy.do == "wait" and trace.available_later:
                 again = self._again(seen, policy.retry_after, trace)
                 trace.why.append(f"It is tried again at {again:%Y-%m-%d %H:%M} UTC.")
-                return self._without_owner("wait", rule, name, trace, NOBODY_AVAILABLE, again)
+                return self._without_owner(Outcome.WAIT, rule, name, trace, NOBODY_AVAILABLE, again)
             else:
                 if policy.do == "wait":
                     trace.why.append(
@@ -259,7 +266,7 @@ class _Desk:
                 pool_assignments.stale = True
         candidates, why = trace.told()
         return Decision(
-            "owned",
+            Outcome.OWNED,
             owner,
             rule,
             pool,
@@ -275,11 +282,11 @@ class _Desk:
         )
 
     def _held(self, rule: str, pool: str | None, trace: DecisionTrace) -> Decision:
-        return self._without_owner("hold", rule, pool, trace, NOBODY_AVAILABLE)
+        return self._without_owner(Outcome.HOLD, rule, pool, trace, NOBODY_AVAILABLE)
 
     def _without_owner(
         self,
-        outcome: Outcome,
+        outcome: AssignmentOutcome,
         rule: str | None,
         pool: str | None,
         trace: DecisionTrace,

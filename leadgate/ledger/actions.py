@@ -16,12 +16,10 @@ from sqlalchemy import Connection, Row, text
 from leadgate.actors import Actor
 from leadgate.errors import LeadgateError
 from leadgate.ledger import bulk
+from leadgate.vocabulary import ActionKind, ItemResolution, StageName
 
 if TYPE_CHECKING:
     import pandas as pd
-
-if TYPE_CHECKING:
-    pass
 
 
 class ActionError(LeadgateError):
@@ -44,7 +42,7 @@ def _listed(journeys: Sequence[Row[Any]]) -> dict[str, Any]:
 def record(
     connection: Connection,
     journeys: Sequence[Row[Any]],
-    what: str,
+    what: ActionKind,
     by: Actor,
     now: datetime,
     work_item_id: int | None = None,
@@ -60,12 +58,16 @@ def record(
     return _keep_actions(connection, journeys, items, what, by, now, note=note, undoes=undoes)
 
 
-def record_decided(connection: Connection, journeys: Sequence[Row[Any]], what: str, by: Actor, now: datetime) -> int:
+def record_decided(
+    connection: Connection, journeys: Sequence[Row[Any]], what: ItemResolution, by: Actor, now: datetime
+) -> int:
     """Keep who decided ``what`` about journeys that were held (rows of ``locking.held_by``), each with its work item.
 
     Returns the action's number.
     """
-    return _keep_actions(connection, journeys, [journey.work_item_id for journey in journeys], what, by, now)
+    return _keep_actions(
+        connection, journeys, [journey.work_item_id for journey in journeys], ActionKind(what), by, now
+    )
 
 
 def keep_correction(
@@ -86,7 +88,7 @@ def _keep_actions(
     connection: Connection,
     journeys: Sequence[Row[Any]],
     items: Sequence[int | None],
-    what: str,
+    what: ActionKind,
     by: Actor,
     now: datetime,
     *,
@@ -117,7 +119,7 @@ def _keep_actions(
     return number
 
 
-def corrections(connection: Connection, batch_id: int, stage: str) -> pd.DataFrame:
+def corrections(connection: Connection, batch_id: int, stage: StageName) -> pd.DataFrame:
     """What people set on reruns of the batch's journeys, oldest first: ``journey_id``, ``field``, ``value``."""
     return bulk.select(
         connection,

@@ -27,12 +27,13 @@ from leadgate.ledger.capture_turns import (
 from leadgate.ledger.journeys.locking import decide_again, lock_open_journeys
 from leadgate.ledger.only import ALL, Only
 from leadgate.ledger.requests import Sender
+from leadgate.vocabulary import ActivityActor, StageName
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def lead_activities(connection: Connection, batch_id: int, stage: str) -> pd.DataFrame:
+def lead_activities(connection: Connection, batch_id: int, stage: StageName) -> pd.DataFrame:
     """What the leads of a batch did: ``journey_id``, ``kind``, ``occurred_at``, oldest first."""
     return bulk.select(
         connection,
@@ -107,7 +108,7 @@ def match_activities(connection: Connection, now: datetime, only: Only = ALL) ->
         return
     journeys = list(lock_open_journeys(connection, [row.lead_id for row in matched]).values())
     decide_again(connection, journeys)
-    leads.score_again(connection, [row.lead_id for row in matched if row.actor == "lead"], now)
+    leads.score_again(connection, [row.lead_id for row in matched if row.actor == ActivityActor.LEAD], now)
     assignments.look_again(connection, journeys, now)
 
 

@@ -23,8 +23,8 @@ from leadgate.ledger.database import Ledger
 from leadgate.ledger.faults import Conflict as Conflict
 from leadgate.ledger.faults import LeaseLost as LeaseLost
 from leadgate.ledger.journeys import claiming
-from leadgate.ledger.journeys.claiming import Kind
 from leadgate.ledger.only import ALL, Only
+from leadgate.vocabulary import BatchKind
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class Batch:
     playbook_hash: str
     size: int
     claimed_at: datetime  # or taken over: what time it is for everything that is decided in it
-    kind: Kind = "intake"
+    kind: BatchKind = BatchKind.INTAKE
     failures: int = 0  # how often a run of it has failed, kills not counted
 
 
 def claim(
     ledger: Ledger,
     *,
-    kind: Kind = "intake",
+    kind: BatchKind = BatchKind.INTAKE,
     holder: str,
     playbook_hash: str,
     now: datetime | None = None,

@@ -11,12 +11,14 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from leadgate.vocabulary import HandoffOutcome, StageName
+from leadgate.vocabulary import HandoffOutcome, JourneyStatus, StageName
 
 _INSERT: Final = "INSERT INTO handoff (journey_id, generation, stage, outcome, reason, batch_id, playbook_hash, at) "
 
 
-def record_moving(connection: Connection, *, stage: str, batch_id: int, playbook_hash: str, now: datetime) -> None:
+def record_moving(
+    connection: Connection, *, stage: StageName, batch_id: int, playbook_hash: str, now: datetime
+) -> None:
     """A handoff for each row of the temporary table ``moving`` (``journeys.stage_moves``) that leaves ``stage``."""
     connection.execute(
         text(
@@ -31,8 +33,8 @@ def record_all_at(
     connection: Connection,
     *,
     batch_id: int,
-    stage: str,
-    status: str,
+    stage: StageName,
+    status: JourneyStatus,
     outcome: HandoffOutcome,
     reason: str | None = None,
     playbook_hash: str,

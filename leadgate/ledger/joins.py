@@ -21,6 +21,7 @@ from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.locking import held_by, lock_journey
 from leadgate.ledger.reruns import RerunReport
 from leadgate.matching import ASKS, CONFLICT
+from leadgate.vocabulary import ActionKind, ItemResolution, JourneyStatus, StageName
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ def same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, by: str,
                     identities.record_verdict(
                         connection, journey, lead_id, other, keep=lead_id, item=item.id, by=by, now=now
                     )
-            person_moves.release(connection, journeys, stage="capture", now=now)
-            reruns.conclude(connection, [item], journeys, "same_person", by, now, None)
+            person_moves.release(connection, journeys, stage=StageName.CAPTURE, now=now)
+            reruns.conclude(connection, [item], journeys, ItemResolution.SAME_PERSON, by, now, None)
             report.count([item], journeys)
     return report
 
@@ -79,8 +80,8 @@ def different(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: dat
                     identities.record_verdict(
                         connection, journey, journey.lead_id, lead, keep=None, item=item.id, by=by, now=now
                     )
-            person_moves.release(connection, journeys, stage="capture", now=now)
-            reruns.conclude(connection, [item], journeys, "different_person", by, now, None)
+            person_moves.release(connection, journeys, stage=StageName.CAPTURE, now=now)
+            reruns.conclude(connection, [item], journeys, ItemResolution.DIFFERENT_PERSON, by, now, None)
             report.count([item], journeys)
     return report
 
@@ -105,7 +106,7 @@ def unjoin(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> Unjoin
         ).first()
         if made is None or journey.lead_id == journey.id:
             raise ActionError(_no_join(connection, journey))
-        if journey.status == "held":
+        if journey.status == JourneyStatus.HELD:
             raise ActionError(f"journey J{journey_id} waits for a person; decide its work item first")
         identities.record_verdict(connection, journey, journey.id, made.lead_id, keep=None, item=None, by=by, now=now)
         restored = leads.restore(connection, made.lead_id, made.changed or {}, now)
@@ -113,7 +114,7 @@ def unjoin(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> Unjoin
         assignments.end(connection, [journey_id], "unjoined", now)
         work_items.close_escalations(connection, [journey_id], now)
         person_moves.unjoin(connection, journey_id, now)
-        actions.record(connection, [journey], "unjoin", Actor(by), now)
+        actions.record(connection, [journey], ActionKind.UNJOIN, Actor(by), now)
     return Unjoined(journey_id, made.lead_id, restored)
 
 

@@ -17,6 +17,7 @@ from leadgate.failpoints import failpoint
 from leadgate.fields import STANDARD, FieldType
 from leadgate.lead_columns import LEAD_COLUMNS
 from leadgate.ledger import bulk
+from leadgate.vocabulary import StageName
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -250,7 +251,7 @@ def forget_news(connection: Connection, lead_ids: Sequence[int]) -> None:
         )
 
 
-def leads_at(connection: Connection, batch_id: int, stage: str, columns: Sequence[str]) -> pd.DataFrame:
+def leads_at(connection: Connection, batch_id: int, stage: StageName, columns: Sequence[str]) -> pd.DataFrame:
     """The journeys of a batch that are ready for ``stage``, with ``columns`` of their leads."""
     wanted = "".join(f", l.{name}" for name in columns)
     return bulk.select(

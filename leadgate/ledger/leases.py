@@ -19,7 +19,7 @@ from leadgate.ledger.batches import Batch, LeaseLost, extend, give_up, remember,
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.faults import is_ours
 from leadgate.ledger.frozen import end_frozen
-from leadgate.ledger.journeys.claiming import Kind
+from leadgate.vocabulary import BatchKind
 
 
 def take_over(
@@ -27,7 +27,7 @@ def take_over(
     *,
     holder: str,
     lease_seconds: float,
-    kind: Kind | None = None,
+    kind: BatchKind | None = None,
     batch_id: int | None = None,
     as_of: datetime | None = None,
 ) -> Batch | None:
@@ -51,7 +51,14 @@ def _take_over(ledger: Ledger, asked: Mapping[str, Any]) -> Batch | None:
             return None
         remember(connection, row.id, row.epoch, asked["holder"])
     return Batch(
-        row.id, row.epoch, asked["holder"], row.playbook_hash, row.size, row.claimed_at, row.kind, row.failures
+        row.id,
+        row.epoch,
+        asked["holder"],
+        row.playbook_hash,
+        row.size,
+        row.claimed_at,
+        BatchKind(row.kind),
+        row.failures,
     )
 
 
@@ -89,7 +96,7 @@ def last_held_by(ledger: Ledger, holder: str) -> int | None:
     return found
 
 
-def lease_remaining(ledger: Ledger, kind: Kind, failures_below: int | None = None) -> float | None:
+def lease_remaining(ledger: Ledger, kind: BatchKind, failures_below: int | None = None) -> float | None:
     """Seconds until the next lease of an open batch runs out; ``None`` when no batch is open.
 
     ``failures_below`` leaves out those that failed so often that nobody waits for them.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Row, text
 
-from leadgate.actors import Actor, require
+from leadgate.actors import Actor, OwnersAction, require
 from leadgate.ledger import activities, assignments, handoffs, leads, pauses, work_items
 from leadgate.ledger.actions import ActionError, record
 from leadgate.ledger.database import Ledger
@@ -21,7 +21,7 @@ from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.locking import lock_journey, raise_versions
 from leadgate.ledger.journeys.transitions import REJECT, REJECT_FOR_GOOD, REJECT_TO_NURTURE, handed_off
 from leadgate.nearest import proposal
-from leadgate.vocabulary import StageName
+from leadgate.vocabulary import ActionKind, JourneyStatus, StageName
 
 if TYPE_CHECKING:
     from leadgate.playbook import Playbook
@@ -33,12 +33,11 @@ def accept(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> int:
     Raises ``ActionError`` when nobody owns it, or it was accepted before, and ``ActorError`` when it is not theirs.
     """
     with ledger.transaction() as connection:
-        journey = owned_journey(connection, journey_id, "accept")
-        require(by, "accept", journey.owner)
+        journey = owned_by(connection, journey_id, by, ActionKind.ACCEPT)
         if not assignments.accept(connection, journey.id, now):
             raise ActionError(_accepted_before(connection, journey))
         look_now(connection, [journey.id], now)
-        return record(connection, [journey], "accept", by, now)
+        return record(connection, [journey], ActionKind.ACCEPT, by, now)
 
 
 def _accepted_before(connection: Connection, journey: Row[Any]) -> str:
@@ -86,8 +85,7 @@ def reject(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime, reason:
     transition, goes_to = _REJECTED[then]
     back_at = now + (reasons[reason].after or rules.recycle_after)
     with ledger.transaction() as connection:
-        journey = owned_journey(connection, journey_id, "reject")
-        require(by, "reject", journey.owner)
+        journey = owned_by(connection, journey_id, by, ActionKind.REJECT)
         assignments.end(connection, [journey.id], f"rejected: {reason}", now)
         handoffs.record(
             connection,
@@ -103,7 +101,7 @@ def reject(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime, reason:
         leads.forget_news(connection, [journey.lead_id])
         if then == "recycle":
             leads.recycle(connection, [journey.lead_id], back_at)
-        number = record(connection, [journey], "reject", by, now, note=reason)
+        number = record(connection, [journey], ActionKind.REJECT, by, now, note=reason)
     return Rejected(goes_to.format(back_at), number, waits=transition is REJECT)
 
 
@@ -114,13 +112,29 @@ def look_now(connection: Connection, journeys: Sequence[int], now: datetime) -> 
     assignments.look_again(connection, ids, now)
 
 
-def owned_journey(connection: Connection, journey_id: int, what: str) -> Row[Any]:
-    """The journey, locked. Raises ``ActionError`` when nobody owns it, so that nobody can ``what`` it."""
+def owned_by(connection: Connection, journey_id: int, by: Actor, action: OwnersAction) -> Row[Any]:
+    """The journey, locked, for an action that is its owner's.
+
+    Raises ``ActionError`` when nobody owns it, and ``ActorError`` when ``by`` may not decide about the owner's leads.
+    """
+    journey = owned_journey(connection, journey_id, action)
+    require(by, action, journey.owner)
+    return journey
+
+
+#: An action as a sentence says it of a journey, where that is not its own word.
+_SAID: Final = {ActionKind.WAIT: "wait for"}
+
+
+def owned_journey(connection: Connection, journey_id: int, action: ActionKind) -> Row[Any]:
+    """The journey, locked. Raises ``ActionError`` when nobody owns it, so that ``action`` cannot be done."""
     row = lock_journey(connection, journey_id)
     if row is None:
         raise ActionError(f"there is no journey J{journey_id}")
-    if row.status != "owned" or row.owner is None:
-        raise ActionError(f"cannot {what} journey J{journey_id}: it is {row.status}, so nobody owns it now")
+    if row.status != JourneyStatus.OWNED or row.owner is None:
+        raise ActionError(
+            f"cannot {_SAID.get(action, action)} journey J{journey_id}: it is {row.status}, so nobody owns it now"
+        )
     return row
 
 
@@ -141,12 +155,11 @@ def wait(ledger: Ledger, journey_id: int, *, until: datetime, reason: str, by: A
     if until <= now:
         raise ActionError(f"{until:%Y-%m-%d %H:%M} UTC is not ahead; --until names when the clock runs on")
     with ledger.transaction() as connection:
-        journey = owned_journey(connection, journey_id, "wait for")
-        require(by, "wait", journey.owner)
+        journey = owned_by(connection, journey_id, by, ActionKind.WAIT)
         pauses.end_open(connection, journey.id, by.decides_as, now)
         pauses.begin(connection, journey.id, until=until, reason=reason, by=by.decides_as, now=now)
         look_now(connection, [journey.id], now)
-        return record(connection, [journey], "wait", by, now)
+        return record(connection, [journey], ActionKind.WAIT, by, now)
 
 
 def resume(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> int:
@@ -155,12 +168,11 @@ def resume(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> int:
     Raises ``ActionError`` when nobody waits for it, and ``ActorError`` when it is not theirs.
     """
     with ledger.transaction() as connection:
-        journey = owned_journey(connection, journey_id, "resume")
-        require(by, "resume", journey.owner)
+        journey = owned_by(connection, journey_id, by, ActionKind.RESUME)
         if not pauses.end_open(connection, journey.id, by.decides_as, now):
             raise ActionError(f"nobody waits for journey J{journey_id}: its clocks run")
         look_now(connection, [journey.id], now)
-        return record(connection, [journey], "resume", by, now)
+        return record(connection, [journey], ActionKind.RESUME, by, now)
 
 
 def touch(
@@ -173,8 +185,8 @@ def touch(
     if at > now:
         raise ActionError(f"{at:%Y-%m-%d %H:%M} UTC is ahead: what has not happened yet cannot be logged")
     with ledger.transaction() as connection:
-        journey = owned_journey(connection, journey_id, "touch")
+        journey = owned_journey(connection, journey_id, ActionKind.TOUCH)
         new = activities.log_touch(connection, journey.lead_id, kind=kind, rep=rep, at=at, seconds=seconds, now=now)
         look_now(connection, [journey.id], now)
-        action = record(connection, [journey], "touch", by, now, note=kind) if new else None
+        action = record(connection, [journey], ActionKind.TOUCH, by, now, note=kind) if new else None
     return Touched(new, action)

@@ -19,9 +19,10 @@ from leadgate.failpoints import failpoint
 from leadgate.ledger.batches import Batch, extend, grow, insert_part
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys import claiming
+from leadgate.vocabulary import JourneyStatus, StageName
 
 
-def journeys_at(ledger: Ledger, batch: Batch, stage: str, status: str) -> list[int]:
+def journeys_at(ledger: Ledger, batch: Batch, stage: StageName, status: JourneyStatus) -> list[int]:
     """The journeys of the batch that wait at ``stage`` with ``status``, by id."""
     with ledger.transaction() as connection:
         rows = connection.execute(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from leadgate.ledger.cohort import CAPTURED, COHORT, Query, percentiles
-from leadgate.vocabulary import STAGES
+from leadgate.vocabulary import STAGES, StageName, list_in_sql
 
 #: Whether nobody was needed for a journey ``j`` that ran only once: to decide a work item, or to do something. What an
 #: owner does with a lead that is theirs is how the path goes by itself, unless they give it back.
@@ -32,7 +32,7 @@ def _seconds_of(number: int) -> str:
     return f"date_part('epoch', j.{STAGES[number]} - coalesce({since}))"
 
 
-def _moment_of(stage: str) -> str:
+def _moment_of(stage: StageName) -> str:
     """When a journey ``j`` that runs for the first time was handed on by a stage; its first stages may be left out."""
     return f"j.handed_on_at[{STAGES.index(stage) + 1} - j.left_out]"
 
@@ -40,7 +40,7 @@ def _moment_of(stage: str) -> str:
 def _first_seconds_of(number: int) -> str:
     """The seconds that a stage took in a journey that runs for the first time."""
     before = f"j.handed_on_at[{number} - j.left_out]"
-    return f"date_part('epoch', {_moment_of(STAGES[number])} - coalesce({before}, j.captured_at))"
+    return f"date_part('epoch', {_moment_of(tuple(StageName)[number])} - coalesce({before}, j.captured_at))"
 
 
 def _figures_of(name: str) -> str:
@@ -61,7 +61,7 @@ def _rows_of(name: str) -> str:
 STAGE_TIMES: Final = Query(
     f"""first AS (
     SELECT c.captured_at, c.stage, c.status, c.handed_on_at, {_CLEAN.replace("j.", "c.")} AS clean,
-        array_position(ARRAY[{", ".join(f"'{name}'" for name in STAGES)}], c.start_stage) - 1 AS left_out
+        array_position(ARRAY[{list_in_sql(StageName)}], c.start_stage) - 1 AS left_out
     FROM journey c WHERE {CAPTURED} AND c.generation = 0 OFFSET 0),
 handed_on AS MATERIALIZED (
     SELECT c.id, c.captured_at, h.generation,
@@ -75,10 +75,10 @@ again AS (
     FROM handed_on),
 spent AS (
     SELECT clean, {", ".join(f"{_first_seconds_of(number)} AS {name}" for number, name in enumerate(STAGES))},
-        CASE WHEN j.stage = 'follow_up' THEN date_part('epoch', {_moment_of("assignment")} - captured_at) END
+        CASE WHEN j.stage = 'follow_up' THEN date_part('epoch', {_moment_of(StageName.ASSIGNMENT)} - captured_at) END
             AS to_owner,
         CASE WHEN j.stage = 'follow_up' AND j.status = 'done'
-            THEN date_part('epoch', {_moment_of("follow_up")} - captured_at) END AS to_end
+            THEN date_part('epoch', {_moment_of(StageName.FOLLOW_UP)} - captured_at) END AS to_end
     FROM first j
     UNION ALL
     SELECT false, {", ".join(f"sum({_seconds_of(number)})" for number in range(len(STAGES)))},

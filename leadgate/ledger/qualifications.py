@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk, leads
+from leadgate.vocabulary import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +62,7 @@ def insert_qualifications(connection: Connection, frame: pd.DataFrame) -> None:
     failpoint("apply.qualifications.before")
     bulk.copy(connection, "qualification", _QUALIFICATION_COLUMNS, frame)
     leads.mark_scored(connection, bulk.plain(frame["lead_id"]))
-    resting = frame[frame["outcome"].isin(("nurture", "done")) & frame["changes_at"].notna()]
+    resting = frame[frame["outcome"].isin((Outcome.NURTURE, Outcome.DONE)) & frame["changes_at"].notna()]
     if not resting.empty:
         leads.look_when_scores_change(connection, bulk.plain(resting["lead_id"]), bulk.plain(resting["changes_at"]))
     failpoint("apply.qualifications.after")

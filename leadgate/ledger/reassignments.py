@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import pandas as pd
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from leadgate.actors import Actor
 from leadgate.failpoints import failpoint
@@ -20,11 +20,15 @@ from leadgate.ledger.actions import record
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.transitions import REASSIGN, UNASSIGN, UNASSIGN_TO_NURTURE, Transition, handed_off
 from leadgate.ledger.owner_messages import HANDED_OVER, LEAD_ASSIGNED, build
-from leadgate.vocabulary import AssignmentMethod, HandoffOutcome, StageName
+from leadgate.vocabulary import ActionKind, AssignmentMethod, HandoffOutcome, StageName
 
 _CONTINUED: Final = (StageName.ASSIGNMENT, HandoffOutcome.CONTINUED)
 #: How an assignment ends.
-_PAST: Final = {"reassign": "reassigned", "unassign": "unassigned", "transfer": "transferred"}
+_PAST: Final = {
+    ActionKind.REASSIGN: "reassigned",
+    ActionKind.UNASSIGN: "unassigned",
+    ActionKind.TRANSFER: "transferred",
+}
 
 _OWNED: Final = """
     SELECT j.id AS journey_id, j.lead_id, j.source, j.generation, a.id AS assignment_id, a.owner AS had_it,
@@ -57,14 +61,6 @@ def book(connection: Connection, owner: str) -> pd.DataFrame:
     return bulk.select(connection, _OWNED.format("a.owner = :owner"), owner=owner)
 
 
-def status(connection: Connection, journey_id: int) -> str | None:
-    """The status of a journey, if there is one."""
-    found: str | None = connection.execute(
-        text("SELECT status FROM journey WHERE id = :id"), {"id": journey_id}
-    ).scalar()
-    return found
-
-
 def hand_over(
     connection: Connection,
     frame: pd.DataFrame,
@@ -81,8 +77,8 @@ def hand_over(
     action's number.
     """
     failpoint("hand_over.before")
-    next_one = frame["generation"] + 1
-    _end(connection, frame, REASSIGN, what=method, now=now, playbook_hash=playbook_hash)
+    what, next_one = ActionKind(method), frame["generation"] + 1
+    _end(connection, frame, REASSIGN, what=what, now=now, playbook_hash=playbook_hash)
     _hand_off(connection, frame.assign(generation=next_one), _CONTINUED, f"by hand ({method})", now, playbook_hash)
     assignments.insert_assignments(
         connection,
@@ -91,7 +87,7 @@ def hand_over(
     person_moves.reassign(connection, _journeys(frame), REASSIGN, now)
     told = build(LEAD_ASSIGNED, zip(frame["journey_id"], next_one, frame["owner"], strict=True))
     outbox.send(connection, pd.concat([_farewell(frame), told], ignore_index=True), now)
-    number = _record(connection, frame, method, by, now, reason)
+    number = _record(connection, frame, what, by, now, reason)
     failpoint("hand_over.after")
     return number
 
@@ -109,7 +105,7 @@ def take_away(
     """Each journey of ``frame`` has no owner any more: held behind ``work_item``, or without one in nurture."""
     failpoint("hand_over.before")
     transition = UNASSIGN if work_item else UNASSIGN_TO_NURTURE
-    _end(connection, frame, transition, what="unassign", now=now, playbook_hash=playbook_hash)
+    _end(connection, frame, transition, what=ActionKind.UNASSIGN, now=now, playbook_hash=playbook_hash)
     item: int | None = None
     if work_item is None:
         person_moves.reassign(connection, _journeys(frame), transition, now)
@@ -120,7 +116,7 @@ def take_away(
         _hand_off(connection, held, (StageName.ASSIGNMENT, HandoffOutcome.HELD), "unassigned", now, playbook_hash)
         person_moves.reassign(connection, _journeys(frame), transition, now, item)
     outbox.send(connection, _farewell(frame), now)
-    number = _record(connection, frame, "unassign", by, now, reason, item)
+    number = _record(connection, frame, ActionKind.UNASSIGN, by, now, reason, item)
     failpoint("hand_over.after")
     return TakenAway(item, number)
 
@@ -128,7 +124,7 @@ def take_away(
 def _record(
     connection: Connection,
     frame: pd.DataFrame,
-    what: str,
+    what: ActionKind,
     by: Actor,
     now: datetime,
     reason: str,
@@ -144,7 +140,7 @@ def _end(
     frame: pd.DataFrame,
     transition: Transition,
     *,
-    what: str,
+    what: ActionKind,
     now: datetime,
     playbook_hash: str,
 ) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text
 from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.outbox import ESCALATED_TO
-from leadgate.vocabulary import OPEN, STAGES
+from leadgate.vocabulary import OPEN, STAGES, JourneyStatus, StageName, Trigger, list_in_sql
 
 
 @dataclass(frozen=True)
@@ -166,13 +166,13 @@ def summary(ledger: Ledger, now: datetime) -> Summary:
             partial(_rows, statement=_EXAMPLES),
         ],
     )
-    by_trigger: dict[str, Counter[str]] = {"signal": Counter(), "rescore": Counter()}
+    by_trigger: dict[str, Counter[str]] = {Trigger.SIGNAL: Counter(), Trigger.RESCORE: Counter()}
     for row in journeys:
         by_trigger.setdefault(row["trigger"], Counter())[row["status"]] += row["n"]
     return Summary(
         signals=counts["signals"],
         leads=counts["leads"],
-        journeys=dict(by_trigger.pop("signal").most_common()),
+        journeys=dict(by_trigger.pop(Trigger.SIGNAL).most_common()),
         rescores=dict(sum(by_trigger.values(), Counter()).most_common()),
         stages=[_stage(name, journeys, held) for name in STAGES],
         owners=owners,
@@ -209,7 +209,7 @@ TO_FIRST_TOUCH = """
 _EXAMPLES = f"""
     SELECT
         (SELECT lead_id FROM journey WHERE status = 'owned' ORDER BY id LIMIT 1) AS owned_lead,
-        (SELECT lead_id FROM journey WHERE status IN ({", ".join(f"'{s}'" for s in OPEN)}, 'done', 'nurture')
+        (SELECT lead_id FROM journey WHERE status IN ({list_in_sql(OPEN)}, 'done', 'nurture')
             AND lead_id IS NOT NULL ORDER BY id LIMIT 1) AS any_lead,
         (SELECT id FROM work_item WHERE closed_at IS NULL AND blocking AND proposal IS NOT NULL
             ORDER BY due_at, id LIMIT 1) AS proposed_item,
@@ -233,8 +233,9 @@ def _stage(name: str, journeys: Sequence[Mapping[str, Any]], held: Sequence[Mapp
     for row in journeys:
         if row["stage"] == name:
             here[row["status"]] += row["n"]
-    waiting, on_hold = here.pop("ready", 0) + here.pop("owned", 0), here.pop("held", 0)
-    passed += here.pop("done", 0)
+    waiting = here.pop(JourneyStatus.READY, 0) + here.pop(JourneyStatus.OWNED, 0)
+    on_hold = here.pop(JourneyStatus.HELD, 0)
+    passed += here.pop(JourneyStatus.DONE, 0)
     return StageCounts(
         stage=name,
         entered=passed + on_hold + waiting + sum(here.values()),
@@ -248,7 +249,7 @@ def _stage(name: str, journeys: Sequence[Mapping[str, Any]], held: Sequence[Mapp
 
 def _started(trigger: str) -> int:
     """The stage a journey began at: a rescore does not repeat capture, validation and enrichment."""
-    return 0 if trigger == "signal" else STAGES.index("qualification")
+    return 0 if trigger == Trigger.SIGNAL else STAGES.index(StageName.QUALIFICATION)
 
 
 def _percentiles_of(seconds: str) -> str:

@@ -27,6 +27,7 @@ from leadgate.ledger.work_items import close_work_items
 from leadgate.limits import too_long
 from leadgate.matching import ASKS
 from leadgate.nearest import proposal
+from leadgate.vocabulary import ItemResolution, StageName, WorkItemKind
 
 if TYPE_CHECKING:
     from leadgate.playbook import Playbook
@@ -77,14 +78,17 @@ def rerun(
     report = RerunReport()
     with ledger.transaction() as connection:
         items = open_items(connection, work_item_ids, report)
+        resolution = ItemResolution.CORRECTED if corrections else ItemResolution.RERUN
         journeys = held_by(connection, [item.id for item in items])
         for item in items:
             if item.reason == UNDELIVERABLE:
                 outbox.try_again(connection, item.promise)
         _correct(connection, journeys, corrections, by, now)
-        for stage, held in _grouped(journeys, lambda each: _restart(each.stage, corrected=bool(corrections))):
+        for stage, held in _grouped(
+            journeys, lambda each: _restart(StageName(each.stage), corrected=bool(corrections))
+        ):
             release(connection, held, stage=stage, now=now)
-        conclude(connection, items, journeys, "corrected" if corrections else "rerun", by, now, None)
+        conclude(connection, items, journeys, resolution, by, now, None)
         report.count(items, journeys)
     return report
 
@@ -101,7 +105,7 @@ def done_by_hand(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: 
     with ledger.transaction() as connection:
         items = open_items(connection, work_item_ids, report)
         for item in items:
-            if item.kind == "recovery" and item.reason != UNDELIVERABLE:
+            if item.kind == WorkItemKind.RECOVERY and item.reason != UNDELIVERABLE:
                 raise ActionError(
                     f"work item W{item.id} is about a run that did not finish, which nobody can do by hand; rerun it"
                 )
@@ -110,27 +114,29 @@ def done_by_hand(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: 
                     f"work item W{item.id} asks whether two records are one person: `leadgate review W{item.id} "
                     "--same LEAD`, or --different"
                 )
-            if item.stage in ("capture", "assignment"):
+            if item.stage in (StageName.CAPTURE, StageName.ASSIGNMENT):
                 instead = (
-                    "correct it with --set" if item.stage == "capture" else "add capacity to the pool and rerun it"
+                    "correct it with --set"
+                    if item.stage == StageName.CAPTURE
+                    else "add capacity to the pool and rerun it"
                 )
                 raise ActionError(
                     f"work item W{item.id} is held at {item.stage}, which nobody can do by hand; {instead}"
                 )
         journeys = held_by(connection, [item.id for item in items])
-        approved = {item.id for item in items if item.stage == "qualification"}
+        approved = {item.id for item in items if item.stage == StageName.QUALIFICATION}
         scored = [each for each in journeys if each.work_item_id in approved]
         qualifications.approve(connection, [each.id for each in scored], [each.generation for each in scored], now)
         waived = {item.id: item.promise for item in items}
 
-        def passes(journey: Row[Any]) -> tuple[str, str | None]:
+        def passes(journey: Row[Any]) -> tuple[StageName, str | None]:
             if journey.work_item_id in approved:
-                return "assignment", None
-            return journey.stage, waived[journey.work_item_id]
+                return StageName.ASSIGNMENT, None
+            return StageName(journey.stage), waived[journey.work_item_id]
 
         for (stage, promise), held in _grouped(journeys, passes):
             release(connection, held, stage=stage, now=now, waived=promise)
-        conclude(connection, items, journeys, "done_by_hand", by, now, evidence)
+        conclude(connection, items, journeys, ItemResolution.DONE_BY_HAND, by, now, evidence)
         report.count(items, journeys)
     return report
 
@@ -142,16 +148,16 @@ def discard(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datet
         items = open_items(connection, work_item_ids, report)
         journeys = held_by(connection, [item.id for item in items])
         person_moves.discard(connection, journeys)
-        report.action = conclude(connection, items, journeys, "discarded", by, now, reason)
+        report.action = conclude(connection, items, journeys, ItemResolution.DISCARDED, by, now, reason)
         report.count(items, journeys)
     return report
 
 
-def _restart(stage: str, *, corrected: bool) -> str:
+def _restart(stage: StageName, *, corrected: bool) -> StageName:
     """Where a journey that was held at ``stage`` starts again."""
-    if stage in ("capture", "validation"):
-        return "capture"
-    return "validation" if corrected else stage
+    if stage in (StageName.CAPTURE, StageName.VALIDATION):
+        return StageName.CAPTURE
+    return StageName.VALIDATION if corrected else stage
 
 
 def _accepted(corrections: Mapping[str, str], playbook: Playbook) -> dict[str, str]:
@@ -212,7 +218,7 @@ def conclude(
     connection: Connection,
     items: Sequence[Row[Any]],
     journeys: Sequence[Row[Any]],
-    resolution: str,
+    resolution: ItemResolution,
     by: str,
     now: datetime,
     note: str | None,

@@ -20,9 +20,10 @@ from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys.locking import held_by
 from leadgate.ledger.only import ALL, Only
 from leadgate.matching import ASKS
+from leadgate.vocabulary import ActionKind, WorkItemKind
 
 #: What a person reviews, in the order it is listed. A breaker's item is rerun; the others close by themselves.
-REVIEWED: Final = ("review", "exception")
+REVIEWED: Final = (WorkItemKind.REVIEW, WorkItemKind.EXCEPTION)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def take(ledger: Ledger, work_item_id: int, *, by: str, now: datetime) -> Taken:
             return Taken(work_item_id, by)
         work_items.assign(connection, work_item_id, by, now)
         held = held_by(connection, [work_item_id])
-        number = actions.record(connection, held, "take", Actor(by), now, work_item_id)
+        number = actions.record(connection, held, ActionKind.TAKE, Actor(by), now, work_item_id)
         return Taken(work_item_id, by, item.assignee, number)
 
 

@@ -17,7 +17,7 @@ from leadgate.actors import Actor, OwnersAction, refusal
 from leadgate.ledger import ways_back
 from leadgate.ledger.actions import ActionError, record
 from leadgate.ledger.database import Ledger
-from leadgate.vocabulary import OPEN
+from leadgate.vocabulary import OPEN, ActionKind, JourneyStatus, StageName
 
 
 @dataclass
@@ -33,14 +33,14 @@ class Undone:
 
 #: Actions that have no way back, and why.
 NO_UNDO: Final = {
-    "rerun": "its leads went on; those that were held again are in `leadgate queue`",
-    "corrected": "the lead was changed and went on; where it is held again, correct it again",
-    "done_by_hand": "its leads went on as approved",
-    "same_person": "the signal went on; `leadgate unjoin` takes it out of the lead that it joined",
-    "different_person": "the signal went on as a lead of its own",
-    "touch": "what was done about a lead stays on record",
-    "unjoin": "the signal is a lead of its own now, and is not joined by the same evidence again",
-    "undo": "do again what it has undone",
+    ActionKind.RERUN: "its leads went on; those that were held again are in `leadgate queue`",
+    ActionKind.CORRECTED: "the lead was changed and went on; where it is held again, correct it again",
+    ActionKind.DONE_BY_HAND: "its leads went on as approved",
+    ActionKind.SAME_PERSON: "the signal went on; `leadgate unjoin` takes it out of the lead that it joined",
+    ActionKind.DIFFERENT_PERSON: "the signal went on as a lead of its own",
+    ActionKind.TOUCH: "what was done about a lead stays on record",
+    ActionKind.UNJOIN: "the signal is a lead of its own now, and is not joined by the same evidence again",
+    ActionKind.UNDO: "do again what it has undone",
 }
 
 
@@ -72,7 +72,7 @@ def undo(ledger: Ledger, number: int, *, by: Actor, now: datetime) -> Undone:
             raise ActionError(f"A{number} ({_in_words(what)}) cannot be undone any more: J{first} {why}{more}")
         these = [row for row in rows if row.id in set(undone.journeys)]
         way.take_back(connection, these, by, now)
-        undone.action = record(connection, these, "undo", by, now, undoes=number)
+        undone.action = record(connection, these, ActionKind.UNDO, by, now, undoes=number)
     return undone
 
 
@@ -158,7 +158,7 @@ def _new_owner_is_idle(row: Row[Any]) -> str | None:
     """The new owner has it still, and has done nothing about it."""
     if row.undone:
         return "was undone before"
-    if row.status != "owned" or row.generation != row.then_generation + 1:
+    if row.status != JourneyStatus.OWNED or row.generation != row.then_generation + 1:
         return f"has moved on: it is {_where(row)} now"
     if row.touched_at is not None or row.accepted_at is not None:
         return f"has moved on: {row.owner} has {'touched' if row.touched_at else 'accepted'} it"
@@ -167,19 +167,19 @@ def _new_owner_is_idle(row: Row[Any]) -> str | None:
 
 def _rejection_stands(row: Row[Any]) -> str | None:
     """Assignment may have found a new owner since, who has done nothing about it, or nobody yet."""
-    if row.undone or row.status == "owned":
+    if row.undone or row.status == JourneyStatus.OWNED:
         return _new_owner_is_idle(row)
-    waits = row.status == "ready" or (row.status == "held" and row.held_alone)
-    if waits and row.stage == "assignment" and row.generation == row.then_generation + 1:
+    waits = row.status == JourneyStatus.READY or (row.status == JourneyStatus.HELD and row.held_alone)
+    if waits and row.stage == StageName.ASSIGNMENT and row.generation == row.then_generation + 1:
         return None
     return _stands_as_left(row)
 
 
 def _acceptance_stands(row: Row[Any]) -> str | None:
     """The lead is its owner's still, or is done because it was accepted."""
-    if row.status == "owned" and row.accepted_at == row.at:
+    if row.status == JourneyStatus.OWNED and row.accepted_at == row.at:
         return None
-    if row.status == "done" and row.then_end_reason == "accepted" and row.generation == row.then_generation:
+    if row.status == JourneyStatus.DONE and row.then_end_reason == "accepted" and row.generation == row.then_generation:
         return _followed(row)
     return "was undone before" if row.undone else f"has moved on: it is {_where(row)} now"
 
@@ -187,7 +187,7 @@ def _acceptance_stands(row: Row[Any]) -> str | None:
 def _wait_goes_on(row: Row[Any]) -> str | None:
     if row.undone:
         return "was undone before"
-    if row.status != "owned" or row.begun_ended_at is not None:
+    if row.status != JourneyStatus.OWNED or row.begun_ended_at is not None:
         return "is not waited for any more"
     return None
 
@@ -195,7 +195,7 @@ def _wait_goes_on(row: Row[Any]) -> str | None:
 def _may_wait_again(row: Row[Any]) -> str | None:
     if row.undone:
         return "was undone before"
-    if row.status != "owned":
+    if row.status != JourneyStatus.OWNED:
         return f"has moved on: it is {_where(row)} now"
     if row.again is not None:
         return "is waited for anew"
@@ -211,7 +211,7 @@ def _is_taken(row: Row[Any]) -> str | None:
 
 
 def _where(row: Row[Any]) -> str:
-    if row.status == "owned":
+    if row.status == JourneyStatus.OWNED:
         return f"{row.owner}'s"
     return f"{row.status.replace('_', ' ')} at {row.stage.replace('_', '-')}"
 
@@ -228,16 +228,16 @@ class _Way:
     take_back: Callable[[Connection, Sequence[Row[Any]], Actor, datetime], None]
 
 
-_WAYS: Final[dict[str, _Way]] = {
-    "accept": _Way(_acceptance_stands, ways_back.unaccept),
-    "reject": _Way(_rejection_stands, ways_back.give_back),
-    "unassign": _Way(_stands_as_left, ways_back.give_back),
-    "reassign": _Way(_new_owner_is_idle, ways_back.give_back),
-    "transfer": _Way(_new_owner_is_idle, ways_back.give_back),
-    "wait": _Way(_wait_goes_on, ways_back.end_wait),
-    "resume": _Way(_may_wait_again, ways_back.wait_on),
-    "discarded": _Way(_stands_as_left, ways_back.hold_again),
-    "take": _Way(_is_taken, ways_back.put_down),
+_WAYS: Final[dict[ActionKind, _Way]] = {
+    ActionKind.ACCEPT: _Way(_acceptance_stands, ways_back.unaccept),
+    ActionKind.REJECT: _Way(_rejection_stands, ways_back.give_back),
+    ActionKind.UNASSIGN: _Way(_stands_as_left, ways_back.give_back),
+    ActionKind.REASSIGN: _Way(_new_owner_is_idle, ways_back.give_back),
+    ActionKind.TRANSFER: _Way(_new_owner_is_idle, ways_back.give_back),
+    ActionKind.WAIT: _Way(_wait_goes_on, ways_back.end_wait),
+    ActionKind.RESUME: _Way(_may_wait_again, ways_back.wait_on),
+    ActionKind.DISCARDED: _Way(_stands_as_left, ways_back.hold_again),
+    ActionKind.TAKE: _Way(_is_taken, ways_back.put_down),
 }
 #: The actions that have an undo.
 UNDOABLE: Final = frozenset(_WAYS)

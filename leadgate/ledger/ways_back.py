@@ -21,12 +21,12 @@ from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.locking import read_generations
 from leadgate.ledger.owner_messages import HANDED_OVER, LEAD_ASSIGNED
 from leadgate.ledger.ownership import look_now
-from leadgate.vocabulary import HandoffOutcome, StageName
+from leadgate.vocabulary import HandoffOutcome, ItemResolution, JourneyStatus, StageName
 
 
 def unaccept(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: datetime) -> None:
     """Nobody has accepted the lead. Where the acceptance ended the journey, its owner has it again; so does a wait."""
-    ended = [row for row in rows if row.status == "done"]
+    ended = [row for row in rows if row.status == JourneyStatus.DONE]
     if ended:
         give_back(connection, ended, by, now)
     for row in ended:
@@ -53,9 +53,9 @@ def give_back(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: 
     )
     work_items.close_work_items(
         connection,
-        [row.held_by for row in rows if row.status == "held"],
+        [row.held_by for row in rows if row.status == JourneyStatus.HELD],
         by=by.name,
-        resolution="undone",
+        resolution=ItemResolution.UNDONE,
         now=now,
     )
     work_items.close_escalations(connection, ids, now)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
+from leadgate.vocabulary import ItemResolution, StageName
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,9 @@ def open_work_items(connection: Connection, items: pd.DataFrame) -> list[int]:
     return ids
 
 
-def close_work_items(connection: Connection, ids: list[int], *, by: str, resolution: str, now: datetime) -> None:
+def close_work_items(
+    connection: Connection, ids: list[int], *, by: str, resolution: ItemResolution, now: datetime
+) -> None:
     """Close open work items; one that is closed already is left as it is."""
     connection.execute(
         text(
@@ -105,7 +108,7 @@ def open_recoveries(connection: Connection, journey_ids: list[int]) -> set[tuple
     return {(row.journey_id, row.promise) for row in rows}
 
 
-def open_failures(connection: Connection, stage: str, reason: str, why: str) -> tuple[int | None, int]:
+def open_failures(connection: Connection, stage: StageName, reason: str, why: str) -> tuple[int | None, int]:
     """Open work items about journeys that ``stage`` failed for because of ``why`` (their ``detail``): the one that
     several share, if there is one, and how many are about a journey of their own."""
     shared, alike = connection.execute(
@@ -130,7 +133,7 @@ def is_open(connection: Connection, reason: str, promise: str) -> bool:
     return found.first() is not None
 
 
-def gate_recoveries(connection: Connection, stage: str) -> set[str | None]:
+def gate_recoveries(connection: Connection, stage: StageName) -> set[str | None]:
     """The promises of a stage's gate that could not be checked, and have an open recovery task for it."""
     rows = connection.execute(
         text(
@@ -142,7 +145,7 @@ def gate_recoveries(connection: Connection, stage: str) -> set[str | None]:
     return {row.promise for row in rows}
 
 
-def close_gate_recoveries(connection: Connection, stage: str, now: datetime) -> None:
+def close_gate_recoveries(connection: Connection, stage: StageName, now: datetime) -> None:
     """The stage's gate could be checked again."""
     connection.execute(
         text(

@@ -14,9 +14,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 EnvironmentName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{2,62}$")]
 Expression = Annotated[str, Field(min_length=1, max_length=2000)]
-Severity = Literal["critical", "warning"]
-Stage = Literal["capture", "validation", "enrichment", "qualification", "assignment", "follow_up"]
-Gate = Literal["captured", "validated", "enriched", "qualified", "assigned", "followed_up"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|m|h|d)\s*$")

@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import Field
 
 from leadgate.limits import LONGEST_ROUTE
-from leadgate.playbook.base import Duration, EnvironmentName, Name, Part, Severity, Stage
+from leadgate.playbook.base import Duration, EnvironmentName, Name, Part
+from leadgate.vocabulary import Severity, StageName
 
 
 class ExceptionRoute(Part):
@@ -22,7 +23,7 @@ class ExceptionRoute(Part):
     within: Duration = timedelta(hours=24)
     escalate_to: str | None = None  # a rep or a route, told when nobody took it in time; none: the last route
     reasons: tuple[str, ...] = ()  # none: every reason that no other route names
-    stages: tuple[Stage, ...] = ()
+    stages: tuple[StageName, ...] = ()
 
 
 class Expect(Part):
@@ -31,7 +32,7 @@ class Expect(Part):
     name: Name
     expectation: str
     arguments: dict[str, Any] = {}
-    severity: Severity = "warning"
+    severity: Severity = Severity.WARNING
     why: str  # what is promised
     broken: str | None = Field(default=None, min_length=1)  # what is wrong when it is broken; none: from ``why``
 

@@ -6,13 +6,14 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from leadgate.playbook.base import Gate, Name, Part
+from leadgate.playbook.base import Name, Part
 from leadgate.playbook.follow_up import FollowUp, Sla
 from leadgate.playbook.gates import Breaker, ExceptionRoute, GateRules, Notification, Retention
 from leadgate.playbook.matching import Matching
 from leadgate.playbook.routing import Hours, Pool, Reassignments, Rep, Route, Territory
 from leadgate.playbook.scoring import Qualification, Scoring
 from leadgate.playbook.sources import CustomField, Enrichment, Source, Validation
+from leadgate.vocabulary import GateName
 
 #: Keys of earlier versions, which are still read.
 NEW_NAMES: Final = {"handovers": "reassignments"}
@@ -40,7 +41,7 @@ class Playbook(Part):
     slas: tuple[Sla, ...] = ()
     follow_up: FollowUp = FollowUp()
     exceptions: tuple[ExceptionRoute, ...] = (ExceptionRoute(to="revenue_operations"),)
-    gates: dict[Gate, GateRules] = {}
+    gates: dict[GateName, GateRules] = {}
     breaker: Breaker = Breaker()
     notifications: tuple[Notification, ...] = ()
     retention: Retention = Retention()

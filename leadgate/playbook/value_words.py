@@ -154,6 +154,7 @@ _SENTENCES: Final[dict[str, Callable[[Any, Mapping[str, Any]], str]]] = {
     ),
     "too_long": _too_long,
     "literal_error": _unknown,
+    "enum": _unknown,
     "string_pattern_mismatch": _form,
     "value_error": lambda _, context: str(context["error"]),
     "assertion_error": lambda _, context: str(context["error"]),

@@ -39,6 +39,7 @@ from leadgate.scoring.points import (
     when_of,
 )
 from leadgate.scoring.verdict import LEVELS, code, evidence_kinds, in_band, leaves_below, level
+from leadgate.vocabulary import Outcome
 
 _SECOND: Final = 1_000_000
 #: Nobody plans further ahead.
@@ -83,7 +84,7 @@ def _aging(frame: pd.DataFrame, playbook: Playbook, activities: pd.DataFrame, no
     did = np.zeros(len(frame), dtype=bool)
     for each in (*heard.values(), coming):
         did[each.row] = True
-    return np.flatnonzero(did & frame["outcome"].isin(("continue", "nurture", "done")).to_numpy())
+    return np.flatnonzero(did & frame["outcome"].isin((Outcome.CONTINUE, Outcome.NURTURE, Outcome.DONE)).to_numpy())
 
 
 def _kinds(playbook: Playbook) -> set[str]:
@@ -147,7 +148,7 @@ class _Outlook:
             fit=frame["fit"].to_numpy(dtype=np.int64),
             level=np.array([LEVELS.index(name) for name in frame["qualified_as"].tolist()], dtype=np.int64),
             qualifiable=frame["qualifiable"].to_numpy(dtype=np.int64),
-            reviewed=(frame["outcome"] == "nurture").to_numpy(),
+            reviewed=(frame["outcome"] == Outcome.NURTURE).to_numpy(),
             fixed=engagement_points(scoring, matched, heard, count, now),
             told=told,
             until=np.minimum(happens - 1, max((_lifetime(each) for each in told.values()), default=0)),

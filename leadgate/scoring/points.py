@@ -25,10 +25,11 @@ from leadgate import fields
 from leadgate.expressions import rules
 from leadgate.expressions.syntax import parse
 from leadgate.playbook import Cap, EngagementRule, FitRule, Grades, Playbook, Scoring
+from leadgate.vocabulary import StageName
 
 Points = npt.NDArray[np.int64]
 
-STAGE: Final = "qualification"
+STAGE: Final = StageName.QUALIFICATION
 _MILLION: Final = 1_000_000
 _MICROSECOND: Final = timedelta(microseconds=1)
 _NEVER: Final = np.iinfo(np.int64).max

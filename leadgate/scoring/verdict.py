@@ -22,6 +22,7 @@ from leadgate.expressions import rules
 from leadgate.playbook import ByGrade, Playbook, Qualification
 from leadgate.scoring import evidence
 from leadgate.scoring.points import Points, columns, listen
+from leadgate.vocabulary import Outcome
 
 Flags = npt.NDArray[np.bool_]
 
@@ -65,10 +66,10 @@ def qualify(
     refused = matched[list(out)].to_numpy(dtype=bool)
     outcome = np.select(
         [refused.any(axis=1), (reached > 0) & finished, reached > 0, in_band(rule, scores) & ~finished],
-        ["disqualified", "done", "continue", "review"],
-        default="nurture",
+        [Outcome.DISQUALIFIED, Outcome.DONE, Outcome.CONTINUE, Outcome.REVIEW],
+        default=Outcome.NURTURE,
     )
-    goes_on = np.isin(outcome, ("continue", "done"))
+    goes_on = np.isin(outcome, (Outcome.CONTINUE, Outcome.DONE))
     as_stated = reached if rule.sales_qualified_by == "threshold" else np.minimum(reached, 1)
     qualified_as = np.array(LEVELS, dtype=object)[np.where(goes_on, as_stated, 0)]
     lacks = _lacking(unproved, by_points, reached)
@@ -190,7 +191,7 @@ def _reasons(rule: Qualification, cases: Iterable[Case], refused: Flags) -> list
     said: dict[Case, list[str]] = {}
     reasons = []
     for row, case in enumerate(cases):
-        if case[0] == "disqualified":
+        if case[0] == Outcome.DISQUALIFIED:
             pattern = refused[row].tobytes()
             if (why := hit.get(pattern)) is None:
                 why = hit[pattern] = [disqualified[i] for i in np.flatnonzero(refused[row])]
@@ -203,7 +204,7 @@ def _reasons(rule: Qualification, cases: Iterable[Case], refused: Flags) -> list
 def _words(
     rule: Qualification, outcome: str, points: int, reached: int, was: int, grade: str | None, lacks: tuple[str, ...]
 ) -> list[str]:
-    if outcome == "review" and rule.review is not None:
+    if outcome == Outcome.REVIEW and rule.review is not None:
         words = [f"a score of {points} is in the review band, {rule.review.lowest} to {rule.review.below - 1}"]
     elif rule.grades is not None:
         words = [_by_grade(rule, rule.grades, str(grade), reached, was)]
@@ -215,7 +216,7 @@ def _words(
             f"{' and '.join(lacks)} {'is' if len(lacks) == 1 else 'are'} not known, which {needed} requires",
             *words,
         ]
-    if outcome == "done":
+    if outcome == Outcome.DONE:
         words.append("it was followed up before, so nobody is assigned again")
     return words
 

@@ -19,11 +19,11 @@ from console.cli.commands import COMMANDS, Entry, Group
 from expectations import PROMISES
 from leadgate import models, playbook
 from leadgate.ledger.verify import INVARIANTS
-from leadgate.playbook import Gate, Part, Playbook
+from leadgate.playbook import Part, Playbook
 from leadgate.playbook.check import check
 from leadgate.playbook.check.added_expectations import EXPECTATIONS
 from leadgate.settings import Settings
-from leadgate.vocabulary import STATUSES
+from leadgate.vocabulary import STATUSES, GateName
 
 ROOT = Path(__file__).parents[2]
 PAGES = {page.name: page.read_text(encoding="utf-8") for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))}
@@ -82,7 +82,7 @@ def test_it_lists_the_expectations_that_a_playbook_may_add() -> None:
 
 
 @pytest.mark.parametrize("gate", PROMISES)
-def test_the_page_about_gates_has_every_promise(gate: Gate) -> None:
+def test_the_page_about_gates_has_every_promise(gate: GateName) -> None:
     section = PAGES["gates.md"].partition(f"\n### {gate}\n")[2].partition("\n#")[0]
     rows = [line for line in section.splitlines() if line.startswith("| `")]
 

@@ -19,14 +19,15 @@ from expectations import PROMISES, gate
 from expectations.findings import SHOWN
 from expectations.view import view
 from leadgate.expressions import evaluation
-from leadgate.playbook import Gate, Playbook
+from leadgate.playbook import Playbook
 from leadgate.playbook.check.added_expectations import EXPECTATIONS
+from leadgate.vocabulary import GateName
 from tasks import stage_task
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 #: For each gate, a row that keeps every promise.
-CLEAN: dict[Gate, dict[str, Any]] = {
+CLEAN: dict[GateName, dict[str, Any]] = {
     "captured": {
         "unreadable": None,
         "source_known": True,
@@ -97,7 +98,7 @@ CLEAN: dict[Gate, dict[str, Any]] = {
 }
 
 #: Gate, what is wrong with the row, the promises that break, in the suite's order.
-BROKEN: list[tuple[Gate, dict[str, Any], list[str]]] = [
+BROKEN: list[tuple[GateName, dict[str, Any], list[str]]] = [
     ("captured", {"unreadable": "line 17: 5 cells, the header has 8"}, ["readable"]),
     ("captured", {"source_known": False}, ["source_known"]),
     ("captured", {"source_known": None}, ["source_known"]),
@@ -156,7 +157,7 @@ BROKEN: list[tuple[Gate, dict[str, Any], list[str]]] = [
 ]
 
 
-def frame(name: Gate, *rows: dict[str, Any]) -> pd.DataFrame:
+def frame(name: GateName, *rows: dict[str, Any]) -> pd.DataFrame:
     """Rows of a gate's frame: clean but for what each of ``rows`` says, ids 101, 102, … under a shuffled index."""
     values = [{"journey_id": 101 + at, **CLEAN[name], **row} for at, row in enumerate(rows)]
     return pd.DataFrame(values, index=[9 - at for at in range(len(rows))])
@@ -181,7 +182,7 @@ def expecting(expectation: str, severity: str = "critical", **arguments: Any) ->
 
 
 @pytest.mark.parametrize("name", PROMISES)
-def test_a_clean_batch_passes_and_leaves_evidence_for_every_promise(name: Gate) -> None:
+def test_a_clean_batch_passes_and_leaves_evidence_for_every_promise(name: GateName) -> None:
     result = gate.run(name, frame(name, {}, {}, {}), playbook=None)
     assert result.batch_problem is None
     assert result.passed.all()
@@ -202,7 +203,7 @@ def test_each_promise_says_what_is_promised_and_what_is_wrong_when_it_is_broken(
 @pytest.mark.parametrize(("name", "fault", "promises"), BROKEN)
 @pytest.mark.parametrize("others", [0, 2])
 def test_a_broken_row_is_named_with_its_reason_and_the_others_pass(
-    name: Gate, fault: dict[str, Any], promises: list[str], others: int
+    name: GateName, fault: dict[str, Any], promises: list[str], others: int
 ) -> None:
     batch = frame(name, *[{}] * others, fault)
     result = gate.run(name, batch, playbook=None)
@@ -377,10 +378,10 @@ def test_a_prepared_suite_answers_as_a_plain_validation_does(name: str) -> None:
             for kind, arguments in ADDED.items()
         ]
         book = playbook(gates={"validated": {"expect": added}})
-        gate_: Gate = "validated"
+        gate_ = GateName.VALIDATED
         promises = gate.promises_of(gate_, book)
     else:
-        gate_ = cast(Gate, name)
+        gate_ = cast(GateName, name)
         promises = PROMISES[gate_]
     faults = [fault for broken, fault, _ in BROKEN if broken == gate_]
     suite = PreparedSuite(promises)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
@@ -16,16 +16,15 @@ from sqlalchemy.exc import DBAPIError
 from leadgate.ledger import faults
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.only import ALL, Only
-
-Kind = Literal["intake", "follow_up"]
+from leadgate.vocabulary import BatchKind
 
 #: The journeys ``j`` that a batch of each kind may claim.
 CLAIMABLE: Final = {
-    "intake": (
+    BatchKind.INTAKE: (
         "SELECT j.id FROM journey j WHERE j.status = 'ready' AND j.batch_id IS NULL AND j.run_after <= :now "
         f"AND {Only.condition('j.id')}"
     ),
-    "follow_up": f"""
+    BatchKind.FOLLOW_UP: f"""
         SELECT j.id FROM journey j JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
         WHERE j.status = 'owned' AND j.batch_id IS NULL AND a.next_check_at <= :now AND {Only.condition("j.id")}""",
 }
@@ -34,7 +33,7 @@ CLAIMABLE: Final = {
 _OLDEST_FIRST: Final = "ORDER BY (j.id + 0)"
 
 
-def claimable(ledger: Ledger, kind: Kind, now: datetime, limit: int, only: Only = ALL) -> list[int]:
+def claimable(ledger: Ledger, kind: BatchKind, now: datetime, limit: int, only: Only = ALL) -> list[int]:
     """The journeys that ``batches.claim`` would take, oldest first."""
     with ledger.transaction() as connection:
         rows = connection.execute(
@@ -47,7 +46,7 @@ class RowsRefused(Exception):  # noqa: N818 - what happened
     """A statement failed because of the rows that it was to change; its cause says why."""
 
 
-def claim(connection: Connection, batch_id: int, kind: Kind, now: datetime, limit: int, only: Only) -> int:
+def claim(connection: Connection, batch_id: int, kind: BatchKind, now: datetime, limit: int, only: Only) -> int:
     """Put up to ``limit`` of the journeys that may be claimed, oldest first, into a batch. Returns how many.
 
     Raises ``RowsRefused`` when one of them cannot be put into it.

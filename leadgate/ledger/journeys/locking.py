@@ -17,16 +17,18 @@ from leadgate.ledger import bulk
 from leadgate.ledger.batches import Batch
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.faults import Conflict
-from leadgate.vocabulary import OPEN
+from leadgate.vocabulary import OPEN, JourneyStatus, StageName, list_in_sql
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-_OPEN: Final = ", ".join(f"'{status}'" for status in OPEN)
+_OPEN: Final = list_in_sql(OPEN)
 
 
-def lock_journeys(connection: Connection, batch: Batch, stage: str, status: str, frame: pd.DataFrame) -> None:
+def lock_journeys(
+    connection: Connection, batch: Batch, stage: StageName, status: JourneyStatus, frame: pd.DataFrame
+) -> None:
     """Lock the stage's journeys and compare their versions with those gathered. Raises ``Conflict``."""
     failpoint("apply.lock.before")
     rows = connection.execute(
@@ -42,16 +44,16 @@ def lock_journeys(connection: Connection, batch: Batch, stage: str, status: str,
     failpoint("apply.lock.after")
 
 
-def waiting_at(connection: Connection, batch: Batch) -> list[str]:
+def waiting_at(connection: Connection, batch: Batch) -> list[StageName]:
     """The stages at which journeys of the batch still wait, those journeys locked."""
     rows = connection.execute(
         text("SELECT stage FROM journey WHERE batch_id = :batch AND status = 'ready' ORDER BY id FOR NO KEY UPDATE"),
         {"batch": batch.id},
     )
-    return sorted({row.stage for row in rows})
+    return [StageName(stage) for stage in sorted({row.stage for row in rows})]
 
 
-def journeys_in(connection: Connection, batch: Batch, status: str) -> list[int]:
+def journeys_in(connection: Connection, batch: Batch, status: JourneyStatus) -> list[int]:
     """The batch's journeys with ``status``, locked, by id."""
     rows = connection.execute(
         text("SELECT id FROM journey WHERE batch_id = :batch AND status = :status ORDER BY id FOR NO KEY UPDATE"),

@@ -81,7 +81,7 @@ def release(
     journeys: Sequence[Row[Any]],
     *,
     now: datetime,
-    stage: str | None = None,
+    stage: StageName | None = None,
     waived: str | None = None,
 ) -> None:
     """Make held journeys (rows of ``locking.held_by``) ready again, one generation on: at ``stage``, or where they

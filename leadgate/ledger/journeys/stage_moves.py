@@ -15,7 +15,7 @@ from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk, handoffs
 from leadgate.ledger.batches import Batch
 from leadgate.ledger.faults import Conflict
-from leadgate.ledger.journeys.transition_sql import update
+from leadgate.ledger.journeys.transition_sql import note_moment, update
 from leadgate.ledger.journeys.transitions import CONTINUE, HOLD, OF_OUTCOME, OWN, Transition, passes_to
 from leadgate.vocabulary import HandoffOutcome, JourneyStatus, Outcome, StageName
 
@@ -41,13 +41,12 @@ _MOVING_TYPES: Final = {
     "reason": "text",
 }
 #: Each journey of ``moving`` to the status and stage of its own transition, which ``_with_transitions`` has looked up.
-_MOVE_APART: Final = """
+_MOVE_APART: Final = f"""
     UPDATE journey j SET stage = m.next_stage, status = m.next_status, version = j.version + 1,
         lead_id = m.lead_id, work_item_id = m.work_item_id, joined_to = m.joined_to,
         run_after = coalesce(m.run_after, j.run_after), generation = m.generation,
         start_stage = coalesce(m.start_stage, j.start_stage),
-        handed_on_at = CASE WHEN j.generation = 0 AND m.handoff IS NOT NULL
-            THEN j.handed_on_at || CAST(:now AS timestamptz) ELSE j.handed_on_at END,
+        {note_moment("m.handoff IS NOT NULL")},
         batch_id = CASE WHEN m.stays THEN j.batch_id END
     FROM moving m WHERE j.id = m.journey_id AND j.version = m.version AND j.batch_id = :batch
         AND j.stage = :stage AND j.status = :status"""
@@ -65,8 +64,8 @@ def advance(
     connection: Connection,
     batch: Batch,
     *,
-    stage: str,
-    status: str,
+    stage: StageName,
+    status: JourneyStatus,
     now: datetime,
     apart: pd.DataFrame,
     together: int,
@@ -79,9 +78,8 @@ def advance(
     the next stage in one statement: nothing to send for them.
     """
     failpoint("apply.advance.before")
-    here, works_on = StageName(stage), JourneyStatus(status)
     if not apart.empty:
-        bulk.temporary(connection, "moving", _MOVING_TYPES, _with_transitions(apart, here, works_on))
+        bulk.temporary(connection, "moving", _MOVING_TYPES, _with_transitions(apart, stage, status))
         moved = connection.execute(
             text(_MOVE_APART), {"batch": batch.id, "stage": stage, "status": status, "now": now}
         ).rowcount
@@ -90,7 +88,7 @@ def advance(
         handoffs.record_moving(connection, stage=stage, batch_id=batch.id, playbook_hash=batch.playbook_hash, now=now)
     failpoint("apply.advance.apart")
     if together:
-        transition = passes_to(here)
+        transition = passes_to(stage)
         handoffs.record_all_at(
             connection,
             batch_id=batch.id,
@@ -102,7 +100,7 @@ def advance(
         )
         moved = connection.execute(
             text(_GO_ON[transition]),
-            {"batch": batch.id, "stage": stage, "next_stage": transition.stage_after(here), "now": now},
+            {"batch": batch.id, "stage": stage, "next_stage": transition.stage_after(stage), "now": now},
         ).rowcount
         if moved != together:
             raise Conflict(f"{abs(together - moved)} journeys of batch {batch.id} changed while it was applied")
@@ -152,7 +150,7 @@ def _with_transitions(apart: pd.DataFrame, stage: StageName, status: JourneyStat
 
 
 def hold_rest(
-    connection: Connection, batch: Batch, *, stage: str, reason: str, work_item_id: int, now: datetime
+    connection: Connection, batch: Batch, *, stage: StageName, reason: str, work_item_id: int, now: datetime
 ) -> int:
     """Hold every journey of the batch that waits at ``stage``, each with its handoff. Returns how many."""
     handoffs.record_all_at(

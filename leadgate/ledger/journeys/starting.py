@@ -14,14 +14,14 @@ from sqlalchemy import Connection, text
 from leadgate.ledger import leads
 from leadgate.ledger.journeys.transitions import CAPTURE, RECYCLE, RESCORE, Transition
 from leadgate.ledger.only import ALL, Only
-from leadgate.vocabulary import OPEN
+from leadgate.vocabulary import OPEN, Trigger, list_in_sql
 
-_OPEN: Final = ", ".join(f"'{status}'" for status in OPEN)
+_OPEN: Final = list_in_sql(OPEN)
 
 
 def insert(transition: Transition, of: Literal["signal_id", "lead_id"], rows: str) -> str:
     """The statement that starts a journey by ``transition`` for each row (``id``, ``source``) that ``rows`` selects."""
-    trigger = "signal" if transition is CAPTURE else transition.name
+    trigger = Trigger.SIGNAL if transition is CAPTURE else Trigger(transition.name)
     return (
         f"INSERT INTO journey (trigger, {of}, source, captured_at, run_after, stage, start_stage, status, version, "
         f"generation) SELECT '{trigger}', d.id, d.source, :now, :now, '{transition.stage}', '{transition.stage}', "

@@ -6,17 +6,20 @@ statements of ``stage_moves`` and ``person_moves`` set.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
-
 from leadgate.ledger.journeys.transitions import Transition
-from leadgate.vocabulary import JourneyStatus, StageName
+from leadgate.vocabulary import JourneyStatus, StageName, list_in_sql
 
-#: A journey ``j`` that leaves a stage ``:now`` keeps the moment, as long as it runs for the first time: a report reads
-#: these moments in place of the handoffs, which are several times as many rows.
-_NOTE_MOMENT: Final = (
-    "handed_on_at = CASE WHEN j.generation = 0 THEN j.handed_on_at || CAST(:now AS timestamptz) ELSE j.handed_on_at END"
-)
+
+def note_moment(leaves: str = "true") -> str:
+    """What a statement sets so that a journey ``j`` which ``leaves`` a stage ``:now`` keeps the moment.
+
+    Only as long as it runs for the first time. A report reads these moments in place of the handoffs, which are several
+    times as many rows.
+    """
+    return (
+        f"handed_on_at = CASE WHEN j.generation = 0 AND {leaves} "
+        "THEN j.handed_on_at || CAST(:now AS timestamptz) ELSE j.handed_on_at END"
+    )
 
 
 def update(transition: Transition, *, where: str, sets: str = "", source: str = "") -> str:
@@ -34,7 +37,7 @@ def update(transition: Transition, *, where: str, sets: str = "", source: str = 
     if len(stages) == 1 and not in_place:
         changes.append(f"stage = '{transition.stage}'")
     if transition.handoff is not None:
-        changes.append(_NOTE_MOMENT)
+        changes.append(note_moment())
     if sets:
         changes.append(sets)
     source = f"FROM {source} " if source else ""
@@ -48,10 +51,6 @@ def _stands_at(transition: Transition) -> str:
         if stages := tuple(stage for stage in StageName if (status, stage) in transition.before):
             by_stages.setdefault(stages, []).append(status)
     return " OR ".join(
-        f"j.status IN ({_listed(statuses)}) AND j.stage IN ({_listed(stages)})"
+        f"j.status IN ({list_in_sql(statuses)}) AND j.stage IN ({list_in_sql(stages)})"
         for stages, statuses in by_stages.items()
     )
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from leadgate.ledger.verify.invariant import Tally
-from leadgate.vocabulary import STAGES
+from leadgate.vocabulary import StageName, list_in_sql
 
 #: The number of the stage that a column names, from 1.
-STAGE_NUMBER: Final = "array_position(ARRAY[" + ", ".join(f"'{stage}'" for stage in STAGES) + "], {})"
+STAGE_NUMBER: Final = f"array_position(ARRAY[{list_in_sql(StageName)}], {{}})"
 
 #: A journey that runs for the first time, or was discarded in that, hands on its stages from ``first``; ``last`` is the
 #: last that it has handed on. A discarded one may have handed on its last stage, or not.

@@ -9,9 +9,9 @@ from typing import Final
 
 from leadgate.ledger.verify.handoffs import MOMENTS_TOO_MANY_OR_FEW, STAGE_NUMBER, TOO_MANY_OR_FEW, count_handoffs
 from leadgate.ledger.verify.invariant import Invariant
-from leadgate.vocabulary import OPEN
+from leadgate.vocabulary import OPEN, list_in_sql
 
-_OPEN = ", ".join(f"'{status}'" for status in OPEN)
+_OPEN: Final = list_in_sql(OPEN)
 INVARIANTS: Final[tuple[Invariant, ...]] = (
     Invariant(
         "signal_has_journey",

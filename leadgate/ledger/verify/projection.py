@@ -10,16 +10,17 @@ from typing import Any, Final
 from sqlalchemy import text
 
 from leadgate.ledger.database import Ledger
+from leadgate.vocabulary import StageName, list_in_sql
 
 #: What each signal came to, in terms of content: no ids, no times, no batches.
-_JOURNEYS: Final = """
+_JOURNEYS: Final = f"""
     SELECT s.source, s.key, j.trigger, j.stage, j.status, j.generation, j.start_stage,
         (SELECT s2.key FROM journey h JOIN signal s2 ON s2.id = h.signal_id WHERE h.id = j.joined_to) AS joined_to,
         (SELECT row_to_json(x)::text FROM (SELECT w.kind, w.reason, w.stage, w.promise, w.message, w.value, w.detail,
             w.proposal, w.route FROM work_item w WHERE w.id = j.work_item_id) x) AS held_by,
         (SELECT string_agg(concat_ws('/', generation, stage, outcome, reason, playbook_hash), ' '
-            ORDER BY generation, array_position(ARRAY['capture', 'validation', 'enrichment', 'qualification',
-            'assignment', 'follow_up'], stage)) FROM handoff h WHERE h.journey_id = j.id) AS handoffs,
+            ORDER BY generation, array_position(ARRAY[{list_in_sql(StageName)}], stage))
+            FROM handoff h WHERE h.journey_id = j.id) AS handoffs,
         (SELECT string_agg(concat_ws('/', generation, fit, engagement, score, grade, contributions, was,
             qualified_as, outcome, reasons, evidence), ' ' ORDER BY generation)
             FROM qualification q WHERE q.journey_id = j.id) AS scores,

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from leadgate.playbook import Gate, Loaded
+from leadgate.playbook import Loaded
 from leadgate.playbook.check import follow_up, gates, routing, scoring, secrets, sources
 from leadgate.playbook.check.added_expectations import EXPECTATIONS  # gates refuse by the same list
 from leadgate.playbook.check.checker import Checker
 from leadgate.playbook.yaml_text import PlaybookError, Problem
+from leadgate.vocabulary import GateName
 
 __all__ = ["EXPECTATIONS", "check", "require"]
 
 
-def check(loaded: Loaded, *, promises: Mapping[Gate, Collection[str]] | None = None) -> list[Problem]:
+def check(loaded: Loaded, *, promises: Mapping[GateName, Collection[str]] | None = None) -> list[Problem]:
     """Everything that is wrong with a loaded playbook, by line; an empty list is a playbook to run by.
 
     Problems with ``note`` set are worth knowing and do not stop anything. ``promises`` names the
@@ -48,7 +49,7 @@ def check(loaded: Loaded, *, promises: Mapping[Gate, Collection[str]] | None = N
     return sorted({*loaded.document.notes, *(problem for part in parts for problem in part)})
 
 
-def require(loaded: Loaded, *, promises: Mapping[Gate, Collection[str]] | None = None) -> None:
+def require(loaded: Loaded, *, promises: Mapping[GateName, Collection[str]] | None = None) -> None:
     """Raises ``PlaybookError`` with every problem that ``check`` finds, notes aside."""
     if wrong := [problem for problem in check(loaded, promises=promises) if not problem.note]:
         raise PlaybookError(wrong)

@@ -14,6 +14,7 @@ from leadgate.playbook.check.checker import Checker, Found
 from leadgate.playbook.yaml_text import Path
 from leadgate.sla.ending import finished_by
 from leadgate.sla.sla_targets import hours_of, limit
+from leadgate.vocabulary import StageName
 
 #: One day of either half of a year: where clocks agree on both, they are of one zone for an SLA.
 _DAYS = (datetime(2026, 1, 15, 12), datetime(2026, 7, 15, 12))  # noqa: DTZ001 - on the wall of each zone
@@ -89,7 +90,7 @@ def _never_asked(checker: Checker, position: int, sla: Sla) -> Found:
 def follow_up(checker: Checker) -> Found:
     rules = checker.playbook.follow_up
     here: Path = ("follow_up",)
-    columns = fields.columns("assignment", checker.custom)
+    columns = fields.columns(StageName.ASSIGNMENT, checker.custom)
     yield from checker.twice((*here, "priorities"), [priority.name for priority in rules.priorities])
     catches_all: str | None = None
     for position, priority in enumerate(rules.priorities):

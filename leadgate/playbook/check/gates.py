@@ -10,19 +10,19 @@ from typing import Final
 
 from leadgate import fields
 from leadgate.nearest import proposal
-from leadgate.playbook import Gate
 from leadgate.playbook.check.added_expectations import wrong_with
 from leadgate.playbook.check.checker import ASSIGNED, Checker, Found
 from leadgate.playbook.yaml_text import Path
+from leadgate.vocabulary import GateName, StageName
 
 #: The stage whose columns each gate's frame has; a gate stands at the end of a stage.
-_COLUMNS_AT: Final[dict[Gate, str]] = {
-    "captured": "capture",
-    "validated": "enrichment",
-    "enriched": "qualification",
-    "qualified": "assignment",
-    "assigned": "follow_up",
-    "followed_up": "follow_up",
+_COLUMNS_AT: Final[dict[GateName, StageName]] = {
+    GateName.CAPTURED: StageName.CAPTURE,
+    GateName.VALIDATED: StageName.ENRICHMENT,
+    GateName.ENRICHED: StageName.QUALIFICATION,
+    GateName.QUALIFIED: StageName.ASSIGNMENT,
+    GateName.ASSIGNED: StageName.FOLLOW_UP,
+    GateName.FOLLOWED_UP: StageName.FOLLOW_UP,
 }
 
 
@@ -48,10 +48,10 @@ def notifications(checker: Checker) -> Found:
         yield from checker.one_of(("notifications", position, "to"), "rep or exception route", entry.to, known)
 
 
-def gates(checker: Checker, promises: Mapping[Gate, Collection[str]]) -> Found:
+def gates(checker: Checker, promises: Mapping[GateName, Collection[str]]) -> Found:
     for gate, rules in checker.playbook.gates.items():
         columns = {*fields.columns(_COLUMNS_AT[gate], checker.custom)}
-        if gate in ("assigned", "followed_up"):
+        if gate in (GateName.ASSIGNED, GateName.FOLLOWED_UP):
             columns |= set(ASSIGNED)
         built_in = promises.get(gate, ())
         names = [expect.name for expect in rules.expect]

@@ -13,6 +13,7 @@ from leadgate.playbook import Pool, Route
 from leadgate.playbook.check.checker import Checker, Found
 from leadgate.playbook.yaml_text import Path
 from leadgate.sla.hours import Clock, HoursError
+from leadgate.vocabulary import StageName
 
 
 def people(checker: Checker) -> Found:
@@ -103,7 +104,7 @@ def territories(checker: Checker) -> Found:
 
 
 def routing(checker: Checker) -> Found:
-    columns = fields.columns("assignment", checker.custom)
+    columns = fields.columns(StageName.ASSIGNMENT, checker.custom)
     routes = checker.playbook.routing
     yield from checker.twice(("routing",), [route.name for route in routes])
     taken: dict[str, Condition] = {}  # what the routes before take for certain

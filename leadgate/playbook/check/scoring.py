@@ -13,10 +13,11 @@ from leadgate.playbook import EngagementRule, FitRule
 from leadgate.playbook.check.checker import Checker, Found
 from leadgate.playbook.yaml_text import Path
 from leadgate.scoring.verdict import leaves_below
+from leadgate.vocabulary import StageName
 
 
 def scoring(checker: Checker) -> Found:
-    columns = fields.columns("qualification", checker.custom)
+    columns = fields.columns(StageName.QUALIFICATION, checker.custom)
     scoring = checker.playbook.scoring
     seen: dict[str, Path] = {}
     parts: tuple[tuple[str, Sequence[FitRule | EngagementRule]], ...] = (
@@ -55,7 +56,7 @@ def _groups(checker: Checker) -> Found:
 
 def qualification(checker: Checker) -> Found:
     rule = checker.playbook.qualification
-    columns = fields.columns("qualification", checker.custom)
+    columns = fields.columns(StageName.QUALIFICATION, checker.custom)
     here: Path = ("qualification",)
     if rule.marketing_qualified > rule.sales_qualified:
         yield checker.at(

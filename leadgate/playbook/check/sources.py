@@ -14,12 +14,13 @@ from leadgate.playbook import MOST_ACCOUNTS_BYTES, AccountsFile
 from leadgate.playbook.check.checker import ASSIGNED, Checker, Found
 from leadgate.playbook.yaml_text import Path
 from leadgate.regular_files import open_text_below
+from leadgate.vocabulary import StageName
 
 _COLUMN_SHOWN: Final = 40  # characters of a column's name that a message proposes
 
 
 def own_fields(checker: Checker) -> Found:
-    taken = fields.columns("follow_up")
+    taken = fields.columns(StageName.FOLLOW_UP)
     for name in checker.custom:
         if name in taken or name in ASSIGNED or name in fields.OF_STAGES:
             yield checker.at(("fields", name), f"{name!r} is a name that Leadgate uses itself; choose another")
@@ -57,7 +58,7 @@ def matching(checker: Checker) -> Found:
 
 def enrichment(checker: Checker) -> Found:
     yield from checker.twice(("enrichment", "providers"), [p.name for p in checker.playbook.enrichment.providers])
-    known = fields.columns("qualification", checker.custom)
+    known = fields.columns(StageName.QUALIFICATION, checker.custom)
     for position, provider in enumerate(checker.playbook.enrichment.providers):
         if not isinstance(provider, AccountsFile):
             continue
