@@ -10,10 +10,12 @@ from pydantic_core import ErrorDetails
 
 from leadgate.playbook import Playbook
 from leadgate.playbook.value_words import explain
+from leadgate.vocabulary import GateName
 
 #: Of each kind of type, values that are none.
 WRONG: dict[str, list[Any]] = {
     "bool": ["maybe", [], 7, None], "date": ["soon", [], 1.5, "2026-03-02T09:00"], "dict": ["x", 1],
+    "enum": ["x", 1, []],
     "float": ["x", [], None], "int": ["x", 2.5, [], None], "literal": ["x", 1], "model": ["x", 1],
     "str": [1, True, [], {}, None], "time": ["noon", []], "timedelta": [[], {}], "tuple": ["x", 1],
 }  # fmt: skip
@@ -54,7 +56,7 @@ def test_no_error_of_a_type_is_left_in_the_words_of_pydantic(kind: str) -> None:
 
     kinds = {
         "bool": bool, "date": datetime.date, "dict": dict[str, int], "float": float, "int": int,
-        "literal": Literal["one", "two"], "str": str, "time": datetime.time, "timedelta": datetime.timedelta,
+        "enum": GateName, "literal": Literal["one", "two"], "str": str, "time": datetime.time, "timedelta": datetime.timedelta,
         "tuple": tuple[int, ...],
     }  # fmt: skip
     for value in WRONG[kind]:
