@@ -6,6 +6,8 @@ Word lists, a fixed seed and no clock: the same rows every time. Addresses are u
 mail provider with ``example`` in the name. Phone numbers are from ranges that regulators keep for fiction
 (US 555-01xx, UK 020 7946 0xxx, Germany 030 23125 xxx, France 01 99 00 xx xx, Australia 5550 xxxx).
 
+Long as one file: the word lists and the dirt of each file are read together, and the script needs nothing beside it.
+
 Belongs here: the example data. Does not belong here: what Leadgate makes of it.
 """
 

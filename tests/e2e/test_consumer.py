@@ -1,6 +1,8 @@
 """The always-on consumer on a real Prefect server: it takes leads by itself, obeys the Prefect UI, and goes on.
 
 What imports Prefect is imported inside functions: Prefect reads its settings then, and the fixture makes them.
+
+Long as one file: all of it is about one process, with the same ways to start, stop and watch it.
 """
 
 from __future__ import annotations

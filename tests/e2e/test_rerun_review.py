@@ -1,4 +1,7 @@
-"""Reruns and reviews as flows on a real Prefect server: the forms, what is done, and what the artifacts show."""
+"""Reruns and reviews as flows on a real Prefect server: the forms, what is done, and what the artifacts show.
+
+Long as one file: reruns and reviews share their forms, their flows and how a test fills them in.
+"""
 
 from __future__ import annotations
 

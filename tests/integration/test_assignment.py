@@ -1,4 +1,7 @@
-"""Assignment on a real ledger: pools and their policies, caps, absences, account owners, and the record of it."""
+"""Assignment on a real ledger: pools and their policies, caps, absences, account owners, and the record of it.
+
+Long as one file: every test changes the same pools and reads the same record.
+"""
 
 from __future__ import annotations
 

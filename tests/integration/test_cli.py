@@ -1,4 +1,7 @@
-"""The command line on a real ledger: what a person sees, what a script gets, and which exit code."""
+"""The command line on a real ledger: what a person sees, what a script gets, and which exit code.
+
+Long as one file: what holds for all commands, in one place for whoever adds one.
+"""
 
 from __future__ import annotations
 

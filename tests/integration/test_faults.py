@@ -1,4 +1,7 @@
-"""One lead never stops the others: whose fault an error is, and what becomes of the leads that a stage fails for."""
+"""One lead never stops the others: whose fault an error is, and what becomes of the leads that a stage fails for.
+
+Long as one file: each kind of fault is put into the same stages and batches.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The six gates, run by Great Expectations: which rows pass, which are stopped and why, what holds a batch."""
+"""The six gates, run by Great Expectations: which rows pass, which are stopped and why, what holds a batch.
+
+Long as one file: six gates, with the same kinds of rows for each.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""HTTP capture over real HTTP: what is answered, what is stored, and that both always agree."""
+"""HTTP capture over real HTTP: what is answered, what is stored, and that both always agree.
+
+Long as one file: one server, and the same questions about answer and ledger for each kind of request.
+"""
 
 from __future__ import annotations
 

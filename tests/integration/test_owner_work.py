@@ -1,4 +1,7 @@
-"""An owner at work, on a real ledger: priorities, waits, touches that count, answers, next touches, what comes back."""
+"""An owner at work, on a real ledger: priorities, waits, touches that count, answers, next touches, what comes back.
+
+Long as one file: one owner's day, whose steps build on the same playbook.
+"""
 
 from __future__ import annotations
 

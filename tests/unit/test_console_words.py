@@ -1,4 +1,7 @@
-"""A lead's story in words, and the summary's layout, from data made up here: no ledger."""
+"""A lead's story in words, and the summary's layout, from data made up here: no ledger.
+
+Long as one file: the same made-up story, told by each part of explain and of the summary.
+"""
 
 from __future__ import annotations
 

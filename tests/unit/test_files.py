@@ -1,4 +1,7 @@
-"""Reading files: every format, every kind of damage, and every line accounted for."""
+"""Reading files: every format, every kind of damage, and every line accounted for.
+
+Long as one file: every format has the same kinds of damage, written by the same helpers.
+"""
 
 from __future__ import annotations
 

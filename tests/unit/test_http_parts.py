@@ -1,4 +1,7 @@
-"""The pure parts of HTTP capture: who may post, how fast, and what a body holds."""
+"""The pure parts of HTTP capture: who may post, how fast, and what a body holds.
+
+Long as one file: small parts, each with a table of examples.
+"""
 
 from __future__ import annotations
 

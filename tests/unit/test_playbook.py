@@ -1,4 +1,7 @@
-"""The playbook: loading, its hash, and everything that a check refuses, with line and what to do."""
+"""The playbook: loading, its hash, and everything that a check refuses, with line and what to do.
+
+Long as one file: a table of everything that is refused, in the order of the playbook.
+"""
 
 from __future__ import annotations
 

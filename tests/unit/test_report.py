@@ -1,4 +1,7 @@
-"""How a report is written out: nothing gets out of its place in HTML, CSV or a terminal. No ledger."""
+"""How a report is written out: nothing gets out of its place in HTML, CSV or a terminal. No ledger.
+
+Long as one file: one made-up ledger, written out in each format.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Assignment: routes, caps, absences, nobody available, due times, and the evidence of all of it."""
+"""Assignment: routes, caps, absences, nobody available, due times, and the evidence of all of it.
+
+Long as one file: every test routes the same leads by the same playbook.
+"""
 
 from __future__ import annotations
 

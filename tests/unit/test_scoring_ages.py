@@ -1,4 +1,7 @@
-"""Scores that age: decay, caps, grades, hysteresis, and the moment at which time alone changes a verdict."""
+"""Scores that age: decay, caps, grades, hysteresis, and the moment at which time alone changes a verdict.
+
+Long as one file: properties of one function over time, with the same strategies.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Single values: tables of what is read as what, and the properties that hold for any text."""
+"""Single values: tables of what is read as what, and the properties that hold for any text.
+
+Long as one file: tables of examples, one for each kind of value.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The ledger"""
+"""The ledger
+
+Long as one file: it makes the first tables in one transaction, and a migration that has run is never taken apart.
+"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,0 +1,61 @@
+"""All tables of the ledger, with the constraints that guard its invariants.
+
+Belongs here: columns, keys, partial unique indexes and checks, and nothing that runs; a file for each subject, and
+every table is imported from here. Queries are in ``ledger``.
+
+Three facts are declared with the tables, and ``ledger.verify``, ``docs/ledger.md`` and the tests read them:
+
+- a column that may hold a personal value of a lead is ``PERSONAL``: it can be erased. No other text or JSON column
+  holds one; those have ids, reasons, the names of fields and keyed hashes;
+- a column that names a colleague (an owner, a reviewer, a process) is ``STAFF``;
+- a table whose rows are never changed, apart from erasing, is ``APPEND_ONLY``.
+"""
+
+from __future__ import annotations
+
+from leadgate.models.assignments import Assignment, Missed, Pause, PoolTurns
+from leadgate.models.columns import APPEND_ONLY, PERSONAL, STAFF
+from leadgate.models.delivery import Outbox
+from leadgate.models.journeys import GateResult, Handoff, Journey, QualificationRecord, Warned
+from leadgate.models.leads import Lead, LeadIdentity, LeadJoin, LeadVerdict, Lookalike, MatchKey
+from leadgate.models.operation import Batch, BatchHolder, Consumer, HashKey, Host, PlaybookVersion
+from leadgate.models.signals import Activity, ReusedRequest, Signal
+from leadgate.models.storage import FILLED, INDEXED_TEXT
+from leadgate.models.work_items import Action, BreakerRow, Correction, WorkItem
+
+__all__ = [
+    "APPEND_ONLY",
+    "FILLED",
+    "INDEXED_TEXT",
+    "PERSONAL",
+    "STAFF",
+    "Action",
+    "Activity",
+    "Assignment",
+    "Batch",
+    "BatchHolder",
+    "BreakerRow",
+    "Consumer",
+    "Correction",
+    "GateResult",
+    "Handoff",
+    "HashKey",
+    "Host",
+    "Journey",
+    "Lead",
+    "LeadIdentity",
+    "LeadJoin",
+    "LeadVerdict",
+    "Lookalike",
+    "MatchKey",
+    "Missed",
+    "Outbox",
+    "Pause",
+    "PlaybookVersion",
+    "PoolTurns",
+    "QualificationRecord",
+    "ReusedRequest",
+    "Signal",
+    "Warned",
+    "WorkItem",
+]

@@ -1,0 +1,120 @@
+"""Who has a lead, on which clock, and whose turn it is.
+
+Belongs here: these tables, with the constraints that guard them. Queries are in ``ledger``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index, text
+from sqlmodel import Field, SQLModel
+
+from leadgate.models.columns import (
+    PERSONAL,
+    declare_counter,
+    declare_id,
+    declare_id_of,
+    declare_json,
+    declare_json_or_none,
+    declare_moment,
+    declare_personal,
+    declare_reference,
+    declare_staff,
+    list_allowed,
+)
+from leadgate.vocabulary import AssignmentMethod
+
+
+class Assignment(SQLModel, table=True):
+    """Who has the lead, from when to when, and why. At most one is open per journey."""
+
+    __tablename__ = "assignment"
+    __table_args__ = (
+        CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)"),
+        CheckConstraint(list_allowed("method", AssignmentMethod)),
+        Index("one_open_assignment", "journey_id", unique=True, postgresql_where=text("ended_at IS NULL")),
+        Index("assignment_owner", "owner", "assigned_at"),
+        Index("assignment_open", "owner", "due_at", postgresql_where=text("ended_at IS NULL")),
+        Index("assignment_ended", "journey_id", postgresql_where=text("ended_at IS NOT NULL")),
+    )
+    id: int | None = declare_id()
+    journey_id: int = declare_reference("journey.id")
+    generation: int
+    owner: str = declare_staff()
+    pool: str | None = None
+    rule: str
+    turn: bool
+    candidates: list[Any] = declare_json("[]")
+    why: str
+    inputs: dict[str, Any] | None = declare_json_or_none(PERSONAL)  # what the rule read of the lead, as it was then
+    # of a turn: the pool's count and the owner's, before and after
+    pointer: dict[str, Any] | None = declare_json_or_none()
+    sla: str | None = None
+    playbook_hash: str
+    assigned_at: datetime = declare_moment()
+    # when its SLA began, for a lead that kept the clock of another
+    clock_from: datetime | None = declare_moment(nullable=True)
+    due_at: datetime | None = declare_moment(nullable=True)
+    due_soon_at: datetime | None = declare_moment(nullable=True)
+    next_check_at: datetime | None = declare_moment(nullable=True)  # when the ladder or the SLA next asks for a look
+    priority: str | None = None  # the one whose SLA it has; none: its pool's
+    ladder_step: int = 0  # steps taken for the first touch; those of the other targets follow
+    acceptance_step: int = declare_counter()
+    next_touch_step: int = declare_counter()  # since ``last_touched_at``
+    stage_step: int = declare_counter()
+    touched_at: datetime | None = declare_moment(nullable=True)
+    last_touched_at: datetime | None = declare_moment(nullable=True)
+    stale_since: datetime | None = declare_moment(nullable=True)  # the last activity for which it was found stale
+    accepted_at: datetime | None = declare_moment(nullable=True)
+    ended_at: datetime | None = declare_moment(nullable=True)
+    end_reason: str | None = None
+    method: str = Field(
+        default=AssignmentMethod.ROUTE.value, sa_column_kwargs={"server_default": AssignmentMethod.ROUTE.value}
+    )
+
+
+class Pause(SQLModel, table=True):
+    """While a lead is waited for, its owner's clocks stand still: up to ``ended_at``, or as planned until then."""
+
+    __tablename__ = "pause"
+    __table_args__ = (
+        CheckConstraint("until > started_at"),
+        CheckConstraint("ended_at IS NULL OR ended_at BETWEEN started_at AND until", name="pause_ends_as_planned"),
+        CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)"),
+        Index("one_open_pause", "journey_id", unique=True, postgresql_where=text("ended_at IS NULL")),
+        Index("pause_journey", "journey_id", "started_at"),
+    )
+    id: int | None = declare_id()
+    journey_id: int = declare_id_of()
+    reason: str = declare_personal()
+    by: str = declare_staff()
+    started_at: datetime = declare_moment()
+    until: datetime = declare_moment()
+    ended_at: datetime | None = declare_moment(nullable=True)
+    ended_by: str | None = declare_staff(None)  # a person, ``lead``, ``leadgate``
+
+
+class Missed(SQLModel, table=True):
+    """A target of an SLA that was not met in time, once for each clock that ran out; ``met_at`` when it was later."""
+
+    __tablename__ = "missed"
+    __table_args__ = (Index("missed_once", "assignment_id", "target", "since", unique=True),)
+    id: int | None = declare_id()
+    assignment_id: int = declare_id_of()
+    journey_id: int = declare_id_of(index=True)
+    target: str
+    since: datetime = declare_moment()
+    due_at: datetime = declare_moment()
+    noticed_at: datetime = declare_moment()
+    met_at: datetime | None = declare_moment(nullable=True)
+
+
+class PoolTurns(SQLModel, table=True):
+    """A pool's fair turns. A turn is taken by comparing ``version``."""
+
+    __tablename__ = "pool_state"
+    pool: str = Field(primary_key=True)
+    state: dict[str, Any] = declare_json("{}")
+    version: int = 0

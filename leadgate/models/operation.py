@@ -1,0 +1,89 @@
+"""What processes need to work together: playbooks in use, batches and their holders, consumers, hosts, the key.
+
+Belongs here: these tables, with the constraints that guard them. Queries are in ``ledger``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Boolean, Column, Index, Integer, text
+from sqlmodel import Field, SQLModel
+
+from leadgate.models.columns import APPEND_ONLY, declare_id, declare_id_of, declare_moment, declare_staff
+from leadgate.vocabulary import BatchKind
+
+
+class PlaybookVersion(SQLModel, table=True):
+    """A playbook as it was activated; decisions name it by hash."""
+
+    __tablename__ = "playbook_version"
+    __table_args__ = ({"info": APPEND_ONLY},)
+    hash: str = Field(primary_key=True)
+    content: str = declare_staff()
+    activated_at: datetime = declare_moment()
+
+
+class Batch(SQLModel, table=True):
+    """The journeys one flow run works on, under a lease. ``epoch`` fences out a holder that lost it."""
+
+    __tablename__ = "batch"
+    __table_args__ = (Index("batch_open", "id", postgresql_where=text("closed_at IS NULL")),)
+    id: int | None = declare_id()
+    kind: str = BatchKind.INTAKE.value
+    epoch: int = 1
+    holder: str = declare_staff()
+    lease_until: datetime = declare_moment()
+    playbook_hash: str = Field(foreign_key="playbook_version.hash")
+    size: int
+    failures: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    opened_at: datetime = declare_moment()
+    closed_at: datetime | None = declare_moment(nullable=True)
+    part_of: int | None = declare_id_of(nullable=True)  # the batch whose journeys it works on alone
+    # when a stage of it was last stored
+    advanced_at: datetime = declare_moment(server_default=text("clock_timestamp()"))
+    # somebody said what time it is, in place of the ledger's clock
+    as_of: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+
+
+class BatchHolder(SQLModel, table=True):
+    """Who held a batch, from the claim to the last take-over: a retried flow run finds its batch by it. Append-only."""
+
+    __tablename__ = "batch_holder"
+    __table_args__ = (Index("batch_holder_once", "holder", "batch_id", "epoch", unique=True), {"info": APPEND_ONLY})
+    id: int | None = declare_id()
+    batch_id: int = declare_id_of(index=True)
+    epoch: int
+    holder: str = declare_staff()
+    at: datetime = declare_moment()
+
+
+class Consumer(SQLModel, table=True):
+    """A process that takes leads through the stages, and when it was last seen alive."""
+
+    __tablename__ = "consumer"
+    name: str = declare_staff(primary_key=True)
+    host: str = declare_staff()
+    pid: int
+    doing: str
+    started_at: datetime = declare_moment()
+    seen_at: datetime = declare_moment()
+
+
+class Host(SQLModel, table=True):
+    """A host on which a process worked, and how many seconds its clock was ahead of PostgreSQL's, to within
+    ``uncertainty`` seconds."""
+
+    __tablename__ = "host"
+    name: str = Field(primary_key=True)
+    skew: float
+    uncertainty: float
+    measured_at: datetime = declare_moment()
+
+
+class HashKey(SQLModel, table=True):
+    """The fingerprint of the key of all keyed hashes, once one has been agreed on. The key itself is not here."""
+
+    __tablename__ = "hash_key"
+    fingerprint: str = Field(primary_key=True)
+    since: datetime = declare_moment()

@@ -1,0 +1,86 @@
+"""What came in: signals and activities exactly as received, and ids of requests that came twice.
+
+Belongs here: these tables, with the constraints that guard them. Queries are in ``ledger``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Column, Index, Text, text
+from sqlmodel import Field, SQLModel
+
+from leadgate.models.columns import (
+    APPEND_ONLY,
+    PERSONAL,
+    declare_id,
+    declare_moment,
+    declare_personal,
+    declare_reference,
+    declare_staff,
+    index_requests,
+    list_allowed,
+)
+from leadgate.vocabulary import ActivityActor
+
+
+class Signal(SQLModel, table=True):
+    """One inbound payload exactly as received, as JSON text: JSONB would refuse a NUL character."""
+
+    __tablename__ = "signal"
+    __table_args__ = (
+        Index("signal_key", "source", "key", unique=True),
+        index_requests("signal"),
+        {"info": APPEND_ONLY},
+    )
+    id: int | None = declare_id()
+    source: str
+    key: str = declare_personal()
+    payload: str = Field(sa_column=Column(Text, nullable=False, info=PERSONAL))
+    unreadable: str | None = declare_personal(None)
+    origin: str | None = declare_personal(None)
+    received_at: datetime = declare_moment()
+    client_address: str | None = declare_personal(None)  # of what came over HTTP: its sender's address
+    request_id: str | None = declare_personal(None)
+    request_hash: str | None = declare_personal(None)  # of the body's content, where the sender gave the id
+
+
+class Activity(SQLModel, table=True):
+    """Something that happened: by the lead, or by a rep. ``lead_id`` is empty until the person is known."""
+
+    __tablename__ = "activity"
+    __table_args__ = (
+        CheckConstraint(list_allowed("actor", ActivityActor)),
+        Index("activity_key", "source", "key", unique=True),
+        Index("activity_lead", "lead_id", "occurred_at"),
+        Index("activity_unmatched", "email", postgresql_where=text("lead_id IS NULL")),
+        index_requests("activity"),
+    )
+    id: int | None = declare_id()
+    source: str
+    key: str = declare_personal()
+    kind: str
+    actor: str
+    rep: str | None = declare_staff(None)
+    email: str | None = declare_personal(None)
+    lead_id: int | None = declare_reference("lead.id", nullable=True)
+    occurred_at: datetime = declare_moment()
+    payload: str = Field(sa_column=Column(Text, nullable=False, info=PERSONAL))
+    received_at: datetime = declare_moment()
+    seconds: int | None = None  # how long a call took
+    automatic: bool | None = None  # a sequence sent it by itself
+    client_address: str | None = declare_personal(None)
+    request_id: str | None = declare_personal(None)
+    request_hash: str | None = declare_personal(None)
+
+
+class ReusedRequest(SQLModel, table=True):
+    """An id of a request that came again with another body, which was refused."""
+
+    __tablename__ = "reused_request"
+    source: str = Field(primary_key=True)
+    request_id: str = Field(primary_key=True, sa_column_kwargs={"info": PERSONAL})  # a sender may call it anything
+    times: int
+    first_at: datetime = declare_moment()
+    last_at: datetime = declare_moment()
+    last_address: str | None = declare_personal(None)

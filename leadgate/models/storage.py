@@ -1,0 +1,61 @@
+"""How tables are stored: room on their pages, and how long a text in an index can become.
+
+Belongs here: facts about tables that PostgreSQL's pages and indexes ask for. Does not belong here: a table.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import DDL, event
+from sqlmodel import SQLModel
+
+from leadgate.limits import LONGEST_KEY, LONGEST_ROUTE, longest_of
+from leadgate.models import assignments, journeys, leads  # noqa: F401 - declare the tables of ``FILLED``
+
+#: How full a page of a table is made, in percent. Rows of these tables are changed soon after they are written: with
+#: room on its page a row changes without a write to an index (a heap-only update of PostgreSQL), as long as no index
+#: holds the column. The tables do not become larger: what was written before is soon free again.
+FILLED: Final = {"journey": 40, "lead": 40, "assignment": 50}
+
+for _table, _percent in FILLED.items():
+    _room = DDL(f"ALTER TABLE {_table} SET (fillfactor = {_percent})")  # type: ignore[no-untyped-call]
+    event.listen(SQLModel.metadata.tables[_table], "after_create", _room)
+
+_NAME: Final = 63  # bytes: names of the playbook, stages, kinds, promises
+_KEY: Final = 16 + 4 * LONGEST_KEY
+#: The most bytes that each indexed text can have, and so be found by; a test adds them up for each index. Whoever adds
+#: an index over text says here who keeps the text short: ``limits``, or the schema of the playbook.
+INDEXED_TEXT: Final[dict[str, int]] = {
+    "playbook_version.hash": 64,
+    "signal.source": _NAME,
+    "signal.key": _KEY,
+    "activity.source": _NAME,
+    "activity.key": _KEY,
+    "activity.email": 4 * longest_of("email"),
+    "lead.email": 4 * longest_of("email"),
+    "lead.phone": 4 * longest_of("phone"),
+    "identity.kind": 2 * _NAME,
+    "identity.value": _KEY,
+    "work_item.stage": _NAME,
+    "work_item.reason": _NAME,
+    "work_item.promise": _NAME,
+    "work_item.route": 4 * LONGEST_ROUTE,
+    "handoff.stage": _NAME,
+    "warned.gate": _NAME,
+    "warned.promise": _NAME,
+    "assignment.owner": _NAME,
+    "missed.target": _NAME,
+    "pool_state.pool": _NAME,
+    "breaker.source": _NAME,
+    "breaker.gate": _NAME,
+    "outbox.key": 4 * _NAME,
+    "signal.request_id": 255,  # ASCII: what `console.http.capture_api` lets through
+    "activity.request_id": 255,
+    "reused_request.source": _NAME,
+    "reused_request.request_id": 255,
+    "batch_holder.holder": 512,  # a flow run's id, or a host and a process
+    "consumer.name": 512,
+    "host.name": 255,  # what the operating system allows
+    "hash_key.fingerprint": 32,
+}
