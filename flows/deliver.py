@@ -15,7 +15,8 @@ from flows import evidence
 from flows.runtime import session
 from leadgate.ledger import outbox
 from tasks.outbox import DeliveryReport
-from tasks.outbox_task import SealedOutbox, deliver_task
+from tasks.outbox_task import deliver_task
+from tasks.quoting import quote
 
 
 @flow(name="deliver", persist_result=False, validate_parameters=False)
@@ -32,6 +33,6 @@ async def deliver(now: datetime | None = None) -> DeliveryReport | None:
             return None
         due = sum(each.due for each in waiting)
         total = sum(each.messages for each in waiting)
-        report = await deliver_task(due, total, SealedOutbox(ledger, playbook, now))
+        report = await deliver_task(due, total, quote(ledger), quote(playbook), now)
         await evidence.publish_delivery(report)
         return report

@@ -18,7 +18,8 @@ from flows.runtime import session
 from leadgate.ledger import consumers, hosts, upkeep
 from tasks import housekeeping as left_behind
 from tasks import retention
-from tasks.housekeeping import Line, Things
+from tasks.housekeeping import Line
+from tasks.quoting import quote
 
 
 @flow(name="housekeeping", persist_result=False, validate_parameters=False)
@@ -44,14 +45,14 @@ async def housekeeping(
             ledger, ours, moment, timedelta(minutes=dead_after_minutes), UUID(str(runtime.flow_run.id))
         )
         lines = [
-            await left_behind.end_dead(len(found.dead), Things(ledger, found)),
-            await left_behind.delete_ready(len(found.ready), Things(ledger, found)),
+            await left_behind.end_dead(len(found.dead), quote(found), quote(ledger)),
+            await left_behind.delete_ready(len(found.ready), quote(found)),
         ]
         gone = await asyncio.to_thread(consumers.consumers_gone, ledger, left_behind.CONSUMER_FORGOTTEN)
-        lines.append(await left_behind.forget_consumers(len(gone), Things(ledger, gone)))
+        lines.append(await left_behind.forget_consumers(len(gone), gone, quote(ledger)))
         await asyncio.to_thread(hosts.forget, ledger, left_behind.CONSUMER_FORGOTTEN)
         lapsed = [batch for batch in await asyncio.to_thread(upkeep.open_batches, ledger) if batch.lapsed > 0]
-        lines.append(await left_behind.report_lapsed(len(lapsed), Things(ledger, lapsed)))
+        lines.append(await left_behind.report_lapsed(len(lapsed), quote(lapsed)))
 
         before = await retention.cutoffs(keep, moment)
         budget = retention.Budget(at_most_rows, at_most_seconds)

@@ -25,7 +25,7 @@ from tasks.batches import STAGES, BatchReport, close, next_work, this_work
 from tasks.descriptions import describe_batch, describe_stage
 from tasks.failed_batches import CANCELLED, hold_batch
 from tasks.stage import Work
-from tasks.stage_task import Sealed, run_stage_task
+from tasks.stage_task import run_stage_task
 from tasks.task_runs import telling
 
 NAMED_AFTER: Final = 1.0  # seconds
@@ -70,7 +70,7 @@ async def take_through(kind: BatchKind, batch: int | None, now: datetime | None)
                     events.emit(report)
                     events.held(work, CANCELLED, count)
                     return Cancelled(message=f"Batch {held.id}: {_wait(count)} behind a work item.")
-                result = await run_stage_task(Sealed(stage, ledger, work), entering)
+                result = await run_stage_task(stage, ledger, work, entering)
                 report.stages.append(result)
                 here.progress(result)
                 if result.entered:

@@ -68,14 +68,6 @@ class LeftBehind:
     alive: int = 0
 
 
-class Things:
-    """A ledger and what was found, for tasks: Prefect looks for futures inside dataclasses, but not in here."""
-
-    def __init__(self, ledger: Ledger, found: Any = None) -> None:
-        self.ledger = ledger
-        self.found = found
-
-
 def runs_of(flows: Sequence[str]) -> FlowFilter:
     """The flow runs of these flows: no other flow run of the server is ever looked at, let alone changed."""
     return FlowFilter(name=FlowFilterName(any_=list(flows)))
@@ -169,12 +161,9 @@ async def _last_beat(client: PrefectClient, run: UUID, since: datetime, now: dat
 
 
 @task(task_run_name="dead flow runs | {count}", cache_policy=NO_CACHE, persist_result=False)
-async def end_dead(count: int, things: Things) -> Line:
+async def end_dead(count: int, left: LeftBehind, ledger: Ledger) -> Line:
     """Say of each dead run that it crashed, and what becomes of its leads."""
-    left: LeftBehind = things.found
-    holding = await asyncio.to_thread(
-        upkeep.held_by, things.ledger, [(str(run.id), _batch_of(run)) for run in left.dead]
-    )
+    holding = await asyncio.to_thread(upkeep.held_by, ledger, [(str(run.id), _batch_of(run)) for run in left.dead])
     ended = 0
     async with get_client() as client:
         for run in left.dead:
@@ -209,10 +198,9 @@ def _what_becomes(held: upkeep.HeldBatch | None) -> str:
 
 
 @task(task_run_name="runs kept ready for nobody | {count}", cache_policy=NO_CACHE, persist_result=False)
-async def delete_ready(count: int, things: Things) -> Line:
+async def delete_ready(count: int, left: LeftBehind) -> Line:
     """Delete what a consumer that is gone kept ready. Nothing ever ran in it, so nothing is lost."""
     deleted = 0
-    left: LeftBehind = things.found
     async with get_client() as client:
         for ids in _pages([run.id for run in left.ready]):
             waiting = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING]))
@@ -235,18 +223,17 @@ def _pages(ids: Sequence[UUID]) -> Iterable[list[UUID]]:
 
 
 @task(task_run_name="consumers not seen for a day | {count}", cache_policy=NO_CACHE, persist_result=False)
-async def forget_consumers(count: int, things: Things) -> Line:
+async def forget_consumers(count: int, gone: Sequence[str], ledger: Ledger) -> Line:
     """Take the names of consumers that are long gone off the list."""
-    gone = await asyncio.to_thread(consumers.forget_consumers, things.ledger, things.found, CONSUMER_FORGOTTEN)
-    return Line("consumers not seen for a day", gone, count - gone, "taken off the list")
+    forgotten = await asyncio.to_thread(consumers.forget_consumers, ledger, gone, CONSUMER_FORGOTTEN)
+    return Line("consumers not seen for a day", forgotten, count - forgotten, "taken off the list")
 
 
 @task(task_run_name="leases that ran out | {count}", cache_policy=NO_CACHE, persist_result=False)
-async def report_lapsed(count: int, things: Things) -> Line:
+async def report_lapsed(count: int, batches: Sequence[upkeep.OpenBatch]) -> Line:
     """Nothing to do here but to tell: the next claim takes such a batch over, if somebody claims."""
     if not count:
         return Line("batches whose lease ran out", 0, 0, "none")
-    batches: list[upkeep.OpenBatch] = things.found
     oldest = timedelta(seconds=round(max(batch.lapsed for batch in batches)))
     journeys = sum(batch.size for batch in batches)
     words = (

@@ -22,15 +22,6 @@ from tasks.outbox import DeliveryReport, deliver_waiting
 from tasks.stage_task import is_worth_a_retry
 
 
-class SealedOutbox:
-    """What the task needs and Prefect must not look into (see ``stage_task.Sealed``)."""
-
-    def __init__(self, ledger: Ledger, playbook: Playbook, now: datetime | None) -> None:
-        self.ledger = ledger
-        self.playbook = playbook
-        self.now = now
-
-
 async def can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
     """Whether a retry helps."""
     return is_worth_a_retry(await state.aresult(raise_on_failure=False))
@@ -44,11 +35,13 @@ async def can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> b
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-async def deliver_task(due: int, waiting: int, sealed: SealedOutbox) -> DeliveryReport:
+async def deliver_task(
+    due: int, waiting: int, ledger: Ledger, playbook: Playbook, now: datetime | None
+) -> DeliveryReport:
     """Deliver what is due. ``due`` and ``waiting`` are for the run's name.
 
     A receiver that fails is no reason to retry: each message has its own time for that. A retry continues with
     what is due then, so the report is about the last attempt alone; the ledger knows the rest.
     """
-    deliver = partial(deliver_waiting, sealed.ledger, sealed.playbook, sealed.now)
+    deliver = partial(deliver_waiting, ledger, playbook, now)
     return await asyncio.to_thread(deliver)

@@ -20,6 +20,7 @@ from expectations import gate
 from expectations.findings import GateResult
 from leadgate.deadlines import DeadlinePassed, seconds_for
 from leadgate.ledger import Ledger, faults
+from leadgate.playbook import Playbook
 from tasks.bisecting import go_on, stage_steps
 from tasks.gate_thread import GateThread
 from tasks.handoff import Judging
@@ -32,23 +33,10 @@ RETRY_AFTER: Final = (1.0, 5.0)  # seconds
 GATE_THREAD: Final = GateThread()
 
 
-class Sealed:
-    """What a task needs and Prefect must not look into.
-
-    Prefect walks through every parameter that is a dataclass or a model, in search of futures: for a
-    playbook that is seconds. It does not walk through this.
-    """
-
-    def __init__(self, stage: Stage, ledger: Ledger, work: Work) -> None:
-        self.stage = stage
-        self.ledger = ledger
-        self.work = work
-
-
 @task(cache_policy=NO_CACHE, persist_result=False)
-async def gate_task(name: str, judged: pd.DataFrame, sealed: Sealed) -> GateResult:
+async def gate_task(name: str, judged: pd.DataFrame, rules: Playbook) -> GateResult:
     """Check the promises of a handoff; what failed is in the result, so the task itself completes."""
-    seconds, rules = seconds_for(len(judged)), sealed.work.rules
+    seconds = seconds_for(len(judged))
     check = partial(gate.run, name, judged, playbook=rules, seconds=seconds)  # type: ignore[arg-type]
     try:
         # half as much again: a gate that gives up by itself says which promise it was at, and leaves no thread
@@ -64,15 +52,15 @@ def is_worth_a_retry(outcome: Any) -> bool:
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)
-async def stage_task(sealed: Sealed) -> StageReport:
+async def stage_task(stage: Stage, ledger: Ledger, work: Work) -> StageReport:
     """Gather, decide, gate, apply."""
     with faults.without_values():
-        steps = stage_steps(sealed.stage, sealed.ledger, sealed.work)
+        steps = stage_steps(stage, ledger, work)
         step = await asyncio.to_thread(go_on, steps)
         while isinstance(step, Judging):
             name = f"gate {step.gate} | batch {step.work.batch.id} | {len(step.rows)} rows"
             try:
-                result = await record(gate_task, name, gate_task.fn(step.gate, step.rows, sealed))
+                result = await record(gate_task, name, gate_task.fn(step.gate, step.rows, work.rules))
             except Exception as error:
                 step = await asyncio.to_thread(go_on, steps, error=error)
             else:
@@ -80,14 +68,14 @@ async def stage_task(sealed: Sealed) -> StageReport:
         return step
 
 
-async def run_stage_task(sealed: Sealed, entering: int) -> StageReport:
+async def run_stage_task(stage: Stage, ledger: Ledger, work: Work, entering: int) -> StageReport:
     """The stage as a task run of the flow run at hand, ``entering`` leads in; each retry is a task run of its own."""
-    name = f"{sealed.stage.name} | batch {sealed.work.batch.id} | {entering} in"
+    name = f"{stage.name} | batch {work.batch.id} | {entering} in"
     for delay in RETRY_AFTER:
         try:
-            return await record(stage_task, name, stage_task.fn(sealed))
+            return await record(stage_task, name, stage_task.fn(stage, ledger, work))
         except DBAPIError as error:
             if not is_worth_a_retry(error):
                 raise
         await asyncio.sleep(delay)
-    return await record(stage_task, name, stage_task.fn(sealed))
+    return await record(stage_task, name, stage_task.fn(stage, ledger, work))

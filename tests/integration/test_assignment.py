@@ -392,8 +392,8 @@ def test_a_stage_outlasts_the_news_that_a_dozen_other_batches_bring(desk: Desk) 
 def test_the_event_loop_goes_on_while_a_stage_waits_for_the_pools(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stage that has lost its races waits for whoever has the pools; what else runs on the loop does not."""
 
-    async def gate(name: str, judged: pd.DataFrame, sealed: stage_task.Sealed) -> GateResult:
-        return nothing_fails(name, judged, sealed.work.rules)
+    async def gate(name: str, judged: pd.DataFrame, rules: Playbook) -> GateResult:
+        return nothing_fails(name, judged, rules)
 
     desk.capture(person(1))
     activate(desk.worker(), NOW)
@@ -407,8 +407,7 @@ def test_the_event_loop_goes_on_while_a_stage_waits_for_the_pools(desk: Desk, mo
 
     async def both() -> None:
         with desk.ledger.pools_locked():
-            sealed = stage_task.Sealed(assigns, desk.ledger, found)
-            stage = asyncio.create_task(stage_task.stage_task.fn(sealed))
+            stage = asyncio.create_task(stage_task.stage_task.fn(assigns, desk.ledger, found))
             waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
             while not await asyncio.to_thread(desk.rows, waits):
                 assert not stage.done()
