@@ -1,16 +1,17 @@
 """Charts as SVG: bars, ranges, intervals and columns, drawn from numbers, with nothing fetched from anywhere.
 
 Belongs here: shapes and axes. Does not belong here: what a chart is of (the sections), and its colours
-(``style.css``: the palette of M. Okabe and K. Ito, which people with any colour vision can tell apart). Each chart
-has a title for screen readers, stands above the table with its numbers, and never tells by colour alone.
+(``templates/style.css``: the palette of M. Okabe and K. Ito, which people with any colour vision can tell apart). Each
+chart has a title for screen readers, stands above the table with its numbers, and never tells by colour alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from html import escape
 from math import ceil, floor, log10
 from typing import Final, NamedTuple
+
+from markupsafe import Markup
 
 from console.redaction import visible
 
@@ -35,6 +36,18 @@ PHONE: Final = Frame(300, 0, 300, stacked=True)
 _BAR: Final = 16
 _LABEL: Final = 20  # characters of a label
 _LETTER: Final = 6.9  # pixels of one, on average
+
+#: What is filled into these is escaped, so that a text is nothing but text, in an element or between quotes.
+_SVG: Final = Markup('<svg viewBox="0 0 {} {:.0f}" role="img" aria-label="{}"><title>{}</title>{}</svg>')
+_RECT: Final = Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>')
+_LINE: Final = Markup('<line class="{}" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>')
+_GRID: Final = Markup('<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>')
+_TEXT: Final = Markup('<text class="{}" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>')
+_DOT: Final = Markup('<circle class="c1" cx="{:.1f}" cy="{:.1f}" r="6"><title>{}</title></circle>')
+_UNDER: Final = Markup("<div><h4>{}</h4>{}</div>")
+_PAIR: Final = Markup('<div class="pair">{}</div>')
+_NARROW: Final = Markup('<div class="for-phone">{}</div><div class="for-half">{}</div>')
+_WIDTHS: Final = Markup('<div class="widths">{}<div class="for-whole">{}</div></div>')
 
 _TIMES: Final = (
     (1, "1 s"), (10, "10 s"), (60, "1 min"), (600, "10 min"), (3_600, "1 h"), (14_400, "4 h"), (86_400, "1 d"),
@@ -75,13 +88,13 @@ class Range(NamedTuple):
     figure: str
 
 
-def bars(title: str, rows: Sequence[Bar], legend: Sequence[tuple[str, str]] = (), *, whole: bool = False) -> str:
+def bars(title: str, rows: Sequence[Bar], legend: Sequence[tuple[str, str]] = (), *, whole: bool = False) -> Markup:
     """A bar a row, from parts laid end to end; the longest fills the width. ``whole``: of the page, where it can."""
     most = max((sum(part.value for part in row.parts) for row in rows), default=0)
     if most <= 0:
-        return ""
+        return Markup()
 
-    def draw(frame: Frame) -> str:
+    def draw(frame: Frame) -> Markup:
         entries, top = _legend(legend, frame)
         drawn = [entries]
         for number, row in enumerate(rows):
@@ -100,13 +113,13 @@ def bars(title: str, rows: Sequence[Bar], legend: Sequence[tuple[str, str]] = ()
     return _for_each_width(draw, whole=whole)
 
 
-def bullets(title: str, rows: Sequence[Bullet], value: str, mark: str) -> str:
+def bullets(title: str, rows: Sequence[Bullet], value: str, mark: str) -> Markup:
     """A bar a row and a mark of what it is compared with; ``value`` and ``mark`` say what they are."""
     most = max((max(row.value, row.mark or 0) for row in rows), default=0)
     if most <= 0:
-        return ""
+        return Markup()
 
-    def draw(frame: Frame) -> str:
+    def draw(frame: Frame) -> Markup:
         scale = (frame.right - frame.left) / most
         entries, top = _legend([("c1", value), ("mark", mark)], frame)
         drawn = [entries]
@@ -125,10 +138,10 @@ def bullets(title: str, rows: Sequence[Bullet], value: str, mark: str) -> str:
     return _for_each_width(draw)
 
 
-def intervals(title: str, rows: Sequence[Range], *, reference: float | None = None, words: str = "") -> str:
+def intervals(title: str, rows: Sequence[Range], *, reference: float | None = None, words: str = "") -> Markup:
     """Shares or differences of them with their intervals, on one axis of percent. ``reference`` is a line."""
     if not rows:
-        return ""
+        return Markup()
     low = min([row.low for row in rows] + ([] if reference is None else [reference]))
     high = max([row.high for row in rows] + ([] if reference is None else [reference]))
     step = next(s for s in (0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1.0) if (high - low) / s <= 6)
@@ -138,10 +151,10 @@ def intervals(title: str, rows: Sequence[Range], *, reference: float | None = No
     return _for_each_width(lambda frame: _ranges(title, rows, ticks, lambda value: value, reference, words, frame))
 
 
-def spans(title: str, rows: Sequence[Range]) -> str:
+def spans(title: str, rows: Sequence[Range]) -> Markup:
     """Lengths of time in seconds, on an axis that grows by factors: from seconds to weeks in one picture."""
     if not rows:
-        return ""
+        return Markup()
     most = max(row.high for row in rows)
     least = max(1.0, min(row.low for row in rows))
     start = max(i for i, (at, _) in enumerate(_TIMES[:-1]) if at <= least)
@@ -154,22 +167,22 @@ def _by_factors(seconds: float) -> float:
     return log10(max(seconds, 1.0))
 
 
-def columns(title: str, values: Sequence[tuple[str, float | None, str]], axis: Callable[[float], str]) -> str:
+def columns(title: str, values: Sequence[tuple[str, float | None, str]], axis: Callable[[float], str]) -> Markup:
     """A column for each of ``values`` (label, value, words), 0 at the bottom; ``axis`` writes its top.
 
     Where labels have no room beside one another, every third is written.
     """
     most = max((value for _, value, _ in values if value is not None), default=0)
     if most <= 0:
-        return ""
+        return Markup()
     tall, left = 130, 72
 
-    def draw(frame: Frame) -> str:
+    def draw(frame: Frame) -> Markup:
         width = (frame.width - left - 8) / len(values)
         drawn = []
         for part in (1.0, 0.5, 0.0):
             y = 14 + tall * (1 - part)
-            drawn.append(f'<line class="grid" x1="{left}" x2="{frame.width}" y1="{y:.1f}" y2="{y:.1f}"/>')
+            drawn.append(_GRID.format(left, frame.width, y, y))
             drawn.append(_text(left - 8, y + 4, axis(most * part) if part else "0", "end", "axis"))
         for number, (label, value, words) in enumerate(values):
             x = left + 4 + number * width
@@ -183,14 +196,19 @@ def columns(title: str, values: Sequence[tuple[str, float | None, str]], axis: C
     return _for_each_width(draw)
 
 
-def under(heading: str, chart: str) -> str:
+def under(heading: str, chart: Markup) -> Markup:
     """``chart`` with a heading of its own, where a table has several; nothing without a chart."""
-    return f"<div><h4>{_safe(heading)}</h4>{chart}</div>" if chart else ""
+    return _UNDER.format(visible(heading), chart) if chart else Markup()
 
 
-def _for_each_width(draw: Callable[[Frame], str], *, whole: bool = False) -> str:
-    drawn = f'<div class="for-phone">{draw(PHONE)}</div><div class="for-half">{draw(HALF)}</div>'
-    return f'<div class="widths">{drawn}<div class="for-whole">{draw(WHOLE)}</div></div>' if whole else drawn
+def beside(drawn: Sequence[Markup]) -> Markup:
+    """The charts of one table beside one another, where there is room; nothing without a chart."""
+    return _PAIR.format(Markup().join(drawn)) if any(drawn) else Markup()
+
+
+def _for_each_width(draw: Callable[[Frame], Markup], *, whole: bool = False) -> Markup:
+    drawn = _NARROW.format(draw(PHONE), draw(HALF))
+    return _WIDTHS.format(drawn, draw(WHOLE)) if whole else drawn
 
 
 def _height(frame: Frame) -> int:
@@ -203,7 +221,7 @@ def _bar_at(y: float, frame: Frame) -> float:
     return y + 18 if frame.stacked else y
 
 
-def _label(label: str, figure: str, y: float, frame: Frame) -> str:
+def _label(label: str, figure: str, y: float, frame: Frame) -> Markup:
     """Before the bar; or above it, the figure with it."""
     if not frame.stacked:
         return _text(frame.left - 10, y + 12, _short(label), "end")
@@ -219,7 +237,7 @@ def _ranges(
     reference: float | None,
     words: str,
     frame: Frame,
-) -> str:
+) -> Markup:
     first, last = scale(ticks[0][0]), scale(ticks[-1][0])
     left, right = (16, frame.width - 16) if frame.stacked else (frame.left, frame.right)
 
@@ -246,13 +264,13 @@ def _ranges(
         low, at, high = place(row.low), place(row.at), place(row.high)
         drawn.append(_label(row.label, row.figure, start, frame))
         drawn.append(_rect("reach", low, y - 3, max(high - low, 2), 6, f"{row.label}: {row.figure}"))
-        drawn.append(f'<circle class="c1" cx="{at:.1f}" cy="{y:.1f}" r="6"><title>{_safe(row.figure)}</title></circle>')
+        drawn.append(_DOT.format(at, y, visible(row.figure)))
         if not frame.stacked:
             drawn.append(_text(frame.right + 14, y + 4, row.figure, css="figure"))
     return _svg(title, bottom + 24, drawn, frame)
 
 
-def _legend(entries: Sequence[tuple[str, str]], frame: Frame) -> tuple[str, int]:
+def _legend(entries: Sequence[tuple[str, str]], frame: Frame) -> tuple[Markup, int]:
     """Colours with their words, in as many lines as they need; and where the rows below begin."""
     drawn, x, y = [], 0.0, 2
     for colour, words in entries:
@@ -261,36 +279,25 @@ def _legend(entries: Sequence[tuple[str, str]], frame: Frame) -> tuple[str, int]
             x, y = 0.0, y + 20
         drawn.append(_rect(colour, x, y, 3 if colour == "mark" else 12, 12, words) + _text(x + 18, y + 10, words))
         x += width + 14
-    return "".join(drawn), y + 24 if entries else 4
+    return Markup().join(drawn), y + 24 if entries else 4
 
 
-def _svg(title: str, height: float, drawn: Sequence[str], frame: Frame) -> str:
-    return (
-        f'<svg viewBox="0 0 {frame.width} {height:.0f}" role="img" aria-label="{_safe(title)}">'
-        f"<title>{_safe(title)}</title>{''.join(drawn)}</svg>"
-    )
+def _svg(title: str, height: float, drawn: Sequence[Markup], frame: Frame) -> Markup:
+    return _SVG.format(frame.width, height, visible(title), visible(title), Markup().join(drawn))
 
 
-def _rect(colour: str, x: float, y: float, width: float, height: float, words: str) -> str:
-    return (
-        f'<rect class="{colour}" x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" height="{max(height, 0):.1f}">'
-        f"<title>{_safe(words)}</title></rect>"
-    )
+def _rect(colour: str, x: float, y: float, width: float, height: float, words: str) -> Markup:
+    return _RECT.format(colour, x, y, max(width, 0), max(height, 0), visible(words))
 
 
-def _line(css: str, x: float, top: float, bottom: float) -> str:
-    return f'<line class="{css}" x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{bottom:.1f}"/>'
+def _line(css: str, x: float, top: float, bottom: float) -> Markup:
+    return _LINE.format(css, x, x, top, bottom)
 
 
-def _text(x: float, y: float, words: str, anchor: str = "start", css: str = "label") -> str:
-    return f'<text class="{css}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{_safe(words)}</text>'
+def _text(x: float, y: float, words: str, anchor: str = "start", css: str = "label") -> Markup:
+    return _TEXT.format(css, x, y, anchor, visible(words))
 
 
 def _short(label: str, most: int = _LABEL) -> str:
     shown = visible(label)
     return shown if len(shown) <= most else f"{shown[: most - 1]}…"
-
-
-def _safe(words: str) -> str:
-    """Text that is nothing but text, in an element or between quotes."""
-    return escape(visible(words))

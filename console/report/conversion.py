@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from markupsafe import Markup
+
 from console.report import charts
 from console.report.names import Names, write_as_words
 from console.report.tables import Column, Section, Table, Tile, between, counted, percent
@@ -270,7 +272,7 @@ def _so(apart: Interval | None) -> str | None:
     return "less_often" if apart.high < 0 else "not_shown"
 
 
-def _forest(rows: Sequence[Mapping[str, Any]]) -> str:
+def _forest(rows: Sequence[Mapping[str, Any]]) -> Markup:
     drawn = []
     for row in rows:
         apart = row["difference_interval"]

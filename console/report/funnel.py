@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from markupsafe import Markup
+
 from console.report import charts
 from console.report.names import Names, write_as_words
 from console.report.tables import NONE, STATUS_WORDS, Column, Section, Table, Tile, counted, percent
@@ -166,7 +168,7 @@ def _steps(found: Sequence[Step]) -> Table:
     )
 
 
-def _picture(found: Sequence[Step]) -> str:
+def _picture(found: Sequence[Step]) -> Markup:
     """Every bar is all signals: who reached the step, and who stopped before it."""
     gone: dict[str, int] = defaultdict(int)
     rows = []
@@ -236,12 +238,12 @@ def _by(
         ],
         rows=rows,
         note=note,
-        chart=_shares(title, first, rows) if name != "trigger" else "",
+        chart=_shares(title, first, rows) if name != "trigger" else Markup(),
         caption="Beside each bar how many of its signals got an owner.",
     )
 
 
-def _shares(title: str, first: Column, rows: Sequence[Mapping[str, Any]]) -> str:
+def _shares(title: str, first: Column, rows: Sequence[Mapping[str, Any]]) -> Markup:
     drawn = []
     for row in rows:
         counts = _became(row)

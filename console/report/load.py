@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from markupsafe import Markup
+
 from console.report import charts
 from console.report.names import Names
 from console.report.tables import NO_POOL, Column, Section, Table, Tile, counted, decimal
@@ -165,7 +167,7 @@ def _who(row: Mapping[str, Any], names: Names) -> str:
     return f"{names.rep(row['rep'])} in {names.pool(row['pool'])}{by_open}"
 
 
-def _turns_taken(turns: Sequence[Mapping[str, Any]], names: Names) -> str:
+def _turns_taken(turns: Sequence[Mapping[str, Any]], names: Names) -> Markup:
     """A picture for each pool."""
     drawn = []
     for pool in dict.fromkeys(row["pool"] for row in turns if row["pool"]):
@@ -182,7 +184,7 @@ def _turns_taken(turns: Sequence[Mapping[str, Any]], names: Names) -> str:
         called = names.pool(pool)
         title = f"Turns each rep took in {called}, and the share that their weight asks for"
         drawn.append(charts.under(called, charts.bullets(title, bullets, "turns taken", "the weight's share")))
-    return "".join(drawn)
+    return Markup().join(drawn)
 
 
 def largest_of(rows: Sequence[Mapping[str, Any]], name: str) -> float | None:

@@ -1,103 +1,67 @@
 """A report as one page of HTML that needs nothing else: its style is in it, and its charts are SVG.
 
-Belongs here: the page's layout. Does not belong here: what it shows. Every text goes through ``_safe``; the only
-other thing that is put in is our own SVG and style.
+Belongs here: filling the page (``templates/page.html``), and which cards stand side by side. Does not belong here: what
+the page shows. Every value is written as text, but for what is ``Markup`` already: charts and the style.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from html import escape
+from functools import cache
 from itertools import groupby
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
 
 from console.redaction import visible
-from console.report.tables import NONE, Column, Section, Table, Tile
+from console.report.tables import NONE, Section, Table
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
 def html(sections: Sequence[Section], title: str, about: str) -> str:
     """The page. ``about`` is the line under its title."""
-    style = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
-    links = "".join(f'<a href="#{_safe(section.key)}">{_safe(section.title)}</a>' for section in sections)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        # nothing of the page may run or fetch anything, whatever slips into it
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{_safe(title)}</title><style>{style}</style></head><body>"
-        f"<header><h1>{_safe(title)}</h1><p>{_safe(about)}</p><nav>{links}</nav></header><main>"
-        f'<div class="tiles">{"".join(_tile(tile) for section in sections for tile in section.tiles)}</div>'
-        f"{''.join(_section(section) for section in sections)}</main></body></html>\n"
-    )
+    shown = [(section, list(_groups(section.tables))) for section in sections]
+    return _page().render(title=title, about=about, sections=shown, NONE=NONE)
 
 
-def _section(section: Section) -> str:
-    cards = "".join(
-        _pack(list(run)) if packed else "".join(map(_card, run))
-        for packed, run in groupby(filter(lambda table: table.rows, section.tables), _is_half)
+@cache
+def _page() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # 40 ms, which only a page needs
+
+    loader = PackageLoader("console.report")
+    environment = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_as_text,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
-    return (
-        f'<section id="{_safe(section.key)}"><h2>{_safe(section.title)}</h2><p class="about">{_safe(section.about)}</p>'
-        f"{cards}</section>"
-    )
+    style = Markup(loader.get_source(environment, "style.css")[0])  # noqa: S704 - our own file
+    return environment.get_template("page.html", globals={"style": style})
+
+
+def _as_text(value: object) -> object:
+    """``value`` as one line that does nothing to a reader; autoescape does the rest. Markup stays what it is."""
+    return value if isinstance(value, Markup) else visible(value)
+
+
+def _groups(tables: Sequence[Table]) -> Iterator[list[Table]]:
+    """The tables that have rows; several that follow one another and need half of the width each, together.
+
+    One alone would leave half of the page empty: its table stands beside its chart.
+    """
+    for half, run in groupby((table for table in tables if table.rows), _is_half):
+        together = list(run)
+        if half and len(together) > 1:
+            yield together
+        else:
+            yield from ([replace(table, layout="beside") if half else table] for table in together)
 
 
 def _is_half(table: Table) -> bool:
     return bool(table.chart) and table.layout == "half"
-
-
-def _pack(tables: Sequence[Table]) -> str:
-    """Cards in two columns, each column without gaps. One alone would leave half of the page empty."""
-    if len(tables) == 1:
-        return _card(replace(tables[0], layout="beside"))
-    return f'<div class="cards">{"".join(map(_card, tables))}</div>'
-
-
-def _card(table: Table) -> str:
-    """The chart with its table behind it, or beside it; a table without a chart is open, and as wide as the page."""
-    body = _rows(table)
-    if table.chart:
-        behind = f"<details><summary>Table: {_safe(table.title)}</summary>{body}</details>"
-        caption = f'<p class="note">{_safe(table.caption)}</p>' if table.caption else ""
-        chart = f'<div class="chart">{table.chart}{caption}</div>'
-        body = chart + (body if table.layout == "beside" else behind)
-    note = f'<p class="note">{_safe(table.note)}</p>' if table.note else ""
-    layout = table.layout if table.chart else "whole"
-    return f'<article class="{layout}"><h3>{_safe(table.title)}</h3>{body}{note}</article>'
-
-
-def _rows(table: Table) -> str:
-    heads = "".join(f'<th scope="col"{_numeric(column)}>{_safe(column.label)}</th>' for column in table.columns)
-    lines = "".join(
-        f"<tr>{''.join(_cell(column, row[column.key], first=not n) for n, column in enumerate(table.columns))}</tr>"
-        for row in table.rows
-    )
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{_safe(table.title)}">'
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div>"
-    )
-
-
-def _cell(column: Column, value: Any, *, first: bool) -> str:
-    shown = column.words(value)
-    muted = ' class="none"' if shown == NONE else _numeric(column)
-    return (
-        f'<th scope="row">{_safe(shown)}</th>' if first and column.kind == "text" else f"<td{muted}>{_safe(shown)}</td>"
-    )
-
-
-def _numeric(column: Column) -> str:
-    return "" if column.kind == "text" else ' class="n"'
-
-
-def _tile(tile: Tile) -> str:
-    return (
-        f'<div class="tile"><span class="what">{_safe(tile.label)}</span><strong>{_safe(tile.value)}</strong>'
-        f'<span>{_safe(tile.detail)}</span><span class="before">{_safe(tile.before)}</span></div>'
-    )
-
-
-def _safe(text: object) -> str:
-    return escape(visible(text))

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from markupsafe import Markup
+
 from console.report import charts
 from console.report.names import write_as_words
 from console.report.tables import STATUS_WORDS, Column, Section, Table, Tile, counted, percent
@@ -171,7 +173,7 @@ def _stages(found: Sequence[Cell]) -> list[dict[str, Any]]:
     return rows
 
 
-def _ranges(rows: Sequence[Mapping[str, Any]]) -> str:
+def _ranges(rows: Sequence[Mapping[str, Any]]) -> Markup:
     drawn = []
     for row in rows:
         for name in ("clean", "person"):

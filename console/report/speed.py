@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from markupsafe import Markup
+
 from console.report import charts
 from console.report.names import Names
 from console.report.tables import NO_POOL, Column, Section, Table, Tile, between, counted, percent
@@ -17,6 +19,7 @@ from leadgate.playbook import Playbook
 
 Cell = Mapping[str, Any]
 
+_NONE: Final = Markup()  # no chart
 #: By what a row is, as ``GROUPING(owner, pool, hour)`` tells it.
 _GROUPED: Final = {"all": 0b111, "owner": 0b011, "pool": 0b101, "hour": 0b110}
 
@@ -139,14 +142,14 @@ def _row(owner: Cell, touch: Cell) -> dict[str, Any]:
     } | promises
 
 
-def _table(key: str, title: str, first: Column | None, rows: Sequence[dict[str, Any]], chart: str = "") -> Table:
+def _table(key: str, title: str, first: Column | None, rows: Sequence[dict[str, Any]], chart: Markup = _NONE) -> Table:
     by_hour = key == "by_hour"
     return Table(
         key,
         title,
         ([] if first is None else [first]) + list(_COLUMNS),
         rows,
-        chart=f'<div class="pair">{chart}</div>' if chart and by_hour else chart,
+        chart=chart,
         caption=""
         if by_hour
         else "Owner to first touch: the dot is the median, the line reaches to where 95 % are."
@@ -155,7 +158,7 @@ def _table(key: str, title: str, first: Column | None, rows: Sequence[dict[str, 
     )
 
 
-def _ranges(first: Column, rows: Sequence[Mapping[str, Any]]) -> str:
+def _ranges(first: Column, rows: Sequence[Mapping[str, Any]]) -> Markup:
     drawn = [
         charts.Range(
             first.words(row[first.key]), row["touch_p50"], row["touch_p50"], row["touch_p95"],
@@ -167,7 +170,7 @@ def _ranges(first: Column, rows: Sequence[Mapping[str, Any]]) -> str:
     return charts.spans(f"Owner to first touch by {first.label}: the median, and up to where 95 % are", drawn)
 
 
-def _hours(rows: Sequence[Mapping[str, Any]], zone: str) -> str:
+def _hours(rows: Sequence[Mapping[str, Any]], zone: str) -> Markup:
     by_hour = {row["hour"]: row for row in rows}
     drawn = []
     for figure, words in (("owner", "Capture to owner"), ("touch", "Owner to first touch")):
@@ -183,4 +186,4 @@ def _hours(rows: Sequence[Mapping[str, Any]], zone: str) -> str:
             values.append((f"{hour:02}", value, told))
         chart = charts.columns(f"{words}, median by hour of capture ({zone})", values, span)
         drawn.append(charts.under(f"{words}, median", chart))
-    return "".join(drawn)
+    return charts.beside(drawn)

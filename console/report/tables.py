@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
+from markupsafe import Markup
+
 from console.redaction import visible
 from console.screen import span
 from leadgate.figures import Interval
@@ -66,7 +68,7 @@ class Table:
     columns: Sequence[Column]
     rows: Sequence[dict[str, Any]]
     note: str = ""
-    chart: str = ""
+    chart: Markup = field(default_factory=Markup)
     caption: str = ""
     layout: Literal["half", "whole", "beside"] = "half"
 
