@@ -10,24 +10,31 @@ never part of what is said.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import re
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 import orjson
+from python_multipart import MultipartParser
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import parse_options_header
 
 from console.http.responses import RefusedError
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
+
+# it warns of each body that is no form, with the byte where that shows
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 DEPTH: Final = 64  # levels of one payload, as in a file
 FIELDS: Final = 2_000  # names of one payload, on all levels
 ITEMS: Final = 1_000  # payloads of one request
 
-_CHARSET: Final = re.compile(r"""charset\s*=\s*"?([^\s;"]*)""", re.IGNORECASE)
-_BOUNDARY: Final = re.compile(r"""boundary\s*=\s*(?:"([^"]{1,70})"|([^\s;"]{1,70}))""", re.IGNORECASE)
-_DISPOSITION: Final = re.compile(rb"^content-disposition:[ \t]*form-data[ \t]*;(.*)$", re.IGNORECASE | re.MULTILINE)
-_NAME: Final = re.compile(rb'(?:^|;)[ \t]*name="([^"]*)"')
-_FILE: Final = re.compile(rb"(?:^|;)[ \t]*filename\*?=", re.IGNORECASE)
+_FILE: Final = re.compile(rb";[ \t]*filename\*", re.IGNORECASE)
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 
 
@@ -47,18 +54,18 @@ class Body(NamedTuple):
 
 def read(body: bytes, content_type: str | None) -> Body:
     """The payloads of ``body``. Raises ``RefusedError``: 400, 413, 415 or 422."""
-    kind = (content_type or "").partition(";")[0].strip().lower()
-    if kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")):
-        _utf8_only(content_type or "")
+    kind, options = parse_options_header((content_type or "").encode("latin-1", "replace"))
+    if kind == b"application/json" or (kind.startswith(b"application/") and kind.endswith(b"+json")):
+        _utf8_only(options)
         return _json(_text(body))
-    if kind == "application/x-www-form-urlencoded":
-        _utf8_only(content_type or "")
+    if kind == b"application/x-www-form-urlencoded":
+        _utf8_only(options)
         return _form(_urlencoded(_text(body)))
-    if kind == "multipart/form-data":
-        boundary = _BOUNDARY.search(content_type or "")
-        if boundary is None:
+    if kind == b"multipart/form-data":
+        boundary = options.get(b"boundary")
+        if not boundary:
             raise RefusedError(400, "invalid_form", "multipart/form-data needs a boundary in its Content-Type")
-        return _form(_multipart(body, (boundary[1] or boundary[2]).encode("utf-8", "surrogateescape")))
+        return _form(_multipart(body, boundary))
     raise RefusedError(
         415,
         "content_type",
@@ -66,9 +73,8 @@ def read(body: bytes, content_type: str | None) -> Body:
     )
 
 
-def _utf8_only(content_type: str) -> None:
-    charset = _CHARSET.search(content_type)
-    if charset is not None and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
+def _utf8_only(options: Mapping[bytes, bytes]) -> None:
+    if options.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8", b"us-ascii"):
         raise RefusedError(415, "charset", "the body must be UTF-8; leave the charset out, or send utf-8")
 
 
@@ -209,28 +215,69 @@ def _urlencoded(text: str) -> list[tuple[str, str]]:
 
 
 def _multipart(body: bytes, boundary: bytes) -> list[tuple[str, str]]:
-    """The fields of a form (RFC 7578). A file is refused: what is in it would be no field of a lead."""
-    parts = (b"\r\n" + body).split(b"\r\n--" + boundary)
-    if len(parts) < 2 or not parts[-1].startswith(b"--"):
+    """The fields of a form (RFC 7578)."""
+    form = _Parts()
+    try:
+        MultipartParser(boundary, form.callbacks()).write(body)
+    except FormParserError:
+        raise form.no_field() from None
+    if not form.ended:
         raise RefusedError(400, "invalid_form", "the form does not end with its boundary; was it cut off?")
-    if len(parts) - 2 > FIELDS:
-        raise _too_many_fields()
-    return [_part(part, number) for number, part in enumerate(parts[1:-1])]
+    return form.fields
 
 
-def _part(part: bytes, number: int) -> tuple[str, str]:
-    head, blank, content = part.partition(b"\r\n\r\n")
-    described = _DISPOSITION.search(head.replace(b"\r\n", b"\n"))
-    name = None if described is None else _NAME.search(described[1])
-    if not blank or head.lstrip(b" \t")[:2] != b"\r\n" or described is None or name is None:
-        raise RefusedError(
-            400, "invalid_form", f"part {number} of the form, counted from 0, is no form field with a name"
-        )
-    if _FILE.search(described[1]):
-        raise RefusedError(415, "file", f"part {number} of the form, counted from 0, is a file; send fields only")
-    # browsers write a quote and a line break in a name as these three, and nothing else so
-    plain = _text(name[1]).replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
-    return plain, _text(content)
+class _Parts:
+    """The fields of a form as their parts come. A file is refused: what is in it would be no field of a lead."""
+
+    def __init__(self) -> None:
+        self.fields: list[tuple[str, str]] = []
+        self.ended = False
+        self._begin()
+
+    def callbacks(self) -> MultipartCallbacks:
+        return {
+            "on_part_begin": self._begin,
+            "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
+            "on_header_value": lambda data, start, end: self._described.extend(data[start:end]),
+            "on_header_end": self._end_header,
+            "on_headers_finished": self._begin_content,
+            "on_part_data": lambda data, start, end: self._content.extend(data[start:end]),
+            "on_part_end": self._end,
+            "on_end": self._end_form,
+        }
+
+    def no_field(self) -> RefusedError:
+        return RefusedError(400, "invalid_form", f"{self._which()} is no form field with a name")
+
+    def _which(self) -> str:
+        return f"part {len(self.fields)} of the form, counted from 0,"
+
+    def _begin(self) -> None:
+        if len(self.fields) == FIELDS:
+            raise _too_many_fields()
+        self._name: bytes | None = None
+        self._header, self._described, self._content = bytearray(), bytearray(), bytearray()
+
+    def _end_header(self) -> None:
+        if self._header.lower() == b"content-disposition" and self._name is None:
+            kind, options = parse_options_header(bytes(self._described))
+            # the parser passes over ``filename*``, which some senders write for a name that is not ASCII
+            if b"filename" in options or _FILE.search(self._described):
+                raise RefusedError(415, "file", f"{self._which()} is a file; send fields only")
+            self._name = options.get(b"name") if kind == b"form-data" else None
+        self._header, self._described = bytearray(), bytearray()
+
+    def _begin_content(self) -> None:
+        if self._name is None:
+            raise self.no_field()
+
+    def _end(self) -> None:
+        # browsers write a quote and a line break in a name as these three, and nothing else so
+        name = _text(self._name or b"").replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
+        self.fields.append((name, _text(bytes(self._content))))
+
+    def _end_form(self) -> None:
+        self.ended = True
 
 
 def _too_many_fields() -> RefusedError:

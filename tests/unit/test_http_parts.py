@@ -416,14 +416,33 @@ def test_a_form_has_every_value_in_order(pairs: list[tuple[str, str]]) -> None:
 
 @given(st.lists(st.tuples(texts, texts), min_size=1, max_size=6))
 def test_the_same_form_as_multipart_is_the_same_payload(pairs: list[tuple[str, str]]) -> None:
-    plain = [
-        (name.replace("%", "").replace('"', "").replace("\r", "").replace("\n", ""), value) for name, value in pairs
-    ]
+    plain = [("".join(letter for letter in name if letter not in '%"\\\r\n'), value) for name, value in pairs]
     parts = "".join(
         f'--a b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in plain
     )
     made = read(parts + "--a b--\r\n", 'multipart/form-data; boundary="a b"')
     assert made == read(urlencode(plain), FORM)
+
+
+@pytest.mark.parametrize(
+    ("described", "name"),
+    [
+        ('name="a"', "a"),
+        ("name=a", "a"),
+        ('name="say %22a%22"', 'say "a"'),  # as browsers write it
+        (r'name="say \"a\""', 'say "a"'),  # as other programs do
+        ('name="a; filename=b"', "a; filename=b"),
+        ('name="größe"', "größe"),
+    ],
+)
+def test_a_name_is_read_however_it_is_quoted(described: str, name: str) -> None:
+    body = f"--x\r\nContent-Type: text/plain\r\nContent-Disposition: form-data; {described}\r\n\r\n--xy\r\n\r\n--x--"
+    assert read(body, "multipart/form-data; boundary=x").payloads[0].values == {name: "--xy\r\n"}
+
+
+def test_a_body_that_is_no_form_writes_nothing_into_a_log(caplog: pytest.LogCaptureFixture) -> None:
+    assert refusal("--x\r\n\x07: 1\r\n\r\n1\r\n--x--", "multipart/form-data; boundary=x") == (400, "invalid_form")
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(
@@ -441,6 +460,10 @@ def test_the_same_form_as_multipart_is_the_same_payload(pairs: list[tuple[str, s
         ("--x\r\n\r\n1\r\n--x--", "multipart/form-data; boundary=x", (400, "invalid_form")),
         ('--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1', "multipart/form-data; boundary=x", (400, "invalid_form")),
         ('--x\r\nContent-Disposition: form-data; name="a"; filename="b"\r\n\r\n1\r\n--x--', "multipart/form-data; boundary=x", (415, "file")),
+        ("--x\r\nContent-Disposition: form-data; name=a; filename*=UTF-8''b\r\n\r\n1\r\n--x--", "multipart/form-data; boundary=x", (415, "file")),
+        ('--x\r\nContent-Disposition: attachment; name="a"\r\n\r\n1\r\n--x--', "multipart/form-data; boundary=x", (400, "invalid_form")),
+        ('--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n' * (FIELDS + 1) + "--x--", "multipart/form-data; boundary=x", (400, "too_many_fields")),
+        ("--x--", "multipart/form-data; boundary=x", (422, "empty")),
     ],
 )  # fmt: skip
 def test_a_form_that_cannot_be_meant_is_refused(
