@@ -6,7 +6,8 @@ Belongs here: the list, and importing a command when it is called: ``leadgate st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Final, NamedTuple
 
@@ -134,7 +135,7 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
 
 
 class LazyGroup(TyperGroup):
-    """The commands of ``COMMANDS``, imported when they are called, not to be listed."""
+    """The commands of ``COMMANDS``, imported when they are called, not to be listed or completed by a shell."""
 
     _listing = False
 
@@ -148,9 +149,19 @@ class LazyGroup(TyperGroup):
         return TyperCommand(cmd_name, help=entry.summary) if self._listing else _build(cmd_name, entry)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
+        with self._only_listed():
+            super().format_help(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        with self._only_listed():
+            return super().shell_complete(ctx, incomplete)
+
+    @contextmanager
+    def _only_listed(self) -> Iterator[None]:
+        """Names and summaries are all that is asked for."""
         self._listing = True
         try:
-            super().format_help(ctx, formatter)
+            yield
         finally:
             self._listing = False
 

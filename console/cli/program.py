@@ -94,7 +94,6 @@ app = typer.Typer(
     help="A governed path from a captured lead to an owner who has followed up.",
     epilog=_EPILOG,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

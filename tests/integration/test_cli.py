@@ -728,6 +728,33 @@ def test_a_setting_that_is_no_number_is_wrong_input(cli: Cli, monkeypatch: pytes
     assert "LEADGATE_LEASE_SECONDS" in cli("summary", code=2).stderr
 
 
+COMPLETES = """
+import sys
+from console.cli import app
+
+try:
+    app(prog_name="leadgate")
+finally:
+    print(sorted({"prefect", "pandas", "sqlalchemy"} & set(sys.modules)), file=sys.stderr)
+"""
+
+
+def test_a_shell_completes_commands_without_importing_them(cli: Cli) -> None:
+    def complete(*typed: str) -> tuple[list[str], str]:
+        words = {
+            "_LEADGATE_COMPLETE": "complete_bash",
+            "COMP_WORDS": " ".join(typed),
+            "COMP_CWORD": str(len(typed) - 1),
+        }
+        program = [sys.executable, "-c", COMPLETES]
+        done = subprocess.run(program, capture_output=True, text=True, check=True, env=dict(os.environ) | words)
+        return done.stdout.split(), done.stderr
+
+    assert complete("leadgate", "re") == (["report", "rerun", "review", "reject", "reassign", "resume"], "[]\n")
+    assert complete("leadgate", "secret", "n") == (["new"], "[]\n")
+    assert "--source" in complete("leadgate", "capture", "--s")[0]
+
+
 SLOW_TO_IMPORT = """
 import sys
 from typer.testing import CliRunner
@@ -739,7 +766,7 @@ def run(command, *slow):
 
 run("--help", "pydantic", "sqlalchemy", "pandas")
 for command in ("summary", "status", "queue", "report"):
-    run(command, "alembic", "duckdb", "email_validator", "great_expectations", "numpy", "openpyxl", "pandas", "phonenumbers",
+    run(command, "alembic", "duckdb", "email_validator", "great_expectations", "jinja2", "numpy", "openpyxl", "pandas", "phonenumbers",
         "prefect", "requests", "sqlmodel")
 run("verify", "alembic", "duckdb", "pandas", "prefect")
 """
