@@ -93,6 +93,10 @@ bench-matching: $(VENV)/.dev ## precision and recall of matching persons and acc
 bench-linear: $(VENV)/.dev ## readers of hostile texts: time at four times the length as a ratio; exit 1 when one is quadratic
 	$(BIN)/python -m benchmarks.linear_time
 
+.PHONY: bench-optimisations
+bench-optimisations: $(VENV)/.dev ## what prepared gates and prepared expressions gain over the plain way
+	$(BIN)/python -m benchmarks.optimisations
+
 .PHONY: storm
 storm: $(VENV)/.dev ## everything killed, in turn and at random, under load; nothing may be lost or done twice
 	$(BIN)/python -m benchmarks.storm
