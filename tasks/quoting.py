@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TypeVar, cast
 
-from prefect.utilities import annotations
+from prefect.utilities.annotations import quote as prefect_quote
 
 _Given = TypeVar("_Given")
 
 
 def quote(given: _Given) -> _Given:
     """``given`` as an argument of a task, which gets ``given`` itself."""
-    return cast(_Given, annotations.quote(given))
+    return cast(_Given, prefect_quote(given))
