@@ -6,9 +6,12 @@ Does not belong here: how a value is cleaned (``normalise``) or where it is kept
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from leadgate.vocabulary import StageName
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FieldType = Literal["text", "integer", "number", "boolean", "date", "timestamp"]
 
@@ -124,6 +127,11 @@ ACTIVITY_FIELDS: Final = (
     "email", "lead_id", "kind", "actor", "rep", "occurred_at", "external_id", "note", "seconds", "milliseconds",
     "automatic",
 )  # fmt: skip
+
+
+def contact_of(frame: pd.DataFrame) -> pd.Series:
+    """How each lead can be reached: by e-mail, else by phone."""
+    return frame["email"].where(frame["email"].notna(), frame["phone"])
 
 
 def columns(stage: StageName, custom: dict[str, FieldType] | None = None) -> dict[str, FieldType]:

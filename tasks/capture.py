@@ -17,7 +17,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from leadgate.connectors.files import Row
-from leadgate.fields import STANDARD
+from leadgate.fields import STANDARD, contact_of
 from leadgate.ledger import actions, bulk, leads, signals
 from leadgate.limits import LONGEST_KEY, key_that_fits, longest_of, too_long
 from leadgate.mapping.headers import as_text, flatten, map_headers
@@ -198,7 +198,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     # a person who gives an unreadable row its values has read it
     frame["unreadable"] = frame["unreadable"].where(~frame["journey_id"].isin(corrections["journey_id"]), None)
     frame = pd.concat([frame, _remove_too_long(frame, fields)], axis=1)
-    frame["contact"] = frame["email"].where(frame["email"].notna(), frame["phone"])
+    frame["contact"] = contact_of(frame)
     frame["signal_key"] = frame["key"]
     frame["source_known"] = frame["source"].isin(work.rules.sources)
     stated = pd.to_datetime(frame["occurred_at"], errors="coerce", utc=True, format="ISO8601")

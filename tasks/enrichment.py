@@ -13,7 +13,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from leadgate.connectors import providers
-from leadgate.fields import ENRICHED, VALIDATED
+from leadgate.fields import ENRICHED, VALIDATED, contact_of
 from leadgate.ledger import bulk, leads
 from leadgate.values.figures import amount_of, employees_of
 from leadgate.vocabulary import Outcome, StageName
@@ -81,7 +81,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     frame["provenance"] = pd.Series(provenance, index=frame.index, dtype=object)
     frame["provider_problem"] = pd.Series(["; ".join(row) or None for row in problems], index=frame.index, dtype=object)
     frame["unattributed"] = _unattributed(frame, provenance)
-    frame["contact"] = frame["email"].where(frame["email"].notna(), frame["phone"])
+    frame["contact"] = contact_of(frame)
     frame["contact_changed"] = [
         any(old != new for old, new in zip(row[::2], row[1::2], strict=True))
         for row in zip(*(side for name in _CONTACT for side in (before[name], bulk.plain(frame[name]))), strict=True)

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from leadgate.ledger import activities, assignments, bulk, leads, outbox, pauses, work_items
 from leadgate.playbook import Playbook
 from leadgate.sla import ending, sla_targets, touches
-from leadgate.vocabulary import ActivityActor, JourneyStatus, Outcome, StageName
+from leadgate.vocabulary import JourneyStatus, Outcome, StageName
 from tasks import escalation
 from tasks.stage import Decided, Gathered, Stage, Work
 
@@ -77,24 +77,19 @@ def _pauses(frame: pd.DataFrame, known: pd.DataFrame, now: datetime) -> pd.DataF
 def _touches(frame: pd.DataFrame, done: pd.DataFrame, playbook: Playbook) -> None:
     """Sets ``touches`` of each row, and ``finished_at`` and ``finished_as``: the event that ends its journey."""
     rules, finished_by = playbook.follow_up, ending.finished_by(playbook)
-    found: dict[int, list[datetime]] = defaultdict(list)
+    of_journey: dict[int, list[Any]] = defaultdict(list)
     outcome: dict[int, tuple[datetime, str]] = {}
-    columns = [bulk.plain(frame[name]) for name in ("journey_id", "owner", "assigned_at")]
-    of_journey = {journey: (owner, since) for journey, owner, since in zip(*columns, strict=True)}
     activities: list[Any] = done.to_dict("records")
     for activity in activities:
-        journey, at = activity["journey_id"], activity["occurred_at"]
+        journey = activity["journey_id"]
+        of_journey[journey].append(activity)
         if activity["kind"] in rules.outcomes:
-            outcome.setdefault(journey, (at, f"outcome: {activity['kind']}"))
-        if (
-            activity["actor"] == ActivityActor.REP
-            and touches.explain_no_touch(activity, rules, *of_journey[journey]) is None
-        ):
-            found[journey].append(at)
-    cells = []
-    recorded = zip(*(bulk.plain(frame[c]) for c in ("journey_id", "touched_at", "last_touched_at")), strict=True)
-    for journey, *before in recorded:  # what counted once is not taken back
-        cells.append(tuple(sorted({*found.get(journey, ()), *(at for at in before if at is not None)})))
+            outcome.setdefault(journey, (activity["occurred_at"], f"outcome: {activity['kind']}"))
+    columns = ("journey_id", "owner", "assigned_at", "touched_at", "last_touched_at")
+    cells = [
+        touches.moments_of_touches(of_journey.get(journey, ()), rules, owner, since, recorded)
+        for journey, owner, since, *recorded in zip(*(bulk.plain(frame[c]) for c in columns), strict=True)
+    ]
     frame["touches"] = pd.Series(cells, index=frame.index, dtype=object)
     ends: list[tuple[datetime | None, str | None]]
     if finished_by == "outcome":

@@ -14,7 +14,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from expectations.validated import PROMISES
-from leadgate.fields import STANDARD, VALIDATED
+from leadgate.fields import STANDARD, VALIDATED, contact_of
 from leadgate.ledger import activities, bulk, identities, leads, outbox
 from leadgate.mapping.normalise import leave_out_unreadable, normalise
 from leadgate.matching import CONFLICT
@@ -39,7 +39,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     A value that cannot be read is left out where that only warrants a warning.
     """
     frame = leave_out_unreadable(normalise(gathered.frame, work.rules, work.now), _optional(work.rules))
-    frame["contact"] = frame["email"].where(frame["email"].notna(), frame["phone"])
+    frame["contact"] = contact_of(frame)
     custom = list(work.rules.fields)
     frame["custom"] = leads.pack_custom(frame, custom)
     frame["outcome"] = Outcome.CONTINUE

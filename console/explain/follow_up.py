@@ -204,25 +204,13 @@ def _done(story: Story, assignment: Mapping[str, Any]) -> Iterator[dict[str, Any
 
 def _frame(story: Story, current: Mapping[str, Any], playbook: Playbook) -> pd.DataFrame:
     """The owned lead as a follow-up check sees it, from its story."""
-    rules, since = playbook.follow_up, current["assigned_at"]
-    found = {
-        activity["occurred_at"]
-        for activity in _done(story, current)
-        if counted.explain_no_touch(activity, rules, current["owner"], since) is None
-    }
-    recorded = {current["touched_at"], current["last_touched_at"]} - {None}
+    since, recorded = current["assigned_at"], (current["touched_at"], current["last_touched_at"])
     active = [each["occurred_at"] for each in story.activities] + [each["received_at"] for each in story.signals]
-    row = {name: current[name] for name in _KEPT} | {
+    row = {name: current[name] for name in sla_targets.KEPT} | {
         "clock_from": current["clock_from"] or since,
-        "touches": tuple(sorted(found | recorded)),
+        "touches": counted.moments_of_touches(story.activities, playbook.follow_up, current["owner"], since, recorded),
         "finished_at": None,
         "pauses": tuple((p["started_at"], p["ended_at"] or p["until"]) for p in _of(story.pauses, story)),
         "active_at": max([since, *active]),
     }
     return pd.DataFrame({name: pd.Series([value], dtype=object) for name, value in row.items()})
-
-
-_KEPT: Final = (
-    "owner", "pool", "sla", "assigned_at", "due_at", "due_soon_at", "accepted_at", "stale_since", "last_touched_at",
-    *sla_targets.TAKEN.values(),
-)  # fmt: skip

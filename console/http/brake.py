@@ -1,6 +1,6 @@
 """A brake on what is posted: the more leads wait for a consumer, the later a request is answered.
 
-Belongs here: how long an answer is held back, and looking at how many wait. Does not belong here: refusing
+Belongs here: how long an answer is held back. Does not belong here: refusing
 (the limits of a source, the writer's queue).
 
 Nothing is refused and nothing is lost for it. Senders that wait for their answers, as nearly all do, send more
@@ -10,9 +10,9 @@ slowly; so what waits stays bounded, and a lead that is posted now is not behind
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Final
 
+from console.http.repeated_look import RepeatedLook
 from leadgate.ledger import Ledger, consumers
 
 LOOK_EVERY: Final = 0.5  # seconds
@@ -32,18 +32,15 @@ class Brake:
     def __init__(self, ledger: Ledger, from_: int) -> None:
         self._ledger, self._from = ledger, from_
         self.seconds = 0.0  #: how long an answer is held back now
-        self._looking: asyncio.Task[None] | None = None
+        self._looking = RepeatedLook(self._look, every=LOOK_EVERY)
 
     async def __aenter__(self) -> Brake:
         if self._from > 0:
-            self._looking = asyncio.create_task(self._look())
+            await self._looking.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._looking is not None:
-            self._looking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._looking
+        await self._looking.__aexit__()
 
     async def hold(self) -> None:
         """Wait as long as an answer is to be held back now."""
@@ -51,9 +48,5 @@ class Brake:
             await asyncio.sleep(self.seconds)
 
     async def _look(self) -> None:
-        while True:
-            with contextlib.suppress(Exception):  # the writer meets the same trouble, and its answers say so
-                self.seconds = held_back(
-                    await asyncio.to_thread(consumers.count_waiting, self._ledger, 2 * self._from), self._from
-                )
-            await asyncio.sleep(LOOK_EVERY)
+        waiting = await asyncio.to_thread(consumers.count_waiting, self._ledger, 2 * self._from)
+        self.seconds = held_back(waiting, self._from)

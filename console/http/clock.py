@@ -9,11 +9,11 @@ signals dated, by one clock on every host.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from console.http.repeated_look import RepeatedLook
 from leadgate.ledger import Ledger, hosts
 
 LOOK_EVERY: Final = 5.0  # seconds; what two clocks drift apart meanwhile is microseconds
@@ -26,7 +26,7 @@ class LedgerClock:
         self._ledger = ledger
         # until the ledger has answered once, this host's
         self._reading = hosts.Reading(datetime.now(UTC), time.monotonic(), hosts.Skew(0.0))
-        self._looking: asyncio.Task[None] | None = None
+        self._looking = RepeatedLook(self._look, every=LOOK_EVERY)
 
     def now(self) -> datetime:
         """The ledger's time. Costs nothing, and goes on while PostgreSQL is away."""
@@ -39,22 +39,12 @@ class LedgerClock:
         return self._reading.skew.seconds
 
     async def __aenter__(self) -> LedgerClock:
-        with contextlib.suppress(Exception):  # the next look finds PostgreSQL back
-            await self._look()
-        self._looking = asyncio.create_task(self._look_again_and_again())
+        await self._looking.__aenter__()
+        await self._looking.first()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._looking is not None:
-            self._looking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._looking
+        await self._looking.__aexit__()
 
     async def _look(self) -> None:
         self._reading = await asyncio.to_thread(hosts.note, self._ledger)
-
-    async def _look_again_and_again(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_EVERY)
-            with contextlib.suppress(Exception):  # the writer meets the same trouble, and its answers say so
-                await self._look()

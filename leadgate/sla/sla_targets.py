@@ -38,6 +38,12 @@ TAKEN: Final[dict[Target, str]] = {
     "stage": "stage_step",
 }
 
+#: What an assignment keeps that ``check`` reads as it is.
+KEPT: Final = (
+    "owner", "pool", "sla", "assigned_at", "due_at", "due_soon_at", "accepted_at", "stale_since", "last_touched_at",
+    *TAKEN.values(),
+)  # fmt: skip
+
 
 class Due(NamedTuple):
     sla: str | None

@@ -6,11 +6,32 @@ from an export (``tasks.activities``), or what a touch stops (``sla_targets``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from leadgate.playbook import FollowUp
+from leadgate.vocabulary import ActivityActor
+
+
+def moments_of_touches(
+    activities: Iterable[Mapping[str, Any]],
+    rules: FollowUp,
+    owner: str,
+    assigned_at: datetime,
+    recorded: Iterable[datetime | None],
+) -> tuple[datetime, ...]:
+    """When a lead was touched that ``owner`` has had since ``assigned_at``, in order.
+
+    ``activities`` are as for ``explain_no_touch``, with ``actor``: those of the lead itself are no touches.
+    ``recorded``: what counted once is not taken back.
+    """
+    found = {at for at in recorded if at is not None}
+    for activity in activities:
+        by_rep = activity["actor"] == ActivityActor.REP
+        if by_rep and explain_no_touch(activity, rules, owner, assigned_at) is None:
+            found.add(activity["occurred_at"])
+    return tuple(sorted(found))
 
 
 def explain_no_touch(activity: Mapping[str, Any], rules: FollowUp, owner: str, assigned_at: datetime) -> str | None:

@@ -127,13 +127,38 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
             ("other", "array_fill(now(), ARRAY[cardinality(handed_on_at)])"),
         )
     },
+    **{
+        f"a handoff {what}": (
+            [
+                f"UPDATE handoff SET outcome = '{outcome}' WHERE id = (SELECT max(id) FROM handoff WHERE {which} "
+                f"AND journey_id = (SELECT max(id) FROM journey WHERE {whose}))"
+            ],
+            {"handoffs_follow_transitions"},
+        )
+        for what, outcome, which, whose in (
+            ("after which the journey was over, and went on", "joined", "stage = 'validation'", "status = 'owned'"),
+            (
+                "that its stage does not make",
+                "disqualified",
+                "stage = 'capture'",
+                "generation = 0 AND status = 'owned'",
+            ),
+            ("that is not how the journey stands", "continued", "true", "generation = 0 AND status = 'held'"),
+            (
+                "of a rerun that its stage does not make",
+                "joined",
+                "generation = 1",
+                "generation = 1 AND status = 'owned'",
+            ),
+        )
+    },
     "a generation that skips stages": (
         [
             f"UPDATE handoff SET generation = 1 WHERE journey_id = {OWNED} AND stage = 'assignment'",
             f"UPDATE journey SET generation = 1, start_stage = 'assignment' WHERE id = {OWNED}",
             f"DELETE FROM handoff WHERE journey_id = {OWNED} AND stage = 'qualification'",
         ],
-        {"handoffs_gapless"},
+        {"handoffs_gapless", "handoffs_follow_transitions"},
     ),
     "a score that is no sum of fit and engagement": (
         [

@@ -25,7 +25,8 @@ INTAKE: Final = (_CAPTURE, _VALIDATION, _ENRICHMENT, _QUALIFICATION, _ASSIGNMENT
 @dataclass(frozen=True)
 class Transition:
     """One way in which a journey changes. ``generations``: by how many it rises; ``handoff``: the outcome that is
-    recorded of the stage which it leaves, if it leaves one."""
+    recorded of the stage which it leaves, if it leaves one; ``assigned``: the outcome that is recorded of assignment in
+    the generation that follows, where the transition takes assignment's place."""
 
     name: str
     moves: frozenset[Move]
@@ -33,6 +34,7 @@ class Transition:
     guard: str
     generations: int = 0
     handoff: HandoffOutcome | None = None
+    assigned: HandoffOutcome | None = None
 
     @property
     def before(self) -> set[Place]:
@@ -221,6 +223,7 @@ REASSIGN: Final = Transition(
     "the assignment ends, and another begins",
     generations=1,
     handoff=HandoffOutcome.REASSIGNED,
+    assigned=HandoffOutcome.CONTINUED,
 )
 UNASSIGN: Final = Transition(
     "unassign",
@@ -229,6 +232,7 @@ UNASSIGN: Final = Transition(
     "the assignment ends; behind a work item that asks who gets the lead",
     generations=1,
     handoff=HandoffOutcome.REASSIGNED,
+    assigned=HandoffOutcome.HELD,
 )
 UNASSIGN_TO_NURTURE: Final = Transition(
     "unassign to nurture",
@@ -250,6 +254,7 @@ GIVE_BACK: Final = Transition(
     frozenset((before, (_OWNED, _FOLLOW_UP)) for before in (*_AFTER_OWNED, *((each, _FOLLOW_UP) for each in _ENDED))),
     "a person",
     "an undo, where nothing else has happened: the owner of before has the lead again",
+    assigned=HandoffOutcome.CONTINUED,
 )
 HOLD_AGAIN: Final = Transition(
     "hold again",

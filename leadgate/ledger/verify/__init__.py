@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
-from leadgate.ledger.verify import clocks, decisions, follow_up, journeys, personal_values, persons, records
+from leadgate.ledger.verify import clocks, decisions, follow_up, journeys, paths, personal_values, persons, records
 from leadgate.ledger.verify.invariant import Counted, Finding, Invariant, Tally
 from leadgate.ledger.verify.projection import projection
 
@@ -23,6 +23,7 @@ __all__ = ["INVARIANTS", "Finding", "Invariant", "count", "projection", "verify"
 
 INVARIANTS: Final[tuple[Invariant, ...]] = (
     *journeys.INVARIANTS,
+    *paths.INVARIANTS,
     *persons.INVARIANTS,
     *decisions.INVARIANTS,
     *follow_up.INVARIANTS,

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from leadgate.ledger.verify.handoffs import MOMENTS_TOO_MANY_OR_FEW, STAGE_NUMBER, TOO_MANY_OR_FEW, count_handoffs
+from leadgate.ledger.verify.handoffs import (
+    MOMENTS_TOO_MANY_OR_FEW,
+    STAGE_NUMBER,
+    TOO_MANY_OR_FEW,
+    count_handoffs,
+    count_reruns,
+)
 from leadgate.ledger.verify.invariant import Invariant
 from leadgate.vocabulary import OPEN, list_in_sql
 
@@ -66,30 +72,19 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
                 "(NOT h.number BETWEEN j.first AND j.last OR j.trigger = 'signal' AND j.first <> 1)"
             ),
             TOO_MANY_OR_FEW,
+            count_handoffs("h.generation > j.generation"),
+            # of the others, each stage follows the one before, and a rerun begins no later than the run before ended
+            count_reruns(
+                "CASE WHEN h.number_before IS NULL THEN h.generation = 0 AND h.trigger = 'signal' AND h.number <> 1 "
+                "WHEN h.rerun THEN h.generation = h.generation_before + 1 AND h.number > h.number_before + 1 "
+                "ELSE h.number <> h.number_before + 1 END"
+            ),
             f"""
-            WITH others AS MATERIALIZED (
-                SELECT id FROM journey WHERE generation > 0 OR status = 'discarded'
-                UNION SELECT journey_id FROM handoff WHERE generation > 0),
-            runs AS MATERIALIZED (
-                SELECT journey_id, generation, count(*) AS n, min(number) AS first, max(number) AS last
-                FROM (SELECT journey_id, generation, {STAGE_NUMBER.format("stage")} AS number FROM handoff
-                    WHERE journey_id IN (SELECT id FROM others)) numbered
-                GROUP BY journey_id, generation),
-            jumps AS (
-                SELECT r.journey_id FROM runs r JOIN runs p
-                    ON p.journey_id = r.journey_id AND p.generation = r.generation - 1
-                WHERE r.generation > 0 AND r.first > p.last + 1),
-            wrong AS (
-                SELECT r.journey_id FROM runs r LEFT JOIN journey j ON j.id = r.journey_id
-                WHERE r.last - r.first + 1 <> r.n
-                    OR r.generation = 0 AND j.trigger = 'signal' AND r.first <> 1),
-            ends AS (
-                SELECT j.id AS journey_id FROM journey j JOIN others o ON o.id = j.id
-                LEFT JOIN runs r ON r.journey_id = j.id AND r.generation = j.generation
-                WHERE coalesce(r.n, 0) <> {STAGE_NUMBER.format("j.stage")} - {STAGE_NUMBER.format("j.start_stage")}
-                    + CASE WHEN j.status IN ('ready', 'owned') THEN 0 ELSE 1 END
-                AND j.status <> 'discarded')
-            SELECT count(*) FROM (SELECT * FROM jumps UNION SELECT * FROM wrong UNION SELECT * FROM ends) broken""",
+            SELECT count(*) FROM (SELECT j.id FROM journey j
+                LEFT JOIN handoff h ON h.journey_id = j.id AND h.generation = j.generation
+                WHERE j.generation > 0 AND j.status <> 'discarded' GROUP BY j.id
+                HAVING count(h.id) <> {STAGE_NUMBER.format("j.stage")} - {STAGE_NUMBER.format("j.start_stage")}
+                    + CASE WHEN j.status IN ('ready', 'owned') THEN 0 ELSE 1 END) elsewhere""",
         ),
     ),
     Invariant(
