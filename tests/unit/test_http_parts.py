@@ -5,6 +5,7 @@ Long as one file: small parts, each with a table of examples.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -27,6 +28,7 @@ from console.http.body_reader import DEPTH, FIELDS, ITEMS, Body
 from console.http.brake import LONGEST, held_back
 from console.http.connections import Limits
 from console.http.rates import FAILURES, MOST_ADDRESSES, Throttle, TokenBucket
+from console.http.repeated_look import RepeatedLook
 from console.http.responses import RefusedError
 from leadgate import source_secrets
 from leadgate.playbook import HttpCapture, Playbook, Source
@@ -507,3 +509,30 @@ def test_the_more_wait_the_longer_an_answer_is_held_back(one: int, other: int, f
     assert (held_back(more, from_) == 0) == (more <= from_)
     assert held_back(2 * from_ + fewer, from_) == LONGEST
     assert held_back(more, 0) == 0
+
+
+# --- what is looked at again and again ---------------------------------------------------------------------
+
+
+def test_a_look_that_fails_is_made_up_for_by_the_next_and_all_end_with_the_block() -> None:
+    async def run() -> list[int]:
+        looks: list[int] = []
+
+        async def look() -> None:
+            looks.append(len(looks))
+            if len(looks) == 1:
+                raise OSError("the ledger is away")
+            if len(looks) == 3:
+                third.set()
+
+        third = asyncio.Event()
+        async with RepeatedLook(look, every=0) as looking:
+            await looking.first()
+            assert looks == [0]
+            await asyncio.wait_for(third.wait(), 10)
+        ended = list(looks)
+        await asyncio.sleep(0)
+        assert looks == ended
+        return looks
+
+    assert asyncio.run(run())[:3] == [0, 1, 2]
