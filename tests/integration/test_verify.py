@@ -147,8 +147,8 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
             (
                 "of a rerun that its stage does not make",
                 "joined",
-                "generation = 1",
-                "generation = 1 AND status = 'owned'",
+                "generation > 0",
+                "generation > 0",
             ),
         )
     },
