@@ -72,7 +72,7 @@ def _by_email(ledger: Ledger, address: str, playbook: Playbook) -> int:
         return journey
     local, _, domain = (canonical or address.lower()).partition("@")
     alike = lead_history.similar_emails(ledger, local.replace("\x00", ""), domain.replace("\x00", ""))
-    hint = "; ".join(f"lead {each['lead_id']} is {mask(each['value'])}" for each in alike)
+    hint = "; ".join(f"lead {each.lead_id} is {mask(each.value)}" for each in alike)
     raise CommandError(
         f"no lead has the e-mail address {visible(address, 80)}"
         + (f". Like it: {hint}" if hint else _known_ids(ledger))

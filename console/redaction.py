@@ -7,13 +7,16 @@ is shown where (``summary``, ``explain``, ``queue``), or cells of a spreadsheet 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
 from leadgate.masking import mask, mask_within
+
+if TYPE_CHECKING:
+    from leadgate.ledger.reports import OpenWorkItem
 
 SHOWN: Final = 200  # characters of a value, where a person asked for the lead
 
@@ -62,23 +65,18 @@ def _harmless_promises() -> frozenset[tuple[str, str]]:
     )
 
 
-def mask_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    """A work item (the columns of ``ledger.reports.work_items``) with its personal values masked."""
+def mask_item(item: OpenWorkItem) -> OpenWorkItem:
+    """A work item with its personal values masked."""
     from leadgate.fields import PERSONAL
 
-    shown = dict(item)
-    if item["value"] is not None and (item["stage"], item["promise"]) not in _harmless_promises():
-        shown["value"] = mask(item["value"])
-    if item["detail"] is not None:
-        shown["detail"] = mask_within(item["detail"])
-    if item["proposal"]:
-        shown["proposal"] = {
-            field: mask(str(value)) if field in PERSONAL else value for field, value in item["proposal"].items()
-        }
-    for field in ("email", "phone"):
-        if item.get(field) is not None:
-            shown[field] = mask(item[field])
-    return shown
+    value, detail, proposal = item.value, item.detail, item.proposal
+    if value is not None and (item.stage, item.promise) not in _harmless_promises():
+        value = mask(value)
+    if detail is not None:
+        detail = mask_within(detail)
+    if proposal:
+        proposal = {field: mask(str(each)) if field in PERSONAL else each for field, each in proposal.items()}
+    return replace(item, value=value, detail=detail, proposal=proposal)
 
 
 def json_text(value: object) -> str:

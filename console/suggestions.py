@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from rich.console import Console
 
@@ -17,7 +17,29 @@ from leadgate.ledger.reviews import REVIEWED
 from leadgate.matching import ASKS
 from leadgate.vocabulary import StageName
 
+if TYPE_CHECKING:
+    from leadgate.values.json_types import JsonValue
+
 What = Literal["set", "approve", "discard", "again", "compare", "done", "wait"]
+
+
+class WaitingItem(Protocol):
+    """What the commands for a work item depend on."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def blocking(self) -> bool: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def stage(self) -> str: ...
+    @property
+    def journey_id(self) -> int | None: ...
+    @property
+    def proposal(self) -> Mapping[str, JsonValue] | None: ...
 
 
 @dataclass(frozen=True)
@@ -122,23 +144,23 @@ WAYS: Final[dict[str, tuple[Way, ...]]] = {
 OTHERWISE: Final = (_FIELD, _ANYWAY, _END)
 
 
-def suggest(item: Mapping[str, Any]) -> list[tuple[str, str]]:
+def suggest(item: WaitingItem) -> list[tuple[str, str]]:
     """What can be done about an open work item: the command, and what comes of it; the best first.
 
     No command (an empty text) where nothing is to be done.
     """
     found: list[tuple[str, str]] = []
-    for way in WAYS.get(item["reason"], OTHERWISE):
-        if way.what == "set" and item["proposal"] and not any("--proposed" in command for command, _ in found):
+    for way in WAYS.get(item.reason, OTHERWISE):
+        if way.what == "set" and item.proposal and not any("--proposed" in command for command, _ in found):
             found.append((f"{_rerun(item)} --proposed", "correct it as proposed"))
         if (command := _command(way, item)) is not None:
             found.append((command, way.words))
     return found
 
 
-def _command(way: Way, item: Mapping[str, Any]) -> str | None:
+def _command(way: Way, item: WaitingItem) -> str | None:
     """None for what the item does not allow."""
-    if way.what == "wait" or not (item["blocking"] or item["reason"] == "undeliverable"):
+    if way.what == "wait" or not (item.blocking or item.reason == "undeliverable"):
         return ""
     if way.what == "compare":
         return _review(item)
@@ -146,19 +168,19 @@ def _command(way: Way, item: Mapping[str, Any]) -> str | None:
         return _rerun(item)
     if way.what == "done":
         return f"{_rerun(item)} --done-by-hand EVIDENCE"
-    if way.what == "approve" and item["stage"] in (StageName.CAPTURE, StageName.ASSIGNMENT):
+    if way.what == "approve" and item.stage in (StageName.CAPTURE, StageName.ASSIGNMENT):
         return None
-    if item["kind"] in REVIEWED and item["journey_id"] is not None:
+    if item.kind in REVIEWED and item.journey_id is not None:
         options = {"set": f"--set {way.field}", "approve": "--approve WORDS", "discard": "--reject REASON"}
         return f"{_review(item)} {options[way.what]}"
-    if item["kind"] in REVIEWED:  # a whole batch
+    if item.kind in REVIEWED:  # a whole batch
         return _rerun(item) if way.what != "discard" else f"{_rerun(item)} --discard REASON"
     return None
 
 
-def is_compared(item: Mapping[str, Any]) -> bool:
+def is_compared(item: WaitingItem) -> bool:
     """Whether it asks if two records are one person's."""
-    return item["reason"] in ASKS
+    return item.reason in ASKS
 
 
 def render_commands(ways: Sequence[tuple[str, str]], console: Console) -> None:
@@ -172,9 +194,9 @@ def render_commands(ways: Sequence[tuple[str, str]], console: Console) -> None:
             console.print(f"  {words}\n    {command}" if command else f"  {words}", soft_wrap=True)
 
 
-def _rerun(item: Mapping[str, Any]) -> str:
-    return f"{program()} rerun W{item['id']}"
+def _rerun(item: WaitingItem) -> str:
+    return f"{program()} rerun W{item.id}"
 
 
-def _review(item: Mapping[str, Any]) -> str:
-    return f"{program()} review W{item['id']}"
+def _review(item: WaitingItem) -> str:
+    return f"{program()} review W{item.id}"

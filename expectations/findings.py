@@ -17,6 +17,7 @@ import pandas as pd
 
 from expectations.promises import JUDGE_MISSING, Promise
 from leadgate.deadlines import CHECK_TIMED_OUT
+from leadgate.json_columns import CheckedPromise
 from leadgate.vocabulary import GateName, Severity
 
 #: Values are cut to this many characters where they are shown.
@@ -55,7 +56,7 @@ class GateResult:
     passed: pd.Series[bool]
     failures: pd.DataFrame
     batch_problem: BatchProblem | None
-    evidence: list[dict[str, Any]]
+    evidence: list[CheckedPromise]
     seconds: float
 
     @property
@@ -143,7 +144,7 @@ def _texts(rows: pd.DataFrame, column: str | None) -> list[str | None]:
     return [None if absent else str(v)[:SHOWN] for v, absent in zip(rows[column], missing, strict=True)]
 
 
-def evidence(promise: Promise, verdict: Verdict | None, frame: pd.DataFrame) -> dict[str, Any]:
+def evidence(promise: Promise, verdict: Verdict | None, frame: pd.DataFrame) -> CheckedPromise:
     """What was checked, without values. No verdict: nothing was, for lack of rows or of a fit frame."""
     checked = failed = 0
     if verdict is not None and verdict.error is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -85,11 +85,11 @@ def _promises(stage: StageReport) -> list[dict[str, Any]]:
 async def _publish_batch(report: BatchReport, worked: Sequence[StageReport], ledger: Ledger) -> None:
     """Stage by stage, and lead by lead: those that are held come first, with what to do."""
     named = _named(worked)
-    leads: list[dict[str, Any]] = []
+    leads: list[reports.JourneyStanding] = []
     with contextlib.suppress(DBAPIError):  # the owners are committed: a page is worth no failure
         leads = await asyncio.to_thread(reports.standing, ledger, named)
-    leads.sort(key=lambda each: named.index(each["id"]))
-    form = await links.find_rerun_form() if any(each["work_item_id"] is not None for each in leads) else None
+    leads.sort(key=lambda each: named.index(each.id))
+    form = await links.find_rerun_form() if any(each.work_item_id is not None for each in leads) else None
     parts = [f"**{plain(describe_batch(report))}**", _stages(worked)]
     if leads:
         parts.append(_leads(leads, form))
@@ -127,19 +127,19 @@ def _stages(worked: Sequence[StageReport]) -> str:
     return table(head, rows, numbers=range(1, len(head) - 1))
 
 
-def _leads(leads: Sequence[Mapping[str, Any]], form: UUID | None) -> str:
+def _leads(leads: Sequence[reports.JourneyStanding], form: UUID | None) -> str:
     rows = []
     for each in leads:
-        item = each["work_item_id"]
-        command = f"`leadgate explain J{each['id']}`" if item is None else f"`leadgate rerun W{item}`"
-        rows.append([f"J{each['id']}", *linked_whereabouts(each, form), command])
+        item = each.work_item_id
+        command = f"`leadgate explain J{each.id}`" if item is None else f"`leadgate rerun W{item}`"
+        rows.append([f"J{each.id}", *linked_whereabouts(each, form), command])
     return table(["journey", "now", "owner or reason", "command"], rows)
 
 
-def linked_whereabouts(journey: Mapping[str, Any], form: UUID | None) -> tuple[str, str]:
+def linked_whereabouts(journey: reports.JourneyStanding, form: UUID | None) -> tuple[str, str]:
     """Where a journey is now, and its owner or the reason, in Markdown: its work item is a link to the form."""
     now, why = whereabouts(journey)
-    item = journey["work_item_id"]
+    item = journey.work_item_id
     if item is None or not now.endswith(f"W{item}"):
         return plain(now), plain(why)
     return f"{plain(now.removesuffix(f'W{item}'))}{links.link_work_item(item, form)}", plain(why)

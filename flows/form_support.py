@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 from uuid import UUID, uuid4
 
 from prefect import get_client, get_run_logger, runtime
@@ -22,6 +22,7 @@ from flows.intake import intake
 from flows.runtime import events, session
 from leadgate.ledger import reports
 from leadgate.ledger.actions import ActionError
+from leadgate.ledger.reports import JourneyStanding
 from leadgate.masking import is_masked, mask_within
 from leadgate.plain_text import one_line
 from leadgate.references import IdError, Kind, number_of
@@ -55,7 +56,7 @@ def decided_by(by: str) -> str:
     return f"{name} ({SAID_HERE})" if name else SHARED_LOGIN
 
 
-def name_items(given: Mapping[str, Any]) -> str:
+def name_items(given: Mapping[str, Sequence[str] | None]) -> str:
     """The first work items of a form as they are printed, for the name of its run. Nobody has checked them yet."""
     return ", ".join(f"W{str(item).strip().lstrip('Ww')}" for item in (given.get("work_items") or ())[:5])
 
@@ -85,7 +86,7 @@ async def working() -> AsyncIterator[session.Session]:
             session.current.reset(token)
 
 
-async def take_on(here: session.Session, journeys: Sequence[int], *, run_now: bool) -> list[dict[str, Any]]:
+async def take_on(here: session.Session, journeys: Sequence[int], *, run_now: bool) -> list[JourneyStanding]:
     """Where the journeys are (``reports.standing``) once none of them waits any more.
 
     Others may take them meanwhile, and then it is waited for them, at most ``PATIENCE`` seconds from the last
@@ -94,7 +95,7 @@ async def take_on(here: session.Session, journeys: Sequence[int], *, run_now: bo
     until = time.monotonic() + PATIENCE
     while True:
         standing = await asyncio.to_thread(reports.standing, here.worker.ledger, journeys)
-        waits = any(each["status"] == JourneyStatus.READY and not each["later"] for each in standing)
+        waits = any(each.status == JourneyStatus.READY and not each.later for each in standing)
         if not run_now or not waits or time.monotonic() > until:
             return standing
         work = await asyncio.to_thread(next_work, here.worker, None, BatchKind.INTAKE, events.held)
@@ -120,7 +121,7 @@ async def forgetting(
     """
 
     async def forget() -> None:
-        masked: dict[str, Any] = {name: mask_within(text) for name, text in texts.items() if text}
+        masked: dict[str, str | dict[str, str]] = {name: mask_within(text) for name, text in texts.items() if text}
         if corrections:
             masked["corrections"] = {name: evidence.show_masked(name, value) for name, value in corrections.items()}
         if len(by) > MOST_OF_A_NAME:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from prefect import flow, runtime
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
@@ -32,7 +32,7 @@ from flows.whereabouts import whereabouts
 from leadgate.counting import counted
 from leadgate.ledger import Ledger
 from leadgate.ledger.actions import ActionError
-from leadgate.ledger.reports import WorkItemFilter
+from leadgate.ledger.reports import JourneyStanding, OpenWorkItem, WorkItemFilter
 from leadgate.ledger.reruns import RerunReport
 from leadgate.plain_text import one_line
 from leadgate.resolutions import Correct, CorrectAsProposed, Discard, DoneByHand, Resolution, TryAgain, corrected_fields
@@ -174,22 +174,22 @@ def _nothing_fits(ledger: Ledger, asked: WorkItemFilter, resolution: Resolution)
 async def _publish(
     done: RerunReport,
     resolution: Resolution,
-    items: Sequence[Mapping[str, Any]],
-    standing: Sequence[Mapping[str, Any]],
+    items: Sequence[OpenWorkItem],
+    standing: Sequence[JourneyStanding],
     *,
     by: str,
 ) -> None:
-    about = {item["id"]: item for item in items}
+    about = {item.id: item for item in items}
     table = []
     for each in standing[:SHOWN]:
-        item = done.journeys[each["id"]]
+        item = done.journeys[each.id]
         now, why = whereabouts(each)
         table.append(
             {
-                "lead": each["lead_id"],
-                "journey": f"J{each['id']}",
+                "lead": each.lead_id,
+                "journey": f"J{each.id}",
                 "work item": f"W{item}",
-                "was held for": f"{about[item]['reason']} at {about[item]['stage'].replace('_', '-')}",
+                "was held for": f"{about[item].reason} at {about[item].stage.replace('_', '-')}",
                 "what was done": resolution.past,
                 "now": now,
                 "owner or reason": why,
@@ -199,13 +199,13 @@ async def _publish(
     for each in standing:
         words = whereabouts(each)[0].partition(",")[0].partition(" J")[0]
         counts[words] = counts.get(words, 0) + 1
-    held = [each for each in standing if each["work_item_id"] is not None]
+    held = [each for each in standing if each.work_item_id is not None]
     form = await find_rerun_form() if held else None
     decided, released = counted(done.work_items, "work item", "work items"), counted(done.released, "lead", "leads")
     lines = [
         f"**{decided}** {resolution.past}, with **{released}**, by {evidence.plain(by)}.",
         *(f"- {count:,} {words}" for words, count in counts.items()),
-        *(f"- J{each['id']}: {': '.join(evidence.linked_whereabouts(each, form))}" for each in held[:LINKED]),
+        *(f"- J{each.id}: {': '.join(evidence.linked_whereabouts(each, form))}" for each in held[:LINKED]),
         *(f"- left alone: {evidence.plain(skipped)}" for skipped in done.skipped[:100]),
     ]
     if len(standing) > SHOWN:

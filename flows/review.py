@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from prefect import flow, runtime
 from prefect.artifacts import acreate_markdown_artifact
@@ -31,12 +31,16 @@ from flows.runtime import session
 from leadgate.counting import counted
 from leadgate.ledger import reviews as taking
 from leadgate.ledger.actions import ActionError
+from leadgate.ledger.reports import JourneyStanding
 from leadgate.ledger.reruns import RerunReport
 from leadgate.masking import mask
 from leadgate.plain_text import one_line
 from leadgate.resolutions import Correct, DifferentPerson, Discard, DoneByHand, Resolution, SamePerson, corrected_fields
 from tasks import reruns, reviews
 from tasks.reviews import Other, Review
+
+if TYPE_CHECKING:
+    from leadgate.values.json_types import JsonValue
 
 
 def _name() -> str:
@@ -82,12 +86,12 @@ async def review(
             items = [each.item for each in found]
             now = await session.ledger_time(ledger)
             done = RerunReport()
-            standing: list[dict[str, Any]] = []
+            standing: list[JourneyStanding] = []
             if resolution is None:
                 for item in items:
-                    taken = await asyncio.to_thread(taking.take, ledger, item["id"], by=who, now=now)
+                    taken = await asyncio.to_thread(taking.take, ledger, item.id, by=who, now=now)
                     if taken.before is not None:
-                        done.skipped.append(f"W{item['id']} was {taken.before}'s until now; tell them")
+                        done.skipped.append(f"W{item.id} was {taken.before}'s until now; tell them")
             else:
                 done = await asyncio.to_thread(
                     reruns.resolve_items, ledger, items, resolution, by=who, now=now, playbook=playbook
@@ -138,7 +142,7 @@ async def _publish(
     decision: Decision,
     by: str,
     done: RerunReport,
-    standing: Sequence[Mapping[str, Any]],
+    standing: Sequence[JourneyStanding],
 ) -> None:
     past = {
         Decision.APPROVE: "approved",
@@ -149,15 +153,15 @@ async def _publish(
         Decision.DIFFERENT: "somebody else",
     }[decision]
     lines = []
-    form = await find_rerun_form() if any(journey["work_item_id"] is not None for journey in standing) else None
+    form = await find_rerun_form() if any(journey.work_item_id is not None for journey in standing) else None
     for each in found:
         lines += _told(each)
-        decided = decision is Decision.TAKE or each.item["id"] in done.journeys.values()
+        decided = decision is Decision.TAKE or each.item.id in done.journeys.values()
         lines.append(f"**Decided:** {past} by {plain(by)}" if decided else "**Not decided**, see below")
         for journey in standing:
-            if done.journeys[journey["id"]] == each.item["id"]:
+            if done.journeys[journey.id] == each.item.id:
                 now, why = linked_whereabouts(journey, form)
-                lines.append(f"- J{journey['id']}: {now}" + (f", {why}" if why else ""))
+                lines.append(f"- J{journey.id}: {now}" + (f", {why}" if why else ""))
     lines += [f"- {plain(note)}" for note in done.skipped]
     await acreate_markdown_artifact(
         key="review", markdown="\n\n".join(lines), description="What there was to decide by, and the decision."
@@ -167,17 +171,15 @@ async def _publish(
 def _told(each: Review) -> list[str]:
     """One item as Markdown, with masked values."""
     item = each.item
-    about = (
-        f"lead {item['lead_id']}" if item["lead_id"] is not None else counted(item["journeys"], "journey", "journeys")
-    )
+    about = f"lead {item.lead_id}" if item.lead_id is not None else counted(item.journeys, "journey", "journeys")
     lines = [
-        f"## W{item['id']}: {plain(item['reason'])} at {item['stage'].replace('_', '-')}, {about}",
-        plain(item["message"]),
+        f"## W{item.id}: {plain(item.reason)} at {item.stage.replace('_', '-')}, {about}",
+        plain(item.message),
     ]
-    if item["value"]:
-        lines.append(f"Value: {plain(mask(item['value']))}")
-    if item["proposal"]:
-        proposed = (f"{name}={show_masked(name, str(value))}" for name, value in item["proposal"].items())
+    if item.value:
+        lines.append(f"Value: {plain(mask(item.value))}")
+    if item.proposal:
+        proposed = (f"{name}={show_masked(name, str(value))}" for name, value in item.proposal.items())
         lines.append(f"Proposed: {plain(', '.join(proposed))}")
     for other in each.others:
         lines.append(_beside(each, other))
@@ -210,5 +212,5 @@ def _beside(each: Review, other: Other) -> str:
     return "\n".join((head, *rows))
 
 
-def _cell(name: str, value: Any) -> str:
+def _cell(name: str, value: JsonValue) -> str:
     return "unknown" if value is None else plain(show_masked(name, str(value)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import orjson
 import pandas as pd
@@ -37,8 +37,10 @@ from leadgate.ledger import (
     qualifications,
 )
 from leadgate.ledger.journeys import stage_moves
+from leadgate.ledger.pools import KeptTurns
 from leadgate.playbook import Playbook, Rep
 from leadgate.sla.sla_targets import Due, due_times, may_have_it_again
+from leadgate.values.json_types import JsonObject
 from leadgate.vocabulary import AssignmentMethod, Outcome, StageName
 from tasks.stage import Decided, Gathered, Stage, Work
 
@@ -76,7 +78,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     frame = gathered.frame.copy()
     playbook, now = work.rules, work.now
     frame[["routes", "priority"]] = matching(frame, playbook)
-    before: dict[str, tuple[dict[str, Any], int]] = gathered.context["pools"]
+    before: dict[str, KeptTurns] = gathered.context["pools"]
     pools = {name: PoolState.from_dict(state) if state else PoolState() for name, (state, _) in before.items()}
     loads: dict[str, Load] = gathered.context["loads"]
     assigned = assign(frame, playbook, pools, loads, now)
@@ -102,7 +104,7 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     stage_moves.keep_waiting(connection, frame[frame["outcome"] == Outcome.WAIT])
     changed: dict[str, PoolState] = decided.context["changed"]
     if changed or not owned.empty:
-        before: dict[str, tuple[dict[str, Any], int]] = decided.context["before"]
+        before: dict[str, KeptTurns] = decided.context["before"]
         states = {name: _given_back(state, before[name][0], owned, name).to_dict() for name, state in changed.items()}
         used = sharing_reps(work.rules, {*owned["pool"].dropna(), *changed}, set(owned["owner"]))
         versions = {name: before[name][1] for name in used}
@@ -132,7 +134,7 @@ def _considered(leads: pd.DataFrame) -> pd.Series:
     return leads["candidates"].map(lambda candidates: in_words(orjson.loads(candidates)) or None).astype(object)
 
 
-def _given_back(state: PoolState, before: dict[str, Any], owned: pd.DataFrame, pool: str) -> PoolState:
+def _given_back(state: PoolState, before: JsonObject, owned: pd.DataFrame, pool: str) -> PoolState:
     """``state`` without the turns of leads that did not get past the gate."""
     kept = owned.loc[owned["turn"].astype(bool) & (owned["pool"] == pool), "owner"].value_counts()
     had = PoolState.from_dict(before).taken if before else {}

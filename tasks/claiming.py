@@ -26,6 +26,7 @@ from leadgate.ledger.clock import read_time, time_of
 from leadgate.ledger.journeys import claiming, starting
 from leadgate.ledger.journeys.claiming import RowsRefused
 from leadgate.ledger.only import Only
+from leadgate.ledger.work_items import NewWorkItem
 from leadgate.playbook import Playbook
 from leadgate.vocabulary import BatchKind, StageName, WorkItemKind
 from tasks.apart import MOST_ALONE, do_apart, halves
@@ -131,7 +132,7 @@ def _tell(ledger: Ledger, playbook: Playbook, step: _Step, id_: int, error: Base
     """A recovery task about the row, unless one is open."""
     words, stage = _ABOUT[step]
     route = route_of(playbook, FAILED, stage)
-    item = {
+    item: NewWorkItem = {
         "kind": WorkItemKind.RECOVERY,
         "blocking": False,
         "reason": FAILED,
@@ -154,5 +155,5 @@ def _tell(ledger: Ledger, playbook: Playbook, step: _Step, id_: int, error: Base
         "opened_at": now,
     }
     with ledger.transaction() as connection:
-        if not work_items.is_open(connection, FAILED, str(item["promise"])):
+        if not work_items.is_open(connection, FAILED, f"{step}:{id_}"):
             work_items.open_work_items(connection, pd.DataFrame([item]))

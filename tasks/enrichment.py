@@ -6,7 +6,8 @@ finds its answer (``leadgate.connectors``).
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from sqlalchemy import Connection
 
 from leadgate.connectors import providers
 from leadgate.fields import ENRICHED, VALIDATED, contact_of
+from leadgate.json_columns import ConsideredAccount, Origin
 from leadgate.ledger import bulk, leads
 from leadgate.values.figures import amount_of, employees_of
 from leadgate.vocabulary import Outcome, StageName
@@ -45,11 +47,11 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     """Fill what the lead did not state. A provider that fails leaves a problem behind, never a lead."""
     frame = gathered.frame.copy()
     before = {name: bulk.plain(frame[name]) for name in _CONTACT}
-    provenance: list[dict[str, Any]] = [{} for _ in range(len(frame))]
+    provenance: list[dict[str, Origin]] = [{} for _ in range(len(frame))]
     problems: list[list[str]] = [[] for _ in range(len(frame))]
     for name in ENRICHED:
         frame[name] = None
-    considered: list[list[dict[str, Any]]] = [[] for _ in range(len(frame))]
+    considered: list[list[ConsideredAccount]] = [[] for _ in range(len(frame))]
     at = work.now.isoformat()
     for provider in providers.build_providers(work.playbook):
         try:
@@ -99,8 +101,8 @@ def _take(
     frame: pd.DataFrame,
     field: str,
     answers: pd.Series,
-    provenance: list[dict[str, Any]],
-    origin: dict[str, str],
+    provenance: list[dict[str, Origin]],
+    origin: Origin,
 ) -> None:
     """Fill ``field`` where it is empty and there is an answer, and note where the answer is from."""
     current = frame[field] if field in frame else pd.Series([None] * len(frame), index=frame.index, dtype=object)
@@ -112,12 +114,12 @@ def _take(
         provenance[position][field] = origin
 
 
-def _parsed(stated: pd.Series, parse: Any) -> pd.Series:
+def _parsed(stated: pd.Series, parse: Callable[[str], float | None]) -> pd.Series:
     known = {value: parse(value) for value in stated.dropna().unique()}
     return pd.Series([known.get(value) for value in stated], index=stated.index, dtype=object)
 
 
-def _unattributed(frame: pd.DataFrame, provenance: list[dict[str, Any]]) -> pd.Series:
+def _unattributed(frame: pd.DataFrame, provenance: list[dict[str, Origin]]) -> pd.Series:
     """Names of added values without an origin, or None: a fault of a provider that the gate stops."""
     columns = {name: frame[name].notna().to_numpy() for name in ENRICHED}
     missing: list[str | None] = [None] * len(frame)

@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from leadgate.ledger.outbox import NewMessage
+from leadgate.ledger.work_items import NewWorkItem
 from leadgate.masking import mask
 from leadgate.playbook import Playbook, Target
 from leadgate.sla.sla_targets import Step
@@ -33,9 +35,10 @@ def overdue(target: Target) -> str:
     return f"{target}_overdue"
 
 
-def escalate(frame: pd.DataFrame, work: Work) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def escalate(frame: pd.DataFrame, work: Work) -> tuple[list[NewMessage], list[NewWorkItem]]:
     """The messages and the work items that the steps of these rows ask for."""
-    messages, items = [], []
+    messages: list[NewMessage] = []
+    items: list[NewWorkItem] = []
     for row in _rows(frame, frame["steps"].map(bool).astype(bool) | frame["stale_does"].notna()):
         for step in row.steps:
             messages.append(_message(row, step, work.rules))
@@ -72,7 +75,7 @@ def _rows(frame: pd.DataFrame, which: pd.Series) -> list[Any]:
     return list(frame[which].itertuples()) if which.any() else []
 
 
-def _message(row: Any, step: Step, playbook: Playbook) -> dict[str, Any]:
+def _message(row: Any, step: Step, playbook: Playbook) -> NewMessage:
     kinds = {"remind": f"{step.target}_due", "escalate": overdue(step.target), "reassign": "lead_taken_back"}
     parts = [step.step.do, row.journey_id, row.generation, step.number]
     if step.target != "first_touch":  # a first touch's key is as long as it was before there were others
@@ -91,7 +94,7 @@ def _escalated_to(row: Any, step: Step, playbook: Playbook) -> str:
     return step.step.to or manager or route_of(playbook, overdue(step.target), StageName.FOLLOW_UP).to
 
 
-def _escalation(row: Any, step: Step, work: Work) -> dict[str, Any]:
+def _escalation(row: Any, step: Step, work: Work) -> NewWorkItem:
     return work_item(
         StageName.FOLLOW_UP,
         work,
@@ -103,5 +106,5 @@ def _escalation(row: Any, step: Step, work: Work) -> dict[str, Any]:
         journey_id=row.journey_id,
         generation=row.generation,
         source=row.source,
-        route=_escalated_to(row, step, work.rules),
+        to=_escalated_to(row, step, work.rules),
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 from sqlalchemy import Connection
@@ -22,7 +22,7 @@ from leadgate.ledger import Ledger, assignments, work_items
 from leadgate.ledger.batches import applying, close, fence
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.journeys import locking
-from leadgate.ledger.journeys.locking import journeys_in, waiting_at
+from leadgate.ledger.journeys.locking import AboutJourney, journeys_in, waiting_at
 from leadgate.ledger.journeys.stage_moves import hold_rest
 from leadgate.vocabulary import JourneyStatus, Outcome, StageName, WorkItemKind
 from tasks.stage import Alert, Stage, StageReport, Work
@@ -131,6 +131,7 @@ def _held_by(connection: Connection, stage: Stage, work: Work, failed: list[int]
     if shared is not None:
         return shared, False
     own = len(failed) == 1 and alike < ENOUGH
+    about: AboutJourney = locking.about_journey(connection, failed[0]) if own else {}
     item = work_item(
         stage.name,
         work,
@@ -138,7 +139,7 @@ def _held_by(connection: Connection, stage: Stage, work: Work, failed: list[int]
         reason=why.reason,
         message=(_ONE if own else _LATE if why.late else _ALL).format(stage=stage.name, why=why),
         detail=why.kind,
-        **({"journey_id": failed[0], **locking.about_journey(connection, failed[0])} if own else {}),
+        **about,
     )
     return work_items.open_work_items(connection, pd.DataFrame([item]))[0], own
 
@@ -146,17 +147,21 @@ def _held_by(connection: Connection, stage: Stage, work: Work, failed: list[int]
 def _put_off(connection: Connection, work: Work, owned: list[int], message: str) -> None:
     """Look at owned leads again later; a recovery task says why, unless an open one does."""
     assignments.look_again(connection, owned, work.now + _LOOK_AGAIN)
-    common: dict[str, Any] = {
-        "kind": WorkItemKind.RECOVERY,
-        "blocking": False,
-        "reason": FAILED,
-        "promise": FAILED,
-        "message": message,
-    }
+    about: AboutJourney = {}
     if len(owned) == 1:
         known = (owned[0], FAILED) in work_items.open_recoveries(connection, owned)
-        common |= {"journey_id": owned[0], **locking.about_journey(connection, owned[0])}
+        about = locking.about_journey(connection, owned[0])
     else:
         known = FAILED in work_items.gate_recoveries(connection, StageName.FOLLOW_UP)
     if not known:
-        work_items.open_work_items(connection, pd.DataFrame([work_item(StageName.FOLLOW_UP, work, **common)]))
+        item = work_item(
+            StageName.FOLLOW_UP,
+            work,
+            kind=WorkItemKind.RECOVERY,
+            blocking=False,
+            reason=FAILED,
+            promise=FAILED,
+            message=message,
+            **about,
+        )
+        work_items.open_work_items(connection, pd.DataFrame([item]))

@@ -79,12 +79,12 @@ def _touches(frame: pd.DataFrame, done: pd.DataFrame, playbook: Playbook) -> Non
     rules, finished_by = playbook.follow_up, ending.finished_by(playbook)
     of_journey: dict[int, list[Any]] = defaultdict(list)
     outcome: dict[int, tuple[datetime, str]] = {}
-    activities: list[Any] = done.to_dict("records")
+    activities: list[Any] = list(done.itertuples(index=False))
     for activity in activities:
-        journey = activity["journey_id"]
+        journey = activity.journey_id
         of_journey[journey].append(activity)
-        if activity["kind"] in rules.outcomes:
-            outcome.setdefault(journey, (activity["occurred_at"], f"outcome: {activity['kind']}"))
+        if activity.kind in rules.outcomes:
+            outcome.setdefault(journey, (activity.occurred_at, f"outcome: {activity.kind}"))
     columns = ("journey_id", "owner", "assigned_at", "touched_at", "last_touched_at")
     cells = [
         touches.moments_of_touches(of_journey.get(journey, ()), rules, owner, since, recorded)
@@ -105,7 +105,7 @@ def _touches(frame: pd.DataFrame, done: pd.DataFrame, playbook: Playbook) -> Non
     frame["touched_before_assigned"] = _before(first, bulk.plain(frame["assigned_at"]))
 
 
-def _before(first: list[Any], second: list[Any]) -> list[bool]:
+def _before(first: list[datetime | None], second: list[datetime | None]) -> list[bool]:
     return [a is not None and b is not None and a < b for a, b in zip(first, second, strict=True)]
 
 

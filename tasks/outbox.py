@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final, TypedDict
 
 from leadgate.connectors import notify
 from leadgate.failpoints import failpoint
@@ -19,6 +19,7 @@ from leadgate.ledger import Ledger, faults, outbox
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.only import Only
 from leadgate.ledger.outbox import UNDELIVERABLE, Message
+from leadgate.ledger.work_items import NewWorkItem
 from leadgate.playbook import Playbook
 from leadgate.vocabulary import StageName, WorkItemKind
 from tasks.delivery import MOST_ATTEMPTS, Address, address_of, compose_message, shown_target, wait_after
@@ -29,6 +30,28 @@ LEASE: Final = timedelta(minutes=5)
 #: After this many failures of an address in a row, its other messages wait for the next round: a receiver
 #: that is down must not hold up the others, for seconds each time.
 ENOUGH: Final = 3
+
+
+class MessageCount(TypedDict):
+    """How many messages of a kind to a target had an outcome."""
+
+    kind: str
+    target: str
+    outcome: str
+    count: int
+
+
+class DeliveryCounts(TypedDict):
+    """A delivery report as JSON."""
+
+    delivered: int
+    failed: int
+    given_up: int
+    later: int
+    failures: dict[str, int]
+    waiting_for_address: dict[str, int]
+    waiting_for_entry: dict[str, int]
+    messages: list[MessageCount]
 
 
 @dataclass
@@ -45,7 +68,7 @@ class DeliveryReport:
         """Messages ``delivered``, ``failed`` (another attempt follows) or ``given_up``."""
         return sum(number for (_, _, what), number in self.outcomes.items() if what == outcome)
 
-    def as_data(self) -> dict[str, Any]:
+    def as_data(self) -> DeliveryCounts:
         """Plain JSON values."""
         return {
             "delivered": self.count("delivered"),
@@ -174,7 +197,7 @@ def _settle(ledger: Ledger, message: Message, failure: str | None, playbook: Pla
     return "failed"
 
 
-def _work_item(message: Message, failure: str, playbook: Playbook, now: datetime) -> dict[str, Any]:
+def _work_item(message: Message, failure: str, playbook: Playbook, now: datetime) -> NewWorkItem:
     """A recovery task. It holds nothing: the lead goes on, somebody only has to hear of it."""
     route = route_of(playbook, UNDELIVERABLE, StageName.FOLLOW_UP)
     what = message.kind.replace("_", " ")

@@ -46,11 +46,7 @@ def _escalate_some(playbook: Playbook, now: datetime, connection: Connection, id
 
 def _escalate(connection: Connection, playbook: Playbook, now: datetime, only: Only) -> int:
     late = [
-        {
-            "id": item.id,
-            "journey_id": item.journey_id,
-            "target": escalated_to(playbook, item.reason, StageName(item.stage)),
-        }
+        reviews.Escalated(item.id, item.journey_id, escalated_to(playbook, item.reason, StageName(item.stage)))
         for item in reviews.overdue(connection, now, only)
     ]
     if late:

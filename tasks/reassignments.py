@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import orjson
 import pandas as pd
@@ -25,7 +25,9 @@ from leadgate.assignment.rotation import PoolState
 from leadgate.ledger import Ledger, bulk, ownership, playbook_versions, pools, races, reassignments
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.batches import Conflict, applying
+from leadgate.ledger.pools import KeptTurns
 from leadgate.ledger.reassignments import TakenAway
+from leadgate.ledger.work_items import NewWorkItem
 from leadgate.masking import mask_within
 from leadgate.nearest import proposal
 from leadgate.playbook import Loaded, Playbook
@@ -197,9 +199,7 @@ def _racing(ledger: Ledger, loaded: Loaded, now: datetime, attempt: Callable[...
     raise Conflict(f"lost the race for a pool's turn {races.MAX_ATTEMPTS} times; try it again")
 
 
-def _state(
-    connection: Connection, playbook: Playbook, now: datetime
-) -> tuple[dict[str, tuple[dict[str, Any], int]], dict[str, Load]]:
+def _state(connection: Connection, playbook: Playbook, now: datetime) -> tuple[dict[str, KeptTurns], dict[str, Load]]:
     return pools.pool_turns(connection), read_loads(connection, playbook, now)
 
 
@@ -237,7 +237,7 @@ def _store(
     connection: Connection,
     loaded: Loaded,
     decided: pd.DataFrame,
-    before: dict[str, tuple[dict[str, Any], int]],
+    before: dict[str, KeptTurns],
     assigned: Assigned,
     method: AssignmentMethod,
     reason: str,
@@ -268,7 +268,7 @@ def _store(
     )
 
 
-def _work_item(frame: pd.DataFrame, playbook: Playbook, reason: str, now: datetime) -> dict[str, Any]:
+def _work_item(frame: pd.DataFrame, playbook: Playbook, reason: str, now: datetime) -> NewWorkItem:
     row = frame.iloc[0]
     route = route_of(playbook, UNASSIGNED, StageName.ASSIGNMENT)
     return {

@@ -7,11 +7,12 @@ themselves, or the same as a flow that people watch (``flows.form_support``).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from leadgate.ledger import Ledger, consumers, reports
+from leadgate.ledger.reports import JourneyStanding
 from leadgate.vocabulary import BatchKind, JourneyStatus
 from tasks.batches import Worker, activate, claim_these, run_batch
 
@@ -27,7 +28,7 @@ BESIDE_A_CONSUMER: Final[tuple[BatchKind, ...]] = (BatchKind.FOLLOW_UP,)
 
 def go_on(
     worker: Worker, journeys: Sequence[int], now: datetime | None = None, *, kinds: Sequence[BatchKind] = EVERYTHING
-) -> list[dict[str, Any]]:
+) -> list[JourneyStanding]:
     """Take ``journeys`` through the stages of each kind in turn. Returns where they are then."""
     activate(worker, now)
     for kind in kinds:
@@ -38,12 +39,12 @@ def go_on(
 
 def a_consumer_runs(ledger: Ledger) -> bool:
     """Whether a process takes what waits by itself: one that was seen lately, and that nobody has paused."""
-    return any(each["alive"] and each["doing"] != consumers.PAUSED for each in consumers.all_seen(ledger))
+    return any(each.alive and each.doing != consumers.PAUSED for each in consumers.all_seen(ledger))
 
 
-def any_waits(standing: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether intake can take on any of these journeys (as ``reports.standing`` tells them) now."""
-    return any(each["status"] == JourneyStatus.READY and not each["later"] for each in standing)
+def any_waits(standing: Sequence[JourneyStanding]) -> bool:
+    """Whether intake can take on any of these journeys now."""
+    return any(each.status == JourneyStatus.READY and not each.later for each in standing)
 
 
 def wait_for_consumer(
@@ -52,7 +53,7 @@ def wait_for_consumer(
     *,
     patience: float = PATIENCE,
     sleep: Callable[[float], None] = time.sleep,
-) -> list[dict[str, Any]]:
+) -> list[JourneyStanding]:
     """Where ``journeys`` are once a consumer has taken them on, or after ``patience`` seconds."""
     until = time.monotonic() + patience
     while True:

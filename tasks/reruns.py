@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from leadgate.corrections import Corrected, problems_of
 from leadgate.fields import STANDARD
 from leadgate.ledger import Ledger, joins, reports, reruns, reviews
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.outbox import UNDELIVERABLE
-from leadgate.ledger.reports import WorkItemFilter
+from leadgate.ledger.reports import OpenWorkItem, WorkItemFilter
 from leadgate.ledger.reruns import RerunReport
 from leadgate.nearest import proposal
 from leadgate.playbook import Playbook
@@ -37,20 +37,20 @@ APPROVED: Final = "approved in a review"
 
 def find_items(
     ledger: Ledger, asked: WorkItemFilter, resolution: Resolution, limit: int | None = None
-) -> list[dict[str, Any]]:
+) -> list[OpenWorkItem]:
     """The open items of ``asked`` that hold leads, oldest due first; those without a proposal are left out where
     each is to be corrected as it proposes."""
     # those of messages that could not be delivered hold no lead, and can be rerun all the same
     wanted = asked if asked.reason == UNDELIVERABLE else replace(asked, blocking=True)
     items = reports.work_items(ledger, wanted)
     if isinstance(resolution, CorrectAsProposed):
-        items = [item for item in items if item["proposal"]]
+        items = [item for item in items if item.proposal]
     return items if limit is None else items[:limit]
 
 
 def resolve_items(
     ledger: Ledger,
-    items: Sequence[Mapping[str, Any]],
+    items: Sequence[OpenWorkItem],
     resolution: Resolution,
     *,
     by: str,
@@ -65,7 +65,7 @@ def resolve_items(
     ``ActionError`` for a field that does not exist, where nothing can be done by hand, for a correction that validation
     would not take, and for a lead that is not in question.
     """
-    ids = list(dict.fromkeys([*(item["id"] for item in items), *named]))
+    ids = list(dict.fromkeys([*(item.id for item in items), *named]))
     match resolution:
         case TryAgain():
             return reruns.rerun(ledger, ids, by=by, now=now, playbook=playbook)
@@ -87,7 +87,7 @@ def resolve_items(
 
 def _correct_as_proposed(
     ledger: Ledger,
-    items: Sequence[Mapping[str, Any]],
+    items: Sequence[OpenWorkItem],
     *,
     by: str,
     now: datetime,
@@ -95,7 +95,7 @@ def _correct_as_proposed(
     named: Sequence[int],
 ) -> RerunReport:
     total = RerunReport()
-    proposals = {item["id"]: item["proposal"] or {} for item in items}
+    proposals = {item.id: item.proposal or {} for item in items}
     proposed = {
         id_: {name: str(value) for name, value in fields.items()} for id_, fields in proposals.items() if fields
     }

@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from leadgate.ledger import Ledger, reports, reviews
 from leadgate.ledger.actions import ActionError
-from leadgate.ledger.reports import WorkItemFilter
+from leadgate.ledger.reports import OpenWorkItem, WorkItemFilter
+from leadgate.ledger.reviews import Compared, Evidence
 from leadgate.playbook import Playbook
 from leadgate.scoring import fields_read
+from leadgate.values.json_types import as_object
 from leadgate.vocabulary import WorkItemKind
+
+if TYPE_CHECKING:
+    from leadgate.values.json_types import JsonObject, JsonValue
 
 #: What is put side by side where two records may be one person's, in this order.
 SIDE_BY_SIDE: Final = (
@@ -32,7 +37,7 @@ class Other:
     lead_id: int
     score: int
     levels: Mapping[str, str]
-    values: Mapping[str, Any]
+    values: JsonObject
     owner: str | None
     heard_at: datetime | None
 
@@ -41,7 +46,7 @@ class Other:
 class Review:
     """A work item with what there is to decide by. Nothing is masked.
 
-    ``item`` has the columns of ``reports.work_items``. ``score``, ``fit`` and ``engagement`` are None before
+    ``score``, ``fit`` and ``engagement`` are None before
     the lead was scored; ``contributions`` maps rule to points. ``values`` are the lead's fields that the
     scoring rules read, ``missing`` those that it does not have, ``unknown`` the playbook's kinds of evidence
     (budget, need, …) that nobody knows yet, ``negative`` those that are known not to be there. ``grade`` is None
@@ -49,23 +54,23 @@ class Review:
     the leads in question, the likeliest first.
     """
 
-    item: Mapping[str, Any]
+    item: OpenWorkItem
     score: int | None
     fit: int | None
     engagement: int | None
     contributions: Mapping[str, int]
-    values: Mapping[str, Any]
+    values: JsonObject
     missing: Sequence[str]
     unknown: Sequence[str]
     negative: Sequence[str] = ()
     grade: str | None = None
-    record: Mapping[str, Any] = field(default_factory=dict)
+    record: JsonObject = field(default_factory=dict)
     others: Sequence[Other] = ()
 
 
 def waiting(ledger: Ledger, playbook: Playbook, limit: int | None = None) -> tuple[list[Review], int]:
     """What waits for a reviewer: reviews first, then exceptions, oldest due first; and how many there are."""
-    items: list[dict[str, Any]] = []
+    items: list[OpenWorkItem] = []
     total = 0
     for kind in reviews.REVIEWED:
         wanted = WorkItemFilter(kinds=(kind,), blocking=True)
@@ -76,7 +81,7 @@ def waiting(ledger: Ledger, playbook: Playbook, limit: int | None = None) -> tup
 
 def read_reviews(ledger: Ledger, work_item_ids: Sequence[int], playbook: Playbook) -> list[Review]:
     """These items, in the order they are named. Raises ``ActionError`` unless each is an open review or exception."""
-    found = {item["id"]: item for item in reports.work_items(ledger, WorkItemFilter(ids=tuple(work_item_ids)))}
+    found = {item.id: item for item in reports.work_items(ledger, WorkItemFilter(ids=tuple(work_item_ids)))}
     for each in work_item_ids:
         if each not in found:
             raise ActionError(
@@ -84,60 +89,57 @@ def read_reviews(ledger: Ledger, work_item_ids: Sequence[int], playbook: Playboo
                 "tells what became of one that is closed"
             )
         item = found[each]
-        if item["kind"] == WorkItemKind.BREAKER:
+        if item.kind == WorkItemKind.BREAKER:
             raise ActionError(
-                f"work item W{each} parks the source {item['source']}, which is no review: mend the source or its "
+                f"work item W{each} parks the source {item.source}, which is no review: mend the source or its "
                 f"mapping, then `leadgate rerun W{each}`; `leadgate review W{each} --take` says who does"
             )
-        if item["kind"] not in reviews.REVIEWED and item["blocking"]:
+        if item.kind not in reviews.REVIEWED and item.blocking:
             raise ActionError(
-                f"work item W{each} ({item['reason']}) is about a run that did not finish, which is no review: "
+                f"work item W{each} ({item.reason}) is about a run that did not finish, which is no review: "
                 f"`leadgate rerun W{each}` lets its leads go on; `leadgate review W{each} --take` says who "
                 "sees to it"
             )
-        if item["kind"] not in reviews.REVIEWED:
-            raise ActionError(
-                f"work item W{each} ({item['reason']}) is no review: it closes when the lead is followed up"
-            )
+        if item.kind not in reviews.REVIEWED:
+            raise ActionError(f"work item W{each} ({item.reason}) is no review: it closes when the lead is followed up")
     return _with_evidence(ledger, [found[each] for each in dict.fromkeys(work_item_ids)], playbook)
 
 
-def _with_evidence(ledger: Ledger, items: Sequence[Mapping[str, Any]], playbook: Playbook) -> list[Review]:
-    ids = [item["id"] for item in items]
+def _with_evidence(ledger: Ledger, items: Sequence[OpenWorkItem], playbook: Playbook) -> list[Review]:
+    ids = [item.id for item in items]
     known, compared = reviews.evidence(ledger, ids), reviews.compared(ledger, ids)
     read = fields_read(playbook)
-    return [_review(item, known.get(item["id"], {}), compared.get(item["id"], ()), read) for item in items]
+    return [_review(item, known.get(item.id), compared.get(item.id, ()), read) for item in items]
 
 
-def _review(
-    item: Mapping[str, Any], found: Mapping[str, Any], compared: Sequence[Mapping[str, Any]], read: Sequence[str]
-) -> Review:
-    lead = found.get("lead") or {}
-    custom = lead.get("custom") or {}
+def _review(item: OpenWorkItem, found: Evidence | None, compared: Sequence[Compared], read: Sequence[str]) -> Review:
+    lead = (found.lead if found else None) or {}
+    custom = as_object(lead.get("custom"))
+    score = found.score if found else None
     # before qualification the rules have not read anything yet, so nothing is missing from them
-    scored = found.get("score") is not None
-    values = {name: lead.get(name, custom.get(name)) for name in read} if scored else {}
-    proofs: Mapping[str, Mapping[str, Any]] = found.get("known") or {}
+    values = {name: lead.get(name, custom.get(name)) for name in read} if score is not None else {}
+    proofs = (found.known if found else None) or {}
     negative = [part for part, proof in proofs.items() if proof.get("negative")]
     return Review(
         item=item,
-        score=found.get("score"),
-        fit=found.get("fit"),
-        engagement=found.get("engagement"),
-        contributions=found.get("contributions") or {},
+        score=score,
+        fit=found.fit if found else None,
+        engagement=found.engagement if found else None,
+        contributions=(found.contributions if found else None) or {},
         values={name: value for name, value in values.items() if value not in (None, "")},
         missing=[name for name, value in values.items() if value in (None, "")],
         unknown=[part for part, proof in proofs.items() if not proof.get("known") and part not in negative],
         negative=negative,
-        grade=found.get("grade"),
+        grade=found.grade if found else None,
         record=_side(lead) if compared else {},
         others=[
-            Other(each["lead_id"], each["score"], each["levels"], _side(each["lead"]), each["owner"], each["heard_at"])
+            Other(each.lead_id, each.score, each.levels, _side(each.lead), each.owner, each.heard_at)
             for each in compared
         ],
     )
 
 
-def _side(lead: Mapping[str, Any]) -> dict[str, Any]:
-    name = lead.get("full_name") or " ".join(filter(None, (lead.get("first_name"), lead.get("last_name")))) or None
+def _side(lead: JsonObject) -> dict[str, JsonValue]:
+    parts = [str(part) for part in (lead.get("first_name"), lead.get("last_name")) if part]
+    name = lead.get("full_name") or " ".join(parts) or None
     return {field_: lead.get(field_) for field_ in SIDE_BY_SIDE} | {"full_name": name}

@@ -8,7 +8,7 @@ Only first passes count (generation 0): a rerun is a person's decision about row
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import orjson
 import pandas as pd
@@ -18,6 +18,8 @@ from expectations.findings import GateResult
 from leadgate.breaker import BreakerState, admit, observe
 from leadgate.ledger import breakers, work_items
 from leadgate.ledger.journeys import locking, person_moves
+from leadgate.ledger.work_items import NewWorkItem
+from leadgate.values.json_types import JsonObject
 from leadgate.vocabulary import ItemResolution, Outcome, Severity, WorkItemKind
 from tasks.stage import Alert, Stage, Work
 from tasks.work_items import work_item
@@ -69,9 +71,9 @@ def park(
                 connection, [item], by="leadgate", resolution=ItemResolution.BREAKER_CLOSED, now=work.now
             )
             item = None
-        if after != before or item != kept[source][1]:
+        if after != before or item != kept[source].work_item_id:
             states = {name: orjson.loads(state.to_json()) for name, state in after.items()}
-            breakers.keep_breaker(connection, source, stage.gate, stored | states, item)
+            breakers.keep_breaker(connection, source, stage.gate, {**stored, **states}, item)
     return frame, alerts
 
 
@@ -96,7 +98,7 @@ def _count(
     return states, done
 
 
-def _state(stored: dict[str, Any], promise: str) -> BreakerState:
+def _state(stored: JsonObject, promise: str) -> BreakerState:
     if promise not in stored:
         return BreakerState()
     return BreakerState.from_json(orjson.dumps(stored[promise]).decode())
@@ -108,7 +110,7 @@ def _alert(stage: Stage, source: str, item: int, promise: str, states: dict[str,
     return Alert("breaker.opened", {"stage": stage.name, "gate": stage.gate, "work_item": item} | facts)
 
 
-def _item(stage: Stage, work: Work, source: str, promise: str, states: dict[str, BreakerState]) -> dict[str, Any]:
+def _item(stage: Stage, work: Work, source: str, promise: str, states: dict[str, BreakerState]) -> NewWorkItem:
     state = states[promise]
     message = (
         f"{state.broken} of the last {state.seen} rows of {source} broke the promise {promise}: the source is "

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 import pandas as pd
 from sqlalchemy import Connection
 
+from leadgate.json_columns import CheckedPromise
 from leadgate.ledger.batches import Batch
 from leadgate.playbook import Loaded, Playbook
 from leadgate.vocabulary import GateName, JourneyStatus, Outcome, StageName
@@ -99,7 +100,7 @@ class StageReport:
     outcomes: dict[str, int] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
     warnings: dict[str, int] = field(default_factory=dict)
-    evidence: list[dict[str, Any]] = field(default_factory=list)
+    evidence: list[CheckedPromise] = field(default_factory=list)
     examples: dict[str, list[str]] = field(default_factory=dict)  # promise -> masked values that broke it
     journeys: dict[str, list[int]] = field(default_factory=dict)  # outcome -> the first ``JOURNEYS_NAMED`` of them
     seconds: dict[str, float] = field(default_factory=dict)
@@ -136,9 +137,9 @@ def merge(reports: Sequence[StageReport], stage: StageName, batch: int) -> Stage
     return replace(merged, entered=entered, evidence=_evidence(reports))
 
 
-def _evidence(reports: Sequence[StageReport]) -> list[dict[str, Any]]:
+def _evidence(reports: Sequence[StageReport]) -> list[CheckedPromise]:
     """What the gate checked in all parts, an entry for each promise."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, CheckedPromise] = {}
     for each in (entry for report in reports for entry in report.evidence):
         before = found.setdefault(each["promise"], {**each, "checked": 0, "failed": 0, "ok": True})
         before["checked"] += each["checked"]

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from expectations.findings import GateResult
 from leadgate.ledger import work_items
+from leadgate.ledger.work_items import NewWorkItem
 from leadgate.playbook import ExceptionRoute, Playbook
 from leadgate.vocabulary import JourneyStatus, Outcome, StageName, WorkItemKind
 from tasks.stage import Stage, Work
@@ -101,27 +102,42 @@ def open_recovery_tasks(
         work_items.open_work_items(connection, pd.DataFrame(items))
 
 
-def work_item(stage: StageName, work: Work, *, reason: str, message: str, **more: Any) -> dict[str, Any]:
-    """A work item about more than one journey, or about one that is not held. ``more`` sets further columns."""
+def work_item(
+    stage: StageName,
+    work: Work,
+    *,
+    kind: WorkItemKind = WorkItemKind.EXCEPTION,
+    blocking: bool = True,
+    reason: str,
+    promise: str | None = None,
+    message: str,
+    detail: str | None = None,
+    value: str | None = None,
+    journey_id: int | None = None,
+    generation: int = 0,
+    source: str | None = None,
+    to: str | None = None,
+) -> NewWorkItem:
+    """A work item about more than one journey, or about one that is not held. It goes ``to`` whom its route names."""
     route = route_of(work.rules, reason, stage)
     return {
-        "kind": WorkItemKind.EXCEPTION,
-        "blocking": True,
+        "kind": kind,
+        "blocking": blocking,
         "reason": reason,
         "stage": stage,
-        "promise": None,
-        "source": None,
-        "journey_id": None,
+        "promise": promise,
+        "source": source,
+        "journey_id": journey_id,
         "batch_id": work.batch.id,
-        "generation": 0,
+        "generation": generation,
         "message": message,
-        "value": None,
-        "detail": None,
+        "value": value,
+        "detail": detail,
         "proposal": None,
-        "route": route.to,
+        "route": to or route.to,
         "due_at": work.now + route.within,
         "opened_at": work.now,
-    } | more
+    }
 
 
 def route_of(playbook: Playbook, reason: str, stage: StageName) -> ExceptionRoute:

@@ -48,7 +48,7 @@ class Served:
 
     def doing(self) -> str:
         """What its consumer does; empty while there is none."""
-        return " ".join(each["doing"] for each in consumers.all_seen(self.desk.ledger) if each["alive"])
+        return " ".join(each.doing for each in consumers.all_seen(self.desk.ledger) if each.alive)
 
     def said(self, part: str) -> str:
         """The log of a part."""

@@ -5,9 +5,9 @@ Belongs here: who takes it on, and words. Does not belong here: the stages (``ta
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 from console.command_context import CommandContext
@@ -15,6 +15,7 @@ from console.redaction import visible
 from console.screen import out, program, say
 from leadgate.counting import counted
 from leadgate.ledger import Ledger, hosts, reports
+from leadgate.ledger.reports import JourneyStanding
 from leadgate.playbook import Loaded
 
 _MOST_SHOWN: Final = 20
@@ -28,7 +29,7 @@ def go_on(
     now: datetime | None,
     *,
     later: bool,
-) -> list[dict[str, Any]]:
+) -> list[JourneyStanding]:
     """Where ``journeys`` are once they have gone on; nothing when that is to happen ``later``.
 
     A running consumer takes those on that wait for intake. Where none runs, this process does, and this process always
@@ -59,14 +60,14 @@ def go_on(
     return _leave_to_consumer(ledger, journeys) if consumer and released.any_waits(standing) else standing
 
 
-def _leave_to_consumer(ledger: Ledger, journeys: Sequence[int]) -> list[dict[str, Any]]:
+def _leave_to_consumer(ledger: Ledger, journeys: Sequence[int]) -> list[JourneyStanding]:
     from tasks import released
 
     say("A consumer runs and takes it on.")
     return released.wait_for_consumer(ledger, journeys)
 
 
-def tell(standing: Sequence[Mapping[str, Any]], waiting: int) -> None:
+def tell(standing: Sequence[JourneyStanding], waiting: int) -> None:
     """Say where each journey is now; of ``waiting`` ones that were not taken on, what takes them."""
     console = out()
     if not standing:
@@ -79,6 +80,6 @@ def tell(standing: Sequence[Mapping[str, Any]], waiting: int) -> None:
     console.print()
     for each in standing[:_MOST_SHOWN]:
         where, why = whereabouts(each)
-        console.print(f"J{each['id']}: {where}" + (f", {visible(why, 80)}" if why else ""))
+        console.print(f"J{each.id}: {where}" + (f", {visible(why, 80)}" if why else ""))
     if len(standing) > _MOST_SHOWN:
         console.print(f"and {len(standing) - _MOST_SHOWN:,} more")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -18,6 +18,10 @@ from console.redaction import visible
 from console.screen import moment, span, table
 from console.suggestions import suggest
 
+if TYPE_CHECKING:
+    from leadgate.ledger.reports import OpenWorkItem
+    from leadgate.values.json_types import JsonValue
+
 _LEAST: Final = 24  # characters for what is wrong, however narrow the terminal
 _DECIDES: Final = {True: 14, False: 24}  # at most, on a narrow terminal and on others
 _NARROW: Final = 100
@@ -25,15 +29,15 @@ _WORTH: Final = 10  # characters of further things that are worth a look
 _REASONS: Final = 4  # that a list proposes something for
 
 
-def render(items: Sequence[Mapping[str, Any]], more: Mapping[int, str], now: datetime, console: Console) -> None:
+def render(items: Sequence[OpenWorkItem], more: Mapping[int, str], now: datetime, console: Console) -> None:
     """Print a line for each item. ``more`` says further things of some, by id."""
     width = console.width
     rows = [
         (
-            f"W{item['id']}",
+            f"W{item.id}",
             about(item),
             cut(name_decider(item), _DECIDES[width < _NARROW]),
-            due(item["due_at"], now),
+            due(item.due_at, now),
         )
         for item in items
     ]
@@ -44,18 +48,18 @@ def render(items: Sequence[Mapping[str, Any]], more: Mapping[int, str], now: dat
     for column in made.columns:
         column.no_wrap = True
     for item, (number, *others) in zip(items, rows, strict=True):
-        made.add_row(number, Text(problem(item, more.get(item["id"], ""), room)), *map(Text, others))
+        made.add_row(number, Text(problem(item, more.get(item.id, ""), room)), *map(Text, others))
     console.print(made)
 
 
-def render_next(items: Sequence[Mapping[str, Any]], console: Console) -> None:
+def render_next(items: Sequence[OpenWorkItem], console: Console) -> None:
     """For the most frequent reasons, what makes most sense, with an item that has it."""
-    by_reason: dict[str, list[Mapping[str, Any]]] = {}
+    by_reason: dict[str, list[OpenWorkItem]] = {}
     for item in items:
-        by_reason.setdefault(item["reason"], []).append(item)
+        by_reason.setdefault(item.reason, []).append(item)
     told = []
     for reason, alike in sorted(by_reason.items(), key=lambda each: -len(each[1]))[:_REASONS]:
-        proposed = next((item for item in alike if item["proposal"]), alike[0])
+        proposed = next((item for item in alike if item.proposal), alike[0])
         command, words = next(iter(suggest(proposed)), ("", "look at it"))
         count = f" ({len(alike):,} of them)" if len(alike) > 1 else ""
         told.append((f"{visible(reason, 40)}{count}: {words}", command))
@@ -66,13 +70,13 @@ def render_next(items: Sequence[Mapping[str, Any]], console: Console) -> None:
             console.print(f"    {command}", soft_wrap=True)
 
 
-def problem(item: Mapping[str, Any], more: str, room: int) -> str:
+def problem(item: OpenWorkItem, more: str, room: int) -> str:
     """What is wrong and the value that it is about, in ``room`` characters; both are cut where they do not fit."""
-    sentence = visible(item["message"], 400)
+    sentence = visible(item.message, 400)
     sentence = sentence[:1].upper() + sentence[1:]
-    seen = visible(item["value"] or item["detail"] or "", 120)
-    if item["proposal"]:
-        proposed = " → ".join(filter(None, (seen, visible(changes(item["proposal"]), 80))))
+    seen = visible(item.value or item.detail or "", 120)
+    if item.proposal:
+        proposed = " → ".join(filter(None, (seen, visible(changes(item.proposal), 80))))
         if not seen or cell_len(sentence) + cell_len(proposed) + 2 <= room:  # else `explain` and `review` tell it
             seen = proposed
     if not seen:
@@ -83,7 +87,7 @@ def problem(item: Mapping[str, Any], more: str, room: int) -> str:
     return f"{cut(sentence, room - cell_len(seen) - 2)}: {seen}"
 
 
-def changes(proposed: Mapping[str, Any] | None) -> str:
+def changes(proposed: Mapping[str, JsonValue] | None) -> str:
     """A proposal as one would type it: ``email=jane@gmail.com``."""
     return ", ".join(f"{field}={value}" for field, value in (proposed or {}).items())
 
@@ -95,17 +99,17 @@ def cut(text: str, room: int) -> str:
     return short.plain
 
 
-def about(item: Mapping[str, Any]) -> str:
-    if item["journey_id"] is None:
-        return f"{item['journeys']:,} held"
-    return str(item["lead_id"] if item["lead_id"] is not None else f"J{item['journey_id']}")
+def about(item: OpenWorkItem) -> str:
+    if item.journey_id is None:
+        return f"{item.journeys:,} held"
+    return str(item.lead_id if item.lead_id is not None else f"J{item.journey_id}")
 
 
-def name_decider(item: Mapping[str, Any]) -> str:
+def name_decider(item: OpenWorkItem) -> str:
     """Who decides it; or to whom it went when nobody did in time."""
-    if item["escalated_at"] is not None:
-        return f"↑ {visible(item['escalated_to'], 40)}"
-    return visible(item["assignee"] or item["route"], 40)
+    if item.escalated_at is not None:
+        return f"↑ {visible(item.escalated_to, 40)}"
+    return visible(item.assignee or item.route, 40)
 
 
 def due(at: datetime, now: datetime) -> str:
@@ -117,21 +121,21 @@ def due(at: datetime, now: datetime) -> str:
     return f"in {length}, {clock}" if at >= now else f"{length} late, {clock}"
 
 
-def describe_decider(item: Mapping[str, Any]) -> str:
+def describe_decider(item: OpenWorkItem) -> str:
     """Who decides the item, and whom it was escalated to when nobody did in time."""
-    who = visible(item["assignee"] or item["route"], 40)
-    if item["escalated_at"] is None:
+    who = visible(item.assignee or item.route, 40)
+    if item.escalated_at is None:
         return who
-    return f"{who}\nescalated to {visible(item['escalated_to'], 40)} at {moment(item['escalated_at'])}"
+    return f"{who}\nescalated to {visible(item.escalated_to, 40)} at {moment(item.escalated_at)}"
 
 
-def describe_problem(item: Mapping[str, Any]) -> str:
+def describe_problem(item: OpenWorkItem) -> str:
     """What a person needs to see to decide, in a few short lines."""
-    parts = [visible(item["message"], 160)]
-    if item["detail"]:
-        parts.append(visible(item["detail"], 120))
-    if item["value"]:
-        parts.append(f"value: {visible(item['value'], 60)}")
-    if item["proposal"]:
-        parts.append(f"proposed: {visible(changes(item['proposal']), 80)}")
+    parts = [visible(item.message, 160)]
+    if item.detail:
+        parts.append(visible(item.detail, 120))
+    if item.value:
+        parts.append(f"value: {visible(item.value, 60)}")
+    if item.proposal:
+        parts.append(f"proposed: {visible(changes(item.proposal), 80)}")
     return "\n".join(parts)

@@ -6,10 +6,11 @@ Belongs here: filters in words, the table, the export. Does not belong here: dec
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -22,7 +23,7 @@ from console.screen import CommandError, out, print_json, program, say
 from leadgate.counting import counted
 from leadgate.ledger import reports
 from leadgate.ledger.clock import time_of
-from leadgate.ledger.reports import WorkItemFilter
+from leadgate.ledger.reports import OpenWorkItem, WorkItemFilter
 from leadgate.nearest import proposal
 from leadgate.vocabulary import STAGES
 from tasks.reruns import require_known
@@ -98,13 +99,13 @@ def queue(
     _print(items, total, at)
 
 
-def export(items: Sequence[Mapping[str, Any]], file: Path) -> None:
+def export(items: Sequence[OpenWorkItem], file: Path) -> None:
     """Write work items as CSV. No cell of it is a formula to a spreadsheet."""
-    lines = (dict(item) | {"proposal": changes(item["proposal"])} for item in items)
+    lines = (asdict(item) | {"proposal": changes(item.proposal)} for item in items)
     spreadsheet.write(file, [_EXPORTED, *([line[name] for name in _EXPORTED] for line in lines)])
 
 
-def _print(items: Sequence[Mapping[str, Any]], total: int, now: datetime) -> None:
+def _print(items: Sequence[OpenWorkItem], total: int, now: datetime) -> None:
     console = out()
     if not items:
         console.print("No open work item matches." if total == 0 else "")
@@ -113,5 +114,5 @@ def _print(items: Sequence[Mapping[str, Any]], total: int, now: datetime) -> Non
     if total > len(items):
         console.print(f"\n{total - len(items):,} more; see them with --limit {total}, or --csv FILE.")
     render_next(items, console)
-    first = next((item for item in items if item["blocking"]), items[0])
-    console.print(f"  all about one\n    {program()} explain W{first['id']}", soft_wrap=True)
+    first = next((item for item in items if item.blocking), items[0])
+    console.print(f"  all about one\n    {program()} explain W{first.id}", soft_wrap=True)

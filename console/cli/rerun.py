@@ -6,9 +6,9 @@ doing it (``tasks.reruns``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -36,7 +36,7 @@ from console.redaction import mask_item, visible
 from console.screen import CommandError, out, print_json, program, say
 from leadgate.counting import counted
 from leadgate.ledger.clock import time_of
-from leadgate.ledger.reports import WorkItemFilter
+from leadgate.ledger.reports import JourneyStanding, OpenWorkItem, WorkItemFilter
 from leadgate.ledger.reruns import RerunReport
 from leadgate.resolutions import CorrectAsProposed, Discard, DoneByHand, Resolution, TryAgain, corrected_fields
 from leadgate.vocabulary import ActionKind
@@ -125,17 +125,15 @@ def _read_resolution(
 
 def _tell(
     done: RerunReport,
-    items: Sequence[Mapping[str, Any]],
+    items: Sequence[OpenWorkItem],
     resolution: Resolution,
     named: Sequence[int],
-    standing: Sequence[Mapping[str, Any]],
+    standing: Sequence[JourneyStanding],
     *,
     as_json: bool,
 ) -> None:
     if as_json:
-        print_json(
-            asdict(done) | {"did": resolution.verb, "items": [item["id"] for item in items], "standing": standing}
-        )
+        print_json(asdict(done) | {"did": resolution.verb, "items": [item.id for item in items], "standing": standing})
     for skipped in done.skipped:
         say(f"left alone: {skipped}")
     if done.work_items == 0:
@@ -150,9 +148,9 @@ def _tell(
     console = out()
     for item in items[:20]:
         shown = mask_item(item)
-        change = f" with {changes(shown['proposal'])}" if isinstance(resolution, CorrectAsProposed) else ""
-        held = "" if item["journeys"] == 1 else f", {counted(item['journeys'], 'journey', 'journeys')}"
-        told = f"W{item['id']} {visible(item['reason'], 40)} at {item['stage']}{held}: {resolution.past}"
+        change = f" with {changes(shown.proposal)}" if isinstance(resolution, CorrectAsProposed) else ""
+        held = "" if item.journeys == 1 else f", {counted(item.journeys, 'journey', 'journeys')}"
+        told = f"W{item.id} {visible(item.reason, 40)} at {item.stage}{held}: {resolution.past}"
         console.print(told + visible(change, 80))
     if len(items) > 20:
         console.print(f"and {len(items) - 20:,} more")

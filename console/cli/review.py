@@ -6,9 +6,9 @@ together (``tasks.reviews``), or moving the lead (``tasks.reruns``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Annotated, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 import typer
 from rich.table import Table
@@ -35,6 +35,10 @@ from leadgate.resolutions import Discard, DoneByHand, Resolution, corrected_fiel
 from leadgate.vocabulary import ActionKind
 from tasks import reruns, reviews
 from tasks.reviews import Other, Review
+
+if TYPE_CHECKING:
+    from leadgate.ledger.reports import JourneyStanding, OpenWorkItem
+    from leadgate.values.json_types import JsonObject, JsonValue
 
 _KNOWN: Final = frozenset({**STANDARD, **VALIDATED, **ENRICHED})
 
@@ -135,10 +139,10 @@ def _list(context: CommandContext, *, limit: int, personal: bool, as_json: bool,
     if not shown_:
         console.print("Nothing waits for a review.")
         return
-    render([each.item for each in shown_], {each.item["id"]: _in_short(each) for each in shown_}, at, console)
+    render([each.item for each in shown_], {each.item.id: _in_short(each) for each in shown_}, at, console)
     if total > len(shown_):
         console.print(f"\n{total - len(shown_):,} more; see them with --limit {total}.")
-    console.print(f"\nNext: {program()} review W{shown_[0].item['id']}")
+    console.print(f"\nNext: {program()} review W{shown_[0].item.id}")
 
 
 def _in_short(each: Review) -> str:
@@ -162,12 +166,10 @@ def _show(context: CommandContext, number: int, *, personal: bool, as_json: bool
         print_json(as_data(each))
         return
     console, item = out(), each.item
-    lead = (
-        f"lead {item['lead_id']}" if item["lead_id"] is not None else counted(item["journeys"], "journey", "journeys")
-    )
-    console.print(heading(f"W{item['id']}: {visible(item['reason'], 40)} at {item['stage']}, {lead}"))
+    lead = f"lead {item.lead_id}" if item.lead_id is not None else counted(item.journeys, "journey", "journeys")
+    console.print(heading(f"W{item.id}: {visible(item.reason, 40)} at {item.stage}, {lead}"))
     console.print(Text(describe_problem(item)))
-    console.print(Text(f"{describe_decider(item)} decides, by {moment(item['due_at'])} UTC.".replace("\n", ", ")))
+    console.print(Text(f"{describe_decider(item)} decides, by {moment(item.due_at)} UTC.".replace("\n", ", ")))
     if each.score is not None:
         console.print(f"\nScore {describe_grade(each)}: fit {each.fit}, engagement {each.engagement}.")
         points = table("rule", "points", right=("points",))
@@ -219,14 +221,14 @@ def _shows(field: str, name: str) -> bool:
     return field == _LEVEL_OF.get(name, name)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: JsonValue) -> str:
     return "unknown" if value is None else visible(show_value(value), SHOWN)
 
 
-def _next(item: Mapping[str, Any], others: Sequence[Other]) -> None:
-    call = f"{program()} review W{item['id']}"
+def _next(item: OpenWorkItem, others: Sequence[Other]) -> None:
+    call = f"{program()} review W{item.id}"
     ways = [(f"{call} --same {other.lead_id}", f"it is the person of lead {other.lead_id}") for other in others]
-    if item["reason"] == LIKELY:
+    if item.reason == LIKELY:
         ways.append((f"{call} --different", "it is somebody else; nobody is asked about these again"))
     if is_compared(item):
         ways += [
@@ -235,7 +237,7 @@ def _next(item: Mapping[str, Any], others: Sequence[Other]) -> None:
         ]
     else:
         ways += suggest(item)
-    if item["assignee"] is None:
+    if item.assignee is None:
         ways.append((f"{call} --take", "you decide it, so it is not escalated"))
     console = out()
     console.print()
@@ -301,7 +303,7 @@ def _print_decision(
     action: int | None,
     journeys: int = 0,
     taken_from: str | None = None,
-    standing: Sequence[Mapping[str, Any]] = (),
+    standing: Sequence[JourneyStanding] = (),
 ) -> None:
     did = {"work_item": number, "did": _describe_past(decision), "by": who, "journeys": journeys}
     print_json(did | {"taken_from": taken_from, "action": action, "standing": standing})
@@ -317,17 +319,17 @@ def mask_review(each: Review) -> Review:
     return replace(each, item=mask_item(each.item), values=values, record=_masked_side(each.record), others=others)
 
 
-def _masked_side(values: Mapping[str, Any]) -> dict[str, Any]:
+def _masked_side(values: JsonObject) -> dict[str, JsonValue]:
     return {
         name: mask(str(value)) if value is not None and name in (*PERSONAL, "external_id") else value
         for name, value in values.items()
     }
 
 
-def as_data(each: Review) -> dict[str, Any]:
+def as_data(each: Review) -> dict[str, object]:
     """A review as plain data for ``--json``."""
     return {
-        **each.item,
+        **asdict(each.item),
         "score": each.score,
         "grade": each.grade,
         "fit": each.fit,

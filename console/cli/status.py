@@ -49,7 +49,7 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
         stands = standstill(ledger, context.settings.stalled_after)
         locked = frozen.find_frozen(ledger)
         measured = hosts.measured_within(ledger, consumers.GONE_AFTER.total_seconds())
-    alive = [each for each in seen if each["alive"]]
+    alive = [each for each in seen if each.alive]
     oldest = None if waits.oldest is None else (at - waits.oldest).total_seconds()
     off = [host for host in measured if host.skew.exceeds(context.settings.clock_skew_limit)]
     taken = bool(alive) or waits.journeys + waits.in_batches == 0
@@ -102,7 +102,7 @@ def _state(context: CommandContext) -> dict[str, Any] | None:
 def _render(
     console: Console,
     state: dict[str, Any] | None,
-    seen: list[dict[str, Any]],
+    seen: list[consumers.Seen],
     waits: consumers.Waiting,
     oldest: float | None,
 ) -> None:
@@ -120,8 +120,8 @@ def _render(
     if seen:
         takers = table("consumer", "does", "seen")
         for each in seen:
-            words = each["doing"] if each["alive"] else "is gone; its batch is taken over"
-            takers.add_row(visible(each["name"], 60), visible(words, 60), f"{span(each['seconds_ago'])} ago")
+            words = each.doing if each.alive else "is gone; its batch is taken over"
+            takers.add_row(visible(each.name, 60), visible(words, 60), f"{span(each.seconds_ago)} ago")
         console.print(heading("Who takes leads"))
         console.print(takers)
         console.print()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
 import typer
 from rich.console import Console
@@ -22,7 +22,7 @@ from console.screen import heading, moment, out, print_json, program, span, tabl
 from leadgate.counting import counted
 from leadgate.ledger import reports
 from leadgate.ledger.clock import time_of
-from leadgate.ledger.reports import Speed, StageCounts, Summary
+from leadgate.ledger.reports import OwnerCounts, QueueCounts, Speed, StageCounts, Summary
 from leadgate.vocabulary import StageName
 
 _ROWS: Final = 6  # of owners and of reasons; what is left out is said
@@ -42,7 +42,7 @@ def summary(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
         render(found, out())
 
 
-def as_data(found: Summary) -> dict[str, Any]:
+def as_data(found: Summary) -> dict[str, object]:
     """A summary as plain data, with the next commands."""
     return asdict(found) | {"next": [command for command, _ in next_commands(found)]}
 
@@ -81,21 +81,21 @@ def next_commands(found: Summary) -> list[tuple[str, str]]:
     commands: list[tuple[str, str]] = []
     if any(stage.waiting for stage in found.stages if stage.stage != StageName.FOLLOW_UP):
         commands.append((f"{call} run", "take what waits through its stages"))
-    if (lead := ids.get("owned_lead") or ids.get("any_lead")) is not None:
+    if (lead := ids.owned_lead or ids.any_lead) is not None:
         commands.append((f"{call} explain {lead}", "who owns this lead, why, and what proves it"))
     if found.queue:
-        reason = shlex.quote(found.queue[0]["reason"])
+        reason = shlex.quote(found.queue[0].reason)
         commands.append((f"{call} queue --reason {reason}", "the work items with the most frequent reason"))
-    compare = ids.get("compare_item")
-    phone = ("phone_item", "--set phone=", "go on without the phone number")
+    compare = ids.compare_item
+    phone = (ids.phone_item, "--set phone=", "go on without the phone number")
     decisions = [
-        ("proposed_item", "--proposed", "correct it as proposed"),
+        (ids.proposed_item, "--proposed", "correct it as proposed"),
         *([phone] if compare is None else []),  # the screen has room for one of the two
-        ("review_item", "--done-by-hand approved", "approve the lead: it goes on to assignment"),
+        (ids.review_item, "--done-by-hand approved", "approve the lead: it goes on to assignment"),
     ]
-    rerun = [(ids[name], how, words) for name, how, words in decisions if ids.get(name) is not None]
-    if not rerun and ids.get("any_item") is not None:
-        rerun = [(ids["any_item"], "", "let it try its stage again")]
+    rerun = [(item, how, words) for item, how, words in decisions if item is not None]
+    if not rerun and ids.any_item is not None:
+        rerun = [(ids.any_item, "", "let it try its stage again")]
     commands += [(f"{call} rerun W{item} {how}".rstrip(), words) for item, how, words in rerun]
     if compare is not None:
         commands.append((f"{call} review W{compare}", "compare two records that may be one person's"))
@@ -135,24 +135,25 @@ def _because(each: StageCounts) -> str:
     return " · ".join(part for part in (f"{held}, {left} more" if left else held, rest) if part)
 
 
-def _owners(owners: Sequence[Mapping[str, Any]]) -> Table:
+def _owners(owners: Sequence[OwnerCounts]) -> Table:
     numbers = ("open", "overdue", "total")
     made = table("owner", *numbers, right=numbers)
     for each in owners[:_ROWS]:
-        made.add_row(_cut(each["owner"], 20), *(f"{each[name]:,}" for name in numbers))
+        made.add_row(_cut(each.owner, 20), f"{each.open:,}", f"{each.overdue:,}", f"{each.total:,}")
     if rest := owners[_ROWS:]:
-        made.add_row(f"and {len(rest)} more", *(f"{sum(each[name] for each in rest):,}" for name in numbers))
+        sums = (sum(each.open for each in rest), sum(each.overdue for each in rest), sum(each.total for each in rest))
+        made.add_row(f"and {len(rest)} more", *(f"{number:,}" for number in sums))
     if not owners:
         made.add_row("nobody yet", "", "", "")
     return made
 
 
-def _queue(queue: Sequence[Mapping[str, Any]]) -> Table:
+def _queue(queue: Sequence[QueueCounts]) -> Table:
     made = table("work queue", "items", "first due (UTC)", right=("items",))
     for each in queue[:_ROWS]:
-        made.add_row(_cut(each["reason"], 24), f"{each['items']:,}", moment(each["due_at"]))
+        made.add_row(_cut(each.reason, 24), f"{each.items:,}", moment(each.due_at))
     if rest := queue[_ROWS:]:
-        made.add_row(f"and {len(rest)} more", f"{sum(each['items'] for each in rest):,}", "")
+        made.add_row(f"and {len(rest)} more", f"{sum(each.items for each in rest):,}", "")
     if not queue:
         made.add_row("empty", "", "")
     return made

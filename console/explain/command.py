@@ -40,10 +40,10 @@ def explain(ctx: typer.Context, lead: Lead, json: Json = False, now: Now = None)
     if json:
         print_json(
             {
-                "lead_id": story.journey["lead_id"],
-                "journey_id": story.journey["id"],
-                "status": story.journey["status"],
-                "stage": story.journey["stage"],
+                "lead_id": story.journey.lead_id,
+                "journey_id": story.journey.id,
+                "status": story.journey.status,
+                "stage": story.journey.stage,
                 "answers": as_data(answered),
                 "story": asdict(story),
             }

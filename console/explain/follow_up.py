@@ -6,9 +6,9 @@ of it: what is told is what ``leadgate.sla.sla_targets`` and ``leadgate.sla.touc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -22,7 +22,10 @@ from leadgate.sla import touches as counted
 from leadgate.sla.zones import time_zones
 from leadgate.vocabulary import ActivityActor
 
-_WORDS: Final[dict[Target, str]] = {
+if TYPE_CHECKING:
+    from leadgate.ledger.story_rows import ActivityRow, AssignmentRow
+
+_WORDS: Final[dict[str, str]] = {
     "first_touch": "The first touch",
     "acceptance": "The answer (accept, reject or touch)",
     "next_touch": "The next touch",
@@ -47,20 +50,18 @@ def _touches(answer: Answer, story: Story, playbook: Playbook) -> None:
     """Every rep's activity about the lead while somebody had it: whether it counted, and why not."""
     rows = []
     for each in _of(story.assignments, story):
-        until = each["ended_at"] or datetime.max.replace(tzinfo=each["assigned_at"].tzinfo)
+        until = each.ended_at or datetime.max.replace(tzinfo=each.assigned_at.tzinfo)
         for activity in _done(story, each):
-            if activity["occurred_at"] <= until:
-                why_no_touch = counted.explain_no_touch(
-                    activity, playbook.follow_up, each["owner"], each["assigned_at"]
-                )
-                first = activity["occurred_at"] == each["touched_at"]
+            if activity.occurred_at <= until:
+                why_no_touch = counted.explain_no_touch(activity, playbook.follow_up, each.owner, each.assigned_at)
+                first = activity.occurred_at == each.touched_at
                 counts = "yes, as the first touch" if first else "yes"
-                length = "" if activity["seconds"] is None else f", {activity['seconds']} s"
-                what = f"{activity['kind']}{length}"
-                by = activity["rep"] or "the owner, as nobody is named"
+                length = "" if activity.seconds is None else f", {activity.seconds} s"
+                what = f"{activity.kind}{length}"
+                by = activity.rep or "the owner, as nobody is named"
                 rows.append(
                     (
-                        moment(activity["occurred_at"]),
+                        moment(activity.occurred_at),
                         what,
                         by,
                         counts if why_no_touch is None else f"no: {why_no_touch}",
@@ -72,14 +73,12 @@ def _touches(answer: Answer, story: Story, playbook: Playbook) -> None:
 
 
 def _missed(answer: Answer, story: Story) -> None:
-    owners = {each["id"]: each["owner"] for each in story.assignments}
+    owners = {each.id: each.owner for each in story.assignments}
     for each in _of(story.missed, story):
-        what = f"{_WORDS[each['target']]} by {owners.get(each['assignment_id'], 'the owner')}"
-        due, met = each["due_at"], each["met_at"]
+        what = f"{_WORDS[each.target]} by {owners.get(each.assignment_id, 'the owner')}"
+        due, met = each.due_at, each.met_at
         if met is None:
-            answer.say(
-                f"Missed: {what} was due {moment(due)} UTC and had not come by {moment(each['noticed_at'])} UTC."
-            )
+            answer.say(f"Missed: {what} was due {moment(due)} UTC and had not come by {moment(each.noticed_at)} UTC.")
         elif met > due:
             answer.say(f"Missed: {what} was due {moment(due)} UTC and came {moment(met)} UTC, {span(met - due)} late.")
         else:
@@ -90,32 +89,33 @@ def _missed(answer: Answer, story: Story) -> None:
 
 def _waits(answer: Answer, story: Story) -> None:
     for pause in _of(story.pauses, story):
-        if pause["ended_at"] is None:
+        if pause.ended_at is None:
             continue
-        by = {"lead": "the lead was heard of", "leadgate": "the time was up"}.get(pause["ended_by"])
+        ended_by = str(pause.ended_by)
+        by = {"lead": "the lead was heard of", "leadgate": "the time was up"}.get(ended_by)
         answer.say(
-            f"{pause['by']} waited for the lead from {moment(pause['started_at'])} UTC to {moment(pause['ended_at'])} "
-            f"UTC ({pause['reason']}), until {by or pause['ended_by'] + ' went on'}. That time does not count."
+            f"{pause.by} waited for the lead from {moment(pause.started_at)} UTC to {moment(pause.ended_at)} "
+            f"UTC ({pause.reason}), until {by or f'{ended_by} went on'}. That time does not count."
         )
 
 
-def due(answer: Answer, story: Story, current: Mapping[str, Any], playbook: Playbook, now: datetime) -> None:
+def due(answer: Answer, story: Story, current: AssignmentRow, playbook: Playbook, now: datetime) -> None:
     """What is due from the owner, on whose clock, and what happens without it."""
-    rule = next((each for each in playbook.slas if each.name == current["sla"]), None)
+    rule = next((each for each in playbook.slas if each.name == current.sla), None)
     frame = _frame(story, current, playbook)
     checked = sla_targets.check(frame, playbook, now)
-    pause = next((p for p in _of(story.pauses, story) if p["ended_at"] is None and p["until"] > now), None)
+    pause = next((p for p in _of(story.pauses, story) if p.ended_at is None and p.until > now), None)
     if pause is not None:
         answer.say(
-            f"{pause['by']} waits for the lead since {moment(pause['started_at'])} UTC: {pause['reason']}. The clock "
-            f"stands still until {moment(pause['until'])} UTC, or until the lead is heard of. The times below allow "
+            f"{pause.by} waits for the lead since {moment(pause.started_at)} UTC: {pause.reason}. The clock "
+            f"stands still until {moment(pause.until)} UTC, or until the lead is heard of. The times below allow "
             "for it."
         )
-    if current["due_at"] is None or rule is None:
+    if current.due_at is None or rule is None:
         answer.say("No SLA asks for a first touch by a certain time.")
     else:
-        if current["priority"]:
-            answer.say(f"Priority {current['priority']} sets its SLA, in place of the pool's.")
+        if current.priority:
+            answer.say(f"Priority {current.priority} sets its SLA, in place of the pool's.")
         for target in checked.targets.itertuples():
             _target(answer, target, rule, current, playbook, now)
         answer.say(_clock(playbook, rule, current))
@@ -124,15 +124,15 @@ def due(answer: Answer, story: Story, current: Mapping[str, Any], playbook: Play
 
 def comes_back(answer: Answer, story: Story, playbook: Playbook) -> None:
     """When a lead in nurture goes through qualification again, and who does not get it then."""
-    at = (story.lead or {}).get("recycle_at")
+    at = story.lead.recycle_at if story.lead else None
     if at is None:
         return
     again = sla_targets.may_have_it_again(playbook)
     without = sorted(
         {
-            each["owner"]
+            each.owner
             for each in story.assignments
-            if (reason := each["end_reason"]) and reason not in again
+            if (reason := each.end_reason) and reason not in again
             if reason.startswith(("stale: ", "rejected: "))
         }
     )
@@ -140,11 +140,9 @@ def comes_back(answer: Answer, story: Story, playbook: Playbook) -> None:
     answer.say(f"It goes through qualification again on {moment(at)} UTC, with its history{instead}.")
 
 
-def _target(
-    answer: Answer, target: Any, rule: Sla, current: Mapping[str, Any], playbook: Playbook, now: datetime
-) -> None:
+def _target(answer: Answer, target: Any, rule: Sla, current: AssignmentRow, playbook: Playbook, now: datetime) -> None:
     name: Target = target.target
-    when = _in_both_zones(target.due_at, playbook, current["owner"])
+    when = _in_both_zones(target.due_at, playbook, current.owner)
     if not pd.isna(target.closed_at):
         late = target.closed_at - target.due_at
         if name == "first_touch":
@@ -153,7 +151,7 @@ def _target(
         return
     late = target.due_at < now
     answer.say(f"{_WORDS[name]} {f'was due {when} and is late' if late else f'is due {when}'} (SLA {rule.name}).")
-    taken = current[sla_targets.TAKEN[name]]
+    taken = getattr(current, sla_targets.TAKEN[name])
     steps = []
     for number, step in enumerate(sla_targets.ladder(rule, name), start=1):
         to = f" to {step.to}" if step.to else " to the manager" if step.do == "escalate" else ""
@@ -169,12 +167,12 @@ def _in_both_zones(at: datetime, playbook: Playbook, owner: str) -> str:
     return f"{moment(at)} UTC" + (f", {theirs:%Y-%m-%d %H:%M} in {zone}" if theirs.utcoffset() else "")
 
 
-def _clock(playbook: Playbook, rule: Sla, current: Mapping[str, Any]) -> str:
-    name = sla_targets.hours_of(playbook, rule, current["pool"], current["owner"])
+def _clock(playbook: Playbook, rule: Sla, current: AssignmentRow) -> str:
+    name = sla_targets.hours_of(playbook, rule, current.pool, current.owner)
     if name is None:
         return "The clock runs day and night."
-    own = rule.clock == "rep" and any(rep.name == current["owner"] and rep.hours for rep in playbook.reps)
-    whose = f"{current['owner']}'s own" if own else "the pool's"
+    own = rule.clock == "rep" and any(rep.name == current.owner and rep.hours for rep in playbook.reps)
+    whose = f"{current.owner}'s own" if own else "the pool's"
     hours = playbook.hours[name]
     without = f", without the public holidays of {hours.holidays}" if hours.holidays else ""
     return f"The clock runs in {whose} working hours ({name}, {hours.time_zone}){without}."
@@ -191,26 +189,34 @@ def _stale(answer: Answer, row: Any, checked: sla_targets.Checked, playbook: Pla
     )
 
 
-def _of(rows: list[dict[str, Any]], story: Story) -> list[dict[str, Any]]:
-    return [row for row in rows if row["journey_id"] == story.journey["id"]]
+class _AboutJourney(Protocol):
+    @property
+    def journey_id(self) -> int: ...
 
 
-def _done(story: Story, assignment: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+_Row = TypeVar("_Row", bound=_AboutJourney)
+
+
+def _of(rows: list[_Row], story: Story) -> list[_Row]:
+    return [row for row in rows if row.journey_id == story.journey.id]
+
+
+def _done(story: Story, assignment: AssignmentRow) -> Iterator[ActivityRow]:
     """What reps did since the assignment."""
     for activity in story.activities:
-        if activity["actor"] == ActivityActor.REP and activity["occurred_at"] >= assignment["assigned_at"]:
+        if activity.actor == ActivityActor.REP and activity.occurred_at >= assignment.assigned_at:
             yield activity
 
 
-def _frame(story: Story, current: Mapping[str, Any], playbook: Playbook) -> pd.DataFrame:
+def _frame(story: Story, current: AssignmentRow, playbook: Playbook) -> pd.DataFrame:
     """The owned lead as a follow-up check sees it, from its story."""
-    since, recorded = current["assigned_at"], (current["touched_at"], current["last_touched_at"])
-    active = [each["occurred_at"] for each in story.activities] + [each["received_at"] for each in story.signals]
-    row = {name: current[name] for name in sla_targets.KEPT} | {
-        "clock_from": current["clock_from"] or since,
-        "touches": counted.moments_of_touches(story.activities, playbook.follow_up, current["owner"], since, recorded),
+    since, recorded = current.assigned_at, (current.touched_at, current.last_touched_at)
+    active = [each.occurred_at for each in story.activities] + [each.received_at for each in story.signals]
+    row = {name: getattr(current, name) for name in sla_targets.KEPT} | {
+        "clock_from": current.clock_from or since,
+        "touches": counted.moments_of_touches(story.activities, playbook.follow_up, current.owner, since, recorded),
         "finished_at": None,
-        "pauses": tuple((p["started_at"], p["ended_at"] or p["until"]) for p in _of(story.pauses, story)),
+        "pauses": tuple((p.started_at, p.ended_at or p.until) for p in _of(story.pauses, story)),
         "active_at": max([since, *active]),
     }
     return pd.DataFrame({name: pd.Series([value], dtype=object) for name, value in row.items()})

@@ -6,41 +6,45 @@ Belongs here: telling one row of ``qualification``. Does not belong here: the re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from console.answers import Answer, iso_moment, show_value
 from console.redaction import SHOWN
 from console.screen import moment, span
 from leadgate.fields import PERSONAL
 
+if TYPE_CHECKING:
+    from leadgate.json_columns import Decay, Proof
+    from leadgate.ledger.story_rows import LeadRow, QualificationRow
+    from leadgate.values.json_types import JsonValue
 
-def tell(answer: Answer, scored: Mapping[str, Any], lead: Mapping[str, Any] | None) -> None:
+
+def tell(answer: Answer, scored: QualificationRow, lead: LeadRow | None) -> None:
     """The score, its verdict, its contributions and the evidence, as sentences of ``answer``.
 
     The evidence names fields; their values are those that ``lead`` has now.
     """
-    grade = f", grade {scored['grade']}" if scored.get("grade") else ""
+    grade = f", grade {scored.grade}" if scored.grade else ""
     answer.say(
-        f"Score {scored['score']}{grade}, the sum of fit {scored['fit']} and engagement {scored['engagement']}: "
-        f"{'; '.join(scored['reasons'])}."
+        f"Score {scored.score}{grade}, the sum of fit {scored.fit} and engagement {scored.engagement}: "
+        f"{'; '.join(scored.reasons)}."
     )
-    if scored.get("was"):
-        answer.say(f"Before, it was {scored['was'].replace('_', '-')}.")
+    if scored.was:
+        answer.say(f"Before, it was {scored.was.replace('_', '-')}.")
     answer.say(*_contributions(scored))
-    if known := [_known(part, proof, _value(proof, lead)) for part, proof in scored["evidence"].items()]:
+    if known := [_known(part, proof, _value(proof, lead)) for part, proof in scored.evidence.items()]:
         words = ", ".join(known)
         answer.say(f"{words[0].upper()}{words[1:]}.")
-    if scored.get("changes_at"):
-        answer.say(f"Without news, its verdict or its grade changes {moment(scored['changes_at'])} UTC.")
+    if scored.changes_at:
+        answer.say(f"Without news, its verdict or its grade changes {moment(scored.changes_at)} UTC.")
 
 
-def _contributions(scored: Mapping[str, Any]) -> list[str]:
+def _contributions(scored: QualificationRow) -> list[str]:
     """Fit and engagement, a sentence each; a score of earlier times does not say which is which."""
-    details = scored.get("details") or {}
+    details = scored.details
     decayed = details.get("decayed", {})
-    points = dict.fromkeys(decayed, 0) | scored["contributions"]
+    points = dict.fromkeys(decayed, 0) | scored.contributions
     told = {rule: _points(rule, number, decayed.get(rule), scored) for rule, number in points.items()}
     if "fit" not in details:
         return [f"Points: {', '.join(told.values()) or 'none'}."]
@@ -49,22 +53,23 @@ def _contributions(scored: Mapping[str, Any]) -> list[str]:
     return [f"{name}: {', '.join(words) or 'none'}." for name, words in (("Fit", fit), ("Engagement", engagement))]
 
 
-def _points(rule: str, number: int, decayed: Mapping[str, Any] | None, scored: Mapping[str, Any]) -> str:
+def _points(rule: str, number: int, decayed: Decay | None, scored: QualificationRow) -> str:
     if decayed is None:
         return f"{rule} {number:+}"
-    age = span(scored["at"] - datetime.fromisoformat(decayed["latest"]))
+    age = span(scored.at - datetime.fromisoformat(decayed["latest"]))
     return f"{rule} {number:+} of {decayed['of']:+} (the latest {age} before)"
 
 
-def _value(proof: Mapping[str, Any], lead: Mapping[str, Any] | None) -> Any:
+def _value(proof: Proof, lead: LeadRow | None) -> JsonValue:
     """What the lead says in the field that is the proof; None when that is personal, or nothing."""
     name = proof.get("field")
     if lead is None or name is None or name in PERSONAL:
         return None
-    return lead[name] if name in lead else (lead.get("custom") or {}).get(name)
+    value: JsonValue = getattr(lead, name) if hasattr(lead, name) else (lead.custom or {}).get(name)
+    return value
 
 
-def _known(part: str, proof: Mapping[str, Any], value: Any) -> str:
+def _known(part: str, proof: Proof, value: JsonValue) -> str:
     field = f"{proof['field']}: {show_value(value)[:SHOWN]}" if value is not None else ""
     if proof.get("negative"):
         return f"there is no {part}" + (f" ({field})" if field else "")

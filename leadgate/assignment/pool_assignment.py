@@ -8,15 +8,16 @@ and the evidence of it. Does not belong here: the order of turns (``rotation``),
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from leadgate.assignment.availability import RAMP_STEPS, Availability, Hindrance
 from leadgate.assignment.rotation import LEAD, PoolState, Rotation
 from leadgate.assignment.skill_match import EVERYBODY_SUITS, NOTHING, Requirements, SkillMatch
+from leadgate.json_columns import CandidateLine
 from leadgate.playbook import Pool
 
 HAD_IT: Final = "had the lead before"
@@ -206,7 +207,7 @@ def candidate(
     weight: float | None = None,
 ) -> str:
     """One line of the evidence, as JSON. A rep who is named rather than drawn has no pool, turns or weight."""
-    line: dict[str, Any] = {
+    line: CandidateLine = {
         "rep": rep,
         "eligible": eligible,
         "reason": reason,
@@ -217,6 +218,6 @@ def candidate(
     return orjson.dumps(line).decode()
 
 
-def in_words(candidates: Sequence[Mapping[str, Any]]) -> str:
+def in_words(candidates: Sequence[CandidateLine]) -> str:
     """Why each candidate cannot take a lead: ``ana: absent until 2026-03-04; bob: reached 10 a day``."""
     return "; ".join(f"{line['rep']}: {line['reason']}" for line in candidates)

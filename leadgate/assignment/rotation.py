@@ -37,7 +37,9 @@ from bisect import insort
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from math import lcm
-from typing import Any, Final, Literal
+from typing import Final, Literal
+
+from leadgate.values.json_types import JsonObject, JsonValue, as_object
 
 Order = Literal["turns", "open_leads"]
 
@@ -82,21 +84,22 @@ class PoolState:
         """Turns handed out ever."""
         return sum(self.taken.values())
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Plain JSON values; the order of keys carries no meaning, so PostgreSQL's jsonb may keep it."""
-        chosen: dict[str, Any] = {"away": dict(self.away), "missed": dict(self.missed)}
+        chosen: dict[str, JsonValue] = {"away": dict(self.away), "missed": dict(self.missed)}
         if self.order != "turns":
             chosen["order"] = self.order
-        return {
+        kept: dict[str, JsonValue] = {
             "epoch": self.epoch,
             "weights": dict(self.weights),
             "turns": dict(self.turns),
             "owed": dict(self.owed),
             "taken": dict(self.taken),
-        } | {name: value for name, value in chosen.items() if value}
+        }
+        return kept | {name: value for name, value in chosen.items() if value}
 
     @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> PoolState:
+    def from_dict(cls, stored: JsonObject) -> PoolState:
         """The state that ``to_dict`` wrote; ``{}`` is a pool that never had a turn.
 
         ``ValueError`` when it is something else: a damaged count must not decide who gets leads.
@@ -104,24 +107,29 @@ class PoolState:
         unknown = stored.keys() - {"epoch", "order", *_EACH}
         if unknown:
             raise ValueError(f"a pool's state has no {', '.join(sorted(unknown))}")
-        counts = {name: stored.get(name, {}) for name in _EACH}
-        for name, values in counts.items():
-            lowest = _LOWEST.get(name, 0)
-            if not isinstance(values, Mapping) or not all(_whole(each, lowest) for each in values.values()):
-                raise ValueError(f"a pool's {name} must be whole numbers from {lowest} by rep, not {values!r}")
+        counts = {name: _counts(name, stored.get(name, {})) for name in _EACH}
         if counts["weights"].keys() != counts["turns"].keys():
             raise ValueError("a pool's weights and turns must name the same reps")
         epoch = stored.get("epoch", 0)
-        if not _whole(epoch, 0):
+        if not isinstance(epoch, int) or not _is_whole(epoch, 0):
             raise ValueError(f"a pool's epoch must be a whole number from 0, not {epoch!r}")
         order = stored.get("order", "turns")
         if order not in ("turns", "open_leads"):
             raise ValueError(f"a pool's turns go by 'turns' or 'open_leads', not {order!r}")
-        return cls(epoch=epoch, order=order, **{name: dict(values) for name, values in counts.items()})
+        return cls(epoch=epoch, order="open_leads" if order == "open_leads" else "turns", **counts)
 
 
-def _whole(value: object, lowest: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= lowest
+def _counts(name: str, stored: JsonValue) -> dict[str, int]:
+    """Counts by rep. Raises ``ValueError`` for anything else."""
+    lowest, values = _LOWEST.get(name, 0), as_object(stored)
+    counts = {rep: each for rep, each in values.items() if isinstance(each, int) and _is_whole(each, lowest)}
+    if values is not stored or len(counts) < len(values):
+        raise ValueError(f"a pool's {name} must be whole numbers from {lowest} by rep, not {stored!r}")
+    return counts
+
+
+def _is_whole(value: int, lowest: int) -> bool:
+    return not isinstance(value, bool) and value >= lowest
 
 
 class Rotation:

@@ -16,7 +16,8 @@ from typing import Final, Protocol
 import pandas as pd
 
 from leadgate.fields import ENRICHED
-from leadgate.matching.accounts import Account, Directory, Wanted
+from leadgate.json_columns import ConsideredAccount
+from leadgate.matching.accounts import Account, Directory, Found, Wanted
 from leadgate.playbook import MOST_ACCOUNTS_BYTES, AccountsFile, CompanyDomain, Loaded, TieBreaker
 from leadgate.regular_files import open_text_below
 from leadgate.values.addresses import Kinds
@@ -98,7 +99,7 @@ class AccountsProvider:
             raise ProviderError(f"cannot read {name}: it is no CSV in UTF-8") from error
         except KeyError as error:
             raise ProviderError(f"{name} has no column {error}") from error
-        answers: dict[Wanted, tuple[Mapping[str, object], list[dict[str, object]] | None]] = {}
+        answers: dict[Wanted, tuple[Mapping[str, object], list[ConsideredAccount] | None]] = {}
         rows = []
         names = ("company_domain", "website_domain", "company", "country")
         for values in zip(*(frame[name].where(frame[name].notna(), None) for name in names), strict=True):
@@ -113,7 +114,7 @@ class AccountsProvider:
 
     def _answer(
         self, directory: Directory, wanted: Wanted
-    ) -> tuple[Mapping[str, object], list[dict[str, object]] | None]:
+    ) -> tuple[Mapping[str, object], list[ConsideredAccount] | None]:
         found = directory.find(
             wanted,
             threshold=self.declared.alike,
@@ -122,11 +123,7 @@ class AccountsProvider:
         )
         if not found:
             return {}, None
-        told = [
-            {"account_id": each.account.id, "name": each.account.name, "score": each.score, "because": each.because}
-            | ({"taken": True} if each.taken else {})
-            for each in found
-        ]
+        told = [_considered(each) for each in found]
         if not found[0].taken:
             return {}, told
         account = found[0].account
@@ -134,6 +131,14 @@ class AccountsProvider:
         if inherited:
             told[0]["inherited"] = {name: parent for name, (_, parent) in inherited.items()}
         return {**account.values, **{name: value for name, (value, _) in inherited.items()}}, told
+
+
+def _considered(found: Found) -> ConsideredAccount:
+    account = found.account
+    told: ConsideredAccount = {
+        "account_id": account.id, "name": account.name, "score": found.score, "because": found.because,
+    }  # fmt: skip
+    return {**told, "taken": True} if found.taken else told
 
 
 @lru_cache(maxsize=8)

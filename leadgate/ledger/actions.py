@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from leadgate.actors import Actor
 from leadgate.errors import LeadgateError
@@ -21,6 +21,8 @@ from leadgate.vocabulary import ActionKind, ItemResolution, StageName
 if TYPE_CHECKING:
     import pandas as pd
 
+    from leadgate.ledger.journeys.locking import HeldJourney
+
 
 class ActionError(LeadgateError):
     """The action cannot be taken; the message says why, and what can be done instead."""
@@ -28,11 +30,20 @@ class ActionError(LeadgateError):
     http_status = HTTPStatus.CONFLICT
 
 
+class ActedOn(Protocol):
+    """A journey that somebody did something to; ``generation`` is that of before the action."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def generation(self) -> int: ...
+
+
 #: Journeys as rows ``j`` of a statement with the parameters of ``_listed``.
 _JOURNEYS: Final = "unnest(CAST(:ids AS bigint[]), CAST(:generations AS int[])) AS j(id, generation)"
 
 
-def _listed(journeys: Sequence[Row[Any]]) -> dict[str, Any]:
+def _listed(journeys: Sequence[ActedOn]) -> dict[str, object]:
     return {
         "ids": [journey.id for journey in journeys],
         "generations": [journey.generation for journey in journeys],
@@ -41,7 +52,7 @@ def _listed(journeys: Sequence[Row[Any]]) -> dict[str, Any]:
 
 def record(
     connection: Connection,
-    journeys: Sequence[Row[Any]],
+    journeys: Sequence[ActedOn],
     what: ActionKind,
     by: Actor,
     now: datetime,
@@ -50,7 +61,7 @@ def record(
     note: str | None = None,
     undoes: int | None = None,
 ) -> int:
-    """Keep who did ``what`` to each journey (``id``, and ``generation`` before the action), once it is done.
+    """Keep who did ``what`` to each journey, once it is done.
 
     Append-only. Returns the action's number.
     """
@@ -59,9 +70,9 @@ def record(
 
 
 def record_decided(
-    connection: Connection, journeys: Sequence[Row[Any]], what: ItemResolution, by: Actor, now: datetime
+    connection: Connection, journeys: Sequence[HeldJourney], what: ItemResolution, by: Actor, now: datetime
 ) -> int:
-    """Keep who decided ``what`` about journeys that were held (rows of ``locking.held_by``), each with its work item.
+    """Keep who decided ``what`` about journeys that were held, each with its work item.
 
     Returns the action's number.
     """
@@ -71,7 +82,7 @@ def record_decided(
 
 
 def keep_correction(
-    connection: Connection, journeys: Sequence[Row[Any]], name: str, value: str, by: str, now: datetime
+    connection: Connection, journeys: Sequence[ActedOn], name: str, value: str, by: str, now: datetime
 ) -> None:
     """Keep what a person gave for the field ``name`` of journeys that are held, in the generation that follows."""
     connection.execute(
@@ -86,7 +97,7 @@ def keep_correction(
 
 def _keep_actions(
     connection: Connection,
-    journeys: Sequence[Row[Any]],
+    journeys: Sequence[ActedOn],
     items: Sequence[int | None],
     what: ActionKind,
     by: Actor,

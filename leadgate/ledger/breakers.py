@@ -7,19 +7,24 @@ or what it parks (``tasks.source_breaker``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, text
 
 if TYPE_CHECKING:
-    pass
+    from leadgate.values.json_types import JsonObject
 
 
-def lock_breakers(
-    connection: Connection, gate: str, sources: list[str]
-) -> dict[str, tuple[dict[str, Any], int | None]]:
-    """The breakers of ``sources`` at ``gate``, locked in order: source -> (state per promise, work item)."""
+class KeptBreaker(NamedTuple):
+    """The breakers of a source at a gate: a state for each promise, and the work item of an open one."""
+
+    state: JsonObject
+    work_item_id: int | None
+
+
+def lock_breakers(connection: Connection, gate: str, sources: list[str]) -> dict[str, KeptBreaker]:
+    """The breakers of ``sources`` at ``gate``, locked in order."""
     known = _lock_known_breakers(connection, gate, sources)
     if new := sorted(set(sources) - known.keys()):  # a source's first leads
         for source in new:
@@ -31,9 +36,7 @@ def lock_breakers(
     return known
 
 
-def _lock_known_breakers(
-    connection: Connection, gate: str, sources: list[str]
-) -> dict[str, tuple[dict[str, Any], int | None]]:
+def _lock_known_breakers(connection: Connection, gate: str, sources: list[str]) -> dict[str, KeptBreaker]:
     rows = connection.execute(
         text(
             "SELECT source, state, work_item_id FROM breaker WHERE gate = :gate AND source = ANY(:sources) "
@@ -41,12 +44,10 @@ def _lock_known_breakers(
         ),
         {"gate": gate, "sources": sources},
     )
-    return {row.source: (row.state, row.work_item_id) for row in rows}
+    return {row.source: KeptBreaker(row.state, row.work_item_id) for row in rows}
 
 
-def keep_breaker(
-    connection: Connection, source: str, gate: str, state: dict[str, Any], work_item_id: int | None
-) -> None:
+def keep_breaker(connection: Connection, source: str, gate: str, state: JsonObject, work_item_id: int | None) -> None:
     """Write back a breaker that ``lock_breakers`` locked."""
     connection.execute(
         text(

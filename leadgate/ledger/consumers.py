@@ -10,12 +10,13 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 from sqlalchemy import text
 
 from leadgate.ledger.database import Ledger
+from leadgate.ledger.typed_rows import read_rows
 
 CHANNEL: Final = "leadgate_waiting"  # whoever stores a signal notifies it
 GONE_AFTER: Final = timedelta(seconds=60)
@@ -90,17 +91,31 @@ def count_waiting(ledger: Ledger, most: int) -> int:
         return count
 
 
-def all_seen(ledger: Ledger) -> list[dict[str, Any]]:
-    """Every consumer, with ``seconds_ago`` it was seen and ``alive``."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A consumer: when it was last seen, and whether that is so lately that it is alive."""
+
+    name: str
+    host: str
+    pid: int
+    doing: str
+    started_at: datetime
+    seen_at: datetime
+    seconds_ago: float
+    alive: bool
+
+
+def all_seen(ledger: Ledger) -> list[Seen]:
+    """Every consumer."""
     with ledger.transaction() as connection:
-        rows = connection.execute(
-            text(
-                "SELECT name, host, pid, doing, started_at, seen_at, "
-                "extract(epoch FROM clock_timestamp() - seen_at)::float AS seconds_ago "
-                "FROM consumer ORDER BY started_at"
-            )
+        return read_rows(
+            connection,
+            Seen,
+            "SELECT c.*, c.seconds_ago < :gone_after AS alive FROM (SELECT name, host, pid, doing, started_at, "
+            "seen_at, CAST(extract(epoch FROM clock_timestamp() - seen_at) AS float) AS seconds_ago FROM consumer) c "
+            "ORDER BY c.started_at",
+            gone_after=GONE_AFTER.total_seconds(),
         )
-        return [dict(row._mapping) | {"alive": row.seconds_ago < GONE_AFTER.total_seconds()} for row in rows]
 
 
 def listen(ledger: Ledger, wake: Callable[[], None], stop: threading.Event) -> None:

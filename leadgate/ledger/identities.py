@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk, match_keys
@@ -312,7 +312,7 @@ def release(connection: Connection, lead_id: int, claims: Sequence[Sequence[str]
 
 def record_verdict(
     connection: Connection,
-    journey: Row[Any],
+    journey_id: int,
     one: int,
     other: int,
     *,
@@ -321,7 +321,7 @@ def record_verdict(
     by: str,
     now: datetime,
 ) -> None:
-    """What a person said about two leads when they decided ``journey``: the same, and which to ``keep``, or not."""
+    """What a person said about two leads when they decided the journey: the same, and which to ``keep``, or not."""
     low, high = pair(one, other)
     connection.execute(
         text(
@@ -333,7 +333,7 @@ def record_verdict(
             "high": high,
             "same": keep is not None,
             "keep": keep,
-            "journey": journey.id,
+            "journey": journey_id,
             "item": item,
             "by": by,
             "now": now,

@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from leadgate.actors import Actor
 from leadgate.ledger import actions, assignments, identities, leads, reruns, work_items
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys import person_moves
-from leadgate.ledger.journeys.locking import held_by, lock_journey
-from leadgate.ledger.reruns import RerunReport
+from leadgate.ledger.journeys.locking import HeldJourney, LockedJourney, held_by, lock_journey
+from leadgate.ledger.reruns import Item, RerunReport
 from leadgate.matching import ASKS, CONFLICT
 from leadgate.vocabulary import ActionKind, ItemResolution, JourneyStatus, StageName
 
@@ -47,14 +46,14 @@ def same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, by: str,
             for journey in journeys:
                 possible = _in_question(connection, journey)
                 if item.reason == CONFLICT:
-                    possible.append(journey.lead_id)
+                    possible.append(_lead_of(journey))
                 if lead_id not in possible:
                     known = " or ".join(map(str, possible))
                     raise ActionError(f"work item W{item.id} is not about lead {lead_id}; it may be lead {known}")
-                others = possible if item.reason == CONFLICT else [journey.lead_id]
-                for other in {*others, journey.lead_id} - {lead_id}:
+                others = possible if item.reason == CONFLICT else [_lead_of(journey)]
+                for other in {*others, _lead_of(journey)} - {lead_id}:
                     identities.record_verdict(
-                        connection, journey, lead_id, other, keep=lead_id, item=item.id, by=by, now=now
+                        connection, journey.id, lead_id, other, keep=lead_id, item=item.id, by=by, now=now
                     )
             person_moves.release(connection, journeys, stage=StageName.CAPTURE, now=now)
             reruns.conclude(connection, [item], journeys, ItemResolution.SAME_PERSON, by, now, None)
@@ -78,7 +77,7 @@ def different(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: dat
             for journey in journeys:
                 for lead in _in_question(connection, journey):
                     identities.record_verdict(
-                        connection, journey, journey.lead_id, lead, keep=None, item=item.id, by=by, now=now
+                        connection, journey.id, _lead_of(journey), lead, keep=None, item=item.id, by=by, now=now
                     )
             person_moves.release(connection, journeys, stage=StageName.CAPTURE, now=now)
             reruns.conclude(connection, [item], journeys, ItemResolution.DIFFERENT_PERSON, by, now, None)
@@ -108,7 +107,9 @@ def unjoin(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> Unjoin
             raise ActionError(_no_join(connection, journey))
         if journey.status == JourneyStatus.HELD:
             raise ActionError(f"journey J{journey_id} waits for a person; decide its work item first")
-        identities.record_verdict(connection, journey, journey.id, made.lead_id, keep=None, item=None, by=by, now=now)
+        identities.record_verdict(
+            connection, journey.id, journey.id, made.lead_id, keep=None, item=None, by=by, now=now
+        )
         restored = leads.restore(connection, made.lead_id, made.changed or {}, now)
         identities.release(connection, made.lead_id, made.claimed or ())
         assignments.end(connection, [journey_id], "unjoined", now)
@@ -118,7 +119,7 @@ def unjoin(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> Unjoin
     return Unjoined(journey_id, made.lead_id, restored)
 
 
-def _asking(connection: Connection, ids: Sequence[int], report: RerunReport) -> list[Row[Any]]:
+def _asking(connection: Connection, ids: Sequence[int], report: RerunReport) -> list[Item]:
     items = reruns.open_items(connection, ids, report)
     for item in items:
         if item.reason not in ASKS:
@@ -129,7 +130,14 @@ def _asking(connection: Connection, ids: Sequence[int], report: RerunReport) -> 
     return items
 
 
-def _in_question(connection: Connection, journey: Row[Any]) -> list[int]:
+def _lead_of(journey: HeldJourney) -> int:
+    """A journey that waits for such a decision has a lead. Raises ``ValueError`` where one has none."""
+    if journey.lead_id is None:
+        raise ValueError(f"journey J{journey.id} has no lead")
+    return journey.lead_id
+
+
+def _in_question(connection: Connection, journey: HeldJourney) -> list[int]:
     """The leads that the held signal was compared with, the likeliest first."""
     return list(
         connection.execute(
@@ -139,7 +147,7 @@ def _in_question(connection: Connection, journey: Row[Any]) -> list[int]:
     )
 
 
-def _no_join(connection: Connection, journey: Row[Any]) -> str:
+def _no_join(connection: Connection, journey: LockedJourney) -> str:
     """Why there is nothing to undo, and what there might be."""
     others = connection.execute(
         text("SELECT id FROM journey WHERE lead_id = :lead AND id <> :id AND id <> lead_id ORDER BY id LIMIT 10"),

@@ -6,15 +6,41 @@ console), counting over many leads (``reports``). Values are not masked: a perso
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from sqlalchemy import Connection, text
 
 from leadgate.ledger.assignments import ENDED_OR_NOT
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.outbox import ESCALATED_TO
+from leadgate.ledger.story_rows import (
+    ActionRow,
+    ActivityRow,
+    AssignmentRow,
+    CorrectionRow,
+    GateRow,
+    HandoffRow,
+    JoinRow,
+    JourneyRow,
+    LeadRow,
+    LookalikeRow,
+    MessageRow,
+    MissedRow,
+    PauseRow,
+    QualificationRow,
+    ReusedRow,
+    SignalRow,
+    VerdictRow,
+    WarningRow,
+    WorkItemRow,
+)
+from leadgate.ledger.typed_rows import columns_of, read_row, read_rows
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_Row = TypeVar("_Row", bound="DataclassInstance")
 
 #: Rows of each kind that a story holds; a lead with thousands of page views must stay readable.
 MOST: Final = 200
@@ -22,34 +48,34 @@ MOST: Final = 200
 
 @dataclass(frozen=True)
 class Story:
-    """A lead's rows as plain dictionaries, each list in the order it happened.
+    """A lead's rows, each list in the order it happened.
 
     ``journey`` is the one asked for, else the open one, else the last that did not join another. ``lead``
     is None while a journey is held before its lead is known. ``counts`` has the full number of signals and
     activities, of which the lists hold at most ``MOST``.
     """
 
-    journey: dict[str, Any]
-    lead: dict[str, Any] | None
-    journeys: list[dict[str, Any]]
-    signals: list[dict[str, Any]]
-    handoffs: list[dict[str, Any]]
-    gates: list[dict[str, Any]]  # what the gate of each handoff found in its batch
-    warnings: list[dict[str, Any]]
-    qualifications: list[dict[str, Any]]
-    assignments: list[dict[str, Any]]
-    work_items: list[dict[str, Any]]
-    corrections: list[dict[str, Any]]
-    actions: list[dict[str, Any]]
-    activities: list[dict[str, Any]]
-    messages: list[dict[str, Any]]
-    pauses: list[dict[str, Any]]
-    missed: list[dict[str, Any]]
+    journey: JourneyRow
+    lead: LeadRow | None
+    journeys: list[JourneyRow]
+    signals: list[SignalRow]
+    handoffs: list[HandoffRow]
+    gates: list[GateRow]  # what the gate of each handoff found in its batch
+    warnings: list[WarningRow]
+    qualifications: list[QualificationRow]
+    assignments: list[AssignmentRow]
+    work_items: list[WorkItemRow]
+    corrections: list[CorrectionRow]
+    actions: list[ActionRow]
+    activities: list[ActivityRow]
+    messages: list[MessageRow]
+    pauses: list[PauseRow]
+    missed: list[MissedRow]
     same_phone: list[int]  # other leads: a hint, not an identity
-    joins: list[dict[str, Any]] = field(default_factory=list)  # which signals were taken for this lead's, and why
-    lookalikes: list[dict[str, Any]] = field(default_factory=list)  # leads that its signals were compared with
-    verdicts: list[dict[str, Any]] = field(default_factory=list)  # what people said about it and another lead
-    reused: list[dict[str, Any]] = field(default_factory=list)  # ids of its signals' requests that came again otherwise
+    joins: list[JoinRow] = field(default_factory=list)  # which signals were taken for this lead's, and why
+    lookalikes: list[LookalikeRow] = field(default_factory=list)  # leads that its signals were compared with
+    verdicts: list[VerdictRow] = field(default_factory=list)  # what people said about it and another lead
+    reused: list[ReusedRow] = field(default_factory=list)  # ids of its signals' requests that came again otherwise
     counts: dict[str, int] = field(default_factory=dict)
 
 
@@ -110,11 +136,20 @@ def leads_by_email(ledger: Ledger, address: str, canonical: str | None) -> list[
         )
 
 
-def similar_emails(ledger: Ledger, local: str, domain: str) -> list[dict[str, Any]]:
-    """Up to five leads (``lead_id``, ``value``) who share the local part, or the domain, of an address."""
+@dataclass(frozen=True, slots=True)
+class KnownEmail:
+    """An address by which a lead is known."""
+
+    lead_id: int
+    value: str
+
+
+def similar_emails(ledger: Ledger, local: str, domain: str) -> list[KnownEmail]:
+    """Up to five leads who share the local part, or the domain, of an address."""
     with ledger.transaction() as connection:
-        return _rows(
+        return read_rows(
             connection,
+            KnownEmail,
             "SELECT lead_id, value FROM identity WHERE kind = 'email' "
             "AND (split_part(value, '@', 1) = :local OR split_part(value, '@', 2) = :domain) "
             "ORDER BY split_part(value, '@', 1) = :local DESC, lead_id LIMIT 5",
@@ -133,66 +168,52 @@ def id_range(ledger: Ledger) -> tuple[int, int] | None:
 def story(ledger: Ledger, journey_id: int) -> Story:
     """Everything about the lead of a journey, on one consistent picture of the ledger."""
     with ledger.picture() as connection:
-        main = _rows(connection, "SELECT * FROM journey WHERE id = :id", id=journey_id)[0]
-        lead_id = main["lead_id"]
+        main = read_row(connection, JourneyRow, f"{_select(JourneyRow, 'journey')} WHERE id = :id", id=journey_id)
+        if main is None:
+            raise LookupError(f"there is no journey J{journey_id}")
+        lead_id, lead = main.lead_id, None
         journeys = [main]
         if lead_id is not None:
-            journeys = _rows(
+            lead = read_row(connection, LeadRow, f"{_select(LeadRow, 'lead')} WHERE id = :id", id=lead_id)
+            journeys = read_rows(
                 connection,
-                "SELECT * FROM journey WHERE lead_id = :lead ORDER BY id LIMIT :most",
+                JourneyRow,
+                f"{_select(JourneyRow, 'journey')} WHERE lead_id = :lead ORDER BY id LIMIT :most",
                 lead=lead_id,
                 most=MOST,
             )
-            if main["id"] not in {each["id"] for each in journeys}:
+            if main.id not in {each.id for each in journeys}:
                 journeys.append(main)
-        ids = [each["id"] for each in journeys]
-        lead = _rows(connection, "SELECT * FROM lead WHERE id = :lead", lead=lead_id) if lead_id is not None else []
+        ids = [each.id for each in journeys]
 
-        def of(statement: str) -> list[dict[str, Any]]:
-            return _rows(connection, statement, ids=ids, lead=lead_id, most=MOST)
+        def of(row_type: type[_Row], statement: str) -> list[_Row]:
+            return read_rows(connection, row_type, f"{statement} LIMIT :most", ids=ids, most=MOST)
+
+        def of_table(row_type: type[_Row], table: str, order: str = "id") -> list[_Row]:
+            return of(row_type, f"{_select(row_type, table)} WHERE journey_id = ANY(:ids) ORDER BY {order}")
 
         return Story(
             journey=main,
-            lead=lead[0] if lead else None,
+            lead=lead,
             journeys=journeys,
-            signals=of(
-                "SELECT s.*, j.id AS journey_id FROM signal s JOIN journey j ON j.signal_id = s.id "
-                "WHERE j.id = ANY(:ids) ORDER BY s.id LIMIT :most"
-            ),
-            handoffs=of(
-                "SELECT * FROM handoff WHERE journey_id = ANY(:ids) ORDER BY journey_id, generation, id LIMIT :most"
-            ),
-            gates=of(
-                "SELECT DISTINCT ON (batch_id, gate) batch_id, gate, rows, held, warned, evidence, at "
-                "FROM gate_result "
-                "WHERE batch_id IN (SELECT batch_id FROM handoff WHERE journey_id = ANY(:ids)) "
-                "ORDER BY batch_id, gate, id DESC LIMIT :most"
-            ),
-            warnings=of("SELECT * FROM warned WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
-            qualifications=of("SELECT * FROM qualification WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
-            assignments=of(
-                f"SELECT * FROM assignment WHERE journey_id = ANY(:ids) AND {ENDED_OR_NOT} ORDER BY id LIMIT :most"
-            ),
-            work_items=of(
-                f"SELECT w.*, {ESCALATED_TO} AS escalated_to FROM work_item w WHERE journey_id = ANY(:ids) OR id IN "
-                "(SELECT work_item_id FROM journey WHERE id = ANY(:ids)) OR id IN "
-                "(SELECT work_item_id FROM action WHERE journey_id = ANY(:ids)) ORDER BY id LIMIT :most"
-            ),
-            corrections=of("SELECT * FROM correction WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
-            actions=of("SELECT * FROM action WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
-            activities=of("SELECT * FROM activity WHERE lead_id = :lead ORDER BY occurred_at, id LIMIT :most"),
-            messages=of("SELECT * FROM outbox WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
-            joins=of("SELECT * FROM lead_join WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
-            lookalikes=of("SELECT * FROM lookalike WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
-            verdicts=of("SELECT * FROM lead_verdict WHERE journey_id = ANY(:ids) ORDER BY id LIMIT :most"),
-            pauses=of("SELECT * FROM pause WHERE journey_id = ANY(:ids) ORDER BY started_at, id LIMIT :most"),
-            missed=of("SELECT * FROM missed WHERE journey_id = ANY(:ids) ORDER BY due_at, id LIMIT :most"),
-            same_phone=_same_phone(connection, lead[0]) if lead else [],
-            reused=of(
-                "SELECT * FROM reused_request WHERE (source, request_id) IN (SELECT s.source, s.request_id "
-                "FROM signal s JOIN journey j ON j.signal_id = s.id WHERE j.id = ANY(:ids)) "
-                "ORDER BY first_at LIMIT :most"
-            ),
+            signals=of(SignalRow, _SIGNALS),
+            handoffs=of_table(HandoffRow, "handoff", "journey_id, generation, id"),
+            gates=of(GateRow, _GATES),
+            warnings=of_table(WarningRow, "warned"),
+            qualifications=of_table(QualificationRow, "qualification"),
+            assignments=of(AssignmentRow, _ASSIGNMENTS),
+            work_items=of(WorkItemRow, _WORK_ITEMS),
+            corrections=of_table(CorrectionRow, "correction"),
+            actions=of_table(ActionRow, "action"),
+            activities=read_rows(connection, ActivityRow, _ACTIVITIES, lead=lead_id, most=MOST),
+            messages=of_table(MessageRow, "outbox"),
+            joins=of_table(JoinRow, "lead_join"),
+            lookalikes=of_table(LookalikeRow, "lookalike"),
+            verdicts=of_table(VerdictRow, "lead_verdict"),
+            pauses=of_table(PauseRow, "pause", "started_at, id"),
+            missed=of_table(MissedRow, "missed", "due_at, id"),
+            same_phone=_same_phone(connection, lead) if lead else [],
+            reused=of(ReusedRow, _REUSED),
             counts={
                 "signals": _count(connection, "journey WHERE signal_id IS NOT NULL AND lead_id = :lead", lead_id),
                 "activities": _count(connection, "activity WHERE lead_id = :lead", lead_id),
@@ -200,9 +221,38 @@ def story(ledger: Ledger, journey_id: int) -> Story:
         )
 
 
-def _same_phone(connection: Connection, lead: Mapping[str, Any]) -> list[int]:
+def _select(row_type: type[DataclassInstance], table: str) -> str:
+    """The columns of the rows, of all rows of a table."""
+    return f"SELECT {columns_of(row_type, table)} FROM {table}"
+
+
+_SIGNALS: Final = (
+    f"SELECT {columns_of(SignalRow, 's')} FROM (SELECT s.*, j.id AS journey_id FROM signal s "
+    "JOIN journey j ON j.signal_id = s.id WHERE j.id = ANY(:ids)) s ORDER BY s.id"
+)
+_GATES: Final = (
+    f"SELECT DISTINCT ON (g.batch_id, g.gate) {columns_of(GateRow, 'g')} FROM gate_result g "
+    "WHERE g.batch_id IN (SELECT batch_id FROM handoff WHERE journey_id = ANY(:ids)) "
+    "ORDER BY g.batch_id, g.gate, g.id DESC"
+)
+_ASSIGNMENTS: Final = (
+    f"{_select(AssignmentRow, 'assignment')} WHERE journey_id = ANY(:ids) AND {ENDED_OR_NOT} ORDER BY id"
+)
+_WORK_ITEMS: Final = (
+    f"SELECT {columns_of(WorkItemRow, 'w')} FROM (SELECT w.*, {ESCALATED_TO} AS escalated_to FROM work_item w "
+    "WHERE journey_id = ANY(:ids) OR id IN (SELECT work_item_id FROM journey WHERE id = ANY(:ids)) "
+    "OR id IN (SELECT work_item_id FROM action WHERE journey_id = ANY(:ids))) w ORDER BY w.id"
+)
+_ACTIVITIES: Final = f"{_select(ActivityRow, 'activity')} WHERE lead_id = :lead ORDER BY occurred_at, id LIMIT :most"
+_REUSED: Final = (
+    f"{_select(ReusedRow, 'reused_request')} WHERE (source, request_id) IN (SELECT s.source, s.request_id "
+    "FROM signal s JOIN journey j ON j.signal_id = s.id WHERE j.id = ANY(:ids)) ORDER BY first_at"
+)
+
+
+def _same_phone(connection: Connection, lead: LeadRow) -> list[int]:
     statement = text("SELECT id FROM lead WHERE phone = :phone AND id <> :id ORDER BY id LIMIT 20")
-    return list(connection.execute(statement, {"phone": lead["phone"], "id": lead["id"]}).scalars())
+    return list(connection.execute(statement, {"phone": lead.phone, "id": lead.id}).scalars())
 
 
 def _journey(connection: Connection, journey_id: int) -> int | None:
@@ -212,9 +262,3 @@ def _journey(connection: Connection, journey_id: int) -> int | None:
 
 def _count(connection: Connection, source: str, lead_id: int | None) -> int:
     return int(connection.execute(text(f"SELECT count(*) FROM {source}"), {"lead": lead_id}).scalar_one())
-
-
-def _rows(connection: Connection, statement: str, **parameters: Any) -> list[dict[str, Any]]:
-    used: Sequence[str] = [name for name in parameters if f":{name}" in statement]
-    result = connection.execute(text(statement), {name: parameters[name] for name in used})
-    return [dict(row) for row in result.mappings()]

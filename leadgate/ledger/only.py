@@ -6,7 +6,7 @@ Belongs here: this one condition. Does not belong here: finding out which rows m
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Only:
         )
 
     @property
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, list[int] | None]:
         return {"without": sorted(self.without), "among": None if self.among is None else list(self.among)}
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from sqlalchemy import Connection, text
 
@@ -23,10 +23,7 @@ from leadgate.ledger.assignments import look_again
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.only import ALL, Only
-from leadgate.ledger.work_items import open_work_items
-
-if TYPE_CHECKING:
-    pass
+from leadgate.ledger.work_items import NewWorkItem, open_work_items
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,7 +147,7 @@ def mark_failed(ledger: Ledger, message: Message, failure: str, retry_at: dateti
         )
 
 
-def give_up(ledger: Ledger, message: Message, failure: str, now: datetime, item: dict[str, Any]) -> None:
+def give_up(ledger: Ledger, message: Message, failure: str, now: datetime, item: NewWorkItem) -> None:
     """No further attempt: the work item ``item`` asks a person. Both at once, or nothing."""
     import pandas as pd
 
@@ -181,7 +178,7 @@ def try_again(connection: Connection, key: str) -> bool:
 _MINE = "id = :id AND attempts = :attempts AND delivered_at IS NULL AND given_up_at IS NULL"
 
 
-def _mine(message: Message) -> dict[str, Any]:
+def _mine(message: Message) -> dict[str, object]:
     return {"id": message.id, "attempts": message.attempts}
 
 
@@ -192,8 +189,17 @@ OVERDUE_KEY: Final = "work_item_overdue:{}"
 ESCALATED_TO: Final = f"(SELECT o.target FROM outbox o WHERE o.key = '{OVERDUE_KEY.format('')}' || w.id)"
 
 
+class NewMessage(TypedDict):
+    """A message that is to be sent: the columns that are given then, but for when that is."""
+
+    key: str
+    journey_id: int
+    target: str
+    kind: str
+
+
 def send(connection: Connection, messages: pd.DataFrame, now: datetime) -> None:
-    """Put messages (``key``, ``journey_id``, ``target``, ``kind``) into the outbox; a known key is left alone."""
+    """Put messages (the columns of ``NewMessage``) into the outbox; a known key is left alone."""
     if messages.empty:
         return
     failpoint("apply.outbox.before")
@@ -217,11 +223,7 @@ def tell_owners(connection: Connection, joined: pd.DataFrame, now: datetime) -> 
     """Tell the owner of each open journey in ``joined_to`` that the lead was heard of again, and look at it."""
     if joined.empty:
         return
-    pairs: dict[str, Any] = {
-        "journey": bulk.plain(joined["journey_id"]),
-        "holder": bulk.plain(joined["joined_to"]),
-        "now": now,
-    }
+    holders: list[int] = bulk.plain(joined["joined_to"])
     connection.execute(
         text(
             """
@@ -232,10 +234,10 @@ def tell_owners(connection: Connection, joined: pd.DataFrame, now: datetime) -> 
                 WHERE journey_id = p.holder AND ended_at IS NULL LIMIT 1) a
             ORDER BY p.journey ON CONFLICT (key) DO NOTHING"""
         ),
-        pairs,
+        {"journey": bulk.plain(joined["journey_id"]), "holder": holders, "now": now},
     )
     # a lead that is heard of ends the wait for it
-    look_again(connection, pairs["holder"], now)
+    look_again(connection, holders, now)
 
 
 def tell_last_owners(connection: Connection, journey_ids: list[int], now: datetime) -> None:

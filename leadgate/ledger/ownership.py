@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from leadgate.actors import Actor, OwnersAction, require
 from leadgate.ledger import activities, assignments, handoffs, leads, pauses, work_items
@@ -27,6 +27,17 @@ if TYPE_CHECKING:
     from leadgate.playbook import Playbook
 
 
+@dataclass(frozen=True, slots=True)
+class OwnedJourney:
+    """A journey that somebody owns, locked."""
+
+    id: int
+    lead_id: int
+    generation: int
+    owner: str
+    playbook_hash: str  # of the open assignment
+
+
 def accept(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> int:
     """The owner takes the lead. Returns the action's number.
 
@@ -40,7 +51,7 @@ def accept(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> int:
         return record(connection, [journey], ActionKind.ACCEPT, by, now)
 
 
-def _accepted_before(connection: Connection, journey: Row[Any]) -> str:
+def _accepted_before(connection: Connection, journey: OwnedJourney) -> str:
     row = connection.execute(
         text(
             "SELECT a.accepted_at, a.owner, x.by, x.acted_for FROM assignment a LEFT JOIN action x "
@@ -112,7 +123,7 @@ def look_now(connection: Connection, journeys: Sequence[int], now: datetime) -> 
     assignments.look_again(connection, ids, now)
 
 
-def owned_by(connection: Connection, journey_id: int, by: Actor, action: OwnersAction) -> Row[Any]:
+def owned_by(connection: Connection, journey_id: int, by: Actor, action: OwnersAction) -> OwnedJourney:
     """The journey, locked, for an action that is its owner's.
 
     Raises ``ActionError`` when nobody owns it, and ``ActorError`` when ``by`` may not decide about the owner's leads.
@@ -126,16 +137,17 @@ def owned_by(connection: Connection, journey_id: int, by: Actor, action: OwnersA
 _SAID: Final = {ActionKind.WAIT: "wait for"}
 
 
-def owned_journey(connection: Connection, journey_id: int, action: ActionKind) -> Row[Any]:
+def owned_journey(connection: Connection, journey_id: int, action: ActionKind) -> OwnedJourney:
     """The journey, locked. Raises ``ActionError`` when nobody owns it, so that ``action`` cannot be done."""
     row = lock_journey(connection, journey_id)
     if row is None:
         raise ActionError(f"there is no journey J{journey_id}")
-    if row.status != JourneyStatus.OWNED or row.owner is None:
+    owned = row.status == JourneyStatus.OWNED
+    if not owned or row.owner is None or row.lead_id is None or row.playbook_hash is None:
         raise ActionError(
             f"cannot {_SAID.get(action, action)} journey J{journey_id}: it is {row.status}, so nobody owns it now"
         )
-    return row
+    return OwnedJourney(row.id, row.lead_id, row.generation, row.owner, row.playbook_hash)
 
 
 @dataclass(frozen=True)

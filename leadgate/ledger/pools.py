@@ -7,7 +7,7 @@ Belongs here: every statement that writes the table. Does not belong here: whose
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, text
@@ -17,7 +17,14 @@ from leadgate.ledger.batches import Conflict
 from leadgate.ledger.database import POOLS_LOCK
 
 if TYPE_CHECKING:
-    pass
+    from leadgate.values.json_types import JsonObject
+
+
+class KeptTurns(NamedTuple):
+    """A pool's turns (``assignment.rotation.PoolState`` as JSON), and their version."""
+
+    state: JsonObject
+    version: int
 
 
 def add_pools(connection: Connection, names: Collection[str]) -> None:
@@ -28,17 +35,17 @@ def add_pools(connection: Connection, names: Collection[str]) -> None:
         )
 
 
-def pool_turns(connection: Connection) -> dict[str, tuple[dict[str, Any], int]]:
+def pool_turns(connection: Connection) -> dict[str, KeptTurns]:
     """Every pool's turns and their version."""
     rows = connection.execute(text("SELECT pool, state, version FROM pool_state ORDER BY pool"))
-    return {row.pool: (row.state, row.version) for row in rows}
+    return {row.pool: KeptTurns(row.state, row.version) for row in rows}
 
 
 def take_turns(
     connection: Connection,
     *,
     versions: Mapping[str, int],
-    states: Mapping[str, dict[str, Any]],
+    states: Mapping[str, JsonObject],
     locked: bool,
 ) -> None:
     """Write new turns of pools if none of ``versions`` has changed since it was read. Raises ``Conflict``.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 from sqlalchemy import Connection
@@ -20,6 +20,7 @@ from leadgate.ledger.actions import record
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.transitions import REASSIGN, UNASSIGN, UNASSIGN_TO_NURTURE, Transition, handed_off
 from leadgate.ledger.owner_messages import HANDED_OVER, LEAD_ASSIGNED, build
+from leadgate.ledger.work_items import NewWorkItem
 from leadgate.vocabulary import ActionKind, AssignmentMethod, HandoffOutcome, StageName
 
 _CONTINUED: Final = (StageName.ASSIGNMENT, HandoffOutcome.CONTINUED)
@@ -46,6 +47,14 @@ class TakenAway:
 
     work_item_id: int | None
     action: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Reassigned:
+    """A journey, and its generation before the action."""
+
+    id: int
+    generation: int
 
 
 def owned(connection: Connection, journey_id: int) -> pd.DataFrame:
@@ -96,7 +105,7 @@ def take_away(
     connection: Connection,
     frame: pd.DataFrame,
     *,
-    work_item: dict[str, Any] | None,
+    work_item: NewWorkItem | None,
     reason: str,
     by: Actor,
     now: datetime,
@@ -131,8 +140,8 @@ def _record(
     work_item_id: int | None = None,
 ) -> int:
     """Keep who did it, with their own words: these may name the lead, and are erasable here alone."""
-    rows: list[Any] = [*frame[["journey_id", "generation"]].rename(columns={"journey_id": "id"}).itertuples()]
-    return record(connection, rows, what, by, now, work_item_id, note=reason)
+    journeys = [_Reassigned(journey, generation) for journey, generation in _ids(frame)]
+    return record(connection, journeys, what, by, now, work_item_id, note=reason)
 
 
 def _end(

@@ -7,18 +7,21 @@ masking (the console), or any change.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, text
 
 from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.outbox import ESCALATED_TO
+from leadgate.ledger.typed_rows import Read, read_rows
 from leadgate.vocabulary import OPEN, STAGES, JourneyStatus, StageName, Trigger, list_in_sql
+
+if TYPE_CHECKING:
+    from leadgate.values.json_types import JsonValue
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,41 @@ class Speed:
     p95: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class OwnerCounts:
+    """An owner's leads."""
+
+    owner: str
+    open: int
+    overdue: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """Open work items that are alike, and the journeys that they hold; ``due_at`` is when the first is due."""
+
+    reason: str
+    stage: str
+    route: str
+    items: int
+    journeys: int
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Ids to try the next commands with; None where there is none."""
+
+    owned_lead: int | None = None
+    any_lead: int | None = None
+    proposed_item: int | None = None
+    phone_item: int | None = None
+    review_item: int | None = None
+    compare_item: int | None = None
+    any_item: int | None = None
+
+
 @dataclass(frozen=True)
 class Summary:
     """What became of everything that was captured, as of one moment of the ledger."""
@@ -56,11 +94,11 @@ class Summary:
     journeys: dict[str, int]  # by status; of signals, so they add up to ``signals``
     rescores: dict[str, int]  # by status; journeys that something new about a known lead started
     stages: list[StageCounts]
-    owners: list[dict[str, Any]]  # owner, open, overdue, total; most open first
-    queue: list[dict[str, Any]]  # reason, stage, route, items, journeys, due_at; oldest due first
+    owners: list[OwnerCounts]  # most open first
+    queue: list[QueueCounts]  # the most frequent first
     to_owner: Speed
     to_first_touch: Speed
-    examples: dict[str, int | None] = field(default_factory=dict)  # ids to try the next commands with
+    examples: Examples = field(default_factory=Examples)
 
 
 @dataclass(frozen=True)
@@ -78,9 +116,9 @@ class WorkItemFilter:
     blocking: bool | None = None
     kinds: Sequence[str] = ()
 
-    def conditions(self) -> tuple[str, dict[str, Any]]:
+    def conditions(self) -> tuple[str, dict[str, object]]:
         """The ``AND …`` part of a query over ``work_item w``, and its parameters."""
-        given: list[tuple[str, str, Any]] = [
+        given: list[tuple[str, str, object]] = [
             ("ids", "w.id = ANY(:ids)", list(self.ids) or None),
             ("reason", "w.reason = :reason", self.reason),
             ("stage", "w.stage = :stage", self.stage),
@@ -96,8 +134,75 @@ class WorkItemFilter:
         return "".join(f" AND {each[1]}" for each in used), {name: value for name, _, value in used}
 
 
-def work_items(ledger: Ledger, wanted: WorkItemFilter, limit: int | None = None) -> list[dict[str, Any]]:
-    """Open work items, oldest due first: their columns, ``lead_id``, and how many ``journeys`` each holds."""
+@dataclass(frozen=True, slots=True)
+class OpenWorkItem:
+    """An open work item, the lead that it is about, and how many ``journeys`` it holds. Values are not masked."""
+
+    id: int
+    kind: str
+    blocking: bool
+    reason: str
+    stage: str
+    promise: str | None
+    source: str | None
+    journey_id: int | None
+    lead_id: int | None
+    batch_id: int | None
+    message: str
+    value: str | None
+    detail: str | None
+    proposal: dict[str, JsonValue] | None
+    route: str
+    assignee: str | None
+    taken_at: datetime | None
+    due_at: datetime
+    opened_at: datetime
+    escalated_at: datetime | None
+    escalated_to: str | None
+    journeys: int
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyStanding:
+    """Where a journey is now: the batch that works on it, whether it waits for a ``later`` moment (``run_after``), its
+    ``owner`` or the open work item that holds it, and the ``reason`` of the last handoff that gave one."""
+
+    id: int
+    lead_id: int | None
+    stage: str
+    status: str
+    run_after: datetime
+    later: bool
+    joined_to: int | None
+    work_item_id: int | None
+    batch_id: int | None
+    owner: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Journeys:
+    trigger: str
+    stage: str
+    status: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    stage: str
+    reason: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    signals: int
+    leads: int
+
+
+def work_items(ledger: Ledger, wanted: WorkItemFilter, limit: int | None = None) -> list[OpenWorkItem]:
+    """Open work items, oldest due first."""
     conditions, parameters = wanted.conditions()
     statement = f"""
         SELECT w.id, w.kind, w.blocking, w.reason, w.stage, w.promise, w.source, w.journey_id, j.lead_id,
@@ -107,7 +212,7 @@ def work_items(ledger: Ledger, wanted: WorkItemFilter, limit: int | None = None)
         FROM work_item w LEFT JOIN journey j ON j.id = w.journey_id
         WHERE w.closed_at IS NULL{conditions} ORDER BY w.due_at, w.id LIMIT :most"""
     with ledger.transaction() as connection:
-        return _rows(connection, statement, parameters | {"most": limit})
+        return read_rows(connection, OpenWorkItem, statement, most=limit, **parameters)
 
 
 def count_work_items(ledger: Ledger, wanted: WorkItemFilter) -> int:
@@ -118,10 +223,8 @@ def count_work_items(ledger: Ledger, wanted: WorkItemFilter) -> int:
         return int(connection.execute(text(statement), parameters).scalar_one())
 
 
-def standing(ledger: Ledger, journey_ids: Sequence[int]) -> list[dict[str, Any]]:
-    """Where journeys are now, by id: ``stage``, ``status``, the batch that works on them, whether they wait for a
-    ``later`` moment (``run_after``), their ``owner`` or the open work item that holds them, and the ``reason`` of the
-    last handoff that gave one."""
+def standing(ledger: Ledger, journey_ids: Sequence[int]) -> list[JourneyStanding]:
+    """Where journeys are now, by id."""
     statement = """
         SELECT j.id, j.lead_id, j.stage, j.status, j.run_after,
             j.run_after > clock_timestamp() AS later, j.joined_to, j.work_item_id,
@@ -132,7 +235,7 @@ def standing(ledger: Ledger, journey_ids: Sequence[int]) -> list[dict[str, Any]]
                     AND h.reason IS NOT NULL ORDER BY h.id DESC LIMIT 1)) AS reason
         FROM journey j WHERE j.id = ANY(:ids) ORDER BY j.id"""
     with ledger.transaction() as connection:
-        return _rows(connection, statement, {"ids": list(journey_ids)})
+        return read_rows(connection, JourneyStanding, statement, ids=list(journey_ids))
 
 
 def known_values(ledger: Ledger, column: str) -> list[str]:
@@ -153,33 +256,28 @@ def playbooks(ledger: Ledger, start: str) -> list[str]:
 
 def summary(ledger: Ledger, now: datetime) -> Summary:
     """The whole ledger in counts. ``now`` decides what is overdue."""
-    to_owner, to_first_touch, journeys, owners, queue, held, (counts,), (examples,) = read_concurrently(
-        ledger,
-        [
-            partial(_rows, statement=_percentiles_of(TO_OWNER)),
-            partial(_rows, statement=_percentiles_of(TO_FIRST_TOUCH)),
-            partial(_rows, statement=_JOURNEYS),
-            partial(_rows, statement=_OWNERS, parameters={"now": now}),
-            partial(_rows, statement=_QUEUE),
-            partial(_rows, statement=_HELD),
-            partial(_rows, statement=_COUNTS),
-            partial(_rows, statement=_EXAMPLES),
-        ],
-    )
+    to_owner, to_first_touch = Read(Speed, _percentiles_of(TO_OWNER)), Read(Speed, _percentiles_of(TO_FIRST_TOUCH))
+    journeys, owners = Read(_Journeys, _JOURNEYS), Read(OwnerCounts, _OWNERS, {"now": now})
+    queue, held = Read(QueueCounts, _QUEUE), Read(_Held, _HELD)
+    counts, examples = Read(_Counts, _COUNTS), Read(Examples, _EXAMPLES)
+    reads: list[Callable[[Connection], None]] = [
+        to_owner, to_first_touch, journeys, owners, queue, held, counts, examples,
+    ]  # fmt: skip
+    read_concurrently(ledger, reads)
     by_trigger: dict[str, Counter[str]] = {Trigger.SIGNAL: Counter(), Trigger.RESCORE: Counter()}
-    for row in journeys:
-        by_trigger.setdefault(row["trigger"], Counter())[row["status"]] += row["n"]
+    for row in journeys.rows:
+        by_trigger.setdefault(row.trigger, Counter())[row.status] += row.n
     return Summary(
-        signals=counts["signals"],
-        leads=counts["leads"],
+        signals=counts.rows[0].signals,
+        leads=counts.rows[0].leads,
         journeys=dict(by_trigger.pop(Trigger.SIGNAL).most_common()),
         rescores=dict(sum(by_trigger.values(), Counter()).most_common()),
-        stages=[_stage(name, journeys, held) for name in STAGES],
-        owners=owners,
-        queue=queue,
-        to_owner=Speed(**to_owner[0]),
-        to_first_touch=Speed(**to_first_touch[0]),
-        examples=examples,
+        stages=[_stage(name, journeys.rows, held.rows) for name in STAGES],
+        owners=owners.rows,
+        queue=queue.rows,
+        to_owner=to_owner.rows[0],
+        to_first_touch=to_first_touch.rows[0],
+        examples=examples.rows[0],
     )
 
 
@@ -224,15 +322,13 @@ _EXAMPLES = f"""
             ORDER BY due_at, id LIMIT 1) AS any_item"""
 
 
-def _stage(name: str, journeys: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]]) -> StageCounts:
+def _stage(name: str, journeys: Sequence[_Journeys], held: Sequence[_Held]) -> StageCounts:
     number = STAGES.index(name)
-    passed = sum(
-        row["n"] for row in journeys if STAGES.index(row["stage"]) > number and _started(row["trigger"]) <= number
-    )
+    passed = sum(row.n for row in journeys if STAGES.index(row.stage) > number and _started(row.trigger) <= number)
     here: Counter[str] = Counter()
     for row in journeys:
-        if row["stage"] == name:
-            here[row["status"]] += row["n"]
+        if row.stage == name:
+            here[row.status] += row.n
     waiting = here.pop(JourneyStatus.READY, 0) + here.pop(JourneyStatus.OWNED, 0)
     on_hold = here.pop(JourneyStatus.HELD, 0)
     passed += here.pop(JourneyStatus.DONE, 0)
@@ -243,7 +339,7 @@ def _stage(name: str, journeys: Sequence[Mapping[str, Any]], held: Sequence[Mapp
         held=on_hold,
         waiting=waiting,
         ended=dict(here.most_common()),
-        reasons={row["reason"]: row["n"] for row in held if row["stage"] == name},
+        reasons={row.reason: row.n for row in held if row.stage == name},
     )
 
 
@@ -258,7 +354,3 @@ def _percentiles_of(seconds: str) -> str:
         SELECT count(*) AS count, percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS p50,
             percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds) AS p95
         FROM ({seconds}) every"""
-
-
-def _rows(connection: Connection, statement: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-    return [dict(row) for row in connection.execute(text(statement), dict(parameters or {})).mappings()]

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection
 
 from leadgate.actors import Actor
 from leadgate.fields import STANDARD
@@ -20,9 +20,10 @@ from leadgate.ledger import actions, breakers, bulk, leads, outbox, qualificatio
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys import person_moves
-from leadgate.ledger.journeys.locking import held_by
+from leadgate.ledger.journeys.locking import HeldJourney, held_by
 from leadgate.ledger.journeys.person_moves import release
 from leadgate.ledger.outbox import UNDELIVERABLE
+from leadgate.ledger.typed_rows import read_rows
 from leadgate.ledger.work_items import close_work_items
 from leadgate.limits import too_long
 from leadgate.matching import ASKS
@@ -36,6 +37,20 @@ if TYPE_CHECKING:
 _Group = TypeVar("_Group")
 
 
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A work item that somebody decides."""
+
+    id: int
+    kind: str
+    stage: str
+    reason: str
+    promise: str | None
+    blocking: bool
+    closed_at: datetime | None
+    resolution: str | None
+
+
 @dataclass
 class RerunReport:
     """``released`` journeys wait again; ``skipped`` says which work items were left alone, and why."""
@@ -46,7 +61,7 @@ class RerunReport:
     journeys: dict[int, int] = field(default_factory=dict)  # each with the work item that held it
     action: int | None = None  # the number that `leadgate undo` takes; none: it cannot be undone
 
-    def count(self, items: Sequence[Row[Any]], journeys: Sequence[Row[Any]]) -> None:
+    def count(self, items: Sequence[Item], journeys: Sequence[HeldJourney]) -> None:
         self.work_items += len(items)
         self.released += len(journeys)
         self.journeys |= {journey.id: journey.work_item_id for journey in journeys}
@@ -81,7 +96,7 @@ def rerun(
         resolution = ItemResolution.CORRECTED if corrections else ItemResolution.RERUN
         journeys = held_by(connection, [item.id for item in items])
         for item in items:
-            if item.reason == UNDELIVERABLE:
+            if item.reason == UNDELIVERABLE and item.promise is not None:
                 outbox.try_again(connection, item.promise)
         _correct(connection, journeys, corrections, by, now)
         for stage, held in _grouped(
@@ -129,7 +144,7 @@ def done_by_hand(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: 
         qualifications.approve(connection, [each.id for each in scored], [each.generation for each in scored], now)
         waived = {item.id: item.promise for item in items}
 
-        def passes(journey: Row[Any]) -> tuple[StageName, str | None]:
+        def passes(journey: HeldJourney) -> tuple[StageName, str | None]:
             if journey.work_item_id in approved:
                 return StageName.ASSIGNMENT, None
             return StageName(journey.stage), waived[journey.work_item_id]
@@ -171,15 +186,15 @@ def _accepted(corrections: Mapping[str, str], playbook: Playbook) -> dict[str, s
     return {name: bulk.storable(value) for name, value in corrections.items()}
 
 
-def open_items(connection: Connection, ids: Sequence[int], report: RerunReport) -> list[Row[Any]]:
+def open_items(connection: Connection, ids: Sequence[int], report: RerunReport) -> list[Item]:
     """The open ones of ``ids`` that a person can decide, locked in order; the others are noted as skipped."""
-    rows = connection.execute(
-        text(
-            "SELECT id, kind, stage, reason, promise, blocking, closed_at, resolution FROM work_item "
-            "WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"
-        ),
-        {"ids": list(ids)},
-    ).fetchall()
+    rows = read_rows(
+        connection,
+        Item,
+        "SELECT id, kind, stage, reason, promise, blocking, closed_at, resolution FROM work_item "
+        "WHERE id = ANY(:ids) ORDER BY id FOR UPDATE",
+        ids=list(ids),
+    )
     for missing in sorted(set(ids) - {row.id for row in rows}):
         report.skipped.append(f"work item W{missing} does not exist")
     usable = []
@@ -195,16 +210,18 @@ def open_items(connection: Connection, ids: Sequence[int], report: RerunReport) 
     return usable
 
 
-def _grouped(journeys: Sequence[Row[Any]], by: Callable[[Row[Any]], _Group]) -> Iterable[tuple[_Group, list[Row[Any]]]]:
+def _grouped(
+    journeys: Sequence[HeldJourney], by: Callable[[HeldJourney], _Group]
+) -> Iterable[tuple[_Group, list[HeldJourney]]]:
     """The journeys that have the same answer to ``by``, together."""
-    groups: dict[_Group, list[Row[Any]]] = {}
+    groups: dict[_Group, list[HeldJourney]] = {}
     for journey in journeys:
         groups.setdefault(by(journey), []).append(journey)
     return groups.items()
 
 
 def _correct(
-    connection: Connection, journeys: Sequence[Row[Any]], corrections: Mapping[str, str], by: str, now: datetime
+    connection: Connection, journeys: Sequence[HeldJourney], corrections: Mapping[str, str], by: str, now: datetime
 ) -> None:
     """Keep the corrections, and write them to the leads as if they had been captured so."""
     # a journey that is still at capture has no lead, and reads the corrections itself
@@ -216,14 +233,14 @@ def _correct(
 
 def conclude(
     connection: Connection,
-    items: Sequence[Row[Any]],
-    journeys: Sequence[Row[Any]],
+    items: Sequence[Item],
+    journeys: Sequence[HeldJourney],
     resolution: ItemResolution,
     by: str,
     now: datetime,
     note: str | None,
 ) -> int:
-    """Close ``items``, and keep what was done to the ``journeys`` that they held (rows of ``locking.held_by``).
+    """Close ``items``, and keep what was done to the ``journeys`` that they held.
 
     Returns the action's number.
     """

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from leadgate.actors import Actor
 from leadgate.ledger import actions, outbox, work_items
@@ -19,8 +19,13 @@ from leadgate.ledger.actions import ActionError
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys.locking import held_by
 from leadgate.ledger.only import ALL, Only
+from leadgate.ledger.typed_rows import read_row, read_rows
 from leadgate.matching import ASKS
 from leadgate.vocabulary import ActionKind, WorkItemKind
+
+if TYPE_CHECKING:
+    from leadgate.json_columns import Proof
+    from leadgate.values.json_types import JsonObject
 
 #: What a person reviews, in the order it is listed. A breaker's item is rerun; the others close by themselves.
 REVIEWED: Final = (WorkItemKind.REVIEW, WorkItemKind.EXCEPTION)
@@ -36,6 +41,67 @@ class Taken:
     action: int | None = None  # the number that undoes it; none: nothing changed
 
 
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A work item that somebody takes."""
+
+    reason: str
+    blocking: bool
+    assignee: str | None
+    closed_by: str | None
+    resolution: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What there is to decide by about the work item ``id``: the journey's last qualification and its lead's fields.
+
+    The fields of the qualification are None before there is a score, and ``lead`` before there is a lead.
+    """
+
+    id: int
+    score: int | None
+    grade: str | None
+    fit: int | None
+    engagement: int | None
+    contributions: Mapping[str, int] | None
+    known: Mapping[str, Proof] | None
+    lead: JsonObject | None
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A lead that the work item ``id`` asks about: all of its columns, its ``owner``, if it has one now, and when it
+    was last heard of. ``levels`` says what agrees."""
+
+    id: int
+    lead_id: int
+    score: int
+    levels: Mapping[str, str]
+    lead: JsonObject
+    owner: str | None
+    heard_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """An item that nobody took in time; ``journey_id`` is the first that waits behind it."""
+
+    id: int
+    reason: str
+    stage: str
+    journey_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Escalated:
+    """An item that goes to ``target``, because nobody took it in time."""
+
+    id: int
+    journey_id: int | None
+    target: str
+
+
 def take(ledger: Ledger, work_item_id: int, *, by: str, now: datetime) -> Taken:
     """Say that ``by`` decides an open work item, which is then no longer escalated.
 
@@ -43,13 +109,12 @@ def take(ledger: Ledger, work_item_id: int, *, by: str, now: datetime) -> Taken:
     Raises ``ActionError`` when the item does not exist, is closed, or holds no lead.
     """
     with ledger.transaction() as connection:
-        item = connection.execute(
-            text(
-                "SELECT id, kind, reason, blocking, assignee, closed_by, resolution FROM work_item "
-                "WHERE id = :id FOR UPDATE"
-            ),
-            {"id": work_item_id},
-        ).first()
+        item = read_row(
+            connection,
+            _Item,
+            "SELECT reason, blocking, assignee, closed_by, resolution FROM work_item WHERE id = :id FOR UPDATE",
+            id=work_item_id,
+        )
         if item is None:
             raise ActionError(f"there is no work item W{work_item_id}; `leadgate queue` lists the open ones")
         if item.resolution is not None:
@@ -85,29 +150,22 @@ def origins(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, list[tupl
         return found
 
 
-def evidence(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """What there is to decide by, for the items about one journey: its last qualification and its lead's fields.
-
-    ``score``, ``grade``, ``fit``, ``engagement``, ``contributions``, ``known`` and ``reasons`` are None before there
-    is a score, and ``lead`` before there is a lead. Values are not masked.
-    """
+def evidence(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, Evidence]:
+    """What there is to decide by, for the items about one journey. Values are not masked."""
     statement = """
-        SELECT w.id, q.score, q.grade, q.fit, q.engagement, q.contributions, q.evidence AS known, q.reasons,
-            to_jsonb(l) AS lead
+        SELECT w.id, q.score, q.grade, q.fit, q.engagement, q.contributions, q.evidence AS known, to_jsonb(l) AS lead
         FROM work_item w JOIN journey j ON j.id = w.journey_id LEFT JOIN lead l ON l.id = j.lead_id
         LEFT JOIN LATERAL (SELECT * FROM qualification each WHERE each.journey_id = j.id
             ORDER BY each.generation DESC LIMIT 1) q ON true
         WHERE w.id = ANY(:ids)"""
     with ledger.transaction() as connection:
-        rows = connection.execute(text(statement), {"ids": list(work_item_ids)}).mappings()
-        return {row["id"]: {name: value for name, value in row.items() if name != "id"} for row in rows}
+        return {row.id: row for row in read_rows(connection, Evidence, statement, ids=list(work_item_ids))}
 
 
-def compared(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+def compared(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, list[Compared]]:
     """For the items that ask whether two records are one person: the leads in question, the likeliest first.
 
-    Each has ``lead_id``, ``score``, ``levels``, ``lead`` (all of its columns), its ``owner``, if it has one now, and
-    ``heard_at``, when it was last heard of. Values are not masked.
+    Values are not masked.
     """
     statement = """
         SELECT w.id, k.lead_id, k.score, k.levels, to_jsonb(l) AS lead,
@@ -117,14 +175,14 @@ def compared(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, list[dic
         FROM work_item w JOIN lookalike k ON k.journey_id = w.journey_id AND k.generation = w.generation
         JOIN lead l ON l.id = k.lead_id
         WHERE w.id = ANY(:ids) AND w.reason = ANY(:asks) ORDER BY w.id, k.id"""
-    found: dict[int, list[dict[str, Any]]] = {}
+    found: dict[int, list[Compared]] = {}
     with ledger.transaction() as connection:
-        for row in connection.execute(text(statement), {"ids": list(work_item_ids), "asks": list(ASKS)}).mappings():
-            found.setdefault(row["id"], []).append({name: value for name, value in row.items() if name != "id"})
+        for row in read_rows(connection, Compared, statement, ids=list(work_item_ids), asks=list(ASKS)):
+            found.setdefault(row.id, []).append(row)
     return found
 
 
-def overdue(connection: Connection, now: datetime, only: Only = ALL) -> list[Row[Any]]:
+def overdue(connection: Connection, now: datetime, only: Only = ALL) -> list[Overdue]:
     """The items that hold leads, are due, taken by nobody and not escalated yet; locked until they are.
 
     ``journey_id`` is the first that waits behind the item where it is about several. An item that somebody
@@ -137,20 +195,20 @@ def overdue(connection: Connection, now: datetime, only: Only = ALL) -> list[Row
         WHERE w.closed_at IS NULL AND w.blocking AND w.assignee IS NULL AND w.escalated_at IS NULL
             AND w.due_at <= :now AND {only.condition("w.id")}
         ORDER BY w.id FOR UPDATE OF w SKIP LOCKED"""
-    rows = connection.execute(text(statement), {"now": now} | only.parameters)
+    rows = read_rows(connection, Overdue, statement, now=now, **only.parameters)
     return [row for row in rows if row.journey_id is not None]
 
 
-def escalate(connection: Connection, late: Sequence[Mapping[str, Any]], now: datetime) -> None:
-    """Note that ``late`` items (``id``, ``journey_id``, ``target``) are escalated, and tell each target."""
+def escalate(connection: Connection, late: Sequence[Escalated], now: datetime) -> None:
+    """Note that ``late`` items are escalated, and tell each target."""
     import pandas as pd
 
-    work_items.mark_escalated(connection, [item["id"] for item in late], now)
+    work_items.mark_escalated(connection, [item.id for item in late], now)
     messages = [
         {
-            "key": outbox.OVERDUE_KEY.format(item["id"]),
-            "journey_id": item["journey_id"],
-            "target": item["target"],
+            "key": outbox.OVERDUE_KEY.format(item.id),
+            "journey_id": item.journey_id,
+            "target": item.target,
             "kind": "work_item_overdue",
         }
         for item in late

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection
 
 from leadgate.actors import Actor, OwnersAction, refusal
 from leadgate.ledger import ways_back
+from leadgate.ledger.acted_journeys import ActedJourney, read_acted_journeys
 from leadgate.ledger.actions import ActionError, record
 from leadgate.ledger.database import Ledger
-from leadgate.vocabulary import OPEN, ActionKind, JourneyStatus, StageName
+from leadgate.vocabulary import ActionKind, JourneyStatus, StageName
 
 
 @dataclass
@@ -51,10 +52,10 @@ def undo(ledger: Ledger, number: int, *, by: Actor, now: datetime) -> Undone:
     somebody else's to decide.
     """
     with ledger.transaction() as connection:
-        rows = _rows(connection, number)
+        rows = read_acted_journeys(connection, number)
         if not rows:
             raise ActionError(f"there is no action A{number}; `leadgate explain LEAD` tells the numbers of a lead's")
-        what = rows[0].what
+        what = ActionKind(rows[0].what)
         if what not in _WAYS:
             raise ActionError(f"A{number} ({_in_words(what)}) cannot be undone: {NO_UNDO[what]}")
         _require(by, rows)
@@ -79,56 +80,18 @@ def undo(ledger: Ledger, number: int, *, by: Actor, now: datetime) -> Undone:
 def owners(ledger: Ledger, number: int) -> list[str]:
     """Whose leads an action was about."""
     with ledger.transaction() as connection:
-        rows = _rows(connection, number, lock=False)
+        rows = read_acted_journeys(connection, number, lock=False)
         return sorted({owner for row in rows if (owner := row.then_owner or row.owner)})
 
 
-def _rows(connection: Connection, number: int, *, lock: bool = True) -> Sequence[Row[Any]]:
-    """Each journey of an action, in order and locked: as it is now, and what the action was.
-
-    The columns ``then_…`` are of the assignment that the action ended or accepted. ``begun_ended_at`` is when the wait
-    ended that the action began, ``ended_until`` until when the one was that the action ended, and ``again`` a wait that
-    goes on. ``held_alone``: the work item that holds the journey holds no other.
-    """
-    return connection.execute(
-        text(
-            """
-            SELECT j.id, j.lead_id, j.status, j.stage, j.generation, j.version, j.work_item_id AS held_by,
-                x.what, x.by, x.acted_for, x.at, x.generation AS then_generation, x.version AS then_version,
-                x.work_item_id, a.owner, a.accepted_at, a.touched_at, w.assignee, w.resolution,
-                then_.id AS then_assignment, then_.owner AS then_owner, then_.ended_at AS then_ended_at,
-                then_.end_reason AS then_end_reason, then_.playbook_hash AS then_playbook_hash,
-                (SELECT h.journey_id FROM work_item h WHERE h.id = j.work_item_id) = j.id AS held_alone,
-                begun.ended_at AS begun_ended_at, ended.until AS ended_until, again.id AS again,
-                EXISTS (SELECT 1 FROM action u WHERE u.undoes = x.number AND u.journey_id = j.id) AS undone,
-                (SELECT min(o.id) FROM journey o WHERE o.lead_id = j.lead_id AND o.id <> j.id AND o.status = ANY(:open))
-                    AS other_journey
-            FROM action x JOIN journey j ON j.id = x.journey_id
-            LEFT JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
-            LEFT JOIN work_item w ON w.id = x.work_item_id
-            LEFT JOIN LATERAL (SELECT p.* FROM assignment p WHERE p.journey_id = j.id
-                AND x.at = CASE x.what WHEN 'accept' THEN p.accepted_at ELSE p.ended_at END
-                ORDER BY p.id DESC LIMIT 1) then_ ON true
-            LEFT JOIN LATERAL (SELECT p.ended_at FROM pause p WHERE p.journey_id = j.id AND p.started_at = x.at
-                ORDER BY p.id DESC LIMIT 1) begun ON true
-            LEFT JOIN LATERAL (SELECT p.until FROM pause p WHERE p.journey_id = j.id AND p.ended_at = x.at
-                ORDER BY p.id DESC LIMIT 1) ended ON true
-            LEFT JOIN LATERAL (SELECT p.id FROM pause p WHERE p.journey_id = j.id AND p.ended_at IS NULL) again ON true
-            WHERE x.number = :number ORDER BY j.id"""
-            + (" FOR UPDATE OF j" if lock else "")
-        ),
-        {"number": number, "open": list(OPEN)},
-    ).fetchall()
-
-
 #: The actions that are the owner's, and so is the way back.
-_OWNERS: Final = frozenset(get_args(OwnersAction))
+_OWNERS: Final[dict[str, OwnersAction]] = {name: name for name in get_args(OwnersAction)}
 
 
-def _require(by: Actor, rows: Sequence[Row[Any]]) -> None:
+def _require(by: Actor, rows: Sequence[ActedJourney]) -> None:
     """Whoever did it may take it back, and so may those who may decide about the owner's leads."""
-    action = rows[0].what
-    if action not in _OWNERS or by.name == rows[0].by:
+    action = _OWNERS.get(rows[0].what)
+    if action is None or by.name == rows[0].by:
         return
     for row in rows:
         owner = row.then_owner or row.owner
@@ -139,7 +102,7 @@ def _require(by: Actor, rows: Sequence[Row[Any]]) -> None:
 # --- what stands against it -------------------------------------------------------------------------------
 
 
-def _stands_as_left(row: Row[Any]) -> str | None:
+def _stands_as_left(row: ActedJourney) -> str | None:
     """Nothing at all has happened to the journey since."""
     if row.undone:
         return "was undone before"
@@ -148,13 +111,13 @@ def _stands_as_left(row: Row[Any]) -> str | None:
     return _followed(row)
 
 
-def _followed(row: Row[Any]) -> str | None:
+def _followed(row: ActedJourney) -> str | None:
     if row.other_journey is not None:
         return f"has been followed by J{row.other_journey}, a new journey of the same lead"
     return None
 
 
-def _new_owner_is_idle(row: Row[Any]) -> str | None:
+def _new_owner_is_idle(row: ActedJourney) -> str | None:
     """The new owner has it still, and has done nothing about it."""
     if row.undone:
         return "was undone before"
@@ -165,7 +128,7 @@ def _new_owner_is_idle(row: Row[Any]) -> str | None:
     return None
 
 
-def _rejection_stands(row: Row[Any]) -> str | None:
+def _rejection_stands(row: ActedJourney) -> str | None:
     """Assignment may have found a new owner since, who has done nothing about it, or nobody yet."""
     if row.undone or row.status == JourneyStatus.OWNED:
         return _new_owner_is_idle(row)
@@ -175,7 +138,7 @@ def _rejection_stands(row: Row[Any]) -> str | None:
     return _stands_as_left(row)
 
 
-def _acceptance_stands(row: Row[Any]) -> str | None:
+def _acceptance_stands(row: ActedJourney) -> str | None:
     """The lead is its owner's still, or is done because it was accepted."""
     if row.status == JourneyStatus.OWNED and row.accepted_at == row.at:
         return None
@@ -184,7 +147,7 @@ def _acceptance_stands(row: Row[Any]) -> str | None:
     return "was undone before" if row.undone else f"has moved on: it is {_where(row)} now"
 
 
-def _wait_goes_on(row: Row[Any]) -> str | None:
+def _wait_goes_on(row: ActedJourney) -> str | None:
     if row.undone:
         return "was undone before"
     if row.status != JourneyStatus.OWNED or row.begun_ended_at is not None:
@@ -192,7 +155,7 @@ def _wait_goes_on(row: Row[Any]) -> str | None:
     return None
 
 
-def _may_wait_again(row: Row[Any]) -> str | None:
+def _may_wait_again(row: ActedJourney) -> str | None:
     if row.undone:
         return "was undone before"
     if row.status != JourneyStatus.OWNED:
@@ -202,7 +165,7 @@ def _may_wait_again(row: Row[Any]) -> str | None:
     return None
 
 
-def _is_taken(row: Row[Any]) -> str | None:
+def _is_taken(row: ActedJourney) -> str | None:
     if row.resolution is not None:
         return f"has moved on: W{row.work_item_id} was closed as {_in_words(row.resolution)}"
     if row.assignee != row.by:
@@ -210,7 +173,7 @@ def _is_taken(row: Row[Any]) -> str | None:
     return None
 
 
-def _where(row: Row[Any]) -> str:
+def _where(row: ActedJourney) -> str:
     if row.status == JourneyStatus.OWNED:
         return f"{row.owner}'s"
     return f"{row.status.replace('_', ' ')} at {row.stage.replace('_', '-')}"
@@ -224,8 +187,8 @@ def _in_words(what: str) -> str:
 class _Way:
     """How an action is taken back. ``moved_on`` says what a journey did since that stands against it, if anything."""
 
-    moved_on: Callable[[Row[Any]], str | None]
-    take_back: Callable[[Connection, Sequence[Row[Any]], Actor, datetime], None]
+    moved_on: Callable[[ActedJourney], str | None]
+    take_back: Callable[[Connection, Sequence[ActedJourney], Actor, datetime], None]
 
 
 _WAYS: Final[dict[ActionKind, _Way]] = {

@@ -2,40 +2,41 @@
 
 Belongs here: composing what the entities write. Does not belong here: a statement that writes a table, or whether an
 action can still be taken back, and by whom (``undo``).
-
-The rows are those of ``undo``: each journey as it is now, and what the action was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TypeVar
 
 import pandas as pd
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from leadgate.actors import Actor
 from leadgate.ledger import assignments, handoffs, leads, outbox, owner_messages, pauses, work_items
+from leadgate.ledger.acted_journeys import ActedJourney
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.locking import read_generations
 from leadgate.ledger.owner_messages import HANDED_OVER, LEAD_ASSIGNED
 from leadgate.ledger.ownership import look_now
 from leadgate.vocabulary import HandoffOutcome, ItemResolution, JourneyStatus, StageName
 
+_T = TypeVar("_T")
 
-def unaccept(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: datetime) -> None:
+
+def unaccept(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
     """Nobody has accepted the lead. Where the acceptance ended the journey, its owner has it again; so does a wait."""
     ended = [row for row in rows if row.status == JourneyStatus.DONE]
     if ended:
         give_back(connection, ended, by, now)
     for row in ended:
-        pauses.reopen_ended_with(connection, row.id, row.then_ended_at, now)
+        pauses.reopen_ended_with(connection, row.id, _required(row.then_ended_at), now)
     assignments.unaccept(connection, _ids(rows))
     look_now(connection, _ids(rows), now)
 
 
-def give_back(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: datetime) -> None:
+def give_back(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
     """The owner of before has the lead again, with the clock that they had. Whoever has it now is told, too.
 
     A turn that was taken of a pool meanwhile stays taken.
@@ -45,7 +46,7 @@ def give_back(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: 
     assignments.end(connection, ids, "reassigned", now)
     handoffs.record(
         connection,
-        [(row.id, row.generation, row.then_playbook_hash) for row in lost],
+        [(row.id, row.generation, _required(row.then_playbook_hash)) for row in lost],
         stage=StageName.FOLLOW_UP,
         outcome=HandoffOutcome.REASSIGNED,
         reason="undo",
@@ -53,55 +54,66 @@ def give_back(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: 
     )
     work_items.close_work_items(
         connection,
-        [row.held_by for row in rows if row.status == JourneyStatus.HELD],
+        [_required(row.held_by) for row in rows if row.status == JourneyStatus.HELD],
         by=by.name,
         resolution=ItemResolution.UNDONE,
         now=now,
     )
     work_items.close_escalations(connection, ids, now)
     person_moves.give_back(connection, ids, now)
-    assignments.reopen(connection, [row.then_assignment for row in rows], now)
+    assignments.reopen(connection, [_required(row.then_assignment) for row in rows], now)
     generations = read_generations(connection, ids)
     handoffs.record(
         connection,
-        [(row.id, generations[row.id], row.then_playbook_hash) for row in rows],
+        [(row.id, generations[row.id], _required(row.then_playbook_hash)) for row in rows],
         stage=StageName.ASSIGNMENT,
         outcome=HandoffOutcome.CONTINUED,
         reason="by hand (undo)",
         now=now,
     )
-    leads.recycle(connection, [row.lead_id for row in rows], None)
+    leads.recycle(connection, [_required(row.lead_id) for row in rows], None)
     outbox.send(connection, _messages(rows, lost, generations), now)
 
 
-def _messages(rows: Sequence[Row[Any]], lost: Sequence[Row[Any]], generations: Mapping[int, int]) -> pd.DataFrame:
-    farewells = owner_messages.build(HANDED_OVER, ((row.id, row.generation, row.owner) for row in lost))
-    told = owner_messages.build(LEAD_ASSIGNED, ((row.id, generations[row.id], row.then_owner) for row in rows))
+def _messages(
+    rows: Sequence[ActedJourney], lost: Sequence[ActedJourney], generations: Mapping[int, int]
+) -> pd.DataFrame:
+    farewells = owner_messages.build(HANDED_OVER, ((row.id, row.generation, _required(row.owner)) for row in lost))
+    told = owner_messages.build(
+        LEAD_ASSIGNED, ((row.id, generations[row.id], _required(row.then_owner)) for row in rows)
+    )
     return pd.concat([farewells, told], ignore_index=True)
 
 
-def end_wait(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: datetime) -> None:
+def end_wait(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
     """The wait never was; one that it replaced goes on."""
     pauses.withdraw(connection, _ids(rows), rows[0].at, by.name)
     wait_on(connection, rows, by, now)
 
 
-def wait_on(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: datetime) -> None:
+def wait_on(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
     """The wait that the action ended goes on, if it still would."""
     pauses.reopen_ended_by_action(connection, _ids(rows), rows[0].at, now)
     look_now(connection, _ids(rows), now)
 
 
-def hold_again(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: datetime) -> None:
+def hold_again(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
     """The journeys wait behind their work items again, which are open again."""
-    person_moves.hold_again(connection, _ids(rows), [row.work_item_id for row in rows])
-    work_items.reopen(connection, sorted({row.work_item_id for row in rows}))
+    person_moves.hold_again(connection, _ids(rows), [_required(row.work_item_id) for row in rows])
+    work_items.reopen(connection, sorted({_required(row.work_item_id) for row in rows}))
 
 
-def put_down(connection: Connection, rows: Sequence[Row[Any]], by: Actor, now: datetime) -> None:
+def put_down(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
     """The work item is whose it was before it was taken."""
-    work_items.put_down(connection, rows[0].work_item_id, rows[0].at)
+    work_items.put_down(connection, _required(rows[0].work_item_id), rows[0].at)
 
 
-def _ids(rows: Sequence[Row[Any]]) -> list[int]:
+def _ids(rows: Sequence[ActedJourney]) -> list[int]:
     return [row.id for row in rows]
+
+
+def _required(value: _T | None) -> _T:
+    """What every journey of such an action has. Raises ``ValueError`` where one has none."""
+    if value is None:
+        raise ValueError("the journey has nothing that can be taken back")
+    return value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypedDict
 
 import orjson
 from sqlalchemy import Connection, text
@@ -20,15 +20,35 @@ from leadgate.vocabulary import ItemResolution, StageName
 if TYPE_CHECKING:
     import pandas as pd
 
+    from leadgate.values.json_types import JsonObject
 
-_WORK_ITEM_COLUMNS = [
-    "id", "kind", "blocking", "reason", "stage", "promise", "source", "journey_id", "batch_id", "generation",
-    "message", "value", "detail", "proposal", "route", "due_at", "opened_at",
-]  # fmt: skip
+
+class NewWorkItem(TypedDict):
+    """A work item that is to be opened: the columns that are given then, but for ``id``."""
+
+    kind: str
+    blocking: bool
+    reason: str
+    stage: str
+    promise: str | None
+    source: str | None
+    journey_id: int | None
+    batch_id: int | None
+    generation: int
+    message: str
+    value: str | None
+    detail: str | None
+    proposal: JsonObject | None
+    route: str
+    due_at: datetime
+    opened_at: datetime
+
+
+_WORK_ITEM_COLUMNS: Final = ["id", *NewWorkItem.__annotations__]
 
 
 def open_work_items(connection: Connection, items: pd.DataFrame) -> list[int]:
-    """Insert work items (columns of ``work_item`` without ``id``) and return their ids in order."""
+    """Insert work items (the columns of ``NewWorkItem``) and return their ids in order."""
     failpoint("apply.work_items.before")
     ids = bulk.new_ids(connection, "work_item", len(items))
     frame = items.assign(id=ids)

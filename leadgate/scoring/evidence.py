@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 import pandas as pd
 
+from leadgate.json_columns import Proof
 from leadgate.playbook import EvidenceRule
+from leadgate.playbook.scoring import EvidencePart
 from leadgate.scoring.points import Heard
 
 
@@ -30,13 +31,15 @@ class Proved:
     latest: npt.NDArray[np.int64]
 
 
-def expressions(evidence: Mapping[Any, EvidenceRule]) -> dict[str, str]:
+def expressions(evidence: Mapping[EvidencePart, EvidenceRule]) -> dict[str, str]:
     """What has to be matched for ``prove``."""
     known = {f"known {part}": rule.when for part, rule in evidence.items() if rule.when is not None}
     return known | {f"negative {part}": rule.negative for part, rule in evidence.items() if rule.negative is not None}
 
 
-def prove(evidence: Mapping[Any, EvidenceRule], matched: pd.DataFrame, heard: Mapping[str, Heard]) -> dict[str, Proved]:
+def prove(
+    evidence: Mapping[EvidencePart, EvidenceRule], matched: pd.DataFrame, heard: Mapping[str, Heard]
+) -> dict[str, Proved]:
     """Each part's state. What is negative is not known: no budget is no budget, whatever else was said."""
     proved = {}
     for part, rule in evidence.items():
@@ -50,7 +53,7 @@ def prove(evidence: Mapping[Any, EvidenceRule], matched: pd.DataFrame, heard: Ma
     return proved
 
 
-def written(evidence: Mapping[Any, EvidenceRule], rows: int, proved: Mapping[str, Proved]) -> list[str]:
+def written(evidence: Mapping[EvidencePart, EvidenceRule], rows: int, proved: Mapping[str, Proved]) -> list[str]:
     """One JSON text a row, written once for each distinct combination of what is known.
 
     It names the field that tells, and never its value: the text is kept after the lead's values are erased.
@@ -62,7 +65,7 @@ def written(evidence: Mapping[Any, EvidenceRule], rows: int, proved: Mapping[str
         state = proved[part]
         by_activity = np.where(state.known & ~state.by_field, state.latest, 0)
         columns.append(list(zip(state.known.tolist(), state.negative.tolist(), by_activity.tolist(), strict=True)))
-    known: dict[tuple[Any, ...], str] = {}
+    known: dict[tuple[tuple[bool, bool, int], ...], str] = {}
     texts = []
     for row in zip(*columns, strict=True):
         if (text := known.get(row)) is None:
@@ -72,13 +75,13 @@ def written(evidence: Mapping[Any, EvidenceRule], rows: int, proved: Mapping[str
     return texts
 
 
-def _proof(rule: EvidenceRule, known: bool, negative: bool, by_activity: int) -> dict[str, Any]:
-    proof: dict[str, Any] = {"known": known}
+def _proof(rule: EvidenceRule, known: bool, negative: bool, by_activity: int) -> Proof:
+    proof: Proof = {"known": known}
     if negative:
         proof["negative"] = True
     if by_activity:
         at = datetime.fromtimestamp(by_activity / 1_000_000, UTC).isoformat(timespec="seconds")
-        return proof | {"activity": rule.activity, "at": at}
+        return {**proof, "activity": str(rule.activity), "at": at}
     if rule.value is not None:
         proof["field"] = rule.value
     return proof

@@ -175,14 +175,16 @@ class _Outlook:
         if rule.review is not None:
             cuts |= {rule.review.lowest, rule.review.below}
         zone = np.searchsorted(sorted(cuts), self.fit[rows] + points, side="right").astype(np.int64)
-        return zone if grades is None else 10 * zone + grade_numbers(grades.engagement, points)
+        return zone if grades is None else 10 * zone + grade_numbers(grades.engagement.values(), points)
 
     def verdict(self, rows: Points, timed: Points) -> Points:
         """The verdict and the grade as one number: what a lead is scored again for when it differs."""
         points, grades = self.points(rows, timed), self.playbook.scoring.grades
         rule, scores, grade = self.playbook.qualification, self.fit[rows] + points, np.zeros(len(rows), np.int64)
         if grades is not None:
-            grade = code(grade_numbers(grades.fit, self.fit[rows]), grade_numbers(grades.engagement, points))
+            grade = code(
+                grade_numbers(grades.fit.values(), self.fit[rows]), grade_numbers(grades.engagement.values(), points)
+            )
         most = np.minimum(self.qualifiable[rows], 2 if rule.sales_qualified_by == "threshold" else 1)
         reached = np.minimum(level(rule, scores, grade, self.level[rows]), most)
         reviewed = (reached == 0) & self.reviewed[rows] & in_band(rule, scores)

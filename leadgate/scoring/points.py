@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ import pandas as pd
 from leadgate import fields
 from leadgate.expressions import rules
 from leadgate.expressions.syntax import parse
+from leadgate.json_columns import Decay
 from leadgate.playbook import Cap, EngagementRule, FitRule, Grades, Playbook, Scoring
 from leadgate.vocabulary import StageName
 
@@ -207,16 +208,18 @@ def total(points: Sequence[Points], rows: int) -> Points:
     return np.sum(points, axis=0, dtype=np.int64) if points else np.zeros(rows, dtype=np.int64)
 
 
-def grade_numbers(thresholds: Mapping[Any, int], points: Points) -> Points:
+def grade_numbers(thresholds: Collection[int], points: Points) -> Points:
     """1 for the best of a scale's three thresholds, 4 for points below them all."""
-    return 4 - np.searchsorted(sorted(thresholds.values()), points, side="right").astype(np.int64)
+    return 4 - np.searchsorted(sorted(thresholds), points, side="right").astype(np.int64)
 
 
-def _grades(grades: Grades | None, fit: Points, engagement: Points) -> dict[str, Any]:
+def _grades(
+    grades: Grades | None, fit: Points, engagement: Points
+) -> dict[str, npt.NDArray[np.object_] | Points | None]:
     if grades is None:
         return dict.fromkeys(("fit_grade", "engagement_grade", "grade"))
-    letters = _FIT_GRADES[4 - grade_numbers(grades.fit, fit)]
-    numbers = grade_numbers(grades.engagement, engagement)
+    letters = _FIT_GRADES[4 - grade_numbers(grades.fit.values(), fit)]
+    numbers = grade_numbers(grades.engagement.values(), engagement)
     return {"fit_grade": letters, "engagement_grade": numbers, "grade": letters + numbers.astype(str).astype(object)}
 
 
@@ -241,9 +244,9 @@ def _written(
 
 def _decayed(
     scoring: Scoring, points: Sequence[Points], heard: Mapping[str, Heard], count: int, now: datetime
-) -> dict[int, dict[str, dict[str, Any]]]:
+) -> dict[int, dict[str, Decay]]:
     """For each row the rules whose points have decayed: what they were ``of``, and the ``latest`` activity."""
-    found: dict[int, dict[str, dict[str, Any]]] = {}
+    found: dict[int, dict[str, Decay]] = {}
     for rule, mine in zip(scoring.engagement, points, strict=True):
         if rule.half_life is None or rule.activity is None or (told := heard.get(rule.activity)) is None:
             continue
@@ -256,7 +259,7 @@ def _decayed(
     return found
 
 
-def _details(fit_shown: Sequence[list[str]], decayed: Mapping[int, Mapping[str, Any]]) -> list[str]:
+def _details(fit_shown: Sequence[list[str]], decayed: Mapping[int, Mapping[str, Decay]]) -> list[str]:
     """One JSON text a row, written once for each list of contributions unless something has decayed."""
     written: dict[int, str] = {}  # by identity: rows with the same contributions share one list
     texts = []

@@ -79,7 +79,7 @@ def running(skew: float, *arguments: str, environment: dict[str, str]) -> Iterat
 
 def doing(desk: Desk) -> dict[str, str]:
     """What each consumer that lives does, by its host."""
-    return {each["host"]: each["doing"] for each in consumers.all_seen(desk.ledger) if each["alive"]}
+    return {each.host: each.doing for each in consumers.all_seen(desk.ledger) if each.alive}
 
 
 def owned(desk: Desk, count: int) -> Callable[[], bool]:

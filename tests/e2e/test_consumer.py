@@ -204,9 +204,9 @@ def test_a_consumer_is_seen_while_it_lives(desk: Desk, settings: Settings) -> No
     async def scenario() -> None:
         async with consuming(desk, settings) as running:
             await until_waits(running)
-            await until(lambda: [each["doing"] for each in consumers.all_seen(desk.ledger)] == ["waits for leads"])
+            await until(lambda: [each.doing for each in consumers.all_seen(desk.ledger)] == ["waits for leads"])
             (seen,) = consumers.all_seen(desk.ledger)
-            assert (seen["name"], seen["alive"]) == (running.name, True)
+            assert (seen.name, seen.alive) == (running.name, True)
         assert consumers.all_seen(desk.ledger) == []
 
     finish(scenario())

@@ -52,7 +52,7 @@ def test_leads_are_of_a_period(worked: Desk) -> None:
 
 def test_the_story_of_a_lead_is_found_by_every_id_that_is_printed(worked: Desk) -> None:
     for reference in ("lead 1", "1", "J1", "L1"):
-        assert api.read_story(worked.ledger, reference).journey["id"] == 1
+        assert api.read_story(worked.ledger, reference).journey.id == 1
     for unknown in ("J99", "W1"):
         with pytest.raises(LookupError, match=unknown):
             api.read_story(worked.ledger, unknown)

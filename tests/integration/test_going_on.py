@@ -76,9 +76,9 @@ def test_a_consumer_that_runs_takes_what_waits(held: Desk) -> None:
     consumers.seen(held.ledger, name="c", host="h", pid=1, doing=consumers.PAUSED)
     assert not released.a_consumer_runs(held.ledger)
     (waiting,) = released.wait_for_consumer(held.ledger, [3], patience=0)
-    assert waiting["status"] == "ready"
+    assert waiting.status == "ready"
     (owned,) = released.wait_for_consumer(held.ledger, [1], sleep=pytest.fail)
-    assert owned["status"] == "owned"
+    assert owned.status == "owned"
 
 
 # --- what an owner decides, and what is taken back ------------------------------------------------------------

@@ -110,7 +110,7 @@ def test_what_is_likely_waits_for_a_person(desk: Desk, again: dict[str, Any], sa
     assert message.startswith("This may be lead 1: ")
     assert said.partition(";")[0] in message
     examples = reports.summary(desk.ledger, NOW).examples
-    assert (examples["review_item"], examples["compare_item"]) == (None, 1)  # nobody can approve it: it is compared
+    assert (examples.review_item, examples.compare_item) == (None, 1)  # nobody can approve it: it is compared
 
 
 def test_a_batch_is_matched_within_itself_as_over_two(desk: Desk) -> None:

@@ -7,23 +7,26 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from made_rows import make_row
 from rich.console import Console
 
 from console.cli import items
+from leadgate.ledger.reports import OpenWorkItem
 
 NOW = datetime(2026, 3, 4, 10, tzinfo=UTC)
 
 
-def item(number: int = 5, **columns: Any) -> dict[str, Any]:
-    return {
+def item(number: int = 5, **columns: Any) -> OpenWorkItem:
+    made = {
         "id": number, "kind": "exception", "blocking": True, "reason": "email_malformed", "stage": "validation",
         "message": "The e-mail address is not well-formed", "value": "a•••@gmial.com", "detail": None,
         "proposal": None, "route": "marketing_operations", "assignee": None, "escalated_at": None,
         "escalated_to": None, "journey_id": 7, "lead_id": 12, "journeys": 1, "due_at": NOW + timedelta(hours=8),
     } | columns  # fmt: skip
+    return make_row(OpenWorkItem, **made)
 
 
-def shown(*each: dict[str, Any], width: int) -> list[str]:
+def shown(*each: OpenWorkItem, width: int) -> list[str]:
     console = Console(file=io.StringIO(), width=width, markup=False, highlight=False)
     items.render(each, {}, NOW, console)
     assert isinstance(console.file, io.StringIO)

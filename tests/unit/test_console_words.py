@@ -8,9 +8,10 @@ from __future__ import annotations
 import dataclasses
 import io
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
+from made_rows import make_row
 from rich.console import Console
 
 from console.answers import Answer, Grid
@@ -19,9 +20,9 @@ from console.cli.run import stage_done
 from console.explain import evidence, follow_up, trigger
 from console.explain.command import render
 from console.screen import span
-from leadgate.lead_columns import LEAD_COLUMNS
 from leadgate.ledger.lead_history import Story
-from leadgate.ledger.reports import Speed, StageCounts, Summary
+from leadgate.ledger.reports import Examples, OwnerCounts, QueueCounts, Speed, StageCounts, Summary
+from leadgate.ledger.story_rows import JourneyRow, LeadRow
 from leadgate.playbook import Playbook
 from leadgate.vocabulary import STAGES
 from tasks.stage import StageReport
@@ -61,10 +62,28 @@ def story(**parts: Any) -> Story:
         "work_item_id": None,
         "joined_to": None,
     } | parts.pop("journey", {})
-    lead: dict[str, Any] = dict.fromkeys(LEAD_COLUMNS) | {"id": 7} | parts.pop("lead", {})
-    lists = [name for name in Story.__dataclass_fields__ if name not in ("journey", "lead", "counts")]
-    empty: dict[str, Any] = {name: [] for name in lists} | {"journeys": [journey]}
-    return Story(journey=journey, lead=lead, **(empty | parts))
+    lead = make_row(LeadRow, **({"id": 7} | parts.pop("lead", {})))
+    given = {"same_phone": [], "counts": {}, "journeys": [journey]} | parts
+    made = {
+        name: [make_row(kind, **NEVER_NONE.get(name, {}) | row) for row in given.get(name, ())]
+        for name, kind in LISTS.items()
+    }
+    return Story(
+        journey=make_row(JourneyRow, **journey),
+        lead=lead,
+        same_phone=given["same_phone"],
+        counts=given["counts"],
+        **made,
+    )
+
+
+NEVER_NONE: dict[str, dict[str, Any]] = {"qualifications": {"details": {}}}
+#: What the lists of a story hold.
+LISTS: dict[str, type] = {
+    name: hint.__args__[0]
+    for name, hint in get_type_hints(Story).items()
+    if name != "same_phone" and getattr(hint, "__origin__", None) is list
+}
 
 
 def told(answer: Answer) -> str:
@@ -585,7 +604,7 @@ def test_a_lead_that_is_not_known_yet_has_a_title() -> None:
     assert trigger.title(nobody) == "Lead 7: nothing is known"
     known = story(lead={"first_name": "Ann", "last_name": "Lee", "job_title": "CEO", "company": "Acme"})
     assert trigger.title(known) == "Lead 7: Ann Lee, CEO at Acme"
-    others = [{"id": 2, "trigger": "signal", "status": "done"}, known.journey]
+    others = [{"id": 2, "trigger": "signal", "status": "done"}, dataclasses.asdict(known.journey)]
     assert trigger.standing(story(journeys=others)) == (
         "Journey J7 waits at capture. Its other journeys: J2 (signal, done)."
     )
@@ -610,21 +629,14 @@ def crowded() -> Summary:
             )
             for stage in STAGES
         ],
-        owners=[{"owner": f"a_rep_with_a_long_name_{n}", "open": 1000, "overdue": 10, "total": 2000} for n in range(40)],
+        owners=[OwnerCounts(f"a_rep_with_a_long_name_{n}", open=1000, overdue=10, total=2000) for n in range(40)],
         queue=[
-            {
-                "reason": f"a_rather_long_reason_{n}",
-                "stage": "validation",
-                "route": "revenue_operations",
-                "items": 10_000,
-                "journeys": 10_000,
-                "due_at": NOW,
-            }
+            QueueCounts(f"a_rather_long_reason_{n}", "validation", "revenue_operations", 10_000, 10_000, NOW)
             for n in range(30)
         ],
         to_owner=Speed(800_000, 3.2, 86_400.0 * 3),
         to_first_touch=Speed(0, None, None),
-        examples={"owned_lead": 17, "any_lead": 1, "proposed_item": 5, "phone_item": 6, "review_item": 8, "any_item": 5},
+        examples=Examples(owned_lead=17, any_lead=1, proposed_item=5, phone_item=6, review_item=8, any_item=5),
     )  # fmt: skip
 
 
@@ -645,7 +657,7 @@ def test_the_summary_fits_on_a_screen_whatever_is_in_it() -> None:
         "--done-by-hand approved",
     ):
         assert command in text
-    two_alike = dataclasses.replace(crowded(), examples=crowded().examples | {"compare_item": 9})
+    two_alike = dataclasses.replace(crowded(), examples=dataclasses.replace(crowded().examples, compare_item=9))
     commands = [command for command, _ in summary.next_commands(two_alike)]
     assert "leadgate review W9" in " ".join(commands)
     assert len(commands) == len(summary.next_commands(crowded()))

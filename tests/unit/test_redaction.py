@@ -8,8 +8,10 @@ import unicodedata
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_rows import make_row
 
 from console import redaction
+from leadgate.ledger.reports import OpenWorkItem
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
 
@@ -34,18 +36,18 @@ def test_json_keeps_its_value_and_controls_no_terminal(text: str) -> None:
     assert not any(unicodedata.category(character) == "Cc" for character in shown.replace("\n", ""))
 
 
-def item(**columns: object) -> dict[str, object]:
-    return {"stage": "validation", "promise": None, "value": None, "detail": None, "proposal": None} | columns
+def item(**columns: object) -> OpenWorkItem:
+    return make_row(OpenWorkItem, **({"stage": "validation"} | columns))
 
 
 def test_a_work_item_is_masked_by_what_its_promise_shows() -> None:
     personal = redaction.mask_item(item(promise="email_well_formed", value="jane(at)acme", detail="jane@x.example?"))
-    assert (personal["value"], personal["detail"]) == ("j•••", "j•••@x.example?")
+    assert (personal.value, personal.detail) == ("j•••", "j•••@x.example?")
     country = redaction.mask_item(item(promise="country_known", value="Atlantis"))
-    assert country["value"] == "Atlantis"
+    assert country.value == "Atlantis"
     raw = redaction.mask_item(item(stage="capture", promise="readable", value="Jane;jane@acme.example;1"))
-    assert "jane" not in str(raw["value"])
+    assert "jane" not in str(raw.value)
     unknown = redaction.mask_item(item(promise="a_promise_of_the_playbook", value="Jane"))
-    assert unknown["value"] == "J•••"
+    assert unknown.value == "J•••"
     proposed = redaction.mask_item(item(proposal={"email": "jane@gmail.com", "country": "DE"}))
-    assert proposed["proposal"] == {"email": "j•••@gmail.com", "country": "DE"}
+    assert proposed.proposal == {"email": "j•••@gmail.com", "country": "DE"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -337,7 +338,7 @@ def test_nothing_changes_before_the_next_check(happened: dict[str, Any], now: da
 )
 def test_why_something_is_no_touch(activity: dict[str, Any], says: str | None) -> None:
     call = {"kind": "call", "rep": "ana", "occurred_at": NOW, "seconds": None, "automatic": None}
-    assert explain_no_touch(call | activity, FollowUp(), "ana", NOW) == says
+    assert explain_no_touch(SimpleNamespace(**call | activity), FollowUp(), "ana", NOW) == says
 
 
 def test_an_owner_who_takes_over_a_clock_is_not_charged_with_what_was_missed_before() -> None:

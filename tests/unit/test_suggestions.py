@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import pytest
+from made_rows import make_row
 
 from console.suggestions import OTHERWISE, WAYS, suggest
 from expectations import PROMISES
 from expectations.findings import WHOLE_BATCH
 from leadgate.assignment.assignment_result import NO_ROUTE, NOBODY_AVAILABLE
 from leadgate.ledger.outbox import UNDELIVERABLE
+from leadgate.ledger.reports import OpenWorkItem
 from leadgate.matching import ASKS
 from leadgate.playbook import Target, default
 from tasks.escalation import overdue
@@ -27,11 +29,12 @@ BUILT_IN = {
 }  # fmt: skip
 
 
-def item(reason: str, **more: Any) -> dict[str, Any]:
-    return {
+def item(reason: str, **more: Any) -> OpenWorkItem:
+    columns = {
         "id": 7, "kind": "exception", "reason": reason, "stage": "validation", "journey_id": 3, "blocking": True,
         "proposal": None,
     } | more  # fmt: skip
+    return make_row(OpenWorkItem, **columns)
 
 
 def commands(reason: str, **more: Any) -> str:

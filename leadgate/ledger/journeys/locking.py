@@ -8,15 +8,17 @@ pools by id. Whoever changes a lead holds its open journey.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypedDict
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
 from leadgate.ledger.batches import Batch
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.faults import Conflict
+from leadgate.ledger.typed_rows import read_row, read_rows
 from leadgate.vocabulary import OPEN, JourneyStatus, StageName, list_in_sql
 
 if TYPE_CHECKING:
@@ -24,6 +26,38 @@ if TYPE_CHECKING:
 
 
 _OPEN: Final = list_in_sql(OPEN)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldJourney:
+    """A journey that waits behind a work item."""
+
+    id: int
+    lead_id: int | None
+    stage: str
+    generation: int
+    work_item_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class LockedJourney:
+    """A journey as it is now; ``owner`` and ``playbook_hash`` are of its open assignment, if it has one."""
+
+    id: int
+    lead_id: int | None
+    status: str
+    stage: str
+    generation: int
+    owner: str | None
+    playbook_hash: str | None
+
+
+class AboutJourney(TypedDict, total=False):
+    """What a work item says of the journey that it is about, if it is about one."""
+
+    journey_id: int
+    source: str
+    generation: int
 
 
 def lock_journeys(
@@ -75,29 +109,26 @@ def entering_by_stage(ledger: Ledger, batch: Batch) -> dict[str, int]:
         return {row.stage: row.journeys for row in rows}
 
 
-def held_by(connection: Connection, work_item_ids: Sequence[int]) -> list[Row[Any]]:
+def held_by(connection: Connection, work_item_ids: Sequence[int]) -> list[HeldJourney]:
     """The journeys that these items hold, locked in order."""
-    return list(
-        connection.execute(
-            text(
-                "SELECT id, lead_id, stage, generation, work_item_id FROM journey "
-                "WHERE work_item_id = ANY(:items) AND status = 'held' ORDER BY id FOR UPDATE"
-            ),
-            {"items": list(work_item_ids)},
-        )
+    return read_rows(
+        connection,
+        HeldJourney,
+        "SELECT id, lead_id, stage, generation, work_item_id FROM journey "
+        "WHERE work_item_id = ANY(:items) AND status = 'held' ORDER BY id FOR UPDATE",
+        items=list(work_item_ids),
     )
 
 
-def lock_journey(connection: Connection, journey_id: int) -> Row[Any] | None:
-    """A journey, locked: ``id``, ``lead_id``, ``status``, ``stage``, ``generation``, and the ``owner`` and the
-    ``playbook_hash`` of its open assignment, if it has one."""
-    return connection.execute(
-        text(
-            "SELECT j.id, j.lead_id, j.status, j.stage, j.generation, a.owner, a.playbook_hash FROM journey j "
-            "LEFT JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL WHERE j.id = :id FOR UPDATE OF j"
-        ),
-        {"id": journey_id},
-    ).first()
+def lock_journey(connection: Connection, journey_id: int) -> LockedJourney | None:
+    """A journey, locked."""
+    return read_row(
+        connection,
+        LockedJourney,
+        "SELECT j.id, j.lead_id, j.status, j.stage, j.generation, a.owner, a.playbook_hash FROM journey j "
+        "LEFT JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL WHERE j.id = :id FOR UPDATE OF j",
+        id=journey_id,
+    )
 
 
 def read_generations(connection: Connection, journey_ids: Sequence[int]) -> dict[int, int]:
@@ -144,7 +175,7 @@ def raise_versions(connection: Connection, journey_ids: Collection[int]) -> None
     )
 
 
-def about_journey(connection: Connection, journey_id: int) -> dict[str, Any]:
-    """``source`` and ``generation`` of a journey, as its work items name them."""
+def about_journey(connection: Connection, journey_id: int) -> AboutJourney:
+    """What a work item says of this journey."""
     row = connection.execute(text("SELECT source, generation FROM journey WHERE id = :id"), {"id": journey_id}).one()
-    return dict(row._mapping)
+    return {"journey_id": journey_id, "source": row.source, "generation": row.generation}

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from leadgate.ledger.faults import Conflict
+from leadgate.ledger.journeys.locking import HeldJourney
 from leadgate.ledger.journeys.transition_sql import update
 from leadgate.ledger.journeys.transitions import (
     APPROVE,
@@ -78,13 +79,13 @@ _HOLD_AGAIN: Final = update(
 
 def release(
     connection: Connection,
-    journeys: Sequence[Row[Any]],
+    journeys: Sequence[HeldJourney],
     *,
     now: datetime,
     stage: StageName | None = None,
     waived: str | None = None,
 ) -> None:
-    """Make held journeys (rows of ``locking.held_by``) ready again, one generation on: at ``stage``, or where they
+    """Make held journeys ready again, one generation on: at ``stage``, or where they
     are. A stage before that of the journey runs again; assignment follows what a person approved at qualification.
 
     Raises ``ValueError`` for a stage that the journeys cannot go to.
@@ -97,8 +98,8 @@ def release(
     _move(connection, statement, [journey.id for journey in journeys], stage=stage, waived=waived, now=now)
 
 
-def discard(connection: Connection, journeys: Sequence[Row[Any]]) -> None:
-    """End held journeys (rows of ``locking.held_by``)."""
+def discard(connection: Connection, journeys: Sequence[HeldJourney]) -> None:
+    """End held journeys."""
     _move(connection, _DISCARD, [journey.id for journey in journeys])
 
 
@@ -133,7 +134,7 @@ def hold_again(connection: Connection, journey_ids: Sequence[int], work_item_ids
     _move(connection, _HOLD_AGAIN, journey_ids, items=list(work_item_ids))
 
 
-def _move(connection: Connection, statement: str, journey_ids: Sequence[int], **parameters: Any) -> None:
+def _move(connection: Connection, statement: str, journey_ids: Sequence[int], **parameters: object) -> None:
     ids = list(journey_ids)
     moved = connection.execute(text(statement), {"ids": ids} | parameters).rowcount
     if moved != len(set(ids)):

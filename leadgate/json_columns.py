@@ -1,0 +1,84 @@
+"""What the ledger's columns of JSON hold, where code reads it: the same names wherever such a value is made or told.
+
+Belongs here: these shapes. Does not belong here: the columns themselves (``models``), or making a value.
+"""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict
+
+
+class CandidateLine(TypedDict):
+    """``assignment.candidates``: a rep who was considered. One who is named rather than drawn has no pool, turns or
+    weight."""
+
+    rep: str
+    eligible: bool
+    reason: str
+    pool: str | None
+    turns: int | None
+    weight: float | None
+
+
+class Pointer(TypedDict):
+    """``assignment.pointer``: the count of a pool, and that of the owner, before and after the turn."""
+
+    epoch: int
+    position: tuple[int, int]
+    turns: tuple[int, int]
+
+
+class Decay(TypedDict):
+    """Points that have decayed: what they were ``of``, and the ``latest`` activity that they are for."""
+
+    of: int
+    latest: str
+
+
+class ScoreDetails(TypedDict, total=False):
+    """``qualification.details``: which contributions are fit, and what decayed of what. Old scores have neither."""
+
+    fit: list[str]
+    decayed: dict[str, Decay]
+
+
+class Proof(TypedDict):
+    """``qualification.evidence``, of each part: whether it is known, or known not to be there, and what tells: a field
+    (never its value), or an activity."""
+
+    known: bool
+    negative: NotRequired[bool]
+    field: NotRequired[str]
+    activity: NotRequired[str]
+    at: NotRequired[str]
+
+
+class Origin(TypedDict, total=False):
+    """``lead.provenance``, of each field that a provider filled."""
+
+    provider: str
+    at: str
+
+
+class ConsideredAccount(TypedDict):
+    """``lead.account_candidates``: an account that a lead may be of. ``inherited`` maps a field to the parent that it
+    is from."""
+
+    account_id: str
+    name: str | None
+    score: int
+    because: str
+    taken: NotRequired[bool]
+    inherited: NotRequired[dict[str, str]]
+
+
+class CheckedPromise(TypedDict):
+    """``gate_result.evidence``: a promise, what is promised or wrong in ``words``, and how many rows were checked and
+    failed."""
+
+    promise: str
+    severity: str
+    words: str
+    checked: int
+    failed: int
+    ok: bool

@@ -1,0 +1,89 @@
+"""The journeys of an action, as they are now, and what the action was: by this it is decided whether it can be undone.
+
+Belongs here: this query. Does not belong here: the decision (``undo``), or what is written then (``ways_back``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from leadgate.ledger.typed_rows import read_rows
+from leadgate.vocabulary import OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class ActedJourney:
+    """A journey of an action.
+
+    The fields ``then_…`` are of the assignment that the action ended or accepted. ``begun_ended_at`` is when the wait
+    ended that the action began, ``ended_until`` until when the one was that the action ended, and ``again`` a wait that
+    goes on. ``held_alone``: the work item that holds the journey holds no other.
+    """
+
+    id: int
+    lead_id: int | None
+    status: str
+    stage: str
+    generation: int
+    version: int
+    held_by: int | None
+    what: str
+    by: str
+    acted_for: str | None
+    at: datetime
+    then_generation: int
+    then_version: int | None
+    work_item_id: int | None
+    owner: str | None
+    accepted_at: datetime | None
+    touched_at: datetime | None
+    assignee: str | None
+    resolution: str | None
+    then_assignment: int | None
+    then_owner: str | None
+    then_ended_at: datetime | None
+    then_end_reason: str | None
+    then_playbook_hash: str | None
+    held_alone: bool | None
+    begun_ended_at: datetime | None
+    ended_until: datetime | None
+    again: int | None
+    undone: bool
+    other_journey: int | None
+
+
+def read_acted_journeys(connection: Connection, number: int, *, lock: bool = True) -> list[ActedJourney]:
+    """Each journey of the action ``number``, in order and locked."""
+    return read_rows(
+        connection,
+        ActedJourney,
+        """
+        SELECT j.id, j.lead_id, j.status, j.stage, j.generation, j.version, j.work_item_id AS held_by,
+            x.what, x.by, x.acted_for, x.at, x.generation AS then_generation, x.version AS then_version,
+            x.work_item_id, a.owner, a.accepted_at, a.touched_at, w.assignee, w.resolution,
+            then_.id AS then_assignment, then_.owner AS then_owner, then_.ended_at AS then_ended_at,
+            then_.end_reason AS then_end_reason, then_.playbook_hash AS then_playbook_hash,
+            (SELECT h.journey_id FROM work_item h WHERE h.id = j.work_item_id) = j.id AS held_alone,
+            begun.ended_at AS begun_ended_at, ended.until AS ended_until, again.id AS again,
+            EXISTS (SELECT 1 FROM action u WHERE u.undoes = x.number AND u.journey_id = j.id) AS undone,
+            (SELECT min(o.id) FROM journey o WHERE o.lead_id = j.lead_id AND o.id <> j.id AND o.status = ANY(:open))
+                AS other_journey
+        FROM action x JOIN journey j ON j.id = x.journey_id
+        LEFT JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
+        LEFT JOIN work_item w ON w.id = x.work_item_id
+        LEFT JOIN LATERAL (SELECT p.* FROM assignment p WHERE p.journey_id = j.id
+            AND x.at = CASE x.what WHEN 'accept' THEN p.accepted_at ELSE p.ended_at END
+            ORDER BY p.id DESC LIMIT 1) then_ ON true
+        LEFT JOIN LATERAL (SELECT p.ended_at FROM pause p WHERE p.journey_id = j.id AND p.started_at = x.at
+            ORDER BY p.id DESC LIMIT 1) begun ON true
+        LEFT JOIN LATERAL (SELECT p.until FROM pause p WHERE p.journey_id = j.id AND p.ended_at = x.at
+            ORDER BY p.id DESC LIMIT 1) ended ON true
+        LEFT JOIN LATERAL (SELECT p.id FROM pause p WHERE p.journey_id = j.id AND p.ended_at IS NULL) again ON true
+        WHERE x.number = :number ORDER BY j.id"""
+        + (" FOR UPDATE OF j" if lock else ""),
+        number=number,
+        open=list(OPEN),
+    )

@@ -1,0 +1,67 @@
+"""Rows of a statement as instances of a dataclass: its fields are the columns of the statement, in the same order.
+
+Belongs here: reading such rows. Does not belong here: the dataclasses (with the query that makes them), or large reads:
+a frame is made by ``bulk.select``.
+
+A caller writes ``item.reason``, and mypy finds a name that is none. Names that differ from those of the statement are
+found the first time that it runs, whatever it returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from sqlalchemy import Connection, CursorResult, text
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_Row = TypeVar("_Row", bound="DataclassInstance")
+
+
+@cache
+def names_of(row_type: type[DataclassInstance]) -> tuple[str, ...]:
+    """The columns that ``row_type`` declares, in order."""
+    return tuple(each.name for each in fields(row_type))
+
+
+def columns_of(row_type: type[DataclassInstance], table: str) -> str:
+    """What a statement selects of ``table`` (its name or alias) for rows of ``row_type``."""
+    return ", ".join(f"{table}.{name}" for name in names_of(row_type))
+
+
+def read_rows(connection: Connection, row_type: type[_Row], statement: str, **parameters: object) -> list[_Row]:
+    """The rows of ``statement``. Raises ``TypeError`` when its columns are not the fields of ``row_type``."""
+    result = connection.execute(text(statement), parameters)
+    make = _maker(row_type, result)
+    return [make(*row) for row in result]
+
+
+def read_row(connection: Connection, row_type: type[_Row], statement: str, **parameters: object) -> _Row | None:
+    """The first row of ``statement``, if there is one. Raises as ``read_rows`` does."""
+    result = connection.execute(text(statement), parameters)
+    make, row = _maker(row_type, result), result.first()
+    return None if row is None else make(*row)
+
+
+@dataclass
+class Read(Generic[_Row]):
+    """A statement that is still to be read: ``rows`` has what it gave, once it was called with a connection."""
+
+    row_type: type[_Row]
+    statement: str
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    rows: list[_Row] = field(default_factory=list)
+
+    def __call__(self, connection: Connection) -> None:
+        self.rows = read_rows(connection, self.row_type, self.statement, **self.parameters)
+
+
+def _maker(row_type: type[_Row], result: CursorResult[tuple[object, ...]]) -> Callable[..., _Row]:
+    columns = tuple(result.keys())
+    if columns != names_of(row_type):
+        raise TypeError(f"a row of {row_type.__name__} has {names_of(row_type)}, and the statement gives {columns}")
+    return row_type
