@@ -30,6 +30,7 @@ from flows.runtime.server import event_retention
 from leadgate.ledger import Ledger, open_ledger
 from leadgate.playbook import Loaded, Retention
 from leadgate.settings import Settings
+from leadgate.vocabulary import BatchKind
 
 #: Flow runs of a day without a lead: follow-up and delivery every 5 minutes, intake every 15, housekeeping daily.
 SCHEDULED = 288 + 288 + 96 + 1
@@ -63,7 +64,7 @@ def main() -> None:
 def _measure(ledger: Ledger, settings: Settings, loaded: Loaded, leads: int, batches: int) -> dict[str, Any]:
     def work(runner: Runner, seed: int) -> int:
         capture_leads(ledger, loaded, sample.people(leads, seed=seed))
-        return len(runner.run(now=NOW, kinds=("intake",)).batches)
+        return len(runner.run(now=NOW, kinds=(BatchKind.INTAKE,)).batches)
 
     superuser = ledger.engine.url.set(username="postgres")
     own = create_engine(superuser, isolation_level="AUTOCOMMIT")
@@ -73,7 +74,7 @@ def _measure(ledger: Ledger, settings: Settings, loaded: Loaded, leads: int, bat
     os.environ["PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED"] = "events"
     with Runner(ledger, settings, loaded) as runner:
         capture_leads(ledger, loaded, sample.people(settings.batch_limit, seed=99))
-        runner.run(now=NOW, kinds=("intake",))  # warm: first pages of every table and index
+        runner.run(now=NOW, kinds=(BatchKind.INTAKE,))  # warm: first pages of every table and index
         start, ledger_start = _sizes(prefect), _sizes(own)
         runs = work(runner, seed=1)
         busy, ledger_end = _sizes(prefect), _sizes(own)

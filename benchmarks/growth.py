@@ -35,6 +35,7 @@ from benchmarks.throughput import NOW, capture_leads, require_not_parked
 from leadgate.ledger import Ledger, open_ledger
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
+from leadgate.vocabulary import BatchKind
 from tasks.batches import Worker, run_waiting
 
 LEADS: Final = 300_000
@@ -67,7 +68,7 @@ class Place:
         capture_leads(self.ledger, self.loaded, sample.people(leads, seed=next(self.seeds)))
         worker = Worker(self.ledger, self.loaded, "bench", limit=BATCH)
         started = time.perf_counter()
-        run_waiting(worker, lambda: NOW, kinds=("intake",))
+        run_waiting(worker, lambda: NOW, kinds=(BatchKind.INTAKE,))
         taken = time.perf_counter() - started
         require_not_parked(self.ledger)
         return taken

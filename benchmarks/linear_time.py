@@ -80,7 +80,6 @@ READERS: dict[str, Callable[[str], Any]] = {
     "mask": mask,
     "mask_within": mask_within,
     "visible": redaction.visible,
-    "masked": redaction.masked,
     "form": lambda value: body_reader.read(value.encode(errors="replace"), FORM),
     "parts": lambda value: body_reader.read(
         b'--x\r\nContent-Disposition: form-data; name="' + value.encode(errors="replace") + b"\r\n--x--\r\n", PARTS

@@ -29,7 +29,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -145,7 +145,8 @@ def _arrivals(records: Sequence[Record], playbook: Playbook, rules: Matching) ->
     frame = frame.assign(source=SOURCE, captured_at=NOW, attributes=None)
     clean = normalise(frame, playbook, NOW)
     arrivals = []
-    for number, row in enumerate(clean.where(clean.notna(), None).to_dict("records"), start=1):
+    rows = cast(list[dict[str, Any]], clean.where(clean.notna(), None).to_dict("records"))
+    for number, row in enumerate(rows, start=1):
         person = Person.of(number, row)
         claims = claims_of(row, person, {SOURCE: "crm"}, rules)
         arrivals.append(Arrival(number, person, person.keys(b"a key that matters to nobody here."), claims))

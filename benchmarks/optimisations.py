@@ -22,8 +22,8 @@ from expectations.view import view
 from leadgate import playbook as playbooks
 from leadgate.expressions import rules
 from leadgate.expressions.syntax import parse
-from leadgate.playbook import Gate
 from leadgate.scoring.points import columns
+from leadgate.vocabulary import GateName
 
 TURNS = 15
 ROWS = (1, 12)
@@ -54,21 +54,21 @@ def compare_gates() -> None:
         plain = {name: PreparedSuite(PROMISES[name]) for name in PROMISES}
         prepared._remembering = remembering
         ask = partial(_ask, suites, frames)
-        tell(f"six gates, {rows} rows: planned once", *compare(partial(_validate, plain, frames), ask))
-        tell("    of it, expectations that remember", *compare(partial(_ask, plain, frames), ask))
+        tell(f"six gates, {rows} rows: planned and remembered", *compare(partial(_validate, plain, frames), ask))
+        tell("    of it, expectations that remember their configuration", *compare(partial(_ask, plain, frames), ask))
 
 
-def _validate(suites: Mapping[Gate, PreparedSuite], frames: Mapping[Gate, pd.DataFrame]) -> None:
+def _validate(suites: Mapping[GateName, PreparedSuite], frames: Mapping[GateName, pd.DataFrame]) -> None:
     for name, suite in suites.items():
         prepared.validated(frames[name], suite.configurations, gate._HELD)
 
 
-def _ask(suites: Mapping[Gate, PreparedSuite], frames: Mapping[Gate, pd.DataFrame]) -> None:
+def _ask(suites: Mapping[GateName, PreparedSuite], frames: Mapping[GateName, pd.DataFrame]) -> None:
     for name, suite in suites.items():
         suite.ask(frames[name], gate._HELD)
 
 
-def _frame(name: Gate, rows: int) -> pd.DataFrame:
+def _frame(name: GateName, rows: int) -> pd.DataFrame:
     given: dict[str, list[Any]] = {column: [None] * rows for each in PROMISES[name] for column in each.columns}
     return view(pd.DataFrame(given).assign(journey_id=range(rows)), PROMISES[name])
 

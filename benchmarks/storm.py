@@ -36,11 +36,11 @@ from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, open_ledger, signals
 from leadgate.ledger.activities import match_activities, store_activities
 from leadgate.ledger.batches import LeaseLost
-from leadgate.ledger.journeys.claiming import Kind
 from leadgate.ledger.leases import lease_remaining
 from leadgate.ledger.verify import verify
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
+from leadgate.vocabulary import BatchKind
 from tasks import activities, capture
 from tasks.batches import Worker, run_waiting
 
@@ -49,7 +49,6 @@ LATER = NOW + timedelta(hours=2)
 LEASE = 0.5  # seconds
 KEY = "a key for ledgers that last as long as a storm"
 SMALL = 40  # journeys a batch, so that there are many
-KINDS: tuple[Kind, ...] = ("intake", "follow_up")
 FAILPOINTS = {
     "capture": ("capture.signals.before", "capture.signals.after", "capture.activities.after"),
     "worker": (
@@ -219,7 +218,7 @@ def _ended(child: Running, tally: Tally) -> bool:
 
 def _undisturbed(ledger: Ledger, work: list[Any], tally: Tally) -> None:
     """Processes that live, from when no dead one holds a batch any more until they are done."""
-    time.sleep(max(lease_remaining(ledger, kind) or 0 for kind in KINDS))
+    time.sleep(max(lease_remaining(ledger, kind) or 0 for kind in BatchKind))
     children = [_start("undisturbed", each, None, tally) for each in work]
     for child in children:
         child.process.join()
@@ -279,7 +278,7 @@ def _work(url: str, loaded: Loaded, now: datetime, limit: int) -> None:
         while True:
             with contextlib.suppress(LeaseLost):  # a busy machine: somebody else goes on with the batch
                 run_waiting(worker, lambda: now)
-            if all(lease_remaining(ledger, kind) is None for kind in KINDS):
+            if all(lease_remaining(ledger, kind) is None for kind in BatchKind):
                 return
             time.sleep(0.05)  # somebody is at work, or left a batch behind
 

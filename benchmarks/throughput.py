@@ -33,6 +33,7 @@ from leadgate.ledger.batches import Batch
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from leadgate.sla import sla_targets
+from leadgate.vocabulary import BatchKind
 from tasks import assignment, capture, enrichment, follow_up, qualification, validation
 from tasks.source_breaker import PARKED
 from tasks.stage import Gathered, Work
@@ -114,10 +115,10 @@ def _governed(
     where: dict[str, float] = {}
     with Runner(ledger, settings, loaded) as runner:
         capture_leads(ledger, loaded, sample.people(50, seed=99))
-        runner.run(now=NOW, kinds=("intake",))  # warm: imports, contexts, connections, caches
+        runner.run(now=NOW, kinds=(BatchKind.INTAKE,))  # warm: imports, contexts, connections, caches
         for seed in range(1, rounds + 1):
             capture_leads(ledger, loaded, sample.people(leads, seed=seed))
-            report = runner.run(now=NOW, kinds=("intake",))
+            report = runner.run(now=NOW, kinds=(BatchKind.INTAKE,))
             require_not_parked(ledger)
             timed.append(report.seconds)
             where = {}
@@ -182,7 +183,7 @@ def _bare(loaded: Loaded, leads: int, seed: int) -> float:
         frame = enrichment.decide(Gathered(frame), work).frame
         frame = qualification.decide(Gathered(frame, nothing_heard), work).frame
         frame = frame[frame["outcome"] == "continue"].reset_index(drop=True)
-        pools = {pool.name: ({}, 0) for pool in loaded.playbook.pools}
+        pools: dict[str, tuple[dict[str, Any], int]] = {pool.name: ({}, 0) for pool in loaded.playbook.pools}
         loads = {rep.name: Load() for rep in loaded.playbook.reps}
         frame = assignment.decide(Gathered(frame, {"pools": pools, "loads": loads}), work).frame
         owned = frame[frame["outcome"] == "owned"].reset_index(drop=True)

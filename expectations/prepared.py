@@ -3,10 +3,11 @@
 Belongs here: expectations with the metrics that they need, and asking Great Expectations for these. Imported when the
 first gate runs, because it imports Great Expectations. Does not belong here: what is asked and what follows (``gate``).
 
-Great Expectations plans each validation anew: which metrics every expectation needs, which metrics those need, and
-in what order all of them are computed. For one row that is four fifths of the time, and the plan of a suite never
-changes. So it is made once: a gate of seven promises takes 6 ms in place of 28. Metrics and verdicts are still those
-of Great Expectations' own execution engine and expectations. Where one of these raises an error, the suite is
+An optimisation. Great Expectations plans each validation anew: which metrics every expectation needs, which metrics
+those need, and in what order all of them are computed. The plan of a suite never changes, so it is made once, by
+expectations that remember what they were made of. The six gates of a batch of one lead take 22 ms of CPU time in place
+of 240; with the plan alone it would be 145 (``make bench-optimisations``). Metrics and verdicts are still those of
+Great Expectations' own execution engine and expectations. Where one of these raises an error, the suite is
 validated the plain way (``validated``), which tells at which expectation.
 
 A suite belongs to one thread: expectations keep what they have made.
@@ -183,8 +184,8 @@ def _remembering(expectation: str) -> str:
     """The name of an expectation that does what ``expectation`` does, and makes its configuration and the list of
     metrics that it needs once.
 
-    Great Expectations asks an expectation for its configuration some eighty times a validation, and makes it
-    anew each time: that is half the time of a gate. Ours never change once they are made.
+    An optimisation: Great Expectations asks an expectation for its configuration some eighty times a validation, and
+    makes it anew each time. Ours never change once they are made. A planned gate takes a seventh of the CPU time by it.
     """
     kind: Any = matching.linear(expectation) or get_expectation_impl(expectation)
 

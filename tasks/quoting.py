@@ -1,7 +1,7 @@
 """What a task is given as it is, without Prefect looking into it.
 
 Belongs here: Prefect's ``quote``, typed as the task sees what is quoted. Prefect walks through every other argument, in
-search of the results of other tasks: for a playbook that takes longer than the task, and flow runs it refuses.
+search of the results of other tasks: 10 ms each time for the bundled playbook; and flow runs it refuses.
 """
 
 from __future__ import annotations

@@ -1,5 +1,8 @@
 """Flow runs that have begun before their leads come: beginning one takes longer than a stage.
 
+An optimisation: until the flow's first line runs, Prefect's engine takes 80 ms of CPU time in this process and two
+requests to the server, which no lead waits for; all gates of a small batch together take 22 ms.
+
 Belongs here: the run that waits, what it is given, and orders from the Prefect UI meanwhile. Does not belong
 here: claiming (``consumer``), or what a run does with a batch (``intake``).
 """
