@@ -1,4 +1,7 @@
-"""The embedded PostgreSQL: who can reach it, what it leaves alone, and how long it lives."""
+"""The embedded PostgreSQL: who can reach it, what it leaves alone, and how long it lives.
+
+Long as one file: one embedded server, and everything that its folder may go through.
+"""
 
 from __future__ import annotations
 

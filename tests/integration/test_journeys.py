@@ -1,4 +1,7 @@
-"""Journeys through the stages on a real ledger, with the real gates: what becomes of each kind of lead."""
+"""Journeys through the stages on a real ledger, with the real gates: what becomes of each kind of lead.
+
+Long as one file: every way of a journey through the stages, on the same leads.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``leadgate report`` on a real ledger: every figure is worked out by hand here, and found there."""
+"""``leadgate report`` on a real ledger: every figure is worked out by hand here, and found there.
+
+Long as one file: one ledger, reported from every side, with figures that are counted here by hand.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Every invariant finds what breaks it: a ledger that is damaged in one place fails the check for that place."""
+"""Every invariant finds what breaks it: a ledger that is damaged in one place fails the check for that place.
+
+Long as one file: one damage after the other to the same ledger, in the order of the invariants.
+"""
 
 from __future__ import annotations
 
