@@ -97,7 +97,7 @@ def measure(leads: int, rounds: int) -> dict[str, Any]:
         "seconds": round(seconds, 4),
         "leads_per_second": round(leads / seconds, 1),
         # of all rounds, and the few leads that warm up: a round of one lead may own none
-        "owned_per_second": round(leads / seconds * sum(row["total"] for row in after.owners) / after.signals, 1),
+        "owned_per_second": round(leads / seconds * sum(row.total for row in after.owners) / after.signals, 1),
         "held_share": round(after.journeys.get("held", 0) / after.signals, 4),
         "bare_seconds": round(bare, 4),
         "peak_rss_mb": round(peak, 1),
@@ -135,8 +135,8 @@ def require_not_parked(ledger: Ledger) -> None:
     """Ends the measurement with exit code 1 when the breaker has parked a source."""
     parked = reports.work_items(ledger, reports.WorkItemFilter(reason=PARKED))
     if parked:
-        journeys = sum(item["journeys"] for item in parked)
-        sources = ", ".join(sorted({item["source"] for item in parked}))
+        journeys = sum(item.journeys for item in parked)
+        sources = ", ".join(sorted({item.source for item in parked if item.source}))
         sys.exit(
             f"The breaker parked the source {sources} ({journeys} leads) while it was measured, so the figures would "
             "be of leads that went through no stage. Look at what the sample's leads are held for."

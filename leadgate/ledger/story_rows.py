@@ -1,7 +1,9 @@
 """The rows of one lead's story: for each table a class with its columns, in their order.
 
 Belongs here: these classes; the queries make their lists of columns from them, and a test compares them with
-the tables. Does not belong here: the queries (``lead_history``). It is as long as the tables are wide.
+the tables. Does not belong here: the queries (``lead_history``).
+
+Long as one file: it is one list of columns, as long as the tables are wide.
 """
 
 from __future__ import annotations
