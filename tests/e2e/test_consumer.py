@@ -24,6 +24,7 @@ from sqlalchemy import text
 from leadgate.ledger import reruns
 from leadgate.ledger.batches import claim, close
 from leadgate.ledger.leases import last_held_by, standing, take_over
+from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks.batches import activate
 
@@ -31,9 +32,12 @@ PATIENT = 600.0  # seconds; nothing here waits so long
 
 
 @pytest.fixture
-def quick(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leads are of the tests' morning; and what waits for seconds between two looks waits for less."""
-    from flows.runtime import consumer, control
+def quick(server: str, loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is ready for its first batch, as a consumer's is; leads are of the tests' morning; and what waits
+    for seconds between two looks waits for less."""
+    from flows.runtime import consumer, control, preload
+
+    preload.preload(loaded.playbook)
 
     monkeypatch.setattr(control, "LOOK_EVERY", 0.0)
     monkeypatch.setattr(control, "PAUSE_POLL", 0.1)
