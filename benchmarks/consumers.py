@@ -96,8 +96,8 @@ def captured(ledger: Ledger, leads: int, seed: int) -> None:
     rows = (Row(line, row) for line, row in enumerate(sample.people(leads, seed=seed, duplicates=0.2), start=2))
     now = datetime.now(UTC)
     with ledger.transaction() as connection:
-        for chunk in capture.chunks(rows):
-            signals.store_signals(connection, capture.signal_rows(chunk, "website", f"bench-{seed}", keys), now)
+        for chunk in capture.chunk_rows(rows):
+            signals.store_signals(connection, capture.build_signal_rows(chunk, "website", f"bench-{seed}", keys), now)
 
 
 def main() -> None:

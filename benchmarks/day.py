@@ -26,7 +26,7 @@ from sqlalchemy import Engine, create_engine, text
 from benchmarks import sample
 from benchmarks.throughput import NOW, capture_leads
 from flows.run import Runner
-from flows.runtime.server import event_retention
+from flows.runtime.server import compute_event_retention
 from leadgate.ledger import Ledger, open_ledger
 from leadgate.playbook import Loaded, Retention
 from leadgate.settings import Settings
@@ -209,7 +209,9 @@ def _extrapolate(result: dict[str, Any]) -> dict[str, Any]:
     busy = batches * measured["prefect_bytes_a_flow_run"]["all"]
     ledger = LEADS_A_DAY * measured["ledger_bytes_a_lead"]["all"] + batches * measured["ledger_bytes_a_batch"]["all"]
     retention = Retention()
-    days, days_of_events = (span / timedelta(days=1) for span in (retention.flow_runs, event_retention(retention)))
+    days, days_of_events = (
+        span / timedelta(days=1) for span in (retention.flow_runs, compute_event_retention(retention))
+    )
 
     def of_events(sizes: Sizes) -> int:
         return sum(sizes.get(table, 0) for table in EVENTS)

@@ -28,7 +28,7 @@ from sqlalchemy import text
 
 from benchmarks import http_load, plain_flow, sample
 from benchmarks.served import Served, served, wait_until_processed
-from flows.runtime.server import kept_address
+from flows.runtime.server import ensure_address
 from leadgate.ledger import Ledger, open_ledger
 from leadgate.settings import Settings
 
@@ -150,7 +150,7 @@ def main() -> None:
         served(Path(folder)) as running,
         open_ledger(Settings(home=running.home)) as ledger,
     ):
-        prefect = kept_address(running.home, running.prefect_port)
+        prefect = ensure_address(running.home, running.prefect_port)
         measure(running, ledger, 5, 6, seed=99)  # warm
         before = plain_flow.seconds(prefect, PLAIN_RUNS)
         for number, rate in enumerate(arguments.rate or [1.0, 20.0]):

@@ -19,9 +19,9 @@ from console.http import body_reader
 from console.http.responses import RefusedError
 from leadgate.mapping.headers import flatten, map_headers
 from leadgate.masking import mask, mask_within
-from leadgate.matching.companies import company_key
-from leadgate.matching.latin import latin
-from leadgate.matching.names import name_of
+from leadgate.matching.companies import build_company_key
+from leadgate.matching.latin import latinise
+from leadgate.matching.names import build_name
 from leadgate.playbook import Validation
 from leadgate.values import (
     addresses,
@@ -36,7 +36,7 @@ from leadgate.values import (
     spam,
     text,
 )
-from tasks.activities import snake_case
+from tasks.activities import normalise_kind
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 KINDS = addresses.Kinds.of(Validation())
@@ -44,42 +44,42 @@ FORM = "application/x-www-form-urlencoded"
 PARTS = "multipart/form-data; boundary=x"
 
 READERS: dict[str, Callable[[str], Any]] = {
-    "single_line": text.single_line,
-    "several_lines": text.several_lines,
-    "folded": text.folded,
-    "address_of": lambda value: addresses.address_of(value, KINDS),
-    "phone_of": lambda value: phones.phone_of(value, "DE"),
-    "country_of": countries.country_of,
-    "postal_code": countries.postal_code,
-    "website_domain": domains.website_domain,
-    "mail_domain": domains.mail_domain,
-    "employees_of": figures.employees_of,
-    "amount_of": figures.amount_of,
-    "integer_of": figures.integer_of,
-    "number_of": figures.number_of,
-    "moment_of": lambda value: moments.moment_of(value, day_first=True, relative_to=NOW),
-    "date_of": lambda value: moments.date_of(value, day_first=True, relative_to=NOW),
-    "person_name": names.person_name,
-    "parts_of": names.parts_of,
-    "rest_of": lambda value: names.rest_of(value, "a", known_is_first=True),
-    "language_code": languages.language_code,
-    "yes_or_no": answers.yes_or_no,
-    "consent_of": lambda value: answers.consent_of(value, "asked"),
-    "spam_reason of a message": lambda value: spam.spam_reason(
+    "clean_line": text.clean_line,
+    "clean_lines": text.clean_lines,
+    "fold": text.fold,
+    "read_address": lambda value: addresses.read_address(value, KINDS),
+    "read_phone": lambda value: phones.read_phone(value, "DE"),
+    "read_country": countries.read_country,
+    "clean_postal_code": countries.clean_postal_code,
+    "find_website_domain": domains.find_website_domain,
+    "read_mail_domain": domains.read_mail_domain,
+    "read_employees": figures.read_employees,
+    "read_amount": figures.read_amount,
+    "read_integer": figures.read_integer,
+    "read_number": figures.read_number,
+    "read_moment": lambda value: moments.read_moment(value, day_first=True, relative_to=NOW),
+    "read_date": lambda value: moments.read_date(value, day_first=True, relative_to=NOW),
+    "capitalise_name": names.capitalise_name,
+    "split_name": names.split_name,
+    "find_rest_of_name": lambda value: names.find_rest_of_name(value, "a", known_is_first=True),
+    "find_language": languages.find_language,
+    "read_yes_or_no": answers.read_yes_or_no,
+    "judge_consent": lambda value: answers.judge_consent(value, "asked"),
+    "find_spam_reason of a message": lambda value: spam.find_spam_reason(
         (None, None, None), None, value, patterns=("seo services", "casino"), max_links=3
     ),
-    "spam_reason of a name": lambda value: spam.spam_reason(
+    "find_spam_reason of a name": lambda value: spam.find_spam_reason(
         (value, value, value), value, None, patterns=("seo services", "casino"), max_links=3
     ),
-    "company_key": company_key,
-    "latin": latin,
-    "name_of": lambda value: name_of(value, value),
+    "build_company_key": build_company_key,
+    "latinise": latinise,
+    "build_name": lambda value: build_name(value, value),
     "map_headers": lambda value: map_headers([value], custom={"seats": ["how many"]}),
     "flatten": lambda value: flatten({value: {value: [value, {"name": value, "value": value}]}}),
-    "snake_case": snake_case,
+    "snake_case": normalise_kind,
     "mask": mask,
     "mask_within": mask_within,
-    "visible": redaction.visible,
+    "visible": redaction.sanitise,
     "form": lambda value: body_reader.read(value.encode(errors="replace"), FORM),
     "parts": lambda value: body_reader.read(
         b'--x\r\nContent-Disposition: form-data; name="' + value.encode(errors="replace") + b"\r\n--x--\r\n", PARTS
@@ -162,7 +162,7 @@ def hostile(length: int) -> Iterable[str]:
 
 
 def seconds(read: Callable[[str], Any], value: str) -> float:
-    for cached in (company_key, latin, languages.language_code, domains.mail_domain):
+    for cached in (build_company_key, latinise, languages.find_language, domains.read_mail_domain):
         getattr(cached, "cache_clear", lambda: None)()
     began = time.process_time()
     with contextlib.suppress(ValueError, TypeError, RefusedError):  # refused, which is an answer too

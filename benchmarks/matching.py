@@ -39,7 +39,7 @@ from leadgate import playbook as playbooks
 from leadgate.mapping.normalise import normalise
 from leadgate.matching.accounts import Account, Directory, Wanted
 from leadgate.matching.persons import Person
-from leadgate.matching.resolving import Arrival, Ground, claims_of, resolve
+from leadgate.matching.resolving import Arrival, Ground, build_claims, resolve
 from leadgate.playbook import Matching, Playbook
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--leads", type=int, default=100_000)
     parser.add_argument("--accounts", type=int, default=10_000)
     asked = parser.parse_args()
-    rules = (playbooks.load(asked.playbook) if asked.playbook else playbooks.default()).playbook
+    rules = (playbooks.load(asked.playbook) if asked.playbook else playbooks.load_default()).playbook
     Path("build").mkdir(exist_ok=True)
     if asked.labelled is None:
         records = made_up.labelled(asked.people)
@@ -148,7 +148,7 @@ def _arrivals(records: Sequence[Record], playbook: Playbook, rules: Matching) ->
     rows = cast(list[dict[str, Any]], clean.where(clean.notna(), None).to_dict("records"))
     for number, row in enumerate(rows, start=1):
         person = Person.of(number, row)
-        claims = claims_of(row, person, {SOURCE: "crm"}, rules)
+        claims = build_claims(row, person, {SOURCE: "crm"}, rules)
         arrivals.append(Arrival(number, person, person.keys(b"a key that matters to nobody here."), claims))
     return arrivals
 

@@ -18,11 +18,11 @@ import pandas as pd
 
 from expectations import PROMISES, gate, prepared
 from expectations.prepared import PreparedSuite
-from expectations.view import view
+from expectations.view import build_view
 from leadgate import playbook as playbooks
 from leadgate.expressions import rules
 from leadgate.expressions.syntax import parse
-from leadgate.scoring.points import columns
+from leadgate.scoring.points import list_scoring_columns
 from leadgate.vocabulary import GateName
 
 TURNS = 15
@@ -49,10 +49,10 @@ def compare_gates() -> None:
     for rows in ROWS:
         frames = {name: _frame(name, rows) for name in PROMISES}
         suites = {name: PreparedSuite(PROMISES[name]) for name in PROMISES}
-        remembering = prepared._remembering
-        prepared._remembering = lambda expectation: expectation  # type: ignore[assignment]
+        remembering = prepared._register_cached
+        prepared._register_cached = lambda expectation: expectation  # type: ignore[assignment]
         plain = {name: PreparedSuite(PROMISES[name]) for name in PROMISES}
-        prepared._remembering = remembering
+        prepared._register_cached = remembering
         ask = partial(_ask, suites, frames)
         tell(f"six gates, {rows} rows: planned and remembered", *compare(partial(_validate, plain, frames), ask))
         tell("    of it, expectations that remember their configuration", *compare(partial(_ask, plain, frames), ask))
@@ -60,7 +60,7 @@ def compare_gates() -> None:
 
 def _validate(suites: Mapping[GateName, PreparedSuite], frames: Mapping[GateName, pd.DataFrame]) -> None:
     for name, suite in suites.items():
-        prepared.validated(frames[name], suite.configurations, gate._HELD)
+        prepared.validate(frames[name], suite.configurations, gate._HELD)
 
 
 def _ask(suites: Mapping[GateName, PreparedSuite], frames: Mapping[GateName, pd.DataFrame]) -> None:
@@ -70,19 +70,19 @@ def _ask(suites: Mapping[GateName, PreparedSuite], frames: Mapping[GateName, pd.
 
 def _frame(name: GateName, rows: int) -> pd.DataFrame:
     given: dict[str, list[Any]] = {column: [None] * rows for each in PROMISES[name] for column in each.columns}
-    return view(pd.DataFrame(given).assign(journey_id=range(rows)), PROMISES[name])
+    return build_view(pd.DataFrame(given).assign(journey_id=range(rows)), PROMISES[name])
 
 
 def compare_questions() -> None:
     """The scoring rules of the bundled playbook, which are one question."""
-    playbook = playbooks.default().playbook
+    playbook = playbooks.load_default().playbook
     expressions = [parse(rule.when) for rule in playbook.scoring.fit]
     used = sorted(set().union(*(each.columns for each in expressions)))
-    types = {name: kind for name, kind in columns(playbook).items() if name in used}
-    asked = rules._question(expressions, types)
+    types = {name: kind for name, kind in list_scoring_columns(playbook).items() if name in used}
+    asked = rules._build_query(expressions, types)
     for rows in ROWS:
         frame = pd.DataFrame({name: [None] * rows for name in types}, dtype=object)
-        plain, faster = (partial(answer, asked, frame, types) for answer in (rules._of_many, rules._of_few))
+        plain, faster = (partial(answer, asked, frame, types) for answer in (rules._query_many, rules._query_few))
         tell(f"{len(expressions)} expressions, {rows} rows: prepared once", *compare(plain, faster))
 
 

@@ -79,7 +79,7 @@ def _phone(country: str, person: int) -> str:
 def playbook() -> Loaded:
     """The default playbook without caps and absences, so that every qualified lead finds an owner, and with a narrower
     band for review, so that few leads wait for a person."""
-    loaded = playbooks.default()
+    loaded = playbooks.load_default()
     free = {"max_per_day": None, "max_per_week": None, "max_open": None, "absent": ()}
     reps = tuple(rep.model_copy(update=free) for rep in loaded.playbook.reps)
     enters = loaded.playbook.qualification.marketing_qualified

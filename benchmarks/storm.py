@@ -36,7 +36,7 @@ from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, open_ledger, signals
 from leadgate.ledger.activities import match_activities, store_activities
 from leadgate.ledger.batches import LeaseLost
-from leadgate.ledger.leases import lease_remaining
+from leadgate.ledger.leases import read_lease_remaining
 from leadgate.ledger.verify import verify
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
@@ -218,7 +218,7 @@ def _ended(child: Running, tally: Tally) -> bool:
 
 def _undisturbed(ledger: Ledger, work: list[Any], tally: Tally) -> None:
     """Processes that live, from when no dead one holds a batch any more until they are done."""
-    time.sleep(max(lease_remaining(ledger, kind) or 0 for kind in BatchKind))
+    time.sleep(max(read_lease_remaining(ledger, kind) or 0 for kind in BatchKind))
     children = [_start("undisturbed", each, None, tally) for each in work]
     for child in children:
         child.process.join()
@@ -263,13 +263,13 @@ def _store(ledger: Ledger, loaded: Loaded, file: File) -> None:
     """As the command does it, in small chunks. A file is known by its rows, so each has its own counts."""
     keys = capture.Keys(loaded.playbook.sources[file.source])
     reader = activities.Reader("activities", "storm", loaded.playbook, NOW)
-    for chunk in capture.chunks((Row(line, row) for line, row in enumerate(file.rows)), 20):
+    for chunk in capture.chunk_rows((Row(line, row) for line, row in enumerate(file.rows)), 20):
         with ledger.transaction() as connection:
             if file.source == "activities":
                 store_activities(connection, reader.sort(chunk).activities, NOW)
                 match_activities(connection, NOW)
             else:
-                signals.store_signals(connection, capture.signal_rows(chunk, file.source, "storm", keys), NOW)
+                signals.store_signals(connection, capture.build_signal_rows(chunk, file.source, "storm", keys), NOW)
 
 
 def _work(url: str, loaded: Loaded, now: datetime, limit: int) -> None:
@@ -278,7 +278,7 @@ def _work(url: str, loaded: Loaded, now: datetime, limit: int) -> None:
         while True:
             with contextlib.suppress(LeaseLost):  # a busy machine: somebody else goes on with the batch
                 run_waiting(worker, lambda: now)
-            if all(lease_remaining(ledger, kind) is None for kind in BatchKind):
+            if all(read_lease_remaining(ledger, kind) is None for kind in BatchKind):
                 return
             time.sleep(0.05)  # somebody is at work, or left a batch behind
 

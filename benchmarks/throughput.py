@@ -89,7 +89,7 @@ def measure(leads: int, rounds: int) -> dict[str, Any]:
         settings = Settings(home=Path(folder) / "home", batch_limit=CHUNK)
         with open_ledger(settings) as ledger:
             timed, where, peak = _governed(ledger, settings, loaded, leads, rounds)
-            after = reports.summary(ledger, NOW)
+            after = reports.read_summary(ledger, NOW)
     bare = statistics.median(_bare(loaded, leads, seed) for seed in range(1, rounds + 1))
     seconds = statistics.median(timed)
     return {
@@ -133,7 +133,7 @@ def _governed(
 
 def require_not_parked(ledger: Ledger) -> None:
     """Ends the measurement with exit code 1 when the breaker has parked a source."""
-    parked = reports.work_items(ledger, reports.WorkItemFilter(reason=PARKED))
+    parked = reports.list_work_items(ledger, reports.WorkItemFilter(reason=PARKED))
     if parked:
         journeys = sum(item.journeys for item in parked)
         sources = ", ".join(sorted({item.source for item in parked if item.source}))
@@ -146,9 +146,9 @@ def require_not_parked(ledger: Ledger) -> None:
 def capture_leads(ledger: Ledger, loaded: Loaded, rows: Iterator[dict[str, Any]]) -> None:
     keys = capture.Keys(loaded.playbook.sources["website"])
     numbered = (Row(line, payload) for line, payload in enumerate(rows, start=2))
-    for chunk in capture.chunks(numbered):
+    for chunk in capture.chunk_rows(numbered):
         with ledger.transaction() as connection:
-            signals.store_signals(connection, capture.signal_rows(chunk, "website", "bench", keys), NOW)
+            signals.store_signals(connection, capture.build_signal_rows(chunk, "website", "bench", keys), NOW)
 
 
 def _bare(loaded: Loaded, leads: int, seed: int) -> float:

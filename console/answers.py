@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from console.screen import moment
+from console.screen import format_moment
 
 LAST: Final = 12  # rows of a table about things that can be many
 
@@ -49,9 +49,9 @@ def show_value(value: Any) -> str:
     return "" if value is None else orjson.dumps(value, default=str).decode()
 
 
-def iso_moment(text: Any) -> str:
+def format_iso_moment(text: Any) -> str:
     try:
-        return moment(datetime.fromisoformat(str(text)))
+        return format_moment(datetime.fromisoformat(str(text)))
     except ValueError:
         return str(text or "")
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.screen import CommandError, hint, program
+from console.screen import CommandError, find_program, hint
 from leadgate.settings import Settings
 
 if TYPE_CHECKING:  # slow to import, and `leadgate --help` needs none of it
@@ -33,7 +33,7 @@ class CommandContext:
     home_is_default: bool = False  # nobody named the data folder
 
     @classmethod
-    def of(cls, home: Path | None, playbook: Path | None) -> CommandContext:
+    def from_options(cls, home: Path | None, playbook: Path | None) -> CommandContext:
         """The environment's settings, with those replaced that were given as options."""
         settings = Settings.from_environment()
         if home is not None:
@@ -53,26 +53,26 @@ class CommandContext:
             try:
                 ledger = stack.enter_context(open_ledger(settings, create=False))
             except NoLedgerError as error:
-                raise CommandError(self._nothing_in(error.where)) from error
+                raise CommandError(self._explain_no_ledger(error.where)) from error
             if self.home_is_default and not settings.database_url:
                 hint(f"Data folder: {settings.home} (LEADGATE_HOME is not set)")
             yield ledger
 
-    def _nothing_in(self, where: str) -> str:
-        capture = f"to start one there: `{program()} capture FILE --source NAME`"
+    def _explain_no_ledger(self, where: str) -> str:
+        capture = f"to start one there: `{find_program()} capture FILE --source NAME`"
         if self.settings.database_url:
             return f"There is no ledger in {where}, and none was made. Correct LEADGATE_DATABASE_URL; or, {capture}."
         because = ", the default here, as LEADGATE_HOME is not set" if self.home_is_default else ""
         return (
             f"There is no ledger in {where}{because}; none was made.\n"
-            f"Name the folder that has it: LEADGATE_HOME=FOLDER, or `{program()} --home FOLDER …`.\nOr, {capture}."
+            f"Name the folder that has it: LEADGATE_HOME=FOLDER, or `{find_program()} --home FOLDER …`.\nOr, {capture}."
         )
 
     def read_playbook(self) -> Loaded:
         """The playbook as it was written, notes unsaid. Raises ``PlaybookError``."""
         from leadgate import playbook
 
-        return playbook.load(self.settings.playbook) if self.settings.playbook else playbook.default()
+        return playbook.load(self.settings.playbook) if self.settings.playbook else playbook.load_default()
 
     def playbook(self) -> Loaded:
         """The playbook as it was written; notes on how it is written go to stderr. Raises ``PlaybookError``."""
@@ -81,20 +81,20 @@ class CommandContext:
             hint(f"note: {note}")
         return loaded
 
-    def checked_playbook(self) -> Loaded:
+    def load_checked_playbook(self) -> Loaded:
         """The playbook, if its parts agree. Raises ``PlaybookError`` before anything is stored."""
         from leadgate.playbook.check import require
 
         loaded = self.playbook()
-        require(loaded, promises=promises())
+        require(loaded, promises=list_promise_names())
         return loaded
 
-    def playbook_to_go_on(self, *, later: bool) -> Loaded:
+    def load_playbook_to_go_on(self, *, later: bool) -> Loaded:
         """The playbook of an action: checked before anything is stored, unless leads go on by it ``later``."""
-        return self.playbook() if later else self.checked_playbook()
+        return self.playbook() if later else self.load_checked_playbook()
 
 
-def promises() -> dict[GateName, set[str]]:
+def list_promise_names() -> dict[GateName, set[str]]:
     """The names of every gate's built-in promises."""
     from expectations import PROMISES
 
@@ -103,10 +103,10 @@ def promises() -> dict[GateName, set[str]]:
 
 def as_of(text: str | None) -> datetime | None:
     """The moment that ``--now`` names; None when it is not given, and then the ledger's clock holds."""
-    return None if text is None else moment_of(text)
+    return None if text is None else parse_moment(text)
 
 
-def moment_of(text: str) -> datetime:
+def parse_moment(text: str) -> datetime:
     """The moment an option names, aware and in UTC."""
     try:
         at = datetime.fromisoformat(text)
@@ -115,7 +115,7 @@ def moment_of(text: str) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def login() -> str:
+def find_login() -> str:
     """The operating system's user: its name, or its number where the system has no name for it (a container).
 
     The environment (``USER``, ``LOGNAME``) is not asked: anybody can set that.
@@ -127,12 +127,12 @@ def login() -> str:
         return f"user {uid}"
 
 
-def actor(playbook: Playbook, acts_for: str | None = None, also: Collection[str] = ()) -> Actor:
+def identify_actor(playbook: Playbook, acts_for: str | None = None, also: Collection[str] = ()) -> Actor:
     """Who does this: the operating system's user, for the rep or manager ``acts_for``.
 
     ``also`` names reps who may have left the playbook. Raises ``ActorError`` for nobody of that name.
     """
     from leadgate import actors
 
-    who = actors.identify(login(), playbook)
-    return who if acts_for is None else actors.acting_for(who, acts_for.strip(), playbook, also)
+    who = actors.identify(find_login(), playbook)
+    return who if acts_for is None else actors.act_for(who, acts_for.strip(), playbook, also)

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from console.command_context import actor
-from console.redaction import visible
+from console.command_context import identify_actor
+from console.redaction import sanitise
 from console.screen import CommandError
 from leadgate.actors import Actor
-from leadgate.counting import counted
+from leadgate.counting import format_count
 from leadgate.ledger import Ledger, lead_history
 from leadgate.masking import mask
 from leadgate.playbook import Playbook
 from leadgate.references import parse
-from leadgate.values.addresses import Kinds, address_of
+from leadgate.values.addresses import Kinds, read_address
 
 _AN: Final = {"batch": "a batch", "action": "an action"}
 
 
-def actor_for(ledger: Ledger, journey: int, playbook: Playbook, acts_for: str | None) -> Actor:
+def identify_journey_actor(ledger: Ledger, journey: int, playbook: Playbook, acts_for: str | None) -> Actor:
     """Who acts about a journey; its owner counts as a rep even when they have left the playbook."""
-    owner = lead_history.owner_of(ledger, journey)
-    return actor(playbook, acts_for, also=() if owner is None else (owner,))
+    owner = lead_history.find_owner(ledger, journey)
+    return identify_actor(playbook, acts_for, also=() if owner is None else (owner,))
 
 
 def as_data(who: Actor) -> dict[str, str | None]:
@@ -33,54 +33,54 @@ def as_data(who: Actor) -> dict[str, str | None]:
     return {"by": who.name, "acted_for": who.acts_for}
 
 
-def journey_of(ledger: Ledger, reference: str, playbook: Playbook) -> int:
+def resolve_journey(ledger: Ledger, reference: str, playbook: Playbook) -> int:
     """The journey to tell a lead's story by. Raises ``CommandError`` unless exactly one lead matches."""
     numbered = parse(reference)
     if numbered is not None:
         kind, number = numbered
         if kind == "journey":
-            found, what = lead_history.journey(ledger, number), f"journey J{number}"
+            found, what = lead_history.find_journey(ledger, number), f"journey J{number}"
         elif kind == "work item":
-            found, what = lead_history.journey_of_work_item(ledger, number), f"work item W{number} about a lead"
+            found, what = lead_history.find_journey_of_work_item(ledger, number), f"work item W{number} about a lead"
         elif kind in ("batch", "action"):
             raise CommandError(
-                f"{visible(reference.strip(), 40)} is {_AN[kind]}, and a lead is expected: give its number, J12 for a "
+                f"{sanitise(reference.strip(), 40)} is {_AN[kind]}, and a lead is expected: give its number, J12 for a "
                 "journey, W12 for a work item, or an e-mail address"
             )
         else:
-            found, what = lead_history.journey_of_lead(ledger, number), f"lead {number}"
+            found, what = lead_history.find_journey_of_lead(ledger, number), f"lead {number}"
         if found is None:
-            raise CommandError(f"there is no {what}{_known_ids(ledger)}")
+            raise CommandError(f"there is no {what}{_describe_known_ids(ledger)}")
         return found
     if "@" not in reference:
         raise CommandError(
-            f"{visible(reference, 80)!r} is no lead; give an id like 17, an e-mail address, J12 for a "
+            f"{sanitise(reference, 80)!r} is no lead; give an id like 17, an e-mail address, J12 for a "
             "journey, W12 for a work item"
         )
-    return _by_email(ledger, reference.strip(), playbook)
+    return _find_by_email(ledger, reference.strip(), playbook)
 
 
-def _by_email(ledger: Ledger, address: str, playbook: Playbook) -> int:
-    canonical = address_of(address, Kinds.of(playbook.validation)).canonical
-    found = lead_history.leads_by_email(ledger, address.replace("\x00", ""), canonical)
+def _find_by_email(ledger: Ledger, address: str, playbook: Playbook) -> int:
+    canonical = read_address(address, Kinds.of(playbook.validation)).canonical
+    found = lead_history.find_leads_by_email(ledger, address.replace("\x00", ""), canonical)
     if len(found) > 1:
         raise CommandError(
-            f"{counted(len(found), 'lead carries', 'leads carry')} this address, which is not validated yet: "
+            f"{format_count(len(found), 'lead carries', 'leads carry')} this address, which is not validated yet: "
             f"{', '.join(map(str, found))}; name one by its id"
         )
-    if found and (journey := lead_history.journey_of_lead(ledger, found[0])) is not None:
+    if found and (journey := lead_history.find_journey_of_lead(ledger, found[0])) is not None:
         return journey
     local, _, domain = (canonical or address.lower()).partition("@")
-    alike = lead_history.similar_emails(ledger, local.replace("\x00", ""), domain.replace("\x00", ""))
+    alike = lead_history.find_similar_emails(ledger, local.replace("\x00", ""), domain.replace("\x00", ""))
     hint = "; ".join(f"lead {each.lead_id} is {mask(each.value)}" for each in alike)
     raise CommandError(
-        f"no lead has the e-mail address {visible(address, 80)}"
-        + (f". Like it: {hint}" if hint else _known_ids(ledger))
+        f"no lead has the e-mail address {sanitise(address, 80)}"
+        + (f". Like it: {hint}" if hint else _describe_known_ids(ledger))
     )
 
 
-def _known_ids(ledger: Ledger) -> str:
-    ids = lead_history.id_range(ledger)
+def _describe_known_ids(ledger: Ledger) -> str:
+    ids = lead_history.find_id_range(ledger)
     if ids is None:
         return "; nothing has been captured and run yet"
     return f"; the leads' ids go from {ids[0]} to {ids[1]}, with gaps"

@@ -25,12 +25,12 @@ SHOWN: Final = 200  # characters of a value, where a person asked for the lead
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
-def visible(value: object, limit: int | None = None) -> str:
+def sanitise(value: object, limit: int | None = None) -> str:
     """``value`` as one line that does nothing to a terminal; control characters become signs.
 
-    >>> visible("red\\x1b[31m\\r\\nalert")
+    >>> sanitise("red\\x1b[31m\\r\\nalert")
     'red␛[31m␍␊alert'
-    >>> visible("x" * 12, limit=10)
+    >>> sanitise("x" * 12, limit=10)
     'xxxxxxxxxx… (12 characters)'
     """
     text = str(value)
@@ -51,7 +51,7 @@ def _sign(match: re.Match[str]) -> str:
 
 
 @cache
-def _harmless_promises() -> frozenset[tuple[str, str]]:
+def _list_harmless_promises() -> frozenset[tuple[str, str]]:
     """Stage and promise whose shown value is no personal one: a country, a score, an owner."""
     from expectations import PROMISES
     from leadgate.fields import PERSONAL
@@ -70,7 +70,7 @@ def mask_item(item: OpenWorkItem) -> OpenWorkItem:
     from leadgate.fields import PERSONAL
 
     value, detail, proposal = item.value, item.detail, item.proposal
-    if value is not None and (item.stage, item.promise) not in _harmless_promises():
+    if value is not None and (item.stage, item.promise) not in _list_harmless_promises():
         value = mask(value)
     if detail is not None:
         detail = mask_within(detail)
@@ -79,7 +79,7 @@ def mask_item(item: OpenWorkItem) -> OpenWorkItem:
     return replace(item, value=value, detail=detail, proposal=proposal)
 
 
-def json_text(value: object) -> str:
+def format_json(value: object) -> str:
     """``value`` as indented JSON that does nothing to a terminal either."""
     text = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode()
     # within JSON these stand in strings only; the line breaks of the indentation stay

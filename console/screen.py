@@ -16,7 +16,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from console.redaction import json_text, visible
+from console.redaction import format_json, sanitise
 from leadgate.errors import ExitCode, LeadgateError
 
 
@@ -28,7 +28,7 @@ class CommandError(LeadgateError):
         self.exit_code = exit_code
 
 
-def program() -> str:
+def find_program() -> str:
     """What to type to call this program again: ``leadgate``, or its path where it is not on the ``PATH``."""
     called = Path(sys.argv[0])
     if called.name != "leadgate" or not called.exists():
@@ -40,23 +40,23 @@ def program() -> str:
     return str(called) if near.startswith("..") else near
 
 
-def out(width: int | None = None) -> Console:
+def build_console(width: int | None = None) -> Console:
     """The console of a command's result. Lines that are too long for it are wrapped, never cut."""
     return Console(
         markup=False,
         highlight=False,
         emoji=False,
         soft_wrap=False,
-        width=width or _width(sys.stdout.isatty()),
+        width=width or _find_width(sys.stdout.isatty()),
     )
 
 
-def err() -> Console:
+def build_error_console() -> Console:
     """The console of progress, hints and errors."""
-    return Console(stderr=True, markup=False, highlight=False, emoji=False, width=_width(sys.stderr.isatty()))
+    return Console(stderr=True, markup=False, highlight=False, emoji=False, width=_find_width(sys.stderr.isatty()))
 
 
-def _width(terminal: bool) -> int | None:
+def _find_width(terminal: bool) -> int | None:
     """The width for ``rich``, which asks a terminal itself. A pipe has none: ``COLUMNS`` says one, else it is 100."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns) > 0:
@@ -65,21 +65,21 @@ def _width(terminal: bool) -> int | None:
 
 
 def print_json(value: object) -> None:
-    sys.stdout.write(json_text(value) + "\n")
+    sys.stdout.write(format_json(value) + "\n")
 
 
 def say(message: str) -> None:
     """One line or more to stderr, whatever the width: a path or a command in it can be copied."""
-    sys.stderr.write("\n".join(visible(line) for line in message.split("\n")) + "\n")
+    sys.stderr.write("\n".join(sanitise(line) for line in message.split("\n")) + "\n")
 
 
 def hint(message: str) -> None:
     """A dim line to stderr, for what is good to know beside a result."""
     dim, plain = ("\x1b[2m", "\x1b[0m") if sys.stderr.isatty() and "NO_COLOR" not in os.environ else ("", "")
-    sys.stderr.write(f"{dim}{visible(message)}{plain}\n")
+    sys.stderr.write(f"{dim}{sanitise(message)}{plain}\n")
 
 
-def table(*columns: str, right: Sequence[str] = (), title: str | None = None) -> Table:
+def build_table(*columns: str, right: Sequence[str] = (), title: str | None = None) -> Table:
     """A table without lines. The columns named in ``right`` hold numbers."""
     made = Table(
         box=None,
@@ -94,16 +94,16 @@ def table(*columns: str, right: Sequence[str] = (), title: str | None = None) ->
     return made
 
 
-def heading(words: str) -> RenderableType:
+def build_heading(words: str) -> RenderableType:
     return Text(words, style="bold")
 
 
-def moment(at: datetime | None) -> str:
+def format_moment(at: datetime | None) -> str:
     """A moment to the minute, in UTC: ``2026-03-02 09:00``."""
     return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
-def span(length: timedelta | float | None) -> str:
+def format_span(length: timedelta | float | None) -> str:
     """A length of time in its two largest units: ``3 h 20 min``. Seconds when it is a number."""
     if length is None:
         return "none yet"

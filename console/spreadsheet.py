@@ -30,13 +30,13 @@ _SIGN, _UNSEEN, _TEXT = "sign", "unseen", "text"
 def write(path: Path, lines: Iterable[Iterable[object]]) -> None:
     """Write ``lines`` as CSV in UTF-8 with a byte order mark, without which a spreadsheet guesses the encoding."""
     with path.open("w", encoding="utf-8-sig", newline="", errors="backslashreplace") as stream:
-        csv.writer(stream).writerows(map(cell, line) for line in lines)
+        csv.writer(stream).writerows(map(guard_cell, line) for line in lines)
 
 
-def cell(value: object) -> object:
+def guard_cell(value: object) -> object:
     """``value`` as a cell that no spreadsheet takes for a formula. A number of ours is none, whatever its sign.
 
-    >>> cell("=1+1"), cell(" ＝1+1"), cell("a;-b"), cell("well-known"), cell(-1), cell(None)
+    >>> guard_cell("=1+1"), guard_cell(" ＝1+1"), guard_cell("a;-b"), guard_cell("well-known"), guard_cell(-1), guard_cell(None)
     ("'=1+1", "' ＝1+1", "a;'-b", 'well-known', -1, '')
     """
     if isinstance(value, int | float):
@@ -48,7 +48,7 @@ def cell(value: object) -> object:
 
 def _guard(part: str) -> str:
     for character in part:
-        kind = _kind(character)
+        kind = _classify(character)
         if kind is _SIGN:
             return f"'{part}"
         if kind is _TEXT:
@@ -57,7 +57,7 @@ def _guard(part: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _kind(character: str) -> str:
+def _classify(character: str) -> str:
     if unicodedata.normalize("NFKC", character)[:1] in _SIGNS:
         return _SIGN
     # unseen: spaces, controls, marks; and quotes, which a wrong separator leaves in front of a cell

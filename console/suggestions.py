@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from rich.console import Console
 
-from console.screen import program
+from console.screen import find_program
 from leadgate.ledger.reviews import REVIEWED
 from leadgate.matching import ASKS
 from leadgate.vocabulary import StageName
@@ -152,29 +152,29 @@ def suggest(item: WaitingItem) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for way in WAYS.get(item.reason, OTHERWISE):
         if way.what == "set" and item.proposal and not any("--proposed" in command for command, _ in found):
-            found.append((f"{_rerun(item)} --proposed", "correct it as proposed"))
-        if (command := _command(way, item)) is not None:
+            found.append((f"{_build_rerun(item)} --proposed", "correct it as proposed"))
+        if (command := _build_command(way, item)) is not None:
             found.append((command, way.words))
     return found
 
 
-def _command(way: Way, item: WaitingItem) -> str | None:
+def _build_command(way: Way, item: WaitingItem) -> str | None:
     """None for what the item does not allow."""
     if way.what == "wait" or not (item.blocking or item.reason == "undeliverable"):
         return ""
     if way.what == "compare":
-        return _review(item)
+        return _build_review(item)
     if way.what == "again":
-        return _rerun(item)
+        return _build_rerun(item)
     if way.what == "done":
-        return f"{_rerun(item)} --done-by-hand EVIDENCE"
+        return f"{_build_rerun(item)} --done-by-hand EVIDENCE"
     if way.what == "approve" and item.stage in (StageName.CAPTURE, StageName.ASSIGNMENT):
         return None
     if item.kind in REVIEWED and item.journey_id is not None:
         options = {"set": f"--set {way.field}", "approve": "--approve WORDS", "discard": "--reject REASON"}
-        return f"{_review(item)} {options[way.what]}"
+        return f"{_build_review(item)} {options[way.what]}"
     if item.kind in REVIEWED:  # a whole batch
-        return _rerun(item) if way.what != "discard" else f"{_rerun(item)} --discard REASON"
+        return _build_rerun(item) if way.what != "discard" else f"{_build_rerun(item)} --discard REASON"
     return None
 
 
@@ -194,9 +194,9 @@ def render_commands(ways: Sequence[tuple[str, str]], console: Console) -> None:
             console.print(f"  {words}\n    {command}" if command else f"  {words}", soft_wrap=True)
 
 
-def _rerun(item: WaitingItem) -> str:
-    return f"{program()} rerun W{item.id}"
+def _build_rerun(item: WaitingItem) -> str:
+    return f"{find_program()} rerun W{item.id}"
 
 
-def _review(item: WaitingItem) -> str:
-    return f"{program()} review W{item.id}"
+def _build_review(item: WaitingItem) -> str:
+    return f"{find_program()} review W{item.id}"

@@ -100,7 +100,7 @@ def batch_problem(promises: Sequence[Promise], verdicts: Mapping[str, Verdict]) 
     return None
 
 
-def passed(
+def find_passed(
     frame: pd.DataFrame,
     promises: Sequence[Promise],
     verdicts: Mapping[str, Verdict],
@@ -115,7 +115,7 @@ def passed(
     return pd.Series(mask, index=frame.index)
 
 
-def failures(
+def list_failures(
     frame: pd.DataFrame, promises: Sequence[Promise], verdicts: Mapping[str, Verdict], key: str
 ) -> pd.DataFrame:
     """A row for each row of ``frame`` and promise that it broke; see ``GateResult``."""
@@ -126,7 +126,7 @@ def failures(
         if verdict.ok:
             continue
         rows = frame.iloc[list(verdict.positions)]
-        shown, explained = _texts(rows, promise.shows), _texts(rows, promise.explained_by)
+        shown, explained = _read_texts(rows, promise.shows), _read_texts(rows, promise.explained_by)
         same = (promise.name, promise.severity, promise.reason, promise.broken)
         found += [
             (position, identity, *same, value, detail)
@@ -137,14 +137,14 @@ def failures(
     return table.astype({key: frame[key].dtype}) if found else table
 
 
-def _texts(rows: pd.DataFrame, column: str | None) -> list[str | None]:
+def _read_texts(rows: pd.DataFrame, column: str | None) -> list[str | None]:
     if column is None or column not in rows.columns:
         return [None] * len(rows)
     missing = rows[column].isna()
     return [None if absent else str(v)[:SHOWN] for v, absent in zip(rows[column], missing, strict=True)]
 
 
-def evidence(promise: Promise, verdict: Verdict | None, frame: pd.DataFrame) -> CheckedPromise:
+def build_evidence(promise: Promise, verdict: Verdict | None, frame: pd.DataFrame) -> CheckedPromise:
     """What was checked, without values. No verdict: nothing was, for lack of rows or of a fit frame."""
     checked = failed = 0
     if verdict is not None and verdict.error is None:

@@ -26,21 +26,21 @@ from expectations.findings import (
     GateResult,
     Verdict,
     batch_problem,
-    evidence,
-    failures,
-    passed,
+    build_evidence,
+    find_passed,
+    list_failures,
 )
-from expectations.promises import Promise, from_playbook
-from expectations.view import unfit, view
-from leadgate.deadlines import CHECK_TIMED_OUT, seconds_for
+from expectations.promises import Promise, build_promise
+from expectations.view import build_view, find_batch_problem
+from leadgate.deadlines import CHECK_TIMED_OUT, compute_seconds
 from leadgate.playbook import GateRules, Playbook
-from leadgate.playbook.check.added_expectations import wrong_with
+from leadgate.playbook.check.added_expectations import check_expectation
 from leadgate.vocabulary import GateName
 
 if TYPE_CHECKING:
     from expectations.prepared import PreparedSuite
 
-__all__ = ["BatchProblem", "GateResult", "RefusedExpectation", "give_up", "preload", "promises_of", "run"]
+__all__ = ["BatchProblem", "GateResult", "RefusedExpectation", "give_up", "list_promises", "preload", "run"]
 
 #: The answer to "did it hold?" alone takes half the time of naming the rows, and most promises hold.
 _HELD: Final[dict[str, Any]] = {"result_format": "BOOLEAN_ONLY"}
@@ -75,15 +75,15 @@ def run(
     Great Expectations is a ``batch_problem``.
     """
     started = time.perf_counter()
-    until = time.monotonic() + (seconds_for(len(frame)) if seconds is None else seconds)
-    promises = promises_of(name, playbook)
+    until = time.monotonic() + (compute_seconds(len(frame)) if seconds is None else seconds)
+    promises = list_promises(name, playbook)
     verdicts: dict[str, Verdict] = {}
     problem: BatchProblem | None = None
     if len(frame):
         try:
-            problem = unfit(frame, promises, key)
+            problem = find_batch_problem(frame, promises, key)
             if problem is None:
-                verdicts = _judge(promises, view(frame, promises), until)
+                verdicts = _judge(promises, build_view(frame, promises), until)
                 problem = batch_problem(promises, verdicts)
         except Exception as error:  # whatever it was, not every row was judged: hold them all
             words = "The batch could not be checked"
@@ -92,25 +92,25 @@ def run(
         problem = replace(problem, reason=CHECK_TIMED_OUT)
     return GateResult(
         gate=name,
-        passed=passed(frame, promises, verdicts, problem),
-        failures=failures(frame, promises if problem is None else (), verdicts, key),
+        passed=find_passed(frame, promises, verdicts, problem),
+        failures=list_failures(frame, promises if problem is None else (), verdicts, key),
         batch_problem=problem,
-        evidence=[evidence(promise, verdicts.get(promise.name), frame) for promise in promises],
+        evidence=[build_evidence(promise, verdicts.get(promise.name), frame) for promise in promises],
         seconds=time.perf_counter() - started,
     )
 
 
 def give_up(name: GateName, frame: pd.DataFrame, *, playbook: Playbook | None, seconds: float) -> GateResult:
     """The result of a gate that gave none in ``seconds``: every row is held, as with any check that fails."""
-    promises = promises_of(name, playbook)
+    promises = list_promises(name, playbook)
     words = "The batch could not be checked in time"
     problem = BatchProblem(None, CHECK_TIMED_OUT, words, f"the gate gave no answer in {seconds:,.0f} s")
     return GateResult(
         gate=name,
-        passed=passed(frame, promises, {}, problem),
-        failures=failures(frame, (), {}, "journey_id"),
+        passed=find_passed(frame, promises, {}, problem),
+        failures=list_failures(frame, (), {}, "journey_id"),
         batch_problem=problem,
-        evidence=[evidence(promise, None, frame) for promise in promises],
+        evidence=[build_evidence(promise, None, frame) for promise in promises],
         seconds=seconds,
     )
 
@@ -118,18 +118,18 @@ def give_up(name: GateName, frame: pd.DataFrame, *, playbook: Playbook | None, s
 def preload(playbook: Playbook | None = None) -> None:
     """Import Great Expectations and run every suite once, so that this thread's first gates are fast."""
     for name in PROMISES:
-        columns = {column: [None] for promise in promises_of(name, playbook) for column in promise.columns}
+        columns = {column: [None] for promise in list_promises(name, playbook) for column in promise.columns}
         run(name, pd.DataFrame(columns).assign(journey_id=0), playbook=playbook)
 
 
-def promises_of(name: GateName, playbook: Playbook | None) -> tuple[Promise, ...]:
+def list_promises(name: GateName, playbook: Playbook | None) -> tuple[Promise, ...]:
     """The promises of a gate with the playbook's severities and additions, in the order of reasons.
 
     Raises ``RefusedExpectation``: the playbook's check says the same with file and line, but a playbook
     that went past it must not reach Great Expectations either (a ``row_condition`` can run any code).
     """
     rules = playbook.gates.get(name, GateRules()) if playbook else GateRules()
-    promises = [*PROMISES[name], *(from_playbook(expect) for expect in rules.expect)]
+    promises = [*PROMISES[name], *(build_promise(expect) for expect in rules.expect)]
     names = [promise.name for promise in promises]
     twice = {own for own in names if names.count(own) > 1}
     if twice:
@@ -139,13 +139,13 @@ def promises_of(name: GateName, playbook: Playbook | None) -> tuple[Promise, ...
         known = ", ".join(names)
         raise RefusedExpectation(f"gate {name} has no promise {min(unknown)!r}; its promises are {known}")
     for expect in rules.expect:
-        refused = next(wrong_with(expect, _texts_in(expect.arguments)), None)
+        refused = next(check_expectation(expect, _collect_texts(expect.arguments)), None)
         if refused is not None:
             raise RefusedExpectation(f"gate {name}, promise {expect.name!r}: {refused[1]}")
     return tuple(replace(p, severity=rules.severity.get(p.name, p.severity)) for p in promises)
 
 
-def _texts_in(arguments: dict[str, Any]) -> set[str]:
+def _collect_texts(arguments: dict[str, Any]) -> set[str]:
     """Every text in the arguments: here any column will do, a missing one is the batch's problem."""
     values = [item for value in arguments.values() for item in (value if isinstance(value, list) else [value])]
     return {value for value in values if isinstance(value, str)}
@@ -157,7 +157,7 @@ _this_thread = threading.local()
 _one_at_a_time = threading.Lock()  # importing, and whatever registers an expectation
 
 
-def _suite(promises: Sequence[Promise]) -> PreparedSuite:
+def _prepare_suite(promises: Sequence[Promise]) -> PreparedSuite:
     """This thread's suite of ``promises``, which name every argument; made once."""
     suites: dict[str, PreparedSuite] | None = getattr(_this_thread, "suites", None)
     if suites is None:
@@ -175,9 +175,9 @@ def _suite(promises: Sequence[Promise]) -> PreparedSuite:
 
 def _judge(promises: Sequence[Promise], view: pd.DataFrame, until: float) -> dict[str, Verdict]:
     """Ask Great Expectations: first which promises held, then which rows broke the others."""
-    suite = _suite(promises)
+    suite = _prepare_suite(promises)
     matching.this_gate.until = until
-    verdicts = [_verdict(answer) for answer in suite.ask(view, _HELD)]
+    verdicts = [_read_verdict(answer) for answer in suite.ask(view, _HELD)]
     broken = [
         number
         for number, (promise, verdict) in enumerate(zip(promises, verdicts, strict=True))
@@ -185,19 +185,19 @@ def _judge(promises: Sequence[Promise], view: pd.DataFrame, until: float) -> dic
     ]
     if broken:
         for number, answer in zip(broken, suite.ask(view, _ROWS, broken), strict=True):
-            verdicts[number] = _verdict(answer)
+            verdicts[number] = _read_verdict(answer)
     return {promise.name: verdict for promise, verdict in zip(promises, verdicts, strict=True)}
 
 
-def _verdict(answer: Any) -> Verdict:
-    error = _error(answer.exception_info or {})
+def _read_verdict(answer: Any) -> Verdict:
+    error = _find_error(answer.exception_info or {})
     if error is not None:
         return Verdict(ok=False, error=error)
     rows = (answer.result or {}).get("unexpected_index_list") or ()
     return Verdict(ok=bool(answer.success), positions=rows)
 
 
-def _error(info: dict[str, Any]) -> str | None:
+def _find_error(info: dict[str, Any]) -> str | None:
     """The message of an exception: at the top, or nested under the metric that raised it."""
     for part in (info, *(value for value in info.values() if isinstance(value, dict))):
         if part.get("raised_exception"):

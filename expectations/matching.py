@@ -24,13 +24,13 @@ from leadgate.expressions.patterns import find_matches
 this_gate: Final = threading.local()
 
 
-def linear(expectation: str) -> Any:
+def find_linear(expectation: str) -> Any:
     """The expectation that stands in for Great Expectations' own of that name; ``None`` for one without patterns."""
-    return _registered()[expectation] if expectation in PATTERNS else None
+    return _register()[expectation] if expectation in PATTERNS else None
 
 
 @cache
-def _registered() -> dict[str, Any]:
+def _register() -> dict[str, Any]:
     from great_expectations.execution_engine import PandasExecutionEngine
     from great_expectations.expectations import core
     from great_expectations.expectations.metrics.map_metric_provider import (
@@ -38,7 +38,7 @@ def _registered() -> dict[str, Any]:
         column_condition_partial,
     )
 
-    def matched(column: pd.Series[Any], regex: str) -> pd.Series[bool]:
+    def match_column(column: pd.Series[Any], regex: str) -> pd.Series[bool]:
         found = find_matches(regex, column.tolist(), until=getattr(this_gate, "until", None))
         return pd.Series(np.array(found, dtype=bool), index=column.index)
 
@@ -48,7 +48,7 @@ def _registered() -> dict[str, Any]:
 
         @column_condition_partial(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
         def _pandas(cls, column: pd.Series[Any], regex: str, **_: Any) -> pd.Series[bool]:  # noqa: N805 - its form
-            return matched(column, regex)
+            return match_column(column, regex)
 
     class ColumnValuesNotMatchLinear(ColumnMapMetricProvider):  # type: ignore[misc]
         condition_metric_name = "column_values.not_match_linear"
@@ -56,7 +56,7 @@ def _registered() -> dict[str, Any]:
 
         @column_condition_partial(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
         def _pandas(cls, column: pd.Series[Any], regex: str, **_: Any) -> pd.Series[bool]:  # noqa: N805
-            return ~matched(column, regex)
+            return ~match_column(column, regex)
 
     class ExpectColumnValuesToMatchLinear(core.ExpectColumnValuesToMatchRegex):  # type: ignore[misc]
         map_metric = ColumnValuesMatchLinear.condition_metric_name

@@ -8,7 +8,7 @@ those need, and in what order all of them are computed. The plan of a suite neve
 expectations that remember what they were made of. The six gates of a batch of one lead take 22 ms of CPU time in place
 of 240; with the plan alone it would be 145 (``make bench-optimisations``). Metrics and verdicts are still those of
 Great Expectations' own execution engine and expectations. Where one of these raises an error, the suite is
-validated the plain way (``validated``), which tells at which expectation.
+validated the plain way (``validate``), which tells at which expectation.
 
 A suite belongs to one thread: expectations keep what they have made.
 """
@@ -27,7 +27,7 @@ import pandas as pd
 
 from expectations import matching
 from expectations.promises import Promise
-from expectations.view import own_column
+from expectations.view import name_own_column
 
 os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read on import
 
@@ -53,8 +53,8 @@ class PreparedSuite:
     """The expectations of ``promises``, in order."""
 
     def __init__(self, promises: Sequence[Promise]) -> None:
-        self.configurations = [_configuration(promise) for promise in promises]
-        self._expectations = [_about_a_batch(each).to_domain_obj() for each in self.configurations]
+        self.configurations = [_build_configuration(promise) for promise in promises]
+        self._expectations = [_add_batch_id(each).to_domain_obj() for each in self.configurations]
         self._plans: dict[tuple[str, int], list[_Level]] = {}  # of one expectation
         self._whole: dict[str, list[_Level]] = {}  # of all of them
 
@@ -67,16 +67,16 @@ class PreparedSuite:
         try:
             return self._ask(frame, detail, asked)
         except Exception:
-            return validated(frame, [self.configurations[number] for number in asked], detail)
+            return validate(frame, [self.configurations[number] for number in asked], detail)
 
     def _ask(self, frame: pd.DataFrame, detail: dict[str, Any], asked: Sequence[int]) -> list[Any]:
         engine = PandasExecutionEngine(caching=False, batch_data_dict={_BATCH: frame})
         metrics: dict[Any, Any] = {}
         for level in self._plan(engine, detail, asked):
-            metrics |= engine.resolve_metrics(level.values(), metrics, runtime_configuration=_runtime(detail))
+            metrics |= engine.resolve_metrics(level.values(), metrics, runtime_configuration=_build_runtime(detail))
         return [
             self._expectations[number].metrics_validate(
-                metrics=metrics, execution_engine=engine, runtime_configuration=_runtime(detail)
+                metrics=metrics, execution_engine=engine, runtime_configuration=_build_runtime(detail)
             )
             for number in asked
         ]
@@ -86,20 +86,20 @@ class PreparedSuite:
         kind = detail["result_format"]
         if len(asked) == len(self._expectations):
             if kind not in self._whole:
-                self._whole[kind] = _together([self._plan_of(engine, detail, number) for number in asked])
+                self._whole[kind] = _merge_plans([self._plan_one(engine, detail, number) for number in asked])
             return self._whole[kind]
-        return _together([self._plan_of(engine, detail, number) for number in asked])
+        return _merge_plans([self._plan_one(engine, detail, number) for number in asked])
 
-    def _plan_of(self, engine: PandasExecutionEngine, detail: dict[str, Any], number: int) -> list[_Level]:
+    def _plan_one(self, engine: PandasExecutionEngine, detail: dict[str, Any], number: int) -> list[_Level]:
         key = (detail["result_format"], number)
         if key not in self._plans:
             self._plans[key] = _plan(self._expectations[number], engine, detail)
         return self._plans[key]
 
 
-def validated(frame: pd.DataFrame, configurations: Sequence[Any], detail: dict[str, Any]) -> list[Any]:
+def validate(frame: pd.DataFrame, configurations: Sequence[Any], detail: dict[str, Any]) -> list[Any]:
     """The answers of a plain validation of ``frame``, in the order of ``configurations``."""
-    batch = _batches().get_batch(batch_parameters={"dataframe": frame})
+    batch = _load_batches().get_batch(batch_parameters={"dataframe": frame})
     suite = gx.ExpectationSuite(name="handoff", expectations=[each.to_domain_obj() for each in configurations])
     answers = batch.validate(suite, result_format=dict(detail)).results  # it changes what it is given
     by_promise = {answer.expectation_config.meta["promise"]: answer for answer in answers}
@@ -110,7 +110,7 @@ _this_thread = threading.local()
 _one_at_a_time = threading.Lock()  # making a context sets the process's project
 
 
-def _batches() -> Any:
+def _load_batches() -> Any:
     """The batch definition of this thread's own context: a shared one returns wrong results without an error."""
     if getattr(_this_thread, "batches", None) is None:
         with _one_at_a_time:
@@ -121,17 +121,17 @@ def _batches() -> Any:
     return _this_thread.batches
 
 
-def _configuration(promise: Promise) -> ExpectationConfiguration:
-    own = own_column(promise)
+def _build_configuration(promise: Promise) -> ExpectationConfiguration:
+    own = name_own_column(promise)
     return ExpectationConfiguration(
-        type=_remembering(promise.expectation),
+        type=_register_cached(promise.expectation),
         kwargs={**promise.arguments, **({"column": own} if own else {})},
         meta={"promise": promise.name},
         severity=promise.severity,
     )
 
 
-def _about_a_batch(configuration: ExpectationConfiguration) -> ExpectationConfiguration:
+def _add_batch_id(configuration: ExpectationConfiguration) -> ExpectationConfiguration:
     return ExpectationConfiguration(
         type=configuration.type,
         kwargs={**configuration.kwargs, "batch_id": _BATCH},
@@ -140,16 +140,18 @@ def _about_a_batch(configuration: ExpectationConfiguration) -> ExpectationConfig
     )
 
 
-def _runtime(detail: dict[str, Any]) -> dict[str, Any]:
+def _build_runtime(detail: dict[str, Any]) -> dict[str, Any]:
     """For one call: Great Expectations changes what it is given."""
     return {"result_format": dict(detail)}
 
 
 def _plan(expectation: Expectation, engine: PandasExecutionEngine, detail: dict[str, Any]) -> list[_Level]:
     """The metrics of one expectation, level by level."""
-    needs = expectation.get_validation_dependencies(execution_engine=engine, runtime_configuration=_runtime(detail))
+    needs = expectation.get_validation_dependencies(
+        execution_engine=engine, runtime_configuration=_build_runtime(detail)
+    )
     graph = MetricsCalculator(engine).build_metric_dependency_graph(
-        metric_configurations=needs.get_metric_configurations(), runtime_configuration=_runtime(detail)
+        metric_configurations=needs.get_metric_configurations(), runtime_configuration=_build_runtime(detail)
     )
     metrics = {edge.left.id: edge.left for edge in graph.edges}
     needed: dict[Any, set[Any]] = {identity: set() for identity in metrics}
@@ -168,7 +170,7 @@ def _plan(expectation: Expectation, engine: PandasExecutionEngine, detail: dict[
     return levels
 
 
-def _together(plans: Sequence[list[_Level]]) -> list[_Level]:
+def _merge_plans(plans: Sequence[list[_Level]]) -> list[_Level]:
     """One plan of several. What a metric needs is the same in each of them, and so is its level."""
     together: list[_Level] = []
     for levels in zip_longest(*plans, fillvalue={}):
@@ -180,21 +182,23 @@ def _together(plans: Sequence[list[_Level]]) -> list[_Level]:
 
 
 @cache
-def _remembering(expectation: str) -> str:
+def _register_cached(expectation: str) -> str:
     """The name of an expectation that does what ``expectation`` does, and makes its configuration and the list of
     metrics that it needs once.
 
     An optimisation: Great Expectations asks an expectation for its configuration some eighty times a validation, and
     makes it anew each time. Ours never change once they are made. A planned gate takes a seventh of the CPU time by it.
     """
-    kind: Any = matching.linear(expectation) or get_expectation_impl(expectation)
+    kind: Any = matching.find_linear(expectation) or get_expectation_impl(expectation)
 
-    def configuration(self: Any) -> Any:
+    def get_configuration(self: Any) -> Any:
         if self._made is None:
             self._made = kind.configuration.fget(self)
         return self._made
 
-    def needs(self: Any, execution_engine: Any = None, runtime_configuration: Any = None) -> ValidationDependencies:
+    def get_dependencies(
+        self: Any, execution_engine: Any = None, runtime_configuration: Any = None
+    ) -> ValidationDependencies:
         detail = repr((runtime_configuration or {}).get("result_format"))
         if detail not in self._needs:
             self._needs[detail] = kind.get_validation_dependencies(self, execution_engine, runtime_configuration)
@@ -206,8 +210,8 @@ def _remembering(expectation: str) -> str:
         "__module__": __name__,
         "_made": PrivateAttr(None),
         "_needs": PrivateAttr(default_factory=dict),
-        "configuration": property(configuration),
-        "get_validation_dependencies": needs,
+        "configuration": property(get_configuration),
+        "get_validation_dependencies": get_dependencies,
     }
     remembering = type(kind)(name, (kind,), body)  # being made, it is registered
     return str(remembering.expectation_type)

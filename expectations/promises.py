@@ -67,7 +67,7 @@ class Promise:
         return self.problem
 
 
-def from_playbook(expect: Expect) -> Promise:
+def build_promise(expect: Expect) -> Promise:
     """A promise that the playbook adds to a gate; its name is also its reason."""
     column = next((expect.arguments[name] for name in _COLUMN_ARGUMENTS if name in expect.arguments), None)
     return Promise(

@@ -23,7 +23,7 @@ MATCHED: Final = 1_000
 _REFUSED: Final = "\x00refused"
 
 
-def unfit(frame: pd.DataFrame, promises: Sequence[Promise], key: str) -> BatchProblem | None:
+def find_batch_problem(frame: pd.DataFrame, promises: Sequence[Promise], key: str) -> BatchProblem | None:
     """What makes the frame unfit for any check, before Great Expectations is asked."""
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
@@ -44,7 +44,7 @@ def unfit(frame: pd.DataFrame, promises: Sequence[Promise], key: str) -> BatchPr
     return None
 
 
-def view(frame: pd.DataFrame, promises: Sequence[Promise]) -> pd.DataFrame:
+def build_view(frame: pd.DataFrame, promises: Sequence[Promise]) -> pd.DataFrame:
     """The columns that the promises look at, prepared, and indexed by position.
 
     Great Expectations fingerprints every column it is given, twice a run, and strings are slow to hash:
@@ -53,25 +53,25 @@ def view(frame: pd.DataFrame, promises: Sequence[Promise]) -> pd.DataFrame:
     plain = frame.reset_index(drop=True)
     columns: dict[str, pd.Series[Any]] = {}
     for promise in promises:
-        own = own_column(promise)
+        own = name_own_column(promise)
         if own is not None:
-            columns[own] = _prepared(plain, promise)
+            columns[own] = _prepare_values(plain, promise)
         elif "column_A" in promise.arguments:
             a, b = promise.arguments["column_A"], promise.arguments["column_B"]
-            columns[a], columns[b] = _comparable(plain[a], plain[b])
+            columns[a], columns[b] = _make_comparable(plain[a], plain[b])
         else:
             columns = {column: plain[column] for column in promise.columns} | columns
     return pd.DataFrame(columns, index=plain.index)
 
 
-def own_column(promise: Promise) -> str | None:
+def name_own_column(promise: Promise) -> str | None:
     """The name of the prepared column of its own that a promise looks at, if it needs one."""
     if promise.expectation in (*PATTERNS, *JUDGE_MISSING) or promise.problem or promise.present:
         return f"{promise.arguments['column']} for {promise.name}"
     return None
 
 
-def _prepared(frame: pd.DataFrame, promise: Promise) -> pd.Series[Any]:
+def _prepare_values(frame: pd.DataFrame, promise: Promise) -> pd.Series[Any]:
     """What a promise looks at in place of its column, with what breaks it in any case refused."""
     values: pd.Series[Any] = frame[promise.arguments["column"]]
     if promise.expectation in JUDGE_MISSING:
@@ -85,7 +85,7 @@ def _prepared(frame: pd.DataFrame, promise: Promise) -> pd.Series[Any]:
     return values.astype(object).mask(refused, _REFUSED) if refused.any() else values
 
 
-def _comparable(a: pd.Series[Any], b: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[Any]]:
+def _make_comparable(a: pd.Series[Any], b: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[Any]]:
     """Two columns with types that can be compared.
 
     A batch in which every row lacks the value has a column of None: comparing it would be an error that

@@ -28,7 +28,7 @@ async def deliver(now: datetime | None = None) -> DeliveryReport | None:
     """
     async with session.opened() as here:
         ledger, playbook = here.worker.ledger, here.worker.playbook.playbook
-        waiting = await asyncio.to_thread(outbox.waiting, ledger, now)
+        waiting = await asyncio.to_thread(outbox.count_waiting_messages, ledger, now)
         if not waiting:
             return None
         due = sum(each.due for each in waiting)

@@ -134,7 +134,7 @@ async def register(client: PrefectClient) -> dict[str, UUID]:
     ids = {}
     for deployment in DEPLOYMENTS:
         flow = deployment.load()
-        this_version = _version(deployment, flow)
+        this_version = _compute_version(deployment, flow)
         # the former one is read first: whoever replaces it beside us makes its successor before it goes
         former = await _read(client, f"{deployment.flow}/{FORMER_NAME}")
         there = await _read(client, deployment.full_name)
@@ -167,7 +167,7 @@ async def _read(client: PrefectClient, full_name: str) -> DeploymentResponse | N
         return None
 
 
-def _version(deployment: Deployment, flow: Flow[Any, Any]) -> str:
+def _compute_version(deployment: Deployment, flow: Flow[Any, Any]) -> str:
     content = asdict(deployment) | {"form": flow.parameters.model_dump(mode="json")}
     digest = hashlib.sha256(orjson.dumps(content, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()
     return f"{version('leadgate')}+{digest[:8]}"

@@ -16,12 +16,12 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from sqlalchemy.exc import DBAPIError
 
 from flows import links
-from flows.whereabouts import whereabouts
-from leadgate.counting import counted
+from flows.whereabouts import describe_whereabouts
+from leadgate.counting import format_count
 from leadgate.fields import ENRICHED, PERSONAL, STANDARD, VALIDATED
 from leadgate.ledger import Ledger, reports
 from leadgate.masking import mask, mask_within
-from leadgate.plain_text import defanged, markdown, neutral, one_line
+from leadgate.plain_text import defang, escape_markdown, format_line, neutralise
 from leadgate.vocabulary import Outcome
 from tasks.batches import BatchReport
 from tasks.descriptions import count_leads, describe_batch
@@ -48,26 +48,26 @@ async def publish(report: BatchReport, ledger: Ledger) -> None:
         _publish_batch(report, worked, ledger),
         acreate_table_artifact(
             key=f"{kind}-gates",
-            table=[{"gate": stage.gate.replace("_", " ")} | line for stage in worked for line in _promises(stage)],
+            table=[{"gate": stage.gate.replace("_", " ")} | line for stage in worked for line in _list_promises(stage)],
             description=f"Batch {report.batch}: every promise of every gate.",
         ),
-        *(acreate_table_artifact(**_gate(report, stage)) for stage in worked if _broken(stage)),
+        *(acreate_table_artifact(**_build_gate(report, stage)) for stage in worked if _is_broken(stage)),
     )
 
 
-def _broken(stage: StageReport) -> bool:
+def _is_broken(stage: StageReport) -> bool:
     return any(not line["ok"] for line in stage.evidence)
 
 
-def _gate(report: BatchReport, stage: StageReport) -> dict[str, Any]:
+def _build_gate(report: BatchReport, stage: StageReport) -> dict[str, Any]:
     return {
         "key": f"gate-{stage.gate.replace('_', '-')}",
-        "table": _promises(stage),
+        "table": _list_promises(stage),
         "description": f"Batch {report.batch} at {stage.name_in_words}: {stage.entered} in, {stage.held} held.",
     }
 
 
-def _promises(stage: StageReport) -> list[dict[str, Any]]:
+def _list_promises(stage: StageReport) -> list[dict[str, Any]]:
     return [
         {
             "promise": line["promise"],
@@ -76,7 +76,7 @@ def _promises(stage: StageReport) -> list[dict[str, Any]]:
             "checked": line["checked"],
             "failed": line["failed"],
             "in words": line["words"],
-            "examples": cell(", ".join(stage.examples.get(line["promise"], ()))),
+            "examples": escape_cell(", ".join(stage.examples.get(line["promise"], ()))),
         }
         for line in stage.evidence
     ]
@@ -84,26 +84,26 @@ def _promises(stage: StageReport) -> list[dict[str, Any]]:
 
 async def _publish_batch(report: BatchReport, worked: Sequence[StageReport], ledger: Ledger) -> None:
     """Stage by stage, and lead by lead: those that are held come first, with what to do."""
-    named = _named(worked)
+    named = _select_named(worked)
     leads: list[reports.JourneyStanding] = []
     with contextlib.suppress(DBAPIError):  # the owners are committed: a page is worth no failure
-        leads = await asyncio.to_thread(reports.standing, ledger, named)
+        leads = await asyncio.to_thread(reports.list_standings, ledger, named)
     leads.sort(key=lambda each: named.index(each.id))
     form = await links.find_rerun_form() if any(each.work_item_id is not None for each in leads) else None
-    parts = [f"**{plain(describe_batch(report))}**", _stages(worked)]
+    parts = [f"**{escape_text(describe_batch(report))}**", _format_stages(worked)]
     if leads:
-        parts.append(_leads(leads, form))
+        parts.append(_format_leads(leads, form))
     left = sum(count_leads(report).values()) - len(leads)
     if left > 0:
         parts.append(f"{left:,} more: `leadgate queue` lists what is held, `leadgate summary` counts the others.")
     await acreate_markdown_artifact(
         key=f"{report.kind.replace('_', '-')}-batch",
         markdown="\n\n".join(parts),
-        description=f"Batch {report.batch}: {counted(report.size, 'lead', 'leads')}, stage by stage.",
+        description=f"Batch {report.batch}: {format_count(report.size, 'lead', 'leads')}, stage by stage.",
     )
 
 
-def _named(worked: Sequence[StageReport]) -> list[int]:
+def _select_named(worked: Sequence[StageReport]) -> list[int]:
     """The journeys that the page names: held ones first, then those that ended or wait, then owned ones."""
     last = Outcome.OWNED
     order = (*HOLDS, *(outcome for outcome in IN_WORDS if outcome not in (*HOLDS, last)), last)
@@ -111,7 +111,7 @@ def _named(worked: Sequence[StageReport]) -> list[int]:
     return list(dict.fromkeys(named))[:LEADS_NAMED]
 
 
-def _stages(worked: Sequence[StageReport]) -> str:
+def _format_stages(worked: Sequence[StageReport]) -> str:
     """A row for each stage, a column for each outcome that any of them has."""
     outcomes = [name for name in IN_WORDS if any(stage.outcomes.get(name) for stage in worked)]
     head = ["stage", "in", *((IN_WORDS | _COLUMNS)[name] for name in outcomes), "held for"]
@@ -120,32 +120,32 @@ def _stages(worked: Sequence[StageReport]) -> str:
             stage.name_in_words,
             f"{stage.entered:,}",
             *(f"{stage.outcomes[name]:,}" if stage.outcomes.get(name) else "" for name in outcomes),
-            ", ".join(f"{plain(reason)} {count:,}" for reason, count in sorted(stage.reasons.items())),
+            ", ".join(f"{escape_text(reason)} {count:,}" for reason, count in sorted(stage.reasons.items())),
         ]
         for stage in worked
     ]
-    return table(head, rows, numbers=range(1, len(head) - 1))
+    return format_table(head, rows, numbers=range(1, len(head) - 1))
 
 
-def _leads(leads: Sequence[reports.JourneyStanding], form: UUID | None) -> str:
+def _format_leads(leads: Sequence[reports.JourneyStanding], form: UUID | None) -> str:
     rows = []
     for each in leads:
         item = each.work_item_id
         command = f"`leadgate explain J{each.id}`" if item is None else f"`leadgate rerun W{item}`"
-        rows.append([f"J{each.id}", *linked_whereabouts(each, form), command])
-    return table(["journey", "now", "owner or reason", "command"], rows)
+        rows.append([f"J{each.id}", *link_whereabouts(each, form), command])
+    return format_table(["journey", "now", "owner or reason", "command"], rows)
 
 
-def linked_whereabouts(journey: reports.JourneyStanding, form: UUID | None) -> tuple[str, str]:
+def link_whereabouts(journey: reports.JourneyStanding, form: UUID | None) -> tuple[str, str]:
     """Where a journey is now, and its owner or the reason, in Markdown: its work item is a link to the form."""
-    now, why = whereabouts(journey)
+    now, why = describe_whereabouts(journey)
     item = journey.work_item_id
     if item is None or not now.endswith(f"W{item}"):
-        return plain(now), plain(why)
-    return f"{plain(now.removesuffix(f'W{item}'))}{links.link_work_item(item, form)}", plain(why)
+        return escape_text(now), escape_text(why)
+    return f"{escape_text(now.removesuffix(f'W{item}'))}{links.link_work_item(item, form)}", escape_text(why)
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Container[int] = ()) -> str:
+def format_table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Container[int] = ()) -> str:
     """A table in Markdown, of cells that are Markdown already. ``numbers``: the columns that are set to the right."""
     under = ["---:" if column in numbers else "---" for column in range(len(head))]
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, under, *rows))
@@ -154,14 +154,14 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Container
 _KNOWN: Final = frozenset({**STANDARD, **VALIDATED, **ENRICHED})
 
 
-def plain(text: str) -> str:
+def escape_text(text: str) -> str:
     """``text`` as Markdown that shows just that, in a line."""
-    return markdown(text)
+    return escape_markdown(text)
 
 
-def cell(text: str) -> str:
+def escape_cell(text: str) -> str:
     """``text`` in a table: a page may take a cell for Markdown, or not, so nothing in it can be either."""
-    return neutral(defanged(one_line(text, 300)))
+    return neutralise(defang(format_line(text, 300)))
 
 
 def show_masked(field: str, value: str) -> str:

@@ -24,20 +24,20 @@ from leadgate.ledger import reports
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.reports import JourneyStanding
 from leadgate.masking import is_masked, mask_within
-from leadgate.plain_text import one_line
-from leadgate.references import IdError, Kind, number_of
+from leadgate.plain_text import format_line
+from leadgate.references import IdError, Kind, parse_number
 from leadgate.vocabulary import BatchKind, JourneyStatus
-from tasks.batches import next_work
+from tasks.batches import claim_next_work
 
 #: Seconds to wait for leads that another process works on.
 PATIENCE: Final = 30.0
 
 
-def cleaned(corrections: Mapping[str, str]) -> dict[str, str]:
+def clean_corrections(corrections: Mapping[str, str]) -> dict[str, str]:
     return {name.strip(): value.strip().replace("\x00", "") for name, value in corrections.items()}
 
 
-def decided_by(by: str) -> str:
+def format_decider(by: str) -> str:
     """Who is on record. The Prefect server has one login for everybody, so a name in a form is what somebody says.
 
     Raises ``ActionError`` for what is too long for a name, and for signs that nobody sees.
@@ -61,17 +61,17 @@ def name_items(given: Mapping[str, Sequence[str] | None]) -> str:
     return ", ".join(f"W{str(item).strip().lstrip('Ww')}" for item in (given.get("work_items") or ())[:5])
 
 
-def numbers(typed: Sequence[str], kind: Kind) -> list[int]:
+def parse_ids(typed: Sequence[str], kind: Kind) -> list[int]:
     """The numbers of ids as they are printed. Raises ``ActionError`` for one of another kind."""
     try:
-        return [number_of(each, kind) for each in typed]
+        return [parse_number(each, kind) for each in typed]
     except IdError as error:
         raise ActionError(str(error)) from None
 
 
-def number(typed: str, kind: Kind) -> int | None:
+def parse_id(typed: str, kind: Kind) -> int | None:
     """The number of an id as it is printed; None for an empty field."""
-    return numbers([typed], kind)[0] if str(typed).strip() else None
+    return parse_ids([typed], kind)[0] if str(typed).strip() else None
 
 
 @asynccontextmanager
@@ -87,18 +87,18 @@ async def working() -> AsyncIterator[session.Session]:
 
 
 async def take_on(here: session.Session, journeys: Sequence[int], *, run_now: bool) -> list[JourneyStanding]:
-    """Where the journeys are (``reports.standing``) once none of them waits any more.
+    """Where the journeys are (``reports.list_standings``) once none of them waits any more.
 
     Others may take them meanwhile, and then it is waited for them, at most ``PATIENCE`` seconds from the last
     batch of our own. Without ``run_now`` nothing is waited for.
     """
     until = time.monotonic() + PATIENCE
     while True:
-        standing = await asyncio.to_thread(reports.standing, here.worker.ledger, journeys)
+        standing = await asyncio.to_thread(reports.list_standings, here.worker.ledger, journeys)
         waits = any(each.status == JourneyStatus.READY and not each.later for each in standing)
         if not run_now or not waits or time.monotonic() > until:
             return standing
-        work = await asyncio.to_thread(next_work, here.worker, None, BatchKind.INTAKE, events.held)
+        work = await asyncio.to_thread(claim_next_work, here.worker, None, BatchKind.INTAKE, events.emit_held)
         if work is None:
             await asyncio.sleep(0.25)
             continue
@@ -125,7 +125,7 @@ async def forgetting(
         if corrections:
             masked["corrections"] = {name: evidence.show_masked(name, value) for name, value in corrections.items()}
         if len(by) > MOST_OF_A_NAME:
-            masked["by"] = one_line(by, MOST_OF_A_NAME)
+            masked["by"] = format_line(by, MOST_OF_A_NAME)
         if masked and runtime.flow_run.id is not None:
             async with get_client() as client:
                 run = await client.read_flow_run(UUID(runtime.flow_run.id))
@@ -140,7 +140,7 @@ async def forgetting(
         raise
 
 
-async def decided_before(*typed: str) -> bool:
+async def is_decided(*typed: str) -> bool:
     """Whether an earlier attempt of this run stored its decision: what was typed is masked then.
 
     Raises ``ActionError`` for a new run that was copied from such a one.

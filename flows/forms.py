@@ -58,7 +58,7 @@ class Decision(StrEnum):
     DIFFERENT = "different"
 
 
-def _reasons() -> list[str]:
+def _list_reasons() -> list[str]:
     """Every reason that Leadgate itself holds a lead for, in the order of the stages. Promises that a playbook
     adds have names of their own."""
     promised = [promise.reason for suite in PROMISES.values() for promise in suite]
@@ -91,5 +91,5 @@ if TYPE_CHECKING:  # made from where each is defined, which no type checker can 
 else:
     Stage = StrEnum("Stage", {name: name for name in STAGES}, module=__name__)
     Stage.__doc__ = "A stage that holds leads."
-    Reason = StrEnum("Reason", {reason: reason for reason in _reasons()}, module=__name__)
+    Reason = StrEnum("Reason", {reason: reason for reason in _list_reasons()}, module=__name__)
     Reason.__doc__ = "A built-in reason for which leads are held."

@@ -39,8 +39,8 @@ async def housekeeping(
     """
     async with session.opened() as here:
         ledger, keep = here.worker.ledger, here.worker.playbook.playbook.retention
-        moment = await session.ledger_time(ledger, now)
-        ours = left_behind.runs_of([deployment.flow for deployment in DEPLOYMENTS])
+        moment = await session.read_ledger_time(ledger, now)
+        ours = left_behind.build_flow_filter([deployment.flow for deployment in DEPLOYMENTS])
         found = await left_behind.find(
             ledger, ours, moment, timedelta(minutes=dead_after_minutes), UUID(str(runtime.flow_run.id))
         )
@@ -48,17 +48,19 @@ async def housekeeping(
             await left_behind.end_dead(len(found.dead), quote(found), quote(ledger)),
             await left_behind.delete_ready(len(found.ready), quote(found)),
         ]
-        gone = await asyncio.to_thread(consumers.consumers_gone, ledger, left_behind.CONSUMER_FORGOTTEN)
+        gone = await asyncio.to_thread(consumers.list_gone_consumers, ledger, left_behind.CONSUMER_FORGOTTEN)
         lines.append(await left_behind.forget_consumers(len(gone), gone, quote(ledger)))
         await asyncio.to_thread(hosts.forget, ledger, left_behind.CONSUMER_FORGOTTEN)
         lapsed = [batch for batch in await asyncio.to_thread(upkeep.open_batches, ledger) if batch.lapsed > 0]
         lines.append(await left_behind.report_lapsed(len(lapsed), quote(lapsed)))
 
-        before = await retention.cutoffs(keep, moment)
+        before = await retention.compute_cutoffs(keep, moment)
         budget = retention.Budget(at_most_rows, at_most_seconds)
         runs, artifacts = await retention.count(ours, before)
-        lines.append(await retention.delete_artifacts(artifacts, _span(keep.artifacts), ours, before.artifacts, budget))
-        lines.append(await retention.delete_flow_runs(runs, _span(keep.flow_runs), ours, before, budget))
+        lines.append(
+            await retention.delete_artifacts(artifacts, _format_span(keep.artifacts), ours, before.artifacts, budget)
+        )
+        lines.append(await retention.delete_flow_runs(runs, _format_span(keep.flow_runs), ours, before, budget))
     await acreate_table_artifact(
         key="housekeeping",
         table=[{"what": line.what, "done": line.done, "left": line.left, "in words": line.words} for line in lines],
@@ -67,7 +69,7 @@ async def housekeeping(
     return lines
 
 
-def _span(span: timedelta) -> str:
+def _format_span(span: timedelta) -> str:
     """``7 days``, or ``36 h`` for what is no whole number of days."""
     days = span / timedelta(days=1)
     if days >= 1 and days == int(days):

@@ -17,11 +17,11 @@ from prefect.states import Cancelled, Completed
 
 from flows import evidence, run_log
 from flows.runtime import control, events, session
-from leadgate.counting import counted
-from leadgate.ledger.journeys.locking import entering_by_stage
-from leadgate.ledger.leases import last_held_by, lease, release, standing
+from leadgate.counting import format_count
+from leadgate.ledger.journeys.locking import count_entering_by_stage
+from leadgate.ledger.leases import find_last_held_batch, find_standing, lease, release
 from leadgate.vocabulary import BatchKind, Outcome
-from tasks.batches import STAGES, BatchReport, close, next_work, this_work
+from tasks.batches import STAGES, BatchReport, claim_next_work, close, resume_work
 from tasks.descriptions import describe_batch, describe_stage
 from tasks.failed_batches import CANCELLED, hold_batch
 from tasks.stage import Work
@@ -39,13 +39,13 @@ async def take_through(kind: BatchKind, batch: int | None, now: datetime | None)
     counts the leads. A batch that somebody else finished is told as a state, too.
     """
     async with session.opened() as here, telling():
-        work = await _work(here, kind, batch, now)
+        work = await _find_work(here, kind, batch, now)
         if not isinstance(work, Work):
             return work
         started = time.perf_counter()  # a run that was kept ready has waited until now
         ahead = str(runtime.flow_run.id) in here.offers
         over = asyncio.Event()
-        naming = asyncio.create_task(_name_while_at_work(_name(work), over))
+        naming = asyncio.create_task(_name_while_at_work(_format_name(work), over))
         ledger, held = here.worker.ledger, work.batch
         report = BatchReport(held.id, held.size, kind)
         orders = control.Orders(ahead=ahead)
@@ -56,20 +56,20 @@ async def take_through(kind: BatchKind, batch: int | None, now: datetime | None)
             failed=control.is_failure,
             patience=lambda error: here.patience(error, held.failures),
         ):
-            stands = await asyncio.to_thread(entering_by_stage, ledger, held)
+            stands = await asyncio.to_thread(count_entering_by_stage, ledger, held)
             entering = 0
             for stage in STAGES[kind]:
                 entering += stands.pop(stage.name, 0)
                 if not entering and not report.stages and stands:
                     continue  # a batch that was begun goes on where it stopped
-                if report.stages and (why := await orders.away()) is not None:
+                if report.stages and (why := await orders.find_early_end()) is not None:
                     await asyncio.to_thread(release, ledger, held)  # its leads go on with the next run
                     return Cancelled(message=f"{why}, just before its leads came; another run takes them.")
-                if (who := await orders.cancelled()) is not None:
+                if (who := await orders.find_canceller()) is not None:
                     count = await asyncio.to_thread(hold_batch, ledger, work, reason=CANCELLED, why=who, now=now)
                     events.emit(report)
-                    events.held(work, CANCELLED, count)
-                    return Cancelled(message=f"Batch {held.id}: {_wait(count)} behind a work item.")
+                    events.emit_held(work, CANCELLED, count)
+                    return Cancelled(message=f"Batch {held.id}: {_describe_waiting(count)} behind a work item.")
                 result = await run_stage_task(stage, ledger, work, entering)
                 report.stages.append(result)
                 here.progress(result)
@@ -84,17 +84,17 @@ async def take_through(kind: BatchKind, batch: int | None, now: datetime | None)
         told = describe_batch(report)
         run_log.tell(told)
         # nobody waits for these: the owners are committed
-        await asyncio.gather(_name_in_the_end(_name(work, told), naming), evidence.publish(report, ledger))
+        await asyncio.gather(_name_in_the_end(_format_name(work, told), naming), evidence.publish(report, ledger))
         return Completed(message=told, data=report)
 
 
-def _wait(journeys: int) -> str:
-    return counted(journeys, "journey waits", "journeys wait")
+def _describe_waiting(journeys: int) -> str:
+    return format_count(journeys, "journey waits", "journeys wait")
 
 
-def _name(work: Work, told: str = "") -> str:
+def _format_name(work: Work, told: str = "") -> str:
     """``batch 7 · 28 leads``, and once it is over: ``batch 7 · 28 leads: 13 owned, 12 held, 3 nurture · 1.7 s``."""
-    return f"batch {work.batch.id} · {told or counted(work.batch.size, 'lead', 'leads')}"
+    return f"batch {work.batch.id} · {told or format_count(work.batch.size, 'lead', 'leads')}"
 
 
 async def _name_while_at_work(name: str, over: asyncio.Event) -> None:
@@ -110,20 +110,20 @@ async def _name_in_the_end(name: str, before: asyncio.Task[None]) -> None:
     await control.name_run(name)
 
 
-async def _work(
+async def _find_work(
     here: session.Session, kind: BatchKind, batch: int | None, now: datetime | None
 ) -> Work | State[Any] | None:
     if batch is not None and (claimed := here.claimed.pop(batch, None)) is not None:
         return claimed
     if (offer := here.offers.get(str(runtime.flow_run.id))) is not None:
-        return await offer.taken()
-    worker = here.worker_of_run()
+        return await offer.take()
+    worker = here.build_run_worker()
     if batch is None and runtime.flow_run.run_count > 1:
-        batch = await asyncio.to_thread(last_held_by, worker.ledger, worker.holder)
+        batch = await asyncio.to_thread(find_last_held_batch, worker.ledger, worker.holder)
     if batch is None:
-        return await asyncio.to_thread(next_work, worker, now, kind, events.held)
-    while (work := await asyncio.to_thread(this_work, worker, batch, now)) is None:
-        found = await asyncio.to_thread(standing, worker.ledger, batch)
+        return await asyncio.to_thread(claim_next_work, worker, now, kind, events.emit_held)
+    while (work := await asyncio.to_thread(resume_work, worker, batch, now)) is None:
+        found = await asyncio.to_thread(find_standing, worker.ledger, batch)
         if found is None:
             raise LookupError(f"there is no batch {batch}; leave it empty to take whatever waits")
         if found.closed:

@@ -15,27 +15,35 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
 from flows import evidence
 from flows.form_support import (
-    cleaned,
-    decided_before,
-    decided_by,
+    clean_corrections,
     forgetting,
+    format_decider,
+    is_decided,
     name_items,
-    number,
-    numbers,
+    parse_id,
+    parse_ids,
     take_on,
     working,
 )
 from flows.forms import Id, Mode, Name, Reason, Stage
 from flows.links import find_rerun_form
 from flows.runtime import session
-from flows.whereabouts import whereabouts
-from leadgate.counting import counted
+from flows.whereabouts import describe_whereabouts
+from leadgate.counting import format_count
 from leadgate.ledger import Ledger
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.reports import JourneyStanding, OpenWorkItem, WorkItemFilter
 from leadgate.ledger.reruns import RerunReport
-from leadgate.plain_text import one_line
-from leadgate.resolutions import Correct, CorrectAsProposed, Discard, DoneByHand, Resolution, TryAgain, corrected_fields
+from leadgate.plain_text import format_line
+from leadgate.resolutions import (
+    Correct,
+    CorrectAsProposed,
+    Discard,
+    DoneByHand,
+    Resolution,
+    TryAgain,
+    list_corrected_fields,
+)
 from tasks import reruns
 
 #: Rows of the table about what became of each lead.
@@ -50,7 +58,7 @@ def _name() -> str:
     filters = [given.get(name) for name in ("reason", "other_reason", "stage", "source")]
     filters.append(f"batch {given['batch']}" if given.get("batch") else None)
     what = ", ".join(str(part) for part in (items, *filters) if part)
-    return one_line(f"rerun-handoff | {given.get('mode', Mode.AS_IT_IS)} | {what or 'nothing'}", 200)
+    return format_line(f"rerun-handoff | {given.get('mode', Mode.AS_IT_IS)} | {what or 'nothing'}", 200)
 
 
 @flow(name="rerun-handoff", flow_run_name=_name, persist_result=False)
@@ -88,20 +96,20 @@ async def rerun_handoff(
         run_now: Work until the leads have left what they wait for; else the next run takes them.
     """
     async with forgetting(corrections, by=by, words=words) as forget:
-        if await decided_before(*corrections.values(), words):
+        if await is_decided(*corrections.values(), words):
             return RerunReport()
-        who, resolution = decided_by(by), _read_resolution(mode, corrections, words)
-        asked = _asked(work_items, reason, other_reason, stage, source, batch)
+        who, resolution = format_decider(by), _read_resolution(mode, corrections, words)
+        asked = _build_filter(work_items, reason, other_reason, stage, source, batch)
         if limit is not None and limit < 1:
             raise ActionError(f"limit is {limit}; give at least 1, or leave it empty for all that fit")
         async with working() as here:
             ledger, playbook = here.worker.ledger, here.worker.playbook.playbook
-            reruns.require_fields(corrected_fields(resolution), playbook)
+            reruns.require_fields(list_corrected_fields(resolution), playbook)
             items = await asyncio.to_thread(reruns.find_items, ledger, asked, resolution, limit)
             named = list(asked.ids) if asked == WorkItemFilter(ids=asked.ids) and limit is None else []
             if not items and not named:
-                await asyncio.to_thread(_nothing_fits, ledger, asked, resolution)
-            now = await session.ledger_time(ledger)
+                await asyncio.to_thread(_refuse_no_match, ledger, asked, resolution)
+            now = await session.read_ledger_time(ledger)
             done = await asyncio.to_thread(
                 reruns.resolve_items, ledger, items, resolution, by=who, now=now, playbook=playbook, named=named
             )
@@ -125,7 +133,7 @@ def _read_resolution(mode: Mode, corrections: Mapping[str, str], words: str) -> 
         case Mode.AS_IT_IS:
             return TryAgain()
         case Mode.CORRECTED:
-            return Correct(cleaned(corrections))
+            return Correct(clean_corrections(corrections))
         case Mode.AS_PROPOSED:
             return CorrectAsProposed()
         case Mode.DONE_BY_HAND:
@@ -134,7 +142,7 @@ def _read_resolution(mode: Mode, corrections: Mapping[str, str], words: str) -> 
             return Discard(said)
 
 
-def _asked(
+def _build_filter(
     work_items: Sequence[str],
     reason: Reason | None,
     other_reason: str,
@@ -146,11 +154,11 @@ def _asked(
     if reason is not None and other is not None:
         raise ActionError(f"reason {reason} and other_reason {other!r} exclude one another; give one")
     asked = WorkItemFilter(
-        ids=tuple(numbers(work_items, "work item")),
+        ids=tuple(parse_ids(work_items, "work item")),
         reason=None if reason is None and other is None else str(reason or other),
         stage=None if stage is None else str(stage),
         source=source.strip() or None,
-        batch_id=number(batch, "batch"),
+        batch_id=parse_id(batch, "batch"),
     )
     if asked == WorkItemFilter():
         raise ActionError(
@@ -160,7 +168,7 @@ def _asked(
     return asked
 
 
-def _nothing_fits(ledger: Ledger, asked: WorkItemFilter, resolution: Resolution) -> None:
+def _refuse_no_match(ledger: Ledger, asked: WorkItemFilter, resolution: Resolution) -> None:
     """Fail in words, unless an earlier attempt of this very run has done it already."""
     reruns.require_known(ledger, asked)
     if runtime.flow_run.run_count > 1:
@@ -183,7 +191,7 @@ async def _publish(
     table = []
     for each in standing[:SHOWN]:
         item = done.journeys[each.id]
-        now, why = whereabouts(each)
+        now, why = describe_whereabouts(each)
         table.append(
             {
                 "lead": each.lead_id,
@@ -197,19 +205,22 @@ async def _publish(
         )
     counts: dict[str, int] = {}
     for each in standing:
-        words = whereabouts(each)[0].partition(",")[0].partition(" J")[0]
+        words = describe_whereabouts(each)[0].partition(",")[0].partition(" J")[0]
         counts[words] = counts.get(words, 0) + 1
     held = [each for each in standing if each.work_item_id is not None]
     form = await find_rerun_form() if held else None
-    decided, released = counted(done.work_items, "work item", "work items"), counted(done.released, "lead", "leads")
+    decided, released = (
+        format_count(done.work_items, "work item", "work items"),
+        format_count(done.released, "lead", "leads"),
+    )
     lines = [
-        f"**{decided}** {resolution.past}, with **{released}**, by {evidence.plain(by)}.",
+        f"**{decided}** {resolution.past}, with **{released}**, by {evidence.escape_text(by)}.",
         *(f"- {count:,} {words}" for words, count in counts.items()),
-        *(f"- J{each.id}: {': '.join(evidence.linked_whereabouts(each, form))}" for each in held[:LINKED]),
-        *(f"- left alone: {evidence.plain(skipped)}" for skipped in done.skipped[:100]),
+        *(f"- J{each.id}: {': '.join(evidence.link_whereabouts(each, form))}" for each in held[:LINKED]),
+        *(f"- left alone: {evidence.escape_text(skipped)}" for skipped in done.skipped[:100]),
     ]
     if len(standing) > SHOWN:
-        lines.append(f"- the table has the first {SHOWN:,} of {counted(len(standing), 'lead', 'leads')}")
+        lines.append(f"- the table has the first {SHOWN:,} of {format_count(len(standing), 'lead', 'leads')}")
     await asyncio.gather(
         acreate_table_artifact(key="rerun-handoff", table=table, description="What became of each lead."),
         acreate_markdown_artifact(key="rerun-handoff-summary", markdown="\n".join(lines), description="The rerun."),

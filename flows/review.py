@@ -13,29 +13,37 @@ from typing import TYPE_CHECKING
 from prefect import flow, runtime
 from prefect.artifacts import acreate_markdown_artifact
 
-from flows.evidence import linked_whereabouts, plain, show_masked
+from flows.evidence import escape_text, link_whereabouts, show_masked
 from flows.form_support import (
-    cleaned,
-    decided_before,
-    decided_by,
+    clean_corrections,
     forgetting,
+    format_decider,
+    is_decided,
     name_items,
-    number,
-    numbers,
+    parse_id,
+    parse_ids,
     take_on,
     working,
 )
 from flows.forms import Decision, Id, Name
 from flows.links import find_rerun_form
 from flows.runtime import session
-from leadgate.counting import counted
+from leadgate.counting import format_count
 from leadgate.ledger import reviews as taking
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.reports import JourneyStanding
 from leadgate.ledger.reruns import RerunReport
 from leadgate.masking import mask
-from leadgate.plain_text import one_line
-from leadgate.resolutions import Correct, DifferentPerson, Discard, DoneByHand, Resolution, SamePerson, corrected_fields
+from leadgate.plain_text import format_line
+from leadgate.resolutions import (
+    Correct,
+    DifferentPerson,
+    Discard,
+    DoneByHand,
+    Resolution,
+    SamePerson,
+    list_corrected_fields,
+)
 from tasks import reruns, reviews
 from tasks.reviews import Other, Review
 
@@ -46,7 +54,7 @@ if TYPE_CHECKING:
 def _name() -> str:
     given = runtime.flow_run.parameters
     items = name_items(given)
-    return one_line(f"review | {given.get('decision')} | {items or 'nothing'}", 200)
+    return format_line(f"review | {given.get('decision')} | {items or 'nothing'}", 200)
 
 
 @flow(name="review", flow_run_name=_name, persist_result=False)
@@ -74,17 +82,20 @@ async def review(
         lead: For same, the number of the lead that it is about.
     """
     async with forgetting(corrections, by=by, reason=reason) as forget:
-        if await decided_before(*corrections.values(), reason):
+        if await is_decided(*corrections.values(), reason):
             return RerunReport()
         if not work_items:
             raise ActionError("nothing says which: give work_items; `leadgate review` lists what waits")
-        who, resolution = decided_by(by), _read_resolution(decision, corrections, reason, by, number(lead, "lead"))
+        who, resolution = (
+            format_decider(by),
+            _read_resolution(decision, corrections, reason, by, parse_id(lead, "lead")),
+        )
         async with working() as here:
             ledger, playbook = here.worker.ledger, here.worker.playbook.playbook
-            reruns.require_fields(corrected_fields(resolution), playbook)
-            found = await asyncio.to_thread(reviews.read_reviews, ledger, numbers(work_items, "work item"), playbook)
+            reruns.require_fields(list_corrected_fields(resolution), playbook)
+            found = await asyncio.to_thread(reviews.read_reviews, ledger, parse_ids(work_items, "work item"), playbook)
             items = [each.item for each in found]
-            now = await session.ledger_time(ledger)
+            now = await session.read_ledger_time(ledger)
             done = RerunReport()
             standing: list[JourneyStanding] = []
             if resolution is None:
@@ -127,7 +138,7 @@ def _read_resolution(
         case Decision.REJECT:
             return Discard(said)
         case Decision.CORRECT:
-            return Correct(cleaned(corrections))
+            return Correct(clean_corrections(corrections))
         case Decision.SAME:
             assert lead is not None  # noqa: S101 - required above
             return SamePerson(lead)
@@ -155,55 +166,55 @@ async def _publish(
     lines = []
     form = await find_rerun_form() if any(journey.work_item_id is not None for journey in standing) else None
     for each in found:
-        lines += _told(each)
+        lines += _format_review(each)
         decided = decision is Decision.TAKE or each.item.id in done.journeys.values()
-        lines.append(f"**Decided:** {past} by {plain(by)}" if decided else "**Not decided**, see below")
+        lines.append(f"**Decided:** {past} by {escape_text(by)}" if decided else "**Not decided**, see below")
         for journey in standing:
             if done.journeys[journey.id] == each.item.id:
-                now, why = linked_whereabouts(journey, form)
+                now, why = link_whereabouts(journey, form)
                 lines.append(f"- J{journey.id}: {now}" + (f", {why}" if why else ""))
-    lines += [f"- {plain(note)}" for note in done.skipped]
+    lines += [f"- {escape_text(note)}" for note in done.skipped]
     await acreate_markdown_artifact(
         key="review", markdown="\n\n".join(lines), description="What there was to decide by, and the decision."
     )
 
 
-def _told(each: Review) -> list[str]:
+def _format_review(each: Review) -> list[str]:
     """One item as Markdown, with masked values."""
     item = each.item
-    about = f"lead {item.lead_id}" if item.lead_id is not None else counted(item.journeys, "journey", "journeys")
+    about = f"lead {item.lead_id}" if item.lead_id is not None else format_count(item.journeys, "journey", "journeys")
     lines = [
-        f"## W{item.id}: {plain(item.reason)} at {item.stage.replace('_', '-')}, {about}",
-        plain(item.message),
+        f"## W{item.id}: {escape_text(item.reason)} at {item.stage.replace('_', '-')}, {about}",
+        escape_text(item.message),
     ]
     if item.value:
-        lines.append(f"Value: {plain(mask(item.value))}")
+        lines.append(f"Value: {escape_text(mask(item.value))}")
     if item.proposal:
         proposed = (f"{name}={show_masked(name, str(value))}" for name, value in item.proposal.items())
-        lines.append(f"Proposed: {plain(', '.join(proposed))}")
+        lines.append(f"Proposed: {escape_text(', '.join(proposed))}")
     for other in each.others:
-        lines.append(_beside(each, other))
+        lines.append(_format_comparison(each, other))
     if each.score is not None:
-        points = "".join(f"\n| {plain(rule)} | {number:+} |" for rule, number in each.contributions.items())
+        points = "".join(f"\n| {escape_text(rule)} | {number:+} |" for rule, number in each.contributions.items())
         grade = f", grade {each.grade}" if each.grade else ""
         lines.append(f"Score {each.score}{grade}: fit {each.fit}, engagement {each.engagement}.")
         lines.append(f"| rule | points |\n|---|---:|{points}")
         known = (f"{name}: {show_masked(name, str(value))}" for name, value in each.values.items())
-        lines.append(f"The rules read {plain('; '.join(known)) or 'nothing that is known'}.")
+        lines.append(f"The rules read {escape_text('; '.join(known)) or 'nothing that is known'}.")
     if each.missing:
-        lines.append(f"Missing: {plain(', '.join(each.missing))}")
+        lines.append(f"Missing: {escape_text(', '.join(each.missing))}")
     if each.unknown:
-        lines.append(f"Nobody knows yet: {plain(', '.join(each.unknown))}")
+        lines.append(f"Nobody knows yet: {escape_text(', '.join(each.unknown))}")
     if each.negative:
-        lines.append(f"Known not to be there: {plain(', '.join(each.negative))}")
+        lines.append(f"Known not to be there: {escape_text(', '.join(each.negative))}")
     return lines
 
 
-def _beside(each: Review, other: Other) -> str:
+def _format_comparison(each: Review, other: Other) -> str:
     """This record and a lead that it may be about, as a table with masked values."""
     levels = {"full_name" if field == "name" else field: level for field, level in other.levels.items()}
     rows = [
-        f"| {plain(name.replace('_', ' '))} | {_cell(name, each.record[name])} | {_cell(name, value)} | "
+        f"| {escape_text(name.replace('_', ' '))} | {_format_cell(name, each.record[name])} | {_format_cell(name, value)} | "
         f"{levels.get(name, '')} |"
         for name, value in other.values.items()
         if value is not None or each.record[name] is not None
@@ -212,5 +223,5 @@ def _beside(each: Review, other: Other) -> str:
     return "\n".join((head, *rows))
 
 
-def _cell(name: str, value: JsonValue) -> str:
-    return "unknown" if value is None else plain(show_masked(name, str(value)))
+def _format_cell(name: str, value: JsonValue) -> str:
+    return "unknown" if value is None else escape_text(show_masked(name, str(value)))

@@ -17,11 +17,11 @@ from uuid import uuid4
 from flows.runtime import preload
 from flows.runtime.server import prefect_server, wait_until_ready
 from leadgate.ledger import Ledger, hosts, open_ledger
-from leadgate.ledger.leases import lease_remaining
+from leadgate.ledger.leases import read_lease_remaining
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from leadgate.vocabulary import BatchKind
-from tasks.batches import BatchReport, Worker, activate, next_work
+from tasks.batches import BatchReport, Worker, activate, claim_next_work
 from tasks.failed_batches import MAX_FAILURES
 from tasks.overdue import escalate_overdue
 from tasks.released import EVERYTHING
@@ -98,10 +98,10 @@ class Runner:
         Raises ``ClockError`` when this host's clock is too far off.
         """
         hosts.require_right_clock(self._ledger, self._skew_limit)
-        return asyncio.run(_until_nothing_waits(self._worker, kinds, now, self._progress))
+        return asyncio.run(_run_until_idle(self._worker, kinds, now, self._progress))
 
 
-async def _until_nothing_waits(
+async def _run_until_idle(
     worker: Worker, kinds: Sequence[BatchKind], now: datetime | None, progress: Callable[[Progress], None]
 ) -> RunReport:
     from flows import run_log
@@ -121,9 +121,9 @@ async def _until_nothing_waits(
             report.escalated = await asyncio.to_thread(escalate_overdue, worker.ledger, worker.playbook.playbook, now)
         for kind in kinds:
             while True:
-                work = await asyncio.to_thread(next_work, worker, now, kind, events.held)
+                work = await asyncio.to_thread(claim_next_work, worker, now, kind, events.emit_held)
                 if work is None:
-                    waiting = await asyncio.to_thread(lease_remaining, worker.ledger, kind, MAX_FAILURES)
+                    waiting = await asyncio.to_thread(read_lease_remaining, worker.ledger, kind, MAX_FAILURES)
                     if waiting is None:
                         break
                     progress(Progress(f"another run holds a batch; its lease runs out in {waiting:.0f} s"))

@@ -11,20 +11,20 @@ import asyncio
 from prefect import flow, runtime
 from prefect.artifacts import acreate_markdown_artifact
 
-from flows.evidence import plain
-from flows.form_support import decided_before, decided_by, forgetting, working
+from flows.evidence import escape_text
+from flows.form_support import forgetting, format_decider, is_decided, working
 from flows.forms import Name
 from flows.runtime import session
 from leadgate.actors import Actor
-from leadgate.counting import counted
-from leadgate.plain_text import one_line
+from leadgate.counting import format_count
+from leadgate.plain_text import format_line
 from tasks import reassignments
 from tasks.reassignments import Transfer
 
 
 def _name() -> str:
     given = runtime.flow_run.parameters
-    return one_line(f"transfer | {given.get('rep')}{' | dry run' if given.get('dry_run', True) else ''}", 200)
+    return format_line(f"transfer | {given.get('rep')}{' | dry run' if given.get('dry_run', True) else ''}", 200)
 
 
 @flow(name="transfer", flow_run_name=_name, persist_result=False)
@@ -39,9 +39,9 @@ async def transfer(rep: str, reason: str, to_pool: str = "", by: Name = "", dry_
         dry_run: Only show who would get how many; switch it off to do it.
     """
     async with forgetting({}, by=by, reason=reason) as forget:
-        if await decided_before(reason):
+        if await is_decided(reason):
             return {}
-        who = Actor(decided_by(by))
+        who = Actor(format_decider(by))
         async with working() as here:
             done = await asyncio.to_thread(
                 reassignments.transfer,
@@ -52,7 +52,7 @@ async def transfer(rep: str, reason: str, to_pool: str = "", by: Name = "", dry_
                 dry_run=dry_run,
                 reason=reason,
                 by=who,
-                now=await session.ledger_time(here.worker.ledger),
+                now=await session.read_ledger_time(here.worker.ledger),
             )
             if not dry_run:
                 await forget()
@@ -62,12 +62,12 @@ async def transfer(rep: str, reason: str, to_pool: str = "", by: Name = "", dry_
 
 async def _publish(done: Transfer, *, dry_run: bool) -> None:
     verb = "would go" if dry_run else "went"
-    rows = "".join(f"\n| {plain(owner)} | {leads:,} |" for owner, leads in done.by_owner.items())
-    placed = counted(len(done.placed), "lead", "leads")
-    lines = [f"{placed} of {plain(done.rep)} {verb} to:\n\n| rep | leads |\n|---|---:|{rows}"]
+    rows = "".join(f"\n| {escape_text(owner)} | {leads:,} |" for owner, leads in done.by_owner.items())
+    placed = format_count(len(done.placed), "lead", "leads")
+    lines = [f"{placed} of {escape_text(done.rep)} {verb} to:\n\n| rep | leads |\n|---|---:|{rows}"]
     if done.left:
         lines.append(f"{len(done.left):,} stay, because nobody can take more:")
-        lines += [f"- J{each.journey_id}: {plain(each.why)}" for each in done.left[:20]]
+        lines += [f"- J{each.journey_id}: {escape_text(each.why)}" for each in done.left[:20]]
     await acreate_markdown_artifact(
         key="transfer", markdown="\n\n".join(lines), description="Who got the leads of somebody who leaves."
     )

@@ -1,6 +1,6 @@
 """Where a journey is now, in words: for the artifacts of a batch, a rerun and a review.
 
-Belongs here: these words. Does not belong here: reading the ledger (``reports.standing``).
+Belongs here: these words. Does not belong here: reading the ledger (``reports.list_standings``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 from leadgate.vocabulary import JourneyStatus
 
 
-def whereabouts(each: JourneyStanding) -> tuple[str, str]:
+def describe_whereabouts(each: JourneyStanding) -> tuple[str, str]:
     """Where a journey is now, in words, and its owner or the reason."""
     stage, status = each.stage.replace("_", "-"), each.status
     reason = str(each.reason or "").replace("_", " ")

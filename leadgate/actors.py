@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Literal
 
 from leadgate.errors import LeadgateError
-from leadgate.nearest import proposal
+from leadgate.nearest import propose
 from leadgate.vocabulary import ActionKind
 
 if TYPE_CHECKING:  # slow to import, and no more than a type here
@@ -77,24 +77,24 @@ def identify(login: str, playbook: Playbook) -> Actor:
     """The actor whom a door knows as ``login``: a rep by their ``login`` or else their name, a manager, an operator."""
     for rep in playbook.reps:
         if login == (rep.login or rep.name):
-            return Actor(rep.name, rep.name, _decides_for(rep.name, playbook))
-    if login in _reps(playbook):  # that rep signs in by another login: this one is somebody else's
+            return Actor(rep.name, rep.name, _list_reps_of(rep.name, playbook))
+    if login in _list_reps(playbook):  # that rep signs in by another login: this one is somebody else's
         return Actor(f"{login} (login)")
     return Actor(login, None, frozenset(rep.name for rep in playbook.reps if rep.manager == login))
 
 
-def acting_for(actor: Actor, name: str, playbook: Playbook, also: Collection[str] = ()) -> Actor:
+def act_for(actor: Actor, name: str, playbook: Playbook, also: Collection[str] = ()) -> Actor:
     """``actor``, who acts for the rep or manager ``name``. ``also`` names reps who have left the playbook.
 
     Raises ``ActorError`` for nobody of that name.
     """
-    known = {*_reps(playbook), *_managers(playbook), *also}
+    known = {*_list_reps(playbook), *_list_managers(playbook), *also}
     if name not in known:
-        raise ActorError(f"there is no rep or manager {name[:80]!r} to act for; {proposal(name, known)}")
-    return actor if name == actor.name else replace(actor, acts_for=name, reps=_decides_for(name, playbook))
+        raise ActorError(f"there is no rep or manager {name[:80]!r} to act for; {propose(name, known)}")
+    return actor if name == actor.name else replace(actor, acts_for=name, reps=_list_reps_of(name, playbook))
 
 
-def refusal(actor: Actor, action: OwnersAction, owner: str) -> str | None:
+def find_refusal(actor: Actor, action: OwnersAction, owner: str) -> str | None:
     """Why ``actor`` may not do ``action`` to a lead of ``owner``; None when they may."""
     if owner in actor.reps or owner == actor.acts_for:
         return None
@@ -110,18 +110,18 @@ def refusal(actor: Actor, action: OwnersAction, owner: str) -> str | None:
 
 
 def require(actor: Actor, action: OwnersAction, owner: str) -> None:
-    """Raises ``ActorError`` where ``refusal`` has a reason."""
-    if (why := refusal(actor, action, owner)) is not None:
+    """Raises ``ActorError`` where ``find_refusal`` has a reason."""
+    if (why := find_refusal(actor, action, owner)) is not None:
         raise ActorError(why)
 
 
-def _decides_for(name: str, playbook: Playbook) -> frozenset[str]:
+def _list_reps_of(name: str, playbook: Playbook) -> frozenset[str]:
     return frozenset(rep.name for rep in playbook.reps if name in (rep.name, rep.manager)) | {name}
 
 
-def _reps(playbook: Playbook) -> set[str]:
+def _list_reps(playbook: Playbook) -> set[str]:
     return {rep.name for rep in playbook.reps}
 
 
-def _managers(playbook: Playbook) -> set[str]:
+def _list_managers(playbook: Playbook) -> set[str]:
     return {rep.manager for rep in playbook.reps if rep.manager}

@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 
 from leadgate import playbook as playbooks
-from leadgate.assignment.availability import midnights, mondays
+from leadgate.assignment.availability import find_midnights, find_mondays
 from leadgate.assignment.routing import assign
 from leadgate.fields import PERSONAL
 from leadgate.ledger import Ledger, NoLedgerError, figures, lead_frames, lead_history
@@ -69,7 +69,7 @@ def open_ledger(home: str | Path | None = None) -> Iterator[Ledger]:
 
 def load_playbook(path: str | Path | None = None) -> Loaded:
     """The playbook of a file, or the default one. Raises ``PlaybookError`` with every problem and its line."""
-    return playbooks.default() if path is None else playbooks.load(Path(path))
+    return playbooks.load_default() if path is None else playbooks.load(Path(path))
 
 
 def read_leads(
@@ -96,17 +96,17 @@ def read_story(ledger: Ledger, reference: str) -> Story:
     """
     kind, number = parse(reference) or (None, 0)
     find = {
-        None: lead_history.journey_of_lead,
-        "lead": lead_history.journey_of_lead,
-        "journey": lead_history.journey,
-        "work item": lead_history.journey_of_work_item,
+        None: lead_history.find_journey_of_lead,
+        "lead": lead_history.find_journey_of_lead,
+        "journey": lead_history.find_journey,
+        "work item": lead_history.find_journey_of_work_item,
     }.get(kind)
     if find is None or not number:
         raise IdError(f"{reference[:80]!r} is no lead, journey or work item; give one like 5, J2 or W12")
     journey = find(ledger, number)
     if journey is None:
         raise LookupError(f"the ledger has no {reference.strip()}")
-    return lead_history.story(ledger, journey)
+    return lead_history.load_story(ledger, journey)
 
 
 def read_figures(
@@ -128,6 +128,6 @@ def read_figures(
     asked = figures.Asked(since, until, now, zone, source, rep, tuple(playbook.follow_up.lost_outcomes))
     before = replace(asked, since=since - (until - since), until=since)
     found, _ = figures.read(
-        ledger, asked, before, list(figures.QUERIES), midnights(playbook, now), mondays(playbook, now)
+        ledger, asked, before, list(figures.QUERIES), find_midnights(playbook, now), find_mondays(playbook, now)
     )
     return {name: pd.DataFrame(rows) for name, rows in found.items()}

@@ -30,7 +30,7 @@ class Corrected:
     country: str | None
 
 
-def problems_of(leads: Sequence[Corrected], playbook: Playbook, now: datetime) -> list[dict[str, str]]:
+def find_correction_problems(leads: Sequence[Corrected], playbook: Playbook, now: datetime) -> list[dict[str, str]]:
     """For each of ``leads`` what is wrong with its corrected fields, with the nearest right values.
 
     An empty correction clears its field, and is wrong only where the playbook requires the field.
@@ -42,10 +42,10 @@ def problems_of(leads: Sequence[Corrected], playbook: Playbook, now: datetime) -
     rows = [{"source": lead.source, "country": lead.country, **lead.corrections} for lead in leads]
     frame = pd.DataFrame([{name: value or None for name, value in row.items()} for row in rows], dtype=object)
     read = normalise(frame.where(frame.notna(), None), playbook, now)
-    return [_problems(read.iloc[index], lead.corrections) for index, lead in enumerate(leads)]
+    return [_find_problems(read.iloc[index], lead.corrections) for index, lead in enumerate(leads)]
 
 
-def _problems(result: pd.Series, corrections: Mapping[str, str]) -> dict[str, str]:
+def _find_problems(result: pd.Series, corrections: Mapping[str, str]) -> dict[str, str]:
     found = {name: result[f"{name}_problem"] for name in _OWN_COLUMN if corrections.get(name)}
     for column in _SHARED:
         for part in str(result[column] or "").split("; "):

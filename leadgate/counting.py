@@ -6,10 +6,10 @@ Belongs here: that choice alone. Does not belong here: sentences.
 from __future__ import annotations
 
 
-def counted(count: int, one: str, many: str) -> str:
+def format_count(count: int, one: str, many: str) -> str:
     """``count`` with the words that fit it.
 
-    >>> counted(1, "journey", "journeys"), counted(1_200, "journey waits", "journeys wait")
+    >>> format_count(1, "journey", "journeys"), format_count(1_200, "journey waits", "journeys wait")
     ('1 journey', '1,200 journeys wait')
     """
     return f"{count:,} {one if count == 1 else many}"

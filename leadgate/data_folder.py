@@ -39,18 +39,18 @@ def prepare(home: Path) -> None:
 
 def close_if_ours(home: Path) -> None:
     """Close a data folder that is open to other users, where nothing has to be kept in it. Others are left alone."""
-    if holds_ours(home) and os.access(home, os.W_OK | os.X_OK):
+    if has_our_files(home) and os.access(home, os.W_OK | os.X_OK):
         prepare(home)
 
 
-def holds_ours(home: Path) -> bool:
+def has_our_files(home: Path) -> bool:
     """Whether Leadgate has kept things in ``home``."""
     return any((home / name).exists() for name in _OURS)
 
 
 def _require_ours(home: Path) -> None:
     """Nobody's home, and no folder for everybody, is closed by mistake."""
-    if not holds_ours(home) or home.stat().st_mode & stat.S_ISVTX or home == home.parent or home == Path.home():
+    if not has_our_files(home) or home.stat().st_mode & stat.S_ISVTX or home == home.parent or home == Path.home():
         raise DataFolderError(
             f"the folder {home} is open to other users of this machine and holds more than Leadgate's data; leads must "
             f"not be kept there. Set LEADGATE_HOME to a folder of its own, or close this one: chmod 700 {home}"
@@ -59,7 +59,7 @@ def _require_ours(home: Path) -> None:
 
 def _close(home: Path) -> None:
     """Take the rights of other users from the folder and what is in it, but for the server's files, already closed."""
-    told = holds_ours(home)
+    told = has_our_files(home)
     home.chmod(0o700)
     for folder, folders, files in os.walk(home):
         if Path(folder) == home:

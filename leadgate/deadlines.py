@@ -25,6 +25,6 @@ class DeadlinePassed(RuntimeError):  # noqa: N818 - what happened
     reason = CHECK_TIMED_OUT
 
 
-def seconds_for(rows: int) -> float:
+def compute_seconds(rows: int) -> float:
     """The seconds that one gate, or one evaluation of rules, has for ``rows`` rows."""
     return SECONDS + SECONDS_A_ROW * rows

@@ -134,7 +134,7 @@ def contact_of(frame: pd.DataFrame) -> pd.Series:
     return frame["email"].where(frame["email"].notna(), frame["phone"])
 
 
-def columns(stage: StageName, custom: dict[str, FieldType] | None = None) -> dict[str, FieldType]:
+def list_columns(stage: StageName, custom: dict[str, FieldType] | None = None) -> dict[str, FieldType]:
     """Columns that an expression may use at ``stage``, with their types.
 
     ``stage`` is where the rule is applied: ``enrichment`` sees what validation left,

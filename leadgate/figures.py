@@ -50,10 +50,10 @@ class Share:
 
     @property
     def interval(self) -> Interval | None:
-        return wilson(self.count, self.of) if self.of else None
+        return compute_wilson(self.count, self.of) if self.of else None
 
 
-def wilson(count: int, of: int) -> Interval:
+def compute_wilson(count: int, of: int) -> Interval:
     """Wilson's score interval of ``count`` out of ``of``, which is at least 1."""
     share, z2 = count / of, _Z * _Z
     middle = (share + z2 / (2 * of)) / (1 + z2 / of)
@@ -62,7 +62,7 @@ def wilson(count: int, of: int) -> Interval:
     return Interval(max(0.0, min(share, middle - reach)), min(1.0, max(share, middle + reach)))
 
 
-def difference(with_it: Share, without: Share) -> Interval | None:
+def compute_difference(with_it: Share, without: Share) -> Interval | None:
     """The interval of one share less the other, by Newcombe; None when either is of nothing."""
     first, second = with_it.interval, without.interval
     a, b = with_it.value, without.value
@@ -79,12 +79,12 @@ def lift(with_it: Share, without: Share) -> float | None:
     return None if a is None or not b else a / b
 
 
-def won(counts: Mapping[str, int]) -> Share:
+def compute_won_share(counts: Mapping[str, int]) -> Share:
     """The share won of those decided. ``counts`` is by outcome; undecided ones are in no share."""
     return Share(counts["won"], counts["won"] + counts["lost"])
 
 
-def kept(counts: Mapping[str, int]) -> Share:
+def compute_kept_share(counts: Mapping[str, int]) -> Share:
     """The share of first touches done in time, of those whose time is up. ``counts`` is by ``FIRST_TOUCHES``.
 
     What is due and not done counts as missed. What is not due yet is in no share, even where it is done (``early``):
@@ -109,7 +109,7 @@ class Step:
     stopped: dict[str, int]
 
 
-def steps(cells: Iterable[Mapping[str, Any]]) -> list[Step]:
+def build_steps(cells: Iterable[Mapping[str, Any]]) -> list[Step]:
     """The funnel of ``cells``: counts ``n`` of journeys by ``reached`` (an index into ``STEPS``) and ``status``."""
     stopped: list[Counter[str]] = [Counter() for _ in STEPS]
     for cell in cells:
@@ -134,7 +134,7 @@ class Band:
     below: int | None
     words: str = ""
 
-    def holds(self, score: int) -> bool:
+    def has_score(self, score: int) -> bool:
         return (self.lowest is None or score >= self.lowest) and (self.below is None or score < self.below)
 
     @property
@@ -144,7 +144,7 @@ class Band:
         return f"{self.lowest} and more" if self.below is None else f"{self.lowest} to {self.below - 1}"
 
 
-def bands(rules: Qualification) -> list[Band]:
+def build_bands(rules: Qualification) -> list[Band]:
     """The bands between the playbook's thresholds, lowest first: apart, and without a gap."""
     marketing, sales = rules.marketing_qualified, max(rules.sales_qualified, rules.marketing_qualified)
     review = rules.review
@@ -158,16 +158,16 @@ def bands(rules: Qualification) -> list[Band]:
     return found
 
 
-def tens(scores: Iterable[int]) -> list[Band]:
+def build_tens(scores: Iterable[int]) -> list[Band]:
     """Bands of ten that hold all of ``scores``, without a gap; none when there are none."""
     floors = {score // 10 * 10 for score in scores}
     return [Band(low, low + 10) for low in range(min(floors), max(floors) + 1, 10)] if floors else []
 
 
-def band_of(score: int, among: Sequence[Band]) -> Band:
+def find_band(score: int, among: Sequence[Band]) -> Band:
     """The band that holds ``score``. ``LookupError`` when none does."""
     for band in among:
-        if band.holds(score):
+        if band.has_score(score):
             return band
     raise LookupError(f"no band holds a score of {score}")
 
@@ -187,7 +187,7 @@ class Due:
         return self.turns - self.expected
 
 
-def fair(turns: Mapping[str, int], weights: Mapping[str, int]) -> dict[str, Due]:
+def compute_dues(turns: Mapping[str, int], weights: Mapping[str, int]) -> dict[str, Due]:
     """Each rep's turns beside the weight's share of all of them. Who has no weight (any more) had none to expect.
 
     The deviations sum to zero, unless nobody has a weight.
@@ -197,6 +197,6 @@ def fair(turns: Mapping[str, int], weights: Mapping[str, int]) -> dict[str, Due]
     return {rep: Due(turns.get(rep, 0), total * weights.get(rep, 0) / weight if weight else 0.0) for rep in reps}
 
 
-def largest(dues: Iterable[Due]) -> float:
+def find_largest_deviation(dues: Iterable[Due]) -> float:
     """The largest deviation, either way; 0 when there is none."""
     return max((abs(due.deviation) for due in dues), default=0.0)

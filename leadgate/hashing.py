@@ -19,7 +19,7 @@ Purpose = Literal["match", "erased"]
 LEAST_KEY_BYTES: Final = 32
 
 
-def keyed_hash(key: bytes, purpose: Purpose, text: str) -> int:
+def compute_keyed_hash(key: bytes, purpose: Purpose, text: str) -> int:
     """The hash of ``text`` for ``purpose``: 64 bits, as a signed integer, which is a ``bigint`` of PostgreSQL.
 
     BLAKE2b with a key (RFC 7693), truncated. ``key`` has at least ``LEAST_KEY_BYTES`` bytes; ``ValueError`` otherwise.
@@ -27,22 +27,22 @@ def keyed_hash(key: bytes, purpose: Purpose, text: str) -> int:
     """
     if len(key) < LEAST_KEY_BYTES:
         raise ValueError(f"a key has at least {LEAST_KEY_BYTES} bytes, this one has {len(key)}")
-    digest = _begun(key, purpose).copy()
+    digest = _begin_hash(key, purpose).copy()
     digest.update(text.encode(errors="surrogatepass"))
     return int.from_bytes(digest.digest(), "big", signed=True)
 
 
-def fingerprint(key: bytes) -> str:
+def compute_fingerprint(key: bytes) -> str:
     """What tells whether two keys are the same, and nothing else about them: 32 hexadecimal digits."""
-    return blake2b(b"", digest_size=16, key=_fitted(key), person=b"fingerprint").hexdigest()
+    return blake2b(b"", digest_size=16, key=_fit_key(key), person=b"fingerprint").hexdigest()
 
 
 @lru_cache(maxsize=8)
-def _begun(key: bytes, purpose: Purpose) -> blake2b:
+def _begin_hash(key: bytes, purpose: Purpose) -> blake2b:
     """A hash that has its key and no text yet: taking in the key takes as long as a short text."""
-    return blake2b(digest_size=8, key=_fitted(key), person=purpose.encode())
+    return blake2b(digest_size=8, key=_fit_key(key), person=purpose.encode())
 
 
-def _fitted(key: bytes) -> bytes:
+def _fit_key(key: bytes) -> bytes:
     """BLAKE2b takes up to 64 bytes of key."""
     return key if len(key) <= 64 else blake2b(key, digest_size=64).digest()

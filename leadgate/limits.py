@@ -43,25 +43,25 @@ LONGEST: Final[dict[str, int]] = {
 }
 
 
-def longest_of(field: str) -> int:
+def find_max_length(field: str) -> int:
     """How many characters a value of ``field`` may have."""
     return LONGEST.get(field, LONGEST_TEXT)
 
 
-def too_long(field: str, value: str) -> str | None:
+def find_length_problem(field: str, value: str) -> str | None:
     """What is wrong with the length of ``value``, in words without the value; None when it fits.
 
-    >>> too_long("email", "a" * 8000)
+    >>> find_length_problem("email", "a" * 8000)
     'email: 8,000 characters, at most 320'
     """
-    most = longest_of(field)
+    most = find_max_length(field)
     return f"{field}: {len(value):,} characters, at most {most:,}" if len(value) > most else None
 
 
-def key_that_fits(value: str) -> str:
+def shorten_key(value: str) -> str:
     """``value``, or its digest when it has more characters than an index holds: equal for equal values only.
 
-    >>> key_that_fits("0035g00000XyZ"), len(key_that_fits("x" * 8000))
+    >>> shorten_key("0035g00000XyZ"), len(shorten_key("x" * 8000))
     ('0035g00000XyZ', 40)
     """
     if len(value) <= LONGEST_KEY:

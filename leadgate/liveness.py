@@ -40,7 +40,7 @@ class Signs:
     consumer_seen: bool = False
 
 
-def verdict(signs: Signs, now: datetime, limit: timedelta) -> Verdict:
+def judge_signs(signs: Signs, now: datetime, limit: timedelta) -> Verdict:
     """``dead`` needs ``limit`` without any sign of life; a run younger than that is always ``alive``."""
     if signs.since > now - limit or signs.leased or signs.consumer_seen:
         return "alive"

@@ -25,14 +25,14 @@ def mask(value: str | None) -> str:
         return ""
     address = _ADDRESS.fullmatch(value)
     if address:
-        return f"{_first(value)}{_HIDDEN}@{address[2]}"
+        return f"{_find_first(value)}{_HIDDEN}@{address[2]}"
     digits = _DIGITS.findall(value[:100])
     if len(digits) >= 5 and not any(character.isalpha() for character in value[:100]):
         return f"{_HIDDEN}{''.join(digits[-2:])}"
-    return f"{_first(value)}{_HIDDEN}"
+    return f"{_find_first(value)}{_HIDDEN}"
 
 
-def _first(value: str) -> str:
+def _find_first(value: str) -> str:
     """The first letter or digit; a sign tells nothing, and may be one that something interprets."""
     return value[0] if value[0].isalnum() else ""
 

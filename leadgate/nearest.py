@@ -17,26 +17,26 @@ _CUTOFF: Final = 60.0
 _SHOWN: Final = 12
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def find_nearest(name: str, known: Iterable[str]) -> str | None:
     """The one of ``known`` most like ``name``, ignoring case, or None when nothing is like it."""
     found = process.extractOne(name, list(known), scorer=fuzz.ratio, processor=str.casefold, score_cutoff=_CUTOFF)
     return None if found is None else str(found[0])
 
 
-def proposal(name: str, known: Iterable[str]) -> str:
+def propose(name: str, known: Iterable[str]) -> str:
     """What to do about ``name``, to end an error message with: the nearest name, else the known ones.
 
-    >>> proposal("mappnig", ["mapping", "key"])
+    >>> propose("mappnig", ["mapping", "key"])
     "did you mean 'mapping'?"
-    >>> proposal("x", ["mapping", "key"])
+    >>> propose("x", ["mapping", "key"])
     'known are: key, mapping'
-    >>> proposal("x", [])
+    >>> propose("x", [])
     'none is defined'
     """
     names = sorted(known)
     if not names:
         return "none is defined"
-    if (found := nearest(name, names)) is not None:
+    if (found := find_nearest(name, names)) is not None:
         return f"did you mean {found!r}?"
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return "known are: " + ", ".join(names[:_SHOWN]) + more

@@ -30,36 +30,36 @@ _SCHEME: Final = re.compile(r"(?i)(?<![^\W_])([a-z][a-z0-9+.-]{1,20}):(?=\S)")
 _DOT: Final = re.compile(r"(?<=\w)\.(?=\w)")
 
 
-def one_line(text: str, most: int) -> str:
+def format_line(text: str, most: int) -> str:
     """``text`` on a line, without characters that nobody sees, cut to ``most`` characters.
 
-    >>> one_line("Acme\\u202e\\r\\nBcc: all@example", 12)
+    >>> format_line("Acme\\u202e\\r\\nBcc: all@example", 12)
     'Acme Bcc: a…'
     """
     line = " ".join(_UNSEEN.sub(" ", text[: 8 * most + 64]).split())
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
-def neutral(text: str) -> str:
+def neutralise(text: str) -> str:
     """``text`` with signs that look like markup in place of markup: no chat service finds a link, a mention, a format.
 
     Services differ in what they interpret, and in how it is escaped, so nothing is escaped. Line breaks stay.
 
-    >>> neutral("<https://evil.example|URGENT> *now* @here assigned:1_2")
+    >>> neutralise("<https://evil.example|URGENT> *now* @here assigned:1_2")
     '‹https://evil.example¦URGENT› ∗now∗ ＠here assigned:1_2'
     """
     return _EDGE.sub("＿", text.translate(_LOOKS_LIKE))
 
 
-def defanged(text: str) -> str:
+def defang(text: str) -> str:
     """``text`` in which no domain, link or address can be clicked, and which a reader still understands.
 
-    >>> defanged("https://evil.example/x"), defanged("jane@acme.example")
+    >>> defang("https://evil.example/x"), defang("jane@acme.example")
     ('https[:]//evil[.]example/x', 'jane at acme[.]example')
     """
     return _DOT.sub("[.]", _SCHEME.sub(r"\1[:]", text).replace("@", " at "))
 
 
-def markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """``text`` as Markdown that shows just that, in a line: every sign is escaped, so bare links are none either."""
     return _PUNCTUATION.sub(r"\\\1", _UNSEEN.sub(" ", text))

@@ -48,7 +48,7 @@ def parse(typed: str) -> tuple[Kind | None, int] | None:
     return named or lettered, int(found["number"])
 
 
-def number_of(typed: str | int, expected: Kind) -> int:
+def parse_number(typed: str | int, expected: Kind) -> int:
     """The number of an id of the ``expected`` kind, with or without its letter. Raises ``IdError``."""
     found = parse(str(typed))
     if found is None:
@@ -56,10 +56,11 @@ def number_of(typed: str | int, expected: Kind) -> int:
     kind, number = found
     if kind not in (None, expected):
         raise IdError(
-            f"{str(typed).strip()} is {_an(kind)}, and {_an(expected)} is expected; give one like {_EXAMPLES[expected]}"
+            f"{str(typed).strip()} is {_add_article(kind)}, and {_add_article(expected)} is expected; "
+            f"give one like {_EXAMPLES[expected]}"
         )
     return number
 
 
-def _an(kind: Kind | None) -> str:
+def _add_article(kind: Kind | None) -> str:
     return f"an {kind}" if kind == "action" else f"a {kind}"

@@ -86,6 +86,6 @@ class DifferentPerson:
 Resolution = TryAgain | Correct | CorrectAsProposed | DoneByHand | Discard | SamePerson | DifferentPerson
 
 
-def corrected_fields(resolution: Resolution | None) -> list[str]:
+def list_corrected_fields(resolution: Resolution | None) -> list[str]:
     """The names of the fields that ``resolution`` sets."""
     return list(resolution.fields) if isinstance(resolution, Correct) else []

@@ -57,8 +57,8 @@ class Settings:
             playbook=Path(playbook) if playbook else local if local.is_file() else None,
             lease_seconds=_number(env, "LEADGATE_LEASE_SECONDS", cls.lease_seconds, least=0.2),
             batch_limit=_whole(env, "LEADGATE_BATCH_LIMIT", cls.batch_limit, least=1),
-            prefect_port=_port(env, "LEADGATE_PREFECT_PORT", cls.prefect_port),
-            capture_port=_port(env, "LEADGATE_CAPTURE_PORT", cls.capture_port),
+            prefect_port=_read_port(env, "LEADGATE_PREFECT_PORT", cls.prefect_port),
+            capture_port=_read_port(env, "LEADGATE_CAPTURE_PORT", cls.capture_port),
             clock_skew_limit=_number(env, "LEADGATE_CLOCK_SKEW_LIMIT", cls.clock_skew_limit, least=1),
             brake_from=_whole(env, "LEADGATE_BRAKE_FROM", cls.brake_from, least=0),
             file_memory_mb=_whole(env, "LEADGATE_FILE_MEMORY_MB", cls.file_memory_mb, least=64),
@@ -66,12 +66,12 @@ class Settings:
             file_seconds=_number(env, "LEADGATE_FILE_SECONDS", cls.file_seconds, least=1),
             stalled_after=_number(env, "LEADGATE_STALLED_AFTER", cls.stalled_after, least=1),
             metrics_token=env.get("LEADGATE_METRICS_TOKEN") or None,
-            key=_key(env.get("LEADGATE_KEY")),
-            trusted_proxies=_networks(env, "LEADGATE_TRUSTED_PROXIES"),
+            key=_read_key(env.get("LEADGATE_KEY")),
+            trusted_proxies=_read_networks(env, "LEADGATE_TRUSTED_PROXIES"),
         )
 
 
-def variables() -> frozenset[str]:
+def list_variables() -> frozenset[str]:
     """The environment variables that settings are read from: one for each setting."""
     return frozenset(f"LEADGATE_{setting.name.upper()}" for setting in fields(Settings))
 
@@ -98,7 +98,7 @@ def _whole(env: Mapping[str, str], name: str, default: int, *, least: int) -> in
     return int(value)
 
 
-def _key(text: str | None) -> str | None:
+def _read_key(text: str | None) -> str | None:
     """White space around it does not count: the variable and the file `key` may hold the same text."""
     key = (text or "").strip()
     if key and len(key.encode()) < LEAST_KEY_BYTES:
@@ -108,14 +108,14 @@ def _key(text: str | None) -> str | None:
     return key or None
 
 
-def _port(env: Mapping[str, str], name: str, default: int) -> int:
+def _read_port(env: Mapping[str, str], name: str, default: int) -> int:
     port = _whole(env, name, default, least=1)
     if port > 65_535:
         raise SettingsError(f"{name}={env[name]!r} is no port; the last one is 65535")
     return port
 
 
-def _networks(env: Mapping[str, str], name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+def _read_networks(env: Mapping[str, str], name: str) -> tuple[IPv4Network | IPv6Network, ...]:
     try:
         return tuple(ip_network(each) for each in env.get(name, "").replace(",", " ").split())
     except ValueError as error:

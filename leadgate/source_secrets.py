@@ -52,14 +52,14 @@ def read(value: str) -> list[Secret]:
     given = value.split()
     if len(given) > MOST:
         raise SecretError(f"holds {len(given)} secrets; give one, or two while a sender changes to the other")
-    return [_secret(text) for text in given]
+    return [_parse_secret(text) for text in given]
 
 
-def _secret(text: str) -> Secret:
+def _parse_secret(text: str) -> Secret:
     if not text.isascii() or not text.isprintable():
         raise SecretError(f"holds characters that no secret has; {_MAKE_ONE}")
     if text.startswith(STANDARD):
-        return Secret(text.encode(), _key(text.removeprefix(STANDARD)))
+        return Secret(text.encode(), _decode_key(text.removeprefix(STANDARD)))
     if not _SHORTEST <= len(text) <= _LONGEST_TEXT:
         count = f"{len(text)} character{'' if len(text) == 1 else 's'}"
         raise SecretError(f"holds a secret of {count}; it needs {_SHORTEST} to {_LONGEST_TEXT}: {_MAKE_ONE}")
@@ -68,7 +68,7 @@ def _secret(text: str) -> Secret:
     return Secret(text.encode(), None)
 
 
-def _key(text: str) -> bytes:
+def _decode_key(text: str) -> bytes:
     try:
         key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except binascii.Error:

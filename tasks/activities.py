@@ -17,12 +17,12 @@ from typing import Any, Final
 from leadgate.connectors.files import Row
 from leadgate.fields import ACTIVITY_FIELDS
 from leadgate.ledger import bulk
-from leadgate.limits import too_long
+from leadgate.limits import find_length_problem
 from leadgate.mapping.headers import map_headers
 from leadgate.playbook import Playbook, Source
-from leadgate.values.addresses import Kinds, address_of
-from leadgate.values.answers import yes_or_no
-from leadgate.values.moments import moment_of
+from leadgate.values.addresses import Kinds, read_address
+from leadgate.values.answers import read_yes_or_no
+from leadgate.values.moments import read_moment
 from leadgate.vocabulary import ActivityActor
 from tasks.capture import Keys, encode, flatten_if_nested
 
@@ -67,15 +67,15 @@ class Sorted:
     held_lines: list[int] = field(default_factory=list)
 
 
-def mapping_of(headers: Sequence[str], source: Source) -> dict[str, str]:
+def map_activity_headers(headers: Sequence[str], source: Source) -> dict[str, str]:
     """Which field of an activity each column is: the source's mapping first, then the usual names."""
     mapped = map_headers(headers, overrides=source.mapping, custom=_NAMES)
     return {header: name for header, name in mapped.items() if name in ACTIVITY_FIELDS}
 
 
-def missing(headers: Sequence[str], source: Source) -> list[str]:
+def list_missing_fields(headers: Sequence[str], source: Source) -> list[str]:
     """The fields without which there is no activity, that no column of a file gives."""
-    given = set(mapping_of(headers, source).values())
+    given = set(map_activity_headers(headers, source).values())
     return [name for name in REQUIRED if name not in given]
 
 
@@ -86,7 +86,7 @@ class Reader:
     """
 
     def __init__(self, name: str, origin: str, playbook: Playbook, now: datetime, *, unit: str = "line") -> None:
-        self._name, self._origin, self._unit = name, bulk.storable(origin), unit
+        self._name, self._origin, self._unit = name, bulk.make_storable(origin), unit
         self._now = now
         self._source = playbook.sources[name]
         self._keys = Keys(self._source)
@@ -99,8 +99,8 @@ class Reader:
             for spelling in (rep.name, rep.email, rep.label)
             if spelling
         }
-        self._mapping = lru_cache(maxsize=256)(lambda headers: mapping_of(headers, self._source))
-        self._address = lru_cache(maxsize=10_000)(lambda text: address_of(text, self._kinds).canonical)
+        self._mapping = lru_cache(maxsize=256)(lambda headers: map_activity_headers(headers, self._source))
+        self._address = lru_cache(maxsize=10_000)(lambda text: read_address(text, self._kinds).canonical)
 
     def sort(self, rows: Sequence[Row], keys: Sequence[str] | None = None, now: datetime | None = None) -> Sorted:
         """Split ``rows`` into activities and those that tell too little, which a person has to look at.
@@ -118,45 +118,47 @@ class Reader:
                 *facts, seconds, automatic = activity
                 result.activities.append((self._name, key, *facts, payload, seconds, automatic))
             else:
-                result.held.append(self._held(len(result.held), row, key, problem))
+                result.held.append(self._build_held_row(len(result.held), row, key, problem))
                 result.held_lines.append(row.line)
         return result
 
-    def _held(self, number: int, row: Row, key: str, problem: str | None) -> tuple[Any, ...]:
+    def _build_held_row(self, number: int, row: Row, key: str, problem: str | None) -> tuple[Any, ...]:
         if row.payload is None:
             raw, words = row.raw, problem or f"{self._unit} {row.line}: cannot be read"
         else:
             raw, words = encode(row.payload).decode(), f"{self._unit} {row.line}: the activity {problem}"
         payload = encode({"raw": raw}).decode()
-        unreadable = bulk.storable(words)
+        unreadable = bulk.make_storable(words)
         return number, self._name, key, payload, unreadable, f"{self._origin}:{row.line}"
 
     def _read(self, payload: dict[str, Any], now: datetime) -> tuple[tuple[Any, ...] | None, str | None]:
         flat = flatten_if_nested(payload)
-        values = {name: _text(flat[header]) for header, name in self._mapping(tuple(flat)).items()}
-        kind = snake_case(values.get("kind") or "")
+        values = {name: _clean_text(flat[header]) for header, name in self._mapping(tuple(flat)).items()}
+        kind = normalise_kind(values.get("kind") or "")
         if not kind:
             return None, "does not say what happened: the kind of activity is empty"
         written = values.get("email") or ""
-        email = None if not written or too_long("email", written) else self._address(written)
+        email = None if not written or find_length_problem("email", written) else self._address(written)
         if email is None:
             return None, "names nobody: the e-mail address is " + ("malformed" if written else "empty")
         stated = values.get("occurred_at") or ""
-        at = moment_of(stated, day_first=self._day_first, relative_to=now) if stated else None
+        at = read_moment(stated, day_first=self._day_first, relative_to=now) if stated else None
         if at is None:
             return None, "does not say when it happened: the time is " + ("not a date" if stated else "empty")
         if at > now + _IN_THE_FUTURE:
             return None, "has not happened yet: its time is in the future"
-        rep = self._rep(values.get("rep"))
+        rep = self._resolve_rep(values.get("rep"))
         # a call by somebody the playbook does not know is no owner's touch, and not the lead's doing either
-        by_rep = rep is not None or snake_case(values.get("actor") or "") == ActivityActor.REP
+        by_rep = rep is not None or normalise_kind(values.get("actor") or "") == ActivityActor.REP
         actor = ActivityActor.REP if by_rep else ActivityActor.LEAD
         length = (
-            _seconds(values.get("seconds"), 1) if values.get("seconds") else _seconds(values.get("milliseconds"), 1000)
+            _parse_duration(values.get("seconds"), 1)
+            if values.get("seconds")
+            else _parse_duration(values.get("milliseconds"), 1000)
         )
-        return (kind, actor, rep, email, at, length, yes_or_no(values.get("automatic") or "")), None
+        return (kind, actor, rep, email, at, length, read_yes_or_no(values.get("automatic") or "")), None
 
-    def _rep(self, written: str | None) -> str | None:
+    def _resolve_rep(self, written: str | None) -> str | None:
         return None if written is None else self._reps.get(written.casefold(), written)
 
 
@@ -166,12 +168,12 @@ _LONGEST: Final = 2**31 - 1  # what the ledger's column holds
 _LONG: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def _seconds(written: str | None, parts: int) -> int | None:
+def _parse_duration(written: str | None, parts: int) -> int | None:
     """How long an activity took, in whole seconds; None when it is not said, or not understood.
 
     A bare number counts ``parts`` of a second.
 
-    >>> [_seconds(t, 1) for t in ("0", "95", "1:35", "00:01:35", "2 min", "300 ms", "long")]
+    >>> [_parse_duration(t, 1) for t in ("0", "95", "1:35", "00:01:35", "2 min", "300 ms", "long")]
     [0, 95, 95, 95, 120, 0, None]
     """
     if written and (clock := _CLOCK.fullmatch(written)):
@@ -185,10 +187,10 @@ def _seconds(written: str | None, parts: int) -> int | None:
     return None
 
 
-def snake_case(words: str) -> str:
+def normalise_kind(words: str) -> str:
     """A kind of activity as the playbook writes it.
 
-    >>> snake_case("Pricing-Page View"), snake_case("DEMO_REQUEST"), snake_case("Réunion"), snake_case("?")
+    >>> normalise_kind("Pricing-Page View"), normalise_kind("DEMO_REQUEST"), normalise_kind("Réunion"), normalise_kind("?")
     ('pricing_page_view', 'demo_request', 'reunion', '')
     """
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", words[:200])
@@ -196,7 +198,7 @@ def snake_case(words: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:63].strip("_")
 
 
-def _text(value: Any) -> str | None:
+def _clean_text(value: Any) -> str | None:
     if value is None:
         return None
-    return bulk.storable(str(value).strip()) or None
+    return bulk.make_storable(str(value).strip()) or None

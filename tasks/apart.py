@@ -34,12 +34,12 @@ def do_apart(
             if len(some) == 1:
                 in_a_row += 1
                 yield some[0], error
-            waiting += halves(some)
+            waiting += halve(some)
         else:
             in_a_row = 0
 
 
-def halves(ids: list[int]) -> list[list[int]]:
+def halve(ids: list[int]) -> list[list[int]]:
     """Two halves, the first of them last; none of a single one."""
     middle = len(ids) // 2
     return [ids[middle:], ids[:middle]] if middle else []

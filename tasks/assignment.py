@@ -17,15 +17,15 @@ from sqlalchemy import Connection
 from leadgate.assignment.availability import (
     Availability,
     Load,
-    counted_open,
-    counted_recent,
-    midnights,
-    mondays,
-    sharing_reps,
+    find_midnights,
+    find_mondays,
+    find_pools_sharing_reps,
+    find_reps_counting_open,
+    find_reps_counting_recent,
 )
 from leadgate.assignment.pool_assignment import in_words
 from leadgate.assignment.rotation import PoolState
-from leadgate.assignment.route_matching import inputs, matching
+from leadgate.assignment.route_matching import format_inputs, match_routes
 from leadgate.assignment.routing import assign
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED
 from leadgate.ledger import (
@@ -49,18 +49,18 @@ def gather(connection: Connection, work: Work) -> Gathered:
     batch = work.batch.id
     columns = [*STANDARD, *VALIDATED, *ENRICHED, "custom"]
     frame = qualifications.with_scores(
-        leads.leads_at(connection, batch, StageName.ASSIGNMENT, columns), connection, batch
+        leads.read_leads_at(connection, batch, StageName.ASSIGNMENT, columns), connection, batch
     )
     frame = leads.expand_custom(frame, {name: field.type for name, field in work.rules.fields.items()})
-    excluded = assignments.previous_owners(connection, batch, may_have_it_again(work.rules))
+    excluded = assignments.list_previous_owners(connection, batch, may_have_it_again(work.rules))
     frame["excluded"] = pd.Series([excluded.get(j, ()) for j in frame["journey_id"]], index=frame.index, dtype=object)
     if any(route.to == "earlier_owner" for route in work.rules.routing):
-        earlier = assignments.earlier_owners(connection, batch)
+        earlier = assignments.find_earlier_owners(connection, batch)
         frame["earlier_owner"] = pd.Series(
             [earlier.get(j) for j in frame["journey_id"]], index=frame.index, dtype=object
         )
     context = {
-        "pools": pools.pool_turns(connection),
+        "pools": pools.read_pool_turns(connection),
         "loads": read_loads(connection, work.rules, work.now),
     }
     return Gathered(frame, context)
@@ -68,31 +68,31 @@ def gather(connection: Connection, work: Work) -> Gathered:
 
 def read_loads(connection: Connection, playbook: Playbook, now: datetime) -> dict[str, Load]:
     """The loads of the reps for whom they decide something; nobody counts the leads of the others."""
-    has = assignments.open_leads(connection, counted_open(playbook))
-    since = {rep: at for rep, at in midnights(playbook, now).items() if rep in counted_recent(playbook)}
-    got = assignments.recent_leads(connection, since, mondays(playbook, now))
+    has = assignments.count_open_leads(connection, find_reps_counting_open(playbook))
+    since = {rep: at for rep, at in find_midnights(playbook, now).items() if rep in find_reps_counting_recent(playbook)}
+    got = assignments.count_recent_leads(connection, since, find_mondays(playbook, now))
     return {rep: Load(has.get(rep, 0), *got.get(rep, (0, 0))) for rep in has.keys() | got.keys()}
 
 
 def decide(gathered: Gathered, work: Work) -> Decided:
     frame = gathered.frame.copy()
     playbook, now = work.rules, work.now
-    frame[["routes", "priority"]] = matching(frame, playbook)
+    frame[["routes", "priority"]] = match_routes(frame, playbook)
     before: dict[str, KeptTurns] = gathered.context["pools"]
     pools = {name: PoolState.from_dict(state) if state else PoolState() for name, (state, _) in before.items()}
     loads: dict[str, Load] = gathered.context["loads"]
     assigned = assign(frame, playbook, pools, loads, now)
     frame[list(assigned.frame.columns)] = assigned.frame
-    frame["inputs"] = inputs(frame, frame["rule"], playbook)
+    frame["inputs"] = format_inputs(frame, frame["rule"], playbook)
     frame[list(Due._fields)] = due_times(frame, playbook, now)
     frame["assigned_at"] = pd.Timestamp(now)
-    _facts_for_the_gate(frame, playbook, Availability(playbook, loads, now), assigned.loads)
+    _add_gate_facts(frame, playbook, Availability(playbook, loads, now), assigned.loads)
     frame["reason"] = frame["reasons"].map(lambda reasons: reasons[0] if reasons else None)
     held = frame["outcome"] == Outcome.HOLD
     frame["item_message"] = frame["why"].where(held, None)
-    frame["detail"] = _considered(frame[held]).reindex(frame.index)
+    frame["detail"] = _describe_considered(frame[held]).reindex(frame.index)
     waits = frame["outcome"] == Outcome.WAIT
-    frame["waits_for"] = (frame["why"] + " " + _considered(frame[waits]) + ".").where(waits, None)
+    frame["waits_for"] = (frame["why"] + " " + _describe_considered(frame[waits]) + ".").where(waits, None)
     changed = {name: state for name, state in assigned.pools.items() if state != pools.get(name)}
     return Decided(frame, {"before": before, "changed": changed})
 
@@ -105,8 +105,10 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     changed: dict[str, PoolState] = decided.context["changed"]
     if changed or not owned.empty:
         before: dict[str, KeptTurns] = decided.context["before"]
-        states = {name: _given_back(state, before[name][0], owned, name).to_dict() for name, state in changed.items()}
-        used = sharing_reps(work.rules, {*owned["pool"].dropna(), *changed}, set(owned["owner"]))
+        states = {
+            name: _give_back_turns(state, before[name][0], owned, name).to_dict() for name, state in changed.items()
+        }
+        used = find_pools_sharing_reps(work.rules, {*owned["pool"].dropna(), *changed}, set(owned["owner"]))
         versions = {name: before[name][1] for name in used}
         pools.take_turns(connection, versions=versions, states=states, locked=decided.pools_locked)
     if not owned.empty:
@@ -129,12 +131,12 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     return frame
 
 
-def _considered(leads: pd.DataFrame) -> pd.Series:
+def _describe_considered(leads: pd.DataFrame) -> pd.Series:
     """For people: everybody who was considered, and why they could not take the lead."""
     return leads["candidates"].map(lambda candidates: in_words(orjson.loads(candidates)) or None).astype(object)
 
 
-def _given_back(state: PoolState, before: JsonObject, owned: pd.DataFrame, pool: str) -> PoolState:
+def _give_back_turns(state: PoolState, before: JsonObject, owned: pd.DataFrame, pool: str) -> PoolState:
     """``state`` without the turns of leads that did not get past the gate."""
     kept = owned.loc[owned["turn"].astype(bool) & (owned["pool"] == pool), "owner"].value_counts()
     had = PoolState.from_dict(before).taken if before else {}
@@ -148,12 +150,12 @@ def _given_back(state: PoolState, before: JsonObject, owned: pd.DataFrame, pool:
     )
 
 
-def _facts_for_the_gate(
+def _add_gate_facts(
     frame: pd.DataFrame, playbook: Playbook, availability: Availability, loads: dict[str, Load]
 ) -> None:
     """What the gate compares, told from the playbook and the loads and not by whoever decided."""
     reps = {rep.name: rep for rep in playbook.reps}
-    over = {name for name, load in loads.items() if name in reps and _over_cap(reps[name], load)}
+    over = {name for name, load in loads.items() if name in reps and _is_over_cap(reps[name], load)}
     last_resort = {pool.nobody_available.rep for pool in playbook.pools if pool.nobody_available.do == "assign"}
     if any(route.if_away == "manager" for route in playbook.routing):
         last_resort |= {rep.manager for rep in playbook.reps}
@@ -162,7 +164,7 @@ def _facts_for_the_gate(
     frame["over_cap"] = frame["owner"].isin(over - last_resort)
 
 
-def _over_cap(rep: Rep, load: Load) -> bool:
+def _is_over_cap(rep: Rep, load: Load) -> bool:
     caps = ((rep.max_open, load.open), (rep.max_per_day, load.today), (rep.max_per_week, load.week))
     return any(cap is not None and leads > cap for cap, leads in caps)
 

@@ -84,7 +84,7 @@ def activate(worker: Worker, now: datetime | None = None) -> None:
     )
 
 
-def next_work(
+def claim_next_work(
     worker: Worker,
     now: datetime | None = None,
     kind: BatchKind = BatchKind.INTAKE,
@@ -96,8 +96,8 @@ def next_work(
     how many journeys it held. What time it is for the batch is read from the ledger as it is claimed, unless ``now``
     says so.
     """
-    while (batch := _next_batch(worker, now, kind)) is not None:
-        work = _work_on(worker, batch)
+    while (batch := _claim_batch(worker, now, kind)) is not None:
+        work = _build_work(worker, batch)
         if batch.failures < MAX_FAILURES:
             return work
         try:
@@ -112,12 +112,12 @@ def next_work(
     return None
 
 
-def this_work(worker: Worker, batch_id: int, now: datetime | None = None) -> Work | None:
+def resume_work(worker: Worker, batch_id: int, now: datetime | None = None) -> Work | None:
     """The batch ``batch_id``, when nobody holds it, or this worker held it before; ``None`` otherwise."""
     batch = take_over(
         worker.ledger, holder=worker.holder, lease_seconds=worker.lease_seconds, batch_id=batch_id, as_of=now
     )
-    return None if batch is None else _work_on(worker, batch)
+    return None if batch is None else _build_work(worker, batch)
 
 
 def claim_these(worker: Worker, kind: BatchKind, journeys: Sequence[int], now: datetime | None = None) -> Work | None:
@@ -133,16 +133,16 @@ def claim_these(worker: Worker, kind: BatchKind, journeys: Sequence[int], now: d
             lease_seconds=worker.lease_seconds,
             only=Only(among=tuple(journeys)),
         )
-        return None if batch is None else _work_on(worker, batch)
+        return None if batch is None else _build_work(worker, batch)
     return None
 
 
-def _work_on(worker: Worker, batch: Batch) -> Work:
-    pinned = _pinned(worker, batch.playbook_hash)
+def _build_work(worker: Worker, batch: Batch) -> Work:
+    pinned = _load_pinned(worker, batch.playbook_hash)
     return Work(batch, pinned, batch.claimed_at, worker.lease_seconds, worker.ledger.key)
 
 
-def _next_batch(worker: Worker, now: datetime | None, kind: BatchKind) -> Batch | None:
+def _claim_batch(worker: Worker, now: datetime | None, kind: BatchKind) -> Batch | None:
     batch = take_over(worker.ledger, holder=worker.holder, lease_seconds=worker.lease_seconds, kind=kind, as_of=now)
     if batch is None:
         rules = worker.playbook.playbook
@@ -162,18 +162,18 @@ def _next_batch(worker: Worker, now: datetime | None, kind: BatchKind) -> Batch 
     return batch
 
 
-def _pinned(worker: Worker, hash_: str) -> Loaded:
+def _load_pinned(worker: Worker, hash_: str) -> Loaded:
     """The playbook that a batch was claimed with: this worker's, or an earlier one from the ledger."""
     if hash_ == worker.playbook.hash:
         return worker.playbook
-    content = playbook_versions.playbook_content(worker.ledger, hash_)
+    content = playbook_versions.read_playbook_content(worker.ledger, hash_)
     if content is None:
         raise LookupError(f"the ledger has no playbook {hash_[:12]}; was it restored without that table?")
-    return _parsed(content, str(worker.playbook.path))
+    return _parse_playbook(content, str(worker.playbook.path))
 
 
 @lru_cache(maxsize=8)
-def _parsed(content: str, path: str) -> Loaded:
+def _parse_playbook(content: str, path: str) -> Loaded:
     return parse(content, path=Path(path))
 
 
@@ -199,7 +199,7 @@ def run_waiting(
     activate(worker, clock())
     reports = []
     for kind in kinds:
-        while (work := next_work(worker, clock(), kind)) is not None:
+        while (work := claim_next_work(worker, clock(), kind)) is not None:
             reports.append(run_batch(worker, work, kind, check))
     return reports
 

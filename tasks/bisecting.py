@@ -35,7 +35,7 @@ def run_stage(
     stage: Stage, ledger: Ledger, work: Work, gate: Callable[[str, pd.DataFrame, Playbook], GateResult]
 ) -> StageReport:
     """A whole stage, without Prefect: the steps that ``stage_task`` makes visible."""
-    steps = stage_steps(stage, ledger, work)
+    steps = run_steps(stage, ledger, work)
     step = go_on(steps)
     while isinstance(step, Judging):
         try:
@@ -58,7 +58,7 @@ def go_on(steps: Steps, result: GateResult | None = None, *, error: Exception | 
         return report
 
 
-def stage_steps(stage: Stage, ledger: Ledger, work: Work) -> Steps:
+def run_steps(stage: Stage, ledger: Ledger, work: Work) -> Steps:
     """The stage over its batch; where that fails for a fault of ours, over smaller and smaller parts of it.
 
     Faults of the server, lost races and a lost lease are raised, and nothing of the stage is stored then.
@@ -68,29 +68,29 @@ def stage_steps(stage: Stage, ledger: Ledger, work: Work) -> Steps:
     except Exception as error:
         if not faults.is_ours(error):
             raise
-        failure = _failure(error)
-    journeys = parts.journeys_at(ledger, work.batch, stage.name, stage.works_on)
+        failure = _build_failure(error)
+    journeys = parts.list_journeys_at(ledger, work.batch, stage.name, stage.works_on)
     if not journeys:
         return StageReport(stage.name, work.batch.id)  # somebody took all of them away meanwhile
-    return (yield from _bisect(stage, ledger, work, Search.over(journeys, failure)))
+    return (yield from _bisect(stage, ledger, work, Search.begin(journeys, failure)))
 
 
 def _bisect(stage: Stage, ledger: Ledger, work: Work, search: Search) -> Steps:
     """Work on one part of the batch after the other, each alone under a batch row of its own."""
     reports: list[StageReport] = []
     started = time.perf_counter()
-    with _part_of(ledger, work) as part:
+    with _open_part(ledger, work) as part:
         piece = replace(work, batch=part)
-        while (journeys := search.next()) is not None:
+        while (journeys := search.take_next()) is not None:
             parts.put_in(ledger, work.batch, part, journeys, work.lease_seconds)
             try:
                 reports.append((yield from attempt(stage, ledger, piece)))
             except Exception as error:
                 if not faults.is_ours(error):
                     raise
-                search.failed(journeys, _failure(error))
+                search.note_failure(journeys, _build_failure(error))
             else:
-                search.succeeded()
+                search.note_success()
             parts.take_back(ledger, work.batch, part, work.lease_seconds)
             if search.productive and time.perf_counter() - started > WITHIN:
                 break
@@ -119,7 +119,7 @@ def _bisect(stage: Stage, ledger: Ledger, work: Work, search: Search) -> Steps:
 
 
 @contextlib.contextmanager
-def _part_of(ledger: Ledger, work: Work) -> Iterator[Batch]:
+def _open_part(ledger: Ledger, work: Work) -> Iterator[Batch]:
     """A part of the batch, held like the batch itself. When the search cannot go on, whatever it still holds is worked
     on as a batch by the next run."""
     part = parts.open_part(ledger, work.batch, work.lease_seconds)
@@ -127,13 +127,13 @@ def _part_of(ledger: Ledger, work: Work) -> Iterator[Batch]:
         yield part
 
 
-def _failure(error: Exception) -> Failure:
+def _build_failure(error: Exception) -> Failure:
     if isinstance(error, UncheckedError):
         promise = error.problem.promise
         return Failure(f"{_SAME} ({promise})" if promise else _SAME, unchecked=True)
     if isinstance(error, DeadlinePassed):  # its words name what of the playbook took too long
         return Failure(str(error), late=True)
-    return Failure(faults.describe(error), faults.place(error))
+    return Failure(faults.describe(error), faults.format_place(error))
 
 
 @dataclass
@@ -155,10 +155,10 @@ class Search:
     _probes: list[int] = field(default_factory=list)
 
     @classmethod
-    def over(cls, journeys: Sequence[int], failure: Failure) -> Search:
+    def begin(cls, journeys: Sequence[int], failure: Failure) -> Search:
         """After all of ``journeys`` together failed."""
         search = cls([])
-        search.failed(list(journeys), failure)
+        search.note_failure(list(journeys), failure)
         return search
 
     @property
@@ -166,19 +166,19 @@ class Search:
         """The journeys about which nothing is known."""
         return sorted(journey for each in self.rest_of for journey in each)
 
-    def next(self) -> list[int] | None:
+    def take_next(self) -> list[int] | None:
         """The journeys to try together; ``None`` when the search is over."""
         if self._probes:
             return self._take_out(self._probes.pop())
         return self.rest_of.pop() if self.rest_of and self.hopeless is None else None
 
-    def succeeded(self) -> None:
+    def note_success(self) -> None:
         """The last slice went on."""
         self.productive = self._fruitful = True
         self._in_a_row = 0
         self._probes.clear()
 
-    def failed(self, journeys: Sequence[int], failure: Failure) -> None:
+    def note_failure(self, journeys: Sequence[int], failure: Failure) -> None:
         """The last slice did not."""
         self.productive = False
         if failure.late and len(journeys) > 1:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from leadgate.connectors.files import Row
 from leadgate.fields import STANDARD, contact_of
 from leadgate.ledger import actions, bulk, leads, signals
-from leadgate.limits import LONGEST_KEY, key_that_fits, longest_of, too_long
+from leadgate.limits import LONGEST_KEY, find_length_problem, find_max_length, shorten_key
 from leadgate.mapping.headers import as_text, flatten, map_headers
 from leadgate.playbook import Playbook, Source
 from leadgate.vocabulary import Outcome, StageName
@@ -47,12 +47,12 @@ class Keys:
 
     def of(self, rows: Sequence[Row]) -> list[str]:
         """One key a row, in order."""
-        digests = [_digest(row, self._volatile) for row in rows]
+        digests = [_hash_row(row, self._volatile) for row in rows]
         short = np.frombuffer(b"".join(digest[:8] for digest in digests), dtype=np.uint64)
-        known = self._known(short)
+        known = self._find_known(short)
         keys = []
         for row, digest, before in zip(rows, digests, known.tolist(), strict=True):
-            own = None if row.payload is None else _own_id(row.payload, self._id_column)
+            own = None if row.payload is None else _find_own_id(row.payload, self._id_column)
             if own is not None:
                 keys.append(own)
                 continue
@@ -65,7 +65,7 @@ class Keys:
         self._remember(short)
         return keys
 
-    def _known(self, short: np.ndarray[Any, np.dtype[np.uint64]]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def _find_known(self, short: np.ndarray[Any, np.dtype[np.uint64]]) -> np.ndarray[Any, np.dtype[np.bool_]]:
         known = np.zeros(len(short), dtype=np.bool_)
         for seen in self._seen:
             known |= seen[np.minimum(np.searchsorted(seen, short), len(seen) - 1)] == short
@@ -79,7 +79,7 @@ class Keys:
             self._seen.append(np.union1d(self._seen.pop(), last))
 
 
-def key_of(payload: Mapping[str, Any], source: Source, given: str | None = None) -> str:
+def compute_key(payload: Mapping[str, Any], source: Source, given: str | None = None) -> str:
     """The key of a payload that came alone: the source's own id, else the key ``given`` with the request, else a hash
     of its content.
 
@@ -87,36 +87,36 @@ def key_of(payload: Mapping[str, Any], source: Source, given: str | None = None)
     nothing. The same content once more is the same signal: a sender that got no answer sends again, and nothing tells
     that from somebody who means the same thing twice.
     """
-    own = _own_id(payload, source.key) or given
-    return own if own is not None else f"row:{_digest(Row(1, dict(payload)), frozenset(source.volatile)).hex()}:1"
+    own = _find_own_id(payload, source.key) or given
+    return own if own is not None else f"row:{_hash_row(Row(1, dict(payload)), frozenset(source.volatile)).hex()}:1"
 
 
-def hash_of(payloads: Sequence[Mapping[str, Any]], source: Source, *, listed: bool) -> str:
+def compute_hash(payloads: Sequence[Mapping[str, Any]], source: Source, *, listed: bool) -> str:
     """A hash of what a request says, whatever the order of columns, without the source's volatile ones. A list of one
     payload is not the same as the payload."""
     found = hashlib.blake2b(digest_size=16, person=b"list" if listed else b"")
     for payload in payloads:
-        found.update(_content(payload, source.volatile))
+        found.update(_encode_content(payload, source.volatile))
     return found.hexdigest()
 
 
-def _own_id(payload: Mapping[str, Any], column: str | None) -> str | None:
+def _find_own_id(payload: Mapping[str, Any], column: str | None) -> str | None:
     value = None if column is None else payload.get(column)
-    own = "" if value is None else bulk.storable(str(value).strip())
+    own = "" if value is None else bulk.make_storable(str(value).strip())
     if not own:
         return None
-    return f"id:{own}" if len(own) <= LONGEST_KEY else key_that_fits(own)
+    return f"id:{own}" if len(own) <= LONGEST_KEY else shorten_key(own)
 
 
-def _digest(row: Row, volatile: Collection[str]) -> bytes:
+def _hash_row(row: Row, volatile: Collection[str]) -> bytes:
     if row.payload is None:
         content = ("unreadable:" + (row.raw or "")).encode("utf-8", "surrogatepass")
     else:
-        content = _content(row.payload, volatile)
+        content = _encode_content(row.payload, volatile)
     return hashlib.blake2b(content, digest_size=16).digest()
 
 
-def _content(payload: Mapping[str, Any], volatile: Collection[str]) -> bytes:
+def _encode_content(payload: Mapping[str, Any], volatile: Collection[str]) -> bytes:
     """What is the same whenever a payload says the same."""
     if volatile:
         payload = {name: value for name, value in payload.items() if name not in volatile}
@@ -128,16 +128,16 @@ def encode(payload: Mapping[str, Any]) -> bytes:
     try:
         return orjson.dumps(payload, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     except orjson.JSONEncodeError:
-        return orjson.dumps(_escaped(payload), option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+        return orjson.dumps(_escape(payload), option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
 
 
-def _escaped(value: Any) -> Any:
+def _escape(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, Mapping):
-        return {_escaped(name): _escaped(each) for name, each in value.items()}
+        return {_escape(name): _escape(each) for name, each in value.items()}
     if isinstance(value, list):
-        return [_escaped(each) for each in value]
+        return [_escape(each) for each in value]
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         return str(value)  # JSON has longer integers than orjson writes
     return value
@@ -146,7 +146,7 @@ def _escaped(value: Any) -> Any:
 # --- storing signals ------------------------------------------------------------------------------------
 
 
-def chunks(rows: Iterable[Row], size: int = 5_000) -> Iterator[list[Row]]:
+def chunk_rows(rows: Iterable[Row], size: int = 5_000) -> Iterator[list[Row]]:
     """``rows`` in lists of ``size``: each is one transaction, so memory is bounded and ctrl-C keeps the rest."""
     chunk: list[Row] = []
     for row in rows:
@@ -158,16 +158,16 @@ def chunks(rows: Iterable[Row], size: int = 5_000) -> Iterator[list[Row]]:
         yield chunk
 
 
-def signal_rows(rows: Sequence[Row], source: str, origin: str, keys: Keys) -> list[tuple[Any, ...]]:
+def build_signal_rows(rows: Sequence[Row], source: str, origin: str, keys: Keys) -> list[tuple[Any, ...]]:
     """The rows as ``ledger.signals.store_signals`` takes them."""
-    origin = bulk.storable(origin)  # a file's name is bytes, of any encoding or none
+    origin = bulk.make_storable(origin)  # a file's name is bytes, of any encoding or none
     return [
         (
             number,
             source,
             key,
             (encode(row.payload) if row.payload is not None else encode({"raw": row.raw})).decode(),
-            None if row.problem is None else bulk.storable(row.problem),
+            None if row.problem is None else bulk.make_storable(row.problem),
             f"{origin}:{row.line}",
         )
         for number, (row, key) in enumerate(zip(rows, keys.of(rows), strict=True))
@@ -179,7 +179,8 @@ def signal_rows(rows: Sequence[Row], source: str, origin: str, keys: Keys) -> li
 
 def gather(connection: Connection, work: Work) -> Gathered:
     return Gathered(
-        signals.captured(connection, work.batch.id), actions.corrections(connection, work.batch.id, StageName.CAPTURE)
+        signals.read_captured(connection, work.batch.id),
+        actions.read_corrections(connection, work.batch.id, StageName.CAPTURE),
     )
 
 
@@ -204,7 +205,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     stated = pd.to_datetime(frame["occurred_at"], errors="coerce", utc=True, format="ISO8601")
     frame["occurred_in_future"] = (stated > pd.Timestamp(work.now) + _FUTURE_TOLERANCE).fillna(False)
     frame["custom"] = leads.pack_custom(frame, list(work.rules.fields))
-    frame["value"] = frame["payload"].where(frame["unreadable"].notna(), None).map(_raw, na_action="ignore")
+    frame["value"] = frame["payload"].where(frame["unreadable"].notna(), None).map(_read_raw, na_action="ignore")
     frame["outcome"] = Outcome.CONTINUE
     return Decided(frame)
 
@@ -222,21 +223,23 @@ def map_payloads(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
     """
     payloads = [
         {} if unreadable is not None else flatten_if_nested(orjson.loads(text))
-        for text, unreadable in zip(bulk.plain(frame["payload"]), bulk.plain(frame["unreadable"]), strict=True)
+        for text, unreadable in zip(
+            bulk.list_values(frame["payload"]), bulk.list_values(frame["unreadable"]), strict=True
+        )
     ]
     fields = [*STANDARD, *playbook.fields]
     values: dict[str, list[str | None]] = {name: [None] * len(payloads) for name in fields}
     attributes: list[dict[str, Any]] = [{} for _ in payloads]
     alike: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
-    for position, (source, payload) in enumerate(zip(bulk.plain(frame["source"]), payloads, strict=True)):
+    for position, (source, payload) in enumerate(zip(bulk.list_values(frame["source"]), payloads, strict=True)):
         alike[source, tuple(payload)].append(position)
     for (source, headers), positions in alike.items():
-        mapping = mapping_of(headers, source, playbook)
+        mapping = map_lead_headers(headers, source, playbook)
         for header in headers:
             field = mapping.get(header)
             target = values[field] if field is not None else None
             for position in positions:
-                value = _text(payloads[position][header])
+                value = _clean_text(payloads[position][header])
                 if target is not None:
                     target[position] = value
                 elif value is not None:
@@ -245,7 +248,7 @@ def map_payloads(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
     return pd.DataFrame(columns | {"attributes": pd.Series(attributes, index=frame.index, dtype=object)})
 
 
-def mapping_of(headers: Sequence[str], source: str, playbook: Playbook) -> dict[str, str]:
+def map_lead_headers(headers: Sequence[str], source: str, playbook: Playbook) -> dict[str, str]:
     """Which lead field each column of ``source`` fills: the source's mapping, the playbook's, the usual names."""
     declared = playbook.sources.get(source)
     overrides = {**playbook.headers, **(declared.mapping if declared else {})}
@@ -260,7 +263,7 @@ def flatten_if_nested(payload: dict[str, Any]) -> dict[str, Any]:
     return payload
 
 
-def _text(value: Any) -> str | None:
+def _clean_text(value: Any) -> str | None:
     """A value as text without the space around it; nothing as None. A NUL becomes its visible sign."""
     if value is None:
         return None
@@ -286,12 +289,12 @@ def _remove_too_long(frame: pd.DataFrame, fields: Sequence[str]) -> pd.DataFrame
             continue
         lengths = np.array([len(value) if isinstance(value, str) else 0 for value in listed], dtype=np.int64)
         longest = np.maximum(longest, lengths)
-        rows = np.flatnonzero(lengths > longest_of(name))
+        rows = np.flatnonzero(lengths > find_max_length(name))
         if not len(rows):
             continue
         values = values.copy()
         for row in rows.tolist():
-            words[row].append(too_long(name, values[row]) or "")
+            words[row].append(find_length_problem(name, values[row]) or "")
             begins[row] = begins[row] or values[row][:_SHOWN]
             values[row] = None
         frame[name] = pd.Series(values, index=frame.index, dtype=object)
@@ -302,7 +305,7 @@ def _remove_too_long(frame: pd.DataFrame, fields: Sequence[str]) -> pd.DataFrame
     )
 
 
-def _raw(payload: str) -> str:
+def _read_raw(payload: str) -> str:
     """What an unreadable row said, for the person who has to mend it."""
     return str(orjson.loads(payload).get("raw"))[:_SHOWN].replace("\x00", bulk.NUL_SHOWN)
 

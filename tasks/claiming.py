@@ -29,9 +29,9 @@ from leadgate.ledger.only import Only
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.playbook import Playbook
 from leadgate.vocabulary import BatchKind, StageName, WorkItemKind
-from tasks.apart import MOST_ALONE, do_apart, halves
+from tasks.apart import MOST_ALONE, do_apart, halve
 from tasks.failed_batches import FAILED
-from tasks.work_items import route_of
+from tasks.work_items import find_route
 
 LEFT_OUT_FOR: Final = 600.0  # seconds; then a row is tried again
 
@@ -47,7 +47,7 @@ class LeftOut:
 
     until: dict[tuple[_Step, int], float] = field(default_factory=dict)
 
-    def of(self, step: _Step) -> frozenset[int]:
+    def list_ids(self, step: _Step) -> frozenset[int]:
         """The ids to leave out now."""
         now = time.monotonic()
         return frozenset(id_ for (of, id_), until in list(self.until.items()) if of == step and until > now)
@@ -59,12 +59,12 @@ class LeftOut:
 
 def start_what_is_due(ledger: Ledger, playbook: Playbook, left_out: LeftOut, now: datetime | None) -> None:
     """Match activities, start journeys for leads with news and for those that come back from nurture."""
-    steps = [each for each in _STEPS if _ALL not in left_out.of(each[0])]
+    steps = [each for each in _STEPS if _ALL not in left_out.list_ids(each[0])]
     try:
         with ledger.transaction(of_batch=True) as connection:
             at = read_time(connection, now)
             for step, _, do in steps:
-                do(connection, at, Only(left_out.of(step)))
+                do(connection, at, Only(left_out.list_ids(step)))
         return
     except Exception as error:
         if not faults.is_ours(error):
@@ -72,7 +72,7 @@ def start_what_is_due(ledger: Ledger, playbook: Playbook, left_out: LeftOut, now
     at = time_of(ledger, now)
     for step, candidates, do in steps:
         with ledger.transaction() as connection:
-            ids = sorted(set(candidates(connection, at)) - left_out.of(step))
+            ids = sorted(set(candidates(connection, at)) - left_out.list_ids(step))
         failures = list(do_apart(ledger, ids, partial(_do_some, do, at)))
         if len(failures) >= MOST_ALONE:  # the fault is not in the rows
             failures = [(_ALL, failures[0][1])]
@@ -91,9 +91,9 @@ def claim_waiting(
     """``batches.claim``, without the journeys that cannot be claimed."""
     step: _Step = "claim_intake" if kind == BatchKind.INTAKE else "claim_follow_up"
     with contextlib.suppress(RowsRefused):
-        return batches.claim(ledger, kind=kind, only=Only(left_out.of(step)), **how)
+        return batches.claim(ledger, kind=kind, only=Only(left_out.list_ids(step)), **how)
     at = time_of(ledger, how.get("now"))
-    waiting = [claiming.claimable(ledger, kind, at, how["limit"], Only(left_out.of(step)))]
+    waiting = [claiming.list_claimable(ledger, kind, at, how["limit"], Only(left_out.list_ids(step)))]
     alone = 0
     while waiting and alone < MOST_ALONE:
         some = waiting.pop()
@@ -104,7 +104,7 @@ def claim_waiting(
                 alone += 1
                 left_out.add(step, some[0])
                 _tell(ledger, playbook, step, some[0], error.__cause__ or error, at)
-            waiting += halves(some)
+            waiting += halve(some)
         else:
             if batch is not None:
                 return batch
@@ -112,9 +112,9 @@ def claim_waiting(
 
 
 _STEPS: Final[tuple[tuple[_Step, Callable[[Connection, datetime], list[int]], Callable[..., object]], ...]] = (
-    ("match_activities", lambda connection, now: activities.unmatched(connection), activities.match_activities),
-    ("start_rescores", starting.due_for_rescore, starting.start_rescores),
-    ("start_recycles", starting.due_for_recycling, starting.start_recycles),
+    ("match_activities", lambda connection, now: activities.list_unmatched(connection), activities.match_activities),
+    ("start_rescores", starting.list_due_rescores, starting.start_rescores),
+    ("start_recycles", starting.list_due_recycles, starting.start_recycles),
 )
 
 
@@ -131,7 +131,7 @@ _ABOUT: Final[dict[_Step, tuple[str, StageName]]] = {
 def _tell(ledger: Ledger, playbook: Playbook, step: _Step, id_: int, error: BaseException, now: datetime) -> None:
     """A recovery task about the row, unless one is open."""
     words, stage = _ABOUT[step]
-    route = route_of(playbook, FAILED, stage)
+    route = find_route(playbook, FAILED, stage)
     item: NewWorkItem = {
         "kind": WorkItemKind.RECOVERY,
         "blocking": False,
@@ -143,7 +143,7 @@ def _tell(ledger: Ledger, playbook: Playbook, step: _Step, id_: int, error: Base
         "batch_id": None,
         "generation": 0,
         "message": (
-            f"{words.format(id=id_ or 'of any number')}: {faults.describe(error)} at {faults.place(error)}. "
+            f"{words.format(id=id_ or 'of any number')}: {faults.describe(error)} at {faults.format_place(error)}. "
             f"Everything else goes on. This is tried again every {LEFT_OUT_FOR / 60:.0f} minutes; remove the "
             "cause, then rerun this work item"
         ),

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from leadgate.ledger.outbox import Message
 from leadgate.masking import mask
-from leadgate.plain_text import defanged, one_line
+from leadgate.plain_text import defang, format_line
 from leadgate.playbook import Playbook, Rep
 
 EVERYBODY: Final = "everybody"
@@ -58,7 +58,7 @@ def wait_after(attempts: int) -> timedelta | None:
     return None if attempts >= MOST_ATTEMPTS else WAITS[min(attempts, len(WAITS)) - 1]
 
 
-def address_of(target: str, playbook: Playbook, environ: Mapping[str, str]) -> Address:
+def find_address(target: str, playbook: Playbook, environ: Mapping[str, str]) -> Address:
     """The target's own entry in the playbook's notifications, else the one for everybody."""
     entries = {entry.to: entry.address_env for entry in playbook.notifications}
     variable = entries.get(target, entries.get(EVERYBODY))
@@ -69,7 +69,7 @@ def address_of(target: str, playbook: Playbook, environ: Mapping[str, str]) -> A
 
 _ABOUT_THE_FIRST_TOUCH: Final = ("lead_assigned", "lead_heard_again", "first_touch_due", "first_touch_overdue")
 
-#: The title and the sentence of each kind of message. They name fields of ``_fields``, and hold no other values.
+#: The title and the sentence of each kind of message. They name fields of ``_build_fields``, and hold no other values.
 TEMPLATES: Final[Mapping[str, tuple[str, str]]] = {
     "lead_assigned": ("New lead {journey}", "This lead is yours."),
     "lead_heard_again": ("Lead {journey} was heard of again", "There is news about your lead."),
@@ -114,12 +114,12 @@ _ITEM: Final = re.compile(r"\d{1,19}")
 
 def compose_message(message: Message, playbook: Playbook, now: datetime) -> Words:
     """The message in words: a template, and values that are safe to leave the installation."""
-    fields = _fields(message, playbook, now)
+    fields = _build_fields(message, playbook, now)
     title, sentence = TEMPLATES.get(message.kind, _ANY)
     return Words(title.format(**fields), _BODY.format(sentence=sentence.format(**fields), **fields))
 
 
-def _fields(message: Message, playbook: Playbook, now: datetime) -> dict[str, str]:
+def _build_fields(message: Message, playbook: Playbook, now: datetime) -> dict[str, str]:
     """The values that a template can name, each on a line of its own, without unseen characters, and no longer than
     it has to be. Of what a lead said there is only ``lead``."""
     reps = {rep.name: rep for rep in playbook.reps}
@@ -128,39 +128,39 @@ def _fields(message: Message, playbook: Playbook, now: datetime) -> dict[str, st
         "journey": f"J{message.journey_id}",
         "item": f"W{item}" if _ITEM.fullmatch(item) else "a work item",
         "kind": message.kind.replace("_", " "),
-        "owner": _label(message.owner, reps),
-        "target": _label(message.target, reps),
+        "owner": _find_label(message.owner, reps),
+        "target": _find_label(message.target, reps),
         "source": message.source,
         "key": message.key,
-        "lead": _lead(message),
+        "lead": _describe_lead(message),
     }
-    fields = {name: one_line(value, _LEAD if name in ("lead", "key") else _NAME) for name, value in known.items()}
-    return fields | {"due": _due(message, reps, now)}
+    fields = {name: format_line(value, _LEAD if name in ("lead", "key") else _NAME) for name, value in known.items()}
+    return fields | {"due": _describe_due(message, reps, now)}
 
 
-def shown_target(target: str) -> str:
+def mask_target(target: str) -> str:
     """A target as it may be listed: a playbook may name a manager by an e-mail address."""
     return mask(target) if "@" in target else target
 
 
-def _label(name: str | None, reps: Mapping[str, Rep]) -> str:
+def _find_label(name: str | None, reps: Mapping[str, Rep]) -> str:
     if name is None:
         return "Nobody"
     label = reps[name].label if name in reps else ""
-    return label or (defanged(shown_target(name)) if "@" in name else name)
+    return label or (defang(mask_target(name)) if "@" in name else name)
 
 
-def _lead(message: Message) -> str:
+def _describe_lead(message: Message) -> str:
     """What is known of the lead: an address or a number that validation has found good, masked; else that there is
     one, or none. What is not valid may be any text: a form must not be able to write to a sales team's channel."""
     if message.email is not None and _ADDRESS.fullmatch(message.email):
-        return defanged(mask(message.email))
+        return defang(mask(message.email))
     if message.phone is not None and _NUMBER.fullmatch(message.phone):
         return mask(message.phone)
     return "an address that could not be validated" if message.has_contact else "no address is known"
 
 
-def _due(message: Message, reps: Mapping[str, Rep], now: datetime) -> str:
+def _describe_due(message: Message, reps: Mapping[str, Rep], now: datetime) -> str:
     """When the first touch is due, on the clock of whom the message is for, else of the owner; a line, or nothing."""
     if message.due_at is None or message.kind not in _ABOUT_THE_FIRST_TOUCH:
         return ""

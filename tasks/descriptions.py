@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from leadgate.counting import counted
-from leadgate.plain_text import one_line
+from leadgate.counting import format_count
+from leadgate.plain_text import format_line
 from leadgate.vocabulary import BatchKind, Outcome, StageName
 from tasks.batches import BatchReport
 from tasks.outcomes import HOLDS, IN_WORDS
@@ -25,14 +25,14 @@ def describe_stage(report: StageReport) -> str:
     """A stage in a line: ``validation: 28 in, 16 went on, 12 held (email_malformed 9, spam 3) in 0.12 s``."""
     outcomes = "".join(f", {count:,} {IN_WORDS.get(name, name)}" for name, count in report.outcomes.items())
     seconds = sum(report.seconds.values())
-    return f"{report.name_in_words}: {report.entered:,} in{outcomes}{_reasons(report)} in {seconds:.2f} s"
+    return f"{report.name_in_words}: {report.entered:,} in{outcomes}{_describe_reasons(report)} in {seconds:.2f} s"
 
 
-def _reasons(report: StageReport) -> str:
+def _describe_reasons(report: StageReport) -> str:
     if not report.reasons:
         return ""
     most = sorted(report.reasons.items(), key=lambda reason: -reason[1])
-    shown = ", ".join(f"{one_line(reason, 60)} {count:,}" for reason, count in most[:_REASONS_SHOWN])
+    shown = ", ".join(f"{format_line(reason, 60)} {count:,}" for reason, count in most[:_REASONS_SHOWN])
     return f" ({shown}, …)" if len(most) > _REASONS_SHOWN else f" ({shown})"
 
 
@@ -40,7 +40,7 @@ def describe_batch(report: BatchReport) -> str:
     """A batch in a line, with the time that it was worked on:
     ``28 leads: 13 owned, 12 held, 3 nurture · 1.7 s``."""
     counts = ", ".join(f"{count:,} {words}" for words, count in count_leads(report).items())
-    leads = counted(report.size, "lead", "leads")
+    leads = format_count(report.size, "lead", "leads")
     return f"{leads}: {counts} · {report.seconds:.1f} s" if counts else f"{leads} · {report.seconds:.1f} s"
 
 

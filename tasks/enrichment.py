@@ -17,7 +17,7 @@ from leadgate.connectors import providers
 from leadgate.fields import ENRICHED, VALIDATED, contact_of
 from leadgate.json_columns import ConsideredAccount, Origin
 from leadgate.ledger import bulk, leads
-from leadgate.values.figures import amount_of, employees_of
+from leadgate.values.figures import read_amount, read_employees
 from leadgate.vocabulary import Outcome, StageName
 from tasks.stage import Decided, Gathered, Stage, Work
 
@@ -40,13 +40,13 @@ _READS: Final = (
 
 
 def gather(connection: Connection, work: Work) -> Gathered:
-    return Gathered(leads.leads_at(connection, work.batch.id, StageName.ENRICHMENT, _READS))
+    return Gathered(leads.read_leads_at(connection, work.batch.id, StageName.ENRICHMENT, _READS))
 
 
 def decide(gathered: Gathered, work: Work) -> Decided:
     """Fill what the lead did not state. A provider that fails leaves a problem behind, never a lead."""
     frame = gathered.frame.copy()
-    before = {name: bulk.plain(frame[name]) for name in _CONTACT}
+    before = {name: bulk.list_values(frame[name]) for name in _CONTACT}
     provenance: list[dict[str, Origin]] = [{} for _ in range(len(frame))]
     problems: list[list[str]] = [[] for _ in range(len(frame))]
     for name in ENRICHED:
@@ -68,25 +68,27 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     _take(
         frame,
         "employees",
-        _parsed(frame["company_size"], employees_of),
+        _parse_column(frame["company_size"], read_employees),
         provenance,
         {"provider": "stated", "at": at},
     )
     _take(
         frame,
         "revenue",
-        _parsed(frame["annual_revenue"], amount_of),
+        _parse_column(frame["annual_revenue"], read_amount),
         provenance,
         {"provider": "stated", "at": at},
     )
     frame["account_candidates"] = pd.Series([row or None for row in considered], index=frame.index, dtype=object)
     frame["provenance"] = pd.Series(provenance, index=frame.index, dtype=object)
     frame["provider_problem"] = pd.Series(["; ".join(row) or None for row in problems], index=frame.index, dtype=object)
-    frame["unattributed"] = _unattributed(frame, provenance)
+    frame["unattributed"] = _find_unattributed(frame, provenance)
     frame["contact"] = contact_of(frame)
     frame["contact_changed"] = [
         any(old != new for old, new in zip(row[::2], row[1::2], strict=True))
-        for row in zip(*(side for name in _CONTACT for side in (before[name], bulk.plain(frame[name]))), strict=True)
+        for row in zip(
+            *(side for name in _CONTACT for side in (before[name], bulk.list_values(frame[name]))), strict=True
+        )
     ]
     frame["outcome"] = Outcome.CONTINUE
     return Decided(frame)
@@ -114,12 +116,12 @@ def _take(
         provenance[position][field] = origin
 
 
-def _parsed(stated: pd.Series, parse: Callable[[str], float | None]) -> pd.Series:
+def _parse_column(stated: pd.Series, parse: Callable[[str], float | None]) -> pd.Series:
     known = {value: parse(value) for value in stated.dropna().unique()}
     return pd.Series([known.get(value) for value in stated], index=stated.index, dtype=object)
 
 
-def _unattributed(frame: pd.DataFrame, provenance: list[dict[str, Origin]]) -> pd.Series:
+def _find_unattributed(frame: pd.DataFrame, provenance: list[dict[str, Origin]]) -> pd.Series:
     """Names of added values without an origin, or None: a fault of a provider that the gate stops."""
     columns = {name: frame[name].notna().to_numpy() for name in ENRICHED}
     missing: list[str | None] = [None] * len(frame)

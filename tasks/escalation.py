@@ -17,7 +17,7 @@ from leadgate.playbook import Playbook, Target
 from leadgate.sla.sla_targets import Step
 from leadgate.vocabulary import StageName, WorkItemKind
 from tasks.stage import Alert, Work
-from tasks.work_items import route_of, work_item
+from tasks.work_items import build_work_item, find_route
 
 _NOT_YET = {
     "first_touch": "has not touched the lead yet; the first touch",
@@ -30,7 +30,7 @@ _NOT_YET = {
 _STALE = {"remind": "lead_stale", "recycle": "lead_recycled", "reassign": "lead_taken_back"}
 
 
-def overdue(target: Target) -> str:
+def name_overdue(target: Target) -> str:
     """The reason of an escalation, and the kind of its message."""
     return f"{target}_overdue"
 
@@ -39,11 +39,11 @@ def escalate(frame: pd.DataFrame, work: Work) -> tuple[list[NewMessage], list[Ne
     """The messages and the work items that the steps of these rows ask for."""
     messages: list[NewMessage] = []
     items: list[NewWorkItem] = []
-    for row in _rows(frame, frame["steps"].map(bool).astype(bool) | frame["stale_does"].notna()):
+    for row in _select_rows(frame, frame["steps"].map(bool).astype(bool) | frame["stale_does"].notna()):
         for step in row.steps:
-            messages.append(_message(row, step, work.rules))
+            messages.append(_build_message(row, step, work.rules))
             if step.step.do == "escalate":
-                items.append(_escalation(row, step, work))
+                items.append(_build_escalation(row, step, work))
         if row.stale_does is not None:
             messages.append(
                 {
@@ -56,55 +56,55 @@ def escalate(frame: pd.DataFrame, work: Work) -> tuple[list[NewMessage], list[Ne
     return messages, items
 
 
-def alerts(frame: pd.DataFrame, work: Work) -> list[Alert]:
+def build_alerts(frame: pd.DataFrame, work: Work) -> list[Alert]:
     """An alert for each lead that was escalated just now."""
     found = []
     chased = frame["steps"].map(bool).astype(bool) & ~frame["broken"].astype(bool)
-    for row in _rows(frame, chased):
+    for row in _select_rows(frame, chased):
         for step in row.steps:
             if step.step.do == "escalate":
-                to = _escalated_to(row, step, work.rules)
+                to = _find_addressee(row, step, work.rules)
                 facts = {"journey": int(row.journey_id), "owner": row.owner, "ladder_step": step.number}
-                facts |= {"reason": overdue(step.target), "to": mask(to) if "@" in to else to}
+                facts |= {"reason": name_overdue(step.target), "to": mask(to) if "@" in to else to}
                 found.append(Alert("lead.escalated", facts | {"due_at": step.due_at.isoformat()}))
     return found
 
 
-def _rows(frame: pd.DataFrame, which: pd.Series) -> list[Any]:
+def _select_rows(frame: pd.DataFrame, which: pd.Series) -> list[Any]:
     """The rows that ``which`` marks. Mostly there are none, and to name so many columns takes time."""
     return list(frame[which].itertuples()) if which.any() else []
 
 
-def _message(row: Any, step: Step, playbook: Playbook) -> NewMessage:
-    kinds = {"remind": f"{step.target}_due", "escalate": overdue(step.target), "reassign": "lead_taken_back"}
+def _build_message(row: Any, step: Step, playbook: Playbook) -> NewMessage:
+    kinds = {"remind": f"{step.target}_due", "escalate": name_overdue(step.target), "reassign": "lead_taken_back"}
     parts = [step.step.do, row.journey_id, row.generation, step.number]
     if step.target != "first_touch":  # a first touch's key is as long as it was before there were others
         parts += [step.target, int(step.since.timestamp())]
     return {
         "key": ":".join(map(str, parts)),
         "journey_id": row.journey_id,
-        "target": _escalated_to(row, step, playbook) if step.step.do == "escalate" else row.owner,
+        "target": _find_addressee(row, step, playbook) if step.step.do == "escalate" else row.owner,
         "kind": kinds[step.step.do],
     }
 
 
-def _escalated_to(row: Any, step: Step, playbook: Playbook) -> str:
+def _find_addressee(row: Any, step: Step, playbook: Playbook) -> str:
     """The step's addressee, else the owner's manager, else whoever the playbook routes overdue leads to."""
     manager = next((rep.manager for rep in playbook.reps if rep.name == row.owner), None)
-    return step.step.to or manager or route_of(playbook, overdue(step.target), StageName.FOLLOW_UP).to
+    return step.step.to or manager or find_route(playbook, name_overdue(step.target), StageName.FOLLOW_UP).to
 
 
-def _escalation(row: Any, step: Step, work: Work) -> NewWorkItem:
-    return work_item(
+def _build_escalation(row: Any, step: Step, work: Work) -> NewWorkItem:
+    return build_work_item(
         StageName.FOLLOW_UP,
         work,
         kind=WorkItemKind.ESCALATION,
         blocking=False,
-        reason=overdue(step.target),
+        reason=name_overdue(step.target),
         promise=f"ladder_step_{step.number}",
         message=f"{row.owner} {_NOT_YET[step.target]} was due {step.due_at:%Y-%m-%d %H:%M} UTC",
         journey_id=row.journey_id,
         generation=row.generation,
         source=row.source,
-        to=_escalated_to(row, step, work.rules),
+        to=_find_addressee(row, step, work.rules),
     )

@@ -22,11 +22,11 @@ from leadgate.ledger import Ledger, assignments, work_items
 from leadgate.ledger.batches import applying, close, fence
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.journeys import locking
-from leadgate.ledger.journeys.locking import AboutJourney, journeys_in, waiting_at
+from leadgate.ledger.journeys.locking import AboutJourney, lock_batch_journeys, lock_waiting_stages
 from leadgate.ledger.journeys.stage_moves import hold_rest
 from leadgate.vocabulary import JourneyStatus, Outcome, StageName, WorkItemKind
 from tasks.stage import Alert, Stage, StageReport, Work
-from tasks.work_items import work_item
+from tasks.work_items import build_work_item
 
 #: After so many failed runs a batch waits for a person instead of failing once more.
 MAX_FAILURES: Final = 3
@@ -67,13 +67,13 @@ def hold_batch(ledger: Ledger, work: Work, *, reason: str, why: str, now: dateti
     with applying(ledger) as connection:
         fence(connection, work.batch, work.lease_seconds)
         at = read_time(connection, now)
-        for stage in waiting_at(connection, work.batch):
-            item = work_item(
+        for stage in lock_waiting_stages(connection, work.batch):
+            item = build_work_item(
                 stage, work, kind=WorkItemKind.RECOVERY, reason=reason, message=_WORDS[reason].format(why=why)
             )
             (item_id,) = work_items.open_work_items(connection, pd.DataFrame([item]))
             held += hold_rest(connection, work.batch, stage=stage, reason=reason, work_item_id=item_id, now=at)
-        if reason == FAILED and (owned := journeys_in(connection, work.batch, JourneyStatus.OWNED)):
+        if reason == FAILED and (owned := lock_batch_journeys(connection, work.batch, JourneyStatus.OWNED)):
             _put_off(connection, work, owned, _WORDS[reason].format(why=why))
     close(ledger, work.batch, at)
     return held
@@ -106,12 +106,12 @@ def hold_failed(ledger: Ledger, stage: Stage, work: Work, why: Failure) -> Stage
     alerts: list[Alert] = []
     with applying(ledger) as connection:
         fence(connection, work.batch, work.lease_seconds)
-        failed = journeys_in(connection, work.batch, stage.works_on)
+        failed = lock_batch_journeys(connection, work.batch, stage.works_on)
         alone = len(failed) == 1
         if stage.works_on == JourneyStatus.OWNED:
             _put_off(connection, work, failed, (_ONE if alone else _ALL).format(stage=stage.name, why=why))
         elif failed:
-            item, own = _held_by(connection, stage, work, failed, why)
+            item, own = _ensure_item(connection, stage, work, failed, why)
             if not own:
                 facts = {"reason": why.reason, "promise": None, "held": len(failed), "work_items": [item]}
                 alerts.append(Alert("batch.held", {"stage": stage.name, "gate": stage.gate} | facts))
@@ -124,15 +124,15 @@ def hold_failed(ledger: Ledger, stage: Stage, work: Work, why: Failure) -> Stage
     return StageReport(stage.name, work.batch.id, stage.gate, len(failed), counts, reasons, alerts=alerts)
 
 
-def _held_by(connection: Connection, stage: Stage, work: Work, failed: list[int], why: Failure) -> tuple[int, bool]:
+def _ensure_item(connection: Connection, stage: Stage, work: Work, failed: list[int], why: Failure) -> tuple[int, bool]:
     """The work item that holds ``failed``, and whether it is about one journey alone: a new one, or the one that is
     open for the same failure of the stage."""
     shared, alike = work_items.open_failures(connection, stage.name, why.reason, why.kind)
     if shared is not None:
         return shared, False
     own = len(failed) == 1 and alike < ENOUGH
-    about: AboutJourney = locking.about_journey(connection, failed[0]) if own else {}
-    item = work_item(
+    about: AboutJourney = locking.read_journey_origin(connection, failed[0]) if own else {}
+    item = build_work_item(
         stage.name,
         work,
         kind=WorkItemKind.EXCEPTION if own else WorkItemKind.RECOVERY,
@@ -150,11 +150,11 @@ def _put_off(connection: Connection, work: Work, owned: list[int], message: str)
     about: AboutJourney = {}
     if len(owned) == 1:
         known = (owned[0], FAILED) in work_items.open_recoveries(connection, owned)
-        about = locking.about_journey(connection, owned[0])
+        about = locking.read_journey_origin(connection, owned[0])
     else:
         known = FAILED in work_items.gate_recoveries(connection, StageName.FOLLOW_UP)
     if not known:
-        item = work_item(
+        item = build_work_item(
             StageName.FOLLOW_UP,
             work,
             kind=WorkItemKind.RECOVERY,

@@ -27,11 +27,11 @@ _LOOK_AGAIN: Final = timedelta(hours=1)  # at a journey whose follow-up promises
 def gather(connection: Connection, work: Work) -> Gathered:
     batch, rules = work.batch.id, work.rules.follow_up
     context = {
-        "done": activities.done_since(connection, batch, rules.outcomes),
-        "pauses": pauses.of_batch(connection, batch),
-        "active": assignments.active_since(connection, batch) if rules.stale else {},
+        "done": activities.read_done_since(connection, batch, rules.outcomes),
+        "pauses": pauses.read_batch_pauses(connection, batch),
+        "active": assignments.find_last_active(connection, batch) if rules.stale else {},
     }
-    return Gathered(assignments.owned(connection, batch), context)
+    return Gathered(assignments.read_owned(connection, batch), context)
 
 
 def decide(gathered: Gathered, work: Work) -> Decided:
@@ -41,21 +41,23 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     The context has the ``pauses`` that are over, and what was ``missed``.
     """
     frame, playbook, now = gathered.frame.copy(), work.rules, work.now
-    over = _pauses(frame, gathered.context["pauses"], now)
-    _touches(frame, gathered.context["done"], playbook)
+    over = _set_pauses(frame, gathered.context["pauses"], now)
+    _set_touches(frame, gathered.context["done"], playbook)
     active = frame["journey_id"].map(gathered.context["active"])
     frame["active_at"] = active.where(active.notna(), frame["assigned_at"])
     slas = {each.name: each for each in playbook.slas}
-    frame["ladder_length"] = [len(sla_targets.ladder(slas[n], "first_touch")) if n in slas else 0 for n in frame["sla"]]
+    frame["ladder_length"] = [
+        len(sla_targets.list_ladder_steps(slas[n], "first_touch")) if n in slas else 0 for n in frame["sla"]
+    ]
     checked = sla_targets.check(frame, playbook, now)
     frame[list(checked.rows.columns)] = checked.rows
-    frame["state"] = _states(frame, now)
+    frame["state"] = _compute_states(frame, now)
     frame["waiting_and_chased"] = frame["waiting"] & frame["steps"].map(bool).astype(bool)
-    _outcomes(frame, playbook, now)
+    _set_outcomes(frame, playbook, now)
     return Decided(frame, {"pauses": over, "targets": checked.targets})
 
 
-def _pauses(frame: pd.DataFrame, known: pd.DataFrame, now: datetime) -> pd.DataFrame:
+def _set_pauses(frame: pd.DataFrame, known: pd.DataFrame, now: datetime) -> pd.DataFrame:
     """Sets ``pauses`` of each row, and ``waiting``: whether one is open. Answers with those that are over since."""
     spans: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
     waiting, over = set(), []
@@ -74,9 +76,9 @@ def _pauses(frame: pd.DataFrame, known: pd.DataFrame, now: datetime) -> pd.DataF
     return pd.DataFrame(over, columns=["pause_id", "ended_at", "ended_by"])
 
 
-def _touches(frame: pd.DataFrame, done: pd.DataFrame, playbook: Playbook) -> None:
+def _set_touches(frame: pd.DataFrame, done: pd.DataFrame, playbook: Playbook) -> None:
     """Sets ``touches`` of each row, and ``finished_at`` and ``finished_as``: the event that ends its journey."""
-    rules, finished_by = playbook.follow_up, ending.finished_by(playbook)
+    rules, finished_by = playbook.follow_up, ending.find_finishing_event(playbook)
     of_journey: dict[int, list[Any]] = defaultdict(list)
     outcome: dict[int, tuple[datetime, str]] = {}
     activities: list[Any] = list(done.itertuples(index=False))
@@ -88,43 +90,43 @@ def _touches(frame: pd.DataFrame, done: pd.DataFrame, playbook: Playbook) -> Non
     columns = ("journey_id", "owner", "assigned_at", "touched_at", "last_touched_at")
     cells = [
         touches.moments_of_touches(of_journey.get(journey, ()), rules, owner, since, recorded)
-        for journey, owner, since, *recorded in zip(*(bulk.plain(frame[c]) for c in columns), strict=True)
+        for journey, owner, since, *recorded in zip(*(bulk.list_values(frame[c]) for c in columns), strict=True)
     ]
     frame["touches"] = pd.Series(cells, index=frame.index, dtype=object)
     ends: list[tuple[datetime | None, str | None]]
     if finished_by == "outcome":
         ends = [outcome.get(journey, (None, None)) for journey in frame["journey_id"]]
     elif finished_by == "acceptance":
-        ends = [(at, "accepted") for at in bulk.plain(frame["accepted_at"])]
+        ends = [(at, "accepted") for at in bulk.list_values(frame["accepted_at"])]
     else:
         ends = [(cell[0] if cell else None, "touched") for cell in cells]
     frame["finished_at"] = pd.Series([at for at, _ in ends], index=frame.index, dtype=object)
     frame["finished_as"] = pd.Series([name for _, name in ends], index=frame.index, dtype=object)
     # what is recorded may be wrong; what is found is not looked for before the assignment
     first = [cell[0] if cell else None for cell in cells]
-    frame["touched_before_assigned"] = _before(first, bulk.plain(frame["assigned_at"]))
+    frame["touched_before_assigned"] = _are_before(first, bulk.list_values(frame["assigned_at"]))
 
 
-def _before(first: list[datetime | None], second: list[datetime | None]) -> list[bool]:
+def _are_before(first: list[datetime | None], second: list[datetime | None]) -> list[bool]:
     return [a is not None and b is not None and a < b for a, b in zip(first, second, strict=True)]
 
 
-def _states(frame: pd.DataFrame, now: datetime) -> pd.Series:
+def _compute_states(frame: pd.DataFrame, now: datetime) -> pd.Series:
     """``accepted``, ``touched``, ``waiting``, ``overdue``, ``due_soon`` or ``on_track``, told in this order."""
     state = pd.Series("on_track", index=frame.index, dtype=object)
     state[frame["due_soon_at"] <= pd.Timestamp(now)] = "due_soon"
     state[frame["due_at"] <= pd.Timestamp(now)] = "overdue"
     state[frame["waiting"]] = "waiting"
-    states = sla_targets.owned_states(frame)
+    states = sla_targets.find_owned_states(frame)
     return state.where(states == "untouched", states)
 
 
-def _outcomes(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> None:
+def _set_outcomes(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> None:
     """What becomes of each row: finished, taken back by the ladder, or gone stale, in this order."""
     taken_back = frame["steps"].map(lambda steps: any(each.step.do == "reassign" for each in steps)).astype(bool)
     stale = frame["stale"].astype(bool) & ~taken_back & frame["finished_at"].isna()
     rules = playbook.follow_up.stale
-    states = sla_targets.owned_states(frame)
+    states = sla_targets.find_owned_states(frame)
     does = [rules[state].do if hit else None for state, hit in zip(states, stale, strict=True)]
     frame["stale_does"] = pd.Series(does, index=frame.index, dtype=object)
     frame.loc[stale, "stale_since"] = frame.loc[stale, "active_at"]
@@ -159,7 +161,7 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     outbox.send(connection, pd.DataFrame(messages), work.now)
     if items:
         work_items.open_work_items(connection, pd.DataFrame(items))
-    _no_more_chasing(connection, frame, targets, work.now)
+    _close_escalations(connection, frame, targets, work.now)
     over = frame[frame["outcome"] != Outcome.STAY]
     for journey in over.loc[over["pauses"].map(len) > 0, "journey_id"]:
         pauses.end_open(connection, int(journey), "leadgate", work.now)
@@ -170,7 +172,7 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     return frame
 
 
-def _no_more_chasing(connection: Connection, frame: pd.DataFrame, targets: pd.DataFrame, now: datetime) -> None:
+def _close_escalations(connection: Connection, frame: pd.DataFrame, targets: pd.DataFrame, now: datetime) -> None:
     """Close the escalations of what was met meanwhile, and all of a lead that left its owner."""
     over = frame.loc[frame["outcome"] != Outcome.STAY, "journey_id"]
     work_items.close_escalations(connection, [int(j) for j in over], now)
@@ -181,7 +183,7 @@ def _no_more_chasing(connection: Connection, frame: pd.DataFrame, targets: pd.Da
         these = targets[targets["target"] == target]
         late = set(these.loc[running[targets["target"] == target] & these["missed"].astype(bool), "journey_id"])
         met = set(these.loc[~running[targets["target"] == target], "journey_id"]) - late
-        work_items.close_escalations(connection, sorted(int(j) for j in met), now, escalation.overdue(target))
+        work_items.close_escalations(connection, sorted(int(j) for j in met), now, escalation.name_overdue(target))
 
 
 STAGE: Final = Stage(
@@ -191,5 +193,5 @@ STAGE: Final = Stage(
     store=store,
     works_on=JourneyStatus.OWNED,
     breaks=False,
-    alerts=escalation.alerts,
+    alerts=escalation.build_alerts,
 )

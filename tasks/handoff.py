@@ -48,7 +48,7 @@ def apply(
     ``locked``: the caller holds the lock on all pools. Raises ``LeaseLost`` when the batch was taken
     over, and ``Conflict`` when the ledger changed since it was read; nothing is written then.
     """
-    frame = _after_gate(stage, decided.frame, result)
+    frame = _apply_gate(stage, decided.frame, result)
     alerts: list[Alert] = []
     # what a crash of PostgreSQL takes away of a stage is done again; an owner is on the disk before anybody hears
     with applying(ledger, flushed=stage.name == StageName.ASSIGNMENT) as connection:
@@ -100,7 +100,7 @@ def attempt(stage: Stage, ledger: Ledger, work: Work, *, accept_unchecked: bool 
 
     ``accept_unchecked``: an error inside the gate holds all of them, instead of being raised as ``UncheckedError``.
     """
-    for race in races.attempts(ledger):
+    for race in races.make_attempts(ledger):
         with race as locked:
             started = time.perf_counter()
             decided = prepare(stage, ledger, work)
@@ -120,7 +120,7 @@ def attempt(stage: Stage, ledger: Ledger, work: Work, *, accept_unchecked: bool 
     raise Conflict(f"{stage.name} of batch {work.batch.id} lost the race {races.MAX_ATTEMPTS} times; run it again")
 
 
-def _after_gate(stage: Stage, frame: pd.DataFrame, result: GateResult) -> pd.DataFrame:
+def _apply_gate(stage: Stage, frame: pd.DataFrame, result: GateResult) -> pd.DataFrame:
     """The decided frame with the rows that broke a critical promise on hold, or all that were judged."""
     told = ("outcome", "reason", "item_message", "value", "detail", "promise", "proposal")
     lacking = [column for column in told if column not in frame]
@@ -141,7 +141,7 @@ def _after_gate(stage: Stage, frame: pd.DataFrame, result: GateResult) -> pd.Dat
     critical = result.critical
     if critical.empty:
         return frame
-    first = _not_waived(critical, frame).drop_duplicates("journey_id").set_index("journey_id")
+    first = _drop_waived(critical, frame).drop_duplicates("journey_id").set_index("journey_id")
     broke = frame["journey_id"].isin(first.index)
     order = frame.loc[broke, "journey_id"]
     frame.loc[broke, "outcome"] = Outcome.HOLD
@@ -151,7 +151,7 @@ def _after_gate(stage: Stage, frame: pd.DataFrame, result: GateResult) -> pd.Dat
     return frame
 
 
-def _not_waived(critical: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+def _drop_waived(critical: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     """``critical`` failures without the promises that a person answers for (a rerun "done by hand")."""
     if critical.empty or "waived" not in frame or not frame["waived"].notna().any():
         return critical
@@ -162,7 +162,7 @@ def _not_waived(critical: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
 def _advance(connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame) -> None:
     """Most rows go on together; those that end up elsewhere, or with another lead, are moved apart."""
     outcome = frame["outcome"]
-    together = outcome.isin((Outcome.CONTINUE, Outcome.OWNED)) & ~_changed_lead(frame)
+    together = outcome.isin((Outcome.CONTINUE, Outcome.OWNED)) & ~_find_changed(frame)
     apart = frame[~together & (outcome != Outcome.STAY)]
     advance(
         connection,
@@ -175,7 +175,7 @@ def _advance(connection: Connection, stage: Stage, work: Work, frame: pd.DataFra
     )
 
 
-def _changed_lead(frame: pd.DataFrame) -> pd.Series:
+def _find_changed(frame: pd.DataFrame) -> pd.Series:
     if "changed_lead" not in frame:
         return pd.Series(False, index=frame.index)
     return frame["changed_lead"].fillna(False).astype(bool)

@@ -32,7 +32,7 @@ from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Crashed
 
 from leadgate.ledger import Ledger, consumers, upkeep
-from leadgate.liveness import Signs, verdict
+from leadgate.liveness import Signs, judge_signs
 from tasks.run_tags import READY, find_consumer
 
 CONSUMER_GONE: Final = 60.0  # seconds without a sign
@@ -68,7 +68,7 @@ class LeftBehind:
     alive: int = 0
 
 
-def runs_of(flows: Sequence[str]) -> FlowFilter:
+def build_flow_filter(flows: Sequence[str]) -> FlowFilter:
     """The flow runs of these flows: no other flow run of the server is ever looked at, let alone changed."""
     return FlowFilter(name=FlowFilterName(any_=list(flows)))
 
@@ -81,7 +81,7 @@ async def find(ledger: Ledger, ours: FlowFilter, now: datetime, limit: timedelta
     limit = max(limit, timedelta(seconds=3 * (get_current_settings().flows.heartbeat_frequency or 0)))
     open_batches, seen = await asyncio.gather(
         asyncio.to_thread(upkeep.open_batches, ledger),
-        asyncio.to_thread(consumers.consumers_seen, ledger, CONSUMER_GONE),
+        asyncio.to_thread(consumers.list_seen_consumers, ledger, CONSUMER_GONE),
     )
     # a process may outlive its lease, while PostgreSQL is away: until another run has its batch, it may go on
     held = [batch for batch in open_batches if batch.lapsed < limit.total_seconds()]
@@ -89,10 +89,10 @@ async def find(ledger: Ledger, ours: FlowFilter, now: datetime, limit: timedelta
     left = LeftBehind()
     async with get_client() as client:
         names = {flow.id: flow.name for flow in await client.read_flows(flow_filter=ours)}
-        for run in await _unfinished(client, ours, now - limit, myself):
-            leased = str(run.id) in holders or _batch_of(run) in batches
-            signs = await _signs(client, run, names.get(run.flow_id, ""), leased, seen, now)
-            match verdict(signs, now, limit):
+        for run in await _read_unfinished(client, ours, now - limit, myself):
+            leased = str(run.id) in holders or _find_batch(run) in batches
+            signs = await _read_signs(client, run, names.get(run.flow_id, ""), leased, seen, now)
+            match judge_signs(signs, now, limit):
                 case "dead":
                     left.dead.append(run)
                 case "never_started":
@@ -104,7 +104,9 @@ async def find(ledger: Ledger, ours: FlowFilter, now: datetime, limit: timedelta
     return left
 
 
-async def _unfinished(client: PrefectClient, ours: FlowFilter, before: datetime, myself: UUID | None) -> list[FlowRun]:
+async def _read_unfinished(
+    client: PrefectClient, ours: FlowFilter, before: datetime, myself: UUID | None
+) -> list[FlowRun]:
     states = FlowRunFilterState(type=FlowRunFilterStateType(any_=list(_STATES)))
     runs: list[FlowRun] = []
     while len(runs) < AT_MOST:
@@ -121,14 +123,16 @@ async def _unfinished(client: PrefectClient, ours: FlowFilter, before: datetime,
     return [run for run in runs if run.state and run.state.timestamp <= before and run.id != myself]
 
 
-async def _signs(client: PrefectClient, run: FlowRun, flow: str, leased: bool, seen: set[str], now: datetime) -> Signs:
-    assert run.state is not None  # noqa: S101 - ``_unfinished`` asked for runs in a state
+async def _read_signs(
+    client: PrefectClient, run: FlowRun, flow: str, leased: bool, seen: set[str], now: datetime
+) -> Signs:
+    assert run.state is not None  # noqa: S101 - ``_read_unfinished`` asked for runs in a state
     consumer = find_consumer(run.tags)
     return Signs(
         flow=flow,
         state=_STATES[run.state.type],
         since=run.state.timestamp,
-        beat=None if leased else await _last_beat(client, run.id, run.state.timestamp, now),
+        beat=None if leased else await _read_last_beat(client, run.id, run.state.timestamp, now),
         leased=leased,
         ready=READY in run.tags,
         consumer=consumer,
@@ -136,7 +140,7 @@ async def _signs(client: PrefectClient, run: FlowRun, flow: str, leased: bool, s
     )
 
 
-async def _last_beat(client: PrefectClient, run: UUID, since: datetime, now: datetime) -> datetime | None:
+async def _read_last_beat(client: PrefectClient, run: UUID, since: datetime, now: datetime) -> datetime | None:
     """When the run's process last said that it lives. Prefect's engine does so from a thread of its own.
 
     Beats are dated by the machine that sends them, so those before ``since`` and in the future count as well.
@@ -163,11 +167,13 @@ async def _last_beat(client: PrefectClient, run: UUID, since: datetime, now: dat
 @task(task_run_name="dead flow runs | {count}", cache_policy=NO_CACHE, persist_result=False)
 async def end_dead(count: int, left: LeftBehind, ledger: Ledger) -> Line:
     """Say of each dead run that it crashed, and what becomes of its leads."""
-    holding = await asyncio.to_thread(upkeep.held_by, ledger, [(str(run.id), _batch_of(run)) for run in left.dead])
+    holding = await asyncio.to_thread(
+        upkeep.find_held_batches, ledger, [(str(run.id), _find_batch(run)) for run in left.dead]
+    )
     ended = 0
     async with get_client() as client:
         for run in left.dead:
-            message = f"Its process ended without a word. {_what_becomes(holding.get(str(run.id)))}"
+            message = f"Its process ended without a word. {_describe_batch(holding.get(str(run.id)))}"
             cancelling = run.state is not None and run.state.is_cancelling()
             state: Any = Cancelled(message=message) if cancelling else Crashed(message=message)
             try:
@@ -184,12 +190,12 @@ async def end_dead(count: int, left: LeftBehind, ledger: Ledger) -> Line:
     return Line("flow runs of dead processes", ended, count - ended + len(left.unknown), words)
 
 
-def _batch_of(run: FlowRun) -> int | None:
+def _find_batch(run: FlowRun) -> int | None:
     batch = run.parameters.get("batch")
     return batch if isinstance(batch, int) else None
 
 
-def _what_becomes(held: upkeep.HeldBatch | None) -> str:
+def _describe_batch(held: upkeep.HeldBatch | None) -> str:
     if held is None:
         return "It held no batch, so no lead waits for it."
     if held.open:
@@ -202,13 +208,13 @@ async def delete_ready(count: int, left: LeftBehind) -> Line:
     """Delete what a consumer that is gone kept ready. Nothing ever ran in it, so nothing is lost."""
     deleted = 0
     async with get_client() as client:
-        for ids in _pages([run.id for run in left.ready]):
+        for ids in _split_pages([run.id for run in left.ready]):
             waiting = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING]))
-            deleted += await bulk_delete(client, FlowRunFilter(id=FlowRunFilterId(any_=ids), state=waiting))
+            deleted += await delete_bulk(client, FlowRunFilter(id=FlowRunFilterId(any_=ids), state=waiting))
     return Line("runs kept ready for nobody", deleted, count - deleted, "deleted; their consumer is gone")
 
 
-async def bulk_delete(client: PrefectClient, which: FlowRunFilter) -> int:
+async def delete_bulk(client: PrefectClient, which: FlowRunFilter) -> int:
     """Delete at most ``BULK`` flow runs, with task runs, states and logs, and return how many. Not their artifacts."""
     response = await client.request(
         "POST",
@@ -218,7 +224,7 @@ async def bulk_delete(client: PrefectClient, which: FlowRunFilter) -> int:
     return len(response.json()["deleted"])
 
 
-def _pages(ids: Sequence[UUID]) -> Iterable[list[UUID]]:
+def _split_pages(ids: Sequence[UUID]) -> Iterable[list[UUID]]:
     return (list(ids[start : start + BULK]) for start in range(0, len(ids), BULK))
 
 

@@ -18,7 +18,7 @@ from leadgate.ledger.capture_turns import Stored
 from leadgate.ledger.requests import Sender
 from leadgate.playbook import Playbook
 from tasks.activities import Reader
-from tasks.capture import Keys, signal_rows
+from tasks.capture import Keys, build_signal_rows
 
 
 class Arrivals(NamedTuple):
@@ -54,7 +54,7 @@ class SourceReader:
         """A page of one file; the pages come in their order, for a key may count equal rows."""
         if self._activities is None:
             held = [row.line for row in rows if row.problem is not None]
-            return Arrivals(signal_rows(rows, self._name, self._origin, self._keys), [], held)
+            return Arrivals(build_signal_rows(rows, self._name, self._origin, self._keys), [], held)
         parted = self._activities.sort(rows)
         return Arrivals(parted.held, parted.activities, parted.held_lines)
 
@@ -110,8 +110,8 @@ def store_requests(ledger: Ledger, together: Sequence[Request]) -> list[Outcome 
     stored: list[Stored] = []
     known: list[Stored] = []
     with ledger.transaction() as connection:
-        now = capture_turns.one_capture_at_a_time(connection, {each.sender.source for each in together})
-        reused = requests.reused(connection, [each.sender for each in together])
+        now = capture_turns.wait_for_turns(connection, {each.sender.source for each in together})
+        reused = requests.find_reused(connection, [each.sender for each in together])
         again = [each.sender for each, is_reused in zip(together, reused, strict=True) if is_reused]
         requests.record_reuse(connection, again, now)
         taken = [each for each, is_reused in zip(together, reused, strict=True) if not is_reused]

@@ -22,8 +22,8 @@ from leadgate.ledger.outbox import UNDELIVERABLE, Message
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.playbook import Playbook
 from leadgate.vocabulary import StageName, WorkItemKind
-from tasks.delivery import MOST_ATTEMPTS, Address, address_of, compose_message, shown_target, wait_after
-from tasks.work_items import route_of
+from tasks.delivery import MOST_ATTEMPTS, Address, compose_message, find_address, mask_target, wait_after
+from tasks.work_items import find_route
 
 #: Far longer than any service takes to answer or to time out, so that nobody takes over what is being sent.
 LEASE: Final = timedelta(minutes=5)
@@ -102,7 +102,7 @@ def deliver_waiting(
     until when a message is this process's, goes by the ledger's clock, unless ``now`` says what time it is.
     """
     report = DeliveryReport()
-    reachable = _reachable(ledger, playbook, os.environ if environ is None else environ, now, report)
+    reachable = _find_reachable(ledger, playbook, os.environ if environ is None else environ, now, report)
     in_a_row: Counter[str | None] = Counter()
     refused: set[int] = set()  # messages whose rows PostgreSQL does not let be changed: they wait, the others go on
     while reachable and not stop():
@@ -119,7 +119,7 @@ def deliver_waiting(
             refused.add(message.id)
             report.failures[f"the ledger: {faults.describe(error)}"] += 1
             continue
-        report.outcomes[message.kind, shown_target(message.target), outcome] += 1
+        report.outcomes[message.kind, mask_target(message.target), outcome] += 1
         progress(message, outcome)
         if failure is None:
             in_a_row[address.variable] = 0
@@ -129,7 +129,7 @@ def deliver_waiting(
         if in_a_row[address.variable] >= ENOUGH:
             reachable = {to: other for to, other in reachable.items() if other.variable != address.variable}
     # what could have been sent and was not: it waits for its next attempt, or behind another
-    waiting = sum(each.messages for each in outbox.waiting(ledger, now))
+    waiting = sum(each.messages for each in outbox.count_waiting_messages(ledger, now))
     report.later = max(0, waiting - sum(report.without_address.values()) - sum(report.without_entry.values()))
     return report
 
@@ -145,25 +145,25 @@ def _claim(
         except Exception as error:
             if not faults.is_ours(error):
                 raise
-            following = outbox.next_due(ledger, targets, now, only)
+            following = outbox.find_next_due(ledger, targets, now, only)
             if following is None:
                 return None
             refused.add(following)
 
 
-def _reachable(
+def _find_reachable(
     ledger: Ledger, playbook: Playbook, environ: Mapping[str, str], now: datetime | None, report: DeliveryReport
 ) -> dict[str, Address]:
     """The targets of what waits that have an address. The others are counted, and left alone."""
     reachable = {}
-    for each in outbox.waiting(ledger, now):
-        address = address_of(each.target, playbook, environ)
+    for each in outbox.count_waiting_messages(ledger, now):
+        address = find_address(each.target, playbook, environ)
         if address.value is not None:
             reachable[each.target] = address
         elif address.variable is not None:
             report.without_address[address.variable] = report.without_address.get(address.variable, 0) + each.messages
         else:
-            target = shown_target(each.target)
+            target = mask_target(each.target)
             report.without_entry[target] = report.without_entry.get(target, 0) + each.messages
     return reachable
 
@@ -175,7 +175,7 @@ def _attempt(message: Message, address: Address, playbook: Playbook) -> str | No
     try:
         text = compose_message(message, playbook, message.claimed_at)
     except Exception as error:  # whatever a message is about, the next one is sent
-        return f"the message cannot be worded ({faults.describe(error)} at {faults.place(error)})"
+        return f"the message cannot be worded ({faults.describe(error)} at {faults.format_place(error)})"
     failpoint("deliver.send.before")
     try:
         notify.send(address.value or "", text.title, text.body)
@@ -191,15 +191,15 @@ def _settle(ledger: Ledger, message: Message, failure: str | None, playbook: Pla
         return "delivered"
     wait = wait_after(message.attempts)
     if wait is None:
-        outbox.give_up(ledger, message, failure, now, _work_item(message, failure, playbook, now))
+        outbox.give_up(ledger, message, failure, now, _build_work_item(message, failure, playbook, now))
         return "given_up"
     outbox.mark_failed(ledger, message, failure, now + wait)
     return "failed"
 
 
-def _work_item(message: Message, failure: str, playbook: Playbook, now: datetime) -> NewWorkItem:
+def _build_work_item(message: Message, failure: str, playbook: Playbook, now: datetime) -> NewWorkItem:
     """A recovery task. It holds nothing: the lead goes on, somebody only has to hear of it."""
-    route = route_of(playbook, UNDELIVERABLE, StageName.FOLLOW_UP)
+    route = find_route(playbook, UNDELIVERABLE, StageName.FOLLOW_UP)
     what = message.kind.replace("_", " ")
     return {
         "kind": WorkItemKind.RECOVERY,
@@ -212,7 +212,7 @@ def _work_item(message: Message, failure: str, playbook: Playbook, now: datetime
         "batch_id": None,
         "generation": message.generation,
         "message": (
-            f"Not sent to {shown_target(message.target)}: {failure} ({what}). "
+            f"Not sent to {mask_target(message.target)}: {failure} ({what}). "
             "Mend the address and rerun this work item, or tell them and close it as done by hand"
         ),
         "value": None,

@@ -18,7 +18,7 @@ from leadgate.ledger.only import ALL, Only
 from leadgate.playbook import Playbook
 from leadgate.vocabulary import StageName
 from tasks.apart import do_apart
-from tasks.work_items import fallback, route_of
+from tasks.work_items import find_fallback, find_route
 
 
 def escalate_overdue(ledger: Ledger, playbook: Playbook, now: datetime | None = None) -> int:
@@ -35,7 +35,7 @@ def escalate_overdue(ledger: Ledger, playbook: Playbook, now: datetime | None = 
     # one item that cannot be escalated stops neither the others nor the check of owned leads; the next check tries it
     with ledger.transaction() as connection:
         at = read_time(connection, now)
-        late = [item.id for item in reviews.overdue(connection, at)]
+        late = [item.id for item in reviews.lock_overdue(connection, at)]
     failed = list(do_apart(ledger, late, partial(_escalate_some, playbook, at)))
     return len(late) - len(failed)
 
@@ -46,14 +46,14 @@ def _escalate_some(playbook: Playbook, now: datetime, connection: Connection, id
 
 def _escalate(connection: Connection, playbook: Playbook, now: datetime, only: Only) -> int:
     late = [
-        reviews.Escalated(item.id, item.journey_id, escalated_to(playbook, item.reason, StageName(item.stage)))
-        for item in reviews.overdue(connection, now, only)
+        reviews.Escalated(item.id, item.journey_id, find_addressee(playbook, item.reason, StageName(item.stage)))
+        for item in reviews.lock_overdue(connection, now, only)
     ]
     if late:
         reviews.escalate(connection, late, now)
     return len(late)
 
 
-def escalated_to(playbook: Playbook, reason: str, stage: StageName) -> str:
+def find_addressee(playbook: Playbook, reason: str, stage: StageName) -> str:
     """Whom the route of ``reason`` at ``stage`` names, else whoever decides what no other route names."""
-    return route_of(playbook, reason, stage).escalate_to or fallback(playbook).to
+    return find_route(playbook, reason, stage).escalate_to or find_fallback(playbook).to

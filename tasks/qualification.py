@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED
 from leadgate.ledger import activities, bulk, leads, outbox, qualifications
-from leadgate.scoring import changes_at, qualify, score
+from leadgate.scoring import find_next_changes, qualify, score
 from leadgate.vocabulary import Outcome, StageName
 from tasks.stage import Decided, Gathered, Stage, Work
 
@@ -21,11 +21,11 @@ IN_REVIEW_BAND: Final = "score_in_review_band"
 
 
 def gather(connection: Connection, work: Work) -> Gathered:
-    frame = leads.leads_at(
+    frame = leads.read_leads_at(
         connection, work.batch.id, StageName.QUALIFICATION, [*STANDARD, *VALIDATED, *ENRICHED, "custom"]
     )
     frame = leads.expand_custom(frame, {name: f.type for name, f in work.rules.fields.items()})
-    before = qualifications.previous_verdicts(connection, work.batch.id).set_index("journey_id")
+    before = qualifications.read_previous_verdicts(connection, work.batch.id).set_index("journey_id")
     frame["was"] = before["was"].reindex(frame["journey_id"]).astype(object).to_numpy()
     frame["engaged_before"] = pd.to_numeric(before["engaged_before"]).reindex(frame["journey_id"]).to_numpy()
     frame["finished"] = before["finished"].reindex(frame["journey_id"]).eq(True).to_numpy()
@@ -38,7 +38,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     frame[list(scored.columns)] = scored
     verdict = qualify(frame, work.rules, work.now, gathered.context)
     frame[list(verdict.columns)] = verdict
-    frame["changes_at"] = changes_at(frame, work.rules, gathered.context, work.now)
+    frame["changes_at"] = find_next_changes(frame, work.rules, gathered.context, work.now)
     frame["reason_missing"] = (frame["outcome"] == Outcome.DISQUALIFIED) & (frame["reasons"].map(len) == 0)
     frame["playbook_hash"] = work.playbook.hash
     said = frame["reasons"].map("; ".join)
@@ -61,13 +61,15 @@ def finish(connection: Connection, work: Work, frame: pd.DataFrame) -> None:
             connection,
             scored.assign(
                 at=work.now,
-                reasons=[qualifications.json_list(reasons) for reasons in bulk.plain(scored["reasons"])],
+                reasons=[qualifications.format_json_list(reasons) for reasons in bulk.list_values(scored["reasons"])],
             ),
         )
-    outbox.tell_last_owners(connection, [int(journey) for journey in frame.loc[_warmer(frame), "journey_id"]], work.now)
+    outbox.tell_last_owners(
+        connection, [int(journey) for journey in frame.loc[_find_warmer(frame), "journey_id"]], work.now
+    )
 
 
-def _warmer(frame: pd.DataFrame) -> pd.Series:
+def _find_warmer(frame: pd.DataFrame) -> pd.Series:
     """Which leads that were followed up, and stay so, have reached a better verdict or grade since."""
     risen = (frame["was"] == "marketing_qualified") & (frame["qualified_as"] == "sales_qualified")
     keener = pd.to_numeric(frame["engagement_grade"]) < frame["engaged_before"]

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from leadgate.actors import Actor, OwnersAction, require
 from leadgate.assignment import reassignment
 from leadgate.assignment.assignment_result import Assigned
-from leadgate.assignment.availability import Load, sharing_reps
+from leadgate.assignment.availability import Load, find_pools_sharing_reps
 from leadgate.assignment.pool_assignment import in_words
 from leadgate.assignment.rotation import PoolState
 from leadgate.ledger import Ledger, bulk, ownership, playbook_versions, pools, races, reassignments
@@ -29,12 +29,12 @@ from leadgate.ledger.pools import KeptTurns
 from leadgate.ledger.reassignments import TakenAway
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.masking import mask_within
-from leadgate.nearest import proposal
+from leadgate.nearest import propose
 from leadgate.playbook import Loaded, Playbook
 from leadgate.playbook.routing import SlaClock
 from leadgate.vocabulary import ActionKind, AssignmentMethod, StageName, WorkItemKind
 from tasks.assignment import read_loads
-from tasks.work_items import route_of
+from tasks.work_items import find_route
 
 UNASSIGNED: Final = "unassigned"
 
@@ -84,13 +84,13 @@ def reassign(
     now: datetime,
 ) -> Handed:
     """The lead to ``rep``, or to whose turn it is in ``pool``. Raises ``ActionError`` when that is not possible."""
-    reason = _reason(reason)
+    reason = _clean_reason(reason)
     playbook = loaded.playbook
-    _known_pool(playbook, pool)
+    _require_pool(playbook, pool)
 
     def attempt(connection: Connection, *, locked: bool) -> Handed:
-        frame = _one(connection, journey_id, by, ActionKind.REASSIGN)
-        before, loads = _state(connection, playbook, now)
+        frame = _read_owned(connection, journey_id, by, ActionKind.REASSIGN)
+        before, loads = _read_state(connection, playbook, now)
         if rep is not None:
             if frame["had_it"].iloc[0] == rep:
                 raise ActionError(f"{rep} has journey J{journey_id} already")
@@ -100,8 +100,8 @@ def reassign(
             states = {name: PoolState.from_dict(state) for name, (state, _) in before.items()}
             method = AssignmentMethod.REASSIGN
             assigned = reassignment.to_pools(frame, [pool], playbook, states, loads, now, method=method)
-        decided = _decided(frame, assigned, playbook.reassignments.on_reassign, playbook, now)
-        (handed,) = _told(decided)
+        decided = _apply_assignment(frame, assigned, playbook.reassignments.on_reassign, playbook, now)
+        (handed,) = _list_handed(decided)
         if handed.owner is None:
             raise ActionError(f"nobody in pool {pool} can take it: {handed.why}")
         number = _store(
@@ -109,7 +109,7 @@ def reassign(
         )
         return replace(handed, action=number)
 
-    return _racing(ledger, loaded, now, attempt)
+    return _retry_races(ledger, loaded, now, attempt)
 
 
 def unassign(
@@ -119,16 +119,16 @@ def unassign(
 
     Raises ``ActionError`` when nobody owns it, and ``ActorError`` when it is not theirs to give.
     """
-    reason = _reason(reason)
+    reason = _clean_reason(reason)
 
     def attempt(connection: Connection, *, locked: bool) -> TakenAway:
-        frame = _one(connection, journey_id, by, ActionKind.UNASSIGN)
-        item = None if nurture else _work_item(frame, loaded.playbook, reason, now)
+        frame = _read_owned(connection, journey_id, by, ActionKind.UNASSIGN)
+        item = None if nurture else _build_work_item(frame, loaded.playbook, reason, now)
         return reassignments.take_away(
             connection, frame, work_item=item, reason=reason, by=by, now=now, playbook_hash=loaded.hash
         )
 
-    return _racing(ledger, loaded, now, attempt)
+    return _retry_races(ledger, loaded, now, attempt)
 
 
 def transfer(
@@ -147,28 +147,28 @@ def transfer(
     What nobody can take, because everybody is away or at a cap, stays, and says why. ``dry_run`` stores nothing.
     Raises ``ActionError`` for nobody of that name.
     """
-    reason = _reason(reason)
+    reason = _clean_reason(reason)
     playbook = loaded.playbook
-    _known_pool(playbook, to_pool)
+    _require_pool(playbook, to_pool)
 
     def attempt(connection: Connection, *, locked: bool) -> Transfer:
-        frame = reassignments.book(connection, rep)
+        frame = reassignments.lock_all_owned(connection, rep)
         clock = playbook.reassignments.on_transfer
         if frame.empty:
             known = {each.name for each in playbook.reps}
             if rep not in known:
-                raise ActionError(f"{rep!r} is no rep, and has no leads; {proposal(rep, known)}")
+                raise ActionError(f"{rep!r} is no rep, and has no leads; {propose(rep, known)}")
             return Transfer(rep, clock)
         if not dry_run:
             require(by, ActionKind.TRANSFER, rep)
-        before, loads = _state(connection, playbook, now)
+        before, loads = _read_state(connection, playbook, now)
         states = {name: PoolState.from_dict(state) for name, (state, _) in before.items()}
-        pools, method = reassignment.places(frame, rep, playbook, to_pool), AssignmentMethod.TRANSFER
+        pools, method = reassignment.find_target_pools(frame, rep, playbook, to_pool), AssignmentMethod.TRANSFER
         assigned = reassignment.to_pools(
             frame, pools, playbook, states, loads, now, method=method, why=f"{rep}'s leads", leaver=rep
         )
-        decided = _decided(frame, assigned, clock, playbook, now)
-        told = _told(decided)
+        decided = _apply_assignment(frame, assigned, clock, playbook, now)
+        told = _list_handed(decided)
         number = None
         if not dry_run:
             placed = decided[decided["owner"].notna()]
@@ -181,15 +181,15 @@ def transfer(
             number,
         )
 
-    return _racing(ledger, loaded, now, attempt)
+    return _retry_races(ledger, loaded, now, attempt)
 
 
-def _racing(ledger: Ledger, loaded: Loaded, now: datetime, attempt: Callable[..., _T]) -> _T:
+def _retry_races(ledger: Ledger, loaded: Loaded, now: datetime, attempt: Callable[..., _T]) -> _T:
     """``attempt`` in a transaction, again when somebody else took a turn meanwhile; in the end without rivals."""
     playbook_versions.activate_playbook(
         ledger, loaded.hash, loaded.text, [pool.name for pool in loaded.playbook.pools], now
     )
-    for race in races.attempts(ledger):
+    for race in races.make_attempts(ledger):
         with race as locked:
             try:
                 with applying(ledger) as connection:
@@ -199,16 +199,18 @@ def _racing(ledger: Ledger, loaded: Loaded, now: datetime, attempt: Callable[...
     raise Conflict(f"lost the race for a pool's turn {races.MAX_ATTEMPTS} times; try it again")
 
 
-def _state(connection: Connection, playbook: Playbook, now: datetime) -> tuple[dict[str, KeptTurns], dict[str, Load]]:
-    return pools.pool_turns(connection), read_loads(connection, playbook, now)
+def _read_state(
+    connection: Connection, playbook: Playbook, now: datetime
+) -> tuple[dict[str, KeptTurns], dict[str, Load]]:
+    return pools.read_pool_turns(connection), read_loads(connection, playbook, now)
 
 
-def _one(connection: Connection, journey_id: int, by: Actor, action: OwnersAction) -> pd.DataFrame:
+def _read_owned(connection: Connection, journey_id: int, by: Actor, action: OwnersAction) -> pd.DataFrame:
     ownership.owned_by(connection, journey_id, by, action)
-    return reassignments.owned(connection, journey_id)
+    return reassignments.lock_owned(connection, journey_id)
 
 
-def _decided(
+def _apply_assignment(
     frame: pd.DataFrame, assigned: Assigned, clock: SlaClock, playbook: Playbook, now: datetime
 ) -> pd.DataFrame:
     """``frame`` with the new owner and everything about them; what they were drawn from wins over what was."""
@@ -217,16 +219,16 @@ def _decided(
     return pd.concat([kept, new], axis=1)
 
 
-def _told(decided: pd.DataFrame) -> list[Handed]:
+def _list_handed(decided: pd.DataFrame) -> list[Handed]:
     columns = ("journey_id", "lead_id", "had_it", "owner", "pool", "candidates", "due_at")
-    rows = zip(*(bulk.plain(decided[name]) for name in columns), strict=True)
+    rows = zip(*(bulk.list_values(decided[name]) for name in columns), strict=True)
     return [
-        Handed(journey, lead, had_it, owner, pool, "" if owner else _why_not(candidates, pool), due)
+        Handed(journey, lead, had_it, owner, pool, "" if owner else _explain_unassigned(candidates, pool), due)
         for journey, lead, had_it, owner, pool, candidates, due in rows
     ]
 
 
-def _why_not(candidates: str, pool: str | None) -> str:
+def _explain_unassigned(candidates: str, pool: str | None) -> str:
     considered = in_words(orjson.loads(candidates))
     if considered:
         return considered
@@ -253,7 +255,7 @@ def _store(
         for name, state in assigned.pools.items()
         if name not in before or state != PoolState.from_dict(before[name][0])
     }
-    used = sharing_reps(loaded.playbook, {*states, *decided["pool"].dropna()}, set(decided["owner"]))
+    used = find_pools_sharing_reps(loaded.playbook, {*states, *decided["pool"].dropna()}, set(decided["owner"]))
     versions = {name: before[name][1] for name in used if name in before}
     pools.take_turns(connection, versions=versions, states=states, locked=locked)
     next_check_at = decided["due_soon_at"].where(decided["clock_from"].isna(), now)
@@ -268,9 +270,9 @@ def _store(
     )
 
 
-def _work_item(frame: pd.DataFrame, playbook: Playbook, reason: str, now: datetime) -> NewWorkItem:
+def _build_work_item(frame: pd.DataFrame, playbook: Playbook, reason: str, now: datetime) -> NewWorkItem:
     row = frame.iloc[0]
-    route = route_of(playbook, UNASSIGNED, StageName.ASSIGNMENT)
+    route = find_route(playbook, UNASSIGNED, StageName.ASSIGNMENT)
     return {
         "kind": WorkItemKind.EXCEPTION, "blocking": True, "reason": UNASSIGNED, "stage": StageName.ASSIGNMENT,
         "promise": None, "source": row["source"], "journey_id": int(row["journey_id"]), "batch_id": None,
@@ -281,7 +283,7 @@ def _work_item(frame: pd.DataFrame, playbook: Playbook, reason: str, now: dateti
     }  # fmt: skip
 
 
-def _reason(reason: str) -> str:
+def _clean_reason(reason: str) -> str:
     """A person's words, which may name the lead. They are shown in lists: an address or a number in them is masked."""
     plain = mask_within(" ".join(reason.replace("\x00", "").split()))[:200]
     if not plain:
@@ -289,7 +291,7 @@ def _reason(reason: str) -> str:
     return plain
 
 
-def _known_pool(playbook: Playbook, pool: str | None) -> None:
+def _require_pool(playbook: Playbook, pool: str | None) -> None:
     known = [each.name for each in playbook.pools]
     if pool is not None and pool not in known:
-        raise ActionError(f"{pool!r} is no pool of the playbook; {proposal(pool, known)}")
+        raise ActionError(f"{pool!r} is no pool of the playbook; {propose(pool, known)}")

@@ -34,15 +34,15 @@ def go_on(
     for kind in kinds:
         while (work := claim_these(worker, kind, journeys, now)) is not None:
             run_batch(worker, work, kind)
-    return reports.standing(worker.ledger, journeys)
+    return reports.list_standings(worker.ledger, journeys)
 
 
-def a_consumer_runs(ledger: Ledger) -> bool:
+def is_consumer_running(ledger: Ledger) -> bool:
     """Whether a process takes what waits by itself: one that was seen lately, and that nobody has paused."""
-    return any(each.alive and each.doing != consumers.PAUSED for each in consumers.all_seen(ledger))
+    return any(each.alive and each.doing != consumers.PAUSED for each in consumers.list_consumers(ledger))
 
 
-def any_waits(standing: Sequence[JourneyStanding]) -> bool:
+def is_any_waiting(standing: Sequence[JourneyStanding]) -> bool:
     """Whether intake can take on any of these journeys now."""
     return any(each.status == JourneyStatus.READY and not each.later for each in standing)
 
@@ -57,7 +57,7 @@ def wait_for_consumer(
     """Where ``journeys`` are once a consumer has taken them on, or after ``patience`` seconds."""
     until = time.monotonic() + patience
     while True:
-        standing = reports.standing(ledger, journeys)
-        if not any_waits(standing) or time.monotonic() > until:
+        standing = reports.list_standings(ledger, journeys)
+        if not is_any_waiting(standing) or time.monotonic() > until:
             return standing
         sleep(0.1)

@@ -11,14 +11,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from leadgate.corrections import Corrected, problems_of
+from leadgate.corrections import Corrected, find_correction_problems
 from leadgate.fields import STANDARD
 from leadgate.ledger import Ledger, joins, reports, reruns, reviews
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.outbox import UNDELIVERABLE
 from leadgate.ledger.reports import OpenWorkItem, WorkItemFilter
 from leadgate.ledger.reruns import RerunReport
-from leadgate.nearest import proposal
+from leadgate.nearest import propose
 from leadgate.playbook import Playbook
 from leadgate.resolutions import (
     Correct,
@@ -42,7 +42,7 @@ def find_items(
     each is to be corrected as it proposes."""
     # those of messages that could not be delivered hold no lead, and can be rerun all the same
     wanted = asked if asked.reason == UNDELIVERABLE else replace(asked, blocking=True)
-    items = reports.work_items(ledger, wanted)
+    items = reports.list_work_items(ledger, wanted)
     if isinstance(resolution, CorrectAsProposed):
         items = [item for item in items if item.proposal]
     return items if limit is None else items[:limit]
@@ -70,19 +70,19 @@ def resolve_items(
         case TryAgain():
             return reruns.rerun(ledger, ids, by=by, now=now, playbook=playbook)
         case Correct(fields):
-            for refused in _refused(ledger, dict.fromkeys(ids, fields), playbook, now).values():
+            for refused in _find_refused(ledger, dict.fromkeys(ids, fields), playbook, now).values():
                 raise ActionError(f"nothing was changed, because the correction {refused}")
             return reruns.rerun(ledger, ids, by=by, now=now, playbook=playbook, corrections=fields)
         case CorrectAsProposed():
             return _correct_as_proposed(ledger, items, by=by, now=now, playbook=playbook, named=named)
         case DoneByHand(evidence):
-            return reruns.done_by_hand(ledger, ids, by=by, now=now, evidence=evidence)
+            return reruns.mark_done_by_hand(ledger, ids, by=by, now=now, evidence=evidence)
         case Discard(reason):
             return reruns.discard(ledger, ids, by=by, now=now, reason=reason)
         case SamePerson(lead):
-            return joins.same(ledger, ids, lead, by=by, now=now)
+            return joins.decide_same(ledger, ids, lead, by=by, now=now)
         case DifferentPerson():
-            return joins.different(ledger, ids, by=by, now=now)
+            return joins.decide_different(ledger, ids, by=by, now=now)
 
 
 def _correct_as_proposed(
@@ -99,7 +99,7 @@ def _correct_as_proposed(
     proposed = {
         id_: {name: str(value) for name, value in fields.items()} for id_, fields in proposals.items() if fields
     }
-    refused_proposals = _refused(ledger, proposed, playbook, now)
+    refused_proposals = _find_refused(ledger, proposed, playbook, now)
     for item, corrections in proposed.items():
         if item in refused_proposals:
             total.skipped.append(f"work item W{item}: its proposal {refused_proposals[item]}")
@@ -110,11 +110,11 @@ def _correct_as_proposed(
     return total
 
 
-def _refused(
+def _find_refused(
     ledger: Ledger, corrections: Mapping[int, Mapping[str, str]], playbook: Playbook, now: datetime
 ) -> dict[int, str]:
     """The work items whose corrections validation would not take, each with why: its lead would be held again."""
-    origins = reviews.origins(ledger, [item for item, fields in corrections.items() if fields])
+    origins = reviews.list_origins(ledger, [item for item, fields in corrections.items() if fields])
     asked = {
         (item, origin): (*sorted(fields.items()), origin)
         for item, fields in corrections.items()
@@ -122,7 +122,7 @@ def _refused(
         for origin in origins.get(item) or [(None, None)]
     }
     different = {key: Corrected(corrections[item], *origin) for (item, origin), key in asked.items()}
-    found = dict(zip(different, problems_of(list(different.values()), playbook, now), strict=True))
+    found = dict(zip(different, find_correction_problems(list(different.values()), playbook, now), strict=True))
     return {
         item: "would be held again (" + "; ".join(f"{name}: {problem}" for name, problem in found[key].items()) + ")"
         for (item, _), key in asked.items()
@@ -135,7 +135,7 @@ def require_fields(names: Sequence[str], playbook: Playbook) -> None:
     known = [*STANDARD, *playbook.fields]
     for name in names:
         if name not in known:
-            raise ActionError(f"a lead has no field {name!r} to set; {proposal(name, known)}")
+            raise ActionError(f"a lead has no field {name!r} to set; {propose(name, known)}")
 
 
 def require_known(ledger: Ledger, asked: WorkItemFilter) -> None:
@@ -146,5 +146,5 @@ def require_known(ledger: Ledger, asked: WorkItemFilter) -> None:
         ("assignee", asked.assignee),
         ("source", asked.source),
     ):
-        if value is not None and value not in (known := reports.known_values(ledger, column)):
-            raise ActionError(f"no work item has the {column} {value!r}; {proposal(value, known)}")
+        if value is not None and value not in (known := reports.list_known_values(ledger, column)):
+            raise ActionError(f"no work item has the {column} {value!r}; {propose(value, known)}")

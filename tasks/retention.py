@@ -30,7 +30,7 @@ from prefect.exceptions import ObjectNotFound
 from pydantic import TypeAdapter
 
 from leadgate.playbook import Retention
-from tasks.housekeeping import BULK, PAGE, Line, bulk_delete
+from tasks.housekeeping import BULK, PAGE, Line, delete_bulk
 
 _ENDED: Final = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
 _DURATION: Final = TypeAdapter(timedelta)
@@ -60,9 +60,9 @@ class Budget:
         return max(0, self.rows) if time.monotonic() < self.until else 0
 
 
-async def cutoffs(retention: Retention, now: datetime) -> Cutoffs:
+async def compute_cutoffs(retention: Retention, now: datetime) -> Cutoffs:
     """By the playbook. A server that deletes by itself in time is left two of its rounds to do so."""
-    by_server, every = await _server_vacuum()
+    by_server, every = await _read_server_vacuum()
     grace = 2 * every if by_server is not None and by_server <= retention.flow_runs + every else timedelta(0)
     shorter = retention.artifacts < retention.flow_runs
     return Cutoffs(
@@ -72,7 +72,7 @@ async def cutoffs(retention: Retention, now: datetime) -> Cutoffs:
     )
 
 
-async def _server_vacuum() -> tuple[timedelta | None, timedelta]:
+async def _read_server_vacuum() -> tuple[timedelta | None, timedelta]:
     """How long the server keeps flow runs, none for ever or if it does not tell, and how often it looks."""
     try:
         async with get_client() as client:
@@ -89,10 +89,10 @@ async def _server_vacuum() -> tuple[timedelta | None, timedelta]:
 async def count(ours: FlowFilter, before: Cutoffs) -> tuple[int, int]:
     """How many flow runs of ``ours``, and how many artifacts on their own, are older than they need to be."""
     async with get_client() as client:
-        runs = await client.count_flow_runs(flow_filter=ours, flow_run_filter=_ended_before(before.flow_runs))
+        runs = await client.count_flow_runs(flow_filter=ours, flow_run_filter=_build_ended_filter(before.flow_runs))
         if before.artifacts is None:
             return runs, 0
-        which = _artifacts_of(ours, _ended_before(before.artifacts))
+        which = _build_artifact_filter(ours, _build_ended_filter(before.artifacts))
         response = await client.request("POST", "/artifacts/count", json=which)
         return runs, int(response.json())
 
@@ -104,15 +104,15 @@ async def delete_artifacts(count: int, age: str, ours: FlowFilter, before: datet
     if before is None:
         return Line(what, 0, 0, "they go with their flow runs")
     async with get_client() as client:
-        done = await _delete_artifacts_of(client, ours, _ended_before(before), budget)
-    return Line(what, done, max(0, count - done), _words(count - done))
+        done = await _delete_artifacts_of(client, ours, _build_ended_filter(before), budget)
+    return Line(what, done, max(0, count - done), _describe_left(count - done))
 
 
 @task(task_run_name="flow runs older than {age} | {count}", cache_policy=NO_CACHE, persist_result=False)
 async def delete_flow_runs(count: int, age: str, ours: FlowFilter, before: Cutoffs, budget: Budget) -> Line:
     """Ended flow runs of ``ours``, each after its artifacts. One that was started again meanwhile stays."""
     done = 0
-    ended = _ended_before(before.flow_runs)
+    ended = _build_ended_filter(before.flow_runs)
     async with get_client() as client:
         while wanted := min(BULK, budget.left):
             page = await client.read_flow_runs(
@@ -127,7 +127,7 @@ async def delete_flow_runs(count: int, age: str, ours: FlowFilter, before: Cutof
             await _delete_artifacts_of(client, ours, which, budget)
             if not budget.left:
                 break  # artifacts may be left, and without their flow run nobody would find them
-            deleted = await bulk_delete(client, which)
+            deleted = await delete_bulk(client, which)
             budget.spend(len(page))  # also when another pass was faster, so that this ends
             done += deleted
     by_server = (
@@ -135,14 +135,16 @@ async def delete_flow_runs(count: int, age: str, ours: FlowFilter, before: Cutof
         if before.by_server is not None
         else "the server deletes none by itself: see PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED"
     )
-    return Line(f"flow runs older than {age}", done, max(0, count - done), f"{_words(count - done)}; {by_server}")
+    return Line(
+        f"flow runs older than {age}", done, max(0, count - done), f"{_describe_left(count - done)}; {by_server}"
+    )
 
 
 async def _delete_artifacts_of(client: PrefectClient, ours: FlowFilter, which: FlowRunFilter, budget: Budget) -> int:
     """Until none is left or the budget is spent. Returns how many are deleted."""
     done = 0
     while wanted := min(PAGE, budget.left):
-        page = _artifacts_of(ours, which) | {"limit": wanted}
+        page = _build_artifact_filter(ours, which) | {"limit": wanted}
         response = await client.request("POST", "/artifacts/filter", json=page)
         ids = [artifact["id"] for artifact in response.json()]
         for artifact in ids:
@@ -157,19 +159,19 @@ async def _delete_artifacts_of(client: PrefectClient, ours: FlowFilter, which: F
     return done
 
 
-def _ended_before(moment: datetime) -> FlowRunFilter:
+def _build_ended_filter(moment: datetime) -> FlowRunFilter:
     return FlowRunFilter(
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_ENDED)),
         end_time=FlowRunFilterEndTime(before_=moment),
     )
 
 
-def _artifacts_of(ours: FlowFilter, which: FlowRunFilter) -> dict[str, Any]:
+def _build_artifact_filter(ours: FlowFilter, which: FlowRunFilter) -> dict[str, Any]:
     return {
         "flows": ours.model_dump(mode="json", exclude_unset=True),
         "flow_runs": which.model_dump(mode="json", exclude_unset=True),
     }
 
 
-def _words(left: int) -> str:
+def _describe_left(left: int) -> str:
     return "deleted" if left <= 0 else "deleted as many as one pass may; the next goes on"

@@ -16,7 +16,7 @@ from leadgate.ledger.actions import ActionError
 from leadgate.ledger.reports import OpenWorkItem, WorkItemFilter
 from leadgate.ledger.reviews import Compared, Evidence
 from leadgate.playbook import Playbook
-from leadgate.scoring import fields_read
+from leadgate.scoring import list_scoring_fields
 from leadgate.values.json_types import as_object
 from leadgate.vocabulary import WorkItemKind
 
@@ -68,20 +68,20 @@ class Review:
     others: Sequence[Other] = ()
 
 
-def waiting(ledger: Ledger, playbook: Playbook, limit: int | None = None) -> tuple[list[Review], int]:
+def list_waiting(ledger: Ledger, playbook: Playbook, limit: int | None = None) -> tuple[list[Review], int]:
     """What waits for a reviewer: reviews first, then exceptions, oldest due first; and how many there are."""
     items: list[OpenWorkItem] = []
     total = 0
     for kind in reviews.REVIEWED:
         wanted = WorkItemFilter(kinds=(kind,), blocking=True)
-        items += reports.work_items(ledger, wanted, limit)
+        items += reports.list_work_items(ledger, wanted, limit)
         total += reports.count_work_items(ledger, wanted)
-    return _with_evidence(ledger, items[:limit], playbook), total
+    return _add_evidence(ledger, items[:limit], playbook), total
 
 
 def read_reviews(ledger: Ledger, work_item_ids: Sequence[int], playbook: Playbook) -> list[Review]:
     """These items, in the order they are named. Raises ``ActionError`` unless each is an open review or exception."""
-    found = {item.id: item for item in reports.work_items(ledger, WorkItemFilter(ids=tuple(work_item_ids)))}
+    found = {item.id: item for item in reports.list_work_items(ledger, WorkItemFilter(ids=tuple(work_item_ids)))}
     for each in work_item_ids:
         if each not in found:
             raise ActionError(
@@ -102,17 +102,19 @@ def read_reviews(ledger: Ledger, work_item_ids: Sequence[int], playbook: Playboo
             )
         if item.kind not in reviews.REVIEWED:
             raise ActionError(f"work item W{each} ({item.reason}) is no review: it closes when the lead is followed up")
-    return _with_evidence(ledger, [found[each] for each in dict.fromkeys(work_item_ids)], playbook)
+    return _add_evidence(ledger, [found[each] for each in dict.fromkeys(work_item_ids)], playbook)
 
 
-def _with_evidence(ledger: Ledger, items: Sequence[OpenWorkItem], playbook: Playbook) -> list[Review]:
+def _add_evidence(ledger: Ledger, items: Sequence[OpenWorkItem], playbook: Playbook) -> list[Review]:
     ids = [item.id for item in items]
-    known, compared = reviews.evidence(ledger, ids), reviews.compared(ledger, ids)
-    read = fields_read(playbook)
-    return [_review(item, known.get(item.id), compared.get(item.id, ()), read) for item in items]
+    known, compared = reviews.read_evidence(ledger, ids), reviews.list_compared(ledger, ids)
+    read = list_scoring_fields(playbook)
+    return [_build_review(item, known.get(item.id), compared.get(item.id, ()), read) for item in items]
 
 
-def _review(item: OpenWorkItem, found: Evidence | None, compared: Sequence[Compared], read: Sequence[str]) -> Review:
+def _build_review(
+    item: OpenWorkItem, found: Evidence | None, compared: Sequence[Compared], read: Sequence[str]
+) -> Review:
     lead = (found.lead if found else None) or {}
     custom = as_object(lead.get("custom"))
     score = found.score if found else None
@@ -131,15 +133,15 @@ def _review(item: OpenWorkItem, found: Evidence | None, compared: Sequence[Compa
         unknown=[part for part, proof in proofs.items() if not proof.get("known") and part not in negative],
         negative=negative,
         grade=found.grade if found else None,
-        record=_side(lead) if compared else {},
+        record=_build_side(lead) if compared else {},
         others=[
-            Other(each.lead_id, each.score, each.levels, _side(each.lead), each.owner, each.heard_at)
+            Other(each.lead_id, each.score, each.levels, _build_side(each.lead), each.owner, each.heard_at)
             for each in compared
         ],
     )
 
 
-def _side(lead: JsonObject) -> dict[str, JsonValue]:
+def _build_side(lead: JsonObject) -> dict[str, JsonValue]:
     parts = [str(part) for part in (lead.get("first_name"), lead.get("last_name")) if part]
     name = lead.get("full_name") or " ".join(parts) or None
     return {field_: lead.get(field_) for field_ in SIDE_BY_SIDE} | {"full_name": name}

@@ -14,7 +14,7 @@ READY: Final = "ready"
 _CONSUMER: Final = "consumer:"
 
 
-def tag_of_consumer(name: str) -> str:
+def build_consumer_tag(name: str) -> str:
     """The tag that says which consumer holds a run."""
     return f"{_CONSUMER}{name}"
 

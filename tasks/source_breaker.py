@@ -22,7 +22,7 @@ from leadgate.ledger.work_items import NewWorkItem
 from leadgate.values.json_types import JsonObject
 from leadgate.vocabulary import ItemResolution, Outcome, Severity, WorkItemKind
 from tasks.stage import Alert, Stage, Work
-from tasks.work_items import work_item
+from tasks.work_items import build_work_item
 
 #: The reason of a lead whose source is parked.
 PARKED: Final = "source_parked"
@@ -49,24 +49,24 @@ def park(
     for source in sources:
         rows = frame.index[first_pass & (frame["source"] == source)]
         stored, item = kept[source]
-        before = {name: _state(stored, name) for name in promises}
+        before = {name: _load_state(stored, name) for name in promises}
         journeys = frame.loc[rows, "journey_id"].tolist()
         broke = {
             name: [journey in broken[name] for journey in journeys] if name in broken else [False] * len(journeys)
             for name in promises
         }
-        after, admitted = _count(before, broke, len(rows), work)
+        after, admitted = _count_admitted(before, broke, len(rows), work)
         opened = [name for name in promises if after[name].status == "open"]
         if opened and item is None:
-            item = work_items.open_work_items(connection, pd.DataFrame([_item(stage, work, source, opened[0], after)]))[
-                0
-            ]
-            alerts.append(_alert(stage, source, item, opened[0], after))
+            item = work_items.open_work_items(
+                connection, pd.DataFrame([_build_item(stage, work, source, opened[0], after)])
+            )[0]
+            alerts.append(_build_alert(stage, source, item, opened[0], after))
         parked = rows if opened else rows[admitted:]
         if len(parked):
             frame.loc[parked, ["outcome", "reason", "work_item_id"]] = [Outcome.PARKED, PARKED, item]
         if item is not None and all(state.status == "closed" for state in after.values()):
-            person_moves.release(connection, locking.held_by(connection, [item]), now=work.now)
+            person_moves.release(connection, locking.lock_held_by(connection, [item]), now=work.now)
             work_items.close_work_items(
                 connection, [item], by="leadgate", resolution=ItemResolution.BREAKER_CLOSED, now=work.now
             )
@@ -77,7 +77,7 @@ def park(
     return frame, alerts
 
 
-def _count(
+def _count_admitted(
     before: dict[str, BreakerState], broke: dict[str, list[bool]], rows: int, work: Work
 ) -> tuple[dict[str, BreakerState], int]:
     """The breakers after ``rows`` rows of a source, and how many of these may pass.
@@ -98,25 +98,25 @@ def _count(
     return states, done
 
 
-def _state(stored: JsonObject, promise: str) -> BreakerState:
+def _load_state(stored: JsonObject, promise: str) -> BreakerState:
     if promise not in stored:
         return BreakerState()
     return BreakerState.from_json(orjson.dumps(stored[promise]).decode())
 
 
-def _alert(stage: Stage, source: str, item: int, promise: str, states: dict[str, BreakerState]) -> Alert:
+def _build_alert(stage: Stage, source: str, item: int, promise: str, states: dict[str, BreakerState]) -> Alert:
     state = states[promise]
     facts = {"source": source, "promise": promise, "broken": state.broken, "seen": state.seen}
     return Alert("breaker.opened", {"stage": stage.name, "gate": stage.gate, "work_item": item} | facts)
 
 
-def _item(stage: Stage, work: Work, source: str, promise: str, states: dict[str, BreakerState]) -> NewWorkItem:
+def _build_item(stage: Stage, work: Work, source: str, promise: str, states: dict[str, BreakerState]) -> NewWorkItem:
     state = states[promise]
     message = (
         f"{state.broken} of the last {state.seen} rows of {source} broke the promise {promise}: the source is "
         "parked. Look for a changed form or mapping, then rerun this work item to let its rows through."
     )
-    return work_item(
+    return build_work_item(
         stage.name,
         work,
         kind=WorkItemKind.BREAKER,

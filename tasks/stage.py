@@ -134,10 +134,10 @@ def merge(reports: Sequence[StageReport], stage: StageName, batch: int) -> Stage
             merged.journeys[outcome] = [*merged.journeys.get(outcome, ()), *journeys][:JOURNEYS_NAMED]
         merged.alerts.extend(report.alerts)
     entered = sum(report.entered for report in reports)
-    return replace(merged, entered=entered, evidence=_evidence(reports))
+    return replace(merged, entered=entered, evidence=_merge_evidence(reports))
 
 
-def _evidence(reports: Sequence[StageReport]) -> list[CheckedPromise]:
+def _merge_evidence(reports: Sequence[StageReport]) -> list[CheckedPromise]:
     """What the gate checked in all parts, an entry for each promise."""
     found: dict[str, CheckedPromise] = {}
     for each in (entry for report in reports for entry in report.evidence):

@@ -26,27 +26,27 @@ def summarise(stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult,
         batch=work.batch.id,
         gate=stage.gate,
         entered=len(frame),
-        outcomes=_counted(frame["outcome"]),
-        reasons=_counted(held["reason"]),
-        warnings=_counted(warnings["reason"]),
+        outcomes=_count_values(frame["outcome"]),
+        reasons=_count_values(held["reason"]),
+        warnings=_count_values(warnings["reason"]),
         evidence=result.evidence,
-        examples=_examples(result.failures),
-        journeys=_journeys(frame),
+        examples=_list_examples(result.failures),
+        journeys=_list_journeys(frame),
         seconds={"gate": result.seconds},
         alerts=[
             *alerts,
-            *_whole_batch(stage, held, result),
+            *_build_alerts(stage, held, result),
             *(stage.alerts(frame, work) if stage.alerts is not None else []),
         ],
     )
 
 
-def _counted(values: pd.Series) -> dict[str, int]:
+def _count_values(values: pd.Series) -> dict[str, int]:
     """How often each value occurs, the most frequent first; a missing one is not counted."""
-    return {str(value): count for value, count in Counter(bulk.plain(values)).most_common() if value is not None}
+    return {str(value): count for value, count in Counter(bulk.list_values(values)).most_common() if value is not None}
 
 
-def _journeys(frame: pd.DataFrame) -> dict[str, list[int]]:
+def _list_journeys(frame: pd.DataFrame) -> dict[str, list[int]]:
     """The first journeys of each outcome that is worth a look."""
     outcome = frame["outcome"]
     return {
@@ -56,7 +56,7 @@ def _journeys(frame: pd.DataFrame) -> dict[str, list[int]]:
     }
 
 
-def _whole_batch(stage: Stage, held: pd.DataFrame, result: GateResult) -> list[Alert]:
+def _build_alerts(stage: Stage, held: pd.DataFrame, result: GateResult) -> list[Alert]:
     """A gate that could not be checked holds all that it was to judge behind one work item."""
     problem = result.batch_problem
     if problem is None or stage.works_on == JourneyStatus.OWNED:
@@ -67,7 +67,7 @@ def _whole_batch(stage: Stage, held: pd.DataFrame, result: GateResult) -> list[A
     return [Alert("batch.held", {"stage": stage.name, "gate": stage.gate, "work_items": items} | facts)]
 
 
-def _examples(failures: pd.DataFrame) -> dict[str, list[str]]:
+def _list_examples(failures: pd.DataFrame) -> dict[str, list[str]]:
     """For each broken promise up to three journeys with the value that broke it, masked."""
     return {
         str(promise): [

@@ -18,10 +18,10 @@ from sqlalchemy.exc import DBAPIError
 
 from expectations import gate
 from expectations.findings import GateResult
-from leadgate.deadlines import DeadlinePassed, seconds_for
+from leadgate.deadlines import DeadlinePassed, compute_seconds
 from leadgate.ledger import Ledger, faults
 from leadgate.playbook import Playbook
-from tasks.bisecting import go_on, stage_steps
+from tasks.bisecting import go_on, run_steps
 from tasks.gate_thread import GateThread
 from tasks.handoff import Judging
 from tasks.stage import Stage, StageReport, Work
@@ -36,11 +36,11 @@ GATE_THREAD: Final = GateThread()
 @task(cache_policy=NO_CACHE, persist_result=False)
 async def gate_task(name: str, judged: pd.DataFrame, rules: Playbook) -> GateResult:
     """Check the promises of a handoff; what failed is in the result, so the task itself completes."""
-    seconds = seconds_for(len(judged))
+    seconds = compute_seconds(len(judged))
     check = partial(gate.run, name, judged, playbook=rules, seconds=seconds)  # type: ignore[arg-type]
     try:
         # half as much again: a gate that gives up by itself says which promise it was at, and leaves no thread
-        with faults.without_values(DeadlinePassed, gate.RefusedExpectation):
+        with faults.removing_values(DeadlinePassed, gate.RefusedExpectation):
             return await asyncio.wrap_future(GATE_THREAD.submit(check, seconds=1.5 * seconds))
     except DeadlinePassed:
         return gate.give_up(name, judged, playbook=rules, seconds=1.5 * seconds)  # type: ignore[arg-type]
@@ -54,8 +54,8 @@ def is_worth_a_retry(outcome: Any) -> bool:
 @task(cache_policy=NO_CACHE, persist_result=False)
 async def stage_task(stage: Stage, ledger: Ledger, work: Work) -> StageReport:
     """Gather, decide, gate, apply."""
-    with faults.without_values():
-        steps = stage_steps(stage, ledger, work)
+    with faults.removing_values():
+        steps = run_steps(stage, ledger, work)
         step = await asyncio.to_thread(go_on, steps)
         while isinstance(step, Judging):
             name = f"gate {step.gate} | batch {step.work.batch.id} | {len(step.rows)} rows"

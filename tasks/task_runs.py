@@ -106,7 +106,7 @@ class _Recorded:
         """Tell Prefect: of its end once it has ended, else that it is running."""
         self._due.cancel()
         if self._ended is None:
-            run, running = self._make_run(), self._state(Running(), self._began)
+            run, running = self._make_run(), self._build_state(Running(), self._began)
             self._shown = run, running, _tell(run, None, running, None)
             return
         if self._untold is not None:
@@ -114,8 +114,8 @@ class _Recorded:
         if self._shown is not None:
             run, running, event = self._shown
         else:
-            run, running, event = self._make_run(), self._state(Running(), self._began), None
-        state = self._state(self._outcome or Completed(), self._ended)
+            run, running, event = self._make_run(), self._build_state(Running(), self._began), None
+        state = self._build_state(self._outcome or Completed(), self._ended)
         run.end_time, run.total_run_time = self._ended, self._ended - self._began
         _tell(run, running, state, event)
 
@@ -137,7 +137,7 @@ class _Recorded:
             updated=self._began,
         )
 
-    def _state(self, state: State[Any], at: Any) -> State[Any]:
+    def _build_state(self, state: State[Any], at: Any) -> State[Any]:
         """``state`` as one of this run, since ``at``."""
         state.state_details.task_run_id, state.state_details.flow_run_id = self.id, self._flow_run
         state.timestamp = at

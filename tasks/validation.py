@@ -18,7 +18,7 @@ from leadgate.fields import STANDARD, VALIDATED, contact_of
 from leadgate.ledger import activities, bulk, identities, leads, outbox
 from leadgate.mapping.normalise import leave_out_unreadable, normalise
 from leadgate.matching import CONFLICT
-from leadgate.matching.persons import words_of
+from leadgate.matching.persons import describe_levels
 from leadgate.matching.resolving import Match, describe_keys
 from leadgate.playbook import GateRules, Playbook
 from leadgate.vocabulary import GateName, Outcome, Severity, StageName
@@ -29,7 +29,7 @@ _FILLS: Final = (*STANDARD, *VALIDATED)  # what a signal that joins may add to i
 
 
 def gather(connection: Connection, work: Work) -> Gathered:
-    frame = leads.leads_at(connection, work.batch.id, StageName.VALIDATION, [*STANDARD, "custom", "attributes"])
+    frame = leads.read_leads_at(connection, work.batch.id, StageName.VALIDATION, [*STANDARD, "custom", "attributes"])
     return Gathered(leads.expand_custom(frame, {name: f.type for name, f in work.rules.fields.items()}))
 
 
@@ -38,7 +38,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
 
     A value that cannot be read is left out where that only warrants a warning.
     """
-    frame = leave_out_unreadable(normalise(gathered.frame, work.rules, work.now), _optional(work.rules))
+    frame = leave_out_unreadable(normalise(gathered.frame, work.rules, work.now), _list_optional(work.rules))
     frame["contact"] = contact_of(frame)
     custom = list(work.rules.fields)
     frame["custom"] = leads.pack_custom(frame, custom)
@@ -46,7 +46,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     return Decided(frame)
 
 
-def _optional(playbook: Playbook) -> list[str]:
+def _list_optional(playbook: Playbook) -> list[str]:
     """The fields whose value may be refused without holding the lead, by the severity of the promise about each."""
     severity = playbook.gates.get(GateName.VALIDATED, GateRules()).severity
     return [
@@ -68,7 +68,8 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     frame["provisional"] = frame["lead_id"]
     frame[[*who.columns]] = who
     frame["changed_lead"] = [
-        old != new for old, new in zip(bulk.plain(frame["provisional"]), bulk.plain(frame["lead_id"]), strict=True)
+        old != new
+        for old, new in zip(bulk.list_values(frame["provisional"]), bulk.list_values(frame["lead_id"]), strict=True)
     ]
     asked, joined = frame["hold"].notna(), frame["joined_to"].notna()
     frame.loc[joined, "outcome"] = Outcome.JOINED
@@ -77,7 +78,7 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
         frame.loc[asked, "outcome"] = Outcome.REVIEW
         frame.loc[asked, "reason"] = frame.loc[asked, "hold"]
         rows = zip(frame.loc[asked, "hold"], frame.loc[asked, "matches"], strict=True)
-        frame.loc[asked, "item_message"] = [_question(hold, matches) for hold, matches in rows]
+        frame.loc[asked, "item_message"] = [_build_question(hold, matches) for hold, matches in rows]
         identities.keep_lookalikes(connection, frame[asked], work.now)
     known = frame["hold"] == CONFLICT  # what a lead is known by stays until somebody has decided
     leads.update_leads(connection, frame[~joined & ~known & ~frame["changed_lead"]], _WRITES)
@@ -91,20 +92,20 @@ def finish(connection: Connection, work: Work, frame: pd.DataFrame) -> None:
     """Leads that turned out to be known ones go; owners hear of news; activities find their person."""
     if "provisional" in frame:
         moved = frame[frame["changed_lead"].fillna(False).astype(bool)]
-        leads.drop_provisional(connection, [int(lead) for lead in bulk.plain(moved["provisional"])])
+        leads.drop_provisional(connection, [int(lead) for lead in bulk.list_values(moved["provisional"])])
         joined = frame[frame["outcome"] == Outcome.JOINED]
         outbox.tell_owners(connection, joined, work.now)
     activities.try_to_match_activities(connection, work.now)
 
 
-def _question(hold: str, matches: Sequence[Match]) -> str:
+def _build_question(hold: str, matches: Sequence[Match]) -> str:
     """What a person is asked, without any personal value: the work item's message is kept."""
     if hold == CONFLICT:
         parts = "; ".join(f"lead {match.lead_id}: {describe_keys(match.levels)}" for match in matches)
         return f"What is known of this person belongs to different leads ({parts})"
     best = matches[0]
     more = f", or one of {len(matches) - 1} more" if len(matches) > 1 else ""
-    return f"This may be lead {best.lead_id}{more}: {words_of(best.levels)}"
+    return f"This may be lead {best.lead_id}{more}: {describe_levels(best.levels)}"
 
 
 STAGE: Final = Stage(name=StageName.VALIDATION, gather=gather, decide=decide, store=store, finish=finish)

@@ -31,7 +31,7 @@ def open_work_items(
     held = frame["outcome"].isin((Outcome.HOLD, Outcome.REVIEW))
     problem = result.batch_problem
     if problem is not None and stage.works_on == JourneyStatus.READY:
-        item = work_item(
+        item = build_work_item(
             stage.name,
             work,
             reason=problem.reason,
@@ -45,7 +45,7 @@ def open_work_items(
     if held.any():
         rows = frame[held]
         reasons = rows["reason"].astype(str)
-        routes = {reason: route_of(work.rules, reason, stage.name) for reason in reasons.unique()}
+        routes = {reason: find_route(work.rules, reason, stage.name) for reason in reasons.unique()}
         items = pd.DataFrame(
             {
                 "kind": rows["outcome"].map(_ASKED),
@@ -79,7 +79,7 @@ def open_recovery_tasks(
     """
     problem = result.batch_problem
     if problem is not None:
-        item = work_item(
+        item = build_work_item(
             stage.name, work, kind=WorkItemKind.RECOVERY, blocking=False, reason=problem.reason,
             promise=problem.promise, message=problem.words, detail=problem.detail,
         )  # fmt: skip
@@ -90,7 +90,7 @@ def open_recovery_tasks(
         known = work_items.open_recoveries(connection, [int(journey) for journey in result.stopped["journey_id"]])
         stopped: list[Any] = list(result.stopped.itertuples())
         items = [
-            work_item(
+            build_work_item(
                 stage.name, work, kind=WorkItemKind.RECOVERY, blocking=False, reason=row.reason, promise=row.promise,
                 message=row.broken, detail=row.detail, value=row.value, journey_id=row.journey_id,
                 source=about["source"][row.journey_id], generation=int(about["generation"][row.journey_id]),
@@ -102,7 +102,7 @@ def open_recovery_tasks(
         work_items.open_work_items(connection, pd.DataFrame(items))
 
 
-def work_item(
+def build_work_item(
     stage: StageName,
     work: Work,
     *,
@@ -119,7 +119,7 @@ def work_item(
     to: str | None = None,
 ) -> NewWorkItem:
     """A work item about more than one journey, or about one that is not held. It goes ``to`` whom its route names."""
-    route = route_of(work.rules, reason, stage)
+    route = find_route(work.rules, reason, stage)
     return {
         "kind": kind,
         "blocking": blocking,
@@ -140,7 +140,7 @@ def work_item(
     }
 
 
-def route_of(playbook: Playbook, reason: str, stage: StageName) -> ExceptionRoute:
+def find_route(playbook: Playbook, reason: str, stage: StageName) -> ExceptionRoute:
     """Who decides about ``reason`` at ``stage``: the first route that names it, else the first that names none."""
     fitting = [route for route in playbook.exceptions if not route.stages or stage in route.stages]
     for route in fitting:
@@ -152,7 +152,7 @@ def route_of(playbook: Playbook, reason: str, stage: StageName) -> ExceptionRout
     return _NOBODY_NAMED
 
 
-def fallback(playbook: Playbook) -> ExceptionRoute:
+def find_fallback(playbook: Playbook) -> ExceptionRoute:
     """The playbook's last route: it takes what the others do not name, and what nobody took in time."""
     return playbook.exceptions[-1] if playbook.exceptions else _NOBODY_NAMED
 

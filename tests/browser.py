@@ -117,9 +117,9 @@ class Screen:
         Meanwhile the page is left: its graph, drawn without a graphics card, would take the time of what it shows.
         """
         run = urlsplit(self.page.url).path.rpartition("/")[2]
-        if self.up.state_of(run) != state:
+        if self.up.read_state(run) != state:
             self.page.goto("about:blank")
-            wait_until(lambda: self.up.state_of(run) == state, f"the run to be {state}", PATIENCE)
+            wait_until(lambda: self.up.read_state(run) == state, f"the run to be {state}", PATIENCE)
             self.open_run(run)
         self.main.get_by_text(state, exact=True).first.wait_for()
 

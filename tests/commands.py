@@ -41,17 +41,17 @@ def cli(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def log_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Let the operating system say that its user is another one."""
 
-    def to(name: str) -> None:
-        monkeypatch.setattr("console.command_context.login", lambda: name)
+    def log_in_as(name: str) -> None:
+        monkeypatch.setattr("console.command_context.find_login", lambda: name)
 
-    return to
+    return log_in_as
 
 
-def words(result: Result) -> str:
+def join_lines(result: Result) -> str:
     """What a command printed, without its line breaks."""
     return " ".join(result.stdout.split())
 
 
-def of(result: Result) -> Any:
+def read_json(result: Result) -> Any:
     """What a command printed with ``--json``."""
     return json.loads(result.stdout)

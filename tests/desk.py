@@ -118,11 +118,11 @@ def loaded() -> Loaded:
     return playbooks.parse(PLAYBOOK, path=Path("tests.yaml"))
 
 
-def acting(name: str, acts_for: str | None = None) -> Actor:
+def make_actor(name: str, acts_for: str | None = None) -> Actor:
     """The actor whom a door of the tests' playbook knows as ``name``."""
     book = playbooks.parse(PLAYBOOK, path=Path("tests.yaml")).playbook
     who = actors.identify(name, book)
-    return who if acts_for is None else actors.acting_for(who, acts_for, book)
+    return who if acts_for is None else actors.act_for(who, acts_for, book)
 
 
 class Desk:
@@ -143,7 +143,7 @@ class Desk:
             for line, row in enumerate(rows, start=2)
         ]
         with self.ledger.transaction() as connection:
-            return signals.store_signals(connection, capture.signal_rows(read, source, "leads.csv", keys), now)
+            return signals.store_signals(connection, capture.build_signal_rows(read, source, "leads.csv", keys), now)
 
     def activity(
         self,
@@ -196,7 +196,7 @@ def desk(ledger: Ledger, loaded: Loaded) -> Desk:
     return Desk(ledger, loaded)
 
 
-def person(number: int, **more: Any) -> dict[str, Any]:
+def make_lead(number: int, **more: Any) -> dict[str, Any]:
     """A clean lead, as a form sends it."""
     return {
         "Email": f"lead{number}@company{number}.example",

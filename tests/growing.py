@@ -18,7 +18,7 @@ GROWING: dict[str, Callable[[int], str]] = {
 }
 
 
-def most(grow: Callable[[int], str]) -> str:
+def grow_to_limit(grow: Callable[[int], str]) -> str:
     """The largest of a family that is accepted."""
     for n in range(1, 400):
         try:

@@ -19,7 +19,7 @@ _ROWS: Final = b'<row><c t="inlineStr"><is><t>Email</t></is></c><c t="inlineStr"
 )
 
 
-def workbook_with(
+def write_workbook(
     path: Path,
     *,
     strings: bytes = b"",
@@ -64,12 +64,12 @@ def workbook_with(
             ),
             b"</Relationships>",
         ],
-        "xl/worksheets/sheet1.xml": _wrapped("worksheet", "sheetData", rows, before=b'<dimension ref="A1:B2"/>'),
+        "xl/worksheets/sheet1.xml": _wrap("worksheet", "sheetData", rows, before=b'<dimension ref="A1:B2"/>'),
     }
     if strings:
-        parts[f"xl/{names[0]}"] = _wrapped("sst", None, _times(strings, count))
+        parts[f"xl/{names[0]}"] = _wrap("sst", None, _repeat(strings, count))
     if styles:
-        parts[f"xl/{names[1]}"] = _wrapped("styleSheet", "cellXfs", _times(styles, count))
+        parts[f"xl/{names[1]}"] = _wrap("styleSheet", "cellXfs", _repeat(styles, count))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, pieces in parts.items():
             with archive.open(name, "w") as part:
@@ -78,16 +78,16 @@ def workbook_with(
     return path
 
 
-def cut_workbook(path: Path, *, rows: int) -> Path:
+def write_cut_workbook(path: Path, *, rows: int) -> Path:
     """A workbook whose sheet is damaged in its last tenth."""
     cell = b'<c t="inlineStr"><is><t>%b</t></is></c>'
     lines = [b"<row>" + cell % b"lead%d@one.example" % n + cell % b"One" + b"</row>" for n in range(rows)]
     lines.insert(rows * 9 // 10, b"</damaged>")
     header = b"<row>" + cell % b"Email" + cell % b"Company" + b"</row>"
-    return workbook_with(path, rows=[header, *lines])
+    return write_workbook(path, rows=[header, *lines])
 
 
-def json_document(path: Path, megabytes: int) -> Path:
+def write_json_document(path: Path, megabytes: int) -> Path:
     """A list of objects with many small values: what costs most when it is parsed whole."""
     record = b'{"email": "lead%d@one.example", "answers": [' + b'{"q": 1}, ' * 200 + b'{"q": 2}]},\n'
     with path.open("wb") as file:
@@ -100,13 +100,13 @@ def json_document(path: Path, megabytes: int) -> Path:
     return path
 
 
-def _wrapped(root: str, inner: str | None, pieces: Iterable[bytes], before: bytes = b"") -> Iterator[bytes]:
+def _wrap(root: str, inner: str | None, pieces: Iterable[bytes], before: bytes = b"") -> Iterator[bytes]:
     yield f'<{root} xmlns="{_MAIN}">'.encode() + before + (f"<{inner}>".encode() if inner else b"")
     yield from pieces
     yield (f"</{inner}>".encode() if inner else b"") + f"</{root}>".encode()
 
 
-def _times(element: bytes, count: int) -> Iterator[bytes]:
+def _repeat(element: bytes, count: int) -> Iterator[bytes]:
     at_once = 10_000
     for start in range(0, count, at_once):
         numbers = range(start, min(count, start + at_once))

@@ -13,14 +13,14 @@ from leadgate.playbook import Playbook
 Check = Callable[[str, pd.DataFrame, Playbook], GateResult]
 
 
-def nothing_fails(name: str, frame: pd.DataFrame, playbook: Playbook) -> GateResult:
+def pass_all(name: str, frame: pd.DataFrame, playbook: Playbook) -> GateResult:
     """What a gate says of rows that keep every promise. Great Expectations takes seconds to import, this does not."""
     columns = ["journey_id", "promise", "severity", "reason", "broken", "value", "detail"]
     passed = pd.Series(data=True, index=frame.index)
     return GateResult(name, passed, pd.DataFrame(columns=columns), None, [], 0.0)  # type: ignore[arg-type]
 
 
-def meanwhile(gate: str, action: Callable[[], Any], check: Check = nothing_fails) -> Check:
+def act_at_gate(gate: str, action: Callable[[], Any], check: Check = pass_all) -> Check:
     """A gate that lets ``action`` happen the first time it is asked at ``gate``: after the decision, before the apply."""
     left = [action]
 

@@ -17,7 +17,7 @@ MARKER = "secret-of-a-lead"
 
 
 @contextlib.contextmanager
-def refused(
+def refuse_rows(
     desk: Desk, table: str, rows: str, state: str = "54000", *, when: str = "INSERT OR UPDATE"
 ) -> Iterator[None]:
     """Statements that write a row of ``table`` for which the SQL condition ``rows`` holds (of ``new``) fail meanwhile.

@@ -25,8 +25,8 @@ from desk import PLAYBOOK, Desk
 from forked import wait_for
 from sqlalchemy import text
 
-from console.http.capture_api import app_of
-from console.http.listening import config
+from console.http.capture_api import build_app
+from console.http.listening import build_config
 from leadgate import source_secrets
 from leadgate.ledger import Ledger
 from leadgate.playbook import Loaded
@@ -87,30 +87,30 @@ class Client:
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         sent = (
             JSON
-            | signed_in(source, body, request=request)
+            | build_auth_headers(source, body, request=request)
             | {name.replace("_", "-"): value for name, value in headers.items()}
         )
         return self.send("POST", f"/capture/{source}", body, sent)
 
 
-def signed_in(source: str, body: bytes, at: float | None = None, request: str | None = None) -> dict[str, str]:
+def build_auth_headers(source: str, body: bytes, at: float | None = None, request: str | None = None) -> dict[str, str]:
     """The headers by which ``source`` signs in. ``request`` is the id of what it signs; else a new one."""
-    secret = SECRETS.get(secret_of(source), "whatever")
+    secret = SECRETS.get(name_secret(source), "whatever")
     stamp = str(int(time.time() if at is None else at))
     if source == "old":
         digest = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
         return {"X-Leadgate-Timestamp": stamp, "X-Leadgate-Signature": f"sha256={digest}"}
     if source == "website":
-        return standard(secret, body, request or f"msg_{next(_ids)}", stamp)
+        return sign_standard_webhook(secret, body, request or f"msg_{next(_ids)}", stamp)
     return {"Authorization": f"Bearer {secret}"}
 
 
-def secret_of(source: str) -> str:
+def name_secret(source: str) -> str:
     """The variable that holds its secret."""
     return f"LEADGATE_SECRET_{source.upper()}"
 
 
-def standard(secret: str, body: bytes, request: str, stamp: str) -> dict[str, str]:
+def sign_standard_webhook(secret: str, body: bytes, request: str, stamp: str) -> dict[str, str]:
     """The headers of Standard Webhooks for a body of any bytes; their own library signs text only."""
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signature = hmac.digest(key, f"{request}.{stamp}.".encode() + body, "sha256")
@@ -129,11 +129,11 @@ def client(ledger: Ledger, loaded: Loaded) -> Iterator[Client]:
     """The real application in a real server on loopback."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as taken:
         client = Client(taken.getsockname()[1])
-        app = app_of(
+        app = build_app(
             ledger, loaded.playbook, SECRETS, metrics_token=TOKEN, brake_from=BRAKE_FROM, clock=lambda: client.seconds
         )
         client.connections = app.state.connections
-        server = uvicorn.Server(config(app))
+        server = uvicorn.Server(build_config(app))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
         thread.start()
         try:
@@ -144,7 +144,7 @@ def client(ledger: Ledger, loaded: Loaded) -> Iterator[Client]:
             thread.join()
 
 
-def signals(desk: Desk) -> int:
+def count_signals(desk: Desk) -> int:
     return int(desk.one("SELECT count(*) FROM signal"))
 
 
@@ -156,5 +156,5 @@ def writer_held(desk: Desk) -> Iterator[None]:
         yield
 
 
-def waiting(desk: Desk) -> bool:
+def is_writer_waiting(desk: Desk) -> bool:
     return bool(desk.one("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))

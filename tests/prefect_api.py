@@ -62,14 +62,14 @@ def ask(query: Any) -> Any:
     """Run an asynchronous question to the Prefect API."""
     from prefect.client.orchestration import get_client
 
-    async def asked() -> Any:
+    async def run_query() -> Any:
         async with get_client() as client:
             return await query(client)
 
-    return asyncio.run(asked())
+    return asyncio.run(run_query())
 
 
-def tasks_of_last_run() -> set[str]:
+def list_last_run_tasks() -> set[str]:
     """The names of the task runs of the flow run that started last. Others of these tests have run before it, and
     some have left runs that are scheduled and never started."""
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterStartTime
@@ -83,7 +83,7 @@ def tasks_of_last_run() -> set[str]:
     return {run.name for run in ask(lambda client: client.read_task_runs(flow_run_filter=of_it, limit=200))}
 
 
-def last_run() -> Any:
+def read_last_run() -> Any:
     """The flow run that started last."""
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterStartTime
     from prefect.client.schemas.sorting import FlowRunSort
@@ -95,7 +95,7 @@ def last_run() -> Any:
     return run
 
 
-def log_of(run: Any) -> list[str]:
+def read_log(run: Any) -> list[str]:
     """The lines of a flow run's log, the oldest first."""
     from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
     from prefect.client.schemas.sorting import LogSort
@@ -104,13 +104,13 @@ def log_of(run: Any) -> list[str]:
     return [log.message for log in ask(lambda client: client.read_logs(mine, sort=LogSort.TIMESTAMP_ASC))]
 
 
-def markdown(key: str) -> str:
+def read_markdown(key: str) -> str:
     """The content of the latest artifact with this key."""
     found = ask(lambda client: client.read_latest_artifacts(limit=200))
     return next(str(each.data) for each in found if each.key == key)
 
 
-def all_told_of(run: Any) -> str:
+def dump_run(run: Any) -> str:
     """All that the server holds of a flow run: its states and logs, and those of its task runs."""
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
     from prefect.logging.handlers import APILogWorker

@@ -31,10 +31,10 @@ class Receiver:
     @property
     def keys(self) -> list[str]:
         """The key of each message that it took, as a receiver reads it: from the text."""
-        return [key_of(message) for message in self.messages]
+        return [read_key(message) for message in self.messages]
 
 
-def key_of(message: dict[str, Any]) -> str:
+def read_key(message: dict[str, Any]) -> str:
     return str(message["message"]).rpartition("Key: ")[2]
 
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from desk import person
-from posting import standard
+from desk import make_lead
+from posting import sign_standard_webhook
 from served import wait_until
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
@@ -35,7 +35,7 @@ SECRET = source_secrets.make()
 WITHIN = 120.0  # seconds
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])
 
@@ -100,8 +100,8 @@ class Up:
 
     def post(self) -> int:
         """Post one more lead, signed; the answer's status, or 0 when there is none."""
-        body = json.dumps(person(self.posted)).encode()
-        signed = standard(SECRET, body, f"msg_{self.posted}", str(int(time.time())))
+        body = json.dumps(make_lead(self.posted)).encode()
+        signed = sign_standard_webhook(SECRET, body, f"msg_{self.posted}", str(int(time.time())))
         headers = {"Content-Type": "application/json"} | signed
         url = f"http://127.0.0.1:{self.capture}/capture/website"
         try:
@@ -117,7 +117,7 @@ class Up:
         with open_ledger(Settings(home=self.home)) as ledger:
             self.ledger = create_engine(ledger.engine.url, poolclass=NullPool)
 
-    def gets_an_owner(self) -> None:
+    def post_until_owned(self) -> None:
         """Post a lead as a sender does, again until it is accepted; return when everybody posted has an owner."""
         wait_until(lambda: self.post() == 202, "a lead to be accepted", WITHIN)
         wait_until(lambda: self.owned() == self.posted, "an owner for everybody", WITHIN)
@@ -130,19 +130,19 @@ class Up:
         return None
 
 
-def lives(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
 
 
-def of_folder(home: Path) -> list[str]:
+def list_processes(home: Path) -> list[str]:
     """The processes that belong to this data folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             told = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
-            if str(home).encode() in told and process.name != str(os.getpid()) and lives(int(process.name)):
+            if str(home).encode() in told and process.name != str(os.getpid()) and is_alive(int(process.name)):
                 parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
                 command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                 found.append(f"{process.name} of {parent}: {command}")
@@ -154,7 +154,7 @@ def running_up(folder: Path, playbook: str, cwd: Path, **more: str) -> Iterator[
     """``leadgate up`` with this playbook, started in ``cwd``; stopped in the end. ``more``: its environment."""
     file = folder / "playbook.yaml"
     file.write_text(playbook, encoding="utf-8")
-    capture, prefect = free_port(), free_port()
+    capture, prefect = find_free_port(), find_free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("LEADGATE_", "PREFECT_"))},
         "LEADGATE_HOME": str(folder / "home"),

@@ -48,7 +48,7 @@ class Served:
 
     def doing(self) -> str:
         """What its consumer does; empty while there is none."""
-        return " ".join(each.doing for each in consumers.all_seen(self.desk.ledger) if each.alive)
+        return " ".join(each.doing for each in consumers.list_consumers(self.desk.ledger) if each.alive)
 
     def said(self, part: str) -> str:
         """The log of a part."""
@@ -68,7 +68,7 @@ class Served:
             answer.raise_for_status()
             return answer.json()
 
-    def state_of(self, run: str) -> str:
+    def read_state(self, run: str) -> str:
         """The state of a flow run, as Prefect names it."""
         return str(self.prefect(f"flow_runs/{run}")["state"]["name"])
 
@@ -84,7 +84,7 @@ def served(folder: Path, playbook: str, *, cwd: Path | None = None, **more: str)
     home, file, log = folder / "home", folder / "playbook.yaml", folder / "up.log"
     home.mkdir(parents=True)
     file.write_text(playbook, encoding="utf-8")
-    ports = free_ports(2)
+    ports = find_free_ports(2)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("LEADGATE_", "PREFECT_"))},
         "LEADGATE_HOME": str(home),
@@ -130,7 +130,7 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = 30.0) -> No
         time.sleep(0.1)
 
 
-def free_ports(count: int) -> list[int]:
+def find_free_ports(count: int) -> list[int]:
     """Ports that nobody uses just now, each another."""
     with contextlib.ExitStack() as open_now:
         taken = [open_now.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]

@@ -24,8 +24,8 @@ from sqlalchemy.exc import DBAPIError
 
 from benchmarks.fuzz.errors import Injector, Once
 from benchmarks.fuzz.rows import FILES, Door, secret_of, variable_of
-from console.http.capture_api import app_of
-from console.http.listening import config
+from console.http.capture_api import build_app
+from console.http.listening import build_config
 from leadgate.connectors import files
 from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, clock, open_ledger, signals
@@ -119,7 +119,7 @@ class Doors:
                 if parted.held:
                     signals.store_signals(connection, parted.held, now)
             else:
-                stored = capture.signal_rows(rows, source, "hunt", capture.Keys(rules))
+                stored = capture.build_signal_rows(rows, source, "hunt", capture.Keys(rules))
                 signals.store_signals(connection, stored, now)
 
     def _post(self, row: Sent, captured: Captured, *, faulty: bool) -> None:
@@ -188,7 +188,7 @@ def opened(settings: Settings, ledger: Ledger, loaded: Loaded, folder: Path) -> 
         socket.create_server(("127.0.0.1", 0), backlog=128) as taken,
         open_ledger(settings) as door,
     ):
-        server = uvicorn.Server(config(app_of(door, loaded.playbook, secrets)))
+        server = uvicorn.Server(build_config(build_app(door, loaded.playbook, secrets)))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, daemon=True)
         thread.start()
         try:

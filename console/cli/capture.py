@@ -19,20 +19,20 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from console.cli.options import Json, Now
 from console.command_context import CommandContext, as_of
-from console.redaction import visible
-from console.screen import CommandError, err, out, print_json, program, say, table
+from console.redaction import sanitise
+from console.screen import CommandError, build_console, build_error_console, build_table, find_program, print_json, say
 from leadgate.connectors.files import FileError, IsolatedTable, Limits, Row, read
-from leadgate.counting import counted
+from leadgate.counting import format_count
 from leadgate.errors import ExitCode
 from leadgate.fields import PERSONAL
 from leadgate.ledger import Ledger, open_ledger
 from leadgate.ledger.clock import time_of
 from leadgate.masking import mask
-from leadgate.nearest import proposal
+from leadgate.nearest import propose
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks import activities
-from tasks.capture import mapping_of
+from tasks.capture import map_lead_headers
 from tasks.ingestion import SourceReader, store_page
 
 _PROGRESS_FROM: Final = 1_000_000  # bytes; a shorter file is done before a bar could be read
@@ -66,7 +66,7 @@ class Captured:
         """The problem of a file that was left, as a line."""
         if not self.rows:
             return f"{self.file}: {self.problem}"
-        stored = counted(self.rows, "row before it is", "rows before it are")
+        stored = format_count(self.rows, "row before it is", "rows before it are")
         return f"{self.file}: {self.problem}. {stored} stored; once it is mended, capturing the file again is safe."
 
 
@@ -88,21 +88,23 @@ class _Opener:
     def _require_columns(self, opened: IsolatedTable) -> None:
         declared = self.playbook.playbook.sources[self.source]
         if declared.kind == "activities":
-            if missing := activities.missing(opened.headers, declared):
+            if missing := activities.list_missing_fields(opened.headers, declared):
                 what = " or ".join(_COLUMN_WORDS[name] for name in missing)
                 raise FileError(
                     opened.path,
                     f"no column says the {what} of an activity; its columns are {', '.join(opened.headers[:20])}. "
                     f"Name it in the playbook, in sources.{self.source}.mapping",
                 )
-        elif not {"email", "phone"} & set(mapping_of(opened.headers, self.source, self.playbook.playbook).values()):
+        elif not {"email", "phone"} & set(
+            map_lead_headers(opened.headers, self.source, self.playbook.playbook).values()
+        ):
             say(
                 f"{opened.path.name}: no column is an e-mail address or a phone number, so every row will be "
                 "held; `leadgate capture --dry-run` shows how the columns are understood."
             )
 
 
-def limits_of(settings: Settings) -> Limits:
+def build_limits(settings: Settings) -> Limits:
     return Limits(
         memory_mb=settings.file_memory_mb,
         silent_seconds=settings.file_silent_seconds,
@@ -128,18 +130,18 @@ def capture(
     """
     context: CommandContext = ctx.obj
     asked = as_of(now)
-    playbook = context.checked_playbook()
+    playbook = context.load_checked_playbook()
     if source not in playbook.playbook.sources:
-        hint = proposal(source, playbook.playbook.sources)
+        hint = propose(source, playbook.playbook.sources)
         raise CommandError(f"the playbook declares no source {source!r}; {hint}")
-    opener = _Opener(source, playbook, limits_of(context.settings))
+    opener = _Opener(source, playbook, build_limits(context.settings))
     if dry_run:
         # no ledger is opened for it: this host's clock is good enough for what nobody keeps
-        _dry_run(files, opener, asked or datetime.now(UTC), as_json=json)
+        _run_dry(files, opener, asked or datetime.now(UTC), as_json=json)
         return
     results = []
     with ExitStack() as stack:
-        advance = stack.enter_context(_bar(files))
+        advance = stack.enter_context(_build_bar(files))
         store: _Store | None = None
         for path in files:
             result = Captured(path.name)
@@ -186,7 +188,7 @@ class _Store:
         source, playbook = self.opener.source, self.opener.playbook.playbook
         result.format = opened.format
         reader = SourceReader(source, result.file, playbook, self.at)
-        for page in opened.pages():
+        for page in opened.read_pages():
             arrivals = reader.read_rows(page)
             result.new += store_page(self.ledger, arrivals, self.at)
             result.rows += len(page)
@@ -197,7 +199,7 @@ class _Store:
         result.blank = opened.blank
 
 
-def _bar(files: Sequence[Path]) -> AbstractContextManager[Advance]:
+def _build_bar(files: Sequence[Path]) -> AbstractContextManager[Advance]:
     sizes = [path.stat().st_size if path.is_file() else 0 for path in files]
     if sum(sizes) < _PROGRESS_FROM or not sys.stderr.isatty():
         return nullcontext(lambda _path, _bytes: None)
@@ -213,7 +215,7 @@ class _Bar:
             BarColumn(),
             DownloadColumn(),
             TimeRemainingColumn(),
-            console=err(),
+            console=build_error_console(),
         )
         self._task = self._progress.add_task("capturing", total=sum(sizes))
         self._files, self._sizes = files, sizes
@@ -244,30 +246,30 @@ def _report(results: Sequence[Captured], source: str, *, as_json: bool) -> None:
         return
     if not captured:
         return
-    console = out()
+    console = build_console()
     numbers = ("rows", "new", "already known", "unreadable")
-    made = table("file", *numbers, "", right=numbers)
+    made = build_table("file", *numbers, "", right=numbers)
     for each in captured:
         made.add_row(
-            visible(each.file),
+            sanitise(each.file),
             *(f"{n:,}" for n in (each.rows, each.new, each.known, each.unreadable)),
-            _lines(each),
+            _describe_held(each),
         )
     console.print(made)
     if any(each.new for each in captured):
-        console.print(f"\nNext: {program()} run")
+        console.print(f"\nNext: {find_program()} run")
     else:
         console.print("\nEverything in it was captured before; nothing changed.")
 
 
-def _lines(result: Captured) -> str:
+def _describe_held(result: Captured) -> str:
     if not result.unreadable:
         return ""
     more = ", …" if result.unreadable > len(result.unreadable_lines) else ""
     return f"held: line {', '.join(map(str, result.unreadable_lines))}{more}"
 
 
-def _dry_run(files: Sequence[Path], opener: _Opener, at: datetime, *, as_json: bool) -> None:
+def _run_dry(files: Sequence[Path], opener: _Opener, at: datetime, *, as_json: bool) -> None:
     looks, left = [], []
     for path in files:
         try:
@@ -292,20 +294,20 @@ def _dry_run(files: Sequence[Path], opener: _Opener, at: datetime, *, as_json: b
 
 
 def _print_look(look: dict[str, Any]) -> None:
-    console = out()
+    console = build_console()
     kind = ", ".join(str(look[part]) for part in ("format", "encoding", "delimiter_name", "sheet") if look[part])
-    console.print(f"{visible(look['file'])}: {kind}")
-    made = table("column", "becomes", "for example")
+    console.print(f"{sanitise(look['file'])}: {kind}")
+    made = build_table("column", "becomes", "for example")
     for column in look["columns"]:
         becomes = column["field"] or "an attribute, kept as it is"
-        made.add_row(visible(column["header"], 40), becomes, visible(column["example"] or "", 40))
+        made.add_row(sanitise(column["header"], 40), becomes, sanitise(column["example"] or "", 40))
     console.print(made)
     looked = "" if look["whole"] else "the first "
     console.print(
-        f"Looked at {looked}{counted(look['looked_at'], 'row', 'rows')}; {look['problems']:,} cannot be read."
+        f"Looked at {looked}{format_count(look['looked_at'], 'row', 'rows')}; {look['problems']:,} cannot be read."
     )
     for problem in look["first_problems"]:
-        console.print(f"  {visible(problem, 200)}")
+        console.print(f"  {sanitise(problem, 200)}")
     console.print("Nothing was stored.\n")
 
 
@@ -317,13 +319,13 @@ def _look(each: IsolatedTable, opener: _Opener, at: datetime) -> dict[str, Any]:
     declared = playbook.playbook.sources[source]
     by_activity = declared.kind == "activities"
     mapping = (
-        activities.mapping_of(each.headers, declared)
+        activities.map_activity_headers(each.headers, declared)
         if by_activity
-        else mapping_of(each.headers, source, playbook.playbook)
+        else map_lead_headers(each.headers, source, playbook.playbook)
     )
-    rows, whole = _first_rows(each)
+    rows, whole = _read_first_rows(each)
     problems = SourceReader(source, each.path.name, playbook.playbook, at).read_rows(rows).problems
-    examples = _examples(rows, mapping)
+    examples = _pick_examples(rows, mapping)
     return {
         "file": each.path.name,
         "format": each.format,
@@ -341,17 +343,17 @@ def _look(each: IsolatedTable, opener: _Opener, at: datetime) -> dict[str, Any]:
     }
 
 
-def _first_rows(each: IsolatedTable) -> tuple[list[Row], bool]:
+def _read_first_rows(each: IsolatedTable) -> tuple[list[Row], bool]:
     """Enough rows to judge the file by, and whether they are all."""
     rows: list[Row] = []
-    for number, page in enumerate(each.pages(), start=1):
+    for number, page in enumerate(each.read_pages(), start=1):
         rows += page
         if len(rows) >= _DRY_ROWS or number >= _DRY_PAGES:
             return rows[:_DRY_ROWS], False
     return rows, True
 
 
-def _examples(rows: Sequence[Row], mapping: dict[str, str]) -> dict[str, str]:
+def _pick_examples(rows: Sequence[Row], mapping: dict[str, str]) -> dict[str, str]:
     """The first value of each column; masked where it may be personal, because nobody asked for this lead."""
     examples: dict[str, str] = {}
     for row in rows:

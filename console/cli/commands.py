@@ -168,13 +168,13 @@ class LazyGroup(TyperGroup):
 
 def _build(name: str, entry: Entry | Group) -> Any:
     if isinstance(entry, Entry):
-        return typer.main.get_command(_app({name: entry}))
-    group = typer.main.get_group(_app(entry.commands, help=entry.summary))
+        return typer.main.get_command(_build_app({name: entry}))
+    group = typer.main.get_group(_build_app(entry.commands, help=entry.summary))
     group.name = name
     return group
 
 
-def _app(entries: Mapping[str, Entry], **settings: Any) -> typer.Typer:
+def _build_app(entries: Mapping[str, Entry], **settings: Any) -> typer.Typer:
     app = typer.Typer(add_completion=False, no_args_is_help=True, **settings)
     for name, entry in entries.items():
         app.command(name, cls=entry.cls)(getattr(import_module(entry.module), name))

@@ -15,9 +15,9 @@ from rich.console import Console
 
 from console.cli.options import Json, Now
 from console.command_context import CommandContext, as_of
-from console.redaction import visible
-from console.screen import err, out, print_json, program, table
-from leadgate.counting import counted
+from console.redaction import sanitise
+from console.screen import build_console, build_error_console, build_table, find_program, print_json
+from leadgate.counting import format_count
 from leadgate.ledger.outbox import Message
 from tasks.outbox import DeliveryReport, deliver_waiting
 
@@ -25,25 +25,25 @@ from tasks.outbox import DeliveryReport, deliver_waiting
 def deliver(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
     """Send the messages that wait in the outbox, to the addresses of the playbook's notifications."""
     context: CommandContext = ctx.obj
-    playbook = context.checked_playbook().playbook
+    playbook = context.load_checked_playbook().playbook
     at = as_of(now)
-    live = err().status("looking into the outbox") if sys.stderr.isatty() else nullcontext()
+    live = build_error_console().status("looking into the outbox") if sys.stderr.isatty() else nullcontext()
     with live as status, context.ledger() as ledger:
-        show = _progress(status.update if status is not None else lambda _: None)
+        show = _build_progress(status.update if status is not None else lambda _: None)
         report = deliver_waiting(ledger, playbook, at, progress=show)
     if json:
         print_json(report.as_data())
     else:
-        render(report, out())
+        render(report, build_console())
 
 
-def _progress(say: Callable[[str], None]) -> Callable[[Message, str], None]:
+def _build_progress(say: Callable[[str], None]) -> Callable[[Message, str], None]:
     done = 0
 
     def show(message: Message, outcome: str) -> None:
         nonlocal done
         done += 1
-        say(visible(f"{counted(done, 'message', 'messages')}, the last {outcome.replace('_', ' ')}"))
+        say(sanitise(f"{format_count(done, 'message', 'messages')}, the last {outcome.replace('_', ' ')}"))
 
     return show
 
@@ -52,23 +52,23 @@ def render(report: DeliveryReport, console: Console) -> None:
     """Print what came of a round."""
     data = report.as_data()
     if report.outcomes:
-        made = table("message", "to", "outcome", "messages", right=("messages",))
+        made = build_table("message", "to", "outcome", "messages", right=("messages",))
         for line in data["messages"]:
             kind, outcome = (line[name].replace("_", " ") for name in ("kind", "outcome"))
-            made.add_row(kind, visible(line["target"], 60), outcome, f"{line['count']:,}")
+            made.add_row(kind, sanitise(line["target"], 60), outcome, f"{line['count']:,}")
         console.print(made)
         console.print()
-    console.print(f"{counted(data['delivered'], 'message', 'messages')} delivered.")
+    console.print(f"{format_count(data['delivered'], 'message', 'messages')} delivered.")
     for failure, number in report.failures.items():
-        console.print(f"{counted(number, 'attempt', 'attempts')} failed: {visible(failure)}.")
+        console.print(f"{format_count(number, 'attempt', 'attempts')} failed: {sanitise(failure)}.")
     if data["given_up"]:
-        given_up = f"{counted(data['given_up'], 'message was', 'messages were')} given up"
-        console.print(f"{given_up}. Next: {program()} queue --reason undeliverable")
+        given_up = f"{format_count(data['given_up'], 'message was', 'messages were')} given up"
+        console.print(f"{given_up}. Next: {find_program()} queue --reason undeliverable")
     if report.later:
-        console.print(f"{counted(report.later, 'message waits', 'messages wait')} for the next attempt.")
+        console.print(f"{format_count(report.later, 'message waits', 'messages wait')} for the next attempt.")
     for variable, number in report.without_address.items():
-        waits = counted(number, "message waits", "messages wait")
-        console.print(f"{waits} for an address: set {visible(variable)}.")
+        waits = format_count(number, "message waits", "messages wait")
+        console.print(f"{waits} for an address: set {sanitise(variable)}.")
     for target, number in report.without_entry.items():
-        waits = counted(number, "message waits", "messages wait")
-        console.print(f"{waits} because no notification of the playbook names {visible(target, 60)} or everybody.")
+        waits = format_count(number, "message waits", "messages wait")
+        console.print(f"{waits} because no notification of the playbook names {sanitise(target, 60)} or everybody.")

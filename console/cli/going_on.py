@@ -11,9 +11,9 @@ from typing import Final
 from uuid import uuid4
 
 from console.command_context import CommandContext
-from console.redaction import visible
-from console.screen import out, program, say
-from leadgate.counting import counted
+from console.redaction import sanitise
+from console.screen import build_console, find_program, say
+from leadgate.counting import format_count
 from leadgate.ledger import Ledger, hosts, reports
 from leadgate.ledger.reports import JourneyStanding
 from leadgate.playbook import Loaded
@@ -41,8 +41,8 @@ def go_on(
     from tasks import released
     from tasks.batches import Worker
 
-    consumer = now is None and released.a_consumer_runs(ledger)
-    if consumer and released.any_waits(reports.standing(ledger, journeys)):
+    consumer = now is None and released.is_consumer_running(ledger)
+    if consumer and released.is_any_waiting(reports.list_standings(ledger, journeys)):
         return _leave_to_consumer(ledger, journeys)
     settings = context.settings
     try:
@@ -55,9 +55,9 @@ def go_on(
         kinds = released.BESIDE_A_CONSUMER if consumer else released.EVERYTHING
         standing = released.go_on(worker, journeys, now, kinds=kinds)
     except BaseException:
-        say(f"What you decided is stored. Going on with it failed; `{program()} run` tries it again.")
+        say(f"What you decided is stored. Going on with it failed; `{find_program()} run` tries it again.")
         raise
-    return _leave_to_consumer(ledger, journeys) if consumer and released.any_waits(standing) else standing
+    return _leave_to_consumer(ledger, journeys) if consumer and released.is_any_waiting(standing) else standing
 
 
 def _leave_to_consumer(ledger: Ledger, journeys: Sequence[int]) -> list[JourneyStanding]:
@@ -69,17 +69,17 @@ def _leave_to_consumer(ledger: Ledger, journeys: Sequence[int]) -> list[JourneyS
 
 def tell(standing: Sequence[JourneyStanding], waiting: int) -> None:
     """Say where each journey is now; of ``waiting`` ones that were not taken on, what takes them."""
-    console = out()
+    console = build_console()
     if not standing:
         if waiting:
-            waits = counted(waiting, "journey waits", "journeys wait")
-            console.print(f"\n{waits} again. Next: {program()} run")
+            waits = format_count(waiting, "journey waits", "journeys wait")
+            console.print(f"\n{waits} again. Next: {find_program()} run")
         return
-    from flows.whereabouts import whereabouts
+    from flows.whereabouts import describe_whereabouts
 
     console.print()
     for each in standing[:_MOST_SHOWN]:
-        where, why = whereabouts(each)
-        console.print(f"J{each.id}: {where}" + (f", {visible(why, 80)}" if why else ""))
+        where, why = describe_whereabouts(each)
+        console.print(f"J{each.id}: {where}" + (f", {sanitise(why, 80)}" if why else ""))
     if len(standing) > _MOST_SHOWN:
         console.print(f"and {len(standing) - _MOST_SHOWN:,} more")

@@ -10,8 +10,8 @@ from typing import Any
 
 from rich.console import Console
 
-from console.redaction import visible
-from console.screen import heading, span, table
+from console.redaction import sanitise
+from console.screen import build_heading, build_table, format_span
 from leadgate.ledger.hosts import Host, Skew
 
 
@@ -33,19 +33,19 @@ def render(console: Console, measured: Sequence[Host], off: Sequence[Host]) -> N
     """Print how far each clock is off, and name the hosts whose consumers take nothing because of that."""
     if not measured:
         return
-    made = table("host", "its clock", "measured")
+    made = build_table("host", "its clock", "measured")
     for host in measured:
-        made.add_row(visible(host.name, 60), _clock(host.skew), f"{span(host.seconds_ago)} ago")
+        made.add_row(sanitise(host.name, 60), _describe_clock(host.skew), f"{format_span(host.seconds_ago)} ago")
     console.print()
-    console.print(heading("Clocks of the hosts"))
+    console.print(build_heading("Clocks of the hosts"))
     console.print(made)
     for host in off:
         console.print(
-            f"\nConsumers of {visible(host.name, 60)} take nothing while its clock is {host.skew.words}: "
+            f"\nConsumers of {sanitise(host.name, 60)} take nothing while its clock is {host.skew.words}: "
             "set the clock, or let NTP do it.",
             soft_wrap=True,
         )
 
 
-def _clock(skew: Skew) -> str:
+def _describe_clock(skew: Skew) -> str:
     return "right" if abs(skew.seconds) < 0.5 else skew.words

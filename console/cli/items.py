@@ -14,8 +14,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from console.redaction import visible
-from console.screen import moment, span, table
+from console.redaction import sanitise
+from console.screen import build_table, format_moment, format_span
 from console.suggestions import suggest
 
 if TYPE_CHECKING:
@@ -35,20 +35,20 @@ def render(items: Sequence[OpenWorkItem], more: Mapping[int, str], now: datetime
     rows = [
         (
             f"W{item.id}",
-            about(item),
+            format_about(item),
             cut(name_decider(item), _DECIDES[width < _NARROW]),
-            due(item.due_at, now),
+            format_due(item.due_at, now),
         )
         for item in items
     ]
     names = ("item", "lead", "decides", f"due ({now.astimezone():%Z})")
     wide = [max(cell_len(cell) for cell in column) for column in zip(names, *rows, strict=True)]
     room = max(_LEAST, width - sum(wide) - 2 * (len(names) + 1))
-    made = table(names[0], "what is wrong", *names[1:], right=("item", "lead"))
+    made = build_table(names[0], "what is wrong", *names[1:], right=("item", "lead"))
     for column in made.columns:
         column.no_wrap = True
     for item, (number, *others) in zip(items, rows, strict=True):
-        made.add_row(number, Text(problem(item, more.get(item.id, ""), room)), *map(Text, others))
+        made.add_row(number, Text(format_problem(item, more.get(item.id, ""), room)), *map(Text, others))
     console.print(made)
 
 
@@ -62,7 +62,7 @@ def render_next(items: Sequence[OpenWorkItem], console: Console) -> None:
         proposed = next((item for item in alike if item.proposal), alike[0])
         command, words = next(iter(suggest(proposed)), ("", "look at it"))
         count = f" ({len(alike):,} of them)" if len(alike) > 1 else ""
-        told.append((f"{visible(reason, 40)}{count}: {words}", command))
+        told.append((f"{sanitise(reason, 40)}{count}: {words}", command))
     console.print("\nNext")
     for words, command in told:
         console.print(f"  {words}", soft_wrap=True)
@@ -70,24 +70,24 @@ def render_next(items: Sequence[OpenWorkItem], console: Console) -> None:
             console.print(f"    {command}", soft_wrap=True)
 
 
-def problem(item: OpenWorkItem, more: str, room: int) -> str:
+def format_problem(item: OpenWorkItem, more: str, room: int) -> str:
     """What is wrong and the value that it is about, in ``room`` characters; both are cut where they do not fit."""
-    sentence = visible(item.message, 400)
+    sentence = sanitise(item.message, 400)
     sentence = sentence[:1].upper() + sentence[1:]
-    seen = visible(item.value or item.detail or "", 120)
+    seen = sanitise(item.value or item.detail or "", 120)
     if item.proposal:
-        proposed = " → ".join(filter(None, (seen, visible(changes(item.proposal), 80))))
+        proposed = " → ".join(filter(None, (seen, sanitise(format_changes(item.proposal), 80))))
         if not seen or cell_len(sentence) + cell_len(proposed) + 2 <= room:  # else `explain` and `review` tell it
             seen = proposed
     if not seen:
         left = room - cell_len(sentence) - 2
-        return f"{sentence}: {cut(visible(more, 200), left)}" if more and left > _WORTH else cut(sentence, room)
+        return f"{sentence}: {cut(sanitise(more, 200), left)}" if more and left > _WORTH else cut(sentence, room)
     left = room - cell_len(sentence) - 2
     seen = cut(seen, max(left, room // 2))
     return f"{cut(sentence, room - cell_len(seen) - 2)}: {seen}"
 
 
-def changes(proposed: Mapping[str, JsonValue] | None) -> str:
+def format_changes(proposed: Mapping[str, JsonValue] | None) -> str:
     """A proposal as one would type it: ``email=jane@gmail.com``."""
     return ", ".join(f"{field}={value}" for field, value in (proposed or {}).items())
 
@@ -99,7 +99,7 @@ def cut(text: str, room: int) -> str:
     return short.plain
 
 
-def about(item: OpenWorkItem) -> str:
+def format_about(item: OpenWorkItem) -> str:
     if item.journey_id is None:
         return f"{item.journeys:,} held"
     return str(item.lead_id if item.lead_id is not None else f"J{item.journey_id}")
@@ -108,34 +108,34 @@ def about(item: OpenWorkItem) -> str:
 def name_decider(item: OpenWorkItem) -> str:
     """Who decides it; or to whom it went when nobody did in time."""
     if item.escalated_at is not None:
-        return f"↑ {visible(item.escalated_to, 40)}"
-    return visible(item.assignee or item.route, 40)
+        return f"↑ {sanitise(item.escalated_to, 40)}"
+    return sanitise(item.assignee or item.route, 40)
 
 
-def due(at: datetime, now: datetime) -> str:
+def format_due(at: datetime, now: datetime) -> str:
     """When it is due, from now and by the local clock: ``in 7 h, 21:55`` or ``2 d late, Mon 09:00``."""
     local, today = at.astimezone(), now.astimezone().date()
     days = (local.date() - today).days
     clock = f"{local:%H:%M}" if days == 0 else f"{local:%a %H:%M}" if abs(days) < 7 else f"{local.day} {local:%b %H:%M}"
-    length = " ".join(span(max(abs(at - now), timedelta(minutes=1))).split()[:2])
+    length = " ".join(format_span(max(abs(at - now), timedelta(minutes=1))).split()[:2])
     return f"in {length}, {clock}" if at >= now else f"{length} late, {clock}"
 
 
 def describe_decider(item: OpenWorkItem) -> str:
     """Who decides the item, and whom it was escalated to when nobody did in time."""
-    who = visible(item.assignee or item.route, 40)
+    who = sanitise(item.assignee or item.route, 40)
     if item.escalated_at is None:
         return who
-    return f"{who}\nescalated to {visible(item.escalated_to, 40)} at {moment(item.escalated_at)}"
+    return f"{who}\nescalated to {sanitise(item.escalated_to, 40)} at {format_moment(item.escalated_at)}"
 
 
 def describe_problem(item: OpenWorkItem) -> str:
     """What a person needs to see to decide, in a few short lines."""
-    parts = [visible(item.message, 160)]
+    parts = [sanitise(item.message, 160)]
     if item.detail:
-        parts.append(visible(item.detail, 120))
+        parts.append(sanitise(item.detail, 120))
     if item.value:
-        parts.append(f"value: {visible(item.value, 60)}")
+        parts.append(f"value: {sanitise(item.value, 60)}")
     if item.proposal:
-        parts.append(f"proposed: {visible(changes(item.proposal), 80)}")
+        parts.append(f"proposed: {sanitise(format_changes(item.proposal), 80)}")
     return "\n".join(parts)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from leadgate.references import IdError, Kind, number_of
+from leadgate.references import IdError, Kind, parse_number
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 Now = Annotated[str | None, typer.Option("--now", hidden=True, help="What time it is, for tests.")]
@@ -24,12 +24,12 @@ def _refuse_by(name: str | None) -> None:
         )
 
 
-def _id_of(kind: Kind) -> Any:
+def _build_id_parser(kind: Kind) -> Any:
     """A parser of ids of ``kind`` as they are printed; typer shows what it raises beside the option's name."""
 
     def number(typed: str | int) -> int:
         try:
-            return number_of(typed, kind)
+            return parse_number(typed, kind)
         except IdError as error:
             raise typer.BadParameter(str(error)) from None
 
@@ -48,13 +48,19 @@ Lead = Annotated[
 ]
 Items = Annotated[
     list[int] | None,
-    typer.Option("--work-item", "-w", metavar="W12", parser=_id_of("work item"), help="A work item; may be repeated."),
+    typer.Option(
+        "--work-item", "-w", metavar="W12", parser=_build_id_parser("work item"), help="A work item; may be repeated."
+    ),
 ]
 ItemIds = Annotated[
-    list[int] | None, typer.Argument(metavar="[W12]...", parser=_id_of("work item"), help="Work items.")
+    list[int] | None, typer.Argument(metavar="[W12]...", parser=_build_id_parser("work item"), help="Work items.")
 ]
-ActionId = Annotated[int, typer.Argument(metavar="A12", parser=_id_of("action"), help="An action, by its number.")]
-Batch = Annotated[int | None, typer.Option("--batch", metavar="N", parser=_id_of("batch"), help="Those of this batch.")]
+ActionId = Annotated[
+    int, typer.Argument(metavar="A12", parser=_build_id_parser("action"), help="An action, by its number.")
+]
+Batch = Annotated[
+    int | None, typer.Option("--batch", metavar="N", parser=_build_id_parser("batch"), help="Those of this batch.")
+]
 Reason = Annotated[str | None, typer.Option("--reason", help="Those held for this reason.")]
 Stage = Annotated[str | None, typer.Option("--stage", help="Those held at this stage.")]
 Source = Annotated[str | None, typer.Option("--source", help="Those of this source.")]
@@ -62,7 +68,10 @@ Later = Annotated[bool, typer.Option("--later", help="What follows waits for the
 SameAs = Annotated[
     int | None,
     typer.Option(
-        "--same", metavar="LEAD", parser=_id_of("lead"), help="It is the person of this lead: it joins, or takes it up."
+        "--same",
+        metavar="LEAD",
+        parser=_build_id_parser("lead"),
+        help="It is the person of this lead: it joins, or takes it up.",
     ),
 ]
 Different = Annotated[bool, typer.Option("--different", help="It is somebody else; nobody is asked again.")]

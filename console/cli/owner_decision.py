@@ -14,12 +14,12 @@ from console.cli.going_on import go_on, tell
 from console.cli.options import By, For, Json, Later, Lead, Now
 from console.cli.undo import describe_undo
 from console.command_context import CommandContext, as_of
-from console.lookup import actor_for, as_data, journey_of
-from console.redaction import visible
-from console.screen import CommandError, out, print_json, program
+from console.lookup import as_data, identify_journey_actor, resolve_journey
+from console.redaction import sanitise
+from console.screen import CommandError, build_console, find_program, print_json
 from leadgate.ledger import ownership
 from leadgate.ledger.clock import time_of
-from leadgate.nearest import proposal
+from leadgate.nearest import propose
 from leadgate.vocabulary import ActionKind
 
 
@@ -34,21 +34,23 @@ def accept(
 ) -> None:
     """The owner takes the lead. An operator acts for them, with --for."""
     context: CommandContext = ctx.obj
-    loaded = context.playbook_to_go_on(later=later)
+    loaded = context.load_playbook_to_go_on(later=later)
     playbook = loaded.playbook
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        journey = journey_of(ledger, lead, playbook)
-        who = actor_for(ledger, journey, playbook, acts_for)
+        journey = resolve_journey(ledger, lead, playbook)
+        who = identify_journey_actor(ledger, journey, playbook, acts_for)
         number = ownership.accept(ledger, journey, by=who, now=at)
         standing = go_on(context, ledger, loaded, [journey], as_of(now), later=later)
     if json:
         data = {"journey_id": journey, "did": ActionKind.ACCEPT, **as_data(who), "action": number}
         print_json({**data, "standing": standing})
     else:
-        out().print(f"J{journey} accepted by {visible(who.in_words, 160)}. Next: {program()} explain J{journey}")
+        build_console().print(
+            f"J{journey} accepted by {sanitise(who.in_words, 160)}. Next: {find_program()} explain J{journey}"
+        )
         tell(standing, 0)
-        out().print(describe_undo(ActionKind.ACCEPT, number))
+        build_console().print(describe_undo(ActionKind.ACCEPT, number))
 
 
 def reject(
@@ -63,15 +65,15 @@ def reject(
 ) -> None:
     """The owner gives the lead back. An operator acts for them, with --for."""
     context: CommandContext = ctx.obj
-    loaded = context.playbook_to_go_on(later=later)
+    loaded = context.load_playbook_to_go_on(later=later)
     playbook = loaded.playbook
     rules = {each.name: each for each in playbook.follow_up.reject_reasons}
     if reason not in rules:
-        raise CommandError(f"{reason!r} is no reason to reject a lead; {proposal(reason, rules)}")
+        raise CommandError(f"{reason!r} is no reason to reject a lead; {propose(reason, rules)}")
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        journey = journey_of(ledger, lead, playbook)
-        who = actor_for(ledger, journey, playbook, acts_for)
+        journey = resolve_journey(ledger, lead, playbook)
+        who = identify_journey_actor(ledger, journey, playbook, acts_for)
         done = ownership.reject(ledger, journey, by=who, now=at, reason=reason, playbook=playbook)
         standing = go_on(context, ledger, loaded, [journey], as_of(now), later=later)
     if json:
@@ -87,8 +89,8 @@ def reject(
             }
         )
     else:
-        finds = f"; `{program()} run` finds one" if done.waits and later else ""
-        by = visible(who.in_words, 160)
-        out().print(f"J{journey} rejected by {by} ({reason}): the lead goes to {done.goes_to}{finds}.")
+        finds = f"; `{find_program()} run` finds one" if done.waits and later else ""
+        by = sanitise(who.in_words, 160)
+        build_console().print(f"J{journey} rejected by {by} ({reason}): the lead goes to {done.goes_to}{finds}.")
         tell(standing, 0)
-        out().print(describe_undo(ActionKind.REJECT, done.action))
+        build_console().print(describe_undo(ActionKind.REJECT, done.action))

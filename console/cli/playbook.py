@@ -15,12 +15,12 @@ import orjson
 import typer
 
 from console.cli.options import Json
-from console.command_context import CommandContext, promises
+from console.command_context import CommandContext, list_promise_names
 from console.made_files import as_the_user_makes_files
-from console.redaction import visible
-from console.screen import CommandError, out, print_json, program, say
+from console.redaction import sanitise
+from console.screen import CommandError, build_console, find_program, print_json, say
 from leadgate import playbook
-from leadgate.counting import counted
+from leadgate.counting import format_count
 from leadgate.errors import ExitCode
 from leadgate.playbook.yaml_text import PlaybookError, Problem
 
@@ -49,7 +49,7 @@ def _check(context: CommandContext, file: Path | None, *, as_json: bool) -> bool
         problems: list[Problem] = list(error.problems)
     else:
         digest = loaded.hash
-        problems = sorted([*find_problems(loaded, promises=promises()), *check_values(loaded, os.environ)])
+        problems = sorted([*find_problems(loaded, promises=list_promise_names()), *check_values(loaded, os.environ)])
     wrong = [problem for problem in problems if not problem.note]
     if as_json:
         found = [
@@ -67,10 +67,10 @@ def _check(context: CommandContext, file: Path | None, *, as_json: bool) -> bool
     for problem in problems:
         say(f"note: {problem}" if problem.note else str(problem))
     if wrong:
-        count = counted(len(wrong), "problem", "problems")
+        count = format_count(len(wrong), "problem", "problems")
         say(f"{count}; until it is sound, nothing runs by this playbook.")
     else:
-        out().print(f"{visible(str(loaded.path))} is sound. Its hash is {loaded.hash[:12]}.", soft_wrap=True)
+        build_console().print(f"{sanitise(str(loaded.path))} is sound. Its hash is {loaded.hash[:12]}.", soft_wrap=True)
     return not wrong
 
 
@@ -88,22 +88,22 @@ def show(
         loaded = context.playbook()
         text = loaded.text
     else:
-        text = _activated(context, hash_)
+        text = _find_activated(context, hash_)
         loaded = playbook.parse(text, path=Path(f"playbook {hash_}"))
     if json:
         print_json({"hash": loaded.hash, "playbook": orjson.loads(loaded.canonical)})
         return
-    console = out()
-    console.print(f"# {visible(str(loaded.path))}, hash {loaded.hash}", soft_wrap=True)
+    console = build_console()
+    console.print(f"# {sanitise(str(loaded.path))}, hash {loaded.hash}", soft_wrap=True)
     for line in text.splitlines():
-        console.print(visible(line), soft_wrap=True)
+        console.print(sanitise(line), soft_wrap=True)
 
 
-def _activated(context: CommandContext, start: str) -> str:
+def _find_activated(context: CommandContext, start: str) -> str:
     from leadgate.ledger import reports
 
     with context.ledger() as ledger:
-        found = reports.playbooks(ledger, start)
+        found = reports.find_playbooks(ledger, start)
     if not found:
         raise CommandError(f"no playbook with a hash that starts with {start!r} has decided anything here")
     if len(found) > 1:
@@ -116,8 +116,10 @@ def init(
 ) -> None:
     """Copy the bundled playbook, to be changed to what your team agrees on."""
     with as_the_user_makes_files():
-        written = playbook.init(folder)
-    console = out()
+        written = playbook.copy_default(folder)
+    console = build_console()
     for path in written:
-        console.print(f"wrote {visible(str(path))}", soft_wrap=True)
-    console.print(f"\nNext: change it to what your team agrees on, then {program()} playbook check", soft_wrap=True)
+        console.print(f"wrote {sanitise(str(path))}", soft_wrap=True)
+    console.print(
+        f"\nNext: change it to what your team agrees on, then {find_program()} playbook check", soft_wrap=True
+    )

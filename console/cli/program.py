@@ -36,16 +36,16 @@ class Commands(LazyGroup):
         except KeyboardInterrupt:
             _say_interrupted()
         except Exception as error:
-            if _interrupted(error):
+            if _is_interrupted(error):
                 _say_interrupted()
-            explained = _explained(error)
+            explained = _explain(error)
             if explained is None:
                 raise
             say(explained[0])
             raise typer.Exit(explained[1]) from error
 
 
-def _interrupted(error: BaseException) -> bool:
+def _is_interrupted(error: BaseException) -> bool:
     """Whether ctrl-C is behind ``error``: it can strike in the middle of a statement, and the clean-up then
     fails with an error of its own."""
     seen: BaseException | None = error
@@ -61,13 +61,13 @@ def _say_interrupted() -> NoReturn:
     raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
-def _explained(error: Exception) -> tuple[str, int] | None:
+def _explain(error: Exception) -> tuple[str, int] | None:
     """What an error means for a person, and the exit code; None for one that nobody expected."""
     if isinstance(error, LeadgateError):
         return str(error), error.exit_code
     if isinstance(error, BrokenPipeError):
         return None  # `leadgate queue | head`: typer ends quietly
-    if (told := _of_the_ledger(error)) is not None:
+    if (told := _explain_ledger_error(error)) is not None:
         return told, ExitCode.UNREACHABLE
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
@@ -75,7 +75,7 @@ def _explained(error: Exception) -> tuple[str, int] | None:
     return None
 
 
-def _of_the_ledger(error: Exception) -> str | None:
+def _explain_ledger_error(error: Exception) -> str | None:
     """What an error of the ledger means; None for any other. No ledger, no such error: nothing is imported for it."""
     if "leadgate.ledger.faults" not in sys.modules:
         return None
@@ -105,7 +105,7 @@ def _tell_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _defaults_for_json(name: str, command: Any) -> dict[str, Any]:
+def _build_json_defaults(name: str, command: Any) -> dict[str, Any]:
     """``--json`` before a command, as its defaults. Raises ``CommandError`` for one that prints no JSON."""
     parts: dict[str, Any] = getattr(command, "commands", {})
     if not parts and not any(parameter.name == "json" for parameter in command.params):
@@ -131,8 +131,8 @@ def leadgate(
 ) -> None:
     name = ctx.invoked_subcommand
     if json and name is not None:
-        ctx.default_map = {name: _defaults_for_json(name, ctx.command.get_command(ctx, name))}  # type: ignore[attr-defined]
-    ctx.obj = CommandContext.of(home, playbook)
+        ctx.default_map = {name: _build_json_defaults(name, ctx.command.get_command(ctx, name))}  # type: ignore[attr-defined]
+    ctx.obj = CommandContext.from_options(home, playbook)
 
 
 def main() -> None:

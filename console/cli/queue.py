@@ -15,16 +15,16 @@ from typing import Annotated, Final
 import typer
 
 from console import spreadsheet
-from console.cli.items import changes, render, render_next
+from console.cli.items import format_changes, render, render_next
 from console.cli.options import Json, Now, Personal, Reason, Source, Stage
-from console.command_context import CommandContext, as_of, moment_of
+from console.command_context import CommandContext, as_of, parse_moment
 from console.redaction import mask_item
-from console.screen import CommandError, out, print_json, program, say
-from leadgate.counting import counted
+from console.screen import CommandError, build_console, find_program, print_json, say
+from leadgate.counting import format_count
 from leadgate.ledger import reports
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.reports import OpenWorkItem, WorkItemFilter
-from leadgate.nearest import proposal
+from leadgate.nearest import propose
 from leadgate.vocabulary import STAGES
 from tasks.reruns import require_known
 
@@ -50,8 +50,8 @@ def build_filter(
     if stage is not None:
         stage = stage.replace("-", "_")
         if stage not in STAGES:
-            raise CommandError(f"there is no stage {stage!r}; {proposal(stage, STAGES)}")
-    before = None if due_before is None else moment_of(due_before)
+            raise CommandError(f"there is no stage {stage!r}; {propose(stage, STAGES)}")
+    before = None if due_before is None else parse_moment(due_before)
     return WorkItemFilter(tuple(ids), reason, stage, route, assignee, source, batch, before)
 
 
@@ -81,7 +81,7 @@ def queue(
     context: CommandContext = ctx.obj
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        items = reports.work_items(ledger, asked, None if csv is not None else limit)
+        items = reports.list_work_items(ledger, asked, None if csv is not None else limit)
         total = reports.count_work_items(ledger, asked)
         if not items:
             require_known(ledger, asked)
@@ -89,7 +89,7 @@ def queue(
         items = [mask_item(item) for item in items]
     if csv is not None:
         export(items, csv)
-        say(f"{counted(len(items), 'work item', 'work items')} written to {csv}")
+        say(f"{format_count(len(items), 'work item', 'work items')} written to {csv}")
         if json:
             print_json({"total": total, "file": str(csv)})
         return
@@ -101,12 +101,12 @@ def queue(
 
 def export(items: Sequence[OpenWorkItem], file: Path) -> None:
     """Write work items as CSV. No cell of it is a formula to a spreadsheet."""
-    lines = (asdict(item) | {"proposal": changes(item.proposal)} for item in items)
+    lines = (asdict(item) | {"proposal": format_changes(item.proposal)} for item in items)
     spreadsheet.write(file, [_EXPORTED, *([line[name] for name in _EXPORTED] for line in lines)])
 
 
 def _print(items: Sequence[OpenWorkItem], total: int, now: datetime) -> None:
-    console = out()
+    console = build_console()
     if not items:
         console.print("No open work item matches." if total == 0 else "")
         return
@@ -115,4 +115,4 @@ def _print(items: Sequence[OpenWorkItem], total: int, now: datetime) -> None:
         console.print(f"\n{total - len(items):,} more; see them with --limit {total}, or --csv FILE.")
     render_next(items, console)
     first = next((item for item in items if item.blocking), items[0])
-    console.print(f"  all about one\n    {program()} explain W{first.id}", soft_wrap=True)
+    console.print(f"  all about one\n    {find_program()} explain W{first.id}", soft_wrap=True)

@@ -13,11 +13,11 @@ import typer
 
 from console.cli.options import By, For, Json, Lead, Now
 from console.cli.undo import describe_undo
-from console.command_context import CommandContext, actor, as_of
-from console.lookup import actor_for, as_data, journey_of
-from console.redaction import visible
-from console.screen import CommandError, moment, out, print_json, program, table
-from leadgate.counting import counted
+from console.command_context import CommandContext, as_of, identify_actor
+from console.lookup import as_data, identify_journey_actor, resolve_journey
+from console.redaction import sanitise
+from console.screen import CommandError, build_console, build_table, find_program, format_moment, print_json
+from leadgate.counting import format_count
 from leadgate.ledger.clock import time_of
 from leadgate.playbook.routing import SlaClock
 from leadgate.vocabulary import ActionKind
@@ -51,8 +51,8 @@ def reassign(
     loaded = context.playbook()
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        journey = journey_of(ledger, lead, loaded.playbook)
-        who = actor_for(ledger, journey, loaded.playbook, acts_for)
+        journey = resolve_journey(ledger, lead, loaded.playbook)
+        who = identify_journey_actor(ledger, journey, loaded.playbook, acts_for)
         done = reassignments.reassign(
             ledger, loaded, journey, rep=to, pool=pool, anyway=anyway, reason=reason, by=who, now=at
         )  # fmt: skip
@@ -60,12 +60,12 @@ def reassign(
     if json:
         print_json({**asdict(done), "did": ActionKind.REASSIGN, **as_data(who), "clock": clock})
         return
-    console = out()
+    console = build_console()
     console.print(
-        f"{visible(str(done.owner), 80)} has journey J{journey} now; {visible(done.had_it, 80)} is told, too."
+        f"{sanitise(str(done.owner), 80)} has journey J{journey} now; {sanitise(done.had_it, 80)} is told, too."
     )
-    console.print(f"{_clock(clock)} {_due(done)}")
-    console.print(f"Next: {program()} explain J{journey}")
+    console.print(f"{_describe_clock(clock)} {_describe_due(done)}")
+    console.print(f"Next: {find_program()} explain J{journey}")
     console.print(describe_undo(ActionKind.REASSIGN, done.action))
 
 
@@ -84,8 +84,8 @@ def unassign(
     loaded = context.playbook()
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        journey = journey_of(ledger, lead, loaded.playbook)
-        who = actor_for(ledger, journey, loaded.playbook, acts_for)
+        journey = resolve_journey(ledger, lead, loaded.playbook)
+        who = identify_journey_actor(ledger, journey, loaded.playbook, acts_for)
         done = reassignments.unassign(ledger, loaded, journey, nurture=nurture, reason=reason, by=who, now=at)
     item = done.work_item_id
     if json:
@@ -98,7 +98,7 @@ def unassign(
         }
         print_json(data | {"action": done.action})
         return
-    console = out()
+    console = build_console()
     if item is None:
         console.print(f"Nobody owns journey J{journey} any more: it is in nurture. Its clock has stopped.")
     else:
@@ -106,7 +106,7 @@ def unassign(
             f"Nobody owns journey J{journey} any more: work item W{item} asks who gets it. Its clock has stopped; "
             "a new owner's begins again."
         )
-        console.print(f"Next: {program()} rerun W{item}")
+        console.print(f"Next: {find_program()} rerun W{item}")
     console.print(describe_undo(ActionKind.UNASSIGN, done.action))
 
 
@@ -128,7 +128,7 @@ def transfer(
     loaded = context.playbook()
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        who = actor(loaded.playbook, acts_for, also=(rep,))
+        who = identify_actor(loaded.playbook, acts_for, also=(rep,))
         done = reassignments.transfer(
             ledger, loaded, rep, to_pool=to_pool, dry_run=dry_run, reason=reason, by=who, now=at
         )  # fmt: skip
@@ -136,20 +136,20 @@ def transfer(
         data: dict[str, Any] = {**asdict(done), "by_owner": done.by_owner, "did": ActionKind.TRANSFER, **as_data(who)}
         print_json(data | {"dry_run": dry_run})
         return
-    console = out()
-    whose = visible(rep, 80)
+    console = build_console()
+    whose = sanitise(rep, 80)
     if not done.placed and not done.left:
         console.print(f"{whose} has no leads; nothing was changed.")
         return
     verb = "would go" if dry_run else "went"
     if done.placed:
-        leads = counted(len(done.placed), "lead", "leads")
-        console.print(f"{leads} of {whose} {verb} to {counted(len(done.by_owner), 'rep', 'reps')}:")
-        made = table("rep", "leads", right=("leads",))
+        leads = format_count(len(done.placed), "lead", "leads")
+        console.print(f"{leads} of {whose} {verb} to {format_count(len(done.by_owner), 'rep', 'reps')}:")
+        made = build_table("rep", "leads", right=("leads",))
         for owner, leads_of in done.by_owner.items():
-            made.add_row(visible(owner, 80), f"{leads_of:,}")
+            made.add_row(sanitise(owner, 80), f"{leads_of:,}")
         console.print(made)
-        console.print(_clock(done.clock))
+        console.print(_describe_clock(done.clock))
         if not dry_run:
             console.print(describe_undo(ActionKind.TRANSFER, done.action))
     _say_left(whose, done.left)
@@ -160,21 +160,25 @@ def transfer(
 def _say_left(whose: str, left: Sequence[Handed]) -> None:
     if not left:
         return
-    console = out()
-    stays = counted(len(left), "lead stays", "leads stay")
+    console = build_console()
+    stays = format_count(len(left), "lead stays", "leads stay")
     console.print(f"\n{stays} with {whose}, because nobody can take more:")
     for each in left[:_MOST_SHOWN]:
-        console.print(f"J{each.journey_id}: {visible(each.why, 300)}")
+        console.print(f"J{each.journey_id}: {sanitise(each.why, 300)}")
     if len(left) > _MOST_SHOWN:
         console.print(f"and {len(left) - _MOST_SHOWN:,} more (--json lists them)")
     console.print("Raise a cap, name another pool with --to-pool, or transfer the rest another day.")
 
 
-def _clock(clock: SlaClock) -> str:
+def _describe_clock(clock: SlaClock) -> str:
     if clock == "keep":
         return "The SLA's clock goes on as it was for the owner before."
     return "The SLA's clock begins again."
 
 
-def _due(done: Handed) -> str:
-    return f"The first touch is due {moment(done.due_at)} UTC." if done.due_at is not None else "No first touch is due."
+def _describe_due(done: Handed) -> str:
+    return (
+        f"The first touch is due {format_moment(done.due_at)} UTC."
+        if done.due_at is not None
+        else "No first touch is due."
+    )

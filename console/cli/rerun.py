@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from console.cli.going_on import go_on, tell
-from console.cli.items import changes
+from console.cli.items import format_changes
 from console.cli.options import (
     Batch,
     By,
@@ -31,14 +31,14 @@ from console.cli.options import (
 from console.cli.queue import build_filter
 from console.cli.resolution import find_given, read_shared_options, require_words
 from console.cli.undo import describe_undo
-from console.command_context import CommandContext, actor, as_of
-from console.redaction import mask_item, visible
-from console.screen import CommandError, out, print_json, program, say
-from leadgate.counting import counted
+from console.command_context import CommandContext, as_of, identify_actor
+from console.redaction import mask_item, sanitise
+from console.screen import CommandError, build_console, find_program, print_json, say
+from leadgate.counting import format_count
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.reports import JourneyStanding, OpenWorkItem, WorkItemFilter
 from leadgate.ledger.reruns import RerunReport
-from leadgate.resolutions import CorrectAsProposed, Discard, DoneByHand, Resolution, TryAgain, corrected_fields
+from leadgate.resolutions import CorrectAsProposed, Discard, DoneByHand, Resolution, TryAgain, list_corrected_fields
 from leadgate.vocabulary import ActionKind
 from tasks import reruns
 
@@ -81,10 +81,10 @@ def rerun(
     )
     if asked == WorkItemFilter():
         raise CommandError("say which: W12, --reason, --stage, --source or --batch; `leadgate queue` shows them")
-    loaded = context.playbook_to_go_on(later=later)
+    loaded = context.load_playbook_to_go_on(later=later)
     playbook = loaded.playbook
-    who = actor(playbook).name
-    reruns.require_fields(corrected_fields(resolution), playbook)
+    who = identify_actor(playbook).name
+    reruns.require_fields(list_corrected_fields(resolution), playbook)
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
         found = reruns.find_items(ledger, asked, resolution)
@@ -93,7 +93,8 @@ def rerun(
             reruns.require_known(ledger, asked)
         if len(found) > 1 and not isinstance(resolution, TryAgain) and not yes:
             raise CommandError(
-                f"this would {resolution.verb} {counted(len(found), 'work item', 'work items')}; add --yes to do it"
+                f"this would {resolution.verb} {format_count(len(found), 'work item', 'work items')}; "
+                "add --yes to do it"
             )
         done = reruns.resolve_items(ledger, found, resolution, by=who, now=at, playbook=playbook, named=named)
         released = [] if isinstance(resolution, Discard) else list(done.journeys)
@@ -141,24 +142,24 @@ def _tell(
             raise CommandError("Nothing was changed.")
         if not as_json:
             none = "No open work item matches; nothing was changed."
-            out().print("Nothing was changed." if done.skipped else none)
+            build_console().print("Nothing was changed." if done.skipped else none)
         return
     if as_json:
         return
-    console = out()
+    console = build_console()
     for item in items[:20]:
         shown = mask_item(item)
-        change = f" with {changes(shown.proposal)}" if isinstance(resolution, CorrectAsProposed) else ""
-        held = "" if item.journeys == 1 else f", {counted(item.journeys, 'journey', 'journeys')}"
-        told = f"W{item.id} {visible(item.reason, 40)} at {item.stage}{held}: {resolution.past}"
-        console.print(told + visible(change, 80))
+        change = f" with {format_changes(shown.proposal)}" if isinstance(resolution, CorrectAsProposed) else ""
+        held = "" if item.journeys == 1 else f", {format_count(item.journeys, 'journey', 'journeys')}"
+        told = f"W{item.id} {sanitise(item.reason, 40)} at {item.stage}{held}: {resolution.past}"
+        console.print(told + sanitise(change, 80))
     if len(items) > 20:
         console.print(f"and {len(items) - 20:,} more")
     if isinstance(resolution, Discard):
-        console.print(f"\n{counted(done.released, 'journey', 'journeys')} ended. What was captured stays.")
+        console.print(f"\n{format_count(done.released, 'journey', 'journeys')} ended. What was captured stays.")
         console.print(describe_undo(ActionKind(resolution.kind), done.action))
     elif done.released == 0:  # what was decided holds no lead: a message that could not be delivered
-        due = f"{counted(done.work_items, 'message is', 'messages are')} due again. Next: {program()} deliver"
+        due = f"{format_count(done.work_items, 'message is', 'messages are')} due again. Next: {find_program()} deliver"
         console.print(f"\n{due}" if isinstance(resolution, TryAgain) else "\nNo lead waited for it.")
     else:
         tell(standing, done.released)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from console.redaction import visible
+from console.redaction import sanitise
 from console.screen import CommandError
 from leadgate.resolutions import Correct, CorrectAsProposed, DifferentPerson, Resolution, SamePerson
 
@@ -47,7 +47,7 @@ def read_assignments(assignments: Sequence[str]) -> dict[str, str]:
         name = name.strip()
         if not equals or not name:
             raise CommandError(
-                f"--set {visible(text, 80)!r} is no correction; write it like --set email=jane@acme.example"
+                f"--set {sanitise(text, 80)!r} is no correction; write it like --set email=jane@acme.example"
             )
         if name in fields:
             raise CommandError(f"--set gives {name!r} twice; give it once")

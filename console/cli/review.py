@@ -20,18 +20,27 @@ from console.cli.items import describe_decider, describe_problem, render
 from console.cli.options import By, Different, Json, Later, Now, Personal, SameAs
 from console.cli.resolution import find_given, read_shared_options, require_words
 from console.cli.undo import describe_undo
-from console.command_context import CommandContext, actor, as_of
-from console.redaction import SHOWN, mask_item, visible
-from console.screen import CommandError, heading, moment, out, print_json, program, say, table
+from console.command_context import CommandContext, as_of, identify_actor
+from console.redaction import SHOWN, mask_item, sanitise
+from console.screen import (
+    CommandError,
+    build_console,
+    build_heading,
+    build_table,
+    find_program,
+    format_moment,
+    print_json,
+    say,
+)
 from console.suggestions import is_compared, render_commands, suggest
-from leadgate.counting import counted
+from leadgate.counting import format_count
 from leadgate.fields import ENRICHED, PERSONAL, STANDARD, VALIDATED
 from leadgate.ledger import reviews as taking
 from leadgate.ledger.clock import time_of
 from leadgate.masking import mask
 from leadgate.matching import LIKELY
-from leadgate.references import IdError, number_of
-from leadgate.resolutions import Discard, DoneByHand, Resolution, corrected_fields
+from leadgate.references import IdError, parse_number
+from leadgate.resolutions import Discard, DoneByHand, Resolution, list_corrected_fields
 from leadgate.vocabulary import ActionKind
 from tasks import reruns, reviews
 from tasks.reviews import Other, Review
@@ -82,12 +91,12 @@ def review(
     )
     if work_item is None:
         if decision is not None:
-            raise CommandError(f"say which: {program()} review W12 …; `leadgate review` lists what waits")
+            raise CommandError(f"say which: {find_program()} review W12 …; `leadgate review` lists what waits")
         _list(context, limit=limit, personal=show_personal, as_json=json, now=now)
     elif decision is None:
-        _show(context, _number(work_item), personal=show_personal, as_json=json)
+        _show(context, _parse_number(work_item), personal=show_personal, as_json=json)
     else:
-        _decide(context, _number(work_item), decision, later=later, as_json=json, now=now)
+        _decide(context, _parse_number(work_item), decision, later=later, as_json=json, now=now)
 
 
 def _read_decision(
@@ -119,36 +128,36 @@ def _describe_past(decision: Resolution | Take) -> str:
     return "rejected" if isinstance(decision, Discard) else decision.past
 
 
-def _number(reference: str) -> int:
+def _parse_number(reference: str) -> int:
     try:
-        return number_of(reference, "work item")
+        return parse_number(reference, "work item")
     except IdError as error:
-        raise CommandError(visible(str(error))) from None
+        raise CommandError(sanitise(str(error))) from None
 
 
 def _list(context: CommandContext, *, limit: int, personal: bool, as_json: bool, now: str | None) -> None:
     playbook = context.playbook().playbook
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        found, total = reviews.waiting(ledger, playbook, limit)
+        found, total = reviews.list_waiting(ledger, playbook, limit)
     shown_ = found if personal else [mask_review(each) for each in found]
     if as_json:
         print_json({"total": total, "items": [as_data(each) for each in shown_]})
         return
-    console = out()
+    console = build_console()
     if not shown_:
         console.print("Nothing waits for a review.")
         return
-    render([each.item for each in shown_], {each.item.id: _in_short(each) for each in shown_}, at, console)
+    render([each.item for each in shown_], {each.item.id: _summarise(each) for each in shown_}, at, console)
     if total > len(shown_):
         console.print(f"\n{total - len(shown_):,} more; see them with --limit {total}.")
-    console.print(f"\nNext: {program()} review W{shown_[0].item.id}")
+    console.print(f"\nNext: {find_program()} review W{shown_[0].item.id}")
 
 
-def _in_short(each: Review) -> str:
+def _summarise(each: Review) -> str:
     """What is known and what is not, for a line of the list."""
     parts = {"grade": [each.grade] if each.grade else [], "missing": each.missing, "not there": each.negative}
-    return "; ".join(f"{name} {', '.join(map(visible, found))}" for name, found in parts.items() if found)
+    return "; ".join(f"{name} {', '.join(map(sanitise, found))}" for name, found in parts.items() if found)
 
 
 def describe_grade(each: Review) -> str:
@@ -165,32 +174,32 @@ def _show(context: CommandContext, number: int, *, personal: bool, as_json: bool
     if as_json:
         print_json(as_data(each))
         return
-    console, item = out(), each.item
-    lead = f"lead {item.lead_id}" if item.lead_id is not None else counted(item.journeys, "journey", "journeys")
-    console.print(heading(f"W{item.id}: {visible(item.reason, 40)} at {item.stage}, {lead}"))
+    console, item = build_console(), each.item
+    lead = f"lead {item.lead_id}" if item.lead_id is not None else format_count(item.journeys, "journey", "journeys")
+    console.print(build_heading(f"W{item.id}: {sanitise(item.reason, 40)} at {item.stage}, {lead}"))
     console.print(Text(describe_problem(item)))
-    console.print(Text(f"{describe_decider(item)} decides, by {moment(item.due_at)} UTC.".replace("\n", ", ")))
+    console.print(Text(f"{describe_decider(item)} decides, by {format_moment(item.due_at)} UTC.".replace("\n", ", ")))
     if each.score is not None:
         console.print(f"\nScore {describe_grade(each)}: fit {each.fit}, engagement {each.engagement}.")
-        points = table("rule", "points", right=("points",))
+        points = build_table("rule", "points", right=("points",))
         for rule, number_ in each.contributions.items():
-            points.add_row(Text(visible(rule, 60)), f"{number_:+}")
+            points.add_row(Text(sanitise(rule, 60)), f"{number_:+}")
         console.print(points)
-        values = table("what the rules read", "value")
+        values = build_table("what the rules read", "value")
         for name, value in each.values.items():
-            values.add_row(Text(visible(name, 60)), Text(visible(show_value(value), SHOWN)))
+            values.add_row(Text(sanitise(name, 60)), Text(sanitise(show_value(value), SHOWN)))
         for name in each.missing:
-            values.add_row(Text(visible(name, 60)), "missing")
+            values.add_row(Text(sanitise(name, 60)), "missing")
         console.print()
         console.print(values)
     if each.unknown:
-        console.print(Text(f"\nNobody knows yet: {visible(', '.join(each.unknown))}."))
+        console.print(Text(f"\nNobody knows yet: {sanitise(', '.join(each.unknown))}."))
     if each.negative:
-        console.print(Text(f"\nKnown not to be there: {visible(', '.join(each.negative))}."))
+        console.print(Text(f"\nKnown not to be there: {sanitise(', '.join(each.negative))}."))
     if each.others:
         console.print()
-        console.print(_side_by_side(each))
-    _next(item, each.others)
+        console.print(_build_comparison(each))
+    _print_next(item, each.others)
 
 
 _MARKS: Final = {"same": " = the same", "similar": " ≈ alike", "differs": " ≠ differs", "unknown": ""}
@@ -198,35 +207,37 @@ _MARKS: Final = {"same": " = the same", "similar": " ≈ alike", "differs": " �
 _LEVEL_OF: Final = {"full_name": "name"}
 
 
-def _side_by_side(each: Review) -> Table:
+def _build_comparison(each: Review) -> Table:
     """This record beside each lead that it may be about, with what agrees."""
-    made = table("", "this one", *(f"lead {other.lead_id}, score {other.score}" for other in each.others))
+    made = build_table("", "this one", *(f"lead {other.lead_id}, score {other.score}" for other in each.others))
     for name, value in each.record.items():
         if value is None and all(other.values[name] is None for other in each.others):
             continue
-        cells = [_cell(value)]
+        cells = [_format_cell(value)]
         for other in each.others:
-            marks = [_MARKS[level] for field, level in other.levels.items() if _shows(field, name)]
-            cells.append(_cell(other.values[name]) + "".join(marks))
+            marks = [_MARKS[level] for field, level in other.levels.items() if _is_level_of(field, name)]
+            cells.append(_format_cell(other.values[name]) + "".join(marks))
         made.add_row(name.replace("_", " "), *map(Text, cells))
-    made.add_row("owner", "", *(Text(visible(other.owner or "nobody", 40)) for other in each.others))
-    made.add_row("last heard of", "", *(moment(other.heard_at) if other.heard_at else "" for other in each.others))
+    made.add_row("owner", "", *(Text(sanitise(other.owner or "nobody", 40)) for other in each.others))
+    made.add_row(
+        "last heard of", "", *(format_moment(other.heard_at) if other.heard_at else "" for other in each.others)
+    )
     return made
 
 
-def _shows(field: str, name: str) -> bool:
+def _is_level_of(field: str, name: str) -> bool:
     """Whether the level of ``field`` is about what is shown as ``name``."""
     if field.startswith("crm_id"):
         return name == "external_id"
     return field == _LEVEL_OF.get(name, name)
 
 
-def _cell(value: JsonValue) -> str:
-    return "unknown" if value is None else visible(show_value(value), SHOWN)
+def _format_cell(value: JsonValue) -> str:
+    return "unknown" if value is None else sanitise(show_value(value), SHOWN)
 
 
-def _next(item: OpenWorkItem, others: Sequence[Other]) -> None:
-    call = f"{program()} review W{item.id}"
+def _print_next(item: OpenWorkItem, others: Sequence[Other]) -> None:
+    call = f"{find_program()} review W{item.id}"
     ways = [(f"{call} --same {other.lead_id}", f"it is the person of lead {other.lead_id}") for other in others]
     if item.reason == LIKELY:
         ways.append((f"{call} --different", "it is somebody else; nobody is asked about these again"))
@@ -239,9 +250,9 @@ def _next(item: OpenWorkItem, others: Sequence[Other]) -> None:
         ways += suggest(item)
     if item.assignee is None:
         ways.append((f"{call} --take", "you decide it, so it is not escalated"))
-    console = out()
+    console = build_console()
     console.print()
-    console.print(heading("What can be done"))
+    console.print(build_heading("What can be done"))
     render_commands(ways, console)
 
 
@@ -257,10 +268,10 @@ def _decide(
     if isinstance(decision, Take):
         _take(context, number, as_json=as_json, now=now)
         return
-    loaded = context.playbook_to_go_on(later=later)
+    loaded = context.load_playbook_to_go_on(later=later)
     playbook = loaded.playbook
-    who = actor(playbook).name
-    reruns.require_fields(corrected_fields(decision), playbook)
+    who = identify_actor(playbook).name
+    reruns.require_fields(list_corrected_fields(decision), playbook)
     ends = isinstance(decision, Discard)
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
@@ -274,15 +285,15 @@ def _decide(
         _print_decision(number, decision, who, action=done.action, journeys=done.released, standing=standing)
         return
     then = " What was captured stays." if ends else ""
-    out().print(f"W{number} {_describe_past(decision)} by {visible(who, 80)}.{then}")
+    build_console().print(f"W{number} {_describe_past(decision)} by {sanitise(who, 80)}.{then}")
     if not ends:
         tell(standing, done.released)
-    out().print(describe_undo(ActionKind(decision.kind), done.action))
+    build_console().print(describe_undo(ActionKind(decision.kind), done.action))
 
 
 def _take(context: CommandContext, number: int, *, as_json: bool, now: str | None) -> None:
     """Any item that holds leads can be taken, a breaker's, too."""
-    who = actor(context.playbook().playbook).name
+    who = identify_actor(context.playbook().playbook).name
     with context.ledger() as ledger:
         taken = taking.take(ledger, number, by=who, now=time_of(ledger, as_of(now)))
     if as_json:
@@ -290,9 +301,9 @@ def _take(context: CommandContext, number: int, *, as_json: bool, now: str | Non
         return
     if taken.before is not None:
         say(f"W{number} was {taken.before}'s until now; tell them.")
-    out().print(f"W{number} taken by {visible(who, 80)}. Next: {program()} review W{number}")
+    build_console().print(f"W{number} taken by {sanitise(who, 80)}. Next: {find_program()} review W{number}")
     if taken.action is not None:  # else it was theirs already
-        out().print(describe_undo(ActionKind.TAKE, taken.action))
+        build_console().print(describe_undo(ActionKind.TAKE, taken.action))
 
 
 def _print_decision(
@@ -315,11 +326,11 @@ def mask_review(each: Review) -> Review:
         name: value if name in _KNOWN and name not in PERSONAL else mask(str(value))
         for name, value in each.values.items()
     }
-    others = [replace(other, values=_masked_side(other.values)) for other in each.others]
-    return replace(each, item=mask_item(each.item), values=values, record=_masked_side(each.record), others=others)
+    others = [replace(other, values=_mask_side(other.values)) for other in each.others]
+    return replace(each, item=mask_item(each.item), values=values, record=_mask_side(each.record), others=others)
 
 
-def _masked_side(values: JsonObject) -> dict[str, JsonValue]:
+def _mask_side(values: JsonObject) -> dict[str, JsonValue]:
     return {
         name: mask(str(value)) if value is not None and name in (*PERSONAL, "external_id") else value
         for name, value in values.items()

@@ -17,9 +17,9 @@ from rich.status import Status
 from console.cli import summary
 from console.cli.options import Json, Now
 from console.command_context import CommandContext, as_of
-from console.redaction import visible
-from console.screen import err, out, print_json
-from leadgate.counting import counted
+from console.redaction import sanitise
+from console.screen import build_console, build_error_console, print_json
+from leadgate.counting import format_count
 from leadgate.ledger import open_ledger, reports
 from leadgate.ledger.clock import time_of
 from tasks.outcomes import IN_WORDS
@@ -33,16 +33,16 @@ def run(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
     """Take whatever waits through its stages, then check what is owned."""
     context: CommandContext = ctx.obj
     at = as_of(now)
-    playbook = context.checked_playbook()
+    playbook = context.load_checked_playbook()
     started = time.perf_counter()
-    with _Live(err()) as live:
+    with _Live(build_error_console()) as live:
         live.say("starting")
         from flows.run import run as run_flows
 
         done = run_flows(context.settings, playbook, now=at, progress=live.show)
     seconds = time.perf_counter() - started
     with open_ledger(context.settings) as ledger:
-        found = reports.summary(ledger, time_of(ledger, at))
+        found = reports.read_summary(ledger, time_of(ledger, at))
     if json:
         print_json(
             {
@@ -54,11 +54,11 @@ def run(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
         )
         return
     worked_on = sum(batch.size for batch in done.batches)
-    words = f"{counted(worked_on, 'journey', 'journeys')} in {seconds:.1f} s" if worked_on else "Nothing waited"
+    words = f"{format_count(worked_on, 'journey', 'journeys')} in {seconds:.1f} s" if worked_on else "Nothing waited"
     if done.escalated:
-        items = counted(done.escalated, "work item that nobody took was", "work items that nobody took were")
+        items = format_count(done.escalated, "work item that nobody took was", "work items that nobody took were")
         words = f"{words}. {items} escalated"
-    console = out()
+    console = build_console()
     console.print(f"{words}.\n")
     summary.render(found, console)
 
@@ -81,19 +81,19 @@ class _Live:
 
     def say(self, words: str) -> None:
         if self._status is not None:
-            self._status.update(visible(words))
+            self._status.update(sanitise(words))
 
     def show(self, progress: Progress) -> None:
         if progress.report is None:
             self.say(progress.text)
         elif progress.report.entered:
-            self._console.print(stage_done(progress.report), soft_wrap=True)
+            self._console.print(format_stage(progress.report), soft_wrap=True)
             self.say(f"batch {progress.report.batch}: {progress.report.stage.replace('_', '-')} is done")
 
 
-def stage_done(report: StageReport) -> str:
+def format_stage(report: StageReport) -> str:
     """One stage of one batch in a line: ``batch 3 · validation    176 in: 132 went on, 44 held (…)``."""
     outcomes = ", ".join(f"{count:,} {IN_WORDS.get(name, name)}" for name, count in report.outcomes.items())
-    reasons = ", ".join(f"{visible(reason, 40)} {count:,}" for reason, count in list(report.reasons.items())[:4])
+    reasons = ", ".join(f"{sanitise(reason, 40)} {count:,}" for reason, count in list(report.reasons.items())[:4])
     line = f"batch {report.batch} · {report.stage.replace('_', '-'):<13} {report.entered:>7,} in: {outcomes}"
     return f"{line} ({reasons})" if reasons else line

@@ -18,14 +18,22 @@ from rich.console import Console
 from console.cli import host_clocks
 from console.cli.options import Json, Now
 from console.command_context import CommandContext, as_of
-from console.redaction import visible
-from console.screen import heading, moment, out, print_json, program, span, table
+from console.redaction import sanitise
+from console.screen import (
+    build_console,
+    build_heading,
+    build_table,
+    find_program,
+    format_moment,
+    format_span,
+    print_json,
+)
 from console.service.state_file import STATE_FILE
-from leadgate.counting import counted
+from leadgate.counting import format_count
 from leadgate.errors import ExitCode
 from leadgate.ledger import consumers, frozen, hosts, requests
 from leadgate.ledger.clock import time_of
-from leadgate.ledger.standstill import standstill
+from leadgate.ledger.standstill import read_standstill
 
 _REUSED_FOR = timedelta(days=7)
 FRESH = 15.0  # seconds; a state that is older was left by an `up` that was killed
@@ -40,18 +48,18 @@ def status(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
 def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
     """The command. False when leads wait and no consumer takes them, when intake stands still, when a frozen process
     locks a batch, or when the clock of a host is too far off."""
-    state = _state(context)
+    state = _describe_state(context)
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        waits = consumers.waiting(ledger, at)
-        seen = consumers.all_seen(ledger)
-        reused = requests.reused_since(ledger, at - _REUSED_FOR)
-        stands = standstill(ledger, context.settings.stalled_after)
+        waits = consumers.read_waiting(ledger, at)
+        seen = consumers.list_consumers(ledger)
+        reused = requests.list_reused_since(ledger, at - _REUSED_FOR)
+        stands = read_standstill(ledger, context.settings.stalled_after)
         locked = frozen.find_frozen(ledger)
-        measured = hosts.measured_within(ledger, consumers.GONE_AFTER.total_seconds())
+        measured = hosts.list_measured(ledger, consumers.GONE_AFTER.total_seconds())
     alive = [each for each in seen if each.alive]
     oldest = None if waits.oldest is None else (at - waits.oldest).total_seconds()
-    off = [host for host in measured if host.skew.exceeds(context.settings.clock_skew_limit)]
+    off = [host for host in measured if host.skew.is_beyond(context.settings.clock_skew_limit)]
     taken = bool(alive) or waits.journeys + waits.in_batches == 0
     well = taken and not off and not stands.stalled and not locked
     if as_json:
@@ -70,27 +78,30 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
             }
         )
         return well
-    _render(out(), state, seen, waits, oldest)
-    _render_reused(out(), reused)
-    host_clocks.render(out(), measured, off)
+    _render(build_console(), state, seen, waits, oldest)
+    _render_reused(build_console(), reused)
+    host_clocks.render(build_console(), measured, off)
     if not taken:
-        out().print(f"\nLeads wait and nobody takes them: `{program()} up`, or `{program()} run` once.", soft_wrap=True)
+        build_console().print(
+            f"\nLeads wait and nobody takes them: `{find_program()} up`, or `{find_program()} run` once.",
+            soft_wrap=True,
+        )
     for each in locked:
-        out().print(
+        build_console().print(
             f"\nBatch {each.batch_id} is locked by a process that does not go on ({each.process}); its lease ran out "
-            f"{span(each.lapsed_seconds)} ago. A consumer ends that process's session and takes the batch over.",
+            f"{format_span(each.lapsed_seconds)} ago. A consumer ends that process's session and takes the batch over.",
             soft_wrap=True,
         )
     if taken and stands.stalled:
-        out().print(
-            f"\nIntake stands still: the lead that waits longest has not moved for {span(stands.seconds)}. Look at the "
-            f"consumers above, at `{program()} queue --reason stage_failed`, and at their logs.",
+        build_console().print(
+            f"\nIntake stands still: the lead that waits longest has not moved for {format_span(stands.seconds)}. Look at the "
+            f"consumers above, at `{find_program()} queue --reason stage_failed`, and at their logs.",
             soft_wrap=True,
         )
     return well
 
 
-def _state(context: CommandContext) -> dict[str, Any] | None:
+def _describe_state(context: CommandContext) -> dict[str, Any] | None:
     """What ``leadgate up`` last wrote, if it is running."""
     try:
         state: dict[str, Any] = orjson.loads((context.settings.home / STATE_FILE).read_bytes())
@@ -107,45 +118,48 @@ def _render(
     oldest: float | None,
 ) -> None:
     if state is None:
-        console.print(f"Nothing is kept running in this data folder; `{program()} up` does that.\n", soft_wrap=True)
+        console.print(
+            f"Nothing is kept running in this data folder; `{find_program()} up` does that.\n", soft_wrap=True
+        )
     else:
-        parts = table("part", "state", "pid", "restarts", "where", right=("pid", "restarts"))
+        parts = build_table("part", "state", "pid", "restarts", "where", right=("pid", "restarts"))
         for part in state["parts"]:
             parts.add_row(
                 part["name"], part["state"], str(part["pid"] or ""), str(part["restarts"] or ""), part["where"]
             )
-        console.print(heading("What runs"))
+        console.print(build_heading("What runs"))
         console.print(parts)
         console.print()
     if seen:
-        takers = table("consumer", "does", "seen")
+        takers = build_table("consumer", "does", "seen")
         for each in seen:
             words = each.doing if each.alive else "is gone; its batch is taken over"
-            takers.add_row(visible(each.name, 60), visible(words, 60), f"{span(each.seconds_ago)} ago")
-        console.print(heading("Who takes leads"))
+            takers.add_row(sanitise(each.name, 60), sanitise(words, 60), f"{format_span(each.seconds_ago)} ago")
+        console.print(build_heading("Who takes leads"))
         console.print(takers)
         console.print()
-    console.print(heading("What waits"))
-    rows = table("", " ")
+    console.print(build_heading("What waits"))
+    rows = build_table("", " ")
     rows.add_row(
-        counted(waits.journeys, "lead waits", "leads wait") + " for a run",
-        "" if oldest is None else f"the oldest for {span(oldest)}",
+        format_count(waits.journeys, "lead waits", "leads wait") + " for a run",
+        "" if oldest is None else f"the oldest for {format_span(oldest)}",
     )
-    batches = counted(waits.open_batches, "batch", "batches")
+    batches = format_count(waits.open_batches, "batch", "batches")
     rows.add_row(
-        f"{counted(waits.in_batches, 'lead is', 'leads are')} in {batches}",
+        f"{format_count(waits.in_batches, 'lead is', 'leads are')} in {batches}",
         f"{waits.stuck_batches} held by nobody" if waits.stuck_batches else "",
     )
     if waits.later:
-        rows.add_row(counted(waits.later, "lead waits", "leads wait") + " until somebody is available", "")
+        rows.add_row(format_count(waits.later, "lead waits", "leads wait") + " until somebody is available", "")
     rows.add_row(
-        counted(waits.held, "lead is held", "leads are held"),
-        f"{counted(waits.work_items, 'work item', 'work items')}, {waits.overdue_items} overdue",
+        format_count(waits.held, "lead is held", "leads are held"),
+        f"{format_count(waits.work_items, 'work item', 'work items')}, {waits.overdue_items} overdue",
     )
     rows.add_row(
-        counted(waits.owned, "lead is owned", "leads are owned"), f"{waits.overdue_leads} past the first touch's time"
+        format_count(waits.owned, "lead is owned", "leads are owned"),
+        f"{waits.overdue_leads} past the first touch's time",
     )
-    rows.add_row(counted(waits.messages, "message waits", "messages wait") + " to be sent", "")
+    rows.add_row(format_count(waits.messages, "message waits", "messages wait") + " to be sent", "")
     console.print(rows)
 
 
@@ -153,15 +167,15 @@ def _render_reused(console: Console, reused: list[requests.Reused]) -> None:
     """Posts that were refused because their id named another body: a sender's mistake, or a stranger's attempt."""
     if not reused:
         return
-    rows = table("source", "request id", "times", "last (UTC)", "from", right=("times",))
+    rows = build_table("source", "request id", "times", "last (UTC)", "from", right=("times",))
     for each in reused:
         rows.add_row(
-            visible(each.source),
-            visible(each.request_id, 60),
+            sanitise(each.source),
+            sanitise(each.request_id, 60),
             str(each.times),
-            moment(each.last_at),
-            visible(each.last_address or ""),
+            format_moment(each.last_at),
+            sanitise(each.last_address or ""),
         )
     console.print()
-    console.print(heading("Request ids that came again with another body, and were refused"))
+    console.print(build_heading("Request ids that came again with another body, and were refused"))
     console.print(rows)

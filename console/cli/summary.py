@@ -1,6 +1,6 @@
 """``leadgate summary``: what became of everything, on a screen of 100 by 40 characters.
 
-Belongs here: laying out ``ledger.reports.summary``, and which commands to try next. Does not belong here:
+Belongs here: laying out ``ledger.reports.read_summary``, and which commands to try next. Does not belong here:
 counting.
 """
 
@@ -17,9 +17,17 @@ from rich.table import Table
 
 from console.cli.options import Json, Now
 from console.command_context import CommandContext, as_of
-from console.redaction import visible
-from console.screen import heading, moment, out, print_json, program, span, table
-from leadgate.counting import counted
+from console.redaction import sanitise
+from console.screen import (
+    build_console,
+    build_heading,
+    build_table,
+    find_program,
+    format_moment,
+    format_span,
+    print_json,
+)
+from leadgate.counting import format_count
 from leadgate.ledger import reports
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.reports import OwnerCounts, QueueCounts, Speed, StageCounts, Summary
@@ -35,49 +43,51 @@ def summary(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
     context: CommandContext = ctx.obj
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        found = reports.summary(ledger, at)
+        found = reports.read_summary(ledger, at)
     if json:
         print_json(as_data(found))
     else:
-        render(found, out())
+        render(found, build_console())
 
 
 def as_data(found: Summary) -> dict[str, object]:
     """A summary as plain data, with the next commands."""
-    return asdict(found) | {"next": [command for command, _ in next_commands(found)]}
+    return asdict(found) | {"next": [command for command, _ in suggest_commands(found)]}
 
 
 def render(found: Summary, console: Console) -> None:
     """Print a summary."""
     if not found.signals:
-        console.print(f"Nothing has been captured yet. Next: {program()} capture FILE --source NAME")
+        console.print(f"Nothing has been captured yet. Next: {find_program()} capture FILE --source NAME")
         return
-    signals, leads = counted(found.signals, "signal", "signals"), counted(found.leads, "lead", "leads")
-    console.print(heading(f"{signals} about {leads}"))
-    console.print(_added_up(found.journeys))
+    signals, leads = format_count(found.signals, "signal", "signals"), format_count(found.leads, "lead", "leads")
+    console.print(build_heading(f"{signals} about {leads}"))
+    console.print(_format_sum(found.journeys))
     if found.rescores:
-        console.print(f"{counted(sum(found.rescores.values()), 'rescore', 'rescores')}: {_added_up(found.rescores)}")
+        console.print(
+            f"{format_count(sum(found.rescores.values()), 'rescore', 'rescores')}: {_format_sum(found.rescores)}"
+        )
     console.print()
-    console.print(_stages(found.stages))
+    console.print(_build_stages(found.stages))
     console.print()
     beside = Table.grid(padding=(0, 1))
-    beside.add_row(_owners(found.owners), _queue(found.queue))
+    beside.add_row(_build_owners(found.owners), _build_queue(found.queue))
     console.print(beside)
     console.print()
-    console.print(heading("Speed to lead"), end="")
-    console.print(f"   capture to owner: {_speed(found.to_owner)}")
-    console.print(f"{'':13}   owner to first touch: {_speed(found.to_first_touch)}")
+    console.print(build_heading("Speed to lead"), end="")
+    console.print(f"   capture to owner: {_describe_speed(found.to_owner)}")
+    console.print(f"{'':13}   owner to first touch: {_describe_speed(found.to_first_touch)}")
     console.print()
-    console.print(heading("Next"))
-    commands = next_commands(found)
+    console.print(build_heading("Next"))
+    commands = suggest_commands(found)
     width = max(len(command) for command, _ in commands)
     for command, words in commands:
         console.print(f"  {command:<{width}}  {words}", overflow="ignore", crop=False, no_wrap=True)
 
 
-def next_commands(found: Summary) -> list[tuple[str, str]]:
+def suggest_commands(found: Summary) -> list[tuple[str, str]]:
     """Commands to try next, with ids that exist, and what each does."""
-    ids, call = found.examples, program()
+    ids, call = found.examples, find_program()
     commands: list[tuple[str, str]] = []
     if any(stage.waiting for stage in found.stages if stage.stage != StageName.FOLLOW_UP):
         commands.append((f"{call} run", "take what waits through its stages"))
@@ -103,25 +113,25 @@ def next_commands(found: Summary) -> list[tuple[str, str]]:
     return commands
 
 
-def _added_up(statuses: Mapping[str, int]) -> str:
+def _format_sum(statuses: Mapping[str, int]) -> str:
     """``118 owned + 44 held + 14 nurture``."""
     return " + ".join(f"{count:,} {status}" for status, count in statuses.items())
 
 
-def _stages(stages: Iterable[StageCounts]) -> Table:
+def _build_stages(stages: Iterable[StageCounts]) -> Table:
     numbers = ("in", "passed", "held", "waiting")
-    made = table("stage", *numbers, "held because · ended as", right=numbers)
+    made = build_table("stage", *numbers, "held because · ended as", right=numbers)
     for each in stages:
         counts = (each.entered, each.passed, each.held, each.waiting)
         made.add_row(
             _WORDS.get(each.stage, each.stage),
             *(f"{count:,}" if count else "·" for count in counts),
-            _because(each),
+            _describe_reasons(each),
         )
     return made
 
 
-def _because(each: StageCounts) -> str:
+def _describe_reasons(each: StageCounts) -> str:
     """What the journeys that ended here came to, and as many of the most frequent reasons as two lines hold."""
     ended = ", ".join(f"{status} {count:,}" for status, count in list(each.ended.items())[:2])
     owned = f"{each.waiting:,} with their owner" if each.stage == StageName.FOLLOW_UP and each.waiting else ""
@@ -135,9 +145,9 @@ def _because(each: StageCounts) -> str:
     return " · ".join(part for part in (f"{held}, {left} more" if left else held, rest) if part)
 
 
-def _owners(owners: Sequence[OwnerCounts]) -> Table:
+def _build_owners(owners: Sequence[OwnerCounts]) -> Table:
     numbers = ("open", "overdue", "total")
-    made = table("owner", *numbers, right=numbers)
+    made = build_table("owner", *numbers, right=numbers)
     for each in owners[:_ROWS]:
         made.add_row(_cut(each.owner, 20), f"{each.open:,}", f"{each.overdue:,}", f"{each.total:,}")
     if rest := owners[_ROWS:]:
@@ -148,10 +158,10 @@ def _owners(owners: Sequence[OwnerCounts]) -> Table:
     return made
 
 
-def _queue(queue: Sequence[QueueCounts]) -> Table:
-    made = table("work queue", "items", "first due (UTC)", right=("items",))
+def _build_queue(queue: Sequence[QueueCounts]) -> Table:
+    made = build_table("work queue", "items", "first due (UTC)", right=("items",))
     for each in queue[:_ROWS]:
-        made.add_row(_cut(each.reason, 24), f"{each.items:,}", moment(each.due_at))
+        made.add_row(_cut(each.reason, 24), f"{each.items:,}", format_moment(each.due_at))
     if rest := queue[_ROWS:]:
         made.add_row(f"and {len(rest)} more", f"{sum(each.items for each in rest):,}", "")
     if not queue:
@@ -160,11 +170,11 @@ def _queue(queue: Sequence[QueueCounts]) -> Table:
 
 
 def _cut(name: str, length: int) -> str:
-    shown = visible(name)
+    shown = sanitise(name)
     return shown if len(shown) <= length else f"{shown[: length - 1]}…"
 
 
-def _speed(speed: Speed) -> str:
+def _describe_speed(speed: Speed) -> str:
     if not speed.count:
         return "none yet"
-    return f"p50 {span(speed.p50)}, p95 {span(speed.p95)} ({counted(speed.count, 'lead', 'leads')})"
+    return f"p50 {format_span(speed.p50)}, p95 {format_span(speed.p95)} ({format_count(speed.count, 'lead', 'leads')})"

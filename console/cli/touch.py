@@ -13,13 +13,13 @@ import typer
 from console.cli.going_on import go_on, tell
 from console.cli.options import By, For, Json, Later, Lead, Now
 from console.cli.undo import describe_undo
-from console.command_context import CommandContext, actor, as_of, moment_of
-from console.lookup import as_data, journey_of
-from console.redaction import visible
-from console.screen import CommandError, moment, out, print_json, program
+from console.command_context import CommandContext, as_of, identify_actor, parse_moment
+from console.lookup import as_data, resolve_journey
+from console.redaction import sanitise
+from console.screen import CommandError, build_console, find_program, format_moment, print_json
 from leadgate.ledger import ownership
 from leadgate.ledger.clock import time_of
-from leadgate.nearest import proposal
+from leadgate.nearest import propose
 from leadgate.vocabulary import ActionKind
 
 
@@ -37,24 +37,24 @@ def touch(
 ) -> None:
     """Log by hand what a rep did about a lead. A touch stops the owner's clock."""
     context: CommandContext = ctx.obj
-    said = None if at is None else moment_of(at)
-    loaded = context.playbook_to_go_on(later=later)
+    said = None if at is None else parse_moment(at)
+    loaded = context.load_playbook_to_go_on(later=later)
     playbook = loaded.playbook
     known = [*(each.kind for each in playbook.follow_up.touches), *playbook.follow_up.outcomes]
     if kind not in known:
-        raise CommandError(f"{kind!r} is no touch and no outcome of the playbook; {proposal(kind, known)}")
+        raise CommandError(f"{kind!r} is no touch and no outcome of the playbook; {propose(kind, known)}")
     reps = [rep.name for rep in playbook.reps]
-    who = actor(playbook, acts_for)
+    who = identify_actor(playbook, acts_for)
     rep = who.acts_for or who.rep
     if rep not in reps:
         raise CommandError(
-            f"{visible(who.name, 80)} is none of the playbook's reps: --for REP says whose touch it was; both names "
+            f"{sanitise(who.name, 80)} is none of the playbook's reps: --for REP says whose touch it was; both names "
             "are stored"
         )
     with context.ledger() as ledger:
         moment_now = time_of(ledger, as_of(now))
         happened = said or moment_now
-        journey = journey_of(ledger, lead, playbook)
+        journey = resolve_journey(ledger, lead, playbook)
         done = ownership.touch(
             ledger, journey, kind=kind, rep=rep, by=who, at=happened, seconds=seconds, now=moment_now
         )
@@ -71,11 +71,11 @@ def touch(
         print_json({**data, "new": done.new, "action": done.action, "standing": standing})
     else:
         what = "Logged" if done.new else "Known already"
-        out().print(
-            f"{what}: {kind} by {visible(rep, 80)}, {moment(happened)} UTC. "
-            + (f"`{program()} run` stops the clock if it counts. " if later else "")
-            + f"Next: {program()} explain J{journey}"
+        build_console().print(
+            f"{what}: {kind} by {sanitise(rep, 80)}, {format_moment(happened)} UTC. "
+            + (f"`{find_program()} run` stops the clock if it counts. " if later else "")
+            + f"Next: {find_program()} explain J{journey}"
         )
         tell(standing, 0)
         if done.new:
-            out().print(describe_undo(ActionKind.TOUCH, None))
+            build_console().print(describe_undo(ActionKind.TOUCH, None))

@@ -11,11 +11,11 @@ import typer
 
 from console.cli.going_on import go_on, tell
 from console.cli.options import ActionId, By, For, Json, Later, Now
-from console.command_context import CommandContext, actor, as_of
+from console.command_context import CommandContext, as_of, identify_actor
 from console.lookup import as_data
-from console.redaction import visible
-from console.screen import out, print_json, program, say
-from leadgate.counting import counted
+from console.redaction import sanitise
+from console.screen import build_console, find_program, print_json, say
+from leadgate.counting import format_count
 from leadgate.ledger import undo as ways
 from leadgate.ledger.clock import time_of
 from leadgate.vocabulary import ActionKind
@@ -34,11 +34,13 @@ def undo(
 ) -> None:
     """Take an action back, by the number that is printed after it, as long as nothing else has happened since."""
     context: CommandContext = ctx.obj
-    loaded = context.playbook_to_go_on(later=later)
+    loaded = context.load_playbook_to_go_on(later=later)
     playbook = loaded.playbook
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        who = actor(playbook, acts_for, also=() if acts_for is None else ways.owners(ledger, action))
+        who = identify_actor(
+            playbook, acts_for, also=() if acts_for is None else ways.list_action_owners(ledger, action)
+        )
         done = ways.undo(ledger, action, by=who, now=at)
         standing = go_on(context, ledger, loaded, done.journeys, as_of(now), later=later)
     if json:
@@ -48,16 +50,16 @@ def undo(
         say(f"left alone: J{journey} {why}")
     if len(done.left) > _MOST_SHOWN:
         say(f"and {len(done.left) - _MOST_SHOWN:,} more (--json lists them)")
-    journeys = f"J{done.journeys[0]}" if len(done.journeys) == 1 else counted(len(done.journeys), "lead", "leads")
+    journeys = f"J{done.journeys[0]}" if len(done.journeys) == 1 else format_count(len(done.journeys), "lead", "leads")
     what = done.what.replace("_", " ")
-    console = out()
-    console.print(f"A{action} ({what}) undone for {journeys} by {visible(who.in_words, 160)}.")
+    console = build_console()
+    console.print(f"A{action} ({what}) undone for {journeys} by {sanitise(who.in_words, 160)}.")
     tell(standing, 0)
-    console.print(f"Next: {program()} explain J{done.journeys[0]}")
+    console.print(f"Next: {find_program()} explain J{done.journeys[0]}")
 
 
 def describe_undo(what: ActionKind, number: int | None) -> str:
     """The line after an action: the command that takes it back, or why there is none."""
     if number is None or what not in ways.UNDOABLE:
         return f"This cannot be undone: {ways.NO_UNDO[what]}." if what in ways.NO_UNDO else ""
-    return f"Undo: {program()} undo A{number}"
+    return f"Undo: {find_program()} undo A{number}"

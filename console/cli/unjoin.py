@@ -12,10 +12,10 @@ import typer
 from console.cli.going_on import go_on, tell
 from console.cli.options import By, Json, Later, Lead, Now
 from console.cli.undo import describe_undo
-from console.command_context import CommandContext, actor, as_of
-from console.lookup import journey_of
-from console.redaction import visible
-from console.screen import out, print_json
+from console.command_context import CommandContext, as_of, identify_actor
+from console.lookup import resolve_journey
+from console.redaction import sanitise
+from console.screen import build_console, print_json
 from leadgate.ledger import joins
 from leadgate.ledger.clock import time_of
 from leadgate.vocabulary import ActionKind
@@ -26,21 +26,21 @@ def unjoin(
 ) -> None:
     """Undo a join: the signal of this journey (J12) is somebody else's, and goes its own way again."""
     context: CommandContext = ctx.obj
-    loaded = context.playbook_to_go_on(later=later)
+    loaded = context.load_playbook_to_go_on(later=later)
     playbook = loaded.playbook
-    who = actor(playbook).name
+    who = identify_actor(playbook).name
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        done = joins.unjoin(ledger, journey_of(ledger, lead, playbook), by=who, now=at)
+        done = joins.unjoin(ledger, resolve_journey(ledger, lead, playbook), by=who, now=at)
         standing = go_on(context, ledger, loaded, [done.journey_id], as_of(now), later=later)
     if json:
         print_json(asdict(done) | {"did": ActionKind.UNJOIN, "by": who, "standing": standing})
         return
     fields = ", ".join(done.restored)
     restored = f" Of lead {done.lead_id} these fields are as before: {fields}." if fields else ""
-    out().print(
-        f"J{done.journey_id} is no longer taken for lead {done.lead_id}, by {visible(who, 80)}.{restored} "
+    build_console().print(
+        f"J{done.journey_id} is no longer taken for lead {done.lead_id}, by {sanitise(who, 80)}.{restored} "
         "It starts again as a lead of its own."
     )
     tell(standing, 1)
-    out().print(describe_undo(ActionKind.UNJOIN, None))
+    build_console().print(describe_undo(ActionKind.UNJOIN, None))

@@ -12,7 +12,7 @@ import typer
 
 from console.cli.options import Json
 from console.command_context import CommandContext
-from console.screen import out, print_json, table
+from console.screen import build_console, build_table, print_json
 from leadgate.errors import ExitCode
 from leadgate.ledger import verify as invariants
 
@@ -37,8 +37,8 @@ def _verify(context: CommandContext, *, whole: bool, as_json: bool) -> bool:
     if as_json:
         print_json({"holds": not broken, "invariants": [asdict(finding) for finding in findings]})
         return not broken
-    console = out()
-    made = table("invariant", "checked", "broken", right=("checked", "broken"))
+    console = build_console()
+    made = build_table("invariant", "checked", "broken", right=("checked", "broken"))
     for finding in findings:
         made.add_row(finding.words, f"{finding.checked:,}", f"{finding.broken:,}")
     console.print(made)

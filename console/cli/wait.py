@@ -15,9 +15,9 @@ import typer
 
 from console.cli.options import By, For, Json, Lead, Now
 from console.cli.undo import describe_undo
-from console.command_context import CommandContext, as_of, moment_of
-from console.lookup import actor_for, as_data, journey_of
-from console.screen import CommandError, moment, out, print_json, program
+from console.command_context import CommandContext, as_of, parse_moment
+from console.lookup import as_data, identify_journey_actor, resolve_journey
+from console.screen import CommandError, build_console, find_program, format_moment, print_json
 from leadgate.ledger import Ledger, lead_history, ownership
 from leadgate.ledger.clock import time_of
 from leadgate.playbook import Playbook
@@ -46,18 +46,18 @@ def wait(
     playbook = context.playbook().playbook
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        journey = journey_of(ledger, lead, playbook)
-        who = actor_for(ledger, journey, playbook, acts_for)
+        journey = resolve_journey(ledger, lead, playbook)
+        who = identify_journey_actor(ledger, journey, playbook, acts_for)
         end = _end(until, ledger, journey, playbook)
         number = ownership.wait(ledger, journey, until=end, reason=reason.strip(), by=who, now=at)
     if json:
         print_json({"journey_id": journey, "did": ActionKind.WAIT, **as_data(who), "until": end, "action": number})
     else:
-        out().print(
-            f"The clocks of lead J{journey} stand still until {moment(end)} UTC, or until the lead is heard of. "
-            f"Next: {program()} explain J{journey}"
+        build_console().print(
+            f"The clocks of lead J{journey} stand still until {format_moment(end)} UTC, or until the lead is heard of. "
+            f"Next: {find_program()} explain J{journey}"
         )
-        out().print(describe_undo(ActionKind.WAIT, number))
+        build_console().print(describe_undo(ActionKind.WAIT, number))
 
 
 def resume(
@@ -68,21 +68,21 @@ def resume(
     playbook = context.playbook().playbook
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        journey = journey_of(ledger, lead, playbook)
-        who = actor_for(ledger, journey, playbook, acts_for)
+        journey = resolve_journey(ledger, lead, playbook)
+        who = identify_journey_actor(ledger, journey, playbook, acts_for)
         number = ownership.resume(ledger, journey, by=who, now=at)
     if json:
         print_json({"journey_id": journey, "did": ActionKind.RESUME, **as_data(who), "action": number})
     else:
-        out().print(f"The clocks of lead J{journey} run again. Next: {program()} explain J{journey}")
-        out().print(describe_undo(ActionKind.RESUME, number))
+        build_console().print(f"The clocks of lead J{journey} run again. Next: {find_program()} explain J{journey}")
+        build_console().print(describe_undo(ActionKind.RESUME, number))
 
 
 def _end(until: str, ledger: Ledger, journey: int, playbook: Playbook) -> datetime:
     """A moment as it was written; a date alone begins at midnight in the owner's time zone."""
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", until.strip()):
-        return moment_of(until)
-    owner = lead_history.owner_of(ledger, journey)
+        return parse_moment(until)
+    owner = lead_history.find_owner(ledger, journey)
     zone = next((rep.time_zone for rep in playbook.reps if rep.name == owner), "UTC")
-    midnight = moment_of(until.strip()).replace(tzinfo=ZoneInfo(zone))
-    return moment_of(midnight.isoformat())
+    midnight = parse_moment(until.strip()).replace(tzinfo=ZoneInfo(zone))
+    return parse_moment(midnight.isoformat())

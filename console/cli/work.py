@@ -21,9 +21,9 @@ from typing import Annotated, Any
 import typer
 
 from console.command_context import CommandContext
-from console.redaction import visible
+from console.redaction import sanitise
 from flows.runtime import environment
-from flows.runtime.server import PrefectError, kept_running, use_defaults, wait_until_ready
+from flows.runtime.server import PrefectError, find_running, use_defaults, wait_until_ready
 from leadgate.ledger import open_ledger
 from leadgate.settings import Settings
 
@@ -31,7 +31,7 @@ from leadgate.settings import Settings
 def work(ctx: typer.Context) -> None:
     """Take leads through the stages all day, in this process; `leadgate up` does this and more."""
     context: CommandContext = ctx.obj
-    playbook = context.checked_playbook()
+    playbook = context.load_checked_playbook()
     settings = context.settings
     use_defaults(settings.home)
     _find_prefect(settings)
@@ -55,7 +55,7 @@ def _run_until_signal(run: Callable[[], Coroutine[Any, Any, None]], stop: Callab
     """
     loop = asyncio.new_event_loop()
 
-    def on_signal(number: int, frame: object) -> None:
+    def handle_signal(number: int, frame: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(stop)
 
@@ -64,7 +64,7 @@ def _run_until_signal(run: Callable[[], Coroutine[Any, Any, None]], stop: Callab
             runner.run(run())
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
+        signal.signal(number, handle_signal)
     with ThreadPoolExecutor(1, thread_name_prefix="consumer") as threads:
         running = threads.submit(copy_context().run, in_thread)
         _tell(f"{name} takes leads through the stages; ctrl-C ends it after the batch at hand")
@@ -77,7 +77,7 @@ def worker(
 ) -> None:
     """Run what is scheduled, and what is started in the Prefect UI; Leadgate's own flows only."""
     context: CommandContext = ctx.obj
-    playbook = context.checked_playbook()
+    playbook = context.load_checked_playbook()
     settings = context.settings
     use_defaults(settings.home)
     _find_prefect(settings)
@@ -85,7 +85,7 @@ def worker(
     os.environ["LEADGATE_HOME"] = str(settings.home)
     if settings.playbook is not None:
         os.environ["LEADGATE_PLAYBOOK"] = str(settings.playbook.absolute())
-    needed = environment.for_flows(os.environ, playbook.playbook)
+    needed = environment.select_for_flows(os.environ, playbook.playbook)
     for name in set(os.environ) - set(needed):
         del os.environ[name]
     os.environ.update(needed)
@@ -103,7 +103,7 @@ def _find_prefect(settings: Settings) -> None:
     """Have Prefect's client use the server that is named, or else the one that `leadgate up` keeps running here."""
     if os.environ.get("PREFECT_API_URL"):
         return
-    running = kept_running(settings.home)
+    running = find_running(settings.home)
     if running is None:
         raise PrefectError(
             "no Prefect server: `leadgate up` starts one in this data folder, or PREFECT_API_URL names one "
@@ -113,5 +113,5 @@ def _find_prefect(settings: Settings) -> None:
 
 
 def _tell(words: str) -> None:
-    sys.stdout.write(f"{datetime.now():%H:%M:%S} {visible(words)}\n")  # noqa: DTZ005 - a person's own clock
+    sys.stdout.write(f"{datetime.now():%H:%M:%S} {sanitise(words)}\n")  # noqa: DTZ005 - a person's own clock
     sys.stdout.flush()

@@ -17,9 +17,9 @@ from console.answers import Answer, Grid, as_data
 from console.cli.options import Json, Lead, Now
 from console.command_context import CommandContext, as_of
 from console.explain import evidence, follow_up, trigger
-from console.lookup import journey_of
-from console.redaction import SHOWN, visible
-from console.screen import heading, out, print_json, table
+from console.lookup import resolve_journey
+from console.redaction import SHOWN, sanitise
+from console.screen import build_console, build_heading, build_table, print_json
 from leadgate.ledger import lead_history
 from leadgate.ledger.clock import time_of
 
@@ -30,12 +30,12 @@ def explain(ctx: typer.Context, lead: Lead, json: Json = False, now: Now = None)
     playbook = context.playbook().playbook
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        story = lead_history.story(ledger, journey_of(ledger, lead, playbook))
+        story = lead_history.load_story(ledger, resolve_journey(ledger, lead, playbook))
     answered = [
-        trigger.triggered(story),
-        trigger.owner(story, at),
-        follow_up.with_evidence(evidence.evidence(story), story, playbook),
-        evidence.failure(story, playbook, at),
+        trigger.answer_trigger(story),
+        trigger.answer_owner(story, at),
+        follow_up.add_evidence(evidence.answer_evidence(story), story, playbook),
+        evidence.answer_failure(story, playbook, at),
     ]
     if json:
         print_json(
@@ -49,9 +49,9 @@ def explain(ctx: typer.Context, lead: Lead, json: Json = False, now: Now = None)
             }
         )
         return
-    console = out()
-    console.print(heading(visible(trigger.title(story), 400)))
-    console.print(Text(trigger.standing(story)))
+    console = build_console()
+    console.print(build_heading(sanitise(trigger.describe_lead(story), 400)))
+    console.print(Text(trigger.describe_standing(story)))
     for answer in answered:
         render(answer, console)
 
@@ -59,12 +59,12 @@ def explain(ctx: typer.Context, lead: Lead, json: Json = False, now: Now = None)
 def render(answer: Answer, console: Console) -> None:
     """Print one answer."""
     console.print()
-    console.print(heading(answer.question))
+    console.print(build_heading(answer.question))
     for part in answer.parts:
         if isinstance(part, Grid):
-            made = table(*part.columns)
+            made = build_table(*part.columns)
             for row in part.rows:
-                made.add_row(*(Text(visible(cell, SHOWN)) for cell in row))
+                made.add_row(*(Text(sanitise(cell, SHOWN)) for cell in row))
             console.print(Padding(made, (0, 0, 0, 2)))
         else:
-            console.print(Padding(Text(visible(part, SHOWN * 5)), (0, 0, 0, 2)))
+            console.print(Padding(Text(sanitise(part, SHOWN * 5)), (0, 0, 0, 2)))

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from console.answers import Answer, iso_moment, show_value
+from console.answers import Answer, format_iso_moment, show_value
 from console.explain import follow_up, scores
-from console.screen import moment, span
+from console.screen import format_moment, format_span
 from console.suggestions import suggest
-from leadgate.counting import counted
+from leadgate.counting import format_count
 from leadgate.ledger.lead_history import Story
 from leadgate.playbook import Playbook
 from leadgate.vocabulary import ActionKind, HandoffOutcome, JourneyStatus, StageName
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from leadgate.ledger.story_rows import ActionRow, AssignmentRow, HandoffRow, MessageRow, WorkItemRow
 
 
-def evidence(story: Story) -> Answer:
+def answer_evidence(story: Story) -> Answer:
     answer = Answer("What evidence proves it worked?")
     answer.show(
         ("when (UTC)", "stage", "outcome", "its gate"),
-        [_handoff(story, h) for h in story.handoffs if h.journey_id == story.journey.id],
+        [_format_handoff(story, h) for h in story.handoffs if h.journey_id == story.journey.id],
     )
     scored = [q for q in story.qualifications if q.journey_id == story.journey.id]
     if scored:
@@ -39,7 +39,12 @@ def evidence(story: Story) -> Answer:
         answer.show(
             ("field", "value", "from", "when (UTC)"),
             [
-                (name, show_value(getattr(lead, name, None)), origin.get("provider", ""), iso_moment(origin.get("at")))
+                (
+                    name,
+                    show_value(getattr(lead, name, None)),
+                    origin.get("provider", ""),
+                    format_iso_moment(origin.get("at")),
+                )
                 for name, origin in lead.provenance.items()
             ],
         )
@@ -47,20 +52,22 @@ def evidence(story: Story) -> Answer:
         answer.say("Accounts considered:")
         answer.show(
             ("account", "score", "found by", "taken"),
-            [_account(each) for each in lead.account_candidates],
+            [_format_account(each) for each in lead.account_candidates],
         )
     for each in story.assignments:
         if each.accepted_at is not None:
-            answer.say(f"{_accepted_by(each, story.actions)} {moment(each.accepted_at)} UTC.")
+            answer.say(f"{_describe_acceptance(each, story.actions)} {format_moment(each.accepted_at)} UTC.")
         if each.touched_at is not None:
-            took = span(each.touched_at - each.assigned_at)
-            answer.say(f"First touch by {each.owner}: {moment(each.touched_at)} UTC, {took} after assignment.")
+            took = format_span(each.touched_at - each.assigned_at)
+            answer.say(f"First touch by {each.owner}: {format_moment(each.touched_at)} UTC, {took} after assignment.")
     for message in story.messages:
         words = message.kind.replace("_", " ")
-        answer.say(f"Message to {message.target}: {words}, {moment(message.created_at)} UTC, {_delivery(message)}.")
+        answer.say(
+            f"Message to {message.target}: {words}, {format_moment(message.created_at)} UTC, {_describe_delivery(message)}."
+        )
     for correction in story.corrections:
         answer.say(
-            f"{correction.by} set {correction.field} to {correction.value or 'nothing'}, {moment(correction.at)} UTC."
+            f"{correction.by} set {correction.field} to {correction.value or 'nothing'}, {format_moment(correction.at)} UTC."
         )
     for action in story.actions:
         about = f" (work item W{action.work_item_id})" if action.work_item_id else ""
@@ -70,13 +77,13 @@ def evidence(story: Story) -> Answer:
             what = f"undo of A{action.undoes}"
         acted_for = f" for {action.acted_for}" if action.acted_for else ""
         number = f" (A{action.number})" if action.number else ""
-        answer.say(f"{action.by}{acted_for}: {what}{about}{note}, {moment(action.at)} UTC{number}.")
+        answer.say(f"{action.by}{acted_for}: {what}{about}{note}, {format_moment(action.at)} UTC{number}.")
     if not answer.parts:
         answer.say("Nothing yet: no stage has handed it on.")
     return answer
 
 
-def _accepted_by(assignment: AssignmentRow, actions: Sequence[ActionRow]) -> str:
+def _describe_acceptance(assignment: AssignmentRow, actions: Sequence[ActionRow]) -> str:
     """Who accepted, and for whom: the owner's acceptance may be another person's act."""
     for action in reversed(actions):
         if action.what == ActionKind.ACCEPT and action.at == assignment.accepted_at:
@@ -85,20 +92,20 @@ def _accepted_by(assignment: AssignmentRow, actions: Sequence[ActionRow]) -> str
     return f"{assignment.owner} accepted it"
 
 
-def _delivery(message: MessageRow) -> str:
+def _describe_delivery(message: MessageRow) -> str:
     """How the delivery of a message goes."""
-    tries = counted(message.attempts, "attempt", "attempts")
+    tries = format_count(message.attempts, "attempt", "attempts")
     if message.delivered_at:
-        return f"delivered {moment(message.delivered_at)}" + (f", after {tries}" if message.attempts > 1 else "")
+        return f"delivered {format_moment(message.delivered_at)}" + (f", after {tries}" if message.attempts > 1 else "")
     if message.given_up_at:
-        return f"given up {moment(message.given_up_at)} after {tries} ({message.failure})"
+        return f"given up {format_moment(message.given_up_at)} after {tries} ({message.failure})"
     if message.failure:
-        next_at = moment(message.retry_at)
+        next_at = format_moment(message.retry_at)
         return f"failed, after {tries} so far ({message.failure}), tried again after {next_at}"
     return "being sent" if message.attempts else "waiting in the outbox"
 
 
-def _account(considered: ConsideredAccount) -> tuple[str, ...]:
+def _format_account(considered: ConsideredAccount) -> tuple[str, ...]:
     name = f"{considered['name']} ({considered['account_id']})" if considered["name"] else considered["account_id"]
     if not considered.get("taken"):
         return name, str(considered["score"]), considered["because"], "no"
@@ -109,14 +116,14 @@ def _account(considered: ConsideredAccount) -> tuple[str, ...]:
     return name, str(considered["score"]), considered["because"], f"yes{given}"
 
 
-def _handoff(story: Story, handoff: HandoffRow) -> tuple[str, ...]:
+def _format_handoff(story: Story, handoff: HandoffRow) -> tuple[str, ...]:
     again = f", rerun {handoff.generation}" if handoff.generation else ""
     stage = handoff.stage.replace("_", "-") + again
     reason = f": {handoff.reason}" if handoff.reason else ""
-    return moment(handoff.at), stage, handoff.outcome + reason, _gate(story, handoff)
+    return format_moment(handoff.at), stage, handoff.outcome + reason, _describe_gate(story, handoff)
 
 
-def _gate(story: Story, handoff: HandoffRow) -> str:
+def _describe_gate(story: Story, handoff: HandoffRow) -> str:
     """What the gate of a handoff found about this lead, among the batch it was judged with."""
     gate = StageName(handoff.stage).gate
     found = next((g for g in story.gates if (g.batch_id, g.gate) == (handoff.batch_id, gate)), None)
@@ -129,28 +136,28 @@ def _gate(story: Story, handoff: HandoffRow) -> str:
         for w in story.work_items
         if (w.journey_id, w.generation, w.stage) == (*key, handoff.stage) and w.promise and w.blocking
     ]
-    promises = counted(len(found.evidence), "promise", "promises")
+    promises = format_count(len(found.evidence), "promise", "promises")
     if broke:
         words = f"{gate}: {promises}, broken: {', '.join(broke)}"
     elif handoff.outcome == HandoffOutcome.HELD:
         words = f"{gate}: {promises}"
     else:
         words = f"{gate}: {promises}, " + ("kept" if not warned else f"passed with a warning: {', '.join(warned)}")
-    return f"{words} (batch {found.batch_id}, {counted(found.rows, 'row', 'rows')})"
+    return f"{words} (batch {found.batch_id}, {format_count(found.rows, 'row', 'rows')})"
 
 
-def failure(story: Story, playbook: Playbook, now: datetime) -> Answer:
+def answer_failure(story: Story, playbook: Playbook, now: datetime) -> Answer:
     answer = Answer("What happens when the normal path fails?")
     held_by = story.journey.work_item_id
     for item in story.work_items:
         if item.closed_at is None:
-            _open_item(answer, item, blocking=item.id == held_by, now=now)
+            _tell_open_item(answer, item, blocking=item.id == held_by, now=now)
     current = next(
         (a for a in story.assignments if a.journey_id == story.journey.id and a.ended_at is None),
         None,
     )
     if current is not None:
-        follow_up.due(answer, story, current, playbook, now)
+        follow_up.tell_due(answer, story, current, playbook, now)
         answer.say(
             f"`leadgate reject J{story.journey.id} --reason …` gives it back, "
             f"`leadgate reassign J{story.journey.id} --to REP --reason …` gives it to somebody else."
@@ -162,12 +169,12 @@ def failure(story: Story, playbook: Playbook, now: datetime) -> Answer:
             "the next run would continue."
         )
     elif status in (JourneyStatus.NURTURE, JourneyStatus.DISQUALIFIED):
-        follow_up.comes_back(answer, story, playbook)
-        answer.say("A new signal or activity of this person has it scored again.", _looked_at_again(story))
+        follow_up.tell_recycling(answer, story, playbook)
+        answer.say("A new signal or activity of this person has it scored again.", _explain_rescoring(story))
     elif status == JourneyStatus.DONE:
         answer.say(
             "Nothing is open. A new signal of this person starts a new journey; an activity has it scored again.",
-            _looked_at_again(story, " Nobody is assigned again while it stays qualified."),
+            _explain_rescoring(story, " Nobody is assigned again while it stays qualified."),
         )
     for item in story.work_items:
         if item.closed_at is not None:
@@ -175,20 +182,24 @@ def failure(story: Story, playbook: Playbook, now: datetime) -> Answer:
             note = f": {item.note}" if item.note else ""
             answer.say(
                 f"Work item W{item.id} ({item.reason} at {item.stage}) was closed by "
-                f"{item.closed_by}, {moment(item.closed_at)} UTC, as {resolution}{note}."
+                f"{item.closed_by}, {format_moment(item.closed_at)} UTC, as {resolution}{note}."
             )
     if not answer.parts:
         answer.say("Nothing failed, and nothing is open.")
     return answer
 
 
-def _looked_at_again(story: Story, more: str = "") -> str:
+def _explain_rescoring(story: Story, more: str = "") -> str:
     """When the passing of time alone has the lead scored again, if it does."""
     at = story.lead.score_changes_at if story.lead else None
-    return f"Without news it is scored again {moment(at)} UTC, when its verdict or grade changes.{more}" if at else ""
+    return (
+        f"Without news it is scored again {format_moment(at)} UTC, when its verdict or grade changes.{more}"
+        if at
+        else ""
+    )
 
 
-def _open_item(answer: Answer, item: WorkItemRow, *, blocking: bool, now: datetime) -> None:
+def _tell_open_item(answer: Answer, item: WorkItemRow, *, blocking: bool, now: datetime) -> None:
     answer.say(f"Work item W{item.id} ({item.reason}) at {item.stage}: {item.message}")
     if item.value:
         answer.say(f"The value seen: {item.value}")
@@ -197,10 +208,12 @@ def _open_item(answer: Answer, item: WorkItemRow, *, blocking: bool, now: dateti
         answer.say(f"{'Considered' if considered else 'What is wrong with it'}: {item.detail}")
     if item.proposal:
         answer.say(f"Proposed: {', '.join(f'{name}={value}' for name, value in item.proposal.items())}")
-    due = moment(item.due_at)
-    late = f", {span(now - item.due_at)} ago" if item.due_at < now else ""
+    due = format_moment(item.due_at)
+    late = f", {format_span(now - item.due_at)} ago" if item.due_at < now else ""
     answer.say(f"{item.assignee or item.route} decides, by {due} UTC{late}.")
     if item.escalated_at is not None:
-        answer.say(f"Nobody took it in time: escalated to {item.escalated_to} at {moment(item.escalated_at)} UTC.")
+        answer.say(
+            f"Nobody took it in time: escalated to {item.escalated_to} at {format_moment(item.escalated_at)} UTC."
+        )
     if blocking:
         answer.show(("what can be done", ""), suggest(item))

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from console.answers import LAST, Answer
-from console.screen import moment, span
+from console.screen import format_moment, format_span
 from leadgate.ledger.lead_history import Story
 from leadgate.playbook import Playbook, Sla, Target
 from leadgate.sla import sla_targets
@@ -38,20 +38,20 @@ _STALE: Final = {
 }
 
 
-def with_evidence(answer: Answer, story: Story, playbook: Playbook) -> Answer:
+def add_evidence(answer: Answer, story: Story, playbook: Playbook) -> Answer:
     """``answer`` with what reps did, what was missed, and the waits that are over."""
-    _touches(answer, story, playbook)
-    _missed(answer, story)
-    _waits(answer, story)
+    _tell_touches(answer, story, playbook)
+    _tell_missed(answer, story)
+    _tell_waits(answer, story)
     return answer
 
 
-def _touches(answer: Answer, story: Story, playbook: Playbook) -> None:
+def _tell_touches(answer: Answer, story: Story, playbook: Playbook) -> None:
     """Every rep's activity about the lead while somebody had it: whether it counted, and why not."""
     rows = []
-    for each in _of(story.assignments, story):
+    for each in _select_rows(story.assignments, story):
         until = each.ended_at or datetime.max.replace(tzinfo=each.assigned_at.tzinfo)
-        for activity in _done(story, each):
+        for activity in _find_activities(story, each):
             if activity.occurred_at <= until:
                 why_no_touch = counted.explain_no_touch(activity, playbook.follow_up, each.owner, each.assigned_at)
                 first = activity.occurred_at == each.touched_at
@@ -61,7 +61,7 @@ def _touches(answer: Answer, story: Story, playbook: Playbook) -> None:
                 by = activity.rep or "the owner, as nobody is named"
                 rows.append(
                     (
-                        moment(activity.occurred_at),
+                        format_moment(activity.occurred_at),
                         what,
                         by,
                         counts if why_no_touch is None else f"no: {why_no_touch}",
@@ -72,43 +72,47 @@ def _touches(answer: Answer, story: Story, playbook: Playbook) -> None:
         answer.show(("when (UTC)", "what", "by", "counts as a touch"), rows[-LAST:])
 
 
-def _missed(answer: Answer, story: Story) -> None:
+def _tell_missed(answer: Answer, story: Story) -> None:
     owners = {each.id: each.owner for each in story.assignments}
-    for each in _of(story.missed, story):
+    for each in _select_rows(story.missed, story):
         what = f"{_WORDS[each.target]} by {owners.get(each.assignment_id, 'the owner')}"
         due, met = each.due_at, each.met_at
         if met is None:
-            answer.say(f"Missed: {what} was due {moment(due)} UTC and had not come by {moment(each.noticed_at)} UTC.")
+            answer.say(
+                f"Missed: {what} was due {format_moment(due)} UTC and had not come by {format_moment(each.noticed_at)} UTC."
+            )
         elif met > due:
-            answer.say(f"Missed: {what} was due {moment(due)} UTC and came {moment(met)} UTC, {span(met - due)} late.")
+            answer.say(
+                f"Missed: {what} was due {format_moment(due)} UTC and came {format_moment(met)} UTC, {format_span(met - due)} late."
+            )
         else:
             answer.say(
-                f"{what} was due {moment(due)} UTC and was made in time, {moment(met)} UTC, which became known later."
+                f"{what} was due {format_moment(due)} UTC and was made in time, {format_moment(met)} UTC, which became known later."
             )
 
 
-def _waits(answer: Answer, story: Story) -> None:
-    for pause in _of(story.pauses, story):
+def _tell_waits(answer: Answer, story: Story) -> None:
+    for pause in _select_rows(story.pauses, story):
         if pause.ended_at is None:
             continue
         ended_by = str(pause.ended_by)
         by = {"lead": "the lead was heard of", "leadgate": "the time was up"}.get(ended_by)
         answer.say(
-            f"{pause.by} waited for the lead from {moment(pause.started_at)} UTC to {moment(pause.ended_at)} "
+            f"{pause.by} waited for the lead from {format_moment(pause.started_at)} UTC to {format_moment(pause.ended_at)} "
             f"UTC ({pause.reason}), until {by or f'{ended_by} went on'}. That time does not count."
         )
 
 
-def due(answer: Answer, story: Story, current: AssignmentRow, playbook: Playbook, now: datetime) -> None:
+def tell_due(answer: Answer, story: Story, current: AssignmentRow, playbook: Playbook, now: datetime) -> None:
     """What is due from the owner, on whose clock, and what happens without it."""
     rule = next((each for each in playbook.slas if each.name == current.sla), None)
-    frame = _frame(story, current, playbook)
+    frame = _build_frame(story, current, playbook)
     checked = sla_targets.check(frame, playbook, now)
-    pause = next((p for p in _of(story.pauses, story) if p.ended_at is None and p.until > now), None)
+    pause = next((p for p in _select_rows(story.pauses, story) if p.ended_at is None and p.until > now), None)
     if pause is not None:
         answer.say(
-            f"{pause.by} waits for the lead since {moment(pause.started_at)} UTC: {pause.reason}. The clock "
-            f"stands still until {moment(pause.until)} UTC, or until the lead is heard of. The times below allow "
+            f"{pause.by} waits for the lead since {format_moment(pause.started_at)} UTC: {pause.reason}. The clock "
+            f"stands still until {format_moment(pause.until)} UTC, or until the lead is heard of. The times below allow "
             "for it."
         )
     if current.due_at is None or rule is None:
@@ -117,12 +121,12 @@ def due(answer: Answer, story: Story, current: AssignmentRow, playbook: Playbook
         if current.priority:
             answer.say(f"Priority {current.priority} sets its SLA, in place of the pool's.")
         for target in checked.targets.itertuples():
-            _target(answer, target, rule, current, playbook, now)
-        answer.say(_clock(playbook, rule, current))
-    _stale(answer, frame.iloc[0], checked, playbook, now)
+            _tell_target(answer, target, rule, current, playbook, now)
+        answer.say(_describe_clock(playbook, rule, current))
+    _tell_stale(answer, frame.iloc[0], checked, playbook, now)
 
 
-def comes_back(answer: Answer, story: Story, playbook: Playbook) -> None:
+def tell_recycling(answer: Answer, story: Story, playbook: Playbook) -> None:
     """When a lead in nurture goes through qualification again, and who does not get it then."""
     at = story.lead.recycle_at if story.lead else None
     if at is None:
@@ -137,38 +141,40 @@ def comes_back(answer: Answer, story: Story, playbook: Playbook) -> None:
         }
     )
     instead = f", for somebody other than {' and '.join(without)}" if without else ""
-    answer.say(f"It goes through qualification again on {moment(at)} UTC, with its history{instead}.")
+    answer.say(f"It goes through qualification again on {format_moment(at)} UTC, with its history{instead}.")
 
 
-def _target(answer: Answer, target: Any, rule: Sla, current: AssignmentRow, playbook: Playbook, now: datetime) -> None:
+def _tell_target(
+    answer: Answer, target: Any, rule: Sla, current: AssignmentRow, playbook: Playbook, now: datetime
+) -> None:
     name: Target = target.target
-    when = _in_both_zones(target.due_at, playbook, current.owner)
+    when = _format_in_zones(target.due_at, playbook, current.owner)
     if not pd.isna(target.closed_at):
         late = target.closed_at - target.due_at
         if name == "first_touch":
-            how = f"came {span(late)} late" if late > timedelta(0) else "came in time"
+            how = f"came {format_span(late)} late" if late > timedelta(0) else "came in time"
             answer.say(f"{_WORDS[name]} was due {when} (SLA {rule.name}) and {how}.")
         return
     late = target.due_at < now
     answer.say(f"{_WORDS[name]} {f'was due {when} and is late' if late else f'is due {when}'} (SLA {rule.name}).")
     taken = getattr(current, sla_targets.TAKEN[name])
     steps = []
-    for number, step in enumerate(sla_targets.ladder(rule, name), start=1):
+    for number, step in enumerate(sla_targets.list_ladder_steps(rule, name), start=1):
         to = f" to {step.to}" if step.to else " to the manager" if step.do == "escalate" else ""
         steps.append(f"{step.do}{to} at {step.after} %{' (done)' if number <= taken else ''}")
     if steps:
         answer.say(f"Until then, in parts of that time: {', '.join(steps)}.")
 
 
-def _in_both_zones(at: datetime, playbook: Playbook, owner: str) -> str:
+def _format_in_zones(at: datetime, playbook: Playbook, owner: str) -> str:
     """In UTC, as everything else here, and by the clock of the owner where that differs."""
     zone = next((rep.time_zone for rep in playbook.reps if rep.name == owner), "UTC")
     theirs = at.astimezone(ZoneInfo(zone) if zone in time_zones() else UTC)
-    return f"{moment(at)} UTC" + (f", {theirs:%Y-%m-%d %H:%M} in {zone}" if theirs.utcoffset() else "")
+    return f"{format_moment(at)} UTC" + (f", {theirs:%Y-%m-%d %H:%M} in {zone}" if theirs.utcoffset() else "")
 
 
-def _clock(playbook: Playbook, rule: Sla, current: AssignmentRow) -> str:
-    name = sla_targets.hours_of(playbook, rule, current.pool, current.owner)
+def _describe_clock(playbook: Playbook, rule: Sla, current: AssignmentRow) -> str:
+    name = sla_targets.find_hours(playbook, rule, current.pool, current.owner)
     if name is None:
         return "The clock runs day and night."
     own = rule.clock == "rep" and any(rep.name == current.owner and rep.hours for rep in playbook.reps)
@@ -178,14 +184,14 @@ def _clock(playbook: Playbook, rule: Sla, current: AssignmentRow) -> str:
     return f"The clock runs in {whose} working hours ({name}, {hours.time_zone}){without}."
 
 
-def _stale(answer: Answer, row: Any, checked: sla_targets.Checked, playbook: Playbook, now: datetime) -> None:
-    state = sla_targets.owned_states(checked.rows.assign(accepted_at=row["accepted_at"])).iloc[0]
+def _tell_stale(answer: Answer, row: Any, checked: sla_targets.Checked, playbook: Playbook, now: datetime) -> None:
+    state = sla_targets.find_owned_states(checked.rows.assign(accepted_at=row["accepted_at"])).iloc[0]
     rule = playbook.follow_up.stale.get(state)
     if rule is None or pd.isna(at := checked.rows["stale_at"].iloc[0]):
         return
     answer.say(
-        f"The last activity was {moment(row['active_at'])} UTC. After {rule.days} working days without another, "
-        f"{moment(at)} UTC, {_STALE[rule.do]}."
+        f"The last activity was {format_moment(row['active_at'])} UTC. After {rule.days} working days without another, "
+        f"{format_moment(at)} UTC, {_STALE[rule.do]}."
     )
 
 
@@ -197,18 +203,18 @@ class _AboutJourney(Protocol):
 _Row = TypeVar("_Row", bound=_AboutJourney)
 
 
-def _of(rows: list[_Row], story: Story) -> list[_Row]:
+def _select_rows(rows: list[_Row], story: Story) -> list[_Row]:
     return [row for row in rows if row.journey_id == story.journey.id]
 
 
-def _done(story: Story, assignment: AssignmentRow) -> Iterator[ActivityRow]:
+def _find_activities(story: Story, assignment: AssignmentRow) -> Iterator[ActivityRow]:
     """What reps did since the assignment."""
     for activity in story.activities:
         if activity.actor == ActivityActor.REP and activity.occurred_at >= assignment.assigned_at:
             yield activity
 
 
-def _frame(story: Story, current: AssignmentRow, playbook: Playbook) -> pd.DataFrame:
+def _build_frame(story: Story, current: AssignmentRow, playbook: Playbook) -> pd.DataFrame:
     """The owned lead as a follow-up check sees it, from its story."""
     since, recorded = current.assigned_at, (current.touched_at, current.last_touched_at)
     active = [each.occurred_at for each in story.activities] + [each.received_at for each in story.signals]
@@ -216,7 +222,7 @@ def _frame(story: Story, current: AssignmentRow, playbook: Playbook) -> pd.DataF
         "clock_from": current.clock_from or since,
         "touches": counted.moments_of_touches(story.activities, playbook.follow_up, current.owner, since, recorded),
         "finished_at": None,
-        "pauses": tuple((p.started_at, p.ended_at or p.until) for p in _of(story.pauses, story)),
+        "pauses": tuple((p.started_at, p.ended_at or p.until) for p in _select_rows(story.pauses, story)),
         "active_at": max([since, *active]),
     }
     return pd.DataFrame({name: pd.Series([value], dtype=object) for name, value in row.items()})

@@ -9,9 +9,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from console.answers import Answer, iso_moment, show_value
+from console.answers import Answer, format_iso_moment, show_value
 from console.redaction import SHOWN
-from console.screen import moment, span
+from console.screen import format_moment, format_span
 from leadgate.fields import PERSONAL
 
 if TYPE_CHECKING:
@@ -32,20 +32,20 @@ def tell(answer: Answer, scored: QualificationRow, lead: LeadRow | None) -> None
     )
     if scored.was:
         answer.say(f"Before, it was {scored.was.replace('_', '-')}.")
-    answer.say(*_contributions(scored))
-    if known := [_known(part, proof, _value(proof, lead)) for part, proof in scored.evidence.items()]:
+    answer.say(*_describe_contributions(scored))
+    if known := [_describe_known(part, proof, _read_value(proof, lead)) for part, proof in scored.evidence.items()]:
         words = ", ".join(known)
         answer.say(f"{words[0].upper()}{words[1:]}.")
     if scored.changes_at:
-        answer.say(f"Without news, its verdict or its grade changes {moment(scored.changes_at)} UTC.")
+        answer.say(f"Without news, its verdict or its grade changes {format_moment(scored.changes_at)} UTC.")
 
 
-def _contributions(scored: QualificationRow) -> list[str]:
+def _describe_contributions(scored: QualificationRow) -> list[str]:
     """Fit and engagement, a sentence each; a score of earlier times does not say which is which."""
     details = scored.details
     decayed = details.get("decayed", {})
     points = dict.fromkeys(decayed, 0) | scored.contributions
-    told = {rule: _points(rule, number, decayed.get(rule), scored) for rule, number in points.items()}
+    told = {rule: _describe_points(rule, number, decayed.get(rule), scored) for rule, number in points.items()}
     if "fit" not in details:
         return [f"Points: {', '.join(told.values()) or 'none'}."]
     fit = [words for rule, words in told.items() if rule in details["fit"]]
@@ -53,14 +53,14 @@ def _contributions(scored: QualificationRow) -> list[str]:
     return [f"{name}: {', '.join(words) or 'none'}." for name, words in (("Fit", fit), ("Engagement", engagement))]
 
 
-def _points(rule: str, number: int, decayed: Decay | None, scored: QualificationRow) -> str:
+def _describe_points(rule: str, number: int, decayed: Decay | None, scored: QualificationRow) -> str:
     if decayed is None:
         return f"{rule} {number:+}"
-    age = span(scored.at - datetime.fromisoformat(decayed["latest"]))
+    age = format_span(scored.at - datetime.fromisoformat(decayed["latest"]))
     return f"{rule} {number:+} of {decayed['of']:+} (the latest {age} before)"
 
 
-def _value(proof: Proof, lead: LeadRow | None) -> JsonValue:
+def _read_value(proof: Proof, lead: LeadRow | None) -> JsonValue:
     """What the lead says in the field that is the proof; None when that is personal, or nothing."""
     name = proof.get("field")
     if lead is None or name is None or name in PERSONAL:
@@ -69,14 +69,14 @@ def _value(proof: Proof, lead: LeadRow | None) -> JsonValue:
     return value
 
 
-def _known(part: str, proof: Proof, value: JsonValue) -> str:
+def _describe_known(part: str, proof: Proof, value: JsonValue) -> str:
     field = f"{proof['field']}: {show_value(value)[:SHOWN]}" if value is not None else ""
     if proof.get("negative"):
         return f"there is no {part}" + (f" ({field})" if field else "")
     if not proof.get("known"):
         return f"{part} is not known"
     if "activity" in proof:
-        return f"{part} is known ({proof['activity']}, {iso_moment(proof['at'])} UTC)"
+        return f"{part} is known ({proof['activity']}, {format_iso_moment(proof['at'])} UTC)"
     if field:
         return f"{part} is known ({field})"
     return f"{part} is known" + (f" (from {proof['field']})" if "field" in proof else "")

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import orjson
 
 from console.answers import LAST, Answer, show_value
-from console.screen import moment
-from leadgate.counting import counted
+from console.screen import format_moment
+from leadgate.counting import format_count
 from leadgate.ledger.lead_history import Story
-from leadgate.matching.persons import words_of
+from leadgate.matching.persons import describe_levels
 from leadgate.matching.resolving import describe_keys
 from leadgate.vocabulary import ActionKind, AssignmentMethod, JourneyStatus, StageName, Trigger
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from leadgate.ledger.story_rows import AssignmentRow, SignalRow
 
 
-def title(story: Story) -> str:
+def describe_lead(story: Story) -> str:
     """The lead in a line: ``Lead 17: Jane Doe, VP Sales at Acme, jane@acme.example, +4420…``."""
     lead = story.lead
     if lead is None:
@@ -35,7 +35,7 @@ def title(story: Story) -> str:
     return f"Lead {lead.id}: {', '.join(parts) or 'nothing is known'}"
 
 
-def standing(story: Story) -> str:
+def describe_standing(story: Story) -> str:
     """Where the lead stands, in a line."""
     journey = story.journey
     stage = journey.stage.replace("_", "-")
@@ -56,17 +56,17 @@ def standing(story: Story) -> str:
     return f"Journey J{journey.id} {words[JourneyStatus(journey.status)]}.{also}"
 
 
-def triggered(story: Story) -> Answer:
+def answer_trigger(story: Story) -> Answer:
     answer = Answer("What triggered it?")
     journey = story.journey
     if journey.trigger != Trigger.SIGNAL:
-        answer.say(f"{_why_again(story)} It was first heard of like this:")
+        answer.say(f"{_explain_rescoring(story)} It was first heard of like this:")
     own = next((s for s in story.signals if s.journey_id == journey.id), None)
     signal = own or next(iter(story.signals), None)
     if signal is not None:
         origin = f", from {signal.origin}" if signal.origin else ""
-        answer.say(f"A signal of the source {signal.source}, received {moment(signal.received_at)} UTC{origin}.")
-        _sent_by(answer, signal, story)
+        answer.say(f"A signal of the source {signal.source}, received {format_moment(signal.received_at)} UTC{origin}.")
+        _tell_sender(answer, signal, story)
         payload = orjson.loads(signal.payload)
         if signal.unreadable:
             answer.say(f"It could not be read: {signal.unreadable}.", f"As received: {payload.get('raw')}")
@@ -76,14 +76,14 @@ def triggered(story: Story) -> Answer:
         others = [each for each in story.signals if each.id != signal.id]
         if others:
             count = max(len(others), story.counts.get("signals", 0) - 1)
-            answer.say(f"{counted(count, 'more signal is', 'more signals are')} about the same person:")
+            answer.say(f"{format_count(count, 'more signal is', 'more signals are')} about the same person:")
             because = {join.journey_id: describe_keys(join.because) for join in story.joins}
             answer.show(
                 ("journey", "received (UTC)", "source", "from", "the same person because of"),
                 [
                     (
                         f"J{s.journey_id}",
-                        moment(s.received_at),
+                        format_moment(s.received_at),
                         s.source,
                         s.origin or "",
                         because.get(s.journey_id, ""),
@@ -91,13 +91,15 @@ def triggered(story: Story) -> Answer:
                     for s in others
                 ],
             )
-    _compared(answer, story)
+    _tell_compared(answer, story)
     if story.activities:
-        answer.say(f"{counted(story.counts.get('activities', 0), 'activity', 'activities')} since, the latest last:")
+        answer.say(
+            f"{format_count(story.counts.get('activities', 0), 'activity', 'activities')} since, the latest last:"
+        )
         latest = story.activities[-LAST:]
         answer.show(
             ("when (UTC)", "what", "by"),
-            [(moment(a.occurred_at), a.kind, a.rep or a.actor) for a in latest],
+            [(format_moment(a.occurred_at), a.kind, a.rep or a.actor) for a in latest],
         )
     if story.same_phone:
         leads = ", ".join(map(str, story.same_phone))
@@ -105,7 +107,7 @@ def triggered(story: Story) -> Answer:
     return answer
 
 
-def _sent_by(answer: Answer, signal: SignalRow, story: Story) -> None:
+def _tell_sender(answer: Answer, signal: SignalRow, story: Story) -> None:
     """Of a signal that came over HTTP: from where, by which request, and whether that request's id came again."""
     if signal.request_id is None:
         return
@@ -114,32 +116,33 @@ def _sent_by(answer: Answer, signal: SignalRow, story: Story) -> None:
     for each in story.reused:
         if (each.source, each.request_id) == (signal.source, signal.request_id):
             answer.say(
-                f"The same id came again with another body {counted(each.times, 'time', 'times')}, the last time "
-                f"{moment(each.last_at)} UTC from {each.last_address or 'an unknown address'}; that was refused."
+                f"The same id came again with another body {format_count(each.times, 'time', 'times')}, "
+                "the last time "
+                f"{format_moment(each.last_at)} UTC from {each.last_address or 'an unknown address'}; that was refused."
             )
 
 
-def _why_again(story: Story) -> str:
+def _explain_rescoring(story: Story) -> str:
     at = story.journey.captured_at
     if story.journey.trigger == Trigger.RECYCLE:
         return (
             "It was given back or had gone quiet, and its time to come back came, so it went through qualification "
-            f"again on {moment(at)} UTC."
+            f"again on {format_moment(at)} UTC."
         )
     earlier = [q for q in story.qualifications if q.journey_id < story.journey.id]
     foretold = earlier[-1].changes_at if earlier else None
     if foretold is not None and foretold <= at:
         return (
             f"Nothing new: with time alone the verdict or the grade of its last score was to change "
-            f"{moment(foretold)} UTC, so it was scored again on {moment(at)} UTC."
+            f"{format_moment(foretold)} UTC, so it was scored again on {format_moment(at)} UTC."
         )
     return (
         f"Something new became known about a lead who had been through before, so it was scored again on "
-        f"{moment(at)} UTC."
+        f"{format_moment(at)} UTC."
     )
 
 
-def _compared(answer: Answer, story: Story) -> None:
+def _tell_compared(answer: Answer, story: Story) -> None:
     """Whom it was compared with, and what people said about that."""
     here = story.journey.id
     mine = [each for each in story.joins if each.journey_id == here]
@@ -154,46 +157,48 @@ def _compared(answer: Answer, story: Story) -> None:
         answer.show(
             ("lead", "score", "what agrees; what differs"),
             [
-                (str(each.lead_id), str(each.score), words_of(each.levels) or describe_keys(each.levels))
+                (str(each.lead_id), str(each.score), describe_levels(each.levels) or describe_keys(each.levels))
                 for each in compared
                 if each.generation == compared[-1].generation
             ],
         )
     for each in story.verdicts:
         said = f"are the same person; what is about both goes to lead {each.keep}" if each.same else "are different"
-        answer.say(f"{each.by} said that lead {each.low} and lead {each.high} {said}, {moment(each.at)} UTC.")
+        answer.say(f"{each.by} said that lead {each.low} and lead {each.high} {said}, {format_moment(each.at)} UTC.")
 
 
-def owner(story: Story, now: datetime) -> Answer:
+def answer_owner(story: Story, now: datetime) -> Answer:
     answer = Answer("Who owns it, and why them?")
     mine = [a for a in story.assignments if a.journey_id == story.journey.id]
     current = next((a for a in mine if a.ended_at is None), None)
     if current is None:
-        answer.say(_nobody(story, now))
+        answer.say(_explain_no_owner(story, now))
     assignment = current or (mine[-1] if mine else None)
     if assignment is not None:
         pool = f" and pool {assignment.pool}" if assignment.pool else ""
         have = "has had it since" if assignment is current else "had it from"
         by_hand = AssignmentMethod(assignment.method).by_hand
         way = f"by hand ({assignment.rule})" if by_hand else f"by route {assignment.rule}{pool}"
-        answer.say(f"{assignment.owner} {have} {moment(assignment.assigned_at)} UTC, {way}.")
+        answer.say(f"{assignment.owner} {have} {format_moment(assignment.assigned_at)} UTC, {way}.")
         answer.say(assignment.why)
-        for words in (_read(assignment), _moved(assignment), _clock(assignment)):
+        for words in (_describe_inputs(assignment), _describe_turns(assignment), _describe_clock(assignment)):
             if words:
                 answer.say(words)
         if len(assignment.candidates) > 1 or not assignment.turn:
             answer.say("Considered:")
         answer.show(
             ("rep", "could take it", "turns, weight", "because"),
-            [_candidate(c) for c in assignment.candidates],
+            [_format_candidate(c) for c in assignment.candidates],
         )
     for ended in mine if current is None else mine[:-1]:
         if ended is not assignment or ended.ended_at is not None:
-            answer.say(f"{ended.owner} had it until {moment(ended.ended_at)} UTC: {_ending(story, ended)}.")
+            answer.say(
+                f"{ended.owner} had it until {format_moment(ended.ended_at)} UTC: {_describe_ending(story, ended)}."
+            )
     return answer
 
 
-def _ending(story: Story, ended: AssignmentRow) -> str:
+def _describe_ending(story: Story, ended: AssignmentRow) -> str:
     """Why an assignment ended; where a person decided it, in their words."""
     here = (ended.journey_id, ended.generation)
     notes = [
@@ -206,14 +211,14 @@ def _ending(story: Story, ended: AssignmentRow) -> str:
     return f"{ended.end_reason}: {notes[-1]}" if notes else str(ended.end_reason)
 
 
-def _read(assignment: AssignmentRow) -> str:
+def _describe_inputs(assignment: AssignmentRow) -> str:
     """What the rule read of the lead, as it was then."""
     inputs = assignment.inputs or {}
     values = [f"{name.replace('_', ' ')} {'not given' if value is None else value}" for name, value in inputs.items()]
     return f"It read: {', '.join(values)}." if values else ""
 
 
-def _moved(assignment: AssignmentRow) -> str:
+def _describe_turns(assignment: AssignmentRow) -> str:
     """How the pool's count moved."""
     pointer = assignment.pointer
     if not pointer:
@@ -225,18 +230,18 @@ def _moved(assignment: AssignmentRow) -> str:
     )
 
 
-def _clock(assignment: AssignmentRow) -> str:
+def _describe_clock(assignment: AssignmentRow) -> str:
     since = assignment.clock_from
-    return f"The SLA's clock of the owner before goes on, since {moment(since)} UTC." if since else ""
+    return f"The SLA's clock of the owner before goes on, since {format_moment(since)} UTC." if since else ""
 
 
-def _candidate(line: CandidateLine) -> tuple[str, ...]:
+def _format_candidate(line: CandidateLine) -> tuple[str, ...]:
     turns = "" if line.get("turns") is None else f"{line['turns']}, "
     weight = "" if line.get("weight") is None else f"{line['weight']:g}"
     return str(line["rep"]), "yes" if line["eligible"] else "no", turns + weight, str(line["reason"])
 
 
-def _nobody(story: Story, now: datetime) -> str:
+def _explain_no_owner(story: Story, now: datetime) -> str:
     journey = story.journey
     status, stage = journey.status, journey.stage.replace("_", "-")
     if status == JourneyStatus.READY:
@@ -244,7 +249,7 @@ def _nobody(story: Story, now: datetime) -> str:
             return f"Nobody yet: it waits at {stage} for the next run."
         if journey.stage == StageName.ASSIGNMENT and journey.waits_for:
             return f"Nobody yet: it waits at {stage}. {journey.waits_for}"
-        return f"Nobody yet: it waits at {stage}. It is tried again after {moment(journey.run_after)} UTC."
+        return f"Nobody yet: it waits at {stage}. It is tried again after {format_moment(journey.run_after)} UTC."
     if status == JourneyStatus.HELD:
         item = next((w for w in story.work_items if w.id == journey.work_item_id), None)
         decides = f"; {item.assignee or item.route} decides" if item else ""

@@ -14,7 +14,7 @@ Network = IPv4Network | IPv6Network
 _MOST_HOPS: Final = 20  # of a header that anybody can write
 
 
-def client_address(peer: str, forwarded: Sequence[bytes], proxies: Collection[Network]) -> str:
+def find_client_address(peer: str, forwarded: Sequence[bytes], proxies: Collection[Network]) -> str:
     """The address of the sender: ``peer``, or what trusted proxies say of it in their ``X-Forwarded-For``.
 
     Read from its end, where the proxy next to us wrote: the first address that is no proxy of ours. What is before
@@ -25,7 +25,7 @@ def client_address(peer: str, forwarded: Sequence[bytes], proxies: Collection[Ne
     nearest = peer
     hops = b",".join(forwarded).decode("latin-1").split(",")
     for hop in reversed(hops[-_MOST_HOPS:]):
-        address = _address(hop)
+        address = _parse_address(hop)
         if address is None:
             return nearest
         nearest = str(address)
@@ -35,9 +35,9 @@ def client_address(peer: str, forwarded: Sequence[bytes], proxies: Collection[Ne
 
 
 @lru_cache(maxsize=10_000)
-def sender_of(address: str) -> str:
+def find_sender(address: str) -> str:
     """What is counted as one sender: an IPv4 address, or the /64 that a host of IPv6 has to itself."""
-    found = _address(address)
+    found = _parse_address(address)
     if isinstance(found, IPv6Address):
         return str(IPv6Network((found, 64), strict=False))
     return address if found is None else str(found)
@@ -45,11 +45,11 @@ def sender_of(address: str) -> str:
 
 def is_one_of(address: str, proxies: Collection[Network]) -> bool:
     """Whether ``address`` is that of a proxy; what is no address is none."""
-    found = _address(address)
+    found = _parse_address(address)
     return found is not None and any(found in network for network in proxies)
 
 
-def _address(text: str) -> IPv4Address | IPv6Address | None:
+def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
     """An address as proxies write it: alone, ``192.0.2.1:4711``, or ``[2001:db8::1]:4711``."""
     text = text.strip()
     if text.startswith("["):

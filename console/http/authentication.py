@@ -86,13 +86,13 @@ class RequestVerifier:
     def __init__(self, playbook: Playbook, environ: Mapping[str, str]) -> None:
         self.unset: list[tuple[str, str]] = []
         self._locks: dict[str, _Lock] = {}
-        self._nobodys = _lock("hmac", ())
+        self._nobodys = _build_lock("hmac", ())
         for name, source in playbook.sources.items():
             if source.http is None:
                 continue
             found = source_secrets.read(environ.get(source.http.secret_env, ""))
             if found:
-                self._locks[name] = _lock(source.http.auth, found)
+                self._locks[name] = _build_lock(source.http.auth, found)
             else:
                 self.unset.append((name, source.http.secret_env))
         self._without = {name for name, _ in self.unset}
@@ -105,13 +105,13 @@ class RequestVerifier:
         """
         lock = self._locks.get(source)
         scheme, _, token = (given.authorization or b"").partition(b" ")
-        known = _any_same(hashlib.sha256(token.strip()).digest(), (lock or self._nobodys).tokens)
+        known = _is_any_same(hashlib.sha256(token.strip()).digest(), (lock or self._nobodys).tokens)
         if known and scheme.lower() == b"bearer" and lock is not None and lock.auth == "bearer":
             return _ADMITTED
-        fault = _fault_of(given, now)
+        fault = _find_fault(given, now)
         if fault is None:
             return _READS
-        return Verdict(reason=self._reason(source, fault, given))
+        return Verdict(reason=self._find_reason(source, fault, given))
 
     def judge_body(self, source: str, given: Given, body: bytes) -> Verdict:
         """Whether the signature is that of ``source``: the HMAC-SHA256 (RFC 2104) of ``id.timestamp.body``, or of
@@ -132,9 +132,9 @@ class RequestVerifier:
         same = [hmac.compare_digest(one, other) for one in sent for other in expected]
         if any(same) and lock is not None and lock.auth == "hmac":
             return _ADMITTED
-        return Verdict(reason=self._reason(source, "wrong", given))
+        return Verdict(reason=self._find_reason(source, "wrong", given))
 
-    def _reason(self, source: str, fault: Reason, given: Given) -> Reason:
+    def _find_reason(self, source: str, fault: Reason, given: Given) -> Reason:
         lock = self._locks.get(source)
         if lock is None:
             return "no_secret" if source in self._without else "unknown_source"
@@ -143,19 +143,19 @@ class RequestVerifier:
         return fault
 
 
-def _lock(auth: Literal["bearer", "hmac"], found: Iterable[Secret]) -> _Lock:
+def _build_lock(auth: Literal["bearer", "hmac"], found: Iterable[Secret]) -> _Lock:
     known = list(found)
     tokens = [hashlib.sha256(each.text).digest() for each in known]
     keys = [each.key for each in known if each.key is not None]
     old_keys = [each.text for each in known if each.key is None]
-    return _Lock(auth, _filled(tokens), _filled(keys), _filled(old_keys))
+    return _Lock(auth, _pad_keys(tokens), _pad_keys(keys), _pad_keys(old_keys))
 
 
-def _filled(known: list[bytes]) -> tuple[bytes, ...]:
+def _pad_keys(known: list[bytes]) -> tuple[bytes, ...]:
     return (*known, *(secrets.token_bytes(32) for _ in range(MOST - len(known))))
 
 
-def _fault_of(given: Given, now: float) -> Reason | None:
+def _find_fault(given: Given, now: float) -> Reason | None:
     """What is wrong with the form of a signature, or with its time; None: only the body can tell."""
     if given.id is not None or given.timestamp is not None or given.signature is not None:
         timestamp = given.timestamp
@@ -175,14 +175,14 @@ def _fault_of(given: Given, now: float) -> Reason | None:
     return None if abs(now - int(timestamp)) <= TOLERANCE else "stale"
 
 
-def bearer(token: str, authorization: bytes | None) -> bool:
+def has_bearer_token(token: str, authorization: bytes | None) -> bool:
     """Whether the header holds ``token``."""
     scheme, _, given = (authorization or b"").partition(b" ")
     wanted = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
     return hmac.compare_digest(hashlib.sha256(given.strip()).digest(), wanted) and scheme.lower() == b"bearer"
 
 
-def _any_same(one: bytes, others: Iterable[bytes]) -> bool:
+def _is_any_same(one: bytes, others: Iterable[bytes]) -> bool:
     """Compares with each of them, whichever is the same."""
     same = [hmac.compare_digest(one, each) for each in others]
     return any(same)

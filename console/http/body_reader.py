@@ -56,16 +56,16 @@ def read(body: bytes, content_type: str | None) -> Body:
     """The payloads of ``body``. Raises ``RefusedError``: 400, 413, 415 or 422."""
     kind, options = parse_options_header((content_type or "").encode("latin-1", "replace"))
     if kind == b"application/json" or (kind.startswith(b"application/") and kind.endswith(b"+json")):
-        _utf8_only(options)
-        return _json(_text(body))
+        _require_utf8(options)
+        return _parse_json(_decode_text(body))
     if kind == b"application/x-www-form-urlencoded":
-        _utf8_only(options)
-        return _form(_urlencoded(_text(body)))
+        _require_utf8(options)
+        return _build_form(_parse_urlencoded(_decode_text(body)))
     if kind == b"multipart/form-data":
         boundary = options.get(b"boundary")
         if not boundary:
             raise RefusedError(400, "invalid_form", "multipart/form-data needs a boundary in its Content-Type")
-        return _form(_multipart(body, boundary))
+        return _build_form(_parse_multipart(body, boundary))
     raise RefusedError(
         415,
         "content_type",
@@ -73,12 +73,12 @@ def read(body: bytes, content_type: str | None) -> Body:
     )
 
 
-def _utf8_only(options: Mapping[bytes, bytes]) -> None:
+def _require_utf8(options: Mapping[bytes, bytes]) -> None:
     if options.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8", b"us-ascii"):
         raise RefusedError(415, "charset", "the body must be UTF-8; leave the charset out, or send utf-8")
 
 
-def _text(body: bytes) -> str:
+def _decode_text(body: bytes) -> str:
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -88,32 +88,32 @@ def _text(body: bytes) -> str:
 # --- JSON -------------------------------------------------------------------------------------------------
 
 
-def _json(text: str) -> Body:
+def _parse_json(text: str) -> Body:
     text = text.removeprefix("\ufeff")
     try:
         # the strict one: no NaN, no half surrogates, nothing that reading the signal again would stumble over
         orjson.loads(text)
-        start = _after_space(text, 0)
+        start = _skip_space(text, 0)
         if text[start] != "[":
-            return Body([_payload(*_scan(text, start), None)], listed=False)
-        return Body(_list(text, _after_space(text, start + 1)), listed=True)
+            return Body([_build_payload(*_scan(text, start), None)], listed=False)
+        return Body(_parse_list(text, _skip_space(text, start + 1)), listed=True)
     except RecursionError:
-        raise _too_deep() from None
+        raise _build_too_deep_error() from None
     except json.JSONDecodeError as error:
         # the message names a line and column, and no value
         raise RefusedError(400, "invalid_json", f"the body is not valid JSON: {error}") from None
 
 
-def _list(text: str, at: int) -> list[Payload]:
+def _parse_list(text: str, at: int) -> list[Payload]:
     payloads: list[Payload] = []
     while text[at] != "]":
         if len(payloads) == ITEMS:
             raise RefusedError(413, "too_many", f"a request may hold {ITEMS:,} payloads; send the rest in another one")
         value, raw = _scan(text, at)
-        payloads.append(_payload(value, raw, len(payloads)))
-        at = _after_space(text, at + len(raw))
+        payloads.append(_build_payload(value, raw, len(payloads)))
+        at = _skip_space(text, at + len(raw))
         if text[at] == ",":
-            at = _after_space(text, at + 1)
+            at = _skip_space(text, at + 1)
     if not payloads:
         raise RefusedError(422, "empty", "the list is empty; send at least one payload")
     return payloads
@@ -124,46 +124,46 @@ def _scan(text: str, at: int) -> tuple[Any, str]:
     return value, text[at:end]
 
 
-def _payload(value: Any, raw: str, position: int | None) -> Payload:
+def _build_payload(value: Any, raw: str, position: int | None) -> Payload:
     where = "the payload" if position is None else f"payload {position} of the list, counted from 0,"
     if not isinstance(value, dict):
         raise RefusedError(422, "not_an_object", f"{where} is no object, so its fields have no names; send objects")
     if not value:
         raise RefusedError(422, "empty", f"{where} is empty; send at least one field")
-    _measure(value)
+    _require_limits(value)
     return Payload(value, raw)
 
 
-def _after_space(text: str, at: int) -> int:
+def _skip_space(text: str, at: int) -> int:
     found = _SPACE.match(text, at)
     return at if found is None else found.end()
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
         raise RefusedError(400, "duplicate_name", "an object names a field twice, so which value holds is not said")
     return values
 
 
-def _integer(digits: str) -> int:
+def _parse_integer(digits: str) -> int:
     value = int(digits) if len(digits) <= 20 else 2**64
     if not -(2**63) <= value < 2**64:
         raise RefusedError(400, "number_too_large", "a number needs more than 64 bits; send it as text")
     return value
 
 
-def _number(digits: str) -> float:
+def _parse_number(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
         raise RefusedError(400, "number_too_large", "a number is larger than any double; send it as text")
     return value
 
 
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_number)
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_build_object, parse_int=_parse_integer, parse_float=_parse_number)
 
 
-def _measure(value: dict[str, Any]) -> None:
+def _require_limits(value: dict[str, Any]) -> None:
     """Level by level, not by recursion."""
     layer: list[Any] = [value]
     fields = 0
@@ -175,21 +175,21 @@ def _measure(value: dict[str, Any]) -> None:
                 container = container.values()
             inner += [item for item in container if isinstance(item, (dict, list))]
         if fields > FIELDS:
-            raise _too_many_fields()
+            raise _build_too_many_fields_error()
         if not inner:
             return
         layer = inner
-    raise _too_deep()
+    raise _build_too_deep_error()
 
 
-def _too_deep() -> RefusedError:
+def _build_too_deep_error() -> RefusedError:
     return RefusedError(400, "too_deep", f"a payload may be nested {DEPTH} levels deep")
 
 
 # --- forms ------------------------------------------------------------------------------------------------
 
 
-def _form(pairs: list[tuple[str, str]]) -> Body:
+def _build_form(pairs: list[tuple[str, str]]) -> Body:
     """One payload: a name that is there several times (boxes that are ticked) has a list of values."""
     values: dict[str, Any] = {}
     for name, value in pairs:
@@ -205,16 +205,16 @@ def _form(pairs: list[tuple[str, str]]) -> Body:
     return Body([Payload(values, orjson.dumps(values).decode())], listed=False)
 
 
-def _urlencoded(text: str) -> list[tuple[str, str]]:
+def _parse_urlencoded(text: str) -> list[tuple[str, str]]:
     try:
         return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=FIELDS)
     except UnicodeDecodeError:
         raise RefusedError(400, "invalid_utf8", "a form field is not UTF-8 once its %XX are decoded") from None
     except ValueError:
-        raise _too_many_fields() from None
+        raise _build_too_many_fields_error() from None
 
 
-def _multipart(body: bytes, boundary: bytes) -> list[tuple[str, str]]:
+def _parse_multipart(body: bytes, boundary: bytes) -> list[tuple[str, str]]:
     """The fields of a form (RFC 7578)."""
     form = _Parts()
     try:
@@ -254,7 +254,7 @@ class _Parts:
 
     def _begin(self) -> None:
         if len(self.fields) == FIELDS:
-            raise _too_many_fields()
+            raise _build_too_many_fields_error()
         self._name: bytes | None = None
         self._header, self._described, self._content = bytearray(), bytearray(), bytearray()
 
@@ -273,12 +273,12 @@ class _Parts:
 
     def _end(self) -> None:
         # browsers write a quote and a line break in a name as these three, and nothing else so
-        name = _text(self._name or b"").replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
-        self.fields.append((name, _text(bytes(self._content))))
+        name = _decode_text(self._name or b"").replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
+        self.fields.append((name, _decode_text(bytes(self._content))))
 
     def _end_form(self) -> None:
         self.ended = True
 
 
-def _too_many_fields() -> RefusedError:
+def _build_too_many_fields_error() -> RefusedError:
     return RefusedError(400, "too_many_fields", f"a payload may have {FIELDS:,} fields, on all levels")

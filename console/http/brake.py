@@ -19,7 +19,7 @@ LOOK_EVERY: Final = 0.5  # seconds
 LONGEST: Final = 2.0  # seconds; senders of web hooks give up after five or ten
 
 
-def held_back(waiting: int, from_: int) -> float:
+def compute_delay(waiting: int, from_: int) -> float:
     """Seconds by which an answer is late while ``waiting`` leads wait: none up to ``from_``, most from twice that."""
     if from_ <= 0 or waiting <= from_:
         return 0.0
@@ -49,4 +49,4 @@ class Brake:
 
     async def _look(self) -> None:
         waiting = await asyncio.to_thread(consumers.count_waiting, self._ledger, 2 * self._from)
-        self.seconds = held_back(waiting, self._from)
+        self.seconds = compute_delay(waiting, self._from)

@@ -25,20 +25,27 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from console.http import metrics_text
-from console.http.addresses import Network, client_address, sender_of
-from console.http.authentication import HEADERS, Given, Reason, RequestVerifier, bearer
+from console.http.addresses import Network, find_client_address, find_sender
+from console.http.authentication import HEADERS, Given, Reason, RequestVerifier, has_bearer_token
 from console.http.brake import Brake
 from console.http.clock import LedgerClock
 from console.http.connections import Connections, Limits, raise_descriptors
 from console.http.incoming import Budget, Incoming, LastResponse
 from console.http.rates import Throttle, TokenBucket
-from console.http.responses import RETRY_AFTER, RefusedError, answer, ledger_away, unauthorised, unexpected
-from console.http.signals import PostReader, as_data, http_of
-from console.http.writer import Writer, gone, report
+from console.http.responses import (
+    RETRY_AFTER,
+    RefusedError,
+    answer,
+    build_ledger_away_error,
+    build_unauthorised_error,
+    build_unexpected_error,
+)
+from console.http.signals import PostReader, as_data, require_http
+from console.http.writer import Writer, is_database_away, report
 from console.screen import say
 from leadgate.ledger import Ledger, metrics
 from leadgate.ledger.requests import Sender
-from leadgate.ledger.standstill import standstill
+from leadgate.ledger.standstill import read_standstill
 from leadgate.playbook import Playbook
 from tasks.ingestion import Outcome
 
@@ -51,7 +58,7 @@ _SIGNED_BY: Final = frozenset(HEADERS)
 _REQUEST_ID: Final = re.compile(r"[!-~]{1,255}")
 
 
-def app_of(
+def build_app(
     ledger: Ledger,
     playbook: Playbook,
     environ: Mapping[str, str],
@@ -84,7 +91,7 @@ def app_of(
 
     app = FastAPI(
         openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan,
-        exception_handlers={HTTPException: _no_such_page},
+        exception_handlers={HTTPException: _refuse_unknown_page},
     )  # fmt: skip
     app.state.connections = connections
 
@@ -98,25 +105,27 @@ def app_of(
 
     @app.get("/readyz")
     async def readyz() -> Response:
-        return await desk.answer(desk.ready(stalled_after))
+        return await desk.answer(desk.answer_ready(stalled_after))
 
     @app.get("/metrics")
     async def metrics_page(request: Request) -> Response:
         if metrics_token is None:
             raise HTTPException(404)
         given = request.headers.get("authorization")
-        return await desk.answer(desk.metrics(metrics_token, given))
+        return await desk.answer(desk.answer_metrics(metrics_token, given))
 
     return app
 
 
-async def _no_such_page(_: Request, error: Exception) -> Response:
+async def _refuse_unknown_page(_: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.status_code == 405:
         refused = RefusedError(405, "method", "this address takes another method; see its Allow header")
-        response = refused.response()
+        response = refused.build_response()
         response.headers.update(error.headers or {})
         return response
-    return RefusedError(404, "not_found", "there is nothing at this address; signals go to /capture/SOURCE").response()
+    return RefusedError(
+        404, "not_found", "there is nothing at this address; signals go to /capture/SOURCE"
+    ).build_response()
 
 
 class _Desk:
@@ -145,7 +154,7 @@ class _Desk:
         self._buckets: dict[str, TokenBucket] = {}
         self._most_bytes = 0
         for name, source in self._reader.sources.items():
-            http = http_of(source)
+            http = require_http(source)
             self._budgets[name] = Budget(max(_OF_A_SOURCE, 4 * http.max_bytes))
             self._buckets[name] = TokenBucket(http.per_second, http.burst, seconds)
             self._most_bytes = max(self._most_bytes, http.max_bytes)
@@ -162,13 +171,13 @@ class _Desk:
             return response
         except RefusedError as refused:
             self._refused[refused.http_status, refused.error] += 1
-            return refused.response()
+            return refused.build_response()
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
         except Exception as error:
             report(error)
             self._refused[500, "unexpected"] += 1
-            return unexpected().response()
+            return build_unexpected_error().build_response()
 
     async def capture(self, request: Request, name: str) -> Response:
         incoming = Incoming(request)
@@ -176,25 +185,25 @@ class _Desk:
         return response if incoming.ended else LastResponse(response, incoming)
 
     async def _capture(self, request: Request, name: str, incoming: Incoming) -> Response:
-        address = self._address_of(request)
-        given = _given(request)
+        address = self._find_address(request)
+        given = _collect_given(request)
         verdict = self._doors.judge_head(name, given, self.clock.now().timestamp())
         if not verdict.admits and not verdict.reads:
-            raise self._unknown(address, verdict.reason)
+            raise self._refuse_unknown(address, verdict.reason)
         try:
             if verdict.admits:
-                body = await incoming.read(http_of(self._reader.sources[name]).max_bytes, self._budgets[name])
-                key = _idempotency_key(request)
+                body = await incoming.read(require_http(self._reader.sources[name]).max_bytes, self._budgets[name])
+                key = _read_idempotency_key(request)
             else:
                 body = await incoming.read(self._most_bytes, self._unproven)
                 verdict = self._doors.judge_body(name, given, body)
                 if not verdict.admits:
-                    raise self._unknown(address, verdict.reason)
+                    raise self._refuse_unknown(address, verdict.reason)
                 incoming.move(self._budgets[name])
                 key = None if given.id is None else given.id.decode("ascii")
                 if given.signature is None:
                     self._say_old(name)
-            request_id = key or _request_id(request)
+            request_id = key or _read_request_id(request)
             try:
                 response = await self._take(request, name, body, key, Sender(name, address, request_id))
             except RefusedError as refused:
@@ -208,36 +217,40 @@ class _Desk:
     async def _take(self, request: Request, name: str, body: bytes, key: str | None, sender: Sender) -> Response:
         """Read and store what a known sender posted."""
         # reading a large one takes long enough for others to notice
-        elsewhere = asyncio.to_thread if len(body) > _READ_AT_ONCE else _here
+        elsewhere = asyncio.to_thread if len(body) > _READ_AT_ONCE else _call_here
         headers = request.headers
         content = headers.get("content-type"), headers.get("content-encoding", "identity")
         posted = await elsewhere(self._reader.read, name, body, *content, key, self.clock.now())
         bucket = self._buckets[name]
         if wait := bucket.take(posted.payloads):
             raise RefusedError(
-                429, "too_fast", "the source has sent more than it may; send again later", retry_after=_up(wait)
+                429, "too_fast", "the source has sent more than it may; send again later", retry_after=_round_up(wait)
             )
         await self.brake.hold()
         stored = self.writer.submit(posted.signals, posted.activities, len(body), sender._replace(hash=posted.hash))
         if stored is None:
             bucket.give_back(posted.payloads)
             raise RefusedError(503, "busy", "too much waits to be stored; send the same again", retry_after=1)
-        outcome = await _in_time(stored)
+        outcome = await _await_in_time(stored)
         return answer(202, as_data(self._reader.sources[name], outcome, posted))
 
-    def _address_of(self, request: Request) -> str:
+    def _find_address(self, request: Request) -> str:
         peer = request.client.host if request.client else ""
-        return client_address(peer, _all(request, b"x-forwarded-for"), self._proxies) if self._proxies else peer
+        return (
+            find_client_address(peer, _list_values(request, b"x-forwarded-for"), self._proxies)
+            if self._proxies
+            else peer
+        )
 
-    def _unknown(self, address: str, reason: Reason | None) -> RefusedError:
+    def _refuse_unknown(self, address: str, reason: Reason | None) -> RefusedError:
         """The one refusal of whoever is not known, or, once they failed too often, the other one."""
         self._unauthorised[reason or "wrong"] += 1
-        if wait := self._throttle.fail(sender_of(address)):
+        if wait := self._throttle.fail(find_sender(address)):
             return RefusedError(
                 429, "too_many_failures", "this address failed to sign in too often; wait, and check how it signs in",
-                retry_after=_up(wait), close=True,
+                retry_after=_round_up(wait), close=True,
             )  # fmt: skip
-        return unauthorised()
+        return build_unauthorised_error()
 
     def _say_old(self, name: str) -> None:
         if name not in self._signed_the_old_way:
@@ -247,10 +260,10 @@ class _Desk:
                 "give its sender a secret of `leadgate secret new` and have it sign by Standard Webhooks."
             )
 
-    async def ready(self, stalled_after: float) -> Response:
-        stands = await self._ask("ready", lambda: standstill(self._ledger, stalled_after), within=RETRY_AFTER)
+    async def answer_ready(self, stalled_after: float) -> Response:
+        stands = await self._ask("ready", lambda: read_standstill(self._ledger, stalled_after), within=RETRY_AFTER)
         if not self.writer.alive:
-            raise ledger_away()
+            raise build_ledger_away_error()
         if stands.stalled:
             words = (
                 f"intake stands still: the lead that waits longest has not moved for {stands.seconds:.0f} s; "
@@ -259,11 +272,11 @@ class _Desk:
             raise RefusedError(503, "stalled", words, retry_after=RETRY_AFTER)
         return answer(200, {"status": "ready"})
 
-    async def metrics(self, token: str, given: str | None) -> Response:
-        if not bearer(token, None if given is None else given.encode("latin-1")):
-            raise unauthorised()
+    async def answer_metrics(self, token: str, given: str | None) -> Response:
+        if not has_bearer_token(token, None if given is None else given.encode("latin-1")):
+            raise build_unauthorised_error()
         figures = await self._ask(
-            "metrics", lambda: metrics.figures(self._ledger, self.clock.now()), within=_STORED_WITHIN
+            "metrics", lambda: metrics.read_metrics(self._ledger, self.clock.now()), within=_STORED_WITHIN
         )
         process = metrics_text.Process(
             self._refused,
@@ -273,7 +286,7 @@ class _Desk:
             self.brake.seconds,
             self.clock.skew,
         )
-        page = metrics_text.exposition(figures, process)
+        page = metrics_text.format_exposition(figures, process)
         return Response(page, media_type=metrics_text.CONTENT_TYPE)
 
     async def _ask(self, kind: str, question: Callable[[], Any], *, within: float) -> Any:
@@ -282,14 +295,14 @@ class _Desk:
             async with asyncio.timeout(within), self._asking[kind]:
                 return await asyncio.to_thread(question)
         except TimeoutError:
-            raise ledger_away() from None
+            raise build_ledger_away_error() from None
         except Exception as error:
-            if gone(error):
-                raise ledger_away() from None
+            if is_database_away(error):
+                raise build_ledger_away_error() from None
             raise
 
 
-def _given(request: Request) -> Given:
+def _collect_given(request: Request) -> Given:
     """The headers as they came. One that is sent twice is none: which of them holds is not said."""
     found: dict[bytes, bytes | None] = {}
     for name, value in request.scope["headers"]:
@@ -298,11 +311,11 @@ def _given(request: Request) -> Given:
     return Given(*map(found.get, HEADERS))
 
 
-def _all(request: Request, name: bytes) -> list[bytes]:
+def _list_values(request: Request, name: bytes) -> list[bytes]:
     return [value for header, value in request.scope["headers"] if header == name]
 
 
-def _idempotency_key(request: Request) -> str | None:
+def _read_idempotency_key(request: Request) -> str | None:
     """What a bearer calls its request by. Who signs calls it by the id that is signed; there this header means
     nothing, for whoever captured a request could add another one."""
     given = request.headers.get("idempotency-key")
@@ -311,22 +324,22 @@ def _idempotency_key(request: Request) -> str | None:
     return given
 
 
-def _request_id(request: Request) -> str:
+def _read_request_id(request: Request) -> str:
     """What a request without a key is called by: what its sender or a proxy calls it, else a name of ours."""
     given = request.headers.get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-async def _here(function: Callable[..., Any], *arguments: Any) -> Any:
+async def _call_here(function: Callable[..., Any], *arguments: Any) -> Any:
     return function(*arguments)
 
 
-async def _in_time(stored: asyncio.Future[Outcome]) -> Outcome:
+async def _await_in_time(stored: asyncio.Future[Outcome]) -> Outcome:
     await asyncio.wait((stored,), timeout=_STORED_WITHIN)
     if not stored.done():
         raise RefusedError(503, "slow", "the ledger takes too long; send the same again", retry_after=RETRY_AFTER)
     return stored.result()
 
 
-def _up(seconds: float) -> int:
+def _round_up(seconds: float) -> int:
     return max(1, int(-(-seconds // 1)))

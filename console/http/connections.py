@@ -88,7 +88,7 @@ class Connections:
         self._sweeping = False
         self.closed: Counter[str] = Counter()  #: for metrics: connections that were closed, by reason
 
-    def protocol(self, **given: Any) -> GuardedProtocol:
+    def build_protocol(self, **given: Any) -> GuardedProtocol:
         """What uvicorn calls for each connection."""
         return GuardedProtocol(self, **given)
 
@@ -100,21 +100,21 @@ class Connections:
         self._addresses[connection.address] += 1
         self._waiting[connection] = _Wait(self.now(), idle=False)
         if self.count > self.limits.connections:
-            self._close(self._oldest(None) or connection, "too_many")
+            self._close(self._find_oldest(None) or connection, "too_many")
         elif self._addresses[connection.address] > self.limits.connections // 2 and not self._is_proxy(connection):
-            self._close(self._oldest(connection.address) or connection, "too_many_of_one")
+            self._close(self._find_oldest(connection.address) or connection, "too_many_of_one")
         if not self._sweeping:
             self._sweeping = True
             asyncio.get_running_loop().call_later(_SWEEP_EVERY, self._sweep)
 
-    def lost(self, connection: GuardedProtocol) -> None:
+    def note_lost(self, connection: GuardedProtocol) -> None:
         self.count -= 1
         self._addresses[connection.address] -= 1
         if not self._addresses[connection.address]:
             del self._addresses[connection.address]
         self._forget(connection)
 
-    def waits(self, connection: GuardedProtocol, where: str) -> None:
+    def note_wait(self, connection: GuardedProtocol, where: str) -> None:
         """``where``: the connection waits for its sender's ``head`` or ``body``, is ``idle``, or waits for ``us``."""
         before = self._waiting.get(connection)
         if where == "us":
@@ -123,14 +123,14 @@ class Connections:
             self._waiting.pop(connection, None)  # so that the connection comes last
             self._waiting[connection] = _Wait(self.now(), idle=where == "idle")
 
-    def stalls(self, connection: GuardedProtocol, stalled: bool) -> None:
+    def note_stall(self, connection: GuardedProtocol, stalled: bool) -> None:
         """Whether the sender leaves so much of an answer on the line that no more can be written."""
         if stalled:
             self._stalled.setdefault(connection, self.now())
         else:
             self._stalled.pop(connection, None)
 
-    def _oldest(self, address: str | None) -> GuardedProtocol | None:
+    def _find_oldest(self, address: str | None) -> GuardedProtocol | None:
         return next((each for each in self._waiting if address is None or each.address == address), None)
 
     def _close(self, connection: GuardedProtocol, reason: str) -> None:
@@ -150,7 +150,8 @@ class Connections:
         late = [
             connection
             for connection, wait in self._waiting.items()
-            if not wait.idle and now - wait.since > (HEAD_WITHIN if connection.where() == "head" else REQUEST_WITHIN)
+            if not wait.idle
+            and now - wait.since > (HEAD_WITHIN if connection.describe_wait() == "head" else REQUEST_WITHIN)
         ]
         for connection in late:
             self._close(connection, "slow")
@@ -176,7 +177,7 @@ class GuardedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._kept_by.lost(self)
+        self._kept_by.note_lost(self)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -188,16 +189,16 @@ class GuardedProtocol(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._kept_by.stalls(self, True)
+        self._kept_by.note_stall(self, True)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._kept_by.stalls(self, False)
+        self._kept_by.note_stall(self, False)
 
     def _tell(self) -> None:
-        self._kept_by.waits(self, self.where())
+        self._kept_by.note_wait(self, self.describe_wait())
 
-    def where(self) -> str:
+    def describe_wait(self) -> str:
         """What the connection waits for: its sender's ``head`` or ``body``, ``us``, or ``idle``: nothing."""
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:

@@ -44,7 +44,7 @@ class Budget:
         while self.used > self._most:
             oldest = next(iter(self._coming), incoming)
             if oldest is incoming:
-                raise busy()
+                raise build_busy_error()
             self.give_back(oldest)
             oldest.give_up()
 
@@ -69,18 +69,18 @@ class Incoming:
     async def read(self, most: int, budget: Budget) -> bytes:
         """The whole body. Raises ``RefusedError`` for one that is too large, too slow, or too much with the others."""
         self._budget = budget
-        if self._announced() > most:
-            raise _too_large()
+        if self._read_announced() > most:
+            raise _build_too_large_error()
         chunks: list[bytes] = []
         size = 0
         started = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout_at(started + GRACE) as self._deadline:
                 while not self.ended:
-                    chunk = await self._next()
+                    chunk = await self._receive_next()
                     size += len(chunk)
                     if size > most:
-                        raise _too_large()
+                        raise _build_too_large_error()
                     budget.take(self, len(chunk))
                     chunks.append(chunk)
                     if not self.ended and not self._given_up:
@@ -88,7 +88,7 @@ class Incoming:
                         self._deadline.reschedule(min(started + BODY_WITHIN, by_rate))
         except TimeoutError:
             if self._given_up:
-                raise busy() from None
+                raise build_busy_error() from None
             words = f"the body did not arrive within {BODY_WITHIN:g} s, or at less than {LEAST_RATE:,} bytes a second"
             raise RefusedError(408, "slow", words) from None
         finally:
@@ -120,9 +120,9 @@ class Incoming:
         with contextlib.suppress(TimeoutError, ClientDisconnect):
             async with asyncio.timeout(_LINGER):
                 while not self.ended and size < _LINGER_BYTES:
-                    size += len(await self._next())
+                    size += len(await self._receive_next())
 
-    async def _next(self) -> bytes:
+    async def _receive_next(self) -> bytes:
         message = await self._receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
@@ -130,7 +130,7 @@ class Incoming:
         body: bytes = message.get("body", b"")
         return body
 
-    def _announced(self) -> int:
+    def _read_announced(self) -> int:
         length = self._request.headers.get("content-length", "")
         return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
 
@@ -154,9 +154,9 @@ class LastResponse(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def busy() -> RefusedError:
+def build_busy_error() -> RefusedError:
     return RefusedError(503, "busy", "too many bodies at once; send the same again", retry_after=1)
 
 
-def _too_large() -> RefusedError:
+def _build_too_large_error() -> RefusedError:
     return RefusedError(413, "too_large", "the body is larger than the source may send")

@@ -22,7 +22,7 @@ from fastapi import FastAPI
 
 from console.command_context import CommandContext
 from console.http.authentication import RequestVerifier
-from console.http.capture_api import app_of
+from console.http.capture_api import build_app
 from console.http.connections import MOST_HEAD, Connections
 from console.screen import CommandError, say
 from leadgate import source_secrets
@@ -44,18 +44,18 @@ def listen(
 ) -> None:
     """HTTP capture alone, on loopback, until ctrl-C; `leadgate up` starts it with everything else."""
     context: CommandContext = ctx.obj
-    playbook = context.checked_playbook()
+    playbook = context.load_checked_playbook()
     _require_sources(playbook)
     for note in require_values(playbook, os.environ):
         say(f"Warning: {note}")
     _require_token(context.settings.metrics_token)
     with (
-        contextlib.closing(_socket(port or context.settings.capture_port)) as taken,
+        contextlib.closing(_open_socket(port or context.settings.capture_port)) as taken,
         open_ledger(context.settings) as ledger,
     ):
         # the writer comes back from every statement through this lock; at 5 ms, waiting for it takes the most time
         sys.setswitchinterval(0.0005)
-        app = app_of(
+        app = build_app(
             ledger,
             playbook.playbook,
             os.environ,
@@ -65,16 +65,16 @@ def listen(
             stalled_after=context.settings.stalled_after,
         )
         _say_where(playbook, taken)
-        _Server(config(app)).run(sockets=[taken])
+        _Server(build_config(app)).run(sockets=[taken])
     say("Stopped. Every request that was answered with 202 is in the ledger.")
 
 
-def config(app: FastAPI) -> uvicorn.Config:
+def build_config(app: FastAPI) -> uvicorn.Config:
     """How the application is served: it says nothing of itself, and logs no request."""
     connections: Connections = app.state.connections
     return uvicorn.Config(
         app,
-        http=cast("type[asyncio.Protocol]", connections.protocol),
+        http=cast("type[asyncio.Protocol]", connections.build_protocol),
         backlog=connections.limits.backlog,
         h11_max_incomplete_event_size=MOST_HEAD,
         host=HOST,
@@ -138,7 +138,7 @@ def _require_sources(playbook: Loaded) -> None:
         )
 
 
-def _socket(port: int) -> socket.socket:
+def _open_socket(port: int) -> socket.socket:
     # the protocol is named because asyncio turns Nagle's delay off for such sockets only: 40 ms an answer
     opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -28,10 +28,10 @@ class Process(NamedTuple):
     skew: float  # seconds by which its host's clock is ahead of the ledger's
 
 
-def exposition(figures: Figures, process: Process) -> bytes:
+def format_exposition(figures: Figures, process: Process) -> bytes:
     """All metrics."""
     registry = CollectorRegistry()
-    registry.register(_Once([*_of_the_ledger(figures), *_of_the_process(process)]))
+    registry.register(_Once([*_collect_ledger(figures), *_collect_process(process)]))
     return generate_latest(registry)
 
 
@@ -45,46 +45,48 @@ class _Once:
         return self._metrics
 
 
-def _of_the_ledger(figures: Figures) -> Iterator[Metric]:
-    yield _by(
+def _collect_ledger(figures: Figures) -> Iterator[Metric]:
+    yield _build_family(
         CounterMetricFamily, "leadgate_signals_captured", "Signals in the ledger.", ["source"], figures.signals.items()
     )
-    yield _by(
+    yield _build_family(
         CounterMetricFamily, "leadgate_activities_captured", "Activities in the ledger.", ["source"],
         figures.activities.items(),
     )  # fmt: skip
-    yield _by(
+    yield _build_family(
         GaugeMetricFamily, "leadgate_journeys", "Journeys by where they are now.", ["status", "stage"],
         figures.journeys.items(),
     )  # fmt: skip
-    yield _by(
+    yield _build_family(
         CounterMetricFamily, "leadgate_request_ids_reused", "Requests whose id had named another body before.",
         ["source"], figures.reused.items(),
     )  # fmt: skip
-    yield _by(GaugeMetricFamily, "leadgate_work_items_open", "Open work items.", ["reason"], figures.held.items())
+    yield _build_family(
+        GaugeMetricFamily, "leadgate_work_items_open", "Open work items.", ["reason"], figures.held.items()
+    )
     yield GaugeMetricFamily(
         "leadgate_oldest_waiting_seconds",
         "How long the longest-waiting journey has been ready; 0 when none waits.",
         value=figures.oldest_waiting,
     )
     yield GaugeMetricFamily("leadgate_outbox_waiting", "Messages not delivered yet.", value=figures.outbox_waiting)
-    yield _histogram("leadgate_capture_to_owner_seconds", "From capture to the first owner.", figures.to_owner)
-    yield _histogram("leadgate_owner_to_touch_seconds", "From owner to first touch.", figures.to_first_touch)
+    yield _build_histogram("leadgate_capture_to_owner_seconds", "From capture to the first owner.", figures.to_owner)
+    yield _build_histogram("leadgate_owner_to_touch_seconds", "From owner to first touch.", figures.to_first_touch)
 
 
-def _of_the_process(process: Process) -> Iterator[Metric]:
-    yield _by(
+def _collect_process(process: Process) -> Iterator[Metric]:
+    yield _build_family(
         CounterMetricFamily,
         "leadgate_http_refused",
         "Requests that this process refused, since it started.",
         ["status", "reason"],
         (((str(status), error), count) for (status, error), count in sorted(process.refused.items())),
     )
-    yield _by(
+    yield _build_family(
         CounterMetricFamily, "leadgate_http_unauthorised", "Requests whose sender was not known, by what was wrong.",
         ["reason"], sorted(process.unauthorised.items()),
     )  # fmt: skip
-    yield _by(
+    yield _build_family(
         CounterMetricFamily, "leadgate_http_connections_closed", "Connections that a limit ended.", ["reason"],
         sorted(process.closed.items()),
     )  # fmt: skip
@@ -101,14 +103,14 @@ def _of_the_process(process: Process) -> Iterator[Metric]:
     )
 
 
-def _by(kind: Any, name: str, help_: str, labels: list[str], values: Iterable[tuple[Any, int]]) -> Metric:
+def _build_family(kind: Any, name: str, help_: str, labels: list[str], values: Iterable[tuple[Any, int]]) -> Metric:
     family: Metric = kind(name, help_, labels=labels)
     for key, value in values:
         family.add_metric([key] if isinstance(key, str) else list(key), value)  # type: ignore[attr-defined]
     return family
 
 
-def _histogram(name: str, help_: str, histogram: Histogram) -> Metric:
+def _build_histogram(name: str, help_: str, histogram: Histogram) -> Metric:
     bounds = [*map(str, BUCKETS), "+Inf"]
     family = HistogramMetricFamily(name, help_)
     family.add_metric([], list(zip(bounds, accumulate(histogram.counts), strict=True)), histogram.sum)

@@ -35,7 +35,7 @@ class RefusedError(LeadgateError):
         self.close = close  # nothing can follow on this connection
         self.headers: dict[str, str] = {}
 
-    def response(self) -> Response:
+    def build_response(self) -> Response:
         headers = dict(self.headers)
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
@@ -52,22 +52,22 @@ UNAUTHORISED: Final = (
 )
 
 
-def unauthorised() -> RefusedError:
+def build_unauthorised_error() -> RefusedError:
     return RefusedError(401, "unauthorised", UNAUTHORISED, close=True)
 
 
-def unexpected() -> RefusedError:
+def build_unexpected_error() -> RefusedError:
     """The answer to a request that met a fault of ours."""
     words = "something went wrong here; nothing of this request is known to be stored, so send it again"
     return RefusedError(500, "unexpected", words)
 
 
-def ledger_away() -> RefusedError:
+def build_ledger_away_error() -> RefusedError:
     words = "the ledger cannot be reached; send the same again"
     return RefusedError(503, "ledger_away", words, retry_after=RETRY_AFTER)
 
 
-def id_reused() -> RefusedError:
+def build_id_reused_error() -> RefusedError:
     """The id of this request named another body before. That one is kept, and nothing of this one is."""
     words = "the id of this request named another body before; send each body under an id of its own"
     return RefusedError(409, "id_reused", words)

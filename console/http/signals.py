@@ -14,7 +14,7 @@ from console.http import body_reader
 from console.http.body_reader import Body
 from console.http.responses import RefusedError
 from leadgate.playbook import HttpCapture, Playbook, Source
-from tasks.capture import hash_of, key_of
+from tasks.capture import compute_hash, compute_key
 from tasks.ingestion import Outcome, SourceReader
 
 
@@ -41,22 +41,22 @@ class PostReader:
         """The payloads of ``body``. ``key`` is the id that the sender gave, signed or as a bearer; a payload's own id
         wins over it. Raises ``RefusedError``."""
         source = self.sources[name]
-        read = _payloads_of(http_of(source), body, content_type, encoding)
-        keys = _keys_of(read, key, source)
-        hashed = None if key is None else hash_of([p.values for p in read.payloads], source, listed=read.listed)
+        read = _read_payloads(require_http(source), body, content_type, encoding)
+        keys = _compute_keys(read, key, source)
+        hashed = None if key is None else compute_hash([p.values for p in read.payloads], source, listed=read.listed)
         payloads = [(payload.values, payload.text) for payload in read.payloads]
         arrivals = self._readers[name].read_payloads(payloads, keys, now, listed=read.listed)
         held = {line - 1 for line in arrivals.held_lines}
         return Posted(len(payloads), arrivals.signals, arrivals.activities, held, hashed)
 
 
-def http_of(source: Source) -> HttpCapture:
+def require_http(source: Source) -> HttpCapture:
     if source.http is None:
         raise LookupError("a source that may not post")
     return source.http
 
 
-def _payloads_of(http: HttpCapture, body: bytes, content_type: str | None, encoding: str) -> Body:
+def _read_payloads(http: HttpCapture, body: bytes, content_type: str | None, encoding: str) -> Body:
     if len(body) > http.max_bytes:
         words = f"the body has {len(body):,} bytes; the source may send {http.max_bytes:,}"
         raise RefusedError(413, "too_large", words)
@@ -69,13 +69,13 @@ def _payloads_of(http: HttpCapture, body: bytes, content_type: str | None, encod
     return read
 
 
-def _keys_of(body: Body, given: str | None, source: Source) -> list[str]:
+def _compute_keys(body: Body, given: str | None, source: Source) -> list[str]:
     """Each payload's own id; else the key that was given, by position in a list; else the payload's content."""
     if given is None:
-        return [key_of(payload.values, source) for payload in body.payloads]
+        return [compute_key(payload.values, source) for payload in body.payloads]
     if not body.listed:
-        return [key_of(body.payloads[0].values, source, f"once:{given}")]
-    return [key_of(payload.values, source, f"once[{at}]:{given}") for at, payload in enumerate(body.payloads)]
+        return [compute_key(body.payloads[0].values, source, f"once:{given}")]
+    return [compute_key(payload.values, source, f"once[{at}]:{given}") for at, payload in enumerate(body.payloads)]
 
 
 def as_data(source: Source, outcome: Outcome, posted: Posted) -> dict[str, Any]:

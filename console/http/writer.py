@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final
 
-from console.http.responses import RefusedError, id_reused, ledger_away, unexpected
+from console.http.responses import RefusedError, build_id_reused_error, build_ledger_away_error, build_unexpected_error
 from console.screen import say
 from leadgate.ledger import Ledger, faults
 from leadgate.ledger.requests import Sender
@@ -82,16 +82,16 @@ class Writer:
         self._thread.join()
 
     def _work(self) -> None:
-        while jobs := self._next():
+        while jobs := self._take_jobs():
             try:
                 outcomes = self._store(jobs)
             except BaseException as error:  # whatever it is, the next group must find a writer
                 report(error)
-                outcomes = [unexpected() for _ in jobs]
+                outcomes = [build_unexpected_error() for _ in jobs]
             with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits for an answer
                 self._loop.call_soon_threadsafe(_answer, jobs, outcomes)
 
-    def _next(self) -> list[_Job]:
+    def _take_jobs(self) -> list[_Job]:
         """The jobs of the next transaction; none when this is the end."""
         with self._change:
             self._change.wait_for(lambda: self._waiting or self._stopping)
@@ -112,13 +112,13 @@ class Writer:
             group = waiting.pop()
             try:
                 stored = store_requests(self._ledger, group)
-                outcomes += [id_reused() if outcome is None else outcome for outcome in stored]
+                outcomes += [build_id_reused_error() if outcome is None else outcome for outcome in stored]
                 continue
             except Exception as error:
-                if gone(error):
-                    return [*outcomes, *(_refusal(error) for _ in jobs[len(outcomes) :])]
+                if is_database_away(error):
+                    return [*outcomes, *(_build_refusal(error) for _ in jobs[len(outcomes) :])]
                 if len(group) == 1:
-                    outcomes.append(_refusal(error))
+                    outcomes.append(_build_refusal(error))
                     continue
             middle = len(group) // 2
             waiting += [group[middle:], group[:middle]]
@@ -135,21 +135,21 @@ def _answer(jobs: Sequence[_Job], outcomes: Sequence[Outcome | RefusedError]) ->
             job.future.set_exception(outcome)
 
 
-def gone(error: Exception) -> bool:
+def is_database_away(error: Exception) -> bool:
     """Whether PostgreSQL is away or takes nothing, so that trying again at once is pointless."""
     return faults.judge(error) == "server"
 
 
-def _refusal(error: Exception) -> RefusedError:
+def _build_refusal(error: Exception) -> RefusedError:
     """What passes may be tried again: PostgreSQL is away, full, or another transaction was in the way."""
     if faults.judge(error) != "ours":
-        return ledger_away()
+        return build_ledger_away_error()
     report(error)
-    return unexpected()
+    return build_unexpected_error()
 
 
 def report(error: BaseException) -> None:
     """An error that nobody expected, for whoever runs this: its kind and place, never its message, which may hold
     the values of a lead."""
-    where = faults.place(error)
+    where = faults.format_place(error)
     say(f"http capture: an unexpected {faults.describe(error)} at {where}; the request was answered with 500")

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from markupsafe import Markup
 
-from console.redaction import visible
+from console.redaction import sanitise
 
 
 class Frame(NamedTuple):
@@ -88,32 +88,34 @@ class Range(NamedTuple):
     figure: str
 
 
-def bars(title: str, rows: Sequence[Bar], legend: Sequence[tuple[str, str]] = (), *, whole: bool = False) -> Markup:
+def draw_bars(
+    title: str, rows: Sequence[Bar], legend: Sequence[tuple[str, str]] = (), *, whole: bool = False
+) -> Markup:
     """A bar a row, from parts laid end to end; the longest fills the width. ``whole``: of the page, where it can."""
     most = max((sum(part.value for part in row.parts) for row in rows), default=0)
     if most <= 0:
         return Markup()
 
     def draw(frame: Frame) -> Markup:
-        entries, top = _legend(legend, frame)
+        entries, top = _draw_legend(legend, frame)
         drawn = [entries]
         for number, row in enumerate(rows):
-            y = top + number * _height(frame)
-            drawn.append(_label(row.label, row.figure, y, frame))
-            x, end, top_of_bar = float(frame.left), float(frame.left), _bar_at(y, frame)
+            y = top + number * _find_height(frame)
+            drawn.append(_draw_label(row.label, row.figure, y, frame))
+            x, end, top_of_bar = float(frame.left), float(frame.left), _compute_bar_top(y, frame)
             for part in row.parts:
                 width = part.value / most * (frame.right - frame.left)
                 if width > 0:
-                    drawn.append(_rect(part.colour, x, top_of_bar, width, _BAR, f"{row.label}: {part.words}"))
+                    drawn.append(_draw_rect(part.colour, x, top_of_bar, width, _BAR, f"{row.label}: {part.words}"))
                     x = end = x + width
             if not frame.stacked:
-                drawn.append(_text(end + 8, y + 12, row.figure, css="figure"))
-        return _svg(title, top + len(rows) * _height(frame), drawn, frame)
+                drawn.append(_draw_text(end + 8, y + 12, row.figure, css="figure"))
+        return _wrap_svg(title, top + len(rows) * _find_height(frame), drawn, frame)
 
-    return _for_each_width(draw, whole=whole)
+    return _draw_widths(draw, whole=whole)
 
 
-def bullets(title: str, rows: Sequence[Bullet], value: str, mark: str) -> Markup:
+def draw_bullets(title: str, rows: Sequence[Bullet], value: str, mark: str) -> Markup:
     """A bar a row and a mark of what it is compared with; ``value`` and ``mark`` say what they are."""
     most = max((max(row.value, row.mark or 0) for row in rows), default=0)
     if most <= 0:
@@ -121,24 +123,24 @@ def bullets(title: str, rows: Sequence[Bullet], value: str, mark: str) -> Markup
 
     def draw(frame: Frame) -> Markup:
         scale = (frame.right - frame.left) / most
-        entries, top = _legend([("c1", value), ("mark", mark)], frame)
+        entries, top = _draw_legend([("c1", value), ("mark", mark)], frame)
         drawn = [entries]
         for number, row in enumerate(rows):
-            y = top + number * _height(frame)
-            bar = _bar_at(y, frame)
-            drawn.append(_label(row.label, row.figure, y, frame))
-            drawn.append(_rect("c1", frame.left, bar, row.value * scale, _BAR, f"{row.label}: {row.figure}"))
+            y = top + number * _find_height(frame)
+            bar = _compute_bar_top(y, frame)
+            drawn.append(_draw_label(row.label, row.figure, y, frame))
+            drawn.append(_draw_rect("c1", frame.left, bar, row.value * scale, _BAR, f"{row.label}: {row.figure}"))
             if row.mark is not None:
                 x = frame.left + row.mark * scale - 1.5
-                drawn.append(_rect("mark", x, bar - 3, 3, _BAR + 6, f"{mark}: {row.mark:,.1f}"))
+                drawn.append(_draw_rect("mark", x, bar - 3, 3, _BAR + 6, f"{mark}: {row.mark:,.1f}"))
             if not frame.stacked:
-                drawn.append(_text(frame.right + 8, y + 12, row.figure, css="figure"))
-        return _svg(title, top + len(rows) * _height(frame), drawn, frame)
+                drawn.append(_draw_text(frame.right + 8, y + 12, row.figure, css="figure"))
+        return _wrap_svg(title, top + len(rows) * _find_height(frame), drawn, frame)
 
-    return _for_each_width(draw)
+    return _draw_widths(draw)
 
 
-def intervals(title: str, rows: Sequence[Range], *, reference: float | None = None, words: str = "") -> Markup:
+def draw_intervals(title: str, rows: Sequence[Range], *, reference: float | None = None, words: str = "") -> Markup:
     """Shares or differences of them with their intervals, on one axis of percent. ``reference`` is a line."""
     if not rows:
         return Markup()
@@ -148,10 +150,10 @@ def intervals(title: str, rows: Sequence[Range], *, reference: float | None = No
     first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
     last = max(last, first + 1)
     ticks = [(n * step, f"{n * step * 100:.0f} %") for n in range(first, last + 1)]
-    return _for_each_width(lambda frame: _ranges(title, rows, ticks, lambda value: value, reference, words, frame))
+    return _draw_widths(lambda frame: _draw_ranges(title, rows, ticks, lambda value: value, reference, words, frame))
 
 
-def spans(title: str, rows: Sequence[Range]) -> Markup:
+def draw_spans(title: str, rows: Sequence[Range]) -> Markup:
     """Lengths of time in seconds, on an axis that grows by factors: from seconds to weeks in one picture."""
     if not rows:
         return Markup()
@@ -160,14 +162,14 @@ def spans(title: str, rows: Sequence[Range]) -> Markup:
     start = max(i for i, (at, _) in enumerate(_TIMES[:-1]) if at <= least)
     end = min((i for i, (at, _) in enumerate(_TIMES) if at >= most), default=len(_TIMES) - 1)
     ticks = [(float(at), words) for at, words in _TIMES[start : max(end, start + 1) + 1]]
-    return _for_each_width(lambda frame: _ranges(title, rows, ticks, _by_factors, None, "", frame))
+    return _draw_widths(lambda frame: _draw_ranges(title, rows, ticks, _scale_by_factors, None, "", frame))
 
 
-def _by_factors(seconds: float) -> float:
+def _scale_by_factors(seconds: float) -> float:
     return log10(max(seconds, 1.0))
 
 
-def columns(title: str, values: Sequence[tuple[str, float | None, str]], axis: Callable[[float], str]) -> Markup:
+def draw_columns(title: str, values: Sequence[tuple[str, float | None, str]], axis: Callable[[float], str]) -> Markup:
     """A column for each of ``values`` (label, value, words), 0 at the bottom; ``axis`` writes its top.
 
     Where labels have no room beside one another, every third is written.
@@ -183,22 +185,22 @@ def columns(title: str, values: Sequence[tuple[str, float | None, str]], axis: C
         for part in (1.0, 0.5, 0.0):
             y = 14 + tall * (1 - part)
             drawn.append(_GRID.format(left, frame.width, y, y))
-            drawn.append(_text(left - 8, y + 4, axis(most * part) if part else "0", "end", "axis"))
+            drawn.append(_draw_text(left - 8, y + 4, axis(most * part) if part else "0", "end", "axis"))
         for number, (label, value, words) in enumerate(values):
             x = left + 4 + number * width
             if value is not None:
                 high = value / most * tall
-                drawn.append(_rect("c1", x + 1, 14 + tall - high, width - 2, high, f"{label}: {words}"))
+                drawn.append(_draw_rect("c1", x + 1, 14 + tall - high, width - 2, high, f"{label}: {words}"))
             if width > 18 or number % 3 == 0:
-                drawn.append(_text(x + width / 2, 14 + tall + 18, label, "middle", "axis"))
-        return _svg(title, tall + 40, drawn, frame)
+                drawn.append(_draw_text(x + width / 2, 14 + tall + 18, label, "middle", "axis"))
+        return _wrap_svg(title, tall + 40, drawn, frame)
 
-    return _for_each_width(draw)
+    return _draw_widths(draw)
 
 
-def under(heading: str, chart: Markup) -> Markup:
+def add_heading(heading: str, chart: Markup) -> Markup:
     """``chart`` with a heading of its own, where a table has several; nothing without a chart."""
-    return _UNDER.format(visible(heading), chart) if chart else Markup()
+    return _UNDER.format(sanitise(heading), chart) if chart else Markup()
 
 
 def beside(drawn: Sequence[Markup]) -> Markup:
@@ -206,30 +208,32 @@ def beside(drawn: Sequence[Markup]) -> Markup:
     return _PAIR.format(Markup().join(drawn)) if any(drawn) else Markup()
 
 
-def _for_each_width(draw: Callable[[Frame], Markup], *, whole: bool = False) -> Markup:
+def _draw_widths(draw: Callable[[Frame], Markup], *, whole: bool = False) -> Markup:
     drawn = _NARROW.format(draw(PHONE), draw(HALF))
     return _WIDTHS.format(drawn, draw(WHOLE)) if whole else drawn
 
 
-def _height(frame: Frame) -> int:
+def _find_height(frame: Frame) -> int:
     """Of a row."""
     return 46 if frame.stacked else 30
 
 
-def _bar_at(y: float, frame: Frame) -> float:
+def _compute_bar_top(y: float, frame: Frame) -> float:
     """The top of the bar of the row that begins at ``y``."""
     return y + 18 if frame.stacked else y
 
 
-def _label(label: str, figure: str, y: float, frame: Frame) -> Markup:
+def _draw_label(label: str, figure: str, y: float, frame: Frame) -> Markup:
     """Before the bar; or above it, the figure with it."""
     if not frame.stacked:
-        return _text(frame.left - 10, y + 12, _short(label), "end")
+        return _draw_text(frame.left - 10, y + 12, _shorten(label), "end")
     room = int(frame.width / _LETTER) - len(figure) - 2
-    return _text(0, y + 12, _short(label, max(room, 8))) + _text(frame.width, y + 12, figure, "end", "figure")
+    return _draw_text(0, y + 12, _shorten(label, max(room, 8))) + _draw_text(
+        frame.width, y + 12, figure, "end", "figure"
+    )
 
 
-def _ranges(
+def _draw_ranges(
     title: str,
     rows: Sequence[Range],
     ticks: Sequence[tuple[float, str]],
@@ -245,59 +249,61 @@ def _ranges(
         return left + min(1.0, max(0.0, (scale(value) - first) / (last - first))) * (right - left)
 
     top = 8 if reference is None else 24
-    bottom = top + len(rows) * _height(frame)
+    bottom = top + len(rows) * _find_height(frame)
     drawn = []
     free = -100.0  # from here on no label is written yet
     for at, label in ticks:
         x, half = place(at), len(label) * _LETTER / 2
-        drawn.append(_line("grid", x, top - 8, bottom))
+        drawn.append(_draw_line("grid", x, top - 8, bottom))
         if x - half > free:
-            drawn.append(_text(x, bottom + 16, label, "middle", "axis"))
+            drawn.append(_draw_text(x, bottom + 16, label, "middle", "axis"))
             free = x + half + 8
     if reference is not None:
         x, half = place(reference), len(words) * _LETTER / 2
-        drawn.append(_line("reference", x, top - 8, bottom))
-        drawn.append(_text(min(max(x, half), frame.width - half), 10, words, "middle", "axis"))
+        drawn.append(_draw_line("reference", x, top - 8, bottom))
+        drawn.append(_draw_text(min(max(x, half), frame.width - half), 10, words, "middle", "axis"))
     for number, row in enumerate(rows):
-        start = top + number * _height(frame)
-        y = _bar_at(start, frame) + _BAR / 2
+        start = top + number * _find_height(frame)
+        y = _compute_bar_top(start, frame) + _BAR / 2
         low, at, high = place(row.low), place(row.at), place(row.high)
-        drawn.append(_label(row.label, row.figure, start, frame))
-        drawn.append(_rect("reach", low, y - 3, max(high - low, 2), 6, f"{row.label}: {row.figure}"))
-        drawn.append(_DOT.format(at, y, visible(row.figure)))
+        drawn.append(_draw_label(row.label, row.figure, start, frame))
+        drawn.append(_draw_rect("reach", low, y - 3, max(high - low, 2), 6, f"{row.label}: {row.figure}"))
+        drawn.append(_DOT.format(at, y, sanitise(row.figure)))
         if not frame.stacked:
-            drawn.append(_text(frame.right + 14, y + 4, row.figure, css="figure"))
-    return _svg(title, bottom + 24, drawn, frame)
+            drawn.append(_draw_text(frame.right + 14, y + 4, row.figure, css="figure"))
+    return _wrap_svg(title, bottom + 24, drawn, frame)
 
 
-def _legend(entries: Sequence[tuple[str, str]], frame: Frame) -> tuple[Markup, int]:
+def _draw_legend(entries: Sequence[tuple[str, str]], frame: Frame) -> tuple[Markup, int]:
     """Colours with their words, in as many lines as they need; and where the rows below begin."""
     drawn, x, y = [], 0.0, 2
     for colour, words in entries:
         width = 20 + len(words) * _LETTER
         if x and x + width > frame.width:
             x, y = 0.0, y + 20
-        drawn.append(_rect(colour, x, y, 3 if colour == "mark" else 12, 12, words) + _text(x + 18, y + 10, words))
+        drawn.append(
+            _draw_rect(colour, x, y, 3 if colour == "mark" else 12, 12, words) + _draw_text(x + 18, y + 10, words)
+        )
         x += width + 14
     return Markup().join(drawn), y + 24 if entries else 4
 
 
-def _svg(title: str, height: float, drawn: Sequence[Markup], frame: Frame) -> Markup:
-    return _SVG.format(frame.width, height, visible(title), visible(title), Markup().join(drawn))
+def _wrap_svg(title: str, height: float, drawn: Sequence[Markup], frame: Frame) -> Markup:
+    return _SVG.format(frame.width, height, sanitise(title), sanitise(title), Markup().join(drawn))
 
 
-def _rect(colour: str, x: float, y: float, width: float, height: float, words: str) -> Markup:
-    return _RECT.format(colour, x, y, max(width, 0), max(height, 0), visible(words))
+def _draw_rect(colour: str, x: float, y: float, width: float, height: float, words: str) -> Markup:
+    return _RECT.format(colour, x, y, max(width, 0), max(height, 0), sanitise(words))
 
 
-def _line(css: str, x: float, top: float, bottom: float) -> Markup:
+def _draw_line(css: str, x: float, top: float, bottom: float) -> Markup:
     return _LINE.format(css, x, x, top, bottom)
 
 
-def _text(x: float, y: float, words: str, anchor: str = "start", css: str = "label") -> Markup:
-    return _TEXT.format(css, x, y, anchor, visible(words))
+def _draw_text(x: float, y: float, words: str, anchor: str = "start", css: str = "label") -> Markup:
+    return _TEXT.format(css, x, y, anchor, sanitise(words))
 
 
-def _short(label: str, most: int = _LABEL) -> str:
-    shown = visible(label)
+def _shorten(label: str, most: int = _LABEL) -> str:
+    shown = sanitise(label)
     return shown if len(shown) <= most else f"{shown[: most - 1]}…"

@@ -20,13 +20,13 @@ from console.made_files import as_the_user_makes_files
 from console.report import conversion, files, funnel, load, overdue, page, paths, speed, text, trend
 from console.report.names import Names
 from console.report.tables import SECTIONS, Section
-from console.report.zones import zone_of
-from console.screen import CommandError, out, print_json, program, say
-from leadgate.assignment.availability import midnights, mondays
+from console.report.zones import choose_zone
+from console.screen import CommandError, build_console, find_program, print_json, say
+from leadgate.assignment.availability import find_midnights, find_mondays
 from leadgate.ledger import Ledger, figures
 from leadgate.ledger.clock import time_of
 from leadgate.ledger.figures import Asked
-from leadgate.nearest import proposal
+from leadgate.nearest import propose
 from leadgate.playbook import Playbook
 from leadgate.sla.zones import FIRST_YEAR, LAST_YEAR, time_zones
 
@@ -95,15 +95,17 @@ def report(
     playbook = context.playbook().playbook
     names = Names(playbook)
     rep = None if options.rep is None else names.find_rep(options.rep)
-    zone, whose = zone_of(playbook, options.zone, rep, names.rep(rep or ""))
+    zone, whose = choose_zone(playbook, options.zone, rep, names.rep(rep or ""))
     with context.ledger() as ledger:
         at = time_of(ledger, as_of(now))
-        asked = replace(period(replace(options, rep=rep), at, zone), lost=playbook.follow_up.lost_outcomes)
+        asked = replace(compute_period(replace(options, rep=rep), at, zone), lost=playbook.follow_up.lost_outcomes)
         _require_known(ledger, asked, playbook)
-        earlier = period_before(asked)
-        found, before = figures.read(ledger, asked, earlier, sections, midnights(playbook, at), mondays(playbook, at))
+        earlier = compute_period_before(asked)
+        found, before = figures.read(
+            ledger, asked, earlier, sections, find_midnights(playbook, at), find_mondays(playbook, at)
+        )
     plain, of_before = build(sections, found, asked, playbook), build(sections, before, earlier, playbook)
-    built = trend.beside(plain, of_before)
+    built = trend.add_change(plain, of_before)
     about = describe_request(asked, whose, playbook)
     if ways.csv_folder is not None:
         with as_the_user_makes_files():
@@ -112,15 +114,17 @@ def report(
     if ways.html_file is not None:
         title = f"Leads of {playbook.name}" if rep is None else f"{names.rep(rep)}: leads of {playbook.name}"
         with as_the_user_makes_files():
-            ways.html_file.write_text(page.html(built, title, about), encoding="utf-8", errors="backslashreplace")
+            ways.html_file.write_text(
+                page.render_page(built, title, about), encoding="utf-8", errors="backslashreplace"
+            )
         say(f"The report is in {ways.html_file}")
     if ways.as_json:
         headlines = {"headlines": trend.as_data(plain, of_before)}
-        print_json(_head(asked, earlier, found) | headlines | files.as_data(built))
+        print_json(_build_head(asked, earlier, found) | headlines | files.as_data(built))
     elif not found["captured"][0]["n"]:
-        out().print(f"Nothing has been captured yet. Next: {program()} capture FILE --source NAME")
+        build_console().print(f"Nothing has been captured yet. Next: {find_program()} capture FILE --source NAME")
     elif ways == Ways():
-        text.render(built, about, out())
+        text.render(built, about, build_console())
 
 
 def build(
@@ -128,30 +132,30 @@ def build(
 ) -> list[Section]:
     """The sections that are wanted, from what ``figures.read`` found for them."""
     made = {
-        "funnel": lambda: funnel.section(found, playbook),
-        "conversion": lambda: conversion.section(found, playbook),
-        "speed": lambda: speed.section(found, playbook, asked.zone),
-        "load": lambda: load.section(found, playbook, asked.rep),
-        "paths": lambda: paths.section(found),
-        "overdue": lambda: overdue.section(found, playbook, asked.now, asked.zone),
+        "funnel": lambda: funnel.build_section(found, playbook),
+        "conversion": lambda: conversion.build_section(found, playbook),
+        "speed": lambda: speed.build_section(found, playbook, asked.zone),
+        "load": lambda: load.build_section(found, playbook, asked.rep),
+        "paths": lambda: paths.build_section(found),
+        "overdue": lambda: overdue.build_section(found, playbook, asked.now, asked.zone),
     }
     return [made[name]() for name in sections]
 
 
-def period(options: Options, now: datetime, zone_name: str) -> Asked:
+def compute_period(options: Options, now: datetime, zone_name: str) -> Asked:
     """What is asked for, in moments. Raises ``CommandError``."""
     if zone_name not in time_zones():
-        raise CommandError(f"{zone_name!r} is not a time zone; {proposal(zone_name, time_zones())}")
+        raise CommandError(f"{zone_name!r} is not a time zone; {propose(zone_name, time_zones())}")
     zone = ZoneInfo(zone_name)
-    last = _day(options.until) or now.astimezone(zone).date()
-    first = _day(options.since) or last - timedelta(days=DAYS - 1)
+    last = _parse_day(options.until) or now.astimezone(zone).date()
+    first = _parse_day(options.since) or last - timedelta(days=DAYS - 1)
     if first > last:
         raise CommandError(f"the period ends ({last}) before it begins ({first}); --since comes first")
     since, until = (datetime.combine(day, time(0), zone) for day in (first, last + timedelta(days=1)))
     return Asked(since, until, now, zone_name, options.source, options.rep)
 
 
-def period_before(asked: Asked) -> Asked:
+def compute_period_before(asked: Asked) -> Asked:
     """The period of as many days that ends where ``asked`` begins."""
     zone = ZoneInfo(asked.zone)
     first, following = (moment.astimezone(zone).date() for moment in (asked.since, asked.until))
@@ -159,7 +163,7 @@ def period_before(asked: Asked) -> Asked:
     return replace(asked, since=since, until=asked.since)
 
 
-def _day(text: str | None) -> date | None:
+def _parse_day(text: str | None) -> date | None:
     if text is None:
         return None
     try:
@@ -177,42 +181,45 @@ def choose_sections(options: Options) -> list[str]:
     for name in options.sections:
         if name not in known:
             of = "" if options.rep is None else " of a rep"
-            raise CommandError(f"there is no section {name!r}{of}; {proposal(name, known)}")
+            raise CommandError(f"there is no section {name!r}{of}; {propose(name, known)}")
     return [name for name in known if not options.sections or name in options.sections]
 
 
 def _require_known(ledger: Ledger, asked: Asked, playbook: Playbook) -> None:
     """A source and a rep that neither the playbook nor the ledger knows are misspelt."""
     if asked.source is not None:
-        sources = sorted({*playbook.sources, *figures.sources(ledger)})
+        sources = sorted({*playbook.sources, *figures.list_sources(ledger)})
         if asked.source not in sources:
-            raise CommandError(f"there is no source {asked.source!r}; {proposal(asked.source, sources)}")
+            raise CommandError(f"there is no source {asked.source!r}; {propose(asked.source, sources)}")
     if asked.rep is not None:
-        reps = sorted({*(rep.name for rep in playbook.reps), *figures.owners(ledger)})
+        reps = sorted({*(rep.name for rep in playbook.reps), *figures.list_owners(ledger)})
         if asked.rep not in reps:
-            raise CommandError(f"there is no rep {asked.rep!r}; {proposal(asked.rep, reps)}")
+            raise CommandError(f"there is no rep {asked.rep!r}; {propose(asked.rep, reps)}")
 
 
 def describe_request(asked: Asked, whose: str, playbook: Playbook) -> str:
     """What the report is about, in a line. ``whose`` says why the days are those of its zone."""
     names, zone = Names(playbook), ZoneInfo(asked.zone)
-    parts = [f"{_days(asked)}, days and hours of {asked.zone}" + (f" ({whose})" if whose else "")]
+    parts = [f"{_format_days(asked)}, days and hours of {asked.zone}" + (f" ({whose})" if whose else "")]
     parts += [f"source {names.source(asked.source)}"] if asked.source else []
     parts += [f"rep {names.rep(asked.rep)}"] if asked.rep else []
     over = "" if asked.until <= asked.now else "; the last day is not over"
     parts += [f"as of {asked.now.astimezone(zone):%Y-%m-%d %H:%M}{over}"]
     return " · ".join(
-        [*parts, f"the period before: {_days(period_before(asked))}; its leads have had longer to be answered"]
+        [
+            *parts,
+            f"the period before: {_format_days(compute_period_before(asked))}; its leads have had longer to be answered",
+        ]
     )
 
 
-def _days(asked: Asked) -> str:
+def _format_days(asked: Asked) -> str:
     zone = ZoneInfo(asked.zone)
     first, last = asked.since.astimezone(zone).date(), asked.until.astimezone(zone).date() - timedelta(days=1)
     return f"{first} to {last}"
 
 
-def _head(asked: Asked, earlier: Asked, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+def _build_head(asked: Asked, earlier: Asked, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
     period = {"since": asked.since.isoformat(), "until": asked.until.isoformat(), "zone": asked.zone}
     return {
         "period": period,

@@ -15,10 +15,19 @@ from markupsafe import Markup
 
 from console.report import charts
 from console.report.names import Names, write_as_words
-from console.report.tables import Column, Section, Table, Tile, between, counted, percent
-from leadgate.figures import OUTCOMES, Interval, Share, band_of, difference, lift, tens, won
+from console.report.tables import Column, Section, Table, Tile, describe_count, format_interval, format_percent
+from leadgate.figures import (
+    OUTCOMES,
+    Interval,
+    Share,
+    build_tens,
+    compute_difference,
+    compute_won_share,
+    find_band,
+    lift,
+)
 from leadgate.playbook import Playbook
-from leadgate.sla.ending import finished_by
+from leadgate.sla.ending import find_finishing_event
 
 Cell = Mapping[str, Any]
 
@@ -51,48 +60,49 @@ _DOTS: Final = "The dot is the share won of those decided, the line its 95 % int
 _MOST_RULES: Final = 24  # in the picture; the table has them all
 
 
-def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Section:
+def build_section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Section:
     """From the rows ``conversion`` and ``rules``."""
     cells, names = found["conversion"], Names(playbook)
-    among = tens(cell["score"] for cell in cells)
-    everybody = _counted(cells)
-    share = won(everybody)
+    among = build_tens(cell["score"] for cell in cells)
+    everybody = _sum_cells(cells)
+    share = compute_won_share(everybody)
     scores = [band.name for band in among]
-    by_score = _by(
-        "by_score", "By score", "score", cells, lambda cell: band_of(cell["score"], among).name, scores.index
+    by_score = _group_by(
+        "by_score", "By score", "score", cells, lambda cell: find_band(cell["score"], among).name, scores.index
     )
     graded = [cell for cell in cells if cell["grade"] is not None]
-    by_grade = _by("by_grade", "By grade", "grade", graded, lambda cell: cell["grade"], str)
-    by_source = _by("by_source", "By source", "source", cells, lambda cell: cell["source"], named=names.source)
+    by_grade = _group_by("by_grade", "By grade", "grade", graded, lambda cell: cell["grade"], str)
+    by_source = _group_by("by_source", "By source", "source", cells, lambda cell: cell["source"], named=names.source)
     return Section(
         key="conversion",
         title="Outcomes of qualified leads",
-        about=f"Leads of the period that were called qualified. Won: {_WINS[finished_by(playbook)]}. Lost: they went to"
+        about=f"Leads of the period that were called qualified. Won: {_WINS[find_finishing_event(playbook)]}. "
+        "Lost: they went to"
         " nurture, or were disqualified or discarded. The others are undecided, and in no share. A share of few leads"
         " is uncertain; its interval says how much.",
         tables=[
-            _by("by_verdict", "By verdict", "verdict", cells, lambda cell: cell["qualified_as"], total=True),
-            _with_chart(by_score, share.value),
-            *([_with_chart(by_grade, share.value)] if graded else []),
-            _with_chart(by_source, share.value),
-            _rejections(cells),
-            _rules(found["rules"], share),
+            _group_by("by_verdict", "By verdict", "verdict", cells, lambda cell: cell["qualified_as"], total=True),
+            _add_chart(by_score, share.value),
+            *([_add_chart(by_grade, share.value)] if graded else []),
+            _add_chart(by_source, share.value),
+            _build_rejections(cells),
+            _build_rules(found["rules"], share),
         ],
-        tiles=_tiles(everybody),
+        tiles=_build_tiles(everybody),
     )
 
 
-def _tiles(everybody: Mapping[str, Any]) -> list[Tile]:
-    share, undecided = won(everybody), everybody["undecided"]
-    open_yet = f"{counted(undecided, 'lead', 'leads')} undecided" if undecided else "none is undecided"
-    qualified = f"of {counted(everybody['qualified'], 'qualified lead', 'qualified leads')}"
+def _build_tiles(everybody: Mapping[str, Any]) -> list[Tile]:
+    share, undecided = compute_won_share(everybody), everybody["undecided"]
+    open_yet = f"{describe_count(undecided, 'lead', 'leads')} undecided" if undecided else "none is undecided"
+    qualified = f"of {describe_count(everybody['qualified'], 'qualified lead', 'qualified leads')}"
     return [
         Tile(
             "won",
             "Won, of those decided",
             share.value,
             "share",
-            f"{share.count:,} won and {everybody['lost']:,} lost; {open_yet}. 95 % interval {between(share.interval)}"
+            f"{share.count:,} won and {everybody['lost']:,} lost; {open_yet}. 95 % interval {format_interval(share.interval)}"
             if share.of
             else open_yet,
             "none is decided",
@@ -107,7 +117,7 @@ def _tiles(everybody: Mapping[str, Any]) -> list[Tile]:
     ]
 
 
-def _counted(cells: Iterable[Cell]) -> dict[str, Any]:
+def _sum_cells(cells: Iterable[Cell]) -> dict[str, Any]:
     """The columns of ``_COUNTED`` over ``cells``."""
     sums: dict[str, int] = defaultdict(int)
     for cell in cells:
@@ -115,7 +125,7 @@ def _counted(cells: Iterable[Cell]) -> dict[str, Any]:
         for name in ("owned", "touched", "accepted", "rejected", "due", "missed"):
             sums[name] += cell["n"] if cell[name] else 0
         sums[cell["outcome"]] += cell["n"]
-    share = won({name: sums[name] for name in OUTCOMES})
+    share = compute_won_share({name: sums[name] for name in OUTCOMES})
     shares = {
         "touched_share": Share(sums["touched"], sums["owned"]).value,
         "decided": share.of,
@@ -126,7 +136,7 @@ def _counted(cells: Iterable[Cell]) -> dict[str, Any]:
     return {column.key: sums[column.key] for column in _COUNTED} | shares
 
 
-def _by(
+def _group_by(
     key: str,
     title: str,
     name: str,
@@ -141,34 +151,34 @@ def _by(
     groups: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
         groups[of(cell)].append(cell)
-    rows: list[dict[str, Any]] = [{name: group, **_counted(own)} for group, own in groups.items()]
+    rows: list[dict[str, Any]] = [{name: group, **_sum_cells(own)} for group, own in groups.items()]
     rows.sort(key=lambda row: (order(row[name]) if order else -row["qualified"], row[name]))
     if total and rows:
-        rows.append({name: "all", **_counted(cells)})
+        rows.append({name: "all", **_sum_cells(cells)})
     return Table(key, title, [Column(name, name, "text", says=_VERDICTS, named=named), *_COUNTED], rows)
 
 
-def _with_chart(table: Table, overall: float | None) -> Table:
+def _add_chart(table: Table, overall: float | None) -> Table:
     """``table`` with its shares won as dots on their intervals, and a line at the share of all."""
     first = table.columns[0]
     drawn = [
         charts.Range(
             first.words(row[first.key]), row["won_interval"].low, row["won_share"], row["won_interval"].high,
-            f"{percent(row['won_share'])} of {row['decided']:,}",
+            f"{format_percent(row['won_share'])} of {row['decided']:,}",
         )
         for row in table.rows
         if row["decided"]
     ]  # fmt: skip
-    chart = charts.intervals(
+    chart = charts.draw_intervals(
         f"{table.title}: share won of those decided, with its interval",
         drawn,
         reference=overall,
-        words=f"all: {percent(overall)}",
+        words=f"all: {format_percent(overall)}",
     )
     return replace(table, chart=chart, caption=_DOTS)
 
 
-def _rejections(cells: Iterable[Cell]) -> Table:
+def _build_rejections(cells: Iterable[Cell]) -> Table:
     reasons: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for cell in cells:
         if cell["rejected"]:
@@ -196,12 +206,12 @@ def _rejections(cells: Iterable[Cell]) -> Table:
             Column("sales_qualified", "sales-qualified"),
         ],
         rows=rows,
-        chart=charts.bars(
+        chart=charts.draw_bars(
             "Why owners gave leads back",
             [
                 charts.Bar(
                     write_as_words(row["reason"]),
-                    [charts.Part("c2", row["leads"], counted(row["leads"], "lead", "leads"))],
+                    [charts.Part("c2", row["leads"], describe_count(row["leads"], "lead", "leads"))],
                     f"{row['leads']:,}",
                 )
                 for row in rows
@@ -210,12 +220,12 @@ def _rejections(cells: Iterable[Cell]) -> Table:
     )
 
 
-def _rules(found: Iterable[Cell], everybody: Share) -> Table:
+def _build_rules(found: Iterable[Cell], everybody: Share) -> Table:
     rows = []
     for cell in found:
         with_it = Share(cell["won"], cell["decided"])
         without = Share(everybody.count - with_it.count, everybody.of - with_it.of)
-        apart = difference(with_it, without)
+        apart = compute_difference(with_it, without)
         rows.append(
             {
                 "rule": cell["rule"],
@@ -231,7 +241,7 @@ def _rules(found: Iterable[Cell], everybody: Share) -> Table:
                 "interval_without": without.interval,
                 "lift": lift(with_it, without),
                 "difference_interval": apart,
-                "so": _so(apart),
+                "so": _judge_difference(apart),
             }
         )
     rows.sort(key=lambda row: (row["lift"] is None, -(row["lift"] or 0), row["rule"]))
@@ -257,13 +267,13 @@ def _rules(found: Iterable[Cell], everybody: Share) -> Table:
         rows=rows,
         note="Share won of those decided, where the rule gave points, and where not. Lift is one by the other; the"
         " difference is shown by its 95 % interval. Of twenty rules without any effect, one looks as if it had one.",
-        chart=_forest(rows),
+        chart=_draw_forest(rows),
         caption="The dot is how many in a hundred more are won where the rule gave points, the line its 95 %"
         " interval; beside it that number, and how many with those points were decided.",
     )
 
 
-def _so(apart: Interval | None) -> str | None:
+def _judge_difference(apart: Interval | None) -> str | None:
     """Whether leads with a rule's points are won more often; None when nothing can be compared."""
     if apart is None:
         return None
@@ -272,7 +282,7 @@ def _so(apart: Interval | None) -> str | None:
     return "less_often" if apart.high < 0 else "not_shown"
 
 
-def _forest(rows: Sequence[Mapping[str, Any]]) -> Markup:
+def _draw_forest(rows: Sequence[Mapping[str, Any]]) -> Markup:
     drawn = []
     for row in rows:
         apart = row["difference_interval"]
@@ -282,4 +292,4 @@ def _forest(rows: Sequence[Mapping[str, Any]]) -> Markup:
             drawn.append(charts.Range(write_as_words(row["rule"]), apart.low, middle, apart.high, figure))
     drawn = sorted(drawn, key=lambda each: -each.at)[:_MOST_RULES]
     title = "How much more often leads are won where a rule gave points"
-    return charts.intervals(title, drawn, reference=0.0, words="no difference")
+    return charts.draw_intervals(title, drawn, reference=0.0, words="no difference")

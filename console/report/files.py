@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from console import spreadsheet
-from console.report.tables import Column, Section, Table, plain
+from console.report.tables import Column, Section, Table, convert_cell
 
 
 def as_data(sections: Sequence[Section]) -> dict[str, Any]:
     """Section -> table -> rows, each row by the columns' keys."""
     return {
         section.key: {
-            table.key: [{column.key: plain(row[column.key]) for column in table.columns} for row in table.rows]
+            table.key: [{column.key: convert_cell(row[column.key]) for column in table.columns} for row in table.rows]
             for table in section.tables
         }
         for section in sections
@@ -34,21 +34,21 @@ def write(sections: Sequence[Section], folder: Path) -> list[Path]:
     for section in sections:
         for table in section.tables:
             files.append(folder / f"{section.key}_{table.key}.csv")
-            spreadsheet.write(files[-1], _lines(table))
+            spreadsheet.write(files[-1], _list_lines(table))
     return files
 
 
-def _lines(table: Table) -> Iterator[list[object]]:
-    yield [name for column in table.columns for name in _names(column)]
+def _list_lines(table: Table) -> Iterator[list[object]]:
+    yield [name for column in table.columns for name in _list_names(column)]
     for row in table.rows:
-        yield [each for column in table.columns for each in _values(column, row[column.key])]
+        yield [each for column in table.columns for each in _list_values(column, row[column.key])]
 
 
-def _names(column: Column) -> list[str]:
+def _list_names(column: Column) -> list[str]:
     return [f"{column.key}_low", f"{column.key}_high"] if column.kind == "interval" else [column.key]
 
 
-def _values(column: Column, value: Any) -> list[Any]:
+def _list_values(column: Column, value: Any) -> list[Any]:
     if column.kind == "interval":
         return [None, None] if value is None else list(value)
-    return [plain(value)]
+    return [convert_cell(value)]

@@ -13,8 +13,8 @@ from markupsafe import Markup
 
 from console.report import charts
 from console.report.names import Names, write_as_words
-from console.report.tables import NONE, STATUS_WORDS, Column, Section, Table, Tile, counted, percent
-from leadgate.figures import OUTCOMES, STEPS, Share, Step, band_of, bands, steps
+from console.report.tables import NONE, STATUS_WORDS, Column, Section, Table, Tile, describe_count, format_percent
+from leadgate.figures import OUTCOMES, STEPS, Share, Step, build_bands, build_steps, find_band
 from leadgate.playbook import Playbook
 from leadgate.vocabulary import JourneyStatus, Trigger
 
@@ -42,27 +42,27 @@ _UNGRADED: Final = {None: "no grade yet"}
 _NO_ROUTE: Final = {None: "no owner yet"}
 
 
-def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Section:
+def build_section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Section:
     """From the rows ``journeys``. Scores are in bands between the thresholds of ``playbook``."""
     cells = [cell for cell in found["journeys"] if cell["trigger"] == Trigger.SIGNAL]
-    among = bands(playbook.qualification)
+    among = build_bands(playbook.qualification)
     names = Names(playbook)
     said: dict[Any, str] = {band.name: f"{band.name} ({band.words})" for band in among}
     order = [None, *(band.name for band in among)]
 
     graded = any(cell["grade"] is not None for cell in cells)
 
-    def banded(cell: Cell) -> str | None:
-        return None if cell["score"] is None else band_of(cell["score"], among).name
+    def name_band(cell: Cell) -> str | None:
+        return None if cell["score"] is None else find_band(cell["score"], among).name
 
     return Section(
         key="funnel",
         title="From signal to first touch",
         about="Signals received in the period: how far each came, and where it is now.",
         tables=[
-            _steps(steps(cells)),
-            _by("by_source", "By source", "source", cells, lambda cell: cell["source"], named=names.source),
-            _by(
+            _build_steps(build_steps(cells)),
+            _group_by("by_source", "By source", "source", cells, lambda cell: cell["source"], named=names.source),
+            _group_by(
                 "by_route",
                 "By routing rule",
                 "route",
@@ -71,9 +71,9 @@ def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Section:
                 said=_NO_ROUTE,
                 named=write_as_words,
             ),
-            _by("by_band", "By score", "band", cells, banded, order.index, said | {None: "no score yet"}),
-            *([_by("by_grade", "By grade", "grade", cells, _grade, str, _UNGRADED)] if graded else []),
-            _by(
+            _group_by("by_band", "By score", "band", cells, name_band, order.index, said | {None: "no score yet"}),
+            *([_group_by("by_grade", "By grade", "grade", cells, _read_grade, str, _UNGRADED)] if graded else []),
+            _group_by(
                 "by_trigger",
                 "Leads that came back",
                 "trigger",
@@ -82,28 +82,28 @@ def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Section:
                 note="A rescore begins at qualification, with a known lead: it is no signal, and in no other table.",
             ),
         ],
-        tiles=_tiles(steps(cells)),
+        tiles=_build_tiles(build_steps(cells)),
     )
 
 
-def _grade(cell: Cell) -> str | None:
+def _read_grade(cell: Cell) -> str | None:
     grade: str | None = cell["grade"]
     return grade
 
 
-def _tiles(found: Sequence[Step]) -> list[Tile]:
+def _build_tiles(found: Sequence[Step]) -> list[Tile]:
     reached = {step.name: step.reached for step in found}
     signals, owned = reached["signals"], reached["owned"]
-    of_signals = f"of {counted(signals, 'signal', 'signals')}"
+    of_signals = f"of {describe_count(signals, 'signal', 'signals')}"
     now = {
         status: sum(step.stopped.get(status, 0) for step in found)
         for status in (JourneyStatus.READY, JourneyStatus.HELD)
     }
     received = "received in the period"
     if now[JourneyStatus.READY]:
-        received += f"; {counted(now[JourneyStatus.READY], 'waits', 'wait')} for the next run"
+        received += f"; {describe_count(now[JourneyStatus.READY], 'waits', 'wait')} for the next run"
     if now[JourneyStatus.HELD]:
-        received += f"; {counted(now[JourneyStatus.HELD], 'is', 'are')} held"
+        received += f"; {describe_count(now[JourneyStatus.HELD], 'is', 'are')} held"
     return [
         Tile("signals", "Signals", signals, "count", received),
         Tile(
@@ -133,7 +133,7 @@ def _tiles(found: Sequence[Step]) -> list[Tile]:
     ]
 
 
-def _steps(found: Sequence[Step]) -> Table:
+def _build_steps(found: Sequence[Step]) -> Table:
     signals, before = found[0].reached, found[0].reached
     rows = []
     for step in found:
@@ -162,18 +162,18 @@ def _steps(found: Sequence[Step]) -> Table:
         rows=rows,
         note="Reached is who went on, and who is no further than this, by where they are now. Touched has a touch on"
         " record: an acceptance is none.",
-        chart=_picture(found),
+        chart=_draw_steps(found),
         caption="Every bar is all signals: those who reached the step, and where those are who stopped before it.",
         layout="whole",
     )
 
 
-def _picture(found: Sequence[Step]) -> Markup:
+def _draw_steps(found: Sequence[Step]) -> Markup:
     """Every bar is all signals: who reached the step, and who stopped before it."""
     gone: dict[str, int] = defaultdict(int)
     rows = []
     for step in found:
-        share = percent(Share(step.reached, found[0].reached).value)
+        share = format_percent(Share(step.reached, found[0].reached).value)
         parts = [charts.Part("c1", step.reached, f"{step.reached:,} reached it")]
         parts += [
             charts.Part(
@@ -191,10 +191,12 @@ def _picture(found: Sequence[Step]) -> Markup:
         for status in JourneyStatus
         if gone[status] and status != JourneyStatus.DONE
     ]
-    return charts.bars("How many signals reached each step, and where the others stopped", rows, legend, whole=True)
+    return charts.draw_bars(
+        "How many signals reached each step, and where the others stopped", rows, legend, whole=True
+    )
 
 
-def _by(
+def _group_by(
     key: str,
     title: str,
     name: str,
@@ -211,7 +213,7 @@ def _by(
         groups[of(cell)].append(cell)
     rows: list[dict[str, Any]] = []
     for group, own in groups.items():
-        reached = {step.name: step.reached for step in steps(own)}
+        reached = {step.name: step.reached for step in build_steps(own)}
         now: dict[str, int] = defaultdict(int)
         for cell in own:
             now[cell["status"]] += cell["n"]
@@ -238,27 +240,27 @@ def _by(
         ],
         rows=rows,
         note=note,
-        chart=_shares(title, first, rows) if name != "trigger" else Markup(),
+        chart=_draw_shares(title, first, rows) if name != "trigger" else Markup(),
         caption="Beside each bar how many of its signals got an owner.",
     )
 
 
-def _shares(title: str, first: Column, rows: Sequence[Mapping[str, Any]]) -> Markup:
+def _draw_shares(title: str, first: Column, rows: Sequence[Mapping[str, Any]]) -> Markup:
     drawn = []
     for row in rows:
-        counts = _became(row)
+        counts = _list_outcomes(row)
         parts = [
             charts.Part(colour, count / (row["signals"] or 1), f"{count:,} {words}")
             for (colour, words), count in zip(_BECAME, counts, strict=True)
         ]
         figure = f"{row['owned']:,} of {row['signals']:,}" if row["signals"] else NONE
         drawn.append(charts.Bar(first.words(row[first.key]), parts, figure))
-    totals = [sum(counts) for counts in zip(*map(_became, rows), strict=True)]
+    totals = [sum(counts) for counts in zip(*map(_list_outcomes, rows), strict=True)]
     legend = [each for each, total in zip(_BECAME, totals, strict=False) if total]
-    return charts.bars(f"{title}: what became of every hundred signals", drawn, legend)
+    return charts.draw_bars(f"{title}: what became of every hundred signals", drawn, legend)
 
 
-def _became(row: Mapping[str, Any]) -> list[int]:
+def _list_outcomes(row: Mapping[str, Any]) -> list[int]:
     """The counts of ``_BECAME``, which add up to the row's signals."""
     decided = [row[name] for name in OUTCOMES]
     return [*decided, row["qualified"] - row["owned"], row["signals"] - row["qualified"]]

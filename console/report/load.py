@@ -14,24 +14,24 @@ from markupsafe import Markup
 
 from console.report import charts
 from console.report.names import Names
-from console.report.tables import NO_POOL, Column, Section, Table, Tile, counted, decimal
-from leadgate.figures import Share, fair
+from console.report.tables import NO_POOL, Column, Section, Table, Tile, describe_count, format_decimal
+from leadgate.figures import Share, compute_dues
 from leadgate.playbook import Playbook
 
 Cell = Mapping[str, Any]
 
 
-def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, rep: str | None = None) -> Section:
+def build_section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, rep: str | None = None) -> Section:
     """From the rows ``turns``, ``owners``, ``pools`` and ``recent``; weights and caps are those of ``playbook``.
 
     With ``rep``, theirs alone, and their pools.
     """
-    turns = _turns(found, playbook)
-    pools = _pools(turns)
+    turns = _build_turns(found, playbook)
+    pools = _build_pools(turns)
     if rep is not None:
         turns = [row for row in turns if row["rep"] == rep]
         pools = [row for row in pools if row["pool"] in {turn["pool"] for turn in turns}]
-    reps = _reps(found, playbook, everybody=rep is None)
+    reps = _build_reps(found, playbook, everybody=rep is None)
     names = Names(playbook)
     of_pool = Column("pool", "pool", "text", says=NO_POOL, named=names.pool)
     of_rep = Column("rep", "rep", "text", named=names.rep)
@@ -73,7 +73,7 @@ def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, rep: str | 
                     Column("epoch_deviation", "off by since change", "signed"),
                 ],
                 rows=turns,
-                chart=_turns_taken(turns, names),
+                chart=_draw_turns(turns, names),
             ),
             Table(
                 key="reps",
@@ -93,7 +93,7 @@ def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, rep: str | 
                 rows=reps,
                 note="Assigned in the period; open and overdue now; today and this week since"
                 " midnight, and Monday's, of the rep's time zone.",
-                chart=charts.bullets(
+                chart=charts.draw_bullets(
                     "Open leads of each rep now, and the most they may have",
                     [
                         charts.Bullet(
@@ -110,13 +110,13 @@ def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, rep: str | 
                 ),
             ),
         ],
-        tiles=[*_open_now(reps), *_fairness(turns, names)],
+        tiles=[*_build_open_tiles(reps), *_build_fairness_tiles(turns, names)],
     )
 
 
-def _open_now(reps: Sequence[Mapping[str, Any]]) -> list[Tile]:
+def _build_open_tiles(reps: Sequence[Mapping[str, Any]]) -> list[Tile]:
     owned, overdue = (sum(row[name] for row in reps) for name in ("open", "overdue"))
-    of = f"of {counted(owned, 'open lead', 'open leads')}"
+    of = f"of {describe_count(owned, 'open lead', 'open leads')}"
     ended = "when the period before ended"
     return [
         Tile("open", "Open now", owned, "count", "leads that have an owner now", when=ended),
@@ -124,19 +124,19 @@ def _open_now(reps: Sequence[Mapping[str, Any]]) -> list[Tile]:
     ]
 
 
-def _fairness(turns: Sequence[Mapping[str, Any]], names: Names) -> list[Tile]:
+def _build_fairness_tiles(turns: Sequence[Mapping[str, Any]], names: Names) -> list[Tile]:
     """The largest distance of any rep, over every pool: since its last change of who can take leads; in the period."""
     taken = {row["pool"] for row in turns if row["epoch_turns"]}
-    now = _furthest([row for row in turns if row["pool"] in taken], "epoch_deviation")
+    now = _find_furthest([row for row in turns if row["pool"] in taken], "epoch_deviation")
     since = "since the last change of who can take leads"
     if now is None:
         detail = ""
     elif abs(now["epoch_deviation"]) > 1e-9:
-        detail = f"{_who(now, names)}, {since}; less than 1 is promised"
+        detail = f"{_name_rep(now, names)}, {since}; less than 1 is promised"
     else:
         detail = f"every rep has their weight's share {since}"
     took = {row["pool"] for row in turns if row["turns"]}
-    whole = _furthest([row for row in turns if row["pool"] in took], "deviation")
+    whole = _find_furthest([row for row in turns if row["pool"] in took], "deviation")
     return [
         Tile(
             "fairness",
@@ -152,22 +152,22 @@ def _fairness(turns: Sequence[Mapping[str, Any]], names: Names) -> list[Tile]:
             "Leads off the fair share, in the whole period",
             None if whole is None else abs(whole["deviation"]),
             "number",
-            "" if whole is None else f"{_who(whole, names)}; absences, caps and changes of weights included",
+            "" if whole is None else f"{_name_rep(whole, names)}; absences, caps and changes of weights included",
             "no turn was taken",
         ),
     ]
 
 
-def _furthest(turns: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any] | None:
+def _find_furthest(turns: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any] | None:
     return max((row for row in turns if row[name] is not None), key=lambda row: abs(row[name]), default=None)
 
 
-def _who(row: Mapping[str, Any], names: Names) -> str:
+def _name_rep(row: Mapping[str, Any], names: Names) -> str:
     by_open = ", which goes by open leads instead of turns" if row["order"] == "open_leads" else ""
     return f"{names.rep(row['rep'])} in {names.pool(row['pool'])}{by_open}"
 
 
-def _turns_taken(turns: Sequence[Mapping[str, Any]], names: Names) -> Markup:
+def _draw_turns(turns: Sequence[Mapping[str, Any]], names: Names) -> Markup:
     """A picture for each pool."""
     drawn = []
     for pool in dict.fromkeys(row["pool"] for row in turns if row["pool"]):
@@ -177,22 +177,24 @@ def _turns_taken(turns: Sequence[Mapping[str, Any]], names: Names) -> Markup:
                 names.rep(row["rep"]),
                 row["turns"],
                 row["expected"],
-                f"{row['turns']:,}, off {decimal(row['deviation'], sign=True)}",
+                f"{row['turns']:,}, off {format_decimal(row['deviation'], sign=True)}",
             )
             for row in own
         ]
         called = names.pool(pool)
         title = f"Turns each rep took in {called}, and the share that their weight asks for"
-        drawn.append(charts.under(called, charts.bullets(title, bullets, "turns taken", "the weight's share")))
+        drawn.append(
+            charts.add_heading(called, charts.draw_bullets(title, bullets, "turns taken", "the weight's share"))
+        )
     return Markup().join(drawn)
 
 
-def largest_of(rows: Sequence[Mapping[str, Any]], name: str) -> float | None:
+def find_largest(rows: Sequence[Mapping[str, Any]], name: str) -> float | None:
     """The largest of a column; None when no row has it."""
     return max((abs(row[name]) for row in rows if row[name] is not None), default=None)
 
 
-def _turns(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> list[dict[str, Any]]:
+def _build_turns(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> list[dict[str, Any]]:
     """A row for each pool and rep: members by the playbook, and whoever else got leads from it."""
     weights = {pool.name: {member.rep: member.weight for member in pool.members} for pool in playbook.pools}
     states = {cell["pool"]: cell["state"] or {} for cell in found["pools"]}
@@ -205,9 +207,9 @@ def _turns(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> list[dict
     others = {name for name in (*taken, *states) if name and name not in weights}
     for pool in [*weights, *sorted(others), None]:
         state = states.get(pool, {})
-        epoch = fair(state.get("turns", {}), state.get("weights", {}))
+        epoch = compute_dues(state.get("turns", {}), state.get("weights", {}))
         counts = dict.fromkeys(epoch, 0) | taken[pool]  # who left the pool may still be in its epoch
-        for rep, due in fair(counts, weights.get(pool or "", {})).items():
+        for rep, due in compute_dues(counts, weights.get(pool or "", {})).items():
             rows.append(
                 {
                     "pool": pool,
@@ -225,14 +227,14 @@ def _turns(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> list[dict
     return rows
 
 
-def _pools(turns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _build_pools(turns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     by_pool: dict[str | None, list[Mapping[str, Any]]] = defaultdict(list)
     for row in turns:
         by_pool[row["pool"]].append(row)
     rows = []
     for pool, own in by_pool.items():
         total = sum(row["turns"] for row in own)
-        apart = largest_of(own, "deviation")
+        apart = find_largest(own, "deviation")
         rows.append(
             {
                 "pool": pool,
@@ -241,14 +243,14 @@ def _pools(turns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 "deviation": apart,
                 "deviation_share": None if apart is None or not total else apart / total,
                 "epoch_turns": sum(row["epoch_turns"] or 0 for row in own),
-                "epoch_deviation": largest_of(own, "epoch_deviation"),
+                "epoch_deviation": find_largest(own, "epoch_deviation"),
                 "order": own[0]["order"],
             }
         )
     return rows
 
 
-def _reps(found: Mapping[str, Sequence[Cell]], playbook: Playbook, *, everybody: bool) -> list[dict[str, Any]]:
+def _build_reps(found: Mapping[str, Sequence[Cell]], playbook: Playbook, *, everybody: bool) -> list[dict[str, Any]]:
     """A row for each rep who has, or had, a lead; with ``everybody`` for each of the playbook's, too."""
     owners = {cell["owner"]: cell for cell in found["owners"]}
     recent = {cell["rep"]: cell for cell in found["recent"]}

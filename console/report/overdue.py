@@ -15,7 +15,9 @@ from leadgate.ledger.figures import MOST_LATE
 from leadgate.playbook import Playbook
 
 
-def section(found: Mapping[str, Sequence[Mapping[str, Any]]], playbook: Playbook, now: datetime, zone: str) -> Section:
+def build_section(
+    found: Mapping[str, Sequence[Mapping[str, Any]]], playbook: Playbook, now: datetime, zone: str
+) -> Section:
     """From the rows ``late``, as of ``now``; moments are shown in ``zone``."""
     late = found["late"]
     rows = [

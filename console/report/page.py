@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from console.redaction import visible
+from console.redaction import sanitise
 from console.report.tables import NONE, Section, Table
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 
-def html(sections: Sequence[Section], title: str, about: str) -> str:
+def render_page(sections: Sequence[Section], title: str, about: str) -> str:
     """The page. ``about`` is the line under its title."""
     shown = [(section, list(_groups(section.tables))) for section in sections]
     return _page().render(title=title, about=about, sections=shown, NONE=NONE)
@@ -47,7 +47,7 @@ def _page() -> Template:
 
 def _as_text(value: object) -> object:
     """``value`` as one line that does nothing to a reader; autoescape does the rest. Markup stays what it is."""
-    return value if isinstance(value, Markup) else visible(value)
+    return value if isinstance(value, Markup) else sanitise(value)
 
 
 def _groups(tables: Sequence[Table]) -> Iterator[list[Table]]:

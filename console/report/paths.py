@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from console.report import charts
 from console.report.names import write_as_words
-from console.report.tables import STATUS_WORDS, Column, Section, Table, Tile, counted, percent
-from console.screen import span
+from console.report.tables import STATUS_WORDS, Column, Section, Table, Tile, describe_count, format_percent
+from console.screen import format_span
 from leadgate.figures import Share
 from leadgate.vocabulary import STAGES, STATUSES, JourneyStatus, StageName
 
@@ -22,10 +22,10 @@ Cell = Mapping[str, Any]
 _TOTALS: Final = {"to_owner": "capture to owner", "to_end": "capture to done"}
 
 
-def section(found: Mapping[str, Sequence[Cell]]) -> Section:
+def build_section(found: Mapping[str, Sequence[Cell]]) -> Section:
     """From the rows ``endings``, ``stages`` and ``reasons``."""
-    endings = _endings(found["endings"])
-    stages = _stages(found["stages"])
+    endings = _build_endings(found["endings"])
+    stages = _build_stages(found["stages"])
     return Section(
         key="paths",
         title="Clean paths, and those that needed a person",
@@ -44,7 +44,7 @@ def section(found: Mapping[str, Sequence[Cell]]) -> Section:
                     Column("clean_share", "clean", "share"),
                 ],
                 rows=endings,
-                chart=charts.bars(
+                chart=charts.draw_bars(
                     "Journeys by where they are now: clean, or with a person's help",
                     [
                         charts.Bar(
@@ -53,7 +53,7 @@ def section(found: Mapping[str, Sequence[Cell]]) -> Section:
                                 charts.Part("c1", row["clean"], f"{row['clean']:,} clean"),
                                 charts.Part("c2", row["person"], f"{row['person']:,} needed a person"),
                             ],
-                            f"{percent(row['clean_share'])} clean",
+                            f"{format_percent(row['clean_share'])} clean",
                         )
                         for row in endings[:-1]
                     ],
@@ -77,14 +77,14 @@ def section(found: Mapping[str, Sequence[Cell]]) -> Section:
                     | {"closed_p50": row["p50"], "closed_p95": row["p95"]}
                     for row in found["reasons"]
                 ],
-                chart=charts.bars(
+                chart=charts.draw_bars(
                     "What a person was needed for, by journeys",
                     [
                         charts.Bar(
                             write_as_words(row["reason"]),
                             [
                                 charts.Part(
-                                    "c2", float(row["journeys"]), counted(row["journeys"], "journey", "journeys")
+                                    "c2", float(row["journeys"]), describe_count(row["journeys"], "journey", "journeys")
                                 )
                             ],
                             f"{row['journeys']:,}",
@@ -108,27 +108,29 @@ def section(found: Mapping[str, Sequence[Cell]]) -> Section:
                 rows=stages,
                 note="A stage's time runs from the handoff before it to its own, waiting included; stages that a batch"
                 " passed in one go share a moment.",
-                chart=_ranges(stages),
+                chart=_draw_ranges(stages),
                 caption="The dot is the median, the line reaches to where 95 % are.",
                 layout="beside",
             ),
         ],
-        tiles=_tiles(endings, stages),
+        tiles=_build_tiles(endings, stages),
     )
 
 
-def _tiles(endings: Sequence[Mapping[str, Any]], stages: Sequence[Mapping[str, Any]]) -> list[Tile]:
+def _build_tiles(endings: Sequence[Mapping[str, Any]], stages: Sequence[Mapping[str, Any]]) -> list[Tile]:
     counts = {row["status"]: row for row in endings}
     waiting = counts.get(JourneyStatus.READY, {"clean": 0})["clean"]
     clean = Share(counts["all"]["clean"] - waiting, counts["all"]["journeys"] - waiting) if counts else Share(0, 0)
-    detail = f"{clean.count:,} of {counted(clean.of, 'journey', 'journeys')} so far" if clean.of else ""
+    detail = f"{clean.count:,} of {describe_count(clean.of, 'journey', 'journeys')} so far" if clean.of else ""
     if waiting:
-        detail += ("; " if detail else "") + f"{counted(waiting, 'journey waits', 'journeys wait')} for the next run"
+        detail += (
+            "; " if detail else ""
+        ) + f"{describe_count(waiting, 'journey waits', 'journeys wait')} for the next run"
     to_owner = next((row for row in stages if row["stage"] == "to_owner"), {"clean": 0, "person": 0})
-    alone = f"median of {counted(to_owner['clean'], 'lead', 'leads')}" if to_owner["clean"] else ""
+    alone = f"median of {describe_count(to_owner['clean'], 'lead', 'leads')}" if to_owner["clean"] else ""
     if to_owner["person"]:
-        helped = counted(to_owner["person"], "lead", "leads")
-        alone += f"{'; ' if alone else ''}{span(to_owner['person_p50'])} for {helped} with a person's help"
+        helped = describe_count(to_owner["person"], "lead", "leads")
+        alone += f"{'; ' if alone else ''}{format_span(to_owner['person_p50'])} for {helped} with a person's help"
     return [
         Tile("clean", "Needed no person", clean.value, "share", detail, "no journey yet"),
         Tile(
@@ -142,25 +144,25 @@ def _tiles(endings: Sequence[Mapping[str, Any]], stages: Sequence[Mapping[str, A
     ]
 
 
-def _endings(found: Sequence[Cell]) -> list[dict[str, Any]]:
+def _build_endings(found: Sequence[Cell]) -> list[dict[str, Any]]:
     """A row for each status that there is, in their order, and one of all at the end."""
     counts = {(cell["status"], cell["clean"]): cell["n"] for cell in found}
     rows = []
     for status in STATUSES:
         clean, person = counts.get((status, True), 0), counts.get((status, False), 0)
         if clean or person:
-            rows.append(_ending(status, clean, person))
+            rows.append(_build_ending(status, clean, person))
     if rows:
-        rows.append(_ending("all", sum(row["clean"] for row in rows), sum(row["person"] for row in rows)))
+        rows.append(_build_ending("all", sum(row["clean"] for row in rows), sum(row["person"] for row in rows)))
     return rows
 
 
-def _ending(status: str, clean: int, person: int) -> dict[str, Any]:
+def _build_ending(status: str, clean: int, person: int) -> dict[str, Any]:
     share = Share(clean, clean + person).value
     return {"status": status, "journeys": clean + person, "clean": clean, "person": person, "clean_share": share}
 
 
-def _stages(found: Sequence[Cell]) -> list[dict[str, Any]]:
+def _build_stages(found: Sequence[Cell]) -> list[dict[str, Any]]:
     cells = {(cell["stage"], cell["clean"]): cell for cell in found}
     rows = []
     for stage in (*STAGES, *_TOTALS):
@@ -173,12 +175,14 @@ def _stages(found: Sequence[Cell]) -> list[dict[str, Any]]:
     return rows
 
 
-def _ranges(rows: Sequence[Mapping[str, Any]]) -> Markup:
+def _draw_ranges(rows: Sequence[Mapping[str, Any]]) -> Markup:
     drawn = []
     for row in rows:
         for name in ("clean", "person"):
             if row[name] and row["stage"] in _TOTALS:
                 p50, p95 = float(row[f"{name}_p50"]), float(row[f"{name}_p95"])
                 label = f"{row['stage'].replace('_', ' ')}, {name}"
-                drawn.append(charts.Range(label, p50, p50, p95, span(p50)))
-    return charts.spans("How long journeys took, clean and with a person: the median, and up to where 95 % are", drawn)
+                drawn.append(charts.Range(label, p50, p50, p95, format_span(p50)))
+    return charts.draw_spans(
+        "How long journeys took, clean and with a person: the median, and up to where 95 % are", drawn
+    )

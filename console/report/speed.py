@@ -12,9 +12,9 @@ from markupsafe import Markup
 
 from console.report import charts
 from console.report.names import Names
-from console.report.tables import NO_POOL, Column, Section, Table, Tile, between, counted, percent
-from console.screen import span
-from leadgate.figures import FIRST_TOUCHES, kept
+from console.report.tables import NO_POOL, Column, Section, Table, Tile, describe_count, format_interval, format_percent
+from console.screen import format_span
+from leadgate.figures import FIRST_TOUCHES, compute_kept_share
 from leadgate.playbook import Playbook
 
 Cell = Mapping[str, Any]
@@ -43,10 +43,10 @@ _COLUMNS: Final = (
 )
 
 
-def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, zone: str) -> Section:
+def build_section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, zone: str) -> Section:
     """From the rows ``to_owner`` and ``to_touch``; hours of day are those of ``zone``."""
-    (overall,) = _rows(found, "all")
-    by_rep, by_pool, by_hour = (_rows(found, name) for name in ("owner", "pool", "hour"))
+    (overall,) = _build_rows(found, "all")
+    by_rep, by_pool, by_hour = (_build_rows(found, name) for name in ("owner", "pool", "hour"))
     by_rep.sort(key=lambda row: (-row["assigned"], str(row["owner"])))
     names = Names(playbook)
     rep = Column("owner", "rep", "text", named=names.rep)
@@ -58,36 +58,36 @@ def section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, zone: str) 
         " period, in real time, nights and weekends included. Whether a touch was in time is told by the clock of its"
         " SLA, of those whose time is up: what was not done by then is missed, what is not due yet is left out.",
         tables=[
-            _table("overall", "All leads", None, [overall]),
-            _table("by_rep", "By rep", rep, by_rep, _ranges(rep, by_rep)),
-            _table("by_pool", "By pool", pool, by_pool, _ranges(pool, by_pool)),
-            _table(
+            _build_table("overall", "All leads", None, [overall]),
+            _build_table("by_rep", "By rep", rep, by_rep, _draw_ranges(rep, by_rep)),
+            _build_table("by_pool", "By pool", pool, by_pool, _draw_ranges(pool, by_pool)),
+            _build_table(
                 "by_hour",
                 f"By hour of capture ({zone})",
                 Column("hour", "hour", "text"),
                 by_hour,
-                _hours(by_hour, zone),
+                _draw_hours(by_hour, zone),
             ),
         ],
-        tiles=_tiles(overall),
+        tiles=_build_tiles(overall),
     )
 
 
-def _tiles(overall: Mapping[str, Any]) -> list[Tile]:
+def _build_tiles(overall: Mapping[str, Any]) -> list[Tile]:
     leads, assigned, touched = overall["leads"], overall["assigned"], overall["touched"]
-    share = kept(overall)
+    share = compute_kept_share(overall)
     later = overall["early"] + overall["not_due"]
-    wait = f"{counted(later, 'lead is', 'leads are')} not due yet" if later else ""
+    wait = f"{describe_count(later, 'lead is', 'leads are')} not due yet" if later else ""
     wait += f", {overall['early']:,} of them touched already" if overall["early"] else ""
     due = f"{share.count:,} of {share.of:,} that were due, {overall['missed']:,} missed" if share.of else ""
-    interval = f"95 % interval {between(share.interval)}" if share.of else ""
+    interval = f"95 % interval {format_interval(share.interval)}" if share.of else ""
     return [
         Tile(
             "to_owner",
             "Capture to owner",
             overall["owner_p50"],
             "span",
-            f"median of {counted(leads, 'lead', 'leads')} that got an owner; 95 % within {span(overall['owner_p95'])}"
+            f"median of {describe_count(leads, 'lead', 'leads')} that got an owner; 95 % within {format_span(overall['owner_p95'])}"
             if leads
             else "",
             "no lead has an owner yet",
@@ -97,9 +97,9 @@ def _tiles(overall: Mapping[str, Any]) -> list[Tile]:
             "Owner to first touch",
             overall["touch_p50"],
             "span",
-            f"median of the {touched:,} touched, of {assigned:,} assigned; 95 % within {span(overall['touch_p95'])}"
+            f"median of the {touched:,} touched, of {assigned:,} assigned; 95 % within {format_span(overall['touch_p95'])}"
             if touched
-            else f"{counted(assigned, 'lead', 'leads')} assigned",
+            else f"{describe_count(assigned, 'lead', 'leads')} assigned",
             "none is touched yet",
         ),
         Tile(
@@ -113,7 +113,7 @@ def _tiles(overall: Mapping[str, Any]) -> list[Tile]:
     ]
 
 
-def _rows(found: Mapping[str, Sequence[Cell]], by: str) -> list[dict[str, Any]]:
+def _build_rows(found: Mapping[str, Sequence[Cell]], by: str) -> list[dict[str, Any]]:
     """A row for each rep, pool or hour that either figure has; of everything when ``by`` is ``all``."""
     to_owner, to_touch = (
         {cell.get(by): cell for cell in found[name] if cell["grouped"] == _GROUPED[by]}
@@ -121,13 +121,14 @@ def _rows(found: Mapping[str, Sequence[Cell]], by: str) -> list[dict[str, Any]]:
     )
     names = sorted(to_owner.keys() | to_touch.keys(), key=lambda name: (name is None, name))
     return [
-        ({} if by == "all" else {by: name}) | _row(to_owner.get(name, {}), to_touch.get(name, {})) for name in names
+        ({} if by == "all" else {by: name}) | _build_row(to_owner.get(name, {}), to_touch.get(name, {}))
+        for name in names
     ]
 
 
-def _row(owner: Cell, touch: Cell) -> dict[str, Any]:
+def _build_row(owner: Cell, touch: Cell) -> dict[str, Any]:
     promises = {name: touch.get(name, 0) for name in FIRST_TOUCHES}
-    share = kept(promises)
+    share = compute_kept_share(promises)
     return {
         "leads": owner.get("n", 0),
         "owner_p50": owner.get("p50"),
@@ -142,7 +143,9 @@ def _row(owner: Cell, touch: Cell) -> dict[str, Any]:
     } | promises
 
 
-def _table(key: str, title: str, first: Column | None, rows: Sequence[dict[str, Any]], chart: Markup = _NONE) -> Table:
+def _build_table(
+    key: str, title: str, first: Column | None, rows: Sequence[dict[str, Any]], chart: Markup = _NONE
+) -> Table:
     by_hour = key == "by_hour"
     return Table(
         key,
@@ -158,19 +161,19 @@ def _table(key: str, title: str, first: Column | None, rows: Sequence[dict[str, 
     )
 
 
-def _ranges(first: Column, rows: Sequence[Mapping[str, Any]]) -> Markup:
+def _draw_ranges(first: Column, rows: Sequence[Mapping[str, Any]]) -> Markup:
     drawn = [
         charts.Range(
             first.words(row[first.key]), row["touch_p50"], row["touch_p50"], row["touch_p95"],
-            span(row["touch_p50"]) + (f" · {percent(row['kept_share'])} of {row['due']:,}" if row["due"] else ""),
+            format_span(row["touch_p50"]) + (f" · {format_percent(row['kept_share'])} of {row['due']:,}" if row["due"] else ""),
         )
         for row in sorted(rows, key=lambda row: row["touch_p50"] or 0)
         if row["touched"]
     ]  # fmt: skip
-    return charts.spans(f"Owner to first touch by {first.label}: the median, and up to where 95 % are", drawn)
+    return charts.draw_spans(f"Owner to first touch by {first.label}: the median, and up to where 95 % are", drawn)
 
 
-def _hours(rows: Sequence[Mapping[str, Any]], zone: str) -> Markup:
+def _draw_hours(rows: Sequence[Mapping[str, Any]], zone: str) -> Markup:
     by_hour = {row["hour"]: row for row in rows}
     drawn = []
     for figure, words in (("owner", "Capture to owner"), ("touch", "Owner to first touch")):
@@ -181,9 +184,9 @@ def _hours(rows: Sequence[Mapping[str, Any]], zone: str) -> Markup:
             told = (
                 "none"
                 if row is None or value is None
-                else f"median {span(value)}, 95 % within {span(row[f'{figure}_p95'])}"
+                else f"median {format_span(value)}, 95 % within {format_span(row[f'{figure}_p95'])}"
             )
             values.append((f"{hour:02}", value, told))
-        chart = charts.columns(f"{words}, median by hour of capture ({zone})", values, span)
-        drawn.append(charts.under(f"{words}, median", chart))
+        chart = charts.draw_columns(f"{words}, median by hour of capture ({zone})", values, format_span)
+        drawn.append(charts.add_heading(f"{words}, median", chart))
     return charts.beside(drawn)

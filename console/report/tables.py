@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from console.redaction import visible
-from console.screen import span
+from console.redaction import sanitise
+from console.screen import format_span
 from leadgate.figures import Interval
 from leadgate.vocabulary import JourneyStatus
 
@@ -51,7 +51,7 @@ class Column:
         if self.kind == "text" and value in self.says:
             return self.says[value]
         if self.named is not None and isinstance(value, str):
-            return visible(self.named(value))
+            return sanitise(self.named(value))
         return describe_value(value, self.kind)
 
 
@@ -114,20 +114,20 @@ def describe_value(value: Any, kind: Kind) -> str:
         case "count":
             return f"{value:,}" if value else NONE
         case "number":
-            return decimal(value)
+            return format_decimal(value)
         case "signed":
-            return decimal(value, sign=True)
+            return format_decimal(value, sign=True)
         case "share":
-            return percent(value)
+            return format_percent(value)
         case "interval":
-            return between(value)
+            return format_interval(value)
         case "span":
-            return span(value)
+            return format_span(value)
         case _:
-            return visible(value)
+            return sanitise(value)
 
 
-def decimal(value: float, *, sign: bool = False) -> str:
+def format_decimal(value: float, *, sign: bool = False) -> str:
     """``1.2``, with a second decimal below 1; never 0 for what is only nearly so."""
     if abs(value) < 1e-9:  # a sum of fractions that cancel out
         return "0"
@@ -138,7 +138,7 @@ def decimal(value: float, *, sign: bool = False) -> str:
     return f"{plus}{size:,.2f}" if size < 1 else f"{plus}{size:,.1f}"
 
 
-def percent(share: float | None) -> str:
+def format_percent(share: float | None) -> str:
     """``62 %``; never 0 % or 100 % for what is only nearly so."""
     if share is None:
         return NONE
@@ -151,12 +151,12 @@ def percent(share: float | None) -> str:
     return f"{share * 100:.0f} %"
 
 
-def counted(count: int, one: str, many: str) -> str:
+def describe_count(count: int, one: str, many: str) -> str:
     """``1 journey``, ``2 journeys``, ``no journeys``."""
     return f"no {many}" if not count else f"{count:,} {one if count == 1 else many}"
 
 
-def between(interval: Interval | None) -> str:
+def format_interval(interval: Interval | None) -> str:
     """``58 to 66 %``, with a decimal where it is narrow."""
     if interval is None:
         return NONE
@@ -164,7 +164,7 @@ def between(interval: Interval | None) -> str:
     return f"{interval.low * 100:.{digits}f} to {interval.high * 100:.{digits}f} %"
 
 
-def plain(value: Any) -> Any:
+def convert_cell(value: Any) -> Any:
     """A cell as JSON has it: moments in ISO 8601, intervals as ``[low, high]``."""
     if isinstance(value, datetime):
         return value.isoformat()

@@ -11,9 +11,9 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from console.redaction import visible
+from console.redaction import sanitise
 from console.report.tables import Column, Section, Table
-from console.screen import heading, table
+from console.screen import build_heading, build_table
 
 _ROWS: Final = 24  # of a table; what is left out is said
 _GAP: Final = 2  # between columns
@@ -25,10 +25,10 @@ def render(sections: Sequence[Section], about: str, console: Console) -> None:
     console.print(Text(about, style="dim"))
     for section in sections:
         console.print()
-        console.print(heading(section.title))
+        console.print(build_heading(section.title))
         console.print(section.about, style="dim")
         for tile in section.tiles:
-            console.print(f"  {tile.label}: {tile.value}" + (f" ({visible(tile.detail)})" if tile.detail else ""))
+            console.print(f"  {tile.label}: {tile.value}" + (f" ({sanitise(tile.detail)})" if tile.detail else ""))
             if tile.before:
                 console.print(f"    {tile.before}", style="dim")
         for each in section.tables:
@@ -37,13 +37,13 @@ def render(sections: Sequence[Section], about: str, console: Console) -> None:
 
 
 def _print(each: Table, console: Console) -> None:
-    said = [column for column in each.columns if not column.wide and _said(each, column)]
+    said = [column for column in each.columns if not column.wide and _has_content(each, column)]
     for name in _NAMES:
-        widths = _widths(each, said, console.width, name)
+        widths = _compute_widths(each, said, console.width, name)
         if len(widths) == len(said):
             break
     shown = said[: len(widths)]
-    made = table()
+    made = build_table()
     made.pad_edge = False
     for column, width in zip(shown, widths, strict=True):
         made.add_column(
@@ -61,7 +61,7 @@ def _print(each: Table, console: Console) -> None:
         console.print(each.note, style="dim")
 
 
-def _widths(each: Table, columns: Sequence[Column], width: int, name: int) -> list[int]:
+def _compute_widths(each: Table, columns: Sequence[Column], width: int, name: int) -> list[int]:
     """How wide each of ``columns`` is, for as many of them, from the first, as a line holds; the first in any case.
 
     A heading is broken at its spaces where there is no room for it, a name after ``name`` characters.
@@ -69,7 +69,7 @@ def _widths(each: Table, columns: Sequence[Column], width: int, name: int) -> li
     widths: list[int] = []
     left = width + _GAP
     for column in columns:
-        least = max(_least(each, column, name), *map(len, column.label.split()))
+        least = max(_compute_least(each, column, name), *map(len, column.label.split()))
         if widths and least + _GAP > left:
             break
         widths.append(least)
@@ -82,12 +82,12 @@ def _widths(each: Table, columns: Sequence[Column], width: int, name: int) -> li
     return widths
 
 
-def _least(each: Table, column: Column, name: int) -> int:
+def _compute_least(each: Table, column: Column, name: int) -> int:
     """The room that a column's values need: all of it, though a long name may be folded."""
     longest = max(len(column.words(row[column.key])) for row in each.rows)
     return min(longest, name) if column.kind == "text" else longest
 
 
-def _said(each: Table, column: Column) -> bool:
+def _has_content(each: Table, column: Column) -> bool:
     """Whether any row has something in this column: zeros and blanks all the way down say nothing."""
     return column.kind == "text" or any(row[column.key] not in (None, 0) for row in each.rows)

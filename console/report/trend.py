@@ -9,23 +9,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from console.report.tables import Kind, Section, Tile, decimal, describe_value
-from console.screen import span
-from leadgate.counting import counted
+from console.report.tables import Kind, Section, Tile, describe_value, format_decimal
+from console.screen import format_span
+from leadgate.counting import format_count
 
 
-def beside(sections: Sequence[Section], before: Sequence[Section]) -> list[Section]:
+def add_change(sections: Sequence[Section], before: Sequence[Section]) -> list[Section]:
     """``sections``, each headline figure with the one of the period ``before`` and the change, in words."""
-    earlier = _by_key(before)
+    earlier = _index_by_key(before)
     return [
-        replace(section, tiles=[replace(t, before=_before(t, earlier[section.key, t.key])) for t in section.tiles])
+        replace(
+            section, tiles=[replace(t, before=_describe_before(t, earlier[section.key, t.key])) for t in section.tiles]
+        )
         for section in sections
     ]
 
 
 def as_data(sections: Sequence[Section], before: Sequence[Section]) -> list[dict[str, Any]]:
     """A row for each headline figure: its ``value``, that ``before``, and the ``change``; None where there is none."""
-    earlier = _by_key(before)
+    earlier = _index_by_key(before)
     rows = []
     for section in sections:
         for tile in section.tiles:
@@ -36,40 +38,40 @@ def as_data(sections: Sequence[Section], before: Sequence[Section]) -> list[dict
     return rows
 
 
-def _by_key(sections: Sequence[Section]) -> dict[tuple[str, str], Tile]:
+def _index_by_key(sections: Sequence[Section]) -> dict[tuple[str, str], Tile]:
     return {(section.key, tile.key): tile for section in sections for tile in section.tiles}
 
 
-def _before(tile: Tile, was: Tile) -> str:
+def _describe_before(tile: Tile, was: Tile) -> str:
     if not tile.when:
         return "Not known for the period before."
     if was.number is None:
         return f"No figure {tile.when}."
-    change = "" if tile.number is None else f", {_change(tile.number, was.number, tile.kind)}"
+    change = "" if tile.number is None else f", {_describe_change(tile.number, was.number, tile.kind)}"
     return f"{was.value} {tile.when}{change}."
 
 
-def _as_read(share: float) -> int:
+def _round_percent(share: float) -> int:
     """In whole percent, so that the change is that of the two figures as they are read."""
     return round(share * 100)
 
 
-def _change(number: float, was: float, kind: Kind) -> str:
+def _describe_change(number: float, was: float, kind: Kind) -> str:
     by = number - was
     if abs(by) < 1e-9:
         return "the same"
     more, size = by > 0, abs(by)
     match kind:
         case "share":
-            points = _as_read(number) - _as_read(was)
+            points = _round_percent(number) - _round_percent(was)
             if not points:
                 return "almost the same"
-            return f"{counted(abs(points), 'point', 'points')} {'up' if more else 'down'}"
+            return f"{format_count(abs(points), 'point', 'points')} {'up' if more else 'down'}"
         case "span":
-            return f"{span(size)} {'slower' if more else 'faster'}"
+            return f"{format_span(size)} {'slower' if more else 'faster'}"
         case "count":
             return f"{size:,.0f} {'more' if more else 'fewer'}"
         case "number":
-            return f"{decimal(size)} {'more' if more else 'less'}"
+            return f"{format_decimal(size)} {'more' if more else 'less'}"
         case _:
             return describe_value(by, kind)

@@ -15,7 +15,7 @@ from leadgate.sla.zones import time_zones
 _LOCALTIME: Final = Path("/etc/localtime")
 
 
-def zone_of(playbook: Playbook, zone: str | None, rep: str | None, rep_name: str) -> tuple[str, str]:
+def choose_zone(playbook: Playbook, zone: str | None, rep: str | None, rep_name: str) -> tuple[str, str]:
     """The time zone of a report, and whose that is in words.
 
     The one asked for; else that of the rep whom it is about; else that of the pools' working hours, where they have
@@ -29,10 +29,10 @@ def zone_of(playbook: Playbook, zone: str | None, rep: str | None, rep_name: str
     hours = {playbook.hours[pool.hours].time_zone for pool in playbook.pools if pool.hours in playbook.hours}
     if len(hours) == 1:
         return hours.pop(), "the time zone of the pools' working hours"
-    return _of_this_computer(), "the time zone of this computer"
+    return _find_local_zone(), "the time zone of this computer"
 
 
-def _of_this_computer() -> str:
+def _find_local_zone() -> str:
     """``TZ``, else the zone that ``/etc/localtime`` is a link to, else UTC."""
     named = os.environ.get("TZ", "").removeprefix(":")
     if named in time_zones():

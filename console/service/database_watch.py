@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from leadgate.ledger import Ledger
-from leadgate.ledger.faults import sqlstate
+from leadgate.ledger.faults import find_sqlstate
 
 FIRST_PAUSE: Final = 0.5  # seconds between two starts; each failed start doubles it
 LONGEST_PAUSE: Final = 60.0
@@ -54,7 +54,7 @@ class DatabaseWatch:
     def _start_again(self, error: DBAPIError) -> str:
         """Start an embedded PostgreSQL if its pause is over. Returns the reason to tell."""
         if self._ledger.revive is None:
-            return DISK_IS_FULL if sqlstate(error) == _DISK_FULL else "waiting for it"
+            return DISK_IS_FULL if find_sqlstate(error) == _DISK_FULL else "waiting for it"
         if self._clock() < self._next_start:
             return self._reason or "starting it again"
         try:

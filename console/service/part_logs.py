@@ -61,17 +61,17 @@ class LogKeeper:
         so is everything where a full disk leaves no room for the copy."""
         for number in range(KEPT, 1, -1):
             with contextlib.suppress(FileNotFoundError):
-                self._older(number - 1).replace(self._older(number))
+                self._build_path(number - 1).replace(self._build_path(number))
         try:
-            with self._path.open("rb") as log, self._older(1).open("wb") as copy:
+            with self._path.open("rb") as log, self._build_path(1).open("wb") as copy:
                 left = 2 * LIMIT  # a program that writes faster than we copy must not make an endless copy
                 while left > 0 and (data := log.read(_AT_ONCE)):
                     copy.write(data)
                     left -= len(data)
         except OSError:
-            self._older(1).unlink(missing_ok=True)
+            self._build_path(1).unlink(missing_ok=True)
         finally:
             os.truncate(self._path, 0)
 
-    def _older(self, number: int) -> Path:
+    def _build_path(self, number: int) -> Path:
         return self._path.with_suffix(f".{number}.log")

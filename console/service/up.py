@@ -23,20 +23,20 @@ import requests
 import typer
 
 from console.command_context import CommandContext
-from console.screen import CommandError, out, program
+from console.screen import CommandError, build_console, find_program
 from console.service.database_watch import DatabaseWatch, Health
 from console.service.state_file import STATE_FILE
 from console.service.supervisor import Part
 from flows.runtime import environment
 from flows.runtime.server import (
     Address,
-    answers,
+    build_python_command,
+    build_server_command,
+    build_server_environment,
+    ensure_address,
     forget_running,
-    kept_address,
+    is_answering,
     note_running,
-    python_command,
-    server_command,
-    server_environment,
     use_defaults,
     wait_until_ready,
 )
@@ -58,14 +58,14 @@ class _Stop(BaseException):
 def up(ctx: typer.Context) -> None:
     """Keep everything running on this machine: PostgreSQL, Prefect, intake, schedules, HTTP capture."""
     context: CommandContext = ctx.obj
-    playbook = context.checked_playbook()
+    playbook = context.load_checked_playbook()
     require_values(playbook, os.environ)
     settings = context.settings
     use_defaults(settings.home)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _asked_to_stop)
+        signal.signal(number, _raise_stop)
     try:
-        with _only_one(settings.home):
+        with _lock_folder(settings.home):
             _keep_up(settings, playbook)
     except _Stop:
         _say("stopped; what was accepted is kept, and the next start goes on with it")
@@ -77,16 +77,16 @@ def _keep_up(settings: Settings, playbook: Loaded) -> None:
     patience = PARTS_END_WITHIN if (settings.home / STATE_FILE).exists() else 0.0  # it was killed the last time
     if not named:
         _require_free(settings.prefect_port, "LEADGATE_PREFECT_PORT", "the Prefect server", patience)
-    if _listens(playbook):
+    if _list_http_sources(playbook):
         _require_free(settings.capture_port, "LEADGATE_CAPTURE_PORT", "HTTP capture", patience)
     _say("starting")
     with open_ledger(settings) as ledger:
         address = (
             Address(named, os.environ.get("PREFECT_API_AUTH_STRING"))
             if named
-            else kept_address(settings.home, settings.prefect_port)
+            else ensure_address(settings.home, settings.prefect_port)
         )
-        parts = _parts(settings, playbook, ledger, address, ours=not named)
+        parts = _build_parts(settings, playbook, ledger, address, ours=not named)
         try:
             _run(settings, playbook, ledger, address, parts)
         finally:
@@ -99,26 +99,26 @@ def _keep_up(settings: Settings, playbook: Loaded) -> None:
             (settings.home / STATE_FILE).unlink(missing_ok=True)
 
 
-def _parts(settings: Settings, playbook: Loaded, ledger: Ledger, address: Address, *, ours: bool) -> list[Part]:
+def _build_parts(settings: Settings, playbook: Loaded, ledger: Ledger, address: Address, *, ours: bool) -> list[Part]:
     """What runs, in the order of its start."""
     logs, folder = settings.home / "logs", settings.home / "run"
     folder.mkdir(mode=0o700, exist_ok=True)
     own = {"LEADGATE_HOME": str(settings.home)}
     if settings.playbook is not None:
         own["LEADGATE_PLAYBOOK"] = str(settings.playbook.absolute())
-    of_flows = {**environment.for_flows(os.environ, playbook.playbook), **address.environment, **own}
-    leadgate = python_command("console.cli")
+    of_flows = {**environment.select_for_flows(os.environ, playbook.playbook), **address.environment, **own}
+    leadgate = build_python_command("console.cli")
     parts = []
     if ours:
         parts.append(
             Part(
                 "Prefect",
-                server_command(address),
+                build_server_command(address),
                 logs / "prefect.log",
-                environment.for_prefect_server(os.environ)
-                | server_environment(settings.home, address, ledger.prefect_url, playbook.playbook.retention),
+                environment.select_for_prefect_server(os.environ)
+                | build_server_environment(settings.home, address, ledger.prefect_url, playbook.playbook.retention),
                 folder,
-                ready=lambda: answers(address),
+                ready=lambda: is_answering(address),
                 note=f"http://127.0.0.1:{settings.prefect_port}",
             )
         )
@@ -133,16 +133,16 @@ def _parts(settings: Settings, playbook: Loaded, ledger: Ledger, address: Addres
             folder,
         )
     )
-    if _listens(playbook):
+    if _list_http_sources(playbook):
         url = f"http://127.0.0.1:{settings.capture_port}"
         parts.append(
             Part(
                 "capture",
                 [*leadgate, "listen", "--port", str(settings.capture_port)],
                 logs / "capture.log",
-                environment.for_http_capture(os.environ, playbook.playbook) | own,
+                environment.select_for_http_capture(os.environ, playbook.playbook) | own,
                 folder,
-                ready=lambda: _alive(url),
+                ready=lambda: _is_alive(url),
                 note=url,
             )
         )
@@ -151,44 +151,44 @@ def _parts(settings: Settings, playbook: Loaded, ledger: Ledger, address: Addres
 
 def _run(settings: Settings, playbook: Loaded, ledger: Ledger, address: Address, parts: list[Part]) -> None:
     """Start the parts, each when those before it answer, and look after them for ever."""
-    _health(DATABASE, "up", "as named" if settings.database_url else "embedded, in the data folder")
+    _say_health(DATABASE, "up", "as named" if settings.database_url else "embedded, in the data folder")
     first = parts[0]
     if first.name == "Prefect":
         first.start()
         wait_until_ready(address.url, address.auth)
         first.state = "up"
-        _health(first.name, "up", f"{first.note} (pid {first.pid})")
+        _say_health(first.name, "up", f"{first.note} (pid {first.pid})")
     else:
         wait_until_ready(address.url, address.auth)
-        _health("Prefect", "up", f"{address.url}, as named")
+        _say_health("Prefect", "up", f"{address.url}, as named")
     note_running(settings.home, address)
     for part in parts:
         if part.state == "stopped":
             part.start()
-            _health(part.name, "starting", f"pid {part.pid}")
+            _say_health(part.name, "starting", f"pid {part.pid}")
     _tell_where(settings, playbook, address)
     watch, database = DatabaseWatch(ledger), Health("up")
     while True:
         found = watch.look()
         if found != database:
-            _health(DATABASE, found.state, found.reason)
+            _say_health(DATABASE, found.state, found.reason)
             database = found
         for part in parts:
             changed = part.look()
             if changed is not None:
                 details = f"{part.note} (pid {part.pid})" if changed == "up" and part.note else f"pid {part.pid}"
-                _health(part.name, changed, f"see {part.log}" if changed == "down" else details)
+                _say_health(part.name, changed, f"see {part.log}" if changed == "down" else details)
         _keep_state(settings.home, address, database.state, parts)
         time.sleep(LOOK_EVERY)
 
 
 def _tell_where(settings: Settings, playbook: Loaded, address: Address) -> None:
-    console = out()
+    console = build_console()
     console.print("\nLeadgate is up. Ctrl-C stops everything.\n")
     console.print(f"  Prefect UI     {address.url.removesuffix('/api')}", soft_wrap=True)
     if address.auth:
         console.print(f"                 authentication: {address.auth}", soft_wrap=True)
-    sources = _listens(playbook)
+    sources = _list_http_sources(playbook)
     if sources:
         where = f"http://127.0.0.1:{settings.capture_port}/capture/"
         console.print(f"  HTTP capture   POST {where}{{{','.join(sources)}}}", soft_wrap=True)
@@ -199,10 +199,10 @@ def _tell_where(settings: Settings, playbook: Loaded, address: Address) -> None:
     else:
         console.print("  HTTP capture   off: no source of the playbook has `http`")
     console.print(f"  data folder    {settings.home} (logs in {settings.home / 'logs'})", soft_wrap=True)
-    console.print(f"  what waits     {program()} status\n", soft_wrap=True)
+    console.print(f"  what waits     {find_program()} status\n", soft_wrap=True)
 
 
-def _listens(playbook: Loaded) -> list[str]:
+def _list_http_sources(playbook: Loaded) -> list[str]:
     return [name for name, source in playbook.playbook.sources.items() if source.http is not None]
 
 
@@ -225,7 +225,7 @@ def _keep_state(home: Path, address: Address, database: str, parts: list[Part]) 
 
 
 @contextlib.contextmanager
-def _only_one(home: Path) -> Iterator[None]:
+def _lock_folder(home: Path) -> Iterator[None]:
     """Two of them in one data folder would start everything twice."""
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -237,7 +237,8 @@ def _only_one(home: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise CommandError(
-                f"`{program()} up` runs already for {home}; `{program()} status` shows it", ExitCode.UNREACHABLE
+                f"`{find_program()} up` runs already for {home}; `{find_program()} status` shows it",
+                ExitCode.UNREACHABLE,
             ) from None
         yield
 
@@ -262,21 +263,21 @@ def _require_free(port: int, setting: str, what: str, patience: float) -> None:
         time.sleep(0.2)
 
 
-def _alive(url: str) -> bool:
+def _is_alive(url: str) -> bool:
     try:
         return requests.get(f"{url}/healthz", timeout=2).ok
     except requests.RequestException:
         return False
 
 
-def _asked_to_stop(*_: object) -> None:
+def _raise_stop(*_: object) -> None:
     raise _Stop
 
 
-def _health(part: str, state: str, details: str = "") -> None:
+def _say_health(part: str, state: str, details: str = "") -> None:
     _say(f"{part:<11} {state:<9} {details}".rstrip())
 
 
 def _say(words: str) -> None:
-    out().print(f"{datetime.now():%H:%M:%S} {words}", soft_wrap=True)  # noqa: DTZ005 - a person's own clock
+    build_console().print(f"{datetime.now():%H:%M:%S} {words}", soft_wrap=True)  # noqa: DTZ005 - a person's own clock
     sys.stdout.flush()

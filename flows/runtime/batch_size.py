@@ -23,11 +23,11 @@ class BatchSize:
     limit: int
 
     @classmethod
-    def up_to(cls, most: int) -> BatchSize:
+    def from_limit(cls, most: int) -> BatchSize:
         """How a consumer begins."""
         return cls(most, min(1000, most))
 
-    def after(self, size: int, seconds: float) -> BatchSize:
+    def adapt(self, size: int, seconds: float) -> BatchSize:
         """The pace after a batch of ``size`` leads took ``seconds``; it at most doubles or halves.
 
         A batch that was not full says nothing about larger ones, unless it took too long.

@@ -37,7 +37,7 @@ from flows.runtime.in_process import run_here
 from flows.runtime.preload import CycleCollector
 from flows.runtime.server import WORK_POOL
 from flows.runtime.started_runs import StartedRun, StartedRuns
-from leadgate.counting import counted
+from leadgate.counting import format_count
 from leadgate.ledger import Ledger, consumers, faults, hosts
 from leadgate.ledger.batches import Conflict, LeaseLost
 from leadgate.ledger.consumers import PAUSED
@@ -46,10 +46,10 @@ from leadgate.ledger.leases import release
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from leadgate.vocabulary import BatchKind
-from tasks.batches import BatchReport, Worker, activate, next_work
+from tasks.batches import BatchReport, Worker, activate, claim_next_work
 from tasks.descriptions import describe_batch
 from tasks.outbox import deliver_waiting
-from tasks.run_tags import tag_of_consumer
+from tasks.run_tags import build_consumer_tag
 
 LOOK_EVERY: Final = 1.0  # seconds between looks at the ledger when no notification comes
 ORDERS_EVERY: Final = 5.0  # seconds between looks at whether somebody paused the deployment
@@ -85,13 +85,13 @@ class Consumer:
         self._now = now
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         self._worker = Worker(ledger, playbook, self.name, settings.lease_seconds, settings.batch_limit)
-        self._session = session.Session(self._worker, closed=self._closed, patience=control.patience)
+        self._session = session.Session(self._worker, closed=self._note_closed, patience=control.compute_retry_delay)
         self._closing: dict[int, asyncio.Future[BatchReport]] = {}
         self._finishing: asyncio.Task[Any] | None = None
         self._tell = tell
         self._doing = "starting"
         self._deployments: dict[str, UUID] = {}
-        self._pace = BatchSize.up_to(settings.batch_limit)
+        self._pace = BatchSize.from_limit(settings.batch_limit)
         self._hindered = ""  # why nothing is claimed: paused, or Prefect is away …
         self._clock_off = ""  # … or this host's clock is wrong, and how
         self._skew_limit = settings.clock_skew_limit
@@ -116,11 +116,11 @@ class Consumer:
             daemon=True,
         )
         listener.start()
-        beside = [asyncio.create_task(self._again_and_again(do, every)) for do, every in self._beside()]
+        beside = [asyncio.create_task(self._repeat(do, every)) for do, every in self._list_side_tasks()]
         try:
             while not self._stopping.is_set():
                 try:
-                    await self._through_trouble(self._serve)
+                    await self._survive_errors(self._serve)
                 except asyncio.CancelledError:
                     this = asyncio.current_task()
                     if this is None or this.cancelling():  # this process is asked to end, not only the run at hand
@@ -133,9 +133,9 @@ class Consumer:
             session.current.reset(token)
             await run_log.send_rest()
             with contextlib.suppress(DBAPIError):
-                await asyncio.to_thread(consumers.left, self._worker.ledger, self.name)
+                await asyncio.to_thread(consumers.remove_consumer, self._worker.ledger, self.name)
 
-    def _beside(self) -> list[tuple[Callable[[], Awaitable[None]], float]]:
+    def _list_side_tasks(self) -> list[tuple[Callable[[], Awaitable[None]], float]]:
         return [
             (self._look_at_clock, SEEN_EVERY),
             (self._show_alive, SEEN_EVERY),
@@ -157,17 +157,17 @@ class Consumer:
             await asyncio.to_thread(activate, self._worker, self._now)
             await self._look_at_clock()
             await self._look_for_orders()  # nothing is claimed while it is paused, not even at a start
-            self._idles()
+            self._set_idle()
             ready = StartedRuns(
-                client, self._deployments["intake"], [tag_of_consumer(self.name)], self._begin, self._session.offers
+                client, self._deployments["intake"], [build_consumer_tag(self.name)], self._begin, self._session.offers
             )
             try:
                 while not self._stopping.is_set():
                     self._wake.clear()
-                    self._idles()
-                    run = None if self._takes_nothing() else await ready.waiting(self._wake)
+                    self._set_idle()
+                    run = None if self._is_blocked() else await ready.wait_for_run(self._wake)
                     # a run takes a while to begin, and somebody may have paused the deployment meanwhile
-                    idle = run is None or self._takes_nothing() or not await self._one_batch(run)
+                    idle = run is None or self._is_blocked() or not await self._work_one_batch(run)
                     self._cycles.collect_if_due(idle=idle)
                     if idle:
                         with contextlib.suppress(TimeoutError):
@@ -181,17 +181,17 @@ class Consumer:
     async def _begin(self, flow_run: FlowRun) -> State[Any]:
         return await run_here(intake, flow_run, {"batch": None, "now": self._now})
 
-    async def _one_batch(self, run: StartedRun) -> bool:
+    async def _work_one_batch(self, run: StartedRun) -> bool:
         """Claim what waits and take it through. Whether anything waited."""
         worker = replace(self._worker, holder=str(run.flow_run.id), limit=self._pace.limit)
-        work = await asyncio.to_thread(next_work, worker, self._now, BatchKind.INTAKE, events.held)
+        work = await asyncio.to_thread(claim_next_work, worker, self._now, BatchKind.INTAKE, events.emit_held)
         if work is None:
             return False
         if not run.waits:  # somebody ended it meanwhile
             await asyncio.to_thread(release, self._worker.ledger, work.batch)
             return True
         run.offer.give(work)
-        self._does(f"batch {work.batch.id}: {counted(work.batch.size, 'lead', 'leads')}")
+        self._set_doing(f"batch {work.batch.id}: {format_count(work.batch.size, 'lead', 'leads')}")
         started = time.perf_counter()
         closed = self._closing[work.batch.id] = asyncio.get_running_loop().create_future()
         going = run.going
@@ -203,11 +203,11 @@ class Consumer:
         finally:
             del self._closing[work.batch.id]
         seconds = time.perf_counter() - started
-        self._pace = self._pace.after(work.batch.size, seconds)
-        self._idles()
+        self._pace = self._pace.adapt(work.batch.size, seconds)
+        self._set_idle()
         if closed.done():
             self._tell(f"batch {work.batch.id}: {describe_batch(closed.result())}")
-            await self._let_finish(going)
+            await self._await_finish(going)
             return True
         state = await going
         if state.is_failed() or state.is_crashed():
@@ -215,18 +215,18 @@ class Consumer:
         self._tell(f"batch {work.batch.id}: {state.message or state.name or 'ended'}")
         return True
 
-    def _closed(self, report: BatchReport) -> None:
+    def _note_closed(self, report: BatchReport) -> None:
         if (waiting := self._closing.get(report.batch)) is not None and not waiting.done():
             waiting.set_result(report)
 
-    async def _let_finish(self, going: asyncio.Task[Any]) -> None:
+    async def _await_finish(self, going: asyncio.Task[Any]) -> None:
         """The owners are committed: evidence is published and the run ended while the next batch goes on. Of
         runs that end so there is one at most, so that a slow Prefect server is not flooded."""
         last, self._finishing = self._finishing, going
         if last is not None:
             await last
 
-    async def _through_trouble(self, do: Callable[[], Awaitable[None]]) -> None:
+    async def _survive_errors(self, do: Callable[[], Awaitable[None]]) -> None:
         """What an error means for a process that must not end: say it once, wait, go on."""
         try:
             await do()
@@ -243,8 +243,8 @@ class Consumer:
                 self._tell(f"{told} Going on")
             elif fault == "server":
                 await self._wait_for("PostgreSQL", told)
-            elif control.prefect_is_away(error) or isinstance(error, ObjectNotFound):
-                self._is_hindered(AWAY)
+            elif control.is_prefect_away(error) or isinstance(error, ObjectNotFound):
+                self._set_hindrance(AWAY)
                 await self._wait_for("Prefect", "")
             else:  # the run's state tells the rest; an error's own words may hold a lead's values
                 await self._wait_for("", f"a run failed ({faults.describe(error)}); it is tried again later")
@@ -253,11 +253,11 @@ class Consumer:
         doing = f"waits for {whom}" if whom else "waits after a failure"
         if words and self._doing != doing:
             self._tell(words)
-        self._does(doing)
+        self._set_doing(doing)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), RETRY_EVERY)
 
-    async def _again_and_again(self, do: Callable[[], Awaitable[None]], every: float) -> None:
+    async def _repeat(self, do: Callable[[], Awaitable[None]], every: float) -> None:
         while True:
             with contextlib.suppress(Exception):  # the main loop meets the same trouble, and says so
                 await do()
@@ -265,7 +265,7 @@ class Consumer:
 
     async def _show_alive(self) -> None:
         await asyncio.to_thread(
-            consumers.seen,
+            consumers.record_consumer,
             self._worker.ledger,
             name=self.name,
             host=socket.gethostname(),
@@ -276,7 +276,7 @@ class Consumer:
     async def _look_at_clock(self) -> None:
         """Compare this host's clock with the ledger's. While it is too far off, nothing is claimed or sent."""
         skew = (await asyncio.to_thread(hosts.note, self._worker.ledger)).skew
-        off = f"its clock is {skew.words}" if skew.exceeds(self._skew_limit) else ""
+        off = f"its clock is {skew.words}" if skew.is_beyond(self._skew_limit) else ""
         if bool(off) != bool(self._clock_off):
             self._tell(
                 f"this host's clock is {skew.words}; the limit is {self._skew_limit:g} s, so it takes no leads"
@@ -285,7 +285,7 @@ class Consumer:
             )
             self._clock_off = off
             self._wake.set()
-            self._idles()
+            self._set_idle()
             await self._show_alive()
         self._clock_off = off
 
@@ -314,14 +314,14 @@ class Consumer:
                 deployment = await client.read_deployment(self._deployments["intake"])
                 pool = await client.read_work_pool(WORK_POOL)
         except (httpx.TransportError, TimeoutError):
-            self._is_hindered(AWAY)
+            self._set_hindrance(AWAY)
             raise
         switched_off = bool(deployment.schedules) and not any(each.active for each in deployment.schedules)
-        if self._is_hindered(PAUSED if deployment.paused or switched_off or pool.is_paused else ""):
-            self._idles()
+        if self._set_hindrance(PAUSED if deployment.paused or switched_off or pool.is_paused else ""):
+            self._set_idle()
             await self._show_alive()  # whoever pressed the switch looks at `leadgate status` next
 
-    def _is_hindered(self, why: str) -> bool:
+    def _set_hindrance(self, why: str) -> bool:
         """Nothing is claimed from now on, because of ``why``; or it is again. Whether that is news."""
         if why == self._hindered:
             return False
@@ -330,13 +330,13 @@ class Consumer:
         self._wake.set()
         return True
 
-    def _takes_nothing(self) -> bool:
+    def _is_blocked(self) -> bool:
         """Whether nothing may be claimed just now."""
         return bool(self._hindered or self._clock_off)
 
-    def _idles(self) -> None:
+    def _set_idle(self) -> None:
         idle = self._hindered or "waits for leads"
-        self._does(f"takes nothing: {self._clock_off}" if self._clock_off else idle)
+        self._set_doing(f"takes nothing: {self._clock_off}" if self._clock_off else idle)
 
-    def _does(self, what: str) -> None:
+    def _set_doing(self, what: str) -> None:
         self._doing = what

@@ -25,7 +25,7 @@ LOOK_EVERY: Final = 1.0  # seconds; a look costs a request
 PAUSE_POLL: Final = 1.0
 
 
-def prefect_is_away(error: BaseException) -> bool:
+def is_prefect_away(error: BaseException) -> bool:
     """Whether an error says that the Prefect API cannot be reached or answers nothing useful."""
     seen: BaseException | None = error
     while seen is not None:
@@ -37,10 +37,10 @@ def prefect_is_away(error: BaseException) -> bool:
 
 def is_failure(error: BaseException) -> bool:
     """Whether a run failed because of its batch, and not because a server was away."""
-    return is_ours(error) and not prefect_is_away(error)
+    return is_ours(error) and not is_prefect_away(error)
 
 
-def patience(error: BaseException, failures: int) -> float:
+def compute_retry_delay(error: BaseException, failures: int) -> float:
     """Seconds until an always-on process tries a batch again whose run ended with ``error``.
 
     A run that was suspended in the UI keeps its batch until it is resumed, at most a day. A batch that fails is held
@@ -65,9 +65,9 @@ async def name_run(name: str) -> None:
             await client.update_flow_run(context.flow_run.id, name=name, tags=tags)
 
 
-async def ordered_away() -> str | None:
+async def find_end_order() -> str | None:
     """Whether somebody ended or paused this run in the Prefect UI, in words; ``None`` to go on."""
-    state = await _own_state()
+    state = await _read_own_state()
     if state is None or state.is_running() or state.is_pending():
         return None
     if state.is_paused():
@@ -84,20 +84,20 @@ class Orders:
     def __init__(self, *, ahead: bool = False) -> None:
         self._looked = time.monotonic()
         # beside the first stage, for which nobody waits
-        self._ahead = asyncio.create_task(ordered_away()) if ahead else None
+        self._ahead = asyncio.create_task(find_end_order()) if ahead else None
 
-    async def away(self) -> str | None:
+    async def find_early_end(self) -> str | None:
         """Asked before the second stage: whether the run had been ended when its batch came."""
         ahead, self._ahead = self._ahead, None
         return None if ahead is None else await ahead
 
-    async def cancelled(self) -> str | None:
+    async def find_canceller(self) -> str | None:
         """Who or what cancelled the run, in words; ``None`` to go on. Waits here as long as the run is paused."""
         if time.monotonic() - self._looked < LOOK_EVERY:
             return None
         self._looked = time.monotonic()
         while True:
-            state = await _own_state()
+            state = await _read_own_state()
             if state is None or state.is_running() or state.is_pending():
                 return None
             if state.is_cancelling() or state.is_cancelled():
@@ -109,7 +109,7 @@ class Orders:
             await asyncio.sleep(PAUSE_POLL)
 
 
-async def _own_state() -> State[Any] | None:
+async def _read_own_state() -> State[Any] | None:
     run_id = runtime.flow_run.id
     if run_id is None:
         return None

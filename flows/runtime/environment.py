@@ -23,34 +23,34 @@ _PREFECT_FAMILIES: Final = ("PREFECT_", "DO_NOT_TRACK")
 METRICS_TOKEN: Final = "LEADGATE_METRICS_TOKEN"  # noqa: S105 - the name of a variable
 
 
-def source_secrets(playbook: Playbook) -> set[str]:
+def list_source_secrets(playbook: Playbook) -> set[str]:
     """The variables with the secrets of sources that post."""
     return {source.http.secret_env for source in playbook.sources.values() if source.http is not None}
 
 
-def delivery_addresses(playbook: Playbook) -> set[str]:
+def list_delivery_addresses(playbook: Playbook) -> set[str]:
     """The variables with the addresses that messages go to."""
     return {notification.address_env for notification in playbook.notifications}
 
 
-def for_prefect_server(environ: Mapping[str, str]) -> dict[str, str]:
+def select_for_prefect_server(environ: Mapping[str, str]) -> dict[str, str]:
     """Neither the ledger's address, nor secrets of sources, nor addresses of messages."""
-    return _chosen(environ, families=_PREFECT_FAMILIES)
+    return _select(environ, families=_PREFECT_FAMILIES)
 
 
-def for_flows(environ: Mapping[str, str], playbook: Playbook) -> dict[str, str]:
+def select_for_flows(environ: Mapping[str, str], playbook: Playbook) -> dict[str, str]:
     """For the consumer and the worker: no secrets of sources, no token for metrics."""
-    never = source_secrets(playbook) | {METRICS_TOKEN}
-    names = {*settings.variables(), *_PROXIES, *delivery_addresses(playbook)} - never
-    return _chosen(environ, names, (*_LEDGER_FAMILIES, *_PREFECT_FAMILIES), never)
+    never = list_source_secrets(playbook) | {METRICS_TOKEN}
+    names = {*settings.list_variables(), *_PROXIES, *list_delivery_addresses(playbook)} - never
+    return _select(environ, names, (*_LEDGER_FAMILIES, *_PREFECT_FAMILIES), never)
 
 
-def for_http_capture(environ: Mapping[str, str], playbook: Playbook) -> dict[str, str]:
+def select_for_http_capture(environ: Mapping[str, str], playbook: Playbook) -> dict[str, str]:
     """Nothing of Prefect, no addresses of messages."""
-    return _chosen(environ, settings.variables() | source_secrets(playbook), _LEDGER_FAMILIES)
+    return _select(environ, settings.list_variables() | list_source_secrets(playbook), _LEDGER_FAMILIES)
 
 
-def _chosen(
+def _select(
     environ: Mapping[str, str],
     names: Iterable[str] = (),
     families: tuple[str, ...] = (),

@@ -23,13 +23,13 @@ def emit(report: BatchReport) -> None:
         for alert in stage.alerts:
             emit_event(
                 event=f"leadgate.{alert.what}",
-                resource=_resource(report, stage, alert),
+                resource=_build_resource(report, stage, alert),
                 related=[{"prefect.resource.id": f"leadgate.batch.{report.batch}", "prefect.resource.role": "batch"}],
-                payload=_payload(report, stage, alert),
+                payload=_build_payload(report, stage, alert),
             )
 
 
-def held(work: Work, reason: str, journeys: int) -> None:
+def emit_held(work: Work, reason: str, journeys: int) -> None:
     """``leadgate.batch.held`` for a batch that no run takes further: cancelled, or failed again and again."""
     batch = work.batch
     emit_event(
@@ -39,7 +39,7 @@ def held(work: Work, reason: str, journeys: int) -> None:
     )
 
 
-def _resource(report: BatchReport, stage: StageReport, alert: Alert) -> dict[str, str]:
+def _build_resource(report: BatchReport, stage: StageReport, alert: Alert) -> dict[str, str]:
     facts = alert.facts
     if alert.what == "breaker.opened":
         resource = {"id": f"leadgate.breaker.{facts['source']}.{facts['gate']}", "name": f"source {facts['source']}"}
@@ -50,5 +50,5 @@ def _resource(report: BatchReport, stage: StageReport, alert: Alert) -> dict[str
     return {f"prefect.resource.{name}": value for name, value in resource.items()}
 
 
-def _payload(report: BatchReport, stage: StageReport, alert: Alert) -> dict[str, Any]:
+def _build_payload(report: BatchReport, stage: StageReport, alert: Alert) -> dict[str, Any]:
     return {"batch": report.batch, "size": report.size, "kind": report.kind, "stage": stage.stage} | alert.facts

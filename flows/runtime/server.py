@@ -86,11 +86,11 @@ def prefect_server(ledger: Ledger, retention: Retention | None = None) -> Iterat
     if named := os.environ.get("PREFECT_API_URL"):
         yield named
         return
-    if (running := kept_running(ledger.home)) is not None:
+    if (running := find_running(ledger.home)) is not None:
         with _environment(running):
             yield running.url
         return
-    address = Address(f"http://127.0.0.1:{_free_port()}/api", f"leadgate:{secrets.token_urlsafe(24)}")
+    address = Address(f"http://127.0.0.1:{_find_free_port()}/api", f"leadgate:{secrets.token_urlsafe(24)}")
     server = start_server(ledger.home, address, ledger.prefect_url, retention)
     try:
         with _environment(address):
@@ -109,10 +109,10 @@ def start_server(
     (home / "prefect").mkdir(mode=0o700, parents=True, exist_ok=True)
     with (home / "prefect" / "server.log").open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - our own interpreter, and arguments from here
-            server_command(address),
+            build_server_command(address),
             env={
-                **environment.for_prefect_server(os.environ),
-                **server_environment(home, address, database, retention),
+                **environment.select_for_prefect_server(os.environ),
+                **build_server_environment(home, address, database, retention),
                 "PREFECT_UI_ENABLED": "false",  # nobody can sign in to a server that is up for one command
             },
             cwd=home / "prefect",
@@ -124,18 +124,18 @@ def start_server(
         )
 
 
-def server_command(address: Address) -> list[str]:
+def build_server_command(address: Address) -> list[str]:
     """The command line of a Prefect server at ``address``."""
     port = str(urlsplit(address.url).port)
-    return [*python_command("prefect"), "server", "start", "--host", "127.0.0.1", "--port", port]
+    return [*build_python_command("prefect"), "server", "start", "--host", "127.0.0.1", "--port", port]
 
 
-def python_command(module: str) -> list[str]:
+def build_python_command(module: str) -> list[str]:
     """The command line that runs ``module``; modules beside where it runs are not taken for installed ones."""
     return [sys.executable, "-P", "-m", module]
 
 
-def event_retention(retention: Retention) -> timedelta:
+def compute_event_retention(retention: Retention) -> timedelta:
     """Events are three quarters of what a flow run leaves, and little is shown of them: the feed, dots on a time line.
 
     Housekeeping listens to heartbeats, which are events: what a daily pass needs is two days of them.
@@ -143,13 +143,13 @@ def event_retention(retention: Retention) -> timedelta:
     return min(retention.flow_runs, timedelta(days=2))
 
 
-def vacuum(retention: Retention) -> dict[str, str]:
+def build_vacuum_settings(retention: Retention) -> dict[str, str]:
     """Settings by which a server deletes what is older than ``retention``: its own service, in its own database.
 
     That service knows no age of artifacts of their own; ``flows.housekeeping`` sees to it where theirs is shorter.
     """
     seconds = max(int(retention.flow_runs.total_seconds()), 3601)  # it wants more than an hour
-    events = int(event_retention(retention).total_seconds())
+    events = int(compute_event_retention(retention).total_seconds())
     return {
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(seconds),
@@ -157,14 +157,16 @@ def vacuum(retention: Retention) -> dict[str, str]:
     }
 
 
-def server_environment(
+def build_server_environment(
     home: Path, address: Address, database: str | None, retention: Retention | None = None
 ) -> dict[str, str]:
     """What that server needs in its environment. ``database`` as for ``start_server``.
 
     It deletes what is older than ``retention``, none: a playbook's default, unless the environment says otherwise.
     """
-    deleting = {name: os.environ.get(name, value) for name, value in vacuum(retention or Retention()).items()}
+    deleting = {
+        name: os.environ.get(name, value) for name, value in build_vacuum_settings(retention or Retention()).items()
+    }
     return {
         **address.environment,
         **deleting,
@@ -177,7 +179,7 @@ def server_environment(
     }
 
 
-def kept_address(home: Path, port: int) -> Address:
+def ensure_address(home: Path, port: int) -> Address:
     """The address of the server that stays up: its authentication string is made once and kept, readable by
     the owner of the data folder alone."""
     file = home / "prefect" / "auth"
@@ -200,7 +202,7 @@ def forget_running(home: Path) -> None:
     (home / "prefect" / "address").unlink(missing_ok=True)
 
 
-def kept_running(home: Path) -> Address | None:
+def find_running(home: Path) -> Address | None:
     """The server that was noted as running, if it answers to this folder's authentication string."""
     try:
         url = (home / "prefect" / "address").read_text(encoding="ascii").strip()
@@ -208,10 +210,10 @@ def kept_running(home: Path) -> Address | None:
     except OSError:
         return None
     address = Address(url, auth)
-    return address if answers(address) else None
+    return address if is_answering(address) else None
 
 
-def answers(address: Address, timeout: float = 2.0) -> bool:
+def is_answering(address: Address, timeout: float = 2.0) -> bool:
     """Whether the API at ``address`` answers to its authentication string."""
     user, _, password = (address.auth or "").partition(":")
     try:  # /health would answer to anybody
@@ -265,7 +267,7 @@ def wait_until_ready(url: str, auth: str | None = None) -> None:
     )
 
 
-def _free_port() -> int:
+def _find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -39,7 +39,7 @@ class Session:
     progress: Callable[[StageReport], None] = lambda report: None
     patience: Callable[[BaseException, int], float] = lambda error, failures: 0.0
 
-    def worker_of_run(self) -> Worker:
+    def build_run_worker(self) -> Worker:
         """The worker under the name of the flow run that runs now: retried, the run finds its batch by that."""
         run_id = runtime.flow_run.id
         return replace(self.worker, holder=str(run_id)) if run_id else self.worker
@@ -48,7 +48,7 @@ class Session:
 current: ContextVar[Session | None] = ContextVar("leadgate_session", default=None)
 
 
-async def ledger_time(ledger: Ledger, as_of: datetime | None = None) -> datetime:
+async def read_ledger_time(ledger: Ledger, as_of: datetime | None = None) -> datetime:
     """What time it is on the ledger's clock, or ``as_of``; read beside the event loop."""
     return await asyncio.to_thread(time_of, ledger, as_of)
 
@@ -64,7 +64,7 @@ async def opened() -> AsyncIterator[Session]:
         yield session
         return
     settings = Settings.from_environment()
-    loaded = playbooks.load(settings.playbook) if settings.playbook else playbooks.default()
+    loaded = playbooks.load(settings.playbook) if settings.playbook else playbooks.load_default()
     with open_ledger(settings) as ledger:
         worker = Worker(ledger, loaded, f"run-{uuid4().hex}", settings.lease_seconds, settings.batch_limit)
         await asyncio.to_thread(hosts.require_right_clock, ledger, settings.clock_skew_limit)

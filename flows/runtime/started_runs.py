@@ -44,7 +44,7 @@ class Offer:
         if not self._given.done():
             self._given.set_result(work)
 
-    async def taken(self) -> Work | State[Any] | None:
+    async def take(self) -> Work | State[Any] | None:
         """What is given; a state when somebody ended the run meanwhile. Called by the run itself.
 
         A run that somebody paused is not given anything more: whoever resumes it starts it anew.
@@ -52,7 +52,7 @@ class Offer:
         self.waits.set()
         try:
             while not (await asyncio.wait({self._given}, timeout=LOOK_EVERY))[0]:
-                if (why := await control.ordered_away()) is not None:
+                if (why := await control.find_end_order()) is not None:
                     return Cancelled(message=f"{why}, before any lead came; the next leads go with another run.")
             return self._given.result()
         finally:
@@ -94,14 +94,14 @@ class StartedRuns:
         self._current: StartedRun | None = None
         self._next: asyncio.Task[StartedRun] | None = None
 
-    async def waiting(self, wake: asyncio.Event) -> StartedRun | None:
+    async def wait_for_run(self, wake: asyncio.Event) -> StartedRun | None:
         """A run that waits, or ``None`` when ``wake`` is set before there is one: while Prefect is away, the client
         tries for a minute to make one. Raises what kept it from beginning, when Prefect refuses."""
         while self._current is None or not self._current.waits:
             if self._current is not None and self._current.going.done():
                 self._current.going.result()  # it failed where it waited: that is news
             self._next = self._next or self._make_soon()
-            await _first(self._next, wake.wait())
+            await _wait_for_first(self._next, wake.wait())
             if not self._next.done():
                 return None
             made, self._next = self._next, None
@@ -138,8 +138,8 @@ class StartedRuns:
         )
         offer = self._offers[str(flow_run.id)] = Offer()
         going = asyncio.create_task(self._run(flow_run))
-        going.add_done_callback(_noted)
-        await _first(going, offer.waits.wait())
+        going.add_done_callback(_note_result)
+        await _wait_for_first(going, offer.waits.wait())
         return StartedRun(flow_run, offer, going)
 
     async def _run(self, flow_run: FlowRun) -> State[Any]:
@@ -149,7 +149,7 @@ class StartedRuns:
             self._offers.pop(str(flow_run.id), None)
 
 
-async def _first(task: asyncio.Task[Any], other: Coroutine[Any, Any, Any]) -> None:
+async def _wait_for_first(task: asyncio.Task[Any], other: Coroutine[Any, Any, Any]) -> None:
     """Return when ``task`` is done, or ``other``; ``task`` goes on."""
     beside = asyncio.create_task(other)
     try:
@@ -158,7 +158,7 @@ async def _first(task: asyncio.Task[Any], other: Coroutine[Any, Any, Any]) -> No
         beside.cancel()
 
 
-def _noted(task: asyncio.Task[Any]) -> None:
+def _note_result(task: asyncio.Task[Any]) -> None:
     """Whoever waits for a run hears of its error; when nobody does, the run's state tells."""
     if not task.cancelled():
         task.exception()

@@ -25,7 +25,7 @@ from prefect.utilities.processutils import command_to_string
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
 from flows.runtime.engine import own_flow
-from flows.runtime.server import WORK_POOL, python_command
+from flows.runtime.server import WORK_POOL, build_python_command
 
 #: Nothing of a job can be chosen by a deployment or a run. The command counts where a worker of Prefect's own is used.
 JOB_TEMPLATE: Final[dict[str, Any]] = {
@@ -68,7 +68,7 @@ class OwnFlowsWorker(ProcessWorker):
             warnings.simplefilter("ignore", DeprecationWarning)
             async with FlowRunExecutorContext() as context:
                 starter = EngineCommandStarter(
-                    command=command_to_string(python_command("flows.runtime.engine")),
+                    command=command_to_string(build_python_command("flows.runtime.engine")),
                     cwd=Path(folder),
                     control_channel=context.control_channel,
                 )

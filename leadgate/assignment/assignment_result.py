@@ -68,18 +68,18 @@ class Decision(NamedTuple):
     reasons: tuple[str, ...]
 
 
-def framed(decisions: list[Decision], index: pd.Index[Any]) -> pd.DataFrame:
+def build_decision_frame(decisions: list[Decision], index: pd.Index[Any]) -> pd.DataFrame:
     cells = zip(*decisions, strict=True) if decisions else [()] * len(Decision._fields)
     columns: dict[str, Any] = {}
     for name, values in zip(Decision._fields, cells, strict=True):
         if name in ("run_after", "due_at", "due_soon_at"):
-            columns[name] = _moments(values)
+            columns[name] = _build_timestamps(values)
         else:
             columns[name] = pd.Series(values, index=index, dtype="bool" if name == "turn" else "object")
     return pd.DataFrame(columns, index=index)
 
 
-def _moments(values: Sequence[datetime | None]) -> pd.DatetimeIndex:
+def _build_timestamps(values: Sequence[datetime | None]) -> pd.DatetimeIndex:
     """Timestamps in UTC. All come from one ``now``, so a few are converted and the rest looked up."""
     place = {value: i for i, value in enumerate(dict.fromkeys(values))}
     distinct = pd.DatetimeIndex(list(place), dtype="datetime64[us, UTC]")

@@ -42,7 +42,7 @@ class DecisionTrace:
         self.available_later = False  # somebody was passed over for a reason that passes
         self.pointer: str | None = None  # how the pool's turns moved, a JSON object
 
-    def told(self) -> tuple[str, str]:
+    def describe(self) -> tuple[str, str]:
         """The candidates as JSON, and the way to the decision in plain words."""
         return f"[{','.join(self.candidates)}]", " ".join(self.why)
 
@@ -64,7 +64,7 @@ class PoolAssignment:
         self._availability = availability
         self._skill_match = SkillMatch(pool, [availability.rep(member.rep) for member in pool.members])
         self._next_words, self._other_words = _WORDS[pool.order]
-        self._scale, self._weights = self._ramped()
+        self._scale, self._weights = self._compute_weights()
         self._outside: dict[str, Hindrance | None] | None = None
         self._hindered: dict[str, Hindrance] = {}
         self._backs: dict[frozenset[str], datetime | None] = {}
@@ -81,16 +81,16 @@ class PoolAssignment:
         had_it = set(trace.excluded).intersection(self._weights) if trace.excluded else set()
         unsuited = self._skill_match.of(trace.requirements) if trace.requirements is not NOTHING else EVERYBODY_SUITS
         if not had_it and not unsuited.must_not and not unsuited.rather_not:
-            rep = self._next((), trace) if self._eligible else None
+            rep = self._find_next((), trace) if self._eligible else None
             trace.candidates += self._lines.values()
         else:
             must_not = {**unsuited.must_not, **dict.fromkeys(had_it, HAD_IT)}
             left = self._eligible.keys() - must_not.keys()
             better = left - unsuited.rather_not.keys()
             rather_not = {r: why for r, why in unsuited.rather_not.items() if r in left} if better else {}
-            rep = self._next(must_not.keys() | rather_not.keys(), trace) if left else None
-            lines = {each: self._line(each, why, eligible=False) for each, why in must_not.items()}
-            lines |= {each: self._line(each, f"{why}, and others do") for each, why in rather_not.items()}
+            rep = self._find_next(must_not.keys() | rather_not.keys(), trace) if left else None
+            lines = {each: self._format_line(each, why, eligible=False) for each, why in must_not.items()}
+            lines |= {each: self._format_line(each, f"{why}, and others do") for each, why in rather_not.items()}
             trace.candidates += {**self._lines, **lines}.values()
             if had_it:
                 trace.why.append(f"Passed over, because they had the lead before: {', '.join(sorted(had_it))}.")
@@ -111,7 +111,7 @@ class PoolAssignment:
             self._backs[never] = min((moment or availability.now + TRY_AGAIN for moment in moments), default=None)
         return self._backs[never]
 
-    def _ramped(self) -> tuple[int, dict[str, int]]:
+    def _compute_weights(self) -> tuple[int, dict[str, int]]:
         """The members' weights, and what they are multiplied by: ``RAMP_STEPS`` while somebody ramps up."""
         shares = {member.rep: self._availability.share(member.rep) for member in self.pool.members}
         scale = RAMP_STEPS if any(share < RAMP_STEPS for share in shares.values()) else 1
@@ -119,14 +119,14 @@ class PoolAssignment:
 
     def _look(self) -> None:
         if self._outside is None:
-            self._outside = {rep: self._availability.outside_hours(rep, self.pool) for rep in self._weights}
+            self._outside = {rep: self._availability.find_hours_hindrance(rep, self.pool) for rep in self._weights}
         hindered = {rep: self._availability.hindered[rep] or self._outside[rep] for rep in self._weights}
         self._hindered = {rep: why for rep, why in hindered.items() if why is not None}
         self._weigh()
         self._lines = {
-            rep: self._line(rep, hindrance.reason, eligible=False)
+            rep: self._format_line(rep, hindrance.reason, eligible=False)
             if (hindrance := hindered[rep]) is not None
-            else self._line(rep, self._other_words)
+            else self._format_line(rep, self._other_words)
             for rep in self._weights
         }
         self._last = None
@@ -136,41 +136,41 @@ class PoolAssignment:
     def _weigh(self) -> None:
         weights, self._away = self._weights, {}
         if self.pool.on_return == "catch_up":
-            weights = {rep: w * (2 if self.rotation.catching_up(rep) else 1) for rep, w in weights.items()}
+            weights = {rep: w * (2 if self.rotation.is_catching_up(rep) else 1) for rep, w in weights.items()}
             self._away = {rep: w for rep, w in self._weights.items() if rep in self._availability.on_leave}
         self._eligible = {rep: weight for rep, weight in weights.items() if rep not in self._hindered}
 
-    def _line(self, rep: str, reason: str, *, eligible: bool = True) -> str:
+    def _format_line(self, rep: str, reason: str, *, eligible: bool = True) -> str:
         # turns are of an epoch, and somebody who is not eligible has no part in it
         turns = self.rotation.turns(rep) if eligible else None
-        weight = self._plain(self._eligible.get(rep, self._weights[rep]))
-        return candidate(rep, reason, eligible=eligible, pool=self.pool.name, turns=turns, weight=weight)
+        weight = self._unscale(self._eligible.get(rep, self._weights[rep]))
+        return format_candidate(rep, reason, eligible=eligible, pool=self.pool.name, turns=turns, weight=weight)
 
-    def _plain(self, weight: int) -> float:
+    def _unscale(self, weight: int) -> float:
         """A weight as the playbook writes it, whatever it is multiplied by."""
         return weight // self._scale if weight % self._scale == 0 else weight / self._scale
 
-    def _next(self, passed_over: Collection[str], trace: DecisionTrace) -> str | None:
+    def _find_next(self, passed_over: Collection[str], trace: DecisionTrace) -> str | None:
         rotation, pool = self.rotation, self.pool.name
         if not self._seated:  # only now, because an epoch begins with a turn and not with a look
             rotation.seat(self._eligible, self._away, self.pool.order)
             if self.pool.on_return == "catch_up":  # what somebody missed is known once that epoch has ended
                 self._weigh()
                 rotation.seat(self._eligible, self._away, self.pool.order)
-            self._lines |= {rep: self._line(rep, self._other_words) for rep in self._eligible}
+            self._lines |= {rep: self._format_line(rep, self._other_words) for rep in self._eligible}
             self._seated = True
         if self._last is not None:
-            self._lines[self._last] = self._line(self._last, self._other_words)
+            self._lines[self._last] = self._format_line(self._last, self._other_words)
         if self.pool.order == "open_leads":
-            rep = rotation.lightest({each: self._availability.open(each) for each in self._eligible}, passed_over)
+            rep = rotation.find_lightest({each: self._availability.open(each) for each in self._eligible}, passed_over)
         else:
-            rep = rotation.next_in_turn(passed_over)
+            rep = rotation.find_next_in_turn(passed_over)
         if rep is None:
             return None
-        self._lines[rep] = self._line(rep, self._next_words)
+        self._lines[rep] = self._format_line(rep, self._next_words)
         self._last = rep
-        share = f"at weight {self._plain(self._eligible[rep])} of {self._plain(rotation.weight)}"
-        if rotation.catching_up(rep) and self.pool.on_return == "catch_up":
+        share = f"at weight {self._unscale(self._eligible[rep])} of {self._unscale(rotation.weight)}"
+        if rotation.is_catching_up(rep) and self.pool.on_return == "catch_up":
             share += ", doubled to catch up after an absence"
         if self.pool.order == "open_leads":
             trace.why.append(
@@ -187,17 +187,17 @@ class PoolAssignment:
 
     def _take(self, rep: str, trace: DecisionTrace) -> None:
         rotation = self.rotation
-        position, turns, catching_up = rotation.position, rotation.turns(rep), rotation.catching_up(rep)
+        position, turns, catching_up = rotation.position, rotation.turns(rep), rotation.is_catching_up(rep)
         rotation.take(rep)
         self.drawn = True
-        if catching_up and not rotation.catching_up(rep):
+        if catching_up and not rotation.is_catching_up(rep):
             self.stale = True  # made up for what was missed: the weight is the usual one again
         trace.pointer = (
             f'{{"epoch":{rotation.epoch},"position":[{position},{position + 1}],"turns":[{turns},{turns + 1}]}}'
         )
 
 
-def candidate(
+def format_candidate(
     rep: str,
     reason: str,
     *,

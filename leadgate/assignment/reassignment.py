@@ -17,7 +17,7 @@ from leadgate.assignment.availability import Availability, Load
 from leadgate.assignment.rotation import PoolState
 from leadgate.assignment.routing import assign
 from leadgate.errors import LeadgateError
-from leadgate.nearest import proposal
+from leadgate.nearest import propose
 from leadgate.playbook import NobodyAvailable, Playbook, Pool, Route
 from leadgate.playbook.routing import SlaClock
 from leadgate.sla.sla_targets import Due, due_times
@@ -49,7 +49,7 @@ def to_rep(
     why = ""
     reps = {each.name: each for each in playbook.reps}
     if rep not in reps:
-        raise ReassignmentError(f"{rep!r} is no rep of the playbook; {proposal(rep, reps)}")
+        raise ReassignmentError(f"{rep!r} is no rep of the playbook; {propose(rep, reps)}")
     hindrance = Availability(playbook, loads, now).hindered[rep]
     if hindrance is not None:
         if not anyway:
@@ -61,7 +61,7 @@ def to_rep(
         )
     method = AssignmentMethod.REASSIGN
     route = _route(f"{method} to {rep}", f"rep {rep}", why)
-    return assign(_sent(frame, [route.name] * len(frame)), _by_hand(playbook, [route]), {}, loads, now, method)
+    return assign(_build_frame(frame, [route.name] * len(frame)), _by_hand(playbook, [route]), {}, loads, now, method)
 
 
 def to_pools(
@@ -81,11 +81,11 @@ def to_pools(
     A lead that nobody can take has no owner in the answer. ``leaver`` is in no pool any more. Working hours and
     what a pool does when nobody is available are for leads that nobody decides about: neither applies here.
     """
-    known = {pool.name: _plain(pool, leaver) for pool in playbook.pools}
+    known = {pool.name: _simplify_pool(pool, leaver) for pool in playbook.pools}
     routes = {name: _route(f"{method} to {name}", f"pool {name}", why) for name in known}
     names = [routes[pool].name if pool in routes else None for pool in pools]
     book = _by_hand(playbook, list(routes.values())).model_copy(update={"pools": tuple(known.values())})
-    return assign(_sent(frame, names), book, states, loads, now, method)
+    return assign(_build_frame(frame, names), book, states, loads, now, method)
 
 
 def with_clock(
@@ -102,14 +102,14 @@ def with_clock(
     return again
 
 
-def places(frame: pd.DataFrame, leaver: str, playbook: Playbook, to_pool: str | None) -> list[str | None]:
+def find_target_pools(frame: pd.DataFrame, leaver: str, playbook: Playbook, to_pool: str | None) -> list[str | None]:
     """Where the leads of a leaver go: to ``to_pool``, else the pool they came by, else the leaver's first one."""
     known = {pool.name for pool in playbook.pools}
     home = next((pool.name for pool in playbook.pools if any(m.rep == leaver for m in pool.members)), None)
     return [to_pool or (pool if pool in known else home) for pool in frame["pool"].tolist()]
 
 
-def _sent(frame: pd.DataFrame, routes: list[Any]) -> pd.DataFrame:
+def _build_frame(frame: pd.DataFrame, routes: list[Any]) -> pd.DataFrame:
     names = pd.Series([(name,) if name is not None else () for name in routes], index=frame.index, dtype=object)
     return frame[["excluded", "language", "product"]].assign(routes=names)
 
@@ -123,7 +123,7 @@ def _by_hand(playbook: Playbook, routes: list[Route]) -> Playbook:
     return playbook.model_copy(update={"routing": tuple(routes)})
 
 
-def _plain(pool: Pool, leaver: str | None) -> Pool:
+def _simplify_pool(pool: Pool, leaver: str | None) -> Pool:
     members = tuple(member for member in pool.members if member.rep != leaver)
     policy = NobodyAvailable(do="hold")
     return pool.model_copy(update={"members": members, "nobody_available": policy, "only_in_hours": False})

@@ -156,9 +156,9 @@ class Rotation:
         self._multiple = lcm(*weights.values())
         self._step = {rep: self._multiple // weight for rep, weight in weights.items()}
         self._place = {rep: place for place, rep in enumerate(weights)}
-        self._by_deadline = sorted(self._deadline(rep) for rep in weights)
+        self._by_deadline = sorted(self._compute_deadline(rep) for rep in weights)
 
-    def _deadline(self, rep: str) -> tuple[int, int, int, str]:
+    def _compute_deadline(self, rep: str) -> tuple[int, int, int, str]:
         """Sorts by ``(n + 1) / w``, then who is owed more, then the pool's order."""
         step = self._step[rep]
         return (self._turns[rep] + 1) * step, -self._owed.get(rep, 0), self._place[rep], rep
@@ -175,17 +175,17 @@ class Rotation:
             return
         if self._order == "turns":  # the other order owes nobody a turn
             for rep, weight in self._weights.items():
-                owed = self._owed.get(rep, 0) + self._of_turns(weight, self.weight) - self._turns[rep] * LEAD
+                owed = self._owed.get(rep, 0) + self._compute_share(weight, self.weight) - self._turns[rep] * LEAD
                 self._owed[rep] = max(-MOST_OWED, min(MOST_OWED, owed))
         everybody = self.weight + sum(self._away.values())
         for rep, weight in self._away.items():
-            missed = self._missed.get(rep, 0) + self._of_turns(weight, everybody)
+            missed = self._missed.get(rep, 0) + self._compute_share(weight, everybody)
             self._missed[rep] = min(MOST_MISSED, missed)
         self._epoch += 1
         self._away, self._order = dict(away), order
         self._sit(eligible, {})
 
-    def _of_turns(self, weight: int, everybody: int) -> int:
+    def _compute_share(self, weight: int, everybody: int) -> int:
         """What a weight's share of this epoch's turns is, in millionths of a lead, rounded."""
         return (2 * weight * self.position * LEAD + everybody) // (2 * everybody) if everybody else 0
 
@@ -201,11 +201,11 @@ class Rotation:
         """What ``rep`` was owed when the epoch began, in millionths of a lead."""
         return self._owed.get(rep, 0)
 
-    def catching_up(self, rep: str) -> bool:
+    def is_catching_up(self, rep: str) -> bool:
         """Whether ``rep`` has missed a whole lead or more that is not made up for."""
         return self._missed.get(rep, 0) >= LEAD
 
-    def next_in_turn(self, passed_over: Collection[str] = ()) -> str | None:
+    def find_next_in_turn(self, passed_over: Collection[str] = ()) -> str | None:
         """Whose turn it is, or None when nobody is left.
 
         ``passed_over`` reps do not get this one turn: it goes to the next by deadline, and theirs stays
@@ -213,7 +213,7 @@ class Rotation:
         earliest deadline among the others is next, at the price of being early.
         """
         if self.position == 0:
-            return self._first(passed_over)
+            return self._find_first(passed_over)
         limit = self._multiple * (self.position + 1)
         early = None
         for deadline, _, _, rep in self._by_deadline:
@@ -224,7 +224,7 @@ class Rotation:
             early = early or rep
         return early
 
-    def lightest(self, open_leads: Mapping[str, int], passed_over: Collection[str] = ()) -> str | None:
+    def find_lightest(self, open_leads: Mapping[str, int], passed_over: Collection[str] = ()) -> str | None:
         """Who would have the fewest open leads for their weight; of equals, the one with fewer turns of the epoch.
 
         Whoever has more than twice their share of the turns is passed over, unless nobody else is left.
@@ -238,19 +238,19 @@ class Rotation:
 
         return min(paced or left, key=load, default=None)
 
-    def _first(self, passed_over: Collection[str]) -> str | None:
+    def _find_first(self, passed_over: Collection[str]) -> str | None:
         left = [rep for rep in self._weights if rep not in passed_over]
         # the earliest of equals, because max keeps the first
         return max(left, key=lambda rep: self.owed(rep) * self.weight + self._weights[rep] * LEAD, default=None)
 
     def take(self, rep: str) -> None:
         """``rep``, who must be eligible, takes a turn."""
-        self._by_deadline.remove(self._deadline(rep))
+        self._by_deadline.remove(self._compute_deadline(rep))
         self._turns[rep] += 1
-        insort(self._by_deadline, self._deadline(rep))
+        insort(self._by_deadline, self._compute_deadline(rep))
         self.position += 1
         self._taken[rep] = self._taken.get(rep, 0) + 1
-        if self.catching_up(rep):
+        if self.is_catching_up(rep):
             self._missed[rep] -= LEAD // 2  # twice the weight: every second lead is a missed one
 
     def state(self) -> PoolState:

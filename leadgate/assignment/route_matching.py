@@ -15,7 +15,7 @@ import orjson
 import pandas as pd
 
 from leadgate import fields
-from leadgate.expressions.rules import matches
+from leadgate.expressions.rules import match_rows
 from leadgate.expressions.syntax import parse
 from leadgate.masking import mask_within
 from leadgate.playbook import Playbook, Route, Territory
@@ -26,19 +26,19 @@ TERRITORY_FIELDS: Final = {"countries": "country", "states": "state", "postal_pr
 _MOST_SHOWN: Final = 60
 
 
-def columns(playbook: Playbook) -> dict[str, fields.FieldType]:
+def list_route_columns(playbook: Playbook) -> dict[str, fields.FieldType]:
     """What a route's ``when`` may read, with types."""
-    return fields.columns(StageName.ASSIGNMENT, {name: field.type for name, field in playbook.fields.items()})
+    return fields.list_columns(StageName.ASSIGNMENT, {name: field.type for name, field in playbook.fields.items()})
 
 
-def matching(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
+def match_routes(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
     """For each row ``routes``, the names of all that match, a tuple in the playbook's order; and ``priority``, the
     name of the first that matches, or None."""
     routes, priorities = playbook.routing, {f"priority {p.name}": p.when for p in playbook.follow_up.priorities}
-    found = matches({route.name: route.when for route in routes} | priorities, frame, columns(playbook))
+    found = match_rows({route.name: route.when for route in routes} | priorities, frame, list_route_columns(playbook))
     matched = found[[route.name for route in routes]].copy()
     used = {route.territory for route in routes if route.territory is not None}
-    inside = {name: _inside(frame, playbook.territories[name]) for name in used}
+    inside = {name: _is_inside(frame, playbook.territories[name]) for name in used}
     for route in routes:
         if route.territory is not None:
             matched[route.name] &= inside[route.territory]
@@ -52,25 +52,25 @@ def matching(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
     return pd.DataFrame({"routes": named, "priority": first}, index=frame.index, dtype=object)
 
 
-def _inside(frame: pd.DataFrame, territory: Territory) -> npt.NDArray[np.bool_]:
+def _is_inside(frame: pd.DataFrame, territory: Territory) -> npt.NDArray[np.bool_]:
     """Which rows are in a territory. A lead without the field that it asks for is not."""
     inside = np.ones(len(frame), dtype=bool)
     for key, field in TERRITORY_FIELDS.items():
-        if wanted := values_of(territory, key):
+        if wanted := list_place_values(territory, key):
             known: dict[Any, bool] = {}
             for value in set(frame[field].dropna()):
-                text = place(field, str(value))
+                text = normalise_place(field, str(value))
                 known[value] = text.startswith(tuple(wanted)) if field == "postal_code" else text in wanted
             inside &= np.array([known.get(value, False) for value in frame[field]], dtype=bool)
     return inside
 
 
-def values_of(territory: Territory, key: str) -> frozenset[str]:
-    """What a territory asks of one field, in the form that ``place`` gives a lead's."""
-    return frozenset(place(TERRITORY_FIELDS[key], value) for value in getattr(territory, key))
+def list_place_values(territory: Territory, key: str) -> frozenset[str]:
+    """What a territory asks of one field, in the form that ``normalise_place`` gives a lead's."""
+    return frozenset(normalise_place(TERRITORY_FIELDS[key], value) for value in getattr(territory, key))
 
 
-def place(field: str, value: str) -> str:
+def normalise_place(field: str, value: str) -> str:
     """A country, state or postal code as territories compare it."""
     if field == "country":
         return value
@@ -78,13 +78,13 @@ def place(field: str, value: str) -> str:
     return "".join(text.split()) if field == "postal_code" else " ".join(text.split())
 
 
-def inputs(frame: pd.DataFrame, rules: pd.Series, playbook: Playbook) -> pd.Series:
+def format_inputs(frame: pd.DataFrame, rules: pd.Series, playbook: Playbook) -> pd.Series:
     """What the deciding route read of each lead, as JSON text: field → value at that moment.
 
     Of a personal field, and of a text of the playbook's own, only whether it was given: these records outlive
     an erasure. A row without a route has none.
     """
-    read = {route.name: fields_read(route, playbook) for route in playbook.routing}
+    read = {route.name: list_route_fields(route, playbook) for route in playbook.routing}
     found = pd.Series([None] * len(frame), index=frame.index, dtype=object)
     personal = fields.PERSONAL | {name for name, field in playbook.fields.items() if field.type == "text"}
     for rule, index in rules.groupby(rules).groups.items():
@@ -96,7 +96,7 @@ def inputs(frame: pd.DataFrame, rules: pd.Series, playbook: Playbook) -> pd.Seri
     return found
 
 
-def fields_read(route: Route, playbook: Playbook) -> list[str]:
+def list_route_fields(route: Route, playbook: Playbook) -> list[str]:
     """The lead's fields that decide whether a route matches and to whom it leads, sorted."""
     read = set(parse(route.when).columns)
     if route.territory is not None:
@@ -115,12 +115,12 @@ def _as_json(
 ) -> str:
     """``known`` remembers rows of a batch, which repeat the same few values."""
     if row not in known:
-        shown = {name: _shown(value, name in personal) for name, value in zip(names, row, strict=True)}
+        shown = {name: _format_value(value, name in personal) for name, value in zip(names, row, strict=True)}
         known[row] = orjson.dumps(shown, default=str).decode()
     return known[row]
 
 
-def _shown(value: Any, is_personal: bool) -> Any:
+def _format_value(value: Any, is_personal: bool) -> Any:
     if value is None or value == "" or (not isinstance(value, (str, list, Mapping)) and pd.isna(value)):
         return None
     if is_personal:

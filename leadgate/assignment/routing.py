@@ -22,15 +22,15 @@ from leadgate.assignment.assignment_result import (
     Assigned,
     AssignmentOutcome,
     Decision,
-    framed,
+    build_decision_frame,
 )
 from leadgate.assignment.availability import Availability, Load
-from leadgate.assignment.pool_assignment import HAD_IT, TRY_AGAIN, DecisionTrace, PoolAssignment, candidate
+from leadgate.assignment.pool_assignment import HAD_IT, TRY_AGAIN, DecisionTrace, PoolAssignment, format_candidate
 from leadgate.assignment.rotation import PoolState
 from leadgate.assignment.skill_match import NOTHING, Requirements, read_requirements
-from leadgate.nearest import proposal
+from leadgate.nearest import propose
 from leadgate.playbook import Playbook, Route
-from leadgate.sla.sla_targets import NEVER_DUE, Due, first_due
+from leadgate.sla.sla_targets import NEVER_DUE, Due, compute_first_due
 from leadgate.vocabulary import AssignmentMethod, Outcome
 
 
@@ -59,15 +59,15 @@ def assign(
     desk = _Desk(playbook, pools, loads, now, method)
     cells = [frame[name].tolist() if name in frame else [None] * len(frame) for name in _Lead._fields]
     decisions = [
-        desk.decide(_names(routes), _Lead(account_owner, earlier_owner, language, product, _names(excluded)))
+        desk.decide(_list_names(routes), _Lead(account_owner, earlier_owner, language, product, _list_names(excluded)))
         for routes, account_owner, earlier_owner, language, product, excluded in zip(
             frame["routes"].tolist(), *cells, strict=True
         )
     ]
-    return Assigned(framed(decisions, frame.index), desk.states(), desk.availability.loads())
+    return Assigned(build_decision_frame(decisions, frame.index), desk.list_states(), desk.availability.loads())
 
 
-def _names(cell: Any) -> Sequence[str]:
+def _list_names(cell: Any) -> Sequence[str]:
     """A cell that lists names; a missing one lists none."""
     return cell if isinstance(cell, (tuple, list)) else ()
 
@@ -131,14 +131,14 @@ class _Desk:
             for pool in playbook.pools
         }
         self.asks = any(pool.language != "ignored" or pool.product != "ignored" for pool in playbook.pools)
-        self.due = {pool.name: first_due(playbook, pool, now) for pool in playbook.pools}
+        self.due = {pool.name: compute_first_due(playbook, pool, now) for pool in playbook.pools}
         self.home: dict[str, Due] = {}  # a rep who is named is due as in their first pool with an SLA
         for pool in playbook.pools:
             for member in pool.members:
                 if pool.sla is not None:
                     self.home.setdefault(member.rep, self.due[pool.name])
 
-    def states(self) -> dict[str, PoolState]:
+    def list_states(self) -> dict[str, PoolState]:
         changed = {
             name: pool_assignments.rotation.state()
             for name, pool_assignments in self.pool_assignments.items()
@@ -150,27 +150,27 @@ class _Desk:
         trace = DecisionTrace(lead.excluded)
         for name in routes:
             if name not in self.routes:
-                raise ValueError(f"the frame names route {name!r}; {proposal(name, self.routes)}")
+                raise ValueError(f"the frame names route {name!r}; {propose(name, self.routes)}")
             way = self.routes[name]
             if way.kind == "earlier_owner" and not isinstance(lead.earlier_owner, str):
                 continue  # a new lead, as most are: not worth a word
             trace.why.append(way.text)
             if way.kind == "pool":
-                trace.requirements = self._requirements(lead, way)
+                trace.requirements = self._find_requirements(lead, way)
                 return self._to_pool(name, way.target, trace)
-            person = self._person(way, lead, trace)
+            person = self._find_person(way, lead, trace)
             if person is not None and (decision := self._to_person(name, way, person, trace)) is not None:
                 return decision
         if trace.candidates:
-            return self._held(routes[-1], None, trace)
+            return self._make_held(routes[-1], None, trace)
         trace.why.append("No further route matches." if routes else "No route matches.")
-        return self._without_owner(Outcome.HOLD, None, None, trace, NO_ROUTE)
+        return self._make_unowned(Outcome.HOLD, None, None, trace, NO_ROUTE)
 
-    def _requirements(self, lead: _Lead, way: _Way) -> Requirements:
+    def _find_requirements(self, lead: _Lead, way: _Way) -> Requirements:
         requirements = read_requirements(lead.language, lead.product) if self.asks else NOTHING
         return requirements._replace(skills=way.requires) if way.requires else requirements
 
-    def _person(self, way: _Way, lead: _Lead, trace: DecisionTrace) -> str | None:
+    def _find_person(self, way: _Way, lead: _Lead, trace: DecisionTrace) -> str | None:
         """The rep whom a route means, or None when there is none to be found."""
         if way.kind == "rep":
             return way.target
@@ -179,7 +179,7 @@ class _Desk:
         if not isinstance(known, str) or not known.strip():
             trace.why.append("The account has no owner.")
             return None
-        rep = self.availability.named(known)
+        rep = self.availability.find_rep(known)
         if rep is None:
             whose = "account's" if of_account else "lead's earlier"
             trace.why.append(f"The {whose} owner is none of the reps.")
@@ -189,19 +189,19 @@ class _Desk:
         """The person a route means has the lead, or what the route says when they cannot; None passes it on."""
         if self._can_take(rep, way.named_by, trace):
             trace.why.append("A person chose them." if way.by_hand else _SAYS[way.kind].format(rep))
-            return self._owned(route, rep, None, trace, self.home.get(rep, NEVER_DUE))
+            return self._make_owned(route, rep, None, trace, self.home.get(rep, NEVER_DUE))
         if way.if_away == "pass_on":
             return None
         if way.if_away == "wait" and rep not in trace.excluded:
             again = self.availability.back(rep) or self.now + TRY_AGAIN
             trace.why.append(f"It waits for {rep}, and is tried again at {again:%Y-%m-%d %H:%M} UTC.")
-            return self._without_owner(Outcome.WAIT, route, None, trace, NOBODY_AVAILABLE, again)
+            return self._make_unowned(Outcome.WAIT, route, None, trace, NOBODY_AVAILABLE, again)
         manager = self.availability.manager(rep) if way.if_away == "manager" else None
         if manager is not None:
             trace.why.append(f"Then {manager}, who is the manager, is to take it.")
             if self._can_take(manager, way.named_by, trace, even_when_full=True):
-                return self._owned(route, manager, None, trace, self.home.get(rep, NEVER_DUE))
-        return self._held(route, None, trace)
+                return self._make_owned(route, manager, None, trace, self.home.get(rep, NEVER_DUE))
+        return self._make_held(route, None, trace)
 
     def _can_take(self, rep: str, named_by: str, trace: DecisionTrace, *, even_when_full: bool = False) -> bool:
         self.availability.check(rep, named_by)
@@ -210,7 +210,7 @@ class _Desk:
         if rep in trace.excluded:
             hindered = HAD_IT
         reason = hindered or f"named by {named_by}"
-        trace.candidates.append(candidate(rep, reason, eligible=hindered is None))
+        trace.candidates.append(format_candidate(rep, reason, eligible=hindered is None))
         if hindered is not None:
             trace.why.append(f"{rep}: {hindered}.")
         return hindered is None
@@ -228,21 +228,21 @@ class _Desk:
             elif policy.do == "assign" and policy.rep is not None:
                 trace.why.append(f"Then {policy.rep} is to take it.")
                 if self._can_take(policy.rep, f"pool {name}", trace, even_when_full=True):
-                    return self._owned(rule, policy.rep, name, trace, self._due_in(name, entry))
-                return self._held(rule, name, trace)
+                    return self._make_owned(rule, policy.rep, name, trace, self._find_due(name, entry))
+                return self._make_held(rule, name, trace)
             elif policy.do == "wait" and trace.available_later:
-                again = self._again(seen, policy.retry_after, trace)
+                again = self._find_retry_time(seen, policy.retry_after, trace)
                 trace.why.append(f"It is tried again at {again:%Y-%m-%d %H:%M} UTC.")
-                return self._without_owner(Outcome.WAIT, rule, name, trace, NOBODY_AVAILABLE, again)
+                return self._make_unowned(Outcome.WAIT, rule, name, trace, NOBODY_AVAILABLE, again)
             else:
                 if policy.do == "wait":
                     trace.why.append(
                         "Waiting would change nothing: every member had the lead before or does not suit it."
                     )
-                return self._held(rule, name, trace)
-        return self._owned(rule, rep, name, trace, self._due_in(name, entry), turn=True)
+                return self._make_held(rule, name, trace)
+        return self._make_owned(rule, rep, name, trace, self._find_due(name, entry), turn=True)
 
-    def _again(self, pools: set[str], at_the_latest: timedelta | None, trace: DecisionTrace) -> datetime:
+    def _find_retry_time(self, pools: set[str], at_the_latest: timedelta | None, trace: DecisionTrace) -> datetime:
         """When the first member of ``pools`` is back, as far as that is known."""
         known = [back for name in pools if (back := self.pool_assignments[name].back(trace)) is not None]
         if at_the_latest is not None:
@@ -251,20 +251,20 @@ class _Desk:
 
     def _draw(self, name: str, trace: DecisionTrace) -> str | None:
         if name not in self.pool_assignments:
-            raise ValueError(f"the playbook sends leads to pool {name!r}; {proposal(name, self.pool_assignments)}")
+            raise ValueError(f"the playbook sends leads to pool {name!r}; {propose(name, self.pool_assignments)}")
         return self.pool_assignments[name].draw(trace)
 
-    def _due_in(self, pool: str, entry: str) -> Due:
+    def _find_due(self, pool: str, entry: str) -> Due:
         """An overflow pool without an SLA of its own does not lift the one of the pool it helps."""
         return self.due[pool] if self.due[pool].sla is not None else self.due[entry]
 
-    def _owned(
+    def _make_owned(
         self, rule: str, owner: str, pool: str | None, trace: DecisionTrace, due: Due, *, turn: bool = False
     ) -> Decision:
         if self.availability.give(owner):
             for pool_assignments in self.pool_assignments.values():
                 pool_assignments.stale = True
-        candidates, why = trace.told()
+        candidates, why = trace.describe()
         return Decision(
             Outcome.OWNED,
             owner,
@@ -281,10 +281,10 @@ class _Desk:
             (),
         )
 
-    def _held(self, rule: str, pool: str | None, trace: DecisionTrace) -> Decision:
-        return self._without_owner(Outcome.HOLD, rule, pool, trace, NOBODY_AVAILABLE)
+    def _make_held(self, rule: str, pool: str | None, trace: DecisionTrace) -> Decision:
+        return self._make_unowned(Outcome.HOLD, rule, pool, trace, NOBODY_AVAILABLE)
 
-    def _without_owner(
+    def _make_unowned(
         self,
         outcome: AssignmentOutcome,
         rule: str | None,
@@ -293,5 +293,5 @@ class _Desk:
         reason: str,
         run_after: datetime | None = None,
     ) -> Decision:
-        candidates, why = trace.told()
+        candidates, why = trace.describe()
         return Decision(outcome, None, rule, pool, False, candidates, why, None, run_after, None, None, None, (reason,))

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from leadgate.playbook import Pool, Rep
-from leadgate.values.languages import language_code
+from leadgate.values.languages import find_language
 
 
 class Requirements(NamedTuple):
@@ -42,7 +42,7 @@ def read_requirements(language: object, product: object) -> Requirements:
 
 @lru_cache(maxsize=4096)
 def _read(language: str, product: str) -> Requirements:
-    return Requirements(language_code(language) if language.strip() else None, product.strip().casefold() or None)
+    return Requirements(find_language(language) if language.strip() else None, product.strip().casefold() or None)
 
 
 class SkillMatch:

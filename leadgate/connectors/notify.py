@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from leadgate.plain_text import neutral, one_line
+from leadgate.plain_text import format_line, neutralise
 
 if TYPE_CHECKING:  # it takes a while to import, and most commands send nothing
     from apprise import AppriseAsset
@@ -36,11 +36,11 @@ def send(address: str, title: str, body: str) -> None:
     Connecting and each answer may take a few seconds, by the service, unless the address says otherwise
     (``?cto=10&rto=20``).
     """
-    with _unheard() as heard:
+    with _capturing_log() as heard:
         from apprise import Apprise, NotifyFormat, NotifyType
 
         try:
-            service = Apprise.instantiate(address, asset=_asset())
+            service = Apprise.instantiate(address, asset=_build_asset())
         except Exception as error:
             raise NotifyError(f"the address cannot be used ({type(error).__name__})") from None
         if service is None:
@@ -48,7 +48,7 @@ def send(address: str, title: str, body: str) -> None:
         try:
             service.notify_format = NotifyFormat.TEXT  # an address may ask for HTML: then text would be taken for it
             sent = service.notify(
-                title=_as_read(one_line(title, _TITLE), service),
+                title=_as_read(format_line(title, _TITLE), service),
                 body=_as_read(body, service),
                 notify_type=NotifyType.INFO,
                 body_format=NotifyFormat.TEXT,
@@ -56,7 +56,7 @@ def send(address: str, title: str, body: str) -> None:
         except Exception as error:
             raise NotifyError(f"sending failed ({type(error).__name__})") from None
     if not sent:
-        raise NotifyError(_reason(heard))
+        raise NotifyError(_find_reason(heard))
 
 
 #: Characters of a title, which is the subject of a mail: a line break in it would begin another header.
@@ -71,16 +71,16 @@ def _as_read(text: str, service: Any) -> str:
     Apprise escapes for some services and in some formats: as text, it hands ``<https://…|words>`` to Slack, Markdown to
     Discord, and HTML to Telegram. So for every service that may interpret a text, nothing is left to be interpreted.
     """
-    known = {*_schemes(service.protocol), *_schemes(service.secure_protocol)}
-    return text if known and known <= _VERBATIM else neutral(text)
+    known = {*_list_schemes(service.protocol), *_list_schemes(service.secure_protocol)}
+    return text if known and known <= _VERBATIM else neutralise(text)
 
 
-def _schemes(protocol: Any) -> tuple[str, ...]:
+def _list_schemes(protocol: Any) -> tuple[str, ...]:
     return (protocol,) if isinstance(protocol, str) else tuple(protocol or ())
 
 
 @cache
-def _asset() -> AppriseAsset:
+def _build_asset() -> AppriseAsset:
     from apprise import AppriseAsset
 
     # nothing is kept on disk, and the calling thread does the work: so its log is ours to keep quiet
@@ -90,7 +90,7 @@ def _asset() -> AppriseAsset:
 _STATUS: Final = re.compile(r"error=(\d{3})\b")
 
 
-def _reason(heard: list[str]) -> str:
+def _find_reason(heard: list[str]) -> str:
     """Why Apprise says it did not work. It says so in its log alone; only what cannot be a secret is taken."""
     for words in reversed(heard):
         if status := _STATUS.search(words):
@@ -122,7 +122,7 @@ _QUIET: Final = _Quiet()
 
 
 @contextlib.contextmanager
-def _unheard() -> Iterator[list[str]]:
+def _capturing_log() -> Iterator[list[str]]:
     """What Apprise logs meanwhile in this thread, in place of it reaching any log."""
     heard: list[str] = []
     _sending.heard = heard

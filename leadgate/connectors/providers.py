@@ -21,8 +21,8 @@ from leadgate.matching.accounts import Account, Directory, Found, Wanted
 from leadgate.playbook import MOST_ACCOUNTS_BYTES, AccountsFile, CompanyDomain, Loaded, TieBreaker
 from leadgate.regular_files import open_text_below
 from leadgate.values.addresses import Kinds
-from leadgate.values.domains import website_domain
-from leadgate.values.figures import amount_of, employees_of
+from leadgate.values.domains import find_website_domain
+from leadgate.values.figures import read_amount, read_employees
 
 #: A column of answers that is no field: the accounts that were considered for each lead.
 CANDIDATES: Final = "account_candidates"
@@ -92,7 +92,7 @@ class AccountsProvider:
         name = Path(self.declared.path).name
         try:
             stamp = (self.folder / self.declared.path).stat().st_mtime_ns
-            directory = _directory(self.folder, stamp, self.declared.model_dump_json(), self.free)
+            directory = _load_directory(self.folder, stamp, self.declared.model_dump_json(), self.free)
         except OSError as error:
             raise ProviderError(f"cannot read {name}: {error.strerror}") from error
         except (UnicodeDecodeError, csv.Error) as error:  # whose words quote the file
@@ -127,7 +127,7 @@ class AccountsProvider:
         if not found[0].taken:
             return {}, told
         account = found[0].account
-        inherited = directory.inherited(account, self.declared.inherit)
+        inherited = directory.find_inherited(account, self.declared.inherit)
         if inherited:
             told[0]["inherited"] = {name: parent for name, (_, parent) in inherited.items()}
         return {**account.values, **{name: value for name, (value, _) in inherited.items()}}, told
@@ -142,37 +142,37 @@ def _considered(found: Found) -> ConsideredAccount:
 
 
 @lru_cache(maxsize=8)
-def _directory(folder: Path, stamp: int, declared: str, free: frozenset[str]) -> Directory:
+def _load_directory(folder: Path, stamp: int, declared: str, free: frozenset[str]) -> Directory:
     """The file's accounts. ``stamp``: a file that changed is read again. ``declared``: how it is to be read."""
     del stamp
     rules = AccountsFile.model_validate_json(declared)
     accounts: list[Account] = []
     with open_text_below(folder, rules.path, max_bytes=MOST_ACCOUNTS_BYTES) as file:
         for row in csv.DictReader(file):
-            domain = _text(row, rules.domain).casefold()
-            websites = _text(row, rules.website).replace(";", " ").split()
-            domains = [domain, *(website_domain(text) for text in websites)]
-            name = _text(row, rules.company)
+            domain = _read_text(row, rules.domain).casefold()
+            websites = _read_text(row, rules.website).replace(";", " ").split()
+            domains = [domain, *(find_website_domain(text) for text in websites)]
+            name = _read_text(row, rules.company)
             values: dict[str, object] = {"account_id": domain or name} if domain or name else {}
             for field, column in rules.fields.items():
                 if value := (row[column] or "").strip():
-                    values[field] = _typed(field, value)
+                    values[field] = _parse_value(field, value)
             if not values.get("account_id"):
                 continue
             own = tuple(dict.fromkeys(each for each in domains if each))
-            parent = _text(row, rules.parent).casefold() or None
+            parent = _read_text(row, rules.parent).casefold() or None
             accounts.append(Account(str(values["account_id"]), name, own, parent, values))
     return Directory(accounts, free)
 
 
-def _text(row: Mapping[str, str], column: str | None) -> str:
+def _read_text(row: Mapping[str, str], column: str | None) -> str:
     return "" if column is None else (row[column] or "").strip()
 
 
-def _typed(field: str, value: str) -> object:
+def _parse_value(field: str, value: str) -> object:
     kind = ENRICHED.get(field, "text")
     if kind == "integer":
-        return employees_of(value)
+        return read_employees(value)
     if kind == "number":
-        return amount_of(value)
+        return read_amount(value)
     return value

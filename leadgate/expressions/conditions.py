@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final, Literal
 
-from leadgate.assignment.route_matching import TERRITORY_FIELDS, values_of
-from leadgate.expressions.syntax import Expression, Node, canonical, parse
+from leadgate.assignment.route_matching import TERRITORY_FIELDS, list_place_values
+from leadgate.expressions.syntax import Expression, Node, format_canonical, parse
 from leadgate.fields import FieldType
 from leadgate.playbook import Territory
 
@@ -75,16 +75,16 @@ Condition = Atom | All | Some
 ALWAYS: Final = All()
 
 
-def condition_of(when: str, columns: Mapping[str, FieldType], territory: Territory | None = None) -> Condition:
+def build_condition(when: str, columns: Mapping[str, FieldType], territory: Territory | None = None) -> Condition:
     """What a route asks of a lead. Raises ``RuleError`` for an expression that is refused."""
     expression = _read(parse(when).tree, columns)
-    return expression if territory is None else All((*_place(territory), expression))
+    return expression if territory is None else All((*_build_place_atoms(territory), expression))
 
 
-def _place(territory: Territory) -> Iterator[Atom]:
+def _build_place_atoms(territory: Territory) -> Iterator[Atom]:
     for key, name in TERRITORY_FIELDS.items():
-        if values := values_of(territory, key):
-            column = _column_text(name)
+        if values := list_place_values(territory, key):
+            column = _format_column(name)
             term = column if name == "country" else f"place of {name}"
             kind: Literal["in", "prefix"] = "prefix" if name == "postal_code" else "in"
             text = f"{term} {kind} {sorted(values)}"
@@ -98,57 +98,79 @@ def _read(node: Node, columns: Mapping[str, FieldType]) -> Condition:
         case "CONJUNCTION", "CONJUNCTION_OR":
             return Some(tuple(_read(child, columns) for child in node["children"]))
         case "BETWEEN", _:
-            lower = _comparison(node, "COMPARE_GREATERTHANOREQUALTO", node["input"], [node["lower"]], columns)
-            upper = _comparison(node, "COMPARE_LESSTHANOREQUALTO", node["input"], [node["upper"]], columns)
-            return All((lower, upper)) if lower.kind == "low" and upper.kind == "high" else _other(node, columns)
+            lower = _build_comparison(node, "COMPARE_GREATERTHANOREQUALTO", node["input"], [node["lower"]], columns)
+            upper = _build_comparison(node, "COMPARE_LESSTHANOREQUALTO", node["input"], [node["upper"]], columns)
+            return All((lower, upper)) if lower.kind == "low" and upper.kind == "high" else _build_other(node, columns)
         case "CONSTANT", _ if node["literal"] == {"kind": "BOOLEAN", "text": "true"}:
             return ALWAYS
         case "COMPARISON", type_:
             left, right = node["left"], node["right"]
             if left["class"] == "CONSTANT":
                 left, right, type_ = right, left, _FLIPPED.get(type_, type_)
-            return _comparison(node, type_, left, [right], columns)
+            return _build_comparison(node, type_, left, [right], columns)
         case "OPERATOR", "COMPARE_IN":
             first, *others = node["children"]
-            return _comparison(node, "COMPARE_EQUAL", first, others, columns)
+            return _build_comparison(node, "COMPARE_EQUAL", first, others, columns)
         case "OPERATOR", "OPERATOR_NOT":
             inner = _read(node["children"][0], columns)
             if isinstance(inner, Atom) and inner.kind == "in":
-                return Atom(_text(node), "not_in", inner.term, inner.values, given=inner.given, total=inner.total)
+                return Atom(
+                    _format_node(node), "not_in", inner.term, inner.values, given=inner.given, total=inner.total
+                )
         case "OPERATOR", "OPERATOR_IS_NOT_NULL":
-            term = _text(node["children"][0])
+            term = _format_node(node["children"][0])
             total = _total(node["children"][0])
-            return Atom(_text(node), "given", term, given=frozenset({term}) | _given(node["children"][0]), total=total)
+            return Atom(
+                _format_node(node),
+                "given",
+                term,
+                given=frozenset({term}) | _list_given(node["children"][0]),
+                total=total,
+            )
         case "FUNCTION", _ if node["function_name"] in ("starts_with", "prefix"):
             first, second = (argument["expression"] for argument in node["arguments"])
             if second["class"] == "CONSTANT" and second["literal"]["kind"] == "STRING" and _is_text(first, columns):
                 values = frozenset({second["literal"]["text"]})
-                return Atom(_text(node), "prefix", _text(first), values, given=_given(node), total=_total(node))
-    return _other(node, columns)
+                return Atom(
+                    _format_node(node),
+                    "prefix",
+                    _format_node(first),
+                    values,
+                    given=_list_given(node),
+                    total=_total(node),
+                )
+    return _build_other(node, columns)
 
 
-def _comparison(
+def _build_comparison(
     node: Node, type_: str, term: Node, constants: Sequence[Node], columns: Mapping[str, FieldType]
 ) -> Atom:
     """``term`` compared with constants; an atom of kind ``other`` where that tells nothing of its values."""
-    values = [_value(term, constant, columns) for constant in constants]
+    values = [_read_value(term, constant, columns) for constant in constants]
     if None in values or not values:
-        return _other(node, columns)
+        return _build_other(node, columns)
     known: frozenset[Value] = frozenset(value for value in values if value is not None)
-    facts: dict[str, Any] = {"given": _given(term), "total": _total(term)}
+    facts: dict[str, Any] = {"given": _list_given(term), "total": _total(term)}
     if type_ == "COMPARE_EQUAL":
-        return Atom(_text(node), "in", _text(term), known, **facts)
+        return Atom(_format_node(node), "in", _format_node(term), known, **facts)
     if type_ == "COMPARE_NOTEQUAL":
-        return Atom(_text(node), "not_in", _text(term), known, **facts)
+        return Atom(_format_node(node), "not_in", _format_node(term), known, **facts)
     (bound,) = known
     if type_ in _BOUNDS and isinstance(bound, Fraction):
         kind, strict = _BOUNDS[type_]
         # the halves of one ``between`` are two atoms
-        return Atom(f"{_text(term)} {kind} {bound} {strict}", kind, _text(term), bound=bound, strict=strict, **facts)
-    return _other(node, columns)
+        return Atom(
+            f"{_format_node(term)} {kind} {bound} {strict}",
+            kind,
+            _format_node(term),
+            bound=bound,
+            strict=strict,
+            **facts,
+        )
+    return _build_other(node, columns)
 
 
-def _value(term: Node, constant: Node, columns: Mapping[str, FieldType]) -> Value | None:
+def _read_value(term: Node, constant: Node, columns: Mapping[str, FieldType]) -> Value | None:
     """A constant as ``term`` is compared with it: texts as they are, numbers as numbers; None for anything else."""
     if constant["class"] != "CONSTANT":
         return None
@@ -170,23 +192,23 @@ def _is_text(term: Node, columns: Mapping[str, FieldType]) -> bool:
     return term["class"] == "FUNCTION" and term["function_name"] in _TEXT
 
 
-def _other(node: Node, columns: Mapping[str, FieldType]) -> Atom:
-    return Atom(_text(node), given=_given(node), total=_total(node))
+def _build_other(node: Node, columns: Mapping[str, FieldType]) -> Atom:
+    return Atom(_format_node(node), given=_list_given(node), total=_total(node))
 
 
-def _given(node: Node) -> frozenset[str]:
+def _list_given(node: Node) -> frozenset[str]:
     """The columns, as terms, without which ``node`` would be unknown. ``is not null`` is false without its column."""
     match node["class"], node["type"]:
         case "COLUMN_REF", _:
-            return frozenset({_text(node)})
+            return frozenset({_format_node(node)})
         case "COMPARISON", type_ if "DISTINCT" not in type_:
-            return _given(node["left"]) | _given(node["right"])
+            return _list_given(node["left"]) | _list_given(node["right"])
         case "BETWEEN", _:
-            return _given(node["input"])
+            return _list_given(node["input"])
         case "OPERATOR", "COMPARE_IN" | "OPERATOR_NOT":
-            return _given(node["children"][0])
+            return _list_given(node["children"][0])
         case "FUNCTION", _ if node["function_name"] in _TESTS:
-            return frozenset().union(*(_given(argument["expression"]) for argument in node["arguments"]))
+            return frozenset().union(*(_list_given(argument["expression"]) for argument in node["arguments"]))
     return frozenset()
 
 
@@ -213,9 +235,9 @@ def _total(node: Node) -> bool:
     return False
 
 
-def _text(node: Node) -> str:
-    return canonical(Expression("", node, frozenset()))
+def _format_node(node: Node) -> str:
+    return format_canonical(Expression("", node, frozenset()))
 
 
-def _column_text(name: str) -> str:
-    return _text(parse(name).tree)
+def _format_column(name: str) -> str:
+    return _format_node(parse(name).tree)

@@ -21,7 +21,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from leadgate.deadlines import DeadlinePassed, seconds_for
+from leadgate.deadlines import DeadlinePassed, compute_seconds
 from leadgate.expressions.size import Amount, Size, measure
 from leadgate.expressions.syntax import TEXT_SEEN, Expression, parse
 from leadgate.fields import FieldType
@@ -42,7 +42,7 @@ class Deadline:
     """The moment at which the evaluation of so many rows is given up."""
 
     def __init__(self, rows: int) -> None:
-        self.seconds = seconds_for(rows)
+        self.seconds = compute_seconds(rows)
         self._until = time.monotonic() + self.seconds
 
     @property
@@ -67,21 +67,21 @@ def interrupted_after(seconds: float, connection: duckdb.DuckDBPyConnection) -> 
         timer.join()  # else it may be there, with the connection, when the process ends
 
 
-def groups(expressions: Mapping[str, Expression]) -> Iterator[list[str]]:
+def group_expressions(expressions: Mapping[str, Expression]) -> Iterator[list[str]]:
     """The names in groups, each of which may be evaluated for a row of any size at once."""
-    if _most(expressions.values()) <= MEMORY:  # as any ordinary playbook's
+    if _estimate_most(expressions.values()) <= MEMORY:  # as any ordinary playbook's
         yield list(expressions)
         return
     group: dict[str, Expression] = {}
     for name, expression in expressions.items():
-        if group and _most([*group.values(), expression]) > MEMORY:
+        if group and _estimate_most([*group.values(), expression]) > MEMORY:
             yield list(group)
             group = {}
         group[name] = expression
     yield list(group)
 
 
-def parts(
+def split_rows(
     expressions: Collection[Expression], frame: pd.DataFrame, types: Mapping[str, FieldType]
 ) -> Iterator[tuple[int, int]]:
     """The rows of ``frame`` as (first, behind the last), each part of which may be evaluated at once.
@@ -91,10 +91,10 @@ def parts(
     rows = len(frame)
     at_once = min(rows, BLOCK)
     texts = {name: frame[name].to_numpy(dtype=object) for name, type_ in types.items() if type_ == "text"}
-    if at_once * _most(expressions) <= MEMORY or at_once * _bytes_of_longest(expressions, texts) <= MEMORY:
+    if at_once * _estimate_most(expressions) <= MEMORY or at_once * _estimate_longest(expressions, texts) <= MEMORY:
         yield 0, rows
         return
-    spent = np.cumsum(_bytes_of_each(expressions, texts, rows))
+    spent = np.cumsum(_estimate_each(expressions, texts, rows))
     begun = 0
     for start in range(0, rows, BLOCK):
         end = min(start + BLOCK, rows)
@@ -113,13 +113,13 @@ def parts(
         yield begun, rows
 
 
-def _most(expressions: Collection[Expression]) -> float:
+def _estimate_most(expressions: Collection[Expression]) -> float:
     """Bytes that evaluating ``expressions`` takes for one row, whatever it holds."""
     columns: frozenset[str] = frozenset().union(*(expression.columns for expression in expressions))
-    return _bytes_of_one(expressions, dict.fromkeys(columns, float(TEXT_SEEN)))
+    return _estimate_one(expressions, dict.fromkeys(columns, float(TEXT_SEEN)))
 
 
-def _bytes_of_longest(expressions: Collection[Expression], texts: Mapping[str, _Texts]) -> float:
+def _estimate_longest(expressions: Collection[Expression], texts: Mapping[str, _Texts]) -> float:
     """... for one row that has the longest text of each column."""
     try:
         longest = {name: max(map(len, filter(None, values)), default=0) for name, values in texts.items()}
@@ -127,38 +127,40 @@ def _bytes_of_longest(expressions: Collection[Expression], texts: Mapping[str, _
         return math.inf
     # up to a power of two, so that what was measured once serves most batches
     rounded = {name: float(min(max(16, 1 << (length - 1).bit_length()), TEXT_SEEN)) for name, length in longest.items()}
-    return _bytes_of_one(expressions, rounded)
+    return _estimate_one(expressions, rounded)
 
 
-def _bytes_of_one(expressions: Collection[Expression], lengths: Mapping[str, float]) -> float:
+def _estimate_one(expressions: Collection[Expression], lengths: Mapping[str, float]) -> float:
     """... for one row with texts of these lengths."""
     each = (
-        _bytes_of(expression.text, tuple((name, lengths.get(name, _PLAIN)) for name in sorted(expression.columns)))
+        _estimate_expression(
+            expression.text, tuple((name, lengths.get(name, _PLAIN)) for name in sorted(expression.columns))
+        )
         for expression in expressions
     )
     return _READ * sum(lengths.values()) + sum(each)
 
 
 @lru_cache(maxsize=4096)
-def _bytes_of(expression: str, lengths: tuple[tuple[str, float], ...]) -> float:
+def _estimate_expression(expression: str, lengths: tuple[tuple[str, float], ...]) -> float:
     known = dict(lengths)
-    return float(_needed(measure(parse(expression).tree, lambda name: known[name])))
+    return float(_compute_bytes(measure(parse(expression).tree, lambda name: known[name])))
 
 
-def _bytes_of_each(expressions: Collection[Expression], texts: Mapping[str, _Texts], rows: int) -> Amount:
+def _estimate_each(expressions: Collection[Expression], texts: Mapping[str, _Texts], rows: int) -> Amount:
     """... for each row."""
-    lengths = {name: _lengths(values) for name, values in texts.items()}
+    lengths = {name: _measure_lengths(values) for name, values in texts.items()}
     needed: Amount = _READ * sum(lengths.values(), start=np.zeros(rows))
     for expression in expressions:
-        needed = needed + _needed(measure(expression.tree, lambda name: lengths.get(name, _PLAIN)))
+        needed = needed + _compute_bytes(measure(expression.tree, lambda name: lengths.get(name, _PLAIN)))
     return needed
 
 
-def _needed(size: Size) -> Amount:
+def _compute_bytes(size: Size) -> Amount:
     return size.built + _MATCHED * size.matched
 
 
-def _lengths(values: _Texts) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _measure_lengths(values: _Texts) -> np.ndarray[Any, np.dtype[np.float64]]:
     lengths = np.zeros(len(values))
     given = ~pd.isna(values)
     each = (len(value) if isinstance(value, str) else _PLAIN for value in values[given])

@@ -23,30 +23,30 @@ from leadgate.expressions.conditions import All, Atom, Condition, Some, Value
 MOST_CASES: Final = 256
 
 
-def implied(condition: Condition, earlier: Sequence[Condition]) -> list[int]:
+def find_covering(condition: Condition, earlier: Sequence[Condition]) -> list[int]:
     """Which of ``earlier`` together take every lead that meets ``condition``, as few as are needed; [] for no proof.
 
     Each lead that meets ``condition`` meets at least one of those that are returned, for certain.
     """
     for split in (False, True):  # taking lists of values apart shows more, and takes longer
-        cases = list(islice(_cases(condition, split=split), MOST_CASES + 1))
-        if len(cases) <= MOST_CASES and _cover(cases, earlier):
+        cases = list(islice(_list_cases(condition, split=split), MOST_CASES + 1))
+        if len(cases) <= MOST_CASES and _is_covered(cases, earlier):
             break
     else:
         return []
     needed = list(range(len(earlier)))
     for position in reversed(range(len(earlier))):  # leave out the latest first: the earliest explains best
         fewer = [each for each in needed if each != position]
-        if _cover(cases, [earlier[each] for each in fewer]):
+        if _is_covered(cases, [earlier[each] for each in fewer]):
             needed = fewer
     return needed
 
 
-def _cover(cases: Sequence[Sequence[Atom]], earlier: Sequence[Condition]) -> bool:
+def _is_covered(cases: Sequence[Sequence[Atom]], earlier: Sequence[Condition]) -> bool:
     return all(any(facts.show(condition) for condition in earlier) for facts in map(_Facts, cases))
 
 
-def _cases(condition: Condition, *, split: bool) -> Iterator[list[Atom]]:
+def _list_cases(condition: Condition, *, split: bool) -> Iterator[list[Atom]]:
     """The ways to meet a condition: in each, all atoms hold. ``split``: one that names values is a way for each."""
     match condition:
         case Atom(kind="in", values=values) if split and len(values) > 1:
@@ -57,12 +57,12 @@ def _cases(condition: Condition, *, split: bool) -> Iterator[list[Atom]]:
             yield [condition]
         case Some(parts):
             for part in parts:
-                yield from _cases(part, split=split)
+                yield from _list_cases(part, split=split)
         case All(()):
             yield []
         case All(parts):
-            for first in _cases(parts[0], split=split):
-                for rest in _cases(All(parts[1:]), split=split):
+            for first in _list_cases(parts[0], split=split):
+                for rest in _list_cases(All(parts[1:]), split=split):
                     yield [*first, *rest]
 
 
@@ -89,25 +89,25 @@ class _Facts:
             return True
         match condition:
             case Atom():
-                return self._atom(condition)
+                return self._show_atom(condition)
             case All(parts):
                 return all(self.show(part) for part in parts)
             case Some(parts):
                 shown = [self.show(part) for part in parts]
                 return any(shown) and all(holds or _is_total(part) for holds, part in zip(shown, parts, strict=True))
 
-    def _atom(self, wanted: Atom) -> bool:
+    def _show_atom(self, wanted: Atom) -> bool:
         if wanted.text in self.texts:
             return True
         if wanted.kind == "given":
             return wanted.term in self.given
         known = self.only.get(wanted.term)
-        if known is not None and all(_meets(value, wanted) for value in known):
+        if known is not None and all(_is_met(value, wanted) for value in known):
             return True
-        return any(_follows(wanted, atom) for atom in self.atoms if atom.term == wanted.term)
+        return any(_is_implied(wanted, atom) for atom in self.atoms if atom.term == wanted.term)
 
 
-def _meets(value: Value, wanted: Atom) -> bool:
+def _is_met(value: Value, wanted: Atom) -> bool:
     """Whether a term with this value meets an atom about it."""
     match wanted.kind:
         case "in":
@@ -127,7 +127,7 @@ def _meets(value: Value, wanted: Atom) -> bool:
     return False
 
 
-def _follows(wanted: Atom, known: Atom) -> bool:
+def _is_implied(wanted: Atom, known: Atom) -> bool:
     """Whether an atom about a term follows from another about the same term, apart from lists of its values."""
     if wanted.kind != known.kind:
         return False

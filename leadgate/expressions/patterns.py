@@ -30,12 +30,12 @@ _AT_A_TIME: Final = 100  # values between two looks at the clock
 _LACKS: Final = r"; RE2 has no look-arounds, no back-references, and writes \z for \Z"
 
 
-def refusal(pattern: Any) -> str | None:
+def find_pattern_problem(pattern: Any) -> str | None:
     """Why a regular expression cannot be used, in RE2's words where they are RE2's; ``None`` when it can.
 
-    >>> refusal(r"^[A-Z]{2}-\\d+$") is None
+    >>> find_pattern_problem(r"^[A-Z]{2}-\\d+$") is None
     True
-    >>> refusal("(?=x)y")
+    >>> find_pattern_problem("(?=x)y")
     "'(?=x)y' is refused by RE2: invalid perl operator: (?=; RE2 has no look-arounds, no back-references, \
 and writes \\\\z for \\\\Z"
     """
@@ -44,7 +44,7 @@ and writes \\\\z for \\\\Z"
     if len(pattern) > MAX_PATTERN:
         return f"the pattern has {len(pattern)} characters; {MAX_PATTERN} is the most"
     try:
-        re2.compile(pattern, _options())
+        re2.compile(pattern, _build_options())
     except UnicodeEncodeError:
         return f"{pattern!r} is not text: it has half a character"
     except re2.error as error:
@@ -52,7 +52,7 @@ and writes \\\\z for \\\\Z"
         lacks = _LACKS if reason.startswith(("invalid perl operator", "invalid escape sequence")) else ""
         return f"{pattern!r} is refused by RE2: {reason}{lacks}"
     try:
-        _compiled(pattern)
+        _compile(pattern)
     except re2.error:
         return f"{pattern!r} is refused by RE2: pattern too large - compile failed"
     return None
@@ -72,7 +72,7 @@ def find_matches(pattern: str, values: Sequence[Any], *, until: float | None = N
 
 
 def _search(pattern: str, texts: list[str], until: float | None) -> list[bool]:
-    match = _compiled(pattern).Match
+    match = _compile(pattern).Match
     found: list[bool] = []
     for start in range(0, len(texts), _AT_A_TIME):
         if until is not None and time.monotonic() > until:
@@ -86,15 +86,15 @@ def _search(pattern: str, texts: list[str], until: float | None) -> list[bool]:
 
 
 @lru_cache(maxsize=256)
-def _compiled(pattern: str) -> Any:
+def _compile(pattern: str) -> Any:
     # a set of one: it answers "found or not" alone, which takes half the time of telling where
-    compiled = re2.Set.SearchSet(_options())
+    compiled = re2.Set.SearchSet(_build_options())
     compiled.Add(pattern)
     compiled.Compile()
     return compiled
 
 
-def _options() -> Any:
+def _build_options() -> Any:
     options = re2.Options()
     options.max_mem = _MEMORY
     options.never_capture = True

@@ -71,17 +71,17 @@ def measure(node: dict[str, Any], length_of: Callable[[str], Amount]) -> Size:
             answers = [check["then_expr"] for check in node["case_checks"]] + [node["else_expr"]]
             given = [measure(answer, length_of) for answer in answers]
             asked = [measure(check["when_expr"], length_of) for check in node["case_checks"]]
-            return _sum([*given, *asked], _longest(given), copied=True)
+            return _sum([*given, *asked], _find_longest(given), copied=True)
         case "OPERATOR":
             parts = [measure(child, length_of) for child in node["children"]]
             passes_on = node["type"] in ("OPERATOR_COALESCE", "OPERATOR_TRY")
-            return _sum(parts, _longest(parts), copied=True) if passes_on else _sum(parts, _PLAIN)
+            return _sum(parts, _find_longest(parts), copied=True) if passes_on else _sum(parts, _PLAIN)
         case "FUNCTION":
-            return _function(node, length_of)
+            return _measure_function(node, length_of)
     return _sum([measure(child, length_of) for child in node.get("children", ())], _PLAIN)
 
 
-def _function(node: dict[str, Any], length_of: Callable[[str], Amount]) -> Size:
+def _measure_function(node: dict[str, Any], length_of: Callable[[str], Amount]) -> Size:
     name = node["function_name"].lower()
     nodes = [argument["expression"] for argument in node["arguments"]]
     parts = [measure(each, length_of) for each in nodes]
@@ -89,13 +89,13 @@ def _function(node: dict[str, Any], length_of: Callable[[str], Amount]) -> Size:
     copies = WRITTEN_OUT.get(name, ())
     repeated = [part for part, times in zip(parts, copies, strict=False) for _ in range(times)] + parts[len(copies) :]
     if name in _NO_LONGER and texts:
-        size = _sum(repeated, _part_of(name, nodes, texts[0]), copied=True)
+        size = _sum(repeated, _measure_part(name, nodes, texts[0]), copied=True)
     elif name in _ONE_OF_THEM and texts:
-        size = _sum(repeated, _longest(parts), copied=True)
+        size = _sum(repeated, _find_longest(parts), copied=True)
     elif name in _JOINED:
         size = _sum(repeated, sum(texts, start=0.0), copied=True)
     elif name == "replace" and len(texts) == 3:
-        size = _sum(repeated, _replaced(nodes[1], texts), copied=True)
+        size = _sum(repeated, _measure_replace(nodes[1], texts), copied=True)
     elif name in _LOWERED:
         size = _sum(repeated, _PLAIN, extra=_BYTES * sum(texts, start=0.0))
     else:  # a number, a date, true or false
@@ -107,7 +107,7 @@ def _function(node: dict[str, Any], length_of: Callable[[str], Amount]) -> Size:
     return size._replace(nodes=size.nodes + _OF_ITS_OWN) if copies else size
 
 
-def _part_of(name: str, nodes: list[dict[str, Any]], text: Amount) -> Amount:
+def _measure_part(name: str, nodes: list[dict[str, Any]], text: Amount) -> Amount:
     at = _LENGTH.get(name)
     if at is not None and len(nodes) > at and nodes[at]["class"] == "CONSTANT":
         literal = nodes[at]["literal"]
@@ -116,14 +116,14 @@ def _part_of(name: str, nodes: list[dict[str, Any]], text: Amount) -> Amount:
     return text
 
 
-def _replaced(sought: dict[str, Any], texts: list[Amount]) -> Amount:
+def _measure_replace(sought: dict[str, Any], texts: list[Amount]) -> Amount:
     """``replace`` puts its third argument for every occurrence of the second, which may be one character."""
     text, _, by = texts
     known = len(sought["literal"]["text"]) if sought["class"] == "CONSTANT" else 1
     return text * np.maximum(1.0, by / max(known, 1))
 
 
-def _longest(parts: list[Size]) -> Amount:
+def _find_longest(parts: list[Size]) -> Amount:
     longest: Amount = 0.0
     for part in parts:
         longest = np.maximum(longest, part.text)

@@ -18,9 +18,9 @@ import duckdb
 import orjson
 
 from leadgate.errors import LeadgateError
-from leadgate.expressions.patterns import MAX_PATTERN, refusal
+from leadgate.expressions.patterns import MAX_PATTERN, find_pattern_problem
 from leadgate.expressions.size import measure
-from leadgate.nearest import nearest
+from leadgate.nearest import find_nearest
 
 MAX_LENGTH: Final = 2000
 MAX_DEPTH: Final = 40
@@ -41,11 +41,11 @@ class RuleError(LeadgateError, ValueError):
     """An expression that is refused. The message says what, where in the expression, and what to do."""
 
 
-def _words(text: str) -> frozenset[str]:
+def _split_words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-FUNCTIONS: Final = _words("""
+FUNCTIONS: Final = _split_words("""
     lower upper trim ltrim rtrim length strlen contains starts_with ends_with prefix suffix
     substring substr left right replace split_part regexp_matches regexp_full_match strip_accents
     position strpos instr concat nullif ifnull if abs round floor ceil ceiling trunc sign greatest least
@@ -53,20 +53,20 @@ FUNCTIONS: Final = _words("""
     dayofweek isodow dayofyear make_date to_years to_months to_weeks to_days to_hours to_minutes to_seconds
     """)
 _OFTEN: Final = "lower, trim, contains, starts_with, regexp_matches, coalesce, abs, round, greatest, date_diff"
-_LIKES: Final = _words("~~ !~~ ~~* !~~* ~~~ like_escape not_like_escape ilike_escape not_ilike_escape")
-_OPERATORS: Final = _words("+ - * / // % ||") | _LIKES
-_COMPARISONS: Final = _words(
+_LIKES: Final = _split_words("~~ !~~ ~~* !~~* ~~~ like_escape not_like_escape ilike_escape not_ilike_escape")
+_OPERATORS: Final = _split_words("+ - * / // % ||") | _LIKES
+_COMPARISONS: Final = _split_words(
     """
     COMPARE_EQUAL COMPARE_NOTEQUAL COMPARE_LESSTHAN COMPARE_GREATERTHAN COMPARE_LESSTHANOREQUALTO
     COMPARE_GREATERTHANOREQUALTO COMPARE_DISTINCT_FROM COMPARE_NOT_DISTINCT_FROM
     """
 )
-_OPERATOR_TYPES: Final = _words("""
+_OPERATOR_TYPES: Final = _split_words("""
     OPERATOR_NOT OPERATOR_IS_NULL OPERATOR_IS_NOT_NULL OPERATOR_COALESCE OPERATOR_TRY
     COMPARE_IN COMPARE_NOT_IN
     """)
 _LITERALS: Final = frozenset({"INTEGER", "NUMERIC", "STRING", "BOOLEAN", "NULL_LITERAL"})
-_TYPES: Final = _words("""
+_TYPES: Final = _split_words("""
     VARCHAR TEXT STRING BOOLEAN BOOL TINYINT SMALLINT INTEGER INT BIGINT HUGEINT REAL FLOAT DOUBLE
     DECIMAL NUMERIC DATE TIME TIMESTAMP INTERVAL
     """)
@@ -85,11 +85,11 @@ NO_CLOCK: Final = (
     "no expression reads the clock, so that a rerun decides the same; compare a date column with a date, "
     "as in renewal < date '2027-01-01'"
 )
-CLOCK: Final = _words("""
+CLOCK: Final = _split_words("""
     now today current_date current_time current_timestamp localtime localtimestamp get_current_time
     get_current_timestamp transaction_timestamp age
     """)
-_AGGREGATES: Final = _words("""
+_AGGREGATES: Final = _split_words("""
     count count_star sum avg mean min max any_value first last list array_agg string_agg median mode
     stddev variance bool_and bool_or product quantile arg_min arg_max
     """)
@@ -112,8 +112,8 @@ class Expression:
     tree: Node
     columns: frozenset[str]
 
-    def excerpt(self, node: Node) -> str:
-        return _excerpt(self.text, node)
+    def format_excerpt(self, node: Node) -> str:
+        return _format_excerpt(self.text, node)
 
     def nodes(self) -> Iterator[Node]:
         """Every node, parents first."""
@@ -121,7 +121,7 @@ class Expression:
         while waiting:
             node = waiting.pop()
             yield node
-            waiting.extend(reversed(_children(node)))
+            waiting.extend(reversed(_list_children(node)))
 
 
 _local = threading.local()
@@ -165,7 +165,7 @@ def parse(text: str) -> Expression:
         raise RuleError("the expression contains a NUL character; remove it")
     if text.rstrip().endswith(";"):
         raise RuleError("an expression is not a statement; remove the ';' at its end")
-    tree = _only_expression(_syntax(text), text)
+    tree = _require_expression(_parse_syntax(text), text)
     columns: set[str] = set()
     seen = 0
     waiting = [(tree, 1)]
@@ -177,7 +177,7 @@ def parse(text: str) -> Expression:
         _judge(node, text)
         if node["class"] == "COLUMN_REF":
             columns.add(node["column_names"][0].lower())
-        waiting.extend((child, depth + 1) for child in _children(node))
+        waiting.extend((child, depth + 1) for child in _list_children(node))
     size = measure(tree, lambda _: TEXT_SEEN)
     if size.nodes > MAX_EVALUATED:
         raise RuleError("the expression nests split_part() or nullif() too deeply; split it into several rules")
@@ -189,47 +189,47 @@ def parse(text: str) -> Expression:
     return Expression(text, tree, frozenset(columns))
 
 
-def canonical(expression: Expression) -> str:
+def format_canonical(expression: Expression) -> str:
     """A text that is equal for expressions that mean the same but for layout, comments and case of names."""
 
-    def bare(value: Any) -> Any:
+    def strip_layout(value: Any) -> Any:
         if isinstance(value, dict):
             if value.get("class") == "COLUMN_REF":
                 return {"column": value["column_names"][0].lower()}
-            return {k: bare(v) for k, v in value.items() if not k.startswith("query_location")}
-        return [bare(item) for item in value] if isinstance(value, list) else value
+            return {k: strip_layout(v) for k, v in value.items() if not k.startswith("query_location")}
+        return [strip_layout(item) for item in value] if isinstance(value, list) else value
 
-    return orjson.dumps(bare(expression.tree), option=orjson.OPT_SORT_KEYS).decode()
+    return orjson.dumps(strip_layout(expression.tree), option=orjson.OPT_SORT_KEYS).decode()
 
 
-def comparisons(expression: Expression) -> list[Comparison]:
+def find_comparisons(expression: Expression) -> list[Comparison]:
     """Every direct comparison of a column with text constants, such as ``country in ('DE', 'AT')``."""
     found = []
     for node in expression.nodes():
-        if (sides := _column_and_constants(node, {"COMPARE_EQUAL", "COMPARE_NOTEQUAL", "COMPARE_IN"})) is None:
+        if (sides := _split_comparison(node, {"COMPARE_EQUAL", "COMPARE_NOTEQUAL", "COMPARE_IN"})) is None:
             continue
         column, constants = sides
         texts = tuple(c["literal"]["text"] for c in constants if c["literal"]["kind"] == "STRING")
         if texts:
-            found.append(Comparison(column, texts, expression.excerpt(node)))
+            found.append(Comparison(column, texts, expression.format_excerpt(node)))
     return found
 
 
-def numbers_against(expression: Expression) -> list[Comparison]:
+def find_number_comparisons(expression: Expression) -> list[Comparison]:
     """Every column that is compared with a bare number, whatever its type."""
     kinds = {*_COMPARISONS, "COMPARE_IN", "COMPARE_BETWEEN"}
     found = []
     for node in expression.nodes():
-        if (sides := _column_and_constants(node, kinds)) is None:
+        if (sides := _split_comparison(node, kinds)) is None:
             continue
         column, constants = sides
         numbers = tuple(c["literal"]["text"] for c in constants if c["literal"]["kind"] in ("INTEGER", "NUMERIC"))
         if numbers:
-            found.append(Comparison(column, numbers, expression.excerpt(node)))
+            found.append(Comparison(column, numbers, expression.format_excerpt(node)))
     return found
 
 
-def contradicts_itself(expression: Expression) -> bool:
+def is_contradiction(expression: Expression) -> bool:
     """Whether the parts joined by ``and`` ask one column to equal different constants.
 
     DuckDB's optimizer sees ``x = 'a' and x = 'b'`` but not the same through ``in``.
@@ -238,7 +238,7 @@ def contradicts_itself(expression: Expression) -> bool:
     parts = tree["children"] if tree["type"] == "CONJUNCTION_AND" else [tree]
     allowed: dict[str, set[tuple[str, str]]] = {}
     for part in parts:
-        if (sides := _column_and_constants(part, {"COMPARE_EQUAL", "COMPARE_IN"})) is None:
+        if (sides := _split_comparison(part, {"COMPARE_EQUAL", "COMPARE_IN"})) is None:
             continue
         column, constants = sides
         values = {(c["literal"]["kind"], c["literal"]["text"]) for c in constants}
@@ -248,10 +248,10 @@ def contradicts_itself(expression: Expression) -> bool:
     return False
 
 
-def _column_and_constants(node: Node, types: set[str]) -> tuple[str, list[Node]] | None:
+def _split_comparison(node: Node, types: set[str]) -> tuple[str, list[Node]] | None:
     if node["type"] not in types:
         return None
-    sides = _children(node)
+    sides = _list_children(node)
     columns = [side for side in sides if side["class"] == "COLUMN_REF"]
     constants = [side for side in sides if side["class"] == "CONSTANT"]
     if len(columns) != 1 or not constants or len(sides) != 1 + len(constants):
@@ -259,7 +259,7 @@ def _column_and_constants(node: Node, types: set[str]) -> tuple[str, list[Node]]
     return columns[0]["column_names"][0].lower(), constants
 
 
-def _syntax(text: str) -> Node:
+def _parse_syntax(text: str) -> Node:
     connection: duckdb.DuckDBPyConnection | None = getattr(_local, "parser", None)
     if connection is None:
         connection = _local.parser = connect()
@@ -278,7 +278,7 @@ def _syntax(text: str) -> Node:
     return tree
 
 
-def _only_expression(tree: Node, text: str) -> Node:
+def _require_expression(tree: Node, text: str) -> Node:
     statements = tree["statements"]
     if len(statements) != 1:
         raise RuleError("several statements are not allowed; write one expression without ';'")
@@ -308,7 +308,7 @@ def _only_expression(tree: Node, text: str) -> Node:
     return columns[0]
 
 
-def _children(node: Node) -> list[Node]:
+def _list_children(node: Node) -> list[Node]:
     match node["class"]:
         case "COMPARISON":
             return [node["left"], node["right"]]
@@ -329,7 +329,7 @@ def _children(node: Node) -> list[Node]:
 def _judge(node: Node, text: str) -> None:
     """Raises unless this one node, its children aside, is allowed."""
     kind, type_ = node["class"], node["type"]
-    where = f" (at {_excerpt(text, node)!r})"
+    where = f" (at {_format_excerpt(text, node)!r})"
     match kind:
         case "CONSTANT":
             if node["literal"]["kind"] not in _LITERALS:
@@ -363,7 +363,7 @@ def _judge_function(node: Node, where: str) -> None:
     if name in _AGGREGATES:
         raise RuleError(f"the aggregate {name}() is not allowed{where}: an expression sees one lead at a time")
     if name not in (_OPERATORS if node["is_operator"] else FUNCTIONS):
-        likely = nearest(name, FUNCTIONS)
+        likely = find_nearest(name, FUNCTIONS)
         allowed = f"did you mean {likely}()?" if likely else f"allowed are, among others, {_OFTEN}"
         raise RuleError(f"{name}() is not allowed{where}; {allowed}")
     if node["filter"] or node["order_bys"]["orders"] or node["distinct"]:
@@ -376,15 +376,15 @@ def _judge_function(node: Node, where: str) -> None:
             if pattern["class"] != "CONSTANT" or len(pattern["literal"]["text"]) > MAX_PATTERN:
                 raise RuleError(f"a pattern is a constant of at most {MAX_PATTERN} characters{where}")
         for pattern in arguments[1:2] if name.startswith("regexp_") else ():
-            if (refused := refusal(pattern["literal"]["text"])) is not None:
+            if (refused := find_pattern_problem(pattern["literal"]["text"])) is not None:
                 raise RuleError(refused + where)
 
 
-def _excerpt(text: str, node: Node) -> str:
+def _format_excerpt(text: str, node: Node) -> str:
     """The node as it is written, its children included: DuckDB places ``a in ('x')`` at ``('x')``."""
     raw = text.encode()
     spans = []
-    for part in (node, *_children(node)):
+    for part in (node, *_list_children(node)):
         start = int(part["query_location"]) - len("SELECT ")  # in bytes
         if 0 <= start < len(raw):  # else made up by the parser, as in `interval 3 day`
             spans.append((start, start + int(part["query_location_length"])))

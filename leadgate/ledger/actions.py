@@ -39,11 +39,11 @@ class ActedOn(Protocol):
     def generation(self) -> int: ...
 
 
-#: Journeys as rows ``j`` of a statement with the parameters of ``_listed``.
+#: Journeys as rows ``j`` of a statement with the parameters of ``_build_parameters``.
 _JOURNEYS: Final = "unnest(CAST(:ids AS bigint[]), CAST(:generations AS int[])) AS j(id, generation)"
 
 
-def _listed(journeys: Sequence[ActedOn]) -> dict[str, object]:
+def _build_parameters(journeys: Sequence[ActedOn]) -> dict[str, object]:
     return {
         "ids": [journey.id for journey in journeys],
         "generations": [journey.generation for journey in journeys],
@@ -91,7 +91,7 @@ def keep_correction(
             "SELECT id, generation + 1, CAST(:field AS text), CAST(:value AS text), CAST(:by AS text), :now "
             f"FROM {_JOURNEYS} ORDER BY id"
         ),
-        _listed(journeys) | {"field": name, "value": value, "by": by, "now": now},
+        _build_parameters(journeys) | {"field": name, "value": value, "by": by, "now": now},
     )
 
 
@@ -115,7 +115,7 @@ def _keep_actions(
             "FROM unnest(CAST(:ids AS bigint[]), CAST(:generations AS int[]), CAST(:items AS bigint[])) "
             "AS acted(id, generation, item) JOIN journey j ON j.id = acted.id ORDER BY j.id"
         ),
-        _listed(journeys)
+        _build_parameters(journeys)
         | {
             "items": list(items),
             "what": what,
@@ -130,7 +130,7 @@ def _keep_actions(
     return number
 
 
-def corrections(connection: Connection, batch_id: int, stage: StageName) -> pd.DataFrame:
+def read_corrections(connection: Connection, batch_id: int, stage: StageName) -> pd.DataFrame:
     """What people set on reruns of the batch's journeys, oldest first: ``journey_id``, ``field``, ``value``."""
     return bulk.select(
         connection,

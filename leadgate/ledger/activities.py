@@ -20,8 +20,8 @@ from leadgate.ledger.capture_turns import (
     SENT,
     Stored,
     answer_in_order,
+    build_sender_parameters,
     notify_consumers,
-    sent_by,
     wait_for_turn,
 )
 from leadgate.ledger.journeys.locking import decide_again, lock_open_journeys
@@ -46,7 +46,7 @@ def lead_activities(connection: Connection, batch_id: int, stage: StageName) -> 
     )
 
 
-def done_since(connection: Connection, batch_id: int, outcomes: Sequence[str]) -> pd.DataFrame:
+def read_done_since(connection: Connection, batch_id: int, outcomes: Sequence[str]) -> pd.DataFrame:
     """What was done about the owned leads of a batch since their assignment, oldest first.
 
     What reps did, and activities of a kind in ``outcomes`` by anybody: ``journey_id``, ``kind``, ``actor``, ``rep``,
@@ -65,7 +65,7 @@ def done_since(connection: Connection, batch_id: int, outcomes: Sequence[str]) -
     )
 
 
-def unmatched(connection: Connection) -> list[int]:
+def list_unmatched(connection: Connection) -> list[int]:
     """Activities that nobody was known for and whose lead is known by now."""
     rows = connection.execute(
         text(
@@ -99,7 +99,7 @@ def match_activities(connection: Connection, now: datetime, only: Only = ALL) ->
             UPDATE activity a SET lead_id = i.lead_id FROM identity i
             WHERE i.kind = 'email' AND i.value = a.email AND a.id IN (
                 SELECT u.id FROM activity u JOIN identity k ON k.kind = 'email' AND k.value = u.email
-                WHERE u.lead_id IS NULL AND {only.condition("u.id")} FOR UPDATE OF u SKIP LOCKED)
+                WHERE u.lead_id IS NULL AND {only.build_sql("u.id")} FOR UPDATE OF u SKIP LOCKED)
             RETURNING a.lead_id, a.actor"""
         ),
         only.parameters,
@@ -190,7 +190,9 @@ def store_each_activity(
             SELECT k.id, i.source, i.key, false FROM (SELECT DISTINCT source, key FROM incoming) i
                 CROSS JOIN LATERAL (SELECT id FROM activity WHERE source = i.source AND key = i.key LIMIT 1) k"""
         ),
-        {name: [row[at] for row in rows] for at, name in enumerate(ACTIVITY_COLUMNS)} | sent_by(senders) | {"now": now},
+        {name: [row[at] for row in rows] for at, name in enumerate(ACTIVITY_COLUMNS)}
+        | build_sender_parameters(senders)
+        | {"now": now},
     )
     notify_consumers(connection)
     return answer_in_order([(row[0], row[1]) for row in rows], found)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
-from leadgate.ledger.owner_messages import LEAD_ASSIGNED, sql_key
+from leadgate.ledger.owner_messages import LEAD_ASSIGNED, build_sql_key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ _ASSIGNMENT_COLUMNS = [
 ]  # fmt: skip
 
 
-def open_leads(connection: Connection, reps: Collection[str]) -> dict[str, int]:
+def count_open_leads(connection: Connection, reps: Collection[str]) -> dict[str, int]:
     """How many open assignments each of ``reps`` has."""
     rows = connection.execute(
         text(
@@ -45,7 +45,7 @@ def open_leads(connection: Connection, reps: Collection[str]) -> dict[str, int]:
     return {row.rep: row.open for row in rows}
 
 
-def recent_leads(
+def count_recent_leads(
     connection: Connection, midnights: Mapping[str, datetime], mondays: Mapping[str, datetime]
 ) -> dict[str, tuple[int, int]]:
     """For each rep of ``midnights``: assignments since the rep's last midnight, and since the Monday before, in UTC."""
@@ -68,7 +68,7 @@ def recent_leads(
     return {row.rep: (row.today, row.week) for row in rows}
 
 
-def previous_owners(connection: Connection, batch_id: int, may_again: Sequence[str] = ()) -> dict[int, list[str]]:
+def list_previous_owners(connection: Connection, batch_id: int, may_again: Sequence[str] = ()) -> dict[int, list[str]]:
     """Reps who had a lead of the batch in this journey and lost or returned it: they do not get it again.
 
     Of a recycled lead also those who gave it back, or with whom it went stale, before. ``may_again`` are the
@@ -93,7 +93,7 @@ def previous_owners(connection: Connection, batch_id: int, may_again: Sequence[s
 _LOST: Final = "^(rejected|sla_missed|reassigned|unassigned|transferred)"
 
 
-def earlier_owners(connection: Connection, batch_id: int) -> dict[int, str]:
+def find_earlier_owners(connection: Connection, batch_id: int) -> dict[int, str]:
     """Who had the lead of each journey of the batch in the journey before, unless they lost it or gave it back."""
     rows = connection.execute(
         text(
@@ -126,18 +126,19 @@ _OWNED = f"""
         (SELECT count(*) FROM assignment o WHERE o.journey_id = j.id AND o.ended_at IS NULL) AS open_assignments,
         -- a row each: as EXISTS it may read the whole outbox
         coalesce(
-            (SELECT true FROM outbox b WHERE b.key = {sql_key(LEAD_ASSIGNED, "j.id", "a.generation")} LIMIT 1), false
+            (SELECT true FROM outbox b WHERE b.key = {build_sql_key(LEAD_ASSIGNED, "j.id", "a.generation")} LIMIT 1),
+            false
         ) AS owner_told
     FROM journey j LEFT JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
     WHERE j.batch_id = :batch AND j.status = 'owned' ORDER BY j.id"""
 
 
-def owned(connection: Connection, batch_id: int) -> pd.DataFrame:
+def read_owned(connection: Connection, batch_id: int) -> pd.DataFrame:
     """The owned journeys of a batch with their open assignment."""
     return bulk.select(connection, _OWNED, batch=batch_id).drop_duplicates("journey_id", ignore_index=True)
 
 
-def active_since(connection: Connection, batch_id: int) -> dict[int, datetime]:
+def find_last_active(connection: Connection, batch_id: int) -> dict[int, datetime]:
     """When anybody last did something about each owned lead of a batch, or the lead was heard of, since it was
     assigned; leads without any are left out."""
     rows = connection.execute(
@@ -187,7 +188,7 @@ def follow_up(connection: Connection, frame: pd.DataFrame) -> None:
 def _update_assignments(connection: Connection, name: str, columns: Sequence[str], frame: pd.DataFrame) -> None:
     if not frame.empty:
         types = {"assignment_id": "bigint"} | {column: _FOLLOWED_UP[column] for column in columns}
-        bulk.temporary(connection, name, types, frame)
+        bulk.fill_temporary(connection, name, types, frame)
         sets = ", ".join(f"{column} = f.{column}" for column in columns)
         connection.execute(text(f"UPDATE assignment a SET {sets} FROM {name} f WHERE a.id = f.assignment_id"))
 
@@ -202,7 +203,7 @@ def record_missed(connection: Connection, frame: pd.DataFrame, now: datetime) ->
         return
     types = {"assignment_id": "bigint", "journey_id": "bigint", "target": "text", "since": "timestamptz",
              "due_at": "timestamptz", "met_at": "timestamptz", "missed": "boolean"}  # fmt: skip
-    bulk.temporary(connection, "targets_due", types, frame)
+    bulk.fill_temporary(connection, "targets_due", types, frame)
     connection.execute(
         text(
             "INSERT INTO missed (assignment_id, journey_id, target, since, due_at, noticed_at, met_at) "

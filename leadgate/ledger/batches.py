@@ -189,7 +189,7 @@ def applying(ledger: Ledger, *, flushed: bool = True) -> Iterator[Connection]:
             yield connection
     except DBAPIError as error:
         # a lock that was not granted in time is no news of the ledger: waiting for it again would take as long
-        if faults.judge(error) == "race" and faults.sqlstate(error) != "55P03":
+        if faults.judge(error) == "race" and faults.find_sqlstate(error) != "55P03":
             raise Conflict("another run was faster") from error
         raise
 

@@ -31,10 +31,10 @@ _AT_A_TIME = 1_000  # rows that are put together before they are sent
 NUL_SHOWN = "\u2400"  # PostgreSQL text cannot hold U+0000; this is the character that stands for it
 
 
-def storable(value: str) -> str:
+def make_storable(value: str) -> str:
     r"""``value`` as PostgreSQL's text can hold it: a NUL is shown by its sign, half a surrogate pair as its escape.
 
-    >>> storable("a\x00b"), storable("\ud800"), storable("Ann 😀")
+    >>> make_storable("a\x00b"), make_storable("\ud800"), make_storable("Ann 😀")
     ('a␀b', '\\ud800', 'Ann 😀')
     """
     if value.isascii():
@@ -57,7 +57,7 @@ def select(connection: Connection, statement: str, **parameters: Any) -> pd.Data
     return pd.DataFrame(block.T, columns=columns, dtype=object)
 
 
-def temporary(connection: Connection, name: str, types: Mapping[str, str], frame: pd.DataFrame) -> None:
+def fill_temporary(connection: Connection, name: str, types: Mapping[str, str], frame: pd.DataFrame) -> None:
     """Fill the temporary table ``name`` with the columns of ``types`` from ``frame``; emptied at commit."""
     definition = ", ".join(f"{column} {kind}" for column, kind in types.items())
     connection.execute(text(f"CREATE TEMP TABLE IF NOT EXISTS {name} ({definition}) ON COMMIT DELETE ROWS"))
@@ -70,7 +70,7 @@ def copy(connection: Connection, table: str, columns: Sequence[str], frame: pd.D
     """COPY ``columns`` of ``frame`` into ``table``. Missing values become NULL."""
     if frame.empty:
         return
-    _write(connection, table, columns, [plain(frame[column]) for column in columns])
+    _write(connection, table, columns, [list_values(frame[column]) for column in columns])
 
 
 def _write(connection: Connection, table: str, columns: Sequence[str], values: Sequence[list[Any]]) -> None:
@@ -98,7 +98,7 @@ def copy_texts(columns: Sequence[list[Any]]) -> list[list[str]] | None:
         kinds = {str if issubclass(kind, StrEnum) else kind for kind in set(map(type, values))}
         written: list[str] | None = None
         if kinds <= {str, type(None)}:
-            written = _escaped(values)
+            written = _escape(values)
         elif kinds <= {int, float, type(None)}:
             written = (
                 list(map(str, values)) if type(None) not in kinds else [_NULL if v is None else str(v) for v in values]
@@ -114,7 +114,7 @@ def copy_texts(columns: Sequence[list[Any]]) -> list[list[str]] | None:
     return texts
 
 
-def _escaped(values: list[Any]) -> list[str] | None:
+def _escape(values: list[Any]) -> list[str] | None:
     """Texts (or None) with what COPY's text format gives a meaning to escaped; ``None`` for those with a NUL."""
     together = "".join(filter(None, values))
     if "\x00" in together:
@@ -131,13 +131,13 @@ def copy_rows(connection: Connection, table: str, columns: Sequence[str], rows: 
         _write(connection, table, columns, values)
 
 
-def new_ids(connection: Connection, table: str, count: int) -> list[int]:
+def make_ids(connection: Connection, table: str, count: int) -> list[int]:
     """``count`` fresh ids of ``table``, ascending."""
     statement = text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count) ORDER BY 1")
     return [row[0] for row in connection.execute(statement, {"table": table, "count": count})]
 
 
-def plain(series: pd.Series) -> list[Any]:
+def list_values(series: pd.Series) -> list[Any]:
     """The values as Python objects, anything missing as ``None``."""
     import pandas as pd
 

@@ -30,7 +30,7 @@ class Stored(NamedTuple):
 SENT: Final = ("client_address", "request_id", "request_hash")
 
 
-def sent_by(senders: Sequence[Sender]) -> dict[str, list[str | None]]:
+def build_sender_parameters(senders: Sequence[Sender]) -> dict[str, list[str | None]]:
     return {name: [each[at] for each in senders] for at, name in enumerate(SENT, start=1)}
 
 
@@ -49,7 +49,7 @@ def wait_for_turn(connection: Connection, source: str) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:source, 0))"), {"source": source})
 
 
-def one_capture_at_a_time(connection: Connection, sources: Collection[str]) -> datetime:
+def wait_for_turns(connection: Connection, sources: Collection[str]) -> datetime:
     """The same for several sources, in an order that is everybody's. The statement after it sees what others stored.
 
     Returns the ledger's time once it is their turn: what is stored then is not dated earlier than what was there.

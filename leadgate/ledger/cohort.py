@@ -24,7 +24,7 @@ COHORT: Final = f"""cohort AS NOT MATERIALIZED (
     SELECT c.id, c.trigger, c.source, c.captured_at, c.stage, c.status, c.generation FROM journey c WHERE {CAPTURED})"""
 
 
-def percentiles(seconds: str) -> str:
+def build_percentiles(seconds: str) -> str:
     """The median ``p50`` of a column, and ``p95``, within which 95 % are."""
     return f"""percentile_cont(0.5) WITHIN GROUP (ORDER BY {seconds}) AS p50,
         percentile_cont(0.95) WITHIN GROUP (ORDER BY {seconds}) AS p95"""

@@ -45,14 +45,14 @@ def read_concurrently(ledger: Ledger, reads: Sequence[Callable[[Connection], T]]
 
     def work_beside(snapshot: str) -> None:
         try:
-            with ledger.picture(snapshot) as connection:
+            with ledger.snapshot(snapshot) as connection:
                 joined.set()
                 work(connection)
         finally:
             joined.set()
 
     with ThreadPoolExecutor(max_workers=1) as threads:
-        with ledger.picture() as connection:
+        with ledger.snapshot() as connection:
             snapshot = connection.execute(text("SELECT pg_export_snapshot()")).scalar_one()
             beside = threads.submit(work_beside, snapshot)
             try:

@@ -23,7 +23,7 @@ GONE_AFTER: Final = timedelta(seconds=60)
 PAUSED: Final = "paused in the Prefect UI"  # what a consumer does that somebody paused
 
 
-def seen(ledger: Ledger, *, name: str, host: str, pid: int, doing: str) -> None:
+def record_consumer(ledger: Ledger, *, name: str, host: str, pid: int, doing: str) -> None:
     """Note that the consumer ``name`` is alive, and what it does."""
     with ledger.transaction() as connection:
         connection.execute(
@@ -36,7 +36,7 @@ def seen(ledger: Ledger, *, name: str, host: str, pid: int, doing: str) -> None:
         )
 
 
-def left(ledger: Ledger, name: str) -> None:
+def remove_consumer(ledger: Ledger, name: str) -> None:
     """The consumer ``name`` has ended."""
     with ledger.transaction() as connection:
         connection.execute(text("DELETE FROM consumer WHERE name = :name"), {"name": name})
@@ -60,7 +60,7 @@ class Waiting:
     overdue_leads: int
 
 
-def waiting(ledger: Ledger, now: datetime) -> Waiting:
+def read_waiting(ledger: Ledger, now: datetime) -> Waiting:
     """Count what waits."""
     statement = """
         SELECT
@@ -105,7 +105,7 @@ class Seen:
     alive: bool
 
 
-def all_seen(ledger: Ledger) -> list[Seen]:
+def list_consumers(ledger: Ledger) -> list[Seen]:
     """Every consumer."""
     with ledger.transaction() as connection:
         return read_rows(
@@ -136,7 +136,7 @@ def listen(ledger: Ledger, wake: Callable[[], None], stop: threading.Event) -> N
             stop.wait(1.0)
 
 
-def consumers_seen(ledger: Ledger, within: float) -> set[str]:
+def list_seen_consumers(ledger: Ledger, within: float) -> set[str]:
     """The consumers that were seen in the last ``within`` seconds."""
     with ledger.transaction() as connection:
         names = connection.execute(
@@ -146,7 +146,7 @@ def consumers_seen(ledger: Ledger, within: float) -> set[str]:
         return set(names)
 
 
-def consumers_gone(ledger: Ledger, since: float) -> list[str]:
+def list_gone_consumers(ledger: Ledger, since: float) -> list[str]:
     """The consumers that were not seen for ``since`` seconds."""
     with ledger.transaction() as connection:
         names = connection.execute(

@@ -79,7 +79,7 @@ class Ledger:
             yield connection
 
     @contextlib.contextmanager
-    def picture(self, snapshot: str | None = None) -> Iterator[Connection]:
+    def snapshot(self, snapshot: str | None = None) -> Iterator[Connection]:
         """A transaction that only reads: all of one moment of the ledger, and possibly much of it.
 
         It has the memory to sort and group some hundred thousand rows without the disk. ``snapshot`` is the moment of
@@ -121,29 +121,29 @@ def open_ledger(settings: Settings, *, create: bool = True) -> Iterator[Ledger]:
     with contextlib.ExitStack() as stack:
         if settings.database_url:
             data_folder.close_if_ours(settings.home)
-            url, prefect_url, revive = _server_url(settings.database_url), None, None
+            url, prefect_url, revive = _build_server_url(settings.database_url), None, None
         else:
-            url, prefect_url, revive = stack.enter_context(_embedded(settings.home))
-        setup = _engine(url)  # computing new values for old rows may take longer than a transaction may be idle
+            url, prefect_url, revive = stack.enter_context(_running_embedded(settings.home))
+        setup = _create_engine(url)  # computing new values for old rows may take longer than a transaction may be idle
         stack.callback(setup.dispose)
-        engine = _engine(url, settings.lease_seconds)
+        engine = _create_engine(url, settings.lease_seconds)
         stack.callback(engine.dispose)
         try:
-            version = schema.version(setup)
+            version = schema.read_version(setup)
             if version is None and not create:
                 raise NoLedgerError(f"the database {make_url(url).render_as_string()}")
-            if version != schema.newest():
+            if version != schema.find_newest():
                 schema.migrate(setup)
             key = keys.agree(setup, settings)
             setup.dispose()
         except OperationalError as error:
-            raise LedgerError(_unreachable(settings, error)) from error
+            raise LedgerError(_describe_unreachable(settings, error)) from error
         yield Ledger(engine=engine, home=settings.home, key=key, prefect_url=prefect_url, revive=revive)
 
 
 def explain_database_error(error: DBAPIError) -> str:
     """What a database error means for a person: what happened, that nothing is lost, what to do."""
-    state = faults.sqlstate(error) or ""
+    state = faults.find_sqlstate(error) or ""
     told = (
         faults.describe_server_error(error.orig) if isinstance(error.orig, psycopg.Error) else type(error.orig).__name__
     )
@@ -162,7 +162,7 @@ def explain_database_error(error: DBAPIError) -> str:
     return f"PostgreSQL refused a statement ({told}). Nothing of this step was stored."
 
 
-def _server_url(url: str) -> str:
+def _build_server_url(url: str) -> str:
     """SQLAlchemy's spelling of a PostgreSQL address, with psycopg 3 as its driver."""
     parsed = make_url(url)
     if not parsed.drivername.startswith("postgres"):
@@ -173,13 +173,13 @@ def _server_url(url: str) -> str:
     return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
-def _unreachable(settings: Settings, error: OperationalError) -> str:
+def _describe_unreachable(settings: Settings, error: OperationalError) -> str:
     where = make_url(settings.database_url).render_as_string() if settings.database_url else str(settings.home)
     reason = str(error.orig).strip().splitlines()[0]
     return f"PostgreSQL at {where} does not answer: {reason}"
 
 
-def _engine(url: str, lease_seconds: float | None = None) -> Engine:
+def _create_engine(url: str, lease_seconds: float | None = None) -> Engine:
     """``lease_seconds``: PostgreSQL ends a session whose process does nothing in a transaction for most of a lease."""
     idle = 0 if lease_seconds is None else max(_LEAST_IDLE, lease_seconds * 2 / 3)
     # an apply of 20,000 leads computes for some seconds between two of its statements
@@ -218,7 +218,7 @@ def _read_json_fast(connection: Any, _: Any) -> None:
 
 
 @contextlib.contextmanager
-def _embedded(home: Path) -> Iterator[tuple[str, str, Callable[[], None]]]:
+def _running_embedded(home: Path) -> Iterator[tuple[str, str, Callable[[], None]]]:
     """The addresses of the ledger and of Prefect's database on the embedded PostgreSQL, and how to start it again."""
     try:
         embedded.stop_outdated(home)

@@ -26,11 +26,11 @@ from leadgate.ledger.server_user import (
     EmbeddedError,
     ServerUser,
     clean_environment,
+    find_program_folder,
+    find_server_user,
     hand_over,
     is_private_folder,
-    program_folder,
     require_private_folder,
-    server_user,
 )
 
 PORT: Final = 5432  # a part of the socket's file name; nothing listens on TCP
@@ -77,7 +77,7 @@ class Embedded:
 
     def url(self) -> URL:
         """The address of the server for its superuser. Raises ``EmbeddedError`` when its socket is not safe to use."""
-        folder = self._socket_folder()
+        folder = self._find_socket_folder()
         require_private_folder(folder, self.user.uid, "the socket folder of the embedded PostgreSQL")
         return URL.create(
             "postgresql+psycopg", username=SUPERUSER, database=SUPERUSER, query={"host": str(folder)}, port=None
@@ -87,7 +87,7 @@ class Embedded:
         """Start the server if it does not run. ``alone``: no other process uses it, so it may be started anew."""
         self._initialise()
         changed = self._write_access_rules()
-        pid = self._pid()
+        pid = self._find_pid()
         if pid is None:
             self._clear_after_kill(alone=alone)
             self._start(alone=alone)
@@ -96,14 +96,14 @@ class Embedded:
 
     def stop_outdated(self) -> None:
         """Stop a server that an earlier version started with other settings, and left running."""
-        if self._pid() is not None and not self._is_started_as_now():
+        if self._find_pid() is not None and not self._is_started_as_now():
             self._stop()
 
     def stop(self) -> None:
         """Stop the server, and remove its socket folder."""
-        if self._pid() is not None:
+        if self._find_pid() is not None:
             self._stop()
-        folder = self._recorded_socket_folder()
+        folder = self._read_socket_folder()
         if folder is not None:
             if is_private_folder(folder, self.user.uid):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -119,10 +119,10 @@ class Embedded:
             half.mkdir(mode=0o700)
             os.chown(half, self.user.uid, self.user.gid)
             options = ["--auth=peer", "--encoding=utf8", f"--username={SUPERUSER}"]
-            self._run("initdb", ["-D", self.user.path_inside(half), *options], half)
+            self._run("initdb", ["-D", self.user.find_path_inside(half), *options], half)
             half.replace(self.data)
         elif self.data.lstat().st_uid != self.user.uid:
-            if self._pid() is not None:
+            if self._find_pid() is not None:
                 raise EmbeddedError(
                     f"the PostgreSQL of {self.data} runs as another user; stop the Leadgate that started it"
                 )
@@ -151,14 +151,14 @@ class Embedded:
 
     # -- the socket ----------------------------------------------------------------------------------------
 
-    def _socket_folder(self) -> Path:
-        return self._recorded_socket_folder() or self.data
+    def _find_socket_folder(self) -> Path:
+        return self._read_socket_folder() or self.data
 
     @property
     def _socket_record(self) -> Path:
         return self.home / "postgresql.socket"
 
-    def _recorded_socket_folder(self) -> Path | None:
+    def _read_socket_folder(self) -> Path | None:
         """The socket folder outside of the data folder, for a data folder whose path is too long."""
         try:
             return Path(self._socket_record.read_text(encoding="utf-8"))
@@ -171,9 +171,9 @@ class Embedded:
             self._socket_record.unlink(missing_ok=True)
             return "."  # the server's own folder; as a relative path it needs no access to the parents
         what = "the socket folder of the embedded PostgreSQL"
-        folder = self._recorded_socket_folder()
+        folder = self._read_socket_folder()
         if folder is None or (alone and not is_private_folder(folder, self.user.uid)):
-            folder = Path(tempfile.mkdtemp(prefix="leadgate-", dir=self.user.runtime_folder()))
+            folder = Path(tempfile.mkdtemp(prefix="leadgate-", dir=self.user.find_runtime_folder()))
             os.chown(folder, self.user.uid, self.user.gid)
             self._socket_record.write_text(str(folder), encoding="utf-8")
         elif not os.path.lexists(folder):
@@ -194,7 +194,7 @@ class Embedded:
         place = self.data.stat()
         return f"leadgate-{place.st_dev:x}-{place.st_ino:x}"
 
-    def _options(self, socket_folder: str) -> str:
+    def _format_options(self, socket_folder: str) -> str:
         settings = _SETTINGS | {"cluster_name": self._name}
         return " ".join([*(f"-c {name}='{value}'" for name, value in settings.items()), f"-k '{socket_folder}'"])
 
@@ -211,16 +211,16 @@ class Embedded:
             if self.log.stat().st_size > LOG_LIMIT:
                 self.log.replace(self.log.with_name("log.1"))
         before = self.log.stat().st_size if self.log.exists() else 0
-        where = self.user.path_inside(self.data)
-        options = self._options(self._prepare_socket_folder(alone=alone))
+        where = self.user.find_path_inside(self.data)
+        options = self._format_options(self._prepare_socket_folder(alone=alone))
         try:
             self._run(
                 "pg_ctl", ["-D", where, "-w", "-t", str(START_SECONDS), "-l", f"{where}/log", "-o", options, "start"]
             )
         except EmbeddedError as error:
-            raise EmbeddedError(f"{self._last_words(before) or error}; its log is {self.log}") from error
+            raise EmbeddedError(f"{self._read_last_error(before) or error}; its log is {self.log}") from error
 
-    def _last_words(self, offset: int) -> str:
+    def _read_last_error(self, offset: int) -> str:
         """The line of the log, from ``offset`` on, in which the server says why it does not start."""
         try:
             with self.log.open("rb") as opened:
@@ -229,16 +229,16 @@ class Embedded:
         except OSError:
             return ""
         fatal = [line.partition("FATAL:")[2].strip() for line in lines if "FATAL:" in line]
-        return fatal[-1].replace(self.user.path_inside(self.data), str(self.data)) if fatal else ""
+        return fatal[-1].replace(self.user.find_path_inside(self.data), str(self.data)) if fatal else ""
 
     def _stop(self) -> None:
         with contextlib.suppress(EmbeddedError):  # it ended meanwhile, or takes its time: the next start waits for it
-            self._run("pg_ctl", ["-D", self.user.path_inside(self.data), "-w", "-t", "60", "-m", "fast", "stop"])
+            self._run("pg_ctl", ["-D", self.user.find_path_inside(self.data), "-w", "-t", "60", "-m", "fast", "stop"])
 
-    def _pid(self) -> int | None:
+    def _find_pid(self) -> int | None:
         """The process id of the server, if it runs."""
-        pid = _pid_in(self._lock_file)
-        command = "" if pid is None else processes.command_line(pid)
+        pid = _read_pid(self._lock_file)
+        command = "" if pid is None else processes.read_command_line(pid)
         # a server that an earlier version started has the path of its folder there
         return pid if self._name in command or str(self.data) in command else None
 
@@ -248,13 +248,15 @@ class Embedded:
         PostgreSQL goes by the process id alone: a dead process that nobody collected, or another program with the
         same id, as after the restart of a container, would keep the server from starting for ever.
         """
-        for file in (self._lock_file, self._socket_folder() / f".s.PGSQL.{PORT}.lock"):
-            pid = _pid_in(file)
-            if pid is None or "postgres" in processes.command_line(pid):  # then PostgreSQL itself says what is wrong
+        for file in (self._lock_file, self._find_socket_folder() / f".s.PGSQL.{PORT}.lock"):
+            pid = _read_pid(file)
+            if pid is None or "postgres" in processes.read_command_line(
+                pid
+            ):  # then PostgreSQL itself says what is wrong
                 continue
             processes.collect(pid)
             deadline = time.monotonic() + END_SECONDS
-            while (lives := processes.any_with(self._name)) and time.monotonic() < deadline:
+            while (lives := processes.has_process_with(self._name)) and time.monotonic() < deadline:
                 time.sleep(0.05)
             if not lives and (alone or processes.is_dead(pid)):
                 file.unlink(missing_ok=True)
@@ -263,8 +265,8 @@ class Embedded:
         """Run a program of PostgreSQL as the server's user, in the server's folder. Raises ``EmbeddedError``."""
         with tempfile.TemporaryFile("w+") as said:  # a pipe would be inherited by the server, and never end
             done = subprocess.run(  # noqa: S603 - a program of the wheel, and arguments from here
-                [str(program_folder(self.user) / program), *arguments],
-                **self.user.process(),
+                [str(find_program_folder(self.user) / program), *arguments],
+                **self.user.build_process_arguments(),
                 cwd=folder or self.data,
                 env=clean_environment(),
                 stdin=subprocess.DEVNULL,
@@ -291,8 +293,8 @@ def running(home: Path) -> Iterator[Embedded]:
     Call ``stop_outdated`` first. Each process that uses the server holds a shared lock until it ends, however it ends;
     who gets that lock alone is the last one.
     """
-    server = Embedded(home, server_user(home))
-    with _private(home / "postgresql.users") as users:
+    server = Embedded(home, find_server_user(home))
+    with _open_private(home / "postgresql.users") as users:
         try:
             with _starting_or_stopping(home):
                 server.ensure_running(alone=_lock_alone(users))
@@ -313,8 +315,8 @@ def stop_outdated(home: Path) -> None:
     """
     if not (home / "postgresql" / "postmaster.pid").exists():
         return
-    server = Embedded(home, server_user(home))
-    with _private(home / "postgresql.users") as users, _starting_or_stopping(home):
+    server = Embedded(home, find_server_user(home))
+    with _open_private(home / "postgresql.users") as users, _starting_or_stopping(home):
         if _lock_alone(users):
             server.stop_outdated()
 
@@ -328,19 +330,19 @@ def revive(server: Embedded) -> None:
 @contextlib.contextmanager
 def _starting_or_stopping(home: Path) -> Iterator[None]:
     """One process at a time."""
-    with _private(home / "postgresql.lock") as lock:
+    with _open_private(home / "postgresql.lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _pid_in(lock_file: Path) -> int | None:
+def _read_pid(lock_file: Path) -> int | None:
     try:
         return int(lock_file.read_text(encoding="utf-8").split()[0])
     except (OSError, ValueError, IndexError):
         return None
 
 
-def _private(file: Path) -> IO[str]:
+def _open_private(file: Path) -> IO[str]:
     return open(file, "a", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 

@@ -60,11 +60,11 @@ def judge(error: BaseException) -> Fault | None:
         return "race"
     if isinstance(error, (LedgerError, PoolTimeout)):
         return "server"
-    state = sqlstate(error)
+    state = find_sqlstate(error)
     if state is not None:
         if state.startswith(_SERVER):
             return "server"
-        return "race" if state.startswith(_RACE) or constraint(error) in _RACED_FOR else "ours"
+        return "race" if state.startswith(_RACE) or find_constraint(error) in _RACED_FOR else "ours"
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return "server"
     original = error.orig if isinstance(error, DBAPIError) else None
@@ -76,14 +76,14 @@ def is_ours(error: BaseException) -> bool:
     return judge(error) == "ours"
 
 
-def sqlstate(error: BaseException) -> str | None:
+def find_sqlstate(error: BaseException) -> str | None:
     """The SQLSTATE that the server gave ``error``; ``None`` when it said nothing, or for an error of another kind."""
     original = error.orig if isinstance(error, DBAPIError) else error
     state = getattr(original, "sqlstate", None)
     return state if isinstance(state, str) and state else None
 
 
-def constraint(error: BaseException) -> str | None:
+def find_constraint(error: BaseException) -> str | None:
     """The name of the constraint that refused a row."""
     original = error.orig if isinstance(error, DBAPIError) else error
     return original.diag.constraint_name if isinstance(original, psycopg.Error) else None
@@ -94,12 +94,12 @@ class FaultError(Exception):
     an error whose own words may hold a value."""
 
     def __init__(self, error: BaseException) -> None:
-        self.kind, self.place = describe(error), place(error)
+        self.kind, self.place = describe(error), format_place(error)
         super().__init__(f"{self.kind} at {self.place}")
 
 
 @contextlib.contextmanager
-def without_values(*harmless: type[Exception]) -> Iterator[None]:
+def removing_values(*harmless: type[Exception]) -> Iterator[None]:
     """Faults of ours leave this as ``FaultError``, apart from those of the ledger, which hold no values, and
     ``harmless`` ones."""
     try:
@@ -118,7 +118,7 @@ def describe(error: BaseException) -> str:
     return describe_server_error(original) if isinstance(original, psycopg.Error) else type(error).__name__
 
 
-def place(error: BaseException) -> str:
+def format_place(error: BaseException) -> str:
     """Where our code raised ``error``, innermost first: ``bulk.py:85 < people.py:41 < capture.py:190``."""
     if isinstance(error, FaultError):
         return error.place
@@ -132,11 +132,11 @@ def describe_server_error(error: psycopg.Error) -> str:
 
     An error without a SQLSTATE is the driver's. What it says of a connection is told, anything else may hold a value.
     """
-    state = sqlstate(error)
+    state = find_sqlstate(error)
     if state is None:
         if isinstance(error, _CONNECTION):
             return next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-        return f"{_condition(error)} (of the driver)"
+        return f"{_name_condition(error)} (of the driver)"
     names = [
         f"{what} {name}"
         for what, name in (
@@ -146,13 +146,13 @@ def describe_server_error(error: psycopg.Error) -> str:
         )
         if name
     ]
-    return ", ".join([f"{_condition(error)} (SQLSTATE {state})", *names])
+    return ", ".join([f"{_name_condition(error)} (SQLSTATE {state})", *names])
 
 
-def _condition(error: psycopg.Error) -> str:
+def _name_condition(error: psycopg.Error) -> str:
     """PostgreSQL's name of the condition, by which the driver names its classes.
 
-    >>> _condition(psycopg.errors.ProgramLimitExceeded())
+    >>> _name_condition(psycopg.errors.ProgramLimitExceeded())
     'program_limit_exceeded'
     """
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(error).__name__).lower()

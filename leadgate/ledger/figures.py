@@ -234,15 +234,15 @@ def read(
     """
 
     def read_recent(connection: Connection) -> dict[str, Rows]:
-        recent = assignments.recent_leads(connection, midnights, mondays)
+        recent = assignments.count_recent_leads(connection, midnights, mondays)
         return {"recent": [{"rep": rep, "today": today, "week": week} for rep, (today, week) in sorted(recent.items())]}
 
     named = {name: query for section in sections for name, query in QUERIES[section].items()}
     headlines = {name: query for name, query in named.items() if name in HEADLINES}
-    reads = [_Read(asked, together) for together in _together(_CAPTURED | named)]
-    reads += [_Read(_at_its_end(before, together), together) for together in _together(headlines)]
-    reads.sort(key=_Read.place)
-    statements: list[Callable[[Connection], dict[str, Rows]]] = [each.rows for each in reads]
+    reads = [_Read(asked, together) for together in _group_queries(_CAPTURED | named)]
+    reads += [_Read(_shift_to_end(before, together), together) for together in _group_queries(headlines)]
+    reads.sort(key=_Read.rank)
+    statements: list[Callable[[Connection], dict[str, Rows]]] = [each.read_rows for each in reads]
     if "load" in sections:
         statements.append(read_recent)
     found: dict[str, Rows] = {}
@@ -260,21 +260,21 @@ class _Read:
     asked: Asked
     queries: Mapping[str, Query]
 
-    def place(self) -> int:
+    def rank(self) -> int:
         """The reads that take longest come first."""
         return min((_LONGEST.index(name) for name in self.queries if name in _LONGEST), default=len(_LONGEST))
 
-    def rows(self, connection: Connection) -> dict[str, Rows]:
+    def read_rows(self, connection: Connection) -> dict[str, Rows]:
         """Of each query. Queries of the same tables come as one row of lists."""
         (tables,) = {query.tables for query in self.queries.values()}
         if not tables:
             ((name, query),) = self.queries.items()
-            return {name: _rows(connection, query.select, self.asked)}
+            return {name: _read_rows(connection, query.select, self.asked)}
         lists = [
             f"(SELECT coalesce(json_agg(r), '[]') FROM ({query.select}) r) AS {name}"
             for name, query in self.queries.items()
         ]
-        (found,) = _rows(connection, f"WITH {tables} SELECT {', '.join(lists)}", self.asked)
+        (found,) = _read_rows(connection, f"WITH {tables} SELECT {', '.join(lists)}", self.asked)
         return {name: [_with_fractions(row) for row in rows] for name, rows in found.items()}
 
 
@@ -283,7 +283,7 @@ def _with_fractions(row: dict[str, Any]) -> dict[str, Any]:
     return row | {name: float(row[name]) for name in ("p50", "p95", "points") if row.get(name) is not None}
 
 
-def _together(queries: Mapping[str, Query]) -> list[dict[str, Query]]:
+def _group_queries(queries: Mapping[str, Query]) -> list[dict[str, Query]]:
     """The queries that have their tables in common, and each of the others alone."""
     found: dict[str, dict[str, Query]] = defaultdict(dict)
     for name, query in queries.items():
@@ -291,12 +291,12 @@ def _together(queries: Mapping[str, Query]) -> list[dict[str, Query]]:
     return list(found.values())
 
 
-def _at_its_end(before: Asked, names: Collection[str]) -> Asked:
+def _shift_to_end(before: Asked, names: Collection[str]) -> Asked:
     of_now = any(name in QUERIES[section] for section in _AS_OF for name in names)
     return replace(before, now=before.until) if of_now else before
 
 
-def _rows(connection: Connection, statement: str, asked: Asked) -> Rows:
+def _read_rows(connection: Connection, statement: str, asked: Asked) -> Rows:
     given = {
         "since": asked.since, "until": asked.until, "now": asked.now, "zone": asked.zone, "source": asked.source,
         "rep": asked.rep, "stages": list(STAGES), "lost": [f"outcome: {name}" for name in asked.lost],
@@ -305,13 +305,13 @@ def _rows(connection: Connection, statement: str, asked: Asked) -> Rows:
     return [dict(row) for row in connection.execute(text(statement), used).mappings()]
 
 
-def sources(ledger: Ledger) -> list[str]:
+def list_sources(ledger: Ledger) -> list[str]:
     """Every source that a journey is of: what a misspelt one is compared with."""
     with ledger.transaction() as connection:
         return list(connection.execute(text("SELECT DISTINCT source FROM journey ORDER BY 1")).scalars())
 
 
-def owners(ledger: Ledger) -> list[str]:
+def list_owners(ledger: Ledger) -> list[str]:
     """Everybody who has ever had a lead."""
     with ledger.transaction() as connection:
         return list(connection.execute(text("SELECT DISTINCT owner FROM assignment ORDER BY 1")).scalars())

@@ -28,7 +28,7 @@ def gate_result(connection: Connection, row: dict[str, Any], warned: pd.DataFram
         row | {"evidence": orjson.dumps(row["evidence"]).decode()},
     )
     if not warned.empty:
-        bulk.temporary(
+        bulk.fill_temporary(
             connection,
             "warnings_seen",
             {"journey_id": "bigint", "generation": "int", "gate": "text", "promise": "text", "reason": "text",

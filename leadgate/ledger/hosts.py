@@ -33,7 +33,7 @@ class Skew:
     seconds: float
     uncertainty: float = 0.0
 
-    def exceeds(self, limit: float) -> bool:
+    def is_beyond(self, limit: float) -> bool:
         """Whether it is more than ``limit`` seconds for certain: a slow answer of PostgreSQL is no wrong clock."""
         return abs(self.seconds) - self.uncertainty > limit
 
@@ -91,14 +91,14 @@ def note(ledger: Ledger) -> Reading:
 def require_right_clock(ledger: Ledger, limit: float) -> None:
     """Measure this host's clock. Raises ``ClockError`` when it is more than ``limit`` seconds off."""
     skew = note(ledger).skew
-    if skew.exceeds(limit):
+    if skew.is_beyond(limit):
         raise ClockError(
             f"the clock of this host ({socket.gethostname()}) is {skew.words}, and the limit is {limit:g} s "
             "(LEADGATE_CLOCK_SKEW_LIMIT), so nothing was taken; set the clock, or let NTP do it"
         )
 
 
-def measured_within(ledger: Ledger, seconds: float) -> list[Host]:
+def list_measured(ledger: Ledger, seconds: float) -> list[Host]:
     """The hosts whose clocks were measured in the last ``seconds``, by name."""
     with ledger.transaction() as connection:
         rows = connection.execute(

@@ -24,11 +24,11 @@ from leadgate.matching.resolving import (
     Known,
     Resolution,
     Verdict,
-    claims_of,
-    compares,
-    crm_sources,
-    pair,
+    build_claims,
+    list_crm_sources,
+    make_pair,
     resolve,
+    should_compare,
 )
 from leadgate.playbook import Matching
 
@@ -57,24 +57,24 @@ def identify(connection: Connection, frame: pd.DataFrame, batch_id: int, rules: 
     import pandas as pd
 
     failpoint("apply.identity.before")
-    arrivals = _arrivals(connection, frame, rules, key)
+    arrivals = _build_arrivals(connection, frame, rules, key)
     claimants = _claim(connection, arrivals)
-    ground = Ground(_owned_elsewhere(connection))
+    ground = Ground(_find_owned_elsewhere(connection))
     failpoint("apply.identity.claimed")
     for arrival in arrivals:
         if arrival.known:
             mine = [claim for claim in arrival.claims if claimants[claim] == arrival.person.lead_id]
             ground.owners |= {claim: arrival.person.lead_id for claim in mine if claim not in ground.owners}
     again = frame.loc[frame["generation"] > 0, "lead_id"]
-    ground.verdicts = _verdicts(connection, {*bulk.plain(again), *ground.owners.values()})
+    ground.verdicts = _read_verdicts(connection, {*bulk.list_values(again), *ground.owners.values()})
     elsewhere = set(ground.owners)
-    if compares(rules):
+    if should_compare(rules):
         new = [arrival for arrival in arrivals if not arrival.known and elsewhere.isdisjoint(arrival.claims)]
-        ground.by_key = _lookalikes(connection, {key for arrival in new for key in arrival.keys})
+        ground.by_key = _read_lookalikes(connection, {key for arrival in new for key in arrival.keys})
     found = resolve(arrivals, ground, rules)
     _settle(connection, claimants, elsewhere, ground.owners)
-    _keep_keys(connection, arrivals, found, bulk.plain(frame["generation"]))
-    joined = _joined_to(connection, arrivals, found)
+    _keep_keys(connection, arrivals, found, bulk.list_values(frame["generation"]))
+    joined = _find_joined_to(connection, arrivals, found)
     decide_again(connection, [holder for holder in joined if holder is not None], except_in=batch_id)
     failpoint("apply.identity.after")
     rows = [
@@ -82,7 +82,7 @@ def identify(connection: Connection, frame: pd.DataFrame, batch_id: int, rules: 
             r.lead_id,
             to,
             list(r.because) or None,
-            _brought(a, claimants, elsewhere) if r.because else (),
+            _list_new_claims(a, claimants, elsewhere) if r.because else (),
             r.hold,
             r.matches,
         )
@@ -91,21 +91,21 @@ def identify(connection: Connection, frame: pd.DataFrame, batch_id: int, rules: 
     return pd.DataFrame(rows, columns=list(IDENTIFIED), index=frame.index, dtype=object)
 
 
-def _arrivals(connection: Connection, frame: pd.DataFrame, rules: Matching, key: bytes) -> list[Arrival]:
-    crm_of = crm_sources(rules)
+def _build_arrivals(connection: Connection, frame: pd.DataFrame, rules: Matching, key: bytes) -> list[Arrival]:
+    crm_of = list_crm_sources(rules)
     again = frame.loc[frame["generation"] > 0, "lead_id"]
-    known = _known(connection, bulk.plain(again)) if len(again) else set()
+    known = _find_known(connection, bulk.list_values(again)) if len(again) else set()
     names = ("journey_id", "lead_id", "source", "external_id", *READ)
     arrivals = []
-    for values in zip(*(bulk.plain(frame[name]) for name in names), strict=True):
+    for values in zip(*(bulk.list_values(frame[name]) for name in names), strict=True):
         row = dict(zip(names, values, strict=True))
         person = Person.of(row["lead_id"], row)
-        claims = claims_of(row, person, crm_of, rules)
+        claims = build_claims(row, person, crm_of, rules)
         arrivals.append(Arrival(row["journey_id"], person, person.keys(key), claims, row["lead_id"] in known))
     return arrivals
 
 
-def _known(connection: Connection, lead_ids: Sequence[int]) -> set[int]:
+def _find_known(connection: Connection, lead_ids: Sequence[int]) -> set[int]:
     """Those leads that are more than the signal of one journey: identified before, or told of by another one."""
     rows = connection.execute(
         text(
@@ -128,7 +128,7 @@ def _claim(connection: Connection, arrivals: Sequence[Arrival]) -> dict[Claim, i
             claimants.setdefault(claim, arrival.person.lead_id)
     rows = [(kind, value, lead_id) for (kind, value), lead_id in claimants.items()]
     frame = pd.DataFrame(rows, columns=["kind", "value", "lead_id"], dtype=object)
-    bulk.temporary(connection, "claiming", {"kind": "text", "value": "text", "lead_id": "bigint"}, frame)
+    bulk.fill_temporary(connection, "claiming", {"kind": "text", "value": "text", "lead_id": "bigint"}, frame)
     connection.execute(
         text(
             "INSERT INTO identity (kind, value, lead_id) SELECT kind, value, lead_id FROM claiming "
@@ -138,7 +138,7 @@ def _claim(connection: Connection, arrivals: Sequence[Arrival]) -> dict[Claim, i
     return claimants
 
 
-def _owned_elsewhere(connection: Connection) -> dict[Claim, int]:
+def _find_owned_elsewhere(connection: Connection) -> dict[Claim, int]:
     rows = connection.execute(
         text(
             "SELECT c.kind, c.value, i.lead_id FROM claiming c "
@@ -148,7 +148,7 @@ def _owned_elsewhere(connection: Connection) -> dict[Claim, int]:
     return {(row.kind, row.value): row.lead_id for row in rows}
 
 
-def _verdicts(connection: Connection, lead_ids: Collection[int]) -> dict[tuple[int, int], Verdict]:
+def _read_verdicts(connection: Connection, lead_ids: Collection[int]) -> dict[tuple[int, int], Verdict]:
     """The last word about each pair that has one of these leads, in the order in which it was said."""
     if not lead_ids:
         return {}
@@ -163,7 +163,7 @@ def _verdicts(connection: Connection, lead_ids: Collection[int]) -> dict[tuple[i
     return {(row.low, row.high): Verdict(row.same, row.keep) for row in said}
 
 
-def _lookalikes(connection: Connection, keys: Collection[int]) -> dict[int, list[Known]]:
+def _read_lookalikes(connection: Connection, keys: Collection[int]) -> dict[int, list[Known]]:
     """The leads that have one of these keys, by key."""
     if not keys:
         return {}
@@ -210,13 +210,13 @@ def _settle(
     if not moved:
         return
     frame = pd.DataFrame(moved, columns=["kind", "value", "lead_id"], dtype=object)
-    bulk.temporary(connection, "settling", {"kind": "text", "value": "text", "lead_id": "bigint"}, frame)
+    bulk.fill_temporary(connection, "settling", {"kind": "text", "value": "text", "lead_id": "bigint"}, frame)
     which = "FROM settling s WHERE i.kind = s.kind AND i.value = s.value AND s.lead_id IS"
     connection.execute(text(f"UPDATE identity i SET lead_id = s.lead_id {which} NOT NULL"))
     connection.execute(text(f"DELETE FROM identity i USING {which.removeprefix('FROM ')} NULL"))
 
 
-def _brought(arrival: Arrival, claimants: Mapping[Claim, int], elsewhere: Collection[Claim]) -> list[Claim]:
+def _list_new_claims(arrival: Arrival, claimants: Mapping[Claim, int], elsewhere: Collection[Claim]) -> list[Claim]:
     """The claims that nobody had made before this arrival."""
     own = arrival.person.lead_id
     return [claim for claim in arrival.claims if claim not in elsewhere and claimants[claim] == own]
@@ -239,7 +239,9 @@ def _keep_keys(
     match_keys.insert(connection, new, others)
 
 
-def _joined_to(connection: Connection, arrivals: Sequence[Arrival], found: Sequence[Resolution]) -> list[int | None]:
+def _find_joined_to(
+    connection: Connection, arrivals: Sequence[Arrival], found: Sequence[Resolution]
+) -> list[int | None]:
     """The open journey of each arrival's lead, unless it is the arrival's own."""
     known = {r.lead_id for a, r in zip(arrivals, found, strict=True) if r.lead_id != a.person.lead_id}
     open_of = lock_open_journeys(connection, known)
@@ -258,7 +260,7 @@ def keep_lookalikes(connection: Connection, frame: pd.DataFrame, now: datetime) 
     rows = [
         (journey_id, generation, match.lead_id, match.score, orjson.dumps(match.levels).decode(), now)
         for journey_id, generation, matches in zip(
-            bulk.plain(frame["journey_id"]), bulk.plain(frame["generation"]), frame["matches"], strict=True
+            bulk.list_values(frame["journey_id"]), bulk.list_values(frame["generation"]), frame["matches"], strict=True
         )
         for match in matches
     ]
@@ -275,16 +277,16 @@ def keep_joins(connection: Connection, frame: pd.DataFrame, columns: Sequence[st
         return
     wanted = ", ".join(columns)
     leads = connection.execute(
-        text(f"SELECT id, {wanted} FROM lead WHERE id = ANY(:ids)"), {"ids": bulk.plain(frame["lead_id"])}
+        text(f"SELECT id, {wanted} FROM lead WHERE id = ANY(:ids)"), {"ids": bulk.list_values(frame["lead_id"])}
     ).mappings()
     standing = {row["id"]: {name: row[name] for name in columns} for row in leads}
     rows = []
     names = ("journey_id", "generation", "lead_id", "joined_to", "because", "claimed", *columns)
-    for values in zip(*(bulk.plain(frame[name]) for name in names), strict=True):
+    for values in zip(*(bulk.list_values(frame[name]) for name in names), strict=True):
         row = dict(zip(names, values, strict=True))
         lead, changed = standing[row["lead_id"]], {}
         for name in columns:
-            after = _after(lead[name], row[name], fills=row["joined_to"] is not None)
+            after = _merge_value(lead[name], row[name], fills=row["joined_to"] is not None)
             if after != lead[name]:
                 changed[name] = [lead[name], after]
                 lead[name] = after
@@ -294,7 +296,7 @@ def keep_joins(connection: Connection, frame: pd.DataFrame, columns: Sequence[st
     bulk.copy_rows(connection, "lead_join", kept_as, rows)
 
 
-def _after(before: Any, said: Any, *, fills: bool) -> Any:
+def _merge_value(before: Any, said: Any, *, fills: bool) -> Any:
     """A joining signal fills what its lead lacks; one that takes its lead up again has the last word."""
     if isinstance(before, dict) or isinstance(said, dict):
         return before if fills else (before or {}) | (said or {})
@@ -322,7 +324,7 @@ def record_verdict(
     now: datetime,
 ) -> None:
     """What a person said about two leads when they decided the journey: the same, and which to ``keep``, or not."""
-    low, high = pair(one, other)
+    low, high = make_pair(one, other)
     connection.execute(
         text(
             "INSERT INTO lead_verdict (low, high, same, keep, journey_id, work_item_id, by, at) "

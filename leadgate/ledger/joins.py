@@ -17,7 +17,7 @@ from leadgate.ledger import actions, assignments, identities, leads, reruns, wor
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys import person_moves
-from leadgate.ledger.journeys.locking import HeldJourney, LockedJourney, held_by, lock_journey
+from leadgate.ledger.journeys.locking import HeldJourney, LockedJourney, lock_held_by, lock_journey
 from leadgate.ledger.reruns import Item, RerunReport
 from leadgate.matching import ASKS, CONFLICT
 from leadgate.vocabulary import ActionKind, ItemResolution, JourneyStatus, StageName
@@ -33,7 +33,7 @@ class Unjoined:
     restored: Sequence[str]
 
 
-def same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, by: str, now: datetime) -> RerunReport:
+def decide_same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, by: str, now: datetime) -> RerunReport:
     """The signals that these work items hold are about ``lead_id``: they join its open journey, or take it up again.
 
     Signals that carry evidence of the same two leads go there, too, from now on. Raises ``ActionError`` for an item
@@ -41,8 +41,8 @@ def same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, by: str,
     """
     report = RerunReport()
     with ledger.transaction() as connection:
-        for item in _asking(connection, work_item_ids, report):
-            journeys = held_by(connection, [item.id])
+        for item in _require_asking(connection, work_item_ids, report):
+            journeys = lock_held_by(connection, [item.id])
             for journey in journeys:
                 possible = _in_question(connection, journey)
                 if item.reason == CONFLICT:
@@ -61,13 +61,13 @@ def same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, by: str,
     return report
 
 
-def different(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datetime) -> RerunReport:
+def decide_different(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datetime) -> RerunReport:
     """The signals that these work items hold are about somebody else: they go on, and are not compared with these
     leads again. Raises ``ActionError`` for an item that asks something else."""
     report = RerunReport()
     with ledger.transaction() as connection:
-        for item in _asking(connection, work_item_ids, report):
-            journeys = held_by(connection, [item.id])
+        for item in _require_asking(connection, work_item_ids, report):
+            journeys = lock_held_by(connection, [item.id])
             if item.reason == CONFLICT:
                 possible = " or ".join(map(str, _in_question(connection, journeys[0])))
                 raise ActionError(
@@ -104,7 +104,7 @@ def unjoin(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> Unjoin
             {"id": journey_id, "lead": journey.lead_id},
         ).first()
         if made is None or journey.lead_id == journey.id:
-            raise ActionError(_no_join(connection, journey))
+            raise ActionError(_explain_no_join(connection, journey))
         if journey.status == JourneyStatus.HELD:
             raise ActionError(f"journey J{journey_id} waits for a person; decide its work item first")
         identities.record_verdict(
@@ -119,7 +119,7 @@ def unjoin(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> Unjoin
     return Unjoined(journey_id, made.lead_id, restored)
 
 
-def _asking(connection: Connection, ids: Sequence[int], report: RerunReport) -> list[Item]:
+def _require_asking(connection: Connection, ids: Sequence[int], report: RerunReport) -> list[Item]:
     items = reruns.open_items(connection, ids, report)
     for item in items:
         if item.reason not in ASKS:
@@ -147,7 +147,7 @@ def _in_question(connection: Connection, journey: HeldJourney) -> list[int]:
     )
 
 
-def _no_join(connection: Connection, journey: LockedJourney) -> str:
+def _explain_no_join(connection: Connection, journey: LockedJourney) -> str:
     """Why there is nothing to undo, and what there might be."""
     others = connection.execute(
         text("SELECT id FROM journey WHERE lead_id = :lead AND id <> :id AND id <> lead_id ORDER BY id LIMIT 10"),

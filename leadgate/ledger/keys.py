@@ -35,19 +35,19 @@ def agree(engine: Engine, settings: Settings) -> bytes:
     another key, or none although the ledger has one.
     """
     with engine.begin() as connection:
-        known = _fingerprint(connection)
+        known = _read_fingerprint(connection)
         if known is None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _KEY_LOCK})
-            known = _fingerprint(connection)  # another process may have been first
+            known = _read_fingerprint(connection)  # another process may have been first
         if known is not None:
-            return _same(find(settings), known, settings)
+            return _require_same(find(settings), known, settings)
         from leadgate.ledger import match_keys  # slow to import, and needed once in a ledger's life
 
         key = find(settings) or _make(settings.home)
         match_keys.compute_again(connection, key)
         connection.execute(
             text("INSERT INTO hash_key (fingerprint, since) VALUES (:fingerprint, clock_timestamp())"),
-            {"fingerprint": hashing.fingerprint(key)},
+            {"fingerprint": hashing.compute_fingerprint(key)},
         )
         return key
 
@@ -100,12 +100,12 @@ def _make(home: Path) -> bytes:
     return path.read_bytes().strip()
 
 
-def _fingerprint(connection: Connection) -> str | None:
+def _read_fingerprint(connection: Connection) -> str | None:
     found: str | None = connection.execute(text("SELECT fingerprint FROM hash_key")).scalar()
     return found
 
 
-def _same(key: bytes | None, known: str, settings: Settings) -> bytes:
+def _require_same(key: bytes | None, known: str, settings: Settings) -> bytes:
     where = "LEADGATE_KEY" if settings.key is not None else str(settings.home / FILE)
     remedy = (
         f"copy the file `{FILE}` from the data folder of the machine that used this ledger first, or set LEADGATE_KEY "
@@ -113,6 +113,6 @@ def _same(key: bytes | None, known: str, settings: Settings) -> bytes:
     )
     if key is None:
         raise LedgerError(f"this ledger has a key, and there is none here ({where}): {remedy}")
-    if hashing.fingerprint(key) != known:
+    if hashing.compute_fingerprint(key) != known:
         raise LedgerError(f"the key in {where} is not the one that this ledger is used with: {remedy}")
     return key

@@ -33,7 +33,7 @@ def read_leads(ledger: Ledger, since: datetime | None = None, until: datetime | 
     ``due_at`` and ``touched_at``. Values are not masked; times are aware.
     """
     columns = ", ".join(f"l.{name}" for name in FIELDS)
-    with ledger.picture() as connection:
+    with ledger.snapshot() as connection:
         return bulk.select(
             connection,
             f"""

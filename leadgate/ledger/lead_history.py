@@ -79,7 +79,7 @@ class Story:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def journey_of_lead(ledger: Ledger, lead_id: int) -> int | None:
+def find_journey_of_lead(ledger: Ledger, lead_id: int) -> int | None:
     """The journey to explain a lead by; also found by the number of a journey that has no lead of its own."""
     with ledger.transaction() as connection:
         found: int | None = connection.execute(
@@ -89,10 +89,10 @@ def journey_of_lead(ledger: Ledger, lead_id: int) -> int | None:
             ),
             {"lead": lead_id},
         ).scalar()
-        return found if found is not None else _journey(connection, lead_id)
+        return found if found is not None else _find_journey(connection, lead_id)
 
 
-def journey_of_work_item(ledger: Ledger, work_item_id: int) -> int | None:
+def find_journey_of_work_item(ledger: Ledger, work_item_id: int) -> int | None:
     """The journey a work item is about, or the first of those it holds."""
     with ledger.transaction() as connection:
         found: int | None = connection.execute(
@@ -105,13 +105,13 @@ def journey_of_work_item(ledger: Ledger, work_item_id: int) -> int | None:
         return found
 
 
-def journey(ledger: Ledger, journey_id: int) -> int | None:
+def find_journey(ledger: Ledger, journey_id: int) -> int | None:
     """``journey_id`` if there is such a journey."""
     with ledger.transaction() as connection:
-        return _journey(connection, journey_id)
+        return _find_journey(connection, journey_id)
 
 
-def owner_of(ledger: Ledger, journey_id: int) -> str | None:
+def find_owner(ledger: Ledger, journey_id: int) -> str | None:
     """Who has the lead of a journey now."""
     with ledger.transaction() as connection:
         owner: str | None = connection.execute(
@@ -120,7 +120,7 @@ def owner_of(ledger: Ledger, journey_id: int) -> str | None:
         return owner
 
 
-def leads_by_email(ledger: Ledger, address: str, canonical: str | None) -> list[int]:
+def find_leads_by_email(ledger: Ledger, address: str, canonical: str | None) -> list[int]:
     """Leads with this canonical e-mail address, else those that carry ``address`` as it was captured."""
     with ledger.transaction() as connection:
         known = connection.execute(
@@ -144,7 +144,7 @@ class KnownEmail:
     value: str
 
 
-def similar_emails(ledger: Ledger, local: str, domain: str) -> list[KnownEmail]:
+def find_similar_emails(ledger: Ledger, local: str, domain: str) -> list[KnownEmail]:
     """Up to five leads who share the local part, or the domain, of an address."""
     with ledger.transaction() as connection:
         return read_rows(
@@ -158,16 +158,16 @@ def similar_emails(ledger: Ledger, local: str, domain: str) -> list[KnownEmail]:
         )
 
 
-def id_range(ledger: Ledger) -> tuple[int, int] | None:
+def find_id_range(ledger: Ledger) -> tuple[int, int] | None:
     """The first and the last lead's id; None in an empty ledger."""
     with ledger.transaction() as connection:
         row = connection.execute(text("SELECT min(id), max(id) FROM lead")).one()
         return None if row[0] is None else (row[0], row[1])
 
 
-def story(ledger: Ledger, journey_id: int) -> Story:
+def load_story(ledger: Ledger, journey_id: int) -> Story:
     """Everything about the lead of a journey, on one consistent picture of the ledger."""
-    with ledger.picture() as connection:
+    with ledger.snapshot() as connection:
         main = read_row(connection, JourneyRow, f"{_select(JourneyRow, 'journey')} WHERE id = :id", id=journey_id)
         if main is None:
             raise LookupError(f"there is no journey J{journey_id}")
@@ -186,23 +186,23 @@ def story(ledger: Ledger, journey_id: int) -> Story:
                 journeys.append(main)
         ids = [each.id for each in journeys]
 
-        def of(row_type: type[_Row], statement: str) -> list[_Row]:
+        def fetch(row_type: type[_Row], statement: str) -> list[_Row]:
             return read_rows(connection, row_type, f"{statement} LIMIT :most", ids=ids, most=MOST)
 
         def of_table(row_type: type[_Row], table: str, order: str = "id") -> list[_Row]:
-            return of(row_type, f"{_select(row_type, table)} WHERE journey_id = ANY(:ids) ORDER BY {order}")
+            return fetch(row_type, f"{_select(row_type, table)} WHERE journey_id = ANY(:ids) ORDER BY {order}")
 
         return Story(
             journey=main,
             lead=lead,
             journeys=journeys,
-            signals=of(SignalRow, _SIGNALS),
+            signals=fetch(SignalRow, _SIGNALS),
             handoffs=of_table(HandoffRow, "handoff", "journey_id, generation, id"),
-            gates=of(GateRow, _GATES),
+            gates=fetch(GateRow, _GATES),
             warnings=of_table(WarningRow, "warned"),
             qualifications=of_table(QualificationRow, "qualification"),
-            assignments=of(AssignmentRow, _ASSIGNMENTS),
-            work_items=of(WorkItemRow, _WORK_ITEMS),
+            assignments=fetch(AssignmentRow, _ASSIGNMENTS),
+            work_items=fetch(WorkItemRow, _WORK_ITEMS),
             corrections=of_table(CorrectionRow, "correction"),
             actions=of_table(ActionRow, "action"),
             activities=read_rows(connection, ActivityRow, _ACTIVITIES, lead=lead_id, most=MOST),
@@ -212,8 +212,8 @@ def story(ledger: Ledger, journey_id: int) -> Story:
             verdicts=of_table(VerdictRow, "lead_verdict"),
             pauses=of_table(PauseRow, "pause", "started_at, id"),
             missed=of_table(MissedRow, "missed", "due_at, id"),
-            same_phone=_same_phone(connection, lead) if lead else [],
-            reused=of(ReusedRow, _REUSED),
+            same_phone=_find_same_phone(connection, lead) if lead else [],
+            reused=fetch(ReusedRow, _REUSED),
             counts={
                 "signals": _count(connection, "journey WHERE signal_id IS NOT NULL AND lead_id = :lead", lead_id),
                 "activities": _count(connection, "activity WHERE lead_id = :lead", lead_id),
@@ -250,12 +250,12 @@ _REUSED: Final = (
 )
 
 
-def _same_phone(connection: Connection, lead: LeadRow) -> list[int]:
+def _find_same_phone(connection: Connection, lead: LeadRow) -> list[int]:
     statement = text("SELECT id FROM lead WHERE phone = :phone AND id <> :id ORDER BY id LIMIT 20")
     return list(connection.execute(statement, {"phone": lead.phone, "id": lead.id}).scalars())
 
 
-def _journey(connection: Connection, journey_id: int) -> int | None:
+def _find_journey(connection: Connection, journey_id: int) -> int | None:
     found: int | None = connection.execute(text("SELECT id FROM journey WHERE id = :id"), {"id": journey_id}).scalar()
     return found
 

@@ -37,15 +37,15 @@ def insert_leads(connection: Connection, frame: pd.DataFrame, now: datetime) -> 
     values = frame[[*STANDARD]].assign(
         id=frame["lead_id"].where(frame["lead_id"].notna(), frame["journey_id"]),
         created_at=now,
-        custom=_json(frame["custom"]),
-        attributes=_json(frame["attributes"]),
+        custom=_encode_json(frame["custom"]),
+        attributes=_encode_json(frame["attributes"]),
     )
     new = frame["lead_id"].isna()
     bulk.copy(connection, "lead", ["id", "created_at", *columns], values[new])
     again = values[~new]
     if not again.empty:
         types = {"id": "bigint", **{name: LEAD_COLUMNS[name] for name in columns}}
-        bulk.temporary(connection, "captured_again", types, again)
+        bulk.fill_temporary(connection, "captured_again", types, again)
         sets = ", ".join(f"{name} = c.{name}" for name in columns)
         connection.execute(text(f"UPDATE lead l SET {sets} FROM captured_again c WHERE l.id = c.id"))
     failpoint("apply.leads.after")
@@ -59,10 +59,10 @@ def update_leads(connection: Connection, frame: pd.DataFrame, columns: Sequence[
     values = frame[["lead_id", *columns]].copy()
     for name in columns:
         if LEAD_COLUMNS[name] == "jsonb":
-            values[name] = _json(values[name])
+            values[name] = _encode_json(values[name])
     types = {"lead_id": "bigint", **{name: LEAD_COLUMNS[name] for name in columns}}
     table = f"lead_values_{len(columns)}"
-    bulk.temporary(connection, table, types, values)
+    bulk.fill_temporary(connection, table, types, values)
     sets = ", ".join(f"{name} = v.{name}" for name in columns)
     connection.execute(text(f"UPDATE lead l SET {sets} FROM {table} v WHERE l.id = v.lead_id"))
     failpoint("apply.leads.after")
@@ -75,9 +75,9 @@ def refresh_leads(connection: Connection, frame: pd.DataFrame, columns: Sequence
     values = frame[["lead_id", *columns]].copy()
     for name in columns:
         if LEAD_COLUMNS[name] == "jsonb":
-            values[name] = _json(values[name])
+            values[name] = _encode_json(values[name])
     types = {"lead_id": "bigint", **{name: LEAD_COLUMNS[name] for name in columns}}
-    bulk.temporary(connection, "returning_leads", types, values)
+    bulk.fill_temporary(connection, "returning_leads", types, values)
     sets = ", ".join(
         f"{name} = coalesce(l.{name}, '{{}}') || coalesce(v.{name}, '{{}}')"
         if LEAD_COLUMNS[name] == "jsonb"
@@ -92,7 +92,7 @@ def fill_from_joined(connection: Connection, frame: pd.DataFrame, columns: Seque
     if frame.empty:
         return
     types = {"journey_id": "bigint", "lead_id": "bigint", **{name: LEAD_COLUMNS[name] for name in columns}}
-    bulk.temporary(connection, "joining", types, frame)
+    bulk.fill_temporary(connection, "joining", types, frame)
     picked = ", ".join(
         f"(array_agg({name} ORDER BY journey_id) FILTER (WHERE {name} IS NOT NULL))[1] AS {name}" for name in columns
     )
@@ -180,7 +180,7 @@ def restore(connection: Connection, lead_id: int, changed: Mapping[str, Sequence
     restored = [name for name, (_, after) in changed.items() if standing[name] == after]
     if restored:
         sets = ", ".join(f"{name} = CAST(:{name} AS {LEAD_COLUMNS[name]})" for name in restored)
-        values = {name: _plain(name, changed[name][0]) for name in restored}
+        values = {name: _encode_value(name, changed[name][0]) for name in restored}
         connection.execute(
             text(f"UPDATE lead SET {sets}, rescore_at = coalesce(rescore_at, :now) WHERE id = :id"),
             values | {"id": lead_id, "now": now},
@@ -188,7 +188,7 @@ def restore(connection: Connection, lead_id: int, changed: Mapping[str, Sequence
     return restored
 
 
-def _plain(name: str, value: Any) -> Any:
+def _encode_value(name: str, value: Any) -> Any:
     return orjson.dumps(value).decode() if LEAD_COLUMNS[name] == "jsonb" and value is not None else value
 
 
@@ -197,7 +197,7 @@ def expand_custom(frame: pd.DataFrame, custom: Mapping[str, FieldType]) -> pd.Da
     import pandas as pd
 
     if custom:
-        rows = [value or {} for value in bulk.plain(frame["custom"])]
+        rows = [value or {} for value in bulk.list_values(frame["custom"])]
         for name in custom:
             frame[name] = pd.Series([row.get(name) for row in rows], index=frame.index, dtype=object)
     return frame
@@ -209,17 +209,17 @@ def pack_custom(frame: pd.DataFrame, names: Sequence[str]) -> pd.Series:
 
     if not names:
         return pd.Series([{} for _ in range(len(frame))], index=frame.index, dtype=object)
-    rows = zip(*(bulk.plain(frame[name]) for name in names), strict=True)
+    rows = zip(*(bulk.list_values(frame[name]) for name in names), strict=True)
     packed = [{name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows]
     return pd.Series(packed, index=frame.index, dtype=object)
 
 
-def _json(values: pd.Series) -> pd.Series:
+def _encode_json(values: pd.Series) -> pd.Series:
     import pandas as pd
 
     encoded: list[Any] = [
         value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
-        for value in bulk.plain(values)
+        for value in bulk.list_values(values)
     ]
     return pd.Series(encoded, index=values.index, dtype=object)
 
@@ -251,7 +251,7 @@ def forget_news(connection: Connection, lead_ids: Sequence[int]) -> None:
         )
 
 
-def leads_at(connection: Connection, batch_id: int, stage: StageName, columns: Sequence[str]) -> pd.DataFrame:
+def read_leads_at(connection: Connection, batch_id: int, stage: StageName, columns: Sequence[str]) -> pd.DataFrame:
     """The journeys of a batch that are ready for ``stage``, with ``columns`` of their leads."""
     wanted = "".join(f", l.{name}" for name in columns)
     return bulk.select(

@@ -72,7 +72,7 @@ class Standing:
     lease_remaining: float  # seconds
 
 
-def standing(ledger: Ledger, batch_id: int) -> Standing | None:
+def find_standing(ledger: Ledger, batch_id: int) -> Standing | None:
     """How the batch stands; ``None`` when there is no such batch."""
     with ledger.transaction() as connection:
         row = connection.execute(
@@ -86,7 +86,7 @@ def standing(ledger: Ledger, batch_id: int) -> Standing | None:
     return None if row is None else Standing(batch_id, row.holder, row.closed, float(row.remaining))
 
 
-def last_held_by(ledger: Ledger, holder: str) -> int | None:
+def find_last_held_batch(ledger: Ledger, holder: str) -> int | None:
     """The batch that ``holder`` claimed or took over last: what a flow run that is retried was working on."""
     with ledger.transaction() as connection:
         found: int | None = connection.execute(
@@ -96,7 +96,7 @@ def last_held_by(ledger: Ledger, holder: str) -> int | None:
     return found
 
 
-def lease_remaining(ledger: Ledger, kind: BatchKind, failures_below: int | None = None) -> float | None:
+def read_lease_remaining(ledger: Ledger, kind: BatchKind, failures_below: int | None = None) -> float | None:
     """Seconds until the next lease of an open batch runs out; ``None`` when no batch is open.
 
     ``failures_below`` leaves out those that failed so often that nobody waits for them.

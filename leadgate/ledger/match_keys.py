@@ -48,7 +48,7 @@ def insert(connection: Connection, new: Sequence[tuple[int, int]], others: Colle
         import pandas as pd
 
         frame = pd.DataFrame(sorted(others), columns=["key", "lead_id"], dtype=object)
-        bulk.temporary(connection, "keys_again", {"key": "bigint", "lead_id": "bigint"}, frame)
+        bulk.fill_temporary(connection, "keys_again", {"key": "bigint", "lead_id": "bigint"}, frame)
         connection.execute(
             text(
                 "INSERT INTO match_key SELECT key, lead_id FROM keys_again ORDER BY key, lead_id ON CONFLICT DO NOTHING"

@@ -43,7 +43,7 @@ class Figures:
     to_first_touch: Histogram  # owner to first touch
 
 
-def figures(ledger: Ledger, now: datetime) -> Figures:
+def read_metrics(ledger: Ledger, now: datetime) -> Figures:
     """All of it, in one read-only transaction."""
     with ledger.transaction() as connection:
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
@@ -58,25 +58,25 @@ def figures(ledger: Ledger, now: datetime) -> Figures:
         ).scalar_one()
         waiting = "SELECT count(*) FROM outbox WHERE delivered_at IS NULL AND given_up_at IS NULL"
         return Figures(
-            signals=_counts(connection, "SELECT source, count(*) FROM signal GROUP BY 1 ORDER BY 1"),
-            activities=_counts(connection, "SELECT source, count(*) FROM activity GROUP BY 1 ORDER BY 1"),
-            reused=_counts(connection, "SELECT source, sum(times) FROM reused_request GROUP BY 1 ORDER BY 1"),
+            signals=_read_counts(connection, "SELECT source, count(*) FROM signal GROUP BY 1 ORDER BY 1"),
+            activities=_read_counts(connection, "SELECT source, count(*) FROM activity GROUP BY 1 ORDER BY 1"),
+            reused=_read_counts(connection, "SELECT source, sum(times) FROM reused_request GROUP BY 1 ORDER BY 1"),
             journeys={(status, stage): count for status, stage, count in journeys},
-            held=_counts(
+            held=_read_counts(
                 connection, "SELECT reason, count(*) FROM work_item WHERE closed_at IS NULL GROUP BY 1 ORDER BY 1"
             ),
             oldest_waiting=0.0 if oldest is None else max(0.0, float(oldest)),
             outbox_waiting=int(connection.execute(text(waiting)).scalar_one()),
-            to_owner=_histogram(connection, TO_OWNER, BUCKETS),
-            to_first_touch=_histogram(connection, TO_FIRST_TOUCH, BUCKETS),
+            to_owner=_read_histogram(connection, TO_OWNER, BUCKETS),
+            to_first_touch=_read_histogram(connection, TO_FIRST_TOUCH, BUCKETS),
         )
 
 
-def _counts(connection: Connection, statement: str) -> dict[str, int]:
+def _read_counts(connection: Connection, statement: str) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(text(statement))}
 
 
-def _histogram(connection: Connection, seconds: str, bounds: Sequence[float]) -> Histogram:
+def _read_histogram(connection: Connection, seconds: str, bounds: Sequence[float]) -> Histogram:
     """A value on a bound belongs below it, as Prometheus has it; ``width_bucket`` counts it above."""
     rows = connection.execute(
         text(

@@ -17,7 +17,7 @@ class Only:
     among: tuple[int, ...] | None = None
 
     @staticmethod
-    def condition(column: str) -> str:
+    def build_sql(column: str) -> str:
         """SQL, with the parameters of ``parameters``."""
         return (
             f"NOT {column} = ANY(CAST(:without AS bigint[])) "

@@ -63,7 +63,7 @@ class Waiting:
 _WAITS = "delivered_at IS NULL AND given_up_at IS NULL"
 
 
-def waiting(ledger: Ledger, now: datetime | None = None) -> list[Waiting]:
+def count_waiting_messages(ledger: Ledger, now: datetime | None = None) -> list[Waiting]:
     """What waits, by target."""
     with ledger.transaction() as connection:
         now = read_time(connection, now)
@@ -81,7 +81,7 @@ def waiting(ledger: Ledger, now: datetime | None = None) -> list[Waiting]:
 _NEXT = f"""
     SELECT o.id FROM outbox o
     WHERE o.delivered_at IS NULL AND o.given_up_at IS NULL AND o.target = ANY(:targets)
-        AND (o.retry_at IS NULL OR o.retry_at <= :now) AND {Only.condition("o.id")}
+        AND (o.retry_at IS NULL OR o.retry_at <= :now) AND {Only.build_sql("o.id")}
         AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.journey_id = o.journey_id AND e.target = o.target
             AND e.id < o.id AND e.delivered_at IS NULL AND e.given_up_at IS NULL)
     ORDER BY o.id LIMIT 1 FOR UPDATE OF o SKIP LOCKED"""
@@ -114,7 +114,7 @@ def claim(
     return None if row is None else Message(**row._mapping)
 
 
-def next_due(ledger: Ledger, targets: Sequence[str], now: datetime | None = None, only: Only = ALL) -> int | None:
+def find_next_due(ledger: Ledger, targets: Sequence[str], now: datetime | None = None, only: Only = ALL) -> int | None:
     """The message that ``claim`` would claim."""
     with ledger.transaction() as connection:
         now = read_time(connection, now)
@@ -143,7 +143,7 @@ def mark_failed(ledger: Ledger, message: Message, failure: str, retry_at: dateti
     with ledger.transaction() as connection:
         connection.execute(
             text(f"UPDATE outbox SET retry_at = :at, failure = :failure WHERE {_MINE}"),
-            _mine(message) | {"at": retry_at, "failure": failure},
+            _build_key(message) | {"at": retry_at, "failure": failure},
         )
 
 
@@ -154,7 +154,7 @@ def give_up(ledger: Ledger, message: Message, failure: str, now: datetime, item:
     with ledger.transaction() as connection:
         given_up = connection.execute(
             text(f"UPDATE outbox SET retry_at = NULL, given_up_at = :now, failure = :failure WHERE {_MINE}"),
-            _mine(message) | {"now": now, "failure": failure},
+            _build_key(message) | {"now": now, "failure": failure},
         ).rowcount
         if given_up:
             open_work_items(connection, pd.DataFrame([item]))
@@ -178,7 +178,7 @@ def try_again(connection: Connection, key: str) -> bool:
 _MINE = "id = :id AND attempts = :attempts AND delivered_at IS NULL AND given_up_at IS NULL"
 
 
-def _mine(message: Message) -> dict[str, object]:
+def _build_key(message: Message) -> dict[str, object]:
     return {"id": message.id, "attempts": message.attempts}
 
 
@@ -203,7 +203,7 @@ def send(connection: Connection, messages: pd.DataFrame, now: datetime) -> None:
     if messages.empty:
         return
     failpoint("apply.outbox.before")
-    bulk.temporary(
+    bulk.fill_temporary(
         connection,
         "sending",
         {"n": "int", "key": "text", "journey_id": "bigint", "target": "text", "kind": "text"},
@@ -223,7 +223,7 @@ def tell_owners(connection: Connection, joined: pd.DataFrame, now: datetime) -> 
     """Tell the owner of each open journey in ``joined_to`` that the lead was heard of again, and look at it."""
     if joined.empty:
         return
-    holders: list[int] = bulk.plain(joined["joined_to"])
+    holders: list[int] = bulk.list_values(joined["joined_to"])
     connection.execute(
         text(
             """
@@ -234,7 +234,7 @@ def tell_owners(connection: Connection, joined: pd.DataFrame, now: datetime) -> 
                 WHERE journey_id = p.holder AND ended_at IS NULL LIMIT 1) a
             ORDER BY p.journey ON CONFLICT (key) DO NOTHING"""
         ),
-        {"journey": bulk.plain(joined["journey_id"]), "holder": holders, "now": now},
+        {"journey": bulk.list_values(joined["journey_id"]), "holder": holders, "now": now},
     )
     # a lead that is heard of ends the wait for it
     look_again(connection, holders, now)

@@ -28,6 +28,6 @@ def build(kind: str, rows: Iterable[tuple[int, int, str]]) -> pd.DataFrame:
     return pd.DataFrame(messages, columns=["key", "journey_id", "target", "kind"])
 
 
-def sql_key(kind: str, journey: str, generation: str) -> str:
+def build_sql_key(kind: str, journey: str, generation: str) -> str:
     """The same key as an SQL expression; ``journey`` and ``generation`` are columns."""
     return f"'{_PREFIX[kind]}:' || {journey} || ':' || {generation}"

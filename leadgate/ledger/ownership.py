@@ -19,8 +19,8 @@ from leadgate.ledger.actions import ActionError, record
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.locking import lock_journey, raise_versions
-from leadgate.ledger.journeys.transitions import REJECT, REJECT_FOR_GOOD, REJECT_TO_NURTURE, handed_off
-from leadgate.nearest import proposal
+from leadgate.ledger.journeys.transitions import REJECT, REJECT_FOR_GOOD, REJECT_TO_NURTURE, find_handoff
+from leadgate.nearest import propose
 from leadgate.vocabulary import ActionKind, JourneyStatus, StageName
 
 if TYPE_CHECKING:
@@ -46,12 +46,12 @@ def accept(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> int:
     with ledger.transaction() as connection:
         journey = owned_by(connection, journey_id, by, ActionKind.ACCEPT)
         if not assignments.accept(connection, journey.id, now):
-            raise ActionError(_accepted_before(connection, journey))
+            raise ActionError(_explain_accepted(connection, journey))
         look_now(connection, [journey.id], now)
         return record(connection, [journey], ActionKind.ACCEPT, by, now)
 
 
-def _accepted_before(connection: Connection, journey: OwnedJourney) -> str:
+def _explain_accepted(connection: Connection, journey: OwnedJourney) -> str:
     row = connection.execute(
         text(
             "SELECT a.accepted_at, a.owner, x.by, x.acted_for FROM assignment a LEFT JOIN action x "
@@ -91,7 +91,7 @@ def reject(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime, reason:
     rules = playbook.follow_up
     reasons = {each.name: each for each in rules.reject_reasons}
     if reason not in reasons:
-        raise ActionError(f"{reason!r} is no reason of the playbook; {proposal(reason, reasons)}")
+        raise ActionError(f"{reason!r} is no reason of the playbook; {propose(reason, reasons)}")
     then = reasons[reason].then or rules.rejected
     transition, goes_to = _REJECTED[then]
     back_at = now + (reasons[reason].after or rules.recycle_after)
@@ -102,7 +102,7 @@ def reject(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime, reason:
             connection,
             [(journey.id, journey.generation, journey.playbook_hash)],
             stage=StageName.FOLLOW_UP,
-            outcome=handed_off(transition),
+            outcome=find_handoff(transition),
             reason=f"rejected: {reason}",
             now=now,
         )
@@ -128,7 +128,7 @@ def owned_by(connection: Connection, journey_id: int, by: Actor, action: OwnersA
 
     Raises ``ActionError`` when nobody owns it, and ``ActorError`` when ``by`` may not decide about the owner's leads.
     """
-    journey = owned_journey(connection, journey_id, action)
+    journey = lock_owned_journey(connection, journey_id, action)
     require(by, action, journey.owner)
     return journey
 
@@ -137,7 +137,7 @@ def owned_by(connection: Connection, journey_id: int, by: Actor, action: OwnersA
 _SAID: Final = {ActionKind.WAIT: "wait for"}
 
 
-def owned_journey(connection: Connection, journey_id: int, action: ActionKind) -> OwnedJourney:
+def lock_owned_journey(connection: Connection, journey_id: int, action: ActionKind) -> OwnedJourney:
     """The journey, locked. Raises ``ActionError`` when nobody owns it, so that ``action`` cannot be done."""
     row = lock_journey(connection, journey_id)
     if row is None:
@@ -197,7 +197,7 @@ def touch(
     if at > now:
         raise ActionError(f"{at:%Y-%m-%d %H:%M} UTC is ahead: what has not happened yet cannot be logged")
     with ledger.transaction() as connection:
-        journey = owned_journey(connection, journey_id, ActionKind.TOUCH)
+        journey = lock_owned_journey(connection, journey_id, ActionKind.TOUCH)
         new = activities.log_touch(connection, journey.lead_id, kind=kind, rep=rep, at=at, seconds=seconds, now=now)
         look_now(connection, [journey.id], now)
         action = record(connection, [journey], ActionKind.TOUCH, by, now, note=kind) if new else None

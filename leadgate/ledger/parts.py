@@ -22,7 +22,7 @@ from leadgate.ledger.journeys import claiming
 from leadgate.vocabulary import JourneyStatus, StageName
 
 
-def journeys_at(ledger: Ledger, batch: Batch, stage: StageName, status: JourneyStatus) -> list[int]:
+def list_journeys_at(ledger: Ledger, batch: Batch, stage: StageName, status: JourneyStatus) -> list[int]:
     """The journeys of the batch that wait at ``stage`` with ``status``, by id."""
     with ledger.transaction() as connection:
         rows = connection.execute(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from leadgate.ledger.cohort import CAPTURED, COHORT, Query, percentiles
+from leadgate.ledger.cohort import CAPTURED, COHORT, Query, build_percentiles
 from leadgate.vocabulary import STAGES, StageName, list_in_sql
 
 #: Whether nobody was needed for a journey ``j`` that ran only once: to decide a work item, or to do something. What an
@@ -26,24 +26,24 @@ ENDINGS: Final = Query(
 _TIMES: Final = (*STAGES, "to_owner", "to_end")
 
 
-def _seconds_of(number: int) -> str:
+def _build_seconds(number: int) -> str:
     """The seconds that a stage took in one generation: from the handoff before, or from the capture."""
     since = ", ".join([*(f"j.{name}" for name in reversed(STAGES[:number])), "j.generation_before", "j.captured_at"])
     return f"date_part('epoch', j.{STAGES[number]} - coalesce({since}))"
 
 
-def _moment_of(stage: StageName) -> str:
+def _build_moment(stage: StageName) -> str:
     """When a journey ``j`` that runs for the first time was handed on by a stage; its first stages may be left out."""
     return f"j.handed_on_at[{STAGES.index(stage) + 1} - j.left_out]"
 
 
-def _first_seconds_of(number: int) -> str:
+def _build_first_seconds(number: int) -> str:
     """The seconds that a stage took in a journey that runs for the first time."""
     before = f"j.handed_on_at[{number} - j.left_out]"
-    return f"date_part('epoch', {_moment_of(tuple(StageName)[number])} - coalesce({before}, j.captured_at))"
+    return f"date_part('epoch', {_build_moment(tuple(StageName)[number])} - coalesce({before}, j.captured_at))"
 
 
-def _figures_of(name: str) -> str:
+def _build_figures(name: str) -> str:
     """How many journeys have such a time, its median and the time within which 95 % are: clean ones, and the others."""
     return ", ".join(
         f"count({name}) FILTER (WHERE {which}) AS {name}_{key}, "
@@ -52,7 +52,7 @@ def _figures_of(name: str) -> str:
     )
 
 
-def _rows_of(name: str) -> str:
+def _build_rows(name: str) -> str:
     return f"('{name}', true, {name}_clean, {name}_clean_spans), ('{name}', false, {name}_person, {name}_person_spans)"
 
 
@@ -74,19 +74,19 @@ again AS (
     SELECT *, lag(greatest({", ".join(STAGES)})) OVER (PARTITION BY id ORDER BY generation) AS generation_before
     FROM handed_on),
 spent AS (
-    SELECT clean, {", ".join(f"{_first_seconds_of(number)} AS {name}" for number, name in enumerate(STAGES))},
-        CASE WHEN j.stage = 'follow_up' THEN date_part('epoch', {_moment_of(StageName.ASSIGNMENT)} - captured_at) END
+    SELECT clean, {", ".join(f"{_build_first_seconds(number)} AS {name}" for number, name in enumerate(STAGES))},
+        CASE WHEN j.stage = 'follow_up' THEN date_part('epoch', {_build_moment(StageName.ASSIGNMENT)} - captured_at) END
             AS to_owner,
         CASE WHEN j.stage = 'follow_up' AND j.status = 'done'
-            THEN date_part('epoch', {_moment_of(StageName.FOLLOW_UP)} - captured_at) END AS to_end
+            THEN date_part('epoch', {_build_moment(StageName.FOLLOW_UP)} - captured_at) END AS to_end
     FROM first j
     UNION ALL
-    SELECT false, {", ".join(f"sum({_seconds_of(number)})" for number in range(len(STAGES)))},
+    SELECT false, {", ".join(f"sum({_build_seconds(number)})" for number in range(len(STAGES)))},
         date_part('epoch', min(owned_at) - captured_at), date_part('epoch', max(done_at) - captured_at)
     FROM again j GROUP BY id, captured_at),
-figures AS (SELECT {", ".join(map(_figures_of, _TIMES))} FROM spent)""",
+figures AS (SELECT {", ".join(map(_build_figures, _TIMES))} FROM spent)""",
     f"""SELECT t.stage, t.clean, t.n, t.spans[1] AS p50, t.spans[2] AS p95
-    FROM figures CROSS JOIN LATERAL (VALUES {", ".join(map(_rows_of, _TIMES))}) t(stage, clean, n, spans)
+    FROM figures CROSS JOIN LATERAL (VALUES {", ".join(map(_build_rows, _TIMES))}) t(stage, clean, n, spans)
     WHERE t.n > 0""",
 )
 
@@ -103,6 +103,6 @@ asked AS (
             date_part('epoch', w.closed_at - w.opened_at) AS seconds
         FROM asked JOIN work_item w ON w.id = asked.id GROUP BY w.id)""",
     f"""SELECT reason, kind, count(*) AS items, CAST(sum(journeys) AS bigint) AS journeys,
-        count(*) FILTER (WHERE closed_at IS NULL) AS open, {percentiles("seconds")}
+        count(*) FILTER (WHERE closed_at IS NULL) AS open, {build_percentiles("seconds")}
     FROM items GROUP BY reason, kind ORDER BY journeys DESC, reason, kind""",
 )

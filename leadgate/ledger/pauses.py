@@ -25,7 +25,7 @@ ANSWERED_AT: Final = """least(
         WHERE q.lead_id = j.lead_id AND q.joined_to = j.id AND q.captured_at > p.started_at))"""
 
 
-def of_batch(connection: Connection, batch_id: int) -> pd.DataFrame:
+def read_batch_pauses(connection: Connection, batch_id: int) -> pd.DataFrame:
     """The pauses of a batch's owned journeys, oldest first: ``pause_id``, ``journey_id``, ``started_at``, ``until``,
     ``ended_at``, and of an open one ``answered_at``, the lead's first sign of life since it began."""
     return bulk.select(
@@ -51,7 +51,7 @@ def end(connection: Connection, frame: pd.DataFrame) -> None:
     """End the pauses ``pause_id`` at ``ended_at``, by ``ended_by``."""
     if not frame.empty:
         types = {"pause_id": "bigint", "ended_at": "timestamptz", "ended_by": "text"}
-        bulk.temporary(connection, "pauses_over", types, frame)
+        bulk.fill_temporary(connection, "pauses_over", types, frame)
         connection.execute(
             text(
                 "UPDATE pause p SET ended_at = o.ended_at, ended_by = o.ended_by FROM pauses_over o "

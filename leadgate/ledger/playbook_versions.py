@@ -37,7 +37,7 @@ def activate_playbook(ledger: Ledger, hash_: str, content: str, pools: list[str]
     return new == 1
 
 
-def playbook_content(ledger: Ledger, hash_: str) -> str | None:
+def read_playbook_content(ledger: Ledger, hash_: str) -> str | None:
     """The content that was activated under ``hash_``."""
     with ledger.transaction() as connection:
         content: str | None = connection.execute(

@@ -35,7 +35,7 @@ def add_pools(connection: Connection, names: Collection[str]) -> None:
         )
 
 
-def pool_turns(connection: Connection) -> dict[str, KeptTurns]:
+def read_pool_turns(connection: Connection) -> dict[str, KeptTurns]:
     """Every pool's turns and their version."""
     rows = connection.execute(text("SELECT pool, state, version FROM pool_state ORDER BY pool"))
     return {row.pool: KeptTurns(row.state, row.version) for row in rows}

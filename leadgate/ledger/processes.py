@@ -11,21 +11,21 @@ from typing import Final
 _PROC: Final = Path("/proc")
 
 
-def command_line(pid: int) -> str:
+def read_command_line(pid: int) -> str:
     """The command line of a process that lives; empty for one that has ended."""
     if (_PROC / "self").exists():
         try:
             return (_PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             return ""
-    return _ps("-p", str(pid))
+    return _run_ps("-p", str(pid))
 
 
-def any_with(word: str) -> bool:
+def has_process_with(word: str) -> bool:
     """Whether a process lives that has ``word`` in its command line."""
     if (_PROC / "self").exists():
-        return any(word in command_line(int(entry.name)) for entry in _PROC.glob("[0-9]*"))
-    return word in _ps("-A")
+        return any(word in read_command_line(int(entry.name)) for entry in _PROC.glob("[0-9]*"))
+    return word in _run_ps("-A")
 
 
 def collect(pid: int) -> None:
@@ -42,6 +42,6 @@ def is_dead(pid: int) -> bool:
         return False
 
 
-def _ps(*which: str) -> str:
+def _run_ps(*which: str) -> str:
     found = subprocess.run(["ps", "-ww", "-o", "args=", *which], capture_output=True, text=True, check=False)  # noqa: S603, S607
     return found.stdout

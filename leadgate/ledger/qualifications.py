@@ -28,7 +28,7 @@ _QUALIFICATION_COLUMNS = [
 ]  # fmt: skip
 
 
-def previous_verdicts(connection: Connection, batch_id: int) -> pd.DataFrame:
+def read_previous_verdicts(connection: Connection, batch_id: int) -> pd.DataFrame:
     """How the leads of a batch at qualification were qualified before; those never scored before are left out.
 
     ``journey_id``; ``was``: a lead that was followed up was qualified, by a person if not by its score, and one that
@@ -61,14 +61,16 @@ def insert_qualifications(connection: Connection, frame: pd.DataFrame) -> None:
     """
     failpoint("apply.qualifications.before")
     bulk.copy(connection, "qualification", _QUALIFICATION_COLUMNS, frame)
-    leads.mark_scored(connection, bulk.plain(frame["lead_id"]))
+    leads.mark_scored(connection, bulk.list_values(frame["lead_id"]))
     resting = frame[frame["outcome"].isin((Outcome.NURTURE, Outcome.DONE)) & frame["changes_at"].notna()]
     if not resting.empty:
-        leads.look_when_scores_change(connection, bulk.plain(resting["lead_id"]), bulk.plain(resting["changes_at"]))
+        leads.look_when_scores_change(
+            connection, bulk.list_values(resting["lead_id"]), bulk.list_values(resting["changes_at"])
+        )
     failpoint("apply.qualifications.after")
 
 
-def json_list(values: Sequence[str]) -> str:
+def format_json_list(values: Sequence[str]) -> str:
     """A list of words as JSON text."""
     return orjson.dumps(list(values)).decode()
 

@@ -21,7 +21,7 @@ MAX_ATTEMPTS: Final = 20
 LOCK_AFTER: Final = 3
 
 
-def attempts(ledger: Ledger) -> Iterator[AbstractContextManager[bool]]:
+def make_attempts(ledger: Ledger) -> Iterator[AbstractContextManager[bool]]:
     """Each attempt is a context that a lost race (``Conflict``) ends; the next one decides anew. Return from it.
 
     The context tells whether this attempt has the lock on all pools: from the fourth on, nobody else takes a turn

@@ -18,7 +18,7 @@ from leadgate.failpoints import failpoint
 from leadgate.ledger import assignments, bulk, handoffs, leads, outbox, work_items
 from leadgate.ledger.actions import record
 from leadgate.ledger.journeys import person_moves
-from leadgate.ledger.journeys.transitions import REASSIGN, UNASSIGN, UNASSIGN_TO_NURTURE, Transition, handed_off
+from leadgate.ledger.journeys.transitions import REASSIGN, UNASSIGN, UNASSIGN_TO_NURTURE, Transition, find_handoff
 from leadgate.ledger.owner_messages import HANDED_OVER, LEAD_ASSIGNED, build
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.vocabulary import ActionKind, AssignmentMethod, HandoffOutcome, StageName
@@ -57,7 +57,7 @@ class _Reassigned:
     generation: int
 
 
-def owned(connection: Connection, journey_id: int) -> pd.DataFrame:
+def lock_owned(connection: Connection, journey_id: int) -> pd.DataFrame:
     """An owned journey with its open assignment, locked; no row when nobody owns it.
 
     ``excluded``: everybody who has or had it in this journey.
@@ -65,8 +65,8 @@ def owned(connection: Connection, journey_id: int) -> pd.DataFrame:
     return bulk.select(connection, _OWNED.format("j.id = :id"), id=journey_id)
 
 
-def book(connection: Connection, owner: str) -> pd.DataFrame:
-    """All that ``owner`` has, as ``owned`` tells it, locked in order."""
+def lock_all_owned(connection: Connection, owner: str) -> pd.DataFrame:
+    """All that ``owner`` has, as ``lock_owned`` tells it, locked in order."""
     return bulk.select(connection, _OWNED.format("a.owner = :owner"), owner=owner)
 
 
@@ -80,7 +80,7 @@ def hand_over(
     now: datetime,
     playbook_hash: str,
 ) -> int:
-    """Each journey of ``frame`` (the columns of ``owned``) to its ``owner``, as ``assignment.reassignment`` decided.
+    """Each journey of ``frame`` (columns of ``lock_owned``) to its ``owner``, as ``assignment.reassignment`` decided.
 
     The old assignment ends, and the next generation begins with the new one. Both owners are told. Returns the
     action's number.
@@ -93,9 +93,9 @@ def hand_over(
         connection,
         frame.assign(generation=next_one, inputs=None, playbook_hash=playbook_hash, assigned_at=now, method=method),
     )
-    person_moves.reassign(connection, _journeys(frame), REASSIGN, now)
+    person_moves.reassign(connection, _list_journeys(frame), REASSIGN, now)
     told = build(LEAD_ASSIGNED, zip(frame["journey_id"], next_one, frame["owner"], strict=True))
-    outbox.send(connection, pd.concat([_farewell(frame), told], ignore_index=True), now)
+    outbox.send(connection, pd.concat([_build_farewell(frame), told], ignore_index=True), now)
     number = _record(connection, frame, what, by, now, reason)
     failpoint("hand_over.after")
     return number
@@ -117,14 +117,14 @@ def take_away(
     _end(connection, frame, transition, what=ActionKind.UNASSIGN, now=now, playbook_hash=playbook_hash)
     item: int | None = None
     if work_item is None:
-        person_moves.reassign(connection, _journeys(frame), transition, now)
-        leads.forget_news(connection, bulk.plain(frame["lead_id"]))
+        person_moves.reassign(connection, _list_journeys(frame), transition, now)
+        leads.forget_news(connection, bulk.list_values(frame["lead_id"]))
     else:
         item = work_items.open_work_items(connection, pd.DataFrame([work_item]))[0]
         held = frame.assign(generation=frame["generation"] + 1)
         _hand_off(connection, held, (StageName.ASSIGNMENT, HandoffOutcome.HELD), "unassigned", now, playbook_hash)
-        person_moves.reassign(connection, _journeys(frame), transition, now, item)
-    outbox.send(connection, _farewell(frame), now)
+        person_moves.reassign(connection, _list_journeys(frame), transition, now, item)
+    outbox.send(connection, _build_farewell(frame), now)
     number = _record(connection, frame, ActionKind.UNASSIGN, by, now, reason, item)
     failpoint("hand_over.after")
     return TakenAway(item, number)
@@ -140,7 +140,7 @@ def _record(
     work_item_id: int | None = None,
 ) -> int:
     """Keep who did it, with their own words: these may name the lead, and are erasable here alone."""
-    journeys = [_Reassigned(journey, generation) for journey, generation in _ids(frame)]
+    journeys = [_Reassigned(journey, generation) for journey, generation in _list_ids(frame)]
     return record(connection, journeys, what, by, now, work_item_id, note=reason)
 
 
@@ -154,10 +154,10 @@ def _end(
     playbook_hash: str,
 ) -> None:
     """End the assignments, with the handoff and the end of whatever chased the old owner."""
-    assignments.end(connection, _journeys(frame), _PAST[what], now)
-    left = (StageName.FOLLOW_UP, handed_off(transition))
+    assignments.end(connection, _list_journeys(frame), _PAST[what], now)
+    left = (StageName.FOLLOW_UP, find_handoff(transition))
     _hand_off(connection, frame, left, _PAST[what], now, playbook_hash)
-    work_items.close_escalations(connection, _journeys(frame), now)
+    work_items.close_escalations(connection, _list_journeys(frame), now)
 
 
 def _hand_off(
@@ -168,18 +168,18 @@ def _hand_off(
     now: datetime,
     playbook_hash: str,
 ) -> None:
-    rows = [(journey, generation, playbook_hash) for journey, generation in _ids(frame)]
+    rows = [(journey, generation, playbook_hash) for journey, generation in _list_ids(frame)]
     stage, outcome = left
     handoffs.record(connection, rows, stage=stage, outcome=outcome, reason=reason, now=now)
 
 
-def _ids(frame: pd.DataFrame) -> list[tuple[int, int]]:
-    return list(zip(bulk.plain(frame["journey_id"]), bulk.plain(frame["generation"]), strict=True))
+def _list_ids(frame: pd.DataFrame) -> list[tuple[int, int]]:
+    return list(zip(bulk.list_values(frame["journey_id"]), bulk.list_values(frame["generation"]), strict=True))
 
 
-def _journeys(frame: pd.DataFrame) -> list[int]:
-    return bulk.plain(frame["journey_id"])
+def _list_journeys(frame: pd.DataFrame) -> list[int]:
+    return bulk.list_values(frame["journey_id"])
 
 
-def _farewell(frame: pd.DataFrame) -> pd.DataFrame:
+def _build_farewell(frame: pd.DataFrame) -> pd.DataFrame:
     return build(HANDED_OVER, zip(frame["journey_id"], frame["generation"], frame["had_it"], strict=True))

@@ -116,7 +116,7 @@ class WorkItemFilter:
     blocking: bool | None = None
     kinds: Sequence[str] = ()
 
-    def conditions(self) -> tuple[str, dict[str, object]]:
+    def build_conditions(self) -> tuple[str, dict[str, object]]:
         """The ``AND …`` part of a query over ``work_item w``, and its parameters."""
         given: list[tuple[str, str, object]] = [
             ("ids", "w.id = ANY(:ids)", list(self.ids) or None),
@@ -201,9 +201,9 @@ class _Counts:
     leads: int
 
 
-def work_items(ledger: Ledger, wanted: WorkItemFilter, limit: int | None = None) -> list[OpenWorkItem]:
+def list_work_items(ledger: Ledger, wanted: WorkItemFilter, limit: int | None = None) -> list[OpenWorkItem]:
     """Open work items, oldest due first."""
-    conditions, parameters = wanted.conditions()
+    conditions, parameters = wanted.build_conditions()
     statement = f"""
         SELECT w.id, w.kind, w.blocking, w.reason, w.stage, w.promise, w.source, w.journey_id, j.lead_id,
             w.batch_id, w.message, w.value, w.detail, w.proposal, w.route, w.assignee, w.taken_at, w.due_at,
@@ -217,13 +217,13 @@ def work_items(ledger: Ledger, wanted: WorkItemFilter, limit: int | None = None)
 
 def count_work_items(ledger: Ledger, wanted: WorkItemFilter) -> int:
     """How many open work items there are of those wanted."""
-    conditions, parameters = wanted.conditions()
+    conditions, parameters = wanted.build_conditions()
     with ledger.transaction() as connection:
         statement = f"SELECT count(*) FROM work_item w WHERE w.closed_at IS NULL{conditions}"
         return int(connection.execute(text(statement), parameters).scalar_one())
 
 
-def standing(ledger: Ledger, journey_ids: Sequence[int]) -> list[JourneyStanding]:
+def list_standings(ledger: Ledger, journey_ids: Sequence[int]) -> list[JourneyStanding]:
     """Where journeys are now, by id."""
     statement = """
         SELECT j.id, j.lead_id, j.stage, j.status, j.run_after,
@@ -238,7 +238,7 @@ def standing(ledger: Ledger, journey_ids: Sequence[int]) -> list[JourneyStanding
         return read_rows(connection, JourneyStanding, statement, ids=list(journey_ids))
 
 
-def known_values(ledger: Ledger, column: str) -> list[str]:
+def list_known_values(ledger: Ledger, column: str) -> list[str]:
     """Every value that ``column`` of the work items has had: what a misspelt filter is compared with."""
     if column not in ("reason", "route", "assignee", "source"):
         raise ValueError(f"work items are not filtered by {column}")
@@ -247,16 +247,19 @@ def known_values(ledger: Ledger, column: str) -> list[str]:
         return sorted(row[0] for row in rows)
 
 
-def playbooks(ledger: Ledger, start: str) -> list[str]:
+def find_playbooks(ledger: Ledger, start: str) -> list[str]:
     """The content of every activated playbook whose hash starts with ``start``."""
     with ledger.transaction() as connection:
         statement = text("SELECT content FROM playbook_version WHERE starts_with(hash, :start) ORDER BY activated_at")
         return list(connection.execute(statement, {"start": start}).scalars())
 
 
-def summary(ledger: Ledger, now: datetime) -> Summary:
+def read_summary(ledger: Ledger, now: datetime) -> Summary:
     """The whole ledger in counts. ``now`` decides what is overdue."""
-    to_owner, to_first_touch = Read(Speed, _percentiles_of(TO_OWNER)), Read(Speed, _percentiles_of(TO_FIRST_TOUCH))
+    to_owner, to_first_touch = (
+        Read(Speed, _build_percentiles(TO_OWNER)),
+        Read(Speed, _build_percentiles(TO_FIRST_TOUCH)),
+    )
     journeys, owners = Read(_Journeys, _JOURNEYS), Read(OwnerCounts, _OWNERS, {"now": now})
     queue, held = Read(QueueCounts, _QUEUE), Read(_Held, _HELD)
     counts, examples = Read(_Counts, _COUNTS), Read(Examples, _EXAMPLES)
@@ -272,7 +275,7 @@ def summary(ledger: Ledger, now: datetime) -> Summary:
         leads=counts.rows[0].leads,
         journeys=dict(by_trigger.pop(Trigger.SIGNAL).most_common()),
         rescores=dict(sum(by_trigger.values(), Counter()).most_common()),
-        stages=[_stage(name, journeys.rows, held.rows) for name in STAGES],
+        stages=[_build_stage_counts(name, journeys.rows, held.rows) for name in STAGES],
         owners=owners.rows,
         queue=queue.rows,
         to_owner=to_owner.rows[0],
@@ -322,9 +325,11 @@ _EXAMPLES = f"""
             ORDER BY due_at, id LIMIT 1) AS any_item"""
 
 
-def _stage(name: str, journeys: Sequence[_Journeys], held: Sequence[_Held]) -> StageCounts:
+def _build_stage_counts(name: str, journeys: Sequence[_Journeys], held: Sequence[_Held]) -> StageCounts:
     number = STAGES.index(name)
-    passed = sum(row.n for row in journeys if STAGES.index(row.stage) > number and _started(row.trigger) <= number)
+    passed = sum(
+        row.n for row in journeys if STAGES.index(row.stage) > number and _find_first_stage(row.trigger) <= number
+    )
     here: Counter[str] = Counter()
     for row in journeys:
         if row.stage == name:
@@ -343,12 +348,12 @@ def _stage(name: str, journeys: Sequence[_Journeys], held: Sequence[_Held]) -> S
     )
 
 
-def _started(trigger: str) -> int:
+def _find_first_stage(trigger: str) -> int:
     """The stage a journey began at: a rescore does not repeat capture, validation and enrichment."""
     return 0 if trigger == Trigger.SIGNAL else STAGES.index(StageName.QUALIFICATION)
 
 
-def _percentiles_of(seconds: str) -> str:
+def _build_percentiles(seconds: str) -> str:
     """The figures of ``Speed`` over the rows of a query."""
     return f"""
         SELECT count(*) AS count, percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS p50,

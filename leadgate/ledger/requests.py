@@ -52,10 +52,10 @@ class Reused(NamedTuple):
     last_address: str | None
 
 
-def reused(connection: Connection, senders: Sequence[Sender]) -> list[bool]:
+def find_reused(connection: Connection, senders: Sequence[Sender]) -> list[bool]:
     """For each sender whether its id was used for another body before: in the ledger, or earlier in ``senders``.
 
-    The caller has the locks of the sources (``capture_turns.one_capture_at_a_time``), so no other body comes between.
+    The caller has the locks of the sources (``capture_turns.wait_for_turns``), so no other body comes between.
     """
     given = {(each.source, each.id) for each in senders if each.hash is not None}
     known: dict[tuple[str, str | None], str] = {}
@@ -69,7 +69,7 @@ def reused(connection: Connection, senders: Sequence[Sender]) -> list[bool]:
     ]
 
 
-def reused_since(ledger: Ledger, since: datetime) -> list[Reused]:
+def list_reused_since(ledger: Ledger, since: datetime) -> list[Reused]:
     """The ids that last came again with another body after ``since``, the latest first; at most 20."""
     statement = text(
         "SELECT source, request_id, times, last_at, last_address FROM reused_request WHERE last_at > :since "
@@ -80,7 +80,7 @@ def reused_since(ledger: Ledger, since: datetime) -> list[Reused]:
 
 
 def record_reuse(connection: Connection, senders: Sequence[Sender], now: datetime) -> None:
-    """Keep that these were refused, for ``reused``: a row for each id, however often it comes."""
+    """Keep that these were refused, for ``find_reused``: a row for each id, however often it comes."""
     for each in senders:
         connection.execute(
             text(

@@ -20,14 +20,14 @@ from leadgate.ledger import actions, breakers, bulk, leads, outbox, qualificatio
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys import person_moves
-from leadgate.ledger.journeys.locking import HeldJourney, held_by
+from leadgate.ledger.journeys.locking import HeldJourney, lock_held_by
 from leadgate.ledger.journeys.person_moves import release
 from leadgate.ledger.outbox import UNDELIVERABLE
 from leadgate.ledger.typed_rows import read_rows
 from leadgate.ledger.work_items import close_work_items
-from leadgate.limits import too_long
+from leadgate.limits import find_length_problem
 from leadgate.matching import ASKS
-from leadgate.nearest import proposal
+from leadgate.nearest import propose
 from leadgate.vocabulary import ItemResolution, StageName, WorkItemKind
 
 if TYPE_CHECKING:
@@ -89,18 +89,18 @@ def rerun(
     work item closes the breaker; that of a message that was given up has it delivered. Raises
     ``ActionError`` for a field that does not exist, and for a value that is too long for its field.
     """
-    corrections = _accepted(corrections or {}, playbook)
+    corrections = _check_corrections(corrections or {}, playbook)
     report = RerunReport()
     with ledger.transaction() as connection:
         items = open_items(connection, work_item_ids, report)
         resolution = ItemResolution.CORRECTED if corrections else ItemResolution.RERUN
-        journeys = held_by(connection, [item.id for item in items])
+        journeys = lock_held_by(connection, [item.id for item in items])
         for item in items:
             if item.reason == UNDELIVERABLE and item.promise is not None:
                 outbox.try_again(connection, item.promise)
         _correct(connection, journeys, corrections, by, now)
-        for stage, held in _grouped(
-            journeys, lambda each: _restart(StageName(each.stage), corrected=bool(corrections))
+        for stage, held in _group(
+            journeys, lambda each: _find_restart(StageName(each.stage), corrected=bool(corrections))
         ):
             release(connection, held, stage=stage, now=now)
         conclude(connection, items, journeys, resolution, by, now, None)
@@ -108,7 +108,9 @@ def rerun(
     return report
 
 
-def done_by_hand(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datetime, evidence: str) -> RerunReport:
+def mark_done_by_hand(
+    ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datetime, evidence: str
+) -> RerunReport:
     """A person did what the stage could not, or approves, and answers for it: the journeys go on.
 
     At validation and enrichment the stage runs again with the broken promise waived, so that the lead is
@@ -138,18 +140,18 @@ def done_by_hand(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: 
                 raise ActionError(
                     f"work item W{item.id} is held at {item.stage}, which nobody can do by hand; {instead}"
                 )
-        journeys = held_by(connection, [item.id for item in items])
+        journeys = lock_held_by(connection, [item.id for item in items])
         approved = {item.id for item in items if item.stage == StageName.QUALIFICATION}
         scored = [each for each in journeys if each.work_item_id in approved]
         qualifications.approve(connection, [each.id for each in scored], [each.generation for each in scored], now)
         waived = {item.id: item.promise for item in items}
 
-        def passes(journey: HeldJourney) -> tuple[StageName, str | None]:
+        def find_pass(journey: HeldJourney) -> tuple[StageName, str | None]:
             if journey.work_item_id in approved:
                 return StageName.ASSIGNMENT, None
             return StageName(journey.stage), waived[journey.work_item_id]
 
-        for (stage, promise), held in _grouped(journeys, passes):
+        for (stage, promise), held in _group(journeys, find_pass):
             release(connection, held, stage=stage, now=now, waived=promise)
         conclude(connection, items, journeys, ItemResolution.DONE_BY_HAND, by, now, evidence)
         report.count(items, journeys)
@@ -161,29 +163,29 @@ def discard(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datet
     report = RerunReport()
     with ledger.transaction() as connection:
         items = open_items(connection, work_item_ids, report)
-        journeys = held_by(connection, [item.id for item in items])
+        journeys = lock_held_by(connection, [item.id for item in items])
         person_moves.discard(connection, journeys)
         report.action = conclude(connection, items, journeys, ItemResolution.DISCARDED, by, now, reason)
         report.count(items, journeys)
     return report
 
 
-def _restart(stage: StageName, *, corrected: bool) -> StageName:
+def _find_restart(stage: StageName, *, corrected: bool) -> StageName:
     """Where a journey that was held at ``stage`` starts again."""
     if stage in (StageName.CAPTURE, StageName.VALIDATION):
         return StageName.CAPTURE
     return StageName.VALIDATION if corrected else stage
 
 
-def _accepted(corrections: Mapping[str, str], playbook: Playbook) -> dict[str, str]:
+def _check_corrections(corrections: Mapping[str, str], playbook: Playbook) -> dict[str, str]:
     """The corrections as the ledger can hold them. Raises ``ActionError`` for a field or a value that it cannot."""
     known = [*STANDARD, *playbook.fields]
     for name, value in corrections.items():
         if name not in known:
-            raise ActionError(f"a lead has no field {name!r}; {proposal(name, known)}")
-        if (problem := too_long(name, value)) is not None:
+            raise ActionError(f"a lead has no field {name!r}; {propose(name, known)}")
+        if (problem := find_length_problem(name, value)) is not None:
             raise ActionError(f"the correction does not fit its field ({problem}); give a shorter one")
-    return {name: bulk.storable(value) for name, value in corrections.items()}
+    return {name: bulk.make_storable(value) for name, value in corrections.items()}
 
 
 def open_items(connection: Connection, ids: Sequence[int], report: RerunReport) -> list[Item]:
@@ -210,7 +212,7 @@ def open_items(connection: Connection, ids: Sequence[int], report: RerunReport) 
     return usable
 
 
-def _grouped(
+def _group(
     journeys: Sequence[HeldJourney], by: Callable[[HeldJourney], _Group]
 ) -> Iterable[tuple[_Group, list[HeldJourney]]]:
     """The journeys that have the same answer to ``by``, together."""

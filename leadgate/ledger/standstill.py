@@ -63,7 +63,7 @@ class Standstill:
         return self.seconds > self.limit and self.consumers > 0 and not on_purpose
 
 
-def standstill(ledger: Ledger, limit: float) -> Standstill:
+def read_standstill(ledger: Ledger, limit: float) -> Standstill:
     """How intake stands, where more than ``limit`` seconds are too long."""
     with ledger.transaction() as connection:
         row = connection.execute(

@@ -13,7 +13,7 @@ from typing import Final, get_args
 
 from sqlalchemy import Connection
 
-from leadgate.actors import Actor, OwnersAction, refusal
+from leadgate.actors import Actor, OwnersAction, find_refusal
 from leadgate.ledger import ways_back
 from leadgate.ledger.acted_journeys import ActedJourney, read_acted_journeys
 from leadgate.ledger.actions import ActionError, record
@@ -77,7 +77,7 @@ def undo(ledger: Ledger, number: int, *, by: Actor, now: datetime) -> Undone:
     return undone
 
 
-def owners(ledger: Ledger, number: int) -> list[str]:
+def list_action_owners(ledger: Ledger, number: int) -> list[str]:
     """Whose leads an action was about."""
     with ledger.transaction() as connection:
         rows = read_acted_journeys(connection, number, lock=False)
@@ -95,59 +95,59 @@ def _require(by: Actor, rows: Sequence[ActedJourney]) -> None:
         return
     for row in rows:
         owner = row.then_owner or row.owner
-        if owner is not None and (why := refusal(by, action, owner)) is not None:
+        if owner is not None and (why := find_refusal(by, action, owner)) is not None:
             raise ActionError(why)
 
 
 # --- what stands against it -------------------------------------------------------------------------------
 
 
-def _stands_as_left(row: ActedJourney) -> str | None:
+def _check_unchanged(row: ActedJourney) -> str | None:
     """Nothing at all has happened to the journey since."""
     if row.undone:
         return "was undone before"
     if row.version != row.then_version:
-        return f"has moved on: it is {_where(row)} now"
-    return _followed(row)
+        return f"has moved on: it is {_describe_place(row)} now"
+    return _check_followed(row)
 
 
-def _followed(row: ActedJourney) -> str | None:
+def _check_followed(row: ActedJourney) -> str | None:
     if row.other_journey is not None:
         return f"has been followed by J{row.other_journey}, a new journey of the same lead"
     return None
 
 
-def _new_owner_is_idle(row: ActedJourney) -> str | None:
+def _check_new_owner_idle(row: ActedJourney) -> str | None:
     """The new owner has it still, and has done nothing about it."""
     if row.undone:
         return "was undone before"
     if row.status != JourneyStatus.OWNED or row.generation != row.then_generation + 1:
-        return f"has moved on: it is {_where(row)} now"
+        return f"has moved on: it is {_describe_place(row)} now"
     if row.touched_at is not None or row.accepted_at is not None:
         return f"has moved on: {row.owner} has {'touched' if row.touched_at else 'accepted'} it"
     return None
 
 
-def _rejection_stands(row: ActedJourney) -> str | None:
+def _check_rejection(row: ActedJourney) -> str | None:
     """Assignment may have found a new owner since, who has done nothing about it, or nobody yet."""
     if row.undone or row.status == JourneyStatus.OWNED:
-        return _new_owner_is_idle(row)
+        return _check_new_owner_idle(row)
     waits = row.status == JourneyStatus.READY or (row.status == JourneyStatus.HELD and row.held_alone)
     if waits and row.stage == StageName.ASSIGNMENT and row.generation == row.then_generation + 1:
         return None
-    return _stands_as_left(row)
+    return _check_unchanged(row)
 
 
-def _acceptance_stands(row: ActedJourney) -> str | None:
+def _check_acceptance(row: ActedJourney) -> str | None:
     """The lead is its owner's still, or is done because it was accepted."""
     if row.status == JourneyStatus.OWNED and row.accepted_at == row.at:
         return None
     if row.status == JourneyStatus.DONE and row.then_end_reason == "accepted" and row.generation == row.then_generation:
-        return _followed(row)
-    return "was undone before" if row.undone else f"has moved on: it is {_where(row)} now"
+        return _check_followed(row)
+    return "was undone before" if row.undone else f"has moved on: it is {_describe_place(row)} now"
 
 
-def _wait_goes_on(row: ActedJourney) -> str | None:
+def _check_wait(row: ActedJourney) -> str | None:
     if row.undone:
         return "was undone before"
     if row.status != JourneyStatus.OWNED or row.begun_ended_at is not None:
@@ -155,11 +155,11 @@ def _wait_goes_on(row: ActedJourney) -> str | None:
     return None
 
 
-def _may_wait_again(row: ActedJourney) -> str | None:
+def _check_wait_again(row: ActedJourney) -> str | None:
     if row.undone:
         return "was undone before"
     if row.status != JourneyStatus.OWNED:
-        return f"has moved on: it is {_where(row)} now"
+        return f"has moved on: it is {_describe_place(row)} now"
     if row.again is not None:
         return "is waited for anew"
     return None
@@ -173,7 +173,7 @@ def _is_taken(row: ActedJourney) -> str | None:
     return None
 
 
-def _where(row: ActedJourney) -> str:
+def _describe_place(row: ActedJourney) -> str:
     if row.status == JourneyStatus.OWNED:
         return f"{row.owner}'s"
     return f"{row.status.replace('_', ' ')} at {row.stage.replace('_', '-')}"
@@ -192,14 +192,14 @@ class _Way:
 
 
 _WAYS: Final[dict[ActionKind, _Way]] = {
-    ActionKind.ACCEPT: _Way(_acceptance_stands, ways_back.unaccept),
-    ActionKind.REJECT: _Way(_rejection_stands, ways_back.give_back),
-    ActionKind.UNASSIGN: _Way(_stands_as_left, ways_back.give_back),
-    ActionKind.REASSIGN: _Way(_new_owner_is_idle, ways_back.give_back),
-    ActionKind.TRANSFER: _Way(_new_owner_is_idle, ways_back.give_back),
-    ActionKind.WAIT: _Way(_wait_goes_on, ways_back.end_wait),
-    ActionKind.RESUME: _Way(_may_wait_again, ways_back.wait_on),
-    ActionKind.DISCARDED: _Way(_stands_as_left, ways_back.hold_again),
+    ActionKind.ACCEPT: _Way(_check_acceptance, ways_back.unaccept),
+    ActionKind.REJECT: _Way(_check_rejection, ways_back.give_back),
+    ActionKind.UNASSIGN: _Way(_check_unchanged, ways_back.give_back),
+    ActionKind.REASSIGN: _Way(_check_new_owner_idle, ways_back.give_back),
+    ActionKind.TRANSFER: _Way(_check_new_owner_idle, ways_back.give_back),
+    ActionKind.WAIT: _Way(_check_wait, ways_back.end_wait),
+    ActionKind.RESUME: _Way(_check_wait_again, ways_back.wait_on),
+    ActionKind.DISCARDED: _Way(_check_unchanged, ways_back.hold_again),
     ActionKind.TAKE: _Way(_is_taken, ways_back.put_down),
 }
 #: The actions that have an undo.

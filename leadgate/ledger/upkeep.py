@@ -76,7 +76,7 @@ def open_batches(ledger: Ledger) -> list[OpenBatch]:
     return [OpenBatch(row.id, row.holder, row.kind, row.size, float(row.lapsed)) for row in rows]
 
 
-def held_by(ledger: Ledger, runs: Sequence[tuple[str, int | None]]) -> dict[str, HeldBatch]:
+def find_held_batches(ledger: Ledger, runs: Sequence[tuple[str, int | None]]) -> dict[str, HeldBatch]:
     """The last batch of each flow run ``(id, its parameter batch)``; those that never held one are left out."""
     with ledger.transaction() as connection:
         rows = connection.execute(

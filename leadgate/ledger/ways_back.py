@@ -32,8 +32,8 @@ def unaccept(connection: Connection, rows: Sequence[ActedJourney], by: Actor, no
         give_back(connection, ended, by, now)
     for row in ended:
         pauses.reopen_ended_with(connection, row.id, _required(row.then_ended_at), now)
-    assignments.unaccept(connection, _ids(rows))
-    look_now(connection, _ids(rows), now)
+    assignments.unaccept(connection, _list_ids(rows))
+    look_now(connection, _list_ids(rows), now)
 
 
 def give_back(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
@@ -41,7 +41,7 @@ def give_back(connection: Connection, rows: Sequence[ActedJourney], by: Actor, n
 
     A turn that was taken of a pool meanwhile stays taken.
     """
-    ids = _ids(rows)
+    ids = _list_ids(rows)
     lost = [row for row in rows if row.owner is not None]
     assignments.end(connection, ids, "reassigned", now)
     handoffs.record(
@@ -72,10 +72,10 @@ def give_back(connection: Connection, rows: Sequence[ActedJourney], by: Actor, n
         now=now,
     )
     leads.recycle(connection, [_required(row.lead_id) for row in rows], None)
-    outbox.send(connection, _messages(rows, lost, generations), now)
+    outbox.send(connection, _build_messages(rows, lost, generations), now)
 
 
-def _messages(
+def _build_messages(
     rows: Sequence[ActedJourney], lost: Sequence[ActedJourney], generations: Mapping[int, int]
 ) -> pd.DataFrame:
     farewells = owner_messages.build(HANDED_OVER, ((row.id, row.generation, _required(row.owner)) for row in lost))
@@ -87,19 +87,19 @@ def _messages(
 
 def end_wait(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
     """The wait never was; one that it replaced goes on."""
-    pauses.withdraw(connection, _ids(rows), rows[0].at, by.name)
+    pauses.withdraw(connection, _list_ids(rows), rows[0].at, by.name)
     wait_on(connection, rows, by, now)
 
 
 def wait_on(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
     """The wait that the action ended goes on, if it still would."""
-    pauses.reopen_ended_by_action(connection, _ids(rows), rows[0].at, now)
-    look_now(connection, _ids(rows), now)
+    pauses.reopen_ended_by_action(connection, _list_ids(rows), rows[0].at, now)
+    look_now(connection, _list_ids(rows), now)
 
 
 def hold_again(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
     """The journeys wait behind their work items again, which are open again."""
-    person_moves.hold_again(connection, _ids(rows), [_required(row.work_item_id) for row in rows])
+    person_moves.hold_again(connection, _list_ids(rows), [_required(row.work_item_id) for row in rows])
     work_items.reopen(connection, sorted({_required(row.work_item_id) for row in rows}))
 
 
@@ -108,7 +108,7 @@ def put_down(connection: Connection, rows: Sequence[ActedJourney], by: Actor, no
     work_items.put_down(connection, _required(rows[0].work_item_id), rows[0].at)
 
 
-def _ids(rows: Sequence[ActedJourney]) -> list[int]:
+def _list_ids(rows: Sequence[ActedJourney]) -> list[int]:
     return [row.id for row in rows]
 
 

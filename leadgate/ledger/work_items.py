@@ -50,9 +50,9 @@ _WORK_ITEM_COLUMNS: Final = ["id", *NewWorkItem.__annotations__]
 def open_work_items(connection: Connection, items: pd.DataFrame) -> list[int]:
     """Insert work items (the columns of ``NewWorkItem``) and return their ids in order."""
     failpoint("apply.work_items.before")
-    ids = bulk.new_ids(connection, "work_item", len(items))
+    ids = bulk.make_ids(connection, "work_item", len(items))
     frame = items.assign(id=ids)
-    frame["proposal"] = [None if not p else orjson.dumps(p).decode() for p in bulk.plain(frame["proposal"])]
+    frame["proposal"] = [None if not p else orjson.dumps(p).decode() for p in bulk.list_values(frame["proposal"])]
     bulk.copy(connection, "work_item", _WORK_ITEM_COLUMNS, frame)
     failpoint("apply.work_items.after")
     return ids

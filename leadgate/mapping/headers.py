@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from typing import Any, Final
 
 from leadgate.limits import LONGEST_HEADER
-from leadgate.values.marks import without_marks
+from leadgate.values.marks import remove_marks
 
 #: Field -> names, the most telling first: of two columns for one field the earlier name wins, and the
 #: other column stays an attribute. English and vendors' API names first, then French, German, Spanish,
@@ -211,12 +211,12 @@ def map_headers(
     wanted: dict[str, str] = {}
     for header, field in overrides.items():
         if len(header) <= LONGEST_HEADER:
-            wanted.setdefault(_plain(header), field)
+            wanted.setdefault(_simplify(header), field)
     settled: set[str] = set()
     for header in headers:
         target = exact.get(header.strip().casefold())
         if target is None and len(header) <= LONGEST_HEADER:
-            target = wanted.get(_plain(header))
+            target = wanted.get(_simplify(header))
         if target is None:
             continue
         settled.add(header)
@@ -224,17 +224,19 @@ def map_headers(
             mapped[header] = target
             given.add(target)
 
-    own = {_plain(name): (field, rank) for field, names in custom.items() for rank, name in enumerate((field, *names))}
+    own = {
+        _simplify(name): (field, rank) for field, names in custom.items() for rank, name in enumerate((field, *names))
+    }
     found: list[tuple[int, int, int, str, str]] = []
     halves: list[tuple[str, str]] = []
     for place, header in enumerate(headers):
         if header in settled or len(header) > LONGEST_HEADER:
             continue
-        for likeness, plain in enumerate(_likenesses(header)):
-            if (half := _rest_of_name().get(plain)) is not None and plain not in own:
+        for likeness, plain in enumerate(_list_forms(header)):
+            if (half := _build_rest_of_name().get(plain)) is not None and plain not in own:
                 halves.append((header, half))
                 break
-            if (meant := own.get(plain) or _known().get(plain)) is not None:
+            if (meant := own.get(plain) or _build_known().get(plain)) is not None:
                 found.append((0 if plain in own else 1 + likeness, meant[1], place, header, meant[0]))
                 break
     for _, _, _, header, field in sorted(found):
@@ -258,10 +260,10 @@ def flatten(payload: Mapping[str, Any]) -> dict[str, Any]:
     if not any(isinstance(value, (dict, list)) for value in payload.values()):
         return dict(payload)
     taken: dict[str, int] = {}
-    return {distinct(name, taken): value for name, value in _leaves(payload, "")}
+    return {make_distinct(name, taken): value for name, value in _list_leaves(payload, "")}
 
 
-def distinct(name: str, taken: dict[str, int]) -> str:
+def make_distinct(name: str, taken: dict[str, int]) -> str:
     """``name``, or the first of ``name (2)``, ``name (3)``… that is not taken yet. Takes it.
 
     ``taken`` holds, for each name, how many copies were given out: or a million equal names would take hours.
@@ -286,24 +288,24 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else str(value)
 
 
-def _leaves(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+def _list_leaves(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     for key, item in value.items():
         name = prefix + key
         if isinstance(item, dict):
             if key == "attributes" and "type" in item and ("url" in item or "referenceId" in item):
                 continue
-            yield from _leaves(item, f"{name}.")
+            yield from _list_leaves(item, f"{name}.")
         elif not isinstance(item, list):
             yield name, item
-        elif answers := _answers(item):
-            yield from _leaves(answers, f"{name}.")
+        elif answers := _read_answers(item):
+            yield from _list_leaves(answers, f"{name}.")
         elif any(isinstance(part, (dict, list)) for part in item):
             yield name, json.dumps(item, ensure_ascii=False)
         else:
             yield name, ", ".join(map(as_text, item))
 
 
-def _answers(items: list[Any]) -> dict[str, Any]:
+def _read_answers(items: list[Any]) -> dict[str, Any]:
     """``items`` as question -> answer, or nothing when any of them is not one."""
     answers: dict[str, Any] = {}
     for item in items:
@@ -317,41 +319,41 @@ def _answers(items: list[Any]) -> dict[str, Any]:
     return answers
 
 
-def _likenesses(header: str) -> Iterator[str]:
+def _list_forms(header: str) -> Iterator[str]:
     """Plainer and plainer forms of ``header``: as it is, without brackets, out of its wrapper, without phrases."""
-    yield _plain(header)
+    yield _simplify(header)
     bare = _IN_BRACKETS.sub(" ", header)
-    yield _plain(bare)
+    yield _simplify(bare)
     wrappers, _, last = bare.strip(". ").rpartition(".")
-    if wrappers and all(_plain(wrapper) in _WRAPPERS for wrapper in wrappers.split(".")):
+    if wrappers and all(_simplify(wrapper) in _WRAPPERS for wrapper in wrappers.split(".")):
         bare = last
-        yield _plain(bare)
+        yield _simplify(bare)
     bare = re.sub(r"__c$", "", bare.strip(), flags=re.IGNORECASE)  # Salesforce's mark of a custom field
-    yield _plain(_AROUND.sub("", _words(bare)))
+    yield _simplify(_AROUND.sub("", _normalise_words(bare)))
 
 
-def _words(header: str) -> str:
+def _normalise_words(header: str) -> str:
     """Lower case words without accents: ``FirstName*`` and ``first_name`` are ``first name``."""
     header = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", header)
-    header = without_marks(header.casefold().translate(_LETTERS))
+    header = remove_marks(header.casefold().translate(_LETTERS))
     return " ".join(re.findall(r"[^\W_]+", header.translate(_LETTERS)))
 
 
 @lru_cache(maxsize=10_000)
-def _plain(header: str) -> str:
-    return _words(header).replace(" ", "")
+def _simplify(header: str) -> str:
+    return _normalise_words(header).replace(" ", "")
 
 
 @cache
-def _known() -> dict[str, tuple[str, int]]:
+def _build_known() -> dict[str, tuple[str, int]]:
     """Plain name -> field and rank of the name in it."""
     known: dict[str, tuple[str, int]] = {}
     for field, names in _SYNONYMS.items():
         for rank, name in enumerate((field, *names.split(","))):
-            known.setdefault(_plain(name), (field, rank))
+            known.setdefault(_simplify(name), (field, rank))
     return known
 
 
 @cache
-def _rest_of_name() -> dict[str, str]:
-    return {_plain(name): half for half, names in _REST_OF_NAME.items() for name in names}
+def _build_rest_of_name() -> dict[str, str]:
+    return {_simplify(name): half for half, names in _REST_OF_NAME.items() for name in names}

@@ -16,16 +16,16 @@ import pandas as pd
 
 from leadgate.fields import STANDARD, VALIDATED, FieldType
 from leadgate.playbook import Playbook, Source
-from leadgate.values.addresses import Kinds, address_of
-from leadgate.values.answers import consent_of, yes_or_no
-from leadgate.values.countries import country_of, postal_code
-from leadgate.values.domains import owner_of, website_host
-from leadgate.values.figures import integer_of, number_of
-from leadgate.values.moments import date_of, moment_of
-from leadgate.values.names import parts_of, person_name, rest_of
-from leadgate.values.phones import Phone, phone_of
-from leadgate.values.spam import spam_reason
-from leadgate.values.text import as_text, says_nothing, several_lines, single_line
+from leadgate.values.addresses import Kinds, read_address
+from leadgate.values.answers import judge_consent, read_yes_or_no
+from leadgate.values.countries import clean_postal_code, read_country
+from leadgate.values.domains import find_domain_owner, find_website_host
+from leadgate.values.figures import read_integer, read_number
+from leadgate.values.moments import read_date, read_moment
+from leadgate.values.names import capitalise_name, find_rest_of_name, split_name
+from leadgate.values.phones import Phone, read_phone
+from leadgate.values.spam import find_spam_reason
+from leadgate.values.text import as_text, clean_line, clean_lines, is_no_value
 
 #: Columns that say what is wrong with a row, ``None`` when nothing is; the validated gate reads them.
 PROBLEMS: Final = (
@@ -88,7 +88,7 @@ def normalise(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> pd.Data
     batch.read_custom_fields()
     batch.look_for_spam()
     batch.require_fields()
-    return batch.frame()
+    return batch.build_frame()
 
 
 def as_received(field: str) -> str:
@@ -132,21 +132,21 @@ class _Batch:
         self._frame = frame
         self._rows = len(frame)
         self._playbook = playbook
-        self._source = [playbook.sources.get(name) or Source() for name in self._column("source")]
-        self._text = {name: self._cleaned(name) for name in STANDARD}
+        self._source = [playbook.sources.get(name) or Source() for name in self._read_column("source")]
+        self._text = {name: self._clean(name) for name in STANDARD}
         self._custom: dict[str, list[Any]] = {}
         self._validated: dict[str, list[Any]] = {name: [None] * self._rows for name in VALIDATED}
         self._problems: dict[str, _Texts] = {name: [None] * self._rows for name in PROBLEMS}
         self._field_problems: dict[int, dict[str, str]] = {}  # row -> field -> problem
         self._unreadable: dict[int, dict[str, str]] = {}  # the same, of fields that are left out
         self._proposals: dict[int, dict[str, str]] = {}
-        self._attributes = self._column("attributes")
-        captured_at = self._column("captured_at")
+        self._attributes = self._read_column("attributes")
+        captured_at = self._read_column("captured_at")
         self._captured_at = [at if isinstance(at, datetime) and at == at else now for at in captured_at]
 
     def read_countries(self) -> None:
         texts = self._text["country"]
-        read = _each(texts, country_of)
+        read = _read_distinct(texts, read_country)
         for row, text in enumerate(texts):
             if text is None:
                 texts[row] = self._source[row].default_country
@@ -155,14 +155,14 @@ class _Batch:
             if country.code is not None:
                 texts[row] = country.code
             else:
-                self._found(row, "country", country.problem, country.proposal)
+                self._set_problem(row, "country", country.problem, country.proposal)
         codes = self._text["postal_code"]
-        codes[:] = [None if code is None else postal_code(code) for code in codes]
+        codes[:] = [None if code is None else clean_postal_code(code) for code in codes]
 
     def read_addresses(self) -> None:
         kinds = Kinds.of(self._playbook.validation)
         texts = self._text["email"]
-        read = _each(texts, lambda text: address_of(text, kinds))
+        read = _read_distinct(texts, lambda text: read_address(text, kinds))
         addresses = [None if text is None else read[text] for text in texts]
         texts[:] = [None if address is None else address.email for address in addresses]
         for name, attribute in _OF_AN_ADDRESS.items():
@@ -170,7 +170,7 @@ class _Batch:
             self._validated[name] = [None if found is None else value_of(found) for found in addresses]
         for row, address in enumerate(addresses):
             if address is not None and address.problem is not None:
-                self._found(row, "email", address.problem, address.proposal)
+                self._set_problem(row, "email", address.problem, address.proposal)
 
     def read_phones(self) -> None:
         texts = self._text["phone"]
@@ -182,13 +182,13 @@ class _Batch:
             for row, country in enumerate(self._text["country"])
         ]
         keys = [None if text is None else (text, region) for text, region in zip(texts, regions, strict=True)]
-        read: dict[tuple[str, str], Phone] = _each(keys, lambda key: phone_of(*key))
+        read: dict[tuple[str, str], Phone] = _read_distinct(keys, lambda key: read_phone(*key))
         for row, key in enumerate(keys):
             if key is None:
                 continue
             phone = read[key]
             if phone.number is None:
-                self._found(row, "phone", phone.problem, phone.proposal)
+                self._set_problem(row, "phone", phone.problem, phone.proposal)
             else:
                 texts[row] = phone.number
             if phone.extension:
@@ -197,37 +197,37 @@ class _Batch:
     def read_names(self) -> None:
         for name in _NAMES:
             texts = self._text[name]
-            read = _each(texts, person_name)
+            read = _read_distinct(texts, capitalise_name)
             texts[:] = [None if text is None else read[text] for text in texts]
         salutations, firsts, lasts, fulls = (self._text[name] for name in ("salutation", *_NAMES))
         for row, (first, last, full) in enumerate(zip(firsts, lasts, fulls, strict=True)):
             if full is None:
                 if first is not None and last is not None:
-                    fulls[row] = _person(f"{first} {last}")
+                    fulls[row] = _clean_person(f"{first} {last}")
             elif first is None and last is None:
-                salutation, first, last = parts_of(full)
-                firsts[row], lasts[row] = _person(first), _person(last)
+                salutation, first, last = split_name(full)
+                firsts[row], lasts[row] = _clean_person(first), _clean_person(last)
                 salutations[row] = salutations[row] or salutation
             elif last is None and first is not None:
-                lasts[row] = _person(rest_of(full, first, known_is_first=True))
+                lasts[row] = _clean_person(find_rest_of_name(full, first, known_is_first=True))
             elif first is None and last is not None:
-                firsts[row] = _person(rest_of(full, last, known_is_first=False))
+                firsts[row] = _clean_person(find_rest_of_name(full, last, known_is_first=False))
 
     def read_websites(self) -> None:
         texts = self._text["website"]
-        hosts = _each(texts, website_host)
-        owners = _each(hosts.values(), owner_of)
+        hosts = _read_distinct(texts, find_website_host)
+        owners = _read_distinct(hosts.values(), find_domain_owner)
         for row, text in enumerate(texts):
             if text is None:
                 continue
             if (host := hosts[text]) is None:
-                self._found(row, "website", "not a web address")
+                self._set_problem(row, "website", "not a web address")
             else:
                 self._validated["website_domain"][row] = owners[host]
 
     def read_consent(self) -> None:
         keys = [(text, self._source[row].consent) for row, text in enumerate(self._text["consent"])]
-        read = _each(keys, lambda key: consent_of(*key))
+        read = _read_distinct(keys, lambda key: judge_consent(*key))
         consents = [read[key] for key in keys]
         self._validated["has_consent"] = [consent.given for consent in consents]
         self._problems["consent_problem"] = [consent.problem for consent in consents]
@@ -236,10 +236,10 @@ class _Batch:
         """``occurred_at``: one that cannot be read stops no lead, and moves to ``attributes``."""
         texts = self._text["occurred_at"]
         for row, text in enumerate(texts):
-            raw = text if text is not None else self._kept(row, "occurred_at")
+            raw = text if text is not None else self._read_kept(row, "occurred_at")
             if raw is None:
                 continue
-            at = moment_of(raw, day_first=self._day_first(row), relative_to=self._captured_at[row])
+            at = read_moment(raw, day_first=self._is_day_first(row), relative_to=self._captured_at[row])
             texts[row] = None if at is None else at.isoformat()
             self._keep(row, as_received("occurred_at"), raw if at is None else None)
             if at is None:
@@ -249,16 +249,16 @@ class _Batch:
         for name, custom in self._playbook.fields.items():
             if name in STANDARD:
                 continue
-            texts = self._cleaned(name)
+            texts = self._clean(name)
             values: list[Any] = list(texts)
             self._custom[name] = values
             if custom.type == "text":
                 continue
             for row, text in enumerate(texts):
-                raw = text if text is not None else self._kept(row, name)
+                raw = text if text is not None else self._read_kept(row, name)
                 if raw is None:
                     continue
-                values[row] = self._typed(raw, custom.type, row)
+                values[row] = self._parse_value(raw, custom.type, row)
                 self._keep(row, as_received(name), raw if values[row] is None else None)
                 if values[row] is None:
                     self._unreadable.setdefault(row, {})[name] = f"not {_A_TYPE[custom.type]}"
@@ -268,7 +268,7 @@ class _Batch:
         patterns = tuple(pattern.lower() for pattern in validation.spam_patterns)
         names = zip(*(self._text[name] for name in _NAMES), strict=True)
         self._problems["spam_reason"] = [
-            spam_reason(
+            find_spam_reason(
                 name,
                 company,
                 message,
@@ -286,7 +286,7 @@ class _Batch:
                     unreadable = self._unreadable.get(row, {}).get(name)
                     self._field_problems.setdefault(row, {})[name] = unreadable or "required, and missing"
 
-    def frame(self) -> pd.DataFrame:
+    def build_frame(self) -> pd.DataFrame:
         for column, found in (("field_problem", self._field_problems), ("unreadable_problem", self._unreadable)):
             for row, problems in found.items():
                 self._problems[column][row] = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
@@ -298,42 +298,44 @@ class _Batch:
         order = [*self._frame.columns, *(name for name in columns if name not in self._frame.columns)]
         return pd.concat([pd.DataFrame(kept, index=self._frame.index), new], axis=1)[order]
 
-    def _column(self, name: str) -> list[Any]:
+    def _read_column(self, name: str) -> list[Any]:
         if name not in self._frame.columns:
             return [None] * self._rows
         return self._frame[name].tolist()
 
-    def _cleaned(self, name: str) -> _Texts:
-        clean = several_lines if name in _SEVERAL_LINES else single_line
-        nothing = says_nothing if name in _NOTHING_IN_WORDS else _never
-        raw = [value if value is None or isinstance(value, str) else as_text(value) for value in self._column(name)]
+    def _clean(self, name: str) -> _Texts:
+        clean = clean_lines if name in _SEVERAL_LINES else clean_line
+        nothing = is_no_value if name in _NOTHING_IN_WORDS else _is_never
+        raw = [
+            value if value is None or isinstance(value, str) else as_text(value) for value in self._read_column(name)
+        ]
         known: dict[str | None, str | None] = {None: None}
         for text in dict.fromkeys(raw):
             cleaned = clean(text) if text else None
             known[text] = None if cleaned is None or nothing(cleaned) else cleaned
         return [known[text] for text in raw]
 
-    def _typed(self, text: str, kind: FieldType, row: int) -> Any:
+    def _parse_value(self, text: str, kind: FieldType, row: int) -> Any:
         if kind == "integer":
-            return integer_of(text)
+            return read_integer(text)
         if kind == "number":
-            return number_of(text)
+            return read_number(text)
         if kind == "boolean":
-            return yes_or_no(text)
-        read = date_of if kind == "date" else moment_of
-        found = read(text, day_first=self._day_first(row), relative_to=self._captured_at[row])
+            return read_yes_or_no(text)
+        read = read_date if kind == "date" else read_moment
+        found = read(text, day_first=self._is_day_first(row), relative_to=self._captured_at[row])
         return None if found is None else found.isoformat()
 
-    def _day_first(self, row: int) -> bool:
+    def _is_day_first(self, row: int) -> bool:
         country = self._source[row].default_country or self._playbook.validation.default_country
         return country not in _MONTH_FIRST
 
-    def _found(self, row: int, field: str, problem: str | None, proposal: str | None = None) -> None:
+    def _set_problem(self, row: int, field: str, problem: str | None, proposal: str | None = None) -> None:
         self._problems[f"{field}_problem"][row] = problem
         if proposal is not None:
             self._proposals.setdefault(row, {})[field] = proposal
 
-    def _kept(self, row: int, name: str) -> str | None:
+    def _read_kept(self, row: int, name: str) -> str | None:
         """What an earlier pass could not read and kept: read again, so that its problem does not vanish."""
         attributes = self._attributes[row]
         return as_text(attributes.get(as_received(name))) if isinstance(attributes, dict) else None
@@ -358,14 +360,14 @@ _A_TYPE: Final[dict[FieldType, str]] = {
 }
 
 
-def _person(name: str | None) -> str | None:
-    return None if name is None else person_name(name)
+def _clean_person(name: str | None) -> str | None:
+    return None if name is None else capitalise_name(name)
 
 
-def _never(_: str) -> bool:
+def _is_never(_: str) -> bool:
     return False
 
 
-def _each(keys: Iterable[_Key | None], read: Callable[[_Key], _Value]) -> dict[_Key, _Value]:
+def _read_distinct(keys: Iterable[_Key | None], read: Callable[[_Key], _Value]) -> dict[_Key, _Value]:
     """``read`` applied to every distinct key once."""
     return {key: read(key) for key in dict.fromkeys(keys) if key is not None}

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
-from leadgate.matching.companies import alike, company_key, letters_alike, spelt
-from leadgate.matching.ranking import Candidate, decided_by, ranked
+from leadgate.matching.companies import build_company_key, compare_keys, compare_letters, spell_key
+from leadgate.matching.ranking import Candidate, explain_ranking, rank_candidates
 from leadgate.playbook import TieBreaker
 
 DOMAIN: Final = 100
@@ -43,11 +43,11 @@ class Account:
 
     @cached_property
     def key(self) -> str:
-        return company_key(self.name) if self.name else ""
+        return build_company_key(self.name) if self.name else ""
 
     @cached_property
     def spelt(self) -> tuple[str, str]:
-        return spelt(self.key)
+        return spell_key(self.key)
 
 
 class Wanted(NamedTuple):
@@ -88,7 +88,7 @@ class Directory:
                     self._by_domain.setdefault(domain, account)
             if account.key:
                 self._by_name[account.key].append(account)
-                for block in _blocks(account.key):
+                for block in _build_blocks(account.key):
                     self._blocks[block].append(account)
 
     def find(
@@ -103,23 +103,25 @@ class Directory:
             account = self._by_domain.get(domain) if domain and domain not in self._free else None
             if account is not None:
                 scored.setdefault(account.id, (account, DOMAIN, because))
-        if wanted.company and (key := company_key(wanted.company)):
+        if wanted.company and (key := build_company_key(wanted.company)):
             for account, score in self._by_company(key, shown_from):
                 because = "its name" if score == SAME_NAME else "a similar name"
                 scored.setdefault(account.id, (account, score, because))
         if not scored:
             return []
-        order = ranked((_candidate(account, score, wanted) for account, score, _ in scored.values()), tie_breakers)
+        order = rank_candidates(
+            (_build_candidate(account, score, wanted) for account, score, _ in scored.values()), tie_breakers
+        )
         found = []
         for position, each in enumerate(order[:KEPT]):
             account, score, because = scored[str(each.id)]
             taken = position == 0 and score >= min(threshold, SAME_NAME)
             if taken and len(order) > 1 and order[1].score == each.score:
-                because = f"{because}, and {decided_by(each, order[1], tie_breakers)}"
+                because = f"{because}, and {explain_ranking(each, order[1], tie_breakers)}"
             found.append(Found(account, score, because, taken))
         return found
 
-    def inherited(self, account: Account, names: Sequence[str]) -> dict[str, tuple[Any, str]]:
+    def find_inherited(self, account: Account, names: Sequence[str]) -> dict[str, tuple[Any, str]]:
         """What ``account`` lacks of the fields ``names`` and a parent has: field -> value, and that parent's name."""
         missing = [name for name in names if account.values.get(name) is None]
         given: dict[str, tuple[Any, str]] = {}
@@ -140,27 +142,27 @@ class Directory:
         if known is None:
             if len(self._named) >= _REMEMBERED:  # a process that runs for weeks hears of many companies
                 self._named.clear()
-            known = self._named[key, shown_from] = tuple(self._compared(key, shown_from))
+            known = self._named[key, shown_from] = tuple(self._compare(key, shown_from))
         return known
 
-    def _compared(self, key: str, shown_from: int) -> Iterable[tuple[Account, int]]:
+    def _compare(self, key: str, shown_from: int) -> Iterable[tuple[Account, int]]:
         seen: dict[int, Account] = {}
-        for block in _blocks(key):
+        for block in _build_blocks(key):
             accounts = self._blocks.get(block, ())
             if len(accounts) <= _BLOCK:
                 seen.update((id(account), account) for account in accounts)
         seen.update((id(account), account) for account in self._by_name.get(key, ()))
-        letters = spelt(key)
+        letters = spell_key(key)
         for account in seen.values():
             if account.key == key:
                 yield account, SAME_NAME
-            elif letters_alike(letters, account.spelt, shown_from):  # fast, and leaves few
-                score = min(alike(key, account.key), _ALIKE)
+            elif compare_letters(letters, account.spelt, shown_from):  # fast, and leaves few
+                score = min(compare_keys(key, account.key), _ALIKE)
                 if score >= shown_from:
                     yield account, score
 
 
-def _blocks(key: str) -> set[str]:
+def _build_blocks(key: str) -> set[str]:
     """Keys of which two similar names share one: a word, the first or the last letters, or both of them."""
     joined = key.replace(" ", "")
     found = {f"w{word}" for word in key.split() if len(word) > 2} | {f"{joined[:3]}-{joined[-3:]}"}
@@ -169,7 +171,7 @@ def _blocks(key: str) -> set[str]:
     return found
 
 
-def _candidate(account: Account, score: int, wanted: Wanted) -> Candidate:
+def _build_candidate(account: Account, score: int, wanted: Wanted) -> Candidate:
     values = account.values
     return Candidate(
         account.id,

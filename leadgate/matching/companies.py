@@ -13,7 +13,7 @@ from typing import Final
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
-from leadgate.matching.latin import latin
+from leadgate.matching.latin import latinise
 from leadgate.values.lists import read_words
 
 _DOTTED: Final = re.compile(r"(?<=\b\w)\.\s?(?=\w\b)|(?<=\b\w)/(?=\w\b)")  # "S.p.A.", "A/S", "s. r. o."
@@ -25,13 +25,14 @@ _ARTICLES: Final = frozenset({"the", "die", "der", "das", "les", "los", "las"})
 
 
 @lru_cache(maxsize=200_000)
-def company_key(name: str) -> str:
+def build_company_key(name: str) -> str:
     """What identifies a company in its name; empty when nothing does.
 
-    >>> [company_key(n) for n in ("The ACME Co., Ltd.", "Müller & Söhne GmbH & Co. KG", "Rossi S.p.A.", "ООО Ромашка")]
+    >>> [build_company_key(n) for n in ("The ACME Co., Ltd.", "Müller & Söhne GmbH & Co. KG", "Rossi S.p.A.",
+    ...     "ООО Ромашка")]
     ['acme', 'muller sohne', 'rossi', 'romashka']
     """
-    plain = [word for word in latin(_DOTTED.sub("", _AMPERSAND.sub(" and ", name))).split() if word not in _AND]
+    plain = [word for word in latinise(_DOTTED.sub("", _AMPERSAND.sub(" and ", name))).split() if word not in _AND]
     forms = read_words("legal_forms")
     first, last = 0, len(plain) - 1
     while first < last and (plain[first] in _ARTICLES or _is_leading_form(plain[first], forms)):
@@ -46,33 +47,33 @@ def _is_leading_form(word: str, forms: Collection[str]) -> bool:
 
 
 @lru_cache(maxsize=200_000)
-def domain_key(domain: str) -> str:
-    """The name in a domain, comparable with ``company_key`` without its spaces: ``acme-cloud.example`` is
+def build_domain_key(domain: str) -> str:
+    """The name in a domain, comparable with ``build_company_key`` without its spaces: ``acme-cloud.example`` is
     ``acmecloud``."""
-    return latin(domain.partition(".")[0]).replace(" ", "")
+    return latinise(domain.partition(".")[0]).replace(" ", "")
 
 
-def alike(one: str, other: str) -> int:
-    """How alike two keys of ``company_key`` are, from 0 to 100; symmetric. Numbers in names must be the same.
+def compare_keys(one: str, other: str) -> int:
+    """How alike two keys of ``build_company_key`` are, from 0 to 100; symmetric. Numbers in names must be the same.
 
-    >>> [alike("acme cloud", name) for name in ("acmecloud", "acme clouds", "cloud acme", "acne cloud")]
+    >>> [compare_keys("acme cloud", name) for name in ("acmecloud", "acme clouds", "cloud acme", "acne cloud")]
     [100, 94, 99, 87]
     """
     if one == other:
         return 100
     if _NUMBER.findall(one) != _NUMBER.findall(other):
         return 0
-    score = letters_alike(spelt(one), spelt(other))
-    return int(score if _only_slips(sorted(one.split()), sorted(other.split())) else min(score, _OTHER_WORD))
+    score = compare_letters(spell_key(one), spell_key(other))
+    return int(score if _has_only_slips(sorted(one.split()), sorted(other.split())) else min(score, _OTHER_WORD))
 
 
-def spelt(key: str) -> tuple[str, str]:
-    """A key without spaces, and with its words in alphabetical order: what ``letters_alike`` compares."""
+def spell_key(key: str) -> tuple[str, str]:
+    """A key without spaces, and with its words in alphabetical order: what ``compare_letters`` compares."""
     return key.replace(" ", ""), " ".join(sorted(key.split()))
 
 
-def letters_alike(one: tuple[str, str], other: tuple[str, str], at_least: int = 0) -> float:
-    """By the letters alone, of names as ``spelt``; never below ``alike``. 0 when it is less than ``at_least``."""
+def compare_letters(one: tuple[str, str], other: tuple[str, str], at_least: int = 0) -> float:
+    """By the letters alone, of names as ``spell_key``; never below ``compare_keys``. 0 when less than ``at_least``."""
     ordered = fuzz.ratio(one[0], other[0], score_cutoff=at_least)
     return max(ordered, fuzz.ratio(one[1], other[1], score_cutoff=at_least + 1) - 1, 0)  # the same order is better
 
@@ -81,7 +82,7 @@ def letters_alike(one: tuple[str, str], other: tuple[str, str], at_least: int = 
 _OTHER_WORD: Final = 87
 
 
-def _only_slips(words: list[str], others: list[str]) -> bool:
+def _has_only_slips(words: list[str], others: list[str]) -> bool:
     """Whether words that differ do so by a letter in a long word. Of another number of words nothing is said."""
     if len(words) != len(others):
         return True

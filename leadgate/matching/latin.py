@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from leadgate.values.text import folded
+from leadgate.values.text import fold
 
 #: Letters that Unicode does not take apart into a base letter and an accent.
 _LETTERS: Final = str.maketrans(
@@ -33,13 +33,13 @@ _SPELT_OUT: Final = re.compile("(?<=[^q])ue|ae|oe")
 
 
 @lru_cache(maxsize=100_000)
-def latin(text: str) -> str:
+def latinise(text: str) -> str:
     """``text`` in lower-case ASCII words where a table knows its letters, else in what ``folded`` leaves.
 
-    >>> latin("Jürgen Müller"), latin("Juergen Mueller"), latin("O’Brien"), latin("Ольга Петрова")
+    >>> latinise("Jürgen Müller"), latinise("Juergen Mueller"), latinise("O’Brien"), latinise("Ольга Петрова")
     ('jurgen muller', 'jurgen muller', 'obrien', 'olga petrova')
     """
-    plain = folded(_APOSTROPHES.sub("", text))
+    plain = fold(_APOSTROPHES.sub("", text))
     if not plain.isascii():
         plain = plain.translate(_LETTERS)
     return _SPELT_OUT.sub(lambda found: found[0][0], plain)

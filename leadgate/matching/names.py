@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 
 from rapidfuzz.distance import OSA
 
-from leadgate.matching.latin import latin
-from leadgate.values.lists import pairs
+from leadgate.matching.latin import latinise
+from leadgate.values.lists import read_pairs
 
 #: Belong to a surname without telling it from another.
 _PARTICLES: Final = frozenset({"al", "bin", "da", "de", "del", "den", "der", "di", "do", "dos", "du", "el", "la",
@@ -43,28 +43,28 @@ class PersonName(NamedTuple):
 
 
 @lru_cache(maxsize=100_000)
-def name_of(first: str | None, last: str | None) -> PersonName | None:
+def build_name(first: str | None, last: str | None) -> PersonName | None:
     """A first and a last name for comparing; ``None`` unless there are both.
 
-    >>> tuple(name_of("Bill", "López Díaz")), tuple(name_of("Ludwig", "van Beethoven Jr."))
+    >>> tuple(build_name("Bill", "López Díaz")), tuple(build_name("Ludwig", "van Beethoven Jr."))
     (('bill', 'lopez', '', 'william', 'lw'), ('ludwig', 'beethoven', 'jr', 'ludwig', 'bl'))
     """
     if not first or not last:
         return None
-    given, surnames = latin(first).split(), latin(last).split()
+    given, surnames = latinise(first).split(), latinise(last).split()
     generation = next((_GENERATIONS[word] for word in surnames[1:] if word in _GENERATIONS), "")
     kept = [word for word in surnames if word not in _PARTICLES and word not in _GENERATIONS] or surnames
     if not given or not kept:
         return None
-    canonical = pairs("nicknames").get(given[0], given[0])
+    canonical = read_pairs("nicknames").get(given[0], given[0])
     initials = "".join(sorted((canonical[0], kept[0][0])))
     return PersonName(given[0], kept[0], generation, canonical, initials)
 
 
-def likeness(one: PersonName, other: PersonName) -> int:
+def compare_names(one: PersonName, other: PersonName) -> int:
     """From 0 to 100; symmetric. 100 is the same name, whatever its accents and case.
 
-    >>> [likeness(name_of(*a), name_of(*b)) for a, b in [
+    >>> [compare_names(build_name(*a), build_name(*b)) for a, b in [
     ...     (("Jörg", "Weiß"), ("Joerg", "Weiss")), (("Bob", "Smith"), ("Robert", "Smith")),
     ...     (("Keller", "Anna"), ("Anna", "Keller")), (("John", "Smith"), ("John", "Smith Jr")),
     ...     (("Alexander", "Schmidt"), ("Alexnader", "Schmidt")), (("John", "Smith"), ("Mary", "Jones"))]]
@@ -81,10 +81,10 @@ def likeness(one: PersonName, other: PersonName) -> int:
             return NICKNAME
         if 1 in (len(one.first), len(other.first)) and one.first[0] == other.first[0]:
             return INITIAL
-    return max(_spelling(one, other.first, other.last), _spelling(one, other.last, other.first))
+    return max(_compare_spelling(one, other.first, other.last), _compare_spelling(one, other.last, other.first))
 
 
-def _spelling(one: PersonName, first: str, last: str) -> int:
+def _compare_spelling(one: PersonName, first: str, last: str) -> int:
     """By the slips of the pen between the names: letters left out, added, changed, or two that changed places."""
     slips = OSA.distance(one.first, first) + OSA.distance(one.last, last)
     letters = max(len(one.first) + len(one.last), len(first) + len(last))

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
-from leadgate.hashing import keyed_hash
-from leadgate.matching.companies import alike, company_key, domain_key
-from leadgate.matching.names import NICKNAME, SAME, PersonName, likeness, name_of
+from leadgate.hashing import compute_keyed_hash
+from leadgate.matching.companies import build_company_key, build_domain_key, compare_keys
+from leadgate.matching.names import NICKNAME, SAME, PersonName, build_name, compare_names
 from leadgate.playbook import Matching
 
 Level = Literal["same", "similar", "differs", "unknown"]
@@ -55,15 +55,15 @@ class Person(NamedTuple):
             lead_id,
             values["email_canonical"],
             values["phone"],
-            name_of(values["first_name"], values["last_name"]),
-            company_key(values["company"]) if values["company"] else "",
+            build_name(values["first_name"], values["last_name"]),
+            build_company_key(values["company"]) if values["company"] else "",
             own or values["website_domain"],
         )
 
     @property
     def companies(self) -> tuple[str, ...]:
         """What names the company: its name and its domain, which are the same for most."""
-        return _companies(self.company, self.domain)
+        return _list_companies(self.company, self.domain)
 
     def keys(self, secret: bytes) -> list[int]:
         """Two records that may be one person's share one of these: the phone, or the company and both initials.
@@ -74,12 +74,12 @@ class Person(NamedTuple):
         found = [f"phone {self.phone}"] if self.phone else []
         if self.name is not None:
             found += [f"{self.name.initials} {company}" for company in self.companies]
-        return [keyed_hash(secret, "match", text) for text in found]
+        return [compute_keyed_hash(secret, "match", text) for text in found]
 
 
 @lru_cache(maxsize=100_000)
-def _companies(company: str, domain: str | None) -> tuple[str, ...]:
-    named = {company.replace(" ", ""), domain_key(domain) if domain else ""}
+def _list_companies(company: str, domain: str | None) -> tuple[str, ...]:
+    named = {company.replace(" ", ""), build_domain_key(domain) if domain else ""}
     return tuple(sorted(named - {""}))
 
 
@@ -100,13 +100,13 @@ class Comparison(NamedTuple):
 
 def compare(one: Person, other: Person) -> Comparison:
     """What agrees. Symmetric."""
-    email = _equal(one.email, other.email)
-    phone = _equal(one.phone, other.phone)
-    likeness_ = likeness(one.name, other.name) if one.name and other.name else 0
+    email = _compare_values(one.email, other.email)
+    phone = _compare_values(one.phone, other.phone)
+    likeness_ = compare_names(one.name, other.name) if one.name and other.name else 0
     name: Level = "unknown"
     if one.name and other.name:
         name = "same" if likeness_ == SAME else "similar" if likeness_ >= _OTHER_NAME else "differs"
-    company = _company(one, other)
+    company = _compare_companies(one, other)
     score = _UNDECIDED
     for field, level in (("email", email), ("phone", phone), ("name", name), ("company", company)):
         weight = _WEIGHTS[field]
@@ -114,7 +114,9 @@ def compare(one: Person, other: Person) -> Comparison:
     return Comparison(email, phone, name, company, max(0, min(100, round(score))), likeness_)
 
 
-def certainty(one: Person, other: Person, found: Comparison, rules: Matching, *, phone_shared: bool) -> Certainty:
+def decide_certainty(
+    one: Person, other: Person, found: Comparison, rules: Matching, *, phone_shared: bool
+) -> Certainty:
     """What the playbook makes of it. Symmetric. ``phone_shared``: more leads have the number than one person's."""
     same_phone = found.phone == "same" and not phone_shared
     without_email = one.email is None or other.email is None
@@ -122,23 +124,23 @@ def certainty(one: Person, other: Person, found: Comparison, rules: Matching, *,
         return "certain"
     if "phone_and_name" in rules.certain and without_email and same_phone and found.name == "same":
         return "certain"
-    if "phone" in rules.likely and same_phone and not _colleagues(one, other, found):
+    if "phone" in rules.likely and same_phone and not _is_colleague(one, other, found):
         return "likely"
     if (
         "name" in rules.likely
         and found.company in ("same", "similar")
         and found.likeness >= rules.alike
-        and not _two_addresses(one, other, found)
-        and not _other_job(one, other, found)
+        and not _has_two_addresses(one, other, found)
+        and not _has_other_job(one, other, found)
     ):
         return "likely"
     return "no"
 
 
-def words_of(levels: Mapping[str, str]) -> str:
+def describe_levels(levels: Mapping[str, str]) -> str:
     """What agrees and what differs, in a sentence without any value; identities, such as ``crm_id:hubspot``, aside.
 
-    >>> words_of({"email": "differs", "phone": "same", "name": "similar", "company": "unknown"})
+    >>> describe_levels({"email": "differs", "phone": "same", "name": "similar", "company": "unknown"})
     'the phone number is the same, the names are alike; the e-mail address differs'
     """
     agreeing = [_WORDS[field][0] for field, level in levels.items() if level == "same" and field in _WORDS]
@@ -155,28 +157,28 @@ _WORDS: Final = {
 }
 
 
-def _equal(one: str | None, other: str | None) -> Level:
+def _compare_values(one: str | None, other: str | None) -> Level:
     if one is None or other is None:
         return "unknown"
     return "same" if one == other else "differs"
 
 
-def _company(one: Person, other: Person) -> Level:
+def _compare_companies(one: Person, other: Person) -> Level:
     if not one.companies or not other.companies:
         return "unknown"
     if (one.domain and one.domain == other.domain) or set(one.companies) & set(other.companies):
         return "same"
-    if one.company and other.company and alike(one.company, other.company) >= _SAME_COMPANY:
+    if one.company and other.company and compare_keys(one.company, other.company) >= _SAME_COMPANY:
         return "similar"
     return "differs"
 
 
-def _colleagues(one: Person, other: Person, found: Comparison) -> bool:
+def _is_colleague(one: Person, other: Person, found: Comparison) -> bool:
     """Two names, each with an address of its own in one company: they share the office's number."""
     return found.name == "differs" and found.email == "differs" and found.company == "same"
 
 
-def _two_addresses(one: Person, other: Person, found: Comparison) -> bool:
+def _has_two_addresses(one: Person, other: Person, found: Comparison) -> bool:
     """One mail domain that gave the two different addresses, because there are two of them.
 
     ``john.smith@`` and ``john.smith2@`` are told apart by a number; Anna and Anne Keller have a letter between
@@ -191,7 +193,7 @@ def _two_addresses(one: Person, other: Person, found: Comparison) -> bool:
     return found.likeness < NICKNAME or _DIGITS.sub("", local) == _DIGITS.sub("", other_local)
 
 
-def _other_job(one: Person, other: Person, found: Comparison) -> bool:
+def _has_other_job(one: Person, other: Person, found: Comparison) -> bool:
     """A namesake: the phone number differs, and so does the company's domain."""
     apart = one.domain is not None and other.domain is not None and one.domain != other.domain
     return found.phone == "differs" and found.email == "differs" and apart

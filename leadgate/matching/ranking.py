@@ -33,13 +33,13 @@ _KEYS: Final[dict[TieBreaker, Callable[[Candidate], Any]]] = {
 }
 
 
-def ranked(candidates: Iterable[Candidate], tie_breakers: Sequence[TieBreaker]) -> list[Candidate]:
+def rank_candidates(candidates: Iterable[Candidate], tie_breakers: Sequence[TieBreaker]) -> list[Candidate]:
     """The best first. The same for every order in which the candidates come."""
     keys = [_KEYS[name] for name in tie_breakers]
     return sorted(candidates, key=lambda each: (-each.score, *(key(each) for key in keys), str(each.id).zfill(20)))
 
 
-def decided_by(best: Candidate, next_: Candidate, tie_breakers: Sequence[TieBreaker]) -> str:
+def explain_ranking(best: Candidate, next_: Candidate, tie_breakers: Sequence[TieBreaker]) -> str:
     """What put ``best`` before ``next_``, in words."""
     if best.score != next_.score:
         return f"scores {best.score}, the next {next_.score}"

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, Final, NamedTuple
 
-from leadgate.limits import key_that_fits
+from leadgate.limits import shorten_key
 from leadgate.matching import BY_A_PERSON, CONFLICT, LIKELY
-from leadgate.matching.persons import Comparison, Person, certainty, compare
-from leadgate.matching.ranking import Candidate, ranked
+from leadgate.matching.persons import Comparison, Person, compare, decide_certainty
+from leadgate.matching.ranking import Candidate, rank_candidates
 from leadgate.playbook import Matching
 
 #: A kind of identity and its value: two signals that share one are about the same person.
@@ -82,20 +82,22 @@ class Ground:
     verdicts: Mapping[tuple[int, int], Verdict] = field(default_factory=dict)
     by_key: dict[int, list[Known]] = field(default_factory=dict)
 
-    def verdict(self, one: int, other: int) -> Verdict | None:
-        return self.verdicts.get(pair(one, other)) if self.verdicts else None
+    def find_verdict(self, one: int, other: int) -> Verdict | None:
+        return self.verdicts.get(make_pair(one, other)) if self.verdicts else None
 
-    def apart(self, one: int, other: int) -> bool:
-        verdict = self.verdict(one, other)
+    def is_apart(self, one: int, other: int) -> bool:
+        verdict = self.find_verdict(one, other)
         return verdict is not None and not verdict.same
 
 
-def pair(one: int, other: int) -> tuple[int, int]:
+def make_pair(one: int, other: int) -> tuple[int, int]:
     """Two leads, whichever is named first."""
     return (one, other) if one < other else (other, one)
 
 
-def claims_of(row: Mapping[str, Any], person: Person, crm_of: Mapping[str, str], rules: Matching) -> tuple[Claim, ...]:
+def build_claims(
+    row: Mapping[str, Any], person: Person, crm_of: Mapping[str, str], rules: Matching
+) -> tuple[Claim, ...]:
     """The identities that a signal carries, as the ledger indexes them. ``crm_of``: source -> the CRM whose ids it
     brings."""
     claims: list[Claim] = []
@@ -105,17 +107,17 @@ def claims_of(row: Mapping[str, Any], person: Person, crm_of: Mapping[str, str],
         claims.append((PHONE_AND_NAME, f"{person.phone} {' '.join(person.name[:3]).strip()}"))
     if crm_of and (crm := crm_of.get(row["source"])) and row["external_id"]:
         claims.append((f"{CRM_ID}:{crm}", str(row["external_id"]).strip()))
-    return tuple((kind, key_that_fits(value)) for kind, value in claims)
+    return tuple((kind, shorten_key(value)) for kind, value in claims)
 
 
-def crm_sources(rules: Matching) -> dict[str, str]:
+def list_crm_sources(rules: Matching) -> dict[str, str]:
     """Source -> the CRM whose ids of persons it brings, as far as they are certain."""
     if "crm_id" not in rules.certain:
         return {}
     return {source: crm for crm, sources in rules.crm_ids.items() for source in sources}
 
 
-def compares(rules: Matching) -> bool:
+def should_compare(rules: Matching) -> bool:
     """Whether the playbook asks for more than identities."""
     return bool(rules.likely) or "phone_and_name" in rules.certain
 
@@ -123,7 +125,7 @@ def compares(rules: Matching) -> bool:
 def resolve(arrivals: Sequence[Arrival], ground: Ground, rules: Matching) -> list[Resolution]:
     """Whom each arrival is about, in the order given. ``ground`` is brought up to date with what was decided:
     an arrival may be about the person of an earlier one."""
-    asked = compares(rules)
+    asked = should_compare(rules)
     found = []
     for arrival in arrivals:
         resolution = _resolve(arrival, ground, rules, asked)
@@ -141,25 +143,25 @@ def resolve(arrivals: Sequence[Arrival], ground: Ground, rules: Matching) -> lis
 
 def _resolve(arrival: Arrival, ground: Ground, rules: Matching, asked: bool) -> Resolution:
     own = arrival.person.lead_id
-    if (said := _said(own, ground)) is not None:
+    if (said := _find_named_lead(own, ground)) is not None:
         return Resolution(said, (BY_A_PERSON,))
     owned: dict[int, list[str]] = {}
     for claim in arrival.claims:
         owner = ground.owners.get(claim)
-        if owner is not None and owner != own and not ground.apart(own, owner):
+        if owner is not None and owner != own and not ground.is_apart(own, owner):
             owned.setdefault(owner, []).append(claim[0])
     if arrival.known and owned:
         owned[own] = []
     if len(owned) > 1:
-        return _conflict(own, owned, ground)
+        return _resolve_conflict(own, owned, ground)
     for lead_id, kinds in owned.items():
         return Resolution(lead_id, tuple(kinds))
     if arrival.known or not asked:
         return Resolution(own)
-    return _compared(arrival.person, arrival.keys, ground, rules)
+    return _compare(arrival.person, arrival.keys, ground, rules)
 
 
-def _said(own: int, ground: Ground) -> int | None:
+def _find_named_lead(own: int, ground: Ground) -> int | None:
     """The lead that a person said this signal is about."""
     if not ground.verdicts:
         return None
@@ -167,9 +169,9 @@ def _said(own: int, ground: Ground) -> int | None:
     return next((keep for keep in reversed(keeps) if keep is not None and keep != own), None)
 
 
-def _conflict(own: int, owned: Mapping[int, Sequence[str]], ground: Ground) -> Resolution:
+def _resolve_conflict(own: int, owned: Mapping[int, Sequence[str]], ground: Ground) -> Resolution:
     """Evidence of two leads in one signal: a person has said which it is, or must."""
-    verdicts = [ground.verdict(one, other) for one, other in combinations(owned, 2)]
+    verdicts = [ground.find_verdict(one, other) for one, other in combinations(owned, 2)]
     keeps = {verdict.keep for verdict in verdicts if verdict is not None}
     keep = keeps.pop() if len(keeps) == 1 and None not in verdicts else None
     if keep is not None and keep in owned:
@@ -178,13 +180,13 @@ def _conflict(own: int, owned: Mapping[int, Sequence[str]], ground: Ground) -> R
     return Resolution(own, hold=CONFLICT, matches=tuple(matches))
 
 
-def _compared(person: Person, keys: Sequence[int], ground: Ground, rules: Matching) -> Resolution:
+def _compare(person: Person, keys: Sequence[int], ground: Ground, rules: Matching) -> Resolution:
     """The leads that share a key with ``person``, compared with it."""
     known: dict[int, Known] = {}
     phones: set[int] = set()
     for key in keys:
         for each in ground.by_key.get(key, ()):
-            if each.person.lead_id != person.lead_id and not ground.apart(person.lead_id, each.person.lead_id):
+            if each.person.lead_id != person.lead_id and not ground.is_apart(person.lead_id, each.person.lead_id):
                 known[each.person.lead_id] = each
                 if person.phone is not None and each.person.phone == person.phone:
                     phones.add(each.person.lead_id)
@@ -193,7 +195,8 @@ def _compared(person: Person, keys: Sequence[int], ground: Ground, rules: Matchi
     shared = len(phones) > rules.shared_phone
     compared = {lead: compare(person, each.person) for lead, each in known.items()}
     judged = {
-        lead: certainty(person, each.person, compared[lead], rules, phone_shared=shared) for lead, each in known.items()
+        lead: decide_certainty(person, each.person, compared[lead], rules, phone_shared=shared)
+        for lead, each in known.items()
     }
     certain = [lead for lead, verdict in judged.items() if verdict == "certain"]
     if len(certain) == 1:
@@ -201,12 +204,12 @@ def _compared(person: Person, keys: Sequence[int], ground: Ground, rules: Matchi
     matching = [lead for lead, verdict in judged.items() if verdict != "no"]
     if not matching:
         return Resolution(person.lead_id)
-    order = ranked((_candidate(known[lead], compared[lead]) for lead in matching), rules.tie_breakers)
+    order = rank_candidates((_build_candidate(known[lead], compared[lead]) for lead in matching), rules.tie_breakers)
     matches = tuple(Match(int(each.id), each.score, compared[int(each.id)].levels) for each in order[:SHOWN])
     return Resolution(person.lead_id, hold=LIKELY, matches=matches)
 
 
-def _candidate(known: Known, comparison: Comparison) -> Candidate:
+def _build_candidate(known: Known, comparison: Comparison) -> Candidate:
     lead = known.person.lead_id
     return Candidate(lead, comparison.score, known.name, has_owner=known.has_owner, size=known.size)
 

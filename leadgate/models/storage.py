@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import DDL, event
 from sqlmodel import SQLModel
 
-from leadgate.limits import LONGEST_KEY, LONGEST_ROUTE, longest_of
+from leadgate.limits import LONGEST_KEY, LONGEST_ROUTE, find_max_length
 from leadgate.models import assignments, journeys, leads  # noqa: F401 - declare the tables of ``FILLED``
 
 #: How full a page of a table is made, in percent. Rows of these tables are changed soon after they are written: with
@@ -32,9 +32,9 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "signal.key": _KEY,
     "activity.source": _NAME,
     "activity.key": _KEY,
-    "activity.email": 4 * longest_of("email"),
-    "lead.email": 4 * longest_of("email"),
-    "lead.phone": 4 * longest_of("phone"),
+    "activity.email": 4 * find_max_length("email"),
+    "lead.email": 4 * find_max_length("email"),
+    "lead.phone": 4 * find_max_length("phone"),
     "identity.kind": 2 * _NAME,
     "identity.value": _KEY,
     "work_item.stage": _NAME,

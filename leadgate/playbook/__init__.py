@@ -29,7 +29,7 @@ from leadgate.playbook.follow_up import (
     Touch,
 )
 from leadgate.playbook.gates import Breaker, ExceptionRoute, Expect, GateRules, Notification, Retention
-from leadgate.playbook.loading import FILE, Loaded, default, init, load, parse
+from leadgate.playbook.loading import FILE, Loaded, copy_default, load, load_default, parse
 from leadgate.playbook.matching import Certain, Likely, Matching, TieBreaker
 from leadgate.playbook.routing import (
     Absence,
@@ -130,8 +130,8 @@ __all__ = [
     "Touch",
     "Validation",
     "Weekday",
-    "default",
-    "init",
+    "copy_default",
     "load",
+    "load_default",
     "parse",
 ]

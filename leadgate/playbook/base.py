@@ -20,7 +20,7 @@ _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|m|h|d)\s*$")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def _duration(value: Any) -> Any:
+def _parse_duration(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     match = _DURATION.match(value)
@@ -32,12 +32,12 @@ def _duration(value: Any) -> Any:
 #: ``30m``, ``4h``, ``2d``. On a business clock it is business time: a working day of 8 hours is ``8h``.
 Duration = Annotated[
     timedelta,
-    BeforeValidator(_duration),
+    BeforeValidator(_parse_duration),
     PlainSerializer(lambda d: f"{d / timedelta(seconds=1):.6f}".rstrip("0").rstrip(".") + "s", return_type=str),
 ]
 
 
-def _span(value: Any) -> Any:
+def _parse_span(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     first, dash, last = value.partition("-")
@@ -47,7 +47,7 @@ def _span(value: Any) -> Any:
 
 
 #: ``09:00-17:30``, or the two times as a list.
-Span = Annotated[tuple[time, time], BeforeValidator(_span)]
+Span = Annotated[tuple[time, time], BeforeValidator(_parse_span)]
 
 
 class Part(BaseModel):

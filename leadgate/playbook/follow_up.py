@@ -65,7 +65,7 @@ class RejectReason(Part):
     same_owner: bool = False  # whether who rejected it may get it again
 
     @model_validator(mode="after")
-    def _delayed(self) -> Self:
+    def _check_delay(self) -> Self:
         if self.after is not None and self.then != "recycle":
             raise ValueError("after says when a lead is recycled; add then: recycle, or remove it")
         return self

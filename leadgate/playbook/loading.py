@@ -16,7 +16,15 @@ import orjson
 from pydantic import ValidationError
 
 from leadgate.playbook.schema import NEW_NAMES, Playbook
-from leadgate.playbook.yaml_text import MAX_BYTES, Document, PlaybookError, Problem, problems_of, read, rename_keys
+from leadgate.playbook.yaml_text import (
+    MAX_BYTES,
+    Document,
+    PlaybookError,
+    Problem,
+    describe_problems,
+    read,
+    rename_keys,
+)
 from leadgate.regular_files import UnusableFile, open_regular
 
 FILE = "playbook.yaml"
@@ -42,7 +50,7 @@ class Loaded:
     @property
     def canonical(self) -> str:
         """The playbook as JSON with sorted keys; ``Playbook.model_validate_json`` reads it back."""
-        return _canonical(self.playbook)
+        return _format_canonical(self.playbook)
 
     @property
     def folder(self) -> Path:
@@ -78,17 +86,17 @@ def parse(text: str, *, path: Path) -> Loaded:
     try:
         playbook = Playbook.model_validate(document.data)
     except ValidationError as error:
-        raise PlaybookError(problems_of(error, document, Playbook)) from error
-    digest = hashlib.sha256(_canonical(playbook).encode()).hexdigest()
+        raise PlaybookError(describe_problems(error, document, Playbook)) from error
+    digest = hashlib.sha256(_format_canonical(playbook).encode()).hexdigest()
     return Loaded(playbook, text, digest, path, document)
 
 
-def default() -> Loaded:
+def load_default() -> Loaded:
     """The bundled playbook for B2B SaaS, used until a team has its own."""
     return load(_BUNDLED / "default_playbook.yaml")
 
 
-def init(folder: Path) -> list[Path]:
+def copy_default(folder: Path) -> list[Path]:
     """Copies the bundled playbook and its accounts file into ``folder``; returns what was written.
 
     Raises ``PlaybookError`` when one of them is there already: a team's agreement is never overwritten.
@@ -109,5 +117,5 @@ def init(folder: Path) -> list[Path]:
     return list(copies)
 
 
-def _canonical(playbook: Playbook) -> str:
+def _format_canonical(playbook: Playbook) -> str:
     return orjson.dumps(playbook.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS).decode()

@@ -31,14 +31,14 @@ class Absence(Part):
         return self
 
 
-def _plain(value: Any) -> Any:
+def _normalise(value: Any) -> Any:
     return value.strip().casefold() if isinstance(value, str) else value
 
 
 #: A language by its code; ``pt-BR`` and ``Portuguese`` are refused, because leads are compared by the code alone.
-Language = Annotated[str, BeforeValidator(_plain), Field(pattern=r"^[a-z]{2,3}$")]
+Language = Annotated[str, BeforeValidator(_normalise), Field(pattern=r"^[a-z]{2,3}$")]
 #: What somebody knows about, as a lead's ``product`` or a route's ``requires`` calls it, in any case.
-Skill = Annotated[str, BeforeValidator(_plain), Field(min_length=1, max_length=80)]
+Skill = Annotated[str, BeforeValidator(_normalise), Field(min_length=1, max_length=80)]
 
 
 class Rep(Part):
@@ -117,7 +117,7 @@ class Territory(Part):
     postal_prefixes: tuple[str, ...] = ()  # of the lead's ``postal_code``, without spaces, in any case
 
     @model_validator(mode="after")
-    def _somewhere(self) -> Self:
+    def _require_place(self) -> Self:
         if not (self.countries or self.states or self.postal_prefixes):
             raise ValueError("a territory needs countries, states or postal_prefixes")
         if any(not each.strip() for each in (*self.states, *self.postal_prefixes)):
@@ -137,7 +137,7 @@ class Route(Part):
     why: str = ""
 
     @model_validator(mode="after")
-    def _fitting(self) -> Self:
+    def _check_target(self) -> Self:
         if self.to.startswith("pool ") and self.when_away is not None:
             raise ValueError("when_away is about one person; a pool says nobody_available")
         if not self.to.startswith("pool ") and self.requires:

@@ -43,7 +43,7 @@ class EngagementRule(Part):
     why: str = ""
 
     @model_validator(mode="after")
-    def _one_trigger(self) -> Self:
+    def _require_one_trigger(self) -> Self:
         if (self.activity is None) == (self.when is None):
             raise ValueError("give either activity (a kind of activity) or when (an expression)")
         if self.when is not None and (self.count == "each" or self.within is not None or self.half_life is not None):
@@ -60,13 +60,13 @@ class Cap(Part):
     min_points: int | None = Field(default=None, le=0)
 
     @model_validator(mode="after")
-    def _caps_something(self) -> Self:
+    def _require_cap(self) -> Self:
         if self.max_points is None and self.min_points is None:
             raise ValueError("a cap without max_points and min_points caps nothing; give one of them")
         return self
 
 
-def _numbered(value: Any) -> Any:
+def _convert_keys(value: Any) -> Any:
     """YAML reads ``1:`` as a number, JSON knows text keys only: text it is."""
     return {str(key): points for key, points in value.items()} if isinstance(value, Mapping) else value
 
@@ -75,10 +75,10 @@ class Grades(Part):
     """From how many points on fit is A, B or C, and engagement 1, 2 or 3; what is below is D and 4."""
 
     fit: dict[Literal["A", "B", "C"], int]
-    engagement: Annotated[dict[Literal["1", "2", "3"], int], BeforeValidator(_numbered)]
+    engagement: Annotated[dict[Literal["1", "2", "3"], int], BeforeValidator(_convert_keys)]
 
     @model_validator(mode="after")
-    def _descending(self) -> Self:
+    def _check_descending(self) -> Self:
         scales: tuple[tuple[str, str, Mapping[Any, int]], ...] = (
             ("fit", "ABC", self.fit),
             ("engagement", "123", self.engagement),
@@ -115,7 +115,7 @@ class EvidenceRule(Part):
     value: str | None = None  # a field, shown as the evidence
 
     @model_validator(mode="after")
-    def _provable(self) -> Self:
+    def _require_proof(self) -> Self:
         if self.when is None and self.activity is None and self.negative is None:
             raise ValueError("nothing proves it; give when (an expression), activity (a kind of activity) or negative")
         return self
@@ -128,7 +128,7 @@ class Band(Part):
     below: int
 
     @model_validator(mode="after")
-    def _not_empty(self) -> Self:
+    def _check_not_empty(self) -> Self:
         if self.lowest >= self.below:
             raise ValueError(f"the band from {self.lowest} to below {self.below} is empty; lowest comes first")
         return self

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from leadgate.nearest import proposal
+from leadgate.nearest import propose
 
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _TRUE, _FALSE = frozenset({"yes", "y", "on", "ja", "oui", "si"}), frozenset({"no", "n", "off", "nein", "non"})
@@ -30,7 +30,7 @@ def explain(kind: str, value: Any, context: Mapping[str, Any]) -> str:
     """One sentence about ``value``, for pydantic's error type ``kind`` with its context."""
     told = _BOUNDS.get(kind)
     if told is not None:
-        return _bound(*told, value, context)
+        return _explain_bound(*told, value, context)
     sentence = _SENTENCES.get(kind)
     return (
         f"{show_value(value)} cannot be used here; see docs/playbook.md"
@@ -49,27 +49,33 @@ def show_value(value: Any) -> str:
         return "nothing"
     text = {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value)
     if isinstance(value, timedelta):
-        text = duration(value)
+        text = format_duration(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def duration(length: timedelta) -> str:
+def format_duration(length: timedelta) -> str:
     """As a playbook writes it: ``90s``, ``4h``."""
     seconds = length.total_seconds()
     fitting = (f"{seconds / size:g}{unit}" for unit, size in _UNITS if seconds and seconds % size == 0)
     return next(fitting, f"{seconds:g}s")
 
 
-def _length(limit: Any) -> Any:
+def _parse_length(limit: Any) -> Any:
     """pydantic tells a length of time as its ``repr``."""
     if not str(limit).startswith("datetime.timedelta("):
         return limit
     return timedelta(**{unit: int(number) for unit, number in re.findall(r"(days|seconds)=(\d+)", str(limit))})
 
 
-def _bound(words: str, name: str, nearest: str, value: Any, context: Mapping[str, Any]) -> str:
-    limit = _length(context[name])
-    text = duration(limit) if isinstance(limit, timedelta) else f"{limit:g}" if isinstance(limit, float) else str(limit)
+def _explain_bound(words: str, name: str, nearest: str, value: Any, context: Mapping[str, Any]) -> str:
+    limit = _parse_length(context[name])
+    text = (
+        format_duration(limit)
+        if isinstance(limit, timedelta)
+        else f"{limit:g}"
+        if isinstance(limit, float)
+        else str(limit)
+    )
     return f"{show_value(value)} is {words}; {nearest.format(text)}"
 
 
@@ -84,34 +90,34 @@ _BOUNDS: Final[dict[str, tuple[str, str, str]]] = {
 }
 
 
-def _whole(value: Any, _: Mapping[str, Any]) -> str:
+def _explain_whole(value: Any, _: Mapping[str, Any]) -> str:
     if isinstance(value, float) and math.isfinite(value):
         return f"{value:g} is no whole number; write {math.floor(value)} or {math.ceil(value)}"
     return f"{show_value(value)} is no whole number; write digits, like 10"
 
 
-def _text(value: Any, _: Mapping[str, Any]) -> str:
+def _explain_text(value: Any, _: Mapping[str, Any]) -> str:
     if isinstance(value, list | dict) or value is None:
         return f"this is {show_value(value)}; write one text"
     return f'{show_value(value)} is no text; put it in quotes: "{show_value(value)}"'
 
 
-def _truth(value: Any, _: Mapping[str, Any]) -> str:
+def _explain_truth(value: Any, _: Mapping[str, Any]) -> str:
     known = str(value).strip().casefold()
     nearest = "write true" if known in _TRUE else "write false" if known in _FALSE else "write true or false"
     return f"{show_value(value)} is neither true nor false; {nearest}"
 
 
-def _too_long(_: Any, context: Mapping[str, Any]) -> str:
+def _explain_length(_: Any, context: Mapping[str, Any]) -> str:
     return f"has {context['actual_length']} entries; the most is {context['max_length']}"
 
 
-def _unknown(value: Any, context: Mapping[str, Any]) -> str:
+def _explain_unknown(value: Any, context: Mapping[str, Any]) -> str:
     known = re.findall(r"'([^']*)'", context["expected"]) or [context["expected"]]
-    return f"{show_value(value)} is not possible here; {proposal(str(value), known)}"
+    return f"{show_value(value)} is not possible here; {propose(str(value), known)}"
 
 
-def _form(value: Any, context: Mapping[str, Any]) -> str:
+def _explain_form(value: Any, context: Mapping[str, Any]) -> str:
     if context["pattern"].startswith(_NAME):
         return f"{show_value(value)} is not a name: lower-case letters, digits and _ only, a letter first"
     for start, asks in _FORMS.items():
@@ -120,26 +126,26 @@ def _form(value: Any, context: Mapping[str, Any]) -> str:
     return f"{show_value(value)} does not have the form it needs: {context['pattern']}"
 
 
-def _says(words: str) -> Callable[[Any, Mapping[str, Any]], str]:
+def _make_statement(words: str) -> Callable[[Any, Mapping[str, Any]], str]:
     return lambda value, _: f"{show_value(value)} {words}"
 
 
-def _is(words: str) -> Callable[[Any, Mapping[str, Any]], str]:
+def _make_advice(words: str) -> Callable[[Any, Mapping[str, Any]], str]:
     return lambda value, _: f"this is {show_value(value)}; {words}"
 
 
-_GROUP: Final = _is("write a group of keys, each on a line of its own, as KEY: VALUE")
-_LIST: Final = _is("write a list: [ONE, TWO], or a line with - for each")
-_NUMBER: Final = _says("is no number; write digits, like 10 or 0.5")
-_DATE: Final = _says("is no date; write it like 2026-03-02")
-_TIME: Final = _says("is no time of day; write it like 09:30")
-_DURATION: Final = _says("is no duration; write a number and s, m, h or d, like 30m or 4h")
+_GROUP: Final = _make_advice("write a group of keys, each on a line of its own, as KEY: VALUE")
+_LIST: Final = _make_advice("write a list: [ONE, TWO], or a line with - for each")
+_NUMBER: Final = _make_statement("is no number; write digits, like 10 or 0.5")
+_DATE: Final = _make_statement("is no date; write it like 2026-03-02")
+_TIME: Final = _make_statement("is no time of day; write it like 09:30")
+_DURATION: Final = _make_statement("is no duration; write a number and s, m, h or d, like 30m or 4h")
 
 _SENTENCES: Final[dict[str, Callable[[Any, Mapping[str, Any]], str]]] = {
-    **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), _whole),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), _explain_whole),
     **dict.fromkeys(("float_type", "float_parsing", "finite_number"), _NUMBER),
-    **dict.fromkeys(("bool_type", "bool_parsing"), _truth),
-    **dict.fromkeys(("string_type", "string_sub_type", "string_unicode"), _text),
+    **dict.fromkeys(("bool_type", "bool_parsing"), _explain_truth),
+    **dict.fromkeys(("string_type", "string_sub_type", "string_unicode"), _explain_text),
     **dict.fromkeys(("model_type", "model_attributes_type", "dict_type", "mapping_type"), _GROUP),
     **dict.fromkeys(("tuple_type", "list_type", "set_type", "frozen_set_type", "iterable_type"), _LIST),
     **dict.fromkeys(
@@ -152,10 +158,10 @@ _SENTENCES: Final[dict[str, Callable[[Any, Mapping[str, Any]], str]]] = {
         "is empty; add at least one" if context["min_length"] == 1
         else f"has {context['actual_length']} entries; it needs {context['min_length']}"
     ),
-    "too_long": _too_long,
-    "literal_error": _unknown,
-    "enum": _unknown,
-    "string_pattern_mismatch": _form,
+    "too_long": _explain_length,
+    "literal_error": _explain_unknown,
+    "enum": _explain_unknown,
+    "string_pattern_mismatch": _explain_form,
     "value_error": lambda _, context: str(context["error"]),
     "assertion_error": lambda _, context: str(context["error"]),
 }  # fmt: skip

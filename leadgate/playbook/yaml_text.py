@@ -21,7 +21,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from leadgate.errors import LeadgateError
-from leadgate.nearest import proposal
+from leadgate.nearest import propose
 from leadgate.playbook.value_words import explain
 
 MAX_BYTES: Final = 250_000
@@ -80,7 +80,7 @@ class Document:
         return 1
 
     def problem(self, path: Path, message: str, *, note: bool = False) -> Problem:
-        return Problem(self.file, self.line(path), key(path), message, note)
+        return Problem(self.file, self.line(path), format_path(path), message, note)
 
 
 def rename_keys(document: Document, new_names: Mapping[str, str]) -> Document:
@@ -101,7 +101,7 @@ def rename_keys(document: Document, new_names: Mapping[str, str]) -> Document:
     return Document(document.file, data, lines, tuple(notes))
 
 
-def key(path: Path) -> str:
+def format_path(path: Path) -> str:
     """A path as it is written in messages: ``pools[0].members[1].rep``."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
@@ -154,64 +154,64 @@ class _Reader:
         line = node.start_mark.line + 1
         self.values += 1
         if self.values > MAX_VALUES or len(path) > MAX_DEPTH:
-            problem = Problem(self.file, line, key(path), "repeats itself through aliases, or is far too large")
+            problem = Problem(self.file, line, format_path(path), "repeats itself through aliases, or is far too large")
             raise PlaybookError([problem])
         self.lines.setdefault(path, line)
         if isinstance(node, MappingNode):
-            return self._mapping(node, path)
+            return self._read_mapping(node, path)
         if isinstance(node, SequenceNode):
             return [self.value(item, (*path, position)) for position, item in enumerate(node.value)]
         assert isinstance(node, ScalarNode)  # noqa: S101 - there is no fourth kind of node
-        return self._scalar(node, path, line)
+        return self._read_scalar(node, path, line)
 
-    def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
+    def _read_mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for name_node, value_node in node.value:
             line = name_node.start_mark.line + 1
             if not isinstance(name_node, ScalarNode):
-                self._wrong(line, path, "a key is a plain name")
+                self._add_problem(line, path, "a key is a plain name")
                 continue
             name = str(name_node.value)
             here = (*path, name)
             if name == "<<":
-                self._wrong(line, path, "merging with << is not supported; write the keys out")
+                self._add_problem(line, path, "merging with << is not supported; write the keys out")
             elif name in data:
-                self._wrong(line, here, f"is given twice; the first one is in line {self.lines[here]}")
+                self._add_problem(line, here, f"is given twice; the first one is in line {self.lines[here]}")
             else:
                 self.lines[here] = line
                 data[name] = self.value(value_node, here)
         return data
 
-    def _scalar(self, node: ScalarNode, path: Path, line: int) -> Any:
+    def _read_scalar(self, node: ScalarNode, path: Path, line: int) -> Any:
         tag = str(node.tag)
         if tag not in _SCALARS:
-            self._wrong(line, path, f"the tag {tag.rpartition(':')[2]!r} is not allowed; write a plain value")
+            self._add_problem(line, path, f"the tag {tag.rpartition(':')[2]!r} is not allowed; write a plain value")
             return None
         try:
             return self.constructor.construct_object(node)
         except (ValueError, YAMLError):
-            self._wrong(line, path, f"{node.value!r} is not a date or number; put text in quotes")
+            self._add_problem(line, path, f"{node.value!r} is not a date or number; put text in quotes")
             return None
 
-    def _wrong(self, line: int, path: Path, message: str) -> None:
-        self.problems.append(Problem(self.file, line, key(path), message))
+    def _add_problem(self, line: int, path: Path, message: str) -> None:
+        self.problems.append(Problem(self.file, line, format_path(path), message))
 
 
-def problems_of(error: ValidationError, document: Document, model: type[BaseModel]) -> list[Problem]:
+def describe_problems(error: ValidationError, document: Document, model: type[BaseModel]) -> list[Problem]:
     """What pydantic found, in words, each with its line. ``model`` is the one that was validated."""
     found = []
     for detail in error.errors(include_url=False):
-        path = _written(detail["loc"], document.data)
+        path = _find_written(detail["loc"], document.data)
         kind, context = detail["type"], detail.get("ctx", {})
         if kind == "extra_forbidden":
-            message = f"unknown key; {proposal(str(path[-1]), _keys(model, path[:-1], document.data))}"
+            message = f"unknown key; {propose(str(path[-1]), _list_keys(model, path[:-1], document.data))}"
         elif kind == "missing":
             path = (*path, str(detail["loc"][-1]))
             message = "is missing; add it"
         elif kind == "union_tag_invalid":
             known = re.findall(r"'([^']*)'", context["expected_tags"])
             path = (*path, "type")
-            message = f"{context['tag']!r} is not possible here; {proposal(str(context['tag']), known)}"
+            message = f"{context['tag']!r} is not possible here; {propose(str(context['tag']), known)}"
         elif kind == "union_tag_not_found":
             path, message = (*path, "type"), "is missing; add it"
         else:
@@ -220,7 +220,7 @@ def problems_of(error: ValidationError, document: Document, model: type[BaseMode
     return sorted(set(found))
 
 
-def _written(loc: tuple[str | int, ...], data: Any) -> Path:
+def _find_written(loc: tuple[str | int, ...], data: Any) -> Path:
     """The part of pydantic's location that is in the document: tags of unions and the like left out."""
     path: list[str | int] = []
     for part in loc:
@@ -233,29 +233,29 @@ def _written(loc: tuple[str | int, ...], data: Any) -> Path:
     return tuple(path)
 
 
-def _keys(model: type[BaseModel], path: Path, data: Any) -> list[str]:
+def _list_keys(model: type[BaseModel], path: Path, data: Any) -> list[str]:
     """The keys that the part of ``model`` at ``path`` knows."""
     annotation: Any = model
     for part in path:
-        resolved = _resolved(annotation, data)
+        resolved = _resolve(annotation, data)
         data = data[part]
         if isinstance(resolved, type) and issubclass(resolved, BaseModel):
             annotation = resolved.model_fields[str(part)].annotation
         else:
             annotation = get_args(resolved)[1 if isinstance(part, str) else 0]
-    resolved = _resolved(annotation, data)
+    resolved = _resolve(annotation, data)
     return list(resolved.model_fields) if isinstance(resolved, type) and issubclass(resolved, BaseModel) else []
 
 
-def _resolved(annotation: Any, data: Any) -> Any:
+def _resolve(annotation: Any, data: Any) -> Any:
     """The annotation without ``Annotated`` and unions; of a tagged union, the model that ``data`` names."""
     if get_origin(annotation) is Annotated:
-        return _resolved(get_args(annotation)[0], data)
+        return _resolve(get_args(annotation)[0], data)
     if get_origin(annotation) in (Union, types.UnionType):
         models = [a for a in get_args(annotation) if a is not type(None)]
         wanted = data.get("type") if isinstance(data, dict) else None
         tagged = [m for m in models if _tag(m) == wanted]
-        return _resolved((tagged or models)[0], data)
+        return _resolve((tagged or models)[0], data)
     return annotation
 
 

@@ -8,8 +8,8 @@ Does not belong here: how an expression is evaluated (``rules``), or where a ver
 
 from __future__ import annotations
 
-from leadgate.scoring.forecast import changes_at
-from leadgate.scoring.points import fields_read, score
+from leadgate.scoring.forecast import find_next_changes
+from leadgate.scoring.points import list_scoring_fields, score
 from leadgate.scoring.verdict import qualify
 
-__all__ = ["changes_at", "fields_read", "qualify", "score"]
+__all__ = ["find_next_changes", "list_scoring_fields", "qualify", "score"]

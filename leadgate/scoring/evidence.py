@@ -31,7 +31,7 @@ class Proved:
     latest: npt.NDArray[np.int64]
 
 
-def expressions(evidence: Mapping[EvidencePart, EvidenceRule]) -> dict[str, str]:
+def list_expressions(evidence: Mapping[EvidencePart, EvidenceRule]) -> dict[str, str]:
     """What has to be matched for ``prove``."""
     known = {f"known {part}": rule.when for part, rule in evidence.items() if rule.when is not None}
     return known | {f"negative {part}": rule.negative for part, rule in evidence.items() if rule.negative is not None}
@@ -53,7 +53,9 @@ def prove(
     return proved
 
 
-def written(evidence: Mapping[EvidencePart, EvidenceRule], rows: int, proved: Mapping[str, Proved]) -> list[str]:
+def format_evidence(
+    evidence: Mapping[EvidencePart, EvidenceRule], rows: int, proved: Mapping[str, Proved]
+) -> list[str]:
     """One JSON text a row, written once for each distinct combination of what is known.
 
     It names the field that tells, and never its value: the text is kept after the lead's values are erased.
@@ -69,13 +71,15 @@ def written(evidence: Mapping[EvidencePart, EvidenceRule], rows: int, proved: Ma
     texts = []
     for row in zip(*columns, strict=True):
         if (text := known.get(row)) is None:
-            found = {part: _proof(rule, *state) for (part, rule), state in zip(evidence.items(), row, strict=True)}
+            found = {
+                part: _build_proof(rule, *state) for (part, rule), state in zip(evidence.items(), row, strict=True)
+            }
             text = known[row] = orjson.dumps(found, default=str).decode()
         texts.append(text)
     return texts
 
 
-def _proof(rule: EvidenceRule, known: bool, negative: bool, by_activity: int) -> Proof:
+def _build_proof(rule: EvidenceRule, known: bool, negative: bool, by_activity: int) -> Proof:
     proof: Proof = {"known": known}
     if negative:
         proof["negative"] = True

@@ -27,18 +27,18 @@ from leadgate.playbook import EngagementRule, Playbook
 from leadgate.scoring.points import (
     Heard,
     Points,
-    activity_points,
-    caps,
-    columns,
-    counting,
-    engagement_points,
-    grade_numbers,
+    compute_activity_points,
+    compute_caps,
+    compute_engagement_points,
+    compute_grade_numbers,
+    compute_microseconds,
+    list_engagement_conditions,
+    list_scoring_columns,
     listen,
-    since_1970,
+    select_counting,
     total,
-    when_of,
 )
-from leadgate.scoring.verdict import LEVELS, code, evidence_kinds, in_band, leaves_below, level
+from leadgate.scoring.verdict import LEVELS, compute_level, encode_grade, find_exit_score, in_band, list_evidence_kinds
 from leadgate.vocabulary import Outcome
 
 _SECOND: Final = 1_000_000
@@ -48,7 +48,9 @@ _FURTHEST: Final = 50 * 365 * 86_400
 _UNCHANGED: Final = np.iinfo(np.int64).max
 
 
-def changes_at(frame: pd.DataFrame, playbook: Playbook, activities: pd.DataFrame, now: datetime) -> pd.Series[Any]:
+def find_next_changes(
+    frame: pd.DataFrame, playbook: Playbook, activities: pd.DataFrame, now: datetime
+) -> pd.Series[Any]:
     """The first whole second after ``now`` from which the verdict or the grade differs; None where none ever does.
 
     ``frame`` is a batch with the columns that ``score`` and ``qualify`` return; only leads that went on, were
@@ -56,16 +58,16 @@ def changes_at(frame: pd.DataFrame, playbook: Playbook, activities: pd.DataFrame
     may rise then.
     """
     found: list[datetime | None] = [None] * len(frame)
-    positions = _aging(frame, playbook, activities, now)
+    positions = _find_aging(frame, playbook, activities, now)
     if len(positions):
         aging = frame.iloc[positions]
-        seconds = _first_changes(_Outlook.of(aging, playbook, activities, now))
+        seconds = _find_first_changes(_Outlook.of(aging, playbook, activities, now))
         for position, second in zip(positions.tolist(), seconds.tolist(), strict=True):
             found[position] = None if second == _UNCHANGED else now + timedelta(seconds=second)
     return pd.Series(found, index=frame.index, dtype=object)
 
 
-def _timed(playbook: Playbook) -> list[tuple[int, EngagementRule]]:
+def _list_timed(playbook: Playbook) -> list[tuple[int, EngagementRule]]:
     """The engagement rules whose points change with time, each with its position."""
     return [
         (number, rule)
@@ -74,23 +76,23 @@ def _timed(playbook: Playbook) -> list[tuple[int, EngagementRule]]:
     ]
 
 
-def _aging(frame: pd.DataFrame, playbook: Playbook, activities: pd.DataFrame, now: datetime) -> Points:
+def _find_aging(frame: pd.DataFrame, playbook: Playbook, activities: pd.DataFrame, now: datetime) -> Points:
     """The positions of leads that time can change: they did something that ages, or is yet to happen."""
     if activities.empty:
         return np.empty(0, np.int64)
-    timed = {rule.activity for _, rule in _timed(playbook) if rule.activity is not None}
+    timed = {rule.activity for _, rule in _list_timed(playbook) if rule.activity is not None}
     heard, _ = listen(frame, activities, now, timed)
-    _, coming = listen(frame, activities, now, _kinds(playbook))
+    _, coming = listen(frame, activities, now, _list_kinds(playbook))
     did = np.zeros(len(frame), dtype=bool)
     for each in (*heard.values(), coming):
         did[each.row] = True
     return np.flatnonzero(did & frame["outcome"].isin((Outcome.CONTINUE, Outcome.NURTURE, Outcome.DONE)).to_numpy())
 
 
-def _kinds(playbook: Playbook) -> set[str]:
+def _list_kinds(playbook: Playbook) -> set[str]:
     """Every kind of activity that a verdict rests on."""
     counted = {rule.activity for rule in playbook.scoring.engagement if rule.activity is not None}
-    return counted | evidence_kinds(playbook.qualification)
+    return counted | list_evidence_kinds(playbook.qualification)
 
 
 @dataclass(frozen=True)
@@ -105,17 +107,17 @@ class _Told:
     @classmethod
     def of(cls, rule: EngagementRule, heard: Heard | None, rows: int, moment: int) -> _Told:
         nobody = np.empty(0, np.int64)
-        row, age = (nobody, nobody) if heard is None else counting(rule, heard.row, moment - heard.at, rows)
+        row, age = (nobody, nobody) if heard is None else select_counting(rule, heard.row, moment - heard.at, rows)
         counts = np.bincount(row, minlength=rows).astype(np.int64)
         return cls(rule, np.cumsum(counts) - counts, counts, age[np.argsort(row, kind="stable")])
 
-    def after(self, rows: Points, seconds: Points) -> Points:
+    def compute_after(self, rows: Points, seconds: Points) -> Points:
         """What the rule contributes to each of ``rows`` so many ``seconds`` from now."""
         counts = self.counts[rows]
         first = np.cumsum(counts) - counts
         which = np.arange(int(counts.sum())) + np.repeat(self.starts[rows] - first, counts)
         ages = self.ages[which] + np.repeat(seconds * _SECOND, counts)
-        return activity_points(self.rule, np.repeat(np.arange(len(rows)), counts), ages, len(rows))
+        return compute_activity_points(self.rule, np.repeat(np.arange(len(rows)), counts), ages, len(rows))
 
 
 @dataclass(frozen=True)
@@ -135,11 +137,14 @@ class _Outlook:
     @classmethod
     def of(cls, frame: pd.DataFrame, playbook: Playbook, activities: pd.DataFrame, now: datetime) -> _Outlook:
         scoring, count = playbook.scoring, len(frame)
-        heard, coming = listen(frame, activities, now, _kinds(playbook))
-        matched = rules.matches(when_of(scoring.engagement), frame, columns(playbook))
-        moment = since_1970(now)
+        heard, coming = listen(frame, activities, now, _list_kinds(playbook))
+        matched = rules.match_rows(
+            list_engagement_conditions(scoring.engagement), frame, list_scoring_columns(playbook)
+        )
+        moment = compute_microseconds(now)
         told = {
-            number: _Told.of(rule, heard.get(str(rule.activity)), count, moment) for number, rule in _timed(playbook)
+            number: _Told.of(rule, heard.get(str(rule.activity)), count, moment)
+            for number, rule in _list_timed(playbook)
         }
         happens = np.full(count, _UNCHANGED, dtype=np.int64)
         np.minimum.at(happens, coming.row, -((moment - coming.at) // _SECOND))  # rounded up
@@ -149,9 +154,9 @@ class _Outlook:
             level=np.array([LEVELS.index(name) for name in frame["qualified_as"].tolist()], dtype=np.int64),
             qualifiable=frame["qualifiable"].to_numpy(dtype=np.int64),
             reviewed=(frame["outcome"] == Outcome.NURTURE).to_numpy(),
-            fixed=engagement_points(scoring, matched, heard, count, now),
+            fixed=compute_engagement_points(scoring, matched, heard, count, now),
             told=told,
-            until=np.minimum(happens - 1, max((_lifetime(each) for each in told.values()), default=0)),
+            until=np.minimum(happens - 1, max((_compute_lifetime(each) for each in told.values()), default=0)),
             coming=happens,
         )
 
@@ -160,39 +165,40 @@ class _Outlook:
         every = [fixed[rows] for fixed in self.fixed]
         for number, line in zip(self.told, timed, strict=True):
             every[number] = line
-        return total([*every, *caps("engagement", every, self.playbook.scoring).values()], len(rows))
+        return total([*every, *compute_caps("engagement", every, self.playbook.scoring).values()], len(rows))
 
-    def after(self, rows: Points, seconds: Points) -> Points:
+    def compute_after(self, rows: Points, seconds: Points) -> Points:
         """What the timed rules contribute to each of ``rows`` so many ``seconds`` from now, one line a rule."""
-        lines = [told.after(rows, seconds) for told in self.told.values()]
+        lines = [told.compute_after(rows, seconds) for told in self.told.values()]
         return np.array(lines, dtype=np.int64).reshape(len(lines), len(rows))
 
-    def zone(self, rows: Points, timed: Points) -> Points:
+    def compute_zone(self, rows: Points, timed: Points) -> Points:
         """Between which thresholds the points lie: as long as it is the same, so is the verdict."""
         points, grades = self.points(rows, timed), self.playbook.scoring.grades
         rule = self.playbook.qualification
-        cuts = {rule.marketing_qualified, rule.sales_qualified, leaves_below(rule, 1), leaves_below(rule, 2)}
+        cuts = {rule.marketing_qualified, rule.sales_qualified, find_exit_score(rule, 1), find_exit_score(rule, 2)}
         if rule.review is not None:
             cuts |= {rule.review.lowest, rule.review.below}
         zone = np.searchsorted(sorted(cuts), self.fit[rows] + points, side="right").astype(np.int64)
-        return zone if grades is None else 10 * zone + grade_numbers(grades.engagement.values(), points)
+        return zone if grades is None else 10 * zone + compute_grade_numbers(grades.engagement.values(), points)
 
-    def verdict(self, rows: Points, timed: Points) -> Points:
+    def compute_verdict(self, rows: Points, timed: Points) -> Points:
         """The verdict and the grade as one number: what a lead is scored again for when it differs."""
         points, grades = self.points(rows, timed), self.playbook.scoring.grades
         rule, scores, grade = self.playbook.qualification, self.fit[rows] + points, np.zeros(len(rows), np.int64)
         if grades is not None:
-            grade = code(
-                grade_numbers(grades.fit.values(), self.fit[rows]), grade_numbers(grades.engagement.values(), points)
+            grade = encode_grade(
+                compute_grade_numbers(grades.fit.values(), self.fit[rows]),
+                compute_grade_numbers(grades.engagement.values(), points),
             )
         most = np.minimum(self.qualifiable[rows], 2 if rule.sales_qualified_by == "threshold" else 1)
-        reached = np.minimum(level(rule, scores, grade, self.level[rows]), most)
+        reached = np.minimum(compute_level(rule, scores, grade, self.level[rows]), most)
         reviewed = (reached == 0) & self.reviewed[rows] & in_band(rule, scores)
         verdict: Points = 100 * np.where(reviewed, 3, reached) + grade
         return verdict
 
 
-def _lifetime(told: _Told) -> int:
+def _compute_lifetime(told: _Told) -> int:
     """After how many seconds the activities of a rule contribute nothing any more."""
     rule = told.rule
     ends = [_FURTHEST]
@@ -204,26 +210,28 @@ def _lifetime(told: _Told) -> int:
     return min(ends)
 
 
-def _first_changes(outlook: _Outlook) -> Points:
+def _find_first_changes(outlook: _Outlook) -> Points:
     """For each lead the second from now at which its verdict first differs; ``_UNCHANGED`` where it never does."""
     found = outlook.coming.copy()
     every = np.arange(len(found))
-    now = outlook.verdict(every, outlook.after(every, np.zeros(len(found), dtype=np.int64)))
+    now = outlook.compute_verdict(every, outlook.compute_after(every, np.zeros(len(found), dtype=np.int64)))
 
     def note(rows: Points, seconds: Points, timed: Points) -> None:
-        differs = outlook.verdict(rows, timed) != now[rows]
+        differs = outlook.compute_verdict(rows, timed) != now[rows]
         np.minimum.at(found, rows[differs], seconds[differs])
 
     rows = np.flatnonzero(outlook.until > 0)
     start, end = np.zeros(len(rows), dtype=np.int64), outlook.until[rows]
-    low, high = outlook.after(rows, start), outlook.after(rows, end)
+    low, high = outlook.compute_after(rows, start), outlook.compute_after(rows, end)
     note(rows, end, high)
     while len(rows):
-        may_change = outlook.zone(rows, np.minimum(low, high)) != outlook.zone(rows, np.maximum(low, high))
+        may_change = outlook.compute_zone(rows, np.minimum(low, high)) != outlook.compute_zone(
+            rows, np.maximum(low, high)
+        )
         split = may_change & (start < found[rows]) & (end - start > 1)
         rows, start, end, low, high = rows[split], start[split], end[split], low[:, split], high[:, split]
         middle = start + (end - start) // 2
-        between = outlook.after(rows, middle)
+        between = outlook.compute_after(rows, middle)
         note(rows, middle, between)
         rows = np.concatenate([rows, rows])
         start, end = np.concatenate([start, middle]), np.concatenate([middle, end])

@@ -60,49 +60,51 @@ def score(frame: pd.DataFrame, playbook: Playbook, activities: pd.DataFrame, now
     ``decayed`` the points it had in full and its latest activity).
     """
     scoring, count = playbook.scoring, len(frame)
-    expressions = {f"fit {rule.name}": rule.when for rule in scoring.fit} | when_of(scoring.engagement)
-    matched = rules.matches(expressions, frame, columns(playbook))
+    expressions = {f"fit {rule.name}": rule.when for rule in scoring.fit} | list_engagement_conditions(
+        scoring.engagement
+    )
+    matched = rules.match_rows(expressions, frame, list_scoring_columns(playbook))
     kinds = {rule.activity for rule in scoring.engagement if rule.activity is not None}
     heard, _ = listen(frame, activities, now, kinds)
     fit = [matched[f"fit {rule.name}"].to_numpy() * np.int64(rule.points) for rule in scoring.fit]
-    engagement = engagement_points(scoring, matched, heard, count, now)
-    fit_caps, engagement_caps = caps("fit", fit, scoring), caps("engagement", engagement, scoring)
+    engagement = compute_engagement_points(scoring, matched, heard, count, now)
+    fit_caps, engagement_caps = compute_caps("fit", fit, scoring), compute_caps("engagement", engagement, scoring)
     names = [rule.name for rule in scoring.fit] + [*fit_caps]
     fit_names = set(names)
     names += [rule.name for rule in scoring.engagement] + [*engagement_caps]
     every = [*fit, *fit_caps.values(), *engagement, *engagement_caps.values()]
     fit_points = total([*fit, *fit_caps.values()], count)
     points = total([*engagement, *engagement_caps.values()], count)
-    contributions, sums, fit_shown = _written(names, every, fit_names, count)
-    decayed = _decayed(scoring, engagement, heard, count, now)
+    contributions, sums, fit_shown = _format_contributions(names, every, fit_names, count)
+    decayed = _find_decayed(scoring, engagement, heard, count, now)
     return pd.DataFrame(
         {
             "fit": fit_points,
             "engagement": points,
             "score": fit_points + points,
-            **_grades(scoring.grades, fit_points, points),
+            **_build_grades(scoring.grades, fit_points, points),
             "contributions": pd.Series(contributions, index=frame.index, dtype=object),
             "contribution_sum": np.array(sums, dtype=np.int64),
-            "details": pd.Series(_details(fit_shown, decayed), index=frame.index, dtype=object),
+            "details": pd.Series(_format_details(fit_shown, decayed), index=frame.index, dtype=object),
         },
         index=frame.index,
     )
 
 
-def columns(playbook: Playbook) -> dict[str, fields.FieldType]:
+def list_scoring_columns(playbook: Playbook) -> dict[str, fields.FieldType]:
     """The columns that expressions of this stage may use."""
-    return fields.columns(STAGE, {name: field.type for name, field in playbook.fields.items()})
+    return fields.list_columns(STAGE, {name: field.type for name, field in playbook.fields.items()})
 
 
-def fields_read(playbook: Playbook) -> list[str]:
+def list_scoring_fields(playbook: Playbook) -> list[str]:
     """The columns of a lead that the scoring rules read, in the rules' order: what a score rests on."""
     conditions = [rule.when for rule in playbook.scoring.fit] + [rule.when for rule in playbook.scoring.engagement]
     read = [sorted(parse(condition).columns) for condition in conditions if condition is not None]
     return list(dict.fromkeys(name for names in read for name in names if name != "source"))
 
 
-def when_of(engagement: Sequence[EngagementRule]) -> dict[str, str]:
-    """The expressions of the engagement rules that look at fields, as ``engagement_points`` calls them."""
+def list_engagement_conditions(engagement: Sequence[EngagementRule]) -> dict[str, str]:
+    """The expressions of the engagement rules that look at fields, as ``compute_engagement_points`` calls them."""
     return {f"engagement {rule.name}": rule.when for rule in engagement if rule.when is not None}
 
 
@@ -118,7 +120,7 @@ def listen(
     at = moments.to_numpy().astype("datetime64[us]").astype(np.int64)
     kind = activities["kind"].to_numpy(dtype=object)
     ours = (row >= 0) & np.isin(kind, list(kinds))
-    happened = at <= since_1970(as_of)
+    happened = at <= compute_microseconds(as_of)
     heard = {}
     for name in kinds:
         of_kind = ours & happened & (kind == name)
@@ -128,12 +130,12 @@ def listen(
     return heard, Heard(row[coming], at[coming])
 
 
-def since_1970(moment: datetime) -> int:
+def compute_microseconds(moment: datetime) -> int:
     """An aware moment in microseconds."""
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // _MICROSECOND
 
 
-def engagement_points(
+def compute_engagement_points(
     scoring: Scoring, matched: pd.DataFrame, heard: Mapping[str, Heard], count: int, now: datetime
 ) -> list[Points]:
     """What each engagement rule contributes to each of ``count`` rows, before caps."""
@@ -144,16 +146,18 @@ def engagement_points(
         elif (mine := heard.get(rule.activity)) is None:
             points.append(np.zeros(count, dtype=np.int64))
         else:
-            points.append(activity_points(rule, mine.row, since_1970(now) - mine.at, count))
+            points.append(compute_activity_points(rule, mine.row, compute_microseconds(now) - mine.at, count))
     return points
 
 
-def activity_points(rule: EngagementRule, row: Points, age: Points, count: int, *, in_full: bool = False) -> Points:
+def compute_activity_points(
+    rule: EngagementRule, row: Points, age: Points, count: int, *, in_full: bool = False
+) -> Points:
     """What an activity rule contributes to each of ``count`` rows, of activities of a ``row`` and an ``age``.
 
     Ages are microseconds, none negative. ``in_full`` leaves the decay out.
     """
-    row, age = counting(rule, row, age, count)
+    row, age = select_counting(rule, row, age, count)
     worth = np.full(len(age), float(rule.points * _MILLION))
     if rule.half_life is not None and not in_full:
         worth = np.rint(worth * np.exp2(-age / (rule.half_life // _MICROSECOND)))
@@ -166,7 +170,7 @@ def activity_points(rule: EngagementRule, row: Points, age: Points, count: int, 
     return rounded
 
 
-def counting(rule: EngagementRule, row: Points, age: Points, count: int) -> tuple[Points, Points]:
+def select_counting(rule: EngagementRule, row: Points, age: Points, count: int) -> tuple[Points, Points]:
     """The activities that count: those in the window, its first instant included; for ``once``, the latest of them.
 
     What does not count now never will: a window only moves on, and the latest stays the latest.
@@ -182,7 +186,7 @@ def counting(rule: EngagementRule, row: Points, age: Points, count: int) -> tupl
     return row, age
 
 
-def caps(part: Literal["fit", "engagement"], points: Sequence[Points], scoring: Scoring) -> dict[str, Points]:
+def compute_caps(part: Literal["fit", "engagement"], points: Sequence[Points], scoring: Scoring) -> dict[str, Points]:
     """What the caps of ``fit`` or ``engagement`` add to the points of its rules, by the name of the contribution.
 
     The groups first, each over its own rules, then the part as a whole.
@@ -208,22 +212,22 @@ def total(points: Sequence[Points], rows: int) -> Points:
     return np.sum(points, axis=0, dtype=np.int64) if points else np.zeros(rows, dtype=np.int64)
 
 
-def grade_numbers(thresholds: Collection[int], points: Points) -> Points:
+def compute_grade_numbers(thresholds: Collection[int], points: Points) -> Points:
     """1 for the best of a scale's three thresholds, 4 for points below them all."""
     return 4 - np.searchsorted(sorted(thresholds), points, side="right").astype(np.int64)
 
 
-def _grades(
+def _build_grades(
     grades: Grades | None, fit: Points, engagement: Points
 ) -> dict[str, npt.NDArray[np.object_] | Points | None]:
     if grades is None:
         return dict.fromkeys(("fit_grade", "engagement_grade", "grade"))
-    letters = _FIT_GRADES[4 - grade_numbers(grades.fit.values(), fit)]
-    numbers = grade_numbers(grades.engagement.values(), engagement)
+    letters = _FIT_GRADES[4 - compute_grade_numbers(grades.fit.values(), fit)]
+    numbers = compute_grade_numbers(grades.engagement.values(), engagement)
     return {"fit_grade": letters, "engagement_grade": numbers, "grade": letters + numbers.astype(str).astype(object)}
 
 
-def _written(
+def _format_contributions(
     names: Sequence[str], points: Sequence[Points], fit: Collection[str], rows: int
 ) -> tuple[list[str], list[int], list[list[str]]]:
     """Contributions as JSON text, their sum, and which are fit; made once for each distinct combination of points."""
@@ -242,7 +246,7 @@ def _written(
     return [text for text, _, _ in result], [sum_ for _, sum_, _ in result], [of_fit for _, _, of_fit in result]
 
 
-def _decayed(
+def _find_decayed(
     scoring: Scoring, points: Sequence[Points], heard: Mapping[str, Heard], count: int, now: datetime
 ) -> dict[int, dict[str, Decay]]:
     """For each row the rules whose points have decayed: what they were ``of``, and the ``latest`` activity."""
@@ -250,7 +254,7 @@ def _decayed(
     for rule, mine in zip(scoring.engagement, points, strict=True):
         if rule.half_life is None or rule.activity is None or (told := heard.get(rule.activity)) is None:
             continue
-        full = activity_points(rule, told.row, since_1970(now) - told.at, count, in_full=True)
+        full = compute_activity_points(rule, told.row, compute_microseconds(now) - told.at, count, in_full=True)
         latest = np.zeros(count, dtype=np.int64)
         np.maximum.at(latest, told.row, told.at)
         for row in np.flatnonzero(full != mine).tolist():
@@ -259,7 +263,7 @@ def _decayed(
     return found
 
 
-def _details(fit_shown: Sequence[list[str]], decayed: Mapping[int, Mapping[str, Decay]]) -> list[str]:
+def _format_details(fit_shown: Sequence[list[str]], decayed: Mapping[int, Mapping[str, Decay]]) -> list[str]:
     """One JSON text a row, written once for each list of contributions unless something has decayed."""
     written: dict[int, str] = {}  # by identity: rows with the same contributions share one list
     texts = []

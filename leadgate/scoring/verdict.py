@@ -21,7 +21,7 @@ import pandas as pd
 from leadgate.expressions import rules
 from leadgate.playbook import ByGrade, Playbook, Qualification
 from leadgate.scoring import evidence
-from leadgate.scoring.points import Points, columns, listen
+from leadgate.scoring.points import Points, list_scoring_columns, listen
 from leadgate.vocabulary import Outcome
 
 Flags = npt.NDArray[np.bool_]
@@ -54,14 +54,14 @@ def qualify(
     """
     rule = playbook.qualification
     out = {f"out {d.name}": d.when for d in rule.disqualify}
-    matched = rules.matches(out | evidence.expressions(rule.evidence), frame, columns(playbook))
-    heard, _ = listen(frame, activities, now, evidence_kinds(rule))
+    matched = rules.match_rows(out | evidence.list_expressions(rule.evidence), frame, list_scoring_columns(playbook))
+    heard, _ = listen(frame, activities, now, list_evidence_kinds(rule))
     proved = evidence.prove(rule.evidence, matched, heard)
     scores = frame["score"].to_numpy(dtype=np.int64)
-    was, finished = before(frame)
-    unproved = _unproved(rule, proved, len(frame))
-    allowed = _allowed(unproved, len(frame))
-    by_points = level(rule, scores, grade_codes(rule, frame), was)
+    was, finished = read_before(frame)
+    unproved = _find_unproved(rule, proved, len(frame))
+    allowed = _compute_allowed(unproved, len(frame))
+    by_points = compute_level(rule, scores, compute_grade_codes(rule, frame), was)
     reached = np.minimum(by_points, allowed)
     refused = matched[list(out)].to_numpy(dtype=bool)
     outcome = np.select(
@@ -72,7 +72,7 @@ def qualify(
     goes_on = np.isin(outcome, (Outcome.CONTINUE, Outcome.DONE))
     as_stated = reached if rule.sales_qualified_by == "threshold" else np.minimum(reached, 1)
     qualified_as = np.array(LEVELS, dtype=object)[np.where(goes_on, as_stated, 0)]
-    lacks = _lacking(unproved, by_points, reached)
+    lacks = _find_lacking(unproved, by_points, reached)
     grades = frame["grade"].tolist() if rule.grades is not None else [None] * len(frame)
     cases = zip(outcome.tolist(), scores.tolist(), reached.tolist(), was.tolist(), grades, lacks, strict=True)
     return pd.DataFrame(
@@ -80,38 +80,40 @@ def qualify(
             "outcome": pd.Series(outcome, index=frame.index, dtype=object),
             "qualified_as": pd.Series(qualified_as, index=frame.index, dtype=object),
             "qualifiable": allowed,
-            "reasons": pd.Series(_reasons(rule, cases, refused), index=frame.index, dtype=object),
-            "evidence": pd.Series(evidence.written(rule.evidence, len(frame), proved), index=frame.index, dtype=object),
+            "reasons": pd.Series(_list_reasons(rule, cases, refused), index=frame.index, dtype=object),
+            "evidence": pd.Series(
+                evidence.format_evidence(rule.evidence, len(frame), proved), index=frame.index, dtype=object
+            ),
         },
         index=frame.index,
     )
 
 
-def level(rule: Qualification, scores: Points, grades: Points, was: Points) -> Points:
+def compute_level(rule: Qualification, scores: Points, grades: Points, was: Points) -> Points:
     """How far a lead is qualified (an index of ``LEVELS``) that was qualified as far as ``was`` before."""
     reached = np.zeros(len(scores), dtype=np.int64)
     for number in (1, 2):
         if rule.grades is None:
-            enters, stays = scores >= enters_at(rule, number), scores >= leaves_below(rule, number)
+            enters, stays = scores >= find_entry_score(rule, number), scores >= find_exit_score(rule, number)
         else:
-            enters = np.isin(grades, _codes(_listed(rule.grades, number)))
-            stays = np.isin(grades, _codes(_listed(rule.leave.grades, number)))
+            enters = np.isin(grades, _compute_codes(_list_grades(rule.grades, number)))
+            stays = np.isin(grades, _compute_codes(_list_grades(rule.leave.grades, number)))
         reached[enters | (stays & (was >= number))] = number
     return reached
 
 
-def enters_at(rule: Qualification, number: int) -> int:
+def find_entry_score(rule: Qualification, number: int) -> int:
     """The score from which on a lead is qualified as far as ``number``."""
     return rule.sales_qualified if number == 2 else rule.marketing_qualified
 
 
-def leaves_below(rule: Qualification, number: int) -> int:
+def find_exit_score(rule: Qualification, number: int) -> int:
     """The score below which a lead is no longer qualified as far as ``number``."""
     leaves = rule.leave.sales_qualified if number == 2 else rule.leave.marketing_qualified
-    return enters_at(rule, number) if leaves is None else leaves
+    return find_entry_score(rule, number) if leaves is None else leaves
 
 
-def _listed(grades: ByGrade, number: int) -> tuple[str, ...]:
+def _list_grades(grades: ByGrade, number: int) -> tuple[str, ...]:
     return grades.sales_qualified if number == 2 else grades.marketing_qualified
 
 
@@ -122,7 +124,7 @@ def in_band(rule: Qualification, scores: Points) -> Flags:
     return (scores >= rule.review.lowest) & (scores < rule.review.below)
 
 
-def before(frame: pd.DataFrame) -> tuple[Points, Flags]:
+def read_before(frame: pd.DataFrame) -> tuple[Points, Flags]:
     """How far each lead was qualified before, and whether it was followed up; a frame that does not say has none."""
     if "was" not in frame:
         return np.zeros(len(frame), dtype=np.int64), np.zeros(len(frame), dtype=bool)
@@ -131,32 +133,34 @@ def before(frame: pd.DataFrame) -> tuple[Points, Flags]:
     return was, frame["finished"].to_numpy(dtype=bool)
 
 
-def grade_codes(rule: Qualification, frame: pd.DataFrame) -> Points:
-    """The grade of each row as a number that ``level`` takes; 0 where leads do not qualify by grade."""
+def compute_grade_codes(rule: Qualification, frame: pd.DataFrame) -> Points:
+    """The grade of each row as a number that ``compute_level`` takes; 0 where leads do not qualify by grade."""
     if rule.grades is None:
         return np.zeros(len(frame), dtype=np.int64)
-    return _codes(frame["grade"].tolist())
+    return _compute_codes(frame["grade"].tolist())
 
 
-def _codes(grades: Sequence[str]) -> Points:
-    return np.array([_code(grade) for grade in grades], dtype=np.int64)
+def _compute_codes(grades: Sequence[str]) -> Points:
+    return np.array([_compute_code(grade) for grade in grades], dtype=np.int64)
 
 
-def _code(grade: str) -> int:
-    return int(code(" ABCD".index(grade[0]), int(grade[1])))
+def _compute_code(grade: str) -> int:
+    return int(encode_grade(" ABCD".index(grade[0]), int(grade[1])))
 
 
-def code(fit: Any, engagement: Any) -> Any:
+def encode_grade(fit: Any, engagement: Any) -> Any:
     """A grade as a number, of the numbers 1 (the best) to 4 of its two parts."""
     return 10 * fit + engagement
 
 
-def evidence_kinds(rule: Qualification) -> set[str]:
+def list_evidence_kinds(rule: Qualification) -> set[str]:
     """The kinds of activity that are evidence of something."""
     return {proof.activity for proof in rule.evidence.values() if proof.activity is not None}
 
 
-def _unproved(rule: Qualification, proved: Mapping[str, evidence.Proved], count: int) -> dict[int, dict[str, Flags]]:
+def _find_unproved(
+    rule: Qualification, proved: Mapping[str, evidence.Proved], count: int
+) -> dict[int, dict[str, Flags]]:
     """For each level the parts that it requires, and which rows lack them."""
     required = {1: rule.requires.get("marketing_qualified", ()), 2: rule.requires.get("sales_qualified", ())}
     return {
@@ -165,7 +169,7 @@ def _unproved(rule: Qualification, proved: Mapping[str, evidence.Proved], count:
     }
 
 
-def _allowed(unproved: Mapping[int, Mapping[str, Flags]], count: int) -> Points:
+def _compute_allowed(unproved: Mapping[int, Mapping[str, Flags]], count: int) -> Points:
     """How far each row may be qualified by its evidence."""
     allowed = np.full(count, 2, dtype=np.int64)
     for number in (2, 1):
@@ -174,7 +178,9 @@ def _allowed(unproved: Mapping[int, Mapping[str, Flags]], count: int) -> Points:
     return allowed
 
 
-def _lacking(unproved: Mapping[int, Mapping[str, Flags]], by_points: Points, reached: Points) -> list[tuple[str, ...]]:
+def _find_lacking(
+    unproved: Mapping[int, Mapping[str, Flags]], by_points: Points, reached: Points
+) -> list[tuple[str, ...]]:
     """What kept each row from what its points reach: the parts that are not known."""
     lacks: list[tuple[str, ...]] = [()] * len(reached)
     for row in np.flatnonzero(reached < by_points).tolist():
@@ -185,7 +191,7 @@ def _lacking(unproved: Mapping[int, Mapping[str, Flags]], by_points: Points, rea
 Case = tuple[str, int, int, int, str | None, tuple[str, ...]]
 
 
-def _reasons(rule: Qualification, cases: Iterable[Case], refused: Flags) -> list[list[str]]:
+def _list_reasons(rule: Qualification, cases: Iterable[Case], refused: Flags) -> list[list[str]]:
     disqualified = [d.reason for d in rule.disqualify]
     hit: dict[bytes, list[str]] = {}
     said: dict[Case, list[str]] = {}
@@ -196,12 +202,12 @@ def _reasons(rule: Qualification, cases: Iterable[Case], refused: Flags) -> list
             if (why := hit.get(pattern)) is None:
                 why = hit[pattern] = [disqualified[i] for i in np.flatnonzero(refused[row])]
         elif (why := said.get(case)) is None:
-            why = said[case] = _words(rule, *case)
+            why = said[case] = _explain(rule, *case)
         reasons.append(list(why))
     return reasons
 
 
-def _words(
+def _explain(
     rule: Qualification, outcome: str, points: int, reached: int, was: int, grade: str | None, lacks: tuple[str, ...]
 ) -> list[str]:
     if outcome == Outcome.REVIEW and rule.review is not None:
@@ -222,21 +228,21 @@ def _words(
 
 
 def _by_score(rule: Qualification, points: int, reached: int, was: int) -> str:
-    if was > reached and points < leaves_below(rule, reached + 1):
-        lost = f"a score of {points} is below {leaves_below(rule, reached + 1)}: no longer {_SAID[reached + 1]}"
+    if was > reached and points < find_exit_score(rule, reached + 1):
+        lost = f"a score of {points} is below {find_exit_score(rule, reached + 1)}: no longer {_SAID[reached + 1]}"
         return lost + (f", but {_SAID[reached]}" if reached else "")
-    enter = enters_at(rule, max(reached, 1))
+    enter = find_entry_score(rule, max(reached, 1))
     if reached == 0 and points >= enter:  # evidence is lacking
         return f"a score of {points} would reach {enter}"
     if reached == 0:
         return f"a score of {points} is below {enter}, from which a lead is marketing-qualified"
     if points < enter:
-        leave = leaves_below(rule, reached)
+        leave = find_exit_score(rule, reached)
         return f"a score of {points} is below {enter}, but a lead that was {_SAID[reached]} stays so down to {leave}"
-    return f"a score of {points} reaches {enter}: {_SAID[reached]}{_once_accepted(rule, reached)}"
+    return f"a score of {points} reaches {enter}: {_SAID[reached]}{_format_once_accepted(rule, reached)}"
 
 
-def _once_accepted(rule: Qualification, reached: int) -> str:
+def _format_once_accepted(rule: Qualification, reached: int) -> str:
     return " once sales accepts it" if reached == 2 and rule.sales_qualified_by == "acceptance" else ""
 
 
@@ -245,6 +251,6 @@ def _by_grade(rule: Qualification, by_grade: ByGrade, grade: str, reached: int, 
         among = ", ".join((*by_grade.marketing_qualified, *by_grade.sales_qualified))
         lost = "no longer" if was else "not"
         return f"grade {grade} is {lost} among those from which a lead is marketing-qualified ({among})"
-    if grade not in _listed(by_grade, reached):
+    if grade not in _list_grades(by_grade, reached):
         return f"a lead that was {_SAID[reached]} stays so at grade {grade}"
-    return f"grade {grade} is {_SAID[reached]}{_once_accepted(rule, reached)}"
+    return f"grade {grade} is {_SAID[reached]}{_format_once_accepted(rule, reached)}"

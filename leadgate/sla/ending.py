@@ -8,7 +8,7 @@ from __future__ import annotations
 from leadgate.playbook import Playbook
 
 
-def finished_by(playbook: Playbook) -> str:
+def find_finishing_event(playbook: Playbook) -> str:
     """The event that ends a journey: ``first_touch``, ``acceptance`` or ``outcome``."""
     by_acceptance = playbook.qualification.sales_qualified_by == "acceptance"
     return playbook.follow_up.finished_by or ("acceptance" if by_acceptance else "first_touch")

@@ -18,7 +18,7 @@ from leadgate.sla.hours import Clock
 Pause = tuple[datetime, datetime]
 
 
-def due(clock: Clock, start: datetime, length: timedelta, pauses: Sequence[Pause]) -> datetime:
+def compute_due(clock: Clock, start: datetime, length: timedelta, pauses: Sequence[Pause]) -> datetime:
     """The earliest moment when ``length`` of open time outside of ``pauses`` has passed since ``start``."""
     if not length:
         return start
@@ -27,39 +27,41 @@ def due(clock: Clock, start: datetime, length: timedelta, pauses: Sequence[Pause
         if clock.add(at, left) <= first:
             break
         if end > at:
-            left -= clock.between(at, max(at, first))
+            left -= clock.measure_between(at, max(at, first))
             at = end
     return clock.add(at, left)
 
 
-def due_many(
+def compute_due_many(
     clock: Clock, starts: pd.Series[pd.Timestamp], length: timedelta, pauses: pd.Series
 ) -> pd.Series[pd.Timestamp]:
-    """``due`` for a column of starts; ``pauses`` has a sequence for each, mostly an empty one."""
+    """``compute_due`` for a column of starts; ``pauses`` has a sequence for each, mostly an empty one."""
     moments = clock.add_many(starts, length)
     for index in pauses.index[pauses.map(bool).astype(bool)]:
-        moments[index] = pd.Timestamp(due(clock, starts[index], length, pauses[index]))
+        moments[index] = pd.Timestamp(compute_due(clock, starts[index], length, pauses[index]))
     return moments
 
 
-def elapsed(clock: Clock, start: datetime, end: datetime, pauses: Sequence[Pause]) -> timedelta:
+def compute_elapsed(clock: Clock, start: datetime, end: datetime, pauses: Sequence[Pause]) -> timedelta:
     """Open time from ``start`` to a later ``end``, less what of it lies in ``pauses``."""
-    passed = clock.between(start, end)
+    passed = clock.measure_between(start, end)
     for first, last in pauses:
         first, last = max(first, start), min(last, end)
         if first < last:
-            passed -= clock.between(first, last)
+            passed -= clock.measure_between(first, last)
     return passed
 
 
-def after_days(clock: Clock, starts: pd.Series[pd.Timestamp], days: int, pauses: pd.Series) -> pd.Series[pd.Timestamp]:
-    """``Clock.after_days`` without the working days whose last moment lies in a pause."""
-    moments = clock.after_days(starts, days)
+def add_working_days(
+    clock: Clock, starts: pd.Series[pd.Timestamp], days: int, pauses: pd.Series
+) -> pd.Series[pd.Timestamp]:
+    """``Clock.add_days`` without the working days whose last moment lies in a pause."""
+    moments = clock.add_days(starts, days)
     for index in pauses.index[pauses.map(bool).astype(bool)]:
         start, left, number = starts.loc[[index]], days, 0
         while left:
             number += 1
-            end = clock.after_days(start, number)[index]
+            end = clock.add_days(start, number)[index]
             left -= not any(first < end <= last for first, last in pauses[index])
         moments[index] = end
     return moments

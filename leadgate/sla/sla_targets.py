@@ -24,10 +24,10 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from leadgate.nearest import proposal
+from leadgate.nearest import propose
 from leadgate.playbook import LadderStep, OwnedState, Playbook, Pool, Sla, Target
 from leadgate.sla import pauses
-from leadgate.sla.hours import Clock, clock_of
+from leadgate.sla.hours import Clock, make_clock
 
 TARGETS: Final[tuple[Target, ...]] = ("first_touch", "acceptance", "next_touch", "stage")
 #: The column that counts the steps taken for each target.
@@ -87,7 +87,7 @@ def limit(sla: Sla, target: Target) -> timedelta | None:
     return sla.accept_within if target == "acceptance" else getattr(sla, target)
 
 
-def ladder(sla: Sla, target: Target) -> tuple[LadderStep, ...]:
+def list_ladder_steps(sla: Sla, target: Target) -> tuple[LadderStep, ...]:
     """What happens while a target is not met. One that the ladder forgets is escalated when due, never passed over."""
     steps = tuple(step for step in sla.ladder if step.of == target)
     if not steps and target != "first_touch" and limit(sla, target) is not None:
@@ -102,7 +102,7 @@ def may_have_it_again(playbook: Playbook) -> list[str]:
     return [f"rejected: {reason.name}" for reason in rules.reject_reasons if reason.same_owner] + stale
 
 
-def hours_of(playbook: Playbook, sla: Sla | None, pool: str | None, owner: str | None) -> str | None:
+def find_hours(playbook: Playbook, sla: Sla | None, pool: str | None, owner: str | None) -> str | None:
     """The name of the hours that a lead's clock runs on; None is the wall clock.
 
     Without a pool it is that of the owner's first pool with an SLA.
@@ -119,17 +119,17 @@ def hours_of(playbook: Playbook, sla: Sla | None, pool: str | None, owner: str |
     return next((p.hours for p in playbook.pools if p.name == pool), None)
 
 
-def first_due(playbook: Playbook, pool: Pool, now: datetime) -> Due:
+def compute_first_due(playbook: Playbook, pool: Pool, now: datetime) -> Due:
     """The first touch of a lead that a pool gives out ``now``, by the pool's own SLA."""
     if pool.sla is None:
         return NEVER_DUE
     slas = {sla.name: sla for sla in playbook.slas}
     if pool.sla not in slas:
-        raise ValueError(f"pool {pool.name} names SLA {pool.sla!r}; {proposal(pool.sla, slas)}")
+        raise ValueError(f"pool {pool.name} names SLA {pool.sla!r}; {propose(pool.sla, slas)}")
     if pool.hours is not None and pool.hours not in playbook.hours:
-        raise ValueError(f"pool {pool.name} names hours {pool.hours!r}; {proposal(pool.hours, playbook.hours)}")
+        raise ValueError(f"pool {pool.name} names hours {pool.hours!r}; {propose(pool.hours, playbook.hours)}")
     sla = slas[pool.sla]
-    return _due(sla, _clock(playbook, None if sla.clock == "wall" else pool.hours), now)
+    return _compute_due(sla, _make_clock(playbook, None if sla.clock == "wall" else pool.hours), now)
 
 
 def due_times(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> pd.DataFrame:
@@ -147,9 +147,9 @@ def due_times(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> pd.Data
         if not isinstance(owner, str) or name not in slas:
             answers.append(NEVER_DUE)
             continue
-        hours = hours_of(playbook, slas[name], pool, owner)
+        hours = find_hours(playbook, slas[name], pool, owner)
         if (name, hours) not in known:
-            known[name, hours] = _due(slas[name], _clock(playbook, hours), now)
+            known[name, hours] = _compute_due(slas[name], _make_clock(playbook, hours), now)
         answers.append(known[name, hours])
     place = {due: number for number, due in enumerate(dict.fromkeys([NEVER_DUE, *answers]))}
     distinct = pd.DataFrame(list(place), columns=list(Due._fields), dtype=object)
@@ -158,12 +158,12 @@ def due_times(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> pd.Data
     return distinct.iloc[[place[due] for due in answers]].set_axis(frame.index)
 
 
-def _due(sla: Sla, clock: Clock, now: datetime) -> Due:
+def _compute_due(sla: Sla, clock: Clock, now: datetime) -> Due:
     return Due(sla.name, clock.add(now, sla.first_touch), clock.add(now, sla.first_touch * sla.due_soon / 100))
 
 
-def _clock(playbook: Playbook, hours: str | None) -> Clock:
-    return clock_of(None if hours is None else playbook.hours[hours])
+def _make_clock(playbook: Playbook, hours: str | None) -> Clock:
+    return make_clock(None if hours is None else playbook.hours[hours])
 
 
 def check(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> Checked:
@@ -180,25 +180,25 @@ def check(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> Checked:
     steps taken. Moments are aware, or missing.
     """
     moment = pd.Timestamp(now)
-    frame = frame.assign(**{name: _moments(frame[name]) for name in _MOMENTS})
-    frame["touched_at"] = _of_cells(frame["touches"], lambda touches: touches[0])
-    last = _of_cells(frame["touches"], lambda touches: touches[-1])
-    paused_until = _of_cells(frame["pauses"], lambda each: max(end for _, end in each))
+    frame = frame.assign(**{name: _convert_moments(frame[name]) for name in _MOMENTS})
+    frame["touched_at"] = _pick_moments(frame["touches"], lambda touches: touches[0])
+    last = _pick_moments(frame["touches"], lambda touches: touches[-1])
+    paused_until = _pick_moments(frame["pauses"], lambda each: max(end for _, end in each))
     frame["next_touch_step"] = frame["next_touch_step"].where(last == frame["last_touched_at"], 0)
     slas: dict[Any, Sla] = {sla.name: sla for sla in playbook.slas}
     stale_at = pd.Series(pd.NaT, index=frame.index, dtype=_AT)
     found: list[pd.DataFrame] = [_NO_TARGETS]
     times: list[_Times] = []
     for sla, hours, index in _by_terms(frame, slas, playbook):
-        clock = _clock(playbook, hours)
+        clock = _make_clock(playbook, hours)
         if sla is not None:
             _shift(frame, index[paused_until[index].notna()], clock, sla)
             rows = frame.loc[index]
             for target in TARGETS:
                 if (length := limit(sla, target)) is not None:
-                    clocks = _clocks(rows, clock, target, length)
+                    clocks = _list_clocks(rows, clock, target, length)
                     found.append(clocks)
-                    times += _times(clocks, clock, ladder(sla, target), length)
+                    times += _compute_times(clocks, clock, list_ladder_steps(sla, target), length)
         _go_stale(stale_at, frame.loc[index], clock, playbook)
     targets = pd.concat(found, ignore_index=True)
     running = targets["closed_at"].isna()
@@ -252,18 +252,18 @@ class _Times(NamedTuple):
     clocks: pd.DataFrame
 
 
-def _moments(values: pd.Series) -> pd.Series:
+def _convert_moments(values: pd.Series) -> pd.Series:
     if values.isna().all():  # usual, and quick
         return pd.Series(pd.NaT, index=values.index, dtype=_AT)
     return pd.to_datetime(values, utc=True).astype(_AT)
 
 
-def _of_cells(cells: pd.Series, pick: Callable[[Any], datetime]) -> pd.Series:
+def _pick_moments(cells: pd.Series, pick: Callable[[Any], datetime]) -> pd.Series:
     """A moment picked from each cell that is not empty; NaT for the others, which are most."""
     answer = pd.Series(pd.NaT, index=cells.index, dtype=_AT)
     some = cells[cells.map(bool).astype(bool)]
     if not some.empty:
-        answer[some.index] = _moments(some.map(pick))
+        answer[some.index] = _convert_moments(some.map(pick))
     return answer
 
 
@@ -276,7 +276,7 @@ def _by_terms(
     for terms in zip(*(frame[c].astype(object).where(frame[c].notna(), None) for c in _TERMS), strict=True):
         if terms not in known:
             name, pool, owner = terms
-            known[terms] = (name, hours_of(playbook, slas.get(name), pool, owner))
+            known[terms] = (name, find_hours(playbook, slas.get(name), pool, owner))
         keys.append(known[terms])
     for (name, hours), rows in frame.groupby(pd.Series(keys, index=frame.index, dtype=object), sort=False):
         yield slas.get(name), hours, rows.index
@@ -286,12 +286,12 @@ def _shift(frame: pd.DataFrame, paused: pd.Index[Any], clock: Clock, sla: Sla) -
     """Move the first touch's due times of the rows that were waited for; the others stay as their owner was told."""
     for column, share in (("due_at", 100), ("due_soon_at", sla.due_soon)) if len(paused) else ():
         rows = frame.loc[paused]
-        frame.loc[paused, column] = pauses.due_many(
+        frame.loc[paused, column] = pauses.compute_due_many(
             clock, rows["clock_from"], sla.first_touch * share / 100, rows["pauses"]
         )
 
 
-def _clocks(rows: pd.DataFrame, clock: Clock, target: Target, length: timedelta) -> pd.DataFrame:
+def _list_clocks(rows: pd.DataFrame, clock: Clock, target: Target, length: timedelta) -> pd.DataFrame:
     """When the target's clock started and stopped, for each of the rows, as often as it did; as in
     ``Checked.targets``, with the row's ``pauses`` and the steps ``taken``."""
     finished, accepted, touched = rows["finished_at"], rows["accepted_at"], rows["touched_at"]
@@ -301,8 +301,8 @@ def _clocks(rows: pd.DataFrame, clock: Clock, target: Target, length: timedelta)
     if target == "next_touch":
         pairs = rows["touches"].map(lambda touches: list(zip_longest(touches, touches[1:])))
         clocks = clocks.assign(pair=pairs, finished=finished)[pairs.map(bool).astype(bool)].explode("pair")
-        clocks["since"] = _moments(clocks["pair"].str[0])
-        clocks["closed_at"] = _moments(clocks["pair"].str[1]).combine_first(clocks["finished"])
+        clocks["since"] = _convert_moments(clocks["pair"].str[0])
+        clocks["closed_at"] = _convert_moments(clocks["pair"].str[1]).combine_first(clocks["finished"])
         clocks = clocks[~(clocks["finished"] <= clocks["since"])].reset_index(drop=True)
     else:
         stops = {
@@ -314,16 +314,18 @@ def _clocks(rows: pd.DataFrame, clock: Clock, target: Target, length: timedelta)
     if target == "first_touch":
         clocks["due_at"] = rows["due_at"]
     else:
-        clocks["due_at"] = pauses.due_many(clock, clocks["since"], length, clocks["pauses"])
+        clocks["due_at"] = pauses.compute_due_many(clock, clocks["since"], length, clocks["pauses"])
     return clocks
 
 
-def _times(clocks: pd.DataFrame, clock: Clock, steps: Sequence[LadderStep], length: timedelta) -> Iterator[_Times]:
+def _compute_times(
+    clocks: pd.DataFrame, clock: Clock, steps: Sequence[LadderStep], length: timedelta
+) -> Iterator[_Times]:
     """When each of a target's steps is due that was not taken yet. A row has at most one running clock of a target."""
     running = clocks[clocks["closed_at"].isna()].set_index("row")
     for number, step in enumerate(steps, start=1):
         if not (untaken := running[running["taken"] < number]).empty:
-            when = pauses.due_many(clock, untaken["since"], length * step.after / 100, untaken["pauses"])
+            when = pauses.compute_due_many(clock, untaken["since"], length * step.after / 100, untaken["pauses"])
             yield _Times(number, step, when, untaken)
 
 
@@ -331,12 +333,12 @@ def _go_stale(stale_at: pd.Series, rows: pd.DataFrame, clock: Clock, playbook: P
     """Set when each of the rows goes stale, but for those that cannot, and those that were found so already."""
     for name, rule in playbook.follow_up.stale.items():
         fresh = ~(rows["stale_since"] == rows["active_at"])
-        these = rows[(owned_states(rows) == name) & rows["finished_at"].isna() & fresh]
+        these = rows[(find_owned_states(rows) == name) & rows["finished_at"].isna() & fresh]
         if not these.empty:
-            stale_at[these.index] = pauses.after_days(clock, these["active_at"], rule.days, these["pauses"])
+            stale_at[these.index] = pauses.add_working_days(clock, these["active_at"], rule.days, these["pauses"])
 
 
-def owned_states(frame: pd.DataFrame) -> pd.Series:
+def find_owned_states(frame: pd.DataFrame) -> pd.Series:
     """``untouched``, ``touched`` or ``accepted`` of each row, by ``touched_at`` and ``accepted_at``."""
     untouched: OwnedState = "untouched"
     states = pd.Series(untouched, index=frame.index, dtype=object)

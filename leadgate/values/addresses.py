@@ -14,13 +14,13 @@ from typing import Final, NamedTuple
 from email_validator import EmailNotValidError, validate_email
 from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES, EMAIL_MAX_LENGTH
 
-from leadgate.limits import longest_of
+from leadgate.limits import find_max_length
 from leadgate.playbook import Validation
-from leadgate.values.domains import in_plain_words, mail_domain, registered
+from leadgate.values.domains import find_registered, in_plain_words, read_mail_domain
 from leadgate.values.lists import read_words
-from leadgate.values.typos import intended
+from leadgate.values.typos import find_intended
 
-_LONGEST: Final = longest_of("email")
+_LONGEST: Final = find_max_length("email")
 
 #: A plain local part needs no second opinion; a property test holds it to email-validator's answer.
 _PLAIN_LOCAL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]|\.(?!\.|$))*")
@@ -70,45 +70,45 @@ class Kinds(NamedTuple):
 
     @classmethod
     def of(cls, validation: Validation) -> Kinds:
-        free, disposable, roles = _bundled()
+        free, disposable, roles = _load_bundled()
         return cls(
-            _extended(free, validation.free_mail_domains),
-            _extended(disposable, validation.disposable_domains),
-            _extended(roles, validation.role_addresses),
+            _extend(free, validation.free_mail_domains),
+            _extend(disposable, validation.disposable_domains),
+            _extend(roles, validation.role_addresses),
         )
 
 
-def address_of(text: str, kinds: Kinds) -> Address:
+def read_address(text: str, kinds: Kinds) -> Address:
     """Read one address.
 
     >>> kinds = Kinds.of(Validation())
-    >>> address_of("<mailto:Ann.Lee+news@GoogleMail.com>", kinds).canonical
+    >>> read_address("<mailto:Ann.Lee+news@GoogleMail.com>", kinds).canonical
     'annlee@gmail.com'
-    >>> address_of("ann@gmial.com", kinds)[3:5]
+    >>> read_address("ann@gmial.com", kinds)[3:5]
     ('the domain gmial.com looks like a typo of gmail.com', 'ann@gmail.com')
-    >>> address_of("Ann Lee", kinds).problem
+    >>> read_address("Ann Lee", kinds).problem
     'an email address must have an @'
     """
     if len(text) > _LONGEST:
         return Address(text, problem="too long for an e-mail address")
-    bare = _bare(text)
+    bare = _strip(text)
     local, domain, problem = _split(bare)
     if problem is not None:
-        return Address(text, problem=problem, proposal=_repaired(bare, kinds))
-    name, ascii_domain, _ = mail_domain(domain)
+        return Address(text, problem=problem, proposal=_repair(bare, kinds))
+    name, ascii_domain, _ = read_mail_domain(domain)
     email = f"{local}@{name}"
-    if ascii_domain not in kinds.free and (meant := intended(ascii_domain)) is not None:
+    if ascii_domain not in kinds.free and (meant := find_intended(ascii_domain)) is not None:
         typo = f"the domain {ascii_domain} looks like a typo of {meant}"
-        return _classified(email, local, ascii_domain, kinds)._replace(problem=typo, proposal=f"{local}@{meant}")
-    return _classified(email, local, ascii_domain, kinds)
+        return _classify(email, local, ascii_domain, kinds)._replace(problem=typo, proposal=f"{local}@{meant}")
+    return _classify(email, local, ascii_domain, kinds)
 
 
-def _classified(email: str, local: str, domain: str, kinds: Kinds) -> Address:
-    owner = registered(domain)
+def _classify(email: str, local: str, domain: str, kinds: Kinds) -> Address:
+    owner = find_registered(domain)
     role = local.lower().partition("+")[0]
     return Address(
         email=email,
-        canonical=_canonical(local, domain),
+        canonical=_build_canonical(local, domain),
         domain=owner,
         is_free=domain in kinds.free or owner in kinds.free,
         is_disposable=domain in kinds.disposable or owner in kinds.disposable,
@@ -116,7 +116,7 @@ def _classified(email: str, local: str, domain: str, kinds: Kinds) -> Address:
     )
 
 
-def _canonical(local: str, domain: str) -> str:
+def _build_canonical(local: str, domain: str) -> str:
     """One form for a mailbox: no tag, no dots, lower case (RFC 5321 allows other, no provider uses it)."""
     local = local.lower()
     if domain in _TAGGED:
@@ -135,15 +135,15 @@ def _split(bare: str) -> tuple[str, str, str | None]:
         and local.lower() not in CASE_INSENSITIVE_MAILBOX_NAMES
         and bare.isascii()
     ):
-        return local, domain, mail_domain(domain).problem
+        return local, domain, read_mail_domain(domain).problem
     try:
         found = validate_email(bare, check_deliverability=False)
     except EmailNotValidError as error:
         return local, domain, in_plain_words(error)
-    return found.local_part, found.domain, mail_domain(found.domain).problem
+    return found.local_part, found.domain, read_mail_domain(found.domain).problem
 
 
-def _bare(text: str) -> str:
+def _strip(text: str) -> str:
     """``text`` without what people and exports put around an address, in compatibility form (NFKC)."""
     previous = None
     while text != previous:
@@ -159,31 +159,31 @@ def _bare(text: str) -> str:
     return text
 
 
-def _repaired(bare: str, kinds: Kinds) -> str | None:
+def _repair(bare: str, kinds: Kinds) -> str | None:
     """The address that was probably meant by a malformed one, for a person to confirm."""
     plain = _DOT.sub(".", _AT.sub("@", bare))
     squeezed = re.sub(r"\s+", "", plain).replace(",", ".").replace(";", ".")
     squeezed = re.sub(r"@{2,}", "@", re.sub(r"\.{2,}", ".", squeezed))
     for candidate in (*_PIECES.split(plain)[:4], squeezed):
-        candidate = _bare(candidate)
+        candidate = _strip(candidate)
         local, at, domain = candidate.rpartition("@")
         if not at or not local:
             continue
-        if (meant := intended(domain.lower())) is not None and domain.lower() not in kinds.free:
+        if (meant := find_intended(domain.lower())) is not None and domain.lower() not in kinds.free:
             candidate = f"{local}@{meant}"
         local, domain, problem = _split(candidate)
         if problem is None and candidate != bare:
-            return f"{local}@{mail_domain(domain).name}"
+            return f"{local}@{read_mail_domain(domain).name}"
     return None
 
 
 @cache
-def _bundled() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+def _load_bundled() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     from disposable_email_domains import blocklist
 
     free = read_words("free_mail")
     return free, frozenset(blocklist) - free, read_words("role_addresses")
 
 
-def _extended(bundled: frozenset[str], more: tuple[str, ...]) -> frozenset[str]:
+def _extend(bundled: frozenset[str], more: tuple[str, ...]) -> frozenset[str]:
     return bundled | {entry.strip().lower() for entry in more} if more else bundled

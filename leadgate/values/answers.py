@@ -7,22 +7,22 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
-from leadgate.values.text import folded
+from leadgate.values.text import fold
 
 _LONGEST: Final = 500
 
 
-def _folded(words: str) -> frozenset[str]:
-    return frozenset(folded(word) for word in words.split())
+def _fold_words(words: str) -> frozenset[str]:
+    return frozenset(fold(word) for word in words.split())
 
 
-_YES: Final = _folded(
+_YES: Final = _fold_words(
     "yes y true t 1 on x ok okay checked ticked oui o vrai ja j wahr si s sì verdadero cierto sim s tak da "
     "evet kyllä igen ano hai 是 はい 네 نعم "
     "granted given agreed accepted accept agree approved confirmed "
     "subscribed consented"
 )
-_NO: Final = _folded(
+_NO: Final = _fold_words(
     "no n false f 0 off unchecked non faux nein falsch falso nao não nee nie nej nei nem hayır ei ne 否 "
     "いいえ 아니요 لا denied refused rejected declined disagree revoked withdrawn unsubscribed"
 )
@@ -47,13 +47,13 @@ class Consent(NamedTuple):
     problem: str | None
 
 
-def yes_or_no(text: str) -> bool | None:
+def read_yes_or_no(text: str) -> bool | None:
     """What an answer says, in the usual languages; ``None`` when it says neither.
 
-    >>> [yes_or_no(t) for t in ("Oui", "NEIN", "1", "Yes, send me news", "I do not agree", "perhaps")]
+    >>> [read_yes_or_no(t) for t in ("Oui", "NEIN", "1", "Yes, send me news", "I do not agree", "perhaps")]
     [True, False, True, True, False, None]
     """
-    plain = folded(text[:_LONGEST])
+    plain = fold(text[:_LONGEST])
     if plain in _YES:
         return True
     if plain in _NO:
@@ -66,14 +66,14 @@ def yes_or_no(text: str) -> bool | None:
     return True if words[0] in {"yes", "oui", "ja", "si"} and len(words) == 2 else None
 
 
-def consent_of(text: str | None, policy: Literal["asked", "given", "required"]) -> Consent:
+def judge_consent(text: str | None, policy: Literal["asked", "given", "required"]) -> Consent:
     """Consent under a source's policy: ``asked`` stops a refusal, ``given`` takes all but a refusal for a
     yes, ``required`` stops everything but a yes. A refusal stops a lead under every policy.
 
-    >>> consent_of(None, "given"), consent_of("no", "asked").given
+    >>> judge_consent(None, "given"), judge_consent("no", "asked").given
     (Consent(given=True, problem=None), False)
     """
-    answer = None if text is None else yes_or_no(text)
+    answer = None if text is None else read_yes_or_no(text)
     if answer is None and policy == "given":
         answer = True
     if answer is False:

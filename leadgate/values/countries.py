@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 
 import pycountry
 
-from leadgate.values.lists import pairs
-from leadgate.values.text import folded
+from leadgate.values.lists import read_pairs
+from leadgate.values.text import fold
 
 _LONGEST: Final = 80
 _PROPOSED_FROM: Final = 80.0  # similarity in percent; below it a proposal is a guess
@@ -37,40 +37,40 @@ class Country(NamedTuple):
     proposal: str | None = None
 
 
-def country_of(text: str) -> Country:
+def read_country(text: str) -> Country:
     """The country ``text`` names, by code or name, in English or another usual language.
 
-    >>> [country_of(t).code for t in ("USA", "deu", "Allemagne", "Deutschland", "Korea", "Paris, France")]
+    >>> [read_country(t).code for t in ("USA", "deu", "Allemagne", "Deutschland", "Korea", "Paris, France")]
     ['US', 'DE', 'DE', 'DE', 'KR', 'FR']
-    >>> country_of("Frnace")
+    >>> read_country("Frnace")
     Country(code=None, problem='not a country we know; the nearest is France (FR)', proposal='FR')
     """
     if len(text) > _LONGEST:
         return Country(None, "too long for the name of a country")
-    code = _code(text) or _code_in_pieces(text)
-    return Country(code) if code else _unknown(folded(text))
+    code = _find_code(text) or _find_code_in_pieces(text)
+    return Country(code) if code else _propose_country(fold(text))
 
 
-def postal_code(text: str) -> str:
+def clean_postal_code(text: str) -> str:
     """A postal code as text; only a spreadsheet's decimals are taken off.
 
-    >>> postal_code("69001.0"), postal_code("01000"), postal_code("SW1A 1AA")
+    >>> clean_postal_code("69001.0"), clean_postal_code("01000"), clean_postal_code("SW1A 1AA")
     ('69001', '01000', 'SW1A 1AA')
     """
     found = _DECIMAL_POSTAL_CODE.fullmatch(text) if len(text) <= _LONGEST else None
     return found[1] if found else text
 
 
-def _code(text: str) -> str | None:
-    plain = folded(text).removeprefix("the ")
+def _find_code(text: str) -> str | None:
+    plain = fold(text).removeprefix("the ")
     return _in_english().get(plain) or _in_other_languages().get(plain)
 
 
-def _code_in_pieces(text: str) -> str | None:
+def _find_code_in_pieces(text: str) -> str | None:
     """The one country among the pieces of "Paris, France", "France (FR)" or "en-US"; none if they differ."""
     if locale := _LOCALE.fullmatch(text):
-        return _code(locale[1])
-    codes = {code for piece in _PIECES.split(text) if piece and (code := _code(piece))}
+        return _find_code(locale[1])
+    codes = {code for piece in _PIECES.split(text) if piece and (code := _find_code(piece))}
     return codes.pop() if len(codes) == 1 else None
 
 
@@ -80,9 +80,9 @@ def _in_english() -> dict[str, str]:
     for country in pycountry.countries:
         for key in ("name", "official_name", "common_name", "alpha_3", "alpha_2"):
             if (name := getattr(country, key, None)) is not None:
-                names[folded(name).removeprefix("the ")] = country.alpha_2
+                names[fold(name).removeprefix("the ")] = country.alpha_2
     names["xk"] = names["xkx"] = "XK"  # Kosovo: user-assigned, yet what phones, banks and the EU use
-    return names | {folded(alias): code for alias, code in pairs("country_aliases").items()}
+    return names | {fold(alias): code for alias, code in read_pairs("country_aliases").items()}
 
 
 @cache
@@ -96,11 +96,11 @@ def _in_other_languages() -> dict[str, str]:
         for country in pycountry.countries:
             for key in ("name", "common_name", "official_name"):
                 if (name := getattr(country, key, None)) is not None:
-                    names.setdefault(folded(translated(name)), country.alpha_2)
+                    names.setdefault(fold(translated(name)), country.alpha_2)
     return names
 
 
-def _unknown(plain: str) -> Country:
+def _propose_country(plain: str) -> Country:
     from rapidfuzz import fuzz, process
 
     known = _in_english() | _in_other_languages()
@@ -108,10 +108,10 @@ def _unknown(plain: str) -> Country:
     nearest = list(dict.fromkeys(known[name] for name, _, _ in found if len(name) > 3))[:3]
     if not nearest:
         return Country(None, "not a country we know")
-    named = " or ".join(f"{_english_name(code)} ({code})" for code in nearest)
+    named = " or ".join(f"{_find_english_name(code)} ({code})" for code in nearest)
     return Country(None, f"not a country we know; the nearest is {named}", nearest[0])
 
 
-def _english_name(code: str) -> str:
+def _find_english_name(code: str) -> str:
     country = pycountry.countries.get(alpha_2=code)
     return str(getattr(country, "common_name", None) or getattr(country, "name", code))

@@ -33,10 +33,10 @@ class Domain(NamedTuple):
 
 
 @lru_cache(maxsize=20_000)
-def mail_domain(text: str) -> Domain:
+def read_mail_domain(text: str) -> Domain:
     """The domain of an address, judged by email-validator; no top-level domain has a single letter.
 
-    >>> mail_domain("Bücher.example").ascii, mail_domain("test.c").problem
+    >>> read_mail_domain("Bücher.example").ascii, read_mail_domain("test.c").problem
     ('xn--bcher-kva.example', 'the part after the @ ends in no existing top-level domain')
     """
     plain = text.lower()
@@ -45,7 +45,7 @@ def mail_domain(text: str) -> Domain:
         and len(plain) <= _LONGEST_PLAIN
         and "--" not in plain
         and _PLAIN.fullmatch(plain)
-        and plain.rpartition(".")[2] not in _special_use()
+        and plain.rpartition(".")[2] not in _load_special_use()
     ):
         return Domain(plain, plain)
     try:
@@ -64,41 +64,41 @@ def in_plain_words(error: EmailNotValidError) -> str:
 
 
 @lru_cache(maxsize=20_000)
-def registered(host: str) -> str:
+def find_registered(host: str) -> str:
     """What somebody has registered of a host name, by the public suffix list with its private part.
 
     A name under no known suffix counts two labels, as the list's own algorithm says (its rule "*").
 
-    >>> [registered(h) for h in ("www.acme.co.uk", "shop.myshopify.com", "mail.acme.example")]
+    >>> [find_registered(h) for h in ("www.acme.co.uk", "shop.myshopify.com", "mail.acme.example")]
     ['acme.co.uk', 'shop.myshopify.com', 'acme.example']
     """
-    found = _extractor().extract_str(host)
+    found = _build_extractor().extract_str(host)
     if found.suffix:
         return str(found.top_domain_under_public_suffix) or host
     return ".".join(host.split(".")[-2:])
 
 
-def website_domain(text: str) -> str | None:
+def find_website_domain(text: str) -> str | None:
     """The registered domain of a website, or ``None`` when ``text`` holds none.
 
     Pages on shared sites (a company's LinkedIn page) say nothing about the company's domain: ``None``, too.
 
-    >>> [website_domain(t) for t in ("https://www.Acme.co.uk/en", "acme.com", "linkedin.com/company/acme")]
+    >>> [find_website_domain(t) for t in ("https://www.Acme.co.uk/en", "acme.com", "linkedin.com/company/acme")]
     ['acme.co.uk', 'acme.com', None]
     """
-    return owner_of(host) if (host := website_host(text)) else None
+    return find_domain_owner(host) if (host := find_website_host(text)) else None
 
 
-def owner_of(host: str) -> str | None:
+def find_domain_owner(host: str) -> str | None:
     """The registered domain of a website's host, unless it is a shared site's."""
-    domain = registered(host)
+    domain = find_registered(host)
     return None if domain in read_words("shared_hosts") else domain
 
 
-def website_host(text: str) -> str | None:
+def find_website_host(text: str) -> str | None:
     """The host of a website in lower-case ASCII, or ``None`` when ``text`` is no web address.
 
-    >>> website_host("info@acme.com"), website_host("we have none"), website_host("http://localhost:80")
+    >>> find_website_host("info@acme.com"), find_website_host("we have none"), find_website_host("http://localhost:80")
     ('acme.com', None, None)
     """
     if len(text) > _LONGEST_WEBSITE:
@@ -106,17 +106,17 @@ def website_host(text: str) -> str | None:
     found = _HOST.match(text.strip())
     if found is None:
         return None
-    domain = mail_domain(found[1].strip(".,;").lower())
+    domain = read_mail_domain(found[1].strip(".,;").lower())
     return None if domain.problem else domain.ascii
 
 
 @cache
-def _special_use() -> frozenset[str]:
+def _load_special_use() -> frozenset[str]:
     return frozenset(name.rpartition(".")[2] for name in email_validator.SPECIAL_USE_DOMAIN_NAMES)
 
 
 @cache
-def _extractor():  # type: ignore[no-untyped-def]
+def _build_extractor():  # type: ignore[no-untyped-def]
     from tldextract import TLDExtract  # 0.3 s to import: only once a domain is looked at
 
     return TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)

@@ -9,7 +9,7 @@ import math
 import re
 from typing import Final
 
-from leadgate.values.text import folded
+from leadgate.values.text import fold
 
 _LONGEST: Final = 80
 _MOST_EMPLOYEES: Final = 100_000_000
@@ -43,54 +43,54 @@ _WHOLE: Final = re.compile(r"[+-]?\d{1,18}")
 _DECIMAL: Final = re.compile(r"[+-]?\d{1,30}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?")
 
 
-def employees_of(text: str) -> int | None:
+def read_employees(text: str) -> int | None:
     """The lower bound of a company size, or ``None`` when it states none.
 
-    >>> [employees_of(t) for t in ("51-200", "1,000+", "10k", "<10", "10.001 bis 50.000", "Enterprise")]
+    >>> [read_employees(t) for t in ("51-200", "1,000+", "10k", "<10", "10.001 bis 50.000", "Enterprise")]
     [51, 1000, 10000, 1, 10001, None]
     """
-    if folded(text[:_LONGEST]) in _ALONE:
+    if fold(text[:_LONGEST]) in _ALONE:
         return 1
-    bounds = _bounds(text)
+    bounds = _read_bounds(text)
     if bounds is None:
         return None
     low = max(bounds[0], 1.0) if bounds[1] else bounds[0]
     return int(low) if 1 <= low <= _MOST_EMPLOYEES else None
 
 
-def amount_of(text: str) -> float | None:
+def read_amount(text: str) -> float | None:
     """The lower bound of an amount of money, in whatever currency it states; ``None`` when it states none.
 
-    >>> [amount_of(t) for t in ("€1.2M", "50k-100k", "50-100k", "$1,000,000", "1.000,50 €", "<10k", "lots")]
+    >>> [read_amount(t) for t in ("€1.2M", "50k-100k", "50-100k", "$1,000,000", "1.000,50 €", "<10k", "lots")]
     [1200000.0, 50000.0, 50000.0, 1000000.0, 1000.5, 0.0, None]
     """
-    bounds = _bounds(text)
+    bounds = _read_bounds(text)
     return None if bounds is None else bounds[0]
 
 
-def integer_of(text: str) -> int | None:
+def read_integer(text: str) -> int | None:
     """A whole number, or ``None``: ``"1,000"`` and ``"12.0"`` are, ``"12.5"`` is not.
 
-    >>> [integer_of(t) for t in ("42", "-3", "1,000", "12.0", "12.5", "a dozen")]
+    >>> [read_integer(t) for t in ("42", "-3", "1,000", "12.0", "12.5", "a dozen")]
     [42, -3, 1000, 12, None, None]
     """
     text = text.strip()
     if _WHOLE.fullmatch(text):
         return int(text)
-    number = number_of(text)
+    number = read_number(text)
     if number is None or not number.is_integer() or abs(number) >= 2**53:
         return None
     return int(number)
 
 
-def number_of(text: str) -> float | None:
+def read_number(text: str) -> float | None:
     """A finite number with either decimal sign, perhaps with a currency's mark, or ``None``.
 
     A ``k`` counts where no separator of thousands can be meant: "1,5k" is 1500, "1.500k" may be either.
 
-    >>> [number_of(t) for t in ("3.5", "1.234,5", "1,234.5", "1e3", "3 500", "nan", "3 of 5")]
+    >>> [read_number(t) for t in ("3.5", "1.234,5", "1,234.5", "1e3", "3 500", "nan", "3 of 5")]
     [3.5, 1234.5, 1234.5, 1000.0, 3500.0, None, None]
-    >>> [number_of(t) for t in ("900 €", "1.200,50 EUR", "US$1,000", "1,5k", "1.500k", "900 or so")]
+    >>> [read_number(t) for t in ("900 €", "1.200,50 EUR", "US$1,000", "1,5k", "1.500k", "900 or so")]
     [900.0, 1200.5, 1000.0, 1500.0, None, None]
     """
     text = text.strip()
@@ -111,7 +111,7 @@ def number_of(text: str) -> float | None:
         sign, digits = ("-", text[1:]) if text[:1] == "-" else ("", text)
         if not re.fullmatch(_DIGITS, digits):
             return None
-        text = sign + _plain(digits)
+        text = sign + _strip_separators(digits)
     elif re.fullmatch(r"[+-]?[1-9]\d{0,2}(?:\.\d{3}){2,}", text):
         text = text.replace(".", "")
     try:
@@ -121,7 +121,7 @@ def number_of(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _bounds(text: str) -> tuple[float, bool] | None:
+def _read_bounds(text: str) -> tuple[float, bool] | None:
     """The lower bound, and whether the text only says "at most" (the bound is then 0)."""
     lowered = text[:_LONGEST].lower().replace("_", " ")
     pieces = [piece for piece in _RANGE.split(lowered) if piece]
@@ -136,11 +136,11 @@ def _bounds(text: str) -> tuple[float, bool] | None:
     unit = _UNITS.get(low[3])
     if unit is None:  # "50-100k": the unit is said once, at the end
         unit = _UNITS.get(figures[1][3], 1.0) if len(figures) == 2 else 1.0
-    value = number_of(_plain(low[1], with_unit=unit != 1.0))
+    value = read_number(_strip_separators(low[1], with_unit=unit != 1.0))
     return None if value is None else (value * unit, False)
 
 
-def _plain(digits: str, *, with_unit: bool = False) -> str:
+def _strip_separators(digits: str, *, with_unit: bool = False) -> str:
     """Digits with separators as ``float`` reads them. The last of two kinds is the decimal sign.
 
     A single separator before exactly three digits parts thousands ("1.200"), unless a unit follows ("1.25M").

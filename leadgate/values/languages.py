@@ -21,10 +21,10 @@ _OWN_NAMES: Final = {
 
 
 @lru_cache(maxsize=4096)
-def language_code(text: str) -> str:
+def find_language(text: str) -> str:
     """The code of a language that is written as a code, a locale or a name; else the text in lower case.
 
-    >>> language_code("de-AT"), language_code("German"), language_code("Español"), language_code("PT_br")
+    >>> find_language("de-AT"), find_language("German"), find_language("Español"), find_language("PT_br")
     ('de', 'de', 'es', 'pt')
     """
     plain = text.strip().casefold()

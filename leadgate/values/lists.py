@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 
 
-def _lines(name: str) -> list[str]:
+def _read_lines(name: str) -> list[str]:
     text = (files("leadgate") / "data" / f"{name}.txt").read_text(encoding="utf-8")
     return [line for raw in text.splitlines() if (line := raw.partition("#")[0].strip())]
 
@@ -17,11 +17,11 @@ def _lines(name: str) -> list[str]:
 @cache
 def read_words(name: str) -> frozenset[str]:
     """The entries of ``data/NAME.txt``: separated by white space, ``#`` starts a comment."""
-    return frozenset(word for line in _lines(name) for word in line.split())
+    return frozenset(word for line in _read_lines(name) for word in line.split())
 
 
 @cache
-def pairs(name: str) -> dict[str, str]:
+def read_pairs(name: str) -> dict[str, str]:
     """The lines ``key = value`` of ``data/NAME.txt``, in the file's order."""
-    split = (line.partition("=") for line in _lines(name))
+    split = (line.partition("=") for line in _read_lines(name))
     return {key.strip(): value.strip() for key, _, value in split}

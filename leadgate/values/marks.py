@@ -11,12 +11,12 @@ from typing import Final
 _PIECE: Final = 200
 
 
-def without_marks(text: str) -> str:
+def remove_marks(text: str) -> str:
     """``text`` in compatibility form (NFKD) without accents and other combining marks.
 
     Piece by piece: putting a long run of marks in order takes time quadratic in its length, and the marks go anyway.
 
-    >>> without_marks("Zoë ﬁnds Å")
+    >>> remove_marks("Zoë ﬁnds Å")
     'Zoe finds A'
     """
     if text.isascii():

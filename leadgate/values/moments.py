@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from dateutil import parser  # type: ignore[import-untyped]  # publishes no types
 
-from leadgate.values.text import folded
+from leadgate.values.text import fold
 
 _LONGEST: Final = 64
 _YEARS: Final = range(1900, 2101)
@@ -46,7 +46,7 @@ _ZONES: Final = {
 }  # fmt: skip
 
 
-def moment_of(text: str, *, day_first: bool, relative_to: datetime) -> datetime | None:
+def read_moment(text: str, *, day_first: bool, relative_to: datetime) -> datetime | None:
     """The moment ``text`` names, aware and in UTC, or ``None`` when it names none.
 
     A time without a zone is taken as UTC, a day as its midnight. ``day_first`` decides "05/07/2025" only:
@@ -55,7 +55,7 @@ def moment_of(text: str, *, day_first: bool, relative_to: datetime) -> datetime 
 
     >>> now = datetime(2026, 3, 10, 12, tzinfo=UTC)
     >>> for text in ("05/07/2025", "02/15/2025", "19-Mar-2025", "12 days ago", "soon"):
-    ...     print(moment_of(text, day_first=True, relative_to=now))
+    ...     print(read_moment(text, day_first=True, relative_to=now))
     2025-07-05 00:00:00+00:00
     2025-02-15 00:00:00+00:00
     2025-03-19 00:00:00+00:00
@@ -75,10 +75,10 @@ def moment_of(text: str, *, day_first: bool, relative_to: datetime) -> datetime 
     return found if found.year in _YEARS else None
 
 
-def date_of(text: str, *, day_first: bool, relative_to: datetime) -> date | None:
+def read_date(text: str, *, day_first: bool, relative_to: datetime) -> date | None:
     """The day ``text`` names, on the calendar it was written by, or ``None``.
 
-    >>> date_of("2025-03-19T23:30:00-05:00", day_first=True, relative_to=datetime(2026, 3, 10, tzinfo=UTC))
+    >>> read_date("2025-03-19T23:30:00-05:00", day_first=True, relative_to=datetime(2026, 3, 10, tzinfo=UTC))
     datetime.date(2025, 3, 19)
     """
     text = text.strip()
@@ -96,12 +96,12 @@ def _read(text: str, day_first: bool, relative_to: datetime) -> datetime | None:
         seconds = int(epoch[1]) if len(epoch[1]) == 10 else int(epoch[1]) / 1000
         return datetime.fromtimestamp(seconds, UTC)
     if short := _SHORT.fullmatch(text):
-        return _short_date(short, day_first)
+        return _read_short_date(short, day_first)
     try:
         return datetime.fromisoformat(text)
     except ValueError:
         pass
-    if (ago := _relative(text)) is not None:
+    if (ago := _read_relative(text)) is not None:
         return relative_to - ago
     # dateutil fills what a text leaves out from a default date; without a year in sight it would make one up
     if _NUMBER_ONLY.fullmatch(text) or not _YEAR.search(text):
@@ -109,18 +109,18 @@ def _read(text: str, day_first: bool, relative_to: datetime) -> datetime | None:
     return _by_dateutil(text, day_first)
 
 
-def _short_date(short: re.Match[str], day_first: bool) -> datetime | None:
+def _read_short_date(short: re.Match[str], day_first: bool) -> datetime | None:
     first, second, year = int(short[1]), int(short[2]), int(short[3])
     day, month = (first, second) if (day_first and second <= 12) or first > 12 else (second, first)
     at = datetime(year, month, day)  # noqa: DTZ001 - moment_of gives it the zone
     if short[4] is None:
         return at
-    with_time: datetime = _reader().parse(short[4], default=at, tzinfos=_zone)
+    with_time: datetime = _build_reader().parse(short[4], default=at, tzinfos=_zone)
     return with_time if with_time.date() == at.date() else None
 
 
-def _relative(text: str) -> timedelta | None:
-    plain = folded(text)
+def _read_relative(text: str) -> timedelta | None:
+    plain = fold(text)
     if (days := _NAMED_DAYS.get(plain)) is not None:
         return timedelta(days=days)
     ago = _AGO.fullmatch(plain)
@@ -131,7 +131,7 @@ def _relative(text: str) -> timedelta | None:
 
 def _by_dateutil(text: str, day_first: bool) -> datetime | None:
     # Two defaults that share no part: a text that leaves out day or month gives two answers, so none.
-    read = _reader()
+    read = _build_reader()
     day_first = day_first and not _YEAR_FIRST.match(text)  # it would read 2025-03-04 as the 3rd of April
     first, second = (
         read.parse(text, default=default, dayfirst=day_first, tzinfos=_zone)
@@ -141,7 +141,7 @@ def _by_dateutil(text: str, day_first: bool) -> datetime | None:
 
 
 @cache
-def _reader() -> Any:
+def _build_reader() -> Any:
     return parser.parser()
 
 

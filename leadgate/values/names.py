@@ -33,31 +33,31 @@ class Parts(NamedTuple):
     last: str | None
 
 
-def person_name(name: str) -> str:
+def capitalise_name(name: str) -> str:
     """``name`` with sensible capitals when it is all upper or all lower case; otherwise unchanged.
 
-    >>> [person_name(n) for n in ("O'BRIEN", "mcdonald", "JEAN-PIERRE", "DE LA CRUZ", "van Dyk", "JP", "王")]
+    >>> [capitalise_name(n) for n in ("O'BRIEN", "mcdonald", "JEAN-PIERRE", "DE LA CRUZ", "van Dyk", "JP", "王")]
     ["O'Brien", 'McDonald', 'Jean-Pierre', 'de la Cruz', 'van Dyk', 'JP', '王']
     """
-    if len(name) > _LONGEST or _mixed(name):
+    if len(name) > _LONGEST or _is_mixed(name):
         return name
-    cased = _cased(name)
+    cased = _capitalise(name)
     # Some letters become others when they change case ("ŉ"): such a name keeps the case it came in.
-    return cased if _mixed(cased) or _cased(cased) == cased else name
+    return cased if _is_mixed(cased) or _capitalise(cased) == cased else name
 
 
-def _mixed(name: str) -> bool:
+def _is_mixed(name: str) -> bool:
     return not (name.isupper() or name.islower())
 
 
-def _cased(name: str) -> str:
+def _capitalise(name: str) -> str:
     words = name.split(" ")
     last = len(words) - 1
     shout = name.isupper()
-    return " ".join(_cased_word(word, shout, final=i == last) for i, word in enumerate(words))
+    return " ".join(_capitalise_word(word, shout, final=i == last) for i, word in enumerate(words))
 
 
-def _cased_word(word: str, shout: bool, *, final: bool) -> str:
+def _capitalise_word(word: str, shout: bool, *, final: bool) -> str:
     plain = word.lower()
     if plain in _PARTICLES and not final:
         return plain
@@ -65,10 +65,10 @@ def _cased_word(word: str, shout: bool, *, final: bool) -> str:
         return word.upper()
     if shout and len(word) == 2 and not set(plain) & set("aeiouy") and word.isascii():
         return word  # initials: JP, TJ
-    return _WORD.sub(_capitalised, word)
+    return _WORD.sub(_capitalise_match, word)
 
 
-def _capitalised(match: re.Match[str]) -> str:
+def _capitalise_match(match: re.Match[str]) -> str:
     word = match[0]
     if match.start() and match.string[match.start() - 1] in "'’" and len(word) == 1:
         return word.lower()  # the s of Levi's
@@ -78,36 +78,36 @@ def _capitalised(match: re.Match[str]) -> str:
     return word[0].title() + small
 
 
-def parts_of(full_name: str) -> Parts:
+def split_name(full_name: str) -> Parts:
     """A full name taken apart. One word is a first name; particles and suffixes go with the last name.
 
-    >>> parts_of("Dr. Ludwig van Beethoven")
+    >>> split_name("Dr. Ludwig van Beethoven")
     Parts(salutation='Dr.', first='Ludwig', last='van Beethoven')
-    >>> parts_of("Chen, Alice")[1:], parts_of("Ana María López")[1:]
+    >>> split_name("Chen, Alice")[1:], split_name("Ana María López")[1:]
     (('Alice', 'Chen'), ('Ana María', 'López'))
     """
     if len(full_name) > _LONGEST:
         return Parts(None, None, full_name)
     head, comma, tail = full_name.partition(",")
-    if comma and head.strip() and tail.strip() and _plain(tail.split()[0]) not in _SUFFIXES:
+    if comma and head.strip() and tail.strip() and _simplify(tail.split()[0]) not in _SUFFIXES:
         full_name = f"{tail.strip()} {head.strip()}"
         family = len(head.split())
     else:
         family = 0
     words = full_name.split()
     salutation = None
-    if len(words) > 1 and _plain(words[0]) in _HONORIFICS:
+    if len(words) > 1 and _simplify(words[0]) in _HONORIFICS:
         salutation, words = words[0], words[1:]
     if not words:
         return Parts(salutation, None, None)
-    start = len(words) - family if family else _last_name_starts(words)
+    start = len(words) - family if family else _find_last_name(words)
     return Parts(salutation, " ".join(words[:start]) or None, " ".join(words[start:]) or None)
 
 
-def rest_of(full_name: str, known: str, *, known_is_first: bool) -> str | None:
+def find_rest_of_name(full_name: str, known: str, *, known_is_first: bool) -> str | None:
     """The other half of a full name of which the first (or the last) name is known.
 
-    >>> rest_of("Ana María López", "Ana María", known_is_first=True)
+    >>> find_rest_of_name("Ana María López", "Ana María", known_is_first=True)
     'López'
     """
     full, part = full_name.casefold(), known.casefold()
@@ -120,15 +120,15 @@ def rest_of(full_name: str, known: str, *, known_is_first: bool) -> str | None:
     return None
 
 
-def _last_name_starts(words: list[str]) -> int:
+def _find_last_name(words: list[str]) -> int:
     end = len(words)
-    while end > 2 and _plain(words[end - 1]) in _SUFFIXES:
+    while end > 2 and _simplify(words[end - 1]) in _SUFFIXES:
         end -= 1
     for i in range(1, end - 1):
-        if _plain(words[i]) in _LEADING_PARTICLES:
+        if _simplify(words[i]) in _LEADING_PARTICLES:
             return i
     return max(end - 1, 1)
 
 
-def _plain(word: str) -> str:
+def _simplify(word: str) -> str:
     return word.strip(".,").lower().replace(".", "")

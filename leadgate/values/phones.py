@@ -45,14 +45,14 @@ class Phone(NamedTuple):
     extension: str | None = None
 
 
-def phone_of(text: str, region: str | None) -> Phone:
+def read_phone(text: str, region: str | None) -> Phone:
     """The number ``text`` writes, dialled from ``region`` (ISO alpha-2) when it has no country code.
 
-    >>> [phone_of(t, "FR").number for t in ("06 12 34 56 78", "p:0612345678", "0033612345678", "33612345678")]
+    >>> [read_phone(t, "FR").number for t in ("06 12 34 56 78", "p:0612345678", "0033612345678", "33612345678")]
     ['+33612345678', '+33612345678', '+33612345678', '+33612345678']
-    >>> phone_of("(212) 555-1234 ext. 7", "US")
+    >>> read_phone("(212) 555-1234 ext. 7", "US")
     Phone(number='+12125551234', problem=None, proposal=None, extension='7')
-    >>> phone_of("call me", "US").problem, phone_of("12345", "FR").problem
+    >>> read_phone("call me", "US").problem, read_phone("12345", "FR").problem
     ('not a phone number', 'too short for a phone number in FR')
     """
     found = _read(text, region)
@@ -74,25 +74,25 @@ def _read(text: str, region: str | None) -> Phone:
         text = decimal[1]
     if len(text) > _LONGEST:
         return Phone(None, _TOO_LONG)
-    if (quick := plain_number(text, region)) is not None:
+    if (quick := read_plain_number(text, region)) is not None:
         return Phone(quick)
     if _SHORTENED.fullmatch(text):
         return Phone(None, "a spreadsheet has shortened this number; it has to be entered again")
     digits = "".join(char for char in text if char.isdecimal())
     if text[:2] == "00":
         # the way abroad from most countries, though not from all: where it is not, no number starts with it
-        international = _possible("+" + text[2:], None)
+        international = _parse_number("+" + text[2:], None)
         if isinstance(international, PhoneNumber):
-            return _stable(international)
-    national = _possible(text, region)
+            return _stabilise(international)
+    national = _parse_number(text, region)
     if len(digits) >= 11 and digits[0] != "0" and not _has_plus(text) and not _is_valid(national):
-        international = _possible("+" + digits, None)
+        international = _parse_number("+" + digits, None)
         if _is_valid(international) or (isinstance(national, str) and isinstance(international, PhoneNumber)):
             national = international
-    return Phone(None, national) if isinstance(national, str) else _stable(national)
+    return Phone(None, national) if isinstance(national, str) else _stabilise(national)
 
 
-def _possible(text: str, region: str | None) -> PhoneNumber | str:
+def _parse_number(text: str, region: str | None) -> PhoneNumber | str:
     """The number, or why it cannot be one."""
     try:
         number = phonenumbers.parse(text, region)
@@ -130,7 +130,7 @@ class _Plan(NamedTuple):
     whole: re.Pattern[str]
 
 
-def plain_number(text: str, region: str | None) -> str | None:
+def read_plain_number(text: str, region: str | None) -> str | None:
     """E.164 for the plainest of numbers, which are nearly all; ``None`` for whatever needs a closer look.
 
     ``phonenumbers`` takes 45 us for a number, this 4. It follows the library's own steps (country code,
@@ -187,17 +187,17 @@ def _plan_of_region(region: str) -> _Plan | None:
     )
 
 
-def _stable(number: PhoneNumber) -> Phone:
+def _stabilise(number: PhoneNumber) -> Phone:
     """``number`` in E.164, such that reading it again gives the same.
 
     A few plans take a national prefix off even after the country code (Argentina's 15, Mexico's 1).
     """
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     for _ in range(3):
-        prefix = _national_prefix(number)
+        prefix = _find_national_prefix(number)
         if prefix is None or not re.match(prefix, phonenumbers.national_significant_number(number)):
             break
-        again = _possible(e164, None)
+        again = _parse_number(e164, None)
         if isinstance(again, str):
             return Phone(None, again)
         number = again
@@ -205,7 +205,7 @@ def _stable(number: PhoneNumber) -> Phone:
     return Phone(e164, extension=number.extension)
 
 
-def _national_prefix(number: PhoneNumber) -> str | None:
+def _find_national_prefix(number: PhoneNumber) -> str | None:
     code = number.country_code or 0
     region = phonenumbers.region_code_for_country_code(code)
     metadata = PhoneMetadata.metadata_for_region_or_calling_code(code, region)

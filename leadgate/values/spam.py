@@ -17,7 +17,7 @@ _ONLY_A_LINK: Final = re.compile(r"(?:https?://|www\.)\S+")
 _LINK_IN_NAME: Final = re.compile(r"://|\bwww\.|\w\.[a-z]{2,}/\w")
 
 
-def spam_reason(
+def find_spam_reason(
     names: Sequence[str | None],
     company: str | None,
     message: str | None,
@@ -29,9 +29,9 @@ def spam_reason(
 
     ``patterns`` are the playbook's words or phrases in lower case, looked for as whole words.
 
-    >>> spam_reason(["Ann"], "Acme", "Cheap SEO here", patterns=("cheap seo",), max_links=3)
+    >>> find_spam_reason(["Ann"], "Acme", "Cheap SEO here", patterns=("cheap seo",), max_links=3)
     'the message says "cheap seo"'
-    >>> spam_reason(["Ann"], "Seoul Inc", "See http://a.example", patterns=("seo",), max_links=0)
+    >>> find_spam_reason(["Ann"], "Seoul Inc", "See http://a.example", patterns=("seo",), max_links=0)
     '1 link in the message, 0 are allowed'
     """
     name = " ".join(filter(None, names))[:_LOOKED_AT].lower()
@@ -50,11 +50,11 @@ def spam_reason(
         for part, text in (("name", name), ("company", firm), ("message", body)):
             for pattern in patterns:
                 # a plain search rules nearly all of them out; the boundaries are checked on what is left
-                if pattern in text and _whole(pattern).search(text):
+                if pattern in text and _compile_whole(pattern).search(text):
                     return f'the {part} says "{pattern}"'
     return None
 
 
 @lru_cache(maxsize=1_000)
-def _whole(pattern: str) -> re.Pattern[str]:
+def _compile_whole(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w){re.escape(pattern)}(?!\w)")

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from typing import Any, Final
 
-from leadgate.values.marks import without_marks
+from leadgate.values.marks import remove_marks
 
 #: Characters nobody sees and databases, terminals or right-to-left readers stumble over: C0 and C1
 #: controls other than white space, zero-width space, bidirectional overrides, byte order mark, lone
@@ -53,12 +53,12 @@ def as_text(value: Any) -> str | None:
     return str(value)
 
 
-def single_line(text: str) -> str | None:
+def clean_line(text: str) -> str | None:
     r"""``text`` on one line, without invisible characters, composed (NFC); ``None`` when nothing is left.
 
-    >>> single_line("  Acme\t\x00Inc\n")
+    >>> clean_line("  Acme\t\x00Inc\n")
     'Acme Inc'
-    >>> single_line(" N/A ") is None
+    >>> clean_line(" N/A ") is None
     True
     """
     if not (text.isascii() and text.isprintable()):
@@ -73,10 +73,10 @@ def single_line(text: str) -> str | None:
     return text or None
 
 
-def several_lines(text: str) -> str | None:
+def clean_lines(text: str) -> str | None:
     r"""``text`` with its line breaks, without invisible characters and outer white space.
 
-    >>> several_lines("Hello\r\n\x1b[31mworld ")
+    >>> clean_lines("Hello\r\n\x1b[31mworld ")
     'Hello\n[31mworld'
     """
     if not (text.isascii() and text.isprintable()):
@@ -84,15 +84,15 @@ def several_lines(text: str) -> str | None:
     return text.strip() or None
 
 
-def says_nothing(text: str) -> bool:
+def is_no_value(text: str) -> bool:
     """Whether a cleaned value only says that there is no value ("unknown"); see where it is asked."""
     return len(text) <= 16 and text.lower() in _NOTHING_IN_WORDS
 
 
-def folded(text: str) -> str:
+def fold(text: str) -> str:
     """``text`` for comparison: no case, accents or punctuation, single spaces.
 
-    >>> folded("Côte d’Ivoire"), folded("U.S.A.")
+    >>> fold("Côte d’Ivoire"), fold("U.S.A.")
     ('cote d ivoire', 'u s a')
     """
-    return _NOT_ALPHANUMERIC.sub(" ", without_marks(text).casefold()).strip()
+    return _NOT_ALPHANUMERIC.sub(" ", remove_marks(text).casefold()).strip()

@@ -13,7 +13,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
-from leadgate.values.lists import pairs, read_words
+from leadgate.values.lists import read_pairs, read_words
 
 _SHORTEST_NAME: Final = 5  # of shorter ones ("aol", "web") nearly every slip is somebody else's domain
 
@@ -38,12 +38,12 @@ _REAL_ENDINGS: Final = {"co": "com", "cm": "com", "om": "com"}
 _REAL_DOMAINS: Final = frozenset({"gail.com", "ymail.com", "orage.fr", "range.fr"})
 
 
-def intended(domain: str) -> str | None:
+def find_intended(domain: str) -> str | None:
     """The common mail domain that ``domain`` (lower case) is a typo of, or ``None``.
 
-    >>> [intended(d) for d in ("gmial.com", "gmail.con", "outlookcom", "hotmial.fr", "gmail", "yahoo.co")]
+    >>> [find_intended(d) for d in ("gmial.com", "gmail.con", "outlookcom", "hotmial.fr", "gmail", "yahoo.co")]
     ['gmail.com', 'gmail.com', 'outlook.com', 'hotmail.fr', 'gmail.com', 'yahoo.com']
-    >>> [intended(d) for d in ("gmail.com", "mail.com", "grail.com", "icloud.de", "acme.con")]
+    >>> [find_intended(d) for d in ("gmail.com", "mail.com", "grail.com", "icloud.de", "acme.con")]
     [None, None, None, None, None]
     """
     common = read_words("common_mail_domains")
@@ -51,9 +51,9 @@ def intended(domain: str) -> str | None:
         return None
     name, dot, ending = domain.partition(".")
     if not dot:
-        return _without_dot().get(domain)
-    names = _names()
-    meant = name if name in names else _slips().get(name)
+        return _build_without_dot().get(domain)
+    names = _load_names()
+    meant = name if name in names else _build_slips().get(name)
     if meant is None:
         return None
     if f"{meant}.{ending}" in common:
@@ -65,12 +65,12 @@ def intended(domain: str) -> str | None:
 
 
 @cache
-def _names() -> frozenset[str]:
+def _load_names() -> frozenset[str]:
     return frozenset(domain.partition(".")[0] for domain in read_words("common_mail_domains"))
 
 
 @cache
-def _without_dot() -> dict[str, str]:
+def _build_without_dot() -> dict[str, str]:
     """ "gmailcom", and the bare name of a provider that has a ``.com``."""
     common = sorted(read_words("common_mail_domains"))
     joined = {domain.replace(".", ""): domain for domain in common}
@@ -79,18 +79,18 @@ def _without_dot() -> dict[str, str]:
 
 
 @cache
-def _slips() -> dict[str, str]:
+def _build_slips() -> dict[str, str]:
     """Mistyped name -> name, for every slip that leads to one name only."""
     found: dict[str, set[str]] = {}
-    for name in sorted(_names()):
+    for name in sorted(_load_names()):
         if len(name) >= _SHORTEST_NAME:
-            for slip in _slips_of(name):
+            for slip in _list_slips(name):
                 found.setdefault(slip, set()).add(name)
     unique = {slip: meant.pop() for slip, meant in found.items() if len(meant) == 1}
-    return {slip: name for slip, name in unique.items() if slip not in _names()} | pairs("mail_typos")
+    return {slip: name for slip, name in unique.items() if slip not in _load_names()} | read_pairs("mail_typos")
 
 
-def _slips_of(name: str) -> set[str]:
+def _list_slips(name: str) -> set[str]:
     slips = {name[0] + name}
     for i in range(1, len(name)):
         before, letter, after = name[:i], name[i], name[i + 1 :]

@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 import skewed
-from desk import Desk, person
-from open_gate import nothing_fails
-from posting import HTTP_PLAYBOOK, SECRETS, Client, signed_in
+from desk import Desk, make_lead
+from open_gate import pass_all
+from posting import HTTP_PLAYBOOK, SECRETS, Client, build_auth_headers
 from receiver import Receiver, receiving
-from served import free_ports, wait_until
+from served import find_free_ports, wait_until
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import consumers
@@ -79,7 +79,7 @@ def running(skew: float, *arguments: str, environment: dict[str, str]) -> Iterat
 
 def doing(desk: Desk) -> dict[str, str]:
     """What each consumer that lives does, by its host."""
-    return {each.host: each.doing for each in consumers.all_seen(desk.ledger) if each.alive}
+    return {each.host: each.doing for each in consumers.list_consumers(desk.ledger) if each.alive}
 
 
 def owned(desk: Desk, count: int) -> Callable[[], bool]:
@@ -88,8 +88,8 @@ def owned(desk: Desk, count: int) -> Callable[[], bool]:
 
 def post(client: Client, *numbers: int) -> None:
     for number in numbers:
-        body = json.dumps(person(number)).encode()
-        headers = {"Content-Type": "application/json"} | signed_in("website", body)
+        body = json.dumps(make_lead(number)).encode()
+        headers = {"Content-Type": "application/json"} | build_auth_headers("website", body)
         assert client.send("POST", "/capture/website", body, headers).status == 202
 
 
@@ -103,10 +103,10 @@ def test_hosts_whose_clocks_differ_work_by_the_ledgers(
     desk: Desk, environment: dict[str, str], receiver: Receiver
 ) -> None:
     environment["LEADGATE_CLOCK_SKEW_LIMIT"] = str(2 * AHEAD)
-    desk.capture(person(0), now=time_of(desk.ledger))
-    run_waiting(desk.worker(), kinds=("intake",), check=nothing_fails)  # on a host whose clock is right
+    desk.capture(make_lead(0), now=time_of(desk.ledger))
+    run_waiting(desk.worker(), kinds=("intake",), check=pass_all)  # on a host whose clock is right
     receiver.slow = 0.2  # so that each message is on its way while another host looks
-    (port,) = free_ports(1)
+    (port,) = find_free_ports(1)
     client = Client(port)
     with (
         running(90.0, "listen", "--port", str(port), environment=environment),
@@ -147,7 +147,7 @@ def status(environment: dict[str, str]) -> tuple[int, dict[str, Any], str]:
 def test_a_host_whose_clock_is_too_far_off_takes_nothing_until_it_is_right(
     desk: Desk, environment: dict[str, str], receiver: Receiver, tmp_path: Path
 ) -> None:
-    desk.capture(person(1), now=time_of(desk.ledger))
+    desk.capture(make_lead(1), now=time_of(desk.ledger))
     log = tmp_path / "work.log"
     with log.open("w") as output:
         process = skewed.start(AHEAD, "work", environment=environment, stdout=output)

@@ -17,13 +17,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from desk import NOW, Desk, person
+from desk import NOW, Desk, make_lead
 from relay import Relay
 from sqlalchemy import text
 
 from leadgate.ledger import reruns
 from leadgate.ledger.batches import claim, close
-from leadgate.ledger.leases import last_held_by, standing, take_over
+from leadgate.ledger.leases import find_last_held_batch, find_standing, take_over
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks.batches import activate
@@ -178,10 +178,10 @@ def test_captured_leads_get_owners_without_a_command_in_runs_of_the_deployment(d
     async def scenario() -> None:
         from prefect.client.orchestration import get_client
 
-        desk.capture(person(1), person(2, Phone="call me"))
+        desk.capture(make_lead(1), make_lead(2, Phone="call me"))
         async with consuming(desk, settings) as running:
             await until_owned(desk, 1)
-            desk.capture(person(3))
+            desk.capture(make_lead(3))
             await until_owned(desk, 2)
             runs = await settled(running, 2)
         batches = [row[0] for row in desk.rows("SELECT id FROM batch ORDER BY id")]
@@ -208,10 +208,10 @@ def test_a_consumer_is_seen_while_it_lives(desk: Desk, settings: Settings) -> No
     async def scenario() -> None:
         async with consuming(desk, settings) as running:
             await until_waits(running)
-            await until(lambda: [each.doing for each in consumers.all_seen(desk.ledger)] == ["waits for leads"])
-            (seen,) = consumers.all_seen(desk.ledger)
+            await until(lambda: [each.doing for each in consumers.list_consumers(desk.ledger)] == ["waits for leads"])
+            (seen,) = consumers.list_consumers(desk.ledger)
             assert (seen.name, seen.alive) == (running.name, True)
-        assert consumers.all_seen(desk.ledger) == []
+        assert consumers.list_consumers(desk.ledger) == []
 
     finish(scenario())
 
@@ -225,7 +225,7 @@ def test_a_capture_wakes_it(desk: Desk, settings: Settings, monkeypatch: pytest.
         async with consuming(desk, settings) as running:
             await until_waits(running)
             for number in range(3):
-                desk.capture(person(number))
+                desk.capture(make_lead(number))
                 await until_owned(desk, number + 1)
 
     finish(scenario())
@@ -237,7 +237,7 @@ def test_it_leaves_no_run_kept_ready_whenever_it_is_stopped(desk: Desk, settings
     async def scenario() -> None:
         async with consuming(desk, settings) as running:
             await until_waits(running)
-            desk.capture(person(1))
+            desk.capture(make_lead(1))
             await until(lambda: desk.statuses().get("owned") == 1)
             await asyncio.sleep(after)
         await asyncio.sleep(0.5)
@@ -262,7 +262,7 @@ def test_a_consumer_whose_task_is_cancelled_ends(desk: Desk, settings: Settings)
 
 
 def test_two_consumers_share_what_waits(desk: Desk, settings: Settings) -> None:
-    desk.capture(*(person(number) for number in range(150)))
+    desk.capture(*(make_lead(number) for number in range(150)))
     small = replace(settings, batch_limit=25)
 
     async def scenario() -> None:
@@ -310,7 +310,7 @@ def test_pausing_the_deployment_stops_the_claims_and_resuming_goes_on(desk: Desk
             await until_waits(running)
             async with deployment_paused() as resume:
                 await until(lambda: any("paused" in line for line in running.told))
-                desk.capture(person(1))
+                desk.capture(make_lead(1))
                 await asyncio.sleep(1.5)
                 assert desk.statuses() == {"ready": 1}
                 assert desk.one("SELECT count(*) FROM batch") == 0
@@ -329,7 +329,7 @@ def test_a_consumer_that_starts_while_the_deployment_is_paused_claims_nothing(
     from flows.runtime import consumer
 
     monkeypatch.setattr(consumer, "ORDERS_EVERY", PATIENT)  # it has looked before it registered its deployments
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
 
     async def scenario() -> None:
         async with deployment_paused(), consuming(desk, settings) as running:
@@ -348,18 +348,18 @@ def test_a_pause_that_comes_while_a_run_begins_stops_the_claim(
     from flows.runtime.started_runs import StartedRuns
 
     monkeypatch.setattr(consumer, "ORDERS_EVERY", PATIENT)  # the test itself says when the pause is seen
-    begin = StartedRuns.waiting
-    desk.capture(person(1))
+    begin = StartedRuns.wait_for_run
+    desk.capture(make_lead(1))
 
     async def scenario() -> None:
         running = Running(desk, settings)
 
         async def waiting(self: StartedRuns, *given: Any) -> Any:
             run = await begin(self, *given)
-            running.consumer._is_hindered(consumer.PAUSED)
+            running.consumer._set_hindrance(consumer.PAUSED)
             return run
 
-        monkeypatch.setattr(StartedRuns, "waiting", waiting)
+        monkeypatch.setattr(StartedRuns, "wait_for_run", waiting)
         task = asyncio.create_task(running.consumer.run())
         await until(lambda: any("paused" in line for line in running.told))
         await asyncio.sleep(1)
@@ -377,7 +377,7 @@ def test_a_cancelled_run_holds_its_leads_behind_a_work_item(desk: Desk, settings
         async with consuming(desk, settings) as running:
             await until_waits(running)
             with stage_held(desk) as let_go:
-                desk.capture(person(1), person(2))
+                desk.capture(make_lead(1), make_lead(2))
                 await until(lambda: apply_waits(desk))
                 await set_state(holder(desk), Cancelling())
                 let_go()
@@ -389,7 +389,7 @@ def test_a_cancelled_run_holds_its_leads_behind_a_work_item(desk: Desk, settings
             ]
             assert str(run.id) in desk.one("SELECT message FROM work_item")
             assert desk.statuses() == {"held": 2}
-            desk.capture(person(3))
+            desk.capture(make_lead(3))
             await until_owned(desk, 1)  # others go on
             assert desk.holds() == []
             reruns.rerun(desk.ledger, [1], by="ops", now=NOW, playbook=desk.loaded.playbook)
@@ -407,7 +407,7 @@ def test_a_paused_run_waits_and_goes_on_when_it_is_resumed(desk: Desk, settings:
         async with consuming(desk, settings) as running:
             await until_waits(running)
             with stage_held(desk) as let_go:
-                desk.capture(person(1))
+                desk.capture(make_lead(1))
                 await until(lambda: apply_waits(desk))
                 run_id = holder(desk)
                 await set_state(run_id, Paused(timeout_seconds=600))
@@ -433,15 +433,15 @@ def test_a_suspended_run_keeps_its_batch_and_others_go_on(desk: Desk, settings: 
         async with consuming(desk, settings) as running:
             await until_waits(running)
             with stage_held(desk) as let_go:
-                desk.capture(person(1))
+                desk.capture(make_lead(1))
                 await until(lambda: apply_waits(desk))
                 await set_state(holder(desk), Suspended(timeout_seconds=600))
                 let_go()
             await until(lambda: any("suspended" in line for line in running.told))
-            desk.capture(person(2))
+            desk.capture(make_lead(2))
             await until(lambda: desk.statuses().get("owned") == 1)
             first = desk.one("SELECT min(id) FROM batch")
-            stands = standing(desk.ledger, first)
+            stands = find_standing(desk.ledger, first)
             assert stands is not None
             assert not stands.closed
             assert stands.lease_remaining > 3600
@@ -464,7 +464,7 @@ def test_a_ready_run_that_somebody_cancelled_or_deleted_costs_no_lead_and_no_tim
             for run in await runs_of(running):
                 await set_state(run.id, Cancelled())
             for number in (1, 2):  # two are kept: one is ready, and the next one
-                desk.capture(person(number))
+                desk.capture(make_lead(number))
                 await until(lambda: "ready" not in desk.statuses())  # owned, or held as those of any cancelled run
                 await until_waits(running)
             async with get_client() as client:
@@ -472,7 +472,7 @@ def test_a_ready_run_that_somebody_cancelled_or_deleted_costs_no_lead_and_no_tim
                     if run.state is not None and run.state.is_pending():
                         await client.delete_flow_run(run.id)
             before = desk.statuses().get("owned", 0)
-            desk.capture(person(3))
+            desk.capture(make_lead(3))
             await until_owned(desk, before + 1)
             assert running.consumer._session.claimed == {}
 
@@ -492,14 +492,14 @@ class Broken:
         from tasks import stage_task
 
         self.on = True
-        real = stage_task.stage_steps
+        real = stage_task.run_steps
 
         def stage_steps(stage: Any, *given: Any) -> Any:
             if self.on and stage.name == "enrichment":
                 raise ZeroDivisionError("lead1@company1.example divided by zero")
             return real(stage, *given)
 
-        monkeypatch.setattr(stage_task, "stage_steps", stage_steps)
+        monkeypatch.setattr(stage_task, "run_steps", stage_steps)
 
 
 def test_a_stage_that_raises_fails_the_run_and_the_batch_is_tried_again(
@@ -508,19 +508,19 @@ def test_a_stage_that_raises_fails_the_run_and_the_batch_is_tried_again(
     from flows.runtime import control
 
     broken = Broken(monkeypatch)
-    monkeypatch.setattr(control, "patience", lambda error, failures: 5.0)
+    monkeypatch.setattr(control, "compute_retry_delay", lambda error, failures: 5.0)
 
     async def scenario() -> None:
         async with consuming(desk, settings) as running:
             await until_waits(running)
-            desk.capture(person(1))
+            desk.capture(make_lead(1))
             (run,) = await settled(running, 1)
             assert run.state.is_failed()
             assert "ZeroDivisionError" in str(run.state.message)
             failed_at = time.monotonic()
             assert desk.rows("SELECT stage, status FROM journey") == [("enrichment", "ready")]
             assert desk.one("SELECT failures FROM batch") == 1
-            desk.capture(person(2, Company=""))  # goes on meanwhile, with the stage mended
+            desk.capture(make_lead(2, Company=""))  # goes on meanwhile, with the stage mended
             broken.on = False
             await until(lambda: desk.statuses().get("nurture") == 1)
             await until_owned(desk, 1)
@@ -541,8 +541,8 @@ def test_how_long_a_batch_waits_after_a_failure() -> None:
 
     from flows.runtime import control
 
-    assert [control.patience(ValueError("ours"), failures) for failures in range(3)] == [2.0, 6.0, 18.0]
-    assert control.patience(httpx.ConnectError("away"), 2) == 1.0
+    assert [control.compute_retry_delay(ValueError("ours"), failures) for failures in range(3)] == [2.0, 6.0, 18.0]
+    assert control.compute_retry_delay(httpx.ConnectError("away"), 2) == 1.0
     away = RuntimeError("the API could not be asked")
     away.__cause__ = httpx.ConnectError("away")
     assert not control.is_failure(away)
@@ -575,7 +575,7 @@ async def failed_run(desk: Desk, settings: Settings, broken: Broken) -> UUID:
 
     async with consuming(desk, settings) as running:
         await until_waits(running)
-        desk.capture(person(1))
+        desk.capture(make_lead(1))
         (run,) = await settled(running, 1)
         assert run.state.is_failed()
     broken.on = False
@@ -590,10 +590,10 @@ def test_a_run_that_is_retried_goes_on_at_the_stage_that_failed(
 
     async def scenario() -> None:
         run_id = await failed_run(desk, settings, broken)
-        desk.capture(person(2))  # waits too, and is none of this run's
+        desk.capture(make_lead(2))  # waits too, and is none of this run's
         state = await run_anew(desk, run_id)
         assert state.is_completed()
-        assert last_held_by(desk.ledger, str(run_id)) == desk.one("SELECT min(id) FROM batch")
+        assert find_last_held_batch(desk.ledger, str(run_id)) == desk.one("SELECT min(id) FROM batch")
 
     finish(scenario())
     assert desk.statuses() == {"owned": 1, "ready": 1}
@@ -670,8 +670,8 @@ def test_while_prefect_is_away_leads_wait_and_then_go_on(desk: Desk, settings: S
             relay.cut()
             await until(lambda: any("does not answer" in line for line in running.told))
             await until(lambda: desk.one("SELECT doing FROM consumer") == "waits for Prefect")
-            desk.capture(person(1))  # capture needs no Prefect
-            desk.capture(person(2))
+            desk.capture(make_lead(1))  # capture needs no Prefect
+            desk.capture(make_lead(2))
             await asyncio.sleep(1)
             assert "owned" not in desk.statuses()
             assert sum("does not answer" in line for line in running.told) == 1, running.told
@@ -693,7 +693,7 @@ def test_prefect_going_away_between_stages_costs_no_failure(desk: Desk, settings
         async with consuming(desk, settings) as running:
             await until_waits(running)
             with stage_held(desk) as let_go:
-                desk.capture(person(1))
+                desk.capture(make_lead(1))
                 await until(lambda: apply_waits(desk))
                 relay.cut()
                 let_go()
@@ -727,10 +727,10 @@ def test_it_survives_the_loss_of_every_connection_to_postgresql(
             disconnect(desk)
             await asyncio.sleep(1.3)
             started = time.monotonic()
-            desk.capture(person(1))
+            desk.capture(make_lead(1))
             await until_owned(desk, 1, 10)
             assert time.monotonic() - started < 4, "nobody listens any more"
-            desk.capture(*(person(number) for number in range(2, 40)))
+            desk.capture(*(make_lead(number) for number in range(2, 40)))
             await until(lambda: desk.one("SELECT count(*) FROM batch WHERE closed_at IS NULL") == 1)
             disconnect(desk)  # while a batch is at work
             await until_owned(desk, 39)
@@ -744,7 +744,7 @@ def test_it_survives_the_loss_of_every_connection_to_postgresql(
 
 def test_what_a_killed_consumer_left_is_taken_over(desk: Desk, settings: Settings) -> None:
     activate(desk.worker(), NOW)
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     dead = claim(desk.ledger, holder="dead", playbook_hash=desk.loaded.hash, now=NOW, limit=10, lease_seconds=0.5)
     assert dead is not None
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
-from desk import INSISTS, NOW, PLAYBOOK, Desk, person
+from desk import INSISTS, NOW, PLAYBOOK, Desk, make_lead
 from forked import wait_for
-from prefect_api import ask, tasks_of_last_run
+from prefect_api import ask, list_last_run_tasks
 from receiver import SECRET, Receiver, receiving
 
 from flows.run import Runner
@@ -67,12 +67,12 @@ def test_the_flow_delivers_and_shows_counts_alone(
     desk: Desk, runner: Runner, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NOTIFY_EVERYBODY", receiver.address)
-    desk.capture(*(person(number) for number in range(1, 5)))
+    desk.capture(*(make_lead(number) for number in range(1, 5)))
     runner.run(now=NOW)
     report = delivered(desk, NOW)
     assert report is not None
     assert (report.count("delivered"), report.without_address) == (3, {"NOTIFY_ANA": 1})
-    assert tasks_of_last_run() == {"deliver | 4 due, 4 waiting"}
+    assert list_last_run_tasks() == {"deliver | 4 due, 4 waiting"}
     (artifact,) = [a for a in ask(lambda c: c.read_latest_artifacts(limit=50)) if a.key == "delivery"]
     table = json.loads(artifact.data)
     assert {"message": "lead assigned", "to": "bob", "outcome": "delivered", "messages": 2} in table
@@ -105,8 +105,8 @@ def arrived(name: str, before: int = 0) -> list[Any]:
 
 
 def test_an_opened_breaker_and_an_escalation_arrive_as_events(desk: Desk, runner: Runner) -> None:
-    desk.capture(*(person(number, Email="030 1234567") for number in range(100, 125)), source="partner")
-    desk.capture(person(1))
+    desk.capture(*(make_lead(number, Email="030 1234567") for number in range(100, 125)), source="partner")
+    desk.capture(make_lead(1))
     runner.run(now=NOW)
     (breaker,) = arrived("leadgate.breaker.opened")
     item = desk.one("SELECT id FROM work_item WHERE kind = 'breaker'")
@@ -132,7 +132,7 @@ def test_a_held_batch_arrives_as_an_event(ledger: Ledger, settings: Settings, se
     unfit = "gates: {validated: {expect: [{name: odd, expectation: expect_column_values_to_be_between, "
     unfit += "arguments: {column: company, min_value: 0}, severity: critical, why: Nonsense}]}}\n"
     desk = Desk(ledger, playbooks.parse(PLAYBOOK.removesuffix(INSISTS) + unfit, path=Path("tests.yaml")))
-    desk.capture(person(1), person(2))
+    desk.capture(make_lead(1), make_lead(2))
     before = len(events("leadgate.batch.held"))
     with Runner(ledger, settings, desk.loaded) as runner:
         runner.run(now=NOW)
@@ -153,7 +153,7 @@ def test_a_stage_that_fails_for_every_lead_arrives_as_an_event(
         raise ZeroDivisionError
 
     before = len(events("leadgate.batch.held"))
-    desk.capture(*(person(number) for number in range(ENOUGH)))
+    desk.capture(*(make_lead(number) for number in range(ENOUGH)))
     with monkeypatch.context() as patch:
         patch.setattr(handoff, "prepare", broken)
         runner.run(now=NOW)

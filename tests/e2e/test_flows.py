@@ -11,16 +11,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from desk import NOW, Desk, person
-from poison import MARKER, refused
-from prefect_api import all_told_of, ask, last_run, log_of, markdown, tasks_of_last_run
+from desk import NOW, Desk, make_lead
+from poison import MARKER, refuse_rows
+from prefect_api import ask, dump_run, list_last_run_tasks, read_last_run, read_log, read_markdown
 from sqlalchemy.exc import OperationalError
 
 from flows.run import Runner
 
 
 def test_an_intake_run_takes_leads_to_their_owners_and_shows_each_stage_and_gate(desk: Desk, runner: Runner) -> None:
-    desk.capture(person(1), person(2, Phone="call me"), None)
+    desk.capture(make_lead(1), make_lead(2, Phone="call me"), None)
     report = runner.run(now=NOW)
     assert desk.statuses() == {"owned": 1, "held": 2}
     assert desk.holds() == []
@@ -28,7 +28,7 @@ def test_an_intake_run_takes_leads_to_their_owners_and_shows_each_stage_and_gate
     assert [stage.stage for stage in batch.stages] == [
         "capture", "validation", "enrichment", "qualification", "assignment", "follow_up",
     ]  # fmt: skip
-    names = tasks_of_last_run()
+    names = list_last_run_tasks()
     assert f"capture | batch {batch.batch} | 3 in" in names
     assert f"gate validated | batch {batch.batch} | 2 rows" in names
     assert f"follow_up | batch {batch.batch} | 1 in" in names
@@ -36,12 +36,12 @@ def test_an_intake_run_takes_leads_to_their_owners_and_shows_each_stage_and_gate
 
 
 def test_a_run_says_what_became_of_its_leads_and_how_long_it_worked_on_them(desk: Desk, runner: Runner) -> None:
-    desk.capture(person(1), person(2, Phone="call me"), None)
+    desk.capture(make_lead(1), make_lead(2, Phone="call me"), None)
     (batch,) = runner.run(now=NOW).batches
-    run = last_run()
+    run = read_last_run()
     assert run.name == f"batch {batch.batch} · 3 leads: 1 owned, 2 held · {batch.seconds:.1f} s"
     assert run.state.message == run.name.partition(" · ")[2]
-    lines = log_of(run)
+    lines = read_log(run)
     assert [line.split(":")[0] for line in lines[:-1]] == [
         "capture", "validation", "enrichment", "qualification", "assignment", "follow-up",
     ]  # fmt: skip
@@ -53,9 +53,9 @@ def test_the_page_of_a_batch_names_who_is_held_and_who_owns_in_words(desk: Desk,
     from flows.deployments import register
 
     form = ask(register)["rerun-handoff"]
-    desk.capture(person(1), person(2, Phone="call me"))
+    desk.capture(make_lead(1), make_lead(2, Phone="call me"))
     runner.run(now=NOW, kinds=("intake",))
-    page = markdown("intake-batch")
+    page = read_markdown("intake-batch")
     head = next(line for line in page.splitlines() if line.startswith("| stage"))
     assert head == "| stage | in | went on | owned | held | stay with their owner | held for |"
     item, owner = desk.one("SELECT id FROM work_item"), desk.one("SELECT owner FROM assignment")
@@ -81,22 +81,22 @@ def test_a_batch_that_was_begun_goes_on_where_it_stopped(
             raise OperationalError("SELECT 1", {}, Exception("server closed the connection unexpectedly"))
         return real(stage, *rest)
 
-    desk.capture(person(1), person(2, Phone="call me"))
+    desk.capture(make_lead(1), make_lead(2, Phone="call me"))
     with monkeypatch.context() as patch:
         patch.setattr(handoff, "prepare", broken)
         with pytest.raises(OperationalError):
             runner.run(now=NOW, kinds=("intake",))
     (batch,) = runner.run(now=NOW, kinds=("intake",)).batches
     assert desk.statuses() == {"owned": 1, "held": 1}
-    assert {name.split(" | ")[0] for name in tasks_of_last_run()} == {
+    assert {name.split(" | ")[0] for name in list_last_run_tasks()} == {
         "qualification", "gate qualified", "assignment", "gate assigned", "follow_up", "gate followed_up",
     }  # fmt: skip
-    assert f"qualification | batch {batch.batch} | 1 in" in tasks_of_last_run()
+    assert f"qualification | batch {batch.batch} | 1 in" in list_last_run_tasks()
     assert desk.holds() == []
 
 
 def test_gates_leave_tables_with_masked_values(desk: Desk, runner: Runner) -> None:
-    desk.capture(person(1, Email="broken address of somebody"))
+    desk.capture(make_lead(1, Email="broken address of somebody"))
     runner.run(now=NOW)
     artifacts = ask(lambda client: client.read_latest_artifacts(limit=50))
     by_key = {artifact.key: artifact for artifact in artifacts}
@@ -108,7 +108,7 @@ def test_gates_leave_tables_with_masked_values(desk: Desk, runner: Runner) -> No
 
 
 def test_the_follow_up_flow_reminds_and_a_second_run_does_not(desk: Desk, runner: Runner) -> None:
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     runner.run(now=NOW)
     later = NOW + timedelta(hours=3)
     for _ in range(2):
@@ -135,7 +135,7 @@ def test_a_stage_is_retried_when_postgresql_was_away_for_a_moment(
         return real(*arguments)
 
     monkeypatch.setattr(handoff, "prepare", away_once)
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     runner.run(now=NOW)
     assert desk.statuses() == {"owned": 1}
 
@@ -155,29 +155,29 @@ def test_a_stage_that_fails_for_one_lead_holds_it_and_the_flow_completes(
                 raise ZeroDivisionError(MARKER)
         return decided
 
-    desk.capture(person(1), person(2), person(3))
+    desk.capture(make_lead(1), make_lead(2), make_lead(3))
     with monkeypatch.context() as patch:
         patch.setattr(handoff, "prepare", broken)
         (batch,) = runner.run(now=NOW, kinds=("intake",)).batches
     assert calls == [3, 1, 2, 1, 1]
     assert desk.statuses() == {"owned": 2, "held": 1}
     assert batch.stages[1].outcomes == {"continue": 2, "hold": 1}
-    run = last_run()
+    run = read_last_run()
     assert run.state is not None
     assert run.state.is_completed()
-    assert MARKER not in all_told_of(run)
+    assert MARKER not in dump_run(run)
     assert desk.holds() == []
 
 
 def test_what_a_failed_run_shows_holds_no_value(desk: Desk, runner: Runner) -> None:
-    desk.capture(person(1))
-    with refused(desk, "lead", "true", "53200"), pytest.raises(OperationalError) as caught:
+    desk.capture(make_lead(1))
+    with refuse_rows(desk, "lead", "true", "53200"), pytest.raises(OperationalError) as caught:
         runner.run(now=NOW)
     assert MARKER not in "".join(traceback.format_exception(caught.value))
-    run = last_run()
+    run = read_last_run()
     assert run.state is not None
     assert run.state.is_failed()
-    shown = all_told_of(run)
+    shown = dump_run(run)
     assert "53200" in shown  # there is something to look through
     assert MARKER not in shown
 
@@ -190,7 +190,7 @@ def test_a_task_run_says_what_came_of_it_and_what_it_is_part_of(
 
     from tasks import stage_task, task_runs
 
-    real = stage_task.stage_steps
+    real = stage_task.run_steps
     tries = []
 
     def stage_steps(stage: Any, *given: Any) -> Any:
@@ -203,10 +203,10 @@ def test_a_task_run_says_what_came_of_it_and_what_it_is_part_of(
 
     monkeypatch.setattr(task_runs, "SHOWN_AFTER", 0.1)
     monkeypatch.setattr(stage_task, "RETRY_AFTER", (0.0,))
-    monkeypatch.setattr(stage_task, "stage_steps", stage_steps)
-    desk.capture(person(1))
+    monkeypatch.setattr(stage_task, "run_steps", stage_steps)
+    desk.capture(make_lead(1))
     runner.run(now=NOW, kinds=("intake",))
-    of_it = FlowRunFilter(id=FlowRunFilterId(any_=[last_run().id]))
+    of_it = FlowRunFilter(id=FlowRunFilterId(any_=[read_last_run().id]))
     runs = ask(lambda client: client.read_task_runs(flow_run_filter=of_it, limit=200))
     by_id = {run.id: run for run in runs}
     gates = [run for run in runs if run.name.startswith("gate ")]

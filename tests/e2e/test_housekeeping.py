@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from desk import NOW, Desk, person
+from desk import NOW, Desk, make_lead
 from sqlalchemy import text
 
 from flows.run import Runner
@@ -93,7 +93,7 @@ def exists(run: UUID) -> bool:
 
 
 def claimed(desk: Desk, holder: str, lease_seconds: float) -> Batch:
-    desk.capture(person(1), person(2))
+    desk.capture(make_lead(1), make_lead(2))
     activate(desk.worker(), NOW)
     batch = claim(
         desk.ledger, holder=holder, playbook_hash=desk.loaded.hash, now=NOW, limit=10, lease_seconds=lease_seconds
@@ -235,10 +235,10 @@ def test_what_is_old_is_deleted_with_all_that_hangs_on_it_and_what_is_young_stay
         return next(run.id for run in runs if run.name.startswith(name) and run.id not in known)
 
     known: set[UUID] = {run.id for run in ask(lambda client: client.read_flow_runs(limit=200))}
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     old = batch()
     between = datetime.now(UTC)
-    desk.capture(person(2))
+    desk.capture(make_lead(2))
     young = batch()
     assert left_of(old)["artifacts"] == left_of(young)["artifacts"] == 2
     lines = keep(later=between - datetime.now(UTC) + (NOW - cutoffs().flow_runs))
@@ -253,7 +253,7 @@ def test_what_is_old_is_deleted_with_all_that_hangs_on_it_and_what_is_young_stay
 def cutoffs(**keep: timedelta) -> Any:
     from tasks import retention
 
-    return asyncio.run(retention.cutoffs(Retention(**keep), NOW))
+    return asyncio.run(retention.compute_cutoffs(Retention(**keep), NOW))
 
 
 def test_a_server_that_leadgate_starts_deletes_by_itself_and_is_left_time_for_it(keep: Any) -> None:

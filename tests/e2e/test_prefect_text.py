@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from desk import NOW, PLAYBOOK, Desk, person
+from desk import NOW, PLAYBOOK, Desk, make_lead
 from markdown_it import MarkdownIt
 from prefect_api import ask
 
@@ -39,11 +39,11 @@ def worked(desk: Desk, runner: Runner, settings: Settings, tmp_path: Path, monke
     monkeypatch.setenv("LEADGATE_PLAYBOOK", str(playbook))
     said = {"Job title": f"Head {EVIL}", "Company": f"Company {EVIL}", "City": EVIL, "Last name": EVIL}
     desk.capture(
-        person(1, **said, Message=EVIL),
-        person(2, **{"Job title": "student", "Last name": EVIL}),  # to be reviewed
-        person(3, Email=f"x@<https://evil.example|{EVIL}>", Phone=EVIL),
-        person(4, Email=EVIL),
-        person(5, Country=EVIL),
+        make_lead(1, **said, Message=EVIL),
+        make_lead(2, **{"Job title": "student", "Last name": EVIL}),  # to be reviewed
+        make_lead(3, Email=f"x@<https://evil.example|{EVIL}>", Phone=EVIL),
+        make_lead(4, Email=EVIL),
+        make_lead(5, Country=EVIL),
         {EVIL: EVIL},
         None,
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from desk import NOW, PLAYBOOK, Desk, person
+from desk import NOW, PLAYBOOK, Desk, make_lead
 from prefect_api import ask
 
 from flows.run import Runner
@@ -23,8 +23,8 @@ from leadgate.playbook.check import require
 from leadgate.settings import Settings
 from leadgate.vocabulary import STAGES
 
-CHIEF = person(1, Company="", **{"Job title": "Chief of Nothing"})  # 25 points: in the review band
-BROKEN = person(2, Email="broken address of somebody")
+CHIEF = make_lead(1, Company="", **{"Job title": "Chief of Nothing"})  # 25 points: in the review band
+BROKEN = make_lead(2, Email="broken address of somebody")
 PRIVATE = "jane.private@company2.example"
 
 
@@ -124,7 +124,7 @@ def test_every_reason_that_holds_a_lead_in_the_bundled_playbook_can_be_chosen_or
     from flows.forms import Reason
     from leadgate import playbook
 
-    loaded = playbook.default()
+    loaded = playbook.load_default()
     require(loaded)
     routed = {reason for route in loaded.playbook.exceptions for reason in route.reasons}
     assert routed <= {str(reason) for reason in Reason}
@@ -261,7 +261,7 @@ def test_a_lead_that_another_process_has_taken_meanwhile_is_waited_for_and_not_t
             lease_seconds=60.0,
         )  # fmt: skip
 
-    monkeypatch.setattr(flows.form_support, "next_work", faster)
+    monkeypatch.setattr(flows.form_support, "claim_next_work", faster)
     rerun(work_items=[item(held, 2)])
     batch = held.one("SELECT max(id) FROM batch")
     assert artifact("rerun-handoff")[0]["now"] == f"at capture, worked on in batch {batch}"
@@ -358,8 +358,8 @@ def test_the_evidence_of_an_exception_is_masked(held: Desk) -> None:
 def test_two_records_are_compared_and_decided_in_a_review(held: Desk, tmp_path: Path) -> None:
     asking = PLAYBOOK.replace("scoring:\n", "matching: {likely: [phone]}\nscoring:\n", 1)
     (tmp_path / "playbook.yaml").write_text(asking, encoding="utf-8")
-    phone = person(3)["Phone"]
-    held.capture(person(3), person(4, Phone=phone))
+    phone = make_lead(3)["Phone"]
+    held.capture(make_lead(3), make_lead(4, Phone=phone))
     Desk(held.ledger, playbooks.parse(asking, path=Path("tests.yaml"))).run()
     done = review(work_items=[item(held, 4)], decision="same", lead=3, by="rita")
     assert done.journeys.keys() == {4}
@@ -431,7 +431,7 @@ def test_the_follow_up_flow_by_itself_escalates_too(held: Desk) -> None:
 def test_a_leavers_book_is_shown_first_and_then_spread(held: Desk, runner: Runner) -> None:
     from flows.transfer import transfer
 
-    held.capture(*(person(number) for number in range(10, 22)))
+    held.capture(*(make_lead(number) for number in range(10, 22)))
     runner.run(now=NOW)
     parameters = {"rep": "bob", "reason": f"left, ask {PRIVATE}", "by": "mia"}
     plan = asyncio.run(cast(Any, transfer)(**parameters))

@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 import pytest
 from browser import Screen
-from desk import PLAYBOOK, Desk, person
+from desk import PLAYBOOK, Desk, make_lead
 from served import Served, served, wait_until
 from sqlalchemy import text
 
@@ -31,7 +31,7 @@ def up(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
 
 def capture(desk: Desk, number: int, **more: Any) -> int:
     """A lead is captured just now. Its journey."""
-    desk.capture(person(number, **more), now=datetime.now(UTC))
+    desk.capture(make_lead(number, **more), now=datetime.now(UTC))
     return int(desk.one("SELECT max(id) FROM journey"))
 
 

@@ -20,7 +20,7 @@ import pytest
 import requests
 from desk import PLAYBOOK
 from forked import wait_for
-from running_up import SECRET, WITHIN, Up, free_port, lives, of_folder, running_up
+from running_up import SECRET, WITHIN, Up, find_free_port, is_alive, list_processes, running_up
 from served import wait_until
 
 SECRETS = {
@@ -116,7 +116,7 @@ def test_it_says_where_everything_is(up: Up) -> None:
 
 
 def test_a_signed_lead_gets_an_owner(up: Up) -> None:
-    up.gets_an_owner()
+    up.post_until_owned()
     log = up.home / "logs" / "intake.log"
     wait_for(lambda: "1 owned" in log.read_text(), WITHIN)
     assert "company0.example" not in log.read_text()
@@ -141,20 +141,20 @@ def test_the_prefect_api_asks_who_is_there(up: Up) -> None:
 
 def test_another_prefect_server_is_not_taken_for_ours(up: Up, tmp_path: Path) -> None:
     """Two data folders, one port: whoever has the wrong string must not be told that the server answers."""
-    from flows.runtime.server import Address, PrefectError, answers, kept_running, wait_until_ready
+    from flows.runtime.server import Address, PrefectError, find_running, is_answering, wait_until_ready
 
     url = f"http://127.0.0.1:{up.prefect}/api"
     auth = (up.home / "prefect" / "auth").read_text()
-    assert answers(Address(url, auth))
-    assert not answers(Address(url, "leadgate:another"))
+    assert is_answering(Address(url, auth))
+    assert not is_answering(Address(url, "leadgate:another"))
     wait_until_ready(url, auth)
     with pytest.raises(PrefectError, match="it answers 401"):
         wait_until_ready(url, "leadgate:another")
     (tmp_path / "prefect").mkdir()
     (tmp_path / "prefect" / "address").write_text(url)
     (tmp_path / "prefect" / "auth").write_text("leadgate:another")
-    assert kept_running(tmp_path) is None
-    assert kept_running(up.home) == Address(url, auth)
+    assert find_running(tmp_path) is None
+    assert find_running(up.home) == Address(url, auth)
 
 
 def test_a_second_one_is_refused(up: Up) -> None:
@@ -165,7 +165,7 @@ def test_a_second_one_is_refused(up: Up) -> None:
 
 @pytest.mark.parametrize("variable", ["LEADGATE_PREFECT_PORT", "LEADGATE_CAPTURE_PORT"])
 def test_a_port_that_is_taken_is_refused_by_name(up: Up, tmp_path: Path, variable: str) -> None:
-    ports = {"LEADGATE_PREFECT_PORT": free_port(), "LEADGATE_CAPTURE_PORT": free_port(), variable: up.capture}
+    ports = {"LEADGATE_PREFECT_PORT": find_free_port(), "LEADGATE_CAPTURE_PORT": find_free_port(), variable: up.capture}
     other = up.run("up", LEADGATE_HOME=str(tmp_path), **{name: str(port) for name, port in ports.items()})
     assert other.returncode == 3
     said = " ".join(other.stderr.split())
@@ -295,8 +295,8 @@ def test_modules_beside_the_working_folder_are_not_imported(up: Up, beside: Path
 def test_what_is_killed_comes_back_and_leads_go_on(up: Up, part: str) -> None:
     before = up.pid(part)
     os.kill(before, signal.SIGKILL)
-    wait_for(lambda: not lives(before), WITHIN)
-    up.gets_an_owner()
+    wait_for(lambda: not is_alive(before), WITHIN)
+    up.post_until_owned()
     assert up.pid(part) != before
     wait_for(lambda: next(each["state"] for each in up.state()["parts"] if each["name"] == part) == "up", WITHIN)
     assert any(line[9:].split()[:2] == [part, "down"] for line in up.said.splitlines())
@@ -314,9 +314,9 @@ def test_killed_itself_it_is_started_again_at_once_and_goes_on(up: Up) -> None:
     wait_for(lambda: "Leadgate is up" in up.said[before:] or up.process.poll() is not None, WITHIN)  # type: ignore[union-attr]
     assert up.process.poll() is None, up.said[before:]
     up.find_ledger()
-    wait_for(lambda: not lives(prefect), WITHIN)
-    wait_for(lambda: not lives(intake), WITHIN)
-    up.gets_an_owner()
+    wait_for(lambda: not is_alive(prefect), WITHIN)
+    wait_for(lambda: not is_alive(intake), WITHIN)
+    up.post_until_owned()
     verified = up.run("verify")
     assert verified.returncode == 0, verified.stdout
 
@@ -327,9 +327,9 @@ def test_ctrl_c_ends_everything(up: Up) -> None:
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(WITHIN) == 0
     assert "stopped; what was accepted is kept" in up.said
-    wait_for(lambda: not lives(postmaster), WITHIN)
+    wait_for(lambda: not is_alive(postmaster), WITHIN)
     deadline = time.monotonic() + WITHIN
-    while left := of_folder(up.home):
+    while left := list_processes(up.home):
         assert time.monotonic() < deadline, left
         time.sleep(0.1)
     assert not (up.home / "up.json").exists()

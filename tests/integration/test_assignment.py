@@ -15,8 +15,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from desk import NOW, PLAYBOOK, Desk, acting, person
-from open_gate import meanwhile, nothing_fails
+from desk import NOW, PLAYBOOK, Desk, make_actor, make_lead
+from open_gate import act_at_gate, pass_all
 
 from expectations.findings import GateResult
 from leadgate import playbook as playbooks
@@ -24,7 +24,7 @@ from leadgate.ledger import Ledger, actions, ownership, races, reruns
 from leadgate.ledger.journeys.locking import decide_again
 from leadgate.playbook import Playbook
 from tasks import stage_task
-from tasks.batches import STAGES, activate, next_work, run_waiting
+from tasks.batches import STAGES, activate, claim_next_work, run_waiting
 from tasks.bisecting import run_stage
 
 TOMORROW = NOW + timedelta(days=1)
@@ -53,13 +53,13 @@ def desk_with(ledger: Ledger, tmp_path: Path) -> Callable[..., Desk]:
     return make
 
 
-def work(desk: Desk, now: datetime = NOW, check: Any = nothing_fails) -> None:
+def work(desk: Desk, now: datetime = NOW, check: Any = pass_all) -> None:
     run_waiting(desk.worker(), lambda: now, kinds=("intake", "follow_up", "intake"), check=check)
 
 
 def assign_new(desk: Desk, now: datetime) -> None:
     """Work on what was captured, and take nothing back from who is late by now."""
-    run_waiting(desk.worker(), lambda: now, kinds=["intake"], check=nothing_fails)
+    run_waiting(desk.worker(), lambda: now, kinds=["intake"], check=pass_all)
 
 
 def owners(desk: Desk) -> Counter[str]:
@@ -74,7 +74,7 @@ def policy(words: str, *more: tuple[str, str]) -> list[tuple[str, str]]:
 
 def test_a_lead_waits_until_somebody_is_available(desk_with: Callable[..., Desk]) -> None:
     desk = desk_with(*policy("{do: wait, retry_after: 2h}"))
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     work(desk)
     waits = [("ready", "assignment", NOW + timedelta(hours=2))]
     state = "SELECT status, stage, run_after FROM journey"
@@ -97,7 +97,7 @@ def test_a_lead_waits_for_the_first_who_is_back_unless_the_playbook_changes(desk
     away = ALL_AWAY.replace("cyn, manager: mia, absent: [{first: 2026-03-04, last: 2026-03-04}", "cyn, absent: "
                             "[{first: 2026-03-04, last: 2026-03-04, returns: 16:30}")  # fmt: skip
     desk = desk_with((REPS, away), (POOL, f"{POOL}    nobody_available: {{do: wait}}\n"))
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     work(desk)
     assert desk.one("SELECT run_after FROM journey") == datetime(2026, 3, 4, 16, 30, tzinfo=UTC)
     soon = NOW + timedelta(minutes=5)
@@ -114,7 +114,7 @@ def test_a_lead_overflows_to_the_pool_that_helps(desk_with: Callable[..., Desk])
         f"{POOL}    nobody_available: {{do: overflow, pool: backup}}\n  - {{name: backup, members: [{{rep: dan}}]}}\n"
     )
     desk = desk_with((REPS, helpers), (POOL, backup))
-    desk.capture(person(1), person(2))
+    desk.capture(make_lead(1), make_lead(2))
     work(desk)
     assert desk.rows("SELECT owner, pool, turn, sla FROM assignment") == [("dan", "backup", True, "standard")] * 2
     assert "overflows to pool backup" in desk.one("SELECT why FROM assignment LIMIT 1")
@@ -125,7 +125,7 @@ def test_a_lead_goes_to_the_last_resort_even_beyond_the_cap(desk_with: Callable[
     changes = policy("{do: assign, rep: dan}")
     changes[0] = (REPS, f"{ALL_AWAY}  - {{name: dan, max_open: 1}}\n")
     desk = desk_with(*changes)
-    desk.capture(person(1), person(2), person(3))
+    desk.capture(make_lead(1), make_lead(2), make_lead(3))
     desk.run()  # with the real gates: they must not take it for a mistake
     assert desk.rows("SELECT owner, pool, turn FROM assignment") == [("dan", "everybody", False)] * 3
     assert desk.holds() == []
@@ -133,7 +133,7 @@ def test_a_lead_goes_to_the_last_resort_even_beyond_the_cap(desk_with: Callable[
 
 def test_a_lead_is_held_until_a_person_reruns_it(desk_with: Callable[..., Desk]) -> None:
     desk = desk_with(*policy("{do: hold}"))
-    desk.capture(person(1), person(2))
+    desk.capture(make_lead(1), make_lead(2))
     work(desk)
     assert desk.statuses() == {"held": 2}
     assert desk.rows("SELECT DISTINCT reason, stage, route FROM work_item") == [
@@ -145,7 +145,7 @@ def test_a_lead_is_held_until_a_person_reruns_it(desk_with: Callable[..., Desk])
     )
     items = [item for (item,) in desk.rows("SELECT id FROM work_item")]
     with pytest.raises(actions.ActionError, match="add capacity"):
-        reruns.done_by_hand(desk.ledger, items, by="mia", now=NOW, evidence="I took it")
+        reruns.mark_done_by_hand(desk.ledger, items, by="mia", now=NOW, evidence="I took it")
     reruns.rerun(desk.ledger, items, by="mia", now=TOMORROW, playbook=desk.loaded.playbook)
     work(desk, TOMORROW)
     assert desk.statuses() == {"owned": 2}
@@ -154,12 +154,12 @@ def test_a_lead_is_held_until_a_person_reruns_it(desk_with: Callable[..., Desk])
 
 def test_a_rep_who_is_away_is_passed_over_with_the_reason(desk_with: Callable[..., Desk]) -> None:
     desk = desk_with(("{name: bob, manager: mia}", f"{{name: bob, manager: mia, {AWAY}}}"))
-    desk.capture(*(person(number) for number in range(6)))
+    desk.capture(*(make_lead(number) for number in range(6)))
     work(desk)
     assert owners(desk) == {"ana": 3, "cyn": 3}
     candidates = desk.one("SELECT candidates FROM assignment LIMIT 1")
     assert [(c["rep"], c["reason"]) for c in candidates if not c["eligible"]] == [("bob", "absent until 2026-03-04")]
-    desk.capture(*(person(number) for number in range(6, 14)))
+    desk.capture(*(make_lead(number) for number in range(6, 14)))
     assign_new(desk, TOMORROW)
     assert owners(desk) == {"ana": 5, "bob": 4, "cyn": 5}  # of eight more, at weights 1, 2, 1
     assert desk.holds() == []
@@ -176,8 +176,8 @@ TWO_POOLS = [
 def test_a_cap_counts_leads_of_all_pools_and_batches(desk_with: Callable[..., Desk], cap: str) -> None:
     capped = REPS.replace("{name: ana, manager: mia}", f"{{name: ana, manager: mia, {cap}: 3}}") + "  - {name: dan}\n"
     desk = desk_with((REPS, capped), *TWO_POOLS)
-    desk.capture(*(person(number, Country="France" if number % 2 else "Germany") for number in range(20)))
-    run_waiting(desk.worker(limit=10), lambda: NOW, kinds=["intake"], check=nothing_fails)
+    desk.capture(*(make_lead(number, Country="France" if number % 2 else "Germany") for number in range(20)))
+    run_waiting(desk.worker(limit=10), lambda: NOW, kinds=["intake"], check=pass_all)
     assert owners(desk)["ana"] == 3
     assert {pool for (pool,) in desk.rows("SELECT pool FROM assignment WHERE owner = 'ana'")} == {"everybody", "other"}
     full = f"reached 3 {'a day' if cap == 'max_per_day' else 'open'}"
@@ -186,7 +186,7 @@ def test_a_cap_counts_leads_of_all_pools_and_batches(desk_with: Callable[..., De
     assert desk.statuses() == {"owned": 20}
     assert desk.holds() == []
 
-    desk.capture(*(person(number) for number in range(20, 40)))
+    desk.capture(*(make_lead(number) for number in range(20, 40)))
     assign_new(desk, NOW + timedelta(minutes=1))
     assert owners(desk)["ana"] == 3
     if cap == "max_open":  # one is done, so there is room for one
@@ -197,7 +197,7 @@ def test_a_cap_counts_leads_of_all_pools_and_batches(desk_with: Callable[..., De
         desk.activity("call", lead, rep="ana", at=NOW + timedelta(minutes=2))
         work(desk, NOW + timedelta(minutes=3))
         assert owners(desk)["ana"] == 2
-    desk.capture(*(person(number) for number in range(40, 60)))
+    desk.capture(*(make_lead(number) for number in range(40, 60)))
     assign_new(desk, TOMORROW if cap == "max_per_day" else NOW + timedelta(minutes=4))
     assert owners(desk)["ana"] == (6 if cap == "max_per_day" else 3)
     assert desk.holds() == []
@@ -216,7 +216,7 @@ def test_the_account_owner_gets_the_lead_unless_away(desk_with: Callable[..., De
         ("{name: bob, manager: mia}", f"{{name: bob, manager: mia, {AWAY}}}"),
         ("  - {name: all_leads,", "  - {name: known_accounts, to: account_owner}\n  - {name: all_leads,"),
     )  # fmt: skip
-    desk.capture(*(person(number) for number in (1, 2, 3, 4, 5)))
+    desk.capture(*(make_lead(number) for number in (1, 2, 3, 4, 5)))
     desk.run()
     rows = desk.rows(
         "SELECT l.company_domain, a.owner, a.rule, a.turn, a.why FROM assignment a "
@@ -244,17 +244,19 @@ RETURNING = [
 
 def test_a_lead_that_returns_goes_to_who_had_it_unless_they_gave_it_back(desk_with: Callable[..., Desk]) -> None:
     desk = desk_with(*RETURNING)
-    desk.capture(*(person(number) for number in range(4)))
+    desk.capture(*(make_lead(number) for number in range(4)))
     work(desk)
     first = dict(desk.rows("SELECT j.lead_id, a.owner FROM assignment a JOIN journey j ON j.id = a.journey_id"))
     for lead, owner in first.items():
         if lead > 1:
             desk.activity("call", desk.one("SELECT email FROM lead WHERE id = :id", id=lead), rep=owner, at=NOW)
-    ownership.reject(desk.ledger, 1, by=acting("mia"), now=NOW, reason="wrong_territory", playbook=desk.loaded.playbook)
+    ownership.reject(
+        desk.ledger, 1, by=make_actor("mia"), now=NOW, reason="wrong_territory", playbook=desk.loaded.playbook
+    )
     work(desk, NOW + timedelta(minutes=5))
     assert desk.statuses() == {"done": 3, "nurture": 1}
     later = NOW + timedelta(minutes=10)
-    desk.capture(*(person(number, Message="again") for number in range(5)), now=later)
+    desk.capture(*(make_lead(number, Message="again") for number in range(5)), now=later)
     assign_new(desk, later)
     again = desk.rows(
         "SELECT j.lead_id, a.owner, a.rule, a.turn, a.why FROM assignment a JOIN journey j ON j.id = a.journey_id "
@@ -280,13 +282,13 @@ def test_a_named_owners_cap_holds_when_two_workers_assign_at_once(
         (POOL, f"    order: {order}\n{POOL}"),
         ("  - {name: all_leads,", "  - {name: known_accounts, to: account_owner}\n  - {name: all_leads,"),
     )  # fmt: skip
-    desk.capture(*(person(number) for number in range(4)))
+    desk.capture(*(make_lead(number) for number in range(4)))
 
     def second() -> None:
-        desk.capture(*(person(number) for number in range(4, 8)))
-        run_waiting(desk.worker("second"), lambda: NOW, kinds=["intake"], check=nothing_fails)
+        desk.capture(*(make_lead(number) for number in range(4, 8)))
+        run_waiting(desk.worker("second"), lambda: NOW, kinds=["intake"], check=pass_all)
 
-    run_waiting(desk.worker("first"), lambda: NOW, kinds=["intake"], check=meanwhile("assigned", second))
+    run_waiting(desk.worker("first"), lambda: NOW, kinds=["intake"], check=act_at_gate("assigned", second))
     assert owners(desk)["ana"] == 5
     assert desk.statuses() == {"owned": 8}
     assert desk.holds() == []
@@ -297,7 +299,7 @@ def test_a_language_nobody_speaks_is_held_with_the_reason_for_each_rep(desk_with
         ("{name: ana, manager: mia}", "{name: ana, manager: mia, languages: [de]}"),
         (POOL, f"    language: required\n{POOL}    nobody_available: {{do: wait}}\n"),
     )
-    desk.capture(person(1, Language="German"), person(2, Language="sv"), person(3, Language="DE-at"))
+    desk.capture(make_lead(1, Language="German"), make_lead(2, Language="sv"), make_lead(3, Language="DE-at"))
     work(desk)
     assert owners(desk) == {"ana": 2}
     assert desk.rows("SELECT reason, detail FROM work_item") == [
@@ -311,7 +313,7 @@ def test_a_language_nobody_speaks_is_held_with_the_reason_for_each_rep(desk_with
 
 
 def test_the_record_names_the_rule_and_everybody_considered(desk: Desk) -> None:
-    desk.capture(*(person(number) for number in range(4)))
+    desk.capture(*(make_lead(number) for number in range(4)))
     work(desk)
     for owner, rule, candidates, why in desk.rows("SELECT owner, rule, candidates, why FROM assignment"):
         assert rule == "all_leads"
@@ -324,11 +326,11 @@ def test_the_record_names_the_rule_and_everybody_considered(desk: Desk) -> None:
 
 def test_turns_equal_assignments_whatever_is_given_back(desk_with: Callable[..., Desk]) -> None:
     desk = desk_with(("exceptions:\n", "follow_up: {rejected: reassign}\nexceptions:\n"))
-    desk.capture(*(person(number) for number in range(12)))
+    desk.capture(*(make_lead(number) for number in range(12)))
     work(desk)
     for journey, owner in desk.rows("SELECT journey_id, owner FROM assignment ORDER BY id LIMIT 5"):
         ownership.reject(
-            desk.ledger, journey, by=acting(owner), now=NOW, reason="wrong_territory", playbook=desk.loaded.playbook
+            desk.ledger, journey, by=make_actor(owner), now=NOW, reason="wrong_territory", playbook=desk.loaded.playbook
         )
     work(desk, NOW + timedelta(hours=1))
     work(desk, TOMORROW + timedelta(hours=2))  # all are taken back, for want of a touch
@@ -341,7 +343,7 @@ def test_turns_equal_assignments_whatever_is_given_back(desk_with: Callable[...,
 
 def test_a_lead_that_breaks_a_promise_gives_its_turn_back(desk: Desk) -> None:
     def breaks_for_two(name: str, frame: pd.DataFrame, playbook: Playbook) -> GateResult:
-        passed = nothing_fails(name, frame, playbook)
+        passed = pass_all(name, frame, playbook)
         if name != "assigned":
             return passed
         failures = pd.DataFrame(
@@ -357,7 +359,7 @@ def test_a_lead_that_breaks_a_promise_gives_its_turn_back(desk: Desk) -> None:
         )
         return replace(passed, failures=failures)
 
-    desk.capture(*(person(number) for number in range(8)))
+    desk.capture(*(make_lead(number) for number in range(8)))
     run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=breaks_for_two)
     assert desk.statuses() == {"owned": 6, "held": 2}
     assert desk.one("SELECT count(*) FROM outbox") == 6
@@ -371,20 +373,20 @@ def test_a_lead_that_breaks_a_promise_gives_its_turn_back(desk: Desk) -> None:
 
 def test_a_stage_outlasts_the_news_that_a_dozen_other_batches_bring(desk: Desk) -> None:
     """Each batch that joins a lead of this one makes it decide again, and no lock keeps these batches away."""
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     activate(desk.worker(), NOW)
-    found = next_work(desk.worker(), NOW)
+    found = claim_next_work(desk.worker(), NOW)
     assert found is not None
     *before, assigns = STAGES["intake"][:5]
     for stage in before:
-        run_stage(stage, desk.ledger, found, nothing_fails)
+        run_stage(stage, desk.ledger, found, pass_all)
     news = iter(range(12))
 
     def gate(name: str, judged: pd.DataFrame, playbook: Playbook) -> GateResult:
         if next(news, None) is not None:
             with desk.ledger.transaction() as connection:
                 decide_again(connection, judged["journey_id"].tolist())
-        return nothing_fails(name, judged, playbook)
+        return pass_all(name, judged, playbook)
 
     assert run_stage(assigns, desk.ledger, found, gate).outcomes == {"owned": 1}
 
@@ -393,15 +395,15 @@ def test_the_event_loop_goes_on_while_a_stage_waits_for_the_pools(desk: Desk, mo
     """A stage that has lost its races waits for whoever has the pools; what else runs on the loop does not."""
 
     async def gate(name: str, judged: pd.DataFrame, rules: Playbook) -> GateResult:
-        return nothing_fails(name, judged, rules)
+        return pass_all(name, judged, rules)
 
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     activate(desk.worker(), NOW)
-    found = next_work(desk.worker(), NOW)
+    found = claim_next_work(desk.worker(), NOW)
     assert found is not None
     *before, assigns = STAGES["intake"][:5]
     for stage in before:
-        run_stage(stage, desk.ledger, found, nothing_fails)
+        run_stage(stage, desk.ledger, found, pass_all)
     monkeypatch.setattr(stage_task.gate_task, "fn", gate)
     monkeypatch.setattr(races, "LOCK_AFTER", 0)
 

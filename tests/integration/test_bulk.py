@@ -32,8 +32,8 @@ def test_what_is_copied_comes_back_as_it_was(desk: Desk, kind: str) -> None:
     assert bulk.copy_texts([values]) is not None
     frame = pd.DataFrame({"n": range(len(values)), "value": pd.Series(values, dtype=object)})
     with desk.ledger.transaction() as connection:
-        bulk.temporary(connection, "copied", {"n": "int", "value": kind}, frame)
-        bulk.temporary(connection, "written", {"n": "int", "value": kind}, frame.head(0))
+        bulk.fill_temporary(connection, "copied", {"n": "int", "value": kind}, frame)
+        bulk.fill_temporary(connection, "written", {"n": "int", "value": kind}, frame.head(0))
         with connection.connection.driver_connection.cursor().copy("COPY written FROM STDIN") as writer:
             for row in enumerate(values):
                 writer.write_row(row)
@@ -52,7 +52,7 @@ def test_values_that_only_psycopg_can_write_are_left_to_it(desk: Desk) -> None:
     assert bulk.copy_texts([[1, True]]) is None
     assert bulk.copy_texts([["a\x00"]]) is None
     with desk.ledger.transaction() as connection:
-        bulk.temporary(connection, "days", {"day": "date"}, pd.DataFrame({"day": pd.Series(days, dtype=object)}))
+        bulk.fill_temporary(connection, "days", {"day": "date"}, pd.DataFrame({"day": pd.Series(days, dtype=object)}))
         assert bulk.select(connection, "SELECT day FROM days ORDER BY day")["day"].tolist() == days
 
 
@@ -62,7 +62,7 @@ def test_a_member_of_an_enumeration_is_written_as_its_value(desk: Desk) -> None:
     frame = pd.DataFrame({"value": pd.Series([held, done, "owned", None], dtype=object)})
     assert bulk.copy_texts([frame["value"].tolist()]) == [["held", "done", "owned", "\\N"]]
     with desk.ledger.transaction() as connection:
-        bulk.temporary(connection, "copied", {"value": "text"}, frame)
+        bulk.fill_temporary(connection, "copied", {"value": "text"}, frame)
         row = connection.execute(
             text("SELECT CAST(:one AS text), CAST(:many AS text[]), (SELECT array_agg(value) FROM copied)"),
             {"one": held, "many": [held, done]},

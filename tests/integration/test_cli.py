@@ -17,27 +17,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Cli, of, words
-from desk import NOW, PLAYBOOK, Desk, person
+from commands import Cli, join_lines, read_json
+from desk import NOW, PLAYBOOK, Desk, make_lead
 from forked import wait_for
-from hostile_files import cut_workbook, workbook_with
+from hostile_files import write_cut_workbook, write_workbook
 from receiver import SECRET, Receiver, receiving
 from sqlalchemy import text
 from typer.testing import Result
 
-from console.command_context import login
+from console.command_context import find_login
 from tasks.delivery import MOST_ATTEMPTS
 
 WriteCsv = Callable[..., Path]
 
 
 MIXED = [
-    person(1),
-    person(2, **{"First name": "Ann", "Email": "Ann.Lee@company2.example"}),
-    person(3, Email="jo@gmial.com"),
-    person(4, Phone="12"),
-    person(5, Email="not an address"),
-    person(6, Company=""),
+    make_lead(1),
+    make_lead(2, **{"First name": "Ann", "Email": "Ann.Lee@company2.example"}),
+    make_lead(3, Email="jo@gmial.com"),
+    make_lead(4, Phone="12"),
+    make_lead(5, Email="not an address"),
+    make_lead(6, Company=""),
 ]
 
 
@@ -53,9 +53,9 @@ def worked(cli: Cli, desk: Desk, write_csv: WriteCsv) -> Desk:
 
 
 def test_capturing_a_file_twice_stores_it_once(cli: Cli, desk: Desk, write_csv: WriteCsv) -> None:
-    path = write_csv([person(1), person(2)])
-    first = of(cli("capture", path, "--source", "website", "--json"))
-    again = of(cli("capture", path, "--source", "website", "--json"))
+    path = write_csv([make_lead(1), make_lead(2)])
+    first = read_json(cli("capture", path, "--source", "website", "--json"))
+    again = read_json(cli("capture", path, "--source", "website", "--json"))
     assert (first["rows"], first["new"]) == (2, 2)
     assert (again["rows"], again["new"], again["files"][0]["known"]) == (2, 0, 2)
     assert desk.one("SELECT count(*) FROM journey") == 2
@@ -92,14 +92,14 @@ def unusable(tmp_path: Path) -> dict[str, Path]:
 def test_files_that_cannot_be_read_are_skipped_and_the_others_captured(
     cli: Cli, desk: Desk, write_csv: WriteCsv, unusable: dict[str, Path], dry: list[str]
 ) -> None:
-    good = [write_csv([person(1)], "first.csv"), write_csv([person(2)], "last.csv")]
+    good = [write_csv([make_lead(1)], "first.csv"), write_csv([make_lead(2)], "last.csv")]
     result = cli("capture", good[0], *unusable.values(), good[1], "--source", "website", *dry, code=4)
     for reason, path in unusable.items():
         assert any(reason in line for line in result.stderr.splitlines() if path.name in line)
     assert "first.csv" in result.stdout
     assert "last.csv" in result.stdout
     assert desk.one("SELECT count(*) FROM signal") == (0 if dry else 2)
-    told = of(cli("capture", good[0], *unusable.values(), "--source", "website", "--json", *dry, code=4))
+    told = read_json(cli("capture", good[0], *unusable.values(), "--source", "website", "--json", *dry, code=4))
     assert [each["file"] for each in told["files"]] == ["first.csv"]
     assert [each["file"] for each in told["left"]] == [path.name for path in unusable.values()]
 
@@ -116,9 +116,9 @@ def test_when_no_file_can_be_read_nothing_was_changed(
 def test_a_file_that_breaks_off_keeps_its_rows_and_the_next_file_is_captured(
     cli: Cli, desk: Desk, write_csv: WriteCsv, tmp_path: Path
 ) -> None:
-    broken = cut_workbook(tmp_path / "broken.xlsx", rows=20_000)
-    result = cli("capture", broken, write_csv([person(1)]), "--source", "website", "--json", code=4)
-    told = of(result)
+    broken = write_cut_workbook(tmp_path / "broken.xlsx", rows=20_000)
+    result = cli("capture", broken, write_csv([make_lead(1)]), "--source", "website", "--json", code=4)
+    told = read_json(result)
     assert "broken.xlsx" in result.stderr
     assert 0 < told["files"][0]["rows"] < 20_000
     assert desk.one("SELECT count(*) FROM signal") == told["files"][0]["rows"] + 1
@@ -128,14 +128,14 @@ def test_a_file_past_the_limits_of_its_reader_is_skipped(
     cli: Cli, desk: Desk, write_csv: WriteCsv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LEADGATE_FILE_MEMORY_MB", "64")
-    greedy = workbook_with(tmp_path / "greedy.xlsx", strings=b"<si><t>%d</t></si>", count=400_000)
-    result = cli("capture", greedy, write_csv([person(1)]), "--source", "website", code=4)
+    greedy = write_workbook(tmp_path / "greedy.xlsx", strings=b"<si><t>%d</t></si>", count=400_000)
+    result = cli("capture", greedy, write_csv([make_lead(1)]), "--source", "website", code=4)
     assert "LEADGATE_FILE_MEMORY_MB" in result.stderr
     assert desk.one("SELECT count(*) FROM signal") == 1
 
 
 def test_a_misspelt_source_gets_the_nearest_right_one(cli: Cli, desk: Desk, write_csv: WriteCsv) -> None:
-    result = cli("capture", write_csv([person(1)]), "--source", "websit", code=2)
+    result = cli("capture", write_csv([make_lead(1)]), "--source", "websit", code=2)
     assert "did you mean 'website'?" in result.stderr
     assert desk.one("SELECT count(*) FROM signal") == 0
 
@@ -144,7 +144,7 @@ def test_an_unsound_playbook_is_refused_before_anything_is_stored(
     cli: Cli, desk: Desk, write_csv: WriteCsv, tmp_path: Path
 ) -> None:
     (tmp_path / "playbook.yaml").write_text(PLAYBOOK.replace("{rep: cyn}", "{rep: cin}"), encoding="utf-8")
-    for command in (["capture", write_csv([person(1)]), "--source", "website"], ["run"]):
+    for command in (["capture", write_csv([make_lead(1)]), "--source", "website"], ["run"]):
         result = cli(*command, code=2)
         assert "did you mean 'cyn'?" in result.stderr
         assert "playbook.yaml:" in result.stderr
@@ -155,8 +155,8 @@ def test_a_dry_run_shows_the_mapping_and_needs_no_ledger(
     cli: Cli, write_csv: WriteCsv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LEADGATE_DATABASE_URL", "postgresql://127.0.0.1:1/nothing")
-    path = write_csv([person(1, **{"Favourite colour": "blue"})])
-    look = of(cli("capture", path, "--source", "website", "--dry-run", "--json"))["files"][0]
+    path = write_csv([make_lead(1, **{"Favourite colour": "blue"})])
+    look = read_json(cli("capture", path, "--source", "website", "--dry-run", "--json"))["files"][0]
     fields = {column["header"]: column["field"] for column in look["columns"]}
     assert fields == {
         "Email": "email",
@@ -184,11 +184,11 @@ def test_activities_are_matched_to_their_lead(cli: Cli, worked: Desk, write_csv:
         {"Email": "ann.lee@company2.example", "Activity": "Call", "Date": "some day", "Owner": ""},
     ]
     path = write_csv(rows, "activities.csv")
-    found = of(cli("capture", path, "--source", "activities", "--now", NOW, "--json"))["files"][0]
+    found = read_json(cli("capture", path, "--source", "activities", "--now", NOW, "--json"))["files"][0]
     assert (found["new"], found["activities"], found["unreadable_lines"]) == (4, 2, [4, 5])
     kinds = worked.rows("SELECT kind, actor, rep, lead_id FROM activity ORDER BY kind")
     assert kinds == [("call", "rep", "bob", 2), ("demo_request", "lead", None, 2)]
-    again = of(cli("capture", path, "--source", "activities", "--now", NOW, "--json"))
+    again = read_json(cli("capture", path, "--source", "activities", "--now", NOW, "--json"))
     assert again["new"] == 0
     worked.run()
     assert worked.one("SELECT count(*) FROM work_item WHERE reason = 'unreadable_row'") == 2
@@ -234,7 +234,7 @@ def test_ctrl_c_keeps_what_was_stored_and_the_next_capture_goes_on(cli: Cli, des
     assert 0 < stored < rows
     with desk.ledger.transaction() as connection:
         connection.exec_driver_sql("DROP TRIGGER slow ON signal")
-    assert of(cli("capture", path, "--source", "website", "--json"))["new"] == rows - stored
+    assert read_json(cli("capture", path, "--source", "website", "--json"))["new"] == rows - stored
 
 
 # --- deliver --------------------------------------------------------------------------------------------
@@ -252,37 +252,37 @@ def notified(tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 def test_deliver_sends_what_waits_and_says_so(cli: Cli, worked: Desk, notified: Receiver) -> None:
     result = cli("deliver", "--now", NOW)
-    assert "2 messages delivered." in words(result)
+    assert "2 messages delivered." in join_lines(result)
     assert SECRET not in result.stdout + result.stderr
     assert len(notified.messages) == 2
     assert "0 messages delivered." in cli("deliver", "--now", NOW).stdout
-    assert "delivered 2026-03-04 10:00" in words(cli("explain", 1))
+    assert "delivered 2026-03-04 10:00" in join_lines(cli("explain", 1))
 
 
 def test_deliver_names_the_variable_that_is_missing(
     cli: Cli, worked: Desk, notified: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NOTIFY_EVERYBODY")
-    assert "2 messages wait for an address: set NOTIFY_EVERYBODY." in words(cli("deliver"))
-    assert of(cli("deliver", "--json"))["waiting_for_address"] == {"NOTIFY_EVERYBODY": 2}
-    assert "waiting in the outbox" in words(cli("explain", 1))
+    assert "2 messages wait for an address: set NOTIFY_EVERYBODY." in join_lines(cli("deliver"))
+    assert read_json(cli("deliver", "--json"))["waiting_for_address"] == {"NOTIFY_EVERYBODY": 2}
+    assert "waiting in the outbox" in join_lines(cli("explain", 1))
 
 
 def test_deliver_tells_failures_and_a_given_up_message_is_sent_again(
     cli: Cli, worked: Desk, notified: Receiver
 ) -> None:
     notified.answer = 500
-    told = words(cli("deliver", "--now", NOW))
+    told = join_lines(cli("deliver", "--now", NOW))
     assert "2 attempts failed: NOTIFY_EVERYBODY: the receiver answered 500." in told
     assert "2 messages wait for the next attempt." in told
     worked.rows(f"UPDATE outbox SET attempts = {MOST_ATTEMPTS - 1}, retry_at = NULL RETURNING id")
-    assert "2 messages were given up. Next: leadgate queue --reason undeliverable" in words(cli("deliver"))
-    assert "NOTIFY_EVERYBODY" in words(cli("queue", "--reason", "undeliverable"))
+    assert "2 messages were given up. Next: leadgate queue --reason undeliverable" in join_lines(cli("deliver"))
+    assert "NOTIFY_EVERYBODY" in join_lines(cli("queue", "--reason", "undeliverable"))
     assert "answered 500" in cli("queue", "--reason", "undeliverable", "--json").stdout
-    assert "given up" in words(cli("explain", 1))
-    assert "2 messages are due again. Next: leadgate deliver" in words(cli("rerun", "--reason", "undeliverable"))
+    assert "given up" in join_lines(cli("explain", 1))
+    assert "2 messages are due again. Next: leadgate deliver" in join_lines(cli("rerun", "--reason", "undeliverable"))
     notified.answer = 200
-    assert of(cli("deliver", "--json"))["delivered"] == 2
+    assert read_json(cli("deliver", "--json"))["delivered"] == 2
     assert worked.holds() == []
 
 
@@ -297,7 +297,7 @@ def test_a_given_up_message_can_be_told_by_hand(cli: Cli, worked: Desk, notified
         ("done_by_hand", "told them at their desk")
     ]
     notified.answer = 200
-    assert of(cli("deliver", "--json"))["delivered"] == 0
+    assert read_json(cli("deliver", "--json"))["delivered"] == 0
     assert worked.holds() == []
 
 
@@ -305,7 +305,7 @@ def test_a_given_up_message_can_be_told_by_hand(cli: Cli, worked: Desk, notified
 
 
 def test_the_summary_adds_up_and_fits_on_a_screen(cli: Cli, worked: Desk) -> None:
-    found = of(cli("summary", "--json"))
+    found = read_json(cli("summary", "--json"))
     assert found["signals"] == len(MIXED) == sum(found["journeys"].values())
     assert found["journeys"] == {"held": 3, "owned": 2, "nurture": 1}
     for stage in found["stages"]:
@@ -320,7 +320,7 @@ def test_the_summary_adds_up_and_fits_on_a_screen(cli: Cli, worked: Desk) -> Non
 
 
 def test_the_commands_that_the_summary_proposes_work_when_pasted(cli: Cli, worked: Desk) -> None:
-    commands = of(cli("summary", "--json"))["next"]
+    commands = read_json(cli("summary", "--json"))["next"]
     assert {command.split()[1] for command in commands} == {"explain", "queue", "rerun", "verify"}
     for command in commands:
         program, *arguments = shlex.split(command)
@@ -339,7 +339,7 @@ def test_an_empty_ledger_says_what_to_do_first(cli: Cli) -> None:
 
 def test_a_report_of_an_empty_ledger_is_no_error(cli: Cli, tmp_path: Path) -> None:
     assert "Nothing has been captured yet" in cli("report").stdout
-    assert of(cli("report", "--json"))["signals_ever"] == 0
+    assert read_json(cli("report", "--json"))["signals_ever"] == 0
     assert "Nothing has been captured yet" in cli("report", "--html", tmp_path / "page.html").stdout
     assert "</html>" in (tmp_path / "page.html").read_text()
 
@@ -362,9 +362,9 @@ def test_a_lead_is_explained_however_it_is_named(cli: Cli, worked: Desk) -> None
         assert part in told
     for reference in ("J2", "ann.lee@company2.example", " ANN.LEE@Company2.example "):
         assert cli("explain", reference, "--now", NOW).stdout == told
-    data = of(cli("explain", "J2", "--json"))
+    data = read_json(cli("explain", "J2", "--json"))
     assert (data["lead_id"], data["status"], len(data["answers"])) == (2, "owned", 4)
-    late = words(cli("explain", 2, "--now", NOW + timedelta(hours=5)))
+    late = join_lines(cli("explain", 2, "--now", NOW + timedelta(hours=5)))
     assert "was due 2026-03-04 14:00 UTC and is late" in late
 
 
@@ -389,7 +389,7 @@ def test_an_unknown_lead_is_an_error_that_helps(cli: Cli, worked: Desk) -> None:
         assert hint in cli("explain", reference, code=2).stderr
 
 
-HOSTILE = person(
+HOSTILE = make_lead(
     7,
     **{
         "First name": "\x1b[31mRed\x07",
@@ -439,7 +439,7 @@ def test_lists_mask_personal_values_unless_asked(cli: Cli, worked: Desk, monkeyp
 
 def test_the_queue_is_filtered_and_a_misspelt_filter_is_an_error(cli: Cli, worked: Desk) -> None:
     def items(*filters: str) -> int:
-        found = of(cli("queue", *filters, "--json"))
+        found = read_json(cli("queue", *filters, "--json"))
         assert found["total"] == len(found["items"])
         return len(found["items"])
 
@@ -449,7 +449,7 @@ def test_the_queue_is_filtered_and_a_misspelt_filter_is_an_error(cli: Cli, worke
     assert items("--stage", "follow-up") == 0
     assert items("--due-before", NOW) == 0
     assert items("--due-before", (NOW + timedelta(days=1)).isoformat()) == 3
-    assert len(of(cli("queue", "--limit", 1, "--json"))["items"]) == 1
+    assert len(read_json(cli("queue", "--limit", 1, "--json"))["items"]) == 1
     assert "did you mean 'email_malformed'?" in cli("queue", "--reason", "email_malfomed", code=2).stderr
     assert "did you mean 'validation'?" in cli("queue", "--stage", "validaton", code=2).stderr
     assert "no moment" in cli("queue", "--due-before", "soon", code=2).stderr
@@ -467,11 +467,11 @@ def test_a_rep_who_is_logged_in_acts_as_themselves(
     cli: Cli, worked: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (owner,) = worked.rows("SELECT owner FROM assignment WHERE journey_id = 1")[0]
-    mine = PLAYBOOK.replace(f"{{name: {owner},", f"{{name: {owner}, login: {login()},")
+    mine = PLAYBOOK.replace(f"{{name: {owner},", f"{{name: {owner}, login: {find_login()},")
     (tmp_path / "playbook.yaml").write_text(mine, encoding="utf-8")
     monkeypatch.setenv("LOGNAME", "somebody_else")
     monkeypatch.setenv("USER", "somebody_else")
-    accepted = of(cli("accept", 1, "--now", NOW + timedelta(hours=1), "--json"))
+    accepted = read_json(cli("accept", 1, "--now", NOW + timedelta(hours=1), "--json"))
     assert (accepted["by"], accepted["acted_for"]) == (owner, None)
     assert worked.rows("SELECT what, by, acted_for FROM action") == [("accept", owner, None)]
 
@@ -495,8 +495,8 @@ def test_a_correction_lets_a_lead_go_on_and_is_told(cli: Cli, worked: Desk) -> N
     worked.run()
     assert worked.one("SELECT status FROM journey WHERE id = 5") == "owned"
     told = cli("explain", 5).stdout
-    assert f"{login()} set email to eve@company5.example" in told
-    assert f"W{item} (email_malformed at validation) was closed by {login()}" in told
+    assert f"{find_login()} set email to eve@company5.example" in told
+    assert f"W{item} (email_malformed at validation) was closed by {find_login()}" in told
     assert worked.holds() == []
 
 
@@ -535,17 +535,19 @@ def test_a_proposal_that_validation_would_not_take_is_refused_and_the_others_are
     assert "did you mean 'eve@gmail.com'?" in refused
     assert "did you mean 'eve@gmail.com'?" in errors(cli("review", f"W{first}", "--proposed", "--now", NOW, code=2))
     assert worked.one("SELECT count(*) FROM correction") == 0
-    done = of(cli("rerun", "--reason", "email_malformed", "--proposed", "--yes", "--now", NOW, "--json"))
+    done = read_json(cli("rerun", "--reason", "email_malformed", "--proposed", "--yes", "--now", NOW, "--json"))
     assert (done["work_items"], [each["status"] for each in done["standing"]]) == (1, ["owned"])
     assert f"work item W{first}" in done["skipped"][0]
     assert worked.rows("SELECT field, value FROM correction") == [("email", "eve@company5.example")]
     assert worked.holds() == []
     alone = cli("rerun", "--reason", "email_malformed", "--proposed", "--now", NOW)
-    assert "Nothing was changed" in words(alone)
+    assert "Nothing was changed" in join_lines(alone)
 
 
 def test_a_rerun_by_reason_takes_every_item_with_it(cli: Cli, worked: Desk) -> None:
-    done = of(cli("rerun", "--reason", "email_malformed", "--stage", "validation", "--later", "--now", NOW, "--json"))
+    done = read_json(
+        cli("rerun", "--reason", "email_malformed", "--stage", "validation", "--later", "--now", NOW, "--json")
+    )
     assert (done["work_items"], done["released"], done["skipped"]) == (2, 2, [])
     assert "No open work item matches" in cli("rerun", "--reason", "email_malformed").stdout
     worked.run()
@@ -557,7 +559,7 @@ def test_discarding_ends_the_journeys_and_says_why(cli: Cli, worked: Desk) -> No
     batch = str(worked.one("SELECT min(batch_id) FROM work_item"))
     cli("rerun", "--batch", batch, "--discard", "made up", "--yes")
     assert worked.statuses() == {"owned": 2, "discarded": 3, "nurture": 1}
-    assert "as discarded: made up" in words(cli("explain", 5))
+    assert "as discarded: made up" in join_lines(cli("explain", 5))
     again = cli("rerun", "W1", code=2)
     assert "closed already" in again.stderr
 
@@ -565,18 +567,18 @@ def test_discarding_ends_the_journeys_and_says_why(cli: Cli, worked: Desk) -> No
 def test_an_owner_accepts_or_rejects_with_a_reason_of_the_playbook(cli: Cli, worked: Desk) -> None:
     at = ("--now", (NOW + timedelta(hours=1)).isoformat())
     owners = dict(worked.rows("SELECT journey_id, owner FROM assignment"))
-    accepted = of(cli("accept", 1, "--for", owners[1], *at, "--json"))
-    assert (accepted["by"], accepted["acted_for"]) == (login(), owners[1])
-    assert f"{login()} accepted it for {owners[1]} 2026-03-04 11:00 UTC" in words(cli("explain", 1))
+    accepted = read_json(cli("accept", 1, "--for", owners[1], *at, "--json"))
+    assert (accepted["by"], accepted["acted_for"]) == (find_login(), owners[1])
+    assert f"{find_login()} accepted it for {owners[1]} 2026-03-04 11:00 UTC" in join_lines(cli("explain", 1))
     again = cli("accept", "lead 1", "--for", "mia", *at, code=2).stderr
-    assert f"{login()} accepted it for {owners[1]} at 2026-03-04 11:00 UTC" in again
+    assert f"{find_login()} accepted it for {owners[1]} at 2026-03-04 11:00 UTC" in again
     wrong = cli("reject", 2, "--reason", "not_fit", "--for", owners[2], code=2)
     assert "did you mean 'not_a_fit'?" in wrong.stderr
     assert f"--for {owners[2]}" in cli("reject", 2, "--reason", "not_a_fit", code=2).stderr
     assert "did you mean 'ana'" in cli("reject", 2, "--reason", "not_a_fit", "--for", "anna", code=2).stderr
     assert "whoever is logged in" in errors(cli("accept", 2, "--by", "zzz", code=2))
     assert worked.statuses() == {"owned": 2, "held": 3, "nurture": 1}
-    rejected = of(cli("reject", "J2", "--reason", "not_a_fit", "--for", "mia", "--json"))
+    rejected = read_json(cli("reject", "J2", "--reason", "not_a_fit", "--for", "mia", "--json"))
     assert (rejected["journey_id"], rejected["goes_to"]) == (2, "nurture")
     assert "so nobody owns it now" in cli("accept", 2, "--for", "ana", code=2).stderr
     assert "it is in nurture, because rejected: not_a_fit" in cli("explain", 2).stdout
@@ -592,40 +594,40 @@ def test_a_manager_moves_leads_and_hears_what_the_clock_does(cli: Cli, worked: D
     assert "--anyway is for --to" in cli("reassign", journey, "--pool", "everybody", "--anyway", *why, code=2).stderr
     assert "did you mean 'everybody'" in cli("reassign", journey, "--pool", "everybdy", *why, code=2).stderr
     assert "a reason is needed" in cli("reassign", journey, "--to", others[0], "--reason", " ", code=2).stderr
-    said = words(cli("reassign", journey, "--to", others[0], *why, "--now", at))
+    said = join_lines(cli("reassign", journey, "--to", others[0], *why, "--now", at))
     assert f"{others[0]} has journey J{journey} now; {had_it} is told, too. The SLA's clock begins again." in said
     assert "The first touch is due 2026-03-04 15:00 UTC." in said
-    told = words(cli("explain", journey))
+    told = join_lines(cli("explain", journey))
     assert f"by hand (reassign to {others[0]}). Reassign to {others[0]}. A person chose them." in told
     assert f"{had_it} had it until 2026-03-04 11:00 UTC: reassigned: knows them." in told
 
-    plan = words(cli("transfer", others[0], "--reason", "left, call +49 30 1234567", "--dry-run"))
+    plan = join_lines(cli("transfer", others[0], "--reason", "left, call +49 30 1234567", "--dry-run"))
     assert "Nothing was stored. Without --dry-run it is." in plan
-    moved = of(cli("transfer", others[0], "--reason", "left, call +49 30 1234567", "--for", "mia", "--json"))
+    moved = read_json(cli("transfer", others[0], "--reason", "left, call +49 30 1234567", "--for", "mia", "--json"))
     assert moved["left"] == []
     assert sum(moved["by_owner"].values()) == len(moved["placed"]) > 0
     assert worked.one("SELECT count(*) FROM assignment WHERE owner = :rep AND ended_at IS NULL", rep=others[0]) == 0
-    assert "transferred: left, call •••67" in words(cli("explain", journey))  # what is kept holds no number
+    assert "transferred: left, call •••67" in join_lines(cli("explain", journey))  # what is kept holds no number
     assert "has no leads; nothing was changed" in cli("transfer", others[0], "--reason", "left").stdout
     assert "is no rep, and has no leads" in cli("transfer", "nobody", "--reason", "left", code=2).stderr
 
-    taken = words(cli("unassign", journey, "--reason", "wrong team", "--for", "mia"))
+    taken = join_lines(cli("unassign", journey, "--reason", "wrong team", "--for", "mia"))
     item = worked.one("SELECT id FROM work_item WHERE reason = 'unassigned'")
     assert f"work item W{item} asks who gets it. Its clock has stopped" in taken
     assert "so nobody owns it now" in cli("unassign", journey, *why, code=2).stderr
     other = worked.one("SELECT min(id) FROM journey WHERE status = 'owned'")
-    assert of(cli("unassign", f"J{other}", "--nurture", *why, "--json"))["work_item_id"] is None
+    assert read_json(cli("unassign", f"J{other}", "--nurture", *why, "--json"))["work_item_id"] is None
     assert worked.holds() == []
 
 
 def test_an_owner_waits_for_a_lead_goes_on_and_logs_a_touch(cli: Cli, worked: Desk) -> None:
     later = (NOW + timedelta(hours=1)).isoformat()
     owner = worked.one("SELECT owner FROM assignment WHERE journey_id = 1")
-    waits = of(
+    waits = read_json(
         cli("wait", 1, "--until", "2026-03-09", "--reason", "on holiday", "--for", owner, "--json", "--now", later)
     )
     assert (waits["journey_id"], waits["until"][:16]) == (1, "2026-03-09T00:00")
-    told = words(cli("explain", 1, "--now", later))
+    told = join_lines(cli("explain", 1, "--now", later))
     assert f"{owner} waits for the lead since 2026-03-04 11:00 UTC: on holiday." in told
     assert "The first touch is due 2026-03-09 11:00 UTC" in told
     assert "its clocks run" in cli("resume", 2, "--for", "mia", "--now", later, code=2).stderr
@@ -634,11 +636,11 @@ def test_an_owner_waits_for_a_lead_goes_on_and_logs_a_touch(cli: Cli, worked: De
     assert "is no touch and no outcome" in cli("touch", 1, "--kind", "fax", "--for", owner, code=2).stderr
     assert "none of the playbook's reps" in cli("touch", 1, "--kind", "call", code=2).stderr
     call = ("touch", 1, "--kind", "call", "--for", owner, "--seconds", 90, "--at", later, "--now", later, "--later")
-    assert of(cli(*call, "--json"))["new"] is True
+    assert read_json(cli(*call, "--json"))["new"] is True
     assert "Known already: call" in cli(*call).stdout
     worked.run(NOW + timedelta(hours=1))
     assert worked.one("SELECT status FROM journey WHERE id = 1") == "done"
-    told = words(cli("explain", 1))
+    told = join_lines(cli("explain", 1))
     assert f"call, 90 s {owner} yes, as the first touch" in told
     assert (
         f"waited for the lead from 2026-03-04 11:00 UTC to 2026-03-04 11:00 UTC (on holiday), until {owner} went on"
@@ -648,12 +650,12 @@ def test_an_owner_waits_for_a_lead_goes_on_and_logs_a_touch(cli: Cli, worked: De
 
 
 def test_verify_tells_a_script_when_an_invariant_is_broken(cli: Cli, worked: Desk) -> None:
-    assert of(cli("verify", "--json"))["holds"] is True
+    assert read_json(cli("verify", "--json"))["holds"] is True
     assert "invariants hold" in cli("verify").stdout
     with worked.ledger.transaction() as connection:
         connection.exec_driver_sql("UPDATE qualification SET score = score + 1 WHERE journey_id = 1")
     assert "score_adds_up" in cli("verify", code=1).stdout
-    broken = [each for each in of(cli("verify", "--json", code=1))["invariants"] if each["broken"]]
+    broken = [each for each in read_json(cli("verify", "--json", code=1))["invariants"] if each["broken"]]
     assert [(each["name"], each["broken"]) for each in broken] == [("score_adds_up", 1)]
 
 
@@ -670,7 +672,7 @@ def test_secrets_that_are_set_are_part_of_the_check(cli: Cli, tmp_path: Path, mo
     for command in ("up", "listen"):
         assert "LEADGATE_SECRET_W holds a secret of 1 character" in cli(command, code=2).stderr
     monkeypatch.setenv("LEADGATE_SECRET_W", cli("secret", "new").stdout)
-    problems = of(cli("playbook", "check", file, "--json"))["problems"]
+    problems = read_json(cli("playbook", "check", file, "--json"))["problems"]
     assert not any("secret" in problem["key"] for problem in problems)
 
 
@@ -683,7 +685,7 @@ def test_a_playbook_is_checked_by_line(cli: Cli, tmp_path: Path) -> None:
     line = next(n for n, each in enumerate(text.splitlines(), 1) if "not_spamm" in each)
     assert f"wrong.yaml:{line}: gates.validated.severity.not_spamm:" in result.stderr
     assert "did you mean 'not_spam'?" in result.stderr
-    found = of(cli("playbook", "check", wrong, "--json", code=2))
+    found = read_json(cli("playbook", "check", wrong, "--json", code=2))
     assert (found["ok"], [each["line"] for each in found["problems"] if not each["note"]]) == (False, [line])
     assert "gone.yaml" in cli("playbook", "check", tmp_path / "gone.yaml", code=2).stderr
 
@@ -693,7 +695,7 @@ def test_a_playbook_is_copied_once_and_shown(cli: Cli, worked: Desk, tmp_path: P
     cli("playbook", "init", folder)
     assert "is sound" in cli("playbook", "check", folder / "playbook.yaml").stdout
     assert "not overwritten" in cli("playbook", "init", folder, code=2).stderr
-    shown = of(cli("playbook", "show", "--json"))
+    shown = read_json(cli("playbook", "show", "--json"))
     assert shown["playbook"]["name"] == "Tests"
     decided = worked.one("SELECT hash FROM playbook_version")
     assert shown["hash"] == decided
@@ -705,7 +707,7 @@ def test_a_postgresql_that_does_not_answer_is_exit_code_3(
     cli: Cli, write_csv: WriteCsv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LEADGATE_DATABASE_URL", "postgresql://leadgate:secret@127.0.0.1:1/nothing")
-    path = write_csv([person(1)])
+    path = write_csv([make_lead(1)])
     for command in (["capture", path, "--source", "website"], ["summary"], ["explain", "1"], ["verify"]):
         result = cli(*command, code=3)
         assert "does not answer" in result.stderr
@@ -719,7 +721,7 @@ def test_postgresql_going_away_is_explained(cli: Cli, worked: Desk, monkeypatch:
         with worked.ledger.transaction() as connection:
             connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
 
-    monkeypatch.setattr(reports, "summary", cut)
+    monkeypatch.setattr(reports, "read_summary", cut)
     assert "What was stored stays" in cli("summary", code=3).stderr
 
 

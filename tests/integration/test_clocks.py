@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 import skewed
-from desk import Desk, person, write_csv
+from desk import Desk, make_lead, write_csv
 from forked import wait_for
-from open_gate import nothing_fails
-from posting import HTTP_PLAYBOOK, SECRETS, TOKEN, Client, signed_in
+from open_gate import pass_all
+from posting import HTTP_PLAYBOOK, SECRETS, TOKEN, Client, build_auth_headers
 from receiver import Receiver, receiving
 from sqlalchemy import text
 
@@ -90,7 +90,7 @@ def listening(skew: float, environment: dict[str, str]) -> Iterator[Client]:
 
 
 def run(desk: Desk, now: datetime | None = None) -> None:
-    run_waiting(desk.worker(), lambda: now, kinds=("intake", "follow_up"), check=nothing_fails)
+    run_waiting(desk.worker(), lambda: now, kinds=("intake", "follow_up"), check=pass_all)
 
 
 def test_the_ledger_tells_the_time_and_a_moment_that_is_given_wins(desk: Desk) -> None:
@@ -107,7 +107,7 @@ def test_the_ledger_tells_the_time_and_a_moment_that_is_given_wins(desk: Desk) -
 def test_what_a_skewed_host_captures_from_a_file_does_not_wait(
     desk: Desk, environment: dict[str, str], write_csv: Any, skew: float
 ) -> None:
-    file = write_csv([person(1)])
+    file = write_csv([make_lead(1)])
     assert leadgate(skew, "capture", file, "--source", "files", environment=environment)["new"] == 1
     assert abs(desk.one("SELECT captured_at FROM journey") - time_of(desk.ledger)) < CLOSE
     run(desk)
@@ -118,10 +118,10 @@ def test_what_a_skewed_host_captures_from_a_file_does_not_wait(
 def test_what_is_posted_to_a_skewed_host_is_admitted_and_does_not_wait(
     desk: Desk, environment: dict[str, str], skew: float
 ) -> None:
-    body = json.dumps(person(1)).encode()
+    body = json.dumps(make_lead(1)).encode()
     with listening(skew, environment) as client:
         assert client.post(body).status == 202  # signed by a sender whose clock is right
-        stale = signed_in("website", body, time.time() + skew + (310 if skew > 0 else -310))
+        stale = build_auth_headers("website", body, time.time() + skew + (310 if skew > 0 else -310))
         assert client.post(body, **{name.replace("-", "_"): value for name, value in stale.items()}).status == 401
     assert abs(desk.one("SELECT captured_at FROM journey") - time_of(desk.ledger)) < CLOSE
     run(desk)
@@ -133,21 +133,21 @@ def test_http_capture_tells_how_far_its_clock_is_off(desk: Desk, environment: di
         page = client.get("/metrics", Authorization=f"Bearer {TOKEN}").text
     (told,) = [line.split()[1] for line in page.splitlines() if line.startswith("leadgate_clock_skew_seconds ")]
     assert float(told) == pytest.approx(BEHIND, abs=10)
-    (host,) = hosts.measured_within(desk.ledger, 60)
-    assert (host.name, host.skew.exceeds(30)) == ("host-1200s", True)
+    (host,) = hosts.list_measured(desk.ledger, 60)
+    assert (host.name, host.skew.is_beyond(30)) == ("host-1200s", True)
 
 
 @pytest.mark.parametrize(
     ("seconds", "uncertainty", "off"), [(31, 0, True), (-31, 0, True), (29, 0, False), (31, 2, False), (-40, 2, True)]
 )
 def test_a_slow_answer_is_no_wrong_clock(seconds: float, uncertainty: float, off: bool) -> None:
-    assert hosts.Skew(seconds, uncertainty).exceeds(30) == off
+    assert hosts.Skew(seconds, uncertainty).is_beyond(30) == off
 
 
 def test_no_message_goes_out_twice_because_a_clock_is_ahead(
     desk: Desk, environment: dict[str, str], receiver: Receiver
 ) -> None:
-    desk.capture(*(person(number) for number in range(1, 13)), now=time_of(desk.ledger))
+    desk.capture(*(make_lead(number) for number in range(1, 13)), now=time_of(desk.ledger))
     run(desk)
     receiver.slow = 0.5  # so that each is on its way while the other host looks
     hosts = [skewed.fork(skew, "deliver", environment=environment) for skew in (0.0, AHEAD)]
@@ -161,7 +161,7 @@ def test_no_message_goes_out_twice_because_a_clock_is_ahead(
 def test_a_failed_message_is_tried_again_by_the_ledgers_clock(
     desk: Desk, environment: dict[str, str], receiver: Receiver
 ) -> None:
-    desk.capture(person(1), now=time_of(desk.ledger))
+    desk.capture(make_lead(1), now=time_of(desk.ledger))
     run(desk)
     receiver.answer = 500
     assert leadgate(AHEAD, "deliver", environment=environment)["failed"] == 1
@@ -178,14 +178,14 @@ def test_a_failed_message_is_tried_again_by_the_ledgers_clock(
 def test_what_an_owner_does_on_a_skewed_host_is_dated_right(
     desk: Desk, environment: dict[str, str], skew: float
 ) -> None:
-    desk.capture(person(1), now=time_of(desk.ledger))
+    desk.capture(make_lead(1), now=time_of(desk.ledger))
     run(desk)
     leadgate(skew, "accept", "J1", "--for", "mia", environment=environment)
     assert abs(desk.one("SELECT accepted_at FROM assignment") - time_of(desk.ledger)) < CLOSE
 
 
 def test_what_waits_has_its_age_by_the_ledgers_clock(desk: Desk, environment: dict[str, str]) -> None:
-    desk.capture(person(1), now=time_of(desk.ledger))
+    desk.capture(make_lead(1), now=time_of(desk.ledger))
     desk.ledger.engine.dispose()
     told = leadgate(AHEAD, "status", environment=environment, code=1)  # nobody takes what waits
     assert 0 <= told["waiting"]["oldest_seconds"] < CLOSE.total_seconds()

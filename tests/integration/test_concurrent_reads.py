@@ -6,7 +6,7 @@ from functools import partial
 from threading import Barrier
 
 import pytest
-from desk import Desk, person
+from desk import Desk, make_lead
 from sqlalchemy import Connection, text
 
 from leadgate.ledger.concurrent_reads import read_concurrently
@@ -17,13 +17,13 @@ def count_signals(connection: Connection) -> int:
 
 
 def test_both_transactions_see_the_same_moment(desk: Desk) -> None:
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     both = Barrier(2, timeout=30)
 
     def capture_and_count(connection: Connection) -> tuple[int, int]:
         process = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
         if both.wait() == 0:
-            desk.capture(person(2))
+            desk.capture(make_lead(2))
         both.wait()
         return process, count_signals(connection)
 
@@ -62,7 +62,7 @@ def test_a_read_changes_nothing(desk: Desk) -> None:
     def erase(connection: Connection) -> int:
         return connection.execute(text("DELETE FROM signal")).rowcount
 
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     with pytest.raises(Exception, match="25006"):
         read_concurrently(desk.ledger, [erase])
     assert desk.one("SELECT count(*) FROM signal") == 1

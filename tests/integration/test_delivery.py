@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import NOW, PLAYBOOK, Desk, person
+from desk import NOW, PLAYBOOK, Desk, make_lead
 from forked import Child, own_ledger
-from receiver import SECRET, Receiver, key_of, receiving
+from receiver import SECRET, Receiver, read_key, receiving
 
 import leadgate
 import tasks
@@ -59,7 +59,7 @@ def outbox(desk: Desk, columns: str = "key") -> list[Any]:
 
 
 def test_every_message_is_delivered_once_with_its_key_and_not_again(desk: Desk, receiver: Receiver) -> None:
-    desk.capture(*(person(number) for number in range(1, 6)))
+    desk.capture(*(make_lead(number) for number in range(1, 6)))
     desk.run()
     report = round_of(desk, receiver)
     assert report.count("delivered") == 5
@@ -73,7 +73,7 @@ def test_every_message_is_delivered_once_with_its_key_and_not_again(desk: Desk, 
 
 
 def test_a_day_of_messages_reaches_people_in_order(desk: Desk, receiver: Receiver) -> None:
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     desk.run()
     for hours in (2, 4, 24):
         desk.run(NOW + timedelta(hours=hours))
@@ -85,14 +85,14 @@ def test_a_day_of_messages_reaches_people_in_order(desk: Desk, receiver: Receive
     assert kinds == {"lead_assigned", "first_touch_due", "first_touch_overdue", "lead_taken_back"}
     assert receiver.keys == outbox(desk)
     # of the assignment that each message is about, not of the one that followed it
-    assert all(f"due: {due} (UTC)" in m["message"] for m in receiver.messages if key_of(m).startswith("remind"))
-    assert "To mia: " in next(m["message"] for m in receiver.messages if key_of(m).startswith("escalate"))
+    assert all(f"due: {due} (UTC)" in m["message"] for m in receiver.messages if read_key(m).startswith("remind"))
+    assert "To mia: " in next(m["message"] for m in receiver.messages if read_key(m).startswith("escalate"))
 
 
 def test_a_later_message_waits_for_an_earlier_one_to_the_same_person_about_the_same_lead(
     desk: Desk, receiver: Receiver
 ) -> None:
-    desk.capture(person(1), person(2))
+    desk.capture(make_lead(1), make_lead(2))
     desk.run()
     desk.run(NOW + timedelta(hours=2))  # both are reminded of
     first = outbox(desk)[0]
@@ -113,7 +113,7 @@ def test_a_later_message_waits_for_an_earlier_one_to_the_same_person_about_the_s
 
 
 def test_without_an_address_messages_wait_and_nothing_is_claimed(desk: Desk, receiver: Receiver) -> None:
-    desk.capture(person(1), person(2))
+    desk.capture(make_lead(1), make_lead(2))
     desk.run()
     report = round_of(desk, None)
     assert report.without_address == {"NOTIFY_EVERYBODY": 2}
@@ -126,7 +126,7 @@ def test_a_target_that_no_notification_names_waits(desk: Desk, receiver: Receive
     only_ana = playbooks.parse(
         PLAYBOOK + "notifications: [{to: ana, address_env: NOTIFY_EVERYBODY}]", path=Path("tests.yaml")
     )
-    desk.capture(*(person(number) for number in range(1, 5)))
+    desk.capture(*(make_lead(number) for number in range(1, 5)))
     desk.run()
     report = round_of(Desk(desk.ledger, only_ana), receiver)
     assert report.without_entry == {"bob": 2, "cyn": 1}
@@ -137,7 +137,7 @@ def test_a_target_that_no_notification_names_waits(desk: Desk, receiver: Receive
 
 
 def test_a_failed_message_is_tried_again_after_growing_waits(desk: Desk, receiver: Receiver) -> None:
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     desk.run()
     receiver.answer = 503
     now = NOW
@@ -154,7 +154,7 @@ def test_a_failed_message_is_tried_again_after_growing_waits(desk: Desk, receive
 
 
 def test_given_up_it_asks_a_person_who_has_it_sent_again(desk: Desk, receiver: Receiver) -> None:
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     desk.run()
     receiver.answer = 500
     now = NOW
@@ -181,7 +181,7 @@ def test_given_up_it_asks_a_person_who_has_it_sent_again(desk: Desk, receiver: R
 
 
 def test_one_given_up_lets_the_next_to_the_same_person_pass(desk: Desk, receiver: Receiver) -> None:
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     desk.run()
     desk.run(NOW + timedelta(hours=2))
     first, second = outbox(desk)
@@ -195,7 +195,7 @@ def test_one_given_up_lets_the_next_to_the_same_person_pass(desk: Desk, receiver
 
 
 def test_a_receiver_that_is_down_is_not_asked_for_each_message(desk: Desk, receiver: Receiver) -> None:
-    desk.capture(*(person(number) for number in range(1, 9)))
+    desk.capture(*(make_lead(number) for number in range(1, 9)))
     desk.run()
     receiver.answer = 500
     report = round_of(desk, receiver)
@@ -213,7 +213,7 @@ def test_a_receiver_that_is_down_is_not_asked_for_each_message(desk: Desk, recei
     ],
 )
 def test_an_address_that_cannot_be_used_is_a_failure_in_words(desk: Desk, address: str, why: str) -> None:
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     desk.run()
     environ = {"NOTIFY_EVERYBODY": address}
     report = deliver_waiting(desk.ledger, desk.loaded.playbook, NOW, environ=environ)
@@ -234,7 +234,7 @@ def test_a_receiver_that_does_not_answer_is_given_up_on_in_time(receiver: Receiv
 def test_an_address_is_in_no_log_and_in_no_table(
     desk: Desk, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    desk.capture(person(1), person(2))
+    desk.capture(make_lead(1), make_lead(2))
     desk.run()
     for name in ("urllib3.connectionpool", "apprise"):
         caplog.set_level(logging.DEBUG, name)
@@ -272,7 +272,7 @@ def deliver_in(settings: Settings, loaded: Loaded, address: str, now: datetime) 
 def test_two_at_once_deliver_each_message_once(
     desk: Desk, settings: Settings, loaded: Loaded, receiver: Receiver
 ) -> None:
-    desk.capture(*(person(number) for number in range(1, 31)))
+    desk.capture(*(make_lead(number) for number in range(1, 31)))
     desk.run()
     desk.run(NOW + timedelta(hours=2))
     receiver.slow = 0.01  # so that they meet
@@ -297,7 +297,7 @@ def failpoints() -> list[str]:
 def test_killed_anywhere_a_message_is_delivered_after_the_lease_with_the_same_key(
     desk: Desk, settings: Settings, loaded: Loaded, receiver: Receiver, failpoint: str
 ) -> None:
-    desk.capture(person(1), person(2))
+    desk.capture(make_lead(1), make_lead(2))
     desk.run()
     giving_up = "give_up" in failpoint
     if giving_up:
@@ -326,7 +326,7 @@ def test_killed_anywhere_a_message_is_delivered_after_the_lease_with_the_same_ke
 def test_what_kills_each_process_that_sends_it_is_given_up(
     desk: Desk, settings: Settings, loaded: Loaded, receiver: Receiver
 ) -> None:
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     desk.run()
     now = NOW
     for _ in range(MOST_ATTEMPTS):
@@ -340,7 +340,7 @@ def test_what_kills_each_process_that_sends_it_is_given_up(
 
 
 def test_a_round_can_be_stopped_between_two_messages(desk: Desk, receiver: Receiver, ledger: Ledger) -> None:
-    desk.capture(*(person(number) for number in range(1, 5)))
+    desk.capture(*(make_lead(number) for number in range(1, 5)))
     desk.run()
     report = round_of(desk, receiver, stop=lambda: len(receiver.messages) == 2)
     assert (report.count("delivered"), report.later) == (2, 2)

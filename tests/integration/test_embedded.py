@@ -148,7 +148,7 @@ def test_a_server_that_an_earlier_version_left_running_is_started_anew() -> None
         pass
     for each in (folder, home):  # an earlier version opened the parents, and told its folder in the command line
         each.chmod(0o755)
-    server = embedded.Embedded(home, server_user.server_user(home))
+    server = embedded.Embedded(home, server_user.find_server_user(home))
     data = str(server.data)
     server._run("pg_ctl", ["-D", data, "-w", "-l", f"{data}/log", "-o", f'-h "" -k {data}', "start"])
     before = postmaster(home)
@@ -197,9 +197,9 @@ def test_a_socket_folder_in_the_runtime_folder_of_the_user(tmp_path: Path, monke
     user = server_user.ServerUser(os.geteuid(), os.getegid(), ("somebody",), other=False)
     private = Path(tempfile.mkdtemp())
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(private))
-    assert user.runtime_folder() == private
+    assert user.find_runtime_folder() == private
     private.chmod(0o777)
-    assert user.runtime_folder() != private
+    assert user.find_runtime_folder() != private
     private.rmdir()
 
 
@@ -257,18 +257,18 @@ def test_programs_that_its_user_cannot_reach_are_copied_once(home: Path, monkeyp
     place.chmod(0o755)
     monkeypatch.setattr(server_user, "PROGRAMS", place / "leadgate")
     monkeypatch.setattr(server_user, "_can_run", lambda *_: False)
-    server_user.program_folder.cache_clear()
+    server_user.find_program_folder.cache_clear()
     try:
         for _ in range(2):
             with open_ledger(Settings(home=home)):
                 assert f"{place}/leadgate/" in Path(f"/proc/{postmaster(home)}/cmdline").read_text()
-            server_user.program_folder.cache_clear()
+            server_user.find_program_folder.cache_clear()
         assert len(list((place / "leadgate").iterdir())) == 1
         (place / "leadgate").chmod(0o777)
         with pytest.raises(LedgerError, match="nobody else can write"), open_ledger(Settings(home=home)):
             pass
     finally:
-        server_user.program_folder.cache_clear()
+        server_user.find_program_folder.cache_clear()
         subprocess.run(["rm", "-r", str(place)], check=True)
 
 
@@ -346,10 +346,10 @@ def test_who_was_killed_does_not_keep_it_running(home: Path) -> None:
 
 def test_a_lock_file_that_names_another_program_does_not_keep_it_from_starting(home: Path) -> None:
     with open_ledger(Settings(home=home)) as ledger:
-        user = embedded.Embedded(home, server_user.server_user(home)).user
+        user = embedded.Embedded(home, server_user.find_server_user(home)).user
         lock = (home / "postgresql" / "postmaster.pid").read_text().splitlines()
         file = socket_of(ledger)
-    other = subprocess.Popen(["sleep", "60"], **user.process())
+    other = subprocess.Popen(["sleep", "60"], **user.build_process_arguments())
     try:
         (home / "postgresql" / "postmaster.pid").write_text("\n".join([str(other.pid), *lock[1:], ""]))
         file.with_name(f"{file.name}.lock").write_text(f"{other.pid}\n")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from growing import GROWING, most
+from growing import GROWING, grow_to_limit
 
 #: Peak memory of evaluating the worst expressions, on top of what the process had before.
 _CHILD = """
@@ -38,7 +38,7 @@ print(peak() - before)
 def test_the_worst_accepted_expressions_need_little_memory(
     rows: int, text: str, length: int, families: tuple[str, ...]
 ) -> None:
-    worst = [most(GROWING[name]) for name in families]
+    worst = [grow_to_limit(GROWING[name]) for name in families]
     arguments = [sys.executable, "-c", _CHILD, str(rows), text, str(length), *worst]
     ended = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr[-500:]

@@ -20,10 +20,10 @@ from typing import Any
 import pandas as pd
 import psycopg
 import pytest
-from desk import NOW, PLAYBOOK, Desk, person
+from desk import NOW, PLAYBOOK, Desk, make_lead
 from forked import Child, own_ledger
-from open_gate import nothing_fails
-from poison import MARKER, OURS, refused
+from open_gate import pass_all
+from poison import MARKER, OURS, refuse_rows
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -32,7 +32,7 @@ from expectations.findings import CHECK_FAILED, BatchProblem, GateResult
 from leadgate import playbook as playbooks
 from leadgate.ledger import LedgerError, activities, bulk, faults, reruns
 from leadgate.ledger.batches import Conflict, LeaseLost
-from leadgate.ledger.leases import lease_remaining
+from leadgate.ledger.leases import read_lease_remaining
 from leadgate.playbook import Loaded, Playbook
 from leadgate.settings import Settings
 from tasks import bisecting, handoff, outbox
@@ -77,11 +77,11 @@ def test_a_fault_is_judged_by_its_sqlstate(error: BaseException, fault: str | No
 
 
 def test_a_lead_that_got_another_open_journey_meanwhile_is_a_lost_race(desk: Desk) -> None:
-    desk.capture(person(1), person(2))
+    desk.capture(make_lead(1), make_lead(2))
     desk.run(kinds=["intake"])
     with pytest.raises(DBAPIError) as caught, desk.ledger.transaction() as connection:
         connection.execute(text("UPDATE journey SET lead_id = (SELECT min(lead_id) FROM journey)"))
-    assert faults.constraint(caught.value) == "one_open_journey_per_lead"
+    assert faults.find_constraint(caught.value) == "one_open_journey_per_lead"
     assert faults.judge(caught.value) == "race"
 
 
@@ -115,7 +115,7 @@ def test_an_error_of_a_statement_holds_no_value(desk: Desk, statement: str, stat
         connection.execute(text(statement), {"value": MARKER})
     assert MARKER not in all_of(caught.value)
     assert caught.value.orig is not None
-    assert faults.sqlstate(caught.value) == state
+    assert faults.find_sqlstate(caught.value) == state
     assert state in str(caught.value)
 
 
@@ -123,14 +123,14 @@ def test_an_error_of_copy_holds_no_value(desk: Desk) -> None:
     with pytest.raises(DBAPIError) as caught, desk.ledger.transaction() as connection:
         bulk.copy_rows(connection, "identity", ["kind", "value", "lead_id"], [("email", "x", MARKER)])
     assert MARKER not in all_of(caught.value)
-    assert faults.sqlstate(caught.value) == "22P02"
+    assert faults.find_sqlstate(caught.value) == "22P02"
 
 
 def test_the_name_of_a_constraint_stays_readable(desk: Desk) -> None:
     twice = text("INSERT INTO identity (kind, value, lead_id) VALUES ('email', :value, 1), ('email', :value, 1)")
     with pytest.raises(DBAPIError) as caught, desk.ledger.transaction() as connection:
         connection.execute(twice, {"value": MARKER})
-    name = faults.constraint(caught.value)
+    name = faults.find_constraint(caught.value)
     assert name
     assert name in str(caught.value)
     assert name in faults.describe(caught.value)
@@ -164,10 +164,10 @@ def test_whatever_one_lead_breaks_the_others_go_on(desk: Desk, table: str, rows:
         OURS if table == "identity" else OURS[at::4]
     ):  # all of them once; and everywhere some
         base = 100 * number
-        desk.capture(*(person(base + each) for each in range(PEOPLE)))
+        desk.capture(*(make_lead(base + each) for each in range(PEOPLE)))
         journeys = [row[0] for row in desk.rows("SELECT id FROM journey ORDER BY id DESC LIMIT :n", n=PEOPLE)][::-1]
-        with refused(desk, table, rows.format(journey=journeys[BAD]), state):
-            run_waiting(desk.worker(f"run {state}"), lambda: NOW, kinds=["intake"], check=nothing_fails)
+        with refuse_rows(desk, table, rows.format(journey=journeys[BAD]), state):
+            run_waiting(desk.worker(f"run {state}"), lambda: NOW, kinds=["intake"], check=pass_all)
         stands = desk.rows("SELECT id, status, stage FROM journey WHERE id = ANY(:ids)", ids=journeys)
         assert {each for each in stands if each[1] != "owned"} == {(journeys[BAD], "held", stage)}, state
         item = desk.rows(
@@ -186,8 +186,8 @@ def test_a_value_that_no_index_can_hold_holds_its_lead_alone(desk: Desk) -> None
     with desk.ledger.transaction() as connection:
         connection.execute(text("CREATE INDEX too_small ON lead (message)"))
     long = random.Random(1).randbytes(8_000).hex()  # compresses too little
-    desk.capture(*(person(number, Message=long if number == BAD else "short") for number in range(PEOPLE)))
-    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
+    desk.capture(*(make_lead(number, Message=long if number == BAD else "short") for number in range(PEOPLE)))
+    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=pass_all)
     assert desk.statuses() == {"owned": PEOPLE - 1, "held": 1}
     ((reason, message),) = desk.rows("SELECT reason, message FROM work_item")
     assert reason == FAILED
@@ -205,7 +205,7 @@ def failing_for(*numbers: int, error: Callable[[], BaseException] = lambda: Valu
             asked.append(len(frame))
             if addresses & set(frame["email"]):
                 raise error()
-        return nothing_fails(name, frame, playbook)
+        return pass_all(name, frame, playbook)
 
     return check, asked
 
@@ -216,7 +216,7 @@ def status_of(desk: Desk) -> dict[str, str]:
 
 def test_finding_the_bad_ones_takes_few_attempts(desk: Desk) -> None:
     bad = (3, 70, 71, 119)
-    desk.capture(*(person(number) for number in range(128)))
+    desk.capture(*(make_lead(number) for number in range(128)))
     check, asked = failing_for(*bad)
     run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=check)
     assert len(asked) <= 2 * len(bad) * 7 + 1
@@ -227,7 +227,7 @@ def test_finding_the_bad_ones_takes_few_attempts(desk: Desk) -> None:
 
 
 def test_an_error_of_python_is_told_by_its_class_and_place_alone(desk: Desk) -> None:
-    desk.capture(person(1), person(2))
+    desk.capture(make_lead(1), make_lead(2))
     check, _ = failing_for(2)
     run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=check)
     ((message, detail, value),) = desk.rows("SELECT message, detail, value FROM work_item")
@@ -242,10 +242,10 @@ def test_a_fault_that_hits_every_lead_makes_one_work_item(desk: Desk, monkeypatc
         raise ZeroDivisionError
 
     attempts: list[int] = []
-    desk.capture(*(person(number) for number in range(300)))
+    desk.capture(*(make_lead(number) for number in range(300)))
     with monkeypatch.context() as patch:
         patch.setattr(handoff, "prepare", broken)
-        run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
+        run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=pass_all)
     assert len(attempts) < 60
     assert desk.rows("SELECT kind, reason, stage, blocking, journey_id FROM work_item") == [
         ("recovery", FAILED, "capture", True, None)
@@ -253,13 +253,13 @@ def test_a_fault_that_hits_every_lead_makes_one_work_item(desk: Desk, monkeypatc
     assert desk.statuses() == {"held": 300}
     assert desk.holds() == []
     reruns.rerun(desk.ledger, [1], by="ops", now=NOW, playbook=desk.loaded.playbook)
-    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
+    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=pass_all)
     assert desk.statuses() == {"owned": 300}
 
 
 def test_good_leads_behind_many_bad_ones_are_found(desk: Desk) -> None:
     """A whole file of bad rows is first in the batch: that many fail in a row is not yet every lead."""
-    desk.capture(*(person(number) for number in range(60)))
+    desk.capture(*(make_lead(number) for number in range(60)))
     check, _ = failing_for(*range(40))
     run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=check)
     assert desk.statuses() == {"held": 40, "owned": 20}
@@ -268,9 +268,9 @@ def test_good_leads_behind_many_bad_ones_are_found(desk: Desk) -> None:
 
 def test_leads_that_come_one_by_one_share_a_work_item_when_each_fails_alike(desk: Desk) -> None:
     for number in range(ENOUGH + 4):
-        desk.capture(person(number))
-        with refused(desk, "qualification", "true"):
-            run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
+        desk.capture(make_lead(number))
+        with refuse_rows(desk, "qualification", "true"):
+            run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=pass_all)
     assert Counter(row[0] is None for row in desk.rows("SELECT journey_id FROM work_item")) == {False: ENOUGH, True: 1}
     assert desk.one("SELECT max(n) FROM (SELECT count(*) AS n FROM journey GROUP BY work_item_id) each") == 4
     assert desk.statuses() == {"held": ENOUGH + 4}
@@ -286,13 +286,13 @@ def unchecked_for(*numbers: int) -> Any:
             return check(name, frame, playbook)
         except ValueError as error:
             problem = BatchProblem(None, CHECK_FAILED, "The batch could not be checked", repr(error))
-            return replace(nothing_fails(name, frame, playbook), batch_problem=problem)
+            return replace(pass_all(name, frame, playbook), batch_problem=problem)
 
     return caught, asked
 
 
 def test_a_lead_that_breaks_great_expectations_does_not_hold_the_others(desk: Desk) -> None:
-    desk.capture(*(person(number) for number in range(6)))
+    desk.capture(*(make_lead(number) for number in range(6)))
     check, _ = unchecked_for(2)
     run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=check)
     assert desk.statuses() == {"owned": 5, "held": 1}
@@ -302,7 +302,7 @@ def test_a_lead_that_breaks_great_expectations_does_not_hold_the_others(desk: De
 
 
 def test_a_gate_that_cannot_check_any_lead_holds_the_batch_behind_one_item(desk: Desk) -> None:
-    desk.capture(*(person(number) for number in range(60)))
+    desk.capture(*(make_lead(number) for number in range(60)))
     check, asked = unchecked_for(*range(60))
     run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=check)
     assert len(asked) < 60
@@ -312,7 +312,7 @@ def test_a_gate_that_cannot_check_any_lead_holds_the_batch_behind_one_item(desk:
 
 
 def test_a_fault_of_the_server_is_waited_out_in_the_middle_of_a_search(desk: Desk) -> None:
-    desk.capture(*(person(number) for number in range(8)))
+    desk.capture(*(make_lead(number) for number in range(8)))
     check, asked = failing_for(5)
 
     def away_later(name: str, frame: pd.DataFrame, playbook: Playbook) -> GateResult:
@@ -332,7 +332,7 @@ def test_a_fault_of_the_server_is_waited_out_in_the_middle_of_a_search(desk: Des
 
 
 def test_a_long_search_leaves_the_rest_to_a_later_run(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk.capture(*(person(number) for number in range(32)))
+    desk.capture(*(make_lead(number) for number in range(32)))
     check, _ = failing_for(*range(0, 32, 2))
     with monkeypatch.context() as patch:
         patch.setattr(bisecting, "WITHIN", 0.0)
@@ -340,8 +340,8 @@ def test_a_long_search_leaves_the_rest_to_a_later_run(desk: Desk, monkeypatch: p
         run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=check)
     waiting = desk.statuses().get("ready", 0)
     assert 0 < waiting < 32
-    assert (lease_remaining(desk.ledger, "intake") or 0) > 0
-    desk.capture(person(100))
+    assert (read_lease_remaining(desk.ledger, "intake") or 0) > 0
+    desk.capture(make_lead(100))
     run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=check)
     assert status_of(desk)["lead100@company100.example"] == "owned"  # it did not wait for the search
     with desk.ledger.transaction() as connection:
@@ -352,29 +352,29 @@ def test_a_long_search_leaves_the_rest_to_a_later_run(desk: Desk, monkeypatch: p
 
 
 def test_a_lead_that_cannot_even_be_held_waits_and_the_others_go_on(desk: Desk) -> None:
-    desk.capture(*(person(number) for number in range(PEOPLE)))
+    desk.capture(*(make_lead(number) for number in range(PEOPLE)))
     journey = desk.one("SELECT min(id) FROM journey") + BAD
-    with refused(desk, "handoff", f"new.journey_id = {journey}"):
+    with refuse_rows(desk, "handoff", f"new.journey_id = {journey}"):
         for _ in range(5):
-            run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
+            run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=pass_all)
             with desk.ledger.transaction() as connection:
                 connection.execute(text("UPDATE batch SET lease_until = '-infinity' WHERE closed_at IS NULL"))
     assert desk.statuses() == {"owned": PEOPLE - 1, "ready": 1}
     assert desk.holds() == []
-    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
+    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=pass_all)
     assert desk.statuses() == {"owned": PEOPLE - 1, "held": 1}
     assert desk.holds() == []
 
 
 def test_an_owned_lead_whose_check_fails_stays_owned_with_one_recovery_task(desk: Desk) -> None:
-    desk.capture(*(person(number) for number in range(5)))
-    run_waiting(desk.worker(), lambda: NOW, check=nothing_fails)
+    desk.capture(*(make_lead(number) for number in range(5)))
+    run_waiting(desk.worker(), lambda: NOW, check=pass_all)
     journey = desk.one("SELECT min(id) FROM journey") + 2
     late = NOW + timedelta(hours=6)
-    with refused(desk, "outbox", f"new.journey_id = {journey}"):
+    with refuse_rows(desk, "outbox", f"new.journey_id = {journey}"):
         for hours in (0, 2, 4):
             now = late + timedelta(hours=hours)
-            run_waiting(desk.worker(), lambda now=now: now, kinds=["follow_up"], check=nothing_fails)
+            run_waiting(desk.worker(), lambda now=now: now, kinds=["follow_up"], check=pass_all)
     assert desk.statuses() == {"owned": 5}
     assert desk.rows("SELECT kind, reason, blocking, journey_id FROM work_item WHERE kind = 'recovery'") == [
         ("recovery", FAILED, False, journey)
@@ -398,10 +398,10 @@ def test_killed_in_the_middle_of_a_search_it_comes_to_the_same(settings: Setting
     with own_ledger(settings) as ledger:
         desk = Desk(ledger, loaded)
         for number, place in enumerate(places):
-            desk.capture(*(person(100 * number + each) for each in range(8)))
+            desk.capture(*(make_lead(100 * number + each) for each in range(8)))
             killed = Child(partial(bisected, number, f"victim {number}"), failpoint=place).killed
             assert killed, place
-            time.sleep(lease_remaining(ledger, "intake") or 0)
+            time.sleep(read_lease_remaining(ledger, "intake") or 0)
             Child(partial(bisected, number, f"survivor {number}")).result()
             assert desk.statuses() == {"owned": 6 * (number + 1), "held": 2 * (number + 1)}, place
             items = desk.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL AND reason = :why", why=FAILED)
@@ -418,7 +418,7 @@ def recoveries(desk: Desk) -> list[tuple[Any, ...]]:
 
 
 def test_an_activity_that_cannot_be_matched_stops_no_claim_no_stage_and_no_other_activity(desk: Desk) -> None:
-    desk.capture(*(person(number) for number in range(4)))
+    desk.capture(*(make_lead(number) for number in range(4)))
     with desk.ledger.transaction() as connection:
         rows = [
             (
@@ -437,29 +437,29 @@ def test_an_activity_that_cannot_be_matched_stops_no_claim_no_stage_and_no_other
         ]
         activities.store_activities(connection, rows, NOW)
     bad = desk.one("SELECT id FROM activity WHERE email = 'lead2@company2.example'")
-    with refused(desk, "activity", f"new.id = {bad} AND new.lead_id IS NOT NULL"):
+    with refuse_rows(desk, "activity", f"new.id = {bad} AND new.lead_id IS NOT NULL"):
         for _ in range(2):
-            desk.capture(person(100))
-            run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
+            desk.capture(make_lead(100))
+            run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=pass_all)
     assert desk.rows("SELECT id FROM activity WHERE lead_id IS NULL") == [(bad,)]
     assert recoveries(desk) == [(f"match_activities:{bad}", "validation", False)]
     assert set(desk.statuses()) <= {"owned", "joined"}
     assert desk.holds() == []
-    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
+    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=pass_all)
     assert desk.one("SELECT count(*) FROM activity WHERE lead_id IS NULL") == 0
 
 
 @pytest.mark.parametrize(("column", "step"), [("rescore_at", "start_rescores"), ("recycle_at", "start_recycles")])
 def test_a_lead_that_cannot_begin_again_stops_no_other(desk: Desk, column: str, step: str) -> None:
-    desk.capture(*(person(number, Company="") for number in range(5)))
-    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
+    desk.capture(*(make_lead(number, Company="") for number in range(5)))
+    run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=pass_all)
     assert desk.statuses() == {"nurture": 5}
     with desk.ledger.transaction() as connection:
         connection.execute(text(f"UPDATE lead SET {column} = :now"), {"now": NOW})
     bad = desk.one("SELECT min(id) FROM lead") + 2
-    with refused(desk, "journey", f"new.lead_id = {bad}", when="INSERT"):
-        desk.capture(person(100))
-        run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
+    with refuse_rows(desk, "journey", f"new.lead_id = {bad}", when="INSERT"):
+        desk.capture(make_lead(100))
+        run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=pass_all)
     assert recoveries(desk) == [(f"{step}:{bad}", "qualification", False)]
     assert desk.one("SELECT count(*) FROM journey") == 5 + 1 + 4
     assert desk.rows(f"SELECT id FROM lead WHERE {column} IS NOT NULL") == [(bad,)]
@@ -467,26 +467,26 @@ def test_a_lead_that_cannot_begin_again_stops_no_other(desk: Desk, column: str, 
 
 
 def test_a_journey_that_cannot_be_claimed_stops_no_other(desk: Desk) -> None:
-    desk.capture(*(person(number) for number in range(PEOPLE)))
+    desk.capture(*(make_lead(number) for number in range(PEOPLE)))
     bad = desk.one("SELECT min(id) FROM journey") + BAD
-    with refused(desk, "journey", f"new.id = {bad}"):
+    with refuse_rows(desk, "journey", f"new.id = {bad}"):
         worker = desk.worker()
         for number in (100, 101):
-            run_waiting(worker, lambda: NOW, check=nothing_fails)
-            desk.capture(person(number))
-        run_waiting(worker, lambda: NOW, check=nothing_fails)
+            run_waiting(worker, lambda: NOW, check=pass_all)
+            desk.capture(make_lead(number))
+        run_waiting(worker, lambda: NOW, check=pass_all)
     assert desk.statuses() == {"owned": PEOPLE + 1, "ready": 1}
     assert recoveries(desk) == [(f"claim_intake:{bad}", "capture", False)]
     assert desk.holds() == []
 
 
 def test_a_work_item_that_cannot_be_escalated_stops_no_other(desk: Desk) -> None:
-    desk.capture(*(person(number, Phone="call me") for number in range(5)))
+    desk.capture(*(make_lead(number, Phone="call me") for number in range(5)))
     desk.run()
     assert desk.statuses() == {"held": 5}
     bad = desk.one("SELECT min(id) FROM work_item") + 3
     late = NOW + timedelta(days=10)
-    with refused(desk, "work_item", f"new.id = {bad}"):
+    with refuse_rows(desk, "work_item", f"new.id = {bad}"):
         assert escalate_overdue(desk.ledger, desk.loaded.playbook, late) == 4
         assert escalate_overdue(desk.ledger, desk.loaded.playbook, late) == 0
     assert desk.rows("SELECT id FROM work_item WHERE escalated_at IS NULL") == [(bad,)]
@@ -500,10 +500,10 @@ def test_a_message_that_cannot_be_marked_stops_no_other(desk: Desk, rows: str, m
     desk.loaded = playbooks.parse(
         f"{PLAYBOOK}notifications:\n  - {{to: everybody, address_env: CHAT}}\n", path=Path("t")
     )
-    desk.capture(*(person(number) for number in range(5)))
-    run_waiting(desk.worker(), lambda: NOW, check=nothing_fails)
+    desk.capture(*(make_lead(number) for number in range(5)))
+    run_waiting(desk.worker(), lambda: NOW, check=pass_all)
     bad = desk.one("SELECT min(id) FROM outbox") + 1
-    with refused(desk, "outbox", rows.format(bad=bad)):
+    with refuse_rows(desk, "outbox", rows.format(bad=bad)):
         for _ in range(2):
             outbox.deliver_waiting(desk.ledger, desk.loaded.playbook, NOW, environ={"CHAT": "json://127.0.0.1"})
     assert desk.rows("SELECT id FROM outbox WHERE delivered_at IS NULL") == [(bad,)]
@@ -524,8 +524,8 @@ def test_a_message_that_cannot_be_worded_is_tried_later_and_stops_no_other(
     desk.loaded = playbooks.parse(
         f"{PLAYBOOK}notifications:\n  - {{to: everybody, address_env: CHAT}}\n", path=Path("t")
     )
-    desk.capture(*(person(number) for number in range(5)))
-    run_waiting(desk.worker(), lambda: NOW, check=nothing_fails)
+    desk.capture(*(make_lead(number) for number in range(5)))
+    run_waiting(desk.worker(), lambda: NOW, check=pass_all)
     bad = desk.one("SELECT min(id) FROM outbox") + 1
     outbox.deliver_waiting(desk.ledger, desk.loaded.playbook, NOW, environ={"CHAT": "json://127.0.0.1"})
     ((failed, failure),) = desk.rows("SELECT id, failure FROM outbox WHERE delivered_at IS NULL")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import NOW, PLAYBOOK, Desk, acting, person
-from open_gate import nothing_fails
+from desk import NOW, PLAYBOOK, Desk, make_actor, make_lead
+from open_gate import pass_all
 
 from leadgate import playbook as playbooks
 from leadgate.actors import ActorError
@@ -27,7 +27,7 @@ MESSAGES = "SELECT kind FROM outbox ORDER BY id"
 
 def check(desk: Desk, now: datetime) -> None:
     """What a run does at ``now``: follow-up, and assignment of what it took back."""
-    run_waiting(desk.worker(), lambda: now, kinds=("intake", "follow_up", "intake"), check=nothing_fails)
+    run_waiting(desk.worker(), lambda: now, kinds=("intake", "follow_up", "intake"), check=pass_all)
 
 
 def messages(desk: Desk) -> list[str]:
@@ -37,7 +37,7 @@ def messages(desk: Desk) -> list[str]:
 @pytest.fixture
 def owned(desk: Desk) -> Desk:
     """A ledger with one lead, owned since ``NOW``."""
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     check(desk, NOW)
     return desk
 
@@ -57,7 +57,7 @@ def desk_with(ledger: Ledger) -> Callable[..., Desk]:
             assert words.count(old) == 1, old
             words = words.replace(old, new)
         desk = Desk(ledger, playbooks.parse(words, path=Path("tests.yaml")))
-        desk.capture(person(1))
+        desk.capture(make_lead(1))
         check(desk, NOW)
         return desk
 
@@ -76,7 +76,7 @@ def desk_with(ledger: Ledger) -> Callable[..., Desk]:
     ],
 )
 def test_the_first_touch_is_due_on_the_pools_business_hours(desk: Desk, assigned: str, due: str) -> None:
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     check(desk, datetime.fromisoformat(assigned).replace(tzinfo=UTC))
     assert desk.one("SELECT due_at FROM assignment") == datetime.fromisoformat(due).replace(tzinfo=UTC)
 
@@ -210,9 +210,9 @@ def test_what_is_no_touch_of_the_owner_leaves_the_ladder_running(owned: Desk, ow
 
 def test_accepting_is_noted_once_and_does_not_replace_the_touch(owned: Desk, owner: str) -> None:
     journey = owned.one("SELECT id FROM journey")
-    ownership.accept(owned.ledger, journey, by=acting(owner), now=NOW + MOMENT)
+    ownership.accept(owned.ledger, journey, by=make_actor(owner), now=NOW + MOMENT)
     with pytest.raises(actions.ActionError, match=f"{owner} accepted it at 2026"):
-        ownership.accept(owned.ledger, journey, by=acting("mia"), now=NOW + 2 * MOMENT)
+        ownership.accept(owned.ledger, journey, by=make_actor("mia"), now=NOW + 2 * MOMENT)
     check(owned, HALFWAY)
     assert owned.rows("SELECT what, by FROM action") == [("accept", owner)]
     assert owned.rows("SELECT accepted_at, ended_at FROM assignment") == [(NOW + MOMENT, None)]
@@ -229,7 +229,7 @@ def test_where_acceptance_qualifies_a_touch_stops_the_ladder_and_acceptance_ends
         check(desk, at)
     assert desk.statuses() == {"owned": 1}
     assert messages(desk) == ["lead_assigned"]
-    ownership.accept(desk.ledger, desk.one("SELECT id FROM journey"), by=acting(owner), now=TWICE)
+    ownership.accept(desk.ledger, desk.one("SELECT id FROM journey"), by=make_actor(owner), now=TWICE)
     check(desk, TWICE + MOMENT)
     assert desk.statuses() == {"done": 1}
     assert desk.rows("SELECT end_reason FROM assignment") == [("accepted",)]
@@ -240,7 +240,7 @@ def test_a_rejected_lead_goes_to_nurture_with_the_reason(owned: Desk, owner: str
     check(owned, DUE)
     journey = owned.one("SELECT id FROM journey")
     where = ownership.reject(
-        owned.ledger, journey, by=acting(owner), now=DUE, reason="not_a_fit", playbook=owned.loaded.playbook
+        owned.ledger, journey, by=make_actor(owner), now=DUE, reason="not_a_fit", playbook=owned.loaded.playbook
     )
     assert where.goes_to == "nurture"
     assert owned.statuses() == {"nurture": 1}
@@ -258,7 +258,7 @@ def test_a_rejected_lead_goes_to_another_owner_where_the_playbook_says_so(desk_w
     desk = desk_with(("exceptions:\n", "follow_up: {rejected: reassign}\nexceptions:\n"))
     owner, journey = desk.rows("SELECT owner, journey_id FROM assignment")[0]
     where = ownership.reject(
-        desk.ledger, journey, by=acting(owner), now=HALFWAY, reason="wrong_territory", playbook=desk.loaded.playbook
+        desk.ledger, journey, by=make_actor(owner), now=HALFWAY, reason="wrong_territory", playbook=desk.loaded.playbook
     )
     assert where.goes_to == "another owner"
     assert desk.holds() == []
@@ -272,36 +272,36 @@ def test_a_rejected_lead_goes_to_another_owner_where_the_playbook_says_so(desk_w
 def test_a_lead_is_its_owners_or_their_managers(owned: Desk, owner: str) -> None:
     journey, book = owned.one("SELECT id FROM journey"), owned.loaded.playbook
     other = next(rep for rep in ("ana", "bob", "cyn") if rep != owner)
-    for who in (acting("zzz"), acting(other), acting("zzz", other)):
+    for who in (make_actor("zzz"), make_actor(other), make_actor("zzz", other)):
         with pytest.raises(ActorError, match=f"--for {owner}"):
             ownership.accept(owned.ledger, journey, by=who, now=NOW + MOMENT)
         with pytest.raises(ActorError, match=f"--for {owner}"):
             ownership.reject(owned.ledger, journey, by=who, now=NOW + MOMENT, reason="not_a_fit", playbook=book)
     assert owned.statuses() == {"owned": 1}
-    ownership.accept(owned.ledger, journey, by=acting("zzz", owner), now=NOW + MOMENT)
+    ownership.accept(owned.ledger, journey, by=make_actor("zzz", owner), now=NOW + MOMENT)
     assert owned.rows("SELECT what, by, acted_for FROM action") == [("accept", "zzz", owner)]
     assert owned.holds() == []
 
 
 def test_what_nobody_owns_can_be_neither_accepted_nor_rejected(owned: Desk, owner: str) -> None:
     journey = owned.one("SELECT id FROM journey")
-    reject: dict[str, Any] = {"by": acting(owner), "now": NOW, "playbook": owned.loaded.playbook}
+    reject: dict[str, Any] = {"by": make_actor(owner), "now": NOW, "playbook": owned.loaded.playbook}
     with pytest.raises(actions.ActionError, match="not_a_fit"):
         ownership.reject(owned.ledger, journey, reason="not_fit", **reject)
     ownership.reject(owned.ledger, journey, reason="duplicate", **reject)
     with pytest.raises(actions.ActionError, match="nurture"):
         ownership.reject(owned.ledger, journey, reason="duplicate", **reject)
     with pytest.raises(actions.ActionError, match="nurture"):
-        ownership.accept(owned.ledger, journey, by=acting(owner), now=NOW)
+        ownership.accept(owned.ledger, journey, by=make_actor(owner), now=NOW)
     with pytest.raises(actions.ActionError, match="no journey J999"):
-        ownership.accept(owned.ledger, 999, by=acting(owner), now=NOW)
+        ownership.accept(owned.ledger, 999, by=make_actor(owner), now=NOW)
     assert owned.holds() == []
 
 
 def test_a_lead_that_was_followed_up_and_returns_begins_again(owned: Desk, owner: str) -> None:
     owned.activity("call", LEAD, rep=owner, at=NOW + MOMENT)
     check(owned, HALFWAY)
-    owned.capture(person(1, Message="again"))
+    owned.capture(make_lead(1, Message="again"))
     check(owned, DUE)
     assert owned.statuses() == {"done": 1, "owned": 1}
     assert owned.one("SELECT count(*) FROM lead") == 1

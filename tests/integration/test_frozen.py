@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from commands import Cli, of
-from desk import NOW, Desk, person
+from commands import Cli, read_json
+from desk import NOW, Desk, make_lead
 from forked import Child, wait_for
-from open_gate import nothing_fails
+from open_gate import pass_all
 from sqlalchemy import text
 
 from leadgate.ledger import open_ledger
@@ -31,7 +31,7 @@ def frozen_at(failpoint: str, settings: Settings, loaded: Loaded) -> Child:
     def work() -> int:
         with open_ledger(replace(settings, lease_seconds=LEASE)) as ledger:
             worker = Worker(ledger, loaded, "frozen", LEASE)
-            return len(run_waiting(worker, lambda: NOW, check=nothing_fails))
+            return len(run_waiting(worker, lambda: NOW, check=pass_all))
 
     child = Child(work, failpoint=failpoint, with_signal=signal.SIGSTOP)
     child.wait_until_frozen()
@@ -51,7 +51,7 @@ def awake() -> Iterator[list[Child]]:
 def test_a_consumer_that_is_frozen_in_a_transaction_is_relieved_and_writes_nothing_when_it_wakes(
     failpoint: str, desk: Desk, settings: Settings, awake: list[Child]
 ) -> None:
-    desk.capture(person(1), person(2))
+    desk.capture(make_lead(1), make_lead(2))
     child = frozen_at(failpoint, settings, desk.loaded)
     awake.append(child)
 
@@ -72,11 +72,11 @@ def test_a_consumer_that_is_frozen_in_a_transaction_is_relieved_and_writes_nothi
 def test_status_names_the_batch_and_the_process_that_locks_it(
     desk: Desk, settings: Settings, awake: list[Child], cli: Cli
 ) -> None:
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     awake.append(frozen_at("apply.commit.before", settings, desk.loaded))
     wait_for(lambda: find_frozen(desk.ledger) != [])
 
-    (told,) = of(cli("status", "--json", code=1))["frozen"]
+    (told,) = read_json(cli("status", "--json", code=1))["frozen"]
     assert told["batch_id"] == 1
     assert str(awake[0].pid) in told["process"]
     assert str(awake[0].pid) in cli("status", code=1).stdout
@@ -84,7 +84,7 @@ def test_status_names_the_batch_and_the_process_that_locks_it(
 
 def test_a_process_that_is_at_work_on_its_batch_keeps_its_session(desk: Desk) -> None:
     """Its lease is over, because the same transaction extends it; PostgreSQL works on a statement of its meanwhile."""
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     activate(desk.worker())
     working = claim(desk.ledger, holder="slow", playbook_hash=desk.loaded.hash, now=NOW, limit=1, lease_seconds=0.1)
     assert working is not None

@@ -15,11 +15,11 @@ from typing import Any, cast
 
 import pandas as pd
 import pytest
-from desk import Desk, person
+from desk import Desk, make_lead
 
 from expectations import PROMISES, gate
 from expectations.findings import SHOWN
-from expectations.view import view
+from expectations.view import build_view
 from leadgate.expressions import evaluation
 from leadgate.playbook import Playbook
 from leadgate.playbook.check.added_expectations import EXPECTATIONS
@@ -340,7 +340,7 @@ def test_a_failure_of_the_whole_engine_holds_the_batch(monkeypatch: pytest.Monke
     def broken(promises: Any) -> Any:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(gate, "_suite", broken)
+    monkeypatch.setattr(gate, "_prepare_suite", broken)
     result = gate.run("captured", frame("captured", {}), playbook=None)
     assert result.batch_problem is not None
     assert "no space left" in (result.batch_problem.detail or "")
@@ -371,7 +371,7 @@ ADDED: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", [*PROMISES, "added"])
 def test_a_prepared_suite_answers_as_a_plain_validation_does(name: str) -> None:
-    from expectations.prepared import PreparedSuite, validated
+    from expectations.prepared import PreparedSuite, validate
 
     if name == "added":
         assert ADDED.keys() == EXPECTATIONS.keys()
@@ -381,16 +381,16 @@ def test_a_prepared_suite_answers_as_a_plain_validation_does(name: str) -> None:
         ]
         book = playbook(gates={"validated": {"expect": added}})
         gate_ = GateName.VALIDATED
-        promises = gate.promises_of(gate_, book)
+        promises = gate.list_promises(gate_, book)
     else:
         gate_ = cast(GateName, name)
         promises = PROMISES[gate_]
     faults = [fault for broken, fault, _ in BROKEN if broken == gate_]
     suite = PreparedSuite(promises)
     for rows in ([{}], [{}, *faults], faults[:1]):
-        looked_at = view(frame(gate_, *rows), promises)
+        looked_at = build_view(frame(gate_, *rows), promises)
         for detail in (gate._HELD, gate._ROWS):
-            plain = validated(looked_at, suite.configurations, detail)
+            plain = validate(looked_at, suite.configurations, detail)
             for which in (range(len(promises)), range(1, len(promises), 3)):
                 told = [_facts(answer) for answer in suite.ask(looked_at, detail, which)]
                 assert told == [_facts(plain[number]) for number in which]
@@ -399,7 +399,7 @@ def test_a_prepared_suite_answers_as_a_plain_validation_does(name: str) -> None:
 def _facts(answer: Any) -> tuple[Any, ...]:
     found = answer.result.get("unexpected_index_list") if answer.result else None
     kind, meta = answer.expectation_config.type, answer.expectation_config.meta
-    return kind, meta, answer.success, found, gate._error(answer.exception_info or {})
+    return kind, meta, answer.success, found, gate._find_error(answer.exception_info or {})
 
 
 def test_a_suite_is_planned_once_and_a_plain_validation_is_for_errors(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -407,13 +407,13 @@ def test_a_suite_is_planned_once_and_a_plain_validation_is_for_errors(monkeypatc
 
     gate.run("enriched", frame("enriched", {}), playbook=None)
     plain: list[Any] = []
-    validated = prepared.validated
+    validated = prepared.validate
 
     def planned(*_: Any) -> Any:
         raise AssertionError("planned again")
 
     monkeypatch.setattr(prepared, "_plan", planned)
-    monkeypatch.setattr(prepared, "validated", lambda *given: plain.append(given) or validated(*given))
+    monkeypatch.setattr(prepared, "validate", lambda *given: plain.append(given) or validated(*given))
     assert gate.run("enriched", frame("enriched", {}, {"employees": 7}), playbook=None).passed.all()
     assert not plain
     assert not gate.run("enriched", frame("enriched", {"employees": "a few"}), playbook=None).passed.any()
@@ -570,7 +570,7 @@ def test_a_gate_that_does_not_come_back_holds_the_batch_and_the_next_one_is_chec
         return checked(*arguments, **options)
 
     monkeypatch.setattr(gate, "run", stuck)
-    monkeypatch.setattr(stage_task, "seconds_for", lambda rows: 0.2)
+    monkeypatch.setattr(stage_task, "compute_seconds", lambda rows: 0.2)
     batch = frame("validated", {}, {})
     held = asyncio.run(stage_task.gate_task.fn("validated", batch, cast(Any, None)))
     assert held.batch_problem is not None
@@ -595,8 +595,8 @@ def test_threads_do_not_disturb_one_another() -> None:
 def test_expressions_past_their_time_hold_the_batch_and_the_work_item_names_the_rule(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk.capture(person(1), person(2))
-    monkeypatch.setattr(evaluation, "seconds_for", lambda rows: 0.0)
+    desk.capture(make_lead(1), make_lead(2))
+    monkeypatch.setattr(evaluation, "compute_seconds", lambda rows: 0.0)
     desk.run(kinds=["intake"])
     assert set(desk.statuses()) == {"held"}
     ((reason, message, stage),) = desk.rows("SELECT reason, message, stage FROM work_item")
@@ -606,6 +606,6 @@ def test_expressions_past_their_time_hold_the_batch_and_the_work_item_names_the_
     assert [rule.name for rule in rules if rule.name in message], message
     assert desk.holds() == []
     monkeypatch.undo()
-    desk.capture(person(3))  # the next lead goes on
+    desk.capture(make_lead(3))  # the next lead goes on
     desk.run(kinds=["intake"])
     assert desk.statuses().keys() > {"held"}

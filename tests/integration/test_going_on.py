@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Cli, of, words
-from desk import NOW, PLAYBOOK, Desk, person
+from commands import Cli, join_lines, read_json
+from desk import NOW, PLAYBOOK, Desk, make_lead
 from sqlalchemy import text
 
 from leadgate.ledger import consumers
@@ -21,15 +21,15 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def held(desk: Desk) -> Desk:
     """Lead 1 owned, lead 2 held for its phone number, lead 3 captured and waiting."""
-    desk.capture(person(1), person(2, Phone="12"))
+    desk.capture(make_lead(1), make_lead(2, Phone="12"))
     desk.run()
-    desk.capture(person(3))
+    desk.capture(make_lead(3))
     assert desk.statuses() == {"owned": 1, "held": 1, "ready": 1}
     return desk
 
 
 def test_a_corrected_lead_goes_on_at_once_and_no_other_does(cli: Cli, held: Desk) -> None:
-    told = words(cli("rerun", "W1", "--set", "phone=+49 30 901820", "--now", NOW + HOUR))
+    told = join_lines(cli("rerun", "W1", "--set", "phone=+49 30 901820", "--now", NOW + HOUR))
     owner = held.one("SELECT owner FROM assignment WHERE journey_id = 2")
     assert f"J2: has an owner, {owner}" in told
     assert held.statuses() == {"owned": 2, "ready": 1}
@@ -38,7 +38,7 @@ def test_a_corrected_lead_goes_on_at_once_and_no_other_does(cli: Cli, held: Desk
 
 
 def test_what_is_to_go_on_later_waits(cli: Cli, held: Desk) -> None:
-    told = words(cli("rerun", "W1", "--set", "phone=+49 30 901820", "--later", "--now", NOW + HOUR))
+    told = join_lines(cli("rerun", "W1", "--set", "phone=+49 30 901820", "--later", "--now", NOW + HOUR))
     assert "1 journey waits again. Next: leadgate run" in told
     assert held.statuses() == {"owned": 1, "ready": 2}
 
@@ -46,15 +46,15 @@ def test_what_is_to_go_on_later_waits(cli: Cli, held: Desk) -> None:
 def test_a_touch_counts_at_once(cli: Cli, held: Desk) -> None:
     owner = held.one("SELECT owner FROM assignment WHERE journey_id = 1")
     at = NOW + HOUR
-    assert "J1: done" in words(cli("touch", "J1", "--kind", "call", "--for", owner, "--seconds", 90, "--now", at))
+    assert "J1: done" in join_lines(cli("touch", "J1", "--kind", "call", "--for", owner, "--seconds", 90, "--now", at))
     assert held.one("SELECT touched_at FROM assignment WHERE journey_id = 1") == at
 
 
 def test_an_approval_goes_on_at_once(cli: Cli, desk: Desk) -> None:
-    desk.capture(person(1, Company="", **{"Job title": "Chief"}))
+    desk.capture(make_lead(1, Company="", **{"Job title": "Chief"}))
     desk.run()
     assert desk.statuses() == {"held": 1}
-    done = of(cli("review", "W1", "--approve", "called them", "--now", NOW + HOUR, "--json"))
+    done = read_json(cli("review", "W1", "--approve", "called them", "--now", NOW + HOUR, "--json"))
     assert [each["status"] for each in done["standing"]] == ["owned"]
 
 
@@ -63,18 +63,18 @@ def test_what_a_review_takes_as_proposed_goes_on_at_once(cli: Cli, held: Desk) -
     with held.ledger.transaction() as connection:
         proposal = {"proposal": '{"phone": "+49 30 901820"}'}
         connection.execute(text("UPDATE work_item SET proposal = CAST(:proposal AS jsonb)"), proposal)
-    told = words(cli("review", "W1", "--proposed", "--now", NOW + HOUR))
+    told = join_lines(cli("review", "W1", "--proposed", "--now", NOW + HOUR))
     assert "W1 corrected" in told
     assert "J2: has an owner" in told
     assert "--set and --proposed exclude" in cli("review", "W1", "--proposed", "--set", "phone=1", code=2).stderr
 
 
 def test_a_consumer_that_runs_takes_what_waits(held: Desk) -> None:
-    assert not released.a_consumer_runs(held.ledger)
-    consumers.seen(held.ledger, name="c", host="h", pid=1, doing="waiting")
-    assert released.a_consumer_runs(held.ledger)
-    consumers.seen(held.ledger, name="c", host="h", pid=1, doing=consumers.PAUSED)
-    assert not released.a_consumer_runs(held.ledger)
+    assert not released.is_consumer_running(held.ledger)
+    consumers.record_consumer(held.ledger, name="c", host="h", pid=1, doing="waiting")
+    assert released.is_consumer_running(held.ledger)
+    consumers.record_consumer(held.ledger, name="c", host="h", pid=1, doing=consumers.PAUSED)
+    assert not released.is_consumer_running(held.ledger)
     (waiting,) = released.wait_for_consumer(held.ledger, [3], patience=0)
     assert waiting.status == "ready"
     (owned,) = released.wait_for_consumer(held.ledger, [1], sleep=pytest.fail)
@@ -97,7 +97,7 @@ def playbook(cli: Cli, tmp_path: Path) -> Callable[[str], None]:
 @pytest.fixture
 def owned(desk: Desk) -> Desk:
     """Lead 1 has an owner."""
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     desk.run()
     assert desk.statuses() == {"owned": 1}
     return desk
@@ -123,19 +123,19 @@ def test_an_acceptance_ends_the_lead_and_the_wait_for_it_at_once(
     playbook(ENDS_BY_ACCEPTANCE)
     ((owner, _),) = owners(owned)
     cli("wait", 1, "--until", NOW + 9 * HOUR, "--reason", "away", "--for", owner, "--now", NOW + HOUR)
-    told = words(cli("accept", 1, "--for", owner, "--now", NOW + 2 * HOUR))
+    told = join_lines(cli("accept", 1, "--for", owner, "--now", NOW + 2 * HOUR))
     assert "J1: done" in told
     assert owners(owned) == [(owner, "accepted")]
     assert owned.one("SELECT count(*) FROM pause WHERE ended_at IS NULL") == 0
     # the way back that is printed is one
-    undone = of(cli("undo", f"A{told.rpartition('undo A')[2]}", "--now", NOW + 3 * HOUR, "--json"))
+    undone = read_json(cli("undo", f"A{told.rpartition('undo A')[2]}", "--now", NOW + 3 * HOUR, "--json"))
     assert [each["status"] for each in undone["standing"]] == ["owned"]
     assert owners(owned) == [(owner, None)]
     assert owned.rows("SELECT a.accepted_at, p.ended_at FROM assignment a JOIN pause p USING (journey_id)") == [
         (None, None)
     ]
     assert owned.holds() == []
-    assert "J1: done" in words(cli("accept", 1, "--for", owner, "--now", NOW + 4 * HOUR))
+    assert "J1: done" in join_lines(cli("accept", 1, "--for", owner, "--now", NOW + 4 * HOUR))
     assert owned.holds() == []
 
 
@@ -144,7 +144,7 @@ def test_a_lead_that_its_owner_gives_back_has_another_at_once(
 ) -> None:
     playbook(GOES_TO_ANOTHER)
     ((owner, _),) = owners(owned)
-    told = words(cli("reject", 1, "--reason", "not_a_fit", "--for", owner, "--now", NOW + HOUR))
+    told = join_lines(cli("reject", 1, "--reason", "not_a_fit", "--for", owner, "--now", NOW + HOUR))
     (_, (other, _)) = owners(owned)
     assert other != owner
     assert f"J1: has an owner, {other}" in told
@@ -160,7 +160,7 @@ def test_a_rejection_stands_once_the_new_owner_has_accepted(
 ) -> None:
     playbook(GOES_TO_ANOTHER)
     ((owner, _),) = owners(owned)
-    done = of(cli("reject", 1, "--reason", "not_a_fit", "--for", owner, "--now", NOW + HOUR, "--json"))
+    done = read_json(cli("reject", 1, "--reason", "not_a_fit", "--for", owner, "--now", NOW + HOUR, "--json"))
     (new,) = done["standing"]
     cli("accept", 1, "--for", new["owner"], "--now", NOW + 2 * HOUR)
     refused = cli("undo", done["action"], "--now", NOW + 3 * HOUR, code=2).stderr
@@ -176,7 +176,7 @@ def test_a_rejection_is_taken_back_where_nobody_can_take_the_lead(
     changed = PLAYBOOK.replace("manager: mia}", f"manager: mia, {absent}}}")
     changed = changed.replace("hours: office\n", f"hours: office\n    nobody_available: {{do: {nobody}}}\n")
     (tmp_path / "playbook.yaml").write_text(changed + GOES_TO_ANOTHER, encoding="utf-8")
-    done = of(cli("reject", 1, "--reason", "not_a_fit", "--for", owner, "--now", NOW + HOUR, "--json"))
+    done = read_json(cli("reject", 1, "--reason", "not_a_fit", "--for", owner, "--now", NOW + HOUR, "--json"))
     assert [each["status"] for each in done["standing"]] == [status]
     cli("undo", done["action"], "--now", NOW + 2 * HOUR)
     assert owners(owned) == [(owner, None)]
@@ -185,10 +185,10 @@ def test_a_rejection_is_taken_back_where_nobody_can_take_the_lead(
 
 
 def test_a_signal_that_was_joined_by_mistake_has_an_owner_at_once(cli: Cli, desk: Desk) -> None:
-    desk.capture(person(1), person(2, Email="lead1@company1.example"))
+    desk.capture(make_lead(1), make_lead(2, Email="lead1@company1.example"))
     desk.run()
     assert desk.statuses() == {"owned": 1, "joined": 1}
-    told = words(cli("unjoin", "J2", "--now", NOW + HOUR))
+    told = join_lines(cli("unjoin", "J2", "--now", NOW + HOUR))
     owner = desk.one("SELECT owner FROM assignment WHERE journey_id = 2 AND ended_at IS NULL")
     assert f"J2: has an owner, {owner}" in told
     assert desk.holds() == []
@@ -196,9 +196,9 @@ def test_a_signal_that_was_joined_by_mistake_has_an_owner_at_once(cli: Cli, desk
 
 def test_a_lead_whose_acceptance_is_taken_back_is_checked_at_once(cli: Cli, owned: Desk) -> None:
     ((owner, _),) = owners(owned)
-    number = of(cli("accept", 1, "--for", owner, "--now", NOW + HOUR, "--json"))["action"]
+    number = read_json(cli("accept", 1, "--for", owner, "--now", NOW + HOUR, "--json"))["action"]
     before = checks(owned)
-    assert "J1: has an owner" in words(cli("undo", f"A{number}", "--now", NOW + 6 * HOUR))
+    assert "J1: has an owner" in join_lines(cli("undo", f"A{number}", "--now", NOW + 6 * HOUR))
     assert checks(owned) == before + 1
     # the touch was due meanwhile
     assert owned.one("SELECT count(*) FROM work_item WHERE reason = 'first_touch_overdue' AND closed_at IS NULL") == 1
@@ -208,18 +208,18 @@ def test_what_owners_decide_waits_where_they_say_so(cli: Cli, owned: Desk, playb
     playbook(GOES_TO_ANOTHER)
     ((owner, _),) = owners(owned)
     before = checks(owned)
-    accepted = of(cli("accept", 1, "--for", owner, "--later", "--now", NOW + HOUR, "--json"))
+    accepted = read_json(cli("accept", 1, "--for", owner, "--later", "--now", NOW + HOUR, "--json"))
     cli("undo", accepted["action"], "--later", "--now", NOW + HOUR)
     assert checks(owned) == before
-    told = words(cli("reject", 1, "--reason", "not_a_fit", "--for", owner, "--later", "--now", NOW + 2 * HOUR))
+    told = join_lines(cli("reject", 1, "--reason", "not_a_fit", "--for", owner, "--later", "--now", NOW + 2 * HOUR))
     assert "`leadgate run` finds one" in told
     assert owned.statuses() == {"ready": 1}
 
 
 def test_a_join_that_is_undone_later_waits(cli: Cli, desk: Desk) -> None:
-    desk.capture(person(1), person(2, Email="lead1@company1.example"))
+    desk.capture(make_lead(1), make_lead(2, Email="lead1@company1.example"))
     desk.run()
-    assert "Next: leadgate run" in words(cli("unjoin", "J2", "--later", "--now", NOW + HOUR))
+    assert "Next: leadgate run" in join_lines(cli("unjoin", "J2", "--later", "--now", NOW + HOUR))
     assert desk.statuses() == {"owned": 1, "ready": 1}
 
 
@@ -228,11 +228,11 @@ def test_beside_a_consumer_owned_leads_are_checked_and_the_others_left_to_it(
 ) -> None:
     """A consumer takes leads through intake alone, and what --now says is not for it."""
     now = datetime.now(UTC)
-    desk.capture(person(1), now=now)
+    desk.capture(make_lead(1), now=now)
     desk.run(now)
     playbook(GOES_TO_ANOTHER)
     monkeypatch.setattr(released, "PATIENCE", 0.0)
-    monkeypatch.setattr(released, "a_consumer_runs", lambda ledger: True)
+    monkeypatch.setattr(released, "is_consumer_running", lambda ledger: True)
     ((owner, _),) = owners(desk)
     before = checks(desk)
     cli("accept", 1, "--for", owner)

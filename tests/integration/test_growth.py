@@ -11,7 +11,7 @@ from typing import Any
 import databases
 import pytest
 from desk import KEY, Desk
-from open_gate import nothing_fails
+from open_gate import pass_all
 from sqlalchemy import event, text
 
 from benchmarks import growth, sample
@@ -80,7 +80,7 @@ def analyze(desk: Desk) -> None:
 
 
 def work(desk: Desk) -> None:
-    run_waiting(desk.worker(), lambda: NOW, kinds=("intake",), check=nothing_fails)
+    run_waiting(desk.worker(), lambda: NOW, kinds=("intake",), check=pass_all)
 
 
 @pytest.mark.parametrize("statistics", ["none", "of captured leads", "of a few leads with owners"])
@@ -185,7 +185,7 @@ def test_no_assignment_of_another_lead_is_read_for_a_lead(desk: Desk) -> None:
     analyze(desk)
     owned = desk.one("SELECT max(journey_id) FROM assignment")
     with RowsRead(desk, most=FEW) as read:
-        assert len(lead_history.story(desk.ledger, owned).assignments) == 1
+        assert len(lead_history.load_story(desk.ledger, owned).assignments) == 1
     assert [each for each in read.found if " of assignment:" in each] == []
     with RowsRead(desk, most=5 * MANY) as read:
         assert len(lead_frames.read_leads(desk.ledger)) > MANY / 2
@@ -195,7 +195,7 @@ def test_no_assignment_of_another_lead_is_read_for_a_lead(desk: Desk) -> None:
 def test_the_benchmark_takes_more_leads_on_a_large_ledger_and_on_an_empty_one_in_turn(
     postgres: Ledger, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(growth, "run_waiting", partial(run_waiting, check=nothing_fails))
+    monkeypatch.setattr(growth, "run_waiting", partial(run_waiting, check=pass_all))
     with databases.fresh(postgres) as (url,):
         empty = Settings(home=tmp_path, database_url=url, key=KEY)
         monkeypatch.setattr(growth, "Settings", lambda home: empty)
@@ -214,7 +214,7 @@ def test_reading_the_whole_ledger_reads_each_table_a_few_times(desk: Desk) -> No
     rows = max(desk.one(f"SELECT count(*) FROM {table}") for table in ("handoff", "outbox", "journey"))
     with RowsRead(desk, most=5 * rows) as read:
         assert [finding.name for finding in verify(desk.ledger) if finding.broken] == []
-        reports.summary(desk.ledger, NOW)
+        reports.read_summary(desk.ledger, NOW)
         period = figures.Asked(NOW - timedelta(days=1), NOW + timedelta(days=1), NOW)
         before = replace(period, since=NOW - timedelta(days=3), until=period.since)
         found, _ = figures.read(desk.ledger, period, before, list(figures.QUERIES), {}, {})

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Cli, of, words
-from desk import NOW, Desk, person
+from commands import Cli, join_lines, read_json
+from desk import NOW, Desk, make_lead
 from forked import wait_for
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
-from open_gate import nothing_fails
-from poison import refused
+from open_gate import pass_all
+from poison import refuse_rows
 from posting import (
     BRAKE_FROM,
     HTTP_PLAYBOOK,
@@ -34,10 +34,10 @@ from posting import (
     TOKEN,
     Answer,
     Client,
-    secret_of,
-    signals,
-    signed_in,
-    waiting,
+    build_auth_headers,
+    count_signals,
+    is_writer_waiting,
+    name_secret,
     writer_held,
 )
 from prometheus_client.parser import text_string_to_metric_families
@@ -80,14 +80,14 @@ def test_a_signal_is_stored_as_it_came_and_goes_all_the_way(client: Client, desk
 
 
 def test_a_list_is_stored_whole_and_answered_in_its_order(client: Client, desk: Desk) -> None:
-    client.post(person(2, id=2))
-    answer = client.post([person(1, id=1), person(2, id=2), person(3, id=3), person(1, id=1)])
+    client.post(make_lead(2, id=2))
+    answer = client.post([make_lead(1, id=1), make_lead(2, id=2), make_lead(3, id=3), make_lead(1, id=1)])
 
     entries = answer.data["signals"]
     assert [entry["new"] for entry in entries] == [True, False, True, False]
     assert entries[0]["id"] == entries[3]["id"], "the same id twice is one signal"
     emails = {id_: json.loads(payload)["Email"] for id_, payload in desk.rows("SELECT id, payload FROM signal")}
-    assert [emails[entry["id"]] for entry in entries] == [person(n)["Email"] for n in (1, 2, 3, 1)]
+    assert [emails[entry["id"]] for entry in entries] == [make_lead(n)["Email"] for n in (1, 2, 3, 1)]
     assert desk.one("SELECT count(*) FROM journey") == 3
 
 
@@ -95,7 +95,7 @@ def test_forms_are_signals_too(client: Client, desk: Desk) -> None:
     body = b"Email=lead1%40company1.example&Company=One&Interest=a&Interest=b"
     form = client.send(
         "POST", "/capture/website", body,
-        {"Content-Type": "application/x-www-form-urlencoded"} | signed_in("website", body, request="form"),
+        {"Content-Type": "application/x-www-form-urlencoded"} | build_auth_headers("website", body, request="form"),
     )  # fmt: skip
     assert form.status == 202
     stored = json.loads(desk.one("SELECT payload FROM signal"))
@@ -105,12 +105,12 @@ def test_forms_are_signals_too(client: Client, desk: Desk) -> None:
 
 def test_odd_values_are_accepted_and_do_no_harm(client: Client, desk: Desk) -> None:
     odd = [
-        person(1, Message="x" * 100_000, Comment="y" * 100_000),
-        person(2, Message="nul \x00 here", **{"na\x00me": "\x00"}),
-        person(3, id="own\x00id"),
-        person(4, id="long" * 2_000),
-        person(5, id={"nested": [1, None]}),
-        person(6, big=2**64 - 1, small=1e-300, nested={"a": [{"b": {"c": [1, 2]}}]}),
+        make_lead(1, Message="x" * 100_000, Comment="y" * 100_000),
+        make_lead(2, Message="nul \x00 here", **{"na\x00me": "\x00"}),
+        make_lead(3, id="own\x00id"),
+        make_lead(4, id="long" * 2_000),
+        make_lead(5, id={"nested": [1, None]}),
+        make_lead(6, big=2**64 - 1, small=1e-300, nested={"a": [{"b": {"c": [1, 2]}}]}),
         {"nobody": None},
     ]
     assert [each.status for each in map(client.post, odd)] == [202] * len(odd)
@@ -123,14 +123,14 @@ def test_odd_values_are_accepted_and_do_no_harm(client: Client, desk: Desk) -> N
 @pytest.mark.parametrize(
     ("first", "second", "same"),
     [
-        ((person(1), "a"), (person(1), "a"), True),
-        ((person(1), "a"), (dict(reversed(person(1).items())), "a"), True),
-        ((person(1), "a"), (person(1), "b"), False),
-        ((person(1, sent_at="Monday"), "a"), (person(1, sent_at="Tuesday"), "a"), True),
-        ((person(1, id=7), "a"), (person(2, id="7"), "b"), True),
-        ((person(1, id=7), "a"), (person(1, id=8), "b"), False),
-        (([person(1), person(2)], "a"), ([person(1), person(2)], "a"), True),
-        (([person(1), person(2)], "a"), ([person(1), person(2)], "b"), False),
+        ((make_lead(1), "a"), (make_lead(1), "a"), True),
+        ((make_lead(1), "a"), (dict(reversed(make_lead(1).items())), "a"), True),
+        ((make_lead(1), "a"), (make_lead(1), "b"), False),
+        ((make_lead(1, sent_at="Monday"), "a"), (make_lead(1, sent_at="Tuesday"), "a"), True),
+        ((make_lead(1, id=7), "a"), (make_lead(2, id="7"), "b"), True),
+        ((make_lead(1, id=7), "a"), (make_lead(1, id=8), "b"), False),
+        (([make_lead(1), make_lead(2)], "a"), ([make_lead(1), make_lead(2)], "a"), True),
+        (([make_lead(1), make_lead(2)], "a"), ([make_lead(1), make_lead(2)], "b"), False),
     ],
 )  # fmt: skip
 def test_a_known_key_answers_with_the_signal_that_is_there(
@@ -142,11 +142,11 @@ def test_a_known_key_answers_with_the_signal_that_is_there(
     assert all(entry["new"] for entry in one)
     assert [entry["new"] for entry in other] == [not same] * len(other)
     assert ([entry["id"] for entry in one] == [entry["id"] for entry in other]) == same
-    assert signals(desk) == len({entry["id"] for entry in one + other})
+    assert count_signals(desk) == len({entry["id"] for entry in one + other})
 
 
 def test_a_file_of_what_was_posted_adds_nothing(client: Client, desk: Desk) -> None:
-    rows = [person(number, id=f"W-{number}") for number in range(3)]
+    rows = [make_lead(number, id=f"W-{number}") for number in range(3)]
     assert client.post(rows).status == 202
     assert desk.capture(*rows) == 0
     assert client.post(rows, "partner").status == 202
@@ -181,9 +181,9 @@ def test_activities_are_stored_and_what_tells_too_little_is_held(client: Client,
 
 
 def test_an_activity_finds_its_lead(client: Client, desk: Desk) -> None:
-    client.post(person(1))
+    client.post(make_lead(1))
     desk.run(NOW + timedelta(days=3650))
-    client.post({"email": person(1)["Email"], "kind": "demo_request", "date": "2026-03-01"}, "activities")
+    client.post({"email": make_lead(1)["Email"], "kind": "demo_request", "date": "2026-03-01"}, "activities")
     assert desk.one("SELECT a.lead_id = l.id AND l.rescore_at IS NOT NULL FROM activity a, lead l") is True
 
 
@@ -192,7 +192,7 @@ def test_whoever_waits_for_journeys_is_woken(client: Client, ledger: Ledger) -> 
         driver: Any = connection.connection.driver_connection
         driver.autocommit = True
         driver.execute("LISTEN leadgate_waiting")
-        client.post(person(1))
+        client.post(make_lead(1))
         assert [note.channel for note in driver.notifies(timeout=5, stop_after=1)] == ["leadgate_waiting"]
         driver.autocommit = False
 
@@ -201,8 +201,8 @@ def test_whoever_waits_for_journeys_is_woken(client: Client, ledger: Ledger) -> 
 
 
 def test_there_is_one_refusal_for_everybody_who_is_not_known(client: Client, desk: Desk) -> None:
-    body = json.dumps(person(1)).encode()
-    right, stale = signed_in("website", body), signed_in("website", body, time.time() - 301)
+    body = json.dumps(make_lead(1)).encode()
+    right, stale = build_auth_headers("website", body), build_auth_headers("website", body, time.time() - 301)
     attempts: list[tuple[str, dict[str, str]]] = [
         ("nowhere", right),
         ("files", right),
@@ -216,9 +216,9 @@ def test_there_is_one_refusal_for_everybody_who_is_not_known(client: Client, des
         ("website", right | {"webhook-id": "msg.1"}),
         ("website", right | {"webhook-id": "another"}),
         ("old", right),
-        ("website", signed_in("old", body)),
+        ("website", build_auth_headers("old", body)),
         ("website", {"Authorization": f"Bearer {SECRETS['LEADGATE_SECRET_WEBSITE']}"}),
-        ("website", signed_in("website", body + b" ")),
+        ("website", build_auth_headers("website", body + b" ")),
         ("partner", right),
         ("partner", {"Authorization": "Bearer wrong"}),
         ("%00", {"Authorization": "Bearer \u00e9"}),
@@ -229,12 +229,12 @@ def test_there_is_one_refusal_for_everybody_who_is_not_known(client: Client, des
     assert len({answer.text for answer in answers}) == 1
     assert len({tuple(sorted(set(answer.headers) - {"date"})) for answer in answers}) == 1
     assert "server" not in answers[0].headers
-    assert signals(desk) == 0
+    assert count_signals(desk) == 0
     assert client.send("POST", "/capture/website", body, JSON | right).status == 202
 
 
 def test_a_stranger_does_not_learn_a_sources_limits(client: Client) -> None:
-    big = json.dumps(person(1, Message="x" * 5_000)).encode()
+    big = json.dumps(make_lead(1, Message="x" * 5_000)).encode()
     assert client.post(big, "partner").status == 413
     formed = {"webhook-id": "a", "webhook-timestamp": str(int(time.time())), "webhook-signature": f"v1,{'A' * 43}="}
     for body in (big, b" " * 300_000):
@@ -292,8 +292,8 @@ def test_failures_are_throttled_by_address_and_whoever_signs_in_is_not(client: C
     throttled = wrong()
     assert (throttled.status, throttled.data["error"]) == (429, "too_many_failures")
     assert int(throttled.headers["retry-after"]) > 0
-    assert client.post(person(1)).status == 202
-    assert client.post(person(2), "partner").status == 202
+    assert client.post(make_lead(1)).status == 202
+    assert client.post(make_lead(2), "partner").status == 202
     client.seconds += 1 / FAILURES_PER_SECOND
     assert [wrong().status, wrong().status] == [401, 429]
     counted = metrics(client)
@@ -303,15 +303,15 @@ def test_failures_are_throttled_by_address_and_whoever_signs_in_is_not(client: C
 
 def test_metrics_tell_why_a_sender_was_not_known(client: Client) -> None:
     body = b"{}"
-    right = signed_in("website", body)
+    right = build_auth_headers("website", body)
     for source, headers in (
         ("nowhere", right),
         ("unset", {}),
         ("website", {}),
         ("partner", {}),
         ("website", right | {"webhook-signature": "v1,"}),
-        ("website", signed_in("website", body, time.time() - 301)),
-        ("website", signed_in("website", b"other")),
+        ("website", build_auth_headers("website", body, time.time() - 301)),
+        ("website", build_auth_headers("website", b"other")),
     ):
         assert client.send("POST", f"/capture/{source}", body, JSON | headers).status == 401
     counted = {
@@ -329,8 +329,8 @@ def test_metrics_tell_why_a_sender_was_not_known(client: Client) -> None:
 
 def test_a_captured_request_makes_no_second_signal(client: Client, desk: Desk) -> None:
     """Whatever a stranger adds to it or changes in it."""
-    body = json.dumps(person(1)).encode()
-    captured = JSON | signed_in("website", body, request="msg_1")
+    body = json.dumps(make_lead(1)).encode()
+    captured = JSON | build_auth_headers("website", body, request="msg_1")
     first = client.send("POST", "/capture/website", body, captured)
     assert first.data["signals"][0]["new"] is True
     for more, status in (({}, 202), ({"Idempotency-Key": "another"}, 202), ({"webhook-id": "msg_2"}, 401)):
@@ -339,20 +339,22 @@ def test_a_captured_request_makes_no_second_signal(client: Client, desk: Desk) -
         if status == 202:
             assert answer.data["signals"] == [first.data["signals"][0] | {"new": False}]
     assert client.send("POST", "/capture/old", body, captured).status == 401, "the source is bound by its secret"
-    assert signals(desk) == 1
+    assert count_signals(desk) == 1
 
 
 def test_a_captured_request_of_the_old_scheme_makes_no_second_signal(
     client: Client, desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    body = json.dumps(person(1)).encode()
-    captured = JSON | signed_in("old", body)
+    body = json.dumps(make_lead(1)).encode()
+    captured = JSON | build_auth_headers("old", body)
     for more in ({}, {"Idempotency-Key": "one"}, {"Idempotency-Key": "other"}, {"X-Request-Id": "other"}):
         assert client.send("POST", "/capture/old", body, captured | more).status == 202
-    other = json.dumps(person(2)).encode()
-    answer = client.send("POST", "/capture/old", other, JSON | signed_in("old", other) | {"Idempotency-Key": "one"})
+    other = json.dumps(make_lead(2)).encode()
+    answer = client.send(
+        "POST", "/capture/old", other, JSON | build_auth_headers("old", other) | {"Idempotency-Key": "one"}
+    )
     assert answer.data["signals"][0]["new"] is True, "a foreign key makes no signal vanish"
-    assert signals(desk) == 2
+    assert count_signals(desk) == 2
     assert capsys.readouterr().err.count("the source old signs by X-Leadgate-Signature") == 1
 
 
@@ -361,10 +363,10 @@ def test_an_id_that_comes_again_with_another_body_is_refused_and_recorded(
     client: Client, desk: Desk, source: str
 ) -> None:
     def post(number: int, request: str) -> Answer:
-        happened = {"email": person(number)["Email"], "kind": "call", "date": "2026-03-01"}
+        happened = {"email": make_lead(number)["Email"], "kind": "call", "date": "2026-03-01"}
         if source == "activities":
             return client.post(happened, source, Idempotency_Key=request)
-        return client.post(person(number, id=number), source, request)
+        return client.post(make_lead(number, id=number), source, request)
 
     def total() -> Any:
         return desk.one("SELECT (SELECT count(*) FROM signal) + (SELECT count(*) FROM activity)")
@@ -386,37 +388,37 @@ def test_an_id_that_comes_again_with_another_body_is_refused_and_recorded(
 
 
 def test_explain_and_status_tell_of_the_request_and_of_its_id_used_again(client: Client, desk: Desk, cli: Cli) -> None:
-    assert client.post(person(1), request="msg_1").status == 202
+    assert client.post(make_lead(1), request="msg_1").status == 202
     desk.run(NOW + timedelta(days=3650))
-    told = words(cli("explain", person(1)["Email"]))
+    told = join_lines(cli("explain", make_lead(1)["Email"]))
     assert "sent from 127.0.0.1, as request msg_1" in told
     assert "another body" not in told
-    assert client.post(person(2), request="msg_1").status == 409
-    assert "came again with another body 1 time" in words(cli("explain", person(1)["Email"]))
-    assert of(cli("explain", person(1)["Email"], "--json"))["story"]["reused"][0]["request_id"] == "msg_1"
-    assert of(cli("status", "--json"))["reused_request_ids"][0]["times"] == 1
-    assert "msg_1" in words(cli("status"))
+    assert client.post(make_lead(2), request="msg_1").status == 409
+    assert "came again with another body 1 time" in join_lines(cli("explain", make_lead(1)["Email"]))
+    assert read_json(cli("explain", make_lead(1)["Email"], "--json"))["story"]["reused"][0]["request_id"] == "msg_1"
+    assert read_json(cli("status", "--json"))["reused_request_ids"][0]["times"] == 1
+    assert "msg_1" in join_lines(cli("status"))
 
 
 def test_a_list_and_its_only_payload_are_two_bodies(client: Client, desk: Desk) -> None:
-    assert client.post([person(1)], request="a").status == 202
-    assert client.post(person(1), request="a").status == 409
-    assert client.post([person(1), person(2)], request="a").status == 409
-    assert signals(desk) == 1
+    assert client.post([make_lead(1)], request="a").status == 202
+    assert client.post(make_lead(1), request="a").status == 409
+    assert client.post([make_lead(1), make_lead(2)], request="a").status == 409
+    assert count_signals(desk) == 1
 
 
 def test_of_bodies_that_come_at_once_under_one_id_one_is_stored(client: Client, desk: Desk) -> None:
     with ThreadPoolExecutor(12) as pool:
         with writer_held(desk):
-            first = pool.submit(client.post, person(0))
-            wait_for(lambda: waiting(desk))
-            posts = [pool.submit(client.post, person(1 + number % 3), request="a") for number in range(9)]
+            first = pool.submit(client.post, make_lead(0))
+            wait_for(lambda: is_writer_waiting(desk))
+            posts = [pool.submit(client.post, make_lead(1 + number % 3), request="a") for number in range(9)]
             wait_for(lambda: metrics_waiting(client) >= 9)
         answers = [post.result() for post in posts]
     assert first.result().status == 202
     assert sorted(answer.status for answer in answers) == [202] * 3 + [409] * 6
     assert len({answer.data["signals"][0]["id"] for answer in answers if answer.status == 202}) == 1
-    assert signals(desk) == 2
+    assert count_signals(desk) == 2
     assert desk.one("SELECT times FROM reused_request") == 6
 
 
@@ -429,14 +431,14 @@ def metrics_waiting(client: Client) -> float:
 def test_a_bearers_key_has_a_form(client: Client, desk: Desk, key: str) -> None:
     answer = client.post({"a": 1}, "partner", Idempotency_Key=key)
     assert (answer.status, answer.data["error"]) == (400, "idempotency_key")
-    assert signals(desk) == 0
+    assert count_signals(desk) == 0
 
 
 def test_address_and_request_id_stay_with_each_signal(client: Client, desk: Desk) -> None:
     forged = {"X-Forwarded-For": "203.0.113.9"}
-    client.post([person(1), person(2)], request="msg_1", **forged)
-    client.post(person(3), "partner", **{"X-Request-Id": "of the sender"})
-    named = client.post(person(4), "partner", **{"X-Request-Id": "of-the-sender"})
+    client.post([make_lead(1), make_lead(2)], request="msg_1", **forged)
+    client.post(make_lead(3), "partner", **{"X-Request-Id": "of the sender"})
+    named = client.post(make_lead(4), "partner", **{"X-Request-Id": "of-the-sender"})
     assert named.headers["x-request-id"] == "of-the-sender"
     client.post({"email": "a@one.example", "kind": "call", "date": "2026-03-01"}, "activities", Idempotency_Key="k")
     found = desk.rows("SELECT client_address, request_id FROM signal ORDER BY id")
@@ -487,11 +489,11 @@ def test_at_the_limit_of_connections_the_oldest_that_is_not_whole_is_closed(
     client.connections.limits = Limits(20, 100)
     with opened(client, 60, sent) as halves:
         for number in range(5):
-            assert client.post(person(number)).status == 202
+            assert client.post(make_lead(number)).status == 202
         wait_for(lambda: client.connections.count <= 20)
         wait_for(lambda: closed(halves[0]))
         assert not closed(halves[-1])
-    assert signals(desk) == 5
+    assert count_signals(desk) == 5
     ended = metrics(client)
     assert sum(value for (name, _), value in ended.items() if name == "leadgate_http_connections_closed_total") >= 45
 
@@ -499,7 +501,7 @@ def test_at_the_limit_of_connections_the_oldest_that_is_not_whole_is_closed(
 def test_idle_connections_make_room_too(client: Client) -> None:
     client.connections.limits = Limits(20, 100)
     with opened(client, 30, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"):
-        assert client.post(person(1)).status == 202
+        assert client.post(make_lead(1)).status == 202
 
 
 def test_a_head_that_does_not_come_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -512,7 +514,7 @@ def test_a_head_that_does_not_come_is_not_waited_for(client: Client, monkeypatch
     ):
         for each in (*silent, *half, *second):
             wait_for(lambda each=each: closed(each))  # type: ignore[misc]
-    assert client.post(person(1)).status == 202
+    assert client.post(make_lead(1)).status == 202
 
 
 def test_a_body_that_comes_too_slowly_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -534,16 +536,16 @@ def test_half_bodies_of_strangers_do_not_keep_others_out(client: Client, desk: D
     half = half_body(262_144) + b" " * 250_000
     with opened(client, 300, half) as halves:
         for number in range(5):
-            assert client.post(person(number, Message="x" * 50_000)).status == 202
+            assert client.post(make_lead(number, Message="x" * 50_000)).status == 202
         halves[0].settimeout(10)
         assert halves[0].recv(10_000).startswith(b"HTTP/1.1 503 ")
-    assert signals(desk) == 5
+    assert count_signals(desk) == 5
 
 
 def test_half_bodies_of_one_bearer_do_not_keep_others_out(client: Client, desk: Desk) -> None:
-    head = f"POST /capture/activities HTTP/1.1\r\nHost: x\r\nContent-Length: 262144\r\nAuthorization: Bearer {SECRETS[secret_of('activities')]}\r\n\r\n"
+    head = f"POST /capture/activities HTTP/1.1\r\nHost: x\r\nContent-Length: 262144\r\nAuthorization: Bearer {SECRETS[name_secret('activities')]}\r\n\r\n"
     with opened(client, 150, head.encode() + b" " * 250_000) as halves:
-        assert client.post(person(1)).status == 202
+        assert client.post(make_lead(1)).status == 202
         assert client.post({"email": "a@one.example", "kind": "call", "date": "2026-03-01"}, "activities").status == 202
         halves[0].settimeout(10)
         assert halves[0].recv(10_000).startswith(b"HTTP/1.1 503 ")
@@ -555,13 +557,13 @@ def test_half_bodies_of_one_bearer_do_not_keep_others_out(client: Client, desk: 
 def test_a_body_without_a_length_is_limited_too(client: Client, desk: Desk) -> None:
     def sent(size: int) -> Answer:
         chunks = (b'{"a": "', *[b"x" * 1000] * (size // 1000), b'"}')
-        headers = JSON | signed_in("website", b"".join(chunks)) | {"Transfer-Encoding": "chunked"}
+        headers = JSON | build_auth_headers("website", b"".join(chunks)) | {"Transfer-Encoding": "chunked"}
         return client.send("POST", "/capture/website", iter(chunks), headers)
 
     assert sent(200_000).status == 202
     assert (refused := sent(2_000_000)).status == 413
     assert refused.data["error"] == "too_large"
-    assert signals(desk) == 1
+    assert count_signals(desk) == 1
 
 
 def test_a_source_that_sends_too_fast_is_told_when_to_come_again(client: Client, desk: Desk) -> None:
@@ -569,11 +571,11 @@ def test_a_source_that_sends_too_fast_is_told_when_to_come_again(client: Client,
     refused = client.post([{"a": 3}, {"a": 4}], "partner")
     assert (refused.status, refused.headers["retry-after"]) == (429, "1")
     assert client.post({"a": 5}, "partner").status == 202, "what was refused took no tokens"
-    assert client.post(person(1)).status == 202, "another source has its own"
+    assert client.post(make_lead(1)).status == 202, "another source has its own"
     assert client.post([{"a": n} for n in range(4)], "partner").status == 413, "more than it can ever have at once"
     client.seconds += 2
     assert client.post([{"a": 3}, {"a": 4}], "partner").status == 202
-    assert signals(desk) == 6
+    assert count_signals(desk) == 6
 
 
 @pytest.mark.parametrize(
@@ -592,10 +594,10 @@ def test_a_source_that_sends_too_fast_is_told_when_to_come_again(client: Client,
 def test_a_mistake_is_refused_with_its_reason_and_nothing_is_stored(
     client: Client, desk: Desk, body: bytes, headers: dict[str, str], status: int, error: str
 ) -> None:
-    answer = client.send("POST", "/capture/website", body, JSON | signed_in("website", body) | headers)
+    answer = client.send("POST", "/capture/website", body, JSON | build_auth_headers("website", body) | headers)
     assert (answer.status, answer.data["error"]) == (status, error)
     assert answer.data["message"]
-    assert signals(desk) == 0
+    assert count_signals(desk) == 0
 
 
 def test_other_addresses_have_nothing(client: Client) -> None:
@@ -610,8 +612,8 @@ def test_a_client_that_goes_away_in_its_body_leaves_nothing(client: Client, desk
     for _ in range(3):
         with socket.create_connection(("127.0.0.1", client.port)) as half:
             half.sendall(b"POST /capture/website HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
-    assert client.post(person(1)).status == 202
-    assert signals(desk) == 1
+    assert client.post(make_lead(1)).status == 202
+    assert count_signals(desk) == 1
 
 
 # --- trouble ----------------------------------------------------------------------------------------------
@@ -623,15 +625,15 @@ def test_one_request_that_the_ledger_refuses_does_not_fail_the_others(
     desk_execute(desk, "ALTER TABLE signal ADD CHECK (payload NOT LIKE '%poison%')")
     with ThreadPoolExecutor(20) as pool:
         with writer_held(desk):
-            first = pool.submit(client.post, person(0))
-            wait_for(lambda: waiting(desk))
-            posts = [pool.submit(client.post, person(n, Note="poison" if n == 5 else "")) for n in range(1, 12)]
-            bad_list = pool.submit(client.post, [person(20), person(21, Note="poison"), person(22)])
+            first = pool.submit(client.post, make_lead(0))
+            wait_for(lambda: is_writer_waiting(desk))
+            posts = [pool.submit(client.post, make_lead(n, Note="poison" if n == 5 else "")) for n in range(1, 12)]
+            bad_list = pool.submit(client.post, [make_lead(20), make_lead(21, Note="poison"), make_lead(22)])
             time.sleep(0.5)  # until all of them are in the queue: nothing else shows it
         answers = [first.result(), *(post.result() for post in posts)]
     assert [answer.status for answer in answers] == [500 if n == 5 else 202 for n in range(12)]
     assert bad_list.result().status == 500
-    assert signals(desk) == 11, "all of a list, or nothing"
+    assert count_signals(desk) == 11, "all of a list, or nothing"
     assert answers[5].data["error"] == "unexpected"
     said = capsys.readouterr().err
     assert "check_violation (SQLSTATE 23514)" in said
@@ -640,11 +642,11 @@ def test_one_request_that_the_ledger_refuses_does_not_fail_the_others(
 
 
 def test_an_activity_that_cannot_be_matched_does_not_fail_the_posts_of_others(client: Client, desk: Desk) -> None:
-    assert client.post(person(1)).status == 202
-    run_waiting(desk.worker(), lambda: NOW, check=nothing_fails)
-    with refused(desk, "activity", "new.email = 'lead1@company1.example' AND new.lead_id IS NOT NULL"):
+    assert client.post(make_lead(1)).status == 202
+    run_waiting(desk.worker(), lambda: NOW, check=pass_all)
+    with refuse_rows(desk, "activity", "new.email = 'lead1@company1.example' AND new.lead_id IS NOT NULL"):
         for number in (1, 2):
-            happened = {"email": person(number)["Email"], "kind": "demo_request", "date": "2026-03-01"}
+            happened = {"email": make_lead(number)["Email"], "kind": "demo_request", "date": "2026-03-01"}
             assert client.post(happened, "activities").status == 202
     assert desk.one("SELECT count(*) FROM activity") == 2
 
@@ -660,23 +662,23 @@ def test_too_much_at_once_is_refused_with_nothing_stored(
     monkeypatch.setattr(writer, "MOST_WAITING", 4)
     with ThreadPoolExecutor(20) as pool:
         with writer_held(desk):
-            first = pool.submit(client.post, person(0))
-            wait_for(lambda: waiting(desk))
-            posts = [pool.submit(client.post, person(number)) for number in range(1, 11)]
+            first = pool.submit(client.post, make_lead(0))
+            wait_for(lambda: is_writer_waiting(desk))
+            posts = [pool.submit(client.post, make_lead(number)) for number in range(1, 11)]
             wait_for(lambda: sum(post.done() for post in posts) == 6)
         answers = [post.result() for post in posts]
     assert first.result().status == 202
     assert sorted(answer.status for answer in answers) == [202] * 4 + [503] * 6
     assert {answer.headers.get("retry-after") for answer in answers if answer.status == 503} == {"1"}
-    assert signals(desk) == 5
+    assert count_signals(desk) == 5
 
 
 def test_a_postgresql_that_goes_away_is_told_and_found_again(client: Client, desk: Desk, settings: Settings) -> None:
-    assert client.post(person(1)).status == 202
+    assert client.post(make_lead(1)).status == 202
     assert client.get("/readyz").status == 200
     with postgresql_away(desk):
         for answer in (
-            client.post(person(2)),
+            client.post(make_lead(2)),
             client.get("/readyz"),
             client.get("/metrics", authorization=f"Bearer {TOKEN}"),
         ):
@@ -685,21 +687,21 @@ def test_a_postgresql_that_goes_away_is_told_and_found_again(client: Client, des
             assert answer.data["error"] == "ledger_away"
         assert client.get("/healthz").status == 200
     assert client.get("/readyz").status == 200
-    assert client.post(person(2)).data["signals"][0]["new"] is True
-    assert signals(desk) == 2
+    assert client.post(make_lead(2)).data["signals"][0]["new"] is True
+    assert count_signals(desk) == 2
 
 
 def test_intake_that_stands_still_is_told_by_readyz_and_posts_are_accepted_all_the_same(
     client: Client, desk: Desk
 ) -> None:
-    consumers.seen(desk.ledger, name="one", host="here", pid=1, doing="waits for leads")
-    assert client.post(person(1)).status == 202
+    consumers.record_consumer(desk.ledger, name="one", host="here", pid=1, doing="waits for leads")
+    assert client.post(make_lead(1)).status == 202
     assert client.get("/readyz").status == 200
     desk_execute(desk, "UPDATE journey SET run_after = run_after - interval '90 seconds'")
     answer = client.get("/readyz")
     assert (answer.status, answer.data["error"]) == (503, "stalled")
-    assert client.post(person(2)).status == 202
-    run_waiting(desk.worker(), check=nothing_fails)
+    assert client.post(make_lead(2)).status == 202
+    run_waiting(desk.worker(), check=pass_all)
     assert client.get("/readyz").status == 200
 
 
@@ -708,11 +710,11 @@ def test_a_ledger_that_takes_too_long_is_told_and_what_was_stored_is_found_again
 ) -> None:
     monkeypatch.setattr(capture_api, "_STORED_WITHIN", 0.3)
     with writer_held(desk):
-        answer = client.post(person(1), request="once")
+        answer = client.post(make_lead(1), request="once")
         assert (answer.status, answer.data["error"]) == (503, "slow")
         assert client.get("/readyz").status == 200
-    wait_for(lambda: signals(desk) == 1)  # its sender was told that this may be so
-    assert client.post(person(1), request="once").data["signals"][0]["new"] is False
+    wait_for(lambda: count_signals(desk) == 1)  # its sender was told that this may be so
+    assert client.post(make_lead(1), request="once").data["signals"][0]["new"] is False
 
 
 def test_a_body_that_does_not_arrive_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -751,8 +753,8 @@ def test_many_at_once_get_ids_that_exist_and_no_signal_is_there_twice(client: Cl
     def work(mine: list[int]) -> None:
         with contextlib.closing(HTTPConnection("127.0.0.1", client.port, timeout=60)) as connection:
             for number in mine:
-                body = json.dumps(person(number)).encode()
-                signed = signed_in("website", body, request=f"of-{number}")
+                body = json.dumps(make_lead(number)).encode()
+                signed = build_auth_headers("website", body, request=f"of-{number}")
                 connection.request("POST", "/capture/website", body, JSON | signed)
                 answer = connection.getresponse()
                 assert answer.status == 202
@@ -763,7 +765,7 @@ def test_many_at_once_get_ids_that_exist_and_no_signal_is_there_twice(client: Cl
     assert all(len({entry["id"] for entry in entries}) == 1 for entries in found.values())
     assert all(sum(entry["new"] for entry in entries) == 1 for entries in found.values())
     stored = {id_: json.loads(payload)["Email"] for id_, payload in desk.rows("SELECT id, payload FROM signal")}
-    assert stored == {entries[0]["id"]: person(number)["Email"] for number, entries in found.items()}
+    assert stored == {entries[0]["id"]: make_lead(number)["Email"] for number, entries in found.items()}
     assert desk.one("SELECT count(*) FROM journey") == 1_400
 
 
@@ -778,8 +780,8 @@ def test_known_keys_and_ids_are_found_by_index_although_the_ledger_was_empty_at_
             for s in senders
         ]
         with ledger.transaction() as connection:
-            now = capture_turns.one_capture_at_a_time(connection, {"website"})
-            requests.reused(connection, senders)
+            now = capture_turns.wait_for_turns(connection, {"website"})
+            requests.find_reused(connection, senders)
             store.store_each_signal(connection, leads, senders, now)
             store_each_activity(connection, calls, senders, now)
             connection.execute(text("SELECT pg_stat_force_next_flush()"))
@@ -789,12 +791,12 @@ def test_known_keys_and_ids_are_found_by_index_although_the_ledger_was_empty_at_
 
 
 def test_posting_and_capturing_the_same_file_at_once_stores_each_once(client: Client, desk: Desk) -> None:
-    rows = [person(number, id=number) for number in range(300)]
+    rows = [make_lead(number, id=number) for number in range(300)]
     with ThreadPoolExecutor(9) as pool:
         posts = [pool.submit(client.post, rows[at : at + 30][::-1]) for at in range(0, 300, 30)]
         new = sum(desk.capture(*rows[::step]) for step in (1, -1))
         new += sum(entry["new"] for post in posts for entry in post.result().data["signals"])
-    assert new == signals(desk) == 300
+    assert new == count_signals(desk) == 300
 
 
 # --- anything at all --------------------------------------------------------------------------------------
@@ -836,7 +838,7 @@ def test_whatever_is_sent_the_answer_and_the_ledger_agree(
 ) -> None:
     count = "SELECT (SELECT count(*) FROM signal) + (SELECT count(*) FROM activity)"
     before = desk.one(count)
-    sent = {"Content-Type": content_type} | signed_in(source, body) | headers
+    sent = {"Content-Type": content_type} | build_auth_headers(source, body) | headers
     answer = client.send(method, f"/capture/{source}", body, {k: v.encode("latin-1") for k, v in sent.items()})
 
     assert answer.status in (202, 400, 401, 405, 413, 415, 422, 429)
@@ -846,7 +848,7 @@ def test_whatever_is_sent_the_answer_and_the_ledger_agree(
         assert entries
         new = sum(entry["new"] for entry in entries)
     assert desk.one(count) - before == new
-    assert signals(desk) == desk.one("SELECT count(*) FROM journey")
+    assert count_signals(desk) == desk.one("SELECT count(*) FROM journey")
 
 
 def test_what_is_not_http_is_no_trouble(client: Client, desk: Desk) -> None:
@@ -855,7 +857,7 @@ def test_what_is_not_http_is_no_trouble(client: Client, desk: Desk) -> None:
             other.sendall(noise)
             other.shutdown(socket.SHUT_WR)
             assert b"Traceback" not in other.recv(10_000)
-    assert client.post(person(1)).status == 202
+    assert client.post(make_lead(1)).status == 202
 
 
 # --- what a monitoring system asks ------------------------------------------------------------------------
@@ -864,7 +866,7 @@ def test_what_is_not_http_is_no_trouble(client: Client, desk: Desk) -> None:
 def test_metrics_tell_what_is_in_the_ledger(client: Client, desk: Desk) -> None:
     assert client.get("/metrics").status == 401
     assert client.get("/metrics", authorization="Bearer wrong").status == 401
-    client.post([person(1), person(2), person(3, Email="broken", Phone="")])
+    client.post([make_lead(1), make_lead(2), make_lead(3, Email="broken", Phone="")])
     client.post(b"{")
     client.post({"email": "a@one.example", "kind": "call", "date": "2026-03-01"}, "activities")
 
@@ -879,7 +881,10 @@ def test_metrics_tell_what_is_in_the_ledger(client: Client, desk: Desk) -> None:
     received = desk.one("SELECT max(captured_at) FROM journey")
     desk.run(received + timedelta(seconds=20))
     desk.activity(
-        "call", person(1)["Email"], rep=desk.one("SELECT min(owner) FROM assignment"), at=received + timedelta(hours=2)
+        "call",
+        make_lead(1)["Email"],
+        rep=desk.one("SELECT min(owner) FROM assignment"),
+        at=received + timedelta(hours=2),
     )
     desk_execute(
         desk,
@@ -917,11 +922,11 @@ def test_answers_are_held_back_while_too_much_waits_and_nothing_is_refused(clien
         return metrics(client)["leadgate_http_held_back_seconds", ()]
 
     assert held_back() == 0
-    desk.capture(*(person(number) for number in range(2 * BRAKE_FROM)))
+    desk.capture(*(make_lead(number) for number in range(2 * BRAKE_FROM)))
     wait_for(lambda: held_back() > 0)
     started = time.monotonic()
     assert client.post(b'{"Email": "late@company.example"}').status == 202
     assert time.monotonic() - started >= LONGEST / 2
-    assert signals(desk) == 2 * BRAKE_FROM + 1
+    assert count_signals(desk) == 2 * BRAKE_FROM + 1
     desk.run(NOW + timedelta(days=3650))
     wait_for(lambda: held_back() == 0)

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import INSISTS, NOW, PLAYBOOK, Desk, person
+from desk import INSISTS, NOW, PLAYBOOK, Desk, make_lead
 from sqlalchemy import event
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import actions, reruns
-from leadgate.ledger.verify import projection
+from leadgate.ledger.verify import read_projection
 
 OWNER = "SELECT owner FROM assignment WHERE journey_id = :journey AND ended_at IS NULL"
 
@@ -28,7 +28,7 @@ def item(desk: Desk, reason: str) -> int:
 
 
 def test_a_clean_lead_gets_an_owner_who_is_told_and_has_a_due_time(desk: Desk) -> None:
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     desk.run()
     assert desk.statuses() == {"owned": 1}
     ((owner, due, why),) = desk.rows("SELECT owner, due_at, why FROM assignment")
@@ -45,17 +45,17 @@ def test_a_clean_lead_gets_an_owner_who_is_told_and_has_a_due_time(desk: Desk) -
     [
         (None, "capture", "unreadable_row"),
         ({"Email": "", "Phone": "", "Last name": "Nobody"}, "capture", "no_contact"),
-        (person(1, Email="not an address"), "validation", "email_malformed"),
-        (person(1, Phone="call me"), "validation", "phone_impossible"),
-        (person(1, Country="Atlantis"), "validation", "country_unknown"),
-        (person(1, Email="x@mailinator.com"), "validation", "email_disposable"),
-        (person(1, Company=""), "qualification", None),
+        (make_lead(1, Email="not an address"), "validation", "email_malformed"),
+        (make_lead(1, Phone="call me"), "validation", "phone_impossible"),
+        (make_lead(1, Country="Atlantis"), "validation", "country_unknown"),
+        (make_lead(1, Email="x@mailinator.com"), "validation", "email_disposable"),
+        (make_lead(1, Company=""), "qualification", None),
     ],
 )
 def test_a_lead_that_breaks_a_promise_is_held_with_its_reason(
     desk: Desk, row: dict[str, Any] | None, stage: str, reason: str | None
 ) -> None:
-    desk.capture(row, person(2))
+    desk.capture(row, make_lead(2))
     desk.run()
     if reason is None:
         assert desk.statuses() == {
@@ -72,8 +72,8 @@ def test_a_value_that_cannot_be_read_is_left_out_with_a_warning_while_a_contact_
     lenient = PLAYBOOK.removesuffix(INSISTS) + "fields: {seats: {type: integer}}\n"
     desk.loaded = playbooks.parse(lenient, path=desk.loaded.path)
     desk.capture(
-        person(1, Phone="call me"), person(2, Country="Atlantis"), person(3, seats="a dozen"),
-        person(4, Phone="call me", Email="\n"), *(person(n, Phone="call me") for n in range(5, 40)),
+        make_lead(1, Phone="call me"), make_lead(2, Country="Atlantis"), make_lead(3, seats="a dozen"),
+        make_lead(4, Phone="call me", Email="\n"), *(make_lead(n, Phone="call me") for n in range(5, 40)),
     )  # fmt: skip
     desk.run()
     assert desk.statuses() == {"owned": 38, "held": 1}  # and the breaker does not count what passes
@@ -90,13 +90,13 @@ def test_a_value_that_cannot_be_read_is_left_out_with_a_warning_while_a_contact_
 
 
 def test_a_typo_of_a_mail_domain_is_proposed_and_not_applied(desk: Desk) -> None:
-    desk.capture(person(1, Email="kim@gmial.com"))
+    desk.capture(make_lead(1, Email="kim@gmial.com"))
     desk.run()
     assert desk.rows("SELECT value, proposal FROM work_item") == [("kim@gmial.com", {"email": "kim@gmail.com"})]
 
 
 def test_routes_name_who_decides_and_by_when(desk: Desk) -> None:
-    desk.capture(person(1, Phone="call me"), None)
+    desk.capture(make_lead(1, Phone="call me"), None)
     desk.run()
     assert desk.rows("SELECT reason, route, due_at FROM work_item ORDER BY reason") == [
         ("phone_impossible", "data_quality", NOW + timedelta(hours=8)),
@@ -105,11 +105,11 @@ def test_routes_name_who_decides_and_by_when(desk: Desk) -> None:
 
 
 def test_the_same_person_again_joins_the_open_journey_and_fills_what_is_missing(desk: Desk) -> None:
-    desk.capture(person(1, Phone=""), person(1, Email="LEAD1@company1.example", Phone="+49301234567"))
+    desk.capture(make_lead(1, Phone=""), make_lead(1, Email="LEAD1@company1.example", Phone="+49301234567"))
     desk.run()
     assert desk.statuses() == {"owned": 1, "joined": 1}
     assert desk.rows("SELECT phone FROM lead") == [("+49301234567",)]
-    desk.capture(person(1, Message="me again"))
+    desk.capture(make_lead(1, Message="me again"))
     desk.run()
     assert desk.statuses() == {"owned": 1, "joined": 2}
     assert desk.one("SELECT count(*) FROM outbox WHERE kind = 'lead_heard_again'") == 1
@@ -117,33 +117,33 @@ def test_the_same_person_again_joins_the_open_journey_and_fills_what_is_missing(
 
 
 def test_a_shared_phone_alone_joins_nobody(desk: Desk) -> None:
-    desk.capture(person(1, Phone="+49301234567"), person(2, Phone="+49301234567"))
+    desk.capture(make_lead(1, Phone="+49301234567"), make_lead(2, Phone="+49301234567"))
     desk.run()
     assert desk.statuses() == {"owned": 2}
 
 
 def test_the_same_file_again_and_a_second_run_change_nothing(desk: Desk) -> None:
-    rows = [person(1), person(2, Phone="call me"), person(1, Message="again"), None, person(3, Company="")]
+    rows = [make_lead(1), make_lead(2, Phone="call me"), make_lead(1, Message="again"), None, make_lead(3, Company="")]
     assert desk.capture(*rows) == 5
     desk.run()
-    before = projection(desk.ledger)
+    before = read_projection(desk.ledger)
     assert desk.capture(*rows) == 0
     assert desk.capture(*rows[:2]) == 0
     desk.run()
-    assert projection(desk.ledger) == before
+    assert read_projection(desk.ledger) == before
 
 
 def test_two_identical_rows_of_one_file_are_two_signals(desk: Desk) -> None:
-    assert desk.capture(person(1), person(1)) == 2
+    assert desk.capture(make_lead(1), make_lead(1)) == 2
     desk.run()
     assert desk.statuses() == {"owned": 1, "joined": 1}
 
 
 def test_a_person_who_returns_after_the_journey_ended_is_the_same_lead(desk: Desk) -> None:
-    desk.capture(person(1, Company=""))
+    desk.capture(make_lead(1, Company=""))
     desk.run()
     assert desk.statuses() == {"nurture": 1}
-    desk.capture(person(1, Company="Now with a company"))
+    desk.capture(make_lead(1, Company="Now with a company"))
     desk.run()
     assert desk.statuses() == {"nurture": 1, "owned": 1}
     assert desk.rows("SELECT company FROM lead") == [("Now with a company",)]
@@ -151,10 +151,10 @@ def test_a_person_who_returns_after_the_journey_ended_is_the_same_lead(desk: Des
 
 
 def test_news_of_a_nurtured_lead_scores_it_again(desk: Desk) -> None:
-    desk.capture(person(1, Company="", Title="Chief Buyer"))
+    desk.capture(make_lead(1, Company="", Title="Chief Buyer"))
     desk.run()
     assert desk.statuses() == {"held": 1}  # 25 points: in the review band
-    desk.capture(person(2, Company=""))
+    desk.capture(make_lead(2, Company=""))
     desk.run()
     assert desk.statuses() == {"held": 1, "nurture": 1}
     desk.activity("demo_request", "lead2@company2.example")
@@ -164,17 +164,17 @@ def test_news_of_a_nurtured_lead_scores_it_again(desk: Desk) -> None:
 
 
 def test_a_disqualified_lead_carries_the_reason(desk: Desk) -> None:
-    desk.capture(person(1, Email="spy@rival.example"))
+    desk.capture(make_lead(1, Email="spy@rival.example"))
     desk.run()
     assert desk.statuses() == {"disqualified": 1}
     assert "works for a competitor" in desk.one("SELECT reasons ->> 0 FROM qualification")
 
 
 def test_a_review_is_approved_by_hand(desk: Desk) -> None:
-    desk.capture(person(1, Company="", Title="Chief Buyer"))
+    desk.capture(make_lead(1, Company="", Title="Chief Buyer"))
     desk.run()
     work_item = item(desk, "score_in_review_band")
-    reruns.done_by_hand(desk.ledger, [work_item], by="mia", now=NOW, evidence="known from the fair")
+    reruns.mark_done_by_hand(desk.ledger, [work_item], by="mia", now=NOW, evidence="known from the fair")
     desk.run()
     assert desk.statuses() == {"owned": 1}
     assert desk.one("SELECT closed_by FROM work_item WHERE id = :id", id=work_item) == "mia"
@@ -182,7 +182,7 @@ def test_a_review_is_approved_by_hand(desk: Desk) -> None:
 
 
 def test_a_rerun_with_a_correction_starts_from_the_signal_and_goes_on(desk: Desk) -> None:
-    desk.capture(person(1, Email="not an address"))
+    desk.capture(make_lead(1, Email="not an address"))
     desk.run()
     report = reruns.rerun(
         desk.ledger,
@@ -227,7 +227,7 @@ def test_an_unreadable_row_becomes_readable_when_a_person_gives_it_its_values(de
 
 
 def test_a_mapping_that_was_mended_counts_for_what_was_parked(desk: Desk) -> None:
-    rows = [person(n) | {"Email": f"030 12345{n}", "Reply": f"lead{n}@company{n}.example"} for n in range(30)]
+    rows = [make_lead(n) | {"Email": f"030 12345{n}", "Reply": f"lead{n}@company{n}.example"} for n in range(30)]
     desk.capture(*rows, source="partner")
     desk.run()
     assert desk.statuses() == {"held": 30}
@@ -242,7 +242,7 @@ def test_a_mapping_that_was_mended_counts_for_what_was_parked(desk: Desk) -> Non
 
 
 def test_a_late_correction_is_validated_again(desk: Desk) -> None:
-    desk.capture(person(1, Company="", Title="Chief Buyer"))
+    desk.capture(make_lead(1, Company="", Title="Chief Buyer"))
     desk.run()
     reruns.rerun(
         desk.ledger, [item(desk, "score_in_review_band")], by="mia", now=NOW, playbook=desk.loaded.playbook,
@@ -255,7 +255,7 @@ def test_a_late_correction_is_validated_again(desk: Desk) -> None:
 
 
 def test_a_rerun_as_it_is_fails_again_with_one_new_work_item(desk: Desk) -> None:
-    desk.capture(person(1, Phone="call me"))
+    desk.capture(make_lead(1, Phone="call me"))
     desk.run()
     reruns.rerun(desk.ledger, [item(desk, "phone_impossible")], by="mia", now=NOW, playbook=desk.loaded.playbook)
     desk.run()
@@ -265,10 +265,10 @@ def test_a_rerun_as_it_is_fails_again_with_one_new_work_item(desk: Desk) -> None
 
 
 def test_done_by_hand_waives_the_promise_and_nothing_else(desk: Desk) -> None:
-    desk.capture(person(1, Phone="call me"), person(2, Phone="call me", Country="Atlantis"))
+    desk.capture(make_lead(1, Phone="call me"), make_lead(2, Phone="call me", Country="Atlantis"))
     desk.run()
     ids = [i for (i,) in desk.rows("SELECT id FROM work_item WHERE reason = 'phone_impossible'")]
-    reruns.done_by_hand(desk.ledger, ids, by="mia", now=NOW, evidence="spoke to them by e-mail")
+    reruns.mark_done_by_hand(desk.ledger, ids, by="mia", now=NOW, evidence="spoke to them by e-mail")
     desk.run()
     assert desk.statuses() == {"owned": 1, "held": 1}
     assert desk.one("SELECT reason FROM work_item WHERE closed_at IS NULL") == "country_unknown"
@@ -305,15 +305,15 @@ def test_a_work_item_that_is_closed_is_skipped_and_an_unknown_field_is_refused(d
 
 
 def test_the_breaker_parks_a_source_behind_one_work_item_and_other_sources_go_on(desk: Desk) -> None:
-    bad = [person(n, Email="030 1234567") for n in range(60)]
-    good = [person(n) for n in range(100, 140)]
+    bad = [make_lead(n, Email="030 1234567") for n in range(60)]
+    good = [make_lead(n) for n in range(100, 140)]
     desk.capture(*[row for pair in zip(bad, good * 2, strict=False) for row in pair], source="partner")
-    desk.capture(*[person(n) for n in range(200, 230)])
+    desk.capture(*[make_lead(n) for n in range(200, 230)])
     desk.run()
     held = desk.rows("SELECT source, count(DISTINCT work_item_id) FROM journey WHERE status = 'held' GROUP BY source")
     assert held == [("partner", 1)]
     assert desk.one("SELECT count(*) FROM journey WHERE source = 'website' AND status = 'owned'") == 30
-    desk.capture(*[person(n) for n in range(300, 310)], source="partner")
+    desk.capture(*[make_lead(n) for n in range(300, 310)], source="partner")
     desk.run()
     assert desk.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL") == 1  # late ones wait behind it too
     assert desk.holds() == []
@@ -343,17 +343,17 @@ def counted_statements(desk: Desk) -> Iterator[list[str]]:
     [
         ("source_parked", reruns.rerun),
         ("phone_impossible", reruns.rerun),
-        ("phone_impossible", reruns.done_by_hand),
-        ("score_in_review_band", reruns.done_by_hand),
+        ("phone_impossible", reruns.mark_done_by_hand),
+        ("score_in_review_band", reruns.mark_done_by_hand),
         ("phone_impossible", reruns.discard),
     ],
 )
 def test_a_decision_about_many_leads_takes_a_handful_of_statements(
     desk: Desk, reason: str, act: Callable[..., reruns.RerunReport]
 ) -> None:
-    desk.capture(*[person(n, Email="030 1234567") for n in range(60)], source="partner")
-    desk.capture(*[person(n, Phone="call me") for n in range(100, 105)], *[person(n) for n in range(200, 230)])
-    desk.capture(*[person(n, Company="", Title="Chief Buyer") for n in range(300, 305)])
+    desk.capture(*[make_lead(n, Email="030 1234567") for n in range(60)], source="partner")
+    desk.capture(*[make_lead(n, Phone="call me") for n in range(100, 105)], *[make_lead(n) for n in range(200, 230)])
+    desk.capture(*[make_lead(n, Company="", Title="Chief Buyer") for n in range(300, 305)])
     desk.run()
     ids = [i for (i,) in desk.rows("SELECT id FROM work_item WHERE reason = :reason", reason=reason)]
     how: dict[Callable[..., Any], dict[str, Any]] = {
@@ -361,7 +361,7 @@ def test_a_decision_about_many_leads_takes_a_handful_of_statements(
             "playbook": desk.loaded.playbook,
             "corrections": {"phone": "+49 30 901820", "industry": "Retail"},
         },
-        reruns.done_by_hand: {"evidence": "looked at them"},
+        reruns.mark_done_by_hand: {"evidence": "looked at them"},
         reruns.discard: {"reason": "made up"},
     }
     with counted_statements(desk) as sent:
@@ -375,11 +375,11 @@ def test_a_decision_about_many_leads_takes_a_handful_of_statements(
 
 
 def test_a_breaker_that_cools_down_lets_its_source_out_by_itself(desk: Desk) -> None:
-    desk.capture(*[person(n, Email="030 1234567") for n in range(30)], source="partner")
+    desk.capture(*[make_lead(n, Email="030 1234567") for n in range(30)], source="partner")
     desk.run()
     assert desk.statuses() == {"held": 30}
     later = NOW + timedelta(hours=1)
-    desk.capture(*[person(n) for n in range(100, 110)], source="partner")
+    desk.capture(*[make_lead(n) for n in range(100, 110)], source="partner")
     desk.run(later)
     assert desk.one("SELECT count(*) FROM journey WHERE status = 'owned'") == 10
     assert desk.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL AND kind = 'breaker'") == 0

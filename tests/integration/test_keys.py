@@ -12,12 +12,12 @@ from zlib import crc32
 
 import databases
 import pytest
-from desk import Desk, person
+from desk import Desk, make_lead
 from forked import Child
 from sqlalchemy import text
 
 from leadgate import playbook as playbooks
-from leadgate.hashing import fingerprint, keyed_hash
+from leadgate.hashing import compute_fingerprint, compute_keyed_hash
 from leadgate.ledger import Ledger, LedgerError, keys, open_ledger
 from leadgate.settings import Settings, SettingsError
 
@@ -51,14 +51,14 @@ def test_the_first_use_makes_a_key_that_its_owner_alone_can_read(unopened: Setti
     assert len(key) == 64
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert opened(unopened) == key
-    assert recorded(unopened) == [fingerprint(key)]
+    assert recorded(unopened) == [compute_fingerprint(key)]
     assert [each.name for each in unopened.home.iterdir() if "key" in each.name] == ["key"]  # no drafts are left
 
 
 def test_processes_that_open_a_new_ledger_at_once_agree_on_one_key(unopened: Settings) -> None:
     found = [child.result() for child in [Child(partial(opened, unopened)) for _ in range(4)]]
     assert len(set(found)) == 1
-    assert recorded(unopened) == [fingerprint(found[0])]
+    assert recorded(unopened) == [compute_fingerprint(found[0])]
 
 
 def test_two_who_make_the_file_at_once_have_the_same(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_machines_that_open_a_new_ledger_at_once_have_one_that_decides(unopened:
 
     def attempt(settings: Settings) -> str:
         try:
-            return fingerprint(opened(settings))
+            return compute_fingerprint(opened(settings))
         except LedgerError as error:
             return str(error)
 
@@ -147,21 +147,21 @@ def test_the_key_is_not_in_the_database_and_not_shown(unopened: Settings) -> Non
 
 
 def test_match_keys_are_found_with_the_key_alone(desk: Desk) -> None:
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     desk.run(kinds=["intake"])
     phone = "phone +49301000001"
     stored = {row[0] for row in desk.rows("SELECT key FROM match_key")}
-    assert keyed_hash(desk.ledger.key, "match", phone) in stored
-    assert not stored & {crc32(phone.encode()), keyed_hash(LONG.encode(), "match", phone)}
+    assert compute_keyed_hash(desk.ledger.key, "match", phone) in stored
+    assert not stored & {crc32(phone.encode()), compute_keyed_hash(LONG.encode(), "match", phone)}
 
 
 def test_keys_without_a_fingerprint_are_computed_again_and_still_find_the_same_person(settings: Settings) -> None:
     """As in a ledger of an earlier version, whose keys were checksums, or one whose key was lost."""
-    asking = playbooks.default().text
+    asking = playbooks.load_default().text
     loaded = playbooks.parse(asking, path=Path("tests.yaml"))
     with open_ledger(settings) as ledger:
         desk = Desk(ledger, loaded)
-        desk.capture(person(1), person(2), person(3, Phone="call me", Email="no address"))
+        desk.capture(make_lead(1), make_lead(2), make_lead(3, Phone="call me", Email="no address"))
         desk.run(kinds=["intake"])
         before = desk.rows("SELECT lead_id, count(*) FROM match_key GROUP BY 1 ORDER BY 1")
         desk.rows("UPDATE match_key SET key = key % 4294967296 RETURNING 1")
@@ -169,9 +169,9 @@ def test_keys_without_a_fingerprint_are_computed_again_and_still_find_the_same_p
     with open_ledger(replace(settings, key=LONG)) as ledger:
         desk = Desk(ledger, loaded)
         assert desk.rows("SELECT lead_id, count(*) FROM match_key GROUP BY 1 ORDER BY 1") == before
-        assert keyed_hash(LONG.encode(), "match", "phone +49301000001") in {
+        assert compute_keyed_hash(LONG.encode(), "match", "phone +49301000001") in {
             row[0] for row in desk.rows("SELECT key FROM match_key")
         }
-        desk.capture(person(1, Email="private@company1.example"))
+        desk.capture(make_lead(1, Email="private@company1.example"))
         desk.run(kinds=["intake"])
         assert desk.one("SELECT count(*) FROM lookalike WHERE lead_id = 1") == 1

@@ -24,19 +24,19 @@ from typing import Any, Literal
 import databases
 import pandas as pd
 import pytest
-from desk import NOW, Desk, person
+from desk import NOW, Desk, make_lead
 from forked import Child, own_ledger
 
 import leadgate
 import tasks
 from expectations import gate
 from expectations.findings import GateResult
-from expectations.view import view
+from expectations.view import build_view
 from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, signals
 from leadgate.ledger.activities import match_activities, store_activities
-from leadgate.ledger.leases import lease_remaining
-from leadgate.ledger.verify import projection
+from leadgate.ledger.leases import read_lease_remaining
+from leadgate.ledger.verify import read_projection
 from leadgate.playbook import Loaded, Playbook
 from leadgate.settings import Settings
 from leadgate.vocabulary import STAGES
@@ -52,21 +52,21 @@ LIMIT = 14  # journeys a batch, so that there are several
 def leads() -> list[tuple[str, list[dict[str, Any] | None]]]:
     """Two sources, with one of every kind of trouble between them."""
     website: list[dict[str, Any] | None] = [
-        person(1),
-        person(2, Phone="call me"),
+        make_lead(1),
+        make_lead(2, Phone="call me"),
         None,
-        person(3),
-        person(1, Phone="", Message="me again"),  # joins
-        person(4, Company=""),  # nurture, until more is known
-        person(5, Company="", Title="Chief Buyer"),  # review
-        person(6, Country="Atlantis"),
-        person(7, Email="spy@rival.example"),  # disqualified
-        *(person(number) for number in range(8, 13)),
-        person(8, Message="a third time"),
-        person(13, Email="kim@gmial.com"),
+        make_lead(3),
+        make_lead(1, Phone="", Message="me again"),  # joins
+        make_lead(4, Company=""),  # nurture, until more is known
+        make_lead(5, Company="", Title="Chief Buyer"),  # review
+        make_lead(6, Country="Atlantis"),
+        make_lead(7, Email="spy@rival.example"),  # disqualified
+        *(make_lead(number) for number in range(8, 13)),
+        make_lead(8, Message="a third time"),
+        make_lead(13, Email="kim@gmial.com"),
     ]
-    broken = [person(number, Email="030 1234567") for number in range(100, 121)]  # opens the breaker
-    return [("website", website), ("partner", [*broken, person(121), person(122)])]
+    broken = [make_lead(number, Email="030 1234567") for number in range(100, 121)]  # opens the breaker
+    return [("website", website), ("partner", [*broken, make_lead(121), make_lead(122)])]
 
 
 def heard(now: datetime) -> list[dict[str, Any]]:
@@ -131,12 +131,12 @@ def capture_all(ledger: Ledger, loaded: Loaded, now: datetime, note: Callable[[]
             Row(line, row) if row is not None else Row(line, None, "a,b", f"line {line}: 2 cells")
             for line, row in enumerate(rows, start=2)
         )
-        for chunk in capture.chunks(read, 7):
+        for chunk in capture.chunk_rows(read, 7):
             note()
             with ledger.transaction() as connection:
-                signals.store_signals(connection, capture.signal_rows(chunk, source, source, keys), now)
+                signals.store_signals(connection, capture.build_signal_rows(chunk, source, source, keys), now)
     reader = activities.Reader("activities", "activities.csv", loaded.playbook, now)
-    for chunk in capture.chunks((Row(line, row) for line, row in enumerate(heard(now))), 7):
+    for chunk in capture.chunk_rows((Row(line, row) for line, row in enumerate(heard(now))), 7):
         note()
         with ledger.transaction() as connection:
             store_activities(connection, reader.sort(chunk).activities, now)
@@ -148,7 +148,7 @@ _verdicts: dict[str, tuple[list[int], GateResult]] = {}
 
 def real_gate(name: str, frame: pd.DataFrame, playbook: Playbook) -> GateResult:
     """The gate's verdict on these rows, whose journeys may have other ids than when it was asked first."""
-    shown = view(frame, gate.promises_of(name, playbook))  # type: ignore[arg-type]
+    shown = build_view(frame, gate.list_promises(name, playbook))  # type: ignore[arg-type]
     content = f"{name} {shown.to_dict('list')}"
     ids = frame["journey_id"].tolist()
     if content not in _verdicts:
@@ -170,7 +170,7 @@ def undisturbed(settings: Settings, loaded: Loaded, phase: Phase, trace: Path) -
             seen = replace(phase, states=[])
 
             def note() -> None:
-                seen.states.append(projection(ledger))
+                seen.states.append(read_projection(ledger))
 
             perform(phase, ledger, loaded, note=note)
             note()
@@ -242,12 +242,12 @@ def killed_everywhere(settings: Settings, loaded: Loaded, plan: list[tuple[Phase
                 victim = Child(partial(one, f"victim-{deaths}"), failpoint=kill.failpoint)
                 assert victim.killed, f"{phase.kind} was to be killed at {kill.failpoint}: {victim.result()}"
                 deaths += 1
-                differs = set(projection(ledger)) ^ set(phase.states[kill.committed])
+                differs = set(read_projection(ledger)) ^ set(phase.states[kill.committed])
                 assert not differs, f"{phase.kind} at {phase.now}, killed at {kill.failpoint}: {differs}"
                 if phase.kind != "capture":
-                    time.sleep(lease_remaining(ledger, phase.kind) or 0)
+                    time.sleep(read_lease_remaining(ledger, phase.kind) or 0)
             Child(partial(one, "survivor")).result()
-            assert projection(ledger) == phase.states[-1]
+            assert read_projection(ledger) == phase.states[-1]
             assert Desk(ledger, loaded).holds() == []
     return deaths
 
@@ -288,9 +288,9 @@ def test_running_everything_twice_changes_nothing(settings: Settings, loaded: Lo
         before: list[str] = []
         for phase in phases():
             perform(phase, ledger, loaded)
-            once = projection(ledger)
+            once = read_projection(ledger)
             perform(phase, ledger, loaded)
-            assert projection(ledger) == once, f"{phase.kind} at {phase.now} a second time"
+            assert read_projection(ledger) == once, f"{phase.kind} at {phase.now} a second time"
             before = before or once
         assert once != before  # the day went on, so there was something to repeat
         desk = Desk(ledger, loaded)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from desk import INSISTS, NOW, PLAYBOOK, Desk, person
+from desk import INSISTS, NOW, PLAYBOOK, Desk, make_lead
 
 from leadgate import playbook as playbooks
 from leadgate.connectors.files import Row
@@ -34,7 +34,7 @@ def test_a_value_that_is_too_long_for_its_field_holds_its_lead_and_no_other(
     desk: Desk, value: dict[str, str], field: str
 ) -> None:
     desk.loaded = playbooks.parse(CRM, path=desk.loaded.path)
-    desk.capture(person(1), person(2, **value), person(3))
+    desk.capture(make_lead(1), make_lead(2, **value), make_lead(3))
     desk.run()
     assert desk.statuses() == {"owned": 2, "held": 1}
     ((journey, detail, shown),) = desk.rows("SELECT journey_id, detail, value FROM work_item WHERE blocking")
@@ -56,7 +56,7 @@ def test_a_value_that_is_too_long_for_its_field_holds_its_lead_and_no_other(
 def test_a_playbook_that_lets_long_values_pass_loses_the_value_and_not_the_batch(desk: Desk) -> None:
     lenient = PLAYBOOK.removesuffix(INSISTS) + "gates: {captured: {severity: {values_fit: warning}}}\n"
     desk.loaded = playbooks.parse(lenient, path=desk.loaded.path)
-    desk.capture(person(1), person(2, Email="a" * 8_000), person(3, Email="a" * 8_000, Phone=""))
+    desk.capture(make_lead(1), make_lead(2, Email="a" * 8_000), make_lead(3, Email="a" * 8_000, Phone=""))
     desk.run()
     assert desk.rows("SELECT journey_id, reason FROM work_item WHERE blocking") == [(3, "no_contact")]
     assert desk.statuses() == {"owned": 2, "held": 1}
@@ -64,7 +64,7 @@ def test_a_playbook_that_lets_long_values_pass_loses_the_value_and_not_the_batch
 
 
 def test_a_correction_that_is_too_long_is_refused_and_one_of_odd_characters_is_kept_as_text(desk: Desk) -> None:
-    desk.capture(person(1, Email="nonsense"))
+    desk.capture(make_lead(1, Email="nonsense"))
     desk.run()
     item = desk.one("SELECT id FROM work_item WHERE blocking")
     rules = desk.loaded.playbook
@@ -81,10 +81,10 @@ def test_a_correction_that_is_too_long_is_refused_and_one_of_odd_characters_is_k
 def test_names_that_grow_when_they_are_compared_fit_an_identity(desk: Desk) -> None:
     desk.loaded = playbooks.parse(CRM, path=desk.loaded.path)
     long = {"Email": "", "First name": "ﷺ" * 199, "Last name": "ﷺ" * 200}  # eighteen letters each, compared
-    desk.capture(person(1), person(2, **long), person(3))
+    desk.capture(make_lead(1), make_lead(2, **long), make_lead(3))
     desk.run()
     assert desk.statuses() == {"owned": 3}
-    desk.capture(person(2, **long, Message="again"))
+    desk.capture(make_lead(2, **long, Message="again"))
     desk.run()
     assert desk.statuses() == {"owned": 3, "joined": 1}
 

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import PLAYBOOK, Desk, person
+from desk import PLAYBOOK, Desk, make_lead
 from forked import wait_for
-from posting import HTTP_PLAYBOOK, SECRETS, TOKEN, Client, signals, waiting, writer_held
+from posting import HTTP_PLAYBOOK, SECRETS, TOKEN, Client, count_signals, is_writer_waiting, writer_held
 
 from benchmarks.http_load import LoadReport, load
 from console.http.listening import _Troubles
@@ -101,7 +101,7 @@ def listening(settings: Settings, ledger: Ledger, tmp_path: Path) -> Process:
 
 
 def test_killed_in_the_middle_each_accepted_signal_is_in_the_ledger(listening: Process, desk: Desk) -> None:
-    people = (person(number) for number in itertools.count())
+    people = (make_lead(number) for number in itertools.count())
     reports: list[LoadReport] = []
     for _ in range(2):
         with listening.running() as (process, client):
@@ -114,8 +114,8 @@ def test_killed_in_the_middle_each_accepted_signal_is_in_the_ledger(listening: P
 
             with ThreadPoolExecutor(1) as pool:
                 posting = pool.submit(post)
-                before = signals(desk)
-                wait_for(lambda before=before: signals(desk) > before + 100)  # type: ignore[misc]
+                before = count_signals(desk)
+                wait_for(lambda before=before: count_signals(desk) > before + 100)  # type: ignore[misc]
                 process.send_signal(signal.SIGKILL)
                 reports.append(posting.result())
     stored = {row[0] for row in desk.rows("SELECT id FROM signal")}
@@ -130,8 +130,8 @@ def test_killed_in_the_middle_each_accepted_signal_is_in_the_ledger(listening: P
 def test_ended_it_answers_what_had_begun(listening: Process, desk: Desk, how: signal.Signals) -> None:
     with listening.running() as (process, client), ThreadPoolExecutor(1) as pool:
         with writer_held(desk):
-            begun = pool.submit(client.post, person(1))
-            wait_for(lambda: waiting(desk))
+            begun = pool.submit(client.post, make_lead(1))
+            wait_for(lambda: is_writer_waiting(desk))
             process.send_signal(how)
             time.sleep(0.3)
             assert process.poll() is None
@@ -146,7 +146,7 @@ def test_ended_it_answers_what_had_begun(listening: Process, desk: Desk, how: si
         "Stopped. Every request that was answered with 202 is in the ledger.",
     ]
     assert not any(secret in out + err for secret in SECRETS.values())
-    assert signals(desk) == 1
+    assert count_signals(desk) == 1
 
 
 def test_a_port_that_is_taken_is_told(listening: Process) -> None:
@@ -188,7 +188,7 @@ def test_weak_and_shared_secrets_are_refused_at_the_start(
 def test_a_trusted_proxy_is_believed_about_its_senders(listening: Process, desk: Desk) -> None:
     with listening.running(LEADGATE_TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8") as (_, client):
         forwarded = {"X-Forwarded-For": "192.0.2.1, 203.0.113.7, 10.1.2.3"}
-        assert client.post(person(1), **forwarded).status == 202
+        assert client.post(make_lead(1), **forwarded).status == 202
     assert desk.one("SELECT client_address FROM signal") == "203.0.113.7"
 
 
@@ -203,13 +203,13 @@ def test_it_lives_with_few_open_files(listening: Process, desk: Desk) -> None:
             with contextlib.suppress(OSError):
                 half.sendall(b"POST /capture/website HTTP/1.1\r\nHost: x\r\n")
             if number % 50 == 0:
-                assert client.post(person(number)).status == 202
-        assert client.post(person(9_999)).status == 202
+                assert client.post(make_lead(number)).status == 202
+        assert client.post(make_lead(9_999)).status == 202
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     resource.setrlimit(resource.RLIMIT_NOFILE, few)
     assert len(err.splitlines()) <= 4
-    assert signals(desk) == 11
+    assert count_signals(desk) == 11
 
 
 def test_it_needs_neither_prefect_nor_great_expectations() -> None:

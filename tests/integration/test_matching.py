@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Cli, of, words
-from desk import NOW, PLAYBOOK, Desk, person
-from open_gate import meanwhile, nothing_fails
+from commands import Cli, join_lines, read_json
+from desk import NOW, PLAYBOOK, Desk, make_lead
+from open_gate import act_at_gate, pass_all
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, reports
@@ -55,31 +55,31 @@ def reasons(desk: Desk) -> list[tuple[str, str]]:
     return desk.rows("SELECT reason, message FROM work_item WHERE closed_at IS NULL ORDER BY id")  # type: ignore[return-value]
 
 
-ANN = person(1, **{"First name": "Robert", "Last name": "Müller", "Company": "Acme GmbH", "Phone": "+49301000001"})
+ANN = make_lead(1, **{"First name": "Robert", "Last name": "Müller", "Company": "Acme GmbH", "Phone": "+49301000001"})
 
 
 # --- certain ------------------------------------------------------------------------------------------------
 
 
 def test_the_same_crm_id_joins_whatever_the_address(desk: Desk) -> None:
-    first = person(1, **{"External ID": "003A"})
-    found = after(desk, first, person(2, **{"External ID": "003A"}), source="partner")
+    first = make_lead(1, **{"External ID": "003A"})
+    found = after(desk, first, make_lead(2, **{"External ID": "003A"}), source="partner")
     assert found == [("owned", 1), ("joined", 1)]
     assert desk.rows("SELECT because, claimed FROM lead_join") == [
         (["crm_id:crm"], [["email", "lead2@company2.example"]])
     ]
     # the address that came with it is the same person's from now on
-    assert after(desk, person(2))[-1] == ("joined", 1)
+    assert after(desk, make_lead(2))[-1] == ("joined", 1)
     # an id of a source that is no CRM says nothing
-    assert after(desk, person(3, **{"External ID": "003A"}))[-1] == ("owned", 4)
+    assert after(desk, make_lead(3, **{"External ID": "003A"}))[-1] == ("owned", 4)
 
 
 def test_a_lead_without_an_address_joins_by_phone_and_name(desk: Desk) -> None:
-    bare = person(1, Email="")
-    assert after(desk, person(1), bare) == [("owned", 1), ("joined", 1)]
+    bare = make_lead(1, Email="")
+    assert after(desk, make_lead(1), bare) == [("owned", 1), ("joined", 1)]
     assert desk.rows("SELECT because FROM lead_join") == [(["phone_and_name"],)]
-    assert after(desk, person(2, Email=""), person(2))[2:] == [("owned", 3), ("joined", 3)]
-    assert after(desk, person(2, Phone=""))[-1] == ("joined", 3)
+    assert after(desk, make_lead(2, Email=""), make_lead(2))[2:] == [("owned", 3), ("joined", 3)]
+    assert after(desk, make_lead(2, Phone=""))[-1] == ("joined", 3)
 
 
 def test_a_playbook_that_says_nothing_joins_by_the_address_alone(desk: Desk, ledger: Ledger) -> None:
@@ -95,7 +95,7 @@ def test_a_playbook_that_says_nothing_joins_by_the_address_alone(desk: Desk, led
 @pytest.mark.parametrize(
     ("again", "said"),
     [
-        (person(2, Phone=ANN["Phone"]), "the phone number is the same; the e-mail address differs"),
+        (make_lead(2, Phone=ANN["Phone"]), "the phone number is the same; the e-mail address differs"),
         (
             {"Email": "bob@home.example", "First name": "Bob", "Last name": "Mueller", "Company": "ACME"},
             "the company is the same, the names are alike; the e-mail address differs",
@@ -109,24 +109,24 @@ def test_what_is_likely_waits_for_a_person(desk: Desk, again: dict[str, Any], sa
     assert reason == "likely_duplicate"
     assert message.startswith("This may be lead 1: ")
     assert said.partition(";")[0] in message
-    examples = reports.summary(desk.ledger, NOW).examples
+    examples = reports.read_summary(desk.ledger, NOW).examples
     assert (examples.review_item, examples.compare_item) == (None, 1)  # nobody can approve it: it is compared
 
 
 def test_a_batch_is_matched_within_itself_as_over_two(desk: Desk) -> None:
     twin = ANN | {"Email": "rob@home.example"}
     assert after(desk, ANN, twin) == [("owned", 1), ("held", 2)]
-    assert after(desk, person(7), twin | {"Email": "r@home.example"})[2:] == [("owned", 3), ("held", 4)]
+    assert after(desk, make_lead(7), twin | {"Email": "r@home.example"})[2:] == [("owned", 3), ("held", 4)]
 
 
 def test_a_number_that_many_share_proves_nothing(cli: Cli, desk: Desk) -> None:
     for number in range(10, 14):
-        after(desk, person(number, Phone="+49301234567"))
+        after(desk, make_lead(number, Phone="+49301234567"))
         for (open_item,) in desk.rows("SELECT id FROM work_item WHERE closed_at IS NULL AND kind = 'review'"):
             cli("review", f"W{open_item}", "--different", "--now", NOW)
         desk.run(kinds=["intake"])
     # four leads by now, which is more than one person has
-    assert after(desk, person(14, Phone="+49301234567"))[-1] == ("owned", 5)
+    assert after(desk, make_lead(14, Phone="+49301234567"))[-1] == ("owned", 5)
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def asked(desk: Desk) -> Desk:
 
 
 def test_both_records_are_shown_side_by_side(cli: Cli, asked: Desk) -> None:
-    told = words(cli("review", f"W{item(asked)}", "--show-personal"))
+    told = join_lines(cli("review", f"W{item(asked)}", "--show-personal"))
     for part in (
         "this one lead 1, score",
         "full name Robert Müller Robert Müller = the same",
@@ -148,11 +148,11 @@ def test_both_records_are_shown_side_by_side(cli: Cli, asked: Desk) -> None:
     ):
         assert part in told
     assert "--approve" not in told
-    assert f"leadgate review W{item(asked)} compare both records" in words(cli("explain", "J2"))
+    assert f"leadgate review W{item(asked)} compare both records" in join_lines(cli("explain", "J2"))
     masked = cli("review", f"W{item(asked)}").stdout + cli("review", f"W{item(asked)}", "--json").stdout
     assert "rob@home" not in masked
     assert "Robert" not in masked
-    data = of(cli("review", f"W{item(asked)}", "--json"))
+    data = read_json(cli("review", f"W{item(asked)}", "--json"))
     assert data["others"][0]["levels"] == {"email": "differs", "phone": "unknown", "name": "same", "company": "same"}
 
 
@@ -161,9 +161,9 @@ def test_the_same_person_joins_the_open_journey(cli: Cli, asked: Desk) -> None:
     assert after(asked) == [("owned", 1), ("joined", 1)]
     assert asked.rows("SELECT because FROM lead_join") == [(["a_person"],)]
     assert asked.one("SELECT message FROM lead WHERE id = 1") == "the second one"
-    assert "rita said that lead 1 and lead 2 are the same person" in words(cli("explain", "J2"))
+    assert "rita said that lead 1 and lead 2 are the same person" in join_lines(cli("explain", "J2"))
     # the address is the known lead's from now on
-    assert after(asked, person(9, Email="rob@home.example"))[-1] == ("joined", 1)
+    assert after(asked, make_lead(9, Email="rob@home.example"))[-1] == ("joined", 1)
 
 
 def test_a_known_lead_whose_journey_has_ended_is_taken_up_again(cli: Cli, desk: Desk) -> None:
@@ -177,7 +177,7 @@ def test_a_known_lead_whose_journey_has_ended_is_taken_up_again(cli: Cli, desk: 
 
 
 def test_somebody_else_goes_on_and_is_never_asked_about_again(cli: Cli, asked: Desk) -> None:
-    did = of(cli("review", f"W{item(asked)}", "--different", "--now", NOW, "--json"))
+    did = read_json(cli("review", f"W{item(asked)}", "--different", "--now", NOW, "--json"))
     assert did["did"] == "decided as somebody else"
     assert after(asked) == [("owned", 1), ("owned", 2)]
     assert asked.rows("SELECT low, high, same FROM lead_verdict") == [(1, 2, False)]
@@ -196,7 +196,7 @@ def test_what_does_not_fit_the_question_is_refused(cli: Cli, asked: Desk) -> Non
         (["--approve"], "--same LEAD"),
     ):
         assert hint in cli("review", f"W{number}", *arguments, code=2).stderr
-    asked.capture(person(5, Email="broken"))
+    asked.capture(make_lead(5, Email="broken"))
     asked.run()
     other = asked.one("SELECT id FROM work_item WHERE reason = 'email_malformed'")
     assert "does not ask who somebody is" in cli("review", f"W{other}", "--different", code=2).stderr
@@ -207,8 +207,8 @@ def test_what_does_not_fit_the_question_is_refused(cli: Cli, asked: Desk) -> Non
 
 
 def test_two_known_leads_in_one_signal_are_a_question(cli: Cli, desk: Desk) -> None:
-    after(desk, person(1, **{"External ID": "A"}), person(2, **{"External ID": "B"}), source="partner")
-    both = person(1, **{"External ID": "B"})
+    after(desk, make_lead(1, **{"External ID": "A"}), make_lead(2, **{"External ID": "B"}), source="partner")
+    both = make_lead(1, **{"External ID": "B"})
     assert after(desk, both, source="partner")[-1] == ("held", 3)
     ((reason, message),) = reasons(desk)
     assert reason == "two_leads_one_person"
@@ -218,12 +218,12 @@ def test_two_known_leads_in_one_signal_are_a_question(cli: Cli, desk: Desk) -> N
     assert after(desk)[-1] == ("joined", 2)
     # nobody is asked twice; what belongs to one lead alone stays with it
     assert after(desk, both | {"Message": "again"}, source="partner")[-1] == ("joined", 2)
-    assert after(desk, person(1))[-1] == ("joined", 1)
+    assert after(desk, make_lead(1))[-1] == ("joined", 1)
 
 
 def test_a_corrected_address_of_another_known_lead_is_a_question(cli: Cli, desk: Desk) -> None:
-    chief = person(1, Company="", **{"Job title": "Chief of Nothing"})  # in the review band
-    assert after(desk, chief, person(2)) == [("held", 1), ("owned", 2)]
+    chief = make_lead(1, Company="", **{"Job title": "Chief of Nothing"})  # in the review band
+    assert after(desk, chief, make_lead(2)) == [("held", 1), ("owned", 2)]
     cli("review", f"W{item(desk)}", "--set", "email=lead2@company2.example", "--now", NOW)
     assert after(desk) == [("held", 1), ("owned", 2)]
     assert [reason for reason, _ in reasons(desk)] == ["two_leads_one_person"]
@@ -237,19 +237,19 @@ def test_a_corrected_address_of_another_known_lead_is_a_question(cli: Cli, desk:
 
 
 def test_a_join_is_undone_with_what_it_changed(cli: Cli, desk: Desk) -> None:
-    first = person(1, Phone="", **{"External ID": "A"})
-    after(desk, first, person(2, **{"External ID": "A", "City": "Bonn"}), source="partner")
+    first = make_lead(1, Phone="", **{"External ID": "A"})
+    after(desk, first, make_lead(2, **{"External ID": "A", "City": "Bonn"}), source="partner")
     assert desk.rows("SELECT phone, city FROM lead") == [("+49301000002", "Bonn")]
-    done = of(cli("unjoin", "J2", "--now", NOW, "--json"))
+    done = read_json(cli("unjoin", "J2", "--now", NOW, "--json"))
     assert (done["lead_id"], sorted(done["restored"])) == (1, ["city", "phone"])
     assert after(desk) == [("owned", 1), ("owned", 2)]
     assert desk.rows("SELECT id, phone, city FROM lead ORDER BY id") == [
         (1, None, None), (2, "+49301000002", "Bonn"),
     ]  # fmt: skip
-    assert "rita: unjoin" in words(cli("explain", "J2"))
+    assert "rita: unjoin" in join_lines(cli("explain", "J2"))
     # what was the signal's own is its own again; the shared id stays with the first
-    assert after(desk, person(2))[-1] == ("joined", 2)
-    assert after(desk, person(8, **{"External ID": "A"}), source="partner")[-1] == ("joined", 1)
+    assert after(desk, make_lead(2))[-1] == ("joined", 2)
+    assert after(desk, make_lead(8, **{"External ID": "A"}), source="partner")[-1] == ("joined", 1)
 
 
 def test_a_shared_address_can_be_parted(cli: Cli, desk: Desk) -> None:
@@ -281,13 +281,13 @@ def test_what_never_joined_is_not_undone(cli: Cli, asked: Desk) -> None:
 
 def test_two_workers_with_the_same_new_person_make_one_lead(desk: Desk) -> None:
     """By other evidence each: the first brings address and id, the second the id alone."""
-    desk.capture(person(1, **{"External ID": "A"}), source="partner")
+    desk.capture(make_lead(1, **{"External ID": "A"}), source="partner")
 
     def second() -> None:
-        desk.capture(person(2, **{"External ID": "A"}), source="partner")
-        run_waiting(desk.worker("second"), lambda: NOW, check=nothing_fails)
+        desk.capture(make_lead(2, **{"External ID": "A"}), source="partner")
+        run_waiting(desk.worker("second"), lambda: NOW, check=pass_all)
 
-    run_waiting(desk.worker("first"), lambda: NOW, check=meanwhile("validated", second))
+    run_waiting(desk.worker("first"), lambda: NOW, check=act_at_gate("validated", second))
     assert sorted(desk.rows("SELECT status, lead_id FROM journey")) == [("joined", 2), ("owned", 2)]
     assert desk.rows("SELECT DISTINCT lead_id FROM identity") == [(2,)]
     assert desk.holds() == []
@@ -324,17 +324,17 @@ def enriched(ledger: Ledger, tmp_path: Path) -> Desk:
 
 
 def test_every_account_that_was_considered_is_kept_and_told(cli: Cli, enriched: Desk) -> None:
-    private = person(1, Email="ann@web.de", Company="ACME Cloud Ltd", Website="")
-    alike = person(2, Email="bob@web.de", Company="Acne Cloud")
-    free = person(3, Email="cyn@gmail.com", Company="", Website="gmail.com")
+    private = make_lead(1, Email="ann@web.de", Company="ACME Cloud Ltd", Website="")
+    alike = make_lead(2, Email="bob@web.de", Company="Acne Cloud")
+    free = make_lead(3, Email="cyn@gmail.com", Company="", Website="gmail.com")
     enriched.capture(private, alike, free)
     enriched.run(kinds=["intake"])
     assert enriched.rows("SELECT account_id, account_owner, account_tier, employees FROM lead ORDER BY id") == [
         ("acme-cloud.example", "ana", "key", 40), (None, None, None, None), (None, None, None, None),
     ]  # fmt: skip
     assert enriched.rows("SELECT company_domain, account_candidates FROM lead WHERE id = 3") == [(None, None)]
-    taken = words(cli("explain", 1))
+    taken = join_lines(cli("explain", 1))
     assert "Acme Cloud GmbH (acme-cloud.example) 98 its name yes; its owner and tier from Acme Holding AG" in taken
-    shown = words(cli("explain", 2))
+    shown = join_lines(cli("explain", 2))
     assert "Acme Cloud GmbH (acme-cloud.example) 87 a similar name no" in shown
     assert enriched.holds() == []

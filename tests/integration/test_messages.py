@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import requests
-from desk import NOW, PLAYBOOK, Desk, person
+from desk import NOW, PLAYBOOK, Desk, make_lead
 from receiver import receiving
 from smtp_sink import taking_mail
 
@@ -203,7 +203,9 @@ NOTIFIED = "\nnotifications: [{to: everybody, address_env: NOTIFY_EVERYBODY}]\n"
 def test_an_address_that_is_held_never_leaves_and_one_that_is_good_leaves_masked(ledger: Ledger) -> None:
     """The lead behind an overdue work item has no valid address yet: what it typed is not told."""
     desk = Desk(ledger, playbooks.parse(PLAYBOOK + NOTIFIED, path=Path("tests.yaml")))
-    desk.capture(*(person(n, Email=address, Phone="") for n, address in enumerate(ADDRESSES, start=1)), person(50))
+    desk.capture(
+        *(make_lead(n, Email=address, Phone="") for n, address in enumerate(ADDRESSES, start=1)), make_lead(50)
+    )
     desk.run()
     later = NOW + timedelta(days=3)
     overdue.escalate_overdue(ledger, desk.loaded.playbook, later)
@@ -219,7 +221,7 @@ def test_an_address_that_is_held_never_leaves_and_one_that_is_good_leaves_masked
 
 def test_a_correction_that_waits_for_validation_is_not_told(ledger: Ledger) -> None:
     desk = Desk(ledger, playbooks.parse(PLAYBOOK + NOTIFIED, path=Path("tests.yaml")))
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     desk.run()
     desk.rows("UPDATE lead SET email = 'x@<https://evil.example|URGENT>' RETURNING 1")
     message = outbox.claim(ledger, ["ana", "bob", "cyn"], now=NOW, lease=timedelta(minutes=1))

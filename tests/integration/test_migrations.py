@@ -11,7 +11,7 @@ import alembic.command
 import alembic.config
 import databases
 import pytest
-from desk import Desk, person
+from desk import Desk, make_lead
 from forked import Child
 from sqlalchemy import Engine, create_engine, text
 from sqlmodel import SQLModel
@@ -80,7 +80,7 @@ def test_two_processes_that_open_an_empty_database_at_once_both_can(
 def test_two_processes_that_open_a_new_data_folder_at_once_share_its_postgresql(tmp_path: Path, loaded: Loaded) -> None:
     def opened(number: int) -> int:
         with open_ledger(Settings(home=tmp_path)) as ledger:
-            return Desk(ledger, loaded).capture(person(number))
+            return Desk(ledger, loaded).capture(make_lead(number))
 
     assert [child.result() for child in [Child(partial(opened, number)) for number in (1, 2)]] == [1, 1]
     with open_ledger(Settings(home=tmp_path)) as ledger:
@@ -98,7 +98,7 @@ def test_an_empty_database_that_is_only_to_be_read_stays_empty(settings: Setting
 
 def test_opening_again_changes_nothing(settings: Settings, loaded: Loaded) -> None:
     with open_ledger(settings) as ledger:
-        Desk(ledger, loaded).capture(person(1))
+        Desk(ledger, loaded).capture(make_lead(1))
         before = schema(ledger.engine)
     with open_ledger(settings) as ledger:
         assert schema(ledger.engine) == before

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import NOW, PLAYBOOK, Desk, acting, person
-from open_gate import meanwhile, nothing_fails
+from desk import NOW, PLAYBOOK, Desk, make_actor, make_lead
+from open_gate import act_at_gate, pass_all
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, actions, ownership
@@ -30,7 +30,7 @@ def at(text: str) -> datetime:
 
 
 def check(desk: Desk, now: datetime) -> None:
-    run_waiting(desk.worker(), lambda: now, kinds=("intake", "follow_up", "intake"), check=nothing_fails)
+    run_waiting(desk.worker(), lambda: now, kinds=("intake", "follow_up", "intake"), check=pass_all)
     assert desk.holds() == []
 
 
@@ -45,7 +45,7 @@ def desk_with(ledger: Ledger) -> MakeDesk:
         words = PLAYBOOK.replace("    first_touch: 4h\n", f"    first_touch: 4h\n{sla}")
         words = words.replace("exceptions:\n", f"{ladder}follow_up:\n  rejected: nurture\n{follow_up}exceptions:\n")
         desk = Desk(ledger, playbooks.parse(words, path=Path("tests.yaml")))
-        desk.capture(person(1, **lead))
+        desk.capture(make_lead(1, **lead))
         check(desk, NOW)
         return desk
 
@@ -97,7 +97,7 @@ def test_on_the_reps_clock_the_first_touch_is_due_in_their_own_hours(ledger: Led
     for rep in ("ana", "cyn"):
         words = words.replace(f"{{name: {rep}, manager: mia}}", f"{{name: {rep}, manager: mia, hours: late}}")
     desk = Desk(ledger, playbooks.parse(words, path=Path("tests.yaml")))
-    desk.capture(*(person(n) for n in range(1, 5)))
+    desk.capture(*(make_lead(n) for n in range(1, 5)))
     check(desk, NOW)
     assert desk.rows("SELECT DISTINCT owner, due_at FROM assignment ORDER BY owner") == [
         ("ana", at("04T16:00")), ("bob", at("04T14:00")), ("cyn", at("04T16:00")),
@@ -111,7 +111,7 @@ def test_while_the_lead_is_waited_for_nothing_is_due_and_afterwards_all_is_due_s
 ) -> None:
     desk = desk_with()
     ownership.wait(
-        desk.ledger, journey(desk), until=at("06T11:00"), reason="on a fair", by=acting(owner(desk)), now=NOW + HOUR
+        desk.ledger, journey(desk), until=at("06T11:00"), reason="on a fair", by=make_actor(owner(desk)), now=NOW + HOUR
     )
     for now in (at("04T11:30"), at("04T14:00"), at("05T12:00"), at("06T10:59")):
         check(desk, now)
@@ -131,16 +131,16 @@ def test_while_the_lead_is_waited_for_nothing_is_due_and_afterwards_all_is_due_s
 def test_a_wait_ends_early_when_the_lead_is_heard_of_or_the_owner_goes_on(desk_with: MakeDesk, how: str) -> None:
     desk = desk_with()
     lead, rep = journey(desk), owner(desk)
-    ownership.wait(desk.ledger, lead, until=at("20T10:00"), reason="holiday", by=acting(rep), now=NOW + HOUR)
+    ownership.wait(desk.ledger, lead, until=at("20T10:00"), reason="holiday", by=make_actor(rep), now=NOW + HOUR)
     check(desk, NOW + 2 * HOUR)
     assert due_at(desk) == at("20T13:00")
     match how:
         case "activity":
             desk.activity("email_reply", LEAD, at=at("05T09:00"))
         case "signal":
-            desk.capture(person(1, Message="again"), now=at("05T09:00"))
+            desk.capture(make_lead(1, Message="again"), now=at("05T09:00"))
         case _:
-            ownership.resume(desk.ledger, lead, by=acting(rep), now=at("05T09:00"))
+            ownership.resume(desk.ledger, lead, by=make_actor(rep), now=at("05T09:00"))
     check(desk, at("05T09:05"))
     ended_by = {"activity": "lead", "signal": "lead", "resume": rep}[how]
     assert desk.rows("SELECT ended_at, ended_by FROM pause") == [(at("05T09:00"), ended_by)]
@@ -151,20 +151,20 @@ def test_a_second_wait_takes_the_place_of_the_first_and_nobody_waits_for_what_no
     desk = desk_with()
     lead, rep = journey(desk), owner(desk)
     with pytest.raises(actions.ActionError, match="is not ahead"):
-        ownership.wait(desk.ledger, lead, until=NOW, reason="r", by=acting(rep), now=NOW)
+        ownership.wait(desk.ledger, lead, until=NOW, reason="r", by=make_actor(rep), now=NOW)
     with pytest.raises(actions.ActionError, match="its clocks run"):
-        ownership.resume(desk.ledger, lead, by=acting(rep), now=NOW)
-    ownership.wait(desk.ledger, lead, until=at("05T10:00"), reason="first", by=acting(rep), now=NOW + HOUR)
-    ownership.wait(desk.ledger, lead, until=at("09T10:00"), reason="second", by=acting(rep), now=NOW + 2 * HOUR)
+        ownership.resume(desk.ledger, lead, by=make_actor(rep), now=NOW)
+    ownership.wait(desk.ledger, lead, until=at("05T10:00"), reason="first", by=make_actor(rep), now=NOW + HOUR)
+    ownership.wait(desk.ledger, lead, until=at("09T10:00"), reason="second", by=make_actor(rep), now=NOW + 2 * HOUR)
     check(desk, NOW + 2 * HOUR)
     assert desk.rows("SELECT reason, ended_at FROM pause ORDER BY id") == [("first", NOW + 2 * HOUR), ("second", None)]
     assert due_at(desk) == at("09T13:00")
     ownership.reject(
-        desk.ledger, lead, by=acting(rep), now=NOW + 3 * HOUR, reason="other", playbook=desk.loaded.playbook
+        desk.ledger, lead, by=make_actor(rep), now=NOW + 3 * HOUR, reason="other", playbook=desk.loaded.playbook
     )
     assert desk.one("SELECT count(*) FROM pause WHERE ended_at IS NULL") == 0
     with pytest.raises(actions.ActionError, match="nobody owns it"):
-        ownership.wait(desk.ledger, lead, until=at("09T10:00"), reason="r", by=acting(rep), now=NOW + 4 * HOUR)
+        ownership.wait(desk.ledger, lead, until=at("09T10:00"), reason="r", by=make_actor(rep), now=NOW + 4 * HOUR)
     assert desk.rows("SELECT what FROM action ORDER BY id") == [("wait",), ("wait",), ("reject",)]
 
 
@@ -173,10 +173,10 @@ def test_a_wait_that_begins_while_a_check_decides_has_it_decide_again(desk_with:
     lead, rep = journey(desk), owner(desk)
 
     def wait() -> None:
-        ownership.wait(desk.ledger, lead, until=at("09T10:00"), reason="r", by=acting(rep), now=NOW + HOUR)
+        ownership.wait(desk.ledger, lead, until=at("09T10:00"), reason="r", by=make_actor(rep), now=NOW + HOUR)
 
     late = NOW + 2 * HOUR
-    run_waiting(desk.worker(), lambda: late, kinds=("follow_up",), check=meanwhile("followed_up", wait))
+    run_waiting(desk.worker(), lambda: late, kinds=("follow_up",), check=act_at_gate("followed_up", wait))
     assert messages(desk) == ["lead_assigned"]
     assert due_at(desk) == at("09T13:00")
 
@@ -218,7 +218,7 @@ def test_a_touch_that_is_logged_by_hand_counts_once_and_when_it_was(desk_with: M
     call: dict[str, Any] = {
         "kind": "call",
         "rep": rep,
-        "by": acting(rep),
+        "by": make_actor(rep),
         "at": NOW + HOUR,
         "seconds": 90,
         "now": NOW + 2 * HOUR,
@@ -268,7 +268,7 @@ def test_no_answer_in_time_is_a_miss_that_is_told_and_a_touch_is_an_answer(desk_
     assert desk.rows("SELECT kind, route, reason, resolution FROM work_item") == [
         ("escalation", "mia", "acceptance_overdue", None)
     ]
-    ownership.accept(desk.ledger, journey(desk), by=acting(owner(desk)), now=at("04T11:30"))
+    ownership.accept(desk.ledger, journey(desk), by=make_actor(owner(desk)), now=at("04T11:30"))
     check(desk, at("04T11:31"))
     assert missed(desk) == [("acceptance", at("04T11:00"), at("04T11:30"))]
     assert desk.one("SELECT resolution FROM work_item") == "followed_up"
@@ -369,7 +369,7 @@ def test_whose_lead_went_stale_gets_it_again_where_the_playbook_says_so(ledger: 
     words = words.replace("members: [{rep: ana}, {rep: bob, weight: 2}, {rep: cyn}]", "members: [{rep: ana}]")
     words = words.replace("      - {after: 200, do: reassign}\n", "")
     desk = Desk(ledger, playbooks.parse(words, path=Path("tests.yaml")))
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     check(desk, NOW)
     check(desk, at("05T16:00"))
     check(desk, at("05T17:00"))
@@ -401,7 +401,9 @@ def test_each_reason_to_reject_has_its_own_consequence(
     desk = desk_with(follow_up=REASONS)
     book = desk.loaded.playbook
     assert (
-        ownership.reject(desk.ledger, journey(desk), by=acting("mia"), now=NOW, reason=reason, playbook=book).goes_to
+        ownership.reject(
+            desk.ledger, journey(desk), by=make_actor("mia"), now=NOW, reason=reason, playbook=book
+        ).goes_to
         == goes_to
     )
     assert desk.statuses() == {status: 1}
@@ -415,9 +417,9 @@ def test_a_rejected_lead_comes_back_with_its_history_to_its_owner_or_another(
     words = PLAYBOOK.replace("exceptions:\n", f"follow_up:\n{REASONS}exceptions:\n")
     words = words.replace("members: [{rep: ana}, {rep: bob, weight: 2}, {rep: cyn}]", "members: [{rep: ana}]")
     desk = Desk(ledger, playbooks.parse(words, path=Path("tests.yaml")))
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     check(desk, NOW)
-    ownership.reject(ledger, journey(desk), by=acting("mia"), now=NOW, reason=reason, playbook=desk.loaded.playbook)
+    ownership.reject(ledger, journey(desk), by=make_actor("mia"), now=NOW, reason=reason, playbook=desk.loaded.playbook)
     check(desk, NOW + days * DAY - MOMENT)
     assert desk.statuses() == {"nurture": 1}
     check(desk, NOW + days * DAY)
@@ -429,9 +431,9 @@ def test_a_rejected_lead_comes_back_with_its_history_to_its_owner_or_another(
 def test_a_lead_that_came_back_by_itself_is_not_recycled_too(desk_with: MakeDesk) -> None:
     desk = desk_with(follow_up=REASONS)
     ownership.reject(
-        desk.ledger, journey(desk), by=acting("mia"), now=NOW, reason="unreachable", playbook=desk.loaded.playbook
+        desk.ledger, journey(desk), by=make_actor("mia"), now=NOW, reason="unreachable", playbook=desk.loaded.playbook
     )
-    desk.capture(person(1, Message="me again"), now=NOW + DAY)
+    desk.capture(make_lead(1, Message="me again"), now=NOW + DAY)
     check(desk, NOW + DAY)
     check(desk, NOW + 8 * DAY)
     assert desk.rows("SELECT trigger FROM journey ORDER BY id") == [("signal",), ("signal",)]
@@ -442,8 +444,8 @@ def test_accepting_while_a_check_decides_is_not_lost(desk_with: MakeDesk) -> Non
     desk = desk_with(follow_up="  finished_by: acceptance\n")
 
     def accept() -> None:
-        ownership.accept(desk.ledger, journey(desk), by=acting(owner(desk)), now=NOW + 2 * HOUR)
+        ownership.accept(desk.ledger, journey(desk), by=make_actor(owner(desk)), now=NOW + 2 * HOUR)
 
     late = NOW + 2 * HOUR
-    run_waiting(desk.worker(), lambda: late, kinds=("follow_up",), check=meanwhile("followed_up", accept))
+    run_waiting(desk.worker(), lambda: late, kinds=("follow_up",), check=act_at_gate("followed_up", accept))
     assert desk.statuses() == {"done": 1}

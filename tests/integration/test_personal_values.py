@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from desk import NOW, Desk, person
+from desk import NOW, Desk, make_lead
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
@@ -46,7 +46,7 @@ SAID = {
 def hostile(number: int, **more: Any) -> dict[str, Any]:
     named = {"First name": MARK, "Last name": f"{MARK}{number}", "Company": f"{MARK} {number} GmbH"}
     return (
-        person(number)
+        make_lead(number)
         | named
         | SAID
         | {"Email": f"{MARK}{number}@{MARK}{number}.example"}
@@ -77,7 +77,7 @@ def declared(*kinds: Any) -> set[str]:
 @pytest.fixture
 def worked(ledger: Ledger) -> Desk:
     """The default playbook's day: owned, held, joined, reviewed, handed over, waited for, reminded, given back."""
-    desk = Desk(ledger, playbooks.default())
+    desk = Desk(ledger, playbooks.load_default())
     desk.capture(
         *(hostile(number) for number in range(1, 6)),
         hostile(1, Message=f"again {MARK}", submission_id=f"{MARK}-again"),
@@ -146,9 +146,9 @@ def columns_about_leads() -> list[tuple[str, str]]:
     tables = SQLModel.metadata.tables
     return [
         (table, column)
-        for table, columns in personal_values.searched().items()
+        for table, columns in personal_values.list_searched().items()
         for column in columns
-        if personal_values._about(tables[table])
+        if personal_values._list_about(tables[table])
     ]
 
 
@@ -178,11 +178,11 @@ def some(postgres: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Any:
     with databases.fresh(postgres) as (url,):
         settings = Settings(home=tmp_path_factory.mktemp("some"), database_url=url)
         with open_ledger(settings) as ledger:
-            desk = Desk(ledger, playbooks.default())
+            desk = Desk(ledger, playbooks.load_default())
             desk.capture(
-                person(1, Message='Call "me" about the\nnew office, please', **{"Use case": "Replace paper lists"})
+                make_lead(1, Message='Call "me" about the\nnew office, please', **{"Use case": "Replace paper lists"})
             )
-            desk.capture(person(2, Email="none", Phone="none"))
+            desk.capture(make_lead(2, Email="none", Phone="none"))
             desk.run()
             desk.rows("UPDATE work_item SET journey_id = 1 RETURNING 1")  # so that each table has a row about lead 1
             yield ledger
@@ -224,7 +224,7 @@ def test_the_latest_are_looked_at_each_time_and_all_of_them_when_asked(
     some: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def found(leads: str) -> int:
-        return count(connection, (personal_values.values_kept(leads),))
+        return count(connection, (personal_values.build_kept_query(leads),))
 
     monkeypatch.setattr(personal_values, "LATEST", 1)
     monkeypatch.setattr(personal_values, "_LATEST", "ORDER BY id DESC LIMIT 1")
@@ -232,12 +232,12 @@ def test_the_latest_are_looked_at_each_time_and_all_of_them_when_asked(
         connection.execute(text("INSERT INTO lead (id, created_at) SELECT n, now() FROM generate_series(7, 9) n"))
         assert plant(connection, "handoff", "reason", VALUES["a name"])
         assert found(personal_values._LATEST) == 0
-        assert sum(found(leads) for leads in personal_values.windows(connection)) == 1
-        assert len(list(personal_values.windows(connection))) == 4  # leads 1, 2, 7 and 8, one in each
+        assert sum(found(leads) for leads in personal_values.list_windows(connection)) == 1
+        assert len(list(personal_values.list_windows(connection))) == 4  # leads 1, 2, 7 and 8, one in each
 
 
 def test_verify_counts_what_it_finds_of_all_leads_too(some: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(personal_values, "windows", lambda connection: ["WHERE id = 1", "WHERE id = 1"])
+    monkeypatch.setattr(personal_values, "list_windows", lambda connection: ["WHERE id = 1", "WHERE id = 1"])
     try:
         with some.transaction() as connection:
             assert plant(connection, "handoff", "reason", VALUES["a name"])
@@ -262,6 +262,6 @@ def test_what_stands_in_a_playbook_is_not_taken_for_a_leads(some: Ledger) -> Non
 def test_every_column_of_text_says_what_it_holds() -> None:
     """Whoever adds one decides: a lead's value, a colleague's name, or neither."""
     assert declared(PERSONAL) & declared(STAFF) == set()
-    searched = {f"{table}.{column}" for table, columns in personal_values.searched().items() for column in columns}
+    searched = {f"{table}.{column}" for table, columns in personal_values.list_searched().items() for column in columns}
     assert not searched & declared(PERSONAL, STAFF)
     assert {"handoff.reason", "assignment.why", "qualification.evidence", "lookalike.levels", "outbox.key"} <= searched

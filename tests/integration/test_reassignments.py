@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import NOW, PLAYBOOK, Desk, person
+from desk import NOW, PLAYBOOK, Desk, make_lead
 from forked import Child, own_ledger
-from open_gate import meanwhile, nothing_fails
+from open_gate import act_at_gate, pass_all
 
 from leadgate import playbook as playbooks
 from leadgate.actors import Actor
 from leadgate.ledger import Ledger, reruns
 from leadgate.ledger.actions import ActionError
-from leadgate.ledger.verify import projection
+from leadgate.ledger.verify import read_projection
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks import reassignments
@@ -58,8 +58,8 @@ def rules(folder: Path, *changes: tuple[str, str]) -> Loaded:
 
 
 def assign(desk: Desk, count: int, now: datetime = NOW, first: int = 0) -> None:
-    desk.capture(*(person(number) for number in range(first, first + count)), now=now)
-    run_waiting(desk.worker(), lambda: now, kinds=["intake"], check=nothing_fails)
+    desk.capture(*(make_lead(number) for number in range(first, first + count)), now=now)
+    run_waiting(desk.worker(), lambda: now, kinds=["intake"], check=pass_all)
 
 
 def owners(desk: Desk) -> Counter[str]:
@@ -161,7 +161,7 @@ def test_a_lead_without_an_owner_waits_for_a_person_who_finds_another(desk_with:
     with pytest.raises(ActionError, match="it is held, so nobody owns it"):
         reassignments.unassign(desk.ledger, desk.loaded, 1, reason="wrong team", **WHO)
     reruns.rerun(desk.ledger, [int(item or 0)], playbook=desk.loaded.playbook, by="mia", now=LATER)
-    run_waiting(desk.worker(), lambda: LATER, kinds=["intake"], check=nothing_fails)
+    run_waiting(desk.worker(), lambda: LATER, kinds=["intake"], check=pass_all)
     assert desk.statuses() == {"owned": 1}
     assert had_it not in owners(desk)
     assert desk.holds() == []
@@ -237,7 +237,7 @@ def test_a_follow_up_check_that_has_read_a_lead_reads_it_again_when_it_changes_h
     def meanwhile_reassigned() -> None:
         reassignments.reassign(desk.ledger, desk.loaded, 1, pool="everybody", reason="away", by=MIA, now=late)
 
-    check = meanwhile("followed_up", meanwhile_reassigned)
+    check = act_at_gate("followed_up", meanwhile_reassigned)
     run_waiting(desk.worker(), lambda: late, kinds=["follow_up"], check=check)
     assert desk.one("SELECT owner FROM assignment WHERE ended_at IS NULL") != desk.one(
         "SELECT owner FROM assignment ORDER BY id LIMIT 1"
@@ -254,7 +254,7 @@ def transfer_in_a_process(settings: Settings, loaded: Loaded, rep: str) -> int:
 def work_in_a_process(settings: Settings, loaded: Loaded) -> int:
     with own_ledger(settings) as ledger:
         worker = Desk(ledger, loaded).worker("other", limit=100, lease_seconds=30.0)
-        return len(run_waiting(worker, lambda: LATER, kinds=["intake"], check=nothing_fails))
+        return len(run_waiting(worker, lambda: LATER, kinds=["intake"], check=pass_all))
 
 
 KILLED_AT = (
@@ -271,11 +271,11 @@ def test_a_transfer_that_is_killed_has_moved_nothing(settings: Settings, tmp_pat
     with own_ledger(settings) as ledger:
         desk = Desk(ledger, loaded)
         assign(desk, 50)
-        before = projection(ledger)
+        before = read_projection(ledger)
         for failpoint in KILLED_AT:
             victim = Child(partial(transfer_in_a_process, settings, loaded, "bob"), failpoint=failpoint)
             assert victim.killed, f"it was to be killed at {failpoint}: {victim.result()}"
-            assert projection(ledger) == before
+            assert read_projection(ledger) == before
         assert transfer_in_a_process(settings, loaded, "bob") == 20
         assert desk.holds() == []
 
@@ -285,7 +285,7 @@ def test_a_transfer_and_a_worker_at_once_keep_caps_and_turns_exact(settings: Set
     with own_ledger(settings) as ledger:
         desk = Desk(ledger, loaded)
         assign(desk, 300)
-        desk.capture(*(person(number) for number in range(300, 1_000)))
+        desk.capture(*(make_lead(number) for number in range(300, 1_000)))
         both = [
             Child(partial(work_in_a_process, settings, loaded)),
             Child(partial(transfer_in_a_process, settings, loaded, "cyn")),

@@ -13,8 +13,8 @@ from typing import Any
 
 import databases
 import pytest
-from commands import Cli, of, words
-from desk import KEY, NOW, Desk, acting, person
+from commands import Cli, join_lines, read_json
+from desk import KEY, NOW, Desk, make_actor, make_lead
 
 from leadgate.figures import FIRST_TOUCHES
 from leadgate.ledger import Ledger, open_ledger, ownership
@@ -43,23 +43,23 @@ def day(postgres: Ledger, loaded: Loaded, tmp_path_factory: pytest.TempPathFacto
 def _work(desk: Desk) -> None:
     chief = {"Job title": "Chief of Nothing"}
     desk.capture(
-        person(1, **chief),
-        person(2),
-        person(3),
-        person(4),
+        make_lead(1, **chief),
+        make_lead(2),
+        make_lead(3),
+        make_lead(4),
         None,
-        person(6, Email="broken address"),
-        person(7, Company=""),
-        person(8, Company="", **chief),
+        make_lead(6, Email="broken address"),
+        make_lead(7, Company=""),
+        make_lead(8, Company="", **chief),
     )
-    desk.capture(person(9, Email="somebody@rival.example"), person(1), source="partner")
+    desk.capture(make_lead(9, Email="somebody@rival.example"), make_lead(1), source="partner")
     desk.run(NOW + MINUTE)
     owners = dict(desk.rows("SELECT journey_id, owner FROM assignment"))  # type: ignore[arg-type]
     assert sorted(owners) == [1, 2, 3, 4]
     desk.activity("call", "lead1@company1.example", rep=owners[1], at=NOW + HOUR)
     desk.run(NOW + HOUR)
     rules = desk.loaded.playbook
-    ownership.reject(desk.ledger, 2, by=acting(owners[2]), now=NOW + 2 * HOUR, reason="not_a_fit", playbook=rules)
+    ownership.reject(desk.ledger, 2, by=make_actor(owners[2]), now=NOW + 2 * HOUR, reason="not_a_fit", playbook=rules)
     desk.activity("call", "lead3@company3.example", rep=owners[3], at=NOW + 5 * HOUR)
     desk.run(NOW + 5 * HOUR)
     assert desk.statuses() == {"done": 2, "nurture": 2, "owned": 1, "held": 3, "disqualified": 1, "joined": 1}
@@ -74,7 +74,7 @@ def settings(postgres: Ledger, day: str, tmp_path: Path) -> Iterator[Settings]:
 
 
 def report(cli: Cli, *options: Any) -> Any:
-    return of(cli("report", "--json", "--now", REPORTED, *options))
+    return read_json(cli("report", "--json", "--now", REPORTED, *options))
 
 
 def row(rows: list[dict[str, Any]], **of: Any) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def test_conversion(cli: Cli) -> None:
 
 
 def test_a_first_touch_is_no_acceptance_and_an_acceptance_no_touch(cli: Cli, desk: Desk) -> None:
-    desk.capture(person(11), person(12))
+    desk.capture(make_lead(11), make_lead(12))
     desk.run(REPORTED)
     cli("accept", "J11", "--for", "bob", "--now", REPORTED)
     found = report(cli)
@@ -181,7 +181,7 @@ def test_what_counts_of_several_owners_is_of_the_last(cli: Cli, desk: Desk) -> N
 
 
 def test_won_lost_and_undecided_add_up_everywhere(cli: Cli, desk: Desk) -> None:
-    desk.capture(person(11))
+    desk.capture(make_lead(11))
     desk.run(REPORTED)
     cli("accept", "J11", "--for", "bob", "--now", REPORTED)
     found = report(cli)
@@ -236,17 +236,17 @@ def _timestamp(moment: datetime | None) -> str:
 
 def test_the_period_before_is_told_beside_each_headline(cli: Cli, desk: Desk) -> None:
     later = NOW + 7 * 24 * HOUR
-    desk.capture(person(21), now=later)
+    desk.capture(make_lead(21), now=later)
     desk.run(later + 2 * MINUTE)
     week = ["--since", "2026-03-10", "--until", "2026-03-16", "--now", later + HOUR]
-    found = of(cli("report", "--json", *week))
+    found = read_json(cli("report", "--json", *week))
     assert found["period_before"]["since"].startswith("2026-03-03")
     headlines = {(each["section"], each["figure"]): each for each in found["headlines"]}
     assert has(headlines["funnel", "signals"], value=1, before=10, change=-9)
     assert has(headlines["speed", "to_owner"], value=120, before=60, change=60)
     assert headlines["speed", "in_time"]["before"] == pytest.approx(1 / 3)
     assert has(headlines["load", "open"], value=desk.statuses()["owned"], before=1)
-    assert "10 in the period before, 9 fewer." in words(cli("report", *week))
+    assert "10 in the period before, 9 fewer." in join_lines(cli("report", *week))
 
 
 def test_each_scoring_rule(cli: Cli) -> None:
@@ -333,7 +333,7 @@ def test_the_time_of_a_stage_adds_up_over_the_generations_of_a_journey(cli: Cli,
 
 
 def test_an_accepted_lead_is_a_clean_path(cli: Cli, desk: Desk) -> None:
-    desk.capture(person(11))
+    desk.capture(make_lead(11))
     desk.run(REPORTED)
     cli("accept", "J11", "--for", "bob", "--now", REPORTED)
     found = report(cli)
@@ -371,7 +371,7 @@ def test_one_rep_sees_their_own(cli: Cli, desk: Desk) -> None:
     )
     (late,) = found["overdue"]["late"]
     assert has(late, journey="J4", overdue=89 * 60.0, sla="standard", ladder_step=2)
-    assert "J4" in words(cli("report", "--rep", owner, "--now", REPORTED))
+    assert "J4" in join_lines(cli("report", "--rep", owner, "--now", REPORTED))
 
 
 def test_it_is_written_wherever_it_is_wanted_and_tells_nothing_personal(cli: Cli, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from commands import Cli
-from desk import NOW, Desk, person
+from desk import NOW, Desk, make_lead
 
 #: What a reader would stumble over: sizes of letters of charts as they are seen, and what sticks out.
 _LOOK = """() => {
@@ -37,7 +37,7 @@ _LOOK = """() => {
 def page(cli: Cli, desk: Desk, tmp_path: Path) -> Path:
     """The page of a morning with one of most things."""
     chief = {"Job title": "Chief of Nothing"}
-    desk.capture(*(person(number, **chief) for number in range(1, 9)), None, person(9, Email="broken address"))
+    desk.capture(*(make_lead(number, **chief) for number in range(1, 9)), None, make_lead(9, Email="broken address"))
     desk.run(NOW)
     for journey, owner in desk.rows("SELECT journey_id, owner FROM assignment WHERE journey_id < 5"):
         at = NOW + timedelta(minutes=20 * journey)

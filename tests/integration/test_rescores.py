@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from desk import NOW, PLAYBOOK, Desk, acting, person
+from desk import NOW, PLAYBOOK, Desk, make_actor, make_lead
 from sqlalchemy import text
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, ownership, reruns
 from leadgate.ledger.journeys import starting
-from leadgate.ledger.verify import projection
+from leadgate.ledger.verify import read_projection
 
 DAY = timedelta(days=1)
 EMAIL = "lead1@company1.example"
@@ -35,7 +35,7 @@ def desk(ledger: Ledger) -> Desk:
 def hot(desk: Desk) -> None:
     """Lead 1 asked for a demo and has an owner."""
     desk.activity("demo_request", EMAIL)
-    desk.capture(person(1, Company=""))
+    desk.capture(make_lead(1, Company=""))
     desk.run()
 
 
@@ -149,7 +149,7 @@ def test_a_lead_that_somebody_owns_keeps_its_owner_while_it_cools(desk: Desk) ->
 
 def test_what_an_owner_rejected_stays_rejected_until_there_is_news(desk: Desk) -> None:
     hot(desk)
-    ownership.reject(desk.ledger, 1, by=acting("mia"), reason="not_a_fit", now=NOW, playbook=desk.loaded.playbook)
+    ownership.reject(desk.ledger, 1, by=make_actor("mia"), reason="not_a_fit", now=NOW, playbook=desk.loaded.playbook)
     desk.run(now=NOW + 60 * DAY)
     assert journeys(desk) == [("signal", "follow_up", "nurture")]
     assert desk.one("SELECT score_changes_at FROM lead") is None
@@ -163,11 +163,11 @@ def test_what_an_owner_rejected_stays_rejected_until_there_is_news(desk: Desk) -
 def test_a_returning_lead_at_the_edge_does_not_flap(desk: Desk) -> None:
     hot(desk)
     followed_up(desk)
-    desk.capture(person(1, Company="", City="Bonn"), now=NOW + 8 * DAY)  # 40 has become 23: above 20, below 30
+    desk.capture(make_lead(1, Company="", City="Bonn"), now=NOW + 8 * DAY)  # 40 has become 23: above 20, below 30
     desk.run(now=NOW + 8 * DAY)
     assert journeys(desk)[1:] == [("signal", "follow_up", "owned")]
     assert desk.one("SELECT score FROM qualification ORDER BY id DESC LIMIT 1") == 23
-    desk.capture(person(2, Company=""), now=NOW + 8 * DAY)
+    desk.capture(make_lead(2, Company=""), now=NOW + 8 * DAY)
     desk.activity("demo_request", "lead2@company2.example", at=NOW)
     desk.run(now=NOW + 8 * DAY)
     assert journeys(desk)[2][2] == "nurture"  # the same score of a lead that never was qualified
@@ -179,13 +179,13 @@ def test_what_a_person_approved_counts_as_qualified_when_the_lead_returns(ledger
     leave = "  leave: {marketing_qualified: 25}\n"
     rules = PLAYBOOK.replace("  fit:", f"{grades}  fit:").replace("  review:", f"{leave}  review:")
     desk = Desk(ledger, playbooks.parse(rules, path=Path("rules.yaml")))
-    desk.capture(person(1, Company="", Title="Chief Buyer"))
+    desk.capture(make_lead(1, Company="", Title="Chief Buyer"))
     desk.run()
     item = desk.one("SELECT work_item_id FROM journey")
-    reruns.done_by_hand(desk.ledger, [item], by="mia", now=NOW, evidence="known from the fair")
+    reruns.mark_done_by_hand(desk.ledger, [item], by="mia", now=NOW, evidence="known from the fair")
     desk.run()
     followed_up(desk)
-    desk.capture(person(1, Company="", Title="Chief Buyer", City="Bonn"))
+    desk.capture(make_lead(1, Company="", Title="Chief Buyer", City="Bonn"))
     desk.run()
     assert desk.rows("SELECT score, was, qualified_as, outcome FROM qualification ORDER BY id") == [
         (25, None, None, "review"),
@@ -199,7 +199,7 @@ def test_what_a_person_approved_counts_as_qualified_when_the_lead_returns(ledger
 
 def test_a_rerun_with_the_same_score_comes_to_the_same_verdict(desk: Desk) -> None:
     hot(desk)
-    desk.capture(person(2, Company="", Phone="call me"))
+    desk.capture(make_lead(2, Company="", Phone="call me"))
     desk.activity("demo_request", "lead2@company2.example", at=NOW - 5 * DAY)
     desk.run()
     item = desk.one("SELECT work_item_id FROM journey WHERE status = 'held'")
@@ -220,9 +220,9 @@ def test_a_moment_starts_one_journey_however_often_and_by_whomever_it_is_looked_
         assert starting.start_rescores(connection, moment) == 1
         assert starting.start_rescores(connection, moment) == 0
     desk.run(now=moment)
-    before = projection(desk.ledger)
+    before = read_projection(desk.ledger)
     desk.run(now=moment)
-    assert projection(desk.ledger) == before
+    assert read_projection(desk.ledger) == before
 
 
 def test_an_idle_look_for_leads_to_score_again_reads_two_partial_indexes(desk: Desk) -> None:
@@ -243,7 +243,7 @@ def test_a_route_can_read_the_grade(ledger: Ledger) -> None:
     rules = PLAYBOOK.replace("  fit:", f"{grades}  fit:").replace("routing:", route)
     desk = Desk(ledger, playbooks.parse(rules, path=Path("rules.yaml")))
     desk.activity("demo_request", EMAIL)
-    desk.capture(person(1, Title="Chief Buyer"), person(2))
+    desk.capture(make_lead(1, Title="Chief Buyer"), make_lead(2))
     desk.run()
     assert desk.rows("SELECT rule FROM assignment ORDER BY journey_id") == [("best",), ("all_leads",)]
     assert desk.rows("SELECT grade FROM qualification ORDER BY journey_id") == [("A2",), ("B4",)]

@@ -8,12 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from commands import Cli, of, words
-from desk import NOW, PLAYBOOK, Desk, person
+from commands import Cli, join_lines, read_json
+from desk import NOW, PLAYBOOK, Desk, make_lead
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, reruns, reviews
-from tasks.batches import activate, next_work
+from tasks.batches import activate, claim_next_work
 from tasks.failed_batches import CANCELLED, hold_batch
 from tasks.overdue import escalate_overdue
 
@@ -21,8 +21,8 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 #: 25 points, in the review band; and one whose address nobody can write to.
-CHIEF = person(1, Company="", **{"Job title": "Chief of Nothing"})
-BROKEN = person(2, Email="broken address of somebody")
+CHIEF = make_lead(1, Company="", **{"Job title": "Chief of Nothing"})
+BROKEN = make_lead(2, Email="broken address of somebody")
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def test_reviews_are_listed_before_exceptions_with_what_there_is_to_decide_by(
     cli: Cli, waiting: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "160")
-    found = of(cli("review", "--json"))
+    found = read_json(cli("review", "--json"))
     assert [each["kind"] for each in found["items"]] == ["review", "exception"]
     assert found["items"][0]["due_at"] > found["items"][1]["due_at"]  # so the order is not that of the due times
     in_band = found["items"][0]
@@ -55,11 +55,11 @@ def test_reviews_are_listed_before_exceptions_with_what_there_is_to_decide_by(
     assert in_band["missing"] == ["company"]
     assert in_band["values"] == {"job_title": "Chief of Nothing"}
     assert found["items"][1]["score"] is None
-    told = words(cli("review"))
+    told = join_lines(cli("review"))
     assert "A score of 25 is in the review band" in told
     assert "missing company" in told
     assert f"Next: leadgate review W{in_band['id']}" in told
-    assert of(cli("review", "--limit", 1, "--json"))["total"] == 2
+    assert read_json(cli("review", "--limit", 1, "--json"))["total"] == 2
 
 
 def test_a_reviewer_sees_the_grade_and_what_is_known_not_to_be_there(
@@ -74,10 +74,10 @@ def test_a_reviewer_sees_the_grade_and_what_is_known_not_to_be_there(
     desk = Desk(ledger, playbooks.parse(rules, path=tmp_path / "rules.yaml"))
     desk.capture(CHIEF | {"Budget": "none left"})
     desk.run()
-    (each,) = of(cli("review", "--json"))["items"]
+    (each,) = read_json(cli("review", "--json"))["items"]
     assert (each["grade"], each["unknown"], each["negative"]) == ("B4", ["need"], ["budget"])
-    assert "grade B4" in words(cli("review"))
-    told = words(cli("review", f"W{each['id']}"))
+    assert "grade B4" in join_lines(cli("review"))
+    told = join_lines(cli("review", f"W{each['id']}"))
     assert "Known not to be there: budget" in told
     assert "Score 25, grade B4: " in told
 
@@ -87,7 +87,7 @@ def test_values_are_masked_unless_asked(cli: Cli, waiting: Desk) -> None:
     for arguments in (["review"], ["review", f"W{exception}"]):
         for more in ([], ["--json"]):
             assert "broken address" not in cli(*arguments, *more).stdout
-            assert "broken address" in words(cli(*arguments, *more, "--show-personal"))
+            assert "broken address" in join_lines(cli(*arguments, *more, "--show-personal"))
 
 
 def test_a_field_of_the_playbooks_own_is_masked_too(cli: Cli, desk: Desk, tmp_path: Path) -> None:
@@ -95,16 +95,18 @@ def test_a_field_of_the_playbooks_own_is_masked_too(cli: Cli, desk: Desk, tmp_pa
     changed = changed.replace("  fit:\n", '  fit:\n    - {name: named, when: "nickname is not null", points: 25}\n')
     (tmp_path / "playbook.yaml").write_text(changed, encoding="utf-8")
     desk = Desk(desk.ledger, playbooks.parse(changed, path=Path("tests.yaml")))
-    desk.capture(person(1, Company="", Nick="Zorro the fox"))
+    desk.capture(make_lead(1, Company="", Nick="Zorro the fox"))
     desk.run()
     reviewed = item(desk, "review")
-    assert of(cli("review", f"W{reviewed}", "--json"))["values"] == {"nickname": "Z•••"}
-    assert of(cli("review", f"W{reviewed}", "--json", "--show-personal"))["values"] == {"nickname": "Zorro the fox"}
+    assert read_json(cli("review", f"W{reviewed}", "--json"))["values"] == {"nickname": "Z•••"}
+    assert read_json(cli("review", f"W{reviewed}", "--json", "--show-personal"))["values"] == {
+        "nickname": "Zorro the fox"
+    }
 
 
 def test_one_review_is_told_with_its_points_and_the_commands_that_decide_it(cli: Cli, waiting: Desk) -> None:
     reviewed = item(waiting, "review")
-    told = words(cli("review", f"w{reviewed}"))
+    told = join_lines(cli("review", f"w{reviewed}"))
     for part in (
         f"W{reviewed}: score_in_review_band at qualification, lead 1",
         "Score 25: fit 25, engagement 0.",
@@ -115,12 +117,12 @@ def test_one_review_is_told_with_its_points_and_the_commands_that_decide_it(cli:
         f"leadgate review W{reviewed} --take",
     ):
         assert part in told
-    assert "--set email=ADDRESS" in words(cli("review", item(waiting, "exception")))
+    assert "--set email=ADDRESS" in join_lines(cli("review", item(waiting, "exception")))
 
 
 def test_nothing_that_waits_is_no_error(cli: Cli, desk: Desk) -> None:
     assert "Nothing waits" in cli("review").stdout
-    assert of(cli("review", "--json")) == {"total": 0, "items": []}
+    assert read_json(cli("review", "--json")) == {"total": 0, "items": []}
 
 
 @pytest.mark.parametrize(
@@ -140,7 +142,7 @@ def test_an_approved_lead_goes_on_to_an_owner(cli: Cli, waiting: Desk, options: 
 
 def test_options_may_follow_an_approval_without_words(cli: Cli, waiting: Desk) -> None:
     reviewed = item(waiting, "review")
-    did = of(cli("review", f"W{reviewed}", "--approve", "--later", "--json"))
+    did = read_json(cli("review", f"W{reviewed}", "--approve", "--later", "--json"))
     assert did == {
         "work_item": reviewed,
         "did": "approved",
@@ -155,7 +157,7 @@ def test_options_may_follow_an_approval_without_words(cli: Cli, waiting: Desk) -
 def test_a_rejected_lead_ends_with_the_reason(cli: Cli, waiting: Desk) -> None:
     cli("review", f"W{item(waiting, 'review')}", "--reject", "a pupil")
     assert waiting.rows("SELECT status FROM journey WHERE id = 1") == [("discarded",)]
-    assert "as discarded: a pupil" in words(cli("explain", "J1"))
+    assert "as discarded: a pupil" in join_lines(cli("explain", "J1"))
     assert waiting.holds() == []
 
 
@@ -171,16 +173,16 @@ def test_taking_an_item_says_who_decides_it(cli: Cli, waiting: Desk, log_in: Cal
     reviewed = item(waiting, "review")
     taken = "SELECT assignee, taken_at FROM work_item WHERE id = :id"
     cli("review", f"W{reviewed}", "--take", "--now", NOW)
-    again = of(cli("review", f"W{reviewed}", "--take", "--now", NOW + HOUR, "--json"))
+    again = read_json(cli("review", f"W{reviewed}", "--take", "--now", NOW + HOUR, "--json"))
     assert again["taken_from"] is None
     assert waiting.rows(taken, id=reviewed) == [("rita", NOW)]
-    assert [each["id"] for each in of(cli("queue", "--assignee", "rita", "--json"))["items"]] == [reviewed]
+    assert [each["id"] for each in read_json(cli("queue", "--assignee", "rita", "--json"))["items"]] == [reviewed]
     log_in("sam")
     other = cli("review", f"W{reviewed}", "--take", "--now", NOW + HOUR)
     assert "was rita's until now" in other.stderr
     assert waiting.rows(taken, id=reviewed) == [("sam", NOW + HOUR)]
     assert waiting.rows("SELECT what, by FROM action ORDER BY id") == [("take", "rita"), ("take", "sam")]
-    assert "sam decides" in words(cli("explain", f"W{reviewed}"))
+    assert "sam decides" in join_lines(cli("explain", f"W{reviewed}"))
     assert waiting.holds() == []
 
 
@@ -205,8 +207,8 @@ def test_what_cannot_be_decided_changes_nothing_and_says_what_to_do(cli: Cli, wa
 
 
 def test_what_is_no_review_is_refused_with_the_command_that_fits(cli: Cli, desk: Desk) -> None:
-    desk.capture(*(person(number, Email="broken") for number in range(20)))
-    desk.capture(person(30), source="partner")
+    desk.capture(*(make_lead(number, Email="broken") for number in range(20)))
+    desk.capture(make_lead(30), source="partner")
     desk.run()
     desk.run(now=NOW + 4 * HOUR)
     breaker, escalation = item(desk, "breaker"), item(desk, "escalation")
@@ -219,10 +221,10 @@ def test_what_is_no_review_is_refused_with_the_command_that_fits(cli: Cli, desk:
 
 
 def test_a_run_that_did_not_finish_is_no_review_but_somebody_can_see_to_it(cli: Cli, desk: Desk) -> None:
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     worker = desk.worker()
     activate(worker, NOW)
-    work = next_work(worker, NOW)
+    work = claim_next_work(worker, NOW)
     assert work is not None
     hold_batch(desk.ledger, work, reason=CANCELLED, why="in the UI", now=NOW)
     recovery = item(desk, "recovery")
@@ -270,10 +272,12 @@ def test_what_nobody_takes_is_escalated_once_when_it_is_due(escalating: Callable
     ]
     assert check(desk, DAY) == 1  # the review, which names nobody: the last route
     assert desk.rows(MESSAGES) == [(2, "cyn"), (1, "revenue_operations")]
-    listed = {each["id"]: each for each in of(cli("queue", "--json"))["items"]}
+    listed = {each["id"]: each for each in read_json(cli("queue", "--json"))["items"]}
     assert listed[exception]["escalated_to"] == "cyn"
     assert "↑ cyn" in cli("queue").stdout
-    assert "Nobody took it in time: escalated to cyn at 2026-03-04 18:00 UTC." in words(cli("explain", f"W{exception}"))
+    assert "Nobody took it in time: escalated to cyn at 2026-03-04 18:00 UTC." in join_lines(
+        cli("explain", f"W{exception}")
+    )
     assert desk.holds() == []
 
 
@@ -297,7 +301,7 @@ def test_a_lead_that_is_held_again_has_a_new_item_with_a_time_of_its_own(waiting
 
 
 def test_a_parked_source_is_escalated_once_by_its_first_lead(desk: Desk) -> None:
-    desk.capture(*(person(number, Email="broken") for number in range(20)))
+    desk.capture(*(make_lead(number, Email="broken") for number in range(20)))
     desk.run()
     held = "SELECT min(id) FROM journey WHERE work_item_id = :id"
     first = desk.one(held, id=item(desk, "breaker"))
@@ -307,7 +311,7 @@ def test_a_parked_source_is_escalated_once_by_its_first_lead(desk: Desk) -> None
 
 
 def test_an_escalation_of_a_late_first_touch_is_not_escalated_again(desk: Desk) -> None:
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     desk.run()
     desk.run(now=NOW + 4 * HOUR)
     assert item(desk, "escalation")
@@ -316,7 +320,7 @@ def test_an_escalation_of_a_late_first_touch_is_not_escalated_again(desk: Desk) 
 
 def test_several_that_check_at_once_escalate_each_item_once(desk: Desk) -> None:
     for number in range(6):
-        desk.capture(person(number, Email=f"broken {number}"), source=("website", "partner")[number % 2])
+        desk.capture(make_lead(number, Email=f"broken {number}"), source=("website", "partner")[number % 2])
     desk.run()
     gate, counts = threading.Barrier(4), list[int]()
 

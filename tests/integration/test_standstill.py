@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from commands import Cli, of, words
-from desk import Desk, person
-from open_gate import nothing_fails
+from commands import Cli, join_lines, read_json
+from desk import Desk, make_lead
+from open_gate import pass_all
 from sqlalchemy import text
 
 from leadgate.ledger import consumers
 from leadgate.ledger.consumers import PAUSED
-from leadgate.ledger.standstill import standstill
-from tasks.batches import activate, next_work, run_waiting
+from leadgate.ledger.standstill import read_standstill
+from tasks.batches import activate, claim_next_work, run_waiting
 
 LIMIT = 60.0
 
@@ -30,24 +30,24 @@ def ago(desk: Desk, seconds: float, *tables: str) -> None:
 
 
 def consumer(desk: Desk, doing: str = "waits for leads", name: str = "one") -> None:
-    consumers.seen(desk.ledger, name=name, host="here", pid=1, doing=doing)
+    consumers.record_consumer(desk.ledger, name=name, host="here", pid=1, doing=doing)
 
 
 def captured(desk: Desk, number: int) -> None:
-    desk.capture(person(number), now=datetime.now(UTC))
+    desk.capture(make_lead(number), now=datetime.now(UTC))
 
 
 def claimed(desk: Desk) -> None:
     activate(desk.worker())
-    assert next_work(desk.worker(lease_seconds=300)) is not None
+    assert claim_next_work(desk.worker(lease_seconds=300)) is not None
 
 
 def test_a_lead_that_nobody_claims_stands_still(desk: Desk) -> None:
     consumer(desk)
     captured(desk, 1)
-    assert not standstill(desk.ledger, LIMIT).stalled
+    assert not read_standstill(desk.ledger, LIMIT).stalled
     ago(desk, 90, "journey")
-    stands = standstill(desk.ledger, LIMIT)
+    stands = read_standstill(desk.ledger, LIMIT)
     assert stands.stalled
     assert 85 < stands.seconds < 300
 
@@ -55,13 +55,13 @@ def test_a_lead_that_nobody_claims_stands_still(desk: Desk) -> None:
 def test_a_lead_in_a_batch_that_does_not_advance_stands_still(desk: Desk) -> None:
     consumer(desk)
     captured(desk, 1)
-    run_waiting(desk.worker(), check=nothing_fails)
+    run_waiting(desk.worker(), check=pass_all)
     captured(desk, 2)
     claimed(desk)
     ago(desk, 90, "journey")
-    assert not standstill(desk.ledger, LIMIT).stalled  # its batch has begun just now
+    assert not read_standstill(desk.ledger, LIMIT).stalled  # its batch has begun just now
     ago(desk, 90, "batch")
-    assert standstill(desk.ledger, LIMIT).stalled
+    assert read_standstill(desk.ledger, LIMIT).stalled
 
 
 def test_leads_behind_a_batch_that_advances_do_not_stand_still(desk: Desk) -> None:
@@ -70,7 +70,7 @@ def test_leads_behind_a_batch_that_advances_do_not_stand_still(desk: Desk) -> No
     claimed(desk)
     captured(desk, 2)
     ago(desk, 90, "journey")
-    assert not standstill(desk.ledger, LIMIT).stalled
+    assert not read_standstill(desk.ledger, LIMIT).stalled
 
 
 def test_a_lead_that_is_passed_over_stands_still(desk: Desk) -> None:
@@ -80,21 +80,21 @@ def test_a_lead_that_is_passed_over_stands_still(desk: Desk) -> None:
     worker.left_out.add("claim_intake", 1)
     ago(desk, 90, "journey")
     captured(desk, 2)
-    run_waiting(worker, check=nothing_fails)
-    assert standstill(desk.ledger, LIMIT).stalled
+    run_waiting(worker, check=pass_all)
+    assert read_standstill(desk.ledger, LIMIT).stalled
 
 
 def test_what_waits_on_purpose_does_not_stand_still(desk: Desk) -> None:
     captured(desk, 1)
     ago(desk, 90, "journey")
-    assert not standstill(desk.ledger, LIMIT).stalled  # nobody runs all day here
+    assert not read_standstill(desk.ledger, LIMIT).stalled  # nobody runs all day here
     consumer(desk, PAUSED)
-    assert not standstill(desk.ledger, LIMIT).stalled
+    assert not read_standstill(desk.ledger, LIMIT).stalled
     consumer(desk)
-    assert standstill(desk.ledger, LIMIT).stalled
+    assert read_standstill(desk.ledger, LIMIT).stalled
     with desk.ledger.transaction() as connection:
         connection.execute(text("UPDATE journey SET run_after = clock_timestamp() + interval '1 day'"))
-    assert not standstill(desk.ledger, LIMIT).stalled
+    assert not read_standstill(desk.ledger, LIMIT).stalled
 
 
 def test_leads_whose_only_consumer_died_stand_still(desk: Desk) -> None:
@@ -103,7 +103,7 @@ def test_leads_whose_only_consumer_died_stand_still(desk: Desk) -> None:
     ago(desk, 90, "journey")
     with desk.ledger.transaction() as connection:
         connection.execute(text("UPDATE consumer SET seen_at = seen_at - interval '2 minutes'"))
-    assert standstill(desk.ledger, LIMIT).stalled
+    assert read_standstill(desk.ledger, LIMIT).stalled
 
 
 def test_status_fails_and_says_so(cli: Cli, desk: Desk) -> None:
@@ -111,8 +111,8 @@ def test_status_fails_and_says_so(cli: Cli, desk: Desk) -> None:
     captured(desk, 1)
     cli("status")
     ago(desk, 90, "journey")
-    assert "has not moved" in words(cli("status", code=1))
-    data = of(cli("status", "--json", code=1))
+    assert "has not moved" in join_lines(cli("status", code=1))
+    data = read_json(cli("status", "--json", code=1))
     assert (data["stalled"], data["well"]) == (True, False)
     assert data["waiting"]["standstill_seconds"] > LIMIT
 

@@ -60,8 +60,8 @@ SAMPLES_OF: dict[str, dict[str, Any]] = {
     "person_moves._move": {"statement": person_moves._RERUN},  # constants of the module
     "personal_values.windows": {"chosen": "WHERE id > 1 AND id < 9 ORDER BY id LIMIT 5"},
     "reports.count_work_items": {"conditions": _EVERY_CONDITION},
-    "reports.known_values": {"column": "reason"},
-    "reports.work_items": {"conditions": _EVERY_CONDITION},
+    "reports.list_known_values": {"column": "reason"},
+    "reports.list_work_items": {"conditions": _EVERY_CONDITION},
     "stage_moves.advance": {"stage": "capture", "status": "ready"},
     "starting._start_rescores": {"column": "rescore_at", "after": "last.status = 'done'"},
     "upkeep.analyze_grown": {"tables": [SimpleNamespace(columns="lead (email)")]},

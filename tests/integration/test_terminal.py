@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from commands import Cli
-from desk import NOW, Desk, person
+from desk import NOW, Desk, make_lead
 from typer.testing import CliRunner, Result
 
 from console.cli import app
@@ -28,7 +28,7 @@ FIELDS = (
 
 def hostile(number: int, **more: Any) -> dict[str, Any]:
     """A lead that gets an owner, with a hostile text in every field that takes any."""
-    return person(number) | {name: f"{name} {number} {EVIL}" for name in FIELDS if name != "Country"} | more
+    return make_lead(number) | {name: f"{name} {number} {EVIL}" for name in FIELDS if name != "Country"} | more
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def worked(ledger: Ledger, desk: Desk) -> Desk:
     desk.activity(f"demo {EVIL}".replace("\x00", ""), "lead1@company1.example")
     desk.run()
     spam = [row[0] for row in desk.rows("SELECT id FROM work_item WHERE reason = 'spam'")]
-    reruns.done_by_hand(ledger, spam, by=f"mia {EVIL}", now=NOW, evidence=f"seen {EVIL}")
+    reruns.mark_done_by_hand(ledger, spam, by=f"mia {EVIL}", now=NOW, evidence=f"seen {EVIL}")
     desk.run()
     desk.run(NOW + timedelta(hours=5))
     assert desk.statuses()["owned"] >= 1

@@ -64,7 +64,7 @@ Change = Callable[[Connection, list[int]], object]
 
 
 def _rows(connection: Connection, ids: list[int]) -> list[Any]:
-    """The rows of ``locking.held_by``, also of journeys that are not held: as a caller that did not compare."""
+    """The rows of ``locking.lock_held_by``, also of journeys that are not held: as a caller that did not compare."""
     return list(connection.execute(text("SELECT id, stage FROM journey WHERE id = ANY(:ids)"), {"ids": ids}))
 
 

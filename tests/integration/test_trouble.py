@@ -19,9 +19,9 @@ import databases
 import orjson
 import psycopg
 import pytest
-from desk import INSISTS, NOW, PLAYBOOK, Desk, person
+from desk import INSISTS, NOW, PLAYBOOK, Desk, make_lead
 from forked import Child
-from open_gate import meanwhile, nothing_fails
+from open_gate import act_at_gate, pass_all
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -29,11 +29,11 @@ from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, bulk, open_ledger, reruns
 from leadgate.ledger.batches import Conflict, LeaseLost, applying
 from leadgate.ledger.database import explain_database_error
-from leadgate.ledger.leases import lease_remaining
-from leadgate.ledger.verify import projection
+from leadgate.ledger.leases import read_lease_remaining
+from leadgate.ledger.verify import read_projection
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
-from leadgate.values.text import several_lines
+from leadgate.values.text import clean_lines
 from tasks.batches import run_waiting
 
 UNCHECKABLE = """gates:
@@ -48,7 +48,14 @@ UNCHECKABLE = """gates:
 
 
 def people() -> list[dict[str, Any] | None]:
-    return [person(1), person(2, Phone="call me"), None, person(3), person(1, Message="again"), person(4, Company="")]
+    return [
+        make_lead(1),
+        make_lead(2, Phone="call me"),
+        None,
+        make_lead(3),
+        make_lead(1, Message="again"),
+        make_lead(4, Company=""),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +65,8 @@ def undisturbed(postgres: Ledger, tmp_path_factory: pytest.TempPathFactory, load
     with databases.fresh(postgres) as (url,), open_ledger(Settings(home, url)) as ledger:
         desk = Desk(ledger, loaded)
         desk.capture(*people())
-        run_waiting(desk.worker(), lambda: NOW, check=nothing_fails)
-        return projection(ledger)
+        run_waiting(desk.worker(), lambda: NOW, check=pass_all)
+        return read_projection(ledger)
 
 
 # -- gates -------------------------------------------------------------------------------------------------
@@ -89,8 +96,8 @@ def test_a_gate_that_cannot_be_checked_holds_the_batch_until_it_can(desk: Desk) 
 
 
 def test_owned_leads_whose_gate_cannot_be_checked_stay_owned_with_one_recovery_task(desk: Desk) -> None:
-    desk.capture(person(1), person(2))
-    run_waiting(desk.worker(), lambda: NOW, check=nothing_fails)
+    desk.capture(make_lead(1), make_lead(2))
+    run_waiting(desk.worker(), lambda: NOW, check=pass_all)
     sound = desk.loaded
     desk.loaded = playbooks.parse(
         PLAYBOOK.removesuffix(INSISTS) + UNCHECKABLE.format(gate="followed_up"), path=sound.path
@@ -120,7 +127,7 @@ def test_a_run_goes_on_after_postgresql_was_killed(loaded: Loaded, tmp_path: Pat
             desk = Desk(ledger, loaded)
             desk.capture(*people())
             pid = int((settings.home / "postgresql" / "postmaster.pid").read_text().split()[0])
-            kill = meanwhile("qualified", lambda: os.kill(pid, signal.SIGKILL))
+            kill = act_at_gate("qualified", lambda: os.kill(pid, signal.SIGKILL))
             try:
                 run_waiting(desk.worker("first", lease_seconds=0.5), lambda: NOW, check=kill)
             except DBAPIError as error:
@@ -132,9 +139,9 @@ def test_a_run_goes_on_after_postgresql_was_killed(loaded: Loaded, tmp_path: Pat
             desk = Desk(ledger, loaded)
             assert desk.one("SELECT count(*) FROM handoff WHERE stage = 'enrichment'") > 0
             assert desk.one("SELECT count(*) FROM handoff WHERE stage = 'qualification'") == 0
-            time.sleep(lease_remaining(ledger, "intake") or 0)
-            run_waiting(desk.worker("second"), lambda: NOW, check=nothing_fails)
-            return projection(ledger), desk.holds()
+            time.sleep(read_lease_remaining(ledger, "intake") or 0)
+            run_waiting(desk.worker("second"), lambda: NOW, check=pass_all)
+            return read_projection(ledger), desk.holds()
 
     words = Child(interrupted).result()
     assert words.startswith("PostgreSQL is gone")
@@ -144,7 +151,7 @@ def test_a_run_goes_on_after_postgresql_was_killed(loaded: Loaded, tmp_path: Pat
 
 def test_a_full_disk_is_named_and_what_was_stored_stays(desk: Desk, postgres: Ledger) -> None:
     draw = random.Random(1)
-    rows = [person(number, Message=draw.randbytes(4_000).hex()) for number in range(600)]  # does not compress much
+    rows = [make_lead(number, Message=draw.randbytes(4_000).hex()) for number in range(600)]  # does not compress much
     with small_disk(postgres) as (tablespace, enlarge):
         with desk.ledger.transaction() as connection:
             connection.execute(text(f"ALTER TABLE signal SET TABLESPACE {tablespace}"))
@@ -155,7 +162,7 @@ def test_a_full_disk_is_named_and_what_was_stored_stays(desk: Desk, postgres: Le
         assert "What was stored stays" in words
         stored = desk.one("SELECT count(*) FROM signal")
         assert 0 < stored < len(rows)
-        run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=nothing_fails)
+        run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=pass_all)
         assert desk.statuses() == {"owned": stored}
         enlarge()
         assert capture_all(desk, rows) == len(rows) - stored
@@ -235,11 +242,11 @@ def test_an_interrupted_run_gives_its_batch_up_at_once(desk: Desk, undisturbed: 
 
     desk.capture(*people())
     with pytest.raises(KeyboardInterrupt):
-        run_waiting(desk.worker("first", lease_seconds=600), lambda: NOW, check=meanwhile("enriched", interrupt))
+        run_waiting(desk.worker("first", lease_seconds=600), lambda: NOW, check=act_at_gate("enriched", interrupt))
     assert desk.one("SELECT count(*) FROM handoff WHERE stage = 'validation'") > 0
-    assert lease_remaining(desk.ledger, "intake") == 0
-    run_waiting(desk.worker("second", lease_seconds=600), lambda: NOW, check=nothing_fails)
-    assert projection(desk.ledger) == undisturbed
+    assert read_lease_remaining(desk.ledger, "intake") == 0
+    run_waiting(desk.worker("second", lease_seconds=600), lambda: NOW, check=pass_all)
+    assert read_projection(desk.ledger) == undisturbed
     assert desk.holds() == []
 
 
@@ -247,12 +254,12 @@ def test_who_lost_the_lease_writes_nothing(desk: Desk, undisturbed: list[str]) -
     def taken_over() -> None:
         with desk.ledger.transaction() as connection:
             connection.execute(text("UPDATE batch SET lease_until = '-infinity'"))
-        run_waiting(desk.worker("second"), lambda: NOW, check=nothing_fails)
+        run_waiting(desk.worker("second"), lambda: NOW, check=pass_all)
 
     desk.capture(*people())
     with pytest.raises(LeaseLost):
-        run_waiting(desk.worker("first"), lambda: NOW, check=meanwhile("qualified", taken_over))
-    assert projection(desk.ledger) == undisturbed
+        run_waiting(desk.worker("first"), lambda: NOW, check=act_at_gate("qualified", taken_over))
+    assert read_projection(desk.ledger) == undisturbed
     assert desk.holds() == []
 
 
@@ -262,17 +269,17 @@ def test_a_slow_stage_keeps_its_lease(desk: Desk) -> None:
     def slow() -> None:
         until = time.monotonic() + 1.5
         while time.monotonic() < until:
-            others.extend(run_waiting(desk.worker("second"), lambda: NOW, check=nothing_fails))
+            others.extend(run_waiting(desk.worker("second"), lambda: NOW, check=pass_all))
             time.sleep(0.1)
 
     desk.capture(*people())
-    run_waiting(desk.worker("first", lease_seconds=0.9), lambda: NOW, check=meanwhile("qualified", slow))
+    run_waiting(desk.worker("first", lease_seconds=0.9), lambda: NOW, check=act_at_gate("qualified", slow))
     assert others == []
     assert desk.rows("SELECT holder, epoch FROM batch WHERE kind = 'intake'") == [("first", 1)]
 
 
 def test_a_deadlock_is_a_lost_race_and_not_an_error(desk: Desk) -> None:
-    desk.capture(person(1), person(2))
+    desk.capture(make_lead(1), make_lead(2))
     first, second = (journey for (journey,) in desk.rows("SELECT id FROM journey ORDER BY id"))
     both = threading.Barrier(2, timeout=10)
     ended: list[str] = []
@@ -326,7 +333,7 @@ def test_whatever_people_type_is_kept_as_text_and_stalls_nothing(desk: Desk) -> 
         fields = {"Message": value, "City": value}
         if len(value) < 200:  # a longer name is none, and holds its lead
             fields |= {"Last name": value, "Company": value, "Title": value}
-        desk.capture(person(number, **fields) | {name: value, f"col {value[:50]}": "x"})
+        desk.capture(make_lead(number, **fields) | {name: value, f"col {value[:50]}": "x"})
     started = time.monotonic()
     desk.run()
     assert time.monotonic() - started < 20
@@ -335,7 +342,7 @@ def test_whatever_people_type_is_kept_as_text_and_stalls_nothing(desk: Desk) -> 
     # what nobody can see is taken out of a lead's own fields, and nothing else
     kept = dict(desk.rows("SELECT email, message FROM lead"))
     for number, value in enumerate(NASTY.values()):
-        assert kept[f"lead{number}@company{number}.example"] == several_lines(value.replace("\x00", "␀"))
+        assert kept[f"lead{number}@company{number}.example"] == clean_lines(value.replace("\x00", "␀"))
     raw = [payload for (payload,) in desk.rows("SELECT payload FROM signal ORDER BY id")]
     for value, payload in zip(NASTY.values(), raw, strict=True):
         assert orjson.loads(payload)["Message"] == value  # as received, to the last byte

@@ -6,17 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from commands import Cli, of, words
-from desk import NOW, Desk, acting, person
+from commands import Cli, join_lines, read_json
+from desk import NOW, Desk, make_actor, make_lead
 from sqlalchemy import text
 
-from console.command_context import login
+from console.command_context import find_login
 from leadgate.ledger import ownership, reruns, reviews, undo
 from leadgate.ledger.actions import ActionError
 from tasks import reassignments
 
 HOUR = timedelta(hours=1)
-MIA = acting("mia")
+MIA = make_actor("mia")
 
 #: Everything about an owned lead that a person can change.
 STATE = """
@@ -29,7 +29,7 @@ STATE = """
 @pytest.fixture
 def owned(desk: Desk) -> Desk:
     """Leads 1 to 4 with owners."""
-    desk.capture(*(person(number) for number in range(1, 5)))
+    desk.capture(*(make_lead(number) for number in range(1, 5)))
     desk.run()
     assert desk.statuses() == {"owned": 4}
     return desk
@@ -122,10 +122,10 @@ def test_a_wait_that_was_resumed_goes_on_again(owned: Desk) -> None:
 
 
 def test_an_undo_is_the_owners_or_theirs_who_did_it(owned: Desk) -> None:
-    number = ownership.accept(owned.ledger, 1, by=acting("root", owner(owned)), now=NOW + HOUR)
+    number = ownership.accept(owned.ledger, 1, by=make_actor("root", owner(owned)), now=NOW + HOUR)
     with pytest.raises(ActionError, match=f"--for {owner(owned)}"):
-        undo.undo(owned.ledger, number, by=acting("zoe"), now=NOW + 2 * HOUR)
-    undo.undo(owned.ledger, number, by=acting("root"), now=NOW + 2 * HOUR)
+        undo.undo(owned.ledger, number, by=make_actor("zoe"), now=NOW + 2 * HOUR)
+    undo.undo(owned.ledger, number, by=make_actor("root"), now=NOW + 2 * HOUR)
     assert owned.one("SELECT count(*) FROM assignment WHERE accepted_at IS NOT NULL") == 0
 
 
@@ -133,7 +133,7 @@ def test_who_may_undo_an_action_is_read_while_somebody_works_on_its_leads(owned:
     number = do(owned, "accept") or 0
     with owned.ledger.transaction() as connection:
         connection.execute(text("SELECT id FROM journey FOR UPDATE"))
-        assert undo.owners(owned.ledger, number) == [owner(owned)]
+        assert undo.list_action_owners(owned.ledger, number) == [owner(owned)]
 
 
 # --- work items -------------------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ def test_who_may_undo_an_action_is_read_while_somebody_works_on_its_leads(owned:
 @pytest.fixture
 def held(desk: Desk) -> Desk:
     """Leads 1 and 2 held behind work items of their own."""
-    desk.capture(person(1, Email="nobody"), person(2, Phone="12"))
+    desk.capture(make_lead(1, Email="nobody"), make_lead(2, Phone="12"))
     desk.run()
     assert desk.statuses() == {"held": 2}
     return desk
@@ -152,7 +152,7 @@ def test_what_was_discarded_waits_again_behind_its_work_item(held: Desk) -> None
     items = "SELECT id, closed_at, closed_by, resolution, note FROM work_item ORDER BY id"
     before, journeys = held.rows(items), held.rows(STATE)
     done = reruns.discard(held.ledger, [row[0] for row in before], by="ops", now=NOW + HOUR, reason="spam")
-    undo.undo(held.ledger, done.action or 0, by=acting("ops"), now=NOW + 2 * HOUR)
+    undo.undo(held.ledger, done.action or 0, by=make_actor("ops"), now=NOW + 2 * HOUR)
     assert held.rows(items) == before
     assert held.rows(STATE) == journeys
     assert held.holds() == []
@@ -163,10 +163,10 @@ def test_an_item_that_was_taken_is_theirs_who_had_it_before(held: Desk) -> None:
     first = reviews.take(held.ledger, item, by="rita", now=NOW + HOUR)
     second = reviews.take(held.ledger, item, by="sam", now=NOW + 2 * HOUR)
     with pytest.raises(ActionError, match="sam's now"):
-        undo.undo(held.ledger, first.action or 0, by=acting("rita"), now=NOW + 3 * HOUR)
-    undo.undo(held.ledger, second.action or 0, by=acting("sam"), now=NOW + 3 * HOUR)
+        undo.undo(held.ledger, first.action or 0, by=make_actor("rita"), now=NOW + 3 * HOUR)
+    undo.undo(held.ledger, second.action or 0, by=make_actor("sam"), now=NOW + 3 * HOUR)
     assert held.rows("SELECT assignee, taken_at FROM work_item WHERE id = :id", id=item) == [("rita", NOW + HOUR)]
-    undo.undo(held.ledger, first.action or 0, by=acting("rita"), now=NOW + 3 * HOUR)
+    undo.undo(held.ledger, first.action or 0, by=make_actor("rita"), now=NOW + 3 * HOUR)
     assert held.rows("SELECT assignee, taken_at FROM work_item WHERE id = :id", id=item) == [(None, None)]
 
 
@@ -176,9 +176,9 @@ def test_what_has_no_undo_says_why(held: Desk) -> None:
     )
     number = held.one("SELECT number FROM action")
     with pytest.raises(ActionError, match="cannot be undone: its leads went on"):
-        undo.undo(held.ledger, number, by=acting("ops"), now=NOW + HOUR)
+        undo.undo(held.ledger, number, by=make_actor("ops"), now=NOW + HOUR)
     with pytest.raises(ActionError, match="no action A999999"):
-        undo.undo(held.ledger, 999_999, by=acting("ops"), now=NOW + HOUR)
+        undo.undo(held.ledger, 999_999, by=make_actor("ops"), now=NOW + HOUR)
 
 
 def test_every_action_has_an_undo_or_says_why_not() -> None:
@@ -195,15 +195,15 @@ def test_every_action_has_an_undo_or_says_why_not() -> None:
 
 def test_the_command_after_an_action_takes_it_back_and_the_story_tells_both(cli: Cli, owned: Desk) -> None:
     at = NOW + HOUR
-    told = words(cli("reject", 1, "--reason", "not_a_fit", "--for", owner(owned), "--now", at))
+    told = join_lines(cli("reject", 1, "--reason", "not_a_fit", "--for", owner(owned), "--now", at))
     (number,) = owned.rows("SELECT number FROM action")[0]
     assert f"Undo: leadgate undo A{number}" in told
     assert "J1 is a journey, and an action is expected" in " ".join(cli("undo", "J1", code=2).stderr.split())
-    undone = words(cli("undo", f"A{number}", "--now", at + HOUR))
-    assert f"A{number} (reject) undone for J1 by {login()}" in undone
+    undone = join_lines(cli("undo", f"A{number}", "--now", at + HOUR))
+    assert f"A{number} (reject) undone for J1 by {find_login()}" in undone
     assert owned.statuses() == {"owned": 4}
-    story = words(cli("explain", "J1"))
-    assert f"{login()} for {owner(owned)}: reject (not_a_fit)" in story
-    assert f"{login()}: undo of A{number}" in story
-    accepted = of(cli("accept", 1, "--for", "mia", "--now", at + 2 * HOUR, "--json"))
-    assert of(cli("undo", accepted["action"], "--json"))["journeys"] == [1]
+    story = join_lines(cli("explain", "J1"))
+    assert f"{find_login()} for {owner(owned)}: reject (not_a_fit)" in story
+    assert f"{find_login()}: undo of A{number}" in story
+    accepted = read_json(cli("accept", 1, "--for", "mia", "--now", at + 2 * HOUR, "--json"))
+    assert read_json(cli("undo", accepted["action"], "--json"))["journeys"] == [1]

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import databases
 import pytest
-from desk import NOW, Desk, acting, person
+from desk import NOW, Desk, make_actor, make_lead
 from sqlalchemy import text
 
 from leadgate import playbook as playbooks
@@ -335,7 +335,7 @@ def _hand_over(ledger: Ledger, loaded: Loaded) -> None:
         last = connection.execute(text("SELECT max(id) FROM journey WHERE status = 'owned'")).scalar_one()
     book = replace(loaded, playbook=keeps)
     reassignments.reassign(
-        ledger, book, last, pool="everybody", reason="on leave", by=acting("mia"), now=NOW + timedelta(hours=1)
+        ledger, book, last, pool="everybody", reason="on leave", by=make_actor("mia"), now=NOW + timedelta(hours=1)
     )
 
 
@@ -348,9 +348,15 @@ def sound(postgres: Ledger, loaded: Loaded, tmp_path_factory: pytest.TempPathFac
             asking = loaded.text.replace("scoring:\n", "matching: {likely: [phone]}\nscoring:\n", 1)
             desk = Desk(ledger, playbooks.parse(asking, path=loaded.path))
             desk.capture(
-                person(1), person(2), person(3, Phone="call me"), person(1, Message="again"), person(4, Company="")
+                make_lead(1),
+                make_lead(2),
+                make_lead(3, Phone="call me"),
+                make_lead(1, Message="again"),
+                make_lead(4, Company=""),
             )
-            desk.capture(person(5), person(6, Email="lead5@company5.example"), person(7, Phone=person(2)["Phone"]))
+            desk.capture(
+                make_lead(5), make_lead(6, Email="lead5@company5.example"), make_lead(7, Phone=make_lead(2)["Phone"])
+            )
             desk.run()
             joins.unjoin(ledger, 7, by="mia", now=NOW)  # two persons, one address
             desk.run()
@@ -377,7 +383,7 @@ def sound(postgres: Ledger, loaded: Loaded, tmp_path_factory: pytest.TempPathFac
                 connection.execute(text(A_PAUSE.format(first="0 h", until="2 h", ended="'1 h'")))
                 connection.execute(text(A_PAUSE.format(first="1 h", until="3 h", ended="NULL")))
                 connection.execute(text(A_MISS))
-            desk.capture(person(8), now=time_of(ledger))
+            desk.capture(make_lead(8), now=time_of(ledger))
             run_waiting(desk.worker(), kinds=("intake",))  # by the ledger's clock
             yield ledger
 
@@ -414,7 +420,7 @@ def test_every_invariant_is_broken_by_some_damage() -> None:
 
 
 def test_verify_says_what_it_found(desk: Desk) -> None:
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     with desk.ledger.transaction() as connection:
         connection.execute(text(A_WORK_ITEM))
     (finding,) = [each for each in verify(desk.ledger) if each.broken]

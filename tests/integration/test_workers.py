@@ -7,15 +7,15 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from desk import NOW, Desk, person
+from desk import NOW, Desk, make_lead
 from forked import Child, own_ledger
-from open_gate import Check, meanwhile, nothing_fails
+from open_gate import Check, act_at_gate, pass_all
 
 from leadgate import playbook as playbooks
 from leadgate.connectors.files import Row
 from leadgate.ledger import signals
 from leadgate.ledger.activities import match_activities, store_activities
-from leadgate.ledger.leases import lease_remaining
+from leadgate.ledger.leases import read_lease_remaining
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks import activities, capture
@@ -41,7 +41,7 @@ def crowd(count: int, share_again: float) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for number in range(count):
         again = number and draw.random() < share_again
-        rows.append(person(draw.randrange(number), Message=f"again {number}") if again else person(number))
+        rows.append(make_lead(draw.randrange(number), Message=f"again {number}") if again else make_lead(number))
     return rows
 
 
@@ -50,7 +50,7 @@ def work_until_nothing_waits(settings: Settings, loaded: Loaded, holder: str) ->
     with own_ledger(settings) as ledger:
         desk = Desk(ledger, loaded)
         worker = desk.worker(holder, limit=500, lease_seconds=30.0)
-        return len(run_waiting(worker, lambda: NOW, kinds=["intake"], check=nothing_fails))
+        return len(run_waiting(worker, lambda: NOW, kinds=["intake"], check=pass_all))
 
 
 def test_two_workers_share_a_pool_and_never_a_lead(settings: Settings, loaded: Loaded) -> None:
@@ -62,7 +62,7 @@ def test_two_workers_share_a_pool_and_never_a_lead(settings: Settings, loaded: L
         both = [Child(partial(work_until_nothing_waits, settings, rules, name)) for name in ("one", "two")]
         batches = [child.result() for child in both]
         assert min(batches) >= 3, "one of them did nearly everything, so nothing was shared"
-        assert lease_remaining(ledger, "intake") is None
+        assert read_lease_remaining(ledger, "intake") is None
         assert desk.holds() == []
 
         persons = {row["Email"] for row in rows}
@@ -97,15 +97,17 @@ def test_two_workers_keep_caps_and_open_leads_exact(settings: Settings, loaded: 
 
 
 def test_captures_of_overlapping_files_in_other_orders_store_each_row_once(settings: Settings, loaded: Loaded) -> None:
-    rows = [person(number) for number in range(600)]
+    rows = [make_lead(number) for number in range(600)]
 
     def capture_in(order: list[int]) -> int:
         keys = capture.Keys(loaded.playbook.sources["website"])
         new = 0
         with own_ledger(settings) as ledger:
-            for chunk in capture.chunks((Row(at, rows[number]) for at, number in enumerate(order)), 50):
+            for chunk in capture.chunk_rows((Row(at, rows[number]) for at, number in enumerate(order)), 50):
                 with ledger.transaction() as connection:
-                    new += signals.store_signals(connection, capture.signal_rows(chunk, "website", "a file", keys), NOW)
+                    new += signals.store_signals(
+                        connection, capture.build_signal_rows(chunk, "website", "a file", keys), NOW
+                    )
         return new
 
     forth, back = list(range(400)), list(range(599, 199, -1))
@@ -137,29 +139,29 @@ def test_captures_of_overlapping_activities_in_other_orders_store_each_once(sett
 # -- two workers step by step: the second one acts between the first one's decision and its apply ------------
 
 
-def work(desk: Desk, holder: str, check: Check = nothing_fails, **more: Any) -> None:
+def work(desk: Desk, holder: str, check: Check = pass_all, **more: Any) -> None:
     run_waiting(desk.worker(holder, **more), lambda: NOW, check=check)
 
 
 def test_a_signal_that_joins_while_its_lead_is_enriched_is_not_overwritten(desk: Desk) -> None:
-    desk.capture(person(1, Company="", Website=""))
+    desk.capture(make_lead(1, Company="", Website=""))
 
     def second() -> None:
-        desk.capture(person(1))
+        desk.capture(make_lead(1))
         work(desk, "second")
 
-    work(desk, "first", meanwhile("enriched", second))
+    work(desk, "first", act_at_gate("enriched", second))
     assert desk.rows("SELECT company FROM lead") == [("Company 1",)]
     assert desk.statuses() == {"owned": 1, "joined": 1}
     assert desk.holds() == []
 
 
 def test_what_a_lead_does_while_it_is_scored_is_scored(desk: Desk) -> None:
-    desk.capture(person(1, Company="", Title="Chief Buyer"))  # 25 points, and 30 are needed
+    desk.capture(make_lead(1, Company="", Title="Chief Buyer"))  # 25 points, and 30 are needed
     work(
         desk,
         "first",
-        meanwhile("qualified", lambda: desk.activity("demo_request", "lead1@company1.example")),
+        act_at_gate("qualified", lambda: desk.activity("demo_request", "lead1@company1.example")),
     )
     assert desk.rows("SELECT engagement, outcome FROM qualification") == [(20, "continue")]
     assert desk.statuses() == {"owned": 1}
@@ -167,35 +169,35 @@ def test_what_a_lead_does_while_it_is_scored_is_scored(desk: Desk) -> None:
 
 
 def test_a_touch_while_follow_up_decides_is_seen(desk: Desk) -> None:
-    desk.capture(person(1))
+    desk.capture(make_lead(1))
     work(desk, "first")
     owner = desk.one("SELECT owner FROM assignment")
     later = NOW + timedelta(hours=4)
     touch = partial(desk.activity, "call", "lead1@company1.example", rep=owner, at=NOW + timedelta(hours=1))
-    run_waiting(desk.worker(), lambda: later, check=meanwhile("followed_up", touch))
+    run_waiting(desk.worker(), lambda: later, check=act_at_gate("followed_up", touch))
     assert desk.statuses() == {"done": 1}
     assert desk.one("SELECT count(*) FROM outbox WHERE kind = 'first_touch_overdue'") == 0
     assert desk.holds() == []
 
 
 def test_a_person_who_returns_twice_at_once_has_one_open_journey(desk: Desk) -> None:
-    desk.capture(person(1, Company=""))
+    desk.capture(make_lead(1, Company=""))
     work(desk, "first")
     assert desk.statuses() == {"nurture": 1}
-    desk.capture(person(1, Message="one"))
+    desk.capture(make_lead(1, Message="one"))
 
     def second() -> None:
-        desk.capture(person(1, Message="two"))
+        desk.capture(make_lead(1, Message="two"))
         work(desk, "second")
 
-    work(desk, "first", meanwhile("validated", second))
+    work(desk, "first", act_at_gate("validated", second))
     assert desk.statuses() == {"nurture": 1, "owned": 1, "joined": 1}
     assert desk.holds() == []
 
 
 def test_an_activity_of_a_person_who_becomes_known_at_the_same_time_is_matched(desk: Desk) -> None:
     """Neither transaction sees what the other one stores: the next look for work must bring them together."""
-    desk.capture(person(1, Company="", Title="Chief Buyer"))
+    desk.capture(make_lead(1, Company="", Title="Chief Buyer"))
     row = (
         "activities", "k", "demo_request", "lead", None, "lead1@company1.example", NOW, "{}", None, None
     )  # fmt: skip
@@ -216,11 +218,11 @@ def test_two_persons_who_join_each_other_do_not_deadlock(settings: Settings, loa
         for turn in range(6):
             order = list(range(40))
             draw.shuffle(order)
-            desk.capture(*(person(number, Message=str(turn)) for number in order))
+            desk.capture(*(make_lead(number, Message=str(turn)) for number in order))
 
         def worker(holder: str) -> None:
             with own_ledger(settings) as own:
-                run_waiting(Desk(own, loaded).worker(holder, limit=25), lambda: NOW, check=nothing_fails)
+                run_waiting(Desk(own, loaded).worker(holder, limit=25), lambda: NOW, check=pass_all)
 
         both = [Child(partial(worker, name)) for name in ("one", "two", "three")]
         for child in both:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from leadgate.connectors.files import Row
 from leadgate.playbook import Playbook, Source
 from tasks import activities
-from tasks.activities import Reader, missing, snake_case
+from tasks.activities import Reader, list_missing_fields, normalise_kind
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 PLAYBOOK = Playbook.model_validate(
@@ -135,15 +135,15 @@ def test_whether_a_sequence_sent_it_is_read(written: str, automatic: bool | None
 
 
 def test_a_file_must_say_who_what_and_when() -> None:
-    assert missing(["Email", "Activity", "Date"], Source(kind="activities")) == []
-    assert missing(["Name", "Type"], Source(kind="activities")) == ["email", "occurred_at"]
+    assert list_missing_fields(["Email", "Activity", "Date"], Source(kind="activities")) == []
+    assert list_missing_fields(["Name", "Type"], Source(kind="activities")) == ["email", "occurred_at"]
     mapped = Source(kind="activities", mapping={"Wer": "email", "Was": "kind", "Wann": "occurred_at"})
-    assert missing(["Wer", "Was", "Wann"], mapped) == []
+    assert list_missing_fields(["Wer", "Was", "Wann"], mapped) == []
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=80))
 def test_a_kind_is_always_a_name_of_the_playbook_or_nothing(words: str) -> None:
-    kind = snake_case(words)
+    kind = normalise_kind(words)
     assert re.fullmatch(r"[a-z0-9_]{0,63}", kind)
-    assert snake_case(kind) == kind
+    assert normalise_kind(kind) == kind

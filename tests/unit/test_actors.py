@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from leadgate.actors import Actor, ActorError, OwnersAction, acting_for, identify, refusal
+from leadgate.actors import Actor, ActorError, OwnersAction, act_for, find_refusal, identify
 from leadgate.playbook import Playbook
 
 BOOK = Playbook.model_validate(
@@ -25,7 +25,7 @@ BOOK = Playbook.model_validate(
 
 
 def may(actor: Actor, owner: str) -> set[str]:
-    return {action for action in get_args(OwnersAction) if refusal(actor, action, owner) is None}
+    return {action for action in get_args(OwnersAction) if find_refusal(actor, action, owner) is None}
 
 
 EVERYTHING = set(get_args(OwnersAction))
@@ -58,23 +58,23 @@ def test_the_owner_and_their_manager_decide_and_nobody_else_does() -> None:
 def test_an_operator_acts_for_the_owner_or_their_manager_as_themselves() -> None:
     root = identify("root", BOOK)
     for name, owner in (("ana", "ana"), ("mia", "ana"), ("ana", "bob")):
-        actor = acting_for(root, name, BOOK)
+        actor = act_for(root, name, BOOK)
         assert (actor.name, actor.acts_for) == ("root", name)
         assert may(actor, owner) == EVERYTHING
-    why = refusal(acting_for(root, "cyn", BOOK), "accept", "ana")
+    why = find_refusal(act_for(root, "cyn", BOOK), "accept", "ana")
     assert "--for ana" in str(why)
-    assert acting_for(identify("ana", BOOK), "ana", BOOK).acts_for is None  # for oneself is as oneself
+    assert act_for(identify("ana", BOOK), "ana", BOOK).acts_for is None  # for oneself is as oneself
 
 
 def test_a_misspelt_name_gets_the_nearest_and_somebody_who_left_can_be_named() -> None:
     root = identify("root", BOOK)
     with pytest.raises(ActorError, match="did you mean 'cyn'"):
-        acting_for(root, "cym", BOOK)
-    assert refusal(acting_for(root, "leaver", BOOK, also=("leaver",)), "accept", "leaver") is None
+        act_for(root, "cym", BOOK)
+    assert find_refusal(act_for(root, "leaver", BOOK, also=("leaver",)), "accept", "leaver") is None
 
 
 def test_a_refusal_says_what_to_do() -> None:
-    why = refusal(identify("root", BOOK), "reject", "ana")
+    why = find_refusal(identify("root", BOOK), "reject", "ana")
     assert why is not None
     for part in ("ana owns it", "root", "--for ana"):
         assert part in why
@@ -82,5 +82,5 @@ def test_a_refusal_says_what_to_do() -> None:
 
 def test_a_long_name_to_act_for_is_not_repeated_whole() -> None:
     with pytest.raises(ActorError) as error:
-        acting_for(identify("root", BOOK), "x" * 8_000, BOOK)
+        act_for(identify("root", BOOK), "x" * 8_000, BOOK)
     assert len(str(error.value)) < 400

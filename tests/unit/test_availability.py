@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadgate.assignment.assignment_result import Assigned
-from leadgate.assignment.availability import Load, mondays
+from leadgate.assignment.availability import Load, find_mondays
 from leadgate.assignment.rotation import LEAD, MOST_MISSED, PoolState, Rotation
 from leadgate.assignment.routing import assign
 from leadgate.playbook import Playbook
-from leadgate.values.languages import language_code
+from leadgate.values.languages import find_language
 
 NOW = datetime(2026, 3, 6, 15, 0, tzinfo=UTC)  # a Friday, 16:00 in Berlin, 10:00 in New York
 WORKDAYS = {day: [["09:00", "17:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}
@@ -75,13 +75,13 @@ def reasons(assigned: Assigned, row: int = 0) -> dict[str, str]:
 
 def test_a_weeks_cap_begins_on_monday_at_the_reps_own_midnight() -> None:
     book = playbook(rep("ana", time_zone="America/New_York"), rep("ben", time_zone="Asia/Tokyo"), rep("cy"))
-    assert mondays(book, NOW) == {
+    assert find_mondays(book, NOW) == {
         "ana": datetime(2026, 3, 2, 5, tzinfo=UTC),
         "ben": datetime(2026, 3, 1, 15, tzinfo=UTC),
         "cy": datetime(2026, 3, 2, tzinfo=UTC),
     }
     monday = datetime(2026, 3, 9, 4, 30, tzinfo=UTC)  # half past midnight in New York, since the clocks went forward
-    assert mondays(book, monday)["ana"] == datetime(2026, 3, 9, 4, tzinfo=UTC)
+    assert find_mondays(book, monday)["ana"] == datetime(2026, 3, 9, 4, tzinfo=UTC)
 
 
 def test_who_reached_the_weeks_cap_waits_until_monday() -> None:
@@ -149,7 +149,7 @@ def test_a_lead_waits_until_the_first_of_them_is_back_at_work() -> None:
      ("Klingon, maybe", "klingon, maybe")],
 )  # fmt: skip
 def test_a_language_is_known_however_it_is_written(text: str, code: str) -> None:
-    assert language_code(text) == code
+    assert find_language(text) == code
 
 
 SPEAKERS = (rep("ana", languages=["de", "en"]), rep("ben", languages=["EN"]), rep("cy", languages=["fr"]))

@@ -44,28 +44,28 @@ def test_each_item_is_one_line_with_the_problem_and_the_value(width: int) -> Non
 
 
 def test_what_is_wrong_is_cut_rather_than_the_value() -> None:
-    told = items.problem(item(), "", 38)
+    told = items.format_problem(item(), "", 38)
     assert len(told) <= 38
     assert told.endswith("…: a•••@gmial.com")
-    assert items.problem(item(), "", 80) == "The e-mail address is not well-formed: a•••@gmial.com"
-    proposed = items.problem(item(proposal={"email": "a•••@gmail.com"}), "", 120)
+    assert items.format_problem(item(), "", 80) == "The e-mail address is not well-formed: a•••@gmial.com"
+    proposed = items.format_problem(item(proposal={"email": "a•••@gmail.com"}), "", 120)
     assert proposed.endswith("a•••@gmial.com → email=a•••@gmail.com")
 
 
 def test_what_is_missing_is_told_where_there_is_room() -> None:
     asked = item(message="a score of 32 is in the review band", value=None)
-    assert items.problem(asked, "grade C3; missing company", 80) == (
+    assert items.format_problem(asked, "grade C3; missing company", 80) == (
         "A score of 32 is in the review band: grade C3; missing company"
     )
-    assert items.problem(asked, "grade C3; missing company", 40) == "A score of 32 is in the review band"
+    assert items.format_problem(asked, "grade C3; missing company", 40) == "A score of 32 is in the review band"
 
 
 def test_who_decides_and_what_it_is_about() -> None:
     assert items.name_decider(item()) == "marketing_operations"
     assert items.name_decider(item(assignee="ann")) == "ann"
     assert items.name_decider(item(escalated_at=NOW, escalated_to="mia")) == "↑ mia"
-    assert items.about(item(journey_id=None, journeys=1_200)) == "1,200 held"
-    assert items.about(item(lead_id=None)) == "J7"
+    assert items.format_about(item(journey_id=None, journeys=1_200)) == "1,200 held"
+    assert items.format_about(item(lead_id=None)) == "J7"
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_who_decides_and_what_it_is_about() -> None:
 )
 def test_when_it_is_due_is_told_from_now_and_by_the_local_clock(later: timedelta, told: str) -> None:
     at = NOW + later
-    assert items.due(at, NOW).startswith(told)
-    assert items.due(at, NOW).endswith(f"{at.astimezone():%H:%M}")
+    assert items.format_due(at, NOW).startswith(told)
+    assert items.format_due(at, NOW).endswith(f"{at.astimezone():%H:%M}")
 
 
 def test_the_next_steps_are_those_of_the_most_frequent_reasons() -> None:

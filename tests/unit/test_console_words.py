@@ -16,10 +16,10 @@ from rich.console import Console
 
 from console.answers import Answer, Grid
 from console.cli import summary
-from console.cli.run import stage_done
+from console.cli.run import format_stage
 from console.explain import evidence, follow_up, trigger
 from console.explain.command import render
-from console.screen import span
+from console.screen import format_span
 from leadgate.ledger.lead_history import Story
 from leadgate.ledger.reports import Examples, OwnerCounts, QueueCounts, Speed, StageCounts, Summary
 from leadgate.ledger.story_rows import JourneyRow, LeadRow
@@ -174,7 +174,7 @@ def work_item(**columns: Any) -> dict[str, Any]:
 
 
 def test_a_signal_is_told_with_what_it_said() -> None:
-    answer = trigger.triggered(story(signals=[signal()]))
+    answer = trigger.answer_trigger(story(signals=[signal()]))
     assert "source website, received 2026-03-04 10:00 UTC, from leads.csv:2." in told(answer)
     grid = next(part for part in answer.parts if isinstance(part, Grid))
     assert grid.rows == [("Email", "ann@acme.example")]
@@ -182,14 +182,14 @@ def test_a_signal_is_told_with_what_it_said() -> None:
 
 def test_a_signal_that_could_not_be_read_is_told_with_its_raw_line() -> None:
     broken = signal(payload='{"raw": "a;b"}', unreadable="line 2: 2 cells, the header has 3")
-    words = told(trigger.triggered(story(signals=[broken])))
+    words = told(trigger.answer_trigger(story(signals=[broken])))
     assert "could not be read: line 2: 2 cells" in words
     assert "As received: a;b" in words
 
 
 def test_joined_signals_and_a_shared_phone_are_told() -> None:
     again = signal(id=9, journey_id=12, source="partner", origin=None)
-    words = told(trigger.triggered(story(signals=[signal(), again], same_phone=[4, 9], counts={"signals": 2})))
+    words = told(trigger.answer_trigger(story(signals=[signal(), again], same_phone=[4, 9], counts={"signals": 2})))
     assert "1 more signal is about the same person" in words
     assert "J12" in words
     assert "The same phone number: lead 4, 9. That is a hint, no proof" in words
@@ -197,10 +197,10 @@ def test_joined_signals_and_a_shared_phone_are_told() -> None:
 
 def test_the_owner_is_told_with_everybody_who_was_passed_over() -> None:
     held = story(journey={"status": "owned", "stage": "follow_up"}, assignments=[assignment()])
-    words = told(trigger.owner(held, NOW))
+    words = told(trigger.answer_owner(held, NOW))
     assert "ana has had it since 2026-03-04 10:00 UTC, by route everybody and pool all." in words
     spaced = story(journey={"status": "owned", "stage": "follow_up"}, assignments=[assignment(rule="all of them")])
-    assert "by route all of them and pool all." in told(trigger.owner(spaced, NOW))
+    assert "by route all of them and pool all." in told(trigger.answer_owner(spaced, NOW))
     assert "bob no 1 absent" in words
     assert "ana yes 2, 1 next in turn" in words
 
@@ -210,7 +210,7 @@ def test_what_the_rule_read_and_how_the_turns_moved_is_told() -> None:
         "inputs": {"country": "DE", "employees": None, "postal_code": "(given)"},
         "pointer": {"epoch": 4, "position": [17, 18], "turns": [5, 6]},
     }
-    words = told(trigger.owner(story(journey={"status": "owned"}, assignments=[assignment(**kept)]), NOW))
+    words = told(trigger.answer_owner(story(journey={"status": "owned"}, assignments=[assignment(**kept)]), NOW))
     assert "It read: country DE, employees not given, postal code (given)." in words
     assert "Pool all went from 17 to 18 turns since its members last changed, ana from 5 to 6." in words
 
@@ -219,7 +219,9 @@ def test_a_lead_that_changed_hands_is_told_with_its_clock() -> None:
     before = assignment(owner="bob", ended_at=NOW, end_reason="transferred")
     left = {"journey_id": 7, "generation": 0, "what": "transfer", "by": "mia", "at": NOW, "note": "left us"}
     now = assignment(rule="transfer to all", method="transfer", clock_from=NOW - timedelta(hours=2))
-    words = told(trigger.owner(story(journey={"status": "owned"}, assignments=[before, now], actions=[left]), NOW))
+    words = told(
+        trigger.answer_owner(story(journey={"status": "owned"}, assignments=[before, now], actions=[left]), NOW)
+    )
     assert "ana has had it since 2026-03-04 10:00 UTC, by hand (transfer to all)." in words
     assert "The SLA's clock of the owner before goes on, since 2026-03-04 08:00 UTC." in words
     assert "bob had it until 2026-03-04 10:00 UTC: transferred: left us." in words
@@ -227,13 +229,13 @@ def test_a_lead_that_changed_hands_is_told_with_its_clock() -> None:
 
 def test_a_lead_that_nobody_can_take_is_told_with_why_of_each() -> None:
     item = work_item(reason="nobody_available", stage="assignment", detail="ana: reached 3 a day; bob: absent")
-    words = told(evidence.failure(story(work_items=[item]), PLAYBOOK, NOW))
+    words = told(evidence.answer_failure(story(work_items=[item]), PLAYBOOK, NOW))
     assert "Considered: ana: reached 3 a day; bob: absent" in words
 
 
 def test_earlier_owners_are_told_with_how_it_ended() -> None:
     first = assignment(owner="bob", ended_at=NOW, end_reason="rejected: not_a_fit")
-    words = told(trigger.owner(story(journey={"status": "owned"}, assignments=[first, assignment()]), NOW))
+    words = told(trigger.answer_owner(story(journey={"status": "owned"}, assignments=[first, assignment()]), NOW))
     assert "bob had it until 2026-03-04 10:00 UTC: rejected: not_a_fit." in words
 
 
@@ -262,7 +264,7 @@ def test_earlier_owners_are_told_with_how_it_ended() -> None:
 )
 def test_why_nobody_owns_a_lead(journey: dict[str, Any], words: str) -> None:
     handoffs = [{"journey_id": 7, "reason": "a score of 10 is too low"}]
-    assert words in told(trigger.owner(story(journey=journey, work_items=[work_item()], handoffs=handoffs), NOW))
+    assert words in told(trigger.answer_owner(story(journey=journey, work_items=[work_item()], handoffs=handoffs), NOW))
 
 
 def test_every_handoff_names_its_gate_and_what_broke_or_warned() -> None:
@@ -275,7 +277,7 @@ def test_every_handoff_names_its_gate_and_what_broke_or_warned() -> None:
         "outcome": "continued",
     }
     gate = {"batch_id": 1, "rows": 20, "evidence": [{}] * 8}
-    answer = evidence.evidence(
+    answer = evidence.answer_evidence(
         story(
             handoffs=[
                 handoff | {"stage": "capture"},
@@ -305,7 +307,7 @@ def test_joins_comparisons_and_verdicts_are_told() -> None:
     }  # fmt: skip
     verdict = {"low": 7, "high": 9, "same": False, "keep": None, "by": "rita", "at": NOW}
     words = told(
-        trigger.triggered(
+        trigger.answer_trigger(
             story(
                 journey={"lead_id": 4},
                 joins=[join],
@@ -340,7 +342,7 @@ def test_the_score_is_told_rule_by_rule_with_its_evidence() -> None:
         },
     }
     says = {"budget": "50k", "custom": {"seats": 12}, "message": "my own words"}
-    words = told(evidence.evidence(story(qualifications=[scored], lead=says)))
+    words = told(evidence.answer_evidence(story(qualifications=[scored], lead=says)))
     assert "Score 35, the sum of fit 40 and engagement -5: a score of 35 reaches 30" in words
     assert "Points: has_company +40, unsubscribed -5." in words
     assert (
@@ -373,7 +375,7 @@ def test_a_score_that_ages_is_told_with_what_decayed_and_how_the_lead_was_qualif
         },
         "changes_at": NOW + timedelta(days=6),
     }
-    words = told(evidence.evidence(story(qualifications=[scored], lead={"budget": "none"})))
+    words = told(evidence.answer_evidence(story(qualifications=[scored], lead={"budget": "none"})))
     assert "Score 42, grade B3, the sum of fit 30 and engagement 12: a score of 42 is below 45" in words
     assert "Before, it was sales-qualified." in words
     assert "Fit: executive +30." in words
@@ -389,14 +391,14 @@ def test_a_lead_that_time_changed_is_told_so() -> None:
     before = {"journey_id": 3, "changes_at": NOW - timedelta(minutes=1)}
     again = {"trigger": "rescore", "status": "done", "stage": "qualification"}
     cold = story(journey=again, qualifications=[before], lead={"score_changes_at": NOW + timedelta(days=2)})
-    assert "Nothing new: with time alone the verdict or the grade" in told(trigger.triggered(cold))
-    assert trigger.standing(cold) == "Journey J7 scored it again: it stays qualified."
-    assert "It was only scored again." in told(trigger.owner(cold, NOW))
-    words = told(evidence.failure(cold, PLAYBOOK, NOW))
+    assert "Nothing new: with time alone the verdict or the grade" in told(trigger.answer_trigger(cold))
+    assert trigger.describe_standing(cold) == "Journey J7 scored it again: it stays qualified."
+    assert "It was only scored again." in told(trigger.answer_owner(cold, NOW))
+    words = told(evidence.answer_failure(cold, PLAYBOOK, NOW))
     assert "Without news it is scored again 2026-03-06 10:00 UTC" in words
     assert "Nobody is assigned again while it stays qualified." in words
     news = story(journey=again, qualifications=[before | {"changes_at": None}])
-    assert "Something new became known" in told(trigger.triggered(news))
+    assert "Something new became known" in told(trigger.answer_trigger(news))
 
 
 def message(**more: Any) -> dict[str, Any]:
@@ -408,7 +410,7 @@ def message(**more: Any) -> dict[str, Any]:
 
 def test_messages_touches_corrections_and_providers_are_evidence() -> None:
     words = told(
-        evidence.evidence(
+        evidence.answer_evidence(
             story(
                 lead={
                     "employees": 120,
@@ -452,17 +454,17 @@ def test_messages_touches_corrections_and_providers_are_evidence() -> None:
 
 def test_an_open_work_item_is_told_with_its_commands() -> None:
     held = story(journey={"status": "held", "work_item_id": 5}, work_items=[work_item()])
-    words = told(evidence.failure(held, PLAYBOOK, NOW + timedelta(hours=9)))
+    words = told(evidence.answer_failure(held, PLAYBOOK, NOW + timedelta(hours=9)))
     assert "The value seen: ann@gmial.com" in words
     assert "data_quality decides, by 2026-03-04 18:00 UTC, 1 h ago." in words
     assert "leadgate rerun W5 --proposed" in words
     assert "--set email=ADDRESS" in words
     assert "escalated" not in words
     late = work_item(escalated_at=NOW + timedelta(hours=8), escalated_to="mia")
-    words = told(evidence.failure(story(work_items=[late]), PLAYBOOK, NOW + timedelta(hours=9)))
+    words = told(evidence.answer_failure(story(work_items=[late]), PLAYBOOK, NOW + timedelta(hours=9)))
     assert "Nobody took it in time: escalated to mia at 2026-03-04 18:00 UTC." in words
     at_capture = story(journey={"work_item_id": 5}, work_items=[work_item(stage="capture", proposal=None)])
-    words = told(evidence.failure(at_capture, PLAYBOOK, NOW))
+    words = told(evidence.answer_failure(at_capture, PLAYBOOK, NOW))
     assert "--approve" not in words
     assert "--proposed" not in words
 
@@ -472,14 +474,16 @@ def test_what_is_due_is_told_by_the_clock_of_the_owner_too() -> None:
         update={"reps": [rep.model_copy(update={"time_zone": "America/New_York"}) for rep in PLAYBOOK.reps]}
     )
     held = story(journey={"status": "owned", "stage": "follow_up"}, assignments=[assignment()])
-    words = told(evidence.failure(held, there, NOW + timedelta(minutes=5)))
+    words = told(evidence.answer_failure(held, there, NOW + timedelta(minutes=5)))
     assert "due 2026-03-04 11:00 UTC, 2026-03-04 06:00 in America/New_York (SLA quick)" in words
 
 
 def test_a_closed_work_item_and_the_ladder_are_told() -> None:
     closed = work_item(closed_at=NOW, closed_by="ops", resolution="corrected", note="called her")
     words = told(
-        evidence.failure(story(work_items=[closed], assignments=[assignment()]), PLAYBOOK, NOW + timedelta(hours=2))
+        evidence.answer_failure(
+            story(work_items=[closed], assignments=[assignment()]), PLAYBOOK, NOW + timedelta(hours=2)
+        )
     )
     assert "W5 (email_malformed at validation) was closed by ops" in words
     assert "as corrected: called her." in words
@@ -497,7 +501,7 @@ def touched(**columns: Any) -> dict[str, Any]:
 def test_it_is_told_which_touch_counted_and_why_others_did_not() -> None:
     first = NOW + timedelta(minutes=40)
     words = told(
-        follow_up.with_evidence(
+        follow_up.add_evidence(
             Answer("?"),
             story(
                 assignments=[assignment(touched_at=first)],
@@ -539,7 +543,7 @@ def test_what_was_missed_is_told_with_how_late_it_came(met: int | None, words: s
         "journey_id": 7, "assignment_id": 1, "target": "first_touch", "due_at": NOW + timedelta(hours=1),
         "noticed_at": NOW + timedelta(minutes=65), "met_at": None if met is None else NOW + timedelta(minutes=met),
     }  # fmt: skip
-    answer = follow_up.with_evidence(Answer("?"), story(assignments=[assignment()], missed=[miss]), PLAYBOOK)
+    answer = follow_up.add_evidence(Answer("?"), story(assignments=[assignment()], missed=[miss]), PLAYBOOK)
     assert words in told(answer)
 
 
@@ -549,7 +553,7 @@ def test_a_wait_is_told_while_it_lasts_and_afterwards() -> None:
         "until": NOW + timedelta(days=2), "ended_at": None, "ended_by": None,
     }  # fmt: skip
     waiting = story(assignments=[assignment()], pauses=[pause])
-    words = told(evidence.failure(waiting, PLAYBOOK, NOW + timedelta(hours=1)))
+    words = told(evidence.answer_failure(waiting, PLAYBOOK, NOW + timedelta(hours=1)))
     assert "ana waits for the lead since 2026-03-04 10:30 UTC: on a fair." in words
     assert "stands still until 2026-03-06 10:00 UTC, or until the lead is heard of." in words
     assert "The first touch is due 2026-03-06 10:30 UTC (SLA quick)." in words
@@ -558,7 +562,7 @@ def test_a_wait_is_told_while_it_lasts_and_afterwards() -> None:
         over = story(
             assignments=[assignment()], pauses=[pause | {"ended_at": NOW + timedelta(hours=1), "ended_by": ended_by}]
         )
-        words = told(follow_up.with_evidence(Answer("?"), over, PLAYBOOK))
+        words = told(follow_up.add_evidence(Answer("?"), over, PLAYBOOK))
         assert (
             f"from 2026-03-04 10:30 UTC to 2026-03-04 11:00 UTC (on a fair), until {why}. That time does not count."
             in words
@@ -577,7 +581,7 @@ def test_a_priority_whose_clock_it_is_and_going_stale_are_told() -> None:
         },
     }
     owned = story(assignments=[assignment(priority="hot", candidates=[])])
-    words = told(evidence.failure(owned, Playbook.model_validate(book), NOW))
+    words = told(evidence.answer_failure(owned, Playbook.model_validate(book), NOW))
     assert "Priority hot sets its SLA, in place of the pool's." in words
     assert "The answer (accept, reject or touch) is due 2026-03-04 10:30 UTC (SLA quick)." in words
     assert "escalate to the manager at 100 %." in words
@@ -590,22 +594,22 @@ def test_when_a_rejected_lead_comes_back_is_told_with_who_does_not_get_it() -> N
     resting = story(
         journey={"status": "nurture"}, lead={"recycle_at": NOW + timedelta(days=30)}, assignments=[given_back]
     )
-    words = told(evidence.failure(resting, PLAYBOOK, NOW))
+    words = told(evidence.answer_failure(resting, PLAYBOOK, NOW))
     assert (
         "goes through qualification again on 2026-04-03 10:00 UTC, with its history, for somebody other than ana."
         in words
     )
     back = story(journey={"trigger": "recycle"}, signals=[signal()])
-    assert "its time to come back came, so it went through qualification again on" in told(trigger.triggered(back))
+    assert "its time to come back came, so it went through qualification again on" in told(trigger.answer_trigger(back))
 
 
 def test_a_lead_that_is_not_known_yet_has_a_title() -> None:
     nobody = story()
-    assert trigger.title(nobody) == "Lead 7: nothing is known"
+    assert trigger.describe_lead(nobody) == "Lead 7: nothing is known"
     known = story(lead={"first_name": "Ann", "last_name": "Lee", "job_title": "CEO", "company": "Acme"})
-    assert trigger.title(known) == "Lead 7: Ann Lee, CEO at Acme"
+    assert trigger.describe_lead(known) == "Lead 7: Ann Lee, CEO at Acme"
     others = [{"id": 2, "trigger": "signal", "status": "done"}, dataclasses.asdict(known.journey)]
-    assert trigger.standing(story(journeys=others)) == (
+    assert trigger.describe_standing(story(journeys=others)) == (
         "Journey J7 waits at capture. Its other journeys: J2 (signal, done)."
     )
 
@@ -658,14 +662,14 @@ def test_the_summary_fits_on_a_screen_whatever_is_in_it() -> None:
     ):
         assert command in text
     two_alike = dataclasses.replace(crowded(), examples=dataclasses.replace(crowded().examples, compare_item=9))
-    commands = [command for command, _ in summary.next_commands(two_alike)]
+    commands = [command for command, _ in summary.suggest_commands(two_alike)]
     assert "leadgate review W9" in " ".join(commands)
-    assert len(commands) == len(summary.next_commands(crowded()))
+    assert len(commands) == len(summary.suggest_commands(crowded()))
 
 
 def test_a_stage_of_a_batch_is_told_in_a_line() -> None:
     report = StageReport("follow_up", 3, entered=12, outcomes={"stay": 10, "hold": 2}, reasons={"owner_not_told": 2})
-    assert stage_done(report) == (
+    assert format_stage(report) == (
         "batch 3 · follow-up          12 in: 10 stay with their owner, 2 held (owner_not_told 2)"
     )
 
@@ -682,4 +686,4 @@ def test_a_stage_of_a_batch_is_told_in_a_line() -> None:
     ],
 )
 def test_a_length_of_time_is_told_in_two_units(length: timedelta | float | None, words: str) -> None:
-    assert span(length) == words
+    assert format_span(length) == words

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from leadgate.corrections import Corrected, problems_of
+from leadgate.corrections import Corrected, find_correction_problems
 from leadgate.playbook import Playbook
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
@@ -24,7 +24,7 @@ BOOK = Playbook.model_validate(
 
 
 def found(lives_in: str | None = None, /, **corrections: str) -> dict[str, str]:
-    (problems,) = problems_of([Corrected(corrections, "web", lives_in)], BOOK, NOW)
+    (problems,) = find_correction_problems([Corrected(corrections, "web", lives_in)], BOOK, NOW)
     return problems
 
 
@@ -65,5 +65,5 @@ def test_each_of_several_leads_has_problems_of_its_own_corrections_alone() -> No
         Corrected({"phone": "020 7946 0018"}, "web", "GB"),
         Corrected({"phone": "12", "company": ""}, "web", "GB"),
     ]
-    assert [list(each) for each in problems_of(leads, BOOK, NOW)] == [["email"], [], ["phone", "company"]]
-    assert problems_of([], BOOK, NOW) == []
+    assert [list(each) for each in find_correction_problems(leads, BOOK, NOW)] == [["email"], [], ["phone", "company"]]
+    assert find_correction_problems([], BOOK, NOW) == []

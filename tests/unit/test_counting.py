@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from leadgate.counting import counted
+from leadgate.counting import format_count
 
 ROOT = Path(__file__).parents[2]
 #: A number in an f-string right before what it counts, in the plural.
@@ -20,7 +20,7 @@ _PLURAL = re.compile(
     ("count", "told"), [(0, "0 journeys wait"), (1, "1 journey waits"), (1_200, "1,200 journeys wait")]
 )
 def test_one_is_singular(count: int, told: str) -> None:
-    assert counted(count, "journey waits", "journeys wait") == told
+    assert format_count(count, "journey waits", "journeys wait") == told
 
 
 def test_no_screen_and_no_artifact_says_a_plural_of_whatever_number() -> None:

@@ -13,7 +13,7 @@ from leadgate import playbook as playbooks
 from leadgate.ledger.outbox import Message
 from leadgate.playbook import Playbook
 from leadgate.sla.sla_targets import TARGETS
-from tasks.delivery import MOST_ATTEMPTS, address_of, compose_message, shown_target, wait_after
+from tasks.delivery import MOST_ATTEMPTS, compose_message, find_address, mask_target, wait_after
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 TEXT = """
@@ -105,17 +105,17 @@ def test_a_lead_without_an_address_is_shown_by_its_number_or_not_at_all(playbook
 
 def test_a_target_has_its_own_address_else_that_of_everybody(playbook: Playbook) -> None:
     environ = {"NOTIFY_ANA": "json://ana", "NOTIFY_ALL": " json://all "}
-    assert address_of("ana", playbook, environ).value == "json://ana"
-    assert address_of("bob", playbook, environ).value == "json://all"
+    assert find_address("ana", playbook, environ).value == "json://ana"
+    assert find_address("bob", playbook, environ).value == "json://all"
     # an own entry without an address waits for it, rather than tell everybody
-    assert address_of("ana", playbook, {"NOTIFY_ALL": "json://all"}).value is None
-    assert address_of("ana", playbook, {"NOTIFY_ANA": ""}).variable == "NOTIFY_ANA"
+    assert find_address("ana", playbook, {"NOTIFY_ALL": "json://all"}).value is None
+    assert find_address("ana", playbook, {"NOTIFY_ANA": ""}).variable == "NOTIFY_ANA"
     nobody = playbook.model_copy(update={"notifications": ()})
-    assert address_of("ana", nobody, environ).variable is None
+    assert find_address("ana", nobody, environ).variable is None
 
 
 def test_neither_an_address_nor_a_lead_is_shown_by_accident(playbook: Playbook) -> None:
-    assert "json://ana" not in repr(address_of("ana", playbook, {"NOTIFY_ANA": "json://ana"}))
+    assert "json://ana" not in repr(find_address("ana", playbook, {"NOTIFY_ANA": "json://ana"}))
     assert "jane" not in repr(message())
 
 
@@ -131,5 +131,5 @@ def test_the_waits_grow_up_to_a_cap_and_end() -> None:
 def test_a_manager_named_by_an_address_is_masked(playbook: Playbook) -> None:
     told = compose_message(replace(message(), target="mia.b@acme.example", kind="first_touch_overdue"), playbook, NOW)
     assert "To m••• at acme[.]example" in told.body
-    assert shown_target("mia.b@acme.example") == "m•••@acme.example"
-    assert shown_target("mia") == "mia"
+    assert mask_target("mia.b@acme.example") == "m•••@acme.example"
+    assert mask_target("mia") == "mia"

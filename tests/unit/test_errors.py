@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from console.http.responses import id_reused, ledger_away
+from console.http.responses import build_id_reused_error, build_ledger_away_error
 from console.screen import CommandError
 from leadgate.actors import ActorError
 from leadgate.data_folder import DataFolderError
@@ -37,8 +37,8 @@ INSIDE = {
         (NoLedgerError("a folder"), 3, 503),
         (DataFolderError("words"), 3, 503),
         (Conflict("words"), 3, 409),
-        (ledger_away(), 2, 503),
-        (id_reused(), 2, 409),
+        (build_ledger_away_error(), 2, 503),
+        (build_id_reused_error(), 2, 409),
     ],
 )
 def test_an_error_has_an_exit_code_and_a_status(error: LeadgateError, exit_code: int, http_status: int) -> None:

@@ -9,14 +9,14 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from growing import GROWING, most
+from growing import GROWING, grow_to_limit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadgate.deadlines import DeadlinePassed
 from leadgate.expressions import evaluation, rules
-from leadgate.expressions.evaluation import MEMORY, groups, parts
-from leadgate.expressions.rules import matches
+from leadgate.expressions.evaluation import MEMORY, group_expressions, split_rows
+from leadgate.expressions.rules import match_rows
 from leadgate.expressions.size import WRITTEN_OUT, measure
 from leadgate.expressions.syntax import FUNCTIONS, MAX_BUILT, TEXT_SEEN, RuleError, connect, parse
 from leadgate.fields import FieldType
@@ -109,18 +109,18 @@ def test_no_result_is_longer_than_its_bound(expression: str, message: str, compa
 def test_rows_and_expressions_are_put_together_as_memory_allows() -> None:
     texts = [None, "x" * TEXT_SEEN, "short"] * 5_000
     frame = pd.DataFrame({"message": texts, "company": "Acme", "employees": 3})
-    worst = {name: parse(most(grow)) for name, grow in GROWING.items()}
-    together = list(groups({f"{name} {copy}": each for copy in range(20) for name, each in worst.items()}))
+    worst = {name: parse(grow_to_limit(grow)) for name, grow in GROWING.items()}
+    together = list(group_expressions({f"{name} {copy}": each for copy in range(20) for name, each in worst.items()}))
     assert [name for group in together for name in group] == [f"{n} {copy}" for copy in range(20) for n in worst]
     for group in together:
         built = sum(float(measure(worst[name.rsplit(" ", 1)[0]].tree, lambda _: TEXT_SEEN).built) for name in group)
         assert built <= MEMORY
-    found = list(parts(worst.values(), frame, COLUMNS))
+    found = list(split_rows(worst.values(), frame, COLUMNS))
     assert [start for start, _ in found[1:]] == [end for _, end in found[:-1]]
     assert (found[0][0], found[-1][1]) == (0, len(frame))
     assert len(found) > 100
     plain = [parse("country = 'DE'"), parse("employees > 3")]
-    few = parts(plain, frame.assign(country="DE"), {"country": "text", "employees": "integer"})
+    few = split_rows(plain, frame.assign(country="DE"), {"country": "text", "employees": "integer"})
     assert list(few) == [(0, len(frame))]
 
 
@@ -133,27 +133,27 @@ def test_evaluating_in_parts_changes_no_answer(monkeypatch: pytest.MonkeyPatch) 
         "odd": "employees % 2 = 1",
         "same": "replace(message, 'a', 'aa') = company",
     }
-    whole = matches(asked, frame, COLUMNS)
+    whole = match_rows(asked, frame, COLUMNS)
     assert 0 < whole["long"].sum() < 300
     for memory in (1, 20_000, 300_000):
         monkeypatch.setattr(evaluation, "MEMORY", memory)
-        assert matches(asked, frame, COLUMNS).equals(whole)
+        assert match_rows(asked, frame, COLUMNS).equals(whole)
 
 
 # -- deadlines -------------------------------------------------------------------------------------------
 
 
 def test_expressions_that_take_too_long_are_ended_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "seconds_for", lambda rows: 0.3)
+    monkeypatch.setattr(evaluation, "compute_seconds", lambda rows: 0.3)
     frame = pd.DataFrame({"message": ["a" * 8_000] * 20_000, "company": "Acme", "employees": 3})
-    slow = most(GROWING["concat"])
+    slow = grow_to_limit(GROWING["concat"])
     with pytest.raises(DeadlinePassed, match="most of it slow") as passed:
-        matches({"quick": "employees > 1", "slow": slow, "other": "company = 'x'"}, frame, COLUMNS)
+        match_rows({"quick": "employees > 1", "slow": slow, "other": "company = 'x'"}, frame, COLUMNS)
     assert passed.value.reason == "check_timed_out"
     monkeypatch.undo()
     # what was interrupted is used no more, so the next question is answered
-    assert matches({"quick": "employees > 1"}, frame, COLUMNS)["quick"].all()
-    assert matches({"quick": "employees > 1"}, frame.head(3), COLUMNS)["quick"].all()
+    assert match_rows({"quick": "employees > 1"}, frame, COLUMNS)["quick"].all()
+    assert match_rows({"quick": "employees > 1"}, frame.head(3), COLUMNS)["quick"].all()
 
 
 def test_an_interruption_ends_what_duckdb_does() -> None:

@@ -394,7 +394,7 @@ def test_a_document_read_in_pieces_has_the_records_of_one_parsed_whole(
     assert [row.line for row in rows] == list(whole)
     for row in rows:
         if isinstance(whole[row.line], dict):
-            assert row.payload == json.loads(json.dumps(whole[row.line]), parse_int=json_values._short)
+            assert row.payload == json.loads(json.dumps(whole[row.line]), parse_int=json_values._parse_int)
         else:
             assert json.loads(row.raw or "") == whole[row.line]
 

@@ -18,7 +18,7 @@ import openpyxl
 import orjson
 import psutil
 import pytest
-from hostile_files import json_document, workbook_with
+from hostile_files import write_json_document, write_workbook
 
 from leadgate.connectors.files import FileError, IsolatedTable, Limits, isolated, messages, read
 from leadgate.connectors.files.formats import open_table
@@ -120,19 +120,19 @@ def test_rows_come_over_the_pipe_as_they_were_read(tmp_path: Path, content: byte
 
 def test_pages_are_bounded_in_rows_and_in_size(tmp_path: Path) -> None:
     with read(long_csv(tmp_path / "leads.csv", 12_001)) as table:
-        sizes = [len(page) for page in table.pages()]
+        sizes = [len(page) for page in table.read_pages()]
     assert sum(sizes) == 12_001
     assert max(sizes) <= 5_000
     (tmp_path / "long.csv").write_bytes(b"name,note\n" + b"Ann,%b\n" % (b"x" * 3_000_000) * 8)
     with read(tmp_path / "long.csv") as table:
-        assert max(len(page) for page in table.pages()) <= 2
+        assert max(len(page) for page in table.read_pages()) <= 2
 
 
 def test_the_rows_above_a_damage_are_given_out_first(tmp_path: Path) -> None:
     rows = [b'<row><c t="inlineStr"><is><t>Email</t></is></c></row>']
     rows += [b'<row><c t="inlineStr"><is><t>a%d</t></is></c></row>' % number for number in range(20_000)]
     given = []
-    with read(workbook_with(tmp_path / "b.xlsx", rows=[*rows, b"</no>"])) as table:
+    with read(write_workbook(tmp_path / "b.xlsx", rows=[*rows, b"</no>"])) as table:
         rows_given = iter(table)
         with contextlib.suppress(FileError):
             while True:
@@ -154,7 +154,7 @@ def test_the_process_has_no_secret_no_connection_and_no_other_file(
     with path.open("rb") as file, kept, other, read(path) as table:
         for descriptor in (file.fileno(), kept.fileno(), other.fileno()):
             os.set_inheritable(descriptor, True)
-        pages = table.pages()
+        pages = table.read_pages()
         next(pages)
         process = child()
         assert set(process.environ()) <= {"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LC_CTYPE"}
@@ -174,7 +174,7 @@ def _close(table: IsolatedTable) -> None:
 
 def _fail_over_rows(table: IsolatedTable) -> None:
     with contextlib.suppress(RuntimeError):
-        for _ in table.pages():
+        for _ in table.read_pages():
             raise RuntimeError
 
 
@@ -210,7 +210,7 @@ def test_the_process_ends_with_the_one_that_wants_its_rows(tmp_path: Path) -> No
 
 
 def test_a_small_workbook_of_millions_of_styles_is_refused_without_making_them(tmp_path: Path) -> None:
-    path = workbook_with(tmp_path / "styles.xlsx", styles=b"<xf/>", count=1_900_000)
+    path = write_workbook(tmp_path / "styles.xlsx", styles=b"<xf/>", count=1_900_000)
     assert path.stat().st_size < 32_000
     told = measured(path)
     assert "xl/styles.xml" in told["reason"]
@@ -219,7 +219,7 @@ def test_a_small_workbook_of_millions_of_styles_is_refused_without_making_them(t
 
 
 def test_millions_of_shared_strings_are_refused_without_making_them(tmp_path: Path) -> None:
-    path = workbook_with(tmp_path / "strings.xlsx", strings=b"<si><t>%d</t></si>", count=1_500_001)
+    path = write_workbook(tmp_path / "strings.xlsx", strings=b"<si><t>%d</t></si>", count=1_500_001)
     told = measured(path)
     assert "different texts" in told["reason"]
     assert told["peak_mb"] < 150
@@ -237,8 +237,8 @@ def test_millions_of_shared_strings_are_refused_without_making_them(tmp_path: Pa
 )
 def test_memory_is_limited_whatever_a_workbook_hides(tmp_path: Path, parts: dict[str, Any]) -> None:
     limits = {"memory_mb": 48, "elements": 10**9}
-    assert measured(workbook_with(tmp_path / "plain.xlsx"), **limits)["rows"] == 1
-    told = measured(workbook_with(tmp_path / "hidden.xlsx", **parts), **limits)
+    assert measured(write_workbook(tmp_path / "plain.xlsx"), **limits)["rows"] == 1
+    told = measured(write_workbook(tmp_path / "hidden.xlsx", **parts), **limits)
     assert "more than 48 MB of memory" in told["reason"]
     assert "LEADGATE_FILE_MEMORY_MB" in told["reason"]
     assert told["peak_mb"] < 100
@@ -248,13 +248,13 @@ def test_headers_that_every_row_repeats_count_for_a_page(tmp_path: Path) -> None
     names = ",".join(f"{number:0990}" for number in range(200))
     (tmp_path / "wide.csv").write_text(names + "\n" + ("x" + "," * 199 + "\n") * 100)
     with read(tmp_path / "wide.csv") as table:
-        assert max(len(page) for page in table.pages()) <= 25
+        assert max(len(page) for page in table.read_pages()) <= 25
 
 
 def test_one_long_text_shown_by_every_cell_is_no_way_around_the_limits(tmp_path: Path) -> None:
     text = b"<si><t>" + b"x" * 100_000 + b"</t></si>"
     rows = [b'<row><c t="inlineStr"><is><t>Email</t></is></c></row>', *[b'<row><c t="s"><v>0</v></c></row>'] * 1_000]
-    path = workbook_with(tmp_path / "b.xlsx", strings=text, count=1, rows=rows)
+    path = write_workbook(tmp_path / "b.xlsx", strings=text, count=1, rows=rows)
     assert "its values are more than" in refused(path, text_chars=10_000_000)
     with read(path, limits=Limits(row_chars=1_000)) as table:
         first = next(iter(table))
@@ -263,7 +263,7 @@ def test_one_long_text_shown_by_every_cell_is_no_way_around_the_limits(tmp_path:
 
 
 def test_a_json_document_takes_no_more_memory_than_its_longest_record(tmp_path: Path) -> None:
-    path = json_document(tmp_path / "leads.json", megabytes=10)
+    path = write_json_document(tmp_path / "leads.json", megabytes=10)
     records = path.read_bytes().count(b"email")
     told = measured(path)
     assert told == {"rows": records, "reason": None, "peak_mb": told["peak_mb"]}
@@ -271,7 +271,7 @@ def test_a_json_document_takes_no_more_memory_than_its_longest_record(tmp_path: 
 
 
 def test_a_file_that_gives_no_row_in_time_is_refused(tmp_path: Path) -> None:
-    path = json_document(tmp_path / "leads.json", megabytes=24)
+    path = write_json_document(tmp_path / "leads.json", megabytes=24)
     assert "LEADGATE_FILE_SILENT_SECONDS" in refused(path, silent_seconds=0.3)
     assert "LEADGATE_FILE_SECONDS" in refused(path, seconds=0.3)
     assert children() == []
@@ -279,7 +279,7 @@ def test_a_file_that_gives_no_row_in_time_is_refused(tmp_path: Path) -> None:
 
 def test_time_in_which_rows_are_stored_is_not_the_files(tmp_path: Path) -> None:
     with read(long_csv(tmp_path / "leads.csv", 60_000), limits=Limits(silent_seconds=20, seconds=20)) as table:
-        pages = table.pages()
+        pages = table.read_pages()
         next(pages)
         reader = children()[0]
         table_clock = vars(pages.gi_frame.f_locals["reader"])  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadgate.playbook import Hours
-from leadgate.sla.hours import Clock, HoursError, clock_of
+from leadgate.sla.hours import Clock, HoursError, make_clock
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -68,15 +68,15 @@ def test_a_holiday_beyond_the_first_years_is_known_too() -> None:
 
 def test_a_day_of_24_hours_has_23_or_25_when_the_clocks_change() -> None:
     clock = Clock(office(("00:00", "00:00"), days=("sat", "sun", "mon")))
-    assert clock.between(at("2026-03-29 00:00"), at("2026-03-30 00:00")) == timedelta(hours=23)
-    assert clock.between(at("2026-10-25 00:00"), at("2026-10-26 00:00")) == timedelta(hours=25)
-    assert clock.between(at("2026-10-26 00:00"), at("2026-10-27 00:00")) == timedelta(hours=24)
+    assert clock.measure_between(at("2026-03-29 00:00"), at("2026-03-30 00:00")) == timedelta(hours=23)
+    assert clock.measure_between(at("2026-10-25 00:00"), at("2026-10-26 00:00")) == timedelta(hours=25)
+    assert clock.measure_between(at("2026-10-26 00:00"), at("2026-10-27 00:00")) == timedelta(hours=24)
 
 
 def test_a_time_that_the_clock_on_the_wall_skips_is_not_waited_for() -> None:
     night = Clock(office(("02:00", "03:00"), days=("sun",)))  # 29 March 2026 has no such hour
-    assert night.between(at("2026-03-28 12:00"), at("2026-03-29 12:00")) == timedelta(0)
-    assert night.next_open(at("2026-03-28 12:00")) == at("2026-04-05 02:00")
+    assert night.measure_between(at("2026-03-28 12:00"), at("2026-03-29 12:00")) == timedelta(0)
+    assert night.find_next_open(at("2026-03-28 12:00")) == at("2026-04-05 02:00")
 
 
 def test_a_time_that_the_clock_on_the_wall_shows_twice_counts_twice() -> None:
@@ -85,19 +85,19 @@ def test_a_time_that_the_clock_on_the_wall_shows_twice_counts_twice() -> None:
     assert night.is_open(first)
     assert night.is_open(second)
     assert not night.is_open(at("2026-10-25 02:40"))
-    assert night.between(at("2026-10-25 00:00"), at("2026-10-25 12:00")) == timedelta(hours=1)
+    assert night.measure_between(at("2026-10-25 00:00"), at("2026-10-25 12:00")) == timedelta(hours=1)
 
 
 def test_an_office_on_the_other_side_of_the_date_line() -> None:
     hours = Hours.model_validate({"time_zone": "Pacific/Auckland", "week": {"mon": [["09:00", "17:00"]]}})
     monday = datetime(2026, 6, 15, 9, tzinfo=ZoneInfo("Pacific/Auckland"))
-    assert Clock(hours).next_open(datetime(2026, 6, 14, 12, tzinfo=UTC)) == monday
+    assert Clock(hours).find_next_open(datetime(2026, 6, 14, 12, tzinfo=UTC)) == monday
     assert monday.astimezone(UTC).date() == date(2026, 6, 14)  # still Sunday in UTC
 
 
 def test_a_night_shift_belongs_to_the_day_it_began() -> None:
     clock = Clock(office(("22:00", "06:00"), days=("fri",), closed=["2026-03-13"]))
-    assert clock.between(at("2026-03-06 00:00"), at("2026-03-09 00:00")) == timedelta(hours=8)
+    assert clock.measure_between(at("2026-03-06 00:00"), at("2026-03-09 00:00")) == timedelta(hours=8)
     assert clock.is_open(at("2026-03-07 05:59"))
     assert not clock.is_open(at("2026-03-07 06:00"))
     assert not clock.is_open(at("2026-03-14 01:00"))  # its Friday was closed
@@ -105,13 +105,13 @@ def test_a_night_shift_belongs_to_the_day_it_began() -> None:
 
 def test_spans_that_overlap_count_once_and_an_end_at_midnight_is_the_end_of_the_day() -> None:
     clock = Clock(office(("09:00", "13:00"), ("12:00", "17:00"), ("20:00", "00:00"), days=("mon",)))
-    assert clock.between(at("2026-03-02 00:00"), at("2026-03-03 12:00")) == timedelta(hours=12)
+    assert clock.measure_between(at("2026-03-02 00:00"), at("2026-03-03 12:00")) == timedelta(hours=12)
 
 
 def test_without_hours_the_wall_clock_counts_elapsed_time() -> None:
     wall = Clock(None)
     assert wall.add(at("2026-03-28 12:00"), timedelta(hours=24)) == at("2026-03-29 13:00")  # clocks go forward
-    assert wall.between(at("2026-03-28 12:00"), at("2026-03-29 12:00")) == timedelta(hours=23)
+    assert wall.measure_between(at("2026-03-28 12:00"), at("2026-03-29 12:00")) == timedelta(hours=23)
     assert wall.is_open(at("2026-03-29 03:00"))
     starts = pd.Series([at("2026-03-28 12:00").astimezone(UTC)])
     assert wall.add_many(starts, timedelta(hours=1))[0] == at("2026-03-28 13:00")
@@ -156,8 +156,8 @@ def test_what_a_clock_cannot_answer() -> None:
 
 
 def test_equal_hours_share_a_clock() -> None:
-    assert clock_of(office(("09:00", "17:00"))) is clock_of(NINE_TO_FIVE)
-    assert clock_of(None) is not clock_of(NINE_TO_FIVE)
+    assert make_clock(office(("09:00", "17:00"))) is make_clock(NINE_TO_FIVE)
+    assert make_clock(None) is not make_clock(NINE_TO_FIVE)
 
 
 def test_a_column_keeps_its_index_name_and_gaps() -> None:
@@ -219,31 +219,31 @@ def wall_shows_open(hours: Hours, moment: datetime) -> bool:
 @few
 @given(all_hours, moments)
 def test_open_is_what_the_clock_on_the_wall_says(hours: Hours, moment: datetime) -> None:
-    clock = clock_of(hours)
+    clock = make_clock(hours)
     assert clock.is_open(moment) == wall_shows_open(hours, moment)
-    opening = clock.next_open(moment)
+    opening = clock.find_next_open(moment)
     assert opening >= moment
     assert wall_shows_open(hours, opening)
     if opening > moment:
         assert not wall_shows_open(hours, opening - timedelta(microseconds=1))
-        assert clock.between(moment, opening) == timedelta(0)
+        assert clock.measure_between(moment, opening) == timedelta(0)
 
 
 @few
 @given(all_hours, moments, durations, durations)
 def test_adding_twice_is_adding_the_sum(hours: Hours, start: datetime, a: timedelta, b: timedelta) -> None:
-    clock = clock_of(hours)
+    clock = make_clock(hours)
     assert clock.add(clock.add(start, a), b) == clock.add(start, a + b)
 
 
 @few
 @given(all_hours, moments, durations)
 def test_what_was_added_is_what_lies_between(hours: Hours, start: datetime, duration: timedelta) -> None:
-    clock = clock_of(hours)
+    clock = make_clock(hours)
     end = clock.add(start, duration)
     assert end >= start + duration
-    assert clock.between(start, end) == duration
-    assert clock.between(end, start) == -duration
+    assert clock.measure_between(start, end) == duration
+    assert clock.measure_between(end, start) == -duration
     if duration:  # the last moment of work is an open one
         assert wall_shows_open(hours, end - timedelta(microseconds=1))
 
@@ -263,16 +263,18 @@ def test_starting_later_never_ends_earlier_and_a_column_says_the_same(
 @few
 @given(all_hours, st.lists(moments, min_size=3, max_size=3))
 def test_business_time_adds_up_and_never_runs_backwards(hours: Hours, three: list[datetime]) -> None:
-    clock = clock_of(hours)
+    clock = make_clock(hours)
     first, second, third = sorted(three)
-    assert clock.between(first, second) + clock.between(second, third) == clock.between(first, third)
-    assert timedelta(0) <= clock.between(first, second) <= clock.between(first, third) <= third - first
+    assert clock.measure_between(first, second) + clock.measure_between(second, third) == clock.measure_between(
+        first, third
+    )
+    assert timedelta(0) <= clock.measure_between(first, second) <= clock.measure_between(first, third) <= third - first
 
 
 @few
 @given(all_hours, moments, durations, durations)
 def test_more_time_never_ends_earlier(hours: Hours, start: datetime, a: timedelta, b: timedelta) -> None:
-    clock = clock_of(hours)
+    clock = make_clock(hours)
     less, more = sorted([a, b])
     assert clock.add(start, less) <= clock.add(start, more)
 
@@ -292,26 +294,26 @@ def test_more_time_never_ends_earlier(hours: Hours, start: datetime, a: timedelt
 def test_working_days_are_the_dates_on_which_the_office_opens(start: str, days: int, end: str) -> None:
     clock = Clock(office(("09:00", "17:00"), holidays="DE"))
     starts = pd.Series([at(start)]).dt.tz_convert("UTC")
-    assert clock.after_days(starts, days)[0] == at(end)
+    assert clock.add_days(starts, days)[0] == at(end)
 
 
 def test_a_working_day_of_the_wall_clock_is_a_date_of_utc() -> None:
     starts = pd.Series(pd.to_datetime(["2026-03-07T00:00Z", "2026-03-07T23:59Z"], utc=True))
-    assert Clock(None).after_days(starts, 2).tolist() == [pd.Timestamp("2026-03-10T00:00Z")] * 2
+    assert Clock(None).add_days(starts, 2).tolist() == [pd.Timestamp("2026-03-10T00:00Z")] * 2
 
 
 def test_without_enough_working_days_there_is_no_answer() -> None:
     never = Clock(office(("09:00", "17:00"), closed=[date(2026, 1, 1) + timedelta(days=n) for n in range(365 * 18)]))
     with pytest.raises(HoursError, match="have no 3 working days in the 16 years from 2026"):
-        never.after_days(pd.Series([at("2026-03-03 10:00")]).dt.tz_convert("UTC"), 3)
+        never.add_days(pd.Series([at("2026-03-03 10:00")]).dt.tz_convert("UTC"), 3)
 
 
 @few
 @given(all_hours, moments, st.integers(1, 12))
 def test_as_many_days_with_open_time_pass_as_were_asked_for(hours: Hours, start: datetime, days: int) -> None:
-    clock, zone = clock_of(hours), ZoneInfo(hours.time_zone)
+    clock, zone = make_clock(hours), ZoneInfo(hours.time_zone)
     starts = pd.Series([pd.Timestamp(start)]).dt.as_unit("us")
-    ends = [clock.after_days(starts, n)[0] for n in range(1, days + 1)]
+    ends = [clock.add_days(starts, n)[0] for n in range(1, days + 1)]
     week = {str(day) for day in hours.week}
     counted, day = 0, start.astimezone(zone).date()
     while counted < days:

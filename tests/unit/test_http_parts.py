@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from console.http import body_reader
-from console.http.addresses import client_address, sender_of
-from console.http.authentication import TOLERANCE, Given, RequestVerifier, bearer
+from console.http.addresses import find_client_address, find_sender
+from console.http.authentication import TOLERANCE, Given, RequestVerifier, has_bearer_token
 from console.http.body_reader import DEPTH, FIELDS, ITEMS, Body
-from console.http.brake import LONGEST, held_back
+from console.http.brake import LONGEST, compute_delay
 from console.http.connections import Limits
 from console.http.rates import FAILURES, MOST_ADDRESSES, Throttle, TokenBucket
 from console.http.repeated_look import RepeatedLook
@@ -33,7 +33,7 @@ from console.http.responses import RefusedError
 from leadgate import source_secrets
 from leadgate.playbook import HttpCapture, Playbook, Source
 from leadgate.source_secrets import SecretError
-from tasks.capture import Keys, key_of
+from tasks.capture import Keys, compute_key
 
 NOW = 1_800_000_000
 
@@ -128,7 +128,7 @@ def test_a_bearers_secret_admits_and_nothing_else(header: bytes) -> None:
     known = [SECRETS[name].encode() for name in ("BEARING", "NEXT_TOKEN")]
     right = scheme.lower() == b"bearer" and token.strip() in known
     assert admits("bearing", Given(header), b"{}") == right
-    assert bearer(SECRETS["BEARING"], header) == (scheme.lower() == b"bearer" and token.strip() == known[0])
+    assert has_bearer_token(SECRETS["BEARING"], header) == (scheme.lower() == b"bearer" and token.strip() == known[0])
     assert not admits("signed", Given(f"Bearer {SECRETS['SIGNED']}".encode()), b"{}")
 
 
@@ -212,14 +212,14 @@ PROXIES = (ip_network("127.0.0.1"), ip_network("10.0.0.0/8"), ip_network("fd00::
     ],
 )  # fmt: skip
 def test_only_trusted_proxies_say_whom_they_forward_for(peer: str, forwarded: list[bytes], expected: str) -> None:
-    assert client_address(peer, forwarded, PROXIES) == expected
-    assert client_address(peer, forwarded, ()) == peer
+    assert find_client_address(peer, forwarded, PROXIES) == expected
+    assert find_client_address(peer, forwarded, ()) == peer
 
 
 def test_a_host_of_ipv6_is_one_sender_whatever_it_calls_itself() -> None:
-    assert sender_of("2001:db8:1:2:3::1") == sender_of("2001:db8:1:2:ffff::9") != sender_of("2001:db8:1:3::1")
-    assert sender_of("203.0.113.7") != sender_of("203.0.113.8")
-    assert sender_of("no address") == "no address"
+    assert find_sender("2001:db8:1:2:3::1") == find_sender("2001:db8:1:2:ffff::9") != find_sender("2001:db8:1:3::1")
+    assert find_sender("203.0.113.7") != find_sender("203.0.113.8")
+    assert find_sender("no address") == "no address"
 
 
 # --- connections ------------------------------------------------------------------------------------------
@@ -483,20 +483,20 @@ def test_a_payload_has_the_key_of_its_first_row_in_a_file(payload: dict[str, Any
 
     source = [Source(), Source(key="id"), Source(volatile=("sent",))][which]
     extended = payload | {"id": " 7 ", "sent": "Monday"}
-    key = key_of(extended, source)
+    key = compute_key(extended, source)
     assert [key] == Keys(source).of([Row(2, extended)])
-    assert key == key_of(dict(reversed(extended.items())), source)
-    changed = key_of(extended | {"sent": "Tuesday"}, source)
+    assert key == compute_key(dict(reversed(extended.items())), source)
+    changed = compute_key(extended | {"sent": "Tuesday"}, source)
     assert (changed == key) == (which != 0)
 
 
 def test_an_own_id_fits_into_an_index_whatever_it_holds() -> None:
     source = Source(key="id")
-    long = [key_of({"id": "x" * 100_000 + end}, source) for end in ("a", "b")]
+    long = [compute_key({"id": "x" * 100_000 + end}, source) for end in ("a", "b")]
     assert len(set(long)) == 2
     assert max(map(len, long)) < 100
-    assert "\x00" not in key_of({"id": "a\x00b"}, source)
-    assert key_of({"id": "  "}, source) == key_of({"id": "  "}, Source())
+    assert "\x00" not in compute_key({"id": "a\x00b"}, source)
+    assert compute_key({"id": "  "}, source) == compute_key({"id": "  "}, Source())
 
 
 # --- the brake --------------------------------------------------------------------------------------------
@@ -505,10 +505,10 @@ def test_an_own_id_fits_into_an_index_whatever_it_holds() -> None:
 @given(st.integers(0, 100_000), st.integers(0, 100_000), st.integers(1, 20_000))
 def test_the_more_wait_the_longer_an_answer_is_held_back(one: int, other: int, from_: int) -> None:
     fewer, more = sorted((one, other))
-    assert 0 <= held_back(fewer, from_) <= held_back(more, from_) <= LONGEST
-    assert (held_back(more, from_) == 0) == (more <= from_)
-    assert held_back(2 * from_ + fewer, from_) == LONGEST
-    assert held_back(more, 0) == 0
+    assert 0 <= compute_delay(fewer, from_) <= compute_delay(more, from_) <= LONGEST
+    assert (compute_delay(more, from_) == 0) == (more <= from_)
+    assert compute_delay(2 * from_ + fewer, from_) == LONGEST
+    assert compute_delay(more, 0) == 0
 
 
 # --- what is looked at again and again ---------------------------------------------------------------------

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from leadgate.assignment.route_matching import matching
-from leadgate.expressions.conditions import ALWAYS, condition_of
-from leadgate.expressions.implication import implied
-from leadgate.expressions.rules import matches
+from leadgate.assignment.route_matching import match_routes
+from leadgate.expressions.conditions import ALWAYS, build_condition
+from leadgate.expressions.implication import find_covering
+from leadgate.expressions.rules import match_rows
 from leadgate.fields import FieldType
 from leadgate.playbook import Playbook, Territory
 
@@ -26,7 +26,7 @@ BERLIN = Territory(countries=("DE",), postal_prefixes=("10", "12"))
 
 
 def proved(later: str, *earlier: str, inside: Territory | None = None) -> list[int]:
-    return implied(condition_of(later, COLUMNS, inside), [condition_of(each, COLUMNS) for each in earlier])
+    return find_covering(build_condition(later, COLUMNS, inside), [build_condition(each, COLUMNS) for each in earlier])
 
 
 @pytest.mark.parametrize(
@@ -82,15 +82,15 @@ def test_only_those_that_are_needed_are_named_the_earliest_first() -> None:
 
 
 def test_territories_are_compared_with_one_another_and_with_expressions() -> None:
-    north, berlin, dach = (condition_of("true", COLUMNS, each) for each in (NORTH, BERLIN, DACH))
-    assert implied(berlin, [north, dach]) == [0]
-    assert implied(north, [dach]) == [0]
-    assert implied(dach, [north]) == []
+    north, berlin, dach = (build_condition("true", COLUMNS, each) for each in (NORTH, BERLIN, DACH))
+    assert find_covering(berlin, [north, dach]) == [0]
+    assert find_covering(north, [dach]) == [0]
+    assert find_covering(dach, [north]) == []
     assert proved("employees > 5", "country in ('DE', 'FR')", inside=NORTH) == [0]
     assert proved("true", "postal_code is not null", inside=NORTH) == [0]
     assert proved("true", "state is not null", inside=NORTH) == []
-    assert implied(condition_of("country = 'AT'", COLUMNS), [dach]) == [0]
-    assert implied(dach, [ALWAYS]) == [0]
+    assert find_covering(build_condition("country = 'AT'", COLUMNS), [dach]) == [0]
+    assert find_covering(dach, [ALWAYS]) == [0]
 
 
 VALUES: Final[dict[str, list[object]]] = {
@@ -153,7 +153,7 @@ LEADS: Final = leads()
 def test_no_lead_ever_reaches_a_route_that_is_reported(later: str, earlier: list[str]) -> None:
     needed = proved(later, *earlier)
     if needed:
-        found = matches({"later": later, **{str(each): earlier[each] for each in needed}}, LEADS, COLUMNS)
+        found = match_rows({"later": later, **{str(each): earlier[each] for each in needed}}, LEADS, COLUMNS)
         assert not (found["later"] & ~found.drop(columns="later").any(axis=1)).any()
 
 
@@ -174,8 +174,8 @@ def test_no_lead_ever_reaches_a_territory_that_is_reported(routes: list[tuple[Te
             ],
         }
     )
-    found = matching(LEADS, book)
-    conditions = [condition_of(when, COLUMNS, place) for place, when in routes]
+    found = match_routes(LEADS, book)
+    conditions = [build_condition(when, COLUMNS, place) for place, when in routes]
     for n, condition in enumerate(conditions):
-        if implied(condition, conditions[:n]):
+        if find_covering(condition, conditions[:n]):
             assert not any(names and names[0] == f"r{n}" for names in found)

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from leadgate.connectors.files import Row
 from leadgate.playbook import Source
-from tasks.capture import Keys, chunks
+from tasks.capture import Keys, chunk_rows
 
 
 def keys_of(rows: list[Row], size: int, source: Source | None = None) -> list[str]:
     keys = Keys(source or Source())
-    return [key for chunk in chunks(rows, size) for key in keys.of(chunk)]
+    return [key for chunk in chunk_rows(rows, size) for key in keys.of(chunk)]
 
 
 @settings(max_examples=100, deadline=None)

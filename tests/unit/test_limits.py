@@ -13,12 +13,20 @@ from sqlmodel.sql.sqltypes import AutoString
 
 from leadgate import models
 from leadgate.connectors.files import Row
-from leadgate.ledger.bulk import storable
-from leadgate.limits import INDEX_ROW, LONGEST, LONGEST_KEY, LONGEST_TEXT, key_that_fits, longest_of, too_long
+from leadgate.ledger.bulk import make_storable
+from leadgate.limits import (
+    INDEX_ROW,
+    LONGEST,
+    LONGEST_KEY,
+    LONGEST_TEXT,
+    find_length_problem,
+    find_max_length,
+    shorten_key,
+)
 from leadgate.matching.persons import READ, Person
-from leadgate.matching.resolving import claims_of
+from leadgate.matching.resolving import build_claims
 from leadgate.playbook import Matching, Source
-from tasks.capture import Keys, key_of
+from tasks.capture import Keys, compute_key
 
 CHARACTERS = st.characters() | st.sampled_from("\ud800\udfff\x00")
 ANYTHING = st.text(CHARACTERS, max_size=8) | st.builds(
@@ -43,31 +51,31 @@ def test_each_index_over_text_says_how_long_the_text_can_be_and_that_fits_a_page
 
 
 def test_a_limit_says_how_much_too_much_a_value_is_and_never_the_value() -> None:
-    assert too_long("email", "a" * longest_of("email")) is None
-    assert too_long("email", "a" * 8_000) == "email: 8,000 characters, at most 320"
-    assert too_long("budget", "a" * 20_000) is None
-    assert too_long("budget", "a" * 1_000_000) is not None
+    assert find_length_problem("email", "a" * find_max_length("email")) is None
+    assert find_length_problem("email", "a" * 8_000) == "email: 8,000 characters, at most 320"
+    assert find_length_problem("budget", "a" * 20_000) is None
+    assert find_length_problem("budget", "a" * 1_000_000) is not None
 
 
 @settings(deadline=None)
 @given(ANYTHING, ANYTHING)
 def test_keys_fit_an_index_and_differ_where_values_do(one: str, other: str) -> None:
-    assert (key_that_fits(one) == key_that_fits(other)) == (one == other)
+    assert (shorten_key(one) == shorten_key(other)) == (one == other)
     source = Source(key="Id")
     for value in (one, other):
         row = {"Id": value}
-        for key in (*Keys(source).of([Row(2, row)]), key_of(row, source)):
+        for key in (*Keys(source).of([Row(2, row)]), compute_key(row, source)):
             assert len(key.encode()) <= models.INDEXED_TEXT["signal.key"]
 
 
 @settings(deadline=None)
 @given(ANYTHING, ANYTHING, ANYTHING)
 def test_identities_fit_an_index(first: str, last: str, crm_id: str) -> None:
-    first, last, crm_id = (storable(each) for each in (first, last, crm_id))
+    first, last, crm_id = (make_storable(each) for each in (first, last, crm_id))
     row = dict.fromkeys(READ) | {"phone": "+493012345678", "first_name": first, "last_name": last}
     row |= {"source": "crm", "external_id": crm_id, "is_free_mail": False}
     rules = Matching(certain=("phone_and_name", "crm_id"), crm_ids={"hubspot": ("crm",)})
-    for _, value in claims_of(row, Person.of(1, row), {"crm": "hubspot"}, rules):
+    for _, value in build_claims(row, Person.of(1, row), {"crm": "hubspot"}, rules):
         assert len(value) <= LONGEST_KEY
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadgate.liveness import LEASED, Signs, verdict
+from leadgate.liveness import LEASED, Signs, judge_signs
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 LIMIT = timedelta(minutes=10)
@@ -18,7 +18,7 @@ JUST_NOW = NOW - timedelta(minutes=1)
 
 
 def judge(flow: str = "intake", state: Any = "running", since: datetime = LONG_AGO, **signs: Any) -> str:
-    return verdict(Signs(flow=flow, state=state, since=since, **signs), NOW, LIMIT)
+    return judge_signs(Signs(flow=flow, state=state, since=since, **signs), NOW, LIMIT)
 
 
 @pytest.mark.parametrize("flow", LEASED)

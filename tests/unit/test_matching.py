@@ -17,10 +17,10 @@ from benchmarks.matching import measure, read
 from leadgate import playbook as playbooks
 from leadgate.matching import CONFLICT, LIKELY
 from leadgate.matching.accounts import Account, Directory, Wanted
-from leadgate.matching.companies import alike, company_key, letters_alike, spelt
-from leadgate.matching.names import INITIAL, SAME, likeness, name_of
-from leadgate.matching.persons import Person, certainty, compare, words_of
-from leadgate.matching.ranking import Candidate, ranked
+from leadgate.matching.companies import build_company_key, compare_keys, compare_letters, spell_key
+from leadgate.matching.names import INITIAL, SAME, build_name, compare_names
+from leadgate.matching.persons import Person, compare, decide_certainty, describe_levels
+from leadgate.matching.ranking import Candidate, rank_candidates
 from leadgate.matching.resolving import (
     Arrival,
     Claim,
@@ -28,9 +28,9 @@ from leadgate.matching.resolving import (
     Known,
     Resolution,
     Verdict,
-    claims_of,
+    build_claims,
     describe_keys,
-    pair,
+    make_pair,
     resolve,
 )
 from leadgate.playbook import Matching
@@ -73,22 +73,22 @@ def human(lead: int, **values: Any) -> Person:
     ],
 )
 def test_a_companys_name_without_what_says_nothing(one: str, other: str, expected: bool) -> None:
-    assert (company_key(one) == company_key(other)) is expected
+    assert (build_company_key(one) == build_company_key(other)) is expected
 
 
 def test_a_name_that_is_all_legal_form_is_kept() -> None:
-    assert company_key("AG") == "ag"
-    assert company_key("The Company") == "company"
-    assert company_key("...") == ""
+    assert build_company_key("AG") == "ag"
+    assert build_company_key("The Company") == "company"
+    assert build_company_key("...") == ""
 
 
 @given(st.text("abcdé1 &.", max_size=20), st.text("abcdé1 &.", max_size=20))
 def test_companies_are_as_alike_one_way_as_the_other(one: str, other: str) -> None:
-    first, second = company_key(one), company_key(other)
-    score = alike(first, second)
-    assert score == alike(second, first)
+    first, second = build_company_key(one), build_company_key(other)
+    score = compare_keys(first, second)
+    assert score == compare_keys(second, first)
     assert 0 <= score <= 100
-    assert letters_alike(spelt(first), spelt(second)) >= score or first == second
+    assert compare_letters(spell_key(first), spell_key(second)) >= score or first == second
 
 
 words = st.sampled_from(
@@ -98,11 +98,11 @@ words = st.sampled_from(
 
 @given(words, words, words, words)
 def test_names_are_as_alike_one_way_as_the_other(a: str, b: str, c: str, d: str) -> None:
-    one, other = name_of(a, b), name_of(c, d)
+    one, other = build_name(a, b), build_name(c, d)
     assert one is not None
     assert other is not None
-    assert likeness(one, other) == likeness(other, one)
-    assert likeness(one, one) == SAME
+    assert compare_names(one, other) == compare_names(other, one)
+    assert compare_names(one, one) == SAME
 
 
 # --- two records --------------------------------------------------------------------------------------------
@@ -124,8 +124,8 @@ def test_what_agrees_is_the_same_from_either_side(one: Person, other: Person, sh
     forth, back = compare(one, other), compare(other, one)
     assert forth == back
     assert 0 <= forth.score <= 100
-    judged = certainty(one, other, forth, RULES, phone_shared=shared)
-    assert judged == certainty(other, one, back, RULES, phone_shared=shared)
+    judged = decide_certainty(one, other, forth, RULES, phone_shared=shared)
+    assert judged == decide_certainty(other, one, back, RULES, phone_shared=shared)
     # whoever may be the same person is found by a key, unless the name is misspelt at its start
     by_phone = forth.phone == "same"
     by_name = forth.likeness >= INITIAL and forth.company == "same"
@@ -156,17 +156,17 @@ def test_what_agrees_is_the_same_from_either_side(one: Person, other: Person, sh
 )
 def test_how_certain_it_is(changes: dict[str, Any], expected: str) -> None:
     one, other = human(1), human(2, **changes)
-    assert certainty(one, other, compare(one, other), RULES, phone_shared=False) == expected
+    assert decide_certainty(one, other, compare(one, other), RULES, phone_shared=False) == expected
 
 
 def test_a_playbook_without_matching_asks_nobody() -> None:
     one, other = human(1), human(2, email_canonical="x@web.de")
-    assert certainty(one, other, compare(one, other), Matching(), phone_shared=False) == "no"
+    assert decide_certainty(one, other, compare(one, other), Matching(), phone_shared=False) == "no"
 
 
 def test_levels_are_told_without_values() -> None:
     found = compare(human(1), human(2, email_canonical="x@web.de", first_name="Anne"))
-    assert words_of(found.levels) == (
+    assert describe_levels(found.levels) == (
         "the phone number is the same, the company is the same, the names are alike; the e-mail address differs"
     )
 
@@ -223,7 +223,7 @@ def test_two_known_leads_are_a_question_until_a_person_has_said_which() -> None:
     owners = {mail("a"): 1, ("crm_id:crm", "1"): 2}
     (asked,) = resolve([both], Ground(dict(owners)), RULES)
     assert (asked.hold, [match.lead_id for match in asked.matches]) == (CONFLICT, [1, 2])
-    verdicts = {pair(2, 1): Verdict(True, keep=2)}
+    verdicts = {make_pair(2, 1): Verdict(True, keep=2)}
     assert resolve([both], Ground(dict(owners), verdicts), RULES) == [Resolution(2, ("a_person",))]
 
 
@@ -251,13 +251,13 @@ def test_a_number_that_many_leads_have_proves_nothing() -> None:
 
 def test_identities_that_a_signal_carries() -> None:
     row = ROW | {"source": "partner", "external_id": " 7 "}
-    assert claims_of(row, human(1), {"partner": "crm"}, RULES) == (
+    assert build_claims(row, human(1), {"partner": "crm"}, RULES) == (
         ("email", "ann.lee@acme.example"),
         ("crm_id:crm", "7"),
     )
     bare = human(1, email_canonical=None)
-    assert claims_of(row, bare, {}, RULES) == (("phone_and_name", "+4930111111 ann lee"),)
-    assert claims_of(row, bare, {}, Matching()) == ()
+    assert build_claims(row, bare, {}, RULES) == (("phone_and_name", "+4930111111 ann lee"),)
+    assert build_claims(row, bare, {}, Matching()) == ()
     assert describe_keys(["email", "crm_id:crm"]) == "the same e-mail address, the same id in crm"
 
 
@@ -278,7 +278,7 @@ def test_the_order_of_candidates_depends_on_nothing_else(found: list[Candidate],
     shuffled = found.copy()
     chance.shuffle(shuffled)
     for rules in ((), ("has_owner", "larger", "alphabetical"), ("alphabetical",)):
-        assert ranked(found, rules) == ranked(shuffled, rules)  # type: ignore[arg-type]
+        assert rank_candidates(found, rules) == rank_candidates(shuffled, rules)  # type: ignore[arg-type]
 
 
 # --- accounts -----------------------------------------------------------------------------------------------
@@ -334,13 +334,15 @@ def test_what_broke_a_tie_is_told() -> None:
 
 def test_a_subsidiary_has_what_it_lacks_from_its_parent() -> None:
     cloud = ACCOUNTS[1]
-    assert DIRECTORY.inherited(cloud, ["account_owner", "employees"]) == {"account_owner": ("ana", "Acme Holding AG")}
-    assert DIRECTORY.inherited(ACCOUNTS[0], ["country"]) == {}
+    assert DIRECTORY.find_inherited(cloud, ["account_owner", "employees"]) == {
+        "account_owner": ("ana", "Acme Holding AG")
+    }
+    assert DIRECTORY.find_inherited(ACCOUNTS[0], ["country"]) == {}
 
 
 def test_parents_that_go_round_in_a_circle_end() -> None:
     ring = [account("a.example", "A", parent="b.example"), account("b.example", "B", parent="a.example")]
-    assert Directory(ring).inherited(ring[0], ["account_owner"]) == {}
+    assert Directory(ring).find_inherited(ring[0], ["account_owner"]) == {}
 
 
 @given(st.permutations(ACCOUNTS[:4]), st.sampled_from(["Globex", "Acme Cloud", "Acme Holdings", "globexx"]))
@@ -353,7 +355,7 @@ def test_the_order_of_the_file_changes_nothing(accounts: list[Account], company:
 
 def test_on_made_up_people_it_is_as_good_as_measured() -> None:
     """Lower than ``make bench-matching`` reports of many more, and higher than any coarse mistake would leave."""
-    found = measure(made_up.labelled(200), playbooks.default().playbook)
+    found = measure(made_up.labelled(200), playbooks.load_default().playbook)
     assert found.figures("certain")["precision"] >= 0.99
     together = found.figures("certain", "likely")
     assert together["precision"] >= 0.97
@@ -363,7 +365,7 @@ def test_on_made_up_people_it_is_as_good_as_measured() -> None:
 def test_a_labelled_file_of_ones_own(tmp_path: Path) -> None:
     file = tmp_path / "mine.csv"
     file.write_text("person,email,first_name\n1,ann@acme.example,Ann\n1,ANN@acme.example,\n2,bob@acme.example,Bob\n")
-    found = measure(read(file), playbooks.default().playbook)
+    found = measure(read(file), playbooks.load_default().playbook)
     assert (found.expected, found.figures("certain")["f1"]) == (1, 1.0)
     file.write_text("email\nann@acme.example\n")
     with pytest.raises(SystemExit, match="no column person"):

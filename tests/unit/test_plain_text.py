@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from leadgate import plain_text
-from leadgate.plain_text import defanged, markdown, neutral, one_line
+from leadgate.plain_text import defang, escape_markdown, format_line, neutralise
 
 SIGNS = r"<>&*_~`|[](){}#@!\\:/.-+=$%^'\"\n\r\t \u200b\u202e\u2066\ufeff\U000e0041\ud800aZé0"
 hostile = st.text(st.sampled_from(SIGNS) | st.characters(), max_size=60) | st.sampled_from(
@@ -31,30 +31,30 @@ def test_examples_in_docstrings() -> None:
 
 @given(hostile, st.integers(2, 40))
 def test_a_line_is_one_line_of_seen_characters_no_longer_than_asked(text: str, most: int) -> None:
-    line = one_line(text, most)
+    line = format_line(text, most)
     assert len(line) <= most
     assert not [c for c in line if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")]
     assert not set(line) & set("\u200b\u200d\u202a\u202e\u2066\u2069\ufeff\U000e0041\u00ad")
-    assert one_line(line, most) == line
+    assert format_line(line, most) == line
 
 
 @given(hostile)
 def test_neutral_text_has_nothing_that_a_chat_interprets(text: str) -> None:
-    plain = neutral(text)
+    plain = neutralise(text)
     assert not set(plain) & set("<>&*~`|[]\\@#${}")
     assert not re.search(r"(?<![^\W_])_|_(?![^\W_])", plain)
     assert len(plain) == len(text)
-    assert neutral(plain) == plain
+    assert neutralise(plain) == plain
 
 
 @given(st.from_regex(r"[a-z]+(_[a-z]+)*(:[0-9]+){1,4}", fullmatch=True))
 def test_a_key_is_left_as_it_is(key: str) -> None:
-    assert neutral(key) == key
+    assert neutralise(key) == key
 
 
 @given(hostile)
 def test_nothing_defanged_is_a_link_a_domain_or_an_address(text: str) -> None:
-    safe = defanged(text)
+    safe = defang(text)
     assert not re.search(r"\w\.\w", safe)
     assert "@" not in safe
     assert not re.search(r"(?i)(https?|javascript|mailto|data):\S", safe)
@@ -65,8 +65,8 @@ _COMMONMARK = MarkdownIt("commonmark").enable("table")
 
 @given(hostile)
 def test_markdown_shows_the_text_and_nothing_else(text: str) -> None:
-    shown = " ".join(one_line(text, 1000).split())
-    rendered = _COMMONMARK.render(f"- {markdown(shown)}")
+    shown = " ".join(format_line(text, 1000).split())
+    rendered = _COMMONMARK.render(f"- {escape_markdown(shown)}")
     assert rendered == (
         f"<ul>\n<li>{html.escape(shown, quote=True).replace('&#x27;', chr(39))}</li>\n</ul>\n"
         if shown
@@ -76,10 +76,12 @@ def test_markdown_shows_the_text_and_nothing_else(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["https://evil.example", "www.evil.example", "jane@evil.example"])
 def test_a_bare_link_is_escaped_too_because_pages_find_those(text: str) -> None:
-    assert not re.search(r"https?:|www\.|@", markdown(text).replace(r"\:", "").replace(r"\.", "").replace(r"\@", ""))
+    assert not re.search(
+        r"https?:|www\.|@", escape_markdown(text).replace(r"\:", "").replace(r"\.", "").replace(r"\@", "")
+    )
 
 
 def test_a_cell_of_a_table_that_is_no_markdown_shows_no_link_either() -> None:
-    from flows.evidence import cell
+    from flows.evidence import escape_cell
 
-    assert cell("J1: ![x](https://evil.example)\u202e") == "J1: !⁅x⁆(https⁅:⁆//evil⁅.⁆example)"
+    assert escape_cell("J1: ![x](https://evil.example)\u202e") == "J1: !⁅x⁆(https⁅:⁆//evil⁅.⁆example)"

@@ -165,7 +165,7 @@ def test_the_secrets_that_are_set_are_strong_and_shared_by_nobody(
 
 
 def test_the_bundled_playbook_is_right_and_complete() -> None:
-    loaded = playbook.default()
+    loaded = playbook.load_default()
     assert check(loaded) == []
     book = loaded.playbook
     assert len(book.pools) == 3
@@ -178,7 +178,7 @@ def test_the_bundled_playbook_is_right_and_complete() -> None:
 
 
 def test_the_bundled_accounts_fit_the_bundled_playbook() -> None:
-    loaded = playbook.default()
+    loaded = playbook.load_default()
     with (loaded.folder / "data" / "accounts.csv").open(newline="", encoding="utf-8") as file:
         accounts = list(csv.DictReader(file))
     assert len({account["domain"] for account in accounts}) == len(accounts) == 120
@@ -190,20 +190,20 @@ def test_the_bundled_accounts_fit_the_bundled_playbook() -> None:
 
 
 def test_init_gives_a_playbook_that_stands_alone(tmp_path: Path) -> None:
-    written = playbook.init(tmp_path / "new")
+    written = playbook.copy_default(tmp_path / "new")
     assert [path.relative_to(tmp_path).as_posix() for path in written] == [
         "new/playbook.yaml",
         "new/data/accounts.csv",
     ]
     loaded = playbook.load(written[0])
     assert check(loaded) == []
-    assert loaded.hash == playbook.default().hash
+    assert loaded.hash == playbook.load_default().hash
 
 
 def test_init_overwrites_nothing(tmp_path: Path) -> None:
     (tmp_path / "playbook.yaml").write_text("mine")
     with pytest.raises(PlaybookError, match="not overwritten"):
-        playbook.init(tmp_path)
+        playbook.copy_default(tmp_path)
     assert (tmp_path / "playbook.yaml").read_text() == "mine"
     assert not (tmp_path / "data").exists()
 
@@ -222,7 +222,7 @@ def test_the_hash_is_of_what_is_agreed_not_of_how_it_is_written(tmp_path: Path) 
     assert len(loaded.hash) == 64
 
 
-@pytest.mark.parametrize("text", [SMALL, playbook.default().text])
+@pytest.mark.parametrize("text", [SMALL, playbook.load_default().text])
 def test_the_canonical_form_reads_back_as_the_same_playbook(text: str, tmp_path: Path) -> None:
     loaded = parsed(text, tmp_path)
     assert Playbook.model_validate_json(loaded.canonical) == loaded.playbook
@@ -923,5 +923,5 @@ def test_no_expectation_takes_a_condition_or_a_query() -> None:
 
 
 def test_custom_fields_stand_beside_the_standard_ones() -> None:
-    book = playbook.default().playbook
-    assert not set(book.fields) & set(fields.columns("follow_up"))
+    book = playbook.load_default().playbook
+    assert not set(book.fields) & set(fields.list_columns("follow_up"))

@@ -50,7 +50,7 @@ def book_of(count: int, **columns: Any) -> pd.DataFrame:
 
 
 def transfer(book: Playbook, frame: pd.DataFrame, **more: Any) -> pd.DataFrame:
-    pools = reassignment.places(frame, "rep0", book, None)
+    pools = reassignment.find_target_pools(frame, "rep0", book, None)
     states = more.pop("states", {})
     loads = more.pop("loads", {})
     return reassignment.to_pools(
@@ -90,9 +90,9 @@ def test_no_cap_is_passed_and_what_stays_is_only_what_nobody_could_take(caps: li
 def test_a_lead_goes_by_the_pool_it_came_by_else_the_leavers_first_one() -> None:
     book = playbook([1, 1])
     frame = book_of(4, pool=["sales", None, "closed_since", "alone"])
-    assert reassignment.places(frame, "rep0", book, None) == ["sales", "sales", "sales", "alone"]
-    assert reassignment.places(frame, "rep0", book, "alone") == ["alone"] * 4
-    assert reassignment.places(frame, "who_left_long_ago", book, None) == ["sales", None, None, "alone"]
+    assert reassignment.find_target_pools(frame, "rep0", book, None) == ["sales", "sales", "sales", "alone"]
+    assert reassignment.find_target_pools(frame, "rep0", book, "alone") == ["alone"] * 4
+    assert reassignment.find_target_pools(frame, "who_left_long_ago", book, None) == ["sales", None, None, "alone"]
     assert transfer(book, frame)["owner"].tolist() == ["rep1"] * 3 + [None]
 
 

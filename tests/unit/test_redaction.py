@@ -23,7 +23,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
 @settings(max_examples=60, deadline=None)
 @given(ANY_TEXT)
 def test_nothing_that_is_shown_controls_a_terminal(text: str) -> None:
-    for shown in (redaction.visible(text), redaction.visible(text, limit=5)):
+    for shown in (redaction.sanitise(text), redaction.sanitise(text, limit=5)):
         assert not any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in shown)
         shown.encode("utf-8")
 
@@ -31,7 +31,7 @@ def test_nothing_that_is_shown_controls_a_terminal(text: str) -> None:
 @settings(max_examples=60, deadline=None)
 @given(ANY_TEXT.filter(lambda text: not any("\ud800" <= character <= "\udfff" for character in text)))
 def test_json_keeps_its_value_and_controls_no_terminal(text: str) -> None:
-    shown = redaction.json_text({"value": text})
+    shown = redaction.format_json({"value": text})
     assert json.loads(shown) == {"value": text}
     assert not any(unicodedata.category(character) == "Cc" for character in shown.replace("\n", ""))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from leadgate.references import IdError, Kind, number_of, parse
+from leadgate.references import IdError, Kind, parse, parse_number
 
 
 @pytest.mark.parametrize(
@@ -17,11 +17,11 @@ from leadgate.references import IdError, Kind, number_of, parse
     ],
 )  # fmt: skip
 def test_an_id_is_read_as_it_is_printed(typed: str, kind: Kind) -> None:
-    assert number_of(typed, kind) == 10
+    assert parse_number(typed, kind) == 10
 
 
 def test_a_number_is_an_id() -> None:
-    assert number_of(10, "batch") == 10
+    assert parse_number(10, "batch") == 10
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_number_is_an_id() -> None:
 )
 def test_another_kind_says_which_is_expected(typed: str, expected: Kind, said: tuple[str, ...]) -> None:
     with pytest.raises(IdError) as refused:
-        number_of(typed, expected)
+        parse_number(typed, expected)
     for part in said:
         assert part in str(refused.value)
 

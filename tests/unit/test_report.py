@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from console.report import charts, command, files, page, text, trend
-from console.report.command import Options, choose_sections, period, period_before
+from console.report.command import Options, choose_sections, compute_period, compute_period_before
 from console.report.names import Names, write_as_person
 from console.report.tables import Column, Section, Table, Tile, describe_value
-from console.report.zones import zone_of
+from console.report.zones import choose_zone
 from console.screen import CommandError
 from leadgate.figures import FIRST_TOUCHES, Interval
 from leadgate.ledger.figures import QUERIES, Asked
@@ -165,7 +165,7 @@ class Strict(HTMLParser):
 
 def read(name: str) -> Strict:
     parser = Strict()
-    parser.feed(page.html(built(name), name, name))
+    parser.feed(page.render_page(built(name), name, name))
     parser.close()
     assert parser.open == []
     return parser
@@ -200,14 +200,14 @@ def test_no_name_gets_out_of_its_place_on_the_page(name: str) -> None:
 
 
 def test_the_page_fetches_nothing_and_says_its_name() -> None:
-    written = page.html(built("ana"), "Leads of Acme & Co", "2026-02-03 to 2026-03-04")
+    written = page.render_page(built("ana"), "Leads of Acme & Co", "2026-02-03 to 2026-03-04")
     assert "default-src 'none'" in written
     assert not re.search(r"https?:|url\(|@import|<script|src=", written)
     assert "<title>Leads of Acme &amp; Co</title>" in written
 
 
 def test_every_chart_has_a_title_and_its_table() -> None:
-    written = page.html(built("ana"), "Leads", "all of them")
+    written = page.render_page(built("ana"), "Leads", "all of them")
     drawn = re.findall(r"<svg [^>]*>.*?</svg>", written, re.DOTALL)
     assert len(drawn) >= 30
     assert all(re.match(r'<svg [^>]*role="img" aria-label="[^"]{10,}"><title>', chart) for chart in drawn)
@@ -220,7 +220,7 @@ def test_a_report_of_nothing_is_a_page_too() -> None:
     nothing = {"grouped": 7, "n": 0, "p50": None, "p95": None}
     empty |= {"to_owner": [nothing], "to_touch": [nothing | {"assigned": 0}], "recent": []}
     sections = command.build(list(QUERIES), empty, Asked(NOW, NOW, NOW), PLAYBOOK)
-    assert "<svg" not in page.html(sections, "Leads", "none")
+    assert "<svg" not in page.render_page(sections, "Leads", "none")
     assert files.as_data(sections)["funnel"]["steps"][0]["of_signals"] is None
 
 
@@ -228,7 +228,7 @@ def test_a_report_of_nothing_is_a_page_too() -> None:
 @settings(max_examples=50, deadline=None)
 def test_a_chart_is_drawn_of_any_times_and_nothing_sticks_out_of_it(times: list[list[float]], label: str) -> None:
     rows = [charts.Range(label, low, low, high, "1 h 20 min · 33 % of 12") for low, high in times]
-    drawn = charts.spans("Times of any length", rows)
+    drawn = charts.draw_spans("Times of any length", rows)
     for svg in re.findall(r"<svg .*?</svg>", drawn, re.DOTALL):
         width = float(re.findall(r'viewBox="0 0 (\d+)', svg)[0])
         for x, anchor, said in re.findall(r'<text [^>]*x="([-\d.]+)"[^>]*text-anchor="(\w+)">([^<]*)<', svg):
@@ -238,7 +238,7 @@ def test_a_chart_is_drawn_of_any_times_and_nothing_sticks_out_of_it(times: list[
 
 
 def test_no_card_stands_alone_on_half_of_the_page() -> None:
-    written = page.html(built("ana"), "Leads", "all of them")
+    written = page.render_page(built("ana"), "Leads", "all of them")
     for packed in re.findall(r'<div class="cards">(.*?)</section>', written, re.DOTALL):
         assert packed.count('<article class="half">') != 1
 
@@ -328,7 +328,7 @@ def test_cells_in_words(value: Any, kind: Any, shown: str) -> None:
 
 
 def test_a_period_is_the_last_thirty_days_with_today() -> None:
-    asked = period(Options(), NOW, "UTC")
+    asked = compute_period(Options(), NOW, "UTC")
     assert (asked.since.isoformat(), asked.until.isoformat()) == (
         "2026-02-03T00:00:00+00:00",
         "2026-03-05T00:00:00+00:00",
@@ -339,7 +339,7 @@ def test_days_are_those_of_the_zone() -> None:
     late = datetime(
         2026, 3, 29, 22, 30, tzinfo=UTC
     )  # half past midnight of the 30th in Berlin, which has just gone to summer
-    asked = period(Options(since="2026-03-29"), late, "Europe/Berlin")
+    asked = compute_period(Options(since="2026-03-29"), late, "Europe/Berlin")
     assert (asked.since.isoformat(), asked.until.isoformat()) == (
         "2026-03-29T00:00:00+01:00",
         "2026-03-31T00:00:00+02:00",
@@ -348,8 +348,8 @@ def test_days_are_those_of_the_zone() -> None:
 
 @given(st.dates(date(1990, 1, 1), date(2100, 1, 1)), st.integers(0, 400), st.sampled_from(["UTC", "Europe/Berlin"]))
 def test_the_period_before_has_as_many_days_and_ends_where_the_period_begins(first: date, more: int, zone: str) -> None:
-    asked = period(Options(since=str(first), until=str(first + timedelta(days=more))), NOW, zone)
-    before = period_before(asked)
+    asked = compute_period(Options(since=str(first), until=str(first + timedelta(days=more))), NOW, zone)
+    before = compute_period_before(asked)
     assert before.until == asked.since
     assert asked.since.date() - before.since.astimezone(ZoneInfo(zone)).date() == timedelta(days=more + 1)
 
@@ -364,10 +364,10 @@ def test_days_are_the_reps_the_pools_or_this_computers(monkeypatch: pytest.Monke
         PLAYBOOK.model_dump() | more | {"pools": [pool, pool | {"name": "b", "hours": "there"}]}
     )
     monkeypatch.setenv("TZ", "America/Lima")
-    assert zone_of(one, "UTC", "ana", "Ana")[0] == "UTC"
-    assert zone_of(one, None, "ana", "Ana") == ("Asia/Tokyo", "the time zone of Ana")
-    assert zone_of(one, None, "bob", "Bob")[0] == "Europe/Berlin"
-    assert zone_of(two, None, None, "") == ("America/Lima", "the time zone of this computer")
+    assert choose_zone(one, "UTC", "ana", "Ana")[0] == "UTC"
+    assert choose_zone(one, None, "ana", "Ana") == ("Asia/Tokyo", "the time zone of Ana")
+    assert choose_zone(one, None, "bob", "Bob")[0] == "Europe/Berlin"
+    assert choose_zone(two, None, None, "") == ("America/Lima", "the time zone of this computer")
 
 
 @pytest.mark.parametrize(
@@ -381,7 +381,7 @@ def test_days_are_the_reps_the_pools_or_this_computers(monkeypatch: pytest.Monke
 )
 def test_a_period_that_cannot_be_meant_is_refused(options: Options, said: str) -> None:
     with pytest.raises(CommandError, match=said):
-        period(options, NOW, options.zone or "UTC")
+        compute_period(options, NOW, options.zone or "UTC")
 
 
 def test_sections_come_in_their_order() -> None:
@@ -502,14 +502,14 @@ def test_no_figure_of_nothing_is_a_number_in_words(section: str) -> None:
 )
 def test_a_headline_stands_beside_the_period_before(kind: Any, now: float, was: float, said: str) -> None:
     made, before = ([Section("s", "S", "", [], [Tile("t", "T", number, kind, "")])] for number in (now, was))
-    assert said in trend.beside(made, before)[0].tiles[0].before
+    assert said in trend.add_change(made, before)[0].tiles[0].before
     (row,) = trend.as_data(made, before)
     assert (row["value"], row["before"]) == (now, was)
     assert row["change"] == (None if now is None or was is None else now - was)
 
 
 def test_every_headline_has_its_figure_of_the_period_before() -> None:
-    for section in trend.beside(built("ana"), built("bob")):
+    for section in trend.add_change(built("ana"), built("bob")):
         for tile in section.tiles:
             assert tile.before
 
@@ -549,7 +549,7 @@ def test_a_label_wins_and_two_of_a_name_are_told_apart() -> None:
 
 
 def test_the_page_has_names_and_the_data_what_the_playbook_calls_them() -> None:
-    shown = page.html(built("tom_nguyen")[3:4], "Leads", "all of them")
+    shown = page.render_page(built("tom_nguyen")[3:4], "Leads", "all of them")
     assert "Tom Nguyen" in shown
     assert "tom_nguyen" not in shown
     assert files.as_data(built("tom_nguyen"))["load"]["turns"][-1]["rep"] == "tom_nguyen"
@@ -559,4 +559,4 @@ def test_one_is_no_plural() -> None:
     cells = found("ana")
     cells["reasons"] = [each | {"journeys": 1} for each in cells["reasons"]]
     sections = command.build(list(QUERIES), cells, Asked(NOW, NOW, NOW), PLAYBOOK)
-    assert not re.search(r"\b1 (journeys|leads|signals|points)\b", page.html(sections, "Leads", "all"))
+    assert not re.search(r"\b1 (journeys|leads|signals|points)\b", page.render_page(sections, "Leads", "all"))

@@ -21,7 +21,7 @@ def pool(*weights: int) -> dict[str, int]:
 def hand_out(rotation: Rotation, turns: int) -> list[str]:
     order = []
     for _ in range(turns):
-        rep = rotation.next_in_turn()
+        rep = rotation.find_next_in_turn()
         assert rep is not None
         rotation.take(rep)
         order.append(rep)
@@ -131,12 +131,12 @@ def test_nobody_is_owed_more_than_two_leads() -> None:
 
 def test_who_is_passed_over_keeps_the_turn() -> None:
     rotation = seated(pool(1, 1, 1))
-    assert rotation.next_in_turn() == "rep0"
-    assert rotation.next_in_turn({"rep0"}) == "rep1"
+    assert rotation.find_next_in_turn() == "rep0"
+    assert rotation.find_next_in_turn({"rep0"}) == "rep1"
     rotation.take("rep1")
     assert rotation.state().epoch == 1
-    assert rotation.next_in_turn() == "rep0"
-    assert rotation.next_in_turn({"rep0", "rep1", "rep2"}) is None
+    assert rotation.find_next_in_turn() == "rep0"
+    assert rotation.find_next_in_turn({"rep0", "rep1", "rep2"}) is None
 
 
 @settings(max_examples=30, deadline=None)
@@ -145,7 +145,7 @@ def test_passing_over_never_leaves_a_lead_without_somebody(weights: dict[str, in
     rotation = seated(weights)
     for skip in skips:
         left_out = {f"rep{skip}"}
-        rep = rotation.next_in_turn(left_out)
+        rep = rotation.find_next_in_turn(left_out)
         assert (rep is None) == (weights.keys() <= left_out)
         if rep is not None:
             assert rep not in left_out
@@ -168,7 +168,7 @@ def test_stopping_and_going_on_from_json_changes_nothing(
 
 def test_an_empty_state_is_a_new_pool() -> None:
     assert PoolState.from_dict({}) == PoolState()
-    assert Rotation(PoolState()).next_in_turn() is None
+    assert Rotation(PoolState()).find_next_in_turn() is None
 
 
 @pytest.mark.parametrize(

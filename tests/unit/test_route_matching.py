@@ -8,7 +8,7 @@ import orjson
 import pandas as pd
 import pytest
 
-from leadgate.assignment.route_matching import fields_read, inputs, matching
+from leadgate.assignment.route_matching import format_inputs, list_route_fields, match_routes
 from leadgate.playbook import Playbook, Territory
 
 
@@ -48,7 +48,7 @@ def test_a_territory_asks_for_country_state_and_postal_code_as_it_names_them() -
         {"name": "london", "territory": "london"},
         {"name": "large_in_bavaria", "territory": "bavaria", "when": "employees >= 100 and country = 'DE'"},
     )
-    assert matching(PLACES, book)["routes"].tolist() == [
+    assert match_routes(PLACES, book)["routes"].tolist() == [
         ("north",),
         ("bavaria", "large_in_bavaria"),
         ("bavaria",),
@@ -75,7 +75,7 @@ def test_a_decision_keeps_what_its_rule_read_and_nothing_personal() -> None:
         {"name": "rest", "when": "true"},
         {"name": "named", "when": "true", "to": "rep ana"},
     )
-    assert fields_read(book.routing[0], book) == ["country", "language", "postal_code", "seats", "use_case"]
+    assert list_route_fields(book.routing[0], book) == ["country", "language", "postal_code", "seats", "use_case"]
     frame = pd.DataFrame(
         {
             "country": ["DE", "DE", "DE", "DE", "DE"], "postal_code": ["10115", None, "1", "2", "3"],
@@ -87,7 +87,7 @@ def test_a_decision_keeps_what_its_rule_read_and_nothing_personal() -> None:
     )  # fmt: skip
     kept = [
         None if each is None else orjson.loads(each)
-        for each in inputs(frame, pd.Series(["north", "owned", "rest", "named", None]), book)
+        for each in format_inputs(frame, pd.Series(["north", "owned", "rest", "named", None]), book)
     ]
     assert kept[0] == {
         "country": "DE", "language": "de", "postal_code": "(given)", "seats": 5, "use_case": "(given)"

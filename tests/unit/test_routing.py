@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadgate.assignment.assignment_result import Assigned
-from leadgate.assignment.availability import Load, midnights
+from leadgate.assignment.availability import Load, find_midnights
 from leadgate.assignment.rotation import PoolState
 from leadgate.assignment.routing import assign
 from leadgate.playbook import Playbook, Route
@@ -154,7 +154,7 @@ def test_absences_are_days_of_the_reps_own_time_zone(zone: str, now: str, owner:
 
 def test_a_days_cap_begins_at_the_reps_own_midnight() -> None:
     book = playbook(reps=[rep("ana", time_zone="America/New_York"), rep("ben", time_zone="Asia/Tokyo"), rep("cy")])
-    assert midnights(book, NOW) == {
+    assert find_midnights(book, NOW) == {
         "ana": datetime(2026, 3, 6, 5, tzinfo=UTC),
         "ben": datetime(2026, 3, 6, 15, tzinfo=UTC),  # midnight this very moment
         "cy": datetime(2026, 3, 6, 0, tzinfo=UTC),

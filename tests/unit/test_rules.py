@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadgate.expressions.rules import FEW, RuleError, always_matches, check, matches, never_matches
-from leadgate.expressions.syntax import canonical, parse
+from leadgate.expressions.rules import FEW, RuleError, check, is_always_true, is_never_true, match_rows
+from leadgate.expressions.syntax import format_canonical, parse
 from leadgate.fields import FieldType
 
 COLUMNS: dict[str, FieldType] = {
@@ -142,36 +142,36 @@ def test_refused_with_what_to_do(expression: str, said: str) -> None:
     ],
 )
 def test_what_can_never_match_is_known(expression: str) -> None:
-    assert never_matches(expression, COLUMNS)
-    assert not always_matches(expression, COLUMNS)
+    assert is_never_true(expression, COLUMNS)
+    assert not is_always_true(expression, COLUMNS)
 
 
 @pytest.mark.parametrize("expression", ["true", "1 = 1", "country = 'DE' or true", "not false"])
 def test_what_matches_everything_is_known(expression: str) -> None:
-    assert always_matches(expression, COLUMNS)
-    assert not never_matches(expression, COLUMNS)
+    assert is_always_true(expression, COLUMNS)
+    assert not is_never_true(expression, COLUMNS)
 
 
 @pytest.mark.parametrize("expression", ["country = 'DE'", "employees > 50 and employees < 100", "is_free_mail"])
 def test_an_ordinary_condition_is_neither(expression: str) -> None:
-    assert not never_matches(expression, COLUMNS)
-    assert not always_matches(expression, COLUMNS)
+    assert not is_never_true(expression, COLUMNS)
+    assert not is_always_true(expression, COLUMNS)
 
 
 def test_layout_comments_and_case_do_not_make_an_expression_another() -> None:
-    assert canonical(parse("country='DE'  and Employees>3")) == canonical(
+    assert format_canonical(parse("country='DE'  and Employees>3")) == format_canonical(
         parse("country = 'DE' -- Germany\n and employees > 3")
     )
-    assert canonical(parse("country = 'DE'")) != canonical(parse("country = 'de'"))
+    assert format_canonical(parse("country = 'DE'")) != format_canonical(parse("country = 'de'"))
 
 
 def matched(expression: str, **columns: Any) -> list[bool]:
-    return matches({"rule": expression}, pd.DataFrame(columns), COLUMNS)["rule"].tolist()
+    return match_rows({"rule": expression}, pd.DataFrame(columns), COLUMNS)["rule"].tolist()
 
 
 def test_the_result_has_the_frames_index_and_the_names_in_order() -> None:
     frame = pd.DataFrame({"country": ["DE", "FR"], "employees": [10, 500]}, index=[42, 7])
-    result = matches({"b": "employees > 100", "a": "country = 'DE'"}, frame, COLUMNS)
+    result = match_rows({"b": "employees > 100", "a": "country = 'DE'"}, frame, COLUMNS)
     assert list(result.columns) == ["b", "a"]
     assert result.index.tolist() == [42, 7]
     assert result["b"].tolist() == [False, True]
@@ -200,7 +200,7 @@ def test_columns_without_a_single_value_keep_their_type(dtype: Any) -> None:
     nothing = pd.Series([None] * 3, dtype=dtype)
     for expression in ("lower(country) = 'de'", "employees > 3", "is_free_mail", "renewal < '2027-01-01'"):
         frame = pd.DataFrame(dict.fromkeys(parse(expression).columns, nothing))
-        assert not matches({"x": expression}, frame, COLUMNS)["x"].any()
+        assert not match_rows({"x": expression}, frame, COLUMNS)["x"].any()
 
 
 def test_a_value_after_thousands_of_missing_ones_counts() -> None:
@@ -241,9 +241,9 @@ def test_an_expression_sees_the_beginning_of_a_long_text() -> None:
 
 def test_no_rules_and_no_rows() -> None:
     frame = pd.DataFrame({"country": ["DE"]})
-    assert matches({}, frame, COLUMNS).shape == (1, 0)
-    assert matches({"a": "country = 'DE'"}, frame.iloc[:0], COLUMNS).shape == (0, 1)
-    assert matches({"a": "true"}, frame, COLUMNS)["a"].tolist() == [True]
+    assert match_rows({}, frame, COLUMNS).shape == (1, 0)
+    assert match_rows({"a": "country = 'DE'"}, frame.iloc[:0], COLUMNS).shape == (0, 1)
+    assert match_rows({"a": "true"}, frame, COLUMNS)["a"].tolist() == [True]
 
 
 def test_a_column_that_the_frame_lacks_is_an_error_not_a_mismatch() -> None:
@@ -296,4 +296,4 @@ EXPRESSIONS = {
 def test_a_few_rows_are_judged_as_many_are(rows: list[dict[str, Any]]) -> None:
     few = pd.DataFrame(rows, dtype=object)
     many = pd.concat([few] * (FEW + 1), ignore_index=True)
-    assert matches(EXPRESSIONS, many, COLUMNS).head(len(few)).equals(matches(EXPRESSIONS, few, COLUMNS))
+    assert match_rows(EXPRESSIONS, many, COLUMNS).head(len(few)).equals(match_rows(EXPRESSIONS, few, COLUMNS))

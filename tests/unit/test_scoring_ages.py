@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadgate.playbook import Playbook
-from leadgate.scoring import changes_at, qualify, score
+from leadgate.scoring import find_next_changes, qualify, score
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -60,7 +60,7 @@ def judged(rules: Playbook, activities: pd.DataFrame, at: datetime, was: str | N
     frame[list(scored.columns)] = scored
     verdict = qualify(frame, rules, at, activities)
     frame[list(verdict.columns)] = verdict
-    frame["changes_at"] = changes_at(frame, rules, activities, at)
+    frame["changes_at"] = find_next_changes(frame, rules, activities, at)
     return {str(name): value for name, value in frame.iloc[0].items()}
 
 
@@ -466,4 +466,4 @@ def test_the_forecast_of_a_batch_is_that_of_each_lead(ages: list[int]) -> None:
     frame = frame.join(score(frame, rules, activities, NOW))
     frame = frame.join(qualify(frame, rules, NOW, activities))
     alone = [judged(rules, did(("view", timedelta(seconds=age))), NOW)["changes_at"] for age in ages]
-    assert changes_at(frame, rules, activities, NOW).tolist() == alone
+    assert find_next_changes(frame, rules, activities, NOW).tolist() == alone

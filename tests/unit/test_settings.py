@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import pytest
 
-from leadgate.settings import Settings, SettingsError, variables
+from leadgate.settings import Settings, SettingsError, list_variables
 
 
 @pytest.mark.parametrize(
@@ -50,4 +50,4 @@ def test_each_setting_is_read_from_a_variable_of_its_name() -> None:
         name, default = f"LEADGATE_{setting.name.upper()}", getattr(Settings(home=None), setting.name)  # type: ignore[arg-type]
         value = "10.0.0.0/24" if setting.name == "trusted_proxies" else values.get(type(default), "x" * 40)
         assert getattr(Settings.from_environment({name: value}), setting.name) != default, name
-        assert name in variables()
+        assert name in list_variables()

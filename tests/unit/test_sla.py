@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from leadgate.playbook import FollowUp, Hours, Playbook
 from leadgate.sla import pauses, sla_targets
-from leadgate.sla.hours import Clock, clock_of
+from leadgate.sla.hours import Clock, make_clock
 from leadgate.sla.touches import explain_no_touch
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)  # a Wednesday
@@ -88,7 +88,7 @@ def check(now: datetime, **columns: Any) -> tuple[dict[str, Any], list[dict[str,
 )
 def test_whose_hours_count(sla_name: str | None, pool: str | None, owner: str, hours: str | None) -> None:
     rule = next((each for each in PLAYBOOK.slas if each.name == sla_name), None)
-    assert sla_targets.hours_of(PLAYBOOK, rule, pool, owner) == hours
+    assert sla_targets.find_hours(PLAYBOOK, rule, pool, owner) == hours
 
 
 def test_the_first_priority_wins_over_the_pools_sla_and_each_clock_is_its_own() -> None:
@@ -111,11 +111,11 @@ def test_the_first_priority_wins_over_the_pools_sla_and_each_clock_is_its_own() 
 
 def test_a_target_that_the_ladder_forgets_is_escalated_when_it_is_late() -> None:
     full = PLAYBOOK.slas[0]
-    assert [(step.after, step.do, step.of) for step in sla_targets.ladder(full, "stage")] == [
+    assert [(step.after, step.do, step.of) for step in sla_targets.list_ladder_steps(full, "stage")] == [
         (100, "escalate", "stage")
     ]
-    assert sla_targets.ladder(PLAYBOOK.slas[1], "stage") == ()
-    assert sla_targets.ladder(PLAYBOOK.slas[1], "first_touch") == ()
+    assert sla_targets.list_ladder_steps(PLAYBOOK.slas[1], "stage") == ()
+    assert sla_targets.list_ladder_steps(PLAYBOOK.slas[1], "first_touch") == ()
 
 
 # --- what a check finds -----------------------------------------------------------------------------------
@@ -208,7 +208,9 @@ def test_an_empty_frame_is_checked() -> None:
 # --- properties -------------------------------------------------------------------------------------------
 
 few = settings(max_examples=20, deadline=None)
-clocks = st.sampled_from([Clock(None), clock_of(Hours.model_validate(OFFICE)), clock_of(Hours.model_validate(NIGHT))])
+clocks = st.sampled_from(
+    [Clock(None), make_clock(Hours.model_validate(OFFICE)), make_clock(Hours.model_validate(NIGHT))]
+)
 minutes = st.integers(0, 14 * 24 * 60)
 moments = minutes.map(lambda minute: NOW + timedelta(minutes=minute))
 lengths = st.integers(0, 60 * 60).map(lambda minute: timedelta(minutes=minute))
@@ -226,11 +228,13 @@ waits = st.lists(minutes, max_size=6, unique=True).map(
 def test_exactly_the_open_time_outside_of_pauses_passes(
     clock: Clock, start: datetime, length: timedelta, waited: tuple[pauses.Pause, ...]
 ) -> None:
-    due = pauses.due(clock, start, length, waited)
-    assert pauses.elapsed(clock, start, due, waited) == length
+    due = pauses.compute_due(clock, start, length, waited)
+    assert pauses.compute_elapsed(clock, start, due, waited) == length
     if length:
-        assert pauses.elapsed(clock, start, due - MICROSECOND, waited) < length  # and no earlier
-    column = pauses.due_many(clock, pd.Series([pd.Timestamp(start)]).dt.as_unit("us"), length, pd.Series([waited]))
+        assert pauses.compute_elapsed(clock, start, due - MICROSECOND, waited) < length  # and no earlier
+    column = pauses.compute_due_many(
+        clock, pd.Series([pd.Timestamp(start)]).dt.as_unit("us"), length, pd.Series([waited])
+    )
     assert column[0] == due
 
 
@@ -239,9 +243,11 @@ def test_exactly_the_open_time_outside_of_pauses_passes(
 def test_time_with_pauses_adds_up_and_never_ends_earlier_for_more(
     clock: Clock, start: datetime, a: timedelta, b: timedelta, waited: tuple[pauses.Pause, ...]
 ) -> None:
-    assert pauses.due(clock, pauses.due(clock, start, a, waited), b, waited) == pauses.due(clock, start, a + b, waited)
-    assert pauses.due(clock, start, a, waited) <= pauses.due(clock, start, a + b, waited)
-    assert pauses.due(clock, start, a, waited) >= pauses.due(clock, start, a, ())
+    assert pauses.compute_due(clock, pauses.compute_due(clock, start, a, waited), b, waited) == pauses.compute_due(
+        clock, start, a + b, waited
+    )
+    assert pauses.compute_due(clock, start, a, waited) <= pauses.compute_due(clock, start, a + b, waited)
+    assert pauses.compute_due(clock, start, a, waited) >= pauses.compute_due(clock, start, a, ())
 
 
 @few
@@ -251,7 +257,7 @@ def test_a_pause_in_two_parts_is_one_pause(
 ) -> None:
     at = NOW + timedelta(minutes=cut)
     parts = [part for a, b in waited for part in ([(a, at), (at, b)] if a < at < b else [(a, b)])]
-    assert pauses.due(clock, start, length, parts) == pauses.due(clock, start, length, waited)
+    assert pauses.compute_due(clock, start, length, parts) == pauses.compute_due(clock, start, length, waited)
 
 
 facts = st.fixed_dictionaries(

@@ -18,18 +18,18 @@ from hypothesis import strategies as st
 
 import leadgate.values
 from leadgate.playbook import Validation
-from leadgate.values.addresses import Kinds, address_of
-from leadgate.values.answers import yes_or_no
-from leadgate.values.countries import country_of
-from leadgate.values.domains import mail_domain, registered, website_domain, website_host
-from leadgate.values.figures import amount_of, employees_of, integer_of, number_of
+from leadgate.values.addresses import Kinds, read_address
+from leadgate.values.answers import read_yes_or_no
+from leadgate.values.countries import read_country
+from leadgate.values.domains import find_registered, find_website_domain, find_website_host, read_mail_domain
+from leadgate.values.figures import read_amount, read_employees, read_integer, read_number
 from leadgate.values.lists import read_words
-from leadgate.values.moments import date_of, moment_of
-from leadgate.values.names import parts_of, person_name
-from leadgate.values.phones import phone_of, plain_number
-from leadgate.values.spam import spam_reason
-from leadgate.values.text import several_lines, single_line
-from leadgate.values.typos import intended
+from leadgate.values.moments import read_date, read_moment
+from leadgate.values.names import capitalise_name, split_name
+from leadgate.values.phones import read_phone, read_plain_number
+from leadgate.values.spam import find_spam_reason
+from leadgate.values.text import clean_line, clean_lines
+from leadgate.values.typos import find_intended
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 KINDS = Kinds.of(Validation(disposable_domains=("throw.example",), role_addresses=("vertrieb-nord",)))
@@ -68,7 +68,7 @@ def test_the_examples_of_the_docstrings_hold(name: str) -> None:
     ],
 )
 def test_an_address_is_read_and_made_canonical(text: str, email: str, canonical: str) -> None:
-    address = address_of(text, KINDS)
+    address = read_address(text, KINDS)
     assert (address.email, address.canonical, address.problem) == (email, canonical, None)
 
 
@@ -98,7 +98,7 @@ def test_an_address_is_read_and_made_canonical(text: str, email: str, canonical:
     ],
 )
 def test_a_bad_address_has_a_problem_and_perhaps_a_proposal(text: str, proposal: str | None) -> None:
-    address = address_of(text, KINDS)
+    address = read_address(text, KINDS)
     assert address.problem
     assert address.email == text
     assert address.proposal == proposal
@@ -118,7 +118,7 @@ def test_a_bad_address_has_a_problem_and_perhaps_a_proposal(text: str, proposal:
     ],
 )
 def test_kinds_of_addresses(email: str, free: bool, disposable: bool, role: bool) -> None:
-    address = address_of(email, KINDS)
+    address = read_address(email, KINDS)
     assert (address.is_free, address.is_disposable, address.is_role) == (free, disposable, role)
 
 
@@ -129,11 +129,11 @@ def test_kinds_of_addresses(email: str, free: bool, disposable: bool, role: bool
      "acme.con", "live.ca"]
 )  # fmt: skip
 def test_domains_of_others_are_no_typos(domain: str) -> None:
-    assert intended(domain) is None
+    assert find_intended(domain) is None
 
 
 def test_no_bundled_free_mail_domain_is_a_typo_of_another() -> None:
-    assert {domain for domain in read_words("free_mail") if intended(domain)} == set()
+    assert {domain for domain in read_words("free_mail") if find_intended(domain)} == set()
     assert read_words("common_mail_domains") <= read_words("free_mail")
 
 
@@ -154,7 +154,7 @@ def test_the_short_way_agrees_with_email_validator(local: str, domain: str, endi
     text = f"{local}@{domain}.{ending}"
     assume(text[0] not in "'!." and text[-1] not in ".!")  # what surrounds an address is taken off first
     assume(len(ending) != 1 or ending.isdigit())  # and single letters are refused on top
-    address = address_of(text, KINDS)
+    address = read_address(text, KINDS)
     try:
         judged = validate_email(text, check_deliverability=False)
     except EmailNotValidError:
@@ -184,7 +184,7 @@ def test_the_short_way_agrees_with_email_validator(local: str, domain: str, endi
     ],
 )
 def test_websites(website: str, host: str | None, domain: str | None) -> None:
-    assert (website_host(website), website_domain(website)) == (host, domain)
+    assert (find_website_host(website), find_website_domain(website)) == (host, domain)
 
 
 # Phones
@@ -213,7 +213,7 @@ def test_websites(website: str, host: str | None, domain: str | None) -> None:
     ],
 )
 def test_a_phone_becomes_e164(text: str, region: str, number: str) -> None:
-    assert phone_of(text, region).number == number
+    assert read_phone(text, region).number == number
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_a_phone_becomes_e164(text: str, region: str, number: str) -> None:
     ],
 )
 def test_an_impossible_phone_says_why(text: str, problem: str, proposal: str | None) -> None:
-    phone = phone_of(text, "FR")
+    phone = read_phone(text, "FR")
     assert phone.number is None
     assert phone.problem is not None
     assert phone.problem.startswith(problem)
@@ -247,12 +247,12 @@ _digits = st.from_regex(r"\+?[0-9]{5,15}", fullmatch=True)
 @example("080012345", "IT", "")
 def test_the_short_way_agrees_with_phonenumbers(digits: str, region: str, mark: str) -> None:
     text = digits[:4] + mark + digits[4:]
-    quick = plain_number(text, region)
+    quick = read_plain_number(text, region)
     if quick is not None:  # most random digits need the long way
         number = phonenumbers.parse(text, region)
         assert phonenumbers.is_possible_number(number)
         assert quick == phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-        assert phone_of(quick, None).number == quick
+        assert read_phone(quick, None).number == quick
 
 
 @pytest.mark.parametrize("region", ["US", "CA", "GB", "DE", "FR", "ES", "NL", "IN", "BR", "CH", "AT"])
@@ -260,7 +260,7 @@ def test_usual_numbers_go_the_short_way(region: str) -> None:
     for style in (phonenumbers.PhoneNumberFormat.NATIONAL, phonenumbers.PhoneNumberFormat.INTERNATIONAL):
         written = phonenumbers.format_number(phonenumbers.example_number(region), style)
         expected = phonenumbers.example_number(region)
-        assert plain_number(written, region) == phonenumbers.format_number(
+        assert read_plain_number(written, region) == phonenumbers.format_number(
             expected, phonenumbers.PhoneNumberFormat.E164
         )
 
@@ -268,10 +268,10 @@ def test_usual_numbers_go_the_short_way(region: str) -> None:
 @settings(max_examples=60, deadline=None)
 @given(_digits | _any_text, _regions)
 def test_a_phone_read_again_is_the_same(text: str, region: str) -> None:
-    phone = phone_of(text, region)
+    phone = read_phone(text, region)
     assert (phone.number is None) == (phone.problem is not None)
     if phone.number is not None:
-        assert phone_of(phone.number, region)[:2] == (phone.number, None)
+        assert read_phone(phone.number, region)[:2] == (phone.number, None)
 
 
 # Countries
@@ -289,8 +289,8 @@ def test_a_phone_read_again_is_the_same(text: str, region: str) -> None:
     ],
 )  # fmt: skip
 def test_countries(text: str, code: str) -> None:
-    assert country_of(text).code == code
-    assert country_of(code).code == code
+    assert read_country(text).code == code
+    assert read_country(code).code == code
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_countries(text: str, code: str) -> None:
     [("Germny", "DE"), ("Untied States", "US"), ("Narnia", None), ("Georgia, USA", None), ("x" * 90, None)],
 )
 def test_an_unknown_country_has_a_problem_and_perhaps_a_proposal(text: str, proposal: str | None) -> None:
-    country = country_of(text)
+    country = read_country(text)
     assert country.code is None
     assert country.problem
     assert country.proposal == proposal
@@ -318,14 +318,14 @@ def test_an_unknown_country_has_a_problem_and_perhaps_a_proposal(text: str, prop
     ],
 )  # fmt: skip
 def test_letter_case_of_names(name: str, cased: str) -> None:
-    assert person_name(name) == cased
+    assert capitalise_name(name) == cased
 
 
 @settings(max_examples=60, deadline=None)
 @given(_any_text)
 def test_a_name_is_cased_once(name: str) -> None:
-    cased = person_name(name)
-    assert person_name(cased) == cased
+    cased = capitalise_name(name)
+    assert capitalise_name(cased) == cased
     # the capital of the Turkish letter without a dot is that of i, and has no way back
 
     def folded(value: str) -> str:
@@ -349,7 +349,7 @@ def test_a_name_is_cased_once(name: str) -> None:
     ],
 )
 def test_full_names_are_taken_apart(full: str, parts: tuple[str | None, ...]) -> None:
-    assert parts_of(full) == parts
+    assert split_name(full) == parts
 
 
 # Figures, moments, answers
@@ -365,7 +365,7 @@ def test_full_names_are_taken_apart(full: str, parts: tuple[str | None, ...]) ->
     ],
 )  # fmt: skip
 def test_company_sizes(text: str, employees: int | None) -> None:
-    assert employees_of(text) == employees
+    assert read_employees(text) == employees
 
 
 @pytest.mark.parametrize(
@@ -377,14 +377,14 @@ def test_company_sizes(text: str, employees: int | None) -> None:
     ],
 )  # fmt: skip
 def test_amounts(text: str, amount: float | None) -> None:
-    assert amount_of(text) == amount
+    assert read_amount(text) == amount
 
 
 @given(st.integers(-(10**15), 10**15))
 @settings(max_examples=30, deadline=None)
 def test_whole_numbers_survive_either_thousands_separator(number: int) -> None:
     for separator in ("", ",", " ", "\u202f", "'"):
-        assert integer_of(f"{number:,}".replace(",", separator)) == number
+        assert read_integer(f"{number:,}".replace(",", separator)) == number
 
 
 @pytest.mark.parametrize(
@@ -396,13 +396,13 @@ def test_whole_numbers_survive_either_thousands_separator(number: int) -> None:
     ],
 )  # fmt: skip
 def test_amounts_are_numbers_where_only_one_reading_is_possible(text: str, number: float | None) -> None:
-    assert number_of(text) == number
+    assert read_number(text) == number
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e12, max_value=1e12))
 @settings(max_examples=30, deadline=None)
 def test_numbers_survive_being_written(number: float) -> None:
-    assert number_of(repr(number)) == number
+    assert read_number(repr(number)) == number
 
 
 @pytest.mark.parametrize(
@@ -418,7 +418,7 @@ def test_numbers_survive_being_written(number: float) -> None:
     ],
 )  # fmt: skip
 def test_moments(text: str, iso: str) -> None:
-    found = moment_of(text, day_first=True, relative_to=NOW)
+    found = read_moment(text, day_first=True, relative_to=NOW)
     assert found is not None
     assert found.isoformat() == iso
 
@@ -429,7 +429,7 @@ def test_moments(text: str, iso: str) -> None:
      "0001-01-01", "29/02/2025 10:00", "2025-13-01"],
 )  # fmt: skip
 def test_what_names_no_moment(text: str) -> None:
-    assert moment_of(text, day_first=True, relative_to=NOW) is None
+    assert read_moment(text, day_first=True, relative_to=NOW) is None
 
 
 @given(st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)))  # noqa: DTZ001 - the zone is what is left out
@@ -443,7 +443,7 @@ def test_moments_survive_being_written(at: datetime) -> None:
         str(int(at.timestamp() * 1000)),
     )
     for text in forms[: 4 if at.year > 2001 else 3]:
-        assert moment_of(text, day_first=True, relative_to=NOW) == at, text
+        assert read_moment(text, day_first=True, relative_to=NOW) == at, text
 
 
 @pytest.mark.parametrize(
@@ -456,7 +456,7 @@ def test_moments_survive_being_written(at: datetime) -> None:
     ],
 )  # fmt: skip
 def test_yes_and_no(text: str, answer: bool | None) -> None:
-    assert yes_or_no(text) is answer
+    assert read_yes_or_no(text) is answer
 
 
 # Any text at all
@@ -470,21 +470,21 @@ def test_yes_and_no(text: str, answer: bool | None) -> None:
 @example("@" * 320)
 @example("a@" + "ａ" * 200 + ".com")
 def test_no_text_makes_a_reader_raise(text: str) -> None:
-    address_of(text, KINDS)
-    mail_domain(text[:300])
-    registered(text[:300])
-    website_domain(text)
-    phone_of(text, "US")
-    phone_of(text, None)
-    country_of(text)
-    parts_of(text)
-    yes_or_no(text)
-    spam_reason([text], text, text, patterns=("x",), max_links=1)
-    moment_of(text, day_first=False, relative_to=NOW)
-    date_of(text, day_first=True, relative_to=NOW)
-    for read in (employees_of, amount_of, integer_of, number_of):
+    read_address(text, KINDS)
+    read_mail_domain(text[:300])
+    find_registered(text[:300])
+    find_website_domain(text)
+    read_phone(text, "US")
+    read_phone(text, None)
+    read_country(text)
+    split_name(text)
+    read_yes_or_no(text)
+    find_spam_reason([text], text, text, patterns=("x",), max_links=1)
+    read_moment(text, day_first=False, relative_to=NOW)
+    read_date(text, day_first=True, relative_to=NOW)
+    for read in (read_employees, read_amount, read_integer, read_number):
         read(text)
-    for clean in (single_line, several_lines):
+    for clean in (clean_line, clean_lines):
         cleaned = clean(text)
         assert cleaned is None or clean(cleaned) == cleaned
         assert cleaned is None or "\x00" not in cleaned

@@ -30,7 +30,7 @@ def main(limits_json: str, path: str) -> None:
     try:
         table = formats.open_table(Path(path), limits=limits, encoding=encoding)
         pipe.send(messages.OPENED, messages.encode_opened(table))
-        for rows in table.pages():
+        for rows in table.read_pages():
             pipe.send(messages.PAGE, messages.encode_page(table, rows))
         pipe.send(messages.PAGE, messages.encode_page(table, ()))
     except FileError as error:
@@ -57,7 +57,7 @@ class _Pipe:
         signal.setitimer(signal.ITIMER_REAL, self._seconds)
 
     def send(self, kind: bytes, content: object) -> None:
-        left = memoryview(messages.frame(kind, content))
+        left = memoryview(messages.encode_message(kind, content))
         signal.setitimer(signal.ITIMER_REAL, 0)
         while left:
             left = left[os.write(self._descriptor, left) :]

@@ -21,8 +21,8 @@ from leadgate.connectors.files.table import (
     Limits,
     Row,
     Table,
+    build_column_names,
     check_headers,
-    column_names,
 )
 from leadgate.regular_files import open_regular
 
@@ -54,8 +54,8 @@ class DelimitedTable(Table):
         named = _SEPARATOR_LINE.fullmatch(text.open_head(head).readline())
         self._preamble = 1 if named else 0  # lines above the headers that belong to the format
         delimiters = named[1] if named else _DELIMITERS
-        self._separator, cells = _layout(path, text, head, delimiters, limits, self._preamble)
-        super().__init__(path, column_names(cells), text.size)
+        self._separator, cells = _find_layout(path, text, head, delimiters, limits, self._preamble)
+        super().__init__(path, build_column_names(cells), text.size)
         self.encoding = text.encoding
         self.delimiter = self._separator if len(cells) > 1 else None
         self._text, self._limits = text, limits
@@ -64,7 +64,7 @@ class DelimitedTable(Table):
     def __iter__(self) -> Iterator[Row]:
         headers, self.blank = self.headers, 0
         with open_regular(self.path) as self._file, self._text.open(self._file) as stream:
-            records = _records(stream.readline, self._separator, self._text, self._limits, below=self._preamble)
+            records = _read_records(stream.readline, self._separator, self._text, self._limits, below=self._preamble)
             next(records)  # the headers
             for line, cells, raw, problem in records:
                 if cells is None:
@@ -80,17 +80,19 @@ class DelimitedTable(Table):
         return self.bytes_total if self._file.closed else self._file.tell()
 
 
-def _layout(path: Path, text: Text, head: str, delimiters: str, limits: Limits, preamble: int) -> tuple[str, list[str]]:
+def _find_layout(
+    path: Path, text: Text, head: str, delimiters: str, limits: Limits, preamble: int
+) -> tuple[str, list[str]]:
     """The delimiter that explains most cells of the first records, and the headers as received."""
 
-    def sniffed(delimiter: str, below: int) -> list[_Record]:
-        records = _records(text.open_head(head).readline, delimiter, text, limits, below=below)
+    def sniff(delimiter: str, below: int) -> list[_Record]:
+        records = _read_records(text.open_head(head).readline, delimiter, text, limits, below=below)
         return [record for record in islice(records, _SNIFFED) if record[1] is None or any(record[1])]
 
-    tried = {delimiter: records for delimiter in delimiters if (records := sniffed(delimiter, preamble))}
+    tried = {delimiter: records for delimiter in delimiters if (records := sniff(delimiter, preamble))}
     if not tried:
         raise FileError(path, "the file holds nothing but blank lines")
-    delimiter = max(tried, key=lambda d: _explained(tried[d]))
+    delimiter = max(tried, key=lambda d: _rate_delimiter(tried[d]))
     (line, headers, _, problem), *rows = tried[delimiter]
     if headers is None:
         raise FileError(path, f"line {line} should be the headers, but cannot be read: {problem}")
@@ -99,8 +101,8 @@ def _layout(path: Path, text: Text, head: str, delimiters: str, limits: Limits, 
         values = [cells[0] for _, cells, _, _ in rows if cells]
         if _is_long(headers[0]) or 2 * sum(map(_is_long, values)) > len(rows):
             raise FileError(path, "this is running text, not a table; export it as CSV, XLSX or JSON")
-        lower = [records for name in delimiters if len(records := sniffed(name, line)) > 1]
-        if any(_explained(records)[0] >= 1 for records in lower):
+        lower = [records for name in delimiters if len(records := sniff(name, line)) > 1]
+        if any(_rate_delimiter(records)[0] >= 1 for records in lower):
             raise FileError(
                 path,
                 f"line {line} has one cell and the lines below it have more; remove what is above the headers",
@@ -118,7 +120,7 @@ def _is_long(value: str) -> bool:
     return len(value.split()) > _FEW_WORDS
 
 
-def _explained(records: list[_Record]) -> tuple[float, int, float]:
+def _rate_delimiter(records: list[_Record]) -> tuple[float, int, float]:
     """How well a delimiter fits: first its columns times the share of rows that have as many as the headers."""
     width = len(records[0][1] or ())
     fitting = sum(record[1] is not None for record in records[1:])
@@ -126,7 +128,7 @@ def _explained(records: list[_Record]) -> tuple[float, int, float]:
     return share * (width - 1), width, share
 
 
-def _records(
+def _read_records(
     readline: Callable[[int], str], delimiter: str, text: Text, limits: Limits, *, below: int = 0
 ) -> Iterator[_Record]:
     """Every record from the first one with a value on, which sets how many cells the others must have.
@@ -140,7 +142,7 @@ def _records(
     taken: list[str] = []  # the lines of the record at hand
     again: deque[str] = deque()  # lines to be read once more
 
-    def lines() -> Iterator[str]:
+    def read_lines() -> Iterator[str]:
         size = 0
         while True:
             if not taken:
@@ -159,7 +161,7 @@ def _records(
 
     for _ in range(below):
         text.skip_line(readline, readline(too_long))
-    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+    reader = csv.reader(read_lines(), delimiter=delimiter, strict=True)
     width, line, clean = -1, 1 + below, text.clean  # no width yet, and none that a blank line could have
     while True:
         line += len(taken)
@@ -184,7 +186,7 @@ def _records(
                     yield line, cells, "", ""
                     continue
             problem = f"{len(cells)} cells, the header has {width}"
-            runaway = len(taken) > 1 and any(_fits(later, delimiter, width) for later in taken[1:])
+            runaway = len(taken) > 1 and any(_is_own_record(later, delimiter, width) for later in taken[1:])
             if runaway:
                 problem = "a quote that is opened and never closed"
         if len(taken[0]) >= too_long:
@@ -196,8 +198,8 @@ def _records(
                 rope = max(_SHORT_ROPE, rope // 2)
             again.extendleft(reversed(taken[1:]))
             del taken[1:]
-            reader = csv.reader(lines(), delimiter=delimiter, strict=True)
-        yield line, None, text.shown("".join(taken)), problem
+            reader = csv.reader(read_lines(), delimiter=delimiter, strict=True)
+        yield line, None, text.show_raw("".join(taken)), problem
 
 
 def _in_words(error: csv.Error) -> str:
@@ -211,7 +213,7 @@ def _in_words(error: csv.Error) -> str:
     return "a quote that is opened and never closed"
 
 
-def _fits(line: str, delimiter: str, width: int) -> bool:
+def _is_own_record(line: str, delimiter: str, width: int) -> bool:
     """Does ``line`` look like a record of its own? Then a quote before it ran away."""
     try:
         return len(next(csv.reader([line], delimiter=delimiter, strict=True), [])) == width > 1

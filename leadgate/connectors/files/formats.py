@@ -23,7 +23,7 @@ def open_table(path: Path, *, limits: Limits = _LIMITS, encoding: str | None = N
 
     Raises ``FileError`` when the file is missing, empty, only headers, or not a table at all.
     """
-    head = recognise.head_of(path)
+    head = recognise.read_head(path)
     if recognise.is_zip(head):
         from leadgate.connectors.files import sheet  # each format costs a process of its own only what it needs
 
@@ -34,7 +34,7 @@ def open_table(path: Path, *, limits: Limits = _LIMITS, encoding: str | None = N
             codecs.lookup(encoding)
         except LookupError as error:
             raise FileError(path, f"no encoding is called {encoding!r}; try utf-8 or cp1252") from error
-    text = recognise.text_of(path, head, encoding)
+    text = recognise.recognise_text(path, head, encoding)
     if text.head.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
         from leadgate.connectors.files import records
 

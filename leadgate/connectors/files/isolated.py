@@ -46,7 +46,7 @@ def read(path: Path, *, limits: Limits = _LIMITS, encoding: str | None = None) -
     Raises ``FileError`` when the file is missing, no regular file, empty, only headers, not a table at all, or
     past a limit.
     """
-    recognise.head_of(path)  # what is plainly no file to read needs no process
+    recognise.read_head(path)  # what is plainly no file to read needs no process
     return IsolatedTable(path, limits, encoding)
 
 
@@ -63,10 +63,10 @@ class IsolatedTable(Table):
         self._position = 0
 
     def __iter__(self) -> Iterator[Row]:
-        for page in self.pages():
+        for page in self.read_pages():
             yield from page
 
-    def pages(self) -> Iterator[list[Row]]:
+    def read_pages(self) -> Iterator[list[Row]]:
         reader, self._reader = self._reader, None
         if reader is None:  # a second iteration
             reader = _Reader(self.path, self._limits, self._named_encoding)
@@ -74,7 +74,7 @@ class IsolatedTable(Table):
         self.blank = self._position = 0
         headers = self.headers if self.is_grid else None
         with reader:
-            while (page := reader.next_page(headers)).rows:
+            while (page := reader.read_page(headers)).rows:
                 self._position, self.blank = page.position, page.blank
                 yield page.rows
             self._position, self.blank = page.position, page.blank
@@ -127,7 +127,7 @@ class _Reader:
         with self._ending_on_error():
             return messages.decode_opened(self._receive(messages.OPENED))
 
-    def next_page(self, headers: Sequence[str] | None) -> messages.Page:
+    def read_page(self, headers: Sequence[str] | None) -> messages.Page:
         """The next rows, none at the end of the file. Raises ``FileError``, and ends the process."""
         with self._ending_on_error():
             return messages.decode_page(self._receive(messages.PAGE), headers)
@@ -170,15 +170,15 @@ class _Reader:
         while len(taken) < size:
             limits, waiting = self._limits, time.monotonic() - since
             left = min(limits.silent_seconds - waiting, limits.seconds - self._waited - waiting)
-            if left <= 0 or not _readable(self._pipe, left):
-                raise self._too_slow()
+            if left <= 0 or not _is_readable(self._pipe, left):
+                raise self._build_timeout_error()
             piece = os.read(self._pipe, min(size - len(taken), _PIPE_BYTES))
             if not piece:
-                raise self._ended()
+                raise self._build_end_error()
             taken += piece
         return taken
 
-    def _too_slow(self) -> FileError:
+    def _build_timeout_error(self) -> FileError:
         limits = self._limits
         if self._waited < limits.seconds - limits.silent_seconds:
             return FileError(
@@ -192,7 +192,7 @@ class _Reader:
             "raise the limit if you trust it",
         )
 
-    def _ended(self) -> FileError:
+    def _build_end_error(self) -> FileError:
         """What the end of the process means, when it comes without a word."""
         try:
             code = self._process.wait(_END_SECONDS)
@@ -206,7 +206,7 @@ class _Reader:
                 "export it as CSV, split it, or raise the limit if you trust it",
             )
         if code in (-signal.SIGALRM, -signal.SIGXCPU):
-            return self._too_slow()
+            return self._build_timeout_error()
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return FileError(
             self._path,
@@ -228,7 +228,7 @@ class _Reader:
         self.close()
 
 
-def _readable(descriptor: int, seconds: float) -> bool:
+def _is_readable(descriptor: int, seconds: float) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(max(1, seconds * 1000)))

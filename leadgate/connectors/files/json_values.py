@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple, TextIO
 
-from leadgate.mapping.headers import distinct
+from leadgate.mapping.headers import make_distinct
 
 _CHUNK: Final = 256 * 1024
 _LONGEST_TOKEN: Final = 16  # characters of a JSON token other than a string or a number: ``-Infinity``, ``\\uXXXX``
@@ -25,7 +25,7 @@ _PLAIN = re.compile(r'[^"\[\]{},]*')
 def decode(source: str) -> Any:
     """The value of a whole JSON text. Raises ``ValueError`` or ``RecursionError``."""
     at = _end_of_space(source, 0)
-    value, end = _raw_decode(source, at)
+    value, end = _decode_raw(source, at)
     if _end_of_space(source, end) < len(source):
         raise json.JSONDecodeError("Extra data", source, end)
     return value
@@ -52,7 +52,7 @@ class Values:
         """The characters read so far."""
         return self._chars_before + self._at
 
-    def next_sign(self) -> str:
+    def peek_sign(self) -> str:
         """The next character that is not white space, which stays; empty at the end."""
         while True:
             self._at = _end_of_space(self._buffer, self._at)
@@ -63,7 +63,7 @@ class Values:
 
     def take(self, sign: str) -> bool:
         """Whether the next sign is ``sign``; if so, it is read."""
-        if self.next_sign() != sign:
+        if self.peek_sign() != sign:
             return False
         self._at += 1
         return True
@@ -71,32 +71,32 @@ class Values:
     def require(self, sign: str) -> None:
         """Read ``sign``. Raises ``ValueError`` when something else stands there."""
         if not self.take(sign):
-            raise self._error(f"Expecting {sign!r} delimiter", self._at)
+            raise self._build_error(f"Expecting {sign!r} delimiter", self._at)
 
     def require_end(self) -> None:
         """Raises ``ValueError`` when anything but white space follows."""
-        if self.next_sign():
-            raise self._error("Extra data", self._at)
+        if self.peek_sign():
+            raise self._build_error("Extra data", self._at)
 
-    def next_value(self) -> Element:
+    def read_value(self) -> Element:
         """The next value. Raises ``ValueError`` when there is none, ``RecursionError`` when it is too deep."""
-        self.next_sign()
+        self.peek_sign()
         while True:
             try:
-                value, end = _raw_decode(self._buffer, self._at)
+                value, end = _decode_raw(self._buffer, self._at)
             except json.JSONDecodeError as error:
                 cut_off = error.pos >= len(self._buffer) - _LONGEST_TOKEN or error.msg.startswith("Unterminated")
                 if self._ended or not cut_off:
-                    raise self._error(error.msg, error.pos) from None
+                    raise self._build_error(error.msg, error.pos) from None
             else:
                 if self._ended or self._buffer[end : end + 3].strip(".eE+-"):  # else a number could go on
                     if end - self._at > self._longest:
-                        return self._too_long()
+                        return self._skip_too_long()
                     raw = self._buffer[self._at : end]
                     self._at = end
                     return Element(value, raw, True)
             if len(self._buffer) - self._at > self._longest:
-                return self._too_long()
+                return self._skip_too_long()
             self._fill()
 
     def items(self) -> Iterator[Element]:
@@ -105,27 +105,27 @@ class Values:
         if self.take("]"):
             return
         while True:
-            yield self.next_value()
+            yield self.read_value()
             if self.take("]"):
                 return
             self.require(",")
 
-    def members(self) -> Iterator[str]:
+    def read_keys(self) -> Iterator[str]:
         """The keys of the object that begins here. After each, the caller reads its value."""
         self.require("{")
         if self.take("}"):
             return
         while True:
-            if self.next_sign() != '"':
-                raise self._error("Expecting property name enclosed in double quotes", self._at)
-            key = self.next_value()
+            if self.peek_sign() != '"':
+                raise self._build_error("Expecting property name enclosed in double quotes", self._at)
+            key = self.read_value()
             self.require(":")
             yield str(key.value)
             if self.take("}"):
                 return
             self.require(",")
 
-    def _too_long(self) -> Element:
+    def _skip_too_long(self) -> Element:
         raw = self._buffer[self._at : self._at + self._longest]
         self._skip_value()
         return Element(None, raw, False)
@@ -139,7 +139,7 @@ class Values:
                 if self._fill():
                     continue
                 if depth:
-                    raise self._error("Unterminated value", self._at)
+                    raise self._build_error("Unterminated value", self._at)
                 return
             sign = self._buffer[self._at]
             if depth == 0 and sign in ",]}":
@@ -169,7 +169,7 @@ class Values:
                 continue
             self._at = text_end
             if not self._fill():
-                raise self._error("Unterminated string", self._at)
+                raise self._build_error("Unterminated string", self._at)
 
     def _fill(self) -> bool:
         """Read on; what was read as values is forgotten. False at the end of the text."""
@@ -186,7 +186,7 @@ class Values:
         self._buffer, self._at, self._ended = rest + more, 0, not more
         return bool(more)
 
-    def _error(self, message: str, at: int) -> ValueError:
+    def _build_error(self, message: str, at: int) -> ValueError:
         above = self._buffer[:at]
         line = self._lines_before + above.count("\n") + 1
         last = above.rfind("\n")
@@ -198,7 +198,7 @@ def _end_of_space(text: str, at: int) -> int:
     return _SPACE.match(text, at).end()  # type: ignore[union-attr] # it matches nothing, too
 
 
-def _raw_decode(text: str, at: int) -> tuple[Any, int]:
+def _decode_raw(text: str, at: int) -> tuple[Any, int]:
     """The value that begins at ``at``, and where it ends. Raises ``ValueError`` or ``RecursionError``."""
     try:
         value, end = _DECODER.raw_decode(text, at)
@@ -209,25 +209,25 @@ def _raw_decode(text: str, at: int) -> tuple[Any, int]:
     else:
         if _LONG_INTEGER.search(text, at, end):
             value, end = _LONG_INTEGERS_DECODER.raw_decode(text, at)
-    return (_without_surrogates(value) if _LONE_SURROGATE.search(text, at, end) else value), end
+    return (_escape_surrogates(value) if _LONE_SURROGATE.search(text, at, end) else value), end
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Of two equal keys ``json`` would keep the last only; here the second is ``key (2)``."""
     record = dict(pairs)
     if len(record) < len(pairs):
         taken: dict[str, int] = {}
-        record = {distinct(key, taken): value for key, value in pairs}
+        record = {make_distinct(key, taken): value for key, value in pairs}
     return record
 
 
-def _finite(digits: str) -> float | str:
+def _parse_float(digits: str) -> float | str:
     """Neither a database nor JSON itself knows infinity: ``1e999`` stays as it was written."""
     number = float(digits)
     return number if math.isfinite(number) else digits
 
 
-def _short(digits: str) -> int | str:
+def _parse_int(digits: str) -> int | str:
     """A longer integer than 64 bits hold stays as it was written: few programs that read JSON keep its digits."""
     if len(digits) < 19:
         return int(digits)
@@ -238,19 +238,19 @@ def _short(digits: str) -> int | str:
 
 
 #: ``NaN`` and ``Infinity`` are no JSON, yet some exporters write them: kept as text.
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=_finite, parse_constant=str)
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_build_object, parse_float=_parse_float, parse_constant=str)
 #: A function called for each integer costs as much as all else, so the few texts that need one are decoded again.
 _LONG_INTEGERS_DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_object, parse_float=_finite, parse_int=_short, parse_constant=str
+    object_pairs_hook=_build_object, parse_float=_parse_float, parse_int=_parse_int, parse_constant=str
 )
 
 
-def _without_surrogates(value: Any) -> Any:
+def _escape_surrogates(value: Any) -> Any:
     r"""Half a surrogate pair (``\ud800``) cannot be stored as UTF-8: written out as text again."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
     if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
+        return [_escape_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+        return {_escape_surrogates(key): _escape_surrogates(item) for key, item in value.items()}
     return value

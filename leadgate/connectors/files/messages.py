@@ -45,7 +45,7 @@ class Page(NamedTuple):
     blank: int
 
 
-def frame(kind: bytes, content: object) -> bytes:
+def encode_message(kind: bytes, content: object) -> bytes:
     body = _dump(content)
     return HEAD.pack(kind, len(body)) + body
 
@@ -94,14 +94,14 @@ def _dump(content: object) -> bytes:
     try:
         return orjson.dumps(content)
     except orjson.JSONEncodeError:  # half a surrogate pair, which no encoding has
-        return orjson.dumps(_escaped(content))
+        return orjson.dumps(_escape(content))
 
 
-def _escaped(value: Any) -> Any:
+def _escape(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
-        return {_escaped(name): _escaped(each) for name, each in value.items()}
+        return {_escape(name): _escape(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_escaped(each) for each in value]
+        return [_escape(each) for each in value]
     return value

@@ -102,13 +102,13 @@ class Text:
         while begun and not begun.endswith(ends):
             begun = readline(_CHUNK)
 
-    def shown(self, raw: str) -> str:
+    def show_raw(self, raw: str) -> str:
         """A line as a person can read it and a database can keep it: without its end, bad bytes as ``\\xNN``."""
         raw = raw.rstrip("\r\n")
         return raw if self.clean else UNDECODABLE.sub(lambda bad: f"\\x{ord(bad[0]) & 0xFF:02x}", raw)
 
 
-def head_of(path: Path) -> bytes:
+def read_head(path: Path) -> bytes:
     """The file's first bytes; ``FileError`` when there are none to have."""
     try:
         with open_regular(path) as file:
@@ -134,7 +134,7 @@ def refuse_other_formats(path: Path, head: bytes) -> None:
     """``FileError`` for what is known to be something else than text."""
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(_OLE):
-        raise FileError(path, _ole_reason(path))
+        raise FileError(path, _explain_ole(path))
     for signature, what in _SIGNATURES:
         if start.startswith(signature):
             raise FileError(path, f"{what}, not a table; {_EXPORT_AS}")
@@ -142,7 +142,7 @@ def refuse_other_formats(path: Path, head: bytes) -> None:
         raise FileError(path, f"this is HTML or XML, not a table, whatever its name says; {_EXPORT_AS}")
 
 
-def _ole_reason(path: Path) -> str:
+def _explain_ole(path: Path) -> str:
     """The container of old .xls files is also that of encrypted .xlsx ones."""
     with open_regular(path) as file:
         start = file.read(_CHUNK)
@@ -152,17 +152,17 @@ def _ole_reason(path: Path) -> str:
     return "this is an old Excel file (.xls); save it as .xlsx or CSV"
 
 
-def text_of(path: Path, head: bytes, encoding: str | None = None) -> Text:
+def recognise_text(path: Path, head: bytes, encoding: str | None = None) -> Text:
     """How to read ``path`` as text. Reads the file once through, a chunk at a time.
 
     The head alone would not do: an export in cp1252 may show its first accent after 50,000 rows.
     """
     if encoding is None:
-        chosen, clean = _encoding(path, head)
+        chosen, clean = _detect_encoding(path, head)
     else:
         marked = head.startswith(codecs.BOM_UTF8) and codecs.lookup(encoding).name == "utf-8"
         chosen = "utf-8-sig" if marked else encoding
-        clean = _decodes(path, chosen)
+        clean = _can_decode(path, chosen)
     size = path.stat().st_size
     text = Text(path, chosen, clean, size, "", size <= len(head))
     try:
@@ -173,20 +173,20 @@ def text_of(path: Path, head: bytes, encoding: str | None = None) -> Text:
     return Text(path, chosen, clean, size, decoded, text.whole)
 
 
-def _encoding(path: Path, head: bytes) -> tuple[str, bool]:
+def _detect_encoding(path: Path, head: bytes) -> tuple[str, bool]:
     for mark, name in _MARKS:
         if head.startswith(mark):
-            return name, _decodes(path, name)
-    if (utf16 := _utf16_without_mark(head)) is not None:
-        return utf16, _decodes(path, utf16)
-    if _decodes(path, "utf-8"):
+            return name, _can_decode(path, name)
+    if (utf16 := _detect_utf16(head)) is not None:
+        return utf16, _can_decode(path, utf16)
+    if _can_decode(path, "utf-8"):
         return "utf-8", True
     if _is_western(path):
-        return "cp1252", _decodes(path, "cp1252")
+        return "cp1252", _can_decode(path, "cp1252")
     return "utf-8", False
 
 
-def _decodes(path: Path, encoding: str) -> bool:
+def _can_decode(path: Path, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         with open_regular(path) as file:
@@ -198,7 +198,7 @@ def _decodes(path: Path, encoding: str) -> bool:
     return True
 
 
-def _utf16_without_mark(head: bytes) -> str | None:
+def _detect_utf16(head: bytes) -> str | None:
     """Latin text in UTF-16 has a zero in every other byte, and next to none in the others."""
     pairs = len(head) // 2
     if not pairs:

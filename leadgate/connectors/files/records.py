@@ -43,7 +43,7 @@ def open_table(path: Path, text: Text, limits: Limits) -> Table:
     except RecursionError as error:
         raise FileError(path, "this JSON is nested too deeply to be a list of records") from error
     except ValueError as error:
-        if text.head.lstrip("\ufeff \t\r\n").startswith("{") and any(_objects(text)):
+        if text.head.lstrip("\ufeff \t\r\n").startswith("{") and any(_find_objects(text)):
             return LinesTable(path, text, limits)  # whose first line happens to be broken
         raise FileError(path, f"this is not valid JSON: {error}") from error
 
@@ -55,7 +55,7 @@ def _is_lines(path: Path, text: Text, limits: Limits) -> bool:
         return isinstance(_try(next(lines, "")), dict) and next(lines, None) is not None
 
 
-def _objects(text: Text) -> Iterator[dict[str, Any]]:
+def _find_objects(text: Text) -> Iterator[dict[str, Any]]:
     """The objects among the first lines."""
     for line in text.head.split("\n")[:_SNIFFED]:
         if isinstance(record := _try(line), dict):
@@ -107,10 +107,10 @@ class DocumentTable(Table):
 
     def __iter__(self) -> Iterator[Row]:
         self.blank = self._read = 0
-        with self._values() as values:
-            for number, item in enumerate(self._records(values), start=1):
+        with self._open_values() as values:
+            for number, item in enumerate(self._read_records(values), start=1):
                 self._read = values.chars
-                row = self._row(number, item)
+                row = self._read_row(number, item)
                 if row is None:
                     self.blank += 1
                 else:
@@ -121,7 +121,7 @@ class DocumentTable(Table):
         return self.bytes_total * self._read // self._chars
 
     @contextmanager
-    def _values(self) -> Iterator[Values]:
+    def _open_values(self) -> Iterator[Values]:
         with open_regular(self.path) as binary, self._text.open(binary) as stream:
             values = Values(stream, self._limits.row_chars)
             while values.take("\ufeff"):
@@ -130,9 +130,9 @@ class DocumentTable(Table):
 
     def _look(self) -> _Found:
         """Find the records, and read the document to its end."""
-        with self._values() as values:
-            is_object = values.next_sign() == "{"
-            lists = self._lists(values) if is_object else {"": self._found(self._records(values))}
+        with self._open_values() as values:
+            is_object = values.peek_sign() == "{"
+            lists = self._find_lists(values) if is_object else {"": self._collect(self._read_records(values))}
             values.require_end()
             self._chars = values.chars
         if not is_object:
@@ -142,55 +142,55 @@ class DocumentTable(Table):
             self._key = of_objects[0]
             return lists[self._key]
         if not of_objects and any(found.items == 0 for found in lists.values()):
-            return self._found(())
+            return self._collect(())
         self._is_list = False
-        with self._values() as values:
-            return self._found(self._records(values))
+        with self._open_values() as values:
+            return self._collect(self._read_records(values))
 
-    def _lists(self, values: Values) -> dict[str, _Found]:
+    def _find_lists(self, values: Values) -> dict[str, _Found]:
         """The lists of an object that may be its records, by their keys."""
         lists: dict[str, _Found] = {}
-        for key in values.members():
-            if key in _LISTS and key not in lists and values.next_sign() == "[":
-                lists[key] = self._found(values.items())
+        for key in values.read_keys():
+            if key in _LISTS and key not in lists and values.peek_sign() == "[":
+                lists[key] = self._collect(values.items())
             else:
-                values.next_value()
+                values.read_value()
         return lists
 
-    def _found(self, items: Iterable[Element]) -> _Found:
+    def _collect(self, items: Iterable[Element]) -> _Found:
         found = _Found(self._limits.columns)
         for item in items:
             found.add(item)
         return found
 
-    def _records(self, values: Values) -> Iterator[Element]:
+    def _read_records(self, values: Values) -> Iterator[Element]:
         if self._key:
-            for key in values.members():
-                if key == self._key and values.next_sign() == "[":
+            for key in values.read_keys():
+                if key == self._key and values.peek_sign() == "[":
                     yield from values.items()
                     return
-                values.next_value()
-        elif self._is_list and values.next_sign() == "[":
+                values.read_value()
+        elif self._is_list and values.peek_sign() == "[":
             yield from values.items()
         else:
-            yield values.next_value()
+            yield values.read_value()
 
-    def _row(self, number: int, item: Element) -> Row | None:
+    def _read_row(self, number: int, item: Element) -> Row | None:
         where, limit = f"record {number}", self._limits.row_chars
         if not item.fits:
             problem = f"longer than the {limit:,} characters allowed; the rest of it is left out"
         elif not self._text.clean and UNDECODABLE.search(item.raw):
             problem = f"bytes that are not {self.encoding}"
         else:
-            return _row(number, item.value, self._limits, where, self._text.shown(item.raw))
-        return Row(number, None, self._text.shown(item.raw), f"{where}: {problem}")
+            return _build_row(number, item.value, self._limits, where, self._text.show_raw(item.raw))
+        return Row(number, None, self._text.show_raw(item.raw), f"{where}: {problem}")
 
 
 class LinesTable(Table):
     format: Format = "json lines"
 
     def __init__(self, path: Path, text: Text, limits: Limits) -> None:
-        super().__init__(path, _names(_objects(text)), text.size)
+        super().__init__(path, _list_names(_find_objects(text)), text.size)
         self.encoding = text.encoding
         self._text, self._limits = text, limits
         self._file: BinaryIO | None = None
@@ -203,29 +203,29 @@ class LinesTable(Table):
                 number += 1
                 if len(line) == limit:
                     self._text.skip_line(stream.readline, line)
-                    yield self._unreadable(number, line, f"longer than the {limit:,} characters allowed")
+                    yield self._build_unreadable(number, line, f"longer than the {limit:,} characters allowed")
                 elif not self._text.clean and UNDECODABLE.search(line):
-                    yield self._unreadable(number, line, f"bytes that are not {self.encoding}")
-                elif (row := self._parsed(number, line.lstrip("\ufeff"))) is not None:
+                    yield self._build_unreadable(number, line, f"bytes that are not {self.encoding}")
+                elif (row := self._parse_line(number, line.lstrip("\ufeff"))) is not None:
                     yield row
                 else:
                     self.blank += 1
 
-    def _parsed(self, number: int, line: str) -> Row | None:
+    def _parse_line(self, number: int, line: str) -> Row | None:
         if not line.strip():
             return None
         try:
             record = decode(line)
         except RecursionError:
-            return self._unreadable(number, line, "JSON that is nested too deeply")
+            return self._build_unreadable(number, line, "JSON that is nested too deeply")
         except json.JSONDecodeError as error:
-            return self._unreadable(number, line, f"not valid JSON: {error.msg} at character {error.colno}")
+            return self._build_unreadable(number, line, f"not valid JSON: {error.msg} at character {error.colno}")
         except ValueError as error:
-            return self._unreadable(number, line, f"not valid JSON: {error}")
-        return _row(number, record, self._limits, f"line {number}", self._text.shown(line))
+            return self._build_unreadable(number, line, f"not valid JSON: {error}")
+        return _build_row(number, record, self._limits, f"line {number}", self._text.show_raw(line))
 
-    def _unreadable(self, number: int, line: str, problem: str) -> Row:
-        return Row(number, None, self._text.shown(line), f"line {number}: {problem}")
+    def _build_unreadable(self, number: int, line: str, problem: str) -> Row:
+        return Row(number, None, self._text.show_raw(line), f"line {number}: {problem}")
 
     def position(self) -> int:
         if self._file is None:
@@ -233,19 +233,19 @@ class LinesTable(Table):
         return self.bytes_total if self._file.closed else self._file.tell()
 
 
-def _row(number: int, record: Any, limits: Limits, where: str, raw: str) -> Row | None:
+def _build_row(number: int, record: Any, limits: Limits, where: str, raw: str) -> Row | None:
     """``record`` as a row; None when it is an object without anything in it."""
     problem = None
     if not isinstance(record, dict):
         problem = "a JSON value that is no object, so its fields have no names"
-    elif _deeper_than(record, limits.json_depth):
+    elif _is_deeper_than(record, limits.json_depth):
         problem = f"JSON that is nested more than {limits.json_depth} levels deep"
     if problem is None:
         return Row(number, record) if record else None
     return Row(number, None, raw, f"{where}: {problem}")
 
 
-def _names(records: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+def _list_names(records: Iterable[dict[str, Any]]) -> tuple[str, ...]:
     names: dict[str, None] = {}
     for record in records:
         names.update(dict.fromkeys(flatten(record)))
@@ -259,7 +259,7 @@ def _try(line: str) -> Any:
         return None
 
 
-def _deeper_than(value: Any, levels: int) -> bool:
+def _is_deeper_than(value: Any, levels: int) -> bool:
     """Level by level, not by recursion, which a hostile file would exhaust."""
     layer = [value]
     for _ in range(levels):

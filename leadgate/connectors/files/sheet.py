@@ -23,8 +23,8 @@ from leadgate.connectors.files.table import (
     Limits,
     Row,
     Table,
+    build_column_names,
     check_headers,
-    column_names,
 )
 from leadgate.regular_files import open_regular
 
@@ -49,20 +49,20 @@ def open_table(path: Path, limits: Limits) -> Table:
     with _as_file_errors(path):
         rows, formulas = _weigh(path, limits)
         headers_only = ""
-        with _workbook(path) as book:
+        with _open_workbook(path) as book:
             visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-            heads = {sheet.title: _head(path, sheet) for sheet in visible}
+            heads = {sheet.title: _read_head(path, sheet) for sheet in visible}
         for name, first in heads.items():
             # A title stands alone in its row; the headers are the first row with more than one cell.
-            named = [(n, row) for n, row in first if sum(map(_filled, row)) > 1]
+            named = [(n, row) for n, row in first if sum(map(_is_filled, row)) > 1]
             number, cells = named[0] if named else first[0] if first else (0, ())
             if not cells:
                 continue
             if first[-1][0] == number:
                 headers_only = headers_only or name
                 continue
-            width = max(i for i, cell in enumerate(cells, start=1) if _filled(cell))
-            headers = column_names(map(_text, cells[:width]))
+            width = max(i for i, cell in enumerate(cells, start=1) if _is_filled(cell))
+            headers = build_column_names(map(_format_cell, cells[:width]))
             check_headers(path, f"row {number} of sheet {name!r}", headers, limits)
             return SheetTable(path, name, headers, number, rows, formulas, limits)
     if headers_only:
@@ -94,11 +94,11 @@ class SheetTable(Table):
         headers, width, self.blank = self.headers, len(self.headers), 0
         longest, left = self._limits.row_chars, self._limits.text_chars
         with _as_file_errors(self.path):
-            for number, cells in self._cells():
+            for number, cells in self._read_cells():
                 self._given = number
                 if number <= self._headers_at:
                     continue
-                values = [cell if type(cell) is str else _text(cell) for cell in cells]
+                values = [cell if type(cell) is str else _format_cell(cell) for cell in cells]
                 if not any(values):
                     self.blank += 1
                     continue
@@ -123,13 +123,13 @@ class SheetTable(Table):
                     yield Row(number, dict(zip(headers, values, strict=False)))
         self._given = self._rows
 
-    def _cells(self) -> Iterator[tuple[int, _Cells]]:
-        stored = _rows(self.path, self._name)
+    def _read_cells(self) -> Iterator[tuple[int, _Cells]]:
+        stored = _read_rows(self.path, self._name)
         if not self._formulas:
             yield from stored
             return
         # A program that writes formulas without calculating them stores no value: show the formula then.
-        written = _rows(self.path, self._name, formulas=True)
+        written = _read_rows(self.path, self._name, formulas=True)
         for (number, values), (_, sources) in zip(stored, written, strict=True):
             pairs = zip(values, sources, strict=True)
             yield number, tuple(source if value is None else value for value, source in pairs)
@@ -167,7 +167,7 @@ def _weigh(path: Path, limits: Limits) -> tuple[int, bool]:
         _weigh_parts_read_whole(path, archive, limits)
         for name in parts:
             if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-                for piece in _pieces(archive, name):
+                for piece in _read_pieces(archive, name):
                     rows += sum(map(piece.count, (b"<row ", b"<row>", b":row ", b":row>")))
                     cells += sum(map(piece.count, (b"<c ", b"<c>", b":c ", b":c>")))
                     formulas = formulas or any(mark in piece for mark in (b"<f>", b"<f ", b":f>", b":f "))
@@ -203,10 +203,10 @@ def _weigh_parts_read_whole(path: Path, archive: zipfile.ZipFile, limits: Limits
 
 
 def _count_elements(archive: zipfile.ZipFile, name: str) -> int:
-    return sum(piece.count(b"<") - piece.count(b"</") for piece in _pieces(archive, name))
+    return sum(piece.count(b"<") - piece.count(b"</") for piece in _read_pieces(archive, name))
 
 
-def _pieces(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
+def _read_pieces(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
     """A part's bytes, cut before a tag rather than inside one."""
     rest = b""
     with archive.open(name) as part:
@@ -220,7 +220,7 @@ def _pieces(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
 
 
 @contextmanager
-def _workbook(path: Path, *, formulas: bool = False) -> Iterator[Any]:
+def _open_workbook(path: Path, *, formulas: bool = False) -> Iterator[Any]:
     import openpyxl  # 0.3 s: only for those who read a workbook
 
     if not openpyxl.DEFUSEDXML:
@@ -230,17 +230,17 @@ def _workbook(path: Path, *, formulas: bool = False) -> Iterator[Any]:
         yield openpyxl.load_workbook(file, read_only=True, data_only=not formulas, keep_links=False)
 
 
-def _head(path: Path, sheet: Any) -> list[tuple[int, _Cells]]:
+def _read_head(path: Path, sheet: Any) -> list[tuple[int, _Cells]]:
     """The first rows that are not blank."""
-    return list(islice(((number, row) for number, row in _numbered(path, sheet) if any(map(_filled, row))), 10))
+    return list(islice(((number, row) for number, row in _number_rows(path, sheet) if any(map(_is_filled, row))), 10))
 
 
-def _rows(path: Path, name: str, *, formulas: bool = False) -> Iterator[tuple[int, _Cells]]:
-    with _workbook(path, formulas=formulas) as book:
-        yield from _numbered(path, book[name])
+def _read_rows(path: Path, name: str, *, formulas: bool = False) -> Iterator[tuple[int, _Cells]]:
+    with _open_workbook(path, formulas=formulas) as book:
+        yield from _number_rows(path, book[name])
 
 
-def _numbered(path: Path, sheet: Any) -> Iterator[tuple[int, _Cells]]:
+def _number_rows(path: Path, sheet: Any) -> Iterator[tuple[int, _Cells]]:
     sheet.reset_dimensions()  # what the file states may be wrong, or the whole grid
     for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
         if number > _LAST_ROW:  # openpyxl fills gaps, up to any row number that a file makes up
@@ -265,11 +265,11 @@ def _as_file_errors(path: Path) -> Iterator[None]:
         raise FileError(path, f"this workbook cannot be read ({error}); save it again, or export CSV") from error
 
 
-def _filled(cell: Any) -> bool:
+def _is_filled(cell: Any) -> bool:
     return cell is not None and cell != ""
 
 
-def _text(cell: Any) -> str:
+def _format_cell(cell: Any) -> str:
     """A cell as people write it: no ``.0`` on whole numbers, ISO dates, no midnight on a plain date."""
     if cell is None:
         return ""

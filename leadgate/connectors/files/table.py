@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from leadgate.errors import LeadgateError
-from leadgate.mapping.headers import distinct
+from leadgate.mapping.headers import make_distinct
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"(?:tel:|p:|t:)?\+?\(?\d[\d\s().\-/]{5,23}\d")
@@ -98,7 +98,7 @@ class Table(ABC):
     def position(self) -> int:
         """How far the iteration is, in bytes of ``bytes_total``. Costs nothing per row."""
 
-    def pages(self) -> Iterator[list[Row]]:
+    def read_pages(self) -> Iterator[list[Row]]:
         """The rows in lists that are bounded in number, size and time, and never empty."""
         page: list[Row] = []
         chars, since, start = 0, time.monotonic(), 0
@@ -129,12 +129,12 @@ class Table(ABC):
         return self.format in ("csv", "xlsx")
 
 
-def column_names(cells: Iterable[str]) -> tuple[str, ...]:
+def build_column_names(cells: Iterable[str]) -> tuple[str, ...]:
     """Headers as distinct names: a second ``Email`` is ``Email (2)``, an empty one ``column 3``."""
     taken: dict[str, int] = {}
     names: list[str] = []
     for number, cell in enumerate(cells, start=1):
-        names.append(distinct(" ".join(cell.strip("\ufeff").split()) or f"column {number}", taken))
+        names.append(make_distinct(" ".join(cell.strip("\ufeff").split()) or f"column {number}", taken))
     return tuple(names)
 
 

@@ -22,18 +22,18 @@ from leadgate.vocabulary import BatchKind
 CLAIMABLE: Final = {
     BatchKind.INTAKE: (
         "SELECT j.id FROM journey j WHERE j.status = 'ready' AND j.batch_id IS NULL AND j.run_after <= :now "
-        f"AND {Only.condition('j.id')}"
+        f"AND {Only.build_sql('j.id')}"
     ),
     BatchKind.FOLLOW_UP: f"""
         SELECT j.id FROM journey j JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
-        WHERE j.status = 'owned' AND j.batch_id IS NULL AND a.next_check_at <= :now AND {Only.condition("j.id")}""",
+        WHERE j.status = 'owned' AND j.batch_id IS NULL AND a.next_check_at <= :now AND {Only.build_sql("j.id")}""",
 }
 #: By ``id``, in a form that only the index over what waits has: by the primary key PostgreSQL would walk through all
 #: journeys that have been claimed before, as long as it takes most of them to wait.
 _OLDEST_FIRST: Final = "ORDER BY (j.id + 0)"
 
 
-def claimable(ledger: Ledger, kind: BatchKind, now: datetime, limit: int, only: Only = ALL) -> list[int]:
+def list_claimable(ledger: Ledger, kind: BatchKind, now: datetime, limit: int, only: Only = ALL) -> list[int]:
     """The journeys that ``batches.claim`` would take, oldest first."""
     with ledger.transaction() as connection:
         rows = connection.execute(

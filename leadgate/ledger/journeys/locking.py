@@ -72,13 +72,13 @@ def lock_journeys(
         ),
         {"batch": batch.id, "stage": stage, "status": status},
     ).fetchall()
-    gathered = sorted(zip(bulk.plain(frame["journey_id"]), bulk.plain(frame["version"]), strict=True))
+    gathered = sorted(zip(bulk.list_values(frame["journey_id"]), bulk.list_values(frame["version"]), strict=True))
     if [tuple(row) for row in rows] != gathered:
         raise Conflict(f"journeys of batch {batch.id} changed while {stage} was deciding")
     failpoint("apply.lock.after")
 
 
-def waiting_at(connection: Connection, batch: Batch) -> list[StageName]:
+def lock_waiting_stages(connection: Connection, batch: Batch) -> list[StageName]:
     """The stages at which journeys of the batch still wait, those journeys locked."""
     rows = connection.execute(
         text("SELECT stage FROM journey WHERE batch_id = :batch AND status = 'ready' ORDER BY id FOR NO KEY UPDATE"),
@@ -87,7 +87,7 @@ def waiting_at(connection: Connection, batch: Batch) -> list[StageName]:
     return [StageName(stage) for stage in sorted({row.stage for row in rows})]
 
 
-def journeys_in(connection: Connection, batch: Batch, status: JourneyStatus) -> list[int]:
+def lock_batch_journeys(connection: Connection, batch: Batch, status: JourneyStatus) -> list[int]:
     """The batch's journeys with ``status``, locked, by id."""
     rows = connection.execute(
         text("SELECT id FROM journey WHERE batch_id = :batch AND status = :status ORDER BY id FOR NO KEY UPDATE"),
@@ -96,7 +96,7 @@ def journeys_in(connection: Connection, batch: Batch, status: JourneyStatus) -> 
     return [row.id for row in rows]
 
 
-def entering_by_stage(ledger: Ledger, batch: Batch) -> dict[str, int]:
+def count_entering_by_stage(ledger: Ledger, batch: Batch) -> dict[str, int]:
     """How many of the batch's journeys each stage has still to look at: where the batch stands."""
     with ledger.transaction() as connection:
         rows = connection.execute(
@@ -109,7 +109,7 @@ def entering_by_stage(ledger: Ledger, batch: Batch) -> dict[str, int]:
         return {row.stage: row.journeys for row in rows}
 
 
-def held_by(connection: Connection, work_item_ids: Sequence[int]) -> list[HeldJourney]:
+def lock_held_by(connection: Connection, work_item_ids: Sequence[int]) -> list[HeldJourney]:
     """The journeys that these items hold, locked in order."""
     return read_rows(
         connection,
@@ -175,7 +175,7 @@ def raise_versions(connection: Connection, journey_ids: Collection[int]) -> None
     )
 
 
-def about_journey(connection: Connection, journey_id: int) -> AboutJourney:
+def read_journey_origin(connection: Connection, journey_id: int) -> AboutJourney:
     """What a work item says of this journey."""
     row = connection.execute(text("SELECT source, generation FROM journey WHERE id = :id"), {"id": journey_id}).one()
     return {"journey_id": journey_id, "source": row.source, "generation": row.generation}

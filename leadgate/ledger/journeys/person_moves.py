@@ -92,7 +92,7 @@ def release(
     """
     transition = APPROVE if stage == StageName.ASSIGNMENT and any(j.stage != stage for j in journeys) else RERUN
     for here in {StageName(journey.stage) for journey in journeys}:
-        if not transition.allows((JourneyStatus.HELD, here), (JourneyStatus.READY, StageName(stage or here))):
+        if not transition.can_move((JourneyStatus.HELD, here), (JourneyStatus.READY, StageName(stage or here))):
             raise ValueError(f"a journey that is held at {here} cannot go on at {stage}")
     statement = _APPROVE if transition is APPROVE else _RERUN
     _move(connection, statement, [journey.id for journey in journeys], stage=stage, waived=waived, now=now)

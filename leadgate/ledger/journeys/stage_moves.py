@@ -16,7 +16,7 @@ from leadgate.ledger import bulk, handoffs
 from leadgate.ledger.batches import Batch
 from leadgate.ledger.faults import Conflict
 from leadgate.ledger.journeys.transition_sql import note_moment, update
-from leadgate.ledger.journeys.transitions import CONTINUE, HOLD, OF_OUTCOME, OWN, Transition, passes_to
+from leadgate.ledger.journeys.transitions import CONTINUE, HOLD, OF_OUTCOME, OWN, Transition, find_next_transition
 from leadgate.vocabulary import HandoffOutcome, JourneyStatus, Outcome, StageName
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def advance(
     """
     failpoint("apply.advance.before")
     if not apart.empty:
-        bulk.temporary(connection, "moving", _MOVING_TYPES, _with_transitions(apart, stage, status))
+        bulk.fill_temporary(connection, "moving", _MOVING_TYPES, _with_transitions(apart, stage, status))
         moved = connection.execute(
             text(_MOVE_APART), {"batch": batch.id, "stage": stage, "status": status, "now": now}
         ).rowcount
@@ -88,7 +88,7 @@ def advance(
         handoffs.record_moving(connection, stage=stage, batch_id=batch.id, playbook_hash=batch.playbook_hash, now=now)
     failpoint("apply.advance.apart")
     if together:
-        transition = passes_to(stage)
+        transition = find_next_transition(stage)
         handoffs.record_all_at(
             connection,
             batch_id=batch.id,
@@ -100,7 +100,7 @@ def advance(
         )
         moved = connection.execute(
             text(_GO_ON[transition]),
-            {"batch": batch.id, "stage": stage, "next_stage": transition.stage_after(stage), "now": now},
+            {"batch": batch.id, "stage": stage, "next_stage": transition.find_stage_after(stage), "now": now},
         ).rowcount
         if moved != together:
             raise Conflict(f"{abs(together - moved)} journeys of batch {batch.id} changed while it was applied")
@@ -121,27 +121,27 @@ def _with_transitions(apart: pd.DataFrame, stage: StageName, status: JourneyStat
             raise ValueError(f"a journey that is {status} at {stage} cannot leave it as {outcome}")
         found[outcome] = transition
 
-    def each(of: dict[str, Any]) -> list[Any]:
+    def pick(of: dict[str, Any]) -> list[Any]:
         return [of[outcome] for outcome in apart["outcome"]]
 
-    after = {name: transition.stage_after(stage) for name, transition in found.items()}
+    after = {name: transition.find_stage_after(stage) for name, transition in found.items()}
     generations = {name: transition.generations for name, transition in found.items()}
     again = {name: after[name].value if more else None for name, more in generations.items()}
     return pd.DataFrame(
         {
             "journey_id": apart["journey_id"],
             "version": apart["version"],
-            "next_stage": each({name: place.value for name, place in after.items()}),
-            "next_status": each({name: transition.status.value for name, transition in found.items()}),
-            "stays": each({name: transition in _GO_ON for name, transition in found.items()}),
+            "next_stage": pick({name: place.value for name, place in after.items()}),
+            "next_status": pick({name: transition.status.value for name, transition in found.items()}),
+            "stays": pick({name: transition in _GO_ON for name, transition in found.items()}),
             "lead_id": apart["lead_id"],
             "work_item_id": apart["work_item_id"],
             "joined_to": apart.get("joined_to"),
             "run_after": apart.get("run_after"),
-            "generation": apart["generation"] + each(generations),
-            "generations": each(generations),
-            "start_stage": pd.Series(each(again), index=apart.index, dtype=object),
-            "handoff": each(
+            "generation": apart["generation"] + pick(generations),
+            "generations": pick(generations),
+            "start_stage": pd.Series(pick(again), index=apart.index, dtype=object),
+            "handoff": pick(
                 {name: transition.handoff and transition.handoff.value for name, transition in found.items()}
             ),
             "reason": apart["reason"],
@@ -171,7 +171,7 @@ def hold_rest(
 def keep_waiting(connection: Connection, frame: pd.DataFrame) -> None:
     """Why each journey of ``frame`` waits (``waits_for``). It is told until ``run_after``."""
     if not frame.empty:
-        bulk.temporary(connection, "waiting", {"journey_id": "bigint", "waits_for": "text"}, frame)
+        bulk.fill_temporary(connection, "waiting", {"journey_id": "bigint", "waits_for": "text"}, frame)
         connection.execute(
             text("UPDATE journey j SET waits_for = w.waits_for FROM waiting w WHERE j.id = w.journey_id")
         )

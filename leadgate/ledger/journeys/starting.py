@@ -41,7 +41,7 @@ _DUE: Final[tuple[tuple[leads.Due, str], ...]] = (
 )
 
 
-def due_for_rescore(connection: Connection, now: datetime) -> list[int]:
+def list_due_rescores(connection: Connection, now: datetime) -> list[int]:
     """The leads that ``start_rescores`` would look at."""
     rows = connection.execute(
         text("SELECT id FROM lead WHERE rescore_at <= :now OR score_changes_at <= :now ORDER BY id"), {"now": now}
@@ -65,7 +65,7 @@ def _start_rescores(connection: Connection, now: datetime, column: leads.Due, af
                 SELECT l.id, last.source, {after} AS starts FROM lead l
                 JOIN LATERAL (SELECT source, status, stage FROM journey WHERE lead_id = l.id
                     AND status <> 'joined' ORDER BY id DESC LIMIT 1) last ON true
-                WHERE l.{column} <= :now AND {only.condition("l.id")}
+                WHERE l.{column} <= :now AND {only.build_sql("l.id")}
                 AND NOT EXISTS (SELECT 1 FROM journey WHERE lead_id = l.id AND status IN ({_OPEN}))
                 ORDER BY l.id FOR UPDATE OF l SKIP LOCKED),
             cleared AS ({leads.clear_due(column)})
@@ -82,7 +82,7 @@ _IN_NURTURE: Final = f"""SELECT due.id, last.source FROM due
     WHERE NOT EXISTS (SELECT 1 FROM journey WHERE lead_id = due.id AND status IN ({_OPEN}))"""
 
 
-def due_for_recycling(connection: Connection, now: datetime) -> list[int]:
+def list_due_recycles(connection: Connection, now: datetime) -> list[int]:
     """The leads that ``start_recycles`` would look at."""
     rows = connection.execute(text("SELECT id FROM lead WHERE recycle_at <= :now ORDER BY id"), {"now": now})
     return [row.id for row in rows]
@@ -97,7 +97,7 @@ def start_recycles(connection: Connection, now: datetime, only: Only = ALL) -> i
         text(
             f"""
             WITH due AS (
-                SELECT id FROM lead WHERE recycle_at <= :now AND {only.condition("id")}
+                SELECT id FROM lead WHERE recycle_at <= :now AND {only.build_sql("id")}
                 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED),
             cleared AS ({leads.clear_due("recycle_at")})
             {insert(RECYCLE, "lead_id", _IN_NURTURE)} ON CONFLICT DO NOTHING"""

@@ -41,10 +41,10 @@ def update(transition: Transition, *, where: str, sets: str = "", source: str = 
     if sets:
         changes.append(sets)
     source = f"FROM {source} " if source else ""
-    return f"UPDATE journey j SET {', '.join(changes)} {source}WHERE {where} AND ({_stands_at(transition)})"
+    return f"UPDATE journey j SET {', '.join(changes)} {source}WHERE {where} AND ({_build_place_condition(transition)})"
 
 
-def _stands_at(transition: Transition) -> str:
+def _build_place_condition(transition: Transition) -> str:
     """The condition that a journey ``j`` is where the transition begins."""
     by_stages: dict[tuple[StageName, ...], list[JourneyStatus]] = {}
     for status in JourneyStatus:

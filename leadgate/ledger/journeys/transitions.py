@@ -52,12 +52,12 @@ class Transition:
         (stage,) = {after[1] for _, after in self.moves}
         return stage
 
-    def stage_after(self, stage: StageName) -> StageName:
+    def find_stage_after(self, stage: StageName) -> StageName:
         """The stage after a move from ``stage``, where there is no choice."""
         (after,) = {after[1] for before, after in self.moves if before is not None and before[1] == stage}
         return after
 
-    def allows(self, before: Place | None, after: Place) -> bool:
+    def can_move(self, before: Place | None, after: Place) -> bool:
         return (before, after) in self.moves
 
 
@@ -292,12 +292,12 @@ OF_OUTCOME: Final[Mapping[JourneyStatus, Mapping[Outcome, Transition | None]]] =
 }
 
 
-def passes_to(stage: StageName) -> Transition:
+def find_next_transition(stage: StageName) -> Transition:
     """The transition of a journey that simply goes on from ``stage``."""
     return OWN if stage == _ASSIGNMENT else CONTINUE
 
 
-def handed_off(transition: Transition) -> HandoffOutcome:
+def find_handoff(transition: Transition) -> HandoffOutcome:
     """The outcome that is recorded of a transition which leaves a stage. Raises ``ValueError`` for another one."""
     if transition.handoff is None:
         raise ValueError(f"{transition.name} leaves no stage")

@@ -17,9 +17,9 @@ from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.verify import clocks, decisions, follow_up, journeys, paths, personal_values, persons, records
 from leadgate.ledger.verify.invariant import Counted, Finding, Invariant, Tally
-from leadgate.ledger.verify.projection import projection
+from leadgate.ledger.verify.projection import read_projection
 
-__all__ = ["INVARIANTS", "Finding", "Invariant", "count", "projection", "verify"]
+__all__ = ["INVARIANTS", "Finding", "Invariant", "count", "read_projection", "verify"]
 
 INVARIANTS: Final[tuple[Invariant, ...]] = (
     *journeys.INVARIANTS,
@@ -41,7 +41,7 @@ def verify(ledger: Ledger, *, whole: bool = False) -> list[Finding]:
     # those about personal values take longest, and are the last
     pieces = [piece for each in reversed(INVARIANTS) for piece in (*each.breaks, *each.checks)]
     reads: list[Callable[[Connection], dict[str | Tally, int]]] = []
-    reads += [partial(_count_in_one_pass, pieces=together) for together in _together(pieces)]
+    reads += [partial(_count_in_one_pass, pieces=together) for together in _group_tallies(pieces)]
     if whole:
         reads.insert(0, _count_older_values)
     found: Counter[str | Tally] = Counter()
@@ -55,10 +55,10 @@ def verify(ledger: Ledger, *, whole: bool = False) -> list[Finding]:
 
 def count(connection: Connection, counted: Counted) -> int:
     """What the pieces of one invariant count, all together."""
-    return sum(sum(_count_in_one_pass(connection, together).values()) for together in _together(counted))
+    return sum(sum(_count_in_one_pass(connection, together).values()) for together in _group_tallies(counted))
 
 
-def _together(pieces: Iterable[str | Tally]) -> list[list[str | Tally]]:
+def _group_tallies(pieces: Iterable[str | Tally]) -> list[list[str | Tally]]:
     """The tallies of the same rows, and each statement alone; each of them once."""
     found: dict[str, list[str | Tally]] = {}
     for piece in dict.fromkeys(pieces):
@@ -78,5 +78,5 @@ def _count_in_one_pass(connection: Connection, pieces: Sequence[str | Tally]) ->
 
 
 def _count_older_values(connection: Connection) -> dict[str | Tally, int]:
-    windows = [personal_values.values_kept(leads) for leads in personal_values.windows(connection)]
+    windows = [personal_values.build_kept_query(leads) for leads in personal_values.list_windows(connection)]
     return {personal_values.VALUES_KEPT: sum(count(connection, (window,)) for window in windows)}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from leadgate.ledger.owner_messages import HANDED_OVER, LEAD_ASSIGNED, sql_key
+from leadgate.ledger.owner_messages import HANDED_OVER, LEAD_ASSIGNED, build_sql_key
 from leadgate.ledger.verify.invariant import Invariant
 
 INVARIANTS: Final[tuple[Invariant, ...]] = (
@@ -16,14 +16,14 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "Every assignment put exactly one message to its owner into the outbox",
         "SELECT count(*) FROM assignment",
         "SELECT count(*) FROM assignment a WHERE NOT EXISTS (SELECT 1 FROM outbox o "
-        f"WHERE o.key = {sql_key(LEAD_ASSIGNED, 'a.journey_id', 'a.generation')} AND o.target = a.owner)",
+        f"WHERE o.key = {build_sql_key(LEAD_ASSIGNED, 'a.journey_id', 'a.generation')} AND o.target = a.owner)",
     ),
     Invariant(
         "old_owner_told",
         "Whoever lost a lead by a person's word was told",
         "SELECT count(*) FROM assignment WHERE end_reason IN ('reassigned', 'unassigned', 'transferred')",
         "SELECT count(*) FROM assignment a WHERE a.end_reason IN ('reassigned', 'unassigned', 'transferred') AND NOT "
-        f"EXISTS (SELECT 1 FROM outbox o WHERE o.key = {sql_key(HANDED_OVER, 'a.journey_id', 'a.generation')} "
+        f"EXISTS (SELECT 1 FROM outbox o WHERE o.key = {build_sql_key(HANDED_OVER, 'a.journey_id', 'a.generation')} "
         "AND o.target = a.owner)",
     ),
     Invariant(

@@ -5,7 +5,7 @@ Belongs here: searching every text and JSON column that is not declared ``PERSON
 - anything with the form of an e-mail address or a telephone number, in every row;
 - the lead's own values (addresses, number, name, street, message, the playbook's own text fields), in the rows about
   that lead. By default those of the latest 20,000 leads: a leak that is new is found at once, and the time does not
-  grow with the number of leads. ``windows`` are the others, for those of all leads.
+  grow with the number of leads. ``list_windows`` are the others, for those of all leads.
 
 Does not belong here: which column is which (``models``). The columns come from the tables as they are declared, and
 another invariant compares these with the database.
@@ -51,35 +51,35 @@ _VALUES: Final = (
 )
 
 
-def searched() -> dict[str, list[str]]:
+def list_searched() -> dict[str, list[str]]:
     """Table -> its text and JSON columns that must not hold a personal value, but for those that name colleagues."""
     found = {
         table.name: [
-            column.name for column in table.columns if _holds_text(column.type) and column.info not in (PERSONAL, STAFF)
+            column.name for column in table.columns if _is_text(column.type) and column.info not in (PERSONAL, STAFF)
         ]
         for table in SQLModel.metadata.sorted_tables
     }
     return {table: columns for table, columns in found.items() if columns}
 
 
-def _holds_text(kind: object) -> bool:
+def _is_text(kind: object) -> bool:
     return isinstance(kind, (Text, AutoString, JSONB))
 
 
-def _invariants() -> tuple[Invariant, ...]:
+def _build_invariants() -> tuple[Invariant, ...]:
     return (
         Invariant(
             "text_columns_declared",
             "Every text and JSON column is declared, so that it is known which may hold personal values",
             f"SELECT count(*) FROM information_schema.columns c WHERE {_OURS}",
             f"SELECT count(*) FROM information_schema.columns c WHERE {_OURS} "
-            f"AND (c.table_name || '.' || c.column_name) NOT IN ({_declared()})",
+            f"AND (c.table_name || '.' || c.column_name) NOT IN ({_list_declared()})",
         ),
         Invariant(
             "nothing_personal_kept",
             "No personal value stands in a column that cannot be erased",
-            " + ".join(f"(SELECT count(*) FROM {table})" for table in searched()).join(("SELECT ", "")),
-            (VALUES_KEPT, *(_forms(table, columns) for table, columns in searched().items())),
+            " + ".join(f"(SELECT count(*) FROM {table})" for table in list_searched()).join(("SELECT ", "")),
+            (VALUES_KEPT, *(_build_form_query(table, columns) for table, columns in list_searched().items())),
         ),
     )
 
@@ -90,17 +90,17 @@ _OURS: Final = (
 )
 
 
-def _declared() -> str:
+def _list_declared() -> str:
     columns = [
         f"'{table.name}.{column.name}'"
         for table in SQLModel.metadata.sorted_tables
         for column in table.columns
-        if _holds_text(column.type)
+        if _is_text(column.type)
     ]
     return ", ".join(columns)
 
 
-def _forms(table: str, columns: list[str]) -> str:
+def _build_form_query(table: str, columns: list[str]) -> str:
     """A query that counts the rows of a table with a text of the form of an address or a number."""
     rows = f"{table} r"
     if table in _REPETITIVE:
@@ -109,12 +109,13 @@ def _forms(table: str, columns: list[str]) -> str:
     n = "CAST(coalesce(sum(n), 0) AS bigint)" if table in _REPETITIVE else "count(*)"
     # the pattern is slow, and hardly any text has either of the characters
     return (
-        f"SELECT {n} FROM (SELECT {_said(columns)} AS said{', n' if table in _REPETITIVE else ''} FROM {rows}) every "
+        f"SELECT {n} FROM (SELECT {_build_said(columns)} AS said{', n' if table in _REPETITIVE else ''} "
+        f"FROM {rows}) every "
         f"WHERE CASE WHEN strpos(said, '@') > 0 OR strpos(said, '+') > 0 THEN said ~ '{_FORM}' ELSE false END"
     )
 
 
-def values_kept(leads: str) -> str:
+def build_kept_query(leads: str) -> str:
     """A query that counts the rows in which a value of the lead stands that they are about, for some ``leads``.
 
     ``leads`` chooses and orders rows of ``lead``. A lead's values are one array, and each table is joined with them on
@@ -123,11 +124,11 @@ def values_kept(leads: str) -> str:
     compared = _COMPARED.format("split_part(btrim(v.value), chr(10), 1)")
     values = ", ".join(f"({expression}, {least})" for expression, least in _VALUES)
     counts = " + ".join(
-        f"(SELECT count(*) FROM {_texts(table, columns, about, on)} "
+        f"(SELECT count(*) FROM {_build_texts(table, columns, about, on)} "
         "WHERE EXISTS (SELECT 1 FROM unnest(t.kept) p(value), agreed WHERE CASE WHEN strpos(t.said, p.value) > 0 "
         "THEN strpos(agreed.words, p.value) = 0 ELSE false END))"
-        for table, columns in searched().items()
-        for about, on in _about(SQLModel.metadata.tables[table])
+        for table, columns in list_searched().items()
+        for about, on in _list_about(SQLModel.metadata.tables[table])
     )
     return f"""
         WITH chosen AS MATERIALIZED (SELECT * FROM lead {leads}),
@@ -148,13 +149,13 @@ def values_kept(leads: str) -> str:
         SELECT {counts}"""
 
 
-def _texts(table: str, columns: list[str], about: str, on: str) -> str:
+def _build_texts(table: str, columns: list[str], about: str, on: str) -> str:
     """The texts of a table with the values of the leads that they are about: ``t.said`` and ``t.kept``.
 
     ``OFFSET 0`` has each text put together once: before the join where a row is about a whole batch, and after it
     where only some of a large table's rows are about the leads in question.
     """
-    said = f"{_COMPARED.format(_said(columns))} AS said"
+    said = f"{_COMPARED.format(_build_said(columns))} AS said"
     if about == "batch_of":
         key = "id" if table == "batch" else "batch_id"
         rows = f"(SELECT r.{key}, {said} FROM {table} r OFFSET 0) r JOIN {about} b ON {on}"
@@ -162,12 +163,12 @@ def _texts(table: str, columns: list[str], about: str, on: str) -> str:
     return f"(SELECT {said}, b.kept FROM {table} r JOIN {about} b ON {on} OFFSET 0) t"
 
 
-def _said(columns: list[str]) -> str:
+def _build_said(columns: list[str]) -> str:
     """All searched text of a row ``r``."""
     return "concat_ws(' ', " + ", ".join(f"r.{column}" for column in columns) + ")"
 
 
-def _about(table: Table) -> list[tuple[str, str]]:
+def _list_about(table: Table) -> list[tuple[str, str]]:
     """The leads that a row ``r`` of ``table`` is about: what to join as ``b``, and how."""
     if table.name == "journey":
         return [("journey_of", "b.journey_id = r.id")]
@@ -183,8 +184,8 @@ def _about(table: Table) -> list[tuple[str, str]]:
     return found
 
 
-def windows(connection: Connection) -> Iterator[str]:
-    """All leads before the latest, as choices of ``values_kept``: so many at once that their values fit into memory."""
+def list_windows(connection: Connection) -> Iterator[str]:
+    """All leads before the latest, as choices of ``build_kept_query``: as many at once as fit into memory."""
     after: int | None = -1
     last = connection.execute(text(f"SELECT min(id) FROM (SELECT id FROM lead {_LATEST}) l")).scalar()
     while last is not None and after is not None:
@@ -195,5 +196,5 @@ def windows(connection: Connection) -> Iterator[str]:
 
 
 #: The values of the latest leads.
-VALUES_KEPT: Final = values_kept(_LATEST)
-INVARIANTS: Final[tuple[Invariant, ...]] = _invariants()
+VALUES_KEPT: Final = build_kept_query(_LATEST)
+INVARIANTS: Final[tuple[Invariant, ...]] = _build_invariants()

@@ -46,7 +46,7 @@ _REST: Final = (
 )
 
 
-def projection(ledger: Ledger) -> list[str]:
+def read_projection(ledger: Ledger) -> list[str]:
     """The ledger's content as sorted lines: equal for two histories that came to the same."""
     with ledger.transaction() as connection:
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))

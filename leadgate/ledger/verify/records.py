@@ -26,7 +26,7 @@ _RECORDS: Final = (
 )
 
 
-def _named_by(column: str) -> str:
+def _find_table(column: str) -> str:
     """The table that a column names a row of."""
     return "batch" if column == "part_of" else column.removesuffix("_id")
 
@@ -44,7 +44,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
             "SELECT count(*) FROM ("
             + " UNION ALL ".join(
                 f"SELECT 1 FROM {table} r WHERE {column} IS NOT NULL "
-                f"AND NOT EXISTS (SELECT 1 FROM {_named_by(column)} t WHERE t.id = r.{column})"
+                f"AND NOT EXISTS (SELECT 1 FROM {_find_table(column)} t WHERE t.id = r.{column})"
                 for table, column in _RECORDS
             )
             + ") orphans",

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, Literal
 
-from leadgate.expressions.patterns import refusal
-from leadgate.nearest import proposal
+from leadgate.expressions.patterns import find_pattern_problem
+from leadgate.nearest import propose
 from leadgate.playbook import Expect
 
 ArgumentKind = Literal["column", "columns", "set", "regex", "bound", "count", "flag", "share", "ignore"]
@@ -72,13 +72,13 @@ _REFUSED: Final = {
 }
 
 
-def wrong_with(expect: Expect, columns: Collection[str]) -> Iterator[tuple[tuple[str, ...], str]]:
+def check_expectation(expect: Expect, columns: Collection[str]) -> Iterator[tuple[tuple[str, ...], str]]:
     """What is wrong with an added promise: (path inside it, message). ``columns`` are those of its gate."""
     allowed = EXPECTATIONS.get(expect.expectation)
     if allowed is None:
         yield (
             ("expectation",),
-            f"{expect.expectation!r} is not allowed here; {proposal(expect.expectation, EXPECTATIONS)}",
+            f"{expect.expectation!r} is not allowed here; {propose(expect.expectation, EXPECTATIONS)}",
         )
         return
     for name, value in expect.arguments.items():
@@ -86,17 +86,17 @@ def wrong_with(expect: Expect, columns: Collection[str]) -> Iterator[tuple[tuple
         if name in _REFUSED:
             yield path, f"{name} {_REFUSED[name]}"
         elif name not in allowed:
-            yield path, f"{expect.expectation} has no argument {name!r}; {proposal(name, allowed)}"
-        elif (message := _wrong_value(allowed[name], value, columns)) is not None:
+            yield path, f"{expect.expectation} has no argument {name!r}; {propose(name, allowed)}"
+        elif (message := _check_value(allowed[name], value, columns)) is not None:
             yield path, message
     for name in allowed:
         if name not in _OPTIONAL and name not in expect.arguments:
             yield ("arguments",), f"{expect.expectation} needs {name}; add it"
     if {"min_value", "max_value"} <= allowed.keys():
-        yield from _bounds(expect.arguments)
+        yield from _check_bounds(expect.arguments)
 
 
-def _bounds(arguments: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+def _check_bounds(arguments: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
     low, high = arguments.get("min_value"), arguments.get("max_value")
     if low is None and high is None:
         yield ("arguments",), "min_value and max_value are both missing, so this can never break; add one"
@@ -104,16 +104,16 @@ def _bounds(arguments: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str
         yield ("arguments", "min_value"), f"min_value {low} is above max_value {high}; nothing can meet this"
 
 
-def _wrong_value(kind: ArgumentKind, value: Any, columns: Collection[str]) -> str | None:
+def _check_value(kind: ArgumentKind, value: Any, columns: Collection[str]) -> str | None:
     match kind:
         case "column":
             if not isinstance(value, str) or value not in columns:
-                return f"unknown column {value!r}; {proposal(str(value), columns)}"
+                return f"unknown column {value!r}; {propose(str(value), columns)}"
         case "columns":
             if not isinstance(value, list) or not value:
                 return "needs a list of columns"
             if unknown := [name for name in value if not isinstance(name, str) or name not in columns]:
-                return f"unknown column {unknown[0]!r}; {proposal(str(unknown[0]), columns)}"
+                return f"unknown column {unknown[0]!r}; {propose(str(unknown[0]), columns)}"
         case "set":
             if not isinstance(value, list) or not value:
                 return "needs a list of values"
@@ -122,7 +122,7 @@ def _wrong_value(kind: ArgumentKind, value: Any, columns: Collection[str]) -> st
             if any(not isinstance(item, str | int | float | bool) for item in value):
                 return "holds plain values only: text, numbers, true and false"
         case "regex":
-            return refusal(value)
+            return find_pattern_problem(value)
         case "bound":
             if isinstance(value, bool) or not isinstance(value, int | float):
                 return f"needs a number, not {value!r}"
@@ -137,5 +137,5 @@ def _wrong_value(kind: ArgumentKind, value: Any, columns: Collection[str]) -> st
                 return f"needs a share above 0 and up to 1, not {value!r}"
         case "ignore":
             if value not in _IGNORE:
-                return f"{value!r} is not possible here; {proposal(str(value), _IGNORE)}"
+                return f"{value!r} is not possible here; {propose(str(value), _IGNORE)}"
     return None

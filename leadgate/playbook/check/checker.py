@@ -13,10 +13,10 @@ from typing import Final
 import pycountry
 
 from leadgate import fields
-from leadgate.expressions.rules import always_matches, never_matches
-from leadgate.expressions.syntax import RuleError, comparisons, parse
+from leadgate.expressions.rules import is_always_true, is_never_true
+from leadgate.expressions.syntax import RuleError, find_comparisons, parse
 from leadgate.fields import FieldType
-from leadgate.nearest import proposal
+from leadgate.nearest import propose
 from leadgate.playbook import Loaded, Playbook
 from leadgate.playbook.yaml_text import Path, Problem
 from leadgate.sla.zones import time_zones
@@ -40,9 +40,9 @@ class Checker:
         self.reps = {rep.name for rep in self.playbook.reps}
         self.pool_names = {pool.name for pool in self.playbook.pools}
 
-    def expression(self, path: Path, text: str, columns: Columns) -> Found:
+    def check_expression(self, path: Path, text: str, columns: Columns) -> Found:
         try:
-            never = never_matches(text, columns)
+            never = is_never_true(text, columns)
         except RuleError as error:
             yield self.at(path, str(error))
             return
@@ -50,70 +50,70 @@ class Checker:
         if ungraded and self.playbook.scoring.grades is None:
             yield self.at(path, f"{ungraded[0]} is always empty, for leads have no grades; give scoring.grades")
             return
-        impossible = list(self.impossible_values(text))
+        impossible = list(self.find_impossible_values(text))
         for message in impossible:
             yield self.at(path, message)
         if never and not impossible:
             yield self.at(path, f"can never match: {text.strip()!r} is false for every lead; correct or remove it")
 
-    def impossible_values(self, text: str) -> Iterator[str]:
+    def find_impossible_values(self, text: str) -> Iterator[str]:
         """Comparisons with a value that the column never has."""
         possible: dict[str, Collection[str]] = {
             "source": self.playbook.sources,
             "qualified_as": _QUALIFIED_AS,
             "grade": _GRADES,
             "fit_grade": tuple("ABCD"),
-            "country": _countries(),
+            "country": _load_countries(),
         }
-        for comparison in comparisons(parse(text)):
+        for comparison in find_comparisons(parse(text)):
             for value in comparison.constants:
                 if comparison.column not in possible or value in possible[comparison.column]:
                     continue
                 if comparison.column == "country":
-                    meant = _code_of(value)
+                    meant = _find_code(value)
                     what = f"write {meant!r}" if meant else "write the two letters of ISO 3166, such as 'DE'"
                     yield f"country is never {value!r} (at {comparison.where!r}): {what}"
                 else:
-                    known = proposal(value, possible[comparison.column])
+                    known = propose(value, possible[comparison.column])
                     yield f"{comparison.column} is never {value!r} (at {comparison.where!r}); {known}"
 
-    def always(self, text: str, columns: Columns) -> bool:
+    def is_always_met(self, text: str, columns: Columns) -> bool:
         try:
-            return always_matches(text, columns)
+            return is_always_true(text, columns)
         except RuleError:  # reported where it is checked
             return False
 
-    def lead_field(self, path: Path, name: str) -> Found:
+    def check_lead_field(self, path: Path, name: str) -> Found:
         known = {**fields.STANDARD, **self.custom}
         if name not in known:
-            yield self.at(path, f"{name!r} is not a field of a lead; {proposal(name, known)}")
+            yield self.at(path, f"{name!r} is not a field of a lead; {propose(name, known)}")
 
-    def one_of(self, path: Path, what: str, name: str | None, known: Iterable[str]) -> Found:
+    def check_known(self, path: Path, what: str, name: str | None, known: Iterable[str]) -> Found:
         if name is not None and name not in (names := set(known)):
-            yield self.at(path, f"unknown {what} {name!r}; {proposal(name, names)}")
+            yield self.at(path, f"unknown {what} {name!r}; {propose(name, names)}")
 
-    def twice(self, path: Path, names: list[str], name: str = "name") -> Found:
+    def check_unique(self, path: Path, names: list[str], name: str = "name") -> Found:
         for position, value in enumerate(names):
             if value in names[:position]:
                 yield self.at((*path, position, name), f"{value!r} is there twice; rename or remove one")
 
-    def zone(self, path: Path, zone: str) -> Found:
+    def check_zone(self, path: Path, zone: str) -> Found:
         if zone not in time_zones():
-            yield self.at(path, f"{zone!r} is not a time zone; {proposal(zone, time_zones())}")
+            yield self.at(path, f"{zone!r} is not a time zone; {propose(zone, time_zones())}")
 
-    def country(self, path: Path, code: str) -> Found:
-        if code not in _countries():
-            meant = _code_of(code)
+    def check_country(self, path: Path, code: str) -> Found:
+        if code not in _load_countries():
+            meant = _find_code(code)
             what = f"did you mean {meant!r}?" if meant else "write the two letters of ISO 3166, such as 'DE'"
             yield self.at(path, f"{code!r} is not a country's code; {what}")
 
 
 @cache
-def _countries() -> frozenset[str]:
+def _load_countries() -> frozenset[str]:
     return frozenset(country.alpha_2 for country in pycountry.countries)
 
 
-def _code_of(name: str) -> str | None:
+def _find_code(name: str) -> str | None:
     """The code of a country that is written otherwise: its name, its three letters, lower case."""
     other = {"UK": "GB", "EN": "GB"}.get(name.upper())
     if other is not None:

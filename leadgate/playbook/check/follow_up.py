@@ -12,8 +12,8 @@ from leadgate import fields
 from leadgate.playbook import Playbook, Pool, Rep, Sla
 from leadgate.playbook.check.checker import Checker, Found
 from leadgate.playbook.yaml_text import Path
-from leadgate.sla.ending import finished_by
-from leadgate.sla.sla_targets import hours_of, limit
+from leadgate.sla.ending import find_finishing_event
+from leadgate.sla.sla_targets import find_hours, limit
 from leadgate.vocabulary import StageName
 
 #: One day of either half of a year: where clocks agree on both, they are of one zone for an SLA.
@@ -22,9 +22,9 @@ _DAYS = (datetime(2026, 1, 15, 12), datetime(2026, 7, 15, 12))  # noqa: DTZ001 -
 _ASKED_BY = {"acceptance": "accept_within"}
 
 
-def slas(checker: Checker) -> Found:
+def check_slas(checker: Checker) -> Found:
     slas = checker.playbook.slas
-    yield from checker.twice(("slas",), [sla.name for sla in slas])
+    yield from checker.check_unique(("slas",), [sla.name for sla in slas])
     people = checker.reps | {route.to for route in checker.playbook.exceptions}
     for position, sla in enumerate(slas):
         before: dict[str, int] = {}
@@ -39,11 +39,11 @@ def slas(checker: Checker) -> Found:
                 key = _ASKED_BY.get(step.of, step.of)
                 yield checker.at((*here, "of"), f"this SLA has no {key}, so the step is never due; add {key}")
             if step.do == "escalate" and step.to is not None and "@" not in step.to:
-                yield from checker.one_of((*here, "to"), "rep or exception route", step.to, people)
-        yield from _never_asked(checker, position, sla)
+                yield from checker.check_known((*here, "to"), "rep or exception route", step.to, people)
+        yield from _check_never_asked(checker, position, sla)
 
 
-def clocks(checker: Checker) -> Found:
+def check_clocks(checker: Checker) -> Found:
     """Nobody's touch is due by the clock of another zone: at four in the morning of the rep, for example."""
     playbook = checker.playbook
     slas = {sla.name: sla for sla in playbook.slas}
@@ -68,7 +68,7 @@ def clocks(checker: Checker) -> Found:
 
 def _is_elsewhere(playbook: Playbook, sla: Sla, pool: Pool, rep: Rep) -> bool:
     """Whether the leads of ``rep`` in ``pool`` have a clock that shows another time than where ``rep`` is."""
-    hours = playbook.hours.get(hours_of(playbook, sla, pool.name, rep.name) or "")
+    hours = playbook.hours.get(find_hours(playbook, sla, pool.name, rep.name) or "")
     if hours is None or "time_zone" not in rep.model_fields_set:
         return False
     try:
@@ -78,8 +78,8 @@ def _is_elsewhere(playbook: Playbook, sla: Sla, pool: Pool, rep: Rep) -> bool:
     return any(zones[0].utcoffset(day) != zones[1].utcoffset(day) for day in _DAYS)
 
 
-def _never_asked(checker: Checker, position: int, sla: Sla) -> Found:
-    if finished_by(checker.playbook) != "first_touch":
+def _check_never_asked(checker: Checker, position: int, sla: Sla) -> Found:
+    if find_finishing_event(checker.playbook) != "first_touch":
         return
     for key in ("next_touch", "stage"):
         if getattr(sla, key) is not None:
@@ -87,27 +87,29 @@ def _never_asked(checker: Checker, position: int, sla: Sla) -> Found:
             yield checker.at(("slas", position, key), message, note=True)
 
 
-def follow_up(checker: Checker) -> Found:
+def check_follow_up(checker: Checker) -> Found:
     rules = checker.playbook.follow_up
     here: Path = ("follow_up",)
-    columns = fields.columns(StageName.ASSIGNMENT, checker.custom)
-    yield from checker.twice((*here, "priorities"), [priority.name for priority in rules.priorities])
+    columns = fields.list_columns(StageName.ASSIGNMENT, checker.custom)
+    yield from checker.check_unique((*here, "priorities"), [priority.name for priority in rules.priorities])
     catches_all: str | None = None
     for position, priority in enumerate(rules.priorities):
         path: Path = (*here, "priorities", position)
-        yield from checker.one_of((*path, "sla"), "SLA", priority.sla, [sla.name for sla in checker.playbook.slas])
-        yield from checker.expression((*path, "when"), priority.when, columns)
+        yield from checker.check_known((*path, "sla"), "SLA", priority.sla, [sla.name for sla in checker.playbook.slas])
+        yield from checker.check_expression((*path, "when"), priority.when, columns)
         if catches_all is not None:
             yield checker.at(path, f"can never match: {catches_all!r} before it takes every lead; move it up")
-        elif checker.always(priority.when, columns):
+        elif checker.is_always_met(priority.when, columns):
             catches_all = priority.name
-    yield from checker.twice((*here, "touches"), [touch.kind for touch in rules.touches], name="kind")
-    yield from checker.twice((*here, "reject_reasons"), [reason.name for reason in rules.reject_reasons])
+    yield from checker.check_unique((*here, "touches"), [touch.kind for touch in rules.touches], name="kind")
+    yield from checker.check_unique((*here, "reject_reasons"), [reason.name for reason in rules.reject_reasons])
     for position, kind in enumerate(rules.lost_outcomes):
-        yield from checker.one_of((*here, "lost_outcomes", position), "outcome", kind, rules.outcomes)
+        yield from checker.check_known((*here, "lost_outcomes", position), "outcome", kind, rules.outcomes)
     if rules.finished_by == "outcome" and not rules.outcomes:
         message = "no outcome ends a journey, so none ever ends; list kinds of activity in follow_up.outcomes"
         yield checker.at((*here, "finished_by"), message)
-    if rules.outcomes and finished_by(checker.playbook) != "outcome":
-        message = f"nothing looks for them: {finished_by(checker.playbook)} ends a journey; set finished_by: outcome"
+    if rules.outcomes and find_finishing_event(checker.playbook) != "outcome":
+        message = (
+            f"nothing looks for them: {find_finishing_event(checker.playbook)} ends a journey; set finished_by: outcome"
+        )
         yield checker.at((*here, "outcomes"), message, note=True)

@@ -6,9 +6,9 @@ Belongs here: what must fit together in these parts of a playbook.
 from __future__ import annotations
 
 from leadgate import fields
-from leadgate.expressions.conditions import Condition, condition_of
-from leadgate.expressions.implication import implied
-from leadgate.nearest import proposal
+from leadgate.expressions.conditions import Condition, build_condition
+from leadgate.expressions.implication import find_covering
+from leadgate.nearest import propose
 from leadgate.playbook import Pool, Route
 from leadgate.playbook.check.checker import Checker, Found
 from leadgate.playbook.yaml_text import Path
@@ -16,8 +16,8 @@ from leadgate.sla.hours import Clock, HoursError
 from leadgate.vocabulary import StageName
 
 
-def people(checker: Checker) -> Found:
-    yield from checker.twice(("reps",), [rep.name for rep in checker.playbook.reps])
+def check_people(checker: Checker) -> Found:
+    yield from checker.check_unique(("reps",), [rep.name for rep in checker.playbook.reps])
     logins = [rep.login or rep.name for rep in checker.playbook.reps]
     for position, login in enumerate(logins):
         if login in logins[:position]:
@@ -28,16 +28,16 @@ def people(checker: Checker) -> Found:
     escalations = {route.to for route in checker.playbook.exceptions}
     for position, rep in enumerate(checker.playbook.reps):
         here: Path = ("reps", position)
-        yield from checker.zone((*here, "time_zone"), rep.time_zone)
-        yield from checker.one_of((*here, "hours"), "hours", rep.hours, checker.playbook.hours)
+        yield from checker.check_zone((*here, "time_zone"), rep.time_zone)
+        yield from checker.check_known((*here, "hours"), "hours", rep.hours, checker.playbook.hours)
         if rep.ramp and rep.starts is None:
             yield checker.at((*here, "ramp"), "a ramp needs the day it begins; add starts")
         if rep.manager and "@" not in rep.manager and rep.manager not in checker.reps | escalations:
-            message = f"{rep.manager!r} is no rep and no exception route; {proposal(rep.manager, checker.reps)}"
+            message = f"{rep.manager!r} is no rep and no exception route; {propose(rep.manager, checker.reps)}"
             yield checker.at((*here, "manager"), message, note=True)
     for name, hours in checker.playbook.hours.items():
         here = ("hours", name)
-        zone_problems = list(checker.zone((*here, "time_zone"), hours.time_zone))
+        zone_problems = list(checker.check_zone((*here, "time_zone"), hours.time_zone))
         yield from zone_problems
         if not zone_problems:
             try:
@@ -46,35 +46,35 @@ def people(checker: Checker) -> Found:
                 yield checker.at(here, str(error))
 
 
-def pools(checker: Checker) -> Found:
+def check_pools(checker: Checker) -> Found:
     playbook = checker.playbook
-    yield from checker.twice(("pools",), [pool.name for pool in playbook.pools])
+    yield from checker.check_unique(("pools",), [pool.name for pool in playbook.pools])
     reps = {rep.name: rep for rep in playbook.reps}
     for position, pool in enumerate(playbook.pools):
         here: Path = ("pools", position)
-        yield from checker.twice((*here, "members"), [m.rep for m in pool.members], name="rep")
+        yield from checker.check_unique((*here, "members"), [m.rep for m in pool.members], name="rep")
         for place, member in enumerate(pool.members):
-            yield from checker.one_of((*here, "members", place, "rep"), "rep", member.rep, checker.reps)
+            yield from checker.check_known((*here, "members", place, "rep"), "rep", member.rep, checker.reps)
         known = [reps[m.rep] for m in pool.members if m.rep in reps]
         if known and all(0 in (rep.max_per_day, rep.max_per_week, rep.max_open) for rep in known):
             yield checker.at((*here, "members"), "nobody in this pool may take a lead: every cap is 0; raise one")
-        yield from checker.one_of((*here, "hours"), "hours", pool.hours, playbook.hours)
-        yield from _suits(checker, here, pool)
-        yield from checker.one_of((*here, "sla"), "SLA", pool.sla, [sla.name for sla in playbook.slas])
+        yield from checker.check_known((*here, "hours"), "hours", pool.hours, playbook.hours)
+        yield from _check_suitability(checker, here, pool)
+        yield from checker.check_known((*here, "sla"), "SLA", pool.sla, [sla.name for sla in playbook.slas])
         if pool.sla is None:
             yield checker.at(here, "has no sla, so no first touch is due; add one", note=True)
         policy = pool.nobody_available
         path: Path = (*here, "nobody_available")
         if policy.do == "overflow":
-            yield from checker.one_of((*path, "pool"), "pool", policy.pool, checker.pool_names)
-            if (ring := _overflow_ring(checker, pool.name)) is not None:
+            yield from checker.check_known((*path, "pool"), "pool", policy.pool, checker.pool_names)
+            if (ring := _find_overflow_ring(checker, pool.name)) is not None:
                 message = f"overflow goes round in a circle: {' → '.join(ring)}; end it with another policy"
                 yield checker.at((*path, "pool"), message)
         if policy.do == "assign":
-            yield from checker.one_of((*path, "rep"), "rep", policy.rep, checker.reps)
+            yield from checker.check_known((*path, "rep"), "rep", policy.rep, checker.reps)
 
 
-def _suits(checker: Checker, here: Path, pool: Pool) -> Found:
+def _check_suitability(checker: Checker, here: Path, pool: Pool) -> Found:
     """Hours, languages and skills that a pool goes by are known of its members."""
     members = [rep for rep in checker.playbook.reps if rep.name in {member.rep for member in pool.members}]
     if pool.only_in_hours and pool.hours is None and any(rep.hours is None for rep in members):
@@ -90,12 +90,12 @@ def _suits(checker: Checker, here: Path, pool: Pool) -> Found:
             yield checker.at((*here, rule), message)
 
 
-def territories(checker: Checker) -> Found:
+def check_territories(checker: Checker) -> Found:
     used = {route.territory for route in checker.playbook.routing}
     for name, territory in checker.playbook.territories.items():
         here: Path = ("territories", name)
         for place, code in enumerate(territory.countries):
-            yield from checker.country((*here, "countries", place), code)
+            yield from checker.check_country((*here, "countries", place), code)
         if not territory.countries:
             message = "names no country, so the same state or postal code of any other country is in it; add countries"
             yield checker.at(here, message, note=True)
@@ -103,17 +103,17 @@ def territories(checker: Checker) -> Found:
             yield checker.at(here, f"no route asks for the territory {name!r}", note=True)
 
 
-def routing(checker: Checker) -> Found:
-    columns = fields.columns(StageName.ASSIGNMENT, checker.custom)
+def check_routing(checker: Checker) -> Found:
+    columns = fields.list_columns(StageName.ASSIGNMENT, checker.custom)
     routes = checker.playbook.routing
-    yield from checker.twice(("routing",), [route.name for route in routes])
+    yield from checker.check_unique(("routing",), [route.name for route in routes])
     taken: dict[str, Condition] = {}  # what the routes before take for certain
     catches_all: str | None = None
     for position, route in enumerate(routes):
         here: Path = ("routing", position)
-        yield from _target(checker, here, route)
-        broken = list(checker.expression((*here, "when"), route.when, columns))
-        broken += checker.one_of((*here, "territory"), "territory", route.territory, checker.playbook.territories)
+        yield from _check_target(checker, here, route)
+        broken = list(checker.check_expression((*here, "when"), route.when, columns))
+        broken += checker.check_known((*here, "territory"), "territory", route.territory, checker.playbook.territories)
         yield from broken
         if catches_all is not None:
             yield checker.at(here, f"can never match: {catches_all!r} before it takes every lead; move it up")
@@ -121,8 +121,8 @@ def routing(checker: Checker) -> Found:
         if broken:
             continue
         territory = checker.playbook.territories[route.territory] if route.territory is not None else None
-        condition = condition_of(route.when, columns, territory)
-        if before := [list(taken)[each] for each in implied(condition, list(taken.values()))]:
+        condition = build_condition(route.when, columns, territory)
+        if before := [list(taken)[each] for each in find_covering(condition, list(taken.values()))]:
             names = " and ".join(map(repr, before))
             same = len(before) == 1 and taken[before[0]] == condition
             what = "has the same condition; remove one" if same else "takes every lead that it would"
@@ -133,18 +133,20 @@ def routing(checker: Checker) -> Found:
         if route.to.startswith("pool ") or (route.to.startswith("rep ") and route.if_away != "pass_on"):
             # whom an account or a lead belongs to may be nobody, and then it falls through to the next route
             taken[route.name] = condition
-            if territory is None and checker.always(route.when, columns):
+            if territory is None and checker.is_always_met(route.when, columns):
                 catches_all = route.name
     if catches_all is None:
         message = "no route takes every lead, so those that match none are held; end with `when: true`"
         yield checker.at(("routing", len(routes) - 1), message, note=True)
-    yield from _unreached_pools(checker)
+    yield from _check_unreached_pools(checker)
 
 
-def _target(checker: Checker, here: Path, route: Route) -> Found:
+def _check_target(checker: Checker, here: Path, route: Route) -> Found:
     kind, _, target = route.to.partition(" ")
     if target:
-        yield from checker.one_of((*here, "to"), kind, target, checker.pool_names if kind == "pool" else checker.reps)
+        yield from checker.check_known(
+            (*here, "to"), kind, target, checker.pool_names if kind == "pool" else checker.reps
+        )
     members = {m.rep for pool in checker.playbook.pools if pool.name == target for m in pool.members}
     able = [rep for rep in checker.playbook.reps if rep.name in members and set(route.requires) <= set(rep.skills)]
     if route.requires and members and not able:
@@ -153,7 +155,7 @@ def _target(checker: Checker, here: Path, route: Route) -> Found:
         yield checker.at((*here, "requires"), message)
 
 
-def _overflow_ring(checker: Checker, start: str) -> list[str] | None:
+def _find_overflow_ring(checker: Checker, start: str) -> list[str] | None:
     pools = {pool.name: pool for pool in checker.playbook.pools}
     way = [start]
     while (pool := pools.get(way[-1])) is not None:
@@ -166,7 +168,7 @@ def _overflow_ring(checker: Checker, start: str) -> list[str] | None:
     return None
 
 
-def _unreached_pools(checker: Checker) -> Found:
+def _check_unreached_pools(checker: Checker) -> Found:
     reached = {route.to.partition(" ")[2] for route in checker.playbook.routing}
     reached |= {str(pool.nobody_available.pool) for pool in checker.playbook.pools}
     for position, pool in enumerate(checker.playbook.pools):

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from leadgate import fields
-from leadgate.nearest import proposal
+from leadgate.nearest import propose
 from leadgate.playbook import EngagementRule, FitRule
 from leadgate.playbook.check.checker import Checker, Found
 from leadgate.playbook.yaml_text import Path
-from leadgate.scoring.verdict import leaves_below
+from leadgate.scoring.verdict import find_exit_score
 from leadgate.vocabulary import StageName
 
 
-def scoring(checker: Checker) -> Found:
-    columns = fields.columns(StageName.QUALIFICATION, checker.custom)
+def check_scoring(checker: Checker) -> Found:
+    columns = fields.list_columns(StageName.QUALIFICATION, checker.custom)
     scoring = checker.playbook.scoring
     seen: dict[str, Path] = {}
     parts: tuple[tuple[str, Sequence[FitRule | EngagementRule]], ...] = (
@@ -31,14 +31,14 @@ def scoring(checker: Checker) -> Found:
                 yield checker.at((*here, "name"), f"the name {rule.name!r} is taken; rename one of the two rules")
             seen[rule.name] = here
             if rule.when is not None:
-                yield from checker.expression((*here, "when"), rule.when, columns)
+                yield from checker.check_expression((*here, "when"), rule.when, columns)
             if rule.points == 0:
                 yield checker.at((*here, "points"), "0 points change nothing; give points or remove the rule")
-            yield from checker.one_of((*here, "group"), "group", rule.group, scoring.groups)
-    yield from _groups(checker)
+            yield from checker.check_known((*here, "group"), "group", rule.group, scoring.groups)
+    yield from _check_groups(checker)
 
 
-def _groups(checker: Checker) -> Found:
+def _check_groups(checker: Checker) -> Found:
     scoring = checker.playbook.scoring
     fit = {rule.group for rule in scoring.fit}
     engagement = {rule.group for rule in scoring.engagement}
@@ -54,9 +54,9 @@ def _groups(checker: Checker) -> Found:
             yield checker.at(here, f"no rule is in the group {name!r}, so its cap does nothing", note=True)
 
 
-def qualification(checker: Checker) -> Found:
+def check_qualification(checker: Checker) -> Found:
     rule = checker.playbook.qualification
-    columns = fields.columns(StageName.QUALIFICATION, checker.custom)
+    columns = fields.list_columns(StageName.QUALIFICATION, checker.custom)
     here: Path = ("qualification",)
     if rule.marketing_qualified > rule.sales_qualified:
         yield checker.at(
@@ -64,27 +64,27 @@ def qualification(checker: Checker) -> Found:
             f"{rule.marketing_qualified} is above sales_qualified ({rule.sales_qualified}), so no lead could "
             "be marketing-qualified first; lower it",
         )
-    yield from _leave(checker)
-    yield from _grades(checker)
+    yield from _check_leave(checker)
+    yield from _check_grades(checker)
     if rule.review is not None and rule.review.below > rule.marketing_qualified:
         yield checker.at(
             (*here, "review", "below"),
             f"the review band reaches up to {rule.review.below}, past marketing_qualified "
             f"({rule.marketing_qualified}); end it at {rule.marketing_qualified}",
         )
-    yield from checker.twice((*here, "disqualify"), [d.name for d in rule.disqualify])
+    yield from checker.check_unique((*here, "disqualify"), [d.name for d in rule.disqualify])
     for position, disqualifier in enumerate(rule.disqualify):
         path: Path = (*here, "disqualify", position, "when")
-        yield from checker.expression(path, disqualifier.when, columns)
-        if checker.always(disqualifier.when, columns):
+        yield from checker.check_expression(path, disqualifier.when, columns)
+        if checker.is_always_met(disqualifier.when, columns):
             yield checker.at(path, "every lead matches this, so all would be disqualified; narrow it")
     for part, evidence in rule.evidence.items():
         path = (*here, "evidence", part)
         for name, text in (("when", evidence.when), ("negative", evidence.negative)):
             if text is not None:
-                yield from checker.expression((*path, name), text, columns)
+                yield from checker.check_expression((*path, name), text, columns)
         if evidence.value is not None and evidence.value not in columns:
-            message = f"unknown field {evidence.value!r}; {proposal(evidence.value, columns)}"
+            message = f"unknown field {evidence.value!r}; {propose(evidence.value, columns)}"
             yield checker.at((*path, "value"), message)
     for verdict, parts in rule.requires.items():
         for position, required in enumerate(parts):
@@ -95,10 +95,10 @@ def qualification(checker: Checker) -> Found:
                 yield checker.at(path, message)
 
 
-def _leave(checker: Checker) -> Found:
+def _check_leave(checker: Checker) -> Found:
     rule = checker.playbook.qualification
     here: Path = ("qualification", "leave")
-    marketing, sales = leaves_below(rule, 1), leaves_below(rule, 2)
+    marketing, sales = find_exit_score(rule, 1), find_exit_score(rule, 2)
     for name, leaves, enters in (
         ("marketing_qualified", marketing, rule.marketing_qualified),
         ("sales_qualified", sales, rule.sales_qualified),
@@ -111,7 +111,7 @@ def _leave(checker: Checker) -> Found:
         yield checker.at((*here, "sales_qualified"), message)
 
 
-def _grades(checker: Checker) -> Found:
+def _check_grades(checker: Checker) -> Found:
     rule = checker.playbook.qualification
     here: Path = ("qualification", "grades")
     staying = (*rule.leave.grades.marketing_qualified, *rule.leave.grades.sales_qualified)

@@ -17,13 +17,13 @@ from leadgate.playbook.yaml_text import Path, PlaybookError, Problem
 from leadgate.source_secrets import PREFIX, Secret, SecretError
 
 
-def variables(checker: Checker) -> Found:
+def check_variables(checker: Checker) -> Found:
     """Each source names a variable of its own, under the prefix that nothing else uses."""
     taken: dict[str, str] = {}
     for name, source in checker.playbook.sources.items():
         if source.http is None:
             continue
-        variable, here = source.http.secret_env, _path(name)
+        variable, here = source.http.secret_env, _build_path(name)
         if not variable.startswith(PREFIX) or variable == PREFIX:
             yield checker.at(here, f"{variable!r} is no variable for a secret; call it {PREFIX}{name.upper()}")
         other = taken.setdefault(variable, name)
@@ -43,17 +43,17 @@ def check_values(loaded: Loaded, environ: Mapping[str, str]) -> list[Problem]:
         try:
             found = source_secrets.read(environ.get(variable, ""))
         except SecretError as error:
-            problems.append(loaded.document.problem(_path(name), f"{variable} {error}"))
+            problems.append(loaded.document.problem(_build_path(name), f"{variable} {error}"))
             continue
-        for other in sorted({taken.setdefault(_value(each), name) for each in found} - {name}):
+        for other in sorted({taken.setdefault(_read_value(each), name) for each in found} - {name}):
             message = f"{variable} holds a secret of {other!r}, so each could post as the other; make another"
-            problems.append(loaded.document.problem(_path(name), message))
+            problems.append(loaded.document.problem(_build_path(name), message))
         if source.http.auth == "hmac" and any(each.key is None for each in found):
             message = (
                 f"{variable} holds a secret of the old signature (X-Leadgate-Signature), which the next version will "
                 "not read; make one with `leadgate secret new` and have the sender sign by Standard Webhooks"
             )
-            problems.append(loaded.document.problem(_path(name), message, note=True))
+            problems.append(loaded.document.problem(_build_path(name), message, note=True))
     return sorted(set(problems))
 
 
@@ -65,9 +65,9 @@ def require_values(loaded: Loaded, environ: Mapping[str, str]) -> list[Problem]:
     return found
 
 
-def _path(source: str) -> Path:
+def _build_path(source: str) -> Path:
     return ("sources", source, "http", "secret_env")
 
 
-def _value(secret: Secret) -> bytes:
+def _read_value(secret: Secret) -> bytes:
     return secret.text if secret.key is None else secret.key

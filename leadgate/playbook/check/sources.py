@@ -9,7 +9,7 @@ import csv
 from typing import Final
 
 from leadgate import fields
-from leadgate.nearest import nearest, proposal
+from leadgate.nearest import find_nearest, propose
 from leadgate.playbook import MOST_ACCOUNTS_BYTES, AccountsFile
 from leadgate.playbook.check.checker import ASSIGNED, Checker, Found
 from leadgate.playbook.yaml_text import Path
@@ -19,52 +19,54 @@ from leadgate.vocabulary import StageName
 _COLUMN_SHOWN: Final = 40  # characters of a column's name that a message proposes
 
 
-def own_fields(checker: Checker) -> Found:
-    taken = fields.columns(StageName.FOLLOW_UP)
+def check_own_fields(checker: Checker) -> Found:
+    taken = fields.list_columns(StageName.FOLLOW_UP)
     for name in checker.custom:
         if name in taken or name in ASSIGNED or name in fields.OF_STAGES:
             yield checker.at(("fields", name), f"{name!r} is a name that Leadgate uses itself; choose another")
     for header, target in checker.playbook.headers.items():
-        yield from checker.lead_field(("headers", header), target)
+        yield from checker.check_lead_field(("headers", header), target)
     for position, name in enumerate(checker.playbook.validation.required):
-        yield from checker.lead_field(("validation", "required", position), name)
-    yield from checker.country(("validation", "default_country"), checker.playbook.validation.default_country)
+        yield from checker.check_lead_field(("validation", "required", position), name)
+    yield from checker.check_country(("validation", "default_country"), checker.playbook.validation.default_country)
 
 
-def sources(checker: Checker) -> Found:
+def check_sources(checker: Checker) -> Found:
     for name, source in checker.playbook.sources.items():
         here: Path = ("sources", name)
         for column, target in source.mapping.items():
             if source.kind == "leads":
-                yield from checker.lead_field((*here, "mapping", column), target)
+                yield from checker.check_lead_field((*here, "mapping", column), target)
             elif target not in fields.ACTIVITY_FIELDS:
-                message = f"{target!r} is not a field of an activity; {proposal(target, fields.ACTIVITY_FIELDS)}"
+                message = f"{target!r} is not a field of an activity; {propose(target, fields.ACTIVITY_FIELDS)}"
                 yield checker.at((*here, "mapping", column), message)
         if source.default_country is not None:
-            yield from checker.country((*here, "default_country"), source.default_country)
+            yield from checker.check_country((*here, "default_country"), source.default_country)
 
 
-def matching(checker: Checker) -> Found:
+def check_matching(checker: Checker) -> Found:
     """CRM ids come from sources of leads, each of one CRM."""
     leads = {name for name, source in checker.playbook.sources.items() if source.kind == "leads"}
     taken: dict[str, str] = {}
     for crm, names in checker.playbook.matching.crm_ids.items():
         for position, name in enumerate(names):
             here: Path = ("matching", "crm_ids", crm, position)
-            yield from checker.one_of(here, "source of leads", name, leads)
+            yield from checker.check_known(here, "source of leads", name, leads)
             if taken.setdefault(name, crm) != crm:
                 yield checker.at(here, f"the ids of {name!r} are those of {taken[name]!r} already; name it once")
 
 
-def enrichment(checker: Checker) -> Found:
-    yield from checker.twice(("enrichment", "providers"), [p.name for p in checker.playbook.enrichment.providers])
-    known = fields.columns(StageName.QUALIFICATION, checker.custom)
+def check_enrichment(checker: Checker) -> Found:
+    yield from checker.check_unique(
+        ("enrichment", "providers"), [p.name for p in checker.playbook.enrichment.providers]
+    )
+    known = fields.list_columns(StageName.QUALIFICATION, checker.custom)
     for position, provider in enumerate(checker.playbook.enrichment.providers):
         if not isinstance(provider, AccountsFile):
             continue
         here: Path = ("enrichment", "providers", position)
         for field in provider.inherit:
-            yield from checker.one_of((*here, "inherit"), "field of this provider", field, provider.fields)
+            yield from checker.check_known((*here, "inherit"), "field of this provider", field, provider.fields)
         if provider.inherit and provider.parent is None:
             yield checker.at((*here, "inherit"), "nothing says who the parent is: add `parent`, the column that does")
         if provider.shown_from > provider.alike:
@@ -72,11 +74,11 @@ def enrichment(checker: Checker) -> Found:
             yield checker.at((*here, "shown_from"), message)
         for field in provider.fields:
             if field not in known or field == "source":
-                yield checker.at((*here, "fields", field), f"unknown field {field!r}; {proposal(field, known)}")
-        yield from _accounts_file(checker, here, provider)
+                yield checker.at((*here, "fields", field), f"unknown field {field!r}; {propose(field, known)}")
+        yield from _check_accounts_file(checker, here, provider)
 
 
-def _accounts_file(checker: Checker, here: Path, provider: AccountsFile) -> Found:
+def _check_accounts_file(checker: Checker, here: Path, provider: AccountsFile) -> Found:
     name = repr(str(checker.folder / provider.path))
     try:
         with open_text_below(checker.folder, provider.path, max_bytes=MOST_ACCOUNTS_BYTES) as file:
@@ -96,6 +98,8 @@ def _accounts_file(checker: Checker, here: Path, provider: AccountsFile) -> Foun
     wanted += [((*here, "fields", field), column) for field, column in provider.fields.items()]
     for where, column in wanted:
         if column not in header:
-            meant = nearest(column, header)  # never the other columns: a wrong file's first line is nobody's business
+            meant = find_nearest(
+                column, header
+            )  # never the other columns: a wrong file's first line is nobody's business
             hint = f"did you mean {meant!r}?" if meant and len(meant) <= _COLUMN_SHOWN else "name one that is there"
             yield checker.at(where, f"{provider.path} has no column {column!r}; {hint}")
