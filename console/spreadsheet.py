@@ -36,7 +36,8 @@ def write(path: Path, lines: Iterable[Iterable[object]]) -> None:
 def guard_cell(value: object) -> object:
     """``value`` as a cell that no spreadsheet takes for a formula. A number of ours is none, whatever its sign.
 
-    >>> guard_cell("=1+1"), guard_cell(" ＝1+1"), guard_cell("a;-b"), guard_cell("well-known"), guard_cell(-1), guard_cell(None)
+    >>> (guard_cell("=1+1"), guard_cell(" ＝1+1"), guard_cell("a;-b"), guard_cell("well-known"), guard_cell(-1),
+    ... guard_cell(None))
     ("'=1+1", "' ＝1+1", "a;'-b", 'well-known', -1, '')
     """
     if isinstance(value, int | float):

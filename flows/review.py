@@ -214,7 +214,8 @@ def _format_comparison(each: Review, other: Other) -> str:
     """This record and a lead that it may be about, as a table with masked values."""
     levels = {"full_name" if field == "name" else field: level for field, level in other.levels.items()}
     rows = [
-        f"| {escape_text(name.replace('_', ' '))} | {_format_cell(name, each.record[name])} | {_format_cell(name, value)} | "
+        f"| {escape_text(name.replace('_', ' '))} | {_format_cell(name, each.record[name])} | "
+        f"{_format_cell(name, value)} | "
         f"{levels.get(name, '')} |"
         for name, value in other.values.items()
         if value is not None or each.record[name] is not None

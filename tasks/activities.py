@@ -190,7 +190,8 @@ def _parse_duration(written: str | None, parts: int) -> int | None:
 def normalise_kind(words: str) -> str:
     """A kind of activity as the playbook writes it.
 
-    >>> normalise_kind("Pricing-Page View"), normalise_kind("DEMO_REQUEST"), normalise_kind("Réunion"), normalise_kind("?")
+    >>> (normalise_kind("Pricing-Page View"), normalise_kind("DEMO_REQUEST"), normalise_kind("Réunion"),
+    ... normalise_kind("?"))
     ('pricing_page_view', 'demo_request', 'reunion', '')
     """
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", words[:200])

@@ -94,7 +94,8 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
         )
     if taken and stands.stalled:
         build_console().print(
-            f"\nIntake stands still: the lead that waits longest has not moved for {format_span(stands.seconds)}. Look at the "
+            f"\nIntake stands still: the lead that waits longest has not moved for {format_span(stands.seconds)}. "
+            "Look at the "
             f"consumers above, at `{find_program()} queue --reason stage_failed`, and at their logs.",
             soft_wrap=True,
         )

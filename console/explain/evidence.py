@@ -63,11 +63,13 @@ def answer_evidence(story: Story) -> Answer:
     for message in story.messages:
         words = message.kind.replace("_", " ")
         answer.say(
-            f"Message to {message.target}: {words}, {format_moment(message.created_at)} UTC, {_describe_delivery(message)}."
+            f"Message to {message.target}: {words}, {format_moment(message.created_at)} UTC, "
+            f"{_describe_delivery(message)}."
         )
     for correction in story.corrections:
         answer.say(
-            f"{correction.by} set {correction.field} to {correction.value or 'nothing'}, {format_moment(correction.at)} UTC."
+            f"{correction.by} set {correction.field} to {correction.value or 'nothing'}, "
+            f"{format_moment(correction.at)} UTC."
         )
     for action in story.actions:
         about = f" (work item W{action.work_item_id})" if action.work_item_id else ""

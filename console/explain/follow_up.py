@@ -79,15 +79,18 @@ def _tell_missed(answer: Answer, story: Story) -> None:
         due, met = each.due_at, each.met_at
         if met is None:
             answer.say(
-                f"Missed: {what} was due {format_moment(due)} UTC and had not come by {format_moment(each.noticed_at)} UTC."
+                f"Missed: {what} was due {format_moment(due)} UTC and had not come by "
+                f"{format_moment(each.noticed_at)} UTC."
             )
         elif met > due:
             answer.say(
-                f"Missed: {what} was due {format_moment(due)} UTC and came {format_moment(met)} UTC, {format_span(met - due)} late."
+                f"Missed: {what} was due {format_moment(due)} UTC and came {format_moment(met)} UTC, "
+                f"{format_span(met - due)} late."
             )
         else:
             answer.say(
-                f"{what} was due {format_moment(due)} UTC and was made in time, {format_moment(met)} UTC, which became known later."
+                f"{what} was due {format_moment(due)} UTC and was made in time, {format_moment(met)} UTC, which "
+                "became known later."
             )
 
 
@@ -98,7 +101,8 @@ def _tell_waits(answer: Answer, story: Story) -> None:
         ended_by = str(pause.ended_by)
         by = {"lead": "the lead was heard of", "leadgate": "the time was up"}.get(ended_by)
         answer.say(
-            f"{pause.by} waited for the lead from {format_moment(pause.started_at)} UTC to {format_moment(pause.ended_at)} "
+            f"{pause.by} waited for the lead from {format_moment(pause.started_at)} UTC to "
+            f"{format_moment(pause.ended_at)} "
             f"UTC ({pause.reason}), until {by or f'{ended_by} went on'}. That time does not count."
         )
 
@@ -112,7 +116,8 @@ def tell_due(answer: Answer, story: Story, current: AssignmentRow, playbook: Pla
     if pause is not None:
         answer.say(
             f"{pause.by} waits for the lead since {format_moment(pause.started_at)} UTC: {pause.reason}. The clock "
-            f"stands still until {format_moment(pause.until)} UTC, or until the lead is heard of. The times below allow "
+            f"stands still until {format_moment(pause.until)} UTC, or until the lead is heard of. The times below "
+            "allow "
             "for it."
         )
     if current.due_at is None or rule is None:

@@ -208,7 +208,8 @@ def describe_request(asked: Asked, whose: str, playbook: Playbook) -> str:
     return " · ".join(
         [
             *parts,
-            f"the period before: {_format_days(compute_period_before(asked))}; its leads have had longer to be answered",
+            f"the period before: {_format_days(compute_period_before(asked))}; its leads have had longer to be "
+            "answered",
         ]
     )
 

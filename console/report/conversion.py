@@ -102,7 +102,8 @@ def _build_tiles(everybody: Mapping[str, Any]) -> list[Tile]:
             "Won, of those decided",
             share.value,
             "share",
-            f"{share.count:,} won and {everybody['lost']:,} lost; {open_yet}. 95 % interval {format_interval(share.interval)}"
+            f"{share.count:,} won and {everybody['lost']:,} lost; {open_yet}. 95 % interval "
+            f"{format_interval(share.interval)}"
             if share.of
             else open_yet,
             "none is decided",

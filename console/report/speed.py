@@ -87,7 +87,8 @@ def _build_tiles(overall: Mapping[str, Any]) -> list[Tile]:
             "Capture to owner",
             overall["owner_p50"],
             "span",
-            f"median of {describe_count(leads, 'lead', 'leads')} that got an owner; 95 % within {format_span(overall['owner_p95'])}"
+            f"median of {describe_count(leads, 'lead', 'leads')} that got an owner; 95 % within "
+            f"{format_span(overall['owner_p95'])}"
             if leads
             else "",
             "no lead has an owner yet",
@@ -97,7 +98,8 @@ def _build_tiles(overall: Mapping[str, Any]) -> list[Tile]:
             "Owner to first touch",
             overall["touch_p50"],
             "span",
-            f"median of the {touched:,} touched, of {assigned:,} assigned; 95 % within {format_span(overall['touch_p95'])}"
+            f"median of the {touched:,} touched, of {assigned:,} assigned; 95 % within "
+            f"{format_span(overall['touch_p95'])}"
             if touched
             else f"{describe_count(assigned, 'lead', 'leads')} assigned",
             "none is touched yet",
@@ -165,7 +167,8 @@ def _draw_ranges(first: Column, rows: Sequence[Mapping[str, Any]]) -> Markup:
     drawn = [
         charts.Range(
             first.words(row[first.key]), row["touch_p50"], row["touch_p50"], row["touch_p95"],
-            format_span(row["touch_p50"]) + (f" · {format_percent(row['kept_share'])} of {row['due']:,}" if row["due"] else ""),
+            format_span(row["touch_p50"])
+            + (f" · {format_percent(row['kept_share'])} of {row['due']:,}" if row["due"] else ""),
         )
         for row in sorted(rows, key=lambda row: row["touch_p50"] or 0)
         if row["touched"]

@@ -170,8 +170,8 @@ def _query_many(asked: str, frame: pd.DataFrame, types: Mapping[str, FieldType])
 def _query_few(asked: str, frame: pd.DataFrame, types: Mapping[str, FieldType]) -> dict[str, Any]:
     """The same, of a question that was prepared before: binding it takes longer than answering for a few rows.
 
-    An optimisation: for one row it takes two thirds of the CPU time of ``_query_many``, 5 ms less for each question of a
-    batch, and hardly less for ``FEW`` rows (``make bench-optimisations``).
+    An optimisation: for one row it takes two thirds of the CPU time of ``_query_many``, 5 ms less for each question of
+    a batch, and hardly less for ``FEW`` rows (``make bench-optimisations``).
     """
     connection = _open_connection("matching")
     prepared: dict[str, str] = getattr(_local, "prepared", {})

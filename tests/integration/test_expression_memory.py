@@ -13,16 +13,16 @@ _CHILD = """
 import resource, sys
 import pandas as pd
 from leadgate import deadlines
-from leadgate.expressions.rules import matches
+from leadgate.expressions.rules import match_rows
 rows, text, length, *expressions = sys.argv[1:]
 frame = pd.DataFrame({"message": [text * int(length)] * int(rows), "company": text * int(length), "employees": 3})
 deadlines.SECONDS = 3_600.0
 columns = {"message": "text", "company": "text", "employees": "integer"}
-matches({"first": "length(message) > 3"}, frame.head(100), columns)
+match_rows({"first": "length(message) > 3"}, frame.head(100), columns)
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 before = peak()
 resource.setrlimit(resource.RLIMIT_AS, (before + 6_000_000_000,) * 2)
-matches({str(n): each for n, each in enumerate(expressions)}, frame, columns)
+match_rows({str(n): each for n, each in enumerate(expressions)}, frame, columns)
 print(peak() - before)
 """
 

@@ -34,31 +34,31 @@ from leadgate.ledger.typed_rows import read_rows
 
 ROOT = Path(__file__).parents[2]
 #: Calls that take a statement, with its place among their arguments.
-TAKES_STATEMENT = {"text": 0, "select": 1, "_rows": 1, "read_rows": 2, "read_row": 2, "Read": 1, "of": 1}
+TAKES_STATEMENT = {"text": 0, "select": 1, "_read_rows": 1, "read_rows": 2, "read_row": 2, "Read": 1, "fetch": 1}
 _EVERY_CONDITION = WorkItemFilter(
     ids=(1,), reason="r", stage="capture", route="r", assignee="a", source="s", batch_id=1, blocking=True,
     due_before=datetime(2026, 3, 4, tzinfo=UTC), kinds=("review",),
-).conditions()[0]  # fmt: skip
+).build_conditions()[0]  # fmt: skip
 #: What functions get from their callers, by name; and what one function gets, where that is not enough.
 SAMPLES: dict[str, Any] = {"only": ALL, "kind": "intake", "columns": [*STANDARD], "lock": True, "advanced": True}
 SAMPLES_OF: dict[str, dict[str, Any]] = {
     "assignments._update_assignments": {"name": "followed_up", "columns": ["next_check_at", "ended_at"]},
-    "figures._rows": {"statement": "SELECT count(*) FROM signal"},  # of ``rows``
-    "figures.rows": {  # whose queries are looked at one by one
+    "figures._read_rows": {"statement": "SELECT count(*) FROM signal"},  # of ``read_rows``
+    "figures.read_rows": {  # whose queries are looked at one by one
         "tables": "s AS (SELECT id FROM signal)", "lists": ["(SELECT max(id) FROM s) AS last"], "query": figures._POOLS,
     },
     "lead_history._count": {"source": "activity WHERE lead_id = :lead"},
-    "lead_history.of": {"statement": "SELECT id FROM signal"},  # constants of the module
+    "lead_history.fetch": {"statement": "SELECT id FROM signal"},  # constants of the module
     "lead_history.of_table": {"row_type": HandoffRow, "table": "handoff", "order": "journey_id, generation, id"},
-    "lead_history.story": {
+    "lead_history.load_story": {
         "statement": "SELECT id FROM signal", "row_type": HandoffRow, "table": "handoff", "order": "id",
     },
     "leads.correct": {"name": "email"},
     "leads.restore": {"changed": {"email": None}, "restored": ["email", "custom"]},
-    "metrics._counts": {"statement": "SELECT status, count(*) FROM journey GROUP BY status"},
-    "metrics._histogram": {"seconds": reports.TO_OWNER},
+    "metrics._read_counts": {"statement": "SELECT status, count(*) FROM journey GROUP BY status"},
+    "metrics._read_histogram": {"seconds": reports.TO_OWNER},
     "person_moves._move": {"statement": person_moves._RERUN},  # constants of the module
-    "personal_values.windows": {"chosen": "WHERE id > 1 AND id < 9 ORDER BY id LIMIT 5"},
+    "personal_values.list_windows": {"chosen": "WHERE id > 1 AND id < 9 ORDER BY id LIMIT 5"},
     "reports.count_work_items": {"conditions": _EVERY_CONDITION},
     "reports.list_known_values": {"column": "reason"},
     "reports.list_work_items": {"conditions": _EVERY_CONDITION},
@@ -72,8 +72,6 @@ ABOUT_NO_TABLE = {"bulk", "database", "provision", "typed_rows"}
 PARTS = {"handoffs._INSERT", "starting.OF_SIGNALS", "starting._IN_NURTURE"}
 #: Types of parameters that PostgreSQL cannot tell from a statement alone; the driver sends them with the value.
 TYPES = {"now": "timestamptz", "at": "timestamptz", "until": "timestamptz", "then": "timestamptz", "ended": "bigint"}
-#: Where a function of such a name takes something else.
-_OTHERS = {"of": ("leadgate.ledger.identities", "leadgate.ledger.match_keys")}
 _STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
 _LOOKED_AT_LEAST = 200  # statements: fewer means that they are not found any more
 
@@ -153,7 +151,7 @@ def _statements() -> tuple[dict[str, str], set[str]]:
                 found |= {each: f"{module.__name__}.{name}" for each in _constants(value) if "{}" not in each}
         for name, arguments in _calls(function):
             at = TAKES_STATEMENT.get(name)
-            if at is not None and len(arguments) > at and module.__name__ not in _OTHERS.get(name, ()):
+            if at is not None and len(arguments) > at:
                 try:
                     found[_value(arguments[at], module, function)] = where
                 except Unknown:
@@ -164,7 +162,7 @@ def _statements() -> tuple[dict[str, str], set[str]]:
 def _make_temporary_tables(connection: Connection, statements: dict[str, str]) -> None:
     for module, function in _functions():
         for name, arguments in _calls(function):
-            if name == "temporary":
+            if name == "fill_temporary":
                 table, types = (_value(each, module, function) for each in arguments[1:3])
                 columns = ", ".join(f"{column} {kind}" for column, kind in types.items())
                 connection.execute(text(f"CREATE TEMP TABLE IF NOT EXISTS {table} ({columns})"))

@@ -32,7 +32,7 @@ from leadgate.connectors.files import FileError, Limits, read
 told = {"rows": 0, "reason": None}
 try:
     with read(Path(sys.argv[1]), limits=Limits(**orjson.loads(sys.argv[2]))) as table:
-        for page in table.pages():
+        for page in table.read_pages():
             told["rows"] += len(page)
 except FileError as error:
     told["reason"] = error.reason
@@ -194,7 +194,7 @@ def test_nobody_is_left_when_the_rows_are_not_wanted_any_more(
 def test_the_process_ends_with_the_one_that_wants_its_rows(tmp_path: Path) -> None:
     script = (
         "import sys, time, psutil; from pathlib import Path; from leadgate.connectors.files import read\n"
-        "pages = read(Path(sys.argv[1])).pages(); next(pages)\n"
+        "pages = read(Path(sys.argv[1])).read_pages(); next(pages)\n"
         "print(psutil.Process().children()[0].pid, flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", script, str(long_csv(tmp_path / "leads.csv"))]
