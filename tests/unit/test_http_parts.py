@@ -466,6 +466,9 @@ def test_a_body_that_is_no_form_writes_nothing_into_a_log(caplog: pytest.LogCapt
         ('--x\r\nContent-Disposition: attachment; name="a"\r\n\r\n1\r\n--x--', "multipart/form-data; boundary=x", (400, "invalid_form")),
         ('--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n' * (FIELDS + 1) + "--x--", "multipart/form-data; boundary=x", (400, "too_many_fields")),
         ("--x--", "multipart/form-data; boundary=x", (422, "empty")),
+        ('--x\r\nContent-Disposition: form-data; name="' + "a" * 4_300 + '"\r\n\r\n1\r\n--x--', "multipart/form-data; boundary=x", (400, "invalid_form")),
+        ("--x\r\n" + "a: b\r\n" * 9 + "\r\n1\r\n--x--", "multipart/form-data; boundary=x", (400, "invalid_form")),
+        ('hello\r\n--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--x--', "multipart/form-data; boundary=x", (400, "invalid_form")),
     ],
 )  # fmt: skip
 def test_a_form_that_cannot_be_meant_is_refused(
