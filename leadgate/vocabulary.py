@@ -177,9 +177,55 @@ class AssignmentMethod(StrEnum):
         return self is not AssignmentMethod.ROUTE
 
 
+class EndReason(StrEnum):
+    """Why an assignment ended. The last three are stored with a word of the playbook behind them (``add``)."""
+
+    ACCEPTED = "accepted"
+    TOUCHED = "touched"
+    SLA_MISSED = "sla_missed"
+    REASSIGNED = "reassigned"
+    UNASSIGNED = "unassigned"
+    TRANSFERRED = "transferred"
+    UNJOINED = "unjoined"
+    REJECTED = "rejected"
+    STALE = "stale"
+    OUTCOME = "outcome"
+
+    def add(self, word: str) -> str:
+        """The reason with the word that says more, as it is stored.
+
+        >>> EndReason.REJECTED.add("no_budget")
+        'rejected: no_budget'
+        """
+        return f"{self.value}: {word}"
+
+
+class MessageKind(StrEnum):
+    """What a message to an owner, a manager or somebody who decides is about."""
+
+    LEAD_ASSIGNED = "lead_assigned"
+    LEAD_HEARD_AGAIN = "lead_heard_again"
+    LEAD_WARMED_UP = "lead_warmed_up"
+    LEAD_STALE = "lead_stale"
+    LEAD_TAKEN_BACK = "lead_taken_back"
+    LEAD_RECYCLED = "lead_recycled"
+    LEAD_HANDED_OVER = "lead_handed_over"
+    WORK_ITEM_OVERDUE = "work_item_overdue"
+    FIRST_TOUCH_DUE = "first_touch_due"
+    FIRST_TOUCH_OVERDUE = "first_touch_overdue"
+    ACCEPTANCE_DUE = "acceptance_due"
+    ACCEPTANCE_OVERDUE = "acceptance_overdue"
+    NEXT_TOUCH_DUE = "next_touch_due"
+    NEXT_TOUCH_OVERDUE = "next_touch_overdue"
+    STAGE_DUE = "stage_due"
+    STAGE_OVERDUE = "stage_overdue"
+
+
 #: The same as plain strings, for JSON and lists of columns.
 STAGES: Final = tuple(stage.value for stage in StageName)
 STATUSES: Final = tuple(status.value for status in JourneyStatus)
+#: Why assignments end by a person's word, who then tells the owner that they had it.
+BY_A_PERSON: Final = (EndReason.REASSIGNED, EndReason.UNASSIGNED, EndReason.TRANSFERRED)
 #: A lead has at most one journey in one of these.
 OPEN: Final = (JourneyStatus.READY, JourneyStatus.HELD, JourneyStatus.OWNED)
 

@@ -41,7 +41,7 @@ from leadgate.ledger.pools import KeptTurns
 from leadgate.playbook import Playbook, Rep
 from leadgate.sla.sla_targets import Due, due_times, may_have_it_again
 from leadgate.values.json_types import JsonObject
-from leadgate.vocabulary import AssignmentMethod, Outcome, StageName
+from leadgate.vocabulary import AssignmentMethod, MessageKind, Outcome, StageName
 from tasks.stage import Decided, Gathered, Stage, Work
 
 
@@ -125,7 +125,7 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
             ),
         )
         told = owner_messages.build(
-            owner_messages.LEAD_ASSIGNED, zip(owned["journey_id"], owned["generation"], owned["owner"], strict=True)
+            MessageKind.LEAD_ASSIGNED, zip(owned["journey_id"], owned["generation"], owned["owner"], strict=True)
         )
         outbox.send(connection, told, work.now)
     return frame

@@ -22,6 +22,7 @@ from leadgate.ledger.outbox import Message
 from leadgate.masking import mask
 from leadgate.plain_text import defang, format_line
 from leadgate.playbook import Playbook, Rep
+from leadgate.vocabulary import MessageKind
 
 EVERYBODY: Final = "everybody"
 #: How long after each failed attempt the next one follows; after the last of these, always as long as that.
@@ -67,35 +68,46 @@ def find_address(target: str, playbook: Playbook, environ: Mapping[str, str]) ->
     return Address(variable, environ.get(variable, "").strip() or None)
 
 
-_ABOUT_THE_FIRST_TOUCH: Final = ("lead_assigned", "lead_heard_again", "first_touch_due", "first_touch_overdue")
+_ABOUT_THE_FIRST_TOUCH: Final = (
+    MessageKind.LEAD_ASSIGNED,
+    MessageKind.LEAD_HEARD_AGAIN,
+    MessageKind.FIRST_TOUCH_DUE,
+    MessageKind.FIRST_TOUCH_OVERDUE,
+)
 
 #: The title and the sentence of each kind of message. They name fields of ``_build_fields``, and hold no other values.
 TEMPLATES: Final[Mapping[str, tuple[str, str]]] = {
-    "lead_assigned": ("New lead {journey}", "This lead is yours."),
-    "lead_heard_again": ("Lead {journey} was heard of again", "There is news about your lead."),
-    "lead_warmed_up": ("Lead {journey} warmed up", "A lead that you followed up has done more since."),
-    "first_touch_due": ("Reminder: lead {journey} waits", "Your lead waits for its first touch."),
-    "first_touch_overdue": ("Overdue: lead {journey}", "{owner} has not touched this lead yet."),
-    "acceptance_due": ("Reminder: lead {journey} waits", "Please accept or reject your lead."),
-    "acceptance_overdue": ("Overdue: lead {journey}", "{owner} has neither accepted nor rejected this lead yet."),
-    "next_touch_due": ("Reminder: lead {journey} waits", "Your lead waits for its next touch."),
-    "next_touch_overdue": ("Overdue: lead {journey}", "{owner} has not touched this lead again yet."),
-    "stage_due": ("Reminder: lead {journey} stays long", "Please accept your lead, or give it back."),
-    "stage_overdue": ("Overdue: lead {journey}", "{owner} has neither accepted nor finished this lead in time."),
-    "lead_stale": ("Lead {journey} went quiet", "Nothing has happened about your lead for days."),
-    "lead_taken_back": (
+    MessageKind.LEAD_ASSIGNED: ("New lead {journey}", "This lead is yours."),
+    MessageKind.LEAD_HEARD_AGAIN: ("Lead {journey} was heard of again", "There is news about your lead."),
+    MessageKind.LEAD_WARMED_UP: ("Lead {journey} warmed up", "A lead that you followed up has done more since."),
+    MessageKind.FIRST_TOUCH_DUE: ("Reminder: lead {journey} waits", "Your lead waits for its first touch."),
+    MessageKind.FIRST_TOUCH_OVERDUE: ("Overdue: lead {journey}", "{owner} has not touched this lead yet."),
+    MessageKind.ACCEPTANCE_DUE: ("Reminder: lead {journey} waits", "Please accept or reject your lead."),
+    MessageKind.ACCEPTANCE_OVERDUE: (
+        "Overdue: lead {journey}",
+        "{owner} has neither accepted nor rejected this lead yet.",
+    ),
+    MessageKind.NEXT_TOUCH_DUE: ("Reminder: lead {journey} waits", "Your lead waits for its next touch."),
+    MessageKind.NEXT_TOUCH_OVERDUE: ("Overdue: lead {journey}", "{owner} has not touched this lead again yet."),
+    MessageKind.STAGE_DUE: ("Reminder: lead {journey} stays long", "Please accept your lead, or give it back."),
+    MessageKind.STAGE_OVERDUE: (
+        "Overdue: lead {journey}",
+        "{owner} has neither accepted nor finished this lead in time.",
+    ),
+    MessageKind.LEAD_STALE: ("Lead {journey} went quiet", "Nothing has happened about your lead for days."),
+    MessageKind.LEAD_TAKEN_BACK: (
         "Lead {journey} was taken back",
         "Nothing happened in time, so it goes to somebody else.",
     ),
-    "lead_recycled": (
+    MessageKind.LEAD_RECYCLED: (
         "Lead {journey} goes back to nurture",
         "Nothing has happened about it for days. It comes back through qualification.",
     ),
-    "lead_handed_over": (
+    MessageKind.LEAD_HANDED_OVER: (
         "Lead {journey} is not yours any more",
         "A person gave this lead to somebody else, or took it back.",
     ),
-    "work_item_overdue": (
+    MessageKind.WORK_ITEM_OVERDUE: (
         "Overdue: work item {item}",
         "This lead waits behind {item}, which nobody has taken or decided in time: leadgate explain {item}.",
     ),

@@ -6,7 +6,7 @@ belong here: which steps those are (``leadgate.sla.sla_targets``), or storing an
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
@@ -15,7 +15,7 @@ from leadgate.ledger.work_items import NewWorkItem
 from leadgate.masking import mask
 from leadgate.playbook import Playbook, Target
 from leadgate.sla.sla_targets import Step
-from leadgate.vocabulary import StageName, WorkItemKind
+from leadgate.vocabulary import MessageKind, StageName, WorkItemKind
 from tasks.stage import Alert, Work
 from tasks.work_items import build_work_item, find_route
 
@@ -27,12 +27,16 @@ _NOT_YET = {
 }
 
 
-_STALE = {"remind": "lead_stale", "recycle": "lead_recycled", "reassign": "lead_taken_back"}
+_STALE: Final = {
+    "remind": MessageKind.LEAD_STALE,
+    "recycle": MessageKind.LEAD_RECYCLED,
+    "reassign": MessageKind.LEAD_TAKEN_BACK,
+}
 
 
-def name_overdue(target: Target) -> str:
+def name_overdue(target: Target) -> MessageKind:
     """The reason of an escalation, and the kind of its message."""
-    return f"{target}_overdue"
+    return MessageKind(f"{target}_overdue")
 
 
 def escalate(frame: pd.DataFrame, work: Work) -> tuple[list[NewMessage], list[NewWorkItem]]:
@@ -76,7 +80,11 @@ def _select_rows(frame: pd.DataFrame, which: pd.Series) -> list[Any]:
 
 
 def _build_message(row: Any, step: Step, playbook: Playbook) -> NewMessage:
-    kinds = {"remind": f"{step.target}_due", "escalate": name_overdue(step.target), "reassign": "lead_taken_back"}
+    kinds = {
+        "remind": MessageKind(f"{step.target}_due"),
+        "escalate": name_overdue(step.target),
+        "reassign": MessageKind.LEAD_TAKEN_BACK,
+    }
     parts = [step.step.do, row.journey_id, row.generation, step.number]
     if step.target != "first_touch":  # a first touch's key is as long as it was before there were others
         parts += [step.target, int(step.since.timestamp())]

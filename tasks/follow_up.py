@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from leadgate.ledger import activities, assignments, bulk, leads, outbox, pauses, work_items
 from leadgate.playbook import Playbook
 from leadgate.sla import ending, sla_targets, touches
-from leadgate.vocabulary import JourneyStatus, Outcome, StageName
+from leadgate.vocabulary import EndReason, JourneyStatus, Outcome, StageName
 from tasks import escalation
 from tasks.stage import Decided, Gathered, Stage, Work
 
@@ -86,7 +86,7 @@ def _set_touches(frame: pd.DataFrame, done: pd.DataFrame, playbook: Playbook) ->
         journey = activity.journey_id
         of_journey[journey].append(activity)
         if activity.kind in rules.outcomes:
-            outcome.setdefault(journey, (activity.occurred_at, f"outcome: {activity.kind}"))
+            outcome.setdefault(journey, (activity.occurred_at, EndReason.OUTCOME.add(activity.kind)))
     columns = ("journey_id", "owner", "assigned_at", "touched_at", "last_touched_at")
     cells = [
         touches.moments_of_touches(of_journey.get(journey, ()), rules, owner, since, recorded)
@@ -97,9 +97,9 @@ def _set_touches(frame: pd.DataFrame, done: pd.DataFrame, playbook: Playbook) ->
     if finished_by == "outcome":
         ends = [outcome.get(journey, (None, None)) for journey in frame["journey_id"]]
     elif finished_by == "acceptance":
-        ends = [(at, "accepted") for at in bulk.list_values(frame["accepted_at"])]
+        ends = [(at, EndReason.ACCEPTED) for at in bulk.list_values(frame["accepted_at"])]
     else:
-        ends = [(cell[0] if cell else None, "touched") for cell in cells]
+        ends = [(cell[0] if cell else None, EndReason.TOUCHED) for cell in cells]
     frame["finished_at"] = pd.Series([at for at, _ in ends], index=frame.index, dtype=object)
     frame["finished_as"] = pd.Series([name for _, name in ends], index=frame.index, dtype=object)
     # what is recorded may be wrong; what is found is not looked for before the assignment
@@ -136,8 +136,9 @@ def _set_outcomes(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> Non
     frame.loc[frame["finished_at"].notna(), "outcome"] = Outcome.DONE
     ended = frame["outcome"] != Outcome.STAY
     reason = pd.Series([None] * len(frame), index=frame.index, dtype=object)
-    reason[taken_back] = "sla_missed"
-    reason[ended & stale] = "stale: " + states
+    reason[taken_back] = EndReason.SLA_MISSED
+    gone = ended & stale
+    reason[gone] = states[gone].map(EndReason.STALE.add)
     reason[frame["outcome"] == Outcome.DONE] = frame["finished_as"]
     frame["end_reason"] = frame["reason"] = reason
     frame["ended_at"] = pd.Series([now if end else None for end in ended], index=frame.index, dtype=object)

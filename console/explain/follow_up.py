@@ -20,7 +20,7 @@ from leadgate.playbook import Playbook, Sla, Target
 from leadgate.sla import sla_targets
 from leadgate.sla import touches as counted
 from leadgate.sla.zones import time_zones
-from leadgate.vocabulary import ActivityActor
+from leadgate.vocabulary import ActivityActor, EndReason
 
 if TYPE_CHECKING:
     from leadgate.ledger.story_rows import ActivityRow, AssignmentRow
@@ -142,7 +142,7 @@ def tell_recycling(answer: Answer, story: Story, playbook: Playbook) -> None:
             each.owner
             for each in story.assignments
             if (reason := each.end_reason) and reason not in again
-            if reason.startswith(("stale: ", "rejected: "))
+            if reason.startswith((EndReason.STALE.add(""), EndReason.REJECTED.add("")))
         }
     )
     instead = f", for somebody other than {' and '.join(without)}" if without else ""

@@ -28,6 +28,7 @@ from leadgate.figures import (
 )
 from leadgate.playbook import Playbook
 from leadgate.sla.ending import find_finishing_event
+from leadgate.vocabulary import EndReason
 
 Cell = Mapping[str, Any]
 
@@ -183,7 +184,7 @@ def _build_rejections(cells: Iterable[Cell]) -> Table:
     reasons: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for cell in cells:
         if cell["rejected"]:
-            reasons[cell["rejected"].removeprefix("rejected: ")][cell["qualified_as"]] += cell["n"]
+            reasons[cell["rejected"].removeprefix(EndReason.REJECTED.add(""))][cell["qualified_as"]] += cell["n"]
     total = sum(sum(each.values()) for each in reasons.values())
     rows: list[dict[str, Any]] = [
         {

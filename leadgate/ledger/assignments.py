@@ -14,7 +14,8 @@ from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
-from leadgate.ledger.owner_messages import LEAD_ASSIGNED, build_sql_key
+from leadgate.ledger.owner_messages import build_sql_key
+from leadgate.vocabulary import BY_A_PERSON, EndReason, MessageKind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,6 +69,10 @@ def count_recent_leads(
     return {row.rep: (row.today, row.week) for row in rows}
 
 
+#: How an assignment ends when its owner gives the lead back, or does nothing about it.
+_GIVEN_UP: Final = f"^({'|'.join((EndReason.REJECTED, EndReason.STALE))}): "
+
+
 def list_previous_owners(connection: Connection, batch_id: int, may_again: Sequence[str] = ()) -> dict[int, list[str]]:
     """Reps who had a lead of the batch in this journey and lost or returned it: they do not get it again.
 
@@ -76,12 +81,12 @@ def list_previous_owners(connection: Connection, batch_id: int, may_again: Seque
     """
     rows = connection.execute(
         text(
-            """
+            f"""
             SELECT j.id AS journey_id, array_agg(DISTINCT a.owner ORDER BY a.owner) AS owners
             FROM journey j JOIN journey p ON p.lead_id = j.lead_id
             JOIN assignment a ON a.journey_id = p.id AND a.ended_at IS NOT NULL AND a.end_reason <> ALL(:may_again)
             WHERE j.batch_id = :batch AND j.stage = 'assignment' AND (j.generation > 0 OR j.trigger = 'recycle')
-            AND (p.id = j.id OR j.trigger = 'recycle' AND a.end_reason ~ '^(rejected|stale): ')
+            AND (p.id = j.id OR j.trigger = 'recycle' AND a.end_reason ~ '{_GIVEN_UP}')
             GROUP BY j.id"""
         ),
         {"batch": batch_id, "may_again": list(may_again)},
@@ -90,7 +95,7 @@ def list_previous_owners(connection: Connection, batch_id: int, may_again: Seque
 
 
 #: How an assignment ends that gives its owner no claim on the lead when it comes back.
-_LOST: Final = "^(rejected|sla_missed|reassigned|unassigned|transferred)"
+_LOST: Final = f"^({'|'.join((EndReason.REJECTED, EndReason.SLA_MISSED, *BY_A_PERSON))})"
 
 
 def find_earlier_owners(connection: Connection, batch_id: int) -> dict[int, str]:
@@ -126,7 +131,8 @@ _OWNED = f"""
         (SELECT count(*) FROM assignment o WHERE o.journey_id = j.id AND o.ended_at IS NULL) AS open_assignments,
         -- a row each: as EXISTS it may read the whole outbox
         coalesce(
-            (SELECT true FROM outbox b WHERE b.key = {build_sql_key(LEAD_ASSIGNED, "j.id", "a.generation")} LIMIT 1),
+            (SELECT true FROM outbox b
+                WHERE b.key = {build_sql_key(MessageKind.LEAD_ASSIGNED, "j.id", "a.generation")} LIMIT 1),
             false
         ) AS owner_told
     FROM journey j LEFT JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL

@@ -24,7 +24,7 @@ from leadgate.ledger.cohort import COHORT, Query
 from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.path_figures import ENDINGS, REASONS, STAGE_TIMES
-from leadgate.vocabulary import STAGES
+from leadgate.vocabulary import STAGES, EndReason
 
 Rows = list[dict[str, Any]]
 
@@ -63,9 +63,10 @@ _OVERDUE: Final = f"{_OPEN} AND (a.touched_at IS NULL OR a.touched_at > :now) AN
 
 #: What became of a journey: one of ``leadgate.figures.OUTCOMES``. A first touch ends a journey and decides nothing:
 #: only an acceptance by its last owner, or an outcome that the playbook names, wins it.
-OUTCOME: Final = """CASE WHEN c.status IN ('nurture', 'disqualified', 'discarded') THEN 'lost'
+OUTCOME: Final = f"""CASE WHEN c.status IN ('nurture', 'disqualified', 'discarded') THEN 'lost'
             WHEN w.end_reason = ANY(:lost) THEN 'lost'
-            WHEN w.accepted OR starts_with(w.end_reason, 'outcome: ') THEN 'won' ELSE 'undecided' END"""
+            WHEN w.accepted OR starts_with(w.end_reason, '{EndReason.OUTCOME.add("")}') THEN 'won'
+            ELSE 'undecided' END"""
 
 #: What is told of the owners of a journey, as bits: one number is grouped by in place of five columns. A journey with
 #: an owner has the first.
@@ -74,7 +75,7 @@ _BITS: Final = {"owned": 1, "touched": 2, "due": 4, "missed": 8, "accepted": 16}
 _OF_ANY: Final = f"""{_BITS["owned"]} + CASE WHEN a.touched_at IS NOT NULL THEN {_BITS["touched"]} ELSE 0 END
             + CASE {FIRST_TOUCH} WHEN 'kept' THEN {_BITS["due"]} WHEN 'missed' THEN {_BITS["due"] + _BITS["missed"]}
                 ELSE 0 END"""
-_REJECTED: Final = "starts_with(a.end_reason, 'rejected: ')"
+_REJECTED: Final = f"starts_with(a.end_reason, '{EndReason.REJECTED.add('')}')"
 
 #: The cohort, and for each of its journeys its last verdict and what owners did about it. ``rule``, ``accepted`` and
 #: ``end_reason`` are of the last owner. An owner who gives a lead back says why. Most journeys have had one owner: only
@@ -299,7 +300,7 @@ def _shift_to_end(before: Asked, names: Collection[str]) -> Asked:
 def _read_rows(connection: Connection, statement: str, asked: Asked) -> Rows:
     given = {
         "since": asked.since, "until": asked.until, "now": asked.now, "zone": asked.zone, "source": asked.source,
-        "rep": asked.rep, "stages": list(STAGES), "lost": [f"outcome: {name}" for name in asked.lost],
+        "rep": asked.rep, "stages": list(STAGES), "lost": [EndReason.OUTCOME.add(name) for name in asked.lost],
     }  # fmt: skip
     used = {key: value for key, value in given.items() if f":{key}" in statement}
     return [dict(row) for row in connection.execute(text(statement), used).mappings()]

@@ -20,7 +20,7 @@ from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.locking import HeldJourney, LockedJourney, lock_held_by, lock_journey
 from leadgate.ledger.reruns import Item, RerunReport
 from leadgate.matching import ASKS, CONFLICT
-from leadgate.vocabulary import ActionKind, ItemResolution, JourneyStatus, StageName
+from leadgate.vocabulary import ActionKind, EndReason, ItemResolution, JourneyStatus, StageName
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def unjoin(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> Unjoin
         )
         restored = leads.restore(connection, made.lead_id, made.changed or {}, now)
         identities.release(connection, made.lead_id, made.claimed or ())
-        assignments.end(connection, [journey_id], "unjoined", now)
+        assignments.end(connection, [journey_id], EndReason.UNJOINED, now)
         work_items.close_escalations(connection, [journey_id], now)
         person_moves.unjoin(connection, journey_id, now)
         actions.record(connection, [journey], ActionKind.UNJOIN, Actor(by), now)

@@ -24,6 +24,7 @@ from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.only import ALL, Only
 from leadgate.ledger.work_items import NewWorkItem, open_work_items
+from leadgate.vocabulary import MessageKind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -226,9 +227,9 @@ def tell_owners(connection: Connection, joined: pd.DataFrame, now: datetime) -> 
     holders: list[int] = bulk.list_values(joined["joined_to"])
     connection.execute(
         text(
-            """
+            f"""
             INSERT INTO outbox (key, journey_id, target, kind, created_at)
-            SELECT 'heard_again:' || p.journey, a.journey_id, a.owner, 'lead_heard_again', :now
+            SELECT 'heard_again:' || p.journey, a.journey_id, a.owner, '{MessageKind.LEAD_HEARD_AGAIN}', :now
             FROM unnest(CAST(:journey AS bigint[]), CAST(:holder AS bigint[])) AS p(journey, holder)
             CROSS JOIN LATERAL (SELECT journey_id, owner FROM assignment
                 WHERE journey_id = p.holder AND ended_at IS NULL LIMIT 1) a
@@ -246,9 +247,9 @@ def tell_last_owners(connection: Connection, journey_ids: list[int], now: dateti
         return
     connection.execute(
         text(
-            """
+            f"""
             INSERT INTO outbox (key, journey_id, target, kind, created_at)
-            SELECT 'warmed_up:' || j.id, j.id, last.owner, 'lead_warmed_up', :now
+            SELECT 'warmed_up:' || j.id, j.id, last.owner, '{MessageKind.LEAD_WARMED_UP}', :now
             FROM journey j JOIN LATERAL (SELECT a.owner FROM journey o JOIN assignment a ON a.journey_id = o.id
                 WHERE o.lead_id = j.lead_id ORDER BY a.id DESC LIMIT 1) last ON true
             WHERE j.id = ANY(:ids) ORDER BY j.id ON CONFLICT (key) DO NOTHING"""

@@ -9,16 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
+from leadgate.vocabulary import MessageKind
+
 if TYPE_CHECKING:
     import pandas as pd
 
 
-LEAD_ASSIGNED: Final = "lead_assigned"
-HANDED_OVER: Final = "lead_handed_over"
-_PREFIX: Final = {LEAD_ASSIGNED: "assigned", HANDED_OVER: HANDED_OVER}
+#: How the key of such a message begins.
+_PREFIX: Final = {
+    MessageKind.LEAD_ASSIGNED: "assigned",
+    MessageKind.LEAD_HANDED_OVER: MessageKind.LEAD_HANDED_OVER.value,
+}
 
 
-def build(kind: str, rows: Iterable[tuple[int, int, str]]) -> pd.DataFrame:
+def build(kind: MessageKind, rows: Iterable[tuple[int, int, str]]) -> pd.DataFrame:
     """Messages of ``kind`` for the outbox, a row for each journey, generation of the assignment, and owner."""
     import pandas as pd
 
@@ -28,6 +32,6 @@ def build(kind: str, rows: Iterable[tuple[int, int, str]]) -> pd.DataFrame:
     return pd.DataFrame(messages, columns=["key", "journey_id", "target", "kind"])
 
 
-def build_sql_key(kind: str, journey: str, generation: str) -> str:
+def build_sql_key(kind: MessageKind, journey: str, generation: str) -> str:
     """The same key as an SQL expression; ``journey`` and ``generation`` are columns."""
     return f"'{_PREFIX[kind]}:' || {journey} || ':' || {generation}"

@@ -21,7 +21,7 @@ from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.locking import lock_journey, raise_versions
 from leadgate.ledger.journeys.transitions import REJECT, REJECT_FOR_GOOD, REJECT_TO_NURTURE, find_handoff
 from leadgate.nearest import propose
-from leadgate.vocabulary import ActionKind, JourneyStatus, StageName
+from leadgate.vocabulary import ActionKind, EndReason, JourneyStatus, StageName
 
 if TYPE_CHECKING:
     from leadgate.playbook import Playbook
@@ -94,16 +94,17 @@ def reject(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime, reason:
         raise ActionError(f"{reason!r} is no reason of the playbook; {propose(reason, reasons)}")
     then = reasons[reason].then or rules.rejected
     transition, goes_to = _REJECTED[then]
+    ended_as = EndReason.REJECTED.add(reason)
     back_at = now + (reasons[reason].after or rules.recycle_after)
     with ledger.transaction() as connection:
         journey = owned_by(connection, journey_id, by, ActionKind.REJECT)
-        assignments.end(connection, [journey.id], f"rejected: {reason}", now)
+        assignments.end(connection, [journey.id], ended_as, now)
         handoffs.record(
             connection,
             [(journey.id, journey.generation, journey.playbook_hash)],
             stage=StageName.FOLLOW_UP,
             outcome=find_handoff(transition),
-            reason=f"rejected: {reason}",
+            reason=ended_as,
             now=now,
         )
         person_moves.reject(connection, journey.id, transition, now)

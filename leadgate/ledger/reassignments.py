@@ -19,16 +19,16 @@ from leadgate.ledger import assignments, bulk, handoffs, leads, outbox, work_ite
 from leadgate.ledger.actions import record
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.transitions import REASSIGN, UNASSIGN, UNASSIGN_TO_NURTURE, Transition, find_handoff
-from leadgate.ledger.owner_messages import HANDED_OVER, LEAD_ASSIGNED, build
+from leadgate.ledger.owner_messages import build
 from leadgate.ledger.work_items import NewWorkItem
-from leadgate.vocabulary import ActionKind, AssignmentMethod, HandoffOutcome, StageName
+from leadgate.vocabulary import ActionKind, AssignmentMethod, EndReason, HandoffOutcome, MessageKind, StageName
 
 _CONTINUED: Final = (StageName.ASSIGNMENT, HandoffOutcome.CONTINUED)
 #: How an assignment ends.
 _PAST: Final = {
-    ActionKind.REASSIGN: "reassigned",
-    ActionKind.UNASSIGN: "unassigned",
-    ActionKind.TRANSFER: "transferred",
+    ActionKind.REASSIGN: EndReason.REASSIGNED,
+    ActionKind.UNASSIGN: EndReason.UNASSIGNED,
+    ActionKind.TRANSFER: EndReason.TRANSFERRED,
 }
 
 _OWNED: Final = """
@@ -94,7 +94,7 @@ def hand_over(
         frame.assign(generation=next_one, inputs=None, playbook_hash=playbook_hash, assigned_at=now, method=method),
     )
     person_moves.reassign(connection, _list_journeys(frame), REASSIGN, now)
-    told = build(LEAD_ASSIGNED, zip(frame["journey_id"], next_one, frame["owner"], strict=True))
+    told = build(MessageKind.LEAD_ASSIGNED, zip(frame["journey_id"], next_one, frame["owner"], strict=True))
     outbox.send(connection, pd.concat([_build_farewell(frame), told], ignore_index=True), now)
     number = _record(connection, frame, what, by, now, reason)
     failpoint("hand_over.after")
@@ -182,4 +182,6 @@ def _list_journeys(frame: pd.DataFrame) -> list[int]:
 
 
 def _build_farewell(frame: pd.DataFrame) -> pd.DataFrame:
-    return build(HANDED_OVER, zip(frame["journey_id"], frame["generation"], frame["had_it"], strict=True))
+    return build(
+        MessageKind.LEAD_HANDED_OVER, zip(frame["journey_id"], frame["generation"], frame["had_it"], strict=True)
+    )

@@ -21,7 +21,7 @@ from leadgate.ledger.journeys.locking import lock_held_by
 from leadgate.ledger.only import ALL, Only
 from leadgate.ledger.typed_rows import read_row, read_rows
 from leadgate.matching import ASKS
-from leadgate.vocabulary import ActionKind, WorkItemKind
+from leadgate.vocabulary import ActionKind, MessageKind, WorkItemKind
 
 if TYPE_CHECKING:
     from leadgate.json_columns import Proof
@@ -209,7 +209,7 @@ def escalate(connection: Connection, late: Sequence[Escalated], now: datetime) -
             "key": outbox.OVERDUE_KEY.format(item.id),
             "journey_id": item.journey_id,
             "target": item.target,
-            "kind": "work_item_overdue",
+            "kind": MessageKind.WORK_ITEM_OVERDUE,
         }
         for item in late
     ]

@@ -18,7 +18,7 @@ from leadgate.ledger import ways_back
 from leadgate.ledger.acted_journeys import ActedJourney, read_acted_journeys
 from leadgate.ledger.actions import ActionError, record
 from leadgate.ledger.database import Ledger
-from leadgate.vocabulary import ActionKind, JourneyStatus, StageName
+from leadgate.vocabulary import ActionKind, EndReason, JourneyStatus, StageName
 
 
 @dataclass
@@ -142,7 +142,11 @@ def _check_acceptance(row: ActedJourney) -> str | None:
     """The lead is its owner's still, or is done because it was accepted."""
     if row.status == JourneyStatus.OWNED and row.accepted_at == row.at:
         return None
-    if row.status == JourneyStatus.DONE and row.then_end_reason == "accepted" and row.generation == row.then_generation:
+    if (
+        row.status == JourneyStatus.DONE
+        and row.then_end_reason == EndReason.ACCEPTED
+        and row.generation == row.then_generation
+    ):
         return _check_followed(row)
     return "was undone before" if row.undone else f"has moved on: it is {_describe_place(row)} now"
 

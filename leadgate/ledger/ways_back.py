@@ -18,9 +18,8 @@ from leadgate.ledger import assignments, handoffs, leads, outbox, owner_messages
 from leadgate.ledger.acted_journeys import ActedJourney
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.locking import read_generations
-from leadgate.ledger.owner_messages import HANDED_OVER, LEAD_ASSIGNED
 from leadgate.ledger.ownership import look_now
-from leadgate.vocabulary import HandoffOutcome, ItemResolution, JourneyStatus, StageName
+from leadgate.vocabulary import EndReason, HandoffOutcome, ItemResolution, JourneyStatus, MessageKind, StageName
 
 _T = TypeVar("_T")
 
@@ -43,7 +42,7 @@ def give_back(connection: Connection, rows: Sequence[ActedJourney], by: Actor, n
     """
     ids = _list_ids(rows)
     lost = [row for row in rows if row.owner is not None]
-    assignments.end(connection, ids, "reassigned", now)
+    assignments.end(connection, ids, EndReason.REASSIGNED, now)
     handoffs.record(
         connection,
         [(row.id, row.generation, _required(row.then_playbook_hash)) for row in lost],
@@ -78,9 +77,11 @@ def give_back(connection: Connection, rows: Sequence[ActedJourney], by: Actor, n
 def _build_messages(
     rows: Sequence[ActedJourney], lost: Sequence[ActedJourney], generations: Mapping[int, int]
 ) -> pd.DataFrame:
-    farewells = owner_messages.build(HANDED_OVER, ((row.id, row.generation, _required(row.owner)) for row in lost))
+    farewells = owner_messages.build(
+        MessageKind.LEAD_HANDED_OVER, ((row.id, row.generation, _required(row.owner)) for row in lost)
+    )
     told = owner_messages.build(
-        LEAD_ASSIGNED, ((row.id, generations[row.id], _required(row.then_owner)) for row in rows)
+        MessageKind.LEAD_ASSIGNED, ((row.id, generations[row.id], _required(row.then_owner)) for row in rows)
     )
     return pd.concat([farewells, told], ignore_index=True)
 

@@ -28,6 +28,7 @@ from leadgate.nearest import propose
 from leadgate.playbook import LadderStep, OwnedState, Playbook, Pool, Sla, Target
 from leadgate.sla import pauses
 from leadgate.sla.hours import Clock, make_clock
+from leadgate.vocabulary import EndReason
 
 TARGETS: Final[tuple[Target, ...]] = ("first_touch", "acceptance", "next_touch", "stage")
 #: The column that counts the steps taken for each target.
@@ -98,8 +99,8 @@ def list_ladder_steps(sla: Sla, target: Target) -> tuple[LadderStep, ...]:
 def may_have_it_again(playbook: Playbook) -> list[str]:
     """The reasons for which an assignment ends that keep nobody from having the lead another time."""
     rules = playbook.follow_up
-    stale = [f"stale: {state}" for state, rule in rules.stale.items() if rule.same_owner]
-    return [f"rejected: {reason.name}" for reason in rules.reject_reasons if reason.same_owner] + stale
+    stale = [EndReason.STALE.add(state) for state, rule in rules.stale.items() if rule.same_owner]
+    return [EndReason.REJECTED.add(reason.name) for reason in rules.reject_reasons if reason.same_owner] + stale
 
 
 def find_hours(playbook: Playbook, sla: Sla | None, pool: str | None, owner: str | None) -> str | None:

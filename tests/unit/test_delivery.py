@@ -13,7 +13,8 @@ from leadgate import playbook as playbooks
 from leadgate.ledger.outbox import Message
 from leadgate.playbook import Playbook
 from leadgate.sla.sla_targets import TARGETS
-from tasks.delivery import MOST_ATTEMPTS, compose_message, find_address, mask_target, wait_after
+from leadgate.vocabulary import MessageKind
+from tasks.delivery import MOST_ATTEMPTS, TEMPLATES, compose_message, find_address, mask_target, wait_after
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 TEXT = """
@@ -56,6 +57,10 @@ def test_an_assignment_tells_who_what_until_when_and_how_to_see_more(playbook: P
         "More: leadgate explain J12",
         "Key: assigned:12:0",
     ]
+
+
+def test_every_kind_of_message_has_words_of_its_own() -> None:
+    assert set(TEMPLATES) == set(MessageKind)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from leadgate.ledger.owner_messages import HANDED_OVER, LEAD_ASSIGNED, build_sql_key
+from leadgate.ledger.owner_messages import build_sql_key
 from leadgate.ledger.verify.invariant import Invariant
+from leadgate.vocabulary import BY_A_PERSON, MessageKind, list_in_sql
+
+#: The keys of the messages to the owner of an assignment ``a``: when it began, and when a person ended it.
+_TOLD: Final = build_sql_key(MessageKind.LEAD_ASSIGNED, "a.journey_id", "a.generation")
+_TOLD_OLD: Final = build_sql_key(MessageKind.LEAD_HANDED_OVER, "a.journey_id", "a.generation")
 
 INVARIANTS: Final[tuple[Invariant, ...]] = (
     Invariant(
@@ -16,14 +21,14 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "Every assignment put exactly one message to its owner into the outbox",
         "SELECT count(*) FROM assignment",
         "SELECT count(*) FROM assignment a WHERE NOT EXISTS (SELECT 1 FROM outbox o "
-        f"WHERE o.key = {build_sql_key(LEAD_ASSIGNED, 'a.journey_id', 'a.generation')} AND o.target = a.owner)",
+        f"WHERE o.key = {_TOLD} AND o.target = a.owner)",
     ),
     Invariant(
         "old_owner_told",
         "Whoever lost a lead by a person's word was told",
-        "SELECT count(*) FROM assignment WHERE end_reason IN ('reassigned', 'unassigned', 'transferred')",
-        "SELECT count(*) FROM assignment a WHERE a.end_reason IN ('reassigned', 'unassigned', 'transferred') AND NOT "
-        f"EXISTS (SELECT 1 FROM outbox o WHERE o.key = {build_sql_key(HANDED_OVER, 'a.journey_id', 'a.generation')} "
+        f"SELECT count(*) FROM assignment WHERE end_reason IN ({list_in_sql(BY_A_PERSON)})",
+        f"SELECT count(*) FROM assignment a WHERE a.end_reason IN ({list_in_sql(BY_A_PERSON)}) AND NOT "
+        f"EXISTS (SELECT 1 FROM outbox o WHERE o.key = {_TOLD_OLD} "
         "AND o.target = a.owner)",
     ),
     Invariant(
