@@ -130,4 +130,4 @@ def read_figures(
     found, _ = figures.read(
         ledger, asked, before, list(figures.QUERIES), find_midnights(playbook, now), find_mondays(playbook, now)
     )
-    return {name: pd.DataFrame(rows) for name, rows in found.items()}
+    return {name: pd.DataFrame(rows) for name, rows in found.items() if isinstance(rows, list)}

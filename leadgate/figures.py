@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from leadgate.playbook import Qualification
 
@@ -109,11 +109,11 @@ class Step:
     stopped: dict[str, int]
 
 
-def build_steps(cells: Iterable[Mapping[str, Any]]) -> list[Step]:
-    """The funnel of ``cells``: counts ``n`` of journeys by ``reached`` (an index into ``STEPS``) and ``status``."""
+def build_steps(counts: Iterable[tuple[int, str, int]]) -> list[Step]:
+    """The funnel of ``counts``: of journeys that reached an index into ``STEPS``, with a status, how many."""
     stopped: list[Counter[str]] = [Counter() for _ in STEPS]
-    for cell in cells:
-        stopped[cell["reached"]][cell["status"]] += cell["n"]
+    for at, status, count in counts:
+        stopped[at][status] += count
     found: list[Step] = []
     on = 0
     for name, here in zip(reversed(STEPS), reversed(stopped), strict=True):

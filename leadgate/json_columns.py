@@ -82,3 +82,11 @@ class CheckedPromise(TypedDict):
     checked: int
     failed: int
     ok: bool
+
+
+class KeptTurnCounts(TypedDict, total=False):
+    """``pool_state.state``, as far as a report tells it (all of it is ``assignment.rotation.PoolState``)."""
+
+    turns: dict[str, int]
+    weights: dict[str, int]
+    order: str

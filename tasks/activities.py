@@ -12,16 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from leadgate.connectors.files import Row
 from leadgate.fields import ACTIVITY_FIELDS
 from leadgate.ledger import bulk
+from leadgate.ledger.activities import NewActivity
+from leadgate.ledger.signals import NewSignal
 from leadgate.limits import find_length_problem
 from leadgate.mapping.headers import map_headers
 from leadgate.playbook import Playbook, Source
 from leadgate.values.addresses import Kinds, read_address
 from leadgate.values.answers import read_yes_or_no
+from leadgate.values.json_types import JsonObject
 from leadgate.values.moments import read_moment
 from leadgate.vocabulary import ActivityActor
 from tasks.capture import Keys, encode, flatten_if_nested
@@ -58,12 +61,24 @@ _IN_THE_FUTURE: Final = timedelta(days=1)  # a date has no zone, and clocks are 
 _MONTH_FIRST: Final = "US"
 
 
+class _Read(NamedTuple):
+    """What a row says of an activity."""
+
+    kind: str
+    actor: str
+    rep: str | None
+    email: str
+    at: datetime
+    seconds: int | None
+    automatic: bool | None
+
+
 @dataclass
 class Sorted:
-    """Rows of a chunk: ``activities`` for ``store_activities``, ``held`` for ``store_signals``."""
+    """Rows of a chunk: ``held`` are signals for a person to look at."""
 
-    activities: list[tuple[Any, ...]] = field(default_factory=list)
-    held: list[tuple[Any, ...]] = field(default_factory=list)
+    activities: list[NewActivity] = field(default_factory=list)
+    held: list[NewSignal] = field(default_factory=list)
     held_lines: list[int] = field(default_factory=list)
 
 
@@ -115,23 +130,27 @@ class Reader:
             activity, problem = (None, row.problem) if row.payload is None else self._read(row.payload, at)
             if activity is not None:
                 payload = encode(row.payload or {}).decode()
-                *facts, seconds, automatic = activity
-                result.activities.append((self._name, key, *facts, payload, seconds, automatic))
+                result.activities.append(
+                    NewActivity(
+                        self._name, key, activity.kind, activity.actor, activity.rep, activity.email, activity.at,
+                        payload, activity.seconds, activity.automatic,
+                    )
+                )  # fmt: skip
             else:
                 result.held.append(self._build_held_row(len(result.held), row, key, problem))
                 result.held_lines.append(row.line)
         return result
 
-    def _build_held_row(self, number: int, row: Row, key: str, problem: str | None) -> tuple[Any, ...]:
+    def _build_held_row(self, number: int, row: Row, key: str, problem: str | None) -> NewSignal:
         if row.payload is None:
             raw, words = row.raw, problem or f"{self._unit} {row.line}: cannot be read"
         else:
             raw, words = encode(row.payload).decode(), f"{self._unit} {row.line}: the activity {problem}"
         payload = encode({"raw": raw}).decode()
         unreadable = bulk.make_storable(words)
-        return number, self._name, key, payload, unreadable, f"{self._origin}:{row.line}"
+        return NewSignal(number, self._name, key, payload, unreadable, f"{self._origin}:{row.line}")
 
-    def _read(self, payload: dict[str, Any], now: datetime) -> tuple[tuple[Any, ...] | None, str | None]:
+    def _read(self, payload: JsonObject, now: datetime) -> tuple[_Read | None, str | None]:
         flat = flatten_if_nested(payload)
         values = {name: _clean_text(flat[header]) for header, name in self._mapping(tuple(flat)).items()}
         kind = normalise_kind(values.get("kind") or "")
@@ -156,7 +175,7 @@ class Reader:
             if values.get("seconds")
             else _parse_duration(values.get("milliseconds"), 1000)
         )
-        return (kind, actor, rep, email, at, length, read_yes_or_no(values.get("automatic") or "")), None
+        return _Read(kind, actor, rep, email, at, length, read_yes_or_no(values.get("automatic") or "")), None
 
     def _resolve_rep(self, written: str | None) -> str | None:
         return None if written is None else self._reps.get(written.casefold(), written)
@@ -199,7 +218,7 @@ def normalise_kind(words: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:63].strip("_")
 
 
-def _clean_text(value: Any) -> str | None:
+def _clean_text(value: object) -> str | None:
     if value is None:
         return None
     return bulk.make_storable(str(value).strip()) or None

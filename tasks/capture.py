@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import pandas as pd
 from sqlalchemy import Connection
@@ -19,9 +20,11 @@ from sqlalchemy import Connection
 from leadgate.connectors.files import Row
 from leadgate.fields import STANDARD, contact_of
 from leadgate.ledger import actions, bulk, leads, signals
+from leadgate.ledger.signals import NewSignal
 from leadgate.limits import LONGEST_KEY, find_length_problem, find_max_length, shorten_key
 from leadgate.mapping.headers import as_text, flatten, map_headers
 from leadgate.playbook import Playbook, Source
+from leadgate.values.json_types import JsonObject, JsonValue
 from leadgate.vocabulary import Outcome, StageName
 from tasks.stage import Decided, Gathered, Stage, Work
 
@@ -42,7 +45,7 @@ class Keys:
     def __init__(self, source: Source) -> None:
         self._id_column = source.key
         self._volatile = frozenset(source.volatile)
-        self._seen: list[np.ndarray[Any, np.dtype[np.uint64]]] = []  # sorted, each less than half of the one before
+        self._seen: list[npt.NDArray[np.uint64]] = []  # sorted, each less than half of the one before
         self._again: dict[bytes, int] = {}
 
     def of(self, rows: Sequence[Row]) -> list[str]:
@@ -65,13 +68,13 @@ class Keys:
         self._remember(short)
         return keys
 
-    def _find_known(self, short: np.ndarray[Any, np.dtype[np.uint64]]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def _find_known(self, short: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
         known = np.zeros(len(short), dtype=np.bool_)
         for seen in self._seen:
             known |= seen[np.minimum(np.searchsorted(seen, short), len(seen) - 1)] == short
         return known
 
-    def _remember(self, short: np.ndarray[Any, np.dtype[np.uint64]]) -> None:
+    def _remember(self, short: npt.NDArray[np.uint64]) -> None:
         """Like the digits of a binary counter: what is of one size is merged, so that no row is sorted often."""
         self._seen.append(np.unique(short))
         while len(self._seen) > 1 and len(self._seen[-2]) < 2 * len(self._seen[-1]):
@@ -79,7 +82,7 @@ class Keys:
             self._seen.append(np.union1d(self._seen.pop(), last))
 
 
-def compute_key(payload: Mapping[str, Any], source: Source, given: str | None = None) -> str:
+def compute_key(payload: JsonObject, source: Source, given: str | None = None) -> str:
     """The key of a payload that came alone: the source's own id, else the key ``given`` with the request, else a hash
     of its content.
 
@@ -91,7 +94,7 @@ def compute_key(payload: Mapping[str, Any], source: Source, given: str | None = 
     return own if own is not None else f"row:{_hash_row(Row(1, dict(payload)), frozenset(source.volatile)).hex()}:1"
 
 
-def compute_hash(payloads: Sequence[Mapping[str, Any]], source: Source, *, listed: bool) -> str:
+def compute_hash(payloads: Sequence[JsonObject], source: Source, *, listed: bool) -> str:
     """A hash of what a request says, whatever the order of columns, without the source's volatile ones. A list of one
     payload is not the same as the payload."""
     found = hashlib.blake2b(digest_size=16, person=b"list" if listed else b"")
@@ -100,7 +103,7 @@ def compute_hash(payloads: Sequence[Mapping[str, Any]], source: Source, *, liste
     return found.hexdigest()
 
 
-def _find_own_id(payload: Mapping[str, Any], column: str | None) -> str | None:
+def _find_own_id(payload: JsonObject, column: str | None) -> str | None:
     value = None if column is None else payload.get(column)
     own = "" if value is None else bulk.make_storable(str(value).strip())
     if not own:
@@ -116,14 +119,14 @@ def _hash_row(row: Row, volatile: Collection[str]) -> bytes:
     return hashlib.blake2b(content, digest_size=16).digest()
 
 
-def _encode_content(payload: Mapping[str, Any], volatile: Collection[str]) -> bytes:
+def _encode_content(payload: JsonObject, volatile: Collection[str]) -> bytes:
     """What is the same whenever a payload says the same."""
     if volatile:
         payload = {name: value for name, value in payload.items() if name not in volatile}
     return encode(payload)
 
 
-def encode(payload: Mapping[str, Any]) -> bytes:
+def encode(payload: JsonObject) -> bytes:
     """A payload as JSON, its columns in order; a lone surrogate, which no encoding has, as its escape."""
     try:
         return orjson.dumps(payload, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
@@ -131,16 +134,20 @@ def encode(payload: Mapping[str, Any]) -> bytes:
         return orjson.dumps(_escape(payload), option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
 
 
-def _escape(value: Any) -> Any:
+def _escape(value: JsonValue) -> JsonValue:
     if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
+        return _escaped_text(value)
     if isinstance(value, Mapping):
-        return {_escape(name): _escape(each) for name, each in value.items()}
+        return {_escaped_text(name): _escape(each) for name, each in value.items()}
     if isinstance(value, list):
         return [_escape(each) for each in value]
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         return str(value)  # JSON has longer integers than orjson writes
     return value
+
+
+def _escaped_text(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 # --- storing signals ------------------------------------------------------------------------------------
@@ -158,11 +165,10 @@ def chunk_rows(rows: Iterable[Row], size: int = 5_000) -> Iterator[list[Row]]:
         yield chunk
 
 
-def build_signal_rows(rows: Sequence[Row], source: str, origin: str, keys: Keys) -> list[tuple[Any, ...]]:
-    """The rows as ``ledger.signals.store_signals`` takes them."""
+def build_signal_rows(rows: Sequence[Row], source: str, origin: str, keys: Keys) -> list[NewSignal]:
     origin = bulk.make_storable(origin)  # a file's name is bytes, of any encoding or none
     return [
-        (
+        NewSignal(
             number,
             source,
             key,
@@ -229,7 +235,7 @@ def map_payloads(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
     ]
     fields = [*STANDARD, *playbook.fields]
     values: dict[str, list[str | None]] = {name: [None] * len(payloads) for name in fields}
-    attributes: list[dict[str, Any]] = [{} for _ in payloads]
+    attributes: list[dict[str, str]] = [{} for _ in payloads]
     alike: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
     for position, (source, payload) in enumerate(zip(bulk.list_values(frame["source"]), payloads, strict=True)):
         alike[source, tuple(payload)].append(position)
@@ -256,14 +262,14 @@ def map_lead_headers(headers: Sequence[str], source: str, playbook: Playbook) ->
     return map_headers(headers, overrides=overrides, custom=custom)
 
 
-def flatten_if_nested(payload: dict[str, Any]) -> dict[str, Any]:
+def flatten_if_nested(payload: JsonObject) -> JsonObject:
     """``payload`` with dotted names where a value is an object or a list; untouched where all are text."""
     if any(isinstance(value, (dict, list)) for value in payload.values()):
         return flatten(payload)
     return payload
 
 
-def _clean_text(value: Any) -> str | None:
+def _clean_text(value: JsonValue) -> str | None:
     """A value as text without the space around it; nothing as None. A NUL becomes its visible sign."""
     if value is None:
         return None
@@ -284,7 +290,7 @@ def _remove_too_long(frame: pd.DataFrame, fields: Sequence[str]) -> pd.DataFrame
     begins: list[str | None] = [None] * len(frame)
     for name in fields:
         values = frame[name].to_numpy(dtype=object)
-        listed: list[Any] = values.tolist()
+        listed: list[str | None] = values.tolist()
         if listed.count(None) == len(listed):  # most fields are in no row of a form
             continue
         lengths = np.array([len(value) if isinstance(value, str) else 0 for value in listed], dtype=np.int64)

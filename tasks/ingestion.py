@@ -7,18 +7,22 @@ reading a file (``leadgate.connectors.files``) or a body (``console.http.body_re
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, capture_turns, requests, signals
-from leadgate.ledger.activities import store_activities, store_each_activity, try_to_match_activities
+from leadgate.ledger.activities import NewActivity, store_activities, store_each_activity, try_to_match_activities
 from leadgate.ledger.capture_turns import Stored
 from leadgate.ledger.requests import Sender
+from leadgate.ledger.signals import NewSignal
 from leadgate.playbook import Playbook
+from leadgate.values.json_types import JsonObject
 from tasks.activities import Reader
 from tasks.capture import Keys, build_signal_rows
+
+_Row = TypeVar("_Row")
 
 
 class Arrivals(NamedTuple):
@@ -27,14 +31,14 @@ class Arrivals(NamedTuple):
     ``held_lines`` are the lines of rows that cannot be read: signals for a person to look at.
     """
 
-    signals: Sequence[tuple[Any, ...]]
-    activities: Sequence[tuple[Any, ...]]
+    signals: Sequence[NewSignal]
+    activities: Sequence[NewActivity]
     held_lines: Sequence[int]
 
     @property
     def problems(self) -> list[str]:
         """What is wrong with each row that cannot be read."""
-        return [str(row[4]) for row in self.signals if row[4] is not None]
+        return [row.unreadable for row in self.signals if row.unreadable is not None]
 
 
 class SourceReader:
@@ -59,13 +63,13 @@ class SourceReader:
         return Arrivals(parted.held, parted.activities, parted.held_lines)
 
     def read_payloads(
-        self, payloads: Sequence[tuple[Mapping[str, Any], str]], keys: Sequence[str], now: datetime, *, listed: bool
+        self, payloads: Sequence[tuple[JsonObject, str]], keys: Sequence[str], now: datetime, *, listed: bool
     ) -> Arrivals:
         """The payloads of one request, each as values and as the text that came, with their keys. ``listed``: they came
         as a list. Safe to use from several threads."""
         if self._activities is None:
             rows = [
-                (at, self._name, key, text, None, f"{self._origin}:{at + 1}" if listed else self._origin)
+                NewSignal(at, self._name, key, text, None, f"{self._origin}:{at + 1}" if listed else self._origin)
                 for at, ((_, text), key) in enumerate(zip(payloads, keys, strict=True))
             ]
             return Arrivals(rows, [], [])
@@ -90,9 +94,9 @@ class Request(Protocol):
     """What one sender sent at once."""
 
     @property
-    def signals(self) -> Sequence[Any]: ...
+    def signals(self) -> Sequence[NewSignal]: ...
     @property
-    def activities(self) -> Sequence[Any]: ...
+    def activities(self) -> Sequence[NewActivity]: ...
     @property
     def sender(self) -> Sender: ...
 
@@ -132,5 +136,5 @@ def store_requests(ledger: Ledger, together: Sequence[Request]) -> list[Outcome 
     return outcomes
 
 
-def _unzip(rows: Sequence[tuple[Any, Sender]]) -> tuple[list[Any], list[Sender]]:
+def _unzip(rows: Sequence[tuple[_Row, Sender]]) -> tuple[list[_Row], list[Sender]]:
     return [row for row, _ in rows], [sender for _, sender in rows]

@@ -158,7 +158,7 @@ class Desk:
         """Something that a lead, or a rep, did."""
         actor = "lead" if rep is None else "rep"
         key = f"{kind}:{email}:{at.isoformat()}"
-        row = ("activities", key, kind, actor, rep, email, at, "{}", seconds, automatic)
+        row = activities.NewActivity("activities", key, kind, actor, rep, email, at, "{}", seconds, automatic)
         with self.ledger.transaction() as connection:
             activities.store_activities(connection, [row], at)
             activities.match_activities(connection, at)

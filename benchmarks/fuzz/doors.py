@@ -94,7 +94,7 @@ class Doors:
         except files.FileError:  # as a whole, for a reason that whoever captures it is told: nothing of it is lost
             captured.refused |= dict.fromkeys((row.label for row in sent), REFUSED_FILE)
             return
-        labels = {row.line: int(row.payload[_LABEL]) for row in rows if row.payload is not None}
+        labels = {row.line: int(str(row.payload[_LABEL])) for row in rows if row.payload is not None}
         before = self._last()
         for again in range(_TRIES):
             try:

@@ -13,8 +13,8 @@ import json
 import logging
 import math
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 import orjson
@@ -23,6 +23,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 
 from console.http.responses import RefusedError
+from leadgate.values.json_types import JsonObject, JsonValue
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -41,7 +42,7 @@ _SPACE: Final = re.compile(r"[ \t\r\n]*")
 class Payload(NamedTuple):
     """One object: its values, and itself as JSON text, as received where it came as JSON."""
 
-    values: dict[str, Any]
+    values: JsonObject
     text: str
 
 
@@ -119,12 +120,12 @@ def _parse_list(text: str, at: int) -> list[Payload]:
     return payloads
 
 
-def _scan(text: str, at: int) -> tuple[Any, str]:
+def _scan(text: str, at: int) -> tuple[JsonValue, str]:
     value, end = _DECODER.raw_decode(text, at)
     return value, text[at:end]
 
 
-def _build_payload(value: Any, raw: str, position: int | None) -> Payload:
+def _build_payload(value: JsonValue, raw: str, position: int | None) -> Payload:
     where = "the payload" if position is None else f"payload {position} of the list, counted from 0,"
     if not isinstance(value, dict):
         raise RefusedError(422, "not_an_object", f"{where} is no object, so its fields have no names; send objects")
@@ -139,7 +140,7 @@ def _skip_space(text: str, at: int) -> int:
     return at if found is None else found.end()
 
 
-def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     values = dict(pairs)
     if len(values) < len(pairs):
         raise RefusedError(400, "duplicate_name", "an object names a field twice, so which value holds is not said")
@@ -163,17 +164,18 @@ def _parse_number(digits: str) -> float:
 _DECODER: Final = json.JSONDecoder(object_pairs_hook=_build_object, parse_int=_parse_integer, parse_float=_parse_number)
 
 
-def _require_limits(value: dict[str, Any]) -> None:
+def _require_limits(value: JsonObject) -> None:
     """Level by level, not by recursion."""
-    layer: list[Any] = [value]
+    layer: list[Mapping[str, JsonValue] | Sequence[JsonValue]] = [value]
     fields = 0
     for _ in range(DEPTH):
-        inner: list[Any] = []
+        inner: list[Mapping[str, JsonValue] | Sequence[JsonValue]] = []
         for container in layer:
-            if isinstance(container, dict):
+            inside: Iterable[JsonValue] = container
+            if isinstance(container, Mapping):
                 fields += len(container)
-                container = container.values()
-            inner += [item for item in container if isinstance(item, (dict, list))]
+                inside = container.values()
+            inner += [item for item in inside if isinstance(item, (dict, list))]
         if fields > FIELDS:
             raise _build_too_many_fields_error()
         if not inner:
@@ -191,7 +193,7 @@ def _build_too_deep_error() -> RefusedError:
 
 def _build_form(pairs: list[tuple[str, str]]) -> Body:
     """One payload: a name that is there several times (boxes that are ticked) has a list of values."""
-    values: dict[str, Any] = {}
+    values: dict[str, str | list[str]] = {}
     for name, value in pairs:
         before = values.get(name)
         if before is None:

@@ -16,8 +16,8 @@ import re
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from typing import Any, Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from typing import Final, ParamSpec, TypeVar
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
@@ -49,6 +49,8 @@ from leadgate.ledger.standstill import read_standstill
 from leadgate.playbook import Playbook
 from tasks.ingestion import Outcome
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 _STORED_WITHIN: Final = 30.0  # seconds, before a sender is told to come again
 _UNPROVEN: Final = 64 * 1024**2  # bytes of bodies in hand whose senders are not known yet
 _OF_A_SOURCE: Final = 32 * 1024**2  # bytes of bodies of one source in hand; more where one body may have more
@@ -164,11 +166,10 @@ class _Desk:
         # one question of a kind at a time, so that the writer finds a connection, too
         self._asking = {"ready": asyncio.Lock(), "metrics": asyncio.Lock()}
 
-    async def answer(self, work: Any) -> Response:
+    async def answer(self, work: Awaitable[Response]) -> Response:
         """The response that ``work`` leads to; whatever goes wrong in it tells the sender nothing of the inside."""
         try:
-            response: Response = await work
-            return response
+            return await work
         except RefusedError as refused:
             self._refused[refused.http_status, refused.error] += 1
             return refused.build_response()
@@ -289,7 +290,7 @@ class _Desk:
         page = metrics_text.format_exposition(figures, process)
         return Response(page, media_type=metrics_text.CONTENT_TYPE)
 
-    async def _ask(self, kind: str, question: Callable[[], Any], *, within: float) -> Any:
+    async def _ask(self, kind: str, question: Callable[[], _T], *, within: float) -> _T:
         """Ask the ledger, beside the writer."""
         try:
             async with asyncio.timeout(within), self._asking[kind]:
@@ -330,8 +331,8 @@ def _read_request_id(request: Request) -> str:
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-async def _call_here(function: Callable[..., Any], *arguments: Any) -> Any:
-    return function(*arguments)
+async def _call_here(function: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
+    return function(*arguments, **named)
 
 
 async def _await_in_time(stored: asyncio.Future[Outcome]) -> Outcome:

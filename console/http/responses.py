@@ -7,7 +7,7 @@ Belongs here: how an answer looks. Does not belong here: why a request is refuse
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from starlette.responses import Response
@@ -73,6 +73,6 @@ def build_id_reused_error() -> RefusedError:
     return RefusedError(409, "id_reused", words)
 
 
-def answer(status: int, body: Any, headers: dict[str, str] | None = None) -> Response:
+def answer(status: int, body: object, headers: dict[str, str] | None = None) -> Response:
     """``body`` as JSON."""
     return Response(orjson.dumps(body), status_code=status, headers=headers, media_type="application/json")

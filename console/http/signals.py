@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from console.http import body_reader
 from console.http.body_reader import Body
 from console.http.responses import RefusedError
+from leadgate.ledger.activities import NewActivity
+from leadgate.ledger.signals import NewSignal
 from leadgate.playbook import HttpCapture, Playbook, Source
 from tasks.capture import compute_hash, compute_key
 from tasks.ingestion import Outcome, SourceReader
@@ -22,8 +24,8 @@ class Posted(NamedTuple):
     """What a request holds. ``held`` are the positions of payloads of activities that are signals for a person."""
 
     payloads: int
-    signals: Sequence[Any]  # rows of ``ledger.signals.store_each_signal``
-    activities: Sequence[Any]
+    signals: Sequence[NewSignal]
+    activities: Sequence[NewActivity]
     held: set[int]
     hash: str | None  # of the content, where the sender gave a key
 
@@ -78,7 +80,7 @@ def _compute_keys(body: Body, given: str | None, source: Source) -> list[str]:
     return [compute_key(payload.values, source, f"once[{at}]:{given}") for at, payload in enumerate(body.payloads)]
 
 
-def as_data(source: Source, outcome: Outcome, posted: Posted) -> dict[str, Any]:
+def as_data(source: Source, outcome: Outcome, posted: Posted) -> dict[str, list[dict[str, int | bool]]]:
     """The answer: an entry for each payload, in their order."""
     if source.kind == "leads":
         return {"signals": [{"id": id_, "new": new} for id_, new in outcome.signals]}

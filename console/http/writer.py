@@ -14,12 +14,14 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from console.http.responses import RefusedError, build_id_reused_error, build_ledger_away_error, build_unexpected_error
 from console.screen import say
 from leadgate.ledger import Ledger, faults
+from leadgate.ledger.activities import NewActivity
 from leadgate.ledger.requests import Sender
+from leadgate.ledger.signals import NewSignal
 from tasks.ingestion import Outcome, store_requests
 
 MOST_WAITING: Final = 20_000  # payloads in the queue; what comes then is refused
@@ -32,8 +34,8 @@ class _Job:
 
     def __init__(
         self,
-        rows: Sequence[Any],
-        activities: Sequence[Any],
+        rows: Sequence[NewSignal],
+        activities: Sequence[NewActivity],
         size: int,
         sender: Sender,
         future: asyncio.Future[Outcome],
@@ -56,7 +58,7 @@ class Writer:
         self._thread.start()
 
     def submit(
-        self, rows: Sequence[Any], activities: Sequence[Any], size: int, sender: Sender
+        self, rows: Sequence[NewSignal], activities: Sequence[NewActivity], size: int, sender: Sender
     ) -> asyncio.Future[Outcome] | None:
         """Have the rows stored, all or none; ``size`` is in bytes. None when too much waits already."""
         job = _Job(rows, activities, size, sender, self._loop.create_future())

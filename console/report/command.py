@@ -5,11 +5,11 @@ Belongs here: options in words, the period, and the ways out. Does not belong he
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 import typer
@@ -25,6 +25,7 @@ from console.screen import CommandError, build_console, find_program, print_json
 from leadgate.assignment.availability import find_midnights, find_mondays
 from leadgate.ledger import Ledger, figures
 from leadgate.ledger.clock import time_of
+from leadgate.ledger.figure_rows import Found
 from leadgate.ledger.figures import Asked
 from leadgate.nearest import propose
 from leadgate.playbook import Playbook
@@ -127,9 +128,7 @@ def report(
         text.render(built, about, build_console())
 
 
-def build(
-    sections: Sequence[str], found: Mapping[str, Sequence[Mapping[str, Any]]], asked: Asked, playbook: Playbook
-) -> list[Section]:
+def build(sections: Sequence[str], found: Found, asked: Asked, playbook: Playbook) -> list[Section]:
     """The sections that are wanted, from what ``figures.read`` found for them."""
     made = {
         "funnel": lambda: funnel.build_section(found, playbook),
@@ -220,7 +219,7 @@ def _format_days(asked: Asked) -> str:
     return f"{first} to {last}"
 
 
-def _build_head(asked: Asked, earlier: Asked, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+def _build_head(asked: Asked, earlier: Asked, found: Found) -> dict[str, object]:
     period = {"since": asked.since.isoformat(), "until": asked.until.isoformat(), "zone": asked.zone}
     return {
         "period": period,

@@ -6,10 +6,11 @@ or the intervals (``leadgate.figures``).
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from functools import partial
+from typing import Final, TypedDict
 
 from markupsafe import Markup
 
@@ -26,11 +27,10 @@ from leadgate.figures import (
     find_band,
     lift,
 )
+from leadgate.ledger.figure_rows import ConversionCount, Found, RuleCount
 from leadgate.playbook import Playbook
 from leadgate.sla.ending import find_finishing_event
 from leadgate.vocabulary import EndReason
-
-Cell = Mapping[str, Any]
 
 _COUNTED: Final = (
     Column("qualified", "qualified"),
@@ -49,31 +49,89 @@ _COUNTED: Final = (
     Column("missed", "touch missed"),
     Column("missed_share", "of due", "share"),
 )
-_VERDICTS: Final = {"marketing_qualified": "marketing-qualified", "sales_qualified": "sales-qualified"}
+
+
+class _Counted(TypedDict):
+    """What became of a group of leads: a value for each of ``_COUNTED``."""
+
+    qualified: int
+    owned: int
+    touched: int
+    touched_share: float | None
+    won: int
+    lost: int
+    undecided: int
+    decided: int
+    won_share: float | None
+    won_interval: Interval | None
+    accepted: int
+    rejected: int
+    due: int
+    missed: int
+    missed_share: float | None
+
+
+class _Rejection(TypedDict):
+    reason: str
+    leads: int
+    share: float | None
+    marketing_qualified: int
+    sales_qualified: int
+
+
+class _Rule(TypedDict):
+    """What became of leads to which a rule gave points, beside the others."""
+
+    rule: str
+    points: float
+    qualified: int
+    decided_with: int
+    won_with: int
+    share_with: float | None
+    interval_with: Interval | None
+    decided_without: int
+    won_without: int
+    share_without: float | None
+    interval_without: Interval | None
+    lift: float | None
+    difference_interval: Interval | None
+    so: str | None
+
+
+_VERDICTS: Final[dict[str | None, str]] = {
+    "marketing_qualified": "marketing-qualified",
+    "sales_qualified": "sales-qualified",
+}
 #: What wins a lead, by what ends a journey.
 _WINS: Final = {
     "first_touch": "their owner accepted them; a first touch ends the work on a lead, and accepts nothing",
     "acceptance": "their owner accepted them",
     "outcome": "their owner accepted them, or an outcome that the playbook names came",
 }
-_SO: Final = {"more_often": "more often", "less_often": "less often", "not_shown": "not shown", None: "cannot be told"}
+_SO: Final[dict[str | None, str]] = {
+    "more_often": "more often",
+    "less_often": "less often",
+    "not_shown": "not shown",
+    None: "cannot be told",
+}
 _DOTS: Final = "The dot is the share won of those decided, the line its 95 % interval."
 _MOST_RULES: Final = 24  # in the picture; the table has them all
 
 
-def build_section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Section:
+def build_section(found: Found, playbook: Playbook) -> Section:
     """From the rows ``conversion`` and ``rules``."""
     cells, names = found["conversion"], Names(playbook)
     among = build_tens(cell["score"] for cell in cells)
     everybody = _sum_cells(cells)
-    share = compute_won_share(everybody)
+    share = _won(everybody)
     scores = [band.name for band in among]
-    by_score = _group_by(
+    draw = partial(_group_by, overall=share.value, drawn=True)
+    by_score = draw(
         "by_score", "By score", "score", cells, lambda cell: find_band(cell["score"], among).name, scores.index
     )
     graded = [cell for cell in cells if cell["grade"] is not None]
-    by_grade = _group_by("by_grade", "By grade", "grade", graded, lambda cell: cell["grade"], str)
-    by_source = _group_by("by_source", "By source", "source", cells, lambda cell: cell["source"], named=names.source)
+    by_grade = draw("by_grade", "By grade", "grade", graded, lambda cell: str(cell["grade"]), str)
+    by_source = draw("by_source", "By source", "source", cells, lambda cell: cell["source"], named=names.source)
     return Section(
         key="conversion",
         title="Outcomes of qualified leads",
@@ -83,9 +141,9 @@ def build_section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Se
         " is uncertain; its interval says how much.",
         tables=[
             _group_by("by_verdict", "By verdict", "verdict", cells, lambda cell: cell["qualified_as"], total=True),
-            _add_chart(by_score, share.value),
-            *([_add_chart(by_grade, share.value)] if graded else []),
-            _add_chart(by_source, share.value),
+            by_score,
+            *([by_grade] if graded else []),
+            by_source,
             _build_rejections(cells),
             _build_rules(found["rules"], share),
         ],
@@ -93,8 +151,12 @@ def build_section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Se
     )
 
 
-def _build_tiles(everybody: Mapping[str, Any]) -> list[Tile]:
-    share, undecided = compute_won_share(everybody), everybody["undecided"]
+def _won(counts: _Counted) -> Share:
+    return compute_won_share({"won": counts["won"], "lost": counts["lost"]})
+
+
+def _build_tiles(everybody: _Counted) -> list[Tile]:
+    share, undecided = _won(everybody), everybody["undecided"]
     open_yet = f"{describe_count(undecided, 'lead', 'leads')} undecided" if undecided else "none is undecided"
     qualified = f"of {describe_count(everybody['qualified'], 'qualified lead', 'qualified leads')}"
     return [
@@ -119,74 +181,93 @@ def _build_tiles(everybody: Mapping[str, Any]) -> list[Tile]:
     ]
 
 
-def _sum_cells(cells: Iterable[Cell]) -> dict[str, Any]:
+def _sum_cells(cells: Iterable[ConversionCount]) -> _Counted:
     """The columns of ``_COUNTED`` over ``cells``."""
-    sums: dict[str, int] = defaultdict(int)
+    sums: Counter[str] = Counter()
     for cell in cells:
-        sums["qualified"] += cell["n"]
-        for name in ("owned", "touched", "accepted", "rejected", "due", "missed"):
-            sums[name] += cell["n"] if cell[name] else 0
-        sums[cell["outcome"]] += cell["n"]
+        n = cell["n"]
+        sums["qualified"] += n
+        sums["owned"] += n if cell["owned"] else 0
+        sums["touched"] += n if cell["touched"] else 0
+        sums["accepted"] += n if cell["accepted"] else 0
+        sums["rejected"] += n if cell["rejected"] else 0
+        sums["due"] += n if cell["due"] else 0
+        sums["missed"] += n if cell["missed"] else 0
+        sums[cell["outcome"]] += n
     share = compute_won_share({name: sums[name] for name in OUTCOMES})
-    shares = {
+    return {
+        "qualified": sums["qualified"],
+        "owned": sums["owned"],
+        "touched": sums["touched"],
         "touched_share": Share(sums["touched"], sums["owned"]).value,
+        "won": sums["won"],
+        "lost": sums["lost"],
+        "undecided": sums["undecided"],
         "decided": share.of,
         "won_share": share.value,
         "won_interval": share.interval,
+        "accepted": sums["accepted"],
+        "rejected": sums["rejected"],
+        "due": sums["due"],
+        "missed": sums["missed"],
         "missed_share": Share(sums["missed"], sums["due"]).value,
     }
-    return {column.key: sums[column.key] for column in _COUNTED} | shares
 
 
 def _group_by(
     key: str,
     title: str,
     name: str,
-    cells: Sequence[Cell],
-    of: Callable[[Cell], str],
-    order: Callable[[str], Any] | None = None,
+    cells: Sequence[ConversionCount],
+    of: Callable[[ConversionCount], str],
+    order: Callable[[str], int | str] | None = None,
     *,
     total: bool = False,
     named: Callable[[str], str] | None = None,
+    overall: float | None = None,
+    drawn: bool = False,
 ) -> Table:
-    """What became of each group: most qualified first, unless ``order`` says otherwise."""
-    groups: dict[str, list[Cell]] = defaultdict(list)
+    """What became of each group: most qualified first, unless ``order`` says otherwise.
+
+    ``drawn``: with its shares won as dots on their intervals, and a line at the share of all (``overall``).
+    """
+    groups: dict[str, list[ConversionCount]] = defaultdict(list)
     for cell in cells:
         groups[of(cell)].append(cell)
-    rows: list[dict[str, Any]] = [{name: group, **_sum_cells(own)} for group, own in groups.items()]
-    rows.sort(key=lambda row: (order(row[name]) if order else -row["qualified"], row[name]))
+    rows = [(group, _sum_cells(own)) for group, own in groups.items()]
+    rows.sort(key=lambda row: (order(row[0]) if order else -row[1]["qualified"], row[0]))
     if total and rows:
-        rows.append({name: "all", **_sum_cells(cells)})
-    return Table(key, title, [Column(name, name, "text", says=_VERDICTS, named=named), *_COUNTED], rows)
+        rows.append(("all", _sum_cells(cells)))
+    first = Column(name, name, "text", says=_VERDICTS, named=named)
+    table = Table(key, title, [first, *_COUNTED], [{name: group, **counts} for group, counts in rows])
+    if not drawn:
+        return table
+    return replace(table, chart=_intervals(title, first, rows, overall), caption=_DOTS)
 
 
-def _add_chart(table: Table, overall: float | None) -> Table:
-    """``table`` with its shares won as dots on their intervals, and a line at the share of all."""
-    first = table.columns[0]
+def _intervals(title: str, first: Column, rows: Sequence[tuple[str, _Counted]], overall: float | None) -> Markup:
     drawn = [
         charts.Range(
-            first.words(row[first.key]), row["won_interval"].low, row["won_share"], row["won_interval"].high,
-            f"{format_percent(row['won_share'])} of {row['decided']:,}",
+            first.words(group), interval.low, share, interval.high, f"{format_percent(share)} of {row['decided']:,}"
         )
-        for row in table.rows
-        if row["decided"]
-    ]  # fmt: skip
-    chart = charts.draw_intervals(
-        f"{table.title}: share won of those decided, with its interval",
+        for group, row in rows
+        if (interval := row["won_interval"]) is not None and (share := row["won_share"]) is not None
+    ]
+    return charts.draw_intervals(
+        f"{title}: share won of those decided, with its interval",
         drawn,
         reference=overall,
         words=f"all: {format_percent(overall)}",
     )
-    return replace(table, chart=chart, caption=_DOTS)
 
 
-def _build_rejections(cells: Iterable[Cell]) -> Table:
+def _build_rejections(cells: Iterable[ConversionCount]) -> Table:
     reasons: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for cell in cells:
         if cell["rejected"]:
             reasons[cell["rejected"].removeprefix(EndReason.REJECTED.add(""))][cell["qualified_as"]] += cell["n"]
     total = sum(sum(each.values()) for each in reasons.values())
-    rows: list[dict[str, Any]] = [
+    rows: list[_Rejection] = [
         {
             "reason": reason,
             "leads": sum(each.values()),
@@ -222,8 +303,8 @@ def _build_rejections(cells: Iterable[Cell]) -> Table:
     )
 
 
-def _build_rules(found: Iterable[Cell], everybody: Share) -> Table:
-    rows = []
+def _build_rules(found: Iterable[RuleCount], everybody: Share) -> Table:
+    rows: list[_Rule] = []
     for cell in found:
         with_it = Share(cell["won"], cell["decided"])
         without = Share(everybody.count - with_it.count, everybody.of - with_it.of)
@@ -284,12 +365,12 @@ def _judge_difference(apart: Interval | None) -> str | None:
     return "less_often" if apart.high < 0 else "not_shown"
 
 
-def _draw_forest(rows: Sequence[Mapping[str, Any]]) -> Markup:
+def _draw_forest(rows: Sequence[_Rule]) -> Markup:
     drawn = []
     for row in rows:
         apart = row["difference_interval"]
         if apart is not None:
-            middle = row["share_with"] - row["share_without"]
+            middle = (row["share_with"] or 0.0) - (row["share_without"] or 0.0)
             figure = f"{middle * 100:+.0f}, of {row['decided_with']:,}"
             drawn.append(charts.Range(write_as_words(row["rule"]), apart.low, middle, apart.high, figure))
     drawn = sorted(drawn, key=lambda each: -each.at)[:_MOST_RULES]

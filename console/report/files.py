@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from console import spreadsheet
 from console.report.tables import Column, Section, Table, convert_cell
+from leadgate.figures import Interval
 
 
-def as_data(sections: Sequence[Section]) -> dict[str, Any]:
+def as_data(sections: Sequence[Section]) -> dict[str, dict[str, list[dict[str, object]]]]:
     """Section -> table -> rows, each row by the columns' keys."""
     return {
         section.key: {
@@ -48,7 +48,7 @@ def _list_names(column: Column) -> list[str]:
     return [f"{column.key}_low", f"{column.key}_high"] if column.kind == "interval" else [column.key]
 
 
-def _list_values(column: Column, value: Any) -> list[Any]:
+def _list_values(column: Column, value: object) -> list[object]:
     if column.kind == "interval":
-        return [None, None] if value is None else list(value)
+        return list(value) if isinstance(value, Interval) else [None, None]
     return [convert_cell(value)]

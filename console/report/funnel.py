@@ -15,10 +15,9 @@ from console.report import charts
 from console.report.names import Names, write_as_words
 from console.report.tables import NONE, STATUS_WORDS, Column, Section, Table, Tile, describe_count, format_percent
 from leadgate.figures import OUTCOMES, STEPS, Share, Step, build_bands, build_steps, find_band
+from leadgate.ledger.figure_rows import Found, JourneyCount
 from leadgate.playbook import Playbook
 from leadgate.vocabulary import JourneyStatus, Trigger
-
-Cell = Mapping[str, Any]
 
 #: Each status has a colour. One that is not here has that of what waits.
 _COLOURS: Final[dict[JourneyStatus, str]] = {
@@ -38,21 +37,21 @@ _BECAME: Final = (
     ("c4", "qualified, no owner yet"),
     ("rest", "not qualified"),
 )
-_UNGRADED: Final = {None: "no grade yet"}
-_NO_ROUTE: Final = {None: "no owner yet"}
+_UNGRADED: Final[dict[str | None, str]] = {None: "no grade yet"}
+_NO_ROUTE: Final[dict[str | None, str]] = {None: "no owner yet"}
 
 
-def build_section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Section:
+def build_section(found: Found, playbook: Playbook) -> Section:
     """From the rows ``journeys``. Scores are in bands between the thresholds of ``playbook``."""
     cells = [cell for cell in found["journeys"] if cell["trigger"] == Trigger.SIGNAL]
     among = build_bands(playbook.qualification)
     names = Names(playbook)
-    said: dict[Any, str] = {band.name: f"{band.name} ({band.words})" for band in among}
-    order = [None, *(band.name for band in among)]
+    said: dict[str | None, str] = {band.name: f"{band.name} ({band.words})" for band in among}
+    order: list[str | None] = [None, *(band.name for band in among)]
 
     graded = any(cell["grade"] is not None for cell in cells)
 
-    def name_band(cell: Cell) -> str | None:
+    def name_band(cell: JourneyCount) -> str | None:
         return None if cell["score"] is None else find_band(cell["score"], among).name
 
     return Section(
@@ -60,7 +59,7 @@ def build_section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Se
         title="From signal to first touch",
         about="Signals received in the period: how far each came, and where it is now.",
         tables=[
-            _build_steps(build_steps(cells)),
+            _build_steps(_steps_of(cells)),
             _group_by("by_source", "By source", "source", cells, lambda cell: cell["source"], named=names.source),
             _group_by(
                 "by_route",
@@ -82,13 +81,16 @@ def build_section(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> Se
                 note="A rescore begins at qualification, with a known lead: it is no signal, and in no other table.",
             ),
         ],
-        tiles=_build_tiles(build_steps(cells)),
+        tiles=_build_tiles(_steps_of(cells)),
     )
 
 
-def _read_grade(cell: Cell) -> str | None:
-    grade: str | None = cell["grade"]
-    return grade
+def _steps_of(cells: Iterable[JourneyCount]) -> list[Step]:
+    return build_steps((cell["reached"], cell["status"], cell["n"]) for cell in cells)
+
+
+def _read_grade(cell: JourneyCount) -> str | None:
+    return cell["grade"]
 
 
 def _build_tiles(found: Sequence[Step]) -> list[Tile]:
@@ -200,20 +202,20 @@ def _group_by(
     key: str,
     title: str,
     name: str,
-    cells: Iterable[Cell],
-    of: Callable[[Cell], str | None],
-    order: Callable[[Any], Any] | None = None,
-    said: Mapping[Any, str] | None = None,
+    cells: Iterable[JourneyCount],
+    of: Callable[[JourneyCount], str | None],
+    order: Callable[[str | None], int | str] | None = None,
+    said: Mapping[str | None, str] | None = None,
     note: str = "",
     named: Callable[[str], str] | None = None,
 ) -> Table:
     """The funnel of each group: most signals first, unless ``order`` says otherwise."""
-    groups: dict[str | None, list[Cell]] = defaultdict(list)
+    groups: dict[str | None, list[JourneyCount]] = defaultdict(list)
     for cell in cells:
         groups[of(cell)].append(cell)
     rows: list[dict[str, Any]] = []
     for group, own in groups.items():
-        reached = {step.name: step.reached for step in build_steps(own)}
+        reached = {step.name: step.reached for step in _steps_of(own)}
         now: dict[str, int] = defaultdict(int)
         for cell in own:
             now[cell["status"]] += cell["n"]

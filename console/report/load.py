@@ -7,8 +7,8 @@ or whose turn it is (``leadgate.assignment.rotation``).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TypedDict
 
 from markupsafe import Markup
 
@@ -16,12 +16,49 @@ from console.report import charts
 from console.report.names import Names
 from console.report.tables import NO_POOL, Column, Section, Table, Tile, describe_count, format_decimal
 from leadgate.figures import Share, compute_dues
+from leadgate.json_columns import KeptTurnCounts
+from leadgate.ledger.figure_rows import Found
 from leadgate.playbook import Playbook
 
-Cell = Mapping[str, Any]
+
+class _Turn(TypedDict):
+    pool: str | None
+    rep: str
+    weight: int | None
+    turns: int
+    expected: float | None
+    deviation: float | None
+    besides: int
+    epoch_turns: int | None
+    epoch_deviation: float | None
+    order: str | None
 
 
-def build_section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, rep: str | None = None) -> Section:
+class _Pool(TypedDict):
+    pool: str | None
+    assigned: int
+    turns: int
+    deviation: float | None
+    deviation_share: float | None
+    epoch_turns: int
+    epoch_deviation: float | None
+    order: str | None
+
+
+class _Rep(TypedDict):
+    rep: str
+    assigned: int
+    open: int
+    max_open: int | None
+    open_share: float | None
+    overdue: int
+    today: int | None
+    max_per_day: int | None
+    week: int | None
+    max_per_week: int | None
+
+
+def build_section(found: Found, playbook: Playbook, rep: str | None = None) -> Section:
     """From the rows ``turns``, ``owners``, ``pools`` and ``recent``; weights and caps are those of ``playbook``.
 
     With ``rep``, theirs alone, and their pools.
@@ -114,8 +151,8 @@ def build_section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, rep: 
     )
 
 
-def _build_open_tiles(reps: Sequence[Mapping[str, Any]]) -> list[Tile]:
-    owned, overdue = (sum(row[name] for row in reps) for name in ("open", "overdue"))
+def _build_open_tiles(reps: Sequence[_Rep]) -> list[Tile]:
+    owned, overdue = sum(row["open"] for row in reps), sum(row["overdue"] for row in reps)
     of = f"of {describe_count(owned, 'open lead', 'open leads')}"
     ended = "when the period before ended"
     return [
@@ -124,24 +161,24 @@ def _build_open_tiles(reps: Sequence[Mapping[str, Any]]) -> list[Tile]:
     ]
 
 
-def _build_fairness_tiles(turns: Sequence[Mapping[str, Any]], names: Names) -> list[Tile]:
+def _build_fairness_tiles(turns: Sequence[_Turn], names: Names) -> list[Tile]:
     """The largest distance of any rep, over every pool: since its last change of who can take leads; in the period."""
     taken = {row["pool"] for row in turns if row["epoch_turns"]}
-    now = _find_furthest([row for row in turns if row["pool"] in taken], "epoch_deviation")
+    now, off = _find_furthest((row, row["epoch_deviation"]) for row in turns if row["pool"] in taken)
     since = "since the last change of who can take leads"
     if now is None:
         detail = ""
-    elif abs(now["epoch_deviation"]) > 1e-9:
+    elif off > 1e-9:
         detail = f"{_name_rep(now, names)}, {since}; less than 1 is promised"
     else:
         detail = f"every rep has their weight's share {since}"
     took = {row["pool"] for row in turns if row["turns"]}
-    whole = _find_furthest([row for row in turns if row["pool"] in took], "deviation")
+    whole, off_in_period = _find_furthest((row, row["deviation"]) for row in turns if row["pool"] in took)
     return [
         Tile(
             "fairness",
             "Leads off the fair share, at most",
-            None if now is None else abs(now["epoch_deviation"]),
+            None if now is None else off,
             "number",
             detail,
             "no turn was taken yet",
@@ -150,7 +187,7 @@ def _build_fairness_tiles(turns: Sequence[Mapping[str, Any]], names: Names) -> l
         Tile(
             "fairness_of_period",
             "Leads off the fair share, in the whole period",
-            None if whole is None else abs(whole["deviation"]),
+            None if whole is None else off_in_period,
             "number",
             "" if whole is None else f"{_name_rep(whole, names)}; absences, caps and changes of weights included",
             "no turn was taken",
@@ -158,26 +195,28 @@ def _build_fairness_tiles(turns: Sequence[Mapping[str, Any]], names: Names) -> l
     ]
 
 
-def _find_furthest(turns: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any] | None:
-    return max((row for row in turns if row[name] is not None), key=lambda row: abs(row[name]), default=None)
+def _find_furthest(turns: Iterable[tuple[_Turn, float | None]]) -> tuple[_Turn | None, float]:
+    """The row that is furthest off, and how far; the first of them."""
+    known = ((row, abs(off)) for row, off in turns if off is not None)
+    return max(known, key=lambda each: each[1], default=(None, 0.0))
 
 
-def _name_rep(row: Mapping[str, Any], names: Names) -> str:
+def _name_rep(row: _Turn, names: Names) -> str:
     by_open = ", which goes by open leads instead of turns" if row["order"] == "open_leads" else ""
-    return f"{names.rep(row['rep'])} in {names.pool(row['pool'])}{by_open}"
+    return f"{names.rep(row['rep'])} in {names.pool(str(row['pool']))}{by_open}"
 
 
-def _draw_turns(turns: Sequence[Mapping[str, Any]], names: Names) -> Markup:
+def _draw_turns(turns: Sequence[_Turn], names: Names) -> Markup:
     """A picture for each pool."""
     drawn = []
-    for pool in dict.fromkeys(row["pool"] for row in turns if row["pool"]):
+    for pool in dict.fromkeys(pool for row in turns if (pool := row["pool"])):
         own = [row for row in turns if row["pool"] == pool]
         bullets = [
             charts.Bullet(
                 names.rep(row["rep"]),
                 row["turns"],
                 row["expected"],
-                f"{row['turns']:,}, off {format_decimal(row['deviation'], sign=True)}",
+                f"{row['turns']:,}, off {format_decimal(row['deviation'] or 0.0, sign=True)}",
             )
             for row in own
         ]
@@ -189,24 +228,24 @@ def _draw_turns(turns: Sequence[Mapping[str, Any]], names: Names) -> Markup:
     return Markup().join(drawn)
 
 
-def find_largest(rows: Sequence[Mapping[str, Any]], name: str) -> float | None:
-    """The largest of a column; None when no row has it."""
-    return max((abs(row[name]) for row in rows if row[name] is not None), default=None)
+def _largest(distances: Iterable[float | None]) -> float | None:
+    """The largest there is, either way; None when there is none."""
+    return max((abs(each) for each in distances if each is not None), default=None)
 
 
-def _build_turns(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> list[dict[str, Any]]:
+def _build_turns(found: Found, playbook: Playbook) -> list[_Turn]:
     """A row for each pool and rep: members by the playbook, and whoever else got leads from it."""
     weights = {pool.name: {member.rep: member.weight for member in pool.members} for pool in playbook.pools}
-    states = {cell["pool"]: cell["state"] or {} for cell in found["pools"]}
+    states: dict[str | None, KeptTurnCounts] = {cell["pool"]: cell["state"] or {} for cell in found["pools"]}
     taken: dict[str | None, dict[str, int]] = defaultdict(dict)
     besides: dict[str | None, dict[str, int]] = defaultdict(dict)
     for cell in found["turns"]:
         taken[cell["pool"]][cell["owner"]] = cell["turns"]
         besides[cell["pool"]][cell["owner"]] = cell["n"] - cell["turns"]
-    rows = []
+    rows: list[_Turn] = []
     others = {name for name in (*taken, *states) if name and name not in weights}
     for pool in [*weights, *sorted(others), None]:
-        state = states.get(pool, {})
+        state: KeptTurnCounts = states.get(pool, {})
         epoch = compute_dues(state.get("turns", {}), state.get("weights", {}))
         counts = dict.fromkeys(epoch, 0) | taken[pool]  # who left the pool may still be in its epoch
         for rep, due in compute_dues(counts, weights.get(pool or "", {})).items():
@@ -227,14 +266,14 @@ def _build_turns(found: Mapping[str, Sequence[Cell]], playbook: Playbook) -> lis
     return rows
 
 
-def _build_pools(turns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    by_pool: dict[str | None, list[Mapping[str, Any]]] = defaultdict(list)
+def _build_pools(turns: Sequence[_Turn]) -> list[_Pool]:
+    by_pool: dict[str | None, list[_Turn]] = defaultdict(list)
     for row in turns:
         by_pool[row["pool"]].append(row)
-    rows = []
+    rows: list[_Pool] = []
     for pool, own in by_pool.items():
         total = sum(row["turns"] for row in own)
-        apart = find_largest(own, "deviation")
+        apart = _largest(row["deviation"] for row in own)
         rows.append(
             {
                 "pool": pool,
@@ -243,31 +282,31 @@ def _build_pools(turns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 "deviation": apart,
                 "deviation_share": None if apart is None or not total else apart / total,
                 "epoch_turns": sum(row["epoch_turns"] or 0 for row in own),
-                "epoch_deviation": find_largest(own, "epoch_deviation"),
+                "epoch_deviation": _largest(row["epoch_deviation"] for row in own),
                 "order": own[0]["order"],
             }
         )
     return rows
 
 
-def _build_reps(found: Mapping[str, Sequence[Cell]], playbook: Playbook, *, everybody: bool) -> list[dict[str, Any]]:
+def _build_reps(found: Found, playbook: Playbook, *, everybody: bool) -> list[_Rep]:
     """A row for each rep who has, or had, a lead; with ``everybody`` for each of the playbook's, too."""
     owners = {cell["owner"]: cell for cell in found["owners"]}
     recent = {cell["rep"]: cell for cell in found["recent"]}
     reps = {rep.name: rep for rep in playbook.reps}
-    nothing = {"assigned": 0, "open": 0, "overdue": 0}
-    rows = []
+    rows: list[_Rep] = []
     for name in dict.fromkeys([*owners, *(rep for rep in reps if everybody)]):
-        own, rep = owners.get(name, nothing), reps.get(name)
+        own, rep = owners.get(name), reps.get(name)
+        now_open = own["open"] if own else 0
         cap = None if rep is None else rep.max_open
         rows.append(
             {
                 "rep": name,
-                "assigned": own["assigned"],
-                "open": own["open"],
+                "assigned": own["assigned"] if own else 0,
+                "open": now_open,
                 "max_open": cap,
-                "open_share": None if not cap else Share(own["open"], cap).value,
-                "overdue": own["overdue"],
+                "open_share": None if not cap else Share(now_open, cap).value,
+                "overdue": own["overdue"] if own else 0,
                 "today": recent[name]["today"] if name in recent else None,
                 "max_per_day": None if rep is None else rep.max_per_day,
                 "week": recent[name]["week"] if name in recent else None,

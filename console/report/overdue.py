@@ -5,19 +5,16 @@ Belongs here: the table of this section. Does not belong here: counting (``leadg
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from console.report.names import Names, write_as_words
 from console.report.tables import NO_POOL, Column, Section, Table, Tile
+from leadgate.ledger.figure_rows import Found
 from leadgate.ledger.figures import MOST_LATE
 from leadgate.playbook import Playbook
 
 
-def build_section(
-    found: Mapping[str, Sequence[Mapping[str, Any]]], playbook: Playbook, now: datetime, zone: str
-) -> Section:
+def build_section(found: Found, playbook: Playbook, now: datetime, zone: str) -> Section:
     """From the rows ``late``, as of ``now``; moments are shown in ``zone``."""
     late = found["late"]
     rows = [
@@ -25,7 +22,11 @@ def build_section(
             "journey": f"J{row['journey_id']}",
             "due_at": row["due_at"],
             "overdue": (now - row["due_at"]).total_seconds(),
-            **{name: row[name] for name in ("assigned_at", "sla", "pool", "route", "ladder_step")},
+            "assigned_at": row["assigned_at"],
+            "sla": row["sla"],
+            "pool": row["pool"],
+            "route": row["route"],
+            "ladder_step": row["ladder_step"],
         }
         for row in late
     ]
@@ -55,7 +56,7 @@ def build_section(
             Tile(
                 "overdue",
                 "Longest overdue",
-                max((row["overdue"] for row in rows), default=None),
+                max(((now - row["due_at"]).total_seconds() for row in late), default=None),
                 "span",
                 "",
                 "nothing is overdue",

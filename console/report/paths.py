@@ -5,8 +5,8 @@ Belongs here: the tables and charts of this section. Does not belong here: count
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final, TypedDict
 
 from markupsafe import Markup
 
@@ -15,14 +15,37 @@ from console.report.names import write_as_words
 from console.report.tables import STATUS_WORDS, Column, Section, Table, Tile, describe_count, format_percent
 from console.screen import format_span
 from leadgate.figures import Share
+from leadgate.ledger.figure_rows import EndingCount, Found, StageTime
 from leadgate.vocabulary import STAGES, STATUSES, JourneyStatus, StageName
 
-Cell = Mapping[str, Any]
 
-_TOTALS: Final = {"to_owner": "capture to owner", "to_end": "capture to done"}
+class _Ending(TypedDict):
+    status: str
+    journeys: int
+    clean: int
+    person: int
+    clean_share: float | None
 
 
-def build_section(found: Mapping[str, Sequence[Cell]]) -> Section:
+class _Stage(TypedDict):
+    stage: str
+    clean: int
+    clean_p50: float | None
+    clean_p95: float | None
+    person: int
+    person_p50: float | None
+    person_p95: float | None
+
+
+_TOTALS: Final = ("to_owner", "to_end")
+_SAID: Final[dict[str | None, str]] = {
+    "to_owner": "capture to owner",
+    "to_end": "capture to done",
+    StageName.FOLLOW_UP: "follow-up",
+}
+
+
+def build_section(found: Found) -> Section:
     """From the rows ``endings``, ``stages`` and ``reasons``."""
     endings = _build_endings(found["endings"])
     stages = _build_stages(found["stages"])
@@ -73,8 +96,15 @@ def build_section(found: Mapping[str, Sequence[Cell]]) -> Section:
                     Column("closed_p95", "95 %", "span"),
                 ],
                 rows=[
-                    {name: row[name] for name in ("reason", "kind", "journeys", "items", "open")}
-                    | {"closed_p50": row["p50"], "closed_p95": row["p95"]}
+                    {
+                        "reason": row["reason"],
+                        "kind": row["kind"],
+                        "journeys": row["journeys"],
+                        "items": row["items"],
+                        "open": row["open"],
+                        "closed_p50": row["p50"],
+                        "closed_p95": row["p95"],
+                    }
                     for row in found["reasons"]
                 ],
                 chart=charts.draw_bars(
@@ -97,7 +127,7 @@ def build_section(found: Mapping[str, Sequence[Cell]]) -> Section:
                 key="stages",
                 title="The time each took",
                 columns=[
-                    Column("stage", "stage", "text", says={**_TOTALS, StageName.FOLLOW_UP: "follow-up"}),
+                    Column("stage", "stage", "text", says=_SAID),
                     Column("clean", "clean"),
                     Column("clean_p50", "median", "span"),
                     Column("clean_p95", "95 % within", "span"),
@@ -117,18 +147,18 @@ def build_section(found: Mapping[str, Sequence[Cell]]) -> Section:
     )
 
 
-def _build_tiles(endings: Sequence[Mapping[str, Any]], stages: Sequence[Mapping[str, Any]]) -> list[Tile]:
+def _build_tiles(endings: Sequence[_Ending], stages: Sequence[_Stage]) -> list[Tile]:
     counts = {row["status"]: row for row in endings}
-    waiting = counts.get(JourneyStatus.READY, {"clean": 0})["clean"]
+    waiting = counts[JourneyStatus.READY]["clean"] if JourneyStatus.READY in counts else 0
     clean = Share(counts["all"]["clean"] - waiting, counts["all"]["journeys"] - waiting) if counts else Share(0, 0)
     detail = f"{clean.count:,} of {describe_count(clean.of, 'journey', 'journeys')} so far" if clean.of else ""
     if waiting:
         detail += (
             "; " if detail else ""
         ) + f"{describe_count(waiting, 'journey waits', 'journeys wait')} for the next run"
-    to_owner = next((row for row in stages if row["stage"] == "to_owner"), {"clean": 0, "person": 0})
-    alone = f"median of {describe_count(to_owner['clean'], 'lead', 'leads')}" if to_owner["clean"] else ""
-    if to_owner["person"]:
+    to_owner = next((row for row in stages if row["stage"] == "to_owner"), None)
+    alone = f"median of {describe_count(to_owner['clean'], 'lead', 'leads')}" if to_owner and to_owner["clean"] else ""
+    if to_owner and to_owner["person"]:
         helped = describe_count(to_owner["person"], "lead", "leads")
         alone += f"{'; ' if alone else ''}{format_span(to_owner['person_p50'])} for {helped} with a person's help"
     return [
@@ -136,7 +166,7 @@ def _build_tiles(endings: Sequence[Mapping[str, Any]], stages: Sequence[Mapping[
         Tile(
             "to_owner",
             "Capture to owner, without a person",
-            to_owner.get("clean_p50"),
+            to_owner["clean_p50"] if to_owner else None,
             "span",
             alone,
             "no lead yet",
@@ -144,7 +174,7 @@ def _build_tiles(endings: Sequence[Mapping[str, Any]], stages: Sequence[Mapping[
     ]
 
 
-def _build_endings(found: Sequence[Cell]) -> list[dict[str, Any]]:
+def _build_endings(found: Sequence[EndingCount]) -> list[_Ending]:
     """A row for each status that there is, in their order, and one of all at the end."""
     counts = {(cell["status"], cell["clean"]): cell["n"] for cell in found}
     rows = []
@@ -157,30 +187,37 @@ def _build_endings(found: Sequence[Cell]) -> list[dict[str, Any]]:
     return rows
 
 
-def _build_ending(status: str, clean: int, person: int) -> dict[str, Any]:
+def _build_ending(status: str, clean: int, person: int) -> _Ending:
     share = Share(clean, clean + person).value
     return {"status": status, "journeys": clean + person, "clean": clean, "person": person, "clean_share": share}
 
 
-def _build_stages(found: Sequence[Cell]) -> list[dict[str, Any]]:
+def _build_stages(found: Sequence[StageTime]) -> list[_Stage]:
     cells = {(cell["stage"], cell["clean"]): cell for cell in found}
-    rows = []
+    rows: list[_Stage] = []
     for stage in (*STAGES, *_TOTALS):
-        clean, person = cells.get((stage, True), {}), cells.get((stage, False), {})
+        clean, person = cells.get((stage, True)), cells.get((stage, False))
         if clean or person:
-            row: dict[str, Any] = {"stage": stage}
-            for name, cell in (("clean", clean), ("person", person)):
-                row |= {name: cell.get("n", 0), f"{name}_p50": cell.get("p50"), f"{name}_p95": cell.get("p95")}
-            rows.append(row)
+            rows.append(
+                {
+                    "stage": stage,
+                    "clean": clean["n"] if clean else 0,
+                    "clean_p50": clean["p50"] if clean else None,
+                    "clean_p95": clean["p95"] if clean else None,
+                    "person": person["n"] if person else 0,
+                    "person_p50": person["p50"] if person else None,
+                    "person_p95": person["p95"] if person else None,
+                }
+            )
     return rows
 
 
-def _draw_ranges(rows: Sequence[Mapping[str, Any]]) -> Markup:
+def _draw_ranges(rows: Sequence[_Stage]) -> Markup:
     drawn = []
     for row in rows:
-        for name in ("clean", "person"):
-            if row[name] and row["stage"] in _TOTALS:
-                p50, p95 = float(row[f"{name}_p50"]), float(row[f"{name}_p95"])
+        times = (("clean", row["clean_p50"], row["clean_p95"]), ("person", row["person_p50"], row["person_p95"]))
+        for name, p50, p95 in times:
+            if p50 is not None and p95 is not None and row["stage"] in _TOTALS:
                 label = f"{row['stage'].replace('_', ' ')}, {name}"
                 drawn.append(charts.Range(label, p50, p50, p95, format_span(p50)))
     return charts.draw_spans(

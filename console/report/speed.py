@@ -5,8 +5,7 @@ Belongs here: the tables and charts of this section. Does not belong here: count
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final, Literal, TypedDict
 
 from markupsafe import Markup
 
@@ -14,14 +13,39 @@ from console.report import charts
 from console.report.names import Names
 from console.report.tables import NO_POOL, Column, Section, Table, Tile, describe_count, format_interval, format_percent
 from console.screen import format_span
-from leadgate.figures import FIRST_TOUCHES, compute_kept_share
+from leadgate.figures import Interval, compute_kept_share
+from leadgate.ledger.figure_rows import Found, ToOwner, ToTouch
 from leadgate.playbook import Playbook
 
-Cell = Mapping[str, Any]
 
+class _Times(TypedDict):
+    """What a row says: ``owner_…`` from capture to owner, ``touch_…`` from owner to first touch."""
+
+    leads: int
+    owner_p50: float | None
+    owner_p95: float | None
+    assigned: int
+    touched: int
+    touch_p50: float | None
+    touch_p95: float | None
+    due: int
+    kept_share: float | None
+    kept_interval: Interval | None
+    kept: int
+    early: int
+    missed: int
+    not_due: int
+    released: int
+    no_sla: int
+
+
+#: Times by rep, pool or hour: each with its name. None: no pool.
+_Named = list[tuple[str | int | None, _Times]]
+
+_By = Literal["all", "owner", "pool", "hour"]
 _NONE: Final = Markup()  # no chart
 #: By what a row is, as ``GROUPING(owner, pool, hour)`` tells it.
-_GROUPED: Final = {"all": 0b111, "owner": 0b011, "pool": 0b101, "hour": 0b110}
+_GROUPED: Final[dict[_By, int]] = {"all": 0b111, "owner": 0b011, "pool": 0b101, "hour": 0b110}
 
 _COLUMNS: Final = (
     Column("leads", "leads"),
@@ -43,11 +67,11 @@ _COLUMNS: Final = (
 )
 
 
-def build_section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, zone: str) -> Section:
+def build_section(found: Found, playbook: Playbook, zone: str) -> Section:
     """From the rows ``to_owner`` and ``to_touch``; hours of day are those of ``zone``."""
-    (overall,) = _build_rows(found, "all")
-    by_rep, by_pool, by_hour = (_build_rows(found, name) for name in ("owner", "pool", "hour"))
-    by_rep.sort(key=lambda row: (-row["assigned"], str(row["owner"])))
+    ((_, overall),) = _build_rows(found, "all")
+    by_rep, by_pool, by_hour = _build_rows(found, "owner"), _build_rows(found, "pool"), _build_rows(found, "hour")
+    by_rep.sort(key=lambda row: (-row[1]["assigned"], str(row[0])))
     names = Names(playbook)
     rep = Column("owner", "rep", "text", named=names.rep)
     pool = Column("pool", "pool", "text", says=NO_POOL, named=names.pool)
@@ -58,7 +82,7 @@ def build_section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, zone:
         " period, in real time, nights and weekends included. Whether a touch was in time is told by the clock of its"
         " SLA, of those whose time is up: what was not done by then is missed, what is not due yet is left out.",
         tables=[
-            _build_table("overall", "All leads", None, [overall]),
+            _build_table("overall", "All leads", None, [(None, overall)]),
             _build_table("by_rep", "By rep", rep, by_rep, _draw_ranges(rep, by_rep)),
             _build_table("by_pool", "By pool", pool, by_pool, _draw_ranges(pool, by_pool)),
             _build_table(
@@ -73,9 +97,9 @@ def build_section(found: Mapping[str, Sequence[Cell]], playbook: Playbook, zone:
     )
 
 
-def _build_tiles(overall: Mapping[str, Any]) -> list[Tile]:
+def _build_tiles(overall: _Times) -> list[Tile]:
     leads, assigned, touched = overall["leads"], overall["assigned"], overall["touched"]
-    share = compute_kept_share(overall)
+    share = compute_kept_share({"kept": overall["kept"], "missed": overall["missed"]})
     later = overall["early"] + overall["not_due"]
     wait = f"{describe_count(later, 'lead is', 'leads are')} not due yet" if later else ""
     wait += f", {overall['early']:,} of them touched already" if overall["early"] else ""
@@ -115,45 +139,49 @@ def _build_tiles(overall: Mapping[str, Any]) -> list[Tile]:
     ]
 
 
-def _build_rows(found: Mapping[str, Sequence[Cell]], by: str) -> list[dict[str, Any]]:
+def _build_rows(found: Found, by: _By) -> _Named:
     """A row for each rep, pool or hour that either figure has; of everything when ``by`` is ``all``."""
-    to_owner, to_touch = (
-        {cell.get(by): cell for cell in found[name] if cell["grouped"] == _GROUPED[by]}
-        for name in ("to_owner", "to_touch")
+    owners = {_name(cell, by): cell for cell in found["to_owner"] if cell["grouped"] == _GROUPED[by]}
+    touches = {_name(cell, by): cell for cell in found["to_touch"] if cell["grouped"] == _GROUPED[by]}
+    names = sorted(owners.keys() | touches.keys(), key=lambda name: (name is None, name))
+    return [(name, _build_row(owners.get(name), touches.get(name))) for name in names]
+
+
+def _name(cell: ToOwner | ToTouch, by: _By) -> str | int | None:
+    return None if by == "all" else cell[by]
+
+
+def _build_row(owner: ToOwner | None, touch: ToTouch | None) -> _Times:
+    share = compute_kept_share(
+        {"kept": touch["kept"], "missed": touch["missed"]} if touch else {"kept": 0, "missed": 0}
     )
-    names = sorted(to_owner.keys() | to_touch.keys(), key=lambda name: (name is None, name))
-    return [
-        ({} if by == "all" else {by: name}) | _build_row(to_owner.get(name, {}), to_touch.get(name, {}))
-        for name in names
-    ]
-
-
-def _build_row(owner: Cell, touch: Cell) -> dict[str, Any]:
-    promises = {name: touch.get(name, 0) for name in FIRST_TOUCHES}
-    share = compute_kept_share(promises)
     return {
-        "leads": owner.get("n", 0),
-        "owner_p50": owner.get("p50"),
-        "owner_p95": owner.get("p95"),
-        "assigned": touch.get("assigned", 0),
-        "touched": touch.get("n", 0),
-        "touch_p50": touch.get("p50"),
-        "touch_p95": touch.get("p95"),
+        "leads": owner["n"] if owner else 0,
+        "owner_p50": owner["p50"] if owner else None,
+        "owner_p95": owner["p95"] if owner else None,
+        "assigned": touch["assigned"] if touch else 0,
+        "touched": touch["n"] if touch else 0,
+        "touch_p50": touch["p50"] if touch else None,
+        "touch_p95": touch["p95"] if touch else None,
         "due": share.of,
         "kept_share": share.value,
         "kept_interval": share.interval,
-    } | promises
+        "kept": touch["kept"] if touch else 0,
+        "early": touch["early"] if touch else 0,
+        "missed": touch["missed"] if touch else 0,
+        "not_due": touch["not_due"] if touch else 0,
+        "released": touch["released"] if touch else 0,
+        "no_sla": touch["no_sla"] if touch else 0,
+    }
 
 
-def _build_table(
-    key: str, title: str, first: Column | None, rows: Sequence[dict[str, Any]], chart: Markup = _NONE
-) -> Table:
+def _build_table(key: str, title: str, first: Column | None, rows: _Named, chart: Markup = _NONE) -> Table:
     by_hour = key == "by_hour"
     return Table(
         key,
         title,
         ([] if first is None else [first]) + list(_COLUMNS),
-        rows,
+        [({} if first is None else {first.key: name}) | times for name, times in rows],
         chart=chart,
         caption=""
         if by_hour
@@ -163,32 +191,28 @@ def _build_table(
     )
 
 
-def _draw_ranges(first: Column, rows: Sequence[Mapping[str, Any]]) -> Markup:
+def _draw_ranges(first: Column, rows: _Named) -> Markup:
     drawn = [
         charts.Range(
-            first.words(row[first.key]), row["touch_p50"], row["touch_p50"], row["touch_p95"],
+            first.words(name), row["touch_p50"] or 0.0, row["touch_p50"] or 0.0, row["touch_p95"] or 0.0,
             format_span(row["touch_p50"])
             + (f" · {format_percent(row['kept_share'])} of {row['due']:,}" if row["due"] else ""),
         )
-        for row in sorted(rows, key=lambda row: row["touch_p50"] or 0)
+        for name, row in sorted(rows, key=lambda each: each[1]["touch_p50"] or 0)
         if row["touched"]
     ]  # fmt: skip
     return charts.draw_spans(f"Owner to first touch by {first.label}: the median, and up to where 95 % are", drawn)
 
 
-def _draw_hours(rows: Sequence[Mapping[str, Any]], zone: str) -> Markup:
-    by_hour = {row["hour"]: row for row in rows}
+def _draw_hours(rows: _Named, zone: str) -> Markup:
+    to_owner = {hour: (row["owner_p50"], row["owner_p95"]) for hour, row in rows}
+    to_touch = {hour: (row["touch_p50"], row["touch_p95"]) for hour, row in rows}
     drawn = []
-    for figure, words in (("owner", "Capture to owner"), ("touch", "Owner to first touch")):
+    for times, words in ((to_owner, "Capture to owner"), (to_touch, "Owner to first touch")):
         values = []
         for hour in range(24):
-            row = by_hour.get(hour)
-            value = None if row is None else row[f"{figure}_p50"]
-            told = (
-                "none"
-                if row is None or value is None
-                else f"median {format_span(value)}, 95 % within {format_span(row[f'{figure}_p95'])}"
-            )
+            value, most = times.get(hour, (None, None))
+            told = "none" if value is None else f"median {format_span(value)}, 95 % within {format_span(most)}"
             values.append((f"{hour:02}", value, told))
         chart = charts.draw_columns(f"{words}, median by hour of capture ({zone})", values, format_span)
         drawn.append(charts.add_heading(f"{words}, median", chart))

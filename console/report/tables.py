@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
@@ -24,8 +24,8 @@ Kind = Literal["text", "count", "number", "signed", "share", "interval", "span",
 SECTIONS: Final = ("funnel", "conversion", "speed", "load", "paths")
 NONE: Final = "·"
 #: What some statuses are called where a person reads them.
-STATUS_WORDS: Final = {JourneyStatus.READY: "waiting", JourneyStatus.OWNED: "with owner"}
-NO_POOL: Final = {None: "no pool"}
+STATUS_WORDS: Final[dict[str | None, str]] = {JourneyStatus.READY: "waiting", JourneyStatus.OWNED: "with owner"}
+NO_POOL: Final[dict[str | None, str]] = {None: "no pool"}
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,15 @@ class Column:
     label: str
     kind: Kind = "count"
     wide: bool = False
-    says: Mapping[Any, str] = field(default_factory=dict)
+    says: Mapping[str | None, str] = field(default_factory=dict)
     named: Callable[[str], str] | None = None
     zone: str = "UTC"
 
-    def words(self, value: Any) -> str:
+    def words(self, value: object) -> str:
         """A cell of this column as a person reads it."""
-        if self.kind == "moment" and value is not None:
+        if self.kind == "moment" and isinstance(value, datetime):
             return f"{value.astimezone(ZoneInfo(self.zone)):%Y-%m-%d %H:%M}"
-        if self.kind == "text" and value in self.says:
+        if self.kind == "text" and (value is None or isinstance(value, str)) and value in self.says:
             return self.says[value]
         if self.named is not None and isinstance(value, str):
             return sanitise(self.named(value))
@@ -66,7 +66,7 @@ class Table:
     key: str
     title: str
     columns: Sequence[Column]
-    rows: Sequence[dict[str, Any]]
+    rows: Sequence[Mapping[str, object]]
     note: str = ""
     chart: Markup = field(default_factory=Markup)
     caption: str = ""
@@ -106,23 +106,23 @@ class Section:
     tiles: Sequence[Tile] = field(default=())
 
 
-def describe_value(value: Any, kind: Kind) -> str:
+def describe_value(value: object, kind: Kind) -> str:
     """A cell as a person reads it."""
     if value is None:
         return NONE
-    match kind:
-        case "count":
-            return f"{value:,}" if value else NONE
-        case "number":
-            return format_decimal(value)
-        case "signed":
-            return format_decimal(value, sign=True)
-        case "share":
-            return format_percent(value)
-        case "interval":
-            return format_interval(value)
-        case "span":
-            return format_span(value)
+    match kind, value:
+        case "count", (int() | float()) as count:
+            return f"{count:,}" if count else NONE
+        case "number", (int() | float()) as number:
+            return format_decimal(number)
+        case "signed", (int() | float()) as number:
+            return format_decimal(number, sign=True)
+        case "share", (int() | float()) as share:
+            return format_percent(share)
+        case "interval", Interval() as interval:
+            return format_interval(interval)
+        case "span", (int() | float()) as seconds:
+            return format_span(seconds)
         case _:
             return sanitise(value)
 
@@ -164,7 +164,7 @@ def format_interval(interval: Interval | None) -> str:
     return f"{interval.low * 100:.{digits}f} to {interval.high * 100:.{digits}f} %"
 
 
-def convert_cell(value: Any) -> Any:
+def convert_cell(value: object) -> object:
     """A cell as JSON has it: moments in ISO 8601, intervals as ``[low, high]``."""
     if isinstance(value, datetime):
         return value.isoformat()

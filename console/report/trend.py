@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from console.report.tables import Kind, Section, Tile, describe_value, format_decimal
 from console.screen import format_span
@@ -25,7 +24,7 @@ def add_change(sections: Sequence[Section], before: Sequence[Section]) -> list[S
     ]
 
 
-def as_data(sections: Sequence[Section], before: Sequence[Section]) -> list[dict[str, Any]]:
+def as_data(sections: Sequence[Section], before: Sequence[Section]) -> list[dict[str, str | float | None]]:
     """A row for each headline figure: its ``value``, that ``before``, and the ``change``; None where there is none."""
     earlier = _index_by_key(before)
     rows = []
@@ -33,7 +32,12 @@ def as_data(sections: Sequence[Section], before: Sequence[Section]) -> list[dict
         for tile in section.tiles:
             was = earlier[section.key, tile.key].number if tile.when else None
             change = None if was is None or tile.number is None else tile.number - was
-            row = {"section": section.key, "figure": tile.key, "label": tile.label, "value": tile.number}
+            row: dict[str, str | float | None] = {
+                "section": section.key,
+                "figure": tile.key,
+                "label": tile.label,
+                "value": tile.number,
+            }
             rows.append(row | {"of": tile.detail, "before": was, "change": change})
     return rows
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, text
@@ -143,20 +143,35 @@ def log_touch(
     )
 
 
-#: What is known of an activity when it comes in, in the order of the rows that are stored.
+class NewActivity(NamedTuple):
+    """An activity as it comes in, with its payload as JSON text."""
+
+    source: str
+    key: str
+    kind: str
+    actor: str
+    rep: str | None
+    email: str
+    occurred_at: datetime
+    payload: str
+    seconds: int | None
+    automatic: bool | None
+
+
+#: The columns of ``NewActivity``, in their order, with their types.
 ACTIVITY_COLUMNS: Final[dict[str, str]] = {
     "source": "text", "key": "text", "kind": "text", "actor": "text", "rep": "text", "email": "text",
     "occurred_at": "timestamptz", "payload": "text", "seconds": "int", "automatic": "boolean",
 }  # fmt: skip
 
 
-def store_activities(connection: Connection, rows: Sequence[Sequence[Any]], now: datetime) -> int:
-    """Store rows of ``ACTIVITY_COLUMNS``. Returns how many are new."""
+def store_activities(connection: Connection, rows: Sequence[NewActivity], now: datetime) -> int:
+    """Store activities. Returns how many are new."""
     columns = list(ACTIVITY_COLUMNS)
     definition = ", ".join(f"{name} {kind}" for name, kind in ACTIVITY_COLUMNS.items())
     connection.execute(text(f"CREATE TEMP TABLE IF NOT EXISTS incoming_activity ({definition}) ON COMMIT DELETE ROWS"))
     bulk.copy_rows(connection, "incoming_activity", columns, rows)
-    wait_for_turn(connection, rows[0][0])
+    wait_for_turn(connection, rows[0].source)
     failpoint("capture.activities.before")
     new = connection.execute(
         text(
@@ -171,9 +186,9 @@ def store_activities(connection: Connection, rows: Sequence[Sequence[Any]], now:
 
 
 def store_each_activity(
-    connection: Connection, rows: Sequence[Sequence[Any]], senders: Sequence[Sender], now: datetime
+    connection: Connection, rows: Sequence[NewActivity], senders: Sequence[Sender], now: datetime
 ) -> list[Stored]:
-    """Store the rows of ``store_activities``, as ``store_each_signal`` does those of signals."""
+    """Store activities, as ``store_each_signal`` does those of signals."""
     columns = ACTIVITY_COLUMNS | dict.fromkeys(SENT, "text")
     found = connection.execute(
         text(
@@ -195,4 +210,4 @@ def store_each_activity(
         | {"now": now},
     )
     notify_consumers(connection)
-    return answer_in_order([(row[0], row[1]) for row in rows], found)
+    return answer_in_order([(row.source, row.key) for row in rows], found)

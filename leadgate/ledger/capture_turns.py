@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from leadgate.ledger.consumers import CHANNEL
 from leadgate.ledger.requests import Sender
-
-if TYPE_CHECKING:
-    pass
 
 
 class Stored(NamedTuple):
@@ -34,7 +31,7 @@ def build_sender_parameters(senders: Sequence[Sender]) -> dict[str, list[str | N
     return {name: [each[at] for each in senders] for at, name in enumerate(SENT, start=1)}
 
 
-def answer_in_order(keys: Sequence[tuple[str, str]], found: Iterable[Any]) -> list[Stored]:
+def answer_in_order(keys: Sequence[tuple[str, str]], found: Iterable[Row[tuple[int, str, str, bool]]]) -> list[Stored]:
     """What was found of each key. The known half of the query sees the ledger as it was before the insert."""
     known = {(row.source, row.key): Stored(row.id, row.new) for row in found}
     answers = []

@@ -10,23 +10,24 @@ a pool gave out is counted by when it was assigned, and what is open or overdue 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import zip_longest
-from typing import Any, Final
+from typing import Final, cast
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, RowMapping, text
 
 from leadgate.figures import FIRST_TOUCHES
 from leadgate.ledger import assignments
 from leadgate.ledger.cohort import COHORT, Query
 from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
+from leadgate.ledger.figure_rows import Found
 from leadgate.ledger.path_figures import ENDINGS, REASONS, STAGE_TIMES
 from leadgate.vocabulary import STAGES, EndReason
 
-Rows = list[dict[str, Any]]
+Rows = list[dict[str, object]]
 
 #: Overdue leads of one rep that are listed.
 MOST_LATE: Final = 200
@@ -225,13 +226,12 @@ def read(
     sections: Collection[str],
     midnights: Mapping[str, datetime],
     mondays: Mapping[str, datetime],
-) -> tuple[dict[str, Rows], dict[str, Rows]]:
+) -> tuple[Found, Found]:
     """The rows that ``sections`` need, all of one moment of the ledger, by the names in ``QUERIES``; and those of the
     period ``before`` that headline figures are made of.
 
-    With the first ``captured``, a row with ``n``, the signals there are of any time; and for the section ``load``
-    ``recent``: ``rep``, and the leads each got ``today``, since their last midnight, and this ``week``, since Monday's
-    (``midnights`` and ``mondays``, in UTC).
+    With the first ``captured``, the signals there are of any time; and for the section ``load`` ``recent``, since
+    ``midnights`` and ``mondays``, in UTC.
     """
 
     def read_recent(connection: Connection) -> dict[str, Rows]:
@@ -251,7 +251,7 @@ def read(
     results = read_concurrently(ledger, statements)
     for read_, rows in zip_longest(reads, results):
         (found if read_ is None or read_.asked is asked else earlier).update(rows)
-    return found, earlier
+    return cast(Found, found), cast(Found, earlier)  # a test compares each query with its shape
 
 
 @dataclass(frozen=True)
@@ -275,13 +275,13 @@ class _Read:
             f"(SELECT coalesce(json_agg(r), '[]') FROM ({query.select}) r) AS {name}"
             for name, query in self.queries.items()
         ]
-        (found,) = _read_rows(connection, f"WITH {tables} SELECT {', '.join(lists)}", self.asked)
+        (found,) = _execute(connection, f"WITH {tables} SELECT {', '.join(lists)}", self.asked)
         return {name: [_with_fractions(row) for row in rows] for name, rows in found.items()}
 
 
-def _with_fractions(row: dict[str, Any]) -> dict[str, Any]:
+def _with_fractions(row: dict[str, object]) -> dict[str, object]:
     """JSON writes a whole number without a fraction."""
-    return row | {name: float(row[name]) for name in ("p50", "p95", "points") if row.get(name) is not None}
+    return row | {name: float(whole) for name in ("p50", "p95", "points") if isinstance(whole := row.get(name), int)}
 
 
 def _group_queries(queries: Mapping[str, Query]) -> list[dict[str, Query]]:
@@ -298,12 +298,16 @@ def _shift_to_end(before: Asked, names: Collection[str]) -> Asked:
 
 
 def _read_rows(connection: Connection, statement: str, asked: Asked) -> Rows:
+    return [dict(row) for row in _execute(connection, statement, asked)]
+
+
+def _execute(connection: Connection, statement: str, asked: Asked) -> Sequence[RowMapping]:
     given = {
         "since": asked.since, "until": asked.until, "now": asked.now, "zone": asked.zone, "source": asked.source,
         "rep": asked.rep, "stages": list(STAGES), "lost": [EndReason.OUTCOME.add(name) for name in asked.lost],
     }  # fmt: skip
     used = {key: value for key, value in given.items() if f":{key}" in statement}
-    return [dict(row) for row in connection.execute(text(statement), used).mappings()]
+    return connection.execute(text(statement), used).mappings().all()
 
 
 def list_sources(ledger: Ledger) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -27,6 +27,18 @@ from leadgate.ledger.requests import Sender
 if TYPE_CHECKING:
     import pandas as pd
 
+
+class NewSignal(NamedTuple):
+    """A signal as it comes in: its place ``n`` among others, and its payload as JSON text."""
+
+    n: int
+    source: str
+    key: str
+    payload: str
+    unreadable: str | None
+    origin: str
+
+
 _INCOMING = {
     "n": "int",
     "source": "text",
@@ -37,15 +49,15 @@ _INCOMING = {
 }
 
 
-def store_signals(connection: Connection, rows: Sequence[Sequence[Any]], now: datetime) -> int:
-    """Store ``(n, source, key, payload, unreadable, origin)`` rows with their journeys. Returns how many are new.
+def store_signals(connection: Connection, rows: Sequence[NewSignal], now: datetime) -> int:
+    """Store signals with their journeys. Returns how many are new.
 
     A row whose ``(source, key)`` is known is left alone: capturing again is a no-op.
     """
     types = ", ".join(f"{name} {kind}" for name, kind in _INCOMING.items())
     connection.execute(text(f"CREATE TEMP TABLE IF NOT EXISTS incoming ({types}) ON COMMIT DELETE ROWS"))
     bulk.copy_rows(connection, "incoming", list(_INCOMING), rows)
-    wait_for_turn(connection, rows[0][1])
+    wait_for_turn(connection, rows[0].source)
     failpoint("capture.signals.before")
     new = connection.execute(
         text(
@@ -64,9 +76,9 @@ def store_signals(connection: Connection, rows: Sequence[Sequence[Any]], now: da
 
 
 def store_each_signal(
-    connection: Connection, rows: Sequence[Sequence[Any]], senders: Sequence[Sender], now: datetime
+    connection: Connection, rows: Sequence[NewSignal], senders: Sequence[Sender], now: datetime
 ) -> list[Stored]:
-    """Store the rows of ``store_signals``, of any sources, and say what each became, in their order.
+    """Store signals of any sources, and say what each became, in their order.
 
     ``senders`` has the sender of each row. For a few rows at a time, whose senders wait for an answer. A key that is
     there twice is new the first time. The caller has called ``wait_for_turns`` for their sources.
@@ -99,7 +111,7 @@ def store_each_signal(
         | {"now": now},
     )
     notify_consumers(connection)
-    return answer_in_order([(row[1], row[2]) for row in rows], found)
+    return answer_in_order([(row.source, row.key) for row in rows], found)
 
 
 def read_captured(connection: Connection, batch_id: int) -> pd.DataFrame:

@@ -10,9 +10,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
-from typing import Any, Final
+from typing import Final
 
 from leadgate.limits import LONGEST_HEADER
+from leadgate.values.json_types import JsonObject, JsonValue
 from leadgate.values.marks import remove_marks
 
 #: Field -> names, the most telling first: of two columns for one field the earlier name wins, and the
@@ -251,7 +252,7 @@ def map_headers(
     return mapped
 
 
-def flatten(payload: Mapping[str, Any]) -> dict[str, Any]:
+def flatten(payload: JsonObject) -> dict[str, JsonValue]:
     """``payload`` with one level: ``{"a": {"b": 1}}`` is ``{"a.b": 1}``.
 
     A list of plain values becomes text with commas, a list of answers (``name`` and ``values``) one key an
@@ -277,7 +278,7 @@ def make_distinct(name: str, taken: dict[str, int]) -> str:
     return candidate
 
 
-def as_text(value: Any) -> str:
+def as_text(value: JsonValue) -> str:
     """A flattened value as the text that a form would have sent; missing is empty."""
     if value is None:
         return ""
@@ -288,7 +289,7 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else str(value)
 
 
-def _list_leaves(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+def _list_leaves(value: JsonObject, prefix: str) -> Iterator[tuple[str, JsonValue]]:
     for key, item in value.items():
         name = prefix + key
         if isinstance(item, dict):
@@ -305,13 +306,13 @@ def _list_leaves(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, A
             yield name, ", ".join(map(as_text, item))
 
 
-def _read_answers(items: list[Any]) -> dict[str, Any]:
+def _read_answers(items: list[JsonValue]) -> dict[str, JsonValue]:
     """``items`` as question -> answer, or nothing when any of them is not one."""
-    answers: dict[str, Any] = {}
+    answers: dict[str, JsonValue] = {}
     for item in items:
         if not isinstance(item, dict):
             return {}
-        name = next((item[key] for key in _ANSWER_NAMES if isinstance(item.get(key), str)), None)
+        name = next((named for key in _ANSWER_NAMES if isinstance(named := item.get(key), str)), None)
         value = next((key for key in _ANSWER_VALUES if key in item), None)
         if not name or value is None or name in answers:
             return {}

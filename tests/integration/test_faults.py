@@ -421,7 +421,7 @@ def test_an_activity_that_cannot_be_matched_stops_no_claim_no_stage_and_no_other
     desk.capture(*(make_lead(number) for number in range(4)))
     with desk.ledger.transaction() as connection:
         rows = [
-            (
+            activities.NewActivity(
                 "activities",
                 f"key {n}",
                 "demo_request",

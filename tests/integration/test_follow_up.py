@@ -182,7 +182,7 @@ def test_a_touch_counts_when_it_happened_and_not_when_it_was_synced(owned: Desk,
 
 
 def test_a_touch_by_somebody_whom_the_export_does_not_name_counts(owned: Desk) -> None:
-    row = ("activities", "key", "email", "rep", None, LEAD, NOW + MOMENT, "{}", None, None)
+    row = activities.NewActivity("activities", "key", "email", "rep", None, LEAD, NOW + MOMENT, "{}", None, None)
     with owned.ledger.transaction() as connection:
         activities.store_activities(connection, [row], NOW + MOMENT)
         activities.match_activities(connection, NOW + MOMENT)

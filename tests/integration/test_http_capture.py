@@ -50,7 +50,7 @@ from console.http.rates import FAILURES, FAILURES_PER_SECOND
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, capture_turns, consumers, requests
 from leadgate.ledger import signals as store
-from leadgate.ledger.activities import store_each_activity
+from leadgate.ledger.activities import NewActivity, store_each_activity
 from leadgate.ledger.requests import Sender
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
@@ -774,9 +774,9 @@ def test_known_keys_and_ids_are_found_by_index_although_the_ledger_was_empty_at_
     at = NOW.isoformat()
     for number in range(40):
         senders = [Sender("website", None, f"{number}-{each}", "hash") for each in range(3)]
-        leads = [(0, "website", f"once:{sender.id}", "{}", None, "HTTP") for sender in senders]
+        leads = [store.NewSignal(0, "website", f"once:{sender.id}", "{}", None, "HTTP") for sender in senders]
         calls = [
-            ("website", f"once:{s.id}", "call", "lead", None, f"{s.id}@one.example", at, "{}", None, None)
+            NewActivity("website", f"once:{s.id}", "call", "lead", None, f"{s.id}@one.example", at, "{}", None, None)
             for s in senders
         ]
         with ledger.transaction() as connection:

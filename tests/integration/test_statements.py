@@ -15,7 +15,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from sqlalchemy import Connection, text
@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
 from leadgate.fields import STANDARD
-from leadgate.ledger import Ledger, bulk, figures, reports, story_rows
+from leadgate.ledger import Ledger, bulk, figure_rows, figures, reports, story_rows
 from leadgate.ledger.cohort import Query
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.only import ALL
@@ -35,15 +35,16 @@ from leadgate.ledger.typed_rows import read_rows
 ROOT = Path(__file__).parents[2]
 #: Calls that take a statement, with its place among their arguments.
 TAKES_STATEMENT = {"text": 0, "select": 1, "_read_rows": 1, "read_rows": 2, "read_row": 2, "Read": 1, "fetch": 1}
+NOW = datetime(2026, 3, 4, tzinfo=UTC)
 _EVERY_CONDITION = WorkItemFilter(
     ids=(1,), reason="r", stage="capture", route="r", assignee="a", source="s", batch_id=1, blocking=True,
-    due_before=datetime(2026, 3, 4, tzinfo=UTC), kinds=("review",),
+    due_before=NOW, kinds=("review",),
 ).build_conditions()[0]  # fmt: skip
 #: What functions get from their callers, by name; and what one function gets, where that is not enough.
 SAMPLES: dict[str, Any] = {"only": ALL, "kind": "intake", "columns": [*STANDARD], "lock": True, "advanced": True}
 SAMPLES_OF: dict[str, dict[str, Any]] = {
     "assignments._update_assignments": {"name": "followed_up", "columns": ["next_check_at", "ended_at"]},
-    "figures._read_rows": {"statement": "SELECT count(*) FROM signal"},  # of ``read_rows``
+    "figures._execute": {"statement": "SELECT count(*) FROM signal"},  # of ``read_rows``
     "figures.read_rows": {  # whose queries are looked at one by one
         "tables": "s AS (SELECT id FROM signal)", "lists": ["(SELECT max(id) FROM s) AS last"], "query": figures._POOLS,
     },
@@ -245,3 +246,27 @@ def test_the_rows_of_a_story_have_every_column_of_their_table(row_type: type[Any
 def test_rows_whose_columns_are_others_are_refused_even_where_there_are_none(ledger: Ledger) -> None:
     with ledger.transaction() as connection, pytest.raises(TypeError, match="HandoffRow"):
         read_rows(connection, HandoffRow, "SELECT id, stage FROM handoff WHERE false")
+
+
+def test_each_query_finds_what_its_shape_declares(ledger: Ledger) -> None:
+    """The rows of figures are plain dictionaries: mypy knows their names from ``figure_rows`` alone."""
+    shapes = {name: get_args(hint)[0] for name, hint in get_type_hints(figure_rows.Found).items()}
+    queries = {"captured": figures._CAPTURED["captured"]}
+    for of_section in figures.QUERIES.values():
+        queries |= of_section
+    assert shapes.keys() == queries.keys() | {"recent"}
+    asked = {
+        "since": NOW,
+        "until": NOW,
+        "now": NOW,
+        "zone": "UTC",
+        "source": None,
+        "rep": None,
+        "stages": [],
+        "lost": [],
+    }
+    with ledger.transaction() as connection:
+        for name, query in queries.items():
+            statement = f"WITH {query.tables} {query.select}" if query.tables else query.select
+            used = {each: value for each, value in asked.items() if f":{each}" in statement}
+            assert set(connection.execute(text(statement), used).keys()) == set(shapes[name].__annotations__), name

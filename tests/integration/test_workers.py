@@ -14,7 +14,7 @@ from open_gate import Check, act_at_gate, pass_all
 from leadgate import playbook as playbooks
 from leadgate.connectors.files import Row
 from leadgate.ledger import signals
-from leadgate.ledger.activities import match_activities, store_activities
+from leadgate.ledger.activities import NewActivity, match_activities, store_activities
 from leadgate.ledger.leases import read_lease_remaining
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
@@ -198,7 +198,7 @@ def test_a_person_who_returns_twice_at_once_has_one_open_journey(desk: Desk) -> 
 def test_an_activity_of_a_person_who_becomes_known_at_the_same_time_is_matched(desk: Desk) -> None:
     """Neither transaction sees what the other one stores: the next look for work must bring them together."""
     desk.capture(make_lead(1, Company="", Title="Chief Buyer"))
-    row = (
+    row = NewActivity(
         "activities", "k", "demo_request", "lead", None, "lead1@company1.example", NOW, "{}", None, None
     )  # fmt: skip
     with desk.ledger.transaction() as connection:

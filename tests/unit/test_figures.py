@@ -129,7 +129,7 @@ def test_nothing_has_no_share() -> None:
 
 @given(cells)
 def test_every_step_adds_up_to_the_one_before(journeys: list[dict[str, int]]) -> None:
-    found = build_steps(journeys)
+    found = build_steps((cell["reached"], str(cell["status"]), cell["n"]) for cell in journeys)
     assert [step.name for step in found] == list(STEPS)
     assert found[0].reached == sum(cell["n"] for cell in journeys)
     for step, following in itertools.pairwise(found):
@@ -142,10 +142,10 @@ def test_every_step_adds_up_to_the_one_before(journeys: list[dict[str, int]]) ->
 def test_a_funnel_by_hand() -> None:
     found = build_steps(
         [
-            {"reached": 0, "status": "held", "n": 2},
-            {"reached": 1, "status": "joined", "n": 3},
-            {"reached": 6, "status": "done", "n": 4},
-            {"reached": 5, "status": "owned", "n": 1},
+            (0, "held", 2),
+            (1, "joined", 3),
+            (6, "done", 4),
+            (5, "owned", 1),
         ]
     )
     assert [step.reached for step in found] == [10, 8, 5, 5, 5, 5, 4]

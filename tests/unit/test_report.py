@@ -218,7 +218,11 @@ def test_every_chart_has_a_title_and_its_table() -> None:
 def test_a_report_of_nothing_is_a_page_too() -> None:
     empty: dict[str, list[dict[str, Any]]] = {name: [] for queries in QUERIES.values() for name in queries}
     nothing = {"grouped": 7, "n": 0, "p50": None, "p95": None}
-    empty |= {"to_owner": [nothing], "to_touch": [nothing | {"assigned": 0}], "recent": []}
+    empty |= {
+        "to_owner": [nothing],
+        "to_touch": [nothing | dict.fromkeys(FIRST_TOUCHES, 0) | {"assigned": 0}],
+        "recent": [],
+    }
     sections = command.build(list(QUERIES), empty, Asked(NOW, NOW, NOW), PLAYBOOK)
     assert "<svg" not in page.render_page(sections, "Leads", "none")
     assert files.as_data(sections)["funnel"]["steps"][0]["of_signals"] is None
@@ -477,7 +481,7 @@ def test_what_waits_for_the_next_run_is_in_no_share_of_clean_paths() -> None:
 @pytest.mark.parametrize("section", list(QUERIES))
 def test_no_figure_of_nothing_is_a_number_in_words(section: str) -> None:
     empty: dict[str, list[dict[str, Any]]] = {name: [] for queries in QUERIES.values() for name in queries}
-    nothing = {"grouped": 7, "n": 0, "assigned": 0, "p50": None, "p95": None}
+    nothing = dict.fromkeys(("n", "assigned", *FIRST_TOUCHES), 0) | {"grouped": 7, "p50": None, "p95": None}
     empty |= {"to_owner": [nothing], "to_touch": [nothing], "recent": []}
     (made,) = command.build([section], empty, Asked(NOW, NOW, NOW), PLAYBOOK)
     for tile in made.tiles:

@@ -10,9 +10,10 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple, TextIO
+from typing import Final, NamedTuple, TextIO
 
 from leadgate.mapping.headers import make_distinct
+from leadgate.values.json_types import JsonValue
 
 _CHUNK: Final = 256 * 1024
 _LONGEST_TOKEN: Final = 16  # characters of a JSON token other than a string or a number: ``-Infinity``, ``\\uXXXX``
@@ -22,7 +23,7 @@ _LONG_INTEGER = re.compile(r"[0-9]{19}")
 _PLAIN = re.compile(r'[^"\[\]{},]*')
 
 
-def decode(source: str) -> Any:
+def decode(source: str) -> JsonValue:
     """The value of a whole JSON text. Raises ``ValueError`` or ``RecursionError``."""
     at = _end_of_space(source, 0)
     value, end = _decode_raw(source, at)
@@ -34,7 +35,7 @@ def decode(source: str) -> Any:
 class Element(NamedTuple):
     """A value and its text. ``fits`` is false for a value longer than allowed: then ``raw`` is its beginning only."""
 
-    value: Any
+    value: JsonValue
     raw: str
     fits: bool
 
@@ -198,7 +199,7 @@ def _end_of_space(text: str, at: int) -> int:
     return _SPACE.match(text, at).end()  # type: ignore[union-attr] # it matches nothing, too
 
 
-def _decode_raw(text: str, at: int) -> tuple[Any, int]:
+def _decode_raw(text: str, at: int) -> tuple[JsonValue, int]:
     """The value that begins at ``at``, and where it ends. Raises ``ValueError`` or ``RecursionError``."""
     try:
         value, end = _DECODER.raw_decode(text, at)
@@ -212,7 +213,7 @@ def _decode_raw(text: str, at: int) -> tuple[Any, int]:
     return (_escape_surrogates(value) if _LONE_SURROGATE.search(text, at, end) else value), end
 
 
-def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     """Of two equal keys ``json`` would keep the last only; here the second is ``key (2)``."""
     record = dict(pairs)
     if len(record) < len(pairs):
@@ -245,12 +246,16 @@ _LONG_INTEGERS_DECODER: Final = json.JSONDecoder(
 )
 
 
-def _escape_surrogates(value: Any) -> Any:
+def _escape_surrogates(value: JsonValue) -> JsonValue:
     r"""Half a surrogate pair (``\ud800``) cannot be stored as UTF-8: written out as text again."""
     if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+        return _without_surrogates_in(value)
     if isinstance(value, list):
         return [_escape_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {_escape_surrogates(key): _escape_surrogates(item) for key, item in value.items()}
+        return {_without_surrogates_in(key): _escape_surrogates(item) for key, item in value.items()}
     return value
+
+
+def _without_surrogates_in(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -50,7 +50,7 @@ def encode_message(kind: bytes, content: object) -> bytes:
     return HEAD.pack(kind, len(body)) + body
 
 
-def encode_opened(table: Table) -> dict[str, Any]:
+def encode_opened(table: Table) -> dict[str, object]:
     return asdict(Opened(table.format, table.headers, table.bytes_total, table.encoding, table.delimiter, table.sheet))
 
 
@@ -62,10 +62,10 @@ def decode_opened(content: Any) -> Opened:
     return replace(opened, headers=tuple(map(str, opened.headers)), bytes_total=int(opened.bytes_total))
 
 
-def encode_page(table: Table, rows: Sequence[Row]) -> dict[str, Any]:
+def encode_page(table: Table, rows: Sequence[Row]) -> dict[str, object]:
     """Rows as lists; of a grid the values alone, because the columns were told once."""
     grid = table.is_grid
-    content: list[Any] = [
+    content = [
         (row.line, None, row.raw, row.problem)
         if row.payload is None
         else (row.line, list(row.payload.values()) if grid else row.payload)
@@ -97,7 +97,7 @@ def _dump(content: object) -> bytes:
         return orjson.dumps(_escape(content))
 
 
-def _escape(value: Any) -> Any:
+def _escape(value: object) -> object:
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from leadgate.connectors.files.json_values import Element, Values, decode
 from leadgate.connectors.files.recognise import UNDECODABLE, Text
 from leadgate.connectors.files.table import FileError, Format, Limits, Row, Table
 from leadgate.mapping.headers import flatten
 from leadgate.regular_files import open_regular
+from leadgate.values.json_types import JsonValue
 
 _LISTS: Final = ("records", "results", "data", "leads", "contacts")  # where exports keep their records
 _SNIFFED = 50
@@ -55,7 +56,7 @@ def _is_lines(path: Path, text: Text, limits: Limits) -> bool:
         return isinstance(_try(next(lines, "")), dict) and next(lines, None) is not None
 
 
-def _find_objects(text: Text) -> Iterator[dict[str, Any]]:
+def _find_objects(text: Text) -> Iterator[dict[str, JsonValue]]:
     """The objects among the first lines."""
     for line in text.head.split("\n")[:_SNIFFED]:
         if isinstance(record := _try(line), dict):
@@ -233,35 +234,34 @@ class LinesTable(Table):
         return self.bytes_total if self._file.closed else self._file.tell()
 
 
-def _build_row(number: int, record: Any, limits: Limits, where: str, raw: str) -> Row | None:
+def _build_row(number: int, record: JsonValue, limits: Limits, where: str, raw: str) -> Row | None:
     """``record`` as a row; None when it is an object without anything in it."""
-    problem = None
     if not isinstance(record, dict):
         problem = "a JSON value that is no object, so its fields have no names"
-    elif _is_deeper_than(record, limits.json_depth):
-        problem = f"JSON that is nested more than {limits.json_depth} levels deep"
-    if problem is None:
+    elif not _is_deeper_than(record, limits.json_depth):
         return Row(number, record) if record else None
+    else:
+        problem = f"JSON that is nested more than {limits.json_depth} levels deep"
     return Row(number, None, raw, f"{where}: {problem}")
 
 
-def _list_names(records: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+def _list_names(records: Iterable[dict[str, JsonValue]]) -> tuple[str, ...]:
     names: dict[str, None] = {}
     for record in records:
         names.update(dict.fromkeys(flatten(record)))
     return tuple(names)
 
 
-def _try(line: str) -> Any:
+def _try(line: str) -> JsonValue:
     try:
         return decode(line.lstrip("\ufeff"))
     except (ValueError, RecursionError):
         return None
 
 
-def _is_deeper_than(value: Any, levels: int) -> bool:
+def _is_deeper_than(value: dict[str, JsonValue], levels: int) -> bool:
     """Level by level, not by recursion, which a hostile file would exhaust."""
-    layer = [value]
+    layer: list[dict[str, JsonValue] | list[JsonValue]] = [value]
     for _ in range(levels):
         layer = [
             item

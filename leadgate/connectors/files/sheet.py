@@ -41,7 +41,7 @@ _OTHERS: Final = {
 #: Parts of which ``openpyxl`` makes an object for each XML element, before it gives any row.
 _READ_WHOLE: Final = ("[Content_Types].xml", "docProps/", "xl/workbook.xml", "xl/styles", "xl/chartsheets/")
 
-_Cells = tuple[Any, ...]
+_Cells = tuple[object, ...]
 
 
 def open_table(path: Path, limits: Limits) -> Table:
@@ -265,11 +265,11 @@ def _as_file_errors(path: Path) -> Iterator[None]:
         raise FileError(path, f"this workbook cannot be read ({error}); save it again, or export CSV") from error
 
 
-def _is_filled(cell: Any) -> bool:
+def _is_filled(cell: object) -> bool:
     return cell is not None and cell != ""
 
 
-def _format_cell(cell: Any) -> str:
+def _format_cell(cell: object) -> str:
     """A cell as people write it: no ``.0`` on whole numbers, ISO dates, no midnight on a plain date."""
     if cell is None:
         return ""

@@ -13,10 +13,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from leadgate.errors import LeadgateError
 from leadgate.mapping.headers import make_distinct
+from leadgate.values.json_types import JsonValue
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"(?:tel:|p:|t:)?\+?\(?\d[\d\s().\-/]{5,23}\d")
@@ -72,7 +73,7 @@ class Row(NamedTuple):
     """
 
     line: int
-    payload: dict[str, Any] | None
+    payload: dict[str, JsonValue] | None
     raw: str | None = None
     problem: str | None = None
 
@@ -110,7 +111,11 @@ class Table(ABC):
             for row in self:
                 page.append(row)
                 if self.format == "xlsx":  # any number of cells may show the same long text
-                    chars += len(row.raw or "") if row.payload is None else sum(map(len, row.payload.values()))
+                    chars += (
+                        len(row.raw or "")
+                        if row.payload is None
+                        else sum(len(str(each)) for each in row.payload.values())
+                    )
                 else:
                     chars = self.position() - start
                 if len(page) >= most_rows or chars >= _PAGE_CHARS or time.monotonic() - since >= _PAGE_SECONDS:
