@@ -55,16 +55,16 @@ class Settings:
             home=Path(home or ".leadgate").expanduser().absolute(),
             database_url=env.get("LEADGATE_DATABASE_URL") or None,
             playbook=Path(playbook) if playbook else local if local.is_file() else None,
-            lease_seconds=_number(env, "LEADGATE_LEASE_SECONDS", cls.lease_seconds, least=0.2),
-            batch_limit=_whole(env, "LEADGATE_BATCH_LIMIT", cls.batch_limit, least=1),
+            lease_seconds=_read_number(env, "LEADGATE_LEASE_SECONDS", cls.lease_seconds, least=0.2),
+            batch_limit=_read_whole(env, "LEADGATE_BATCH_LIMIT", cls.batch_limit, least=1),
             prefect_port=_read_port(env, "LEADGATE_PREFECT_PORT", cls.prefect_port),
             capture_port=_read_port(env, "LEADGATE_CAPTURE_PORT", cls.capture_port),
-            clock_skew_limit=_number(env, "LEADGATE_CLOCK_SKEW_LIMIT", cls.clock_skew_limit, least=1),
-            brake_from=_whole(env, "LEADGATE_BRAKE_FROM", cls.brake_from, least=0),
-            file_memory_mb=_whole(env, "LEADGATE_FILE_MEMORY_MB", cls.file_memory_mb, least=64),
-            file_silent_seconds=_number(env, "LEADGATE_FILE_SILENT_SECONDS", cls.file_silent_seconds, least=1),
-            file_seconds=_number(env, "LEADGATE_FILE_SECONDS", cls.file_seconds, least=1),
-            stalled_after=_number(env, "LEADGATE_STALLED_AFTER", cls.stalled_after, least=1),
+            clock_skew_limit=_read_number(env, "LEADGATE_CLOCK_SKEW_LIMIT", cls.clock_skew_limit, least=1),
+            brake_from=_read_whole(env, "LEADGATE_BRAKE_FROM", cls.brake_from, least=0),
+            file_memory_mb=_read_whole(env, "LEADGATE_FILE_MEMORY_MB", cls.file_memory_mb, least=64),
+            file_silent_seconds=_read_number(env, "LEADGATE_FILE_SILENT_SECONDS", cls.file_silent_seconds, least=1),
+            file_seconds=_read_number(env, "LEADGATE_FILE_SECONDS", cls.file_seconds, least=1),
+            stalled_after=_read_number(env, "LEADGATE_STALLED_AFTER", cls.stalled_after, least=1),
             metrics_token=env.get("LEADGATE_METRICS_TOKEN") or None,
             key=_read_key(env.get("LEADGATE_KEY")),
             trusted_proxies=_read_networks(env, "LEADGATE_TRUSTED_PROXIES"),
@@ -76,7 +76,7 @@ def list_variables() -> frozenset[str]:
     return frozenset(f"LEADGATE_{setting.name.upper()}" for setting in fields(Settings))
 
 
-def _number(env: Mapping[str, str], name: str, default: float, *, least: float) -> float:
+def _read_number(env: Mapping[str, str], name: str, default: float, *, least: float) -> float:
     text = env.get(name)
     if text is None:
         return default
@@ -91,8 +91,8 @@ def _number(env: Mapping[str, str], name: str, default: float, *, least: float) 
     return value
 
 
-def _whole(env: Mapping[str, str], name: str, default: int, *, least: int) -> int:
-    value = _number(env, name, default, least=least)
+def _read_whole(env: Mapping[str, str], name: str, default: int, *, least: int) -> int:
+    value = _read_number(env, name, default, least=least)
     if value != int(value):
         raise SettingsError(f"{name}={env[name]!r} is no whole number; give one, like {default}")
     return int(value)
@@ -109,7 +109,7 @@ def _read_key(text: str | None) -> str | None:
 
 
 def _read_port(env: Mapping[str, str], name: str, default: int) -> int:
-    port = _whole(env, name, default, least=1)
+    port = _read_whole(env, name, default, least=1)
     if port > 65_535:
         raise SettingsError(f"{name}={env[name]!r} is no port; the last one is 65535")
     return port

@@ -149,15 +149,15 @@ class LazyGroup(TyperGroup):
         return TyperCommand(cmd_name, help=entry.summary) if self._listing else _build(cmd_name, entry)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        with self._only_listed():
+        with self._list_only():
             super().format_help(ctx, formatter)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
-        with self._only_listed():
+        with self._list_only():
             return super().shell_complete(ctx, incomplete)
 
     @contextmanager
-    def _only_listed(self) -> Iterator[None]:
+    def _list_only(self) -> Iterator[None]:
         """Names and summaries are all that is asked for."""
         self._listing = True
         try:

@@ -220,9 +220,9 @@ def _parse_multipart(body: bytes, boundary: bytes) -> list[tuple[str, str]]:
     """The fields of a form (RFC 7578)."""
     form = _Parts()
     try:
-        MultipartParser(boundary, form.callbacks()).write(body)
+        MultipartParser(boundary, form.build_callbacks()).write(body)
     except FormParserError:
-        raise form.no_field() from None
+        raise form.build_no_field_error() from None
     if not form.ended:
         raise RefusedError(400, "invalid_form", "the form does not end with its boundary; was it cut off?")
     return form.fields
@@ -236,7 +236,7 @@ class _Parts:
         self.ended = False
         self._begin()
 
-    def callbacks(self) -> MultipartCallbacks:
+    def build_callbacks(self) -> MultipartCallbacks:
         return {
             "on_part_begin": self._begin,
             "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
@@ -248,10 +248,10 @@ class _Parts:
             "on_end": self._end_form,
         }
 
-    def no_field(self) -> RefusedError:
-        return RefusedError(400, "invalid_form", f"{self._which()} is no form field with a name")
+    def build_no_field_error(self) -> RefusedError:
+        return RefusedError(400, "invalid_form", f"{self._name_part()} is no form field with a name")
 
-    def _which(self) -> str:
+    def _name_part(self) -> str:
         return f"part {len(self.fields)} of the form, counted from 0,"
 
     def _begin(self) -> None:
@@ -265,13 +265,13 @@ class _Parts:
             kind, options = parse_options_header(bytes(self._described))
             # the parser passes over ``filename*``, which some senders write for a name that is not ASCII
             if b"filename" in options or _FILE.search(self._described):
-                raise RefusedError(415, "file", f"{self._which()} is a file; send fields only")
+                raise RefusedError(415, "file", f"{self._name_part()} is a file; send fields only")
             self._name = options.get(b"name") if kind == b"form-data" else None
         self._header, self._described = bytearray(), bytearray()
 
     def _begin_content(self) -> None:
         if self._name is None:
-            raise self.no_field()
+            raise self.build_no_field_error()
 
     def _end(self) -> None:
         # browsers write a quote and a line break in a name as these three, and nothing else so

@@ -203,7 +203,7 @@ def add_heading(heading: str, chart: Markup) -> Markup:
     return _UNDER.format(sanitise(heading), chart) if chart else Markup()
 
 
-def beside(drawn: Sequence[Markup]) -> Markup:
+def put_beside(drawn: Sequence[Markup]) -> Markup:
     """The charts of one table beside one another, where there is room; nothing without a chart."""
     return _PAIR.format(Markup().join(drawn)) if any(drawn) else Markup()
 

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 def render_page(sections: Sequence[Section], title: str, about: str) -> str:
     """The page. ``about`` is the line under its title."""
-    shown = [(section, list(_groups(section.tables))) for section in sections]
-    return _page().render(title=title, about=about, sections=shown, NONE=NONE)
+    shown = [(section, list(_group_cards(section.tables))) for section in sections]
+    return _load_page().render(title=title, about=about, sections=shown, NONE=NONE)
 
 
 @cache
-def _page() -> Template:
+def _load_page() -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined  # 40 ms, which only a page needs
 
     loader = PackageLoader("console.report")
@@ -36,7 +36,7 @@ def _page() -> Template:
         loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_as_text,
+        finalize=_write_as_text,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -45,12 +45,12 @@ def _page() -> Template:
     return environment.get_template("page.html", globals={"style": style})
 
 
-def _as_text(value: object) -> object:
+def _write_as_text(value: object) -> object:
     """``value`` as one line that does nothing to a reader; autoescape does the rest. Markup stays what it is."""
     return value if isinstance(value, Markup) else sanitise(value)
 
 
-def _groups(tables: Sequence[Table]) -> Iterator[list[Table]]:
+def _group_cards(tables: Sequence[Table]) -> Iterator[list[Table]]:
     """The tables that have rows; several that follow one another and need half of the width each, together.
 
     One alone would leave half of the page empty: its table stands beside its chart.

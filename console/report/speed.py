@@ -216,4 +216,4 @@ def _draw_hours(rows: _Named, zone: str) -> Markup:
             values.append((f"{hour:02}", value, told))
         chart = charts.draw_columns(f"{words}, median by hour of capture ({zone})", values, format_span)
         drawn.append(charts.add_heading(f"{words}, median", chart))
-    return charts.beside(drawn)
+    return charts.put_beside(drawn)
