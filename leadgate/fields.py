@@ -129,7 +129,7 @@ ACTIVITY_FIELDS: Final = (
 )  # fmt: skip
 
 
-def contact_of(frame: pd.DataFrame) -> pd.Series:
+def find_contact(frame: pd.DataFrame) -> pd.Series:
     """How each lead can be reached: by e-mail, else by phone."""
     return frame["email"].where(frame["email"].notna(), frame["phone"])
 

@@ -18,7 +18,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from leadgate.connectors.files import Row
-from leadgate.fields import STANDARD, contact_of
+from leadgate.fields import STANDARD, find_contact
 from leadgate.ledger import actions, bulk, leads, signals
 from leadgate.ledger.signals import NewSignal
 from leadgate.limits import LONGEST_KEY, find_length_problem, find_max_length, shorten_key
@@ -205,7 +205,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     # a person who gives an unreadable row its values has read it
     frame["unreadable"] = frame["unreadable"].where(~frame["journey_id"].isin(corrections["journey_id"]), None)
     frame = pd.concat([frame, _remove_too_long(frame, fields)], axis=1)
-    frame["contact"] = contact_of(frame)
+    frame["contact"] = find_contact(frame)
     frame["signal_key"] = frame["key"]
     frame["source_known"] = frame["source"].isin(work.rules.sources)
     stated = pd.to_datetime(frame["occurred_at"], errors="coerce", utc=True, format="ISO8601")

@@ -14,7 +14,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from leadgate.connectors import providers
-from leadgate.fields import ENRICHED, VALIDATED, contact_of
+from leadgate.fields import ENRICHED, VALIDATED, find_contact
 from leadgate.json_columns import ConsideredAccount, Origin
 from leadgate.ledger import bulk, leads
 from leadgate.values.figures import read_amount, read_employees
@@ -83,7 +83,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     frame["provenance"] = pd.Series(provenance, index=frame.index, dtype=object)
     frame["provider_problem"] = pd.Series(["; ".join(row) or None for row in problems], index=frame.index, dtype=object)
     frame["unattributed"] = _find_unattributed(frame, provenance)
-    frame["contact"] = contact_of(frame)
+    frame["contact"] = find_contact(frame)
     frame["contact_changed"] = [
         any(old != new for old, new in zip(row[::2], row[1::2], strict=True))
         for row in zip(

@@ -89,7 +89,7 @@ def _set_touches(frame: pd.DataFrame, done: pd.DataFrame, playbook: Playbook) ->
             outcome.setdefault(journey, (activity.occurred_at, EndReason.OUTCOME.add(activity.kind)))
     columns = ("journey_id", "owner", "assigned_at", "touched_at", "last_touched_at")
     cells = [
-        touches.moments_of_touches(of_journey.get(journey, ()), rules, owner, since, recorded)
+        touches.find_touches(of_journey.get(journey, ()), rules, owner, since, recorded)
         for journey, owner, since, *recorded in zip(*(bulk.list_values(frame[c]) for c in columns), strict=True)
     ]
     frame["touches"] = pd.Series(cells, index=frame.index, dtype=object)

@@ -14,7 +14,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from expectations.validated import PROMISES
-from leadgate.fields import STANDARD, VALIDATED, contact_of
+from leadgate.fields import STANDARD, VALIDATED, find_contact
 from leadgate.ledger import activities, bulk, identities, leads, outbox
 from leadgate.mapping.normalise import leave_out_unreadable, normalise
 from leadgate.matching import CONFLICT
@@ -39,7 +39,7 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     A value that cannot be read is left out where that only warrants a warning.
     """
     frame = leave_out_unreadable(normalise(gathered.frame, work.rules, work.now), _list_optional(work.rules))
-    frame["contact"] = contact_of(frame)
+    frame["contact"] = find_contact(frame)
     custom = list(work.rules.fields)
     frame["custom"] = leads.pack_custom(frame, custom)
     frame["outcome"] = Outcome.CONTINUE

@@ -225,7 +225,7 @@ def _build_frame(story: Story, current: AssignmentRow, playbook: Playbook) -> pd
     active = [each.occurred_at for each in story.activities] + [each.received_at for each in story.signals]
     row = {name: getattr(current, name) for name in sla_targets.KEPT} | {
         "clock_from": current.clock_from or since,
-        "touches": counted.moments_of_touches(story.activities, playbook.follow_up, current.owner, since, recorded),
+        "touches": counted.find_touches(story.activities, playbook.follow_up, current.owner, since, recorded),
         "finished_at": None,
         "pauses": tuple((p.started_at, p.ended_at or p.until) for p in _select_rows(story.pauses, story)),
         "active_at": max([since, *active]),

@@ -40,7 +40,7 @@ class LedgerClock:
 
     async def __aenter__(self) -> LedgerClock:
         await self._looking.__aenter__()
-        await self._looking.first()
+        await self._looking.wait_for_first()
         return self
 
     async def __aexit__(self, *_: object) -> None:

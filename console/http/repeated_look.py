@@ -28,7 +28,7 @@ class RepeatedLook:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    async def first(self) -> None:
+    async def wait_for_first(self) -> None:
         """Wait until the first look is over, whatever came of it."""
         await self._first.wait()
 

@@ -44,7 +44,7 @@ def accept(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> int:
     Raises ``ActionError`` when nobody owns it, or it was accepted before, and ``ActorError`` when it is not theirs.
     """
     with ledger.transaction() as connection:
-        journey = owned_by(connection, journey_id, by, ActionKind.ACCEPT)
+        journey = lock_owned_by(connection, journey_id, by, ActionKind.ACCEPT)
         if not assignments.accept(connection, journey.id, now):
             raise ActionError(_explain_accepted(connection, journey))
         look_now(connection, [journey.id], now)
@@ -97,7 +97,7 @@ def reject(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime, reason:
     ended_as = EndReason.REJECTED.add(reason)
     back_at = now + (reasons[reason].after or rules.recycle_after)
     with ledger.transaction() as connection:
-        journey = owned_by(connection, journey_id, by, ActionKind.REJECT)
+        journey = lock_owned_by(connection, journey_id, by, ActionKind.REJECT)
         assignments.end(connection, [journey.id], ended_as, now)
         handoffs.record(
             connection,
@@ -124,7 +124,7 @@ def look_now(connection: Connection, journeys: Sequence[int], now: datetime) -> 
     assignments.look_again(connection, ids, now)
 
 
-def owned_by(connection: Connection, journey_id: int, by: Actor, action: OwnersAction) -> OwnedJourney:
+def lock_owned_by(connection: Connection, journey_id: int, by: Actor, action: OwnersAction) -> OwnedJourney:
     """The journey, locked, for an action that is its owner's.
 
     Raises ``ActionError`` when nobody owns it, and ``ActorError`` when ``by`` may not decide about the owner's leads.
@@ -168,7 +168,7 @@ def wait(ledger: Ledger, journey_id: int, *, until: datetime, reason: str, by: A
     if until <= now:
         raise ActionError(f"{until:%Y-%m-%d %H:%M} UTC is not ahead; --until names when the clock runs on")
     with ledger.transaction() as connection:
-        journey = owned_by(connection, journey_id, by, ActionKind.WAIT)
+        journey = lock_owned_by(connection, journey_id, by, ActionKind.WAIT)
         pauses.end_open(connection, journey.id, by.decides_as, now)
         pauses.begin(connection, journey.id, until=until, reason=reason, by=by.decides_as, now=now)
         look_now(connection, [journey.id], now)
@@ -181,7 +181,7 @@ def resume(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> int:
     Raises ``ActionError`` when nobody waits for it, and ``ActorError`` when it is not theirs.
     """
     with ledger.transaction() as connection:
-        journey = owned_by(connection, journey_id, by, ActionKind.RESUME)
+        journey = lock_owned_by(connection, journey_id, by, ActionKind.RESUME)
         if not pauses.end_open(connection, journey.id, by.decides_as, now):
             raise ActionError(f"nobody waits for journey J{journey_id}: its clocks run")
         look_now(connection, [journey.id], now)

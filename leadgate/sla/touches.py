@@ -35,7 +35,7 @@ class Done(Protocol):
     def automatic(self) -> bool | None: ...
 
 
-def moments_of_touches(
+def find_touches(
     activities: Iterable[Done],
     rules: FollowUp,
     owner: str,

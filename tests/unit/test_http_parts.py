@@ -530,7 +530,7 @@ def test_a_look_that_fails_is_made_up_for_by_the_next_and_all_end_with_the_block
 
         third = asyncio.Event()
         async with RepeatedLook(look, every=0) as looking:
-            await looking.first()
+            await looking.wait_for_first()
             assert looks == [0]
             await asyncio.wait_for(third.wait(), 10)
         ended = list(looks)

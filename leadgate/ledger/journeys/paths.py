@@ -31,19 +31,19 @@ class Pair(NamedTuple):
     rerun: bool
 
 
-def _leaving(place: Place, transition: Transition) -> Iterator[Place]:
+def _follow(place: Place, transition: Transition) -> Iterator[Place]:
     """Where the transition leads from ``place``."""
     return (after for before, after in transition.moves if before == place)
 
 
-def _next_steps(start: Place, *, rerun: bool) -> Iterator[tuple[Step, bool]]:
+def _find_next_steps(start: Place, *, rerun: bool) -> Iterator[tuple[Step, bool]]:
     """The handoffs that may come next for a journey which stands at ``start``, each with whether it is a rerun."""
     seen = {(start, rerun)}
     waiting = [(start, rerun)]
     while waiting:
         place, later = waiting.pop()
         for transition in TRANSITIONS:
-            for after in _leaving(place, transition):
+            for after in _follow(place, transition):
                 here = (after, later or transition.generations > 0)
                 if transition.handoff is not None:
                     yield Step(place[1], transition.handoff), later
@@ -54,22 +54,22 @@ def _next_steps(start: Place, *, rerun: bool) -> Iterator[tuple[Step, bool]]:
                     waiting.append(here)
 
 
-def _pairs() -> Iterator[Pair]:
+def _find_pairs() -> Iterator[Pair]:
     for transition in TRANSITIONS:
         for before, after in transition.moves:
             rerun = transition.generations > 0
             if before is None:
-                yield from (Pair(None, step, later) for step, later in _next_steps(after, rerun=rerun))
+                yield from (Pair(None, step, later) for step, later in _find_next_steps(after, rerun=rerun))
             elif transition.handoff is not None:
                 left = Step(before[1], transition.handoff)
                 if transition.assigned is not None:
                     yield Pair(left, Step(StageName.ASSIGNMENT, transition.assigned), True)
                 else:
-                    yield from (Pair(left, step, later) for step, later in _next_steps(after, rerun=rerun))
+                    yield from (Pair(left, step, later) for step, later in _find_next_steps(after, rerun=rerun))
 
 
 #: All pairs that the table allows.
-PAIRS: Final = frozenset(_pairs())
+PAIRS: Final = frozenset(_find_pairs())
 
 #: The last handoff of a journey that has run once, and the status that it has then.
 ENDS: Final[frozenset[tuple[Step, JourneyStatus]]] = frozenset(
