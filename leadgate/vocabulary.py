@@ -77,6 +77,13 @@ class Outcome(StrEnum):
     STAY = "stay"
 
 
+class QualifiedAs(StrEnum):
+    """How far a lead is qualified, if it is at all."""
+
+    MARKETING = "marketing_qualified"
+    SALES = "sales_qualified"
+
+
 class HandoffOutcome(StrEnum):
     """How a journey left a stage, as its handoff records."""
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED
 from leadgate.ledger import activities, bulk, leads, outbox, qualifications
 from leadgate.scoring import find_next_changes, qualify, score
-from leadgate.vocabulary import Outcome, StageName
+from leadgate.vocabulary import Outcome, QualifiedAs, StageName
 from tasks.stage import Decided, Gathered, Stage, Work
 
 #: The reason of a lead that a person qualifies.
@@ -71,7 +71,7 @@ def finish(connection: Connection, work: Work, frame: pd.DataFrame) -> None:
 
 def _find_warmer(frame: pd.DataFrame) -> pd.Series:
     """Which leads that were followed up, and stay so, have reached a better verdict or grade since."""
-    risen = (frame["was"] == "marketing_qualified") & (frame["qualified_as"] == "sales_qualified")
+    risen = (frame["was"] == QualifiedAs.MARKETING) & (frame["qualified_as"] == QualifiedAs.SALES)
     keener = pd.to_numeric(frame["engagement_grade"]) < frame["engaged_before"]
     return (frame["outcome"] == Outcome.DONE) & (risen | keener)
 

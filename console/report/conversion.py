@@ -30,7 +30,7 @@ from leadgate.figures import (
 from leadgate.ledger.figure_rows import ConversionCount, Found, RuleCount
 from leadgate.playbook import Playbook
 from leadgate.sla.ending import find_finishing_event
-from leadgate.vocabulary import EndReason
+from leadgate.vocabulary import EndReason, QualifiedAs
 
 _COUNTED: Final = (
     Column("qualified", "qualified"),
@@ -99,8 +99,8 @@ class _Rule(TypedDict):
 
 
 _VERDICTS: Final[dict[str | None, str]] = {
-    "marketing_qualified": "marketing-qualified",
-    "sales_qualified": "sales-qualified",
+    QualifiedAs.MARKETING: "marketing-qualified",
+    QualifiedAs.SALES: "sales-qualified",
 }
 #: What wins a lead, by what ends a journey.
 _WINS: Final = {

@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from leadgate.playbook.base import Duration, Expression, Name, Part
+from leadgate.vocabulary import QualifiedAs
 
 EvidencePart = Literal["budget", "authority", "need", "timeline"]
-Verdict = Literal["marketing_qualified", "sales_qualified"]
 #: Fit and engagement in two characters: ``A1`` is the best, ``D4`` the worst.
 Grade = Annotated[str, Field(pattern=r"^[A-D][1-4]$")]
 
@@ -154,7 +154,7 @@ class Qualification(Part):
     sales_qualified: int = 60
     leave: Leave = Leave()
     grades: ByGrade | None = None  # leads qualify by these instead of by the two scores
-    requires: dict[Verdict, tuple[EvidencePart, ...]] = {}
+    requires: dict[QualifiedAs, tuple[EvidencePart, ...]] = {}
     sales_qualified_by: Literal["threshold", "acceptance"] = "threshold"
     review: Band | None = None
     disqualify: tuple[Disqualifier, ...] = ()

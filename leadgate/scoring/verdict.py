@@ -22,12 +22,12 @@ from leadgate.expressions import rules
 from leadgate.playbook import ByGrade, Playbook, Qualification
 from leadgate.scoring import evidence
 from leadgate.scoring.points import Points, list_scoring_columns, listen
-from leadgate.vocabulary import Outcome
+from leadgate.vocabulary import Outcome, QualifiedAs
 
 Flags = npt.NDArray[np.bool_]
 
 #: How far a lead is qualified: 0 is not, then these.
-LEVELS: Final = (None, "marketing_qualified", "sales_qualified")
+LEVELS: Final = (None, *(verdict.value for verdict in QualifiedAs))
 _SAID: Final = ("", "marketing-qualified", "sales-qualified")
 _NOTHING: Final = pd.DataFrame({"journey_id": [], "kind": [], "occurred_at": []})
 
@@ -162,7 +162,7 @@ def _find_unproved(
     rule: Qualification, proved: Mapping[str, evidence.Proved], count: int
 ) -> dict[int, dict[str, Flags]]:
     """For each level the parts that it requires, and which rows lack them."""
-    required = {1: rule.requires.get("marketing_qualified", ()), 2: rule.requires.get("sales_qualified", ())}
+    required = {number: rule.requires.get(verdict, ()) for number, verdict in enumerate(QualifiedAs, start=1)}
     return {
         number: {part: ~proved[part].known if part in proved else np.ones(count, dtype=bool) for part in parts}
         for number, parts in required.items()

@@ -20,9 +20,10 @@ from leadgate.nearest import propose
 from leadgate.playbook import Loaded, Playbook
 from leadgate.playbook.yaml_text import Path, Problem
 from leadgate.sla.zones import time_zones
+from leadgate.vocabulary import QualifiedAs
 
 ASSIGNED: Final = ("owner", "rule", "pool")  # what assignment adds to a lead
-_QUALIFIED_AS: Final = ("marketing_qualified", "sales_qualified")
+_QUALIFIED_AS: Final = tuple(verdict.value for verdict in QualifiedAs)
 _GRADES: Final = tuple(fit + number for fit in "ABCD" for number in "1234")
 
 Found = Iterator[Problem]

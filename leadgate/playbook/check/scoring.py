@@ -90,7 +90,7 @@ def check_qualification(checker: Checker) -> Found:
         for position, required in enumerate(parts):
             proof = rule.evidence.get(required)
             if proof is None or (proof.when is None and proof.activity is None):
-                path = (*here, "requires", verdict, position)
+                path = (*here, "requires", verdict.value, position)
                 message = f"nothing proves {required}, so no lead could be {verdict}; say how under evidence.{required}"
                 yield checker.at(path, message)
 
