@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -43,20 +43,20 @@ class Answer:
             self.parts.append(f"and {len(rows) - LAST} more{more}")
 
 
-def show_value(value: Any) -> str:
+def show_value(value: object) -> str:
     if isinstance(value, str):
         return value
     return "" if value is None else orjson.dumps(value, default=str).decode()
 
 
-def format_iso_moment(text: Any) -> str:
+def format_iso_moment(text: object) -> str:
     try:
         return format_moment(datetime.fromisoformat(str(text)))
     except ValueError:
         return str(text or "")
 
 
-def as_data(answered: Iterable[Answer]) -> list[dict[str, Any]]:
+def as_data(answered: Iterable[Answer]) -> list[dict[str, object]]:
     """Answers as plain data for ``--json``."""
     return [
         {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 from prefect import task
@@ -46,7 +46,7 @@ async def gate_task(name: str, judged: pd.DataFrame, rules: Playbook) -> GateRes
         return gate.give_up(name, judged, playbook=rules, seconds=1.5 * seconds)  # type: ignore[arg-type]
 
 
-def is_worth_a_retry(outcome: Any) -> bool:
+def is_worth_a_retry(outcome: object) -> bool:
     """Whether PostgreSQL was away for a moment; a lost lease or a fault of ours stays what it is."""
     return isinstance(outcome, DBAPIError) and not faults.is_ours(outcome)
 

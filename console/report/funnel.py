@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from markupsafe import Markup
 
@@ -213,17 +213,20 @@ def _group_by(
     groups: dict[str | None, list[JourneyCount]] = defaultdict(list)
     for cell in cells:
         groups[of(cell)].append(cell)
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[str | None, dict[str, int], float | None]] = []
     for group, own in groups.items():
         reached = {step.name: step.reached for step in _steps_of(own)}
         now: dict[str, int] = defaultdict(int)
         for cell in own:
             now[cell["status"]] += cell["n"]
         outcomes = {name: sum(cell["n"] for cell in own if cell["outcome"] == name) for name in OUTCOMES}
-        share = {"qualified_share": Share(reached["qualified"], reached["signals"]).value}
         statuses = {f"now_{status}": now[status] for status in JourneyStatus}
-        rows.append({name: group, **reached, **share, **outcomes, **statuses})
-    rows.sort(key=lambda row: order(row[name]) if order else (-row["signals"], str(row[name])))
+        share = Share(reached["qualified"], reached["signals"]).value
+        rows.append((group, reached | outcomes | statuses, share))
+    if order is None:
+        rows.sort(key=lambda row: (-row[1]["signals"], str(row[0])))
+    else:
+        rows.sort(key=lambda row: order(row[0]))
     first = Column(name, name, "text", says=said or {}, named=named)
     return Table(
         key=key,
@@ -240,29 +243,31 @@ def _group_by(
                 for status in JourneyStatus
             ),
         ],
-        rows=rows,
+        rows=[{name: group, **counts, "qualified_share": share} for group, counts, share in rows],
         note=note,
-        chart=_draw_shares(title, first, rows) if name != "trigger" else Markup(),
+        chart=_draw_shares(title, first, [(group, counts) for group, counts, _ in rows])
+        if name != "trigger"
+        else Markup(),
         caption="Beside each bar how many of its signals got an owner.",
     )
 
 
-def _draw_shares(title: str, first: Column, rows: Sequence[Mapping[str, Any]]) -> Markup:
+def _draw_shares(title: str, first: Column, rows: Sequence[tuple[str | None, Mapping[str, int]]]) -> Markup:
     drawn = []
-    for row in rows:
+    for group, row in rows:
         counts = _list_outcomes(row)
         parts = [
             charts.Part(colour, count / (row["signals"] or 1), f"{count:,} {words}")
             for (colour, words), count in zip(_BECAME, counts, strict=True)
         ]
         figure = f"{row['owned']:,} of {row['signals']:,}" if row["signals"] else NONE
-        drawn.append(charts.Bar(first.words(row[first.key]), parts, figure))
-    totals = [sum(counts) for counts in zip(*map(_list_outcomes, rows), strict=True)]
+        drawn.append(charts.Bar(first.words(group), parts, figure))
+    totals = [sum(counts) for counts in zip(*(_list_outcomes(row) for _, row in rows), strict=True)]
     legend = [each for each, total in zip(_BECAME, totals, strict=False) if total]
     return charts.draw_bars(f"{title}: what became of every hundred signals", drawn, legend)
 
 
-def _list_outcomes(row: Mapping[str, Any]) -> list[int]:
+def _list_outcomes(row: Mapping[str, int]) -> list[int]:
     """The counts of ``_BECAME``, which add up to the row's signals."""
     decided = [row[name] for name in OUTCOMES]
     return [*decided, row["qualified"] - row["owned"], row["signals"] - row["qualified"]]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import pandas as pd
 
@@ -67,7 +67,7 @@ def assign(
     return Assigned(build_decision_frame(decisions, frame.index), desk.list_states(), desk.availability.loads())
 
 
-def _list_names(cell: Any) -> Sequence[str]:
+def _list_names(cell: object) -> Sequence[str]:
     """A cell that lists names; a missing one lists none."""
     return cell if isinstance(cell, (tuple, list)) else ()
 
@@ -75,11 +75,11 @@ def _list_names(cell: Any) -> Sequence[str]:
 class _Lead(NamedTuple):
     """What of a lead decides, apart from the routes that match it."""
 
-    account_owner: Any
-    earlier_owner: Any
-    language: Any
-    product: Any
-    excluded: Any  # a sequence of reps
+    account_owner: str | None
+    earlier_owner: str | None
+    language: str | None
+    product: str | None
+    excluded: Sequence[str]
 
 
 #: How a route to a person says whom it means.

@@ -159,9 +159,8 @@ class NewActivity(NamedTuple):
 
 
 #: The columns of ``NewActivity``, in their order, with their types.
-ACTIVITY_COLUMNS: Final[dict[str, str]] = {
-    "source": "text", "key": "text", "kind": "text", "actor": "text", "rep": "text", "email": "text",
-    "occurred_at": "timestamptz", "payload": "text", "seconds": "int", "automatic": "boolean",
+ACTIVITY_COLUMNS: Final[dict[str, str]] = dict.fromkeys(NewActivity._fields, "text") | {
+    "occurred_at": "timestamptz", "seconds": "int", "automatic": "boolean",
 }  # fmt: skip
 
 

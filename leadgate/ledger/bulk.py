@@ -42,7 +42,7 @@ def make_storable(value: str) -> str:
     return value.replace("\x00", NUL_SHOWN).encode("utf-8", "backslashreplace").decode()
 
 
-def select(connection: Connection, statement: str, **parameters: Any) -> pd.DataFrame:
+def select(connection: Connection, statement: str, **parameters: object) -> pd.DataFrame:
     """The rows of ``statement`` as a frame of plain Python objects; NULL is ``None``."""
     import numpy as np
     import pandas as pd
@@ -73,7 +73,7 @@ def copy(connection: Connection, table: str, columns: Sequence[str], frame: pd.D
     _write(connection, table, columns, [list_values(frame[column]) for column in columns])
 
 
-def _write(connection: Connection, table: str, columns: Sequence[str], values: Sequence[list[Any]]) -> None:
+def _write(connection: Connection, table: str, columns: Sequence[str], values: Sequence[list[object]]) -> None:
     texts = copy_texts(values)
     with _copying(connection, table, columns) as writer:
         if texts is None:
@@ -125,7 +125,7 @@ def _escape(values: list[Any]) -> list[str] | None:
     return [_NULL if value is None else value for value in values]
 
 
-def copy_rows(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def copy_rows(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """COPY ``rows`` of plain values into ``table``."""
     if values := [list(column) for column in zip(*rows, strict=True)]:
         _write(connection, table, columns, values)

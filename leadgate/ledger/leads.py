@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import orjson
 from sqlalchemy import Connection, text
@@ -17,6 +17,7 @@ from leadgate.failpoints import failpoint
 from leadgate.fields import STANDARD, FieldType
 from leadgate.lead_columns import LEAD_COLUMNS
 from leadgate.ledger import bulk
+from leadgate.values.json_types import JsonValue
 from leadgate.vocabulary import StageName
 
 if TYPE_CHECKING:
@@ -167,7 +168,9 @@ def correct(connection: Connection, lead_ids: Sequence[int], name: str, value: s
     connection.execute(text(statement), {"leads": list(lead_ids), "value": written})
 
 
-def restore(connection: Connection, lead_id: int, changed: Mapping[str, Sequence[Any]], now: datetime) -> list[str]:
+def restore(
+    connection: Connection, lead_id: int, changed: Mapping[str, Sequence[JsonValue]], now: datetime
+) -> list[str]:
     """Put back what a signal ``changed`` of the lead (before and after), where nothing else has changed it since.
 
     Returns the fields that are as before. The lead is scored again.
@@ -188,7 +191,7 @@ def restore(connection: Connection, lead_id: int, changed: Mapping[str, Sequence
     return restored
 
 
-def _encode_value(name: str, value: Any) -> Any:
+def _encode_value(name: str, value: JsonValue) -> JsonValue:
     return orjson.dumps(value).decode() if LEAD_COLUMNS[name] == "jsonb" and value is not None else value
 
 
@@ -217,7 +220,7 @@ def pack_custom(frame: pd.DataFrame, names: Sequence[str]) -> pd.Series:
 def _encode_json(values: pd.Series) -> pd.Series:
     import pandas as pd
 
-    encoded: list[Any] = [
+    encoded: list[str | None] = [
         value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
         for value in bulk.list_values(values)
     ]

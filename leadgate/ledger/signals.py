@@ -39,14 +39,7 @@ class NewSignal(NamedTuple):
     origin: str
 
 
-_INCOMING = {
-    "n": "int",
-    "source": "text",
-    "key": "text",
-    "payload": "text",
-    "unreadable": "text",
-    "origin": "text",
-}
+_INCOMING = dict(zip(NewSignal._fields, ("int", *["text"] * 5), strict=True))
 
 
 def store_signals(connection: Connection, rows: Sequence[NewSignal], now: datetime) -> int:

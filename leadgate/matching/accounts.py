@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from leadgate.matching.companies import build_company_key, compare_keys, compare_letters, spell_key
 from leadgate.matching.ranking import Candidate, explain_ranking, rank_candidates
@@ -39,7 +39,7 @@ class Account:
     name: str
     domains: tuple[str, ...]
     parent: str | None = None  # another account's id or domain, in lower case
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
 
     @cached_property
     def key(self) -> str:
@@ -121,10 +121,10 @@ class Directory:
             found.append(Found(account, score, because, taken))
         return found
 
-    def find_inherited(self, account: Account, names: Sequence[str]) -> dict[str, tuple[Any, str]]:
+    def find_inherited(self, account: Account, names: Sequence[str]) -> dict[str, tuple[object, str]]:
         """What ``account`` lacks of the fields ``names`` and a parent has: field -> value, and that parent's name."""
         missing = [name for name in names if account.values.get(name) is None]
-        given: dict[str, tuple[Any, str]] = {}
+        given: dict[str, tuple[object, str]] = {}
         above = account
         for _ in range(_PARENTS):
             parent = self._by_id.get(above.parent or "") or self._by_domain.get(above.parent or "")
@@ -173,11 +173,12 @@ def _build_blocks(key: str) -> set[str]:
 
 def _build_candidate(account: Account, score: int, wanted: Wanted) -> Candidate:
     values = account.values
+    employees = values.get("employees")
     return Candidate(
         account.id,
         score,
         account.name or account.id,
         has_owner=values.get("account_owner") is not None,
-        size=values.get("employees"),
+        size=employees if isinstance(employees, int) else None,
         same_country=wanted.country is not None and values.get("country") == wanted.country,
     )

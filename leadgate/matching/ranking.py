@@ -6,7 +6,7 @@ Belongs here: ordering. Does not belong here: a score.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from leadgate.playbook import TieBreaker
 
@@ -25,7 +25,7 @@ class Candidate(NamedTuple):
     same_country: bool = False
 
 
-_KEYS: Final[dict[TieBreaker, Callable[[Candidate], Any]]] = {
+_KEYS: Final[dict[TieBreaker, Callable[[Candidate], int | str]]] = {
     "has_owner": lambda each: not each.has_owner,
     "larger": lambda each: -(each.size or 0),
     "same_country": lambda each: not each.same_country,

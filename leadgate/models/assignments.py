@@ -6,8 +6,8 @@ Belongs here: these tables, with the constraints that guard them. Queries are in
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
+from pydantic import JsonValue
 from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field, SQLModel
 
@@ -46,11 +46,12 @@ class Assignment(SQLModel, table=True):
     pool: str | None = None
     rule: str
     turn: bool
-    candidates: list[Any] = declare_json("[]")
+    candidates: list[JsonValue] = declare_json("[]")
     why: str
-    inputs: dict[str, Any] | None = declare_json_or_none(PERSONAL)  # what the rule read of the lead, as it was then
+    # what the rule read of the lead, as it was then
+    inputs: dict[str, JsonValue] | None = declare_json_or_none(PERSONAL)
     # of a turn: the pool's count and the owner's, before and after
-    pointer: dict[str, Any] | None = declare_json_or_none()
+    pointer: dict[str, JsonValue] | None = declare_json_or_none()
     sla: str | None = None
     playbook_hash: str
     assigned_at: datetime = declare_moment()
@@ -116,5 +117,5 @@ class PoolTurns(SQLModel, table=True):
 
     __tablename__ = "pool_state"
     pool: str = Field(primary_key=True)
-    state: dict[str, Any] = declare_json("{}")
+    state: dict[str, JsonValue] = declare_json("{}")
     version: int = 0

@@ -65,7 +65,7 @@ def declare_json(default: str | None = None) -> Any:
     return Field(default=None, sa_column=Column(JSONB, nullable=default is None, server_default=server))
 
 
-def declare_json_or_none(info: dict[str, Any] | None = None) -> Any:
+def declare_json_or_none(info: dict[str, str] | None = None) -> Any:
     return Field(default=None, sa_column=Column(JSONB, nullable=True, info=info))
 
 

@@ -6,8 +6,8 @@ Belongs here: these tables, with the constraints that guard them. Queries are in
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
+from pydantic import JsonValue
 from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
@@ -103,7 +103,7 @@ class GateResult(SQLModel, table=True):
     rows: int
     held: int
     warned: int
-    evidence: list[dict[str, Any]] = declare_json("[]")
+    evidence: list[dict[str, JsonValue]] = declare_json("[]")
     seconds: float
     at: datetime = declare_moment()
 
@@ -140,12 +140,12 @@ class QualificationRecord(SQLModel, table=True):
     engagement_grade: int | None = None  # 1 to 4
     grade: str | None = None  # both
     contributions: dict[str, int] = declare_json("{}")
-    details: dict[str, Any] = declare_json("{}")  # which contributions are fit, and what decayed of what
+    details: dict[str, JsonValue] = declare_json("{}")  # which contributions are fit, and what decayed of what
     was: str | None = None  # how it was qualified before: the threshold to leave counts, not the one to enter
     qualified_as: str | None = None
     outcome: str
     reasons: list[str] = declare_json("[]")
-    evidence: dict[str, Any] = declare_json("{}")  # what is known, and by which field; the value is the lead's
+    evidence: dict[str, JsonValue] = declare_json("{}")  # what is known, and by which field; the value is the lead's
     changes_at: datetime | None = declare_moment(nullable=True)  # when time alone changes the verdict or the grade
     playbook_hash: str
     at: datetime = declare_moment()

@@ -6,8 +6,8 @@ Belongs here: these tables, with the constraints that guard them. Queries are in
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
+from pydantic import JsonValue
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, text
 from sqlmodel import Field, SQLModel
 
@@ -100,7 +100,7 @@ class LeadJoin(SQLModel, table=True):
     lead_id: int = declare_id_of(index=True)
     joined_to: int | None = declare_id_of(nullable=True)
     because: list[str] = declare_json("[]")
-    changed: dict[str, Any] | None = declare_json_or_none(PERSONAL)
+    changed: dict[str, JsonValue] | None = declare_json_or_none(PERSONAL)
     claimed: list[list[str]] | None = declare_json_or_none(PERSONAL)
     at: datetime = declare_moment()
 

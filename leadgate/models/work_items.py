@@ -6,8 +6,8 @@ Belongs here: these tables, with the constraints that guard them. Queries are in
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
+from pydantic import JsonValue
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, text
 from sqlmodel import Field, SQLModel
 
@@ -57,7 +57,7 @@ class WorkItem(SQLModel, table=True):
     message: str
     value: str | None = declare_personal(None)
     detail: str | None = declare_personal(None)
-    proposal: dict[str, Any] | None = declare_json_or_none(PERSONAL)
+    proposal: dict[str, JsonValue] | None = declare_json_or_none(PERSONAL)
     note: str | None = declare_personal(None)
     route: str = declare_staff()
     assignee: str | None = declare_staff(None)
@@ -119,5 +119,5 @@ class BreakerRow(SQLModel, table=True):
     __tablename__ = "breaker"
     source: str = Field(primary_key=True)
     gate: str = Field(primary_key=True)
-    state: dict[str, Any] = declare_json("{}")
+    state: dict[str, JsonValue] = declare_json("{}")
     work_item_id: int | None = declare_reference("work_item.id", nullable=True)

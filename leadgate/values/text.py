@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Any, Final
+from typing import Final
 
 from leadgate.values.marks import remove_marks
 
@@ -38,7 +38,7 @@ _NOTHING_IN_WORDS: Final = frozenset(
 )  # fmt: skip
 
 
-def as_text(value: Any) -> str | None:
+def as_text(value: object) -> str | None:
     """A cell as text: ``None`` and NaN are missing, ``12.0`` is ``"12"``, ``True`` is ``"true"``."""
     if isinstance(value, str):
         return value

@@ -5,7 +5,7 @@ Belongs here: what makes two histories comparable. Does not belong here: whether
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import text
 
@@ -50,7 +50,7 @@ def read_projection(ledger: Ledger) -> list[str]:
     """The ledger's content as sorted lines: equal for two histories that came to the same."""
     with ledger.transaction() as connection:
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-        lines: list[Any] = []
+        lines: list[str] = []
         for query in (_JOURNEYS, *_REST):
             lines += [repr(tuple(row)) for row in connection.exec_driver_sql(query.replace("%", "%%"))]
     return sorted(lines)
