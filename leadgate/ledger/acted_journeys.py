@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from leadgate.ledger.typed_rows import read_rows
-from leadgate.vocabulary import OPEN
+from leadgate.vocabulary import OPEN, JourneyStatus, StageName
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class ActedJourney:
 
     id: int
     lead_id: int | None
-    status: str
-    stage: str
+    status: JourneyStatus
+    stage: StageName
     generation: int
     version: int
     held_by: int | None

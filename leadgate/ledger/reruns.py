@@ -42,7 +42,7 @@ class Item:
     """A work item that somebody decides."""
 
     id: int
-    kind: str
+    kind: WorkItemKind
     stage: str
     reason: str
     promise: str | None
@@ -99,9 +99,7 @@ def rerun(
             if item.reason == UNDELIVERABLE and item.promise is not None:
                 outbox.try_again(connection, item.promise)
         _correct(connection, journeys, corrections, by, now)
-        for stage, held in _group(
-            journeys, lambda each: _find_restart(StageName(each.stage), corrected=bool(corrections))
-        ):
+        for stage, held in _group(journeys, lambda each: _find_restart(each.stage, corrected=bool(corrections))):
             release(connection, held, stage=stage, now=now)
         conclude(connection, items, journeys, resolution, by, now, None)
         report.count(items, journeys)
@@ -149,7 +147,7 @@ def mark_done_by_hand(
         def find_pass(journey: HeldJourney) -> tuple[StageName, str | None]:
             if journey.work_item_id in approved:
                 return StageName.ASSIGNMENT, None
-            return StageName(journey.stage), waived[journey.work_item_id]
+            return journey.stage, waived[journey.work_item_id]
 
         for (stage, promise), held in _group(journeys, find_pass):
             release(connection, held, stage=stage, now=now, waived=promise)

@@ -3,6 +3,7 @@
 Belongs here: reading such rows. Does not belong here: the dataclasses (with the query that makes them), or large reads:
 a frame is made by ``bulk.select``.
 
+A field that is declared as an enumeration of the vocabulary gets a member of it, so that mypy finds a word of another.
 A caller writes ``item.reason``, and mypy finds a name that is none. Names that differ from those of the statement are
 found the first time that it runs, whatever it returns.
 """
@@ -11,10 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from sqlalchemy import Connection, CursorResult, text
+
+from leadgate import vocabulary
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -64,4 +68,25 @@ def _maker(row_type: type[_Row], result: CursorResult[tuple[object, ...]]) -> Ca
     columns = tuple(result.keys())
     if columns != names_of(row_type):
         raise TypeError(f"a row of {row_type.__name__} has {names_of(row_type)}, and the statement gives {columns}")
-    return row_type
+    if not (words := _words_of(row_type)):
+        return row_type
+
+    def make(*row: object) -> _Row:
+        values = list(row)
+        for place, enumeration in words.items():
+            if values[place] is not None:
+                values[place] = enumeration(str(values[place]))
+        return row_type(*values)
+
+    return make
+
+
+@cache
+def _words_of(row_type: type[DataclassInstance]) -> dict[int, type[StrEnum]]:
+    """The places of the columns that are declared as enumerations of the vocabulary."""
+    declared = [str(each.type).removesuffix(" | None") for each in fields(row_type)]
+    return {
+        place: enumeration
+        for place, name in enumerate(declared)
+        if isinstance(enumeration := getattr(vocabulary, name, None), type) and issubclass(enumeration, StrEnum)
+    }

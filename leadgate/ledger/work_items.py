@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
-from leadgate.vocabulary import ItemResolution, StageName
+from leadgate.vocabulary import ItemResolution, StageName, WorkItemKind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 class NewWorkItem(TypedDict):
     """A work item that is to be opened: the columns that are given then, but for ``id``."""
 
-    kind: str
+    kind: WorkItemKind
     blocking: bool
     reason: str
-    stage: str
+    stage: StageName
     promise: str | None
     source: str | None
     journey_id: int | None

@@ -27,10 +27,12 @@ from leadgate.fields import STANDARD
 from leadgate.ledger import Ledger, bulk, figure_rows, figures, reports, story_rows
 from leadgate.ledger.cohort import Query
 from leadgate.ledger.journeys import person_moves
+from leadgate.ledger.journeys.locking import HeldJourney
 from leadgate.ledger.only import ALL
 from leadgate.ledger.reports import WorkItemFilter
 from leadgate.ledger.story_rows import HandoffRow
 from leadgate.ledger.typed_rows import read_rows
+from leadgate.vocabulary import StageName
 
 ROOT = Path(__file__).parents[2]
 #: Calls that take a statement, with its place among their arguments.
@@ -270,3 +272,12 @@ def test_each_query_finds_what_its_shape_declares(ledger: Ledger) -> None:
             statement = f"WITH {query.tables} {query.select}" if query.tables else query.select
             used = {each: value for each, value in asked.items() if f":{each}" in statement}
             assert set(connection.execute(text(statement), used).keys()) == set(shapes[name].__annotations__), name
+
+
+def test_a_column_that_is_declared_as_a_word_is_read_as_a_member(ledger: Ledger) -> None:
+    statement = "SELECT 7 AS id, NULL AS lead_id, '{}' AS stage, 0 AS generation, 3 AS work_item_id"
+    with ledger.transaction() as connection:
+        (row,) = read_rows(connection, HeldJourney, statement.format("capture"))
+        assert row.stage is StageName.CAPTURE
+        with pytest.raises(ValueError, match="StageName"):
+            read_rows(connection, HeldJourney, statement.format("no_stage"))

@@ -34,7 +34,7 @@ class HeldJourney:
 
     id: int
     lead_id: int | None
-    stage: str
+    stage: StageName
     generation: int
     work_item_id: int
 
@@ -45,8 +45,8 @@ class LockedJourney:
 
     id: int
     lead_id: int | None
-    status: str
-    stage: str
+    status: JourneyStatus
+    stage: StageName
     generation: int
     owner: str | None
     playbook_hash: str | None

@@ -91,8 +91,8 @@ def release(
     Raises ``ValueError`` for a stage that the journeys cannot go to.
     """
     transition = APPROVE if stage == StageName.ASSIGNMENT and any(j.stage != stage for j in journeys) else RERUN
-    for here in {StageName(journey.stage) for journey in journeys}:
-        if not transition.can_move((JourneyStatus.HELD, here), (JourneyStatus.READY, StageName(stage or here))):
+    for here in {journey.stage for journey in journeys}:
+        if not transition.can_move((JourneyStatus.HELD, here), (JourneyStatus.READY, stage or here)):
             raise ValueError(f"a journey that is held at {here} cannot go on at {stage}")
     statement = _APPROVE if transition is APPROVE else _RERUN
     _move(connection, statement, [journey.id for journey in journeys], stage=stage, waived=waived, now=now)
