@@ -35,7 +35,7 @@ from leadgate.ledger.story_rows import (
     WarningRow,
     WorkItemRow,
 )
-from leadgate.ledger.typed_rows import columns_of, read_row, read_rows
+from leadgate.ledger.typed_rows import list_columns, read_row, read_rows
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -189,7 +189,7 @@ def load_story(ledger: Ledger, journey_id: int) -> Story:
         def fetch(row_type: type[_Row], statement: str) -> list[_Row]:
             return read_rows(connection, row_type, f"{statement} LIMIT :most", ids=ids, most=MOST)
 
-        def of_table(row_type: type[_Row], table: str, order: str = "id") -> list[_Row]:
+        def fetch_table(row_type: type[_Row], table: str, order: str = "id") -> list[_Row]:
             return fetch(row_type, f"{_select(row_type, table)} WHERE journey_id = ANY(:ids) ORDER BY {order}")
 
         return Story(
@@ -197,21 +197,21 @@ def load_story(ledger: Ledger, journey_id: int) -> Story:
             lead=lead,
             journeys=journeys,
             signals=fetch(SignalRow, _SIGNALS),
-            handoffs=of_table(HandoffRow, "handoff", "journey_id, generation, id"),
+            handoffs=fetch_table(HandoffRow, "handoff", "journey_id, generation, id"),
             gates=fetch(GateRow, _GATES),
-            warnings=of_table(WarningRow, "warned"),
-            qualifications=of_table(QualificationRow, "qualification"),
+            warnings=fetch_table(WarningRow, "warned"),
+            qualifications=fetch_table(QualificationRow, "qualification"),
             assignments=fetch(AssignmentRow, _ASSIGNMENTS),
             work_items=fetch(WorkItemRow, _WORK_ITEMS),
-            corrections=of_table(CorrectionRow, "correction"),
-            actions=of_table(ActionRow, "action"),
+            corrections=fetch_table(CorrectionRow, "correction"),
+            actions=fetch_table(ActionRow, "action"),
             activities=read_rows(connection, ActivityRow, _ACTIVITIES, lead=lead_id, most=MOST),
-            messages=of_table(MessageRow, "outbox"),
-            joins=of_table(JoinRow, "lead_join"),
-            lookalikes=of_table(LookalikeRow, "lookalike"),
-            verdicts=of_table(VerdictRow, "lead_verdict"),
-            pauses=of_table(PauseRow, "pause", "started_at, id"),
-            missed=of_table(MissedRow, "missed", "due_at, id"),
+            messages=fetch_table(MessageRow, "outbox"),
+            joins=fetch_table(JoinRow, "lead_join"),
+            lookalikes=fetch_table(LookalikeRow, "lookalike"),
+            verdicts=fetch_table(VerdictRow, "lead_verdict"),
+            pauses=fetch_table(PauseRow, "pause", "started_at, id"),
+            missed=fetch_table(MissedRow, "missed", "due_at, id"),
             same_phone=_find_same_phone(connection, lead) if lead else [],
             reused=fetch(ReusedRow, _REUSED),
             counts={
@@ -223,15 +223,15 @@ def load_story(ledger: Ledger, journey_id: int) -> Story:
 
 def _select(row_type: type[DataclassInstance], table: str) -> str:
     """The columns of the rows, of all rows of a table."""
-    return f"SELECT {columns_of(row_type, table)} FROM {table}"
+    return f"SELECT {list_columns(row_type, table)} FROM {table}"
 
 
 _SIGNALS: Final = (
-    f"SELECT {columns_of(SignalRow, 's')} FROM (SELECT s.*, j.id AS journey_id FROM signal s "
+    f"SELECT {list_columns(SignalRow, 's')} FROM (SELECT s.*, j.id AS journey_id FROM signal s "
     "JOIN journey j ON j.signal_id = s.id WHERE j.id = ANY(:ids)) s ORDER BY s.id"
 )
 _GATES: Final = (
-    f"SELECT DISTINCT ON (g.batch_id, g.gate) {columns_of(GateRow, 'g')} FROM gate_result g "
+    f"SELECT DISTINCT ON (g.batch_id, g.gate) {list_columns(GateRow, 'g')} FROM gate_result g "
     "WHERE g.batch_id IN (SELECT batch_id FROM handoff WHERE journey_id = ANY(:ids)) "
     "ORDER BY g.batch_id, g.gate, g.id DESC"
 )
@@ -239,7 +239,7 @@ _ASSIGNMENTS: Final = (
     f"{_select(AssignmentRow, 'assignment')} WHERE journey_id = ANY(:ids) AND {ENDED_OR_NOT} ORDER BY id"
 )
 _WORK_ITEMS: Final = (
-    f"SELECT {columns_of(WorkItemRow, 'w')} FROM (SELECT w.*, {ESCALATED_TO} AS escalated_to FROM work_item w "
+    f"SELECT {list_columns(WorkItemRow, 'w')} FROM (SELECT w.*, {ESCALATED_TO} AS escalated_to FROM work_item w "
     "WHERE journey_id = ANY(:ids) OR id IN (SELECT work_item_id FROM journey WHERE id = ANY(:ids)) "
     "OR id IN (SELECT work_item_id FROM action WHERE journey_id = ANY(:ids))) w ORDER BY w.id"
 )

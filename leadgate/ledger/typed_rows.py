@@ -27,14 +27,14 @@ _Row = TypeVar("_Row", bound="DataclassInstance")
 
 
 @cache
-def names_of(row_type: type[DataclassInstance]) -> tuple[str, ...]:
+def list_fields(row_type: type[DataclassInstance]) -> tuple[str, ...]:
     """The columns that ``row_type`` declares, in order."""
     return tuple(each.name for each in fields(row_type))
 
 
-def columns_of(row_type: type[DataclassInstance], table: str) -> str:
+def list_columns(row_type: type[DataclassInstance], table: str) -> str:
     """What a statement selects of ``table`` (its name or alias) for rows of ``row_type``."""
-    return ", ".join(f"{table}.{name}" for name in names_of(row_type))
+    return ", ".join(f"{table}.{name}" for name in list_fields(row_type))
 
 
 def read_rows(connection: Connection, row_type: type[_Row], statement: str, **parameters: object) -> list[_Row]:
@@ -66,8 +66,8 @@ class Read(Generic[_Row]):
 
 def _maker(row_type: type[_Row], result: CursorResult[tuple[object, ...]]) -> Callable[..., _Row]:
     columns = tuple(result.keys())
-    if columns != names_of(row_type):
-        raise TypeError(f"a row of {row_type.__name__} has {names_of(row_type)}, and the statement gives {columns}")
+    if columns != list_fields(row_type):
+        raise TypeError(f"a row of {row_type.__name__} has {list_fields(row_type)}, and the statement gives {columns}")
     if not (words := _words_of(row_type)):
         return row_type
 

@@ -31,7 +31,7 @@ from leadgate.ledger.journeys.locking import HeldJourney
 from leadgate.ledger.only import ALL
 from leadgate.ledger.reports import WorkItemFilter
 from leadgate.ledger.story_rows import HandoffRow
-from leadgate.ledger.typed_rows import read_rows
+from leadgate.ledger.typed_rows import list_fields, read_rows
 from leadgate.vocabulary import StageName
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +42,8 @@ _EVERY_CONDITION = WorkItemFilter(
     ids=(1,), reason="r", stage="capture", route="r", assignee="a", source="s", batch_id=1, blocking=True,
     due_before=NOW, kinds=("review",),
 ).build_conditions()[0]  # fmt: skip
+#: Those of them that take the type of the rows before it.
+TYPES_ROWS = {"read_rows", "read_row", "Read", "fetch"}
 #: What functions get from their callers, by name; and what one function gets, where that is not enough.
 SAMPLES: dict[str, Any] = {"only": ALL, "kind": "intake", "columns": [*STANDARD], "lock": True, "advanced": True}
 SAMPLES_OF: dict[str, dict[str, Any]] = {
@@ -52,7 +54,7 @@ SAMPLES_OF: dict[str, dict[str, Any]] = {
     },
     "lead_history._count": {"source": "activity WHERE lead_id = :lead"},
     "lead_history.fetch": {"statement": "SELECT id FROM signal"},  # constants of the module
-    "lead_history.of_table": {"row_type": HandoffRow, "table": "handoff", "order": "journey_id, generation, id"},
+    "lead_history.fetch_table": {"row_type": HandoffRow, "table": "handoff", "order": "journey_id, generation, id"},
     "lead_history.load_story": {
         "statement": "SELECT id FROM signal", "row_type": HandoffRow, "table": "handoff", "order": "id",
     },
@@ -174,8 +176,8 @@ def _make_temporary_tables(connection: Connection, statements: dict[str, str]) -
             connection.execute(text(statement))
 
 
-def _refusal(connection: Connection, statement: str) -> str | None:
-    """Why PostgreSQL cannot prepare ``statement``."""
+def _prepare(connection: Connection, statement: str) -> tuple[str | None, tuple[str, ...]]:
+    """Why PostgreSQL cannot prepare ``statement``, and the columns of its rows where it can."""
     compiled = text(statement).compile(dialect=asyncpg.dialect())  # type: ignore[no-untyped-call]
     names: list[str] = list(compiled.positiontup or ())
     refusal = None
@@ -184,14 +186,32 @@ def _refusal(connection: Connection, statement: str) -> str | None:
         trial = connection.begin_nested()
         try:
             connection.exec_driver_sql(f"PREPARE trial {declared} AS {compiled}".replace("%", "%%"))
+            driver: Any = connection.connection.driver_connection
+            described = driver.pgconn.describe_prepared(b"trial")
             connection.exec_driver_sql("DEALLOCATE trial")
         except DBAPIError as error:
             refusal = str(error.orig)
         else:
-            return None
+            return None, tuple(described.fname(at).decode() for at in range(described.nfields))
         finally:
             trial.rollback()
-    return refusal
+    return refusal, ()
+
+
+def _rows_of_statements() -> Iterator[tuple[str, str, type[Any]]]:
+    """Each statement whose rows are of a declared type, with its place and the type."""
+    for module, function in _functions():
+        for name, arguments in _calls(function):
+            at = TAKES_STATEMENT.get(name, 0)
+            passed_on = module.__name__.split(".")[-1] in ABOUT_NO_TABLE
+            if (
+                name in TYPES_ROWS
+                and not passed_on
+                and len(arguments) > at
+                and getattr(arguments[at - 1], "id", "") != "row_type"
+            ):
+                row_type, statement = (_value(each, module, function) for each in arguments[at - 1 : at + 1])
+                yield f"{module.__name__}.{function.name}", statement, row_type
 
 
 def test_postgresql_can_prepare_every_statement_of_the_ledger(ledger: Ledger) -> None:
@@ -203,11 +223,22 @@ def test_postgresql_can_prepare_every_statement_of_the_ledger(ledger: Ledger) ->
         refused = {
             f"{where}: {refusal}"
             for each, where in prepared.items()
-            if (refusal := _refusal(connection, each)) is not None
+            if (refusal := _prepare(connection, each)[0]) is not None
         }
         connection.rollback()
     assert refused == set()
     assert len(prepared) > _LOOKED_AT_LEAST
+
+
+def test_the_columns_of_each_statement_are_the_fields_of_its_rows(ledger: Ledger) -> None:
+    """Else a statement that no test runs would fail when it is run."""
+    looked_at = 0
+    with ledger.transaction() as connection:
+        for where, statement, row_type in _rows_of_statements():
+            assert _prepare(connection, statement) == (None, list_fields(row_type)), where
+            looked_at += 1
+        connection.rollback()
+    assert looked_at > 25
 
 
 def test_every_copy_names_columns_of_its_table() -> None:
