@@ -9,7 +9,7 @@ import logging
 import os
 import stat
 from pathlib import Path
-from typing import Final
+from typing import IO, Any, Final
 
 from leadgate.errors import NotAvailableError
 
@@ -35,6 +35,11 @@ def prepare(home: Path) -> None:
         raise DataFolderError(f"cannot use {home} as the data folder: {error.strerror}; set LEADGATE_HOME") from error
     if not os.access(home, os.W_OK | os.X_OK):
         raise DataFolderError(f"cannot write to the data folder {home}; set LEADGATE_HOME to one you own")
+
+
+def open_private(file: Path, mode: str = "a") -> IO[Any]:
+    """Open a file to which other users have no access, whatever the umask is, when this makes it."""
+    return open(file, mode, opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 def close_if_ours(home: Path) -> None:

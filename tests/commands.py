@@ -1,8 +1,9 @@
-"""The command line as tests use it: in this process, on the test's ledger and playbook."""
+"""The command line as tests use it: in this process, on the test's ledger and playbook; and what commands leave."""
 
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,3 +56,12 @@ def join_lines(result: Result) -> str:
 def read_json(result: Result) -> Any:
     """What a command printed with ``--json``."""
     return json.loads(result.stdout)
+
+
+def open_to_others(folder: Path) -> list[Path]:
+    """What other users could read or write, were the folder above it open."""
+    return [
+        each
+        for each in (folder, *folder.rglob("*"))
+        if not each.is_symlink() and not stat.S_ISSOCK(each.lstat().st_mode) and each.lstat().st_mode & 0o077
+    ]

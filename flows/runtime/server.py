@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 import requests
 
 from flows.runtime import environment
-from leadgate.data_folder import PRIVATE
+from leadgate.data_folder import PRIVATE, open_private
 from leadgate.errors import NotAvailableError
 from leadgate.ledger import Ledger
 from leadgate.playbook import Retention
@@ -107,7 +107,7 @@ def start_server(
     ``database`` is a SQLAlchemy URL for asyncpg; none: SQLite in the data folder.
     """
     (home / "prefect").mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (home / "prefect" / "server.log").open("ab") as output:
+    with open_private(home / "prefect" / "server.log", "ab") as output:
         return subprocess.Popen(  # noqa: S603 - our own interpreter, and arguments from here
             build_server_command(address),
             env={

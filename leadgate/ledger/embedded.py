@@ -21,6 +21,7 @@ from typing import IO, Final
 
 from sqlalchemy import URL
 
+from leadgate.data_folder import open_private
 from leadgate.ledger import processes
 from leadgate.ledger.server_user import (
     EmbeddedError,
@@ -294,7 +295,7 @@ def running(home: Path) -> Iterator[Embedded]:
     who gets that lock alone is the last one.
     """
     server = Embedded(home, find_server_user(home))
-    with _open_private(home / "postgresql.users") as users:
+    with open_private(home / "postgresql.users") as users:
         try:
             with _starting_or_stopping(home):
                 server.ensure_running(alone=_lock_alone(users))
@@ -316,7 +317,7 @@ def stop_outdated(home: Path) -> None:
     if not (home / "postgresql" / "postmaster.pid").exists():
         return
     server = Embedded(home, find_server_user(home))
-    with _open_private(home / "postgresql.users") as users, _starting_or_stopping(home):
+    with open_private(home / "postgresql.users") as users, _starting_or_stopping(home):
         if _lock_alone(users):
             server.stop_outdated()
 
@@ -330,7 +331,7 @@ def revive(server: Embedded) -> None:
 @contextlib.contextmanager
 def _starting_or_stopping(home: Path) -> Iterator[None]:
     """One process at a time."""
-    with _open_private(home / "postgresql.lock") as lock:
+    with open_private(home / "postgresql.lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -340,10 +341,6 @@ def _read_pid(lock_file: Path) -> int | None:
         return int(lock_file.read_text(encoding="utf-8").split()[0])
     except (OSError, ValueError, IndexError):
         return None
-
-
-def _open_private(file: Path) -> IO[str]:
-    return open(file, "a", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 def _lock_alone(users: IO[str]) -> bool:

@@ -1,4 +1,5 @@
-"""Values of leads stay in the ledger: not in files of the data folder, not in Prefect, whatever goes wrong."""
+"""Values of leads stay in the ledger: not in files of the data folder, not in Prefect, whatever goes wrong. And those
+files are their owner's alone."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from commands import open_to_others
 from desk import PLAYBOOK
 from sqlalchemy import create_engine, text
 
@@ -57,6 +59,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ledger, str
     the commands said of the failures."""
     folder = tmp_path_factory.mktemp("used")
     home = folder / "home"
+    umask = os.umask(0o022)  # as usual: files are open to everybody unless somebody thinks of it
     (folder / "playbook.yaml").write_text(PLAYBOOK)
     said = ""
     with (
@@ -78,6 +81,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ledger, str
             if table is not None:
                 _execute(ledger, f"ALTER TABLE {table} DROP CONSTRAINT planted")
         yield ledger, said
+    os.umask(umask)
 
 
 def _execute(ledger: Ledger, statement: str) -> None:
@@ -97,6 +101,12 @@ def test_no_file_but_the_servers_own_holds_a_value(used: tuple[Ledger, str]) -> 
     files.append(home / "postgresql" / "log")
     assert len(files) > 3
     assert [str(each) for each in files if MARKER.encode() in each.read_bytes().lower()] == []
+
+
+def test_everything_that_a_run_leaves_is_the_owners_alone(used: tuple[Ledger, str]) -> None:
+    home = used[0].home
+    assert (home / "prefect" / "server.log").exists()
+    assert open_to_others(home) == []
 
 
 def test_prefect_knows_no_value(used: tuple[Ledger, str]) -> None:

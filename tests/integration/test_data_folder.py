@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from commands import open_to_others
 from desk import PLAYBOOK
 from typer.testing import CliRunner
 
@@ -32,15 +33,6 @@ def leadgate(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "console.cli", *arguments], env=environment, capture_output=True, text=True, check=False
     )
-
-
-def open_to_others(folder: Path) -> list[Path]:
-    """What other users could read or write, were the folder above it open."""
-    return [
-        each
-        for each in (folder, *folder.rglob("*"))
-        if not each.is_symlink() and not stat.S_ISSOCK(each.lstat().st_mode) and each.lstat().st_mode & 0o077
-    ]
 
 
 READS = [
@@ -78,19 +70,6 @@ def test_a_data_folder_that_nobody_named_is_told(elsewhere: Path) -> None:
         assert str(elsewhere / ".leadgate") in CliRunner().invoke(app, ["summary"]).stderr
         named = CliRunner().invoke(app, ["--home", str(elsewhere / ".leadgate"), "summary"])
         assert (named.exit_code, named.stderr) == (0, "")
-
-
-def test_everything_that_a_run_leaves_is_the_owners_alone(tmp_path: Path) -> None:
-    home = tmp_path / "new" / "home"
-    home.parent.mkdir()
-    (home.parent / "playbook.yaml").write_text(PLAYBOOK)
-    leads = tmp_path / "leads.csv"
-    leads.write_text("Email,Last name\nann@example.com,Ann\n")
-    for command in (("capture", str(leads), "--source", "website"), ("run",)):
-        done = leadgate(home, *command)
-        assert done.returncode == 0, done.stderr
-    assert (home / "prefect" / "server.log").exists()
-    assert open_to_others(home) == []
 
 
 def test_a_report_is_made_as_the_user_makes_files_and_an_export_of_leads_is_not(tmp_path: Path) -> None:

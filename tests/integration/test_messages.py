@@ -8,9 +8,11 @@ from __future__ import annotations
 import html
 import json
 import re
+import ssl
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -177,6 +179,8 @@ def test_a_webhook_gets_the_words_as_they_are_and_nothing_that_could_not_be_vali
 
 def test_a_mail_has_the_headers_it_should_and_its_text_is_no_html(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("apprise.URLBase.throttle", lambda *_, **__: None)
+    # the certificates of the machine take 50 ms to load, for each message, and none is used
+    monkeypatch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
     sent = [*messages(), ("Title\r\nBcc: all@evil.example\r\n\r\nbody", "first\nKey: x:1")]
     for more in ("", "&format=html"):
         with taking_mail() as box:
