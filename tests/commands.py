@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import PLAYBOOK
+from harness import PLAYBOOK
 from typer.testing import CliRunner, Result
 
 from console.cli import app

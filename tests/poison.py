@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from desk import Desk
+from harness import Harness
 from sqlalchemy import text
 
 #: One of each class that is neither the server's nor a race.
@@ -18,13 +18,13 @@ MARKER = "secret-of-a-lead"
 
 @contextlib.contextmanager
 def refuse_rows(
-    desk: Desk, table: str, rows: str, state: str = "54000", *, when: str = "INSERT OR UPDATE"
+    harness: Harness, table: str, rows: str, state: str = "54000", *, when: str = "INSERT OR UPDATE"
 ) -> Iterator[None]:
     """Statements that write a row of ``table`` for which the SQL condition ``rows`` holds (of ``new``) fail meanwhile.
 
     The server's message, detail and hint hold ``MARKER``.
     """
-    with desk.ledger.transaction() as connection:
+    with harness.ledger.transaction() as connection:
         connection.execute(
             text(
                 f"""
@@ -41,5 +41,5 @@ def refuse_rows(
     try:
         yield
     finally:
-        with desk.ledger.transaction() as connection:
+        with harness.ledger.transaction() as connection:
             connection.execute(text(f"DROP TRIGGER refuse ON {table}"))

@@ -21,8 +21,8 @@ from typing import Any
 
 import pytest
 import uvicorn
-from desk import PLAYBOOK, Desk
 from forked import wait_for
+from harness import PLAYBOOK, Harness
 from sqlalchemy import text
 
 from console.http.capture_api import build_app
@@ -144,17 +144,17 @@ def client(ledger: Ledger, loaded: Loaded) -> Iterator[Client]:
             thread.join()
 
 
-def count_signals(desk: Desk) -> int:
-    return int(desk.one("SELECT count(*) FROM signal"))
+def count_signals(harness: Harness) -> int:
+    return int(harness.one("SELECT count(*) FROM signal"))
 
 
 @contextlib.contextmanager
-def writer_held(desk: Desk) -> Iterator[None]:
+def writer_held(harness: Harness) -> Iterator[None]:
     """Whatever is posted for the website waits while this lasts."""
-    with desk.ledger.transaction() as connection:
+    with harness.ledger.transaction() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('website', 0))"))
         yield
 
 
-def is_writer_waiting(desk: Desk) -> bool:
-    return bool(desk.one("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+def is_writer_waiting(harness: Harness) -> bool:
+    return bool(harness.one("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from desk import make_lead
+from harness import make_lead
 from posting import sign_standard_webhook
 from served import wait_until
 from sqlalchemy import Engine, create_engine, text

@@ -1,7 +1,7 @@
 """``leadgate up`` as a subprocess, in a folder of its own, on free ports.
 
 Belongs here: starting it, waiting until it takes leads, stopping it. Does not belong here: what tests then do
-with its ledger (``desk``) or in its Prefect UI (``browser``).
+with its ledger (``harness``) or in its Prefect UI (``browser``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from desk import Desk
+from harness import Harness
 
 from leadgate.ledger import consumers, open_ledger
 from leadgate.playbook import load
@@ -35,7 +35,7 @@ class Served:
     home: Path
     environment: dict[str, str]
     prefect_port: int
-    desk: Desk
+    harness: Harness
 
     @property
     def url(self) -> str:
@@ -48,7 +48,7 @@ class Served:
 
     def doing(self) -> str:
         """What its consumer does; empty while there is none."""
-        return " ".join(each.doing for each in consumers.list_consumers(self.desk.ledger) if each.alive)
+        return " ".join(each.doing for each in consumers.list_consumers(self.harness.ledger) if each.alive)
 
     def said(self, part: str) -> str:
         """The log of a part."""
@@ -106,7 +106,7 @@ def served(folder: Path, playbook: str, *, cwd: Path | None = None, **more: str)
     try:
         wait_until(lambda: process.poll() is not None or b"starting" in log.read_bytes(), "it started")
         with open_ledger(Settings(home=home)) as ledger:
-            running = Served(home, environment, ports[0], Desk(ledger, load(file)))
+            running = Served(home, environment, ports[0], Harness(ledger, load(file)))
             wait_until(
                 lambda: process.poll() is not None or "waits for leads" in running.doing(), "a consumer", READY_WITHIN
             )

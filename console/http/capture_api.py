@@ -80,16 +80,16 @@ def build_app(
     """
     connections = Connections(Limits.of(raise_descriptors()), proxies)
     verifier, brake = RequestVerifier(playbook, environ), Brake(ledger, brake_from)
-    desk = _Desk(ledger, playbook, verifier, brake, connections, proxies, LedgerClock(ledger), clock)
+    service = _CaptureService(ledger, playbook, verifier, brake, connections, proxies, LedgerClock(ledger), clock)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        desk.writer = Writer(ledger)
+        service.writer = Writer(ledger)
         try:
-            async with desk.clock, desk.brake:
+            async with service.clock, service.brake:
                 yield
         finally:
-            await asyncio.to_thread(desk.writer.stop)
+            await asyncio.to_thread(service.writer.stop)
 
     app = FastAPI(
         openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan,
@@ -99,7 +99,7 @@ def build_app(
 
     @app.post("/capture/{source}")
     async def capture(request: Request, source: str) -> Response:
-        return await desk.capture(request, source)
+        return await service.capture(request, source)
 
     @app.get("/healthz")
     async def healthz() -> Response:
@@ -107,14 +107,14 @@ def build_app(
 
     @app.get("/readyz")
     async def readyz() -> Response:
-        return await desk.answer(desk.answer_ready(stalled_after))
+        return await service.answer(service.answer_ready(stalled_after))
 
     @app.get("/metrics")
     async def metrics_page(request: Request) -> Response:
         if metrics_token is None:
             raise HTTPException(404)
         given = request.headers.get("authorization")
-        return await desk.answer(desk.answer_metrics(metrics_token, given))
+        return await service.answer(service.answer_metrics(metrics_token, given))
 
     return app
 
@@ -130,7 +130,7 @@ async def _refuse_unknown_page(_: Request, error: Exception) -> Response:
     ).build_response()
 
 
-class _Desk:
+class _CaptureService:
     """What one process keeps between requests. All of it belongs to the event loop; only the writer is a thread."""
 
     writer: Writer

@@ -56,15 +56,17 @@ def assign(
     """
     if now.tzinfo is None:
         raise ValueError("now needs a time zone: absences and due times depend on it")
-    desk = _Desk(playbook, pools, loads, now, method)
+    router = _Router(playbook, pools, loads, now, method)
     cells = [frame[name].tolist() if name in frame else [None] * len(frame) for name in _Lead._fields]
     decisions = [
-        desk.decide(_list_names(routes), _Lead(account_owner, earlier_owner, language, product, _list_names(excluded)))
+        router.decide(
+            _list_names(routes), _Lead(account_owner, earlier_owner, language, product, _list_names(excluded))
+        )
         for routes, account_owner, earlier_owner, language, product, excluded in zip(
             frame["routes"].tolist(), *cells, strict=True
         )
     ]
-    return Assigned(build_decision_frame(decisions, frame.index), desk.list_states(), desk.availability.loads())
+    return Assigned(build_decision_frame(decisions, frame.index), router.list_states(), router.availability.loads())
 
 
 def _list_names(cell: object) -> Sequence[str]:
@@ -111,7 +113,7 @@ class _Way(NamedTuple):
         return cls(kind, target, text, named_by, by_hand, route.if_away, route.requires)
 
 
-class _Desk:
+class _Router:
     """Everything that changes while a batch is assigned, and what each lead is decided from."""
 
     def __init__(

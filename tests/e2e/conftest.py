@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from browser import browser, screen, signed_in, window
-from desk import Desk, desk, ledger, loaded, postgres, settings, write_csv
+from harness import Harness, harness, ledger, loaded, postgres, settings, write_csv
 from prefect_api import KEPT, kept_server, server
 
 from flows.run import Runner
@@ -15,7 +15,7 @@ from leadgate.settings import Settings
 
 __all__ = [
     "browser",
-    "desk",
+    "harness",
     "kept_server",
     "ledger",
     "loaded",
@@ -39,6 +39,6 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 @pytest.fixture
-def runner(desk: Desk, settings: Settings, server: str) -> Iterator[Runner]:
-    with Runner(desk.ledger, settings, desk.loaded) as entered:
+def runner(harness: Harness, settings: Settings, server: str) -> Iterator[Runner]:
+    with Runner(harness.ledger, settings, harness.loaded) as entered:
         yield entered

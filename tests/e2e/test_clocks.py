@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 import skewed
-from desk import Desk, make_lead
-from open_gate import pass_all
+from harness import Harness, make_lead
 from posting import HTTP_PLAYBOOK, SECRETS, Client, build_auth_headers
 from receiver import Receiver, receiving
 from served import find_free_ports, wait_until
+from stub_gates import pass_all
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import consumers
@@ -77,13 +77,13 @@ def running(skew: float, *arguments: str, environment: dict[str, str]) -> Iterat
         assert process.wait(60) == 0
 
 
-def doing(desk: Desk) -> dict[str, str]:
+def doing(harness: Harness) -> dict[str, str]:
     """What each consumer that lives does, by its host."""
-    return {each.host: each.doing for each in consumers.list_consumers(desk.ledger) if each.alive}
+    return {each.host: each.doing for each in consumers.list_consumers(harness.ledger) if each.alive}
 
 
-def owned(desk: Desk, count: int) -> Callable[[], bool]:
-    return lambda: desk.statuses() == {"owned": count}
+def owned(harness: Harness, count: int) -> Callable[[], bool]:
+    return lambda: harness.count_statuses() == {"owned": count}
 
 
 def post(client: Client, *numbers: int) -> None:
@@ -100,11 +100,11 @@ def answers(client: Client) -> bool:
 
 
 def test_hosts_whose_clocks_differ_work_by_the_ledgers(
-    desk: Desk, environment: dict[str, str], receiver: Receiver
+    harness: Harness, environment: dict[str, str], receiver: Receiver
 ) -> None:
     environment["LEADGATE_CLOCK_SKEW_LIMIT"] = str(2 * AHEAD)
-    desk.capture(make_lead(0), now=time_of(desk.ledger))
-    run_waiting(desk.worker(), kinds=("intake",), check=pass_all)  # on a host whose clock is right
+    harness.capture(make_lead(0), now=time_of(harness.ledger))
+    run_waiting(harness.worker(), kinds=("intake",), check=pass_all)  # on a host whose clock is right
     receiver.slow = 0.2  # so that each message is on its way while another host looks
     (port,) = find_free_ports(1)
     client = Client(port)
@@ -114,24 +114,24 @@ def test_hosts_whose_clocks_differ_work_by_the_ledgers(
     ):
         with running(0.0, "work", environment=environment):
             wait_until(lambda: answers(client), "HTTP capture", WITHIN)
-            wait_until(lambda: list(doing(desk).values()) == ["waits for leads"] * 2, "two consumers", WITHIN)
+            wait_until(lambda: list(doing(harness).values()) == ["waits for leads"] * 2, "two consumers", WITHIN)
             post(client, *range(1, 16))
-            wait_until(owned(desk, 16), "an owner for each")
+            wait_until(owned(harness, 16), "an owner for each")
         post(client, *range(16, 31))  # for the host that is ahead alone
-        wait_until(owned(desk, 31), "an owner for each")
-        wait_until(lambda: desk.one("SELECT count(*) FROM outbox WHERE delivered_at IS NULL") == 0, "messages", 60)
+        wait_until(owned(harness, 31), "an owner for each")
+        wait_until(lambda: harness.one("SELECT count(*) FROM outbox WHERE delivered_at IS NULL") == 0, "messages", 60)
     assert Counter(Counter(receiver.keys).values()) == {1: 31}  # no message twice
     late = "SELECT max(abs(extract(epoch FROM {}))) FROM assignment a JOIN journey j ON j.id = a.journey_id"
-    assert desk.one(late.format("a.assigned_at - j.captured_at")) < 60
-    assert desk.one(late.format("a.due_at - a.assigned_at - interval '30 minutes'")) == 0
-    assert abs((time_of(desk.ledger) - desk.one("SELECT max(captured_at) FROM journey")).total_seconds()) < 120
+    assert harness.one(late.format("a.assigned_at - j.captured_at")) < 60
+    assert harness.one(late.format("a.due_at - a.assigned_at - interval '30 minutes'")) == 0
+    assert abs((time_of(harness.ledger) - harness.one("SELECT max(captured_at) FROM journey")).total_seconds()) < 120
 
     check = skewed.start(AHEAD, "run", environment=environment, stdout=subprocess.DEVNULL)
     assert check.wait(120) == 0
-    assert desk.rows("SELECT DISTINCT kind FROM outbox") == [("lead_assigned",)]  # nobody is reminded early
-    assert desk.statuses() == {"owned": 31}
-    assert desk.one("SELECT count(*) FROM batch WHERE as_of") == 0
-    assert desk.holds() == []
+    assert harness.rows("SELECT DISTINCT kind FROM outbox") == [("lead_assigned",)]  # nobody is reminded early
+    assert harness.count_statuses() == {"owned": 31}
+    assert harness.one("SELECT count(*) FROM batch WHERE as_of") == 0
+    assert harness.find_broken() == []
 
 
 def status(environment: dict[str, str]) -> tuple[int, dict[str, Any], str]:
@@ -145,15 +145,15 @@ def status(environment: dict[str, str]) -> tuple[int, dict[str, Any], str]:
 
 
 def test_a_host_whose_clock_is_too_far_off_takes_nothing_until_it_is_right(
-    desk: Desk, environment: dict[str, str], receiver: Receiver, tmp_path: Path
+    harness: Harness, environment: dict[str, str], receiver: Receiver, tmp_path: Path
 ) -> None:
-    desk.capture(make_lead(1), now=time_of(desk.ledger))
+    harness.capture(make_lead(1), now=time_of(harness.ledger))
     log = tmp_path / "work.log"
     with log.open("w") as output:
         process = skewed.start(AHEAD, "work", environment=environment, stdout=output)
         try:
-            wait_until(lambda: "takes nothing" in "".join(doing(desk).values()), "a word about its clock", WITHIN)
-            assert desk.statuses() == {"ready": 1}
+            wait_until(lambda: "takes nothing" in "".join(doing(harness).values()), "a word about its clock", WITHIN)
+            assert harness.count_statuses() == {"ready": 1}
             assert "this host's clock is ahead of the ledger's by 1200 s" in log.read_text()
             code, told, shown = status(environment)
             (host,) = told["hosts"]
@@ -165,14 +165,14 @@ def test_a_host_whose_clock_is_too_far_off_takes_nothing_until_it_is_right(
             _, refused = run.communicate(timeout=60)
             assert run.returncode != 0
             assert "LEADGATE_CLOCK_SKEW_LIMIT" in refused
-            assert desk.statuses() == {"ready": 1}
+            assert harness.count_statuses() == {"ready": 1}
 
             process.send_signal(skewed.MENDED)
-            wait_until(owned(desk, 1), "its clock is right again, so it works", WITHIN)
+            wait_until(owned(harness, 1), "its clock is right again, so it works", WITHIN)
             wait_until(lambda: len(receiver.keys) == 1, "a message")
             assert "right again" in log.read_text()
             wait_until(lambda: status(environment)[0] == 0, "a good status")
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)
-    assert desk.holds() == []
+    assert harness.find_broken() == []

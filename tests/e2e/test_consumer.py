@@ -17,9 +17,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from desk import NOW, Desk, make_lead
-from relay import Relay
+from harness import NOW, Harness, make_lead
 from sqlalchemy import text
+from tcp_proxy import TcpProxy
 
 from leadgate.ledger import reruns
 from leadgate.ledger.batches import claim, close
@@ -53,11 +53,11 @@ pytestmark = pytest.mark.usefixtures("quick")
 class Running:
     """A consumer at work in this event loop, and what it told."""
 
-    def __init__(self, desk: Desk, settings: Settings) -> None:
+    def __init__(self, harness: Harness, settings: Settings) -> None:
         from flows.runtime.consumer import Consumer
 
         self.told: list[str] = []
-        self.consumer = Consumer(desk.ledger, settings, desk.loaded, tell=self.told.append, now=NOW)
+        self.consumer = Consumer(harness.ledger, settings, harness.loaded, tell=self.told.append, now=NOW)
         self.name = self.consumer.name
 
     @property
@@ -66,8 +66,8 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def consuming(desk: Desk, settings: Settings) -> AsyncIterator[Running]:
-    running = Running(desk, settings)
+async def consuming(harness: Harness, settings: Settings) -> AsyncIterator[Running]:
+    running = Running(harness, settings)
     task = asyncio.create_task(running.consumer.run())
     try:
         yield running
@@ -84,14 +84,14 @@ async def until(condition: Callable[[], Any], seconds: float = 60.0, *, words: C
         await asyncio.sleep(0.03)
 
 
-async def until_owned(desk: Desk, count: int, seconds: float = 60.0) -> None:
+async def until_owned(harness: Harness, count: int, seconds: float = 60.0) -> None:
     def done() -> bool:
         return (
-            desk.statuses().get("owned", 0) == count
-            and desk.one("SELECT count(*) FROM batch WHERE closed_at IS NULL") == 0
+            harness.count_statuses().get("owned", 0) == count
+            and harness.one("SELECT count(*) FROM batch WHERE closed_at IS NULL") == 0
         )
 
-    await until(done, seconds, words=lambda: desk.statuses())
+    await until(done, seconds, words=lambda: harness.count_statuses())
 
 
 async def until_waits(running: Running, seconds: float = 60.0) -> None:
@@ -130,12 +130,12 @@ async def set_state(run_id: UUID | str, state: Any, *, force: bool = True) -> No
 
 
 @contextlib.contextmanager
-def stage_held(desk: Desk) -> Iterator[Callable[[], None]]:
+def stage_held(harness: Harness) -> Iterator[Callable[[], None]]:
     """No stage can apply what it decided until what this yields is called, or this ends."""
     begun, let_go = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with desk.ledger.transaction() as connection:
+        with harness.ledger.transaction() as connection:
             connection.execute(text("LOCK TABLE handoff IN SHARE MODE"))
             begun.set()
             let_go.wait(30)
@@ -150,15 +150,15 @@ def stage_held(desk: Desk) -> Iterator[Callable[[], None]]:
         thread.join()
 
 
-def apply_waits(desk: Desk) -> bool:
+def apply_waits(harness: Harness) -> bool:
     """Whether a stage waits for the lock of ``stage_held``."""
     query = "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE relname = 'handoff' AND NOT granted"
-    return bool(desk.one(query))
+    return bool(harness.one(query))
 
 
-def holder(desk: Desk) -> str:
+def holder(harness: Harness) -> str:
     """The flow run that holds the latest batch."""
-    return str(desk.one("SELECT holder FROM batch ORDER BY id DESC LIMIT 1"))
+    return str(harness.one("SELECT holder FROM batch ORDER BY id DESC LIMIT 1"))
 
 
 def finish(scenario: Any, seconds: float = 180.0) -> None:
@@ -174,17 +174,19 @@ def finish(scenario: Any, seconds: float = 180.0) -> None:
 # -- by itself ---------------------------------------------------------------------------------------------
 
 
-def test_captured_leads_get_owners_without_a_command_in_runs_of_the_deployment(desk: Desk, settings: Settings) -> None:
+def test_captured_leads_get_owners_without_a_command_in_runs_of_the_deployment(
+    harness: Harness, settings: Settings
+) -> None:
     async def scenario() -> None:
         from prefect.client.orchestration import get_client
 
-        desk.capture(make_lead(1), make_lead(2, Phone="call me"))
-        async with consuming(desk, settings) as running:
-            await until_owned(desk, 1)
-            desk.capture(make_lead(3))
-            await until_owned(desk, 2)
+        harness.capture(make_lead(1), make_lead(2, Phone="call me"))
+        async with consuming(harness, settings) as running:
+            await until_owned(harness, 1)
+            harness.capture(make_lead(3))
+            await until_owned(harness, 2)
             runs = await settled(running, 2)
-        batches = [row[0] for row in desk.rows("SELECT id FROM batch ORDER BY id")]
+        batches = [row[0] for row in harness.rows("SELECT id FROM batch ORDER BY id")]
         told = ("2 leads: 1 owned, 1 held", "1 lead: 1 owned")
         named = [run.name.rpartition(" · ")[0] for run in runs]
         assert named == [f"batch {batch} · {words}" for batch, words in zip(batches, told, strict=True)]
@@ -193,52 +195,54 @@ def test_captured_leads_get_owners_without_a_command_in_runs_of_the_deployment(d
         async with get_client() as client:
             deployment = await client.read_deployment_by_name("intake/intake")
         assert {run.deployment_id for run in runs} == {deployment.id}
-        assert [str(run.id) for run in runs] == [row[0] for row in desk.rows("SELECT holder FROM batch ORDER BY id")]
+        assert [str(run.id) for run in runs] == [row[0] for row in harness.rows("SELECT holder FROM batch ORDER BY id")]
         assert len(await runs_of(running)) == 2, "a run was kept ready, and nobody is there for it"
         assert any(line.startswith(f"batch {batches[1]}: 1 lead: 1 owned · ") for line in running.told)
-        assert desk.one("SELECT count(*) FROM consumer") == 0
+        assert harness.one("SELECT count(*) FROM consumer") == 0
 
     finish(scenario())
-    assert desk.holds() == []
+    assert harness.find_broken() == []
 
 
-def test_a_consumer_is_seen_while_it_lives(desk: Desk, settings: Settings) -> None:
+def test_a_consumer_is_seen_while_it_lives(harness: Harness, settings: Settings) -> None:
     from leadgate.ledger import consumers
 
     async def scenario() -> None:
-        async with consuming(desk, settings) as running:
+        async with consuming(harness, settings) as running:
             await until_waits(running)
-            await until(lambda: [each.doing for each in consumers.list_consumers(desk.ledger)] == ["waits for leads"])
-            (seen,) = consumers.list_consumers(desk.ledger)
+            await until(
+                lambda: [each.doing for each in consumers.list_consumers(harness.ledger)] == ["waits for leads"]
+            )
+            (seen,) = consumers.list_consumers(harness.ledger)
             assert (seen.name, seen.alive) == (running.name, True)
-        assert consumers.list_consumers(desk.ledger) == []
+        assert consumers.list_consumers(harness.ledger) == []
 
     finish(scenario())
 
 
-def test_a_capture_wakes_it(desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_capture_wakes_it(harness: Harness, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     from flows.runtime import consumer
 
     monkeypatch.setattr(consumer, "LOOK_EVERY", PATIENT)
 
     async def scenario() -> None:
-        async with consuming(desk, settings) as running:
+        async with consuming(harness, settings) as running:
             await until_waits(running)
             for number in range(3):
-                desk.capture(make_lead(number))
-                await until_owned(desk, number + 1)
+                harness.capture(make_lead(number))
+                await until_owned(harness, number + 1)
 
     finish(scenario())
-    assert desk.holds() == []
+    assert harness.find_broken() == []
 
 
 @pytest.mark.parametrize("after", [0.0, 0.05])
-def test_it_leaves_no_run_kept_ready_whenever_it_is_stopped(desk: Desk, settings: Settings, after: float) -> None:
+def test_it_leaves_no_run_kept_ready_whenever_it_is_stopped(harness: Harness, settings: Settings, after: float) -> None:
     async def scenario() -> None:
-        async with consuming(desk, settings) as running:
+        async with consuming(harness, settings) as running:
             await until_waits(running)
-            desk.capture(make_lead(1))
-            await until(lambda: desk.statuses().get("owned") == 1)
+            harness.capture(make_lead(1))
+            await until(lambda: harness.count_statuses().get("owned") == 1)
             await asyncio.sleep(after)
         await asyncio.sleep(0.5)
         assert [run.state.name for run in await runs_of(running)] == ["Completed"]
@@ -246,9 +250,9 @@ def test_it_leaves_no_run_kept_ready_whenever_it_is_stopped(desk: Desk, settings
     finish(scenario())
 
 
-def test_a_consumer_whose_task_is_cancelled_ends(desk: Desk, settings: Settings) -> None:
+def test_a_consumer_whose_task_is_cancelled_ends(harness: Harness, settings: Settings) -> None:
     async def scenario() -> None:
-        running = Running(desk, settings)
+        running = Running(harness, settings)
         task = asyncio.create_task(running.consumer.run())
         await until_waits(running)
         task.cancel()
@@ -258,27 +262,27 @@ def test_a_consumer_whose_task_is_cancelled_ends(desk: Desk, settings: Settings)
         assert await runs_of(running) == []
 
     finish(scenario())
-    assert desk.one("SELECT count(*) FROM consumer") == 0
+    assert harness.one("SELECT count(*) FROM consumer") == 0
 
 
-def test_two_consumers_share_what_waits(desk: Desk, settings: Settings) -> None:
-    desk.capture(*(make_lead(number) for number in range(150)))
+def test_two_consumers_share_what_waits(harness: Harness, settings: Settings) -> None:
+    harness.capture(*(make_lead(number) for number in range(150)))
     small = replace(settings, batch_limit=25)
 
     async def scenario() -> None:
-        async with consuming(desk, small) as one, consuming(desk, small) as two:
-            await until_owned(desk, 150)
+        async with consuming(harness, small) as one, consuming(harness, small) as two:
+            await until_owned(harness, 150)
             runs = [*await runs_of(one), *await runs_of(two)]
-        held = desk.rows("SELECT batch_id, count(*) FROM batch_holder GROUP BY batch_id")
+        held = harness.rows("SELECT batch_id, count(*) FROM batch_holder GROUP BY batch_id")
         assert all(count == 1 for _, count in held), "a batch was taken over from a consumer that lives"
         used = {str(run.id) for run in runs}
-        assert {row[0] for row in desk.rows("SELECT holder FROM batch")} <= used
+        assert {row[0] for row in harness.rows("SELECT holder FROM batch")} <= used
         assert len(await settled(one, len(await runs_of(one)))) > 0
         assert len(await settled(two, len(await runs_of(two)))) > 0
 
     finish(scenario())
-    assert desk.one("SELECT count(*) FROM handoff WHERE stage = 'assignment'") == 150
-    assert desk.holds() == []
+    assert harness.one("SELECT count(*) FROM handoff WHERE stage = 'assignment'") == 150
+    assert harness.find_broken() == []
 
 
 # -- orders from the Prefect UI ----------------------------------------------------------------------------
@@ -304,55 +308,55 @@ async def deployment_paused() -> AsyncIterator[Callable[[], Any]]:
             await resume()
 
 
-def test_pausing_the_deployment_stops_the_claims_and_resuming_goes_on(desk: Desk, settings: Settings) -> None:
+def test_pausing_the_deployment_stops_the_claims_and_resuming_goes_on(harness: Harness, settings: Settings) -> None:
     async def scenario() -> None:
-        async with consuming(desk, settings) as running:
+        async with consuming(harness, settings) as running:
             await until_waits(running)
             async with deployment_paused() as resume:
                 await until(lambda: any("paused" in line for line in running.told))
-                desk.capture(make_lead(1))
+                harness.capture(make_lead(1))
                 await asyncio.sleep(1.5)
-                assert desk.statuses() == {"ready": 1}
-                assert desk.one("SELECT count(*) FROM batch") == 0
-                await until(lambda: desk.one("SELECT doing FROM consumer") == "paused in the Prefect UI")
+                assert harness.count_statuses() == {"ready": 1}
+                assert harness.one("SELECT count(*) FROM batch") == 0
+                await until(lambda: harness.one("SELECT doing FROM consumer") == "paused in the Prefect UI")
                 await resume()
-                await until_owned(desk, 1)
+                await until_owned(harness, 1)
             assert any("resumed" in line for line in running.told)
 
     finish(scenario())
-    assert desk.holds() == []
+    assert harness.find_broken() == []
 
 
 def test_a_consumer_that_starts_while_the_deployment_is_paused_claims_nothing(
-    desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from flows.runtime import consumer
 
     monkeypatch.setattr(consumer, "ORDERS_EVERY", PATIENT)  # it has looked before it registered its deployments
-    desk.capture(make_lead(1))
+    harness.capture(make_lead(1))
 
     async def scenario() -> None:
-        async with deployment_paused(), consuming(desk, settings) as running:
+        async with deployment_paused(), consuming(harness, settings) as running:
             await until(lambda: running.consumer._doing == "paused in the Prefect UI")
             await asyncio.sleep(1)
-            assert desk.statuses() == {"ready": 1}
-            assert desk.one("SELECT count(*) FROM batch") == 0
+            assert harness.count_statuses() == {"ready": 1}
+            assert harness.one("SELECT count(*) FROM batch") == 0
 
     finish(scenario())
 
 
 def test_a_pause_that_comes_while_a_run_begins_stops_the_claim(
-    desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from flows.runtime import consumer
     from flows.runtime.started_runs import StartedRuns
 
     monkeypatch.setattr(consumer, "ORDERS_EVERY", PATIENT)  # the test itself says when the pause is seen
     begin = StartedRuns.wait_for_run
-    desk.capture(make_lead(1))
+    harness.capture(make_lead(1))
 
     async def scenario() -> None:
-        running = Running(desk, settings)
+        running = Running(harness, settings)
 
         async def waiting(self: StartedRuns, *given: Any) -> Any:
             run = await begin(self, *given)
@@ -363,123 +367,127 @@ def test_a_pause_that_comes_while_a_run_begins_stops_the_claim(
         task = asyncio.create_task(running.consumer.run())
         await until(lambda: any("paused" in line for line in running.told))
         await asyncio.sleep(1)
-        assert desk.one("SELECT count(*) FROM batch") == 0
+        assert harness.one("SELECT count(*) FROM batch") == 0
         running.consumer.stop()
         await asyncio.wait_for(task, 60)
 
     finish(scenario())
 
 
-def test_a_cancelled_run_holds_its_leads_behind_a_work_item(desk: Desk, settings: Settings) -> None:
+def test_a_cancelled_run_holds_its_leads_behind_a_work_item(harness: Harness, settings: Settings) -> None:
     from prefect.states import Cancelling
 
     async def scenario() -> None:
-        async with consuming(desk, settings) as running:
+        async with consuming(harness, settings) as running:
             await until_waits(running)
-            with stage_held(desk) as let_go:
-                desk.capture(make_lead(1), make_lead(2))
-                await until(lambda: apply_waits(desk))
-                await set_state(holder(desk), Cancelling())
+            with stage_held(harness) as let_go:
+                harness.capture(make_lead(1), make_lead(2))
+                await until(lambda: apply_waits(harness))
+                await set_state(holder(harness), Cancelling())
                 let_go()
             (run,) = await settled(running, 1)
             assert run.state.is_cancelled()
             assert "2 journeys wait behind a work item" in run.state.message
-            assert desk.rows("SELECT kind, reason, stage FROM work_item") == [
+            assert harness.rows("SELECT kind, reason, stage FROM work_item") == [
                 ("recovery", "run_cancelled", "validation")
             ]
-            assert str(run.id) in desk.one("SELECT message FROM work_item")
-            assert desk.statuses() == {"held": 2}
-            desk.capture(make_lead(3))
-            await until_owned(desk, 1)  # others go on
-            assert desk.holds() == []
-            reruns.rerun(desk.ledger, [1], by="ops", now=NOW, playbook=desk.loaded.playbook)
-            await until_owned(desk, 3)
+            assert str(run.id) in harness.one("SELECT message FROM work_item")
+            assert harness.count_statuses() == {"held": 2}
+            harness.capture(make_lead(3))
+            await until_owned(harness, 1)  # others go on
+            assert harness.find_broken() == []
+            reruns.rerun(harness.ledger, [1], by="ops", now=NOW, playbook=harness.loaded.playbook)
+            await until_owned(harness, 3)
 
     finish(scenario())
-    assert desk.holds() == []
+    assert harness.find_broken() == []
 
 
-def test_a_paused_run_waits_and_goes_on_when_it_is_resumed(desk: Desk, settings: Settings) -> None:
+def test_a_paused_run_waits_and_goes_on_when_it_is_resumed(harness: Harness, settings: Settings) -> None:
     from prefect.client.orchestration import get_client
     from prefect.states import Paused
 
     async def scenario() -> None:
-        async with consuming(desk, settings) as running:
+        async with consuming(harness, settings) as running:
             await until_waits(running)
-            with stage_held(desk) as let_go:
-                desk.capture(make_lead(1))
-                await until(lambda: apply_waits(desk))
-                run_id = holder(desk)
+            with stage_held(harness) as let_go:
+                harness.capture(make_lead(1))
+                await until(lambda: apply_waits(harness))
+                run_id = holder(harness)
                 await set_state(run_id, Paused(timeout_seconds=600))
                 let_go()
-            await until(lambda: desk.one("SELECT stage FROM journey") == "validation")
+            await until(lambda: harness.one("SELECT stage FROM journey") == "validation")
             await asyncio.sleep(settings.lease_seconds + 1)
-            assert desk.rows("SELECT stage, status FROM journey") == [("validation", "ready")]
-            assert desk.one("SELECT count(*) FROM batch_holder") == 1, "the paused run lost its batch"
+            assert harness.rows("SELECT stage, status FROM journey") == [("validation", "ready")]
+            assert harness.one("SELECT count(*) FROM batch_holder") == 1, "the paused run lost its batch"
             async with get_client() as client:
                 await client.resume_flow_run(UUID(run_id))
-            await until_owned(desk, 1)
+            await until_owned(harness, 1)
             (run,) = await settled(running, 1)
             assert (str(run.id), run.state.is_completed()) == (run_id, True)
 
     finish(scenario())
-    assert desk.holds() == []
+    assert harness.find_broken() == []
 
 
-def test_a_suspended_run_keeps_its_batch_and_others_go_on(desk: Desk, settings: Settings) -> None:
+def test_a_suspended_run_keeps_its_batch_and_others_go_on(harness: Harness, settings: Settings) -> None:
     from prefect.states import Suspended
 
     async def scenario() -> None:
-        async with consuming(desk, settings) as running:
+        async with consuming(harness, settings) as running:
             await until_waits(running)
-            with stage_held(desk) as let_go:
-                desk.capture(make_lead(1))
-                await until(lambda: apply_waits(desk))
-                await set_state(holder(desk), Suspended(timeout_seconds=600))
+            with stage_held(harness) as let_go:
+                harness.capture(make_lead(1))
+                await until(lambda: apply_waits(harness))
+                await set_state(holder(harness), Suspended(timeout_seconds=600))
                 let_go()
             await until(lambda: any("suspended" in line for line in running.told))
-            desk.capture(make_lead(2))
-            await until(lambda: desk.statuses().get("owned") == 1)
-            first = desk.one("SELECT min(id) FROM batch")
-            stands = find_standing(desk.ledger, first)
+            harness.capture(make_lead(2))
+            await until(lambda: harness.count_statuses().get("owned") == 1)
+            first = harness.one("SELECT min(id) FROM batch")
+            stands = find_standing(harness.ledger, first)
             assert stands is not None
             assert not stands.closed
             assert stands.lease_remaining > 3600
-            assert desk.one("SELECT failures FROM batch WHERE id = :id", id=first) == 0
+            assert harness.one("SELECT failures FROM batch WHERE id = :id", id=first) == 0
 
     finish(scenario())
-    assert desk.holds() == []
+    assert harness.find_broken() == []
 
 
 def test_a_ready_run_that_somebody_cancelled_or_deleted_costs_no_lead_and_no_time(
-    desk: Desk, settings: Settings
+    harness: Harness, settings: Settings
 ) -> None:
     """The batch was claimed for it: it must not wait for its lease to run out."""
     from prefect.client.orchestration import get_client
     from prefect.states import Cancelled
 
     async def scenario() -> None:
-        async with consuming(desk, replace(settings, lease_seconds=PATIENT)) as running:
+        async with consuming(harness, replace(settings, lease_seconds=PATIENT)) as running:
             await until_waits(running)
             for run in await runs_of(running):
                 await set_state(run.id, Cancelled())
             for number in (1, 2):  # two are kept: one is ready, and the next one
-                desk.capture(make_lead(number))
-                await until(lambda: "ready" not in desk.statuses())  # owned, or held as those of any cancelled run
+                harness.capture(make_lead(number))
+                await until(
+                    lambda: "ready" not in harness.count_statuses()
+                )  # owned, or held as those of any cancelled run
                 await until_waits(running)
             async with get_client() as client:
                 for run in await runs_of(running):
                     if run.state is not None and run.state.is_pending():
                         await client.delete_flow_run(run.id)
-            before = desk.statuses().get("owned", 0)
-            desk.capture(make_lead(3))
-            await until_owned(desk, before + 1)
+            before = harness.count_statuses().get("owned", 0)
+            harness.capture(make_lead(3))
+            await until_owned(harness, before + 1)
             assert running.consumer._session.claimed == {}
 
     finish(scenario())
-    assert desk.one("SELECT coalesce(sum(failures), 0) FROM batch") == 0
-    assert desk.statuses().get("held", 0) == desk.one("SELECT count(*) FROM work_item WHERE reason = 'run_cancelled'")
-    assert desk.holds() == []
+    assert harness.one("SELECT coalesce(sum(failures), 0) FROM batch") == 0
+    assert harness.count_statuses().get("held", 0) == harness.one(
+        "SELECT count(*) FROM work_item WHERE reason = 'run_cancelled'"
+    )
+    assert harness.find_broken() == []
 
 
 # -- when a stage fails ------------------------------------------------------------------------------------
@@ -503,7 +511,7 @@ class Broken:
 
 
 def test_a_stage_that_raises_fails_the_run_and_the_batch_is_tried_again(
-    desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from flows.runtime import control
 
@@ -511,29 +519,29 @@ def test_a_stage_that_raises_fails_the_run_and_the_batch_is_tried_again(
     monkeypatch.setattr(control, "compute_retry_delay", lambda error, failures: 5.0)
 
     async def scenario() -> None:
-        async with consuming(desk, settings) as running:
+        async with consuming(harness, settings) as running:
             await until_waits(running)
-            desk.capture(make_lead(1))
+            harness.capture(make_lead(1))
             (run,) = await settled(running, 1)
             assert run.state.is_failed()
             assert "ZeroDivisionError" in str(run.state.message)
             failed_at = time.monotonic()
-            assert desk.rows("SELECT stage, status FROM journey") == [("enrichment", "ready")]
-            assert desk.one("SELECT failures FROM batch") == 1
-            desk.capture(make_lead(2, Company=""))  # goes on meanwhile, with the stage mended
+            assert harness.rows("SELECT stage, status FROM journey") == [("enrichment", "ready")]
+            assert harness.one("SELECT failures FROM batch") == 1
+            harness.capture(make_lead(2, Company=""))  # goes on meanwhile, with the stage mended
             broken.on = False
-            await until(lambda: desk.statuses().get("nurture") == 1)
-            await until_owned(desk, 1)
+            await until(lambda: harness.count_statuses().get("nurture") == 1)
+            await until_owned(harness, 1)
             assert time.monotonic() - failed_at > 3.0
-            first, second = (row[0] for row in desk.rows("SELECT id FROM batch ORDER BY id"))
-            again = desk.rows("SELECT batch_id, epoch FROM batch_holder ORDER BY id")
+            first, second = (row[0] for row in harness.rows("SELECT id FROM batch ORDER BY id"))
+            again = harness.rows("SELECT batch_id, epoch FROM batch_holder ORDER BY id")
             assert again == [(first, 1), (second, 1), (first, 2)]
             assert any("a run failed (ZeroDivisionError)" in line for line in running.told)
             assert not any("company1.example" in line for line in running.told)
             assert "company1.example" not in str(run.model_dump())
 
     finish(scenario())
-    assert desk.holds() == []
+    assert harness.find_broken() == []
 
 
 def test_how_long_a_batch_waits_after_a_failure() -> None:
@@ -552,7 +560,7 @@ def test_how_long_a_batch_waits_after_a_failure() -> None:
 # -- a run that is retried in the Prefect UI ---------------------------------------------------------------
 
 
-async def run_anew(desk: Desk, run_id: UUID) -> Any:
+async def run_anew(harness: Harness, run_id: UUID) -> Any:
     """The flow run once more, as a worker runs it: by Prefect's own engine, in a session of its own."""
     from prefect.client.orchestration import get_client
     from prefect.flow_engine import run_flow_async
@@ -562,20 +570,20 @@ async def run_anew(desk: Desk, run_id: UUID) -> Any:
 
     async with get_client() as client:
         run = await client.read_flow_run(run_id)
-    token = session.current.set(session.Session(desk.worker("a worker's")))
+    token = session.current.set(session.Session(harness.worker("a worker's")))
     try:
         return await run_flow_async(intake, flow_run=run, parameters={}, return_type="state")
     finally:
         session.current.reset(token)
 
 
-async def failed_run(desk: Desk, settings: Settings, broken: Broken) -> UUID:
+async def failed_run(harness: Harness, settings: Settings, broken: Broken) -> UUID:
     """A flow run that failed at enrichment, and that somebody retries in the Prefect UI."""
     from prefect.states import AwaitingRetry
 
-    async with consuming(desk, settings) as running:
+    async with consuming(harness, settings) as running:
         await until_waits(running)
-        desk.capture(make_lead(1))
+        harness.capture(make_lead(1))
         (run,) = await settled(running, 1)
         assert run.state.is_failed()
     broken.on = False
@@ -584,71 +592,71 @@ async def failed_run(desk: Desk, settings: Settings, broken: Broken) -> UUID:
 
 
 def test_a_run_that_is_retried_goes_on_at_the_stage_that_failed(
-    desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = Broken(monkeypatch)
 
     async def scenario() -> None:
-        run_id = await failed_run(desk, settings, broken)
-        desk.capture(make_lead(2))  # waits too, and is none of this run's
-        state = await run_anew(desk, run_id)
+        run_id = await failed_run(harness, settings, broken)
+        harness.capture(make_lead(2))  # waits too, and is none of this run's
+        state = await run_anew(harness, run_id)
         assert state.is_completed()
-        assert find_last_held_batch(desk.ledger, str(run_id)) == desk.one("SELECT min(id) FROM batch")
+        assert find_last_held_batch(harness.ledger, str(run_id)) == harness.one("SELECT min(id) FROM batch")
 
     finish(scenario())
-    assert desk.statuses() == {"owned": 1, "ready": 1}
-    once = desk.rows("SELECT stage, count(*) FROM handoff GROUP BY stage")
+    assert harness.count_statuses() == {"owned": 1, "ready": 1}
+    once = harness.rows("SELECT stage, count(*) FROM handoff GROUP BY stage")
     assert {count for _, count in once} == {1}, once
-    assert desk.holds() == []
+    assert harness.find_broken() == []
 
 
 def test_a_retry_of_what_another_run_finished_says_so(
-    desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = Broken(monkeypatch)
 
     async def scenario() -> None:
-        run_id = await failed_run(desk, settings, broken)
-        with desk.ledger.transaction() as connection:
+        run_id = await failed_run(harness, settings, broken)
+        with harness.ledger.transaction() as connection:
             connection.execute(text("UPDATE batch SET lease_until = clock_timestamp()"))
-        desk.run(holder="run-of-another")
-        assert desk.statuses() == {"owned": 1}
-        state = await run_anew(desk, run_id)
+        harness.run(holder="run-of-another")
+        assert harness.count_statuses() == {"owned": 1}
+        state = await run_anew(harness, run_id)
         assert state.is_completed()
-        batch = desk.one("SELECT id FROM batch")
+        batch = harness.one("SELECT id FROM batch")
         assert state.message == f"Batch {batch} was finished by run run-of-another; there was nothing left to do."
 
     finish(scenario())
-    assert desk.holds() == []
+    assert harness.find_broken() == []
 
 
 def test_a_retry_waits_while_another_run_has_the_batch(
-    desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = Broken(monkeypatch)
 
     async def scenario() -> None:
-        run_id = await failed_run(desk, settings, broken)
-        with desk.ledger.transaction() as connection:
+        run_id = await failed_run(harness, settings, broken)
+        with harness.ledger.transaction() as connection:
             connection.execute(text("UPDATE batch SET lease_until = clock_timestamp()"))
-        other = take_over(desk.ledger, holder="another", lease_seconds=1.5)
+        other = take_over(harness.ledger, holder="another", lease_seconds=1.5)
         assert other is not None
         started = time.monotonic()
-        state = await run_anew(desk, run_id)
+        state = await run_anew(harness, run_id)
         assert state.is_completed()
         assert time.monotonic() - started > 1.0
 
     finish(scenario())
-    assert desk.statuses() == {"owned": 1}
-    assert desk.holds() == []
+    assert harness.count_statuses() == {"owned": 1}
+    assert harness.find_broken() == []
 
 
-def test_a_batch_that_does_not_exist_is_named(desk: Desk) -> None:
+def test_a_batch_that_does_not_exist_is_named(harness: Harness) -> None:
     from flows.intake import intake
     from flows.runtime import session
 
     async def scenario() -> None:
-        token = session.current.set(session.Session(desk.worker()))
+        token = session.current.set(session.Session(harness.worker()))
         try:
             await intake(batch=4711)
         finally:
@@ -661,98 +669,98 @@ def test_a_batch_that_does_not_exist_is_named(desk: Desk) -> None:
 # -- when a server is away ---------------------------------------------------------------------------------
 
 
-def test_while_prefect_is_away_leads_wait_and_then_go_on(desk: Desk, settings: Settings, server: str) -> None:
+def test_while_prefect_is_away_leads_wait_and_then_go_on(harness: Harness, settings: Settings, server: str) -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    async def scenario(relay: Relay) -> None:
-        async with consuming(desk, replace(settings, lease_seconds=PATIENT)) as running:
+    async def scenario(proxy: TcpProxy) -> None:
+        async with consuming(harness, replace(settings, lease_seconds=PATIENT)) as running:
             await until_waits(running)
-            relay.cut()
+            proxy.cut()
             await until(lambda: any("does not answer" in line for line in running.told))
-            await until(lambda: desk.one("SELECT doing FROM consumer") == "waits for Prefect")
-            desk.capture(make_lead(1))  # capture needs no Prefect
-            desk.capture(make_lead(2))
+            await until(lambda: harness.one("SELECT doing FROM consumer") == "waits for Prefect")
+            harness.capture(make_lead(1))  # capture needs no Prefect
+            harness.capture(make_lead(2))
             await asyncio.sleep(1)
-            assert "owned" not in desk.statuses()
+            assert "owned" not in harness.count_statuses()
             assert sum("does not answer" in line for line in running.told) == 1, running.told
-            assert desk.one("SELECT count(*) FROM batch WHERE size > 0") == 0, "claimed what cannot be worked on"
-            relay.mend()
-            await until_owned(desk, 2)
+            assert harness.one("SELECT count(*) FROM batch WHERE size > 0") == 0, "claimed what cannot be worked on"
+            proxy.mend()
+            await until_owned(harness, 2)
             assert "the Prefect API answers again" in running.told
-        assert desk.one("SELECT sum(failures) FROM batch") == 0
+        assert harness.one("SELECT sum(failures) FROM batch") == 0
 
-    with Relay.to(server) as relay, temporary_settings({PREFECT_API_URL: relay.url}):
-        finish(scenario(relay))
-    assert desk.holds() == []
+    with TcpProxy.open_to(server) as proxy, temporary_settings({PREFECT_API_URL: proxy.url}):
+        finish(scenario(proxy))
+    assert harness.find_broken() == []
 
 
-def test_prefect_going_away_between_stages_costs_no_failure(desk: Desk, settings: Settings, server: str) -> None:
+def test_prefect_going_away_between_stages_costs_no_failure(harness: Harness, settings: Settings, server: str) -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    async def scenario(relay: Relay) -> None:
-        async with consuming(desk, settings) as running:
+    async def scenario(proxy: TcpProxy) -> None:
+        async with consuming(harness, settings) as running:
             await until_waits(running)
-            with stage_held(desk) as let_go:
-                desk.capture(make_lead(1))
-                await until(lambda: apply_waits(desk))
-                relay.cut()
+            with stage_held(harness) as let_go:
+                harness.capture(make_lead(1))
+                await until(lambda: apply_waits(harness))
+                proxy.cut()
                 let_go()
             await asyncio.sleep(1)
-            relay.mend()
-            await until_owned(desk, 1)
+            proxy.mend()
+            await until_owned(harness, 1)
 
-    with Relay.to(server) as relay, temporary_settings({PREFECT_API_URL: relay.url}):
-        finish(scenario(relay))
-    assert desk.one("SELECT sum(failures) FROM batch") == 0
-    assert desk.holds() == []
+    with TcpProxy.open_to(server) as proxy, temporary_settings({PREFECT_API_URL: proxy.url}):
+        finish(scenario(proxy))
+    assert harness.one("SELECT sum(failures) FROM batch") == 0
+    assert harness.find_broken() == []
 
 
-def disconnect(desk: Desk) -> None:
-    desk.rows(
+def disconnect(harness: Harness) -> None:
+    harness.rows(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
 
 
 def test_it_survives_the_loss_of_every_connection_to_postgresql(
-    desk: Desk, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from flows.runtime import consumer
 
     monkeypatch.setattr(consumer, "LOOK_EVERY", 5.0)  # so that it must hear of captures again, too
 
     async def scenario() -> None:
-        async with consuming(desk, settings) as running:
+        async with consuming(harness, settings) as running:
             await until_waits(running)
-            disconnect(desk)
+            disconnect(harness)
             await asyncio.sleep(1.3)
             started = time.monotonic()
-            desk.capture(make_lead(1))
-            await until_owned(desk, 1, 10)
+            harness.capture(make_lead(1))
+            await until_owned(harness, 1, 10)
             assert time.monotonic() - started < 4, "nobody listens any more"
-            desk.capture(*(make_lead(number) for number in range(2, 40)))
-            await until(lambda: desk.one("SELECT count(*) FROM batch WHERE closed_at IS NULL") == 1)
-            disconnect(desk)  # while a batch is at work
-            await until_owned(desk, 39)
+            harness.capture(*(make_lead(number) for number in range(2, 40)))
+            await until(lambda: harness.one("SELECT count(*) FROM batch WHERE closed_at IS NULL") == 1)
+            disconnect(harness)  # while a batch is at work
+            await until_owned(harness, 39)
 
     finish(scenario())
-    assert desk.holds() == []
+    assert harness.find_broken() == []
 
 
 # -- what is left of batches -------------------------------------------------------------------------------
 
 
-def test_what_a_killed_consumer_left_is_taken_over(desk: Desk, settings: Settings) -> None:
-    activate(desk.worker(), NOW)
-    desk.capture(make_lead(1))
-    dead = claim(desk.ledger, holder="dead", playbook_hash=desk.loaded.hash, now=NOW, limit=10, lease_seconds=0.5)
+def test_what_a_killed_consumer_left_is_taken_over(harness: Harness, settings: Settings) -> None:
+    activate(harness.worker(), NOW)
+    harness.capture(make_lead(1))
+    dead = claim(harness.ledger, holder="dead", playbook_hash=harness.loaded.hash, now=NOW, limit=10, lease_seconds=0.5)
     assert dead is not None
 
     async def scenario() -> None:
-        async with consuming(desk, settings):
-            await until_owned(desk, 1)
-        close(desk.ledger, dead, NOW)  # the dead one comes back to life: it has lost its batch
+        async with consuming(harness, settings):
+            await until_owned(harness, 1)
+        close(harness.ledger, dead, NOW)  # the dead one comes back to life: it has lost its batch
 
     finish(scenario())
-    assert desk.rows("SELECT batch_id, epoch FROM batch_holder ORDER BY id") == [(dead.id, 1), (dead.id, 2)]
-    assert desk.holds() == []
+    assert harness.rows("SELECT batch_id, epoch FROM batch_holder ORDER BY id") == [(dead.id, 1), (dead.id, 2)]
+    assert harness.find_broken() == []

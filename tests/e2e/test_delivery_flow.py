@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
-from desk import INSISTS, NOW, PLAYBOOK, Desk, make_lead
 from forked import wait_for
+from harness import INSISTS, NOW, PLAYBOOK, Harness, make_lead
 from prefect_api import ask, list_last_run_tasks
 from receiver import SECRET, Receiver, receiving
 
@@ -37,8 +37,8 @@ def loaded() -> Loaded:
 
 
 @pytest.fixture
-def runner(desk: Desk, settings: Settings, server: Any) -> Iterator[Runner]:
-    with Runner(desk.ledger, settings, desk.loaded) as entered:
+def runner(harness: Harness, settings: Settings, server: Any) -> Iterator[Runner]:
+    with Runner(harness.ledger, settings, harness.loaded) as entered:
         yield entered
 
 
@@ -48,13 +48,13 @@ def receiver() -> Iterator[Receiver]:
         yield opened
 
 
-def delivered(desk: Desk, now: datetime) -> DeliveryReport | None:
+def delivered(harness: Harness, now: datetime) -> DeliveryReport | None:
     """The flow, as this process's session runs it."""
     from flows.deliver import deliver
     from flows.runtime import session
 
     async def flow() -> DeliveryReport | None:
-        token = session.current.set(session.Session(desk.worker()))
+        token = session.current.set(session.Session(harness.worker()))
         try:
             return await deliver(now=now)
         finally:
@@ -64,12 +64,12 @@ def delivered(desk: Desk, now: datetime) -> DeliveryReport | None:
 
 
 def test_the_flow_delivers_and_shows_counts_alone(
-    desk: Desk, runner: Runner, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, runner: Runner, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NOTIFY_EVERYBODY", receiver.address)
-    desk.capture(*(make_lead(number) for number in range(1, 5)))
+    harness.capture(*(make_lead(number) for number in range(1, 5)))
     runner.run(now=NOW)
-    report = delivered(desk, NOW)
+    report = delivered(harness, NOW)
     assert report is not None
     assert (report.count("delivered"), report.without_address) == (3, {"NOTIFY_ANA": 1})
     assert list_last_run_tasks() == {"deliver | 4 due, 4 waiting"}
@@ -79,7 +79,7 @@ def test_the_flow_delivers_and_shows_counts_alone(
     assert {"message": "any", "to": "NOTIFY_ANA", "outcome": "waits: the variable is not set", "messages": 1} in table
     receiver.answer = 500
     monkeypatch.setenv("NOTIFY_ANA", receiver.address)
-    delivered(desk, NOW)
+    delivered(harness, NOW)
     (artifact,) = [a for a in ask(lambda c: c.read_latest_artifacts(limit=50)) if a.key == "delivery"]
     assert "NOTIFY_ANA: the receiver answered 500: 1" in artifact.description
     assert SECRET not in str(ask(lambda client: client.read_artifacts(limit=200)))
@@ -87,8 +87,8 @@ def test_the_flow_delivers_and_shows_counts_alone(
     assert SECRET not in str(ask(lambda client: client.read_logs()))
 
 
-def test_a_round_with_nothing_waiting_does_nothing(desk: Desk, runner: Runner) -> None:
-    assert delivered(desk, NOW) is None
+def test_a_round_with_nothing_waiting_does_nothing(harness: Harness, runner: Runner) -> None:
+    assert delivered(harness, NOW) is None
 
 
 def events(name: str) -> list[Any]:
@@ -104,12 +104,12 @@ def arrived(name: str, before: int = 0) -> list[Any]:
     return events(name)
 
 
-def test_an_opened_breaker_and_an_escalation_arrive_as_events(desk: Desk, runner: Runner) -> None:
-    desk.capture(*(make_lead(number, Email="030 1234567") for number in range(100, 125)), source="partner")
-    desk.capture(make_lead(1))
+def test_an_opened_breaker_and_an_escalation_arrive_as_events(harness: Harness, runner: Runner) -> None:
+    harness.capture(*(make_lead(number, Email="030 1234567") for number in range(100, 125)), source="partner")
+    harness.capture(make_lead(1))
     runner.run(now=NOW)
     (breaker,) = arrived("leadgate.breaker.opened")
-    item = desk.one("SELECT id FROM work_item WHERE kind = 'breaker'")
+    item = harness.one("SELECT id FROM work_item WHERE kind = 'breaker'")
     assert breaker.resource.id == "leadgate.breaker.partner.validated"
     assert breaker.payload["work_item"] == item
     assert (breaker.payload["promise"], breaker.payload["source"]) == ("email_well_formed", "partner")
@@ -131,20 +131,20 @@ def test_an_opened_breaker_and_an_escalation_arrive_as_events(desk: Desk, runner
 def test_a_held_batch_arrives_as_an_event(ledger: Ledger, settings: Settings, server: Any) -> None:
     unfit = "gates: {validated: {expect: [{name: odd, expectation: expect_column_values_to_be_between, "
     unfit += "arguments: {column: company, min_value: 0}, severity: critical, why: Nonsense}]}}\n"
-    desk = Desk(ledger, playbooks.parse(PLAYBOOK.removesuffix(INSISTS) + unfit, path=Path("tests.yaml")))
-    desk.capture(make_lead(1), make_lead(2))
+    harness = Harness(ledger, playbooks.parse(PLAYBOOK.removesuffix(INSISTS) + unfit, path=Path("tests.yaml")))
+    harness.capture(make_lead(1), make_lead(2))
     before = len(events("leadgate.batch.held"))
-    with Runner(ledger, settings, desk.loaded) as runner:
+    with Runner(ledger, settings, harness.loaded) as runner:
         runner.run(now=NOW)
-    assert desk.statuses() == {"held": 2}
+    assert harness.count_statuses() == {"held": 2}
     held = arrived("leadgate.batch.held", before)[0]
     assert (held.payload["held"], held.payload["promise"], held.payload["stage"]) == (2, "odd", "validation")
-    assert held.payload["work_items"] == [desk.one("SELECT id FROM work_item")]
+    assert held.payload["work_items"] == [harness.one("SELECT id FROM work_item")]
     assert held.resource.id == f"leadgate.batch.{held.payload['batch']}"
 
 
 def test_a_stage_that_fails_for_every_lead_arrives_as_an_event(
-    desk: Desk, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tasks import handoff
     from tasks.failed_batches import ENOUGH
@@ -153,11 +153,11 @@ def test_a_stage_that_fails_for_every_lead_arrives_as_an_event(
         raise ZeroDivisionError
 
     before = len(events("leadgate.batch.held"))
-    desk.capture(*(make_lead(number) for number in range(ENOUGH)))
+    harness.capture(*(make_lead(number) for number in range(ENOUGH)))
     with monkeypatch.context() as patch:
         patch.setattr(handoff, "prepare", broken)
         runner.run(now=NOW)
-    assert desk.statuses() == {"held": ENOUGH}
+    assert harness.count_statuses() == {"held": ENOUGH}
     newest = arrived("leadgate.batch.held", before)[0]
     assert (newest.payload["reason"], newest.payload["held"]) == ("stage_failed", ENOUGH)
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from desk import NOW, Desk, make_lead
+from harness import NOW, Harness, make_lead
 from poison import MARKER, refuse_rows
 from prefect_api import ask, dump_run, list_last_run_tasks, read_last_run, read_log, read_markdown
 from sqlalchemy.exc import OperationalError
@@ -19,11 +19,13 @@ from sqlalchemy.exc import OperationalError
 from flows.run import Runner
 
 
-def test_an_intake_run_takes_leads_to_their_owners_and_shows_each_stage_and_gate(desk: Desk, runner: Runner) -> None:
-    desk.capture(make_lead(1), make_lead(2, Phone="call me"), None)
+def test_an_intake_run_takes_leads_to_their_owners_and_shows_each_stage_and_gate(
+    harness: Harness, runner: Runner
+) -> None:
+    harness.capture(make_lead(1), make_lead(2, Phone="call me"), None)
     report = runner.run(now=NOW)
-    assert desk.statuses() == {"owned": 1, "held": 2}
-    assert desk.holds() == []
+    assert harness.count_statuses() == {"owned": 1, "held": 2}
+    assert harness.find_broken() == []
     (batch,) = report.batches
     assert [stage.stage for stage in batch.stages] == [
         "capture", "validation", "enrichment", "qualification", "assignment", "follow_up",
@@ -35,8 +37,8 @@ def test_an_intake_run_takes_leads_to_their_owners_and_shows_each_stage_and_gate
     assert len(names) == 12
 
 
-def test_a_run_says_what_became_of_its_leads_and_how_long_it_worked_on_them(desk: Desk, runner: Runner) -> None:
-    desk.capture(make_lead(1), make_lead(2, Phone="call me"), None)
+def test_a_run_says_what_became_of_its_leads_and_how_long_it_worked_on_them(harness: Harness, runner: Runner) -> None:
+    harness.capture(make_lead(1), make_lead(2, Phone="call me"), None)
     (batch,) = runner.run(now=NOW).batches
     run = read_last_run()
     assert run.name == f"batch {batch.batch} · 3 leads: 1 owned, 2 held · {batch.seconds:.1f} s"
@@ -49,16 +51,16 @@ def test_a_run_says_what_became_of_its_leads_and_how_long_it_worked_on_them(desk
     assert lines[-1] == run.state.message
 
 
-def test_the_page_of_a_batch_names_who_is_held_and_who_owns_in_words(desk: Desk, runner: Runner) -> None:
+def test_the_page_of_a_batch_names_who_is_held_and_who_owns_in_words(harness: Harness, runner: Runner) -> None:
     from flows.deployments import register
 
     form = ask(register)["rerun-handoff"]
-    desk.capture(make_lead(1), make_lead(2, Phone="call me"))
+    harness.capture(make_lead(1), make_lead(2, Phone="call me"))
     runner.run(now=NOW, kinds=("intake",))
     page = read_markdown("intake-batch")
     head = next(line for line in page.splitlines() if line.startswith("| stage"))
     assert head == "| stage | in | went on | owned | held | stay with their owner | held for |"
-    item, owner = desk.one("SELECT id FROM work_item"), desk.one("SELECT owner FROM assignment")
+    item, owner = harness.one("SELECT id FROM work_item"), harness.one("SELECT owner FROM assignment")
     held, owned = [line for line in page.splitlines() if line.startswith("| J")]
     link = f"[W{item}](../../deployments/deployment/{form}/run?parameters=%7B%22work_items%22%3A%5B%22W{item}%22%5D%7D)"
     assert link in held
@@ -70,7 +72,7 @@ def test_the_page_of_a_batch_names_who_is_held_and_who_owns_in_words(desk: Desk,
 
 
 def test_a_batch_that_was_begun_goes_on_where_it_stopped(
-    desk: Desk, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tasks import handoff
 
@@ -81,22 +83,22 @@ def test_a_batch_that_was_begun_goes_on_where_it_stopped(
             raise OperationalError("SELECT 1", {}, Exception("server closed the connection unexpectedly"))
         return real(stage, *rest)
 
-    desk.capture(make_lead(1), make_lead(2, Phone="call me"))
+    harness.capture(make_lead(1), make_lead(2, Phone="call me"))
     with monkeypatch.context() as patch:
         patch.setattr(handoff, "prepare", broken)
         with pytest.raises(OperationalError):
             runner.run(now=NOW, kinds=("intake",))
     (batch,) = runner.run(now=NOW, kinds=("intake",)).batches
-    assert desk.statuses() == {"owned": 1, "held": 1}
+    assert harness.count_statuses() == {"owned": 1, "held": 1}
     assert {name.split(" | ")[0] for name in list_last_run_tasks()} == {
         "qualification", "gate qualified", "assignment", "gate assigned", "follow_up", "gate followed_up",
     }  # fmt: skip
     assert f"qualification | batch {batch.batch} | 1 in" in list_last_run_tasks()
-    assert desk.holds() == []
+    assert harness.find_broken() == []
 
 
-def test_gates_leave_tables_with_masked_values(desk: Desk, runner: Runner) -> None:
-    desk.capture(make_lead(1, Email="broken address of somebody"))
+def test_gates_leave_tables_with_masked_values(harness: Harness, runner: Runner) -> None:
+    harness.capture(make_lead(1, Email="broken address of somebody"))
     runner.run(now=NOW)
     artifacts = ask(lambda client: client.read_latest_artifacts(limit=50))
     by_key = {artifact.key: artifact for artifact in artifacts}
@@ -107,22 +109,22 @@ def test_gates_leave_tables_with_masked_values(desk: Desk, runner: Runner) -> No
     assert "broken address" not in table
 
 
-def test_the_follow_up_flow_reminds_and_a_second_run_does_not(desk: Desk, runner: Runner) -> None:
-    desk.capture(make_lead(1))
+def test_the_follow_up_flow_reminds_and_a_second_run_does_not(harness: Harness, runner: Runner) -> None:
+    harness.capture(make_lead(1))
     runner.run(now=NOW)
     later = NOW + timedelta(hours=3)
     for _ in range(2):
         runner.run(now=later)
-    assert desk.one("SELECT count(*) FROM outbox WHERE kind = 'first_touch_due'") == 1
-    assert desk.holds() == []
+    assert harness.one("SELECT count(*) FROM outbox WHERE kind = 'first_touch_due'") == 1
+    assert harness.find_broken() == []
 
 
-def test_a_run_with_nothing_waiting_makes_no_flow_run(desk: Desk, runner: Runner) -> None:
+def test_a_run_with_nothing_waiting_makes_no_flow_run(harness: Harness, runner: Runner) -> None:
     assert runner.run(now=NOW).batches == []
 
 
 def test_a_stage_is_retried_when_postgresql_was_away_for_a_moment(
-    desk: Desk, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tasks import handoff
 
@@ -135,13 +137,13 @@ def test_a_stage_is_retried_when_postgresql_was_away_for_a_moment(
         return real(*arguments)
 
     monkeypatch.setattr(handoff, "prepare", away_once)
-    desk.capture(make_lead(1))
+    harness.capture(make_lead(1))
     runner.run(now=NOW)
-    assert desk.statuses() == {"owned": 1}
+    assert harness.count_statuses() == {"owned": 1}
 
 
 def test_a_stage_that_fails_for_one_lead_holds_it_and_the_flow_completes(
-    desk: Desk, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tasks import handoff
 
@@ -155,23 +157,23 @@ def test_a_stage_that_fails_for_one_lead_holds_it_and_the_flow_completes(
                 raise ZeroDivisionError(MARKER)
         return decided
 
-    desk.capture(make_lead(1), make_lead(2), make_lead(3))
+    harness.capture(make_lead(1), make_lead(2), make_lead(3))
     with monkeypatch.context() as patch:
         patch.setattr(handoff, "prepare", broken)
         (batch,) = runner.run(now=NOW, kinds=("intake",)).batches
     assert calls == [3, 1, 2, 1, 1]
-    assert desk.statuses() == {"owned": 2, "held": 1}
+    assert harness.count_statuses() == {"owned": 2, "held": 1}
     assert batch.stages[1].outcomes == {"continue": 2, "hold": 1}
     run = read_last_run()
     assert run.state is not None
     assert run.state.is_completed()
     assert MARKER not in dump_run(run)
-    assert desk.holds() == []
+    assert harness.find_broken() == []
 
 
-def test_what_a_failed_run_shows_holds_no_value(desk: Desk, runner: Runner) -> None:
-    desk.capture(make_lead(1))
-    with refuse_rows(desk, "lead", "true", "53200"), pytest.raises(OperationalError) as caught:
+def test_what_a_failed_run_shows_holds_no_value(harness: Harness, runner: Runner) -> None:
+    harness.capture(make_lead(1))
+    with refuse_rows(harness, "lead", "true", "53200"), pytest.raises(OperationalError) as caught:
         runner.run(now=NOW)
     assert MARKER not in "".join(traceback.format_exception(caught.value))
     run = read_last_run()
@@ -183,7 +185,7 @@ def test_what_a_failed_run_shows_holds_no_value(desk: Desk, runner: Runner) -> N
 
 
 def test_a_task_run_says_what_came_of_it_and_what_it_is_part_of(
-    desk: Desk, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Prefect is told once of a task run that is soon over; of one that takes longer as it goes on, too."""
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
@@ -204,7 +206,7 @@ def test_a_task_run_says_what_came_of_it_and_what_it_is_part_of(
     monkeypatch.setattr(task_runs, "SHOWN_AFTER", 0.1)
     monkeypatch.setattr(stage_task, "RETRY_AFTER", (0.0,))
     monkeypatch.setattr(stage_task, "run_steps", stage_steps)
-    desk.capture(make_lead(1))
+    harness.capture(make_lead(1))
     runner.run(now=NOW, kinds=("intake",))
     of_it = FlowRunFilter(id=FlowRunFilterId(any_=[read_last_run().id]))
     runs = ask(lambda client: client.read_task_runs(flow_run_filter=of_it, limit=200))
@@ -221,7 +223,7 @@ def test_a_task_run_says_what_came_of_it_and_what_it_is_part_of(
     assert (failed.state_type.value, late.state_type.value) == ("FAILED", "COMPLETED")
     assert "OperationalError" in failed.state.message
     assert [state.type.value for state in ask(lambda client: states_of(client, late.id))] == ["RUNNING", "COMPLETED"]
-    assert desk.statuses() == {"owned": 1}
+    assert harness.count_statuses() == {"owned": 1}
 
 
 def test_prefect_hears_of_short_task_runs_when_they_keep_no_lead_waiting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from desk import NOW, Desk, make_lead
+from harness import NOW, Harness, make_lead
 from sqlalchemy import text
 
 from flows.run import Runner
@@ -31,7 +31,7 @@ OLD_RUNS = "flow runs older than 7 days"
 
 
 @pytest.fixture
-def keep(desk: Desk, server: Any) -> Callable[..., dict[str, Any]]:
+def keep(harness: Harness, server: Any) -> Callable[..., dict[str, Any]]:
     """Run the flow ``at_once`` times as of ``later`` than now; returns the first one's lines by what they are about."""
 
     def run(later: timedelta = LATER, *, at_once: int = 1, **parameters: Any) -> dict[str, Any]:
@@ -42,8 +42,8 @@ def keep(desk: Desk, server: Any) -> Callable[..., dict[str, Any]]:
             now = datetime.now(UTC) + later
             return await asyncio.gather(*(housekeeping(now=now, **parameters) for _ in range(at_once)))
 
-        activate(desk.worker(), NOW)
-        token = session.current.set(session.Session(desk.worker()))
+        activate(harness.worker(), NOW)
+        token = session.current.set(session.Session(harness.worker()))
         try:
             first, *_ = asyncio.run(passes())
         finally:
@@ -92,26 +92,26 @@ def exists(run: UUID) -> bool:
     return True
 
 
-def claimed(desk: Desk, holder: str, lease_seconds: float) -> Batch:
-    desk.capture(make_lead(1), make_lead(2))
-    activate(desk.worker(), NOW)
+def claimed(harness: Harness, holder: str, lease_seconds: float) -> Batch:
+    harness.capture(make_lead(1), make_lead(2))
+    activate(harness.worker(), NOW)
     batch = claim(
-        desk.ledger, holder=holder, playbook_hash=desk.loaded.hash, now=NOW, limit=10, lease_seconds=lease_seconds
+        harness.ledger, holder=holder, playbook_hash=harness.loaded.hash, now=NOW, limit=10, lease_seconds=lease_seconds
     )
     assert batch is not None
     return batch
 
 
-def lapse(desk: Desk, by: str) -> None:
+def lapse(harness: Harness, by: str) -> None:
     """As if the holder of every batch was last heard of ``by`` ago."""
-    with desk.ledger.transaction() as connection:
+    with harness.ledger.transaction() as connection:
         connection.execute(
             text(f"UPDATE batch SET opened_at = now() - interval '1 day', lease_until = now() - interval '{by}'")
         )
 
 
-def consumer(desk: Desk, name: str, ago: str) -> None:
-    with desk.ledger.transaction() as connection:
+def consumer(harness: Harness, name: str, ago: str) -> None:
+    with harness.ledger.transaction() as connection:
         connection.execute(
             text(
                 "INSERT INTO consumer (name, host, pid, doing, started_at, seen_at) "
@@ -138,9 +138,9 @@ def beat(run: UUID, at: datetime) -> None:
     ask(send)
 
 
-def test_a_run_of_a_dead_process_is_crashed_and_says_who_goes_on_with_its_leads(desk: Desk, keep: Any) -> None:
-    batch = claimed(desk, "run-gone", 5.0)
-    lapse(desk, "20 minutes")
+def test_a_run_of_a_dead_process_is_crashed_and_says_who_goes_on_with_its_leads(harness: Harness, keep: Any) -> None:
+    batch = claimed(harness, "run-gone", 5.0)
+    lapse(harness, "20 minutes")
     run = started(batch=batch.id)
     lines = keep()
     name, message = state_of(run)
@@ -148,27 +148,27 @@ def test_a_run_of_a_dead_process_is_crashed_and_says_who_goes_on_with_its_leads(
     assert f"batch {batch.id} (2 journeys) is taken over by the next run" in message
     assert lines["flow runs of dead processes"].done >= 1
     assert lines["batches whose lease ran out"].left == 1
-    assert [report.batch for report in desk.run()] == [batch.id]
-    assert desk.statuses() == {"owned": 2}
+    assert [report.batch for report in harness.run()] == [batch.id]
+    assert harness.count_statuses() == {"owned": 2}
 
 
-def test_a_run_with_a_live_lease_stays(desk: Desk, keep: Any) -> None:
-    run = started(batch=claimed(desk, "run-alive", 120.0).id)
+def test_a_run_with_a_live_lease_stays(harness: Harness, keep: Any) -> None:
+    run = started(batch=claimed(harness, "run-alive", 120.0).id)
     by_name = started()
-    with desk.ledger.transaction() as connection:
+    with harness.ledger.transaction() as connection:
         connection.execute(text("UPDATE batch SET holder = :run"), {"run": str(by_name)})
     keep()
     assert state_of(run)[0] == "Running"
     assert state_of(by_name)[0] == "Running"
-    lapse(desk, "20 minutes")
+    lapse(harness, "20 minutes")
     keep()
     assert state_of(run)[0] == "Crashed"
 
 
-def test_a_lease_that_ran_out_a_moment_ago_is_no_proof(desk: Desk, keep: Any) -> None:
+def test_a_lease_that_ran_out_a_moment_ago_is_no_proof(harness: Harness, keep: Any) -> None:
     """PostgreSQL may have been away for a moment, and the process goes on when it is back."""
-    run = started(batch=claimed(desk, "run-cut-off", 5.0).id)
-    lapse(desk, "1 minute")
+    run = started(batch=claimed(harness, "run-cut-off", 5.0).id)
+    lapse(harness, "1 minute")
     keep()
     assert state_of(run)[0] == "Running"
 
@@ -205,16 +205,16 @@ def test_runs_of_every_deployment_are_looked_after(keep: Any) -> None:
     assert {flow: state_of(run)[0] for flow, run in runs.items()} == dict.fromkeys(runs, "Crashed")
 
 
-def test_runs_kept_ready_go_with_their_consumer(desk: Desk, keep: Any) -> None:
-    consumer(desk, "here", "1 second")
-    consumer(desk, "gone", "5 minutes")
-    consumer(desk, "long-gone", "2 days")
+def test_runs_kept_ready_go_with_their_consumer(harness: Harness, keep: Any) -> None:
+    consumer(harness, "here", "1 second")
+    consumer(harness, "gone", "5 minutes")
+    consumer(harness, "long-gone", "2 days")
     kept = {name: started(state="Pending", tags=("ready", f"consumer:{name}")) for name in ("here", "gone", "unheard")}
     lines = keep()
     assert {name for name, run in kept.items() if exists(run)} == {"here"}
     assert lines["runs kept ready for nobody"].done == 2
     assert lines["consumers not seen for a day"].done == 1
-    assert {name for (name,) in desk.rows("SELECT name FROM consumer")} == {"here", "gone"}
+    assert {name for (name,) in harness.rows("SELECT name FROM consumer")} == {"here", "gone"}
 
 
 def test_runs_of_other_flows_are_left_alone(keep: Any) -> None:
@@ -225,20 +225,20 @@ def test_runs_of_other_flows_are_left_alone(keep: Any) -> None:
 
 
 def test_what_is_old_is_deleted_with_all_that_hangs_on_it_and_what_is_young_stays(
-    desk: Desk, settings: Settings, keep: Any
+    harness: Harness, settings: Settings, keep: Any
 ) -> None:
     def batch() -> UUID:
-        with Runner(desk.ledger, settings, desk.loaded) as runner:
+        with Runner(harness.ledger, settings, harness.loaded) as runner:
             (report,) = runner.run(now=NOW, kinds=("intake",)).batches
         runs = ask(lambda client: client.read_flow_runs(limit=200))
         name = f"batch {report.batch} · "
         return next(run.id for run in runs if run.name.startswith(name) and run.id not in known)
 
     known: set[UUID] = {run.id for run in ask(lambda client: client.read_flow_runs(limit=200))}
-    desk.capture(make_lead(1))
+    harness.capture(make_lead(1))
     old = batch()
     between = datetime.now(UTC)
-    desk.capture(make_lead(2))
+    harness.capture(make_lead(2))
     young = batch()
     assert left_of(old)["artifacts"] == left_of(young)["artifacts"] == 2
     lines = keep(later=between - datetime.now(UTC) + (NOW - cutoffs().flow_runs))
@@ -314,13 +314,13 @@ def test_a_pass_does_no_more_than_it_may_and_the_next_goes_on(keep: Any) -> None
     assert not any(exists(run) for run in runs)
 
 
-def test_artifacts_may_go_before_their_flow_runs(desk: Desk, keep: Any) -> None:
+def test_artifacts_may_go_before_their_flow_runs(harness: Harness, keep: Any) -> None:
     run = started(state="Completed")
     key = {"key": "gate-captured", "type": "table", "data": "[]", "flow_run_id": str(run)}
     ask(lambda client: client.request("POST", "/artifacts/", json=key))
     short = Retention(artifacts=timedelta(days=1))
-    rules = desk.loaded.playbook.model_copy(update={"retention": short})
-    desk.loaded = dataclasses.replace(desk.loaded, playbook=rules, hash="f" * 64)
+    rules = harness.loaded.playbook.model_copy(update={"retention": short})
+    harness.loaded = dataclasses.replace(harness.loaded, playbook=rules, hash="f" * 64)
     assert keep(later=timedelta(days=2))["artifacts older than 1 day"].done >= 1
     assert left_of(run)["artifacts"] == 0
     assert exists(run)

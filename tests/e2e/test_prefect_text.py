@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from desk import NOW, PLAYBOOK, Desk, make_lead
+from harness import NOW, PLAYBOOK, Harness, make_lead
 from markdown_it import MarkdownIt
 from prefect_api import ask
 
@@ -26,7 +26,9 @@ UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e
 
 
 @pytest.fixture
-def worked(desk: Desk, runner: Runner, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def worked(
+    harness: Harness, runner: Runner, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Harness:
     """Hostile leads have been through the stages, and people have decided about them in the UI's forms."""
     from flows.review import review
     from flows.transfer import transfer
@@ -38,7 +40,7 @@ def worked(desk: Desk, runner: Runner, settings: Settings, tmp_path: Path, monke
     monkeypatch.setenv("LEADGATE_KEY", settings.key or "")
     monkeypatch.setenv("LEADGATE_PLAYBOOK", str(playbook))
     said = {"Job title": f"Head {EVIL}", "Company": f"Company {EVIL}", "City": EVIL, "Last name": EVIL}
-    desk.capture(
+    harness.capture(
         make_lead(1, **said, Message=EVIL),
         make_lead(2, **{"Job title": "student", "Last name": EVIL}),  # to be reviewed
         make_lead(3, Email=f"x@<https://evil.example|{EVIL}>", Phone=EVIL),
@@ -48,15 +50,17 @@ def worked(desk: Desk, runner: Runner, settings: Settings, tmp_path: Path, monke
         None,
     )
     runner.run(now=NOW)
-    items = [row[0] for row in desk.rows("SELECT id FROM work_item WHERE closed_at IS NULL AND blocking ORDER BY id")]
+    items = [
+        row[0] for row in harness.rows("SELECT id FROM work_item WHERE closed_at IS NULL AND blocking ORDER BY id")
+    ]
     assert len(items) >= 4
     # a name is short and has no sign that nobody sees
     typed = {"reason": f"because {EVIL}", "by": "mia [now](https://evil.example) <img src=x> |a| `c` www.evil.example"}
     asyncio.run(cast(Any, review)(work_items=items[:2], decision="reject", **typed))
     asyncio.run(cast(Any, review)(work_items=items[2:3], decision="correct", corrections={"city": EVIL}, run_now=False))
-    owner = desk.rows("SELECT owner FROM assignment WHERE ended_at IS NULL LIMIT 1")
+    owner = harness.rows("SELECT owner FROM assignment WHERE ended_at IS NULL LIMIT 1")
     asyncio.run(cast(Any, transfer)(rep=owner[0][0] if owner else "ana", dry_run=False, **typed))
-    return desk
+    return harness
 
 
 def everything() -> Iterator[tuple[str, str]]:
@@ -83,7 +87,7 @@ _GFM = MarkdownIt("commonmark").enable("table")
 _OURS = re.compile(r'<a href="\.\./\.\./deployments/deployment/[0-9a-f-]{36}/run\?parameters=[\w%]+">(?=W\d+</a>)|</a>')
 
 
-def test_no_text_of_a_lead_is_a_link_a_picture_or_markup_in_prefect(worked: Desk) -> None:
+def test_no_text_of_a_lead_is_a_link_a_picture_or_markup_in_prefect(worked: Harness) -> None:
     seen: dict[str, int] = {}
     for where, text in everything():
         seen[where] = seen.get(where, 0) + 1
@@ -104,4 +108,4 @@ def test_no_text_of_a_lead_is_a_link_a_picture_or_markup_in_prefect(worked: Desk
         "artifact gate-validated table",
         "log",
     } <= set(seen)
-    assert worked.holds() == []
+    assert worked.find_broken() == []

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from desk import NOW, PLAYBOOK, Desk, make_lead
+from harness import NOW, PLAYBOOK, Harness, make_lead
 from prefect_api import ask
 
 from flows.run import Runner
@@ -29,7 +29,9 @@ PRIVATE = "jane.private@company2.example"
 
 
 @pytest.fixture
-def held(desk: Desk, runner: Runner, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def held(
+    harness: Harness, runner: Runner, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Harness:
     """A ledger with a lead in review and an exception, and flows that find it by the environment, as a worker's do."""
     playbook = tmp_path / "playbook.yaml"
     playbook.write_text(PLAYBOOK, encoding="utf-8")
@@ -38,9 +40,9 @@ def held(desk: Desk, runner: Runner, settings: Settings, tmp_path: Path, monkeyp
     monkeypatch.setenv("LEADGATE_HOME", str(settings.home))
     monkeypatch.setenv("LEADGATE_KEY", settings.key or "")
     monkeypatch.setenv("LEADGATE_PLAYBOOK", str(playbook))
-    desk.capture(CHIEF, BROKEN)
+    harness.capture(CHIEF, BROKEN)
     runner.run(now=NOW)
-    return desk
+    return harness
 
 
 @pytest.fixture
@@ -62,8 +64,8 @@ def review(**parameters: Any) -> RerunReport:
     return cast(RerunReport, asyncio.run(cast(Any, flow)(**parameters)))
 
 
-def item(desk: Desk, journey: int) -> int:
-    return int(desk.one("SELECT work_item_id FROM journey WHERE id = :id", id=journey))
+def item(harness: Harness, journey: int) -> int:
+    return int(harness.one("SELECT work_item_id FROM journey WHERE id = :id", id=journey))
 
 
 def artifact(key: str) -> Any:
@@ -133,11 +135,11 @@ def test_every_reason_that_holds_a_lead_in_the_bundled_playbook_can_be_chosen_or
 # --- rerun-handoff ----------------------------------------------------------------------------------------
 
 
-def test_a_corrected_lead_goes_on_to_its_owner_and_the_table_says_so(held: Desk) -> None:
+def test_a_corrected_lead_goes_on_to_its_owner_and_the_table_says_so(held: Harness) -> None:
     broken = item(held, 2)
     done = rerun(work_items=[broken], mode="corrected", corrections={"email": PRIVATE}, by="olga")
     assert (done.work_items, done.released, done.journeys) == (1, 1, {2: broken})
-    assert held.statuses() == {"owned": 1, "held": 1}
+    assert held.count_statuses() == {"owned": 1, "held": 1}
     owner = held.one("SELECT owner FROM assignment WHERE journey_id = 2")
     assert artifact("rerun-handoff") == [
         {
@@ -154,10 +156,10 @@ def test_a_corrected_lead_goes_on_to_its_owner_and_the_table_says_so(held: Desk)
     assert "by olga" in summary
     assert "1 has an owner" in summary
     assert held.rows("SELECT what, by FROM action") == [("corrected", "olga (said in the Prefect UI)")]
-    assert held.holds() == []
+    assert held.find_broken() == []
 
 
-def test_a_rerun_as_it_is_by_reason_says_why_the_lead_is_held_again(held: Desk) -> None:
+def test_a_rerun_as_it_is_by_reason_says_why_the_lead_is_held_again(held: Harness) -> None:
     done = rerun(reason="email_malformed", stage="validation")
     assert done.released == 1
     (line,) = artifact("rerun-handoff")
@@ -169,10 +171,10 @@ def test_a_rerun_as_it_is_by_reason_says_why_the_lead_is_held_again(held: Desk) 
     again = next(line for line in summary.splitlines() if line.startswith("- J2: held at validation"))
     assert f"W{item(held, 2)}" in again
     assert "email malformed" in again
-    assert held.holds() == []
+    assert held.find_broken() == []
 
 
-def test_values_that_were_typed_into_a_form_are_not_kept_by_prefect(held: Desk) -> None:
+def test_values_that_were_typed_into_a_form_are_not_kept_by_prefect(held: Harness) -> None:
     rerun(work_items=[item(held, 2)], mode="corrected", corrections={"email": PRIVATE, "country": "DE"})
     parameters = last_run("rerun-handoff").parameters
     assert parameters["corrections"] == {"email": "j•••@company2.example", "country": "DE"}
@@ -184,10 +186,10 @@ def test_values_that_were_typed_into_a_form_are_not_kept_by_prefect(held: Desk) 
     assert PRIVATE not in str(last_run("rerun-handoff"))
 
 
-def test_a_run_copied_from_one_whose_values_are_masked_changes_nothing(held: Desk) -> None:
+def test_a_run_copied_from_one_whose_values_are_masked_changes_nothing(held: Harness) -> None:
     with pytest.raises(ActionError, match="type it again"):
         rerun(work_items=[item(held, 2)], mode="corrected", corrections={"email": "j•••@company2.example"})
-    assert held.statuses() == {"held": 2}
+    assert held.count_statuses() == {"held": 2}
 
 
 @pytest.mark.parametrize(
@@ -208,18 +210,18 @@ def test_a_run_copied_from_one_whose_values_are_masked_changes_nothing(held: Des
         ({"source": "website", "by": "rita\x1b[2J\u202e"}, "line breaks or signs that nobody sees"),
     ],
 )
-def test_a_form_that_is_not_clear_changes_nothing(held: Desk, parameters: dict[str, Any], hint: str) -> None:
+def test_a_form_that_is_not_clear_changes_nothing(held: Harness, parameters: dict[str, Any], hint: str) -> None:
     with pytest.raises(ActionError, match=hint):
         rerun(**parameters)
     run = last_run("rerun-handoff")
     assert run.state.is_failed()
     assert "ActionError" in run.state.message
     assert len(run.parameters["by"]) <= 80
-    assert held.statuses() == {"held": 2}
+    assert held.count_statuses() == {"held": 2}
     assert held.one("SELECT count(*) FROM action") == 0
 
 
-def test_a_name_in_a_form_is_shown_as_it_was_typed_and_never_as_markdown(held: Desk) -> None:
+def test_a_name_in_a_form_is_shown_as_it_was_typed_and_never_as_markdown(held: Harness) -> None:
     name = "**rita** [x](https://evil.example) <b>"
     rerun(work_items=[item(held, 2)], mode="discard", words="made up", by=name)
     assert held.one("SELECT by FROM action") == f"{name} (said in the Prefect UI)"
@@ -228,29 +230,29 @@ def test_a_name_in_a_form_is_shown_as_it_was_typed_and_never_as_markdown(held: D
     assert "<b>" not in page.replace("\\<b", "")
 
 
-def test_what_is_closed_already_is_left_alone_and_said(held: Desk) -> None:
+def test_what_is_closed_already_is_left_alone_and_said(held: Harness) -> None:
     broken = item(held, 2)
     rerun(work_items=[broken], mode="discard", words="made up")
     assert artifact("rerun-handoff")[0]["now"] == "discarded"
     assert rerun(work_items=[broken]).released == 0
     assert f"work item W{broken} is closed already" in artifact("rerun-handoff-summary")
-    assert held.holds() == []
+    assert held.find_broken() == []
 
 
-def test_a_limit_takes_the_oldest_due_first(held: Desk) -> None:
+def test_a_limit_takes_the_oldest_due_first(held: Harness) -> None:
     done = rerun(source="website", mode="discard", words="made up", limit=1)
     assert list(done.journeys) == [2]
-    assert held.statuses() == {"held": 1, "discarded": 1}
+    assert held.count_statuses() == {"held": 1, "discarded": 1}
 
 
-def test_what_is_not_run_now_waits_and_the_table_says_so(held: Desk) -> None:
+def test_what_is_not_run_now_waits_and_the_table_says_so(held: Harness) -> None:
     rerun(work_items=[item(held, 2)], run_now=False)
     assert held.rows("SELECT status FROM journey WHERE id = 2") == [("ready",)]
     assert artifact("rerun-handoff")[0]["now"] == "still waiting at capture, for the next run"
 
 
 def test_a_lead_that_another_process_has_taken_meanwhile_is_waited_for_and_not_taken_from_it(
-    held: Desk, impatient: None, monkeypatch: pytest.MonkeyPatch
+    held: Harness, impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import flows.form_support
     from leadgate.ledger.batches import claim
@@ -268,7 +270,9 @@ def test_a_lead_that_another_process_has_taken_meanwhile_is_waited_for_and_not_t
     assert held.one("SELECT holder FROM batch WHERE id = :id", id=batch) == "consumer"
 
 
-def test_a_lead_that_its_stage_fails_for_in_a_rerun_is_held_again(held: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lead_that_its_stage_fails_for_in_a_rerun_is_held_again(
+    held: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from tasks import handoff
 
     def broken(*_: Any) -> Any:
@@ -277,15 +281,15 @@ def test_a_lead_that_its_stage_fails_for_in_a_rerun_is_held_again(held: Desk, mo
     with monkeypatch.context() as patch:
         patch.setattr(handoff, "prepare", broken)
         rerun(work_items=[item(held, 2)], mode="corrected", corrections={"email": PRIVATE})
-    assert held.statuses() == {"held": 2}
+    assert held.count_statuses() == {"held": 2}
     failed = held.one("SELECT id FROM work_item WHERE reason = 'stage_failed' AND closed_at IS NULL")
     rerun(work_items=[failed])
-    assert held.statuses() == {"held": 1, "owned": 1}
-    assert held.holds() == []
+    assert held.count_statuses() == {"held": 1, "owned": 1}
+    assert held.find_broken() == []
 
 
 def test_a_run_that_failed_after_its_decision_and_is_retried_does_not_decide_again(
-    held: Desk, monkeypatch: pytest.MonkeyPatch
+    held: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import flows.rerun
 
@@ -303,10 +307,10 @@ def test_a_run_that_failed_after_its_decision_and_is_retried_does_not_decide_aga
     assert "An earlier attempt of this run stored its decision" in artifact("decided-before")
     assert held.one("SELECT email FROM lead WHERE id = 2") == PRIVATE
     assert held.rows("SELECT what FROM action") == [("corrected",)]
-    assert held.holds() == []
+    assert held.find_broken() == []
 
 
-def test_a_retry_of_a_rerun_by_reason_finds_it_done(held: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_retry_of_a_rerun_by_reason_finds_it_done(held: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     import flows.rerun
 
     async def away(*_: Any, **__: Any) -> None:
@@ -324,7 +328,7 @@ def test_a_retry_of_a_rerun_by_reason_finds_it_done(held: Desk, monkeypatch: pyt
 # --- review -----------------------------------------------------------------------------------------------
 
 
-def test_an_approval_shows_what_there_was_to_decide_by_and_where_the_lead_went(held: Desk) -> None:
+def test_an_approval_shows_what_there_was_to_decide_by_and_where_the_lead_went(held: Harness) -> None:
     reviewed = item(held, 1)
     review(work_items=[reviewed], decision="approve", by="rita")
     owner = held.one("SELECT owner FROM assignment WHERE journey_id = 1")
@@ -341,10 +345,10 @@ def test_an_approval_shows_what_there_was_to_decide_by_and_where_the_lead_went(h
     assert held.rows("SELECT resolution, closed_by, note FROM work_item WHERE id = :id", id=reviewed) == [
         ("done_by_hand", "rita (said in the Prefect UI)", "approved in a review")
     ]
-    assert held.holds() == []
+    assert held.find_broken() == []
 
 
-def test_the_evidence_of_an_exception_is_masked(held: Desk) -> None:
+def test_the_evidence_of_an_exception_is_masked(held: Harness) -> None:
     review(work_items=[item(held, 2)], decision="reject", reason=f"no such person, says {PRIVATE}")
     told = artifact("review")
     assert "Value: b•••" in told
@@ -355,12 +359,12 @@ def test_the_evidence_of_an_exception_is_masked(held: Desk) -> None:
     assert held.rows("SELECT by FROM action") == [("shared Prefect login",)]
 
 
-def test_two_records_are_compared_and_decided_in_a_review(held: Desk, tmp_path: Path) -> None:
+def test_two_records_are_compared_and_decided_in_a_review(held: Harness, tmp_path: Path) -> None:
     asking = PLAYBOOK.replace("scoring:\n", "matching: {likely: [phone]}\nscoring:\n", 1)
     (tmp_path / "playbook.yaml").write_text(asking, encoding="utf-8")
     phone = make_lead(3)["Phone"]
     held.capture(make_lead(3), make_lead(4, Phone=phone))
-    Desk(held.ledger, playbooks.parse(asking, path=Path("tests.yaml"))).run()
+    Harness(held.ledger, playbooks.parse(asking, path=Path("tests.yaml"))).run()
     done = review(work_items=[item(held, 4)], decision="same", lead=3, by="rita")
     assert done.journeys.keys() == {4}
     assert held.rows("SELECT status, joined_to FROM journey WHERE id = 4") == [("joined", 3)]
@@ -369,22 +373,22 @@ def test_two_records_are_compared_and_decided_in_a_review(held: Desk, tmp_path: 
     assert "lead 3, score" in told
     assert "the same person by rita" in told
     assert phone not in told
-    assert held.holds() == []
+    assert held.find_broken() == []
 
 
-def test_a_correction_in_a_review_is_scored_again(held: Desk) -> None:
+def test_a_correction_in_a_review_is_scored_again(held: Harness) -> None:
     review(work_items=[item(held, 1)], decision="correct", corrections={"company": "Acme"}, by="rita")
     assert held.rows("SELECT status FROM journey WHERE id = 1") == [("owned",)]
     assert held.one("SELECT score FROM qualification ORDER BY id DESC LIMIT 1") == 55
 
 
-def test_items_are_taken_by_somebody_and_taken_over_with_a_word(held: Desk) -> None:
+def test_items_are_taken_by_somebody_and_taken_over_with_a_word(held: Harness) -> None:
     both = [item(held, 1), item(held, 2)]
     review(work_items=both, decision="take", by="rita")
     assert held.rows("SELECT DISTINCT assignee FROM work_item") == [("rita (said in the Prefect UI)",)]
     review(work_items=both[:1], decision="take", by="sam")
     assert f"W{both[0]} was rita (said in the Prefect UI)'s until now" in artifact("review").replace("\\", "")
-    assert held.statuses() == {"held": 2}
+    assert held.count_statuses() == {"held": 2}
 
 
 @pytest.mark.parametrize(
@@ -402,7 +406,7 @@ def test_items_are_taken_by_somebody_and_taken_over_with_a_word(held: Desk) -> N
         ({"decision": "correct", "corrections": {"compny": "Acme"}}, "did you mean 'company'"),
     ],
 )
-def test_a_decision_that_is_not_clear_changes_nothing(held: Desk, parameters: dict[str, Any], hint: str) -> None:
+def test_a_decision_that_is_not_clear_changes_nothing(held: Harness, parameters: dict[str, Any], hint: str) -> None:
     with pytest.raises(ActionError, match=hint):
         review(**{"work_items": [item(held, 1)]} | parameters)
     assert held.one("SELECT count(*) FROM action") == 0
@@ -412,15 +416,15 @@ def test_a_decision_that_is_not_clear_changes_nothing(held: Desk, parameters: di
 # --- what nobody takes ------------------------------------------------------------------------------------
 
 
-def test_a_run_escalates_what_nobody_took_even_where_no_lead_is_owned(held: Desk, runner: Runner) -> None:
+def test_a_run_escalates_what_nobody_took_even_where_no_lead_is_owned(held: Harness, runner: Runner) -> None:
     assert runner.run(now=NOW).escalated == 0
     assert runner.run(now=NOW + timedelta(days=1)).escalated == 2
     assert runner.run(now=NOW + timedelta(days=2)).escalated == 0
     assert held.one("SELECT count(*) FROM outbox WHERE kind = 'work_item_overdue'") == 2
-    assert held.holds() == []
+    assert held.find_broken() == []
 
 
-def test_the_follow_up_flow_by_itself_escalates_too(held: Desk) -> None:
+def test_the_follow_up_flow_by_itself_escalates_too(held: Harness) -> None:
     from flows.follow_up import follow_up
 
     for _ in range(2):
@@ -428,7 +432,7 @@ def test_the_follow_up_flow_by_itself_escalates_too(held: Desk) -> None:
     assert held.one("SELECT count(*) FROM outbox WHERE kind = 'work_item_overdue'") == 2
 
 
-def test_a_leavers_book_is_shown_first_and_then_spread(held: Desk, runner: Runner) -> None:
+def test_a_leavers_book_is_shown_first_and_then_spread(held: Harness, runner: Runner) -> None:
     from flows.transfer import transfer
 
     held.capture(*(make_lead(number) for number in range(10, 22)))
@@ -445,4 +449,4 @@ def test_a_leavers_book_is_shown_first_and_then_spread(held: Desk, runner: Runne
     assert PRIVATE not in json.dumps(last_run("transfer").parameters)  # what was typed is not kept by Prefect either
     with pytest.raises(ActionError, match="'bop' is no rep"):
         asyncio.run(cast(Any, transfer)(rep="bop", reason="left"))
-    assert held.holds() == []
+    assert held.find_broken() == []

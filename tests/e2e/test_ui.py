@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 import pytest
 from browser import Screen
-from desk import PLAYBOOK, Desk, make_lead
+from harness import PLAYBOOK, Harness, make_lead
 from served import Served, served, wait_until
 from sqlalchemy import text
 
@@ -26,72 +26,72 @@ def up(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
     """Started after the browser: where there is none, nothing is."""
     with served(tmp_path_factory.mktemp("up"), PLAYBOOK) as running:
         yield running
-        assert running.desk.holds() == []
+        assert running.harness.find_broken() == []
 
 
-def capture(desk: Desk, number: int, **more: Any) -> int:
+def capture(harness: Harness, number: int, **more: Any) -> int:
     """A lead is captured just now. Its journey."""
-    desk.capture(make_lead(number, **more), now=datetime.now(UTC))
-    return int(desk.one("SELECT max(id) FROM journey"))
+    harness.capture(make_lead(number, **more), now=datetime.now(UTC))
+    return int(harness.one("SELECT max(id) FROM journey"))
 
 
-def status(desk: Desk, journey: int) -> str:
-    return str(desk.one("SELECT status FROM journey WHERE id = :id", id=journey))
+def status(harness: Harness, journey: int) -> str:
+    return str(harness.one("SELECT status FROM journey WHERE id = :id", id=journey))
 
 
-def held(desk: Desk, number: int, **more: Any) -> tuple[int, int]:
+def held(harness: Harness, number: int, **more: Any) -> tuple[int, int]:
     """A lead that Leadgate holds: its journey and its work item."""
-    journey = capture(desk, number, **more)
-    wait_until(lambda: status(desk, journey) == "held", "the lead to be held")
-    return journey, int(desk.one("SELECT work_item_id FROM journey WHERE id = :id", id=journey))
+    journey = capture(harness, number, **more)
+    wait_until(lambda: status(harness, journey) == "held", "the lead to be held")
+    return journey, int(harness.one("SELECT work_item_id FROM journey WHERE id = :id", id=journey))
 
 
-def handoffs(desk: Desk, journey: int) -> list[tuple[Any, ...]]:
+def handoffs(harness: Harness, journey: int) -> list[tuple[Any, ...]]:
     """Stages and how they were handed over, in order."""
-    return desk.rows("SELECT stage, outcome FROM handoff WHERE journey_id = :id ORDER BY id", id=journey)
+    return harness.rows("SELECT stage, outcome FROM handoff WHERE journey_id = :id ORDER BY id", id=journey)
 
 
-def batch_of(desk: Desk, journey: int) -> int:
-    return int(desk.one("SELECT batch_id FROM handoff WHERE journey_id = :id ORDER BY id LIMIT 1", id=journey))
+def batch_of(harness: Harness, journey: int) -> int:
+    return int(harness.one("SELECT batch_id FROM handoff WHERE journey_id = :id ORDER BY id LIMIT 1", id=journey))
 
 
-def holders(desk: Desk, batch: int) -> list[str]:
+def holders(harness: Harness, batch: int) -> list[str]:
     """The flow runs that held the batch, in order."""
     return [
-        holder for (holder,) in desk.rows("SELECT holder FROM batch_holder WHERE batch_id = :b ORDER BY id", b=batch)
+        holder for (holder,) in harness.rows("SELECT holder FROM batch_holder WHERE batch_id = :b ORDER BY id", b=batch)
     ]
 
 
 @contextlib.contextmanager
-def no_qualification(desk: Desk) -> Iterator[None]:
+def no_qualification(harness: Harness) -> Iterator[None]:
     """Qualification fails while this lasts, and the stages before it do not. The run fails with it, because the search
     for the leads to blame fails, too."""
-    with desk.ledger.transaction() as connection:
+    with harness.ledger.transaction() as connection:
         connection.execute(text("ALTER TABLE qualification RENAME TO qualification_away"))
         connection.execute(text("ALTER TABLE batch ADD CONSTRAINT no_parts CHECK (part_of IS NULL) NOT VALID"))
     try:
         yield
     finally:
-        with desk.ledger.transaction() as connection:
+        with harness.ledger.transaction() as connection:
             connection.execute(text("ALTER TABLE qualification_away RENAME TO qualification"))
             connection.execute(text("ALTER TABLE batch DROP CONSTRAINT no_parts"))
 
 
 @contextlib.contextmanager
-def slow_qualification(desk: Desk) -> Iterator[None]:
+def slow_qualification(harness: Harness) -> Iterator[None]:
     """Qualification takes as long as this lasts."""
-    with desk.ledger.transaction() as connection:
+    with harness.ledger.transaction() as connection:
         connection.execute(text("LOCK TABLE qualification IN SHARE MODE"))
         yield
 
 
-def fail_once(desk: Desk, number: int) -> tuple[int, int]:
+def fail_once(harness: Harness, number: int) -> tuple[int, int]:
     """A lead whose batch has just failed in qualification: its journey and its batch."""
-    journey = capture(desk, number)
+    journey = capture(harness, number)
     wait_until(
-        lambda: desk.one("SELECT count(*) FROM batch WHERE failures > 0 AND closed_at IS NULL") == 1, "a failure"
+        lambda: harness.one("SELECT count(*) FROM batch WHERE failures > 0 AND closed_at IS NULL") == 1, "a failure"
     )
-    return journey, batch_of(desk, journey)
+    return journey, batch_of(harness, journey)
 
 
 def switch_schedule(screen: Screen, *, on: bool) -> None:
@@ -122,7 +122,7 @@ def test_the_ui_asks_for_the_authentication_string(window: Screen) -> None:
 
 
 def test_a_lead_that_is_held_is_corrected_and_rerun_from_the_form(screen: Screen, up: Served) -> None:
-    journey, item = held(up.desk, 1, Phone="+49 30 1")
+    journey, item = held(up.harness, 1, Phone="+49 30 1")
     screen.open_form("rerun-handoff")
     screen.add_item(f"W{item}")
     screen.page.get_by_role("tab", name="Stage").click()
@@ -137,8 +137,8 @@ def test_a_lead_that_is_held_is_corrected_and_rerun_from_the_form(screen: Screen
     screen.wait_for_state("Completed")
     screen.picture("rerun-run")
 
-    assert status(up.desk, journey) == "owned"
-    assert up.desk.rows("SELECT what, by FROM action WHERE journey_id = :id", id=journey) == [
+    assert status(up.harness, journey) == "owned"
+    assert up.harness.rows("SELECT what, by FROM action WHERE journey_id = :id", id=journey) == [
         ("corrected", "olga (said in the Prefect UI)")
     ]
     screen.tab("Artifacts", "rerun-handoff-summary")
@@ -147,7 +147,7 @@ def test_a_lead_that_is_held_is_corrected_and_rerun_from_the_form(screen: Screen
     screen.main.locator("a[href*='/artifacts/artifact/']").click()
     screen.page.get_by_role("columnheader", name="what was done").wait_for()
     screen.picture("rerun-artifact")
-    owner = up.desk.one("SELECT owner FROM assignment WHERE journey_id = :id", id=journey)
+    owner = up.harness.one("SELECT owner FROM assignment WHERE journey_id = :id", id=journey)
     told = screen.main.inner_text()
     for part in (f"J{journey}", f"W{item}", "phone_impossible at validation", "corrected", "has an owner", owner):
         assert part in told
@@ -155,18 +155,18 @@ def test_a_lead_that_is_held_is_corrected_and_rerun_from_the_form(screen: Screen
 
 
 def test_a_form_that_is_not_clear_is_refused_where_people_look(screen: Screen, up: Served) -> None:
-    before = up.desk.one("SELECT count(*) FROM action")
+    before = up.harness.one("SELECT count(*) FROM action")
     screen.open_form("rerun-handoff")
     screen.submit()
     screen.wait_for_state("Failed")
     screen.main.get_by_text("nothing says which leads").first.wait_for()
     screen.picture("rerun-refused")
     screen.tab("Details", "nothing says which leads: give work_items")
-    assert up.desk.one("SELECT count(*) FROM action") == before
+    assert up.harness.one("SELECT count(*) FROM action") == before
 
 
 def test_a_lead_in_the_review_band_is_approved_from_the_form(screen: Screen, up: Served) -> None:
-    journey, item = held(up.desk, 2, Company="", **{"Job title": "Chief of Nothing"})
+    journey, item = held(up.harness, 2, Company="", **{"Job title": "Chief of Nothing"})
     screen.open_form("review")
     screen.add_item(f"W{item}")
     assert screen.choose("decision", "approve") == ["approve", "reject", "correct", "take", "same", "different"]
@@ -177,8 +177,8 @@ def test_a_lead_in_the_review_band_is_approved_from_the_form(screen: Screen, up:
     screen.wait_for_state("Completed")
     screen.picture("review-run")
 
-    assert status(up.desk, journey) == "owned"
-    assert up.desk.rows("SELECT resolution, closed_by, note FROM work_item WHERE id = :id", id=item) == [
+    assert status(up.harness, journey) == "owned"
+    assert up.harness.rows("SELECT resolution, closed_by, note FROM work_item WHERE id = :id", id=item) == [
         ("done_by_hand", "rita (said in the Prefect UI)", "spoke to them")
     ]
     screen.tab("Artifacts", "What there was to decide by")
@@ -195,8 +195,8 @@ def test_a_lead_in_the_review_band_is_approved_from_the_form(screen: Screen, up:
 def test_a_run_tells_what_became_of_its_leads_and_leads_to_the_form_for_those_it_held(
     screen: Screen, up: Served
 ) -> None:
-    journey, item = held(up.desk, 8, Phone="+49 30 2")
-    (run,) = holders(up.desk, batch_of(up.desk, journey))
+    journey, item = held(up.harness, 8, Phone="+49 30 2")
+    (run,) = holders(up.harness, batch_of(up.harness, journey))
     wait_until(lambda: "1 held" in up.prefect(f"flow_runs/{run}")["name"], "its name")
     screen.open_run(run)
     screen.tab("Logs", "validation: 1 in, 1 held (phone_impossible 1)")
@@ -223,23 +223,23 @@ def test_a_run_tells_what_became_of_its_leads_and_leads_to_the_form_for_those_it
 def test_leads_wait_while_intake_is_paused(screen: Screen, up: Served) -> None:
     switch_schedule(screen, on=False)
     screen.picture("intake-paused")
-    journey = capture(up.desk, 3)
+    journey = capture(up.harness, 3)
     assert "paused in the Prefect UI" in up.leadgate("status")  # takes longer than a consumer that is not paused
-    assert status(up.desk, journey) == "ready"
-    assert handoffs(up.desk, journey) == []
+    assert status(up.harness, journey) == "ready"
+    assert handoffs(up.harness, journey) == []
     switch_schedule(screen, on=True)
-    wait_until(lambda: status(up.desk, journey) == "owned", "an owner")
+    wait_until(lambda: status(up.harness, journey) == "owned", "an owner")
     assert "paused" not in up.doing()
 
 
 def test_a_failed_run_that_is_retried_continues_at_the_stage_that_failed(screen: Screen, up: Served) -> None:
-    with no_qualification(up.desk):
-        journey, batch = fail_once(up.desk, 4)
+    with no_qualification(up.harness):
+        journey, batch = fail_once(up.harness, 4)
         switch_schedule(screen, on=False)  # so that nobody but the retry goes on with it
-        before = handoffs(up.desk, journey)
+        before = handoffs(up.harness, journey)
     assert [stage for stage, _ in before] == ["capture", "validation", "enrichment"]
-    failed = holders(up.desk, batch)[-1]
-    later = capture(up.desk, 5)
+    failed = holders(up.harness, batch)[-1]
+    later = capture(up.harness, 5)
 
     screen.open_run(failed)
     screen.wait_for_state("Failed")
@@ -253,21 +253,21 @@ def test_a_failed_run_that_is_retried_continues_at_the_stage_that_failed(screen:
     assert screen.main.get_by_text("qualification | batch").count() == 2
     assert screen.main.get_by_text("enrichment | batch").count() <= 1  # none where this run took over a failed one
 
-    assert status(up.desk, journey) == "owned"
-    assert handoffs(up.desk, journey)[:3] == before
-    assert [stage for stage, _ in handoffs(up.desk, journey)] == list(STAGES)[:5]
-    assert holders(up.desk, batch)[-2:] == [failed, failed]
-    assert status(up.desk, later) == "ready"  # it was not in that batch, and intake is paused
+    assert status(up.harness, journey) == "owned"
+    assert handoffs(up.harness, journey)[:3] == before
+    assert [stage for stage, _ in handoffs(up.harness, journey)] == list(STAGES)[:5]
+    assert holders(up.harness, batch)[-2:] == [failed, failed]
+    assert status(up.harness, later) == "ready"  # it was not in that batch, and intake is paused
     switch_schedule(screen, on=True)
-    wait_until(lambda: status(up.desk, later) == "owned", "an owner")
+    wait_until(lambda: status(up.harness, later) == "owned", "an owner")
 
 
 def test_a_failed_run_that_is_retried_too_late_says_who_finished_its_batch(screen: Screen, up: Served) -> None:
-    with no_qualification(up.desk):
-        journey, batch = fail_once(up.desk, 6)
-    wait_until(lambda: status(up.desk, journey) == "owned", "the consumer to try it again")
-    before = handoffs(up.desk, journey)
-    failed, finished = holders(up.desk, batch)
+    with no_qualification(up.harness):
+        journey, batch = fail_once(up.harness, 6)
+    wait_until(lambda: status(up.harness, journey) == "owned", "the consumer to try it again")
+    before = handoffs(up.harness, journey)
+    failed, finished = holders(up.harness, batch)
 
     screen.open_run(failed)
     screen.wait_for_state("Failed")
@@ -275,15 +275,15 @@ def test_a_failed_run_that_is_retried_too_late_says_who_finished_its_batch(scree
     screen.wait_for_state("Completed")
     screen.tab("Details", f"Batch {batch} was finished by run {finished}; there was nothing left to do.")
     screen.picture("retry-too-late")
-    assert handoffs(up.desk, journey) == before
+    assert handoffs(up.harness, journey) == before
 
 
 def test_a_run_that_is_cancelled_leaves_its_leads_behind_a_work_item(screen: Screen, up: Served) -> None:
-    with slow_qualification(up.desk):
-        journey = capture(up.desk, 7)
+    with slow_qualification(up.harness):
+        journey = capture(up.harness, 7)
         waits = "SELECT count(*) FROM pg_locks WHERE relation = 'qualification'::regclass AND NOT granted"
-        wait_until(lambda: up.desk.one(waits) > 0, "qualification to wait")
-        (run,) = holders(up.desk, batch_of(up.desk, journey))
+        wait_until(lambda: up.harness.one(waits) > 0, "qualification to wait")
+        (run,) = holders(up.harness, batch_of(up.harness, journey))
         screen.open_run(run)
         screen.wait_for_state("Running")
         screen.act("Cancel", confirm="Cancel Flow Run")
@@ -292,8 +292,8 @@ def test_a_run_that_is_cancelled_leaves_its_leads_behind_a_work_item(screen: Scr
     screen.wait_for_state("Cancelled")
     screen.tab("Details", "1 journey waits behind a work item")
     screen.picture("cancel-done")
-    wait_until(lambda: status(up.desk, journey) == "held", "the lead to be held")
-    (reason, note) = up.desk.rows(
+    wait_until(lambda: status(up.harness, journey) == "held", "the lead to be held")
+    (reason, note) = up.harness.rows(
         "SELECT reason, message FROM work_item WHERE id = (SELECT work_item_id FROM journey WHERE id = :id)", id=journey
     )[0]
     assert reason == "run_cancelled"

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 import requests
-from desk import PLAYBOOK
 from forked import wait_for
+from harness import PLAYBOOK
 from running_up import SECRET, WITHIN, Up, find_free_port, is_alive, list_processes, running_up
 from served import wait_until
 

@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import pytest
 from commands import open_to_others
-from desk import PLAYBOOK
+from harness import PLAYBOOK
 from sqlalchemy import create_engine, text
 
 from flows.runtime.server import prefect_server, wait_until_ready

@@ -2,11 +2,11 @@
 
 from browser import browser
 from commands import cli, log_in
-from desk import desk, ledger, loaded, postgres, settings, write_csv
+from harness import harness, ledger, loaded, postgres, settings, write_csv
 from hypothesis import settings as hypothesis_settings
 from posting import client
 
-__all__ = ["browser", "cli", "client", "desk", "ledger", "loaded", "log_in", "postgres", "settings", "write_csv"]
+__all__ = ["browser", "cli", "client", "harness", "ledger", "loaded", "log_in", "postgres", "settings", "write_csv"]
 
 # an example may take long on a busy machine; how long is for the benchmarks to tell
 hypothesis_settings.register_profile("untimed", deadline=None)

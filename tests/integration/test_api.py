@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from desk import NOW, Desk
-from open_gate import pass_all
+from harness import NOW, Harness
+from stub_gates import pass_all
 
 import leadgate
 from leadgate import api
@@ -20,13 +20,13 @@ BEN = {"Email": "ben@corp.example", "First Name": "Ben", "Company": "Corp", "Job
 
 
 @pytest.fixture
-def worked(desk: Desk) -> Desk:
-    desk.capture(ANN, BEN, {**ANN, "Message": "again"})
-    run_waiting(desk.worker(), lambda: NOW, check=pass_all)
-    return desk
+def worked(harness: Harness) -> Harness:
+    harness.capture(ANN, BEN, {**ANN, "Message": "again"})
+    run_waiting(harness.worker(), lambda: NOW, check=pass_all)
+    return harness
 
 
-def test_leads_come_as_a_frame_with_where_they_stand(worked: Desk) -> None:
+def test_leads_come_as_a_frame_with_where_they_stand(worked: Harness) -> None:
     leads = api.read_leads(worked.ledger, personal=True).set_index("email")
     assert leads.index.tolist() == ["ann@acme.example", "ben@corp.example"]
     ann, ben = leads.loc["ann@acme.example"], leads.loc["ben@corp.example"]
@@ -36,7 +36,7 @@ def test_leads_come_as_a_frame_with_where_they_stand(worked: Desk) -> None:
     assert (ben["status"], ben["owner"]) == ("nurture", None)
 
 
-def test_personal_values_are_masked_unless_they_are_asked_for(worked: Desk) -> None:
+def test_personal_values_are_masked_unless_they_are_asked_for(worked: Harness) -> None:
     leads = api.read_leads(worked.ledger)
     assert leads["email"].tolist() == ["a•••@acme.example", "b•••@corp.example"]
     assert leads["first_name"].tolist() == ["A•••", "B•••"]
@@ -44,13 +44,13 @@ def test_personal_values_are_masked_unless_they_are_asked_for(worked: Desk) -> N
     assert "custom" not in leads
 
 
-def test_leads_are_of_a_period(worked: Desk) -> None:
+def test_leads_are_of_a_period(worked: Harness) -> None:
     (created,) = set(api.read_leads(worked.ledger)["created_at"])
     assert len(api.read_leads(worked.ledger, since=created)) == 2
     assert api.read_leads(worked.ledger, until=created).empty
 
 
-def test_the_story_of_a_lead_is_found_by_every_id_that_is_printed(worked: Desk) -> None:
+def test_the_story_of_a_lead_is_found_by_every_id_that_is_printed(worked: Harness) -> None:
     for reference in ("lead 1", "1", "J1", "L1"):
         assert api.read_story(worked.ledger, reference).journey.id == 1
     for unknown in ("J99", "W1"):
@@ -61,7 +61,7 @@ def test_the_story_of_a_lead_is_found_by_every_id_that_is_printed(worked: Desk) 
             api.read_story(worked.ledger, wrong)
 
 
-def test_figures_come_as_frames(worked: Desk) -> None:
+def test_figures_come_as_frames(worked: Harness) -> None:
     day = timedelta(days=1)
     found = api.read_figures(worked.ledger, worked.loaded.playbook, NOW - day, NOW + day)
     assert found["journeys"]["n"].sum() == 3
@@ -69,7 +69,7 @@ def test_figures_come_as_frames(worked: Desk) -> None:
     assert api.read_figures(worked.ledger, worked.loaded.playbook, NOW + day, NOW + 2 * day)["journeys"].empty
 
 
-def test_decisions_can_be_asked_without_a_ledger(worked: Desk) -> None:
+def test_decisions_can_be_asked_without_a_ledger(worked: Harness) -> None:
     playbook = worked.loaded.playbook
     leads = api.read_leads(worked.ledger, personal=True)
     nothing_heard = pd.DataFrame({"journey_id": [], "kind": [], "occurred_at": []})

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pandas as pd
 import pytest
-from desk import Desk
+from harness import Harness
 from sqlalchemy import text
 
 from leadgate.ledger import bulk
@@ -27,11 +27,11 @@ COLUMNS: dict[str, list[Any]] = {
 
 
 @pytest.mark.parametrize("kind", COLUMNS)
-def test_what_is_copied_comes_back_as_it_was(desk: Desk, kind: str) -> None:
+def test_what_is_copied_comes_back_as_it_was(harness: Harness, kind: str) -> None:
     values = COLUMNS[kind]
     assert bulk.copy_texts([values]) is not None
     frame = pd.DataFrame({"n": range(len(values)), "value": pd.Series(values, dtype=object)})
-    with desk.ledger.transaction() as connection:
+    with harness.ledger.transaction() as connection:
         bulk.fill_temporary(connection, "copied", {"n": "int", "value": kind}, frame)
         bulk.fill_temporary(connection, "written", {"n": "int", "value": kind}, frame.head(0))
         with connection.connection.driver_connection.cursor().copy("COPY written FROM STDIN") as writer:
@@ -46,22 +46,22 @@ def test_what_is_copied_comes_back_as_it_was(desk: Desk, kind: str) -> None:
         assert back == values
 
 
-def test_values_that_only_psycopg_can_write_are_left_to_it(desk: Desk) -> None:
+def test_values_that_only_psycopg_can_write_are_left_to_it(harness: Harness) -> None:
     days = [date(2026, 3, 4), None]
     assert bulk.copy_texts([[1, 2], days]) is None
     assert bulk.copy_texts([[1, True]]) is None
     assert bulk.copy_texts([["a\x00"]]) is None
-    with desk.ledger.transaction() as connection:
+    with harness.ledger.transaction() as connection:
         bulk.fill_temporary(connection, "days", {"day": "date"}, pd.DataFrame({"day": pd.Series(days, dtype=object)}))
         assert bulk.select(connection, "SELECT day FROM days ORDER BY day")["day"].tolist() == days
 
 
-def test_a_member_of_an_enumeration_is_written_as_its_value(desk: Desk) -> None:
+def test_a_member_of_an_enumeration_is_written_as_its_value(harness: Harness) -> None:
     """As a parameter, in an array, by COPY and in JSON."""
     held, done = JourneyStatus.HELD, JourneyStatus.DONE
     frame = pd.DataFrame({"value": pd.Series([held, done, "owned", None], dtype=object)})
     assert bulk.copy_texts([frame["value"].tolist()]) == [["held", "done", "owned", "\\N"]]
-    with desk.ledger.transaction() as connection:
+    with harness.ledger.transaction() as connection:
         bulk.fill_temporary(connection, "copied", {"value": "text"}, frame)
         row = connection.execute(
             text("SELECT CAST(:one AS text), CAST(:many AS text[]), (SELECT array_agg(value) FROM copied)"),

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 from commands import Cli, join_lines, read_json
-from desk import NOW, PLAYBOOK, Desk, make_lead
 from forked import wait_for
+from harness import NOW, PLAYBOOK, Harness, make_lead
 from hostile_files import write_cut_workbook, write_workbook
 from receiver import SECRET, Receiver, receiving
 from sqlalchemy import text
@@ -42,33 +42,33 @@ MIXED = [
 
 
 @pytest.fixture
-def worked(cli: Cli, desk: Desk, write_csv: WriteCsv) -> Desk:
+def worked(cli: Cli, harness: Harness, write_csv: WriteCsv) -> Harness:
     """A ledger in which some leads are owned, some held, one in nurture."""
     cli("capture", write_csv(MIXED), "--source", "website", "--now", NOW)
-    desk.run()
-    return desk
+    harness.run()
+    return harness
 
 
 # --- capture --------------------------------------------------------------------------------------------
 
 
-def test_capturing_a_file_twice_stores_it_once(cli: Cli, desk: Desk, write_csv: WriteCsv) -> None:
+def test_capturing_a_file_twice_stores_it_once(cli: Cli, harness: Harness, write_csv: WriteCsv) -> None:
     path = write_csv([make_lead(1), make_lead(2)])
     first = read_json(cli("capture", path, "--source", "website", "--json"))
     again = read_json(cli("capture", path, "--source", "website", "--json"))
     assert (first["rows"], first["new"]) == (2, 2)
     assert (again["rows"], again["new"], again["files"][0]["known"]) == (2, 0, 2)
-    assert desk.one("SELECT count(*) FROM journey") == 2
+    assert harness.one("SELECT count(*) FROM journey") == 2
     assert "nothing changed" in cli("capture", path, "--source", "website").stdout
 
 
-def test_a_row_that_cannot_be_read_is_stored_and_its_line_told(cli: Cli, desk: Desk, tmp_path: Path) -> None:
+def test_a_row_that_cannot_be_read_is_stored_and_its_line_told(cli: Cli, harness: Harness, tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
     path.write_text("Email,Company\na@one.example,One\nb@two.example,Two,extra\nc@three.example,Three\n")
     result = cli("capture", path, "--source", "website")
     assert "held: line 3" in result.stdout
-    assert desk.one("SELECT count(*) FROM signal WHERE unreadable IS NOT NULL") == 1
-    assert desk.one("SELECT count(*) FROM signal") == 3
+    assert harness.one("SELECT count(*) FROM signal WHERE unreadable IS NOT NULL") == 1
+    assert harness.one("SELECT count(*) FROM signal") == 3
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def unusable(tmp_path: Path) -> dict[str, Path]:
 
 @pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["capture", "dry run"])
 def test_files_that_cannot_be_read_are_skipped_and_the_others_captured(
-    cli: Cli, desk: Desk, write_csv: WriteCsv, unusable: dict[str, Path], dry: list[str]
+    cli: Cli, harness: Harness, write_csv: WriteCsv, unusable: dict[str, Path], dry: list[str]
 ) -> None:
     good = [write_csv([make_lead(1)], "first.csv"), write_csv([make_lead(2)], "last.csv")]
     result = cli("capture", good[0], *unusable.values(), good[1], "--source", "website", *dry, code=4)
@@ -98,7 +98,7 @@ def test_files_that_cannot_be_read_are_skipped_and_the_others_captured(
         assert any(reason in line for line in result.stderr.splitlines() if path.name in line)
     assert "first.csv" in result.stdout
     assert "last.csv" in result.stdout
-    assert desk.one("SELECT count(*) FROM signal") == (0 if dry else 2)
+    assert harness.one("SELECT count(*) FROM signal") == (0 if dry else 2)
     told = read_json(cli("capture", good[0], *unusable.values(), "--source", "website", "--json", *dry, code=4))
     assert [each["file"] for each in told["files"]] == ["first.csv"]
     assert [each["file"] for each in told["left"]] == [path.name for path in unusable.values()]
@@ -106,49 +106,49 @@ def test_files_that_cannot_be_read_are_skipped_and_the_others_captured(
 
 @pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["capture", "dry run"])
 def test_when_no_file_can_be_read_nothing_was_changed(
-    cli: Cli, desk: Desk, unusable: dict[str, Path], dry: list[str]
+    cli: Cli, harness: Harness, unusable: dict[str, Path], dry: list[str]
 ) -> None:
     for files in (list(unusable.values()), [unusable["headers"]]):
         cli("capture", *files, "--source", "website", *dry, code=2)
-    assert desk.one("SELECT count(*) FROM signal") == 0
+    assert harness.one("SELECT count(*) FROM signal") == 0
 
 
 def test_a_file_that_breaks_off_keeps_its_rows_and_the_next_file_is_captured(
-    cli: Cli, desk: Desk, write_csv: WriteCsv, tmp_path: Path
+    cli: Cli, harness: Harness, write_csv: WriteCsv, tmp_path: Path
 ) -> None:
     broken = write_cut_workbook(tmp_path / "broken.xlsx", rows=20_000)
     result = cli("capture", broken, write_csv([make_lead(1)]), "--source", "website", "--json", code=4)
     told = read_json(result)
     assert "broken.xlsx" in result.stderr
     assert 0 < told["files"][0]["rows"] < 20_000
-    assert desk.one("SELECT count(*) FROM signal") == told["files"][0]["rows"] + 1
+    assert harness.one("SELECT count(*) FROM signal") == told["files"][0]["rows"] + 1
 
 
 def test_a_file_past_the_limits_of_its_reader_is_skipped(
-    cli: Cli, desk: Desk, write_csv: WriteCsv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, harness: Harness, write_csv: WriteCsv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LEADGATE_FILE_MEMORY_MB", "64")
     greedy = write_workbook(tmp_path / "greedy.xlsx", strings=b"<si><t>%d</t></si>", count=400_000)
     result = cli("capture", greedy, write_csv([make_lead(1)]), "--source", "website", code=4)
     assert "LEADGATE_FILE_MEMORY_MB" in result.stderr
-    assert desk.one("SELECT count(*) FROM signal") == 1
+    assert harness.one("SELECT count(*) FROM signal") == 1
 
 
-def test_a_misspelt_source_gets_the_nearest_right_one(cli: Cli, desk: Desk, write_csv: WriteCsv) -> None:
+def test_a_misspelt_source_gets_the_nearest_right_one(cli: Cli, harness: Harness, write_csv: WriteCsv) -> None:
     result = cli("capture", write_csv([make_lead(1)]), "--source", "websit", code=2)
     assert "did you mean 'website'?" in result.stderr
-    assert desk.one("SELECT count(*) FROM signal") == 0
+    assert harness.one("SELECT count(*) FROM signal") == 0
 
 
 def test_an_unsound_playbook_is_refused_before_anything_is_stored(
-    cli: Cli, desk: Desk, write_csv: WriteCsv, tmp_path: Path
+    cli: Cli, harness: Harness, write_csv: WriteCsv, tmp_path: Path
 ) -> None:
     (tmp_path / "playbook.yaml").write_text(PLAYBOOK.replace("{rep: cyn}", "{rep: cin}"), encoding="utf-8")
     for command in (["capture", write_csv([make_lead(1)]), "--source", "website"], ["run"]):
         result = cli(*command, code=2)
         assert "did you mean 'cyn'?" in result.stderr
         assert "playbook.yaml:" in result.stderr
-    assert desk.one("SELECT count(*) FROM signal") == 0
+    assert harness.one("SELECT count(*) FROM signal") == 0
 
 
 def test_a_dry_run_shows_the_mapping_and_needs_no_ledger(
@@ -171,7 +171,7 @@ def test_a_dry_run_shows_the_mapping_and_needs_no_ledger(
     assert "lead1@" not in shown
 
 
-def test_activities_are_matched_to_their_lead(cli: Cli, worked: Desk, write_csv: WriteCsv) -> None:
+def test_activities_are_matched_to_their_lead(cli: Cli, worked: Harness, write_csv: WriteCsv) -> None:
     rows = [
         {
             "Email": "ANN.LEE@company2.example",
@@ -192,14 +192,14 @@ def test_activities_are_matched_to_their_lead(cli: Cli, worked: Desk, write_csv:
     assert again["new"] == 0
     worked.run()
     assert worked.one("SELECT count(*) FROM work_item WHERE reason = 'unreadable_row'") == 2
-    assert worked.holds() == []
+    assert worked.find_broken() == []
 
 
-def test_a_file_without_a_time_is_no_file_of_activities(cli: Cli, desk: Desk, write_csv: WriteCsv) -> None:
+def test_a_file_without_a_time_is_no_file_of_activities(cli: Cli, harness: Harness, write_csv: WriteCsv) -> None:
     path = write_csv([{"Email": "a@one.example", "Activity": "call"}])
     result = cli("capture", path, "--source", "activities", code=2)
     assert "no column says the time" in result.stderr
-    assert desk.one("SELECT count(*) FROM signal") == 0
+    assert harness.one("SELECT count(*) FROM signal") == 0
 
 
 #: From the second chunk of a file on, storing takes a minute.
@@ -209,13 +209,13 @@ SLOW = """
     CREATE TRIGGER slow BEFORE INSERT ON signal FOR EACH STATEMENT EXECUTE FUNCTION sleep_once_there_are_rows()"""
 
 
-def test_ctrl_c_keeps_what_was_stored_and_the_next_capture_goes_on(cli: Cli, desk: Desk, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_what_was_stored_and_the_next_capture_goes_on(cli: Cli, harness: Harness, tmp_path: Path) -> None:
     path = tmp_path / "many.csv"
     rows = 10_000
     with path.open("w", encoding="utf-8") as file:
         file.write("Email,Company\n")
         file.writelines(f"lead{n}@company.example,Company {n}\n" for n in range(rows))
-    with desk.ledger.transaction() as connection:
+    with harness.ledger.transaction() as connection:
         connection.exec_driver_sql(SLOW)
     process = subprocess.Popen(
         [sys.executable, "-m", "console.cli", "capture", str(path), "--source", "website"],
@@ -224,15 +224,15 @@ def test_ctrl_c_keeps_what_was_stored_and_the_next_capture_goes_on(cli: Cli, des
         text=True,
         start_new_session=True,
     )
-    wait_for(lambda: desk.one("SELECT count(*) FROM signal") > 0, 120)
+    wait_for(lambda: harness.one("SELECT count(*) FROM signal") > 0, 120)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
-    stored = desk.one("SELECT count(*) FROM signal")
+    stored = harness.one("SELECT count(*) FROM signal")
     assert process.returncode == 130, errors
     assert "What was stored stays" in errors
     assert "Traceback" not in errors
     assert 0 < stored < rows
-    with desk.ledger.transaction() as connection:
+    with harness.ledger.transaction() as connection:
         connection.exec_driver_sql("DROP TRIGGER slow ON signal")
     assert read_json(cli("capture", path, "--source", "website", "--json"))["new"] == rows - stored
 
@@ -250,7 +250,7 @@ def notified(tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Itera
         yield receiver
 
 
-def test_deliver_sends_what_waits_and_says_so(cli: Cli, worked: Desk, notified: Receiver) -> None:
+def test_deliver_sends_what_waits_and_says_so(cli: Cli, worked: Harness, notified: Receiver) -> None:
     result = cli("deliver", "--now", NOW)
     assert "2 messages delivered." in join_lines(result)
     assert SECRET not in result.stdout + result.stderr
@@ -260,7 +260,7 @@ def test_deliver_sends_what_waits_and_says_so(cli: Cli, worked: Desk, notified: 
 
 
 def test_deliver_names_the_variable_that_is_missing(
-    cli: Cli, worked: Desk, notified: Receiver, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, worked: Harness, notified: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NOTIFY_EVERYBODY")
     assert "2 messages wait for an address: set NOTIFY_EVERYBODY." in join_lines(cli("deliver"))
@@ -269,7 +269,7 @@ def test_deliver_names_the_variable_that_is_missing(
 
 
 def test_deliver_tells_failures_and_a_given_up_message_is_sent_again(
-    cli: Cli, worked: Desk, notified: Receiver
+    cli: Cli, worked: Harness, notified: Receiver
 ) -> None:
     notified.answer = 500
     told = join_lines(cli("deliver", "--now", NOW))
@@ -283,10 +283,10 @@ def test_deliver_tells_failures_and_a_given_up_message_is_sent_again(
     assert "2 messages are due again. Next: leadgate deliver" in join_lines(cli("rerun", "--reason", "undeliverable"))
     notified.answer = 200
     assert read_json(cli("deliver", "--json"))["delivered"] == 2
-    assert worked.holds() == []
+    assert worked.find_broken() == []
 
 
-def test_a_given_up_message_can_be_told_by_hand(cli: Cli, worked: Desk, notified: Receiver) -> None:
+def test_a_given_up_message_can_be_told_by_hand(cli: Cli, worked: Harness, notified: Receiver) -> None:
     notified.answer = 500
     worked.rows(f"UPDATE outbox SET attempts = {MOST_ATTEMPTS - 1} RETURNING id")
     cli("deliver")
@@ -298,13 +298,13 @@ def test_a_given_up_message_can_be_told_by_hand(cli: Cli, worked: Desk, notified
     ]
     notified.answer = 200
     assert read_json(cli("deliver", "--json"))["delivered"] == 0
-    assert worked.holds() == []
+    assert worked.find_broken() == []
 
 
 # --- what people read -----------------------------------------------------------------------------------
 
 
-def test_the_summary_adds_up_and_fits_on_a_screen(cli: Cli, worked: Desk) -> None:
+def test_the_summary_adds_up_and_fits_on_a_screen(cli: Cli, worked: Harness) -> None:
     found = read_json(cli("summary", "--json"))
     assert found["signals"] == len(MIXED) == sum(found["journeys"].values())
     assert found["journeys"] == {"held": 3, "owned": 2, "nurture": 1}
@@ -319,7 +319,7 @@ def test_the_summary_adds_up_and_fits_on_a_screen(cli: Cli, worked: Desk) -> Non
     assert max(map(len, lines)) <= 100
 
 
-def test_the_commands_that_the_summary_proposes_work_when_pasted(cli: Cli, worked: Desk) -> None:
+def test_the_commands_that_the_summary_proposes_work_when_pasted(cli: Cli, worked: Harness) -> None:
     commands = read_json(cli("summary", "--json"))["next"]
     assert {command.split()[1] for command in commands} == {"explain", "queue", "rerun", "verify"}
     for command in commands:
@@ -328,8 +328,8 @@ def test_the_commands_that_the_summary_proposes_work_when_pasted(cli: Cli, worke
         cli(*arguments, *(["--now", str(NOW)] if arguments[0] == "rerun" else []))
     worked.run()
     assert worked.one("SELECT email FROM lead WHERE id = 3") == "jo@gmail.com"
-    assert worked.statuses() == {"owned": 4, "held": 1, "nurture": 1}
-    assert worked.holds() == []
+    assert worked.count_statuses() == {"owned": 4, "held": 1, "nurture": 1}
+    assert worked.find_broken() == []
 
 
 def test_an_empty_ledger_says_what_to_do_first(cli: Cli) -> None:
@@ -344,7 +344,7 @@ def test_a_report_of_an_empty_ledger_is_no_error(cli: Cli, tmp_path: Path) -> No
     assert "</html>" in (tmp_path / "page.html").read_text()
 
 
-def test_a_lead_is_explained_however_it_is_named(cli: Cli, worked: Desk) -> None:
+def test_a_lead_is_explained_however_it_is_named(cli: Cli, worked: Harness) -> None:
     owner = worked.one("SELECT owner FROM assignment WHERE journey_id = 2")
     told = cli("explain", 2, "--now", NOW).stdout
     for part in (
@@ -368,7 +368,7 @@ def test_a_lead_is_explained_however_it_is_named(cli: Cli, worked: Desk) -> None
     assert "was due 2026-03-04 14:00 UTC and is late" in late
 
 
-def test_a_held_lead_is_explained_with_what_can_be_done(cli: Cli, worked: Desk) -> None:
+def test_a_held_lead_is_explained_with_what_can_be_done(cli: Cli, worked: Harness) -> None:
     item = worked.one("SELECT id FROM work_item WHERE journey_id = 3")
     told = cli("explain", f"W{item}").stdout
     assert "looks like a typo of gmail.com" in told
@@ -377,7 +377,7 @@ def test_a_held_lead_is_explained_with_what_can_be_done(cli: Cli, worked: Desk) 
     assert cli("explain", "jo@gmial.com").stdout == told
 
 
-def test_an_unknown_lead_is_an_error_that_helps(cli: Cli, worked: Desk) -> None:
+def test_an_unknown_lead_is_an_error_that_helps(cli: Cli, worked: Harness) -> None:
     for reference, hint in (
         ("999", "the leads' ids go from 1 to 6"),
         ("J999", "there is no journey J999"),
@@ -403,10 +403,10 @@ HOSTILE = make_lead(
 
 
 def test_no_value_of_a_lead_reaches_the_terminal_as_it_is(
-    cli: Cli, desk: Desk, write_csv: WriteCsv, tmp_path: Path
+    cli: Cli, harness: Harness, write_csv: WriteCsv, tmp_path: Path
 ) -> None:
     cli("capture", write_csv([HOSTILE]), "--source", "website", "--now", NOW)
-    desk.run()
+    harness.run()
     export = tmp_path / "queue.csv"
     shown = [
         cli("explain", 1),
@@ -427,7 +427,7 @@ def test_no_value_of_a_lead_reaches_the_terminal_as_it_is(
     assert row["value"] == "'=2+5@@x"
 
 
-def test_lists_mask_personal_values_unless_asked(cli: Cli, worked: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lists_mask_personal_values_unless_asked(cli: Cli, worked: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     listed, asked = cli("queue").stdout, cli("queue", "--show-personal").stdout
     for value in ("jo@gmial.com", "jo@gmail.com", "not an address"):
@@ -437,7 +437,7 @@ def test_lists_mask_personal_values_unless_asked(cli: Cli, worked: Desk, monkeyp
     assert "not an address" not in cli("queue", "--json").stdout
 
 
-def test_the_queue_is_filtered_and_a_misspelt_filter_is_an_error(cli: Cli, worked: Desk) -> None:
+def test_the_queue_is_filtered_and_a_misspelt_filter_is_an_error(cli: Cli, worked: Harness) -> None:
     def items(*filters: str) -> int:
         found = read_json(cli("queue", *filters, "--json"))
         assert found["total"] == len(found["items"])
@@ -464,7 +464,7 @@ def errors(result: Result) -> str:
 
 
 def test_a_rep_who_is_logged_in_acts_as_themselves(
-    cli: Cli, worked: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, worked: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (owner,) = worked.rows("SELECT owner FROM assignment WHERE journey_id = 1")[0]
     mine = PLAYBOOK.replace(f"{{name: {owner},", f"{{name: {owner}, login: {find_login()},")
@@ -476,12 +476,12 @@ def test_a_rep_who_is_logged_in_acts_as_themselves(
     assert worked.rows("SELECT what, by, acted_for FROM action") == [("accept", owner, None)]
 
 
-def item_of(desk: Desk, journey: int) -> int:
+def item_of(harness: Harness, journey: int) -> int:
     """The open work item that holds a journey."""
-    return int(desk.one("SELECT id FROM work_item WHERE journey_id = :j AND closed_at IS NULL", j=journey))
+    return int(harness.one("SELECT id FROM work_item WHERE journey_id = :j AND closed_at IS NULL", j=journey))
 
 
-def test_a_correction_lets_a_lead_go_on_and_is_told(cli: Cli, worked: Desk) -> None:
+def test_a_correction_lets_a_lead_go_on_and_is_told(cli: Cli, worked: Harness) -> None:
     item = item_of(worked, 5)
     cli(
         "rerun",
@@ -497,10 +497,10 @@ def test_a_correction_lets_a_lead_go_on_and_is_told(cli: Cli, worked: Desk) -> N
     told = cli("explain", 5).stdout
     assert f"{find_login()} set email to eve@company5.example" in told
     assert f"W{item} (email_malformed at validation) was closed by {find_login()}" in told
-    assert worked.holds() == []
+    assert worked.find_broken() == []
 
 
-def test_a_rerun_that_is_not_clear_changes_nothing(cli: Cli, worked: Desk) -> None:
+def test_a_rerun_that_is_not_clear_changes_nothing(cli: Cli, worked: Harness) -> None:
     malformed = ("--reason", "email_malformed")
     for arguments, hint in (
         ((), "say which"),
@@ -518,10 +518,12 @@ def test_a_rerun_that_is_not_clear_changes_nothing(cli: Cli, worked: Desk) -> No
         ((*malformed, "--by", "ops"), "whoever is logged in"),
     ):
         assert hint in errors(cli("rerun", *arguments, code=2))
-    assert worked.statuses() == {"owned": 2, "held": 3, "nurture": 1}
+    assert worked.count_statuses() == {"owned": 2, "held": 3, "nurture": 1}
 
 
-def test_a_proposal_that_validation_would_not_take_is_refused_and_the_others_are_taken(cli: Cli, worked: Desk) -> None:
+def test_a_proposal_that_validation_would_not_take_is_refused_and_the_others_are_taken(
+    cli: Cli, worked: Harness
+) -> None:
     first, second = (
         row[0] for row in worked.rows("SELECT id FROM work_item WHERE reason = 'email_malformed' ORDER BY 1")
     )
@@ -539,32 +541,32 @@ def test_a_proposal_that_validation_would_not_take_is_refused_and_the_others_are
     assert (done["work_items"], [each["status"] for each in done["standing"]]) == (1, ["owned"])
     assert f"work item W{first}" in done["skipped"][0]
     assert worked.rows("SELECT field, value FROM correction") == [("email", "eve@company5.example")]
-    assert worked.holds() == []
+    assert worked.find_broken() == []
     alone = cli("rerun", "--reason", "email_malformed", "--proposed", "--now", NOW)
     assert "Nothing was changed" in join_lines(alone)
 
 
-def test_a_rerun_by_reason_takes_every_item_with_it(cli: Cli, worked: Desk) -> None:
+def test_a_rerun_by_reason_takes_every_item_with_it(cli: Cli, worked: Harness) -> None:
     done = read_json(
         cli("rerun", "--reason", "email_malformed", "--stage", "validation", "--later", "--now", NOW, "--json")
     )
     assert (done["work_items"], done["released"], done["skipped"]) == (2, 2, [])
     assert "No open work item matches" in cli("rerun", "--reason", "email_malformed").stdout
     worked.run()
-    assert worked.statuses() == {"owned": 2, "held": 3, "nurture": 1}  # nothing was mended
-    assert worked.holds() == []
+    assert worked.count_statuses() == {"owned": 2, "held": 3, "nurture": 1}  # nothing was mended
+    assert worked.find_broken() == []
 
 
-def test_discarding_ends_the_journeys_and_says_why(cli: Cli, worked: Desk) -> None:
+def test_discarding_ends_the_journeys_and_says_why(cli: Cli, worked: Harness) -> None:
     batch = str(worked.one("SELECT min(batch_id) FROM work_item"))
     cli("rerun", "--batch", batch, "--discard", "made up", "--yes")
-    assert worked.statuses() == {"owned": 2, "discarded": 3, "nurture": 1}
+    assert worked.count_statuses() == {"owned": 2, "discarded": 3, "nurture": 1}
     assert "as discarded: made up" in join_lines(cli("explain", 5))
     again = cli("rerun", "W1", code=2)
     assert "closed already" in again.stderr
 
 
-def test_an_owner_accepts_or_rejects_with_a_reason_of_the_playbook(cli: Cli, worked: Desk) -> None:
+def test_an_owner_accepts_or_rejects_with_a_reason_of_the_playbook(cli: Cli, worked: Harness) -> None:
     at = ("--now", (NOW + timedelta(hours=1)).isoformat())
     owners = dict(worked.rows("SELECT journey_id, owner FROM assignment"))
     accepted = read_json(cli("accept", 1, "--for", owners[1], *at, "--json"))
@@ -577,15 +579,15 @@ def test_an_owner_accepts_or_rejects_with_a_reason_of_the_playbook(cli: Cli, wor
     assert f"--for {owners[2]}" in cli("reject", 2, "--reason", "not_a_fit", code=2).stderr
     assert "did you mean 'ana'" in cli("reject", 2, "--reason", "not_a_fit", "--for", "anna", code=2).stderr
     assert "whoever is logged in" in errors(cli("accept", 2, "--by", "zzz", code=2))
-    assert worked.statuses() == {"owned": 2, "held": 3, "nurture": 1}
+    assert worked.count_statuses() == {"owned": 2, "held": 3, "nurture": 1}
     rejected = read_json(cli("reject", "J2", "--reason", "not_a_fit", "--for", "mia", "--json"))
     assert (rejected["journey_id"], rejected["goes_to"]) == (2, "nurture")
     assert "so nobody owns it now" in cli("accept", 2, "--for", "ana", code=2).stderr
     assert "it is in nurture, because rejected: not_a_fit" in cli("explain", 2).stdout
-    assert worked.holds() == []
+    assert worked.find_broken() == []
 
 
-def test_a_manager_moves_leads_and_hears_what_the_clock_does(cli: Cli, worked: Desk) -> None:
+def test_a_manager_moves_leads_and_hears_what_the_clock_does(cli: Cli, worked: Harness) -> None:
     (journey, had_it), *_ = worked.rows("SELECT journey_id, owner FROM assignment ORDER BY journey_id")
     others = [rep for rep in ("ana", "bob", "cyn") if rep != had_it]
     why = ("--reason", "knows them", "--for", "mia")
@@ -617,10 +619,10 @@ def test_a_manager_moves_leads_and_hears_what_the_clock_does(cli: Cli, worked: D
     assert "so nobody owns it now" in cli("unassign", journey, *why, code=2).stderr
     other = worked.one("SELECT min(id) FROM journey WHERE status = 'owned'")
     assert read_json(cli("unassign", f"J{other}", "--nurture", *why, "--json"))["work_item_id"] is None
-    assert worked.holds() == []
+    assert worked.find_broken() == []
 
 
-def test_an_owner_waits_for_a_lead_goes_on_and_logs_a_touch(cli: Cli, worked: Desk) -> None:
+def test_an_owner_waits_for_a_lead_goes_on_and_logs_a_touch(cli: Cli, worked: Harness) -> None:
     later = (NOW + timedelta(hours=1)).isoformat()
     owner = worked.one("SELECT owner FROM assignment WHERE journey_id = 1")
     waits = read_json(
@@ -646,10 +648,10 @@ def test_an_owner_waits_for_a_lead_goes_on_and_logs_a_touch(cli: Cli, worked: De
         f"waited for the lead from 2026-03-04 11:00 UTC to 2026-03-04 11:00 UTC (on holiday), until {owner} went on"
         in told
     )
-    assert worked.holds() == []
+    assert worked.find_broken() == []
 
 
-def test_verify_tells_a_script_when_an_invariant_is_broken(cli: Cli, worked: Desk) -> None:
+def test_verify_tells_a_script_when_an_invariant_is_broken(cli: Cli, worked: Harness) -> None:
     assert read_json(cli("verify", "--json"))["holds"] is True
     assert "invariants hold" in cli("verify").stdout
     with worked.ledger.transaction() as connection:
@@ -690,7 +692,7 @@ def test_a_playbook_is_checked_by_line(cli: Cli, tmp_path: Path) -> None:
     assert "gone.yaml" in cli("playbook", "check", tmp_path / "gone.yaml", code=2).stderr
 
 
-def test_a_playbook_is_copied_once_and_shown(cli: Cli, worked: Desk, tmp_path: Path) -> None:
+def test_a_playbook_is_copied_once_and_shown(cli: Cli, worked: Harness, tmp_path: Path) -> None:
     folder = tmp_path / "team"
     cli("playbook", "init", folder)
     assert "is sound" in cli("playbook", "check", folder / "playbook.yaml").stdout
@@ -714,7 +716,7 @@ def test_a_postgresql_that_does_not_answer_is_exit_code_3(
         assert "secret" not in result.stderr
 
 
-def test_postgresql_going_away_is_explained(cli: Cli, worked: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_postgresql_going_away_is_explained(cli: Cli, worked: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     from leadgate.ledger import reports
 
     def cut(*_: Any) -> None:
@@ -774,7 +776,7 @@ run("verify", "alembic", "duckdb", "pandas", "prefect")
 """
 
 
-def test_commands_that_read_import_nothing_slow_that_they_do_not_use(cli: Cli, worked: Desk) -> None:
+def test_commands_that_read_import_nothing_slow_that_they_do_not_use(cli: Cli, worked: Harness) -> None:
     """In a process of its own; import what is slow where it is used, or for type checking alone."""
     printed = subprocess.run(
         [sys.executable, "-c", SLOW_TO_IMPORT], capture_output=True, text=True, check=True, env=dict(os.environ)

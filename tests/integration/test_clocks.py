@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 import skewed
-from desk import Desk, make_lead, write_csv
 from forked import wait_for
-from open_gate import pass_all
+from harness import Harness, make_lead, write_csv
 from posting import HTTP_PLAYBOOK, SECRETS, TOKEN, Client, build_auth_headers
 from receiver import Receiver, receiving
 from sqlalchemy import text
+from stub_gates import pass_all
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import hosts
@@ -89,51 +89,51 @@ def listening(skew: float, environment: dict[str, str]) -> Iterator[Client]:
         process.wait(30)
 
 
-def run(desk: Desk, now: datetime | None = None) -> None:
-    run_waiting(desk.worker(), lambda: now, kinds=("intake", "follow_up"), check=pass_all)
+def run(harness: Harness, now: datetime | None = None) -> None:
+    run_waiting(harness.worker(), lambda: now, kinds=("intake", "follow_up"), check=pass_all)
 
 
-def test_the_ledger_tells_the_time_and_a_moment_that_is_given_wins(desk: Desk) -> None:
+def test_the_ledger_tells_the_time_and_a_moment_that_is_given_wins(harness: Harness) -> None:
     given = datetime(2026, 3, 2, tzinfo=UTC)
-    with desk.ledger.transaction() as connection:
+    with harness.ledger.transaction() as connection:
         read, later = read_time(connection), read_time(connection)
         assert read < later  # not the beginning of the transaction
         assert read_time(connection, given) == given
-    assert later <= time_of(desk.ledger)
-    assert time_of(desk.ledger, given) == given
+    assert later <= time_of(harness.ledger)
+    assert time_of(harness.ledger, given) == given
 
 
 @pytest.mark.parametrize("skew", [AHEAD, BEHIND])
 def test_what_a_skewed_host_captures_from_a_file_does_not_wait(
-    desk: Desk, environment: dict[str, str], write_csv: Any, skew: float
+    harness: Harness, environment: dict[str, str], write_csv: Any, skew: float
 ) -> None:
     file = write_csv([make_lead(1)])
     assert leadgate(skew, "capture", file, "--source", "files", environment=environment)["new"] == 1
-    assert abs(desk.one("SELECT captured_at FROM journey") - time_of(desk.ledger)) < CLOSE
-    run(desk)
-    assert desk.statuses() == {"owned": 1}
+    assert abs(harness.one("SELECT captured_at FROM journey") - time_of(harness.ledger)) < CLOSE
+    run(harness)
+    assert harness.count_statuses() == {"owned": 1}
 
 
 @pytest.mark.parametrize("skew", [90.0, AHEAD, BEHIND])
 def test_what_is_posted_to_a_skewed_host_is_admitted_and_does_not_wait(
-    desk: Desk, environment: dict[str, str], skew: float
+    harness: Harness, environment: dict[str, str], skew: float
 ) -> None:
     body = json.dumps(make_lead(1)).encode()
     with listening(skew, environment) as client:
         assert client.post(body).status == 202  # signed by a sender whose clock is right
         stale = build_auth_headers("website", body, time.time() + skew + (310 if skew > 0 else -310))
         assert client.post(body, **{name.replace("-", "_"): value for name, value in stale.items()}).status == 401
-    assert abs(desk.one("SELECT captured_at FROM journey") - time_of(desk.ledger)) < CLOSE
-    run(desk)
-    assert desk.statuses() == {"owned": 1}
+    assert abs(harness.one("SELECT captured_at FROM journey") - time_of(harness.ledger)) < CLOSE
+    run(harness)
+    assert harness.count_statuses() == {"owned": 1}
 
 
-def test_http_capture_tells_how_far_its_clock_is_off(desk: Desk, environment: dict[str, str]) -> None:
+def test_http_capture_tells_how_far_its_clock_is_off(harness: Harness, environment: dict[str, str]) -> None:
     with listening(BEHIND, environment | {"LEADGATE_METRICS_TOKEN": TOKEN}) as client:
         page = client.get("/metrics", Authorization=f"Bearer {TOKEN}").text
     (told,) = [line.split()[1] for line in page.splitlines() if line.startswith("leadgate_clock_skew_seconds ")]
     assert float(told) == pytest.approx(BEHIND, abs=10)
-    (host,) = hosts.list_measured(desk.ledger, 60)
+    (host,) = hosts.list_measured(harness.ledger, 60)
     assert (host.name, host.skew.is_beyond(30)) == ("host-1200s", True)
 
 
@@ -145,30 +145,30 @@ def test_a_slow_answer_is_no_wrong_clock(seconds: float, uncertainty: float, off
 
 
 def test_no_message_goes_out_twice_because_a_clock_is_ahead(
-    desk: Desk, environment: dict[str, str], receiver: Receiver
+    harness: Harness, environment: dict[str, str], receiver: Receiver
 ) -> None:
-    desk.capture(*(make_lead(number) for number in range(1, 13)), now=time_of(desk.ledger))
-    run(desk)
+    harness.capture(*(make_lead(number) for number in range(1, 13)), now=time_of(harness.ledger))
+    run(harness)
     receiver.slow = 0.5  # so that each is on its way while the other host looks
     hosts = [skewed.fork(skew, "deliver", environment=environment) for skew in (0.0, AHEAD)]
     reports = [host.result() for host in hosts]
     assert len(receiver.keys) == 12
     assert Counter(receiver.keys).most_common(1)[0][1] == 1
     assert sum(report["delivered"] for report in reports) == 12
-    assert abs(desk.one("SELECT max(delivered_at) FROM outbox") - time_of(desk.ledger)) < CLOSE
+    assert abs(harness.one("SELECT max(delivered_at) FROM outbox") - time_of(harness.ledger)) < CLOSE
 
 
 def test_a_failed_message_is_tried_again_by_the_ledgers_clock(
-    desk: Desk, environment: dict[str, str], receiver: Receiver
+    harness: Harness, environment: dict[str, str], receiver: Receiver
 ) -> None:
-    desk.capture(make_lead(1), now=time_of(desk.ledger))
-    run(desk)
+    harness.capture(make_lead(1), now=time_of(harness.ledger))
+    run(harness)
     receiver.answer = 500
     assert leadgate(AHEAD, "deliver", environment=environment)["failed"] == 1
-    wait = desk.one("SELECT retry_at FROM outbox") - time_of(desk.ledger)
+    wait = harness.one("SELECT retry_at FROM outbox") - time_of(harness.ledger)
     assert wait < CLOSE
     receiver.answer = 200
-    with desk.ledger.transaction() as connection:  # later than a slow machine is, sooner than the clock is off
+    with harness.ledger.transaction() as connection:  # later than a slow machine is, sooner than the clock is off
         connection.execute(text("UPDATE outbox SET retry_at = clock_timestamp() + interval '10 minutes'"))
     assert leadgate(AHEAD, "deliver", environment=environment)["later"] == 1
     assert receiver.messages == []
@@ -176,16 +176,16 @@ def test_a_failed_message_is_tried_again_by_the_ledgers_clock(
 
 @pytest.mark.parametrize("skew", [AHEAD, BEHIND])
 def test_what_an_owner_does_on_a_skewed_host_is_dated_right(
-    desk: Desk, environment: dict[str, str], skew: float
+    harness: Harness, environment: dict[str, str], skew: float
 ) -> None:
-    desk.capture(make_lead(1), now=time_of(desk.ledger))
-    run(desk)
+    harness.capture(make_lead(1), now=time_of(harness.ledger))
+    run(harness)
     leadgate(skew, "accept", "J1", "--for", "mia", environment=environment)
-    assert abs(desk.one("SELECT accepted_at FROM assignment") - time_of(desk.ledger)) < CLOSE
+    assert abs(harness.one("SELECT accepted_at FROM assignment") - time_of(harness.ledger)) < CLOSE
 
 
-def test_what_waits_has_its_age_by_the_ledgers_clock(desk: Desk, environment: dict[str, str]) -> None:
-    desk.capture(make_lead(1), now=time_of(desk.ledger))
-    desk.ledger.engine.dispose()
+def test_what_waits_has_its_age_by_the_ledgers_clock(harness: Harness, environment: dict[str, str]) -> None:
+    harness.capture(make_lead(1), now=time_of(harness.ledger))
+    harness.ledger.engine.dispose()
     told = leadgate(AHEAD, "status", environment=environment, code=1)  # nobody takes what waits
     assert 0 <= told["waiting"]["oldest_seconds"] < CLOSE.total_seconds()

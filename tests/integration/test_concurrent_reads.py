@@ -6,7 +6,7 @@ from functools import partial
 from threading import Barrier
 
 import pytest
-from desk import Desk, make_lead
+from harness import Harness, make_lead
 from sqlalchemy import Connection, text
 
 from leadgate.ledger.concurrent_reads import read_concurrently
@@ -16,34 +16,34 @@ def count_signals(connection: Connection) -> int:
     return int(connection.execute(text("SELECT count(*) FROM signal")).scalar_one())
 
 
-def test_both_transactions_see_the_same_moment(desk: Desk) -> None:
-    desk.capture(make_lead(1))
+def test_both_transactions_see_the_same_moment(harness: Harness) -> None:
+    harness.capture(make_lead(1))
     both = Barrier(2, timeout=30)
 
     def capture_and_count(connection: Connection) -> tuple[int, int]:
         process = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
         if both.wait() == 0:
-            desk.capture(make_lead(2))
+            harness.capture(make_lead(2))
         both.wait()
         return process, count_signals(connection)
 
-    (one, first), (other, second) = read_concurrently(desk.ledger, [capture_and_count, capture_and_count])
+    (one, first), (other, second) = read_concurrently(harness.ledger, [capture_and_count, capture_and_count])
     assert one != other
     assert (first, second) == (1, 1)
-    assert desk.one("SELECT count(*) FROM signal") == 2
+    assert harness.one("SELECT count(*) FROM signal") == 2
 
 
-def test_results_come_in_the_order_of_the_reads(desk: Desk) -> None:
+def test_results_come_in_the_order_of_the_reads(harness: Harness) -> None:
     def value(connection: Connection, number: int) -> int:
         return int(connection.execute(text("SELECT CAST(:number AS int)"), {"number": number}).scalar_one())
 
     reads = [partial(value, number=number) for number in range(20)]
-    assert read_concurrently(desk.ledger, reads) == list(range(20))
-    assert read_concurrently(desk.ledger, []) == []
+    assert read_concurrently(harness.ledger, reads) == list(range(20))
+    assert read_concurrently(harness.ledger, []) == []
 
 
 @pytest.mark.parametrize("failing", [0, 1])
-def test_the_error_of_a_read_is_raised_and_no_further_read_is_started(desk: Desk, failing: int) -> None:
+def test_the_error_of_a_read_is_raised_and_no_further_read_is_started(harness: Harness, failing: int) -> None:
     both, later = Barrier(2, timeout=30), []
 
     def read(connection: Connection, number: int) -> None:
@@ -53,16 +53,18 @@ def test_the_error_of_a_read_is_raised_and_no_further_read_is_started(desk: Desk
         connection.execute(text("SELECT pg_sleep(0.2)"))
 
     with pytest.raises(LookupError, match="no such figure"):
-        read_concurrently(desk.ledger, [*(partial(read, number=n) for n in (0, 1)), *[lambda _: later.append(1)] * 9])
+        read_concurrently(
+            harness.ledger, [*(partial(read, number=n) for n in (0, 1)), *[lambda _: later.append(1)] * 9]
+        )
     assert later == []
-    assert desk.one("SELECT count(*) FROM signal") == 0
+    assert harness.one("SELECT count(*) FROM signal") == 0
 
 
-def test_a_read_changes_nothing(desk: Desk) -> None:
+def test_a_read_changes_nothing(harness: Harness) -> None:
     def erase(connection: Connection) -> int:
         return connection.execute(text("DELETE FROM signal")).rowcount
 
-    desk.capture(make_lead(1))
+    harness.capture(make_lead(1))
     with pytest.raises(Exception, match="25006"):
-        read_concurrently(desk.ledger, [erase])
-    assert desk.one("SELECT count(*) FROM signal") == 1
+        read_concurrently(harness.ledger, [erase])
+    assert harness.one("SELECT count(*) FROM signal") == 1

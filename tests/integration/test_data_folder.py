@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from commands import open_to_others
-from desk import PLAYBOOK
+from harness import PLAYBOOK
 from typer.testing import CliRunner
 
 from console.cli import app

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from desk import Desk
+from harness import Harness
 from sqlalchemy import create_engine
 
 from console.service.database_watch import DISK_IS_FULL, LONGEST_PAUSE, DatabaseWatch
@@ -19,14 +19,14 @@ from leadgate.settings import Settings
 NOBODY = create_engine("postgresql+psycopg://127.0.0.1:1/nobody")  # nothing listens on port 1
 
 
-def unreachable(desk: Desk, home: Path, error: Exception, tries: list[float], now: list[float]) -> Ledger:
+def unreachable(harness: Harness, home: Path, error: Exception, tries: list[float], now: list[float]) -> Ledger:
     """The ledger of a PostgreSQL that is gone, and whose every start ends with ``error``."""
 
     def revive() -> None:
         tries.append(now[0])
         raise error
 
-    return Ledger(engine=NOBODY, home=home, key=desk.ledger.key, revive=revive)
+    return Ledger(engine=NOBODY, home=home, key=harness.ledger.key, revive=revive)
 
 
 @pytest.mark.parametrize(
@@ -37,11 +37,11 @@ def unreachable(desk: Desk, home: Path, error: Exception, tries: list[float], no
     ],
 )
 def test_a_start_that_fails_is_tried_with_longer_pauses_and_told_in_one_line(
-    desk: Desk, tmp_path: Path, error: Exception, word: str
+    harness: Harness, tmp_path: Path, error: Exception, word: str
 ) -> None:
     tries: list[float] = []
     now = [0.0]
-    watch = DatabaseWatch(unreachable(desk, tmp_path, error, tries, now), lambda: now[0])
+    watch = DatabaseWatch(unreachable(harness, tmp_path, error, tries, now), lambda: now[0])
 
     told = set()
     for half_second in range(600):  # five minutes
@@ -56,14 +56,14 @@ def test_a_start_that_fails_is_tried_with_longer_pauses_and_told_in_one_line(
     assert all("\n" not in health.reason for health in told)
 
 
-def test_postgresql_that_answers_again_is_up_and_the_pauses_begin_anew(desk: Desk, tmp_path: Path) -> None:
+def test_postgresql_that_answers_again_is_up_and_the_pauses_begin_anew(harness: Harness, tmp_path: Path) -> None:
     tries: list[float] = []
     now = [0.0]
-    away = unreachable(desk, tmp_path, LedgerError("not yet"), tries, now)
+    away = unreachable(harness, tmp_path, LedgerError("not yet"), tries, now)
     watch = DatabaseWatch(away, lambda: now[0])
     for now[0] in range(100):
         watch.look()
-    object.__setattr__(away, "engine", desk.ledger.engine)
+    object.__setattr__(away, "engine", harness.ledger.engine)
     assert watch.look().state == "up"
 
     object.__setattr__(away, "engine", NOBODY)

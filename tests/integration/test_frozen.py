@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 from commands import Cli, read_json
-from desk import NOW, Desk, make_lead
 from forked import Child, wait_for
-from open_gate import pass_all
+from harness import NOW, Harness, make_lead
 from sqlalchemy import text
+from stub_gates import pass_all
 
 from leadgate.ledger import open_ledger
 from leadgate.ledger.batches import claim, fence
@@ -49,32 +49,35 @@ def awake() -> Iterator[list[Child]]:
 
 @pytest.mark.parametrize("failpoint", ["apply.commit.before", "apply.lock.after:3", "close.after"])
 def test_a_consumer_that_is_frozen_in_a_transaction_is_relieved_and_writes_nothing_when_it_wakes(
-    failpoint: str, desk: Desk, settings: Settings, awake: list[Child]
+    failpoint: str, harness: Harness, settings: Settings, awake: list[Child]
 ) -> None:
-    desk.capture(make_lead(1), make_lead(2))
-    child = frozen_at(failpoint, settings, desk.loaded)
+    harness.capture(make_lead(1), make_lead(2))
+    child = frozen_at(failpoint, settings, harness.loaded)
     awake.append(child)
 
     def everybody_is_through() -> bool:
-        desk.run(lease_seconds=LEASE)
-        return desk.one("SELECT count(*) FROM batch WHERE closed_at IS NULL") == 0
+        harness.run(lease_seconds=LEASE)
+        return harness.one("SELECT count(*) FROM batch WHERE closed_at IS NULL") == 0
 
     wait_for(everybody_is_through)
-    before = desk.rows("SELECT * FROM handoff ORDER BY id"), desk.rows("SELECT * FROM assignment ORDER BY id")
-    assert "ready" not in desk.statuses()
+    before = harness.rows("SELECT * FROM handoff ORDER BY id"), harness.rows("SELECT * FROM assignment ORDER BY id")
+    assert "ready" not in harness.count_statuses()
 
     os.kill(child.pid, signal.SIGCONT)
     child.wait()
-    assert (desk.rows("SELECT * FROM handoff ORDER BY id"), desk.rows("SELECT * FROM assignment ORDER BY id")) == before
-    assert desk.holds() == []
+    assert (
+        harness.rows("SELECT * FROM handoff ORDER BY id"),
+        harness.rows("SELECT * FROM assignment ORDER BY id"),
+    ) == before
+    assert harness.find_broken() == []
 
 
 def test_status_names_the_batch_and_the_process_that_locks_it(
-    desk: Desk, settings: Settings, awake: list[Child], cli: Cli
+    harness: Harness, settings: Settings, awake: list[Child], cli: Cli
 ) -> None:
-    desk.capture(make_lead(1))
-    awake.append(frozen_at("apply.commit.before", settings, desk.loaded))
-    wait_for(lambda: find_frozen(desk.ledger) != [])
+    harness.capture(make_lead(1))
+    awake.append(frozen_at("apply.commit.before", settings, harness.loaded))
+    wait_for(lambda: find_frozen(harness.ledger) != [])
 
     (told,) = read_json(cli("status", "--json", code=1))["frozen"]
     assert told["batch_id"] == 1
@@ -82,16 +85,18 @@ def test_status_names_the_batch_and_the_process_that_locks_it(
     assert str(awake[0].pid) in cli("status", code=1).stdout
 
 
-def test_a_process_that_is_at_work_on_its_batch_keeps_its_session(desk: Desk) -> None:
+def test_a_process_that_is_at_work_on_its_batch_keeps_its_session(harness: Harness) -> None:
     """Its lease is over, because the same transaction extends it; PostgreSQL works on a statement of its meanwhile."""
-    desk.capture(make_lead(1))
-    activate(desk.worker())
-    working = claim(desk.ledger, holder="slow", playbook_hash=desk.loaded.hash, now=NOW, limit=1, lease_seconds=0.1)
+    harness.capture(make_lead(1))
+    activate(harness.worker())
+    working = claim(
+        harness.ledger, holder="slow", playbook_hash=harness.loaded.hash, now=NOW, limit=1, lease_seconds=0.1
+    )
     assert working is not None
     done: list[bool] = []
 
     def work_for_long() -> None:
-        with desk.ledger.transaction() as connection:
+        with harness.ledger.transaction() as connection:
             fence(connection, working, 30.0)
             connection.execute(text("SELECT pg_sleep(2)"))
         done.append(True)
@@ -100,7 +105,7 @@ def test_a_process_that_is_at_work_on_its_batch_keeps_its_session(desk: Desk) ->
     thread.start()
     ended = 0
     while thread.is_alive():
-        ended += end_frozen(desk.ledger, lease_seconds=0.2)
+        ended += end_frozen(harness.ledger, lease_seconds=0.2)
     thread.join()
     assert ended == 0
     assert done

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import pandas as pd
 import pytest
-from desk import Desk, make_lead
+from harness import Harness, make_lead
 
 from expectations import PROMISES, gate
 from expectations.findings import SHOWN
@@ -593,19 +593,19 @@ def test_threads_do_not_disturb_one_another() -> None:
 
 
 def test_expressions_past_their_time_hold_the_batch_and_the_work_item_names_the_rule(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk.capture(make_lead(1), make_lead(2))
+    harness.capture(make_lead(1), make_lead(2))
     monkeypatch.setattr(evaluation, "compute_seconds", lambda rows: 0.0)
-    desk.run(kinds=["intake"])
-    assert set(desk.statuses()) == {"held"}
-    ((reason, message, stage),) = desk.rows("SELECT reason, message, stage FROM work_item")
+    harness.run(kinds=["intake"])
+    assert set(harness.count_statuses()) == {"held"}
+    ((reason, message, stage),) = harness.rows("SELECT reason, message, stage FROM work_item")
     assert (reason, stage) == ("check_timed_out", "qualification")
-    scoring, verdict = desk.loaded.playbook.scoring, desk.loaded.playbook.qualification
+    scoring, verdict = harness.loaded.playbook.scoring, harness.loaded.playbook.qualification
     rules = (*scoring.fit, *scoring.engagement, *verdict.disqualify)
     assert [rule.name for rule in rules if rule.name in message], message
-    assert desk.holds() == []
+    assert harness.find_broken() == []
     monkeypatch.undo()
-    desk.capture(make_lead(3))  # the next lead goes on
-    desk.run(kinds=["intake"])
-    assert desk.statuses().keys() > {"held"}
+    harness.capture(make_lead(3))  # the next lead goes on
+    harness.run(kinds=["intake"])
+    assert harness.count_statuses().keys() > {"held"}

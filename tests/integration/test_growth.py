@@ -10,9 +10,9 @@ from typing import Any
 
 import databases
 import pytest
-from desk import KEY, Desk
-from open_gate import pass_all
+from harness import KEY, Harness
 from sqlalchemy import event, text
+from stub_gates import pass_all
 
 from benchmarks import growth, sample
 from benchmarks.throughput import NOW
@@ -42,9 +42,9 @@ def loaded() -> Loaded:
 class RowsRead:
     """The statements that read more than ``most`` rows of one table of the ledger, while it listens."""
 
-    def __init__(self, desk: Desk, most: int) -> None:
+    def __init__(self, harness: Harness, most: int) -> None:
         self.found: list[str] = []
-        self._engine = desk.ledger.engine
+        self._engine = harness.ledger.engine
         self._most = most
 
     def __enter__(self) -> RowsRead:
@@ -74,35 +74,35 @@ class RowsRead:
             return dict(cursor.execute(_READ).fetchall())
 
 
-def analyze(desk: Desk) -> None:
-    with desk.ledger.transaction() as connection:
+def analyze(harness: Harness) -> None:
+    with harness.ledger.transaction() as connection:
         connection.execute(text("ANALYZE"))
 
 
-def work(desk: Desk) -> None:
-    run_waiting(desk.worker(), lambda: NOW, kinds=("intake",), check=pass_all)
+def work(harness: Harness) -> None:
+    run_waiting(harness.worker(), lambda: NOW, kinds=("intake",), check=pass_all)
 
 
 @pytest.mark.parametrize("statistics", ["none", "of captured leads", "of a few leads with owners"])
-def test_a_batch_reads_its_own_rows_of_a_large_ledger(desk: Desk, statistics: str) -> None:
+def test_a_batch_reads_its_own_rows_of_a_large_ledger(harness: Harness, statistics: str) -> None:
     known = list(sample.people(3, seed=3, dirt=0))
     if statistics != "none":
-        desk.capture(*known)
+        harness.capture(*known)
         if statistics == "of a few leads with owners":
-            work(desk)
-        analyze(desk)  # else no journey has a lead yet
-    desk.capture(*sample.people(MANY, seed=3))
-    work(desk)
+            work(harness)
+        analyze(harness)  # else no journey has a lead yet
+    harness.capture(*sample.people(MANY, seed=3))
+    work(harness)
     for number in range(3):
         if number == 2:
-            analyze(desk)
-        desk.capture(*sample.people(FEW, seed=11 + number), *(row | {"Message": f"again {number}"} for row in known))
-        with RowsRead(desk, most=20 * FEW) as read:
-            work(desk)
+            analyze(harness)
+        harness.capture(*sample.people(FEW, seed=11 + number), *(row | {"Message": f"again {number}"} for row in known))
+        with RowsRead(harness, most=20 * FEW) as read:
+            work(harness)
         assert read.found == [], "\n".join(read.found)
 
 
-def test_a_batch_says_in_one_statement_how_its_transaction_is_planned_and_flushed(desk: Desk) -> None:
+def test_a_batch_says_in_one_statement_how_its_transaction_is_planned_and_flushed(harness: Harness) -> None:
     said: list[str] = []
     asked = ", ".join(
         f"current_setting('{name}')" for name in ("enable_hashjoin", "enable_seqscan", "synchronous_commit")
@@ -111,40 +111,40 @@ def test_a_batch_says_in_one_statement_how_its_transaction_is_planned_and_flushe
     def keep(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         said.append(statement)
 
-    event.listen(desk.ledger.engine, "before_cursor_execute", keep)
+    event.listen(harness.ledger.engine, "before_cursor_execute", keep)
     try:
         for settings, count in (
             ({"of_batch": True, "flushed": False}, 2), ({"of_batch": True}, 2), ({"flushed": False}, 2), ({}, 1),
         ):  # fmt: skip
             said.clear()
-            with desk.ledger.transaction(**settings) as connection:
+            with harness.ledger.transaction(**settings) as connection:
                 found = tuple(connection.execute(text(f"SELECT {asked}")).one())
             planned = "off" if settings.get("of_batch") else "on"
             assert found == (planned, planned, "on" if settings.get("flushed", True) else "off")
             assert len(said) == count
     finally:
-        event.remove(desk.ledger.engine, "before_cursor_execute", keep)
+        event.remove(harness.ledger.engine, "before_cursor_execute", keep)
 
 
-def test_the_breaker_of_a_known_source_is_locked_in_one_statement(desk: Desk) -> None:
+def test_the_breaker_of_a_known_source_is_locked_in_one_statement(harness: Harness) -> None:
     said: list[str] = []
 
     def keep(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         said.append(statement)
 
-    with desk.ledger.transaction() as connection:
+    with harness.ledger.transaction() as connection:
         first = breakers.lock_breakers(connection, "captured", ["website", "partner"])
-    event.listen(desk.ledger.engine, "before_cursor_execute", keep)
+    event.listen(harness.ledger.engine, "before_cursor_execute", keep)
     try:
-        with desk.ledger.transaction() as connection:
+        with harness.ledger.transaction() as connection:
             again = breakers.lock_breakers(connection, "captured", ["website", "partner"])
     finally:
-        event.remove(desk.ledger.engine, "before_cursor_execute", keep)
+        event.remove(harness.ledger.engine, "before_cursor_execute", keep)
     assert again == first == {"partner": ({}, None), "website": ({}, None)}
     assert len(said) == 1
 
 
-def test_journeys_that_end_up_elsewhere_are_found_one_by_one(desk: Desk) -> None:
+def test_journeys_that_end_up_elsewhere_are_found_one_by_one(harness: Harness) -> None:
     """Not by comparing each of them with every journey of the batch, which takes quadratic time."""
     plans: list[str] = []
 
@@ -154,19 +154,19 @@ def test_journeys_that_end_up_elsewhere_are_found_one_by_one(desk: Desk) -> None
                 rows = cursor.execute(f"EXPLAIN {statement}", parameters).fetchall()
                 plans.append("\n".join(row[0] for row in rows))
 
-    desk.capture(*sample.people(MANY, seed=3))
-    event.listen(desk.ledger.engine, "before_cursor_execute", explain)
+    harness.capture(*sample.people(MANY, seed=3))
+    event.listen(harness.ledger.engine, "before_cursor_execute", explain)
     try:
-        work(desk)
+        work(harness)
     finally:
-        event.remove(desk.ledger.engine, "before_cursor_execute", explain)
+        event.remove(harness.ledger.engine, "before_cursor_execute", explain)
     assert plans
     assert [plan for plan in plans if "Join Filter: ((m.journey_id = j.id)" in plan or "moving_pkey" not in plan] == []
 
 
-def test_statistics_are_renewed_after_a_large_load(desk: Desk) -> None:
-    assert upkeep.analyze_grown(desk.ledger) == []
-    with desk.ledger.transaction() as connection:
+def test_statistics_are_renewed_after_a_large_load(harness: Harness) -> None:
+    assert upkeep.analyze_grown(harness.ledger) == []
+    with harness.ledger.transaction() as connection:
         connection.execute(
             text(
                 "INSERT INTO signal (source, key, payload, received_at) "
@@ -174,49 +174,49 @@ def test_statistics_are_renewed_after_a_large_load(desk: Desk) -> None:
             )
         )
         connection.execute(text("SELECT pg_stat_force_next_flush()"))
-    assert upkeep.analyze_grown(desk.ledger) == ["signal"]
-    assert desk.one("SELECT reltuples FROM pg_class WHERE relname = 'signal'") == 6000
-    assert upkeep.analyze_grown(desk.ledger) == []
+    assert upkeep.analyze_grown(harness.ledger) == ["signal"]
+    assert harness.one("SELECT reltuples FROM pg_class WHERE relname = 'signal'") == 6000
+    assert upkeep.analyze_grown(harness.ledger) == []
 
 
-def test_no_assignment_of_another_lead_is_read_for_a_lead(desk: Desk) -> None:
-    desk.capture(*sample.people(MANY, seed=3))
-    work(desk)
-    analyze(desk)
-    owned = desk.one("SELECT max(journey_id) FROM assignment")
-    with RowsRead(desk, most=FEW) as read:
-        assert len(lead_history.load_story(desk.ledger, owned).assignments) == 1
+def test_no_assignment_of_another_lead_is_read_for_a_lead(harness: Harness) -> None:
+    harness.capture(*sample.people(MANY, seed=3))
+    work(harness)
+    analyze(harness)
+    owned = harness.one("SELECT max(journey_id) FROM assignment")
+    with RowsRead(harness, most=FEW) as read:
+        assert len(lead_history.load_story(harness.ledger, owned).assignments) == 1
     assert [each for each in read.found if " of assignment:" in each] == []
-    with RowsRead(desk, most=5 * MANY) as read:
-        assert len(lead_frames.read_leads(desk.ledger)) > MANY / 2
+    with RowsRead(harness, most=5 * MANY) as read:
+        assert len(lead_frames.read_leads(harness.ledger)) > MANY / 2
     assert read.found == [], "\n".join(read.found)
 
 
 def test_the_benchmark_takes_more_leads_on_a_large_ledger_and_on_an_empty_one_in_turn(
-    postgres: Ledger, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgres: Ledger, harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(growth, "run_waiting", partial(run_waiting, check=pass_all))
     with databases.fresh(postgres) as (url,):
         empty = Settings(home=tmp_path, database_url=url, key=KEY)
         monkeypatch.setattr(growth, "Settings", lambda home: empty)
-        large = growth.Place(desk.ledger, desk.loaded, tmp_path)
+        large = growth.Place(harness.ledger, harness.loaded, tmp_path)
         growth.fill(large, 40)
         found = growth.more_leads(large, tmp_path, sample.Size(2, 2))
-    assert desk.one("SELECT count(*) FROM signal") == 44
+    assert harness.one("SELECT count(*) FROM signal") == 44
     assert found["ratio"] == pytest.approx(found["seconds_large"] / found["seconds_empty"], rel=0.1)
 
 
-def test_reading_the_whole_ledger_reads_each_table_a_few_times(desk: Desk) -> None:
+def test_reading_the_whole_ledger_reads_each_table_a_few_times(harness: Harness) -> None:
     """And never once for each row of another table, which takes quadratic time."""
-    desk.capture(*sample.people(MANY, seed=3))
-    work(desk)
-    analyze(desk)
-    rows = max(desk.one(f"SELECT count(*) FROM {table}") for table in ("handoff", "outbox", "journey"))
-    with RowsRead(desk, most=5 * rows) as read:
-        assert [finding.name for finding in verify(desk.ledger) if finding.broken] == []
-        reports.read_summary(desk.ledger, NOW)
+    harness.capture(*sample.people(MANY, seed=3))
+    work(harness)
+    analyze(harness)
+    rows = max(harness.one(f"SELECT count(*) FROM {table}") for table in ("handoff", "outbox", "journey"))
+    with RowsRead(harness, most=5 * rows) as read:
+        assert [finding.name for finding in verify(harness.ledger) if finding.broken] == []
+        reports.read_summary(harness.ledger, NOW)
         period = figures.Asked(NOW - timedelta(days=1), NOW + timedelta(days=1), NOW)
         before = replace(period, since=NOW - timedelta(days=3), until=period.since)
-        found, _ = figures.read(desk.ledger, period, before, list(figures.QUERIES), {}, {})
+        found, _ = figures.read(harness.ledger, period, before, list(figures.QUERIES), {}, {})
     assert sum(cell["n"] for cell in found["journeys"]) == MANY
     assert read.found == [], "\n".join(read.found)

@@ -19,12 +19,11 @@ from typing import Any
 
 import pytest
 from commands import Cli, join_lines, read_json
-from desk import NOW, Desk, make_lead
 from forked import wait_for
+from harness import NOW, Harness, make_lead
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
-from open_gate import pass_all
 from poison import refuse_rows
 from posting import (
     BRAKE_FROM,
@@ -42,6 +41,7 @@ from posting import (
 )
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import create_engine, text
+from stub_gates import pass_all
 
 from console.http import capture_api, connections, incoming, writer
 from console.http.brake import LONGEST
@@ -65,45 +65,45 @@ def loaded() -> Loaded:
 # --- what is stored ---------------------------------------------------------------------------------------
 
 
-def test_a_signal_is_stored_as_it_came_and_goes_all_the_way(client: Client, desk: Desk) -> None:
+def test_a_signal_is_stored_as_it_came_and_goes_all_the_way(client: Client, harness: Harness) -> None:
     body = b' {"Phone": "+49301000001", "Email":"lead1@company1.example",\n "Company": "One", "Note": "a\\u0000b", "n": 1.50}'
     answer = client.post(body)
 
     assert (answer.status, answer.headers["content-type"]) == (202, "application/json")
-    ((id_, payload, origin),) = desk.rows("SELECT id, payload, origin FROM signal")
+    ((id_, payload, origin),) = harness.rows("SELECT id, payload, origin FROM signal")
     assert answer.data == {"signals": [{"id": id_, "new": True}]}
     assert (payload, origin) == (body.decode().strip(), "HTTP")
-    desk.run(NOW + timedelta(days=3650))
-    assert desk.statuses() == {"owned": 1}
-    assert desk.one("SELECT email FROM lead") == "lead1@company1.example"
-    assert desk.holds() == []
+    harness.run(NOW + timedelta(days=3650))
+    assert harness.count_statuses() == {"owned": 1}
+    assert harness.one("SELECT email FROM lead") == "lead1@company1.example"
+    assert harness.find_broken() == []
 
 
-def test_a_list_is_stored_whole_and_answered_in_its_order(client: Client, desk: Desk) -> None:
+def test_a_list_is_stored_whole_and_answered_in_its_order(client: Client, harness: Harness) -> None:
     client.post(make_lead(2, id=2))
     answer = client.post([make_lead(1, id=1), make_lead(2, id=2), make_lead(3, id=3), make_lead(1, id=1)])
 
     entries = answer.data["signals"]
     assert [entry["new"] for entry in entries] == [True, False, True, False]
     assert entries[0]["id"] == entries[3]["id"], "the same id twice is one signal"
-    emails = {id_: json.loads(payload)["Email"] for id_, payload in desk.rows("SELECT id, payload FROM signal")}
+    emails = {id_: json.loads(payload)["Email"] for id_, payload in harness.rows("SELECT id, payload FROM signal")}
     assert [emails[entry["id"]] for entry in entries] == [make_lead(n)["Email"] for n in (1, 2, 3, 1)]
-    assert desk.one("SELECT count(*) FROM journey") == 3
+    assert harness.one("SELECT count(*) FROM journey") == 3
 
 
-def test_forms_are_signals_too(client: Client, desk: Desk) -> None:
+def test_forms_are_signals_too(client: Client, harness: Harness) -> None:
     body = b"Email=lead1%40company1.example&Company=One&Interest=a&Interest=b"
     form = client.send(
         "POST", "/capture/website", body,
         {"Content-Type": "application/x-www-form-urlencoded"} | build_auth_headers("website", body, request="form"),
     )  # fmt: skip
     assert form.status == 202
-    stored = json.loads(desk.one("SELECT payload FROM signal"))
+    stored = json.loads(harness.one("SELECT payload FROM signal"))
     assert stored == {"Email": "lead1@company1.example", "Company": "One", "Interest": ["a", "b"]}
     assert client.post(stored, request="form").data["signals"][0]["new"] is False
 
 
-def test_odd_values_are_accepted_and_do_no_harm(client: Client, desk: Desk) -> None:
+def test_odd_values_are_accepted_and_do_no_harm(client: Client, harness: Harness) -> None:
     odd = [
         make_lead(1, Message="x" * 100_000, Comment="y" * 100_000),
         make_lead(2, Message="nul \x00 here", **{"na\x00me": "\x00"}),
@@ -114,10 +114,10 @@ def test_odd_values_are_accepted_and_do_no_harm(client: Client, desk: Desk) -> N
         {"nobody": None},
     ]
     assert [each.status for each in map(client.post, odd)] == [202] * len(odd)
-    desk.run(NOW + timedelta(days=3650))
-    assert sum(desk.statuses().values()) == len(odd)
-    assert desk.one("SELECT count(*) FROM journey WHERE stage = 'capture' AND status = 'ready'") == 0
-    assert desk.holds() == []
+    harness.run(NOW + timedelta(days=3650))
+    assert sum(harness.count_statuses().values()) == len(odd)
+    assert harness.one("SELECT count(*) FROM journey WHERE stage = 'capture' AND status = 'ready'") == 0
+    assert harness.find_broken() == []
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_odd_values_are_accepted_and_do_no_harm(client: Client, desk: Desk) -> N
     ],
 )  # fmt: skip
 def test_a_known_key_answers_with_the_signal_that_is_there(
-    client: Client, desk: Desk, first: Any, second: Any, same: bool
+    client: Client, harness: Harness, first: Any, second: Any, same: bool
 ) -> None:
     one = client.post(first[0], request=first[1]).data["signals"]
     other = client.post(second[0], request=second[1]).data["signals"]
@@ -142,18 +142,18 @@ def test_a_known_key_answers_with_the_signal_that_is_there(
     assert all(entry["new"] for entry in one)
     assert [entry["new"] for entry in other] == [not same] * len(other)
     assert ([entry["id"] for entry in one] == [entry["id"] for entry in other]) == same
-    assert count_signals(desk) == len({entry["id"] for entry in one + other})
+    assert count_signals(harness) == len({entry["id"] for entry in one + other})
 
 
-def test_a_file_of_what_was_posted_adds_nothing(client: Client, desk: Desk) -> None:
+def test_a_file_of_what_was_posted_adds_nothing(client: Client, harness: Harness) -> None:
     rows = [make_lead(number, id=f"W-{number}") for number in range(3)]
     assert client.post(rows).status == 202
-    assert desk.capture(*rows) == 0
+    assert harness.capture(*rows) == 0
     assert client.post(rows, "partner").status == 202
-    assert desk.capture(*rows, source="partner") == 0, "without an id, its content is its key"
+    assert harness.capture(*rows, source="partner") == 0, "without an id, its content is its key"
 
 
-def test_activities_are_stored_and_what_tells_too_little_is_held(client: Client, desk: Desk) -> None:
+def test_activities_are_stored_and_what_tells_too_little_is_held(client: Client, harness: Harness) -> None:
     happened = [
         {"email": "a@one.example", "kind": "Demo request", "date": "2026-03-01T10:00:00Z"},
         {"email": "nobody", "kind": "call", "date": "2026-03-01"},
@@ -167,12 +167,12 @@ def test_activities_are_stored_and_what_tells_too_little_is_held(client: Client,
         ["held_as_signal", "new"],
         ["id", "new"],
     ]
-    kinds = desk.rows("SELECT id, kind, rep FROM activity ORDER BY id")
+    kinds = harness.rows("SELECT id, kind, rep FROM activity ORDER BY id")
     assert kinds == [
         (answer.data["activities"][0]["id"], "demo_request", None),
         (answer.data["activities"][2]["id"], "call", "ana"),
     ]
-    ((held, unreadable, origin),) = desk.rows("SELECT id, unreadable, origin FROM signal")
+    ((held, unreadable, origin),) = harness.rows("SELECT id, unreadable, origin FROM signal")
     assert held == answer.data["activities"][1]["held_as_signal"]
     assert unreadable == "payload 2: the activity names nobody: the e-mail address is malformed"
     assert origin == "HTTP:2"
@@ -180,11 +180,11 @@ def test_activities_are_stored_and_what_tells_too_little_is_held(client: Client,
     assert again == [entry | {"new": False} for entry in answer.data["activities"]]
 
 
-def test_an_activity_finds_its_lead(client: Client, desk: Desk) -> None:
+def test_an_activity_finds_its_lead(client: Client, harness: Harness) -> None:
     client.post(make_lead(1))
-    desk.run(NOW + timedelta(days=3650))
+    harness.run(NOW + timedelta(days=3650))
     client.post({"email": make_lead(1)["Email"], "kind": "demo_request", "date": "2026-03-01"}, "activities")
-    assert desk.one("SELECT a.lead_id = l.id AND l.rescore_at IS NOT NULL FROM activity a, lead l") is True
+    assert harness.one("SELECT a.lead_id = l.id AND l.rescore_at IS NOT NULL FROM activity a, lead l") is True
 
 
 def test_whoever_waits_for_journeys_is_woken(client: Client, ledger: Ledger) -> None:
@@ -200,7 +200,7 @@ def test_whoever_waits_for_journeys_is_woken(client: Client, ledger: Ledger) -> 
 # --- who may post -----------------------------------------------------------------------------------------
 
 
-def test_there_is_one_refusal_for_everybody_who_is_not_known(client: Client, desk: Desk) -> None:
+def test_there_is_one_refusal_for_everybody_who_is_not_known(client: Client, harness: Harness) -> None:
     body = json.dumps(make_lead(1)).encode()
     right, stale = build_auth_headers("website", body), build_auth_headers("website", body, time.time() - 301)
     attempts: list[tuple[str, dict[str, str]]] = [
@@ -229,7 +229,7 @@ def test_there_is_one_refusal_for_everybody_who_is_not_known(client: Client, des
     assert len({answer.text for answer in answers}) == 1
     assert len({tuple(sorted(set(answer.headers) - {"date"})) for answer in answers}) == 1
     assert "server" not in answers[0].headers
-    assert count_signals(desk) == 0
+    assert count_signals(harness) == 0
     assert client.send("POST", "/capture/website", body, JSON | right).status == 202
 
 
@@ -284,7 +284,7 @@ def test_a_refusal_arrives_although_the_body_is_still_coming(client: Client) -> 
     assert (answer.status, answer.headers["connection"]) == (401, "close")
 
 
-def test_failures_are_throttled_by_address_and_whoever_signs_in_is_not(client: Client, desk: Desk) -> None:
+def test_failures_are_throttled_by_address_and_whoever_signs_in_is_not(client: Client, harness: Harness) -> None:
     def wrong() -> Answer:
         return client.send("POST", "/capture/partner", b"{}", JSON | {"Authorization": "Bearer wrong"})
 
@@ -327,7 +327,7 @@ def test_metrics_tell_why_a_sender_was_not_known(client: Client) -> None:
 # --- ids and replays --------------------------------------------------------------------------------------
 
 
-def test_a_captured_request_makes_no_second_signal(client: Client, desk: Desk) -> None:
+def test_a_captured_request_makes_no_second_signal(client: Client, harness: Harness) -> None:
     """Whatever a stranger adds to it or changes in it."""
     body = json.dumps(make_lead(1)).encode()
     captured = JSON | build_auth_headers("website", body, request="msg_1")
@@ -339,11 +339,11 @@ def test_a_captured_request_makes_no_second_signal(client: Client, desk: Desk) -
         if status == 202:
             assert answer.data["signals"] == [first.data["signals"][0] | {"new": False}]
     assert client.send("POST", "/capture/old", body, captured).status == 401, "the source is bound by its secret"
-    assert count_signals(desk) == 1
+    assert count_signals(harness) == 1
 
 
 def test_a_captured_request_of_the_old_scheme_makes_no_second_signal(
-    client: Client, desk: Desk, capsys: pytest.CaptureFixture[str]
+    client: Client, harness: Harness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     body = json.dumps(make_lead(1)).encode()
     captured = JSON | build_auth_headers("old", body)
@@ -354,13 +354,13 @@ def test_a_captured_request_of_the_old_scheme_makes_no_second_signal(
         "POST", "/capture/old", other, JSON | build_auth_headers("old", other) | {"Idempotency-Key": "one"}
     )
     assert answer.data["signals"][0]["new"] is True, "a foreign key makes no signal vanish"
-    assert count_signals(desk) == 2
+    assert count_signals(harness) == 2
     assert capsys.readouterr().err.count("the source old signs by X-Leadgate-Signature") == 1
 
 
 @pytest.mark.parametrize("source", ["website", "activities"])
 def test_an_id_that_comes_again_with_another_body_is_refused_and_recorded(
-    client: Client, desk: Desk, source: str
+    client: Client, harness: Harness, source: str
 ) -> None:
     def post(number: int, request: str) -> Answer:
         happened = {"email": make_lead(number)["Email"], "kind": "call", "date": "2026-03-01"}
@@ -369,7 +369,7 @@ def test_an_id_that_comes_again_with_another_body_is_refused_and_recorded(
         return client.post(make_lead(number, id=number), source, request)
 
     def total() -> Any:
-        return desk.one("SELECT (SELECT count(*) FROM signal) + (SELECT count(*) FROM activity)")
+        return harness.one("SELECT (SELECT count(*) FROM signal) + (SELECT count(*) FROM activity)")
 
     first = post(1, "a")
     assert (first.status, first.headers["x-request-id"]) == (202, "a")
@@ -381,15 +381,17 @@ def test_an_id_that_comes_again_with_another_body_is_refused_and_recorded(
     assert post(2, "b").status == 202, "the body itself is welcome"
     assert post(1, "a").status == 202
     assert client.post({"x": 1}, "partner", Idempotency_Key="a").status == 202, "the ids of another source are its own"
-    assert desk.rows("SELECT source, request_id, times, last_address FROM reused_request") == [
+    assert harness.rows("SELECT source, request_id, times, last_address FROM reused_request") == [
         (source, "a", 2, "127.0.0.1")
     ]
     assert metrics(client)["leadgate_request_ids_reused_total", (source,)] == 2
 
 
-def test_explain_and_status_tell_of_the_request_and_of_its_id_used_again(client: Client, desk: Desk, cli: Cli) -> None:
+def test_explain_and_status_tell_of_the_request_and_of_its_id_used_again(
+    client: Client, harness: Harness, cli: Cli
+) -> None:
     assert client.post(make_lead(1), request="msg_1").status == 202
-    desk.run(NOW + timedelta(days=3650))
+    harness.run(NOW + timedelta(days=3650))
     told = join_lines(cli("explain", make_lead(1)["Email"]))
     assert "sent from 127.0.0.1, as request msg_1" in told
     assert "another body" not in told
@@ -400,26 +402,26 @@ def test_explain_and_status_tell_of_the_request_and_of_its_id_used_again(client:
     assert "msg_1" in join_lines(cli("status"))
 
 
-def test_a_list_and_its_only_payload_are_two_bodies(client: Client, desk: Desk) -> None:
+def test_a_list_and_its_only_payload_are_two_bodies(client: Client, harness: Harness) -> None:
     assert client.post([make_lead(1)], request="a").status == 202
     assert client.post(make_lead(1), request="a").status == 409
     assert client.post([make_lead(1), make_lead(2)], request="a").status == 409
-    assert count_signals(desk) == 1
+    assert count_signals(harness) == 1
 
 
-def test_of_bodies_that_come_at_once_under_one_id_one_is_stored(client: Client, desk: Desk) -> None:
+def test_of_bodies_that_come_at_once_under_one_id_one_is_stored(client: Client, harness: Harness) -> None:
     with ThreadPoolExecutor(12) as pool:
-        with writer_held(desk):
+        with writer_held(harness):
             first = pool.submit(client.post, make_lead(0))
-            wait_for(lambda: is_writer_waiting(desk))
+            wait_for(lambda: is_writer_waiting(harness))
             posts = [pool.submit(client.post, make_lead(1 + number % 3), request="a") for number in range(9)]
             wait_for(lambda: metrics_waiting(client) >= 9)
         answers = [post.result() for post in posts]
     assert first.result().status == 202
     assert sorted(answer.status for answer in answers) == [202] * 3 + [409] * 6
     assert len({answer.data["signals"][0]["id"] for answer in answers if answer.status == 202}) == 1
-    assert count_signals(desk) == 2
-    assert desk.one("SELECT times FROM reused_request") == 6
+    assert count_signals(harness) == 2
+    assert harness.one("SELECT times FROM reused_request") == 6
 
 
 def metrics_waiting(client: Client) -> float:
@@ -428,24 +430,24 @@ def metrics_waiting(client: Client) -> float:
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256, "tab\there"])
-def test_a_bearers_key_has_a_form(client: Client, desk: Desk, key: str) -> None:
+def test_a_bearers_key_has_a_form(client: Client, harness: Harness, key: str) -> None:
     answer = client.post({"a": 1}, "partner", Idempotency_Key=key)
     assert (answer.status, answer.data["error"]) == (400, "idempotency_key")
-    assert count_signals(desk) == 0
+    assert count_signals(harness) == 0
 
 
-def test_address_and_request_id_stay_with_each_signal(client: Client, desk: Desk) -> None:
+def test_address_and_request_id_stay_with_each_signal(client: Client, harness: Harness) -> None:
     forged = {"X-Forwarded-For": "203.0.113.9"}
     client.post([make_lead(1), make_lead(2)], request="msg_1", **forged)
     client.post(make_lead(3), "partner", **{"X-Request-Id": "of the sender"})
     named = client.post(make_lead(4), "partner", **{"X-Request-Id": "of-the-sender"})
     assert named.headers["x-request-id"] == "of-the-sender"
     client.post({"email": "a@one.example", "kind": "call", "date": "2026-03-01"}, "activities", Idempotency_Key="k")
-    found = desk.rows("SELECT client_address, request_id FROM signal ORDER BY id")
+    found = harness.rows("SELECT client_address, request_id FROM signal ORDER BY id")
     assert found[:2] == [("127.0.0.1", "msg_1")] * 2, "whoever is no trusted proxy is believed nothing"
     assert found[3] == ("127.0.0.1", "of-the-sender")
     assert re.fullmatch("[0-9a-f]{32}", str(found[2][1])), "a name of ours for a request without one"
-    assert desk.rows("SELECT client_address, request_id FROM activity") == [("127.0.0.1", "k")]
+    assert harness.rows("SELECT client_address, request_id FROM activity") == [("127.0.0.1", "k")]
 
 
 # --- slow senders -----------------------------------------------------------------------------------------
@@ -484,7 +486,7 @@ def closed(connection: socket.socket) -> bool:
 
 @pytest.mark.parametrize("sent", [b"", HALF_HEAD, half_body()], ids=["nothing", "half a head", "half a body"])
 def test_at_the_limit_of_connections_the_oldest_that_is_not_whole_is_closed(
-    client: Client, desk: Desk, sent: bytes
+    client: Client, harness: Harness, sent: bytes
 ) -> None:
     client.connections.limits = Limits(20, 100)
     with opened(client, 60, sent) as halves:
@@ -493,7 +495,7 @@ def test_at_the_limit_of_connections_the_oldest_that_is_not_whole_is_closed(
         wait_for(lambda: client.connections.count <= 20)
         wait_for(lambda: closed(halves[0]))
         assert not closed(halves[-1])
-    assert count_signals(desk) == 5
+    assert count_signals(harness) == 5
     ended = metrics(client)
     assert sum(value for (name, _), value in ended.items() if name == "leadgate_http_connections_closed_total") >= 45
 
@@ -531,7 +533,7 @@ def test_a_body_that_comes_too_slowly_is_not_waited_for(client: Client, monkeypa
         assert answer.startswith(b"HTTP/1.1 408 ")
 
 
-def test_half_bodies_of_strangers_do_not_keep_others_out(client: Client, desk: Desk) -> None:
+def test_half_bodies_of_strangers_do_not_keep_others_out(client: Client, harness: Harness) -> None:
     """As many bytes as all bodies of strangers may have, and more: the oldest are given up."""
     half = half_body(262_144) + b" " * 250_000
     with opened(client, 300, half) as halves:
@@ -539,10 +541,10 @@ def test_half_bodies_of_strangers_do_not_keep_others_out(client: Client, desk: D
             assert client.post(make_lead(number, Message="x" * 50_000)).status == 202
         halves[0].settimeout(10)
         assert halves[0].recv(10_000).startswith(b"HTTP/1.1 503 ")
-    assert count_signals(desk) == 5
+    assert count_signals(harness) == 5
 
 
-def test_half_bodies_of_one_bearer_do_not_keep_others_out(client: Client, desk: Desk) -> None:
+def test_half_bodies_of_one_bearer_do_not_keep_others_out(client: Client, harness: Harness) -> None:
     head = f"POST /capture/activities HTTP/1.1\r\nHost: x\r\nContent-Length: 262144\r\nAuthorization: Bearer {SECRETS[name_secret('activities')]}\r\n\r\n"
     with opened(client, 150, head.encode() + b" " * 250_000) as halves:
         assert client.post(make_lead(1)).status == 202
@@ -554,7 +556,7 @@ def test_half_bodies_of_one_bearer_do_not_keep_others_out(client: Client, desk: 
 # --- limits and mistakes ----------------------------------------------------------------------------------
 
 
-def test_a_body_without_a_length_is_limited_too(client: Client, desk: Desk) -> None:
+def test_a_body_without_a_length_is_limited_too(client: Client, harness: Harness) -> None:
     def sent(size: int) -> Answer:
         chunks = (b'{"a": "', *[b"x" * 1000] * (size // 1000), b'"}')
         headers = JSON | build_auth_headers("website", b"".join(chunks)) | {"Transfer-Encoding": "chunked"}
@@ -563,10 +565,10 @@ def test_a_body_without_a_length_is_limited_too(client: Client, desk: Desk) -> N
     assert sent(200_000).status == 202
     assert (refused := sent(2_000_000)).status == 413
     assert refused.data["error"] == "too_large"
-    assert count_signals(desk) == 1
+    assert count_signals(harness) == 1
 
 
-def test_a_source_that_sends_too_fast_is_told_when_to_come_again(client: Client, desk: Desk) -> None:
+def test_a_source_that_sends_too_fast_is_told_when_to_come_again(client: Client, harness: Harness) -> None:
     assert client.post([{"a": 1}, {"a": 2}], "partner").status == 202
     refused = client.post([{"a": 3}, {"a": 4}], "partner")
     assert (refused.status, refused.headers["retry-after"]) == (429, "1")
@@ -575,7 +577,7 @@ def test_a_source_that_sends_too_fast_is_told_when_to_come_again(client: Client,
     assert client.post([{"a": n} for n in range(4)], "partner").status == 413, "more than it can ever have at once"
     client.seconds += 2
     assert client.post([{"a": 3}, {"a": 4}], "partner").status == 202
-    assert count_signals(desk) == 6
+    assert count_signals(harness) == 6
 
 
 @pytest.mark.parametrize(
@@ -592,12 +594,12 @@ def test_a_source_that_sends_too_fast_is_told_when_to_come_again(client: Client,
     ],
 )  # fmt: skip
 def test_a_mistake_is_refused_with_its_reason_and_nothing_is_stored(
-    client: Client, desk: Desk, body: bytes, headers: dict[str, str], status: int, error: str
+    client: Client, harness: Harness, body: bytes, headers: dict[str, str], status: int, error: str
 ) -> None:
     answer = client.send("POST", "/capture/website", body, JSON | build_auth_headers("website", body) | headers)
     assert (answer.status, answer.data["error"]) == (status, error)
     assert answer.data["message"]
-    assert count_signals(desk) == 0
+    assert count_signals(harness) == 0
 
 
 def test_other_addresses_have_nothing(client: Client) -> None:
@@ -608,32 +610,32 @@ def test_other_addresses_have_nothing(client: Client) -> None:
     assert client.get("/capture/website").headers["allow"] == "POST"
 
 
-def test_a_client_that_goes_away_in_its_body_leaves_nothing(client: Client, desk: Desk) -> None:
+def test_a_client_that_goes_away_in_its_body_leaves_nothing(client: Client, harness: Harness) -> None:
     for _ in range(3):
         with socket.create_connection(("127.0.0.1", client.port)) as half:
             half.sendall(b"POST /capture/website HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
     assert client.post(make_lead(1)).status == 202
-    assert count_signals(desk) == 1
+    assert count_signals(harness) == 1
 
 
 # --- trouble ----------------------------------------------------------------------------------------------
 
 
 def test_one_request_that_the_ledger_refuses_does_not_fail_the_others(
-    client: Client, desk: Desk, capsys: pytest.CaptureFixture[str]
+    client: Client, harness: Harness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    desk_execute(desk, "ALTER TABLE signal ADD CHECK (payload NOT LIKE '%poison%')")
+    desk_execute(harness, "ALTER TABLE signal ADD CHECK (payload NOT LIKE '%poison%')")
     with ThreadPoolExecutor(20) as pool:
-        with writer_held(desk):
+        with writer_held(harness):
             first = pool.submit(client.post, make_lead(0))
-            wait_for(lambda: is_writer_waiting(desk))
+            wait_for(lambda: is_writer_waiting(harness))
             posts = [pool.submit(client.post, make_lead(n, Note="poison" if n == 5 else "")) for n in range(1, 12)]
             bad_list = pool.submit(client.post, [make_lead(20), make_lead(21, Note="poison"), make_lead(22)])
             time.sleep(0.5)  # until all of them are in the queue: nothing else shows it
         answers = [first.result(), *(post.result() for post in posts)]
     assert [answer.status for answer in answers] == [500 if n == 5 else 202 for n in range(12)]
     assert bad_list.result().status == 500
-    assert count_signals(desk) == 11, "all of a list, or nothing"
+    assert count_signals(harness) == 11, "all of a list, or nothing"
     assert answers[5].data["error"] == "unexpected"
     said = capsys.readouterr().err
     assert "check_violation (SQLSTATE 23514)" in said
@@ -641,42 +643,44 @@ def test_one_request_that_the_ledger_refuses_does_not_fail_the_others(
     assert "company5" not in said + answers[5].text
 
 
-def test_an_activity_that_cannot_be_matched_does_not_fail_the_posts_of_others(client: Client, desk: Desk) -> None:
+def test_an_activity_that_cannot_be_matched_does_not_fail_the_posts_of_others(client: Client, harness: Harness) -> None:
     assert client.post(make_lead(1)).status == 202
-    run_waiting(desk.worker(), lambda: NOW, check=pass_all)
-    with refuse_rows(desk, "activity", "new.email = 'lead1@company1.example' AND new.lead_id IS NOT NULL"):
+    run_waiting(harness.worker(), lambda: NOW, check=pass_all)
+    with refuse_rows(harness, "activity", "new.email = 'lead1@company1.example' AND new.lead_id IS NOT NULL"):
         for number in (1, 2):
             happened = {"email": make_lead(number)["Email"], "kind": "demo_request", "date": "2026-03-01"}
             assert client.post(happened, "activities").status == 202
-    assert desk.one("SELECT count(*) FROM activity") == 2
+    assert harness.one("SELECT count(*) FROM activity") == 2
 
 
-def desk_execute(desk: Desk, statement: str) -> None:
-    with desk.ledger.transaction() as connection:
+def desk_execute(harness: Harness, statement: str) -> None:
+    with harness.ledger.transaction() as connection:
         connection.execute(text(statement))
 
 
 def test_too_much_at_once_is_refused_with_nothing_stored(
-    client: Client, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    client: Client, harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "MOST_WAITING", 4)
     with ThreadPoolExecutor(20) as pool:
-        with writer_held(desk):
+        with writer_held(harness):
             first = pool.submit(client.post, make_lead(0))
-            wait_for(lambda: is_writer_waiting(desk))
+            wait_for(lambda: is_writer_waiting(harness))
             posts = [pool.submit(client.post, make_lead(number)) for number in range(1, 11)]
             wait_for(lambda: sum(post.done() for post in posts) == 6)
         answers = [post.result() for post in posts]
     assert first.result().status == 202
     assert sorted(answer.status for answer in answers) == [202] * 4 + [503] * 6
     assert {answer.headers.get("retry-after") for answer in answers if answer.status == 503} == {"1"}
-    assert count_signals(desk) == 5
+    assert count_signals(harness) == 5
 
 
-def test_a_postgresql_that_goes_away_is_told_and_found_again(client: Client, desk: Desk, settings: Settings) -> None:
+def test_a_postgresql_that_goes_away_is_told_and_found_again(
+    client: Client, harness: Harness, settings: Settings
+) -> None:
     assert client.post(make_lead(1)).status == 202
     assert client.get("/readyz").status == 200
-    with postgresql_away(desk):
+    with postgresql_away(harness):
         for answer in (
             client.post(make_lead(2)),
             client.get("/readyz"),
@@ -688,32 +692,32 @@ def test_a_postgresql_that_goes_away_is_told_and_found_again(client: Client, des
         assert client.get("/healthz").status == 200
     assert client.get("/readyz").status == 200
     assert client.post(make_lead(2)).data["signals"][0]["new"] is True
-    assert count_signals(desk) == 2
+    assert count_signals(harness) == 2
 
 
 def test_intake_that_stands_still_is_told_by_readyz_and_posts_are_accepted_all_the_same(
-    client: Client, desk: Desk
+    client: Client, harness: Harness
 ) -> None:
-    consumers.record_consumer(desk.ledger, name="one", host="here", pid=1, doing="waits for leads")
+    consumers.record_consumer(harness.ledger, name="one", host="here", pid=1, doing="waits for leads")
     assert client.post(make_lead(1)).status == 202
     assert client.get("/readyz").status == 200
-    desk_execute(desk, "UPDATE journey SET run_after = run_after - interval '90 seconds'")
+    desk_execute(harness, "UPDATE journey SET run_after = run_after - interval '90 seconds'")
     answer = client.get("/readyz")
     assert (answer.status, answer.data["error"]) == (503, "stalled")
     assert client.post(make_lead(2)).status == 202
-    run_waiting(desk.worker(), check=pass_all)
+    run_waiting(harness.worker(), check=pass_all)
     assert client.get("/readyz").status == 200
 
 
 def test_a_ledger_that_takes_too_long_is_told_and_what_was_stored_is_found_again(
-    client: Client, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    client: Client, harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(capture_api, "_STORED_WITHIN", 0.3)
-    with writer_held(desk):
+    with writer_held(harness):
         answer = client.post(make_lead(1), request="once")
         assert (answer.status, answer.data["error"]) == (503, "slow")
         assert client.get("/readyz").status == 200
-    wait_for(lambda: count_signals(desk) == 1)  # its sender was told that this may be so
+    wait_for(lambda: count_signals(harness) == 1)  # its sender was told that this may be so
     assert client.post(make_lead(1), request="once").data["signals"][0]["new"] is False
 
 
@@ -726,9 +730,9 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(client: Client, monkeypat
 
 
 @contextlib.contextmanager
-def postgresql_away(desk: Desk) -> Iterator[None]:
+def postgresql_away(harness: Harness) -> Iterator[None]:
     """For this test's database: every connection is cut, and none is taken."""
-    url = desk.ledger.engine.url
+    url = harness.ledger.engine.url
     engine = create_engine(url.set(username="postgres", database="postgres"), isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:
@@ -746,7 +750,7 @@ def postgresql_away(desk: Desk) -> Iterator[None]:
 # --- many at once -----------------------------------------------------------------------------------------
 
 
-def test_many_at_once_get_ids_that_exist_and_no_signal_is_there_twice(client: Client, desk: Desk) -> None:
+def test_many_at_once_get_ids_that_exist_and_no_signal_is_there_twice(client: Client, harness: Harness) -> None:
     numbers = [number % 1_400 for number in range(2_000)]
     found: dict[int, list[dict[str, Any]]] = {}
 
@@ -764,9 +768,9 @@ def test_many_at_once_get_ids_that_exist_and_no_signal_is_there_twice(client: Cl
         list(pool.map(work, (numbers[start::32] for start in range(32))))
     assert all(len({entry["id"] for entry in entries}) == 1 for entries in found.values())
     assert all(sum(entry["new"] for entry in entries) == 1 for entries in found.values())
-    stored = {id_: json.loads(payload)["Email"] for id_, payload in desk.rows("SELECT id, payload FROM signal")}
+    stored = {id_: json.loads(payload)["Email"] for id_, payload in harness.rows("SELECT id, payload FROM signal")}
     assert stored == {entries[0]["id"]: make_lead(number)["Email"] for number, entries in found.items()}
-    assert desk.one("SELECT count(*) FROM journey") == 1_400
+    assert harness.one("SELECT count(*) FROM journey") == 1_400
 
 
 def test_known_keys_and_ids_are_found_by_index_although_the_ledger_was_empty_at_first(ledger: Ledger) -> None:
@@ -790,13 +794,13 @@ def test_known_keys_and_ids_are_found_by_index_although_the_ledger_was_empty_at_
         assert connection.execute(text(read)).scalar_one() < 40 * 3
 
 
-def test_posting_and_capturing_the_same_file_at_once_stores_each_once(client: Client, desk: Desk) -> None:
+def test_posting_and_capturing_the_same_file_at_once_stores_each_once(client: Client, harness: Harness) -> None:
     rows = [make_lead(number, id=number) for number in range(300)]
     with ThreadPoolExecutor(9) as pool:
         posts = [pool.submit(client.post, rows[at : at + 30][::-1]) for at in range(0, 300, 30)]
-        new = sum(desk.capture(*rows[::step]) for step in (1, -1))
+        new = sum(harness.capture(*rows[::step]) for step in (1, -1))
         new += sum(entry["new"] for post in posts for entry in post.result().data["signals"])
-    assert new == count_signals(desk) == 300
+    assert new == count_signals(harness) == 300
 
 
 # --- anything at all --------------------------------------------------------------------------------------
@@ -834,10 +838,10 @@ _types = st.sampled_from(
     _bodies, _types, _headers, st.sampled_from(["website", "activities", "nowhere"]), st.sampled_from(["POST", "PUT"])
 )
 def test_whatever_is_sent_the_answer_and_the_ledger_agree(
-    client: Client, desk: Desk, body: bytes, content_type: str, headers: dict[str, str], source: str, method: str
+    client: Client, harness: Harness, body: bytes, content_type: str, headers: dict[str, str], source: str, method: str
 ) -> None:
     count = "SELECT (SELECT count(*) FROM signal) + (SELECT count(*) FROM activity)"
-    before = desk.one(count)
+    before = harness.one(count)
     sent = {"Content-Type": content_type} | build_auth_headers(source, body) | headers
     answer = client.send(method, f"/capture/{source}", body, {k: v.encode("latin-1") for k, v in sent.items()})
 
@@ -847,11 +851,11 @@ def test_whatever_is_sent_the_answer_and_the_ledger_agree(
         entries = answer.data["signals" if source == "website" else "activities"]
         assert entries
         new = sum(entry["new"] for entry in entries)
-    assert desk.one(count) - before == new
-    assert count_signals(desk) == desk.one("SELECT count(*) FROM journey")
+    assert harness.one(count) - before == new
+    assert count_signals(harness) == harness.one("SELECT count(*) FROM journey")
 
 
-def test_what_is_not_http_is_no_trouble(client: Client, desk: Desk) -> None:
+def test_what_is_not_http_is_no_trouble(client: Client, harness: Harness) -> None:
     for noise in (b"\x16\x03\x01\x02\x00", b"GET\r\n\r\n", b"POST /capture/website HTTP/9\r\n\r\n", b"A" * 70_000):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", client.port), timeout=10) as other:
             other.sendall(noise)
@@ -863,7 +867,7 @@ def test_what_is_not_http_is_no_trouble(client: Client, desk: Desk) -> None:
 # --- what a monitoring system asks ------------------------------------------------------------------------
 
 
-def test_metrics_tell_what_is_in_the_ledger(client: Client, desk: Desk) -> None:
+def test_metrics_tell_what_is_in_the_ledger(client: Client, harness: Harness) -> None:
     assert client.get("/metrics").status == 401
     assert client.get("/metrics", authorization="Bearer wrong").status == 401
     client.post([make_lead(1), make_lead(2), make_lead(3, Email="broken", Phone="")])
@@ -878,23 +882,23 @@ def test_metrics_tell_what_is_in_the_ledger(client: Client, desk: Desk) -> None:
     assert waiting["leadgate_http_refused_total", ("unauthorised", "401")] == 2
     assert waiting["leadgate_oldest_waiting_seconds", ()] > 0
 
-    received = desk.one("SELECT max(captured_at) FROM journey")
-    desk.run(received + timedelta(seconds=20))
-    desk.activity(
+    received = harness.one("SELECT max(captured_at) FROM journey")
+    harness.run(received + timedelta(seconds=20))
+    harness.activity(
         "call",
         make_lead(1)["Email"],
-        rep=desk.one("SELECT min(owner) FROM assignment"),
+        rep=harness.one("SELECT min(owner) FROM assignment"),
         at=received + timedelta(hours=2),
     )
     desk_execute(
-        desk,
+        harness,
         "UPDATE assignment SET touched_at = assigned_at + interval '60 s' WHERE id = (SELECT min(id) FROM assignment)",
     )
     done = metrics(client)
     assert done["leadgate_journeys", ("follow_up", "owned")] == 2
     assert done["leadgate_work_items_open", ("email_malformed",)] == 1
     assert done["leadgate_oldest_waiting_seconds", ()] == 0
-    assert done["leadgate_outbox_waiting", ()] == desk.one("SELECT count(*) FROM outbox") > 0
+    assert done["leadgate_outbox_waiting", ()] == harness.one("SELECT count(*) FROM outbox") > 0
     assert done["leadgate_capture_to_owner_seconds_count", ()] == 2
     assert done["leadgate_capture_to_owner_seconds_bucket", ("10.0",)] == 0
     assert done["leadgate_capture_to_owner_seconds_bucket", ("30.0",)] == 2
@@ -917,16 +921,16 @@ def metrics(client: Client) -> dict[tuple[str, tuple[str, ...]], float]:
 # --- the brake --------------------------------------------------------------------------------------------
 
 
-def test_answers_are_held_back_while_too_much_waits_and_nothing_is_refused(client: Client, desk: Desk) -> None:
+def test_answers_are_held_back_while_too_much_waits_and_nothing_is_refused(client: Client, harness: Harness) -> None:
     def held_back() -> float:
         return metrics(client)["leadgate_http_held_back_seconds", ()]
 
     assert held_back() == 0
-    desk.capture(*(make_lead(number) for number in range(2 * BRAKE_FROM)))
+    harness.capture(*(make_lead(number) for number in range(2 * BRAKE_FROM)))
     wait_for(lambda: held_back() > 0)
     started = time.monotonic()
     assert client.post(b'{"Email": "late@company.example"}').status == 202
     assert time.monotonic() - started >= LONGEST / 2
-    assert count_signals(desk) == 2 * BRAKE_FROM + 1
-    desk.run(NOW + timedelta(days=3650))
+    assert count_signals(harness) == 2 * BRAKE_FROM + 1
+    harness.run(NOW + timedelta(days=3650))
     wait_for(lambda: held_back() == 0)

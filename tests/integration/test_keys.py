@@ -12,8 +12,8 @@ from zlib import crc32
 
 import databases
 import pytest
-from desk import Desk, make_lead
 from forked import Child
+from harness import Harness, make_lead
 from sqlalchemy import text
 
 from leadgate import playbook as playbooks
@@ -146,12 +146,12 @@ def test_the_key_is_not_in_the_database_and_not_shown(unopened: Settings) -> Non
 # --- what is hashed ---------------------------------------------------------------------------------------
 
 
-def test_match_keys_are_found_with_the_key_alone(desk: Desk) -> None:
-    desk.capture(make_lead(1))
-    desk.run(kinds=["intake"])
+def test_match_keys_are_found_with_the_key_alone(harness: Harness) -> None:
+    harness.capture(make_lead(1))
+    harness.run(kinds=["intake"])
     phone = "phone +49301000001"
-    stored = {row[0] for row in desk.rows("SELECT key FROM match_key")}
-    assert compute_keyed_hash(desk.ledger.key, "match", phone) in stored
+    stored = {row[0] for row in harness.rows("SELECT key FROM match_key")}
+    assert compute_keyed_hash(harness.ledger.key, "match", phone) in stored
     assert not stored & {crc32(phone.encode()), compute_keyed_hash(LONG.encode(), "match", phone)}
 
 
@@ -160,18 +160,18 @@ def test_keys_without_a_fingerprint_are_computed_again_and_still_find_the_same_p
     asking = playbooks.load_default().text
     loaded = playbooks.parse(asking, path=Path("tests.yaml"))
     with open_ledger(settings) as ledger:
-        desk = Desk(ledger, loaded)
-        desk.capture(make_lead(1), make_lead(2), make_lead(3, Phone="call me", Email="no address"))
-        desk.run(kinds=["intake"])
-        before = desk.rows("SELECT lead_id, count(*) FROM match_key GROUP BY 1 ORDER BY 1")
-        desk.rows("UPDATE match_key SET key = key % 4294967296 RETURNING 1")
-        desk.rows("DELETE FROM hash_key RETURNING 1")
+        harness = Harness(ledger, loaded)
+        harness.capture(make_lead(1), make_lead(2), make_lead(3, Phone="call me", Email="no address"))
+        harness.run(kinds=["intake"])
+        before = harness.rows("SELECT lead_id, count(*) FROM match_key GROUP BY 1 ORDER BY 1")
+        harness.rows("UPDATE match_key SET key = key % 4294967296 RETURNING 1")
+        harness.rows("DELETE FROM hash_key RETURNING 1")
     with open_ledger(replace(settings, key=LONG)) as ledger:
-        desk = Desk(ledger, loaded)
-        assert desk.rows("SELECT lead_id, count(*) FROM match_key GROUP BY 1 ORDER BY 1") == before
+        harness = Harness(ledger, loaded)
+        assert harness.rows("SELECT lead_id, count(*) FROM match_key GROUP BY 1 ORDER BY 1") == before
         assert compute_keyed_hash(LONG.encode(), "match", "phone +49301000001") in {
-            row[0] for row in desk.rows("SELECT key FROM match_key")
+            row[0] for row in harness.rows("SELECT key FROM match_key")
         }
-        desk.capture(make_lead(1, Email="private@company1.example"))
-        desk.run(kinds=["intake"])
-        assert desk.one("SELECT count(*) FROM lookalike WHERE lead_id = 1") == 1
+        harness.capture(make_lead(1, Email="private@company1.example"))
+        harness.run(kinds=["intake"])
+        assert harness.one("SELECT count(*) FROM lookalike WHERE lead_id = 1") == 1

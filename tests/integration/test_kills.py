@@ -24,8 +24,8 @@ from typing import Any, Literal
 import databases
 import pandas as pd
 import pytest
-from desk import NOW, Desk, make_lead
 from forked import Child, own_ledger
+from harness import NOW, Harness, make_lead
 
 import leadgate
 import tasks
@@ -119,7 +119,7 @@ def perform(
     if phase.kind == "capture":
         capture_all(ledger, loaded, phase.now, note)
     else:
-        worker = Desk(ledger, loaded).worker(holder, LIMIT, LEASE)
+        worker = Harness(ledger, loaded).worker(holder, LIMIT, LEASE)
         run_waiting(worker, lambda: phase.now, kinds=[phase.kind], check=check)
 
 
@@ -174,7 +174,7 @@ def undisturbed(settings: Settings, loaded: Loaded, phase: Phase, trace: Path) -
 
             perform(phase, ledger, loaded, note=note)
             note()
-            return seen, Desk(ledger, loaded).holds(), _verdicts
+            return seen, Harness(ledger, loaded).find_broken(), _verdicts
 
     seen, broken, verdicts = Child(calm, failpoint="none", trace=trace).result()
     assert broken == []
@@ -248,7 +248,7 @@ def killed_everywhere(settings: Settings, loaded: Loaded, plan: list[tuple[Phase
                     time.sleep(read_lease_remaining(ledger, phase.kind) or 0)
             Child(partial(one, "survivor")).result()
             assert read_projection(ledger) == phase.states[-1]
-            assert Desk(ledger, loaded).holds() == []
+            assert Harness(ledger, loaded).find_broken() == []
     return deaths
 
 
@@ -293,9 +293,9 @@ def test_running_everything_twice_changes_nothing(settings: Settings, loaded: Lo
             assert read_projection(ledger) == once, f"{phase.kind} at {phase.now} a second time"
             before = before or once
         assert once != before  # the day went on, so there was something to repeat
-        desk = Desk(ledger, loaded)
-        assert desk.statuses().keys() == {"owned", "held", "done", "nurture", "disqualified", "joined"}
-        assert desk.holds() == []
+        harness = Harness(ledger, loaded)
+        assert harness.count_statuses().keys() == {"owned", "held", "done", "nurture", "disqualified", "joined"}
+        assert harness.find_broken() == []
 
 
 def failpoints() -> set[str]:

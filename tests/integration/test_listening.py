@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import PLAYBOOK, Desk, make_lead
 from forked import wait_for
+from harness import PLAYBOOK, Harness, make_lead
 from posting import HTTP_PLAYBOOK, SECRETS, TOKEN, Client, count_signals, is_writer_waiting, writer_held
 
 from benchmarks.http_load import LoadReport, load
@@ -100,7 +100,7 @@ def listening(settings: Settings, ledger: Ledger, tmp_path: Path) -> Process:
     return Process(settings, tmp_path)
 
 
-def test_killed_in_the_middle_each_accepted_signal_is_in_the_ledger(listening: Process, desk: Desk) -> None:
+def test_killed_in_the_middle_each_accepted_signal_is_in_the_ledger(listening: Process, harness: Harness) -> None:
     people = (make_lead(number) for number in itertools.count())
     reports: list[LoadReport] = []
     for _ in range(2):
@@ -114,24 +114,24 @@ def test_killed_in_the_middle_each_accepted_signal_is_in_the_ledger(listening: P
 
             with ThreadPoolExecutor(1) as pool:
                 posting = pool.submit(post)
-                before = count_signals(desk)
-                wait_for(lambda before=before: count_signals(desk) > before + 100)  # type: ignore[misc]
+                before = count_signals(harness)
+                wait_for(lambda before=before: count_signals(harness) > before + 100)  # type: ignore[misc]
                 process.send_signal(signal.SIGKILL)
                 reports.append(posting.result())
-    stored = {row[0] for row in desk.rows("SELECT id FROM signal")}
+    stored = {row[0] for row in harness.rows("SELECT id FROM signal")}
     accepted = {id_ for report in reports for id_ in report.ids}
     assert len(accepted) > 100
     assert accepted <= stored
-    assert desk.one("SELECT count(*) FROM journey") == len(stored)
+    assert harness.one("SELECT count(*) FROM journey") == len(stored)
     assert any(report.errors for report in reports), "nothing was under way when it was killed"
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_ended_it_answers_what_had_begun(listening: Process, desk: Desk, how: signal.Signals) -> None:
+def test_ended_it_answers_what_had_begun(listening: Process, harness: Harness, how: signal.Signals) -> None:
     with listening.running() as (process, client), ThreadPoolExecutor(1) as pool:
-        with writer_held(desk):
+        with writer_held(harness):
             begun = pool.submit(client.post, make_lead(1))
-            wait_for(lambda: is_writer_waiting(desk))
+            wait_for(lambda: is_writer_waiting(harness))
             process.send_signal(how)
             time.sleep(0.3)
             assert process.poll() is None
@@ -146,7 +146,7 @@ def test_ended_it_answers_what_had_begun(listening: Process, desk: Desk, how: si
         "Stopped. Every request that was answered with 202 is in the ledger.",
     ]
     assert not any(secret in out + err for secret in SECRETS.values())
-    assert count_signals(desk) == 1
+    assert count_signals(harness) == 1
 
 
 def test_a_port_that_is_taken_is_told(listening: Process) -> None:
@@ -185,14 +185,14 @@ def test_weak_and_shared_secrets_are_refused_at_the_start(
     assert not any(secret in err for secret in SECRETS.values())
 
 
-def test_a_trusted_proxy_is_believed_about_its_senders(listening: Process, desk: Desk) -> None:
+def test_a_trusted_proxy_is_believed_about_its_senders(listening: Process, harness: Harness) -> None:
     with listening.running(LEADGATE_TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8") as (_, client):
         forwarded = {"X-Forwarded-For": "192.0.2.1, 203.0.113.7, 10.1.2.3"}
         assert client.post(make_lead(1), **forwarded).status == 202
-    assert desk.one("SELECT client_address FROM signal") == "203.0.113.7"
+    assert harness.one("SELECT client_address FROM signal") == "203.0.113.7"
 
 
-def test_it_lives_with_few_open_files(listening: Process, desk: Desk) -> None:
+def test_it_lives_with_few_open_files(listening: Process, harness: Harness) -> None:
     """More connections than the system allows files: the honest one is served, and nothing is said about it."""
     few = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4_096, few[1]), few[1]))  # ours, for the other ends
@@ -209,7 +209,7 @@ def test_it_lives_with_few_open_files(listening: Process, desk: Desk) -> None:
         _, err = process.communicate(timeout=60)
     resource.setrlimit(resource.RLIMIT_NOFILE, few)
     assert len(err.splitlines()) <= 4
-    assert count_signals(desk) == 11
+    assert count_signals(harness) == 11
 
 
 def test_it_needs_neither_prefect_nor_great_expectations() -> None:
@@ -241,7 +241,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
 
 
-def test_what_the_page_posts_is_accepted_by_the_bundled_playbook(listening: Process, desk: Desk) -> None:
+def test_what_the_page_posts_is_accepted_by_the_bundled_playbook(listening: Process, harness: Harness) -> None:
     first, bearing, signing = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     (library,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     variables = {
@@ -257,12 +257,12 @@ def test_what_the_page_posts_is_accepted_by_the_bundled_playbook(listening: Proc
             run = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True)
             assert run.returncode == 0, run.stderr
             assert list(json.loads(run.stdout)) == ["signals"], run.stdout
-    assert desk.rows("SELECT source, key FROM signal WHERE key LIKE 'id:%' ORDER BY id") == [
+    assert harness.rows("SELECT source, key FROM signal WHERE key LIKE 'id:%' ORDER BY id") == [
         ("website", "id:f-1"),
         ("website", "id:f-2"),
         ("website", "id:f-3"),
     ]
-    assert desk.one("SELECT count(*) FROM signal WHERE source = 'partner'") == 1
+    assert harness.one("SELECT count(*) FROM signal WHERE source = 'partner'") == 1
 
 
 def test_the_page_has_every_answer() -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 import requests
-from desk import NOW, PLAYBOOK, Desk, make_lead
+from harness import NOW, PLAYBOOK, Harness, make_lead
 from receiver import receiving
 from smtp_sink import taking_mail
 
@@ -206,17 +206,17 @@ NOTIFIED = "\nnotifications: [{to: everybody, address_env: NOTIFY_EVERYBODY}]\n"
 
 def test_an_address_that_is_held_never_leaves_and_one_that_is_good_leaves_masked(ledger: Ledger) -> None:
     """The lead behind an overdue work item has no valid address yet: what it typed is not told."""
-    desk = Desk(ledger, playbooks.parse(PLAYBOOK + NOTIFIED, path=Path("tests.yaml")))
-    desk.capture(
+    harness = Harness(ledger, playbooks.parse(PLAYBOOK + NOTIFIED, path=Path("tests.yaml")))
+    harness.capture(
         *(make_lead(n, Email=address, Phone="") for n, address in enumerate(ADDRESSES, start=1)), make_lead(50)
     )
-    desk.run()
+    harness.run()
     later = NOW + timedelta(days=3)
-    overdue.escalate_overdue(ledger, desk.loaded.playbook, later)
+    overdue.escalate_overdue(ledger, harness.loaded.playbook, later)
     with receiving() as receiver:
-        deliver_waiting(ledger, desk.loaded.playbook, later, environ={"NOTIFY_EVERYBODY": receiver.address})
+        deliver_waiting(ledger, harness.loaded.playbook, later, environ={"NOTIFY_EVERYBODY": receiver.address})
         told = [message["message"] for message in receiver.messages]
-    kinds = {row[0] for row in desk.rows("SELECT DISTINCT kind FROM outbox")}
+    kinds = {row[0] for row in harness.rows("SELECT DISTINCT kind FROM outbox")}
     assert {"work_item_overdue", "lead_assigned"} <= kinds
     assert any("an address that could not be validated" in each for each in told)
     assert any("l••• at company50[.]example" in each for each in told)
@@ -224,10 +224,10 @@ def test_an_address_that_is_held_never_leaves_and_one_that_is_good_leaves_masked
 
 
 def test_a_correction_that_waits_for_validation_is_not_told(ledger: Ledger) -> None:
-    desk = Desk(ledger, playbooks.parse(PLAYBOOK + NOTIFIED, path=Path("tests.yaml")))
-    desk.capture(make_lead(1))
-    desk.run()
-    desk.rows("UPDATE lead SET email = 'x@<https://evil.example|URGENT>' RETURNING 1")
+    harness = Harness(ledger, playbooks.parse(PLAYBOOK + NOTIFIED, path=Path("tests.yaml")))
+    harness.capture(make_lead(1))
+    harness.run()
+    harness.rows("UPDATE lead SET email = 'x@<https://evil.example|URGENT>' RETURNING 1")
     message = outbox.claim(ledger, ["ana", "bob", "cyn"], now=NOW, lease=timedelta(minutes=1))
     assert message is not None
-    assert "evil" not in compose_message(message, desk.loaded.playbook, NOW).body
+    assert "evil" not in compose_message(message, harness.loaded.playbook, NOW).body

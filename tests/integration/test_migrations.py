@@ -11,8 +11,8 @@ import alembic.command
 import alembic.config
 import databases
 import pytest
-from desk import Desk, make_lead
 from forked import Child
+from harness import Harness, make_lead
 from sqlalchemy import Engine, create_engine, text
 from sqlmodel import SQLModel
 
@@ -72,7 +72,7 @@ def test_two_processes_that_open_an_empty_database_at_once_both_can(
 ) -> None:
     def opened() -> int:
         with open_ledger(Settings(home=settings.home, database_url=empty)) as ledger:
-            return Desk(ledger, loaded).one("SELECT count(*) FROM alembic_version")
+            return Harness(ledger, loaded).one("SELECT count(*) FROM alembic_version")
 
     assert [child.result() for child in [Child(opened), Child(opened), Child(opened)]] == [1, 1, 1]
 
@@ -80,11 +80,11 @@ def test_two_processes_that_open_an_empty_database_at_once_both_can(
 def test_two_processes_that_open_a_new_data_folder_at_once_share_its_postgresql(tmp_path: Path, loaded: Loaded) -> None:
     def opened(number: int) -> int:
         with open_ledger(Settings(home=tmp_path)) as ledger:
-            return Desk(ledger, loaded).capture(make_lead(number))
+            return Harness(ledger, loaded).capture(make_lead(number))
 
     assert [child.result() for child in [Child(partial(opened, number)) for number in (1, 2)]] == [1, 1]
     with open_ledger(Settings(home=tmp_path)) as ledger:
-        assert Desk(ledger, loaded).statuses() == {"ready": 2}
+        assert Harness(ledger, loaded).count_statuses() == {"ready": 2}
 
 
 def test_an_empty_database_that_is_only_to_be_read_stays_empty(settings: Settings, empty: str) -> None:
@@ -98,11 +98,11 @@ def test_an_empty_database_that_is_only_to_be_read_stays_empty(settings: Setting
 
 def test_opening_again_changes_nothing(settings: Settings, loaded: Loaded) -> None:
     with open_ledger(settings) as ledger:
-        Desk(ledger, loaded).capture(make_lead(1))
+        Harness(ledger, loaded).capture(make_lead(1))
         before = schema(ledger.engine)
     with open_ledger(settings) as ledger:
         assert schema(ledger.engine) == before
-        assert Desk(ledger, loaded).statuses() == {"ready": 1}
+        assert Harness(ledger, loaded).count_statuses() == {"ready": 1}
 
 
 def test_a_ledger_of_a_later_version_is_refused_with_a_reason(settings: Settings) -> None:
@@ -174,15 +174,15 @@ def test_personal_values_of_earlier_versions_leave_the_rows_that_cannot_be_erase
     engine.dispose()
 
     with open_ledger(Settings(home=settings.home, database_url=empty)) as ledger:
-        desk = Desk(ledger, loaded)
+        harness = Harness(ledger, loaded)
         found = {each.name: each for each in verify(ledger, whole=True)}
         assert found["nothing_personal_kept"].checked > 120_000
         assert found["nothing_personal_kept"].broken == 0
-        assert desk.rows("SELECT DISTINCT evidence::text FROM qualification ORDER BY 1") == [
+        assert harness.rows("SELECT DISTINCT evidence::text FROM qualification ORDER BY 1") == [
             ('{"need": {"known": false}, "budget": {"field": "budget", "known": true}}',),
             ("{}",),
         ]
-        assert desk.rows("SELECT journey_id, what, note FROM action ORDER BY id") == [
+        assert harness.rows("SELECT journey_id, what, note FROM action ORDER BY id") == [
             (1, "reassign", "Kim Okonkwo1 asked for it."),
             (2, "transfer", "left Kim Okonkwo2"),
             (2, "unassign", "not Kim Okonkwo2 (again)"),
@@ -190,21 +190,21 @@ def test_personal_values_of_earlier_versions_leave_the_rows_that_cannot_be_erase
             (3, "reassign", "Kim Okonkwo3"),
         ]
         all_the_same = "Reassign to ana; all the same, because ana: reached 0 open. A person chose them."
-        assert desk.rows("SELECT method, why, end_reason FROM assignment ORDER BY id") == [
+        assert harness.rows("SELECT method, why, end_reason FROM assignment ORDER BY id") == [
             ("route", "Route all.", "reassigned"),
             ("reassign", "Reassign to bob. A person chose them.", "rejected: no_fit"),
             ("route", "Route all.", "transferred"),
             ("transfer", "Transfer to all: ana's leads. bob has the first turn.", "unassigned"),
             ("reassign", all_the_same, "sla_missed"),
         ]
-        assert [row[0] for row in desk.rows("SELECT reason FROM handoff ORDER BY id")] == [
+        assert [row[0] for row in harness.rows("SELECT reason FROM handoff ORDER BY id")] == [
             "reassigned", "rejected: no_fit", "transferred", "unassigned", "reassigned", None,
         ]  # fmt: skip
-        assert desk.rows("SELECT message, detail FROM work_item") == [
+        assert harness.rows("SELECT message, detail FROM work_item") == [
             ("It was taken from bob and has no owner; a rerun finds one.", "not Kim Okonkwo2 (again)")
         ]
-        moments = desk.rows("SELECT id, handed_on_at FROM journey ORDER BY id")
+        moments = harness.rows("SELECT id, handed_on_at FROM journey ORDER BY id")
         assert moments == [(1, []), (2, []), (3, []), (4, [datetime(2026, 3, 2, 1, tzinfo=UTC)])]
-        keys = desk.rows("SELECT key, lead_id FROM match_key")
+        keys = harness.rows("SELECT key, lead_id FROM match_key")
         assert {lead for _, lead in keys} == {1, 2}
         assert not {key for key, _ in keys} & {1446032523, 99, 100}

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from desk import NOW, Desk, make_lead
+from harness import NOW, Harness, make_lead
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
@@ -75,10 +75,10 @@ def declared(*kinds: Any) -> set[str]:
 
 
 @pytest.fixture
-def worked(ledger: Ledger) -> Desk:
+def worked(ledger: Ledger) -> Harness:
     """The default playbook's day: owned, held, joined, reviewed, handed over, waited for, reminded, given back."""
-    desk = Desk(ledger, playbooks.load_default())
-    desk.capture(
+    harness = Harness(ledger, playbooks.load_default())
+    harness.capture(
         *(hostile(number) for number in range(1, 6)),
         hostile(1, Message=f"again {MARK}", submission_id=f"{MARK}-again"),
         hostile(6, Email=f"{MARK} at example", Phone="none"),
@@ -88,44 +88,44 @@ def worked(ledger: Ledger) -> Desk:
         {"Email": "x", "Company": MARK},
         None,
     )
-    desk.activity("demo_request", f"{MARK}1@{MARK}1.example")
-    desk.run()
-    owned = [row[0] for row in desk.rows("SELECT id FROM journey WHERE status = 'owned' ORDER BY id")]
+    harness.activity("demo_request", f"{MARK}1@{MARK}1.example")
+    harness.run()
+    owned = [row[0] for row in harness.rows("SELECT id FROM journey WHERE status = 'owned' ORDER BY id")]
     assert len(owned) >= 4
     now, why = NOW + timedelta(hours=1), f"{MARK} asked for somebody else"
-    reps = [rep.name for rep in desk.loaded.playbook.reps]
+    reps = [rep.name for rep in harness.loaded.playbook.reps]
     mia = Actor("mia", reps=frozenset(reps))
-    had = desk.one("SELECT owner FROM assignment WHERE journey_id = :j AND ended_at IS NULL", j=owned[0])
+    had = harness.one("SELECT owner FROM assignment WHERE journey_id = :j AND ended_at IS NULL", j=owned[0])
     rep = next(each for each in reps if each != had)
-    reassignments.reassign(ledger, desk.loaded, owned[0], rep=rep, anyway=True, reason=why, by=mia, now=now)
-    reassignments.unassign(ledger, desk.loaded, owned[1], reason=why, by=mia, now=now)
-    leaver = desk.one("SELECT owner FROM assignment WHERE journey_id = :j AND ended_at IS NULL", j=owned[2])
-    reassignments.transfer(ledger, desk.loaded, leaver, reason=why, by=mia, now=now)
+    reassignments.reassign(ledger, harness.loaded, owned[0], rep=rep, anyway=True, reason=why, by=mia, now=now)
+    reassignments.unassign(ledger, harness.loaded, owned[1], reason=why, by=mia, now=now)
+    leaver = harness.one("SELECT owner FROM assignment WHERE journey_id = :j AND ended_at IS NULL", j=owned[2])
+    reassignments.transfer(ledger, harness.loaded, leaver, reason=why, by=mia, now=now)
     ownership.wait(ledger, owned[3], until=now + timedelta(days=1), reason=why, by=mia, now=now)
     for hours in (3, 30, 300):
-        desk.run(NOW + timedelta(hours=hours))
-    return desk
+        harness.run(NOW + timedelta(hours=hours))
+    return harness
 
 
 # --- what is written --------------------------------------------------------------------------------------
 
 
-def test_what_a_lead_says_stands_in_erasable_columns_only(worked: Desk) -> None:
+def test_what_a_lead_says_stands_in_erasable_columns_only(worked: Harness) -> None:
     found = where_it_stands(worked.ledger, MARK)
     assert found - declared(PERSONAL) == set()
     # the marks went far enough for that to mean something
     assert {"signal.payload", "lead.message", "lead.custom", "work_item.value", "action.note", "pause.reason"} <= found
-    assert worked.holds() == []
+    assert worked.find_broken() == []
 
 
-def test_the_evidence_of_a_qualification_names_the_field_and_not_its_value(worked: Desk) -> None:
+def test_the_evidence_of_a_qualification_names_the_field_and_not_its_value(worked: Harness) -> None:
     (evidence,) = worked.rows("SELECT evidence FROM qualification WHERE journey_id = 1 LIMIT 1")[0]
     assert evidence["budget"] == {"known": True, "field": "budget"}
     assert evidence["timeline"] == {"known": True, "field": "timeline"}
     assert "value" not in str(evidence)
 
 
-def test_the_reason_of_a_reassignment_is_kept_where_it_can_be_erased(worked: Desk) -> None:
+def test_the_reason_of_a_reassignment_is_kept_where_it_can_be_erased(worked: Harness) -> None:
     assert worked.rows("SELECT DISTINCT what, note FROM action WHERE what = 'reassign'") == [
         ("reassign", f"{MARK} asked for somebody else")
     ]
@@ -134,7 +134,7 @@ def test_the_reason_of_a_reassignment_is_kept_where_it_can_be_erased(worked: Des
     assert worked.one("SELECT detail FROM work_item WHERE reason = 'unassigned'") == f"{MARK} asked for somebody else"
 
 
-def test_a_leads_own_message_stays_when_a_person_is_asked_about_the_lead(worked: Desk) -> None:
+def test_a_leads_own_message_stays_when_a_person_is_asked_about_the_lead(worked: Harness) -> None:
     assert worked.one("SELECT count(*) FROM work_item WHERE reason = 'likely_duplicate'") == 1
     assert worked.rows("SELECT DISTINCT message FROM lead l WHERE message NOT LIKE :mark", mark=f"%{MARK}%") == []
 
@@ -178,13 +178,13 @@ def some(postgres: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Any:
     with databases.fresh(postgres) as (url,):
         settings = Settings(home=tmp_path_factory.mktemp("some"), database_url=url)
         with open_ledger(settings) as ledger:
-            desk = Desk(ledger, playbooks.load_default())
-            desk.capture(
+            harness = Harness(ledger, playbooks.load_default())
+            harness.capture(
                 make_lead(1, Message='Call "me" about the\nnew office, please', **{"Use case": "Replace paper lists"})
             )
-            desk.capture(make_lead(2, Email="none", Phone="none"))
-            desk.run()
-            desk.rows("UPDATE work_item SET journey_id = 1 RETURNING 1")  # so that each table has a row about lead 1
+            harness.capture(make_lead(2, Email="none", Phone="none"))
+            harness.run()
+            harness.rows("UPDATE work_item SET journey_id = 1 RETURNING 1")  # so that each table has a row about lead 1
             yield ledger
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import databases
 import pytest
 from commands import Cli, join_lines, read_json
-from desk import KEY, NOW, Desk, make_actor, make_lead
+from harness import KEY, NOW, Harness, make_actor, make_lead
 
 from leadgate.figures import FIRST_TOUCHES
 from leadgate.ledger import Ledger, open_ledger, ownership
@@ -36,13 +36,13 @@ def day(postgres: Ledger, loaded: Loaded, tmp_path_factory: pytest.TempPathFacto
     """
     with databases.fresh(postgres) as (url,):
         with open_ledger(Settings(home=tmp_path_factory.mktemp("day"), database_url=url, key=KEY)) as ledger:
-            _work(Desk(ledger, loaded))
+            _work(Harness(ledger, loaded))
         yield url.rpartition("/")[2].partition("?")[0]
 
 
-def _work(desk: Desk) -> None:
+def _work(harness: Harness) -> None:
     chief = {"Job title": "Chief of Nothing"}
-    desk.capture(
+    harness.capture(
         make_lead(1, **chief),
         make_lead(2),
         make_lead(3),
@@ -52,18 +52,20 @@ def _work(desk: Desk) -> None:
         make_lead(7, Company=""),
         make_lead(8, Company="", **chief),
     )
-    desk.capture(make_lead(9, Email="somebody@rival.example"), make_lead(1), source="partner")
-    desk.run(NOW + MINUTE)
-    owners = dict(desk.rows("SELECT journey_id, owner FROM assignment"))  # type: ignore[arg-type]
+    harness.capture(make_lead(9, Email="somebody@rival.example"), make_lead(1), source="partner")
+    harness.run(NOW + MINUTE)
+    owners = dict(harness.rows("SELECT journey_id, owner FROM assignment"))  # type: ignore[arg-type]
     assert sorted(owners) == [1, 2, 3, 4]
-    desk.activity("call", "lead1@company1.example", rep=owners[1], at=NOW + HOUR)
-    desk.run(NOW + HOUR)
-    rules = desk.loaded.playbook
-    ownership.reject(desk.ledger, 2, by=make_actor(owners[2]), now=NOW + 2 * HOUR, reason="not_a_fit", playbook=rules)
-    desk.activity("call", "lead3@company3.example", rep=owners[3], at=NOW + 5 * HOUR)
-    desk.run(NOW + 5 * HOUR)
-    assert desk.statuses() == {"done": 2, "nurture": 2, "owned": 1, "held": 3, "disqualified": 1, "joined": 1}
-    assert desk.holds() == []
+    harness.activity("call", "lead1@company1.example", rep=owners[1], at=NOW + HOUR)
+    harness.run(NOW + HOUR)
+    rules = harness.loaded.playbook
+    ownership.reject(
+        harness.ledger, 2, by=make_actor(owners[2]), now=NOW + 2 * HOUR, reason="not_a_fit", playbook=rules
+    )
+    harness.activity("call", "lead3@company3.example", rep=owners[3], at=NOW + 5 * HOUR)
+    harness.run(NOW + 5 * HOUR)
+    assert harness.count_statuses() == {"done": 2, "nurture": 2, "owned": 1, "held": 3, "disqualified": 1, "joined": 1}
+    assert harness.find_broken() == []
 
 
 @pytest.fixture
@@ -140,9 +142,9 @@ def test_conversion(cli: Cli) -> None:
     ]
 
 
-def test_a_first_touch_is_no_acceptance_and_an_acceptance_no_touch(cli: Cli, desk: Desk) -> None:
-    desk.capture(make_lead(11), make_lead(12))
-    desk.run(REPORTED)
+def test_a_first_touch_is_no_acceptance_and_an_acceptance_no_touch(cli: Cli, harness: Harness) -> None:
+    harness.capture(make_lead(11), make_lead(12))
+    harness.run(REPORTED)
     cli("accept", "J11", "--for", "bob", "--now", REPORTED)
     found = report(cli)
     everybody = row(found["conversion"]["by_verdict"], verdict="all")
@@ -155,15 +157,15 @@ def test_a_first_touch_is_no_acceptance_and_an_acceptance_no_touch(cli: Cli, des
     assert sum(each["overdue"] for each in late["load"]["reps"]) == 3  # J4, J11, J12
 
 
-def test_what_counts_of_several_owners_is_of_the_last(cli: Cli, desk: Desk) -> None:
+def test_what_counts_of_several_owners_is_of_the_last(cli: Cli, harness: Harness) -> None:
     """But who was touched, due or missed once stays so, and a rejection is of the last who gave the lead back."""
     at = REPORTED - HOUR
-    desk.rows(
+    harness.rows(
         "UPDATE assignment SET accepted_at = assigned_at, ended_at = :at, end_reason = 'rejected: too_small' "
         "WHERE journey_id = 4 RETURNING id",
         at=at,
     )
-    desk.rows(
+    harness.rows(
         "INSERT INTO assignment (journey_id, generation, owner, rule, turn, candidates, why, playbook_hash, assigned_at, "
         "ladder_step) SELECT 4, 1, owner, 'another_route', false, candidates, why, playbook_hash, :at, 0 "
         "FROM assignment WHERE journey_id = 4 RETURNING id",
@@ -180,9 +182,9 @@ def test_what_counts_of_several_owners_is_of_the_last(cli: Cli, desk: Desk) -> N
     }  # fmt: skip
 
 
-def test_won_lost_and_undecided_add_up_everywhere(cli: Cli, desk: Desk) -> None:
-    desk.capture(make_lead(11))
-    desk.run(REPORTED)
+def test_won_lost_and_undecided_add_up_everywhere(cli: Cli, harness: Harness) -> None:
+    harness.capture(make_lead(11))
+    harness.run(REPORTED)
     cli("accept", "J11", "--for", "bob", "--now", REPORTED)
     found = report(cli)
     for table in ("by_source", "by_route", "by_band"):
@@ -198,15 +200,15 @@ def test_won_lost_and_undecided_add_up_everywhere(cli: Cli, desk: Desk) -> None:
             assert each["kept"] + each["missed"] == each["due"]
 
 
-def test_an_outcome_is_won_or_lost_as_the_playbook_says(desk: Desk) -> None:
+def test_an_outcome_is_won_or_lost_as_the_playbook_says(harness: Harness) -> None:
     given = [("done", "outcome: sold"), ("done", "outcome: gone"), ("done", "touched"), ("nurture", "outcome: sold")]
     statement = f"SELECT {OUTCOME} FROM (VALUES {', '.join(map(str, given))}) x (status, end_reason), " + (
         "LATERAL (SELECT x.status) c, LATERAL (SELECT x.end_reason, false AS accepted) w"
     )
-    assert [each for (each,) in desk.rows(statement, lost=["outcome: gone"])] == ["won", "lost", "undecided", "lost"]
+    assert [each for (each,) in harness.rows(statement, lost=["outcome: gone"])] == ["won", "lost", "undecided", "lost"]
 
 
-def test_every_first_touch_is_one_of_six_things(desk: Desk) -> None:
+def test_every_first_touch_is_one_of_six_things(harness: Harness) -> None:
     """All orders of the moments of an assignment: due, touched, ended and now."""
     moments = [None, *(NOW + n * HOUR for n in (1, 2, 3))]
     past = [
@@ -215,7 +217,7 @@ def test_every_first_touch_is_one_of_six_things(desk: Desk) -> None:
     rows = [(due, touched, ended) for due in moments for touched in past for ended in past]
     values = ", ".join("(" + ", ".join(_timestamp(each) for each in one) + ")" for one in rows)
     statement = f"SELECT {FIRST_TOUCH} FROM (VALUES {values}) a (due_at, touched_at, ended_at)"
-    found = [name for (name,) in desk.rows(statement, now=NOW + 2 * HOUR)]
+    found = [name for (name,) in harness.rows(statement, now=NOW + 2 * HOUR)]
     for name, (due, touched, ended) in zip(found, rows, strict=True):
         now, done = NOW + 2 * HOUR, touched or ended
         expected = {
@@ -234,10 +236,10 @@ def _timestamp(moment: datetime | None) -> str:
     return f"CAST({'NULL' if moment is None else repr(moment.isoformat())} AS timestamptz)"
 
 
-def test_the_period_before_is_told_beside_each_headline(cli: Cli, desk: Desk) -> None:
+def test_the_period_before_is_told_beside_each_headline(cli: Cli, harness: Harness) -> None:
     later = NOW + 7 * 24 * HOUR
-    desk.capture(make_lead(21), now=later)
-    desk.run(later + 2 * MINUTE)
+    harness.capture(make_lead(21), now=later)
+    harness.run(later + 2 * MINUTE)
     week = ["--since", "2026-03-10", "--until", "2026-03-16", "--now", later + HOUR]
     found = read_json(cli("report", "--json", *week))
     assert found["period_before"]["since"].startswith("2026-03-03")
@@ -245,7 +247,7 @@ def test_the_period_before_is_told_beside_each_headline(cli: Cli, desk: Desk) ->
     assert has(headlines["funnel", "signals"], value=1, before=10, change=-9)
     assert has(headlines["speed", "to_owner"], value=120, before=60, change=60)
     assert headlines["speed", "in_time"]["before"] == pytest.approx(1 / 3)
-    assert has(headlines["load", "open"], value=desk.statuses()["owned"], before=1)
+    assert has(headlines["load", "open"], value=harness.count_statuses()["owned"], before=1)
     assert "10 in the period before, 9 fewer." in join_lines(cli("report", *week))
 
 
@@ -297,9 +299,9 @@ def test_clean_paths_and_those_that_needed_a_person(cli: Cli) -> None:
     }
 
 
-def test_what_a_person_decided_shows_with_the_time_it_took(cli: Cli, desk: Desk) -> None:
+def test_what_a_person_decided_shows_with_the_time_it_took(cli: Cli, harness: Harness) -> None:
     cli("rerun", "--reason", "score_in_review_band", "--done-by-hand", "looked", "--later", "--now", NOW + 2 * HOUR)
-    desk.run(NOW + 3 * HOUR)
+    harness.run(NOW + 3 * HOUR)
     found = report(cli)
     reviewed = row(found["paths"]["reasons"], reason="score_in_review_band")
     assert has(reviewed, open=0, closed_p50=119 * 60)
@@ -307,20 +309,20 @@ def test_what_a_person_decided_shows_with_the_time_it_took(cli: Cli, desk: Desk)
     assert has(row(found["speed"]["overall"], leads=5), owner_p95=60 + 0.8 * (180 - 1) * 60)
 
 
-def test_the_time_of_a_stage_adds_up_over_the_generations_of_a_journey(cli: Cli, desk: Desk) -> None:
+def test_the_time_of_a_stage_adds_up_over_the_generations_of_a_journey(cli: Cli, harness: Harness) -> None:
     minutes = [(0, "capture", 1), (0, "validation", 2), (0, "enrichment", 4), (0, "qualification", 8)]
     minutes += [(1, "qualification", 68), (2, "qualification", 78), (2, "assignment", 80)]
-    desk.rows("DELETE FROM handoff WHERE journey_id = 8 RETURNING id")
+    harness.rows("DELETE FROM handoff WHERE journey_id = 8 RETURNING id")
     for generation, stage, minute in minutes:
-        desk.rows(
+        harness.rows(
             "INSERT INTO handoff (journey_id, generation, stage, outcome, playbook_hash, at) "
             "SELECT 8, :generation, :stage, 'continued', min(hash), :at FROM playbook_version RETURNING id",
             generation=generation, stage=stage, at=NOW + minute * MINUTE,
         )  # fmt: skip
-    desk.rows(
+    harness.rows(
         "UPDATE journey SET generation = 2, source = 'partner', captured_at = :at WHERE id = 8 RETURNING id", at=NOW
     )
-    desk.rows("UPDATE journey SET source = 'website' WHERE id IN (9, 10) RETURNING id")  # the others of that source
+    harness.rows("UPDATE journey SET source = 'website' WHERE id IN (9, 10) RETURNING id")  # the others of that source
     stages = report(cli, "--source", "partner")["paths"]["stages"]
     assert {each["stage"]: (each["clean"], each["person"], each["person_p50"]) for each in stages} == {
         "capture": (0, 1, 60),
@@ -332,19 +334,19 @@ def test_the_time_of_a_stage_adds_up_over_the_generations_of_a_journey(cli: Cli,
     }
 
 
-def test_an_accepted_lead_is_a_clean_path(cli: Cli, desk: Desk) -> None:
-    desk.capture(make_lead(11))
-    desk.run(REPORTED)
+def test_an_accepted_lead_is_a_clean_path(cli: Cli, harness: Harness) -> None:
+    harness.capture(make_lead(11))
+    harness.run(REPORTED)
     cli("accept", "J11", "--for", "bob", "--now", REPORTED)
     found = report(cli)
     assert has(row(found["paths"]["endings"], status="owned"), clean=1, person=1)
     assert has(row(found["funnel"]["steps"], step="owned"), reached=5, on=2, now_owned=2)
 
 
-def test_a_lead_that_comes_back_is_no_second_signal(cli: Cli, desk: Desk) -> None:
-    desk.activity("demo_request", "lead7@company7.example", at=NOW + 5 * HOUR)
-    desk.rows("UPDATE lead SET company = 'Company 7' WHERE id = 7 RETURNING id")
-    desk.run(NOW + 5 * HOUR)
+def test_a_lead_that_comes_back_is_no_second_signal(cli: Cli, harness: Harness) -> None:
+    harness.activity("demo_request", "lead7@company7.example", at=NOW + 5 * HOUR)
+    harness.rows("UPDATE lead SET company = 'Company 7' WHERE id = 7 RETURNING id")
+    harness.run(NOW + 5 * HOUR)
     funnel = report(cli)["funnel"]
     assert has(row(funnel["by_trigger"], trigger="rescore"), signals=1, qualified=1, owned=1, now_owned=1)
     assert funnel["steps"][0]["reached"] == 10
@@ -362,8 +364,8 @@ def test_a_source_and_a_period_leave_the_others_out(cli: Cli) -> None:
     assert report(cli, *day, "--zone", "Pacific/Kiritimati")["funnel"]["steps"][0]["reached"] == 0
 
 
-def test_one_rep_sees_their_own(cli: Cli, desk: Desk) -> None:
-    owner = desk.one("SELECT owner FROM assignment WHERE journey_id = 4")
+def test_one_rep_sees_their_own(cli: Cli, harness: Harness) -> None:
+    owner = harness.one("SELECT owner FROM assignment WHERE journey_id = 4")
     found = report(cli, "--rep", owner)
     assert [each["owner"] for each in found["speed"]["by_rep"]] == [owner]
     assert (

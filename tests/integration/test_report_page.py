@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from commands import Cli
-from desk import NOW, Desk, make_lead
+from harness import NOW, Harness, make_lead
 
 #: What a reader would stumble over: sizes of letters of charts as they are seen, and what sticks out.
 _LOOK = """() => {
@@ -34,16 +34,16 @@ _LOOK = """() => {
 
 
 @pytest.fixture
-def page(cli: Cli, desk: Desk, tmp_path: Path) -> Path:
+def page(cli: Cli, harness: Harness, tmp_path: Path) -> Path:
     """The page of a morning with one of most things."""
     chief = {"Job title": "Chief of Nothing"}
-    desk.capture(*(make_lead(number, **chief) for number in range(1, 9)), None, make_lead(9, Email="broken address"))
-    desk.run(NOW)
-    for journey, owner in desk.rows("SELECT journey_id, owner FROM assignment WHERE journey_id < 5"):
+    harness.capture(*(make_lead(number, **chief) for number in range(1, 9)), None, make_lead(9, Email="broken address"))
+    harness.run(NOW)
+    for journey, owner in harness.rows("SELECT journey_id, owner FROM assignment WHERE journey_id < 5"):
         at = NOW + timedelta(minutes=20 * journey)
-        desk.activity("call", f"lead{journey}@company{journey}.example", rep=owner, at=at)
+        harness.activity("call", f"lead{journey}@company{journey}.example", rep=owner, at=at)
         cli("accept", f"J{journey}", "--for", owner, "--now", at)
-    desk.run(NOW + timedelta(hours=2))
+    harness.run(NOW + timedelta(hours=2))
     cli("report", "--html", tmp_path / "report.html", "--now", NOW + timedelta(hours=6))
     return tmp_path / "report.html"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from desk import PLAYBOOK, Desk, make_lead
+from harness import PLAYBOOK, Harness, make_lead
 
 from leadgate import fields
 from leadgate import playbook as playbooks
@@ -18,7 +18,7 @@ from tasks import handoff
 def test_every_column_that_a_stage_adds_is_a_name_that_no_field_can_have(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk = Desk(ledger, playbooks.load_default())
+    harness = Harness(ledger, playbooks.load_default())
     seen: dict[str, set[str]] = {}
     keep = handoff._keep_evidence
 
@@ -29,9 +29,9 @@ def test_every_column_that_a_stage_adds_is_a_name_that_no_field_can_have(
 
     monkeypatch.setattr(handoff, "_keep_evidence", look)
     sound = {"Job title": "CEO", "Country": "DE", "Use case": "reports", "Timeline": "now"}
-    desk.capture(*(make_lead(number, **sound) for number in range(1, 5)), make_lead(5, Email="x"))
-    desk.run(kinds=["intake"])
-    lead = {*fields.list_columns("follow_up"), *desk.loaded.playbook.fields}
+    harness.capture(*(make_lead(number, **sound) for number in range(1, 5)), make_lead(5, Email="x"))
+    harness.run(kinds=["intake"])
+    lead = {*fields.list_columns("follow_up"), *harness.loaded.playbook.fields}
     assert len(seen) == 5
     for stage in ("capture", "validation", "qualification", "assignment"):  # whose frames have the playbook's fields
         assert seen[stage] - lead - fields.OF_STAGES == set(), stage

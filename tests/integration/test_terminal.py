@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from commands import Cli
-from desk import NOW, Desk, make_lead
+from harness import NOW, Harness, make_lead
 from typer.testing import CliRunner, Result
 
 from console.cli import app
@@ -32,8 +32,8 @@ def hostile(number: int, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def worked(ledger: Ledger, desk: Desk) -> Desk:
-    desk.capture(
+def worked(ledger: Ledger, harness: Harness) -> Harness:
+    harness.capture(
         hostile(1),
         hostile(2),
         hostile(1, Message=f"again {EVIL}"),
@@ -42,14 +42,14 @@ def worked(ledger: Ledger, desk: Desk) -> Desk:
         {EVIL: EVIL, "Email": EVIL},
         None,
     )
-    desk.activity(f"demo {EVIL}".replace("\x00", ""), "lead1@company1.example")
-    desk.run()
-    spam = [row[0] for row in desk.rows("SELECT id FROM work_item WHERE reason = 'spam'")]
+    harness.activity(f"demo {EVIL}".replace("\x00", ""), "lead1@company1.example")
+    harness.run()
+    spam = [row[0] for row in harness.rows("SELECT id FROM work_item WHERE reason = 'spam'")]
     reruns.mark_done_by_hand(ledger, spam, by=f"mia {EVIL}", now=NOW, evidence=f"seen {EVIL}")
-    desk.run()
-    desk.run(NOW + timedelta(hours=5))
-    assert desk.statuses()["owned"] >= 1
-    return desk
+    harness.run()
+    harness.run(NOW + timedelta(hours=5))
+    assert harness.count_statuses()["owned"] >= 1
+    return harness
 
 
 def harmless(result: Result) -> None:
@@ -58,7 +58,7 @@ def harmless(result: Result) -> None:
 
 
 @pytest.mark.parametrize("as_json", [[], ["--json"]], ids=["words", "json"])
-def test_no_command_that_tells_prints_what_a_terminal_obeys(cli: Cli, worked: Desk, as_json: list[str]) -> None:
+def test_no_command_that_tells_prints_what_a_terminal_obeys(cli: Cli, worked: Harness, as_json: list[str]) -> None:
     items = [row[0] for row in worked.rows("SELECT id FROM work_item WHERE closed_at IS NULL ORDER BY id")]
     journeys = [row[0] for row in worked.rows("SELECT id FROM journey ORDER BY id")]
     calls: list[tuple[Any, ...]] = [
@@ -90,11 +90,11 @@ def test_no_command_that_tells_prints_what_a_terminal_obeys(cli: Cli, worked: De
     ],
     ids=lambda call: " ".join("EVIL" if EVIL in str(part) else str(part) for part in call),
 )  # fmt: skip
-def test_no_refusal_repeats_what_a_terminal_obeys(worked: Desk, cli: Cli, call: tuple[Any, ...]) -> None:
+def test_no_refusal_repeats_what_a_terminal_obeys(worked: Harness, cli: Cli, call: tuple[Any, ...]) -> None:
     harmless(CliRunner().invoke(app, [str(part) for part in call]))
 
 
-def test_what_a_person_typed_is_told_without_what_a_terminal_obeys(worked: Desk, cli: Cli) -> None:
+def test_what_a_person_typed_is_told_without_what_a_terminal_obeys(worked: Harness, cli: Cli) -> None:
     journey = worked.one("SELECT min(id) FROM journey WHERE status = 'owned'")
     had = worked.one("SELECT owner FROM assignment WHERE journey_id = :j AND ended_at IS NULL", j=journey)
     to = next(rep for rep in ("ana", "bob", "cyn") if rep != had)
@@ -126,7 +126,7 @@ class Seen(html.parser.HTMLParser):
 
 
 def test_the_page_of_the_report_has_no_script_no_link_and_no_picture_of_a_leads(
-    cli: Cli, worked: Desk, tmp_path: Path
+    cli: Cli, worked: Harness, tmp_path: Path
 ) -> None:
     worked.rows("UPDATE lead SET lead_source = :evil RETURNING 1", evil=EVIL.replace("\x00", ""))
     page = tmp_path / "report.html"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from desk import NOW
+from harness import NOW
 from sqlalchemy import Connection, text
 
 from leadgate.ledger import Ledger

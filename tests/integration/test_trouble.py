@@ -19,11 +19,11 @@ import databases
 import orjson
 import psycopg
 import pytest
-from desk import INSISTS, NOW, PLAYBOOK, Desk, make_lead
 from forked import Child
-from open_gate import act_at_gate, pass_all
+from harness import INSISTS, NOW, PLAYBOOK, Harness, make_lead
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
+from stub_gates import act_at_gate, pass_all
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, bulk, open_ledger, reruns
@@ -63,57 +63,57 @@ def undisturbed(postgres: Ledger, tmp_path_factory: pytest.TempPathFactory, load
     """What these people come to when nothing breaks."""
     home = tmp_path_factory.mktemp("undisturbed")
     with databases.fresh(postgres) as (url,), open_ledger(Settings(home, url)) as ledger:
-        desk = Desk(ledger, loaded)
-        desk.capture(*people())
-        run_waiting(desk.worker(), lambda: NOW, check=pass_all)
+        harness = Harness(ledger, loaded)
+        harness.capture(*people())
+        run_waiting(harness.worker(), lambda: NOW, check=pass_all)
         return read_projection(ledger)
 
 
 # -- gates -------------------------------------------------------------------------------------------------
 
 
-def test_a_gate_that_cannot_be_checked_holds_the_batch_until_it_can(desk: Desk) -> None:
+def test_a_gate_that_cannot_be_checked_holds_the_batch_until_it_can(harness: Harness) -> None:
     broken = playbooks.parse(
-        PLAYBOOK.removesuffix(INSISTS) + UNCHECKABLE.format(gate="validated"), path=desk.loaded.path
+        PLAYBOOK.removesuffix(INSISTS) + UNCHECKABLE.format(gate="validated"), path=harness.loaded.path
     )
-    sound, desk.loaded = desk.loaded, broken
-    desk.capture(*people())
-    desk.run()
-    assert desk.rows("SELECT kind, reason, stage, blocking FROM work_item WHERE journey_id IS NULL") == [
+    sound, harness.loaded = harness.loaded, broken
+    harness.capture(*people())
+    harness.run()
+    assert harness.rows("SELECT kind, reason, stage, blocking FROM work_item WHERE journey_id IS NULL") == [
         ("exception", "column_missing", "validation", True)
     ]
-    assert desk.statuses() == {"held": 6}
-    assert desk.one("SELECT count(*) FROM journey WHERE stage = 'validation'") == 5  # the unreadable row has its own
-    assert desk.holds() == []
+    assert harness.count_statuses() == {"held": 6}
+    assert harness.one("SELECT count(*) FROM journey WHERE stage = 'validation'") == 5  # the unreadable row has its own
+    assert harness.find_broken() == []
 
-    desk.loaded = sound
-    item = desk.one("SELECT id FROM work_item WHERE reason = 'column_missing'")
-    report = reruns.rerun(desk.ledger, [item], by="mia", now=NOW, playbook=sound.playbook)
+    harness.loaded = sound
+    item = harness.one("SELECT id FROM work_item WHERE reason = 'column_missing'")
+    report = reruns.rerun(harness.ledger, [item], by="mia", now=NOW, playbook=sound.playbook)
     assert report.released == 5
-    desk.run()
-    assert desk.statuses() == {"owned": 2, "joined": 1, "nurture": 1, "held": 2}
-    assert desk.holds() == []
+    harness.run()
+    assert harness.count_statuses() == {"owned": 2, "joined": 1, "nurture": 1, "held": 2}
+    assert harness.find_broken() == []
 
 
-def test_owned_leads_whose_gate_cannot_be_checked_stay_owned_with_one_recovery_task(desk: Desk) -> None:
-    desk.capture(make_lead(1), make_lead(2))
-    run_waiting(desk.worker(), lambda: NOW, check=pass_all)
-    sound = desk.loaded
-    desk.loaded = playbooks.parse(
+def test_owned_leads_whose_gate_cannot_be_checked_stay_owned_with_one_recovery_task(harness: Harness) -> None:
+    harness.capture(make_lead(1), make_lead(2))
+    run_waiting(harness.worker(), lambda: NOW, check=pass_all)
+    sound = harness.loaded
+    harness.loaded = playbooks.parse(
         PLAYBOOK.removesuffix(INSISTS) + UNCHECKABLE.format(gate="followed_up"), path=sound.path
     )
     for hours in (3, 4, 5, 6):
-        desk.run(NOW + timedelta(hours=hours))
-        assert desk.rows("SELECT kind, reason, blocking FROM work_item") == [("recovery", "column_missing", False)]
-        assert desk.statuses() == {"owned": 2}
-    assert desk.one("SELECT count(*) FROM outbox WHERE kind <> 'lead_assigned'") == 0
-    assert desk.holds() == []
+        harness.run(NOW + timedelta(hours=hours))
+        assert harness.rows("SELECT kind, reason, blocking FROM work_item") == [("recovery", "column_missing", False)]
+        assert harness.count_statuses() == {"owned": 2}
+    assert harness.one("SELECT count(*) FROM outbox WHERE kind <> 'lead_assigned'") == 0
+    assert harness.find_broken() == []
 
-    desk.loaded = sound
-    desk.run(NOW + timedelta(hours=7))  # what was missed meanwhile is done now
-    assert desk.rows("SELECT resolution FROM work_item WHERE kind = 'recovery'") == [("promise_kept",)]
-    assert desk.one("SELECT count(*) FROM outbox WHERE kind = 'first_touch_overdue'") == 2
-    assert desk.holds() == []
+    harness.loaded = sound
+    harness.run(NOW + timedelta(hours=7))  # what was missed meanwhile is done now
+    assert harness.rows("SELECT resolution FROM work_item WHERE kind = 'recovery'") == [("promise_kept",)]
+    assert harness.one("SELECT count(*) FROM outbox WHERE kind = 'first_touch_overdue'") == 2
+    assert harness.find_broken() == []
 
 
 # -- PostgreSQL --------------------------------------------------------------------------------------------
@@ -124,24 +124,24 @@ def test_a_run_goes_on_after_postgresql_was_killed(loaded: Loaded, tmp_path: Pat
 
     def interrupted() -> str:
         with open_ledger(settings) as ledger:
-            desk = Desk(ledger, loaded)
-            desk.capture(*people())
+            harness = Harness(ledger, loaded)
+            harness.capture(*people())
             pid = int((settings.home / "postgresql" / "postmaster.pid").read_text().split()[0])
             kill = act_at_gate("qualified", lambda: os.kill(pid, signal.SIGKILL))
             try:
-                run_waiting(desk.worker("first", lease_seconds=0.5), lambda: NOW, check=kill)
+                run_waiting(harness.worker("first", lease_seconds=0.5), lambda: NOW, check=kill)
             except DBAPIError as error:
                 return explain_database_error(error)
         return "it noticed nothing"
 
     def continued() -> tuple[list[str], list[str]]:
         with open_ledger(settings) as ledger:
-            desk = Desk(ledger, loaded)
-            assert desk.one("SELECT count(*) FROM handoff WHERE stage = 'enrichment'") > 0
-            assert desk.one("SELECT count(*) FROM handoff WHERE stage = 'qualification'") == 0
+            harness = Harness(ledger, loaded)
+            assert harness.one("SELECT count(*) FROM handoff WHERE stage = 'enrichment'") > 0
+            assert harness.one("SELECT count(*) FROM handoff WHERE stage = 'qualification'") == 0
             time.sleep(read_lease_remaining(ledger, "intake") or 0)
-            run_waiting(desk.worker("second"), lambda: NOW, check=pass_all)
-            return read_projection(ledger), desk.holds()
+            run_waiting(harness.worker("second"), lambda: NOW, check=pass_all)
+            return read_projection(ledger), harness.find_broken()
 
     words = Child(interrupted).result()
     assert words.startswith("PostgreSQL is gone")
@@ -149,32 +149,32 @@ def test_a_run_goes_on_after_postgresql_was_killed(loaded: Loaded, tmp_path: Pat
     assert Child(continued).result() == (undisturbed, [])
 
 
-def test_a_full_disk_is_named_and_what_was_stored_stays(desk: Desk, postgres: Ledger) -> None:
+def test_a_full_disk_is_named_and_what_was_stored_stays(harness: Harness, postgres: Ledger) -> None:
     draw = random.Random(1)
     rows = [make_lead(number, Message=draw.randbytes(4_000).hex()) for number in range(600)]  # does not compress much
     with small_disk(postgres) as (tablespace, enlarge):
-        with desk.ledger.transaction() as connection:
+        with harness.ledger.transaction() as connection:
             connection.execute(text(f"ALTER TABLE signal SET TABLESPACE {tablespace}"))
         with pytest.raises(DBAPIError) as caught:
-            capture_all(desk, rows)
+            capture_all(harness, rows)
         words = explain_database_error(caught.value)
         assert words.startswith("PostgreSQL's disk is full")
         assert "What was stored stays" in words
-        stored = desk.one("SELECT count(*) FROM signal")
+        stored = harness.one("SELECT count(*) FROM signal")
         assert 0 < stored < len(rows)
-        run_waiting(desk.worker(), lambda: NOW, kinds=["intake"], check=pass_all)
-        assert desk.statuses() == {"owned": stored}
+        run_waiting(harness.worker(), lambda: NOW, kinds=["intake"], check=pass_all)
+        assert harness.count_statuses() == {"owned": stored}
         enlarge()
-        assert capture_all(desk, rows) == len(rows) - stored
-        assert desk.statuses() == {"owned": stored, "ready": len(rows) - stored}
-        assert desk.holds() == []
-        with desk.ledger.transaction() as connection:
+        assert capture_all(harness, rows) == len(rows) - stored
+        assert harness.count_statuses() == {"owned": stored, "ready": len(rows) - stored}
+        assert harness.find_broken() == []
+        with harness.ledger.transaction() as connection:
             connection.execute(text("ALTER TABLE signal SET TABLESPACE pg_default"))
 
 
-def capture_all(desk: Desk, rows: list[dict[str, Any]]) -> int:
+def capture_all(harness: Harness, rows: list[dict[str, Any]]) -> int:
     """How many are new."""
-    return sum(desk.capture(*rows[start : start + 20]) for start in range(0, len(rows), 20))
+    return sum(harness.capture(*rows[start : start + 20]) for start in range(0, len(rows), 20))
 
 
 @contextlib.contextmanager
@@ -227,66 +227,66 @@ def test_a_database_error_is_told_as_what_it_means(error: psycopg.Error, begins:
     assert (error.sqlstate or str(error)) in words
 
 
-def test_an_error_of_copy_is_an_error_like_any_other(desk: Desk) -> None:
-    with pytest.raises(DBAPIError, match="22P02"), desk.ledger.transaction() as connection:
+def test_an_error_of_copy_is_an_error_like_any_other(harness: Harness) -> None:
+    with pytest.raises(DBAPIError, match="22P02"), harness.ledger.transaction() as connection:
         bulk.copy_rows(connection, "identity", ["kind", "value", "lead_id"], [("email", "x", "not a number")])
-    assert desk.one("SELECT count(*) FROM identity") == 0
+    assert harness.one("SELECT count(*) FROM identity") == 0
 
 
 # -- the run -----------------------------------------------------------------------------------------------
 
 
-def test_an_interrupted_run_gives_its_batch_up_at_once(desk: Desk, undisturbed: list[str]) -> None:
+def test_an_interrupted_run_gives_its_batch_up_at_once(harness: Harness, undisturbed: list[str]) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    desk.capture(*people())
+    harness.capture(*people())
     with pytest.raises(KeyboardInterrupt):
-        run_waiting(desk.worker("first", lease_seconds=600), lambda: NOW, check=act_at_gate("enriched", interrupt))
-    assert desk.one("SELECT count(*) FROM handoff WHERE stage = 'validation'") > 0
-    assert read_lease_remaining(desk.ledger, "intake") == 0
-    run_waiting(desk.worker("second", lease_seconds=600), lambda: NOW, check=pass_all)
-    assert read_projection(desk.ledger) == undisturbed
-    assert desk.holds() == []
+        run_waiting(harness.worker("first", lease_seconds=600), lambda: NOW, check=act_at_gate("enriched", interrupt))
+    assert harness.one("SELECT count(*) FROM handoff WHERE stage = 'validation'") > 0
+    assert read_lease_remaining(harness.ledger, "intake") == 0
+    run_waiting(harness.worker("second", lease_seconds=600), lambda: NOW, check=pass_all)
+    assert read_projection(harness.ledger) == undisturbed
+    assert harness.find_broken() == []
 
 
-def test_who_lost_the_lease_writes_nothing(desk: Desk, undisturbed: list[str]) -> None:
+def test_who_lost_the_lease_writes_nothing(harness: Harness, undisturbed: list[str]) -> None:
     def taken_over() -> None:
-        with desk.ledger.transaction() as connection:
+        with harness.ledger.transaction() as connection:
             connection.execute(text("UPDATE batch SET lease_until = '-infinity'"))
-        run_waiting(desk.worker("second"), lambda: NOW, check=pass_all)
+        run_waiting(harness.worker("second"), lambda: NOW, check=pass_all)
 
-    desk.capture(*people())
+    harness.capture(*people())
     with pytest.raises(LeaseLost):
-        run_waiting(desk.worker("first"), lambda: NOW, check=act_at_gate("qualified", taken_over))
-    assert read_projection(desk.ledger) == undisturbed
-    assert desk.holds() == []
+        run_waiting(harness.worker("first"), lambda: NOW, check=act_at_gate("qualified", taken_over))
+    assert read_projection(harness.ledger) == undisturbed
+    assert harness.find_broken() == []
 
 
-def test_a_slow_stage_keeps_its_lease(desk: Desk) -> None:
+def test_a_slow_stage_keeps_its_lease(harness: Harness) -> None:
     others: list[Any] = []
 
     def slow() -> None:
         until = time.monotonic() + 1.5
         while time.monotonic() < until:
-            others.extend(run_waiting(desk.worker("second"), lambda: NOW, check=pass_all))
+            others.extend(run_waiting(harness.worker("second"), lambda: NOW, check=pass_all))
             time.sleep(0.1)
 
-    desk.capture(*people())
-    run_waiting(desk.worker("first", lease_seconds=0.9), lambda: NOW, check=act_at_gate("qualified", slow))
+    harness.capture(*people())
+    run_waiting(harness.worker("first", lease_seconds=0.9), lambda: NOW, check=act_at_gate("qualified", slow))
     assert others == []
-    assert desk.rows("SELECT holder, epoch FROM batch WHERE kind = 'intake'") == [("first", 1)]
+    assert harness.rows("SELECT holder, epoch FROM batch WHERE kind = 'intake'") == [("first", 1)]
 
 
-def test_a_deadlock_is_a_lost_race_and_not_an_error(desk: Desk) -> None:
-    desk.capture(make_lead(1), make_lead(2))
-    first, second = (journey for (journey,) in desk.rows("SELECT id FROM journey ORDER BY id"))
+def test_a_deadlock_is_a_lost_race_and_not_an_error(harness: Harness) -> None:
+    harness.capture(make_lead(1), make_lead(2))
+    first, second = (journey for (journey,) in harness.rows("SELECT id FROM journey ORDER BY id"))
     both = threading.Barrier(2, timeout=10)
     ended: list[str] = []
 
     def lock(order: tuple[int, int]) -> None:
         try:
-            with applying(desk.ledger) as connection:
+            with applying(harness.ledger) as connection:
                 _lock(connection, order[0])
                 both.wait()
                 _lock(connection, order[1])
@@ -302,8 +302,8 @@ def test_a_deadlock_is_a_lost_race_and_not_an_error(desk: Desk) -> None:
     assert sorted(ended) == ["applied", "conflict"]
 
 
-def test_other_database_errors_are_no_lost_races(desk: Desk) -> None:
-    with pytest.raises(DBAPIError), applying(desk.ledger) as connection:
+def test_other_database_errors_are_no_lost_races(harness: Harness) -> None:
+    with pytest.raises(DBAPIError), applying(harness.ledger) as connection:
         connection.execute(text("INSERT INTO journey (trigger) VALUES ('signal')"))
 
 
@@ -328,25 +328,27 @@ NASTY = {
 }
 
 
-def test_whatever_people_type_is_kept_as_text_and_stalls_nothing(desk: Desk) -> None:
+def test_whatever_people_type_is_kept_as_text_and_stalls_nothing(harness: Harness) -> None:
     for number, (name, value) in enumerate(NASTY.items()):
         fields = {"Message": value, "City": value}
         if len(value) < 200:  # a longer name is none, and holds its lead
             fields |= {"Last name": value, "Company": value, "Title": value}
-        desk.capture(make_lead(number, **fields) | {name: value, f"col {value[:50]}": "x"})
+        harness.capture(make_lead(number, **fields) | {name: value, f"col {value[:50]}": "x"})
     started = time.monotonic()
-    desk.run()
+    harness.run()
     assert time.monotonic() - started < 20
-    assert sum(desk.statuses().values()) == len(NASTY)
-    assert desk.one("SELECT count(*) FROM journey WHERE stage = 'capture'") == 0  # nothing of it is unreadable
+    assert sum(harness.count_statuses().values()) == len(NASTY)
+    assert harness.one("SELECT count(*) FROM journey WHERE stage = 'capture'") == 0  # nothing of it is unreadable
     # what nobody can see is taken out of a lead's own fields, and nothing else
-    kept = dict(desk.rows("SELECT email, message FROM lead"))
+    kept = dict(harness.rows("SELECT email, message FROM lead"))
     for number, value in enumerate(NASTY.values()):
         assert kept[f"lead{number}@company{number}.example"] == clean_lines(value.replace("\x00", "␀"))
-    raw = [payload for (payload,) in desk.rows("SELECT payload FROM signal ORDER BY id")]
+    raw = [payload for (payload,) in harness.rows("SELECT payload FROM signal ORDER BY id")]
     for value, payload in zip(NASTY.values(), raw, strict=True):
         assert orjson.loads(payload)["Message"] == value  # as received, to the last byte
     for number, (name, value) in enumerate(NASTY.items()):
-        attributes = desk.one("SELECT attributes FROM lead WHERE email = :e", e=f"lead{number}@company{number}.example")
+        attributes = harness.one(
+            "SELECT attributes FROM lead WHERE email = :e", e=f"lead{number}@company{number}.example"
+        )
         assert attributes[name] == value.strip().replace("\x00", "␀")
-    assert desk.holds() == []
+    assert harness.find_broken() == []

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import databases
 import pytest
-from desk import NOW, Desk, make_actor, make_lead
+from harness import NOW, Harness, make_actor, make_lead
 from sqlalchemy import text
 
 from leadgate import playbook as playbooks
@@ -346,20 +346,20 @@ def sound(postgres: Ledger, loaded: Loaded, tmp_path_factory: pytest.TempPathFac
         settings = Settings(home=tmp_path_factory.mktemp("verify"), database_url=url)
         with open_ledger(settings) as ledger:
             asking = loaded.text.replace("scoring:\n", "matching: {likely: [phone]}\nscoring:\n", 1)
-            desk = Desk(ledger, playbooks.parse(asking, path=loaded.path))
-            desk.capture(
+            harness = Harness(ledger, playbooks.parse(asking, path=loaded.path))
+            harness.capture(
                 make_lead(1),
                 make_lead(2),
                 make_lead(3, Phone="call me"),
                 make_lead(1, Message="again"),
                 make_lead(4, Company=""),
             )
-            desk.capture(
+            harness.capture(
                 make_lead(5), make_lead(6, Email="lead5@company5.example"), make_lead(7, Phone=make_lead(2)["Phone"])
             )
-            desk.run()
+            harness.run()
             joins.unjoin(ledger, 7, by="mia", now=NOW)  # two persons, one address
-            desk.run()
+            harness.run()
             _hand_over(ledger, loaded)
             with ledger.transaction() as connection:
                 connection.execute(
@@ -383,8 +383,8 @@ def sound(postgres: Ledger, loaded: Loaded, tmp_path_factory: pytest.TempPathFac
                 connection.execute(text(A_PAUSE.format(first="0 h", until="2 h", ended="'1 h'")))
                 connection.execute(text(A_PAUSE.format(first="1 h", until="3 h", ended="NULL")))
                 connection.execute(text(A_MISS))
-            desk.capture(make_lead(8), now=time_of(ledger))
-            run_waiting(desk.worker(), kinds=("intake",))  # by the ledger's clock
+            harness.capture(make_lead(8), now=time_of(ledger))
+            run_waiting(harness.worker(), kinds=("intake",))  # by the ledger's clock
             yield ledger
 
 
@@ -419,10 +419,10 @@ def test_every_invariant_is_broken_by_some_damage() -> None:
     assert {name for _, expected in DAMAGE.values() for name in expected} == {each.name for each in INVARIANTS}
 
 
-def test_verify_says_what_it_found(desk: Desk) -> None:
-    desk.capture(make_lead(1))
-    with desk.ledger.transaction() as connection:
+def test_verify_says_what_it_found(harness: Harness) -> None:
+    harness.capture(make_lead(1))
+    with harness.ledger.transaction() as connection:
         connection.execute(text(A_WORK_ITEM))
-    (finding,) = [each for each in verify(desk.ledger) if each.broken]
+    (finding,) = [each for each in verify(harness.ledger) if each.broken]
     assert (finding.name, finding.checked, finding.broken) == ("work_item_holds", 1, 1)
     assert finding.words == "An open blocking work item holds a journey"

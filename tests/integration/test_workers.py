@@ -7,9 +7,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from desk import NOW, Desk, make_lead
 from forked import Child, own_ledger
-from open_gate import Check, act_at_gate, pass_all
+from harness import NOW, Harness, make_lead
+from stub_gates import Check, act_at_gate, pass_all
 
 from leadgate import playbook as playbooks
 from leadgate.connectors.files import Row
@@ -48,8 +48,8 @@ def crowd(count: int, share_again: float) -> list[dict[str, Any]]:
 def work_until_nothing_waits(settings: Settings, loaded: Loaded, holder: str) -> int:
     """How many batches this process took through."""
     with own_ledger(settings) as ledger:
-        desk = Desk(ledger, loaded)
-        worker = desk.worker(holder, limit=500, lease_seconds=30.0)
+        harness = Harness(ledger, loaded)
+        worker = harness.worker(holder, limit=500, lease_seconds=30.0)
         return len(run_waiting(worker, lambda: NOW, kinds=["intake"], check=pass_all))
 
 
@@ -57,21 +57,21 @@ def test_two_workers_share_a_pool_and_never_a_lead(settings: Settings, loaded: L
     rules = weighted(loaded)
     rows = crowd(LEADS, share_again=0.2)
     with own_ledger(settings) as ledger:
-        desk = Desk(ledger, rules)
-        desk.capture(*rows)
+        harness = Harness(ledger, rules)
+        harness.capture(*rows)
         both = [Child(partial(work_until_nothing_waits, settings, rules, name)) for name in ("one", "two")]
         batches = [child.result() for child in both]
         assert min(batches) >= 3, "one of them did nearly everything, so nothing was shared"
         assert read_lease_remaining(ledger, "intake") is None
-        assert desk.holds() == []
+        assert harness.find_broken() == []
 
         persons = {row["Email"] for row in rows}
-        assert desk.statuses() == {"owned": len(persons), "joined": LEADS - len(persons)}
-        assert desk.one("SELECT count(DISTINCT lead_id) FROM journey WHERE status = 'owned'") == len(persons)
-        assert desk.one("SELECT count(*) FROM lead") == len(persons)
-        assert desk.one("SELECT (state ->> 'epoch')::int FROM pool_state") == 1
+        assert harness.count_statuses() == {"owned": len(persons), "joined": LEADS - len(persons)}
+        assert harness.one("SELECT count(DISTINCT lead_id) FROM journey WHERE status = 'owned'") == len(persons)
+        assert harness.one("SELECT count(*) FROM lead") == len(persons)
+        assert harness.one("SELECT (state ->> 'epoch')::int FROM pool_state") == 1
 
-        owned = dict(desk.rows("SELECT owner, count(*) FROM assignment GROUP BY owner"))
+        owned = dict(harness.rows("SELECT owner, count(*) FROM assignment GROUP BY owner"))
         for rep, weight in WEIGHTS.items():
             share = len(persons) * weight / sum(WEIGHTS.values())
             assert abs(owned[rep] - share) < 1, f"{rep} has {owned[rep]}, the share is {share:.1f}"
@@ -85,15 +85,15 @@ def test_two_workers_keep_caps_and_open_leads_exact(settings: Settings, loaded: 
     text = text.replace("  - name: everybody\n", "  - name: everybody\n    order: open_leads\n")
     rules = playbooks.parse(text, path=rules.path)
     with own_ledger(settings) as ledger:
-        desk = Desk(ledger, rules)
-        desk.capture(*crowd(1_500, share_again=0))
+        harness = Harness(ledger, rules)
+        harness.capture(*crowd(1_500, share_again=0))
         both = [Child(partial(work_until_nothing_waits, settings, rules, name)) for name in ("one", "two")]
         assert sum(child.result() for child in both) >= 3
-        owned = dict(desk.rows("SELECT owner, count(*) FROM assignment GROUP BY owner"))
+        owned = dict(harness.rows("SELECT owner, count(*) FROM assignment GROUP BY owner"))
         assert (owned["eve"], owned["dan"]) == (150, 210)
         # the others are as level as whole leads allow, for their weights 1, 2 and 3
         assert [owned[rep] for rep in ("ana", "bob", "cyn")] == [190, 380, 570]
-        assert desk.holds() == []
+        assert harness.find_broken() == []
 
 
 def test_captures_of_overlapping_files_in_other_orders_store_each_row_once(settings: Settings, loaded: Loaded) -> None:
@@ -114,9 +114,9 @@ def test_captures_of_overlapping_files_in_other_orders_store_each_row_once(setti
     both = [Child(partial(capture_in, order)) for order in (forth, back)]
     assert sum(child.result() for child in both) == len(rows)
     with own_ledger(settings) as ledger:
-        desk = Desk(ledger, loaded)
-        assert desk.one("SELECT count(*) FROM signal") == len(rows)
-        assert desk.holds() == []
+        harness = Harness(ledger, loaded)
+        assert harness.one("SELECT count(*) FROM signal") == len(rows)
+        assert harness.find_broken() == []
 
 
 def test_captures_of_overlapping_activities_in_other_orders_store_each_once(settings: Settings, loaded: Loaded) -> None:
@@ -139,93 +139,93 @@ def test_captures_of_overlapping_activities_in_other_orders_store_each_once(sett
 # -- two workers step by step: the second one acts between the first one's decision and its apply ------------
 
 
-def work(desk: Desk, holder: str, check: Check = pass_all, **more: Any) -> None:
-    run_waiting(desk.worker(holder, **more), lambda: NOW, check=check)
+def work(harness: Harness, holder: str, check: Check = pass_all, **more: Any) -> None:
+    run_waiting(harness.worker(holder, **more), lambda: NOW, check=check)
 
 
-def test_a_signal_that_joins_while_its_lead_is_enriched_is_not_overwritten(desk: Desk) -> None:
-    desk.capture(make_lead(1, Company="", Website=""))
+def test_a_signal_that_joins_while_its_lead_is_enriched_is_not_overwritten(harness: Harness) -> None:
+    harness.capture(make_lead(1, Company="", Website=""))
 
     def second() -> None:
-        desk.capture(make_lead(1))
-        work(desk, "second")
+        harness.capture(make_lead(1))
+        work(harness, "second")
 
-    work(desk, "first", act_at_gate("enriched", second))
-    assert desk.rows("SELECT company FROM lead") == [("Company 1",)]
-    assert desk.statuses() == {"owned": 1, "joined": 1}
-    assert desk.holds() == []
+    work(harness, "first", act_at_gate("enriched", second))
+    assert harness.rows("SELECT company FROM lead") == [("Company 1",)]
+    assert harness.count_statuses() == {"owned": 1, "joined": 1}
+    assert harness.find_broken() == []
 
 
-def test_what_a_lead_does_while_it_is_scored_is_scored(desk: Desk) -> None:
-    desk.capture(make_lead(1, Company="", Title="Chief Buyer"))  # 25 points, and 30 are needed
+def test_what_a_lead_does_while_it_is_scored_is_scored(harness: Harness) -> None:
+    harness.capture(make_lead(1, Company="", Title="Chief Buyer"))  # 25 points, and 30 are needed
     work(
-        desk,
+        harness,
         "first",
-        act_at_gate("qualified", lambda: desk.activity("demo_request", "lead1@company1.example")),
+        act_at_gate("qualified", lambda: harness.activity("demo_request", "lead1@company1.example")),
     )
-    assert desk.rows("SELECT engagement, outcome FROM qualification") == [(20, "continue")]
-    assert desk.statuses() == {"owned": 1}
-    assert desk.holds() == []
+    assert harness.rows("SELECT engagement, outcome FROM qualification") == [(20, "continue")]
+    assert harness.count_statuses() == {"owned": 1}
+    assert harness.find_broken() == []
 
 
-def test_a_touch_while_follow_up_decides_is_seen(desk: Desk) -> None:
-    desk.capture(make_lead(1))
-    work(desk, "first")
-    owner = desk.one("SELECT owner FROM assignment")
+def test_a_touch_while_follow_up_decides_is_seen(harness: Harness) -> None:
+    harness.capture(make_lead(1))
+    work(harness, "first")
+    owner = harness.one("SELECT owner FROM assignment")
     later = NOW + timedelta(hours=4)
-    touch = partial(desk.activity, "call", "lead1@company1.example", rep=owner, at=NOW + timedelta(hours=1))
-    run_waiting(desk.worker(), lambda: later, check=act_at_gate("followed_up", touch))
-    assert desk.statuses() == {"done": 1}
-    assert desk.one("SELECT count(*) FROM outbox WHERE kind = 'first_touch_overdue'") == 0
-    assert desk.holds() == []
+    touch = partial(harness.activity, "call", "lead1@company1.example", rep=owner, at=NOW + timedelta(hours=1))
+    run_waiting(harness.worker(), lambda: later, check=act_at_gate("followed_up", touch))
+    assert harness.count_statuses() == {"done": 1}
+    assert harness.one("SELECT count(*) FROM outbox WHERE kind = 'first_touch_overdue'") == 0
+    assert harness.find_broken() == []
 
 
-def test_a_person_who_returns_twice_at_once_has_one_open_journey(desk: Desk) -> None:
-    desk.capture(make_lead(1, Company=""))
-    work(desk, "first")
-    assert desk.statuses() == {"nurture": 1}
-    desk.capture(make_lead(1, Message="one"))
+def test_a_person_who_returns_twice_at_once_has_one_open_journey(harness: Harness) -> None:
+    harness.capture(make_lead(1, Company=""))
+    work(harness, "first")
+    assert harness.count_statuses() == {"nurture": 1}
+    harness.capture(make_lead(1, Message="one"))
 
     def second() -> None:
-        desk.capture(make_lead(1, Message="two"))
-        work(desk, "second")
+        harness.capture(make_lead(1, Message="two"))
+        work(harness, "second")
 
-    work(desk, "first", act_at_gate("validated", second))
-    assert desk.statuses() == {"nurture": 1, "owned": 1, "joined": 1}
-    assert desk.holds() == []
+    work(harness, "first", act_at_gate("validated", second))
+    assert harness.count_statuses() == {"nurture": 1, "owned": 1, "joined": 1}
+    assert harness.find_broken() == []
 
 
-def test_an_activity_of_a_person_who_becomes_known_at_the_same_time_is_matched(desk: Desk) -> None:
+def test_an_activity_of_a_person_who_becomes_known_at_the_same_time_is_matched(harness: Harness) -> None:
     """Neither transaction sees what the other one stores: the next look for work must bring them together."""
-    desk.capture(make_lead(1, Company="", Title="Chief Buyer"))
+    harness.capture(make_lead(1, Company="", Title="Chief Buyer"))
     row = NewActivity(
         "activities", "k", "demo_request", "lead", None, "lead1@company1.example", NOW, "{}", None, None
     )  # fmt: skip
-    with desk.ledger.transaction() as connection:
+    with harness.ledger.transaction() as connection:
         store_activities(connection, [row], NOW)
         match_activities(connection, NOW)
-        work(desk, "first")
-    assert desk.statuses() == {"held": 1}
-    work(desk, "second")
-    assert desk.rows("SELECT lead_id IS NOT NULL FROM activity") == [(True,)]
+        work(harness, "first")
+    assert harness.count_statuses() == {"held": 1}
+    work(harness, "second")
+    assert harness.rows("SELECT lead_id IS NOT NULL FROM activity") == [(True,)]
 
 
 def test_two_persons_who_join_each_other_do_not_deadlock(settings: Settings, loaded: Loaded) -> None:
     """Signals of known persons, in opposite orders, against workers that enrich and score these persons."""
     draw = random.Random(5)
     with own_ledger(settings) as ledger:
-        desk = Desk(ledger, loaded)
+        harness = Harness(ledger, loaded)
         for turn in range(6):
             order = list(range(40))
             draw.shuffle(order)
-            desk.capture(*(make_lead(number, Message=str(turn)) for number in order))
+            harness.capture(*(make_lead(number, Message=str(turn)) for number in order))
 
         def worker(holder: str) -> None:
             with own_ledger(settings) as own:
-                run_waiting(Desk(own, loaded).worker(holder, limit=25), lambda: NOW, check=pass_all)
+                run_waiting(Harness(own, loaded).worker(holder, limit=25), lambda: NOW, check=pass_all)
 
         both = [Child(partial(worker, name)) for name in ("one", "two", "three")]
         for child in both:
             child.result()
-        assert desk.statuses() == {"owned": 40, "joined": 200}
-        assert desk.holds() == []
+        assert harness.count_statuses() == {"owned": 40, "joined": 200}
+        assert harness.find_broken() == []

@@ -125,7 +125,7 @@ def make_actor(name: str, acts_for: str | None = None) -> Actor:
     return who if acts_for is None else actors.act_for(who, acts_for, book)
 
 
-class Desk:
+class Harness:
     """What the tests do with a ledger: capture rows, work until nothing waits, ask."""
 
     def __init__(self, ledger: Ledger, loaded: Loaded) -> None:
@@ -182,18 +182,18 @@ class Desk:
         ((value,),) = self.rows(query, **parameters)
         return value
 
-    def statuses(self) -> dict[str, int]:
+    def count_statuses(self) -> dict[str, int]:
         return dict(self.rows("SELECT status, count(*) FROM journey GROUP BY status"))  # type: ignore[arg-type]
 
-    def holds(self) -> list[str]:
+    def find_broken(self) -> list[str]:
         """The invariants that are broken: none, in a sound ledger."""
         return [finding.name for finding in verify(self.ledger) if finding.broken]
 
 
 @pytest.fixture
-def desk(ledger: Ledger, loaded: Loaded) -> Desk:
+def harness(ledger: Ledger, loaded: Loaded) -> Harness:
     """A fresh ledger with the tests' playbook."""
-    return Desk(ledger, loaded)
+    return Harness(ledger, loaded)
 
 
 def make_lead(number: int, **more: Any) -> dict[str, Any]:

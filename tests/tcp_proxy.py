@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 
-class Relay:
+class TcpProxy:
     """Passes bytes on to a server. ``cut`` ends every connection and refuses new ones; ``mend`` lets them in again."""
 
     def __init__(self, host: str, port: int, path: str) -> None:
@@ -23,17 +23,17 @@ class Relay:
 
     @classmethod
     @contextlib.contextmanager
-    def to(cls, url: str) -> Iterator[Relay]:
+    def open_to(cls, url: str) -> Iterator[TcpProxy]:
         """A way to ``url``; it is cut in the end."""
         parts = urlsplit(url)
         assert parts.hostname is not None
         assert parts.port is not None
-        relay = cls(parts.hostname, parts.port, parts.path)
-        relay.mend()
+        proxy = cls(parts.hostname, parts.port, parts.path)
+        proxy.mend()
         try:
-            yield relay
+            yield proxy
         finally:
-            relay.cut()
+            proxy.cut()
 
     def mend(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", self._port), backlog=128)
