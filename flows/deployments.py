@@ -135,7 +135,7 @@ async def register(client: PrefectClient) -> dict[str, UUID]:
     for deployment in DEPLOYMENTS:
         flow = deployment.load()
         this_version = _compute_version(deployment, flow)
-        # the former one is read first: whoever replaces it beside us makes its successor before it goes
+        # the former one is read first: another process that replaces it makes its successor before it deletes it
         former = await _read(client, f"{deployment.flow}/{FORMER_NAME}")
         there = await _read(client, deployment.full_name)
         if there is not None and there.version == this_version and former is None:

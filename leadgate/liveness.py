@@ -4,7 +4,7 @@ Belongs here: the verdict, pure. Does not belong here: gathering the signs (``le
 or acting on a verdict (``tasks.housekeeping``).
 
 An error in one direction is cheap and in the other is not: a dead run that is found one pass later costs a line
-in a list; a live one that is ended confuses whoever watches it. So a run is dead only when every sign says so.
+in a list; a live one that is ended confuses the people who watch it. So a run is dead only when every sign says so.
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ def _give_back_turns(state: PoolState, before: JsonObject, owned: pd.DataFrame, 
 def _add_gate_facts(
     frame: pd.DataFrame, playbook: Playbook, availability: Availability, loads: dict[str, Load]
 ) -> None:
-    """What the gate compares, told from the playbook and the loads and not by whoever decided."""
+    """What the gate compares, read from the playbook and the loads, and not from the decision."""
     reps = {rep.name: rep for rep in playbook.reps}
     over = {name for name, load in loads.items() if name in reps and _is_over_cap(reps[name], load)}
     last_resort = {pool.nobody_available.rep for pool in playbook.pools if pool.nobody_available.do == "assign"}

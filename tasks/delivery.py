@@ -118,7 +118,7 @@ _BODY: Final = "To {target}: {sentence}\nLead: {lead}, from {source}\n{due}More:
 #: Characters of a name, and of everything that is known of a lead.
 _NAME: Final = 80
 _LEAD: Final = 100
-#: A validated address looks like this: nothing else is taken for one, whoever wrote it to the column.
+#: A validated address looks like this: nothing else is taken for one.
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9_][^\s@<>()\[\]\\,;:\"|]{0,63}@[\w.-]{4,253}")
 _NUMBER: Final = re.compile(r"\+[1-9]\d{6,14}")
 _ITEM: Final = re.compile(r"\d{1,19}")

@@ -97,7 +97,7 @@ def _build_message(row: Any, step: Step, playbook: Playbook) -> NewMessage:
 
 
 def _find_addressee(row: Any, step: Step, playbook: Playbook) -> str:
-    """The step's addressee, else the owner's manager, else whoever the playbook routes overdue leads to."""
+    """The step's addressee, else the owner's manager, else the role to which the playbook routes overdue leads."""
     manager = next((rep.manager for rep in playbook.reps if rep.name == row.owner), None)
     return step.step.to or manager or find_route(playbook, name_overdue(step.target), StageName.FOLLOW_UP).to
 

@@ -59,7 +59,7 @@ _LATE: Final = (
 def hold_batch(ledger: Ledger, work: Work, *, reason: str, why: str, now: datetime | None = None) -> int:
     """Hold what is left of the batch, behind one work item for each stage, and close it. Returns how many.
 
-    ``reason``: ``CANCELLED`` or ``FAILED``; ``why`` is told to whoever decides, and must hold nothing personal.
+    ``reason``: ``CANCELLED`` or ``FAILED``; ``why`` is shown to the people who decide, and must hold nothing personal.
     Owned leads stay with their owners and are looked at by the next check: at once, or later if the last ones failed.
     Raises ``LeaseLost``.
     """

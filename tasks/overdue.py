@@ -24,7 +24,7 @@ from tasks.work_items import find_fallback, find_route
 def escalate_overdue(ledger: Ledger, playbook: Playbook, now: datetime | None = None) -> int:
     """Escalate every item that holds leads, is due, and that nobody has taken or decided. Returns how many.
 
-    Each is escalated once, whoever checks and however often; one that somebody has taken is not.
+    Each is escalated once, however many processes check, and however often; one that somebody has taken is not.
     """
     try:
         with ledger.transaction() as connection:
@@ -55,5 +55,5 @@ def _escalate(connection: Connection, playbook: Playbook, now: datetime, only: O
 
 
 def find_addressee(playbook: Playbook, reason: str, stage: StageName) -> str:
-    """Whom the route of ``reason`` at ``stage`` names, else whoever decides what no other route names."""
+    """Whom the route of ``reason`` at ``stage`` names, else the role of the route without reasons."""
     return find_route(playbook, reason, stage).escalate_to or find_fallback(playbook).to

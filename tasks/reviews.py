@@ -1,7 +1,7 @@
 """What a reviewer sees of a work item, and whether it is one that is reviewed.
 
 Belongs here: putting an item together with its score and its lead. Does not belong here: deciding about it
-(``reruns``), masking for a screen or an artifact (whoever shows it), or the queries (``ledger.reviews``).
+(``reruns``), masking for a screen or an artifact (the code that shows it), or the queries (``ledger.reviews``).
 """
 
 from __future__ import annotations

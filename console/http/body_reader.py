@@ -3,7 +3,7 @@
 Belongs here: everything that can be said of a body without a source or the ledger. Does not belong here: who
 sent it (``authentication``), keys and storing (``capture_api``), what a field means (``tasks.capture``).
 
-A mistake of the sender is refused with its reason, never repaired: whoever sends can be told, unlike a file. A value is
+A mistake of the sender is refused with its reason, never repaired: a sender gets the answer, unlike a file. A value is
 never part of what is said.
 """
 

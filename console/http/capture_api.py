@@ -244,7 +244,7 @@ class _CaptureService:
         )
 
     def _refuse_unknown(self, address: str, reason: Reason | None) -> RefusedError:
-        """The one refusal of whoever is not known, or, once they failed too often, the other one."""
+        """The refusal of an unknown sender, or, after too many failures, the one that says to wait."""
         self._unauthorised[reason or "wrong"] += 1
         if wait := self._throttle.fail(find_sender(address)):
             return RefusedError(
@@ -318,7 +318,7 @@ def _list_values(request: Request, name: bytes) -> list[bytes]:
 
 def _read_idempotency_key(request: Request) -> str | None:
     """What a bearer calls its request by. Who signs calls it by the id that is signed; there this header means
-    nothing, for whoever captured a request could add another one."""
+    nothing, for somebody who captured a request could add another one."""
     given = request.headers.get("idempotency-key")
     if given is not None and not _KEY.fullmatch(given):
         raise RefusedError(400, "idempotency_key", "an Idempotency-Key has 1 to 255 printable characters of ASCII")

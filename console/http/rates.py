@@ -37,8 +37,8 @@ class TokenBucket:
 
 
 class Throttle:
-    """A bucket of failures for each address, of those that failed last. Only failures cost: whoever shares an address
-    with a stranger and signs in rightly is never asked."""
+    """A bucket of failures for each address, of those that failed last. Only failures cost: a sender that shares an
+    address with a stranger, and signs in rightly, is never refused."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

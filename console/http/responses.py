@@ -46,7 +46,7 @@ class RefusedError(LeadgateError):
         return answer(self.http_status, {"error": self.error, "message": self.message}, headers)
 
 
-#: The only answer to whoever is not known: it tells nothing about which sources there are.
+#: The only answer to an unknown sender: it tells nothing about which sources there are.
 UNAUTHORISED: Final = (
     "the credentials are missing, wrong or out of date; see how the source signs in, and check this machine's clock"
 )

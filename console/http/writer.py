@@ -151,7 +151,7 @@ def _build_refusal(error: Exception) -> RefusedError:
 
 
 def report(error: BaseException) -> None:
-    """An error that nobody expected, for whoever runs this: its kind and place, never its message, which may hold
+    """An unexpected error, for the operator: its kind and place, never its message, which may hold
     the values of a lead."""
     where = faults.format_place(error)
     say(f"http capture: an unexpected {faults.describe(error)} at {where}; the request was answered with 500")

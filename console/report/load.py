@@ -234,7 +234,7 @@ def _largest(distances: Iterable[float | None]) -> float | None:
 
 
 def _build_turns(found: Found, playbook: Playbook) -> list[_Turn]:
-    """A row for each pool and rep: members by the playbook, and whoever else got leads from it."""
+    """A row for each pool and rep: members by the playbook, and others who got leads from it."""
     weights = {pool.name: {member.rep: member.weight for member in pool.members} for pool in playbook.pools}
     states: dict[str | None, KeptTurnCounts] = {cell["pool"]: cell["state"] or {} for cell in found["pools"]}
     taken: dict[str | None, dict[str, int]] = defaultdict(dict)

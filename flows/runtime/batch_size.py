@@ -28,7 +28,7 @@ class BatchSize:
         return cls(most, min(1000, most))
 
     def adapt(self, size: int, seconds: float) -> BatchSize:
-        """The pace after a batch of ``size`` leads took ``seconds``; it at most doubles or halves.
+        """The limit after a batch of ``size`` leads took ``seconds``; it at most doubles or halves.
 
         A batch that was not full says nothing about larger ones, unless it took too long.
         """

@@ -230,7 +230,7 @@ class Consumer:
         """What an error means for a process that must not end: say it once, wait, go on."""
         try:
             await do()
-        except Pause as signal:  # a run was suspended in the UI: whoever resumes it has its batch
+        except Pause as signal:  # a run was suspended in the UI: the run that resumes it has its batch
             self._tell(f"a run was suspended ({signal})")
         except PrefectSignal as signal:
             self._tell(f"a run was ended in the Prefect UI before it began ({signal}); another one takes its leads")
@@ -319,7 +319,7 @@ class Consumer:
         switched_off = bool(deployment.schedules) and not any(each.active for each in deployment.schedules)
         if self._set_hindrance(PAUSED if deployment.paused or switched_off or pool.is_paused else ""):
             self._set_idle()
-            await self._show_alive()  # whoever pressed the switch looks at `leadgate status` next
+            await self._show_alive()  # a person who paused it looks at `leadgate status` next
 
     def _set_hindrance(self, why: str) -> bool:
         """Nothing is claimed from now on, because of ``why``; or it is again. Whether that is news."""

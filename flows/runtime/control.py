@@ -105,7 +105,7 @@ class Orders:
             if not state.is_paused():
                 return None
             if state.name == "Suspended":
-                raise Pause(state=state)  # whoever resumes it starts it anew, in another process
+                raise Pause(state=state)  # resuming starts it anew, in another process
             await asyncio.sleep(PAUSE_POLL)
 
 

@@ -1,6 +1,6 @@
 """Run one flow run of a worker: ``python -P -m flows.runtime.engine`` with its id in ``PREFECT__FLOW_RUN_ID``.
 
-Prefect's own entry point loads whatever code a deployment names, and whoever reaches the API can write deployments.
+Prefect's own entry point loads any code that a deployment names, and everybody who reaches the API can write one.
 This one runs the flows of ``flows.deployments`` only, as they are installed here. Belongs here: what replaces
 ``prefect.engine``, where that is no public interface (as of 3.8).
 """

@@ -120,7 +120,7 @@ def start_server(
             stderr=subprocess.STDOUT,
             preexec_fn=die_with_parent,
             umask=PRIVATE,
-            start_new_session=True,  # ctrl-C is for whoever started it, who then stops it in its turn
+            start_new_session=True,  # ctrl-C is for the process that started it, which then stops it
         )
 
 

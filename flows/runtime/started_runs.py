@@ -47,7 +47,7 @@ class Offer:
     async def take(self) -> Work | State[Any] | None:
         """What is given; a state when somebody ended the run meanwhile. Called by the run itself.
 
-        A run that somebody paused is not given anything more: whoever resumes it starts it anew.
+        A run that somebody paused gets no more batches: a person who resumes it starts it anew.
         """
         self.waits.set()
         try:
@@ -159,6 +159,6 @@ async def _wait_for_first(task: asyncio.Task[Any], other: Coroutine[Any, Any, An
 
 
 def _note_result(task: asyncio.Task[Any]) -> None:
-    """Whoever waits for a run hears of its error; when nobody does, the run's state tells."""
+    """A caller that waits for a run gets its error; when none waits, the run's state shows it."""
     if not task.cancelled():
         task.exception()

@@ -1,6 +1,6 @@
 """The worker: it runs what is scheduled and what people start or retry in the Prefect UI, each run in a process.
 
-Whoever has the authentication string of the Prefect API can write deployments, job variables and work pools. A
+A person who has the authentication string of the Prefect API can write deployments, job variables and work pools. A
 worker of Prefect takes the command, the environment and the code of a run from there; this one takes them from the
 installed package, and refuses flows that are not Leadgate's. Belongs here: what differs from Prefect's worker.
 """

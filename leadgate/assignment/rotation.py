@@ -17,14 +17,14 @@ carried over, up to two leads either way, and spent where the bound leaves a cho
 - the first turn of an epoch goes to the largest of what is owed plus the share of one turn; the bound
   survives any first turn, because the other reps' demands up to any turn t are below t and whole, so at
   most t - 1, and each still has its first turn to come;
-- equal deadlines go to whoever is owed more, then in the order of the pool's members.
+- equal deadlines go to the rep who is owed more, then in the order of the pool's members.
 
 Two choices of a pool build on the same counts:
 
 - **catching up**: what an absent member misses is counted, up to ``MOST_MISSED`` leads. Back again, they sit with
   twice their weight, and every second of their leads is a missed one, until none is left. So they never get more
   than twice their share, which the bound guarantees of any weight;
-- **by open leads**: the next lead goes to whoever would have the fewest open ones for their weight. Somebody new
+- **by open leads**: the next lead goes to the rep who would have the fewest open ones for their weight. Somebody new
   has none, and would get every lead until they are level; so nobody takes a turn who has more than twice their
   share of the epoch's turns already. There always is somebody, because the turns sum to the shares.
 
@@ -227,7 +227,7 @@ class Rotation:
     def find_lightest(self, open_leads: Mapping[str, int], passed_over: Collection[str] = ()) -> str | None:
         """Who would have the fewest open leads for their weight; of equals, the one with fewer turns of the epoch.
 
-        Whoever has more than twice their share of the turns is passed over, unless nobody else is left.
+        A rep who has more than twice their share of the turns is passed over, unless nobody else is left.
         """
         left = [rep for rep in self._weights if rep not in passed_over]
         paced = [rep for rep in left if self._turns[rep] * self.weight <= 2 * self._weights[rep] * self.position]

@@ -2,7 +2,7 @@
 
 Belongs here: the statements on which correctness rests. Does not belong here: who holds a batch and for how long
 (``leases``), which journeys it may have (``journeys.claiming``), or moving them on (``journeys.stage_moves``). Lock
-order everywhere: batch, journeys by id, identities sorted, pools by id. Whoever changes a lead holds its open journey.
+order everywhere: batch, journeys by id, identities sorted, pools by id. Changing a lead locks its open journey.
 """
 
 from __future__ import annotations

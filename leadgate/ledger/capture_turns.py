@@ -60,5 +60,5 @@ def wait_for_turns(connection: Connection, sources: Collection[str]) -> datetime
 
 
 def notify_consumers(connection: Connection) -> None:
-    """Wakes whoever takes journeys through the stages, once this transaction is committed."""
+    """Wakes the consumers, once this transaction is committed."""
     connection.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})

@@ -1,4 +1,4 @@
-"""What time it is: PostgreSQL's clock, read by whoever is about to write a time or to compare one.
+"""What time it is: PostgreSQL's clock, read by code that is about to write a time or to compare one.
 
 Belongs here: reading that clock, and how far this host's is off. Does not belong here: deciding by a time (the pure
 packages get ``now`` as an argument).

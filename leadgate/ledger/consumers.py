@@ -18,7 +18,7 @@ from sqlalchemy import text
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.typed_rows import read_rows
 
-CHANNEL: Final = "leadgate_waiting"  # whoever stores a signal notifies it
+CHANNEL: Final = "leadgate_waiting"  # storing a signal notifies it
 GONE_AFTER: Final = timedelta(seconds=60)
 PAUSED: Final = "paused in the Prefect UI"  # what a consumer does that somebody paused
 

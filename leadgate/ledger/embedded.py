@@ -43,7 +43,7 @@ END_SECONDS: Final = 10  # for the processes of a server that was killed
 LOG_LIMIT: Final = 20_000_000  # bytes; a longer log is put aside at the next start
 
 #: The log of the server holds no values: no statements, no details, and no errors of single statements, whose first
-#: line may quote a value. Whoever sent the statement gets its error.
+#: line may quote a value. The client that sent the statement gets its error.
 _SETTINGS: Final = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",

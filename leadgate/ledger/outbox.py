@@ -4,7 +4,7 @@ Belongs here: claiming a message under a lease, marking it, and counting what wa
 what a message says and to which address it goes (``tasks.delivery``), or sending it (``connectors.notify``).
 
 A message is claimed, in a transaction of its own, before it is sent: ``retry_at`` is then the end of the lease.
-A process that dies in between leaves the message to whoever looks after that, so it is delivered at least
+A process that dies in between leaves the message to the next delivery, so it is delivered at least
 once; and nobody else takes it meanwhile, so without such a death it is not delivered twice.
 """
 
@@ -126,7 +126,7 @@ def find_next_due(ledger: Ledger, targets: Sequence[str], now: datetime | None =
 
 
 def mark_delivered(ledger: Ledger, message: Message, now: datetime) -> None:
-    """The receiver took it. True whoever has claimed the message since, so nothing is compared."""
+    """The receiver took it: true even when another process has claimed the message since, so nothing is compared."""
     failpoint("deliver.mark.before")
     with ledger.transaction() as connection:
         connection.execute(
@@ -242,7 +242,7 @@ def tell_owners(connection: Connection, joined: pd.DataFrame, now: datetime) -> 
 
 
 def tell_last_owners(connection: Connection, journey_ids: list[int], now: datetime) -> None:
-    """Tell whoever had these journeys' leads last that they warmed up; once a journey."""
+    """Notify the last owners of these journeys' leads that the leads warmed up; once a journey."""
     if not journey_ids:
         return
     connection.execute(

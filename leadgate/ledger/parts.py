@@ -2,7 +2,7 @@
 
 Belongs here: opening a part, putting journeys into it, taking them back. Does not belong here: which journeys
 (``tasks.bisecting``), or what a stage does with them: a part is a batch like any other, so gathering, the fence
-and every statement of a stage work on it unchanged. A process that dies leaves both open, and whoever comes next
+and every statement of a stage work on it unchanged. A process that dies leaves both open, and the next process
 takes each of them over by itself.
 
 Lock order as everywhere: batches by id (a part has the higher one), then journeys by id.

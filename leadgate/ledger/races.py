@@ -1,7 +1,7 @@
 """Trying again after a lost race for what several processes change, such as the turns of a pool.
 
 Belongs here: how often, and when the rivals are kept away. Does not belong here: what is tried, or noticing that a race
-was lost (whoever stores raises ``Conflict``).
+was lost (storing raises ``Conflict``).
 """
 
 from __future__ import annotations

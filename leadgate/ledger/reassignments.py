@@ -153,7 +153,7 @@ def _end(
     now: datetime,
     playbook_hash: str,
 ) -> None:
-    """End the assignments, with the handoff and the end of whatever chased the old owner."""
+    """End the assignments, with the handoff, and close the old owner's escalations."""
     assignments.end(connection, _list_journeys(frame), _PAST[what], now)
     left = (StageName.FOLLOW_UP, find_handoff(transition))
     _hand_off(connection, frame, left, _PAST[what], now, playbook_hash)

@@ -89,7 +89,7 @@ _OWNERS: Final[dict[str, OwnersAction]] = {name: name for name in get_args(Owner
 
 
 def _require(by: Actor, rows: Sequence[ActedJourney]) -> None:
-    """Whoever did it may take it back, and so may those who may decide about the owner's leads."""
+    """The person who did it may undo it, and so may those who may decide about the owner's leads."""
     action = _OWNERS.get(rows[0].what)
     if action is None or by.name == rows[0].by:
         return

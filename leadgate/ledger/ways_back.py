@@ -36,7 +36,7 @@ def unaccept(connection: Connection, rows: Sequence[ActedJourney], by: Actor, no
 
 
 def give_back(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
-    """The owner of before has the lead again, with the clock that they had. Whoever has it now is told, too.
+    """The owner of before has the lead again, with the clock that they had. The owner of now is notified, too.
 
     A turn that was taken of a pool meanwhile stays taken.
     """

@@ -72,7 +72,7 @@ def close_work_items(
 
 
 def keep_note(connection: Connection, ids: Sequence[int], note: str | None) -> None:
-    """The reason of whoever decided these items, in their own words."""
+    """The reason that the person who decided these items gave."""
     connection.execute(text("UPDATE work_item SET note = :note WHERE id = ANY(:ids)"), {"ids": list(ids), "note": note})
 
 

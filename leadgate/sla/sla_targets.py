@@ -170,7 +170,7 @@ def _make_clock(playbook: Playbook, hours: str | None) -> Clock:
 def check(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> Checked:
     """Look at owned leads as of ``now``. Checking again at the same moment, with the counters kept, finds no step.
 
-    While a lead is waited for nobody is chased: a step that was due before is taken when the wait is over.
+    While an owner waits for the lead nobody is reminded: a step that was due before is taken when the wait is over.
 
     ``frame`` has, for each lead with its open assignment: ``owner``, ``pool``, ``sla``, ``assigned_at``, ``clock_from``
     (the same, unless the owner has taken over the clock of the one before), ``due_at`` and ``due_soon_at`` as they

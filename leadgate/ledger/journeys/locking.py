@@ -2,7 +2,7 @@
 
 Belongs here: these queries, and raising ``journey.version`` where nothing else of the journey changes. Does not belong
 here: transitions (``stage_moves``, ``person_moves``). Lock order everywhere: batch, journeys by id, identities sorted,
-pools by id. Whoever changes a lead holds its open journey.
+pools by id. Changing a lead needs its open journey locked.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def read_generations(connection: Connection, journey_ids: Sequence[int]) -> dict
 
 
 def lock_open_journeys(connection: Connection, lead_ids: Collection[int]) -> dict[int, int]:
-    """The open journey of each lead that has one. Whoever changes a lead holds its open journey, locked by id."""
+    """The open journey of each lead that has one. Changing a lead needs its open journey locked, by id."""
     if not lead_ids:
         return {}
     rows = connection.execute(

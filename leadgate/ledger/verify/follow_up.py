@@ -25,7 +25,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     ),
     Invariant(
         "old_owner_told",
-        "Whoever lost a lead by a person's word was told",
+        "A rep who lost a lead by a person's decision was notified",
         f"SELECT count(*) FROM assignment WHERE end_reason IN ({list_in_sql(BY_A_PERSON)})",
         f"SELECT count(*) FROM assignment a WHERE a.end_reason IN ({list_in_sql(BY_A_PERSON)}) AND NOT "
         f"EXISTS (SELECT 1 FROM outbox o WHERE o.key = {_TOLD_OLD} "
