@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # uv installs and compiles in half a minute what takes pip a hundred seconds; where uv cannot reach the index, pip does it
 INSTALL = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt $(1) 2>/dev/null || $(PIP) $(1)
-unexport PYTHONDONTWRITEBYTECODE  # with it, each of the hundreds of commands that tests start would compile the code anew
+# with this variable, each of the hundreds of commands that tests start would compile the code anew
+unexport PYTHONDONTWRITEBYTECODE
 export LEADGATE_HOME ?= $(CURDIR)/.leadgate
 
 .DEFAULT_GOAL := help

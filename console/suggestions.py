@@ -51,13 +51,16 @@ class Way:
     field: str = "FIELD=VALUE"  # of "set"
 
 
-def _set(field: str, words: str) -> Way:
+def _suggest_set(field: str, words: str) -> Way:
     return Way("set", words, field)
 
 
-_EMAIL, _PHONE = _set("email=ADDRESS", "correct the address"), _set("phone=NUMBER", "correct the number")
+_EMAIL, _PHONE = (
+    _suggest_set("email=ADDRESS", "correct the address"),
+    _suggest_set("phone=NUMBER", "correct the number"),
+)
 _END: Final = Way("discard", "end it")
-_FIELD: Final = _set("FIELD=VALUE", "correct the field")
+_FIELD: Final = _suggest_set("FIELD=VALUE", "correct the field")
 _ANYWAY: Final = Way("approve", "it goes on as it is, and you answer for it")
 _PLAYBOOK: Final = Way("again", "after the playbook or its cause is mended: it tries the stage again")
 _SCORING: Final = Way("again", "after the playbook's scoring is mended: it is scored again")
@@ -73,20 +76,24 @@ WAYS: Final[dict[str, tuple[Way, ...]]] = {
     "unreadable_row": (Way("discard", "mend the line in its file and capture that again; then end this one"),),
     "source_unknown": (Way("again", "after the playbook has the source"), _END),
     "signal_key_missing": (Way("discard", "capture it again with an id of its own; then end this one"),),
-    "value_too_long": (_set("FIELD=VALUE", "give a shorter value"), _END),
-    "no_contact": (_set("email=ADDRESS", "give an address"), _set("phone=NUMBER", "or a number"), _END),
-    "oversized_value": (_set("FIELD=VALUE", "give a shorter value"), _ANYWAY, _END),
+    "value_too_long": (_suggest_set("FIELD=VALUE", "give a shorter value"), _END),
+    "no_contact": (_suggest_set("email=ADDRESS", "give an address"), _suggest_set("phone=NUMBER", "or a number"), _END),
+    "oversized_value": (_suggest_set("FIELD=VALUE", "give a shorter value"), _ANYWAY, _END),
     "occurred_in_future": (_ANYWAY, _END),
     # validation
     "email_malformed": (_EMAIL, _END),
-    "phone_impossible": (_PHONE, _set("phone=", "go on without the number"), _END),
-    "country_unknown": (_set("country=CODE", "correct the country"), _set("country=", "go on without it"), _END),
+    "phone_impossible": (_PHONE, _suggest_set("phone=", "go on without the number"), _END),
+    "country_unknown": (
+        _suggest_set("country=CODE", "correct the country"),
+        _suggest_set("country=", "go on without it"),
+        _END,
+    ),
     "consent_refused": (
         Way("discard", "nobody may contact this person"),
-        _set("consent=yes", "only if they agreed meanwhile, and you can prove it"),
+        _suggest_set("consent=yes", "only if they agreed meanwhile, and you can prove it"),
     ),
     "spam": (_END, Way("approve", "it is an enquiry, no spam")),
-    "email_disposable": (_set("email=ADDRESS", "give a lasting address"), _ANYWAY, _END),
+    "email_disposable": (_suggest_set("email=ADDRESS", "give a lasting address"), _ANYWAY, _END),
     "field_invalid": (_FIELD, Way("approve", "it goes on without the value"), _END),
     "field_unreadable": (_FIELD, Way("approve", "it goes on without the value"), _END),
     "likely_duplicate": (Way("compare", "compare both records, and say who it is"),),
@@ -94,12 +101,16 @@ WAYS: Final[dict[str, tuple[Way, ...]]] = {
     # enrichment
     "contact_changed": (_PROVIDER, _END),
     "value_unattributed": (_PROVIDER, _END),
-    "employees_implausible": (_set("company_size=NUMBER", "correct the number"), _ANYWAY, _END),
-    "company_domain_malformed": (_set("website=ADDRESS", "correct the website"), _ANYWAY, _END),
+    "employees_implausible": (_suggest_set("company_size=NUMBER", "correct the number"), _ANYWAY, _END),
+    "company_domain_malformed": (_suggest_set("website=ADDRESS", "correct the website"), _ANYWAY, _END),
     "provider_failed": (_PROVIDER, _ANYWAY),
-    "company_unknown": (_set("company=NAME", "say which company"), _ANYWAY, _END),
+    "company_unknown": (_suggest_set("company=NAME", "say which company"), _ANYWAY, _END),
     # qualification
-    "score_in_review_band": (Way("approve", "it goes on to an owner"), _END, _set("FIELD=VALUE", "correct a field")),
+    "score_in_review_band": (
+        Way("approve", "it goes on to an owner"),
+        _END,
+        _suggest_set("FIELD=VALUE", "correct a field"),
+    ),
     "score_missing": (_SCORING,),
     "score_mismatch": (_SCORING,),
     "score_extreme": (_SCORING, _ANYWAY),

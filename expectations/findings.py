@@ -88,7 +88,7 @@ class Verdict:
     error: str | None = None  # it could not be checked
 
 
-def batch_problem(promises: Sequence[Promise], verdicts: Mapping[str, Verdict]) -> BatchProblem | None:
+def find_broken_batch(promises: Sequence[Promise], verdicts: Mapping[str, Verdict]) -> BatchProblem | None:
     """The first promise that is broken for the batch and not for rows of it."""
     for promise in promises:
         verdict = verdicts[promise.name]

@@ -25,8 +25,8 @@ from expectations.findings import (
     BatchProblem,
     GateResult,
     Verdict,
-    batch_problem,
     build_evidence,
+    find_broken_batch,
     find_passed,
     list_failures,
 )
@@ -84,7 +84,7 @@ def run(
             problem = find_batch_problem(frame, promises, key)
             if problem is None:
                 verdicts = _judge(promises, build_view(frame, promises), until)
-                problem = batch_problem(promises, verdicts)
+                problem = find_broken_batch(promises, verdicts)
         except Exception as error:  # whatever it was, not every row was judged: hold them all
             words = "The batch could not be checked"
             problem = BatchProblem(None, CHECK_FAILED, words, repr(error)[:SHOWN])

@@ -23,7 +23,7 @@ from leadgate.assignment.routing import assign
 from leadgate.fields import PERSONAL
 from leadgate.ledger import Ledger, NoLedgerError, figures, lead_frames, lead_history
 from leadgate.ledger import open_ledger as open_or_make
-from leadgate.ledger.clock import time_of
+from leadgate.ledger.clock import ask_time
 from leadgate.ledger.lead_history import Story
 from leadgate.mapping.normalise import normalise
 from leadgate.masking import mask
@@ -124,7 +124,7 @@ def read_figures(
     About journeys that were captured from ``since`` up to, not including, ``until``; with ``source`` and ``rep``, about
     theirs alone. ``zone`` is whose hours of the day are meant.
     """
-    now = time_of(ledger)
+    now = ask_time(ledger)
     asked = figures.Asked(since, until, now, zone, source, rep, tuple(playbook.follow_up.lost_outcomes))
     before = replace(asked, since=since - (until - since), until=since)
     found, _ = figures.read(

@@ -23,7 +23,7 @@ from leadgate.assignment.availability import (
     find_reps_counting_open,
     find_reps_counting_recent,
 )
-from leadgate.assignment.pool_assignment import in_words
+from leadgate.assignment.pool_assignment import describe_candidates
 from leadgate.assignment.rotation import PoolState
 from leadgate.assignment.route_matching import format_inputs, match_routes
 from leadgate.assignment.routing import assign
@@ -133,7 +133,9 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
 
 def _describe_considered(leads: pd.DataFrame) -> pd.Series:
     """For people: everybody who was considered, and why they could not take the lead."""
-    return leads["candidates"].map(lambda candidates: in_words(orjson.loads(candidates)) or None).astype(object)
+    return (
+        leads["candidates"].map(lambda candidates: describe_candidates(orjson.loads(candidates)) or None).astype(object)
+    )
 
 
 def _give_back_turns(state: PoolState, before: JsonObject, owned: pd.DataFrame, pool: str) -> PoolState:

@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 
 from leadgate.ledger import Ledger, activities, batches, faults, work_items
 from leadgate.ledger.batches import Batch
-from leadgate.ledger.clock import read_time, time_of
+from leadgate.ledger.clock import ask_time, read_time
 from leadgate.ledger.journeys import claiming, starting
 from leadgate.ledger.journeys.claiming import RowsRefused
 from leadgate.ledger.only import Only
@@ -69,7 +69,7 @@ def start_what_is_due(ledger: Ledger, playbook: Playbook, left_out: LeftOut, now
     except Exception as error:
         if not faults.is_ours(error):
             raise
-    at = time_of(ledger, now)
+    at = ask_time(ledger, now)
     for step, candidates, do in steps:
         with ledger.transaction() as connection:
             ids = sorted(set(candidates(connection, at)) - left_out.list_ids(step))
@@ -92,7 +92,7 @@ def claim_waiting(
     step: _Step = "claim_intake" if kind == BatchKind.INTAKE else "claim_follow_up"
     with contextlib.suppress(RowsRefused):
         return batches.claim(ledger, kind=kind, only=Only(left_out.list_ids(step)), **how)
-    at = time_of(ledger, how.get("now"))
+    at = ask_time(ledger, how.get("now"))
     waiting = [claiming.list_claimable(ledger, kind, at, how["limit"], Only(left_out.list_ids(step)))]
     alone = 0
     while waiting and alone < MOST_ALONE:

@@ -16,7 +16,7 @@ from typing import Final, TypedDict
 from leadgate.connectors import notify
 from leadgate.failpoints import failpoint
 from leadgate.ledger import Ledger, faults, outbox
-from leadgate.ledger.clock import time_of
+from leadgate.ledger.clock import ask_time
 from leadgate.ledger.only import Only
 from leadgate.ledger.outbox import UNDELIVERABLE, Message
 from leadgate.ledger.work_items import NewWorkItem
@@ -112,7 +112,7 @@ def deliver_waiting(
         address = reachable[message.target]
         failure = _attempt(message, address, playbook)
         try:
-            outcome = _settle(ledger, message, failure, playbook, time_of(ledger, now))
+            outcome = _settle(ledger, message, failure, playbook, ask_time(ledger, now))
         except Exception as error:
             if not faults.is_ours(error):
                 raise

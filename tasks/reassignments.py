@@ -20,7 +20,7 @@ from leadgate.actors import Actor, OwnersAction, require
 from leadgate.assignment import reassignment
 from leadgate.assignment.assignment_result import Assigned
 from leadgate.assignment.availability import Load, find_pools_sharing_reps
-from leadgate.assignment.pool_assignment import in_words
+from leadgate.assignment.pool_assignment import describe_candidates
 from leadgate.assignment.rotation import PoolState
 from leadgate.ledger import Ledger, bulk, ownership, playbook_versions, pools, races, reassignments
 from leadgate.ledger.actions import ActionError
@@ -229,7 +229,7 @@ def _list_handed(decided: pd.DataFrame) -> list[Handed]:
 
 
 def _explain_unassigned(candidates: str, pool: str | None) -> str:
-    considered = in_words(orjson.loads(candidates))
+    considered = describe_candidates(orjson.loads(candidates))
     if considered:
         return considered
     return f"nobody else is in pool {pool}" if pool else "it came by no pool; name one with --to-pool"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,3 +67,13 @@ def open_to_others(folder: Path) -> list[Path]:
         for each in (folder, *folder.rglob("*"))
         if not each.is_symlink() and not stat.S_ISSOCK(each.lstat().st_mode) and each.lstat().st_mode & 0o077
     ]
+
+
+@contextlib.contextmanager
+def usual_umask() -> Iterator[None]:
+    """Files are open to other users unless the code that makes them thinks of it."""
+    before = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)

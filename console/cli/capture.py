@@ -26,7 +26,7 @@ from leadgate.counting import format_count
 from leadgate.errors import ExitCode
 from leadgate.fields import PERSONAL
 from leadgate.ledger import Ledger, open_ledger
-from leadgate.ledger.clock import time_of
+from leadgate.ledger.clock import ask_time
 from leadgate.masking import mask
 from leadgate.nearest import propose
 from leadgate.playbook import Loaded
@@ -150,7 +150,7 @@ def capture(
                 with opener.open(path) as opened:
                     if store is None:  # no database is started before there is something to store
                         ledger = stack.enter_context(open_ledger(context.settings))
-                        store = _Store(ledger, opener, time_of(ledger, asked), advance)
+                        store = _Store(ledger, opener, ask_time(ledger, asked), advance)
                     store.keep(opened, result)
             except FileError as error:
                 result.problem = error.reason

@@ -18,7 +18,7 @@ from console.lookup import as_data, identify_journey_actor, resolve_journey
 from console.redaction import sanitise
 from console.screen import CommandError, build_console, find_program, print_json
 from leadgate.ledger import ownership
-from leadgate.ledger.clock import time_of
+from leadgate.ledger.clock import ask_time
 from leadgate.nearest import propose
 from leadgate.vocabulary import ActionKind
 
@@ -37,7 +37,7 @@ def accept(
     loaded = context.load_playbook_to_go_on(later=later)
     playbook = loaded.playbook
     with context.ledger() as ledger:
-        at = time_of(ledger, as_of(now))
+        at = ask_time(ledger, as_of(now))
         journey = resolve_journey(ledger, lead, playbook)
         who = identify_journey_actor(ledger, journey, playbook, acts_for)
         number = ownership.accept(ledger, journey, by=who, now=at)
@@ -71,7 +71,7 @@ def reject(
     if reason not in rules:
         raise CommandError(f"{reason!r} is no reason to reject a lead; {propose(reason, rules)}")
     with context.ledger() as ledger:
-        at = time_of(ledger, as_of(now))
+        at = ask_time(ledger, as_of(now))
         journey = resolve_journey(ledger, lead, playbook)
         who = identify_journey_actor(ledger, journey, playbook, acts_for)
         done = ownership.reject(ledger, journey, by=who, now=at, reason=reason, playbook=playbook)

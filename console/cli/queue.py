@@ -22,7 +22,7 @@ from console.redaction import mask_item
 from console.screen import CommandError, build_console, find_program, print_json, say
 from leadgate.counting import format_count
 from leadgate.ledger import reports
-from leadgate.ledger.clock import time_of
+from leadgate.ledger.clock import ask_time
 from leadgate.ledger.reports import OpenWorkItem, WorkItemFilter
 from leadgate.nearest import propose
 from leadgate.vocabulary import STAGES
@@ -80,7 +80,7 @@ def queue(
     )
     context: CommandContext = ctx.obj
     with context.ledger() as ledger:
-        at = time_of(ledger, as_of(now))
+        at = ask_time(ledger, as_of(now))
         items = reports.list_work_items(ledger, asked, None if csv is not None else limit)
         total = reports.count_work_items(ledger, asked)
         if not items:

@@ -18,7 +18,7 @@ from console.lookup import as_data, identify_journey_actor, resolve_journey
 from console.redaction import sanitise
 from console.screen import CommandError, build_console, build_table, find_program, format_moment, print_json
 from leadgate.counting import format_count
-from leadgate.ledger.clock import time_of
+from leadgate.ledger.clock import ask_time
 from leadgate.playbook.routing import SlaClock
 from leadgate.vocabulary import ActionKind
 from tasks import reassignments
@@ -50,7 +50,7 @@ def reassign(
         raise CommandError("--anyway is for --to REP: whose turn it is in a pool can take the lead")
     loaded = context.playbook()
     with context.ledger() as ledger:
-        at = time_of(ledger, as_of(now))
+        at = ask_time(ledger, as_of(now))
         journey = resolve_journey(ledger, lead, loaded.playbook)
         who = identify_journey_actor(ledger, journey, loaded.playbook, acts_for)
         done = reassignments.reassign(
@@ -83,7 +83,7 @@ def unassign(
     context: CommandContext = ctx.obj
     loaded = context.playbook()
     with context.ledger() as ledger:
-        at = time_of(ledger, as_of(now))
+        at = ask_time(ledger, as_of(now))
         journey = resolve_journey(ledger, lead, loaded.playbook)
         who = identify_journey_actor(ledger, journey, loaded.playbook, acts_for)
         done = reassignments.unassign(ledger, loaded, journey, nurture=nurture, reason=reason, by=who, now=at)
@@ -127,7 +127,7 @@ def transfer(
     context: CommandContext = ctx.obj
     loaded = context.playbook()
     with context.ledger() as ledger:
-        at = time_of(ledger, as_of(now))
+        at = ask_time(ledger, as_of(now))
         who = identify_actor(loaded.playbook, acts_for, also=(rep,))
         done = reassignments.transfer(
             ledger, loaded, rep, to_pool=to_pool, dry_run=dry_run, reason=reason, by=who, now=at

@@ -35,7 +35,7 @@ from console.command_context import CommandContext, as_of, identify_actor
 from console.redaction import mask_item, sanitise
 from console.screen import CommandError, build_console, find_program, print_json, say
 from leadgate.counting import format_count
-from leadgate.ledger.clock import time_of
+from leadgate.ledger.clock import ask_time
 from leadgate.ledger.reports import JourneyStanding, OpenWorkItem, WorkItemFilter
 from leadgate.ledger.reruns import RerunReport
 from leadgate.resolutions import CorrectAsProposed, Discard, DoneByHand, Resolution, TryAgain, list_corrected_fields
@@ -86,7 +86,7 @@ def rerun(
     who = identify_actor(playbook).name
     reruns.require_fields(list_corrected_fields(resolution), playbook)
     with context.ledger() as ledger:
-        at = time_of(ledger, as_of(now))
+        at = ask_time(ledger, as_of(now))
         found = reruns.find_items(ledger, asked, resolution)
         named = list(asked.ids) if asked.ids and asked == WorkItemFilter(ids=asked.ids) else []
         if not found and not named:

@@ -36,7 +36,7 @@ from console.suggestions import is_compared, render_commands, suggest
 from leadgate.counting import format_count
 from leadgate.fields import ENRICHED, PERSONAL, STANDARD, VALIDATED
 from leadgate.ledger import reviews as taking
-from leadgate.ledger.clock import time_of
+from leadgate.ledger.clock import ask_time
 from leadgate.masking import mask
 from leadgate.matching import LIKELY
 from leadgate.references import IdError, parse_number
@@ -138,7 +138,7 @@ def _parse_number(reference: str) -> int:
 def _list(context: CommandContext, *, limit: int, personal: bool, as_json: bool, now: str | None) -> None:
     playbook = context.playbook().playbook
     with context.ledger() as ledger:
-        at = time_of(ledger, as_of(now))
+        at = ask_time(ledger, as_of(now))
         found, total = reviews.list_waiting(ledger, playbook, limit)
     shown_ = found if personal else [mask_review(each) for each in found]
     if as_json:
@@ -274,7 +274,7 @@ def _decide(
     reruns.require_fields(list_corrected_fields(decision), playbook)
     ends = isinstance(decision, Discard)
     with context.ledger() as ledger:
-        at = time_of(ledger, as_of(now))
+        at = ask_time(ledger, as_of(now))
         (each,) = reviews.read_reviews(ledger, [number], playbook)
         done = reruns.resolve_items(ledger, [each.item], decision, by=who, now=at, playbook=playbook)
         if not done.work_items:  # somebody was faster
@@ -295,7 +295,7 @@ def _take(context: CommandContext, number: int, *, as_json: bool, now: str | Non
     """Any item that holds leads can be taken, a breaker's, too."""
     who = identify_actor(context.playbook().playbook).name
     with context.ledger() as ledger:
-        taken = taking.take(ledger, number, by=who, now=time_of(ledger, as_of(now)))
+        taken = taking.take(ledger, number, by=who, now=ask_time(ledger, as_of(now)))
     if as_json:
         _print_decision(number, Take(), who, action=taken.action, taken_from=taken.before)
         return

@@ -21,7 +21,7 @@ from console.redaction import sanitise
 from console.screen import build_console, build_error_console, print_json
 from leadgate.counting import format_count
 from leadgate.ledger import open_ledger, reports
-from leadgate.ledger.clock import time_of
+from leadgate.ledger.clock import ask_time
 from tasks.outcomes import IN_WORDS
 
 if TYPE_CHECKING:  # Prefect takes seconds to import, and an unsound playbook must be refused at once
@@ -42,7 +42,7 @@ def run(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
         done = run_flows(context.settings, playbook, now=at, progress=live.show)
     seconds = time.perf_counter() - started
     with open_ledger(context.settings) as ledger:
-        found = reports.read_summary(ledger, time_of(ledger, at))
+        found = reports.read_summary(ledger, ask_time(ledger, at))
     if json:
         print_json(
             {

@@ -32,7 +32,7 @@ from console.service.state_file import STATE_FILE
 from leadgate.counting import format_count
 from leadgate.errors import ExitCode
 from leadgate.ledger import consumers, frozen, hosts, requests
-from leadgate.ledger.clock import time_of
+from leadgate.ledger.clock import ask_time
 from leadgate.ledger.standstill import read_standstill
 
 _REUSED_FOR = timedelta(days=7)
@@ -50,7 +50,7 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
     locks a batch, or when the clock of a host is too far off."""
     state = _describe_state(context)
     with context.ledger() as ledger:
-        at = time_of(ledger, as_of(now))
+        at = ask_time(ledger, as_of(now))
         waits = consumers.read_waiting(ledger, at)
         seen = consumers.list_consumers(ledger)
         reused = requests.list_reused_since(ledger, at - _REUSED_FOR)

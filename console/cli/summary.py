@@ -29,7 +29,7 @@ from console.screen import (
 )
 from leadgate.counting import format_count
 from leadgate.ledger import reports
-from leadgate.ledger.clock import time_of
+from leadgate.ledger.clock import ask_time
 from leadgate.ledger.reports import OwnerCounts, QueueCounts, Speed, StageCounts, Summary
 from leadgate.vocabulary import StageName
 
@@ -42,7 +42,7 @@ def summary(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
     """What became of everything that was captured, on one screen."""
     context: CommandContext = ctx.obj
     with context.ledger() as ledger:
-        at = time_of(ledger, as_of(now))
+        at = ask_time(ledger, as_of(now))
         found = reports.read_summary(ledger, at)
     if json:
         print_json(as_data(found))

@@ -18,7 +18,7 @@ from console.lookup import as_data, resolve_journey
 from console.redaction import sanitise
 from console.screen import CommandError, build_console, find_program, format_moment, print_json
 from leadgate.ledger import ownership
-from leadgate.ledger.clock import time_of
+from leadgate.ledger.clock import ask_time
 from leadgate.nearest import propose
 from leadgate.vocabulary import ActionKind
 
@@ -52,7 +52,7 @@ def touch(
             "are stored"
         )
     with context.ledger() as ledger:
-        moment_now = time_of(ledger, as_of(now))
+        moment_now = ask_time(ledger, as_of(now))
         happened = said or moment_now
         journey = resolve_journey(ledger, lead, playbook)
         done = ownership.touch(

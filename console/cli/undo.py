@@ -17,7 +17,7 @@ from console.redaction import sanitise
 from console.screen import build_console, find_program, print_json, say
 from leadgate.counting import format_count
 from leadgate.ledger import undo as ways
-from leadgate.ledger.clock import time_of
+from leadgate.ledger.clock import ask_time
 from leadgate.vocabulary import ActionKind
 
 _MOST_SHOWN = 20
@@ -37,7 +37,7 @@ def undo(
     loaded = context.load_playbook_to_go_on(later=later)
     playbook = loaded.playbook
     with context.ledger() as ledger:
-        at = time_of(ledger, as_of(now))
+        at = ask_time(ledger, as_of(now))
         who = identify_actor(
             playbook, acts_for, also=() if acts_for is None else ways.list_action_owners(ledger, action)
         )

@@ -17,7 +17,7 @@ from console.lookup import resolve_journey
 from console.redaction import sanitise
 from console.screen import build_console, print_json
 from leadgate.ledger import joins
-from leadgate.ledger.clock import time_of
+from leadgate.ledger.clock import ask_time
 from leadgate.vocabulary import ActionKind
 
 
@@ -30,7 +30,7 @@ def unjoin(
     playbook = loaded.playbook
     who = identify_actor(playbook).name
     with context.ledger() as ledger:
-        at = time_of(ledger, as_of(now))
+        at = ask_time(ledger, as_of(now))
         done = joins.unjoin(ledger, resolve_journey(ledger, lead, playbook), by=who, now=at)
         standing = go_on(context, ledger, loaded, [done.journey_id], as_of(now), later=later)
     if json:

@@ -19,7 +19,7 @@ from console.command_context import CommandContext, as_of, parse_moment
 from console.lookup import as_data, identify_journey_actor, resolve_journey
 from console.screen import CommandError, build_console, find_program, format_moment, print_json
 from leadgate.ledger import Ledger, lead_history, ownership
-from leadgate.ledger.clock import time_of
+from leadgate.ledger.clock import ask_time
 from leadgate.playbook import Playbook
 from leadgate.vocabulary import ActionKind
 
@@ -45,7 +45,7 @@ def wait(
         raise CommandError("--reason needs words: what is waited for")
     playbook = context.playbook().playbook
     with context.ledger() as ledger:
-        at = time_of(ledger, as_of(now))
+        at = ask_time(ledger, as_of(now))
         journey = resolve_journey(ledger, lead, playbook)
         who = identify_journey_actor(ledger, journey, playbook, acts_for)
         end = _end(until, ledger, journey, playbook)
@@ -67,7 +67,7 @@ def resume(
     context: CommandContext = ctx.obj
     playbook = context.playbook().playbook
     with context.ledger() as ledger:
-        at = time_of(ledger, as_of(now))
+        at = ask_time(ledger, as_of(now))
         journey = resolve_journey(ledger, lead, playbook)
         who = identify_journey_actor(ledger, journey, playbook, acts_for)
         number = ownership.resume(ledger, journey, by=who, now=at)

@@ -21,7 +21,7 @@ from console.lookup import resolve_journey
 from console.redaction import SHOWN, sanitise
 from console.screen import build_console, build_heading, build_table, print_json
 from leadgate.ledger import lead_history
-from leadgate.ledger.clock import time_of
+from leadgate.ledger.clock import ask_time
 
 
 def explain(ctx: typer.Context, lead: Lead, json: Json = False, now: Now = None) -> None:
@@ -29,7 +29,7 @@ def explain(ctx: typer.Context, lead: Lead, json: Json = False, now: Now = None)
     context: CommandContext = ctx.obj
     playbook = context.playbook().playbook
     with context.ledger() as ledger:
-        at = time_of(ledger, as_of(now))
+        at = ask_time(ledger, as_of(now))
         story = lead_history.load_story(ledger, resolve_journey(ledger, lead, playbook))
     answered = [
         trigger.answer_trigger(story),

@@ -19,7 +19,7 @@ from leadgate.ledger.lead_history import Story
 from leadgate.playbook import Playbook, Sla, Target
 from leadgate.sla import sla_targets
 from leadgate.sla import touches as counted
-from leadgate.sla.zones import time_zones
+from leadgate.sla.zones import list_time_zones
 from leadgate.vocabulary import ActivityActor, EndReason
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _tell_target(
 def _format_in_zones(at: datetime, playbook: Playbook, owner: str) -> str:
     """In UTC, as everything else here, and by the clock of the owner where that differs."""
     zone = next((rep.time_zone for rep in playbook.reps if rep.name == owner), "UTC")
-    theirs = at.astimezone(ZoneInfo(zone) if zone in time_zones() else UTC)
+    theirs = at.astimezone(ZoneInfo(zone) if zone in list_time_zones() else UTC)
     return f"{format_moment(at)} UTC" + (f", {theirs:%Y-%m-%d %H:%M} in {zone}" if theirs.utcoffset() else "")
 
 

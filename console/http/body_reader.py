@@ -249,7 +249,11 @@ class _Parts:
         }
 
     def build_no_field_error(self) -> RefusedError:
-        return RefusedError(400, "invalid_form", f"{self._name_part()} is no form field with a name")
+        return RefusedError(
+            400,
+            "invalid_form",
+            f"{self._name_part()} is no form field with a name, or has more than 8 header lines, or one of 4 KB",
+        )
 
     def _name_part(self) -> str:
         return f"part {len(self.fields)} of the form, counted from 0,"

@@ -24,12 +24,12 @@ from console.report.zones import choose_zone
 from console.screen import CommandError, build_console, find_program, print_json, say
 from leadgate.assignment.availability import find_midnights, find_mondays
 from leadgate.ledger import Ledger, figures
-from leadgate.ledger.clock import time_of
+from leadgate.ledger.clock import ask_time
 from leadgate.ledger.figure_rows import Found
 from leadgate.ledger.figures import Asked
 from leadgate.nearest import propose
 from leadgate.playbook import Playbook
-from leadgate.sla.zones import FIRST_YEAR, LAST_YEAR, time_zones
+from leadgate.sla.zones import FIRST_YEAR, LAST_YEAR, list_time_zones
 
 DAYS: Final = 30  # of the period, today included
 _SECTION_HELP: Final = "funnel, conversion, speed, load or paths; with --rep speed, load or overdue. May be repeated."
@@ -98,7 +98,7 @@ def report(
     rep = None if options.rep is None else names.find_rep(options.rep)
     zone, whose = choose_zone(playbook, options.zone, rep, names.rep(rep or ""))
     with context.ledger() as ledger:
-        at = time_of(ledger, as_of(now))
+        at = ask_time(ledger, as_of(now))
         asked = replace(compute_period(replace(options, rep=rep), at, zone), lost=playbook.follow_up.lost_outcomes)
         _require_known(ledger, asked, playbook)
         earlier = compute_period_before(asked)
@@ -143,8 +143,8 @@ def build(sections: Sequence[str], found: Found, asked: Asked, playbook: Playboo
 
 def compute_period(options: Options, now: datetime, zone_name: str) -> Asked:
     """What is asked for, in moments. Raises ``CommandError``."""
-    if zone_name not in time_zones():
-        raise CommandError(f"{zone_name!r} is not a time zone; {propose(zone_name, time_zones())}")
+    if zone_name not in list_time_zones():
+        raise CommandError(f"{zone_name!r} is not a time zone; {propose(zone_name, list_time_zones())}")
     zone = ZoneInfo(zone_name)
     last = _parse_day(options.until) or now.astimezone(zone).date()
     first = _parse_day(options.since) or last - timedelta(days=DAYS - 1)

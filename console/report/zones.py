@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from leadgate.playbook import Playbook
-from leadgate.sla.zones import time_zones
+from leadgate.sla.zones import list_time_zones
 
 _LOCALTIME: Final = Path("/etc/localtime")
 
@@ -35,7 +35,7 @@ def choose_zone(playbook: Playbook, zone: str | None, rep: str | None, rep_name:
 def _find_local_zone() -> str:
     """``TZ``, else the zone that ``/etc/localtime`` is a link to, else UTC."""
     named = os.environ.get("TZ", "").removeprefix(":")
-    if named in time_zones():
+    if named in list_time_zones():
         return named
     linked = str(_LOCALTIME.resolve()).partition("zoneinfo/")[2].removeprefix("Etc/")
-    return linked if linked in time_zones() else "UTC"
+    return linked if linked in list_time_zones() else "UTC"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FLOW_RUN: Final = "PREFECT__FLOW_RUN_ID"
 
 
-async def own_flow(flow_run: FlowRun) -> Flow[Any, Any]:
+async def find_own_flow(flow_run: FlowRun) -> Flow[Any, Any]:
     """The installed flow that ``flow_run`` is a run of. Raises ``PrefectError`` for any other flow."""
     from prefect.client.orchestration import get_client
 
@@ -46,8 +46,8 @@ def run_one(flow_run_id: UUID) -> None:
     configure_from_env()  # how the worker tells this process to end
     with handle_engine_signals(flow_run_id):
         flow_run = load_flow_run(flow_run_id)
-        flow = run_coro_as_sync(own_flow(flow_run))
-        assert flow is not None  # noqa: S101 - ``own_flow`` raises when there is none
+        flow = run_coro_as_sync(find_own_flow(flow_run))
+        assert flow is not None  # noqa: S101 - ``find_own_flow`` raises when there is none
         _drive_run_flow_result(flow, run_flow(flow, flow_run=flow_run, error_logger=flow_run_logger(flow_run)))
 
 

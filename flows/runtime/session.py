@@ -19,7 +19,7 @@ from prefect import runtime
 from flows.runtime.started_runs import Offer
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, hosts, open_ledger
-from leadgate.ledger.clock import time_of
+from leadgate.ledger.clock import ask_time
 from leadgate.settings import Settings
 from tasks.batches import BatchReport, Worker, activate
 from tasks.stage import StageReport, Work
@@ -50,7 +50,7 @@ current: ContextVar[Session | None] = ContextVar("leadgate_session", default=Non
 
 async def read_ledger_time(ledger: Ledger, as_of: datetime | None = None) -> datetime:
     """What time it is on the ledger's clock, or ``as_of``; read beside the event loop."""
-    return await asyncio.to_thread(time_of, ledger, as_of)
+    return await asyncio.to_thread(ask_time, ledger, as_of)
 
 
 @contextlib.asynccontextmanager

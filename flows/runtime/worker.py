@@ -24,7 +24,7 @@ from prefect.runner._starter_engine import EngineCommandStarter
 from prefect.utilities.processutils import command_to_string
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
-from flows.runtime.engine import own_flow
+from flows.runtime.engine import find_own_flow
 from flows.runtime.server import WORK_POOL, build_python_command
 
 #: Nothing of a job can be chosen by a deployment or a run. The command counts where a worker of Prefect's own is used.
@@ -62,7 +62,7 @@ class OwnFlowsWorker(ProcessWorker):
         task_status: anyio.abc.TaskStatus[int] | None = None,
     ) -> ProcessWorkerResult:
         """Run ``flow_run`` in a process. ``configuration`` is what the API says, and is not used."""
-        await own_flow(flow_run)  # refused here, the reason is in the run's state
+        await find_own_flow(flow_run)  # refused here, the reason is in the run's state
         execution: FlowRunExecutionResult | None = None
         with tempfile.TemporaryDirectory(prefix="leadgate-run-") as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -72,7 +72,9 @@ class OwnFlowsWorker(ProcessWorker):
                     cwd=Path(folder),
                     control_channel=context.control_channel,
                 )
-                executor = context.create_executor(flow_run, starter, resolve_flow=own_flow, propose_submitting=False)
+                executor = context.create_executor(
+                    flow_run, starter, resolve_flow=find_own_flow, propose_submitting=False
+                )
 
                 async def execute(*, task_status: anyio.abc.TaskStatus[ProcessHandle]) -> None:
                     nonlocal execution

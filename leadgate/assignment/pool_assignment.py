@@ -218,6 +218,6 @@ def format_candidate(
     return orjson.dumps(line).decode()
 
 
-def in_words(candidates: Sequence[CandidateLine]) -> str:
+def describe_candidates(candidates: Sequence[CandidateLine]) -> str:
     """Why each candidate cannot take a lead: ``ana: absent until 2026-03-04; bob: reached 10 a day``."""
     return "; ".join(f"{line['rep']}: {line['reason']}" for line in candidates)

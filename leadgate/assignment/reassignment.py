@@ -60,8 +60,10 @@ def to_rep(
             update={"reps": tuple(r.model_copy(update=free) if r.name == rep else r for r in playbook.reps)}
         )
     method = AssignmentMethod.REASSIGN
-    route = _route(f"{method} to {rep}", f"rep {rep}", why)
-    return assign(_build_frame(frame, [route.name] * len(frame)), _by_hand(playbook, [route]), {}, loads, now, method)
+    route = _build_route(f"{method} to {rep}", f"rep {rep}", why)
+    return assign(
+        _build_frame(frame, [route.name] * len(frame)), _replace_routes(playbook, [route]), {}, loads, now, method
+    )
 
 
 def to_pools(
@@ -82,9 +84,9 @@ def to_pools(
     what a pool does when nobody is available are for leads that nobody decides about: neither applies here.
     """
     known = {pool.name: _simplify_pool(pool, leaver) for pool in playbook.pools}
-    routes = {name: _route(f"{method} to {name}", f"pool {name}", why) for name in known}
+    routes = {name: _build_route(f"{method} to {name}", f"pool {name}", why) for name in known}
     names = [routes[pool].name if pool in routes else None for pool in pools]
-    book = _by_hand(playbook, list(routes.values())).model_copy(update={"pools": tuple(known.values())})
+    book = _replace_routes(playbook, list(routes.values())).model_copy(update={"pools": tuple(known.values())})
     return assign(_build_frame(frame, names), book, states, loads, now, method)
 
 
@@ -114,12 +116,12 @@ def _build_frame(frame: pd.DataFrame, routes: list[Any]) -> pd.DataFrame:
     return frame[["excluded", "language", "product"]].assign(routes=names)
 
 
-def _route(name: str, to: str, why: str) -> Route:
+def _build_route(name: str, to: str, why: str) -> Route:
     # its name says what the person did: no name of a playbook, so it is not validated
     return Route.model_construct(name=name, to=to, why=why)
 
 
-def _by_hand(playbook: Playbook, routes: list[Route]) -> Playbook:
+def _replace_routes(playbook: Playbook, routes: list[Route]) -> Playbook:
     return playbook.model_copy(update={"routing": tuple(routes)})
 
 

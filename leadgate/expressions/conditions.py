@@ -119,7 +119,7 @@ def _read(node: Node, columns: Mapping[str, FieldType]) -> Condition:
                 )
         case "OPERATOR", "OPERATOR_IS_NOT_NULL":
             term = _format_node(node["children"][0])
-            total = _total(node["children"][0])
+            total = _is_total(node["children"][0])
             return Atom(
                 _format_node(node),
                 "given",
@@ -137,7 +137,7 @@ def _read(node: Node, columns: Mapping[str, FieldType]) -> Condition:
                     _format_node(first),
                     values,
                     given=_list_given(node),
-                    total=_total(node),
+                    total=_is_total(node),
                 )
     return _build_other(node, columns)
 
@@ -150,7 +150,7 @@ def _build_comparison(
     if None in values or not values:
         return _build_other(node, columns)
     known: frozenset[Value] = frozenset(value for value in values if value is not None)
-    facts: dict[str, Any] = {"given": _list_given(term), "total": _total(term)}
+    facts: dict[str, Any] = {"given": _list_given(term), "total": _is_total(term)}
     if type_ == "COMPARE_EQUAL":
         return Atom(_format_node(node), "in", _format_node(term), known, **facts)
     if type_ == "COMPARE_NOTEQUAL":
@@ -193,7 +193,7 @@ def _is_text(term: Node, columns: Mapping[str, FieldType]) -> bool:
 
 
 def _build_other(node: Node, columns: Mapping[str, FieldType]) -> Atom:
-    return Atom(_format_node(node), given=_list_given(node), total=_total(node))
+    return Atom(_format_node(node), given=_list_given(node), total=_is_total(node))
 
 
 def _list_given(node: Node) -> frozenset[str]:
@@ -212,7 +212,7 @@ def _list_given(node: Node) -> frozenset[str]:
     return frozenset()
 
 
-def _total(node: Node) -> bool:
+def _is_total(node: Node) -> bool:
     """Whether ``node`` gives an answer, or unknown, for every lead, and never an error."""
     match node["class"], node["type"]:
         case "COLUMN_REF" | "CONSTANT", _:
@@ -220,18 +220,18 @@ def _total(node: Node) -> bool:
         case "COMPARISON", _:
             # two columns of different types would be cast, which may fail; a constant was tried when it was checked
             sides = (node["left"], node["right"])
-            return any(side["class"] == "CONSTANT" for side in sides) and all(map(_total, sides))
+            return any(side["class"] == "CONSTANT" for side in sides) and all(map(_is_total, sides))
         case "OPERATOR", "COMPARE_IN":
             first, *others = node["children"]
-            return _total(first) and all(each["class"] == "CONSTANT" for each in others)
+            return _is_total(first) and all(each["class"] == "CONSTANT" for each in others)
         case "OPERATOR", "OPERATOR_NOT" | "OPERATOR_IS_NULL" | "OPERATOR_IS_NOT_NULL":
-            return _total(node["children"][0])
+            return _is_total(node["children"][0])
         case "CONJUNCTION", _:
-            return all(map(_total, node["children"]))
+            return all(map(_is_total, node["children"]))
         case "BETWEEN", _:
-            return _total(node["input"]) and node["lower"]["class"] == node["upper"]["class"] == "CONSTANT"
+            return _is_total(node["input"]) and node["lower"]["class"] == node["upper"]["class"] == "CONSTANT"
         case "FUNCTION", _ if node["function_name"] in _TESTS:
-            return all(_total(argument["expression"]) for argument in node["arguments"])
+            return all(_is_total(argument["expression"]) for argument in node["arguments"])
     return False
 
 

@@ -28,8 +28,8 @@ def read_time(connection: Connection, as_of: datetime | None = None) -> datetime
     return moment
 
 
-def time_of(ledger: Ledger, as_of: datetime | None = None) -> datetime:
-    """``read_time`` for who has no transaction open. With ``as_of`` PostgreSQL is not asked."""
+def ask_time(ledger: Ledger, as_of: datetime | None = None) -> datetime:
+    """The same for a caller that has no transaction open. With ``as_of`` PostgreSQL is not asked."""
     if as_of is not None:
         return as_of
     with ledger.transaction() as connection:

@@ -44,7 +44,7 @@ def decide_same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, b
         for item in _require_asking(connection, work_item_ids, report):
             journeys = lock_held_by(connection, [item.id])
             for journey in journeys:
-                possible = _in_question(connection, journey)
+                possible = _find_compared_leads(connection, journey)
                 if item.reason == CONFLICT:
                     possible.append(_lead_of(journey))
                 if lead_id not in possible:
@@ -69,13 +69,13 @@ def decide_different(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, n
         for item in _require_asking(connection, work_item_ids, report):
             journeys = lock_held_by(connection, [item.id])
             if item.reason == CONFLICT:
-                possible = " or ".join(map(str, _in_question(connection, journeys[0])))
+                possible = " or ".join(map(str, _find_compared_leads(connection, journeys[0])))
                 raise ActionError(
                     f"what work item W{item.id} carries belongs to known leads, so it is about one of them: say which, "
                     f"with --same {possible}; or correct the wrong value with --set"
                 )
             for journey in journeys:
-                for lead in _in_question(connection, journey):
+                for lead in _find_compared_leads(connection, journey):
                     identities.record_verdict(
                         connection, journey.id, _lead_of(journey), lead, keep=None, item=item.id, by=by, now=now
                     )
@@ -137,7 +137,7 @@ def _lead_of(journey: HeldJourney) -> int:
     return journey.lead_id
 
 
-def _in_question(connection: Connection, journey: HeldJourney) -> list[int]:
+def _find_compared_leads(connection: Connection, journey: HeldJourney) -> list[int]:
     """The leads that the held signal was compared with, the likeliest first."""
     return list(
         connection.execute(

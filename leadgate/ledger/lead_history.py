@@ -215,8 +215,8 @@ def load_story(ledger: Ledger, journey_id: int) -> Story:
             same_phone=_find_same_phone(connection, lead) if lead else [],
             reused=fetch(ReusedRow, _REUSED),
             counts={
-                "signals": _count(connection, "journey WHERE signal_id IS NOT NULL AND lead_id = :lead", lead_id),
-                "activities": _count(connection, "activity WHERE lead_id = :lead", lead_id),
+                "signals": _count_rows(connection, "journey WHERE signal_id IS NOT NULL AND lead_id = :lead", lead_id),
+                "activities": _count_rows(connection, "activity WHERE lead_id = :lead", lead_id),
             },
         )
 
@@ -260,5 +260,5 @@ def _find_journey(connection: Connection, journey_id: int) -> int | None:
     return found
 
 
-def _count(connection: Connection, source: str, lead_id: int | None) -> int:
+def _count_rows(connection: Connection, source: str, lead_id: int | None) -> int:
     return int(connection.execute(text(f"SELECT count(*) FROM {source}"), {"lead": lead_id}).scalar_one())

@@ -40,14 +40,14 @@ def list_columns(row_type: type[DataclassInstance], table: str) -> str:
 def read_rows(connection: Connection, row_type: type[_Row], statement: str, **parameters: object) -> list[_Row]:
     """The rows of ``statement``. Raises ``TypeError`` when its columns are not the fields of ``row_type``."""
     result = connection.execute(text(statement), parameters)
-    make = _maker(row_type, result)
+    make = _choose_maker(row_type, result)
     return [make(*row) for row in result]
 
 
 def read_row(connection: Connection, row_type: type[_Row], statement: str, **parameters: object) -> _Row | None:
     """The first row of ``statement``, if there is one. Raises as ``read_rows`` does."""
     result = connection.execute(text(statement), parameters)
-    make, row = _maker(row_type, result), result.first()
+    make, row = _choose_maker(row_type, result), result.first()
     return None if row is None else make(*row)
 
 
@@ -64,11 +64,11 @@ class Read(Generic[_Row]):
         self.rows = read_rows(connection, self.row_type, self.statement, **self.parameters)
 
 
-def _maker(row_type: type[_Row], result: CursorResult[tuple[object, ...]]) -> Callable[..., _Row]:
+def _choose_maker(row_type: type[_Row], result: CursorResult[tuple[object, ...]]) -> Callable[..., _Row]:
     columns = tuple(result.keys())
     if columns != list_fields(row_type):
         raise TypeError(f"a row of {row_type.__name__} has {list_fields(row_type)}, and the statement gives {columns}")
-    if not (words := _words_of(row_type)):
+    if not (words := _find_enumerations(row_type)):
         return row_type
 
     def make(*row: object) -> _Row:
@@ -82,7 +82,7 @@ def _maker(row_type: type[_Row], result: CursorResult[tuple[object, ...]]) -> Ca
 
 
 @cache
-def _words_of(row_type: type[DataclassInstance]) -> dict[int, type[StrEnum]]:
+def _find_enumerations(row_type: type[DataclassInstance]) -> dict[int, type[StrEnum]]:
     """The places of the columns that are declared as enumerations of the vocabulary."""
     declared = [str(each.type).removesuffix(" | None") for each in fields(row_type)]
     return {

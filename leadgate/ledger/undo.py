@@ -57,7 +57,7 @@ def undo(ledger: Ledger, number: int, *, by: Actor, now: datetime) -> Undone:
             raise ActionError(f"there is no action A{number}; `leadgate explain LEAD` tells the numbers of a lead's")
         what = ActionKind(rows[0].what)
         if what not in _WAYS:
-            raise ActionError(f"A{number} ({_in_words(what)}) cannot be undone: {NO_UNDO[what]}")
+            raise ActionError(f"A{number} ({_write_as_words(what)}) cannot be undone: {NO_UNDO[what]}")
         _require(by, rows)
         way = _WAYS[what]
         undone = Undone(number, what)
@@ -70,7 +70,7 @@ def undo(ledger: Ledger, number: int, *, by: Actor, now: datetime) -> Undone:
         if not undone.journeys:
             first, why = next(iter(undone.left.items()))
             more = f", and so have {len(rows) - 1:,} more" if len(rows) > 1 else ""
-            raise ActionError(f"A{number} ({_in_words(what)}) cannot be undone any more: J{first} {why}{more}")
+            raise ActionError(f"A{number} ({_write_as_words(what)}) cannot be undone any more: J{first} {why}{more}")
         these = [row for row in rows if row.id in set(undone.journeys)]
         way.take_back(connection, these, by, now)
         undone.action = record(connection, these, ActionKind.UNDO, by, now, undoes=number)
@@ -171,7 +171,7 @@ def _check_wait_again(row: ActedJourney) -> str | None:
 
 def _is_taken(row: ActedJourney) -> str | None:
     if row.resolution is not None:
-        return f"has moved on: W{row.work_item_id} was closed as {_in_words(row.resolution)}"
+        return f"has moved on: W{row.work_item_id} was closed as {_write_as_words(row.resolution)}"
     if row.assignee != row.by:
         return f"has moved on: W{row.work_item_id} is {row.assignee or 'nobody'}'s now"
     return None
@@ -183,7 +183,7 @@ def _describe_place(row: ActedJourney) -> str:
     return f"{row.status.replace('_', ' ')} at {row.stage.replace('_', '-')}"
 
 
-def _in_words(what: str) -> str:
+def _write_as_words(what: str) -> str:
     return what.replace("_", " ")
 
 

@@ -104,7 +104,7 @@ class Directory:
             if account is not None:
                 scored.setdefault(account.id, (account, DOMAIN, because))
         if wanted.company and (key := build_company_key(wanted.company)):
-            for account, score in self._by_company(key, shown_from):
+            for account, score in self._find_by_company(key, shown_from):
                 because = "its name" if score == SAME_NAME else "a similar name"
                 scored.setdefault(account.id, (account, score, because))
         if not scored:
@@ -136,7 +136,7 @@ class Directory:
             above = parent
         return given
 
-    def _by_company(self, key: str, shown_from: int) -> tuple[tuple[Account, int], ...]:
+    def _find_by_company(self, key: str, shown_from: int) -> tuple[tuple[Account, int], ...]:
         """Accounts of this name, or of names alike; answered once for each name."""
         known = self._named.get((key, shown_from))
         if known is None:

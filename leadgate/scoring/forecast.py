@@ -27,6 +27,7 @@ from leadgate.playbook import EngagementRule, Playbook
 from leadgate.scoring.points import (
     Heard,
     Points,
+    add_up,
     compute_activity_points,
     compute_caps,
     compute_engagement_points,
@@ -36,9 +37,15 @@ from leadgate.scoring.points import (
     list_scoring_columns,
     listen,
     select_counting,
-    total,
 )
-from leadgate.scoring.verdict import LEVELS, compute_level, encode_grade, find_exit_score, in_band, list_evidence_kinds
+from leadgate.scoring.verdict import (
+    LEVELS,
+    compute_level,
+    encode_grade,
+    find_exit_score,
+    find_in_band,
+    list_evidence_kinds,
+)
 from leadgate.vocabulary import Outcome
 
 _SECOND: Final = 1_000_000
@@ -165,7 +172,7 @@ class _Outlook:
         every = [fixed[rows] for fixed in self.fixed]
         for number, line in zip(self.told, timed, strict=True):
             every[number] = line
-        return total([*every, *compute_caps("engagement", every, self.playbook.scoring).values()], len(rows))
+        return add_up([*every, *compute_caps("engagement", every, self.playbook.scoring).values()], len(rows))
 
     def compute_after(self, rows: Points, seconds: Points) -> Points:
         """What the timed rules contribute to each of ``rows`` so many ``seconds`` from now, one line a rule."""
@@ -193,7 +200,7 @@ class _Outlook:
             )
         most = np.minimum(self.qualifiable[rows], 2 if rule.sales_qualified_by == "threshold" else 1)
         reached = np.minimum(compute_level(rule, scores, grade, self.level[rows]), most)
-        reviewed = (reached == 0) & self.reviewed[rows] & in_band(rule, scores)
+        reviewed = (reached == 0) & self.reviewed[rows] & find_in_band(rule, scores)
         verdict: Points = 100 * np.where(reviewed, 3, reached) + grade
         return verdict
 

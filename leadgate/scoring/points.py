@@ -73,8 +73,8 @@ def score(frame: pd.DataFrame, playbook: Playbook, activities: pd.DataFrame, now
     fit_names = set(names)
     names += [rule.name for rule in scoring.engagement] + [*engagement_caps]
     every = [*fit, *fit_caps.values(), *engagement, *engagement_caps.values()]
-    fit_points = total([*fit, *fit_caps.values()], count)
-    points = total([*engagement, *engagement_caps.values()], count)
+    fit_points = add_up([*fit, *fit_caps.values()], count)
+    points = add_up([*engagement, *engagement_caps.values()], count)
     contributions, sums, fit_shown = _format_contributions(names, every, fit_names, count)
     decayed = _find_decayed(scoring, engagement, heard, count, now)
     return pd.DataFrame(
@@ -197,9 +197,9 @@ def compute_caps(part: Literal["fit", "engagement"], points: Sequence[Points], s
     ruled: Sequence[FitRule | EngagementRule] = scoring.fit if part == "fit" else scoring.engagement
     for group, cap in scoring.groups.items():
         if members := [mine for rule, mine in zip(ruled, points, strict=True) if rule.group == group]:
-            added[f"cap of {group}"] = _cut(cap, total(members, len(members[0])))
+            added[f"cap of {group}"] = _cut(cap, add_up(members, len(members[0])))
     if (whole := scoring.caps.get(part)) is not None:
-        added[f"cap of {part}"] = _cut(whole, total([*points, *added.values()], len(points[0])))
+        added[f"cap of {part}"] = _cut(whole, add_up([*points, *added.values()], len(points[0])))
     return added
 
 
@@ -207,7 +207,7 @@ def _cut(cap: Cap, points: Points) -> Points:
     return np.clip(points, cap.min_points, cap.max_points) - points
 
 
-def total(points: Sequence[Points], rows: int) -> Points:
+def add_up(points: Sequence[Points], rows: int) -> Points:
     """The sum of contributions, row by row."""
     return np.sum(points, axis=0, dtype=np.int64) if points else np.zeros(rows, dtype=np.int64)
 

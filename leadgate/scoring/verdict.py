@@ -65,7 +65,7 @@ def qualify(
     reached = np.minimum(by_points, allowed)
     refused = matched[list(out)].to_numpy(dtype=bool)
     outcome = np.select(
-        [refused.any(axis=1), (reached > 0) & finished, reached > 0, in_band(rule, scores) & ~finished],
+        [refused.any(axis=1), (reached > 0) & finished, reached > 0, find_in_band(rule, scores) & ~finished],
         [Outcome.DISQUALIFIED, Outcome.DONE, Outcome.CONTINUE, Outcome.REVIEW],
         default=Outcome.NURTURE,
     )
@@ -117,7 +117,7 @@ def _list_grades(grades: ByGrade, number: int) -> tuple[str, ...]:
     return grades.sales_qualified if number == 2 else grades.marketing_qualified
 
 
-def in_band(rule: Qualification, scores: Points) -> Flags:
+def find_in_band(rule: Qualification, scores: Points) -> Flags:
     """Which scores wait for a person, unless the lead is qualified."""
     if rule.review is None:
         return np.zeros(len(scores), dtype=bool)
@@ -213,9 +213,9 @@ def _explain(
     if outcome == Outcome.REVIEW and rule.review is not None:
         words = [f"a score of {points} is in the review band, {rule.review.lowest} to {rule.review.below - 1}"]
     elif rule.grades is not None:
-        words = [_by_grade(rule, rule.grades, str(grade), reached, was)]
+        words = [_explain_grade(rule, rule.grades, str(grade), reached, was)]
     else:
-        words = [_by_score(rule, points, reached, was)]
+        words = [_explain_score(rule, points, reached, was)]
     if lacks:
         needed = _SAID[reached + 1]
         words = [
@@ -227,7 +227,7 @@ def _explain(
     return words
 
 
-def _by_score(rule: Qualification, points: int, reached: int, was: int) -> str:
+def _explain_score(rule: Qualification, points: int, reached: int, was: int) -> str:
     if was > reached and points < find_exit_score(rule, reached + 1):
         lost = f"a score of {points} is below {find_exit_score(rule, reached + 1)}: no longer {_SAID[reached + 1]}"
         return lost + (f", but {_SAID[reached]}" if reached else "")
@@ -246,7 +246,7 @@ def _format_once_accepted(rule: Qualification, reached: int) -> str:
     return " once sales accepts it" if reached == 2 and rule.sales_qualified_by == "acceptance" else ""
 
 
-def _by_grade(rule: Qualification, by_grade: ByGrade, grade: str, reached: int, was: int) -> str:
+def _explain_grade(rule: Qualification, by_grade: ByGrade, grade: str, reached: int, was: int) -> str:
     if reached == 0:
         among = ", ".join((*by_grade.marketing_qualified, *by_grade.sales_qualified))
         lost = "no longer" if was else "not"

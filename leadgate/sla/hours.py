@@ -24,7 +24,7 @@ import pandas as pd
 from leadgate.errors import LeadgateError
 from leadgate.nearest import propose
 from leadgate.playbook import Hours
-from leadgate.sla.zones import FIRST_YEAR, LAST_YEAR, time_zones
+from leadgate.sla.zones import FIRST_YEAR, LAST_YEAR, list_time_zones
 
 Micros = npt.NDArray[np.int64]
 
@@ -90,7 +90,7 @@ class Clock:
         self._days: tuple[int, int, Micros, pd.DatetimeIndex] | None = None
         if hours is not None:
             self._closed = set(hours.closed)
-            self._zone = _zone(hours.time_zone)
+            self._zone = _load_zone(hours.time_zone)
             self._calendar = _find_calendar(hours.holidays)
             self._spans = _list_spans(hours)
 
@@ -219,11 +219,11 @@ def _compute_moment(micros: int) -> datetime:
     return _EPOCH + micros * _MICROSECOND
 
 
-def _zone(name: str) -> ZoneInfo:
+def _load_zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # unknown, a path out of the zone folder, a folder of zones
-        raise HoursError(f"{name!r} is not a time zone; {propose(name, time_zones())}") from None
+        raise HoursError(f"{name!r} is not a time zone; {propose(name, list_time_zones())}") from None
 
 
 def _list_spans(hours: Hours) -> tuple[tuple[int, int, int], ...]:

@@ -190,7 +190,7 @@ def check(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> Checked:
     stale_at = pd.Series(pd.NaT, index=frame.index, dtype=_AT)
     found: list[pd.DataFrame] = [_NO_TARGETS]
     times: list[_Times] = []
-    for sla, hours, index in _by_terms(frame, slas, playbook):
+    for sla, hours, index in _group_by_terms(frame, slas, playbook):
         clock = _make_clock(playbook, hours)
         if sla is not None:
             _shift(frame, index[paused_until[index].notna()], clock, sla)
@@ -268,7 +268,7 @@ def _pick_moments(cells: pd.Series, pick: Callable[[Any], datetime]) -> pd.Serie
     return answer
 
 
-def _by_terms(
+def _group_by_terms(
     frame: pd.DataFrame, slas: dict[Any, Sla], playbook: Playbook
 ) -> Iterator[tuple[Sla | None, str | None, pd.Index[Any]]]:
     """The labels of the rows that share an SLA and a clock, so that one look tells all their times."""

@@ -15,6 +15,6 @@ LAST_YEAR: Final = 2200
 
 
 @lru_cache(maxsize=1)
-def time_zones() -> frozenset[str]:
+def list_time_zones() -> frozenset[str]:
     """The IANA names this machine knows. Looking for them reads a folder of some six hundred files, so once."""
     return frozenset(available_timezones())

@@ -16,7 +16,7 @@ from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES, EMAIL_
 
 from leadgate.limits import find_max_length
 from leadgate.playbook import Validation
-from leadgate.values.domains import find_registered, in_plain_words, read_mail_domain
+from leadgate.values.domains import explain_error, find_registered, read_mail_domain
 from leadgate.values.lists import read_words
 from leadgate.values.typos import find_intended
 
@@ -139,7 +139,7 @@ def _split(bare: str) -> tuple[str, str, str | None]:
     try:
         found = validate_email(bare, check_deliverability=False)
     except EmailNotValidError as error:
-        return local, domain, in_plain_words(error)
+        return local, domain, explain_error(error)
     return found.local_part, found.domain, read_mail_domain(found.domain).problem
 
 

@@ -63,7 +63,7 @@ def clean_postal_code(text: str) -> str:
 
 def _find_code(text: str) -> str | None:
     plain = fold(text).removeprefix("the ")
-    return _in_english().get(plain) or _in_other_languages().get(plain)
+    return _load_english_names().get(plain) or _load_other_names().get(plain)
 
 
 def _find_code_in_pieces(text: str) -> str | None:
@@ -75,7 +75,7 @@ def _find_code_in_pieces(text: str) -> str | None:
 
 
 @cache
-def _in_english() -> dict[str, str]:
+def _load_english_names() -> dict[str, str]:
     names: dict[str, str] = {}
     for country in pycountry.countries:
         for key in ("name", "official_name", "common_name", "alpha_3", "alpha_2"):
@@ -86,7 +86,7 @@ def _in_english() -> dict[str, str]:
 
 
 @cache
-def _in_other_languages() -> dict[str, str]:
+def _load_other_names() -> dict[str, str]:
     """Loaded when a name is not English: 0.1 s that most batches never pay."""
     names: dict[str, str] = {}
     for language in _LANGUAGES:
@@ -103,7 +103,7 @@ def _in_other_languages() -> dict[str, str]:
 def _propose_country(plain: str) -> Country:
     from rapidfuzz import fuzz, process
 
-    known = _in_english() | _in_other_languages()
+    known = _load_english_names() | _load_other_names()
     found = process.extract(plain, known.keys(), scorer=fuzz.ratio, score_cutoff=_PROPOSED_FROM, limit=8)
     nearest = list(dict.fromkeys(known[name] for name, _, _ in found if len(name) > 3))[:3]
     if not nearest:

@@ -51,13 +51,13 @@ def read_mail_domain(text: str) -> Domain:
     try:
         found = validate_email(f"a@{text}", check_deliverability=False)
     except EmailNotValidError as error:
-        return Domain(text, text, in_plain_words(error))
+        return Domain(text, text, explain_error(error))
     if len(found.ascii_domain.rpartition(".")[2]) < 2:
         return Domain(text, text, "the part after the @ ends in no existing top-level domain")
     return Domain(found.domain, found.ascii_domain)
 
 
-def in_plain_words(error: EmailNotValidError) -> str:
+def explain_error(error: EmailNotValidError) -> str:
     """email-validator's reason, without the parentheses in which it repeats parts of the address."""
     reason = re.sub(r"\s*\([^)]*\)?", "", str(error)).rstrip(".").replace(". ", ": ", 1)
     return reason[:1].lower() + reason[1:].replace("@-sign", "@").replace("SPACE", "a space")

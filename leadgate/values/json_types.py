@@ -1,6 +1,9 @@
 """What JSON can say: the type of payloads, of corrections, and of columns of JSON, where code only carries them.
 
 Belongs here: the types, and telling an object from the rest. Does not belong here: reading or writing JSON.
+
+Pydantic's type of the same name, which the tables use, holds lists and dictionaries; these cannot be changed by code
+that carries them.
 """
 
 from __future__ import annotations

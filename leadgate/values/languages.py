@@ -33,11 +33,11 @@ def find_language(text: str) -> str:
     code = _CODE.match(plain)
     if code is not None:
         return code[1]
-    return _by_name().get(plain, plain)
+    return _index_names().get(plain, plain)
 
 
 @cache
-def _by_name() -> dict[str, str]:
+def _index_names() -> dict[str, str]:
     """Every English name and longer code to the code; looking one up in pycountry goes through all of them."""
     codes: dict[str, str] = {}
     for language in pycountry.languages:

@@ -106,7 +106,7 @@ def _read(text: str, day_first: bool, relative_to: datetime) -> datetime | None:
     # dateutil fills what a text leaves out from a default date; without a year in sight it would make one up
     if _NUMBER_ONLY.fullmatch(text) or not _YEAR.search(text):
         return None
-    return _by_dateutil(text, day_first)
+    return _parse_by_dateutil(text, day_first)
 
 
 def _read_short_date(short: re.Match[str], day_first: bool) -> datetime | None:
@@ -115,7 +115,7 @@ def _read_short_date(short: re.Match[str], day_first: bool) -> datetime | None:
     at = datetime(year, month, day)  # noqa: DTZ001 - moment_of gives it the zone
     if short[4] is None:
         return at
-    with_time: datetime = _build_reader().parse(short[4], default=at, tzinfos=_zone)
+    with_time: datetime = _build_reader().parse(short[4], default=at, tzinfos=_build_zone)
     return with_time if with_time.date() == at.date() else None
 
 
@@ -129,12 +129,12 @@ def _read_relative(text: str) -> timedelta | None:
     return timedelta(**{unit: int(ago[1]) if ago[1].isdigit() else 1})
 
 
-def _by_dateutil(text: str, day_first: bool) -> datetime | None:
+def _parse_by_dateutil(text: str, day_first: bool) -> datetime | None:
     # Two defaults that share no part: a text that leaves out day or month gives two answers, so none.
     read = _build_reader()
     day_first = day_first and not _YEAR_FIRST.match(text)  # it would read 2025-03-04 as the 3rd of April
     first, second = (
-        read.parse(text, default=default, dayfirst=day_first, tzinfos=_zone)
+        read.parse(text, default=default, dayfirst=day_first, tzinfos=_build_zone)
         for default in (datetime(2000, 1, 1), datetime(2001, 2, 2))  # noqa: DTZ001
     )
     return first if first == second else None
@@ -145,6 +145,6 @@ def _build_reader() -> Any:
     return parser.parser()
 
 
-def _zone(name: str | None, offset: int | None) -> tzinfo:
+def _build_zone(name: str | None, offset: int | None) -> tzinfo:
     seconds = offset if offset is not None else 3600 * _ZONES.get((name or "").upper(), 0)
     return timezone(timedelta(seconds=seconds)) if abs(seconds) < 86_400 else UTC

@@ -109,13 +109,13 @@ def _parse_number(text: str, region: str | None) -> PhoneNumber | str:
     reason = phonenumbers.is_possible_number_with_reason(number)
     length = len(phonenumbers.national_significant_number(number)) + len(str(number.country_code))
     if reason == ValidationResult.TOO_SHORT or length < _E164_DIGITS.start:
-        return _TOO_SHORT + _in(number)
+        return _TOO_SHORT + _name_country(number)
     if reason == ValidationResult.TOO_LONG or length >= _E164_DIGITS.stop:
-        return _TOO_LONG + _in(number)
+        return _TOO_LONG + _name_country(number)
     if reason in (ValidationResult.IS_POSSIBLE, ValidationResult.IS_POSSIBLE_LOCAL_ONLY):
         return number
     if reason == ValidationResult.INVALID_LENGTH:
-        return f"no phone number{_in(number)} has this many digits"
+        return f"no phone number{_name_country(number)} has this many digits"
     return "the country code does not exist"
 
 
@@ -220,7 +220,7 @@ def _has_plus(text: str) -> bool:
     return "+" in text or "＋" in text
 
 
-def _in(number: PhoneNumber) -> str:
+def _name_country(number: PhoneNumber) -> str:
     code = number.country_code or 0
     region = phonenumbers.region_code_for_country_code(code)
     return "" if region in (None, "ZZ", "001") else f" in {region}"

@@ -27,7 +27,7 @@ from stub_gates import pass_all
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import consumers
-from leadgate.ledger.clock import time_of
+from leadgate.ledger.clock import ask_time
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks.batches import run_waiting
@@ -103,7 +103,7 @@ def test_hosts_whose_clocks_differ_work_by_the_ledgers(
     harness: Harness, environment: dict[str, str], receiver: Receiver
 ) -> None:
     environment["LEADGATE_CLOCK_SKEW_LIMIT"] = str(2 * AHEAD)
-    harness.capture(make_lead(0), now=time_of(harness.ledger))
+    harness.capture(make_lead(0), now=ask_time(harness.ledger))
     run_waiting(harness.worker(), kinds=("intake",), check=pass_all)  # on a host whose clock is right
     receiver.slow = 0.2  # so that each message is on its way while another host looks
     (port,) = find_free_ports(1)
@@ -124,7 +124,7 @@ def test_hosts_whose_clocks_differ_work_by_the_ledgers(
     late = "SELECT max(abs(extract(epoch FROM {}))) FROM assignment a JOIN journey j ON j.id = a.journey_id"
     assert harness.one(late.format("a.assigned_at - j.captured_at")) < 60
     assert harness.one(late.format("a.due_at - a.assigned_at - interval '30 minutes'")) == 0
-    assert abs((time_of(harness.ledger) - harness.one("SELECT max(captured_at) FROM journey")).total_seconds()) < 120
+    assert abs((ask_time(harness.ledger) - harness.one("SELECT max(captured_at) FROM journey")).total_seconds()) < 120
 
     check = skewed.start(AHEAD, "run", environment=environment, stdout=subprocess.DEVNULL)
     assert check.wait(120) == 0
@@ -147,7 +147,7 @@ def status(environment: dict[str, str]) -> tuple[int, dict[str, Any], str]:
 def test_a_host_whose_clock_is_too_far_off_takes_nothing_until_it_is_right(
     harness: Harness, environment: dict[str, str], receiver: Receiver, tmp_path: Path
 ) -> None:
-    harness.capture(make_lead(1), now=time_of(harness.ledger))
+    harness.capture(make_lead(1), now=ask_time(harness.ledger))
     log = tmp_path / "work.log"
     with log.open("w") as output:
         process = skewed.start(AHEAD, "work", environment=environment, stdout=output)

@@ -12,7 +12,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from commands import open_to_others
+from commands import open_to_others, usual_umask
 from harness import PLAYBOOK
 from sqlalchemy import create_engine, text
 
@@ -59,10 +59,10 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ledger, str
     the commands said of the failures."""
     folder = tmp_path_factory.mktemp("used")
     home = folder / "home"
-    umask = os.umask(0o022)  # as usual: files are open to everybody unless somebody thinks of it
     (folder / "playbook.yaml").write_text(PLAYBOOK)
     said = ""
     with (
+        usual_umask(),
         open_ledger(Settings(home=home)) as ledger,  # PostgreSQL and Prefect need not start for each command
         patch.dict(os.environ, environment(home), clear=True),
         prefect_server(ledger) as url,
@@ -81,7 +81,6 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ledger, str
             if table is not None:
                 _execute(ledger, f"ALTER TABLE {table} DROP CONSTRAINT planted")
         yield ledger, said
-    os.umask(umask)
 
 
 def _execute(ledger: Ledger, statement: str) -> None:

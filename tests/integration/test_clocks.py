@@ -27,7 +27,7 @@ from stub_gates import pass_all
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import hosts
-from leadgate.ledger.clock import read_time, time_of
+from leadgate.ledger.clock import ask_time, read_time
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from tasks.batches import run_waiting
@@ -99,8 +99,8 @@ def test_the_ledger_tells_the_time_and_a_moment_that_is_given_wins(harness: Harn
         read, later = read_time(connection), read_time(connection)
         assert read < later  # not the beginning of the transaction
         assert read_time(connection, given) == given
-    assert later <= time_of(harness.ledger)
-    assert time_of(harness.ledger, given) == given
+    assert later <= ask_time(harness.ledger)
+    assert ask_time(harness.ledger, given) == given
 
 
 @pytest.mark.parametrize("skew", [AHEAD, BEHIND])
@@ -109,7 +109,7 @@ def test_what_a_skewed_host_captures_from_a_file_does_not_wait(
 ) -> None:
     file = write_csv([make_lead(1)])
     assert leadgate(skew, "capture", file, "--source", "files", environment=environment)["new"] == 1
-    assert abs(harness.one("SELECT captured_at FROM journey") - time_of(harness.ledger)) < CLOSE
+    assert abs(harness.one("SELECT captured_at FROM journey") - ask_time(harness.ledger)) < CLOSE
     run(harness)
     assert harness.count_statuses() == {"owned": 1}
 
@@ -123,7 +123,7 @@ def test_what_is_posted_to_a_skewed_host_is_admitted_and_does_not_wait(
         assert client.post(body).status == 202  # signed by a sender whose clock is right
         stale = build_auth_headers("website", body, time.time() + skew + (310 if skew > 0 else -310))
         assert client.post(body, **{name.replace("-", "_"): value for name, value in stale.items()}).status == 401
-    assert abs(harness.one("SELECT captured_at FROM journey") - time_of(harness.ledger)) < CLOSE
+    assert abs(harness.one("SELECT captured_at FROM journey") - ask_time(harness.ledger)) < CLOSE
     run(harness)
     assert harness.count_statuses() == {"owned": 1}
 
@@ -147,7 +147,7 @@ def test_a_slow_answer_is_no_wrong_clock(seconds: float, uncertainty: float, off
 def test_no_message_goes_out_twice_because_a_clock_is_ahead(
     harness: Harness, environment: dict[str, str], receiver: Receiver
 ) -> None:
-    harness.capture(*(make_lead(number) for number in range(1, 13)), now=time_of(harness.ledger))
+    harness.capture(*(make_lead(number) for number in range(1, 13)), now=ask_time(harness.ledger))
     run(harness)
     receiver.slow = 0.5  # so that each is on its way while the other host looks
     hosts = [skewed.fork(skew, "deliver", environment=environment) for skew in (0.0, AHEAD)]
@@ -155,17 +155,17 @@ def test_no_message_goes_out_twice_because_a_clock_is_ahead(
     assert len(receiver.keys) == 12
     assert Counter(receiver.keys).most_common(1)[0][1] == 1
     assert sum(report["delivered"] for report in reports) == 12
-    assert abs(harness.one("SELECT max(delivered_at) FROM outbox") - time_of(harness.ledger)) < CLOSE
+    assert abs(harness.one("SELECT max(delivered_at) FROM outbox") - ask_time(harness.ledger)) < CLOSE
 
 
 def test_a_failed_message_is_tried_again_by_the_ledgers_clock(
     harness: Harness, environment: dict[str, str], receiver: Receiver
 ) -> None:
-    harness.capture(make_lead(1), now=time_of(harness.ledger))
+    harness.capture(make_lead(1), now=ask_time(harness.ledger))
     run(harness)
     receiver.answer = 500
     assert leadgate(AHEAD, "deliver", environment=environment)["failed"] == 1
-    wait = harness.one("SELECT retry_at FROM outbox") - time_of(harness.ledger)
+    wait = harness.one("SELECT retry_at FROM outbox") - ask_time(harness.ledger)
     assert wait < CLOSE
     receiver.answer = 200
     with harness.ledger.transaction() as connection:  # later than a slow machine is, sooner than the clock is off
@@ -178,14 +178,14 @@ def test_a_failed_message_is_tried_again_by_the_ledgers_clock(
 def test_what_an_owner_does_on_a_skewed_host_is_dated_right(
     harness: Harness, environment: dict[str, str], skew: float
 ) -> None:
-    harness.capture(make_lead(1), now=time_of(harness.ledger))
+    harness.capture(make_lead(1), now=ask_time(harness.ledger))
     run(harness)
     leadgate(skew, "accept", "J1", "--for", "mia", environment=environment)
-    assert abs(harness.one("SELECT accepted_at FROM assignment") - time_of(harness.ledger)) < CLOSE
+    assert abs(harness.one("SELECT accepted_at FROM assignment") - ask_time(harness.ledger)) < CLOSE
 
 
 def test_what_waits_has_its_age_by_the_ledgers_clock(harness: Harness, environment: dict[str, str]) -> None:
-    harness.capture(make_lead(1), now=time_of(harness.ledger))
+    harness.capture(make_lead(1), now=ask_time(harness.ledger))
     harness.ledger.engine.dispose()
     told = leadgate(AHEAD, "status", environment=environment, code=1)  # nobody takes what waits
     assert 0 <= told["waiting"]["oldest_seconds"] < CLOSE.total_seconds()

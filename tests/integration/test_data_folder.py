@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from commands import open_to_others
+from commands import open_to_others, usual_umask
 from harness import PLAYBOOK
 from typer.testing import CliRunner
 
@@ -21,10 +21,9 @@ from leadgate.settings import Settings
 
 
 @pytest.fixture(autouse=True)
-def usual_umask() -> Iterator[None]:
-    before = os.umask(0o022)
-    yield
-    os.umask(before)
+def with_usual_umask() -> Iterator[None]:
+    with usual_umask():
+        yield
 
 
 def leadgate(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -52,7 +52,7 @@ SAMPLES_OF: dict[str, dict[str, Any]] = {
     "figures.read_rows": {  # whose queries are looked at one by one
         "tables": "s AS (SELECT id FROM signal)", "lists": ["(SELECT max(id) FROM s) AS last"], "query": figures._POOLS,
     },
-    "lead_history._count": {"source": "activity WHERE lead_id = :lead"},
+    "lead_history._count_rows": {"source": "activity WHERE lead_id = :lead"},
     "lead_history.fetch": {"statement": "SELECT id FROM signal"},  # constants of the module
     "lead_history.fetch_table": {"row_type": HandoffRow, "table": "handoff", "order": "journey_id, generation, id"},
     "lead_history.load_story": {

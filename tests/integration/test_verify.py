@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, joins, open_ledger
-from leadgate.ledger.clock import time_of
+from leadgate.ledger.clock import ask_time
 from leadgate.ledger.verify import INVARIANTS, count, verify
 from leadgate.playbook import Loaded, Reassignments
 from leadgate.settings import Settings
@@ -383,7 +383,7 @@ def sound(postgres: Ledger, loaded: Loaded, tmp_path_factory: pytest.TempPathFac
                 connection.execute(text(A_PAUSE.format(first="0 h", until="2 h", ended="'1 h'")))
                 connection.execute(text(A_PAUSE.format(first="1 h", until="3 h", ended="NULL")))
                 connection.execute(text(A_MISS))
-            harness.capture(make_lead(8), now=time_of(ledger))
+            harness.capture(make_lead(8), now=ask_time(ledger))
             run_waiting(harness.worker(), kinds=("intake",))  # by the ledger's clock
             yield ledger
 

@@ -171,7 +171,7 @@ def _read_records(
         except StopIteration:
             return
         except csv.Error as error:
-            problem, runaway = _in_words(error), True
+            problem, runaway = _explain_error(error), True
         else:
             if len(taken[-1]) < too_long and (clean or not any(map(UNDECODABLE.search, taken))):
                 if len(cells) == width:
@@ -202,7 +202,7 @@ def _read_records(
         yield line, None, text.show_raw("".join(taken)), problem
 
 
-def _in_words(error: csv.Error) -> str:
+def _explain_error(error: csv.Error) -> str:
     reason = str(error)
     if "expected after" in reason:
         return "a quote in the middle of a quoted value"

@@ -63,14 +63,14 @@ UNDECODABLE = re.compile("[\udc00-\udcff]")
 _MARK_ERRORS = "leadgate.mark"
 
 
-def _mark(error: UnicodeError) -> tuple[str | bytes, int]:
+def _replace_bad_byte(error: UnicodeError) -> tuple[str | bytes, int]:
     """Like ``surrogateescape``, which knows no UTF-16: a bad byte becomes a lone low surrogate."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
 
 
-codecs.register_error(_MARK_ERRORS, _mark)
+codecs.register_error(_MARK_ERRORS, _replace_bad_byte)
 
 
 @dataclass(frozen=True, slots=True)

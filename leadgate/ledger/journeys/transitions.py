@@ -67,7 +67,7 @@ def _from(statuses: Iterable[JourneyStatus], stages: Iterable[StageName], *after
     return frozenset(((status, stage), each) for status in statuses for stage in stages for each in after)
 
 
-def _in_place(before: JourneyStatus, stages: Iterable[StageName], after: JourneyStatus) -> frozenset[Move]:
+def _stay_at(before: JourneyStatus, stages: Iterable[StageName], after: JourneyStatus) -> frozenset[Move]:
     return frozenset(((before, stage), (after, stage)) for stage in stages)
 
 
@@ -108,55 +108,55 @@ OWN: Final = Transition(
 )
 HOLD: Final = Transition(
     "hold",
-    _in_place(_READY, INTAKE, _HELD),
+    _stay_at(_READY, INTAKE, _HELD),
     "a run, the breaker",
     "behind an open work item",
     handoff=HandoffOutcome.HELD,
 )
 JOIN: Final = Transition(
     "join",
-    _in_place(_READY, [_VALIDATION], JourneyStatus.JOINED),
+    _stay_at(_READY, [_VALIDATION], JourneyStatus.JOINED),
     "a run",
     "the person has an open journey: that lead gets one more signal, and its owner is told",
     handoff=HandoffOutcome.JOINED,
 )
 NURTURE: Final = Transition(
     "nurture",
-    _in_place(_READY, [_QUALIFICATION], JourneyStatus.NURTURE),
+    _stay_at(_READY, [_QUALIFICATION], JourneyStatus.NURTURE),
     "a run",
     "scored below, with the reasons",
     handoff=HandoffOutcome.NURTURE,
 )
 DISQUALIFY: Final = Transition(
     "disqualify",
-    _in_place(_READY, [_QUALIFICATION], JourneyStatus.DISQUALIFIED),
+    _stay_at(_READY, [_QUALIFICATION], JourneyStatus.DISQUALIFIED),
     "a run",
     "a rule of the playbook excludes the lead, with the reasons",
     handoff=HandoffOutcome.DISQUALIFIED,
 )
 STAY_QUALIFIED: Final = Transition(
     "stay qualified",
-    _in_place(_READY, [_QUALIFICATION], JourneyStatus.DONE),
+    _stay_at(_READY, [_QUALIFICATION], JourneyStatus.DONE),
     "a run",
     "was followed up before, is scored again and still qualified",
     handoff=HandoffOutcome.DONE,
 )
 WAIT: Final = Transition(
     "wait",
-    _in_place(_READY, [_ASSIGNMENT], _READY),
+    _stay_at(_READY, [_ASSIGNMENT], _READY),
     "a run",
     "nobody of the pool can take the lead, and the pool's policy is to wait: later",
 )
 FINISH: Final = Transition(
     "finish",
-    _in_place(_OWNED, [_FOLLOW_UP], JourneyStatus.DONE),
+    _stay_at(_OWNED, [_FOLLOW_UP], JourneyStatus.DONE),
     "a run",
     "a first touch, an acceptance or an outcome, by the playbook; the assignment ends",
     handoff=HandoffOutcome.DONE,
 )
 GO_STALE: Final = Transition(
     "go stale",
-    _in_place(_OWNED, [_FOLLOW_UP], JourneyStatus.NURTURE),
+    _stay_at(_OWNED, [_FOLLOW_UP], JourneyStatus.NURTURE),
     "a run",
     "nobody did anything for too long; the assignment ends",
     handoff=HandoffOutcome.NURTURE,
@@ -190,7 +190,7 @@ APPROVE: Final = Transition(
 )
 DISCARD: Final = Transition(
     "discard",
-    _in_place(_HELD, INTAKE, JourneyStatus.DISCARDED),
+    _stay_at(_HELD, INTAKE, JourneyStatus.DISCARDED),
     "a person",
     "with a reason; the work item is closed",
 )
@@ -204,21 +204,21 @@ REJECT: Final = Transition(
 )
 REJECT_TO_NURTURE: Final = Transition(
     "reject to nurture",
-    _in_place(_OWNED, [_FOLLOW_UP], JourneyStatus.NURTURE),
+    _stay_at(_OWNED, [_FOLLOW_UP], JourneyStatus.NURTURE),
     "the owner",
     "for a reason that the playbook sends to nurture; the assignment ends",
     handoff=HandoffOutcome.NURTURE,
 )
 REJECT_FOR_GOOD: Final = Transition(
     "reject for good",
-    _in_place(_OWNED, [_FOLLOW_UP], JourneyStatus.DISQUALIFIED),
+    _stay_at(_OWNED, [_FOLLOW_UP], JourneyStatus.DISQUALIFIED),
     "the owner",
     "for a reason that the playbook rules out; the assignment ends",
     handoff=HandoffOutcome.DISQUALIFIED,
 )
 REASSIGN: Final = Transition(
     "reassign",
-    _in_place(_OWNED, [_FOLLOW_UP], _OWNED),
+    _stay_at(_OWNED, [_FOLLOW_UP], _OWNED),
     "a person",
     "the assignment ends, and another begins",
     generations=1,
@@ -236,7 +236,7 @@ UNASSIGN: Final = Transition(
 )
 UNASSIGN_TO_NURTURE: Final = Transition(
     "unassign to nurture",
-    _in_place(_OWNED, [_FOLLOW_UP], JourneyStatus.NURTURE),
+    _stay_at(_OWNED, [_FOLLOW_UP], JourneyStatus.NURTURE),
     "a person",
     "the assignment ends",
     handoff=HandoffOutcome.NURTURE,
@@ -258,7 +258,7 @@ GIVE_BACK: Final = Transition(
 )
 HOLD_AGAIN: Final = Transition(
     "hold again",
-    _in_place(JourneyStatus.DISCARDED, INTAKE, _HELD),
+    _stay_at(JourneyStatus.DISCARDED, INTAKE, _HELD),
     "a person",
     "an undo of discarding: the work item is open again",
 )

@@ -19,7 +19,7 @@ from leadgate.fields import FieldType
 from leadgate.nearest import propose
 from leadgate.playbook import Loaded, Playbook
 from leadgate.playbook.yaml_text import Path, Problem
-from leadgate.sla.zones import time_zones
+from leadgate.sla.zones import list_time_zones
 from leadgate.vocabulary import QualifiedAs
 
 ASSIGNED: Final = ("owner", "rule", "pool")  # what assignment adds to a lead
@@ -99,8 +99,8 @@ class Checker:
                 yield self.at((*path, position, name), f"{value!r} is there twice; rename or remove one")
 
     def check_zone(self, path: Path, zone: str) -> Found:
-        if zone not in time_zones():
-            yield self.at(path, f"{zone!r} is not a time zone; {propose(zone, time_zones())}")
+        if zone not in list_time_zones():
+            yield self.at(path, f"{zone!r} is not a time zone; {propose(zone, list_time_zones())}")
 
     def check_country(self, path: Path, code: str) -> Found:
         if code not in _load_countries():
