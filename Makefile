@@ -17,14 +17,15 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(VENV)/.runtime: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit("Leadgate needs Python 3.11 or newer: make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) uv || true
-	$(call INSTALL,--editable .)
+	@$(PYTHON) -c 'import sys; sys.exit("Leadgate needs Python 3.11 or newer: make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv $(VENV)
+	@echo 'installing what Leadgate needs into $(VENV), half a minute'
+	@$(PIP) uv || true
+	@$(call INSTALL,--editable .)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime
-	$(call INSTALL,--editable '.[dev]')
+	@$(call INSTALL,--editable '.[dev]')
 	@touch $@
 
 .PHONY: setup
