@@ -69,8 +69,8 @@ class Ledger:
         it. That is for what is simply done again, and that nobody outside has heard of: who sends a message commits
         that first, flushed.
 
-        ``of_batch``: it reads and writes the rows of one batch, each found by an index, whatever PostgreSQL takes the
-        size of the ledger to be (``_BY_INDEX``).
+        ``of_batch``: it reads and writes the rows of one batch, or of some requests, each found by an index, whatever
+        PostgreSQL takes the size of the ledger to be (``_BY_INDEX``).
         """
         with self.engine.begin() as connection:
             settings = (_BY_INDEX if of_batch else {}) | ({} if flushed else {"synchronous_commit": "off"})

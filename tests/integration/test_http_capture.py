@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from commands import Cli, join_lines, read_json
@@ -48,12 +48,13 @@ from console.http.brake import LONGEST
 from console.http.connections import Limits
 from console.http.rates import FAILURES, FAILURES_PER_SECOND
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger, capture_turns, consumers, requests
-from leadgate.ledger import signals as store
-from leadgate.ledger.activities import NewActivity, store_each_activity
+from leadgate.ledger import Ledger, consumers
+from leadgate.ledger.activities import NewActivity
 from leadgate.ledger.requests import Sender
+from leadgate.ledger.signals import NewSignal
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
+from tasks import ingestion
 from tasks.batches import run_waiting
 
 
@@ -773,21 +774,32 @@ def test_many_at_once_get_ids_that_exist_and_no_signal_is_there_twice(client: Cl
     assert harness.one("SELECT count(*) FROM journey") == 1_400
 
 
-def test_known_keys_and_ids_are_found_by_index_although_the_ledger_was_empty_at_first(ledger: Ledger) -> None:
+class OneSenders(NamedTuple):
+    """What a sender posts at once, as ``ingestion`` takes it."""
+
+    signals: list[NewSignal]
+    activities: list[NewActivity]
+    sender: Sender
+
+
+@pytest.mark.parametrize("statistics", ["none", "of an empty ledger"])
+def test_known_keys_and_ids_are_found_by_index_although_the_ledger_was_empty_at_first(
+    ledger: Ledger, statistics: str
+) -> None:
     """A plan that is made then is kept: a join would read the whole table for every request from then on."""
-    at = NOW.isoformat()
-    for number in range(40):
-        senders = [Sender("website", None, f"{number}-{each}", "hash") for each in range(3)]
-        leads = [store.NewSignal(0, "website", f"once:{sender.id}", "{}", None, "HTTP") for sender in senders]
-        calls = [
-            NewActivity("website", f"once:{s.id}", "call", "lead", None, f"{s.id}@one.example", at, "{}", None, None)
-            for s in senders
-        ]
+    if statistics != "none":
         with ledger.transaction() as connection:
-            now = capture_turns.wait_for_turns(connection, {"website"})
-            requests.find_reused(connection, senders)
-            store.store_each_signal(connection, leads, senders, now)
-            store_each_activity(connection, calls, senders, now)
+            connection.execute(text("ANALYZE"))
+    for number in range(40):
+        together = []
+        for each in range(3):
+            sender = Sender("website", None, f"{number}-{each}", "hash")
+            key, email = f"once:{sender.id}", f"{sender.id}@one.example"
+            lead = NewSignal(0, "website", key, "{}", None, "HTTP")
+            call = NewActivity("website", key, "call", "lead", None, email, NOW, "{}", None, None)
+            together.append(OneSenders([lead], [call], sender))
+        ingestion.store_requests(ledger, together)
+        with ledger.transaction() as connection:
             connection.execute(text("SELECT pg_stat_force_next_flush()"))
     with ledger.transaction() as connection:
         read = "SELECT max(seq_tup_read) FROM pg_stat_user_tables WHERE relname IN ('signal', 'activity')"
