@@ -1,0 +1,262 @@
+"""What Leadgate asks of a CRM, whoever made it: records, writes, tasks, changes, owners, and limits.
+
+Belongs here: the interface and the types that every CRM connector shares. Does not belong here: a vendor's addresses,
+formats, or limits (a file for each vendor), what is written where (``playbook``), and when (``tasks``).
+
+**Values.** ``CrmValue`` is what both sides speak: a connector turns it into what its vendor stores, by the type that
+the CRM gives the field, and back. So a value that was written and then read can be compared.
+
+**Faults.** One bad row never fails the others: ``write`` and ``write_tasks`` answer for each row. An error is raised
+only for a whole request: ``ServiceUnreachableError`` (``service_session``) and the errors below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Protocol
+
+from leadgate.connectors.service_session import ServiceError
+
+#: A value of a record. None: the field is empty. A ``datetime`` is aware, in UTC.
+CrmValue = str | int | float | bool | datetime | date | None
+
+
+class CrmObject(StrEnum):
+    """The kinds of records that Leadgate reads and writes. A vendor may keep two of them in one kind of its own."""
+
+    LEAD = "lead"  # a person: HubSpot's contact, Salesforce's Lead
+    TASK = "task"
+    DEAL = "deal"  # HubSpot's deal, Salesforce's Opportunity
+
+
+class CrmRefusedError(ServiceError):
+    """The CRM refuses a whole request: credentials, scopes, a wrong version, a field that does not exist.
+
+    ``code`` and ``vendor_message`` are the vendor's own; the message may quote values, so it goes to work items only.
+    """
+
+    def __init__(self, message: str, *, code: str = "", vendor_message: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.vendor_message = vendor_message
+
+
+class CrmLimitError(ServiceError):
+    """A limit of the CRM is reached. Nothing of the request was done. Nobody should ask again for ``wait_seconds``.
+
+    ``is_daily``: the limit is that of a day, which a person should hear of.
+    """
+
+    def __init__(self, message: str, *, wait_seconds: float, is_daily: bool = False) -> None:
+        super().__init__(message)
+        self.wait_seconds = wait_seconds
+        self.is_daily = is_daily
+
+
+@dataclass(frozen=True)
+class CrmRecord:
+    """A record as the CRM has it. ``values`` holds the fields that were asked for; one the CRM lacks is None."""
+
+    id: str
+    values: Mapping[str, CrmValue]
+    changed_at: datetime | None = None  # by the CRM's clock
+    is_deleted: bool = False
+    changed_by: str | None = None  # the vendor's id of the user or the application, where it tells
+    follows: str | None = None  # the id of the record that this one was merged or converted into
+
+
+@dataclass(frozen=True)
+class CrmWrite:
+    """One record to write. ``key`` is Leadgate's own id, kept in the CRM's unique field.
+
+    ``id``: the record's id in the CRM, once that is known. Without it the record is found by ``key``, and created
+    where there is none. ``values`` are the fields to set; None empties one.
+    """
+
+    key: str
+    values: Mapping[str, CrmValue]
+    id: str | None = None
+
+
+@dataclass(frozen=True)
+class CrmTask:
+    """A follow-up task for the owner of a record. ``key`` is Leadgate's own id: one key never makes a second task."""
+
+    key: str
+    record_id: str
+    owner_id: str
+    subject: str
+    body: str
+    due_at: datetime
+    id: str | None = None  # the task's id in the CRM, once that is known
+    is_done: bool = False
+
+
+class RowFault(StrEnum):
+    """Why a row was not written, by what helps."""
+
+    TEMPORARY = "temporary"  # the same row may be taken later: a lock, a moment's overload
+    PERMANENT = "permanent"  # a person must change the row, or a rule in the CRM
+    DUPLICATE = "duplicate"  # another record has the value of a unique field, or a duplicate rule says so
+    GONE = "gone"  # the record was deleted, merged or converted
+
+
+@dataclass(frozen=True)
+class RowError:
+    """A row's error in the vendor's own words, which may quote values: for work items, never for logs."""
+
+    fault: RowFault
+    code: str
+    message: str
+    field: str | None = None  # the vendor's name of the field that is wrong
+    other_id: str | None = None  # the record that has the value already, where the vendor tells
+
+
+@dataclass(frozen=True)
+class RowResult:
+    """What became of one row of a write. ``id`` is the record's; None when there is none because of ``error``."""
+
+    key: str
+    id: str | None = None
+    was_created: bool = False
+    error: RowError | None = None
+
+
+@dataclass(frozen=True)
+class ChangePage:
+    """A page of what changed, oldest first. ``position`` is where the next page, or the next sync, goes on.
+
+    A position is text that only the connector reads. It is stored in the transaction that stores the page's records.
+    """
+
+    records: Sequence[CrmRecord]
+    position: str
+    has_more: bool
+
+
+@dataclass(frozen=True)
+class CrmOwner:
+    """Somebody, or a queue, that a record can belong to."""
+
+    id: str
+    name: str
+    email: str | None
+    is_active: bool
+    is_queue: bool = False
+
+
+class FieldType(StrEnum):
+    """What a field of a CRM holds, as far as writing it matters."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+    CHOICE = "choice"
+    REFERENCE = "reference"  # the id of another record, such as an owner
+
+
+@dataclass(frozen=True)
+class CrmField:
+    """A field as the CRM describes it."""
+
+    name: str
+    label: str
+    type: FieldType
+    is_unique: bool = False
+    is_writable: bool = True
+    is_required: bool = False
+    choices: tuple[str, ...] = ()  # the values that a choice allows
+    max_length: int | None = None
+
+
+@dataclass(frozen=True)
+class CrmBudget:
+    """What a CRM has said of its limits lately. None: nothing yet."""
+
+    day_limit: int | None = None
+    day_left: int | None = None
+    burst_limit: int | None = None
+    burst_left: int | None = None
+
+
+@dataclass(frozen=True)
+class CrmFinding:
+    """Something that ``check`` found. ``is_blocking``: writing would fail. ``advice`` says what to do."""
+
+    subject: str
+    problem: str
+    advice: str
+    is_blocking: bool = True
+
+
+@dataclass(frozen=True)
+class WantedField:
+    """A field that the playbook wants to write or read, for ``check`` and ``create_fields``."""
+
+    name: str
+    label: str
+    type: FieldType
+    is_unique: bool = False
+    is_written: bool = True
+    values: tuple[str, ...] = field(default=())  # what is written to a choice
+
+
+class Crm(Protocol):
+    """A connection to one account of a CRM. Safe to use from several threads."""
+
+    @property
+    def name(self) -> str:
+        """The vendor's name, as people read it."""
+        ...
+
+    @property
+    def budget(self) -> CrmBudget: ...
+
+    @property
+    def rows_per_write(self) -> int:
+        """The most rows that one request of ``write`` takes; more are sent in several."""
+        ...
+
+    def describe_fields(self, kind: CrmObject) -> Mapping[str, CrmField]:
+        """The fields of a kind of record, by name."""
+        ...
+
+    def check(self, kind: CrmObject, wanted: Sequence[WantedField]) -> list[CrmFinding]:
+        """What would make reading or writing fail: missing fields, types, choices, scopes, rules. Writes nothing."""
+        ...
+
+    def create_fields(self, kind: CrmObject, wanted: Sequence[WantedField]) -> list[str]:
+        """Create the wanted fields that are missing. Returns their names."""
+        ...
+
+    def list_owners(self) -> list[CrmOwner]: ...
+
+    def find(self, kind: CrmObject, field: str, values: Iterable[str], fields: Sequence[str]) -> list[CrmRecord]:
+        """The records whose ``field`` has one of ``values``, with ``fields``."""
+        ...
+
+    def read(self, kind: CrmObject, ids: Iterable[str], fields: Sequence[str]) -> dict[str, CrmRecord]:
+        """The records with these ids. One that is gone is there with ``is_deleted``, or is missing."""
+        ...
+
+    def write(self, kind: CrmObject, rows: Sequence[CrmWrite]) -> list[RowResult]:
+        """Create or update records; a result for each row, in their order. Repeating it changes nothing more."""
+        ...
+
+    def write_tasks(self, tasks: Sequence[CrmTask]) -> list[RowResult]:
+        """Create follow-up tasks, or update those that are there; a result for each, in their order."""
+        ...
+
+    def read_changes(self, kind: CrmObject, fields: Sequence[str], position: str | None) -> ChangePage:
+        """What changed since ``position``, deleted records too; from the beginning without a position.
+
+        A page may bring again what an earlier one has brought.
+        """
+        ...
+
+    def close(self) -> None: ...
