@@ -1,0 +1,1 @@
+"""Fakes of CRMs: stateful and strict, over real HTTP on loopback."""
