@@ -70,7 +70,7 @@ class LoadReport:
         ordered = sorted(self.latencies)
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
-    def as_data(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return {
             "seconds": round(self.seconds, 2),
             "accepted": self.accepted,
@@ -184,7 +184,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         report, stored = _against_a_server(Path(folder), arguments)
-    data = report.as_data() | {"connections": arguments.connections, "rate": arguments.rate, "stored": stored}
+    data = report.to_dict() | {"connections": arguments.connections, "rate": arguments.rate, "stored": stored}
     print(json.dumps(data, indent=2))
     output = Path("build/bench-http-capture.json")
     output.parent.mkdir(exist_ok=True)

@@ -50,7 +50,7 @@ def measure(running: Served, ledger: Ledger, *, connections: int, seconds: float
     stop.set()
     watch.join()
     statuses = by_status(ledger)
-    return report.as_data() | {
+    return report.to_dict() | {
         "connections": connections,
         "rate": rate,
         "accepted_per_second": round(report.per_second, 1),

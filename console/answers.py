@@ -56,7 +56,7 @@ def format_iso_moment(text: object) -> str:
         return str(text or "")
 
 
-def as_data(answered: Iterable[Answer]) -> list[dict[str, object]]:
+def build_json_data(answered: Iterable[Answer]) -> list[dict[str, object]]:
     """Answers as plain data for ``--json``."""
     return [
         {

@@ -101,8 +101,8 @@ def list_promise_names() -> dict[GateName, set[str]]:
     return {gate: {promise.name for promise in suite} for gate, suite in PROMISES.items()}
 
 
-def as_of(text: str | None) -> datetime | None:
-    """The moment that ``--now`` names; None when it is not given, and then the ledger's clock holds."""
+def parse_now(text: str | None) -> datetime | None:
+    """The moment that ``--now`` names; None when the option is not given: then the ledger's clock counts."""
     return None if text is None else parse_moment(text)
 
 

@@ -28,7 +28,7 @@ def identify_journey_actor(ledger: Ledger, journey: int, playbook: Playbook, act
     return identify_actor(playbook, acts_for, also=() if owner is None else (owner,))
 
 
-def as_data(who: Actor) -> dict[str, str | None]:
+def describe_actor(who: Actor) -> dict[str, str | None]:
     """Who acted, and for whom, for ``--json``."""
     return {"by": who.name, "acted_for": who.acts_for}
 

@@ -26,7 +26,7 @@ from leadgate.vocabulary import Outcome
 from tasks.batches import BatchReport
 from tasks.descriptions import count_leads, describe_batch
 from tasks.outbox import DeliveryReport
-from tasks.outcomes import HOLDS, IN_WORDS
+from tasks.outcomes import HOLDING_OUTCOMES, OUTCOME_LABELS
 from tasks.stage import StageReport
 
 #: Leads that the page of a batch names.
@@ -106,15 +106,19 @@ async def _publish_batch(report: BatchReport, worked: Sequence[StageReport], led
 def _select_named(worked: Sequence[StageReport]) -> list[int]:
     """The journeys that the page names: held ones first, then those that ended or wait, then owned ones."""
     last = Outcome.OWNED
-    order = (*HOLDS, *(outcome for outcome in IN_WORDS if outcome not in (*HOLDS, last)), last)
+    order = (
+        *HOLDING_OUTCOMES,
+        *(outcome for outcome in OUTCOME_LABELS if outcome not in (*HOLDING_OUTCOMES, last)),
+        last,
+    )
     named = [journey for outcome in order for stage in worked for journey in stage.journeys.get(outcome, ())]
     return list(dict.fromkeys(named))[:LEADS_NAMED]
 
 
 def _format_stages(worked: Sequence[StageReport]) -> str:
     """A row for each stage, a column for each outcome that any of them has."""
-    outcomes = [name for name in IN_WORDS if any(stage.outcomes.get(name) for stage in worked)]
-    head = ["stage", "in", *((IN_WORDS | _COLUMNS)[name] for name in outcomes), "held for"]
+    outcomes = [name for name in OUTCOME_LABELS if any(stage.outcomes.get(name) for stage in worked)]
+    head = ["stage", "in", *((OUTCOME_LABELS | _COLUMNS)[name] for name in outcomes), "held for"]
     rows = [
         [
             stage.name_in_words,
@@ -178,7 +182,7 @@ async def publish_delivery(report: DeliveryReport) -> None:
             "outcome": line["outcome"].replace("_", " "),
             "messages": line["count"],
         }
-        for line in report.as_data()["messages"]
+        for line in report.to_dict()["messages"]
     ]
     waiting = [
         {"message": "any", "to": name, "outcome": outcome, "messages": number}

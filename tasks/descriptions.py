@@ -13,7 +13,7 @@ from leadgate.counting import format_count
 from leadgate.plain_text import format_line
 from leadgate.vocabulary import BatchKind, Outcome, StageName
 from tasks.batches import BatchReport
-from tasks.outcomes import HOLDS, IN_WORDS
+from tasks.outcomes import HOLDING_OUTCOMES, OUTCOME_LABELS
 from tasks.stage import StageReport
 
 _REASONS_SHOWN: Final = 4
@@ -23,7 +23,7 @@ _LEFT_OWNER: Final = (Outcome.DONE, Outcome.REASSIGN, Outcome.NURTURE)
 
 def describe_stage(report: StageReport) -> str:
     """A stage in a line: ``validation: 28 in, 16 went on, 12 held (email_malformed 9, spam 3) in 0.12 s``."""
-    outcomes = "".join(f", {count:,} {IN_WORDS.get(name, name)}" for name, count in report.outcomes.items())
+    outcomes = "".join(f", {count:,} {OUTCOME_LABELS.get(name, name)}" for name, count in report.outcomes.items())
     seconds = sum(report.seconds.values())
     return f"{report.name_in_words}: {report.entered:,} in{outcomes}{_describe_reasons(report)} in {seconds:.2f} s"
 
@@ -49,10 +49,12 @@ def count_leads(report: BatchReport) -> dict[str, int]:
     totals: Counter[str] = Counter()
     for stage in report.stages:
         for outcome, count in stage.outcomes.items():
-            totals[Outcome.HOLD if outcome in HOLDS else outcome] += count
+            totals[Outcome.HOLD if outcome in HOLDING_OUTCOMES else outcome] += count
             if stage.stage == StageName.FOLLOW_UP and outcome in _LEFT_OWNER:
                 totals[Outcome.OWNED] -= count  # assignment has counted it
     if report.kind == BatchKind.INTAKE:
         # a batch that was begun by another run may be past assignment already
         totals[Outcome.OWNED] = max(totals[Outcome.OWNED], totals.pop(Outcome.STAY, 0))
-    return {words: totals[name] for name, words in IN_WORDS.items() if name != Outcome.CONTINUE and totals[name] > 0}
+    return {
+        words: totals[name] for name, words in OUTCOME_LABELS.items() if name != Outcome.CONTINUE and totals[name] > 0
+    }

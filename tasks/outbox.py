@@ -56,7 +56,7 @@ class DeliveryCounts(TypedDict):
 
 @dataclass
 class DeliveryReport:
-    """What came of a round, in counts. Nothing personal, and no address."""
+    """The outcomes of a delivery round, in counts. Nothing personal, and no address."""
 
     outcomes: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # kind, target, outcome
     failures: Counter[str] = field(default_factory=Counter)  # variable and reason -> failed attempts
@@ -68,8 +68,8 @@ class DeliveryReport:
         """Messages ``delivered``, ``failed`` (another attempt follows) or ``given_up``."""
         return sum(number for (_, _, what), number in self.outcomes.items() if what == outcome)
 
-    def as_data(self) -> DeliveryCounts:
-        """Plain JSON values."""
+    def to_dict(self) -> DeliveryCounts:
+        """The report as plain values for JSON."""
         return {
             "delivered": self.count("delivered"),
             "failed": self.count("failed"),

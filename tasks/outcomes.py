@@ -1,7 +1,7 @@
-"""The outcomes of a stage, and the words for them.
+"""The outcomes of a stage, as people read them.
 
-Belongs here: names and words alone. Does not belong here: what an outcome leads to (``handoff``), or counting them
-(``descriptions``). Imports words alone: the console reads it before it starts anything.
+Belongs here: labels, and which outcomes hold a lead. Does not belong here: what an outcome leads to (``handoff``), or
+counting outcomes (``descriptions``). Imports nothing but the vocabulary: the console reads this module at its start.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Final
 
 from leadgate.vocabulary import Outcome
 
-#: An outcome of a stage, as one says it of leads: "16 went on".
-IN_WORDS: Final[dict[str, str]] = {
+#: The predicate for a number of leads with an outcome: "16 went on".
+OUTCOME_LABELS: Final[dict[str, str]] = {
     Outcome.CONTINUE: "went on",
     Outcome.OWNED: "owned",
     Outcome.HOLD: "held",
@@ -26,4 +26,4 @@ IN_WORDS: Final[dict[str, str]] = {
     Outcome.STAY: "stay with their owner",
 }
 #: Outcomes that hold a lead behind a work item.
-HOLDS: Final = (Outcome.HOLD, Outcome.REVIEW, Outcome.PARKED)
+HOLDING_OUTCOMES: Final = (Outcome.HOLD, Outcome.REVIEW, Outcome.PARKED)

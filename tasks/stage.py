@@ -17,7 +17,7 @@ from leadgate.json_columns import CheckedPromise
 from leadgate.ledger.batches import Batch
 from leadgate.playbook import Loaded, Playbook
 from leadgate.vocabulary import GateName, JourneyStatus, Outcome, StageName
-from tasks.outcomes import HOLDS
+from tasks.outcomes import HOLDING_OUTCOMES
 
 #: Journeys that a report names for each outcome but "continue".
 JOURNEYS_NAMED: Final = 50
@@ -112,7 +112,7 @@ class StageReport:
 
     @property
     def held(self) -> int:
-        return sum(self.outcomes.get(outcome, 0) for outcome in HOLDS)
+        return sum(self.outcomes.get(outcome, 0) for outcome in HOLDING_OUTCOMES)
 
 
 def merge(reports: Sequence[StageReport], stage: StageName, batch: int) -> StageReport:

@@ -18,7 +18,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from console.cli.options import Json, Now
-from console.command_context import CommandContext, as_of
+from console.command_context import CommandContext, parse_now
 from console.redaction import sanitise
 from console.screen import CommandError, build_console, build_error_console, build_table, find_program, print_json, say
 from leadgate.connectors.files import FileError, IsolatedTable, Limits, Row, read
@@ -129,7 +129,7 @@ def capture(
     (LEADGATE_FILE_MEMORY_MB) and time (LEADGATE_FILE_SECONDS, LEADGATE_FILE_SILENT_SECONDS).
     """
     context: CommandContext = ctx.obj
-    asked = as_of(now)
+    asked = parse_now(now)
     playbook = context.load_checked_playbook()
     if source not in playbook.playbook.sources:
         hint = propose(source, playbook.playbook.sources)

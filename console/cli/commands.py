@@ -37,7 +37,7 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
     "capture": Entry(
         "console.cli.capture", "Store the rows of files as signals. The same row again is no second signal."
     ),
-    "run": Entry("console.cli.run", "Take whatever waits through its stages, then check what is owned."),
+    "run": Entry("console.cli.run", "Take waiting leads through the stages, then check the follow-up of owned leads."),
     "up": Entry(
         "console.service.up",
         "Keep everything running on this machine: PostgreSQL, Prefect, intake, schedules, HTTP capture.",
@@ -130,7 +130,7 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
             )
         },
     ),
-    "version": Entry("console.cli.version", "The version of Leadgate."),
+    "version": Entry("console.cli.version", "Print the version of Leadgate."),
 }
 
 

@@ -1,7 +1,7 @@
-"""``leadgate deliver``: the outbox is sent, and what came of it.
+"""``leadgate deliver``: send the messages of the outbox, and print the outcomes.
 
 Belongs here: live progress, and the counts in words. Does not belong here: delivering (``tasks.outbox``).
-Prefect is not needed for it: the flow ``deliver`` does the same where one wants to watch.
+The command does not start Prefect; the flow ``deliver`` does the same as a run that the Prefect UI shows.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from console.cli.options import Json, Now
-from console.command_context import CommandContext, as_of
+from console.command_context import CommandContext, parse_now
 from console.redaction import sanitise
 from console.screen import build_console, build_error_console, build_table, find_program, print_json
 from leadgate.counting import format_count
@@ -26,37 +26,38 @@ def deliver(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
     """Send the messages that wait in the outbox, to the addresses of the playbook's notifications."""
     context: CommandContext = ctx.obj
     playbook = context.load_checked_playbook().playbook
-    at = as_of(now)
-    live = build_error_console().status("looking into the outbox") if sys.stderr.isatty() else nullcontext()
-    with live as status, context.ledger() as ledger:
-        show = _build_progress(status.update if status is not None else lambda _: None)
-        report = deliver_waiting(ledger, playbook, at, progress=show)
+    at = parse_now(now)
+    status_line = build_error_console().status("reading the outbox") if sys.stderr.isatty() else nullcontext()
+    with status_line as status, context.ledger() as ledger:
+        show_progress = _build_progress(status.update if status is not None else lambda _: None)
+        report = deliver_waiting(ledger, playbook, at, progress=show_progress)
     if json:
-        print_json(report.as_data())
+        print_json(report.to_dict())
     else:
         render(report, build_console())
 
 
-def _build_progress(say: Callable[[str], None]) -> Callable[[Message, str], None]:
-    done = 0
+def _build_progress(update_status: Callable[[str], None]) -> Callable[[Message, str], None]:
+    attempted = 0
 
-    def show(message: Message, outcome: str) -> None:
-        nonlocal done
-        done += 1
-        say(sanitise(f"{format_count(done, 'message', 'messages')}, the last {outcome.replace('_', ' ')}"))
+    def show_progress(message: Message, outcome: str) -> None:
+        nonlocal attempted
+        attempted += 1
+        words = f"{format_count(attempted, 'message', 'messages')}, the last {outcome.replace('_', ' ')}"
+        update_status(sanitise(words))
 
-    return show
+    return show_progress
 
 
 def render(report: DeliveryReport, console: Console) -> None:
-    """Print what came of a round."""
-    data = report.as_data()
+    """Print the outcomes of a delivery round, and what the remaining messages wait for."""
+    data = report.to_dict()
     if report.outcomes:
-        made = build_table("message", "to", "outcome", "messages", right=("messages",))
+        table = build_table("message", "to", "outcome", "messages", right=("messages",))
         for line in data["messages"]:
             kind, outcome = (line[name].replace("_", " ") for name in ("kind", "outcome"))
-            made.add_row(kind, sanitise(line["target"], 60), outcome, f"{line['count']:,}")
-        console.print(made)
+            table.add_row(kind, sanitise(line["target"], 60), outcome, f"{line['count']:,}")
+        console.print(table)
         console.print()
     console.print(f"{format_count(data['delivered'], 'message', 'messages')} delivered.")
     for failure, number in report.failures.items():

@@ -15,7 +15,7 @@ from console.screen import build_heading, build_table, format_span
 from leadgate.ledger.hosts import Host, Skew
 
 
-def as_data(measured: Sequence[Host], off: Sequence[Host]) -> list[dict[str, Any]]:
+def build_json_data(measured: Sequence[Host], off: Sequence[Host]) -> list[dict[str, Any]]:
     """Plain JSON values. ``off`` are those that are further off than they may be."""
     return [
         {

@@ -13,8 +13,8 @@ import typer
 from console.cli.going_on import go_on, tell
 from console.cli.options import By, For, Json, Later, Lead, Now
 from console.cli.undo import describe_undo
-from console.command_context import CommandContext, as_of
-from console.lookup import as_data, identify_journey_actor, resolve_journey
+from console.command_context import CommandContext, parse_now
+from console.lookup import describe_actor, identify_journey_actor, resolve_journey
 from console.redaction import sanitise
 from console.screen import CommandError, build_console, find_program, print_json
 from leadgate.ledger import ownership
@@ -37,13 +37,13 @@ def accept(
     loaded = context.load_playbook_to_go_on(later=later)
     playbook = loaded.playbook
     with context.ledger() as ledger:
-        at = ask_time(ledger, as_of(now))
+        at = ask_time(ledger, parse_now(now))
         journey = resolve_journey(ledger, lead, playbook)
         who = identify_journey_actor(ledger, journey, playbook, acts_for)
         number = ownership.accept(ledger, journey, by=who, now=at)
-        standing = go_on(context, ledger, loaded, [journey], as_of(now), later=later)
+        standing = go_on(context, ledger, loaded, [journey], parse_now(now), later=later)
     if json:
-        data = {"journey_id": journey, "did": ActionKind.ACCEPT, **as_data(who), "action": number}
+        data = {"journey_id": journey, "did": ActionKind.ACCEPT, **describe_actor(who), "action": number}
         print_json({**data, "standing": standing})
     else:
         build_console().print(
@@ -71,17 +71,17 @@ def reject(
     if reason not in rules:
         raise CommandError(f"{reason!r} is no reason to reject a lead; {propose(reason, rules)}")
     with context.ledger() as ledger:
-        at = ask_time(ledger, as_of(now))
+        at = ask_time(ledger, parse_now(now))
         journey = resolve_journey(ledger, lead, playbook)
         who = identify_journey_actor(ledger, journey, playbook, acts_for)
         done = ownership.reject(ledger, journey, by=who, now=at, reason=reason, playbook=playbook)
-        standing = go_on(context, ledger, loaded, [journey], as_of(now), later=later)
+        standing = go_on(context, ledger, loaded, [journey], parse_now(now), later=later)
     if json:
         print_json(
             {
                 "journey_id": journey,
                 "did": ActionKind.REJECT,
-                **as_data(who),
+                **describe_actor(who),
                 "reason": reason,
                 "goes_to": done.goes_to,
                 "action": done.action,

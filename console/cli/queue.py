@@ -17,7 +17,7 @@ import typer
 from console import spreadsheet
 from console.cli.items import format_changes, render, render_next
 from console.cli.options import Json, Now, Personal, Reason, Source, Stage
-from console.command_context import CommandContext, as_of, parse_moment
+from console.command_context import CommandContext, parse_moment, parse_now
 from console.redaction import mask_item
 from console.screen import CommandError, build_console, find_program, print_json, say
 from leadgate.counting import format_count
@@ -80,7 +80,7 @@ def queue(
     )
     context: CommandContext = ctx.obj
     with context.ledger() as ledger:
-        at = ask_time(ledger, as_of(now))
+        at = ask_time(ledger, parse_now(now))
         items = reports.list_work_items(ledger, asked, None if csv is not None else limit)
         total = reports.count_work_items(ledger, asked)
         if not items:

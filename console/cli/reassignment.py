@@ -13,8 +13,8 @@ import typer
 
 from console.cli.options import By, For, Json, Lead, Now
 from console.cli.undo import describe_undo
-from console.command_context import CommandContext, as_of, identify_actor
-from console.lookup import as_data, identify_journey_actor, resolve_journey
+from console.command_context import CommandContext, identify_actor, parse_now
+from console.lookup import describe_actor, identify_journey_actor, resolve_journey
 from console.redaction import sanitise
 from console.screen import CommandError, build_console, build_table, find_program, format_moment, print_json
 from leadgate.counting import format_count
@@ -50,7 +50,7 @@ def reassign(
         raise CommandError("--anyway is for --to REP: whose turn it is in a pool can take the lead")
     loaded = context.playbook()
     with context.ledger() as ledger:
-        at = ask_time(ledger, as_of(now))
+        at = ask_time(ledger, parse_now(now))
         journey = resolve_journey(ledger, lead, loaded.playbook)
         who = identify_journey_actor(ledger, journey, loaded.playbook, acts_for)
         done = reassignments.reassign(
@@ -58,7 +58,7 @@ def reassign(
         )  # fmt: skip
     clock = loaded.playbook.reassignments.on_reassign
     if json:
-        print_json({**asdict(done), "did": ActionKind.REASSIGN, **as_data(who), "clock": clock})
+        print_json({**asdict(done), "did": ActionKind.REASSIGN, **describe_actor(who), "clock": clock})
         return
     console = build_console()
     console.print(
@@ -83,7 +83,7 @@ def unassign(
     context: CommandContext = ctx.obj
     loaded = context.playbook()
     with context.ledger() as ledger:
-        at = ask_time(ledger, as_of(now))
+        at = ask_time(ledger, parse_now(now))
         journey = resolve_journey(ledger, lead, loaded.playbook)
         who = identify_journey_actor(ledger, journey, loaded.playbook, acts_for)
         done = reassignments.unassign(ledger, loaded, journey, nurture=nurture, reason=reason, by=who, now=at)
@@ -92,7 +92,7 @@ def unassign(
         data = {
             "journey_id": journey,
             "did": ActionKind.UNASSIGN,
-            **as_data(who),
+            **describe_actor(who),
             "work_item_id": item,
             "nurture": nurture,
         }
@@ -127,13 +127,18 @@ def transfer(
     context: CommandContext = ctx.obj
     loaded = context.playbook()
     with context.ledger() as ledger:
-        at = ask_time(ledger, as_of(now))
+        at = ask_time(ledger, parse_now(now))
         who = identify_actor(loaded.playbook, acts_for, also=(rep,))
         done = reassignments.transfer(
             ledger, loaded, rep, to_pool=to_pool, dry_run=dry_run, reason=reason, by=who, now=at
         )  # fmt: skip
     if json:
-        data: dict[str, Any] = {**asdict(done), "by_owner": done.by_owner, "did": ActionKind.TRANSFER, **as_data(who)}
+        data: dict[str, Any] = {
+            **asdict(done),
+            "by_owner": done.by_owner,
+            "did": ActionKind.TRANSFER,
+            **describe_actor(who),
+        }
         print_json(data | {"dry_run": dry_run})
         return
     console = build_console()

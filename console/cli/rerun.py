@@ -31,7 +31,7 @@ from console.cli.options import (
 from console.cli.queue import build_filter
 from console.cli.resolution import find_given, read_shared_options, require_words
 from console.cli.undo import describe_undo
-from console.command_context import CommandContext, as_of, identify_actor
+from console.command_context import CommandContext, identify_actor, parse_now
 from console.redaction import mask_item, sanitise
 from console.screen import CommandError, build_console, find_program, print_json, say
 from leadgate.counting import format_count
@@ -86,7 +86,7 @@ def rerun(
     who = identify_actor(playbook).name
     reruns.require_fields(list_corrected_fields(resolution), playbook)
     with context.ledger() as ledger:
-        at = ask_time(ledger, as_of(now))
+        at = ask_time(ledger, parse_now(now))
         found = reruns.find_items(ledger, asked, resolution)
         named = list(asked.ids) if asked.ids and asked == WorkItemFilter(ids=asked.ids) else []
         if not found and not named:
@@ -98,7 +98,7 @@ def rerun(
             )
         done = reruns.resolve_items(ledger, found, resolution, by=who, now=at, playbook=playbook, named=named)
         released = [] if isinstance(resolution, Discard) else list(done.journeys)
-        standing = go_on(context, ledger, loaded, released, as_of(now), later=later)
+        standing = go_on(context, ledger, loaded, released, parse_now(now), later=later)
     _tell(done, found, resolution, named, standing, as_json=json)
 
 

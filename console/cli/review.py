@@ -20,7 +20,7 @@ from console.cli.items import describe_decider, describe_problem, render
 from console.cli.options import By, Different, Json, Later, Now, Personal, SameAs
 from console.cli.resolution import find_given, read_shared_options, require_words
 from console.cli.undo import describe_undo
-from console.command_context import CommandContext, as_of, identify_actor
+from console.command_context import CommandContext, identify_actor, parse_now
 from console.redaction import SHOWN, mask_item, sanitise
 from console.screen import (
     CommandError,
@@ -138,11 +138,11 @@ def _parse_number(reference: str) -> int:
 def _list(context: CommandContext, *, limit: int, personal: bool, as_json: bool, now: str | None) -> None:
     playbook = context.playbook().playbook
     with context.ledger() as ledger:
-        at = ask_time(ledger, as_of(now))
+        at = ask_time(ledger, parse_now(now))
         found, total = reviews.list_waiting(ledger, playbook, limit)
     shown_ = found if personal else [mask_review(each) for each in found]
     if as_json:
-        print_json({"total": total, "items": [as_data(each) for each in shown_]})
+        print_json({"total": total, "items": [build_json_data(each) for each in shown_]})
         return
     console = build_console()
     if not shown_:
@@ -172,7 +172,7 @@ def _show(context: CommandContext, number: int, *, personal: bool, as_json: bool
     if not personal:
         each = mask_review(each)
     if as_json:
-        print_json(as_data(each))
+        print_json(build_json_data(each))
         return
     console, item = build_console(), each.item
     lead = f"lead {item.lead_id}" if item.lead_id is not None else format_count(item.journeys, "journey", "journeys")
@@ -274,13 +274,13 @@ def _decide(
     reruns.require_fields(list_corrected_fields(decision), playbook)
     ends = isinstance(decision, Discard)
     with context.ledger() as ledger:
-        at = ask_time(ledger, as_of(now))
+        at = ask_time(ledger, parse_now(now))
         (each,) = reviews.read_reviews(ledger, [number], playbook)
         done = reruns.resolve_items(ledger, [each.item], decision, by=who, now=at, playbook=playbook)
         if not done.work_items:  # somebody was faster
             raise CommandError(f"Nothing was changed: {'; '.join(done.skipped)}")
         released = [] if ends else list(done.journeys)
-        standing = go_on(context, ledger, loaded, released, as_of(now), later=later)
+        standing = go_on(context, ledger, loaded, released, parse_now(now), later=later)
     if as_json:
         _print_decision(number, decision, who, action=done.action, journeys=done.released, standing=standing)
         return
@@ -295,7 +295,7 @@ def _take(context: CommandContext, number: int, *, as_json: bool, now: str | Non
     """Any item that holds leads can be taken, a breaker's, too."""
     who = identify_actor(context.playbook().playbook).name
     with context.ledger() as ledger:
-        taken = taking.take(ledger, number, by=who, now=ask_time(ledger, as_of(now)))
+        taken = taking.take(ledger, number, by=who, now=ask_time(ledger, parse_now(now)))
     if as_json:
         _print_decision(number, Take(), who, action=taken.action, taken_from=taken.before)
         return
@@ -337,7 +337,7 @@ def _mask_side(values: JsonObject) -> dict[str, JsonValue]:
     }
 
 
-def as_data(each: Review) -> dict[str, object]:
+def build_json_data(each: Review) -> dict[str, object]:
     """A review as plain data for ``--json``."""
     return {
         **asdict(each.item),

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from console.cli import host_clocks
 from console.cli.options import Json, Now
-from console.command_context import CommandContext, as_of
+from console.command_context import CommandContext, parse_now
 from console.redaction import sanitise
 from console.screen import (
     build_console,
@@ -50,7 +50,7 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
     locks a batch, or when the clock of a host is too far off."""
     state = _describe_state(context)
     with context.ledger() as ledger:
-        at = ask_time(ledger, as_of(now))
+        at = ask_time(ledger, parse_now(now))
         waits = consumers.read_waiting(ledger, at)
         seen = consumers.list_consumers(ledger)
         reused = requests.list_reused_since(ledger, at - _REUSED_FOR)
@@ -70,7 +70,7 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
                 "prefect": None if state is None else state["prefect"],
                 "consumers": seen,
                 "reused_request_ids": [each._asdict() for each in reused],
-                "hosts": host_clocks.as_data(measured, off),
+                "hosts": host_clocks.build_json_data(measured, off),
                 "waiting": asdict(waits) | {"oldest_seconds": oldest, "standstill_seconds": stands.seconds},
                 "stalled": stands.stalled,
                 "frozen": [each._asdict() for each in locked],

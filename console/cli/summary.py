@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from console.cli.options import Json, Now
-from console.command_context import CommandContext, as_of
+from console.command_context import CommandContext, parse_now
 from console.redaction import sanitise
 from console.screen import (
     build_console,
@@ -42,15 +42,15 @@ def summary(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
     """What became of everything that was captured, on one screen."""
     context: CommandContext = ctx.obj
     with context.ledger() as ledger:
-        at = ask_time(ledger, as_of(now))
+        at = ask_time(ledger, parse_now(now))
         found = reports.read_summary(ledger, at)
     if json:
-        print_json(as_data(found))
+        print_json(build_json_data(found))
     else:
         render(found, build_console())
 
 
-def as_data(found: Summary) -> dict[str, object]:
+def build_json_data(found: Summary) -> dict[str, object]:
     """A summary as plain data, with the next commands."""
     return asdict(found) | {"next": [command for command, _ in suggest_commands(found)]}
 

@@ -13,8 +13,8 @@ import typer
 from console.cli.going_on import go_on, tell
 from console.cli.options import By, For, Json, Later, Lead, Now
 from console.cli.undo import describe_undo
-from console.command_context import CommandContext, as_of, identify_actor, parse_moment
-from console.lookup import as_data, resolve_journey
+from console.command_context import CommandContext, identify_actor, parse_moment, parse_now
+from console.lookup import describe_actor, resolve_journey
 from console.redaction import sanitise
 from console.screen import CommandError, build_console, find_program, format_moment, print_json
 from leadgate.ledger import ownership
@@ -52,20 +52,20 @@ def touch(
             "are stored"
         )
     with context.ledger() as ledger:
-        moment_now = ask_time(ledger, as_of(now))
+        moment_now = ask_time(ledger, parse_now(now))
         happened = said or moment_now
         journey = resolve_journey(ledger, lead, playbook)
         done = ownership.touch(
             ledger, journey, kind=kind, rep=rep, by=who, at=happened, seconds=seconds, now=moment_now
         )
-        standing = go_on(context, ledger, loaded, [journey], as_of(now), later=later)
+        standing = go_on(context, ledger, loaded, [journey], parse_now(now), later=later)
     if json:
         data = {
             "journey_id": journey,
             "did": ActionKind.TOUCH,
             "kind": kind,
             "rep": rep,
-            **as_data(who),
+            **describe_actor(who),
             "at": happened,
         }
         print_json({**data, "new": done.new, "action": done.action, "standing": standing})

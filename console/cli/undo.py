@@ -11,8 +11,8 @@ import typer
 
 from console.cli.going_on import go_on, tell
 from console.cli.options import ActionId, By, For, Json, Later, Now
-from console.command_context import CommandContext, as_of, identify_actor
-from console.lookup import as_data
+from console.command_context import CommandContext, identify_actor, parse_now
+from console.lookup import describe_actor
 from console.redaction import sanitise
 from console.screen import build_console, find_program, print_json, say
 from leadgate.counting import format_count
@@ -37,14 +37,14 @@ def undo(
     loaded = context.load_playbook_to_go_on(later=later)
     playbook = loaded.playbook
     with context.ledger() as ledger:
-        at = ask_time(ledger, as_of(now))
+        at = ask_time(ledger, parse_now(now))
         who = identify_actor(
             playbook, acts_for, also=() if acts_for is None else ways.list_action_owners(ledger, action)
         )
         done = ways.undo(ledger, action, by=who, now=at)
-        standing = go_on(context, ledger, loaded, done.journeys, as_of(now), later=later)
+        standing = go_on(context, ledger, loaded, done.journeys, parse_now(now), later=later)
     if json:
-        print_json({**asdict(done), "did": ActionKind.UNDO, **as_data(who), "standing": standing})
+        print_json({**asdict(done), "did": ActionKind.UNDO, **describe_actor(who), "standing": standing})
         return
     for journey, why in list(done.left.items())[:_MOST_SHOWN]:
         say(f"left alone: J{journey} {why}")

@@ -12,7 +12,7 @@ import typer
 from console.cli.going_on import go_on, tell
 from console.cli.options import By, Json, Later, Lead, Now
 from console.cli.undo import describe_undo
-from console.command_context import CommandContext, as_of, identify_actor
+from console.command_context import CommandContext, identify_actor, parse_now
 from console.lookup import resolve_journey
 from console.redaction import sanitise
 from console.screen import build_console, print_json
@@ -30,9 +30,9 @@ def unjoin(
     playbook = loaded.playbook
     who = identify_actor(playbook).name
     with context.ledger() as ledger:
-        at = ask_time(ledger, as_of(now))
+        at = ask_time(ledger, parse_now(now))
         done = joins.unjoin(ledger, resolve_journey(ledger, lead, playbook), by=who, now=at)
-        standing = go_on(context, ledger, loaded, [done.journey_id], as_of(now), later=later)
+        standing = go_on(context, ledger, loaded, [done.journey_id], parse_now(now), later=later)
     if json:
         print_json(asdict(done) | {"did": ActionKind.UNJOIN, "by": who, "standing": standing})
         return

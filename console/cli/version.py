@@ -1,4 +1,4 @@
-"""``leadgate version``."""
+"""``leadgate version``: print which version is installed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import typer
 
 
 def version() -> None:
-    """The version of Leadgate."""
-    from importlib.metadata import version as installed
+    """Print the version of Leadgate."""
+    from importlib.metadata import version as read_version
 
-    typer.echo(installed("leadgate"))
+    typer.echo(read_version("leadgate"))

@@ -15,8 +15,8 @@ import typer
 
 from console.cli.options import By, For, Json, Lead, Now
 from console.cli.undo import describe_undo
-from console.command_context import CommandContext, as_of, parse_moment
-from console.lookup import as_data, identify_journey_actor, resolve_journey
+from console.command_context import CommandContext, parse_moment, parse_now
+from console.lookup import describe_actor, identify_journey_actor, resolve_journey
 from console.screen import CommandError, build_console, find_program, format_moment, print_json
 from leadgate.ledger import Ledger, lead_history, ownership
 from leadgate.ledger.clock import ask_time
@@ -45,13 +45,15 @@ def wait(
         raise CommandError("--reason needs words: what is waited for")
     playbook = context.playbook().playbook
     with context.ledger() as ledger:
-        at = ask_time(ledger, as_of(now))
+        at = ask_time(ledger, parse_now(now))
         journey = resolve_journey(ledger, lead, playbook)
         who = identify_journey_actor(ledger, journey, playbook, acts_for)
         end = _end(until, ledger, journey, playbook)
         number = ownership.wait(ledger, journey, until=end, reason=reason.strip(), by=who, now=at)
     if json:
-        print_json({"journey_id": journey, "did": ActionKind.WAIT, **as_data(who), "until": end, "action": number})
+        print_json(
+            {"journey_id": journey, "did": ActionKind.WAIT, **describe_actor(who), "until": end, "action": number}
+        )
     else:
         build_console().print(
             f"The clocks of lead J{journey} stand still until {format_moment(end)} UTC, or until the lead is heard of. "
@@ -67,12 +69,12 @@ def resume(
     context: CommandContext = ctx.obj
     playbook = context.playbook().playbook
     with context.ledger() as ledger:
-        at = ask_time(ledger, as_of(now))
+        at = ask_time(ledger, parse_now(now))
         journey = resolve_journey(ledger, lead, playbook)
         who = identify_journey_actor(ledger, journey, playbook, acts_for)
         number = ownership.resume(ledger, journey, by=who, now=at)
     if json:
-        print_json({"journey_id": journey, "did": ActionKind.RESUME, **as_data(who), "action": number})
+        print_json({"journey_id": journey, "did": ActionKind.RESUME, **describe_actor(who), "action": number})
     else:
         build_console().print(f"The clocks of lead J{journey} run again. Next: {find_program()} explain J{journey}")
         build_console().print(describe_undo(ActionKind.RESUME, number))

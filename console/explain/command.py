@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from console.answers import Answer, Grid, as_data
+from console.answers import Answer, Grid, build_json_data
 from console.cli.options import Json, Lead, Now
-from console.command_context import CommandContext, as_of
+from console.command_context import CommandContext, parse_now
 from console.explain import evidence, follow_up, trigger
 from console.lookup import resolve_journey
 from console.redaction import SHOWN, sanitise
@@ -29,7 +29,7 @@ def explain(ctx: typer.Context, lead: Lead, json: Json = False, now: Now = None)
     context: CommandContext = ctx.obj
     playbook = context.playbook().playbook
     with context.ledger() as ledger:
-        at = ask_time(ledger, as_of(now))
+        at = ask_time(ledger, parse_now(now))
         story = lead_history.load_story(ledger, resolve_journey(ledger, lead, playbook))
     answered = [
         trigger.answer_trigger(story),
@@ -44,7 +44,7 @@ def explain(ctx: typer.Context, lead: Lead, json: Json = False, now: Now = None)
                 "journey_id": story.journey.id,
                 "status": story.journey.status,
                 "stage": story.journey.stage,
-                "answers": as_data(answered),
+                "answers": build_json_data(answered),
                 "story": asdict(story),
             }
         )

@@ -40,7 +40,7 @@ from console.http.responses import (
     build_unauthorised_error,
     build_unexpected_error,
 )
-from console.http.signals import PostReader, as_data, require_http
+from console.http.signals import PostReader, build_json_data, require_http
 from console.http.writer import Writer, is_database_away, report
 from console.screen import say
 from leadgate.ledger import Ledger, metrics
@@ -233,7 +233,7 @@ class _CaptureService:
             bucket.give_back(posted.payloads)
             raise RefusedError(503, "busy", "too much waits to be stored; send the same again", retry_after=1)
         outcome = await _await_in_time(stored)
-        return answer(202, as_data(self._reader.sources[name], outcome, posted))
+        return answer(202, build_json_data(self._reader.sources[name], outcome, posted))
 
     def _find_address(self, request: Request) -> str:
         peer = request.client.host if request.client else ""

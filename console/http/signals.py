@@ -80,7 +80,7 @@ def _compute_keys(body: Body, given: str | None, source: Source) -> list[str]:
     return [compute_key(payload.values, source, f"once[{at}]:{given}") for at, payload in enumerate(body.payloads)]
 
 
-def as_data(source: Source, outcome: Outcome, posted: Posted) -> dict[str, list[dict[str, int | bool]]]:
+def build_json_data(source: Source, outcome: Outcome, posted: Posted) -> dict[str, list[dict[str, int | bool]]]:
     """The answer: an entry for each payload, in their order."""
     if source.kind == "leads":
         return {"signals": [{"id": id_, "new": new} for id_, new in outcome.signals]}

@@ -15,17 +15,17 @@ from zoneinfo import ZoneInfo
 import typer
 
 from console.cli.options import Json, Now, Source
-from console.command_context import CommandContext, as_of
+from console.command_context import CommandContext, parse_now
 from console.made_files import as_the_user_makes_files
 from console.report import conversion, files, funnel, load, overdue, page, paths, speed, text, trend
-from console.report.names import Names
+from console.report.names import DisplayNames
 from console.report.tables import SECTIONS, Section
 from console.report.zones import choose_zone
 from console.screen import CommandError, build_console, find_program, print_json, say
 from leadgate.assignment.availability import find_midnights, find_mondays
 from leadgate.ledger import Ledger, figures
 from leadgate.ledger.clock import ask_time
-from leadgate.ledger.figure_rows import Found
+from leadgate.ledger.figure_rows import FigureRows
 from leadgate.ledger.figures import Asked
 from leadgate.nearest import propose
 from leadgate.playbook import Playbook
@@ -94,11 +94,11 @@ def report(
     ways = Ways(json, csv, html)
     sections = choose_sections(options)
     playbook = context.playbook().playbook
-    names = Names(playbook)
+    names = DisplayNames(playbook)
     rep = None if options.rep is None else names.find_rep(options.rep)
-    zone, whose = choose_zone(playbook, options.zone, rep, names.rep(rep or ""))
+    zone, whose = choose_zone(playbook, options.zone, rep, names.name_rep(rep or ""))
     with context.ledger() as ledger:
-        at = ask_time(ledger, as_of(now))
+        at = ask_time(ledger, parse_now(now))
         asked = replace(compute_period(replace(options, rep=rep), at, zone), lost=playbook.follow_up.lost_outcomes)
         _require_known(ledger, asked, playbook)
         earlier = compute_period_before(asked)
@@ -113,22 +113,22 @@ def report(
             written = files.write(built, ways.csv_folder)
         say(f"{len(written)} tables written to {ways.csv_folder}")
     if ways.html_file is not None:
-        title = f"Leads of {playbook.name}" if rep is None else f"{names.rep(rep)}: leads of {playbook.name}"
+        title = f"Leads of {playbook.name}" if rep is None else f"{names.name_rep(rep)}: leads of {playbook.name}"
         with as_the_user_makes_files():
             ways.html_file.write_text(
                 page.render_page(built, title, about), encoding="utf-8", errors="backslashreplace"
             )
         say(f"The report is in {ways.html_file}")
     if ways.as_json:
-        headlines = {"headlines": trend.as_data(plain, of_before)}
-        print_json(_build_head(asked, earlier, found) | headlines | files.as_data(built))
+        headlines = {"headlines": trend.build_json_data(plain, of_before)}
+        print_json(_build_head(asked, earlier, found) | headlines | files.build_json_data(built))
     elif not found["captured"][0]["n"]:
         build_console().print(f"Nothing has been captured yet. Next: {find_program()} capture FILE --source NAME")
     elif ways == Ways():
         text.render(built, about, build_console())
 
 
-def build(sections: Sequence[str], found: Found, asked: Asked, playbook: Playbook) -> list[Section]:
+def build(sections: Sequence[str], found: FigureRows, asked: Asked, playbook: Playbook) -> list[Section]:
     """The sections that are wanted, from what ``figures.read`` found for them."""
     made = {
         "funnel": lambda: funnel.build_section(found, playbook),
@@ -198,10 +198,10 @@ def _require_known(ledger: Ledger, asked: Asked, playbook: Playbook) -> None:
 
 def describe_request(asked: Asked, whose: str, playbook: Playbook) -> str:
     """What the report is about, in a line. ``whose`` says why the days are those of its zone."""
-    names, zone = Names(playbook), ZoneInfo(asked.zone)
+    names, zone = DisplayNames(playbook), ZoneInfo(asked.zone)
     parts = [f"{_format_days(asked)}, days and hours of {asked.zone}" + (f" ({whose})" if whose else "")]
-    parts += [f"source {names.source(asked.source)}"] if asked.source else []
-    parts += [f"rep {names.rep(asked.rep)}"] if asked.rep else []
+    parts += [f"source {names.name_source(asked.source)}"] if asked.source else []
+    parts += [f"rep {names.name_rep(asked.rep)}"] if asked.rep else []
     over = "" if asked.until <= asked.now else "; the last day is not over"
     parts += [f"as of {asked.now.astimezone(zone):%Y-%m-%d %H:%M}{over}"]
     return " · ".join(
@@ -219,7 +219,7 @@ def _format_days(asked: Asked) -> str:
     return f"{first} to {last}"
 
 
-def _build_head(asked: Asked, earlier: Asked, found: Found) -> dict[str, object]:
+def _build_head(asked: Asked, earlier: Asked, found: FigureRows) -> dict[str, object]:
     period = {"since": asked.since.isoformat(), "until": asked.until.isoformat(), "zone": asked.zone}
     return {
         "period": period,

@@ -15,7 +15,7 @@ from typing import Final, TypedDict
 from markupsafe import Markup
 
 from console.report import charts
-from console.report.names import Names, write_as_words
+from console.report.names import DisplayNames, write_as_words
 from console.report.tables import Column, Section, Table, Tile, describe_count, format_interval, format_percent
 from leadgate.figures import (
     OUTCOMES,
@@ -27,7 +27,7 @@ from leadgate.figures import (
     find_band,
     lift,
 )
-from leadgate.ledger.figure_rows import ConversionCount, Found, RuleCount
+from leadgate.ledger.figure_rows import ConversionCount, FigureRows, RuleCount
 from leadgate.playbook import Playbook
 from leadgate.sla.ending import find_finishing_event
 from leadgate.vocabulary import EndReason, QualifiedAs
@@ -118,9 +118,9 @@ _DOTS: Final = "The dot is the share won of those decided, the line its 95 % int
 _MOST_RULES: Final = 24  # in the picture; the table has them all
 
 
-def build_section(found: Found, playbook: Playbook) -> Section:
+def build_section(found: FigureRows, playbook: Playbook) -> Section:
     """From the rows ``conversion`` and ``rules``."""
-    cells, names = found["conversion"], Names(playbook)
+    cells, names = found["conversion"], DisplayNames(playbook)
     among = build_tens(cell["score"] for cell in cells)
     everybody = _sum_cells(cells)
     share = _won(everybody)
@@ -131,7 +131,9 @@ def build_section(found: Found, playbook: Playbook) -> Section:
     )
     graded = [cell for cell in cells if cell["grade"] is not None]
     by_grade = draw("by_grade", "By grade", "grade", graded, lambda cell: str(cell["grade"]), str)
-    by_source = draw("by_source", "By source", "source", cells, lambda cell: cell["source"], named=names.source)
+    by_source = draw(
+        "by_source", "By source", "source", cells, lambda cell: cell["source"], format_name=names.name_source
+    )
     return Section(
         key="conversion",
         title="Outcomes of qualified leads",
@@ -223,7 +225,7 @@ def _group_by(
     order: Callable[[str], int | str] | None = None,
     *,
     total: bool = False,
-    named: Callable[[str], str] | None = None,
+    format_name: Callable[[str], str] | None = None,
     overall: float | None = None,
     drawn: bool = False,
 ) -> Table:
@@ -238,7 +240,7 @@ def _group_by(
     rows.sort(key=lambda row: (order(row[0]) if order else -row[1]["qualified"], row[0]))
     if total and rows:
         rows.append(("all", _sum_cells(cells)))
-    first = Column(name, name, "text", says=_VERDICTS, named=named)
+    first = Column(name, name, "text", labels=_VERDICTS, format_name=format_name)
     table = Table(key, title, [first, *_COUNTED], [{name: group, **counts} for group, counts in rows])
     if not drawn:
         return table
@@ -248,7 +250,11 @@ def _group_by(
 def _intervals(title: str, first: Column, rows: Sequence[tuple[str, _Counted]], overall: float | None) -> Markup:
     drawn = [
         charts.Range(
-            first.words(group), interval.low, share, interval.high, f"{format_percent(share)} of {row['decided']:,}"
+            first.format_cell(group),
+            interval.low,
+            share,
+            interval.high,
+            f"{format_percent(share)} of {row['decided']:,}",
         )
         for group, row in rows
         if (interval := row["won_interval"]) is not None and (share := row["won_share"]) is not None
@@ -282,7 +288,7 @@ def _build_rejections(cells: Iterable[ConversionCount]) -> Table:
         key="rejections",
         title="Why owners gave leads back",
         columns=[
-            Column("reason", "reason", "text", named=write_as_words),
+            Column("reason", "reason", "text", format_name=write_as_words),
             Column("leads", "leads"),
             Column("share", "of all", "share"),
             Column("marketing_qualified", "marketing-qualified"),
@@ -332,7 +338,7 @@ def _build_rules(found: Iterable[RuleCount], everybody: Share) -> Table:
         key="rules",
         title="By scoring rule",
         columns=[
-            Column("rule", "rule", "text", named=write_as_words),
+            Column("rule", "rule", "text", format_name=write_as_words),
             Column("points", "points", "signed"),
             Column("qualified", "qualified", wide=True),
             Column("decided_with", "decided with"),
@@ -345,7 +351,7 @@ def _build_rules(found: Iterable[RuleCount], everybody: Share) -> Table:
             Column("interval_without", "95 % interval", "interval", wide=True),
             Column("lift", "lift", "number"),
             Column("difference_interval", "difference", "interval"),
-            Column("so", "won", "text", says=_SO),
+            Column("so", "won", "text", labels=_SO),
         ],
         rows=rows,
         note="Share won of those decided, where the rule gave points, and where not. Lift is one by the other; the"

@@ -13,7 +13,7 @@ from console.report.tables import Column, Section, Table, convert_cell
 from leadgate.figures import Interval
 
 
-def as_data(sections: Sequence[Section]) -> dict[str, dict[str, list[dict[str, object]]]]:
+def build_json_data(sections: Sequence[Section]) -> dict[str, dict[str, list[dict[str, object]]]]:
     """Section -> table -> rows, each row by the columns' keys."""
     return {
         section.key: {

@@ -12,10 +12,10 @@ from typing import Final
 from markupsafe import Markup
 
 from console.report import charts
-from console.report.names import Names, write_as_words
+from console.report.names import DisplayNames, write_as_words
 from console.report.tables import NONE, STATUS_WORDS, Column, Section, Table, Tile, describe_count, format_percent
 from leadgate.figures import OUTCOMES, STEPS, Share, Step, build_bands, build_steps, find_band
-from leadgate.ledger.figure_rows import Found, JourneyCount
+from leadgate.ledger.figure_rows import FigureRows, JourneyCount
 from leadgate.playbook import Playbook
 from leadgate.vocabulary import JourneyStatus, Trigger
 
@@ -41,11 +41,11 @@ _UNGRADED: Final[dict[str | None, str]] = {None: "no grade yet"}
 _NO_ROUTE: Final[dict[str | None, str]] = {None: "no owner yet"}
 
 
-def build_section(found: Found, playbook: Playbook) -> Section:
+def build_section(found: FigureRows, playbook: Playbook) -> Section:
     """From the rows ``journeys``. Scores are in bands between the thresholds of ``playbook``."""
     cells = [cell for cell in found["journeys"] if cell["trigger"] == Trigger.SIGNAL]
     among = build_bands(playbook.qualification)
-    names = Names(playbook)
+    names = DisplayNames(playbook)
     said: dict[str | None, str] = {band.name: f"{band.name} ({band.words})" for band in among}
     order: list[str | None] = [None, *(band.name for band in among)]
 
@@ -60,7 +60,9 @@ def build_section(found: Found, playbook: Playbook) -> Section:
         about="Signals received in the period: how far each came, and where it is now.",
         tables=[
             _build_steps(_steps_of(cells)),
-            _group_by("by_source", "By source", "source", cells, lambda cell: cell["source"], named=names.source),
+            _group_by(
+                "by_source", "By source", "source", cells, lambda cell: cell["source"], format_name=names.name_source
+            ),
             _group_by(
                 "by_route",
                 "By routing rule",
@@ -68,7 +70,7 @@ def build_section(found: Found, playbook: Playbook) -> Section:
                 cells,
                 lambda cell: cell["route"],
                 said=_NO_ROUTE,
-                named=write_as_words,
+                format_name=write_as_words,
             ),
             _group_by("by_band", "By score", "band", cells, name_band, order.index, said | {None: "no score yet"}),
             *([_group_by("by_grade", "By grade", "grade", cells, _read_grade, str, _UNGRADED)] if graded else []),
@@ -207,7 +209,7 @@ def _group_by(
     order: Callable[[str | None], int | str] | None = None,
     said: Mapping[str | None, str] | None = None,
     note: str = "",
-    named: Callable[[str], str] | None = None,
+    format_name: Callable[[str], str] | None = None,
 ) -> Table:
     """The funnel of each group: most signals first, unless ``order`` says otherwise."""
     groups: dict[str | None, list[JourneyCount]] = defaultdict(list)
@@ -227,7 +229,7 @@ def _group_by(
         rows.sort(key=lambda row: (-row[1]["signals"], str(row[0])))
     else:
         rows.sort(key=lambda row: order(row[0]))
-    first = Column(name, name, "text", says=said or {}, named=named)
+    first = Column(name, name, "text", labels=said or {}, format_name=format_name)
     return Table(
         key=key,
         title=title,
@@ -261,7 +263,7 @@ def _draw_shares(title: str, first: Column, rows: Sequence[tuple[str | None, Map
             for (colour, words), count in zip(_BECAME, counts, strict=True)
         ]
         figure = f"{row['owned']:,} of {row['signals']:,}" if row["signals"] else NONE
-        drawn.append(charts.Bar(first.words(group), parts, figure))
+        drawn.append(charts.Bar(first.format_cell(group), parts, figure))
     totals = [sum(counts) for counts in zip(*(_list_outcomes(row) for _, row in rows), strict=True)]
     legend = [each for each, total in zip(_BECAME, totals, strict=False) if total]
     return charts.draw_bars(f"{title}: what became of every hundred signals", drawn, legend)

@@ -13,11 +13,11 @@ from typing import TypedDict
 from markupsafe import Markup
 
 from console.report import charts
-from console.report.names import Names
+from console.report.names import DisplayNames
 from console.report.tables import NO_POOL, Column, Section, Table, Tile, describe_count, format_decimal
 from leadgate.figures import Share, compute_dues
 from leadgate.json_columns import KeptTurnCounts
-from leadgate.ledger.figure_rows import Found
+from leadgate.ledger.figure_rows import FigureRows
 from leadgate.playbook import Playbook
 
 
@@ -58,7 +58,7 @@ class _Rep(TypedDict):
     max_per_week: int | None
 
 
-def build_section(found: Found, playbook: Playbook, rep: str | None = None) -> Section:
+def build_section(found: FigureRows, playbook: Playbook, rep: str | None = None) -> Section:
     """From the rows ``turns``, ``owners``, ``pools`` and ``recent``; weights and caps are those of ``playbook``.
 
     With ``rep``, theirs alone, and their pools.
@@ -69,9 +69,9 @@ def build_section(found: Found, playbook: Playbook, rep: str | None = None) -> S
         turns = [row for row in turns if row["rep"] == rep]
         pools = [row for row in pools if row["pool"] in {turn["pool"] for turn in turns}]
     reps = _build_reps(found, playbook, everybody=rep is None)
-    names = Names(playbook)
-    of_pool = Column("pool", "pool", "text", says=NO_POOL, named=names.pool)
-    of_rep = Column("rep", "rep", "text", named=names.rep)
+    names = DisplayNames(playbook)
+    of_pool = Column("pool", "pool", "text", labels=NO_POOL, format_name=names.name_pool)
+    of_rep = Column("rep", "rep", "text", format_name=names.name_rep)
     return Section(
         key="load",
         title="Load and fairness",
@@ -90,7 +90,7 @@ def build_section(found: Found, playbook: Playbook, rep: str | None = None) -> S
                     Column("deviation_share", "of turns", "share"),
                     Column("epoch_turns", "turns since change"),
                     Column("epoch_deviation", "furthest off since change", "number"),
-                    Column("order", "goes by", "text", says={"turns": "turns", "open_leads": "open leads"}),
+                    Column("order", "goes by", "text", labels={"turns": "turns", "open_leads": "open leads"}),
                 ],
                 rows=pools,
                 layout="whole",
@@ -134,7 +134,7 @@ def build_section(found: Found, playbook: Playbook, rep: str | None = None) -> S
                     "Open leads of each rep now, and the most they may have",
                     [
                         charts.Bullet(
-                            names.rep(row["rep"]),
+                            names.name_rep(row["rep"]),
                             row["open"],
                             row["max_open"],
                             f"{row['open']:,}, {row['overdue']:,} overdue",
@@ -161,7 +161,7 @@ def _build_open_tiles(reps: Sequence[_Rep]) -> list[Tile]:
     ]
 
 
-def _build_fairness_tiles(turns: Sequence[_Turn], names: Names) -> list[Tile]:
+def _build_fairness_tiles(turns: Sequence[_Turn], names: DisplayNames) -> list[Tile]:
     """The largest distance of any rep, over every pool: since its last change of who can take leads; in the period."""
     taken = {row["pool"] for row in turns if row["epoch_turns"]}
     now, off = _find_furthest((row, row["epoch_deviation"]) for row in turns if row["pool"] in taken)
@@ -201,26 +201,26 @@ def _find_furthest(turns: Iterable[tuple[_Turn, float | None]]) -> tuple[_Turn |
     return max(known, key=lambda each: each[1], default=(None, 0.0))
 
 
-def _name_rep(row: _Turn, names: Names) -> str:
+def _name_rep(row: _Turn, names: DisplayNames) -> str:
     by_open = ", which goes by open leads instead of turns" if row["order"] == "open_leads" else ""
-    return f"{names.rep(row['rep'])} in {names.pool(str(row['pool']))}{by_open}"
+    return f"{names.name_rep(row['rep'])} in {names.name_pool(str(row['pool']))}{by_open}"
 
 
-def _draw_turns(turns: Sequence[_Turn], names: Names) -> Markup:
+def _draw_turns(turns: Sequence[_Turn], names: DisplayNames) -> Markup:
     """A picture for each pool."""
     drawn = []
     for pool in dict.fromkeys(pool for row in turns if (pool := row["pool"])):
         own = [row for row in turns if row["pool"] == pool]
         bullets = [
             charts.Bullet(
-                names.rep(row["rep"]),
+                names.name_rep(row["rep"]),
                 row["turns"],
                 row["expected"],
                 f"{row['turns']:,}, off {format_decimal(row['deviation'] or 0.0, sign=True)}",
             )
             for row in own
         ]
-        called = names.pool(pool)
+        called = names.name_pool(pool)
         title = f"Turns each rep took in {called}, and the share that their weight asks for"
         drawn.append(
             charts.add_heading(called, charts.draw_bullets(title, bullets, "turns taken", "the weight's share"))
@@ -233,7 +233,7 @@ def _largest(distances: Iterable[float | None]) -> float | None:
     return max((abs(each) for each in distances if each is not None), default=None)
 
 
-def _build_turns(found: Found, playbook: Playbook) -> list[_Turn]:
+def _build_turns(found: FigureRows, playbook: Playbook) -> list[_Turn]:
     """A row for each pool and rep: members by the playbook, and others who got leads from it."""
     weights = {pool.name: {member.rep: member.weight for member in pool.members} for pool in playbook.pools}
     states: dict[str | None, KeptTurnCounts] = {cell["pool"]: cell["state"] or {} for cell in found["pools"]}
@@ -289,7 +289,7 @@ def _build_pools(turns: Sequence[_Turn]) -> list[_Pool]:
     return rows
 
 
-def _build_reps(found: Found, playbook: Playbook, *, everybody: bool) -> list[_Rep]:
+def _build_reps(found: FigureRows, playbook: Playbook, *, everybody: bool) -> list[_Rep]:
     """A row for each rep who has, or had, a lead; with ``everybody`` for each of the playbook's, too."""
     owners = {cell["owner"]: cell for cell in found["owners"]}
     recent = {cell["rep"]: cell for cell in found["recent"]}

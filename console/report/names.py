@@ -1,6 +1,6 @@
-"""Names as people write them: of reps, pools and sources by the playbook's labels, of everything else by its words.
+"""Display names of reps, pools and sources: the playbook's label, or the name without its underscores.
 
-Belongs here: a name in a report. Does not belong here: data (JSON and CSV keep the names of the playbook).
+Belongs here: how a report shows a name. Does not belong here: data (JSON and CSV keep the names of the playbook).
 """
 
 from __future__ import annotations
@@ -14,39 +14,39 @@ from leadgate.playbook import Playbook
 _NAME: Final = re.compile(r"[a-z0-9]+([_.-][a-z0-9]+)*")
 
 
-class Names:
-    """How the reps, pools and sources of a playbook are called. Two reps with one label keep their names beside it."""
+class DisplayNames:
+    """The display names of a playbook's reps, pools and sources. Reps with one label are shown as ``label (name)``."""
 
     def __init__(self, playbook: Playbook) -> None:
         labels = {rep.name: rep.label or write_as_person(rep.name) for rep in playbook.reps}
-        often = Counter(labels.values())
-        self._reps = {name: label if often[label] == 1 else f"{label} ({name})" for name, label in labels.items()}
+        uses = Counter(labels.values())
+        self._reps = {name: label if uses[label] == 1 else f"{label} ({name})" for name, label in labels.items()}
         self._pools = {pool.name: pool.label for pool in playbook.pools if pool.label}
         self._sources = {name: source.label for name, source in playbook.sources.items() if source.label}
 
-    def rep(self, name: str) -> str:
+    def name_rep(self, name: str) -> str:
         return self._reps.get(name) or write_as_person(name)
 
-    def pool(self, name: str) -> str:
+    def name_pool(self, name: str) -> str:
         return self._pools.get(name) or write_as_words(name)
 
-    def source(self, name: str) -> str:
+    def name_source(self, name: str) -> str:
         return self._sources.get(name) or write_as_words(name)
 
     def find_rep(self, written: str) -> str:
-        """The rep who is called so, in whichever way; ``written`` itself when nobody is."""
+        """The name of the rep whose name or label is ``written``; ``written`` itself unless exactly one rep matches."""
         if written in self._reps:
             return written
-        found = [
+        matches = [
             name
             for name, label in self._reps.items()
             if written.casefold() in (label.casefold(), write_as_person(name).casefold())
         ]
-        return found[0] if len(found) == 1 else written
+        return matches[0] if len(matches) == 1 else written
 
 
 def write_as_person(name: str) -> str:
-    """``sofia_marin`` is Sofia Marin. What is no such name is left alone: an address, or one with capitals."""
+    """``sofia_marin`` is Sofia Marin. A name in any other form (an address, or with capitals) is returned unchanged."""
     return " ".join(part.capitalize() for part in re.split("[_.-]", name)) if _NAME.fullmatch(name) else name
 
 

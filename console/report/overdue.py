@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from console.report.names import Names, write_as_words
+from console.report.names import DisplayNames, write_as_words
 from console.report.tables import NO_POOL, Column, Section, Table, Tile
-from leadgate.ledger.figure_rows import Found
+from leadgate.ledger.figure_rows import FigureRows
 from leadgate.ledger.figures import MOST_LATE
 from leadgate.playbook import Playbook
 
 
-def build_section(found: Found, playbook: Playbook, now: datetime, zone: str) -> Section:
+def build_section(found: FigureRows, playbook: Playbook, now: datetime, zone: str) -> Section:
     """From the rows ``late``, as of ``now``; moments are shown in ``zone``."""
     late = found["late"]
     rows = [
@@ -44,9 +44,9 @@ def build_section(found: Found, playbook: Playbook, now: datetime, zone: str) ->
                     Column("due_at", f"due ({zone})", "moment", zone=zone),
                     Column("overdue", "overdue by", "span"),
                     Column("assigned_at", f"assigned ({zone})", "moment", zone=zone),
-                    Column("sla", "SLA", "text", named=write_as_words),
-                    Column("pool", "pool", "text", says=NO_POOL, named=Names(playbook).pool),
-                    Column("route", "route", "text", named=write_as_words),
+                    Column("sla", "SLA", "text", format_name=write_as_words),
+                    Column("pool", "pool", "text", labels=NO_POOL, format_name=DisplayNames(playbook).name_pool),
+                    Column("route", "route", "text", format_name=write_as_words),
                     Column("ladder_step", "steps taken"),
                 ],
                 rows=rows,

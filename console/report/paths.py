@@ -15,7 +15,7 @@ from console.report.names import write_as_words
 from console.report.tables import STATUS_WORDS, Column, Section, Table, Tile, describe_count, format_percent
 from console.screen import format_span
 from leadgate.figures import Share
-from leadgate.ledger.figure_rows import EndingCount, Found, StageTime
+from leadgate.ledger.figure_rows import EndingCount, FigureRows, StageTime
 from leadgate.vocabulary import STAGES, STATUSES, JourneyStatus, StageName
 
 
@@ -45,7 +45,7 @@ _SAID: Final[dict[str | None, str]] = {
 }
 
 
-def build_section(found: Found) -> Section:
+def build_section(found: FigureRows) -> Section:
     """From the rows ``endings``, ``stages`` and ``reasons``."""
     endings = _build_endings(found["endings"])
     stages = _build_stages(found["stages"])
@@ -60,7 +60,7 @@ def build_section(found: Found) -> Section:
                 key="endings",
                 title="Where they are now",
                 columns=[
-                    Column("status", "now", "text", says=STATUS_WORDS),
+                    Column("status", "now", "text", labels=STATUS_WORDS),
                     Column("journeys", "journeys"),
                     Column("clean", "clean"),
                     Column("person", "needed a person"),
@@ -87,7 +87,7 @@ def build_section(found: Found) -> Section:
                 key="reasons",
                 title="What a person was needed for",
                 columns=[
-                    Column("reason", "reason", "text", named=write_as_words),
+                    Column("reason", "reason", "text", format_name=write_as_words),
                     Column("kind", "kind", "text"),
                     Column("journeys", "journeys"),
                     Column("items", "work items"),
@@ -127,7 +127,7 @@ def build_section(found: Found) -> Section:
                 key="stages",
                 title="The time each took",
                 columns=[
-                    Column("stage", "stage", "text", says=_SAID),
+                    Column("stage", "stage", "text", labels=_SAID),
                     Column("clean", "clean"),
                     Column("clean_p50", "median", "span"),
                     Column("clean_p95", "95 % within", "span"),

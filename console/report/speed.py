@@ -1,4 +1,4 @@
-"""Speed to lead, two figures and never one: from capture to the owner, and from the owner to the first touch.
+"""Speed to lead in two separate figures: from capture to the owner, and from the owner to the first touch.
 
 Belongs here: the tables and charts of this section. Does not belong here: counting (``leadgate.ledger.figures``).
 """
@@ -10,16 +10,16 @@ from typing import Final, Literal, TypedDict
 from markupsafe import Markup
 
 from console.report import charts
-from console.report.names import Names
+from console.report.names import DisplayNames
 from console.report.tables import NO_POOL, Column, Section, Table, Tile, describe_count, format_interval, format_percent
 from console.screen import format_span
 from leadgate.figures import Interval, compute_kept_share
-from leadgate.ledger.figure_rows import Found, ToOwner, ToTouch
+from leadgate.ledger.figure_rows import FigureRows, ToOwner, ToTouch
 from leadgate.playbook import Playbook
 
 
 class _Times(TypedDict):
-    """What a row says: ``owner_…`` from capture to owner, ``touch_…`` from owner to first touch."""
+    """A row, its times in seconds: ``owner_…`` from capture to owner, ``touch_…`` from owner to first touch."""
 
     leads: int
     owner_p50: float | None
@@ -39,13 +39,13 @@ class _Times(TypedDict):
     no_sla: int
 
 
-#: Times by rep, pool or hour: each with its name. None: no pool.
-_Named = list[tuple[str | int | None, _Times]]
+#: The times of each rep, pool or hour, after its name. The name None: leads without a pool, or all leads.
+_NamedTimes = list[tuple[str | int | None, _Times]]
 
 _By = Literal["all", "owner", "pool", "hour"]
-_NONE: Final = Markup()  # no chart
-#: By what a row is, as ``GROUPING(owner, pool, hour)`` tells it.
-_GROUPED: Final[dict[_By, int]] = {"all": 0b111, "owner": 0b011, "pool": 0b101, "hour": 0b110}
+_NO_CHART: Final = Markup()
+#: The value of SQL's ``GROUPING(owner, pool, hour)`` in rows that are grouped by each: a bit is 0 for a grouped column.
+_GROUPING_BITS: Final[dict[_By, int]] = {"all": 0b111, "owner": 0b011, "pool": 0b101, "hour": 0b110}
 
 _COLUMNS: Final = (
     Column("leads", "leads"),
@@ -67,20 +67,20 @@ _COLUMNS: Final = (
 )
 
 
-def build_section(found: Found, playbook: Playbook, zone: str) -> Section:
-    """From the rows ``to_owner`` and ``to_touch``; hours of day are those of ``zone``."""
+def build_section(found: FigureRows, playbook: Playbook, zone: str) -> Section:
+    """Build the section from the query rows ``to_owner`` and ``to_touch``; hours of the day are those of ``zone``."""
     ((_, overall),) = _build_rows(found, "all")
     by_rep, by_pool, by_hour = _build_rows(found, "owner"), _build_rows(found, "pool"), _build_rows(found, "hour")
     by_rep.sort(key=lambda row: (-row[1]["assigned"], str(row[0])))
-    names = Names(playbook)
-    rep = Column("owner", "rep", "text", named=names.rep)
-    pool = Column("pool", "pool", "text", says=NO_POOL, named=names.pool)
+    names = DisplayNames(playbook)
+    rep = Column("owner", "rep", "text", format_name=names.name_rep)
+    pool = Column("pool", "pool", "text", labels=NO_POOL, format_name=names.name_pool)
     return Section(
         key="speed",
         title="Speed to lead",
         about="Two figures: from capture to the owner, and from the owner to the first touch. Leads captured in the"
-        " period, in real time, nights and weekends included. Whether a touch was in time is told by the clock of its"
-        " SLA, of those whose time is up: what was not done by then is missed, what is not due yet is left out.",
+        " period, in real time, nights and weekends included. The share in time counts the first touches that have"
+        " come due, by the clock of their SLA: a touch not made by then is missed; one not due yet is left out.",
         tables=[
             _build_table("overall", "All leads", None, [(None, overall)]),
             _build_table("by_rep", "By rep", rep, by_rep, _draw_ranges(rep, by_rep)),
@@ -100,9 +100,9 @@ def build_section(found: Found, playbook: Playbook, zone: str) -> Section:
 def _build_tiles(overall: _Times) -> list[Tile]:
     leads, assigned, touched = overall["leads"], overall["assigned"], overall["touched"]
     share = compute_kept_share({"kept": overall["kept"], "missed": overall["missed"]})
-    later = overall["early"] + overall["not_due"]
-    wait = f"{describe_count(later, 'lead is', 'leads are')} not due yet" if later else ""
-    wait += f", {overall['early']:,} of them touched already" if overall["early"] else ""
+    not_due = overall["early"] + overall["not_due"]
+    waiting = f"{describe_count(not_due, 'lead is', 'leads are')} not due yet" if not_due else ""
+    waiting += f", {overall['early']:,} of them touched already" if overall["early"] else ""
     due = f"{share.count:,} of {share.of:,} that were due, {overall['missed']:,} missed" if share.of else ""
     interval = f"95 % interval {format_interval(share.interval)}" if share.of else ""
     return [
@@ -133,22 +133,22 @@ def _build_tiles(overall: _Times) -> list[Tile]:
             "First touch in time",
             share.value,
             "share",
-            "; ".join(filter(None, (due, wait, interval))),
+            "; ".join(filter(None, (due, waiting, interval))),
             "none was due yet" if assigned else "no lead has an owner yet",
         ),
     ]
 
 
-def _build_rows(found: Found, by: _By) -> _Named:
-    """A row for each rep, pool or hour that either figure has; of everything when ``by`` is ``all``."""
-    owners = {_name(cell, by): cell for cell in found["to_owner"] if cell["grouped"] == _GROUPED[by]}
-    touches = {_name(cell, by): cell for cell in found["to_touch"] if cell["grouped"] == _GROUPED[by]}
+def _build_rows(found: FigureRows, by: _By) -> _NamedTimes:
+    """A row for each rep, pool or hour that either query has; a single row of all leads when ``by`` is ``all``."""
+    owners = {_read_name(row, by): row for row in found["to_owner"] if row["grouped"] == _GROUPING_BITS[by]}
+    touches = {_read_name(row, by): row for row in found["to_touch"] if row["grouped"] == _GROUPING_BITS[by]}
     names = sorted(owners.keys() | touches.keys(), key=lambda name: (name is None, name))
     return [(name, _build_row(owners.get(name), touches.get(name))) for name in names]
 
 
-def _name(cell: ToOwner | ToTouch, by: _By) -> str | int | None:
-    return None if by == "all" else cell[by]
+def _read_name(row: ToOwner | ToTouch, by: _By) -> str | int | None:
+    return None if by == "all" else row[by]
 
 
 def _build_row(owner: ToOwner | None, touch: ToTouch | None) -> _Times:
@@ -175,7 +175,7 @@ def _build_row(owner: ToOwner | None, touch: ToTouch | None) -> _Times:
     }
 
 
-def _build_table(key: str, title: str, first: Column | None, rows: _Named, chart: Markup = _NONE) -> Table:
+def _build_table(key: str, title: str, first: Column | None, rows: _NamedTimes, chart: Markup = _NO_CHART) -> Table:
     by_hour = key == "by_hour"
     return Table(
         key,
@@ -191,29 +191,29 @@ def _build_table(key: str, title: str, first: Column | None, rows: _Named, chart
     )
 
 
-def _draw_ranges(first: Column, rows: _Named) -> Markup:
+def _draw_ranges(first: Column, rows: _NamedTimes) -> Markup:
     drawn = [
         charts.Range(
-            first.words(name), row["touch_p50"] or 0.0, row["touch_p50"] or 0.0, row["touch_p95"] or 0.0,
+            first.format_cell(name), row["touch_p50"] or 0.0, row["touch_p50"] or 0.0, row["touch_p95"] or 0.0,
             format_span(row["touch_p50"])
             + (f" · {format_percent(row['kept_share'])} of {row['due']:,}" if row["due"] else ""),
         )
-        for name, row in sorted(rows, key=lambda each: each[1]["touch_p50"] or 0)
+        for name, row in sorted(rows, key=lambda named_times: named_times[1]["touch_p50"] or 0)
         if row["touched"]
     ]  # fmt: skip
     return charts.draw_spans(f"Owner to first touch by {first.label}: the median, and up to where 95 % are", drawn)
 
 
-def _draw_hours(rows: _Named, zone: str) -> Markup:
+def _draw_hours(rows: _NamedTimes, zone: str) -> Markup:
     to_owner = {hour: (row["owner_p50"], row["owner_p95"]) for hour, row in rows}
     to_touch = {hour: (row["touch_p50"], row["touch_p95"]) for hour, row in rows}
     drawn = []
     for times, words in ((to_owner, "Capture to owner"), (to_touch, "Owner to first touch")):
         values = []
         for hour in range(24):
-            value, most = times.get(hour, (None, None))
-            told = "none" if value is None else f"median {format_span(value)}, 95 % within {format_span(most)}"
-            values.append((f"{hour:02}", value, told))
+            median, p95 = times.get(hour, (None, None))
+            tooltip = "none" if median is None else f"median {format_span(median)}, 95 % within {format_span(p95)}"
+            values.append((f"{hour:02}", median, tooltip))
         chart = charts.draw_columns(f"{words}, median by hour of capture ({zone})", values, format_span)
         drawn.append(charts.add_heading(f"{words}, median", chart))
     return charts.put_beside(drawn)

@@ -32,26 +32,26 @@ NO_POOL: Final[dict[str | None, str]] = {None: "no pool"}
 class Column:
     """``key`` is its name in JSON and CSV, which stays; ``label`` its heading. ``wide``: text leaves it out.
 
-    Where a person reads them, ``says`` has words for some values of a text, ``named`` writes the others as people
-    would, and moments are of ``zone``.
+    For cells that people read: ``labels`` replace some values of a text, ``format_name`` writes the other texts, and
+    moments are shown in ``zone``.
     """
 
     key: str
     label: str
     kind: Kind = "count"
     wide: bool = False
-    says: Mapping[str | None, str] = field(default_factory=dict)
-    named: Callable[[str], str] | None = None
+    labels: Mapping[str | None, str] = field(default_factory=dict)
+    format_name: Callable[[str], str] | None = None
     zone: str = "UTC"
 
-    def words(self, value: object) -> str:
-        """A cell of this column as a person reads it."""
+    def format_cell(self, value: object) -> str:
+        """The text of a cell of this column, for people."""
         if self.kind == "moment" and isinstance(value, datetime):
             return f"{value.astimezone(ZoneInfo(self.zone)):%Y-%m-%d %H:%M}"
-        if self.kind == "text" and (value is None or isinstance(value, str)) and value in self.says:
-            return self.says[value]
-        if self.named is not None and isinstance(value, str):
-            return sanitise(self.named(value))
+        if self.kind == "text" and (value is None or isinstance(value, str)) and value in self.labels:
+            return self.labels[value]
+        if self.format_name is not None and isinstance(value, str):
+            return sanitise(self.format_name(value))
         return describe_value(value, self.kind)
 
 

@@ -50,7 +50,7 @@ def _print(each: Table, console: Console) -> None:
             column.label, justify="left" if column.kind == "text" else "right", overflow="fold", width=width
         )
     for row in each.rows[:_ROWS]:
-        made.add_row(*(column.words(row[column.key]) for column in shown))
+        made.add_row(*(column.format_cell(row[column.key]) for column in shown))
     console.print()
     console.print(Text(each.title, style="italic"))
     console.print(made)
@@ -84,7 +84,7 @@ def _compute_widths(each: Table, columns: Sequence[Column], width: int, name: in
 
 def _compute_least(each: Table, column: Column, name: int) -> int:
     """The room that a column's values need: all of it, though a long name may be folded."""
-    longest = max(len(column.words(row[column.key])) for row in each.rows)
+    longest = max(len(column.format_cell(row[column.key])) for row in each.rows)
     return min(longest, name) if column.kind == "text" else longest
 
 

@@ -24,7 +24,7 @@ def add_change(sections: Sequence[Section], before: Sequence[Section]) -> list[S
     ]
 
 
-def as_data(sections: Sequence[Section], before: Sequence[Section]) -> list[dict[str, str | float | None]]:
+def build_json_data(sections: Sequence[Section], before: Sequence[Section]) -> list[dict[str, str | float | None]]:
     """A row for each headline figure: its ``value``, that ``before``, and the ``change``; None where there is none."""
     earlier = _index_by_key(before)
     rows = []

@@ -54,7 +54,7 @@ class RuleCount(TypedDict):
 
 
 class ToOwner(TypedDict):
-    """Seconds from capture to the first owner. ``grouped``: by what the row is."""
+    """Seconds from capture to the first owner. ``grouped`` is SQL's ``GROUPING(owner, pool, hour)``."""
 
     grouped: int
     owner: str | None
@@ -166,8 +166,8 @@ class SignalCount(TypedDict):
     n: int
 
 
-class Found(TypedDict, total=False):
-    """What ``figures.read`` finds: ``captured``, and what the queries of the sections find that were asked for."""
+class FigureRows(TypedDict, total=False):
+    """The rows of ``figures.read`` by query: ``captured``, and the queries of the requested sections."""
 
     captured: list[SignalCount]
     journeys: list[JourneyCount]

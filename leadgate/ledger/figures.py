@@ -23,7 +23,7 @@ from leadgate.ledger import assignments
 from leadgate.ledger.cohort import COHORT, Query
 from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
-from leadgate.ledger.figure_rows import Found
+from leadgate.ledger.figure_rows import FigureRows
 from leadgate.ledger.path_figures import ENDINGS, REASONS, STAGE_TIMES
 from leadgate.vocabulary import STAGES, EndReason
 
@@ -141,7 +141,7 @@ _RULES: Final = Query(
 )
 
 #: ``to_owner`` are the seconds from the capture of a signal to its first owner, ``to_touch`` those of every assignment.
-#: ``grouped`` says by what a row is: bits for owner (4), pool (2) and hour (1) that are not what it is by.
+#: ``grouped`` is SQL's ``GROUPING``: owner (4), pool (2) and hour (1), a bit for each that the row is not grouped by.
 _SPEED: Final = f"""{COHORT},
 every AS (
     SELECT a.owner, a.pool, CAST(extract(hour FROM c.captured_at AT TIME ZONE :zone) AS int) AS hour,
@@ -226,7 +226,7 @@ def read(
     sections: Collection[str],
     midnights: Mapping[str, datetime],
     mondays: Mapping[str, datetime],
-) -> tuple[Found, Found]:
+) -> tuple[FigureRows, FigureRows]:
     """The rows that ``sections`` need, all of one moment of the ledger, by the names in ``QUERIES``; and those of the
     period ``before`` that headline figures are made of.
 
@@ -251,7 +251,7 @@ def read(
     results = read_concurrently(ledger, statements)
     for read_, rows in zip_longest(reads, results):
         (found if read_ is None or read_.asked is asked else earlier).update(rows)
-    return cast(Found, found), cast(Found, earlier)  # a test compares each query with its shape
+    return cast(FigureRows, found), cast(FigureRows, earlier)  # a test compares each query with its shape
 
 
 @dataclass(frozen=True)

@@ -253,7 +253,7 @@ def test_an_address_is_in_no_log_and_in_no_table(
     kept = harness.rows("SELECT row_to_json(o)::text FROM outbox o") + harness.rows(
         "SELECT row_to_json(w)::text FROM work_item w"
     )
-    for text in (logged, str(kept), str([report.as_data() for report in reports])):
+    for text in (logged, str(kept), str([report.to_dict() for report in reports])):
         assert SECRET not in text
         assert str(receiver.port) not in text.replace(f"{NOW:%Y}", "")
     assert harness.find_broken() == []
@@ -266,7 +266,7 @@ def deliver_in(settings: Settings, loaded: Loaded, address: str, now: datetime) 
     """A round in a process of its own."""
     with own_ledger(settings) as ledger:
         environ = {"NOTIFY_EVERYBODY": address}
-        return deliver_waiting(ledger, loaded.playbook, now, environ=environ).as_data()
+        return deliver_waiting(ledger, loaded.playbook, now, environ=environ).to_dict()
 
 
 def test_two_at_once_deliver_each_message_once(

@@ -283,7 +283,7 @@ def test_rows_whose_columns_are_others_are_refused_even_where_there_are_none(led
 
 def test_each_query_finds_what_its_shape_declares(ledger: Ledger) -> None:
     """The rows of figures are plain dictionaries: mypy knows their names from ``figure_rows`` alone."""
-    shapes = {name: get_args(hint)[0] for name, hint in get_type_hints(figure_rows.Found).items()}
+    shapes = {name: get_args(hint)[0] for name, hint in get_type_hints(figure_rows.FigureRows).items()}
     queries = {"captured": figures._CAPTURED["captured"]}
     for of_section in figures.QUERIES.values():
         queries |= of_section

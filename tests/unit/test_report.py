@@ -23,7 +23,7 @@ from rich.console import Console
 
 from console.report import charts, command, files, page, text, trend
 from console.report.command import Options, choose_sections, compute_period, compute_period_before
-from console.report.names import Names, write_as_person
+from console.report.names import DisplayNames, write_as_person
 from console.report.tables import Column, Section, Table, Tile, describe_value
 from console.report.zones import choose_zone
 from console.screen import CommandError
@@ -225,7 +225,7 @@ def test_a_report_of_nothing_is_a_page_too() -> None:
     }
     sections = command.build(list(QUERIES), empty, Asked(NOW, NOW, NOW), PLAYBOOK)
     assert "<svg" not in page.render_page(sections, "Leads", "none")
-    assert files.as_data(sections)["funnel"]["steps"][0]["of_signals"] is None
+    assert files.build_json_data(sections)["funnel"]["steps"][0]["of_signals"] is None
 
 
 @given(st.lists(st.tuples(*[st.floats(0, 1e9)] * 2).map(sorted), min_size=1, max_size=5), st.text(max_size=40))
@@ -291,7 +291,7 @@ def test_cells_of_csv_are_no_formulas(tmp_path_factory: pytest.TempPathFactory, 
 def test_csv_has_a_file_for_each_table_with_the_keys_of_json(tmp_path: Path) -> None:
     sections = built("ana")
     files.write(sections, tmp_path / "new")
-    data = json.loads(json.dumps(files.as_data(sections)))
+    data = json.loads(json.dumps(files.build_json_data(sections)))
     for section, tables in data.items():
         for table, rows in tables.items():
             with (tmp_path / "new" / f"{section}_{table}.csv").open(encoding="utf-8-sig", newline="") as stream:
@@ -507,7 +507,7 @@ def test_no_figure_of_nothing_is_a_number_in_words(section: str) -> None:
 def test_a_headline_stands_beside_the_period_before(kind: Any, now: float, was: float, said: str) -> None:
     made, before = ([Section("s", "S", "", [], [Tile("t", "T", number, kind, "")])] for number in (now, was))
     assert said in trend.add_change(made, before)[0].tiles[0].before
-    (row,) = trend.as_data(made, before)
+    (row,) = trend.build_json_data(made, before)
     assert (row["value"], row["before"]) == (now, was)
     assert row["change"] == (None if now is None or was is None else now - was)
 
@@ -541,9 +541,9 @@ def test_a_label_wins_and_two_of_a_name_are_told_apart() -> None:
         {"name": "ana2", "label": "Ana Lopez"},
         {"name": "sofia", "label": "Sofía"},
     ]
-    names = Names(PLAYBOOK.model_validate(PLAYBOOK.model_dump() | {"reps": reps}))
-    assert names.rep("sofia") == "Sofía"
-    assert names.rep("ana2") == "Ana Lopez (ana2)"
+    names = DisplayNames(PLAYBOOK.model_validate(PLAYBOOK.model_dump() | {"reps": reps}))
+    assert names.name_rep("sofia") == "Sofía"
+    assert names.name_rep("ana2") == "Ana Lopez (ana2)"
     assert [names.find_rep(each) for each in ("SOFÍA", "Sofia", "ana", "Ana Lopez")] == [
         "sofia",
         "sofia",
@@ -556,7 +556,7 @@ def test_the_page_has_names_and_the_data_what_the_playbook_calls_them() -> None:
     shown = page.render_page(built("tom_nguyen")[3:4], "Leads", "all of them")
     assert "Tom Nguyen" in shown
     assert "tom_nguyen" not in shown
-    assert files.as_data(built("tom_nguyen"))["load"]["turns"][-1]["rep"] == "tom_nguyen"
+    assert files.build_json_data(built("tom_nguyen"))["load"]["turns"][-1]["rep"] == "tom_nguyen"
 
 
 def test_one_is_no_plural() -> None:
