@@ -33,20 +33,25 @@ def list_delivery_addresses(playbook: Playbook) -> set[str]:
     return {notification.address_env for notification in playbook.notifications}
 
 
+def list_crm_credentials(playbook: Playbook) -> set[str]:
+    """The variables with the credentials of CRMs."""
+    return {variable for connection in playbook.crm for variable in connection.credentials.values()}
+
+
 def select_for_prefect_server(environ: Mapping[str, str]) -> dict[str, str]:
-    """Neither the ledger's address, nor secrets of sources, nor addresses of messages."""
+    """Neither the ledger's address, nor secrets of sources, nor addresses of messages, nor credentials of CRMs."""
     return _select(environ, families=_PREFECT_FAMILIES)
 
 
 def select_for_flows(environ: Mapping[str, str], playbook: Playbook) -> dict[str, str]:
     """For the consumer and the worker: no secrets of sources, no token for metrics."""
     never = list_source_secrets(playbook) | {METRICS_TOKEN}
-    names = {*settings.list_variables(), *_PROXIES, *list_delivery_addresses(playbook)} - never
-    return _select(environ, names, (*_LEDGER_FAMILIES, *_PREFECT_FAMILIES), never)
+    names = {*settings.list_variables(), *_PROXIES, *list_delivery_addresses(playbook), *list_crm_credentials(playbook)}
+    return _select(environ, names - never, (*_LEDGER_FAMILIES, *_PREFECT_FAMILIES), never)
 
 
 def select_for_http_capture(environ: Mapping[str, str], playbook: Playbook) -> dict[str, str]:
-    """Nothing of Prefect, no addresses of messages."""
+    """Nothing of Prefect, no addresses of messages, no credentials of CRMs."""
     return _select(environ, settings.list_variables() | list_source_secrets(playbook), _LEDGER_FAMILIES)
 
 

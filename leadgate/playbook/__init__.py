@@ -17,6 +17,15 @@ from leadgate.playbook.base import (
     Span,
     Weekday,
 )
+from leadgate.playbook.crm import (
+    CRM_TARGET,
+    CRM_TYPES,
+    FACTS,
+    CrmConnection,
+    CrmFieldWrite,
+    CrmTaskText,
+    WritePolicy,
+)
 from leadgate.playbook.follow_up import (
     FollowUp,
     LadderStep,
@@ -70,6 +79,9 @@ from leadgate.playbook.sources import (
 from leadgate.playbook.yaml_text import PlaybookError, Problem
 
 __all__ = [
+    "CRM_TARGET",
+    "CRM_TYPES",
+    "FACTS",
     "FILE",
     "MOST_ACCOUNTS_BYTES",
     "Absence",
@@ -80,6 +92,9 @@ __all__ = [
     "Cap",
     "Certain",
     "CompanyDomain",
+    "CrmConnection",
+    "CrmFieldWrite",
+    "CrmTaskText",
     "CustomField",
     "Disqualifier",
     "Duration",
@@ -130,6 +145,7 @@ __all__ = [
     "Touch",
     "Validation",
     "Weekday",
+    "WritePolicy",
     "copy_default",
     "load",
     "load_default",

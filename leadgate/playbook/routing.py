@@ -57,6 +57,7 @@ class Rep(Part):
     max_per_week: int | None = Field(default=None, ge=0)  # Monday's midnight
     max_open: int | None = Field(default=None, ge=0)
     absent: tuple[Absence, ...] = ()
+    crm_ids: dict[Name, str] = {}  # connection of ``crm`` -> their id there; none: they are found by e-mail
 
 
 class Hours(Part):

@@ -7,6 +7,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from leadgate.playbook.base import Name, Part
+from leadgate.playbook.crm import CrmConnection
 from leadgate.playbook.follow_up import FollowUp, Sla
 from leadgate.playbook.gates import Breaker, ExceptionRoute, GateRules, Notification, Retention
 from leadgate.playbook.matching import Matching
@@ -40,6 +41,7 @@ class Playbook(Part):
     reassignments: Reassignments = Reassignments()
     slas: tuple[Sla, ...] = ()
     follow_up: FollowUp = FollowUp()
+    crm: tuple[CrmConnection, ...] = ()
     exceptions: tuple[ExceptionRoute, ...] = (ExceptionRoute(to="revenue_operations"),)
     gates: dict[GateName, GateRules] = {}
     breaker: Breaker = Breaker()

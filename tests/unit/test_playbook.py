@@ -107,6 +107,79 @@ def test_the_small_playbook_is_right(tmp_path: Path) -> None:
     assert check(parsed(SMALL, tmp_path), promises=PROMISES) == []
 
 
+# --- CRMs -------------------------------------------------------------------------------------------------
+
+CRM = """
+crm:
+  - name: sales
+    type: hubspot
+    credentials: {token: CRM_TOKEN}
+    writes: {lead_score: score, hubspot_owner_id: owner}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("type: hubspot", "type: hubsport", "crm[0].type: no connector is called 'hubsport'; did you mean 'hubspot'?"),
+        ("type: hubspot", "type: salesforce", "crm[0].url: every account of salesforce has an address of its own"),
+        ("type: hubspot", "type: hubspot\n    create: maybe", "crm[0].create"),
+        ("type: hubspot", "type: hubspot\n    creates: false", "crm[0].creates: unknown key; did you mean 'create'?"),
+        ("type: hubspot", "type: hubspot\n    url: http://crm.example", "sends credentials unencrypted"),
+        ("type: hubspot", "type: hubspot\n    url: ftp://crm.example", "this is no URL"),
+        ("type: hubspot", "type: hubspot\n    url: 'https://[crm'", "this is no URL"),
+        ("type: hubspot", "type: hubspot\n    url: https://a:b@crm.example", "holds a password"),
+        ("type: hubspot", "type: hubspot\n    url: http://127.0.0.1:8000", "127.0.0.1 is this machine"),
+        ("type: hubspot", "type: hubspot\n    options: {versoin: v3}", "did you mean 'version'?"),
+        ("{token: CRM_TOKEN}", "{tokn: CRM_TOKEN}", "hubspot has no credential 'tokn'; did you mean 'token'?"),
+        ("{token: CRM_TOKEN}", "{}", "crm[0].credentials: hubspot needs token, each with the name of a variable"),
+        ("{token: CRM_TOKEN}", "{token: pat-na1-123}", "crm[0].credentials.token"),
+        ("{token: CRM_TOKEN}", "{token: LEADGATE_SECRET_SITE}", "is a variable for the secret of a source"),
+        ("lead_score: score", "lead_score: scoer", "neither a field of a lead nor a fact; did you mean 'score'?"),
+        ("lead_score: score", "'a/b': score", "crm[0].writes"),
+        ("lead_score: score", "leadgate_id: lead_number", "holds Leadgate's key, which is written by itself"),
+        ("lead_score: score", "page: leadgate_link", "nothing says where a lead's page is; add link"),
+        ("lead_score: score", "lead_score: {fact: score, policy: alway}", "did you mean 'always'?"),
+        ("lead_score: score", "s: {fact: status, values: {owend: X}}", "status is never 'owend'; did you mean 'owned'?"),
+        ("    writes", "    task: {subject: 'Call {naem}'}\n    writes", "'naem' is neither a field of a lead nor"),
+        ("    writes", "    task: {subject: 'Call {company.__class__}'}\n    writes", "is no name of a fact"),
+        ("    writes", "    task: {subject: 'Call {company!r:>{score}}'}\n    writes", "is no name of a fact"),
+        ("    writes", "    task: {subject: 'Call {company'}\n    writes", "has a brace that does not belong to a pair"),
+        ("    writes", "    link: 'https://l.example/{email}'\n    writes", "a link holds {lead_number} alone"),
+        ("    writes", "    link: 'javascript:alert(1)'\n    writes", "is no address of a page"),
+    ],
+)  # fmt: skip
+def test_a_crm_that_cannot_work(problems: Edit, old: str, new: str, said: str) -> None:
+    assert CRM.count(old) == 1
+
+    found = problems("gates:\n", CRM.replace(old, new) + "gates:\n")
+
+    assert any(said in problem for problem in found), found
+
+
+def test_a_crm_that_can_work(problems: Edit) -> None:
+    assert problems("gates:\n", CRM + "gates:\n") == []
+    local = CRM.replace("type: hubspot", "type: hubspot\n    url: http://127.0.0.1:8000\n    allow_private: true")
+    assert problems("gates:\n", local + "gates:\n") == []
+
+
+def test_two_crms_have_two_names_and_reps_name_one_of_them(problems: Edit) -> None:
+    twice = problems("gates:\n", CRM + CRM.replace("\ncrm:\n", "") + "gates:\n")
+    assert any("crm[1].name: 'sales' is there twice" in problem for problem in twice)
+
+    other = problems("{name: bob, manager: ann}", "{name: bob, manager: ann, crm_ids: {sals: '7'}}")
+    assert any("reps[1].crm_ids.sals: unknown CRM 'sals'" in problem for problem in other)
+
+
+def test_what_a_connection_has_by_its_type(tmp_path: Path) -> None:
+    connection = parsed(SMALL + CRM, tmp_path).playbook.crm[0]
+
+    assert connection.address == "https://api.hubapi.com"
+    assert (connection.unique_field, connection.address_field) == ("leadgate_id", "email")
+    assert connection.target == "crm:sales"
+    assert connection.writes["lead_score"].policy == "never_clear"
+
+
 # --- secrets of sources that post -------------------------------------------------------------------------
 
 SIGNS = "website: {http: {auth: hmac, secret_env: %s}}\n  partner: {http: {auth: bearer, secret_env: %s}}"

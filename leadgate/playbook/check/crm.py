@@ -1,0 +1,179 @@
+"""CRMs: connections that can work, facts that exist, words that are translated to something.
+
+Belongs here: what must fit together in this part of a playbook, without asking the CRM (``leadgate crm check`` does).
+"""
+
+from __future__ import annotations
+
+from importlib import metadata
+from string import Formatter
+from typing import Final
+from urllib.parse import urlsplit
+
+from leadgate import fields
+from leadgate.nearest import propose
+from leadgate.playbook.check.checker import Checker, Found
+from leadgate.playbook.crm import CRM_TYPES, FACTS, CrmConnection
+from leadgate.playbook.yaml_text import Path
+from leadgate.source_secrets import PREFIX
+from leadgate.vocabulary import JourneyStatus, QualifiedAs, StageName
+
+#: The facts that have one of a few words, and these.
+_WORDS: Final = {
+    "status": tuple(status.value for status in JourneyStatus),
+    "qualified_as": tuple(verdict.value for verdict in QualifiedAs),
+    "fit_grade": tuple("ABCD"),
+}
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def check_crm(checker: Checker) -> Found:
+    connections = checker.playbook.crm
+    yield from checker.check_unique(("crm",), [each.name for each in connections])
+    for position, connection in enumerate(connections):
+        here: Path = ("crm", position)
+        yield from _check_type(checker, here, connection)
+        yield from _check_address(checker, here, connection)
+        yield from _check_credentials(checker, here, connection)
+        yield from _check_writes(checker, here, connection)
+        yield from _check_texts(checker, here, connection)
+    names = {each.name for each in connections}
+    for position, rep in enumerate(checker.playbook.reps):
+        for name in rep.crm_ids:
+            yield from checker.check_known(("reps", position, "crm_ids", name), "CRM", name, names)
+    yield from _check_owners(checker)
+
+
+def _check_type(checker: Checker, here: Path, connection: CrmConnection) -> Found:
+    if connection.type in CRM_TYPES:
+        options = CRM_TYPES[connection.type].options
+        for name in connection.options:
+            if name not in options:
+                yield checker.at((*here, "options", name), f"unknown option {name!r}; {propose(name, options)}")
+        return
+    installed = {each.name for each in metadata.entry_points(group="leadgate.connectors")}
+    if connection.type not in installed:
+        known = propose(connection.type, {*CRM_TYPES, *installed})
+        yield checker.at((*here, "type"), f"no connector is called {connection.type!r}; {known}")
+    for key, value in (("url", connection.url), ("key_field", connection.key_field)):
+        if value is None:
+            yield checker.at((*here, key), f"{connection.type} has none by default; add {key}")
+
+
+def _check_address(checker: Checker, here: Path, connection: CrmConnection) -> Found:
+    """An address over which a token may be sent: encrypted, unless nothing leaves the machine."""
+    if connection.address is None:
+        if connection.type in CRM_TYPES:
+            yield checker.at((*here, "url"), f"every account of {connection.type} has an address of its own; add url")
+        return
+    try:
+        parts = urlsplit(connection.address)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        yield checker.at((*here, "url"), "this is no URL; write one like https://crm.example")
+        return
+    if parts.scheme not in ("https", "http") or not host:
+        yield checker.at((*here, "url"), "this is no URL; write one like https://crm.example")
+    elif parts.username is not None or parts.password is not None:
+        yield checker.at((*here, "url"), "holds a password; credentials are read from the environment")
+    elif parts.query or parts.fragment:
+        yield checker.at((*here, "url"), "ends with a query; write the address alone")
+    elif parts.scheme == "http" and host not in _LOOPBACK:
+        yield checker.at((*here, "url"), "sends credentials unencrypted; write https")
+    elif host in _LOOPBACK and not connection.allow_private:
+        yield checker.at((*here, "url"), f"{host} is this machine, which is refused; add allow_private: true")
+
+
+def _check_credentials(checker: Checker, here: Path, connection: CrmConnection) -> Found:
+    for word, variable in connection.credentials.items():
+        if variable.startswith(PREFIX):
+            message = f"{variable} is a variable for the secret of a source; name another"
+            yield checker.at((*here, "credentials", word), message)
+    if connection.type not in CRM_TYPES:
+        return
+    needed = CRM_TYPES[connection.type].credentials
+    known = frozenset[str]().union(*needed)
+    unknown = [word for word in connection.credentials if word not in known]
+    for word in unknown:
+        message = f"{connection.type} has no credential {word!r}; {propose(word, known)}"
+        yield checker.at((*here, "credentials", word), message)
+    if not unknown and set(connection.credentials) not in needed:
+        sets = " or ".join(", ".join(sorted(each)) for each in needed)
+        yield checker.at((*here, "credentials"), f"{connection.type} needs {sets}, each with the name of a variable")
+
+
+def _check_writes(checker: Checker, here: Path, connection: CrmConnection) -> Found:
+    if not connection.writes and connection.task is None:
+        message = "nothing is written: it has neither writes nor a task"
+        yield checker.at(here, message, note=True)
+    if connection.task is not None and not any(write.fact == "owner" for write in connection.writes.values()):
+        message = "owners are not written, so the task's owner may differ from the record's; write fact: owner"
+        yield checker.at((*here, "task"), message, note=True)
+    for name, write in connection.writes.items():
+        there: Path = (*here, "writes", name)
+        if name == connection.unique_field:
+            yield checker.at(there, "holds Leadgate's key, which is written by itself; remove it")
+        yield from _check_fact(checker, (*there, "fact"), write.fact)
+        if write.fact == "leadgate_link" and connection.link is None:
+            yield checker.at((*there, "fact"), "nothing says where a lead's page is; add link")
+        words = _WORDS.get(write.fact)
+        if words is None or not write.values:
+            continue
+        for word in write.values:
+            if word not in words:
+                message = f"{write.fact} is never {word!r}; {propose(word, words)}"
+                yield checker.at((*there, "values", word), message)
+        if missing := [word for word in words if word not in write.values]:
+            message = f"writes {', '.join(missing)} as it is; translate it, too, if the CRM has other choices"
+            yield checker.at((*there, "values"), message, note=True)
+
+
+def _check_texts(checker: Checker, here: Path, connection: CrmConnection) -> Found:
+    if connection.task is not None:
+        for key, text in (("subject", connection.task.subject), ("body", connection.task.body)):
+            there: Path = (*here, "task", key)
+            names, problem = _read_names(text)
+            if problem is not None:
+                yield checker.at(there, problem)
+            for name in names:
+                yield from _check_fact(checker, there, name)
+    if connection.link is not None:
+        names, problem = _read_names(connection.link)
+        if problem is not None:
+            yield checker.at((*here, "link"), problem)
+        if unknown := [name for name in names if name != "lead_number"]:
+            message = f"a link holds {{lead_number}} alone, and not {{{unknown[0]}}}: links are read by others"
+            yield checker.at((*here, "link"), message)
+        if not connection.link.startswith("https://"):
+            yield checker.at((*here, "link"), "is no address of a page; write one like https://…")
+
+
+def _read_names(text: str) -> tuple[list[str], str | None]:
+    """The names in braces in ``text``, and what is wrong with them."""
+    names: list[str] = []
+    try:
+        for _, name, form, conversion in Formatter().parse(text):
+            if name is not None and (form or conversion or not name.isidentifier()):
+                return names, f"{{{name}}} is no name of a fact; write it like {{company}}, without more"
+            if name is not None:
+                names.append(name)
+    except ValueError:
+        return names, "has a brace that does not belong to a pair; write {{ for a brace"
+    return names, None
+
+
+def _check_fact(checker: Checker, path: Path, name: str) -> Found:
+    known = {*fields.list_columns(StageName.FOLLOW_UP, checker.custom), *FACTS}
+    if name not in known:
+        yield checker.at(path, f"{name!r} is neither a field of a lead nor a fact; {propose(name, known)}")
+
+
+def _check_owners(checker: Checker) -> Found:
+    """Each owner can be found in the CRM: by an id, or by e-mail."""
+    for connection in checker.playbook.crm:
+        if connection.task is None and not any(write.fact == "owner" for write in connection.writes.values()):
+            continue
+        for position, rep in enumerate(checker.playbook.reps):
+            if rep.email is None and connection.name not in rep.crm_ids:
+                message = f"cannot be found in {connection.name}; give an email, or crm_ids: {{{connection.name}: ID}}"
+                yield checker.at(("reps", position), message, note=True)

@@ -1,0 +1,145 @@
+"""The CRMs that Leadgate writes to: connections, which field gets what by which policy, and the follow-up task.
+
+Belongs here: the schema of this part, and what a connection has by default for its type. Does not belong here: what is
+written for one lead (``leadgate.crm``), or a vendor's addresses and formats (``connectors``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BeforeValidator, Field
+
+from leadgate.fields import FieldType
+from leadgate.playbook.base import EnvironmentName, Name, Part
+
+#: A CRM's own name of a field, such as ``hs_lead_status`` or ``Score__c``.
+CrmFieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]
+WritePolicy = Literal["always", "if_empty", "never_clear"]
+
+#: What may be written besides the lead's own fields, and what it is. An ``owner`` is written as the CRM's own id.
+FACTS: Final[Mapping[str, FieldType]] = {
+    "lead_number": "integer",
+    "source": "text",
+    "captured_at": "timestamp",
+    "status": "text",
+    "status_reason": "text",
+    "score": "integer",
+    "fit": "integer",
+    "engagement": "integer",
+    "grade": "text",
+    "fit_grade": "text",
+    "engagement_grade": "integer",
+    "qualified_as": "text",
+    "qualified_at": "timestamp",
+    "reasons": "text",
+    "evidence": "text",
+    "owner": "text",
+    "owner_name": "text",
+    "owner_since": "timestamp",
+    "owner_reason": "text",
+    "route": "text",
+    "pool": "text",
+    "due_at": "timestamp",
+    "touched_at": "timestamp",
+    "accepted_at": "timestamp",
+    "leadgate_link": "text",
+}
+
+
+@dataclass(frozen=True)
+class CrmType:
+    """What a connection to a vendor's CRM has by default. ``credentials``: the sets of words, one of which it needs."""
+
+    url: str | None
+    key_field: str
+    email_field: str
+    credentials: tuple[frozenset[str], ...]
+    options: frozenset[str] = frozenset()
+
+
+#: The types that are built in; others are entry points of installed packages.
+CRM_TYPES: Final[Mapping[str, CrmType]] = {
+    "hubspot": CrmType(
+        url="https://api.hubapi.com",
+        key_field="leadgate_id",
+        email_field="email",
+        credentials=(frozenset({"token"}),),
+        options=frozenset({"version"}),
+    ),
+    "salesforce": CrmType(
+        url=None,
+        key_field="Leadgate_Id__c",
+        email_field="Email",
+        credentials=(
+            frozenset({"client_id", "client_secret"}),
+            frozenset({"client_id", "username", "private_key"}),
+        ),
+        options=frozenset({"version"}),
+    ),
+}
+
+
+class CrmFieldWrite(Part):
+    """What a field of the CRM gets, and who has the last word about it.
+
+    ``always``: Leadgate has; the CRM's value is replaced, and emptied when Leadgate has none. ``never_clear``: the
+    same, but a value is never emptied. ``if_empty``: the CRM has; only an empty field gets a value.
+    """
+
+    fact: str = Field(min_length=1)  # a lead's field, or one of ``FACTS``
+    policy: WritePolicy = "never_clear"
+    values: dict[str, str] = {}  # Leadgate's word -> the CRM's choice; a word that is not here is written as it is
+
+
+def _read_fact(value: Any) -> Any:
+    return {"fact": value} if isinstance(value, str) else value
+
+
+class CrmTaskText(Part):
+    """The follow-up task for the owner. ``{fact}`` in a text stands for a lead's field or one of ``FACTS``."""
+
+    subject: str = Field(min_length=1, max_length=200)
+    body: str = Field(default="", max_length=4000)
+
+
+class CrmConnection(Part):
+    """A connection to one account of a CRM."""
+
+    name: Name
+    type: Name  # one of ``CRM_TYPES``, or an entry point of the group ``leadgate.connectors``
+    url: str | None = Field(default=None, max_length=500)  # none: the type's
+    allow_private: bool = False  # whether the address may lead to a network that is not public
+    credentials: dict[Name, EnvironmentName] = {}  # what the connector calls it -> the variable that holds it
+    options: dict[Name, str] = {}  # further settings of the connector, such as its version
+    key_field: CrmFieldName | None = None  # the unique field with Leadgate's key; none: the type's
+    email_field: CrmFieldName | None = None  # by which a record is found that has no key yet; none: the type's
+    create: bool = True  # false: records are updated, and never created
+    writes: dict[CrmFieldName, Annotated[CrmFieldWrite, BeforeValidator(_read_fact)]] = {}
+    task: CrmTaskText | None = None  # none: no tasks
+    link: str | None = Field(default=None, max_length=500)  # of a lead's page; {lead_number} stands for its number
+
+    @property
+    def target(self) -> str:
+        """The target of this connection's messages in the outbox."""
+        return f"{CRM_TARGET}{self.name}"
+
+    @property
+    def address(self) -> str | None:
+        return self.url or (CRM_TYPES[self.type].url if self.type in CRM_TYPES else None)
+
+    @property
+    def unique_field(self) -> str | None:
+        """The field that holds Leadgate's key."""
+        return self.key_field or (CRM_TYPES[self.type].key_field if self.type in CRM_TYPES else None)
+
+    @property
+    def address_field(self) -> str | None:
+        """The field that holds the e-mail address."""
+        return self.email_field or (CRM_TYPES[self.type].email_field if self.type in CRM_TYPES else None)
+
+
+#: How a target of the outbox begins that is a CRM.
+CRM_TARGET: Final = "crm:"
