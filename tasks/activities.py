@@ -117,19 +117,27 @@ class Reader:
         self._mapping = lru_cache(maxsize=256)(lambda headers: map_activity_headers(headers, self._source))
         self._address = lru_cache(maxsize=10_000)(lambda text: read_address(text, self._kinds).canonical)
 
-    def sort(self, rows: Sequence[Row], keys: Sequence[str] | None = None, now: datetime | None = None) -> Sorted:
+    def sort(
+        self,
+        rows: Sequence[Row],
+        keys: Sequence[str] | None = None,
+        now: datetime | None = None,
+        texts: Sequence[str] | None = None,
+    ) -> Sorted:
         """Split ``rows`` into activities and those that tell too little, which a person has to look at.
 
         A row without a readable kind, e-mail address or time is held like any other unreadable row, with
         the reason; it is never dropped. Without ``keys`` the rows are those of one file. With ``now``, a
-        reader may serve for as long as a process lives.
+        reader may serve for as long as a process lives. ``texts`` are the rows as they came, where the rows do not say
+        all of it.
         """
         result = Sorted()
         at = self._now if now is None else now
-        for row, key in zip(rows, self._keys.of(rows) if keys is None else keys, strict=True):
+        for place, (row, key) in enumerate(zip(rows, self._keys.of(rows) if keys is None else keys, strict=True)):
             activity, problem = (None, row.problem) if row.payload is None else self._read(row.payload, at)
+            text = None if texts is None else texts[place]
             if activity is not None:
-                payload = encode(row.payload or {}).decode()
+                payload = encode(row.payload or {}).decode() if text is None else text
                 result.activities.append(
                     NewActivity(
                         self._name, key, activity.kind, activity.actor, activity.rep, activity.email, activity.at,
@@ -137,15 +145,15 @@ class Reader:
                     )
                 )  # fmt: skip
             else:
-                result.held.append(self._build_held_row(len(result.held), row, key, problem))
+                result.held.append(self._build_held_row(len(result.held), row, key, problem, text))
                 result.held_lines.append(row.line)
         return result
 
-    def _build_held_row(self, number: int, row: Row, key: str, problem: str | None) -> NewSignal:
+    def _build_held_row(self, number: int, row: Row, key: str, problem: str | None, text: str | None) -> NewSignal:
         if row.payload is None:
             raw, words = row.raw, problem or f"{self._unit} {row.line}: cannot be read"
         else:
-            raw, words = encode(row.payload).decode(), f"{self._unit} {row.line}: the activity {problem}"
+            raw, words = text or encode(row.payload).decode(), f"{self._unit} {row.line}: the activity {problem}"
         payload = encode({"raw": raw}).decode()
         unreadable = bulk.make_storable(words)
         return NewSignal(number, self._name, key, payload, unreadable, f"{self._origin}:{row.line}")

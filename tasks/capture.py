@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -23,6 +24,8 @@ from leadgate.ledger import actions, bulk, leads, signals
 from leadgate.ledger.signals import NewSignal
 from leadgate.limits import LONGEST_KEY, find_length_problem, find_max_length, shorten_key
 from leadgate.mapping.headers import as_text, flatten, map_headers
+from leadgate.mapping.webhooks import read_lead
+from leadgate.mapping.webhooks.reading import name_columns
 from leadgate.playbook import Playbook, Source
 from leadgate.values.json_types import JsonObject, JsonValue
 from leadgate.vocabulary import Outcome, StageName
@@ -105,7 +108,12 @@ def compute_hash(payloads: Sequence[JsonObject], source: Source, *, listed: bool
 
 def _find_own_id(payload: JsonObject, column: str | None) -> str | None:
     value = None if column is None else payload.get(column)
-    own = "" if value is None else bulk.make_storable(str(value).strip())
+    return None if value is None else make_own_key(str(value))
+
+
+def make_own_key(own_id: str) -> str | None:
+    """The key of what its source calls ``own_id``; None for an empty one."""
+    own = bulk.make_storable(own_id.strip())
     if not own:
         return None
     return f"id:{own}" if len(own) <= LONGEST_KEY else shorten_key(own)
@@ -227,10 +235,11 @@ def map_payloads(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
     ``frame`` has ``source``, ``payload`` (JSON text) and ``unreadable``. Rows of a source with the same
     columns share one mapping, so a file is mapped once, not row by row.
     """
+    names = _Names(playbook)
     payloads = [
-        {} if unreadable is not None else flatten_if_nested(orjson.loads(text))
-        for text, unreadable in zip(
-            bulk.list_values(frame["payload"]), bulk.list_values(frame["unreadable"]), strict=True
+        {} if unreadable is not None else names.flatten(source, orjson.loads(text))
+        for source, text, unreadable in zip(
+            *(bulk.list_values(frame[column]) for column in ("source", "payload", "unreadable")), strict=True
         )
     ]
     fields = [*STANDARD, *playbook.fields]
@@ -260,6 +269,22 @@ def map_lead_headers(headers: Sequence[str], source: str, playbook: Playbook) ->
     overrides = {**playbook.headers, **(declared.mapping if declared else {})}
     custom = {name: (name, *field.headers) for name, field in playbook.fields.items()}
     return map_headers(headers, overrides=overrides, custom=custom)
+
+
+class _Names:
+    """Flat payloads of the sources of a playbook. A vendor's webhook is read as its source says."""
+
+    def __init__(self, playbook: Playbook) -> None:
+        self._auths = {name: source.http.auth for name, source in playbook.sources.items() if source.http is not None}
+        self._find = lru_cache(maxsize=10_000)(
+            lambda source, name: map_lead_headers((name,), source, playbook).get(name)
+        )
+
+    def flatten(self, source: str, payload: JsonObject) -> JsonObject:
+        lead = read_lead(self._auths.get(source), payload)
+        if lead is None:
+            return flatten_if_nested(payload)
+        return flatten_if_nested(name_columns(lead.columns, lambda name: self._find(source, name)))
 
 
 def flatten_if_nested(payload: JsonObject) -> JsonObject:

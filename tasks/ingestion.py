@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
 
 from leadgate.connectors.files import Row
-from leadgate.ledger import Ledger, capture_turns, requests, signals
+from leadgate.ledger import Ledger, bulk, capture_turns, requests, signals
 from leadgate.ledger.activities import NewActivity, store_activities, store_each_activity, try_to_match_activities
 from leadgate.ledger.capture_turns import Stored
 from leadgate.ledger.requests import Sender
@@ -20,9 +20,18 @@ from leadgate.ledger.signals import NewSignal
 from leadgate.playbook import Playbook
 from leadgate.values.json_types import JsonObject
 from tasks.activities import Reader
-from tasks.capture import Keys, build_signal_rows
+from tasks.capture import Keys, build_signal_rows, encode
 
 _Row = TypeVar("_Row")
+
+
+class Payload(NamedTuple):
+    """One payload of a request: its key, itself as the text that came, and its values, or why it cannot be read."""
+
+    key: str
+    text: str
+    values: JsonObject
+    problem: str | None = None
 
 
 class Arrivals(NamedTuple):
@@ -63,19 +72,32 @@ class SourceReader:
         return Arrivals(parted.held, parted.activities, parted.held_lines)
 
     def read_payloads(
-        self, payloads: Sequence[tuple[JsonObject, str]], keys: Sequence[str], now: datetime, *, listed: bool
+        self, payloads: Sequence[Payload], now: datetime, *, listed: bool, is_webhook: bool = False
     ) -> Arrivals:
-        """The payloads of one request, each as values and as the text that came, with their keys. ``listed``: they came
-        as a list. Safe to use from several threads."""
+        """The payloads of one request. ``listed``: they came as a list. ``is_webhook``: their values are what a
+        vendor's webhook was read as. Safe to use from several threads."""
         if self._activities is None:
             rows = [
-                NewSignal(at, self._name, key, text, None, f"{self._origin}:{at + 1}" if listed else self._origin)
-                for at, ((_, text), key) in enumerate(zip(payloads, keys, strict=True))
-            ]
-            return Arrivals(rows, [], [])
-        lines = [Row(at, dict(values)) for at, (values, _) in enumerate(payloads, start=1)]
-        parted = self._activities.sort(lines, keys, now)
+                NewSignal(
+                    at, self._name, each.key, each.text if each.problem is None else _keep_raw(each.text),
+                    None if each.problem is None else bulk.make_storable(each.problem),
+                    f"{self._origin}:{at + 1}" if listed else self._origin,
+                )
+                for at, each in enumerate(payloads)
+            ]  # fmt: skip
+            return Arrivals(rows, [], [at for at, each in enumerate(payloads, start=1) if each.problem is not None])
+        lines = [
+            Row(at, dict(each.values)) if each.problem is None else Row(at, None, each.text, each.problem)
+            for at, each in enumerate(payloads, start=1)
+        ]
+        texts = [each.text for each in payloads] if is_webhook else None
+        parted = self._activities.sort(lines, [each.key for each in payloads], now, texts)
         return Arrivals(parted.held, parted.activities, parted.held_lines)
+
+
+def _keep_raw(text: str) -> str:
+    """What cannot be read, as a signal keeps it."""
+    return encode({"raw": text}).decode()
 
 
 def store_page(ledger: Ledger, arrivals: Arrivals, now: datetime) -> int:

@@ -125,12 +125,23 @@ _ids = itertools.count()
 
 
 @pytest.fixture
-def client(ledger: Ledger, loaded: Loaded) -> Iterator[Client]:
+def environment() -> dict[str, str]:
+    """What the environment holds; a test module with other sources has one of its own."""
+    return SECRETS
+
+
+@pytest.fixture
+def client(ledger: Ledger, loaded: Loaded, environment: dict[str, str]) -> Iterator[Client]:
     """The real application in a real server on loopback."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as taken:
         client = Client(taken.getsockname()[1])
         app = build_app(
-            ledger, loaded.playbook, SECRETS, metrics_token=TOKEN, brake_from=BRAKE_FROM, clock=lambda: client.seconds
+            ledger,
+            loaded.playbook,
+            environment,
+            metrics_token=TOKEN,
+            brake_from=BRAKE_FROM,
+            clock=lambda: client.seconds,
         )
         client.connections = app.state.connections
         server = uvicorn.Server(build_config(app))

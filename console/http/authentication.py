@@ -1,66 +1,52 @@
-"""Who may post for a source: a secret in the header, or a signature over the request's id, time and body.
+"""Who may post for a source: a secret in the header or in the body, or a signature over the request.
 
-Belongs here: reading what a request proves itself by, comparing in constant time. Does not belong here: the form of
-secrets (``leadgate.source_secrets``), what an answer says, nor anything that reads the clock.
+Belongs here: which proof a source asks for, its secrets, and comparing in constant time. Does not belong here: the form
+of a signature (``signatures``) or of secrets (``leadgate.source_secrets``), what an answer says, nor anything that
+reads the clock.
 
-Signatures are those of Standard Webhooks (https://www.standardwebhooks.com). Its library is the reference in our tests,
-and does not judge here: it takes a body for UTF-8, reads the clock itself, takes more or less time for what is wrong,
-and raises whatever an odd header leads to.
-The source is bound by its secret, which no other source has (``playbook_check.secrets``).
+The source is bound by its secret, which no other source has (``playbook.check.secrets``).
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import secrets
-from binascii import a2b_base64, a2b_hex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
+import orjson
+
+from console.http.signatures import SCHEMES, Given, Reason, SchemeName, decode_address
 from leadgate import source_secrets
-from leadgate.playbook import Playbook
+from leadgate.playbook import HttpAuth, HttpCapture, Playbook
 from leadgate.source_secrets import MOST, Secret
 
-#: Seconds by which a signature's timestamp may be off, either way.
-TOLERANCE: Final = 300
-_TIMESTAMP: Final = re.compile(rb"[0-9]{1,12}")
-#: Without a dot, for it separates id, timestamp and body: with one, another id and time could carry the same signature.
-_ID: Final = re.compile(rb"[!-\-/-~]{1,255}")
-_SIGNATURES: Final = 10  # in one header
-_SIGNATURE: Final = re.compile(rb"v1,[A-Za-z0-9+/]{43}=")
-_OLD_SIGNATURE: Final = re.compile(rb"sha256=[0-9a-f]{64}")
-
-#: Why a request is refused: for metrics, never for an answer.
-Reason = Literal["unknown_source", "no_secret", "missing", "malformed", "stale", "wrong"]
-
-
-class Given(NamedTuple):
-    """The headers a request signs in with, as they came; None for one that is missing or there twice."""
-
-    authorization: bytes | None = None
-    id: bytes | None = None
-    timestamp: bytes | None = None
-    signature: bytes | None = None
-    old_timestamp: bytes | None = None
-    old_signature: bytes | None = None
-
-
-#: The headers of ``Given``, in its order.
-HEADERS: Final = (
-    b"authorization", b"webhook-id", b"webhook-timestamp", b"webhook-signature",
-    b"x-leadgate-timestamp", b"x-leadgate-signature",
-)  # fmt: skip
+#: The schemes by which a source may sign. ``bearer`` and ``google_leads`` send the secret itself.
+_SCHEMES_OF: Final[dict[HttpAuth, tuple[SchemeName, ...]]] = {
+    "bearer": (),
+    "hmac": ("standard_webhooks", "old"),
+    "standard_webhooks": ("standard_webhooks",),
+    "typeform": ("typeform",),
+    "calendly": ("calendly",),
+    "facebook": ("facebook",),
+    "google_leads": (),
+    "hubspot": ("hubspot",),
+}
+_NOTHING: Final = Given()
 
 
 class Verdict(NamedTuple):
-    """What the headers alone say. ``reads``: the body decides. Neither admitted nor read: refused, for ``reason``."""
+    """What a request proves. ``reads``: the body decides. Neither admitted nor read: refused, for ``reason``.
+
+    ``scheme`` is the one by which an admitted request is signed.
+    """
 
     admits: bool = False
     reads: bool = False
     reason: Reason | None = None
+    scheme: SchemeName | None = None
 
 
 _ADMITTED: Final = Verdict(admits=True)
@@ -71,10 +57,10 @@ _READS: Final = Verdict(reads=True)
 class _Lock:
     """What opens a source: always so many of each, filled up with what nobody has."""
 
-    auth: Literal["bearer", "hmac"]
+    auth: HttpAuth
     tokens: tuple[bytes, ...] = field(repr=False)  # hashes
-    keys: tuple[bytes, ...] = field(repr=False)
-    old_keys: tuple[bytes, ...] = field(repr=False)
+    keys: Mapping[SchemeName, tuple[bytes, ...]] = field(repr=False)
+    address: bytes  # where it is posted to, as far as that is signed
 
 
 class RequestVerifier:
@@ -85,17 +71,27 @@ class RequestVerifier:
 
     def __init__(self, playbook: Playbook, environ: Mapping[str, str]) -> None:
         self.unset: list[tuple[str, str]] = []
+        #: Bytes of a body that may hold its secret; None where no source sends it so.
+        self.most_bytes_with_secret: int | None = None
         self._locks: dict[str, _Lock] = {}
-        self._nobodys = _build_lock("hmac", ())
+        self._tokens: dict[str, tuple[bytes, ...]] = {}  # by which a vendor verifies an address; hashes
+        self._nobodys = _build_lock(HttpCapture(auth="hmac", secret_env="NOBODY"), ())  # noqa: S106 - no variable
         for name, source in playbook.sources.items():
             if source.http is None:
                 continue
+            if source.http.auth == "google_leads":
+                self.most_bytes_with_secret = max(self.most_bytes_with_secret or 0, source.http.max_bytes)
+            if source.http.verify_env is not None:
+                tokens = source_secrets.read(environ.get(source.http.verify_env, ""))
+                self._tokens[name] = _pad_keys([hashlib.sha256(each.text).digest() for each in tokens])
+                if not tokens:
+                    self.unset.append((name, source.http.verify_env))
             found = source_secrets.read(environ.get(source.http.secret_env, ""))
             if found:
-                self._locks[name] = _build_lock(source.http.auth, found)
+                self._locks[name] = _build_lock(source.http, found)
             else:
                 self.unset.append((name, source.http.secret_env))
-        self._without = {name for name, _ in self.unset}
+        self._without = {name for name in dict(self.unset) if name not in self._locks}
 
     def judge_head(self, source: str, given: Given, now: float) -> Verdict:
         """Whether the headers prove that the request is from ``source``, or a body could. ``now`` is in Unix seconds.
@@ -108,71 +104,81 @@ class RequestVerifier:
         known = _is_any_same(hashlib.sha256(token.strip()).digest(), (lock or self._nobodys).tokens)
         if known and scheme.lower() == b"bearer" and lock is not None and lock.auth == "bearer":
             return _ADMITTED
-        fault = _find_fault(given, now)
-        if fault is None:
+        if self.has_secret_in_body(given) or _list_formed(given, now):
             return _READS
-        return Verdict(reason=self._find_reason(source, fault, given))
+        return Verdict(reason=self._find_reason(source, given, now))
 
-    def judge_body(self, source: str, given: Given, body: bytes) -> Verdict:
-        """Whether the signature is that of ``source``: the HMAC-SHA256 (RFC 2104) of ``id.timestamp.body``, or of
-        ``timestamp.body`` in the old scheme. The headers passed ``judge_head``.
+    def has_secret_in_body(self, given: Given) -> bool:
+        """Whether only the body of a request can hold its secret: some source sends it so, and no header signs in."""
+        return self.most_bytes_with_secret is not None and given == _NOTHING
 
-        Everything is computed for everybody, with keys that nobody has for a source that there is not: how long it
+    def judge_body(self, source: str, given: Given, body: bytes, now: float) -> Verdict:
+        """Whether the signature, or the secret in the body, is that of ``source``. The headers passed ``judge_head`` at
+        ``now``.
+
+        The same is computed for everybody, with keys that nobody has for a source that there is not: how long it
         takes depends on what was sent, not on what is there.
         """
         lock = self._locks.get(source)
         known = lock or self._nobodys
-        if given.signature is not None:
-            keys, signed = known.keys, b"%b.%b.%b" % (given.id or b"", given.timestamp or b"", body)
-            sent = [a2b_base64(each[3:]) for each in given.signature.split(b" ") if _SIGNATURE.fullmatch(each)]
-        else:
-            keys, signed = known.old_keys, b"%b.%b" % (given.old_timestamp or b"", body)
-            sent = [a2b_hex((given.old_signature or b"")[7:])]
-        expected = [hmac.digest(key, signed, "sha256") for key in keys]
-        same = [hmac.compare_digest(one, other) for one in sent for other in expected]
-        if any(same) and lock is not None and lock.auth == "hmac":
-            return _ADMITTED
-        return Verdict(reason=self._find_reason(source, "wrong", given))
+        if self.has_secret_in_body(given):
+            same = _is_any_same(hashlib.sha256(_read_google_key(body)).digest(), known.tokens)
+            if same and lock is not None and lock.auth == "google_leads":
+                return _ADMITTED
+            return Verdict(reason=self._find_reason(source, given, now))
+        formed = _list_formed(given, now)
+        name = next((each for each in formed if each in _SCHEMES_OF[known.auth]), formed[0])
+        signed = SCHEMES[name].is_signed(given, body, known.keys[name], known.address)
+        if signed and lock is not None and name in _SCHEMES_OF[lock.auth]:
+            return Verdict(admits=True, scheme=name)
+        return Verdict(reason=self._find_reason(source, given, now))
 
-    def _find_reason(self, source: str, fault: Reason, given: Given) -> Reason:
+    def has_verify_token(self, source: str, token: str) -> bool:
+        """Whether ``token`` is the one by which Facebook verifies the address of ``source``."""
+        given = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        known = self._tokens.get(source)
+        return _is_any_same(given, known or self._nobodys.tokens) and known is not None
+
+    def _find_reason(self, source: str, given: Given, now: float) -> Reason:
         lock = self._locks.get(source)
         if lock is None:
             return "no_secret" if source in self._without else "unknown_source"
         if lock.auth == "bearer":
             return "missing" if given.authorization is None else "wrong"
-        return fault
+        faults = [SCHEMES[name].find_fault(given, now) for name in _SCHEMES_OF[lock.auth]]
+        if None in faults or lock.auth == "google_leads":
+            return "wrong"
+        return next((fault for fault in faults if fault is not None and fault != "missing"), "missing")
 
 
-def _build_lock(auth: Literal["bearer", "hmac"], found: Iterable[Secret]) -> _Lock:
-    known = list(found)
-    tokens = [hashlib.sha256(each.text).digest() for each in known]
-    keys = [each.key for each in known if each.key is not None]
-    old_keys = [each.text for each in known if each.key is None]
-    return _Lock(auth, _pad_keys(tokens), _pad_keys(keys), _pad_keys(old_keys))
+def _list_formed(given: Given, now: float) -> list[SchemeName]:
+    """The schemes whose headers have no fault, so that only the body can tell."""
+    return [name for name, scheme in SCHEMES.items() if scheme.find_fault(given, now) is None]
 
 
-def _pad_keys(known: list[bytes]) -> tuple[bytes, ...]:
+def _build_lock(http: HttpCapture, found: Sequence[Secret]) -> _Lock:
+    texts = [each.text for each in found]
+    of_standard = [each.key for each in found if each.key is not None]
+    of_old = [each.text for each in found if each.key is None]
+    own: dict[SchemeName, list[bytes]] = {"standard_webhooks": of_standard, "old": of_old}
+    used = _SCHEMES_OF[http.auth]
+    keys = {name: _pad_keys(own.get(name, texts) if name in used else []) for name in SCHEMES}
+    tokens = _pad_keys([hashlib.sha256(text).digest() for text in texts])
+    return _Lock(http.auth, tokens, keys, decode_address(http.public_url or ""))
+
+
+def _pad_keys(known: Sequence[bytes]) -> tuple[bytes, ...]:
     return (*known, *(secrets.token_bytes(32) for _ in range(MOST - len(known))))
 
 
-def _find_fault(given: Given, now: float) -> Reason | None:
-    """What is wrong with the form of a signature, or with its time; None: only the body can tell."""
-    if given.id is not None or given.timestamp is not None or given.signature is not None:
-        timestamp = given.timestamp
-        signatures = (given.signature or b"").split(b" ")
-        formed = (
-            _ID.fullmatch(given.id or b"") is not None
-            and len(signatures) <= _SIGNATURES
-            and any(_SIGNATURE.fullmatch(each) for each in signatures)
-        )
-    elif given.old_timestamp is not None or given.old_signature is not None:
-        timestamp = given.old_timestamp
-        formed = _OLD_SIGNATURE.fullmatch((given.old_signature or b"").lower()) is not None
-    else:
-        return "missing"
-    if not formed or timestamp is None or _TIMESTAMP.fullmatch(timestamp) is None:
-        return "malformed"
-    return None if abs(now - int(timestamp)) <= TOLERANCE else "stale"
+def _read_google_key(body: bytes) -> bytes:
+    """The secret that a lead form of Google Ads sends in its body; empty where there is none."""
+    try:
+        values = orjson.loads(body)
+    except (orjson.JSONDecodeError, RecursionError):
+        return b""
+    key = values.get("google_key") if isinstance(values, dict) else None
+    return key.encode() if isinstance(key, str) else b""
 
 
 def has_bearer_token(token: str, authorization: bytes | None) -> bool:

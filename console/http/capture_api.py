@@ -26,7 +26,7 @@ from starlette.responses import Response
 
 from console.http import metrics_text
 from console.http.addresses import Network, find_client_address, find_sender
-from console.http.authentication import HEADERS, Given, Reason, RequestVerifier, has_bearer_token
+from console.http.authentication import RequestVerifier, has_bearer_token
 from console.http.brake import Brake
 from console.http.clock import LedgerClock
 from console.http.connections import Connections, Limits, raise_descriptors
@@ -41,6 +41,7 @@ from console.http.responses import (
     build_unexpected_error,
 )
 from console.http.signals import PostReader, build_json_data, require_http
+from console.http.signatures import HEADERS, Given, Reason
 from console.http.writer import Writer, is_database_away, report
 from console.screen import say
 from leadgate.ledger import Ledger, metrics
@@ -57,6 +58,8 @@ _OF_A_SOURCE: Final = 32 * 1024**2  # bytes of bodies of one source in hand; mor
 _READ_AT_ONCE: Final = 128 * 1024  # bytes of a body that is read between two other requests
 _KEY: Final = re.compile(r"[ -~]{1,255}")  # an Idempotency-Key
 _SIGNED_BY: Final = frozenset(HEADERS)
+_STATUS: Final = {"facebook": 200, "google_leads": 200}  # what these vendors take for success; others take 202, too
+_CHALLENGE: Final = re.compile(r"[0-9A-Za-z_-]{1,200}")
 _REQUEST_ID: Final = re.compile(r"[!-~]{1,255}")
 
 
@@ -100,6 +103,12 @@ def build_app(
     @app.post("/capture/{source}")
     async def capture(request: Request, source: str) -> Response:
         return await service.capture(request, source)
+
+    @app.get("/capture/{source}")
+    async def verify(request: Request, source: str) -> Response:
+        if "hub.mode" not in request.query_params:
+            raise HTTPException(405, headers={"Allow": "POST"})
+        return await service.answer(service.verify_address(request, source))
 
     @app.get("/healthz")
     async def healthz() -> Response:
@@ -187,8 +196,8 @@ class _CaptureService:
 
     async def _capture(self, request: Request, name: str, incoming: Incoming) -> Response:
         address = self._find_address(request)
-        given = _collect_given(request)
-        verdict = self._doors.judge_head(name, given, self.clock.now().timestamp())
+        given, now = _collect_given(request), self.clock.now().timestamp()
+        verdict = self._doors.judge_head(name, given, now)
         if not verdict.admits and not verdict.reads:
             raise self._refuse_unknown(address, verdict.reason)
         try:
@@ -196,13 +205,15 @@ class _CaptureService:
                 body = await incoming.read(require_http(self._reader.sources[name]).max_bytes, self._budgets[name])
                 key = _read_idempotency_key(request)
             else:
-                body = await incoming.read(self._most_bytes, self._unproven)
-                verdict = self._doors.judge_body(name, given, body)
+                most = self._doors.most_bytes_with_secret if self._doors.has_secret_in_body(given) else None
+                body = await incoming.read(most or self._most_bytes, self._unproven)
+                verdict = self._doors.judge_body(name, given, body, now)
                 if not verdict.admits:
                     raise self._refuse_unknown(address, verdict.reason)
                 incoming.move(self._budgets[name])
-                key = None if given.id is None else given.id.decode("ascii")
-                if given.signature is None:
+                # the id is signed by Standard Webhooks alone: beside another signature anybody may have added it
+                key = (given.id or b"").decode("ascii") if verdict.scheme == "standard_webhooks" else None
+                if verdict.scheme == "old":
                     self._say_old(name)
             request_id = key or _read_request_id(request)
             try:
@@ -214,6 +225,15 @@ class _CaptureService:
             return response
         finally:
             incoming.release()
+
+    async def verify_address(self, request: Request, name: str) -> Response:
+        """Facebook asks whether the address is ours: a token that both know, and a challenge to send back."""
+        asked = request.query_params
+        right = self._doors.has_verify_token(name, asked.get("hub.verify_token", ""))
+        challenge = asked.get("hub.challenge", "")
+        if not right or asked["hub.mode"] != "subscribe" or not _CHALLENGE.fullmatch(challenge):
+            raise self._refuse_unknown(self._find_address(request), "wrong")
+        return Response(challenge, media_type="text/plain")
 
     async def _take(self, request: Request, name: str, body: bytes, key: str | None, sender: Sender) -> Response:
         """Read and store what a known sender posted."""
@@ -233,7 +253,8 @@ class _CaptureService:
             bucket.give_back(posted.payloads)
             raise RefusedError(503, "busy", "too much waits to be stored; send the same again", retry_after=1)
         outcome = await _await_in_time(stored)
-        return answer(202, build_json_data(self._reader.sources[name], outcome, posted))
+        source = self._reader.sources[name]
+        return answer(_STATUS.get(require_http(source).auth, 202), build_json_data(source, outcome, posted))
 
     def _find_address(self, request: Request) -> str:
         peer = request.client.host if request.client else ""

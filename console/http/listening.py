@@ -160,7 +160,9 @@ def _open_socket(port: int) -> socket.socket:
 def _say_where(playbook: Loaded, taken: socket.socket) -> None:
     here = f"http://{HOST}:{taken.getsockname()[1]}"
     for name, variable in RequestVerifier(playbook.playbook, os.environ).unset:
-        say(f"Warning: {variable} is not set, so every request for the source {name} is refused.")
+        http = playbook.playbook.sources[name].http
+        what = "every request" if http is None or http.secret_env == variable else "every verification of the address"
+        say(f"Warning: {variable} is not set, so {what} for the source {name} is refused.")
     for name, source in playbook.playbook.sources.items():
         if source.http is not None:
             sys.stdout.write(f"{here}/capture/{name}  ({source.http.auth})\n")

@@ -6,18 +6,22 @@ Belongs here: what depends on the source that sent the body. Does not belong her
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from console.http import body_reader
 from console.http.body_reader import Body
 from console.http.responses import RefusedError
+from console.http.vendors import read_webhooks
 from leadgate.ledger.activities import NewActivity
 from leadgate.ledger.signals import NewSignal
+from leadgate.mapping.webhooks import PRESETS
 from leadgate.playbook import HttpCapture, Playbook, Source
+from tasks.activities import map_activity_headers
 from tasks.capture import compute_hash, compute_key
-from tasks.ingestion import Outcome, SourceReader
+from tasks.ingestion import Outcome, Payload, SourceReader
 
 
 class Posted(NamedTuple):
@@ -36,6 +40,9 @@ class PostReader:
     def __init__(self, playbook: Playbook, now: datetime) -> None:
         self.sources = {name: source for name, source in playbook.sources.items() if source.http is not None}
         self._readers = {name: SourceReader(name, "HTTP", playbook, now, unit="payload") for name in self.sources}
+        self._finders = {
+            name: _build_finder(source) for name, source in self.sources.items() if source.kind == "activities"
+        }
 
     def read(
         self, name: str, body: bytes, content_type: str | None, encoding: str, key: str | None, now: datetime
@@ -43,13 +50,30 @@ class PostReader:
         """The payloads of ``body``. ``key`` is the id that the sender gave, signed or as a bearer; a payload's own id
         wins over it. Raises ``RefusedError``."""
         source = self.sources[name]
-        read = _read_payloads(require_http(source), body, content_type, encoding)
-        keys = _compute_keys(read, key, source)
-        hashed = None if key is None else compute_hash([p.values for p in read.payloads], source, listed=read.listed)
-        payloads = [(payload.values, payload.text) for payload in read.payloads]
-        arrivals = self._readers[name].read_payloads(payloads, keys, now, listed=read.listed)
+        http = require_http(source)
+        _require_size(http, body, encoding)
+        if (preset := PRESETS.get(http.auth)) is not None:
+            hashed = None  # no vendor signs an id of its request
+            payloads = read_webhooks(preset, body, self._finders.get(name))
+            arrivals = self._readers[name].read_payloads(payloads, now, listed=len(payloads) > 1, is_webhook=True)
+        else:
+            read = body_reader.read(body, content_type)
+            keys = _compute_keys(read, key, source)
+            payloads = [Payload(k, each.text, each.values) for k, each in zip(keys, read.payloads, strict=True)]
+            hashed = (
+                None if key is None else compute_hash([p.values for p in read.payloads], source, listed=read.listed)
+            )
+            arrivals = self._readers[name].read_payloads(payloads, now, listed=read.listed)
+        if len(payloads) > http.burst:
+            words = f"the source may send {http.burst:,} payloads at once; send fewer in a request"
+            raise RefusedError(413, "too_many", words)
         held = {line - 1 for line in arrivals.held_lines}
         return Posted(len(payloads), arrivals.signals, arrivals.activities, held, hashed)
+
+
+def _build_finder(source: Source) -> Callable[[str], str | None]:
+    """Which field of an activity a name means that a vendor gives to a value."""
+    return lru_cache(maxsize=10_000)(lambda name: map_activity_headers((name,), source).get(name))
 
 
 def require_http(source: Source) -> HttpCapture:
@@ -58,17 +82,12 @@ def require_http(source: Source) -> HttpCapture:
     return source.http
 
 
-def _read_payloads(http: HttpCapture, body: bytes, content_type: str | None, encoding: str) -> Body:
+def _require_size(http: HttpCapture, body: bytes, encoding: str) -> None:
     if len(body) > http.max_bytes:
         words = f"the body has {len(body):,} bytes; the source may send {http.max_bytes:,}"
         raise RefusedError(413, "too_large", words)
     if encoding.lower() != "identity":
         raise RefusedError(415, "content_encoding", "send the body as it is, not compressed")
-    read = body_reader.read(body, content_type)
-    if len(read.payloads) > http.burst:
-        words = f"the source may send {http.burst:,} payloads at once; send fewer in a request"
-        raise RefusedError(413, "too_many", words)
-    return read
 
 
 def _compute_keys(body: Body, given: str | None, source: Source) -> list[str]:

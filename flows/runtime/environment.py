@@ -25,7 +25,8 @@ METRICS_TOKEN: Final = "LEADGATE_METRICS_TOKEN"  # noqa: S105 - the name of a va
 
 def list_source_secrets(playbook: Playbook) -> set[str]:
     """The variables with the secrets of sources that post."""
-    return {source.http.secret_env for source in playbook.sources.values() if source.http is not None}
+    posting = [source.http for source in playbook.sources.values() if source.http is not None]
+    return {variable for http in posting for variable in http.list_variables()}
 
 
 def list_delivery_addresses(playbook: Playbook) -> set[str]:

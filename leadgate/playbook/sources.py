@@ -20,18 +20,30 @@ class CustomField(Part):
     headers: tuple[str, ...] = ()  # further column names under which exports carry it
 
 
+#: How a source signs in: by the secret itself, by a signature that any sender can make, or as a vendor does, whose
+#: payloads ``leadgate.mapping.webhooks`` reads.
+HttpAuth = Literal["bearer", "hmac", "standard_webhooks", "typeform", "calendly", "facebook", "google_leads", "hubspot"]
+
+
 class HttpCapture(Part):
     """How a source may post to ``/capture/{source}``. The secret itself stays in the environment.
 
-    ``bearer``: ``Authorization: Bearer SECRET``. ``hmac``: the signature of Standard Webhooks, over the request's id,
-    its timestamp and its body, with a secret that no other source has.
+    ``bearer``: ``Authorization: Bearer SECRET``. ``standard_webhooks``: the signature of Standard Webhooks, over the
+    request's id, its timestamp and its body, with a secret that no other source has. ``hmac``: the same, or Leadgate's
+    signature before it. Every other word is a vendor's own way.
     """
 
-    auth: Literal["bearer", "hmac"]
+    auth: HttpAuth
     secret_env: EnvironmentName
+    verify_env: EnvironmentName | None = None  # facebook: the token by which the address is verified
+    public_url: str | None = Field(default=None, max_length=2000)  # hubspot: the address that it posts to and signs
     max_bytes: int = Field(default=262_144, ge=256, le=16_777_216)  # of one request's body
     per_second: float = Field(default=100, gt=0, le=100_000)  # signals a second, on average
     burst: int = Field(default=1000, ge=1, le=1_000_000)  # signals at once, on top of the average
+
+    def list_variables(self) -> list[str]:
+        """The environment variables that hold its secrets."""
+        return [self.secret_env, *([] if self.verify_env is None else [self.verify_env])]
 
 
 class Source(Part):

@@ -4,9 +4,21 @@ from browser import browser
 from commands import cli, log_in
 from harness import harness, ledger, loaded, postgres, settings, write_csv
 from hypothesis import settings as hypothesis_settings
-from posting import client
+from posting import client, environment
 
-__all__ = ["browser", "cli", "client", "harness", "ledger", "loaded", "log_in", "postgres", "settings", "write_csv"]
+__all__ = [
+    "browser",
+    "cli",
+    "client",
+    "environment",
+    "harness",
+    "ledger",
+    "loaded",
+    "log_in",
+    "postgres",
+    "settings",
+    "write_csv",
+]
 
 # an example may take long on a busy machine; how long is for the benchmarks to tell
 hypothesis_settings.register_profile("untimed", deadline=None)

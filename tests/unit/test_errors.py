@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 #: Errors that end inside the program: something catches each, and no person reads it.
 INSIDE = {
     "DeadlinePassed", "FaultError", "NotifyError", "ProviderError", "RefusedExpectation", "RowsRefused",
-    "UncheckedError", "UnusableFile", "_Stop",
+    "UncheckedError", "UnreadableWebhookError", "UnusableFile", "_PrivatePeer", "_Stop",
 }  # fmt: skip
 
 

@@ -23,13 +23,14 @@ from standardwebhooks import Webhook
 
 from console.http import body_reader
 from console.http.addresses import find_client_address, find_sender
-from console.http.authentication import TOLERANCE, Given, RequestVerifier, has_bearer_token
+from console.http.authentication import RequestVerifier, has_bearer_token
 from console.http.body_reader import DEPTH, FIELDS, ITEMS, Body
 from console.http.brake import LONGEST, compute_delay
 from console.http.connections import Limits
 from console.http.rates import FAILURES, MOST_ADDRESSES, Throttle, TokenBucket
 from console.http.repeated_look import RepeatedLook
 from console.http.responses import RefusedError
+from console.http.signatures import TOLERANCE, Given
 from leadgate import source_secrets
 from leadgate.playbook import HttpCapture, Playbook, Source
 from leadgate.source_secrets import SecretError
@@ -62,7 +63,7 @@ BOTH = doors(
 
 def admits(source: str, given: Given, body: bytes, now: float = NOW, of: RequestVerifier = BOTH) -> bool:
     verdict = of.judge_head(source, given, now)
-    return verdict.admits or (verdict.reads and of.judge_body(source, given, body).admits)
+    return verdict.admits or (verdict.reads and of.judge_body(source, given, body, now).admits)
 
 
 def signed(secret: str, body: str | bytes, at: int = NOW, request: str = "msg_1") -> Given:

@@ -203,6 +203,56 @@ def test_each_source_that_posts_names_a_variable_of_its_own(
     assert all(expected in problem for expected, problem in zip(words, found, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("http", "words"),
+    [
+        ("auth: typeform, secret_env: LEADGATE_SECRET_A", []),
+        ("auth: standard_webhooks, secret_env: LEADGATE_SECRET_A", []),
+        ("auth: facebook, secret_env: LEADGATE_SECRET_A, verify_env: LEADGATE_SECRET_B", []),
+        ("auth: facebook, secret_env: LEADGATE_SECRET_A", ["facebook needs `verify_env`"]),
+        ("auth: facebook, secret_env: LEADGATE_SECRET_A, verify_env: LEADGATE_SECRET_A", ["cannot be the secret too"]),
+        ("auth: facebook, secret_env: LEADGATE_SECRET_A, verify_env: HOME", ["'HOME' is no variable for a secret"]),
+        ("auth: typeform, secret_env: LEADGATE_SECRET_A, verify_env: LEADGATE_SECRET_B", ["means nothing with auth"]),
+        (
+            "auth: calendly, secret_env: LEADGATE_SECRET_A, public_url: 'https://x.example/'",
+            ["means nothing with auth"],
+        ),
+        ("auth: type_form, secret_env: LEADGATE_SECRET_A", ["typeform"]),
+    ],
+)
+def test_a_way_of_signing_in_has_the_keys_it_needs_and_no_others(problems: Edit, http: str, words: list[str]) -> None:
+    found = problems("website: {}", f"website: {{http: {{{http}}}}}")
+    assert len(found) == len(words)
+    assert all(expected in problem for expected, problem in zip(words, found, strict=True))
+
+
+def test_a_vendor_that_sends_leads_is_no_source_of_activities(problems: Edit) -> None:
+    (found,) = problems(
+        "website: {}", "forms: {kind: activities, http: {auth: typeform, secret_env: LEADGATE_SECRET_A}}"
+    )
+    assert "typeform sends leads" in found
+
+
+def test_a_token_that_travels_is_not_the_secret(tmp_path: Path) -> None:
+    http = "{auth: facebook, secret_env: LEADGATE_SECRET_A, verify_env: LEADGATE_SECRET_B}"
+    loaded = parsed(SMALL.replace("website: {}", f"website: {{http: {http}}}"), tmp_path)
+    one, other = source_secrets.make(), source_secrets.make()
+    assert check_values(loaded, {"LEADGATE_SECRET_A": one, "LEADGATE_SECRET_B": other}) == []
+    (same,) = check_values(loaded, {"LEADGATE_SECRET_A": one, "LEADGATE_SECRET_B": f"{other} {one}"})
+    assert same.key.endswith("verify_env")
+    (weak,) = check_values(loaded, {"LEADGATE_SECRET_A": one, "LEADGATE_SECRET_B": "x"})
+    assert "LEADGATE_SECRET_B holds a secret of 1 character" in weak.message
+
+
+def test_standard_webhooks_has_secrets_of_its_own_form(tmp_path: Path) -> None:
+    http = "{auth: standard_webhooks, secret_env: LEADGATE_SECRET_A}"
+    loaded = parsed(SMALL.replace("website: {}", f"website: {{http: {http}}}"), tmp_path)
+    assert check_values(loaded, {"LEADGATE_SECRET_A": source_secrets.make()}) == []
+    (found,) = check_values(loaded, {"LEADGATE_SECRET_A": "the-secret-of-an-old-sender-0123"})
+    assert not found.note
+    assert "begins with whsec_" in found.message
+
+
 def test_a_playbook_that_decided_earlier_can_still_be_read(tmp_path: Path) -> None:
     loaded = parsed(SMALL.replace("website: {}", SIGNS % ("PATH", "PATH")), tmp_path)
     assert set(loaded.playbook.sources) == {"website", "partner", "activities"}

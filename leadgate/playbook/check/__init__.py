@@ -31,6 +31,7 @@ def check(loaded: Loaded, *, promises: Mapping[GateName, Collection[str]] | None
         sources.check_own_fields(checker),
         sources.check_sources(checker),
         secrets.check_variables(checker),
+        secrets.check_ways(checker),
         sources.check_matching(checker),
         sources.check_enrichment(checker),
         scoring.check_scoring(checker),

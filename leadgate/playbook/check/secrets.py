@@ -1,7 +1,7 @@
-"""The secrets of sources that post: the variables that a playbook names, and what these hold.
+"""How sources that post sign in: the keys that go together, the variables that a playbook names, and what these hold.
 
-Belongs here: names of variables, and that no two sources share a secret. Does not belong here: the form of one secret
-(``leadgate.source_secrets``).
+Belongs here: names of variables, what a way of signing in needs, and that no two sources share a secret. Does not
+belong here: the form of one secret (``leadgate.source_secrets``).
 
 A signature proves its source by the secret alone, so a secret that two sources shared would let each post as the other.
 """
@@ -9,12 +9,21 @@ A signature proves its source by the secret alone, so a secret that two sources 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
 
 from leadgate import source_secrets
-from leadgate.playbook import Loaded
+from leadgate.playbook import HttpCapture, Loaded
 from leadgate.playbook.check.checker import Checker, Found
 from leadgate.playbook.yaml_text import Path, PlaybookError, Problem
 from leadgate.source_secrets import PREFIX, Secret, SecretError
+
+#: Ways of signing in whose payloads are no activities.
+_LEADS_ONLY: Final = ("typeform", "facebook", "google_leads", "hubspot")
+_NEEDED_FOR: Final = {
+    "verify_env": "it names the variable with the token by which Facebook verifies the address",
+    "public_url": "it is the address that HubSpot posts to, for HubSpot signs that too",
+}
 
 
 def check_variables(checker: Checker) -> Found:
@@ -23,13 +32,53 @@ def check_variables(checker: Checker) -> Found:
     for name, source in checker.playbook.sources.items():
         if source.http is None:
             continue
-        variable, here = source.http.secret_env, _build_path(name)
-        if not variable.startswith(PREFIX) or variable == PREFIX:
-            yield checker.at(here, f"{variable!r} is no variable for a secret; call it {PREFIX}{name.upper()}")
-        other = taken.setdefault(variable, name)
-        if other != name:
-            message = f"{variable} is the secret of {other!r} already, so each could post as the other; name another"
-            yield checker.at(here, message)
+        for key, variable in _list_variables(source.http):
+            here = _build_path(name, key)
+            if not variable.startswith(PREFIX) or variable == PREFIX:
+                yield checker.at(here, f"{variable!r} is no variable for a secret; call it {PREFIX}{name.upper()}")
+            other = taken.setdefault(variable, name)
+            if other != name:
+                message = (
+                    f"{variable} is the secret of {other!r} already, so each could post as the other; name another"
+                )
+                yield checker.at(here, message)
+        if source.http.verify_env == source.http.secret_env:
+            message = "travels in the address of a request, so it cannot be the secret too; name another variable"
+            yield checker.at(_build_path(name, "verify_env"), message)
+
+
+def check_ways(checker: Checker) -> Found:
+    """Each source that posts has the keys that its way of signing in needs, and no others."""
+    for name, source in checker.playbook.sources.items():
+        if (http := source.http) is None:
+            continue
+        for key, needed, given in (
+            ("verify_env", "facebook", http.verify_env),
+            ("public_url", "hubspot", http.public_url),
+        ):
+            if http.auth == needed and given is None:
+                yield checker.at(_build_path(name, "auth"), f"{needed} needs `{key}` beside it; {_NEEDED_FOR[key]}")
+            if http.auth != needed and given is not None:
+                yield checker.at(_build_path(name, key), f"means nothing with auth: {http.auth}; remove it")
+        if http.auth == "hubspot":
+            yield checker.at(
+                _build_path(name, "auth"), "webhooks of HubSpot cannot be captured by this version; remove it"
+            )
+        if http.public_url is not None and not _is_public_url(http.public_url):
+            message = "is not the whole address that HubSpot posts to; write it like https://leads.example/capture/NAME"
+            yield checker.at(_build_path(name, "public_url"), message)
+        if source.kind == "activities" and http.auth in _LEADS_ONLY:
+            yield checker.at(
+                _build_path(name, "auth"), f"{http.auth} sends leads, so the source has no kind: activities"
+            )
+
+
+def _is_public_url(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    return parts.scheme == "https" and bool(parts.netloc) and address.isascii() and address.isprintable()
 
 
 def check_values(loaded: Loaded, environ: Mapping[str, str]) -> list[Problem]:
@@ -39,14 +88,25 @@ def check_values(loaded: Loaded, environ: Mapping[str, str]) -> list[Problem]:
     for name, source in loaded.playbook.sources.items():
         if source.http is None:
             continue
-        variable = source.http.secret_env
-        try:
-            found = source_secrets.read(environ.get(variable, ""))
-        except SecretError as error:
-            problems.append(loaded.document.problem(_build_path(name), f"{variable} {error}"))
-            continue
-        for other in sorted({taken.setdefault(_read_value(each), name) for each in found} - {name}):
-            message = f"{variable} holds a secret of {other!r}, so each could post as the other; make another"
+        of_source: dict[str, list[Secret]] = {}
+        for key, variable in _list_variables(source.http):
+            here = _build_path(name, key)
+            try:
+                found = of_source[key] = source_secrets.read(environ.get(variable, ""))
+            except SecretError as error:
+                problems.append(loaded.document.problem(here, f"{variable} {error}"))
+                continue
+            for other in sorted({taken.setdefault(_read_value(each), name) for each in found} - {name}):
+                message = f"{variable} holds a secret of {other!r}, so each could post as the other; make another"
+                problems.append(loaded.document.problem(here, message))
+        variable, found = source.http.secret_env, of_source.get("secret_env", [])
+        if {each.text for each in found} & {each.text for each in of_source.get("verify_env", [])}:
+            message = "holds the secret itself, and travels in the address of a request; make another"
+            problems.append(loaded.document.problem(_build_path(name, "verify_env"), message))
+        if source.http.auth == "standard_webhooks" and any(each.key is None for each in found):
+            message = (
+                f"{variable} holds no secret of Standard Webhooks, which begins with whsec_; see where it was made"
+            )
             problems.append(loaded.document.problem(_build_path(name), message))
         if source.http.auth == "hmac" and any(each.key is None for each in found):
             message = (
@@ -65,8 +125,13 @@ def require_values(loaded: Loaded, environ: Mapping[str, str]) -> list[Problem]:
     return found
 
 
-def _build_path(source: str) -> Path:
-    return ("sources", source, "http", "secret_env")
+def _list_variables(http: HttpCapture) -> list[tuple[str, str]]:
+    """Each key that names a variable, with the variable."""
+    return [("secret_env", http.secret_env), *([] if http.verify_env is None else [("verify_env", http.verify_env)])]
+
+
+def _build_path(source: str, key: str = "secret_env") -> Path:
+    return ("sources", source, "http", key)
 
 
 def _read_value(secret: Secret) -> bytes:
