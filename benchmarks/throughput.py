@@ -28,6 +28,7 @@ import pandas as pd
 from benchmarks import sample
 from leadgate.assignment.availability import Load
 from leadgate.connectors.files import Row
+from leadgate.connectors.providers import Asking, build_providers
 from leadgate.ledger import Ledger, open_ledger, reports, signals
 from leadgate.ledger.batches import Batch
 from leadgate.playbook import Loaded
@@ -180,7 +181,8 @@ def _bare(loaded: Loaded, leads: int, seed: int) -> float:
         started = time.perf_counter()
         frame = capture.decide(Gathered(frame, no_corrections), work).frame
         frame = validation.decide(Gathered(frame), work).frame
-        frame = enrichment.decide(Gathered(frame), work).frame
+        asked = enrichment.ask_providers(Gathered(frame), NOW, build_providers(loaded, Asking(NOW)))
+        frame = enrichment.decide(asked, work).frame
         frame = qualification.decide(Gathered(frame, nothing_heard), work).frame
         frame = frame[frame["outcome"] == "continue"].reset_index(drop=True)
         pools: dict[str, tuple[dict[str, Any], int]] = {pool.name: ({}, 0) for pool in loaded.playbook.pools}

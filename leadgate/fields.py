@@ -69,6 +69,9 @@ ENRICHED: Final[dict[str, FieldType]] = {
     "account_tier": "text",
 }
 
+#: What a lead states, and a provider may fill in where it does not; the playbook's own fields it may fill in, too.
+ENRICHABLE: Final = ("company", "industry", "country", "state", "city", "website")
+
 #: What qualification adds. The grades are those of ``scoring.grades``, such as ``A1``; without it they are missing.
 QUALIFIED: Final[dict[str, FieldType]] = {
     "fit": "integer",
@@ -113,6 +116,9 @@ OF_STAGES: Final[frozenset[str]] = frozenset(
         "email_problem", "phone_problem", "country_problem", "website_problem", "consent_problem", "field_problem",
         "unreadable_problem", "spam_reason", "joined_to", "because", "claimed", "hold", "matches", "provisional",
         "changed_lead",
+        # enrichment
+        "account_candidates", "provenance", "not_enriched", "provider_problem", "ask_again_at", "answered_at",
+        "contact_changed", "unattributed",
         # qualification
         "contributions", "contribution_sum", "details", "was", "engaged_before", "finished", "qualifiable", "reasons",
         "evidence", "changes_at", "reason_missing",
@@ -127,6 +133,17 @@ ACTIVITY_FIELDS: Final = (
     "email", "lead_id", "kind", "actor", "rep", "occurred_at", "external_id", "note", "seconds", "milliseconds",
     "automatic",
 )  # fmt: skip
+
+
+def list_enrichable(custom: dict[str, FieldType]) -> dict[str, FieldType]:
+    """The fields that a provider may fill, with their types; ``custom`` are those of the playbook."""
+    return {**dict.fromkeys(ENRICHABLE, "text"), **custom, **ENRICHED}
+
+
+def list_askable(custom: dict[str, FieldType]) -> dict[str, FieldType]:
+    """The fields by which a service can be asked about a lead, with their types."""
+    stated: dict[str, FieldType] = {"email": "text", "phone": "text", **VALIDATED}
+    return {**stated, **list_enrichable(custom)}
 
 
 def find_contact(frame: pd.DataFrame) -> pd.Series:

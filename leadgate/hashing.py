@@ -13,7 +13,7 @@ from hashlib import blake2b
 from typing import Final, Literal
 
 #: What a hash is for. The same text has unrelated hashes for two purposes, so tables cannot be compared by them.
-Purpose = Literal["match", "erased"]
+Purpose = Literal["match", "erased", "lookup"]
 
 #: The fewest bytes of a key: half of them would be enough, the other half is for keys that people make up.
 LEAST_KEY_BYTES: Final = 32

@@ -54,10 +54,21 @@ class Proof(TypedDict):
 
 
 class Origin(TypedDict, total=False):
-    """``lead.provenance``, of each field that a provider filled."""
+    """``lead.provenance``, of each field that a provider filled. ``kept``: the answer was given ``at`` that moment for
+    another lead, or for this one before."""
 
     provider: str
     at: str
+    kept: bool
+
+
+class NotEnriched(TypedDict):
+    """``lead.not_enriched``, of each provider that did not answer, or gave what cannot be used: ``why``, without a
+    value. ``again_at``: it is worth asking again from then on."""
+
+    why: str
+    at: str
+    again_at: NotRequired[str]
 
 
 class ConsideredAccount(TypedDict):

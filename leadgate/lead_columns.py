@@ -20,4 +20,10 @@ _SQL_TYPES: Final[dict[FieldType, str]] = {
 #: In the order of the stages that fill them.
 LEAD_COLUMNS: Final[dict[str, str]] = {
     name: _SQL_TYPES[kind] for name, kind in {**STANDARD, **VALIDATED, **ENRICHED}.items()
-} | {"custom": "jsonb", "attributes": "jsonb", "provenance": "jsonb", "account_candidates": "jsonb"}
+} | {
+    "custom": "jsonb",
+    "attributes": "jsonb",
+    "provenance": "jsonb",
+    "account_candidates": "jsonb",
+    "not_enriched": "jsonb",
+}

@@ -6,88 +6,127 @@ finds its answer (``leadgate.connectors``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from sqlalchemy import Connection
 
-from leadgate.connectors import providers
-from leadgate.fields import ENRICHED, VALIDATED, find_contact
-from leadgate.json_columns import ConsideredAccount, Origin
-from leadgate.ledger import bulk, leads
+from leadgate.connectors.provider import ANSWERED, ASK_AGAIN, CANDIDATES, PROBLEM, Provider, ProviderError
+from leadgate.connectors.providers import Asking, build_providers
+from leadgate.fields import ENRICHABLE, ENRICHED, VALIDATED, find_contact
+from leadgate.json_columns import ConsideredAccount, NotEnriched, Origin
+from leadgate.ledger import Ledger, bulk, leads
+from leadgate.ledger.lookups import Lookups
+from leadgate.playbook import AccountsFile, HttpProvider, InstalledProvider, Playbook
 from leadgate.values.figures import read_amount, read_employees
 from leadgate.vocabulary import Outcome, StageName
 from tasks.stage import Decided, Gathered, Stage, Work
 
 _CONTACT: Final = ("email", "phone")
-_WRITES: Final = (
-    "company",
-    "industry",
-    "country",
-    "state",
-    "city",
-    "website",
-    *ENRICHED,
-    "provenance",
-    "account_candidates",
-)
+_WRITES: Final = (*ENRICHABLE, *ENRICHED, "provenance", "account_candidates", "not_enriched")
 _READS: Final = (
     "email", "phone", "company", "website", "industry", "company_size", "annual_revenue", "country", "state",
-    "city", *VALIDATED,
+    "city", "custom", *VALIDATED,
 )  # fmt: skip
 
 
+@dataclass
+class Said:
+    """What providers said of each lead beside its fields: where a value is from, why there is none, which accounts."""
+
+    provenance: list[dict[str, Origin]]
+    problems: list[dict[str, NotEnriched]]
+    accounts: list[list[ConsideredAccount]]
+    contacts: dict[str, list[object]] = field(default_factory=dict)  # before anybody was asked
+
+    @classmethod
+    def about(cls, frame: pd.DataFrame) -> Said:
+        rows = range(len(frame))
+        before = {name: bulk.list_values(frame[name]) for name in _CONTACT}
+        return cls([{} for _ in rows], [{} for _ in rows], [[] for _ in rows], before)
+
+
 def gather(connection: Connection, work: Work) -> Gathered:
-    return Gathered(leads.read_leads_at(connection, work.batch.id, StageName.ENRICHMENT, _READS))
+    frame = leads.read_leads_at(connection, work.batch.id, StageName.ENRICHMENT, _READS)
+    return Gathered(leads.expand_custom(frame, {name: each.type for name, each in work.rules.fields.items()}))
+
+
+def ask(ledger: Ledger, gathered: Gathered, work: Work) -> Gathered:
+    """Have the playbook's providers fill what the lead did not state. No transaction is open meanwhile."""
+    asking = Asking(work.now, Lookups(ledger), work.key)
+    return ask_providers(gathered, work.now, build_providers(work.playbook, asking))
+
+
+def ask_providers(gathered: Gathered, now: datetime, providers: Sequence[Provider]) -> Gathered:
+    """A provider that fails leaves a problem behind, never a lead."""
+    frame = gathered.frame.copy()
+    said = Said.about(frame)
+    at = now.isoformat()
+    for name in ENRICHED:
+        frame[name] = None
+    for provider in providers:
+        try:
+            answers = provider.look_up(frame)
+        except ProviderError as error:
+            for row in said.problems:
+                row[provider.name] = {"why": str(error), "at": at}
+            continue
+        _note_problems(said, provider.name, answers, at)
+        if CANDIDATES in answers:
+            for known, found in zip(said.accounts, answers[CANDIDATES], strict=True):
+                known += found or ()
+        given = answers[ANSWERED].tolist() if ANSWERED in answers else [None] * len(frame)
+        origins: list[Origin] = [
+            {"provider": provider.name, "at": at}
+            if moment is None
+            else {"provider": provider.name, "at": moment, "kept": True}
+            for moment in given
+        ]
+        for name in answers.columns:
+            if name not in (CANDIDATES, PROBLEM, ASK_AGAIN, ANSWERED):
+                _take(frame, name, answers[name], said.provenance, origins)
+    return Gathered(frame, said)
+
+
+def _note_problems(said: Said, provider: str, answers: pd.DataFrame, at: str) -> None:
+    if PROBLEM not in answers:
+        return
+    again = answers[ASK_AGAIN].tolist() if ASK_AGAIN in answers else [None] * len(answers)
+    for row, why, again_at in zip(said.problems, answers[PROBLEM].tolist(), again, strict=True):
+        if not isinstance(why, str):
+            continue
+        row[provider] = {"why": why, "at": at}
+        if isinstance(again_at, datetime):
+            row[provider]["again_at"] = again_at.isoformat()
 
 
 def decide(gathered: Gathered, work: Work) -> Decided:
-    """Fill what the lead did not state. A provider that fails leaves a problem behind, never a lead."""
+    """Merge what the lead stated, and tell what the gate asks."""
     frame = gathered.frame.copy()
-    before = {name: bulk.list_values(frame[name]) for name in _CONTACT}
-    provenance: list[dict[str, Origin]] = [{} for _ in range(len(frame))]
-    problems: list[list[str]] = [[] for _ in range(len(frame))]
-    for name in ENRICHED:
-        frame[name] = None
-    considered: list[list[ConsideredAccount]] = [[] for _ in range(len(frame))]
-    at = work.now.isoformat()
-    for provider in providers.build_providers(work.playbook):
-        try:
-            answers = provider.look_up(frame)
-        except providers.ProviderError as error:
-            for row in problems:
-                row.append(f"{provider.name}: {error}")
-            continue
-        if providers.CANDIDATES in answers:
-            for known, found in zip(considered, answers.pop(providers.CANDIDATES), strict=True):
-                known += found or ()
-        for field in answers.columns:
-            _take(frame, field, answers[field], provenance, {"provider": provider.name, "at": at})
-    _take(
-        frame,
-        "employees",
-        _parse_column(frame["company_size"], read_employees),
-        provenance,
-        {"provider": "stated", "at": at},
-    )
-    _take(
-        frame,
-        "revenue",
-        _parse_column(frame["annual_revenue"], read_amount),
-        provenance,
-        {"provider": "stated", "at": at},
-    )
-    frame["account_candidates"] = pd.Series([row or None for row in considered], index=frame.index, dtype=object)
-    frame["provenance"] = pd.Series(provenance, index=frame.index, dtype=object)
-    frame["provider_problem"] = pd.Series(["; ".join(row) or None for row in problems], index=frame.index, dtype=object)
-    frame["unattributed"] = _find_unattributed(frame, provenance)
+    said: Said = gathered.context
+    stated: list[Origin] = [{"provider": "stated", "at": work.now.isoformat()}] * len(frame)
+    sizes = _parse_column(frame["company_size"], read_employees)
+    _take(frame, "employees", sizes, said.provenance, stated)
+    _take(frame, "revenue", _parse_column(frame["annual_revenue"], read_amount), said.provenance, stated)
+    problems = ["; ".join(f"{name}: {each['why']}" for name, each in row.items()) or None for row in said.problems]
+    told: dict[str, Sequence[Any]] = {
+        "account_candidates": [row or None for row in said.accounts],
+        "provenance": said.provenance,
+        "not_enriched": [row or None for row in said.problems],
+        "provider_problem": problems,
+    }
+    for name, values in told.items():
+        frame[name] = pd.Series(values, index=frame.index, dtype=object)
+    frame["unattributed"] = _find_unattributed(frame, said.provenance)
     frame["contact"] = find_contact(frame)
     frame["contact_changed"] = [
         any(old != new for old, new in zip(row[::2], row[1::2], strict=True))
         for row in zip(
-            *(side for name in _CONTACT for side in (before[name], bulk.list_values(frame[name]))), strict=True
+            *(side for name in _CONTACT for side in (said.contacts[name], bulk.list_values(frame[name]))), strict=True
         )
     ]
     frame["outcome"] = Outcome.CONTINUE
@@ -95,8 +134,26 @@ def decide(gathered: Gathered, work: Work) -> Decided:
 
 
 def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
-    leads.update_leads(connection, decided.frame, _WRITES)
+    frame = decided.frame
+    own = list_own_fields(work.rules)
+    if own and not frame.empty:
+        filled = leads.pack_custom(frame, own)
+        kept = [value or {} for value in bulk.list_values(frame["custom"])]
+        merged = [before | after for before, after in zip(kept, filled.tolist(), strict=True)]
+        frame = frame.assign(custom=pd.Series(merged, index=frame.index, dtype=object))
+    leads.update_leads(connection, frame, (*_WRITES, "custom") if own else _WRITES)
     return decided.frame
+
+
+def list_own_fields(rules: Playbook) -> list[str]:
+    """The playbook's own fields that one of its providers may fill."""
+    given: set[str] = set()
+    for provider in rules.enrichment.providers:
+        if isinstance(provider, (AccountsFile, HttpProvider)):
+            given |= provider.fields.keys()
+        elif isinstance(provider, InstalledProvider):
+            given |= rules.fields.keys()
+    return [name for name in rules.fields if name in given]
 
 
 def _take(
@@ -104,7 +161,7 @@ def _take(
     field: str,
     answers: pd.Series,
     provenance: list[dict[str, Origin]],
-    origin: Origin,
+    origins: Sequence[Origin],
 ) -> None:
     """Fill ``field`` where it is empty and there is an answer, and note where the answer is from."""
     current = frame[field] if field in frame else pd.Series([None] * len(frame), index=frame.index, dtype=object)
@@ -113,7 +170,7 @@ def _take(
         return
     frame[field] = current.where(~filled, answers)
     for position in np.flatnonzero(filled).tolist():
-        provenance[position][field] = origin
+        provenance[position][field] = origins[position]
 
 
 def _parse_column(stated: pd.Series, parse: Callable[[str], float | None]) -> pd.Series:
@@ -132,4 +189,4 @@ def _find_unattributed(frame: pd.DataFrame, provenance: list[dict[str, Origin]])
     return pd.Series(missing, index=frame.index, dtype=object)
 
 
-STAGE: Final = Stage(name=StageName.ENRICHMENT, gather=gather, decide=decide, store=store)
+STAGE: Final = Stage(name=StageName.ENRICHMENT, gather=gather, ask=ask, decide=decide, store=store)

@@ -1,4 +1,4 @@
-"""The one protocol of a stage: gather, decide, gate, apply.
+"""The one protocol of a stage: gather (and ask others, where it does), decide, gate, apply.
 
 Belongs here: what every handoff does, whatever the stage: hold what broke a promise, park what a
 breaker stops, record the handoffs, all in one transaction behind the batch's fence.
@@ -32,11 +32,13 @@ from tasks.work_items import open_recovery_tasks, open_work_items
 
 
 def prepare(stage: Stage, ledger: Ledger, work: Work) -> Decided | None:
-    """Gather and decide. ``None`` when no journey of the batch is ready for the stage."""
+    """Gather, ask and decide. ``None`` when no journey of the batch is ready for the stage."""
     with ledger.transaction(of_batch=True) as connection:
         gathered = stage.gather(connection, work)
     if gathered.frame.empty:
         return None
+    if stage.ask is not None:
+        gathered = stage.ask(ledger, gathered, work)
     return stage.decide(gathered, work)
 
 

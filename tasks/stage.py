@@ -14,6 +14,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from leadgate.json_columns import CheckedPromise
+from leadgate.ledger import Ledger
 from leadgate.ledger.batches import Batch
 from leadgate.playbook import Loaded, Playbook
 from leadgate.vocabulary import GateName, JourneyStatus, Outcome, StageName
@@ -65,12 +66,14 @@ class Decided:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage's part of the protocol. ``store`` writes what was decided and may turn rows to ``joined``."""
+    """A stage's part of the protocol. ``ask`` asks services outside, and no transaction is open meanwhile. ``store``
+    writes what was decided and may turn rows to ``joined``."""
 
     name: StageName
     gather: Callable[[Connection, Work], Gathered]
     decide: Callable[[Gathered, Work], Decided]
     store: Callable[[Connection, Work, Decided], pd.DataFrame]
+    ask: Callable[[Ledger, Gathered, Work], Gathered] | None = None
     finish: Callable[[Connection, Work, pd.DataFrame], None] | None = None  # after the journeys moved on
     works_on: JourneyStatus = JourneyStatus.READY  # the status of the journeys it takes
     breaks: bool = True  # a source can break this stage's promises, so the breaker counts them

@@ -42,12 +42,16 @@ def answer_evidence(story: Story) -> Answer:
                 (
                     name,
                     show_value(getattr(lead, name, None)),
-                    origin.get("provider", ""),
+                    origin.get("provider", "") + (", answered before" if origin.get("kept") else ""),
                     format_iso_moment(origin.get("at")),
                 )
                 for name, origin in lead.provenance.items()
             ],
         )
+    for name, missing in (lead.not_enriched or {}).items() if lead is not None else ():
+        again_at = missing.get("again_at")
+        later = f" It is worth asking again from {format_iso_moment(again_at)} UTC." if again_at else ""
+        answer.say(f"Not enriched by {name}: {missing['why']}.{later}")
     if lead is not None and lead.account_candidates:
         answer.say("Accounts considered:")
         answer.show(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from leadgate import settings
-from leadgate.playbook import Playbook
+from leadgate.playbook import HttpProvider, Playbook
 
 #: What any program needs: where programs, modules, certificates and temporary files are, language, time zone.
 _SYSTEM: Final = (
@@ -29,6 +29,15 @@ def list_source_secrets(playbook: Playbook) -> set[str]:
     return {variable for http in posting for variable in http.list_variables()}
 
 
+def list_provider_keys(playbook: Playbook) -> set[str]:
+    """The variables with the keys of services that are asked about companies."""
+    return {
+        provider.auth.secret_env
+        for provider in playbook.enrichment.providers
+        if isinstance(provider, HttpProvider) and provider.auth is not None
+    }
+
+
 def list_delivery_addresses(playbook: Playbook) -> set[str]:
     """The variables with the addresses that messages go to."""
     return {notification.address_env for notification in playbook.notifications}
@@ -40,15 +49,16 @@ def list_crm_credentials(playbook: Playbook) -> set[str]:
 
 
 def select_for_prefect_server(environ: Mapping[str, str]) -> dict[str, str]:
-    """Neither the ledger's address, nor secrets of sources, nor addresses of messages, nor credentials of CRMs."""
+    """No address of the ledger, secrets of sources, addresses of messages, or credentials of CRMs and services."""
     return _select(environ, families=_PREFECT_FAMILIES)
 
 
 def select_for_flows(environ: Mapping[str, str], playbook: Playbook) -> dict[str, str]:
     """For the consumer and the worker: no secrets of sources, no token for metrics."""
     never = list_source_secrets(playbook) | {METRICS_TOKEN}
-    names = {*settings.list_variables(), *_PROXIES, *list_delivery_addresses(playbook), *list_crm_credentials(playbook)}
-    return _select(environ, names - never, (*_LEDGER_FAMILIES, *_PREFECT_FAMILIES), never)
+    own = list_delivery_addresses(playbook) | list_crm_credentials(playbook) | list_provider_keys(playbook)
+    names = {*settings.list_variables(), *_PROXIES, *own} - never
+    return _select(environ, names, (*_LEDGER_FAMILIES, *_PREFECT_FAMILIES), never)
 
 
 def select_for_http_capture(environ: Mapping[str, str], playbook: Playbook) -> dict[str, str]:

@@ -1,52 +1,51 @@
-"""Enrichment providers: each looks a batch up and answers with the fields it knows.
+"""The providers that a playbook names, made ready to be asked.
 
-Belongs here: the interface, and the providers that need no network. A provider that asks a service over
-HTTP gets a file of its own beside this one. Does not belong here: which answer wins (``tasks.enrichment``).
+Belongs here: which class belongs to which type, and providers of other packages. Does not belong here: the interface
+(``provider``), or any provider (a file each).
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from datetime import datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import cast
 
 import pandas as pd
 
-from leadgate.fields import ENRICHED
-from leadgate.json_columns import ConsideredAccount
-from leadgate.matching.accounts import Account, Directory, Found, Wanted
-from leadgate.playbook import MOST_ACCOUNTS_BYTES, AccountsFile, CompanyDomain, Loaded, TieBreaker
-from leadgate.regular_files import open_text_below
+from leadgate import plug_ins
+from leadgate.connectors.accounts_file import AccountsProvider
+from leadgate.connectors.company_domain import DomainProvider
+from leadgate.connectors.lookup_records import LookupRecords
+from leadgate.connectors.provider import (
+    ANSWERED,
+    ASK_AGAIN,
+    CANDIDATES,
+    PROBLEM,
+    Provider,
+    ProviderError,
+    ProviderMaker,
+)
+from leadgate.fields import list_enrichable
+from leadgate.mapping.answers import clean_answers
+from leadgate.playbook import AccountsFile, CompanyDomain, HttpProvider, InstalledProvider, Loaded, Playbook
 from leadgate.values.addresses import Kinds
-from leadgate.values.domains import find_website_domain
-from leadgate.values.figures import read_amount, read_employees
+from leadgate.values.json_types import JsonValue
 
-#: A column of answers that is no field: the accounts that were considered for each lead.
-CANDIDATES: Final = "account_candidates"
+_NO_FIELDS = frozenset({CANDIDATES, PROBLEM, ASK_AGAIN, ANSWERED})
 
 
-class ProviderError(Exception):
-    """The provider could not answer for this batch; the message says why."""
+@dataclass(frozen=True)
+class Asking:
+    """For whom providers are asked: ``now``, and where they keep what they heard, under hashes with ``key``."""
+
+    now: datetime
+    records: LookupRecords | None = None  # none: services are not asked
+    key: bytes = b""
 
 
-class Provider(Protocol):
-    """What enrichment asks of a provider."""
-
-    @property
-    def name(self) -> str: ...
-
-    def look_up(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Answers aligned with ``frame``: a column for each lead field the provider knows, missing where not.
-
-        ``frame`` has the validated fields and what earlier providers have filled in. Raises ``ProviderError``.
-        """
-        ...
-
-
-def build_providers(playbook: Loaded) -> list[Provider]:
+def build_providers(playbook: Loaded, asking: Asking) -> list[Provider]:
     """The playbook's providers, in order."""
     rules = playbook.playbook
     free = Kinds.of(rules.validation).free
@@ -54,125 +53,66 @@ def build_providers(playbook: Loaded) -> list[Provider]:
     for declared in rules.enrichment.providers:
         if isinstance(declared, CompanyDomain):
             made.append(DomainProvider(declared.name, free))
-        else:
+        elif isinstance(declared, AccountsFile):
             made.append(AccountsProvider(declared, playbook.folder, free, rules.matching.tie_breakers))
+        elif isinstance(declared, HttpProvider):
+            if asking.records is not None:
+                from leadgate.connectors.http_provider import ServiceProvider  # slow to import: requests
+
+                made.append(ServiceProvider(declared, rules, asking.records, asking.key, asking.now))
+        else:
+            made.append(_Installed(declared, rules, playbook.folder, asking.now))
     return made
 
 
 @dataclass(frozen=True)
-class DomainProvider:
-    """The company's domain: that of a business e-mail address, else that of the website; never a free-mail one."""
+class _Installed:
+    """A provider of another package. Whatever it raises is an answer that failed, and its values are cleaned."""
 
-    name: str
-    free: frozenset[str] = frozenset()
-
-    def look_up(self, frame: pd.DataFrame) -> pd.DataFrame:
-        business = frame["email_domain"].where(~frame["is_free_mail"].fillna(False).astype(bool), None)
-        website = frame["website_domain"].where(~frame["website_domain"].isin(self.free), None)
-        return pd.DataFrame({"company_domain": business.where(business.notna(), website)})
-
-
-@dataclass(frozen=True)
-class AccountsProvider:
-    """A reference file of companies. Their ``account_id`` is the domain unless a column gives one.
-
-    Its answers come with ``CANDIDATES``: every account that was considered, a list of plain data, or None.
-    """
-
-    declared: AccountsFile
-    folder: Path  # below which the file is
-    free: frozenset[str] = frozenset()
-    tie_breakers: tuple[TieBreaker, ...] = ()
+    declared: InstalledProvider
+    rules: Playbook
+    folder: Path
+    now: datetime
 
     @property
     def name(self) -> str:
-        return self.declared.name
+        return self.declared.name or self.declared.type
 
     def look_up(self, frame: pd.DataFrame) -> pd.DataFrame:
-        name = Path(self.declared.path).name
-        try:
-            stamp = (self.folder / self.declared.path).stat().st_mtime_ns
-            directory = _load_directory(self.folder, stamp, self.declared.model_dump_json(), self.free)
-        except OSError as error:
-            raise ProviderError(f"cannot read {name}: {error.strerror}") from error
-        except (UnicodeDecodeError, csv.Error) as error:  # whose words quote the file
-            raise ProviderError(f"cannot read {name}: it is no CSV in UTF-8") from error
-        except KeyError as error:
-            raise ProviderError(f"{name} has no column {error}") from error
-        answers: dict[Wanted, tuple[Mapping[str, object], list[ConsideredAccount] | None]] = {}
-        rows = []
-        names = ("company_domain", "website_domain", "company", "country")
-        for values in zip(*(frame[name].where(frame[name].notna(), None) for name in names), strict=True):
-            wanted = Wanted(*values) if self.declared.company is not None else Wanted(values[0])
-            if wanted not in answers:
-                answers[wanted] = self._answer(directory, wanted)
-            rows.append(answers[wanted])
-        fields = sorted({*self.declared.fields, "account_id"})
-        columns = {field: [values.get(field) for values, _ in rows] for field in fields}
-        columns[CANDIDATES] = [candidates for _, candidates in rows]
+        answers = self._ask(frame.copy())
+        known = list_enrichable({name: each.type for name, each in self.rules.fields.items()})
+        fields = [column for column in answers.columns if column in known]
+        unknown = sorted(str(column) for column in answers.columns if column not in known and column not in _NO_FIELDS)
+        rows = [
+            {name: value for name, value in zip(fields, row, strict=True) if not _is_missing(value)}
+            for row in zip(*(answers[name].tolist() for name in fields), strict=True)
+        ] or [{}] * len(frame)
+        cleaned = clean_answers(cast("list[Mapping[str, JsonValue]]", rows), self.rules, self.now)
+        columns = {name: [each.values.get(name) for each in cleaned] for name in fields}
+        columns |= {name: answers[name].tolist() for name in _NO_FIELDS & set(answers.columns)}
+        wrong = [f"{name[:60]} is no field" for name in unknown[:3]]
+        said = columns.get(PROBLEM, [None] * len(frame))
+        columns[PROBLEM] = [
+            "; ".join([*([str(known_)] if isinstance(known_, str) else []), *each.problems, *wrong]) or None
+            for known_, each in zip(said, cleaned, strict=True)
+        ]
         return pd.DataFrame(columns, index=frame.index, dtype=object)
 
-    def _answer(
-        self, directory: Directory, wanted: Wanted
-    ) -> tuple[Mapping[str, object], list[ConsideredAccount] | None]:
-        found = directory.find(
-            wanted,
-            threshold=self.declared.alike,
-            shown_from=self.declared.shown_from,
-            tie_breakers=self.tie_breakers,
-        )
-        if not found:
-            return {}, None
-        told = [_considered(each) for each in found]
-        if not found[0].taken:
-            return {}, told
-        account = found[0].account
-        inherited = directory.find_inherited(account, self.declared.inherit)
-        if inherited:
-            told[0]["inherited"] = {name: parent for name, (_, parent) in inherited.items()}
-        return {**account.values, **{name: value for name, (value, _) in inherited.items()}}, told
+    def _ask(self, frame: pd.DataFrame) -> pd.DataFrame:
+        try:
+            make: ProviderMaker = plug_ins.load(plug_ins.PROVIDERS, self.declared.type)
+            provider = make(name=self.name, settings=self.declared.settings, folder=self.folder)
+            answers = provider.look_up(frame)
+        except plug_ins.PlugInError as error:
+            raise ProviderError(str(error)) from error
+        except ProviderError:
+            raise
+        except Exception as error:  # another package's; its words may quote a lead's values
+            raise ProviderError(f"it failed ({type(error).__name__})") from error
+        if not isinstance(answers, pd.DataFrame) or len(answers) != len(frame) or answers.columns.has_duplicates:
+            raise ProviderError("its answers are no frame with a row for each lead")
+        return answers
 
 
-def _considered(found: Found) -> ConsideredAccount:
-    account = found.account
-    told: ConsideredAccount = {
-        "account_id": account.id, "name": account.name, "score": found.score, "because": found.because,
-    }  # fmt: skip
-    return {**told, "taken": True} if found.taken else told
-
-
-@lru_cache(maxsize=8)
-def _load_directory(folder: Path, stamp: int, declared: str, free: frozenset[str]) -> Directory:
-    """The file's accounts. ``stamp``: a file that changed is read again. ``declared``: how it is to be read."""
-    del stamp
-    rules = AccountsFile.model_validate_json(declared)
-    accounts: list[Account] = []
-    with open_text_below(folder, rules.path, max_bytes=MOST_ACCOUNTS_BYTES) as file:
-        for row in csv.DictReader(file):
-            domain = _read_text(row, rules.domain).casefold()
-            websites = _read_text(row, rules.website).replace(";", " ").split()
-            domains = [domain, *(find_website_domain(text) for text in websites)]
-            name = _read_text(row, rules.company)
-            values: dict[str, object] = {"account_id": domain or name} if domain or name else {}
-            for field, column in rules.fields.items():
-                if value := (row[column] or "").strip():
-                    values[field] = _parse_value(field, value)
-            if not values.get("account_id"):
-                continue
-            own = tuple(dict.fromkeys(each for each in domains if each))
-            parent = _read_text(row, rules.parent).casefold() or None
-            accounts.append(Account(str(values["account_id"]), name, own, parent, values))
-    return Directory(accounts, free)
-
-
-def _read_text(row: Mapping[str, str], column: str | None) -> str:
-    return "" if column is None else (row[column] or "").strip()
-
-
-def _parse_value(field: str, value: str) -> object:
-    kind = ENRICHED.get(field, "text")
-    if kind == "integer":
-        return read_employees(value)
-    if kind == "number":
-        return read_amount(value)
-    return value
+def _is_missing(value: object) -> bool:
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)

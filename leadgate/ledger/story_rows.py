@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         CandidateLine,
         CheckedPromise,
         ConsideredAccount,
+        NotEnriched,
         Origin,
         Pointer,
         Proof,
@@ -101,6 +102,7 @@ class LeadRow:
     attributes: JsonObject | None
     provenance: Mapping[str, Origin] | None
     account_candidates: Sequence[ConsideredAccount] | None
+    not_enriched: Mapping[str, NotEnriched] | None
     score_changes_at: datetime | None
     recycle_at: datetime | None
 

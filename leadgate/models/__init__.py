@@ -18,6 +18,7 @@ from leadgate.models.columns import APPEND_ONLY, PERSONAL, STAFF
 from leadgate.models.delivery import Outbox
 from leadgate.models.journeys import GateResult, Handoff, Journey, QualificationRecord, Warned
 from leadgate.models.leads import Lead, LeadIdentity, LeadJoin, LeadVerdict, Lookalike, MatchKey
+from leadgate.models.lookups import ProviderAnswer, ProviderState
 from leadgate.models.operation import Batch, BatchHolder, Consumer, HashKey, Host, PlaybookVersion
 from leadgate.models.signals import Activity, ReusedRequest, Signal
 from leadgate.models.storage import FILLED, INDEXED_TEXT
@@ -53,6 +54,8 @@ __all__ = [
     "Pause",
     "PlaybookVersion",
     "PoolTurns",
+    "ProviderAnswer",
+    "ProviderState",
     "QualificationRecord",
     "ReusedRequest",
     "Signal",

@@ -58,4 +58,6 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "consumer.name": 512,
     "host.name": 255,  # what the operating system allows
     "hash_key.fingerprint": 32,
+    "provider_answer.provider": _NAME,
+    "provider_state.provider": _NAME,
 }

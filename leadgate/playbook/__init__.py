@@ -26,6 +26,18 @@ from leadgate.playbook.crm import (
     CrmTaskText,
     WritePolicy,
 )
+from leadgate.playbook.enrichment import (
+    BUILT_IN,
+    MOST_ACCOUNTS_BYTES,
+    AccountsFile,
+    CompanyDomain,
+    Enrichment,
+    HeaderAuth,
+    HttpProvider,
+    InstalledProvider,
+    NotFound,
+    Provider,
+)
 from leadgate.playbook.follow_up import (
     FollowUp,
     LadderStep,
@@ -40,6 +52,7 @@ from leadgate.playbook.follow_up import (
 from leadgate.playbook.gates import Breaker, ExceptionRoute, Expect, GateRules, Notification, Retention
 from leadgate.playbook.loading import FILE, Loaded, copy_default, load, load_default, parse
 from leadgate.playbook.matching import Certain, Likely, Matching, TieBreaker
+from leadgate.playbook.provider_presets import PRESETS
 from leadgate.playbook.routing import (
     Absence,
     Hours,
@@ -65,26 +78,17 @@ from leadgate.playbook.scoring import (
     Qualification,
     Scoring,
 )
-from leadgate.playbook.sources import (
-    MOST_ACCOUNTS_BYTES,
-    AccountsFile,
-    CompanyDomain,
-    CustomField,
-    Enrichment,
-    HttpAuth,
-    HttpCapture,
-    Provider,
-    Source,
-    Validation,
-)
+from leadgate.playbook.sources import CustomField, HttpAuth, HttpCapture, Source, Validation
 from leadgate.playbook.yaml_text import PlaybookError, Problem
 
 __all__ = [
+    "BUILT_IN",
     "CRM_TARGET",
     "CRM_TYPES",
     "FACTS",
     "FILE",
     "MOST_ACCOUNTS_BYTES",
+    "PRESETS",
     "Absence",
     "AccountsFile",
     "Band",
@@ -110,9 +114,12 @@ __all__ = [
     "FollowUp",
     "GateRules",
     "Grades",
+    "HeaderAuth",
     "Hours",
     "HttpAuth",
     "HttpCapture",
+    "HttpProvider",
+    "InstalledProvider",
     "LadderStep",
     "Leave",
     "Likely",
@@ -121,6 +128,7 @@ __all__ = [
     "Member",
     "Name",
     "NobodyAvailable",
+    "NotFound",
     "Notification",
     "OwnedState",
     "Part",

@@ -8,12 +8,13 @@ from pydantic import Field
 
 from leadgate.playbook.base import Name, Part
 from leadgate.playbook.crm import CrmConnection
+from leadgate.playbook.enrichment import Enrichment
 from leadgate.playbook.follow_up import FollowUp, Sla
 from leadgate.playbook.gates import Breaker, ExceptionRoute, GateRules, Notification, Retention
 from leadgate.playbook.matching import Matching
 from leadgate.playbook.routing import Hours, Pool, Reassignments, Rep, Route, Territory
 from leadgate.playbook.scoring import Qualification, Scoring
-from leadgate.playbook.sources import CustomField, Enrichment, Source, Validation
+from leadgate.playbook.sources import CustomField, Source, Validation
 from leadgate.vocabulary import GateName
 
 #: Keys of earlier versions, which are still read.

@@ -1,17 +1,17 @@
-"""Where leads come from and what becomes known of them: fields, sources, validation, enrichment.
+"""Where leads come from and what is asked of them: fields, sources, validation.
 
-Belongs here: the schema of these parts. Does not belong here: reading files or asking providers
-(``connectors``), or cleaning a value (``normalise``).
+Belongs here: the schema of these parts. Does not belong here: reading files (``connectors``), or cleaning a
+value (``normalise``).
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from leadgate.fields import FieldType
-from leadgate.playbook.base import EnvironmentName, Name, Part
+from leadgate.playbook.base import EnvironmentName, Part
 
 
 class CustomField(Part):
@@ -67,41 +67,3 @@ class Validation(Part):
     role_addresses: tuple[str, ...] = ()  # local parts, on top of the bundled list
     spam_patterns: tuple[str, ...] = ()  # plain words, matched case-insensitively in name, company, message
     max_links_in_message: int = Field(default=3, ge=0)
-
-
-#: Bytes of an accounts file: some half a million companies, which are in memory while leads are enriched.
-MOST_ACCOUNTS_BYTES: Final = 64 * 1024**2
-
-
-class CompanyDomain(Part):
-    """The company's domain, from a business e-mail address, else from the website."""
-
-    type: Literal["company_domain"] = "company_domain"
-    name: Name = "company_domain"
-
-
-class AccountsFile(Part):
-    """A CSV of known companies. ``fields`` maps a lead field to the file's column.
-
-    A company is looked up by its domains; by its name, too, where ``company`` names the column that holds it.
-    What an account lacks of ``inherit`` it has from its parent.
-    """
-
-    type: Literal["accounts_file"] = "accounts_file"
-    name: Name = "accounts"
-    path: str  # below the playbook's folder, relative to it; a regular file
-    domain: str = "domain"
-    website: str | None = None  # a column with further web addresses, separated by spaces or semicolons
-    company: str | None = None  # the column with the company's name; none: looked up by domain alone
-    parent: str | None = None  # the column with the parent's account_id or domain
-    inherit: tuple[str, ...] = ()  # lead fields that a subsidiary has from its parent when its own is empty
-    alike: int = Field(default=92, ge=70, le=100)  # how alike names must be, of 100, to be the same account
-    shown_from: int = Field(default=80, ge=50, le=100)  # less alike, but shown as candidates
-    fields: dict[str, str]
-
-
-Provider = Annotated[CompanyDomain | AccountsFile, Field(discriminator="type")]
-
-
-class Enrichment(Part):
-    providers: tuple[Provider, ...] = (CompanyDomain(),)

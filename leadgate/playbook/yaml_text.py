@@ -255,7 +255,8 @@ def _resolve(annotation: Any, data: Any) -> Any:
         models = [a for a in get_args(annotation) if a is not type(None)]
         wanted = data.get("type") if isinstance(data, dict) else None
         tagged = [m for m in models if _tag(m) == wanted]
-        return _resolve((tagged or models)[0], data)
+        untagged = [m for m in models if _tag(m) is None]
+        return _resolve((tagged or untagged or models)[0], data)
     return annotation
 
 

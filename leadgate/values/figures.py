@@ -12,7 +12,7 @@ from typing import Final
 from leadgate.values.text import fold
 
 _LONGEST: Final = 80
-_MOST_EMPLOYEES: Final = 100_000_000
+MOST_EMPLOYEES: Final = 100_000_000
 
 _DIGITS: Final = r"\d(?:[\d.,'’ \u00a0\u202f]{0,30}\d)?"
 _FIGURE: Final = re.compile(rf"({_DIGITS})\s?(%?)\s?([a-zé]{{0,9}})")
@@ -55,7 +55,7 @@ def read_employees(text: str) -> int | None:
     if bounds is None:
         return None
     low = max(bounds[0], 1.0) if bounds[1] else bounds[0]
-    return int(low) if 1 <= low <= _MOST_EMPLOYEES else None
+    return int(low) if 1 <= low <= MOST_EMPLOYEES else None
 
 
 def read_amount(text: str) -> float | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable
-from datetime import time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -869,7 +869,11 @@ enrichment:
             "unknown field of this provider 'staff'",
         ),
         ("domain,staff,owner\n", "{employees: staff}, alike: 80, shown_from: 90", "is above alike (80)"),
-        ("domain,staff,owner\n", "{employes: staff}", "unknown field 'employes'; did you mean 'employees'?"),
+        (
+            "domain,staff,owner\n",
+            "{employes: staff}",
+            "'employes' is no field that a provider can fill; did you mean 'employees'?",
+        ),
     ],
 )
 def test_the_accounts_file_is_there_with_its_columns(
@@ -913,6 +917,7 @@ def _other_text(folder: Path) -> None:
     (folder / "accounts.csv").write_text("secret:x:0:0,secret2\nsecret3,secret4\n")
 
 
+ASKING = providers.Asking(datetime(2026, 3, 4, tzinfo=UTC))
 LOOKED_UP = pd.DataFrame(
     {"company_domain": ["company1.example"], "website_domain": [None], "company": [None], "country": [None]}
 )
@@ -929,7 +934,7 @@ def test_the_accounts_file_is_a_regular_one_below_the_playbook_and_is_never_quot
     found = [problem for problem in check(loaded, promises=PROMISES) if "accounts.csv" in problem.message]
     assert found
     with pytest.raises(providers.ProviderError) as error:
-        providers.build_providers(loaded)[0].look_up(LOOKED_UP)
+        providers.build_providers(loaded, ASKING)[0].look_up(LOOKED_UP)
     for message in (*(problem.message for problem in found), str(error.value)):
         assert "secret" not in message
         assert "root:" not in message
@@ -950,7 +955,7 @@ def test_an_accounts_file_may_be_a_link_within_the_playbooks_folder(tmp_path: Pa
     (tmp_path / "accounts.csv").symlink_to("v2/accounts.csv")
     loaded = parsed(SMALL + ACCOUNTS, tmp_path)
     assert check(loaded, promises=PROMISES) == []
-    assert providers.build_providers(loaded)[0].look_up(LOOKED_UP)["employees"].tolist() == [7]
+    assert providers.build_providers(loaded, ASKING)[0].look_up(LOOKED_UP)["employees"].tolist() == [7]
 
 
 @pytest.mark.parametrize("make", [_pipe, _endless_device, _folder])

@@ -39,6 +39,8 @@ WRITER = {
     "pause": "pauses",
     "playbook_version": "playbook_versions",
     "pool_state": "pools",
+    "provider_answer": "lookups",
+    "provider_state": "lookups",
     "qualification": "qualifications",
     "reused_request": "requests",
     "signal": "signals",

@@ -8,12 +8,13 @@ from __future__ import annotations
 import csv
 from typing import Final
 
-from leadgate import fields
+from leadgate import fields, plug_ins
 from leadgate.nearest import find_nearest, propose
-from leadgate.playbook import MOST_ACCOUNTS_BYTES, AccountsFile
+from leadgate.playbook import BUILT_IN, MOST_ACCOUNTS_BYTES, AccountsFile, HttpProvider, InstalledProvider
 from leadgate.playbook.check.checker import ASSIGNED, Checker, Found
 from leadgate.playbook.yaml_text import Path
 from leadgate.regular_files import open_text_below
+from leadgate.values.url_templates import parse_template
 from leadgate.vocabulary import StageName
 
 _COLUMN_SHOWN: Final = 40  # characters of a column's name that a message proposes
@@ -58,13 +59,24 @@ def check_matching(checker: Checker) -> Found:
 
 def check_enrichment(checker: Checker) -> Found:
     yield from checker.check_unique(
-        ("enrichment", "providers"), [p.name for p in checker.playbook.enrichment.providers]
+        ("enrichment", "providers"), [p.name or p.type for p in checker.playbook.enrichment.providers]
     )
-    known = fields.list_columns(StageName.QUALIFICATION, checker.custom)
+    known = fields.list_enrichable(checker.custom)
     for position, provider in enumerate(checker.playbook.enrichment.providers):
-        if not isinstance(provider, AccountsFile):
-            continue
         here: Path = ("enrichment", "providers", position)
+        if isinstance(provider, InstalledProvider):
+            names = {*BUILT_IN, *plug_ins.list_names(plug_ins.PROVIDERS)}
+            yield from checker.check_known((*here, "type"), "type of provider", provider.type, names)
+        elif isinstance(provider, HttpProvider):
+            yield from _check_service(checker, here, provider)
+        if not isinstance(provider, (AccountsFile, HttpProvider)):
+            continue
+        for field in provider.fields:
+            if field not in known:
+                message = f"{field!r} is no field that a provider can fill; {propose(field, known)}"
+                yield checker.at((*here, "fields", field), message)
+        if isinstance(provider, HttpProvider):
+            continue
         for field in provider.inherit:
             yield from checker.check_known((*here, "inherit"), "field of this provider", field, provider.fields)
         if provider.inherit and provider.parent is None:
@@ -72,10 +84,20 @@ def check_enrichment(checker: Checker) -> Found:
         if provider.shown_from > provider.alike:
             message = f"is above alike ({provider.alike}), so a match would be hidden as a candidate; lower it"
             yield checker.at((*here, "shown_from"), message)
-        for field in provider.fields:
-            if field not in known or field == "source":
-                yield checker.at((*here, "fields", field), f"unknown field {field!r}; {propose(field, known)}")
         yield from _check_accounts_file(checker, here, provider)
+
+
+def _check_service(checker: Checker, here: Path, provider: HttpProvider) -> Found:
+    """A service is asked by fields that leads have by then; what is personal in a request is worth knowing."""
+    template = parse_template(provider.url)
+    known = fields.list_askable(checker.custom)
+    for field in template.fields:
+        if field not in known:
+            message = f"{field!r} is no field that a service can be asked by; {propose(field, known)}"
+            yield checker.at((*here, "url"), message)
+    if personal := sorted(fields.PERSONAL & set(template.fields)):
+        message = f"sends personal values of each lead ({', '.join(personal)}) to {template.host}"
+        yield checker.at((*here, "url"), message, note=True)
 
 
 def _check_accounts_file(checker: Checker, here: Path, provider: AccountsFile) -> Found:

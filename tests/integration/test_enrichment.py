@@ -1,0 +1,140 @@
+"""The enrichment stage with a service: what a lead gets, where each value is from, and leads that pass without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import Cli
+from company_service import SECRET, VARIABLE, Behaviour, CompanyService, serving_companies
+from harness import NOW, PLAYBOOK, Harness, make_lead
+
+from leadgate import playbook as playbooks
+from leadgate.ledger import Ledger
+from leadgate.playbook.check import check
+
+Enriched = Callable[..., Harness]
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[CompanyService]:
+    monkeypatch.setenv(VARIABLE, SECRET)
+    with serving_companies() as served:
+        yield served
+
+
+def write_playbook(*providers: str, top: str = "") -> str:
+    listed = "".join(f"    - {{{each}}}\n" for each in ("type: company_domain", *providers))
+    return PLAYBOOK.replace("scoring:\n", f"{top}enrichment:\n  providers:\n{listed}scoring:\n", 1)
+
+
+def parse(text: str) -> playbooks.Loaded:
+    return playbooks.parse(text, path=Path("tests.yaml"))
+
+
+@pytest.fixture
+def enriched(ledger: Ledger, service: CompanyService) -> Enriched:
+    """A harness whose playbook asks the service by two providers, the second for what the first does not know."""
+
+    def build(*more: str, top: str = "", also: str = "") -> Harness:
+        keys = [f"url: '{service.url}'", "allow_private: true", "timeout: 0.5s", "per_second: 1000", "connections: 1",
+                f"auth: {{header: X-Api-Key, secret_env: {VARIABLE}}}", *more]  # fmt: skip
+        first = ["type: http", "name: firmo", f"fields: {{employees: org.size, industry: org.industry{also}}}", *keys]
+        second = ["type: http", "name: second", "fields: {employees: org.size}", *keys]
+        second[3] = f"url: '{service.url}&by=second'"
+        return Harness(ledger, parse(write_playbook(", ".join(first), ", ".join(second), top=top)))
+
+    return build
+
+
+def run(harness: Harness, **more: Any) -> None:
+    harness.run(kinds=["intake"], **more)
+    assert harness.find_broken() == []
+
+
+def test_a_lead_gets_what_it_lacks_and_each_value_says_where_it_is_from(
+    cli: Cli, enriched: Enriched, service: CompanyService
+) -> None:
+    top = "fields: {founded: {type: integer}, old: {}}\n"
+    harness = enriched(top=top, also=", founded: org.founded, old: org.size")
+    service.usual.body["org"]["founded"] = "1,999"
+    service.of["company2.example"] = Behaviour(404, {})
+    harness.capture(make_lead(1, Industry="Banking", old="its own"), make_lead(2))
+    run(harness)
+    assert harness.rows("SELECT employees, industry, custom FROM lead ORDER BY id") == [
+        (120, "Banking", {"founded": 1999, "old": "its own"}), (None, None, {}),
+    ]  # fmt: skip
+    ((origins, missing),) = harness.rows("SELECT provenance, not_enriched FROM lead WHERE id = 1")
+    assert {name: each["provider"] for name, each in origins.items()} == {
+        "company_domain": "company_domain", "employees": "firmo", "founded": "firmo",
+    }  # fmt: skip
+    assert missing is None
+    assert [path.partition("=")[2] for path, _ in service.requests] == [
+        "company1.example", "company2.example", "company2.example&by=second",
+    ]  # fmt: skip
+    harness.capture(make_lead(3, Email="c@company1.example"))
+    run(harness, now=NOW + timedelta(days=1))
+    assert len(service.requests) == 3, "the company is known"
+    assert "firmo, answered before" in " ".join(cli("explain", 3).stdout.split())
+
+
+def test_leads_pass_without_a_service_that_fails_marked_and_with_a_warning(
+    cli: Cli, enriched: Enriched, service: CompanyService
+) -> None:
+    service.usual = Behaviour(500, {"key": SECRET})
+    harness = enriched("stop_after: 1")
+    harness.capture(*(make_lead(number) for number in range(1, 4)))
+    run(harness)
+    assert harness.count_statuses() == {"owned": 3}
+    assert harness.one("SELECT count(*) FROM warned WHERE reason = 'provider_failed'") == 3
+    said = " ".join(cli("explain", 1).stdout.split())
+    assert "Not enriched by firmo: it answered 500." in said
+    assert SECRET not in str(harness.rows("SELECT l::text FROM lead l"))
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("url: 'https://{company_domain}/x', fields: {employees: a}", "has a field in its host"),
+        ("url: 'https://a.example:{company}/x', fields: {employees: a}", "is no URL"),
+        ("url: '{company}://a.example/x', fields: {employees: a}", "is no URL"),
+        ("url: 'https://a.example/x', fields: {employees: a}", "asks the same of every lead"),
+        ("url: 'https://u:p@a.example/{company}', fields: {employees: a}", "a user or a password"),
+        ("url: 'http://a.example/{company}', fields: {employees: a}", "is not encrypted"),
+        ("url: 'ftp://a.example/{company}', fields: {employees: a}", "is no URL"),
+        ("url: 'https://a.example/{Company}', fields: {employees: a}", "is no field of a lead"),
+        ("url: 'https://a.example/{compny}', fields: {employees: a}", "did you mean 'company'?"),
+        ("url: 'https://a.example/{message}', fields: {employees: a}", "is no field that a service can be asked by"),
+        ("url: 'https://a.example/{email}', fields: {employees: a}", "sends personal values of each lead (email)"),
+        ("url: 'https://a.example/{company}', fields: {employes: a}", "did you mean 'employees'?"),
+        ("url: 'https://a.example/{company}', fields: {email: a}", "is no field that a provider can fill"),
+        ("url: 'https://a.example/{company}', fields: {employees: 'a['}", "is no JMESPath expression"),
+        ("url: 'https://a.example/{company}', fields: {employees: '[@,@][]|[@,@][]'}", "makes 2 lists"),
+        ("url: 'https://a.example/{company}', fields: {employees: '" + "(" * 400 + "'}", "is no JMESPath expression"),
+        ("url: 'https://a.example/{company}', fields: {employees: '" + "a" * 501 + "'}", "500 characters are the most"),
+        ("preset: apollo, auth: {secret_env: PREFECT_API_KEY}", "LEADGATE_PROVIDER_"),
+        ("preset: apollo, auth: {header: Host, secret_env: LEADGATE_PROVIDER_A}", "steers the connection"),
+        ("preset: appolo", "preset"),
+        ("preset: apollo, per_second: .nan", "per_second"),
+        ("preset: hunter", None),
+    ],
+)
+def test_a_provider_over_http_is_checked(keys: str, said: str | None) -> None:
+    try:
+        found = [str(each) for each in check(parse(write_playbook(f"type: http, {keys}")))]
+    except playbooks.PlaybookError as error:
+        found = [str(error)]
+    found = [each for each in found if "enrichment" in each]
+    assert found == [] if said is None else any(said in each for each in found), found
+
+
+@pytest.mark.parametrize("keys", ["type: acounts_file, path: x.csv", "type: acounts_file", "type: nobodys"])
+def test_a_type_of_provider_that_nobody_has_is_named(keys: str) -> None:
+    try:
+        found = [str(each) for each in check(parse(write_playbook(keys)))]
+    except playbooks.PlaybookError as error:
+        found = [str(error)]
+    assert any("accounts_file" in each for each in found), found
