@@ -13,6 +13,8 @@ file for each vendor), who waits when a service is away for longer (``tasks``), 
   to, so a name that resolves to another address a moment later gains nothing. A proxy decides that for itself.
 - Credentials come from ``auth`` alone: a ``.netrc`` file is not read.
 - Neither URL nor headers nor body reach a log or an error: addresses of leads are in URLs, and tokens in headers.
+
+Long as one file: each limit is kept where requests and urllib3 leave it to a subclass, and all of them are one policy.
 """
 
 from __future__ import annotations

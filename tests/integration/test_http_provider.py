@@ -1,6 +1,8 @@
 """The provider ``http`` against a real service on loopback and a real ledger: what is asked, kept, spent, left alone.
 
 One ledger serves all tests here: each test asks by a provider of its own name.
+
+Long as one file: what a service may do wrong is listed, with what comes of it.
 """
 
 from __future__ import annotations
