@@ -152,11 +152,11 @@ def _in_session(ledger: Ledger, settings: Settings, loaded: Loaded, work: Callab
     from tasks.batches import Worker
 
     worker = Worker(ledger, loaded, "bench", settings.lease_seconds, settings.batch_limit)
-    token = session.current.set(session.Session(worker))
+    token = session.current_session.set(session.Session(worker))
     try:
         return asyncio.run(work(_Flows()))
     finally:
-        session.current.reset(token)
+        session.current_session.reset(token)
 
 
 def _sizes(engine: Engine) -> Sizes:

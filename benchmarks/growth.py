@@ -161,7 +161,7 @@ def resident_mb() -> float:
 def memory(batches: int, leads: int, every: int) -> dict[str, Any]:
     """The memory of a consumer in this process over ``batches`` small batches, with one of 20,000 after a quarter."""
     from flows.runtime import preload
-    from flows.runtime.server import prefect_server, wait_until_ready
+    from flows.runtime.server import open_prefect_server, wait_until_ready
 
     loaded = sample.playbook()
     samples: list[tuple[int, float]] = []
@@ -188,7 +188,7 @@ def memory(batches: int, leads: int, every: int) -> dict[str, Any]:
         settings = Settings(home=Path(folder) / "home")
         with (
             open_ledger(settings) as ledger,
-            prefect_server(ledger, loaded.playbook.retention) as url,
+            open_prefect_server(ledger, loaded.playbook.retention) as url,
         ):
             preload.preload(loaded.playbook)
             wait_until_ready(url)

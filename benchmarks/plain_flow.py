@@ -14,13 +14,13 @@ import subprocess
 import sys
 import time
 
-from flows.runtime.server import Address
+from flows.runtime.server import PrefectAddress
 
 TASKS = 12
 PAUSE = 0.5  # seconds between two runs: the server has done with one before the next begins
 
 
-def seconds(address: Address, runs: int) -> list[float]:
+def seconds(address: PrefectAddress, runs: int) -> list[float]:
     """How long each of ``runs`` runs took on the Prefect server at ``address``; one more is run before, to warm up."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     finished = subprocess.run(

@@ -26,7 +26,7 @@ async def deliver(now: datetime | None = None) -> DeliveryReport | None:
     Args:
         now: What time it is, in place of the clock; for trying things out.
     """
-    async with session.opened() as here:
+    async with session.open_session() as here:
         ledger, playbook = here.worker.ledger, here.worker.playbook.playbook
         waiting = await asyncio.to_thread(outbox.count_waiting_messages, ledger, now)
         if not waiting:

@@ -24,7 +24,7 @@ from prefect.schedules import Cron, Interval, Schedule
 from prefect.types.entrypoint import EntrypointType
 
 from flows.runtime.server import WORK_POOL
-from flows.runtime.worker import keep_work_pool
+from flows.runtime.worker import ensure_work_pool
 
 #: What every deployment was called once. One that is left is replaced when its successor is registered.
 FORMER_NAME: Final = "leadgate"
@@ -130,7 +130,7 @@ async def register(client: PrefectClient) -> dict[str, UUID]:
     One that is there in this version is left alone. What somebody paused stays paused, in a newer version and under a
     newer name too.
     """
-    await keep_work_pool(client)
+    await ensure_work_pool(client)
     ids = {}
     for deployment in DEPLOYMENTS:
         flow = deployment.load()

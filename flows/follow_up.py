@@ -29,7 +29,7 @@ async def follow_up(batch: int | None = None, now: datetime | None = None) -> Ba
         batch: A batch that was begun, to continue it; left empty: whatever is due.
         now: What time it is, in place of the clock; for trying things out.
     """
-    async with session.opened() as here:
+    async with session.open_session() as here:
         worker = here.worker
         await asyncio.to_thread(escalate_overdue, worker.ledger, worker.playbook.playbook, now)
         return await take_through(BatchKind.FOLLOW_UP, batch, now)

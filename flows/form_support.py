@@ -17,7 +17,7 @@ from prefect import get_client, get_run_logger, runtime
 from prefect.artifacts import acreate_markdown_artifact
 
 from flows import evidence
-from flows.forms import MOST_OF_A_NAME, SAID_HERE, SHARED_LOGIN
+from flows.forms import MAX_NAME_LENGTH, NAME_FROM_FORM, SHARED_LOGIN
 from flows.intake import intake
 from flows.runtime import events, session
 from leadgate.ledger import reports
@@ -43,9 +43,9 @@ def format_decider(by: str) -> str:
     Raises ``ActionError`` for what is too long for a name, and for signs that nobody sees.
     """
     name = by.strip()
-    if len(name) > MOST_OF_A_NAME:
+    if len(name) > MAX_NAME_LENGTH:
         raise ActionError(
-            f"by has {len(name):,} characters, and a name has at most {MOST_OF_A_NAME}; say who you are. "
+            f"by has {len(name):,} characters, and a name has at most {MAX_NAME_LENGTH}; say who you are. "
             "Nothing was changed."
         )
     if not name.isprintable():
@@ -53,7 +53,7 @@ def format_decider(by: str) -> str:
             "by has line breaks or signs that nobody sees, and a name is one line of plain text; say who you are. "
             "Nothing was changed."
         )
-    return f"{name} ({SAID_HERE})" if name else SHARED_LOGIN
+    return f"{name} ({NAME_FROM_FORM})" if name else SHARED_LOGIN
 
 
 def name_items(given: Mapping[str, Sequence[str] | None]) -> str:
@@ -77,13 +77,13 @@ def parse_id(typed: str, kind: Kind) -> int | None:
 @asynccontextmanager
 async def working() -> AsyncIterator[session.Session]:
     """This process's session under a holder of its own: a batch that its other runs work on is not taken over."""
-    async with session.opened() as shared:
+    async with session.open_session() as shared:
         here = session.Session(replace(shared.worker, holder=f"rerun-{uuid4().hex}"))
-        token = session.current.set(here)
+        token = session.current_session.set(here)
         try:
             yield here
         finally:
-            session.current.reset(token)
+            session.current_session.reset(token)
 
 
 async def take_on(here: session.Session, journeys: Sequence[int], *, run_now: bool) -> list[JourneyStanding]:
@@ -124,8 +124,8 @@ async def forgetting(
         masked: dict[str, str | dict[str, str]] = {name: mask_within(text) for name, text in texts.items() if text}
         if corrections:
             masked["corrections"] = {name: evidence.show_masked(name, value) for name, value in corrections.items()}
-        if len(by) > MOST_OF_A_NAME:
-            masked["by"] = format_line(by, MOST_OF_A_NAME)
+        if len(by) > MAX_NAME_LENGTH:
+            masked["by"] = format_line(by, MAX_NAME_LENGTH)
         if masked and runtime.flow_run.id is not None:
             async with get_client() as client:
                 run = await client.read_flow_run(UUID(runtime.flow_run.id))

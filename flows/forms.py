@@ -1,8 +1,8 @@
-"""The words that people choose from in the Prefect UI's forms: what a flow's parameters may be.
+"""The types of the parameters that people fill in or choose in the Prefect UI's forms.
 
-Belongs here: enumerations that are parameters of deployed flows. They are in a module of their own because a
-flow that is loaded by its path has another module name, and its types would then not be these. Does not belong
-here: what any of them leads to (``rerun``, ``review``).
+Belongs here: enumerations and texts that are parameters of deployed flows. They are in a module of their own because
+Prefect loads a flow by its path, under another module name, and a type defined there would differ from the imported
+one. Does not belong here: what a choice leads to (``rerun``, ``review``).
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from tasks.qualification import IN_REVIEW_BAND
 from tasks.reassignments import UNASSIGNED
 from tasks.source_breaker import PARKED
 
-#: Who did it, where nobody said: people who share a login cannot be told apart.
+#: The recorded actor when a form names nobody: people who share the login of the server cannot be told apart.
 SHARED_LOGIN: Final = "shared Prefect login"
-#: Behind a name that somebody typed into a form, which nobody has checked.
-SAID_HERE: Final = "said in the Prefect UI"
+#: Appended to the recorded name of a person who typed it into a form, because the name is not verified.
+NAME_FROM_FORM: Final = "said in the Prefect UI"
 
-#: Characters of a name that somebody types into a form.
-MOST_OF_A_NAME: Final = 80
-#: Who somebody says they are. Prefect refuses a longer name before it stores anything; ``form_support`` tells what is
-#: wrong.
-Name = Annotated[str, WithJsonSchema({"type": "string", "maxLength": MOST_OF_A_NAME})]
+#: The most characters of a person's name in a form.
+MAX_NAME_LENGTH: Final = 80
+#: The name that a person gives in a form. Prefect refuses a longer one before it stores anything, and
+#: ``form_support`` says why.
+Name = Annotated[str, WithJsonSchema({"type": "string", "maxLength": MAX_NAME_LENGTH})]
 
 #: An id as Leadgate prints it, with or without its letter.
 Id = Annotated[str, BeforeValidator(str)]
 
 
 class Mode(StrEnum):
-    """What to do with the leads that are held."""
+    """How to resolve work items: what happens to the leads that they hold."""
 
     AS_IT_IS = "as_it_is"
     CORRECTED = "corrected"
@@ -48,7 +48,7 @@ class Mode(StrEnum):
 
 
 class Decision(StrEnum):
-    """What a reviewer decides."""
+    """The decision of a reviewer."""
 
     APPROVE = "approve"
     REJECT = "reject"
@@ -80,7 +80,7 @@ def _list_reasons() -> list[str]:
     )
 
 
-if TYPE_CHECKING:  # made from where each is defined, which no type checker can follow
+if TYPE_CHECKING:  # the real ones have their members from other modules, which a type checker cannot follow
 
     class Stage(StrEnum):
         """A stage that holds leads."""

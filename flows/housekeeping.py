@@ -37,7 +37,7 @@ async def housekeeping(
         at_most_rows: Flow runs and artifacts that one pass deletes; the next goes on.
         at_most_seconds: For how long one pass deletes.
     """
-    async with session.opened() as here:
+    async with session.open_session() as here:
         ledger, keep = here.worker.ledger, here.worker.playbook.playbook.retention
         moment = await session.read_ledger_time(ledger, now)
         ours = left_behind.build_flow_filter([deployment.flow for deployment in DEPLOYMENTS])

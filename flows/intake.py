@@ -38,7 +38,7 @@ async def take_through(kind: BatchKind, batch: int | None, now: datetime | None)
     retried; or the next that waits or was left behind. What came of it is a state with the report, whose message
     counts the leads. A batch that somebody else finished is told as a state, too.
     """
-    async with session.opened() as here, telling():
+    async with session.open_session() as here, telling():
         work = await _find_work(here, kind, batch, now)
         if not isinstance(work, Work):
             return work
@@ -54,7 +54,7 @@ async def take_through(kind: BatchKind, batch: int | None, now: datetime | None)
             held,
             work.lease_seconds,
             failed=control.is_failure,
-            patience=lambda error: here.patience(error, held.failures),
+            retry_delay=lambda error: here.retry_delay(error, held.failures),
         ):
             stands = await asyncio.to_thread(count_entering_by_stage, ledger, held)
             entering = 0
@@ -78,7 +78,7 @@ async def take_through(kind: BatchKind, batch: int | None, now: datetime | None)
                 entering = result.outcomes.get(Outcome.CONTINUE, 0) + result.outcomes.get(Outcome.OWNED, 0)
             await asyncio.to_thread(close, ledger, held, work.now)
         report.seconds = time.perf_counter() - started
-        here.closed(report)
+        here.on_batch_closed(report)
         over.set()
         events.emit(report)
         told = describe_batch(report)
@@ -125,7 +125,7 @@ async def _find_work(
     while (work := await asyncio.to_thread(resume_work, worker, batch, now)) is None:
         found = await asyncio.to_thread(find_standing, worker.ledger, batch)
         if found is None:
-            raise LookupError(f"there is no batch {batch}; leave it empty to take whatever waits")
+            raise LookupError(f"there is no batch {batch}; leave it empty to take the leads that wait")
         if found.closed:
             by = "this run" if found.holder == worker.holder else f"run {found.holder}"
             return Completed(message=f"Batch {batch} was finished by {by}; there was nothing left to do.")
@@ -140,7 +140,7 @@ async def intake(batch: int | None = None, now: datetime | None = None) -> Batch
     They become owned, held, nurtured, disqualified or joined.
 
     Args:
-        batch: A batch that was begun, to continue it; left empty: whatever waits.
+        batch: A batch that was begun, to continue it; leave it empty to take the leads that wait.
         now: What time it is, in place of the clock; for trying things out.
     """
     return await take_through(BatchKind.INTAKE, batch, now)

@@ -15,7 +15,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from flows.runtime import preload
-from flows.runtime.server import prefect_server, wait_until_ready
+from flows.runtime.server import open_prefect_server, wait_until_ready
 from leadgate.ledger import Ledger, hosts, open_ledger
 from leadgate.ledger.leases import read_lease_remaining
 from leadgate.playbook import Loaded
@@ -80,7 +80,7 @@ class Runner:
 
     def __enter__(self) -> Runner:
         with contextlib.ExitStack() as stack:
-            url = stack.enter_context(prefect_server(self._ledger, self._worker.playbook.playbook.retention))
+            url = stack.enter_context(open_prefect_server(self._ledger, self._worker.playbook.playbook.retention))
             self._progress(Progress("starting the Prefect server"))
             # it takes seconds as well, so it goes on beside the server's start
             preload.preload(self._worker.playbook.playbook)
@@ -114,7 +114,7 @@ async def _run_until_idle(
 
     await asyncio.to_thread(activate, worker, now)
     here = session.Session(worker, progress=lambda stage: progress(Progress(stage.name_in_words, stage)))
-    token = session.current.set(here)
+    token = session.current_session.set(here)
     started = time.perf_counter()
     try:
         if BatchKind.FOLLOW_UP in kinds:  # part of the same check, and due even where no lead is owned
@@ -134,7 +134,7 @@ async def _run_until_idle(
                 if isinstance(done, BatchReport):
                     report.batches.append(done)
     finally:
-        session.current.reset(token)
+        session.current_session.reset(token)
         await run_log.send_rest()
     report.seconds = time.perf_counter() - started
     return report

@@ -47,7 +47,7 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Address:
+class DeliveryAddress:
     """Where messages to a target go: the variable that the playbook names, and what it holds, if anything."""
 
     variable: str | None
@@ -59,13 +59,13 @@ def wait_after(attempts: int) -> timedelta | None:
     return None if attempts >= MOST_ATTEMPTS else WAITS[min(attempts, len(WAITS)) - 1]
 
 
-def find_address(target: str, playbook: Playbook, environ: Mapping[str, str]) -> Address:
+def find_address(target: str, playbook: Playbook, environ: Mapping[str, str]) -> DeliveryAddress:
     """The target's own entry in the playbook's notifications, else the one for everybody."""
     entries = {entry.to: entry.address_env for entry in playbook.notifications}
     variable = entries.get(target, entries.get(EVERYBODY))
     if variable is None:
-        return Address(None)
-    return Address(variable, environ.get(variable, "").strip() or None)
+        return DeliveryAddress(None)
+    return DeliveryAddress(variable, environ.get(variable, "").strip() or None)
 
 
 _ABOUT_THE_FIRST_TOUCH: Final = (

@@ -22,7 +22,7 @@ from leadgate.ledger.outbox import UNDELIVERABLE, Message
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.playbook import Playbook
 from leadgate.vocabulary import StageName, WorkItemKind
-from tasks.delivery import MOST_ATTEMPTS, Address, compose_message, find_address, mask_target, wait_after
+from tasks.delivery import MOST_ATTEMPTS, DeliveryAddress, compose_message, find_address, mask_target, wait_after
 from tasks.work_items import find_route
 
 #: Far longer than any service takes to answer or to time out, so that nobody takes over what is being sent.
@@ -153,7 +153,7 @@ def _claim(
 
 def _find_reachable(
     ledger: Ledger, playbook: Playbook, environ: Mapping[str, str], now: datetime | None, report: DeliveryReport
-) -> dict[str, Address]:
+) -> dict[str, DeliveryAddress]:
     """The targets of what waits that have an address. The others are counted, and left alone."""
     reachable = {}
     for each in outbox.count_waiting_messages(ledger, now):
@@ -168,7 +168,7 @@ def _find_reachable(
     return reachable
 
 
-def _attempt(message: Message, address: Address, playbook: Playbook) -> str | None:
+def _attempt(message: Message, address: DeliveryAddress, playbook: Playbook) -> str | None:
     """Send it. Why it failed, or None."""
     if message.attempts > MOST_ATTEMPTS:
         return f"{address.variable}: {MOST_ATTEMPTS} attempts, and the process died over the last"

@@ -24,9 +24,9 @@ class KeptServer:
     def start(self) -> str:
         """Its address, when it answers."""
         if self._url is None:
-            from flows.runtime.server import prefect_server, wait_until_ready
+            from flows.runtime.server import open_prefect_server, wait_until_ready
 
-            url = self._running.enter_context(prefect_server(self._postgres))
+            url = self._running.enter_context(open_prefect_server(self._postgres))
             wait_until_ready(url)
             os.environ["PREFECT_API_URL"] = self._url = url
             from prefect.context import refresh_global_settings_context

@@ -23,7 +23,7 @@ import typer
 from console.command_context import CommandContext
 from console.redaction import sanitise
 from flows.runtime import environment
-from flows.runtime.server import PrefectError, find_running, use_defaults, wait_until_ready
+from flows.runtime.server import PrefectError, find_running_server, use_defaults, wait_until_ready
 from leadgate.ledger import open_ledger
 from leadgate.settings import Settings
 
@@ -96,14 +96,14 @@ def worker(
 
     setup_signal_handlers_worker(os.getpid(), "the worker", _tell)
     _tell("the worker runs what is scheduled, and what is started in the Prefect UI; ctrl-C ends it")
-    asyncio.run(worker.work(f"leadgate-{socket.gethostname()}", limit))
+    asyncio.run(worker.run_worker(f"leadgate-{socket.gethostname()}", limit))
 
 
 def _find_prefect(settings: Settings) -> None:
     """Have Prefect's client use the server that is named, or else the one that `leadgate up` keeps running here."""
     if os.environ.get("PREFECT_API_URL"):
         return
-    running = find_running(settings.home)
+    running = find_running_server(settings.home)
     if running is None:
         raise PrefectError(
             "no Prefect server: `leadgate up` starts one in this data folder, or PREFECT_API_URL names one "

@@ -29,14 +29,14 @@ from console.service.state_file import STATE_FILE
 from console.service.supervisor import Part
 from flows.runtime import environment
 from flows.runtime.server import (
-    Address,
+    PrefectAddress,
     build_python_command,
     build_server_command,
     build_server_environment,
     ensure_address,
-    forget_running,
+    forget_running_server,
     is_answering,
-    note_running,
+    record_running_server,
     use_defaults,
     wait_until_ready,
 )
@@ -82,7 +82,7 @@ def _keep_up(settings: Settings, playbook: Loaded) -> None:
     _say("starting")
     with open_ledger(settings) as ledger:
         address = (
-            Address(named, os.environ.get("PREFECT_API_AUTH_STRING"))
+            PrefectAddress(named, os.environ.get("PREFECT_API_AUTH_STRING"))
             if named
             else ensure_address(settings.home, settings.prefect_port)
         )
@@ -95,11 +95,13 @@ def _keep_up(settings: Settings, playbook: Loaded) -> None:
             _say("stopping")
             for part in reversed(parts):
                 part.stop()
-            forget_running(settings.home)
+            forget_running_server(settings.home)
             (settings.home / STATE_FILE).unlink(missing_ok=True)
 
 
-def _build_parts(settings: Settings, playbook: Loaded, ledger: Ledger, address: Address, *, ours: bool) -> list[Part]:
+def _build_parts(
+    settings: Settings, playbook: Loaded, ledger: Ledger, address: PrefectAddress, *, ours: bool
+) -> list[Part]:
     """What runs, in the order of its start."""
     logs, folder = settings.home / "logs", settings.home / "run"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -149,7 +151,7 @@ def _build_parts(settings: Settings, playbook: Loaded, ledger: Ledger, address: 
     return parts
 
 
-def _run(settings: Settings, playbook: Loaded, ledger: Ledger, address: Address, parts: list[Part]) -> None:
+def _run(settings: Settings, playbook: Loaded, ledger: Ledger, address: PrefectAddress, parts: list[Part]) -> None:
     """Start the parts, each when those before it answer, and look after them for ever."""
     _say_health(DATABASE, "up", "as named" if settings.database_url else "embedded, in the data folder")
     first = parts[0]
@@ -161,7 +163,7 @@ def _run(settings: Settings, playbook: Loaded, ledger: Ledger, address: Address,
     else:
         wait_until_ready(address.url, address.auth)
         _say_health("Prefect", "up", f"{address.url}, as named")
-    note_running(settings.home, address)
+    record_running_server(settings.home, address)
     for part in parts:
         if part.state == "stopped":
             part.start()
@@ -182,7 +184,7 @@ def _run(settings: Settings, playbook: Loaded, ledger: Ledger, address: Address,
         time.sleep(LOOK_EVERY)
 
 
-def _tell_where(settings: Settings, playbook: Loaded, address: Address) -> None:
+def _tell_where(settings: Settings, playbook: Loaded, address: PrefectAddress) -> None:
     console = build_console()
     console.print("\nLeadgate is up. Ctrl-C stops everything.\n")
     console.print(f"  Prefect UI     {address.url.removesuffix('/api')}", soft_wrap=True)
@@ -206,7 +208,7 @@ def _list_http_sources(playbook: Loaded) -> list[str]:
     return [name for name, source in playbook.playbook.sources.items() if source.http is not None]
 
 
-def _keep_state(home: Path, address: Address, database: str, parts: list[Part]) -> None:
+def _keep_state(home: Path, address: PrefectAddress, database: str, parts: list[Part]) -> None:
     """For ``leadgate status``. Written whole, then moved: a reader never sees half of it."""
     state = {
         "pid": os.getpid(),

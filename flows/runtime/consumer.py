@@ -85,7 +85,9 @@ class Consumer:
         self._now = now
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         self._worker = Worker(ledger, playbook, self.name, settings.lease_seconds, settings.batch_limit)
-        self._session = session.Session(self._worker, closed=self._note_closed, patience=control.compute_retry_delay)
+        self._session = session.Session(
+            self._worker, on_batch_closed=self._note_closed, retry_delay=control.compute_retry_delay
+        )
         self._closing: dict[int, asyncio.Future[BatchReport]] = {}
         self._finishing: asyncio.Task[Any] | None = None
         self._tell = tell
@@ -108,7 +110,7 @@ class Consumer:
         """Work until ``stop``. Errors of servers are waited out; what is ours to fix is told and tried later."""
         loop = asyncio.get_running_loop()
         deaf = threading.Event()
-        token = session.current.set(self._session)
+        token = session.current_session.set(self._session)
         listener = threading.Thread(
             target=consumers.listen,
             args=(self._worker.ledger, lambda: loop.call_soon_threadsafe(self._wake.set), deaf),
@@ -130,7 +132,7 @@ class Consumer:
                 each.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
             deaf.set()
-            session.current.reset(token)
+            session.current_session.reset(token)
             await run_log.send_rest()
             with contextlib.suppress(DBAPIError):
                 await asyncio.to_thread(consumers.remove_consumer, self._worker.ledger, self.name)

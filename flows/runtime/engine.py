@@ -1,8 +1,8 @@
 """Run one flow run of a worker: ``python -P -m flows.runtime.engine`` with its id in ``PREFECT__FLOW_RUN_ID``.
 
 Prefect's own entry point loads any code that a deployment names, and everybody who reaches the API can write one.
-This one runs the flows of ``flows.deployments`` only, as they are installed here. Belongs here: what replaces
-``prefect.engine``, where that is no public interface (as of 3.8).
+This entry point runs only the flows of ``flows.deployments``, as they are installed here. Belongs here: what replaces
+``prefect.engine``, also by private functions of Prefect 3.8, which has no public ones for this.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from prefect import Flow
     from prefect.client.schemas.objects import FlowRun
 
-FLOW_RUN: Final = "PREFECT__FLOW_RUN_ID"
+FLOW_RUN_ID_VARIABLE: Final = "PREFECT__FLOW_RUN_ID"
 
 
 async def find_own_flow(flow_run: FlowRun) -> Flow[Any, Any]:
@@ -35,8 +35,8 @@ async def find_own_flow(flow_run: FlowRun) -> Flow[Any, Any]:
     raise PrefectError(f"{name!r} is no flow of Leadgate; this worker runs {known}, and nothing else")
 
 
-def run_one(flow_run_id: UUID) -> None:
-    """Run the flow run with this id, and leave its state with Prefect."""
+def run_flow_run(flow_run_id: UUID) -> None:
+    """Run the flow run with this id, and report its state to the Prefect server."""
     from prefect._internal.control_listener import configure_from_env
     from prefect.engine import _drive_run_flow_result, handle_engine_signals
     from prefect.flow_engine import load_flow_run, run_flow
@@ -52,4 +52,4 @@ def run_one(flow_run_id: UUID) -> None:
 
 
 if __name__ == "__main__":
-    run_one(UUID(os.environ[FLOW_RUN]))
+    run_flow_run(UUID(os.environ[FLOW_RUN_ID_VARIABLE]))

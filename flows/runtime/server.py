@@ -1,7 +1,7 @@
-"""The Prefect server that flows talk to: a named one, or one started for as long as a command runs.
+"""The Prefect server that flows use: the one that the environment names, or one that runs as long as a command.
 
 Belongs here: Prefect's settings and the server's lifetime. This file must not import Prefect: Prefect reads
-its settings when it is imported, so they are made here first.
+its settings when it is imported, so they are set here first.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class PrefectError(NotAvailableError):
     """The Prefect server cannot be reached or started; the message says why and what to do."""
 
 
-#: Nothing is sent anywhere, and results are JSON, not pickles. What fails is raised to whoever started the run,
-#: and told in the run's state; Prefect's log would tell it a second time, as a traceback.
+#: No telemetry, and results as JSON instead of pickles. An error is raised to the caller of the run and stored in the
+#: run's state; Prefect's log, which would repeat it as a traceback, is off.
 _DEFAULTS: Final = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -60,37 +60,37 @@ def use_defaults(home: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Address:
-    """Where a Prefect API is, and the authentication string that it asks for."""
+class PrefectAddress:
+    """The URL of a Prefect API, and the authentication string that the API asks for."""
 
     url: str
     auth: str | None = field(default=None, repr=False)
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs in its environment to use it."""
-        named = {"PREFECT_API_URL": self.url, "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true"}
-        return named | ({"PREFECT_API_AUTH_STRING": self.auth} if self.auth else {})
+        """The environment variables with which a process uses this API."""
+        variables = {"PREFECT_API_URL": self.url, "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true"}
+        return variables | ({"PREFECT_API_AUTH_STRING": self.auth} if self.auth else {})
 
 
 @contextlib.contextmanager
-def prefect_server(ledger: Ledger, retention: Retention | None = None) -> Iterator[str]:
-    """The address of a Prefect API: the one that ``PREFECT_API_URL`` names, the one that `leadgate up` keeps
-    running in the same data folder, else one on loopback for as long as this lasts.
+def open_prefect_server(ledger: Ledger, retention: Retention | None = None) -> Iterator[str]:
+    """Yield the URL of a Prefect API: the one in ``PREFECT_API_URL``, that of the server which `leadgate up` runs in
+    the same data folder, else that of a new server on loopback, which is stopped at the end of the context.
 
-    Such a server lives on the embedded PostgreSQL, or on SQLite in the data folder where a PostgreSQL is
-    named. It answers only to this process: its authentication string is made up on the spot. ``yield``
-    comes at once, so that slow imports go on beside the start; ``wait_until_ready`` waits. Raises ``PrefectError``.
+    A new server stores its data in the embedded PostgreSQL, or in SQLite in the data folder where the ledger is in
+    an external PostgreSQL. Only this process can use the server: its authentication string is random. The URL is
+    yielded at once, so that slow imports run beside the start; ``wait_until_ready`` waits. Raises ``PrefectError``.
     """
     use_defaults(ledger.home)
     if named := os.environ.get("PREFECT_API_URL"):
         yield named
         return
-    if (running := find_running(ledger.home)) is not None:
+    if (running := find_running_server(ledger.home)) is not None:
         with _environment(running):
             yield running.url
         return
-    address = Address(f"http://127.0.0.1:{_find_free_port()}/api", f"leadgate:{secrets.token_urlsafe(24)}")
+    address = PrefectAddress(f"http://127.0.0.1:{_find_free_port()}/api", f"leadgate:{secrets.token_urlsafe(24)}")
     server = start_server(ledger.home, address, ledger.prefect_url, retention)
     try:
         with _environment(address):
@@ -100,11 +100,11 @@ def prefect_server(ledger: Ledger, retention: Retention | None = None) -> Iterat
 
 
 def start_server(
-    home: Path, address: Address, database: str | None, retention: Retention | None = None
+    home: Path, address: PrefectAddress, database: str | None, retention: Retention | None = None
 ) -> subprocess.Popen[bytes]:
     """Start a Prefect server at ``address``, which ends with this process; its log is in the data folder.
 
-    ``database`` is a SQLAlchemy URL for asyncpg; none: SQLite in the data folder.
+    ``database`` is a SQLAlchemy URL for asyncpg; without one the server uses SQLite in the data folder.
     """
     (home / "prefect").mkdir(mode=0o700, parents=True, exist_ok=True)
     with open_private(home / "prefect" / "server.log", "ab") as output:
@@ -120,56 +120,58 @@ def start_server(
             stderr=subprocess.STDOUT,
             preexec_fn=die_with_parent,
             umask=PRIVATE,
-            start_new_session=True,  # ctrl-C is for the process that started it, which then stops it
+            start_new_session=True,  # Ctrl-C reaches only this process, which then stops the server
         )
 
 
-def build_server_command(address: Address) -> list[str]:
+def build_server_command(address: PrefectAddress) -> list[str]:
     """The command line of a Prefect server at ``address``."""
     port = str(urlsplit(address.url).port)
     return [*build_python_command("prefect"), "server", "start", "--host", "127.0.0.1", "--port", port]
 
 
 def build_python_command(module: str) -> list[str]:
-    """The command line that runs ``module``; modules beside where it runs are not taken for installed ones."""
+    """The command line that runs ``module``; ``-P`` keeps modules in the working directory from shadowing it."""
     return [sys.executable, "-P", "-m", module]
 
 
 def compute_event_retention(retention: Retention) -> timedelta:
-    """Events are three quarters of what a flow run leaves, and little is shown of them: the feed, dots on a time line.
+    """How long Prefect keeps events: as long as flow runs, at most two days.
 
-    Housekeeping listens to heartbeats, which are events: what a daily pass needs is two days of them.
+    Events are three quarters of the data of a flow run, and the UI shows few of them (the feed, dots on a time line).
+    The daily housekeeping reads heartbeats, which are events; two days of them are enough for it.
     """
     return min(retention.flow_runs, timedelta(days=2))
 
 
 def build_vacuum_settings(retention: Retention) -> dict[str, str]:
-    """Settings by which a server deletes what is older than ``retention``: its own service, in its own database.
+    """Settings with which a Prefect server's vacuum service deletes what is older than ``retention``.
 
-    That service knows no age of artifacts of their own; ``flows.housekeeping`` sees to it where theirs is shorter.
+    That service has no setting for artifacts; ``flows.housekeeping`` deletes them where their retention is shorter.
     """
-    seconds = max(int(retention.flow_runs.total_seconds()), 3601)  # it wants more than an hour
+    seconds = max(int(retention.flow_runs.total_seconds()), 3601)  # Prefect refuses an hour or less
     events = int(compute_event_retention(retention).total_seconds())
     return {
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(seconds),
-        "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"PT{events}S",  # this one reads no bare number
+        "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"PT{events}S",  # this setting accepts no bare number
     }
 
 
 def build_server_environment(
-    home: Path, address: Address, database: str | None, retention: Retention | None = None
+    home: Path, address: PrefectAddress, database: str | None, retention: Retention | None = None
 ) -> dict[str, str]:
-    """What that server needs in its environment. ``database`` as for ``start_server``.
+    """The environment variables of a Prefect server at ``address``. ``database`` as for ``start_server``.
 
-    It deletes what is older than ``retention``, none: a playbook's default, unless the environment says otherwise.
+    The server deletes what is older than ``retention`` (by default, that of a playbook without one), unless the
+    environment has other settings.
     """
-    deleting = {
+    vacuum_settings = {
         name: os.environ.get(name, value) for name, value in build_vacuum_settings(retention or Retention()).items()
     }
     return {
         **address.environment,
-        **deleting,
+        **vacuum_settings,
         "PREFECT_SERVER_API_AUTH_STRING": address.auth or "",
         "PREFECT_API_DATABASE_CONNECTION_URL": database or f"sqlite+aiosqlite:///{home / 'prefect' / 'prefect.db'}",
         "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
@@ -179,9 +181,9 @@ def build_server_environment(
     }
 
 
-def ensure_address(home: Path, port: int) -> Address:
-    """The address of the server that stays up: its authentication string is made once and kept, readable by
-    the owner of the data folder alone."""
+def ensure_address(home: Path, port: int) -> PrefectAddress:
+    """The address of the server of `leadgate up`. Its authentication string is made once and kept in a file that only
+    the owner of the data folder can read."""
     file = home / "prefect" / "auth"
     file.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
@@ -189,31 +191,31 @@ def ensure_address(home: Path, port: int) -> Address:
         with os.fdopen(descriptor, "w", encoding="ascii") as made:
             made.write(f"leadgate:{secrets.token_urlsafe(24)}")
     file.chmod(0o600)
-    return Address(f"http://127.0.0.1:{port}/api", file.read_text(encoding="ascii").strip())
+    return PrefectAddress(f"http://127.0.0.1:{port}/api", file.read_text(encoding="ascii").strip())
 
 
-def note_running(home: Path, address: Address) -> None:
-    """Let other commands of this data folder find the server at ``address``."""
+def record_running_server(home: Path, address: PrefectAddress) -> None:
+    """Write down ``address``, so that other commands with this data folder find the server."""
     (home / "prefect" / "address").write_text(address.url, encoding="ascii")
 
 
-def forget_running(home: Path) -> None:
-    """The server has ended."""
+def forget_running_server(home: Path) -> None:
+    """Remove the note of a server that has ended."""
     (home / "prefect" / "address").unlink(missing_ok=True)
 
 
-def find_running(home: Path) -> Address | None:
-    """The server that was noted as running, if it answers to this folder's authentication string."""
+def find_running_server(home: Path) -> PrefectAddress | None:
+    """The server that was recorded as running, if it answers to this folder's authentication string."""
     try:
         url = (home / "prefect" / "address").read_text(encoding="ascii").strip()
         auth = (home / "prefect" / "auth").read_text(encoding="ascii").strip()
     except OSError:
         return None
-    address = Address(url, auth)
+    address = PrefectAddress(url, auth)
     return address if is_answering(address) else None
 
 
-def is_answering(address: Address, timeout: float = 2.0) -> bool:
+def is_answering(address: PrefectAddress, timeout: float = 2.0) -> bool:
     """Whether the API at ``address`` answers to its authentication string."""
     user, _, password = (address.auth or "").partition(":")
     try:  # /health would answer to anybody
@@ -223,7 +225,7 @@ def is_answering(address: Address, timeout: float = 2.0) -> bool:
 
 
 @contextlib.contextmanager
-def _environment(address: Address) -> Iterator[None]:
+def _environment(address: PrefectAddress) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in address.environment}
     os.environ.update(address.environment)
     try:
@@ -244,11 +246,11 @@ def wait_until_ready(url: str, auth: str | None = None) -> None:
     deadline = time.monotonic() + START_TIMEOUT
     reason = "no answer"
     user, _, password = (auth or os.environ.get("PREFECT_API_AUTH_STRING", "")).partition(":")
-    # /health answers to anybody; a key in place of a string is for Prefect's client to show
-    question = "health" if os.environ.get("PREFECT_API_KEY") else "hello"
+    # /health needs no authentication; with an API key in place of the string, only Prefect's client can check it
+    endpoint = "health" if os.environ.get("PREFECT_API_KEY") else "hello"
     while time.monotonic() < deadline:
         try:
-            answer = requests.get(f"{url}/{question}", timeout=5, auth=(user, password) if user else None)
+            answer = requests.get(f"{url}/{endpoint}", timeout=5, auth=(user, password) if user else None)
         except requests.ConnectionError:
             reason = "nothing listens there"
         except requests.RequestException as error:
@@ -274,7 +276,7 @@ def _find_free_port() -> int:
 
 
 def stop_server(server: subprocess.Popen[bytes]) -> None:
-    """End it, at the latest after eight seconds."""
+    """Stop the server, by force after eight seconds."""
     server.terminate()
     try:
         server.wait(timeout=8)
@@ -284,6 +286,6 @@ def stop_server(server: subprocess.Popen[bytes]) -> None:
 
 
 def die_with_parent() -> None:
-    """A kill -9 of the parent ends the server too, where the system can do that (Linux: PR_SET_PDEATHSIG)."""
+    """Have the system stop this process when its parent dies, even by kill -9 (Linux only: PR_SET_PDEATHSIG)."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGTERM)

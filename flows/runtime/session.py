@@ -1,7 +1,7 @@
-"""What flow runs of one process share: the open ledger, the playbook, and batches claimed for them.
+"""The session that the flow runs of one process share: the open ledger, the playbook, and claimed batches.
 
-Belongs here: opening these once, or for a run of its own when nobody has. Parameters of flows stay plain
-values; connections and playbooks do not travel through them.
+Belongs here: opening a session, once for a process or for a single run of a Prefect worker. Parameters of flows are
+plain values; connections and playbooks are passed by the session instead.
 """
 
 from __future__ import annotations
@@ -27,39 +27,40 @@ from tasks.stage import StageReport, Work
 
 @dataclass
 class Session:
-    """A worker with what it has claimed for flow runs that are about to start, or offers to runs that wait.
+    """A worker, the batches that it has claimed for flow runs about to start, and its offers to runs that wait.
 
-    ``patience(error, failures)``: seconds until a batch whose run failed may be tried again.
+    ``on_batch_closed(report)`` is called before the evidence of the batch is published, ``progress(report)`` after
+    each stage. ``retry_delay(error, failures)``: seconds until a batch whose run failed may be tried again.
     """
 
     worker: Worker
-    claimed: dict[int, Work] = field(default_factory=dict)
-    offers: dict[str, Offer] = field(default_factory=dict)  # by flow run
-    closed: Callable[[BatchReport], None] = lambda report: None  # hears of a batch before its evidence is published
+    claimed: dict[int, Work] = field(default_factory=dict)  # batch id -> work
+    offers: dict[str, Offer] = field(default_factory=dict)  # flow run id -> offer
+    on_batch_closed: Callable[[BatchReport], None] = lambda report: None
     progress: Callable[[StageReport], None] = lambda report: None
-    patience: Callable[[BaseException, int], float] = lambda error, failures: 0.0
+    retry_delay: Callable[[BaseException, int], float] = lambda error, failures: 0.0
 
     def build_run_worker(self) -> Worker:
-        """The worker under the name of the flow run that runs now: retried, the run finds its batch by that."""
+        """The worker with the id of the current flow run as its holder: a retried run finds its batch by that id."""
         run_id = runtime.flow_run.id
         return replace(self.worker, holder=str(run_id)) if run_id else self.worker
 
 
-current: ContextVar[Session | None] = ContextVar("leadgate_session", default=None)
+current_session: ContextVar[Session | None] = ContextVar("leadgate_session", default=None)
 
 
 async def read_ledger_time(ledger: Ledger, as_of: datetime | None = None) -> datetime:
-    """What time it is on the ledger's clock, or ``as_of``; read beside the event loop."""
+    """The time of the ledger's clock, or ``as_of``; asked in a thread, so that the event loop goes on."""
     return await asyncio.to_thread(ask_time, ledger, as_of)
 
 
 @contextlib.asynccontextmanager
-async def opened() -> AsyncIterator[Session]:
-    """This process's session, or one from the environment for a run that a Prefect worker started.
+async def open_session() -> AsyncIterator[Session]:
+    """Yield this process's session, or open one from the environment for a run that a Prefect worker started.
 
-    Flow runs within that one share it.
+    Flow runs that are started within the context share its session.
     """
-    session = current.get()
+    session = current_session.get()
     if session is not None:
         yield session
         return
@@ -69,9 +70,9 @@ async def opened() -> AsyncIterator[Session]:
         worker = Worker(ledger, loaded, f"run-{uuid4().hex}", settings.lease_seconds, settings.batch_limit)
         await asyncio.to_thread(hosts.require_right_clock, ledger, settings.clock_skew_limit)
         activate(worker)
-        here = Session(worker)
-        token = current.set(here)
+        session = Session(worker)
+        token = current_session.set(session)
         try:
-            yield here
+            yield session
         finally:
-            current.reset(token)
+            current_session.reset(token)

@@ -29,7 +29,7 @@ NAME: Final = "ready for the next leads"
 
 
 class Offer:
-    """The place in a waiting run where it gets its batch. ``None`` sends it home."""
+    """Hands a batch to a flow run that waits for one; ``None`` in place of a batch ends the run."""
 
     def __init__(self) -> None:
         self._given: asyncio.Future[Work | None] = asyncio.get_running_loop().create_future()

@@ -1,4 +1,4 @@
-"""The worker: it runs what is scheduled and what people start or retry in the Prefect UI, each run in a process.
+"""The worker: it runs scheduled flow runs and those that people start or retry in the Prefect UI, each in a process.
 
 A person who has the authentication string of the Prefect API can write deployments, job variables and work pools. A
 worker of Prefect takes the command, the environment and the code of a run from there; this one takes them from the
@@ -27,20 +27,20 @@ from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, Proc
 from flows.runtime.engine import find_own_flow
 from flows.runtime.server import WORK_POOL, build_python_command
 
-#: Nothing of a job can be chosen by a deployment or a run. The command counts where a worker of Prefect's own is used.
+#: A deployment or a run can set no part of a job. ``command`` is for a plain Prefect worker; ours builds its own.
 JOB_TEMPLATE: Final[dict[str, Any]] = {
     "job_configuration": {"command": "python -P -m flows.runtime.engine", "env": {}, "stream_output": True},
     "variables": {"type": "object", "properties": {}, "additionalProperties": False},
 }
 
 
-async def keep_work_pool(client: PrefectClient) -> None:
-    """Make the work pool, or lock the job template of the one that is there."""
+async def ensure_work_pool(client: PrefectClient) -> None:
+    """Create the work pool, or reset the job template of the existing one to ours."""
     try:
         await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process", base_job_template=JOB_TEMPLATE))
     except ObjectAlreadyExists:
-        there = await client.read_work_pool(WORK_POOL)
-        if there.base_job_template != JOB_TEMPLATE:
+        existing = await client.read_work_pool(WORK_POOL)
+        if existing.base_job_template != JOB_TEMPLATE:
             await client.update_work_pool(WORK_POOL, WorkPoolUpdate(base_job_template=JOB_TEMPLATE))
 
 
@@ -61,8 +61,8 @@ class OwnFlowsWorker(ProcessWorker):
         configuration: ProcessJobConfiguration,
         task_status: anyio.abc.TaskStatus[int] | None = None,
     ) -> ProcessWorkerResult:
-        """Run ``flow_run`` in a process. ``configuration`` is what the API says, and is not used."""
-        await find_own_flow(flow_run)  # refused here, the reason is in the run's state
+        """Run ``flow_run`` in a process. ``configuration`` comes from the API and is ignored."""
+        await find_own_flow(flow_run)  # raises for a flow that is not ours; the reason is then in the run's state
         execution: FlowRunExecutionResult | None = None
         with tempfile.TemporaryDirectory(prefix="leadgate-run-") as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -89,8 +89,8 @@ class OwnFlowsWorker(ProcessWorker):
         return ProcessWorkerResult(status_code=execution.status_code, identifier=str(execution.handle.pid))
 
 
-async def work(name: str, limit: int) -> None:
-    """Run what the work pool brings, ``limit`` runs at a time, until the process is asked to end."""
+async def run_worker(name: str, limit: int) -> None:
+    """Run the flow runs of the work pool, ``limit`` at a time, until the process is asked to end."""
     async with get_client() as client:
-        await keep_work_pool(client)
+        await ensure_work_pool(client)
     await OwnFlowsWorker(work_pool_name=WORK_POOL, name=name, limit=limit, create_pool_if_not_found=False).start()

@@ -120,11 +120,11 @@ def lease(
     lease_seconds: float,
     *,
     failed: Callable[[BaseException], bool] = is_ours,
-    patience: Callable[[BaseException], float] = lambda error: 0.0,
+    retry_delay: Callable[[BaseException], float] = lambda error: 0.0,
 ) -> Iterator[None]:
     """Renew the batch's lease from a thread while the block runs; give it up if the block fails.
 
-    Giving up lets the next run continue after ``patience(error)`` seconds instead of when the lease runs out.
+    Giving up lets the next run continue after ``retry_delay(error)`` seconds instead of when the lease runs out.
     ``failed(error)`` says whether that counts as a failure of the batch.
     """
     done = threading.Event()
@@ -146,7 +146,7 @@ def lease(
     except BaseException as error:
         done.set()
         thread.join()
-        release(ledger, batch, retry_in=patience(error), failed=failed(error))
+        release(ledger, batch, retry_in=retry_delay(error), failed=failed(error))
         raise
     finally:
         done.set()

@@ -570,11 +570,11 @@ async def run_anew(harness: Harness, run_id: UUID) -> Any:
 
     async with get_client() as client:
         run = await client.read_flow_run(run_id)
-    token = session.current.set(session.Session(harness.worker("a worker's")))
+    token = session.current_session.set(session.Session(harness.worker("a worker's")))
     try:
         return await run_flow_async(intake, flow_run=run, parameters={}, return_type="state")
     finally:
-        session.current.reset(token)
+        session.current_session.reset(token)
 
 
 async def failed_run(harness: Harness, settings: Settings, broken: Broken) -> UUID:
@@ -656,11 +656,11 @@ def test_a_batch_that_does_not_exist_is_named(harness: Harness) -> None:
     from flows.runtime import session
 
     async def scenario() -> None:
-        token = session.current.set(session.Session(harness.worker()))
+        token = session.current_session.set(session.Session(harness.worker()))
         try:
             await intake(batch=4711)
         finally:
-            session.current.reset(token)
+            session.current_session.reset(token)
 
     with pytest.raises(LookupError, match="there is no batch 4711; leave it empty"):
         finish(scenario())

@@ -54,11 +54,11 @@ def delivered(harness: Harness, now: datetime) -> DeliveryReport | None:
     from flows.runtime import session
 
     async def flow() -> DeliveryReport | None:
-        token = session.current.set(session.Session(harness.worker()))
+        token = session.current_session.set(session.Session(harness.worker()))
         try:
             return await deliver(now=now)
         finally:
-            session.current.reset(token)
+            session.current_session.reset(token)
 
     return asyncio.run(flow())
 

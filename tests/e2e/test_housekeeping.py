@@ -43,11 +43,11 @@ def keep(harness: Harness, server: Any) -> Callable[..., dict[str, Any]]:
             return await asyncio.gather(*(housekeeping(now=now, **parameters) for _ in range(at_once)))
 
         activate(harness.worker(), NOW)
-        token = session.current.set(session.Session(harness.worker()))
+        token = session.current_session.set(session.Session(harness.worker()))
         try:
             first, *_ = asyncio.run(passes())
         finally:
-            session.current.reset(token)
+            session.current_session.reset(token)
         return {line.what: line for line in first}
 
     return run

@@ -141,20 +141,20 @@ def test_the_prefect_api_asks_who_is_there(up: Up) -> None:
 
 def test_another_prefect_server_is_not_taken_for_ours(up: Up, tmp_path: Path) -> None:
     """Two data folders, one port: whoever has the wrong string must not be told that the server answers."""
-    from flows.runtime.server import Address, PrefectError, find_running, is_answering, wait_until_ready
+    from flows.runtime.server import PrefectAddress, PrefectError, find_running_server, is_answering, wait_until_ready
 
     url = f"http://127.0.0.1:{up.prefect}/api"
     auth = (up.home / "prefect" / "auth").read_text()
-    assert is_answering(Address(url, auth))
-    assert not is_answering(Address(url, "leadgate:another"))
+    assert is_answering(PrefectAddress(url, auth))
+    assert not is_answering(PrefectAddress(url, "leadgate:another"))
     wait_until_ready(url, auth)
     with pytest.raises(PrefectError, match="it answers 401"):
         wait_until_ready(url, "leadgate:another")
     (tmp_path / "prefect").mkdir()
     (tmp_path / "prefect" / "address").write_text(url)
     (tmp_path / "prefect" / "auth").write_text("leadgate:another")
-    assert find_running(tmp_path) is None
-    assert find_running(up.home) == Address(url, auth)
+    assert find_running_server(tmp_path) is None
+    assert find_running_server(up.home) == PrefectAddress(url, auth)
 
 
 def test_a_second_one_is_refused(up: Up) -> None:

@@ -16,7 +16,7 @@ from commands import open_to_others, usual_umask
 from harness import PLAYBOOK
 from sqlalchemy import create_engine, text
 
-from flows.runtime.server import prefect_server, wait_until_ready
+from flows.runtime.server import open_prefect_server, wait_until_ready
 from leadgate.ledger import Ledger, open_ledger
 from leadgate.settings import Settings
 
@@ -65,7 +65,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ledger, str
         usual_umask(),
         open_ledger(Settings(home=home)) as ledger,  # PostgreSQL and Prefect need not start for each command
         patch.dict(os.environ, environment(home), clear=True),
-        prefect_server(ledger) as url,
+        open_prefect_server(ledger) as url,
     ):
         wait_until_ready(url)
         for name, table in (("first", "lead"), ("second", "handoff"), ("third", None)):

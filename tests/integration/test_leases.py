@@ -162,10 +162,10 @@ def test_only_faults_of_ours_count_as_failures(
 
 def test_after_a_failure_a_batch_waits_as_long_as_it_is_told(harness: Harness, claimed: Callable[..., Batch]) -> None:
     batch = claimed()
-    patience = {ValueError: 0.6}
+    delays = {ValueError: 0.6}
     with (
         pytest.raises(ValueError, match="again"),
-        lease(harness.ledger, batch, LONG, patience=lambda error: patience[type(error)]),
+        lease(harness.ledger, batch, LONG, retry_delay=lambda error: delays[type(error)]),
     ):
         raise ValueError("again")
     assert take(harness, "second") is None
