@@ -31,6 +31,7 @@ from leadgate.connectors.files import Row
 from leadgate.connectors.providers import Asking, build_providers
 from leadgate.ledger import Ledger, open_ledger, reports, signals
 from leadgate.ledger.batches import Batch
+from leadgate.ledger.pools import StoredTurns
 from leadgate.playbook import Loaded
 from leadgate.settings import Settings
 from leadgate.sla import sla_targets
@@ -181,18 +182,18 @@ def _bare(loaded: Loaded, leads: int, seed: int) -> float:
         started = time.perf_counter()
         frame = capture.decide(Gathered(frame, no_corrections), work).frame
         frame = validation.decide(Gathered(frame), work).frame
-        asked = enrichment.ask_providers(Gathered(frame), NOW, build_providers(loaded, Asking(NOW)))
+        asked = enrichment.ask_providers(Gathered(frame, enrichment.Said.about(frame)), NOW, build_providers(loaded, Asking(NOW)))
         frame = enrichment.decide(asked, work).frame
         frame = qualification.decide(Gathered(frame, nothing_heard), work).frame
         frame = frame[frame["outcome"] == "continue"].reset_index(drop=True)
-        pools: dict[str, tuple[dict[str, Any], int]] = {pool.name: ({}, 0) for pool in loaded.playbook.pools}
-        loads = {rep.name: Load() for rep in loaded.playbook.reps}
-        frame = assignment.decide(Gathered(frame, {"pools": pools, "loads": loads}), work).frame
+        pools = {pool.name: StoredTurns({}, 0) for pool in loaded.playbook.pools}
+        capacity = assignment.Capacity(pools, {rep.name: Load() for rep in loaded.playbook.reps})
+        frame = assignment.decide(Gathered(frame, capacity), work).frame
         owned = frame[frame["outcome"] == "owned"].reset_index(drop=True)
         missing = pd.Series([None] * len(owned), dtype=object)
         never = dict.fromkeys(("touched_at", "last_touched_at", "accepted_at", "stale_since"), missing)
         owned = owned.assign(clock_from=owned["assigned_at"], **dict.fromkeys(sla_targets.TAKEN.values(), 0), **never)
-        follow_up.decide(Gathered(owned, {"done": nothing_done, "pauses": no_pauses, "active": {}}), work)
+        follow_up.decide(Gathered(owned, follow_up.OwnerActivity(nothing_done, no_pauses, {})), work)
         total += time.perf_counter() - started
     return total
 

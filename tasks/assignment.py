@@ -1,12 +1,12 @@
-"""Assignment: an owner for each qualified lead, with the rule and everybody who was considered.
+"""Assignment: an owner for each qualified lead, with the route that led to the owner and every rep considered.
 
-Belongs here: what this stage loads and stores, and taking the pools' turns. Does not belong here: who
-gets the lead (``leadgate.assignment.routing``).
+Belongs here: what this stage loads and stores, and taking the pools' turns. Does not belong here: choosing
+the owner (``leadgate.assignment.routing``).
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -37,50 +37,62 @@ from leadgate.ledger import (
     qualifications,
 )
 from leadgate.ledger.journeys import stage_moves
-from leadgate.ledger.pools import KeptTurns
+from leadgate.ledger.pools import StoredTurns
 from leadgate.playbook import Playbook, Rep
-from leadgate.sla.sla_targets import Due, due_times, may_have_it_again
+from leadgate.sla.sla_targets import Due, due_times, list_returnable_reasons
 from leadgate.values.json_types import JsonObject
 from leadgate.vocabulary import AssignmentMethod, MessageKind, Outcome, StageName
 from tasks.stage import Decided, Gathered, Stage, Work
 
 
-def gather(connection: Connection, work: Work) -> Gathered:
+@dataclass(frozen=True)
+class Capacity:
+    """What reps can take: the stored turns of each pool, and the loads of the reps whose loads count."""
+
+    pools: dict[str, StoredTurns]
+    loads: dict[str, Load]
+
+
+@dataclass(frozen=True)
+class TurnChanges:
+    """The stored turns of all pools before the decision, and the turns after it of the pools that it changed."""
+
+    before: dict[str, StoredTurns]
+    changed: dict[str, PoolState]
+
+
+def gather(connection: Connection, work: Work) -> Gathered[Capacity]:
     batch = work.batch.id
     columns = [*STANDARD, *VALIDATED, *ENRICHED, "custom"]
-    frame = qualifications.with_scores(
+    frame = qualifications.add_scores(
         leads.read_leads_at(connection, batch, StageName.ASSIGNMENT, columns), connection, batch
     )
     frame = leads.expand_custom(frame, {name: field.type for name, field in work.rules.fields.items()})
-    excluded = assignments.list_previous_owners(connection, batch, may_have_it_again(work.rules))
+    excluded = assignments.list_previous_owners(connection, batch, list_returnable_reasons(work.rules))
     frame["excluded"] = pd.Series([excluded.get(j, ()) for j in frame["journey_id"]], index=frame.index, dtype=object)
     if any(route.to == "earlier_owner" for route in work.rules.routing):
         earlier = assignments.find_earlier_owners(connection, batch)
         frame["earlier_owner"] = pd.Series(
             [earlier.get(j) for j in frame["journey_id"]], index=frame.index, dtype=object
         )
-    context = {
-        "pools": pools.read_pool_turns(connection),
-        "loads": read_loads(connection, work.rules, work.now),
-    }
-    return Gathered(frame, context)
+    return Gathered(frame, Capacity(pools.read_stored_turns(connection), read_loads(connection, work.rules, work.now)))
 
 
 def read_loads(connection: Connection, playbook: Playbook, now: datetime) -> dict[str, Load]:
-    """The loads of the reps for whom they decide something; nobody counts the leads of the others."""
-    has = assignments.count_open_leads(connection, find_reps_counting_open(playbook))
+    """The loads of the reps with a cap, or in a pool that goes by open leads. Leads of other reps are not counted."""
+    open_leads = assignments.count_open_leads(connection, find_reps_counting_open(playbook))
     since = {rep: at for rep, at in find_midnights(playbook, now).items() if rep in find_reps_counting_recent(playbook)}
-    got = assignments.count_recent_leads(connection, since, find_mondays(playbook, now))
-    return {rep: Load(has.get(rep, 0), *got.get(rep, (0, 0))) for rep in has.keys() | got.keys()}
+    recent_leads = assignments.count_recent_leads(connection, since, find_mondays(playbook, now))
+    reps = open_leads.keys() | recent_leads.keys()
+    return {rep: Load(open_leads.get(rep, 0), *recent_leads.get(rep, (0, 0))) for rep in reps}
 
 
-def decide(gathered: Gathered, work: Work) -> Decided:
+def decide(gathered: Gathered[Capacity], work: Work) -> Decided[TurnChanges]:
     frame = gathered.frame.copy()
     playbook, now = work.rules, work.now
     frame[["routes", "priority"]] = match_routes(frame, playbook)
-    before: dict[str, KeptTurns] = gathered.context["pools"]
+    before, loads = gathered.context.pools, gathered.context.loads
     pools = {name: PoolState.from_dict(state) if state else PoolState() for name, (state, _) in before.items()}
-    loads: dict[str, Load] = gathered.context["loads"]
     assigned = assign(frame, playbook, pools, loads, now)
     frame[list(assigned.frame.columns)] = assigned.frame
     frame["inputs"] = format_inputs(frame, frame["rule"], playbook)
@@ -94,22 +106,21 @@ def decide(gathered: Gathered, work: Work) -> Decided:
     waits = frame["outcome"] == Outcome.WAIT
     frame["waits_for"] = (frame["why"] + " " + _describe_considered(frame[waits]) + ".").where(waits, None)
     changed = {name: state for name, state in assigned.pools.items() if state != pools.get(name)}
-    return Decided(frame, {"before": before, "changed": changed})
+    return Decided(frame, TurnChanges(before, changed))
 
 
-def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
-    """Take the turns and write the assignments. A turn whose lead broke the gate is given back."""
+def store(connection: Connection, work: Work, decided: Decided[TurnChanges]) -> pd.DataFrame:
+    """Take the turns and write the assignments. The turn of a lead that the gate held is given back."""
     frame = decided.frame
     owned = frame[frame["outcome"] == Outcome.OWNED]
-    stage_moves.keep_waiting(connection, frame[frame["outcome"] == Outcome.WAIT])
-    changed: dict[str, PoolState] = decided.context["changed"]
+    stage_moves.record_waiting_reasons(connection, frame[frame["outcome"] == Outcome.WAIT])
+    before, changed = decided.context.before, decided.context.changed
     if changed or not owned.empty:
-        before: dict[str, KeptTurns] = decided.context["before"]
         states = {
-            name: _give_back_turns(state, before[name][0], owned, name).to_dict() for name, state in changed.items()
+            name: _give_back_turns(state, before[name].state, owned, name).to_dict() for name, state in changed.items()
         }
-        used = find_pools_sharing_reps(work.rules, {*owned["pool"].dropna(), *changed}, set(owned["owner"]))
-        versions = {name: before[name][1] for name in used}
+        affected = find_pools_sharing_reps(work.rules, {*owned["pool"].dropna(), *changed}, set(owned["owner"]))
+        versions = {name: before[name].version for name in affected}
         pools.take_turns(connection, versions=versions, states=states, locked=decided.pools_locked)
     if not owned.empty:
         assignments.insert_assignments(
@@ -124,25 +135,25 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
                 method=AssignmentMethod.ROUTE,
             ),
         )
-        told = owner_messages.build(
+        messages = owner_messages.build(
             MessageKind.LEAD_ASSIGNED, zip(owned["journey_id"], owned["generation"], owned["owner"], strict=True)
         )
-        outbox.send(connection, told, work.now)
+        outbox.send(connection, messages, work.now)
     return frame
 
 
 def _describe_considered(leads: pd.DataFrame) -> pd.Series:
-    """For people: everybody who was considered, and why they could not take the lead."""
+    """The reps who were considered for each lead, in words, and why each of them could not take it."""
     return (
         leads["candidates"].map(lambda candidates: describe_candidates(orjson.loads(candidates)) or None).astype(object)
     )
 
 
 def _give_back_turns(state: PoolState, before: JsonObject, owned: pd.DataFrame, pool: str) -> PoolState:
-    """``state`` without the turns of leads that did not get past the gate."""
+    """``state`` without the turns of leads that the gate held."""
     kept = owned.loc[owned["turn"].astype(bool) & (owned["pool"] == pool), "owner"].value_counts()
-    had = PoolState.from_dict(before).taken if before else {}
-    lost = {rep: taken - had.get(rep, 0) - int(kept.get(rep, 0)) for rep, taken in state.taken.items()}
+    taken_before = PoolState.from_dict(before).taken if before else {}
+    lost = {rep: taken - taken_before.get(rep, 0) - int(kept.get(rep, 0)) for rep, taken in state.taken.items()}
     if not any(lost.values()):
         return state
     return replace(
@@ -155,15 +166,15 @@ def _give_back_turns(state: PoolState, before: JsonObject, owned: pd.DataFrame, 
 def _add_gate_facts(
     frame: pd.DataFrame, playbook: Playbook, availability: Availability, loads: dict[str, Load]
 ) -> None:
-    """What the gate compares, read from the playbook and the loads, and not from the decision."""
+    """Add the columns that the gate judges. They come from the playbook and the loads, not from the decision."""
     reps = {rep.name: rep for rep in playbook.reps}
-    over = {name for name, load in loads.items() if name in reps and _is_over_cap(reps[name], load)}
+    over_cap = {name for name, load in loads.items() if name in reps and _is_over_cap(reps[name], load)}
     last_resort = {pool.nobody_available.rep for pool in playbook.pools if pool.nobody_available.do == "assign"}
     if any(route.if_away == "manager" for route in playbook.routing):
         last_resort |= {rep.manager for rep in playbook.reps}
     frame["owner_known"] = frame["owner"].isin(reps)
     frame["owner_absent"] = frame["owner"].map(lambda owner: availability.absent.get(owner) is not None)
-    frame["over_cap"] = frame["owner"].isin(over - last_resort)
+    frame["over_cap"] = frame["owner"].isin(over_cap - last_resort)
 
 
 def _is_over_cap(rep: Rep, load: Load) -> bool:

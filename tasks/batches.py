@@ -25,17 +25,17 @@ from leadgate.ledger.batches import Batch, claim
 from leadgate.ledger.faults import is_ours
 from leadgate.ledger.journeys.claiming import RowsRefused
 from leadgate.ledger.leases import lease, release, take_over
-from leadgate.ledger.only import Only
+from leadgate.ledger.row_filter import RowFilter
 from leadgate.playbook import Loaded, Playbook, parse
 from leadgate.vocabulary import BatchKind
 from tasks import assignment, capture, enrichment, follow_up, qualification, validation
 from tasks.bisecting import run_stage
-from tasks.claiming import LeftOut, claim_waiting, start_what_is_due
+from tasks.claiming import SkippedRows, claim_waiting, start_due_work
 from tasks.failed_batches import FAILED, MAX_FAILURES, hold_batch
-from tasks.stage import Stage, StageReport, Work
+from tasks.stage import AnyStage, StageReport, Work
 
 #: The stages of each kind of batch, in order. A follow-up batch holds owned journeys only.
-STAGES: Final[dict[BatchKind, tuple[Stage, ...]]] = {
+STAGES: Final[dict[BatchKind, tuple[AnyStage, ...]]] = {
     BatchKind.INTAKE: (
         capture.STAGE,
         validation.STAGE,
@@ -59,7 +59,7 @@ class Worker:
     holder: str
     lease_seconds: float = 30.0
     limit: int = 20_000
-    left_out: LeftOut = field(default_factory=LeftOut)
+    skipped_rows: SkippedRows = field(default_factory=SkippedRows)
 
 
 @dataclass
@@ -131,7 +131,7 @@ def claim_these(worker: Worker, kind: BatchKind, journeys: Sequence[int], now: d
             now=now,
             limit=min(len(journeys), worker.limit),
             lease_seconds=worker.lease_seconds,
-            only=Only(among=tuple(journeys)),
+            only=RowFilter(among=tuple(journeys)),
         )
         return None if batch is None else _build_work(worker, batch)
     return None
@@ -147,11 +147,11 @@ def _claim_batch(worker: Worker, now: datetime | None, kind: BatchKind) -> Batch
     if batch is None:
         rules = worker.playbook.playbook
         if kind == BatchKind.INTAKE:
-            start_what_is_due(worker.ledger, rules, worker.left_out, now)
+            start_due_work(worker.ledger, rules, worker.skipped_rows, now)
         batch = claim_waiting(
             worker.ledger,
             rules,
-            worker.left_out,
+            worker.skipped_rows,
             kind=kind,
             holder=worker.holder,
             playbook_hash=worker.playbook.hash,

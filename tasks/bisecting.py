@@ -23,7 +23,7 @@ from leadgate.ledger.leases import lease, release
 from leadgate.playbook import Playbook
 from tasks.failed_batches import ENOUGH, Failure, hold_failed
 from tasks.handoff import Judging, Steps, UncheckedError, attempt
-from tasks.stage import Stage, StageReport, Work, merge
+from tasks.stage import AnyStage, StageReport, Work, merge
 
 PROBES: Final = 24  # single journeys, evenly spread over the rest, before all of the rest is held
 WITHIN: Final = 20.0  # seconds; a search that takes longer leaves the rest to a later run, so that others get on
@@ -32,7 +32,7 @@ _SAME: Final = "The gate could not check one of its promises"
 
 
 def run_stage(
-    stage: Stage, ledger: Ledger, work: Work, gate: Callable[[str, pd.DataFrame, Playbook], GateResult]
+    stage: AnyStage, ledger: Ledger, work: Work, gate: Callable[[str, pd.DataFrame, Playbook], GateResult]
 ) -> StageReport:
     """A whole stage, without Prefect: the steps that ``stage_task`` makes visible."""
     steps = run_steps(stage, ledger, work)
@@ -58,7 +58,7 @@ def go_on(steps: Steps, result: GateResult | None = None, *, error: Exception | 
         return report
 
 
-def run_steps(stage: Stage, ledger: Ledger, work: Work) -> Steps:
+def run_steps(stage: AnyStage, ledger: Ledger, work: Work) -> Steps:
     """The stage over its batch; where that fails for a fault of ours, over smaller and smaller parts of it.
 
     Faults of the server, lost races and a lost lease are raised, and nothing of the stage is stored then.
@@ -75,7 +75,7 @@ def run_steps(stage: Stage, ledger: Ledger, work: Work) -> Steps:
     return (yield from _bisect(stage, ledger, work, Search.begin(journeys, failure)))
 
 
-def _bisect(stage: Stage, ledger: Ledger, work: Work, search: Search) -> Steps:
+def _bisect(stage: AnyStage, ledger: Ledger, work: Work, search: Search) -> Steps:
     """Work on one part of the batch after the other, each alone under a batch row of its own."""
     reports: list[StageReport] = []
     started = time.perf_counter()

@@ -191,14 +191,15 @@ def build_signal_rows(rows: Sequence[Row], source: str, origin: str, keys: Keys)
 # --- the stage ------------------------------------------------------------------------------------------
 
 
-def gather(connection: Connection, work: Work) -> Gathered:
+def gather(connection: Connection, work: Work) -> Gathered[pd.DataFrame]:
+    """Beside the signals, the corrections that people gave for them: ``journey_id``, ``field``, ``value``."""
     return Gathered(
         signals.read_captured(connection, work.batch.id),
         actions.read_corrections(connection, work.batch.id, StageName.CAPTURE),
     )
 
 
-def decide(gathered: Gathered, work: Work) -> Decided:
+def decide(gathered: Gathered[pd.DataFrame], work: Work) -> Decided:
     """Map each payload's columns to the lead's fields; the rest are attributes. Values stay as they came.
 
     A value that is too long for its field is taken out of it, whatever the gate then makes of the lead: no later stage

@@ -1,10 +1,10 @@
-"""Claiming what waits, and starting what is due before: one row that PostgreSQL refuses stops neither.
+"""Start the journeys that are due, and claim waiting journeys, even when PostgreSQL refuses one of the rows.
 
-Belongs here: leaving such a row out, and saying so in a work item. Does not belong here: the statements
-(``ledger.batches``, ``ledger.journeys``, ``ledger.activities``), or a row that breaks a stage (``bisecting``).
+Belongs here: skipping such a row, and a work item about it. Does not belong here: the statements (``ledger.batches``,
+``ledger.journeys``, ``ledger.activities``), or a row that makes a stage fail (``bisecting``).
 
-Each of these statements covers all rows at once. When one of them fails for a fault of ours, it is repeated over
-halves until the rows to blame are known; they are left out for a while, as this process remembers.
+Each statement covers all waiting rows at once. When one fails, and the server is not to blame, it is repeated over
+halves of the rows until the failing rows are known. This process then skips them for a while (``SkippedRows``).
 """
 
 from __future__ import annotations
@@ -25,92 +25,93 @@ from leadgate.ledger.batches import Batch
 from leadgate.ledger.clock import ask_time, read_time
 from leadgate.ledger.journeys import claiming, starting
 from leadgate.ledger.journeys.claiming import RowsRefused
-from leadgate.ledger.only import Only
+from leadgate.ledger.row_filter import RowFilter
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.playbook import Playbook
 from leadgate.vocabulary import BatchKind, StageName, WorkItemKind
-from tasks.apart import MOST_ALONE, do_apart, halve
 from tasks.failed_batches import FAILED
+from tasks.failing_rows import MAX_FAILURES_IN_A_ROW, halve, run_without_failing_rows
 from tasks.work_items import find_route
 
-LEFT_OUT_FOR: Final = 600.0  # seconds; then a row is tried again
+SKIP_SECONDS: Final = 600.0  # then a row is tried again
 
-_ALL: Final = 0  # no row's id: the step fails whatever the rows
+_EVERY_ROW: Final = 0  # in place of a row's id: the step fails for all rows and is skipped as a whole
 
 _Step = Literal["match_activities", "start_rescores", "start_recycles", "claim_intake", "claim_follow_up"]
 
 
 @dataclass
-class LeftOut:
-    """The rows that a step leaves out, each until a moment of the monotonic clock. Shared by the threads of a process:
+class SkippedRows:
+    """The rows that a step skips, each until a moment of the monotonic clock. Threads share it without a lock, because
     every change is one operation on a dictionary."""
 
     until: dict[tuple[_Step, int], float] = field(default_factory=dict)
 
     def list_ids(self, step: _Step) -> frozenset[int]:
-        """The ids to leave out now."""
+        """The ids that the step skips now."""
         now = time.monotonic()
         return frozenset(id_ for (of, id_), until in list(self.until.items()) if of == step and until > now)
 
     def add(self, step: _Step, id_: int) -> None:
-        """Leave this one out from now on."""
-        self.until[step, id_] = time.monotonic() + LEFT_OUT_FOR
+        """Skip this row for the next ``SKIP_SECONDS``."""
+        self.until[step, id_] = time.monotonic() + SKIP_SECONDS
 
 
-def start_what_is_due(ledger: Ledger, playbook: Playbook, left_out: LeftOut, now: datetime | None) -> None:
-    """Match activities, start journeys for leads with news and for those that come back from nurture."""
-    steps = [each for each in _STEPS if _ALL not in left_out.list_ids(each[0])]
+def start_due_work(ledger: Ledger, playbook: Playbook, skipped_rows: SkippedRows, now: datetime | None) -> None:
+    """Match activities to leads, and start journeys for leads to score again and for those that leave nurture."""
+    steps = [entry for entry in _STEPS if _EVERY_ROW not in skipped_rows.list_ids(entry[0])]
     try:
-        with ledger.transaction(of_batch=True) as connection:
+        with ledger.transaction(plan_by_index=True) as connection:
             at = read_time(connection, now)
-            for step, _, do in steps:
-                do(connection, at, Only(left_out.list_ids(step)))
+            for step, _, run_step in steps:
+                run_step(connection, at, RowFilter(skipped_rows.list_ids(step)))
         return
     except Exception as error:
         if not faults.is_ours(error):
             raise
     at = ask_time(ledger, now)
-    for step, candidates, do in steps:
+    for step, list_candidates, run_step in steps:
         with ledger.transaction() as connection:
-            ids = sorted(set(candidates(connection, at)) - left_out.list_ids(step))
-        failures = list(do_apart(ledger, ids, partial(_do_some, do, at)))
-        if len(failures) >= MOST_ALONE:  # the fault is not in the rows
-            failures = [(_ALL, failures[0][1])]
-        for failed, why in failures:
-            left_out.add(step, failed)
-            _tell(ledger, playbook, step, failed, why, at)
+            ids = sorted(set(list_candidates(connection, at)) - skipped_rows.list_ids(step))
+        failures = list(run_without_failing_rows(ledger, ids, partial(_run_step_for, run_step, at)))
+        if len(failures) >= MAX_FAILURES_IN_A_ROW:  # the fault is not in the rows
+            failures = [(_EVERY_ROW, failures[0][1])]
+        for failed, failure in failures:
+            skipped_rows.add(step, failed)
+            _open_recovery_task(ledger, playbook, step, failed, failure, at)
 
 
-def _do_some(do: Callable[..., object], now: datetime, connection: Connection, some: Sequence[int]) -> None:
-    do(connection, now, Only(among=tuple(some)))
+def _run_step_for(run_step: Callable[..., object], now: datetime, connection: Connection, ids: Sequence[int]) -> None:
+    run_step(connection, now, RowFilter(among=tuple(ids)))
 
 
 def claim_waiting(
-    ledger: Ledger, playbook: Playbook, left_out: LeftOut, *, kind: BatchKind, **how: Any
+    ledger: Ledger, playbook: Playbook, skipped_rows: SkippedRows, *, kind: BatchKind, **arguments: Any
 ) -> Batch | None:
-    """``batches.claim``, without the journeys that cannot be claimed."""
+    """``batches.claim`` with these arguments, without the journeys that cannot be claimed."""
     step: _Step = "claim_intake" if kind == BatchKind.INTAKE else "claim_follow_up"
     with contextlib.suppress(RowsRefused):
-        return batches.claim(ledger, kind=kind, only=Only(left_out.list_ids(step)), **how)
-    at = ask_time(ledger, how.get("now"))
-    waiting = [claiming.list_claimable(ledger, kind, at, how["limit"], Only(left_out.list_ids(step)))]
-    alone = 0
-    while waiting and alone < MOST_ALONE:
-        some = waiting.pop()
+        return batches.claim(ledger, kind=kind, only=RowFilter(skipped_rows.list_ids(step)), **arguments)
+    at = ask_time(ledger, arguments.get("now"))
+    waiting = [claiming.list_claimable(ledger, kind, at, arguments["limit"], RowFilter(skipped_rows.list_ids(step)))]
+    failures = 0
+    while waiting and failures < MAX_FAILURES_IN_A_ROW:
+        ids = waiting.pop()
         try:
-            batch = batches.claim(ledger, kind=kind, only=Only(among=tuple(some)), **how)
+            batch = batches.claim(ledger, kind=kind, only=RowFilter(among=tuple(ids)), **arguments)
         except RowsRefused as error:
-            if len(some) == 1:
-                alone += 1
-                left_out.add(step, some[0])
-                _tell(ledger, playbook, step, some[0], error.__cause__ or error, at)
-            waiting += halve(some)
+            if len(ids) == 1:
+                failures += 1
+                skipped_rows.add(step, ids[0])
+                _open_recovery_task(ledger, playbook, step, ids[0], error.__cause__ or error, at)
+            waiting += halve(ids)
         else:
             if batch is not None:
                 return batch
     return None
 
 
+#: Each step of ``start_due_work``: its name, the ids of its candidate rows, and the statement that runs it.
 _STEPS: Final[tuple[tuple[_Step, Callable[[Connection, datetime], list[int]], Callable[..., object]], ...]] = (
     ("match_activities", lambda connection, now: activities.list_unmatched(connection), activities.match_activities),
     ("start_rescores", starting.list_due_rescores, starting.start_rescores),
@@ -118,8 +119,8 @@ _STEPS: Final[tuple[tuple[_Step, Callable[[Connection, datetime], list[int]], Ca
 )
 
 
-#: What a step is about, and the stage that has to do without it.
-_ABOUT: Final[dict[_Step, tuple[str, StageName]]] = {
+#: The beginning of a recovery task's message for each step, and the stage by which the task is routed.
+_STEP_MESSAGES: Final[dict[_Step, tuple[str, StageName]]] = {
     "match_activities": ("Activity {id} cannot be given to its lead", StageName.VALIDATION),
     "start_rescores": ("Lead {id} cannot be scored again", StageName.QUALIFICATION),
     "start_recycles": ("Lead {id} cannot come back from nurture", StageName.QUALIFICATION),
@@ -128,9 +129,11 @@ _ABOUT: Final[dict[_Step, tuple[str, StageName]]] = {
 }
 
 
-def _tell(ledger: Ledger, playbook: Playbook, step: _Step, id_: int, error: BaseException, now: datetime) -> None:
-    """A recovery task about the row, unless one is open."""
-    words, stage = _ABOUT[step]
+def _open_recovery_task(
+    ledger: Ledger, playbook: Playbook, step: _Step, id_: int, error: BaseException, now: datetime
+) -> None:
+    """Open a recovery task about the row, unless one is open already."""
+    words, stage = _STEP_MESSAGES[step]
     route = find_route(playbook, FAILED, stage)
     item: NewWorkItem = {
         "kind": WorkItemKind.RECOVERY,
@@ -144,7 +147,7 @@ def _tell(ledger: Ledger, playbook: Playbook, step: _Step, id_: int, error: Base
         "generation": 0,
         "message": (
             f"{words.format(id=id_ or 'of any number')}: {faults.describe(error)} at {faults.format_place(error)}. "
-            f"Everything else goes on. This is tried again every {LEFT_OUT_FOR / 60:.0f} minutes; remove the "
+            f"All other leads go on. Leadgate tries this again every {SKIP_SECONDS / 60:.0f} minutes; remove the "
             "cause, then rerun this work item"
         ),
         "value": None,

@@ -50,21 +50,21 @@ class Said:
         return cls([{} for _ in rows], [{} for _ in rows], [[] for _ in rows], before)
 
 
-def gather(connection: Connection, work: Work) -> Gathered:
+def gather(connection: Connection, work: Work) -> Gathered[Said]:
     frame = leads.read_leads_at(connection, work.batch.id, StageName.ENRICHMENT, _READS)
-    return Gathered(leads.expand_custom(frame, {name: each.type for name, each in work.rules.fields.items()}))
+    frame = leads.expand_custom(frame, {name: each.type for name, each in work.rules.fields.items()})
+    return Gathered(frame, Said.about(frame))
 
 
-def ask(ledger: Ledger, gathered: Gathered, work: Work) -> Gathered:
+def ask(ledger: Ledger, gathered: Gathered[Said], work: Work) -> Gathered[Said]:
     """Have the playbook's providers fill what the lead did not state. No transaction is open meanwhile."""
     asking = Asking(work.now, Lookups(ledger), work.key)
     return ask_providers(gathered, work.now, build_providers(work.playbook, asking))
 
 
-def ask_providers(gathered: Gathered, now: datetime, providers: Sequence[Provider]) -> Gathered:
+def ask_providers(gathered: Gathered[Said], now: datetime, providers: Sequence[Provider]) -> Gathered[Said]:
     """A provider that fails leaves a problem behind, never a lead."""
-    frame = gathered.frame.copy()
-    said = Said.about(frame)
+    frame, said = gathered.frame.copy(), gathered.context
     at = now.isoformat()
     for name in ENRICHED:
         frame[name] = None
@@ -104,10 +104,9 @@ def _note_problems(said: Said, provider: str, answers: pd.DataFrame, at: str) ->
             row[provider]["again_at"] = again_at.isoformat()
 
 
-def decide(gathered: Gathered, work: Work) -> Decided:
+def decide(gathered: Gathered[Said], work: Work) -> Decided:
     """Merge what the lead stated, and tell what the gate asks."""
-    frame = gathered.frame.copy()
-    said: Said = gathered.context
+    frame, said = gathered.frame.copy(), gathered.context
     stated: list[Origin] = [{"provider": "stated", "at": work.now.isoformat()}] * len(frame)
     sizes = _parse_column(frame["company_size"], read_employees)
     _take(frame, "employees", sizes, said.provenance, stated)

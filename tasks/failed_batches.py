@@ -25,7 +25,7 @@ from leadgate.ledger.journeys import locking
 from leadgate.ledger.journeys.locking import AboutJourney, lock_batch_journeys, lock_waiting_stages
 from leadgate.ledger.journeys.stage_moves import hold_rest
 from leadgate.vocabulary import JourneyStatus, Outcome, StageName, WorkItemKind
-from tasks.stage import Alert, Stage, StageReport, Work
+from tasks.stage import Alert, AnyStage, StageReport, Work
 from tasks.work_items import build_work_item
 
 #: After so many failed runs a batch waits for a person instead of failing once more.
@@ -97,7 +97,7 @@ class Failure:
         return f"{self.kind} at {self.place}" if self.place else self.kind
 
 
-def hold_failed(ledger: Ledger, stage: Stage, work: Work, why: Failure) -> StageReport:
+def hold_failed(ledger: Ledger, stage: AnyStage, work: Work, why: Failure) -> StageReport:
     """Hold all journeys of the batch that wait at ``stage``, where each fails, or all of them do, because of ``why``.
 
     One journey gets a work item of its own. Several share one; and so does one that fails like ``ENOUGH`` others that
@@ -124,7 +124,9 @@ def hold_failed(ledger: Ledger, stage: Stage, work: Work, why: Failure) -> Stage
     return StageReport(stage.name, work.batch.id, stage.gate, len(failed), counts, reasons, alerts=alerts)
 
 
-def _ensure_item(connection: Connection, stage: Stage, work: Work, failed: list[int], why: Failure) -> tuple[int, bool]:
+def _ensure_item(
+    connection: Connection, stage: AnyStage, work: Work, failed: list[int], why: Failure
+) -> tuple[int, bool]:
     """The work item that holds ``failed``, and whether it is about one journey alone: a new one, or the one that is
     open for the same failure of the stage."""
     shared, alike = work_items.open_failures(connection, stage.name, why.reason, why.kind)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from sqlalchemy import Connection
@@ -26,14 +27,14 @@ from leadgate.ledger.journeys.locking import lock_journeys
 from leadgate.ledger.journeys.stage_moves import advance
 from leadgate.vocabulary import JourneyStatus, Outcome, StageName
 from tasks.source_breaker import park
-from tasks.stage import Alert, Decided, Stage, StageReport, Work
+from tasks.stage import Alert, AnyStage, Decided, StageReport, Work
 from tasks.stage_reports import summarise
 from tasks.work_items import open_recovery_tasks, open_work_items
 
 
-def prepare(stage: Stage, ledger: Ledger, work: Work) -> Decided | None:
+def prepare(stage: AnyStage, ledger: Ledger, work: Work) -> Decided[Any] | None:
     """Gather, ask and decide. ``None`` when no journey of the batch is ready for the stage."""
-    with ledger.transaction(of_batch=True) as connection:
+    with ledger.transaction(plan_by_index=True) as connection:
         gathered = stage.gather(connection, work)
     if gathered.frame.empty:
         return None
@@ -43,7 +44,7 @@ def prepare(stage: Stage, ledger: Ledger, work: Work) -> Decided | None:
 
 
 def apply(
-    stage: Stage, ledger: Ledger, work: Work, decided: Decided, result: GateResult, *, locked: bool = False
+    stage: AnyStage, ledger: Ledger, work: Work, decided: Decided[Any], result: GateResult, *, locked: bool = False
 ) -> StageReport:
     """Store what was decided and what the gate found, in one transaction.
 
@@ -97,7 +98,7 @@ class UncheckedError(Exception):
         self.problem = problem
 
 
-def attempt(stage: Stage, ledger: Ledger, work: Work, *, accept_unchecked: bool = False) -> Steps:
+def attempt(stage: AnyStage, ledger: Ledger, work: Work, *, accept_unchecked: bool = False) -> Steps:
     """Gather, decide, gate, apply, over all that waits for the stage; again when a race was lost.
 
     ``accept_unchecked``: an error inside the gate holds all of them, instead of being raised as ``UncheckedError``.
@@ -122,7 +123,7 @@ def attempt(stage: Stage, ledger: Ledger, work: Work, *, accept_unchecked: bool 
     raise Conflict(f"{stage.name} of batch {work.batch.id} lost the race {races.MAX_ATTEMPTS} times; run it again")
 
 
-def _apply_gate(stage: Stage, frame: pd.DataFrame, result: GateResult) -> pd.DataFrame:
+def _apply_gate(stage: AnyStage, frame: pd.DataFrame, result: GateResult) -> pd.DataFrame:
     """The decided frame with the rows that broke a critical promise on hold, or all that were judged."""
     told = ("outcome", "reason", "item_message", "value", "detail", "promise", "proposal")
     lacking = [column for column in told if column not in frame]
@@ -161,7 +162,7 @@ def _drop_waived(critical: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     return critical[[pair not in waived for pair in zip(critical["journey_id"], critical["promise"], strict=True)]]
 
 
-def _advance(connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame) -> None:
+def _advance(connection: Connection, stage: AnyStage, work: Work, frame: pd.DataFrame) -> None:
     """Most rows go on together; those that end up elsewhere, or with another lead, are moved apart."""
     outcome = frame["outcome"]
     together = outcome.isin((Outcome.CONTINUE, Outcome.OWNED)) & ~_find_changed(frame)
@@ -183,7 +184,9 @@ def _find_changed(frame: pd.DataFrame) -> pd.Series:
     return frame["changed_lead"].fillna(False).astype(bool)
 
 
-def _keep_evidence(connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult) -> None:
+def _keep_evidence(
+    connection: Connection, stage: AnyStage, work: Work, frame: pd.DataFrame, result: GateResult
+) -> None:
     warnings = result.warnings
     stopped = frame["outcome"].isin((Outcome.HOLD, Outcome.PARKED))
     if len(warnings):

@@ -136,7 +136,7 @@ def store_requests(ledger: Ledger, together: Sequence[Request]) -> list[Outcome 
     stored: list[Stored] = []
     known: list[Stored] = []
     # an installation may begin with statistics of an empty ledger, and a plan that is made then is kept
-    with ledger.transaction(of_batch=True) as connection:
+    with ledger.transaction(plan_by_index=True) as connection:
         now = capture_turns.wait_for_turns(connection, {each.sender.source for each in together})
         reused = requests.find_reused(connection, [each.sender for each in together])
         again = [each.sender for each, is_reused in zip(together, reused, strict=True) if is_reused]

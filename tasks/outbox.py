@@ -17,8 +17,8 @@ from leadgate.connectors import notify
 from leadgate.failpoints import failpoint
 from leadgate.ledger import Ledger, faults, outbox
 from leadgate.ledger.clock import ask_time
-from leadgate.ledger.only import Only
 from leadgate.ledger.outbox import UNDELIVERABLE, Message
+from leadgate.ledger.row_filter import RowFilter
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.playbook import Playbook
 from leadgate.vocabulary import StageName, WorkItemKind
@@ -139,7 +139,7 @@ def _claim(
 ) -> Message | None:
     """The next message that can be claimed; those that cannot are added to ``refused``."""
     while True:
-        only = Only(without=frozenset(refused))
+        only = RowFilter(without=frozenset(refused))
         try:
             return outbox.claim(ledger, targets, lease=lease, now=now, only=only)
         except Exception as error:

@@ -14,10 +14,10 @@ from sqlalchemy import Connection
 
 from leadgate.ledger import Ledger, faults, reviews
 from leadgate.ledger.clock import read_time
-from leadgate.ledger.only import ALL, Only
+from leadgate.ledger.row_filter import ALL, RowFilter
 from leadgate.playbook import Playbook
 from leadgate.vocabulary import StageName
-from tasks.apart import do_apart
+from tasks.failing_rows import run_without_failing_rows
 from tasks.work_items import find_fallback, find_route
 
 
@@ -36,15 +36,15 @@ def escalate_overdue(ledger: Ledger, playbook: Playbook, now: datetime | None = 
     with ledger.transaction() as connection:
         at = read_time(connection, now)
         late = [item.id for item in reviews.lock_overdue(connection, at)]
-    failed = list(do_apart(ledger, late, partial(_escalate_some, playbook, at)))
+    failed = list(run_without_failing_rows(ledger, late, partial(_escalate_some, playbook, at)))
     return len(late) - len(failed)
 
 
 def _escalate_some(playbook: Playbook, now: datetime, connection: Connection, ids: Sequence[int]) -> None:
-    _escalate(connection, playbook, now, Only(among=tuple(ids)))
+    _escalate(connection, playbook, now, RowFilter(among=tuple(ids)))
 
 
-def _escalate(connection: Connection, playbook: Playbook, now: datetime, only: Only) -> int:
+def _escalate(connection: Connection, playbook: Playbook, now: datetime, only: RowFilter) -> int:
     late = [
         reviews.Escalated(item.id, item.journey_id, find_addressee(playbook, item.reason, StageName(item.stage)))
         for item in reviews.lock_overdue(connection, now, only)

@@ -20,7 +20,8 @@ from tasks.stage import Decided, Gathered, Stage, Work
 IN_REVIEW_BAND: Final = "score_in_review_band"
 
 
-def gather(connection: Connection, work: Work) -> Gathered:
+def gather(connection: Connection, work: Work) -> Gathered[pd.DataFrame]:
+    """Beside the leads, their activities: ``journey_id``, ``kind``, ``occurred_at``."""
     frame = leads.read_leads_at(
         connection, work.batch.id, StageName.QUALIFICATION, [*STANDARD, *VALIDATED, *ENRICHED, "custom"]
     )
@@ -29,10 +30,10 @@ def gather(connection: Connection, work: Work) -> Gathered:
     frame["was"] = before["was"].reindex(frame["journey_id"]).astype(object).to_numpy()
     frame["engaged_before"] = pd.to_numeric(before["engaged_before"]).reindex(frame["journey_id"]).to_numpy()
     frame["finished"] = before["finished"].reindex(frame["journey_id"]).eq(True).to_numpy()
-    return Gathered(frame, activities.lead_activities(connection, work.batch.id, StageName.QUALIFICATION))
+    return Gathered(frame, activities.read_lead_activities(connection, work.batch.id, StageName.QUALIFICATION))
 
 
-def decide(gathered: Gathered, work: Work) -> Decided:
+def decide(gathered: Gathered[pd.DataFrame], work: Work) -> Decided:
     frame = gathered.frame.copy()
     scored = score(frame, work.rules, gathered.context, work.now)
     frame[list(scored.columns)] = scored

@@ -25,7 +25,7 @@ from leadgate.assignment.rotation import PoolState
 from leadgate.ledger import Ledger, bulk, ownership, playbook_versions, pools, races, reassignments
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.batches import Conflict, applying
-from leadgate.ledger.pools import KeptTurns
+from leadgate.ledger.pools import StoredTurns
 from leadgate.ledger.reassignments import TakenAway
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.masking import mask_within
@@ -201,8 +201,8 @@ def _retry_races(ledger: Ledger, loaded: Loaded, now: datetime, attempt: Callabl
 
 def _read_state(
     connection: Connection, playbook: Playbook, now: datetime
-) -> tuple[dict[str, KeptTurns], dict[str, Load]]:
-    return pools.read_pool_turns(connection), read_loads(connection, playbook, now)
+) -> tuple[dict[str, StoredTurns], dict[str, Load]]:
+    return pools.read_stored_turns(connection), read_loads(connection, playbook, now)
 
 
 def _read_owned(connection: Connection, journey_id: int, by: Actor, action: OwnersAction) -> pd.DataFrame:
@@ -239,7 +239,7 @@ def _store(
     connection: Connection,
     loaded: Loaded,
     decided: pd.DataFrame,
-    before: dict[str, KeptTurns],
+    before: dict[str, StoredTurns],
     assigned: Assigned,
     method: AssignmentMethod,
     reason: str,

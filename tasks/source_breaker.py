@@ -21,7 +21,7 @@ from leadgate.ledger.journeys import locking, person_moves
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.values.json_types import JsonObject
 from leadgate.vocabulary import ItemResolution, Outcome, Severity, WorkItemKind
-from tasks.stage import Alert, Stage, Work
+from tasks.stage import Alert, AnyStage, Work
 from tasks.work_items import build_work_item
 
 #: The reason of a lead whose source is parked.
@@ -29,7 +29,7 @@ PARKED: Final = "source_parked"
 
 
 def park(
-    connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult
+    connection: Connection, stage: AnyStage, work: Work, frame: pd.DataFrame, result: GateResult
 ) -> tuple[pd.DataFrame, list[Alert]]:
     """The frame with the rows of a parked source as ``parked``, and the breakers that opened.
 
@@ -104,13 +104,13 @@ def _load_state(stored: JsonObject, promise: str) -> BreakerState:
     return BreakerState.from_json(orjson.dumps(stored[promise]).decode())
 
 
-def _build_alert(stage: Stage, source: str, item: int, promise: str, states: dict[str, BreakerState]) -> Alert:
+def _build_alert(stage: AnyStage, source: str, item: int, promise: str, states: dict[str, BreakerState]) -> Alert:
     state = states[promise]
     facts = {"source": source, "promise": promise, "broken": state.broken, "seen": state.seen}
     return Alert("breaker.opened", {"stage": stage.name, "gate": stage.gate, "work_item": item} | facts)
 
 
-def _build_item(stage: Stage, work: Work, source: str, promise: str, states: dict[str, BreakerState]) -> NewWorkItem:
+def _build_item(stage: AnyStage, work: Work, source: str, promise: str, states: dict[str, BreakerState]) -> NewWorkItem:
     state = states[promise]
     message = (
         f"{state.broken} of the last {state.seen} rows of {source} broke the promise {promise}: the source is "

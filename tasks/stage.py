@@ -1,4 +1,4 @@
-"""The words of the protocol: what a stage is, what it works on, what it hands over and reports.
+"""The types of the stage protocol: a stage, the work that it gets, the data that its parts pass on, and its report.
 
 Belongs here: these types alone. Does not belong here: the protocol itself (``handoff``).
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Generic, Literal, TypeAlias
 
 import pandas as pd
 from sqlalchemy import Connection
+from typing_extensions import TypeVar
 
 from leadgate.json_columns import CheckedPromise
 from leadgate.ledger import Ledger
@@ -26,67 +27,76 @@ JOURNEYS_NAMED: Final = 50
 
 @dataclass(frozen=True)
 class Work:
-    """What a stage works on: the batch, the playbook pinned to it, and what time it is."""
+    """The work of a stage: the batch, the playbook pinned to it, and the time that counts as now."""
 
     batch: Batch
     playbook: Loaded
     now: datetime
     lease_seconds: float = 30.0
-    key: bytes = field(default=b"", repr=False)  # of the hashes by which leads are found
+    key: bytes = field(default=b"", repr=False)  # the key of the hashes by which leads are looked up
 
     @property
     def rules(self) -> Playbook:
         return self.playbook.playbook
 
 
+#: What a stage reads beside its frame, and what it decides beside its frame; None for a stage that has no such thing.
+ReadT = TypeVar("ReadT", default=None)
+ChangesT = TypeVar("ChangesT", default=None)
+
+
 @dataclass(frozen=True)
-class Gathered:
-    """One row a journey (``frame``), and what else the stage needs to decide (``context``)."""
+class Gathered(Generic[ReadT]):
+    """One row a journey (``frame``), and the other data that the stage decides from (``context``)."""
 
     frame: pd.DataFrame
-    context: Any = None
+    context: ReadT = None  # type: ignore[assignment]  # the default of the type variable
 
 
 @dataclass(frozen=True)
-class Decided:
-    """The gathered frame with an ``outcome`` for each row, and what the decision changes elsewhere.
+class Decided(Generic[ChangesT]):
+    """The gathered frame with an ``outcome`` for each row, and the decided changes of other tables (``context``).
 
-    ``outcome``: an ``Outcome``. Rows that hold bring ``reason`` and ``item_message``.
+    ``outcome`` is an ``Outcome``. Rows on hold have a ``reason`` and an ``item_message``.
     """
 
     frame: pd.DataFrame
-    context: Any = None
-    pools_locked: bool = False  # whether nobody else can take a turn before this is stored
+    context: ChangesT = None  # type: ignore[assignment]  # the default of the type variable
+    pools_locked: bool = False  # whether the caller holds the lock on all pools, so nobody else can take a turn
 
     @property
     def gated(self) -> pd.DataFrame:
-        """The rows the gate judges: those that would be handed on. A row on hold has nothing to promise yet."""
+        """The rows that the gate judges: those to be handed on. Rows that are held or wait are not judged."""
         return self.frame[~self.frame["outcome"].isin((Outcome.HOLD, Outcome.WAIT))]
 
 
 @dataclass(frozen=True)
-class Stage:
+class Stage(Generic[ReadT, ChangesT]):
     """A stage's part of the protocol. ``ask`` asks services outside, and no transaction is open meanwhile. ``store``
     writes what was decided and may turn rows to ``joined``."""
 
     name: StageName
-    gather: Callable[[Connection, Work], Gathered]
-    decide: Callable[[Gathered, Work], Decided]
-    store: Callable[[Connection, Work, Decided], pd.DataFrame]
-    ask: Callable[[Ledger, Gathered, Work], Gathered] | None = None
+    gather: Callable[[Connection, Work], Gathered[ReadT]]
+    decide: Callable[[Gathered[ReadT], Work], Decided[ChangesT]]
+    store: Callable[[Connection, Work, Decided[ChangesT]], pd.DataFrame]
+    ask: Callable[[Ledger, Gathered[ReadT], Work], Gathered[ReadT]] | None = None
     finish: Callable[[Connection, Work, pd.DataFrame], None] | None = None  # after the journeys moved on
-    works_on: JourneyStatus = JourneyStatus.READY  # the status of the journeys it takes
+    works_on: JourneyStatus = JourneyStatus.READY  # the status of the journeys that the stage takes
     breaks: bool = True  # a source can break this stage's promises, so the breaker counts them
-    alerts: Callable[[pd.DataFrame, Work], list[Alert]] | None = None  # of the rows as they were stored
+    alerts: Callable[[pd.DataFrame, Work], list[Alert]] | None = None  # built from the rows as they were stored
 
     @property
     def gate(self) -> GateName:
         return self.name.gate
 
 
+#: Any of the six stages, for code that treats all of them alike.
+AnyStage: TypeAlias = Stage[Any, Any]
+
+
 @dataclass(frozen=True)
 class Alert:
-    """What somebody outside may want to hear of at once. ``facts``: ids, counts, reasons; nothing personal."""
+    """An event that other systems may want to hear of at once. ``facts``: ids, counts, reasons; nothing personal."""
 
     what: Literal["batch.held", "breaker.opened", "lead.escalated"]
     facts: dict[str, Any]
@@ -94,7 +104,7 @@ class Alert:
 
 @dataclass(frozen=True)
 class StageReport:
-    """What a stage did with a batch, in counts: small enough to be a task's result."""
+    """The counts of what a stage did with a batch: small enough to be a task's result."""
 
     stage: StageName
     batch: int
@@ -105,7 +115,7 @@ class StageReport:
     warnings: dict[str, int] = field(default_factory=dict)
     evidence: list[CheckedPromise] = field(default_factory=list)
     examples: dict[str, list[str]] = field(default_factory=dict)  # promise -> masked values that broke it
-    journeys: dict[str, list[int]] = field(default_factory=dict)  # outcome -> the first ``JOURNEYS_NAMED`` of them
+    journeys: dict[str, list[int]] = field(default_factory=dict)  # outcome -> its first ``JOURNEYS_NAMED`` journeys
     seconds: dict[str, float] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
 
@@ -119,7 +129,7 @@ class StageReport:
 
 
 def merge(reports: Sequence[StageReport], stage: StageName, batch: int) -> StageReport:
-    """One report about a batch whose parts were worked on apart."""
+    """One report about a batch whose parts were worked on separately."""
     merged = StageReport(stage, batch, gate=next((report.gate for report in reports if report.gate), ""))
     for report in reports:
         for totals, counts in (
@@ -141,11 +151,11 @@ def merge(reports: Sequence[StageReport], stage: StageName, batch: int) -> Stage
 
 
 def _merge_evidence(reports: Sequence[StageReport]) -> list[CheckedPromise]:
-    """What the gate checked in all parts, an entry for each promise."""
-    found: dict[str, CheckedPromise] = {}
-    for each in (entry for report in reports for entry in report.evidence):
-        before = found.setdefault(each["promise"], {**each, "checked": 0, "failed": 0, "ok": True})
-        before["checked"] += each["checked"]
-        before["failed"] += each["failed"]
-        before["ok"] = before["ok"] and each["ok"]
-    return list(found.values())
+    """The evidence of all parts, an entry for each promise."""
+    totals: dict[str, CheckedPromise] = {}
+    for entry in (entry for report in reports for entry in report.evidence):
+        total = totals.setdefault(entry["promise"], {**entry, "checked": 0, "failed": 0, "ok": True})
+        total["checked"] += entry["checked"]
+        total["failed"] += entry["failed"]
+        total["ok"] = total["ok"] and entry["ok"]
+    return list(totals.values())

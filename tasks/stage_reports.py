@@ -14,10 +14,10 @@ from expectations.findings import GateResult
 from leadgate.ledger import bulk
 from leadgate.masking import mask
 from leadgate.vocabulary import JourneyStatus, Outcome
-from tasks.stage import JOURNEYS_NAMED, Alert, Stage, StageReport, Work
+from tasks.stage import JOURNEYS_NAMED, Alert, AnyStage, StageReport, Work
 
 
-def summarise(stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult, alerts: list[Alert]) -> StageReport:
+def summarise(stage: AnyStage, work: Work, frame: pd.DataFrame, result: GateResult, alerts: list[Alert]) -> StageReport:
     """The report of ``stage`` over ``frame``, the rows as they were stored, and what its gate found in them."""
     held = frame[frame["outcome"].isin((Outcome.HOLD, Outcome.REVIEW, Outcome.PARKED))]
     warnings = result.warnings
@@ -56,7 +56,7 @@ def _list_journeys(frame: pd.DataFrame) -> dict[str, list[int]]:
     }
 
 
-def _build_alerts(stage: Stage, held: pd.DataFrame, result: GateResult) -> list[Alert]:
+def _build_alerts(stage: AnyStage, held: pd.DataFrame, result: GateResult) -> list[Alert]:
     """A gate that could not be checked holds all that it was to judge behind one work item."""
     problem = result.batch_problem
     if problem is None or stage.works_on == JourneyStatus.OWNED:

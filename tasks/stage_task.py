@@ -24,7 +24,7 @@ from leadgate.playbook import Playbook
 from tasks.bisecting import go_on, run_steps
 from tasks.gate_thread import GateThread
 from tasks.handoff import Judging
-from tasks.stage import Stage, StageReport, Work
+from tasks.stage import AnyStage, StageReport, Work
 from tasks.task_runs import record
 
 RETRY_AFTER: Final = (1.0, 5.0)  # seconds
@@ -52,7 +52,7 @@ def is_worth_a_retry(outcome: object) -> bool:
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)
-async def stage_task(stage: Stage, ledger: Ledger, work: Work) -> StageReport:
+async def stage_task(stage: AnyStage, ledger: Ledger, work: Work) -> StageReport:
     """Gather, decide, gate, apply."""
     with faults.removing_values():
         steps = run_steps(stage, ledger, work)
@@ -68,7 +68,7 @@ async def stage_task(stage: Stage, ledger: Ledger, work: Work) -> StageReport:
         return step
 
 
-async def run_stage_task(stage: Stage, ledger: Ledger, work: Work, entering: int) -> StageReport:
+async def run_stage_task(stage: AnyStage, ledger: Ledger, work: Work, entering: int) -> StageReport:
     """The stage as a task run of the flow run at hand, ``entering`` leads in; each retry is a task run of its own."""
     name = f"{stage.name} | batch {work.batch.id} | {entering} in"
     for delay in RETRY_AFTER:

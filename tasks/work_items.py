@@ -16,14 +16,14 @@ from leadgate.ledger import work_items
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.playbook import ExceptionRoute, Playbook
 from leadgate.vocabulary import JourneyStatus, Outcome, StageName, WorkItemKind
-from tasks.stage import Stage, Work
+from tasks.stage import AnyStage, Work
 
 #: What a person is asked about a row that a stage leaves so.
 _ASKED: Final = {Outcome.HOLD: WorkItemKind.EXCEPTION, Outcome.REVIEW: WorkItemKind.REVIEW}
 
 
 def open_work_items(
-    connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult
+    connection: Connection, stage: AnyStage, work: Work, frame: pd.DataFrame, result: GateResult
 ) -> pd.DataFrame:
     """A work item for each held row, and its id in the frame; one for all rows that a broken gate holds."""
     if "work_item_id" not in frame:
@@ -71,7 +71,7 @@ def open_work_items(
 
 
 def open_recovery_tasks(
-    connection: Connection, stage: Stage, work: Work, frame: pd.DataFrame, result: GateResult
+    connection: Connection, stage: AnyStage, work: Work, frame: pd.DataFrame, result: GateResult
 ) -> None:
     """A recovery task for each broken promise of an owned lead that has none yet; its owner keeps it.
 

@@ -136,7 +136,7 @@ def tell_recycling(answer: Answer, story: Story, playbook: Playbook) -> None:
     at = story.lead.recycle_at if story.lead else None
     if at is None:
         return
-    again = sla_targets.may_have_it_again(playbook)
+    again = sla_targets.list_returnable_reasons(playbook)
     without = sorted(
         {
             each.owner

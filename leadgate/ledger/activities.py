@@ -25,15 +25,15 @@ from leadgate.ledger.capture_turns import (
     wait_for_turn,
 )
 from leadgate.ledger.journeys.locking import decide_again, lock_open_journeys
-from leadgate.ledger.only import ALL, Only
 from leadgate.ledger.requests import Sender
+from leadgate.ledger.row_filter import ALL, RowFilter
 from leadgate.vocabulary import ActivityActor, StageName
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def lead_activities(connection: Connection, batch_id: int, stage: StageName) -> pd.DataFrame:
+def read_lead_activities(connection: Connection, batch_id: int, stage: StageName) -> pd.DataFrame:
     """What the leads of a batch did: ``journey_id``, ``kind``, ``occurred_at``, oldest first."""
     return bulk.select(
         connection,
@@ -46,11 +46,11 @@ def lead_activities(connection: Connection, batch_id: int, stage: StageName) -> 
     )
 
 
-def read_done_since(connection: Connection, batch_id: int, outcomes: Sequence[str]) -> pd.DataFrame:
-    """What was done about the owned leads of a batch since their assignment, oldest first.
+def read_follow_up_activities(connection: Connection, batch_id: int, outcomes: Sequence[str]) -> pd.DataFrame:
+    """The activities that count for the follow-up of a batch's owned leads since their assignment, oldest first.
 
-    What reps did, and activities of a kind in ``outcomes`` by anybody: ``journey_id``, ``kind``, ``actor``, ``rep``,
-    ``occurred_at``, ``seconds``, ``automatic``.
+    These are the reps' activities, and those in ``outcomes`` by anybody. Columns: ``journey_id``, ``kind``,
+    ``actor``, ``rep``, ``occurred_at``, ``seconds``, ``automatic``.
     """
     return bulk.select(
         connection,
@@ -87,7 +87,7 @@ def try_to_match_activities(connection: Connection, now: datetime) -> None:
             raise
 
 
-def match_activities(connection: Connection, now: datetime, only: Only = ALL) -> None:
+def match_activities(connection: Connection, now: datetime, only: RowFilter = ALL) -> None:
     """Give activities that nobody was known for to the leads that are known by now.
 
     Activities that another transaction is giving away right now are left to it: nobody waits for anybody

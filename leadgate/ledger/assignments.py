@@ -70,26 +70,26 @@ def count_recent_leads(
 
 
 #: How an assignment ends when its owner gives the lead back, or does nothing about it.
-_GIVEN_UP: Final = f"^({'|'.join((EndReason.REJECTED, EndReason.STALE))}): "
+_RETURNED: Final = f"^({'|'.join((EndReason.REJECTED, EndReason.STALE))}): "
 
 
-def list_previous_owners(connection: Connection, batch_id: int, may_again: Sequence[str] = ()) -> dict[int, list[str]]:
+def list_previous_owners(connection: Connection, batch_id: int, returnable: Sequence[str] = ()) -> dict[int, list[str]]:
     """Reps who had a lead of the batch in this journey and lost or returned it: they do not get it again.
 
-    Of a recycled lead also those who gave it back, or with whom it went stale, before. ``may_again`` are the
-    reasons for which an assignment ended that keep nobody from having the lead again.
+    For a recycled lead also the reps who gave it back, or with whom it went stale, in its earlier journeys. After an
+    assignment that ended for a reason in ``returnable``, the rep may get the lead again.
     """
     rows = connection.execute(
         text(
             f"""
             SELECT j.id AS journey_id, array_agg(DISTINCT a.owner ORDER BY a.owner) AS owners
             FROM journey j JOIN journey p ON p.lead_id = j.lead_id
-            JOIN assignment a ON a.journey_id = p.id AND a.ended_at IS NOT NULL AND a.end_reason <> ALL(:may_again)
+            JOIN assignment a ON a.journey_id = p.id AND a.ended_at IS NOT NULL AND a.end_reason <> ALL(:returnable)
             WHERE j.batch_id = :batch AND j.stage = 'assignment' AND (j.generation > 0 OR j.trigger = 'recycle')
-            AND (p.id = j.id OR j.trigger = 'recycle' AND a.end_reason ~ '{_GIVEN_UP}')
+            AND (p.id = j.id OR j.trigger = 'recycle' AND a.end_reason ~ '{_RETURNED}')
             GROUP BY j.id"""
         ),
-        {"batch": batch_id, "may_again": list(may_again)},
+        {"batch": batch_id, "returnable": list(returnable)},
     )
     return {row.journey_id: list(row.owners) for row in rows}
 

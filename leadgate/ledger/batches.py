@@ -23,7 +23,7 @@ from leadgate.ledger.database import Ledger
 from leadgate.ledger.faults import Conflict as Conflict
 from leadgate.ledger.faults import LeaseLost as LeaseLost
 from leadgate.ledger.journeys import claiming
-from leadgate.ledger.only import ALL, Only
+from leadgate.ledger.row_filter import ALL, RowFilter
 from leadgate.vocabulary import BatchKind
 
 
@@ -50,13 +50,13 @@ def claim(
     now: datetime | None = None,
     limit: int,
     lease_seconds: float,
-    only: Only = ALL,
+    only: RowFilter = ALL,
 ) -> Batch | None:
     """Put up to ``limit`` waiting journeys, oldest first, into a new batch; ``None`` when nothing waits.
 
     Raises ``RowsRefused`` when one of them cannot be put into it.
     """
-    with ledger.transaction(flushed=False, of_batch=True) as connection:
+    with ledger.transaction(flushed=False, plan_by_index=True) as connection:
         as_of, now = now is not None, read_time(connection, now)
         failpoint("claim.batch.before")
         # nothing is inserted when nothing waits: looking each second must not use up the numbers that people see
@@ -185,7 +185,7 @@ def grow(connection: Connection, batch: Batch, by: int) -> None:
 def applying(ledger: Ledger, *, flushed: bool = True) -> Iterator[Connection]:
     """The transaction of an apply: a race that PostgreSQL decides against it is a ``Conflict`` like any other."""
     try:
-        with ledger.transaction(flushed=flushed, of_batch=True) as connection:
+        with ledger.transaction(flushed=flushed, plan_by_index=True) as connection:
             yield connection
     except DBAPIError as error:
         # a lock that was not granted in time is no news of the ledger: waiting for it again would take as long
@@ -196,7 +196,7 @@ def applying(ledger: Ledger, *, flushed: bool = True) -> Iterator[Connection]:
 
 def close(ledger: Ledger, batch: Batch, now: datetime) -> None:
     """End the batch: what it still holds is free again. A second call, or one by who lost it, does nothing."""
-    with ledger.transaction(flushed=False, of_batch=True) as connection:
+    with ledger.transaction(flushed=False, plan_by_index=True) as connection:
         failpoint("close.before")
         closed = connection.execute(
             text("UPDATE batch SET closed_at = :now WHERE id = :id AND epoch = :epoch AND closed_at IS NULL"),

@@ -61,7 +61,7 @@ class Ledger:
     revive: Callable[[], None] | None = None  # start the embedded PostgreSQL again after it died
 
     @contextlib.contextmanager
-    def transaction(self, *, flushed: bool = True, of_batch: bool = False) -> Iterator[Connection]:
+    def transaction(self, *, flushed: bool = True, plan_by_index: bool = False) -> Iterator[Connection]:
         """One transaction: all of it is committed, or none.
 
         ``flushed``: it is on the disk when this ends. Otherwise it is there within a second, and before any later one
@@ -69,11 +69,11 @@ class Ledger:
         it. That is for what is simply done again, and that nobody outside has heard of: who sends a message commits
         that first, flushed.
 
-        ``of_batch``: it reads and writes the rows of one batch, or of some requests, each found by an index, whatever
-        PostgreSQL takes the size of the ledger to be (``_BY_INDEX``).
+        ``plan_by_index``: for statements about the rows of one batch or of some requests, which are found by an index,
+        however large PostgreSQL's statistics say that the ledger is (``_BY_INDEX``).
         """
         with self.engine.begin() as connection:
-            settings = (_BY_INDEX if of_batch else {}) | ({} if flushed else {"synchronous_commit": "off"})
+            settings = (_BY_INDEX if plan_by_index else {}) | ({} if flushed else {"synchronous_commit": "off"})
             if settings:  # in one statement: a batch of a few leads has a dozen transactions
                 connection.execute(_set_locally(*settings.items()))
             yield connection

@@ -235,11 +235,11 @@ def recycle(connection: Connection, lead_ids: Sequence[int], at: datetime | None
         )
 
 
-def forget_news(connection: Connection, lead_ids: Sequence[int]) -> None:
-    """The leads left follow-up: what came in meanwhile was their owner's to use, not a reason to score again.
+def drop_pending_rescores(connection: Connection, lead_ids: Sequence[int]) -> None:
+    """Drop the pending rescores of leads that left follow-up: news of that time was for their owner to use.
 
-    From now on nobody watches them, so they are scored again when the passing of time alone changes their verdict
-    or grade. Should that moment have passed already, that is at once.
+    Without an owner, the leads are scored again when time alone changes their verdict or grade; at once if that
+    moment has passed already.
     """
     if lead_ids:
         connection.execute(

@@ -22,7 +22,7 @@ from leadgate.ledger import bulk
 from leadgate.ledger.assignments import look_again
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
-from leadgate.ledger.only import ALL, Only
+from leadgate.ledger.row_filter import ALL, RowFilter
 from leadgate.ledger.work_items import NewWorkItem, open_work_items
 from leadgate.vocabulary import MessageKind
 
@@ -82,7 +82,7 @@ def count_waiting_messages(ledger: Ledger, now: datetime | None = None) -> list[
 _NEXT = f"""
     SELECT o.id FROM outbox o
     WHERE o.delivered_at IS NULL AND o.given_up_at IS NULL AND o.target = ANY(:targets)
-        AND (o.retry_at IS NULL OR o.retry_at <= :now) AND {Only.build_sql("o.id")}
+        AND (o.retry_at IS NULL OR o.retry_at <= :now) AND {RowFilter.build_sql("o.id")}
         AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.journey_id = o.journey_id AND e.target = o.target
             AND e.id < o.id AND e.delivered_at IS NULL AND e.given_up_at IS NULL)
     ORDER BY o.id LIMIT 1 FOR UPDATE OF o SKIP LOCKED"""
@@ -102,7 +102,7 @@ _CLAIM = f"""
 
 
 def claim(
-    ledger: Ledger, targets: Sequence[str], *, lease: timedelta, now: datetime | None = None, only: Only = ALL
+    ledger: Ledger, targets: Sequence[str], *, lease: timedelta, now: datetime | None = None, only: RowFilter = ALL
 ) -> Message | None:
     """The next message that is due to one of ``targets``, for the time of ``lease``; None when none is."""
     failpoint("deliver.claim.before")
@@ -115,7 +115,9 @@ def claim(
     return None if row is None else Message(**row._mapping)
 
 
-def find_next_due(ledger: Ledger, targets: Sequence[str], now: datetime | None = None, only: Only = ALL) -> int | None:
+def find_next_due(
+    ledger: Ledger, targets: Sequence[str], now: datetime | None = None, only: RowFilter = ALL
+) -> int | None:
     """The message that ``claim`` would claim."""
     with ledger.transaction() as connection:
         now = read_time(connection, now)

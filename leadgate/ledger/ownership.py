@@ -47,7 +47,7 @@ def accept(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> int:
         journey = lock_owned_by(connection, journey_id, by, ActionKind.ACCEPT)
         if not assignments.accept(connection, journey.id, now):
             raise ActionError(_explain_accepted(connection, journey))
-        look_now(connection, [journey.id], now)
+        schedule_check_now(connection, [journey.id], now)
         return record(connection, [journey], ActionKind.ACCEPT, by, now)
 
 
@@ -110,15 +110,15 @@ def reject(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime, reason:
         person_moves.reject(connection, journey.id, transition, now)
         pauses.end_open(connection, journey.id, by.name, now)
         work_items.close_escalations(connection, [journey.id], now)
-        leads.forget_news(connection, [journey.lead_id])
+        leads.drop_pending_rescores(connection, [journey.lead_id])
         if then == "recycle":
             leads.recycle(connection, [journey.lead_id], back_at)
         number = record(connection, [journey], ActionKind.REJECT, by, now, note=reason)
     return Rejected(goes_to.format(back_at), number, waits=transition is REJECT)
 
 
-def look_now(connection: Connection, journeys: Sequence[int], now: datetime) -> None:
-    """The next follow-up check looks at the journeys; one that has read them already decides again."""
+def schedule_check_now(connection: Connection, journeys: Sequence[int], now: datetime) -> None:
+    """Make the next follow-up check of these journeys due now; a check that has read them already decides again."""
     ids = list(journeys)
     raise_versions(connection, ids)
     assignments.look_again(connection, ids, now)
@@ -171,7 +171,7 @@ def wait(ledger: Ledger, journey_id: int, *, until: datetime, reason: str, by: A
         journey = lock_owned_by(connection, journey_id, by, ActionKind.WAIT)
         pauses.end_open(connection, journey.id, by.decides_as, now)
         pauses.begin(connection, journey.id, until=until, reason=reason, by=by.decides_as, now=now)
-        look_now(connection, [journey.id], now)
+        schedule_check_now(connection, [journey.id], now)
         return record(connection, [journey], ActionKind.WAIT, by, now)
 
 
@@ -184,7 +184,7 @@ def resume(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> int:
         journey = lock_owned_by(connection, journey_id, by, ActionKind.RESUME)
         if not pauses.end_open(connection, journey.id, by.decides_as, now):
             raise ActionError(f"nobody waits for journey J{journey_id}: its clocks run")
-        look_now(connection, [journey.id], now)
+        schedule_check_now(connection, [journey.id], now)
         return record(connection, [journey], ActionKind.RESUME, by, now)
 
 
@@ -200,6 +200,6 @@ def touch(
     with ledger.transaction() as connection:
         journey = lock_owned_journey(connection, journey_id, ActionKind.TOUCH)
         new = activities.log_touch(connection, journey.lead_id, kind=kind, rep=rep, at=at, seconds=seconds, now=now)
-        look_now(connection, [journey.id], now)
+        schedule_check_now(connection, [journey.id], now)
         action = record(connection, [journey], ActionKind.TOUCH, by, now, note=kind) if new else None
     return Touched(new, action)

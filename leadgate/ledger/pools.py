@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from leadgate.values.json_types import JsonObject
 
 
-class KeptTurns(NamedTuple):
+class StoredTurns(NamedTuple):
     """A pool's turns (``assignment.rotation.PoolState`` as JSON), and their version."""
 
     state: JsonObject
@@ -35,10 +35,10 @@ def add_pools(connection: Connection, names: Collection[str]) -> None:
         )
 
 
-def read_pool_turns(connection: Connection) -> dict[str, KeptTurns]:
+def read_stored_turns(connection: Connection) -> dict[str, StoredTurns]:
     """Every pool's turns and their version."""
     rows = connection.execute(text("SELECT pool, state, version FROM pool_state ORDER BY pool"))
-    return {row.pool: KeptTurns(row.state, row.version) for row in rows}
+    return {row.pool: StoredTurns(row.state, row.version) for row in rows}
 
 
 def take_turns(

@@ -55,9 +55,9 @@ def read_previous_verdicts(connection: Connection, batch_id: int) -> pd.DataFram
 
 
 def insert_qualifications(connection: Connection, frame: pd.DataFrame) -> None:
-    """One row a journey and generation. The leads' wish to be scored again is fulfilled, until ``changes_at``.
+    """Insert a qualification for each journey and generation. The leads are next scored again at ``changes_at``.
 
-    A lead that goes on has an owner to come, so its next look is set when it leaves follow-up (``forget_news``).
+    For a lead that goes on to an owner, that is set when it leaves follow-up (``leads.drop_pending_rescores``).
     """
     failpoint("apply.qualifications.before")
     bulk.copy(connection, "qualification", _QUALIFICATION_COLUMNS, frame)
@@ -75,10 +75,10 @@ def format_json_list(values: Sequence[str]) -> str:
     return orjson.dumps(list(values)).decode()
 
 
-def with_scores(frame: pd.DataFrame, connection: Connection, batch_id: int) -> pd.DataFrame:
+def add_scores(frame: pd.DataFrame, connection: Connection, batch_id: int) -> pd.DataFrame:
     """``frame`` with the points, grades and ``qualified_as`` of each journey's last qualification.
 
-    A journey that a person sent past qualification by hand has none, and then missing values.
+    They are missing for a journey that a person sent past qualification.
     """
     scores = bulk.select(
         connection,

@@ -118,7 +118,7 @@ def take_away(
     item: int | None = None
     if work_item is None:
         person_moves.reassign(connection, _list_journeys(frame), transition, now)
-        leads.forget_news(connection, bulk.list_values(frame["lead_id"]))
+        leads.drop_pending_rescores(connection, bulk.list_values(frame["lead_id"]))
     else:
         item = work_items.open_work_items(connection, pd.DataFrame([work_item]))[0]
         held = frame.assign(generation=frame["generation"] + 1)

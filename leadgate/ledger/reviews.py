@@ -18,7 +18,7 @@ from leadgate.ledger import actions, outbox, work_items
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys.locking import lock_held_by
-from leadgate.ledger.only import ALL, Only
+from leadgate.ledger.row_filter import ALL, RowFilter
 from leadgate.ledger.typed_rows import read_row, read_rows
 from leadgate.matching import ASKS
 from leadgate.vocabulary import ActionKind, MessageKind, WorkItemKind
@@ -182,7 +182,7 @@ def list_compared(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, lis
     return found
 
 
-def lock_overdue(connection: Connection, now: datetime, only: Only = ALL) -> list[Overdue]:
+def lock_overdue(connection: Connection, now: datetime, only: RowFilter = ALL) -> list[Overdue]:
     """The items that hold leads, are due, taken by nobody and not escalated yet; locked until they are.
 
     ``journey_id`` is the first that waits behind the item where it is about several. An item that somebody

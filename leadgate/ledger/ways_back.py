@@ -18,7 +18,7 @@ from leadgate.ledger import assignments, handoffs, leads, outbox, owner_messages
 from leadgate.ledger.acted_journeys import ActedJourney
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.locking import read_generations
-from leadgate.ledger.ownership import look_now
+from leadgate.ledger.ownership import schedule_check_now
 from leadgate.vocabulary import EndReason, HandoffOutcome, ItemResolution, JourneyStatus, MessageKind, StageName
 
 _T = TypeVar("_T")
@@ -32,7 +32,7 @@ def unaccept(connection: Connection, rows: Sequence[ActedJourney], by: Actor, no
     for row in ended:
         pauses.reopen_ended_with(connection, row.id, _required(row.then_ended_at), now)
     assignments.unaccept(connection, _list_ids(rows))
-    look_now(connection, _list_ids(rows), now)
+    schedule_check_now(connection, _list_ids(rows), now)
 
 
 def give_back(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
@@ -95,7 +95,7 @@ def end_wait(connection: Connection, rows: Sequence[ActedJourney], by: Actor, no
 def wait_on(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
     """The wait that the action ended goes on, if it still would."""
     pauses.reopen_ended_by_action(connection, _list_ids(rows), rows[0].at, now)
-    look_now(connection, _list_ids(rows), now)
+    schedule_check_now(connection, _list_ids(rows), now)
 
 
 def hold_again(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:

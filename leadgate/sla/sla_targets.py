@@ -96,8 +96,8 @@ def list_ladder_steps(sla: Sla, target: Target) -> tuple[LadderStep, ...]:
     return steps
 
 
-def may_have_it_again(playbook: Playbook) -> list[str]:
-    """The reasons for which an assignment ends that keep nobody from having the lead another time."""
+def list_returnable_reasons(playbook: Playbook) -> list[str]:
+    """The end reasons of an assignment after which the same rep may get the lead again."""
     rules = playbook.follow_up
     stale = [EndReason.STALE.add(state) for state, rule in rules.stale.items() if rule.same_owner]
     return [EndReason.REJECTED.add(reason.name) for reason in rules.reject_reasons if reason.same_owner] + stale

@@ -114,12 +114,12 @@ def test_a_batch_says_in_one_statement_how_its_transaction_is_planned_and_flushe
     event.listen(harness.ledger.engine, "before_cursor_execute", keep)
     try:
         for settings, count in (
-            ({"of_batch": True, "flushed": False}, 2), ({"of_batch": True}, 2), ({"flushed": False}, 2), ({}, 1),
+            ({"plan_by_index": True, "flushed": False}, 2), ({"plan_by_index": True}, 2), ({"flushed": False}, 2), ({}, 1),
         ):  # fmt: skip
             said.clear()
             with harness.ledger.transaction(**settings) as connection:
                 found = tuple(connection.execute(text(f"SELECT {asked}")).one())
-            planned = "off" if settings.get("of_batch") else "on"
+            planned = "off" if settings.get("plan_by_index") else "on"
             assert found == (planned, planned, "on" if settings.get("flushed", True) else "off")
             assert len(said) == count
     finally:

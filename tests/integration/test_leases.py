@@ -20,7 +20,7 @@ from tasks import batches
 from tasks.batches import STAGES, activate, claim_next_work, resume_work, run_waiting
 from tasks.bisecting import run_stage
 from tasks.failed_batches import CANCELLED, FAILED, MAX_FAILURES, hold_batch
-from tasks.stage import Stage, StageReport, Work
+from tasks.stage import AnyStage, StageReport, Work
 
 LONG = 60.0  # seconds; no test waits so long
 
@@ -190,7 +190,7 @@ def test_a_lease_is_renewed_while_the_work_lasts(harness: Harness, claimed: Call
 def fail(harness: Harness, stage: str, times: int = MAX_FAILURES) -> None:
     """Runs that fail at ``stage`` in a way that no search for a lead to blame could cure."""
 
-    def broken(at: Stage, *rest: Any) -> StageReport:
+    def broken(at: AnyStage, *rest: Any) -> StageReport:
         if at.name == stage:
             raise ZeroDivisionError
         return run_stage(at, *rest)

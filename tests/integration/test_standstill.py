@@ -77,7 +77,7 @@ def test_a_lead_that_is_passed_over_stands_still(harness: Harness) -> None:
     consumer(harness)
     captured(harness, 1)
     worker = harness.worker()
-    worker.left_out.add("claim_intake", 1)
+    worker.skipped_rows.add("claim_intake", 1)
     ago(harness, 90, "journey")
     captured(harness, 2)
     run_waiting(worker, check=pass_all)

@@ -28,8 +28,8 @@ from leadgate.ledger import Ledger, bulk, figure_rows, figures, reports, story_r
 from leadgate.ledger.cohort import Query
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.locking import HeldJourney
-from leadgate.ledger.only import ALL
 from leadgate.ledger.reports import WorkItemFilter
+from leadgate.ledger.row_filter import ALL
 from leadgate.ledger.story_rows import HandoffRow
 from leadgate.ledger.typed_rows import list_fields, read_rows
 from leadgate.vocabulary import StageName

@@ -15,7 +15,7 @@ from leadgate.ledger.outbox import UNDELIVERABLE
 from leadgate.ledger.reports import OpenWorkItem
 from leadgate.matching import ASKS
 from leadgate.playbook import Target, load_default
-from tasks.escalation import name_overdue
+from tasks.escalation import find_overdue_kind
 from tasks.failed_batches import CANCELLED, FAILED
 from tasks.qualification import IN_REVIEW_BAND
 from tasks.reassignments import UNASSIGNED
@@ -24,7 +24,7 @@ from tasks.source_breaker import PARKED
 BUILT_IN = {
     *(promise.reason for suite in PROMISES.values() for promise in suite),
     *(reason for route in load_default().playbook.exceptions for reason in route.reasons),
-    *(name_overdue(target) for target in get_args(Target)),
+    *(find_overdue_kind(target) for target in get_args(Target)),
     *WHOLE_BATCH, *ASKS, NO_ROUTE, NOBODY_AVAILABLE, UNASSIGNED, IN_REVIEW_BAND, PARKED, FAILED, CANCELLED, UNDELIVERABLE,
 }  # fmt: skip
 

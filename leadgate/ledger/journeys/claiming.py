@@ -15,25 +15,26 @@ from sqlalchemy.exc import DBAPIError
 
 from leadgate.ledger import faults
 from leadgate.ledger.database import Ledger
-from leadgate.ledger.only import ALL, Only
+from leadgate.ledger.row_filter import ALL, RowFilter
 from leadgate.vocabulary import BatchKind
 
 #: The journeys ``j`` that a batch of each kind may claim.
 CLAIMABLE: Final = {
     BatchKind.INTAKE: (
         "SELECT j.id FROM journey j WHERE j.status = 'ready' AND j.batch_id IS NULL AND j.run_after <= :now "
-        f"AND {Only.build_sql('j.id')}"
+        f"AND {RowFilter.build_sql('j.id')}"
     ),
     BatchKind.FOLLOW_UP: f"""
         SELECT j.id FROM journey j JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
-        WHERE j.status = 'owned' AND j.batch_id IS NULL AND a.next_check_at <= :now AND {Only.build_sql("j.id")}""",
+        WHERE j.status = 'owned' AND j.batch_id IS NULL AND a.next_check_at <= :now
+        AND {RowFilter.build_sql("j.id")}""",
 }
 #: By ``id``, in a form that only the index over what waits has: by the primary key PostgreSQL would walk through all
 #: journeys that have been claimed before, as long as it takes most of them to wait.
 _OLDEST_FIRST: Final = "ORDER BY (j.id + 0)"
 
 
-def list_claimable(ledger: Ledger, kind: BatchKind, now: datetime, limit: int, only: Only = ALL) -> list[int]:
+def list_claimable(ledger: Ledger, kind: BatchKind, now: datetime, limit: int, only: RowFilter = ALL) -> list[int]:
     """The journeys that ``batches.claim`` would take, oldest first."""
     with ledger.transaction() as connection:
         rows = connection.execute(
@@ -46,7 +47,7 @@ class RowsRefused(Exception):  # noqa: N818 - what happened
     """A statement failed because of the rows that it was to change; its cause says why."""
 
 
-def claim(connection: Connection, batch_id: int, kind: BatchKind, now: datetime, limit: int, only: Only) -> int:
+def claim(connection: Connection, batch_id: int, kind: BatchKind, now: datetime, limit: int, only: RowFilter) -> int:
     """Put up to ``limit`` of the journeys that may be claimed, oldest first, into a batch. Returns how many.
 
     Raises ``RowsRefused`` when one of them cannot be put into it.

@@ -168,8 +168,8 @@ def hold_rest(
     ).rowcount
 
 
-def keep_waiting(connection: Connection, frame: pd.DataFrame) -> None:
-    """Why each journey of ``frame`` waits (``waits_for``). It is told until ``run_after``."""
+def record_waiting_reasons(connection: Connection, frame: pd.DataFrame) -> None:
+    """Store why each journey of ``frame`` waits for an owner (``waits_for``), to be shown until ``run_after``."""
     if not frame.empty:
         bulk.fill_temporary(connection, "waiting", {"journey_id": "bigint", "waits_for": "text"}, frame)
         connection.execute(

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from leadgate.ledger import leads
 from leadgate.ledger.journeys.transitions import CAPTURE, RECYCLE, RESCORE, Transition
-from leadgate.ledger.only import ALL, Only
+from leadgate.ledger.row_filter import ALL, RowFilter
 from leadgate.vocabulary import OPEN, Trigger, list_in_sql
 
 _OPEN: Final = list_in_sql(OPEN)
@@ -49,7 +49,7 @@ def list_due_rescores(connection: Connection, now: datetime) -> list[int]:
     return [row.id for row in rows]
 
 
-def start_rescores(connection: Connection, now: datetime, only: Only = ALL) -> int:
+def start_rescores(connection: Connection, now: datetime, only: RowFilter = ALL) -> int:
     """A journey that begins at qualification for each lead with news, or whom time alone has changed. Returns how many.
 
     A lead whose journey is still open needs none: it is scored when it gets there, or its owner knows.
@@ -57,7 +57,7 @@ def start_rescores(connection: Connection, now: datetime, only: Only = ALL) -> i
     return sum(_start_rescores(connection, now, column, after, only) for column, after in _DUE)
 
 
-def _start_rescores(connection: Connection, now: datetime, column: leads.Due, after: str, only: Only) -> int:
+def _start_rescores(connection: Connection, now: datetime, column: leads.Due, after: str, only: RowFilter) -> int:
     return connection.execute(
         text(
             f"""
@@ -88,7 +88,7 @@ def list_due_recycles(connection: Connection, now: datetime) -> list[int]:
     return [row.id for row in rows]
 
 
-def start_recycles(connection: Connection, now: datetime, only: Only = ALL) -> int:
+def start_recycles(connection: Connection, now: datetime, only: RowFilter = ALL) -> int:
     """A journey that begins at qualification for each lead in nurture whose time to come back has come.
 
     One that came back by itself meanwhile, or was ruled out, is left where it is. Returns how many were started.

@@ -1,6 +1,6 @@
-"""Which rows a statement over everything that waits looks at, when some of these rows make it fail.
+"""A filter for statements over all waiting rows: it skips the rows that make a statement fail, or selects a few rows.
 
-Belongs here: this one condition. Does not belong here: finding out which rows make it fail (``tasks.claiming``).
+Belongs here: this one condition. Does not belong here: finding the rows that fail (``tasks.claiming``).
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from typing import Final
 
 
 @dataclass(frozen=True)
-class Only:
-    """Which rows a statement looks at: all but ``without``, or ``among`` these alone."""
+class RowFilter:
+    """Selects the rows of a statement: all except ``without``, or only those in ``among``."""
 
     without: frozenset[int] = frozenset()
     among: tuple[int, ...] | None = None
 
     @staticmethod
     def build_sql(column: str) -> str:
-        """SQL, with the parameters of ``parameters``."""
+        """The SQL condition on ``column``; its parameters are ``parameters``."""
         return (
             f"NOT {column} = ANY(CAST(:without AS bigint[])) "
             f"AND (CAST(:among AS bigint[]) IS NULL OR {column} = ANY(CAST(:among AS bigint[])))"
@@ -29,4 +29,4 @@ class Only:
         return {"without": sorted(self.without), "among": None if self.among is None else list(self.among)}
 
 
-ALL: Final = Only()
+ALL: Final = RowFilter()

@@ -1,6 +1,7 @@
-"""Doing something for many rows at once, when some of the rows make it fail.
+"""Run one operation over many rows when some of the rows make it fail.
 
-Belongs here: repeating it over halves until these are known. Does not belong here: what becomes of them.
+Belongs here: halving until the failing rows are known. Does not belong here: what happens to these rows, or a stage of
+a batch (``bisecting``).
 """
 
 from __future__ import annotations
@@ -12,22 +13,22 @@ from sqlalchemy import Connection
 
 from leadgate.ledger import Ledger, faults
 
-MOST_ALONE: Final = 32  # single rows that fail one after the other; the rest is left for the next time
+MAX_FAILURES_IN_A_ROW: Final = 32  # single rows that fail one after the other; the rest is left for the next run
 
 
-def do_apart(
-    ledger: Ledger, ids: Sequence[int], do: Callable[[Connection, Sequence[int]], object]
+def run_without_failing_rows(
+    ledger: Ledger, ids: Sequence[int], run: Callable[[Connection, Sequence[int]], object]
 ) -> Iterator[tuple[int, Exception]]:
-    """Do it for all of ``ids``, in as few transactions as it takes. The ids for which it fails alone, and why.
+    """Call ``run`` for all of ``ids`` in few transactions. Yields each id for which ``run`` fails alone, and the error.
 
     Faults of the server and lost races are raised.
     """
     waiting, in_a_row = [list(ids)] if ids else [], 0
-    while waiting and in_a_row < MOST_ALONE:
+    while waiting and in_a_row < MAX_FAILURES_IN_A_ROW:
         some = waiting.pop()
         try:
             with ledger.transaction() as connection:
-                do(connection, some)
+                run(connection, some)
         except Exception as error:
             if not faults.is_ours(error):
                 raise
@@ -40,6 +41,6 @@ def do_apart(
 
 
 def halve(ids: list[int]) -> list[list[int]]:
-    """Two halves, the first of them last; none of a single one."""
+    """The two halves, the second one first (callers pop from the end); an empty list for a single id."""
     middle = len(ids) // 2
     return [ids[middle:], ids[:middle]] if middle else []
