@@ -61,7 +61,7 @@ def _list_harmless_promises() -> frozenset[tuple[str, str]]:
         (stage.value, promise.name)
         for stage in StageName
         for promise in PROMISES[stage.gate]
-        if promise.shows is not None and promise.shows not in PERSONAL
+        if promise.shown_column is not None and promise.shown_column not in PERSONAL
     )
 
 

@@ -1,6 +1,6 @@
-"""Capture to validation: every signal became a row that can be worked on, from a source that we know.
+"""Capture to validation: every signal is a readable row with a contact, from a source of the playbook.
 
-Nothing is judged here that cleaning could still repair; that is what validation is for.
+Values that validation may still repair are not judged here.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="source_unknown",
         words="The source is one of the playbook's",
         broken="The source is none of the playbook's",
-        shows="source",
-        present=True,
+        shown_column="source",
+        required=True,
     ),
     Promise(
         name="keyed",
@@ -41,14 +41,14 @@ PROMISES: Final[tuple[Promise, ...]] = (
         broken="The signal has no key, so the same one could be counted twice",
     ),
     Promise(
-        name="values_fit",  # before the next: an address that is too long is a better reason than none at all
+        name="values_fit",  # before ``has_contact``: "too long" is a better reason than "no contact"
         expectation="expect_column_values_to_be_null",
         arguments={"column": "too_long"},
         severity=Severity.CRITICAL,
         reason="value_too_long",
         words="No value is longer than its field can hold",
         broken="A value is longer than its field can hold",
-        shows="too_long_value",
+        shown_column="too_long_value",
     ),
     Promise(
         name="has_contact",
@@ -67,7 +67,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="oversized_value",
         words="No value is longer than 20,000 characters",
         broken="A value is longer than 20,000 characters",
-        shows="longest_value",
+        shown_column="longest_value",
     ),
     Promise(
         name="not_from_the_future",
@@ -77,6 +77,6 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="occurred_in_future",
         words="The signal does not come from the future",
         broken="The signal is dated in the future",
-        shows="occurred_at",
+        shown_column="occurred_at",
     ),
 )

@@ -1,6 +1,6 @@
-"""Enrichment to qualification: what was added is plausible and attributed, and the contact is untouched.
+"""Enrichment to qualification: added values are plausible and name their provider, and the contact is unchanged.
 
-A provider that gives nothing, or fails, is a warning: it never costs a lead.
+A provider that finds nothing, or fails, is a warning: no lead is held for it.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="contact_changed",
         words="Enrichment left the e-mail address and the phone number as they were",
         broken="Enrichment changed the e-mail address or the phone number",
-        shows="email",
-        present=True,
+        shown_column="email",
+        required=True,
     ),
     Promise(
         name="attributed",
@@ -42,7 +42,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="value_unattributed",
         words="Every added value names the provider it came from",
         broken="An added value does not name the provider it came from",
-        shows="unattributed",
+        shown_column="unattributed",
     ),
     Promise(
         name="employees_plausible",
@@ -52,7 +52,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="employees_implausible",
         words="The number of employees is between 1 and 5,000,000",
         broken="The number of employees is not between 1 and 5,000,000",
-        shows="employees",
+        shown_column="employees",
     ),
     Promise(
         name="company_domain_well_formed",
@@ -62,7 +62,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="company_domain_malformed",
         words="The company's domain is well-formed",
         broken="The company's domain is not well-formed",
-        shows="company_domain",
+        shown_column="company_domain",
     ),
     Promise(
         name="providers_answered",
@@ -70,8 +70,8 @@ PROMISES: Final[tuple[Promise, ...]] = (
         arguments={"column": "provider_problem"},
         severity=Severity.WARNING,
         reason="provider_failed",
-        words="Every provider that was asked answered",
-        broken="A provider that was asked did not answer",
+        words="Every provider answered",
+        broken="A provider did not answer",
     ),
     Promise(
         name="company_known",

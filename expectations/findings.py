@@ -126,7 +126,7 @@ def list_failures(
         if verdict.ok:
             continue
         rows = frame.iloc[list(verdict.positions)]
-        shown, explained = _read_texts(rows, promise.shows), _read_texts(rows, promise.explained_by)
+        shown, explained = _read_texts(rows, promise.shown_column), _read_texts(rows, promise.explained_by)
         same = (promise.name, promise.severity, promise.reason, promise.broken)
         found += [
             (position, identity, *same, value, detail)
@@ -149,7 +149,9 @@ def build_evidence(promise: Promise, verdict: Verdict | None, frame: pd.DataFram
     checked = failed = 0
     if verdict is not None and verdict.error is None:
         columns = list(promise.columns)
-        skips_missing = columns and not (promise.present or promise.problem or promise.expectation in JUDGE_MISSING)
+        skips_missing = columns and not (
+            promise.required or promise.problem_column or promise.expectation in JUDGE_MISSING
+        )
         present = [frame[column].notna().to_numpy() for column in columns] if skips_missing else []
         checked = int(np.logical_or.reduce(present).sum()) if present else len(frame)
         failed = len(verdict.positions) or (0 if verdict.ok else len(frame))

@@ -16,8 +16,8 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="owner_count",
         words="The lead has exactly one open assignment",
         broken="The lead has no open assignment, or more than one",
-        shows="open_assignments",
-        present=True,
+        shown_column="open_assignments",
+        required=True,
     ),
     Promise(
         name="owner_told",
@@ -27,8 +27,8 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="owner_not_told",
         words="The owner was told about the lead",
         broken="The owner was not told about the lead",
-        shows="owner",
-        present=True,
+        shown_column="owner",
+        required=True,
     ),
     Promise(
         name="touch_due",
@@ -38,7 +38,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="due_missing",
         words="The first touch has a due time",
         broken="The first touch has no due time",
-        shows="owner",
+        shown_column="owner",
     ),
     Promise(
         name="due_after_assignment",
@@ -48,7 +48,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="due_before_assignment",
         words="The first touch is due after the assignment",
         broken="The first touch is due before the assignment",
-        shows="due_at",
+        shown_column="due_at",
     ),
     Promise(
         name="step_within_ladder",
@@ -58,7 +58,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="ladder_step_unknown",
         words="No more steps of the ladder were taken than it has",
         broken="More steps of the ladder were taken than it has",
-        shows="ladder_step",
+        shown_column="ladder_step",
     ),
     Promise(
         name="step_counted",
@@ -68,7 +68,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="ladder_step_unknown",
         words="The number of steps taken is not negative",
         broken="The number of steps taken is negative",
-        shows="ladder_step",
+        shown_column="ladder_step",
     ),
     Promise(
         name="waiting_not_chased",
@@ -78,7 +78,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="chased_while_waiting",
         words="No step of the ladder is taken while the lead is waited for",
         broken="A step of the ladder was taken while the lead is waited for",
-        shows="ladder_step",
+        shown_column="ladder_step",
     ),
     Promise(
         name="touched_after_assignment",

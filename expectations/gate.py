@@ -1,11 +1,11 @@
-"""The gate: runs a suite over a decided frame and splits the rows.
+"""The gate: checks a decided frame against a suite of promises, and tells the rows that passed from those that failed.
 
-Belongs here: what Great Expectations is asked, and in what order. It is imported when the first gate runs (that
-takes seconds; ``preload`` does it early), and every thread has suites of its own.
-Does not belong here: asking it (``prepared``), what is promised (one suite a file), what of a frame is looked at
-(``view``), what follows from the verdicts (``findings``), and what happens to a row that fails (``tasks``).
+Belongs here: which questions Great Expectations is asked, and in what order. It is imported when the first gate runs
+(that takes seconds; ``preload`` does it early), and every thread has suites of its own.
+Does not belong here: calling Great Expectations (``prepared``), the promises (one suite a file), the columns that it
+sees (``view``), the results for rows and batches (``findings``), or the handling of a failed row (``tasks``).
 
-A gate fails closed. A promise that could not be checked, or not in time, holds the batch, whatever its severity.
+A gate fails closed: a promise that cannot be checked, or not in time, holds the batch, whatever its severity.
 """
 
 from __future__ import annotations
@@ -40,14 +40,22 @@ from leadgate.vocabulary import GateName
 if TYPE_CHECKING:
     from expectations.prepared import PreparedSuite
 
-__all__ = ["BatchProblem", "GateResult", "RefusedExpectation", "give_up", "list_promises", "preload", "run"]
+__all__ = [
+    "BatchProblem",
+    "GateResult",
+    "RefusedExpectationError",
+    "build_timed_out_result",
+    "list_promises",
+    "preload",
+    "run",
+]
 
-#: The answer to "did it hold?" alone takes half the time of naming the rows, and most promises hold.
-_HELD: Final[dict[str, Any]] = {"result_format": "BOOLEAN_ONLY"}
+#: A verdict without row positions takes half the time, and most promises are kept.
+_VERDICT_ONLY: Final[dict[str, Any]] = {"result_format": "BOOLEAN_ONLY"}
 
-#: Rows are named by their position: with ``unexpected_index_column_names`` Great Expectations looks up
-#: every failing row by itself, which is most of the time of a large batch. No values: they are personal.
-_ROWS: Final[dict[str, Any]] = {
+#: Failing rows by their positions: with ``unexpected_index_column_names`` Great Expectations looks up every failing
+#: row separately, which takes most of the time of a large batch. No values: they are personal.
+_ROW_POSITIONS: Final[dict[str, Any]] = {
     "result_format": "COMPLETE",
     "exclude_unexpected_values": True,
     "partial_unexpected_count": 0,
@@ -55,8 +63,8 @@ _ROWS: Final[dict[str, Any]] = {
 }
 
 
-class RefusedExpectation(ValueError):  # noqa: N818 - the design's word for it
-    """The playbook asks a gate for something that gates do not do."""
+class RefusedExpectationError(ValueError):
+    """The playbook adds an expectation, or a severity, that gates do not allow."""
 
 
 def run(
@@ -69,13 +77,13 @@ def run(
 ) -> GateResult:
     """Check ``frame``, one row a journey, against the suite ``name`` and the playbook's additions to it.
 
-    ``key`` names the column of row ids. ``seconds`` is how long patterns may be matched (by default, what
-    ``leadgate.deadlines`` gives so many rows); then the batch has the problem ``check_timed_out``. Raises
-    ``RefusedExpectation`` when the playbook's additions are not allowed, and nothing else: what goes wrong in
-    Great Expectations is a ``batch_problem``.
+    ``key`` names the column of row ids. ``seconds`` limits the matching of patterns (by default to what
+    ``leadgate.deadlines`` allows for so many rows); after that the batch has the problem ``check_timed_out``. Raises
+    ``RefusedExpectationError`` when the playbook's additions are not allowed, and nothing else: an error in Great
+    Expectations becomes a ``batch_problem``.
     """
     started = time.perf_counter()
-    until = time.monotonic() + (compute_seconds(len(frame)) if seconds is None else seconds)
+    deadline = time.monotonic() + (compute_seconds(len(frame)) if seconds is None else seconds)
     promises = list_promises(name, playbook)
     verdicts: dict[str, Verdict] = {}
     problem: BatchProblem | None = None
@@ -83,12 +91,12 @@ def run(
         try:
             problem = find_batch_problem(frame, promises, key)
             if problem is None:
-                verdicts = _judge(promises, build_view(frame, promises), until)
+                verdicts = _judge(promises, build_view(frame, promises), deadline)
                 problem = find_broken_batch(promises, verdicts)
-        except Exception as error:  # whatever it was, not every row was judged: hold them all
+        except Exception as error:  # any error: some rows were not judged, so all of them are held
             words = "The batch could not be checked"
             problem = BatchProblem(None, CHECK_FAILED, words, repr(error)[:SHOWN])
-    if problem is not None and problem.reason == CHECK_FAILED and time.monotonic() > until:
+    if problem is not None and problem.reason == CHECK_FAILED and time.monotonic() > deadline:
         problem = replace(problem, reason=CHECK_TIMED_OUT)
     return GateResult(
         gate=name,
@@ -100,8 +108,10 @@ def run(
     )
 
 
-def give_up(name: GateName, frame: pd.DataFrame, *, playbook: Playbook | None, seconds: float) -> GateResult:
-    """The result of a gate that gave none in ``seconds``: every row is held, as with any check that fails."""
+def build_timed_out_result(
+    name: GateName, frame: pd.DataFrame, *, playbook: Playbook | None, seconds: float
+) -> GateResult:
+    """The result when the gate itself gave none within ``seconds``: every row is held, as after any failed check."""
     promises = list_promises(name, playbook)
     words = "The batch could not be checked in time"
     problem = BatchProblem(None, CHECK_TIMED_OUT, words, f"the gate gave no answer in {seconds:,.0f} s")
@@ -123,30 +133,31 @@ def preload(playbook: Playbook | None = None) -> None:
 
 
 def list_promises(name: GateName, playbook: Playbook | None) -> tuple[Promise, ...]:
-    """The promises of a gate with the playbook's severities and additions, in the order of reasons.
+    """The promises of a gate with the playbook's severities and additions; of two broken ones, the first is the reason.
 
-    Raises ``RefusedExpectation``: the playbook's check says the same with file and line, but a playbook
-    that went past it must not reach Great Expectations either (a ``row_condition`` can run any code).
+    Raises ``RefusedExpectationError``. `leadgate playbook check` finds the same problems with file and line, but an
+    unchecked playbook must not reach Great Expectations either (a ``row_condition`` can run any code).
     """
     rules = playbook.gates.get(name, GateRules()) if playbook else GateRules()
     promises = [*PROMISES[name], *(build_promise(expect) for expect in rules.expect)]
     names = [promise.name for promise in promises]
-    twice = {own for own in names if names.count(own) > 1}
-    if twice:
-        raise RefusedExpectation(f"gate {name}: two promises are called {min(twice)!r}; rename one of them")
+    duplicates = {duplicate for duplicate in names if names.count(duplicate) > 1}
+    if duplicates:
+        raise RefusedExpectationError(f"gate {name}: two promises are called {min(duplicates)!r}; rename one of them")
     unknown = set(rules.severity) - set(names)
     if unknown:
         known = ", ".join(names)
-        raise RefusedExpectation(f"gate {name} has no promise {min(unknown)!r}; its promises are {known}")
+        raise RefusedExpectationError(f"gate {name} has no promise {min(unknown)!r}; its promises are {known}")
     for expect in rules.expect:
-        refused = next(check_expectation(expect, _collect_texts(expect.arguments)), None)
-        if refused is not None:
-            raise RefusedExpectation(f"gate {name}, promise {expect.name!r}: {refused[1]}")
+        problem = next(check_expectation(expect, _collect_texts(expect.arguments)), None)
+        if problem is not None:
+            raise RefusedExpectationError(f"gate {name}, promise {expect.name!r}: {problem[1]}")
     return tuple(replace(p, severity=rules.severity.get(p.name, p.severity)) for p in promises)
 
 
 def _collect_texts(arguments: dict[str, Any]) -> set[str]:
-    """Every text in the arguments: here any column will do, a missing one is the batch's problem."""
+    """Every text in the arguments, as the known columns of ``check_expectation``: a column that is missing from the
+    frame is found later, as a problem of the batch."""
     values = [item for value in arguments.values() for item in (value if isinstance(value, list) else [value])]
     return {value for value in values if isinstance(value, str)}
 
@@ -154,11 +165,11 @@ def _collect_texts(arguments: dict[str, Any]) -> set[str]:
 # -- Great Expectations ----------------------------------------------------------------------------------
 
 _this_thread = threading.local()
-_one_at_a_time = threading.Lock()  # importing, and whatever registers an expectation
+_import_lock = threading.Lock()  # for the import of Great Expectations, and for registering our expectations
 
 
 def _prepare_suite(promises: Sequence[Promise]) -> PreparedSuite:
-    """This thread's suite of ``promises``, which name every argument; made once."""
+    """This thread's suite of ``promises``, built at the first use; the key holds every field of every promise."""
     suites: dict[str, PreparedSuite] | None = getattr(_this_thread, "suites", None)
     if suites is None:
         suites = _this_thread.suites = {}
@@ -166,25 +177,25 @@ def _prepare_suite(promises: Sequence[Promise]) -> PreparedSuite:
     if key not in suites:
         if len(suites) >= 64:  # a process that outlives many playbooks
             suites.clear()
-        with _one_at_a_time:
+        with _import_lock:
             from expectations.prepared import PreparedSuite
 
             suites[key] = PreparedSuite(promises)
     return suites[key]
 
 
-def _judge(promises: Sequence[Promise], view: pd.DataFrame, until: float) -> dict[str, Verdict]:
-    """Ask Great Expectations: first which promises held, then which rows broke the others."""
+def _judge(promises: Sequence[Promise], view: pd.DataFrame, deadline: float) -> dict[str, Verdict]:
+    """Ask Great Expectations which promises are kept, then which rows break the others."""
     suite = _prepare_suite(promises)
-    matching.this_gate.until = until
-    verdicts = [_read_verdict(answer) for answer in suite.ask(view, _HELD)]
+    matching.current_gate.deadline = deadline
+    verdicts = [_read_verdict(answer) for answer in suite.ask(view, _VERDICT_ONLY)]
     broken = [
         number
         for number, (promise, verdict) in enumerate(zip(promises, verdicts, strict=True))
         if verdict.error is None and (not verdict.ok or "mostly" in promise.arguments)
     ]
     if broken:
-        for number, answer in zip(broken, suite.ask(view, _ROWS, broken), strict=True):
+        for number, answer in zip(broken, suite.ask(view, _ROW_POSITIONS, broken), strict=True):
             verdicts[number] = _read_verdict(answer)
     return {promise.name: verdict for promise, verdict in zip(promises, verdicts, strict=True)}
 

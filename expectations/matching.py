@@ -20,8 +20,8 @@ import pandas as pd
 from expectations.promises import PATTERNS
 from leadgate.expressions.patterns import find_matches
 
-#: ``until``: the moment of ``time.monotonic`` at which this thread's gate gives up.
-this_gate: Final = threading.local()
+#: ``deadline``: the moment of ``time.monotonic`` at which the gate of this thread stops matching patterns.
+current_gate: Final = threading.local()
 
 
 def find_linear(expectation: str) -> Any:
@@ -39,7 +39,7 @@ def _register() -> dict[str, Any]:
     )
 
     def match_column(column: pd.Series[Any], regex: str) -> pd.Series[bool]:
-        found = find_matches(regex, column.tolist(), until=getattr(this_gate, "until", None))
+        found = find_matches(regex, column.tolist(), until=getattr(current_gate, "deadline", None))
         return pd.Series(np.array(found, dtype=bool), index=column.index)
 
     class ColumnValuesMatchLinear(ColumnMapMetricProvider):  # type: ignore[misc]  # publishes no types

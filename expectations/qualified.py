@@ -41,7 +41,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="score_mismatch",
         words="The score is the sum of its contributions",
         broken="The score is not the sum of its contributions",
-        shows="score",
+        shown_column="score",
     ),
     Promise(
         name="outcome_known",
@@ -51,8 +51,8 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="outcome_unknown",
         words="The lead continues, waits for review, is nurtured, is disqualified, or is done and stays qualified",
         broken="Qualification ended with none of the outcomes there are",
-        shows="outcome",
-        present=True,
+        shown_column="outcome",
+        required=True,
     ),
     Promise(
         name="disqualified_with_reason",
@@ -62,8 +62,8 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="reason_missing",
         words="A disqualified lead carries the reason",
         broken="The lead was disqualified without a reason",
-        shows="outcome",
-        present=True,
+        shown_column="outcome",
+        required=True,
     ),
     Promise(
         name="score_in_bounds",
@@ -73,7 +73,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="score_extreme",
         words="The score is between -10,000 and 10,000",
         broken="The score is not between -10,000 and 10,000",
-        shows="score",
+        shown_column="score",
     ),
     Promise(
         name="one_playbook",  # about the batch: two playbooks in one batch would mix two definitions

@@ -39,8 +39,8 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="email_malformed",
         words="The e-mail address is well-formed",
         broken="The e-mail address is not well-formed",
-        shows="email",
-        problem="email_problem",
+        shown_column="email",
+        problem_column="email_problem",
     ),
     Promise(
         name="phone_possible",
@@ -50,8 +50,8 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="phone_impossible",
         words="The phone number is possible, or it is left out",
         broken="The phone number is not a possible one",
-        shows="phone",
-        problem="phone_problem",
+        shown_column="phone",
+        problem_column="phone_problem",
     ),
     Promise(
         name="has_contact",  # after the two above: a malformed address is a better reason than none at all
@@ -70,8 +70,8 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="country_unknown",
         words="The country is a country, or it is left out",
         broken="The country is not a known one",
-        shows="country",
-        problem="country_problem",
+        shown_column="country",
+        problem_column="country_problem",
     ),
     Promise(
         name="consent_not_refused",
@@ -81,7 +81,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="consent_refused",
         words="The person agreed to be contacted, as far as the source asks for it",
         broken="The person did not agree to be contacted",
-        shows="consent",
+        shown_column="consent",
     ),
     Promise(
         name="not_spam",
@@ -91,7 +91,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="spam",
         words="The lead does not look like spam",
         broken="The lead looks like spam",
-        shows="message",
+        shown_column="message",
     ),
     Promise(
         name="email_lasting",
@@ -101,7 +101,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         reason="email_disposable",
         words="The e-mail address is not a disposable one",
         broken="The e-mail address is a disposable one",
-        shows="email",
+        shown_column="email",
     ),
     Promise(
         name="fields_valid",

@@ -66,7 +66,7 @@ def build_view(frame: pd.DataFrame, promises: Sequence[Promise]) -> pd.DataFrame
 
 def name_own_column(promise: Promise) -> str | None:
     """The name of the prepared column of its own that a promise looks at, if it needs one."""
-    if promise.expectation in (*PATTERNS, *JUDGE_MISSING) or promise.problem or promise.present:
+    if promise.expectation in (*PATTERNS, *JUDGE_MISSING) or promise.problem_column or promise.required:
         return f"{promise.arguments['column']} for {promise.name}"
     return None
 
@@ -79,9 +79,9 @@ def _prepare_values(frame: pd.DataFrame, promise: Promise) -> pd.Series[Any]:
     if promise.expectation in PATTERNS:
         cut = [v[:MATCHED] if isinstance(v, str) else v for v in values.to_numpy(dtype=object)]
         values = pd.Series(cut, index=values.index, dtype=object)
-    refused = values.isna() if promise.present else pd.Series(data=False, index=values.index)
-    if promise.problem:
-        refused |= frame[promise.problem].notna()
+    refused = values.isna() if promise.required else pd.Series(data=False, index=values.index)
+    if promise.problem_column:
+        refused |= frame[promise.problem_column].notna()
     return values.astype(object).mask(refused, _REFUSED) if refused.any() else values
 
 

@@ -40,10 +40,10 @@ async def gate_task(name: str, judged: pd.DataFrame, rules: Playbook) -> GateRes
     check = partial(gate.run, name, judged, playbook=rules, seconds=seconds)  # type: ignore[arg-type]
     try:
         # half as much again: a gate that gives up by itself says which promise it was at, and leaves no thread
-        with faults.removing_values(DeadlinePassed, gate.RefusedExpectation):
+        with faults.removing_values(DeadlinePassed, gate.RefusedExpectationError):
             return await asyncio.wrap_future(GATE_THREAD.submit(check, seconds=1.5 * seconds))
     except DeadlinePassed:
-        return gate.give_up(name, judged, playbook=rules, seconds=1.5 * seconds)  # type: ignore[arg-type]
+        return gate.build_timed_out_result(name, judged, playbook=rules, seconds=1.5 * seconds)  # type: ignore[arg-type]
 
 
 def is_worth_a_retry(outcome: object) -> bool:

@@ -50,9 +50,11 @@ def _list_optional(playbook: Playbook) -> list[str]:
     """The fields whose value may be refused without holding the lead, by the severity of the promise about each."""
     severity = playbook.gates.get(GateName.VALIDATED, GateRules()).severity
     return [
-        promise.shows
+        promise.shown_column
         for promise in PROMISES
-        if promise.problem and promise.shows and severity.get(promise.name, promise.severity) == Severity.WARNING
+        if promise.problem_column
+        and promise.shown_column
+        and severity.get(promise.name, promise.severity) == Severity.WARNING
     ]
 
 

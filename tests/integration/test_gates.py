@@ -519,7 +519,7 @@ def test_an_added_promise_about_the_batch_holds_it_when_critical_and_is_evidence
     ],
 )
 def test_what_gates_do_not_do_is_refused(book: Playbook, says: str) -> None:
-    with pytest.raises(gate.RefusedExpectation, match=says):
+    with pytest.raises(gate.RefusedExpectationError, match=says):
         gate.run("validated", frame("validated", {}), playbook=book)
 
 

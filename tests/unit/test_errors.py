@@ -21,7 +21,7 @@ from leadgate.settings import SettingsError
 ROOT = Path(__file__).parents[2]
 #: Errors that end inside the program: something catches each, and no person reads it.
 INSIDE = {
-    "DeadlinePassed", "FaultError", "NotifyError", "ProviderError", "RefusedExpectation", "RowsRefused",
+    "DeadlinePassed", "FaultError", "NotifyError", "ProviderError", "RefusedExpectationError", "RowsRefused",
     "UncheckedError", "UnreadableWebhookError", "UnusableFile", "_PrivatePeer", "_Stop",
 }  # fmt: skip
 
