@@ -60,12 +60,12 @@ def compare_gates() -> None:
 
 def _validate(suites: Mapping[GateName, PreparedSuite], frames: Mapping[GateName, pd.DataFrame]) -> None:
     for name, suite in suites.items():
-        prepared.validate(frames[name], suite.configurations, gate._HELD)
+        prepared.validate(frames[name], suite.configurations, gate._VERDICT_ONLY)
 
 
 def _ask(suites: Mapping[GateName, PreparedSuite], frames: Mapping[GateName, pd.DataFrame]) -> None:
     for name, suite in suites.items():
-        suite.ask(frames[name], gate._HELD)
+        suite.ask(frames[name], gate._VERDICT_ONLY)
 
 
 def _frame(name: GateName, rows: int) -> pd.DataFrame:

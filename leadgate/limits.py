@@ -1,8 +1,8 @@
-"""How long a value may be, and what stands for a longer one where rows are found by it.
+"""Length limits of values, and digests in place of keys that are too long for an index.
 
 Belongs here: the longest value of each field of a lead, and keys that fit an index. Does not belong here: what
 happens to a lead with a longer value (capture takes the value out of its field, the ``captured`` gate holds the lead),
-or how large a file or a request may be (the doors).
+or the limits of files and requests (``connectors.files``, ``console.http``).
 
 A btree of PostgreSQL refuses a row of more than 2,704 bytes, a third of a page (SQLSTATE 54000), and a character has up
 to four bytes. So no indexed text may have more than about 600 characters, and comparing names takes time
@@ -14,23 +14,23 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-#: What a btree's row can hold, in bytes.
-INDEX_ROW: Final = 2_704
-#: Characters of a key that is kept as it is.
-LONGEST_KEY: Final = 500
-#: Characters of a route's name in the playbook's ``exceptions``.
-LONGEST_ROUTE: Final = 200
-#: Characters of a column's name that can say which field the column is.
-LONGEST_HEADER: Final = 500
-#: Characters of a field that is not in ``LONGEST``, custom ones too.
-LONGEST_TEXT: Final = 100_000
+#: The most bytes of a row in a btree index.
+MAX_INDEX_ROW_BYTES: Final = 2_704
+#: The most characters of a key that is stored as it is; a longer one is stored as its digest.
+MAX_KEY_LENGTH: Final = 500
+#: The most characters of a route's name in the playbook's ``exceptions``.
+MAX_ROUTE_LENGTH: Final = 200
+#: The most characters of a column's header that is mapped to a field.
+MAX_HEADER_LENGTH: Final = 500
+#: The most characters of a field that is not in ``MAX_LENGTHS``, also of the playbook's own fields.
+MAX_TEXT_LENGTH: Final = 100_000
 
-#: The longest value of a lead's field, in characters, as a source may send it, with whatever cleaning takes off later.
-#: These fields are indexed, make identities, are compared with those of other leads, or are kept in memory.
-LONGEST: Final[dict[str, int]] = {
+#: The most characters of a lead's field as a source sends it, before any cleaning. These fields are indexed, serve as
+#: identities, are compared with those of other leads, or are kept in memory.
+MAX_LENGTHS: Final[dict[str, int]] = {
     "email": 320,  # 64 before the @ and 255 after it (RFC 5321, 4.5.3.1); validation refuses more than 254 in all
     "phone": 100,  # two numbers, with labels and extensions
-    "external_id": LONGEST_KEY,
+    "external_id": MAX_KEY_LENGTH,
     "salutation": 200,
     "first_name": 200,
     "last_name": 200,
@@ -44,26 +44,26 @@ LONGEST: Final[dict[str, int]] = {
 
 
 def find_max_length(field: str) -> int:
-    """How many characters a value of ``field`` may have."""
-    return LONGEST.get(field, LONGEST_TEXT)
+    """The most characters that a value of ``field`` may have."""
+    return MAX_LENGTHS.get(field, MAX_TEXT_LENGTH)
 
 
 def find_length_problem(field: str, value: str) -> str | None:
-    """What is wrong with the length of ``value``, in words without the value; None when it fits.
+    """A text that says how long ``value`` is and may be, without the value itself; None when the value is in order.
 
     >>> find_length_problem("email", "a" * 8000)
     'email: 8,000 characters, at most 320'
     """
-    most = find_max_length(field)
-    return f"{field}: {len(value):,} characters, at most {most:,}" if len(value) > most else None
+    limit = find_max_length(field)
+    return f"{field}: {len(value):,} characters, at most {limit:,}" if len(value) > limit else None
 
 
 def shorten_key(value: str) -> str:
-    """``value``, or its digest when it has more characters than an index holds: equal for equal values only.
+    """``value``, or its digest when it is too long for an index. Different values give different results.
 
     >>> shorten_key("0035g00000XyZ"), len(shorten_key("x" * 8000))
     ('0035g00000XyZ', 40)
     """
-    if len(value) <= LONGEST_KEY:
+    if len(value) <= MAX_KEY_LENGTH:
         return value
     return f"long-id:{hashlib.blake2b(value.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"

@@ -22,7 +22,7 @@ from leadgate.connectors.files import Row
 from leadgate.fields import STANDARD, find_contact
 from leadgate.ledger import actions, bulk, leads, signals
 from leadgate.ledger.signals import NewSignal
-from leadgate.limits import LONGEST_KEY, find_length_problem, find_max_length, shorten_key
+from leadgate.limits import MAX_KEY_LENGTH, find_length_problem, find_max_length, shorten_key
 from leadgate.mapping.headers import as_text, flatten, map_headers
 from leadgate.mapping.webhooks import read_lead
 from leadgate.mapping.webhooks.reading import name_columns
@@ -116,7 +116,7 @@ def make_own_key(own_id: str) -> str | None:
     own = bulk.make_storable(own_id.strip())
     if not own:
         return None
-    return f"id:{own}" if len(own) <= LONGEST_KEY else shorten_key(own)
+    return f"id:{own}" if len(own) <= MAX_KEY_LENGTH else shorten_key(own)
 
 
 def _hash_row(row: Row, volatile: Collection[str]) -> bytes:

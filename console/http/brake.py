@@ -16,14 +16,14 @@ from console.http.repeated_look import RepeatedLook
 from leadgate.ledger import Ledger, consumers
 
 LOOK_EVERY: Final = 0.5  # seconds
-LONGEST: Final = 2.0  # seconds; senders of web hooks give up after five or ten
+MAX_DELAY: Final = 2.0  # seconds; senders of web hooks give up after five or ten
 
 
 def compute_delay(waiting: int, from_: int) -> float:
     """Seconds by which an answer is late while ``waiting`` leads wait: none up to ``from_``, most from twice that."""
     if from_ <= 0 or waiting <= from_:
         return 0.0
-    return min(1.0, (waiting - from_) / from_) * LONGEST
+    return min(1.0, (waiting - from_) / from_) * MAX_DELAY
 
 
 class Brake:

@@ -16,7 +16,7 @@ import orjson
 
 from leadgate.assignment.availability import RAMP_STEPS, Availability, Hindrance
 from leadgate.assignment.rotation import LEAD, PoolState, Rotation
-from leadgate.assignment.skill_match import EVERYBODY_SUITS, NOTHING, Requirements, SkillMatch
+from leadgate.assignment.skill_match import NO_MISMATCH, NO_REQUIREMENTS, Requirements, SkillMatch
 from leadgate.json_columns import CandidateLine
 from leadgate.playbook import Pool
 
@@ -34,7 +34,7 @@ class DecisionTrace:
 
     __slots__ = ("available_later", "candidates", "excluded", "pointer", "requirements", "why")
 
-    def __init__(self, excluded: Sequence[str], requirements: Requirements = NOTHING) -> None:
+    def __init__(self, excluded: Sequence[str], requirements: Requirements = NO_REQUIREMENTS) -> None:
         self.excluded = excluded
         self.requirements = requirements
         self.candidates: list[str] = []  # each a JSON object
@@ -79,15 +79,16 @@ class PoolAssignment:
         if self.stale:
             self._look()
         had_it = set(trace.excluded).intersection(self._weights) if trace.excluded else set()
-        unsuited = self._skill_match.of(trace.requirements) if trace.requirements is not NOTHING else EVERYBODY_SUITS
-        if not had_it and not unsuited.must_not and not unsuited.rather_not:
+        has_requirements = trace.requirements is not NO_REQUIREMENTS
+        mismatch = self._skill_match.find_mismatch(trace.requirements) if has_requirements else NO_MISMATCH
+        if not had_it and not mismatch.must_not and not mismatch.rather_not:
             rep = self._find_next((), trace) if self._eligible else None
             trace.candidates += self._lines.values()
         else:
-            must_not = {**unsuited.must_not, **dict.fromkeys(had_it, HAD_IT)}
+            must_not = {**mismatch.must_not, **dict.fromkeys(had_it, HAD_IT)}
             left = self._eligible.keys() - must_not.keys()
-            better = left - unsuited.rather_not.keys()
-            rather_not = {r: why for r, why in unsuited.rather_not.items() if r in left} if better else {}
+            better = left - mismatch.rather_not.keys()
+            rather_not = {r: why for r, why in mismatch.rather_not.items() if r in left} if better else {}
             rep = self._find_next(must_not.keys() | rather_not.keys(), trace) if left else None
             lines = {each: self._format_line(each, why, eligible=False) for each, why in must_not.items()}
             lines |= {each: self._format_line(each, f"{why}, and others do") for each, why in rather_not.items()}
@@ -98,13 +99,13 @@ class PoolAssignment:
                 trace.why.append(f"Passed over, because they do not suit the lead: {', '.join(sorted(others))}.")
         if rep is not None:
             self._take(rep, trace)
-        elif had_it.union(unsuited.must_not) < self._weights.keys():
+        elif had_it.union(mismatch.must_not) < self._weights.keys():
             trace.available_later = True
         return rep
 
     def back(self, trace: DecisionTrace) -> datetime | None:
         """When the first of those who were passed over for a reason that passes can take a lead again, if any was."""
-        never = frozenset(trace.excluded).union(self._skill_match.of(trace.requirements).must_not)
+        never = frozenset(trace.excluded).union(self._skill_match.find_mismatch(trace.requirements).must_not)
         if never not in self._backs:
             availability = self._availability
             moments = [availability.back(rep, self.pool) for rep in self._weights if rep not in never]

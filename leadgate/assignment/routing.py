@@ -27,7 +27,7 @@ from leadgate.assignment.assignment_result import (
 from leadgate.assignment.availability import Availability, Load
 from leadgate.assignment.pool_assignment import HAD_IT, TRY_AGAIN, DecisionTrace, PoolAssignment, format_candidate
 from leadgate.assignment.rotation import PoolState
-from leadgate.assignment.skill_match import NOTHING, Requirements, read_requirements
+from leadgate.assignment.skill_match import NO_REQUIREMENTS, Requirements, read_requirements
 from leadgate.nearest import propose
 from leadgate.playbook import Playbook, Route
 from leadgate.sla.sla_targets import NEVER_DUE, Due, compute_first_due
@@ -169,7 +169,7 @@ class _Router:
         return self._make_unowned(Outcome.HOLD, None, None, trace, NO_ROUTE)
 
     def _find_requirements(self, lead: _Lead, way: _Way) -> Requirements:
-        requirements = read_requirements(lead.language, lead.product) if self.asks else NOTHING
+        requirements = read_requirements(lead.language, lead.product) if self.asks else NO_REQUIREMENTS
         return requirements._replace(skills=way.requires) if way.requires else requirements
 
     def _find_person(self, way: _Way, lead: _Lead, trace: DecisionTrace) -> str | None:

@@ -1,7 +1,7 @@
-"""Whether a rep suits one lead: the languages they speak, the products they know, the skills a route asks for.
+"""Skill matching: which members of a pool have the language, the product and the skills that a lead requires.
 
-Belongs here: this alone. Does not belong here: whether they can take a lead at all (``availability``), and whose turn
-it is (``rotation``).
+Belongs here: skill matching alone. Does not belong here: whether a rep can take a lead at all (``availability``), and
+whose turn it is (``rotation``).
 """
 
 from __future__ import annotations
@@ -15,45 +15,48 @@ from leadgate.values.languages import find_language
 
 
 class Requirements(NamedTuple):
-    """What a lead asks of its owner: ``language`` (a code) and ``product``, in lower case; ``skills`` of the route."""
+    """A lead's requirements: ``language`` (a code) and ``product`` in lower case, and the ``skills`` of its route."""
 
     language: str | None = None
     product: str | None = None
     skills: tuple[str, ...] = ()
 
 
-NOTHING: Final = Requirements()
+NO_REQUIREMENTS: Final = Requirements()
 
 
 class SkillMismatch(NamedTuple):
-    """Members of a pool who do not suit a lead, with the reason: some must not get it, others only if need be."""
+    """The members of a pool who do not match a lead's requirements, with the reason for each.
+
+    Those in ``must_not`` never get the lead; those in ``rather_not`` get it only when no better match can.
+    """
 
     must_not: Mapping[str, str]
     rather_not: Mapping[str, str]
 
 
-EVERYBODY_SUITS: Final = SkillMismatch({}, {})
+NO_MISMATCH: Final = SkillMismatch({}, {})
 
 
 def read_requirements(language: object, product: object) -> Requirements:
-    """What a lead's own fields ask for; a field that is empty asks for nothing."""
-    return _read(language if isinstance(language, str) else "", product if isinstance(product, str) else "")
+    """The requirements in a lead's fields ``language`` and ``product``; an empty field requires nothing."""
+    return _read_cached(language if isinstance(language, str) else "", product if isinstance(product, str) else "")
 
 
 @lru_cache(maxsize=4096)
-def _read(language: str, product: str) -> Requirements:
+def _read_cached(language: str, product: str) -> Requirements:
     return Requirements(find_language(language) if language.strip() else None, product.strip().casefold() or None)
 
 
 class SkillMatch:
-    """The members of one pool, judged once for each different set of requirements."""
+    """Matches the members of one pool, once for each different set of requirements."""
 
     def __init__(self, pool: Pool, members: Sequence[Rep]) -> None:
         self._pool = pool
         self._members = members
         self._known: dict[Requirements, SkillMismatch] = {}
 
-    def of(self, requirements: Requirements) -> SkillMismatch:
+    def find_mismatch(self, requirements: Requirements) -> SkillMismatch:
         found = self._known.get(requirements)
         if found is None:
             self._known[requirements] = found = self._judge(requirements)
@@ -72,7 +75,7 @@ class SkillMatch:
             ):
                 if rule == "ignored" or wanted is None or wanted in has:
                     continue
-                unsuited = must_not if rule == "required" else rather_not
-                # a code is no personal value; a product's name is what the lead typed, so it is not repeated
-                unsuited.setdefault(rep.name, words.format(wanted if len(wanted) <= 3 else "as it gave it"))
+                mismatches = must_not if rule == "required" else rather_not
+                # a language code is not personal; other text was typed by the lead and is not repeated
+                mismatches.setdefault(rep.name, words.format(wanted if len(wanted) <= 3 else "as it gave it"))
         return SkillMismatch(must_not, {rep: why for rep, why in rather_not.items() if rep not in must_not})

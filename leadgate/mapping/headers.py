@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Final
 
-from leadgate.limits import LONGEST_HEADER
+from leadgate.limits import MAX_HEADER_LENGTH
 from leadgate.values.json_types import JsonObject, JsonValue
 from leadgate.values.marks import remove_marks
 
@@ -203,20 +203,20 @@ def map_headers(
     ``overrides`` maps a header to a field and wins over everything, an empty field makes it an attribute;
     ``custom`` gives the playbook's own fields with further names of theirs, and wins over the bundled names.
     A field is given to one header only: the one with the most telling name, then the first. A header of more than
-    ``LONGEST_HEADER`` characters is an attribute, unless ``overrides`` has it letter by letter: reading it would take
-    time quadratic in its length.
+    ``MAX_HEADER_LENGTH`` characters is an attribute, unless ``overrides`` has exactly this header: reading it would
+    take time quadratic in its length.
     """
     mapped: dict[str, str] = {}
     given: set[str] = set()
     exact = {header.strip().casefold(): field for header, field in overrides.items()}
     wanted: dict[str, str] = {}
     for header, field in overrides.items():
-        if len(header) <= LONGEST_HEADER:
+        if len(header) <= MAX_HEADER_LENGTH:
             wanted.setdefault(_simplify(header), field)
     settled: set[str] = set()
     for header in headers:
         target = exact.get(header.strip().casefold())
-        if target is None and len(header) <= LONGEST_HEADER:
+        if target is None and len(header) <= MAX_HEADER_LENGTH:
             target = wanted.get(_simplify(header))
         if target is None:
             continue
@@ -231,7 +231,7 @@ def map_headers(
     found: list[tuple[int, int, int, str, str]] = []
     halves: list[tuple[str, str]] = []
     for place, header in enumerate(headers):
-        if header in settled or len(header) > LONGEST_HEADER:
+        if header in settled or len(header) > MAX_HEADER_LENGTH:
             continue
         for likeness, plain in enumerate(_list_forms(header)):
             if (half := _build_rest_of_name().get(plain)) is not None and plain not in own:

@@ -14,14 +14,14 @@ from sqlmodel import Field, SQLModel
 from leadgate.models.columns import (
     PERSONAL,
     declare_counter,
+    declare_foreign_key,
     declare_id,
-    declare_id_of,
     declare_json,
     declare_json_or_none,
     declare_moment,
     declare_personal,
-    declare_reference,
     declare_staff,
+    declare_unchecked_id,
     list_allowed,
 )
 from leadgate.vocabulary import AssignmentMethod
@@ -40,7 +40,7 @@ class Assignment(SQLModel, table=True):
         Index("assignment_ended", "journey_id", postgresql_where=text("ended_at IS NOT NULL")),
     )
     id: int | None = declare_id()
-    journey_id: int = declare_reference("journey.id")
+    journey_id: int = declare_foreign_key("journey.id")
     generation: int
     owner: str = declare_staff()
     pool: str | None = None
@@ -88,7 +88,7 @@ class Pause(SQLModel, table=True):
         Index("pause_journey", "journey_id", "started_at"),
     )
     id: int | None = declare_id()
-    journey_id: int = declare_id_of()
+    journey_id: int = declare_unchecked_id()
     reason: str = declare_personal()
     by: str = declare_staff()
     started_at: datetime = declare_moment()
@@ -103,8 +103,8 @@ class Missed(SQLModel, table=True):
     __tablename__ = "missed"
     __table_args__ = (Index("missed_once", "assignment_id", "target", "since", unique=True),)
     id: int | None = declare_id()
-    assignment_id: int = declare_id_of()
-    journey_id: int = declare_id_of(index=True)
+    assignment_id: int = declare_unchecked_id()
+    journey_id: int = declare_unchecked_id(index=True)
     target: str
     since: datetime = declare_moment()
     due_at: datetime = declare_moment()

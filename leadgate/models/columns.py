@@ -1,7 +1,6 @@
-"""What columns of the ledger's tables are made of, and what is declared with them.
+"""The kinds of columns in the ledger's tables, and the notes that are declared with columns and tables.
 
-Belongs here: what a column holds, how a table is kept, and columns that several tables have. Does not belong here: a
-table.
+Belongs here: functions that declare a column, and notes for erasure and retention. Does not belong here: a table.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from sqlmodel import Field
 
 from leadgate.vocabulary import list_in_sql
 
-#: What a column holds, as its ``info``.
+#: The ``info`` of a column that holds a value of a lead, or the name of a colleague.
 PERSONAL: Final = {"holds": "personal"}
 STAFF: Final = {"holds": "staff"}
-#: How a table is kept, as its ``info``.
+#: The ``info`` of a table whose rows are never changed.
 APPEND_ONLY: Final = {"append_only": True}
 
 COLUMN_TYPES: Final[dict[str, type[Any]]] = {
@@ -32,6 +31,7 @@ COLUMN_TYPES: Final[dict[str, type[Any]]] = {
 
 
 def list_allowed(column: str, words: Iterable[StrEnum]) -> str:
+    """The condition of a CHECK constraint that ``column`` has one of ``words``."""
     return f"{column} IN ({list_in_sql(words)})"
 
 
@@ -39,14 +39,15 @@ def declare_id() -> Any:
     return Field(default=None, sa_column=Column(BigInteger, Identity(always=False), primary_key=True))
 
 
-def declare_reference(target: str, *, nullable: bool = False, index: bool = False) -> Any:
+def declare_foreign_key(target: str, *, nullable: bool = False, index: bool = False) -> Any:
+    """An id that PostgreSQL checks against ``target``."""
     column: Column[int] = Column(BigInteger, ForeignKey(target), nullable=nullable, index=index)
     return Field(default=None, sa_column=column)
 
 
-def declare_id_of(*, nullable: bool = False, index: bool = False) -> Any:
-    """An id without a foreign key. Checking one costs as much as the insert, and these rows are written for
-    every lead at every stage; what they name is never deleted, and ``verify`` looks for orphans."""
+def declare_unchecked_id(*, nullable: bool = False, index: bool = False) -> Any:
+    """An id without a foreign key: a check costs as much as the insert, and these rows are written for every lead at
+    every stage. The rows that they refer to are never deleted, and ``verify`` looks for orphans."""
     return Field(default=None, sa_column=Column(BigInteger, nullable=nullable, index=index))
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Column, Index, Integer, text
 from sqlmodel import Field, SQLModel
 
-from leadgate.models.columns import declare_id, declare_id_of, declare_moment, declare_staff
+from leadgate.models.columns import declare_id, declare_moment, declare_staff, declare_unchecked_id
 
 
 class Outbox(SQLModel, table=True):
@@ -30,7 +30,7 @@ class Outbox(SQLModel, table=True):
     )  # fmt: skip
     id: int | None = declare_id()
     key: str
-    journey_id: int = declare_id_of()
+    journey_id: int = declare_unchecked_id()
     target: str = declare_staff()
     kind: str
     created_at: datetime = declare_moment()

@@ -1,6 +1,6 @@
-"""A journey, and what each stage and gate recorded of it.
+"""The tables of a journey and of the records that its stages and gates write.
 
-Belongs here: these tables, with the constraints that guard them. Queries are in ``ledger``.
+Belongs here: these tables, with the constraints that guard them. Does not belong here: queries (``ledger``).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from sqlmodel import Field, SQLModel
 
 from leadgate.models.columns import (
     APPEND_ONLY,
+    declare_foreign_key,
     declare_id,
-    declare_id_of,
     declare_json,
     declare_moment,
-    declare_reference,
+    declare_unchecked_id,
     list_allowed,
 )
 from leadgate.vocabulary import OPEN, JourneyStatus, StageName, Trigger
@@ -38,13 +38,13 @@ class Journey(SQLModel, table=True):
         Index(
             "one_open_journey_per_lead", "lead_id", unique=True, postgresql_where=text(list_allowed("status", OPEN))
         ),
-        # the order in which they are claimed: that of ``id``, in the form of ``journeys.claiming``
+        # journeys are claimed in the order of ``id``; the expression is the one in the query of ``journeys.claiming``
         Index(
             "journey_waiting", text("(id + 0)"), postgresql_where=text("status = 'ready' AND batch_id IS NULL")
         ),
-        # ordered by id, so that a lead's last journey is never looked for among those of all leads
+        # with the id, so that PostgreSQL finds a lead's last journey here and never scans the primary key for it
         Index("journey_lead", "lead_id", "id"),
-        # a report is about the journeys of a period, which lie beside one another
+        # for reports: the journeys of a period are neighbours in the table
         Index("journey_captured", "captured_at", postgresql_using="brin", postgresql_with={"autosummarize": "on"}),
         Index("journey_batch", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
         Index("journey_held_by", "work_item_id", postgresql_where=text("work_item_id IS NOT NULL")),
@@ -54,51 +54,51 @@ class Journey(SQLModel, table=True):
     signal_id: int | None = Field(
         default=None, sa_column=Column(BigInteger, ForeignKey("signal.id"), nullable=True, unique=True)
     )
-    lead_id: int | None = declare_reference("lead.id", nullable=True)
+    lead_id: int | None = declare_foreign_key("lead.id", nullable=True)
     source: str
     captured_at: datetime = declare_moment()
     stage: str = StageName.CAPTURE.value
     status: str = JourneyStatus.READY.value
     version: int = 0
     generation: int = 0
-    start_stage: str = StageName.CAPTURE.value  # where this generation began: handoffs are gapless from here
-    waived: str | None = None  # a promise that a person answers for, in this generation
-    #: As long as the journey runs for the first time: when it was handed on, each time, in order. A report reads these
-    #: in place of the handoffs, which are several times as many rows.
+    start_stage: str = StageName.CAPTURE.value  # where this generation began; it has a handoff for each stage from here
+    waived: str | None = None  # the promise that a person waived for this generation ("done by hand")
+    #: The times of the handoffs of generation 0, in order. Reports read these in place of the handoffs, which are
+    #: several times as many rows.
     handed_on_at: list[datetime] = Field(
         default_factory=list,
         sa_column=Column(ARRAY(DateTime(timezone=True)), nullable=False, server_default=text("'{}'::timestamptz[]")),
     )
-    batch_id: int | None = declare_id_of(nullable=True)
+    batch_id: int | None = declare_unchecked_id(nullable=True)
     run_after: datetime = declare_moment()
-    waits_for: str | None = None  # until ``run_after``: why nobody could take the lead, of each rep
-    work_item_id: int | None = declare_reference("work_item.id", nullable=True)
-    joined_to: int | None = declare_reference("journey.id", nullable=True)
+    waits_for: str | None = None  # until ``run_after``: for each rep, why they cannot take the lead now
+    work_item_id: int | None = declare_foreign_key("work_item.id", nullable=True)
+    joined_to: int | None = declare_foreign_key("journey.id", nullable=True)
 
 
 class Handoff(SQLModel, table=True):
-    """One journey leaving one stage, once per generation. Append-only."""
+    """A journey's handoff from one stage to the next, once per generation. Append-only."""
 
     __tablename__ = "handoff"
     __table_args__ = (Index("handoff_once", "journey_id", "generation", "stage", unique=True), {"info": APPEND_ONLY})
     id: int | None = declare_id()
-    journey_id: int = declare_id_of()
+    journey_id: int = declare_unchecked_id()
     generation: int
     stage: str
     outcome: str
     reason: str | None = None
-    batch_id: int | None = declare_id_of(nullable=True)
+    batch_id: int | None = declare_unchecked_id(nullable=True)
     playbook_hash: str
     at: datetime = declare_moment()
 
 
 class GateResult(SQLModel, table=True):
-    """What a gate found in a batch: per promise how many rows were checked and failed. Append-only."""
+    """The result of a gate for a batch: for each promise, how many rows were checked and failed. Append-only."""
 
     __tablename__ = "gate_result"
     __table_args__ = ({"info": APPEND_ONLY},)
     id: int | None = declare_id()
-    batch_id: int = declare_id_of(index=True)
+    batch_id: int = declare_unchecked_id(index=True)
     gate: str
     rows: int
     held: int
@@ -109,7 +109,7 @@ class GateResult(SQLModel, table=True):
 
 
 class Warned(SQLModel, table=True):
-    """A promise of severity ``warning`` that a journey broke and passed with. Append-only."""
+    """A broken promise of severity ``warning``, which did not hold the journey. Append-only."""
 
     __tablename__ = "warned"
     __table_args__ = (
@@ -117,7 +117,7 @@ class Warned(SQLModel, table=True):
         {"info": APPEND_ONLY},
     )
     id: int | None = declare_id()
-    journey_id: int = declare_id_of()
+    journey_id: int = declare_unchecked_id()
     generation: int
     gate: str
     promise: str
@@ -126,12 +126,12 @@ class Warned(SQLModel, table=True):
 
 
 class QualificationRecord(SQLModel, table=True):
-    """A score and what it led to. The contributions sum to the score. Append-only."""
+    """The score of a journey, and the verdict that followed. The contributions add up to the score. Append-only."""
 
     __tablename__ = "qualification"
     __table_args__ = (Index("qualification_once", "journey_id", "generation", unique=True), {"info": APPEND_ONLY})
     id: int | None = declare_id()
-    journey_id: int = declare_id_of()
+    journey_id: int = declare_unchecked_id()
     generation: int
     fit: int
     engagement: int
@@ -140,12 +140,12 @@ class QualificationRecord(SQLModel, table=True):
     engagement_grade: int | None = None  # 1 to 4
     grade: str | None = None  # both
     contributions: dict[str, int] = declare_json("{}")
-    details: dict[str, JsonValue] = declare_json("{}")  # which contributions are fit, and what decayed of what
-    was: str | None = None  # how it was qualified before: the threshold to leave counts, not the one to enter
+    details: dict[str, JsonValue] = declare_json("{}")  # which contributions are fit, and which points have decayed
+    was: str | None = None  # the verdict before; it is kept until the score falls below its threshold to leave
     qualified_as: str | None = None
     outcome: str
     reasons: list[str] = declare_json("[]")
-    evidence: dict[str, JsonValue] = declare_json("{}")  # what is known, and by which field; the value is the lead's
+    evidence: dict[str, JsonValue] = declare_json("{}")  # for each part whether it is known and by which field
     changes_at: datetime | None = declare_moment(nullable=True)  # when time alone changes the verdict or the grade
     playbook_hash: str
     at: datetime = declare_moment()

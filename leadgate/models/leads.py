@@ -16,13 +16,13 @@ from leadgate.models.columns import (
     APPEND_ONLY,
     COLUMN_TYPES,
     PERSONAL,
+    declare_foreign_key,
     declare_id,
-    declare_id_of,
     declare_json,
     declare_json_or_none,
     declare_moment,
-    declare_reference,
     declare_staff,
+    declare_unchecked_id,
 )
 
 
@@ -55,7 +55,7 @@ class LeadIdentity(SQLModel, table=True):
     __table_args__ = ({"info": APPEND_ONLY},)
     kind: str = Field(primary_key=True)
     value: str = Field(primary_key=True, sa_column_kwargs={"info": PERSONAL})
-    lead_id: int = declare_reference("lead.id", index=True)
+    lead_id: int = declare_foreign_key("lead.id", index=True)
 
 
 class MatchKey(SQLModel, table=True):
@@ -76,9 +76,9 @@ class Lookalike(SQLModel, table=True):
         {"info": APPEND_ONLY},
     )
     id: int | None = declare_id()
-    journey_id: int = declare_id_of()
+    journey_id: int = declare_unchecked_id()
     generation: int
-    lead_id: int = declare_id_of()
+    lead_id: int = declare_unchecked_id()
     score: int
     levels: dict[str, str] = declare_json("{}")
     at: datetime = declare_moment()
@@ -95,10 +95,10 @@ class LeadJoin(SQLModel, table=True):
     __tablename__ = "lead_join"
     __table_args__ = (Index("lead_join_once", "journey_id", "generation", unique=True), {"info": APPEND_ONLY})
     id: int | None = declare_id()
-    journey_id: int = declare_id_of()
+    journey_id: int = declare_unchecked_id()
     generation: int
-    lead_id: int = declare_id_of(index=True)
-    joined_to: int | None = declare_id_of(nullable=True)
+    lead_id: int = declare_unchecked_id(index=True)
+    joined_to: int | None = declare_unchecked_id(nullable=True)
     because: list[str] = declare_json("[]")
     changed: dict[str, JsonValue] | None = declare_json_or_none(PERSONAL)
     claimed: list[list[str]] | None = declare_json_or_none(PERSONAL)
@@ -117,11 +117,11 @@ class LeadVerdict(SQLModel, table=True):
         {"info": APPEND_ONLY},
     )
     id: int | None = declare_id()
-    low: int = declare_id_of()
-    high: int = declare_id_of()
+    low: int = declare_unchecked_id()
+    high: int = declare_unchecked_id()
     same: bool
-    keep: int | None = declare_id_of(nullable=True)  # where signals go that are about both
-    journey_id: int = declare_id_of()  # the one that was decided
-    work_item_id: int | None = declare_id_of(nullable=True)
+    keep: int | None = declare_unchecked_id(nullable=True)  # where signals go that are about both
+    journey_id: int = declare_unchecked_id()  # the one that was decided
+    work_item_id: int | None = declare_unchecked_id(nullable=True)
     by: str = declare_staff()
     at: datetime = declare_moment()

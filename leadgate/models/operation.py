@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Boolean, Column, Index, Integer, text
 from sqlmodel import Field, SQLModel
 
-from leadgate.models.columns import APPEND_ONLY, declare_id, declare_id_of, declare_moment, declare_staff
+from leadgate.models.columns import APPEND_ONLY, declare_id, declare_moment, declare_staff, declare_unchecked_id
 from leadgate.vocabulary import BatchKind
 
 
@@ -39,7 +39,7 @@ class Batch(SQLModel, table=True):
     failures: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
     opened_at: datetime = declare_moment()
     closed_at: datetime | None = declare_moment(nullable=True)
-    part_of: int | None = declare_id_of(nullable=True)  # the batch whose journeys it works on alone
+    part_of: int | None = declare_unchecked_id(nullable=True)  # the batch whose journeys it works on alone
     # when a stage of it was last stored
     advanced_at: datetime = declare_moment(server_default=text("clock_timestamp()"))
     # somebody said what time it is, in place of the ledger's clock
@@ -52,7 +52,7 @@ class BatchHolder(SQLModel, table=True):
     __tablename__ = "batch_holder"
     __table_args__ = (Index("batch_holder_once", "holder", "batch_id", "epoch", unique=True), {"info": APPEND_ONLY})
     id: int | None = declare_id()
-    batch_id: int = declare_id_of(index=True)
+    batch_id: int = declare_unchecked_id(index=True)
     epoch: int
     holder: str = declare_staff()
     at: datetime = declare_moment()

@@ -13,10 +13,10 @@ from sqlmodel import Field, SQLModel
 from leadgate.models.columns import (
     APPEND_ONLY,
     PERSONAL,
+    declare_foreign_key,
     declare_id,
     declare_moment,
     declare_personal,
-    declare_reference,
     declare_staff,
     index_requests,
     list_allowed,
@@ -63,7 +63,7 @@ class Activity(SQLModel, table=True):
     actor: str
     rep: str | None = declare_staff(None)
     email: str | None = declare_personal(None)
-    lead_id: int | None = declare_reference("lead.id", nullable=True)
+    lead_id: int | None = declare_foreign_key("lead.id", nullable=True)
     occurred_at: datetime = declare_moment()
     payload: str = Field(sa_column=Column(Text, nullable=False, info=PERSONAL))
     received_at: datetime = declare_moment()

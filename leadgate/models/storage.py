@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import DDL, event
 from sqlmodel import SQLModel
 
-from leadgate.limits import LONGEST_KEY, LONGEST_ROUTE, find_max_length
+from leadgate.limits import MAX_KEY_LENGTH, MAX_ROUTE_LENGTH, find_max_length
 from leadgate.models import assignments, journeys, leads  # noqa: F401 - declare the tables of ``FILLED``
 
 #: How full a page of a table is made, in percent. Rows of these tables are changed soon after they are written: with
@@ -23,7 +23,7 @@ for _table, _percent in FILLED.items():
     event.listen(SQLModel.metadata.tables[_table], "after_create", _room)
 
 _NAME: Final = 63  # bytes: names of the playbook, stages, kinds, promises
-_KEY: Final = 16 + 4 * LONGEST_KEY
+_KEY: Final = 16 + 4 * MAX_KEY_LENGTH
 #: The most bytes that each indexed text can have, and so be found by; a test adds them up for each index. Whoever adds
 #: an index over text says here who keeps the text short: ``limits``, or the schema of the playbook.
 INDEXED_TEXT: Final[dict[str, int]] = {
@@ -40,7 +40,7 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "work_item.stage": _NAME,
     "work_item.reason": _NAME,
     "work_item.promise": _NAME,
-    "work_item.route": 4 * LONGEST_ROUTE,
+    "work_item.route": 4 * MAX_ROUTE_LENGTH,
     "handoff.stage": _NAME,
     "warned.gate": _NAME,
     "warned.promise": _NAME,

@@ -14,14 +14,14 @@ from sqlmodel import Field, SQLModel
 from leadgate.models.columns import (
     APPEND_ONLY,
     PERSONAL,
+    declare_foreign_key,
     declare_id,
-    declare_id_of,
     declare_json,
     declare_json_or_none,
     declare_moment,
     declare_personal,
-    declare_reference,
     declare_staff,
+    declare_unchecked_id,
     list_allowed,
 )
 from leadgate.vocabulary import WorkItemKind
@@ -52,7 +52,7 @@ class WorkItem(SQLModel, table=True):
         default=None,
         sa_column=Column(BigInteger, ForeignKey("journey.id", use_alter=True, name="work_item_journey"), nullable=True),
     )
-    batch_id: int | None = declare_id_of(nullable=True)
+    batch_id: int | None = declare_unchecked_id(nullable=True)
     generation: int = 0
     message: str
     value: str | None = declare_personal(None)
@@ -76,7 +76,7 @@ class Correction(SQLModel, table=True):
     __tablename__ = "correction"
     __table_args__ = ({"info": APPEND_ONLY},)
     id: int | None = declare_id()
-    journey_id: int = declare_reference("journey.id", index=True)
+    journey_id: int = declare_foreign_key("journey.id", index=True)
     generation: int
     field: str
     value: str | None = declare_personal(None)
@@ -100,8 +100,8 @@ class Action(SQLModel, table=True):
         {"info": APPEND_ONLY},
     )
     id: int | None = declare_id()
-    journey_id: int = declare_reference("journey.id", index=True)
-    work_item_id: int | None = declare_reference("work_item.id", nullable=True)
+    journey_id: int = declare_foreign_key("journey.id", index=True)
+    work_item_id: int | None = declare_foreign_key("work_item.id", nullable=True)
     generation: int
     what: str
     by: str = declare_staff()
@@ -109,8 +109,8 @@ class Action(SQLModel, table=True):
     at: datetime = declare_moment()
     note: str | None = declare_personal(None)
     version: int | None = None  # none: from before actions could be undone
-    number: int | None = declare_id_of(nullable=True)  # drawn from the sequence of ids
-    undoes: int | None = declare_id_of(nullable=True)
+    number: int | None = declare_unchecked_id(nullable=True)  # drawn from the sequence of ids
+    undoes: int | None = declare_unchecked_id(nullable=True)
 
 
 class BreakerRow(SQLModel, table=True):
@@ -120,4 +120,4 @@ class BreakerRow(SQLModel, table=True):
     source: str = Field(primary_key=True)
     gate: str = Field(primary_key=True)
     state: dict[str, JsonValue] = declare_json("{}")
-    work_item_id: int | None = declare_reference("work_item.id", nullable=True)
+    work_item_id: int | None = declare_foreign_key("work_item.id", nullable=True)

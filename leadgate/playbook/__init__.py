@@ -50,7 +50,7 @@ from leadgate.playbook.follow_up import (
     Touch,
 )
 from leadgate.playbook.gates import Breaker, ExceptionRoute, Expect, GateRules, Notification, Retention
-from leadgate.playbook.loading import FILE, Loaded, copy_default, load, load_default, parse
+from leadgate.playbook.loading import PLAYBOOK_FILE_NAME, Loaded, copy_default, load, load_default, parse
 from leadgate.playbook.matching import Certain, Likely, Matching, TieBreaker
 from leadgate.playbook.provider_presets import PRESETS
 from leadgate.playbook.routing import (
@@ -86,8 +86,8 @@ __all__ = [
     "CRM_TARGET",
     "CRM_TYPES",
     "FACTS",
-    "FILE",
     "MOST_ACCOUNTS_BYTES",
+    "PLAYBOOK_FILE_NAME",
     "PRESETS",
     "Absence",
     "AccountsFile",

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import Field
 
-from leadgate.limits import LONGEST_ROUTE
+from leadgate.limits import MAX_ROUTE_LENGTH
 from leadgate.playbook.base import Duration, EnvironmentName, Name, Part
 from leadgate.vocabulary import Severity, StageName
 
@@ -19,7 +19,7 @@ from leadgate.vocabulary import Severity, StageName
 class ExceptionRoute(Part):
     """Who decides a work item, and by when. ``reason`` is a promise's or a hold's reason."""
 
-    to: str = Field(min_length=1, max_length=LONGEST_ROUTE)
+    to: str = Field(min_length=1, max_length=MAX_ROUTE_LENGTH)
     within: Duration = timedelta(hours=24)
     escalate_to: str | None = None  # a rep or a route, told when nobody took it in time; none: the last route
     reasons: tuple[str, ...] = ()  # none: every reason that no other route names

@@ -1,7 +1,7 @@
-"""A playbook from its file: reading, the hash, the bundled one, a copy to start from.
+"""Load a playbook from its file, compute its hash, load the bundled one, and copy it as a start for a team's own.
 
-Belongs here: everything between YAML on a disk and a checked schema. Does not belong here: YAML itself
-(``playbook.yaml_text``), nor the checks that need more than one part at once (``playbook.check``).
+Belongs here: everything between a file and a playbook of valid schema. Does not belong here: YAML itself
+(``playbook.yaml_text``), or checks across the parts of a playbook (``playbook.check``).
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from leadgate.playbook.yaml_text import (
 )
 from leadgate.regular_files import UnusableFile, open_regular
 
-FILE = "playbook.yaml"
-_BUNDLED = Path(__file__).parents[1]
+PLAYBOOK_FILE_NAME = "playbook.yaml"
+_PACKAGE_FOLDER = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A playbook as it was read: ``text`` as written, ``path`` of its file, and ``hash``.
+    """A playbook with its source: ``text`` as written, ``path`` of its file, and ``hash``.
 
     ``hash`` is the SHA-256, in hex, of ``canonical``: equal for playbooks that decide the same, so
-    comments, order of keys and defaults written out do not change it. The content of a reference
-    file (accounts) is data, not agreement: it is not part of the hash; what it gave a lead is in
-    that lead's provenance.
+    comments, the order of keys and explicit defaults do not change it. The content of a reference
+    file (accounts) is not part of the hash, because it is data and no rule; a lead's provenance names
+    the values that came from such a file.
     """
 
     playbook: Playbook
@@ -54,7 +54,7 @@ class Loaded:
 
     @property
     def folder(self) -> Path:
-        """What the paths in the playbook are relative to."""
+        """The folder to which the paths in the playbook are relative."""
         return self.path.parent
 
 
@@ -81,7 +81,7 @@ def load(path: Path) -> Loaded:
 
 @lru_cache(maxsize=16)
 def parse(text: str, *, path: Path) -> Loaded:
-    """The playbook in ``text``; ``path`` is where it belongs, for messages and relative paths."""
+    """The playbook in ``text``. ``path`` is the path of its file, for messages and relative paths."""
     document = rename_keys(read(text, str(path)), NEW_NAMES)
     try:
         playbook = Playbook.model_validate(document.data)
@@ -93,22 +93,22 @@ def parse(text: str, *, path: Path) -> Loaded:
 
 def load_default() -> Loaded:
     """The bundled playbook for B2B SaaS, used until a team has its own."""
-    return load(_BUNDLED / "default_playbook.yaml")
+    return load(_PACKAGE_FOLDER / "default_playbook.yaml")
 
 
 def copy_default(folder: Path) -> list[Path]:
-    """Copies the bundled playbook and its accounts file into ``folder``; returns what was written.
+    """Copy the bundled playbook and its accounts file into ``folder``; returns the paths of the copies.
 
-    Raises ``PlaybookError`` when one of them is there already: a team's agreement is never overwritten.
+    Raises ``PlaybookError`` when one of the files exists: a team's playbook is never overwritten.
     """
     copies = {
-        folder / FILE: _BUNDLED / "default_playbook.yaml",
-        folder / "data" / "accounts.csv": _BUNDLED / "data" / "accounts.csv",
+        folder / PLAYBOOK_FILE_NAME: _PACKAGE_FOLDER / "default_playbook.yaml",
+        folder / "data" / "accounts.csv": _PACKAGE_FOLDER / "data" / "accounts.csv",
     }
-    if there := [target for target in copies if target.exists()]:
+    if existing := [target for target in copies if target.exists()]:
         raise PlaybookError(
-            Problem(str(target), 1, "", "is there already and is not overwritten; choose another folder")
-            for target in there
+            Problem(str(target), 1, "", "exists already and is not overwritten; choose another folder")
+            for target in existing
         )
     for target, source in copies.items():
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""What is known of budget, authority, need and timeline, and what proves it.
+"""Evidence of qualification (BANT): whether a lead's budget, authority, need and timeline are known, and by what.
 
-Belongs here: known, unknown or negative for each, with the field or the activity that tells. Does not belong
-here: what follows from it (``verdict``).
+Belongs here: the state of each part (known, unknown or negative), with the field or the activity that shows it. Does
+not belong here: the verdict that follows (``verdict``).
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ import pandas as pd
 from leadgate.json_columns import Proof
 from leadgate.playbook import EvidenceRule
 from leadgate.playbook.scoring import EvidencePart
-from leadgate.scoring.points import Heard
+from leadgate.scoring.points import ActivityMoments
 
 
 @dataclass(frozen=True)
-class Proved:
-    """The state of one part for each row. ``latest`` is the activity that proves it (microseconds, 0 is none)."""
+class PartState:
+    """The state of one part of the evidence, as arrays with a value for each row.
+
+    ``by_field``: a field of the lead shows the part. ``latest``: the time of the latest activity that shows it, in
+    microseconds since 1970; 0 where there is none.
+    """
 
     known: npt.NDArray[np.bool_]
     negative: npt.NDArray[np.bool_]
@@ -32,49 +36,50 @@ class Proved:
 
 
 def list_expressions(evidence: Mapping[EvidencePart, EvidenceRule]) -> dict[str, str]:
-    """What has to be matched for ``prove``."""
+    """The playbook's conditions by name; ``find_part_states`` needs to know which rows match them."""
     known = {f"known {part}": rule.when for part, rule in evidence.items() if rule.when is not None}
     return known | {f"negative {part}": rule.negative for part, rule in evidence.items() if rule.negative is not None}
 
 
-def prove(
-    evidence: Mapping[EvidencePart, EvidenceRule], matched: pd.DataFrame, heard: Mapping[str, Heard]
-) -> dict[str, Proved]:
-    """Each part's state. What is negative is not known: no budget is no budget, whatever else was said."""
-    proved = {}
+def find_part_states(
+    evidence: Mapping[EvidencePart, EvidenceRule], matched: pd.DataFrame, by_kind: Mapping[str, ActivityMoments]
+) -> dict[str, PartState]:
+    """The state of each part. A negative part is not known: "no budget" wins over anything else that shows a budget."""
+    part_states = {}
     for part, rule in evidence.items():
-        nothing = np.zeros(len(matched), dtype=bool)
-        negative = matched[f"negative {part}"].to_numpy() if rule.negative is not None else nothing
-        by_field = matched[f"known {part}"].to_numpy() if rule.when is not None else nothing
+        no_row = np.zeros(len(matched), dtype=bool)
+        negative = matched[f"negative {part}"].to_numpy() if rule.negative is not None else no_row
+        by_field = matched[f"known {part}"].to_numpy() if rule.when is not None else no_row
         latest = np.zeros(len(matched), dtype=np.int64)
-        if rule.activity is not None and (told := heard.get(rule.activity)) is not None:
-            np.maximum.at(latest, told.row, told.at)
-        proved[str(part)] = Proved((by_field | (latest > 0)) & ~negative, negative, by_field, latest)
-    return proved
+        if rule.activity is not None and (moments := by_kind.get(rule.activity)) is not None:
+            np.maximum.at(latest, moments.row, moments.at)
+        part_states[str(part)] = PartState((by_field | (latest > 0)) & ~negative, negative, by_field, latest)
+    return part_states
 
 
 def format_evidence(
-    evidence: Mapping[EvidencePart, EvidenceRule], rows: int, proved: Mapping[str, Proved]
+    evidence: Mapping[EvidencePart, EvidenceRule], rows: int, part_states: Mapping[str, PartState]
 ) -> list[str]:
-    """One JSON text a row, written once for each distinct combination of what is known.
+    """One JSON text a row: the state of each part, and the field or the activity that shows it.
 
-    It names the field that tells, and never its value: the text is kept after the lead's values are erased.
+    It names a field, never its value, because the text is kept after the lead's values are erased. Rows in the same
+    state share one text.
     """
     if not evidence:
         return ["{}"] * rows
     columns = []
     for part in evidence:
-        state = proved[part]
+        state = part_states[part]
         by_activity = np.where(state.known & ~state.by_field, state.latest, 0)
         columns.append(list(zip(state.known.tolist(), state.negative.tolist(), by_activity.tolist(), strict=True)))
-    known: dict[tuple[tuple[bool, bool, int], ...], str] = {}
+    text_of_state: dict[tuple[tuple[bool, bool, int], ...], str] = {}
     texts = []
     for row in zip(*columns, strict=True):
-        if (text := known.get(row)) is None:
-            found = {
+        if (text := text_of_state.get(row)) is None:
+            proofs = {
                 part: _build_proof(rule, *state) for (part, rule), state in zip(evidence.items(), row, strict=True)
             }
-            text = known[row] = orjson.dumps(found, default=str).decode()
+            text = text_of_state[row] = orjson.dumps(proofs, default=str).decode()
         texts.append(text)
     return texts
 

@@ -25,7 +25,7 @@ import pandas as pd
 from leadgate.expressions import rules
 from leadgate.playbook import EngagementRule, Playbook
 from leadgate.scoring.points import (
-    Heard,
+    ActivityMoments,
     Points,
     add_up,
     compute_activity_points,
@@ -88,10 +88,10 @@ def _find_aging(frame: pd.DataFrame, playbook: Playbook, activities: pd.DataFram
     if activities.empty:
         return np.empty(0, np.int64)
     timed = {rule.activity for _, rule in _list_timed(playbook) if rule.activity is not None}
-    heard, _ = listen(frame, activities, now, timed)
+    by_kind, _ = listen(frame, activities, now, timed)
     _, coming = listen(frame, activities, now, _list_kinds(playbook))
     did = np.zeros(len(frame), dtype=bool)
-    for each in (*heard.values(), coming):
+    for each in (*by_kind.values(), coming):
         did[each.row] = True
     return np.flatnonzero(did & frame["outcome"].isin((Outcome.CONTINUE, Outcome.NURTURE, Outcome.DONE)).to_numpy())
 
@@ -112,7 +112,7 @@ class _Told:
     ages: Points  # at the moment of the forecast, in microseconds
 
     @classmethod
-    def of(cls, rule: EngagementRule, heard: Heard | None, rows: int, moment: int) -> _Told:
+    def of(cls, rule: EngagementRule, heard: ActivityMoments | None, rows: int, moment: int) -> _Told:
         nobody = np.empty(0, np.int64)
         row, age = (nobody, nobody) if heard is None else select_counting(rule, heard.row, moment - heard.at, rows)
         counts = np.bincount(row, minlength=rows).astype(np.int64)
@@ -144,13 +144,13 @@ class _Outlook:
     @classmethod
     def of(cls, frame: pd.DataFrame, playbook: Playbook, activities: pd.DataFrame, now: datetime) -> _Outlook:
         scoring, count = playbook.scoring, len(frame)
-        heard, coming = listen(frame, activities, now, _list_kinds(playbook))
+        by_kind, coming = listen(frame, activities, now, _list_kinds(playbook))
         matched = rules.match_rows(
             list_engagement_conditions(scoring.engagement), frame, list_scoring_columns(playbook)
         )
         moment = compute_microseconds(now)
         told = {
-            number: _Told.of(rule, heard.get(str(rule.activity)), count, moment)
+            number: _Told.of(rule, by_kind.get(str(rule.activity)), count, moment)
             for number, rule in _list_timed(playbook)
         }
         happens = np.full(count, _UNCHANGED, dtype=np.int64)
@@ -161,7 +161,7 @@ class _Outlook:
             level=np.array([LEVELS.index(name) for name in frame["qualified_as"].tolist()], dtype=np.int64),
             qualifiable=frame["qualifiable"].to_numpy(dtype=np.int64),
             reviewed=(frame["outcome"] == Outcome.NURTURE).to_numpy(),
-            fixed=compute_engagement_points(scoring, matched, heard, count, now),
+            fixed=compute_engagement_points(scoring, matched, by_kind, count, now),
             told=told,
             until=np.minimum(happens - 1, max((_compute_lifetime(each) for each in told.values()), default=0)),
             coming=happens,

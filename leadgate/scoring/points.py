@@ -38,8 +38,8 @@ _FIT_GRADES: Final = np.array(list("DCBA"), dtype=object)
 
 
 @dataclass(frozen=True)
-class Heard:
-    """Activities of one kind: whose (the row's position in the batch) and when (microseconds since 1970)."""
+class ActivityMoments:
+    """The activities of one kind: the lead's row in the batch (its position) and the time (microseconds since 1970)."""
 
     row: Points
     at: Points
@@ -65,9 +65,9 @@ def score(frame: pd.DataFrame, playbook: Playbook, activities: pd.DataFrame, now
     )
     matched = rules.match_rows(expressions, frame, list_scoring_columns(playbook))
     kinds = {rule.activity for rule in scoring.engagement if rule.activity is not None}
-    heard, _ = listen(frame, activities, now, kinds)
+    by_kind, _ = listen(frame, activities, now, kinds)
     fit = [matched[f"fit {rule.name}"].to_numpy() * np.int64(rule.points) for rule in scoring.fit]
-    engagement = compute_engagement_points(scoring, matched, heard, count, now)
+    engagement = compute_engagement_points(scoring, matched, by_kind, count, now)
     fit_caps, engagement_caps = compute_caps("fit", fit, scoring), compute_caps("engagement", engagement, scoring)
     names = [rule.name for rule in scoring.fit] + [*fit_caps]
     fit_names = set(names)
@@ -76,7 +76,7 @@ def score(frame: pd.DataFrame, playbook: Playbook, activities: pd.DataFrame, now
     fit_points = add_up([*fit, *fit_caps.values()], count)
     points = add_up([*engagement, *engagement_caps.values()], count)
     contributions, sums, fit_shown = _format_contributions(names, every, fit_names, count)
-    decayed = _find_decayed(scoring, engagement, heard, count, now)
+    decayed = _find_decayed(scoring, engagement, by_kind, count, now)
     return pd.DataFrame(
         {
             "fit": fit_points,
@@ -110,24 +110,24 @@ def list_engagement_conditions(engagement: Sequence[EngagementRule]) -> dict[str
 
 def listen(
     frame: pd.DataFrame, activities: pd.DataFrame, as_of: datetime, kinds: Collection[str]
-) -> tuple[dict[str, Heard], Heard]:
+) -> tuple[dict[str, ActivityMoments], ActivityMoments]:
     """The batch's activities of ``kinds`` up to ``as_of``, by kind; and those that are yet to happen."""
     nothing = np.empty(0, np.int64)
     if activities.empty or not kinds:
-        return {}, Heard(nothing, nothing)
+        return {}, ActivityMoments(nothing, nothing)
     row = pd.Index(frame["journey_id"]).get_indexer(pd.Index(activities["journey_id"])).astype(np.int64)
     moments = pd.to_datetime(activities["occurred_at"], utc=True).dt.tz_localize(None)
     at = moments.to_numpy().astype("datetime64[us]").astype(np.int64)
     kind = activities["kind"].to_numpy(dtype=object)
     ours = (row >= 0) & np.isin(kind, list(kinds))
     happened = at <= compute_microseconds(as_of)
-    heard = {}
+    by_kind = {}
     for name in kinds:
         of_kind = ours & happened & (kind == name)
         if of_kind.any():
-            heard[name] = Heard(row[of_kind], at[of_kind])
+            by_kind[name] = ActivityMoments(row[of_kind], at[of_kind])
     coming = ours & ~happened
-    return heard, Heard(row[coming], at[coming])
+    return by_kind, ActivityMoments(row[coming], at[coming])
 
 
 def compute_microseconds(moment: datetime) -> int:
@@ -136,14 +136,14 @@ def compute_microseconds(moment: datetime) -> int:
 
 
 def compute_engagement_points(
-    scoring: Scoring, matched: pd.DataFrame, heard: Mapping[str, Heard], count: int, now: datetime
+    scoring: Scoring, matched: pd.DataFrame, by_kind: Mapping[str, ActivityMoments], count: int, now: datetime
 ) -> list[Points]:
     """What each engagement rule contributes to each of ``count`` rows, before caps."""
     points = []
     for rule in scoring.engagement:
         if rule.activity is None:
             points.append(matched[f"engagement {rule.name}"].to_numpy() * np.int64(rule.points))
-        elif (mine := heard.get(rule.activity)) is None:
+        elif (mine := by_kind.get(rule.activity)) is None:
             points.append(np.zeros(count, dtype=np.int64))
         else:
             points.append(compute_activity_points(rule, mine.row, compute_microseconds(now) - mine.at, count))
@@ -247,12 +247,12 @@ def _format_contributions(
 
 
 def _find_decayed(
-    scoring: Scoring, points: Sequence[Points], heard: Mapping[str, Heard], count: int, now: datetime
+    scoring: Scoring, points: Sequence[Points], by_kind: Mapping[str, ActivityMoments], count: int, now: datetime
 ) -> dict[int, dict[str, Decay]]:
     """For each row the rules whose points have decayed: what they were ``of``, and the ``latest`` activity."""
     found: dict[int, dict[str, Decay]] = {}
     for rule, mine in zip(scoring.engagement, points, strict=True):
-        if rule.half_life is None or rule.activity is None or (told := heard.get(rule.activity)) is None:
+        if rule.half_life is None or rule.activity is None or (told := by_kind.get(rule.activity)) is None:
             continue
         full = compute_activity_points(rule, told.row, compute_microseconds(now) - told.at, count, in_full=True)
         latest = np.zeros(count, dtype=np.int64)

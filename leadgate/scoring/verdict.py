@@ -55,12 +55,12 @@ def qualify(
     rule = playbook.qualification
     out = {f"out {d.name}": d.when for d in rule.disqualify}
     matched = rules.match_rows(out | evidence.list_expressions(rule.evidence), frame, list_scoring_columns(playbook))
-    heard, _ = listen(frame, activities, now, list_evidence_kinds(rule))
-    proved = evidence.prove(rule.evidence, matched, heard)
+    by_kind, _ = listen(frame, activities, now, list_evidence_kinds(rule))
+    part_states = evidence.find_part_states(rule.evidence, matched, by_kind)
     scores = frame["score"].to_numpy(dtype=np.int64)
     was, finished = read_before(frame)
-    unproved = _find_unproved(rule, proved, len(frame))
-    allowed = _compute_allowed(unproved, len(frame))
+    missing_parts = _find_missing_parts(rule, part_states, len(frame))
+    allowed = _compute_allowed(missing_parts, len(frame))
     by_points = compute_level(rule, scores, compute_grade_codes(rule, frame), was)
     reached = np.minimum(by_points, allowed)
     refused = matched[list(out)].to_numpy(dtype=bool)
@@ -72,7 +72,7 @@ def qualify(
     goes_on = np.isin(outcome, (Outcome.CONTINUE, Outcome.DONE))
     as_stated = reached if rule.sales_qualified_by == "threshold" else np.minimum(reached, 1)
     qualified_as = np.array(LEVELS, dtype=object)[np.where(goes_on, as_stated, 0)]
-    lacks = _find_lacking(unproved, by_points, reached)
+    lacks = _find_lacking(missing_parts, by_points, reached)
     grades = frame["grade"].tolist() if rule.grades is not None else [None] * len(frame)
     cases = zip(outcome.tolist(), scores.tolist(), reached.tolist(), was.tolist(), grades, lacks, strict=True)
     return pd.DataFrame(
@@ -82,7 +82,7 @@ def qualify(
             "qualifiable": allowed,
             "reasons": pd.Series(_list_reasons(rule, cases, refused), index=frame.index, dtype=object),
             "evidence": pd.Series(
-                evidence.format_evidence(rule.evidence, len(frame), proved), index=frame.index, dtype=object
+                evidence.format_evidence(rule.evidence, len(frame), part_states), index=frame.index, dtype=object
             ),
         },
         index=frame.index,
@@ -158,33 +158,35 @@ def list_evidence_kinds(rule: Qualification) -> set[str]:
     return {proof.activity for proof in rule.evidence.values() if proof.activity is not None}
 
 
-def _find_unproved(
-    rule: Qualification, proved: Mapping[str, evidence.Proved], count: int
+def _find_missing_parts(
+    rule: Qualification, part_states: Mapping[str, evidence.PartState], count: int
 ) -> dict[int, dict[str, Flags]]:
-    """For each level the parts that it requires, and which rows lack them."""
+    """For each level, the parts of the evidence that it requires, each with the rows that lack it."""
     required = {number: rule.requires.get(verdict, ()) for number, verdict in enumerate(QualifiedAs, start=1)}
     return {
-        number: {part: ~proved[part].known if part in proved else np.ones(count, dtype=bool) for part in parts}
+        number: {
+            part: ~part_states[part].known if part in part_states else np.ones(count, dtype=bool) for part in parts
+        }
         for number, parts in required.items()
     }
 
 
-def _compute_allowed(unproved: Mapping[int, Mapping[str, Flags]], count: int) -> Points:
-    """How far each row may be qualified by its evidence."""
+def _compute_allowed(missing_parts: Mapping[int, Mapping[str, Flags]], count: int) -> Points:
+    """The highest level for which each row has the required evidence."""
     allowed = np.full(count, 2, dtype=np.int64)
     for number in (2, 1):
-        for lacks in unproved[number].values():
+        for lacks in missing_parts[number].values():
             allowed[lacks] = number - 1
     return allowed
 
 
 def _find_lacking(
-    unproved: Mapping[int, Mapping[str, Flags]], by_points: Points, reached: Points
+    missing_parts: Mapping[int, Mapping[str, Flags]], by_points: Points, reached: Points
 ) -> list[tuple[str, ...]]:
-    """What kept each row from what its points reach: the parts that are not known."""
+    """The parts of the evidence whose lack kept each row below the level that its points reach."""
     lacks: list[tuple[str, ...]] = [()] * len(reached)
     for row in np.flatnonzero(reached < by_points).tolist():
-        lacks[row] = tuple(part for part, missing in unproved[int(reached[row]) + 1].items() if missing[row])
+        lacks[row] = tuple(part for part, missing in missing_parts[int(reached[row]) + 1].items() if missing[row])
     return lacks
 
 

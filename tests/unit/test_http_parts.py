@@ -25,7 +25,7 @@ from console.http import body_reader
 from console.http.addresses import find_client_address, find_sender
 from console.http.authentication import RequestVerifier, has_bearer_token
 from console.http.body_reader import DEPTH, FIELDS, ITEMS, Body
-from console.http.brake import LONGEST, compute_delay
+from console.http.brake import MAX_DELAY, compute_delay
 from console.http.connections import Limits
 from console.http.rates import FAILURES, MOST_ADDRESSES, Throttle, TokenBucket
 from console.http.repeated_look import RepeatedLook
@@ -509,9 +509,9 @@ def test_an_own_id_fits_into_an_index_whatever_it_holds() -> None:
 @given(st.integers(0, 100_000), st.integers(0, 100_000), st.integers(1, 20_000))
 def test_the_more_wait_the_longer_an_answer_is_held_back(one: int, other: int, from_: int) -> None:
     fewer, more = sorted((one, other))
-    assert 0 <= compute_delay(fewer, from_) <= compute_delay(more, from_) <= LONGEST
+    assert 0 <= compute_delay(fewer, from_) <= compute_delay(more, from_) <= MAX_DELAY
     assert (compute_delay(more, from_) == 0) == (more <= from_)
-    assert compute_delay(2 * from_ + fewer, from_) == LONGEST
+    assert compute_delay(2 * from_ + fewer, from_) == MAX_DELAY
     assert compute_delay(more, 0) == 0
 
 

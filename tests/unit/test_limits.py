@@ -15,10 +15,10 @@ from leadgate import models
 from leadgate.connectors.files import Row
 from leadgate.ledger.bulk import make_storable
 from leadgate.limits import (
-    INDEX_ROW,
-    LONGEST,
-    LONGEST_KEY,
-    LONGEST_TEXT,
+    MAX_INDEX_ROW_BYTES,
+    MAX_KEY_LENGTH,
+    MAX_LENGTHS,
+    MAX_TEXT_LENGTH,
     find_length_problem,
     find_max_length,
     shorten_key,
@@ -47,7 +47,7 @@ def test_each_index_over_text_says_how_long_the_text_can_be_and_that_fits_a_page
     found = [key for table in SQLModel.metadata.tables.values() for key in indexed(table) if key]
     assert {column for key in found for column in key} == set(models.INDEXED_TEXT)
     for key in found:
-        assert sum(models.INDEXED_TEXT[column] + 16 for column in key) <= INDEX_ROW, key
+        assert sum(models.INDEXED_TEXT[column] + 16 for column in key) <= MAX_INDEX_ROW_BYTES, key
 
 
 def test_a_limit_says_how_much_too_much_a_value_is_and_never_the_value() -> None:
@@ -76,7 +76,7 @@ def test_identities_fit_an_index(first: str, last: str, crm_id: str) -> None:
     row |= {"source": "crm", "external_id": crm_id, "is_free_mail": False}
     rules = Matching(certain=("phone_and_name", "crm_id"), crm_ids={"hubspot": ("crm",)})
     for _, value in build_claims(row, Person.of(1, row), {"crm": "hubspot"}, rules):
-        assert len(value) <= LONGEST_KEY
+        assert len(value) <= MAX_KEY_LENGTH
 
 
 def test_the_documentation_tells_every_limit() -> None:
@@ -88,4 +88,4 @@ def test_the_documentation_tells_every_limit() -> None:
         if re.match(r" [\d,]+", cells[2])
         for field in re.findall(r"`(\w+)`", cells[1]) or ["any other"]
     }
-    assert told == LONGEST | {"any other": LONGEST_TEXT}
+    assert told == MAX_LENGTHS | {"any other": MAX_TEXT_LENGTH}
