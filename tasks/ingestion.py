@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
 
 from leadgate.connectors.files import Row
-from leadgate.ledger import Ledger, bulk, capture_turns, requests, signals
+from leadgate.ledger import Ledger, bulk, captured_rows, requests, signals
 from leadgate.ledger.activities import NewActivity, store_activities, store_each_activity, try_to_match_activities
-from leadgate.ledger.capture_turns import Stored
+from leadgate.ledger.captured_rows import StoredRow
 from leadgate.ledger.requests import Sender
 from leadgate.ledger.signals import NewSignal
 from leadgate.playbook import Playbook
@@ -126,18 +126,18 @@ class Request(Protocol):
 class Outcome(NamedTuple):
     """What became of a request's rows, in their order."""
 
-    signals: list[Stored]
-    activities: list[Stored]
+    signals: list[StoredRow]
+    activities: list[StoredRow]
 
 
 def store_requests(ledger: Ledger, together: Sequence[Request]) -> list[Outcome | None]:
     """Store requests in one transaction, all or none; None for one whose id named another body before, of which
     nothing is stored."""
-    stored: list[Stored] = []
-    known: list[Stored] = []
+    stored: list[StoredRow] = []
+    known: list[StoredRow] = []
     # an installation may begin with statistics of an empty ledger, and a plan that is made then is kept
     with ledger.transaction(plan_by_index=True) as connection:
-        now = capture_turns.wait_for_turns(connection, {each.sender.source for each in together})
+        now = captured_rows.lock_sources(connection, {each.sender.source for each in together})
         reused = requests.find_reused(connection, [each.sender for each in together])
         again = [each.sender for each, is_reused in zip(together, reused, strict=True) if is_reused]
         requests.record_reuse(connection, again, now)

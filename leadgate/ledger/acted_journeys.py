@@ -1,6 +1,7 @@
-"""The journeys of an action, as they are now, and what the action was: by this it is decided whether it can be undone.
+"""The journeys of an action as they are now, beside the action as it was recorded: the basis for undoing it.
 
-Belongs here: this query. Does not belong here: the decision (``undo``), or what is written then (``ways_back``).
+Belongs here: this query. Does not belong here: whether the action can be undone (``undo``), or the effects of undoing
+it (``undo_effects``).
 """
 
 from __future__ import annotations

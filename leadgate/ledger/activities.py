@@ -16,13 +16,13 @@ from sqlalchemy.exc import DBAPIError
 
 from leadgate.failpoints import failpoint
 from leadgate.ledger import assignments, bulk, faults, leads
-from leadgate.ledger.capture_turns import (
-    SENT,
-    Stored,
-    answer_in_order,
+from leadgate.ledger.captured_rows import (
+    SENDER_COLUMNS,
+    StoredRow,
     build_sender_parameters,
+    lock_source,
+    match_rows_to_keys,
     notify_consumers,
-    wait_for_turn,
 )
 from leadgate.ledger.journeys.locking import decide_again, lock_open_journeys
 from leadgate.ledger.requests import Sender
@@ -170,7 +170,7 @@ def store_activities(connection: Connection, rows: Sequence[NewActivity], now: d
     definition = ", ".join(f"{name} {kind}" for name, kind in ACTIVITY_COLUMNS.items())
     connection.execute(text(f"CREATE TEMP TABLE IF NOT EXISTS incoming_activity ({definition}) ON COMMIT DELETE ROWS"))
     bulk.copy_rows(connection, "incoming_activity", columns, rows)
-    wait_for_turn(connection, rows[0].source)
+    lock_source(connection, rows[0].source)
     failpoint("capture.activities.before")
     new = connection.execute(
         text(
@@ -186,9 +186,9 @@ def store_activities(connection: Connection, rows: Sequence[NewActivity], now: d
 
 def store_each_activity(
     connection: Connection, rows: Sequence[NewActivity], senders: Sequence[Sender], now: datetime
-) -> list[Stored]:
+) -> list[StoredRow]:
     """Store activities, as ``store_each_signal`` does those of signals."""
-    columns = ACTIVITY_COLUMNS | dict.fromkeys(SENT, "text")
+    columns = ACTIVITY_COLUMNS | dict.fromkeys(SENDER_COLUMNS, "text")
     found = connection.execute(
         text(
             f"""
@@ -209,4 +209,4 @@ def store_each_activity(
         | {"now": now},
     )
     notify_consumers(connection)
-    return answer_in_order([(row.source, row.key) for row in rows], found)
+    return match_rows_to_keys([(row.source, row.key) for row in rows], found)

@@ -1,7 +1,6 @@
-"""Read several things from one moment of the ledger at the same time.
+"""Run several reads in two transactions at a time, which see the same snapshot of the ledger.
 
-Belongs here: two transactions that see the same, and the sharing out of reads among them. Does not belong here: any
-query.
+Belongs here: the two transactions, and distributing the reads between them. Does not belong here: any query.
 
 PostgreSQL sorts and groups the rows of one statement mostly in one process. Reads of much of the ledger take about
 half as long when two of them run at a time.
@@ -23,41 +22,41 @@ T = TypeVar("T")
 
 
 def read_concurrently(ledger: Ledger, reads: Sequence[Callable[[Connection], T]]) -> list[T]:
-    """What each of ``reads`` returns, in their order. All of them see the same moment of the ledger.
+    """The results of ``reads``, in their order. All of them see the same snapshot of the ledger.
 
-    They are started in their order, so a long one should come first.
+    The reads are started in their order, so a long one should come first.
     """
     waiting = deque(enumerate(reads))
-    found: dict[int, T] = {}
+    results: dict[int, T] = {}
     joined = Event()
 
-    def work(connection: Connection) -> None:
+    def run_reads(connection: Connection) -> None:
         try:
             while waiting:
                 try:
                     number, read = waiting.popleft()
                 except IndexError:  # the other transaction was faster
                     return
-                found[number] = read(connection)
+                results[number] = read(connection)
         except BaseException:
             waiting.clear()  # the other transaction starts no further read
             raise
 
-    def work_beside(snapshot: str) -> None:
+    def join_snapshot(snapshot: str) -> None:
         try:
             with ledger.snapshot(snapshot) as connection:
                 joined.set()
-                work(connection)
+                run_reads(connection)
         finally:
             joined.set()
 
     with ThreadPoolExecutor(max_workers=1) as threads:
         with ledger.snapshot() as connection:
             snapshot = connection.execute(text("SELECT pg_export_snapshot()")).scalar_one()
-            beside = threads.submit(work_beside, snapshot)
+            other = threads.submit(join_snapshot, snapshot)
             try:
-                work(connection)
+                run_reads(connection)
             finally:
-                joined.wait()  # a snapshot can be joined as long as the transaction that exported it lasts
-        beside.result()
-    return [found[number] for number in range(len(reads))]
+                joined.wait()  # a snapshot can only be joined while the transaction that exported it is open
+        other.result()
+    return [results[number] for number in range(len(reads))]

@@ -55,7 +55,7 @@ class Reused(NamedTuple):
 def find_reused(connection: Connection, senders: Sequence[Sender]) -> list[bool]:
     """For each sender whether its id was used for another body before: in the ledger, or earlier in ``senders``.
 
-    The caller has the locks of the sources (``capture_turns.wait_for_turns``), so no other body comes between.
+    The caller has the locks of the sources (``captured_rows.lock_sources``), so no other body comes between.
     """
     given = {(each.source, each.id) for each in senders if each.hash is not None}
     known: dict[tuple[str, str | None], str] = {}

@@ -1,7 +1,7 @@
 """The table ``signal``: each payload exactly as received, stored once, with its journey. Append-only.
 
-Belongs here: every statement that writes the table, and the signals of a batch. Does not belong here: reading files
-(``connectors.files``), computing keys (``tasks.capture``), or activities (``activities``).
+Belongs here: every statement that writes the table, and reading the signals of a batch. Does not belong here: reading
+files (``connectors.files``), computing keys (``tasks.capture``), or activities (``activities``).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
-from leadgate.ledger.capture_turns import (
-    Stored,
-    answer_in_order,
+from leadgate.ledger.captured_rows import (
+    StoredRow,
     build_sender_parameters,
+    lock_source,
+    match_rows_to_keys,
     notify_consumers,
-    wait_for_turn,
 )
 from leadgate.ledger.journeys import starting
 from leadgate.ledger.requests import Sender
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class NewSignal(NamedTuple):
-    """A signal as it comes in: its place ``n`` among others, and its payload as JSON text."""
+    """A signal to store: its position ``n`` among the others, and its payload as JSON text."""
 
     n: int
     source: str
@@ -39,18 +39,19 @@ class NewSignal(NamedTuple):
     origin: str
 
 
+#: The columns of the temporary table ``incoming``, with their types.
 _INCOMING = dict(zip(NewSignal._fields, ("int", *["text"] * 5), strict=True))
 
 
 def store_signals(connection: Connection, rows: Sequence[NewSignal], now: datetime) -> int:
     """Store signals with their journeys. Returns how many are new.
 
-    A row whose ``(source, key)`` is known is left alone: capturing again is a no-op.
+    A row whose ``(source, key)`` is stored already is skipped: capturing a file again changes nothing.
     """
     types = ", ".join(f"{name} {kind}" for name, kind in _INCOMING.items())
     connection.execute(text(f"CREATE TEMP TABLE IF NOT EXISTS incoming ({types}) ON COMMIT DELETE ROWS"))
     bulk.copy_rows(connection, "incoming", list(_INCOMING), rows)
-    wait_for_turn(connection, rows[0].source)
+    lock_source(connection, rows[0].source)
     failpoint("capture.signals.before")
     new = connection.execute(
         text(
@@ -59,7 +60,7 @@ def store_signals(connection: Connection, rows: Sequence[NewSignal], now: dateti
                 INSERT INTO signal (source, key, payload, unreadable, origin, received_at)
                 SELECT source, key, payload, unreadable, origin, :now FROM incoming ORDER BY n
                 ON CONFLICT (source, key) DO NOTHING RETURNING id, source)
-            {starting.OF_SIGNALS}"""
+            {starting.INSERT_SIGNAL_JOURNEYS}"""
         ),
         {"now": now},
     ).rowcount
@@ -70,13 +71,14 @@ def store_signals(connection: Connection, rows: Sequence[NewSignal], now: dateti
 
 def store_each_signal(
     connection: Connection, rows: Sequence[NewSignal], senders: Sequence[Sender], now: datetime
-) -> list[Stored]:
-    """Store signals of any sources, and say what each became, in their order.
+) -> list[StoredRow]:
+    """Store signals of any sources; returns the stored row of each, in the order of ``rows``.
 
-    ``senders`` has the sender of each row. For a few rows at a time, whose senders wait for an answer. A key that is
-    there twice is new the first time. The caller has called ``wait_for_turns`` for their sources.
+    For a few rows at a time, whose senders wait for an answer. ``senders`` has the sender of each row. Of two rows with
+    the same key, only the first is new. The caller has locked the sources (``lock_sources``).
 
-    Known ones are found a row each, by index: a join is planned while the table is small, and then reads all of it.
+    Rows that are stored already are looked up one by one, by index: PostgreSQL would plan a join while the table is
+    small, keep that plan, and then read the whole table.
     """
     found = connection.execute(
         text(
@@ -93,7 +95,7 @@ def store_each_signal(
                 SELECT source, key, payload, unreadable, origin, :now, client_address, request_id, request_hash
                 FROM incoming ORDER BY n
                 ON CONFLICT (source, key) DO NOTHING RETURNING id, source, key),
-            started AS ({starting.OF_SIGNALS})
+            started AS ({starting.INSERT_SIGNAL_JOURNEYS})
             SELECT id, source, key, true AS new FROM stored
             UNION ALL
             SELECT k.id, i.source, i.key, false FROM (SELECT DISTINCT source, key FROM incoming) i
@@ -104,11 +106,11 @@ def store_each_signal(
         | {"now": now},
     )
     notify_consumers(connection)
-    return answer_in_order([(row.source, row.key) for row in rows], found)
+    return match_rows_to_keys([(row.source, row.key) for row in rows], found)
 
 
 def read_captured(connection: Connection, batch_id: int) -> pd.DataFrame:
-    """The signals of a batch that wait at capture, with their journeys."""
+    """The signals of a batch that are ready for the stage capture, with their journeys."""
     return bulk.select(
         connection,
         """

@@ -1,7 +1,7 @@
 """Taking an action back: each kind of action has one way back, or a reason why there is none.
 
 Belongs here: who may take an action back, and what stands against it. Does not belong here: what is written then
-(``ways_back``), or the actions themselves (``reruns``, ``ownership``, ``reviews``, ``reassignments``).
+(``undo_effects``), or the actions themselves (``reruns``, ``ownership``, ``reviews``, ``reassignments``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, get_args
 from sqlalchemy import Connection
 
 from leadgate.actors import Actor, OwnersAction, find_refusal
-from leadgate.ledger import ways_back
+from leadgate.ledger import undo_effects
 from leadgate.ledger.acted_journeys import ActedJourney, read_acted_journeys
 from leadgate.ledger.actions import ActionError, record
 from leadgate.ledger.database import Ledger
@@ -196,15 +196,15 @@ class _Way:
 
 
 _WAYS: Final[dict[ActionKind, _Way]] = {
-    ActionKind.ACCEPT: _Way(_check_acceptance, ways_back.unaccept),
-    ActionKind.REJECT: _Way(_check_rejection, ways_back.give_back),
-    ActionKind.UNASSIGN: _Way(_check_unchanged, ways_back.give_back),
-    ActionKind.REASSIGN: _Way(_check_new_owner_idle, ways_back.give_back),
-    ActionKind.TRANSFER: _Way(_check_new_owner_idle, ways_back.give_back),
-    ActionKind.WAIT: _Way(_check_wait, ways_back.end_wait),
-    ActionKind.RESUME: _Way(_check_wait_again, ways_back.wait_on),
-    ActionKind.DISCARDED: _Way(_check_unchanged, ways_back.hold_again),
-    ActionKind.TAKE: _Way(_is_taken, ways_back.put_down),
+    ActionKind.ACCEPT: _Way(_check_acceptance, undo_effects.withdraw_acceptance),
+    ActionKind.REJECT: _Way(_check_rejection, undo_effects.restore_owner),
+    ActionKind.UNASSIGN: _Way(_check_unchanged, undo_effects.restore_owner),
+    ActionKind.REASSIGN: _Way(_check_new_owner_idle, undo_effects.restore_owner),
+    ActionKind.TRANSFER: _Way(_check_new_owner_idle, undo_effects.restore_owner),
+    ActionKind.WAIT: _Way(_check_wait, undo_effects.undo_wait),
+    ActionKind.RESUME: _Way(_check_wait_again, undo_effects.undo_resume),
+    ActionKind.DISCARDED: _Way(_check_unchanged, undo_effects.undo_discard),
+    ActionKind.TAKE: _Way(_is_taken, undo_effects.undo_take),
 }
 #: The actions that have an undo.
 UNDOABLE: Final = frozenset(_WAYS)

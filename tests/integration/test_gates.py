@@ -389,7 +389,7 @@ def test_a_prepared_suite_answers_as_a_plain_validation_does(name: str) -> None:
     suite = PreparedSuite(promises)
     for rows in ([{}], [{}, *faults], faults[:1]):
         looked_at = build_view(frame(gate_, *rows), promises)
-        for detail in (gate._HELD, gate._ROWS):
+        for detail in (gate._VERDICT_ONLY, gate._ROW_POSITIONS):
             plain = validate(looked_at, suite.configurations, detail)
             for which in (range(len(promises)), range(1, len(promises), 3)):
                 told = [_facts(answer) for answer in suite.ask(looked_at, detail, which)]

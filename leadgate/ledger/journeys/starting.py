@@ -30,7 +30,7 @@ def insert(transition: Transition, of: Literal["signal_id", "lead_id"], rows: st
 
 
 #: Starts a journey for each signal of ``stored``, a part of the statement that stores signals.
-OF_SIGNALS: Final = insert(CAPTURE, "signal_id", "SELECT id, source FROM stored")
+INSERT_SIGNAL_JOURNEYS: Final = insert(CAPTURE, "signal_id", "SELECT id, source FROM stored")
 
 #: Why a lead is due, and after which last journey that starts another. Time changes what a score decided: a lead that
 #: was followed up goes cold, what spoke against a nurtured one fades. What its owner rejected stays rejected until

@@ -1,6 +1,6 @@
-"""Owned leads: who was told, waits, targets that were missed, and messages that were given up.
+"""Invariants of owned leads: messages to owners, pauses, missed targets, and messages that were given up.
 
-Belongs here: the outbox, pauses and missed targets. Does not belong here: who became the owner, and why.
+Belongs here: the outbox, pauses and missed targets. Does not belong here: assignments and their reasons.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from leadgate.ledger.owner_messages import build_sql_key
 from leadgate.ledger.verify.invariant import Invariant
 from leadgate.vocabulary import BY_A_PERSON, MessageKind, list_in_sql
 
-#: The keys of the messages to the owner of an assignment ``a``: when it began, and when a person ended it.
-_TOLD: Final = build_sql_key(MessageKind.LEAD_ASSIGNED, "a.journey_id", "a.generation")
-_TOLD_OLD: Final = build_sql_key(MessageKind.LEAD_HANDED_OVER, "a.journey_id", "a.generation")
+#: SQL for the keys of the messages to the owner of an assignment ``a``: at its begin, and when a person ended it.
+_ASSIGNED_KEY: Final = build_sql_key(MessageKind.LEAD_ASSIGNED, "a.journey_id", "a.generation")
+_REASSIGNED_KEY: Final = build_sql_key(MessageKind.LEAD_HANDED_OVER, "a.journey_id", "a.generation")
 
 INVARIANTS: Final[tuple[Invariant, ...]] = (
     Invariant(
@@ -21,14 +21,14 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "Every assignment put exactly one message to its owner into the outbox",
         "SELECT count(*) FROM assignment",
         "SELECT count(*) FROM assignment a WHERE NOT EXISTS (SELECT 1 FROM outbox o "
-        f"WHERE o.key = {_TOLD} AND o.target = a.owner)",
+        f"WHERE o.key = {_ASSIGNED_KEY} AND o.target = a.owner)",
     ),
     Invariant(
         "old_owner_told",
         "A rep who lost a lead by a person's decision was notified",
         f"SELECT count(*) FROM assignment WHERE end_reason IN ({list_in_sql(BY_A_PERSON)})",
         f"SELECT count(*) FROM assignment a WHERE a.end_reason IN ({list_in_sql(BY_A_PERSON)}) AND NOT "
-        f"EXISTS (SELECT 1 FROM outbox o WHERE o.key = {_TOLD_OLD} "
+        f"EXISTS (SELECT 1 FROM outbox o WHERE o.key = {_REASSIGNED_KEY} "
         "AND o.target = a.owner)",
     ),
     Invariant(
@@ -41,7 +41,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     ),
     Invariant(
         "missed_was_due",
-        "What was missed belongs to an assignment of its journey, and was due before that was noticed",
+        "A missed target belongs to an assignment of its journey, and was due before it was recorded as missed",
         "SELECT count(*) FROM missed",
         "SELECT count(*) FROM missed m WHERE m.due_at > m.noticed_at OR m.since > m.due_at OR NOT EXISTS "
         "(SELECT 1 FROM assignment a WHERE a.id = m.assignment_id AND a.journey_id = m.journey_id)",

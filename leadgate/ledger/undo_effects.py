@@ -1,7 +1,7 @@
-"""How each action is taken back: what is written, for all journeys of an action at once.
+"""The effects of undoing each kind of action, for all journeys of the action at once.
 
-Belongs here: composing what the entities write. Does not belong here: a statement that writes a table, or whether an
-action can still be taken back, and by whom (``undo``).
+Belongs here: combining the writes of the entities' modules. Does not belong here: a statement that writes a table, or
+whether an action can still be undone, and by whom (``undo``).
 """
 
 from __future__ import annotations
@@ -24,28 +24,29 @@ from leadgate.vocabulary import EndReason, HandoffOutcome, ItemResolution, Journ
 _T = TypeVar("_T")
 
 
-def unaccept(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
-    """Nobody has accepted the lead. Where the acceptance ended the journey, its owner has it again; so does a wait."""
+def withdraw_acceptance(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
+    """Withdraw the acceptance of the leads. Where it ended the journey, the owner gets the lead back, and the wait that
+    ended with it goes on."""
     ended = [row for row in rows if row.status == JourneyStatus.DONE]
     if ended:
-        give_back(connection, ended, by, now)
+        restore_owner(connection, ended, by, now)
     for row in ended:
         pauses.reopen_ended_with(connection, row.id, _required(row.then_ended_at), now)
     assignments.unaccept(connection, _list_ids(rows))
     schedule_check_now(connection, _list_ids(rows), now)
 
 
-def give_back(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
-    """The owner of before has the lead again, with the clock that they had. The owner of now is notified, too.
+def restore_owner(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
+    """Give the leads back to their previous owners, with the SLA clocks of then. Both owners are notified.
 
-    A turn that was taken of a pool meanwhile stays taken.
+    A turn that the action took in a pool stays taken.
     """
     ids = _list_ids(rows)
-    lost = [row for row in rows if row.owner is not None]
+    owned = [row for row in rows if row.owner is not None]
     assignments.end(connection, ids, EndReason.REASSIGNED, now)
     handoffs.record(
         connection,
-        [(row.id, row.generation, _required(row.then_playbook_hash)) for row in lost],
+        [(row.id, row.generation, _required(row.then_playbook_hash)) for row in owned],
         stage=StageName.FOLLOW_UP,
         outcome=HandoffOutcome.REASSIGNED,
         reason="undo",
@@ -71,41 +72,42 @@ def give_back(connection: Connection, rows: Sequence[ActedJourney], by: Actor, n
         now=now,
     )
     leads.recycle(connection, [_required(row.lead_id) for row in rows], None)
-    outbox.send(connection, _build_messages(rows, lost, generations), now)
+    outbox.send(connection, _build_messages(rows, owned, generations), now)
 
 
 def _build_messages(
-    rows: Sequence[ActedJourney], lost: Sequence[ActedJourney], generations: Mapping[int, int]
+    rows: Sequence[ActedJourney], owned: Sequence[ActedJourney], generations: Mapping[int, int]
 ) -> pd.DataFrame:
-    farewells = owner_messages.build(
-        MessageKind.LEAD_HANDED_OVER, ((row.id, row.generation, _required(row.owner)) for row in lost)
+    """Messages to the owners who lose a lead (``owned``), and to the previous owners who have it again."""
+    to_losers = owner_messages.build(
+        MessageKind.LEAD_HANDED_OVER, ((row.id, row.generation, _required(row.owner)) for row in owned)
     )
-    told = owner_messages.build(
+    to_previous_owners = owner_messages.build(
         MessageKind.LEAD_ASSIGNED, ((row.id, generations[row.id], _required(row.then_owner)) for row in rows)
     )
-    return pd.concat([farewells, told], ignore_index=True)
+    return pd.concat([to_losers, to_previous_owners], ignore_index=True)
 
 
-def end_wait(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
-    """The wait never was; one that it replaced goes on."""
+def undo_wait(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
+    """Withdraw the wait that the action began. A wait that it replaced goes on."""
     pauses.withdraw(connection, _list_ids(rows), rows[0].at, by.name)
-    wait_on(connection, rows, by, now)
+    undo_resume(connection, rows, by, now)
 
 
-def wait_on(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
-    """The wait that the action ended goes on, if it still would."""
+def undo_resume(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
+    """Let the wait that the action ended go on, unless its time is over by now."""
     pauses.reopen_ended_by_action(connection, _list_ids(rows), rows[0].at, now)
     schedule_check_now(connection, _list_ids(rows), now)
 
 
-def hold_again(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
-    """The journeys wait behind their work items again, which are open again."""
+def undo_discard(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
+    """Open the work items again, and hold the discarded journeys behind them."""
     person_moves.hold_again(connection, _list_ids(rows), [_required(row.work_item_id) for row in rows])
     work_items.reopen(connection, sorted({_required(row.work_item_id) for row in rows}))
 
 
-def put_down(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
-    """The work item is whose it was before it was taken."""
+def undo_take(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
+    """Return the work item to the assignee that it had before it was taken."""
     work_items.put_down(connection, _required(rows[0].work_item_id), rows[0].at)
 
 
@@ -114,7 +116,7 @@ def _list_ids(rows: Sequence[ActedJourney]) -> list[int]:
 
 
 def _required(value: _T | None) -> _T:
-    """What every journey of such an action has. Raises ``ValueError`` where one has none."""
+    """``value``, which every journey of such an action has. Raises ``ValueError`` when it is missing."""
     if value is None:
-        raise ValueError("the journey has nothing that can be taken back")
+        raise ValueError("the journey lacks a value that its action must have stored")
     return value
