@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
-from leadgate.limits import LONGEST_HEADER
+from leadgate.limits import MAX_HEADER_LENGTH
 from leadgate.mapping.headers import make_distinct
 from leadgate.values.json_types import JsonObject, JsonValue
 
@@ -60,7 +60,7 @@ def name_columns(columns: Sequence[Column], find_field: Callable[[str], str | No
     chosen: list[tuple[str | None, Column]] = []
     fields: set[str] = set()
     for column in columns:
-        usable = [name for name in column.names if 0 < len(name) <= LONGEST_HEADER]
+        usable = [name for name in column.names if 0 < len(name) <= MAX_HEADER_LENGTH]
         name = next((each for each in usable if find_field(each) is not None), None)
         if name is not None:
             fields.add(find_field(name) or "")
@@ -71,7 +71,7 @@ def name_columns(columns: Sequence[Column], find_field: Callable[[str], str | No
             name = column.field
             fields.add(name)
         if name is None:
-            name = next((each for each in reversed(column.names) if 0 < len(each) <= LONGEST_HEADER), "unnamed")
+            name = next((each for each in reversed(column.names) if 0 < len(each) <= MAX_HEADER_LENGTH), "unnamed")
         named[make_distinct(name, taken)] = column.value
     return named
 
