@@ -182,7 +182,8 @@ def _bare(loaded: Loaded, leads: int, seed: int) -> float:
         started = time.perf_counter()
         frame = capture.decide(Gathered(frame, no_corrections), work).frame
         frame = validation.decide(Gathered(frame), work).frame
-        asked = enrichment.ask_providers(Gathered(frame, enrichment.Said.about(frame)), NOW, build_providers(loaded, Asking(NOW)))
+        not_asked = Gathered(frame, enrichment.Said.about(frame))
+        asked = enrichment.ask_providers(not_asked, NOW, build_providers(loaded, Asking(NOW)))
         frame = enrichment.decide(asked, work).frame
         frame = qualification.decide(Gathered(frame, nothing_heard), work).frame
         frame = frame[frame["outcome"] == "continue"].reset_index(drop=True)

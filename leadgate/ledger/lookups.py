@@ -28,7 +28,7 @@ class Lookups:
     ledger: Ledger
 
     def read_answers(self, provider: str, requests: Sequence[int], now: datetime) -> dict[int, KeptAnswer]:
-        with self.ledger.transaction(of_batch=True) as connection:
+        with self.ledger.transaction(plan_by_index=True) as connection:
             rows = connection.execute(
                 text(
                     "SELECT request, values, answered_at FROM provider_answer "
@@ -43,7 +43,7 @@ class Lookups:
     ) -> None:
         requests = sorted(answers)  # two processes that keep the same ones wait for each other in one order
         values = [None if answers[each] is None else orjson.dumps(answers[each]).decode() for each in requests]
-        with self.ledger.transaction(of_batch=True) as connection:
+        with self.ledger.transaction(plan_by_index=True) as connection:
             connection.execute(
                 text(
                     "INSERT INTO provider_answer (provider, request, values, answered_at, expires_at) "
@@ -56,7 +56,7 @@ class Lookups:
             )
 
     def reserve(self, provider: str, units: int, daily_budget: int | None, now: datetime) -> Permit:
-        with self.ledger.transaction(of_batch=True) as connection:
+        with self.ledger.transaction(plan_by_index=True) as connection:
             connection.execute(
                 text(
                     "INSERT INTO provider_state (provider, day) VALUES (:provider, CAST(:now AS date)) "
@@ -87,7 +87,7 @@ class Lookups:
     def settle(
         self, provider: str, *, unspent: int, failures: int, answered: bool, closing: Closing | None, now: datetime
     ) -> None:
-        with self.ledger.transaction(of_batch=True) as connection:
+        with self.ledger.transaction(plan_by_index=True) as connection:
             connection.execute(
                 text(
                     "UPDATE provider_state SET "
