@@ -66,6 +66,7 @@ class CrmRecord:
     is_deleted: bool = False
     changed_by: str | None = None  # the vendor's id of the user or the application, where it tells
     follows: str | None = None  # the id of the record that this one was merged or converted into
+    lead_ids: tuple[str, ...] = ()  # the leads that a task or a deal belongs to, in pages of changes
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from browser import browser
 from commands import cli, log_in
+from crm_fakes.hubspot.connected import hubspot
 from harness import harness, ledger, loaded, postgres, settings, write_csv
 from hypothesis import settings as hypothesis_settings
 from posting import client, environment
@@ -12,6 +13,7 @@ __all__ = [
     "client",
     "environment",
     "harness",
+    "hubspot",
     "ledger",
     "loaded",
     "log_in",

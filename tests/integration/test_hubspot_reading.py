@@ -1,0 +1,242 @@
+"""Reading and setting up through the HubSpot connector, hostile answers, and what reaches no log and no error."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from crm_fakes.hubspot.connected import DUE, TOKEN, Account, make_rows
+from crm_fakes.serving import RESET_BEFORE, SILENCE_AFTER, Response, answer_with
+
+from leadgate.connectors.crm import CrmObject, CrmRecord, CrmWrite, FieldType, WantedField
+from leadgate.connectors.hubspot import HubSpot
+from leadgate.connectors.service_session import ServiceError
+
+LEAD, TASK, DEAL = CrmObject.LEAD, CrmObject.TASK, CrmObject.DEAL
+
+
+def read_all(crm: HubSpot, kind: CrmObject, names: list[str], position: str | None) -> tuple[list[CrmRecord], str]:
+    records: list[CrmRecord] = []
+    for _ in range(100):
+        page = crm.read_changes(kind, names, position)
+        records += page.records
+        position = page.position
+        if not page.has_more:
+            return records, position
+    raise AssertionError("the changes do not end")
+
+
+# reading
+
+
+def test_records_are_found_by_a_unique_property_and_by_another(hubspot: Account) -> None:
+    for n in range(260):
+        hubspot.portal.add_record("contacts", email=f"p{n}@example.com", company="Acme" if n < 240 else "Other")
+    found = hubspot.crm.find(LEAD, "email", [f"P{n}@example.com" for n in range(120)], ["email"])
+    assert len(found) == 120
+    assert not hubspot.fake.requests("/search")
+    assert len(hubspot.crm.find(LEAD, "company", ["ACME"], ["company"])) == 240
+
+
+def test_deleted_and_merged_records_are_told(hubspot: Account) -> None:
+    kept, gone, winner, loser = (hubspot.portal.add_record("contacts", firstname=name) for name in "abcd")
+    hubspot.portal.archive(gone)
+    hubspot.portal.merge(winner, loser)
+    read = hubspot.crm.read(LEAD, [kept.id, gone.id, loser.id, "999999"], ["firstname"])
+    assert {one: (r.is_deleted, r.follows) for one, r in read.items()} == {
+        kept.id: (False, None),
+        gone.id: (True, None),
+        loser.id: (True, winner.id),
+    }
+    changes, _ = read_all(hubspot.crm, LEAD, ["firstname"], None)
+    assert {r.id: (r.is_deleted, r.follows) for r in changes} == {
+        kept.id: (False, None),
+        gone.id: (True, None),
+        winner.id: (False, None),
+        loser.id: (True, winner.id),
+    }
+
+
+def test_changes_are_read_once_by_time_and_go_on_from_there(hubspot: Account) -> None:
+    for n in range(450):
+        hubspot.portal.add_record("contacts", firstname=f"n{n}")
+    records, position = read_all(hubspot.crm, LEAD, ["firstname"], None)
+    assert {record.values["firstname"] for record in records} == {f"n{n}" for n in range(450)}
+    edited = next(iter(hubspot.portal.records["contacts"].values()))
+    hubspot.portal.edit(edited, firstname="new")
+    again, _ = read_all(hubspot.crm, LEAD, ["firstname"], position)
+    assert "new" in {record.values["firstname"] for record in again}
+    assert len(again) < 100
+
+
+def test_many_records_of_one_moment_are_all_read(hubspot: Account) -> None:
+    moment = datetime(2026, 5, 6, 7, 8, 9, 10_000, tzinfo=UTC)
+    hubspot.portal.clock = lambda: moment
+    for n in range(650):
+        hubspot.portal.add_record("contacts", firstname=f"n{n}")
+    hubspot.portal.clock = lambda: datetime.now(UTC)
+    hubspot.portal.add_record("contacts", firstname="later")
+    hubspot.fake.most_per_query = 200  # no second page of any query
+    records, _ = read_all(hubspot.crm, LEAD, ["firstname"], None)
+    assert {r.values["firstname"] for r in records} == {*(f"n{n}" for n in range(650)), "later"}
+
+
+def test_a_record_that_changes_while_pages_are_read_hides_no_other(hubspot: Account) -> None:
+    stamps = iter(range(100_000))
+    hubspot.portal.clock = lambda: datetime(2026, 5, 6, 7, 8, next(stamps) // 900, tzinfo=UTC).replace(
+        microsecond=next(stamps) % 900 * 1000
+    )
+    everyone = [hubspot.portal.add_record("contacts", firstname=f"n{n}") for n in range(420)]
+    page = hubspot.crm.read_changes(LEAD, ["firstname"], None)
+    seen = {record.id for record in page.records}
+    for record in everyone[:50]:
+        hubspot.portal.edit(record, firstname="moved")
+    records, _ = read_all(hubspot.crm, LEAD, ["firstname"], page.position)
+    assert seen | {record.id for record in records} == {record.id for record in everyone}
+
+
+def test_a_search_that_is_behind_loses_nothing(hubspot: Account) -> None:
+    hubspot.portal.index_lag = 0.15
+    crm = hubspot.connect(overlap=30.0)
+    hubspot.portal.add_record("contacts", firstname="late")
+    _, position = read_all(crm, LEAD, ["firstname"], None)
+    hubspot.portal.index_lag = 0
+    records, _ = read_all(crm, LEAD, ["firstname"], position)
+    assert [record.values["firstname"] for record in records] == ["late"]
+
+
+def test_deals_come_with_their_contacts(hubspot: Account) -> None:
+    contact = hubspot.portal.add_record("contacts", firstname="Ann")
+    deal = hubspot.portal.add_record("deals", dealname="Big", amount="100", dealstage="closedwon")
+    hubspot.portal.associate("deals", deal.id, "contacts", contact.id)
+    (record,), _ = read_all(hubspot.crm, DEAL, ["amount", "dealstage"], None)
+    assert (record.lead_ids, record.values) == ((contact.id,), {"amount": 100, "dealstage": "closedwon"})
+
+
+def test_owners_have_ids_of_their_own(hubspot: Account) -> None:
+    hubspot.portal.add_owner("", queue=True, teams=[{"id": "1", "name": "Inbound", "primary": True}])
+    hubspot.portal.add_owner("left@example.com", archived=True)
+    for n in range(120):
+        hubspot.portal.add_owner(f"Rep{n}@example.com")
+    owners = {owner.id: owner for owner in hubspot.crm.list_owners()}
+    assert len(owners) == 123
+    user_ids = {str(owner.get("userId")) for owner in hubspot.portal.owners}
+    assert not user_ids & set(owners)
+    assert [o.name for o in owners.values() if o.is_queue] == ["Inbound"]
+    assert [o.email for o in owners.values() if not o.is_active] == ["left@example.com"]
+
+
+# setting up
+
+
+def test_check_finds_what_writing_would_fail_for(hubspot: Account) -> None:
+    wanted = [
+        WantedField("leadgate_score", "Score", FieldType.TEXT),
+        WantedField("leadgate_grade", "Grade", FieldType.CHOICE, values=("A", "C")),
+        WantedField("hs_object_id", "Id", FieldType.NUMBER),
+        WantedField("frstname", "First name", FieldType.TEXT),
+        WantedField("company", "Company", FieldType.TEXT),
+    ]
+    hubspot.portal.properties["contacts"]["leadgate_id"].is_unique = False
+    hubspot.portal.scopes -= {"crm.objects.contacts.write", "crm.objects.owners.read"}
+    found = {finding.subject: finding for finding in hubspot.crm.check(LEAD, wanted)}
+    assert set(found) == {
+        "leadgate_id",
+        "leadgate_score",
+        "leadgate_grade",
+        "hs_object_id",
+        "frstname",
+        "writing contacts",
+        "reading owners",
+    }
+    assert "C" in found["leadgate_grade"].problem
+    assert "firstname" in found["frstname"].advice
+    assert "crm.objects.contacts.write" in found["writing contacts"].advice
+    assert all(finding.advice for finding in found.values())
+    assert not hubspot.fake.requests("upsert")
+
+
+def test_create_fields_makes_what_is_missing_and_then_nothing_is(hubspot: Account) -> None:
+    for kind in ("contacts", "tasks"):
+        del hubspot.portal.properties[kind]["leadgate_id"]
+    wanted = [
+        WantedField("lg_grade", "Grade", FieldType.CHOICE, values=("A", "B")),
+        WantedField("lg_told", "Told", FieldType.BOOLEAN),
+        WantedField("lg_due", "Due", FieldType.DATETIME),
+        WantedField("email", "E-mail", FieldType.TEXT),
+    ]
+    assert hubspot.crm.check(LEAD, wanted)
+    assert set(hubspot.crm.create_fields(LEAD, wanted)) == {"leadgate_id", "lg_grade", "lg_told", "lg_due"}
+    assert hubspot.crm.create_fields(TASK, []) == ["leadgate_id"]
+    assert hubspot.crm.create_fields(LEAD, wanted) == []
+    assert hubspot.crm.check(LEAD, wanted) == hubspot.crm.check(TASK, []) == []
+    assert hubspot.crm.write(LEAD, [CrmWrite("L1", {"lg_told": True, "lg_due": DUE})])[0].error is None
+
+
+# hostile answers, and secrets
+
+
+HOSTILE = [
+    b"",
+    b"null",
+    b"[]",
+    b"7",
+    b"<html>",
+    b'{"results": null}',
+    b'{"results": [null]}',
+    b'{"results": [{}]}',
+    b'{"results": [{"id": {}, "properties": 7, "objectWriteTraceId": []}], "errors": 7}',
+    b'{"results": [], "errors": [null, 7, {"context": [], "errors": {}}], "numErrors": 1e99}',
+    b'{"results": [{"id": "1", "properties": {"email": [1]}, "updatedAt": 1e300}], "paging": []}',
+    b'{"results": [{"id": "1\\u0000", "archived": "yes", "name": 7, "options": {}}]}',
+]
+
+
+@pytest.mark.parametrize("body", HOSTILE, ids=lambda body: body.decode()[:30])
+@pytest.mark.parametrize("status", [200, 207, 400])
+def test_a_hostile_answer_is_an_error_or_a_row_that_is_not_written(hubspot: Account, body: bytes, status: int) -> None:
+    hubspot.crm.describe_fields(LEAD)
+    real = hubspot.fake.answer
+    hubspot.fake.answer = lambda request: Response(status, body)  # type: ignore[method-assign]
+    attempts: list[Callable[[], object]] = [
+        lambda: hubspot.crm.write(LEAD, make_rows(2)),
+        lambda: hubspot.crm.read(LEAD, ["1"], ["email"]),
+        lambda: hubspot.crm.find(LEAD, "company", ["a"], ["email"]),
+        lambda: hubspot.crm.read_changes(LEAD, ["email"], None),
+        hubspot.crm.list_owners,
+        lambda: hubspot.connect().describe_fields(LEAD),
+        lambda: hubspot.crm.check(LEAD, [WantedField("email", "E-mail", FieldType.TEXT)]),
+    ]
+    for attempt in attempts:
+        try:
+            result = attempt()
+        except ServiceError:
+            continue
+        written = result if attempt is attempts[0] else []
+        assert all(row.error is not None for row in written)  # type: ignore[attr-defined]
+    hubspot.fake.answer = real  # type: ignore[method-assign]
+
+
+def test_neither_the_token_nor_a_value_reaches_a_log_or_an_error(
+    hubspot: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    told: list[str] = []
+    echo = {"message": f"your token {TOKEN} and ann@example.com", "category": "X"}
+    for fault in (
+        RESET_BEFORE,
+        SILENCE_AFTER,
+        *(answer_with(status, echo) for status in (400, 401, 403, 404, 429, 477, 500, 503)),
+    ):
+        hubspot.fake.faults.stop()
+        hubspot.fake.faults.plan(fault, times=9)
+        try:
+            hubspot.crm.find(LEAD, "email", ["ann@example.com"], ["email"])
+        except ServiceError as error:
+            told += [str(error), repr(error), repr(error.__cause__)]
+    assert told
+    text = caplog.text + "".join(told)
+    assert TOKEN not in text
+    assert "ann@example.com" not in text
