@@ -7,16 +7,18 @@ reading a file (``leadgate.connectors.files``) or a body (``console.http.body_re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
 
 from leadgate.connectors.files import Row
-from leadgate.ledger import Ledger, bulk, captured_rows, requests, signals
+from leadgate.ledger import Ledger, bulk, captured_rows, crm_changes, requests, signals
 from leadgate.ledger.activities import NewActivity, store_activities, store_each_activity, try_to_match_activities
 from leadgate.ledger.captured_rows import StoredRow
+from leadgate.ledger.crm_changes import NewCrmChange
 from leadgate.ledger.requests import Sender
 from leadgate.ledger.signals import NewSignal
+from leadgate.mapping.webhooks.reading import Change
 from leadgate.playbook import Playbook
 from leadgate.values.json_types import JsonObject
 from tasks.activities import Reader
@@ -26,16 +28,20 @@ _Row = TypeVar("_Row")
 
 
 class Payload(NamedTuple):
-    """One payload of a request: its key, itself as the text that came, and its values, or why it cannot be read."""
+    """One payload of a request: its key, itself as the text that came, and its values, or why it cannot be read.
+
+    ``change``: it says that a record of a CRM was changed, and has no values.
+    """
 
     key: str
     text: str
     values: JsonObject
     problem: str | None = None
+    change: Change | None = None
 
 
 class Arrivals(NamedTuple):
-    """What came in, as ``ledger.signals`` and ``ledger.activities`` take it.
+    """What came in, as ``ledger.signals``, ``ledger.activities`` and ``ledger.crm_changes`` take it.
 
     ``held_lines`` are the lines of rows that cannot be read: signals for a person to look at.
     """
@@ -43,6 +49,7 @@ class Arrivals(NamedTuple):
     signals: Sequence[NewSignal]
     activities: Sequence[NewActivity]
     held_lines: Sequence[int]
+    changes: Sequence[NewCrmChange] = ()
 
     @property
     def problems(self) -> list[str]:
@@ -84,8 +91,10 @@ class SourceReader:
                     f"{self._origin}:{at + 1}" if listed else self._origin,
                 )
                 for at, each in enumerate(payloads)
+                if each.change is None
             ]  # fmt: skip
-            return Arrivals(rows, [], [at for at, each in enumerate(payloads, start=1) if each.problem is not None])
+            held = [at for at, each in enumerate(payloads, start=1) if each.problem is not None]
+            return Arrivals(rows, [], held, [*self._list_changes(payloads)])
         lines = [
             Row(at, dict(each.values)) if each.problem is None else Row(at, None, each.text, each.problem)
             for at, each in enumerate(payloads, start=1)
@@ -93,6 +102,14 @@ class SourceReader:
         texts = [each.text for each in payloads] if is_webhook else None
         parted = self._activities.sort(lines, [each.key for each in payloads], now, texts)
         return Arrivals(parted.held, parted.activities, parted.held_lines)
+
+    def _list_changes(self, payloads: Sequence[Payload]) -> Iterator[NewCrmChange]:
+        for each in payloads:
+            if (change := each.change) is not None:
+                yield NewCrmChange(
+                    self._name, each.key, change.object, change.record_id, change.event, change.property,
+                    change.occurred_at, each.text,
+                )  # fmt: skip
 
 
 def _keep_raw(text: str) -> str:
@@ -120,6 +137,8 @@ class Request(Protocol):
     @property
     def activities(self) -> Sequence[NewActivity]: ...
     @property
+    def changes(self) -> Sequence[NewCrmChange]: ...
+    @property
     def sender(self) -> Sender: ...
 
 
@@ -128,6 +147,7 @@ class Outcome(NamedTuple):
 
     signals: list[StoredRow]
     activities: list[StoredRow]
+    changes: list[StoredRow]
 
 
 def store_requests(ledger: Ledger, together: Sequence[Request]) -> list[Outcome | None]:
@@ -135,6 +155,7 @@ def store_requests(ledger: Ledger, together: Sequence[Request]) -> list[Outcome 
     nothing is stored."""
     stored: list[StoredRow] = []
     known: list[StoredRow] = []
+    changed: list[StoredRow] = []
     # an installation may begin with statistics of an empty ledger, and a plan that is made then is kept
     with ledger.transaction(plan_by_index=True) as connection:
         now = captured_rows.lock_sources(connection, {each.sender.source for each in together})
@@ -144,18 +165,24 @@ def store_requests(ledger: Ledger, together: Sequence[Request]) -> list[Outcome 
         taken = [each for each, is_reused in zip(together, reused, strict=True) if not is_reused]
         rows = [(row, each.sender) for each in taken for row in each.signals]
         happened = [(row, each.sender) for each in taken for row in each.activities]
+        changes = [(row, each.sender) for each in taken for row in each.changes]
         if rows:
             stored = signals.store_each_signal(connection, *_unzip(rows), now)
         if happened:
             known = store_each_activity(connection, *_unzip(happened), now)
             try_to_match_activities(connection, now)
+        if changes:
+            changed = crm_changes.store_each_change(connection, *_unzip(changes), now)
     outcomes: list[Outcome | None] = []
     for each, is_reused in zip(together, reused, strict=True):
         if is_reused:
             outcomes.append(None)
             continue
-        outcomes.append(Outcome(stored[: len(each.signals)], known[: len(each.activities)]))
+        outcomes.append(
+            Outcome(stored[: len(each.signals)], known[: len(each.activities)], changed[: len(each.changes)])
+        )
         stored, known = stored[len(each.signals) :], known[len(each.activities) :]
+        changed = changed[len(each.changes) :]
     return outcomes
 
 

@@ -120,3 +120,19 @@ def make_facebook(*leads: int) -> dict[str, Any]:
             }
         ],
     }  # fmt: skip
+
+
+def make_hubspot(number: int = 1, kind: str = "contact.propertyChange", **more: Any) -> dict[str, Any]:
+    """An event of HubSpot; it posts a list of them."""
+    changed = {"propertyName": "hubspot_owner_id", "propertyValue": "77"} if kind.endswith("propertyChange") else {}
+    return {
+        "eventId": 100,
+        "subscriptionId": 200,
+        "portalId": 300,
+        "appId": 400,
+        "occurredAt": 1_772_442_900_000 + number,
+        "subscriptionType": kind,
+        "attemptNumber": 0,
+        "objectId": 65_000_000_000 + number,
+        "changeSource": "CRM_UI",
+    } | changed | more  # fmt: skip

@@ -248,7 +248,7 @@ class _CaptureService:
                 429, "too_fast", "the source has sent more than it may; send again later", retry_after=_round_up(wait)
             )
         await self.brake.hold()
-        stored = self.writer.submit(posted.signals, posted.activities, len(body), sender._replace(hash=posted.hash))
+        stored = self.writer.submit(posted, len(body), sender._replace(hash=posted.hash))
         if stored is None:
             bucket.give_back(posted.payloads)
             raise RefusedError(503, "busy", "too much waits to be stored; send the same again", retry_after=1)

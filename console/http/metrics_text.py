@@ -54,6 +54,10 @@ def _collect_ledger(figures: Figures) -> Iterator[Metric]:
         figures.activities.items(),
     )  # fmt: skip
     yield _build_family(
+        GaugeMetricFamily, "leadgate_crm_changes_waiting", "Changes of a CRM's records that were not followed yet.",
+        ["source"], figures.crm_changes_waiting.items(),
+    )  # fmt: skip
+    yield _build_family(
         GaugeMetricFamily, "leadgate_journeys", "Journeys by where they are now.", ["status", "stage"],
         figures.journeys.items(),
     )  # fmt: skip

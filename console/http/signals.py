@@ -16,6 +16,7 @@ from console.http.body_reader import Body
 from console.http.responses import RefusedError
 from console.http.vendors import read_webhooks
 from leadgate.ledger.activities import NewActivity
+from leadgate.ledger.crm_changes import NewCrmChange
 from leadgate.ledger.signals import NewSignal
 from leadgate.mapping.webhooks import PRESETS
 from leadgate.playbook import HttpCapture, Playbook, Source
@@ -25,11 +26,12 @@ from tasks.ingestion import Outcome, Payload, SourceReader
 
 
 class Posted(NamedTuple):
-    """What a request holds. ``held`` are the positions of payloads of activities that are signals for a person."""
+    """What a request holds. ``held`` are the positions of payloads that are signals for a person."""
 
     payloads: int
     signals: Sequence[NewSignal]
     activities: Sequence[NewActivity]
+    changes: Sequence[NewCrmChange]
     held: set[int]
     hash: str | None  # of the content, where the sender gave a key
 
@@ -68,7 +70,7 @@ class PostReader:
             words = f"the source may send {http.burst:,} payloads at once; send fewer in a request"
             raise RefusedError(413, "too_many", words)
         held = {line - 1 for line in arrivals.held_lines}
-        return Posted(len(payloads), arrivals.signals, arrivals.activities, held, hashed)
+        return Posted(len(payloads), arrivals.signals, arrivals.activities, arrivals.changes, held, hashed)
 
 
 def _build_finder(source: Source) -> Callable[[str], str | None]:
@@ -101,11 +103,12 @@ def _compute_keys(body: Body, given: str | None, source: Source) -> list[str]:
 
 def build_json_data(source: Source, outcome: Outcome, posted: Posted) -> dict[str, list[dict[str, int | bool]]]:
     """The answer: an entry for each payload, in their order."""
-    if source.kind == "leads":
+    of_crm = require_http(source).auth == "hubspot"
+    if source.kind == "leads" and not of_crm:
         return {"signals": [{"id": id_, "new": new} for id_, new in outcome.signals]}
-    signals, happened = iter(outcome.signals), iter(outcome.activities)
+    signals, happened = iter(outcome.signals), iter(outcome.changes if of_crm else outcome.activities)
     entries = []
     for at in range(posted.payloads):
         each = next(signals if at in posted.held else happened)
         entries.append({"held_as_signal" if at in posted.held else "id": each.id, "new": each.new})
-    return {"activities": entries}
+    return {"changes" if of_crm else "activities": entries}

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from console.http import body_reader
 from console.http.responses import RefusedError
 from leadgate.mapping.webhooks import Preset, read_webhook
-from leadgate.mapping.webhooks.reading import Held, name_columns
+from leadgate.mapping.webhooks.reading import Change, Held, name_columns
 from tasks.capture import encode, make_own_key
 from tasks.ingestion import Payload
 
@@ -40,8 +40,12 @@ def read_webhooks(preset: Preset, body: bytes, find_field: Callable[[str], str |
                 held = text if item.part is None else encode(item.part).decode()
                 payloads.append(_hold(held, item.reason, item.key))
                 continue
+            key = make_own_key(item.key) or ""
+            if isinstance(item, Change):
+                payloads.append(Payload(key, text, {}, change=item))
+                continue
             values = {} if find_field is None else name_columns(item.columns, find_field)
-            payloads.append(Payload(make_own_key(item.key) or "", text, values))
+            payloads.append(Payload(key, text, values))
     return payloads
 
 

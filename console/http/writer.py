@@ -14,12 +14,13 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from console.http.responses import RefusedError, build_id_reused_error, build_ledger_away_error, build_unexpected_error
 from console.screen import say
 from leadgate.ledger import Ledger, faults
 from leadgate.ledger.activities import NewActivity
+from leadgate.ledger.crm_changes import NewCrmChange
 from leadgate.ledger.requests import Sender
 from leadgate.ledger.signals import NewSignal
 from tasks.ingestion import Outcome, store_requests
@@ -29,19 +30,24 @@ MOST_WAITING_BYTES: Final = 128 * 1024**2
 _MOST_TOGETHER: Final = 2_000  # payloads in one transaction
 
 
-class _Job:
-    __slots__ = ("activities", "future", "payloads", "sender", "signals", "size")
+class Rows(Protocol):
+    """What a request holds, as the ledger takes it."""
 
-    def __init__(
-        self,
-        rows: Sequence[NewSignal],
-        activities: Sequence[NewActivity],
-        size: int,
-        sender: Sender,
-        future: asyncio.Future[Outcome],
-    ) -> None:
-        self.signals, self.activities, self.size, self.sender, self.future = rows, activities, size, sender, future
-        self.payloads = len(rows) + len(activities)
+    @property
+    def signals(self) -> Sequence[NewSignal]: ...
+    @property
+    def activities(self) -> Sequence[NewActivity]: ...
+    @property
+    def changes(self) -> Sequence[NewCrmChange]: ...
+
+
+class _Job:
+    __slots__ = ("activities", "changes", "future", "payloads", "sender", "signals", "size")
+
+    def __init__(self, rows: Rows, size: int, sender: Sender, future: asyncio.Future[Outcome]) -> None:
+        self.signals, self.activities, self.changes = rows.signals, rows.activities, rows.changes
+        self.size, self.sender, self.future = size, sender, future
+        self.payloads = len(self.signals) + len(self.activities) + len(self.changes)
 
 
 class Writer:
@@ -57,11 +63,9 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._thread.start()
 
-    def submit(
-        self, rows: Sequence[NewSignal], activities: Sequence[NewActivity], size: int, sender: Sender
-    ) -> asyncio.Future[Outcome] | None:
+    def submit(self, rows: Rows, size: int, sender: Sender) -> asyncio.Future[Outcome] | None:
         """Have the rows stored, all or none; ``size`` is in bytes. None when too much waits already."""
-        job = _Job(rows, activities, size, sender, self._loop.create_future())
+        job = _Job(rows, size, sender, self._loop.create_future())
         with self._change:
             full = self._payloads + job.payloads > MOST_WAITING or self._bytes + size > MOST_WAITING_BYTES
             if full or self._stopping:

@@ -34,6 +34,7 @@ class Figures:
 
     signals: dict[str, int]  # by source
     activities: dict[str, int]  # by source
+    crm_changes_waiting: dict[str, int]  # by source: records of a CRM that no sync has followed
     reused: dict[str, int]  # by source: requests that were refused because their id had named another body
     journeys: dict[tuple[str, str], int]  # by status and stage
     held: dict[str, int]  # open work items by reason
@@ -60,6 +61,9 @@ def read_metrics(ledger: Ledger, now: datetime) -> Figures:
         return Figures(
             signals=_read_counts(connection, "SELECT source, count(*) FROM signal GROUP BY 1 ORDER BY 1"),
             activities=_read_counts(connection, "SELECT source, count(*) FROM activity GROUP BY 1 ORDER BY 1"),
+            crm_changes_waiting=_read_counts(
+                connection, "SELECT source, count(*) FROM crm_change WHERE followed_at IS NULL GROUP BY 1 ORDER BY 1"
+            ),
             reused=_read_counts(connection, "SELECT source, sum(times) FROM reused_request GROUP BY 1 ORDER BY 1"),
             journeys={(status, stage): count for status, stage, count in journeys},
             held=_read_counts(

@@ -20,7 +20,7 @@ from leadgate.models.journeys import GateResult, Handoff, Journey, Qualification
 from leadgate.models.leads import Lead, LeadIdentity, LeadJoin, LeadVerdict, Lookalike, MatchKey
 from leadgate.models.lookups import ProviderAnswer, ProviderState
 from leadgate.models.operation import Batch, BatchHolder, Consumer, HashKey, Host, PlaybookVersion
-from leadgate.models.signals import Activity, ReusedRequest, Signal
+from leadgate.models.signals import Activity, CrmChange, ReusedRequest, Signal
 from leadgate.models.storage import FILLED, INDEXED_TEXT
 from leadgate.models.work_items import Action, BreakerRow, Correction, WorkItem
 
@@ -38,6 +38,7 @@ __all__ = [
     "BreakerRow",
     "Consumer",
     "Correction",
+    "CrmChange",
     "GateResult",
     "Handoff",
     "HashKey",

@@ -1,4 +1,4 @@
-"""What came in: signals and activities exactly as received, and ids of requests that came twice.
+"""What came in: signals, activities and changes of CRM records as received, and ids of requests that came twice.
 
 Belongs here: these tables, with the constraints that guard them. Queries are in ``ledger``.
 """
@@ -72,6 +72,28 @@ class Activity(SQLModel, table=True):
     client_address: str | None = declare_personal(None)
     request_id: str | None = declare_personal(None)
     request_hash: str | None = declare_personal(None)
+
+
+class CrmChange(SQLModel, table=True):
+    """A record of a CRM that a webhook says was changed, until a sync has read it. An id of a record is a person's."""
+
+    __tablename__ = "crm_change"
+    __table_args__ = (
+        Index("crm_change_key", "source", "key", unique=True),
+        Index("crm_change_waiting", "source", "id", postgresql_where=text("followed_at IS NULL")),
+    )
+    id: int | None = declare_id()
+    source: str
+    key: str = declare_personal()
+    object: str
+    record_id: str = declare_personal()
+    event: str
+    property: str | None = None
+    occurred_at: datetime = declare_moment()
+    payload: str = Field(sa_column=Column(Text, nullable=False, info=PERSONAL))
+    received_at: datetime = declare_moment()
+    client_address: str | None = declare_personal(None)
+    followed_at: datetime | None = declare_moment(nullable=True)
 
 
 class ReusedRequest(SQLModel, table=True):

@@ -33,6 +33,8 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "activity.source": _NAME,
     "activity.key": _KEY,
     "activity.email": 4 * find_max_length("email"),
+    "crm_change.source": _NAME,
+    "crm_change.key": _KEY,
     "lead.email": 4 * find_max_length("email"),
     "lead.phone": 4 * find_max_length("phone"),
     "identity.kind": 2 * _NAME,

@@ -15,11 +15,13 @@ from urllib.parse import urlencode
 
 import pytest
 from harness import NOW, PLAYBOOK, Harness
-from made_webhooks import make_calendly, make_facebook, make_google_lead, make_typeform
+from made_webhooks import make_calendly, make_facebook, make_google_lead, make_hubspot, make_typeform
 from posting import JSON, Answer, Client, count_signals
 
 from leadgate import playbook as playbooks
 from leadgate import source_secrets
+from leadgate.ledger import crm_changes
+from leadgate.ledger.metrics import read_metrics
 from leadgate.mapping.webhooks.google_leads import REMOVED
 from leadgate.playbook import Loaded
 
@@ -32,14 +34,15 @@ SOURCES = """sources:
   facebook:
     key: id
     http: {auth: facebook, secret_env: LEADGATE_SECRET_FACEBOOK, verify_env: LEADGATE_SECRET_VERIFY}
+  hubspot: {http: {auth: hubspot, secret_env: LEADGATE_SECRET_HUBSPOT, public_url: ADDRESS}}
   any: {http: {auth: standard_webhooks, secret_env: LEADGATE_SECRET_ANY}}
-scoring:"""
+scoring:""".replace("ADDRESS", ADDRESS)
 WEBHOOK_PLAYBOOK = PLAYBOOK.partition("sources:")[0] + SOURCES + PLAYBOOK.partition("scoring:")[2]
 SECRETS = {
     f"LEADGATE_SECRET_{name}": source_secrets.make()
-    for name in ("TYPEFORM", "CALENDLY", "MEETINGS", "GOOGLE", "FACEBOOK", "VERIFY", "ANY")
+    for name in ("TYPEFORM", "CALENDLY", "MEETINGS", "GOOGLE", "FACEBOOK", "VERIFY", "ANY", "HUBSPOT")
 }
-SOURCES_OF_VENDORS = ("typeform", "calendly", "meetings", "facebook")
+SOURCES_OF_VENDORS = ("typeform", "calendly", "meetings", "facebook", "hubspot")
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +66,10 @@ def sign(source: str, body: bytes, at: float | None = None) -> dict[str, str]:
         return {"Typeform-Signature": "sha256=" + base64.b64encode(compute(body)).decode()}
     if source == "facebook":
         return {"X-Hub-Signature-256": "sha256=" + compute(body).hex()}
+    if source == "hubspot":
+        at_ms = str(stamp * 1000 + 123)
+        digest = compute(b"POST" + ADDRESS.encode() + body + at_ms.encode())
+        return {"X-HubSpot-Signature-v3": base64.b64encode(digest).decode(), "X-HubSpot-Request-Timestamp": at_ms}
     return {"Calendly-Webhook-Signature": f"t={stamp},v1={compute(b'%d.%b' % (stamp, body)).hex()}"}
 
 
@@ -150,6 +157,9 @@ def test_nothing_but_the_vendors_own_signature_is_taken(client: Client, harness:
     wrong: list[tuple[str, bytes, dict[str, str]]] = [
         ("calendly", body, sign("calendly", body, time.time() - 301)),
         ("calendly", body, sign("calendly", body, time.time() + 400)),
+        ("hubspot", body, sign("hubspot", body, time.time() - 301)),
+        ("hubspot", body, sign("hubspot", body, time.time() + 400)),
+        ("hubspot", body, sign("hubspot", body) | {"X-HubSpot-Request-Timestamp": str(int(time.time() * 1000))}),
         ("google", body, {}),
         ("google", json.dumps(make_google_lead("another-key-of-google-0123456789")).encode(), {}),
         ("any", body, {}),
@@ -158,13 +168,13 @@ def test_nothing_but_the_vendors_own_signature_is_taken(client: Client, harness:
     ]
     for source in SOURCES_OF_VENDORS:
         right = sign(source, body)
-        ((name, value),) = right.items()
+        name, value = next(iter(right.items()))
         wrong += [
             (source, body + b" ", right),
             (source, body, sign("facebook" if source != "facebook" else "typeform", body)),
-            (source, body, {name: value[:-2] + "00"}),
-            (source, body, {name: "x" * 8_000}),
-            (source, body, {name: value + "\u00e9"}),
+            (source, body, right | {name: value[:-2] + "00"}),
+            (source, body, right | {name: "x" * 8_000}),
+            (source, body, right | {name: value + "\u00e9"}),
             (source, body, {}),
         ]
     answers = []
@@ -195,6 +205,50 @@ def test_an_id_that_no_signature_covers_means_nothing(client: Client, harness: H
         answer = post(client, "typeform", make_typeform(), **more)
         assert (answer.status, answer.data["signals"][0]["new"]) == (202, number == 0)
     assert post(client, "typeform", make_typeform(2), **{"webhook-id": "a"}).data["signals"][0]["new"] is True
+
+
+# --- changes of a CRM's records ---------------------------------------------------------------------------
+
+
+def test_changes_of_hubspot_wait_once_and_are_no_leads(client: Client, harness: Harness) -> None:
+    events = [make_hubspot(1), make_hubspot(1) | {"eventId": 9, "attemptNumber": 1}, make_hubspot(2, "deal.creation")]
+    events += [{"eventId": 1}, make_hubspot(3, "contact.privacyDeletion")]
+    first, again = post(client, "hubspot", events), post(client, "hubspot", [*reversed(events)])
+    assert (first.status, again.status) == (202, 202)
+    assert ["held_as_signal" in entry for entry in first.data["changes"]] == [False, False, False, True, False]
+    assert [entry["new"] for entry in first.data["changes"]] == [True, False, True, True, True]
+    assert {entry["new"] for entry in again.data["changes"]} == {False}
+    assert json.loads(harness.one("SELECT payload FROM crm_change ORDER BY id LIMIT 1")) == make_hubspot(1)
+    take_on(harness)
+    assert harness.one("SELECT count(*) FROM journey") == 1
+    assert harness.one("SELECT count(*) FROM work_item WHERE reason = 'unreadable_row'") == 1
+
+    with harness.ledger.transaction() as connection:
+        waiting = crm_changes.list_changed_records(connection, "hubspot", 10)
+        assert [(each.object, each.events) for each in waiting] == [
+            ("contact", ["propertyChange"]), ("deal", ["creation"]), ("contact", ["privacyDeletion"]),
+        ]  # fmt: skip
+        assert [crm_changes.mark_followed(connection, waiting[0].ids, NOW) for _ in range(2)] == [1, 0]
+        assert len(crm_changes.list_changed_records(connection, "hubspot", 10)) == 2
+        assert crm_changes.list_changed_records(connection, "typeform", 10) == []
+    assert read_metrics(harness.ledger, NOW).crm_changes_waiting == {"hubspot": 2}
+
+
+def test_a_record_that_changes_again_waits_with_both_changes(client: Client, harness: Harness) -> None:
+    post(client, "hubspot", [make_hubspot(1, occurredAt=at) for at in (1_772_442_900_000, 1_772_442_999_000)])
+    with harness.ledger.transaction() as connection:
+        (record,) = crm_changes.list_changed_records(connection, "hubspot", 10)
+    assert len(record.ids) == 2
+    assert record.occurred_at.timestamp() == 1_772_442_999
+
+
+def test_a_list_of_hubspot_costs_what_it_holds(client: Client) -> None:
+    answer = post(client, "hubspot", [{"portalId": 1}] * 1_001)
+    assert [sorted(entry) for entry in answer.data["changes"]] == [["held_as_signal", "new"]], "more than a body holds"
+    for first in (1, 500):
+        assert post(client, "hubspot", [make_hubspot(first + number) for number in range(499)]).status == 202
+    late = post(client, "hubspot", [make_hubspot(number) for number in range(2_000, 2_100)])
+    assert (late.status, late.data["error"]) == (429, "too_fast")
 
 
 # --- Facebook verifies the address ------------------------------------------------------------------------

@@ -23,6 +23,7 @@ WRITER = {
     "breaker": "breakers",
     "consumer": "consumers",
     "correction": "actions",
+    "crm_change": "crm_changes",
     "gate_result": "gates",
     "handoff": "handoffs",
     "hash_key": "keys",

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from leadgate.mapping.webhooks import calendly, facebook, google_leads, typeform
+from leadgate.mapping.webhooks import calendly, facebook, google_leads, hubspot, typeform
 from leadgate.mapping.webhooks.reading import Held, Item, Lead, UnreadableWebhookError
 from leadgate.values.json_types import JsonObject, JsonValue
 
@@ -38,7 +38,7 @@ class Preset(Protocol):
 
 #: A vendor's way of signing in (``HttpCapture.auth``), and what reads its payloads.
 PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
-    {"typeform": typeform, "calendly": calendly, "facebook": facebook, "google_leads": google_leads}
+    {"typeform": typeform, "calendly": calendly, "facebook": facebook, "google_leads": google_leads, "hubspot": hubspot}
 )
 
 

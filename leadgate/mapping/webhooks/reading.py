@@ -1,4 +1,4 @@
-"""What a webhook turns out to be: a lead with named values, or something that is held for a person.
+"""What a webhook turns out to be: a lead with named values, a change of a CRM's record, or held for a person.
 
 Belongs here: the types that every vendor's file uses, choosing one name for a value, and reading JSON of unknown shape.
 Does not belong here: what a vendor sends (a file for each).
@@ -7,6 +7,7 @@ Does not belong here: what a vendor sends (a file for each).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Final, NamedTuple, TypeAlias
 
 from leadgate.limits import MAX_HEADER_LENGTH
@@ -48,7 +49,18 @@ class Held(NamedTuple):
     part: JsonObject | None = None
 
 
-Item: TypeAlias = "Lead | Held"
+class Change(NamedTuple):
+    """A record of a CRM that was changed, without its values. ``key`` is what a repeat has, too."""
+
+    key: str
+    object: str
+    record_id: str
+    event: str
+    property: str | None
+    occurred_at: datetime
+
+
+Item: TypeAlias = "Lead | Held | Change"
 
 #: The longest id of a vendor; a longer one is no id.
 _LONGEST_ID: Final = 500

@@ -60,10 +60,6 @@ def check_ways(checker: Checker) -> Found:
                 yield checker.at(_build_path(name, "auth"), f"{needed} needs `{key}` beside it; {_NEEDED_FOR[key]}")
             if http.auth != needed and given is not None:
                 yield checker.at(_build_path(name, key), f"means nothing with auth: {http.auth}; remove it")
-        if http.auth == "hubspot":
-            yield checker.at(
-                _build_path(name, "auth"), "webhooks of HubSpot cannot be captured by this version; remove it"
-            )
         if http.public_url is not None and not _is_public_url(http.public_url):
             message = "is not the whole address that HubSpot posts to; write it like https://leads.example/capture/NAME"
             yield checker.at(_build_path(name, "public_url"), message)
