@@ -92,6 +92,10 @@ bench-growth: $(VENV)/.dev ## leads and read commands on a ledger of 300,000 lea
 bench-matching: $(VENV)/.dev ## precision and recall of matching persons and accounts, and its speed; build/bench-matching.json
 	$(BIN)/python -m benchmarks.matching $(if $(LABELLED),--labelled $(LABELLED))
 
+.PHONY: bench-enrichment
+bench-enrichment: $(VENV)/.dev ## 1,000 look-ups at a service that takes 200 ms each; exit 1 from 10 s on; build/bench-enrichment.json
+	$(BIN)/python -m benchmarks.enrichment
+
 .PHONY: bench-linear
 bench-linear: $(VENV)/.dev ## readers of hostile texts: time at four times the length as a ratio; exit 1 when one is quadratic
 	$(BIN)/python -m benchmarks.linear_time

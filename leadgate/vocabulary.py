@@ -104,11 +104,12 @@ class Severity(StrEnum):
 
 
 class Trigger(StrEnum):
-    """Why a journey began: a signal came in, a lead is scored again, or comes back from nurture."""
+    """Why a journey began: a signal came in, a lead is scored again, comes back from nurture, or is looked up again."""
 
     SIGNAL = "signal"
     RESCORE = "rescore"
     RECYCLE = "recycle"
+    ENRICH = "enrich"
 
 
 class BatchKind(StrEnum):

@@ -37,7 +37,9 @@ SKIP_SECONDS: Final = 600.0  # then a row is tried again
 
 _EVERY_ROW: Final = 0  # in place of a row's id: the step fails for all rows and is skipped as a whole
 
-_Step = Literal["match_activities", "start_rescores", "start_recycles", "claim_intake", "claim_follow_up"]
+_Step = Literal[
+    "match_activities", "start_rescores", "start_recycles", "start_enrichments", "claim_intake", "claim_follow_up"
+]
 
 
 @dataclass
@@ -58,7 +60,7 @@ class SkippedRows:
 
 
 def start_due_work(ledger: Ledger, playbook: Playbook, skipped_rows: SkippedRows, now: datetime | None) -> None:
-    """Match activities to leads, and start journeys for leads to score again and for those that leave nurture."""
+    """Match activities to leads, and start journeys for leads to score or look up again, and that leave nurture."""
     steps = [entry for entry in _STEPS if _EVERY_ROW not in skipped_rows.list_ids(entry[0])]
     try:
         with ledger.transaction(plan_by_index=True) as connection:
@@ -116,6 +118,7 @@ _STEPS: Final[tuple[tuple[_Step, Callable[[Connection, datetime], list[int]], Ca
     ("match_activities", lambda connection, now: activities.list_unmatched(connection), activities.match_activities),
     ("start_rescores", starting.list_due_rescores, starting.start_rescores),
     ("start_recycles", starting.list_due_recycles, starting.start_recycles),
+    ("start_enrichments", starting.list_due_enrichments, starting.start_enrichments),
 )
 
 
@@ -124,6 +127,7 @@ _STEP_MESSAGES: Final[dict[_Step, tuple[str, StageName]]] = {
     "match_activities": ("Activity {id} cannot be given to its lead", StageName.VALIDATION),
     "start_rescores": ("Lead {id} cannot be scored again", StageName.QUALIFICATION),
     "start_recycles": ("Lead {id} cannot come back from nurture", StageName.QUALIFICATION),
+    "start_enrichments": ("Lead {id} cannot be looked up again", StageName.ENRICHMENT),
     "claim_intake": ("Journey J{id} cannot be taken on", StageName.CAPTURE),
     "claim_follow_up": ("Journey J{id} cannot be checked", StageName.FOLLOW_UP),
 }

@@ -6,7 +6,7 @@ finds its answer (``leadgate.connectors``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -44,22 +44,29 @@ class Said:
     contacts: dict[str, list[object]] = field(default_factory=dict)  # before anybody was asked
 
     @classmethod
-    def about(cls, frame: pd.DataFrame) -> Said:
-        rows = range(len(frame))
+    def about(cls, frame: pd.DataFrame, earlier: Mapping[int, Mapping[str, Origin]] | None = None) -> Said:
+        """``earlier``: where values are from, by journey, that are filled in already, so that nobody is asked for them.
+        What enrichment adds is asked for anew."""
+        rows = frame["journey_id"].tolist()
+        origins = [(earlier or {}).get(row, {}) for row in rows]
+        kept = [{name: origin for name, origin in each.items() if name not in ENRICHED} for each in origins]
         before = {name: bulk.list_values(frame[name]) for name in _CONTACT}
-        return cls([{} for _ in rows], [{} for _ in rows], [[] for _ in rows], before)
+        return cls(kept, [{} for _ in rows], [[] for _ in rows], before)
 
 
 def gather(connection: Connection, work: Work) -> Gathered[Said]:
-    frame = leads.read_leads_at(connection, work.batch.id, StageName.ENRICHMENT, _READS)
+    frame = leads.read_leads_at(connection, work.batch.id, StageName.ENRICHMENT, (*_READS, *ENRICHED, "provenance"))
     frame = leads.expand_custom(frame, {name: each.type for name, each in work.rules.fields.items()})
-    return Gathered(frame, Said.about(frame))
+    origins = leads.read_origins_at(connection, work.batch.id, StageName.ENRICHMENT)
+    return Gathered(frame, Said.about(frame, origins))
 
 
 def ask(ledger: Ledger, gathered: Gathered[Said], work: Work) -> Gathered[Said]:
     """Have the playbook's providers fill what the lead did not state. No transaction is open meanwhile."""
     asking = Asking(work.now, Lookups(ledger), work.key)
-    return ask_providers(gathered, work.now, build_providers(work.playbook, asking))
+    asked = ask_providers(gathered, work.now, build_providers(work.playbook, asking))
+    _keep_earlier(asked.frame, gathered.frame, asked.context)
+    return asked
 
 
 def ask_providers(gathered: Gathered[Said], now: datetime, providers: Sequence[Provider]) -> Gathered[Said]:
@@ -90,6 +97,22 @@ def ask_providers(gathered: Gathered[Said], now: datetime, providers: Sequence[P
             if name not in (CANDIDATES, PROBLEM, ASK_AGAIN, ANSWERED):
                 _take(frame, name, answers[name], said.provenance, origins)
     return Gathered(frame, said)
+
+
+def _keep_earlier(frame: pd.DataFrame, before: pd.DataFrame, said: Said) -> None:
+    """What a provider gave before, and cannot be asked for now, stays, with where it was from."""
+    if not any(said.problems):
+        return
+    earlier = bulk.list_values(before["provenance"])
+    for name in ENRICHED:
+        kept: list[object] = [None] * len(frame)
+        origins: list[Origin] = [{}] * len(frame)
+        for row, value in enumerate(bulk.list_values(before[name])):
+            origin: Origin | None = (earlier[row] or {}).get(name)
+            if value is not None and origin is not None and origin.get("provider") in said.problems[row]:
+                kept[row] = value
+                origins[row] = {**origin, "kept": True}
+        _take(frame, name, pd.Series(kept, index=frame.index, dtype=object), said.provenance, origins)
 
 
 def _note_problems(said: Said, provider: str, answers: pd.DataFrame, at: str) -> None:
@@ -141,7 +164,16 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
         merged = [before | after for before, after in zip(kept, filled.tolist(), strict=True)]
         frame = frame.assign(custom=pd.Series(merged, index=frame.index, dtype=object))
     leads.update_leads(connection, frame, (*_WRITES, "custom") if own else _WRITES)
+    if not frame.empty and any(isinstance(each, HttpProvider) for each in work.rules.enrichment.providers):
+        again = [_find_next_look(row) for row in bulk.list_values(frame["not_enriched"])]
+        leads.look_up_again(connection, frame["lead_id"].tolist(), again)
     return decided.frame
+
+
+def _find_next_look(problems: dict[str, NotEnriched] | None) -> datetime | None:
+    """When a lead is looked up again: as soon as one of the providers may be asked that could not."""
+    moments = [each["again_at"] for each in (problems or {}).values() if "again_at" in each]
+    return datetime.fromisoformat(min(moments)) if moments else None
 
 
 def list_own_fields(rules: Playbook) -> list[str]:

@@ -31,7 +31,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Crashed
 
-from leadgate.ledger import Ledger, consumers, upkeep
+from leadgate.ledger import Ledger, consumers, lookups, upkeep
 from leadgate.liveness import Signs, judge_signs
 from tasks.run_tags import READY, find_consumer
 
@@ -233,6 +233,14 @@ async def forget_consumers(count: int, gone: Sequence[str], ledger: Ledger) -> L
     """Take the names of consumers that are long gone off the list."""
     forgotten = await asyncio.to_thread(consumers.forget_consumers, ledger, gone, CONSUMER_FORGOTTEN)
     return Line("consumers not seen for a day", forgotten, count - forgotten, "taken off the list")
+
+
+@task(task_run_name="answers of services that are too old", cache_policy=NO_CACHE, persist_result=False)
+async def forget_answers(ledger: Ledger, now: datetime, at_most: int) -> Line:
+    """Delete what services answered about companies so long ago that it is not used any more."""
+    deleted = await asyncio.to_thread(lookups.forget_old_answers, ledger, now, at_most)
+    words = "deleted" if deleted < at_most else "deleted as many as one pass may; the next goes on"
+    return Line("answers of services that are too old", deleted, 0, words)
 
 
 @task(task_run_name="leases that ran out | {count}", cache_policy=NO_CACHE, persist_result=False)

@@ -49,9 +49,9 @@ def answer_evidence(story: Story) -> Answer:
             ],
         )
     for name, missing in (lead.not_enriched or {}).items() if lead is not None else ():
-        again_at = missing.get("again_at")
-        later = f" It is worth asking again from {format_iso_moment(again_at)} UTC." if again_at else ""
-        answer.say(f"Not enriched by {name}: {missing['why']}.{later}")
+        answer.say(f"Not enriched by {name}: {missing['why']}.")
+    if lead is not None and lead.enrich_at is not None:
+        answer.say(f"It is looked up again from {format_moment(lead.enrich_at)} UTC, once nobody has it.")
     if lead is not None and lead.account_candidates:
         answer.say("Accounts considered:")
         answer.show(

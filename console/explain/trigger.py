@@ -129,6 +129,11 @@ def _explain_rescoring(story: Story) -> str:
             "It was given back or had gone quiet, and its time to come back came, so it went through qualification "
             f"again on {format_moment(at)} UTC."
         )
+    if story.journey.trigger == Trigger.ENRICH:
+        return (
+            "It had passed without a provider that could not be asked, so it went through enrichment and qualification "
+            f"again on {format_moment(at)} UTC."
+        )
     earlier = [q for q in story.qualifications if q.journey_id < story.journey.id]
     foretold = earlier[-1].changes_at if earlier else None
     if foretold is not None and foretold <= at:

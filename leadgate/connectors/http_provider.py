@@ -140,6 +140,9 @@ class ServiceProvider:
         )
         left = [url for url in urls if url not in known]
         if closing is not None:
+            for each in known.values():
+                if each.again_at is not None:  # it failed, and is asked about no earlier than those left
+                    each.again_at = closing.until
             return known | self._skip(left, closing.why, closing.until)
         return known | self._skip(left, "the batch could wait no longer for it", self.now + declared.pause)
 

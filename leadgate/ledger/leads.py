@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import orjson
 from sqlalchemy import Connection, text
@@ -22,6 +22,8 @@ from leadgate.vocabulary import StageName
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from leadgate.json_columns import Origin
 
 
 #: The columns that say when a lead is due for another journey.
@@ -158,6 +160,24 @@ def clear_due(column: Due) -> str:
     return f"UPDATE lead SET {column} = NULL WHERE id IN (SELECT id FROM due)"
 
 
+#: The part of a statement that clears when the leads of ``due`` are looked up again; a day later where ``is_open``.
+POSTPONE_ENRICHMENTS: Final = (
+    "UPDATE lead SET enrich_at = CASE WHEN due.is_open THEN :now + interval '1 day' END FROM due WHERE lead.id = due.id"
+)
+
+
+def look_up_again(connection: Connection, lead_ids: Sequence[int], at: Sequence[datetime | None]) -> None:
+    """Look each of these leads up again at its moment of ``at``, or not by itself."""
+    connection.execute(
+        text(
+            "UPDATE lead l SET enrich_at = s.at "
+            "FROM unnest(CAST(:ids AS bigint[]), CAST(:at AS timestamptz[])) AS s(id, at) "
+            "WHERE l.id = s.id AND l.enrich_at IS DISTINCT FROM s.at"
+        ),
+        {"ids": list(lead_ids), "at": list(at)},
+    )
+
+
 def correct(connection: Connection, lead_ids: Sequence[int], name: str, value: str) -> None:
     """Write what a person gave for the field ``name``, as if it had been captured so."""
     if name in STANDARD:
@@ -252,6 +272,18 @@ def drop_pending_rescores(connection: Connection, lead_ids: Sequence[int]) -> No
             ),
             {"ids": list(lead_ids)},
         )
+
+
+def read_origins_at(connection: Connection, batch_id: int, stage: StageName) -> dict[int, dict[str, Origin]]:
+    """What is known of where the values of leads are from, by journey, of those that begin at ``stage`` again."""
+    rows = connection.execute(
+        text(
+            "SELECT j.id, l.provenance FROM journey j JOIN lead l ON l.id = j.lead_id WHERE j.batch_id = :batch "
+            "AND j.stage = :stage AND j.start_stage = :stage AND j.status = 'ready' AND l.provenance IS NOT NULL"
+        ),
+        {"batch": batch_id, "stage": stage},
+    )
+    return {row.id: row.provenance for row in rows}
 
 
 def read_leads_at(connection: Connection, batch_id: int, stage: StageName, columns: Sequence[str]) -> pd.DataFrame:

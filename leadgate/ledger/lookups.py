@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from leadgate.connectors.lookup_records import Closing, KeptAnswer, Permit
 from leadgate.ledger.database import Ledger
@@ -108,12 +108,11 @@ class Lookups:
             )
 
 
-def delete_old_answers(connection: Connection, now: datetime, at_most: int) -> int:
+def forget_old_answers(ledger: Ledger, now: datetime, at_most: int) -> int:
     """Delete answers that are too old to be used. Returns how many."""
-    return connection.execute(
-        text(
-            "DELETE FROM provider_answer WHERE (provider, request) IN (SELECT provider, request FROM provider_answer "
-            "WHERE expires_at <= :now ORDER BY expires_at LIMIT :most FOR UPDATE SKIP LOCKED)"
-        ),
-        {"now": now, "most": at_most},
-    ).rowcount
+    statement = text(
+        "DELETE FROM provider_answer WHERE (provider, request) IN (SELECT provider, request FROM provider_answer "
+        "WHERE expires_at <= :now ORDER BY expires_at LIMIT :most FOR UPDATE SKIP LOCKED)"
+    )
+    with ledger.transaction() as connection:
+        return connection.execute(statement, {"now": now, "most": at_most}).rowcount

@@ -38,7 +38,7 @@ def read_previous_verdicts(connection: Connection, batch_id: int) -> pd.DataFram
     return bulk.select(
         connection,
         """
-        SELECT j.id AS journey_id, j.trigger = 'rescore' AND last.status = 'done' AS finished,
+        SELECT j.id AS journey_id, j.trigger IN ('rescore', 'enrich') AND last.status = 'done' AS finished,
             last.engagement_grade AS engaged_before,
             CASE WHEN last.id = j.id THEN last.qualified_as
                 WHEN last.status = 'done' THEN coalesce(last.qualified_as, 'marketing_qualified') END AS was

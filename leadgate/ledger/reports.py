@@ -350,7 +350,9 @@ def _build_stage_counts(name: str, journeys: Sequence[_Journeys], held: Sequence
 
 def _find_first_stage(trigger: str) -> int:
     """The stage a journey began at: a rescore does not repeat capture, validation and enrichment."""
-    return 0 if trigger == Trigger.SIGNAL else STAGES.index(StageName.QUALIFICATION)
+    if trigger == Trigger.SIGNAL:
+        return 0
+    return STAGES.index(StageName.ENRICHMENT if trigger == Trigger.ENRICH else StageName.QUALIFICATION)
 
 
 def _build_percentiles(seconds: str) -> str:

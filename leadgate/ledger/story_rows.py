@@ -105,6 +105,7 @@ class LeadRow:
     not_enriched: Mapping[str, NotEnriched] | None
     score_changes_at: datetime | None
     recycle_at: datetime | None
+    enrich_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class Lead(SQLModel, table=True):
         Index("lead_phone", "phone"),
         Index("lead_rescore", "rescore_at", postgresql_where=text("rescore_at IS NOT NULL")),
         Index("lead_score_changes", "score_changes_at", postgresql_where=text("score_changes_at IS NOT NULL")),
+        Index("lead_enrich", "enrich_at", postgresql_where=text("enrich_at IS NOT NULL")),
         Index("lead_recycle", "recycle_at", postgresql_where=text("recycle_at IS NOT NULL")),
     )
     # the id of the journey that first told of the person, so no second number to remember
@@ -46,6 +47,8 @@ class Lead(SQLModel, table=True):
     score_changes_at: datetime | None = declare_moment(nullable=True)
     # given back or gone stale: through qualification again, then
     recycle_at: datetime | None = declare_moment(nullable=True)
+    # a provider could not be asked about it: through enrichment again, then
+    enrich_at: datetime | None = declare_moment(nullable=True)
 
 
 class LeadIdentity(SQLModel, table=True):

@@ -97,7 +97,7 @@ class HttpProvider(Part):
     fields: dict[str, JsonPath] = Field(min_length=1)
     not_found: NotFound = NotFound()
     per_second: float = Field(default=5, gt=0, le=1_000)  # requests a second, of one process
-    connections: int = Field(default=16, ge=1, le=64)  # requests at once, of one process
+    connections: int = Field(default=32, ge=1, le=64)  # requests at once, of one process
     timeout: Duration = Field(default=timedelta(seconds=10), ge=timedelta(milliseconds=10), le=timedelta(minutes=2))
     batch_timeout: Duration = Field(default=timedelta(minutes=1), ge=timedelta(milliseconds=10), le=timedelta(hours=1))
     cost: int = Field(default=1, ge=0, le=1_000_000)  # units that a request costs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,13 @@ import pytest
 from commands import Cli
 from company_service import SECRET, VARIABLE, Behaviour, CompanyService, serving_companies
 from harness import NOW, PLAYBOOK, Harness, make_lead
+from sqlalchemy import text
+from stub_gates import pass_all
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger
 from leadgate.playbook.check import check
+from tasks.batches import run_waiting
 
 Enriched = Callable[..., Harness]
 
@@ -52,6 +55,12 @@ def enriched(ledger: Ledger, service: CompanyService) -> Enriched:
 
 def run(harness: Harness, **more: Any) -> None:
     harness.run(kinds=["intake"], **more)
+    assert harness.find_broken() == []
+
+
+def work(harness: Harness, now: datetime) -> None:
+    """Without gates, which take most of the time."""
+    run_waiting(harness.worker(), lambda: now, kinds=["intake"], check=pass_all)
     assert harness.find_broken() == []
 
 
@@ -93,6 +102,55 @@ def test_leads_pass_without_a_service_that_fails_marked_and_with_a_warning(
     said = " ".join(cli("explain", 1).stdout.split())
     assert "Not enriched by firmo: it answered 500." in said
     assert SECRET not in str(harness.rows("SELECT l::text FROM lead l"))
+
+
+def test_leads_that_passed_without_a_service_are_looked_up_again_once_it_may_be_asked(
+    cli: Cli, enriched: Enriched, service: CompanyService
+) -> None:
+    usual, service.usual = service.usual, Behaviour(500, {})
+    harness = enriched("stop_after: 1", "pause: 10m")
+    harness.capture(make_lead(1, Industry="Banking"), *(make_lead(number, Company="") for number in (2, 3)))
+    work(harness, NOW)
+    assert harness.count_statuses() == {"owned": 1, "nurture": 2}
+    (first,) = set(harness.rows("SELECT enrich_at FROM lead"))
+    assert first == (NOW + timedelta(minutes=10),)
+    asked = len(service.requests)
+    work(harness, NOW + timedelta(minutes=5))
+    assert (len(service.requests), harness.one("SELECT count(*) FROM journey")) == (asked, 3)
+    work(harness, NOW + timedelta(minutes=11))  # it still fails: those in nurture wait twice as long
+    assert harness.one("SELECT count(*) FROM journey WHERE trigger = 'enrich' AND start_stage = 'enrichment'") == 2
+    assert set(harness.rows("SELECT enrich_at FROM lead WHERE id > 1")) == {(NOW + timedelta(minutes=31),)}
+    assert harness.rows("SELECT enrich_at FROM lead WHERE id = 1") == [(NOW + timedelta(days=1, minutes=11),)]
+    service.usual = usual
+    work(harness, NOW + timedelta(minutes=32))
+    assert harness.rows("SELECT employees, not_enriched, enrich_at FROM lead WHERE id > 1") == [(120, None, None)] * 2
+    assert "passed without a provider" in " ".join(cli("explain", 2).stdout.split())
+    journeys = harness.one("SELECT count(*) FROM journey")
+    work(harness, NOW + timedelta(hours=2))
+    assert harness.one("SELECT count(*) FROM journey") == journeys
+
+
+def test_what_a_service_gave_before_stays_while_it_cannot_be_asked(enriched: Enriched, service: CompanyService) -> None:
+    harness = enriched(
+        "stop_after: 1", "ttl: 1d", "pause: 1h", top="fields: {founded: {}}\n", also=", founded: org.since"
+    )
+    service.usual.body["org"]["since"] = "1999"
+    harness.capture(make_lead(1, Company=""))
+    work(harness, NOW)
+    assert harness.count_statuses() == {"nurture": 1}
+    usual, service.usual = service.usual, Behaviour(500, {})
+    with harness.ledger.transaction() as connection:
+        connection.execute(text("UPDATE lead SET enrich_at = :at"), {"at": NOW + timedelta(days=2)})
+    for later in (timedelta(days=2), timedelta(days=2, hours=2)):
+        work(harness, NOW + later)
+        ((employees, industry, custom, origins),) = harness.rows(
+            "SELECT employees, industry, custom, provenance FROM lead"
+        )
+        assert (employees, industry, custom) == (120, "Software", {"founded": "1999"})
+        assert [origins[name]["at"] for name in ("employees", "industry", "founded")] == [NOW.isoformat()] * 3
+    service.usual = usual
+    work(harness, NOW + timedelta(days=4))
+    assert harness.one("SELECT provenance -> 'employees' ->> 'at' FROM lead") > NOW.isoformat()
 
 
 @pytest.mark.parametrize(

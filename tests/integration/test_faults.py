@@ -452,7 +452,10 @@ def test_an_activity_that_cannot_be_matched_stops_no_claim_no_stage_and_no_other
     assert harness.one("SELECT count(*) FROM activity WHERE lead_id IS NULL") == 0
 
 
-@pytest.mark.parametrize(("column", "step"), [("rescore_at", "start_rescores"), ("recycle_at", "start_recycles")])
+@pytest.mark.parametrize(
+    ("column", "step"),
+    [("rescore_at", "start_rescores"), ("recycle_at", "start_recycles"), ("enrich_at", "start_enrichments")],
+)
 def test_a_lead_that_cannot_begin_again_stops_no_other(harness: Harness, column: str, step: str) -> None:
     harness.capture(*(make_lead(number, Company="") for number in range(5)))
     run_waiting(harness.worker(), lambda: NOW, kinds=["intake"], check=pass_all)
@@ -463,7 +466,8 @@ def test_a_lead_that_cannot_begin_again_stops_no_other(harness: Harness, column:
     with refuse_rows(harness, "journey", f"new.lead_id = {bad}", when="INSERT"):
         harness.capture(make_lead(100))
         run_waiting(harness.worker(), lambda: NOW, kinds=["intake"], check=pass_all)
-    assert recoveries(harness) == [(f"{step}:{bad}", "qualification", False)]
+    stage = "enrichment" if column == "enrich_at" else "qualification"
+    assert recoveries(harness) == [(f"{step}:{bad}", stage, False)]
     assert harness.one("SELECT count(*) FROM journey") == 5 + 1 + 4
     assert harness.rows(f"SELECT id FROM lead WHERE {column} IS NOT NULL") == [(bad,)]
     assert harness.find_broken() == []

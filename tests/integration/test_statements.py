@@ -74,7 +74,7 @@ SAMPLES_OF: dict[str, dict[str, Any]] = {
 #: Modules whose statements are about no table of the ledger, or come from their callers.
 ABOUT_NO_TABLE = {"bulk", "database", "provision", "typed_rows"}
 #: Constants that are parts of statements.
-PARTS = {"handoffs._INSERT", "starting.INSERT_SIGNAL_JOURNEYS", "starting._IN_NURTURE"}
+PARTS = {"handoffs._INSERT", "leads.POSTPONE_ENRICHMENTS", "starting.INSERT_SIGNAL_JOURNEYS", "starting._IN_NURTURE"}
 #: Types of parameters that PostgreSQL cannot tell from a statement alone; the driver sends them with the value.
 TYPES = {"now": "timestamptz", "at": "timestamptz", "until": "timestamptz", "then": "timestamptz", "ended": "bigint"}
 _STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")

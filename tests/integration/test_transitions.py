@@ -142,7 +142,7 @@ def test_every_change_of_a_journey_is_a_move_of_the_table_and_every_move_can_be_
         everywhere = [number for ids in at.values() for number in ids]
         for change in _stage_changes():
             made |= _moves(connection, change, everywhere)
-        for begun in (table.CAPTURE, table.RESCORE, table.RECYCLE):
+        for begun in (table.CAPTURE, table.RESCORE, table.RECYCLE, table.ENRICH):
             statement = starting.insert(begun, "lead_id", "SELECT NULL::bigint AS id, 's' AS source")
             row = connection.execute(text(f"{statement} RETURNING status, stage"), {"now": NOW}).one()
             made.add((None, (JourneyStatus(row.status), StageName(row.stage))))

@@ -1,4 +1,4 @@
-"""Starting journeys: of signals, of leads that are due to be scored again, and of leads that come back from nurture.
+"""Starting journeys: of signals, and of leads that are due to be scored or looked up again, or come back from nurture.
 
 Belongs here: finding these leads, and every statement that inserts into the table ``journey``. Does not belong here:
 when a lead is due next (the stages), or claiming what was started (``claiming``).
@@ -12,7 +12,7 @@ from typing import Final, Literal
 from sqlalchemy import Connection, text
 
 from leadgate.ledger import leads
-from leadgate.ledger.journeys.transitions import CAPTURE, RECYCLE, RESCORE, Transition
+from leadgate.ledger.journeys.transitions import CAPTURE, ENRICH, RECYCLE, RESCORE, Transition
 from leadgate.ledger.row_filter import ALL, RowFilter
 from leadgate.vocabulary import OPEN, Trigger, list_in_sql
 
@@ -101,6 +101,41 @@ def start_recycles(connection: Connection, now: datetime, only: RowFilter = ALL)
                 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED),
             cleared AS ({leads.clear_due("recycle_at")})
             {insert(RECYCLE, "lead_id", _IN_NURTURE)} ON CONFLICT DO NOTHING"""
+        ),
+        {"now": now} | only.parameters,
+    ).rowcount
+
+
+#: Leads that are looked up again in one go. What cannot be asked is found out with so many, not with all that wait.
+_LOOKED_UP_TOGETHER: Final = 100
+
+
+def list_due_enrichments(connection: Connection, now: datetime) -> list[int]:
+    """The leads that ``start_enrichments`` would look at, first or later."""
+    rows = connection.execute(text("SELECT id FROM lead WHERE enrich_at <= :now ORDER BY id"), {"now": now})
+    return [row.id for row in rows]
+
+
+def start_enrichments(connection: Connection, now: datetime, only: RowFilter = ALL) -> int:
+    """A journey that begins at enrichment for the leads that passed without a provider and wait longest.
+
+    None while any provider is left alone. A lead whose journey is still open is looked at a day later. Returns how many
+    were started.
+    """
+    return connection.execute(
+        text(
+            f"""
+            WITH due AS (
+                SELECT l.id, last.source, last.status IN ({_OPEN}) AS is_open,
+                    last.status = 'done' OR (last.status IN ('nurture', 'disqualified')
+                        AND last.stage = 'qualification') AS starts
+                FROM (SELECT id FROM lead WHERE enrich_at <= :now AND {only.build_sql("id")}
+                    AND NOT EXISTS (SELECT 1 FROM provider_state WHERE closed_until > :now)
+                    ORDER BY enrich_at, id LIMIT {_LOOKED_UP_TOGETHER} FOR NO KEY UPDATE SKIP LOCKED) l
+                JOIN LATERAL (SELECT source, status, stage FROM journey WHERE lead_id = l.id
+                    AND status <> 'joined' ORDER BY id DESC LIMIT 1) last ON true),
+            postponed AS ({leads.POSTPONE_ENRICHMENTS})
+            {insert(ENRICH, "lead_id", "SELECT id, source FROM due WHERE starts")} ON CONFLICT DO NOTHING"""
         ),
         {"now": now} | only.parameters,
     ).rowcount

@@ -92,6 +92,13 @@ RECYCLE: Final = Transition(
     "a run",
     "the time to come back has come; the lead has no open journey, and its last one is in nurture",
 )
+ENRICH: Final = Transition(
+    "enrich",
+    frozenset([(None, (_READY, _ENRICHMENT))]),
+    "a run",
+    "a provider can be asked that could not before; the lead has no open journey, and its last one is done or ended at "
+    "qualification",
+)
 CONTINUE: Final = Transition(
     "continue",
     frozenset(((_READY, stage), (_READY, stage.next)) for stage in INTAKE[:-1]),
@@ -264,8 +271,8 @@ HOLD_AGAIN: Final = Transition(
 )
 
 TRANSITIONS: Final = (
-    CAPTURE, RESCORE, RECYCLE, CONTINUE, OWN, HOLD, JOIN, NURTURE, DISQUALIFY, STAY_QUALIFIED, WAIT, FINISH, GO_STALE,
-    TAKE_BACK, RERUN, APPROVE, DISCARD, REJECT, REJECT_TO_NURTURE, REJECT_FOR_GOOD, REASSIGN, UNASSIGN,
+    CAPTURE, RESCORE, RECYCLE, ENRICH, CONTINUE, OWN, HOLD, JOIN, NURTURE, DISQUALIFY, STAY_QUALIFIED, WAIT, FINISH,
+    GO_STALE, TAKE_BACK, RERUN, APPROVE, DISCARD, REJECT, REJECT_TO_NURTURE, REJECT_FOR_GOOD, REASSIGN, UNASSIGN,
     UNASSIGN_TO_NURTURE, UNJOIN, GIVE_BACK, HOLD_AGAIN,
 )  # fmt: skip
 

@@ -31,7 +31,8 @@ _JOURNEYS: Final = f"""
         (SELECT string_agg(concat_ws('/', generation, gate, promise), ' ' ORDER BY generation, gate, promise)
             FROM warned w WHERE w.journey_id = j.id) AS warnings,
         (SELECT (to_jsonb(l)
-                - ARRAY['id', 'created_at', 'rescore_at', 'score_changes_at', 'recycle_at', 'provenance'])::text
+                - ARRAY['id', 'created_at', 'rescore_at', 'score_changes_at', 'recycle_at', 'enrich_at', 'provenance',
+                    'not_enriched'])::text
             FROM lead l WHERE l.id = j.lead_id) AS lead
     FROM journey j LEFT JOIN signal s ON s.id = j.signal_id"""
 _REST: Final = (
