@@ -16,9 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-import orjson
-
-from console.http.signatures import SCHEMES, Given, Reason, SchemeName, decode_address
+from console.http.signatures import SCHEMES, Given, Reason, SchemeName, decode_address, find_google_keys
 from leadgate import source_secrets
 from leadgate.playbook import HttpAuth, HttpCapture, Playbook
 from leadgate.source_secrets import MOST, Secret
@@ -122,8 +120,9 @@ class RequestVerifier:
         lock = self._locks.get(source)
         known = lock or self._nobodys
         if self.has_secret_in_body(given):
-            same = _is_any_same(hashlib.sha256(_read_google_key(body)).digest(), known.tokens)
-            if same and lock is not None and lock.auth == "google_leads":
+            sent = [hashlib.sha256(key).digest() for key in find_google_keys(body)]
+            same = [_is_any_same(each, known.tokens) for each in sent]
+            if any(same) and lock is not None and lock.auth == "google_leads":
                 return _ADMITTED
             return Verdict(reason=self._find_reason(source, given, now))
         formed = _list_formed(given, now)
@@ -169,16 +168,6 @@ def _build_lock(http: HttpCapture, found: Sequence[Secret]) -> _Lock:
 
 def _pad_keys(known: Sequence[bytes]) -> tuple[bytes, ...]:
     return (*known, *(secrets.token_bytes(32) for _ in range(MOST - len(known))))
-
-
-def _read_google_key(body: bytes) -> bytes:
-    """The secret that a lead form of Google Ads sends in its body; empty where there is none."""
-    try:
-        values = orjson.loads(body)
-    except (orjson.JSONDecodeError, RecursionError):
-        return b""
-    key = values.get("google_key") if isinstance(values, dict) else None
-    return key.encode() if isinstance(key, str) else b""
 
 
 def has_bearer_token(token: str, authorization: bytes | None) -> bool:

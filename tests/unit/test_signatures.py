@@ -232,14 +232,22 @@ def post_as_google(key: object, of: RequestVerifier = WITH_GOOGLE, **more: objec
     return admits("google_leads", Given(), json.dumps({"lead_id": "1", "google_key": key, **more}).encode(), of=of)
 
 
+def escape(text: str) -> bytes:
+    """As JSON may write any character."""
+    return "".join(f"\\u{ord(letter):04x}" for letter in text).encode()
+
+
 def test_the_key_in_the_body_admits_google_and_nobody_else() -> None:
     assert post_as_google(SECRET)
-    for key in (OTHER, SECRET + " ", "", None, 7, [SECRET], {"google_key": SECRET}, "é" * 8_000):
+    for key in (OTHER, SECRET + " ", "", None, 7, [SECRET], {"key": SECRET}, "é" * 8_000, f'"google_key": "{SECRET}"'):
         assert not post_as_google(key)
     body = json.dumps({"google_key": SECRET}).encode()
     for source in (*VENDORS, "hmac", "bearer", "nowhere"):
         assert not admits(source, Given(), body, of=WITH_GOOGLE)
-    for other in (b"", b"[]", b"\xff", b"[" * 100_000, body[:-1], json.dumps([{"google_key": SECRET}]).encode()):
+    assert admits("google_leads", Given(), body[:-1], of=WITH_GOOGLE), "what is wrong with the body is said later"
+    assert admits("google_leads", Given(), b'{"google_key" :\n"%b"}' % escape(SECRET), of=WITH_GOOGLE)
+    hostile = (b'"google_key":"' * 20_000, b'"google_key"' + b" " * 200_000, b'"google_key":"' + b"\\" * 200_000)
+    for other in (b"", b"[]", b"\xff", b"[" * 100_000, *hostile, b'{"google_key": "\\ud800"}'):
         assert not admits("google_leads", Given(), other, of=WITH_GOOGLE)
     assert not admits("google_leads", Given(authorization=b"Bearer " + SECRET.encode()), body, of=WITH_GOOGLE)
 
