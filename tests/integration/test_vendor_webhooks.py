@@ -27,7 +27,7 @@ from leadgate.playbook import Loaded
 
 ADDRESS = "https://leads.example/capture/hubspot"
 SOURCES = """sources:
-  typeform: {http: {auth: typeform, secret_env: LEADGATE_SECRET_TYPEFORM}}
+  typeform: {key: Token, http: {auth: typeform, secret_env: LEADGATE_SECRET_TYPEFORM}}
   calendly: {http: {auth: calendly, secret_env: LEADGATE_SECRET_CALENDLY}}
   meetings: {kind: activities, http: {auth: calendly, secret_env: LEADGATE_SECRET_MEETINGS}}
   google: {http: {auth: google_leads, secret_env: LEADGATE_SECRET_GOOGLE}}
@@ -124,6 +124,10 @@ def test_notices_of_facebook_are_held_one_by_one_and_keep_no_export_out(client: 
     assert "444002" in harness.one("SELECT unreadable FROM signal WHERE key = 'notice:444002'")
     raw = json.loads(json.loads(harness.one("SELECT payload FROM signal WHERE key = 'notice:444002'"))["raw"])
     assert raw["value"]["form_id"] == "333"
+    export = [{"id": str(lead), "Email": f"lead{lead}@mill.example"} for lead in (444001, 444002)]
+    assert harness.capture(*export, source="facebook") == 2, "what the person answered is news"
+    take_on(harness)
+    assert harness.one("SELECT count(*) FROM lead WHERE email LIKE '%@mill.example'") == 2
 
 
 HOSTILE = (
@@ -204,6 +208,20 @@ def test_an_id_that_no_signature_covers_means_nothing(client: Client, harness: H
         answer = post(client, "typeform", make_typeform(), **more)
         assert (answer.status, answer.data["signals"][0]["new"]) == (202, number == 0)
     assert post(client, "typeform", make_typeform(2), **{"webhook-id": "a"}).data["signals"][0]["new"] is True
+
+
+def test_an_export_of_a_form_adds_nothing_to_what_was_posted(client: Client, harness: Harness) -> None:
+    assert post(client, "typeform", make_typeform()).status == 202
+    assert harness.capture({"Token": "response-1", "Email": "ada.1@mill.example"}, source="typeform") == 0
+
+
+def test_a_meeting_with_nobody_is_held_as_it_came(client: Client, harness: Harness) -> None:
+    body = json.dumps(make_calendly(email="nobody"), indent=1).encode()
+    answer = post(client, "meetings", body)
+    assert list(answer.data["activities"][0]) == ["held_as_signal", "new"]
+    ((payload, unreadable),) = harness.rows("SELECT payload, unreadable FROM signal")
+    assert json.loads(payload)["raw"] == body.decode()
+    assert "e-mail" in unreadable
 
 
 # --- changes of a CRM's records ---------------------------------------------------------------------------

@@ -158,6 +158,22 @@ def test_what_the_vendor_signs_is_admitted_and_nothing_else(source: str, body: b
             assert not admits(other, right, body), "the way of signing is its source's, whoever shares the secret"
 
 
+@pytest.mark.parametrize("source", VENDORS)
+def test_while_a_secret_is_changed_both_admit(source: str) -> None:
+    of = build_verifier(f"{OTHER} {SECRET}")
+    for secret, right in ((SECRET, True), (OTHER, True), (SECRET + OTHER, False)):
+        assert admits(source, sign(source, b"{}", secret=secret), b"{}", of=of) is right
+
+
+def test_a_source_without_its_secret_admits_nobody() -> None:
+    unset = build_verifier("", google=True)
+    assert len(unset.unset) == len(VENDORS) + 4
+    for source in VENDORS:
+        assert not admits(source, sign(source, b"{}", secret=""), b"{}", of=unset)
+    assert not post_as_google("", unset)
+    assert not unset.has_verify_token("facebook", "")
+
+
 @pytest.mark.parametrize("source", ["calendly", "hubspot"])
 @pytest.mark.parametrize(("off", "admitted"), [(0, True), (299, True), (-299, True), (301, False), (-301, False)])
 def test_a_signed_time_may_be_off_by_five_minutes(source: str, off: int, admitted: bool) -> None:
