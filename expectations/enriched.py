@@ -70,8 +70,8 @@ PROMISES: Final[tuple[Promise, ...]] = (
         arguments={"column": "provider_problem"},
         severity=Severity.WARNING,
         reason="provider_failed",
-        words="Every provider answered",
-        broken="A provider did not answer",
+        words="Every provider gave an answer that can be used",
+        broken="A provider gave no answer, or one that cannot be used",
     ),
     Promise(
         name="company_known",

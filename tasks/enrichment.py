@@ -28,6 +28,8 @@ from tasks.stage import Decided, Gathered, Stage, Work
 
 _CONTACT: Final = ("email", "phone")
 _WRITES: Final = (*ENRICHABLE, *ENRICHED, "provenance", "account_candidates", "not_enriched")
+#: Providers that may be asked later where they could not be.
+_MAY_ASK_AGAIN: Final = (HttpProvider, InstalledProvider)
 _READS: Final = (
     "email", "phone", "company", "website", "industry", "company_size", "annual_revenue", "country", "state",
     "city", "custom", *VALIDATED,
@@ -123,7 +125,7 @@ def _note_problems(said: Said, provider: str, answers: pd.DataFrame, at: str) ->
         if not isinstance(why, str):
             continue
         row[provider] = {"why": why, "at": at}
-        if isinstance(again_at, datetime):
+        if isinstance(again_at, datetime) and again_at.tzinfo is not None:
             row[provider]["again_at"] = again_at.isoformat()
 
 
@@ -164,7 +166,7 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
         merged = [before | after for before, after in zip(kept, filled.tolist(), strict=True)]
         frame = frame.assign(custom=pd.Series(merged, index=frame.index, dtype=object))
     leads.update_leads(connection, frame, (*_WRITES, "custom") if own else _WRITES)
-    if not frame.empty and any(isinstance(each, HttpProvider) for each in work.rules.enrichment.providers):
+    if not frame.empty and any(isinstance(each, _MAY_ASK_AGAIN) for each in work.rules.enrichment.providers):
         again = [_find_next_look(row) for row in bulk.list_values(frame["not_enriched"])]
         leads.look_up_again(connection, frame["lead_id"].tolist(), again)
     return decided.frame

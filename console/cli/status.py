@@ -31,7 +31,7 @@ from console.screen import (
 from console.service.state_file import STATE_FILE
 from leadgate.counting import format_count
 from leadgate.errors import ExitCode
-from leadgate.ledger import consumers, frozen, hosts, requests
+from leadgate.ledger import consumers, frozen, hosts, lookups, requests
 from leadgate.ledger.clock import ask_time
 from leadgate.ledger.standstill import read_standstill
 
@@ -56,6 +56,7 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
         reused = requests.list_reused_since(ledger, at - _REUSED_FOR)
         stands = read_standstill(ledger, context.settings.stalled_after)
         locked = frozen.find_frozen(ledger)
+        uses, unenriched = lookups.list_uses(ledger, at), lookups.count_waiting(ledger)
         measured = hosts.list_measured(ledger, consumers.GONE_AFTER.total_seconds())
     alive = [each for each in seen if each.alive]
     oldest = None if waits.oldest is None else (at - waits.oldest).total_seconds()
@@ -70,6 +71,8 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
                 "prefect": None if state is None else state["prefect"],
                 "consumers": seen,
                 "reused_request_ids": [each._asdict() for each in reused],
+                "providers": [each._asdict() for each in uses],
+                "to_look_up_again": unenriched,
                 "hosts": host_clocks.build_json_data(measured, off),
                 "waiting": asdict(waits) | {"oldest_seconds": oldest, "standstill_seconds": stands.seconds},
                 "stalled": stands.stalled,
@@ -80,6 +83,7 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
         return well
     _render(build_console(), state, seen, waits, oldest)
     _render_reused(build_console(), reused)
+    _render_providers(build_console(), uses, unenriched)
     host_clocks.render(build_console(), measured, off)
     if not taken:
         build_console().print(
@@ -162,6 +166,21 @@ def _render(
     )
     rows.add_row(format_count(waits.messages, "message waits", "messages wait") + " to be sent", "")
     console.print(rows)
+
+
+def _render_providers(console: Console, uses: list[lookups.ProviderUse], unenriched: int) -> None:
+    """Services that are asked about companies: what that cost today, and which of them is left alone."""
+    if not uses:
+        return
+    rows = build_table("service", "units today", "left alone until (UTC)", "why", right=("units today",))
+    for each in uses:
+        until = "" if each.closed_until is None else format_moment(each.closed_until)
+        rows.add_row(sanitise(each.provider), f"{each.spent:,}", until, sanitise(each.why or "", 80))
+    console.print()
+    console.print(build_heading("Services that are asked about companies"))
+    console.print(rows)
+    if unenriched:
+        console.print(f"{format_count(unenriched, 'lead is', 'leads are')} to be looked up again.")
 
 
 def _render_reused(console: Console, reused: list[requests.Reused]) -> None:

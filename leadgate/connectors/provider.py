@@ -38,7 +38,8 @@ class Provider(Protocol):
         """Answers aligned with ``frame``: a column for each lead field the provider knows, missing where not.
 
         ``frame`` has the validated fields and what earlier providers have filled in. The columns above may be among
-        the answers. Raises ``ProviderError``. No transaction is open, so it may take a while.
+        the answers; of a provider of another package, ``PROBLEM`` and ``ASK_AGAIN`` are read. Raises ``ProviderError``.
+        No transaction is open, so it may take a while.
         """
         ...
 

@@ -19,9 +19,7 @@ from leadgate.connectors.accounts_file import AccountsProvider
 from leadgate.connectors.company_domain import DomainProvider
 from leadgate.connectors.lookup_records import LookupRecords
 from leadgate.connectors.provider import (
-    ANSWERED,
     ASK_AGAIN,
-    CANDIDATES,
     PROBLEM,
     Provider,
     ProviderError,
@@ -33,7 +31,9 @@ from leadgate.playbook import AccountsFile, CompanyDomain, HttpProvider, Install
 from leadgate.values.addresses import Kinds
 from leadgate.values.json_types import JsonValue
 
-_NO_FIELDS = frozenset({CANDIDATES, PROBLEM, ASK_AGAIN, ANSWERED})
+#: Columns of answers that are no field, and that a provider of another package may give.
+_NO_FIELDS = frozenset({PROBLEM, ASK_AGAIN})
+_LONGEST_PROBLEM = 300  # characters
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,14 @@ class _Installed:
         cleaned = clean_answers(cast("list[Mapping[str, JsonValue]]", rows), self.rules, self.now)
         columns = {name: [each.values.get(name) for each in cleaned] for name in fields}
         columns |= {name: answers[name].tolist() for name in _NO_FIELDS & set(answers.columns)}
+        said = [
+            each[:_LONGEST_PROBLEM] if isinstance(each, str) else None
+            for each in columns.get(PROBLEM, [None] * len(frame))
+        ]
         wrong = [f"{name[:60]} is no field" for name in unknown[:3]]
-        said = columns.get(PROBLEM, [None] * len(frame))
         columns[PROBLEM] = [
-            "; ".join([*([str(known_)] if isinstance(known_, str) else []), *each.problems, *wrong]) or None
-            for known_, each in zip(said, cleaned, strict=True)
+            "; ".join([*([told] if told else []), *each.problems, *wrong]) or None
+            for told, each in zip(said, cleaned, strict=True)
         ]
         return pd.DataFrame(columns, index=frame.index, dtype=object)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import orjson
 from sqlalchemy import text
@@ -106,6 +107,34 @@ class Lookups:
                     "now": now,
                 },
             )
+
+
+class ProviderUse(NamedTuple):
+    """What a service was asked today, by UTC, and whether it is left alone until a moment, and why."""
+
+    provider: str
+    spent: int
+    failures: int
+    closed_until: datetime | None
+    why: str | None
+
+
+def list_uses(ledger: Ledger, now: datetime) -> list[ProviderUse]:
+    """Every service that was ever asked, by name."""
+    statement = text(
+        "SELECT provider, CASE WHEN day = CAST(:now AS date) THEN spent ELSE 0 END AS spent, failures, "
+        "CASE WHEN closed_until > :now THEN closed_until END AS closed_until, "
+        "CASE WHEN closed_until > :now THEN why END AS why FROM provider_state ORDER BY provider"
+    )
+    with ledger.transaction() as connection:
+        return [ProviderUse(*row) for row in connection.execute(statement, {"now": now})]
+
+
+def count_waiting(ledger: Ledger) -> int:
+    """How many leads passed without a provider and are to be looked up again."""
+    with ledger.transaction() as connection:
+        counted: int = connection.execute(text("SELECT count(*) FROM lead WHERE enrich_at IS NOT NULL")).scalar_one()
+    return counted
 
 
 def forget_old_answers(ledger: Ledger, now: datetime, at_most: int) -> int:

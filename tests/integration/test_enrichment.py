@@ -102,6 +102,9 @@ def test_leads_pass_without_a_service_that_fails_marked_and_with_a_warning(
     said = " ".join(cli("explain", 1).stdout.split())
     assert "Not enriched by firmo: it answered 500." in said
     assert SECRET not in str(harness.rows("SELECT l::text FROM lead l"))
+    shown = " ".join(cli("status", "--now", NOW.isoformat()).stdout.split())
+    assert "it answered 500" in shown
+    assert "3 leads are to be looked up again" in shown
 
 
 def test_leads_that_passed_without_a_service_are_looked_up_again_once_it_may_be_asked(

@@ -19,6 +19,7 @@ from company_service import SECRET, VARIABLE, Behaviour, CompanyService, serving
 from harness import KEY, NOW
 from sqlalchemy import text
 
+from leadgate.connectors import http_provider
 from leadgate.connectors.http_provider import ServiceProvider
 from leadgate.connectors.provider import ANSWERED, ASK_AGAIN, PROBLEM
 from leadgate.ledger import Ledger, lookups, open_ledger
@@ -108,6 +109,31 @@ def test_a_company_is_asked_about_once_until_the_answer_is_too_old(ask: Ask, ser
     assert later["employees"].tolist() == [120]
     ask("acme.example", ttl="2d", at=timedelta(days=3))
     assert len(service.asked) == 2
+
+
+def test_what_was_answered_before_a_process_is_killed_is_not_asked_again(
+    ask: Ask, service: CompanyService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    keep = lookups.Lookups.keep_answers
+    kept: list[int] = []
+
+    def keep_twice(records: lookups.Lookups, provider: str, answers: dict[int, Any], *more: Any) -> None:
+        if len(kept) == 2:
+            raise Killed
+        kept.append(len(answers))
+        keep(records, provider, answers, *more)
+
+    monkeypatch.setattr(http_provider, "_KEPT_TOGETHER", 5)
+    monkeypatch.setattr(lookups.Lookups, "keep_answers", keep_twice)
+    with pytest.raises(Killed):
+        ask(*list_domains(30), connections=1, daily_budget=60)
+    monkeypatch.setattr(lookups.Lookups, "keep_answers", keep)
+    service.asked.clear()
+    assert ask(*list_domains(30), connections=1, daily_budget=60)["employees"].tolist() == [120] * 30
+    assert len(service.asked) == 30 - sum(kept)
 
 
 def test_another_expression_asks_anew(ask: Ask, service: CompanyService) -> None:

@@ -53,11 +53,13 @@ def install(folder: Path, module: str, entry_points: str) -> None:
 def test_the_steps_of_contributing_work_as_written(tmp_path: Path) -> None:
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     (module,) = re.findall(r"^   ```python\n(.*?)^   ```$", page, re.MULTILINE | re.DOTALL)
-    hostile = '\n\ndef hostile(*, name, settings, folder):\n    raise RuntimeError("about lead1@company1.example")\n'
+    hostile = '\n\nNaN = float("nan")\n\n\ndef hostile(*, name, settings, folder):\n    raise RuntimeError("about lead1@company1.example")\n'
     hostile += "\n\ndef odd(*, name, settings, folder):\n    return Odd()\n\n\nclass Odd:\n    name = 'odd'\n"
     hostile += "    def look_up(self, frame):\n        return pd.DataFrame({'employees': [[1]], 'salary': [3]})\n"
     hostile += "\n\ndef strange(*, name, settings, folder):\n    return Strange()\n\n\nclass Strange(Odd):\n"
-    hostile += "    def look_up(self, frame):\n        return pd.DataFrame({'revenue': [[1], 5], 'salary': [3, 4]})\n"
+    hostile += "    def look_up(self, frame):\n        return pd.DataFrame({'revenue': [[1], 5], 'salary': [3, 4],\n"
+    hostile += "            'account_candidates': [1, 2], 'answered_at': [[], {}], 'ask_again_at': ['soon', NaN],\n"
+    hostile += "            'provider_problem': ['x' * 8000, 7]})\n"
     (named,) = re.findall(r'`(registry = "acme_registry:make")`', page)
     points = f"[leadgate.providers]\n{named.replace(chr(34), '')}\n"
     points += "hostile = acme_registry:hostile\nodd = acme_registry:odd\nstrange = acme_registry:strange\n"
