@@ -98,6 +98,7 @@ def measure(port: int, companies: int, connections: int) -> tuple[float, float, 
             "allow_private": True,
             "per_second": 1_000,
             "connections": connections,
+            "batch_timeout": "10m",
         }
     )
     rules = playbooks.load_default().playbook

@@ -99,7 +99,7 @@ class HttpProvider(Part):
     per_second: float = Field(default=5, gt=0, le=1_000)  # requests a second, of one process
     connections: int = Field(default=32, ge=1, le=64)  # requests at once, of one process
     timeout: Duration = Field(default=timedelta(seconds=10), ge=timedelta(milliseconds=10), le=timedelta(minutes=2))
-    batch_timeout: Duration = Field(default=timedelta(minutes=1), ge=timedelta(milliseconds=10), le=timedelta(hours=1))
+    batch_timeout: Duration = Field(default=timedelta(seconds=20), ge=timedelta(milliseconds=10), le=timedelta(hours=1))
     cost: int = Field(default=1, ge=0, le=1_000_000)  # units that a request costs
     daily_budget: int | None = Field(default=None, ge=1)  # units a day, by UTC; none: no limit
     ttl: Duration = Field(default=timedelta(days=30), ge=timedelta(0), le=timedelta(days=3650))
@@ -119,6 +119,14 @@ class HttpProvider(Part):
     def _require_encryption(self) -> Self:
         if not parse_template(self.url).is_encrypted and not self.allow_private:
             raise ValueError("its url is not encrypted; write https://, or allow_private for a service of your own")
+        return self
+
+    @model_validator(mode="after")
+    def _require_affordable_requests(self) -> Self:
+        if self.daily_budget is not None and self.cost > self.daily_budget:
+            raise ValueError(
+                f"one request costs {self.cost} units, and a day has {self.daily_budget}; correct one of them"
+            )
         return self
 
     @field_validator("url")

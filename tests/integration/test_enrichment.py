@@ -14,6 +14,7 @@ from harness import NOW, PLAYBOOK, Harness, make_lead
 from sqlalchemy import text
 from stub_gates import pass_all
 
+from flows.runtime import environment
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger
 from leadgate.playbook.check import check
@@ -180,6 +181,7 @@ def test_what_a_service_gave_before_stays_while_it_cannot_be_asked(enriched: Enr
         ("preset: apollo, auth: {header: Host, secret_env: LEADGATE_PROVIDER_A}", "steers the connection"),
         ("preset: appolo", "preset"),
         ("preset: apollo, per_second: .nan", "per_second"),
+        ("preset: apollo, cost: 5, daily_budget: 3", "one request costs 5 units, and a day has 3"),
         ("preset: hunter", None),
     ],
 )
@@ -190,6 +192,15 @@ def test_a_provider_over_http_is_checked(keys: str, said: str | None) -> None:
         found = [str(error)]
     found = [each for each in found if "enrichment" in each]
     assert found == [] if said is None else any(said in each for each in found), found
+
+
+def test_only_processes_that_ask_get_the_key() -> None:
+    playbook = parse(write_playbook("type: http, preset: apollo")).playbook
+    environ = {"LEADGATE_PROVIDER_APOLLO": SECRET, "LEADGATE_PROVIDER_OTHER": SECRET}
+    assert SECRET in environment.select_for_flows(environ, playbook).values()
+    assert "LEADGATE_PROVIDER_OTHER" not in environment.select_for_flows(environ, playbook)
+    assert SECRET not in environment.select_for_http_capture(environ, playbook).values()
+    assert SECRET not in environment.select_for_prefect_server(environ).values()
 
 
 @pytest.mark.parametrize("keys", ["type: acounts_file, path: x.csv", "type: acounts_file", "type: nobodys"])

@@ -232,12 +232,16 @@ def test_a_moment_starts_one_journey_however_often_and_by_whomever_it_is_looked_
     assert read_projection(harness.ledger) == before
 
 
-def test_an_idle_look_for_leads_to_score_again_reads_two_partial_indexes(harness: Harness) -> None:
+def test_an_idle_look_for_leads_to_score_again_reads_partial_indexes(harness: Harness) -> None:
     hot(harness)
     followed_up(harness)
     with harness.ledger.transaction() as connection:
         connection.execute(text("SET LOCAL enable_seqscan = off"))  # so small a table is read as a whole otherwise
-        for column, index in (("rescore_at", "lead_rescore"), ("score_changes_at", "lead_score_changes")):
+        for column, index in (
+            ("rescore_at", "lead_rescore"),
+            ("score_changes_at", "lead_score_changes"),
+            ("enrich_at", "lead_enrich"),
+        ):
             plan = connection.execute(text(f"EXPLAIN SELECT id FROM lead WHERE {column} <= now()")).scalars()
             assert f"Scan on {index}" in " ".join(plan).replace("Scan using", "Scan on")
 
