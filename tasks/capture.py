@@ -24,8 +24,7 @@ from leadgate.ledger import actions, bulk, leads, signals
 from leadgate.ledger.signals import NewSignal
 from leadgate.limits import MAX_KEY_LENGTH, find_length_problem, find_max_length, shorten_key
 from leadgate.mapping.headers import as_text, flatten, map_headers
-from leadgate.mapping.webhooks import read_lead
-from leadgate.mapping.webhooks.reading import name_columns
+from leadgate.mapping.webhooks import read_values
 from leadgate.playbook import Playbook, Source
 from leadgate.values.json_types import JsonObject, JsonValue
 from leadgate.vocabulary import Outcome, StageName
@@ -282,10 +281,8 @@ class _Names:
         )
 
     def flatten(self, source: str, payload: JsonObject) -> JsonObject:
-        lead = read_lead(self._auths.get(source), payload)
-        if lead is None:
-            return flatten_if_nested(payload)
-        return flatten_if_nested(name_columns(lead.columns, lambda name: self._find(source, name)))
+        values = read_values(self._auths.get(source), payload, lambda name: self._find(source, name))
+        return flatten_if_nested(payload if values is None else values)
 
 
 def flatten_if_nested(payload: JsonObject) -> JsonObject:

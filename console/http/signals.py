@@ -18,7 +18,7 @@ from console.http.vendors import read_webhooks
 from leadgate.ledger.activities import NewActivity
 from leadgate.ledger.crm_changes import NewCrmChange
 from leadgate.ledger.signals import NewSignal
-from leadgate.mapping.webhooks import PRESETS
+from leadgate.mapping.webhooks import find_preset
 from leadgate.playbook import HttpCapture, Playbook, Source
 from tasks.activities import map_activity_headers
 from tasks.capture import compute_hash, compute_key
@@ -54,7 +54,7 @@ class PostReader:
         source = self.sources[name]
         http = require_http(source)
         _require_size(http, body, encoding)
-        if (preset := PRESETS.get(http.auth)) is not None:
+        if (preset := find_preset(http.auth)) is not None:
             hashed = None  # no vendor signs an id of its request
             payloads = read_webhooks(preset, body, self._finders.get(name))
             arrivals = self._readers[name].read_payloads(payloads, now, listed=len(payloads) > 1, is_webhook=True)
