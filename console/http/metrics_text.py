@@ -74,6 +74,14 @@ def _collect_ledger(figures: Figures) -> Iterator[Metric]:
         value=figures.oldest_waiting,
     )
     yield GaugeMetricFamily("leadgate_outbox_waiting", "Messages not delivered yet.", value=figures.outbox_waiting)
+    yield _build_family(
+        GaugeMetricFamily, "leadgate_provider_units_today", "Units spent at a service of enrichment, today by UTC.",
+        ["provider"], figures.provider_units.items(),
+    )  # fmt: skip
+    yield _build_family(
+        GaugeMetricFamily, "leadgate_provider_left_alone", "1 while a service of enrichment is not asked.",
+        ["provider"], figures.providers_closed.items(),
+    )  # fmt: skip
     yield _build_histogram("leadgate_capture_to_owner_seconds", "From capture to the first owner.", figures.to_owner)
     yield _build_histogram("leadgate_owner_to_touch_seconds", "From owner to first touch.", figures.to_first_touch)
 

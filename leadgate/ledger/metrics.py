@@ -40,6 +40,8 @@ class Figures:
     held: dict[str, int]  # open work items by reason
     oldest_waiting: float  # seconds since the longest-waiting journey could have been taken on; 0: none waits
     outbox_waiting: int
+    provider_units: dict[str, int]  # spent today, by UTC, by service of enrichment
+    providers_closed: dict[str, int]  # 1 for a service that is left alone
     to_owner: Histogram  # capture to the first owner
     to_first_touch: Histogram  # owner to first touch
 
@@ -57,6 +59,13 @@ def read_metrics(ledger: Ledger, now: datetime) -> Figures:
             ),
             {"now": now},
         ).scalar_one()
+        uses = connection.execute(
+            text(
+                "SELECT provider, CASE WHEN day = CAST(:now AS date) THEN spent ELSE 0 END AS spent, "
+                "CASE WHEN closed_until > :now THEN 1 ELSE 0 END AS closed FROM provider_state ORDER BY 1"
+            ),
+            {"now": now},
+        ).all()
         waiting = "SELECT count(*) FROM outbox WHERE delivered_at IS NULL AND given_up_at IS NULL"
         return Figures(
             signals=_read_counts(connection, "SELECT source, count(*) FROM signal GROUP BY 1 ORDER BY 1"),
@@ -71,6 +80,8 @@ def read_metrics(ledger: Ledger, now: datetime) -> Figures:
             ),
             oldest_waiting=0.0 if oldest is None else max(0.0, float(oldest)),
             outbox_waiting=int(connection.execute(text(waiting)).scalar_one()),
+            provider_units={row.provider: row.spent for row in uses},
+            providers_closed={row.provider: row.closed for row in uses},
             to_owner=_read_histogram(connection, TO_OWNER, BUCKETS),
             to_first_touch=_read_histogram(connection, TO_FIRST_TOUCH, BUCKETS),
         )

@@ -14,9 +14,11 @@ from harness import NOW, PLAYBOOK, Harness, make_lead
 from sqlalchemy import text
 from stub_gates import pass_all
 
+from console.http.metrics_text import Process, format_exposition
 from flows.runtime import environment
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger
+from leadgate.ledger.metrics import read_metrics
 from leadgate.playbook.check import check
 from tasks.batches import run_waiting
 
@@ -106,6 +108,12 @@ def test_leads_pass_without_a_service_that_fails_marked_and_with_a_warning(
     shown = " ".join(cli("status", "--now", NOW.isoformat()).stdout.split())
     assert "it answered 500" in shown
     assert "3 leads are to be looked up again" in shown
+    figures = read_metrics(harness.ledger, NOW)
+    assert figures.provider_units == {"firmo": 1, "second": 1}
+    assert figures.providers_closed == {"firmo": 1, "second": 1}
+    assert b'leadgate_provider_left_alone{provider="firmo"} 1.0' in format_exposition(
+        figures, Process({}, {}, {}, 0, 0.0, 0.0)
+    )
 
 
 def test_leads_that_passed_without_a_service_are_looked_up_again_once_it_may_be_asked(
