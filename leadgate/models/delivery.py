@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Column, Index, Integer, text
+from sqlalchemy import CheckConstraint, Column, Index, Integer, text
 from sqlmodel import Field, SQLModel
 
-from leadgate.models.columns import declare_id, declare_moment, declare_staff, declare_unchecked_id
+from leadgate.models.columns import declare_id, declare_moment, declare_staff, declare_unchecked_id, list_allowed
+from leadgate.vocabulary import MessageKind
 
 
 class Outbox(SQLModel, table=True):
@@ -22,6 +23,7 @@ class Outbox(SQLModel, table=True):
 
     __tablename__ = "outbox"
     __table_args__ = (
+        CheckConstraint(list_allowed("kind", MessageKind)),
         Index("outbox_key", "key", unique=True),
         Index("outbox_journey", "journey_id"),
         Index(

@@ -21,7 +21,7 @@ from leadgate.models.columns import (
     declare_unchecked_id,
     list_allowed,
 )
-from leadgate.vocabulary import OPEN, JourneyStatus, StageName, Trigger
+from leadgate.vocabulary import OPEN, HandoffOutcome, JourneyStatus, StageName, Trigger
 
 
 class Journey(SQLModel, table=True):
@@ -80,7 +80,11 @@ class Handoff(SQLModel, table=True):
     """A journey's handoff from one stage to the next, once per generation. Append-only."""
 
     __tablename__ = "handoff"
-    __table_args__ = (Index("handoff_once", "journey_id", "generation", "stage", unique=True), {"info": APPEND_ONLY})
+    __table_args__ = (
+        CheckConstraint(list_allowed("outcome", HandoffOutcome)),
+        Index("handoff_once", "journey_id", "generation", "stage", unique=True),
+        {"info": APPEND_ONLY},
+    )
     id: int | None = declare_id()
     journey_id: int = declare_unchecked_id()
     generation: int

@@ -24,7 +24,7 @@ from leadgate.models.columns import (
     declare_unchecked_id,
     list_allowed,
 )
-from leadgate.vocabulary import WorkItemKind
+from leadgate.vocabulary import ActionKind, WorkItemKind
 
 
 class WorkItem(SQLModel, table=True):
@@ -95,6 +95,7 @@ class Action(SQLModel, table=True):
 
     __tablename__ = "action"
     __table_args__ = (
+        CheckConstraint(list_allowed("what", ActionKind)),
         Index("action_number", "number"),
         Index("action_undone", "undoes", postgresql_where=text("undoes IS NOT NULL")),
         {"info": APPEND_ONLY},

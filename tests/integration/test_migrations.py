@@ -14,6 +14,7 @@ import pytest
 from forked import Child
 from harness import Harness, make_lead
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
 import leadgate.migrations
@@ -65,6 +66,18 @@ def test_alembic_finds_no_difference_either(ledger: Ledger) -> None:
     with ledger.engine.connect() as connection:
         config.attributes["connection"] = connection
         alembic.command.check(config)  # raises where models and tables differ
+
+
+def test_records_have_no_word_that_the_vocabulary_does_not_have(ledger: Ledger) -> None:
+    insert = {
+        "handoff": "INSERT INTO handoff (journey_id, generation, stage, outcome, playbook_hash, at) "
+        "VALUES (1, 0, 'capture', 'lost', 'h', now())",
+        "action": "INSERT INTO action (journey_id, generation, what, by, at) VALUES (1, 0, 'sing', 'ana', now())",
+        "outbox": "INSERT INTO outbox (key, journey_id, target, kind, created_at) VALUES ('k', 1, 'ana', 'of_tomorrow', now())",
+    }
+    for table, statement in insert.items():
+        with pytest.raises(IntegrityError, match=f"constraint {table}_[a-z]+_check"), ledger.transaction() as connection:
+            connection.execute(text(statement))
 
 
 def test_two_processes_that_open_an_empty_database_at_once_both_can(
@@ -154,6 +167,7 @@ OLD_ROWS = """
     INSERT INTO action (journey_id, generation, what, by, at) VALUES
         (1, 0, 'reassign', 'mia', now()), (2, 0, 'transfer', 'mia', now()), (2, 1, 'unassign', 'mia', now()),
         (1, 1, 'reject', 'bob', now()), (3, -1, 'reassign', 'mia', now());
+    INSERT INTO outbox (key, journey_id, target, kind, created_at) VALUES ('assigned:1:0', 1, 'ana', 'lead_assigned', now());
     INSERT INTO work_item (kind, blocking, reason, stage, generation, message, route, due_at, opened_at) VALUES
         ('exception', true, 'unassigned', 'assignment', 2,
             'It was taken from bob (not Kim Okonkwo2 (again)) and has no owner; a rerun finds one.', 'ops', now(), now());
