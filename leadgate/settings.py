@@ -15,9 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import Final
 
 from leadgate.errors import LeadgateError
 from leadgate.hashing import LEAST_KEY_BYTES
+
+_SHOWN: Final = 60  # characters of a value in an error message
 
 
 class SettingsError(LeadgateError, ValueError):
@@ -76,6 +79,11 @@ def list_variables() -> frozenset[str]:
     return frozenset(f"LEADGATE_{setting.name.upper()}" for setting in fields(Settings))
 
 
+def _shorten(text: str) -> str:
+    """The value of a variable as an error message quotes it: its first characters, when it is a long one."""
+    return repr(text) if len(text) <= _SHOWN else f"{text[:_SHOWN]!r}… ({len(text):,} characters)"
+
+
 def _read_number(env: Mapping[str, str], name: str, default: float, *, least: float) -> float:
     text = env.get(name)
     if text is None:
@@ -85,16 +93,16 @@ def _read_number(env: Mapping[str, str], name: str, default: float, *, least: fl
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise SettingsError(f"{name}={text!r} is not a number; unset it or give a number, like {default:g}")
+        raise SettingsError(f"{name}={_shorten(text)} is not a number; unset it or give a number, like {default:g}")
     if value < least:
-        raise SettingsError(f"{name}={text!r} is too small; the least is {least:g}")
+        raise SettingsError(f"{name}={_shorten(text)} is too small; the least is {least:g}")
     return value
 
 
 def _read_whole(env: Mapping[str, str], name: str, default: int, *, least: int) -> int:
     value = _read_number(env, name, default, least=least)
     if value != int(value):
-        raise SettingsError(f"{name}={env[name]!r} is no whole number; give one, like {default}")
+        raise SettingsError(f"{name}={_shorten(env[name])} is no whole number; give one, like {default}")
     return int(value)
 
 
@@ -111,7 +119,7 @@ def _read_key(text: str | None) -> str | None:
 def _read_port(env: Mapping[str, str], name: str, default: int) -> int:
     port = _read_whole(env, name, default, least=1)
     if port > 65_535:
-        raise SettingsError(f"{name}={env[name]!r} is no port; the last one is 65535")
+        raise SettingsError(f"{name}={_shorten(env[name])} is no port; the last one is 65535")
     return port
 
 
@@ -119,4 +127,7 @@ def _read_networks(env: Mapping[str, str], name: str) -> tuple[IPv4Network | IPv
     try:
         return tuple(ip_network(each) for each in env.get(name, "").replace(",", " ").split())
     except ValueError as error:
-        raise SettingsError(f"{name} is no list of addresses: {error}; write it like 127.0.0.1, 10.0.0.0/24") from None
+        problem = str(error) if len(str(error)) <= _SHOWN + 60 else f"{_shorten(env[name])} has another value"
+        raise SettingsError(
+            f"{name} is no list of addresses: {problem}; write it like 127.0.0.1, 10.0.0.0/24"
+        ) from None

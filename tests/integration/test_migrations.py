@@ -76,7 +76,10 @@ def test_records_have_no_word_that_the_vocabulary_does_not_have(ledger: Ledger) 
         "outbox": "INSERT INTO outbox (key, journey_id, target, kind, created_at) VALUES ('k', 1, 'ana', 'of_tomorrow', now())",
     }
     for table, statement in insert.items():
-        with pytest.raises(IntegrityError, match=f"constraint {table}_[a-z]+_check"), ledger.transaction() as connection:
+        with (
+            pytest.raises(IntegrityError, match=f"constraint {table}_[a-z]+_check"),
+            ledger.transaction() as connection,
+        ):
             connection.execute(text(statement))
 
 

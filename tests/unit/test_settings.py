@@ -33,6 +33,17 @@ def test_a_value_that_cannot_be_used_is_told_with_its_variable_and_what_is_allow
     assert "secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize("value", ["x" * 8_000, "9" * 8_000, "-" + "9" * 300])
+@pytest.mark.parametrize(
+    "name",
+    ["LEADGATE_LEASE_SECONDS", "LEADGATE_BATCH_LIMIT", "LEADGATE_CAPTURE_PORT", "LEADGATE_TRUSTED_PROXIES"],
+)
+def test_a_long_value_is_not_quoted_whole(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name) as refused:
+        Settings.from_environment({name: value})
+    assert len(str(refused.value)) < 220
+
+
 def test_a_secret_is_not_shown() -> None:
     secrets = {
         "LEADGATE_DATABASE_URL": "postgresql://a:hush@b/c",
