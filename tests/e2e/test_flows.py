@@ -208,8 +208,8 @@ def test_a_task_run_says_what_came_of_it_and_what_it_is_part_of(
     monkeypatch.setattr(stage_task, "run_steps", stage_steps)
     harness.capture(make_lead(1))
     runner.run(now=NOW, kinds=("intake",))
-    of_it = FlowRunFilter(id=FlowRunFilterId(any_=[read_last_run().id]))
-    runs = ask(lambda client: client.read_task_runs(flow_run_filter=of_it, limit=200))
+    of_run = FlowRunFilter(id=FlowRunFilterId(any_=[read_last_run().id]))
+    runs = ask(lambda client: client.read_task_runs(flow_run_filter=of_run, limit=200))
     by_id = {run.id: run for run in runs}
     gates = [run for run in runs if run.name.startswith("gate ")]
     assert len(gates) == 6
@@ -222,7 +222,7 @@ def test_a_task_run_says_what_came_of_it_and_what_it_is_part_of(
     failed, late = sorted((run for run in runs if run.name.startswith("enrichment")), key=lambda run: run.start_time)
     assert (failed.state_type.value, late.state_type.value) == ("FAILED", "COMPLETED")
     assert "OperationalError" in failed.state.message
-    assert [state.type.value for state in ask(lambda client: states_of(client, late.id))] == ["RUNNING", "COMPLETED"]
+    assert [state.type.value for state in ask(lambda client: read_states(client, late.id))] == ["RUNNING", "COMPLETED"]
     assert harness.count_statuses() == {"owned": 1}
 
 
@@ -267,7 +267,7 @@ def test_prefect_hears_of_short_task_runs_when_they_keep_no_lead_waiting(monkeyp
     assert told == [*long, ("short", "Running", "Completed"), ("last", "Running", "Failed")]
 
 
-async def states_of(client: Any, task_run_id: Any) -> list[Any]:
+async def read_states(client: Any, task_run_id: Any) -> list[Any]:
     from prefect.client.schemas.objects import State
 
     answer = await client.request("GET", "/task_run_states/", params={"task_run_id": str(task_run_id)})

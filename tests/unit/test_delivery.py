@@ -37,7 +37,7 @@ def playbook() -> Playbook:
     return playbooks.parse(TEXT, path=Path("tests.yaml")).playbook
 
 
-def message(**more: Any) -> Message:
+def make_message(**more: Any) -> Message:
     given: dict[str, Any] = {
         "id": 1, "key": "assigned:12:0", "journey_id": 12, "target": "ana", "kind": "lead_assigned", "attempts": 1,
         "created_at": NOW, "claimed_at": NOW, "lead_id": 7, "source": "website", "generation": 0, "owner": "ana",
@@ -48,9 +48,9 @@ def message(**more: Any) -> Message:
 
 
 def test_an_assignment_tells_who_what_until_when_and_how_to_see_more(playbook: Playbook) -> None:
-    told = compose_message(message(), playbook, NOW)
-    assert told.title == "New lead J12"
-    assert told.body.splitlines() == [
+    text = compose_message(make_message(), playbook, NOW)
+    assert text.title == "New lead J12"
+    assert text.body.splitlines() == [
         "To Ana Lima: This lead is yours.",
         "Lead: j••• at acme[.]example, from website",
         "First touch is due: 2026-03-04 11:00 (America/Sao_Paulo)",
@@ -77,33 +77,33 @@ def test_every_kind_of_message_has_words_of_its_own() -> None:
     ],
 )
 def test_every_kind_carries_its_key_and_nothing_personal(playbook: Playbook, kind: str) -> None:
-    told = compose_message(message(kind=kind, key=f"{kind}:12"), playbook, NOW)
-    assert told.body.endswith(f"\nKey: {kind}:12")
-    assert "J12" in told.title
-    assert ("There is news about this lead" in told.body) == (kind == "of_tomorrow")
+    text = compose_message(make_message(kind=kind, key=f"{kind}:12"), playbook, NOW)
+    assert text.body.endswith(f"\nKey: {kind}:12")
+    assert "J12" in text.title
+    assert ("There is news about this lead" in text.body) == (kind == "of_tomorrow")
     for personal in ("jane", "Doe", "3012345678"):
-        assert personal not in told.title + told.body
+        assert personal not in text.title + text.body
 
 
 def test_an_escalation_names_the_owner_and_what_was_due_on_their_clock(playbook: Playbook) -> None:
-    told = compose_message(
-        message(kind="first_touch_overdue", target="mia", due_at=NOW - timedelta(hours=1)), playbook, NOW
+    text = compose_message(
+        make_message(kind="first_touch_overdue", target="mia", due_at=NOW - timedelta(hours=1)), playbook, NOW
     )
-    assert "Ana Lima has not touched this lead yet." in told.body
-    assert "First touch was due: 2026-03-04 06:00 (America/Sao_Paulo)" in told.body
+    assert "Ana Lima has not touched this lead yet." in text.body
+    assert "First touch was due: 2026-03-04 06:00 (America/Sao_Paulo)" in text.body
 
 
 def test_a_work_item_that_nobody_took_is_named(playbook: Playbook) -> None:
-    late = message(kind="work_item_overdue", key="work_item_overdue:31", target="mia", owner=None, due_at=None)
-    told = compose_message(late, playbook, NOW)
-    assert told.title == "Overdue: work item W31"
-    assert "behind W31, which nobody has taken or decided in time: leadgate explain W31." in told.body
-    assert "jane" not in told.body
+    late = make_message(kind="work_item_overdue", key="work_item_overdue:31", target="mia", owner=None, due_at=None)
+    text = compose_message(late, playbook, NOW)
+    assert text.title == "Overdue: work item W31"
+    assert "behind W31, which nobody has taken or decided in time: leadgate explain W31." in text.body
+    assert "jane" not in text.body
 
 
 def test_a_lead_without_an_address_is_shown_by_its_number_or_not_at_all(playbook: Playbook) -> None:
-    assert "Lead: •••78, from website" in compose_message(message(email=None), playbook, NOW).body
-    nothing = message(email=None, phone=None, due_at=None)
+    assert "Lead: •••78, from website" in compose_message(make_message(email=None), playbook, NOW).body
+    nothing = make_message(email=None, phone=None, due_at=None)
     assert "Lead: an address that could not be validated, from website" in compose_message(nothing, playbook, NOW).body
     assert "Lead: no address is known" in compose_message(replace(nothing, has_contact=False), playbook, NOW).body
 
@@ -121,7 +121,7 @@ def test_a_target_has_its_own_address_else_that_of_everybody(playbook: Playbook)
 
 def test_neither_an_address_nor_a_lead_is_shown_by_accident(playbook: Playbook) -> None:
     assert "json://ana" not in repr(find_address("ana", playbook, {"NOTIFY_ANA": "json://ana"}))
-    assert "jane" not in repr(message())
+    assert "jane" not in repr(make_message())
 
 
 def test_the_waits_grow_up_to_a_cap_and_end() -> None:
@@ -134,7 +134,9 @@ def test_the_waits_grow_up_to_a_cap_and_end() -> None:
 
 
 def test_a_manager_named_by_an_address_is_masked(playbook: Playbook) -> None:
-    told = compose_message(replace(message(), target="mia.b@acme.example", kind="first_touch_overdue"), playbook, NOW)
-    assert "To m••• at acme[.]example" in told.body
+    text = compose_message(
+        replace(make_message(), target="mia.b@acme.example", kind="first_touch_overdue"), playbook, NOW
+    )
+    assert "To m••• at acme[.]example" in text.body
     assert mask_target("mia.b@acme.example") == "m•••@acme.example"
     assert mask_target("mia") == "mia"

@@ -48,8 +48,8 @@ PLAYBOOK = Playbook.model_validate(
 TOUCHES = dict.fromkeys(FIRST_TOUCHES, 0) | {"kept": 1, "missed": 2, "not_due": 2}
 
 
-def found(name: str) -> dict[str, list[dict[str, Any]]]:
-    """What the queries find when everything in the ledger is called ``name``."""
+def make_rows(name: str) -> dict[str, list[dict[str, Any]]]:
+    """The rows of every query, where everything in the ledger is called ``name``."""
     times = {"p50": 61.0, "p95": 7200.0}
     by = [{"grouped": 7, "owner": None, "pool": None, "hour": None}, {"grouped": 3, "owner": name}]
     by += [{"grouped": 5, "pool": name}, {"grouped": 5, "pool": None}, {"grouped": 6, "hour": 23}]
@@ -109,11 +109,13 @@ def found(name: str) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def built(name: str) -> list[Section]:
-    return command.build(list(QUERIES), found(name), Asked(NOW, NOW, NOW), PLAYBOOK)
+def build_sections(name: str) -> list[Section]:
+    return command.build(list(QUERIES), make_rows(name), Asked(NOW, NOW, NOW), PLAYBOOK)
 
 
-def headline(cells: dict[str, list[dict[str, Any]]], section: str, key: str, playbook: Playbook = PLAYBOOK) -> Tile:
+def build_headline(
+    cells: dict[str, list[dict[str, Any]]], section: str, key: str, playbook: Playbook = PLAYBOOK
+) -> Tile:
     """One of the figures that are looked at first."""
     (made,) = command.build([section], cells, Asked(NOW, NOW, NOW), playbook)
     (tile,) = [tile for tile in made.tiles if tile.key == key]
@@ -122,19 +124,19 @@ def headline(cells: dict[str, list[dict[str, Any]]], section: str, key: str, pla
 
 # --- HTML -------------------------------------------------------------------------------------------------
 
-_OURS = {
+_ALLOWED_TAGS = {
     "html", "head", "meta", "title", "style", "body", "header", "h1", "h2", "h3", "h4", "p", "nav", "a", "main", "div",
     "section", "article", "span", "strong", "details", "summary", "table", "thead", "tbody", "tr", "th", "td", "svg",
     "rect", "text", "line", "circle",
 }  # fmt: skip
-_HARMLESS = {
+_ALLOWED_ATTRIBUTES = {
     "lang", "charset", "name", "content", "http-equiv", "href", "id", "class", "scope", "tabindex", "role", "aria-label",
     "viewbox", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "width", "height", "text-anchor",
 }  # fmt: skip
-_VOID = {"meta"}
+_TAGS_WITHOUT_END = {"meta"}
 
 
-class Strict(HTMLParser):
+class StrictParser(HTMLParser):
     """Collects tags and attributes, and fails where elements are not closed in order."""
 
     def __init__(self) -> None:
@@ -148,12 +150,12 @@ class Strict(HTMLParser):
         self.tags.add(tag)
         for name, value in attrs:
             self.attributes.setdefault(name, set()).add(value or "")
-        if tag not in _VOID:
+        if tag not in _TAGS_WITHOUT_END:
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)
-        if tag not in _VOID:
+        if tag not in _TAGS_WITHOUT_END:
             self.open.pop()
 
     def handle_endtag(self, tag: str) -> None:
@@ -163,9 +165,9 @@ class Strict(HTMLParser):
         self.text.append(data)
 
 
-def read(name: str) -> Strict:
-    parser = Strict()
-    parser.feed(page.render_page(built(name), name, name))
+def parse_page(name: str) -> StrictParser:
+    parser = StrictParser()
+    parser.feed(page.render_page(build_sections(name), name, name))
     parser.close()
     assert parser.open == []
     return parser
@@ -193,21 +195,21 @@ hostile = st.one_of(
 @settings(max_examples=25, deadline=None)
 @given(hostile)
 def test_no_name_gets_out_of_its_place_on_the_page(name: str) -> None:
-    parser = read(name)
-    assert parser.tags <= _OURS
-    assert parser.attributes.keys() <= _HARMLESS
+    parser = parse_page(name)
+    assert parser.tags <= _ALLOWED_TAGS
+    assert parser.attributes.keys() <= _ALLOWED_ATTRIBUTES
     assert all(link.startswith("#") for link in parser.attributes["href"])
 
 
 def test_the_page_fetches_nothing_and_says_its_name() -> None:
-    written = page.render_page(built("ana"), "Leads of Acme & Co", "2026-02-03 to 2026-03-04")
+    written = page.render_page(build_sections("ana"), "Leads of Acme & Co", "2026-02-03 to 2026-03-04")
     assert "default-src 'none'" in written
     assert not re.search(r"https?:|url\(|@import|<script|src=", written)
     assert "<title>Leads of Acme &amp; Co</title>" in written
 
 
 def test_every_chart_has_a_title_and_its_table() -> None:
-    written = page.render_page(built("ana"), "Leads", "all of them")
+    written = page.render_page(build_sections("ana"), "Leads", "all of them")
     drawn = re.findall(r"<svg [^>]*>.*?</svg>", written, re.DOTALL)
     assert len(drawn) >= 30
     assert all(re.match(r'<svg [^>]*role="img" aria-label="[^"]{10,}"><title>', chart) for chart in drawn)
@@ -242,7 +244,7 @@ def test_a_chart_is_drawn_of_any_times_and_nothing_sticks_out_of_it(times: list[
 
 
 def test_no_card_stands_alone_on_half_of_the_page() -> None:
-    written = page.render_page(built("ana"), "Leads", "all of them")
+    written = page.render_page(build_sections("ana"), "Leads", "all of them")
     for packed in re.findall(r'<div class="cards">(.*?)</section>', written, re.DOTALL):
         assert packed.count('<article class="half">') != 1
 
@@ -250,15 +252,17 @@ def test_no_card_stands_alone_on_half_of_the_page() -> None:
 # --- Text, CSV, JSON --------------------------------------------------------------------------------------
 
 
-def printed(name: str, width: int = 100) -> str:
+def render_text(name: str, width: int = 100) -> str:
     stream = io.StringIO()
-    text.render(built(name), "about", Console(file=stream, width=width, markup=False, highlight=False, emoji=False))
+    text.render(
+        build_sections(name), "about", Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
+    )
     return stream.getvalue()
 
 
 @pytest.mark.parametrize("name", ["ana", "a_route_with_a_name_that_is_as_long_as_a_playbook_will_allow_it"])
 def test_text_fits_a_hundred_columns(name: str) -> None:
-    shown = printed(name)
+    shown = render_text(name)
     assert max(len(line) for line in shown.splitlines()) <= 100
     assert "".join(shown.lower().split()).count(name.replace("_", "")[:10]) > 10
 
@@ -273,14 +277,14 @@ def test_columns_that_do_not_fit_are_named() -> None:
 
 
 def test_no_name_moves_the_cursor() -> None:
-    assert "\x1b" not in printed("red\x1b[31m")
+    assert "\x1b" not in render_text("red\x1b[31m")
 
 
 @given(hostile.filter(lambda name: "\r" not in name and "\n" not in name))
 @settings(max_examples=30, deadline=None)
 def test_cells_of_csv_are_no_formulas(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
     folder = tmp_path_factory.mktemp("csv")
-    for file in files.write(built(f"={name}"), folder):
+    for file in files.write(build_sections(f"={name}"), folder):
         with file.open(encoding="utf-8-sig", newline="") as stream:
             lines = list(csv.reader(stream))
         assert {len(line) for line in lines} == {len(lines[0])}
@@ -289,7 +293,7 @@ def test_cells_of_csv_are_no_formulas(tmp_path_factory: pytest.TempPathFactory, 
 
 
 def test_csv_has_a_file_for_each_table_with_the_keys_of_json(tmp_path: Path) -> None:
-    sections = built("ana")
+    sections = build_sections("ana")
     files.write(sections, tmp_path / "new")
     data = json.loads(json.dumps(files.build_json_data(sections)))
     for section, tables in data.items():
@@ -402,7 +406,7 @@ def test_sections_come_in_their_order() -> None:
 
 
 def test_a_headline_says_what_it_is_of() -> None:
-    shown = {(section.key, tile.key): tile for section in built("ana") for tile in section.tiles}
+    shown = {(section.key, tile.key): tile for section in build_sections("ana") for tile in section.tiles}
     assert shown["funnel", "signals"].value == "24"
     assert "24 of 24 signals" in shown["funnel", "qualified"].detail
     owner = shown["speed", "to_owner"]
@@ -419,29 +423,29 @@ def test_a_headline_says_what_it_is_of() -> None:
 def test_the_documentation_names_every_headline_figure() -> None:
     docs = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
     reports = docs.partition("\n## Reports\n")[2].partition("\n## ")[0]
-    assert {tile.label for section in built("ana") for tile in section.tiles} == set(
+    assert {tile.label for section in build_sections("ana") for tile in section.tiles} == set(
         re.findall(r"\*([A-Z][^*]+)\*", reports)
     )
 
 
 def test_signals_tell_what_waits_and_what_is_held() -> None:
-    assert headline(found("ana"), "funnel", "signals").detail == (
+    assert build_headline(make_rows("ana"), "funnel", "signals").detail == (
         "received in the period; 3 wait for the next run; 3 are held"
     )
 
 
 def test_what_is_due_and_not_done_is_missed_and_what_is_not_due_yet_is_told_apart() -> None:
-    tile = headline(found("ana"), "speed", "in_time")
+    tile = build_headline(make_rows("ana"), "speed", "in_time")
     assert tile.value == "33 %"
     assert "1 of 3 that were due, 2 missed" in tile.detail
     assert "2 leads are not due yet" in tile.detail
 
 
 def test_touches_before_anything_is_due_are_no_share() -> None:
-    cells = found("ana")
+    cells = make_rows("ana")
     counts = dict.fromkeys(FIRST_TOUCHES, 0) | {"early": 12, "not_due": 285}
     cells["to_touch"] = [each | {"n": 12, "assigned": 297} | counts for each in cells["to_touch"]]
-    tile = headline(cells, "speed", "in_time")
+    tile = build_headline(cells, "speed", "in_time")
     assert (tile.number, tile.value) == (None, "none was due yet")
     assert "297 leads are not due yet, 12 of them touched already" in tile.detail
 
@@ -455,26 +459,26 @@ def test_touches_before_anything_is_due_are_no_share() -> None:
     ],
 )
 def test_fairness_is_the_furthest_of_any_rep_in_any_pool(turns: dict[str, int], said: tuple[str, str]) -> None:
-    cells = found("ana")
+    cells = make_rows("ana")
     even = {"weights": {"ana": 2, "bob": 2}, "turns": {"ana": 2, "bob": 2} if turns else {}}
     odd = {"weights": {"ana": 1, "bob": 1}, "turns": turns}
     # nothing of the second pool was assigned in the period, and the playbook does not know it any more
     cells |= {"pools": [{"pool": "all", "state": even}, {"pool": "small", "state": odd}], "turns": []}
-    tile = headline(cells, "load", "fairness")
+    tile = build_headline(cells, "load", "fairness")
     assert tile.value == said[0]
     assert said[1] in tile.detail
 
 
 def test_a_small_distance_from_the_fair_share_is_not_rounded_to_none() -> None:
-    cells = found("ana")
+    cells = make_rows("ana")
     weights = {"ana": 333, "bob": 667}
     cells["pools"] = [{"pool": "all", "state": {"weights": weights, "turns": {"ana": 1, "bob": 2}}}]
-    assert headline(cells, "load", "fairness").value == "below 0.01"
+    assert build_headline(cells, "load", "fairness").value == "below 0.01"
 
 
 def test_what_waits_for_the_next_run_is_in_no_share_of_clean_paths() -> None:
-    cells = found("ana") | {"endings": [{"status": "ready", "clean": True, "n": 1}]}
-    tile = headline(cells, "paths", "clean")
+    cells = make_rows("ana") | {"endings": [{"status": "ready", "clean": True, "n": 1}]}
+    tile = build_headline(cells, "paths", "clean")
     assert (tile.number, tile.detail) == (None, "1 journey waits for the next run")
 
 
@@ -513,7 +517,7 @@ def test_a_headline_stands_beside_the_period_before(kind: Any, now: float, was: 
 
 
 def test_every_headline_has_its_figure_of_the_period_before() -> None:
-    for section in trend.add_change(built("ana"), built("bob")):
+    for section in trend.add_change(build_sections("ana"), build_sections("bob")):
         for tile in section.tiles:
             assert tile.before
 
@@ -553,14 +557,14 @@ def test_a_label_wins_and_two_of_a_name_are_told_apart() -> None:
 
 
 def test_the_page_has_names_and_the_data_what_the_playbook_calls_them() -> None:
-    shown = page.render_page(built("tom_nguyen")[3:4], "Leads", "all of them")
+    shown = page.render_page(build_sections("tom_nguyen")[3:4], "Leads", "all of them")
     assert "Tom Nguyen" in shown
     assert "tom_nguyen" not in shown
-    assert files.build_json_data(built("tom_nguyen"))["load"]["turns"][-1]["rep"] == "tom_nguyen"
+    assert files.build_json_data(build_sections("tom_nguyen"))["load"]["turns"][-1]["rep"] == "tom_nguyen"
 
 
 def test_one_is_no_plural() -> None:
-    cells = found("ana")
+    cells = make_rows("ana")
     cells["reasons"] = [each | {"journeys": 1} for each in cells["reasons"]]
     sections = command.build(list(QUERIES), cells, Asked(NOW, NOW, NOW), PLAYBOOK)
     assert not re.search(r"\b1 (journeys|leads|signals|points)\b", page.render_page(sections, "Leads", "all"))
