@@ -127,7 +127,8 @@ class FakeHubSpot(FakeService):
                 except Refusal as refusal:
                     errors.append(refusal.as_row_error(None))
                     continue
-                results.append({"from": one["from"], "to": one["to"]})
+                spec = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": DEFAULT_TYPES[(kind, to)]}
+                results.append({"from": one["from"], "to": one["to"], "associationSpec": spec})
             return Response(207 if errors else 200, _batch(results, errors))
         raise _not_found()
 
@@ -144,18 +145,18 @@ class FakeHubSpot(FakeService):
         if rest == ("batch", "read"):
             self._require(f"{scope}.read")
             return self._read(request, kind)
-        actions: dict[tuple[str, ...], tuple[tuple[str, ...], Callable[..., Any], int]] = {
-            ("batch", "create"): (_CREATE_KEYS, self._create, 201),
-            ("batch", "update"): (_UPDATE_KEYS, self._update, 200),
-            ("batch", "upsert"): (_UPDATE_KEYS, self._upsert, 200),
+        actions: dict[tuple[str, ...], tuple[tuple[str, ...], Callable[..., Any]]] = {
+            ("batch", "create"): (_CREATE_KEYS, self._create),
+            ("batch", "update"): (_UPDATE_KEYS, self._update),
+            ("batch", "upsert"): (_UPDATE_KEYS, self._upsert),
         }
         if rest not in actions:
             raise _not_found()
         self._require(f"{scope}.write")
-        required, act, status = actions[rest]
+        required, act = actions[rest]
         inputs = _read_inputs(_read_object(request), _PER_BATCH, required)
         _refuse_duplicates(inputs)
-        return self._write_batch(kind, inputs, act, status)
+        return self._write_batch(kind, inputs, act)
 
     def _list(self, request: Request, kind: str) -> Response:
         archived = request.query.get("archived", "false") == "true"
@@ -198,7 +199,7 @@ class FakeHubSpot(FakeService):
             errors.append(Refusal(404, "OBJECT_NOT_FOUND", message, [], {"ids": missing}).as_row_error(None))
         return Response(207 if errors else 200, _batch(list(found.values()), errors))
 
-    def _write_batch(self, kind: str, inputs: list[dict[str, Any]], act: Callable[..., Any], status: int) -> Response:
+    def _write_batch(self, kind: str, inputs: list[dict[str, Any]], act: Callable[..., Any]) -> Response:
         traced = self.multi_status and all(one.get("objectWriteTraceId") for one in inputs)
         if not traced and len(inputs) > 1:
             self._refuse_whole(kind, inputs, act)
@@ -213,9 +214,10 @@ class FakeHubSpot(FakeService):
                     raise
                 errors.append(refusal.as_row_error(trace))
                 continue
-            shown = {**_show(record, [*one["properties"]]), **more}
+            written = [name for name in one["properties"] if name in record.values]
+            shown = {**_show(record, written), **more}
             results.append({**shown, "objectWriteTraceId": trace} if trace else shown)
-        return Response(207 if errors else status, _batch(results, errors))
+        return Response(207 if errors else 200, _batch(results, errors))
 
     def _refuse_whole(self, kind: str, inputs: list[dict[str, Any]], act: Callable[..., Any]) -> None:
         """Refuse a batch for its first bad row, and write none of it."""
