@@ -1,7 +1,7 @@
 """Text from outside as plain text, wherever it is read: in chats, in Markdown, in a line of a mail's header.
 
 Belongs here: pure functions that leave nothing to interpret. Does not belong here: masking a personal value
-(``masking``), what a message says (``tasks.delivery``), or terminals and spreadsheets (``console.redaction``).
+(``masking``), what a message says (``tasks.message_texts``), or terminals and spreadsheets (``console.redaction``).
 """
 
 from __future__ import annotations

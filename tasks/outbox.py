@@ -1,7 +1,7 @@
 """Delivering what waits in the outbox, without Prefect: claim one message, send it, mark it.
 
 Belongs here: the loop, and what becomes of a message that cannot be delivered. Does not belong here: what it
-says and when it is tried again (``tasks.delivery``), or Apprise (``connectors.notify``).
+says (``tasks.message_texts``), when it is tried again (``tasks.delivery``), or Apprise (``connectors.notify``).
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from leadgate.connectors import notify
 from leadgate.failpoints import failpoint
 from leadgate.ledger import Ledger, faults, outbox
 from leadgate.ledger.clock import ask_time
+from leadgate.ledger.message_facts import read_lead_facts
 from leadgate.ledger.outbox import UNDELIVERABLE, Message
 from leadgate.ledger.row_filter import RowFilter
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.playbook import Playbook
 from leadgate.vocabulary import StageName, WorkItemKind
-from tasks.delivery import MOST_ATTEMPTS, DeliveryAddress, compose_message, find_address, mask_target, wait_after
+from tasks.delivery import DIGEST_ATTEMPTS, MOST_ATTEMPTS, DeliveryAddress, find_address, mask_target, wait_after
+from tasks.message_texts import Words, compose_digest, compose_message
 from tasks.work_items import find_route
 
 #: Far longer than any service takes to answer or to time out, so that nobody takes over what is being sent.
@@ -97,6 +99,8 @@ def deliver_waiting(
 ) -> DeliveryReport:
     """Deliver what is due, one message after the other, until nothing is; several processes may do so at once.
 
+    Many messages of one kind to one target are sent as one, as the playbook's notification says.
+
     A failed attempt is no error: it is counted, and tried again in a later round. ``environ`` holds the
     addresses; ``progress`` hears of each message and its outcome; ``stop`` ends the round early. What is due, and
     until when a message is this process's, goes by the ledger's clock, unless ``now`` says what time it is.
@@ -110,17 +114,19 @@ def deliver_waiting(
         if message is None:
             break
         address = reachable[message.target]
-        failure = _attempt(message, address, playbook)
-        try:
-            outcome = _settle(ledger, message, failure, playbook, ask_time(ledger, now))
-        except Exception as error:
-            if not faults.is_ours(error):
-                raise
-            refused.add(message.id)
-            report.failures[f"the ledger: {faults.describe(error)}"] += 1
-            continue
-        report.outcomes[message.kind, mask_target(message.target), outcome] += 1
-        progress(message, outcome)
+        together = _claim_digest(ledger, message, address, lease, now, refused)
+        failure = _attempt(ledger, together, address, playbook)
+        for each in together:
+            try:
+                outcome = _settle(ledger, each, failure, playbook, ask_time(ledger, now))
+            except Exception as error:
+                if not faults.is_ours(error):
+                    raise
+                refused.add(each.id)
+                report.failures[f"the ledger: {faults.describe(error)}"] += 1
+                continue
+            report.outcomes[each.kind, mask_target(each.target), outcome] += 1
+            progress(each, outcome)
         if failure is None:
             in_a_row[address.variable] = 0
             continue
@@ -151,6 +157,34 @@ def _claim(
             refused.add(following)
 
 
+def _claim_digest(
+    ledger: Ledger,
+    message: Message,
+    address: DeliveryAddress,
+    lease: timedelta,
+    now: datetime | None,
+    refused: set[int],
+) -> list[Message]:
+    """``message``, and the others that are sent with it in a digest, if there are enough."""
+    if address.digest_from is None or message.attempts > DIGEST_ATTEMPTS:
+        return [message]
+    try:
+        alike = outbox.claim_alike(
+            ledger,
+            message,
+            least=address.digest_from - 1,
+            attempts=DIGEST_ATTEMPTS,
+            lease=lease,
+            now=now,
+            only=RowFilter(without=frozenset(refused)),
+        )
+    except Exception as error:
+        if not faults.is_ours(error):
+            raise
+        return [message]  # one of them cannot be changed, and is found when it is claimed by itself
+    return [message, *alike]
+
+
 def _find_reachable(
     ledger: Ledger, playbook: Playbook, environ: Mapping[str, str], now: datetime | None, report: DeliveryReport
 ) -> dict[str, DeliveryAddress]:
@@ -168,13 +202,16 @@ def _find_reachable(
     return reachable
 
 
-def _attempt(message: Message, address: DeliveryAddress, playbook: Playbook) -> str | None:
-    """Send it. Why it failed, or None."""
+def _attempt(ledger: Ledger, together: Sequence[Message], address: DeliveryAddress, playbook: Playbook) -> str | None:
+    """Send a message, or a digest of several. Why it failed, or None."""
+    message = together[0]
     if message.attempts > MOST_ATTEMPTS:
         return f"{address.variable}: {MOST_ATTEMPTS} attempts, and the process died over the last"
     try:
-        text = compose_message(message, playbook, message.claimed_at)
+        text = _compose(ledger, together, address, playbook)
     except Exception as error:  # whatever a message is about, the next one is sent
+        if not faults.is_ours(error):
+            raise
         return f"the message cannot be worded ({faults.describe(error)} at {faults.format_place(error)})"
     failpoint("deliver.send.before")
     try:
@@ -183,6 +220,14 @@ def _attempt(message: Message, address: DeliveryAddress, playbook: Playbook) -> 
         return f"{address.variable}: {error}"
     failpoint("deliver.send.after")
     return None
+
+
+def _compose(ledger: Ledger, together: Sequence[Message], address: DeliveryAddress, playbook: Playbook) -> Words:
+    message, shows = together[0], address.shows
+    facts = read_lead_facts(ledger, {each.journey_id for each in together}) if shows else {}
+    if len(together) == 1:
+        return compose_message(message, playbook, message.claimed_at, shows=shows, facts=facts.get(message.journey_id))
+    return compose_digest(together, playbook, message.claimed_at, shows=shows, facts=facts)
 
 
 def _settle(ledger: Ledger, message: Message, failure: str | None, playbook: Playbook, now: datetime) -> str:

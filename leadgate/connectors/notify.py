@@ -1,7 +1,7 @@
 """Messages to people, by Apprise: one message to one address.
 
 Belongs here: Apprise's quirks, and keeping the address to ourselves. Does not belong here: what a message
-says, whose address it is, and when it is tried again (``tasks.delivery``, ``tasks.outbox``).
+says (``tasks.message_texts``), whose address it is, and when it is tried again (``tasks.delivery``, ``tasks.outbox``).
 
 An address is a secret: it carries passwords and tokens. Apprise, and the HTTP library below it, write parts of
 it to their logs, and exceptions quote it. So nothing that is logged while a message is sent is let through, and

@@ -1,7 +1,8 @@
 """The outbox: which message is next, and how its delivery went.
 
 Belongs here: claiming a message under a lease, marking it, and counting what waits. Does not belong here:
-what a message says and to which address it goes (``tasks.delivery``), or sending it (``connectors.notify``).
+what a message says (``tasks.message_texts``), to which address it goes (``tasks.delivery``), or sending it
+(``connectors.notify``).
 
 A message is claimed, in a transaction of its own, before it is sent: ``retry_at`` is then the end of the lease.
 A process that dies in between leaves the message to the next delivery, so it is delivered at least
@@ -86,9 +87,16 @@ _NEXT = f"""
         AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.journey_id = o.journey_id AND e.target = o.target
             AND e.id < o.id AND e.delivered_at IS NULL AND e.given_up_at IS NULL)
     ORDER BY o.id LIMIT 1 FOR UPDATE OF o SKIP LOCKED"""
+#: The others that are due to the same target, of the same kind. All of them, if they are enough for a digest, or none.
+_NEXT_ALIKE = f"""
+    SELECT o.id FROM outbox o
+    WHERE o.delivered_at IS NULL AND o.given_up_at IS NULL AND o.target = :target AND o.kind = :kind AND o.id <> :id
+        AND (o.retry_at IS NULL OR o.retry_at <= :now) AND o.attempts < :attempts AND {RowFilter.build_sql("o.id")}
+        AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.journey_id = o.journey_id AND e.target = o.target
+            AND e.id < o.id AND e.delivered_at IS NULL AND e.given_up_at IS NULL)
+    ORDER BY o.id LIMIT :most FOR UPDATE OF o SKIP LOCKED"""
 #: The assignment is the one that the key names, else the last.
-_CLAIM = f"""
-    WITH next AS ({_NEXT}),
+_CLAIMED = """
     claimed AS (
         UPDATE outbox o SET attempts = o.attempts + 1, retry_at = :until, claimed_at = :now FROM next
         WHERE o.id = next.id RETURNING o.id, o.key, o.journey_id, o.target, o.kind, o.attempts, o.created_at,
@@ -99,6 +107,12 @@ _CLAIM = f"""
     LEFT JOIN LATERAL (
         SELECT owner, due_at FROM assignment WHERE journey_id = c.journey_id
         ORDER BY generation::text = split_part(c.key, ':', 3) DESC, id DESC LIMIT 1) a ON true"""
+_CLAIM = f"WITH next AS ({_NEXT}), {_CLAIMED}"
+_CLAIM_ALIKE = f"""
+    WITH alike AS ({_NEXT_ALIKE}), next AS (SELECT id FROM alike WHERE (SELECT count(*) FROM alike) >= :least),
+    {_CLAIMED} ORDER BY c.id"""
+#: Messages of one digest: so many that the rest is a digest of its own.
+MOST_ALIKE: Final = 1_000
 
 
 def claim(
@@ -113,6 +127,30 @@ def claim(
         ).one_or_none()
     failpoint("deliver.claim.after")
     return None if row is None else Message(**row._mapping)
+
+
+def claim_alike(
+    ledger: Ledger,
+    message: Message,
+    *,
+    least: int,
+    attempts: int,
+    lease: timedelta,
+    now: datetime | None = None,
+    only: RowFilter = ALL,
+) -> list[Message]:
+    """The other messages of the kind and to the target of ``message`` that are due, each claimed less than
+    ``attempts`` times before; none when they are fewer than ``least``."""
+    with ledger.transaction() as connection:
+        now = read_time(connection, now)
+        rows = connection.execute(
+            text(_CLAIM_ALIKE),
+            {
+                "id": message.id, "target": message.target, "kind": message.kind, "least": least,
+                "attempts": attempts, "most": MOST_ALIKE, "now": now, "until": now + lease,
+            } | only.parameters,
+        )  # fmt: skip
+        return [Message(**row._mapping) for row in rows]
 
 
 def find_next_due(

@@ -1,7 +1,7 @@
 """The messages that an owner gets when a lead becomes theirs, and when they lose it by a person's word.
 
 Belongs here: their kinds and keys, in Python and in SQL, so that a message is found by the key that it was sent under.
-Does not belong here: sending (``outbox.send``), or what a message says (``tasks.delivery``).
+Does not belong here: sending (``outbox.send``), or what a message says (``tasks.message_texts``).
 """
 
 from __future__ import annotations

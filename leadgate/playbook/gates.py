@@ -7,7 +7,7 @@ checking a promise (``expectations``).
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -52,6 +52,10 @@ class Breaker(Part):
     probes: int = Field(default=5, ge=1)  # rows let through while half-open
 
 
+#: What a message may say of a lead.
+ShownFact = Literal["name", "job_title", "company", "country", "email", "phone", "score", "grade", "reasons"]
+
+
 class Notification(Part):
     """Where messages to a rep or to an exception's route are sent: an Apprise address, kept in the environment.
 
@@ -60,6 +64,8 @@ class Notification(Part):
 
     to: str
     address_env: EnvironmentName
+    shows: tuple[ShownFact, ...] = ()  # of a lead, on top of a masked address: whoever runs the service can read it
+    digest_from: int | None = Field(default=10, ge=2)  # so many messages of one kind become one; none: never
 
 
 class Retention(Part):

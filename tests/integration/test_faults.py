@@ -522,10 +522,10 @@ def test_a_message_that_cannot_be_marked_stops_no_other(
 def test_a_message_that_cannot_be_worded_is_tried_later_and_stops_no_other(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def compose_message(message: Any, *rest: Any) -> Any:
+    def compose_message(message: Any, *rest: Any, **more: Any) -> Any:
         if message.id == bad:
             raise ValueError(MARKER)
-        return real(message, *rest)
+        return real(message, *rest, **more)
 
     real = outbox.compose_message
     monkeypatch.setattr(outbox.notify, "send", lambda *_: None)

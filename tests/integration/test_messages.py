@@ -15,7 +15,7 @@ from datetime import timedelta
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import requests
@@ -26,10 +26,11 @@ from smtp_sink import taking_mail
 from leadgate import playbook as playbooks
 from leadgate.connectors import notify
 from leadgate.ledger import Ledger, outbox
+from leadgate.ledger.message_facts import LeadFacts
 from leadgate.ledger.outbox import Message
-from leadgate.playbook import Playbook
+from leadgate.playbook import Playbook, ShownFact
 from tasks import overdue
-from tasks.delivery import TEMPLATES, compose_message
+from tasks.message_texts import TEMPLATES, compose_digest, compose_message
 from tasks.outbox import deliver_waiting
 
 #: The address of the attack, and others of its kind.
@@ -60,12 +61,16 @@ routing: [{name: all, to: pool all}]
 """
 
 
+#: Everything that a notification can show.
+FACTS: tuple[ShownFact, ...] = get_args(ShownFact)
+
+
 def playbook(label: str) -> Playbook:
     return playbooks.parse(TEXT.replace("LABEL", json.dumps(label)), path=Path("tests.yaml")).playbook
 
 
 def messages() -> Iterator[tuple[str, str]]:
-    """Every template, each with every address and every label: title and body."""
+    """Every template, each with every address, every label and every form: title and body."""
     for number, kind in enumerate([*TEMPLATES, "of_tomorrow"]):
         for turn, address in enumerate(ADDRESSES):
             told = Message(
@@ -73,7 +78,17 @@ def messages() -> Iterator[tuple[str, str]]:
                 kind=kind, attempts=1, created_at=NOW, claimed_at=NOW, lead_id=7, source="website", generation=0,
                 owner="ana", due_at=NOW, email=address, phone=address, has_contact=True,
             )  # fmt: skip
-            text = compose_message(told, playbook(LABELS[(number + turn) % len(LABELS)]), NOW)
+            ours = playbook(LABELS[(number + turn) % len(LABELS)])
+            typed = [*ADDRESSES, *LABELS][(number + turn) % (len(ADDRESSES) + len(LABELS))]
+            facts = LeadFacts(12, name=typed, job_title=typed, company=typed, country=typed, grade=typed)
+            # in turn: each form of a message meets each address and each label
+            form = (number + turn // 2) % 3
+            if form == 0:
+                text = compose_message(told, ours, NOW)
+            elif form == 1:
+                text = compose_message(told, ours, NOW, shows=FACTS, facts=facts)
+            else:
+                text = compose_digest([told] * 30, ours, NOW, shows=FACTS, facts={12: facts})
             yield text.title, text.body
 
 
@@ -143,6 +158,7 @@ def texts(posted: Any) -> Iterator[str]:
 
 #: What Slack, Teams, Discord, Telegram and their like would make more of than text; entities are looked at decoded.
 INTERPRETED = re.compile(r"[<>&*~`|\[\]\\@{}$]|(?<![^\W_])_|_(?![^\W_])")
+OF_A_LEAD = re.compile(r"Lead: |Who: |Phone: |E-mail: |J\d+: ")
 ACTIVE = re.compile(r"(?i)(https?|mailto):\S|evil\.example|everyone\.example|[\x00-\x09\x0b-\x1f\u200b\u202e]")
 
 
@@ -160,8 +176,9 @@ def test_a_chat_shows_plain_text_whatever_a_lead_or_a_playbook_says(
         for text in shown:
             assert not INTERPRETED.search(html.unescape(text)), text
             assert "\n\n" not in text.rstrip("\n"), "a value has one line"
-        lead = next(line for text in shown for line in text.splitlines() if line.startswith("Lead: "))
-        assert not ACTIVE.search(lead), lead
+        told = [line for text in shown for line in text.splitlines() if OF_A_LEAD.match(line)]
+        assert told
+        assert not [line for line in told if ACTIVE.search(line)]
 
 
 def test_a_webhook_gets_the_words_as_they_are_and_nothing_that_could_not_be_validated() -> None:

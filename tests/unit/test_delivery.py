@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from leadgate import playbook as playbooks
+from leadgate.ledger.message_facts import LeadFacts
 from leadgate.ledger.outbox import Message
-from leadgate.playbook import Playbook
+from leadgate.playbook import Playbook, ShownFact
 from leadgate.sla.sla_targets import TARGETS
 from leadgate.vocabulary import MessageKind
-from tasks.delivery import MOST_ATTEMPTS, TEMPLATES, compose_message, find_address, mask_target, wait_after
+from tasks.delivery import MOST_ATTEMPTS, find_address, mask_target, wait_after
+from tasks.message_texts import TEMPLATES, compose_digest, compose_message
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 TEXT = """
@@ -57,6 +59,49 @@ def test_an_assignment_tells_who_what_until_when_and_how_to_see_more(playbook: P
         "More: leadgate explain J12",
         "Key: assigned:12:0",
     ]
+
+
+FACTS = LeadFacts(
+    12, name="Jane Doe", job_title="Chief Officer", company="Acme", country="DE", score=75, grade="A",
+    contributions={"decides": 25, "has_company": 30, "student": -40, "nothing": 0, "fifth": 1, "sixth": 2},
+)  # fmt: skip
+
+
+def test_a_notification_shows_who_the_lead_is_and_why_as_far_as_it_allows(playbook: Playbook) -> None:
+    everything = compose_message(message(), playbook, NOW, shows=get_args(ShownFact), facts=FACTS)
+    assert everything.body.splitlines()[1:6] == [
+        "Lead: j••• at acme[.]example, from website",
+        "Who: Jane Doe, Chief Officer, Acme, DE",
+        "Phone: +493012345678",
+        "E-mail: jane[.]doe at acme[.]example",
+        "Why: score 75, grade A, student -40, has_company +30, decides +25, sixth +2",
+    ]
+    some = compose_message(message(), playbook, NOW, shows=("company", "grade"), facts=FACTS).body
+    assert "Who: Acme\n" in some
+    assert "Why: grade A\n" in some
+    for personal in ("Jane", "jane[.]doe", "3012345678", "75"):
+        assert personal not in some
+
+
+def test_what_validation_has_not_found_good_is_not_shown(playbook: Playbook) -> None:
+    shows = get_args(ShownFact)
+    told = compose_message(message(email="x@<evil>", phone="call now"), playbook, NOW, shows=shows, facts=FACTS).body
+    assert "evil" not in told
+    assert "call now" not in told
+    item = message(kind="work_item_overdue", key="work_item_overdue:31", target="mia")
+    assert "Jane" not in compose_message(item, playbook, NOW, shows=shows, facts=FACTS).body
+
+
+def test_a_digest_shows_what_is_due_first_and_counts_the_rest(playbook: Playbook) -> None:
+    many = [message(id=n, journey_id=n, due_at=NOW + timedelta(hours=100 - n)) for n in range(1, 31)]
+    told = compose_digest(many, playbook, NOW, shows=("company",), facts={30: replace(FACTS, journey_id=30)})
+    assert told.title == "30 new leads"
+    lines = told.body.splitlines()
+    assert lines[0] == "To Ana Lima: These leads are yours."
+    assert lines[1] == "J30: Acme, j••• at acme[.]example, due 2026-03-07 05:00 (America/Sao_Paulo)"
+    assert [line.partition(":")[0] for line in lines[1:21]] == [f"J{n}" for n in range(30, 10, -1)]
+    assert lines[21] == "and 10 more"
+    assert lines[-1] == "Key: assigned:12:0"
 
 
 def test_every_kind_of_message_has_words_of_its_own() -> None:

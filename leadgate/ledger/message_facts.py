@@ -1,0 +1,43 @@
+"""What is known of the leads that messages are about, as far as a notification may show it.
+
+Belongs here: reading these facts. Does not belong here: which of them a message shows, and how
+(``tasks.message_texts``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Final
+
+from leadgate.ledger.database import Ledger
+from leadgate.ledger.typed_rows import read_rows
+
+
+@dataclass(frozen=True, slots=True)
+class LeadFacts:
+    """A lead and its last score. Text is as the lead typed it."""
+
+    journey_id: int
+    name: str | None = field(default=None, repr=False)
+    job_title: str | None = field(default=None, repr=False)
+    company: str | None = field(default=None, repr=False)
+    country: str | None = field(default=None, repr=False)
+    score: int | None = None
+    grade: str | None = None
+    contributions: dict[str, int] = field(default_factory=dict)  # rule -> points
+
+
+_FACTS: Final = """
+    SELECT j.id AS journey_id, coalesce(nullif(concat_ws(' ', l.first_name, l.last_name), ''), l.full_name) AS name,
+        l.job_title, l.company, l.country, q.score, q.grade, coalesce(q.contributions, '{}') AS contributions
+    FROM journey j JOIN lead l ON l.id = j.lead_id
+    LEFT JOIN LATERAL (SELECT score, grade, contributions FROM qualification
+        WHERE journey_id = j.id ORDER BY generation DESC LIMIT 1) q ON true
+    WHERE j.id = ANY(:ids)"""
+
+
+def read_lead_facts(ledger: Ledger, journey_ids: Collection[int]) -> dict[int, LeadFacts]:
+    """The facts of these journeys' leads, by journey."""
+    with ledger.transaction() as connection:
+        return {row.journey_id: row for row in read_rows(connection, LeadFacts, _FACTS, ids=list(journey_ids))}

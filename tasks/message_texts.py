@@ -1,0 +1,329 @@
+"""What a message to a person says: about one lead, or a digest of many. All pure.
+
+Belongs here: words, and which values may be in them. Does not belong here: where a message goes (``tasks.delivery``),
+or claiming and sending (``tasks.outbox``).
+
+A message leaves the installation through a service that others run. Of a lead it shows an address or a number that
+validation has found good, masked, and what the notification's ``shows`` allows on top. What a lead typed is cut short,
+on a line of its own kind, and nothing in it can be clicked; ``connectors.notify`` makes plain what a service would
+interpret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from leadgate.ledger.message_facts import LeadFacts
+from leadgate.ledger.outbox import Message
+from leadgate.masking import mask
+from leadgate.plain_text import defang, format_line
+from leadgate.playbook import Playbook, Rep, ShownFact
+from leadgate.vocabulary import MessageKind
+from tasks.delivery import mask_target
+
+
+@dataclass(frozen=True)
+class Words:
+    """A message as it is read. Plain text; the last line of ``body`` carries the key."""
+
+    title: str
+    body: str
+
+
+class Template(NamedTuple):
+    """A message about one lead, and a digest about ``count`` of them: their titles and sentences.
+
+    They name fields of ``_build_fields``, and hold no other values.
+    """
+
+    title: str
+    sentence: str
+    digest_title: str
+    digest_sentence: str
+
+
+_ABOUT_THE_FIRST_TOUCH: Final = (
+    MessageKind.LEAD_ASSIGNED,
+    MessageKind.LEAD_HEARD_AGAIN,
+    MessageKind.FIRST_TOUCH_DUE,
+    MessageKind.FIRST_TOUCH_OVERDUE,
+)
+
+TEMPLATES: Final[Mapping[str, Template]] = {
+    MessageKind.LEAD_ASSIGNED: Template(
+        "New lead {journey}", "This lead is yours.", "{count} new leads", "These leads are yours."
+    ),
+    MessageKind.LEAD_HEARD_AGAIN: Template(
+        "Lead {journey} was heard of again",
+        "There is news about your lead.",
+        "{count} leads were heard of again",
+        "There is news about your leads.",
+    ),
+    MessageKind.LEAD_WARMED_UP: Template(
+        "Lead {journey} warmed up",
+        "A lead that you followed up has done more since.",
+        "{count} leads warmed up",
+        "Leads that you followed up have done more since.",
+    ),
+    MessageKind.FIRST_TOUCH_DUE: Template(
+        "Reminder: lead {journey} waits",
+        "Your lead waits for its first touch.",
+        "Reminder: {count} leads wait",
+        "Your leads wait for their first touch.",
+    ),
+    MessageKind.FIRST_TOUCH_OVERDUE: Template(
+        "Overdue: lead {journey}",
+        "{owner} has not touched this lead yet.",
+        "Overdue: {count} leads",
+        "Nobody has touched these leads yet.",
+    ),
+    MessageKind.ACCEPTANCE_DUE: Template(
+        "Reminder: lead {journey} waits",
+        "Please accept or reject your lead.",
+        "Reminder: {count} leads wait",
+        "Please accept or reject your leads.",
+    ),
+    MessageKind.ACCEPTANCE_OVERDUE: Template(
+        "Overdue: lead {journey}",
+        "{owner} has neither accepted nor rejected this lead yet.",
+        "Overdue: {count} leads",
+        "Their owners have neither accepted nor rejected these leads yet.",
+    ),
+    MessageKind.NEXT_TOUCH_DUE: Template(
+        "Reminder: lead {journey} waits",
+        "Your lead waits for its next touch.",
+        "Reminder: {count} leads wait",
+        "Your leads wait for their next touch.",
+    ),
+    MessageKind.NEXT_TOUCH_OVERDUE: Template(
+        "Overdue: lead {journey}",
+        "{owner} has not touched this lead again yet.",
+        "Overdue: {count} leads",
+        "Their owners have not touched these leads again yet.",
+    ),
+    MessageKind.STAGE_DUE: Template(
+        "Reminder: lead {journey} stays long",
+        "Please accept your lead, or give it back.",
+        "Reminder: {count} leads stay long",
+        "Please accept your leads, or give them back.",
+    ),
+    MessageKind.STAGE_OVERDUE: Template(
+        "Overdue: lead {journey}",
+        "{owner} has neither accepted nor finished this lead in time.",
+        "Overdue: {count} leads",
+        "Their owners have neither accepted nor finished these leads in time.",
+    ),
+    MessageKind.LEAD_STALE: Template(
+        "Lead {journey} went quiet",
+        "Nothing has happened about your lead for days.",
+        "{count} leads went quiet",
+        "Nothing has happened about your leads for days.",
+    ),
+    MessageKind.LEAD_TAKEN_BACK: Template(
+        "Lead {journey} was taken back",
+        "Nothing happened in time, so it goes to somebody else.",
+        "{count} leads were taken back",
+        "Nothing happened in time, so they go to somebody else.",
+    ),
+    MessageKind.LEAD_RECYCLED: Template(
+        "Lead {journey} goes back to nurture",
+        "Nothing has happened about it for days. It comes back through qualification.",
+        "{count} leads go back to nurture",
+        "Nothing has happened about them for days. They come back through qualification.",
+    ),
+    MessageKind.LEAD_HANDED_OVER: Template(
+        "Lead {journey} is not yours any more",
+        "A person gave this lead to somebody else, or took it back.",
+        "{count} leads are not yours any more",
+        "A person gave these leads to somebody else, or took them back.",
+    ),
+    MessageKind.WORK_ITEM_OVERDUE: Template(
+        "Overdue: work item {item}",
+        "This lead waits behind {item}, which nobody has taken or decided in time: leadgate explain {item}.",
+        "Overdue: {count} work items",
+        "These leads wait behind work items that nobody has taken or decided in time: leadgate queue.",
+    ),
+}
+_ANY: Final = Template(
+    "Lead {journey}: {kind}",
+    "There is news about this lead.",
+    "{count} leads: {kind}",
+    "There is news about these leads.",
+)
+_BODY: Final = (
+    "To {target}: {sentence}\nLead: {lead}, from {source}\n{facts}{due}More: leadgate explain {journey}\nKey: {key}"
+)
+_DIGEST: Final = "To {target}: {sentence}\n{lines}\n{more}More: leadgate explain {journey}\nKey: {key}"
+
+#: Characters of a name, of everything that is known of a lead, and of a value that a lead typed.
+_NAME: Final = 80
+_LEAD: Final = 100
+_TYPED: Final = 60
+#: Leads that a digest names, and rules that it names for one lead.
+_NAMED: Final = 20
+_RULES: Final = 4
+#: A validated address looks like this: nothing else is taken for one.
+_ADDRESS: Final = re.compile(r"[A-Za-z0-9_][^\s@<>()\[\]\\,;:\"|]{0,63}@[\w.-]{4,253}")
+_NUMBER: Final = re.compile(r"\+[1-9]\d{6,14}")
+_ITEM: Final = re.compile(r"\d{1,19}")
+#: Nobody has validated the values of a lead that such a message is about.
+_WITHOUT_FACTS: Final = frozenset({MessageKind.WORK_ITEM_OVERDUE})
+#: Facts that are typed by a lead, in the order in which they are shown.
+_TYPED_FACTS: Final[tuple[ShownFact, ...]] = ("name", "job_title", "company", "country")
+
+
+def compose_message(
+    message: Message,
+    playbook: Playbook,
+    now: datetime,
+    *,
+    shows: Sequence[ShownFact] = (),
+    facts: LeadFacts | None = None,
+) -> Words:
+    """The message in words: a template, and values that are safe to leave the installation.
+
+    ``shows``: the facts of the lead that may be in it; ``facts``: what they are.
+    """
+    fields = _build_fields(message, playbook, now, shows, facts)
+    template = TEMPLATES.get(message.kind, _ANY)
+    return Words(template.title.format(**fields), _BODY.format(sentence=template.sentence.format(**fields), **fields))
+
+
+def compose_digest(
+    messages: Sequence[Message],
+    playbook: Playbook,
+    now: datetime,
+    *,
+    shows: Sequence[ShownFact] = (),
+    facts: Mapping[int, LeadFacts],
+) -> Words:
+    """One message in place of several of one kind to one target: a line a lead, what is due first at the top.
+
+    ``facts`` are by journey. The first message's key stands for all of them.
+    """
+    reps = {rep.name: rep for rep in playbook.reps}
+    first, count = messages[0], len(messages)
+    fields = _build_fields(first, playbook, now, (), None) | {"count": f"{count:,}"}
+    template = TEMPLATES.get(first.kind, _ANY)
+    ordered = sorted(messages, key=lambda each: (each.due_at is None, each.due_at or each.created_at, each.id))
+    lines = [_describe_in_digest(each, reps, shows, facts.get(each.journey_id)) for each in ordered[:_NAMED]]
+    return Words(
+        template.digest_title.format(**fields),
+        _DIGEST.format(
+            sentence=template.digest_sentence.format(**fields),
+            lines="\n".join(lines),
+            more=f"and {count - _NAMED:,} more\n" if count > _NAMED else "",
+            **fields,
+        ),
+    )
+
+
+def _describe_in_digest(
+    message: Message, reps: Mapping[str, Rep], shows: Sequence[ShownFact], facts: LeadFacts | None
+) -> str:
+    shown = () if message.kind in _WITHOUT_FACTS or facts is None else shows
+    typed = _list_typed(facts, shown) if facts is not None else []
+    numbers = [value for _, value in _list_contacts(message, shown)]
+    contact = [] if numbers else [format_line(_describe_lead(message), _LEAD)]
+    due = ""
+    if message.due_at is not None and message.kind in _ABOUT_THE_FIRST_TOUCH:
+        zone = _find_zone(message, reps)
+        due = f", due {message.due_at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"
+    return f"J{message.journey_id}: {', '.join([*typed, *numbers, *contact])}{due}"
+
+
+def _build_fields(
+    message: Message, playbook: Playbook, now: datetime, shows: Sequence[ShownFact], facts: LeadFacts | None
+) -> dict[str, str]:
+    """The values that a template can name, each on a line of its own, without unseen characters, and no longer than
+    it has to be. Of what a lead said there are only ``lead`` and ``facts``."""
+    reps = {rep.name: rep for rep in playbook.reps}
+    item = message.key.rpartition(":")[2]  # of a message about one, whose key ends with its number
+    known = {
+        "journey": f"J{message.journey_id}",
+        "item": f"W{item}" if _ITEM.fullmatch(item) else "a work item",
+        "kind": message.kind.replace("_", " "),
+        "owner": _find_label(message.owner, reps),
+        "target": _find_label(message.target, reps),
+        "source": message.source,
+        "key": message.key,
+        "lead": _describe_lead(message),
+    }
+    fields = {name: format_line(value, _LEAD if name in ("lead", "key") else _NAME) for name, value in known.items()}
+    shown = () if message.kind in _WITHOUT_FACTS or facts is None else shows
+    return fields | {
+        "facts": "".join(f"{line}\n" for line in _describe_facts(message, shown, facts)) if facts is not None else "",
+        "due": _describe_due(message, reps, now),
+    }
+
+
+def _find_label(name: str | None, reps: Mapping[str, Rep]) -> str:
+    if name is None:
+        return "Nobody"
+    label = reps[name].label if name in reps else ""
+    return label or (defang(mask_target(name)) if "@" in name else name)
+
+
+def _describe_lead(message: Message) -> str:
+    """What is known of the lead: an address or a number that validation has found good, masked; else that there is
+    one, or none. What is not valid may be any text: a form must not be able to write to a sales team's channel."""
+    if message.email is not None and _ADDRESS.fullmatch(message.email):
+        return defang(mask(message.email))
+    if message.phone is not None and _NUMBER.fullmatch(message.phone):
+        return mask(message.phone)
+    return "an address that could not be validated" if message.has_contact else "no address is known"
+
+
+def _describe_facts(message: Message, shows: Sequence[ShownFact], facts: LeadFacts) -> list[str]:
+    """A line for who the lead is, for each way to reach them, and for why the lead qualified; as ``shows`` allows."""
+    typed = _list_typed(facts, shows)
+    lines = [f"Who: {', '.join(typed)}"] if typed else []
+    lines += [f"{name}: {value}" for name, value in _list_contacts(message, shows)]
+    why = [
+        *([f"score {facts.score}"] if "score" in shows and facts.score is not None else []),
+        *([f"grade {format_line(facts.grade, _NAME)}"] if "grade" in shows and facts.grade else []),
+        *(_list_reasons(facts) if "reasons" in shows else []),
+    ]
+    return [*lines, f"Why: {', '.join(why)}"] if why else lines
+
+
+def _list_typed(facts: LeadFacts, shows: Sequence[ShownFact]) -> list[str]:
+    values = {"name": facts.name, "job_title": facts.job_title, "company": facts.company, "country": facts.country}
+    shown = [defang(format_line(value, _TYPED)) for fact in _TYPED_FACTS if fact in shows and (value := values[fact])]
+    return [value for value in shown if value]
+
+
+def _list_contacts(message: Message, shows: Sequence[ShownFact]) -> list[tuple[str, str]]:
+    """The ways to reach a lead that validation has found good, in full. An address's domain may be anybody's."""
+    found = []
+    if "phone" in shows and message.phone is not None and _NUMBER.fullmatch(message.phone):
+        found.append(("Phone", message.phone))
+    if "email" in shows and message.email is not None and _ADDRESS.fullmatch(message.email):
+        found.append(("E-mail", defang(format_line(message.email, _LEAD))))
+    return found
+
+
+def _list_reasons(facts: LeadFacts) -> list[str]:
+    """The rules that counted most, with their points."""
+    counted = sorted(facts.contributions.items(), key=lambda each: (-abs(each[1]), each[0]))
+    return [f"{format_line(rule, _NAME)} {points:+d}" for rule, points in counted[:_RULES] if points]
+
+
+def _find_zone(message: Message, reps: Mapping[str, Rep]) -> str:
+    """Of the clock of whom the message is for, else of the owner's."""
+    rep = reps.get(message.target) or reps.get(message.owner or "")
+    return rep.time_zone if rep is not None else "UTC"
+
+
+def _describe_due(message: Message, reps: Mapping[str, Rep], now: datetime) -> str:
+    """When the first touch is due; a line, or nothing."""
+    if message.due_at is None or message.kind not in _ABOUT_THE_FIRST_TOUCH:
+        return ""
+    zone = _find_zone(message, reps)
+    verb = "was" if message.due_at < now else "is"
+    return f"First touch {verb} due: {message.due_at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})\n"
