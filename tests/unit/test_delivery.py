@@ -68,7 +68,7 @@ FACTS = LeadFacts(
 
 
 def test_a_notification_shows_who_the_lead_is_and_why_as_far_as_it_allows(playbook: Playbook) -> None:
-    everything = compose_message(message(), playbook, NOW, shows=get_args(ShownFact), facts=FACTS)
+    everything = compose_message(make_message(), playbook, NOW, shows=get_args(ShownFact), facts=FACTS)
     assert everything.body.splitlines()[1:6] == [
         "Lead: j••• at acme[.]example, from website",
         "Who: Jane Doe, Chief Officer, Acme, DE",
@@ -76,7 +76,7 @@ def test_a_notification_shows_who_the_lead_is_and_why_as_far_as_it_allows(playbo
         "E-mail: jane[.]doe at acme[.]example",
         "Why: score 75, grade A, student -40, has_company +30, decides +25, sixth +2",
     ]
-    some = compose_message(message(), playbook, NOW, shows=("company", "grade"), facts=FACTS).body
+    some = compose_message(make_message(), playbook, NOW, shows=("company", "grade"), facts=FACTS).body
     assert "Who: Acme\n" in some
     assert "Why: grade A\n" in some
     for personal in ("Jane", "jane[.]doe", "3012345678", "75"):
@@ -85,15 +85,17 @@ def test_a_notification_shows_who_the_lead_is_and_why_as_far_as_it_allows(playbo
 
 def test_what_validation_has_not_found_good_is_not_shown(playbook: Playbook) -> None:
     shows = get_args(ShownFact)
-    told = compose_message(message(email="x@<evil>", phone="call now"), playbook, NOW, shows=shows, facts=FACTS).body
+    told = compose_message(
+        make_message(email="x@<evil>", phone="call now"), playbook, NOW, shows=shows, facts=FACTS
+    ).body
     assert "evil" not in told
     assert "call now" not in told
-    item = message(kind="work_item_overdue", key="work_item_overdue:31", target="mia")
+    item = make_message(kind="work_item_overdue", key="work_item_overdue:31", target="mia")
     assert "Jane" not in compose_message(item, playbook, NOW, shows=shows, facts=FACTS).body
 
 
 def test_a_digest_shows_what_is_due_first_and_counts_the_rest(playbook: Playbook) -> None:
-    many = [message(id=n, journey_id=n, due_at=NOW + timedelta(hours=100 - n)) for n in range(1, 31)]
+    many = [make_message(id=n, journey_id=n, due_at=NOW + timedelta(hours=100 - n)) for n in range(1, 31)]
     told = compose_digest(many, playbook, NOW, shows=("company",), facts={30: replace(FACTS, journey_id=30)})
     assert told.title == "30 new leads"
     lines = told.body.splitlines()
