@@ -229,6 +229,13 @@ class MessageKind(StrEnum):
     STAGE_OVERDUE = "stage_overdue"
 
 
+class CrmMessageKind(StrEnum):
+    """What a message to a CRM asks for: what has changed, or all of a lead because a person asked for it again."""
+
+    WRITE = "crm_write"
+    WRITE_AGAIN = "crm_write_again"
+
+
 #: The same as plain strings, for JSON and lists of columns.
 STAGES: Final = tuple(stage.value for stage in StageName)
 STATUSES: Final = tuple(status.value for status in JourneyStatus)

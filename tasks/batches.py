@@ -81,6 +81,7 @@ def activate(worker: Worker, now: datetime | None = None) -> None:
         worker.playbook.text,
         [pool.name for pool in worker.playbook.playbook.pools],
         now,
+        crms=[crm.name for crm in worker.playbook.playbook.crm],
     )
 
 

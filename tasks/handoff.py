@@ -14,14 +14,14 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 from sqlalchemy import Connection
 
 from expectations.findings import CHECK_FAILED, BatchProblem, GateResult
 from leadgate.failpoints import failpoint
-from leadgate.ledger import Ledger, gates, races
+from leadgate.ledger import Ledger, gates, outbox, races
 from leadgate.ledger.batches import Conflict, applying, fence
 from leadgate.ledger.journeys.locking import lock_journeys
 from leadgate.ledger.journeys.stage_moves import advance
@@ -71,6 +71,8 @@ def apply(
         if stage.finish is not None:
             stage.finish(connection, work, frame)
         _keep_evidence(connection, stage, work, frame, result)
+        if work.rules.crm:
+            outbox.tell_crms(connection, _find_told_of(stage, frame), work.now)
         failpoint("apply.commit.before")
     failpoint("apply.commit.after")
     return summarise(stage, work, frame, result, alerts)
@@ -176,6 +178,22 @@ def _advance(connection: Connection, stage: AnyStage, work: Work, frame: pd.Data
         apart=apart,
         together=int(together.sum()),
     )
+
+
+#: The stages from which on CRMs are told of a lead, if it does not simply go on to the next.
+_TELL_CRMS: Final = (StageName.QUALIFICATION, StageName.ASSIGNMENT, StageName.FOLLOW_UP)
+
+
+def _find_told_of(stage: AnyStage, frame: pd.DataFrame) -> list[int]:
+    """The journeys whose leads are not what CRMs know any more: they ended, are held, have an owner, were touched."""
+    if stage.name == StageName.VALIDATION and "joined_to" in frame:  # what joins a lead changes its fields
+        return [int(journey) for journey in frame.loc[frame["outcome"] == Outcome.JOINED, "joined_to"].dropna()]
+    if stage.name not in _TELL_CRMS:
+        return []
+    told = ~frame["outcome"].isin((Outcome.CONTINUE, Outcome.STAY))
+    if "touches" in frame:
+        told |= frame["touches"].map(bool).astype(bool) | frame["pauses"].map(bool).astype(bool)
+    return [int(journey) for journey in frame.loc[told, "journey_id"]]
 
 
 def _find_changed(frame: pd.DataFrame) -> pd.Series:

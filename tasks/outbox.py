@@ -21,7 +21,7 @@ from leadgate.ledger.message_facts import read_lead_facts
 from leadgate.ledger.outbox import UNDELIVERABLE, Message
 from leadgate.ledger.row_filter import RowFilter
 from leadgate.ledger.work_items import NewWorkItem
-from leadgate.playbook import Playbook
+from leadgate.playbook import CRM_TARGET, Playbook
 from leadgate.vocabulary import StageName, WorkItemKind
 from tasks.delivery import DIGEST_ATTEMPTS, MOST_ATTEMPTS, DeliveryAddress, find_address, mask_target, wait_after
 from tasks.message_texts import Words, compose_digest, compose_message
@@ -106,7 +106,10 @@ def deliver_waiting(
     until when a message is this process's, goes by the ledger's clock, unless ``now`` says what time it is.
     """
     report = DeliveryReport()
-    reachable = _find_reachable(ledger, playbook, os.environ if environ is None else environ, now, report)
+    waiting_for_crms: dict[str, int] = {}
+    reachable = _find_reachable(
+        ledger, playbook, os.environ if environ is None else environ, now, report, waiting_for_crms
+    )
     in_a_row: Counter[str | None] = Counter()
     refused: set[int] = set()  # messages whose rows PostgreSQL does not let be changed: they wait, the others go on
     while reachable and not stop():
@@ -134,6 +137,18 @@ def deliver_waiting(
         in_a_row[address.variable] += 1
         if in_a_row[address.variable] >= ENOUGH:
             reachable = {to: other for to, other in reachable.items() if other.variable != address.variable}
+    if playbook.crm:
+        from tasks.crm_delivery import deliver_to_crms  # it needs pandas, and most playbooks have no CRM
+
+        deliver_to_crms(
+            ledger,
+            playbook,
+            report,
+            now,
+            environ=os.environ if environ is None else environ,
+            waiting=waiting_for_crms,
+            stop=stop,
+        )
     # what could have been sent and was not: it waits for its next attempt, or behind another
     waiting = sum(each.messages for each in outbox.count_waiting_messages(ledger, now))
     report.later = max(0, waiting - sum(report.without_address.values()) - sum(report.without_entry.values()))
@@ -186,11 +201,24 @@ def _claim_digest(
 
 
 def _find_reachable(
-    ledger: Ledger, playbook: Playbook, environ: Mapping[str, str], now: datetime | None, report: DeliveryReport
+    ledger: Ledger,
+    playbook: Playbook,
+    environ: Mapping[str, str],
+    now: datetime | None,
+    report: DeliveryReport,
+    crms: dict[str, int],
 ) -> dict[str, DeliveryAddress]:
-    """The targets of what waits that have an address. The others are counted, and left alone."""
+    """The targets of what waits that have an address. The others are counted, and left alone; those for CRMs go to
+    ``crms``."""
     reachable = {}
+    known = {connection.target for connection in playbook.crm}
     for each in outbox.count_waiting_messages(ledger, now):
+        if each.target in known:
+            crms[each.target] = each.messages
+            continue
+        if each.target.startswith(CRM_TARGET):
+            report.without_entry[each.target] = each.messages
+            continue
         address = find_address(each.target, playbook, environ)
         if address.value is not None:
             reachable[each.target] = address

@@ -187,7 +187,12 @@ def transfer(
 def _retry_races(ledger: Ledger, loaded: Loaded, now: datetime, attempt: Callable[..., _T]) -> _T:
     """``attempt`` in a transaction, again when somebody else took a turn meanwhile; in the end without rivals."""
     playbook_versions.activate_playbook(
-        ledger, loaded.hash, loaded.text, [pool.name for pool in loaded.playbook.pools], now
+        ledger,
+        loaded.hash,
+        loaded.text,
+        [pool.name for pool in loaded.playbook.pools],
+        now,
+        crms=[crm.name for crm in loaded.playbook.crm],
     )
     for race in races.make_attempts(ledger):
         with race as locked:

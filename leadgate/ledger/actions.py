@@ -1,5 +1,7 @@
 """The tables ``action`` and ``correction``: what people did, and the values that they gave. Append-only.
 
+CRMs are told of every action, in its transaction.
+
 Belongs here: every statement that writes the tables, and the error of an action that cannot be taken. Does not belong
 here: the actions themselves (``reruns``, ``ownership``, ``reviews``, ``joins``, ``reassignments``, ``undo``).
 """
@@ -15,7 +17,7 @@ from sqlalchemy import Connection, text
 
 from leadgate.actors import Actor
 from leadgate.errors import LeadgateError
-from leadgate.ledger import bulk
+from leadgate.ledger import bulk, outbox
 from leadgate.vocabulary import ActionKind, ItemResolution, StageName
 
 if TYPE_CHECKING:
@@ -127,6 +129,7 @@ def _keep_actions(
             "undoes": undoes,
         },
     )
+    outbox.tell_crms(connection, [journey.id for journey in journeys], now)
     return number
 
 

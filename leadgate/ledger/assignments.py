@@ -46,6 +46,15 @@ def count_open_leads(connection: Connection, reps: Collection[str]) -> dict[str,
     return {row.rep: row.open for row in rows}
 
 
+def list_open_of(connection: Connection, owner: str) -> list[int]:
+    """The journeys that ``owner`` has now."""
+    rows = connection.execute(
+        text("SELECT journey_id FROM assignment WHERE owner = :owner AND ended_at IS NULL ORDER BY journey_id"),
+        {"owner": owner},
+    )
+    return [row.journey_id for row in rows]
+
+
 def count_recent_leads(
     connection: Connection, midnights: Mapping[str, datetime], mondays: Mapping[str, datetime]
 ) -> dict[str, tuple[int, int]]:

@@ -1,12 +1,14 @@
 """The outbox: which message is next, and how its delivery went.
 
 Belongs here: claiming a message under a lease, marking it, and counting what waits. Does not belong here:
-what a message says (``tasks.message_texts``), to which address it goes (``tasks.delivery``), or sending it
-(``connectors.notify``).
+what a message says (``tasks.message_texts``), to which address it goes (``tasks.delivery``), sending it
+(``connectors.notify``), or what a CRM gets (``tasks.crm_delivery``).
 
 A message is claimed, in a transaction of its own, before it is sent: ``retry_at`` is then the end of the lease.
 A process that dies in between leaves the message to the next delivery, so it is delivered at least
 once; and nobody else takes it meanwhile, so without such a death it is not delivered twice.
+
+Long as one file: messages to people and to CRMs are rows of one table, which has one writer.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.row_filter import ALL, RowFilter
 from leadgate.ledger.work_items import NewWorkItem, open_work_items
-from leadgate.vocabulary import MessageKind
+from leadgate.vocabulary import CrmMessageKind, MessageKind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +68,7 @@ _WAITS = "delivered_at IS NULL AND given_up_at IS NULL"
 
 
 def count_waiting_messages(ledger: Ledger, now: datetime | None = None) -> list[Waiting]:
-    """What waits, by target."""
+    """What waits, by target; CRMs are targets, too (``crm_outbox``)."""
     with ledger.transaction() as connection:
         now = read_time(connection, now)
         rows = connection.execute(
@@ -298,5 +300,158 @@ def tell_last_owners(connection: Connection, journey_ids: list[int], now: dateti
     )
 
 
+# --- CRMs -------------------------------------------------------------------------------------------------
+
+#: So that two consumers that claim at once do not take messages about the same lead.
+_CRM_CLAIMS: Final = 7_283_011
+_SCANNED: Final = 20  # messages that are looked at for each lead that is wanted
+
+
+def tell_crms(
+    connection: Connection,
+    journey_ids: Sequence[int],
+    now: datetime,
+    *,
+    kind: CrmMessageKind = CrmMessageKind.WRITE,
+    crm: str | None = None,
+) -> None:
+    """The leads of these journeys have changed, which the CRMs of the playbook in use are to be told, or ``crm`` alone.
+
+    A message says which lead it is about, and no more: what is written is found when it is delivered.
+    """
+    connection.execute(
+        text(
+            """
+            INSERT INTO outbox (id, key, journey_id, target, kind, created_at)
+            SELECT n.id, n.target || ':' || n.journey_id || ':' || n.id, n.journey_id, n.target, CAST(:kind AS text),
+                :now
+            FROM (SELECT nextval(pg_get_serial_sequence('outbox', 'id')) AS id, j.id AS journey_id,
+                    'crm:' || c.name AS target
+                FROM journey j CROSS JOIN crm_connection c
+                WHERE j.id = ANY(:ids) AND j.lead_id IS NOT NULL AND c.is_active
+                    AND (CAST(:crm AS text) IS NULL OR c.name = :crm)
+                ORDER BY j.id, c.name OFFSET 0) n"""
+        ),
+        {"ids": list(journey_ids), "now": now, "kind": kind, "crm": crm},
+    )
+
+
+@dataclass(frozen=True)
+class CrmMessage:
+    """A claimed message to a CRM. All messages about a lead are claimed together: what is written holds for all."""
+
+    id: int
+    key: str
+    journey_id: int
+    lead_id: int | None
+    kind: str
+    attempts: int
+    source: str
+    generation: int  # of the journey, now
+
+
+_CRM_CLAIM: Final = f"""
+    WITH due AS (
+        SELECT coalesce(j.lead_id, -j.id) AS lead, min(o.id) AS first
+        FROM (SELECT id, journey_id FROM outbox WHERE {_WAITS} AND target = :target
+            AND (retry_at IS NULL OR retry_at <= :now) ORDER BY id LIMIT :scanned) o
+        JOIN journey j ON j.id = o.journey_id GROUP BY 1),
+    of_leads AS (
+        SELECT d.lead, d.first, o.id, o.retry_at FROM due d
+        JOIN journey j ON j.lead_id = d.lead OR (j.id = -d.lead AND j.lead_id IS NULL)
+        JOIN outbox o ON o.journey_id = j.id AND o.target = :target
+            AND o.delivered_at IS NULL AND o.given_up_at IS NULL),
+    free AS (
+        SELECT lead FROM of_leads GROUP BY lead HAVING bool_and(retry_at IS NULL OR retry_at <= :now)
+        ORDER BY min(first) LIMIT :leads),
+    claimed AS (
+        UPDATE outbox o SET attempts = o.attempts + 1, retry_at = :until, claimed_at = :now
+        FROM of_leads l JOIN free USING (lead) WHERE o.id = l.id
+        RETURNING o.id, o.key, o.journey_id, o.kind, o.attempts)
+    SELECT c.id, c.key, c.journey_id, j.lead_id, c.kind, c.attempts, j.source, j.generation
+    FROM claimed c JOIN journey j ON j.id = c.journey_id ORDER BY c.id"""
+
+
+def claim_for_crm(
+    ledger: Ledger, target: str, *, leads: int, lease: timedelta, now: datetime | None = None
+) -> list[CrmMessage]:
+    """The messages to a CRM about the next ``leads`` leads that are due, for the time of ``lease``.
+
+    A lead is left alone while any message about it is claimed, or waits for its next attempt: so writes of one lead
+    follow one another.
+    """
+    failpoint("crm.claim.before")
+    with ledger.transaction() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CRM_CLAIMS})
+        now = read_time(connection, now)
+        rows = connection.execute(
+            text(_CRM_CLAIM),
+            {"target": target, "now": now, "until": now + lease, "leads": leads, "scanned": leads * _SCANNED},
+        ).all()
+    failpoint("crm.claim.after")
+    return [CrmMessage(**row._mapping) for row in rows]
+
+
+_THEIRS: Final = (
+    "FROM unnest(CAST(:ids AS bigint[]), CAST(:attempts AS int[])) AS m(id, attempts) WHERE o.id = m.id "
+    "AND o.attempts = m.attempts AND o.delivered_at IS NULL AND o.given_up_at IS NULL"
+)
+
+
+def renew_claims(ledger: Ledger, messages: Sequence[CrmMessage], until: datetime) -> set[int]:
+    """The messages are claimed until then. Returns those that nobody else has claimed since."""
+    with ledger.transaction() as connection:
+        rows = connection.execute(
+            text(f"UPDATE outbox o SET retry_at = :until {_THEIRS} RETURNING o.id"),
+            _list_keys(messages) | {"until": until},
+        )
+        return {row.id for row in rows}
+
+
+def mark_written(connection: Connection, messages: Sequence[CrmMessage], now: datetime) -> None:
+    """The CRM has what these messages told of; nothing, for those that somebody else has claimed since."""
+    connection.execute(
+        text(f"UPDATE outbox o SET delivered_at = :now, retry_at = NULL, failure = NULL {_THEIRS}"),
+        _list_keys(messages) | {"now": now},
+    )
+
+
+def postpone(
+    connection: Connection, messages: Sequence[CrmMessage], failure: str, retry_at: datetime, *, counts: bool
+) -> None:
+    """Another attempt follows. ``counts``: this one was an attempt, and not a CRM that takes nothing from anybody."""
+    connection.execute(
+        text(
+            "UPDATE outbox o SET retry_at = :at, failure = :failure, "
+            f"attempts = o.attempts - CASE WHEN CAST(:counts AS boolean) THEN 0 ELSE 1 END {_THEIRS}"
+        ),
+        _list_keys(messages) | {"at": retry_at, "failure": failure, "counts": counts},
+    )
+
+
+def give_up_writes(connection: Connection, messages: Sequence[CrmMessage], failure: str, now: datetime) -> bool:
+    """No further attempt: a person is asked. False when somebody else has claimed all of them since."""
+    return bool(
+        connection.execute(
+            text(f"UPDATE outbox o SET retry_at = NULL, given_up_at = :now, failure = :failure {_THEIRS}"),
+            _list_keys(messages) | {"now": now, "failure": failure},
+        ).rowcount
+    )
+
+
+def _list_keys(messages: Sequence[CrmMessage]) -> dict[str, object]:
+    return {"ids": [each.id for each in messages], "attempts": [each.attempts for each in messages]}
+
+
 #: The reason of a work item about a message that was given up. It holds no lead, and a rerun sends the message again.
 UNDELIVERABLE: Final = "undeliverable"
+#: The reasons of work items about writes to a CRM. Their promise is the target, with what more tells them apart; a
+#: rerun writes the leads again.
+CRM_REFUSED: Final = "crm_refused"
+CRM_NOT_KEPT: Final = "crm_write_not_kept"
+CRM_OWNER_UNKNOWN: Final = "crm_owner_unknown"
+CRM_LIMIT_REACHED: Final = "crm_limit_reached"
+CRM_UNREACHABLE: Final = "crm_unreachable"
+ABOUT_CRMS: Final = frozenset({CRM_REFUSED, CRM_NOT_KEPT, CRM_OWNER_UNKNOWN, CRM_LIMIT_REACHED, CRM_UNREACHABLE})
+#: The reasons of work items that hold no journey, and that a person can decide all the same.
+SENT_AGAIN: Final = ABOUT_CRMS | {UNDELIVERABLE}

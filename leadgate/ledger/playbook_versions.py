@@ -6,11 +6,13 @@ Belongs here: every statement that writes the table. Does not belong here: readi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from leadgate.ledger import crm_connections
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys.claiming import stop_waiting
@@ -20,8 +22,18 @@ if TYPE_CHECKING:
     pass
 
 
-def activate_playbook(ledger: Ledger, hash_: str, content: str, pools: list[str], now: datetime | None = None) -> bool:
+def activate_playbook(
+    ledger: Ledger,
+    hash_: str,
+    content: str,
+    pools: list[str],
+    now: datetime | None = None,
+    *,
+    crms: Sequence[str] = (),
+) -> bool:
     """Keep a playbook's content under its hash, and a row of turns for each pool. True when it is new.
+
+    ``crms``: the names of its CRMs. Changes of a lead from now on are written to these.
 
     Leads that wait until somebody is back wait by the playbook before; a new one may know somebody else.
     """
@@ -32,6 +44,8 @@ def activate_playbook(ledger: Ledger, hash_: str, content: str, pools: list[str]
             {"hash": hash_, "content": content, "now": now},
         ).rowcount
         add_pools(connection, pools)
+        if crms or new:
+            crm_connections.keep_active(connection, crms)
         if new:
             stop_waiting(connection, now)
     return new == 1

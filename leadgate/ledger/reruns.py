@@ -16,19 +16,30 @@ from sqlalchemy import Connection
 
 from leadgate.actors import Actor
 from leadgate.fields import STANDARD
-from leadgate.ledger import actions, breakers, bulk, leads, outbox, qualifications, work_items
+from leadgate.ledger import (
+    actions,
+    assignments,
+    breakers,
+    bulk,
+    crm_connections,
+    leads,
+    outbox,
+    qualifications,
+    work_items,
+)
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.locking import HeldJourney, lock_held_by
 from leadgate.ledger.journeys.person_moves import release
-from leadgate.ledger.outbox import UNDELIVERABLE
+from leadgate.ledger.outbox import ABOUT_CRMS, CRM_OWNER_UNKNOWN, SENT_AGAIN, UNDELIVERABLE
 from leadgate.ledger.typed_rows import read_rows
 from leadgate.ledger.work_items import close_work_items
 from leadgate.limits import find_length_problem
 from leadgate.matching import ASKS
 from leadgate.nearest import propose
-from leadgate.vocabulary import ItemResolution, StageName, WorkItemKind
+from leadgate.playbook.crm import CRM_TARGET
+from leadgate.vocabulary import CrmMessageKind, ItemResolution, StageName, WorkItemKind
 
 if TYPE_CHECKING:
     from leadgate.playbook import Playbook
@@ -49,6 +60,7 @@ class Item:
     blocking: bool
     closed_at: datetime | None
     resolution: str | None
+    journey_id: int | None
 
 
 @dataclass
@@ -86,7 +98,8 @@ def rerun(
 
     What is held up to validation starts from its signal again, so that a mapping that was mended in the
     playbook counts. A corrected lead is validated again, however far it had come. Rerunning a breaker's
-    work item closes the breaker; that of a message that was given up has it delivered. Raises
+    work item closes the breaker; that of a message that was given up has it delivered, and that of a CRM
+    has the lead written again. Raises
     ``ActionError`` for a field that does not exist, and for a value that is too long for its field.
     """
     corrections = _check_corrections(corrections or {}, playbook)
@@ -98,12 +111,25 @@ def rerun(
         for item in items:
             if item.reason == UNDELIVERABLE and item.promise is not None:
                 outbox.try_again(connection, item.promise)
+            elif item.reason in ABOUT_CRMS and item.promise is not None:
+                _write_to_crm_again(connection, item, item.promise, now)
         _correct(connection, journeys, corrections, by, now)
         for stage, held in _group(journeys, lambda each: _find_restart(each.stage, corrected=bool(corrections))):
             release(connection, held, stage=stage, now=now)
         conclude(connection, items, journeys, resolution, by, now, None)
         report.count(items, journeys)
     return report
+
+
+def _write_to_crm_again(connection: Connection, item: Item, promise: str, now: datetime) -> None:
+    """Have the leads of a work item about a CRM written again: that of its journey, or those of a rep."""
+    name, _, rep = promise.removeprefix(CRM_TARGET).partition(":")
+    crm_connections.go_on(connection, name)
+    journeys = [item.journey_id] if item.journey_id is not None else []
+    if item.reason == CRM_OWNER_UNKNOWN:
+        journeys = assignments.list_open_of(connection, rep)
+    if journeys:
+        outbox.tell_crms(connection, journeys, now, kind=CrmMessageKind.WRITE_AGAIN, crm=name)
 
 
 def mark_done_by_hand(
@@ -120,7 +146,7 @@ def mark_done_by_hand(
     with ledger.transaction() as connection:
         items = open_items(connection, work_item_ids, report)
         for item in items:
-            if item.kind == WorkItemKind.RECOVERY and item.reason != UNDELIVERABLE:
+            if item.kind == WorkItemKind.RECOVERY and item.reason not in SENT_AGAIN:
                 raise ActionError(
                     f"work item W{item.id} is about a run that did not finish, which nobody can do by hand; rerun it"
                 )
@@ -191,7 +217,7 @@ def open_items(connection: Connection, ids: Sequence[int], report: RerunReport) 
     rows = read_rows(
         connection,
         Item,
-        "SELECT id, kind, stage, reason, promise, blocking, closed_at, resolution FROM work_item "
+        "SELECT id, kind, stage, reason, promise, blocking, closed_at, resolution, journey_id FROM work_item "
         "WHERE id = ANY(:ids) ORDER BY id FOR UPDATE",
         ids=list(ids),
     )
@@ -201,7 +227,7 @@ def open_items(connection: Connection, ids: Sequence[int], report: RerunReport) 
     for row in rows:
         if row.closed_at is not None:
             report.skipped.append(f"work item W{row.id} is closed already ({row.resolution})")
-        elif not row.blocking and row.reason != UNDELIVERABLE:
+        elif not row.blocking and row.reason not in SENT_AGAIN:
             report.skipped.append(
                 f"work item W{row.id} ({row.reason}) holds no journey; it closes when the lead is followed up"
             )

@@ -6,7 +6,7 @@ journeys that an item holds (``journeys``), what a person decides (``reruns``), 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypedDict
 
@@ -44,6 +44,8 @@ class NewWorkItem(TypedDict):
     opened_at: datetime
 
 
+#: What tells an open work item about a journey from others at the same stage.
+OpenKey = tuple[int, int, str, str | None]
 _WORK_ITEM_COLUMNS: Final = ["id", *NewWorkItem.__annotations__]
 
 
@@ -151,6 +153,33 @@ def is_open(connection: Connection, reason: str, promise: str) -> bool:
         {"reason": reason, "promise": promise},
     )
     return found.first() is not None
+
+
+def list_open_about(connection: Connection, reasons: Collection[str], journey_ids: Sequence[int]) -> set[OpenKey]:
+    """The open work items with one of ``reasons`` about these journeys: journey, generation, reason, promise."""
+    rows = connection.execute(
+        text(
+            "SELECT journey_id, generation, reason, promise FROM work_item "
+            "WHERE closed_at IS NULL AND journey_id = ANY(:ids) AND reason = ANY(:reasons)"
+        ),
+        {"ids": list(journey_ids), "reasons": sorted(reasons)},
+    )
+    return {(row.journey_id, row.generation, row.reason, row.promise) for row in rows}
+
+
+def close_kept(
+    connection: Connection, reasons: Collection[str], promise: str, lead_ids: Sequence[int], now: datetime
+) -> None:
+    """What was asked about these leads has settled: items with one of ``reasons`` whose promise is, or begins with,
+    ``promise``."""
+    connection.execute(
+        text(
+            "UPDATE work_item w SET closed_at = :now, closed_by = 'leadgate', resolution = 'promise_kept' "
+            "FROM journey j WHERE j.id = w.journey_id AND j.lead_id = ANY(:leads) AND w.closed_at IS NULL "
+            "AND w.reason = ANY(:reasons) AND (w.promise = :promise OR starts_with(w.promise, :promise || ':'))"
+        ),
+        {"leads": list(lead_ids), "reasons": sorted(reasons), "promise": promise, "now": now},
+    )
 
 
 def gate_recoveries(connection: Connection, stage: StageName) -> set[str | None]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from leadgate.models.assignments import Assignment, Missed, Pause, PoolTurns
 from leadgate.models.columns import APPEND_ONLY, PERSONAL, STAFF
+from leadgate.models.crm import CrmConnectionRow, CrmLink, CrmTaskLink
 from leadgate.models.delivery import Outbox
 from leadgate.models.journeys import GateResult, Handoff, Journey, QualificationRecord, Warned
 from leadgate.models.leads import Lead, LeadIdentity, LeadJoin, LeadVerdict, Lookalike, MatchKey
@@ -39,6 +40,9 @@ __all__ = [
     "Consumer",
     "Correction",
     "CrmChange",
+    "CrmConnectionRow",
+    "CrmLink",
+    "CrmTaskLink",
     "GateResult",
     "Handoff",
     "HashKey",

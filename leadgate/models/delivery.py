@@ -11,7 +11,7 @@ from sqlalchemy import CheckConstraint, Column, Index, Integer, text
 from sqlmodel import Field, SQLModel
 
 from leadgate.models.columns import declare_id, declare_moment, declare_staff, declare_unchecked_id, list_allowed
-from leadgate.vocabulary import MessageKind
+from leadgate.vocabulary import CrmMessageKind, MessageKind
 
 
 class Outbox(SQLModel, table=True):
@@ -23,7 +23,7 @@ class Outbox(SQLModel, table=True):
 
     __tablename__ = "outbox"
     __table_args__ = (
-        CheckConstraint(list_allowed("kind", MessageKind)),
+        CheckConstraint(list_allowed("kind", (*MessageKind, *CrmMessageKind))),
         Index("outbox_key", "key", unique=True),
         Index("outbox_journey", "journey_id"),
         Index(

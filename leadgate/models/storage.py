@@ -62,4 +62,8 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "hash_key.fingerprint": 32,
     "provider_answer.provider": _NAME,
     "provider_state.provider": _NAME,
+    "crm_connection.name": _NAME,
+    "crm_link.crm": _NAME,
+    "crm_link.record_id": 4 * _NAME,  # what `tasks.crm_delivery` lets through
+    "crm_task.crm": _NAME,
 }

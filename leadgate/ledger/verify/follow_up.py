@@ -51,7 +51,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "A message that was given up was not delivered, and a work item asks a person",
         "SELECT count(*) FROM outbox WHERE given_up_at IS NOT NULL",
         "SELECT count(*) FROM outbox o WHERE o.given_up_at IS NOT NULL AND (o.delivered_at IS NOT NULL OR NOT EXISTS "
-        "(SELECT 1 FROM work_item w WHERE w.journey_id = o.journey_id AND w.reason = 'undeliverable' "
-        "AND w.promise = o.key))",
+        "(SELECT 1 FROM work_item w WHERE w.journey_id = o.journey_id AND ((w.reason = 'undeliverable' "
+        "AND w.promise = o.key) OR (w.reason = 'crm_refused' AND w.promise = o.target))))",
     ),
 )

@@ -1,0 +1,63 @@
+"""A connection of the playbook as an open ``Crm``: credentials from the environment, the vendor's connector.
+
+Belongs here: which connector a type is, and what each is given. Does not belong here: a vendor's quirks (a file for
+each), or what is written.
+
+Another vendor is a package with an entry point in the group ``leadgate.connectors``: a function that takes a
+``CrmSettings`` and returns a ``Crm``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import TYPE_CHECKING, Final
+
+from leadgate.errors import NotAvailableError
+from leadgate.playbook import CrmConnection
+
+if TYPE_CHECKING:
+    from leadgate.connectors.crm import Crm
+
+GROUP: Final = "leadgate.connectors"
+
+
+class CrmNotConfiguredError(NotAvailableError):
+    """A connection cannot be opened as it is; the message names the variable or the type, and no value."""
+
+    def __init__(self, message: str, *, variable: str | None = None) -> None:
+        super().__init__(message)
+        self.variable = variable  # that is not set
+
+
+@dataclass(frozen=True)
+class CrmSettings:
+    """What a connector is made from. ``credentials`` are values: they are never logged or kept."""
+
+    connection: CrmConnection
+    credentials: Mapping[str, str] = field(repr=False)
+    address: str
+    key_field: str
+
+
+def open_crm(connection: CrmConnection, environ: Mapping[str, str]) -> Crm:
+    """The CRM that ``connection`` names. Nothing is sent yet. Raises ``CrmNotConfiguredError``."""
+    credentials = {}
+    for word, variable in connection.credentials.items():
+        value = environ.get(variable, "").strip()
+        if not value:
+            raise CrmNotConfiguredError(f"{variable} is not set, which {connection.name} needs", variable=variable)
+        credentials[word] = value
+    if connection.address is None or connection.unique_field is None:
+        raise CrmNotConfiguredError(f"{connection.name} has no url or key_field; `leadgate playbook check` tells more")
+    settings = CrmSettings(connection, credentials, connection.address, connection.unique_field)
+    return _find_opener(connection.type)(settings)
+
+
+def _find_opener(kind: str) -> Callable[[CrmSettings], Crm]:
+    found = [each for each in metadata.entry_points(group=GROUP) if each.name == kind]
+    if not found:
+        raise CrmNotConfiguredError(f"no connector is called {kind!r}; install the package that has it")
+    opener: Callable[[CrmSettings], Crm] = found[0].load()
+    return opener

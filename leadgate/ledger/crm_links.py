@@ -1,0 +1,137 @@
+"""The table ``crm_link``: which record of a CRM a lead is, what was written to it, and what was read back.
+
+Belongs here: every statement that writes the table. Does not belong here: follow-up tasks (``crm_tasks``), or what is
+written (``leadgate.crm``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import orjson
+from sqlalchemy import Connection, text
+
+from leadgate.ledger.database import Ledger
+from leadgate.ledger.typed_rows import read_rows
+from leadgate.values.json_types import JsonValue
+
+
+@dataclass(frozen=True)
+class Link:
+    """The record that a lead is. ``written`` is what Leadgate wrote last, ``read`` what the CRM had after that."""
+
+    lead_id: int
+    record_id: str = field(repr=False)
+    found_by: str
+    gone_at: datetime | None
+    written: dict[str, JsonValue] | None = field(repr=False)
+    written_at: datetime | None
+    read_at: datetime | None
+    differing: int
+
+
+@dataclass(frozen=True)
+class ReadBack:
+    """What was written to a record, and what the CRM had when it was read again."""
+
+    lead_id: int
+    written: Mapping[str, JsonValue] = field(repr=False)
+    read: Mapping[str, JsonValue] = field(repr=False)
+    differing: int
+
+
+def read_links(ledger: Ledger, crm: str, lead_ids: Collection[int]) -> dict[int, Link]:
+    """The links of these leads, by lead."""
+    with ledger.transaction() as connection:
+        rows = read_rows(
+            connection,
+            Link,
+            "SELECT lead_id, record_id, found_by, gone_at, written, written_at, read_at, differing FROM crm_link "
+            "WHERE crm = :crm AND lead_id = ANY(:leads)",
+            crm=crm,
+            leads=sorted(lead_ids),
+        )
+    return {row.lead_id: row for row in rows}
+
+
+def read_links_since(ledger: Ledger, crm: str, since: datetime, after: int, most: int) -> list[Link]:
+    """Links of leads past ``after`` whose records were written since, in the order of leads."""
+    with ledger.transaction() as connection:
+        return read_rows(
+            connection,
+            Link,
+            "SELECT lead_id, record_id, found_by, gone_at, written, written_at, read_at, differing FROM crm_link "
+            "WHERE crm = :crm AND lead_id > :after AND written_at >= :since AND gone_at IS NULL "
+            "ORDER BY lead_id LIMIT :most",
+            crm=crm,
+            after=after,
+            since=since,
+            most=most,
+        )
+
+
+def link_leads(connection: Connection, crm: str, records: Sequence[tuple[int, str, str]], now: datetime) -> set[int]:
+    """Keep which record each lead is: lead, record, and how it was found. Returns the leads that are linked to it now.
+
+    A record that another lead has is left to that lead.
+    """
+    rows = connection.execute(
+        text(
+            """
+            INSERT INTO crm_link (crm, lead_id, record_id, found_by, linked_at)
+            SELECT CAST(:crm AS text), l.lead_id, l.record_id, l.found_by, :now
+            FROM unnest(CAST(:leads AS bigint[]), CAST(:records AS text[]), CAST(:found AS text[]))
+                AS l(lead_id, record_id, found_by)
+            WHERE NOT EXISTS (SELECT 1 FROM crm_link o
+                WHERE o.crm = :crm AND o.record_id = l.record_id AND o.lead_id <> l.lead_id)
+            ORDER BY l.lead_id
+            ON CONFLICT (crm, lead_id) DO UPDATE SET record_id = excluded.record_id, found_by = excluded.found_by,
+                linked_at = CASE WHEN crm_link.record_id = excluded.record_id THEN crm_link.linked_at ELSE :now END,
+                written = CASE WHEN crm_link.record_id = excluded.record_id THEN crm_link.written END,
+                gone_at = NULL
+            RETURNING lead_id"""
+        ),
+        {
+            "crm": crm,
+            "leads": [lead for lead, _, _ in records],
+            "records": [record for _, record, _ in records],
+            "found": [found for _, _, found in records],
+            "now": now,
+        },
+    )
+    return {row.lead_id for row in rows}
+
+
+def mark_gone(connection: Connection, crm: str, lead_ids: Collection[int], now: datetime) -> None:
+    """The records of these leads are not there any more."""
+    connection.execute(
+        text("UPDATE crm_link SET gone_at = :now, written = NULL WHERE crm = :crm AND lead_id = ANY(:leads)"),
+        {"crm": crm, "leads": sorted(lead_ids), "now": now},
+    )
+
+
+def keep_read_back(
+    connection: Connection, crm: str, results: Sequence[ReadBack], now: datetime, *, wrote: bool
+) -> None:
+    """What was written and read back of these leads' records. ``wrote``: just now, and not at an earlier time."""
+    connection.execute(
+        text(
+            """
+            UPDATE crm_link l SET written = r.written, read = r.read, read_at = :now, differing = r.differing,
+                written_at = CASE WHEN CAST(:wrote AS boolean) THEN :now ELSE l.written_at END
+            FROM unnest(CAST(:leads AS bigint[]), CAST(:written AS jsonb[]), CAST(:read AS jsonb[]),
+                CAST(:differing AS int[])) AS r(lead_id, written, read, differing)
+            WHERE l.crm = :crm AND l.lead_id = r.lead_id"""
+        ),
+        {
+            "crm": crm,
+            "leads": [each.lead_id for each in results],
+            "written": [orjson.dumps(dict(each.written)).decode() for each in results],
+            "read": [orjson.dumps(dict(each.read)).decode() for each in results],
+            "differing": [each.differing for each in results],
+            "now": now,
+            "wrote": wrote,
+        },
+    )

@@ -1,0 +1,93 @@
+"""The table ``crm_task``: the follow-up task that an assignment has in a CRM.
+
+Belongs here: every statement that writes the table, and which tasks a lead's assignments need. Does not belong here:
+what a task says (``leadgate.crm``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from leadgate.ledger.database import Ledger
+from leadgate.ledger.typed_rows import read_rows
+
+
+@dataclass(frozen=True)
+class NeededTask:
+    """An assignment with a task, or one that needs one. ``is_done``: nobody has to follow up any more."""
+
+    lead_id: int
+    journey_id: int
+    generation: int
+    owner: str
+    due_at: datetime
+    is_done: bool
+    task_id: str | None = field(repr=False)
+    owner_id: str | None = field(repr=False)  # as it was written last
+    content: str | None
+
+
+@dataclass(frozen=True)
+class WrittenTask:
+    """A task as it was written."""
+
+    lead_id: int
+    journey_id: int
+    generation: int
+    task_id: str = field(repr=False)
+    owner_id: str
+    content: str
+    is_done: bool
+
+
+def read_needed_tasks(ledger: Ledger, crm: str, lead_ids: Collection[int]) -> list[NeededTask]:
+    """The assignments of these leads that wait for a first touch, and those whose tasks are still open in the CRM."""
+    with ledger.transaction() as connection:
+        return read_rows(
+            connection,
+            NeededTask,
+            """
+            SELECT j.lead_id, a.journey_id, a.generation, a.owner, coalesce(a.due_at, a.assigned_at) AS due_at,
+                a.ended_at IS NOT NULL OR a.touched_at IS NOT NULL AS is_done, t.task_id, t.owner_id, t.content
+            FROM journey j JOIN assignment a ON a.journey_id = j.id
+            LEFT JOIN crm_task t ON t.crm = :crm AND t.journey_id = a.journey_id AND t.generation = a.generation
+            WHERE j.lead_id = ANY(:leads) AND ((a.ended_at IS NULL AND a.touched_at IS NULL)
+                OR (t.task_id IS NOT NULL AND NOT t.is_done))
+            ORDER BY a.id""",
+            crm=crm,
+            leads=sorted(lead_ids),
+        )
+
+
+def keep_tasks(connection: Connection, crm: str, tasks: Sequence[WrittenTask], now: datetime) -> None:
+    """Keep the ids under which tasks were written, so that the next write changes the same ones."""
+    connection.execute(
+        text(
+            """
+            INSERT INTO crm_task (crm, journey_id, generation, lead_id, task_id, owner_id, content, is_done, written_at)
+            SELECT CAST(:crm AS text), t.journey_id, t.generation, t.lead_id, t.task_id, t.owner_id, t.content,
+                t.is_done, :now
+            FROM unnest(CAST(:journeys AS bigint[]), CAST(:generations AS int[]), CAST(:leads AS bigint[]),
+                CAST(:tasks AS text[]), CAST(:owners AS text[]), CAST(:contents AS text[]), CAST(:done AS boolean[]))
+                AS t(journey_id, generation, lead_id, task_id, owner_id, content, is_done)
+            ORDER BY t.journey_id, t.generation
+            ON CONFLICT (crm, journey_id, generation) DO UPDATE SET task_id = excluded.task_id,
+                owner_id = excluded.owner_id, content = excluded.content, is_done = excluded.is_done, written_at = :now
+            """
+        ),
+        {
+            "crm": crm,
+            "journeys": [task.journey_id for task in tasks],
+            "generations": [task.generation for task in tasks],
+            "leads": [task.lead_id for task in tasks],
+            "tasks": [task.task_id for task in tasks],
+            "owners": [task.owner_id for task in tasks],
+            "contents": [task.content for task in tasks],
+            "done": [task.is_done for task in tasks],
+            "now": now,
+        },
+    )

@@ -1,0 +1,106 @@
+"""Work items about writes to CRMs: what was refused or did not stand, unknown owners, limits.
+
+Belongs here: their words and routes. Does not belong here: when they are opened (``crm_delivery``).
+
+A vendor's message may quote values, so it is kept in erasable columns only (``detail``), and so are values.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from leadgate.crm.values import Difference, describe
+from leadgate.ledger.outbox import (
+    CRM_LIMIT_REACHED,
+    CRM_NOT_KEPT,
+    CRM_OWNER_UNKNOWN,
+    CRM_REFUSED,
+    CRM_UNREACHABLE,
+    CrmMessage,
+)
+from leadgate.ledger.work_items import NewWorkItem
+from leadgate.plain_text import format_line
+from leadgate.playbook import Playbook
+from leadgate.vocabulary import StageName, WorkItemKind
+from tasks.work_items import find_route
+
+_DETAIL: Final = 500  # characters of a vendor's message
+
+
+def build_refusal(
+    message: CrmMessage, crm: str, words: str, detail: str, playbook: Playbook, now: datetime
+) -> NewWorkItem:
+    """The CRM does not take a lead. ``detail`` is the vendor's own message."""
+    item = _build(CRM_REFUSED, f"crm:{crm}", f"{crm} was not written: {words}", playbook, now, message)
+    item["detail"] = format_line(detail, _DETAIL) or None
+    return item
+
+
+def build_not_kept(
+    message: CrmMessage, crm: str, difference: Difference, playbook: Playbook, now: datetime
+) -> NewWorkItem:
+    """A field does not hold what was written: the CRM left it out, or another automation has changed it."""
+    words = (
+        f"{crm} does not keep what was written to {difference.field}: another automation or a rule in the CRM changes "
+        "it. Mend that and rerun this work item, or let the CRM have the last word by the field's policy"
+    )
+    item = _build(CRM_NOT_KEPT, f"crm:{crm}:{difference.field}"[:63], words, playbook, now, message)
+    item["value"] = describe(difference.read)
+    item["detail"] = format_line(difference.describe(), _DETAIL)
+    return item
+
+
+def build_unknown_owner(crm: str, rep: str, why: str, playbook: Playbook, now: datetime) -> NewWorkItem:
+    """The CRM knows no active user for a rep: one work item for all of their leads."""
+    words = (
+        f"{rep} {why} in {crm}, so their leads have no owner there. Add the user, or the rep's crm_ids, and rerun "
+        "this work item"
+    )
+    return _build(CRM_OWNER_UNKNOWN, name_owner(crm, rep), words, playbook, now, None)
+
+
+def name_owner(crm: str, rep: str) -> str:
+    """The promise of the work item about a rep whom a CRM does not know."""
+    return f"crm:{crm}:{rep}"[:63]
+
+
+def build_limit(crm: str, words: str, playbook: Playbook, now: datetime) -> NewWorkItem:
+    """The CRM takes nothing for a longer time: one work item, however many leads wait."""
+    return _build(CRM_LIMIT_REACHED, f"crm:{crm}", words, playbook, now, None)
+
+
+def build_unreachable(crm: str, words: str, playbook: Playbook, now: datetime) -> NewWorkItem:
+    """The CRM has not answered for a while: one work item, however many leads wait."""
+    return _build(CRM_UNREACHABLE, f"crm:{crm}", words, playbook, now, None)
+
+
+def build_connection_refusal(crm: str, words: str, detail: str, playbook: Playbook, now: datetime) -> NewWorkItem:
+    """The CRM refuses whole requests, such as for its credentials: one work item, however many leads wait."""
+    item = _build(CRM_REFUSED, f"crm:{crm}", f"{crm} refuses every request: {words}", playbook, now, None)
+    item["detail"] = format_line(detail, _DETAIL) or None
+    return item
+
+
+def _build(
+    reason: str, promise: str, words: str, playbook: Playbook, now: datetime, message: CrmMessage | None
+) -> NewWorkItem:
+    route = find_route(playbook, reason, StageName.FOLLOW_UP)
+    return {
+        "kind": WorkItemKind.RECOVERY,
+        "blocking": False,
+        "reason": reason,
+        "stage": StageName.FOLLOW_UP,
+        "promise": promise,
+        "source": message.source if message else None,
+        "journey_id": message.journey_id if message else None,
+        "batch_id": None,
+        "generation": message.generation if message else 0,
+        "message": words,
+        "value": None,
+        "detail": None,
+        "proposal": None,
+        "route": route.to,
+        "due_at": now + route.within,
+        "opened_at": now,
+    }
