@@ -68,6 +68,11 @@ _PROVIDER: Final = Way("again", "after the provider is mended: it is enriched ag
 _SOMEBODY: Final = Way("again", "once somebody is there: it is assigned again")
 _CHECK: Final = Way("again", "after what its details name is mended: the whole batch tries the stage again")
 _TOUCH: Final = Way("wait", "it closes by itself when the owner follows up")
+_IN_THE_CRM: Final = Way("done", "you wrote it into the CRM yourself")
+#: Nothing waits for these work items, and yet a rerun does something: what was not delivered is sent again.
+RETRIED: Final = frozenset(
+    {"undeliverable", "crm_refused", "crm_write_not_kept", "crm_owner_unknown", "crm_limit_reached"}
+)
 _ITSELF: Final = Way("wait", "it closes by itself when the next check finds it right")
 
 #: Reason to what makes sense, best first. A reason that only a playbook knows has ``OTHERWISE``.
@@ -141,6 +146,13 @@ WAYS: Final[dict[str, tuple[Way, ...]]] = {
         Way("again", "after the address of `notifications` is mended: it is sent again"),
         Way("done", "you told them yourself"),
     ),
+    "crm_refused": (Way("again", "after the CRM or the playbook's `crm` is mended: it is written again"), _IN_THE_CRM),
+    "crm_write_not_kept": (
+        Way("again", "after what overrides it in the CRM is mended: it is written again"),
+        _IN_THE_CRM,
+    ),
+    "crm_owner_unknown": (Way("again", "after the rep has an owner in the CRM: their leads are written"), _IN_THE_CRM),
+    "crm_limit_reached": (Way("again", "after the CRM's limit was raised: what waits is written at once"),),
     # runs and batches
     "source_parked": (Way("again", "after the source or its mapping is mended: its rows go on"),),
     "stage_failed": (Way("again", "after its cause is removed: it tries the stage again"),),
@@ -171,7 +183,7 @@ def suggest(item: WaitingItem) -> list[tuple[str, str]]:
 
 def _build_command(way: Way, item: WaitingItem) -> str | None:
     """None for what the item does not allow."""
-    if way.what == "wait" or not (item.blocking or item.reason == "undeliverable"):
+    if way.what == "wait" or not (item.blocking or item.reason in RETRIED):
         return ""
     if way.what == "compare":
         return _build_review(item)

@@ -21,8 +21,9 @@ from leadgate.settings import SettingsError
 ROOT = Path(__file__).parents[2]
 #: Errors that end inside the program: something catches each, and no person reads it.
 INSIDE = {
-    "DeadlinePassed", "FaultError", "NotifyError", "ProviderError", "RefusedExpectationError", "RowsRefused",
-    "UncheckedError", "UnreadableWebhookError", "UnusableFile", "_PrivatePeer", "_Stop",
+    "DeadlinePassed", "FaultError", "JsonPathError", "NotifyError", "ProviderError", "RefusedExpectationError",
+    "RowsRefused", "UncheckedError", "UnfitValueError", "UnreadableWebhookError", "UnusableFile", "UrlTemplateError",
+    "_PrivatePeer", "_Stop",
 }  # fmt: skip
 
 

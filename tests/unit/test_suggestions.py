@@ -7,11 +7,11 @@ from typing import Any, get_args
 import pytest
 from made_rows import make_row
 
-from console.suggestions import OTHERWISE, WAYS, suggest
+from console.suggestions import OTHERWISE, RETRIED, WAYS, suggest
 from expectations import PROMISES
 from expectations.findings import WHOLE_BATCH
 from leadgate.assignment.assignment_result import NO_ROUTE, NOBODY_AVAILABLE
-from leadgate.ledger.outbox import UNDELIVERABLE
+from leadgate.ledger.outbox import SENT_AGAIN, UNDELIVERABLE
 from leadgate.ledger.reports import OpenWorkItem
 from leadgate.matching import ASKS
 from leadgate.playbook import Target, load_default
@@ -44,6 +44,12 @@ def commands(reason: str, **more: Any) -> str:
 def test_every_built_in_reason_says_what_makes_sense_and_no_other_does() -> None:
     assert set(WAYS) == BUILT_IN
     assert all(WAYS.values())
+
+
+def test_what_was_not_delivered_can_be_sent_again() -> None:
+    assert SENT_AGAIN == RETRIED
+    for reason in RETRIED:
+        assert commands(reason, kind="recovery", blocking=False).splitlines()[0] == "leadgate rerun W7"
 
 
 def test_a_refused_consent_is_not_tried_again() -> None:
