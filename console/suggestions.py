@@ -71,7 +71,7 @@ _TOUCH: Final = Way("wait", "it closes by itself when the owner follows up")
 _IN_THE_CRM: Final = Way("done", "you wrote it into the CRM yourself")
 #: Nothing waits for these work items, and yet a rerun does something: what was not delivered is sent again.
 RETRIED: Final = frozenset(
-    {"undeliverable", "crm_refused", "crm_write_not_kept", "crm_owner_unknown", "crm_limit_reached"}
+    {"undeliverable", "crm_refused", "crm_write_not_kept", "crm_owner_unknown", "crm_limit_reached", "crm_unreachable"}
 )
 _ITSELF: Final = Way("wait", "it closes by itself when the next check finds it right")
 
@@ -152,6 +152,7 @@ WAYS: Final[dict[str, tuple[Way, ...]]] = {
         _IN_THE_CRM,
     ),
     "crm_owner_unknown": (Way("again", "after the rep has an owner in the CRM: their leads are written"), _IN_THE_CRM),
+    "crm_unreachable": (Way("again", "after the CRM answers again: what waits is written at once"),),
     "crm_limit_reached": (Way("again", "after the CRM's limit was raised: what waits is written at once"),),
     # runs and batches
     "source_parked": (Way("again", "after the source or its mapping is mended: its rows go on"),),

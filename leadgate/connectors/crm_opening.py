@@ -18,6 +18,8 @@ from leadgate.errors import NotAvailableError
 from leadgate.playbook import CrmConnection
 
 if TYPE_CHECKING:
+    from requests import PreparedRequest
+
     from leadgate.connectors.crm import Crm
 
 GROUP: Final = "leadgate.connectors"
@@ -56,8 +58,27 @@ def open_crm(connection: CrmConnection, environ: Mapping[str, str]) -> Crm:
 
 
 def _find_opener(kind: str) -> Callable[[CrmSettings], Crm]:
+    if kind in _BUILT_IN:
+        return _BUILT_IN[kind]
     found = [each for each in metadata.entry_points(group=GROUP) if each.name == kind]
     if not found:
         raise CrmNotConfiguredError(f"no connector is called {kind!r}; install the package that has it")
     opener: Callable[[CrmSettings], Crm] = found[0].load()
     return opener
+
+
+def _open_hubspot(settings: CrmSettings) -> Crm:
+    from leadgate.connectors.hubspot import DEFAULT_VERSION, HubSpot
+    from leadgate.connectors.service_session import Policy, ServiceSession
+
+    def add_token(request: PreparedRequest) -> PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {settings.credentials['token']}"
+        return request
+
+    policy = Policy(allow_private=settings.connection.allow_private)
+    session = ServiceSession("HubSpot", auth=add_token, policy=policy)
+    version = settings.connection.options.get("version", DEFAULT_VERSION)
+    return HubSpot(settings.address, session, version=version, key_property=settings.key_field)
+
+
+_BUILT_IN: Final[Mapping[str, Callable[[CrmSettings], Crm]]] = {"hubspot": _open_hubspot}

@@ -316,8 +316,6 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
             ("assignment", "why", "'it was {}'"),
             ("assignment", "candidates", "'[\"it was {}\"]'"),
             ("assignment", "priority", "'it was {}'"),
-            ("outbox", "kind", "'it was {}'"),
-            ("action", "what", "'it was {}'"),
             ("lookalike", "levels", '\'{{"it was": "{}"}}\''),
             ("lead_join", "because", "'[\"it was {}\"]'"),
             ("work_item", "message", "'it was {}'"),

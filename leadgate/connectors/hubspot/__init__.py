@@ -15,7 +15,7 @@ playbook and ``tasks`` decide; how HTTP is sent (``service_session``); HubSpot's
 - ``setup``: what is missing in the account, and making it
 """
 
-from leadgate.connectors.hubspot.connector import HubSpot
+from leadgate.connectors.hubspot.connector import DEFAULT_VERSION, HubSpot
 from leadgate.connectors.hubspot.limiter import Pace
 
-__all__ = ["HubSpot", "Pace"]
+__all__ = ["DEFAULT_VERSION", "HubSpot", "Pace"]

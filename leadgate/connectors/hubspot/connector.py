@@ -41,6 +41,10 @@ _FIELDS_FRESH: Final = 900.0  # seconds for which the properties are not read ag
 _MOST_PAGES: Final = 1_000  # of owners
 
 
+#: The newest version of the API that this was written for.
+DEFAULT_VERSION: Final = "2026-09"
+
+
 class HubSpot:
     """One account of HubSpot, as ``Crm`` asks for it.
 
@@ -58,7 +62,7 @@ class HubSpot:
         base_url: str,
         session: ServiceSession,
         *,
-        version: str = "2026-09",
+        version: str = DEFAULT_VERSION,
         key_property: str = "leadgate_id",
         pace: Pace | None = None,
         overlap: float = 120.0,

@@ -37,6 +37,7 @@ class Account:
     fake: FakeHubSpot
     portal: Portal
     connect: Callable[..., HubSpot]
+    base_url: str
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def hubspot() -> Iterator[Account]:
             opened.append(HubSpot(base_url, session, pace=pace, **{"overlap": 0.0, "deleted_every": 0.0, **options}))
             return opened[-1]
 
-        yield Account(connect(), fake, portal, connect)
+        yield Account(connect(), fake, portal, connect, base_url)
         for crm in opened:
             crm.close()
     assert fake.errors == []
