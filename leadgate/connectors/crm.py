@@ -84,7 +84,10 @@ class CrmWrite:
 
 @dataclass(frozen=True)
 class CrmTask:
-    """A follow-up task for the owner of a record. ``key`` is Leadgate's own id: one key never makes a second task."""
+    """A follow-up task for the owner of a record. ``key`` is Leadgate's own id: one key never makes a second task.
+
+    ``due_at`` is in the owner's zone: a CRM that keeps a day without a zone is given the day there.
+    """
 
     key: str
     record_id: str
@@ -131,11 +134,13 @@ class ChangePage:
     """A page of what changed, oldest first. ``position`` is where the next page, or the next sync, goes on.
 
     A position is text that only the connector reads. It is stored in the transaction that stores the page's records.
+    ``deletions_known_from``: the CRM does not tell any more what was deleted before. None: it told of all deletions.
     """
 
     records: Sequence[CrmRecord]
     position: str
     has_more: bool
+    deletions_known_from: datetime | None = None
 
 
 @dataclass(frozen=True)
