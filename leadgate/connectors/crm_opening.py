@@ -81,4 +81,22 @@ def _open_hubspot(settings: CrmSettings) -> Crm:
     return HubSpot(settings.address, session, version=version, key_property=settings.key_field)
 
 
-_BUILT_IN: Final[Mapping[str, Callable[[CrmSettings], Crm]]] = {"hubspot": _open_hubspot}
+def _open_salesforce(settings: CrmSettings) -> Crm:
+    from leadgate.connectors.salesforce import DEFAULT_VERSION, ClientCredentials, JwtCredentials, Salesforce
+    from leadgate.connectors.service_session import Policy, ServiceSession
+
+    known = settings.credentials
+    credentials: ClientCredentials | JwtCredentials
+    if "client_secret" in known:
+        credentials = ClientCredentials(known["client_id"], known["client_secret"])
+    else:
+        credentials = JwtCredentials(known["client_id"], known["username"], known["private_key"])
+    session = ServiceSession("Salesforce", policy=Policy(allow_private=settings.connection.allow_private))
+    version = settings.connection.options.get("version", DEFAULT_VERSION)
+    return Salesforce(settings.address, session, credentials, api_version=version, key_field=settings.key_field)
+
+
+_BUILT_IN: Final[Mapping[str, Callable[[CrmSettings], Crm]]] = {
+    "hubspot": _open_hubspot,
+    "salesforce": _open_salesforce,
+}

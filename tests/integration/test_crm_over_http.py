@@ -1,4 +1,4 @@
-"""From a captured lead to the contact, the task and the read-back in HubSpot: production's own way, over real HTTP."""
+"""From a captured lead to its record, its task and the read-back in a CRM: production's own way, over real HTTP."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from crm_fakes.hubspot.connected import TOKEN, Account
+from crm_fakes.salesforce import App, FakeSalesforce
+from crm_fakes.serving import serve
 from harness import NOW, PLAYBOOK, Harness, make_lead
 
 from leadgate import playbook as playbooks
@@ -57,3 +59,42 @@ def test_a_lead_is_a_contact_with_its_score_owner_and_task(connected: Harness, h
     assert connected.rows("SELECT found_by, differing FROM crm_link") == [("created", 0)] * 2
     assert connected.rows("SELECT reason FROM work_item") == []
     assert connected.find_broken() == []
+
+
+SALESFORCE = """
+crm:
+  - name: sales
+    type: salesforce
+    url: URL
+    allow_private: true
+    credentials: {client_id: SALESFORCE_ID, client_secret: SALESFORCE_SECRET}
+    writes:
+      Email: email
+      LastName: last_name
+      Company: company
+      OwnerId: owner
+    task: {subject: "Call {company}"}
+"""
+
+
+def test_a_lead_is_a_lead_of_salesforce_with_its_owner_and_task(harness: Harness) -> None:
+    fake = FakeSalesforce(App("app", "leadgate@example.com", consumer_secret=TOKEN))
+    with serve(fake) as url:
+        owner = fake.org.add("User", Name="Mia", Email="mia@example.com", IsActive=True, UserType="Standard")
+        reps = PLAYBOOK.replace("manager: mia}", f"manager: mia, crm_ids: {{sales: '{owner}'}}}}")
+        harness.loaded = playbooks.parse(reps + SALESFORCE.replace("URL", url), path=Path("tests.yaml"))
+        harness.capture(make_lead(1), make_lead(2))
+        harness.run()
+        environ = {"SALESFORCE_ID": "app", "SALESFORCE_SECRET": TOKEN}
+        report = deliver_waiting(harness.ledger, harness.loaded.playbook, NOW, environ=environ)
+
+    assert report.count("delivered") == 2, report
+    leads = {row["Leadgate_Id__c"]: row for row in fake.org.rows["Lead"].values()}
+    assert sorted(leads) == ["leadgate-L1", "leadgate-L2"]
+    assert {row["OwnerId"] for row in leads.values()} == {owner}
+    assert leads["leadgate-L2"]["Email"] == "lead2@company2.example"
+    tasks = fake.org.rows["Task"].values()
+    assert sorted(task["Subject"] for task in tasks) == ["Call Company 1", "Call Company 2"]
+    assert harness.rows("SELECT found_by, differing FROM crm_link") == [("created", 0)] * 2
+    assert harness.rows("SELECT reason FROM work_item") == []
+    assert fake.errors == []

@@ -5,6 +5,6 @@ Belongs here: what Salesforce's addresses, formats, errors and limits mean. Does
 """
 
 from leadgate.connectors.salesforce.access import ClientCredentials, JwtCredentials
-from leadgate.connectors.salesforce.connection import Salesforce
+from leadgate.connectors.salesforce.connection import DEFAULT_VERSION, Salesforce
 
-__all__ = ["ClientCredentials", "JwtCredentials", "Salesforce"]
+__all__ = ["DEFAULT_VERSION", "ClientCredentials", "JwtCredentials", "Salesforce"]

@@ -42,7 +42,7 @@ from leadgate.connectors.service_session import ServiceSession
 from leadgate.plain_text import format_line
 from leadgate.values.json_types import JsonObject
 
-_DEFAULT_VERSION: Final = "66.0"
+DEFAULT_VERSION: Final = "66.0"
 _LONGEST_SUBJECT: Final = 255
 _LONGEST_BODY: Final = 32_000
 #: The beginnings of the ids of people: a Lead's and a Contact's. A task names them in another field than the rest.
@@ -68,7 +68,7 @@ class Salesforce:
         session: ServiceSession,
         credentials: Credentials,
         *,
-        api_version: str = _DEFAULT_VERSION,
+        api_version: str = DEFAULT_VERSION,
         key_field: str = "Leadgate_Id__c",
         save_duplicates: bool = False,
         closed_status: str = "Completed",
