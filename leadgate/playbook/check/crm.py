@@ -1,6 +1,6 @@
 """CRMs: connections that can work, facts that exist, words that are translated to something.
 
-Belongs here: what must fit together in this part of a playbook, without asking the CRM (``leadgate crm check`` does).
+Belongs here: what must fit together in this part of a playbook, without asking the CRM.
 """
 
 from __future__ import annotations
