@@ -121,6 +121,16 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
             ),
         },
     ),
+    "crm": Group(
+        "Read the playbook's CRMs.",
+        {
+            "sync": Entry(
+                "console.cli.crm_sync",
+                "Read what changed in the playbook's CRMs since the last time, as signals. "
+                "Exit code 4 when one cannot be read.",
+            )
+        },
+    ),
     "secret": Group(
         "Make secrets for sources that post.",
         {

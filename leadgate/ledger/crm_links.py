@@ -56,6 +56,18 @@ def read_links(ledger: Ledger, crm: str, lead_ids: Collection[int]) -> dict[int,
     return {row.lead_id: row for row in rows}
 
 
+def read_written(connection: Connection, crm: str, record_ids: Collection[str]) -> dict[str, dict[str, JsonValue]]:
+    """What Leadgate wrote last to each of these records that is a lead's, by record."""
+    rows = connection.execute(
+        text(
+            "SELECT record_id, written FROM crm_link "
+            "WHERE crm = :crm AND record_id = ANY(:records) AND written IS NOT NULL"
+        ),
+        {"crm": crm, "records": sorted(record_ids)},
+    )
+    return {row.record_id: row.written for row in rows}
+
+
 def read_links_since(ledger: Ledger, crm: str, since: datetime, after: int, most: int) -> list[Link]:
     """Links of leads past ``after`` whose records were written since, in the order of leads."""
     with ledger.transaction() as connection:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from leadgate.models.assignments import Assignment, Missed, Pause, PoolTurns
 from leadgate.models.columns import APPEND_ONLY, PERSONAL, STAFF
 from leadgate.models.crm import CrmConnectionRow, CrmLink, CrmTaskLink
+from leadgate.models.crm_positions import CrmPosition
 from leadgate.models.delivery import Outbox
 from leadgate.models.journeys import GateResult, Handoff, Journey, QualificationRecord, Warned
 from leadgate.models.leads import Lead, LeadIdentity, LeadJoin, LeadVerdict, Lookalike, MatchKey
@@ -42,6 +43,7 @@ __all__ = [
     "CrmChange",
     "CrmConnectionRow",
     "CrmLink",
+    "CrmPosition",
     "CrmTaskLink",
     "GateResult",
     "Handoff",

@@ -60,6 +60,8 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "consumer.name": 512,
     "host.name": 255,  # what the operating system allows
     "hash_key.fingerprint": 32,
+    "crm_position.crm": _NAME,
+    "crm_position.kind": _NAME,
     "provider_answer.provider": _NAME,
     "provider_state.provider": _NAME,
     "crm_connection.name": _NAME,

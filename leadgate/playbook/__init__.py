@@ -23,6 +23,7 @@ from leadgate.playbook.crm import (
     FACTS,
     CrmConnection,
     CrmFieldWrite,
+    CrmReads,
     CrmTaskText,
     WritePolicy,
 )
@@ -99,6 +100,7 @@ __all__ = [
     "CompanyDomain",
     "CrmConnection",
     "CrmFieldWrite",
+    "CrmReads",
     "CrmTaskText",
     "CustomField",
     "Disqualifier",

@@ -1,4 +1,4 @@
-"""The CRMs that Leadgate writes to: connections, which field gets what by which policy, and the follow-up task.
+"""The CRMs that Leadgate reads and writes: connections, which field gets what by which policy, the follow-up task.
 
 Belongs here: the schema of this part, and what a connection has by default for its type. Does not belong here: what is
 written for one lead (``leadgate.crm``), or a vendor's addresses and formats (``connectors``).
@@ -6,6 +6,7 @@ written for one lead (``leadgate.crm``), or a vendor's addresses and formats (``
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
@@ -16,7 +17,8 @@ from leadgate.fields import FieldType
 from leadgate.playbook.base import EnvironmentName, Name, Part
 
 #: A CRM's own name of a field, such as ``hs_lead_status`` or ``Score__c``.
-CrmFieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]
+CRM_FIELD_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
+CrmFieldName = Annotated[str, Field(pattern=f"^{CRM_FIELD_NAME.pattern}$")]
 WritePolicy = Literal["always", "if_empty", "never_clear"]
 
 #: What may be written besides the lead's own fields, and what it is. An ``owner`` is written as the CRM's own id.
@@ -105,6 +107,15 @@ class CrmTaskText(Part):
     body: str = Field(default="", max_length=4000)
 
 
+class CrmReads(Part):
+    """Which records of a CRM become signals. The source's ``mapping`` says which fields are read, and what each is."""
+
+    source: Name
+    also: tuple[CrmFieldName, ...] = ()  # further fields, which are kept as attributes
+    # which records: of a field, that it is set, or empty, or one of these values
+    only: dict[CrmFieldName, Literal["set", "empty"] | tuple[str, ...]] = {}
+
+
 class CrmConnection(Part):
     """A connection to one account of a CRM."""
 
@@ -119,6 +130,7 @@ class CrmConnection(Part):
     create: bool = True  # false: records are updated, and never created
     writes: dict[CrmFieldName, Annotated[CrmFieldWrite, BeforeValidator(_read_fact)]] = {}
     task: CrmTaskText | None = None  # none: no tasks
+    reads: CrmReads | None = None  # none: nothing is read
     link: str | None = Field(default=None, max_length=500)  # of a lead's page; {lead_number} stands for its number
 
     @property

@@ -136,7 +136,7 @@ def function_of(name: str, entry: Entry) -> Any:
 def test_commands_that_a_page_names_exist_with_their_options(page: str) -> None:
     known = {name: function_of(name, entry) for name, entry in COMMANDS.items() if isinstance(entry, Entry)}
     for name, rest in re.findall(r"\bleadgate (?:--\w+ \S+ )?([a-z]+)((?: [^`\n]*)?)", _code(PAGES[page])):
-        if name in ("playbook", "secret", "help"):
+        if name == "help" or isinstance(COMMANDS.get(name), Group):
             continue
         assert name in known, f"{page} names leadgate {name}"
         options = set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", rest))

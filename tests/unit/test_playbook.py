@@ -171,6 +171,48 @@ def test_two_crms_have_two_names_and_reps_name_one_of_them(problems: Edit) -> No
     assert any("reps[1].crm_ids.sals: unknown CRM 'sals'" in problem for problem in other)
 
 
+READS = """
+crm:
+  - name: sales
+    type: hubspot
+    credentials: {token: CRM_TOKEN}
+    reads: {source: contacts}
+matching: {crm_ids: {sales: [contacts]}}
+"""
+CONTACTS = "sources:\n  contacts: {mapping: {email: email}}\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("{source: contacts}", "{source: contact}", "crm[0].reads.source: unknown source 'contact'; did you mean"),
+        ("{mapping: {email: email}}", "{}", "sources.contacts.mapping: says which of the CRM's fields are read"),
+        ("{email: email}", "{'E mail': email}", "no field of a CRM is called 'E mail'"),
+        ("{mapping: {email: email}}", "{kind: activities, mapping: {email: email}}", "is a source of activities"),
+        ("{source: contacts}", "{source: contacts, only: {email: []}}", "names no value, so no record is read"),
+        ("{source: contacts}", "{source: contacts, only: {email: sett}}", "crm[0].reads.only"),
+        ("{sales: [contacts]}", "{}", "is found by its address alone; add matching.crm_ids: {sales: [contacts]}"),
+    ],
+)
+def test_records_that_cannot_be_read(tmp_path: Path, old: str, new: str, said: str) -> None:
+    text = (SMALL + READS).replace("sources:\n", CONTACTS, 1)
+    assert check(parsed(text, tmp_path), promises=PROMISES) == []
+    assert text.count(old) == 1
+    try:
+        found = [str(each) for each in check(parsed(text.replace(old, new), tmp_path), promises=PROMISES)]
+    except PlaybookError as error:
+        found = str(error).splitlines()
+    assert any(said in each for each in found), found
+
+
+def test_two_crms_are_not_read_into_one_source(problems: Edit) -> None:
+    both = READS.replace(
+        "matching", CRM.replace("\ncrm:\n", "").replace("sales", "b") + "    reads: {source: contacts}\nmatching"
+    )
+    found = problems("sources:\n", both.strip("\n") + "\n" + CONTACTS)
+    assert any("crm[1].reads.source: contacts is read from another CRM already" in each for each in found), found
+
+
 def test_what_a_connection_has_by_its_type(tmp_path: Path) -> None:
     connection = parsed(SMALL + CRM, tmp_path).playbook.crm[0]
 

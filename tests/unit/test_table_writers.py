@@ -27,6 +27,7 @@ WRITER = {
     "crm_connection": "crm_connections",
     "crm_link": "crm_links",
     "crm_task": "crm_tasks",
+    "crm_position": "crm_positions",
     "gate_result": "gates",
     "handoff": "handoffs",
     "hash_key": "keys",

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from leadgate import fields
 from leadgate.nearest import propose
 from leadgate.playbook.check.checker import Checker, Found
-from leadgate.playbook.crm import CRM_TYPES, FACTS, CrmConnection
+from leadgate.playbook.crm import CRM_FIELD_NAME, CRM_TYPES, FACTS, CrmConnection
 from leadgate.playbook.yaml_text import Path
 from leadgate.source_secrets import PREFIX
 from leadgate.vocabulary import JourneyStatus, QualifiedAs, StageName
@@ -37,11 +37,17 @@ def check_crm(checker: Checker) -> Found:
         yield from _check_credentials(checker, here, connection)
         yield from _check_writes(checker, here, connection)
         yield from _check_texts(checker, here, connection)
+        yield from _check_reads(checker, here, connection)
     names = {each.name for each in connections}
     for position, rep in enumerate(checker.playbook.reps):
         for name in rep.crm_ids:
             yield from checker.check_known(("reps", position, "crm_ids", name), "CRM", name, names)
     yield from _check_owners(checker)
+    read = [(at, each.reads.source) for at, each in enumerate(connections) if each.reads is not None]
+    for place, (position, source) in enumerate(read):
+        if source in [other for _, other in read[:place]]:
+            message = f"{source} is read from another CRM already; records of two have the same ids"
+            yield checker.at(("crm", position, "reads", "source"), message)
 
 
 def _check_type(checker: Checker, here: Path, connection: CrmConnection) -> Found:
@@ -103,8 +109,8 @@ def _check_credentials(checker: Checker, here: Path, connection: CrmConnection) 
 
 
 def _check_writes(checker: Checker, here: Path, connection: CrmConnection) -> Found:
-    if not connection.writes and connection.task is None:
-        message = "nothing is written: it has neither writes nor a task"
+    if not connection.writes and connection.task is None and connection.reads is None:
+        message = "nothing is read or written: it has neither reads nor writes nor a task"
         yield checker.at(here, message, note=True)
     if connection.task is not None and not any(write.fact == "owner" for write in connection.writes.values()):
         message = "owners are not written, so the task's owner may differ from the record's; write fact: owner"
@@ -126,6 +132,39 @@ def _check_writes(checker: Checker, here: Path, connection: CrmConnection) -> Fo
         if missing := [word for word in words if word not in write.values]:
             message = f"writes {', '.join(missing)} as it is; translate it, too, if the CRM has other choices"
             yield checker.at((*there, "values"), message, note=True)
+
+
+def _check_reads(checker: Checker, here: Path, connection: CrmConnection) -> Found:
+    """Records that are read have a source of leads, which says what their fields mean."""
+    reads = connection.reads
+    if reads is None:
+        return
+    there: Path = (*here, "reads")
+    sources = checker.playbook.sources
+    yield from checker.check_known((*there, "source"), "source", reads.source, sources)
+    source = sources.get(reads.source)
+    if source is None:
+        return
+    if source.kind != "leads":
+        yield checker.at((*there, "source"), f"{reads.source} is a source of {source.kind}; records are leads")
+    if source.http is not None:
+        message = f"{reads.source} is posted to as well; records that are read need a source of their own"
+        yield checker.at((*there, "source"), message)
+    if not source.mapping:
+        message = "says which of the CRM's fields are read, and what each is; it is empty"
+        yield checker.at(("sources", reads.source, "mapping"), message)
+    for name in source.mapping:
+        if not CRM_FIELD_NAME.fullmatch(name):
+            yield checker.at(("sources", reads.source, "mapping", name), f"no field of a CRM is called {name!r}")
+    for name, asked in reads.only.items():
+        if not asked:
+            yield checker.at((*there, "only", name), "names no value, so no record is read; write set, or empty")
+    if reads.source not in {name for names in checker.playbook.matching.crm_ids.values() for name in names}:
+        message = (
+            f"a record that changes is found by its address alone; add matching.crm_ids: "
+            f"{{{connection.name}: [{reads.source}]}}"
+        )
+        yield checker.at((*there, "source"), message, note=True)
 
 
 def _check_texts(checker: Checker, here: Path, connection: CrmConnection) -> Found:
