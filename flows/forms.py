@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from expectations import PROMISES
 from expectations.findings import WHOLE_BATCH
 from leadgate.assignment.assignment_result import NO_ROUTE, NOBODY_AVAILABLE
+from leadgate.ledger.outbox import ABOUT_CRMS
 from leadgate.matching import ASKS
 from leadgate.vocabulary import STAGES
 from tasks.failed_batches import CANCELLED, FAILED
@@ -59,8 +60,8 @@ class Decision(StrEnum):
 
 
 def _list_reasons() -> list[str]:
-    """Every reason that Leadgate itself holds a lead for, in the order of the stages. Promises that a playbook
-    adds have names of their own."""
+    """Every reason of Leadgate's own for which something waits for a person, in the order of the stages. Promises that
+    a playbook adds have names of their own."""
     promised = [promise.reason for suite in PROMISES.values() for promise in suite]
     return list(
         dict.fromkeys(
@@ -75,6 +76,7 @@ def _list_reasons() -> list[str]:
                 *WHOLE_BATCH,
                 FAILED,
                 CANCELLED,
+                *sorted(ABOUT_CRMS),
             ]
         )
     )
@@ -86,10 +88,10 @@ if TYPE_CHECKING:  # the real ones have their members from other modules, which 
         """A stage that holds leads."""
 
     class Reason(StrEnum):
-        """A built-in reason for which leads are held."""
+        """A built-in reason for which something waits for a person."""
 
 else:
     Stage = StrEnum("Stage", {name: name for name in STAGES}, module=__name__)
     Stage.__doc__ = "A stage that holds leads."
     Reason = StrEnum("Reason", {reason: reason for reason in _list_reasons()}, module=__name__)
-    Reason.__doc__ = "A built-in reason for which leads are held."
+    Reason.__doc__ = "A built-in reason for which something waits for a person."

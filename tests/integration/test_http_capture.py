@@ -783,6 +783,7 @@ class OneSenders(NamedTuple):
     signals: list[NewSignal]
     activities: list[NewActivity]
     sender: Sender
+    changes: tuple[()] = ()
 
 
 @pytest.mark.parametrize("statistics", ["none", "of an empty ledger"])

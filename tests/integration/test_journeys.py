@@ -376,7 +376,7 @@ def test_a_decision_about_many_leads_takes_a_handful_of_statements(
     with counted_statements(harness) as sent:
         done = act(harness.ledger, ids, by="mia", now=NOW, **how[act])
     assert done.released == {"source_parked": 60}.get(reason, 5)
-    assert len(sent) <= 12
+    assert len(sent) <= 13
     recorded = "SELECT count(*) FROM action a JOIN work_item w ON w.id = a.work_item_id WHERE w.reason = :reason"
     assert harness.one(recorded, reason=reason) == done.released
     harness.run()
