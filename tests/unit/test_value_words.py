@@ -23,7 +23,7 @@ WRONG: dict[str, list[Any]] = {
 OTHERS = {
     "any", "chain", "default", "definition-ref", "definitions", "function-after", "function-before", "function-plain",
     "function-wrap", "model-field", "model-fields", "no-info", "nullable", "tagged-union",
-    "json-or-python", "list", "none",  # of settings of an installed provider, which YAML cannot make wrong
+    "json-or-python", "list", "none", "union",  # what they hold is explained by the type that it comes nearest to
 }  # fmt: skip
 
 
