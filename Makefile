@@ -43,7 +43,7 @@ demo: $(VENV)/.runtime ## the example leads through all six stages, with a summa
 
 .PHONY: test
 test: lint ## lint, types, import rules and all tests
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: lint
 lint: $(VENV)/.dev ## style, types and import rules
