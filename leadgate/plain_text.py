@@ -1,4 +1,4 @@
-"""Text from outside as plain text, wherever it is read: in chats, in Markdown, in a line of a mail's header.
+"""Text from outside as plain text, wherever it is read or stored: in chats, in Markdown, in a mail's header.
 
 Belongs here: pure functions that leave nothing to interpret. Does not belong here: masking a personal value
 (``masking``), what a message says (``tasks.message_texts``), or terminals and spreadsheets (``console.redaction``).
@@ -28,6 +28,21 @@ _EDGE: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 #: A scheme that makes a link of what follows, and a dot within a word, which makes one of a domain.
 _SCHEME: Final = re.compile(r"(?i)(?<![^\W_])([a-z][a-z0-9+.-]{1,20}):(?=\S)")
 _DOT: Final = re.compile(r"(?<=\w)\.(?=\w)")
+
+
+#: PostgreSQL's text cannot hold U+0000; this character stands for it.
+NUL_SHOWN: Final = "\u2400"
+
+
+def make_storable(value: str) -> str:
+    r"""``value`` as PostgreSQL's text can hold it: a NUL is shown by its sign, half a surrogate pair as its escape.
+
+    >>> make_storable("a\x00b"), make_storable("\ud800"), make_storable("Ann 😀")
+    ('a␀b', '\\ud800', 'Ann 😀')
+    """
+    if value.isascii():
+        return value.replace("\x00", NUL_SHOWN) if "\x00" in value else value
+    return value.replace("\x00", NUL_SHOWN).encode("utf-8", "backslashreplace").decode()
 
 
 def format_line(text: str, most: int) -> str:

@@ -16,11 +16,11 @@ from typing import Final, NamedTuple
 
 from leadgate.connectors.files import Row
 from leadgate.fields import ACTIVITY_FIELDS
-from leadgate.ledger import bulk
 from leadgate.ledger.activities import NewActivity
 from leadgate.ledger.signals import NewSignal
 from leadgate.limits import find_length_problem
 from leadgate.mapping.headers import map_headers
+from leadgate.plain_text import make_storable
 from leadgate.playbook import Playbook, Source
 from leadgate.values.addresses import Kinds, read_address
 from leadgate.values.answers import read_yes_or_no
@@ -101,7 +101,7 @@ class Reader:
     """
 
     def __init__(self, name: str, origin: str, playbook: Playbook, now: datetime, *, unit: str = "line") -> None:
-        self._name, self._origin, self._unit = name, bulk.make_storable(origin), unit
+        self._name, self._origin, self._unit = name, make_storable(origin), unit
         self._now = now
         self._source = playbook.sources[name]
         self._keys = Keys(self._source)
@@ -155,7 +155,7 @@ class Reader:
         else:
             raw, words = text or encode(row.payload).decode(), f"{self._unit} {row.line}: the activity {problem}"
         payload = encode({"raw": raw}).decode()
-        unreadable = bulk.make_storable(words)
+        unreadable = make_storable(words)
         return NewSignal(number, self._name, key, payload, unreadable, f"{self._origin}:{row.line}")
 
     def _read(self, payload: JsonObject, now: datetime) -> tuple[_Read | None, str | None]:
@@ -229,4 +229,4 @@ def normalise_kind(words: str) -> str:
 def _clean_text(value: object) -> str | None:
     if value is None:
         return None
-    return bulk.make_storable(str(value).strip()) or None
+    return make_storable(str(value).strip()) or None

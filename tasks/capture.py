@@ -25,6 +25,7 @@ from leadgate.ledger.signals import NewSignal
 from leadgate.limits import MAX_KEY_LENGTH, find_length_problem, find_max_length, shorten_key
 from leadgate.mapping.headers import as_text, flatten, map_headers
 from leadgate.mapping.webhooks import read_values
+from leadgate.plain_text import NUL_SHOWN, make_storable
 from leadgate.playbook import Playbook, Source
 from leadgate.values.json_types import JsonObject, JsonValue
 from leadgate.vocabulary import Outcome, StageName
@@ -112,7 +113,7 @@ def _find_own_id(payload: JsonObject, column: str | None) -> str | None:
 
 def make_own_key(own_id: str) -> str | None:
     """The key of what its source calls ``own_id``; None for an empty one."""
-    own = bulk.make_storable(own_id.strip())
+    own = make_storable(own_id.strip())
     if not own:
         return None
     return f"id:{own}" if len(own) <= MAX_KEY_LENGTH else shorten_key(own)
@@ -173,14 +174,14 @@ def chunk_rows(rows: Iterable[Row], size: int = 5_000) -> Iterator[list[Row]]:
 
 
 def build_signal_rows(rows: Sequence[Row], source: str, origin: str, keys: Keys) -> list[NewSignal]:
-    origin = bulk.make_storable(origin)  # a file's name is bytes, of any encoding or none
+    origin = make_storable(origin)  # a file's name is bytes, of any encoding or none
     return [
         NewSignal(
             number,
             source,
             key,
             (encode(row.payload) if row.payload is not None else encode({"raw": row.raw})).decode(),
-            None if row.problem is None else bulk.make_storable(row.problem),
+            None if row.problem is None else make_storable(row.problem),
             f"{origin}:{row.line}",
         )
         for number, (row, key) in enumerate(zip(rows, keys.of(rows), strict=True))
@@ -258,7 +259,7 @@ def map_payloads(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
                 if target is not None:
                     target[position] = value
                 elif value is not None:
-                    attributes[position][header.replace("\x00", bulk.NUL_SHOWN)] = value
+                    attributes[position][header.replace("\x00", NUL_SHOWN)] = value
     columns = {name: pd.Series(column, index=frame.index, dtype=object) for name, column in values.items()}
     return pd.DataFrame(columns | {"attributes": pd.Series(attributes, index=frame.index, dtype=object)})
 
@@ -298,7 +299,7 @@ def _clean_text(value: JsonValue) -> str | None:
         return None
     text = (value if isinstance(value, str) else as_text(value)).strip()
     if "\x00" in text:
-        text = text.replace("\x00", bulk.NUL_SHOWN)
+        text = text.replace("\x00", NUL_SHOWN)
     return text or None
 
 
@@ -336,7 +337,7 @@ def _remove_too_long(frame: pd.DataFrame, fields: Sequence[str]) -> pd.DataFrame
 
 def _read_raw(payload: str) -> str:
     """What an unreadable row said, for the person who has to mend it."""
-    return str(orjson.loads(payload).get("raw"))[:_SHOWN].replace("\x00", bulk.NUL_SHOWN)
+    return str(orjson.loads(payload).get("raw"))[:_SHOWN].replace("\x00", NUL_SHOWN)
 
 
 STAGE: Final = Stage(name=StageName.CAPTURE, gather=gather, decide=decide, store=store)

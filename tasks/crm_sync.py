@@ -16,12 +16,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from leadgate.failpoints import failpoint
-from leadgate.ledger import Ledger, bulk, crm_links, crm_positions, signals
+from leadgate.ledger import Ledger, crm_links, crm_positions, signals
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.signals import NewSignal
 from leadgate.mapping import crm_records
 from leadgate.mapping.crm_records import RecordError
-from leadgate.plain_text import format_line
+from leadgate.plain_text import format_line, make_storable
 from leadgate.playbook import CrmConnection, CrmReads, Playbook
 from leadgate.values.json_types import JsonObject, JsonValue
 from tasks.capture import encode
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
 #: Pages of one sync: the next one goes on. A CRM that never says that there is no more ends here.
 MOST_PAGES: Final = 1_000
-KIND: Final = "lead"  #: of the records that are read, as ``CrmObject`` calls it
+KIND: Final = "lead"  # of the records that are read, as ``CrmObject`` calls it
 _LONGEST_POSITION: Final = 4_000  # characters
 _ERROR: Final = 300  # characters
+_SHOWN: Final = 2_000  # characters of a record that cannot be read
 
 
 @dataclass
@@ -164,7 +165,7 @@ def _sync_page(
         )
         if not moved:
             return
-        ids = {bulk.make_storable(str(record.id)) for record in page.records}
+        ids = {make_storable(str(record.id)) for record in page.records}
         written = crm_links.read_written(transaction, connection.name, ids) if connection.writes else {}
         read = _PageReader(connection, reads, playbook).read(page.records, written)
         new = signals.store_signals(transaction, read.signals, at) if read.signals else 0
@@ -220,7 +221,7 @@ class _PageReader:
 
     def _build_signal(self, number: int, record: CrmRecord, written: Mapping[str, JsonValue]) -> NewSignal | None:
         """The signal that a record is; None for one that holds nothing but what Leadgate has written."""
-        record_id = bulk.make_storable(str(record.id).strip())
+        record_id = make_storable(str(record.id).strip())
         origin = f"crm:{self._connection.name}"
         problem: str | None = None
         columns: JsonObject
@@ -230,14 +231,11 @@ class _PageReader:
             columns = crm_records.read_columns(record_id, record.values)
             state = crm_records.select_state(columns, self._ours, written)
         except RecordError as error:
-            problem = bulk.make_storable(f"record {record_id[:80]}: {error}")
+            problem = make_storable(f"record {record_id[:80]}: {error}")
             raw = repr(dict(record.values))[:_SHOWN]
             columns = state = {"raw": raw, crm_records.RECORD_ID: record_id[:_SHOWN]}
         if not state and record.values.get(self._connection.unique_field or ""):
             return None
-        key = bulk.make_storable(crm_records.make_key(record_id, state))
+        key = make_storable(crm_records.make_key(record_id, state))
         payload = encode(columns).decode()
         return NewSignal(number, self._reads.source, key, payload, problem, origin)
-
-
-_SHOWN: Final = 2_000  # characters of a record that cannot be read

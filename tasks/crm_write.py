@@ -22,10 +22,10 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 from sqlalchemy import Connection
 
-from leadgate.connectors.crm import CrmObject, CrmRecord, CrmTask, CrmValue, CrmWrite, RowError, RowFault, RowResult
+from leadgate.connectors.crm import CrmObject, CrmRecord, CrmTask, CrmWrite, RowError, RowFault, RowResult
 from leadgate.connectors.service_session import ServiceError
 from leadgate.crm.facts import LeadFacts, build_facts
-from leadgate.crm.values import Difference, Value, compare, encode
+from leadgate.crm.values import CrmValue, Difference, compare, encode
 from leadgate.crm.writes import build_key, build_task_key, build_task_texts, choose_values, list_guarded
 from leadgate.failpoints import failpoint
 from leadgate.ledger import Ledger, crm_connections, crm_links, crm_tasks, outbox, work_items
@@ -57,9 +57,9 @@ class _Lead:
     facts: LeadFacts
     link: Link | None
     again: bool  # a person asked for it
-    values: dict[str, Value] = field(default_factory=dict, repr=False)
+    values: dict[str, CrmValue] = field(default_factory=dict, repr=False)
     current: dict[str, CrmValue] = field(default_factory=dict, repr=False)
-    known_facts: dict[str, Value] = field(default_factory=dict, repr=False)
+    known_facts: dict[str, CrmValue] = field(default_factory=dict, repr=False)
     needs_key: bool = False  # its record was found by its address
     was_written: bool = False
     refusal: tuple[str, str] | None = None  # in words, and the vendor's own

@@ -12,13 +12,14 @@ from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
 
 from leadgate.connectors.files import Row
-from leadgate.ledger import Ledger, bulk, captured_rows, crm_changes, requests, signals
+from leadgate.ledger import Ledger, captured_rows, crm_changes, requests, signals
 from leadgate.ledger.activities import NewActivity, store_activities, store_each_activity, try_to_match_activities
 from leadgate.ledger.captured_rows import StoredRow
 from leadgate.ledger.crm_changes import NewCrmChange
 from leadgate.ledger.requests import Sender
 from leadgate.ledger.signals import NewSignal
 from leadgate.mapping.webhooks.reading import Change
+from leadgate.plain_text import make_storable
 from leadgate.playbook import Playbook
 from leadgate.values.json_types import JsonObject
 from tasks.activities import Reader
@@ -87,7 +88,7 @@ class SourceReader:
             rows = [
                 NewSignal(
                     at, self._name, each.key, each.text if each.problem is None else _keep_raw(each.text),
-                    None if each.problem is None else bulk.make_storable(each.problem),
+                    None if each.problem is None else make_storable(each.problem),
                     f"{self._origin}:{at + 1}" if listed else self._origin,
                 )
                 for at, each in enumerate(payloads)
@@ -129,8 +130,8 @@ def store_page(ledger: Ledger, arrivals: Arrivals, now: datetime) -> int:
     return new
 
 
-class Request(Protocol):
-    """What one sender sent at once."""
+class Rows(Protocol):
+    """What a request holds, as the ledger takes it."""
 
     @property
     def signals(self) -> Sequence[NewSignal]: ...
@@ -138,6 +139,11 @@ class Request(Protocol):
     def activities(self) -> Sequence[NewActivity]: ...
     @property
     def changes(self) -> Sequence[NewCrmChange]: ...
+
+
+class Request(Rows, Protocol):
+    """What one sender sent at once."""
+
     @property
     def sender(self) -> Sender: ...
 

@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from leadgate.ledger.message_facts import LeadFacts
+from leadgate.ledger.message_facts import MessageFacts
 from leadgate.ledger.outbox import Message
 from leadgate.masking import mask
 from leadgate.plain_text import defang, format_line
@@ -183,7 +183,7 @@ def compose_message(
     now: datetime,
     *,
     shows: Sequence[ShownFact] = (),
-    facts: LeadFacts | None = None,
+    facts: MessageFacts | None = None,
 ) -> Words:
     """The message in words: a template, and values that are safe to leave the installation.
 
@@ -200,7 +200,7 @@ def compose_digest(
     now: datetime,
     *,
     shows: Sequence[ShownFact] = (),
-    facts: Mapping[int, LeadFacts],
+    facts: Mapping[int, MessageFacts],
 ) -> Words:
     """One message in place of several of one kind to one target: a line a lead, what is due first at the top.
 
@@ -224,21 +224,21 @@ def compose_digest(
 
 
 def _describe_in_digest(
-    message: Message, reps: Mapping[str, Rep], shows: Sequence[ShownFact], facts: LeadFacts | None
+    message: Message, reps: Mapping[str, Rep], shows: Sequence[ShownFact], facts: MessageFacts | None
 ) -> str:
-    shown = () if message.kind in _WITHOUT_FACTS or facts is None else shows
+    shown = _choose_shown(message, shows, facts)
     typed = _list_typed(facts, shown) if facts is not None else []
-    numbers = [value for _, value in _list_contacts(message, shown)]
-    contact = [] if numbers else [format_line(_describe_lead(message), _LEAD)]
+    contacts = [value for _, value in _list_contacts(message, shown)]
+    contacts = contacts or [format_line(_describe_lead(message), _LEAD)]
     due = ""
     if message.due_at is not None and message.kind in _ABOUT_THE_FIRST_TOUCH:
         zone = _find_zone(message, reps)
         due = f", due {message.due_at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"
-    return f"J{message.journey_id}: {', '.join([*typed, *numbers, *contact])}{due}"
+    return f"J{message.journey_id}: {', '.join([*typed, *contacts])}{due}"
 
 
 def _build_fields(
-    message: Message, playbook: Playbook, now: datetime, shows: Sequence[ShownFact], facts: LeadFacts | None
+    message: Message, playbook: Playbook, now: datetime, shows: Sequence[ShownFact], facts: MessageFacts | None
 ) -> dict[str, str]:
     """The values that a template can name, each on a line of its own, without unseen characters, and no longer than
     it has to be. Of what a lead said there are only ``lead`` and ``facts``."""
@@ -255,11 +255,16 @@ def _build_fields(
         "lead": _describe_lead(message),
     }
     fields = {name: format_line(value, _LEAD if name in ("lead", "key") else _NAME) for name, value in known.items()}
-    shown = () if message.kind in _WITHOUT_FACTS or facts is None else shows
+    lines = [] if facts is None else _describe_facts(message, _choose_shown(message, shows, facts), facts)
     return fields | {
-        "facts": "".join(f"{line}\n" for line in _describe_facts(message, shown, facts)) if facts is not None else "",
+        "facts": "".join(f"{line}\n" for line in lines),
         "due": _describe_due(message, reps, now),
     }
+
+
+def _choose_shown(message: Message, shows: Sequence[ShownFact], facts: MessageFacts | None) -> Sequence[ShownFact]:
+    """The facts that this message may show: none of a lead whose values nobody has validated."""
+    return () if message.kind in _WITHOUT_FACTS or facts is None else shows
 
 
 def _find_label(name: str | None, reps: Mapping[str, Rep]) -> str:
@@ -279,7 +284,7 @@ def _describe_lead(message: Message) -> str:
     return "an address that could not be validated" if message.has_contact else "no address is known"
 
 
-def _describe_facts(message: Message, shows: Sequence[ShownFact], facts: LeadFacts) -> list[str]:
+def _describe_facts(message: Message, shows: Sequence[ShownFact], facts: MessageFacts) -> list[str]:
     """A line for who the lead is, for each way to reach them, and for why the lead qualified; as ``shows`` allows."""
     typed = _list_typed(facts, shows)
     lines = [f"Who: {', '.join(typed)}"] if typed else []
@@ -292,7 +297,7 @@ def _describe_facts(message: Message, shows: Sequence[ShownFact], facts: LeadFac
     return [*lines, f"Why: {', '.join(why)}"] if why else lines
 
 
-def _list_typed(facts: LeadFacts, shows: Sequence[ShownFact]) -> list[str]:
+def _list_typed(facts: MessageFacts, shows: Sequence[ShownFact]) -> list[str]:
     values = {"name": facts.name, "job_title": facts.job_title, "company": facts.company, "country": facts.country}
     shown = [defang(format_line(value, _TYPED)) for fact in _TYPED_FACTS if fact in shows and (value := values[fact])]
     return [value for value in shown if value]
@@ -308,7 +313,7 @@ def _list_contacts(message: Message, shows: Sequence[ShownFact]) -> list[tuple[s
     return found
 
 
-def _list_reasons(facts: LeadFacts) -> list[str]:
+def _list_reasons(facts: MessageFacts) -> list[str]:
     """The rules that counted most, with their points."""
     counted = sorted(facts.contributions.items(), key=lambda each: (-abs(each[1]), each[0]))
     return [f"{format_line(rule, _NAME)} {points:+d}" for rule, points in counted[:_RULES] if points]

@@ -14,31 +14,17 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from console.http.responses import RefusedError, build_id_reused_error, build_ledger_away_error, build_unexpected_error
 from console.screen import say
 from leadgate.ledger import Ledger, faults
-from leadgate.ledger.activities import NewActivity
-from leadgate.ledger.crm_changes import NewCrmChange
 from leadgate.ledger.requests import Sender
-from leadgate.ledger.signals import NewSignal
-from tasks.ingestion import Outcome, store_requests
+from tasks.ingestion import Outcome, Rows, store_requests
 
 MOST_WAITING: Final = 20_000  # payloads in the queue; what comes then is refused
 MOST_WAITING_BYTES: Final = 128 * 1024**2
 _MOST_TOGETHER: Final = 2_000  # payloads in one transaction
-
-
-class Rows(Protocol):
-    """What a request holds, as the ledger takes it."""
-
-    @property
-    def signals(self) -> Sequence[NewSignal]: ...
-    @property
-    def activities(self) -> Sequence[NewActivity]: ...
-    @property
-    def changes(self) -> Sequence[NewCrmChange]: ...
 
 
 class _Job:

@@ -14,14 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from leadgate.connectors.service_session import ServiceError
-
-#: A value of a record. None: the field is empty. A ``datetime`` is aware, in UTC.
-CrmValue = str | int | float | bool | datetime | date | None
+from leadgate.crm.values import CrmValue
 
 
 class CrmObject(StrEnum):
@@ -154,7 +152,7 @@ class CrmOwner:
     is_queue: bool = False
 
 
-class FieldType(StrEnum):
+class CrmFieldType(StrEnum):
     """What a field of a CRM holds, as far as writing it matters."""
 
     TEXT = "text"
@@ -172,7 +170,7 @@ class CrmField:
 
     name: str
     label: str
-    type: FieldType
+    type: CrmFieldType
     is_unique: bool = False
     is_writable: bool = True
     is_required: bool = False
@@ -206,7 +204,7 @@ class WantedField:
 
     name: str
     label: str
-    type: FieldType
+    type: CrmFieldType
     is_unique: bool = False
     is_written: bool = True
     values: tuple[str, ...] = field(default=())  # what is written to a choice

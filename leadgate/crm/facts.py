@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from leadgate.crm.values import Value
+from leadgate.crm.values import CrmValue
 from leadgate.json_columns import Proof, ScoreDetails
 from leadgate.playbook import CrmConnection
 from leadgate.vocabulary import JourneyStatus
@@ -50,7 +50,7 @@ class LeadFacts:
     due_at: datetime | None
     touched_at: datetime | None
     accepted_at: datetime | None
-    values: Mapping[str, Value] = field(default_factory=dict, repr=False)  # the lead's own fields
+    values: Mapping[str, CrmValue] = field(default_factory=dict, repr=False)  # the lead's own fields
 
     @property
     def current_owner(self) -> str | None:
@@ -63,7 +63,7 @@ class LeadFacts:
         return self.qualified_as is not None or self.current_owner is not None
 
 
-def build_facts(lead: LeadFacts, connection: CrmConnection, labels: Mapping[str, str]) -> dict[str, Value]:
+def build_facts(lead: LeadFacts, connection: CrmConnection, labels: Mapping[str, str]) -> dict[str, CrmValue]:
     """Every fact of the lead by name, but for ``owner``, which only the CRM's own ids can tell.
 
     ``labels``: the names of reps as people read them.

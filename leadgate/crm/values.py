@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from leadgate.plain_text import format_line
+from leadgate.plain_text import format_line, make_storable
 from leadgate.values.json_types import JsonValue
 
-#: A value of a record; None: the field is empty. A ``datetime`` is aware.
-Value = str | int | float | bool | datetime | date | None
+#: A value of a record; None: the field is empty. A ``datetime`` is aware, in UTC when a connector gives it.
+CrmValue = str | int | float | bool | datetime | date | None
 
 _SHOWN: Final = 120  # characters of a value that a work item shows
 _TRUTHS: Final = {"true": True, "false": False}
@@ -28,22 +28,22 @@ class Difference:
     """A field that does not hold what was written. The values are personal: they belong into erasable columns."""
 
     field: str
-    written: Value
-    read: Value
+    written: CrmValue
+    read: CrmValue
 
     def describe(self) -> str:
         """Both values in words."""
         return f"{self.field}: written {describe(self.written)}, the CRM has {describe(self.read)}"
 
 
-def compare(written: Mapping[str, Value], read: Mapping[str, Value]) -> list[Difference]:
+def compare(written: Mapping[str, CrmValue], read: Mapping[str, CrmValue]) -> list[Difference]:
     """The fields of ``written`` that ``read`` has otherwise, in their order."""
     return [
         Difference(name, value, read.get(name)) for name, value in written.items() if not is_same(value, read.get(name))
     ]
 
 
-def is_same(written: Value, read: Value) -> bool:
+def is_same(written: CrmValue, read: CrmValue) -> bool:
     """Whether a value that was read is the one that was written, however the CRM stores it.
 
     An empty text is no value. A CRM keeps moments to the second, a date without a time, numbers as decimals, and texts
@@ -62,17 +62,17 @@ def is_same(written: Value, read: Value) -> bool:
     return _fold(written) == _fold(read)
 
 
-def is_empty(value: Value) -> bool:
+def is_empty(value: CrmValue) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _read_truth(value: Value) -> bool | None:
+def _read_truth(value: CrmValue) -> bool | None:
     if isinstance(value, str):
         return _TRUTHS.get(value.strip().casefold())
     return value if isinstance(value, bool) else None
 
 
-def _is_same_number(written: Value, read: Value) -> bool:
+def _is_same_number(written: CrmValue, read: CrmValue) -> bool:
     try:
         first, second = float(str(written)), float(str(read))
     except (ValueError, OverflowError):
@@ -88,13 +88,13 @@ def _find_day(value: date) -> date:
     return _in_utc(value).date() if isinstance(value, datetime) else value
 
 
-def _fold(value: Value) -> str:
+def _fold(value: CrmValue) -> str:
     text = value.isoformat() if isinstance(value, date) else str(value)
     lines = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return "\n".join(line.rstrip() for line in lines).strip()
 
 
-def describe(value: Value) -> str:
+def describe(value: CrmValue) -> str:
     """A value as a person reads it: one line, without control characters, cut where it is long."""
     if is_empty(value):
         return "nothing"
@@ -103,7 +103,7 @@ def describe(value: Value) -> str:
     return f"'{format_line(value, _SHOWN)}'" if isinstance(value, str) else str(value)
 
 
-def encode(values: Mapping[str, Value], longest: int | None = None) -> dict[str, JsonValue]:
+def encode(values: Mapping[str, CrmValue], longest: int | None = None) -> dict[str, JsonValue]:
     """Values as the ledger keeps them as JSON, texts no longer than ``longest``.
 
     What JSON or PostgreSQL cannot hold (a NUL, half a character, a number that is none) is kept as a text.
@@ -111,9 +111,9 @@ def encode(values: Mapping[str, Value], longest: int | None = None) -> dict[str,
     return {name: _encode(value, longest) for name, value in values.items()}
 
 
-def _encode(value: Value, longest: int | None) -> JsonValue:
+def _encode(value: CrmValue, longest: int | None) -> JsonValue:
     if isinstance(value, str):
-        return value[:longest].replace("\x00", "\u2400").encode("utf-8", "backslashreplace").decode()
+        return make_storable(value[:longest])
     if isinstance(value, date):
         return (_in_utc(value) if isinstance(value, datetime) else value).isoformat()
     if isinstance(value, float) and not math.isfinite(value):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from string import Formatter
 from typing import Final
 
-from leadgate.crm.values import Value, is_empty
+from leadgate.crm.values import CrmValue, is_empty
 from leadgate.plain_text import format_line
 from leadgate.playbook import CrmConnection, CrmTaskText
 
@@ -40,16 +40,16 @@ def list_guarded(connection: CrmConnection) -> list[str]:
 
 def choose_values(
     connection: CrmConnection,
-    facts: Mapping[str, Value],
-    current: Mapping[str, Value],
+    facts: Mapping[str, CrmValue],
+    current: Mapping[str, CrmValue],
     lengths: Mapping[str, int],
-) -> dict[str, Value]:
+) -> dict[str, CrmValue]:
     """The values to write, by field of the CRM.
 
     ``facts`` lacks a fact that must not be written at all, such as an owner whom the CRM does not know. ``current`` is
     what the CRM has, of guarded fields; ``lengths`` the longest text of each field, where the CRM tells.
     """
-    chosen: dict[str, Value] = {}
+    chosen: dict[str, CrmValue] = {}
     for name, write in connection.writes.items():
         if write.fact not in facts:
             continue
@@ -64,7 +64,7 @@ def choose_values(
     return chosen
 
 
-def _clean(value: Value, longest: int) -> Value:
+def _clean(value: CrmValue, longest: int) -> CrmValue:
     """A value that any CRM can take: no number that is none, no control character, no text past its length."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
@@ -74,7 +74,7 @@ def _clean(value: Value, longest: int) -> Value:
     return text if len(text) <= longest else text[: max(0, longest - 1)].rstrip() + _ELLIPSIS
 
 
-def fill_text(template: str, facts: Mapping[str, Value], longest: int) -> str:
+def fill_text(template: str, facts: Mapping[str, CrmValue], longest: int) -> str:
     """``template`` with each ``{fact}`` as one line; an unknown one is left out. No longer than ``longest``."""
     parts = []
     for text, name, _, _ in Formatter().parse(template):
@@ -84,11 +84,11 @@ def fill_text(template: str, facts: Mapping[str, Value], longest: int) -> str:
     return str(_clean("".join(parts), longest) or "")
 
 
-def _write_out(value: Value) -> str:
+def _write_out(value: CrmValue) -> str:
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if isinstance(value, datetime) else str(value)
 
 
-def build_task_texts(task: CrmTaskText, facts: Mapping[str, Value]) -> tuple[str, str]:
+def build_task_texts(task: CrmTaskText, facts: Mapping[str, CrmValue]) -> tuple[str, str]:
     """The subject and the body of a follow-up task."""
     subject = format_line(fill_text(task.subject, facts, _SUBJECT), _SUBJECT)
     return subject or "Follow up", fill_text(task.body, facts, _BODY)

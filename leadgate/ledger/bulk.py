@@ -28,19 +28,6 @@ _BOOLEANS = {True: "t", False: "f", None: _NULL}
 _ESCAPES = (("\\", r"\\"), ("\t", r"\t"), ("\n", r"\n"), ("\r", r"\r"))
 _AT_A_TIME = 1_000  # rows that are put together before they are sent
 
-NUL_SHOWN = "\u2400"  # PostgreSQL text cannot hold U+0000; this is the character that stands for it
-
-
-def make_storable(value: str) -> str:
-    r"""``value`` as PostgreSQL's text can hold it: a NUL is shown by its sign, half a surrogate pair as its escape.
-
-    >>> make_storable("a\x00b"), make_storable("\ud800"), make_storable("Ann 😀")
-    ('a␀b', '\\ud800', 'Ann 😀')
-    """
-    if value.isascii():
-        return value.replace("\x00", NUL_SHOWN) if "\x00" in value else value
-    return value.replace("\x00", NUL_SHOWN).encode("utf-8", "backslashreplace").decode()
-
 
 def select(connection: Connection, statement: str, **parameters: object) -> pd.DataFrame:
     """The rows of ``statement`` as a frame of plain Python objects; NULL is ``None``."""

@@ -68,22 +68,6 @@ def read_written(connection: Connection, crm: str, record_ids: Collection[str]) 
     return {row.record_id: row.written for row in rows}
 
 
-def read_links_since(ledger: Ledger, crm: str, since: datetime, after: int, most: int) -> list[Link]:
-    """Links of leads past ``after`` whose records were written since, in the order of leads."""
-    with ledger.transaction() as connection:
-        return read_rows(
-            connection,
-            Link,
-            "SELECT lead_id, record_id, found_by, gone_at, written, written_at, read_at, differing FROM crm_link "
-            "WHERE crm = :crm AND lead_id > :after AND written_at >= :since AND gone_at IS NULL "
-            "ORDER BY lead_id LIMIT :most",
-            crm=crm,
-            after=after,
-            since=since,
-            most=most,
-        )
-
-
 def link_leads(connection: Connection, crm: str, records: Sequence[tuple[int, str, str]], now: datetime) -> set[int]:
     """Keep which record each lead is: lead, record, and how it was found. Returns the leads that are linked to it now.
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from leadgate.ledger.database import Ledger
-from leadgate.ledger.typed_rows import read_row, read_rows
+from leadgate.ledger.typed_rows import read_row
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,6 @@ def read_position(ledger: Ledger, crm: str, kind: str) -> CrmPosition | None:
             crm=crm,
             kind=kind,
         )
-
-
-def list_positions(connection: Connection) -> list[CrmPosition]:
-    """How far each CRM is read."""
-    return read_rows(
-        connection,
-        CrmPosition,
-        "SELECT crm, kind, position, changed_at, read_at, complete_at, records, failures, failed_at, error "
-        "FROM crm_position ORDER BY crm, kind",
-    )
 
 
 def move_position(

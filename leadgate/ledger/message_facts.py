@@ -15,7 +15,7 @@ from leadgate.ledger.typed_rows import read_rows
 
 
 @dataclass(frozen=True, slots=True)
-class LeadFacts:
+class MessageFacts:
     """A lead and its last score. Text is as the lead typed it."""
 
     journey_id: int
@@ -37,7 +37,7 @@ _FACTS: Final = """
     WHERE j.id = ANY(:ids)"""
 
 
-def read_lead_facts(ledger: Ledger, journey_ids: Collection[int]) -> dict[int, LeadFacts]:
+def read_message_facts(ledger: Ledger, journey_ids: Collection[int]) -> dict[int, MessageFacts]:
     """The facts of these journeys' leads, by journey."""
     with ledger.transaction() as connection:
-        return {row.journey_id: row for row in read_rows(connection, LeadFacts, _FACTS, ids=list(journey_ids))}
+        return {row.journey_id: row for row in read_rows(connection, MessageFacts, _FACTS, ids=list(journey_ids))}

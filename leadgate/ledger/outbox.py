@@ -68,7 +68,7 @@ _WAITS = "delivered_at IS NULL AND given_up_at IS NULL"
 
 
 def count_waiting_messages(ledger: Ledger, now: datetime | None = None) -> list[Waiting]:
-    """What waits, by target; CRMs are targets, too (``crm_outbox``)."""
+    """What waits, by target; CRMs are targets, too."""
     with ledger.transaction() as connection:
         now = read_time(connection, now)
         rows = connection.execute(

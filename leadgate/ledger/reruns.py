@@ -20,7 +20,6 @@ from leadgate.ledger import (
     actions,
     assignments,
     breakers,
-    bulk,
     crm_connections,
     leads,
     outbox,
@@ -38,6 +37,7 @@ from leadgate.ledger.work_items import close_work_items
 from leadgate.limits import find_length_problem
 from leadgate.matching import ASKS
 from leadgate.nearest import propose
+from leadgate.plain_text import make_storable
 from leadgate.playbook.crm import CRM_TARGET
 from leadgate.vocabulary import CrmMessageKind, ItemResolution, StageName, WorkItemKind
 
@@ -209,7 +209,7 @@ def _check_corrections(corrections: Mapping[str, str], playbook: Playbook) -> di
             raise ActionError(f"a lead has no field {name!r}; {propose(name, known)}")
         if (problem := find_length_problem(name, value)) is not None:
             raise ActionError(f"the correction does not fit its field ({problem}); give a shorter one")
-    return {name: bulk.make_storable(value) for name, value in corrections.items()}
+    return {name: make_storable(value) for name, value in corrections.items()}
 
 
 def open_items(connection: Connection, ids: Sequence[int], report: RerunReport) -> list[Item]:

@@ -19,11 +19,12 @@ import orjson
 
 from leadgate.crm.values import is_same
 from leadgate.limits import MAX_KEY_LENGTH
+from leadgate.plain_text import make_storable
 from leadgate.values.json_types import JsonObject, JsonValue
 
 #: The column of a signal with the record's id; it is read as ``external_id``.
 RECORD_ID: Final = "record_id"
-MOST_CHARACTERS: Final = 262_144  #: of a record's values together, as of what is posted
+MOST_CHARACTERS: Final = 262_144  # of a record's values together, as of what is posted
 _MOST_DIGITS: Final = 40
 #: What a playbook says of a field instead of listing its values.
 SET, EMPTY = "set", "empty"
@@ -113,18 +114,11 @@ def _is_as_written(written: JsonValue, value: JsonValue) -> bool:
 
 def make_key(record_id: str, state: JsonObject) -> str:
     """The key of a signal: the same for the same state of the same record."""
-    content = orjson.dumps(_make_encodable(state), option=orjson.OPT_SORT_KEYS)
+    storable = {
+        make_storable(name): make_storable(value) if isinstance(value, str) else value for name, value in state.items()
+    }
+    content = orjson.dumps(storable, option=orjson.OPT_SORT_KEYS)
     digest = hashlib.blake2b(content, digest_size=16).hexdigest()
     if len(record_id) + len(digest) + 8 > MAX_KEY_LENGTH:
         record_id = hashlib.blake2b(record_id.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     return f"record:{record_id}:{digest}"
-
-
-def _make_encodable(state: JsonObject) -> JsonObject:
-    """Half a surrogate pair, which no encoding has, as its escape."""
-    return {
-        name.encode("utf-8", "backslashreplace").decode(): (
-            value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
-        )
-        for name, value in state.items()
-    }

@@ -16,13 +16,13 @@ from leadgate import playbook as playbooks
 from leadgate.connectors.crm import (
     CrmBudget,
     CrmField,
+    CrmFieldType,
     CrmLimitError,
     CrmObject,
     CrmOwner,
     CrmRecord,
     CrmTask,
     CrmWrite,
-    FieldType,
     RowError,
     RowFault,
     RowResult,
@@ -70,7 +70,7 @@ class MemoryCrm:
     error: Exception | None = None
 
     def describe_fields(self, kind: CrmObject) -> dict[str, CrmField]:
-        return {"title": CrmField("title", "Title", FieldType.TEXT, max_length=20)}
+        return {"title": CrmField("title", "Title", CrmFieldType.TEXT, max_length=20)}
 
     def list_owners(self) -> list[CrmOwner]:
         return [CrmOwner("7", "Everybody", None, True)]

@@ -10,7 +10,7 @@ import pytest
 from crm_fakes.hubspot.connected import DUE, TOKEN, Account, make_rows
 from crm_fakes.serving import RESET_BEFORE, SILENCE_AFTER, Response, answer_with
 
-from leadgate.connectors.crm import CrmObject, CrmRecord, CrmWrite, FieldType, WantedField
+from leadgate.connectors.crm import CrmFieldType, CrmObject, CrmRecord, CrmWrite, WantedField
 from leadgate.connectors.hubspot import HubSpot
 from leadgate.connectors.service_session import ServiceError
 
@@ -133,11 +133,11 @@ def test_owners_have_ids_of_their_own(hubspot: Account) -> None:
 
 def test_check_finds_what_writing_would_fail_for(hubspot: Account) -> None:
     wanted = [
-        WantedField("leadgate_score", "Score", FieldType.TEXT),
-        WantedField("leadgate_grade", "Grade", FieldType.CHOICE, values=("A", "C")),
-        WantedField("hs_object_id", "Id", FieldType.NUMBER),
-        WantedField("frstname", "First name", FieldType.TEXT),
-        WantedField("company", "Company", FieldType.TEXT),
+        WantedField("leadgate_score", "Score", CrmFieldType.TEXT),
+        WantedField("leadgate_grade", "Grade", CrmFieldType.CHOICE, values=("A", "C")),
+        WantedField("hs_object_id", "Id", CrmFieldType.NUMBER),
+        WantedField("frstname", "First name", CrmFieldType.TEXT),
+        WantedField("company", "Company", CrmFieldType.TEXT),
     ]
     hubspot.portal.properties["contacts"]["leadgate_id"].is_unique = False
     hubspot.portal.scopes -= {"crm.objects.contacts.write", "crm.objects.owners.read"}
@@ -162,10 +162,10 @@ def test_create_fields_makes_what_is_missing_and_then_nothing_is(hubspot: Accoun
     for kind in ("contacts", "tasks"):
         del hubspot.portal.properties[kind]["leadgate_id"]
     wanted = [
-        WantedField("lg_grade", "Grade", FieldType.CHOICE, values=("A", "B")),
-        WantedField("lg_told", "Told", FieldType.BOOLEAN),
-        WantedField("lg_due", "Due", FieldType.DATETIME),
-        WantedField("email", "E-mail", FieldType.TEXT),
+        WantedField("lg_grade", "Grade", CrmFieldType.CHOICE, values=("A", "B")),
+        WantedField("lg_told", "Told", CrmFieldType.BOOLEAN),
+        WantedField("lg_due", "Due", CrmFieldType.DATETIME),
+        WantedField("email", "E-mail", CrmFieldType.TEXT),
     ]
     assert hubspot.crm.check(LEAD, wanted)
     assert set(hubspot.crm.create_fields(LEAD, wanted)) == {"leadgate_id", "lg_grade", "lg_told", "lg_due"}
@@ -207,7 +207,7 @@ def test_a_hostile_answer_is_an_error_or_a_row_that_is_not_written(hubspot: Acco
         lambda: hubspot.crm.read_changes(LEAD, ["email"], None),
         hubspot.crm.list_owners,
         lambda: hubspot.connect().describe_fields(LEAD),
-        lambda: hubspot.crm.check(LEAD, [WantedField("email", "E-mail", FieldType.TEXT)]),
+        lambda: hubspot.crm.check(LEAD, [WantedField("email", "E-mail", CrmFieldType.TEXT)]),
     ]
     for attempt in attempts:
         try:

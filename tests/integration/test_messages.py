@@ -26,7 +26,7 @@ from smtp_sink import taking_mail
 from leadgate import playbook as playbooks
 from leadgate.connectors import notify
 from leadgate.ledger import Ledger, outbox
-from leadgate.ledger.message_facts import LeadFacts
+from leadgate.ledger.message_facts import MessageFacts
 from leadgate.ledger.outbox import Message
 from leadgate.playbook import Playbook, ShownFact
 from tasks import overdue
@@ -80,7 +80,7 @@ def messages() -> Iterator[tuple[str, str]]:
             )  # fmt: skip
             ours = playbook(LABELS[(number + turn) % len(LABELS)])
             typed = [*ADDRESSES, *LABELS][(number + turn) % (len(ADDRESSES) + len(LABELS))]
-            facts = LeadFacts(12, name=typed, job_title=typed, company=typed, country=typed, grade=typed)
+            facts = MessageFacts(12, name=typed, job_title=typed, company=typed, country=typed, grade=typed)
             # in turn: each form of a message meets each address and each label
             form = (number + turn // 2) % 3
             if form == 0:

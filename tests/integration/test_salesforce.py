@@ -21,12 +21,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from leadgate.connectors.crm import (
     Crm,
+    CrmFieldType,
     CrmLimitError,
     CrmObject,
     CrmRefusedError,
     CrmTask,
     CrmWrite,
-    FieldType,
     RowError,
     RowFault,
     WantedField,
@@ -603,8 +603,8 @@ def test_a_position_of_somebody_else_is_refused(crm: Salesforce, position: str) 
 
 
 def test_an_org_that_is_ready_has_no_blocking_finding(crm: Salesforce) -> None:
-    lead = [WantedField(name, name, FieldType.TEXT) for name in ("LastName", "Company")]
-    assert crm.check(LEAD, [*lead, WantedField("OwnerId", "Owner", FieldType.REFERENCE)]) == []
+    lead = [WantedField(name, name, CrmFieldType.TEXT) for name in ("LastName", "Company")]
+    assert crm.check(LEAD, [*lead, WantedField("OwnerId", "Owner", CrmFieldType.REFERENCE)]) == []
     assert crm.check(TASK, []) == []
 
 
@@ -621,13 +621,13 @@ def test_a_check_finds_what_would_fail(crm: Salesforce, fake: FakeSalesforce) ->
     findings = crm.check(
         LEAD,
         [
-            WantedField("Nope__c", "Nope", FieldType.TEXT),
-            WantedField("FirstName", "First name", FieldType.TEXT),
-            WantedField("Phone", "Phone", FieldType.NUMBER, is_unique=True),
-            WantedField("Leadgate_Grade__c", "Grade", FieldType.CHOICE, values=("A", "Z")),
-            WantedField("Status", "Status", FieldType.CHOICE, values=("Odd",)),
-            WantedField("Leadgate_Topics__c", "Topics", FieldType.CHOICE, values=("Price;Odd",)),
-            WantedField("LastName", "Name", FieldType.TEXT),
+            WantedField("Nope__c", "Nope", CrmFieldType.TEXT),
+            WantedField("FirstName", "First name", CrmFieldType.TEXT),
+            WantedField("Phone", "Phone", CrmFieldType.NUMBER, is_unique=True),
+            WantedField("Leadgate_Grade__c", "Grade", CrmFieldType.CHOICE, values=("A", "Z")),
+            WantedField("Status", "Status", CrmFieldType.CHOICE, values=("Odd",)),
+            WantedField("Leadgate_Topics__c", "Topics", CrmFieldType.CHOICE, values=("Price;Odd",)),
+            WantedField("LastName", "Name", CrmFieldType.TEXT),
         ],
     )
     told = {(finding.subject, finding.is_blocking) for finding in findings}
@@ -649,12 +649,12 @@ def test_missing_fields_are_created_and_the_permission_set_may_use_them(connecte
     holder = org.add("PermissionSet", Name="Leadgate")
     del org.schemas["Task"].fields["Leadgate_Id__c"]
     wanted = [
-        WantedField("Score__c", "Score", FieldType.NUMBER),
-        WantedField("Grade__c", "Grade", FieldType.CHOICE, values=("A", "B")),
-        WantedField("Subject", "Subject", FieldType.TEXT),
+        WantedField("Score__c", "Score", CrmFieldType.NUMBER),
+        WantedField("Grade__c", "Grade", CrmFieldType.CHOICE, values=("A", "B")),
+        WantedField("Subject", "Subject", CrmFieldType.TEXT),
         *(
             WantedField(f"{kind}__c", "x", kind)
-            for kind in (FieldType.BOOLEAN, FieldType.DATE, FieldType.DATETIME, FieldType.TEXT)
+            for kind in (CrmFieldType.BOOLEAN, CrmFieldType.DATE, CrmFieldType.DATETIME, CrmFieldType.TEXT)
         ),
     ]
     names = crm.create_fields(TASK, wanted)
@@ -669,13 +669,13 @@ def test_missing_fields_are_created_and_the_permission_set_may_use_them(connecte
 
 
 @pytest.mark.parametrize(
-    "field", [WantedField("Standard", "x", FieldType.TEXT), WantedField("Other__c", "x", FieldType.REFERENCE)]
+    "field", [WantedField("Standard", "x", CrmFieldType.TEXT), WantedField("Other__c", "x", CrmFieldType.REFERENCE)]
 )
 def test_a_field_that_cannot_be_created_stops_before_the_first(
     crm: Salesforce, fake: FakeSalesforce, field: WantedField
 ) -> None:
     with pytest.raises(CrmRefusedError):
-        crm.create_fields(LEAD, [WantedField("New__c", "New", FieldType.TEXT), field])
+        crm.create_fields(LEAD, [WantedField("New__c", "New", CrmFieldType.TEXT), field])
     assert not fake.requests("POST /services/data")
 
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 
 from leadgate import playbook as playbooks
-from leadgate.ledger.message_facts import LeadFacts
+from leadgate.ledger.message_facts import MessageFacts
 from leadgate.ledger.outbox import Message
 from leadgate.playbook import Playbook, ShownFact
 from leadgate.sla.sla_targets import TARGETS
@@ -61,7 +61,7 @@ def test_an_assignment_tells_who_what_until_when_and_how_to_see_more(playbook: P
     ]
 
 
-FACTS = LeadFacts(
+FACTS = MessageFacts(
     12, name="Jane Doe", job_title="Chief Officer", company="Acme", country="DE", score=75, grade="A",
     contributions={"decides": 25, "has_company": 30, "student": -40, "nothing": 0, "fifth": 1, "sixth": 2},
 )  # fmt: skip

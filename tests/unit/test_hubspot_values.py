@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadgate.connectors.crm import CrmField, CrmObject, FieldType, RowFault
+from leadgate.connectors.crm import CrmField, CrmFieldType, CrmObject, RowFault
 from leadgate.connectors.hubspot.errors import judge_row, read_error
 from leadgate.connectors.hubspot.records import list_objects, read_field, read_next, read_owner, read_record
 from leadgate.connectors.hubspot.values import UnfitValueError, format_value, parse_value, store_values
 from leadgate.connectors.hubspot.writing import Row, split_groups
 from leadgate.connectors.service_session import ServiceError
 
-TYPES = {kind: CrmField("f", "F", kind) for kind in FieldType}
+TYPES = {kind: CrmField("f", "F", kind) for kind in CrmFieldType}
 texts = st.text(max_size=50) | st.sampled_from(["\x00", "9" * 8_000, "NaN", "1e999", "<b>", "\u202e", "-0", "1_0", "٣"])
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | texts
 names = st.sampled_from(
@@ -56,13 +56,13 @@ times = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.jus
 
 @given(st.none() | st.booleans())
 def test_true_and_false_come_back(value: bool | None) -> None:
-    field = TYPES[FieldType.BOOLEAN]
+    field = TYPES[CrmFieldType.BOOLEAN]
     assert parse_value(format_value(value, field), field) is value
 
 
 @given(st.integers(-(10**250), 10**250) | st.floats(allow_nan=False, allow_infinity=False))
 def test_numbers_come_back(value: float) -> None:
-    field = TYPES[FieldType.NUMBER]
+    field = TYPES[CrmFieldType.NUMBER]
     text = format_value(value, field)
     assert parse_value(text, field) == value
     assert "e" not in text.lower()
@@ -71,12 +71,12 @@ def test_numbers_come_back(value: float) -> None:
 @given(times, st.dates())
 def test_times_come_back_to_the_millisecond(moment: datetime, day: date) -> None:
     whole = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-    assert parse_value(format_value(moment, TYPES[FieldType.DATETIME]), TYPES[FieldType.DATETIME]) == whole
-    assert parse_value(format_value(day, TYPES[FieldType.DATE]), TYPES[FieldType.DATE]) == day
+    assert parse_value(format_value(moment, TYPES[CrmFieldType.DATETIME]), TYPES[CrmFieldType.DATETIME]) == whole
+    assert parse_value(format_value(day, TYPES[CrmFieldType.DATE]), TYPES[CrmFieldType.DATE]) == day
 
 
-@given(scalars, st.sampled_from(list(FieldType)))
-def test_a_value_is_refused_or_comes_back_as_was_said(value: Any, kind: FieldType) -> None:
+@given(scalars, st.sampled_from(list(CrmFieldType)))
+def test_a_value_is_refused_or_comes_back_as_was_said(value: Any, kind: CrmFieldType) -> None:
     fields = {"f": TYPES[kind]}
     try:
         predicted = store_values({"f": value}, fields)["f"]
@@ -88,23 +88,23 @@ def test_a_value_is_refused_or_comes_back_as_was_said(value: Any, kind: FieldTyp
 @pytest.mark.parametrize(
     ("value", "kind"),
     [
-        ("12", FieldType.NUMBER),
-        (True, FieldType.NUMBER),
-        (float("inf"), FieldType.NUMBER),
-        (float("nan"), FieldType.TEXT),
-        ("yes", FieldType.BOOLEAN),
-        ("2026-01-01", FieldType.DATE),
-        (datetime(2026, 1, 1), FieldType.DATETIME),  # noqa: DTZ001 - that it has no zone is what is refused
+        ("12", CrmFieldType.NUMBER),
+        (True, CrmFieldType.NUMBER),
+        (float("inf"), CrmFieldType.NUMBER),
+        (float("nan"), CrmFieldType.TEXT),
+        ("yes", CrmFieldType.BOOLEAN),
+        ("2026-01-01", CrmFieldType.DATE),
+        (datetime(2026, 1, 1), CrmFieldType.DATETIME),  # noqa: DTZ001 - that it has no zone is what is refused
     ],
 )
-def test_what_does_not_fit_is_refused_without_being_quoted(value: Any, kind: FieldType) -> None:
+def test_what_does_not_fit_is_refused_without_being_quoted(value: Any, kind: CrmFieldType) -> None:
     with pytest.raises(UnfitValueError) as refused:
         format_value(value, TYPES[kind])
     assert str(value) not in str(refused.value)
 
 
-@given(hostile, st.sampled_from(list(FieldType)))
-def test_any_value_of_an_answer_can_be_read(value: Any, kind: FieldType) -> None:
+@given(hostile, st.sampled_from(list(CrmFieldType)))
+def test_any_value_of_an_answer_can_be_read(value: Any, kind: CrmFieldType) -> None:
     parsed = parse_value(value, TYPES[kind])
     assert parsed is None or isinstance(parsed, str | int | float | datetime | date)
 
@@ -120,7 +120,7 @@ def test_any_error_can_be_read_and_judged(body: Any, status: int) -> None:
 
 
 READERS: list[Callable[[Any], object]] = [
-    lambda given: read_record(given, CrmObject.LEAD, ["email"], {"email": TYPES[FieldType.TEXT]}),
+    lambda given: read_record(given, CrmObject.LEAD, ["email"], {"email": TYPES[CrmFieldType.TEXT]}),
     read_owner,
     read_field,
     read_next,

@@ -13,7 +13,6 @@ from sqlmodel.sql.sqltypes import AutoString
 
 from leadgate import models
 from leadgate.connectors.files import Row
-from leadgate.ledger.bulk import make_storable
 from leadgate.limits import (
     MAX_INDEX_ROW_BYTES,
     MAX_KEY_LENGTH,
@@ -25,6 +24,7 @@ from leadgate.limits import (
 )
 from leadgate.matching.persons import READ, Person
 from leadgate.matching.resolving import build_claims
+from leadgate.plain_text import make_storable
 from leadgate.playbook import Matching, Source
 from tasks.capture import Keys, compute_key
 

@@ -20,7 +20,6 @@ from leadgate.connectors.crm import (
     CrmRecord,
     CrmRefusedError,
     CrmTask,
-    CrmValue,
     CrmWrite,
     RowResult,
     WantedField,
@@ -34,9 +33,9 @@ from leadgate.connectors.hubspot.task_writing import write_tasks
 from leadgate.connectors.hubspot.values import store_values
 from leadgate.connectors.hubspot.writing import PER_WRITE, write_rows
 from leadgate.connectors.service_session import ServiceError, ServiceSession
+from leadgate.crm.values import CrmValue
 from leadgate.nearest import propose
 
-BASE_URL: Final = "https://api.hubapi.com"
 _FIELDS_FRESH: Final = 900.0  # seconds for which the properties are not read again
 _MOST_PAGES: Final = 1_000  # of owners
 

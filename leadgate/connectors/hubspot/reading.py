@@ -22,7 +22,7 @@ from typing import Final
 
 import orjson
 
-from leadgate.connectors.crm import ChangePage, CrmField, CrmObject, CrmRecord, FieldType, RowFault
+from leadgate.connectors.crm import ChangePage, CrmField, CrmFieldType, CrmObject, CrmRecord, RowFault
 from leadgate.connectors.hubspot.client import KINDS, Client
 from leadgate.connectors.hubspot.errors import judge_row, read_error
 from leadgate.connectors.hubspot.records import (
@@ -117,7 +117,7 @@ def search_by(
 ) -> list[CrmRecord]:
     """The records whose property ``by`` has one of ``values``, as searches see them: some moments late."""
     found: dict[str, CrmRecord] = {}
-    is_text = by not in fields or fields[by].type is FieldType.TEXT
+    is_text = by not in fields or fields[by].type is CrmFieldType.TEXT
     asked = list(dict.fromkeys(value.lower() if is_text else value for value in values))  # texts in lower case only
     for start in range(0, len(asked), _PER_FILTER):
         wanted = {"propertyName": by, "operator": "IN", "values": asked[start : start + _PER_FILTER]}

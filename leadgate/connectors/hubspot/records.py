@@ -9,22 +9,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
-from leadgate.connectors.crm import CrmField, CrmObject, CrmOwner, CrmRecord, CrmValue, FieldType
+from leadgate.connectors.crm import CrmField, CrmFieldType, CrmObject, CrmOwner, CrmRecord
 from leadgate.connectors.hubspot.values import parse_time, parse_value
 from leadgate.connectors.service_session import ServiceError
+from leadgate.crm.values import CrmValue
 from leadgate.values.json_types import JsonObject, JsonValue, as_object
 
 MERGED: Final = "hs_merged_object_ids"
 UPDATED_BY: Final = "hs_updated_by_user_id"
 _LONGEST_ID: Final = 100
 _TYPES: Final = {
-    "string": FieldType.TEXT,
-    "phone_number": FieldType.TEXT,
-    "number": FieldType.NUMBER,
-    "bool": FieldType.BOOLEAN,
-    "date": FieldType.DATE,
-    "datetime": FieldType.DATETIME,
-    "enumeration": FieldType.CHOICE,
+    "string": CrmFieldType.TEXT,
+    "phone_number": CrmFieldType.TEXT,
+    "number": CrmFieldType.NUMBER,
+    "bool": CrmFieldType.BOOLEAN,
+    "date": CrmFieldType.DATE,
+    "datetime": CrmFieldType.DATETIME,
+    "enumeration": CrmFieldType.CHOICE,
 }
 
 
@@ -102,15 +103,15 @@ def read_field(given: JsonObject) -> CrmField | None:
     )
 
 
-def _read_type(given: JsonObject) -> FieldType:
+def _read_type(given: JsonObject) -> CrmFieldType:
     declared = given.get("type")
-    found = _TYPES.get(declared, FieldType.TEXT) if isinstance(declared, str) else FieldType.TEXT
-    if found is not FieldType.CHOICE:
+    found = _TYPES.get(declared, CrmFieldType.TEXT) if isinstance(declared, str) else CrmFieldType.TEXT
+    if found is not CrmFieldType.CHOICE:
         return found
     if given.get("referencedObjectType") == "OWNER" or given.get("name") == "hubspot_owner_id":
-        return FieldType.REFERENCE
+        return CrmFieldType.REFERENCE
     if given.get("fieldType") == "booleancheckbox":
-        return FieldType.BOOLEAN
+        return CrmFieldType.BOOLEAN
     return found
 
 

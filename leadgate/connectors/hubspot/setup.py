@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from leadgate.connectors.crm import CrmField, CrmFinding, CrmObject, FieldType, WantedField
+from leadgate.connectors.crm import CrmField, CrmFieldType, CrmFinding, CrmObject, WantedField
 from leadgate.connectors.hubspot.client import KINDS, Client, list_scopes
 from leadgate.connectors.hubspot.errors import HubSpotRefusedError
 from leadgate.connectors.hubspot.records import list_objects, read_field
@@ -23,13 +23,13 @@ _NEIGHBOURS: Final = {
     CrmObject.TASK: ("hs_task_subject", "task"),
 }
 _TYPES: Final = {
-    FieldType.TEXT: ("string", "text"),
-    FieldType.NUMBER: ("number", "number"),
-    FieldType.BOOLEAN: ("enumeration", "booleancheckbox"),
-    FieldType.DATE: ("date", "date"),
-    FieldType.DATETIME: ("datetime", "date"),
-    FieldType.CHOICE: ("enumeration", "select"),
-    FieldType.REFERENCE: ("enumeration", "select"),
+    CrmFieldType.TEXT: ("string", "text"),
+    CrmFieldType.NUMBER: ("number", "number"),
+    CrmFieldType.BOOLEAN: ("enumeration", "booleancheckbox"),
+    CrmFieldType.DATE: ("date", "date"),
+    CrmFieldType.DATETIME: ("datetime", "date"),
+    CrmFieldType.CHOICE: ("enumeration", "select"),
+    CrmFieldType.REFERENCE: ("enumeration", "select"),
 }
 
 
@@ -92,8 +92,8 @@ def _check_key(kind: CrmObject, fields: Mapping[str, CrmField], name: str) -> It
     advice = f"Create a property {name} of {KINDS[kind]} in HubSpot: single-line text that requires unique values."
     if field is None:
         yield CrmFinding(name, f"{KINDS[kind]} have no property {name} for Leadgate's key", advice)
-    elif not field.is_unique or field.type is not FieldType.TEXT:
-        problem = "is no text" if field.type is not FieldType.TEXT else "does not require unique values"
+    elif not field.is_unique or field.type is not CrmFieldType.TEXT:
+        problem = "is no text" if field.type is not CrmFieldType.TEXT else "does not require unique values"
         more = (
             "HubSpot cannot change that of a property that is there: create another one, and name it in the settings."
         )
@@ -120,14 +120,16 @@ def _check_field(kind: CrmObject, fields: Mapping[str, CrmField], wanted: Wanted
     if wanted.is_unique and not field.is_unique:
         yield CrmFinding(wanted.name, "the property does not require unique values", "Create another one that does.")
     lacking = [value for value in wanted.values if value not in field.choices]
-    if field.type is FieldType.CHOICE and wanted.is_written and lacking:
+    if field.type is CrmFieldType.CHOICE and wanted.is_written and lacking:
         problem = f"the property lacks the options {', '.join(lacking)}"
         yield CrmFinding(wanted.name, problem, "Add them to the property in HubSpot, by their internal names.")
 
 
-def _is_compatible(held: FieldType, wanted: FieldType) -> bool:
+def _is_compatible(held: CrmFieldType, wanted: CrmFieldType) -> bool:
     """A text holds anything that is written as one; a choice and a reference are texts from a list."""
-    return held is FieldType.TEXT or (wanted is FieldType.TEXT and held in (FieldType.CHOICE, FieldType.REFERENCE))
+    return held is CrmFieldType.TEXT or (
+        wanted is CrmFieldType.TEXT and held in (CrmFieldType.CHOICE, CrmFieldType.REFERENCE)
+    )
 
 
 def create_missing(client: Client, kind: CrmObject, wanted: Sequence[WantedField], key_property: str) -> list[str]:
@@ -140,7 +142,7 @@ def create_missing(client: Client, kind: CrmObject, wanted: Sequence[WantedField
             group = name
     asked = {field.name: field for field in wanted}
     if kind is not CrmObject.DEAL:
-        asked[key_property] = WantedField(key_property, "Leadgate id", FieldType.TEXT, is_unique=True)
+        asked[key_property] = WantedField(key_property, "Leadgate id", CrmFieldType.TEXT, is_unique=True)
     created: list[str] = []
     for field in asked.values():
         if field.name not in fields and _create(client, kind, field, group):
@@ -159,10 +161,10 @@ def _create(client: Client, kind: CrmObject, field: WantedField, group: str) -> 
     }
     if field.is_unique:
         body["hasUniqueValue"] = True
-    if field.type is FieldType.REFERENCE:
+    if field.type is CrmFieldType.REFERENCE:
         body |= {"externalOptions": True, "referencedObjectType": "OWNER"}
     elif type_ == "enumeration":
-        values = ("true", "false") if field.type is FieldType.BOOLEAN else field.values
+        values = ("true", "false") if field.type is CrmFieldType.BOOLEAN else field.values
         body["options"] = [
             {"label": value, "value": value, "displayOrder": order, "hidden": False}
             for order, value in enumerate(values)

@@ -14,7 +14,8 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Final
 
-from leadgate.connectors.crm import CrmField, CrmValue, FieldType
+from leadgate.connectors.crm import CrmField, CrmFieldType
+from leadgate.crm.values import CrmValue
 from leadgate.values.json_types import JsonValue
 
 _MILLISECONDS: Final = re.compile(r"-?\d{1,15}")
@@ -32,18 +33,18 @@ class UnfitValueError(ValueError):
 def format_value(value: CrmValue, field: CrmField) -> str:
     """``value`` as HubSpot takes it. Raises ``UnfitValueError``.
 
-    >>> format_value(datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC), CrmField("at", "At", FieldType.DATETIME))
+    >>> format_value(datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC), CrmField("at", "At", CrmFieldType.DATETIME))
     '2026-01-02T03:04:05.678Z'
     """
     if value is None:
         return ""
-    if field.type is FieldType.NUMBER:
+    if field.type is CrmFieldType.NUMBER:
         return _format_number(value, field.name)
-    if field.type is FieldType.BOOLEAN:
+    if field.type is CrmFieldType.BOOLEAN:
         if not isinstance(value, bool):
             raise UnfitValueError(field.name, "true or false")
         return str(value).lower()
-    if field.type in (FieldType.DATE, FieldType.DATETIME):
+    if field.type in (CrmFieldType.DATE, CrmFieldType.DATETIME):
         return _format_time(value, field)
     if isinstance(value, float) and not math.isfinite(value):
         raise UnfitValueError(field.name, "a finite number")
@@ -53,7 +54,7 @@ def format_value(value: CrmValue, field: CrmField) -> str:
 def parse_value(text: JsonValue, field: CrmField | None) -> CrmValue:
     """A value as HubSpot gives it. What does not fit the type stays the text that it is, for a person to see.
 
-    >>> parse_value("12", CrmField("n", "N", FieldType.NUMBER)), parse_value("", None)
+    >>> parse_value("12", CrmField("n", "N", CrmFieldType.NUMBER)), parse_value("", None)
     (12, None)
     """
     if isinstance(text, bool):
@@ -62,15 +63,15 @@ def parse_value(text: JsonValue, field: CrmField | None) -> CrmValue:
         text = _format_plain(text)
     if not isinstance(text, str) or text == "":
         return None
-    kind = field.type if field is not None else FieldType.TEXT
+    kind = field.type if field is not None else CrmFieldType.TEXT
     parsed: CrmValue = None
-    if kind is FieldType.NUMBER:
+    if kind is CrmFieldType.NUMBER:
         parsed = _parse_number(text)
-    elif kind is FieldType.BOOLEAN:
+    elif kind is CrmFieldType.BOOLEAN:
         parsed = {"true": True, "false": False}.get(text.strip().lower())
-    elif kind is FieldType.DATETIME:
+    elif kind is CrmFieldType.DATETIME:
         parsed = parse_time(text)
-    elif kind is FieldType.DATE:
+    elif kind is CrmFieldType.DATE:
         moment = parse_time(text)
         parsed = moment.date() if moment is not None else None
     return text if parsed is None else parsed
@@ -132,7 +133,7 @@ def _format_plain(value: CrmValue) -> str:
 
 def _format_time(value: CrmValue, field: CrmField) -> str:
     if isinstance(value, str) or not isinstance(value, date):
-        raise UnfitValueError(field.name, "a date" if field.type is FieldType.DATE else "a date with a time")
+        raise UnfitValueError(field.name, "a date" if field.type is CrmFieldType.DATE else "a date with a time")
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise UnfitValueError(field.name, "a time with a zone")
@@ -140,8 +141,8 @@ def _format_time(value: CrmValue, field: CrmField) -> str:
             value = value.astimezone(UTC)
         except OverflowError:
             raise UnfitValueError(field.name, "a time of our age") from None
-        return value.date().isoformat() if field.type is FieldType.DATE else format_time(value)
-    if field.type is FieldType.DATE:
+        return value.date().isoformat() if field.type is CrmFieldType.DATE else format_time(value)
+    if field.type is CrmFieldType.DATE:
         return value.isoformat()
     return format_time(datetime.combine(value, time(), UTC))
 

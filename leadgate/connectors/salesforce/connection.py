@@ -23,7 +23,6 @@ from leadgate.connectors.crm import (
     CrmOwner,
     CrmRecord,
     CrmTask,
-    CrmValue,
     CrmWrite,
     RowError,
     RowFault,
@@ -39,6 +38,7 @@ from leadgate.connectors.salesforce.soql import build_query, require_name
 from leadgate.connectors.salesforce.values import OBJECT_NAMES, Description, read_description, store_value
 from leadgate.connectors.salesforce.writing import ROWS_PER_REQUEST, RowWriter
 from leadgate.connectors.service_session import ServiceSession
+from leadgate.crm.values import CrmValue
 from leadgate.plain_text import format_line
 from leadgate.values.json_types import JsonObject
 

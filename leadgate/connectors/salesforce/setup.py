@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from leadgate.connectors.crm import CrmField, CrmFinding, CrmRefusedError, FieldType, WantedField
+from leadgate.connectors.crm import CrmField, CrmFieldType, CrmFinding, CrmRefusedError, WantedField
 from leadgate.connectors.salesforce.client import RestClient
 from leadgate.connectors.salesforce.soql import build_query, quote_text, require_name
 from leadgate.connectors.salesforce.values import Description
@@ -13,8 +13,8 @@ from leadgate.values.json_types import JsonObject, JsonValue, as_object
 
 #: Types that hold what another type asks for.
 _FITS: Final = {
-    FieldType.TEXT: frozenset({FieldType.TEXT, FieldType.CHOICE}),
-    FieldType.CHOICE: frozenset({FieldType.CHOICE, FieldType.TEXT}),
+    CrmFieldType.TEXT: frozenset({CrmFieldType.TEXT, CrmFieldType.CHOICE}),
+    CrmFieldType.CHOICE: frozenset({CrmFieldType.CHOICE, CrmFieldType.TEXT}),
 }
 _LONGEST_LISTED: Final = 5  # values or rules in one sentence
 
@@ -97,7 +97,7 @@ def _check_field(of: str, description: Description, wanted: WantedField) -> Iter
         )
     if wanted.is_unique and not field.is_unique:
         yield CrmFinding(where, "the field is not unique", "mark it as unique in Salesforce")
-    if wanted.is_written and field.type is FieldType.CHOICE:
+    if wanted.is_written and field.type is CrmFieldType.CHOICE:
         yield from _check_choices(where, description, field, wanted)
 
 
@@ -194,7 +194,7 @@ def create_missing(
 
     Raises ``CrmRefusedError``; fields that were made before it stay, and a repetition makes the rest.
     """
-    key = WantedField(key_field, "Leadgate id", FieldType.TEXT, is_unique=True)
+    key = WantedField(key_field, "Leadgate id", CrmFieldType.TEXT, is_unique=True)
     missing = [field for field in (key, *wanted) if description.find(field.name) is None]
     missing = list({field.name.lower(): field for field in reversed(missing)}.values())[::-1]
     bodies = [(field, _build_field(of, field)) for field in missing]  # all of them, before the first is made
@@ -216,25 +216,25 @@ def _build_field(of: str, field: WantedField) -> JsonValue:
 
 def _build_type(field: WantedField) -> JsonObject:
     match field.type:
-        case FieldType.TEXT if field.is_unique:
+        case CrmFieldType.TEXT if field.is_unique:
             return {"type": "Text", "length": 64, "unique": True, "externalId": True, "caseSensitive": True}
-        case FieldType.TEXT:
+        case CrmFieldType.TEXT:
             return {"type": "Text", "length": 255}
-        case FieldType.NUMBER:
+        case CrmFieldType.NUMBER:
             return {"type": "Number", "precision": 18, "scale": 4}
-        case FieldType.BOOLEAN:
+        case CrmFieldType.BOOLEAN:
             return {"type": "Checkbox", "defaultValue": "false"}
-        case FieldType.DATE:
+        case CrmFieldType.DATE:
             return {"type": "Date"}
-        case FieldType.DATETIME:
+        case CrmFieldType.DATETIME:
             return {"type": "DateTime"}
-        case FieldType.CHOICE:
+        case CrmFieldType.CHOICE:
             values: JsonValue = [{"valueName": value, "label": value, "default": False} for value in field.values]
             return {
                 "type": "Picklist",
                 "valueSet": {"restricted": True, "valueSetDefinition": {"sorted": False, "value": values}},
             }
-        case FieldType.REFERENCE:
+        case CrmFieldType.REFERENCE:
             raise CrmRefusedError(f"{field.name} refers to other records; create it in Salesforce by hand")
 
 

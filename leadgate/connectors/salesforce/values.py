@@ -13,21 +13,22 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
 
-from leadgate.connectors.crm import CrmField, CrmObject, CrmValue, FieldType
+from leadgate.connectors.crm import CrmField, CrmFieldType, CrmObject
 from leadgate.connectors.service_session import ServiceError
+from leadgate.crm.values import CrmValue
 from leadgate.values.json_types import JsonObject, JsonValue, as_object
 
 OBJECT_NAMES: Final = {CrmObject.LEAD: "Lead", CrmObject.TASK: "Task", CrmObject.DEAL: "Opportunity"}
 
 #: Salesforce's types of fields. One that is missing here, such as an address of several parts, is left out.
 _TYPES: Final = {
-    **dict.fromkeys(("string", "textarea", "phone", "url", "email", "combobox", "encryptedstring"), FieldType.TEXT),
-    **dict.fromkeys(("picklist", "multipicklist"), FieldType.CHOICE),
-    **dict.fromkeys(("int", "long", "double", "currency", "percent"), FieldType.NUMBER),
-    **dict.fromkeys(("reference", "id"), FieldType.REFERENCE),
-    "boolean": FieldType.BOOLEAN,
-    "date": FieldType.DATE,
-    "datetime": FieldType.DATETIME,
+    **dict.fromkeys(("string", "textarea", "phone", "url", "email", "combobox", "encryptedstring"), CrmFieldType.TEXT),
+    **dict.fromkeys(("picklist", "multipicklist"), CrmFieldType.CHOICE),
+    **dict.fromkeys(("int", "long", "double", "currency", "percent"), CrmFieldType.NUMBER),
+    **dict.fromkeys(("reference", "id"), CrmFieldType.REFERENCE),
+    "boolean": CrmFieldType.BOOLEAN,
+    "date": CrmFieldType.DATE,
+    "datetime": CrmFieldType.DATETIME,
 }
 _LARGEST: Final = 10**18  # a number has at most 18 digits
 #: Controls that no text field keeps, and halves of characters, which no JSON carries.
@@ -84,7 +85,7 @@ def read_description(raw: JsonObject) -> Description:
     )
 
 
-def _read_field(name: str, kind: FieldType, raw: JsonObject) -> CrmField:
+def _read_field(name: str, kind: CrmFieldType, raw: JsonObject) -> CrmField:
     label, length, listed = raw.get("label"), raw.get("length"), raw.get("picklistValues")
     entries = [as_object(entry) for entry in listed] if isinstance(listed, list) else []
     choices = [entry.get("value") for entry in entries if entry.get("active") is not False]
@@ -98,7 +99,7 @@ def _read_field(name: str, kind: FieldType, raw: JsonObject) -> CrmField:
         is_required=createable and raw.get("nillable") is False and raw.get("defaultedOnCreate") is not True,
         choices=tuple(choice for choice in choices if isinstance(choice, str)),
         max_length=length
-        if kind is not FieldType.NUMBER and isinstance(length, int) and not isinstance(length, bool) and length > 0
+        if kind is not CrmFieldType.NUMBER and isinstance(length, int) and not isinstance(length, bool) and length > 0
         else None,
     )
 
@@ -108,17 +109,17 @@ def store_value(field: CrmField, value: CrmValue) -> CrmValue:
     if value is None:
         return None
     wanted = field.type
-    if wanted in (FieldType.TEXT, FieldType.CHOICE, FieldType.REFERENCE):
+    if wanted in (CrmFieldType.TEXT, CrmFieldType.CHOICE, CrmFieldType.REFERENCE):
         return _store_text(value)
-    if wanted is FieldType.BOOLEAN and isinstance(value, bool):
+    if wanted is CrmFieldType.BOOLEAN and isinstance(value, bool):
         return value
-    if wanted is FieldType.NUMBER and isinstance(value, int | float) and not isinstance(value, bool):
+    if wanted is CrmFieldType.NUMBER and isinstance(value, int | float) and not isinstance(value, bool):
         if not math.isfinite(value) or abs(value) >= _LARGEST:
             raise ValueError("the number has more than 18 digits, or is none")
         return int(value) if isinstance(value, int) else float(value)
-    if wanted is FieldType.DATE and isinstance(value, date) and not isinstance(value, datetime):
+    if wanted is CrmFieldType.DATE and isinstance(value, date) and not isinstance(value, datetime):
         return value
-    if wanted is FieldType.DATETIME and isinstance(value, datetime) and value.tzinfo is not None:
+    if wanted is CrmFieldType.DATETIME and isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC).replace(microsecond=0)
     raise ValueError(f"a value of the type {type(value).__name__} does not fit a field of the type {wanted}")
 
@@ -145,17 +146,17 @@ def read_value(field: CrmField, raw: JsonValue) -> CrmValue:
         return None
     wanted = field.type
     try:
-        if wanted is FieldType.NUMBER and isinstance(raw, int | float) and not isinstance(raw, bool):
+        if wanted is CrmFieldType.NUMBER and isinstance(raw, int | float) and not isinstance(raw, bool):
             if math.isfinite(raw):
                 return raw
-        elif wanted is FieldType.BOOLEAN and isinstance(raw, bool):
+        elif wanted is CrmFieldType.BOOLEAN and isinstance(raw, bool):
             return raw
         elif isinstance(raw, str):
-            if wanted is FieldType.DATE:
+            if wanted is CrmFieldType.DATE:
                 return date.fromisoformat(raw)
-            if wanted is FieldType.DATETIME:
+            if wanted is CrmFieldType.DATETIME:
                 return read_moment(raw)
-            if wanted not in (FieldType.NUMBER, FieldType.BOOLEAN):
+            if wanted not in (CrmFieldType.NUMBER, CrmFieldType.BOOLEAN):
                 return raw
     except ValueError:
         pass
