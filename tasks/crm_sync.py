@@ -1,11 +1,12 @@
-"""Reading a CRM: what changed since the last time becomes signals, a page a transaction.
+"""Reading a CRM: what changed since the last time, a page a transaction, of each kind of records.
 
-Belongs here: going on from the watermark, and which signal a record is. Does not belong here: a vendor's requests
-(``connectors``), values and keys (``mapping.crm_records``), or what follows from a signal (the stages).
+Belongs here: going on from the watermarks, and which signal a record is. Does not belong here: a vendor's requests
+(``connectors``), values and keys (``mapping.crm_records``), what follows from other kinds of records (``crm_feed``
+says how they are read), or what follows from a signal (the stages).
 
-**The watermark** moves in the transaction that stores a page. Killed anywhere, a sync goes on where it was; a page that
-comes again changes nothing, because the same state of a record has the same key. Of two syncs of one CRM at the same
-time, one stores a page, and the other reads on from there.
+**The watermark** of a kind moves in the transaction that stores a page. Killed anywhere, a sync goes on where it was; a
+page that comes again changes nothing, because the same state of a record has the same key. Of two syncs of one CRM at
+the same time, one stores a page, and the other reads on from there.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from sqlalchemy import Connection
+
 from leadgate.failpoints import failpoint
 from leadgate.ledger import Ledger, crm_links, crm_positions, signals
 from leadgate.ledger.clock import read_time
@@ -22,41 +25,31 @@ from leadgate.ledger.signals import NewSignal
 from leadgate.mapping import crm_records
 from leadgate.mapping.crm_records import RecordError
 from leadgate.plain_text import format_line, make_storable
-from leadgate.playbook import CrmConnection, CrmReads, Playbook
+from leadgate.playbook import CrmConnection, CrmReads, Loaded, Playbook
 from leadgate.values.json_types import JsonObject, JsonValue
 from tasks.capture import encode
+from tasks.crm_feed import Feed, FeedPage, SyncCounts, find_latest
 
 if TYPE_CHECKING:
-    from leadgate.connectors.crm import ChangePage, Crm, CrmRecord
+    from leadgate.connectors.crm import Crm, CrmRecord
 
 #: Pages of one sync: the next one goes on. A CRM that never says that there is no more ends here.
 MOST_PAGES: Final = 1_000
-KIND: Final = "lead"  # of the records that are read, as ``CrmObject`` calls it
+KIND: Final = "lead"  # of the records that become signals, as ``CrmObject`` calls it
 _LONGEST_POSITION: Final = 4_000  # characters
 _ERROR: Final = 300  # characters
 _SHOWN: Final = 2_000  # characters of a record that cannot be read
 
 
 @dataclass
-class SyncReport:
+class SyncReport(SyncCounts):
     """What a sync has read, in counts. Nothing personal, and no credentials."""
 
     crm: str
     pages: int = 0
-    records: int = 0
-    new: int = 0  # signals
-    held: int = 0  # of them: cannot be read
-    unwanted: int = 0  # by the playbook
-    echoes: int = 0  # that hold nothing but what Leadgate has written
-    deleted: int = 0
     complete: bool = False  # there was nothing more to read
     problem: str | None = None
     wait_seconds: float | None = None  # that the CRM asks for
-
-    @property
-    def known(self) -> int:
-        """Records in a state that was read before."""
-        return self.records - self.new - self.unwanted - self.echoes - self.deleted
 
 
 def list_fields(connection: CrmConnection, playbook: Playbook) -> list[str]:
@@ -70,7 +63,7 @@ def list_fields(connection: CrmConnection, playbook: Playbook) -> list[str]:
 
 def read_crm(
     ledger: Ledger,
-    playbook: Playbook,
+    loaded: Loaded,
     connection: CrmConnection,
     open_it: Callable[[], Crm],
     now: datetime | None = None,
@@ -82,17 +75,17 @@ def read_crm(
         crm = open_it()
     except NotAvailableError as error:
         report = SyncReport(connection.name)
-        _keep_failure(ledger, report, error, now)
+        _keep_failure(ledger, report, KIND, error, now)
         return report
     try:
-        return sync_crm(ledger, playbook, connection, crm, now)
+        return sync_crm(ledger, loaded, connection, crm, now)
     finally:
         crm.close()
 
 
 def sync_crm(
     ledger: Ledger,
-    playbook: Playbook,
+    loaded: Loaded,
     connection: CrmConnection,
     crm: Crm,
     now: datetime | None = None,
@@ -112,38 +105,40 @@ def sync_crm(
     if connection.reads is None:
         report.problem = f"the playbook reads nothing from {connection.name}; add crm[].reads"
         return report
-    try:
-        while not report.complete and report.pages < most_pages and not stop():
-            _sync_page(ledger, playbook, connection, connection.reads, crm, report, now)
-            progress(report)
-    except ServiceError as error:
-        _keep_failure(ledger, report, error, now)
-        report.wait_seconds = getattr(error, "wait_seconds", None)
+    for feed in build_feeds(ledger, loaded, connection, connection.reads, crm, now):
+        report.complete = False
+        try:
+            while not report.complete and report.pages < most_pages and not stop():
+                _sync_page(ledger, connection, feed, report, now)
+                progress(report)
+        except ServiceError as error:
+            _keep_failure(ledger, report, feed.kind, error, now)
+            report.wait_seconds = getattr(error, "wait_seconds", None)
+        if not report.complete:
+            break
     return report
 
 
-def _keep_failure(ledger: Ledger, report: SyncReport, error: Exception, now: datetime | None) -> None:
+def build_feeds(
+    ledger: Ledger, loaded: Loaded, connection: CrmConnection, reads: CrmReads, crm: Crm, now: datetime | None
+) -> list[Feed]:
+    """The kinds of records that the playbook reads of this CRM, in the order in which they are read."""
+    return [_build_lead_feed(loaded.playbook, connection, reads, crm)]
+
+
+def _keep_failure(ledger: Ledger, report: SyncReport, kind: str, error: Exception, now: datetime | None) -> None:
     report.problem = format_line(str(error), _ERROR)
     with ledger.transaction() as transaction:
         at = read_time(transaction, now)
-        crm_positions.record_failure(transaction, report.crm, KIND, report.problem, at)
+        crm_positions.record_failure(transaction, report.crm, kind, report.problem, at)
 
 
-def _sync_page(
-    ledger: Ledger,
-    playbook: Playbook,
-    connection: CrmConnection,
-    reads: CrmReads,
-    crm: Crm,
-    report: SyncReport,
-    now: datetime | None,
-) -> None:
-    from leadgate.connectors.crm import CrmObject
+def _sync_page(ledger: Ledger, connection: CrmConnection, feed: Feed, report: SyncReport, now: datetime | None) -> None:
     from leadgate.connectors.service_session import ServiceError
 
-    kept = crm_positions.read_position(ledger, connection.name, KIND)
+    kept = crm_positions.read_position(ledger, connection.name, feed.kind)
     before = None if kept is None else kept.position
-    page = crm.read_changes(CrmObject.LEAD, list_fields(connection, playbook), before)
+    page = feed.read(before)
     if len(page.position) > _LONGEST_POSITION:
         raise ServiceError(f"{connection.name} names a position of {len(page.position):,} characters")
     if page.has_more and page.position == before:
@@ -155,34 +150,61 @@ def _sync_page(
         moved = crm_positions.move_position(
             transaction,
             connection.name,
-            KIND,
+            feed.kind,
             before=before,
             after=page.position,
-            records=len(page.records),
-            changed_at=_find_latest(page),
+            records=page.records,
+            changed_at=page.changed_at,
             complete=not page.has_more,
             now=at,
         )
         if not moved:
             return
-        ids = {make_storable(str(record.id)) for record in page.records}
-        written = crm_links.read_written(transaction, connection.name, ids) if connection.writes else {}
-        read = _PageReader(connection, reads, playbook).read(page.records, written)
-        new = signals.store_signals(transaction, read.signals, at) if read.signals else 0
+        counts = page.store(transaction, at)
         failpoint("crm.sync.stored")
     failpoint("crm.sync.moved")
     report.pages += 1
-    report.records += len(page.records)
-    report.new += new
-    report.held += sum(signal.unreadable is not None for signal in read.signals)
-    report.unwanted += read.unwanted
-    report.echoes += read.echoes
-    report.deleted += len(read.deleted)
+    report.add(counts)
     report.complete = not page.has_more
 
 
-def _find_latest(page: ChangePage) -> datetime | None:
-    return max((record.changed_at for record in page.records if record.changed_at is not None), default=None)
+# --- leads, which become signals --------------------------------------------------------------------------
+
+
+def _build_lead_feed(playbook: Playbook, connection: CrmConnection, reads: CrmReads, crm: Crm) -> Feed:
+    from leadgate.connectors.crm import CrmObject
+
+    def read(position: str | None) -> FeedPage:
+        page = crm.read_changes(CrmObject.LEAD, list_fields(connection, playbook), position)
+
+        def store(transaction: Connection, at: datetime) -> SyncCounts:
+            return _store_leads(transaction, playbook, connection, reads, page.records, at)
+
+        return FeedPage(page.position, page.has_more, len(page.records), find_latest(page.records), store)
+
+    return Feed(KIND, read)
+
+
+def _store_leads(
+    transaction: Connection,
+    playbook: Playbook,
+    connection: CrmConnection,
+    reads: CrmReads,
+    records: Sequence[CrmRecord],
+    at: datetime,
+) -> SyncCounts:
+    ids = {make_storable(str(record.id)) for record in records}
+    written = crm_links.read_written(transaction, connection.name, ids) if connection.writes else {}
+    read = _PageReader(connection, reads, playbook).read(records, written)
+    new = signals.store_signals(transaction, read.signals, at) if read.signals else 0
+    return SyncCounts(
+        records=len(records),
+        new=new,
+        held=sum(signal.unreadable is not None for signal in read.signals),
+        unwanted=read.unwanted,
+        echoes=read.echoes,
+        deleted=len(read.deleted),
+    )
 
 
 @dataclass

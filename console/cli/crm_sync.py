@@ -41,13 +41,13 @@ def sync(
 ) -> None:
     """Read what changed in the playbook's CRMs since the last time, as signals. Exit code 4 when one cannot be read."""
     context: CommandContext = ctx.obj
-    playbook = context.load_checked_playbook().playbook
+    loaded = context.load_checked_playbook()
     at = parse_now(now)
-    chosen = _choose(playbook, name)
+    chosen = _choose(loaded.playbook, name)
     status = build_error_console().status("reading") if sys.stderr.isatty() else nullcontext()
     with status, context.ledger() as ledger:
         reports = [
-            read_crm(ledger, playbook, each, lambda each=each: open_crm(each, os.environ), at)  # type: ignore[misc]
+            read_crm(ledger, loaded, each, lambda each=each: open_crm(each, os.environ), at)  # type: ignore[misc]
             for each in chosen
         ]
     if json:

@@ -64,8 +64,7 @@ def make_record(number: int, **more: Any) -> CrmRecord:
 
 
 def sync(harness: Harness, crm: Any) -> SyncReport:
-    playbook = harness.loaded.playbook
-    return sync_crm(harness.ledger, playbook, playbook.crm[0], crm, NOW)
+    return sync_crm(harness.ledger, harness.loaded, harness.loaded.playbook.crm[0], crm, NOW)
 
 
 def test_records_become_signals_and_the_same_state_is_one(harness: Harness) -> None:
@@ -113,11 +112,11 @@ def test_a_crm_that_fails_is_read_on_where_it_was(harness: Harness) -> None:
 @pytest.mark.parametrize("point", ["crm.sync.read", "crm.sync.stored", "crm.sync.moved"])
 def test_a_sync_that_is_killed_is_gone_on_with(harness: Harness, settings: Settings, point: str) -> None:
     crm: Any = Scripted([make_record(1), make_record(2)], [make_record(3)])
-    playbook = harness.loaded.playbook
+    loaded = harness.loaded
 
     def sync_in_child() -> None:
         with open_ledger(settings) as ledger:
-            sync_crm(ledger, playbook, playbook.crm[0], crm, NOW)
+            sync_crm(ledger, loaded, loaded.playbook.crm[0], crm, NOW)
 
     victim = Child(sync_in_child, failpoint=point)
     assert victim.killed
