@@ -460,7 +460,7 @@ def test_values_are_data_in_a_query(crm: Salesforce, fake: FakeSalesforce) -> No
 
 
 def test_long_lists_are_split_below_the_limit_of_an_address(crm: Salesforce, fake: FakeSalesforce) -> None:
-    fake.token_length = 4_000
+    fake.token_source.length = 4_000
     ids = [fake.org.add("Lead", **NEW, Email=f"n{n}@{'é' * 20}.example") for n in range(500)]
     addresses = [fake.org.rows["Lead"][id]["Email"] for id in ids]
     assert len(crm.find(LEAD, "Email", addresses, ["LastName"])) == 500

@@ -167,15 +167,19 @@ class Org:
         assert key is not None
         if not values.get(key):
             raise RowRefused("MISSING_ARGUMENT", f"{key} not specified", key)
-        fold = (lambda text: text) if schema.fields[key].case_sensitive else str.lower
-        matching = [
-            id
-            for id, row in self.rows[schema.name].items()
-            if not row["IsDeleted"] and row.get(key) is not None and fold(str(row[key])) == fold(str(values[key]))
-        ]
+        matching = self.find_by_key(schema, key, str(values[key]))
         if len(matching) > 1:
             raise RowRefused("DUPLICATE_EXTERNAL_ID", f"{key}: more than one record found for external id field", key)
         return matching[0] if matching else None
+
+    def find_by_key(self, schema: ObjectSchema, key: str, value: str) -> list[str]:
+        """The ids of the records that have ``value`` in the external id ``key``."""
+        fold: Callable[[str], str] = str if schema.fields[key].case_sensitive else str.lower
+        return [
+            id
+            for id, row in self.rows[schema.name].items()
+            if not row["IsDeleted"] and row.get(key) is not None and fold(str(row[key])) == fold(value)
+        ]
 
     def _create(self, schema: ObjectSchema, values: Row, headers: Mapping[str, str]) -> str:
         if not schema.createable:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import itertools
 import re
-import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from email.utils import format_datetime
 from typing import Any, Final
 
-import jwt
-
 from crm_fakes.salesforce.org import Org, RequestRefused, RowRefused, name_fields, parse_value
 from crm_fakes.salesforce.schema import TOOLING, FieldSchema, ObjectSchema
 from crm_fakes.salesforce.soql import Row, SoqlError, parse
+from crm_fakes.salesforce.tokens import App, Tokens
 from crm_fakes.serving import FakeService, Request, Response
 
 _MOST_ROWS: Final = 200
@@ -31,36 +28,30 @@ _TYPES: Final = {
 }
 
 
-@dataclass
-class App:
-    """An External Client App: who may ask for tokens, and how."""
-
-    consumer_key: str
-    username: str
-    public_key: str = ""
-    consumer_secret: str = ""
-    audience: str = "https://login.salesforce.com"
-
-
 class FakeSalesforce(FakeService):
     """One org. ``limit`` is that of requests in 24 hours; ``batch_rows`` the most records in one answer to a query."""
 
     def __init__(self, *apps: App) -> None:
         super().__init__()
         self.org = Org()
-        self.apps = {app.consumer_key: app for app in apps}
+        self.token_source = Tokens(*apps)
         self.limit = 100_000
         self.used = 0
         self.batch_rows = 2_000
-        self.token_length = 112
-        self.tokens: dict[str, float] = {}  # until when, by time.time()
         self._locators: dict[str, tuple[ObjectSchema, list[str], list[Row]]] = {}
         self._numbers = itertools.count(1)
 
+    @property
+    def apps(self) -> dict[str, App]:
+        return self.token_source.apps
+
+    @property
+    def tokens(self) -> dict[str, float]:
+        """The tokens that are valid, and until when, by ``time.time()``."""
+        return self.token_source.valid_until
+
     def give_token(self) -> str:
-        token = f"00D5g!fake{next(self._numbers)}.".ljust(self.token_length, "x")
-        self.tokens[token] = time.time() + 3_600
-        return token
+        return self.token_source.give()
 
     def expire_tokens(self) -> None:
         self.tokens.clear()
@@ -70,15 +61,14 @@ class FakeSalesforce(FakeService):
         if head > _LONGEST_HEAD:
             return Response(431 if len(request.target) <= _LONGEST_HEAD else 414, b"<h1>Bad Message</h1>")
         if request.segments == ("services", "oauth2", "token"):
-            return self._give_token(request)
+            return self.token_source.answer(request)
         limits = {}
         try:
             match request.segments:
                 case ("services", "data", version, *path):
                     self._check_access(request)
                     limits = {"Sforce-Limit-Info": f"api-usage={self.used}/{self.limit}"}
-                    if version not in {f"v{number}.0" for number in _VERSIONS}:
-                        raise RequestRefused("NOT_FOUND", "The requested resource does not exist", 404)
+                    _check_version(version, path)
                     response = self._route(request, version, tuple(path))
                 case _:
                     raise RequestRefused("NOT_FOUND", "The requested resource does not exist", 404)
@@ -89,46 +79,8 @@ class FakeSalesforce(FakeService):
         told = {"Date": format_datetime(self.org.now(), usegmt=True), **limits}
         return Response(response.status, response.body, {**told, **response.headers})
 
-    def _give_token(self, request: Request) -> Response:
-        if request.method != "POST" or "form-urlencoded" not in request.headers.get("content-type", ""):
-            return _refuse_token("invalid_request", "must use HTTP POST with a form")
-        form = Request("GET", "/?" + request.body.decode(), {}, b"").query
-        grant = form.get("grant_type")
-        if grant == "client_credentials":
-            app = self.apps.get(form.get("client_id", ""))
-            if app is None or not app.consumer_secret:
-                return _refuse_token("invalid_client_id", "client identifier invalid")
-            if form.get("client_secret") != app.consumer_secret:
-                return _refuse_token("invalid_client", "invalid client credentials")
-        elif grant == "urn:ietf:params:oauth:grant-type:jwt-bearer":
-            if isinstance(refused := self._read_assertion(form.get("assertion", "")), str):
-                return _refuse_token("invalid_grant", refused)
-        else:
-            return _refuse_token("unsupported_grant_type", "grant type not supported")
-        base = f"http://{request.headers.get('host', '')}"
-        body = {"access_token": self.give_token(), "instance_url": base, "token_type": "Bearer", "scope": "api"}
-        return Response(200, {**body, "id": f"{base}/id/00D/005"})
-
-    def _read_assertion(self, assertion: str) -> App | str:
-        try:
-            issuer = jwt.decode(assertion, options={"verify_signature": False}).get("iss", "")
-            if (app := self.apps.get(issuer)) is None or not app.public_key:
-                return "client identifier invalid"
-            required = {"require": ["iss", "sub", "aud", "exp"]}
-            claims = jwt.decode(assertion, app.public_key, ["RS256"], audience=app.audience, options=required)
-        except jwt.ExpiredSignatureError:
-            return "assertion has expired"
-        except jwt.InvalidAudienceError:
-            return "audience is invalid"
-        except jwt.PyJWTError:
-            return "invalid assertion"
-        if claims["exp"] > time.time() + 180:
-            return "expiration is too far in the future"
-        return app if claims["sub"] == app.username else "user hasn't approved this consumer"
-
     def _check_access(self, request: Request) -> None:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme not in ("Bearer", "OAuth") or self.tokens.get(token, 0) < time.time():
+        if not self.token_source.are_shown_by(request):
             raise RequestRefused("INVALID_SESSION_ID", "Session expired or invalid", 401)
         if self.used >= self.limit:
             raise RequestRefused("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", 403)
@@ -142,12 +94,17 @@ class FakeSalesforce(FakeService):
                 return self._query(request, version, deleted_too=False, tooling=True)
             case "GET", ("query" | "queryAll", locator):
                 return self._query_more(version, locator)
+            case "GET", ("limits",):
+                told = {"Max": self.limit, "Remaining": max(0, self.limit - self.used)}
+                return Response(200, {"DailyApiRequests": told})
+            case "GET", ("sobjects",):
+                return Response(200, self._describe_all(version))
             case "GET", ("sobjects", name, "describe"):
                 return Response(200, self._schema(name).describe())
             case "GET", ("sobjects", name, "deleted"):
                 return self._find_deleted(self._schema(name), request.query)
             case _, ("sobjects", name, *rest):
-                return self._one(request, self._schema(name), rest)
+                return self._one(request, version, self._schema(name), rest)
             case "PATCH", ("composite", "sobjects"):
                 return self._collection(request, "update")
             case "POST", ("composite", "sobjects"):
@@ -158,6 +115,15 @@ class FakeSalesforce(FakeService):
             case "POST", ("tooling", "sobjects", "CustomField"):
                 return self._create_field(_read_body(request))
         raise RequestRefused("NOT_FOUND", "The requested resource does not exist", 404)
+
+    def _describe_all(self, version: str) -> dict[str, Any]:
+        listed = []
+        for schema in self.org.schemas.values():
+            if schema.name not in TOOLING:
+                urls = {"sobject": f"/services/data/{version}/sobjects/{schema.name}"}
+                about = {name: value for name, value in schema.describe().items() if name != "fields"}
+                listed.append({**about, "urls": {**urls, "describe": f"{urls['sobject']}/describe"}})
+        return {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": listed}
 
     def _schema(self, name: str) -> ObjectSchema:
         if (schema := self.org.find_schema(name)) is None or schema.name in TOOLING:
@@ -209,10 +175,12 @@ class FakeSalesforce(FakeService):
             },
         )
 
-    def _one(self, request: Request, schema: ObjectSchema, rest: list[str]) -> Response:
+    def _one(self, request: Request, version: str, schema: ObjectSchema, rest: list[str]) -> Response:
         def write(operation: str, more: Mapping[str, Any], key: str | None = None) -> tuple[str, bool]:
+            body = _read_body(request)
+            self._refuse_ids(schema, body, key)
             try:
-                return self.org.write(operation, schema.name, {**_read_body(request), **more}, request.headers, key)
+                return self.org.write(operation, schema.name, {**body, **more}, request.headers, key)
             except RowRefused as refused:
                 error = dict(refused.error)
                 code = error.pop("statusCode")
@@ -225,18 +193,32 @@ class FakeSalesforce(FakeService):
             case "PATCH", [id]:
                 write("update", {"Id": id})
                 return Response(204)
-            case "PATCH", [key, value]:
+            case (("PATCH" | "GET"), [key, value]):
                 name = self._key(schema, key)
-                id, created = write("upsert", {name: value}, name)
-                return Response(201 if created else 200, {"id": id, "success": True, "errors": [], "created": created})
+                found = self.org.find_by_key(schema, name, value)
+                if len(found) > 1:
+                    return Response(300, [f"/services/data/{version}/sobjects/{schema.name}/{id}" for id in found])
+                if request.method == "PATCH":
+                    id, created = write("upsert", {name: value}, name)
+                    body = {"id": id, "success": True, "errors": [], "created": created}
+                    return Response(201 if created else 200, body)
+                if found:
+                    row = self.org.rows[schema.name][found[0]]
+                    return Response(200, show_row(version, schema, list(schema.fields), row))
             case "GET", [id]:
                 row = next((r for k, r in self.org.rows[schema.name].items() if k[:15] == id[:15]), None)
                 if row is not None and not row["IsDeleted"]:
-                    return Response(200, show_row("v66.0", schema, list(schema.fields), row))
+                    return Response(200, show_row(version, schema, list(schema.fields), row))
             case "DELETE", [id] if id in self.org.rows[schema.name]:
                 self.org.delete(schema.name, id)
                 return Response(204)
         raise RequestRefused("NOT_FOUND", "The requested resource does not exist", 404)
+
+    def _refuse_ids(self, schema: ObjectSchema, body: Mapping[str, Any], key: str | None) -> None:
+        """What stands in the address of a record must not stand in its body as well."""
+        for name in body:
+            if name.lower() == "id" or (key is not None and schema.find(name) is schema.fields[key]):
+                raise RequestRefused("INVALID_FIELD", f"The {name} field should not be specified in the sobject data.")
 
     def _collection(
         self, request: Request, operation: str, of: ObjectSchema | None = None, key: str | None = None
@@ -256,6 +238,8 @@ class FakeSalesforce(FakeService):
             raise RequestRefused("INVALID_INPUT", "all records must have the type of the address")
         for schema, record in zip(schemas, records, strict=True):
             self._check_readable(schema, record)
+            if operation != "update" and any(name.lower() == "id" for name in record):
+                raise RequestRefused("INVALID_FIELD", "a record of this request must not have an id")
         names = [str(record.get(key or "id", "")) for record in records]
         fold: Callable[[str], str] = str
         if key is not None and of is not None and not of.fields[key].case_sensitive:
@@ -314,8 +298,11 @@ class FakeSalesforce(FakeService):
         return Response(201, {"id": f"00N5g{next(self._numbers):010d}AAA", "success": True, "errors": []})
 
 
-def _refuse_token(error: str, description: str) -> Response:
-    return Response(400, {"error": error, "error_description": description})
+def _check_version(version: str, path: Sequence[str]) -> None:
+    """Collections of records came with version 42, and writing them by an external id with 46."""
+    oldest = _VERSIONS[0] if path[:2] != ["composite", "sobjects"] else 46 if len(path) == 4 else 42
+    if version not in {f"v{number}.0" for number in _VERSIONS if number >= oldest}:
+        raise RequestRefused("NOT_FOUND", "The requested resource does not exist", 404)
 
 
 def _read_body(request: Request) -> dict[str, Any]:
