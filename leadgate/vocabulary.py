@@ -230,7 +230,8 @@ class MessageKind(StrEnum):
 
 
 class CrmMessageKind(StrEnum):
-    """What a message to a CRM asks for: what has changed, or all of a lead because a person asked for it again."""
+    """What a message to a CRM asks for: what has changed, or all of a lead again, because a person asked for it or a
+    write that took too long may have put older values over newer ones."""
 
     WRITE = "crm_write"
     WRITE_AGAIN = "crm_write_again"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from leadgate.connectors.crm import Crm
     from tasks.outbox import DeliveryReport
 
-#: Longer than one request can take, with all its repeats. It is renewed once, before records are written.
+#: Longer than one request can take, with all its repeats. It is renewed before each request that writes.
 LEASE: Final = timedelta(minutes=5)
 MOST_LEADS: Final = 100  # that are written together, if the CRM takes so many
 _REFUSED_WAIT: Final = timedelta(minutes=10)

@@ -398,14 +398,13 @@ _THEIRS: Final = (
 )
 
 
-def renew_claims(ledger: Ledger, messages: Sequence[CrmMessage], until: datetime) -> set[int]:
+def renew_claims(connection: Connection, messages: Sequence[CrmMessage], until: datetime) -> set[int]:
     """The messages are claimed until then. Returns those that nobody else has claimed since."""
-    with ledger.transaction() as connection:
-        rows = connection.execute(
-            text(f"UPDATE outbox o SET retry_at = :until {_THEIRS} RETURNING o.id"),
-            _list_keys(messages) | {"until": until},
-        )
-        return {row.id for row in rows}
+    rows = connection.execute(
+        text(f"UPDATE outbox o SET retry_at = :until {_THEIRS} RETURNING o.id"),
+        _list_keys(messages) | {"until": until},
+    )
+    return {row.id for row in rows}
 
 
 def mark_written(connection: Connection, messages: Sequence[CrmMessage], now: datetime) -> None:

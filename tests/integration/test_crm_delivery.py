@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -68,6 +68,13 @@ class MemoryCrm:
     fault: RowFault = RowFault.PERMANENT
     override: dict[str, Any] = field(default_factory=dict)  # another automation
     error: Exception | None = None
+    slow: str = ""  # the next request of this name takes so long that ``meanwhile`` is done before it is
+    meanwhile: Callable[[], object] = lambda: None
+
+    def _take_time(self, name: str) -> None:
+        if self.slow == name:
+            self.slow = ""
+            self.meanwhile()
 
     def describe_fields(self, kind: CrmObject) -> dict[str, CrmField]:
         return {"title": CrmField("title", "Title", CrmFieldType.TEXT, max_length=20)}
@@ -77,6 +84,7 @@ class MemoryCrm:
 
     def find(self, kind: CrmObject, name: str, values: Iterable[str], fields: Sequence[str]) -> list[CrmRecord]:
         wanted = {value.casefold() for value in values}
+        self._take_time("find")
         return [
             CrmRecord(id, {each: record.get(each) for each in fields})
             for id, record in self.records.items()
@@ -84,6 +92,7 @@ class MemoryCrm:
         ]
 
     def read(self, kind: CrmObject, ids: Iterable[str], fields: Sequence[str]) -> dict[str, CrmRecord]:
+        self._take_time("read")
         return {
             id: CrmRecord(id, {each: self.records[id].get(each) for each in fields}) for id in ids if id in self.records
         }
@@ -91,6 +100,7 @@ class MemoryCrm:
     def write(self, kind: CrmObject, rows: Sequence[CrmWrite]) -> list[RowResult]:
         if self.error is not None:
             raise self.error
+        self._take_time("write")
         self.writes += 1
         return [self._write_row(row) for row in rows]
 
@@ -107,6 +117,7 @@ class MemoryCrm:
         return RowResult(row.key, id, created)
 
     def write_tasks(self, tasks: Sequence[CrmTask]) -> list[RowResult]:
+        self._take_time("write_tasks")
         self.tasks.update({task.key: task for task in tasks})
         return [RowResult(task.key, f"t{task.key}") for task in tasks]
 
@@ -243,6 +254,36 @@ def test_nothing_of_the_credentials_is_kept(harness: Harness) -> None:
     ]
     assert SECRET not in str(kept) + str(report.failures)
     assert report.failures
+
+
+@pytest.mark.parametrize("slow", ["find", "write", "write_tasks", "read"])
+def test_a_request_that_outlasts_its_lease_leaves_the_newest_values(harness: Harness, slow: str) -> None:
+    """Another consumer takes the lead over while the request is under way, and writes what has changed since."""
+    crm = MemoryCrm(slow=slow)
+    harness.capture(make_lead(1))
+    harness.run()
+    before: list[int] = []
+
+    def be_overtaken() -> None:
+        ownership.touch(
+            harness.ledger, 1, kind="call", rep=owner, by=make_actor(owner), at=NOW, seconds=60, now=NOW
+        )  # fmt: skip
+        harness.run(NOW + LEASE)
+        assert deliver(harness, crm, NOW + LEASE).count("delivered") >= 2
+        before.append(crm.writes)
+
+    owner = harness.one("SELECT owner FROM assignment")
+    crm.meanwhile = be_overtaken
+    deliver(harness, crm)
+    deliver(harness, crm, NOW + LEASE)
+
+    ((status),) = [record["lead_status"] for record in crm.records.values()]
+    assert status == "done"
+    assert all(task.is_done for task in crm.tasks.values())
+    assert harness.rows("SELECT written ->> 'lead_status', differing FROM crm_link") == [("done", 0)]
+    assert harness.one("SELECT count(*) FROM outbox WHERE target = 'crm:sales' AND delivered_at IS NULL") == 0
+    assert (crm.writes > before[0]) == (slow != "find")  # once more, where older values may have arrived last
+    assert (items(harness), harness.find_broken()) == ([], [])
 
 
 @pytest.mark.parametrize(
