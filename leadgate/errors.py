@@ -15,7 +15,7 @@ class ExitCode(IntEnum):
 
     BROKEN = 1  # a check found something broken
     WRONG_INPUT = 2  # nothing was changed
-    UNREACHABLE = 3  # PostgreSQL, Prefect or a port cannot be used
+    UNREACHABLE = 3  # PostgreSQL, Prefect, a CRM or a port cannot be used
     INCOMPLETE = 4  # some files were captured, and others not or in part
     INTERRUPTED = 130
     READER_GONE = 141  # 128 + SIGPIPE, as a shell reports it

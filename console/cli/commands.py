@@ -122,13 +122,18 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
         },
     ),
     "crm": Group(
-        "Read the playbook's CRMs.",
+        "Check and read the playbook's CRMs.",
         {
+            "check": Entry(
+                "console.cli.crm_check",
+                "Ask the playbook's CRMs whether reading and writing would work; writes nothing. "
+                "Exit 1 when it would not.",
+            ),
             "sync": Entry(
                 "console.cli.crm_sync",
                 "Read what changed in the playbook's CRMs since the last time, as signals. "
                 "Exit code 4 when one cannot be read.",
-            )
+            ),
         },
     ),
     "secret": Group(

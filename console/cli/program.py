@@ -22,7 +22,7 @@ from leadgate.errors import ExitCode, LeadgateError
 
 _EPILOG = (
     "Exit codes: 0 done · 1 a check found something broken · 2 wrong input or usage, nothing was changed · "
-    "3 PostgreSQL, Prefect or a port cannot be used · 4 some files were captured, and others not or in part · "
+    "3 PostgreSQL, Prefect, a CRM or a port cannot be used · 4 some files were captured, and others not or in part · "
     "130 interrupted, what was stored stays · 141 the reader of the output went away."
 )
 

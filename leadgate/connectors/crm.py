@@ -230,8 +230,11 @@ class Crm(Protocol):
         """The fields of a kind of record, by name."""
         ...
 
-    def check(self, kind: CrmObject, wanted: Sequence[WantedField]) -> list[CrmFinding]:
-        """What would make reading or writing fail: missing fields, types, choices, scopes, rules. Writes nothing."""
+    def check(self, kind: CrmObject, wanted: Sequence[WantedField], *, creates: bool = True) -> list[CrmFinding]:
+        """What would make reading or writing fail: missing fields, types, choices, scopes, rules. Writes nothing.
+
+        ``creates``: whether records will be created, or only updated.
+        """
         ...
 
     def create_fields(self, kind: CrmObject, wanted: Sequence[WantedField]) -> list[str]:

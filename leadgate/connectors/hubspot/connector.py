@@ -81,7 +81,7 @@ class HubSpot:
     def describe_fields(self, kind: CrmObject) -> Mapping[str, CrmField]:
         return self._learn_fields(kind)
 
-    def check(self, kind: CrmObject, wanted: Sequence[WantedField]) -> list[CrmFinding]:
+    def check(self, kind: CrmObject, wanted: Sequence[WantedField], *, creates: bool = True) -> list[CrmFinding]:
         return find_problems(self._client, kind, wanted, self._key_property)
 
     def create_fields(self, kind: CrmObject, wanted: Sequence[WantedField]) -> list[str]:

@@ -48,11 +48,13 @@ def find_problems(
         fields = read_fields(client, kind)
     except HubSpotRefusedError as refusal:
         return [_explain_refusal(kind, "reading properties", refusal)]
-    found = list(_check_rights(client, kind, is_written=any(field.is_written for field in wanted)))
-    if kind is not CrmObject.DEAL:
+    is_written = any(field.is_written for field in wanted)
+    found = list(_check_rights(client, kind, is_written=is_written))
+    keeps_key = kind is CrmObject.TASK or (kind is CrmObject.LEAD and is_written)
+    if keeps_key:
         found += _check_key(kind, fields, key_property)
     for field in wanted:
-        if field.name != key_property or kind is CrmObject.DEAL:
+        if field.name != key_property or not keeps_key:
             found += _check_field(kind, fields, field)
     return found
 

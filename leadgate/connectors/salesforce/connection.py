@@ -98,9 +98,12 @@ class Salesforce:
     def describe_fields(self, kind: CrmObject) -> Mapping[str, CrmField]:
         return self._describe(kind).fields
 
-    def check(self, kind: CrmObject, wanted: Sequence[WantedField]) -> list[CrmFinding]:
+    def check(self, kind: CrmObject, wanted: Sequence[WantedField], *, creates: bool = True) -> list[CrmFinding]:
         closed = self._closed_status if kind is CrmObject.TASK else None
-        return check_object(self._client, OBJECT_NAMES[kind], self._describe(kind), wanted, self._key_field, closed)
+        described = self._describe(kind)
+        return check_object(
+            self._client, OBJECT_NAMES[kind], described, wanted, self._key_field, closed, creates=creates
+        )
 
     def create_fields(self, kind: CrmObject, wanted: Sequence[WantedField]) -> list[str]:
         """Leadgate's key field is made as well. Needs the permission to customise the application."""

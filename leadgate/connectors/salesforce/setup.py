@@ -11,11 +11,6 @@ from leadgate.connectors.salesforce.soql import build_query, quote_text, require
 from leadgate.connectors.salesforce.values import Description
 from leadgate.values.json_types import JsonObject, JsonValue, as_object
 
-#: Types that hold what another type asks for.
-_FITS: Final = {
-    CrmFieldType.TEXT: frozenset({CrmFieldType.TEXT, CrmFieldType.CHOICE}),
-    CrmFieldType.CHOICE: frozenset({CrmFieldType.CHOICE, CrmFieldType.TEXT}),
-}
 _LONGEST_LISTED: Final = 5  # values or rules in one sentence
 
 
@@ -26,25 +21,35 @@ def check_object(
     wanted: Sequence[WantedField],
     key_field: str,
     closed_status: str | None,
+    *,
+    creates: bool = True,
 ) -> list[CrmFinding]:
-    """What would make reading or writing fail. ``closed_status``: the status that a finished task is given."""
+    """What would make reading or writing fail. ``closed_status``: the status that a finished task is given.
+
+    ``creates``: whether records will be created, or only updated.
+    """
     writes = any(field.is_written for field in wanted) or closed_status is not None
     return [
-        *_check_permissions(of, description, writes=writes),
+        *_check_permissions(of, description, writes=writes, creates=creates),
         *(_check_key(of, description, key_field) if writes else ()),
-        *(finding for field in wanted for finding in _check_field(of, description, field)),
-        *(_check_required(of, description, wanted, key_field) if writes and closed_status is None else ()),
+        *(
+            finding
+            for field in wanted
+            if field.name.lower() != key_field.lower() or not writes
+            for finding in _check_field(of, description, field)
+        ),
+        *(_check_required(of, description, wanted, key_field) if writes and creates and closed_status is None else ()),
         *_check_status(description, closed_status),
         *(_check_rules(client, of) if writes else ()),
     ]
 
 
-def _check_permissions(of: str, description: Description, *, writes: bool) -> Iterator[CrmFinding]:
+def _check_permissions(of: str, description: Description, *, writes: bool, creates: bool) -> Iterator[CrmFinding]:
     lacking = [
         word
         for word, allowed in (
             ("read", description.is_queryable),
-            ("create", description.is_createable or not writes),
+            ("create", description.is_createable or not (writes and creates)),
             ("edit", description.is_updateable or not writes),
         )
         if not allowed
@@ -85,7 +90,7 @@ def _check_field(of: str, description: Description, wanted: WantedField) -> Iter
             f"create it at {_home(of)}, and give the user's permission set access to it",
         )
         return
-    if field.type not in _FITS.get(wanted.type, frozenset({wanted.type})):
+    if not _is_compatible(field.type, wanted.type):
         yield CrmFinding(
             where,
             f"the field is of the type {field.type}, and {wanted.type} is written to it",
@@ -99,6 +104,11 @@ def _check_field(of: str, description: Description, wanted: WantedField) -> Iter
         yield CrmFinding(where, "the field is not unique", "mark it as unique in Salesforce")
     if wanted.is_written and field.type is CrmFieldType.CHOICE:
         yield from _check_choices(where, description, field, wanted)
+
+
+def _is_compatible(held: CrmFieldType, wanted: CrmFieldType) -> bool:
+    """A text holds anything, and a choice is a text from a list."""
+    return held in (CrmFieldType.TEXT, wanted) or (held is CrmFieldType.CHOICE and wanted is CrmFieldType.TEXT)
 
 
 def _check_choices(where: str, description: Description, field: CrmField, wanted: WantedField) -> Iterator[CrmFinding]:

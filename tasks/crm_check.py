@@ -1,0 +1,181 @@
+"""Whether a CRM is ready for what the playbook reads and writes there, asked before the first write. Writes nothing.
+
+Belongs here: what is asked of a connection as a whole, and findings about credentials, answers and owners. Does not
+belong here: a vendor's fields, rights and rules (``connectors``), or creating what is missing (``crm_setup``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from leadgate.connectors.crm import (
+    Crm,
+    CrmField,
+    CrmFinding,
+    CrmLimitError,
+    CrmObject,
+    CrmRefusedError,
+)
+from leadgate.connectors.crm_opening import CrmNotConfiguredError
+from leadgate.connectors.service_session import ServiceError
+from leadgate.plain_text import format_line
+from leadgate.playbook import CrmConnection, Playbook, Rep
+from tasks.crm_fields import list_kinds, list_wanted, writes_records
+from tasks.crm_owners import CrmOwners
+
+_T = TypeVar("_T")
+_SHOWN: Final = 500  # characters of what a CRM says
+_MOST_FINDINGS: Final = 200  # that a person can read
+
+
+@dataclass
+class CheckReport:
+    """What was found about one connection, what blocks first. ``was_asked``: whether the CRM has answered."""
+
+    crm: str
+    findings: list[CrmFinding] = field(default_factory=list)
+    was_asked: bool = True
+
+    @property
+    def is_ready(self) -> bool:
+        return self.was_asked and not any(finding.is_blocking for finding in self.findings)
+
+
+def check_connection(
+    playbook: Playbook, connection: CrmConnection, environ: Mapping[str, str], open_it: Callable[[], Crm]
+) -> CheckReport:
+    """Ask the CRM of ``connection`` whether reading and writing would work. Raises nothing that a CRM causes."""
+    unset = find_unset(connection, environ)
+    if unset:
+        return CheckReport(connection.name, unset, was_asked=False)
+    try:
+        crm = open_it()
+    except CrmNotConfiguredError as error:
+        advice = "Correct the connection in the playbook; `leadgate playbook check` tells more."
+        return CheckReport(connection.name, [CrmFinding(connection.name, str(error), advice)], was_asked=False)
+    try:
+        return check_crm(playbook, connection, crm)
+    finally:
+        crm.close()
+
+
+def find_unset(connection: CrmConnection, environ: Mapping[str, str]) -> list[CrmFinding]:
+    """The variables with credentials that are not set, by name; never a value."""
+    return [
+        CrmFinding(
+            variable,
+            f"the variable is not set; {connection.name} needs it as its {word.replace('_', ' ')}",
+            f"Set {variable} in the environment of this command, and of what keeps Leadgate running.",
+        )
+        for word, variable in connection.credentials.items()
+        if not environ.get(variable, "").strip()
+    ]
+
+
+def check_crm(playbook: Playbook, connection: CrmConnection, crm: Crm) -> CheckReport:
+    """Ask an open CRM whether reading and writing would work."""
+    report = CheckReport(connection.name)
+    found: list[CrmFinding] = []
+    try:
+        for kind in list_kinds(connection):
+            found += ask(lambda kind=kind: _check_kind(playbook, connection, crm, kind), connection)  # type: ignore[misc]
+        if names_owners(connection):
+            found += ask(lambda: _check_owners(playbook, connection, crm), connection)
+    except ServiceError as error:
+        found.append(_explain_silence(connection, error))
+        report.was_asked = False
+    report.findings = _sort(found)
+    return report
+
+
+def ask(ask_crm: Callable[[], list[CrmFinding]], connection: CrmConnection) -> list[CrmFinding]:
+    """The findings of one question; a refusal is one, too. Raises ``ServiceError`` when there is no answer.
+
+    An error that is none of the connector's kinds is a fault of the connector.
+    """
+    try:
+        return ask_crm()
+    except CrmRefusedError as error:
+        advice = "Compare credentials, scopes and address with those of the account; docs/connectors.md names them."
+        return [CrmFinding(connection.name, str(error), advice)]
+    except ServiceError:
+        raise
+    except Exception as error:
+        raise ServiceError(f"the connector of {connection.name} failed ({type(error).__name__})") from None
+
+
+def _explain_silence(connection: CrmConnection, error: ServiceError) -> CrmFinding:
+    problem = str(error)
+    if isinstance(error, CrmLimitError):
+        minutes = max(1, round(min(error.wait_seconds, 86_400) / 60))
+        return CrmFinding(connection.name, problem, f"Its limit is reached; ask again in {minutes:,} minutes.")
+    advice = f"Is {connection.address or 'the address'} right, and does this machine reach it?"
+    if not connection.allow_private:
+        advice += " An address within a private network needs allow_private: true."
+    return CrmFinding(connection.name, problem, advice)
+
+
+def read_known(crm: Crm, kind: CrmObject) -> Mapping[str, CrmField]:
+    """The fields that a CRM has; none when it refuses to tell, which ``check`` then says in its own words."""
+    try:
+        return crm.describe_fields(kind)
+    except CrmRefusedError:
+        return {}
+
+
+def _check_kind(playbook: Playbook, connection: CrmConnection, crm: Crm, kind: CrmObject) -> list[CrmFinding]:
+    wanted = list_wanted(playbook, connection, kind, read_known(crm, kind))
+    return crm.check(kind, wanted, creates=kind is CrmObject.TASK or connection.create)
+
+
+def _sort(found: Iterable[CrmFinding]) -> list[CrmFinding]:
+    """Each finding once and in lines, those that block first, in the order in which they were found."""
+    once = dict.fromkeys(map(_clean, found))
+    return sorted(once, key=lambda finding: not finding.is_blocking)[:_MOST_FINDINGS]
+
+
+def _clean(finding: CrmFinding) -> CrmFinding:
+    subject, problem, advice = (
+        format_line(each, _SHOWN) for each in (finding.subject, finding.problem, finding.advice)
+    )
+    return CrmFinding(subject, problem, advice, finding.is_blocking)
+
+
+# --- owners -----------------------------------------------------------------------------------------------
+
+
+def names_owners(connection: CrmConnection) -> bool:
+    """Whether the CRM is told who owns a lead, or a task."""
+    writes = connection.writes.values()
+    return connection.task is not None or any(write.fact == "owner" for write in writes)
+
+
+def _check_owners(playbook: Playbook, connection: CrmConnection, crm: Crm) -> list[CrmFinding]:
+    if not writes_records(connection):
+        return []
+    owners = CrmOwners(connection.name, crm.list_owners())
+    takers = _list_takers(playbook)
+    return list(_explain_unknown(owners, playbook.reps, takers, connection))
+
+
+def _list_takers(playbook: Playbook) -> frozenset[str]:
+    """The reps to whom a route can give leads."""
+    members = {member.rep for pool in playbook.pools for member in pool.members}
+    return frozenset(members | {route.to.removeprefix("rep ") for route in playbook.routing})
+
+
+def _explain_unknown(
+    owners: CrmOwners, reps: Iterable[Rep], takers: frozenset[str], connection: CrmConnection
+) -> Iterator[CrmFinding]:
+    for rep in reps:
+        if owners.find(rep) is None:
+            blocks = rep.name in takers
+            yield CrmFinding(
+                rep.name,
+                f"the rep {owners.explain(rep)} in {connection.name}"
+                + ("; their leads and tasks would have no owner there" if blocks else "; no pool or route names them"),
+                f"Add the user in the CRM, or their e-mail address or crm_ids: {{{connection.name}: ID}} to the rep.",
+                is_blocking=blocks,
+            )

@@ -1,0 +1,101 @@
+"""Which fields of a CRM the playbook needs, of which type, and which words are written to them.
+
+Belongs here: from a connection of the playbook to the fields that a connector checks or creates. Does not belong here:
+what a CRM has (``connectors``), or the values for one lead (``leadgate.crm``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from leadgate import fields
+from leadgate.connectors.crm import CrmField, CrmFieldType, CrmObject, WantedField
+from leadgate.playbook import CrmConnection, CrmFieldWrite, Playbook
+from leadgate.playbook.crm import FACTS
+from leadgate.vocabulary import JourneyStatus, QualifiedAs, StageName
+from tasks.crm_sync import list_fields
+
+_TYPES: Final[Mapping[fields.FieldType, CrmFieldType]] = {
+    "text": CrmFieldType.TEXT,
+    "integer": CrmFieldType.NUMBER,
+    "number": CrmFieldType.NUMBER,
+    "boolean": CrmFieldType.BOOLEAN,
+    "date": CrmFieldType.DATE,
+    "timestamp": CrmFieldType.DATETIME,
+}
+_FIT: Final = "ABCD"
+_ENGAGEMENT: Final = "1234"
+
+
+def writes_records(connection: CrmConnection) -> bool:
+    """Whether anything is written to the CRM: a task needs the record of its lead."""
+    return bool(connection.writes) or connection.task is not None
+
+
+def list_kinds(connection: CrmConnection) -> list[CrmObject]:
+    """The kinds of records that are read or written."""
+    return [CrmObject.LEAD, *([CrmObject.TASK] if connection.task is not None else [])]
+
+
+def list_wanted(
+    playbook: Playbook, connection: CrmConnection, kind: CrmObject, known: Mapping[str, CrmField]
+) -> list[WantedField]:
+    """The fields that the playbook needs of a kind of record, each once. ``known``: those that the CRM has.
+
+    A field that is only read may be of any type: its values are cleaned like those of any source.
+    """
+    wanted: dict[str, WantedField] = {}
+    if writes_records(connection) and connection.unique_field is not None:
+        key = connection.unique_field
+        wanted[key] = WantedField(key, "Leadgate id", CrmFieldType.TEXT, is_unique=True)
+    if kind is not CrmObject.LEAD:
+        return list(wanted.values())
+    for name, write in connection.writes.items():
+        wanted.setdefault(name, _build_written(playbook, name, write, known.get(name)))
+    read = list_fields(connection, playbook)
+    if writes_records(connection) and connection.address_field is not None:
+        read.append(connection.address_field)
+    for name in read:
+        kept = known.get(name)
+        type_ = CrmFieldType.TEXT if kept is None else kept.type
+        wanted.setdefault(name, WantedField(name, name, type_, is_written=False))
+    return list(wanted.values())
+
+
+def _build_written(playbook: Playbook, name: str, write: CrmFieldWrite, known: CrmField | None) -> WantedField:
+    if write.fact == "owner":
+        return WantedField(name, "Leadgate owner", CrmFieldType.REFERENCE)
+    own = playbook.fields.get(write.fact)
+    types = {each: custom.type for each, custom in playbook.fields.items()}
+    type_ = _TYPES[FACTS.get(write.fact) or fields.list_columns(StageName.FOLLOW_UP, types).get(write.fact, "text")]
+    words = [write.values.get(word, word) for word in _list_words(playbook, write.fact)]
+    values = tuple(dict.fromkeys([*words, *write.values.values()]))
+    is_choice = known is not None and known.type is CrmFieldType.CHOICE
+    if values and type_ in (CrmFieldType.TEXT, CrmFieldType.NUMBER) and (write.values or is_choice):
+        type_ = CrmFieldType.CHOICE
+    label = (own.label if own is not None else "") or f"Leadgate {write.fact.replace('_', ' ')}"
+    return WantedField(name, label, type_, values=values)
+
+
+def _list_words(playbook: Playbook, fact: str) -> tuple[str, ...]:
+    """The words that a fact has one of, where they are known."""
+    match fact:
+        case "status":
+            return tuple(status.value for status in JourneyStatus if status is not JourneyStatus.JOINED)
+        case "qualified_as":
+            return tuple(verdict.value for verdict in QualifiedAs)
+        case "fit_grade":
+            return tuple(_FIT)
+        case "engagement_grade":
+            return tuple(_ENGAGEMENT)
+        case "grade":
+            return tuple(fit + engagement for fit in _FIT for engagement in _ENGAGEMENT)
+        case "source":
+            return tuple(playbook.sources)
+        case "pool":
+            return tuple(pool.name for pool in playbook.pools)
+        case "route":
+            return tuple(route.name for route in playbook.routing)
+        case _:
+            return ()
