@@ -71,7 +71,15 @@ _TOUCH: Final = Way("wait", "it closes by itself when the owner follows up")
 _IN_THE_CRM: Final = Way("done", "you wrote it into the CRM yourself")
 #: Nothing waits for these work items, and yet a rerun does something: what was not delivered is sent again.
 RETRIED: Final = frozenset(
-    {"undeliverable", "crm_refused", "crm_write_not_kept", "crm_owner_unknown", "crm_limit_reached", "crm_unreachable"}
+    {
+        "undeliverable",
+        "crm_refused",
+        "crm_write_not_kept",
+        "crm_owner_unknown",
+        "crm_limit_reached",
+        "crm_unreachable",
+        "crm_not_read",
+    }
 )
 _ITSELF: Final = Way("wait", "it closes by itself when the next check finds it right")
 
@@ -154,6 +162,7 @@ WAYS: Final[dict[str, tuple[Way, ...]]] = {
     "crm_owner_unknown": (Way("again", "after the rep has an owner in the CRM: their leads are written"), _IN_THE_CRM),
     "crm_unreachable": (Way("again", "after the CRM answers again: what waits is written at once"),),
     "crm_limit_reached": (Way("again", "after the CRM's limit was raised: what waits is written at once"),),
+    "crm_not_read": (Way("again", "after its cause is mended; it closes by itself, too, when the CRM is read again"),),
     # runs and batches
     "source_parked": (Way("again", "after the source or its mapping is mended: its rows go on"),),
     "stage_failed": (Way("again", "after its cause is removed: it tries the stage again"),),

@@ -91,6 +91,15 @@ DEPLOYMENTS: Final = (
         every=timedelta(minutes=5),
     ),
     Deployment(
+        "sync-crm",
+        "sync-crm",
+        "flows.sync_crm.sync_crm",
+        "Reads what changed in the CRMs that the playbook reads, as signals; `leadgate crm sync` does the same. Does "
+        "nothing when the playbook reads none.",
+        ("leadgate", "sync"),
+        every=timedelta(minutes=5),
+    ),
+    Deployment(
         "rerun-handoff",
         "rerun-handoff",
         "flows.rerun.rerun_handoff",

@@ -24,6 +24,7 @@ from leadgate.masking import mask, mask_within
 from leadgate.plain_text import defang, escape_markdown, format_line, neutralise
 from leadgate.vocabulary import Outcome
 from tasks.batches import BatchReport
+from tasks.crm_sync import SyncReport, describe_sync
 from tasks.descriptions import count_leads, describe_batch
 from tasks.outbox import DeliveryReport
 from tasks.outcomes import HOLDING_OUTCOMES, OUTCOME_LABELS
@@ -198,4 +199,25 @@ async def publish_delivery(report: DeliveryReport) -> None:
         table=sent + waiting,
         description=f"{report.count('delivered')} delivered, {report.later} wait for the next attempt."
         + (f" Failed attempts: {failures}." if failures else ""),
+    )
+
+
+async def publish_syncs(reports: Sequence[SyncReport]) -> None:
+    """Publish what a round of reading CRMs has read, a line for each, in counts."""
+    await acreate_table_artifact(
+        key="crm-sync",
+        table=[
+            {
+                "CRM": report.crm,
+                "records": report.records,
+                "new signals": report.new,
+                "known": report.known,
+                "held": report.held,
+                "not wanted": report.unwanted,
+                "deleted": report.deleted,
+                "in words": escape_cell(describe_sync(report)),
+            }
+            for report in reports
+        ],
+        description="What changed in the CRMs that the playbook reads.",
     )

@@ -1,6 +1,6 @@
-"""Work items about writes to CRMs: what was refused or did not stand, unknown owners, limits.
+"""Work items about CRMs: what was refused or did not stand, unknown owners, limits, a CRM that cannot be read.
 
-Belongs here: their words and routes. Does not belong here: when they are opened (``crm_delivery``).
+Belongs here: their words and routes. Does not belong here: when they are opened (``crm_delivery``, ``crm_reading``).
 
 A vendor's message may quote values, so it is kept in erasable columns only (``detail``), and so are values.
 """
@@ -14,6 +14,7 @@ from leadgate.crm.values import Difference, describe
 from leadgate.ledger.outbox import (
     CRM_LIMIT_REACHED,
     CRM_NOT_KEPT,
+    CRM_NOT_READ,
     CRM_OWNER_UNKNOWN,
     CRM_REFUSED,
     CRM_UNREACHABLE,
@@ -22,6 +23,7 @@ from leadgate.ledger.outbox import (
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.plain_text import format_line
 from leadgate.playbook import Playbook
+from leadgate.playbook.crm import CRM_TARGET
 from leadgate.vocabulary import StageName, WorkItemKind
 from tasks.work_items import find_route
 
@@ -78,6 +80,13 @@ def build_unreachable(crm: str, words: str, playbook: Playbook, now: datetime) -
 def build_connection_refusal(crm: str, words: str, detail: str, playbook: Playbook, now: datetime) -> NewWorkItem:
     """The CRM refuses whole requests, such as for its credentials: one work item, however many leads wait."""
     item = _build(CRM_REFUSED, f"crm:{crm}", f"{crm} refuses every request: {words}", playbook, now, None)
+    item["detail"] = format_line(detail, _DETAIL) or None
+    return item
+
+
+def build_not_read(crm: str, words: str, detail: str, playbook: Playbook, now: datetime) -> NewWorkItem:
+    """The CRM cannot be read: one work item, whatever was to be read. ``detail`` is the vendor's own message."""
+    item = _build(CRM_NOT_READ, f"{CRM_TARGET}{crm}"[:63], words, playbook, now, None)
     item["detail"] = format_line(detail, _DETAIL) or None
     return item
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection
 
+from leadgate.counting import format_count
 from leadgate.failpoints import failpoint
 from leadgate.ledger import Ledger, crm_links, crm_positions, signals
 from leadgate.ledger.clock import read_time
@@ -27,6 +28,7 @@ from leadgate.mapping.crm_records import RecordError
 from leadgate.plain_text import format_line, make_storable
 from leadgate.playbook import CrmConnection, CrmReads, Loaded, Playbook
 from leadgate.values.json_types import JsonObject, JsonValue
+from tasks import crm_reading
 from tasks.capture import encode
 from tasks.crm_feed import Feed, FeedPage, SyncCounts, find_latest
 
@@ -52,6 +54,14 @@ class SyncReport(SyncCounts):
     wait_seconds: float | None = None  # that the CRM asks for
 
 
+def describe_sync(report: SyncReport) -> str:
+    """A sync in a line: ``hubspot: 240 records, 31 new signals, 3 held · complete``."""
+    counts = [format_count(report.records, "record", "records"), format_count(report.new, "new signal", "new signals")]
+    counts += [f"{count:,} {words}" for count, words in ((report.held, "held"), (report.deleted, "deleted")) if count]
+    end = "complete" if report.complete else "more to read"
+    return format_line(f"{report.crm}: {', '.join(counts)} · {report.problem or end}", 2 * _ERROR)
+
+
 def list_fields(connection: CrmConnection, playbook: Playbook) -> list[str]:
     """The fields of the CRM that are read, in an order that does not change."""
     if connection.reads is None:
@@ -72,15 +82,18 @@ def read_crm(
     from leadgate.errors import NotAvailableError
 
     try:
-        crm = open_it()
+        crm = crm_reading.ask(connection.name, open_it)
     except NotAvailableError as error:
         report = SyncReport(connection.name)
-        _keep_failure(ledger, report, KIND, error, now)
+        _keep_failure(ledger, loaded.playbook, report, KIND, error, now)
         return report
     try:
-        return sync_crm(ledger, loaded, connection, crm, now)
+        report = sync_crm(ledger, loaded, connection, crm, now)
     finally:
         crm.close()
+    if report.problem is None:
+        crm_reading.close_failure(ledger, connection.name, now)
+    return report
 
 
 def sync_crm(
@@ -112,7 +125,7 @@ def sync_crm(
                 _sync_page(ledger, connection, feed, report, now)
                 progress(report)
         except ServiceError as error:
-            _keep_failure(ledger, report, feed.kind, error, now)
+            _keep_failure(ledger, loaded.playbook, report, feed.kind, error, now)
             report.wait_seconds = getattr(error, "wait_seconds", None)
         if not report.complete:
             break
@@ -126,11 +139,14 @@ def build_feeds(
     return [_build_lead_feed(loaded.playbook, connection, reads, crm)]
 
 
-def _keep_failure(ledger: Ledger, report: SyncReport, kind: str, error: Exception, now: datetime | None) -> None:
+def _keep_failure(
+    ledger: Ledger, playbook: Playbook, report: SyncReport, kind: str, error: Exception, now: datetime | None
+) -> None:
     report.problem = format_line(str(error), _ERROR)
     with ledger.transaction() as transaction:
         at = read_time(transaction, now)
-        crm_positions.record_failure(transaction, report.crm, kind, report.problem, at)
+        failures = crm_positions.record_failure(transaction, report.crm, kind, report.problem, at)
+        crm_reading.tell_failure(transaction, playbook, report.crm, error, report.problem, failures, at)
 
 
 def _sync_page(ledger: Ledger, connection: CrmConnection, feed: Feed, report: SyncReport, now: datetime | None) -> None:
@@ -138,7 +154,7 @@ def _sync_page(ledger: Ledger, connection: CrmConnection, feed: Feed, report: Sy
 
     kept = crm_positions.read_position(ledger, connection.name, feed.kind)
     before = None if kept is None else kept.position
-    page = feed.read(before)
+    page = crm_reading.ask(connection.name, lambda: feed.read(before))
     if len(page.position) > _LONGEST_POSITION:
         raise ServiceError(f"{connection.name} names a position of {len(page.position):,} characters")
     if page.has_more and page.position == before:

@@ -451,6 +451,9 @@ CRM_NOT_KEPT: Final = "crm_write_not_kept"
 CRM_OWNER_UNKNOWN: Final = "crm_owner_unknown"
 CRM_LIMIT_REACHED: Final = "crm_limit_reached"
 CRM_UNREACHABLE: Final = "crm_unreachable"
-ABOUT_CRMS: Final = frozenset({CRM_REFUSED, CRM_NOT_KEPT, CRM_OWNER_UNKNOWN, CRM_LIMIT_REACHED, CRM_UNREACHABLE})
+CRM_NOT_READ: Final = "crm_not_read"
+ABOUT_CRMS: Final = frozenset(
+    {CRM_REFUSED, CRM_NOT_KEPT, CRM_OWNER_UNKNOWN, CRM_LIMIT_REACHED, CRM_UNREACHABLE, CRM_NOT_READ}
+)
 #: The reasons of work items that hold no journey, and that a person can decide all the same.
 SENT_AGAIN: Final = ABOUT_CRMS | {UNDELIVERABLE}

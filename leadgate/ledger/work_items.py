@@ -155,6 +155,17 @@ def is_open(connection: Connection, reason: str, promise: str) -> bool:
     return found.first() is not None
 
 
+def close_general(connection: Connection, reason: str, promise: str, now: datetime) -> int:
+    """What an item about no journey asked for has settled by itself. Returns how many were open."""
+    return connection.execute(
+        text(
+            "UPDATE work_item SET closed_at = :now, closed_by = 'leadgate', resolution = 'promise_kept' "
+            "WHERE closed_at IS NULL AND journey_id IS NULL AND reason = :reason AND promise = :promise"
+        ),
+        {"reason": reason, "promise": promise, "now": now},
+    ).rowcount
+
+
 def list_open_about(connection: Connection, reasons: Collection[str], journey_ids: Sequence[int]) -> set[OpenKey]:
     """The open work items with one of ``reasons`` about these journeys: journey, generation, reason, promise."""
     rows = connection.execute(

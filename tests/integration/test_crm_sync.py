@@ -14,13 +14,14 @@ from forked import Child
 from harness import NOW, PLAYBOOK, Harness
 
 from leadgate import playbook as playbooks
-from leadgate.connectors.crm import ChangePage, CrmObject, CrmRecord
-from leadgate.connectors.crm_opening import open_crm
+from leadgate.connectors.crm import ChangePage, CrmLimitError, CrmObject, CrmRecord, CrmRefusedError
+from leadgate.connectors.crm_opening import CrmNotConfiguredError, open_crm
 from leadgate.connectors.service_session import ServiceUnreachableError
 from leadgate.ledger import Ledger, crm_links, crm_positions, open_ledger
 from leadgate.ledger.crm_links import ReadBack
 from leadgate.settings import Settings
-from tasks.crm_sync import SyncReport, sync_crm
+from tasks.crm_reading import TOLD_AFTER
+from tasks.crm_sync import SyncReport, read_crm, sync_crm
 
 READS = """
 crm:
@@ -183,3 +184,54 @@ def test_the_command_tells_what_was_read_and_what_cannot_be(
     monkeypatch.setattr("console.cli.crm_sync.open_crm", open_crm)
     assert "did you mean 'hubspot'" in cli("--playbook", path, "crm", "sync", "hubspott", code=2).output
     assert "CRM_TOKEN is not set" in cli("--playbook", path, "crm", "sync", "hubspot", code=4).output
+
+
+def list_items(harness: Harness) -> list[tuple[Any, ...]]:
+    return harness.rows("SELECT reason, promise, detail, closed_by FROM work_item ORDER BY id")
+
+
+def read(harness: Harness, open_it: Any) -> SyncReport:
+    return read_crm(harness.ledger, harness.loaded, harness.loaded.playbook.crm[0], open_it, NOW)
+
+
+def test_a_crm_that_cannot_be_read_is_one_work_item_until_it_is_read(harness: Harness) -> None:
+    crm = Scripted([make_record(1)])
+    crm.fails_at = 0
+    for _ in range(TOLD_AFTER - 1):
+        read(harness, lambda: crm)
+    assert list_items(harness) == []
+    for _ in range(2):
+        read(harness, lambda: crm)
+    assert list_items(harness) == [("crm_not_read", "crm:hubspot", None, None)]
+    crm.fails_at = None
+    assert read(harness, lambda: crm).new == 1
+    assert list_items(harness) == [("crm_not_read", "crm:hubspot", None, "leadgate")]
+    assert harness.find_broken() == []
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        (CrmLimitError("no more today", wait_seconds=3600, is_daily=True), None),
+        (CrmRefusedError("HubSpot refuses", code="MISSING_SCOPES", vendor_message="<b>\x00"), "MISSING_SCOPES <b>"),
+        (CrmNotConfiguredError("CRM_TOKEN is not set"), None),
+    ],
+)
+def test_what_a_person_must_mend_is_told_at_once(harness: Harness, error: Exception, detail: str | None) -> None:
+    def open_it() -> Any:
+        raise error
+
+    assert [read(harness, open_it).problem for _ in range(2)] == [str(error)] * 2
+    ((reason, _, told, _),) = list_items(harness)
+    assert (reason, told) == ("crm_not_read", detail)
+
+
+def test_a_fault_of_a_connector_is_a_problem_of_its_crm_and_shows_no_credentials(harness: Harness) -> None:
+    def open_it() -> Any:
+        raise RuntimeError(TOKEN)
+
+    report = read(harness, open_it)
+    assert report.problem is not None
+    assert "RuntimeError" in report.problem
+    kept = [harness.rows(f"SELECT row_to_json(t)::text FROM {name} t") for name in ("crm_position", "work_item")]
+    assert TOKEN not in str(kept) + str(report)

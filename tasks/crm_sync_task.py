@@ -1,0 +1,53 @@
+"""Reading one CRM as a Prefect task run, whose state says in words what was read.
+
+Belongs here: running ``crm_sync.read_crm`` so that it is visible and retried. Does not belong here: reading itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import datetime
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.states import Completed, Failed
+from prefect.tasks import Task
+
+from leadgate.connectors.crm_opening import open_crm
+from leadgate.ledger import Ledger, faults
+from leadgate.playbook import CrmConnection, Loaded
+from tasks.crm_sync import describe_sync, read_crm
+from tasks.stage_task import is_worth_a_retry
+
+
+async def can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Whether a retry helps."""
+    return is_worth_a_retry(await state.aresult(raise_on_failure=False))
+
+
+@task(
+    task_run_name="sync | {crm}",
+    retries=2,
+    retry_delay_seconds=[1, 5],
+    retry_condition_fn=can_help,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+async def sync_crm_task(
+    crm: str, ledger: Ledger, loaded: Loaded, connection: CrmConnection, now: datetime | None
+) -> State[Any]:
+    """Read what changed in a CRM. ``crm`` is for the run's name.
+
+    A CRM that cannot be read fails the run and is no reason to retry: the next run goes on where it was.
+    """
+
+    def read() -> Any:
+        return read_crm(ledger, loaded, connection, lambda: open_crm(connection, os.environ), now)
+
+    with faults.removing_values():
+        report = await asyncio.to_thread(read)
+    state = Completed if report.problem is None else Failed
+    return state(message=describe_sync(report), data=report)
