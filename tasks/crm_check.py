@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final
 
 from leadgate.connectors.crm import (
     Crm,
-    CrmField,
     CrmFinding,
     CrmLimitError,
     CrmObject,
@@ -22,10 +21,9 @@ from leadgate.connectors.crm_opening import CrmNotConfiguredError
 from leadgate.connectors.service_session import ServiceError
 from leadgate.plain_text import format_line
 from leadgate.playbook import CrmConnection, Playbook, Rep
-from tasks.crm_fields import list_kinds, list_wanted, writes_records
+from tasks.crm_fields import list_kinds, list_wanted, read_known
 from tasks.crm_owners import CrmOwners
 
-_T = TypeVar("_T")
 _SHOWN: Final = 500  # characters of what a CRM says
 _MOST_FINDINGS: Final = 200  # that a person can read
 
@@ -47,21 +45,54 @@ def check_connection(
     playbook: Playbook, connection: CrmConnection, environ: Mapping[str, str], open_it: Callable[[], Crm]
 ) -> CheckReport:
     """Ask the CRM of ``connection`` whether reading and writing would work. Raises nothing that a CRM causes."""
-    unset = find_unset(connection, environ)
-    if unset:
-        return CheckReport(connection.name, unset, was_asked=False)
+    report = CheckReport(connection.name)
+
+    def ask(crm: Crm, found: list[CrmFinding]) -> None:
+        for kind in list_kinds(connection):
+            found += ask_kind(playbook, connection, crm, kind)
+        found += ask_owners(playbook, connection, crm)
+
+    ask_and_close(report, connection, environ, open_it, ask)
+    return report
+
+
+def ask_and_close(
+    report: CheckReport,
+    connection: CrmConnection,
+    environ: Mapping[str, str],
+    open_it: Callable[[], Crm],
+    ask: Callable[[Crm, list[CrmFinding]], None],
+) -> None:
+    """Open the CRM, have ``ask`` add what it finds, and put all of it into ``report``, an answer that fails too.
+
+    An error that is none of the connector's kinds is a fault of the connector.
+    """
+    found = _find_unset(connection, environ)
+    crm: Crm | None = None
     try:
-        crm = open_it()
+        if not found:
+            crm = open_it()
+            ask(crm, found)
     except CrmNotConfiguredError as error:
         advice = "Correct the connection in the playbook; `leadgate playbook check` tells more."
-        return CheckReport(connection.name, [CrmFinding(connection.name, str(error), advice)], was_asked=False)
-    try:
-        return check_crm(playbook, connection, crm)
+        found.append(CrmFinding(connection.name, str(error), advice))
+    except CrmRefusedError as error:
+        found.append(_explain_refusal(connection, error))
+    except ServiceError as error:
+        found.append(_explain_silence(connection, error))
+        report.was_asked = False
+    except Exception as error:  # a connector's own package may raise anything, and may quote credentials in it
+        problem = f"the connector of {connection.name} failed ({type(error).__name__})"
+        found.append(CrmFinding(connection.name, problem, "Tell whoever keeps the connector's package."))
+        report.was_asked = False
     finally:
-        crm.close()
+        if crm is not None:
+            crm.close()
+    report.was_asked = report.was_asked and crm is not None
+    report.findings = _sort(found)
 
 
-def find_unset(connection: CrmConnection, environ: Mapping[str, str]) -> list[CrmFinding]:
+def _find_unset(connection: CrmConnection, environ: Mapping[str, str]) -> list[CrmFinding]:
     """The variables with credentials that are not set, by name; never a value."""
     return [
         CrmFinding(
@@ -74,36 +105,9 @@ def find_unset(connection: CrmConnection, environ: Mapping[str, str]) -> list[Cr
     ]
 
 
-def check_crm(playbook: Playbook, connection: CrmConnection, crm: Crm) -> CheckReport:
-    """Ask an open CRM whether reading and writing would work."""
-    report = CheckReport(connection.name)
-    found: list[CrmFinding] = []
-    try:
-        for kind in list_kinds(connection):
-            found += ask(lambda kind=kind: _check_kind(playbook, connection, crm, kind), connection)  # type: ignore[misc]
-        if names_owners(connection):
-            found += ask(lambda: _check_owners(playbook, connection, crm), connection)
-    except ServiceError as error:
-        found.append(_explain_silence(connection, error))
-        report.was_asked = False
-    report.findings = _sort(found)
-    return report
-
-
-def ask(ask_crm: Callable[[], list[CrmFinding]], connection: CrmConnection) -> list[CrmFinding]:
-    """The findings of one question; a refusal is one, too. Raises ``ServiceError`` when there is no answer.
-
-    An error that is none of the connector's kinds is a fault of the connector.
-    """
-    try:
-        return ask_crm()
-    except CrmRefusedError as error:
-        advice = "Compare credentials, scopes and address with those of the account; docs/connectors.md names them."
-        return [CrmFinding(connection.name, str(error), advice)]
-    except ServiceError:
-        raise
-    except Exception as error:
-        raise ServiceError(f"the connector of {connection.name} failed ({type(error).__name__})") from None
+def _explain_refusal(connection: CrmConnection, error: CrmRefusedError) -> CrmFinding:
+    advice = "Compare credentials, scopes and address with those of the account; docs/connectors.md names them."
+    return CrmFinding(connection.name, str(error), advice)
 
 
 def _explain_silence(connection: CrmConnection, error: ServiceError) -> CrmFinding:
@@ -117,17 +121,13 @@ def _explain_silence(connection: CrmConnection, error: ServiceError) -> CrmFindi
     return CrmFinding(connection.name, problem, advice)
 
 
-def read_known(crm: Crm, kind: CrmObject) -> Mapping[str, CrmField]:
-    """The fields that a CRM has; none when it refuses to tell, which ``check`` then says in its own words."""
+def ask_kind(playbook: Playbook, connection: CrmConnection, crm: Crm, kind: CrmObject) -> list[CrmFinding]:
+    """What would make reading or writing a kind of record fail; a refusal, too. Raises ``ServiceError``."""
     try:
-        return crm.describe_fields(kind)
-    except CrmRefusedError:
-        return {}
-
-
-def _check_kind(playbook: Playbook, connection: CrmConnection, crm: Crm, kind: CrmObject) -> list[CrmFinding]:
-    wanted = list_wanted(playbook, connection, kind, read_known(crm, kind))
-    return crm.check(kind, wanted, creates=kind is CrmObject.TASK or connection.create)
+        wanted = list_wanted(playbook, connection, kind, read_known(crm, kind))
+        return crm.check(kind, wanted, creates=kind is CrmObject.TASK or connection.create)
+    except CrmRefusedError as error:
+        return [_explain_refusal(connection, error)]
 
 
 def _sort(found: Iterable[CrmFinding]) -> list[CrmFinding]:
@@ -146,18 +146,16 @@ def _clean(finding: CrmFinding) -> CrmFinding:
 # --- owners -----------------------------------------------------------------------------------------------
 
 
-def names_owners(connection: CrmConnection) -> bool:
-    """Whether the CRM is told who owns a lead, or a task."""
+def ask_owners(playbook: Playbook, connection: CrmConnection, crm: Crm) -> list[CrmFinding]:
+    """The reps whom the CRM does not know, where it is told who owns a lead or a task. Raises ``ServiceError``."""
     writes = connection.writes.values()
-    return connection.task is not None or any(write.fact == "owner" for write in writes)
-
-
-def _check_owners(playbook: Playbook, connection: CrmConnection, crm: Crm) -> list[CrmFinding]:
-    if not writes_records(connection):
+    if connection.task is None and not any(write.fact == "owner" for write in writes):
         return []
-    owners = CrmOwners(connection.name, crm.list_owners())
-    takers = _list_takers(playbook)
-    return list(_explain_unknown(owners, playbook.reps, takers, connection))
+    try:
+        owners = CrmOwners(connection.name, crm.list_owners())
+    except CrmRefusedError as error:
+        return [_explain_refusal(connection, error)]
+    return list(_explain_unknown(owners, playbook.reps, _list_takers(playbook), connection))
 
 
 def _list_takers(playbook: Playbook) -> frozenset[str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from leadgate import fields
-from leadgate.connectors.crm import CrmField, CrmFieldType, CrmObject, WantedField
+from leadgate.connectors.crm import Crm, CrmField, CrmFieldType, CrmObject, CrmRefusedError, WantedField
 from leadgate.playbook import CrmConnection, CrmFieldWrite, Playbook
 from leadgate.playbook.crm import FACTS
 from leadgate.vocabulary import JourneyStatus, QualifiedAs, StageName
@@ -36,6 +36,14 @@ def writes_records(connection: CrmConnection) -> bool:
 def list_kinds(connection: CrmConnection) -> list[CrmObject]:
     """The kinds of records that are read or written."""
     return [CrmObject.LEAD, *([CrmObject.TASK] if connection.task is not None else [])]
+
+
+def read_known(crm: Crm, kind: CrmObject) -> Mapping[str, CrmField]:
+    """The fields that a CRM has; none when it refuses to tell, which its check then says in its own words."""
+    try:
+        return crm.describe_fields(kind)
+    except CrmRefusedError:
+        return {}
 
 
 def list_wanted(

@@ -122,12 +122,17 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
         },
     ),
     "crm": Group(
-        "Check and read the playbook's CRMs.",
+        "Check, prepare and read the playbook's CRMs.",
         {
             "check": Entry(
                 "console.cli.crm_check",
                 "Ask the playbook's CRMs whether reading and writing would work; writes nothing. "
                 "Exit 1 when it would not.",
+            ),
+            "setup": Entry(
+                "console.cli.crm_setup",
+                "Create the fields that the playbook's CRMs lack, and tell what only a person can do. "
+                "Exit 1 when something is left.",
             ),
             "sync": Entry(
                 "console.cli.crm_sync",

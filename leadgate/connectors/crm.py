@@ -237,8 +237,11 @@ class Crm(Protocol):
         """
         ...
 
-    def create_fields(self, kind: CrmObject, wanted: Sequence[WantedField]) -> list[str]:
-        """Create the wanted fields that are missing. Returns their names."""
+    def create_fields(self, kind: CrmObject, wanted: Sequence[WantedField], *, dry_run: bool = False) -> list[str]:
+        """Create the wanted fields that are missing, and that for Leadgate's key. Returns their names.
+
+        ``dry_run``: tell which, and create none. Raises ``CrmRefusedError`` for one that only a person can create.
+        """
         ...
 
     def list_owners(self) -> list[CrmOwner]: ...

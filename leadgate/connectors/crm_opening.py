@@ -92,8 +92,16 @@ def _open_salesforce(settings: CrmSettings) -> Crm:
     else:
         credentials = JwtCredentials(known["client_id"], known["username"], known["private_key"])
     session = ServiceSession("Salesforce", policy=Policy(allow_private=settings.connection.allow_private))
-    version = settings.connection.options.get("version", DEFAULT_VERSION)
-    return Salesforce(settings.address, session, credentials, api_version=version, key_field=settings.key_field)
+    options = settings.connection.options
+    return Salesforce(
+        settings.address,
+        session,
+        credentials,
+        api_version=options.get("version", DEFAULT_VERSION),
+        key_field=settings.key_field,
+        closed_status=options.get("closed_status", "Completed"),
+        permission_set=options.get("permission_set"),
+    )
 
 
 _BUILT_IN: Final[Mapping[str, Callable[[CrmSettings], Crm]]] = {

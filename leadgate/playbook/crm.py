@@ -79,7 +79,7 @@ CRM_TYPES: Final[Mapping[str, CrmType]] = {
             frozenset({"client_id", "client_secret"}),
             frozenset({"client_id", "username", "private_key"}),
         ),
-        options=frozenset({"version"}),
+        options=frozenset({"version", "closed_status", "permission_set"}),
     ),
 }
 

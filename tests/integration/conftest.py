@@ -2,6 +2,7 @@
 
 from browser import browser
 from commands import cli, log_in
+from crm_books import org, use_book
 from crm_fakes.hubspot.connected import hubspot
 from harness import harness, ledger, loaded, postgres, settings, write_csv
 from hypothesis import settings as hypothesis_settings
@@ -17,8 +18,10 @@ __all__ = [
     "ledger",
     "loaded",
     "log_in",
+    "org",
     "postgres",
     "settings",
+    "use_book",
     "write_csv",
 ]
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from commands import Cli, join_lines, read_json
+from crm_books import HUBSPOT, SALESFORCE, Org, UseBook
 from crm_fakes.hubspot.connected import TOKEN, Account
-from crm_fakes.salesforce import App, FakeSalesforce
-from crm_fakes.serving import serve
-from harness import PLAYBOOK
 
-from leadgate import playbook as playbooks
 from leadgate.connectors.crm import (
     Crm,
     CrmField,
@@ -26,66 +21,13 @@ from leadgate.connectors.crm import (
 )
 from leadgate.connectors.service_session import ServiceUnreachableError
 from leadgate.errors import ExitCode
-from leadgate.playbook import Playbook
+from leadgate.playbook import Loaded
 from tasks.crm_check import CheckReport, check_connection
 
-HUBSPOT = """
-crm:
-  - name: sales
-    type: hubspot
-    url: URL
-    allow_private: true
-    credentials: {token: HUBSPOT_TOKEN}
-    writes:
-      email: email
-      leadgate_score: {fact: score, policy: always}
-      leadgate_grade: {fact: qualified_as, values: {marketing_qualified: A, sales_qualified: B}}
-      hubspot_owner_id: owner
-    task: {subject: "Call {company}"}
-"""
-SALESFORCE = """
-crm:
-  - name: sales
-    type: salesforce
-    url: URL
-    allow_private: true
-    credentials: {client_id: SALESFORCE_ID, client_secret: SALESFORCE_SECRET}
-    writes:
-      Email: email
-      LastName: last_name
-      Company: company
-      OwnerId: owner
-    task: {subject: "Call {company}"}
-"""
 
-
-@pytest.fixture
-def use_book(tmp_path: Path) -> Callable[[str, str], Playbook]:
-    """Have commands use a playbook with this section about CRMs, whose reps are found by e-mail address."""
-
-    def write(section: str, url: str) -> Playbook:
-        reps = PLAYBOOK.replace("manager: mia}", "manager: mia, email: rep@example.com}")
-        text = reps + section.replace("URL", url)
-        (tmp_path / "playbook.yaml").write_text(text, encoding="utf-8")
-        return playbooks.parse(text, path=tmp_path / "playbook.yaml").playbook
-
-    return write
-
-
-UseBook = Callable[[str, str], Playbook]
-
-
-@pytest.fixture
-def org() -> Iterator[tuple[FakeSalesforce, str]]:
-    fake = FakeSalesforce(App("app", "leadgate@example.com", consumer_secret=TOKEN))
-    fake.org.add("User", Name="Rep", Email="rep@example.com", IsActive=True, UserType="Standard")
-    with serve(fake) as url:
-        yield fake, url
-    assert fake.errors == []
-
-
-def check(playbook: Playbook, crm: Any, environ: dict[str, str] | None = None) -> CheckReport:
-    return check_connection(playbook, playbook.crm[0], environ or {"HUBSPOT_TOKEN": TOKEN}, lambda: crm)
+def check(book: Loaded, crm: Any) -> CheckReport:
+    playbook = book.playbook
+    return check_connection(playbook, playbook.crm[0], {"HUBSPOT_TOKEN": TOKEN}, lambda: crm)
 
 
 def list_blocking(report: CheckReport) -> set[str]:
@@ -108,13 +50,13 @@ def test_what_would_fail_is_found(hubspot: Account, use_book: UseBook) -> None:
     portal.properties["contacts"]["leadgate_grade"].options.remove("B")
     portal.owners[0]["archived"] = True
     portal.scopes.discard("crm.objects.contacts.write")
-    playbook = use_book(HUBSPOT, hubspot.base_url)
-    report = check(playbook, hubspot.crm)
+    book = use_book(HUBSPOT, hubspot.base_url)
+    report = check(book, hubspot.crm)
     assert {"leadgate_id", "leadgate_score", "leadgate_grade", "writing contacts"} <= list_blocking(report)
     told = {finding.subject: finding for finding in report.findings}
     assert "crm.objects.contacts.write" in told["writing contacts"].advice
     assert "B" in told["leadgate_grade"].problem
-    reps = [finding for finding in report.findings if finding.subject in {rep.name for rep in playbook.reps}]
+    reps = [finding for finding in report.findings if finding.subject in {rep.name for rep in book.playbook.reps}]
     assert reps
     assert all("is not active" in finding.problem and finding.advice for finding in reps)
     order = [finding.is_blocking for finding in report.findings]
@@ -140,33 +82,25 @@ crm:
     assert list_blocking(check(use_book(section, hubspot.base_url), hubspot.crm)) == {"nope"}
 
 
-def test_a_salesforce_org_that_lacks_things(org: tuple[FakeSalesforce, str], cli: Cli, use_book: UseBook) -> None:
-    fake, url = org
-    use_book(SALESFORCE.replace("      Company: company\n", "      Grade__c: grade\n"), url)
-    del fake.org.schemas["Task"].fields["Leadgate_Id__c"]
-    environ = {"SALESFORCE_ID": "app", "SALESFORCE_SECRET": TOKEN}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environ.items():
-            patch.setenv(name, value)
-        result = read_json(cli("crm", "check", "--json", code=ExitCode.BROKEN))
+def test_a_salesforce_org_that_lacks_things(org: Org, cli: Cli, use_book: UseBook) -> None:
+    use_book(SALESFORCE.replace("      Company: company\n", "      Grade__c: grade\n"), org.url)
+    del org.fake.org.schemas["Task"].fields["Leadgate_Id__c"]
+    result = read_json(cli("crm", "check", "--json", code=ExitCode.BROKEN))
     (report,) = result["crms"]
     blocking = {finding["subject"] for finding in report["findings"] if finding["is_blocking"]}
     assert blocking == {"Lead", "Lead.Grade__c", "Task.Leadgate_Id__c"}
     assert not report["is_ready"]
-    assert not fake.org.rows["Lead"]
+    assert not org.fake.org.rows["Lead"]
 
 
 def test_a_connection_that_creates_nothing_needs_not_what_a_new_record_needs(
-    org: tuple[FakeSalesforce, str], cli: Cli, use_book: UseBook, monkeypatch: pytest.MonkeyPatch
+    org: Org, cli: Cli, use_book: UseBook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fake, url = org
-    monkeypatch.setenv("SALESFORCE_ID", "app")
-    monkeypatch.setenv("SALESFORCE_SECRET", TOKEN)
     section = SALESFORCE.replace("      Company: company\n", "").replace(
         "    writes:", "    create: false\n    writes:"
     )
-    use_book(section, url)
-    fake.org.schemas["Lead"].createable = False
+    use_book(section, org.url)
+    org.fake.org.schemas["Lead"].createable = False
     cli("crm", "check", "sales")
 
 
@@ -186,7 +120,6 @@ def test_the_command_tells_what_blocks_and_ends_with_it(
     hubspot: Account, cli: Cli, use_book: UseBook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_book(HUBSPOT, hubspot.base_url)
-    monkeypatch.setenv("HUBSPOT_TOKEN", TOKEN)
     assert "Ready" in join_lines(cli("crm", "check"))
     del hubspot.portal.properties["tasks"]["leadgate_id"]
     told = join_lines(cli("crm", "check", "sales", code=ExitCode.BROKEN))
@@ -257,7 +190,6 @@ def test_what_a_crm_says_does_nothing_to_a_terminal(
     hubspot: Account, cli: Cli, use_book: UseBook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_book(HUBSPOT, hubspot.base_url)
-    monkeypatch.setenv("HUBSPOT_TOKEN", TOKEN)
     hostile = Broken([CrmFinding("\x1b[2J", f"[bold]{n}{'x' * 8_000}\r\n", "\u202eadvice") for n in range(500)])
     crm: Crm = hostile  # type: ignore[assignment]
     monkeypatch.setattr("console.cli.crm_check.open_crm", lambda *_: crm)

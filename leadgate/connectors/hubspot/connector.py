@@ -84,11 +84,12 @@ class HubSpot:
     def check(self, kind: CrmObject, wanted: Sequence[WantedField], *, creates: bool = True) -> list[CrmFinding]:
         return find_problems(self._client, kind, wanted, self._key_property)
 
-    def create_fields(self, kind: CrmObject, wanted: Sequence[WantedField]) -> list[str]:
-        created = create_missing(self._client, kind, wanted, self._key_property)
-        with self._lock:
-            self._fields.pop(kind, None)
-        return created
+    def create_fields(self, kind: CrmObject, wanted: Sequence[WantedField], *, dry_run: bool = False) -> list[str]:
+        try:
+            return create_missing(self._client, kind, wanted, self._key_property, dry_run=dry_run)
+        finally:
+            with self._lock:
+                self._fields.pop(kind, None)
 
     def list_owners(self) -> list[CrmOwner]:
         """The owners, those of deactivated users too. An owner that is a queue has no address."""

@@ -134,7 +134,9 @@ def _is_compatible(held: CrmFieldType, wanted: CrmFieldType) -> bool:
     )
 
 
-def create_missing(client: Client, kind: CrmObject, wanted: Sequence[WantedField], key_property: str) -> list[str]:
+def create_missing(
+    client: Client, kind: CrmObject, wanted: Sequence[WantedField], key_property: str, *, dry_run: bool
+) -> list[str]:
     """Create the properties that are missing, the one for the key too. Returns their names."""
     fields = read_fields(client, kind)
     neighbour, group = _NEIGHBOURS[kind]
@@ -145,11 +147,8 @@ def create_missing(client: Client, kind: CrmObject, wanted: Sequence[WantedField
     asked = {field.name: field for field in wanted}
     if kind is not CrmObject.DEAL:
         asked[key_property] = WantedField(key_property, "Leadgate id", CrmFieldType.TEXT, is_unique=True)
-    created: list[str] = []
-    for field in asked.values():
-        if field.name not in fields and _create(client, kind, field, group):
-            created.append(field.name)
-    return created
+    missing = [field for field in asked.values() if field.name not in fields]
+    return [field.name for field in missing if dry_run or _create(client, kind, field, group)]
 
 
 def _create(client: Client, kind: CrmObject, field: WantedField, group: str) -> bool:

@@ -105,14 +105,17 @@ class Salesforce:
             self._client, OBJECT_NAMES[kind], described, wanted, self._key_field, closed, creates=creates
         )
 
-    def create_fields(self, kind: CrmObject, wanted: Sequence[WantedField]) -> list[str]:
-        """Leadgate's key field is made as well. Needs the permission to customise the application."""
-        made = create_missing(
-            self._client, OBJECT_NAMES[kind], self._describe(kind), wanted, self._key_field, self._permission_set
-        )
-        with self._lock:
-            self._described.pop(kind, None)
-        return made
+    def create_fields(self, kind: CrmObject, wanted: Sequence[WantedField], *, dry_run: bool = False) -> list[str]:
+        """Needs the permission to customise the application."""
+        holder = self._permission_set
+        try:
+            described = self._describe(kind)
+            return create_missing(
+                self._client, OBJECT_NAMES[kind], described, wanted, self._key_field, holder, dry_run=dry_run
+            )
+        finally:
+            with self._lock:
+                self._described.pop(kind, None)
 
     def list_owners(self) -> list[CrmOwner]:
         """Users of the standard type, inactive ones too, and queues."""

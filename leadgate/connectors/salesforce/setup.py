@@ -199,6 +199,8 @@ def create_missing(
     wanted: Sequence[WantedField],
     key_field: str,
     permission_set: str | None,
+    *,
+    dry_run: bool,
 ) -> list[str]:
     """Create what is missing by the Tooling API. Returns the names of the new fields.
 
@@ -209,7 +211,7 @@ def create_missing(
     missing = list({field.name.lower(): field for field in reversed(missing)}.values())[::-1]
     bodies = [(field, _build_field(of, field)) for field in missing]  # all of them, before the first is made
     holder = _find_permission_set(client, permission_set) if permission_set and missing else None
-    for field, body in bodies:
+    for field, body in () if dry_run else bodies:
         client.write("POST", "/tooling/sobjects/CustomField", body, repeatable=False)
         if holder is not None:
             _permit(client, of, field.name, holder)

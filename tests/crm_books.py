@@ -1,0 +1,78 @@
+"""Playbooks with a CRM that a fake stands for, as several tests use them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from crm_fakes.hubspot.connected import TOKEN
+from crm_fakes.salesforce import App, FakeSalesforce
+from crm_fakes.serving import serve
+from harness import PLAYBOOK
+
+from leadgate import playbook as playbooks
+from leadgate.playbook import Loaded
+
+HUBSPOT = """
+crm:
+  - name: sales
+    type: hubspot
+    url: URL
+    allow_private: true
+    credentials: {token: HUBSPOT_TOKEN}
+    writes:
+      email: email
+      leadgate_score: {fact: score, policy: always}
+      leadgate_grade: {fact: qualified_as, values: {marketing_qualified: A, sales_qualified: B}}
+      hubspot_owner_id: owner
+    task: {subject: "Call {company}"}
+"""
+SALESFORCE = """
+crm:
+  - name: sales
+    type: salesforce
+    url: URL
+    allow_private: true
+    credentials: {client_id: SALESFORCE_ID, client_secret: SALESFORCE_SECRET}
+    writes:
+      Email: email
+      LastName: last_name
+      Company: company
+      OwnerId: owner
+    task: {subject: "Call {company}"}
+"""
+UseBook = Callable[[str, str], Loaded]
+
+
+@pytest.fixture
+def use_book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> UseBook:
+    """Have commands use a playbook with this section about CRMs, whose reps are found by e-mail address."""
+    for name, value in (("HUBSPOT_TOKEN", TOKEN), ("SALESFORCE_ID", "app"), ("SALESFORCE_SECRET", TOKEN)):
+        monkeypatch.setenv(name, value)
+
+    def use(section: str, url: str) -> Loaded:
+        reps = PLAYBOOK.replace("manager: mia}", "manager: mia, email: rep@example.com}")
+        path = tmp_path / "playbook.yaml"
+        path.write_text(reps + section.replace("URL", url), encoding="utf-8")
+        return playbooks.parse(path.read_text(encoding="utf-8"), path=path)
+
+    return use
+
+
+@dataclass
+class Org:
+    """A fake of Salesforce that is served, whose one user is every rep."""
+
+    fake: FakeSalesforce
+    url: str
+
+
+@pytest.fixture
+def org() -> Iterator[Org]:
+    fake = FakeSalesforce(App("app", "leadgate@example.com", consumer_secret=TOKEN))
+    fake.org.add("User", Name="Rep", Email="rep@example.com", IsActive=True, UserType="Standard")
+    with serve(fake) as url:
+        yield Org(fake, url)
+    assert fake.errors == []
