@@ -28,7 +28,7 @@ from leadgate.mapping.crm_records import RecordError
 from leadgate.plain_text import format_line, make_storable
 from leadgate.playbook import CrmConnection, CrmReads, Loaded, Playbook
 from leadgate.values.json_types import JsonObject, JsonValue
-from tasks import crm_reading
+from tasks import crm_change_following, crm_reading
 from tasks.capture import encode
 from tasks.crm_feed import Feed, FeedPage, SyncCounts, find_latest
 
@@ -50,6 +50,7 @@ class SyncReport(SyncCounts):
     crm: str
     pages: int = 0
     complete: bool = False  # there was nothing more to read
+    followed: int = 0  # changes that webhooks told
     problem: str | None = None
     wait_seconds: float | None = None  # that the CRM asks for
 
@@ -129,7 +130,41 @@ def sync_crm(
             report.wait_seconds = getattr(error, "wait_seconds", None)
         if not report.complete:
             break
+    if report.problem is None and connection.reads.webhooks is not None:
+        try:
+            _follow_webhooks(ledger, loaded.playbook, connection, connection.reads, crm, report, now, stop)
+        except ServiceError as error:
+            _keep_failure(ledger, loaded.playbook, report, KIND, error, now)
+            report.wait_seconds = getattr(error, "wait_seconds", None)
     return report
+
+
+def _follow_webhooks(
+    ledger: Ledger,
+    playbook: Playbook,
+    connection: CrmConnection,
+    reads: CrmReads,
+    crm: Crm,
+    report: SyncReport,
+    now: datetime | None,
+    stop: Callable[[], bool],
+) -> None:
+    """Read the records that webhooks name: the search for changes lags behind these."""
+    from leadgate.connectors.crm import CrmObject
+
+    fields = list_fields(connection, playbook)
+
+    def read(ids: Sequence[str]) -> dict[str, CrmRecord]:
+        return crm.read(CrmObject.LEAD, ids, fields)
+
+    def store(transaction: Connection, records: Sequence[CrmRecord], at: datetime) -> SyncCounts:
+        return _store_leads(transaction, playbook, connection, reads, records, at)
+
+    assert reads.webhooks is not None  # noqa: S101 - asked by the caller
+    counts, report.followed = crm_change_following.follow_changes(
+        ledger, reads.webhooks, crm=connection.name, read=read, store=store, now=now, stop=stop
+    )
+    report.add(counts)
 
 
 def build_feeds(

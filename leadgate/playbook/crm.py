@@ -111,6 +111,7 @@ class CrmReads(Part):
     """Which records of a CRM become signals. The source's ``mapping`` says which fields are read, and what each is."""
 
     source: Name
+    webhooks: Name | None = None  # the source of the CRM's own webhooks, whose records are read at once
     also: tuple[CrmFieldName, ...] = ()  # further fields, which are kept as attributes
     # which records: of a field, that it is set, or empty, or one of these values
     only: dict[CrmFieldName, Literal["set", "empty"] | tuple[str, ...]] = {}

@@ -205,6 +205,30 @@ def test_records_that_cannot_be_read(tmp_path: Path, old: str, new: str, said: s
     assert any(said in each for each in found), found
 
 
+TOLD = (
+    "  told: {http: {auth: hubspot, secret_env: LEADGATE_SECRET_TOLD, public_url: 'https://a.example/capture/told'}}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("webhooks: told", "webhooks: tld", "crm[0].reads.webhooks: unknown source 'tld'; did you mean 'told'?"),
+        ("webhooks: told", "webhooks: contacts", "contacts is told of no changes of records"),
+        ("type: hubspot", "type: salesforce\n    url: https://a.example", "has webhooks of hubspot, and sales is"),
+        ("webhooks: told", "also: [a]", "nobody reads the records that it names; add crm[].reads.webhooks: told"),
+    ],
+)
+def test_webhooks_that_nobody_can_follow(tmp_path: Path, old: str, new: str, said: str) -> None:
+    text = (SMALL + READS.replace("{source: contacts}", "{source: contacts, webhooks: told}")).replace(
+        "sources:\n", CONTACTS + TOLD, 1
+    )
+    assert check(parsed(text, tmp_path), promises=PROMISES) == []
+    assert text.count(old) == 1
+    found = check(parsed(text.replace(old, new), tmp_path), promises=PROMISES)
+    assert any(said in str(each) for each in found), found
+
+
 def test_two_crms_are_not_read_into_one_source(problems: Edit) -> None:
     both = READS.replace(
         "matching", CRM.replace("\ncrm:\n", "").replace("sales", "b") + "    reads: {source: contacts}\nmatching"

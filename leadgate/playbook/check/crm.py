@@ -5,6 +5,7 @@ Belongs here: what must fit together in this part of a playbook, without asking 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib import metadata
 from string import Formatter
 from typing import Final
@@ -24,6 +25,8 @@ _WORDS: Final = {
     "qualified_as": tuple(verdict.value for verdict in QualifiedAs),
     "fit_grade": tuple("ABCD"),
 }
+#: The vendors whose webhooks name the records that changed, without their values.
+CHANGE_AUTHS: Final = frozenset({"hubspot"})
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -48,6 +51,21 @@ def check_crm(checker: Checker) -> Found:
         if source in [other for _, other in read[:place]]:
             message = f"{source} is read from another CRM already; records of two have the same ids"
             yield checker.at(("crm", position, "reads", "source"), message)
+    told = [(at, each.reads.webhooks) for at, each in enumerate(connections) if each.reads and each.reads.webhooks]
+    for place, (position, source) in enumerate(told):
+        if source in [other for _, other in told[:place]]:
+            message = f"{source} has the webhooks of another CRM already; each account needs a source of its own"
+            yield checker.at(("crm", position, "reads", "webhooks"), message)
+    yield from _check_followed(checker, {source for _, source in told})
+
+
+def _check_followed(checker: Checker, followed: Collection[str]) -> Found:
+    """What webhooks tell is read by somebody, where there is somebody."""
+    types = {each.type for each in checker.playbook.crm if each.reads is not None}
+    for name, source in checker.playbook.sources.items():
+        if source.http is not None and source.http.auth in types & CHANGE_AUTHS and name not in followed:
+            message = f"nobody reads the records that it names; add crm[].reads.webhooks: {name}"
+            yield checker.at(("sources", name, "http"), message, note=True)
 
 
 def _check_type(checker: Checker, here: Path, connection: CrmConnection) -> Found:
@@ -142,6 +160,16 @@ def _check_reads(checker: Checker, here: Path, connection: CrmConnection) -> Fou
     there: Path = (*here, "reads")
     sources = checker.playbook.sources
     yield from checker.check_known((*there, "source"), "source", reads.source, sources)
+    yield from checker.check_known((*there, "webhooks"), "source", reads.webhooks, sources)
+    told = sources.get(reads.webhooks or "")
+    if told is not None and (told.http is None or told.http.auth not in CHANGE_AUTHS):
+        message = (
+            f"{reads.webhooks} is told of no changes of records; its http.auth is none of {', '.join(CHANGE_AUTHS)}"
+        )
+        yield checker.at((*there, "webhooks"), message)
+    elif told is not None and told.http is not None and told.http.auth != connection.type:
+        message = f"{reads.webhooks} has webhooks of {told.http.auth}, and {connection.name} is {connection.type}"
+        yield checker.at((*there, "webhooks"), message)
     source = sources.get(reads.source)
     if source is None:
         return

@@ -1,0 +1,99 @@
+"""Following a CRM's webhooks: the records that they name are read by their ids, and become signals.
+
+Belongs here: which changes are followed, and when they count as followed. Does not belong here: what a webhook says
+(``leadgate.mapping.webhooks``), or what a record becomes (``crm_sync``).
+
+A change counts as followed in the transaction that stores what was read. Killed anywhere, a sync reads the record
+again, which changes nothing; of two syncs at once, both may read it, and one stores it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import Connection
+
+from leadgate.failpoints import failpoint
+from leadgate.ledger import Ledger, crm_changes
+from leadgate.ledger.clock import read_time
+from tasks import crm_reading
+from tasks.crm_feed import SyncCounts
+
+if TYPE_CHECKING:
+    from leadgate.connectors.crm import CrmRecord
+    from leadgate.ledger.crm_changes import ChangedRecord
+
+#: Records that are read by one request.
+RECORDS: Final = 100
+#: The kinds of records that are leads, as webhooks call them. Others are found by their own watermark.
+LEADS: Final = frozenset({"contact", "lead"})
+#: What webhooks call it that a record is gone.
+DELETIONS: Final = frozenset({"deletion", "privacyDeletion"})
+
+Read = Callable[[Sequence[str]], "dict[str, CrmRecord]"]
+Store = Callable[[Connection, "Sequence[CrmRecord]", datetime], SyncCounts]
+
+
+def follow_changes(
+    ledger: Ledger,
+    source: str,
+    *,
+    crm: str,
+    read: Read,
+    store: Store,
+    now: datetime | None,
+    stop: Callable[[], bool],
+    most: int = 1_000,
+) -> tuple[SyncCounts, int]:
+    """Read the records that the webhooks of ``source`` name, at most ``most`` times ``RECORDS``.
+
+    Returns what was read, and how many changes were followed. Raises ``ServiceError``.
+    """
+    total, followed = SyncCounts(), 0
+    for _ in range(most):
+        with ledger.transaction() as transaction:
+            waiting = crm_changes.list_changed_records(transaction, source, RECORDS)
+        if not waiting or stop():
+            break
+        records = _read_records(crm, waiting, read)
+        failpoint("crm.follow.read")
+        with ledger.transaction() as transaction:
+            at = read_time(transaction, now)
+            marked = crm_changes.mark_followed(transaction, [id_ for each in waiting for id_ in each.ids], at)
+            counts = store(transaction, records, at) if marked else SyncCounts()
+            failpoint("crm.follow.stored")
+        failpoint("crm.follow.marked")
+        total.add(counts)
+        followed += marked
+    return total, followed
+
+
+def _read_records(crm: str, waiting: Sequence[ChangedRecord], read: Read) -> list[CrmRecord]:
+    """The records of these changes as the CRM has them now. One that is not there, and was not said to be deleted, is
+    left to the search."""
+    from leadgate.connectors.crm import CrmRecord
+
+    events = {each.record_id: set(each.events) for each in waiting if each.object in LEADS}
+    found = _read_each(crm, list(events), read)
+    gone = [id_ for id_, happened in events.items() if id_ not in found and happened & DELETIONS]
+    return [*(found[id_] for id_ in events if id_ in found), *(CrmRecord(id_, {}, is_deleted=True) for id_ in gone)]
+
+
+def _read_each(crm: str, ids: Sequence[str], read: Read) -> dict[str, CrmRecord]:
+    """The records with these ids. A request that is refused is halved, until the id to blame is left out.
+
+    The CRM has just been read, so it is the ids that it refuses.
+    """
+    from leadgate.connectors.crm import CrmRefusedError
+
+    if not ids:
+        return {}
+    try:
+        return crm_reading.ask(crm, lambda: read(ids))
+    except CrmRefusedError:
+        if len(ids) == 1:
+            return {}
+    middle = len(ids) // 2
+    return _read_each(crm, ids[:middle], read) | _read_each(crm, ids[middle:], read)
