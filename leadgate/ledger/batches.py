@@ -66,7 +66,7 @@ def claim(
                 "SELECT CAST(:kind AS text), 1, CAST(:holder AS text), "
                 "clock_timestamp() + make_interval(secs => :lease), CAST(:hash AS text), 0, "
                 "CAST(:now AS timestamptz), CAST(:as_of AS boolean) "
-                f"WHERE EXISTS ({claiming.CLAIMABLE[kind]}) RETURNING id"
+                f"WHERE {claiming.HAS_CLAIMABLE[kind]} RETURNING id"
             ),
             {
                 "kind": kind,

@@ -32,6 +32,11 @@ CLAIMABLE: Final = {
 #: By ``id``, in a form that only the index over what waits has: by the primary key PostgreSQL would walk through all
 #: journeys that have been claimed before, as long as it takes most of them to wait.
 _OLDEST_FIRST: Final = "ORDER BY (j.id + 0)"
+#: Whether there is anything to claim. Of an EXISTS, PostgreSQL drops the order, and then may walk through all journeys.
+HAS_CLAIMABLE: Final = {
+    BatchKind.INTAKE: f"({CLAIMABLE[BatchKind.INTAKE]} {_OLDEST_FIRST} LIMIT 1) IS NOT NULL",
+    BatchKind.FOLLOW_UP: f"EXISTS ({CLAIMABLE[BatchKind.FOLLOW_UP]})",
+}
 
 
 def list_claimable(ledger: Ledger, kind: BatchKind, now: datetime, limit: int, only: RowFilter = ALL) -> list[int]:
