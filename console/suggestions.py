@@ -76,6 +76,7 @@ RETRIED: Final = frozenset(
         "crm_refused",
         "crm_write_not_kept",
         "crm_owner_unknown",
+        "crm_owner_is_no_rep",
         "crm_limit_reached",
         "crm_unreachable",
         "crm_not_read",
@@ -160,6 +161,9 @@ WAYS: Final[dict[str, tuple[Way, ...]]] = {
         _IN_THE_CRM,
     ),
     "crm_owner_unknown": (Way("again", "after the rep has an owner in the CRM: their leads are written"), _IN_THE_CRM),
+    "crm_owner_is_no_rep": (
+        Way("again", "after the leads were given to a rep in the CRM, or when they are to stay with whom they are"),
+    ),
     "crm_unreachable": (Way("again", "after the CRM answers again: what waits is written at once"),),
     "crm_limit_reached": (Way("again", "after the CRM's limit was raised: what waits is written at once"),),
     "crm_not_read": (Way("again", "after its cause is mended; it closes by itself, too, when the CRM is read again"),),

@@ -24,6 +24,7 @@ class SyncCounts:
     unwanted: int = 0  # by the playbook
     echoes: int = 0  # that hold nothing but what Leadgate has written
     deleted: int = 0
+    owners: int = 0  # who were set in the CRM, and whose leads these are now
 
     @property
     def known(self) -> int:
@@ -37,13 +38,17 @@ class SyncCounts:
 
 @dataclass(frozen=True)
 class FeedPage:
-    """A page that was read. ``store`` writes what it brought, in the transaction that moves the watermark."""
+    """A page that was read. ``store`` writes what it brought, in the transaction that moves the watermark.
+
+    ``prepare`` does before that what needs the CRM, or transactions of its own; doing it again must change nothing.
+    """
 
     position: str
     has_more: bool
     records: int
     changed_at: datetime | None  # the latest change in it, by the CRM's clock
     store: Callable[[Connection, datetime], SyncCounts]
+    prepare: Callable[[], SyncCounts] = SyncCounts
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from leadgate.ledger.outbox import (
     CRM_LIMIT_REACHED,
     CRM_NOT_KEPT,
     CRM_NOT_READ,
+    CRM_OWNER_IS_NO_REP,
     CRM_OWNER_UNKNOWN,
     CRM_REFUSED,
     CRM_UNREACHABLE,
@@ -65,6 +66,19 @@ def build_unknown_owner(crm: str, rep: str, why: str, playbook: Playbook, now: d
 def name_owner(crm: str, rep: str) -> str:
     """The promise of the work item about a rep whom a CRM does not know."""
     return f"crm:{crm}:{rep}"[:63]
+
+
+def build_foreign_owner(
+    crm: str, owner_id: str, who: str, lead_id: int, playbook: Playbook, now: datetime
+) -> NewWorkItem:
+    """Somebody set an owner in the CRM who is no rep of the playbook: one work item for all that they were given."""
+    words = (
+        f"owner {owner_id} of {crm} was given leads there, such as L{lead_id}, and is no rep: the leads stay with whom "
+        "they are. Add the rep, or their crm_ids, or give the leads to a rep in the CRM"
+    )
+    item = _build(CRM_OWNER_IS_NO_REP, name_owner(crm, owner_id), words, playbook, now, None)
+    item["detail"] = format_line(who, _DETAIL) or None
+    return item
 
 
 def build_limit(crm: str, words: str, playbook: Playbook, now: datetime) -> NewWorkItem:

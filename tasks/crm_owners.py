@@ -1,18 +1,20 @@
-"""Who a rep is in a CRM: by the playbook's ``crm_ids``, else by e-mail address.
+"""Who a rep is in a CRM, and which rep an owner is: by the playbook's ``crm_ids``, else by e-mail address.
 
-Belongs here: this one rule. Does not belong here: what follows when a rep is not found (``crm_write``, ``crm_check``).
+Belongs here: this one rule, both ways. Does not belong here: what follows when a rep is not found (``crm_write``,
+``crm_check``), or an owner is none (``crm_owner_changes``).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from leadgate.playbook import Rep
+from tasks import crm_reading
 
 if TYPE_CHECKING:
-    from leadgate.connectors.crm import CrmOwner
+    from leadgate.connectors.crm import Crm, CrmOwner
 
 
 class CrmOwners:
@@ -48,6 +50,35 @@ class CrmOwners:
 
     def _ask_for(self, rep: Rep) -> str | None:
         return rep.crm_ids.get(self._crm) or _fold(rep.email or "") or None
+
+
+class RepFinder:
+    """Which rep an owner of a CRM is. The owners are asked for once, when they are needed."""
+
+    def __init__(self, name: str, reps: Sequence[Rep], crm: Crm) -> None:
+        self._name, self._crm = name, crm
+        self._by_id = {rep.crm_ids[name]: rep.name for rep in reps if name in rep.crm_ids}
+        by_id = set(self._by_id.values())
+        self._by_email = {_fold(rep.email): rep.name for rep in reps if rep.email and rep.name not in by_id}
+        self._listed: list[CrmOwner] | None = None
+
+    def find(self, owner_id: str) -> CrmOwner | None:
+        return next((owner for owner in self._list() if owner.id == owner_id), None)
+
+    def find_user(self, user_id: str) -> CrmOwner | None:
+        return next((owner for owner in self._list() if owner.user_id == user_id), None)
+
+    def find_rep(self, owner_id: str) -> str | None:
+        """The rep who has this id by the playbook, or else the owner's e-mail address."""
+        if owner_id in self._by_id:
+            return self._by_id[owner_id]
+        owner = self.find(owner_id)
+        return self._by_email.get(_fold(owner.email)) if owner is not None and owner.email else None
+
+    def _list(self) -> list[CrmOwner]:
+        if self._listed is None:
+            self._listed = crm_reading.ask(self._name, self._crm.list_owners)
+        return self._listed
 
 
 def _fold(address: str) -> str:

@@ -31,6 +31,7 @@ from leadgate.values.json_types import JsonObject, JsonValue
 from tasks import crm_change_following, crm_reading
 from tasks.capture import encode
 from tasks.crm_feed import Feed, FeedPage, SyncCounts, find_latest
+from tasks.crm_owner_changes import OwnerFollower
 
 if TYPE_CHECKING:
     from leadgate.connectors.crm import Crm, CrmRecord
@@ -58,16 +59,24 @@ class SyncReport(SyncCounts):
 def describe_sync(report: SyncReport) -> str:
     """A sync in a line: ``hubspot: 240 records, 31 new signals, 3 held · complete``."""
     counts = [format_count(report.records, "record", "records"), format_count(report.new, "new signal", "new signals")]
-    counts += [f"{count:,} {words}" for count, words in ((report.held, "held"), (report.deleted, "deleted")) if count]
+    more = ((report.held, "held"), (report.deleted, "deleted"), (report.owners, "new owners"))
+    counts += [f"{count:,} {words}" for count, words in more if count]
     end = "complete" if report.complete else "more to read"
     return format_line(f"{report.crm}: {', '.join(counts)} · {report.problem or end}", 2 * _ERROR)
 
 
 def list_fields(connection: CrmConnection, playbook: Playbook) -> list[str]:
-    """The fields of the CRM that are read, in an order that does not change."""
+    """The fields of leads that are read, in an order that does not change."""
     if connection.reads is None:
         return []
-    reads = connection.reads
+    followed = [connection.followed_field] if connection.followed_field else []
+    return list(dict.fromkeys([*list_signal_fields(connection, connection.reads, playbook), *followed]))
+
+
+def list_signal_fields(connection: CrmConnection, reads: CrmReads, playbook: Playbook) -> list[str]:
+    """The fields that a signal has, or that say whether a record becomes one."""
+    if reads.source is None:
+        return []
     key = [connection.unique_field] if connection.writes and connection.unique_field else []
     return list(dict.fromkeys([*playbook.sources[reads.source].mapping, *reads.also, *reads.only, *key]))
 
@@ -132,7 +141,7 @@ def sync_crm(
             break
     if report.problem is None and connection.reads.webhooks is not None:
         try:
-            _follow_webhooks(ledger, loaded.playbook, connection, connection.reads, crm, report, now, stop)
+            _follow_webhooks(ledger, loaded, connection, connection.reads, crm, report, now, stop)
         except ServiceError as error:
             _keep_failure(ledger, loaded.playbook, report, KIND, error, now)
             report.wait_seconds = getattr(error, "wait_seconds", None)
@@ -141,7 +150,7 @@ def sync_crm(
 
 def _follow_webhooks(
     ledger: Ledger,
-    playbook: Playbook,
+    loaded: Loaded,
     connection: CrmConnection,
     reads: CrmReads,
     crm: Crm,
@@ -152,10 +161,15 @@ def _follow_webhooks(
     """Read the records that webhooks name: the search for changes lags behind these."""
     from leadgate.connectors.crm import CrmObject
 
+    playbook = loaded.playbook
     fields = list_fields(connection, playbook)
+    follower = OwnerFollower(ledger, loaded, connection, crm, now) if connection.followed_field else None
 
     def read(ids: Sequence[str]) -> dict[str, CrmRecord]:
-        return crm.read(CrmObject.LEAD, ids, fields)
+        found = crm_reading.ask(connection.name, lambda: crm.read(CrmObject.LEAD, ids, fields))
+        if follower is not None:
+            report.owners += follower.follow(found.values())
+        return found
 
     def store(transaction: Connection, records: Sequence[CrmRecord], at: datetime) -> SyncCounts:
         return _store_leads(transaction, playbook, connection, reads, records, at)
@@ -171,7 +185,10 @@ def build_feeds(
     ledger: Ledger, loaded: Loaded, connection: CrmConnection, reads: CrmReads, crm: Crm, now: datetime | None
 ) -> list[Feed]:
     """The kinds of records that the playbook reads of this CRM, in the order in which they are read."""
-    return [_build_lead_feed(loaded.playbook, connection, reads, crm)]
+    feeds: list[Feed] = []
+    if reads.source is not None or connection.followed_field is not None:
+        feeds.append(_build_lead_feed(ledger, loaded, connection, reads, crm, now))
+    return feeds
 
 
 def _keep_failure(
@@ -195,6 +212,7 @@ def _sync_page(ledger: Ledger, connection: CrmConnection, feed: Feed, report: Sy
     if page.has_more and page.position == before:
         raise ServiceError(f"{connection.name} says that there is more, and does not go on")
     failpoint("crm.sync.read")
+    prepared = page.prepare()
     with ledger.transaction() as transaction:
         at = read_time(transaction, now)
         # first: a second sync waits here, before it waits for the turn of the source
@@ -216,22 +234,31 @@ def _sync_page(ledger: Ledger, connection: CrmConnection, feed: Feed, report: Sy
     failpoint("crm.sync.moved")
     report.pages += 1
     report.add(counts)
+    report.add(prepared)
     report.complete = not page.has_more
 
 
-# --- leads, which become signals --------------------------------------------------------------------------
+# --- leads, which become signals, and whose owners are followed --------------------------------------------
 
 
-def _build_lead_feed(playbook: Playbook, connection: CrmConnection, reads: CrmReads, crm: Crm) -> Feed:
+def _build_lead_feed(
+    ledger: Ledger, loaded: Loaded, connection: CrmConnection, reads: CrmReads, crm: Crm, now: datetime | None
+) -> Feed:
     from leadgate.connectors.crm import CrmObject
+
+    playbook = loaded.playbook
+    follower = OwnerFollower(ledger, loaded, connection, crm, now) if connection.followed_field else None
 
     def read(position: str | None) -> FeedPage:
         page = crm.read_changes(CrmObject.LEAD, list_fields(connection, playbook), position)
 
+        def prepare() -> SyncCounts:
+            return SyncCounts(owners=follower.follow(page.records) if follower is not None else 0)
+
         def store(transaction: Connection, at: datetime) -> SyncCounts:
             return _store_leads(transaction, playbook, connection, reads, page.records, at)
 
-        return FeedPage(page.position, page.has_more, len(page.records), find_latest(page.records), store)
+        return FeedPage(page.position, page.has_more, len(page.records), find_latest(page.records), store, prepare)
 
     return Feed(KIND, read)
 
@@ -244,9 +271,11 @@ def _store_leads(
     records: Sequence[CrmRecord],
     at: datetime,
 ) -> SyncCounts:
+    if reads.source is None:
+        return SyncCounts(records=len(records), deleted=sum(record.is_deleted for record in records))
     ids = {make_storable(str(record.id)) for record in records}
     written = crm_links.read_written(transaction, connection.name, ids) if connection.writes else {}
-    read = _PageReader(connection, reads, playbook).read(records, written)
+    read = _PageReader(connection, reads, reads.source, playbook).read(records, written)
     new = signals.store_signals(transaction, read.signals, at) if read.signals else 0
     return SyncCounts(
         records=len(records),
@@ -269,9 +298,10 @@ class _ReadPage:
 class _PageReader:
     """Records of a CRM as signals of its source."""
 
-    def __init__(self, connection: CrmConnection, reads: CrmReads, playbook: Playbook) -> None:
-        self._connection, self._reads = connection, reads
-        volatile = playbook.sources[reads.source].volatile
+    def __init__(self, connection: CrmConnection, reads: CrmReads, source: str, playbook: Playbook) -> None:
+        self._connection, self._reads, self._source = connection, reads, source
+        self._fields = frozenset(list_signal_fields(connection, reads, playbook))
+        volatile = playbook.sources[source].volatile
         # in these Leadgate has the last word: what stands there is what it has written, or will write
         ours = [name for name, write in connection.writes.items() if write.policy != "if_empty"]
         self._ours = frozenset([*volatile, *ours, *filter(None, [connection.unique_field])])
@@ -301,7 +331,8 @@ class _PageReader:
         try:
             if not record_id:
                 raise RecordError("it has no id")
-            columns = crm_records.read_columns(record_id, record.values)
+            values = {name: value for name, value in record.values.items() if name in self._fields}
+            columns = crm_records.read_columns(record_id, values)
             state = crm_records.select_state(columns, self._ours, written)
         except RecordError as error:
             problem = make_storable(f"record {record_id[:80]}: {error}")
@@ -311,4 +342,4 @@ class _PageReader:
             return None
         key = make_storable(crm_records.make_key(record_id, state))
         payload = encode(columns).decode()
-        return NewSignal(number, self._reads.source, key, payload, problem, origin)
+        return NewSignal(number, self._source, key, payload, problem, origin)

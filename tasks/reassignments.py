@@ -94,8 +94,7 @@ def reassign(
         if rep is not None:
             if frame["had_it"].iloc[0] == rep:
                 raise ActionError(f"{rep} has journey J{journey_id} already")
-            chosen = frame.assign(excluded=pd.Series([()], index=frame.index, dtype=object))
-            assigned = reassignment.to_rep(chosen, rep, playbook, loads, now, anyway=anyway)
+            assigned = _assign_to_rep(frame, rep, playbook, loads, now, anyway=anyway)
         else:
             states = {name: PoolState.from_dict(state) for name, (state, _) in before.items()}
             method = AssignmentMethod.REASSIGN
@@ -110,6 +109,45 @@ def reassign(
         return replace(handed, action=number)
 
     return _retry_races(ledger, loaded, now, attempt)
+
+
+def follow_owner(
+    ledger: Ledger,
+    loaded: Loaded,
+    journey_id: int,
+    assignment_id: int,
+    rep: str,
+    *,
+    reason: str,
+    by: str,
+    now: datetime,
+) -> Handed | None:
+    """The lead to ``rep``, whom somebody has given it to in a CRM already, also when they are away or at a cap.
+
+    None when the assignment is not the open one any more: what has happened since is later.
+    """
+    playbook = loaded.playbook
+
+    def attempt(connection: Connection, *, locked: bool) -> Handed | None:
+        frame = reassignments.lock_owned(connection, journey_id)
+        if frame.empty or frame["assignment_id"].iloc[0] != assignment_id or frame["had_it"].iloc[0] == rep:
+            return None
+        before, loads = _read_state(connection, playbook, now)
+        assigned = _assign_to_rep(frame, rep, playbook, loads, now, anyway=True)
+        decided = _apply_assignment(frame, assigned, playbook.reassignments.on_reassign, playbook, now)
+        (handed,) = _list_handed(decided)
+        method = AssignmentMethod.REASSIGN
+        number = _store(connection, loaded, decided, before, assigned, method, reason, Actor(by), now, locked=locked)
+        return replace(handed, action=number)
+
+    return _retry_races(ledger, loaded, now, attempt)
+
+
+def _assign_to_rep(
+    frame: pd.DataFrame, rep: str, playbook: Playbook, loads: dict[str, Load], now: datetime, *, anyway: bool
+) -> Assigned:
+    chosen = frame.assign(excluded=pd.Series([()], index=frame.index, dtype=object))
+    return reassignment.to_rep(chosen, rep, playbook, loads, now, anyway=anyway)
 
 
 def unassign(

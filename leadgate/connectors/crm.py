@@ -68,6 +68,18 @@ class CrmRecord:
 
 
 @dataclass(frozen=True)
+class CrmFieldChange:
+    """The value that a field of a record has, who set it, and when, by the CRM's clock.
+
+    A CRM that does not keep that of each field tells of the record's last change instead.
+    """
+
+    value: CrmValue
+    changed_at: datetime | None
+    changed_by: str | None  # as ``CrmOwner.user_id``
+
+
+@dataclass(frozen=True)
 class CrmWrite:
     """One record to write. ``key`` is Leadgate's own id, kept in the CRM's unique field.
 
@@ -150,6 +162,7 @@ class CrmOwner:
     email: str | None
     is_active: bool
     is_queue: bool = False
+    user_id: str | None = None  # of the user who it is, as changes name them
 
 
 class CrmFieldType(StrEnum):
@@ -252,6 +265,10 @@ class Crm(Protocol):
 
     def read(self, kind: CrmObject, ids: Iterable[str], fields: Sequence[str]) -> dict[str, CrmRecord]:
         """The records with these ids. One that is gone is there with ``is_deleted``, or is missing."""
+        ...
+
+    def read_last_changes(self, kind: CrmObject, ids: Iterable[str], field: str) -> dict[str, CrmFieldChange]:
+        """The last change of ``field`` in each record that is there: as it is now, and not as a search saw it."""
         ...
 
     def write(self, kind: CrmObject, rows: Sequence[CrmWrite]) -> list[RowResult]:

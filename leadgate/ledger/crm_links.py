@@ -42,6 +42,20 @@ class ReadBack:
     differing: int
 
 
+@dataclass(frozen=True)
+class OwnedRecord:
+    """A record that is a lead's, what was written to it and read back, and the lead's open assignment if it has one."""
+
+    record_id: str = field(repr=False)
+    lead_id: int
+    written: dict[str, JsonValue] = field(repr=False)
+    read: dict[str, JsonValue] | None = field(repr=False)
+    journey_id: int | None
+    assignment_id: int | None
+    owner: str | None
+    assigned_at: datetime | None
+
+
 def read_links(ledger: Ledger, crm: str, lead_ids: Collection[int]) -> dict[int, Link]:
     """The links of these leads, by lead."""
     with ledger.transaction() as connection:
@@ -66,6 +80,38 @@ def read_written(connection: Connection, crm: str, record_ids: Collection[str]) 
         {"crm": crm, "records": sorted(record_ids)},
     )
     return {row.record_id: row.written for row in rows}
+
+
+def read_owned(connection: Connection, crm: str, record_ids: Collection[str]) -> list[OwnedRecord]:
+    """The records among these that are leads', with who owns each lead now."""
+    return read_rows(
+        connection,
+        OwnedRecord,
+        """
+        SELECT l.record_id, l.lead_id, l.written, l.read, j.id AS journey_id, a.id AS assignment_id, a.owner,
+            a.assigned_at
+        FROM crm_link l
+        LEFT JOIN journey j ON j.lead_id = l.lead_id AND j.status = 'owned'
+        LEFT JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
+        WHERE l.crm = :crm AND l.record_id = ANY(:records) AND l.gone_at IS NULL AND l.written IS NOT NULL
+        ORDER BY l.lead_id""",
+        crm=crm,
+        records=sorted(record_ids),
+    )
+
+
+def keep_owners(connection: Connection, crm: str, field: str, owners: Mapping[int, str]) -> None:
+    """``field`` holds these owners of leads, by lead, as if Leadgate had written them and read them back."""
+    connection.execute(
+        text(
+            """
+            UPDATE crm_link l SET written = l.written || jsonb_build_object(CAST(:field AS text), o.owner),
+                read = l.read || jsonb_build_object(CAST(:field AS text), o.owner)
+            FROM unnest(CAST(:leads AS bigint[]), CAST(:owners AS text[])) AS o(lead_id, owner)
+            WHERE l.crm = :crm AND l.lead_id = o.lead_id AND l.written IS NOT NULL"""
+        ),
+        {"crm": crm, "field": field, "leads": list(owners), "owners": list(owners.values())},
+    )
 
 
 def link_leads(connection: Connection, crm: str, records: Sequence[tuple[int, str, str]], now: datetime) -> set[int]:

@@ -449,11 +449,20 @@ UNDELIVERABLE: Final = "undeliverable"
 CRM_REFUSED: Final = "crm_refused"
 CRM_NOT_KEPT: Final = "crm_write_not_kept"
 CRM_OWNER_UNKNOWN: Final = "crm_owner_unknown"
+CRM_OWNER_IS_NO_REP: Final = "crm_owner_is_no_rep"
 CRM_LIMIT_REACHED: Final = "crm_limit_reached"
 CRM_UNREACHABLE: Final = "crm_unreachable"
 CRM_NOT_READ: Final = "crm_not_read"
 ABOUT_CRMS: Final = frozenset(
-    {CRM_REFUSED, CRM_NOT_KEPT, CRM_OWNER_UNKNOWN, CRM_LIMIT_REACHED, CRM_UNREACHABLE, CRM_NOT_READ}
+    {
+        CRM_REFUSED,
+        CRM_NOT_KEPT,
+        CRM_OWNER_UNKNOWN,
+        CRM_OWNER_IS_NO_REP,
+        CRM_LIMIT_REACHED,
+        CRM_UNREACHABLE,
+        CRM_NOT_READ,
+    }
 )
 #: The reasons of work items that hold no journey, and that a person can decide all the same.
 SENT_AGAIN: Final = ABOUT_CRMS | {UNDELIVERABLE}

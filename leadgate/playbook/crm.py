@@ -108,13 +108,14 @@ class CrmTaskText(Part):
 
 
 class CrmReads(Part):
-    """Which records of a CRM become signals. The source's ``mapping`` says which fields are read, and what each is."""
+    """What is read of a CRM. The ``mapping`` of ``source`` says which fields of a lead are read, and what each is."""
 
-    source: Name
+    source: Name | None = None  # of the signals that leads become; none: they become none
     webhooks: Name | None = None  # the source of the CRM's own webhooks, whose records are read at once
     also: tuple[CrmFieldName, ...] = ()  # further fields, which are kept as attributes
     # which records: of a field, that it is set, or empty, or one of these values
     only: dict[CrmFieldName, Literal["set", "empty"] | tuple[str, ...]] = {}
+    owner: Literal["follow", "ignore"] = "follow"  # what becomes of an owner whom somebody sets in the CRM
 
 
 class CrmConnection(Part):
@@ -138,6 +139,16 @@ class CrmConnection(Part):
     def target(self) -> str:
         """The target of this connection's messages in the outbox."""
         return f"{CRM_TARGET}{self.name}"
+
+    @property
+    def owner_field(self) -> str | None:
+        """The field to which the owner is written."""
+        return next((name for name, write in self.writes.items() if write.fact == "owner"), None)
+
+    @property
+    def followed_field(self) -> str | None:
+        """The field with the owner, when an owner who is set in the CRM is followed."""
+        return self.owner_field if self.reads is not None and self.reads.owner == "follow" else None
 
     @property
     def address(self) -> str | None:

@@ -229,6 +229,18 @@ def test_webhooks_that_nobody_can_follow(tmp_path: Path, old: str, new: str, sai
     assert any(said in str(each) for each in found), found
 
 
+@pytest.mark.parametrize(
+    ("reads", "said"),
+    [
+        ("{owner: follow}", "crm[0].reads.owner: no field is written with fact: owner"),
+        ("{only: {email: set}}", "crm[0].reads.only: says which leads become signals"),
+    ],
+)
+def test_what_is_read_without_a_source(problems: Edit, reads: str, said: str) -> None:
+    text = READS.partition("matching")[0].replace("{source: contacts}", reads)
+    assert any(said in each for each in problems("sources:\n", text.strip("\n") + "\nsources:\n"))
+
+
 def test_two_crms_are_not_read_into_one_source(problems: Edit) -> None:
     both = READS.replace(
         "matching", CRM.replace("\ncrm:\n", "").replace("sales", "b") + "    reads: {source: contacts}\nmatching"

@@ -14,6 +14,7 @@ from leadgate.connectors.crm import (
     ChangePage,
     CrmBudget,
     CrmField,
+    CrmFieldChange,
     CrmFinding,
     CrmObject,
     CrmOwner,
@@ -26,7 +27,7 @@ from leadgate.connectors.crm import (
 )
 from leadgate.connectors.hubspot.client import KINDS, Client
 from leadgate.connectors.hubspot.limiter import Pace
-from leadgate.connectors.hubspot.reading import ChangeReader, read_by, read_records, search_by
+from leadgate.connectors.hubspot.reading import ChangeReader, read_by, read_last_changes, read_records, search_by
 from leadgate.connectors.hubspot.records import list_objects, read_next, read_owner
 from leadgate.connectors.hubspot.setup import create_missing, find_problems, read_fields
 from leadgate.connectors.hubspot.task_writing import write_tasks
@@ -119,6 +120,9 @@ class HubSpot:
 
     def read(self, kind: CrmObject, ids: Iterable[str], fields: Sequence[str]) -> dict[str, CrmRecord]:
         return read_records(self._client, kind, ids, fields, self._learn_fields(kind))
+
+    def read_last_changes(self, kind: CrmObject, ids: Iterable[str], field: str) -> dict[str, CrmFieldChange]:
+        return read_last_changes(self._client, kind, ids, field, self._require_fields(kind, [field]))
 
     def write(self, kind: CrmObject, rows: Sequence[CrmWrite]) -> list[RowResult]:
         if not rows:

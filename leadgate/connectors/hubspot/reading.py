@@ -22,7 +22,15 @@ from typing import Final
 
 import orjson
 
-from leadgate.connectors.crm import ChangePage, CrmField, CrmFieldType, CrmObject, CrmRecord, RowFault
+from leadgate.connectors.crm import (
+    ChangePage,
+    CrmField,
+    CrmFieldChange,
+    CrmFieldType,
+    CrmObject,
+    CrmRecord,
+    RowFault,
+)
 from leadgate.connectors.hubspot.client import KINDS, Client
 from leadgate.connectors.hubspot.errors import judge_row, read_error
 from leadgate.connectors.hubspot.records import (
@@ -32,6 +40,7 @@ from leadgate.connectors.hubspot.records import (
     name_modified,
     read_changed,
     read_id,
+    read_last_change,
     read_next,
     read_record,
 )
@@ -41,6 +50,7 @@ from leadgate.values.json_types import JsonObject, JsonValue
 
 PER_READ: Final = 100
 PER_SEARCH: Final = 200
+_PER_READ_WITH_HISTORY: Final = 50
 _PER_FILTER: Final = 100
 _PER_LIST: Final = 100
 
@@ -67,11 +77,12 @@ def _read_batch(
     by: str | None,
     *,
     archived: bool = False,
+    histories: Sequence[str] = (),
 ) -> list[tuple[CrmRecord, list[str], JsonObject]]:
     body: dict[str, JsonValue] = {
         "inputs": [{"id": value} for value in values],
         "properties": _ask_for(kind, names, by),
-        "propertiesWithHistory": [],
+        "propertiesWithHistory": list(histories),
     }
     if by is not None:
         body["idProperty"] = by
@@ -105,6 +116,19 @@ def read_records(
         batch = missing[start : start + PER_READ]
         for record, _, _ in _read_batch(client, kind, batch, names, fields, None, archived=True):
             found[record.id] = replace(record, is_deleted=True)
+    return {one: found[one] for one in asked if one in found}
+
+
+def read_last_changes(
+    client: Client, kind: CrmObject, ids: Iterable[str], name: str, fields: Fields
+) -> dict[str, CrmFieldChange]:
+    """The last change of the property ``name`` in each record that is there."""
+    asked = list(dict.fromkeys(ids))
+    found: dict[str, CrmFieldChange] = {}
+    for start in range(0, len(asked), _PER_READ_WITH_HISTORY):
+        batch = asked[start : start + _PER_READ_WITH_HISTORY]
+        for record, _, given in _read_batch(client, kind, batch, [name], fields, None, histories=[name]):
+            found[record.id] = read_last_change(record, given, name)
     return {one: found[one] for one in asked if one in found}
 
 

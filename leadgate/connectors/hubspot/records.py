@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
-from leadgate.connectors.crm import CrmField, CrmFieldType, CrmObject, CrmOwner, CrmRecord
+from leadgate.connectors.crm import CrmField, CrmFieldChange, CrmFieldType, CrmObject, CrmOwner, CrmRecord
 from leadgate.connectors.hubspot.values import parse_time, parse_value
 from leadgate.connectors.service_session import ServiceError
 from leadgate.crm.values import CrmValue
@@ -86,6 +86,17 @@ def read_changed(given: JsonObject, kind: CrmObject) -> datetime | None:
     return parse_time(as_object(given.get("properties")).get(name_modified(kind))) or parse_time(given.get("updatedAt"))
 
 
+def read_last_change(record: CrmRecord, given: JsonObject, name: str) -> CrmFieldChange:
+    """Who set the property ``name`` last, by its history; by the record where there is none."""
+    history = as_object(given.get("propertiesWithHistory")).get(name)
+    versions = [as_object(one) for one in history] if isinstance(history, list) else []
+    dated = [(at, one) for one in versions if (at := parse_time(one.get("timestamp"))) is not None]
+    if not dated:
+        return CrmFieldChange(record.values.get(name), record.changed_at, record.changed_by)
+    at, last = max(dated, key=lambda each: each[0])
+    return CrmFieldChange(record.values.get(name), at, read_id(last.get("updatedByUserId")))
+
+
 def read_field(given: JsonObject) -> CrmField | None:
     """A property's description. None for one without a name."""
     name = given.get("name")
@@ -144,6 +155,7 @@ def read_owner(given: JsonObject) -> CrmOwner:
         email=email.strip().lower() if isinstance(email, str) and email.strip() else None,
         is_active=given.get("archived") is not True,
         is_queue=given.get("type") == "QUEUE",
+        user_id=read_id(given.get("userId")),
     )
 
 

@@ -18,6 +18,7 @@ from leadgate.connectors.crm import (
     ChangePage,
     CrmBudget,
     CrmField,
+    CrmFieldChange,
     CrmFinding,
     CrmObject,
     CrmOwner,
@@ -135,6 +136,14 @@ class Salesforce:
         found = {record.id[:15]: record for record in self._read_with(kind, fields).find("Id", asked, deleted_too=True)}
         return {id: found[short] for id, short in asked.items() if short in found}
 
+    def read_last_changes(self, kind: CrmObject, ids: Iterable[str], field: str) -> dict[str, CrmFieldChange]:
+        """When each record was changed last, and by whom: Salesforce keeps that of a field only where it is told to."""
+        return {
+            id: CrmFieldChange(record.values.get(field), record.changed_at, record.changed_by)
+            for id, record in self.read(kind, ids, [field]).items()
+            if not record.is_deleted
+        }
+
     def read_changes(self, kind: CrmObject, fields: Sequence[str], position: str | None) -> ChangePage:
         return self._read_with(kind, fields).read_changes(position, self._now(), self._page_rows)
 
@@ -208,4 +217,5 @@ def _read_owner(raw: JsonObject, *, is_queue: bool) -> CrmOwner:
         email=email if isinstance(email, str) and email else None,
         is_active=is_queue or raw.get("IsActive") is True,
         is_queue=is_queue,
+        user_id=None if is_queue else str(id),
     )

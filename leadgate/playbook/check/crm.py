@@ -46,7 +46,7 @@ def check_crm(checker: Checker) -> Found:
         for name in rep.crm_ids:
             yield from checker.check_known(("reps", position, "crm_ids", name), "CRM", name, names)
     yield from _check_owners(checker)
-    read = [(at, each.reads.source) for at, each in enumerate(connections) if each.reads is not None]
+    read = [(at, each.reads.source) for at, each in enumerate(connections) if each.reads and each.reads.source]
     for place, (position, source) in enumerate(read):
         if source in [other for _, other in read[:place]]:
             message = f"{source} is read from another CRM already; records of two have the same ids"
@@ -158,8 +158,9 @@ def _check_reads(checker: Checker, here: Path, connection: CrmConnection) -> Fou
     if reads is None:
         return
     there: Path = (*here, "reads")
+    if reads.owner == "follow" and "owner" in reads.model_fields_set and connection.owner_field is None:
+        yield checker.at((*there, "owner"), "no field is written with fact: owner, so there is none to follow")
     sources = checker.playbook.sources
-    yield from checker.check_known((*there, "source"), "source", reads.source, sources)
     yield from checker.check_known((*there, "webhooks"), "source", reads.webhooks, sources)
     told = sources.get(reads.webhooks or "")
     if told is not None and (told.http is None or told.http.auth not in CHANGE_AUTHS):
@@ -170,6 +171,14 @@ def _check_reads(checker: Checker, here: Path, connection: CrmConnection) -> Fou
     elif told is not None and told.http is not None and told.http.auth != connection.type:
         message = f"{reads.webhooks} has webhooks of {told.http.auth}, and {connection.name} is {connection.type}"
         yield checker.at((*there, "webhooks"), message)
+    if reads.source is None:
+        if connection.followed_field is None:
+            yield checker.at(there, "nothing is read: it has no source, and no owner to follow", note=True)
+        for key in ("also", "only"):
+            if key in reads.model_fields_set:
+                yield checker.at((*there, key), "says which leads become signals; add their source")
+        return
+    yield from checker.check_known((*there, "source"), "source", reads.source, sources)
     source = sources.get(reads.source)
     if source is None:
         return

@@ -350,10 +350,15 @@ def _show(record: Record, names: Iterable[str], values: Mapping[str, str] | None
     return shown
 
 
-def _show_history(record: Record, names: Iterable[str]) -> dict[str, list[dict[str, str]]]:
+def _show_history(record: Record, names: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
     return {
         name: [
-            {"value": change.value, "timestamp": format_time(change.at), "sourceType": change.source}
+            {
+                "value": change.value,
+                "timestamp": format_time(change.at),
+                "sourceType": change.source,
+                **({"updatedByUserId": change.user} if change.user is not None else {}),
+            }
             for change in record.history.get(name, [])
         ]
         for name in names

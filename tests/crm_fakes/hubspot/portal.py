@@ -33,6 +33,7 @@ class Change:
     value: str
     at: datetime
     source: str
+    user: int | None = None  # whose doing it was
 
 
 @dataclass
@@ -109,9 +110,9 @@ class Portal:
         """A record that a person made in HubSpot."""
         return self.write(kind, None, values, source="CRM_UI")
 
-    def edit(self, record: Record, **values: str) -> None:
-        """A person changes a record in HubSpot."""
-        self.write(record.kind, record, values, source="CRM_UI")
+    def edit(self, record: Record, *, by: int | None = None, **values: str) -> None:
+        """A person changes a record in HubSpot, as the user ``by``."""
+        self.write(record.kind, record, values, source="CRM_UI", user=by)
 
     # reading
 
@@ -144,7 +145,15 @@ class Portal:
 
     # writing
 
-    def write(self, kind: str, record: Record | None, properties: Mapping[str, str], *, source: str) -> Record:
+    def write(
+        self,
+        kind: str,
+        record: Record | None,
+        properties: Mapping[str, str],
+        *,
+        source: str,
+        user: int | None = None,
+    ) -> Record:
         """Create or update a record. Raises ``Refusal``, and then changes nothing."""
         stored = self.check(kind, record, properties, forced=source == "PORTAL")
         now = self._now()
@@ -153,7 +162,7 @@ class Portal:
             self.records[kind][record.id] = record
             stored["hs_object_id"] = record.id
             stored["createdate" if kind == "contacts" else "hs_createdate"] = format_time(now)
-        self._keep(record, stored, now, source)
+        self._keep(record, stored, now, source, user)
         if self.automation is not None and source not in ("PORTAL", "AUTOMATION") and (more := self.automation(record)):
             self.write(kind, record, more, source="AUTOMATION")
         return record
@@ -206,7 +215,9 @@ class Portal:
                 raise Refusal(409, "OBJECT_ALREADY_EXISTS", f"Contact already exists. Existing ID: {holder}")
             raise refuse_value("CONFLICTING_UNIQUE_VALUE", name, f"{holder} already has that value.")
 
-    def _keep(self, record: Record, stored: Mapping[str, str], now: datetime, source: str) -> None:
+    def _keep(
+        self, record: Record, stored: Mapping[str, str], now: datetime, source: str, user: int | None = None
+    ) -> None:
         for name, value in stored.items():
             prop = self.properties[record.kind][name]
             if prop.is_unique:
@@ -215,7 +226,7 @@ class Portal:
                 if value:
                     index[_fold(prop, value)] = record.id
             if record.values.get(name, "") != value:
-                record.history.setdefault(name, []).insert(0, Change(value, now, source))
+                record.history.setdefault(name, []).insert(0, Change(value, now, source, user))
             if value:
                 record.values[name] = value
             else:

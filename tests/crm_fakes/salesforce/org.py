@@ -97,10 +97,12 @@ class Org:
         self._stamp(row)
         return id
 
-    def change(self, of: str, id: str, **values: Any) -> None:
-        """What a person does in Salesforce."""
+    def change(self, of: str, id: str, *, by: str | None = None, **values: Any) -> None:
+        """What a person does in Salesforce, as the user ``by``."""
         self.rows[of][id] |= values
         self._stamp(self.rows[of][id])
+        if by is not None:
+            self.rows[of][id]["LastModifiedById"] = by
 
     def delete(self, of: str, id: str) -> None:
         self.change(of, id, IsDeleted=True)
