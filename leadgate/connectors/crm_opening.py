@@ -76,7 +76,7 @@ def _open_hubspot(settings: CrmSettings) -> Crm:
         return request
 
     policy = Policy(allow_private=settings.connection.allow_private)
-    session = ServiceSession("HubSpot", auth=add_token, policy=policy)
+    session = ServiceSession("HubSpot", auth=add_token, policy=policy, secrets=[settings.credentials["token"]])
     version = settings.connection.options.get("version", DEFAULT_VERSION)
     return HubSpot(settings.address, session, version=version, key_property=settings.key_field)
 

@@ -221,7 +221,7 @@ class ServiceProvider:
         )
         auth = declared.auth
         header = None if auth is None or secret is None else _Header(auth.header, auth.prefix + secret)
-        return ServiceSession("the service", auth=header, policy=policy)
+        return ServiceSession("the service", auth=header, policy=policy, secrets=filter(None, [secret]))
 
     def _read_secret(self) -> str | None:
         auth = self.declared.auth

@@ -25,8 +25,8 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -39,6 +39,7 @@ from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError, NewConnectionError, ResponseError
 
 from leadgate import __version__
+from leadgate.connectors.issued_secrets import IssuedSecrets
 from leadgate.errors import NotAvailableError
 from leadgate.values.json_types import JsonValue
 
@@ -94,6 +95,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    secrets: IssuedSecrets = field(default_factory=IssuedSecrets, repr=False, compare=False)
 
     @property
     def is_ok(self) -> bool:
@@ -104,19 +106,23 @@ class Answer:
         """The seconds that the service asks to wait, by ``Retry-After``; None when it does not say."""
         return _read_retry_after(self.headers.get("Retry-After"))
 
-    def parse_json(self) -> JsonValue:
-        """The body as JSON. Raises ``ServiceError`` when it is none."""
+    def parse_json(self, *, hide_secrets: bool = True) -> JsonValue:
+        """The body as JSON, without credentials that were sent. Raises ``ServiceError`` when it is none.
+
+        ``hide_secrets`` is false for an answer that brings a credential, of which nothing else is read.
+        """
         try:
             parsed: JsonValue = orjson.loads(self.body)
         except orjson.JSONDecodeError:
             raise ServiceError(f"{self.service} answered {self.status} with a body that is no JSON") from None
-        return parsed
+        return self.secrets.hide(parsed, self.body) if hide_secrets else parsed
 
 
 class ServiceSession:
     """Sends requests to one service. Safe to use from several threads; close it, or use it as a context manager.
 
-    ``service`` is the name in errors. ``auth`` adds the credentials to each request, as ``requests`` defines it.
+    ``service`` is the name in errors. ``auth`` adds the credentials to each request, as ``requests`` defines it;
+    ``secrets`` are those credentials, which are taken out of what is read of answers.
     """
 
     def __init__(
@@ -125,8 +131,10 @@ class ServiceSession:
         *,
         auth: Callable[[requests.PreparedRequest], requests.PreparedRequest] | None = None,
         policy: Policy | None = None,
+        secrets: Iterable[str] = (),
     ) -> None:
         self.service = service
+        self.secrets = IssuedSecrets(secrets)
         self.policy = policy or Policy()
         self._repeating = self._build(auth, _build_repeating(self.policy))
         self._once = self._build(auth, _build_once(self.policy))
@@ -194,7 +202,7 @@ class ServiceSession:
                 ) from None
             except (requests.RequestException, HTTPError, OSError) as error:
                 raise self._explain(error) from None
-        return Answer(self.service, response.status_code, response.headers, body)
+        return Answer(self.service, response.status_code, response.headers, body, self.secrets)
 
     def _read(self, response: requests.Response) -> bytes:
         deadline = time.monotonic() + self.policy.whole

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 from crm_fakes.hubspot.connected import DUE, TOKEN, Account, make_rows
-from crm_fakes.serving import RESET_BEFORE, SILENCE_AFTER, Response, answer_with
+from crm_fakes.serving import RESET_BEFORE, SILENCE_AFTER, Response, answer_with, change_answer
 
 from leadgate.connectors.crm import CrmFieldType, CrmObject, CrmRecord, CrmWrite, WantedField
 from leadgate.connectors.hubspot import HubSpot
@@ -29,6 +30,32 @@ def read_all(crm: HubSpot, kind: CrmObject, names: list[str], position: str | No
 
 
 # reading
+
+
+def test_a_time_in_the_future_does_not_end_all_reading(hubspot: Account) -> None:
+    def move(name: str) -> Callable[[Response], Response]:
+        def change(response: Response) -> Response:
+            body = copy.deepcopy(response.body)
+            for one in body["results"]:
+                holder = one["properties"] if name in one["properties"] else one
+                holder[name] = "9999-12-31T23:59:59.999Z"
+            return Response(response.status, body)
+
+        return change
+
+    hubspot.portal.archive(hubspot.portal.add_record("contacts", firstname="a"))
+    hubspot.fake.faults.plan(change_answer(move("archivedAt")), matching="GET /crm/objects")
+    _, position = read_all(hubspot.crm, LEAD, ["firstname"], None)
+    gone = hubspot.portal.add_record("contacts", firstname="b")
+    hubspot.portal.archive(gone)
+    records, position = read_all(hubspot.crm, LEAD, ["firstname"], position)
+    assert gone.id in [record.id for record in records]
+
+    changed = hubspot.portal.add_record("contacts", firstname="c")
+    hubspot.fake.faults.plan(change_answer(move("lastmodifieddate")), matching="search")
+    with pytest.raises(ServiceError):
+        read_all(hubspot.crm, LEAD, ["firstname"], position)
+    assert next(record.id for record in read_all(hubspot.crm, LEAD, ["firstname"], position)[0]) == changed.id
 
 
 def test_records_are_found_by_a_unique_property_and_by_another(hubspot: Account) -> None:

@@ -557,6 +557,17 @@ def test_a_clock_of_ours_that_is_fast_passes_over_nothing(connected: Connected, 
     assert {new, gone} <= {record.id for record in sync(crm, position)[0]}
 
 
+def test_a_record_of_the_future_does_not_move_the_position(connected: Connected, clock: Clock) -> None:
+    crm = connected.connect(now=clock)
+    org = connected.fake.org
+    odd = org.add("Lead", **NEW)
+    org.rows["Lead"][odd]["SystemModstamp"] = clock.now + timedelta(days=400)
+    with pytest.raises(ServiceError):
+        sync(crm, None)
+    org.change("Lead", odd)
+    assert [record.id for record in sync(crm, None)[0]] == [odd]
+
+
 def test_deletions_are_read_even_of_records_that_are_nowhere_else(connected: Connected, clock: Clock) -> None:
     org = connected.fake.org
     crm = connected.connect(page_rows=4, now=clock)

@@ -53,6 +53,7 @@ PER_SEARCH: Final = 200
 _PER_READ_WITH_HISTORY: Final = 50
 _PER_FILTER: Final = 100
 _PER_LIST: Final = 100
+_MOST_AHEAD: Final = 86_400_000  # milliseconds that a time of HubSpot may be before ours
 
 Fields = Mapping[str, CrmField]
 
@@ -266,7 +267,7 @@ class ChangeReader:
         newest = at.newest_deleted
         for one in list_objects(answer, "results"):
             deleted_at = parse_time(one.get("archivedAt"))
-            stamp = _to_milliseconds(deleted_at) if deleted_at is not None else None
+            stamp = min(_to_milliseconds(deleted_at), _find_now()) if deleted_at is not None else None
             if stamp is not None and stamp < at.deleted_since - self._overlap:
                 continue
             newest = max(newest, stamp or 0)
@@ -303,8 +304,14 @@ def _changed_at(kind: CrmObject, given: JsonObject) -> int:
     moment = read_changed(given, kind)
     if moment is None:
         raise ServiceError("HubSpot answered with a record that does not say when it was changed")
-    tomorrow = int(time.time() + 86_400) * 1000  # a time that cannot be would end all reading
-    return min(_to_milliseconds(moment), tomorrow)
+    stamp = _to_milliseconds(moment)
+    if stamp > _find_now() + _MOST_AHEAD:  # it would move the position past every change that is still to come
+        raise ServiceError("HubSpot answered with a record that is changed in the future only")
+    return stamp
+
+
+def _find_now() -> int:
+    return int(time.time() * 1000)
 
 
 def _to_milliseconds(moment: datetime) -> int:

@@ -9,17 +9,15 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from leadgate.connectors.crm import CrmRefusedError
-from leadgate.connectors.salesforce.answers import clean_text, explain, read_object
+from leadgate.connectors.salesforce.answers import explain, read_object
 from leadgate.connectors.service_session import ServiceError, ServiceSession
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{8,16000}")  # what can stand in a header
-_SHORTEST_SECRET: Final = 8  # a shorter text would be hidden in words that have nothing to do with it
 
 
 class Credentials(Protocol):
@@ -95,7 +93,6 @@ class AccessTokens:
         self._credentials = credentials
         self._lock = threading.Lock()
         self._token: str | None = None
-        self._spent: deque[str] = deque(maxlen=8)  # tokens and assertions that an answer might still quote
 
     def get_token(self) -> str:
         with self._lock:
@@ -106,25 +103,16 @@ class AccessTokens:
         with self._lock:
             return self._token if self._token not in (None, refused) else self._fetch()
 
-    def clean(self, text: object) -> str:
-        """A vendor's text without credentials and control characters, cut to a length that can be shown."""
-        cleaned = str(text)
-        for secret in (*self._credentials.secrets, *self._spent):
-            if len(secret) >= _SHORTEST_SECRET:
-                cleaned = cleaned.replace(secret, "***")
-        return clean_text(cleaned)
-
     def _fetch(self) -> str:
         self._token = None
         grant = self._credentials.build_grant(time.time())
-        if assertion := grant.get("assertion"):
-            self._spent.append(assertion)
+        self._session.secrets.add(*self._credentials.secrets, *filter(None, [grant.get("assertion")]))
         answer = self._session.send("POST", self._url, data=grant, repeatable=True)
         if not answer.is_ok:
-            raise explain(answer, self.clean)
-        token = read_object(answer).get("access_token")
+            raise explain(answer)
+        token = read_object(answer, hide_secrets=False).get("access_token")
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise ServiceError(f"{self._session.service} answered the request for a token without one")
-        self._spent.append(token)
+        self._session.secrets.add(token)
         self._token = token
         return token

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from leadgate.connectors.crm import CrmBudget, CrmLimitError, CrmRefusedError, RowError, RowFault
@@ -15,7 +15,7 @@ _MOST_TEXT: Final = 1_000  # characters of a vendor's message
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
 _ID: Final = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
 _USAGE: Final = re.compile(r"(?:^|[\s,;])api-usage=(\d{1,12})/(\d{1,12})", re.ASCII)
-_DUPLICATE_OF: Final = re.compile(r"record with id: ([A-Za-z0-9]{15,18})\b")
+_DUPLICATE_OF: Final = re.compile(r"record with id: ([A-Za-z0-9]+)\b")
 
 #: The day's limit is that of the last 24 hours, so a part of it comes back before the day is over.
 DAILY_WAIT: Final = 1_800.0  # seconds
@@ -29,8 +29,9 @@ _DUPLICATE_CODES: Final = frozenset({"DUPLICATES_DETECTED", "DUPLICATE_VALUE", "
 _GONE_CODES: Final = frozenset({"ENTITY_IS_DELETED", "CANNOT_UPDATE_CONVERTED_LEAD", "NOT_FOUND"})
 
 
-def clean_text(text: str) -> str:
-    return format_line(text, _MOST_TEXT)
+def clean_text(text: object) -> str:
+    """A vendor's text that can be shown."""
+    return format_line(str(text), _MOST_TEXT)
 
 
 def read_id(value: JsonValue) -> str | None:
@@ -38,9 +39,9 @@ def read_id(value: JsonValue) -> str | None:
     return value if isinstance(value, str) and _ID.fullmatch(value) else None
 
 
-def read_object(answer: Answer) -> JsonObject:
+def read_object(answer: Answer, *, hide_secrets: bool = True) -> JsonObject:
     """The body as a JSON object. Raises ``ServiceError``."""
-    parsed = answer.parse_json()
+    parsed = answer.parse_json(hide_secrets=hide_secrets)
     if not isinstance(parsed, Mapping):
         raise ServiceError(f"{answer.service} answered {answer.status} with something else than an object")
     return parsed
@@ -71,8 +72,8 @@ def read_code(value: JsonValue) -> str:
     return value if isinstance(value, str) and _CODE.fullmatch(value) else ""
 
 
-def explain(answer: Answer, clean: Callable[[object], str]) -> ServiceError:
-    """The error for an answer that is not OK. ``clean`` takes credentials out of a vendor's text."""
+def explain(answer: Answer) -> ServiceError:
+    """The error for an answer that is not OK."""
     code, message = read_fault(answer)
     service = answer.service
     if code == "REQUEST_LIMIT_EXCEEDED":
@@ -90,17 +91,17 @@ def explain(answer: Answer, clean: Callable[[object], str]) -> ServiceError:
     shown = f"{answer.status} {code}".strip()
     if 300 <= answer.status < 400:
         return CrmRefusedError(f"{service} answered {shown}: its address is not that of an API", code=code)
-    return CrmRefusedError(f"{service} refused the request ({shown})", code=code, vendor_message=clean(message))
+    return CrmRefusedError(f"{service} refused the request ({shown})", code=code, vendor_message=clean_text(message))
 
 
-def read_row_error(raw: JsonValue, clean: Callable[[object], str], *, by_id: bool) -> RowError:
+def read_row_error(raw: JsonValue, *, by_id: bool) -> RowError:
     """The error of one row of a write. ``by_id``: the row named the record by its id."""
     listed = as_object(raw).get("errors")
     first = as_object(listed[0]) if isinstance(listed, list) and listed else {}
     if not first:
         return RowError(RowFault.PERMANENT, "UNKNOWN", "Salesforce gives no reason")
     code = read_code(first.get("statusCode") or first.get("errorCode")) or "UNKNOWN"
-    message = clean(first.get("message") or "")
+    message = clean_text(first.get("message") or "")
     named = first.get("fields")
     field = read_code(named[0]) if isinstance(named, list) and named else ""
     duplicate = _DUPLICATE_OF.search(message)
@@ -109,7 +110,7 @@ def read_row_error(raw: JsonValue, clean: Callable[[object], str], *, by_id: boo
         code,
         message,
         field=field or None,
-        other_id=duplicate[1] if duplicate else _find_duplicate(first),
+        other_id=read_id(duplicate[1]) if duplicate else _find_duplicate(first),
     )
 
 

@@ -72,10 +72,6 @@ class RestClient:
         """The time of the last answer, by Salesforce's clock; None when it did not tell."""
         return self._clock
 
-    def clean(self, text: object) -> str:
-        """A vendor's text that can be shown: credentials are taken out of it."""
-        return self._tokens.clean(text)
-
     def get(self, path: str, params: Mapping[str, str] | None = None) -> JsonObject:
         return read_object(self._send("GET", self._root + path, params=params))
 
@@ -130,7 +126,7 @@ class RestClient:
                 self._budget = budget
         self._clock = _read_date(answer.headers.get("Date"))
         if not answer.is_ok:
-            raise explain(answer, self.clean)
+            raise explain(answer)
         return answer
 
 

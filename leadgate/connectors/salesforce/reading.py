@@ -27,6 +27,7 @@ from leadgate.values.json_types import JsonObject, as_object
 
 OVERLAP: Final = timedelta(minutes=5)
 LOG_OF_DELETIONS: Final = timedelta(days=15)
+_MOST_AHEAD: Final = timedelta(days=1)  # of our clock and of Salesforce's
 _MOST_ROWS: Final = 2_000  # of one page of an answer
 _OF_EVERY_RECORD: Final = ("Id", "SystemModstamp", "LastModifiedById", "IsDeleted")
 #: Where a record went: what was a Lead becomes a Contact, and what was merged becomes the record that stayed.
@@ -117,6 +118,7 @@ class RecordReader:
         most = min(page_rows, _MOST_ROWS)
         soql = build_query(self._selected, self._of, where, "SystemModstamp ASC, Id ASC", most)
         records = [self._read(raw) for raw in islice(self._client.query(soql, deleted_too=True), most)]
+        _refuse_future(records, max(now, self._client.clock or now))
         now = min(now, self._client.clock or now)  # a clock of ours that is fast must not pass over a change
         position = replace(position, deleted_at=min(position.deleted_at, now))
         if records:
@@ -194,6 +196,12 @@ class RecordReader:
             changed_by=read_id(sent.get("lastmodifiedbyid")),
             follows=contact if sent.get("isconverted") is True else master,
         )
+
+
+def _refuse_future(records: Sequence[CrmRecord], now: datetime) -> None:
+    """A time that cannot be would move the position past every change that is still to come."""
+    if any(record.changed_at is not None and record.changed_at > now + _MOST_AHEAD for record in records):
+        raise ServiceError("Salesforce sent a record that is changed in the future only")
 
 
 def _read_log(answer: JsonObject) -> list[tuple[datetime, str]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from leadgate.connectors.crm import CrmField, CrmFieldType, CrmFinding, CrmRefusedError, WantedField
+from leadgate.connectors.salesforce.answers import clean_text
 from leadgate.connectors.salesforce.client import RestClient
 from leadgate.connectors.salesforce.soql import build_query, quote_text, require_name
 from leadgate.connectors.salesforce.values import Description
@@ -189,7 +190,7 @@ def _check_rules(client: RestClient, of: str) -> Iterator[CrmFinding]:
             )
             continue
         if names:
-            yield CrmFinding(of, f"active {what}: {_join([client.clean(name) for name in names])}", advice, False)
+            yield CrmFinding(of, f"active {what}: {_join([clean_text(name) for name in names])}", advice, False)
 
 
 def create_missing(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from leadgate.connectors.crm import CrmRefusedError, CrmWrite, RowError, RowFault, RowResult
-from leadgate.connectors.salesforce.answers import TEMPORARY_ROW_CODES, read_id, read_row_error
+from leadgate.connectors.salesforce.answers import TEMPORARY_ROW_CODES, clean_text, read_id, read_row_error
 from leadgate.connectors.salesforce.client import RestClient
 from leadgate.connectors.salesforce.soql import require_name
 from leadgate.connectors.salesforce.values import Description, store_value, write_value
@@ -83,7 +83,7 @@ class RowWriter:
                     f"Salesforce shows this user no field of that name at {self._of}; "
                     "create it, or give the user's permission set access to it",
                     code="INVALID_FIELD",
-                    vendor_message=self._client.clean(name),
+                    vendor_message=clean_text(name),
                 )
             if field.name in ("Id", self._key_field):
                 continue
@@ -148,7 +148,7 @@ class RowWriter:
             if (id := read_id(result.get("id")) or row.id) is None:
                 raise ServiceError("Salesforce wrote a record and did not say which")
             return RowResult(row.key, id, was_created=result.get("created") is True)
-        return RowResult(row.key, row.id, error=read_row_error(raw, self._client.clean, by_id=by_id))
+        return RowResult(row.key, row.id, error=read_row_error(raw, by_id=by_id))
 
 
 def _separate(rows: Sequence[_Row]) -> list[list[_Row]]:

@@ -56,7 +56,7 @@ def hubspot() -> Iterator[Account]:
     with serve(fake) as base_url:
 
         def connect(pace: Pace = SOON, **options: Any) -> HubSpot:
-            session = ServiceSession("HubSpot", auth=add_token, policy=QUICK)
+            session = ServiceSession("HubSpot", auth=add_token, policy=QUICK, secrets=[TOKEN])
             opened.append(HubSpot(base_url, session, pace=pace, **{"overlap": 0.0, "deleted_every": 0.0, **options}))
             return opened[-1]
 
