@@ -25,6 +25,8 @@ class SyncCounts:
     echoes: int = 0  # that hold nothing but what Leadgate has written
     deleted: int = 0
     owners: int = 0  # who were set in the CRM, and whose leads these are now
+    outcomes: int = 0  # that deals are, and that are new
+    unlinked: int = 0  # deals that are of no known lead
 
     @property
     def known(self) -> int:

@@ -28,7 +28,7 @@ from leadgate.mapping.crm_records import RecordError
 from leadgate.plain_text import format_line, make_storable
 from leadgate.playbook import CrmConnection, CrmReads, Loaded, Playbook
 from leadgate.values.json_types import JsonObject, JsonValue
-from tasks import crm_change_following, crm_reading
+from tasks import crm_change_following, crm_outcomes, crm_reading
 from tasks.capture import encode
 from tasks.crm_feed import Feed, FeedPage, SyncCounts, find_latest
 from tasks.crm_owner_changes import OwnerFollower
@@ -59,8 +59,13 @@ class SyncReport(SyncCounts):
 def describe_sync(report: SyncReport) -> str:
     """A sync in a line: ``hubspot: 240 records, 31 new signals, 3 held · complete``."""
     counts = [format_count(report.records, "record", "records"), format_count(report.new, "new signal", "new signals")]
-    more = ((report.held, "held"), (report.deleted, "deleted"), (report.owners, "new owners"))
-    counts += [f"{count:,} {words}" for count, words in more if count]
+    more = {
+        "held": report.held,
+        "deleted": report.deleted,
+        "new owners": report.owners,
+        "new outcomes": report.outcomes,
+    }
+    counts += [f"{count:,} {words}" for words, count in more.items() if count]
     end = "complete" if report.complete else "more to read"
     return format_line(f"{report.crm}: {', '.join(counts)} · {report.problem or end}", 2 * _ERROR)
 
@@ -122,23 +127,28 @@ def sync_crm(
     A CRM that does not answer, refuses or has a limit is no error: the report says what was wrong, and the next sync
     goes on. ``stop`` ends it after a page.
     """
+    from leadgate.connectors.crm import CrmRefusedError
     from leadgate.connectors.service_session import ServiceError
 
     report = SyncReport(connection.name)
     if connection.reads is None:
         report.problem = f"the playbook reads nothing from {connection.name}; add crm[].reads"
         return report
+    complete = True
     for feed in build_feeds(ledger, loaded, connection, connection.reads, crm, now):
         report.complete = False
         try:
             while not report.complete and report.pages < most_pages and not stop():
                 _sync_page(ledger, connection, feed, report, now)
                 progress(report)
+        except CrmRefusedError as error:  # one kind of records, such as for want of a scope; others may be read
+            _keep_failure(ledger, loaded.playbook, report, feed.kind, error, now)
         except ServiceError as error:
             _keep_failure(ledger, loaded.playbook, report, feed.kind, error, now)
             report.wait_seconds = getattr(error, "wait_seconds", None)
-        if not report.complete:
-            break
+            return report
+        complete = complete and report.complete
+    report.complete = complete
     if report.problem is None and connection.reads.webhooks is not None:
         try:
             _follow_webhooks(ledger, loaded, connection, connection.reads, crm, report, now, stop)
@@ -188,17 +198,20 @@ def build_feeds(
     feeds: list[Feed] = []
     if reads.source is not None or connection.followed_field is not None:
         feeds.append(_build_lead_feed(ledger, loaded, connection, reads, crm, now))
+    if reads.deals is not None:
+        feeds.append(crm_outcomes.build_feed(ledger, loaded.playbook, connection, reads.deals, crm, now))
     return feeds
 
 
 def _keep_failure(
     ledger: Ledger, playbook: Playbook, report: SyncReport, kind: str, error: Exception, now: datetime | None
 ) -> None:
-    report.problem = format_line(str(error), _ERROR)
+    words = format_line(str(error), _ERROR)
+    report.problem = report.problem or words
     with ledger.transaction() as transaction:
         at = read_time(transaction, now)
-        failures = crm_positions.record_failure(transaction, report.crm, kind, report.problem, at)
-        crm_reading.tell_failure(transaction, playbook, report.crm, error, report.problem, failures, at)
+        failures = crm_positions.record_failure(transaction, report.crm, kind, words, at)
+        crm_reading.tell_failure(transaction, playbook, report.crm, error, words, failures, at)
 
 
 def _sync_page(ledger: Ledger, connection: CrmConnection, feed: Feed, report: SyncReport, now: datetime | None) -> None:

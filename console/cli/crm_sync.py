@@ -73,10 +73,19 @@ def _choose(playbook: Playbook, name: str | None) -> list[CrmConnection]:
 
 
 def _print_reports(reports: list[SyncReport]) -> None:
-    numbers = ("records", "new signals", "known", "held", "not wanted", "deleted", "new owners")
+    numbers = ("records", "new signals", "known", "held", "not wanted", "deleted", "new owners", "new outcomes")
     table = build_table("CRM", *numbers, right=numbers)
     for each in reports:
-        counts = (each.records, each.new, each.known, each.held, each.unwanted, each.deleted, each.owners)
+        counts = (
+            each.records,
+            each.new,
+            each.known,
+            each.held,
+            each.unwanted,
+            each.deleted,
+            each.owners,
+            each.outcomes,
+        )
         table.add_row(sanitise(each.crm), *(f"{count:,}" for count in counts))
     build_console().print(table)
     if any(each.new for each in reports):

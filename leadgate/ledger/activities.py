@@ -184,6 +184,46 @@ def store_activities(connection: Connection, rows: Sequence[NewActivity], now: d
     return new
 
 
+class KnownActivity(NamedTuple):
+    """An activity about a lead that is known."""
+
+    source: str
+    key: str
+    kind: str
+    actor: str
+    rep: str | None
+    lead_id: int
+    occurred_at: datetime
+    payload: str
+    seconds: int | None = None
+    automatic: bool | None = None
+
+
+_KNOWN_COLUMNS: Final[dict[str, str]] = dict.fromkeys(KnownActivity._fields, "text") | {
+    "lead_id": "bigint", "occurred_at": "timestamptz", "seconds": "int", "automatic": "boolean",
+}  # fmt: skip
+
+
+def store_known(connection: Connection, rows: Sequence[KnownActivity], now: datetime) -> int:
+    """Store what reps did about leads that are known, and check these leads again. Returns how many are new."""
+    if not rows:
+        return 0
+    stored = connection.execute(
+        text(
+            f"""
+            INSERT INTO activity ({", ".join(_KNOWN_COLUMNS)}, received_at) SELECT {", ".join(_KNOWN_COLUMNS)}, :now
+            FROM unnest({", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _KNOWN_COLUMNS.items())})
+                AS each ({", ".join(_KNOWN_COLUMNS)})
+            ORDER BY source, key ON CONFLICT (source, key) DO NOTHING RETURNING lead_id"""
+        ),
+        {name: [row[at] for row in rows] for at, name in enumerate(_KNOWN_COLUMNS)} | {"now": now},
+    ).fetchall()
+    journeys = list(lock_open_journeys(connection, [row.lead_id for row in stored]).values())
+    decide_again(connection, journeys)
+    assignments.look_again(connection, journeys, now)
+    return len(stored)
+
+
 def store_each_activity(
     connection: Connection, rows: Sequence[NewActivity], senders: Sequence[Sender], now: datetime
 ) -> list[StoredRow]:

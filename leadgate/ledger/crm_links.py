@@ -100,6 +100,28 @@ def read_owned(connection: Connection, crm: str, record_ids: Collection[str]) ->
     )
 
 
+def find_leads(connection: Connection, crm: str, record_ids: Collection[str], ids: Collection[str]) -> dict[str, int]:
+    """The leads that these records are, by record. ``ids`` are kinds of identities that are ids of this CRM, too."""
+    rows = connection.execute(
+        text(
+            "SELECT value AS record_id, lead_id FROM identity WHERE kind = ANY(:kinds) AND value = ANY(:records) "
+            "UNION ALL "  # last, so that a link wins
+            "SELECT record_id, lead_id FROM crm_link WHERE crm = :crm AND record_id = ANY(:records)"
+        ),
+        {"kinds": sorted(ids), "crm": crm, "records": sorted(record_ids)},
+    )
+    return {row.record_id: row.lead_id for row in rows}
+
+
+def find_first_link(ledger: Ledger, crm: str) -> datetime | None:
+    """When the first lead was linked to a record of this CRM."""
+    with ledger.transaction() as connection:
+        found: datetime | None = connection.execute(
+            text("SELECT min(linked_at) FROM crm_link WHERE crm = :crm"), {"crm": crm}
+        ).scalar_one()
+        return found
+
+
 def keep_owners(connection: Connection, crm: str, field: str, owners: Mapping[int, str]) -> None:
     """``field`` holds these owners of leads, by lead, as if Leadgate had written them and read them back."""
     connection.execute(

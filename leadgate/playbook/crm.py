@@ -58,6 +58,8 @@ class CrmType:
     url: str | None
     key_field: str
     email_field: str
+    stage_field: str  # of deals
+    created_field: str  # of deals
     credentials: tuple[frozenset[str], ...]
     options: frozenset[str] = frozenset()
 
@@ -68,6 +70,8 @@ CRM_TYPES: Final[Mapping[str, CrmType]] = {
         url="https://api.hubapi.com",
         key_field="leadgate_id",
         email_field="email",
+        stage_field="dealstage",
+        created_field="hs_createdate",
         credentials=(frozenset({"token"}),),
         options=frozenset({"version"}),
     ),
@@ -75,6 +79,8 @@ CRM_TYPES: Final[Mapping[str, CrmType]] = {
         url=None,
         key_field="Leadgate_Id__c",
         email_field="Email",
+        stage_field="StageName",
+        created_field="CreatedDate",
         credentials=(
             frozenset({"client_id", "client_secret"}),
             frozenset({"client_id", "username", "private_key"}),
@@ -107,6 +113,15 @@ class CrmTaskText(Part):
     body: str = Field(default="", max_length=4000)
 
 
+class CrmDealReads(Part):
+    """Which outcomes of ``follow_up`` the deals of a lead are."""
+
+    created: Name | None = None  # that there is a deal
+    stages: dict[Annotated[str, Field(min_length=1, max_length=200)], Name] = {}  # that it has come to a stage
+    stage_field: CrmFieldName | None = None  # none: the type's
+    created_field: CrmFieldName | None = None  # none: the type's
+
+
 class CrmReads(Part):
     """What is read of a CRM. The ``mapping`` of ``source`` says which fields of a lead are read, and what each is."""
 
@@ -116,6 +131,7 @@ class CrmReads(Part):
     # which records: of a field, that it is set, or empty, or one of these values
     only: dict[CrmFieldName, Literal["set", "empty"] | tuple[str, ...]] = {}
     owner: Literal["follow", "ignore"] = "follow"  # what becomes of an owner whom somebody sets in the CRM
+    deals: CrmDealReads | None = None  # none: they are not read
 
 
 class CrmConnection(Part):

@@ -5,27 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from crm_fakes.hubspot.connected import TOKEN, Account
 from crm_fakes.salesforce import App, FakeSalesforce
 from crm_fakes.serving import serve
+from crm_following import IDS, LATER, build_connection, deliver, find_owner, make_book, read
 from forked import Child
-from harness import NOW, PLAYBOOK, Harness, make_actor, make_lead
+from harness import NOW, Harness, make_actor, make_lead
 
-from leadgate import playbook as playbooks
 from leadgate.connectors.crm import ChangePage, CrmFieldChange, CrmObject, CrmOwner, CrmRecord
-from leadgate.connectors.crm_opening import open_crm
 from leadgate.connectors.service_session import ServiceUnreachableError
 from leadgate.ledger import Ledger, crm_links, crm_positions, open_ledger
 from leadgate.ledger.crm_links import ReadBack
-from leadgate.playbook import CrmConnection
 from leadgate.settings import Settings
 from tasks import reassignments
 from tasks.crm_sync import SyncReport, sync_crm
-from tasks.outbox import deliver_waiting
 
 CRM = """
 crm:
@@ -37,17 +33,6 @@ crm:
       owner: owner
     reads: {owner: follow}
 """
-IDS = {"ana": "1", "bob": "2", "cyn": "3"}
-LATER = NOW + timedelta(minutes=1)
-
-
-def make_book(crm: str, ids: dict[str, str]) -> playbooks.Loaded:
-    text = PLAYBOOK
-    for rep, owner_id in ids.items():
-        text = text.replace(
-            f"{{name: {rep}, manager: mia}}", f"{{name: {rep}, manager: mia, crm_ids: {{sales: '{owner_id}'}}}}"
-        )
-    return playbooks.parse(text + crm, path=Path("tests.yaml"))
 
 
 @dataclass
@@ -110,10 +95,6 @@ def keep_written(harness: Harness, lead: int, written: str, read: str) -> None:
 
 def sync(harness: Harness, crm: Any, now: datetime = LATER) -> SyncReport:
     return sync_crm(harness.ledger, harness.loaded, harness.loaded.playbook.crm[0], crm, now)
-
-
-def find_owner(harness: Harness) -> str:
-    return str(harness.one("SELECT owner FROM assignment WHERE ended_at IS NULL"))
 
 
 def test_an_owner_who_is_set_in_the_crm_has_the_lead(owned: Harness) -> None:
@@ -248,62 +229,29 @@ def test_an_owner_is_ignored_where_the_playbook_says_so(owned: Harness) -> None:
     assert (sync(owned, crm).owners, find_owner(owned)) == (0, "ana")
 
 
-HTTP = """
-crm:
-  - name: sales
-    type: TYPE
-    url: URL
-    allow_private: true
-    credentials: CREDENTIALS
-    writes: {EMAIL: email, LAST: last_name, COMPANY: company, OWNER: owner}
-    task: {subject: "Call {company}"}
-    reads: {owner: follow}
-"""
-ENVIRON = {"CRM_TOKEN": TOKEN, "CRM_ID": "app"}
-
-
-def set_another_owner(harness: Harness, ids: dict[str, str], book: str) -> tuple[str, str]:
+def set_another_owner(harness: Harness, ids: dict[str, str], crm: str) -> tuple[str, str]:
     """A lead that is written with its owner; who has it, and who shall have it."""
-    harness.loaded = make_book(book, ids)
+    harness.loaded = make_book(crm, ids)
     harness.capture(make_lead(1))
     harness.run()
-    deliver_waiting(harness.ledger, harness.loaded.playbook, NOW, environ=ENVIRON)
+    assert deliver(harness) == 1
     owner = find_owner(harness)
     return owner, next(rep for rep in ids if rep != owner)
-
-
-def read(harness: Harness, connection: CrmConnection) -> SyncReport:
-    with open_it(connection) as crm:
-        return sync_crm(harness.ledger, harness.loaded, connection, crm, LATER)
-
-
-class open_it:  # noqa: N801 - a context
-    def __init__(self, connection: CrmConnection) -> None:
-        self._crm = open_crm(connection, ENVIRON)
-
-    def __enter__(self) -> Any:
-        return self._crm
-
-    def __exit__(self, *_: object) -> None:
-        self._crm.close()
 
 
 def test_hubspot_tells_who_has_set_an_owner(harness: Harness, hubspot: Account) -> None:
     portal = hubspot.portal
     ids = {rep: portal.add_owner(f"{rep}@example.com") for rep in IDS}
-    names = {"EMAIL": "email", "LAST": "lastname", "COMPANY": "company", "OWNER": "hubspot_owner_id"}
-    book = HTTP.replace("TYPE", "hubspot").replace("URL", hubspot.base_url).replace("CREDENTIALS", "{token: CRM_TOKEN}")
-    for word, name in names.items():
-        book = book.replace(word, name)
-    owner, other = set_another_owner(harness, ids, book)
+    crm = build_connection("hubspot", hubspot.base_url, "{owner: follow}")
+    owner, other = set_another_owner(harness, ids, crm)
     (contact,) = portal.by_key("contacts").values()
     portal.edit(contact, by=int(ids["cyn"]) + 500_000, hubspot_owner_id=ids[other])
 
-    report = read(harness, harness.loaded.playbook.crm[0])
+    report = read(harness)
 
     assert (report.problem, report.owners, find_owner(harness)) == (None, 1, other)
     assert harness.one("SELECT by FROM action") == "cyn"
-    assert deliver_waiting(harness.ledger, harness.loaded.playbook, LATER, environ=ENVIRON).count("delivered") == 1
+    assert deliver(harness) == 1
     assert contact.values["hubspot_owner_id"] == ids[other]
     assert [change.source for change in contact.history["hubspot_owner_id"]] == ["CRM_UI", "INTEGRATION"]
     tasks = portal.by_key("tasks").values()
@@ -318,18 +266,12 @@ def test_salesforce_tells_who_has_changed_a_lead(harness: Harness) -> None:
     fake = FakeSalesforce(App("app", "leadgate@example.com", consumer_secret=TOKEN))
     with serve(fake) as url:
         add = fake.org.add
-        ids = {
-            rep: add("User", Name=rep, Email=f"{rep}@example.com", IsActive=True, UserType="Standard") for rep in IDS
-        }
-        book = HTTP.replace("TYPE", "salesforce").replace("URL", url)
-        book = book.replace("CREDENTIALS", "{client_id: CRM_ID, client_secret: CRM_TOKEN}")
-        for word, name in {"EMAIL": "Email", "LAST": "LastName", "COMPANY": "Company", "OWNER": "OwnerId"}.items():
-            book = book.replace(word, name)
-        owner, other = set_another_owner(harness, ids, book)
+        ids = {rep: add("User", Name=rep, Email=f"{rep}@a.example", IsActive=True, UserType="Standard") for rep in IDS}
+        owner, other = set_another_owner(harness, ids, build_connection("salesforce", url, "{owner: follow}"))
         (lead,) = fake.org.rows["Lead"]
         fake.org.change("Lead", lead, by=ids[owner], OwnerId=ids[other])
-        report = read(harness, harness.loaded.playbook.crm[0])
+        report = read(harness)
         assert (report.problem, report.owners, find_owner(harness)) == (None, 1, other)
         assert harness.one("SELECT by FROM action") == owner
-        assert deliver_waiting(harness.ledger, harness.loaded.playbook, LATER, environ=ENVIRON).count("delivered") == 1
+        assert deliver(harness) == 1
         assert fake.org.rows["Lead"][lead]["OwnerId"] == ids[other]

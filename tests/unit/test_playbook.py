@@ -234,6 +234,9 @@ def test_webhooks_that_nobody_can_follow(tmp_path: Path, old: str, new: str, sai
     [
         ("{owner: follow}", "crm[0].reads.owner: no field is written with fact: owner"),
         ("{only: {email: set}}", "crm[0].reads.only: says which leads become signals"),
+        ("{deals: {}}", "crm[0].reads.deals: names no outcome"),
+        ("{deals: {created: deal}}", "crm[0].reads.deals.created: unknown outcome 'deal'"),
+        ("{deals: {stages: {closedwon: won}}}", "crm[0].reads.deals.stages.closedwon: unknown outcome 'won'"),
     ],
 )
 def test_what_is_read_without_a_source(problems: Edit, reads: str, said: str) -> None:

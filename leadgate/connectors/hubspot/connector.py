@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from leadgate.connectors.crm import (
@@ -27,7 +28,14 @@ from leadgate.connectors.crm import (
 )
 from leadgate.connectors.hubspot.client import KINDS, Client
 from leadgate.connectors.hubspot.limiter import Pace
-from leadgate.connectors.hubspot.reading import ChangeReader, read_by, read_last_changes, read_records, search_by
+from leadgate.connectors.hubspot.reading import (
+    ChangeReader,
+    make_position,
+    read_by,
+    read_last_changes,
+    read_records,
+    search_by,
+)
 from leadgate.connectors.hubspot.records import list_objects, read_next, read_owner
 from leadgate.connectors.hubspot.setup import create_missing, find_problems, read_fields
 from leadgate.connectors.hubspot.task_writing import write_tasks
@@ -144,6 +152,9 @@ class HubSpot:
 
     def read_changes(self, kind: CrmObject, fields: Sequence[str], position: str | None) -> ChangePage:
         return self._changes.read(kind, fields, self._learn_fields(kind), position)
+
+    def make_position(self, since: datetime) -> str:
+        return make_position(since)
 
     def predict_stored(self, kind: CrmObject, values: Mapping[str, CrmValue]) -> dict[str, CrmValue]:
         """``values`` as they are read after they were written. Raises ``ValueError`` for one that does not fit."""

@@ -318,6 +318,12 @@ def _to_milliseconds(moment: datetime) -> int:
     return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
 
 
+def make_position(since: datetime) -> str:
+    """The position before all that was changed ``since`` then; of what was deleted before, nothing is told."""
+    stamp = _to_milliseconds(since)
+    return _format_position(_Position(since=stamp, deleted_since=stamp))
+
+
 def _format_position(at: _Position) -> str:
     return orjson.dumps(asdict(at)).decode()
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -33,7 +34,7 @@ from leadgate.connectors.crm import (
 from leadgate.connectors.salesforce.access import Credentials
 from leadgate.connectors.salesforce.answers import read_id
 from leadgate.connectors.salesforce.client import RestClient
-from leadgate.connectors.salesforce.reading import RecordReader, now_in_utc
+from leadgate.connectors.salesforce.reading import RecordReader, find_people, make_position, now_in_utc
 from leadgate.connectors.salesforce.setup import check_object, create_missing
 from leadgate.connectors.salesforce.soql import build_query, require_name
 from leadgate.connectors.salesforce.values import OBJECT_NAMES, Description, read_description, store_value
@@ -145,7 +146,14 @@ class Salesforce:
         }
 
     def read_changes(self, kind: CrmObject, fields: Sequence[str], position: str | None) -> ChangePage:
-        return self._read_with(kind, fields).read_changes(position, self._now(), self._page_rows)
+        page = self._read_with(kind, fields).read_changes(position, self._now(), self._page_rows)
+        if kind is not CrmObject.DEAL or not page.records:
+            return page
+        people = find_people(self._client, [record.id for record in page.records])
+        return replace(page, records=[replace(record, lead_ids=people[record.id]) for record in page.records])
+
+    def make_position(self, since: datetime) -> str:
+        return make_position(since)
 
     def write(self, kind: CrmObject, rows: Sequence[CrmWrite]) -> list[RowResult]:
         names = {name for row in rows for name in row.values}

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from leadgate import fields
 from leadgate.nearest import propose
 from leadgate.playbook.check.checker import Checker, Found
-from leadgate.playbook.crm import CRM_FIELD_NAME, CRM_TYPES, FACTS, CrmConnection
+from leadgate.playbook.crm import CRM_FIELD_NAME, CRM_TYPES, FACTS, CrmConnection, CrmDealReads
 from leadgate.playbook.yaml_text import Path
 from leadgate.source_secrets import PREFIX
 from leadgate.vocabulary import JourneyStatus, QualifiedAs, StageName
@@ -160,6 +160,7 @@ def _check_reads(checker: Checker, here: Path, connection: CrmConnection) -> Fou
     there: Path = (*here, "reads")
     if reads.owner == "follow" and "owner" in reads.model_fields_set and connection.owner_field is None:
         yield checker.at((*there, "owner"), "no field is written with fact: owner, so there is none to follow")
+    yield from _check_deals(checker, (*there, "deals"), connection, reads.deals)
     sources = checker.playbook.sources
     yield from checker.check_known((*there, "webhooks"), "source", reads.webhooks, sources)
     told = sources.get(reads.webhooks or "")
@@ -172,8 +173,9 @@ def _check_reads(checker: Checker, here: Path, connection: CrmConnection) -> Fou
         message = f"{reads.webhooks} has webhooks of {told.http.auth}, and {connection.name} is {connection.type}"
         yield checker.at((*there, "webhooks"), message)
     if reads.source is None:
-        if connection.followed_field is None:
-            yield checker.at(there, "nothing is read: it has no source, and no owner to follow", note=True)
+        if connection.followed_field is None and reads.deals is None:
+            message = "nothing is read: it has no source and no deals, and there is no owner to follow"
+            yield checker.at(there, message, note=True)
         for key in ("also", "only"):
             if key in reads.model_fields_set:
                 yield checker.at((*there, key), "says which leads become signals; add their source")
@@ -202,6 +204,21 @@ def _check_reads(checker: Checker, here: Path, connection: CrmConnection) -> Fou
             f"{{{connection.name}: [{reads.source}]}}"
         )
         yield checker.at((*there, "source"), message, note=True)
+
+
+def _check_deals(checker: Checker, here: Path, connection: CrmConnection, deals: CrmDealReads | None) -> Found:
+    if deals is None:
+        return
+    outcomes = checker.playbook.follow_up.outcomes
+    if not deals.created and not deals.stages:
+        yield checker.at(here, "names no outcome; add created, or stages")
+    yield from checker.check_known((*here, "created"), "outcome", deals.created, outcomes)
+    for stage, outcome in deals.stages.items():
+        yield from checker.check_known((*here, "stages", stage), "outcome", outcome, outcomes)
+    if connection.type not in CRM_TYPES:
+        for key, value in (("stage_field", deals.stage_field), ("created_field", deals.created_field)):
+            if value is None:
+                yield checker.at((*here, key), f"{connection.type} has none by default; add {key}")
 
 
 def _check_texts(checker: Checker, here: Path, connection: CrmConnection) -> Found:

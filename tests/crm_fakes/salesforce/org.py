@@ -113,10 +113,10 @@ class Org:
         self.delete(of, id)
         del self.rows[of][id]
 
-    def convert(self, id: str) -> str:
-        """A person converts a lead. Returns the contact's id."""
+    def convert(self, id: str, opportunity: str | None = None) -> str:
+        """A person converts a lead, into an opportunity too. Returns the contact's id."""
         contact = self.add("Contact", LastName=self.rows["Lead"][id]["LastName"])
-        self.change("Lead", id, IsConverted=True, ConvertedContactId=contact)
+        self.change("Lead", id, IsConverted=True, ConvertedContactId=contact, ConvertedOpportunityId=opportunity)
         return contact
 
     def merge(self, of: str, stays: str, goes: str) -> None:

@@ -102,6 +102,7 @@ def build_schemas() -> dict[str, ObjectSchema]:
             _readonly("MasterRecordId", refers_to=("Lead",)),
             _readonly("IsConverted", "boolean"),
             _readonly("ConvertedContactId", refers_to=("Contact",)),
+            _readonly("ConvertedOpportunityId", refers_to=("Opportunity",)),
             OWNER,
             KEY,
             FieldSchema("LastName", length=80, required=True),
@@ -150,6 +151,12 @@ def build_schemas() -> dict[str, ObjectSchema]:
             FieldSchema("Amount", "currency"),
         ),
         _object("Contact", "003", FieldSchema("LastName", length=80, required=True)),
+        _object(
+            "OpportunityContactRole",
+            "00K",
+            FieldSchema("OpportunityId", "reference", length=18, refers_to=("Opportunity",), required=True),
+            FieldSchema("ContactId", "reference", length=18, refers_to=("Contact",), required=True),
+        ),
         _object(
             "User",
             "005",
