@@ -29,13 +29,13 @@ from leadgate.ledger.crm_links import Link
 from leadgate.ledger.outbox import CrmMessage
 from leadgate.playbook import CrmConnection, Playbook
 from leadgate.vocabulary import CrmMessageKind
+from tasks import crm_items
 from tasks.crm_delivery import OpenCrm
 from tasks.delivery import MOST_ATTEMPTS, wait_after
 
 _T = TypeVar("_T")
 _Row = TypeVar("_Row", CrmWrite, CrmTask)
 _LONGEST_ID: Final = 63  # characters of an id that a CRM gives
-_GONE: Final = "its record is not in the CRM any more"
 
 
 @dataclass
@@ -209,7 +209,7 @@ class CrmAccess:
         followed = f"; the CRM names {record.follows} as what became of it" if record and record.follows else ""
         with self.ledger.transaction() as connection:
             crm_links.mark_gone(connection, self.name, [lead.lead_id], self.read_time())
-        lead.refusal = (f"{_GONE}. A rerun of this work item finds it again, or creates it", followed.strip("; "))
+        lead.refusal = (crm_items.GONE, followed.strip("; "))
 
     def take_error(self, lead: LeadWrite, error: RowError, what: str = "") -> None:
         """A row of the lead was not taken: another attempt follows, or a person is asked. ``what`` names the row."""

@@ -1,16 +1,22 @@
 """Work items about CRMs: what was refused or did not stand, unknown owners, limits, a CRM that cannot be read.
 
-Belongs here: their words and routes. Does not belong here: when they are opened (``crm_delivery``, ``crm_reading``).
+Belongs here: their words and routes, and that one is open at a time. Does not belong here: what they are opened for
+(``crm_write``, ``crm_delivery``, ``crm_reconcile``).
 
 A vendor's message may quote values, so it is kept in erasable columns only (``detail``), and so are values.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
+
+import pandas as pd
+from sqlalchemy import Connection
 
 from leadgate.crm.values import Difference, describe
+from leadgate.ledger import work_items
 from leadgate.ledger.outbox import (
     CRM_LIMIT_REACHED,
     CRM_NOT_KEPT,
@@ -19,7 +25,6 @@ from leadgate.ledger.outbox import (
     CRM_OWNER_UNKNOWN,
     CRM_REFUSED,
     CRM_UNREACHABLE,
-    CrmMessage,
 )
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.plain_text import format_line
@@ -29,29 +34,60 @@ from leadgate.vocabulary import StageName, WorkItemKind
 from tasks.work_items import find_route
 
 _DETAIL: Final = 500  # characters of a vendor's message
+#: What a work item says of a lead whose record is gone.
+GONE: Final = "its record is not in the CRM any more. A rerun of this work item finds it again, or creates it"
 
 
-def build_refusal(
-    message: CrmMessage, crm: str, words: str, detail: str, playbook: Playbook, now: datetime
-) -> NewWorkItem:
+class About(Protocol):
+    """The journey that a work item is about."""
+
+    @property
+    def source(self) -> str | None: ...
+
+    @property
+    def journey_id(self) -> int: ...
+
+    @property
+    def generation(self) -> int: ...
+
+
+def build_refusal(about: About, crm: str, words: str, detail: str, playbook: Playbook, now: datetime) -> NewWorkItem:
     """The CRM does not take a lead. ``detail`` is the vendor's own message."""
-    item = _build(CRM_REFUSED, f"crm:{crm}", f"{crm} was not written: {words}", playbook, now, message)
+    item = _build(CRM_REFUSED, f"crm:{crm}", f"{crm} was not written: {words}", playbook, now, about)
     item["detail"] = format_line(detail, _DETAIL) or None
     return item
 
 
-def build_not_kept(
-    message: CrmMessage, crm: str, difference: Difference, playbook: Playbook, now: datetime
-) -> NewWorkItem:
+def build_not_kept(about: About, crm: str, difference: Difference, playbook: Playbook, now: datetime) -> NewWorkItem:
     """A field does not hold what was written: the CRM left it out, or another automation has changed it."""
     words = (
         f"{crm} does not keep what was written to {difference.field}: another automation or a rule in the CRM changes "
         "it. Mend that and rerun this work item, or let the CRM have the last word by the field's policy"
     )
-    item = _build(CRM_NOT_KEPT, f"crm:{crm}:{difference.field}"[:63], words, playbook, now, message)
+    return _build_difference(about, crm, difference, words, playbook, now)
+
+
+def build_drift(about: About, crm: str, difference: Difference, playbook: Playbook, now: datetime) -> NewWorkItem:
+    """A field held what was written, and does not any more."""
+    words = (
+        f"{difference.field} was changed in {crm} since it was written there, and Leadgate has the last word about it. "
+        "Rerun this work item to write again, or let the CRM have the last word by the field's policy"
+    )
+    return _build_difference(about, crm, difference, words, playbook, now)
+
+
+def _build_difference(
+    about: About, crm: str, difference: Difference, words: str, playbook: Playbook, now: datetime
+) -> NewWorkItem:
+    item = _build(CRM_NOT_KEPT, name_field(crm, difference.field), words, playbook, now, about)
     item["value"] = describe(difference.read)
     item["detail"] = format_line(difference.describe(), _DETAIL)
     return item
+
+
+def name_field(crm: str, field: str) -> str:
+    """The promise of the work item about a field that does not hold what was written."""
+    return f"crm:{crm}:{field}"[:63]
 
 
 def build_unknown_owner(crm: str, rep: str, why: str, playbook: Playbook, now: datetime) -> NewWorkItem:
@@ -105,8 +141,20 @@ def build_not_read(crm: str, words: str, detail: str, playbook: Playbook, now: d
     return item
 
 
+def open_new(connection: Connection, items: Sequence[NewWorkItem]) -> int:
+    """Open those work items about leads that are not open already. Returns how many."""
+    journeys = [item["journey_id"] for item in items if item["journey_id"] is not None]
+    known = work_items.list_open_about(connection, {item["reason"] for item in items}, journeys) if items else set()
+    new = [
+        item for item in items if (item["journey_id"], item["generation"], item["reason"], item["promise"]) not in known
+    ]
+    if new:
+        work_items.open_work_items(connection, pd.DataFrame(new))
+    return len(new)
+
+
 def _build(
-    reason: str, promise: str, words: str, playbook: Playbook, now: datetime, message: CrmMessage | None
+    reason: str, promise: str, words: str, playbook: Playbook, now: datetime, about: About | None
 ) -> NewWorkItem:
     route = find_route(playbook, reason, StageName.FOLLOW_UP)
     return {
@@ -115,10 +163,10 @@ def _build(
         "reason": reason,
         "stage": StageName.FOLLOW_UP,
         "promise": promise,
-        "source": message.source if message else None,
-        "journey_id": message.journey_id if message else None,
+        "source": about.source if about else None,
+        "journey_id": about.journey_id if about else None,
         "batch_id": None,
-        "generation": message.generation if message else 0,
+        "generation": about.generation if about else 0,
         "message": words,
         "value": None,
         "detail": None,

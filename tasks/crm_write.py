@@ -12,9 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
 
-import pandas as pd
 from sqlalchemy import Connection
 
 from leadgate.connectors.crm import CrmObject, CrmWrite, RowFault, RowResult
@@ -25,7 +23,7 @@ from leadgate.crm.writes import choose_values
 from leadgate.failpoints import failpoint
 from leadgate.ledger import Ledger, crm_connections, crm_links, outbox, work_items
 from leadgate.ledger.crm_facts import read_facts
-from leadgate.ledger.crm_links import Link, ReadBack
+from leadgate.ledger.crm_links import LONGEST_READ, Link, ReadBack
 from leadgate.ledger.outbox import CRM_NOT_KEPT, CRM_REFUSED, CrmMessage
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.playbook import CrmConnection, Playbook
@@ -36,8 +34,6 @@ from tasks.crm_delivery import OpenCrm, open_once
 from tasks.crm_linking import ANOTHER_LEADS, link_leads, link_to_named, read_current
 from tasks.crm_task_writing import write_tasks
 from tasks.delivery import MOST_ATTEMPTS, wait_after
-
-_LONGEST_READ: Final = 1_000  # characters of a value that are kept of what was read
 
 
 class CrmWriter:
@@ -224,7 +220,7 @@ class CrmWriter:
             items: list[NewWorkItem] = []
             for lead in kept:
                 items += self._conclude(connection, lead, now, outcomes)
-            self._open_items(connection, items)
+            crm_items.open_new(connection, items)
             for rep, why in sorted(self._access.unknown.items()):
                 open_once(connection, crm_items.build_unknown_owner(name, rep, why, self._playbook, now))
             failpoint("crm.settle.inside")
@@ -235,7 +231,7 @@ class CrmWriter:
         if not leads:
             return
         kept = [
-            ReadBack(lead.lead_id, encode(lead.values), encode(lead.read or {}, _LONGEST_READ), len(lead.differences))
+            ReadBack(lead.lead_id, encode(lead.values), encode(lead.read or {}, LONGEST_READ), len(lead.differences))
             for lead in leads
         ]
         crm_links.keep_read_back(connection, self._connection.name, kept, now, wrote=True)
@@ -260,19 +256,6 @@ class CrmWriter:
             outcomes |= {message.id: "failed" for message in lead.messages}
             return []
         return [crm_items.build_not_kept(last, name, each, self._playbook, now) for each in lead.differences]
-
-    def _open_items(self, connection: Connection, items: list[NewWorkItem]) -> None:
-        if not items:
-            return
-        journeys = [item["journey_id"] for item in items if item["journey_id"] is not None]
-        known = work_items.list_open_about(connection, (CRM_REFUSED, CRM_NOT_KEPT), journeys)
-        new = [
-            item
-            for item in items
-            if (item["journey_id"], item["generation"], item["reason"], item["promise"]) not in known
-        ]
-        if new:
-            work_items.open_work_items(connection, pd.DataFrame(new))
 
 
 def _bound(value: int | None) -> int | None:

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from commands import Cli
 from crm_fakes.hubspot.connected import TOKEN
 from crm_fakes.salesforce import App, FakeSalesforce
 from crm_fakes.serving import serve
-from harness import PLAYBOOK
+from harness import NOW, PLAYBOOK, Harness
+from stub_gates import pass_all
 
 from leadgate import playbook as playbooks
 from leadgate.playbook import Loaded
+from leadgate.vocabulary import BatchKind
+from tasks.batches import run_waiting
+from tasks.outbox import DeliveryReport, deliver_waiting
 
 HUBSPOT = """
 crm:
@@ -43,13 +48,14 @@ crm:
       OwnerId: owner
     task: {subject: "Call {company}"}
 """
+ENVIRON = {"HUBSPOT_TOKEN": TOKEN, "SALESFORCE_ID": "app", "SALESFORCE_SECRET": TOKEN}
 UseBook = Callable[[str, str], Loaded]
 
 
 @pytest.fixture
-def use_book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> UseBook:
+def use_book(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> UseBook:
     """Have commands use a playbook with this section about CRMs, whose reps are found by e-mail address."""
-    for name, value in (("HUBSPOT_TOKEN", TOKEN), ("SALESFORCE_ID", "app"), ("SALESFORCE_SECRET", TOKEN)):
+    for name, value in ENVIRON.items():
         monkeypatch.setenv(name, value)
 
     def use(section: str, url: str) -> Loaded:
@@ -76,3 +82,13 @@ def org() -> Iterator[Org]:
     with serve(fake) as url:
         yield Org(fake, url)
     assert fake.errors == []
+
+
+def run_intake(harness: Harness) -> None:
+    """Take what was captured through the stages, without the gates, which take long."""
+    run_waiting(harness.worker(), lambda: NOW, kinds=(BatchKind.INTAKE,), check=pass_all)
+
+
+def deliver(harness: Harness) -> DeliveryReport:
+    """Write to the CRMs what waits for them."""
+    return deliver_waiting(harness.ledger, harness.loaded.playbook, NOW, environ=ENVIRON)

@@ -122,7 +122,7 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
         },
     ),
     "crm": Group(
-        "Check, prepare and read the playbook's CRMs.",
+        "Check, prepare, read and compare the playbook's CRMs.",
         {
             "check": Entry(
                 "console.cli.crm_check",
@@ -133,6 +133,11 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
                 "console.cli.crm_setup",
                 "Create the fields that the playbook's CRMs lack, and tell what only a person can do. "
                 "Exit 1 when something is left.",
+            ),
+            "reconcile": Entry(
+                "console.cli.crm_reconcile",
+                "Compare what was written to the playbook's CRMs with what they have now. "
+                "Exit 1 when it is not the same.",
             ),
             "sync": Entry(
                 "console.cli.crm_sync",

@@ -43,6 +43,23 @@ def compare(written: Mapping[str, CrmValue], read: Mapping[str, CrmValue]) -> li
     ]
 
 
+def compare_kept(written: Mapping[str, JsonValue], read: Mapping[str, CrmValue]) -> list[Difference]:
+    """``compare`` of values as the ledger keeps them, in which moments and days are texts."""
+    return compare({name: _decode(value, read.get(name)) for name, value in written.items()}, read)
+
+
+def _decode(kept: JsonValue, read: CrmValue) -> CrmValue:
+    """A value that the ledger keeps, of the type of the one that was read where it can be one."""
+    if not isinstance(kept, str):
+        return kept if isinstance(kept, (int, float)) else None
+    try:
+        if isinstance(read, datetime):
+            return datetime.fromisoformat(kept)
+        return date.fromisoformat(kept) if isinstance(read, date) else kept
+    except ValueError:
+        return kept
+
+
 def is_same(written: CrmValue, read: CrmValue) -> bool:
     """Whether a value that was read is the one that was written, however the CRM stores it.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 import orjson
 from sqlalchemy import Connection, text
@@ -16,6 +17,8 @@ from sqlalchemy import Connection, text
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.typed_rows import read_rows
 from leadgate.values.json_types import JsonValue
+
+LONGEST_READ: Final = 1_000  # characters of a value that are kept of what was read
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,52 @@ def keep_owners(connection: Connection, crm: str, field: str, owners: Mapping[in
     )
 
 
+@dataclass(frozen=True)
+class WrittenLink:
+    """A record that Leadgate has written. ``read`` is what the CRM had when it was last read back."""
+
+    lead_id: int
+    record_id: str = field(repr=False)
+    written: dict[str, JsonValue] = field(repr=False)
+    written_at: datetime
+    read: dict[str, JsonValue] | None = field(repr=False)
+
+
+def list_written(ledger: Ledger, crm: str, since: datetime, *, after: int, limit: int) -> list[WrittenLink]:
+    """The next records that were written since then, by lead, ``after`` a lead."""
+    with ledger.transaction() as connection:
+        return read_rows(
+            connection,
+            WrittenLink,
+            "SELECT lead_id, record_id, written, written_at, read FROM crm_link WHERE crm = :crm AND lead_id > :after "
+            "AND gone_at IS NULL AND written IS NOT NULL AND written_at >= :since ORDER BY lead_id LIMIT :limit",
+            crm=crm,
+            after=after,
+            since=since,
+            limit=limit,
+        )
+
+
+def lock_unchanged(connection: Connection, crm: str, links: Sequence[WrittenLink]) -> set[int]:
+    """The leads among these whose records were neither written nor lost since they were listed. Locked until the end
+    of the transaction."""
+    rows = connection.execute(
+        text(
+            "SELECT l.lead_id FROM crm_link l JOIN unnest(CAST(:leads AS bigint[]), CAST(:records AS text[]), "
+            "CAST(:written AS timestamptz[])) AS k(lead_id, record_id, written_at) ON l.lead_id = k.lead_id "
+            "WHERE l.crm = :crm AND l.record_id = k.record_id AND l.written_at = k.written_at AND l.gone_at IS NULL "
+            "ORDER BY l.lead_id FOR NO KEY UPDATE OF l"
+        ),
+        {
+            "crm": crm,
+            "leads": [link.lead_id for link in links],
+            "records": [link.record_id for link in links],
+            "written": [link.written_at for link in links],
+        },
+    )
+    return {row.lead_id for row in rows}
+
+
 def link_leads(connection: Connection, crm: str, records: Sequence[tuple[int, str, str]], now: datetime) -> set[int]:
     """Keep which record each lead is: lead, record, and how it was found. Returns the leads that are linked to it now.
 
@@ -197,5 +246,34 @@ def keep_read_back(
             "differing": [each.differing for each in results],
             "now": now,
             "wrote": wrote,
+        },
+    )
+
+
+@dataclass(frozen=True)
+class ReadAgain:
+    """What the CRM has now in some fields of a record that was written earlier."""
+
+    lead_id: int
+    read: Mapping[str, JsonValue] = field(repr=False)
+    differing: int
+
+
+def keep_read_again(connection: Connection, crm: str, results: Sequence[ReadAgain], now: datetime) -> None:
+    """What was read of these leads' records; other fields keep what was read of them before."""
+    connection.execute(
+        text(
+            """
+            UPDATE crm_link l SET read = coalesce(l.read, '{}') || r.read, read_at = :now, differing = r.differing
+            FROM unnest(CAST(:leads AS bigint[]), CAST(:read AS jsonb[]), CAST(:differing AS int[]))
+                AS r(lead_id, read, differing)
+            WHERE l.crm = :crm AND l.lead_id = r.lead_id"""
+        ),
+        {
+            "crm": crm,
+            "leads": [each.lead_id for each in results],
+            "read": [orjson.dumps(dict(each.read)).decode() for each in results],
+            "differing": [each.differing for each in results],
+            "now": now,
         },
     )

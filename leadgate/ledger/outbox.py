@@ -13,7 +13,7 @@ Long as one file: messages to people and to CRMs are rows of one table, which ha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypedDict
@@ -390,6 +390,18 @@ def claim_for_crm(
         ).all()
     failpoint("crm.claim.after")
     return [CrmMessage(**row._mapping) for row in rows]
+
+
+def list_waiting_leads(connection: Connection, target: str, lead_ids: Collection[int]) -> set[int]:
+    """The leads among these about which a message to ``target`` waits, or is being written."""
+    rows = connection.execute(
+        text(
+            "SELECT DISTINCT j.lead_id FROM outbox o JOIN journey j ON j.id = o.journey_id WHERE o.target = :target "
+            "AND o.delivered_at IS NULL AND o.given_up_at IS NULL AND j.lead_id = ANY(:leads)"
+        ),
+        {"target": target, "leads": sorted(lead_ids)},
+    )
+    return {row.lead_id for row in rows}
 
 
 _THEIRS: Final = (
