@@ -43,6 +43,7 @@ class FeedPage:
     """A page that was read. ``store`` writes what it brought, in the transaction that moves the watermark.
 
     ``prepare`` does before that what needs the CRM, or transactions of its own; doing it again must change nothing.
+    ``deletions_known_from``: the CRM tells of no deletion before that any more. None: it told of all since last time.
     """
 
     position: str
@@ -51,6 +52,7 @@ class FeedPage:
     changed_at: datetime | None  # the latest change in it, by the CRM's clock
     store: Callable[[Connection, datetime], SyncCounts]
     prepare: Callable[[], SyncCounts] = SyncCounts
+    deletions_known_from: datetime | None = None
 
 
 @dataclass(frozen=True)

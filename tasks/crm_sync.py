@@ -52,6 +52,7 @@ class SyncReport(SyncCounts):
     pages: int = 0
     complete: bool = False  # there was nothing more to read
     followed: int = 0  # changes that webhooks told
+    deletions_known_from: datetime | None = None  # what was deleted before is not told any more
     problem: str | None = None
     wait_seconds: float | None = None  # that the CRM asks for
 
@@ -66,6 +67,8 @@ def describe_sync(report: SyncReport) -> str:
         "new outcomes": report.outcomes,
     }
     counts += [f"{count:,} {words}" for words, count in more.items() if count]
+    if report.deletions_known_from is not None:
+        counts.append(f"deletions before {report.deletions_known_from:%Y-%m-%d %H:%M} UTC are not known")
     end = "complete" if report.complete else "more to read"
     return format_line(f"{report.crm}: {', '.join(counts)} · {report.problem or end}", 2 * _ERROR)
 
@@ -246,6 +249,7 @@ def _sync_page(ledger: Ledger, connection: CrmConnection, feed: Feed, report: Sy
         failpoint("crm.sync.stored")
     failpoint("crm.sync.moved")
     report.pages += 1
+    report.deletions_known_from = report.deletions_known_from or page.deletions_known_from
     report.add(counts)
     report.add(prepared)
     report.complete = not page.has_more
@@ -271,7 +275,15 @@ def _build_lead_feed(
         def store(transaction: Connection, at: datetime) -> SyncCounts:
             return _store_leads(transaction, playbook, connection, reads, page.records, at)
 
-        return FeedPage(page.position, page.has_more, len(page.records), find_latest(page.records), store, prepare)
+        return FeedPage(
+            page.position,
+            page.has_more,
+            len(page.records),
+            find_latest(page.records),
+            store,
+            prepare,
+            page.deletions_known_from,
+        )
 
     return Feed(KIND, read)
 

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from leadgate.connectors.crm import CrmObject, CrmWrite, RowFault, RowResult
+from leadgate.connectors.crm import CrmObject, CrmRecord, CrmWrite, RowFault, RowResult
 from leadgate.connectors.service_session import ServiceError
 from leadgate.crm.facts import build_facts
 from leadgate.crm.values import CrmValue, compare, encode
@@ -175,9 +175,14 @@ class CrmWriter:
                 twins.append(lead)
                 continue
             if error.fault == RowFault.GONE and lead.link is not None:
-                self._access.lose(lead, None)
+                self._access.lose(lead, self._find_gone(lead.link.record_id))
             self._access.take_error(lead, error)
         self._write_records(twins, again=True)
+
+    def _find_gone(self, record_id: str) -> CrmRecord | None:
+        """A record that cannot be written any more; None where the CRM does not tell what became of it."""
+        records = self._access.ask(lambda: self._access.crm.read(CrmObject.LEAD, [record_id], []))
+        return records.get(record_id)
 
     # --- reading back, and settling -----------------------------------------------------------------------
 

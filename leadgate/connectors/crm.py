@@ -61,7 +61,7 @@ class CrmRecord:
     id: str
     values: Mapping[str, CrmValue]
     changed_at: datetime | None = None  # by the CRM's clock
-    is_deleted: bool = False
+    is_deleted: bool = False  # or merged or converted: there is no record of this kind with this id any more
     changed_by: str | None = None  # the vendor's id of the user or the application, where it tells
     follows: str | None = None  # the id of the record that this one was merged or converted into
     lead_ids: tuple[str, ...] = ()  # the leads that a task or a deal belongs to, in pages of changes

@@ -99,11 +99,17 @@ def _format(value: object) -> str:
 
 def select_state(columns: JsonObject, ours: Collection[str], written: Mapping[str, JsonValue]) -> JsonObject:
     """What a record says by itself: without its id, without the fields ``ours``, in which Leadgate has the last word,
-    and without values that are as Leadgate has ``written`` them."""
+    and without values that are as Leadgate has ``written`` them.
+
+    A box that is not ticked says nothing: a CRM has no other way to leave one empty.
+    """
     return {
         name: value
         for name, value in columns.items()
-        if name != RECORD_ID and name not in ours and not (name in written and _is_as_written(written[name], value))
+        if name != RECORD_ID
+        and value is not False
+        and name not in ours
+        and not (name in written and _is_as_written(written[name], value))
     }
 
 

@@ -482,7 +482,7 @@ def test_a_record_that_is_gone_says_where_it_went(crm: Salesforce, fake: FakeSal
     fake.org.delete("Lead", deleted)
     read = crm.read(LEAD, [merged, stays, converted[:15], deleted, "00Q000000000000AAA", "no id"], ["LastName"])
     assert (read[merged].is_deleted, read[merged].follows) == (True, stays)
-    assert (read[converted[:15]].is_deleted, read[converted[:15]].follows) == (False, contact)
+    assert (read[converted[:15]].is_deleted, read[converted[:15]].follows) == (True, contact)
     assert (read[deleted].is_deleted, read[deleted].follows) == (True, None)
     assert set(read) == {merged, stays, converted[:15], deleted}
 

@@ -188,13 +188,14 @@ class RecordReader:
             raise ServiceError("Salesforce sent a record whose time of change is none") from None
         master = read_id(sent.get("masterrecordid"))
         contact = read_id(sent.get("convertedcontactid"))
+        is_converted = sent.get("isconverted") is True  # it is a lead no more, and cannot be changed
         return CrmRecord(
             id,
             {name: read_value(field, sent.get(field.name.lower())) for name, field in self._wanted.items()},
             changed_at=changed_at,
-            is_deleted=sent.get("isdeleted") is True,
+            is_deleted=sent.get("isdeleted") is True or is_converted,
             changed_by=read_id(sent.get("lastmodifiedbyid")),
-            follows=contact if sent.get("isconverted") is True else master,
+            follows=contact if is_converted else master,
         )
 
 
