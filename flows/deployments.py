@@ -100,6 +100,15 @@ DEPLOYMENTS: Final = (
         every=timedelta(minutes=5),
     ),
     Deployment(
+        "reconcile-crm",
+        "reconcile-crm",
+        "flows.reconcile_crm.reconcile_crm",
+        "Compares what was written to the playbook's CRMs in the last days with what they have now; "
+        "`leadgate crm reconcile` does the same. Does nothing when the playbook writes to none.",
+        ("leadgate", "reconcile"),
+        cron="47 4 * * *",
+    ),
+    Deployment(
         "rerun-handoff",
         "rerun-handoff",
         "flows.rerun.rerun_handoff",

@@ -24,6 +24,7 @@ from leadgate.masking import mask, mask_within
 from leadgate.plain_text import defang, escape_markdown, format_line, neutralise
 from leadgate.vocabulary import Outcome
 from tasks.batches import BatchReport
+from tasks.crm_reconcile import ReconcileReport, describe_comparison
 from tasks.crm_sync import SyncReport, describe_sync
 from tasks.descriptions import count_leads, describe_batch
 from tasks.outbox import DeliveryReport
@@ -220,4 +221,25 @@ async def publish_syncs(reports: Sequence[SyncReport]) -> None:
             for report in reports
         ],
         description="What changed in the CRMs that the playbook reads.",
+    )
+
+
+async def publish_comparisons(reports: Sequence[ReconcileReport]) -> None:
+    """Publish what a comparison with CRMs has found, a line for each, in counts."""
+    await acreate_table_artifact(
+        key="crm-reconcile",
+        table=[
+            {
+                "CRM": report.crm,
+                "records": report.records,
+                "as written": report.same,
+                "fields that differ": report.drifting,
+                "gone": report.gone,
+                "being written": report.being_written,
+                "new work items": report.opened,
+                "in words": escape_cell(describe_comparison(report)),
+            }
+            for report in reports
+        ],
+        description="Whether CRMs still have what was written to them.",
     )

@@ -12,6 +12,7 @@ from typing import Final
 
 from leadgate.connectors.crm import (
     Crm,
+    CrmField,
     CrmFinding,
     CrmLimitError,
     CrmObject,
@@ -19,9 +20,10 @@ from leadgate.connectors.crm import (
 )
 from leadgate.connectors.crm_opening import CrmNotConfiguredError
 from leadgate.connectors.service_session import ServiceError
+from leadgate.nearest import propose
 from leadgate.plain_text import format_line
 from leadgate.playbook import CrmConnection, Playbook, Rep
-from tasks.crm_fields import list_kinds, list_wanted, read_known
+from tasks.crm_fields import list_deal_fields, list_kinds, list_wanted, read_known
 from tasks.crm_owners import CrmOwners
 
 _SHOWN: Final = 500  # characters of what a CRM says
@@ -124,10 +126,24 @@ def _explain_silence(connection: CrmConnection, error: ServiceError) -> CrmFindi
 def ask_kind(playbook: Playbook, connection: CrmConnection, crm: Crm, kind: CrmObject) -> list[CrmFinding]:
     """What would make reading or writing a kind of record fail; a refusal, too. Raises ``ServiceError``."""
     try:
-        wanted = list_wanted(playbook, connection, kind, read_known(crm, kind))
-        return crm.check(kind, wanted, creates=kind is CrmObject.TASK or connection.create)
+        known = read_known(crm, kind)
+        wanted = list_wanted(playbook, connection, kind, known)
+        found = crm.check(kind, wanted, creates=kind is CrmObject.TASK or connection.create)
+        return [*found, *_find_unknown_stages(connection, known)] if kind is CrmObject.DEAL else found
     except CrmRefusedError as error:
         return [_explain_refusal(connection, error)]
+
+
+def _find_unknown_stages(connection: CrmConnection, known: Mapping[str, CrmField]) -> Iterator[CrmFinding]:
+    """Stages of the playbook that no deal of the CRM can come to, where it lists them."""
+    deals = connection.reads.deals if connection.reads is not None else None
+    stage = next((known[name] for name in list_deal_fields(connection)[:1] if name in known), None)
+    if deals is None or stage is None or not stage.choices:
+        return
+    for name in deals.stages:
+        if name not in stage.choices:
+            advice = f"Correct it in reads.deals.stages; {propose(name, stage.choices)}"
+            yield CrmFinding(stage.name, f"no deal comes to the stage {name}", advice, is_blocking=False)
 
 
 def _sort(found: Iterable[CrmFinding]) -> list[CrmFinding]:

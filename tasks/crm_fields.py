@@ -12,7 +12,7 @@ from typing import Final
 from leadgate import fields
 from leadgate.connectors.crm import Crm, CrmField, CrmFieldType, CrmObject, CrmRefusedError, WantedField
 from leadgate.playbook import CrmConnection, CrmFieldWrite, Playbook
-from leadgate.playbook.crm import FACTS
+from leadgate.playbook.crm import CRM_TYPES, FACTS
 from leadgate.vocabulary import JourneyStatus, QualifiedAs, StageName
 from tasks.crm_sync import list_fields
 
@@ -35,7 +35,12 @@ def writes_records(connection: CrmConnection) -> bool:
 
 def list_kinds(connection: CrmConnection) -> list[CrmObject]:
     """The kinds of records that are read or written."""
-    return [CrmObject.LEAD, *([CrmObject.TASK] if connection.task is not None else [])]
+    kinds = [CrmObject.LEAD]
+    if connection.task is not None:
+        kinds.append(CrmObject.TASK)
+    if connection.reads is not None and connection.reads.deals is not None:
+        kinds.append(CrmObject.DEAL)
+    return kinds
 
 
 def read_known(crm: Crm, kind: CrmObject) -> Mapping[str, CrmField]:
@@ -54,6 +59,8 @@ def list_wanted(
     A field that is only read may be of any type: its values are cleaned like those of any source.
     """
     wanted: dict[str, WantedField] = {}
+    if kind is CrmObject.DEAL:
+        return [_build_read(name, known) for name in list_deal_fields(connection)]
     if writes_records(connection) and connection.unique_field is not None:
         key = connection.unique_field
         wanted[key] = WantedField(key, "Leadgate id", CrmFieldType.TEXT, is_unique=True)
@@ -65,10 +72,25 @@ def list_wanted(
     if writes_records(connection) and connection.address_field is not None:
         read.append(connection.address_field)
     for name in read:
-        kept = known.get(name)
-        type_ = CrmFieldType.TEXT if kept is None else kept.type
-        wanted.setdefault(name, WantedField(name, name, type_, is_written=False))
+        wanted.setdefault(name, _build_read(name, known))
     return list(wanted.values())
+
+
+def list_deal_fields(connection: CrmConnection) -> list[str]:
+    """The fields of deals that are read: the stage, and when one was created."""
+    deals = connection.reads.deals if connection.reads is not None else None
+    if deals is None:
+        return []
+    type_ = CRM_TYPES.get(connection.type)
+    names = (
+        deals.stage_field or (type_.stage_field if type_ else ""),
+        deals.created_field or (type_.created_field if type_ else ""),
+    )
+    return [name for name in names if name]
+
+
+def _build_read(name: str, known: Mapping[str, CrmField]) -> WantedField:
+    return WantedField(name, name, known[name].type if name in known else CrmFieldType.TEXT, is_written=False)
 
 
 def _build_written(playbook: Playbook, name: str, write: CrmFieldWrite, known: CrmField | None) -> WantedField:

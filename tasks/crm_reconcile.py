@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from leadgate.counting import format_count
 from leadgate.crm.facts import LeadFacts
 from leadgate.crm.values import CrmValue, Difference, compare_kept, describe, encode
 from leadgate.crm.writes import build_key
@@ -73,6 +74,21 @@ class ReconcileReport:
     def is_whole(self) -> bool:
         """Whether the CRM has everything that was written."""
         return self.problem is None and not self.drifting and not self.gone
+
+
+def describe_comparison(report: ReconcileReport) -> str:
+    """A comparison in a line: ``hubspot: 240 records compared, 3 fields differ, 1 record is gone``."""
+    counts = [f"{format_count(report.records, 'record', 'records')} compared"]
+    if report.drifting:
+        counts.append(format_count(report.drifting, "field differs", "fields differ"))
+    if report.gone:
+        counts.append(format_count(report.gone, "record is gone", "records are gone"))
+    if report.being_written:
+        counts.append(f"{report.being_written:,} being written")
+    if report.is_whole:
+        counts.append("all as written")
+    end = f" · {report.problem}" if report.problem is not None else ""
+    return format_line(f"{report.crm}: {', '.join(counts)}{end}", 2 * _ERROR)
 
 
 def open_and_reconcile(

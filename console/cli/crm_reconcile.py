@@ -24,7 +24,6 @@ from console.screen import (
     CommandError,
     build_console,
     build_error_console,
-    build_heading,
     build_table,
     find_program,
     print_json,
@@ -37,7 +36,7 @@ from leadgate.ledger.clock import ask_time
 from leadgate.masking import mask, mask_within
 from leadgate.playbook import CrmConnection
 from leadgate.playbook.base import Duration
-from tasks.crm_reconcile import Drift, ReconcileReport, open_and_reconcile
+from tasks.crm_reconcile import Drift, ReconcileReport, describe_comparison, open_and_reconcile
 
 _LONGEST = timedelta(days=3650)
 
@@ -112,7 +111,6 @@ def _mask_drift(drift: Drift, is_personal: bool) -> Drift:
 
 def _render(report: ReconcileReport) -> None:
     console = build_console()
-    console.print(build_heading(sanitise(report.crm)))
     if report.drifts:
         table = build_table("lead", "field", "written", "the CRM has", "")
         for drift in report.drifts:
@@ -121,12 +119,7 @@ def _render(report: ReconcileReport) -> None:
         console.print(table)
     if report.gone_leads:
         console.print("Gone: " + ", ".join(f"L{lead}" for lead in report.gone_leads), soft_wrap=True)
-    parts = [f"{format_count(report.records, 'record', 'records')} compared", f"{report.same:,} as written"]
-    parts.append(f"{format_count(report.drifting, 'field differs', 'fields differ')}")
-    parts.append(f"{format_count(report.gone, 'record is gone', 'records are gone')}")
-    if report.being_written:
-        parts.append(f"{report.being_written:,} being written")
-    console.print(", ".join(parts) + ".")
+    console.print(sanitise(describe_comparison(replace(report, problem=None))) + ".", soft_wrap=True)
     if report.opened:
         opened = format_count(report.opened, "work item", "work items")
         console.print(f"{opened} opened. Next: {find_program()} queue --reason crm_write_not_kept")

@@ -104,6 +104,19 @@ def test_a_connection_that_creates_nothing_needs_not_what_a_new_record_needs(
     cli("crm", "check", "sales")
 
 
+def test_deals_that_are_read_are_checked_too(hubspot: Account, use_book: UseBook) -> None:
+    section = (
+        HUBSPOT + "    reads: {deals: {created: opportunity_created, stages: {closdwon: won}, stage_field: STAGE}}\n"
+    )
+    hubspot.portal.add_property("deals", "team_stage", "enumeration", options=["closedwon"])
+    report = check(use_book(section.replace("STAGE", "team_stage"), hubspot.base_url), hubspot.crm)
+    (finding,) = report.findings
+    assert (finding.subject, finding.is_blocking, "closedwon" in finding.advice) == ("team_stage", False, True)
+    hubspot.portal.scopes.discard("crm.objects.deals.read")
+    report = check(use_book(section.replace("STAGE", "gone_stage"), hubspot.base_url), hubspot.crm)
+    assert {"gone_stage", "reading deals"} <= list_blocking(report)
+
+
 # --- the command ------------------------------------------------------------------------------------------
 
 
