@@ -110,6 +110,10 @@ storm: $(VENV)/.dev ## everything killed, in turn and at random, under load; not
 	$(BIN)/python -m benchmarks.outage
 	$(BIN)/python -m benchmarks.prefect_away
 
+.PHONY: storm-crm
+storm-crm: $(VENV)/.dev ## leads written to CRMs that fail in every way, by processes that are killed; build/crm-storm.json
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.crm_storm $(if $(LEADS),--leads $(LEADS)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: attack
 attack: $(VENV)/.dev ## attack an installation of our own on loopback; exit 1 when a promise is broken
 	$(BIN)/python -m benchmarks.attack

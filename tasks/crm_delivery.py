@@ -92,8 +92,10 @@ def deliver_to_crms(
 ) -> None:
     """Write what waits for each CRM of the playbook, until nothing is due. ``waiting``: messages by target.
 
-    A CRM that gives no answer is left alone for a while, and costs no message. Several processes may do so at once.
+    CRMs take turns, some leads at a time, so that a long backlog of one does not hold up another. A CRM that gives no
+    answer is left alone for a while, and costs no message. Several processes may do so at once.
     """
+    rounds: list[_Round] = []
     for connection in playbook.crm:
         number = waiting.get(connection.target, 0)
         if not number or stop():
@@ -110,7 +112,9 @@ def deliver_to_crms(
             else:
                 report.failures[str(error)] += 1
             continue
-        _deliver_all(_Round(ledger, playbook, connection, opened, report, now, lease), stop)
+        rounds.append(_Round(ledger, playbook, connection, opened, report, now, lease))
+    while rounds and not stop():
+        rounds = [each for each in rounds if not stop() and _deliver_some(each)]
 
 
 @dataclass
@@ -124,29 +128,27 @@ class _Round:
     lease: timedelta
 
 
-def _deliver_all(here: _Round, stop: Callable[[], bool]) -> None:
+def _deliver_some(here: _Round) -> bool:
+    """Write the next leads. False when nothing is due, or when the CRM gives no answer."""
     from leadgate.connectors.service_session import ServiceError
     from tasks.crm_write import CrmWriter
 
     writer = CrmWriter(here.ledger, here.playbook, here.connection, here.opened, here.lease, here.as_of)
     leads = max(1, min(MOST_LEADS, here.opened.crm.rows_per_write))
-    while not stop():
-        messages = outbox.claim_for_crm(
-            here.ledger, here.connection.target, leads=leads, lease=here.lease, now=here.as_of
-        )
-        if not messages:
-            return
-        try:
-            outcomes = writer.write(messages)
-        except ServiceError as error:
-            _leave_alone(here, messages, error)
-            here.report.failures[f"{here.connection.name}: {error}"] += 1
-            for _ in messages:
-                here.report.outcomes[CrmMessageKind.WRITE.value, here.connection.target, "failed"] += 1
-            return
-        for message in messages:
-            outcome = outcomes.get(message.id, "failed")
-            here.report.outcomes[message.kind, here.connection.target, outcome] += 1
+    messages = outbox.claim_for_crm(here.ledger, here.connection.target, leads=leads, lease=here.lease, now=here.as_of)
+    if not messages:
+        return False
+    try:
+        outcomes = writer.write(messages)
+    except ServiceError as error:
+        _leave_alone(here, messages, error)
+        here.report.failures[f"{here.connection.name}: {error}"] += 1
+        for _ in messages:
+            here.report.outcomes[CrmMessageKind.WRITE.value, here.connection.target, "failed"] += 1
+        return False
+    for message in messages:
+        here.report.outcomes[message.kind, here.connection.target, outcomes.get(message.id, "failed")] += 1
+    return True
 
 
 def _leave_alone(here: _Round, messages: list[CrmMessage], error: Exception) -> None:

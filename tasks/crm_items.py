@@ -145,9 +145,7 @@ def open_new(connection: Connection, items: Sequence[NewWorkItem]) -> int:
     """Open those work items about leads that are not open already. Returns how many."""
     journeys = [item["journey_id"] for item in items if item["journey_id"] is not None]
     known = work_items.list_open_about(connection, {item["reason"] for item in items}, journeys) if items else set()
-    new = [
-        item for item in items if (item["journey_id"], item["generation"], item["reason"], item["promise"]) not in known
-    ]
+    new = [item for item in items if (item["journey_id"], item["reason"], item["promise"]) not in known]
     if new:
         work_items.open_work_items(connection, pd.DataFrame(new))
     return len(new)

@@ -45,7 +45,7 @@ def link_leads(access: CrmAccess, leads: list[LeadWrite]) -> None:
             continue
         record, how = found[lead.lead_id]
         if lead.lead_id in linked:
-            lead.link = Link(lead.lead_id, record.id, how, None, None, None, None, 0)
+            lead.link = Link(lead.lead_id, record.id, how, None, None, None, None, None, 0)
             lead.current, lead.needs_key = dict(record.values), how == "address"
         else:
             lead.refusal = (ANOTHER_LEADS, "")
@@ -84,7 +84,7 @@ def link_to_named(access: CrmAccess, lead: LeadWrite, record_id: str) -> bool:
     with access.ledger.transaction() as connection:
         if not crm_links.link_leads(connection, access.name, [row], access.read_time()):
             return False
-    lead.link, lead.needs_key = Link(lead.lead_id, record_id, "address", None, None, None, None, 0), True
+    lead.link, lead.needs_key = Link(lead.lead_id, record_id, "address", None, None, None, None, None, 0), True
     read_current(access, [lead])
     return not lead.is_settled
 

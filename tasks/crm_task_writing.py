@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from zoneinfo import ZoneInfo
 
-from leadgate.connectors.crm import CrmTask
+from leadgate.connectors.crm import CrmTask, RowFault
 from leadgate.crm.writes import build_task_key, build_task_texts
 from leadgate.failpoints import failpoint
 from leadgate.ledger import crm_tasks
@@ -33,14 +33,20 @@ def write_tasks(access: CrmAccess, leads: list[LeadWrite]) -> None:
             built[task.key] = (needed, task, content)
     if not built:
         return
+    with access.ledger.transaction() as connection:
+        announced = [(needed, task.owner_id) for needed, task, _ in built.values()]
+        crm_tasks.announce_tasks(connection, access.name, announced, access.read_time())
     failpoint("crm.tasks.before")
     results = access.send([(of[needed.lead_id], task) for needed, task, _ in built.values()], access.crm.write_tasks)
     failpoint("crm.tasks.after")
-    written = []
+    written: list[WrittenTask] = []
+    refused: list[NeededTask] = []
     for key, result in results.items():
         needed, task, content = built[key]
         if result.error is not None:
             access.take_error(of[needed.lead_id], result.error, "its follow-up task: ")
+            if result.error.fault is RowFault.PERMANENT:
+                refused.append(needed)
             continue
         written.append(
             WrittenTask(
@@ -48,9 +54,11 @@ def write_tasks(access: CrmAccess, leads: list[LeadWrite]) -> None:
                 task.is_done,
             )
         )  # fmt: skip
-    if written:
-        with access.ledger.transaction() as connection:
+    with access.ledger.transaction() as connection:
+        if written:
             crm_tasks.keep_tasks(connection, access.name, written, access.read_time())
+        if refused:
+            crm_tasks.withdraw_tasks(connection, access.name, refused)
 
 
 def _build_task(access: CrmAccess, lead: LeadWrite, needed: NeededTask) -> CrmTask | None:

@@ -122,12 +122,17 @@ class CrmWriter:
     def _is_to_be_written(self, lead: LeadWrite) -> bool:
         if lead.link is None:
             return self._connection.create and lead.facts.is_qualified
-        return lead.needs_key or lead.again or lead.link.written != encode(lead.values)
+        is_uncertain = lead.needs_key or lead.again or lead.link.sent_at is not None
+        return is_uncertain or lead.link.written != encode(lead.values)
 
     def _write_records(self, leads: list[LeadWrite], *, again: bool = False) -> None:
         if not leads:
             return
         rows = [(lead, self._build_row(lead)) for lead in leads]
+        with self._ledger.transaction() as connection:
+            crm_links.begin_writes(
+                connection, self._connection.name, [lead.lead_id for lead in leads], self._access.read_time()
+            )
         failpoint("crm.write.before")
         results = self._access.send(rows, lambda some: self._access.crm.write(CrmObject.LEAD, some))
         failpoint("crm.write.after")
@@ -152,7 +157,7 @@ class CrmWriter:
                 if lead.lead_id not in linked:
                     lead.refusal = (ANOTHER_LEADS, "")
                     continue
-                lead.link = Link(lead.lead_id, record_id, "created", None, None, None, None, 0)
+                lead.link = Link(lead.lead_id, record_id, "created", None, None, None, None, None, 0)
             lead.was_written = True
         self._take_errors(leads, results, again=again)
 

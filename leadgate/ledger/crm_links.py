@@ -23,12 +23,16 @@ LONGEST_READ: Final = 1_000  # characters of a value that are kept of what was r
 
 @dataclass(frozen=True)
 class Link:
-    """The record that a lead is. ``written`` is what Leadgate wrote last, ``read`` what the CRM had after that."""
+    """The record that a lead is. ``written`` is what Leadgate wrote last, ``read`` what the CRM had after that.
+
+    ``sent_at``: a later write was begun then, and whether the CRM has done it is not known.
+    """
 
     lead_id: int
     record_id: str = field(repr=False)
     found_by: str
     gone_at: datetime | None
+    sent_at: datetime | None
     written: dict[str, JsonValue] | None = field(repr=False)
     written_at: datetime | None
     read_at: datetime | None
@@ -65,8 +69,8 @@ def read_links(ledger: Ledger, crm: str, lead_ids: Collection[int]) -> dict[int,
         rows = read_rows(
             connection,
             Link,
-            "SELECT lead_id, record_id, found_by, gone_at, written, written_at, read_at, differing FROM crm_link "
-            "WHERE crm = :crm AND lead_id = ANY(:leads)",
+            "SELECT lead_id, record_id, found_by, gone_at, sent_at, written, written_at, read_at, differing "
+            "FROM crm_link WHERE crm = :crm AND lead_id = ANY(:leads)",
             crm=crm,
             leads=sorted(lead_ids),
         )
@@ -217,6 +221,14 @@ def link_leads(connection: Connection, crm: str, records: Sequence[tuple[int, st
     return {row.lead_id for row in rows}
 
 
+def begin_writes(connection: Connection, crm: str, lead_ids: Collection[int], now: datetime) -> None:
+    """Keep that these leads' records are about to be written: until it is known what they have, they are written."""
+    connection.execute(
+        text("UPDATE crm_link SET sent_at = :now WHERE crm = :crm AND lead_id = ANY(:leads)"),
+        {"crm": crm, "leads": sorted(lead_ids), "now": now},
+    )
+
+
 def mark_gone(connection: Connection, crm: str, lead_ids: Collection[int], now: datetime) -> None:
     """The records of these leads are not there any more."""
     connection.execute(
@@ -233,7 +245,8 @@ def keep_read_back(
         text(
             """
             UPDATE crm_link l SET written = r.written, read = r.read, read_at = :now, differing = r.differing,
-                written_at = CASE WHEN CAST(:wrote AS boolean) THEN :now ELSE l.written_at END
+                written_at = CASE WHEN CAST(:wrote AS boolean) THEN :now ELSE l.written_at END,
+                sent_at = CASE WHEN CAST(:wrote AS boolean) THEN NULL ELSE l.sent_at END
             FROM unnest(CAST(:leads AS bigint[]), CAST(:written AS jsonb[]), CAST(:read AS jsonb[]),
                 CAST(:differing AS int[])) AS r(lead_id, written, read, differing)
             WHERE l.crm = :crm AND l.lead_id = r.lead_id"""

@@ -2,6 +2,9 @@
 
 Belongs here: every statement that writes the table, and which tasks a lead's assignments need. Does not belong here:
 what a task says (``leadgate.crm``).
+
+A task is announced before it is sent: without an answer, the CRM may have it as it was before or as it was sent. So its
+content counts as unknown until the CRM has told, and it is known here when its assignment ends.
 """
 
 from __future__ import annotations
@@ -45,7 +48,7 @@ class WrittenTask:
 
 
 def read_needed_tasks(ledger: Ledger, crm: str, lead_ids: Collection[int]) -> list[NeededTask]:
-    """The assignments of these leads that wait for a first touch, and those whose tasks are still open in the CRM."""
+    """The assignments of these leads that wait for a first touch, and those whose tasks may be open in the CRM."""
     with ledger.transaction() as connection:
         return read_rows(
             connection,
@@ -56,11 +59,50 @@ def read_needed_tasks(ledger: Ledger, crm: str, lead_ids: Collection[int]) -> li
             FROM journey j JOIN assignment a ON a.journey_id = j.id
             LEFT JOIN crm_task t ON t.crm = :crm AND t.journey_id = a.journey_id AND t.generation = a.generation
             WHERE j.lead_id = ANY(:leads) AND ((a.ended_at IS NULL AND a.touched_at IS NULL)
-                OR (t.task_id IS NOT NULL AND NOT t.is_done))
+                OR (t.journey_id IS NOT NULL AND NOT t.is_done))
             ORDER BY a.id""",
             crm=crm,
             leads=sorted(lead_ids),
         )
+
+
+def announce_tasks(connection: Connection, crm: str, tasks: Sequence[tuple[NeededTask, str]], now: datetime) -> None:
+    """Keep that tasks are about to be sent, each with the CRM's id of its owner."""
+    connection.execute(
+        text(
+            """
+            INSERT INTO crm_task (crm, journey_id, generation, lead_id, task_id, owner_id, content, is_done, written_at)
+            SELECT CAST(:crm AS text), t.journey_id, t.generation, t.lead_id, NULL, t.owner_id, '', false, :now
+            FROM unnest(CAST(:journeys AS bigint[]), CAST(:generations AS int[]), CAST(:leads AS bigint[]),
+                CAST(:owners AS text[])) AS t(journey_id, generation, lead_id, owner_id)
+            ORDER BY t.journey_id, t.generation
+            ON CONFLICT (crm, journey_id, generation) DO UPDATE SET content = ''"""
+        ),
+        {
+            "crm": crm,
+            "journeys": [task.journey_id for task, _ in tasks],
+            "generations": [task.generation for task, _ in tasks],
+            "leads": [task.lead_id for task, _ in tasks],
+            "owners": [owner for _, owner in tasks],
+            "now": now,
+        },
+    )
+
+
+def withdraw_tasks(connection: Connection, crm: str, tasks: Sequence[NeededTask]) -> None:
+    """The CRM has refused to create these tasks: none of them is there."""
+    connection.execute(
+        text(
+            "DELETE FROM crm_task t USING unnest(CAST(:journeys AS bigint[]), CAST(:generations AS int[])) "
+            "AS r(journey_id, generation) WHERE t.crm = :crm AND t.journey_id = r.journey_id "
+            "AND t.generation = r.generation AND t.task_id IS NULL"
+        ),
+        {
+            "crm": crm,
+            "journeys": [task.journey_id for task in tasks],
+            "generations": [task.generation for task in tasks],
+        },
+    )
 
 
 def keep_tasks(connection: Connection, crm: str, tasks: Sequence[WrittenTask], now: datetime) -> None:

@@ -45,7 +45,7 @@ class NewWorkItem(TypedDict):
 
 
 #: What tells an open work item about a journey from others at the same stage.
-OpenKey = tuple[int, int, str, str | None]
+OpenKey = tuple[int, str, str | None]
 _WORK_ITEM_COLUMNS: Final = ["id", *NewWorkItem.__annotations__]
 
 
@@ -167,15 +167,15 @@ def close_general(connection: Connection, reason: str, promise: str, now: dateti
 
 
 def list_open_about(connection: Connection, reasons: Collection[str], journey_ids: Sequence[int]) -> set[OpenKey]:
-    """The open work items with one of ``reasons`` about these journeys: journey, generation, reason, promise."""
+    """The open work items with one of ``reasons`` about these journeys, of any generation: journey, reason, promise."""
     rows = connection.execute(
         text(
-            "SELECT journey_id, generation, reason, promise FROM work_item "
+            "SELECT journey_id, reason, promise FROM work_item "
             "WHERE closed_at IS NULL AND journey_id = ANY(:ids) AND reason = ANY(:reasons)"
         ),
         {"ids": list(journey_ids), "reasons": sorted(reasons)},
     )
-    return {(row.journey_id, row.generation, row.reason, row.promise) for row in rows}
+    return {(row.journey_id, row.reason, row.promise) for row in rows}
 
 
 def close_kept(

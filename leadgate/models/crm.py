@@ -50,6 +50,7 @@ class CrmLink(SQLModel, table=True):
     found_by: str  # created, key or address
     linked_at: datetime = declare_moment()
     gone_at: datetime | None = declare_moment(nullable=True)  # the record is not there any more
+    sent_at: datetime | None = declare_moment(nullable=True)  # a write was begun, and its end is not known
     written: dict[str, JsonValue] | None = declare_json_or_none(PERSONAL)
     written_at: datetime | None = declare_moment(nullable=True)
     read: dict[str, JsonValue] | None = declare_json_or_none(PERSONAL)
@@ -65,7 +66,7 @@ class CrmTaskLink(SQLModel, table=True):
     journey_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     generation: int = Field(primary_key=True)
     lead_id: int = declare_unchecked_id(index=True)
-    task_id: str = declare_personal()
+    task_id: str | None = declare_personal()  # none: it was sent, and the CRM has not told
     owner_id: str = declare_staff()
     content: str  # a hash of what was written
     is_done: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false")))

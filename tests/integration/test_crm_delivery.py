@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from forked import Child, own_ledger
 from harness import NOW, PLAYBOOK, Harness, make_actor, make_lead
+from sqlalchemy import text
 
 from leadgate import playbook as playbooks
 from leadgate.connectors.crm import (
@@ -27,8 +28,10 @@ from leadgate.connectors.crm import (
     RowFault,
     RowResult,
 )
-from leadgate.ledger import ownership, reruns
+from leadgate.connectors.service_session import ServiceUnreachableError
+from leadgate.ledger import outbox, ownership, reruns
 from leadgate.playbook import Loaded
+from tasks import reassignments
 from tasks.crm_delivery import LEASE, OpenCrms, deliver_to_crms
 from tasks.outbox import DeliveryReport
 
@@ -68,6 +71,7 @@ class MemoryCrm:
     fault: RowFault = RowFault.PERMANENT
     override: dict[str, Any] = field(default_factory=dict)  # another automation
     error: Exception | None = None
+    lost: str = ""  # the next request of this name does what it asks, and its answer does not arrive
     slow: str = ""  # the next request of this name takes so long that ``meanwhile`` is done before it is
     meanwhile: Callable[[], object] = lambda: None
 
@@ -75,6 +79,11 @@ class MemoryCrm:
         if self.slow == name:
             self.slow = ""
             self.meanwhile()
+
+    def _lose_answer(self, name: str) -> None:
+        if self.lost == name:
+            self.lost = ""
+            raise ServiceUnreachableError("no answer", sent=True)
 
     def describe_fields(self, kind: CrmObject) -> dict[str, CrmField]:
         return {"title": CrmField("title", "Title", CrmFieldType.TEXT, max_length=20)}
@@ -102,7 +111,9 @@ class MemoryCrm:
             raise self.error
         self._take_time("write")
         self.writes += 1
-        return [self._write_row(row) for row in rows]
+        results = [self._write_row(row) for row in rows]
+        self._lose_answer("write")
+        return results
 
     def _write_row(self, row: CrmWrite) -> RowResult:
         if self.refuse and self.refuse in map(str, row.values.values()):
@@ -119,6 +130,7 @@ class MemoryCrm:
     def write_tasks(self, tasks: Sequence[CrmTask]) -> list[RowResult]:
         self._take_time("write_tasks")
         self.tasks.update({task.key: task for task in tasks})
+        self._lose_answer("write_tasks")
         return [RowResult(task.key, f"t{task.key}") for task in tasks]
 
     def close(self) -> None:
@@ -174,6 +186,41 @@ def test_changes_collapse_into_one_write_and_what_is_unchanged_is_not_written(ha
     assert all(task.is_done for task in crm.tasks.values())
 
 
+@pytest.mark.parametrize("lost", ["write", "write_tasks"])
+def test_a_change_whose_answer_was_lost_is_taken_back(harness: Harness, lost: str) -> None:
+    """What was read back before is what the ledger says again; the CRM has something else."""
+    crm = MemoryCrm()
+    harness.capture(make_lead(1))
+    harness.run()
+    for minutes, company in ((0, "Company 1"), (1, "Somebody else"), (2, "Company 1")):
+        with harness.ledger.transaction() as connection:
+            connection.execute(text("UPDATE lead SET company = :company, email = :company"), {"company": company})
+            outbox.tell_crms(connection, [1], NOW)
+        deliver(harness, crm, NOW + timedelta(minutes=minutes))
+        crm.lost = lost if company == "Company 1" else ""
+
+    assert [record["email"] for record in crm.records.values()] == ["Company 1"]
+    assert [task.subject for task in crm.tasks.values()] == ["Call Company 1"]
+
+
+def test_a_task_whose_answer_was_lost_is_done_with_its_assignment(harness: Harness) -> None:
+    """The ledger has no id of the task when the owner has called."""
+    crm = MemoryCrm(lost="write_tasks")
+    harness.capture(make_lead(1))
+    harness.run()
+    owner = harness.one("SELECT owner FROM assignment")
+    assert deliver(harness, crm).count("failed") == 1
+    ownership.touch(
+        harness.ledger, 1, kind="call", rep=owner, by=make_actor(owner), at=NOW, seconds=60, now=NOW
+    )  # fmt: skip
+    harness.run(NOW + timedelta(minutes=5))
+
+    deliver(harness, crm, NOW + timedelta(minutes=5))
+
+    assert [task.is_done for task in crm.tasks.values()] == [True]
+    assert items(harness) == []
+
+
 def test_a_record_with_the_same_address_is_linked_and_keeps_its_values(harness: Harness) -> None:
     crm = MemoryCrm(records={"5": {"email": "LEAD1@company1.example", "title": "Boss"}})
     harness.capture(make_lead(1, **{"Job title": "Chief"}))
@@ -203,6 +250,21 @@ def test_a_refused_row_asks_a_person_with_the_vendors_words_and_a_rerun_writes_i
     reruns.rerun(harness.ledger, [item], by="rae", now=NOW, playbook=harness.loaded.playbook)
     assert deliver(harness, crm).count("delivered") == 1
     assert (len(crm.records), items(harness)) == (2, [])
+    assert harness.find_broken() == []
+
+
+def test_a_refused_lead_that_is_handed_over_meanwhile_is_one_work_item(harness: Harness) -> None:
+    crm = MemoryCrm(refuse="lead1@company1.example", slow="write")
+    harness.capture(make_lead(1))
+    harness.run()
+    other = next(rep for rep in ("ana", "bob") if rep != harness.one("SELECT owner FROM assignment"))
+    crm.meanwhile = lambda: reassignments.reassign(
+        harness.ledger, harness.loaded, 1, rep=other, anyway=True, reason="away", by=make_actor("mia"), now=NOW
+    )
+
+    assert deliver(harness, crm).count("given_up") == 2
+
+    assert [reason for reason, _, _ in items(harness)] == ["crm_refused"]
     assert harness.find_broken() == []
 
 
