@@ -82,6 +82,9 @@ RETRIED: Final = frozenset(
         "crm_not_read",
     }
 )
+#: Work items that may hold nothing, because the lead has no open journey, and that a person decides all the same.
+_GONE: Final = frozenset({"crm_record_deleted", "crm_privacy_deletion", "crm_records_merged"})
+_GOES_ON: Final = Way("again", "it goes on without that record")
 _ITSELF: Final = Way("wait", "it closes by itself when the next check finds it right")
 
 #: Reason to what makes sense, best first. A reason that only a playbook knows has ``OTHERWISE``.
@@ -167,6 +170,9 @@ WAYS: Final[dict[str, tuple[Way, ...]]] = {
     "crm_unreachable": (Way("again", "after the CRM answers again: what waits is written at once"),),
     "crm_limit_reached": (Way("again", "after the CRM's limit was raised: what waits is written at once"),),
     "crm_not_read": (Way("again", "after its cause is mended; it closes by itself, too, when the CRM is read again"),),
+    "crm_record_deleted": (_GOES_ON, Way("discard", "it ends, and nobody is told of it any more")),
+    "crm_privacy_deletion": (Way("discard", "it ends, and nobody is told of it any more"), _GOES_ON),
+    "crm_records_merged": (Way("discard", "both are the same person: this one ends"), _GOES_ON),
     # runs and batches
     "source_parked": (Way("again", "after the source or its mapping is mended: its rows go on"),),
     "stage_failed": (Way("again", "after its cause is removed: it tries the stage again"),),
@@ -197,7 +203,7 @@ def suggest(item: WaitingItem) -> list[tuple[str, str]]:
 
 def _build_command(way: Way, item: WaitingItem) -> str | None:
     """None for what the item does not allow."""
-    if way.what == "wait" or not (item.blocking or item.reason in RETRIED):
+    if way.what == "wait" or not (item.blocking or item.reason in RETRIED | _GONE):
         return ""
     if way.what == "compare":
         return _build_review(item)

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from expectations import PROMISES
 from expectations.findings import WHOLE_BATCH
 from leadgate.assignment.assignment_result import NO_ROUTE, NOBODY_AVAILABLE
-from leadgate.ledger.outbox import ABOUT_CRMS
+from leadgate.ledger.outbox import ABOUT_CRMS, GONE_FROM_CRM
 from leadgate.matching import ASKS
 from leadgate.vocabulary import STAGES
 from tasks.failed_batches import CANCELLED, FAILED
@@ -76,7 +76,7 @@ def _list_reasons() -> list[str]:
                 *WHOLE_BATCH,
                 FAILED,
                 CANCELLED,
-                *sorted(ABOUT_CRMS),
+                *sorted(ABOUT_CRMS | GONE_FROM_CRM),
             ]
         )
     )

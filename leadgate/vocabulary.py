@@ -142,6 +142,7 @@ class ItemResolution(StrEnum):
     BREAKER_CLOSED = "breaker_closed"
     PROMISE_KEPT = "promise_kept"
     FOLLOWED_UP = "followed_up"
+    REPLACED = "replaced"
 
 
 class ActionKind(StrEnum):

@@ -9,7 +9,7 @@ again, which changes nothing; of two syncs at once, both may read it, and one st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -23,17 +23,17 @@ from tasks.crm_feed import SyncCounts
 
 if TYPE_CHECKING:
     from leadgate.connectors.crm import CrmRecord
-    from leadgate.ledger.crm_changes import ChangedRecord
 
 #: Records that are read by one request.
 RECORDS: Final = 100
 #: The kinds of records that are leads, as webhooks call them. Others are found by their own watermark.
 LEADS: Final = frozenset({"contact", "lead"})
 #: What webhooks call it that a record is gone.
-DELETIONS: Final = frozenset({"deletion", "privacyDeletion"})
+DELETION, PRIVACY_DELETION = "deletion", "privacyDeletion"
 
 Read = Callable[[Sequence[str]], "dict[str, CrmRecord]"]
-Store = Callable[[Connection, "Sequence[CrmRecord]", datetime], SyncCounts]
+#: Stores records; the last argument has the ids of those that were deleted for privacy.
+Store = Callable[[Connection, "Sequence[CrmRecord]", datetime, "frozenset[str]"], SyncCounts]
 
 
 def follow_changes(
@@ -57,12 +57,14 @@ def follow_changes(
             waiting = crm_changes.list_changed_records(transaction, source, RECORDS)
         if not waiting or stop():
             break
-        records = _read_records(crm, waiting, read)
+        events = {each.record_id: set(each.events) for each in waiting if each.object in LEADS}
+        private = frozenset(id_ for id_, happened in events.items() if PRIVACY_DELETION in happened)
+        records = _read_records(crm, events, private, read)
         failpoint("crm.follow.read")
         with ledger.transaction() as transaction:
             at = read_time(transaction, now)
             marked = crm_changes.mark_followed(transaction, [id_ for each in waiting for id_ in each.ids], at)
-            counts = store(transaction, records, at) if marked else SyncCounts()
+            counts = store(transaction, records, at, private) if marked else SyncCounts()
             failpoint("crm.follow.stored")
         failpoint("crm.follow.marked")
         total.add(counts)
@@ -70,15 +72,14 @@ def follow_changes(
     return total, followed
 
 
-def _read_records(crm: str, waiting: Sequence[ChangedRecord], read: Read) -> list[CrmRecord]:
-    """The records of these changes as the CRM has them now. One that is not there, and was not said to be deleted, is
+def _read_records(crm: str, events: Mapping[str, set[str]], private: frozenset[str], read: Read) -> list[CrmRecord]:
+    """The records of these events as the CRM has them now. One that is not there, and was not said to be deleted, is
     left to the search."""
     from leadgate.connectors.crm import CrmRecord
 
-    events = {each.record_id: set(each.events) for each in waiting if each.object in LEADS}
-    found = _read_each(crm, list(events), read)
-    gone = [id_ for id_, happened in events.items() if id_ not in found and happened & DELETIONS]
-    return [*(found[id_] for id_ in events if id_ in found), *(CrmRecord(id_, {}, is_deleted=True) for id_ in gone)]
+    found = _read_each(crm, [id_ for id_ in events if id_ not in private], read)
+    gone = [id_ for id_, happened in events.items() if id_ not in found and DELETION in happened]
+    return [*found.values(), *(CrmRecord(id_, {}, is_deleted=True) for id_ in sorted({*gone, *private}))]
 
 
 def _read_each(crm: str, ids: Sequence[str], read: Read) -> dict[str, CrmRecord]:

@@ -24,6 +24,8 @@ class SyncCounts:
     unwanted: int = 0  # by the playbook
     echoes: int = 0  # that hold nothing but what Leadgate has written
     deleted: int = 0
+    gone: int = 0  # leads that wait for a person, because their record is gone
+    moved: int = 0  # leads that are another record now, into which theirs was merged
     owners: int = 0  # who were set in the CRM, and whose leads these are now
     outcomes: int = 0  # that deals are, and that are new
     unlinked: int = 0  # deals that are of no known lead

@@ -11,7 +11,7 @@ the same time, one stores a page, and the other reads on from there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -28,7 +28,7 @@ from leadgate.mapping.crm_records import RecordError
 from leadgate.plain_text import format_line, make_storable
 from leadgate.playbook import CrmConnection, CrmReads, Loaded, Playbook
 from leadgate.values.json_types import JsonObject, JsonValue
-from tasks import crm_change_following, crm_outcomes, crm_reading
+from tasks import crm_change_following, crm_deletions, crm_outcomes, crm_reading
 from tasks.capture import encode
 from tasks.crm_feed import Feed, FeedPage, SyncCounts, find_latest
 from tasks.crm_owner_changes import OwnerFollower
@@ -63,6 +63,7 @@ def describe_sync(report: SyncReport) -> str:
     more = {
         "held": report.held,
         "deleted": report.deleted,
+        "leads wait because their record is gone": report.gone,
         "new owners": report.owners,
         "new outcomes": report.outcomes,
     }
@@ -184,12 +185,23 @@ def _follow_webhooks(
             report.owners += follower.follow(found.values())
         return found
 
-    def store(transaction: Connection, records: Sequence[CrmRecord], at: datetime) -> SyncCounts:
-        return _store_leads(transaction, playbook, connection, reads, records, at)
+    present: set[str] = set()
+
+    def read_all(ids: Sequence[str]) -> dict[str, CrmRecord]:
+        found = read(ids)
+        present.update(crm_deletions.find_present(list(found.values()), read))
+        return found
+
+    def store(
+        transaction: Connection, records: Sequence[CrmRecord], at: datetime, private: frozenset[str]
+    ) -> SyncCounts:
+        counts = _store_leads(transaction, playbook, connection, reads, records, at)
+        _settle(transaction, playbook, connection, records, at, counts, present, private)
+        return counts
 
     assert reads.webhooks is not None  # noqa: S101 - asked by the caller
     counts, report.followed = crm_change_following.follow_changes(
-        ledger, reads.webhooks, crm=connection.name, read=read, store=store, now=now, stop=stop
+        ledger, reads.webhooks, crm=connection.name, read=read_all, store=store, now=now, stop=stop
     )
     report.add(counts)
 
@@ -267,13 +279,17 @@ def _build_lead_feed(
     follower = OwnerFollower(ledger, loaded, connection, crm, now) if connection.followed_field else None
 
     def read(position: str | None) -> FeedPage:
-        page = crm.read_changes(CrmObject.LEAD, list_fields(connection, playbook), position)
+        fields = list_fields(connection, playbook)
+        page = crm.read_changes(CrmObject.LEAD, fields, position)
+        present = crm_deletions.find_present(page.records, lambda ids: crm.read(CrmObject.LEAD, ids, fields))
 
         def prepare() -> SyncCounts:
             return SyncCounts(owners=follower.follow(page.records) if follower is not None else 0)
 
         def store(transaction: Connection, at: datetime) -> SyncCounts:
-            return _store_leads(transaction, playbook, connection, reads, page.records, at)
+            counts = _store_leads(transaction, playbook, connection, reads, page.records, at)
+            _settle(transaction, playbook, connection, page.records, at, counts, present)
+            return counts
 
         return FeedPage(
             page.position,
@@ -286,6 +302,23 @@ def _build_lead_feed(
         )
 
     return Feed(KIND, read)
+
+
+def _settle(
+    transaction: Connection,
+    playbook: Playbook,
+    connection: CrmConnection,
+    records: Sequence[CrmRecord],
+    at: datetime,
+    counts: SyncCounts,
+    present: Collection[str],
+    private: Collection[str] = (),
+) -> None:
+    """What follows from records that are gone, and in how many leads."""
+    done = crm_deletions.settle_deletions(
+        transaction, playbook, connection, records, at, private=private, there=present
+    )
+    counts.gone, counts.moved = done.held + done.parted, done.moved
 
 
 def _store_leads(

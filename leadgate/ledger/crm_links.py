@@ -290,3 +290,49 @@ def keep_read_again(connection: Connection, crm: str, results: Sequence[ReadAgai
             "now": now,
         },
     )
+
+
+def end(connection: Connection, crm: str, record_ids: Collection[str], now: datetime) -> set[int]:
+    """These records are not there any more. Returns the leads that had them until now."""
+    rows = connection.execute(
+        text(
+            "UPDATE crm_link SET gone_at = :now, written = NULL "
+            "WHERE crm = :crm AND record_id = ANY(:records) AND gone_at IS NULL RETURNING lead_id"
+        ),
+        {"crm": crm, "records": sorted(record_ids), "now": now},
+    )
+    return {row.lead_id for row in rows}
+
+
+def keep_gone(connection: Connection, crm: str, records: Collection[tuple[int, str]], now: datetime) -> None:
+    """Leads, each with the record that it was and that is not there any more: no other is created in its place."""
+    connection.execute(
+        text(
+            "INSERT INTO crm_link (crm, lead_id, record_id, found_by, linked_at, gone_at) "
+            "SELECT CAST(:crm AS text), l.lead_id, l.record_id, 'read', :now, :now "
+            "FROM unnest(CAST(:leads AS bigint[]), CAST(:records AS text[])) AS l(lead_id, record_id) "
+            "ORDER BY l.lead_id ON CONFLICT DO NOTHING"
+        ),
+        {
+            "crm": crm,
+            "leads": [lead for lead, _ in sorted(records)],
+            "records": [record for _, record in sorted(records)],
+            "now": now,
+        },
+    )
+
+
+def move(connection: Connection, crm: str, merged: Mapping[str, str]) -> set[int]:
+    """The leads of these records are the records that they are part of now. Returns the leads that were moved."""
+    rows = connection.execute(
+        text(
+            """
+            UPDATE crm_link l SET record_id = m.stays, gone_at = NULL, written = NULL, read = NULL
+            FROM unnest(CAST(:gone AS text[]), CAST(:stays AS text[])) AS m(gone, stays)
+            WHERE l.crm = :crm AND l.record_id = m.gone AND NOT EXISTS (
+                SELECT 1 FROM crm_link o WHERE o.crm = :crm AND o.record_id = m.stays)
+            RETURNING l.lead_id"""
+        ),
+        {"crm": crm, "gone": list(merged), "stays": list(merged.values())},
+    )
+    return {row.lead_id for row in rows}

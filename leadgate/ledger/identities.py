@@ -312,6 +312,33 @@ def release(connection: Connection, lead_id: int, claims: Sequence[Sequence[str]
         )
 
 
+def forget(connection: Connection, claims: Sequence[tuple[str, str]]) -> set[str]:
+    """These identities (kind, value) are nobody's any more. Returns the values of those that were somebody's."""
+    rows = connection.execute(
+        text(
+            "DELETE FROM identity i USING unnest(CAST(:kinds AS text[]), CAST(:values AS text[])) AS c(kind, value) "
+            "WHERE i.kind = c.kind AND i.value = c.value RETURNING i.value"
+        ),
+        {"kinds": [kind for kind, _ in claims], "values": [value for _, value in claims]},
+    )
+    return {row.value for row in rows}
+
+
+def move(connection: Connection, kind: str, values: Mapping[str, str]) -> None:
+    """Whose these identities are has the others from now on, unless these are somebody's."""
+    connection.execute(
+        text(
+            """
+            WITH moving AS (
+                DELETE FROM identity i USING unnest(CAST(:old AS text[]), CAST(:new AS text[])) AS m(old, new)
+                WHERE i.kind = :kind AND i.value = m.old RETURNING i.lead_id, m.new)
+            INSERT INTO identity (kind, value, lead_id) SELECT CAST(:kind AS text), new, lead_id FROM moving
+            ORDER BY new COLLATE "C" ON CONFLICT DO NOTHING"""
+        ),
+        {"kind": kind, "old": list(values), "new": list(values.values())},
+    )
+
+
 def record_verdict(
     connection: Connection,
     journey_id: int,

@@ -66,6 +66,17 @@ class Waiting:
 
 _WAITS = "delivered_at IS NULL AND given_up_at IS NULL"
 
+#: What a person is asked once a lead's record is gone from a CRM. While such a work item is open, nobody is told of the
+#: lead, and no CRM is written.
+RECORD_DELETED: Final = "crm_record_deleted"
+PRIVACY_DELETION: Final = "crm_privacy_deletion"
+RECORDS_MERGED: Final = "crm_records_merged"
+GONE_FROM_CRM: Final = frozenset({RECORD_DELETED, PRIVACY_DELETION, RECORDS_MERGED})
+_MAY_BE_TOLD = f"""NOT EXISTS (SELECT 1 FROM journey s JOIN journey h ON h.lead_id = s.lead_id
+            JOIN work_item w ON w.journey_id = h.id AND w.closed_at IS NULL
+            AND w.reason IN ('{RECORD_DELETED}', '{PRIVACY_DELETION}', '{RECORDS_MERGED}')
+            WHERE s.id = o.journey_id)"""
+
 
 def count_waiting_messages(ledger: Ledger, now: datetime | None = None) -> list[Waiting]:
     """What waits, by target; CRMs are targets, too."""
@@ -86,6 +97,7 @@ _NEXT = f"""
     SELECT o.id FROM outbox o
     WHERE o.delivered_at IS NULL AND o.given_up_at IS NULL AND o.target = ANY(:targets)
         AND (o.retry_at IS NULL OR o.retry_at <= :now) AND {RowFilter.build_sql("o.id")}
+        AND {_MAY_BE_TOLD}
         AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.journey_id = o.journey_id AND e.target = o.target
             AND e.id < o.id AND e.delivered_at IS NULL AND e.given_up_at IS NULL)
     ORDER BY o.id LIMIT 1 FOR UPDATE OF o SKIP LOCKED"""
@@ -94,6 +106,7 @@ _NEXT_ALIKE = f"""
     SELECT o.id FROM outbox o
     WHERE o.delivered_at IS NULL AND o.given_up_at IS NULL AND o.target = :target AND o.kind = :kind AND o.id <> :id
         AND (o.retry_at IS NULL OR o.retry_at <= :now) AND o.attempts < :attempts AND {RowFilter.build_sql("o.id")}
+        AND {_MAY_BE_TOLD}
         AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.journey_id = o.journey_id AND e.target = o.target
             AND e.id < o.id AND e.delivered_at IS NULL AND e.given_up_at IS NULL)
     ORDER BY o.id LIMIT :most FOR UPDATE OF o SKIP LOCKED"""
@@ -215,6 +228,18 @@ def try_again(connection: Connection, key: str) -> bool:
             ),
             {"key": key},
         ).rowcount
+    )
+
+
+def withdraw(connection: Connection, journey_ids: Sequence[int], why: str, now: datetime) -> None:
+    """What waits to be told of the leads of these journeys is never sent: they were discarded."""
+    connection.execute(
+        text(
+            "UPDATE outbox SET retry_at = NULL, given_up_at = :now, failure = :why "
+            f"WHERE {_WAITS} AND journey_id IN (SELECT o.id FROM journey j JOIN journey o ON o.lead_id = j.lead_id "
+            "WHERE j.id = ANY(:ids))"
+        ),
+        {"ids": list(journey_ids), "now": now, "why": why},
     )
 
 
@@ -353,8 +378,8 @@ class CrmMessage:
 _CRM_CLAIM: Final = f"""
     WITH due AS (
         SELECT coalesce(j.lead_id, -j.id) AS lead, min(o.id) AS first
-        FROM (SELECT id, journey_id FROM outbox WHERE {_WAITS} AND target = :target
-            AND (retry_at IS NULL OR retry_at <= :now) ORDER BY id LIMIT :scanned) o
+        FROM (SELECT id, journey_id FROM outbox o WHERE {_WAITS} AND target = :target
+            AND (retry_at IS NULL OR retry_at <= :now) AND {_MAY_BE_TOLD} ORDER BY id LIMIT :scanned) o
         JOIN journey j ON j.id = o.journey_id GROUP BY 1),
     of_leads AS (
         SELECT d.lead, d.first, o.id, o.retry_at FROM due d

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from leadgate.ledger import crm_connections
 from leadgate.ledger.clock import read_time
@@ -58,3 +58,13 @@ def read_playbook_content(ledger: Ledger, hash_: str) -> str | None:
             text("SELECT content FROM playbook_version WHERE hash = :hash"), {"hash": hash_}
         ).scalar()
     return content
+
+
+def find_latest(connection: Connection) -> str:
+    """The hash of the playbook that was activated last. Raises ``LookupError`` when none ever was."""
+    found: str | None = connection.execute(
+        text("SELECT hash FROM playbook_version ORDER BY activated_at DESC, hash LIMIT 1")
+    ).scalar()
+    if found is None:
+        raise LookupError("no playbook was used yet")
+    return found

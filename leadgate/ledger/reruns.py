@@ -31,7 +31,7 @@ from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.locking import HeldJourney, lock_held_by
 from leadgate.ledger.journeys.person_moves import release
-from leadgate.ledger.outbox import ABOUT_CRMS, CRM_OWNER_UNKNOWN, SENT_AGAIN, UNDELIVERABLE
+from leadgate.ledger.outbox import ABOUT_CRMS, CRM_OWNER_UNKNOWN, GONE_FROM_CRM, SENT_AGAIN, UNDELIVERABLE
 from leadgate.ledger.typed_rows import read_rows
 from leadgate.ledger.work_items import close_work_items
 from leadgate.limits import find_length_problem
@@ -155,6 +155,10 @@ def mark_done_by_hand(
                     f"work item W{item.id} asks whether two records are one person: `leadgate review W{item.id} "
                     "--same LEAD`, or --different"
                 )
+            if item.reason in GONE_FROM_CRM:
+                raise ActionError(
+                    f"work item W{item.id} asks whether the lead goes on; rerun it, and it does, or discard it"
+                )
             if item.stage in (StageName.CAPTURE, StageName.ASSIGNMENT):
                 instead = (
                     "correct it with --set"
@@ -190,6 +194,9 @@ def discard(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datet
         journeys = lock_held_by(connection, [item.id for item in items])
         person_moves.discard(connection, journeys)
         report.action = conclude(connection, items, journeys, ItemResolution.DISCARDED, by, now, reason)
+        gone = [item.journey_id for item in items if item.reason in GONE_FROM_CRM and item.journey_id is not None]
+        if gone:
+            outbox.withdraw(connection, gone, "the lead was discarded: its record is gone from the CRM", now)
         report.count(items, journeys)
     return report
 
@@ -227,7 +234,7 @@ def open_items(connection: Connection, ids: Sequence[int], report: RerunReport) 
     for row in rows:
         if row.closed_at is not None:
             report.skipped.append(f"work item W{row.id} is closed already ({row.resolution})")
-        elif not row.blocking and row.reason not in SENT_AGAIN:
+        elif not row.blocking and row.reason not in SENT_AGAIN | GONE_FROM_CRM:
             report.skipped.append(
                 f"work item W{row.id} ({row.reason}) holds no journey; it closes when the lead is followed up"
             )

@@ -155,6 +155,18 @@ def is_open(connection: Connection, reason: str, promise: str) -> bool:
     return found.first() is not None
 
 
+def close_empty(connection: Connection, ids: Sequence[int], now: datetime) -> None:
+    """Close those of these work items that hold no journey any more: another one holds it."""
+    connection.execute(
+        text(
+            "UPDATE work_item w SET closed_at = :now, closed_by = 'leadgate', resolution = 'replaced' "
+            "WHERE w.id = ANY(:ids) AND w.closed_at IS NULL "
+            "AND NOT EXISTS (SELECT 1 FROM journey j WHERE j.work_item_id = w.id AND j.status = 'held')"
+        ),
+        {"ids": list(ids), "now": now},
+    )
+
+
 def close_general(connection: Connection, reason: str, promise: str, now: datetime) -> int:
     """What an item about no journey asked for has settled by itself. Returns how many were open."""
     return connection.execute(

@@ -47,7 +47,7 @@ class CrmLink(SQLModel, table=True):
     crm: str = Field(primary_key=True)
     lead_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     record_id: str = declare_personal()
-    found_by: str  # created, key or address
+    found_by: str  # created, key, address, or read
     linked_at: datetime = declare_moment()
     gone_at: datetime | None = declare_moment(nullable=True)  # the record is not there any more
     sent_at: datetime | None = declare_moment(nullable=True)  # a write was begun, and its end is not known

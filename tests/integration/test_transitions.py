@@ -73,6 +73,8 @@ def _person_changes() -> Iterator[Change]:
     for stage in (None, *StageName):
         yield partial(lambda c, ids, stage: person_moves.release(c, _rows(c, ids), now=NOW, stage=stage), stage=stage)
     yield lambda c, ids: person_moves.discard(c, _rows(c, ids))
+    yield lambda c, ids: person_moves.hold(c, ids, _FIRST, NOW)
+    yield lambda c, ids: person_moves.hold_instead(c, ids, _FIRST)
     for rejected in (table.REJECT, table.REJECT_TO_NURTURE, table.REJECT_FOR_GOOD):
         yield partial(lambda c, ids, how: _each(ids, lambda j: person_moves.reject(c, j, how, NOW)), how=rejected)
     yield lambda c, ids: person_moves.reassign(c, ids, table.REASSIGN, NOW)

@@ -1,6 +1,7 @@
 """Moving journeys by a person's word: released, discarded, rejected, reassigned, and taken back.
 
-Belongs here: transitions of a person; the breaker releases what it parked in the same way. Does not belong here: what
+Belongs here: transitions of a person; the breaker releases what it parked in the same way, and what a person deletes
+in a CRM is held so. Does not belong here: what
 else such an action writes, or whether it is allowed (``reruns``, ``reassignments``, ``joins``, ``undo`` …). The caller
 has locked the journeys and compared their status; a row that does not match all the same is a ``Conflict``.
 """
@@ -20,7 +21,9 @@ from leadgate.ledger.journeys.transitions import (
     APPROVE,
     DISCARD,
     GIVE_BACK,
+    HOLD,
     HOLD_AGAIN,
+    HOLD_INSTEAD,
     REASSIGN,
     REJECT,
     REJECT_FOR_GOOD,
@@ -43,6 +46,8 @@ _RERUN: Final = update(
 )
 _APPROVE: Final = update(APPROVE, where=_THESE, sets=f"start_stage = 'assignment', {_AGAIN}")
 _DISCARD: Final = update(DISCARD, where=_THESE, sets="work_item_id = NULL")
+_HOLD: Final = update(HOLD, where=_THESE, sets="work_item_id = :item, batch_id = NULL")
+_HOLD_INSTEAD: Final = update(HOLD_INSTEAD, where=_THESE, sets="work_item_id = :item")
 _FREE: Final = "batch_id = NULL, run_after = :now"
 _REJECTED: Final = {
     REJECT: update(REJECT, where=_THESE, sets=f"{_FREE}, start_stage = 'assignment'"),
@@ -101,6 +106,16 @@ def release(
 def discard(connection: Connection, journeys: Sequence[HeldJourney]) -> None:
     """End held journeys."""
     _move(connection, _DISCARD, [journey.id for journey in journeys])
+
+
+def hold(connection: Connection, journey_ids: Sequence[int], work_item_id: int, now: datetime) -> None:
+    """Ready journeys wait behind the work item, whatever run has them."""
+    _move(connection, _HOLD, journey_ids, item=work_item_id, now=now)
+
+
+def hold_instead(connection: Connection, journey_ids: Sequence[int], work_item_id: int) -> None:
+    """Held journeys wait behind this work item, and not behind the one before."""
+    _move(connection, _HOLD_INSTEAD, journey_ids, item=work_item_id)
 
 
 def reject(connection: Connection, journey_id: int, transition: Transition, now: datetime) -> None:

@@ -116,7 +116,7 @@ OWN: Final = Transition(
 HOLD: Final = Transition(
     "hold",
     _stay_at(_READY, INTAKE, _HELD),
-    "a run, the breaker",
+    "a run, the breaker, a deletion in a CRM",
     "behind an open work item",
     handoff=HandoffOutcome.HELD,
 )
@@ -235,8 +235,8 @@ REASSIGN: Final = Transition(
 UNASSIGN: Final = Transition(
     "unassign",
     _from([_OWNED], [_FOLLOW_UP], (_HELD, _ASSIGNMENT)),
-    "a person",
-    "the assignment ends; behind a work item that asks who gets the lead",
+    "a person, a deletion in a CRM",
+    "the assignment ends; behind a work item that asks who gets the lead, or whether it goes on",
     generations=1,
     handoff=HandoffOutcome.REASSIGNED,
     assigned=HandoffOutcome.HELD,
@@ -270,10 +270,18 @@ HOLD_AGAIN: Final = Transition(
     "an undo of discarding: the work item is open again",
 )
 
+HOLD_INSTEAD: Final = Transition(
+    "hold instead",
+    _stay_at(_HELD, INTAKE, _HELD),
+    "a deletion in a CRM",
+    "behind another work item; the one before is closed when it holds nothing else",
+)
+
 TRANSITIONS: Final = (
     CAPTURE, RESCORE, RECYCLE, ENRICH, CONTINUE, OWN, HOLD, JOIN, NURTURE, DISQUALIFY, STAY_QUALIFIED, WAIT, FINISH,
     GO_STALE, TAKE_BACK, RERUN, APPROVE, DISCARD, REJECT, REJECT_TO_NURTURE, REJECT_FOR_GOOD, REASSIGN, UNASSIGN,
     UNASSIGN_TO_NURTURE, UNJOIN, GIVE_BACK, HOLD_AGAIN,
+    HOLD_INSTEAD,
 )  # fmt: skip
 
 #: What follows from each outcome of a stage, by the status that the stage works on; none: the journey stays as it is.

@@ -52,6 +52,9 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "SELECT count(*) FROM outbox WHERE given_up_at IS NOT NULL",
         "SELECT count(*) FROM outbox o WHERE o.given_up_at IS NOT NULL AND (o.delivered_at IS NOT NULL OR NOT EXISTS "
         "(SELECT 1 FROM work_item w WHERE w.journey_id = o.journey_id AND ((w.reason = 'undeliverable' "
-        "AND w.promise = o.key) OR (w.reason = 'crm_refused' AND w.promise = o.target))))",
+        "AND w.promise = o.key) OR (w.reason = 'crm_refused' AND w.promise = o.target))) AND NOT EXISTS (SELECT 1 "
+        "FROM journey j JOIN journey h ON h.lead_id = j.lead_id JOIN work_item w ON w.journey_id = h.id "
+        "WHERE j.id = o.journey_id AND w.reason IN ('crm_record_deleted', 'crm_privacy_deletion', "
+        "'crm_records_merged')))",
     ),
 )

@@ -1,0 +1,183 @@
+"""Leads whose records were deleted or merged in a CRM: their links end, their journeys wait for a person.
+
+Belongs here: finding them, and composing what the entities write. Does not belong here: a statement that writes a
+table, the work items' words and routes (``tasks.crm_deletions``), or what a CRM says (``connectors``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import pandas as pd
+from sqlalchemy import Connection, text
+
+from leadgate.actors import Actor
+from leadgate.ledger import crm_links, handoffs, identities, playbook_versions, reassignments, work_items
+from leadgate.ledger.journeys import person_moves
+from leadgate.ledger.typed_rows import read_rows
+from leadgate.ledger.work_items import NewWorkItem
+from leadgate.limits import shorten_key
+from leadgate.matching.resolving import CRM_ID
+from leadgate.vocabulary import OPEN, HandoffOutcome, JourneyStatus, StageName, WorkItemKind, list_in_sql
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a lead's open journey stands; of a lead without one, its last journey."""
+
+    id: int
+    lead_id: int
+    status: JourneyStatus
+    stage: StageName
+    generation: int
+    source: str
+    work_item_id: int | None
+    item_kind: str | None  # of the work item that holds it
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN
+
+
+#: The work item about a journey that a lead has: it holds the journey, or not.
+BuildItem = Callable[[Standing, bool], NewWorkItem]
+
+_LINKED: Final = (
+    "SELECT lead_id, record_id FROM crm_link WHERE crm = :crm AND record_id = ANY(:records) "
+    "AND (gone_at IS NULL OR CAST(:gone_too AS boolean))"
+)
+_KNOWN: Final = "SELECT lead_id, value FROM identity WHERE kind = :kind AND value = ANY(:values)"
+
+
+def find_leads(
+    connection: Connection, crm: str, known_as: str | None, record_ids: Collection[str], *, gone_too: bool = True
+) -> dict[str, int]:
+    """The lead of each of these records: linked to it, or known by its id as ``known_as``, a CRM of the matching.
+
+    ``gone_too``: also where the link has ended before.
+    """
+    ids = sorted(record_ids)
+    found = {}
+    if known_as is not None:
+        values = {shorten_key(each): each for each in ids}
+        rows = connection.execute(text(_KNOWN), {"kind": f"{CRM_ID}:{known_as}", "values": list(values)})
+        found = {values[row.value]: row.lead_id for row in rows}
+    rows = connection.execute(text(_LINKED), {"crm": crm, "records": ids, "gone_too": gone_too})
+    return found | {row.record_id: row.lead_id for row in rows}
+
+
+def lock_standings(connection: Connection, lead_ids: Collection[int]) -> list[Standing]:
+    """Where these leads stand, their journeys locked in order."""
+    connection.execute(
+        text("SELECT 1 FROM journey WHERE lead_id = ANY(:leads) ORDER BY id FOR UPDATE"), {"leads": sorted(lead_ids)}
+    )
+    return read_rows(
+        connection,
+        Standing,
+        "SELECT DISTINCT ON (j.lead_id) j.id, j.lead_id, j.status, j.stage, j.generation, j.source, j.work_item_id, "
+        "w.kind AS item_kind FROM journey j LEFT JOIN work_item w ON w.id = j.work_item_id "
+        f"WHERE j.lead_id = ANY(:leads) ORDER BY j.lead_id, j.status IN ({list_in_sql(OPEN)}) DESC, j.id DESC",
+        leads=sorted(lead_ids),
+    )
+
+
+def end_links(
+    connection: Connection, crm: str, known_as: str | None, leads: Mapping[str, int], now: datetime
+) -> set[int]:
+    """These records, each with its lead, are gone. Returns the leads that had them until now.
+
+    A lead that is known by the record's id alone gets a link that is gone, so that it is not created again.
+    """
+    lost = crm_links.end(connection, crm, list(leads), now)
+    if known_as is not None:
+        values = {shorten_key(record): (record, lead) for record, lead in leads.items()}
+        claims = [(f"{CRM_ID}:{known_as}", value) for value in values]
+        forgotten = identities.forget(connection, claims)
+        known = [(lead, record) for value, (record, lead) in values.items() if value in forgotten]
+        crm_links.keep_gone(connection, crm, known, now)
+        lost |= {lead for lead, _ in known}
+    return lost
+
+
+def hold(
+    connection: Connection, standings: Sequence[Standing], build_item: BuildItem, *, by: str, reason: str, now: datetime
+) -> int:
+    """Hold the open journeys of these leads, each behind a work item of its own. Returns how many were held.
+
+    An owned lead has no owner any more, as when a person takes it away. A journey that is held already is held by the
+    new work item, unless that one stands for a parked source. A lead without an open journey gets a work item that
+    holds none.
+    """
+    held = 0
+    for each in standings:
+        swapped = each.status == JourneyStatus.HELD and each.item_kind != WorkItemKind.BREAKER
+        if each.status == JourneyStatus.OWNED:
+            _take_away(connection, each, build_item(each, True), by=by, reason=reason, now=now)
+        elif each.status == JourneyStatus.READY or swapped:
+            item = _open(connection, build_item(each, True))
+            if item is None:
+                continue
+            if each.status == JourneyStatus.READY:
+                rows = [(each.id, each.generation, playbook_versions.find_latest(connection))]
+                handoffs.record(connection, rows, stage=each.stage, outcome=HandoffOutcome.HELD, reason=reason, now=now)
+                person_moves.hold(connection, [each.id], item, now)
+            else:
+                person_moves.hold_instead(connection, [each.id], item)
+                work_items.close_empty(connection, [each.work_item_id] if each.work_item_id else [], now)
+        else:
+            _open(connection, build_item(each, False))
+            continue
+        held += 1
+    return held
+
+
+def _take_away(
+    connection: Connection, standing: Standing, item: NewWorkItem, *, by: str, reason: str, now: datetime
+) -> None:
+    frame = reassignments.lock_owned(connection, standing.id)
+    reassignments.take_away(
+        connection,
+        frame,
+        work_item=item,
+        reason=reason,
+        by=Actor(by),
+        now=now,
+        playbook_hash=playbook_versions.find_latest(connection),
+    )
+
+
+def _open(connection: Connection, item: NewWorkItem) -> int | None:
+    """Open the work item; None when it is open."""
+    journey = item["journey_id"]
+    if journey is not None and work_items.list_open_about(connection, (item["reason"],), [journey]):
+        return None
+    return work_items.open_work_items(connection, pd.DataFrame([item]))[0]
+
+
+def follow_merged(
+    connection: Connection, crm: str, known_as: str | None, merged: Mapping[str, str], now: datetime
+) -> tuple[int, set[int]]:
+    """Records that are part of others now, each with the other: the leads of the former are the latter.
+
+    Returns how many leads were moved, and those that another lead stands in the way of: their links end.
+    """
+    leads = find_leads(connection, crm, known_as, {*merged, *merged.values()})
+    movable: dict[str, str] = {}
+    refused: dict[str, int] = {}
+    for gone, stays in merged.items():
+        lead = leads.get(gone)
+        if lead is None:
+            continue
+        if leads.get(stays, lead) != lead:
+            refused[gone] = lead
+        else:
+            movable[gone] = stays
+            leads[stays] = lead
+    moved = crm_links.move(connection, crm, movable)
+    if known_as is not None:
+        kind = f"{CRM_ID}:{known_as}"
+        identities.move(connection, kind, {shorten_key(gone): shorten_key(stays) for gone, stays in movable.items()})
+    return len(moved), end_links(connection, crm, known_as, refused, now)
