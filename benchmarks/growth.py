@@ -45,6 +45,8 @@ COMMANDS: Final = (
     ("status",),
     ("summary",),
     ("queue",),
+    ("leads",),
+    ("leads", "--search", "miller"),
     ("explain", "1"),
     ("report", "--now", f"{NOW:%Y-%m-%d} 18:00"),
     ("verify",),

@@ -69,6 +69,10 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
         "console.explain.command",
         "One lead: what triggered it, who owns it and why, what proves it, what happens when it fails.",
     ),
+    "leads": Entry(
+        "console.cli.leads",
+        "Leads with their owner, the next due first; or those that a search finds. Your own show their names.",
+    ),
     "queue": Entry(
         "console.cli.queue",
         "Open work items, oldest due first: what is wrong, who decides, by when (on this computer's clock).",
