@@ -28,7 +28,9 @@ class SyncCounts:
     moved: int = 0  # leads that are another record now, into which theirs was merged
     owners: int = 0  # who were set in the CRM, and whose leads these are now
     outcomes: int = 0  # that deals are, and that are new
-    unlinked: int = 0  # deals that are of no known lead
+    activities: int = 0  # of reps, that are new
+    unlinked: int = 0  # deals and activities that are of no known lead
+    passed_over: int = 0  # activities that are no rep's doing, did not happen yet, or are Leadgate's own
 
     @property
     def known(self) -> int:

@@ -22,7 +22,7 @@ from leadgate.ledger import Ledger, crm_positions
 from leadgate.ledger.clock import read_time
 from leadgate.plain_text import format_line
 from leadgate.playbook import CrmConnection, CrmReads, Loaded, Playbook
-from tasks import crm_outcomes, crm_reading
+from tasks import crm_activities, crm_outcomes, crm_reading
 from tasks.crm_feed import Feed, SyncCounts
 from tasks.crm_leads import KIND, build_lead_feed, follow_webhooks
 
@@ -57,6 +57,7 @@ def describe_sync(report: SyncReport) -> str:
         "leads wait because their record is gone": report.gone,
         "new owners": report.owners,
         "new outcomes": report.outcomes,
+        "new activities": report.activities,
     }
     counts += [f"{count:,} {words}" for words, count in more.items() if count]
     if report.deletions_known_from is not None:
@@ -147,6 +148,8 @@ def build_feeds(
         feeds.append(build_lead_feed(ledger, loaded, connection, reads, crm, now))
     if reads.deals is not None:
         feeds.append(crm_outcomes.build_feed(ledger, loaded.playbook, connection, reads.deals, crm, now))
+    if reads.activities:
+        feeds += crm_activities.build_feeds(ledger, loaded.playbook, connection, reads, crm, now)
     return feeds
 
 

@@ -73,7 +73,17 @@ def _choose(playbook: Playbook, name: str | None) -> list[CrmConnection]:
 
 
 def _print_reports(reports: list[SyncReport]) -> None:
-    numbers = ("records", "new signals", "known", "held", "not wanted", "deleted", "new owners", "new outcomes")
+    numbers = (
+        "records",
+        "new signals",
+        "known",
+        "held",
+        "not wanted",
+        "deleted",
+        "new owners",
+        "new outcomes",
+        "activities",
+    )
     table = build_table("CRM", *numbers, right=numbers)
     for each in reports:
         counts = (
@@ -85,6 +95,7 @@ def _print_reports(reports: list[SyncReport]) -> None:
             each.deleted,
             each.owners,
             each.outcomes,
+            each.activities,
         )
         table.add_row(sanitise(each.crm), *(f"{count:,}" for count in counts))
     build_console().print(table)

@@ -23,11 +23,14 @@ from leadgate.crm.values import CrmValue
 
 
 class CrmObject(StrEnum):
-    """The kinds of records that Leadgate reads and writes. A vendor may keep two of them in one kind of its own."""
+    """The kinds of records that Leadgate reads and writes. A vendor may keep some of them in one kind of its own."""
 
     LEAD = "lead"  # a person: HubSpot's contact, Salesforce's Lead
     TASK = "task"
     DEAL = "deal"  # HubSpot's deal, Salesforce's Opportunity
+    CALL = "call"  # of Salesforce, a Task of that subtype
+    EMAIL = "email"  # of Salesforce, a Task of that subtype
+    MEETING = "meeting"  # HubSpot's meeting, Salesforce's Event
 
 
 class CrmRefusedError(ServiceError):
@@ -151,6 +154,32 @@ class ChangePage:
     position: str
     has_more: bool
     deletions_known_from: datetime | None = None
+
+
+@dataclass(frozen=True)
+class CrmActivity:
+    """A call, an e-mail, a meeting or a task, as somebody logged it in the CRM."""
+
+    id: str
+    kind: CrmObject
+    lead_ids: tuple[str, ...]
+    owner_id: str | None
+    occurred_at: datetime | None  # a task: when it was completed
+    changed_at: datetime | None
+    is_done: bool = True  # false: it is planned, was cancelled, or failed
+    is_inbound: bool = False  # the lead did it
+    is_automatic: bool | None = None  # a sequence or a list sent it
+    seconds: int | None = None
+    key: str | None = None  # Leadgate's own, of a task that it has written
+
+
+@dataclass(frozen=True)
+class ActivityPage:
+    """A page of activities that changed, oldest first; as ``ChangePage``. Deleted ones are left out."""
+
+    activities: Sequence[CrmActivity]
+    position: str
+    has_more: bool
 
 
 @dataclass(frozen=True)
@@ -286,8 +315,17 @@ class Crm(Protocol):
         """
         ...
 
+    @property
+    def activity_kinds(self) -> Mapping[CrmObject, frozenset[CrmObject]]:
+        """The kinds of records in which activities are, each with what its activities may be."""
+        ...
+
+    def read_activities(self, kind: CrmObject, position: str | None) -> ActivityPage:
+        """What changed since ``position`` of one of ``activity_kinds``."""
+        ...
+
     def make_position(self, since: datetime) -> str:
-        """The position from which on ``read_changes`` reads what was changed ``since`` then."""
+        """The position from which on changes and activities are read that were changed ``since`` then."""
         ...
 
     def close(self) -> None: ...

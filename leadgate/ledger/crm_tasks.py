@@ -105,6 +105,31 @@ def withdraw_tasks(connection: Connection, crm: str, tasks: Sequence[NeededTask]
     )
 
 
+@dataclass(frozen=True)
+class OwnTask:
+    """A task that Leadgate has written. ``waits``: for its owner, who has not followed up otherwise."""
+
+    task_id: str = field(repr=False)
+    lead_id: int
+    waits: bool
+
+
+def read_own_tasks(connection: Connection, crm: str, task_ids: Collection[str]) -> dict[str, OwnTask]:
+    """The tasks among these that Leadgate has written, by id."""
+    rows = read_rows(
+        connection,
+        OwnTask,
+        """
+        SELECT t.task_id, t.lead_id, NOT t.is_done AND a.id IS NOT NULL AS waits FROM crm_task t
+        LEFT JOIN assignment a ON a.journey_id = t.journey_id AND a.generation = t.generation
+            AND a.ended_at IS NULL AND a.touched_at IS NULL
+        WHERE t.crm = :crm AND t.task_id = ANY(:tasks)""",
+        crm=crm,
+        tasks=sorted(task_ids),
+    )
+    return {row.task_id: row for row in rows}
+
+
 def keep_tasks(connection: Connection, crm: str, tasks: Sequence[WrittenTask], now: datetime) -> None:
     """Keep the ids under which tasks were written, so that the next write changes the same ones."""
     connection.execute(

@@ -122,6 +122,15 @@ class CrmDealReads(Part):
     created_field: CrmFieldName | None = None  # none: the type's
 
 
+#: What reps log in a CRM.
+CrmActivityWord = Literal["call", "email", "meeting", "task"]
+
+
+def _read_words(value: Any) -> Any:
+    """A list stands for kinds of activities that the playbook calls as Leadgate does."""
+    return {word: word for word in value} if isinstance(value, list) else value
+
+
 class CrmReads(Part):
     """What is read of a CRM. The ``mapping`` of ``source`` says which fields of a lead are read, and what each is."""
 
@@ -132,6 +141,8 @@ class CrmReads(Part):
     only: dict[CrmFieldName, Literal["set", "empty"] | tuple[str, ...]] = {}
     owner: Literal["follow", "ignore"] = "follow"  # what becomes of an owner whom somebody sets in the CRM
     deals: CrmDealReads | None = None  # none: they are not read
+    # what reps do in the CRM -> the kind of activity that it is; what is not here is not read
+    activities: Annotated[dict[CrmActivityWord, Name], BeforeValidator(_read_words)] = {}
 
 
 class CrmConnection(Part):

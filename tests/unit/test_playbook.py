@@ -235,6 +235,7 @@ def test_webhooks_that_nobody_can_follow(tmp_path: Path, old: str, new: str, sai
         ("{owner: follow}", "crm[0].reads.owner: no field is written with fact: owner"),
         ("{only: {email: set}}", "crm[0].reads.only: says which leads become signals"),
         ("{deals: {}}", "crm[0].reads.deals: names no outcome"),
+        ("{activities: [calls]}", "crm[0].reads.activities"),
         ("{deals: {created: deal}}", "crm[0].reads.deals.created: unknown outcome 'deal'"),
         ("{deals: {stages: {closedwon: won}}}", "crm[0].reads.deals.stages.closedwon: unknown outcome 'won'"),
     ],

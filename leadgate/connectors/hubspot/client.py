@@ -17,7 +17,14 @@ from leadgate.connectors.service_session import Answer, ServiceError, ServiceSes
 from leadgate.values.json_types import JsonObject, JsonValue
 
 #: What HubSpot calls the kinds of records in addresses.
-KINDS: Final = {CrmObject.LEAD: "contacts", CrmObject.TASK: "tasks", CrmObject.DEAL: "deals"}
+KINDS: Final = {
+    CrmObject.LEAD: "contacts",
+    CrmObject.TASK: "tasks",
+    CrmObject.DEAL: "deals",
+    CrmObject.CALL: "calls",
+    CrmObject.EMAIL: "emails",
+    CrmObject.MEETING: "meetings",
+}
 
 _LOCKED: Final = 423
 _LIMITED: Final = 429

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from leadgate.connectors.crm import (
+    ActivityPage,
     ChangePage,
     CrmBudget,
     CrmField,
@@ -26,6 +27,7 @@ from leadgate.connectors.crm import (
     RowResult,
     WantedField,
 )
+from leadgate.connectors.hubspot.activities import PROPERTIES, read_activity
 from leadgate.connectors.hubspot.client import KINDS, Client
 from leadgate.connectors.hubspot.limiter import Pace
 from leadgate.connectors.hubspot.reading import (
@@ -152,6 +154,17 @@ class HubSpot:
 
     def read_changes(self, kind: CrmObject, fields: Sequence[str], position: str | None) -> ChangePage:
         return self._changes.read(kind, fields, self._learn_fields(kind), position)
+
+    @property
+    def activity_kinds(self) -> Mapping[CrmObject, frozenset[CrmObject]]:
+        return {kind: frozenset({kind}) for kind in PROPERTIES}
+
+    def read_activities(self, kind: CrmObject, position: str | None) -> ActivityPage:
+        known = self._learn_fields(kind)
+        names = [name for name in (*PROPERTIES[kind], self._key_property) if name in known]
+        page = self._changes.read(kind, names, known, position)
+        found = [read_activity(kind, one, self._key_property) for one in page.records if not one.is_deleted]
+        return ActivityPage(found, page.position, page.has_more)
 
     def make_position(self, since: datetime) -> str:
         return make_position(since)

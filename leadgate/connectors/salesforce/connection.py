@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Final
 
 from leadgate.connectors.crm import (
+    ActivityPage,
     ChangePage,
     CrmBudget,
     CrmField,
@@ -32,6 +33,7 @@ from leadgate.connectors.crm import (
     WantedField,
 )
 from leadgate.connectors.salesforce.access import Credentials
+from leadgate.connectors.salesforce.activities import FIELDS, KINDS, read_activity
 from leadgate.connectors.salesforce.answers import read_id
 from leadgate.connectors.salesforce.client import RestClient
 from leadgate.connectors.salesforce.reading import RecordReader, find_people, make_position, now_in_utc
@@ -151,6 +153,18 @@ class Salesforce:
             return page
         people = find_people(self._client, [record.id for record in page.records])
         return replace(page, records=[replace(record, lead_ids=people[record.id]) for record in page.records])
+
+    @property
+    def activity_kinds(self) -> Mapping[CrmObject, frozenset[CrmObject]]:
+        return KINDS
+
+    def read_activities(self, kind: CrmObject, position: str | None) -> ActivityPage:
+        description = self._recall(kind, [])
+        names = [name for name in (*FIELDS[kind], self._key_field) if description.find(name) is not None]
+        reader = RecordReader(self._client, OBJECT_NAMES[kind], description, names)
+        page = reader.read_changes(position, self._now(), self._page_rows)
+        found = [read_activity(kind, one, self._key_field) for one in page.records if not one.is_deleted]
+        return ActivityPage(found, page.position, page.has_more)
 
     def make_position(self, since: datetime) -> str:
         return make_position(since)

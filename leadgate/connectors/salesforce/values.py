@@ -18,7 +18,12 @@ from leadgate.connectors.service_session import ServiceError
 from leadgate.crm.values import CrmValue
 from leadgate.values.json_types import JsonObject, JsonValue, as_object
 
-OBJECT_NAMES: Final = {CrmObject.LEAD: "Lead", CrmObject.TASK: "Task", CrmObject.DEAL: "Opportunity"}
+OBJECT_NAMES: Final = {
+    CrmObject.LEAD: "Lead",
+    CrmObject.TASK: "Task",
+    CrmObject.DEAL: "Opportunity",
+    CrmObject.MEETING: "Event",
+}
 
 #: Salesforce's types of fields. One that is missing here, such as an address of several parts, is left out.
 _TYPES: Final = {

@@ -161,6 +161,12 @@ def _check_reads(checker: Checker, here: Path, connection: CrmConnection) -> Fou
     if reads.owner == "follow" and "owner" in reads.model_fields_set and connection.owner_field is None:
         yield checker.at((*there, "owner"), "no field is written with fact: owner, so there is none to follow")
     yield from _check_deals(checker, (*there, "deals"), connection, reads.deals)
+    rules = checker.playbook.follow_up
+    counted = {*(touch.kind for touch in rules.touches), *rules.outcomes}
+    for word, kind in reads.activities.items():
+        if kind not in counted:
+            message = f"{kind} is no kind of touch, so no clock stops; {propose(kind, counted)}"
+            yield checker.at((*there, "activities", word), message, note=True)
     sources = checker.playbook.sources
     yield from checker.check_known((*there, "webhooks"), "source", reads.webhooks, sources)
     told = sources.get(reads.webhooks or "")
@@ -173,8 +179,8 @@ def _check_reads(checker: Checker, here: Path, connection: CrmConnection) -> Fou
         message = f"{reads.webhooks} has webhooks of {told.http.auth}, and {connection.name} is {connection.type}"
         yield checker.at((*there, "webhooks"), message)
     if reads.source is None:
-        if connection.followed_field is None and reads.deals is None:
-            message = "nothing is read: it has no source and no deals, and there is no owner to follow"
+        if connection.followed_field is None and reads.deals is None and not reads.activities:
+            message = "nothing is read: it has no source, deals or activities, and there is no owner to follow"
             yield checker.at(there, message, note=True)
         for key in ("also", "only"):
             if key in reads.model_fields_set:

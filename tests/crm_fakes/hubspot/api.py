@@ -17,7 +17,7 @@ from crm_fakes.serving import FakeService, Request, Response
 _PER_BATCH: Final = 100
 _PER_BATCH_WITH_HISTORY: Final = 50
 #: The scopes of a kind's records, where they are not named after the kind.
-_SCOPE_OF: Final = {"tasks": "contacts"}
+_SCOPE_OF: Final = dict.fromkeys(("tasks", "calls", "emails", "meetings"), "contacts")
 _CREATE_KEYS: Final = ("associations", "properties")
 _UPDATE_KEYS: Final = ("id", "properties")
 

@@ -23,7 +23,15 @@ DEFAULT_TYPES: Final = {
     ("deals", "tasks"): 215,
     ("deals", "contacts"): 3,
     ("contacts", "deals"): 4,
+    ("calls", "contacts"): 194,
+    ("contacts", "calls"): 193,
+    ("emails", "contacts"): 198,
+    ("contacts", "emails"): 197,
+    ("meetings", "contacts"): 200,
+    ("contacts", "meetings"): 199,
 }
+#: What is logged about contacts; each record says when.
+_ACTIVITIES: Final = ("tasks", "calls", "emails", "meetings")
 
 
 @dataclass(frozen=True)
@@ -187,7 +195,7 @@ class Portal:
             del stored["lifecyclestage"]  # without an error
         self._check_rules(kind, {**current, **stored})
         self._check_unique(kind, record, stored)
-        if kind == "tasks" and record is None and not stored.get("hs_timestamp"):
+        if kind in _ACTIVITIES and record is None and not stored.get("hs_timestamp"):
             raise _missing("MISSING_REQUIRED_PROPERTY", "hs_timestamp")
         return stored
 
@@ -231,6 +239,8 @@ class Portal:
                 record.values[name] = value
             else:
                 record.values.pop(name, None)
+        if record.kind == "tasks" and stored.get("hs_task_status") == "COMPLETED":
+            record.values.setdefault("hs_task_completion_date", format_time(now))
         record.changed_at = now
         record.values[self.modified_name(record.kind)] = format_time(now)
         self._keep_version(record, now)

@@ -148,7 +148,14 @@ def make_defaults() -> dict[str, dict[str, Property]]:
     """The properties that each kind of record has from the start; those that tests and demonstrations need."""
     stamps = {"contacts": ("createdate", "lastmodifieddate")}
     made: dict[str, dict[str, Property]] = {}
-    groups = {"contacts": "contactinformation", "deals": "dealinformation", "tasks": "task"}
+    groups = {
+        "contacts": "contactinformation",
+        "deals": "dealinformation",
+        "tasks": "task",
+        "calls": "call",
+        "emails": "email",
+        "meetings": "meeting",
+    }
     for kind, group in groups.items():
         created, modified = stamps.get(kind, ("hs_createdate", "hs_lastmodifieddate"))
         own = [
@@ -195,7 +202,48 @@ def _of_tasks() -> list[Property]:
         Property("hs_task_status", "enumeration", "select", options=["NOT_STARTED", "COMPLETED"]),
         Property("hs_task_priority", "enumeration", "select", options=["LOW", "MEDIUM", "HIGH"]),
         Property("hs_task_type", "enumeration", "select", options=["EMAIL", "CALL", "TODO"]),
+        Property("hs_task_completion_date", "datetime", "date"),
     ]
 
 
-_SPECIFIC: Final = {"contacts": _of_contacts, "deals": _of_deals, "tasks": _of_tasks}
+def _of_calls() -> list[Property]:
+    statuses = ["BUSY", "CANCELED", "COMPLETED", "FAILED", "IN_PROGRESS", "NO_ANSWER", "QUEUED", "RINGING"]
+    return [
+        Property("hs_timestamp", "datetime", "date"),
+        Property("hs_call_body", field_type="html"),
+        Property("hs_call_direction", "enumeration", "select", options=["INBOUND", "OUTBOUND"]),
+        Property("hs_call_status", "enumeration", "select", options=statuses),
+        Property("hs_call_duration", "number", "number"),
+    ]
+
+
+def _of_emails() -> list[Property]:
+    directions = ["EMAIL", "INCOMING_EMAIL", "FORWARDED_EMAIL"]
+    return [
+        Property("hs_timestamp", "datetime", "date"),
+        Property("hs_email_text", field_type="textarea"),
+        Property("hs_email_direction", "enumeration", "select", options=directions),
+        Property(
+            "hs_email_status", "enumeration", "select", options=["BOUNCED", "FAILED", "SCHEDULED", "SENDING", "SENT"]
+        ),
+        Property("hs_sequence_id", "number", "number"),
+    ]
+
+
+def _of_meetings() -> list[Property]:
+    outcomes = ["SCHEDULED", "COMPLETED", "RESCHEDULED", "NO_SHOW", "CANCELED"]
+    return [
+        Property("hs_timestamp", "datetime", "date"),
+        Property("hs_meeting_start_time", "datetime", "date"),
+        Property("hs_meeting_outcome", "enumeration", "select", options=outcomes),
+    ]
+
+
+_SPECIFIC: Final = {
+    "contacts": _of_contacts,
+    "deals": _of_deals,
+    "tasks": _of_tasks,
+    "calls": _of_calls,
+    "emails": _of_emails,
+    "meetings": _of_meetings,
+}

@@ -223,6 +223,9 @@ class Org:
 
     def _stamp(self, row: Row) -> None:
         row |= {"LastModifiedDate": self.now(), "SystemModstamp": self.now(), "LastModifiedById": self.user_id}
+        if "CompletedDateTime" in row:  # a Task
+            row["IsClosed"] = row.get("Status") == "Completed"
+            row["CompletedDateTime"] = (row["CompletedDateTime"] or self.now()) if row["IsClosed"] else None
 
     @property
     def user_id(self) -> str:

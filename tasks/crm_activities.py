@@ -1,0 +1,126 @@
+"""Calls, e-mails, meetings and tasks that reps log in a CRM, as activities of their leads.
+
+Belongs here: which of them are a rep's doing, of which lead, and whose. Does not belong here: the loop over pages
+(``crm_sync``), a vendor's records (``connectors``), or what counts as a touch (``sla.touches``, by the playbook).
+
+An activity has the CRM's id in its key, so that one which comes again changes nothing; it stays as it was first read.
+What is said or written in it is not read. Leadgate's own follow-up task is a rep's doing only while its assignment
+waits for the first touch: later Leadgate completes it itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import Connection
+
+from leadgate.ledger import Ledger, activities, crm_links, crm_tasks
+from leadgate.ledger.activities import KnownActivity
+from leadgate.limits import MAX_KEY_LENGTH
+from leadgate.plain_text import make_storable
+from leadgate.playbook import CrmConnection, CrmReads, Playbook
+from leadgate.vocabulary import ActivityActor
+from tasks.capture import encode
+from tasks.crm_feed import Feed, FeedPage, SyncCounts, find_latest
+from tasks.crm_outcomes import find_start, list_id_kinds
+from tasks.crm_owners import RepFinder
+
+if TYPE_CHECKING:
+    from leadgate.connectors.crm import Crm, CrmActivity, CrmObject
+
+_AHEAD: Final = timedelta(minutes=5)  # of the CRM's clock and the ledger's
+
+
+def build_feeds(
+    ledger: Ledger, playbook: Playbook, connection: CrmConnection, reads: CrmReads, crm: Crm, now: datetime | None
+) -> list[Feed]:
+    """The kinds of records in which the CRM keeps activities that the playbook reads."""
+    reader = _ActivityReader(playbook, connection, reads, crm)
+    return [
+        _build_feed(ledger, connection.name, kind, reader, crm, now)
+        for kind, may_be in crm.activity_kinds.items()
+        if any(each.value in reads.activities for each in may_be)
+    ]
+
+
+def _build_feed(
+    ledger: Ledger, name: str, kind: CrmObject, reader: _ActivityReader, crm: Crm, now: datetime | None
+) -> Feed:
+    def read(position: str | None) -> FeedPage:
+        page = crm.read_activities(kind, position or find_start(ledger, name, crm, now))
+
+        def prepare() -> SyncCounts:
+            reader.learn_reps(page.activities)
+            return SyncCounts()
+
+        def store(transaction: Connection, at: datetime) -> SyncCounts:
+            return reader.store(transaction, page.activities, at)
+
+        latest = find_latest(page.activities)
+        return FeedPage(page.position, page.has_more, len(page.activities), latest, store, prepare)
+
+    return Feed(kind.value, read)
+
+
+class _ActivityReader:
+    """Activities of a CRM as the ledger keeps them."""
+
+    def __init__(self, playbook: Playbook, connection: CrmConnection, reads: CrmReads, crm: Crm) -> None:
+        self._crm, self._kinds = connection.name, {str(word): kind for word, kind in reads.activities.items()}
+        self._id_kinds = list_id_kinds(playbook, connection)
+        self._finder = RepFinder(connection.name, playbook.reps, crm)
+        self._reps: dict[str, str | None] = {}
+
+    def learn_reps(self, found: Sequence[CrmActivity]) -> None:
+        """Ask who the owners of these activities are."""
+        for each in found:
+            if each.owner_id is not None and each.owner_id not in self._reps and self._counts(each):
+                self._reps[each.owner_id] = self._finder.find_rep(each.owner_id)
+
+    def store(self, transaction: Connection, found: Sequence[CrmActivity], at: datetime) -> SyncCounts:
+        wanted = [each for each in found if self._counts(each) and _find_time(each, at) <= at + _AHEAD]
+        own = crm_tasks.read_own_tasks(transaction, self._crm, {make_storable(str(each.id)) for each in wanted})
+        ids = {make_storable(str(lead)) for each in wanted for lead in each.lead_ids}
+        leads = crm_links.find_leads(transaction, self._crm, ids, self._id_kinds)
+        rows: list[KnownActivity] = []
+        counts = SyncCounts(passed_over=len(found) - len(wanted))
+        for each in wanted:
+            task = own.get(make_storable(str(each.id)))
+            known = {leads[of] for lead in each.lead_ids if (of := make_storable(str(lead))) in leads}
+            if (task is not None and not task.waits) or (task is None and each.key is not None):
+                counts.passed_over += 1
+            elif task is not None:
+                rows.append(self._build(each, task.lead_id, at))
+            elif not known:
+                counts.unlinked += 1
+            else:
+                rows += [self._build(each, lead, at) for lead in sorted(known)]
+        counts.activities = activities.store_known(transaction, rows, at)
+        return counts
+
+    def _counts(self, activity: CrmActivity) -> bool:
+        """Whether it is something that a rep has done, and of a kind that is read."""
+        return activity.kind.value in self._kinds and activity.is_done and not activity.is_inbound
+
+    def _build(self, activity: CrmActivity, lead: int, at: datetime) -> KnownActivity:
+        record = make_storable(str(activity.id))
+        return KnownActivity(
+            f"crm:{self._crm}",
+            f"{lead}:{activity.kind.value}:{record}"[:MAX_KEY_LENGTH],
+            self._kinds[activity.kind.value],
+            ActivityActor.REP,
+            # somebody who is no rep is not the owner; without a name it would be taken for the owner's doing
+            self._reps.get(activity.owner_id or "") or f"somebody in {self._crm}",
+            lead,
+            min(_find_time(activity, at), at),
+            encode({"record": record, "what": activity.kind.value}).decode(),
+            activity.seconds,
+            activity.is_automatic,
+        )
+
+
+def _find_time(activity: CrmActivity, now: datetime) -> datetime:
+    at = activity.occurred_at or now
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
