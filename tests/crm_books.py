@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from commands import Cli
-from crm_fakes.hubspot.connected import TOKEN
+from crm_fakes.hubspot.connected import TOKEN, Account
 from crm_fakes.salesforce import App, FakeSalesforce
 from crm_fakes.serving import serve
-from harness import NOW, PLAYBOOK, Harness
+from harness import NOW, PLAYBOOK, Harness, make_lead
 from stub_gates import pass_all
 
 from leadgate import playbook as playbooks
@@ -92,3 +92,14 @@ def run_intake(harness: Harness) -> None:
 def deliver(harness: Harness) -> DeliveryReport:
     """Write to the CRMs what waits for them."""
     return deliver_waiting(harness.ledger, harness.loaded.playbook, NOW, environ=ENVIRON)
+
+
+@pytest.fixture
+def written(harness: Harness, hubspot: Account, use_book: UseBook) -> Harness:
+    """Two leads that were written to HubSpot; the CRM has the last word about their company."""
+    more = "    writes:\n      company: {fact: company, policy: if_empty}\n      leadgate_due: due_at\n"
+    harness.loaded = use_book(HUBSPOT.replace("    writes:\n", more), hubspot.base_url)
+    harness.capture(make_lead(1), make_lead(2))
+    run_intake(harness)
+    assert deliver(harness).count("delivered") == 2
+    return harness

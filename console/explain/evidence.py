@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from console.answers import Answer, format_iso_moment, show_value
-from console.explain import follow_up, scores
+from console.explain import crm_writes, follow_up, scores
 from console.screen import format_moment, format_span
 from console.suggestions import suggest
 from leadgate.counting import format_count
@@ -70,6 +70,7 @@ def answer_evidence(story: Story) -> Answer:
             f"Message to {message.target}: {words}, {format_moment(message.created_at)} UTC, "
             f"{_describe_delivery(message)}."
         )
+    crm_writes.tell_writes(answer, story)
     for correction in story.corrections:
         answer.say(
             f"{correction.by} set {correction.field} to {correction.value or 'nothing'}, "

@@ -48,6 +48,22 @@ def compare_kept(written: Mapping[str, JsonValue], read: Mapping[str, CrmValue])
     return compare({name: _decode(value, read.get(name)) for name, value in written.items()}, read)
 
 
+def compare_stored(written: Mapping[str, JsonValue], read: Mapping[str, JsonValue]) -> list[str]:
+    """The fields of ``written`` that ``read`` has otherwise, both as the ledger keeps them: moments are texts."""
+    values = {name: _decode(read.get(name), _read_moment(value)) for name, value in written.items()}
+    return [each.field for each in compare_kept(written, values)]
+
+
+def _read_moment(kept: JsonValue) -> CrmValue:
+    """A value that the ledger keeps; a text that tells a moment as that moment."""
+    try:
+        if isinstance(kept, str):
+            return datetime.fromisoformat(kept)
+    except ValueError:
+        pass
+    return kept if isinstance(kept, (str, int, float)) else None
+
+
 def _decode(kept: JsonValue, read: CrmValue) -> CrmValue:
     """A value that the ledger keeps, of the type of the one that was read where it can be one."""
     if not isinstance(kept, str):

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from sqlalchemy import Connection, text
 
+from leadgate.ledger import crm_history
 from leadgate.ledger.assignments import ENDED_OR_NOT
+from leadgate.ledger.crm_history import CrmRecordRow, CrmTaskRow
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.outbox import ESCALATED_TO
 from leadgate.ledger.story_rows import (
@@ -76,6 +78,8 @@ class Story:
     lookalikes: list[LookalikeRow] = field(default_factory=list)  # leads that its signals were compared with
     verdicts: list[VerdictRow] = field(default_factory=list)  # what people said about it and another lead
     reused: list[ReusedRow] = field(default_factory=list)  # ids of its signals' requests that came again otherwise
+    crm_records: list[CrmRecordRow] = field(default_factory=list)
+    crm_tasks: list[CrmTaskRow] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
 
 
@@ -214,6 +218,8 @@ def load_story(ledger: Ledger, journey_id: int) -> Story:
             missed=fetch_table(MissedRow, "missed", "due_at, id"),
             same_phone=_find_same_phone(connection, lead) if lead else [],
             reused=fetch(ReusedRow, _REUSED),
+            crm_records=crm_history.read_crm_records(connection, lead_id) if lead_id is not None else [],
+            crm_tasks=crm_history.read_crm_tasks(connection, lead_id, MOST) if lead_id is not None else [],
             counts={
                 "signals": _count_rows(connection, "journey WHERE signal_id IS NOT NULL AND lead_id = :lead", lead_id),
                 "activities": _count_rows(connection, "activity WHERE lead_id = :lead", lead_id),

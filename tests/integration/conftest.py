@@ -2,7 +2,7 @@
 
 from browser import browser
 from commands import cli, log_in
-from crm_books import org, use_book
+from crm_books import org, use_book, written
 from crm_fakes.hubspot.connected import hubspot
 from harness import harness, ledger, loaded, postgres, settings, write_csv
 from hypothesis import settings as hypothesis_settings
@@ -23,6 +23,7 @@ __all__ = [
     "settings",
     "use_book",
     "write_csv",
+    "written",
 ]
 
 # an example may take long on a busy machine; how long is for the benchmarks to tell

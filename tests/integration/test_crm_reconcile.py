@@ -24,17 +24,6 @@ from leadgate.settings import Settings
 from tasks.crm_reconcile import ReconcileReport, reconcile_crm
 
 SINCE = NOW - timedelta(days=7)
-WRITES = "    writes:\n      company: {fact: company, policy: if_empty}\n      leadgate_due: due_at\n"
-
-
-@pytest.fixture
-def written(harness: Harness, hubspot: Account, use_book: UseBook) -> Harness:
-    """Two leads that were written to HubSpot."""
-    harness.loaded = use_book(HUBSPOT.replace("    writes:\n", WRITES), hubspot.base_url)
-    harness.capture(make_lead(1), make_lead(2))
-    run_intake(harness)
-    assert deliver(harness).count("delivered") == 2
-    return harness
 
 
 def reconcile(harness: Harness, crm: Any, **options: Any) -> ReconcileReport:
