@@ -15,7 +15,7 @@ import orjson
 import typer
 from rich.console import Console
 
-from console.cli import host_clocks
+from console.cli import crm_standings, host_clocks
 from console.cli.options import Json, Now
 from console.command_context import CommandContext, parse_now
 from console.redaction import sanitise
@@ -31,7 +31,7 @@ from console.screen import (
 from console.service.state_file import STATE_FILE
 from leadgate.counting import format_count
 from leadgate.errors import ExitCode
-from leadgate.ledger import consumers, frozen, hosts, lookups, requests
+from leadgate.ledger import consumers, crm_figures, frozen, hosts, lookups, requests
 from leadgate.ledger.clock import ask_time
 from leadgate.ledger.standstill import read_standstill
 
@@ -57,6 +57,7 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
         stands = read_standstill(ledger, context.settings.stalled_after)
         locked = frozen.find_frozen(ledger)
         uses, unenriched = lookups.list_uses(ledger, at), lookups.count_waiting(ledger)
+        crms = crm_figures.list_standings(ledger, at)
         measured = hosts.list_measured(ledger, consumers.GONE_AFTER.total_seconds())
     alive = [each for each in seen if each.alive]
     oldest = None if waits.oldest is None else (at - waits.oldest).total_seconds()
@@ -73,6 +74,7 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
                 "reused_request_ids": [each._asdict() for each in reused],
                 "providers": [each._asdict() for each in uses],
                 "to_look_up_again": unenriched,
+                "crms": [asdict(each) for each in crms],
                 "hosts": host_clocks.build_json_data(measured, off),
                 "waiting": asdict(waits) | {"oldest_seconds": oldest, "standstill_seconds": stands.seconds},
                 "stalled": stands.stalled,
@@ -84,6 +86,7 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
     _render(build_console(), state, seen, waits, oldest)
     _render_reused(build_console(), reused)
     _render_providers(build_console(), uses, unenriched)
+    crm_standings.render(build_console(), crms)
     host_clocks.render(build_console(), measured, off)
     if not taken:
         build_console().print(

@@ -5,15 +5,31 @@ Belongs here: names, labels and help of the metrics. Does not belong here: the q
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from leadgate.ledger.crm_figures import CrmStanding
 from leadgate.ledger.metrics import BUCKETS, Figures, Histogram
 
+#: Name, help, and the value of a CRM.
+_CRM_GAUGES: Final[tuple[tuple[str, str, Callable[[CrmStanding], float | None]], ...]] = (
+    ("leadgate_crm_read_age_seconds", "How long ago all changes of a CRM were read.", lambda each: each.read_age),
+    ("leadgate_crm_read_failures", "How often in a row reading a CRM failed.", lambda each: each.read_failures),
+    ("leadgate_crm_write_failures", "How often in a row a CRM took nothing.", lambda each: each.write_failures),
+    ("leadgate_crm_left_alone", "1 while a CRM is not asked.", lambda each: int(each.left_alone_until is not None)),
+    ("leadgate_crm_requests_left", "Requests of the day that a CRM said were left.", lambda each: each.day_left),
+    ("leadgate_crm_messages_waiting", "Messages that wait to be written to a CRM.", lambda each: each.waiting),
+    (
+        "leadgate_crm_oldest_waiting_seconds",
+        "How long the oldest message to a CRM waits; 0 when none does.",
+        lambda each: each.oldest_waiting or 0,
+    ),
+    ("leadgate_crm_records_gone", "Leads whose record is not in a CRM any more.", lambda each: each.gone),
+)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -82,8 +98,18 @@ def _collect_ledger(figures: Figures) -> Iterator[Metric]:
         GaugeMetricFamily, "leadgate_provider_left_alone", "1 while a service of enrichment is not asked.",
         ["provider"], figures.providers_closed.items(),
     )  # fmt: skip
+    yield from _collect_crms(figures.crms)
     yield _build_histogram("leadgate_capture_to_owner_seconds", "From capture to the first owner.", figures.to_owner)
     yield _build_histogram("leadgate_owner_to_touch_seconds", "From owner to first touch.", figures.to_first_touch)
+
+
+def _collect_crms(crms: Sequence[CrmStanding]) -> Iterator[Metric]:
+    """A value for each CRM of the playbook in use; none where nothing is known."""
+    for name, help_, read in _CRM_GAUGES:
+        values = [(each.crm, read(each)) for each in crms]
+        yield _build_family(
+            GaugeMetricFamily, name, help_, ["crm"], [(crm, value) for crm, value in values if value is not None]
+        )
 
 
 def _collect_process(process: Process) -> Iterator[Metric]:
@@ -115,7 +141,7 @@ def _collect_process(process: Process) -> Iterator[Metric]:
     )
 
 
-def _build_family(kind: Any, name: str, help_: str, labels: list[str], values: Iterable[tuple[Any, int]]) -> Metric:
+def _build_family(kind: Any, name: str, help_: str, labels: list[str], values: Iterable[tuple[Any, float]]) -> Metric:
     family: Metric = kind(name, help_, labels=labels)
     for key, value in values:
         family.add_metric([key] if isinstance(key, str) else list(key), value)  # type: ignore[attr-defined]

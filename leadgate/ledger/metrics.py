@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
+from leadgate.ledger.crm_figures import CrmStanding, read_standings
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.reports import TO_FIRST_TOUCH, TO_OWNER
 
@@ -42,6 +43,7 @@ class Figures:
     outbox_waiting: int
     provider_units: dict[str, int]  # spent today, by UTC, by service of enrichment
     providers_closed: dict[str, int]  # 1 for a service that is left alone
+    crms: list[CrmStanding]
     to_owner: Histogram  # capture to the first owner
     to_first_touch: Histogram  # owner to first touch
 
@@ -82,6 +84,7 @@ def read_metrics(ledger: Ledger, now: datetime) -> Figures:
             outbox_waiting=int(connection.execute(text(waiting)).scalar_one()),
             provider_units={row.provider: row.spent for row in uses},
             providers_closed={row.provider: row.closed for row in uses},
+            crms=read_standings(connection, now),
             to_owner=_read_histogram(connection, TO_OWNER, BUCKETS),
             to_first_touch=_read_histogram(connection, TO_FIRST_TOUCH, BUCKETS),
         )
