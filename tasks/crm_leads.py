@@ -159,9 +159,7 @@ def _store_leads(
 ) -> SyncCounts:
     if reads.source is None:
         return SyncCounts(records=len(records), deleted=sum(record.is_deleted for record in records))
-    ids = {make_storable(str(record.id)) for record in records}
-    written = crm_links.read_written(transaction, connection.name, ids) if connection.writes else {}
-    read = _PageReader(connection, reads, reads.source, playbook).read(records, written)
+    read = read_signals(transaction, playbook, connection, reads, records)
     new = signals.store_signals(transaction, read.signals, at) if read.signals else 0
     return SyncCounts(
         records=len(records),
@@ -173,8 +171,25 @@ def _store_leads(
     )
 
 
+def read_signals(
+    transaction: Connection,
+    playbook: Playbook,
+    connection: CrmConnection,
+    reads: CrmReads,
+    records: Sequence[CrmRecord],
+) -> ReadPage:
+    """The signals that these records are, of the source that the playbook names. Nothing is stored."""
+    if reads.source is None:
+        return ReadPage([], [])
+    ids = {make_storable(str(record.id)) for record in records}
+    written = crm_links.read_written(transaction, connection.name, ids) if connection.writes else {}
+    return _PageReader(connection, reads, reads.source, playbook).read(records, written)
+
+
 @dataclass
-class _ReadPage:
+class ReadPage:
+    """What records are: signals, or why they are none."""
+
     signals: list[NewSignal]
     deleted: list[str]  # ids
     unwanted: int = 0
@@ -192,9 +207,9 @@ class _PageReader:
         ours = [name for name, write in connection.writes.items() if write.policy != "if_empty"]
         self._ours = frozenset([*volatile, *ours, *filter(None, [connection.unique_field])])
 
-    def read(self, records: Sequence[CrmRecord], written: Mapping[str, Mapping[str, JsonValue]]) -> _ReadPage:
+    def read(self, records: Sequence[CrmRecord], written: Mapping[str, Mapping[str, JsonValue]]) -> ReadPage:
         """``written`` has what Leadgate wrote last to a record, by the record's id."""
-        found = _ReadPage([], [])
+        found = ReadPage([], [])
         for record in records:
             if record.is_deleted:
                 found.deleted.append(str(record.id))

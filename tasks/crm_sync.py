@@ -72,6 +72,8 @@ def read_crm(
     connection: CrmConnection,
     open_it: Callable[[], Crm],
     now: datetime | None = None,
+    *,
+    most: int | None = None,
 ) -> SyncReport:
     """Open the CRM, sync, and close it. One that cannot be opened is a problem of the report, as in ``sync_crm``."""
     from leadgate.errors import NotAvailableError
@@ -83,7 +85,7 @@ def read_crm(
         _keep_failure(ledger, loaded.playbook, report, KIND, error, now)
         return report
     try:
-        report = sync_crm(ledger, loaded, connection, crm, now)
+        report = sync_crm(ledger, loaded, connection, crm, now, most=most)
     finally:
         crm.close()
     if report.problem is None:
@@ -99,13 +101,14 @@ def sync_crm(
     now: datetime | None = None,
     *,
     most_pages: int = MOST_PAGES,
+    most: int | None = None,
     progress: Callable[[SyncReport], None] = lambda report: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> SyncReport:
     """Read what changed in ``crm`` since the last sync, until there is no more.
 
     A CRM that does not answer, refuses or has a limit is no error: the report says what was wrong, and the next sync
-    goes on. ``stop`` ends it after a page.
+    goes on. ``stop`` ends it after a page, and so does having read ``most`` records or more: the next sync goes on.
     """
     from leadgate.connectors.crm import CrmRefusedError
     from leadgate.connectors.service_session import ServiceError
@@ -119,6 +122,8 @@ def sync_crm(
         report.complete = False
         try:
             while not report.complete and report.pages < most_pages and not stop():
+                if most is not None and report.records >= most:
+                    break
                 _sync_page(ledger, connection, feed, report, now)
                 progress(report)
         except CrmRefusedError as error:  # one kind of records, such as for want of a scope; others may be read

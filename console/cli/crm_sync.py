@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
-from typing import Annotated
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,17 +26,28 @@ from console.screen import (
     find_program,
     print_json,
 )
-from leadgate.connectors.crm_opening import open_crm
+from leadgate.connectors.crm_opening import CrmNotConfiguredError, open_crm
 from leadgate.errors import ExitCode
+from leadgate.ledger import Ledger
 from leadgate.nearest import propose
-from leadgate.playbook import CrmConnection, Playbook
+from leadgate.playbook import CrmConnection, Loaded, Playbook
 from tasks.crm_sync import SyncReport, read_crm
+
+if TYPE_CHECKING:
+    from tasks.crm_preview import PreviewReport
 
 
 def sync(
     ctx: typer.Context,
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="One of the playbook's CRMs; all of them.")
+    ] = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Tell what would become of the records, and store nothing.")
+    ] = False,
+    most: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Stop once N records are read; the next sync goes on."),
     ] = None,
     json: Json = False,
     now: Now = None,
@@ -45,18 +58,63 @@ def sync(
     at = parse_now(now)
     chosen = _choose(loaded.playbook, name)
     status = build_error_console().status("reading") if sys.stderr.isatty() else nullcontext()
+    if preview:
+        with status, context.ledger() as ledger:
+            previews = [_preview(ledger, loaded, each, at, most) for each in chosen]
+        _show_previews(previews, json=json)
+        return
     with status, context.ledger() as ledger:
         reports = [
-            read_crm(ledger, loaded, each, lambda each=each: open_crm(each, os.environ), at)  # type: ignore[misc]
+            read_crm(ledger, loaded, each, lambda each=each: open_crm(each, os.environ), at, most=most)  # type: ignore[misc]
             for each in chosen
         ]
     if json:
         print_json({"crms": [asdict(each) | {"known": each.known} for each in reports]})
     else:
         _print_reports(reports)
-    problems = [f"{each.crm}: {each.problem}" for each in reports if each.problem is not None]
-    if problems:
-        raise CommandError("\n".join(sanitise(each) for each in problems), ExitCode.INCOMPLETE)
+    _tell_problems({each.crm: each.problem for each in reports})
+
+
+def _tell_problems(problems: Mapping[str, str | None]) -> None:
+    told = [f"{crm}: {problem}" for crm, problem in problems.items() if problem is not None]
+    if told:
+        raise CommandError("\n".join(sanitise(each) for each in told), ExitCode.INCOMPLETE)
+
+
+def _preview(
+    ledger: Ledger, loaded: Loaded, connection: CrmConnection, now: datetime | None, most: int | None
+) -> PreviewReport:
+    from tasks.crm_preview import PreviewReport, preview_crm
+
+    try:
+        crm = open_crm(connection, os.environ)
+    except CrmNotConfiguredError as error:
+        return PreviewReport(connection.name, problem=str(error))
+    try:
+        return preview_crm(ledger, loaded, connection, crm, now, most=most)
+    finally:
+        crm.close()
+
+
+def _show_previews(previews: list[PreviewReport], *, json: bool) -> None:
+    if json:
+        print_json({"crms": [asdict(each) for each in previews]})
+    else:
+        numbers = ("records", "would be new", "known", "not wanted", "own writes", "deleted", "would be held")
+        table = build_table("CRM", *numbers, right=numbers)
+        for each in previews:
+            held = sum(each.held.values())
+            counts = (each.records, each.new, each.known, each.unwanted, each.echoes, each.deleted, held)
+            table.add_row(sanitise(each.crm), *(f"{count:,}" for count in counts))
+        console = build_console()
+        console.print(table)
+        for each in previews:
+            for reason, count in each.held.items():
+                console.print(f"{sanitise(each.crm)}: {count:,} would be held: {sanitise(reason)}", markup=False)
+            if not each.complete and each.problem is None:
+                console.print(f"{sanitise(each.crm)} has more records.", markup=False)
+        console.print("\nNothing was stored. Without --preview it is.")
+    _tell_problems({each.crm: each.problem for each in previews})
 
 
 def _choose(playbook: Playbook, name: str | None) -> list[CrmConnection]:

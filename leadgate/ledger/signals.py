@@ -6,7 +6,7 @@ files (``connectors.files``), computing keys (``tasks.capture``), or activities 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -107,6 +107,15 @@ def store_each_signal(
     )
     notify_consumers(connection)
     return match_rows_to_keys([(row.source, row.key) for row in rows], found)
+
+
+def find_known(connection: Connection, source: str, keys: Collection[str]) -> set[str]:
+    """Those of these keys that signals of ``source`` have."""
+    rows = connection.execute(
+        text("SELECT key FROM signal WHERE source = :source AND key = ANY(:keys)"),
+        {"source": source, "keys": sorted(keys)},
+    )
+    return {row.key for row in rows}
 
 
 def read_captured(connection: Connection, batch_id: int) -> pd.DataFrame:
