@@ -165,7 +165,9 @@ WAYS: Final[dict[str, tuple[Way, ...]]] = {
     ),
     "crm_owner_unknown": (Way("again", "after the rep has an owner in the CRM: their leads are written"), _IN_THE_CRM),
     "crm_owner_is_no_rep": (
-        Way("again", "after the leads were given to a rep in the CRM, or when they are to stay with whom they are"),
+        Way(
+            "again", "after the leads were given to a rep in the CRM; it closes by itself once the playbook has the rep"
+        ),
     ),
     "crm_unreachable": (Way("again", "after the CRM answers again: what waits is written at once"),),
     "crm_limit_reached": (Way("again", "after the CRM's limit was raised: what waits is written at once"),),

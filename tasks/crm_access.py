@@ -28,6 +28,7 @@ from leadgate.ledger.clock import ask_time
 from leadgate.ledger.crm_links import Link
 from leadgate.ledger.outbox import CrmMessage
 from leadgate.playbook import CrmConnection, Playbook
+from leadgate.values.json_types import JsonValue
 from leadgate.vocabulary import CrmMessageKind
 from tasks import crm_items
 from tasks.crm_delivery import OpenCrm
@@ -49,6 +50,9 @@ class LeadWrite:
     again: bool  # all of it is written, changed or not
     values: dict[str, CrmValue] = field(default_factory=dict, repr=False)
     current: dict[str, CrmValue] = field(default_factory=dict, repr=False)
+    changed_at: datetime | None = None  # the record, when ``current`` was read
+    # fields that hold what somebody has set in the CRM, and are left so; with what Leadgate wrote there last
+    left: dict[str, JsonValue] = field(default_factory=dict, repr=False)
     known_facts: dict[str, CrmValue] = field(default_factory=dict, repr=False)
     needs_key: bool = False  # its record was found by its address
     was_sent: bool = False  # a request with it was begun

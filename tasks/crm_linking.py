@@ -90,7 +90,7 @@ def link_to_named(access: CrmAccess, lead: LeadWrite, record_id: str) -> bool:
 
 
 def read_current(access: CrmAccess, leads: list[LeadWrite]) -> None:
-    """What the CRM has of fields that are written only while they are empty."""
+    """What the CRM has of fields of which that must be known."""
     guarded = list_guarded(access.connection)
     asked = {lead.link.record_id: lead for lead in leads if lead.link is not None and not lead.current}
     if not guarded or not asked:
@@ -101,4 +101,4 @@ def read_current(access: CrmAccess, leads: list[LeadWrite]) -> None:
         if record is None or record.is_deleted:
             access.lose(lead, record)
         else:
-            lead.current = dict(record.values)
+            lead.current, lead.changed_at = dict(record.values), record.changed_at

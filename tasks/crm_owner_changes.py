@@ -7,8 +7,8 @@ Belongs here: which owners are followed, to whom, and by whom. Does not belong h
 latter is another automation's, and has a work item of its own. The record is read again before, because a search may
 be behind.
 
-**Who was later.** Leadgate's owner stays when they were assigned after the field was set, by the clocks of the two: the
-next write says so to the CRM. A CRM that keeps the changes of each field tells when it was set; of another, the last
+**Who was later.** Leadgate's owner stays when they were assigned after the field was set, by the clocks of the two, and
+the CRM is told. A CRM that keeps the changes of each field tells when it was set; of another, the last
 change of the record counts.
 
 **Again.** Owners are followed before the page is stored. Killed in between, the page comes again, and finds the lead
@@ -21,12 +21,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from leadgate.crm.values import is_empty, is_same
+from leadgate.crm.writes import is_set_by_others
 from leadgate.failpoints import failpoint
-from leadgate.ledger import Ledger, crm_connections, crm_links
-from leadgate.ledger.clock import ask_time
+from leadgate.ledger import Ledger, crm_connections, crm_links, outbox, work_items
+from leadgate.ledger.clock import ask_time, read_time
 from leadgate.ledger.crm_links import OwnedRecord
 from leadgate.ledger.faults import Conflict
+from leadgate.ledger.outbox import CRM_OWNER_IS_NO_REP
 from leadgate.plain_text import format_line, make_storable
 from leadgate.playbook import CrmConnection, Loaded
 from tasks import crm_items, crm_reading
@@ -48,12 +49,18 @@ class OwnerFollower:
         self._ledger, self._loaded, self._connection, self._crm, self._as_of = ledger, loaded, connection, crm, now
         self._field = connection.followed_field or ""
         self._owners = RepFinder(connection.name, loaded.playbook.reps, crm)
+        self._has_begun = False
 
     def follow(self, records: Iterable[CrmRecord]) -> int:
         """Follow the owners of these records, where somebody has set them. Returns how many leads changed hands.
 
         Raises ``ServiceError`` when the CRM does not answer.
         """
+        followed = 0 if self._has_begun else self._follow_new_reps()
+        self._has_begun = True
+        return followed + self._follow(records)
+
+    def _follow(self, records: Iterable[CrmRecord]) -> int:
         from leadgate.connectors.crm import CrmObject
 
         set_now = {
@@ -70,6 +77,7 @@ class OwnerFollower:
         )
         failpoint("crm.owners.read")
         settled: dict[int, str] = {}
+        overruled: list[int] = []
         followed = 0
         for each in changed:
             change = confirmed.get(each.record_id)
@@ -79,26 +87,45 @@ class OwnerFollower:
             rep = self._owners.find_rep(owner_id)
             if rep is None:
                 self._tell_of_stranger(owner_id, each)
-            elif rep == each.owner:
-                settled[each.lead_id] = owner_id
-            elif self._reassign(each, rep, change):
-                settled[each.lead_id] = owner_id
-                followed += 1
+                continue
+            settled[each.lead_id] = owner_id
+            if rep != each.owner:
+                was_followed = self._reassign(each, rep, change)
+                followed += was_followed
+                if not was_followed and each.journey_id is not None:
+                    overruled.append(each.journey_id)
         failpoint("crm.owners.followed")
         if settled:
+            name = self._connection.name
             with self._ledger.transaction() as connection:
-                crm_links.keep_owners(connection, self._connection.name, self._field, settled)
+                crm_links.keep_owners(connection, name, self._field, settled)
+                outbox.tell_crms(connection, overruled, ask_time(self._ledger, self._as_of), crm=name)
+        return followed
+
+    def _follow_new_reps(self) -> int:
+        """Follow owners who were no reps when they were set, and are by now."""
+        from leadgate.connectors.crm import CrmObject
+
+        name = self._connection.name
+        start = crm_items.name_owner(name, "")
+        with self._ledger.transaction() as connection:
+            promises = work_items.list_open_promises(connection, CRM_OWNER_IS_NO_REP, start)
+        known = [each for each in promises if self._owners.find_rep(each.removeprefix(start)) is not None]
+        if not known:
+            return 0
+        with self._ledger.transaction() as connection:
+            ids = crm_links.list_owned(connection, name)
+        records = crm_reading.ask(name, lambda: self._crm.read(CrmObject.LEAD, ids, [self._field]))
+        followed = self._follow(records.values())
+        with self._ledger.transaction() as connection:
+            for promise in known:
+                work_items.close_general(connection, CRM_OWNER_IS_NO_REP, promise, read_time(connection, self._as_of))
         return followed
 
     def _is_news(self, known: OwnedRecord, value: object) -> bool:
-        """Whether ``value`` is an owner of an owned lead that Leadgate has neither written nor found there."""
-        if not isinstance(value, (str, int)) or isinstance(value, bool) or is_empty(value):
-            return False
-        written = known.written.get(self._field)
-        if known.owner is None or not isinstance(written, (str, int)) or is_same(written, value):
-            return False
-        read = (known.read or {}).get(self._field)
-        return not (isinstance(read, (str, int)) and is_same(read, value))
+        """Whether ``value`` is an owner of an owned lead whom somebody else has set."""
+        written, read = known.written.get(self._field), (known.read or {}).get(self._field)
+        return known.owner is not None and is_set_by_others(value, written, read)
 
     def _reassign(self, known: OwnedRecord, rep: str, change: CrmFieldChange) -> bool:
         from leadgate.connectors.service_session import ServiceError

@@ -18,8 +18,8 @@ from sqlalchemy import Connection
 from leadgate.connectors.crm import CrmObject, CrmRecord, CrmWrite, RowFault, RowResult
 from leadgate.connectors.service_session import ServiceError
 from leadgate.crm.facts import build_facts
-from leadgate.crm.values import CrmValue, compare, encode
-from leadgate.crm.writes import choose_values
+from leadgate.crm.values import CrmValue, compare, encode, is_same
+from leadgate.crm.writes import choose_values, is_set_by_others
 from leadgate.failpoints import failpoint
 from leadgate.ledger import Ledger, crm_connections, crm_links, outbox, work_items
 from leadgate.ledger.crm_facts import read_facts
@@ -112,8 +112,23 @@ class CrmWriter:
             owner_id = self._access.find_owner(owner) if owner is not None else None
             if owner is None or owner_id is not None:  # an owner whom the CRM does not know is not written at all
                 facts["owner"] = owner_id
+        self._leave_owner(lead, facts)
         lead.known_facts = facts
         self._choose_values(lead)
+
+    def _leave_owner(self, lead: LeadWrite, facts: dict[str, CrmValue]) -> None:
+        """An owner whom somebody has set in the CRM since Leadgate assigned the lead is not written over: the next sync
+        follows them."""
+        name, link = self._connection.followed_field, lead.link
+        if name is None or link is None or link.written is None or lead.again:
+            return
+        current, written = lead.current.get(name), link.written.get(name)
+        if is_same(current, facts.get("owner")) or not is_set_by_others(current, written, (link.read or {}).get(name)):
+            return
+        since = lead.facts.owner_since
+        if since is None or lead.changed_at is None or lead.changed_at >= since:
+            facts.pop("owner", None)
+            lead.left = {name: written}
 
     def _choose_values(self, lead: LeadWrite) -> None:
         lengths = self._access.opened.lengths or {}
@@ -123,7 +138,7 @@ class CrmWriter:
         if lead.link is None:
             return self._connection.create and lead.facts.is_qualified
         is_uncertain = lead.needs_key or lead.again or lead.link.sent_at is not None
-        return is_uncertain or lead.link.written != encode(lead.values)
+        return is_uncertain or lead.link.written != encode(lead.values) | lead.left
 
     def _write_records(self, leads: list[LeadWrite], *, again: bool = False) -> None:
         if not leads:
@@ -241,7 +256,12 @@ class CrmWriter:
         if not leads:
             return
         kept = [
-            ReadBack(lead.lead_id, encode(lead.values), encode(lead.read or {}, LONGEST_READ), len(lead.differences))
+            ReadBack(
+                lead.lead_id,
+                encode(lead.values) | lead.left,
+                encode(lead.read or {}, LONGEST_READ) | lead.left,
+                len(lead.differences),
+            )
             for lead in leads
         ]
         crm_links.keep_read_back(connection, self._connection.name, kept, now, wrote=True)

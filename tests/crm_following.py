@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from crm_fakes.hubspot.connected import TOKEN
@@ -48,17 +48,17 @@ crm:
 """
 
 
-def deliver(harness: Harness) -> int:
+def deliver(harness: Harness, now: datetime = LATER) -> int:
     """How many messages were delivered."""
-    return deliver_waiting(harness.ledger, harness.loaded.playbook, LATER, environ=ENVIRON).count("delivered")
+    return deliver_waiting(harness.ledger, harness.loaded.playbook, now, environ=ENVIRON).count("delivered")
 
 
-def read(harness: Harness) -> SyncReport:
+def read(harness: Harness, now: datetime = LATER) -> SyncReport:
     """Sync by the playbook's connection."""
     connection = harness.loaded.playbook.crm[0]
     crm = open_crm(connection, ENVIRON)
     try:
-        return sync_crm(harness.ledger, harness.loaded, connection, crm, LATER)
+        return sync_crm(harness.ledger, harness.loaded, connection, crm, now)
     finally:
         crm.close()
 

@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from string import Formatter
 from typing import Final
 
-from leadgate.crm.values import CrmValue, is_empty
+from leadgate.crm.values import CrmValue, is_empty, is_same
 from leadgate.plain_text import format_line
 from leadgate.playbook import CrmConnection, CrmTaskText
+from leadgate.values.json_types import JsonValue
 
 #: Characters of a text that is written where the CRM tells no length.
 _LONGEST: Final = 30_000
@@ -35,7 +36,23 @@ def build_task_key(journey_id: int, generation: int) -> str:
 
 def list_guarded(connection: CrmConnection) -> list[str]:
     """The fields of which the CRM's own value must be known before they are written."""
-    return [name for name, write in connection.writes.items() if write.policy == "if_empty"]
+    followed = connection.followed_field
+    return [name for name, write in connection.writes.items() if write.policy == "if_empty" or name == followed]
+
+
+def is_set_by_others(value: object, written: JsonValue, read: JsonValue) -> bool:
+    """Whether a field that Leadgate has ``written`` holds a value of somebody else.
+
+    One that stood there when the write was ``read`` back is another automation's, which is known by then.
+
+    >>> is_set_by_others("2", "1", "1"), is_set_by_others("2", "1", "2"), is_set_by_others(None, "1", "1")
+    (True, False, False)
+    """
+    if not isinstance(value, (str, int)) or isinstance(value, bool) or is_empty(value):
+        return False
+    if not isinstance(written, (str, int)) or is_same(written, value):
+        return False
+    return not (isinstance(read, (str, int)) and is_same(read, value))
 
 
 def choose_values(

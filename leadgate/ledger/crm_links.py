@@ -37,6 +37,7 @@ class Link:
     written_at: datetime | None
     read_at: datetime | None
     differing: int
+    read: dict[str, JsonValue] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def read_links(ledger: Ledger, crm: str, lead_ids: Collection[int]) -> dict[int,
         rows = read_rows(
             connection,
             Link,
-            "SELECT lead_id, record_id, found_by, gone_at, sent_at, written, written_at, read_at, differing "
+            "SELECT lead_id, record_id, found_by, gone_at, sent_at, written, written_at, read_at, differing, read "
             "FROM crm_link WHERE crm = :crm AND lead_id = ANY(:leads)",
             crm=crm,
             leads=sorted(lead_ids),
@@ -87,6 +88,18 @@ def read_written(connection: Connection, crm: str, record_ids: Collection[str]) 
         {"crm": crm, "records": sorted(record_ids)},
     )
     return {row.record_id: row.written for row in rows}
+
+
+def list_owned(connection: Connection, crm: str) -> list[str]:
+    """The records to which an owner of a lead was written who has it now."""
+    rows = connection.execute(
+        text(
+            "SELECT l.record_id FROM crm_link l JOIN journey j ON j.lead_id = l.lead_id AND j.status = 'owned' "
+            "WHERE l.crm = :crm AND l.gone_at IS NULL AND l.written IS NOT NULL ORDER BY l.lead_id"
+        ),
+        {"crm": crm},
+    )
+    return [row.record_id for row in rows]
 
 
 def read_owned(connection: Connection, crm: str, record_ids: Collection[str]) -> list[OwnedRecord]:

@@ -178,6 +178,18 @@ def close_general(connection: Connection, reason: str, promise: str, now: dateti
     ).rowcount
 
 
+def list_open_promises(connection: Connection, reason: str, start: str) -> list[str]:
+    """The promises of open work items about no journey that begin with ``start``."""
+    rows = connection.execute(
+        text(
+            "SELECT DISTINCT promise FROM work_item WHERE closed_at IS NULL AND journey_id IS NULL "
+            "AND reason = :reason AND starts_with(promise, :start) ORDER BY promise"
+        ),
+        {"reason": reason, "start": start},
+    )
+    return [row.promise for row in rows]
+
+
 def list_open_about(connection: Connection, reasons: Collection[str], journey_ids: Sequence[int]) -> set[OpenKey]:
     """The open work items with one of ``reasons`` about these journeys, of any generation: journey, reason, promise."""
     rows = connection.execute(

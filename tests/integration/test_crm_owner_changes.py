@@ -20,8 +20,8 @@ from leadgate.connectors.service_session import ServiceUnreachableError
 from leadgate.ledger import Ledger, crm_links, crm_positions, open_ledger
 from leadgate.ledger.crm_links import ReadBack
 from leadgate.settings import Settings
-from tasks import reassignments
 from tasks.crm_sync import SyncReport, sync_crm
+from tasks.reassignments import reassign
 
 CRM = """
 crm:
@@ -73,7 +73,7 @@ def owned(ledger: Ledger) -> Harness:
         "SELECT j.lead_id, j.id, a.owner FROM journey j JOIN assignment a ON a.journey_id = j.id"
     )[0]
     if owner != "ana":
-        reassignments.reassign(
+        reassign(
             ledger,
             harness.loaded,
             journey,
@@ -149,7 +149,7 @@ def test_the_later_of_two_has_the_lead(owned: Harness) -> None:
     crm = MemoryCrm()
     crm.set_owner("100", "2", NOW + timedelta(minutes=5))
     journey = owned.one("SELECT id FROM journey")
-    reassignments.reassign(
+    reassign(
         owned.ledger,
         owned.loaded,
         journey,
@@ -159,17 +159,15 @@ def test_the_later_of_two_has_the_lead(owned: Harness) -> None:
         now=NOW + timedelta(minutes=6),
     )
     assert (sync(owned, crm, NOW + timedelta(minutes=7)).owners, find_owner(owned)) == (0, "cyn")
-    crm.set_owner("100", "2", NOW + timedelta(minutes=8))
-    assert (sync(owned, crm, NOW + timedelta(minutes=9)).owners, find_owner(owned)) == (1, "bob")
+    crm.set_owner("100", "1", NOW + timedelta(minutes=8))
+    assert (sync(owned, crm, NOW + timedelta(minutes=9)).owners, find_owner(owned)) == (1, "ana")
 
 
 def test_a_lead_that_is_reassigned_meanwhile_is_left_alone(owned: Harness) -> None:
     class Overtaken(MemoryCrm):
         def list_owners(self) -> list[CrmOwner]:
             journey = owned.one("SELECT id FROM journey")
-            reassignments.reassign(
-                owned.ledger, owned.loaded, journey, rep="cyn", reason="tests", by=make_actor("ana"), now=LATER
-            )
+            reassign(owned.ledger, owned.loaded, journey, rep="cyn", reason="tests", by=make_actor("ana"), now=LATER)
             return super().list_owners()
 
     crm = Overtaken()
@@ -191,6 +189,20 @@ def test_an_owner_who_is_no_rep_is_one_work_item(owned: Harness) -> None:
     assert "L1" in found[0][2]
     assert found[0][3].startswith("Eve ␀<b>x")
     assert find_owner(owned) == "ana"
+
+
+def test_an_owner_who_becomes_a_rep_is_followed_then(owned: Harness) -> None:
+    class Whole(MemoryCrm):
+        def read(self, kind: CrmObject, ids: Iterable[str], fields: Sequence[str]) -> dict[str, CrmRecord]:
+            return {id: CrmRecord(id, {"owner": self.now[id].value}) for id in ids}
+
+    crm = Whole()
+    crm.set_owner("100", "9")
+    assert sync(owned, crm).owners == 0
+    crm.seen.clear()
+    owned.loaded = make_book(CRM, IDS | {"cyn": "9"})
+    assert (sync(owned, crm).owners, find_owner(owned)) == (1, "cyn")
+    assert owned.rows("SELECT resolution FROM work_item") == [("promise_kept",)]
 
 
 def test_a_crm_that_does_not_answer_is_read_on_where_it_was(owned: Harness) -> None:
@@ -260,6 +272,50 @@ def test_hubspot_tells_who_has_set_an_owner(harness: Harness, hubspot: Account) 
         (ids[other], "NOT_STARTED"),
     }
     assert TOKEN not in str(harness.rows("SELECT * FROM action"))
+
+
+def test_a_write_leaves_an_owner_whom_nobody_has_followed_yet(harness: Harness, hubspot: Account) -> None:
+    portal = hubspot.portal
+    ids = {rep: portal.add_owner(f"{rep}@example.com") for rep in IDS}
+    _, other = set_another_owner(harness, ids, build_connection("hubspot", hubspot.base_url, "{owner: follow}"))
+    (contact,) = portal.by_key("contacts").values()
+    portal.edit(contact, hubspot_owner_id=ids[other])
+    harness.capture(make_lead(1, company="Another"))
+    harness.run(LATER)
+
+    assert deliver(harness) == 1
+
+    assert contact.values["hubspot_owner_id"] == ids[other]
+    assert harness.rows("SELECT reason FROM work_item") == []
+    assert (read(harness).owners, find_owner(harness)) == (1, other)
+    deliver(harness)
+    assert contact.values["hubspot_owner_id"] == ids[other]
+    assert len(contact.history["hubspot_owner_id"]) == 2
+
+
+def test_leadgates_later_owner_is_written_whatever_else_was_changed_since(harness: Harness, hubspot: Account) -> None:
+    """The record says only that it was changed; the field's history says that the owner was set before."""
+    portal = hubspot.portal
+    portal.clock = lambda: moments[0]
+    moments = [NOW]
+    ids = {rep: portal.add_owner(f"{rep}@example.com") for rep in IDS}
+    owner, other = set_another_owner(harness, ids, build_connection("hubspot", hubspot.base_url, "{owner: follow}"))
+    third = next(rep for rep in IDS if rep not in (owner, other))
+    (contact,) = portal.by_key("contacts").values()
+    moments[0] = NOW + timedelta(minutes=1)
+    portal.edit(contact, hubspot_owner_id=ids[other])
+    journey = harness.one("SELECT id FROM journey")
+    now = NOW + timedelta(minutes=2)
+    reassign(harness.ledger, harness.loaded, journey, rep=third, reason="tests", by=make_actor(owner), now=now)
+    moments[0] = NOW + timedelta(minutes=3)
+    portal.edit(contact, phone="123")
+
+    assert deliver(harness, moments[0]) == 1
+    assert contact.values["hubspot_owner_id"] == ids[other]
+    assert (read(harness, moments[0]).owners, find_owner(harness)) == (0, third)
+    assert deliver(harness, moments[0]) == 1
+    assert contact.values["hubspot_owner_id"] == ids[third]
+    assert harness.rows("SELECT reason FROM work_item") == []
 
 
 def test_salesforce_tells_who_has_changed_a_lead(harness: Harness) -> None:
