@@ -66,8 +66,10 @@ def _describe_task(task: CrmTaskRow, story: Story) -> str:
         None,
     )
     whose = f" for {owner}" if owner else ""
-    state = "done" if task.is_done else "open"
-    return f"{task.crm}: follow-up task {task.task_id}{whose}, {state}, written {format_moment(task.written_at)} UTC."
+    at = f"{format_moment(task.written_at)} UTC"
+    if task.task_id is None:
+        return f"{task.crm}: a follow-up task{whose} was sent, {at}, and the CRM has not confirmed it."
+    return f"{task.crm}: follow-up task {task.task_id}{whose}, {'done' if task.is_done else 'open'}, written {at}."
 
 
 def _join(names: Sequence[str]) -> str:

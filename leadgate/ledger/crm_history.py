@@ -34,12 +34,12 @@ class CrmRecordRow:
 
 @dataclass(frozen=True, slots=True)
 class CrmTaskRow:
-    """The follow-up task that an assignment has in a CRM."""
+    """The follow-up task that an assignment has in a CRM. ``task_id``: none, when the CRM has not told yet."""
 
     crm: str
     journey_id: int
     generation: int
-    task_id: str
+    task_id: str | None
     is_done: bool
     written_at: datetime
 

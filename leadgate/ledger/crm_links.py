@@ -262,7 +262,7 @@ def keep_read_back(
                 sent_at = CASE WHEN CAST(:wrote AS boolean) THEN NULL ELSE l.sent_at END
             FROM unnest(CAST(:leads AS bigint[]), CAST(:written AS jsonb[]), CAST(:read AS jsonb[]),
                 CAST(:differing AS int[])) AS r(lead_id, written, read, differing)
-            WHERE l.crm = :crm AND l.lead_id = r.lead_id"""
+            WHERE l.crm = :crm AND l.lead_id = r.lead_id AND l.gone_at IS NULL"""
         ),
         {
             "crm": crm,

@@ -7,6 +7,7 @@ from typing import Any
 from commands import Cli, join_lines, read_json
 from crm_fakes.hubspot.connected import Account
 from harness import NOW, Harness
+from sqlalchemy import text
 
 from tasks.crm_reconcile import reconcile_crm
 
@@ -29,6 +30,9 @@ def test_the_record_what_was_written_and_the_task_are_told(written: Harness, hub
     assert "all as written" in told
     ((task, _),) = hubspot.portal.related("contacts", contact.id, "tasks")
     assert f"sales: follow-up task {task} for" in told
+    with written.ledger.transaction() as connection:
+        connection.execute(text("UPDATE crm_task SET task_id = NULL WHERE lead_id = 1"))
+    assert "has not confirmed it" in tell(cli)
     (record,) = read_json(cli("explain", "L1", "--json"))["story"]["crm_records"]
     assert record["differing"] == []
     assert "leadgate_due" in record["fields"]

@@ -55,6 +55,19 @@ A_MISS = (
     f"'first_touch', assigned_at, due_at, due_at FROM assignment WHERE journey_id = {OWNED}"
 )
 
+#: What a CRM was told, and how far it is read.
+TOLD_TO_A_CRM = (
+    "INSERT INTO crm_link (crm, lead_id, record_id, found_by, linked_at, written, written_at, read, read_at) "
+    "SELECT 'sales', id, id, 'created', now(), '{\"score\": 3}', now(), '{\"score\": 3}', now() FROM lead",
+    "INSERT INTO crm_task (crm, journey_id, generation, lead_id, task_id, owner_id, content, is_done, written_at) "
+    "SELECT DISTINCT 'sales', a.journey_id, a.generation, j.lead_id, a.journey_id || '-' || a.generation, '1', '', "
+    "false, now() FROM assignment a JOIN journey j ON j.id = a.journey_id",
+    "INSERT INTO crm_position (crm, kind, position, read_at, complete_at, records) "
+    "VALUES ('sales', 'lead', '1', now(), now(), 1)",
+    "INSERT INTO work_item (kind, blocking, reason, stage, promise, generation, message, route, due_at, opened_at) "
+    "VALUES ('recovery', false, 'crm_unreachable', 'follow_up', 'crm:sales', 0, 'Away', 'somebody', now(), now())",
+)
+
 #: How the ledger is damaged, and which invariants say so.
 DAMAGE: dict[str, tuple[list[str], set[str]]] = {
     "a signal without a journey": (
@@ -73,7 +86,11 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
     "a join without a reason": (["UPDATE lead_join SET because = '[]'"], {"joins_say_why"}),
     "a join that nobody knows of": (["DELETE FROM lead_join"], {"joins_say_why"}),
     "a signal that is back with the lead it was parted from": (
-        ["UPDATE journey SET status = 'done', lead_id = 6 WHERE id = 7", "DELETE FROM assignment WHERE journey_id = 7"],
+        [
+            "UPDATE journey SET status = 'done', lead_id = 6 WHERE id = 7",
+            "DELETE FROM assignment WHERE journey_id = 7",
+            "DELETE FROM crm_task WHERE journey_id = 7",
+        ],
         {"parted_stay_apart", "handoffs_gapless", "turns_are_assignments"},
     ),
     "two who share an address, and whom nobody has parted": (["DELETE FROM lead_verdict"], {"one_lead_per_address"}),
@@ -323,6 +340,33 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
         for value in ("kim.o@acme.example", "+4930123456")
         for column_value in (form.format(value),)
     },
+    "a record of a CRM that is two leads'": (
+        ["DROP INDEX crm_link_record", "UPDATE crm_link SET record_id = '1'"],
+        {"crm_record_of_one_lead"},
+    ),
+    "a record of a CRM that is nobody's": (
+        ["UPDATE crm_link SET lead_id = 999999 WHERE lead_id = 1"],
+        {"crm_record_of_one_lead"},
+    ),
+    "a write to a CRM that was not read back": (
+        ["UPDATE crm_link SET read_at = written_at - interval '1 minute' WHERE lead_id = 1"],
+        {"crm_writes_read_back"},
+    ),
+    "a record that is gone and was written": (
+        ["UPDATE crm_link SET gone_at = now() WHERE lead_id = 1"],
+        {"crm_writes_read_back"},
+    ),
+    "a task of a CRM that is of two assignments": (
+        ["UPDATE crm_task SET task_id = '1'"],
+        {"crm_task_of_one_assignment"},
+    ),
+    "a task of a CRM without an assignment": (
+        [f"UPDATE crm_task SET generation = 9 WHERE journey_id = {OWNED}"],
+        {"crm_task_of_one_assignment"},
+    ),
+    "a CRM about which two work items ask the same": ([TOLD_TO_A_CRM[-1]], {"crm_asks_once"}),
+    "a CRM that was read to no position": (["UPDATE crm_position SET position = NULL"], {"crm_position_adds_up"}),
+    "a CRM that could not be read for no reason": (["UPDATE crm_position SET failures = 1"], {"crm_position_adds_up"}),
 }
 
 
@@ -383,6 +427,9 @@ def sound(postgres: Ledger, loaded: Loaded, tmp_path_factory: pytest.TempPathFac
                 connection.execute(text(A_MISS))
             harness.capture(make_lead(8), now=ask_time(ledger))
             run_waiting(harness.worker(), kinds=("intake",))  # by the ledger's clock
+            with ledger.transaction() as connection:
+                for statement in TOLD_TO_A_CRM:
+                    connection.execute(text(statement))
             yield ledger
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
-from leadgate.ledger.verify import clocks, decisions, follow_up, journeys, paths, personal_values, persons, records
+from leadgate.ledger.verify import clocks, crm, decisions, follow_up, journeys, paths, personal_values, persons, records
 from leadgate.ledger.verify.invariant import Counted, Finding, Invariant, Tally
 from leadgate.ledger.verify.projection import read_projection
 
@@ -28,6 +28,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     *decisions.INVARIANTS,
     *follow_up.INVARIANTS,
     *clocks.INVARIANTS,
+    *crm.INVARIANTS,
     *records.INVARIANTS,
     *personal_values.INVARIANTS,
 )
