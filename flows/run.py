@@ -24,6 +24,7 @@ from leadgate.vocabulary import BatchKind
 from tasks.batches import BatchReport, Worker, activate, claim_next_work
 from tasks.failed_batches import MAX_FAILURES
 from tasks.overdue import escalate_overdue
+from tasks.quiet_sources import check_quiet_sources
 from tasks.released import EVERYTHING
 from tasks.stage import StageReport
 
@@ -119,6 +120,7 @@ async def _run_until_idle(
     try:
         if BatchKind.FOLLOW_UP in kinds:  # part of the same check, and due even where no lead is owned
             report.escalated = await asyncio.to_thread(escalate_overdue, worker.ledger, worker.playbook.playbook, now)
+            await asyncio.to_thread(check_quiet_sources, worker.ledger, worker.playbook, now)
         for kind in kinds:
             while True:
                 work = await asyncio.to_thread(claim_next_work, worker, now, kind, events.emit_held)

@@ -222,7 +222,8 @@ def gate_recoveries(connection: Connection, stage: StageName) -> set[str | None]
     rows = connection.execute(
         text(
             "SELECT promise FROM work_item "
-            "WHERE kind = 'recovery' AND journey_id IS NULL AND stage = :stage AND closed_at IS NULL"
+            "WHERE kind = 'recovery' AND journey_id IS NULL AND batch_id IS NOT NULL AND stage = :stage "
+            "AND closed_at IS NULL"
         ),
         {"stage": stage},
     )
@@ -234,7 +235,8 @@ def close_gate_recoveries(connection: Connection, stage: StageName, now: datetim
     connection.execute(
         text(
             "UPDATE work_item SET closed_at = :now, closed_by = 'leadgate', resolution = 'promise_kept' "
-            "WHERE kind = 'recovery' AND journey_id IS NULL AND stage = :stage AND closed_at IS NULL"
+            "WHERE kind = 'recovery' AND journey_id IS NULL AND batch_id IS NOT NULL AND stage = :stage "
+            "AND closed_at IS NULL"
         ),
         {"stage": stage, "now": now},
     )

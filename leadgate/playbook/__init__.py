@@ -79,7 +79,7 @@ from leadgate.playbook.scoring import (
     Qualification,
     Scoring,
 )
-from leadgate.playbook.sources import CustomField, HttpAuth, HttpCapture, Source, Validation
+from leadgate.playbook.sources import CustomField, ExpectedSignals, HttpAuth, HttpCapture, Source, Validation
 from leadgate.playbook.yaml_text import PlaybookError, Problem
 
 __all__ = [
@@ -111,6 +111,7 @@ __all__ = [
     "EvidenceRule",
     "ExceptionRoute",
     "Expect",
+    "ExpectedSignals",
     "Expression",
     "FitRule",
     "FollowUp",

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from leadgate.fields import FieldType
-from leadgate.playbook.base import EnvironmentName, Part
+from leadgate.playbook.base import Duration, EnvironmentName, Name, Part
 
 
 class CustomField(Part):
@@ -46,6 +46,17 @@ class HttpCapture(Part):
         return [self.secret_env, *([] if self.verify_env is None else [self.verify_env])]
 
 
+class ExpectedSignals(Part):
+    """How many signals a source sends at least in a while; fewer of them are a work item.
+
+    ``hours``: only these working hours count as time.
+    """
+
+    at_least: int = Field(default=1, ge=1, le=1_000_000)
+    within: Duration
+    hours: Name | None = None  # a key of the playbook's ``hours``; none means around the clock
+
+
 class Source(Part):
     """Where signals come from. ``mapping`` maps a column as the export names it to a lead field."""
 
@@ -57,6 +68,7 @@ class Source(Part):
     default_country: str | None = None  # ISO 3166 alpha-2, for phones and leads without a country
     consent: Literal["asked", "given", "required"] = "asked"
     http: HttpCapture | None = None  # none: files only
+    expects: ExpectedSignals | None = None  # none: it may be quiet
 
 
 class Validation(Part):

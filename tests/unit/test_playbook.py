@@ -205,6 +205,27 @@ def test_records_that_cannot_be_read(tmp_path: Path, old: str, new: str, said: s
     assert any(said in each for each in found), found
 
 
+@pytest.mark.parametrize(
+    ("expects", "said"),
+    [
+        ("expects: {within: 24h}", None),
+        ("expects: {at_least: 5, within: 24h, hours: offic}", "sources.contacts.expects.hours: unknown working hours"),
+        ("expects: {within: 31d}", "sources.contacts.expects.within: is a minute or more, and 30 days or less"),
+        ("expects: {within: 0s}", "sources.contacts.expects.within: is a minute or more"),
+        ("expects: {at_least: 0, within: 24h}", "sources.contacts.expects.at_least"),
+        ("expects: {at_least: 5}", "sources.contacts.expects.within"),
+        ("kind: activities, expects: {within: 24h}", "sources.contacts.expects: signals of leads are counted alone"),
+    ],
+)
+def test_what_is_expected_of_a_source(tmp_path: Path, expects: str, said: str | None) -> None:
+    text = SMALL.replace("sources:\n", f"sources:\n  contacts: {{{expects}}}\n", 1)
+    try:
+        found = [str(each) for each in check(parsed(text, tmp_path), promises=PROMISES)]
+    except PlaybookError as error:
+        found = str(error).splitlines()
+    assert found == [] if said is None else any(said in each for each in found), found
+
+
 TOLD = (
     "  told: {http: {auth: hubspot, secret_env: LEADGATE_SECRET_TOLD, public_url: 'https://a.example/capture/told'}}\n"
 )

@@ -6,17 +6,27 @@ Belongs here: what must fit together in these parts of a playbook.
 from __future__ import annotations
 
 import csv
+from datetime import timedelta
 from typing import Final
 
 from leadgate import fields, plug_ins
 from leadgate.nearest import find_nearest, propose
-from leadgate.playbook import BUILT_IN, MOST_ACCOUNTS_BYTES, AccountsFile, HttpProvider, InstalledProvider
+from leadgate.playbook import (
+    BUILT_IN,
+    MOST_ACCOUNTS_BYTES,
+    AccountsFile,
+    ExpectedSignals,
+    HttpProvider,
+    InstalledProvider,
+    Source,
+)
 from leadgate.playbook.check.checker import ASSIGNED, Checker, Found
 from leadgate.playbook.yaml_text import Path
 from leadgate.regular_files import open_text_below
 from leadgate.values.url_templates import parse_template
 from leadgate.vocabulary import StageName
 
+_SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(days=30)
 _COLUMN_SHOWN: Final = 40  # characters of a column's name that a message proposes
 
 
@@ -43,6 +53,18 @@ def check_sources(checker: Checker) -> Found:
                 yield checker.at((*here, "mapping", column), message)
         if source.default_country is not None:
             yield from checker.check_country((*here, "default_country"), source.default_country)
+        if source.expects is not None:
+            yield from _check_expects(checker, (*here, "expects"), source, source.expects)
+
+
+def _check_expects(checker: Checker, here: Path, source: Source, expects: ExpectedSignals) -> Found:
+    """What is expected can be counted."""
+    if expects.hours is not None:
+        yield from checker.check_known((*here, "hours"), "working hours", expects.hours, checker.playbook.hours)
+    if not _SHORTEST <= expects.within <= _LONGEST:
+        yield checker.at((*here, "within"), "is a minute or more, and 30 days or less")
+    if source.kind != "leads":
+        yield checker.at(here, "signals of leads are counted alone, and this is a source of activities")
 
 
 def check_matching(checker: Checker) -> Found:
