@@ -41,6 +41,10 @@ demo: $(VENV)/.runtime ## the example leads through all six stages, with a summa
 	@$(BIN)/leadgate capture examples/activities.csv --source activities
 	@$(BIN)/leadgate run
 
+.PHONY: demo-crm
+demo-crm: $(VENV)/.runtime ## the example leads into and out of a fake HubSpot and a fake Salesforce, on this machine
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.crm_demo
+
 .PHONY: test
 test: style ## lint, types, import rules and all tests
 	@mkdir -p build

@@ -4,7 +4,7 @@ A fake of HubSpot and one of Salesforce, each in a process of its own, answer wi
 (429), locks (423), a move (477), 500, 502 and 503, before and after having written; they reset connections, say nothing
 after having written, refuse single rows, and leave rows out of an answer; HubSpot's searches lag. People make records
 by hand meanwhile. One process captures leads, has them owned, touched, handed over and scored again; two deliver what
-has changed, and are killed (SIGKILL) at random and started again. The deliverers' clock runs a hundred times as fast as
+has changed, and are killed (SIGKILL) at random and started again. The deliverers' clock runs sixty times as fast as
 the real one, so that waits and leases pass. In the end, when the storm is over and everything was delivered:
 
 - each CRM has what the ledger has: key, score, status and owner of each lead, and of each address one record;
@@ -67,7 +67,7 @@ NOW: Final = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 KEY: Final = "a key for ledgers that last as long as a storm"
 REPS: Final = ("ana", "bob", "cyn", "dan")
 SECRETS: Final = (HUBSPOT_TOKEN, SALESFORCE_SECRET)
-_SPEED: Final = 100.0  # seconds of the deliverers' clock in one real second
+_SPEED: Final = 60.0  # seconds of the deliverers' clock in one real second
 _ROUND: Final = 0.5  # real seconds for which a round of delivery claims more
 _BATCH: Final = 20  # leads that are written together, so that there are many batches
 _ATLANTIS: Final = "Atlantis"  # a region that no CRM takes
@@ -352,7 +352,7 @@ def _start(work: Callable[[], None], draw: random.Random, tally: Tally) -> _Runn
     at, kill_at = None, None
     if draw.random() < 0.6:
         at = f"{draw.choice(FAILPOINTS)}:{draw.randint(1, 8)}"
-    kill_at = time.monotonic() + draw.uniform(0.2, 4.0)
+    kill_at = time.monotonic() + draw.uniform(1.0, 5.0)
     process = multiprocessing.get_context("fork").Process(target=_run_child, args=(work, at))
     process.start()
     return _Running(process, kill_at)

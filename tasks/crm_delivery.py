@@ -25,7 +25,7 @@ from leadgate.ledger.work_items import NewWorkItem
 from leadgate.playbook import CrmConnection, Playbook
 from leadgate.vocabulary import CrmMessageKind
 from tasks import crm_items
-from tasks.delivery import WAITS
+from tasks.delivery import DIGEST_ATTEMPTS, WAITS
 
 if TYPE_CHECKING:
     from leadgate.connectors.crm import Crm
@@ -135,7 +135,14 @@ def _deliver_some(here: _Round) -> bool:
 
     writer = CrmWriter(here.ledger, here.playbook, here.connection, here.opened, here.lease, here.as_of)
     leads = max(1, min(MOST_LEADS, here.opened.crm.rows_per_write))
-    messages = outbox.claim_for_crm(here.ledger, here.connection.target, leads=leads, lease=here.lease, now=here.as_of)
+    messages = outbox.claim_for_crm(
+        here.ledger,
+        here.connection.target,
+        leads=leads,
+        alone_after=DIGEST_ATTEMPTS,
+        lease=here.lease,
+        now=here.as_of,
+    )
     if not messages:
         return False
     try:

@@ -382,25 +382,32 @@ _CRM_CLAIM: Final = f"""
             AND (retry_at IS NULL OR retry_at <= :now) AND {_MAY_BE_TOLD} ORDER BY id LIMIT :scanned) o
         JOIN journey j ON j.id = o.journey_id GROUP BY 1),
     of_leads AS (
-        SELECT d.lead, d.first, o.id, o.retry_at FROM due d
+        SELECT d.lead, d.first, o.id, o.retry_at, o.attempts FROM due d
         JOIN journey j ON j.lead_id = d.lead OR (j.id = -d.lead AND j.lead_id IS NULL)
         JOIN outbox o ON o.journey_id = j.id AND o.target = :target
             AND o.delivered_at IS NULL AND o.given_up_at IS NULL),
     free AS (
-        SELECT lead FROM of_leads GROUP BY lead HAVING bool_and(retry_at IS NULL OR retry_at <= :now)
-        ORDER BY min(first) LIMIT :leads),
+        SELECT lead, min(first) AS first, min(attempts) >= :alone_after AS is_alone FROM of_leads
+        GROUP BY lead HAVING bool_and(retry_at IS NULL OR retry_at <= :now)),
+    next AS (SELECT is_alone FROM free ORDER BY first LIMIT 1),
+    together AS (
+        SELECT lead FROM free WHERE is_alone = (SELECT is_alone FROM next) ORDER BY first
+        LIMIT CASE WHEN (SELECT is_alone FROM next) THEN 1 ELSE :leads END),
     claimed AS (
         UPDATE outbox o SET attempts = o.attempts + 1, retry_at = :until, claimed_at = :now
-        FROM of_leads l JOIN free USING (lead) WHERE o.id = l.id
+        FROM of_leads l JOIN together USING (lead) WHERE o.id = l.id
         RETURNING o.id, o.key, o.journey_id, o.kind, o.attempts)
     SELECT c.id, c.key, c.journey_id, j.lead_id, c.kind, c.attempts, j.source, j.generation
     FROM claimed c JOIN journey j ON j.id = c.journey_id ORDER BY c.id"""
 
 
 def claim_for_crm(
-    ledger: Ledger, target: str, *, leads: int, lease: timedelta, now: datetime | None = None
+    ledger: Ledger, target: str, *, leads: int, alone_after: int, lease: timedelta, now: datetime | None = None
 ) -> list[CrmMessage]:
     """The messages to a CRM about the next ``leads`` leads that are due, for the time of ``lease``.
+
+    A lead that was claimed ``alone_after`` times before is claimed by itself: one that no process survives must not
+    take others along.
 
     A lead is left alone while any message about it is claimed, or waits for its next attempt: so writes of one lead
     follow one another.
@@ -411,7 +418,14 @@ def claim_for_crm(
         now = read_time(connection, now)
         rows = connection.execute(
             text(_CRM_CLAIM),
-            {"target": target, "now": now, "until": now + lease, "leads": leads, "scanned": leads * _SCANNED},
+            {
+                "target": target,
+                "now": now,
+                "until": now + lease,
+                "leads": leads,
+                "scanned": leads * _SCANNED,
+                "alone_after": alone_after,
+            },
         ).all()
     failpoint("crm.claim.after")
     return [CrmMessage(**row._mapping) for row in rows]
