@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from leadgate.ledger import Ledger, activities, crm_links, crm_tasks
 from leadgate.ledger.activities import KnownActivity
+from leadgate.ledger.clock import ask_time
 from leadgate.limits import MAX_KEY_LENGTH
 from leadgate.plain_text import make_storable
 from leadgate.playbook import CrmConnection, CrmReads, Playbook
@@ -30,19 +31,53 @@ from tasks.crm_owners import RepFinder
 if TYPE_CHECKING:
     from leadgate.connectors.crm import Crm, CrmActivity, CrmObject
 
+BEGUN: Final = "meeting_begun"  # the watermark of meetings, by when they begin
 _AHEAD: Final = timedelta(minutes=5)  # of the CRM's clock and the ledger's
+_MEETINGS: Final = timedelta(days=7)  # of which the meetings are read at once
 
 
 def build_feeds(
     ledger: Ledger, playbook: Playbook, connection: CrmConnection, reads: CrmReads, crm: Crm, now: datetime | None
 ) -> list[Feed]:
-    """The kinds of records in which the CRM keeps activities that the playbook reads."""
+    """How activities are read: each kind by when it was changed, and meetings also by when they begin."""
     reader = _ActivityReader(playbook, connection, reads, crm)
+    kinds = list_kinds(reads, crm)
+    feeds = [_build_feed(ledger, connection.name, kind, reader, crm, now) for kind in kinds]
+    if any(kind.value == "meeting" for kind in kinds):
+        feeds.append(_build_meeting_feed(ledger, connection.name, reader, crm, now))
+    return feeds
+
+
+def list_kinds(reads: CrmReads, crm: Crm) -> list[CrmObject]:
+    """The kinds of records in which the CRM keeps activities that the playbook reads."""
     return [
-        _build_feed(ledger, connection.name, kind, reader, crm, now)
-        for kind, may_be in crm.activity_kinds.items()
-        if any(each.value in reads.activities for each in may_be)
+        kind for kind, may_be in crm.activity_kinds.items() if any(each.value in reads.activities for each in may_be)
     ]
+
+
+def _build_meeting_feed(ledger: Ledger, name: str, reader: _ActivityReader, crm: Crm, now: datetime | None) -> Feed:
+    """Meetings that have begun since the last sync: their records may have been made, and not changed since, before."""
+
+    def read(position: str | None) -> FeedPage:
+        at = ask_time(ledger, now)
+        since = _parse_time(position) or (crm_links.find_first_link(ledger, name) or at)
+        until = max(since, min(at, since + _MEETINGS))
+        found = crm.read_meetings(since - _AHEAD, until)
+
+        def prepare() -> SyncCounts:
+            reader.learn_reps(found)
+            return SyncCounts()
+
+        def store(transaction: Connection, at: datetime) -> SyncCounts:
+            return reader.store(transaction, found, at)
+
+        return FeedPage(until.isoformat(), until < at, len(found), find_latest(found), store, prepare)
+
+    return Feed(BEGUN, read)
+
+
+def _parse_time(position: str | None) -> datetime | None:
+    return datetime.fromisoformat(position) if position is not None else None
 
 
 def _build_feed(

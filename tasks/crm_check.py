@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 
 from leadgate.connectors.crm import (
@@ -23,6 +24,7 @@ from leadgate.connectors.service_session import ServiceError
 from leadgate.nearest import propose
 from leadgate.plain_text import format_line
 from leadgate.playbook import CrmConnection, Playbook, Rep
+from tasks.crm_activities import list_kinds as list_activity_kinds
 from tasks.crm_fields import list_deal_fields, list_kinds, list_wanted, read_known
 from tasks.crm_owners import CrmOwners
 
@@ -52,6 +54,7 @@ def check_connection(
     def ask(crm: Crm, found: list[CrmFinding]) -> None:
         for kind in list_kinds(connection):
             found += ask_kind(playbook, connection, crm, kind)
+        found += ask_activities(connection, crm)
         found += ask_owners(playbook, connection, crm)
 
     ask_and_close(report, connection, environ, open_it, ask)
@@ -132,6 +135,21 @@ def ask_kind(playbook: Playbook, connection: CrmConnection, crm: Crm, kind: CrmO
         return [*found, *_find_unknown_stages(connection, known)] if kind is CrmObject.DEAL else found
     except CrmRefusedError as error:
         return [_explain_refusal(connection, error)]
+
+
+def ask_activities(connection: CrmConnection, crm: Crm) -> list[CrmFinding]:
+    """The kinds of activities that the CRM refuses to read. Raises ``ServiceError``."""
+    if connection.reads is None or not connection.reads.activities:
+        return []
+    found = []
+    now = crm.make_position(datetime.now(UTC))
+    for kind in list_activity_kinds(connection.reads, crm):
+        try:
+            crm.read_activities(kind, now)
+        except CrmRefusedError as error:
+            advice = "Add the scope or the right to read them; docs/connectors.md names them."
+            found.append(CrmFinding(f"reading activities: {kind}", str(error), advice))
+    return found
 
 
 def _find_unknown_stages(connection: CrmConnection, known: Mapping[str, CrmField]) -> Iterator[CrmFinding]:

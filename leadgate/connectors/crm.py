@@ -324,6 +324,10 @@ class Crm(Protocol):
         """What changed since ``position`` of one of ``activity_kinds``."""
         ...
 
+    def read_meetings(self, since: datetime, until: datetime) -> list[CrmActivity]:
+        """The meetings that begin in this time, whenever they were changed."""
+        ...
+
     def make_position(self, since: datetime) -> str:
         """The position from which on changes and activities are read that were changed ``since`` then."""
         ...

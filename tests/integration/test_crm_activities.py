@@ -15,11 +15,12 @@ from crm_following import ENVIRON, IDS, LATER, build_connection, deliver, find_o
 from forked import Child
 from harness import NOW, PLAYBOOK, Harness, make_lead
 
-from leadgate.connectors.crm import ActivityPage, CrmActivity, CrmObject, CrmOwner
+from leadgate.connectors.crm import ActivityPage, CrmActivity, CrmObject, CrmOwner, CrmRefusedError
 from leadgate.connectors.service_session import ServiceUnreachableError
 from leadgate.ledger import Ledger, crm_links, crm_positions, crm_tasks, open_ledger
 from leadgate.ledger.crm_tasks import WrittenTask
 from leadgate.settings import Settings
+from tasks.crm_check import ask_activities
 from tasks.crm_sync import SyncReport, sync_crm
 
 FOLLOW_UP = "follow_up: {touches: [{kind: call, min_seconds: 10}, email, meeting, task]}\n"
@@ -180,6 +181,21 @@ def test_owners_who_cannot_be_listed_leave_the_page_to_the_next_sync(owned: Harn
     assert sync(owned, Activities(make_activity("77"))).activities == 1
 
 
+def test_a_check_names_the_activities_that_the_crm_refuses() -> None:
+    class Refusing(Activities):
+        def read_activities(self, kind: CrmObject, position: str | None) -> ActivityPage:
+            raise CrmRefusedError("HubSpot refuses this", code="MISSING_SCOPES")
+
+    connection = make_book(CRM, IDS).playbook.crm[0]
+    crm: Any = Refusing()
+    (found,) = ask_activities(connection, crm)
+    assert (found.subject, found.problem, found.is_blocking) == (
+        "reading activities: task",
+        "HubSpot refuses this",
+        True,
+    )
+
+
 def test_hubspot_calls_emails_meetings_and_tasks(harness: Harness, hubspot: Account) -> None:
     portal = hubspot.portal
     ids = {rep: portal.add_owner(f"{rep}@example.com") for rep in IDS}
@@ -223,6 +239,8 @@ def test_hubspot_calls_emails_meetings_and_tasks(harness: Harness, hubspot: Acco
     harness.run(LATER)
     assert harness.rows("SELECT touched_at IS NOT NULL FROM assignment") == [(True,), (True,)]
     assert read(harness).activities == 0
+    assert read(harness, LATER + timedelta(days=3)).activities == 1  # the meeting that was planned
+    assert read(harness, LATER + timedelta(days=30)).activities == 0
     assert ENVIRON["CRM_TOKEN"] not in str(harness.rows("SELECT * FROM activity"))
 
 
@@ -244,12 +262,13 @@ def test_salesforce_tasks_and_events(harness: Harness) -> None:
         add("Event", WhoId=first, OwnerId=row["OwnerId"], StartDateTime=LATER)
         add("Event", WhoId=first, OwnerId=row["OwnerId"], StartDateTime=LATER, IsChild=True)
         add("Event", OwnerId=row["OwnerId"], StartDateTime=LATER)
+        add("Event", WhoId=first, OwnerId=row["OwnerId"], StartDateTime=LATER + timedelta(days=2))
         own = next(id for id, each in fake.org.rows["Task"].items() if each["WhoId"] == second)
         fake.org.change("Task", own, Status="Completed", CompletedDateTime=LATER)
 
         report = read(harness)
 
-        assert (report.problem, report.activities, report.unlinked) == (None, 4, 1)
+        assert (report.problem, report.activities, report.unlinked) == (None, 4, 2)  # one meeting, found both ways
         told = harness.rows("SELECT lead_id, kind, seconds, automatic FROM activity ORDER BY lead_id, kind")
         assert told == [
             (1, "call", 95, None), (1, "email", None, True), (1, "meeting", None, None), (2, "task", None, None),
@@ -257,4 +276,5 @@ def test_salesforce_tasks_and_events(harness: Harness) -> None:
         harness.run(LATER)
         assert harness.rows("SELECT touched_at IS NOT NULL FROM assignment") == [(True,), (True,)]
         assert read(harness).activities == 0
+        assert read(harness, LATER + timedelta(days=3)).activities == 1  # the event that was planned
     assert fake.errors == []

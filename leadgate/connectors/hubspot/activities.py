@@ -22,6 +22,8 @@ PROPERTIES: Final[Mapping[CrmObject, tuple[str, ...]]] = {
     CrmObject.MEETING: (_OWNER, "hs_timestamp", "hs_meeting_start_time", "hs_meeting_outcome"),
     CrmObject.TASK: (_OWNER, "hs_task_status", "hs_task_completion_date"),
 }
+#: When a meeting begins.
+MEETING_START: Final = "hs_meeting_start_time"
 _STATUS: Final = {
     CrmObject.CALL: "hs_call_status",
     CrmObject.EMAIL: "hs_email_status",

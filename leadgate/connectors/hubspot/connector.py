@@ -14,6 +14,7 @@ from typing import Final
 from leadgate.connectors.crm import (
     ActivityPage,
     ChangePage,
+    CrmActivity,
     CrmBudget,
     CrmField,
     CrmFieldChange,
@@ -27,7 +28,7 @@ from leadgate.connectors.crm import (
     RowResult,
     WantedField,
 )
-from leadgate.connectors.hubspot.activities import PROPERTIES, read_activity
+from leadgate.connectors.hubspot.activities import MEETING_START, PROPERTIES, read_activity
 from leadgate.connectors.hubspot.client import KINDS, Client
 from leadgate.connectors.hubspot.limiter import Pace
 from leadgate.connectors.hubspot.reading import (
@@ -36,6 +37,7 @@ from leadgate.connectors.hubspot.reading import (
     read_by,
     read_last_changes,
     read_records,
+    search_between,
     search_by,
 )
 from leadgate.connectors.hubspot.records import list_objects, read_next, read_owner
@@ -165,6 +167,13 @@ class HubSpot:
         page = self._changes.read(kind, names, known, position)
         found = [read_activity(kind, one, self._key_property) for one in page.records if not one.is_deleted]
         return ActivityPage(found, page.position, page.has_more)
+
+    def read_meetings(self, since: datetime, until: datetime) -> list[CrmActivity]:
+        kind = CrmObject.MEETING
+        known = self._learn_fields(kind)
+        names = [name for name in PROPERTIES[kind] if name in known]
+        found = search_between(self._client, kind, MEETING_START, since, until, names, known)
+        return [read_activity(kind, record, self._key_property) for record in found]
 
     def make_position(self, since: datetime) -> str:
         return make_position(since)

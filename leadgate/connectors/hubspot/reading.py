@@ -146,18 +146,48 @@ def search_by(
     asked = list(dict.fromkeys(value.lower() if is_text else value for value in values))  # texts in lower case only
     for start in range(0, len(asked), _PER_FILTER):
         wanted = {"propertyName": by, "operator": "IN", "values": asked[start : start + _PER_FILTER]}
-        last_id = "0"
-        while True:  # by ids, so that there may be more than a query gives
-            beyond = {"propertyName": "hs_object_id", "operator": "GT", "value": last_id}
-            page = _search(client, kind, [wanted, beyond], "hs_object_id", names)
+        for page in _search_all(client, kind, [wanted], names):
             for given in page:
                 record, _ = read_record(given, kind, names, fields)
                 found[record.id] = record
-            ids = [int(one) for record in page if (one := read_id(record.get("id"))) and one.isdecimal()]
-            if len(page) < PER_SEARCH or not ids or max(ids) <= int(last_id):
-                break
-            last_id = str(max(ids))
     return list(found.values())
+
+
+def search_between(
+    client: Client,
+    kind: CrmObject,
+    by: str,
+    since: datetime,
+    until: datetime,
+    names: Sequence[str],
+    fields: Fields,
+) -> list[CrmRecord]:
+    """The records whose property ``by`` is a time from ``since`` to ``until``, each with its contacts."""
+    bounds: list[JsonObject] = [
+        {"propertyName": by, "operator": "GTE", "value": str(_to_milliseconds(since))},
+        {"propertyName": by, "operator": "LTE", "value": str(_to_milliseconds(until))},
+    ]
+    found: dict[str, CrmRecord] = {}
+    for page in _search_all(client, kind, bounds, names):
+        read = [read_record(given, kind, names, fields)[0] for given in page]
+        related = read_related(client, kind, [record.id for record in read]) if read else {}
+        found |= {record.id: replace(record, lead_ids=related.get(record.id, ())) for record in read}
+    return list(found.values())
+
+
+def _search_all(
+    client: Client, kind: CrmObject, filters: Sequence[JsonObject], names: Sequence[str]
+) -> Iterator[list[JsonObject]]:
+    """What matches, by ids, so that there may be more than a query gives."""
+    last_id = "0"
+    while True:
+        beyond: JsonObject = {"propertyName": "hs_object_id", "operator": "GT", "value": last_id}
+        page = _search(client, kind, [*filters, beyond], "hs_object_id", names)
+        yield page
+        ids = [int(one) for record in page if (one := read_id(record.get("id"))) and one.isdecimal()]
+        if len(page) < PER_SEARCH or not ids or max(ids) <= int(last_id):
+            return
+        last_id = str(max(ids))
 
 
 def _search(

@@ -25,6 +25,8 @@ FIELDS: Final[Mapping[CrmObject, tuple[str, ...]]] = {
     ),
     CrmObject.MEETING: ("WhoId", "OwnerId", "StartDateTime", "ActivityDate", "IsChild", "IsRecurrence"),
 }
+#: When an Event begins.
+EVENT_START: Final = "StartDateTime"
 _SUBTYPES: Final = {
     "Call": CrmObject.CALL,
     "Email": CrmObject.EMAIL,

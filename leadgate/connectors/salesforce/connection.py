@@ -18,6 +18,7 @@ from typing import Final
 from leadgate.connectors.crm import (
     ActivityPage,
     ChangePage,
+    CrmActivity,
     CrmBudget,
     CrmField,
     CrmFieldChange,
@@ -33,7 +34,7 @@ from leadgate.connectors.crm import (
     WantedField,
 )
 from leadgate.connectors.salesforce.access import Credentials
-from leadgate.connectors.salesforce.activities import FIELDS, KINDS, read_activity
+from leadgate.connectors.salesforce.activities import EVENT_START, FIELDS, KINDS, read_activity
 from leadgate.connectors.salesforce.answers import read_id
 from leadgate.connectors.salesforce.client import RestClient
 from leadgate.connectors.salesforce.reading import RecordReader, find_people, make_position, now_in_utc
@@ -159,12 +160,20 @@ class Salesforce:
         return KINDS
 
     def read_activities(self, kind: CrmObject, position: str | None) -> ActivityPage:
-        description = self._recall(kind, [])
-        names = [name for name in (*FIELDS[kind], self._key_field) if description.find(name) is not None]
-        reader = RecordReader(self._client, OBJECT_NAMES[kind], description, names)
+        reader = self._read_activities_with(kind)
         page = reader.read_changes(position, self._now(), self._page_rows)
         found = [read_activity(kind, one, self._key_field) for one in page.records if not one.is_deleted]
         return ActivityPage(found, page.position, page.has_more)
+
+    def read_meetings(self, since: datetime, until: datetime) -> list[CrmActivity]:
+        kind = CrmObject.MEETING
+        found = self._read_activities_with(kind).find_between(EVENT_START, since, until)
+        return [read_activity(kind, record, self._key_field) for record in found]
+
+    def _read_activities_with(self, kind: CrmObject) -> RecordReader:
+        description = self._recall(kind, [])
+        names = [name for name in (*FIELDS[kind], self._key_field) if description.find(name) is not None]
+        return RecordReader(self._client, OBJECT_NAMES[kind], description, names)
 
     def make_position(self, since: datetime) -> str:
         return make_position(since)

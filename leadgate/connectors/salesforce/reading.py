@@ -105,6 +105,13 @@ class RecordReader:
             for raw in self._client.query(soql, deleted_too=deleted_too):
                 yield self._read(raw)
 
+    def find_between(self, field: str, since: datetime, until: datetime) -> Iterator[CrmRecord]:
+        """The records whose ``field`` is a time from ``since`` to ``until``."""
+        name = require_name(field)
+        where = f"{name} >= {write_moment(since)} AND {name} <= {write_moment(until)}"
+        for raw in self._client.query(build_query(self._selected, self._of, where)):
+            yield self._read(raw)
+
     def read_changes(self, text: str | None, now: datetime, page_rows: int) -> ChangePage:
         position = _Position.read(text, now)
         if position.deleted_id:
