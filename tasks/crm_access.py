@@ -32,6 +32,7 @@ from leadgate.values.json_types import JsonValue
 from leadgate.vocabulary import CrmMessageKind
 from tasks import crm_items
 from tasks.crm_delivery import OpenCrm
+from tasks.crm_owners import CrmOwners
 from tasks.delivery import MOST_ATTEMPTS, wait_after
 
 _T = TypeVar("_T")
@@ -120,39 +121,20 @@ class CrmAccess:
             fields = self.ask(lambda: self.crm.describe_fields(CrmObject.LEAD))
             opened.lengths = {name: each.max_length for name, each in fields.items() if each.max_length}
         if opened.owners is None and self.names_owners:
-            listed = self.ask(self.crm.list_owners)
-            opened.owners = {owner.id: owner.id for owner in listed if owner.is_active}
-            opened.owners |= {
-                owner.email.strip().casefold(): owner.id
-                for owner in listed
-                if owner.email and owner.is_active and not owner.is_queue
-            }
-            opened.inactive = frozenset(
-                name.strip().casefold()
-                for each in listed
-                if not each.is_active
-                for name in (each.id, each.email)
-                if name
-            )
+            opened.owners = CrmOwners(self.name, self.ask(self.crm.list_owners))
 
     @property
     def names_owners(self) -> bool:
-        writes = self.connection.writes.values()
-        return self.connection.task is not None or any(write.fact == "owner" for write in writes)
+        return self.connection.names_owners
 
     def find_owner(self, name: str) -> str | None:
-        """The CRM's id of a rep. None, noted for a work item, when the CRM knows no active one."""
-        rep = self.reps.get(name)
-        known = self.opened.owners or {}
-        asked = rep and (rep.crm_ids.get(self.name) or (rep.email or "").strip().casefold())
-        if asked and asked in known:
-            return known[asked]
-        if not asked:
-            why = "has no e-mail address in the playbook by which to be found"
-        else:
-            why = "is not active" if asked.casefold() in self.opened.inactive else "is not known"
-        self.unknown[name] = why
-        return None
+        """The CRM's id of a rep. None, noted for a work item, when the CRM knows no active one, or several."""
+        rep, owners = self.reps.get(name), self.opened.owners
+        found = owners.find(rep) if rep is not None and owners is not None else None
+        if found is None:
+            told = owners.explain(rep) if rep is not None and owners is not None else "is no rep of the playbook"
+            self.unknown[name] = told
+        return found
 
     # --- claims -------------------------------------------------------------------------------------------
 

@@ -182,8 +182,7 @@ def _clean(finding: CrmFinding) -> CrmFinding:
 
 def ask_owners(playbook: Playbook, connection: CrmConnection, crm: Crm) -> list[CrmFinding]:
     """The reps whom the CRM does not know, where it is told who owns a lead or a task. Raises ``ServiceError``."""
-    writes = connection.writes.values()
-    if connection.task is None and not any(write.fact == "owner" for write in writes):
+    if not connection.names_owners:
         return []
     try:
         owners = CrmOwners(connection.name, crm.list_owners())

@@ -29,6 +29,7 @@ from tasks.delivery import DIGEST_ATTEMPTS, WAITS
 
 if TYPE_CHECKING:
     from leadgate.connectors.crm import Crm
+    from tasks.crm_owners import CrmOwners
     from tasks.outbox import DeliveryReport
 
 #: Longer than one request can take, with all its repeats. It is renewed before each request that writes.
@@ -48,8 +49,7 @@ class OpenCrm:
     """An open CRM with what is asked of it once for many writes."""
 
     crm: Crm
-    owners: dict[str, str] | None = None  # e-mail address, folded, or id -> id; of active ones
-    inactive: frozenset[str] = frozenset()
+    owners: CrmOwners | None = None
     lengths: dict[str, int] | None = None
     until: float = field(default_factory=lambda: time.monotonic() + _KNOWN_FOR)
 

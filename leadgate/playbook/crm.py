@@ -173,6 +173,11 @@ class CrmConnection(Part):
         return next((name for name, write in self.writes.items() if write.fact == "owner"), None)
 
     @property
+    def names_owners(self) -> bool:
+        """Whether the CRM is told who owns a lead, or a task."""
+        return self.task is not None or self.owner_field is not None
+
+    @property
     def followed_field(self) -> str | None:
         """The field with the owner, when an owner who is set in the CRM is followed."""
         return self.owner_field if self.reads is not None and self.reads.owner == "follow" else None
