@@ -66,4 +66,4 @@ def close_failure(ledger: Ledger, crm: str, now: datetime | None) -> None:
     """The CRM was read: nobody needs to look at it."""
     with ledger.transaction() as connection:
         at = read_time(connection, now)
-        work_items.close_general(connection, CRM_NOT_READ, f"{CRM_TARGET}{crm}"[:63], at)
+        work_items.close_general(connection, (CRM_NOT_READ,), f"{CRM_TARGET}{crm}"[:63], at)

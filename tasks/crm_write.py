@@ -24,7 +24,7 @@ from leadgate.failpoints import failpoint
 from leadgate.ledger import Ledger, crm_connections, crm_links, outbox, work_items
 from leadgate.ledger.crm_facts import read_facts
 from leadgate.ledger.crm_links import LONGEST_READ, Link, ReadBack
-from leadgate.ledger.outbox import CRM_NOT_KEPT, CRM_REFUSED, CrmMessage
+from leadgate.ledger.outbox import CRM_NOT_KEPT, CRM_REFUSED, CRM_STANDS_STILL, CrmMessage
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.playbook import CrmConnection, Playbook
 from leadgate.vocabulary import CrmMessageKind
@@ -233,6 +233,7 @@ class CrmWriter:
             crm_connections.keep_answer(
                 connection, name, now, day_limit=_bound(budget.day_limit), day_left=_bound(budget.day_left)
             )
+            work_items.close_general(connection, CRM_STANDS_STILL, self._connection.target, now)
             kept = self._access.renew_claims(leads, connection)
             self._access.tell_again(connection, leads)
             self._keep_read_back(connection, [lead for lead in kept if lead.read is not None], now)

@@ -79,7 +79,7 @@ def find_window_start(clock: Clock, within: timedelta, now: datetime) -> datetim
 
 
 def _close(connection: Connection, source: str, now: datetime) -> None:
-    work_items.close_general(connection, SOURCE_QUIET, _name_promise(source), now)
+    work_items.close_general(connection, (SOURCE_QUIET,), _name_promise(source), now)
 
 
 def _name_promise(source: str) -> str:

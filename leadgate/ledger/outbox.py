@@ -515,5 +515,7 @@ ABOUT_CRMS: Final = frozenset(
         CRM_NOT_READ,
     }
 )
+#: The reasons for which nothing is written to a CRM, whatever waits: they settle with the next write that it takes.
+CRM_STANDS_STILL: Final = frozenset({CRM_REFUSED, CRM_LIMIT_REACHED, CRM_UNREACHABLE})
 #: The reasons of work items that hold no journey, and that a person can decide all the same.
 SENT_AGAIN: Final = ABOUT_CRMS | {UNDELIVERABLE}

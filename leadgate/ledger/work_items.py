@@ -167,14 +167,14 @@ def close_empty(connection: Connection, ids: Sequence[int], now: datetime) -> No
     )
 
 
-def close_general(connection: Connection, reason: str, promise: str, now: datetime) -> int:
-    """What an item about no journey asked for has settled by itself. Returns how many were open."""
+def close_general(connection: Connection, reasons: Collection[str], promise: str, now: datetime) -> int:
+    """What items about no journey asked for has settled by itself. Returns how many were open."""
     return connection.execute(
         text(
             "UPDATE work_item SET closed_at = :now, closed_by = 'leadgate', resolution = 'promise_kept' "
-            "WHERE closed_at IS NULL AND journey_id IS NULL AND reason = :reason AND promise = :promise"
+            "WHERE closed_at IS NULL AND journey_id IS NULL AND reason = ANY(:reasons) AND promise = :promise"
         ),
-        {"reason": reason, "promise": promise, "now": now},
+        {"reasons": sorted(reasons), "promise": promise, "now": now},
     ).rowcount
 
 

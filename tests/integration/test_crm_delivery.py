@@ -116,6 +116,7 @@ def test_a_days_limit_is_one_work_item_and_loses_nothing(harness: Harness) -> No
     crm.error = None
     assert deliver(harness, crm, NOW + timedelta(hours=2)).count("delivered") == 5
     assert len(crm.records) == 5
+    assert items(harness) == []
 
 
 def test_a_temporary_fault_of_a_row_is_tried_again(harness: Harness) -> None:
