@@ -331,3 +331,34 @@ def test_salesforce_tells_who_has_changed_a_lead(harness: Harness) -> None:
         assert harness.one("SELECT by FROM action") == owner
         assert deliver(harness) == 1
         assert fake.org.rows["Lead"][lead]["OwnerId"] == ids[other]
+
+
+def test_the_history_of_salesforce_tells_who_has_set_an_owner_and_when(harness: Harness) -> None:
+    """The record was changed since, by somebody else or by Leadgate itself."""
+    fake = FakeSalesforce(App("app", "leadgate@example.com", consumer_secret=TOKEN))
+    fake.org.track_owners()
+    with serve(fake) as url:
+        add = fake.org.add
+        ids = {rep: add("User", Name=rep, Email=f"{rep}@a.example", IsActive=True, UserType="Standard") for rep in IDS}
+        owner, other = set_another_owner(harness, ids, build_connection("salesforce", url, "{owner: follow}"))
+        third = next(rep for rep in IDS if rep not in (owner, other))
+        (lead,) = fake.org.rows["Lead"]
+        fake.org.change("Lead", lead, by=ids[third], OwnerId=ids[other])
+        harness.capture(make_lead(1, company="Another"))
+        harness.run(LATER)
+        assert deliver(harness) == 1
+        assert fake.org.rows["Lead"][lead]["OwnerId"] == ids[other]
+        assert (read(harness).owners, find_owner(harness)) == (1, other)
+        assert harness.one("SELECT by FROM action") == third
+
+
+def test_what_leadgate_has_changed_in_salesforce_tells_nobody(harness: Harness) -> None:
+    fake = FakeSalesforce(App("app", "leadgate@example.com", consumer_secret=TOKEN))
+    with serve(fake) as url:
+        add = fake.org.add
+        ids = {rep: add("User", Name=rep, Email=f"{rep}@a.example", IsActive=True, UserType="Standard") for rep in IDS}
+        _, other = set_another_owner(harness, ids, build_connection("salesforce", url, "{owner: follow}"))
+        (lead,) = fake.org.rows["Lead"]
+        fake.org.change("Lead", lead, by=fake.org.user_id, OwnerId=ids[other])
+        assert (read(harness).owners, find_owner(harness)) == (1, other)
+        assert harness.one("SELECT by FROM action") == "somebody in sales"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from leadgate.connectors.crm import CrmRefusedError
-from leadgate.connectors.salesforce.answers import explain, read_object
+from leadgate.connectors.salesforce.answers import explain, read_id, read_object
 from leadgate.connectors.service_session import ServiceError, ServiceSession
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{8,16000}")  # what can stand in a header
@@ -93,6 +93,7 @@ class AccessTokens:
         self._credentials = credentials
         self._lock = threading.Lock()
         self._token: str | None = None
+        self.user_id: str | None = None  # whom the token is of, as the answer with it says
 
     def get_token(self) -> str:
         with self._lock:
@@ -110,9 +111,11 @@ class AccessTokens:
         answer = self._session.send("POST", self._url, data=grant, repeatable=True)
         if not answer.is_ok:
             raise explain(answer)
-        token = read_object(answer, hide_secrets=False).get("access_token")
+        given = read_object(answer, hide_secrets=False)
+        token, identity = given.get("access_token"), given.get("id")
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise ServiceError(f"{self._session.service} answered the request for a token without one")
         self._session.secrets.add(token)
         self._token = token
+        self.user_id = read_id(identity.rpartition("/")[2]) if isinstance(identity, str) else None
         return token

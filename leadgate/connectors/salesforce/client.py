@@ -72,6 +72,11 @@ class RestClient:
         """The time of the last answer, by Salesforce's clock; None when it did not tell."""
         return self._clock
 
+    @property
+    def user_id(self) -> str | None:
+        """The user of this connection; None where Salesforce has not said."""
+        return self._tokens.user_id
+
     def get(self, path: str, params: Mapping[str, str] | None = None) -> JsonObject:
         return read_object(self._send("GET", self._root + path, params=params))
 

@@ -37,7 +37,13 @@ from leadgate.connectors.salesforce.access import Credentials
 from leadgate.connectors.salesforce.activities import EVENT_START, FIELDS, KINDS, read_activity
 from leadgate.connectors.salesforce.answers import read_id
 from leadgate.connectors.salesforce.client import RestClient
-from leadgate.connectors.salesforce.reading import RecordReader, find_people, make_position, now_in_utc
+from leadgate.connectors.salesforce.reading import (
+    RecordReader,
+    find_owner_changes,
+    find_people,
+    make_position,
+    now_in_utc,
+)
 from leadgate.connectors.salesforce.setup import check_object, create_missing
 from leadgate.connectors.salesforce.soql import build_query, require_name
 from leadgate.connectors.salesforce.values import OBJECT_NAMES, Description, read_description, store_value
@@ -48,6 +54,7 @@ from leadgate.plain_text import format_line
 from leadgate.values.json_types import JsonObject
 
 DEFAULT_VERSION: Final = "66.0"
+_OWNER: Final = "ownerid"
 _LONGEST_SUBJECT: Final = 255
 _LONGEST_BODY: Final = 32_000
 #: The beginnings of the ids of people: a Lead's and a Contact's. A task names them in another field than the rest.
@@ -141,12 +148,19 @@ class Salesforce:
         return {id: found[short] for id, short in asked.items() if short in found}
 
     def read_last_changes(self, kind: CrmObject, ids: Iterable[str], field: str) -> dict[str, CrmFieldChange]:
-        """When each record was changed last, and by whom: Salesforce keeps that of a field only where it is told to."""
-        return {
-            id: CrmFieldChange(record.values.get(field), record.changed_at, record.changed_by)
-            for id, record in self.read(kind, ids, [field]).items()
-            if not record.is_deleted
-        }
+        """Of a lead's owner by the history of leads, where the org keeps that; else by the last change of the record.
+
+        A change of Leadgate's own user tells nobody.
+        """
+        records = {id: each for id, each in self.read(kind, ids, [field]).items() if not each.is_deleted}
+        is_owner = kind is CrmObject.LEAD and field.lower() == _OWNER
+        history = find_owner_changes(self._client, list(records)) if is_owner and records else {}
+        found: dict[str, CrmFieldChange] = {}
+        for id, record in records.items():
+            value = record.values.get(field)
+            set_at, set_by = history.get((id[:15], str(value)[:15]), (record.changed_at, record.changed_by))
+            found[id] = CrmFieldChange(value, set_at, None if set_by == self._client.user_id else set_by)
+        return found
 
     def read_changes(self, kind: CrmObject, fields: Sequence[str], position: str | None) -> ChangePage:
         page = self._read_with(kind, fields).read_changes(position, self._now(), self._page_rows)

@@ -233,6 +233,29 @@ def find_people(client: RestClient, opportunities: Sequence[str]) -> dict[str, t
     return {id: tuple(found.get(id[:15], ())) for id in opportunities}
 
 
+def find_owner_changes(client: RestClient, leads: Sequence[str]) -> dict[tuple[str, str], tuple[datetime, str | None]]:
+    """When each of these leads was last given to each owner, and by whom; by the short ids of lead and owner.
+
+    Nothing where the org keeps no history of leads.
+    """
+    found: dict[tuple[str, str], tuple[datetime, str | None]] = {}
+    selected = ["LeadId", "NewValue", "CreatedDate", "CreatedById"]
+    try:
+        for condition in split_list("LeadId", leads, 300):
+            for raw in client.query(build_query(selected, "LeadHistory", f"Field = 'Owner' AND {condition}")):
+                sent = {name.lower(): value for name, value in raw.items()}
+                lead, owner = read_id(sent.get("leadid")), read_id(sent.get("newvalue"))
+                at = _read_optional(sent, "createddate")
+                if lead is None or owner is None or at is None:  # a row with the owner's name is one of the two
+                    continue
+                key = lead[:15], owner[:15]
+                if key not in found or found[key][0] <= at:
+                    found[key] = at, read_id(sent.get("createdbyid"))
+    except CrmRefusedError:
+        return {}
+    return found
+
+
 def _read_log(answer: JsonObject) -> list[tuple[datetime, str]]:
     listed = answer.get("deletedRecords")
     if not isinstance(listed, list):

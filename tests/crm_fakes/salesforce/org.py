@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from crm_fakes.salesforce.schema import FieldSchema, ObjectSchema, build_schemas
+from crm_fakes.salesforce.schema import FieldSchema, ObjectSchema, build_history, build_schemas
 from crm_fakes.salesforce.soql import Row
 
 _LOG_OF_DELETIONS: Final = timedelta(days=15)
@@ -99,10 +99,25 @@ class Org:
 
     def change(self, of: str, id: str, *, by: str | None = None, **values: Any) -> None:
         """What a person does in Salesforce, as the user ``by``."""
+        if of == "Lead" and "OwnerId" in values:
+            self._keep_history(id, self.rows[of][id]["OwnerId"], values["OwnerId"], by)
         self.rows[of][id] |= values
         self._stamp(self.rows[of][id])
         if by is not None:
             self.rows[of][id]["LastModifiedById"] = by
+
+    def track_owners(self) -> None:
+        """Have the org keep the history of leads' owners."""
+        self.schemas["LeadHistory"] = build_history()
+        self.rows["LeadHistory"] = {}
+
+    def _keep_history(self, lead: str, old: Any, new: Any, by: str | None) -> None:
+        if "LeadHistory" not in self.schemas or old == new:
+            return
+        names = [self.rows["User"][each]["Name"] if each in self.rows["User"] else None for each in (old, new)]
+        for before, after in (names, (old, new)):  # the change is told twice: by names, and by ids
+            row = {"LeadId": lead, "Field": "Owner", "OldValue": before, "NewValue": after}
+            self.add("LeadHistory", **row, CreatedById=by or self.user_id)
 
     def delete(self, of: str, id: str) -> None:
         self.change(of, id, IsDeleted=True)
@@ -218,6 +233,8 @@ class Org:
             row["OwnerId"] = self.assignment_owner
         if self.automation is not None:
             self.automation(schema.name, row)
+        if schema.name == "Lead" and (before := self.rows["Lead"].get(row["Id"])) is not None:
+            self._keep_history(row["Id"], before["OwnerId"], row["OwnerId"], None)
         self.rows[schema.name][row["Id"]] = row
         self._stamp(row)
 

@@ -228,5 +228,19 @@ def build_schemas() -> dict[str, ObjectSchema]:
     return {schema.name: schema for schema in objects}
 
 
+def build_history() -> ObjectSchema:
+    """The history of leads, which an org has once it keeps one. Its values are of any type, so they are no criterion."""
+    return _object(
+        "LeadHistory",
+        "017",
+        _readonly("LeadId", length=18, refers_to=("Lead",)),
+        _readonly("Field", "picklist"),
+        _readonly("OldValue", "textarea"),
+        _readonly("NewValue", "textarea"),
+        _readonly("CreatedById", refers_to=("User",)),
+        createable=False,
+    )
+
+
 #: Objects that only the Tooling API knows.
 TOOLING = frozenset({"ValidationRule"})

@@ -35,6 +35,7 @@ class FakeSalesforce(FakeService):
         super().__init__()
         self.org = Org()
         self.token_source = Tokens(*apps)
+        self.token_source.user_id = self.org.user_id
         self.limit = 100_000
         self.used = 0
         self.batch_rows = 2_000

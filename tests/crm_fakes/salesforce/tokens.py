@@ -34,6 +34,7 @@ class Tokens:
     def __init__(self, *apps: App) -> None:
         self.apps = {app.consumer_key: app for app in apps}
         self.length = 112
+        self.user_id = "005"  # whom every token is of
         self.valid_until: dict[str, float] = {}
         self._numbers = itertools.count(1)
 
@@ -62,7 +63,9 @@ class Tokens:
             return _refuse("unsupported_grant_type", "grant type not supported")
         base = f"http://{request.headers.get('host', '')}"
         body = {"access_token": self.give(), "instance_url": base, "token_type": "Bearer", "scope": "api"}
-        return Response(200, {**body, "id": f"{base}/id/00D/005", "issued_at": str(int(time.time() * 1_000))})
+        return Response(
+            200, {**body, "id": f"{base}/id/00D/{self.user_id}", "issued_at": str(int(time.time() * 1_000))}
+        )
 
     def _check_secret(self, consumer_key: str, secret: str) -> Response | None:
         app = self.apps.get(consumer_key)
