@@ -6,16 +6,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import databases
 import pytest
 from commands import Cli
 from crm_fakes.hubspot.connected import TOKEN, Account
 from crm_fakes.salesforce import App, FakeSalesforce
 from crm_fakes.serving import serve
-from harness import NOW, PLAYBOOK, Harness, make_lead
+from harness import KEY, NOW, PLAYBOOK, Harness, make_lead
 from stub_gates import pass_all
 
 from leadgate import playbook as playbooks
+from leadgate.ledger import Ledger, open_ledger
 from leadgate.playbook import Loaded
+from leadgate.settings import Settings
 from leadgate.vocabulary import BatchKind
 from tasks.batches import run_waiting
 from tasks.outbox import DeliveryReport, deliver_waiting
@@ -94,12 +97,22 @@ def deliver(harness: Harness) -> DeliveryReport:
     return deliver_waiting(harness.ledger, harness.loaded.playbook, NOW, environ=ENVIRON)
 
 
+@pytest.fixture(scope="session")
+def taken(postgres: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database to be copied, with two leads that have owners, and of whom the CRM ``sales`` is to be told."""
+    with databases.fresh(postgres) as (url,):
+        settings = Settings(home=tmp_path_factory.mktemp("taken"), database_url=url, key=KEY)
+        with open_ledger(settings) as ledger:
+            harness = Harness(ledger, playbooks.parse(PLAYBOOK + HUBSPOT, path=Path("taken.yaml")))
+            harness.capture(make_lead(1), make_lead(2))
+            run_intake(harness)
+        yield url.rpartition("/")[2].partition("?")[0]
+
+
 @pytest.fixture
 def written(harness: Harness, hubspot: Account, use_book: UseBook) -> Harness:
-    """Two leads that were written to HubSpot; the CRM has the last word about their company."""
+    """The leads of ``taken``, written to HubSpot; the CRM has the last word about their company."""
     more = "    writes:\n      company: {fact: company, policy: if_empty}\n      leadgate_due: due_at\n"
     harness.loaded = use_book(HUBSPOT.replace("    writes:\n", more), hubspot.base_url)
-    harness.capture(make_lead(1), make_lead(2))
-    run_intake(harness)
     assert deliver(harness).count("delivered") == 2
     return harness

@@ -99,9 +99,15 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def settings(postgres: Ledger, tmp_path: Path) -> Iterator[Settings]:
+def template() -> str:
+    """The database that a test gets a copy of; a module names another by a fixture of its own."""
+    return databases.EMPTY
+
+
+@pytest.fixture
+def settings(postgres: Ledger, template: str, tmp_path: Path) -> Iterator[Settings]:
     """Settings of a fresh ledger: a database of its own."""
-    with databases.fresh(postgres) as (url,):
+    with databases.fresh(postgres, of=template) as (url,):
         yield Settings(home=tmp_path, database_url=url, lease_seconds=5.0, key=KEY)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from browser import browser, screen, signed_in, window
-from harness import Harness, harness, ledger, loaded, postgres, settings, write_csv
+from harness import Harness, harness, ledger, loaded, postgres, settings, template, write_csv
 from prefect_api import KEPT, kept_server, server
 
 from flows.run import Runner
@@ -24,6 +24,7 @@ __all__ = [
     "server",
     "settings",
     "signed_in",
+    "template",
     "window",
     "write_csv",
 ]

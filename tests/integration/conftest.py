@@ -2,9 +2,9 @@
 
 from browser import browser
 from commands import cli, log_in
-from crm_books import org, use_book, written
+from crm_books import org, taken, use_book, written
 from crm_fakes.hubspot.connected import hubspot
-from harness import harness, ledger, loaded, postgres, settings, write_csv
+from harness import harness, ledger, loaded, postgres, settings, template, write_csv
 from hypothesis import settings as hypothesis_settings
 from posting import client, environment
 
@@ -21,6 +21,8 @@ __all__ = [
     "org",
     "postgres",
     "settings",
+    "taken",
+    "template",
     "use_book",
     "write_csv",
     "written",

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from commands import Cli, join_lines, read_json
 from crm_fakes.hubspot.connected import Account
 from harness import NOW, Harness
 from sqlalchemy import text
 
 from tasks.crm_reconcile import reconcile_crm
+
+
+@pytest.fixture
+def template(taken: str) -> str:
+    return taken
 
 
 def tell(cli: Cli, lead: str = "L1") -> str:

@@ -20,6 +20,11 @@ IDLE = Process({}, {}, {}, 0, 0.0, 0.0)
 
 
 @pytest.fixture
+def template(taken: str) -> str:
+    return taken
+
+
+@pytest.fixture
 def troubled(written: Harness) -> Harness:
     """Two leads that were written, one that waits, a record that is gone, a CRM that is left alone."""
     written.capture(make_lead(3), now=NOW)
