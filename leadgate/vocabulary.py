@@ -238,6 +238,21 @@ class CrmMessageKind(StrEnum):
     WRITE_AGAIN = "crm_write_again"
 
 
+class EventKind(StrEnum):
+    """What other systems are told of a lead, as a webhook."""
+
+    OWNED = "event_owned"
+    HELD = "event_held"
+    ACCEPTED = "event_accepted"
+    REJECTED = "event_rejected"
+    MISSED = "event_missed"
+
+    @property
+    def word(self) -> str:
+        """As a playbook writes it: ``owned``."""
+        return self.value.removeprefix("event_")
+
+
 #: The same as plain strings, for JSON and lists of columns.
 STAGES: Final = tuple(stage.value for stage in StageName)
 STATUSES: Final = tuple(status.value for status in JourneyStatus)

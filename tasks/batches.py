@@ -31,6 +31,7 @@ from leadgate.vocabulary import BatchKind
 from tasks import assignment, capture, enrichment, follow_up, qualification, validation
 from tasks.bisecting import run_stage
 from tasks.claiming import SkippedRows, claim_waiting, start_due_work
+from tasks.delivery import list_subscriptions
 from tasks.failed_batches import FAILED, MAX_FAILURES, hold_batch
 from tasks.stage import AnyStage, StageReport, Work
 
@@ -82,6 +83,7 @@ def activate(worker: Worker, now: datetime | None = None) -> None:
         [pool.name for pool in worker.playbook.playbook.pools],
         now,
         crms=[crm.name for crm in worker.playbook.playbook.crm],
+        events=list_subscriptions(worker.playbook.playbook),
     )
 
 

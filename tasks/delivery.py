@@ -1,4 +1,4 @@
-"""Where a message to a person goes, and when it is tried again. All pure.
+"""Where a message to a person or an event goes, and when it is tried again. All pure.
 
 Belongs here: addresses by the playbook's notifications, and the waits between attempts. Does not belong here: what a
 message says (``tasks.message_texts``), or claiming and sending (``tasks.outbox``).
@@ -12,7 +12,8 @@ from datetime import timedelta
 from typing import Final
 
 from leadgate.masking import mask
-from leadgate.playbook import Playbook, ShownFact
+from leadgate.playbook import EVENT_TARGET, EventReceiver, Playbook, ShownFact
+from leadgate.vocabulary import EventKind
 
 EVERYBODY: Final = "everybody"
 #: How long after each failed attempt the next one follows; after the last of these, always as long as that.
@@ -41,6 +42,7 @@ class DeliveryAddress:
     value: str | None = field(default=None, repr=False)
     shows: tuple[ShownFact, ...] = ()
     digest_from: int | None = None
+    receiver: EventReceiver | None = None  # of events: the address is the playbook's, and the variable has its secret
 
 
 def wait_after(attempts: int) -> timedelta | None:
@@ -49,13 +51,24 @@ def wait_after(attempts: int) -> timedelta | None:
 
 
 def find_address(target: str, playbook: Playbook, environ: Mapping[str, str]) -> DeliveryAddress:
-    """The target's own entry in the playbook's notifications, else the one for everybody."""
+    """The target's own entry in the playbook's notifications, else the one for everybody; of an event, its receiver."""
+    if target.startswith(EVENT_TARGET):
+        for receiver in playbook.events:
+            if receiver.target == target:
+                value = environ.get(receiver.secret_env, "").strip() or None
+                return DeliveryAddress(receiver.secret_env, value, receiver=receiver)
+        return DeliveryAddress(None)
     entries = {entry.to: entry for entry in playbook.notifications}
     entry = entries.get(target, entries.get(EVERYBODY))
     if entry is None:
         return DeliveryAddress(None)
     value = environ.get(entry.address_env, "").strip() or None
     return DeliveryAddress(entry.address_env, value, entry.shows, entry.digest_from)
+
+
+def list_subscriptions(playbook: Playbook) -> list[tuple[str, str]]:
+    """The systems that are told of events, each with a kind of events."""
+    return [(each.name, EventKind(f"event_{word}")) for each in playbook.events for word in each.about]
 
 
 def mask_target(target: str) -> str:

@@ -73,6 +73,8 @@ def apply(
         _keep_evidence(connection, stage, work, frame, result)
         if work.rules.crm:
             outbox.tell_crms(connection, _find_told_of(stage, frame), work.now)
+        if work.rules.events:
+            outbox.tell_events(connection, [int(journey) for journey in frame["journey_id"]], work.now)
         failpoint("apply.commit.before")
     failpoint("apply.commit.after")
     return summarise(stage, work, frame, result, alerts)

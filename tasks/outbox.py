@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, TypedDict
 
 from leadgate.connectors import notify
 from leadgate.failpoints import failpoint
-from leadgate.ledger import Ledger, faults, outbox
+from leadgate.ledger import Ledger, event_subscriptions, faults, outbox, work_items
 from leadgate.ledger.clock import ask_time
 from leadgate.ledger.message_facts import read_message_facts
 from leadgate.ledger.outbox import UNDELIVERABLE, Message
@@ -24,6 +25,7 @@ from leadgate.ledger.work_items import NewWorkItem
 from leadgate.playbook import CRM_TARGET, Playbook
 from leadgate.vocabulary import StageName, WorkItemKind
 from tasks.delivery import DIGEST_ATTEMPTS, MOST_ATTEMPTS, DeliveryAddress, find_address, mask_target, wait_after
+from tasks.event_delivery import EventSender, NotTakenError, ReceiverGoneError
 from tasks.message_texts import Words, compose_digest, compose_message
 from tasks.work_items import find_route
 
@@ -112,31 +114,35 @@ def deliver_waiting(
     )
     in_a_row: Counter[str | None] = Counter()
     refused: set[int] = set()  # messages whose rows PostgreSQL does not let be changed: they wait, the others go on
-    while reachable and not stop():
-        message = _claim(ledger, sorted(reachable), lease, now, refused)
-        if message is None:
-            break
-        address = reachable[message.target]
-        together = _claim_digest(ledger, message, address, lease, now, refused)
-        failure = _attempt(ledger, together, address, playbook)
-        for each in together:
-            try:
-                outcome = _settle(ledger, each, failure, playbook, ask_time(ledger, now))
-            except Exception as error:
-                if not faults.is_ours(error):
-                    raise
-                refused.add(each.id)
-                report.failures[f"the ledger: {faults.describe(error)}"] += 1
+    with closing(EventSender(ledger)) as sender:
+        while reachable and not stop():
+            message = _claim(ledger, sorted(reachable), lease, now, refused)
+            if message is None:
+                break
+            address = reachable[message.target]
+            together = _claim_digest(ledger, message, address, lease, now, refused)
+            failure, is_gone = _attempt(ledger, together, address, playbook, sender)
+            if is_gone:
+                reachable.pop(message.target)
+                _tell_gone(ledger, address, failure or "", playbook, ask_time(ledger, now))
+            for each in together:
+                try:
+                    outcome = _settle(ledger, each, failure, playbook, ask_time(ledger, now))
+                except Exception as error:
+                    if not faults.is_ours(error):
+                        raise
+                    refused.add(each.id)
+                    report.failures[f"the ledger: {faults.describe(error)}"] += 1
+                    continue
+                report.outcomes[each.kind, mask_target(each.target), outcome] += 1
+                progress(each, outcome)
+            if failure is None:
+                in_a_row[address.variable] = 0
                 continue
-            report.outcomes[each.kind, mask_target(each.target), outcome] += 1
-            progress(each, outcome)
-        if failure is None:
-            in_a_row[address.variable] = 0
-            continue
-        report.failures[failure] += 1
-        in_a_row[address.variable] += 1
-        if in_a_row[address.variable] >= ENOUGH:
-            reachable = {to: other for to, other in reachable.items() if other.variable != address.variable}
+            report.failures[failure] += 1
+            in_a_row[address.variable] += 1
+            if in_a_row[address.variable] >= ENOUGH:
+                reachable = {to: other for to, other in reachable.items() if other.variable != address.variable}
     if playbook.crm:
         from tasks.crm_delivery import deliver_to_crms  # it needs pandas, and most playbooks have no CRM
 
@@ -211,6 +217,7 @@ def _find_reachable(
     """The targets of what waits that have an address. The others are counted, and left alone; those for CRMs go to
     ``crms``."""
     reachable = {}
+    gone = event_subscriptions.list_gone(ledger) if playbook.events else set()
     known = {connection.target for connection in playbook.crm}
     for each in outbox.count_waiting_messages(ledger, now):
         if each.target in known:
@@ -220,6 +227,8 @@ def _find_reachable(
             report.without_entry[each.target] = each.messages
             continue
         address = find_address(each.target, playbook, environ)
+        if address.receiver is not None and address.receiver.name in gone:
+            continue  # its events wait until a person says that it takes them again
         if address.value is not None:
             reachable[each.target] = address
         elif address.variable is not None:
@@ -230,24 +239,32 @@ def _find_reachable(
     return reachable
 
 
-def _attempt(ledger: Ledger, together: Sequence[Message], address: DeliveryAddress, playbook: Playbook) -> str | None:
-    """Send a message, or a digest of several. Why it failed, or None."""
+def _attempt(
+    ledger: Ledger, together: Sequence[Message], address: DeliveryAddress, playbook: Playbook, sender: EventSender
+) -> tuple[str | None, bool]:
+    """Send a message, or a digest of several. Why it failed, or None; and whether its receiver is gone."""
     message = together[0]
     if message.attempts > MOST_ATTEMPTS:
-        return f"{address.variable}: {MOST_ATTEMPTS} attempts, and the process died over the last"
+        return f"{address.variable}: {MOST_ATTEMPTS} attempts, and the process died over the last", False
     try:
-        text = _compose(ledger, together, address, playbook)
+        if address.receiver is not None:
+            event = sender.compose(message, address.receiver)
+        else:
+            text = _compose(ledger, together, address, playbook)
     except Exception as error:  # whatever a message is about, the next one is sent
         if not faults.is_ours(error):
             raise
-        return f"the message cannot be worded ({faults.describe(error)} at {faults.format_place(error)})"
+        return f"the message cannot be worded ({faults.describe(error)} at {faults.format_place(error)})", False
     failpoint("deliver.send.before")
     try:
-        notify.send(address.value or "", text.title, text.body)
-    except notify.NotifyError as error:
-        return f"{address.variable}: {error}"
+        if address.receiver is not None:
+            sender.send(message, event, address.receiver, address.value or "")
+        else:
+            notify.send(address.value or "", text.title, text.body)
+    except (notify.NotifyError, NotTakenError) as error:
+        return f"{address.variable}: {error}", isinstance(error, ReceiverGoneError)
     failpoint("deliver.send.after")
-    return None
+    return None, False
 
 
 def _compose(ledger: Ledger, together: Sequence[Message], address: DeliveryAddress, playbook: Playbook) -> Words:
@@ -268,6 +285,39 @@ def _settle(ledger: Ledger, message: Message, failure: str | None, playbook: Pla
         return "given_up"
     outbox.mark_failed(ledger, message, failure, now + wait)
     return "failed"
+
+
+def _tell_gone(ledger: Ledger, address: DeliveryAddress, failure: str, playbook: Playbook, now: datetime) -> None:
+    """The receiver takes no events any more: one work item, however many wait for it."""
+    import pandas as pd
+
+    if address.receiver is None:
+        return
+    route = find_route(playbook, UNDELIVERABLE, StageName.FOLLOW_UP)
+    item: NewWorkItem = {
+        "kind": WorkItemKind.RECOVERY,
+        "blocking": False,
+        "reason": UNDELIVERABLE,
+        "stage": StageName.FOLLOW_UP,
+        "promise": address.receiver.target,
+        "source": None,
+        "journey_id": None,
+        "batch_id": None,
+        "generation": 0,
+        "message": (
+            f"{address.receiver.name} is told of no event until somebody reruns this work item: {failure}. Events wait "
+            "meanwhile; take it out of the playbook if it is gone for good"
+        ),
+        "value": None,
+        "detail": None,
+        "proposal": None,
+        "route": route.to,
+        "due_at": now + route.within,
+        "opened_at": now,
+    }
+    with ledger.transaction() as connection:
+        if event_subscriptions.mark_gone(connection, address.receiver.name, now):
+            work_items.open_work_items(connection, pd.DataFrame([item]))
 
 
 def _build_work_item(message: Message, failure: str, playbook: Playbook, now: datetime) -> NewWorkItem:

@@ -34,6 +34,7 @@ from leadgate.playbook import Loaded, Playbook
 from leadgate.playbook.routing import SlaClock
 from leadgate.vocabulary import ActionKind, AssignmentMethod, StageName, WorkItemKind
 from tasks.assignment import read_loads
+from tasks.delivery import list_subscriptions
 from tasks.work_items import find_route
 
 UNASSIGNED: Final = "unassigned"
@@ -231,6 +232,7 @@ def _retry_races(ledger: Ledger, loaded: Loaded, now: datetime, attempt: Callabl
         [pool.name for pool in loaded.playbook.pools],
         now,
         crms=[crm.name for crm in loaded.playbook.crm],
+        events=list_subscriptions(loaded.playbook),
     )
     for race in races.make_attempts(ledger):
         with race as locked:

@@ -130,6 +130,7 @@ def _keep_actions(
         },
     )
     outbox.tell_crms(connection, [journey.id for journey in journeys], now)
+    outbox.tell_events(connection, [journey.id for journey in journeys], now)
     return number
 
 

@@ -27,7 +27,7 @@ from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.row_filter import ALL, RowFilter
 from leadgate.ledger.work_items import NewWorkItem, open_work_items
-from leadgate.vocabulary import CrmMessageKind, MessageKind
+from leadgate.vocabulary import ActionKind, CrmMessageKind, EventKind, JourneyStatus, MessageKind, list_in_sql
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -322,6 +322,43 @@ def tell_last_owners(connection: Connection, journey_ids: list[int], now: dateti
             WHERE j.id = ANY(:ids) ORDER BY j.id ON CONFLICT (key) DO NOTHING"""
         ),
         {"ids": journey_ids, "now": now},
+    )
+
+
+# --- other systems ----------------------------------------------------------------------------------------
+
+#: What happened to some journeys, of which systems may be told, with a key that tells one happening from another.
+_HAPPENED: Final = f"""
+    SELECT journey_id, generation, '{EventKind.OWNED}' AS kind, '' AS more, assigned_at AS at
+    FROM assignment WHERE journey_id = ANY(:ids) AND ended_at IS NULL
+    UNION ALL
+    SELECT j.id, j.generation, '{EventKind.HELD}', '', (SELECT max(h.at) FROM handoff h WHERE h.journey_id = j.id)
+    FROM journey j WHERE j.id = ANY(:ids) AND j.status = '{JourneyStatus.HELD}'
+    UNION ALL
+    SELECT journey_id, generation,
+        CASE what WHEN '{ActionKind.ACCEPT}' THEN '{EventKind.ACCEPTED}' ELSE '{EventKind.REJECTED}' END, '', at
+    FROM action WHERE journey_id = ANY(:ids) AND what IN ({list_in_sql((ActionKind.ACCEPT, ActionKind.REJECT))})
+    UNION ALL
+    SELECT m.journey_id, a.generation, '{EventKind.MISSED}',
+        ':' || m.target || '-' || CAST(extract(epoch FROM m.since) AS bigint), m.noticed_at
+    FROM missed m JOIN assignment a ON a.id = m.assignment_id WHERE m.journey_id = ANY(:ids)"""
+
+
+def tell_events(connection: Connection, journey_ids: Sequence[int], now: datetime) -> None:
+    """What happened to these journeys since they were told, the systems that the playbook in use names are to be told.
+
+    Whatever they were told before has its key in the outbox already, so that telling it again changes nothing.
+    """
+    connection.execute(
+        text(
+            f"""
+            INSERT INTO outbox (key, journey_id, target, kind, created_at)
+            SELECT replace(h.kind, 'event_', '') || ':' || h.journey_id || ':' || h.generation || h.more || ':' ||
+                s.name, h.journey_id, 'event:' || s.name, h.kind, :now
+            FROM ({_HAPPENED}) h JOIN event_subscription s ON s.kind = h.kind AND s.is_active AND h.at >= s.since
+            ORDER BY h.at, h.journey_id, h.kind, s.name ON CONFLICT (key) DO NOTHING"""
+        ),
+        {"ids": list(journey_ids), "now": now},
     )
 
 

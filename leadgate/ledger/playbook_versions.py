@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, text
 
-from leadgate.ledger import crm_connections
+from leadgate.ledger import crm_connections, event_subscriptions
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys.claiming import stop_waiting
@@ -30,10 +30,12 @@ def activate_playbook(
     now: datetime | None = None,
     *,
     crms: Sequence[str] = (),
+    events: Sequence[tuple[str, str]] = (),
 ) -> bool:
     """Keep a playbook's content under its hash, and a row of turns for each pool. True when it is new.
 
-    ``crms``: the names of its CRMs. Changes of a lead from now on are written to these.
+    ``crms``: the names of its CRMs. Changes of a lead from now on are written to these. ``events``: the systems that
+    are told of events, each with a kind of events.
 
     Leads that wait until somebody is back wait by the playbook before; a new one may know somebody else.
     """
@@ -46,6 +48,8 @@ def activate_playbook(
         add_pools(connection, pools)
         if crms or new:
             crm_connections.keep_active(connection, crms)
+        if events or new:
+            event_subscriptions.keep_active(connection, events, now)
         if new:
             stop_waiting(connection, now)
     return new == 1

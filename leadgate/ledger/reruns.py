@@ -21,6 +21,7 @@ from leadgate.ledger import (
     assignments,
     breakers,
     crm_connections,
+    event_subscriptions,
     leads,
     outbox,
     qualifications,
@@ -39,6 +40,7 @@ from leadgate.matching import ASKS
 from leadgate.nearest import propose
 from leadgate.plain_text import make_storable
 from leadgate.playbook.crm import CRM_TARGET
+from leadgate.playbook.events import EVENT_TARGET
 from leadgate.vocabulary import CrmMessageKind, ItemResolution, StageName, WorkItemKind
 
 if TYPE_CHECKING:
@@ -109,7 +111,9 @@ def rerun(
         resolution = ItemResolution.CORRECTED if corrections else ItemResolution.RERUN
         journeys = lock_held_by(connection, [item.id for item in items])
         for item in items:
-            if item.reason == UNDELIVERABLE and item.promise is not None:
+            if item.reason == UNDELIVERABLE and (item.promise or "").startswith(EVENT_TARGET):
+                event_subscriptions.go_on(connection, (item.promise or "").removeprefix(EVENT_TARGET))
+            elif item.reason == UNDELIVERABLE and item.promise is not None:
                 outbox.try_again(connection, item.promise)
             elif item.reason in ABOUT_CRMS and item.promise is not None:
                 _write_to_crm_again(connection, item, item.promise, now)

@@ -218,7 +218,8 @@ def close_kept(
 
 
 def gate_recoveries(connection: Connection, stage: StageName) -> set[str | None]:
-    """The promises of a stage's gate that could not be checked, and have an open recovery task for it."""
+    """The promises of a stage's gate that could not be checked, and have an open recovery task for it: one that names
+    the batch. Others without a journey are about a CRM or a receiver of events."""
     rows = connection.execute(
         text(
             "SELECT promise FROM work_item "

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Column, Index, Integer, text
+from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, text
 from sqlmodel import Field, SQLModel
 
 from leadgate.models.columns import declare_id, declare_moment, declare_staff, declare_unchecked_id, list_allowed
-from leadgate.vocabulary import CrmMessageKind, MessageKind
+from leadgate.vocabulary import CrmMessageKind, EventKind, MessageKind
 
 
 class Outbox(SQLModel, table=True):
@@ -23,7 +23,7 @@ class Outbox(SQLModel, table=True):
 
     __tablename__ = "outbox"
     __table_args__ = (
-        CheckConstraint(list_allowed("kind", (*MessageKind, *CrmMessageKind))),
+        CheckConstraint(list_allowed("kind", (*MessageKind, *CrmMessageKind, *EventKind))),
         Index("outbox_key", "key", unique=True),
         Index("outbox_journey", "journey_id"),
         Index(
@@ -42,3 +42,15 @@ class Outbox(SQLModel, table=True):
     given_up_at: datetime | None = declare_moment(nullable=True)  # a work item asks a person instead
     failure: str | None = None  # why the last attempt failed, without the address
     claimed_at: datetime | None = declare_moment(nullable=True)  # for the last attempt
+
+
+class EventSubscription(SQLModel, table=True):
+    """A system that is told of events of one kind, from ``since`` on. Of one that is gone, events wait."""
+
+    __tablename__ = "event_subscription"
+    __table_args__ = (CheckConstraint(list_allowed("kind", EventKind)),)
+    name: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    is_active: bool = Field(default=True, sa_column=Column(Boolean, nullable=False, server_default=text("true")))
+    since: datetime = declare_moment()
+    gone_at: datetime | None = declare_moment(nullable=True)  # it answered that it takes no events any more

@@ -39,6 +39,7 @@ from leadgate.playbook.enrichment import (
     NotFound,
     Provider,
 )
+from leadgate.playbook.events import EVENT_TARGET, EventReceiver
 from leadgate.playbook.follow_up import (
     FollowUp,
     LadderStep,
@@ -86,6 +87,7 @@ __all__ = [
     "BUILT_IN",
     "CRM_TARGET",
     "CRM_TYPES",
+    "EVENT_TARGET",
     "FACTS",
     "MOST_ACCOUNTS_BYTES",
     "PLAYBOOK_FILE_NAME",
@@ -108,6 +110,7 @@ __all__ = [
     "EngagementRule",
     "Enrichment",
     "EnvironmentName",
+    "EventReceiver",
     "EvidenceRule",
     "ExceptionRoute",
     "Expect",

@@ -9,6 +9,7 @@ from pydantic import Field
 from leadgate.playbook.base import Name, Part
 from leadgate.playbook.crm import CrmConnection
 from leadgate.playbook.enrichment import Enrichment
+from leadgate.playbook.events import EventReceiver
 from leadgate.playbook.follow_up import FollowUp, Sla
 from leadgate.playbook.gates import Breaker, ExceptionRoute, GateRules, Notification, Retention
 from leadgate.playbook.matching import Matching
@@ -47,4 +48,5 @@ class Playbook(Part):
     gates: dict[GateName, GateRules] = {}
     breaker: Breaker = Breaker()
     notifications: tuple[Notification, ...] = ()
+    events: tuple[EventReceiver, ...] = ()
     retention: Retention = Retention()

@@ -28,6 +28,7 @@ WRITER = {
     "crm_link": "crm_links",
     "crm_task": "crm_tasks",
     "crm_position": "crm_positions",
+    "event_subscription": "event_subscriptions",
     "gate_result": "gates",
     "handoff": "handoffs",
     "hash_key": "keys",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from leadgate.playbook import Loaded
-from leadgate.playbook.check import crm, follow_up, gates, routing, scoring, secrets, sources
+from leadgate.playbook.check import crm, events, follow_up, gates, routing, scoring, secrets, sources
 from leadgate.playbook.check.added_expectations import EXPECTATIONS  # gates refuse by the same list
 from leadgate.playbook.check.checker import Checker
 from leadgate.playbook.yaml_text import PlaybookError, Problem
@@ -46,6 +46,7 @@ def check(loaded: Loaded, *, promises: Mapping[GateName, Collection[str]] | None
         crm.check_crm(checker),
         gates.check_exceptions(checker),
         gates.check_notifications(checker),
+        events.check_events(checker),
         gates.check_gates(checker, promises or {}),
     )
     return sorted({*loaded.document.notes, *(problem for part in parts for problem in part)})

@@ -1,0 +1,280 @@
+"""Events for other systems: real webhooks on loopback, whose receiver verifies them by the reference of the standard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from crm_fakes.serving import RESET_AFTER, FakeService, Request, Response, answer_with, serve
+from forked import Child
+from harness import NOW, PLAYBOOK, Harness, make_actor, make_lead
+from standardwebhooks.webhooks import Webhook
+
+from leadgate import playbook as playbooks
+from leadgate import source_secrets
+from leadgate.ledger import Ledger, open_ledger, ownership, reruns
+from leadgate.playbook import Loaded
+from leadgate.playbook.check import check
+from leadgate.settings import Settings
+from tasks.delivery import MOST_ATTEMPTS
+from tasks.outbox import LEASE, DeliveryReport, deliver_waiting
+
+SECRET, OTHER = source_secrets.make(), source_secrets.make()
+VARIABLE = "LEADGATE_EVENTS_HUB"
+EVENTS = """
+events:
+  - name: hub
+    url: URL/hooks?of=leadgate
+    secret_env: LEADGATE_EVENTS_HUB
+    allow_private: true
+    shows: [email, company, score, reasons]
+"""
+
+
+@dataclass
+class Event:
+    id: str
+    type: str
+    data: dict[str, Any]
+    timestamp: str
+
+
+class Hub(FakeService):
+    """A receiver that takes what is signed with ``secret``, each event as often as it comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.secret = SECRET
+        self.events: list[Event] = []
+
+    def answer(self, request: Request) -> Response:
+        Webhook(self.secret).verify(request.body, dict(request.headers))  # raises: then the test fails by ``errors``
+        document = orjson.loads(request.body)
+        assert set(document) == {"type", "timestamp", "data"}
+        id = request.headers["webhook-id"]
+        self.events.append(Event(id, document["type"], document["data"], document["timestamp"]))
+        return Response(204)
+
+    @property
+    def told(self) -> list[tuple[str, Any]]:
+        return [(event.type, event.data["lead_number"]) for event in self.events]
+
+
+@dataclass
+class Told:
+    """A ledger whose playbook tells the hub, and a clock."""
+
+    harness: Harness
+    hub: Hub
+    url: str
+    now: datetime = NOW
+    environ: dict[str, str] = field(default_factory=lambda: {VARIABLE: SECRET})
+
+    def use(self, events: str) -> None:
+        text = PLAYBOOK + events.replace("URL", self.url)
+        self.harness.loaded = playbooks.parse(text, path=Path("tests.yaml"))
+
+    def own(self, *numbers: int) -> None:
+        self.harness.capture(*map(make_lead, numbers), now=self.now)
+        self.harness.run(now=self.now)
+
+    def deliver(self, **later: float) -> DeliveryReport:
+        self.now += timedelta(**later)
+        loaded = self.harness.loaded
+        return deliver_waiting(self.harness.ledger, loaded.playbook, self.now, environ=self.environ)
+
+    @property
+    def journey(self) -> int:
+        return int(self.harness.one("SELECT max(id) FROM journey"))
+
+
+@pytest.fixture
+def told(ledger: Ledger, loaded: Loaded) -> Iterator[Told]:
+    hub = Hub()
+    with serve(hub) as url:
+        made = Told(Harness(ledger, loaded), hub, url)
+        made.use(EVENTS)
+        yield made
+    assert hub.errors == []
+
+
+def test_what_happens_to_a_lead_is_told_in_order_signed_and_once(told: Told) -> None:
+    told.own(1)
+    owner = told.harness.one("SELECT owner FROM assignment")
+    told.deliver()
+    ownership.accept(told.harness.ledger, told.journey, by=make_actor(owner), now=told.now + timedelta(minutes=1))
+    told.harness.run(now=told.now + timedelta(hours=6))  # the first touch was due after four
+    told.harness.capture(make_lead(2, Phone="nonsense"), now=told.now)
+    told.harness.run(now=told.now)
+    told.deliver(hours=6)
+    told.deliver(hours=1)
+
+    assert told.hub.told == [("lead.owned", 1), ("lead.accepted", 1), ("lead.missed", 1), ("lead.held", 2)]
+    ids = [event.id for event in told.hub.events]
+    assert len(set(ids)) == 4
+    owned, accepted, missed, held = (event.data for event in told.hub.events)
+    assert owned == {
+        "lead_number": 1, "journey": 1, "source": "website", "status": "owned", "stage": "follow_up",
+        "reason": None, "owner": owner, "route": "all_leads", "pool": "everybody", "work_items": [],
+        "email": "lead1@company1.example", "company": "Company 1", "score": 30, "reasons": {"has_company": 30},
+    }  # fmt: skip
+    assert accepted["owner"] == owner
+    assert missed["missed"] == "first_touch"
+    assert (held["status"], held["owner"], held["work_items"]) == ("held", None, ["phone_impossible"])
+    assert told.hub.events[0].timestamp == NOW.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    assert "Alex" not in repr(told.hub.log)  # the name is not among what the playbook shows
+    assert told.harness.find_broken() == []
+
+
+def test_a_rejected_lead_and_its_next_owner_are_told(told: Told) -> None:
+    told.use(EVENTS + "    about: [owned, rejected]\n")
+    told.own(1)
+    owner = told.harness.one("SELECT owner FROM assignment")
+    ownership.reject(
+        told.harness.ledger, told.journey, by=make_actor(owner), reason="not_a_fit", now=NOW + timedelta(minutes=1),
+        playbook=told.harness.loaded.playbook,
+    )  # fmt: skip
+    told.deliver(minutes=2)
+    assert told.hub.told == [("lead.owned", 1), ("lead.rejected", 1)]
+    assert told.hub.events[1].data["status"] == "nurture"
+
+
+@pytest.mark.parametrize("failpoint", ["deliver.send.before", "deliver.send.after", "deliver.mark.before"])
+def test_what_is_killed_in_the_middle_is_sent_again_with_the_same_id(
+    told: Told, settings: Settings, failpoint: str
+) -> None:
+    told.own(1)
+    playbook, environ = told.harness.loaded.playbook, told.environ
+
+    def deliver_in_child() -> None:
+        with open_ledger(settings) as ledger:
+            deliver_waiting(ledger, playbook, NOW, environ=environ)
+
+    assert Child(deliver_in_child, failpoint=failpoint).killed
+    told.deliver(seconds=LEASE.total_seconds())
+    assert {event.id for event in told.hub.events} == {"owned:1:0:hub"}
+    assert len(told.hub.events) == (1 if failpoint == "deliver.send.before" else 2)
+    assert told.harness.find_broken() == []
+
+
+def test_an_event_that_is_not_taken_is_tried_again_and_given_up_to_a_person(told: Told) -> None:
+    told.own(1)
+    told.hub.faults.plan(answer_with(500), RESET_AFTER, answer_with(302, Location=f"{told.url}/elsewhere"))
+    told.hub.faults.plan(*[answer_with(403)] * (MOST_ATTEMPTS - 3))
+    for _ in range(MOST_ATTEMPTS):
+        report = told.deliver(hours=4)
+    assert report.count("given_up") == 1
+    assert [request.path for request in told.hub.requests()] == ["/hooks"] * MOST_ATTEMPTS
+    assert {request.headers["webhook-id"] for request in told.hub.requests()} == {"owned:1:0:hub"}
+    [(item, message)] = told.harness.rows("SELECT id, message FROM work_item WHERE reason = 'undeliverable'")
+    assert "403" in message
+    playbook = told.harness.loaded.playbook
+    assert reruns.rerun(told.harness.ledger, [item], by="mia", now=told.now, playbook=playbook).skipped == []
+    assert told.deliver(minutes=1).count("delivered") == 1
+    assert told.hub.told[-1] == ("lead.owned", 1)
+    assert told.harness.find_broken() == []
+
+
+def test_a_receiver_that_is_gone_is_left_alone_and_events_wait(told: Told) -> None:
+    told.own(1, 2, 3)
+    told.hub.faults.plan(*[answer_with(410)] * 9)
+    told.deliver()
+    told.own(4)
+    told.deliver(hours=4)
+    assert len(told.hub.requests()) == 1
+    items = told.harness.rows("SELECT id, promise, message FROM work_item")
+    assert [(promise, "410" in message) for _, promise, message in items] == [("event:hub", True)]
+    told.hub.faults.stop()
+    playbook = told.harness.loaded.playbook
+    assert reruns.rerun(told.harness.ledger, [items[0][0]], by="mia", now=told.now, playbook=playbook).skipped == []
+    assert told.deliver(hours=1).count("delivered") == 4
+    assert told.harness.find_broken() == []
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("", None),
+        ("x" * 40 + "1234567", "whsec_"),
+        ("whsec_!", "base64"),
+        (f"{SECRET} a-bearers-token-of-24-chars!", "whsec_"),
+    ],
+)
+def test_without_a_secret_nothing_is_sent(told: Told, value: str, words: str | None) -> None:
+    told.own(1)
+    told.environ = {VARIABLE: value}
+    report = told.deliver()
+    assert told.hub.requests() == []
+    if words is None:
+        assert report.without_address == {VARIABLE: 1}
+    else:
+        [failure] = report.failures
+        assert words in failure
+        assert value[:30] not in failure
+
+
+def test_two_secrets_sign_while_the_receiver_changes_from_one_to_the_other(told: Told) -> None:
+    told.own(1)
+    told.environ = {VARIABLE: f"{OTHER} {SECRET}"}
+    assert told.deliver().count("delivered") == 1
+
+
+def test_a_private_address_is_refused_unless_it_is_allowed(told: Told) -> None:
+    told.use(EVENTS.replace("    allow_private: true\n", ""))
+    told.own(1)
+    [failure] = told.deliver().failures
+    assert "not public" in failure
+    assert told.hub.requests() == []
+
+
+def test_who_is_told_from_now_on_is_not_told_what_was(told: Told) -> None:
+    told.use("")
+    told.own(1)
+    told.use(EVENTS)
+    told.now += timedelta(hours=1)
+    told.own(2)
+    owner = told.harness.one("SELECT owner FROM assignment WHERE journey_id = 1")
+    ownership.accept(told.harness.ledger, 1, by=make_actor(owner), now=told.now)
+    told.deliver()
+    assert sorted(told.hub.told) == [("lead.accepted", 1), ("lead.owned", 2)]
+    told.use("")
+    told.own(3)
+    told.deliver(hours=1)
+    assert len(told.hub.events) == 2
+
+
+def test_hostile_values_are_told_as_text(told: Told) -> None:
+    hostile = "<b>\x00\x1b[31m\u202e" + "x" * 8_000
+    told.harness.capture(make_lead(1, Company=hostile))
+    told.harness.run()
+    told.deliver()
+    for event in told.hub.events:
+        assert len(event.data["company"] or "") <= 500
+    assert told.hub.events
+
+
+def test_a_playbook_is_checked(told: Told) -> None:
+    def list_problems(events: str) -> list[str]:
+        found = check(playbooks.parse(PLAYBOOK + events, path=Path("tests.yaml")))
+        return [problem.message for problem in found if not problem.note and problem.key.startswith("events")]
+
+    assert list_problems(EVENTS.replace("URL", "https://hub.example")) == []
+    for url in ("http://hub.example", "https://a:b@hub.example", "ftp://hub.example", "hub", "https://hub.example/#x"):
+        assert list_problems(EVENTS.replace("URL/hooks?of=leadgate", url)), url
+    assert list_problems(EVENTS.replace("URL", "http://127.0.0.1").replace("    allow_private: true\n", ""))
+    assert list_problems(EVENTS.replace("URL", "https://hub.example") + "    about: [owned, owned]\n")
+    twice = EVENTS.replace("URL", "https://hub.example")
+    assert list_problems(twice + twice.partition("events:")[2])
+    for bad in ("name: A", "secret_env: PATH", "about: []", "about: [won]", "shows: [everything]"):
+        key = bad.partition(":")[0]
+        rest = [line for line in twice.splitlines() if f" {key}:" not in line]
+        start = "  - " + bad if key == "name" else "    " + bad
+        at = next(i for i, line in enumerate(rest) if line.startswith("events")) + 1
+        rest.insert(at if key == "name" else len(rest), start)
+        with pytest.raises(playbooks.PlaybookError):
+            playbooks.parse(PLAYBOOK + "\n".join(rest), path=Path("tests.yaml"))
