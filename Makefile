@@ -107,6 +107,10 @@ bench-matching: $(VENV)/.dev ## precision and recall of matching persons and acc
 bench-enrichment: $(VENV)/.dev ## 1,000 look-ups at a service that takes 200 ms each; exit 1 from 10 s on; build/bench-enrichment.json
 	$(BIN)/python -m benchmarks.enrichment
 
+.PHONY: bench-crm
+bench-crm: $(VENV)/.dev ## how near to HubSpot's limit leads are written, by one process and by two; exit 1 below 0.9; build/bench-crm.json
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.crm_throughput
+
 .PHONY: bench-linear
 bench-linear: $(VENV)/.dev ## readers of hostile texts: time at four times the length as a ratio; exit 1 when one is quadratic
 	$(BIN)/python -m benchmarks.linear_time

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crm_fakes.hubspot import FakeHubSpot, Portal
+from crm_fakes.hubspot import FakeHubSpot, Limits, Portal
 from crm_fakes.hubspot.errors import Refusal
 from crm_fakes.salesforce import App, DuplicateRule, FakeSalesforce
 from crm_fakes.salesforce.org import RowRefused
@@ -125,6 +125,11 @@ class Account(ABC):
         self.row_faults[what] += 1
         return True
 
+    def read_times(self) -> list[tuple[float, int]]:
+        """When each request was answered (``time.monotonic``), and with which status; 0 for none."""
+        with self.fake.lock:
+            return [(each.at, each.response.status if each.response is not None else 0) for each in self.fake.log]
+
     def read_state(self) -> State:
         with self.fake.lock:
             faults = Counter(exchange.fault.name for exchange in self.fake.log if exchange.fault is not None)
@@ -181,6 +186,10 @@ class HubSpotAccount(Account):
       hubspot_owner_id: {{fact: owner, policy: always}}
     task: {{subject: "Call {{company}}", body: "{{evidence}}"}}
 """)  # fmt: skip
+
+    def limit(self, requests: int, seconds: float) -> None:
+        """Take so many requests in any so many seconds, and refuse the others."""
+        self.fake.limits = Limits(burst=requests, interval=seconds)
 
     def list_faults(self) -> Mapping[Fault, float]:
         limited = {"policyName": "TEN_SECONDLY_ROLLING", "category": "RATE_LIMITS", "message": f"of {HUBSPOT_TOKEN}"}

@@ -34,6 +34,14 @@ class Apart:
         """People make records with these addresses, spread over so many seconds."""
         self._ask("be_worked_in", emails, seconds)
 
+    def limit(self, requests: int, seconds: float) -> None:
+        self._ask("limit", requests, seconds)
+
+    def read_times(self) -> list[tuple[float, int]]:
+        times = self._ask("read_times")
+        assert isinstance(times, list)  # noqa: S101 - for the type alone
+        return times
+
     def read_state(self) -> State:
         state = self._ask("read_state")
         assert isinstance(state, State)  # noqa: S101 - for the type alone

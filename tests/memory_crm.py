@@ -52,6 +52,7 @@ class MemoryCrm:
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     tasks: dict[str, CrmTask] = field(default_factory=dict)
     writes: int = 0
+    rows: list[str] = field(default_factory=list)  # the key of each row that was written, of tasks too
     refuse: str = ""  # rows with this value are refused
     fault: RowFault = RowFault.PERMANENT
     override: dict[str, Any] = field(default_factory=dict)  # another automation
@@ -96,6 +97,7 @@ class MemoryCrm:
             raise self.error
         self._take_time("write")
         self.writes += 1
+        self.rows += [row.key for row in rows]
         results = [self._write_row(row) for row in rows]
         self._lose_answer("write")
         return results
@@ -114,6 +116,7 @@ class MemoryCrm:
 
     def write_tasks(self, tasks: Sequence[CrmTask]) -> list[RowResult]:
         self._take_time("write_tasks")
+        self.rows += [task.key for task in tasks]
         self.tasks.update({task.key: task for task in tasks})
         self._lose_answer("write_tasks")
         return [RowResult(task.key, f"t{task.key}") for task in tasks]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness import NOW, Harness, make_actor, make_lead
 from memory_crm import BOOK, SECRET, MemoryCrm, deliver, items
 
 from leadgate import playbook as playbooks
-from leadgate.connectors.crm import (
-    CrmLimitError,
-    RowFault,
-)
+from leadgate.connectors.crm import CrmLimitError, CrmRecord, RowFault, RowResult
 from leadgate.ledger import ownership, reruns
 from leadgate.playbook import Loaded
 
@@ -140,3 +141,42 @@ def test_nothing_of_the_credentials_is_kept(harness: Harness) -> None:
     ]
     assert SECRET not in str(kept) + str(report.failures)
     assert report.failures
+
+
+class MeetingCrm(MemoryCrm):
+    """The first request of each thread waits for that of the other: both have claimed leads then."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._together, self._has_met, self._lock = (
+            threading.Barrier(2, timeout=60),
+            threading.local(),
+            threading.Lock(),
+        )
+
+    def find(self, *asked: Any) -> list[CrmRecord]:
+        if not getattr(self._has_met, "has", False):
+            self._has_met.has = True
+            self._together.wait()
+        with self._lock:
+            return super().find(*asked)
+
+    def write(self, *asked: Any) -> list[RowResult]:
+        with self._lock:
+            return super().write(*asked)
+
+
+def test_two_that_deliver_the_same_backlog_write_each_lead_once(harness: Harness) -> None:
+    leads = 30
+    crm = MeetingCrm(rows_per_write=2)
+    harness.capture(*(make_lead(number) for number in range(leads)))
+    harness.run()
+
+    with ThreadPoolExecutor(2) as pool:
+        delivered = [report.count("delivered") for report in pool.map(lambda _: deliver(harness, crm), range(2))]
+
+    assert sum(delivered) == leads
+    assert min(delivered) > 0
+    assert sorted(Counter(crm.rows).values()) == [1] * (2 * leads)  # a record and a task of each
+    assert (len(crm.records), len(crm.tasks)) == (leads, leads)
+    assert (items(harness), harness.find_broken()) == ([], [])
