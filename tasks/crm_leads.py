@@ -8,13 +8,14 @@ loop over pages (``crm_sync``), values and keys (``mapping.crm_records``), owner
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection
 
-from leadgate.ledger import Ledger, crm_links, signals
+from leadgate.ledger import Ledger, crm_links, crm_record_states, signals
+from leadgate.ledger.crm_record_states import RecordState
 from leadgate.ledger.signals import NewSignal
 from leadgate.mapping import crm_records
 from leadgate.mapping.crm_records import RecordError
@@ -160,6 +161,7 @@ def _store_leads(
     if reads.source is None:
         return SyncCounts(records=len(records), deleted=sum(record.is_deleted for record in records))
     read = read_signals(transaction, playbook, connection, reads, records)
+    crm_record_states.keep_states(transaction, connection.name, read.states)
     new = signals.store_signals(transaction, read.signals, at) if read.signals else 0
     return SyncCounts(
         records=len(records),
@@ -178,12 +180,19 @@ def read_signals(
     reads: CrmReads,
     records: Sequence[CrmRecord],
 ) -> ReadPage:
-    """The signals that these records are, of the source that the playbook names. Nothing is stored."""
+    """The signals that these records are, of the source that the playbook names. Nothing is stored; the last states of
+    the records are locked."""
     if reads.source is None:
         return ReadPage([], [])
     ids = {make_storable(str(record.id)) for record in records}
     written = crm_links.read_written(transaction, connection.name, ids) if connection.writes else {}
-    return _PageReader(connection, reads, reads.source, playbook).read(records, written)
+    hashes = {crm_records.hash_record(_read_id(record)) for record in records}
+    states = crm_record_states.lock_states(transaction, connection.name, hashes)
+    return _PageReader(connection, reads, reads.source, playbook).read(records, written, states)
+
+
+def _read_id(record: CrmRecord) -> str:
+    return make_storable(str(record.id).strip())
 
 
 @dataclass
@@ -194,6 +203,7 @@ class ReadPage:
     deleted: list[str]  # ids
     unwanted: int = 0
     echoes: int = 0
+    states: dict[str, RecordState] = field(default_factory=dict)  # by the hash of a record's id
 
 
 class _PageReader:
@@ -207,25 +217,34 @@ class _PageReader:
         ours = [name for name, write in connection.writes.items() if write.policy != "if_empty"]
         self._ours = frozenset([*volatile, *ours, *filter(None, [connection.unique_field])])
 
-    def read(self, records: Sequence[CrmRecord], written: Mapping[str, Mapping[str, JsonValue]]) -> ReadPage:
-        """``written`` has what Leadgate wrote last to a record, by the record's id."""
-        found = ReadPage([], [])
+    def read(
+        self,
+        records: Sequence[CrmRecord],
+        written: Mapping[str, Mapping[str, JsonValue]],
+        states: Mapping[str, RecordState],
+    ) -> ReadPage:
+        """``written`` has what Leadgate wrote last to a record, by the record's id; ``states`` how it was read last, by
+        the hash of the id."""
+        found = ReadPage([], [], states=dict(states))
         for record in records:
             if record.is_deleted:
                 found.deleted.append(str(record.id))
             elif not crm_records.is_wanted(record.values, self._reads.only):
                 found.unwanted += 1
             else:
-                signal = self._build_signal(len(found.signals), record, written.get(str(record.id), {}))
+                signal = self._build_signal(len(found.signals), record, written.get(str(record.id), {}), found.states)
                 if signal is None:
                     found.echoes += 1
                 else:
                     found.signals.append(signal)
         return found
 
-    def _build_signal(self, number: int, record: CrmRecord, written: Mapping[str, JsonValue]) -> NewSignal | None:
-        """The signal that a record is; None for one that holds nothing but what Leadgate has written."""
-        record_id = make_storable(str(record.id).strip())
+    def _build_signal(
+        self, number: int, record: CrmRecord, written: Mapping[str, JsonValue], states: dict[str, RecordState]
+    ) -> NewSignal | None:
+        """The signal that a record is; None for one that holds nothing but what Leadgate has written. Its state is
+        kept in ``states``."""
+        record_id = _read_id(record)
         origin = f"crm:{self._connection.name}"
         problem: str | None = None
         columns: JsonObject
@@ -241,6 +260,10 @@ class _PageReader:
             columns = state = {"raw": raw, crm_records.RECORD_ID: record_id[:_SHOWN]}
         if not state and record.values.get(self._connection.unique_field or ""):
             return None
-        key = make_storable(crm_records.make_key(record_id, state))
+        hashed, hashed_id = crm_records.hash_state(state), crm_records.hash_record(record_id)
+        last = states.get(hashed_id)
+        turns = 0 if last is None else last.turns + (last.state != hashed)
+        states[hashed_id] = RecordState(hashed, turns)
+        key = make_storable(crm_records.make_key(record_id, hashed, turns))
         payload = encode(columns).decode()
         return NewSignal(number, self._source, key, payload, problem, origin)

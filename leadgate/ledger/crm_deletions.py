@@ -45,6 +45,7 @@ class Standing:
 #: The work item about a journey that a lead has: it holds the journey, or not.
 BuildItem = Callable[[Standing, bool], NewWorkItem]
 
+_LONGEST_ID: Final = 63  # characters of a record's id that a link has room for
 _LINKED: Final = (
     "SELECT lead_id, record_id FROM crm_link WHERE crm = :crm AND record_id = ANY(:records) "
     "AND (gone_at IS NULL OR CAST(:gone_too AS boolean))"
@@ -96,7 +97,7 @@ def end_links(
         values = {shorten_key(record): (record, lead) for record, lead in leads.items()}
         claims = [(f"{CRM_ID}:{known_as}", value) for value in values]
         forgotten = identities.forget(connection, claims)
-        known = [(lead, record) for value, (record, lead) in values.items() if value in forgotten]
+        known = [(lead, record[:_LONGEST_ID]) for value, (record, lead) in values.items() if value in forgotten]
         crm_links.keep_gone(connection, crm, known, now)
         lost |= {lead for lead, _ in known}
     return lost

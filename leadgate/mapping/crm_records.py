@@ -4,7 +4,8 @@ Belongs here: values as JSON, which records are wanted, and the key of a state. 
 formats (``connectors``), or what a column means (``headers``).
 
 **The key** is the record's id with a hash of its values, so the same state of a record is one signal, however often
-it is read. What Leadgate writes is no part of the state: a write that comes back is no news.
+it is read; once the record has changed, also with how often it has. What Leadgate writes is no part of the state: a
+write that comes back is no news.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from leadgate.values.json_types import JsonObject, JsonValue
 RECORD_ID: Final = "record_id"
 MOST_CHARACTERS: Final = 262_144  # of a record's values together, as of what is posted
 _MOST_DIGITS: Final = 40
+_AROUND: Final = 8 + 12  # characters of a key besides the id and the state
 #: What a playbook says of a field instead of listing its values.
 SET, EMPTY = "set", "empty"
 
@@ -118,13 +120,25 @@ def _is_as_written(written: JsonValue, value: JsonValue) -> bool:
     return isinstance(written, plain) and isinstance(value, plain) and is_same(written, value)
 
 
-def make_key(record_id: str, state: JsonObject) -> str:
-    """The key of a signal: the same for the same state of the same record."""
+def make_key(record_id: str, state: str, turns: int = 0) -> str:
+    """The key of a signal: the same for the same ``state`` of the same record, as long as it does not change.
+
+    A record that comes back to an earlier state is news, and not the signal of before: ``turns`` counts its changes.
+    """
+    if len(record_id) + len(state) + _AROUND > MAX_KEY_LENGTH:
+        record_id = hash_record(record_id)
+    return f"record:{record_id}:{state}" if turns == 0 else f"record:{record_id}:{state}:{turns}"
+
+
+def hash_state(state: JsonObject) -> str:
+    """A hash of a state: the same for the same values."""
     storable = {
         make_storable(name): make_storable(value) if isinstance(value, str) else value for name, value in state.items()
     }
     content = orjson.dumps(storable, option=orjson.OPT_SORT_KEYS)
-    digest = hashlib.blake2b(content, digest_size=16).hexdigest()
-    if len(record_id) + len(digest) + 8 > MAX_KEY_LENGTH:
-        record_id = hashlib.blake2b(record_id.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    return f"record:{record_id}:{digest}"
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def hash_record(record_id: str) -> str:
+    """A hash of a record's id."""
+    return hashlib.blake2b(record_id.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -17,6 +17,7 @@ from leadgate.models.assignments import Assignment, Missed, Pause, PoolTurns
 from leadgate.models.columns import APPEND_ONLY, PERSONAL, STAFF
 from leadgate.models.crm import CrmConnectionRow, CrmLink, CrmTaskLink
 from leadgate.models.crm_positions import CrmPosition
+from leadgate.models.crm_record_states import CrmRecordState
 from leadgate.models.delivery import Outbox
 from leadgate.models.journeys import GateResult, Handoff, Journey, QualificationRecord, Warned
 from leadgate.models.leads import Lead, LeadIdentity, LeadJoin, LeadVerdict, Lookalike, MatchKey
@@ -44,6 +45,7 @@ __all__ = [
     "CrmConnectionRow",
     "CrmLink",
     "CrmPosition",
+    "CrmRecordState",
     "CrmTaskLink",
     "GateResult",
     "Handoff",

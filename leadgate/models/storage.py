@@ -67,5 +67,7 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "crm_connection.name": _NAME,
     "crm_link.crm": _NAME,
     "crm_link.record_id": 4 * _NAME,  # what `tasks.crm_delivery` lets through
+    "crm_record_state.crm": _NAME,
+    "crm_record_state.record": 32,
     "crm_task.crm": _NAME,
 }

@@ -144,6 +144,18 @@ def test_a_value_that_leadgate_has_filled_in_is_no_news(harness: Harness) -> Non
     assert (report.pages, report.new) == (2, 1)
 
 
+def test_a_record_that_changes_back_is_news_and_one_that_is_read_again_is_not(harness: Harness) -> None:
+    one, other = make_record(1), make_record(1, company="Other")
+    first = sync(harness, Scripted([one], [other], [one], [one]))
+    assert (first.new, first.known) == (3, 1)
+    harness.run()
+    assert harness.rows("SELECT company FROM lead") == [("Company 1",)]
+    more = sync(harness, Scripted(*[[one]] * 5, [other], [other]))
+    assert (more.new, more.known) == (1, 2)
+    keys = [key for (key,) in harness.rows("SELECT key FROM signal")]
+    assert len(set(keys)) == 4
+
+
 def test_the_fake_hubspot_is_read_over_http(harness: Harness, hubspot: Account) -> None:
     for number in range(3):
         hubspot.portal.add_record("contacts", email=f"lead{number}@company{number}.example", company="Acme")

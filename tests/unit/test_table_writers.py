@@ -29,6 +29,7 @@ WRITER = {
     "crm_task": "crm_tasks",
     "crm_position": "crm_positions",
     "event_subscription": "event_subscriptions",
+    "crm_record_state": "crm_record_states",
     "gate_result": "gates",
     "handoff": "handoffs",
     "hash_key": "keys",
