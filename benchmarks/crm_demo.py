@@ -243,5 +243,7 @@ def _count(ledger: Ledger, query: str) -> dict[Any, int]:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
+    try:
         main()
+    except KeyboardInterrupt:
+        sys.exit(130)
