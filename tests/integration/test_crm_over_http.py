@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from crm_fakes.hubspot.connected import TOKEN, Account
 from crm_fakes.salesforce import App, FakeSalesforce
-from crm_fakes.serving import serve
+from crm_fakes.serving import answer_with, serve
 from harness import NOW, PLAYBOOK, Harness, make_lead
 
 from leadgate import playbook as playbooks
@@ -59,6 +59,19 @@ def test_a_lead_is_a_contact_with_its_score_owner_and_task(connected: Harness, h
     assert connected.rows("SELECT found_by, differing FROM crm_link") == [("created", 0)] * 2
     assert connected.rows("SELECT reason FROM work_item") == []
     assert connected.find_broken() == []
+
+
+def test_a_token_that_an_error_quotes_is_not_kept(connected: Harness, hubspot: Account) -> None:
+    connected.capture(make_lead(1))
+    connected.run()
+    quoting = {"category": "VALIDATION_ERROR", "message": f"not with Authorization: Bearer {TOKEN}"}
+    hubspot.fake.faults.plan(answer_with(400, quoting), matching="batch/upsert")
+
+    assert deliver(connected).count("given_up") == 1
+
+    ((item,),) = connected.rows("SELECT row_to_json(w)::text FROM work_item w")
+    assert "not with Authorization: Bearer ***" in item
+    assert TOKEN not in item
 
 
 SALESFORCE = """
