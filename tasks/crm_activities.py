@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 BEGUN: Final = "meeting_begun"  # the watermark of meetings, by when they begin
 _AHEAD: Final = timedelta(minutes=5)  # of the CRM's clock and the ledger's
+_LONGEST: Final = 2**31 - 1  # seconds that the ledger's column holds
 _MEETINGS: Final = timedelta(days=7)  # of which the meetings are read at once
 
 
@@ -151,7 +152,7 @@ class _ActivityReader:
             lead,
             min(_find_time(activity, at), at),
             encode({"record": record, "what": activity.kind.value}).decode(),
-            activity.seconds,
+            None if activity.seconds is None else max(0, min(activity.seconds, _LONGEST)),
             activity.is_automatic,
         )
 

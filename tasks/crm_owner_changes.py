@@ -88,7 +88,7 @@ class OwnerFollower:
             if rep is None:
                 self._tell_of_stranger(owner_id, each)
                 continue
-            settled[each.lead_id] = owner_id
+            settled[each.lead_id] = make_storable(owner_id)
             if rep != each.owner:
                 was_followed = self._reassign(each, rep, change)
                 followed += was_followed
@@ -119,7 +119,8 @@ class OwnerFollower:
         followed = self._follow(records.values())
         with self._ledger.transaction() as connection:
             for promise in known:
-                work_items.close_general(connection, CRM_OWNER_IS_NO_REP, promise, read_time(connection, self._as_of))
+                now = read_time(connection, self._as_of)
+                work_items.close_general(connection, (CRM_OWNER_IS_NO_REP,), promise, now)
         return followed
 
     def _is_news(self, known: OwnedRecord, value: object) -> bool:

@@ -145,8 +145,8 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
             ),
             "sync": Entry(
                 "console.cli.crm_sync",
-                "Read what changed in the playbook's CRMs since the last time, as signals. "
-                "Exit code 4 when one cannot be read.",
+                "Read what changed in the playbook's CRMs since the last time: leads, owners, deals, and what reps "
+                "did. Exit code 4 when one cannot be read.",
             ),
         },
     ),

@@ -52,7 +52,8 @@ def sync(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Read what changed in the playbook's CRMs since the last time, as signals. Exit code 4 when one cannot be read."""
+    """Read what changed in the playbook's CRMs since the last time: leads, owners, deals, and what reps did.
+    Exit code 4 when one cannot be read."""
     context: CommandContext = ctx.obj
     loaded = context.load_checked_playbook()
     at = parse_now(now)

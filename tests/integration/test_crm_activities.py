@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +15,11 @@ from crm_following import ENVIRON, IDS, LATER, build_connection, deliver, find_o
 from forked import Child
 from harness import NOW, PLAYBOOK, Harness, make_lead
 
-from leadgate.connectors.crm import ActivityPage, CrmActivity, CrmObject, CrmOwner, CrmRefusedError
+from leadgate.connectors.crm import ActivityPage, CrmActivity, CrmObject, CrmOwner, CrmRecord, CrmRefusedError
+from leadgate.connectors.hubspot.activities import PROPERTIES
+from leadgate.connectors.hubspot.activities import read_activity as read_hubspot_activity
+from leadgate.connectors.salesforce.activities import FIELDS
+from leadgate.connectors.salesforce.activities import read_activity as read_salesforce_activity
 from leadgate.connectors.service_session import ServiceUnreachableError
 from leadgate.ledger import Ledger, crm_links, crm_positions, crm_tasks, open_ledger
 from leadgate.ledger.crm_tasks import WrittenTask
@@ -131,6 +135,26 @@ def test_hostile_activities_are_stored_as_far_as_they_can_be(owned: Harness) -> 
     )
     report = sync(owned, crm)
     assert (report.problem, report.activities) == (None, 3)
+
+
+ODD: list[Any] = [
+    *(None, "", "x" * 8_000, True, -1, 10**400, float("nan"), float("inf"), "999999999999999", "\x00\ud800"),
+    *(date(1, 1, 1), datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC), datetime(2026, 3, 4, 10)),  # noqa: DTZ001
+]
+
+
+def test_odd_values_of_activities_are_read_and_stored(owned: Harness) -> None:
+    found = []
+    for number, odd in enumerate(ODD):
+        for kind, names in PROPERTIES.items():
+            record = CrmRecord(f"h{number}", dict.fromkeys(names, odd), LATER, lead_ids=("100",))
+            found.append(read_hubspot_activity(kind, record, "leadgate_id"))
+        for kind, names in FIELDS.items():
+            record = CrmRecord(f"s{number}", dict.fromkeys(names, odd) | {"WhoId": "100", "IsClosed": True}, LATER)
+            found.append(read_salesforce_activity(kind, record, "Leadgate_Id__c"))
+    report = sync(owned, Activities(*found, make_activity(id="9", seconds=10**12)))
+    assert (report.problem, report.unlinked) == (None, 0)
+    assert report.activities > len(ODD)
 
 
 def test_the_follow_up_task_that_its_owner_completes_is_a_touch_and_not_what_leadgate_completes(owned: Harness) -> None:
