@@ -1,10 +1,11 @@
-"""Databases beside the one that each test has: copies of a ledger, on the session's PostgreSQL."""
+"""Databases beside the one that each test has: copies of a ledger, on the session's PostgreSQL; and ledgers that several
+tests begin with, which are worked on once and then copied."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 
 from sqlalchemy import URL, Engine, create_engine, text
@@ -40,15 +41,33 @@ def fresh(postgres: Ledger, count: int = 1, *, of: str = EMPTY) -> Iterator[list
         _execute(postgres, *(f"DROP DATABASE {name} WITH (FORCE)" for name in names))
 
 
-def _execute(postgres: Ledger, *statements: str) -> None:
-    with _superuser(postgres.engine.url).connect() as connection:
+#: The copies that ``begin_with`` keeps, by what was done in them.
+_kept: dict[str, str] = {}
+
+
+def begin_with(ledger: Ledger, key: str, do: Callable[[], object]) -> None:
+    """Have the test's ledger, which is empty, as ``do`` leaves it. That is done once for each ``key``, and then copied:
+    taking leads through the stages costs several times as much."""
+    name = ledger.engine.url.database
+    ledger.engine.dispose()  # a database that somebody is connected to cannot be copied or dropped
+    if key in _kept:
+        _execute(
+            ledger, f"DROP DATABASE {name} WITH (FORCE)", f"CREATE DATABASE {name} TEMPLATE {_kept[key]} OWNER leadgate"
+        )
+        return
+    do()
+    ledger.engine.dispose()
+    _kept[key] = f"kept_{next(_numbers)}"
+    _execute(ledger, f"CREATE DATABASE {_kept[key]} TEMPLATE {name} OWNER leadgate")
+
+
+def _execute(ledger: Ledger, *statements: str) -> None:
+    with _superuser(ledger.engine.url.set(username="postgres", database="postgres")).connect() as connection:
         for statement in statements:
             connection.execute(text(statement))
 
 
 @cache
-def _superuser(ledger: URL) -> Engine:
+def _superuser(url: URL) -> Engine:
     """One connection for the whole session: opening one costs as much as copying a database."""
-    return create_engine(
-        ledger.set(username="postgres", database="postgres"), isolation_level="AUTOCOMMIT", pool_pre_ping=True
-    )
+    return create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)

@@ -138,6 +138,10 @@ class Harness:
         self.ledger = ledger
         self.loaded = loaded
 
+    def begin_with(self, key: str, do: Callable[[], object]) -> None:
+        """Have the ledger, empty so far, as ``do`` leaves it (``databases.begin_with``)."""
+        databases.begin_with(self.ledger, key, do)
+
     def worker(self, holder: str = "worker", limit: int = 20_000, lease_seconds: float = 5.0) -> Worker:
         return Worker(self.ledger, self.loaded, holder, lease_seconds, limit)
 

@@ -44,8 +44,12 @@ MIXED = [
 @pytest.fixture
 def worked(cli: Cli, harness: Harness, write_csv: WriteCsv) -> Harness:
     """A ledger in which some leads are owned, some held, one in nurture."""
-    cli("capture", write_csv(MIXED), "--source", "website", "--now", NOW)
-    harness.run()
+
+    def work() -> None:
+        cli("capture", write_csv(MIXED), "--source", "website", "--now", NOW)
+        harness.run()
+
+    harness.begin_with("mixed", work)
     return harness
 
 
