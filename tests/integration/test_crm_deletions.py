@@ -99,7 +99,9 @@ def count_claimable(harness: Harness) -> int:
     while outbox.claim(harness.ledger, people, lease=timedelta(hours=1), now=LATER) is not None:
         found += 1
     return found + len(
-        outbox.claim_for_crm(harness.ledger, "crm:hubspot", leads=10, lease=timedelta(hours=1), now=LATER)
+        outbox.claim_for_crm(
+            harness.ledger, "crm:hubspot", leads=10, alone_after=6, lease=timedelta(hours=1), now=LATER
+        )
     )
 
 
