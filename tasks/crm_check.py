@@ -118,7 +118,8 @@ def _explain_refusal(connection: CrmConnection, error: CrmRefusedError) -> CrmFi
 def _explain_silence(connection: CrmConnection, error: ServiceError) -> CrmFinding:
     problem = str(error)
     if isinstance(error, CrmLimitError):
-        minutes = max(1, round(min(error.wait_seconds, 86_400) / 60))
+        seconds = error.wait_seconds if 0 <= error.wait_seconds <= 86_400 else 86_400.0  # it may be no number
+        minutes = max(1, round(seconds / 60))
         return CrmFinding(connection.name, problem, f"Its limit is reached; ask again in {minutes:,} minutes.")
     advice = f"Is {connection.address or 'the address'} right, and does this machine reach it?"
     if not connection.allow_private:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from leadgate.counting import format_count
 from leadgate.crm.facts import LeadFacts
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from leadgate.connectors.crm import Crm, CrmRecord
 
+_T = TypeVar("_T")
 PAGE: Final = 100  # records of one request, and of one transaction
 _SHOWN: Final = 200  # drifts that a report holds; all are counted
 _ERROR: Final = 300  # characters
@@ -137,6 +138,7 @@ def reconcile_crm(
     here = _Comparing(ledger, playbook, connection, crm, report, now, report_only)
     after = 0
     try:
+        here.leave_out_missing()
         while links := crm_links.list_written(ledger, connection.name, since, after=after, limit=page):
             here.compare_page(links)
             after = links[-1].lead_id
@@ -166,6 +168,20 @@ class _Comparing:
     report: ReconcileReport
     as_of: datetime | None
     report_only: bool
+    missing: frozenset[str] = frozenset()  # fields that the CRM has not, folded
+
+    def leave_out_missing(self) -> None:
+        """A field that the CRM has no more is told once, and not as a drift of every record."""
+        from leadgate.connectors.crm import CrmObject
+
+        known = {name.casefold() for name in self._ask(lambda: self.crm.describe_fields(CrmObject.LEAD))}
+        written = [*self.connection.writes, *filter(None, [self.connection.unique_field])]
+        gone = [name for name in written if name.casefold() not in known]
+        self.missing = frozenset(name.casefold() for name in gone)
+        if gone:
+            self.report.problem = format_line(
+                f"{self.connection.name} has no {', '.join(gone)}; `leadgate crm check` tells more", _ERROR
+            )
 
     def compare_page(self, links: Sequence[WrittenLink]) -> None:
         read = self._read(links)
@@ -194,32 +210,43 @@ class _Comparing:
             failpoint("crm.reconcile.inside")
         self._count(settled, len(links), opened)
 
-    def _read(self, links: Sequence[WrittenLink]) -> Mapping[str, CrmRecord]:
-        """The records as the CRM has them. An error that is none of the connector's kinds is its fault."""
-        from leadgate.connectors.crm import CrmObject
+    def _ask(self, ask: Callable[[], _T]) -> _T:
+        """An answer of the connector. An error that is none of its kinds is its fault."""
         from leadgate.connectors.service_session import ServiceError
 
-        fields = {name for link in links for name in link.written if self._has_last_word(name)}
-        if self.connection.unique_field is not None:
-            fields.add(self.connection.unique_field)
         try:
-            return self.crm.read(CrmObject.LEAD, [link.record_id for link in links], sorted(fields))
+            return ask()
         except ServiceError:
             raise
         except Exception as error:
             raise ServiceError(f"the connector of {self.connection.name} failed ({type(error).__name__})") from None
 
+    def _read(self, links: Sequence[WrittenLink]) -> Mapping[str, CrmRecord]:
+        from leadgate.connectors.crm import CrmObject
+
+        fields = {name for link in links for name in link.written if self._has_last_word(name)}
+        if self._has_key:
+            fields.add(self.connection.unique_field or "")
+        ids = [link.record_id for link in links]
+        return self._ask(lambda: self.crm.read(CrmObject.LEAD, ids, sorted(fields)))
+
+    @property
+    def _has_key(self) -> bool:
+        name = self.connection.unique_field
+        return name is not None and name.casefold() not in self.missing
+
     def _has_last_word(self, name: str) -> bool:
         write = self.connection.writes.get(name)
         is_followed = name == self.connection.followed_field
-        return write is not None and write.policy != "if_empty" and not is_followed
+        is_there = name.casefold() not in self.missing
+        return write is not None and write.policy != "if_empty" and is_there and not is_followed
 
     def _compare(self, link: WrittenLink, record: CrmRecord | None) -> _Compared:
         if record is None or record.is_deleted:
             return _Compared(link, None, None if record is None else record.follows)
         written = {name: value for name, value in link.written.items() if self._has_last_word(name)}
-        if self.connection.unique_field is not None:
-            written[self.connection.unique_field] = build_key(link.lead_id)
+        if self._has_key:
+            written[self.connection.unique_field or ""] = build_key(link.lead_id)
         found = _Compared(link, record, differences=compare_kept(written, record.values))
         found.read = {name: record.values.get(name) for name in written}
         told, now = link.read or {}, encode(found.read, LONGEST_READ)

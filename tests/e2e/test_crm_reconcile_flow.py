@@ -30,6 +30,9 @@ crm:
 class OneRecord:
     """A CRM whose only record has another score than the one that was written."""
 
+    def describe_fields(self, *given: Any) -> dict[str, None]:
+        return {"score": None, "leadgate_id": None}
+
     def read(self, *given: Any) -> dict[str, CrmRecord]:
         return {"101": CrmRecord("101", {"score": 99, "leadgate_id": "leadgate-L1"})}
 

@@ -185,7 +185,7 @@ class Broken:
     ("error", "was_asked"),
     [
         (ServiceUnreachableError("HubSpot cannot be reached", sent=False), False),
-        (CrmLimitError("the limit of the day", wait_seconds=float("inf"), is_daily=True), False),
+        (CrmLimitError("the limit of the day", wait_seconds=float("nan"), is_daily=True), False),
         (CrmRefusedError("x" * 8_000, code="X", vendor_message=f"token {TOKEN}"), True),
         (ZeroDivisionError(TOKEN), False),
     ],

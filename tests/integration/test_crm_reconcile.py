@@ -168,6 +168,9 @@ class Changing:
     def __init__(self, crm: Any, happen: Any) -> None:
         self._crm, self._happen = crm, happen
 
+    def describe_fields(self, kind: CrmObject) -> Any:
+        return self._crm.describe_fields(kind)
+
     def read(self, kind: CrmObject, ids: Iterable[str], fields: Sequence[str]) -> Mapping[str, CrmRecord]:
         found: Mapping[str, CrmRecord] = self._crm.read(kind, ids, fields)
         self._happen()
@@ -193,7 +196,12 @@ def test_a_comparison_that_is_killed_is_done_again(
     playbook = written.loaded.playbook
     records = hubspot.crm.read(CrmObject.LEAD, [get_contact(hubspot).id], ["leadgate_score", "leadgate_id"])
 
+    fields = hubspot.crm.describe_fields(CrmObject.LEAD)
+
     class Kept:
+        def describe_fields(self, *_: Any) -> Any:
+            return fields
+
         def read(self, *_: Any) -> Mapping[str, CrmRecord]:
             return records
 
@@ -211,6 +219,9 @@ def test_a_comparison_that_is_killed_is_done_again(
 )
 def test_a_crm_that_does_not_answer_is_a_problem_of_the_report(written: Harness, error: Exception) -> None:
     class Failing:
+        def describe_fields(self, *_: Any) -> Any:
+            return {"leadgate_score": None, "leadgate_id": None}
+
         def read(self, *_: Any) -> Any:
             raise error
 
@@ -227,6 +238,9 @@ def test_a_value_that_nobody_wrote_is_a_drift_whatever_it_is(written: Harness, h
     class Hostile:
         value: Any
 
+        def describe_fields(self, kind: CrmObject) -> Any:
+            return hubspot.crm.describe_fields(kind)
+
         def read(self, kind: CrmObject, ids: Iterable[str], fields: Sequence[str]) -> Mapping[str, CrmRecord]:
             found = real(kind, ids, fields)
             return {id: CrmRecord(id, {**each.values, "leadgate_score": self.value}) for id, each in found.items()}
@@ -237,6 +251,15 @@ def test_a_value_that_nobody_wrote_is_a_drift_whatever_it_is(written: Harness, h
         assert max(len(drift.read) for drift in report.drifts) < 1_000
         assert reconcile(written, Hostile(value)).opened == 0
     assert len(items(written)) == 2
+
+
+def test_a_field_that_was_removed_from_the_crm_is_told_once_and_no_drift(written: Harness, hubspot: Account) -> None:
+    del hubspot.portal.properties["contacts"]["leadgate_score"]
+    hubspot.portal.edit(get_contact(hubspot), email="other@elsewhere.example")
+    report = reconcile(written, hubspot.connect())
+    assert [drift.name for drift in report.drifts] == ["email"]
+    assert report.problem is not None
+    assert "leadgate_score" in report.problem
 
 
 # --- the command ------------------------------------------------------------------------------------------

@@ -679,6 +679,19 @@ def test_missing_fields_are_created_and_the_permission_set_may_use_them(connecte
     assert crm.create_fields(TASK, wanted) == []
 
 
+def test_a_field_that_is_there_and_hidden_is_made_visible(connected: Connected) -> None:
+    """A setup was killed between the field and its permission: the next one goes on."""
+    org = connected.fake.org
+    org.add("PermissionSet", Name="Leadgate")
+    crm = connected.connect(permission_set="Leadgate")
+    seen = org.schemas["Lead"].describe()  # what this user sees, and goes on to see
+    connected.fake.faults.plan(answer_with(200, seen), matching="Lead/describe", times=2)
+    fields = org.schemas["Lead"].fields
+    fields["New__c"] = replace(fields["FirstName"], name="New__c")
+    assert crm.create_fields(LEAD, [WantedField("New__c", "New", CrmFieldType.TEXT)]) == []
+    assert [row["Field"] for row in org.rows["FieldPermissions"].values()] == ["Lead.New__c"]
+
+
 @pytest.mark.parametrize(
     "field", [WantedField("Standard", "x", CrmFieldType.TEXT), WantedField("Other__c", "x", CrmFieldType.REFERENCE)]
 )

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from leadgate.connectors.crm import CrmField, CrmFieldType, CrmFinding, CrmRefusedError, WantedField
-from leadgate.connectors.salesforce.answers import clean_text
+from leadgate.connectors.salesforce.answers import clean_text, read_row_error
 from leadgate.connectors.salesforce.client import RestClient
 from leadgate.connectors.salesforce.soql import build_query, quote_text, require_name
 from leadgate.connectors.salesforce.values import Description
 from leadgate.values.json_types import JsonObject, JsonValue, as_object
 
+#: What Salesforce says of something that is there already.
+_THERE: Final = frozenset({"DUPLICATE_DEVELOPER_NAME", "DUPLICATE_VALUE"})
 _LONGEST_LISTED: Final = 5  # values or rules in one sentence
 
 
@@ -212,11 +214,26 @@ def create_missing(
     missing = list({field.name.lower(): field for field in reversed(missing)}.values())[::-1]
     bodies = [(field, _build_field(of, field)) for field in missing]  # all of them, before the first is made
     holder = _find_permission_set(client, permission_set) if permission_set and missing else None
-    for field, body in () if dry_run else bodies:
-        client.write("POST", "/tooling/sobjects/CustomField", body, repeatable=False)
+    if dry_run:
+        return [field.name for field in missing]
+    created = []
+    for field, body in bodies:
+        if _create(client, body):
+            created.append(field.name)
         if holder is not None:
             _permit(client, of, field.name, holder)
-    return [field.name for field in missing]
+    return created
+
+
+def _create(client: RestClient, body: JsonValue) -> bool:
+    """False when the field is there: another request made it, or this user may not see it yet."""
+    try:
+        client.write("POST", "/tooling/sobjects/CustomField", body, repeatable=False)
+    except CrmRefusedError as refusal:
+        if refusal.code not in _THERE:
+            raise
+        return False
+    return True
 
 
 def _build_field(of: str, field: WantedField) -> JsonValue:
@@ -269,6 +286,8 @@ def _permit(client: RestClient, of: str, name: str, holder: str) -> None:
     }
     answer = client.write("POST", "/composite/sobjects", {"allOrNone": False, "records": [record]}, repeatable=False)
     results = answer if isinstance(answer, list) else []
+    if results and read_row_error(results[0], by_id=False).code in _THERE:
+        return
     if not results or as_object(results[0]).get("success") is not True:
         raise CrmRefusedError(f"{name} was created, and Salesforce did not give the permission set access to it")
 
