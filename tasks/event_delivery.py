@@ -9,7 +9,7 @@ which a receiver knows that it has the event already.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -113,5 +113,9 @@ def _find_generation(message: Message) -> int:
 
 
 def _cut(value: JsonValue) -> JsonValue:
-    """A text that any reader of JSON takes, and that is no longer than a receiver expects."""
-    return make_storable(value[:_LONGEST]) if isinstance(value, str) else value
+    """A value whose texts any reader of JSON takes, and are no longer than a receiver expects."""
+    if isinstance(value, str):
+        return make_storable(value[:_LONGEST])
+    if isinstance(value, Mapping):
+        return {str(_cut(name)): _cut(each) for name, each in value.items()}
+    return [_cut(each) for each in value] if isinstance(value, Sequence) else value

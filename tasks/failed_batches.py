@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from leadgate.deadlines import CHECK_TIMED_OUT
 from leadgate.failpoints import failpoint
-from leadgate.ledger import Ledger, assignments, work_items
+from leadgate.ledger import Ledger, assignments, outbox, work_items
 from leadgate.ledger.batches import applying, close, fence
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.journeys import locking
@@ -67,12 +67,14 @@ def hold_batch(ledger: Ledger, work: Work, *, reason: str, why: str, now: dateti
     with applying(ledger) as connection:
         fence(connection, work.batch, work.lease_seconds)
         at = read_time(connection, now)
+        waiting = lock_batch_journeys(connection, work.batch, JourneyStatus.READY)
         for stage in lock_waiting_stages(connection, work.batch):
             item = build_work_item(
                 stage, work, kind=WorkItemKind.RECOVERY, reason=reason, message=_WORDS[reason].format(why=why)
             )
             (item_id,) = work_items.open_work_items(connection, pd.DataFrame([item]))
             held += hold_rest(connection, work.batch, stage=stage, reason=reason, work_item_id=item_id, now=at)
+        outbox.tell_events(connection, waiting, at)
         if reason == FAILED and (owned := lock_batch_journeys(connection, work.batch, JourneyStatus.OWNED)):
             _put_off(connection, work, owned, _WORDS[reason].format(why=why))
     close(ledger, work.batch, at)
@@ -116,6 +118,7 @@ def hold_failed(ledger: Ledger, stage: AnyStage, work: Work, why: Failure) -> St
                 facts = {"reason": why.reason, "promise": None, "held": len(failed), "work_items": [item]}
                 alerts.append(Alert("batch.held", {"stage": stage.name, "gate": stage.gate} | facts))
             hold_rest(connection, work.batch, stage=stage.name, reason=why.reason, work_item_id=item, now=work.now)
+            outbox.tell_events(connection, failed, work.now)
         failpoint("held.before")
     failpoint("held.after")
     outcome = Outcome.STAY if stage.works_on == JourneyStatus.OWNED else Outcome.HOLD

@@ -15,7 +15,7 @@ import pandas as pd
 from sqlalchemy import Connection, text
 
 from leadgate.actors import Actor
-from leadgate.ledger import crm_links, handoffs, identities, playbook_versions, reassignments, work_items
+from leadgate.ledger import crm_links, handoffs, identities, outbox, playbook_versions, reassignments, work_items
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.typed_rows import read_rows
 from leadgate.ledger.work_items import NewWorkItem
@@ -132,6 +132,7 @@ def hold(
             _open(connection, build_item(each, False))
             continue
         held += 1
+    outbox.tell_events(connection, [each.id for each in standings], now)
     return held
 
 

@@ -1,14 +1,14 @@
 """How sources that post sign in: the keys that go together, the variables that a playbook names, and what these hold.
 
-Belongs here: names of variables, what a way of signing in needs, and that no two sources share a secret. Does not
-belong here: the form of one secret (``leadgate.source_secrets``).
+Belongs here: names of variables, what a way of signing in needs, and that no two share a secret, receivers of events
+included. Does not belong here: the form of one secret (``leadgate.source_secrets``).
 
 A signature proves its source by the secret alone, so a secret that two sources shared would let each post as the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -110,7 +110,25 @@ def check_values(loaded: Loaded, environ: Mapping[str, str]) -> list[Problem]:
                 "not read; make one with `leadgate secret new` and have the sender sign by Standard Webhooks"
             )
             problems.append(loaded.document.problem(_build_path(name), message, note=True))
+    problems += _check_receivers(loaded, environ, taken)
     return sorted(set(problems))
+
+
+def _check_receivers(loaded: Loaded, environ: Mapping[str, str], taken: Mapping[bytes, str]) -> Iterator[Problem]:
+    """A receiver of events with the secret of a source could post as that source."""
+    for position, receiver in enumerate(loaded.playbook.events):
+        here: Path = ("events", position, "secret_env")
+        try:
+            found = source_secrets.read(environ.get(receiver.secret_env, ""))
+        except SecretError as error:
+            yield loaded.document.problem(here, f"{receiver.secret_env} {error}")
+            continue
+        if any(each.key is None for each in found):
+            message = f"{receiver.secret_env} holds no secret of Standard Webhooks; `leadgate secret new` makes one"
+            yield loaded.document.problem(here, message)
+        for other in sorted({taken[value] for each in found if (value := _read_value(each)) in taken}):
+            message = f"{receiver.secret_env} holds a secret of {other!r}, so its receiver could post as that source; "
+            yield loaded.document.problem(here, message + "make another")
 
 
 def require_values(loaded: Loaded, environ: Mapping[str, str]) -> list[Problem]:
