@@ -45,6 +45,7 @@ from sqlalchemy import text
 from benchmarks.crm_accounts import ACCOUNTS, HUBSPOT_TOKEN, REGIONS, SALESFORCE_SECRET, Place, State
 from benchmarks.crm_apart import run_apart
 from expectations import gate
+from expectations.findings import GateResult
 from leadgate import actors
 from leadgate import playbook as playbooks
 from leadgate.connectors.crm import Crm
@@ -57,7 +58,6 @@ from leadgate.ledger.crm_facts import read_facts
 from leadgate.ledger.verify import verify
 from leadgate.playbook import CrmConnection, Loaded
 from leadgate.settings import Settings
-from leadgate.vocabulary import BatchKind
 from tasks import capture, reassignments
 from tasks.batches import Worker, run_waiting
 from tasks.crm_delivery import OpenCrms, deliver_to_crms
@@ -177,15 +177,24 @@ def _build_row(number: int, job_title: str) -> dict[str, Any]:
 
 
 def change(
-    ledger: Ledger, book: Loaded, leads: int, draw: random.Random, pause: Callable[[], None], steps: int = 3
+    ledger: Ledger,
+    book: Loaded,
+    leads: int,
+    draw: random.Random,
+    pause: Callable[[], None],
+    steps: int = 3,
+    check: Callable[..., GateResult] | None = None,
 ) -> None:
-    """Leads come in, are owned, handed over, touched, and come again with another title, which scores more."""
-    worker = Worker(ledger, book, "storm", 30.0, 20_000)
+    """Leads come in, are owned, handed over, touched, and come again with another title, which scores more.
+
+    ``check`` stands in for the gates.
+    """
+    run = partial(run_waiting, Worker(ledger, book, "storm", 30.0, 20_000), check=check)
     now = NOW
     for start in range(0, leads, 100):
         numbers = range(start, min(start + 100, leads))
         _capture(ledger, book, [_build_row(number, "Buyer") for number in numbers], now)
-        _run(worker, now)
+        run(_stop_clock(now))
         pause()
     someone = actors.identify("mia", book.playbook)
     for step, rep in enumerate(draw.sample(REPS, k=steps), start=1):
@@ -193,11 +202,15 @@ def change(
         reassignments.transfer(ledger, book, rep, reason="it blows", by=someone, now=now)
         pause()
         touched = _touch_some(ledger, book, draw, leads // 6, now)
-        _run(worker, now + timedelta(minutes=1))
+        run(_stop_clock(now + timedelta(minutes=1)))
         pause()
         _capture(ledger, book, [_build_row(number, "CEO") for number in touched], now + timedelta(minutes=2))
-        _run(worker, now + timedelta(minutes=2))
+        run(_stop_clock(now + timedelta(minutes=2)))
         pause()
+
+
+def _stop_clock(at: datetime) -> Callable[[], datetime]:
+    return lambda: at
 
 
 def _capture(ledger: Ledger, book: Loaded, rows: Sequence[dict[str, Any]], now: datetime) -> None:
@@ -205,10 +218,6 @@ def _capture(ledger: Ledger, book: Loaded, rows: Sequence[dict[str, Any]], now: 
     keys = capture.Keys(book.playbook.sources["website"])
     with ledger.transaction() as connection:
         signals.store_signals(connection, capture.build_signal_rows(read, "website", f"{now}.csv", keys), now)
-
-
-def _run(worker: Worker, now: datetime) -> None:
-    run_waiting(worker, lambda: now, kinds=(BatchKind.INTAKE, BatchKind.FOLLOW_UP))
 
 
 def _touch_some(ledger: Ledger, book: Loaded, draw: random.Random, count: int, now: datetime) -> list[int]:
