@@ -16,6 +16,7 @@ from expectations import PROMISES
 from expectations.findings import WHOLE_BATCH
 from leadgate.assignment.assignment_result import NO_ROUTE, NOBODY_AVAILABLE
 from leadgate.ledger.outbox import ABOUT_CRMS, GONE_FROM_CRM
+from leadgate.ledger.quiet_sources import SOURCE_QUIET
 from leadgate.matching import ASKS
 from leadgate.vocabulary import STAGES
 from tasks.failed_batches import CANCELLED, FAILED
@@ -77,6 +78,7 @@ def _list_reasons() -> list[str]:
                 FAILED,
                 CANCELLED,
                 *sorted(ABOUT_CRMS | GONE_FROM_CRM),
+                SOURCE_QUIET,
             ]
         )
     )
