@@ -53,6 +53,7 @@ class CrmWriter:
         self._connection = connection
         self._access = CrmAccess(ledger, playbook, connection, opened, lease, as_of)
         self._labels = {rep.name: rep.label for rep in playbook.reps if rep.label}
+        self._types = {name: each.type for name, each in playbook.fields.items()}
 
     def write(self, messages: Sequence[CrmMessage]) -> dict[int, str]:
         """Write what the ledger knows of the messages' leads. Returns the outcome of each message: ``delivered``,
@@ -106,7 +107,7 @@ class CrmWriter:
     # --- what is written ----------------------------------------------------------------------------------
 
     def _decide(self, lead: LeadWrite) -> None:
-        facts = build_facts(lead.facts, self._connection, self._labels)
+        facts = build_facts(lead.facts, self._connection, self._labels, self._types)
         owner = lead.facts.current_owner
         if self._access.names_owners:
             owner_id = self._access.find_owner(owner) if owner is not None else None

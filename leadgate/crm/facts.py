@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Final
 
 from leadgate.crm.values import CrmValue
+from leadgate.fields import FieldType
 from leadgate.json_columns import Proof, ScoreDetails
 from leadgate.playbook import CrmConnection
 from leadgate.vocabulary import JourneyStatus
@@ -63,15 +64,18 @@ class LeadFacts:
         return self.qualified_as is not None or self.current_owner is not None
 
 
-def build_facts(lead: LeadFacts, connection: CrmConnection, labels: Mapping[str, str]) -> dict[str, CrmValue]:
+def build_facts(
+    lead: LeadFacts, connection: CrmConnection, labels: Mapping[str, str], types: Mapping[str, FieldType]
+) -> dict[str, CrmValue]:
     """Every fact of the lead by name, but for ``owner``, which only the CRM's own ids can tell.
 
-    ``labels``: the names of reps as people read them.
+    ``labels``: the names of reps as people read them. ``types``: those of the playbook's own fields, of which the
+    ledger keeps days and moments as texts.
     """
     owner = lead.current_owner
     has = owner is not None
     return {
-        **lead.values,
+        **{name: _read_typed(value, types.get(name)) for name, value in lead.values.items()},
         "lead_number": lead.lead_id,
         "source": lead.source,
         "captured_at": lead.captured_at,
@@ -97,6 +101,19 @@ def build_facts(lead: LeadFacts, connection: CrmConnection, labels: Mapping[str,
         "accepted_at": lead.accepted_at if has else None,
         "leadgate_link": connection.link and connection.link.replace("{lead_number}", str(lead.lead_id)),
     }
+
+
+def _read_typed(value: CrmValue, type_: FieldType | None) -> CrmValue:
+    """A value of the type of its field. A moment without a zone is one of UTC."""
+    if not isinstance(value, str) or type_ not in ("date", "timestamp"):
+        return value
+    try:
+        if type_ == "date":
+            return date.fromisoformat(value)
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def describe_evidence(lead: LeadFacts) -> str | None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from crm_books import SALESFORCE as CRM_OF_SALESFORCE
+from crm_books import Org, UseBook, run_intake
+from crm_books import deliver as deliver_to_crms
 from crm_fakes.hubspot.connected import TOKEN, Account
 from crm_fakes.salesforce import App, FakeSalesforce
 from crm_fakes.serving import answer_with, serve
@@ -111,3 +114,18 @@ def test_a_lead_is_a_lead_of_salesforce_with_its_owner_and_task(harness: Harness
     assert harness.rows("SELECT found_by, differing FROM crm_link") == [("created", 0)] * 2
     assert harness.rows("SELECT reason FROM work_item") == []
     assert fake.errors == []
+
+
+def test_the_playbooks_own_days_and_moments_are_written_as_such(harness: Harness, org: Org, use_book: UseBook) -> None:
+    own = (
+        "fields:\n  renewal: {type: date, headers: [Renewal]}\n  met_at: {type: timestamp, headers: [Met]}\nsources:\n"
+    )
+    written = "      Leadgate_Day__c: renewal\n      Leadgate_Due__c: met_at\n      OwnerId"
+    book = use_book(CRM_OF_SALESFORCE.replace("      OwnerId", written), org.url)
+    harness.loaded = playbooks.parse(book.text.replace("sources:\n", own, 1), path=book.path)
+    harness.capture(make_lead(1, Renewal="2026-05-01", Met="2026-03-01T10:00:00Z"))
+    run_intake(harness)
+    assert deliver_to_crms(harness).count("delivered") == 1
+    (row,) = org.fake.org.rows["Lead"].values()
+    assert (str(row["Leadgate_Day__c"]), str(row["Leadgate_Due__c"])[:16]) == ("2026-05-01", "2026-03-01 10:00")
+    assert harness.rows("SELECT reason FROM work_item") == []

@@ -150,7 +150,7 @@ def test_every_fact_that_a_playbook_may_name_is_there_but_the_owner(made: dict[s
     given_facts: dict[str, Any] = dict.fromkeys(LeadFacts.__dataclass_fields__) | {
         "lead_id": 1, "journey_id": 2, "generation": 0, "source": "web", "captured_at": now, "values": {"email": "a@b.example"},
     }  # fmt: skip
-    facts = build_facts(LeadFacts(**given_facts | made), CONNECTIONS["always"], {})
+    facts = build_facts(LeadFacts(**given_facts | made), CONNECTIONS["always"], {}, {})
     assert set(facts) >= set(FACTS) - {"owner"}
     assert "owner" not in facts
     has_owner = made["status"] in (JourneyStatus.OWNED, JourneyStatus.DONE) and made["owner"] is not None
