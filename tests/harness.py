@@ -138,6 +138,16 @@ class Harness:
         self.ledger = ledger
         self.loaded = loaded
 
+    def begin(self, *rows: dict[str, Any] | None, now: datetime = NOW, check: Callable[..., Any] | None = None) -> None:
+        """Capture rows and work until nothing waits, the first thing of a test; for all that begin alike, once."""
+
+        def work() -> None:
+            self.capture(*rows, now=now)
+            gates = {} if check is None else {"check": check}
+            run_waiting(self.worker(), lambda: now, kinds=(BatchKind.INTAKE, BatchKind.FOLLOW_UP), **gates)
+
+        self.begin_with(repr((self.loaded.text, rows, now, check)), work)
+
     def begin_with(self, key: str, do: Callable[[], object]) -> None:
         """Have the ledger, empty so far, as ``do`` leaves it (``databases.begin_with``)."""
         databases.begin_with(self.ledger, key, do)

@@ -80,8 +80,7 @@ def link(harness: Harness, *pairs: tuple[int, str]) -> None:
 
 def own(harness: Harness, *numbers: int) -> None:
     """Leads with an owner, each linked to the record of its number."""
-    harness.capture(*(make_lead(number) for number in numbers))
-    harness.run()
+    harness.begin(*(make_lead(number) for number in numbers))
     assert harness.count_statuses() == {"owned": len(numbers)}
     leads = [lead for (lead,) in harness.rows("SELECT id FROM lead ORDER BY id")]
     link(harness, *((lead, str(number)) for lead, number in zip(leads, numbers, strict=True)))
@@ -160,8 +159,7 @@ def test_a_lead_that_is_known_by_its_id_alone_waits_at_its_stage(harness: Harnes
 
 
 def test_a_lead_that_is_held_already_is_held_by_the_deletion(harness: Harness) -> None:
-    harness.capture(make_lead(1, Country="Atlantis", Email="lead1@mailinator.com"))
-    harness.run()
+    harness.begin(make_lead(1, Country="Atlantis", Email="lead1@mailinator.com"))
     assert harness.count_statuses() == {"held": 1}
     ((lead,),) = harness.rows("SELECT id FROM lead")
     link(harness, (lead, "1"))
@@ -178,8 +176,7 @@ def test_a_lead_that_is_held_already_is_held_by_the_deletion(harness: Harness) -
 
 
 def test_a_privacy_deletion_asks_about_a_lead_that_nobody_works_on(harness: Harness) -> None:
-    harness.capture(make_lead(1, **{"Job title": "Student"}, Message="", Country="FR"))
-    harness.run()
+    harness.begin(make_lead(1, **{"Job title": "Student"}, Message="", Country="FR"))
     assert harness.count_statuses() == {"nurture": 1}
     ((lead,),) = harness.rows("SELECT id FROM lead")
     link(harness, (lead, "1"))

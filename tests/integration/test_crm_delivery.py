@@ -26,8 +26,7 @@ def loaded() -> Loaded:
 
 def test_a_lead_is_created_read_back_and_has_one_task(harness: Harness) -> None:
     crm = MemoryCrm()
-    harness.capture(make_lead(1))
-    harness.run()
+    harness.begin(make_lead(1))
 
     assert deliver(harness, crm).count("delivered") == 1
 
@@ -42,8 +41,7 @@ def test_a_lead_is_created_read_back_and_has_one_task(harness: Harness) -> None:
 
 def test_changes_collapse_into_one_write_and_what_is_unchanged_is_not_written(harness: Harness) -> None:
     crm = MemoryCrm()
-    harness.capture(make_lead(1))
-    harness.run()
+    harness.begin(make_lead(1))
     owner = harness.one("SELECT owner FROM assignment")
     ownership.accept(harness.ledger, 1, by=make_actor(owner), now=NOW)
 
@@ -62,8 +60,7 @@ def test_changes_collapse_into_one_write_and_what_is_unchanged_is_not_written(ha
 
 def test_a_record_with_the_same_address_is_linked_and_keeps_its_values(harness: Harness) -> None:
     crm = MemoryCrm(records={"5": {"email": "LEAD1@company1.example", "title": "Boss"}})
-    harness.capture(make_lead(1, **{"Job title": "Chief"}))
-    harness.run()
+    harness.begin(make_lead(1, **{"Job title": "Chief"}))
 
     deliver(harness, crm)
 
@@ -74,8 +71,7 @@ def test_a_record_with_the_same_address_is_linked_and_keeps_its_values(harness: 
 
 def test_a_refused_row_asks_a_person_with_the_vendors_words_and_a_rerun_writes_it(harness: Harness) -> None:
     crm = MemoryCrm(refuse="lead1@company1.example")
-    harness.capture(make_lead(1), make_lead(2))
-    harness.run()
+    harness.begin(make_lead(1), make_lead(2))
 
     report = deliver(harness, crm)
 
@@ -94,8 +90,7 @@ def test_a_refused_row_asks_a_person_with_the_vendors_words_and_a_rerun_writes_i
 
 def test_an_automation_that_overrides_is_a_work_item_with_both_values(harness: Harness) -> None:
     crm = MemoryCrm(override={"lead_status": "BAD"})
-    harness.capture(make_lead(1))
-    harness.run()
+    harness.begin(make_lead(1))
     deliver(harness, crm)
 
     ((reason, promise, detail),) = items(harness)
@@ -107,8 +102,7 @@ def test_an_automation_that_overrides_is_a_work_item_with_both_values(harness: H
 
 def test_a_days_limit_is_one_work_item_and_loses_nothing(harness: Harness) -> None:
     crm = MemoryCrm(error=CrmLimitError("no more today", wait_seconds=3600, is_daily=True))
-    harness.capture(*(make_lead(number) for number in range(1, 6)))
-    harness.run()
+    harness.begin(*(make_lead(number) for number in range(1, 6)))
     deliver(harness, crm)
     deliver(harness, crm, NOW + timedelta(minutes=1))
 
@@ -122,8 +116,7 @@ def test_a_days_limit_is_one_work_item_and_loses_nothing(harness: Harness) -> No
 
 def test_a_temporary_fault_of_a_row_is_tried_again(harness: Harness) -> None:
     crm = MemoryCrm(refuse="lead1@company1.example", fault=RowFault.TEMPORARY)
-    harness.capture(make_lead(1))
-    harness.run()
+    harness.begin(make_lead(1))
     assert deliver(harness, crm).count("failed") == 1
     crm.refuse = ""
     assert deliver(harness, crm, NOW + timedelta(minutes=1)).count("delivered") == 1
@@ -132,8 +125,7 @@ def test_a_temporary_fault_of_a_row_is_tried_again(harness: Harness) -> None:
 
 def test_nothing_of_the_credentials_is_kept(harness: Harness) -> None:
     crm = MemoryCrm(error=RuntimeError(SECRET))
-    harness.capture(make_lead(1))
-    harness.run()
+    harness.begin(make_lead(1))
     report = deliver(harness, crm)
     kept = [
         harness.rows(f"SELECT row_to_json(t)::text FROM {table} t")
@@ -169,8 +161,7 @@ class MeetingCrm(MemoryCrm):
 def test_two_that_deliver_the_same_backlog_write_each_lead_once(harness: Harness) -> None:
     leads = 30
     crm = MeetingCrm(rows_per_write=2)
-    harness.capture(*(make_lead(number) for number in range(leads)))
-    harness.run()
+    harness.begin(*(make_lead(number) for number in range(leads)))
 
     with ThreadPoolExecutor(2) as pool:
         delivered = [report.count("delivered") for report in pool.map(lambda _: deliver(harness, crm), range(2))]

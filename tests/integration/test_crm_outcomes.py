@@ -62,8 +62,7 @@ def make_deal(
 def owned(ledger: Ledger) -> Harness:
     """A ledger with an owned lead that is record 100, and whose journey an outcome finishes."""
     harness = Harness(ledger, make_book(CRM, IDS, text=PLAYBOOK + FOLLOW_UP))
-    harness.capture(make_lead(1))
-    harness.run()
+    harness.begin(make_lead(1))
     with ledger.transaction() as connection:
         crm_links.link_leads(connection, "sales", [(harness.one("SELECT id FROM lead"), "100", "created")], NOW)
     return harness

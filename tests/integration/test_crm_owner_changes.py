@@ -67,8 +67,7 @@ class MemoryCrm:
 def owned(ledger: Ledger) -> Harness:
     """A ledger with a lead of ana that was written to record 100."""
     harness = Harness(ledger, make_book(CRM, IDS))
-    harness.capture(make_lead(1))
-    harness.run()
+    harness.begin(make_lead(1))
     (lead, journey, owner) = harness.rows(
         "SELECT j.lead_id, j.id, a.owner FROM journey j JOIN assignment a ON a.journey_id = j.id"
     )[0]

@@ -35,8 +35,7 @@ def loaded() -> Loaded:
 def test_a_change_whose_answer_was_lost_is_taken_back(harness: Harness, lost: str) -> None:
     """What was read back before is what the ledger says again; the CRM has something else."""
     crm = MemoryCrm()
-    harness.capture(make_lead(1))
-    harness.run()
+    harness.begin(make_lead(1))
     for minutes, company in ((0, "Company 1"), (1, "Somebody else"), (2, "Company 1")):
         with harness.ledger.transaction() as connection:
             connection.execute(text("UPDATE lead SET company = :company, email = :company"), {"company": company})
@@ -51,8 +50,7 @@ def test_a_change_whose_answer_was_lost_is_taken_back(harness: Harness, lost: st
 def test_a_task_whose_answer_was_lost_is_done_with_its_assignment(harness: Harness) -> None:
     """The ledger has no id of the task when the owner has called."""
     crm = MemoryCrm(lost="write_tasks")
-    harness.capture(make_lead(1))
-    harness.run()
+    harness.begin(make_lead(1))
     owner = harness.one("SELECT owner FROM assignment")
     assert deliver(harness, crm).count("failed") == 1
     ownership.touch(
@@ -68,8 +66,7 @@ def test_a_task_whose_answer_was_lost_is_done_with_its_assignment(harness: Harne
 
 def test_a_refused_lead_that_is_handed_over_meanwhile_is_one_work_item(harness: Harness) -> None:
     crm = MemoryCrm(refuse="lead1@company1.example", slow="write")
-    harness.capture(make_lead(1))
-    harness.run()
+    harness.begin(make_lead(1))
     other = next(rep for rep in ("ana", "bob") if rep != harness.one("SELECT owner FROM assignment"))
     crm.meanwhile = lambda: reassignments.reassign(
         harness.ledger, harness.loaded, 1, rep=other, anyway=True, reason="away", by=make_actor("mia"), now=NOW
@@ -93,8 +90,7 @@ def test_a_lead_that_no_process_survives_takes_no_other_along(harness: Harness) 
             return super()._write_row(row)
 
     crm = Deadly()
-    harness.capture(*(make_lead(number) for number in range(1, 4)))
-    harness.run()
+    harness.begin(*(make_lead(number) for number in range(1, 4)))
     for number in range(16):
         with contextlib.suppress(KilledError):
             deliver(harness, crm, NOW + number * LEASE)
@@ -111,8 +107,7 @@ def test_a_lead_that_no_process_survives_takes_no_other_along(harness: Harness) 
 def test_a_request_that_outlasts_its_lease_leaves_the_newest_values(harness: Harness, slow: str) -> None:
     """Another consumer takes the lead over while the request is under way, and writes what has changed since."""
     crm = MemoryCrm(slow=slow)
-    harness.capture(make_lead(1))
-    harness.run()
+    harness.begin(make_lead(1))
     before: list[int] = []
 
     def be_overtaken() -> None:
@@ -147,8 +142,7 @@ def test_killed_anywhere_nothing_is_lost_or_written_twice(
     """The CRM is a file, which survives the process."""
     import pickle
 
-    harness.capture(make_lead(1))
-    harness.run()
+    harness.begin(make_lead(1))
     path = tmp_path / "crm"
 
     class FileCrm(MemoryCrm):

@@ -60,8 +60,7 @@ def outbox(harness: Harness, columns: str = "key") -> list[Any]:
 
 
 def test_every_message_is_delivered_once_with_its_key_and_not_again(harness: Harness, receiver: Receiver) -> None:
-    harness.capture(*(make_lead(number) for number in range(1, 6)))
-    harness.run()
+    harness.begin(*(make_lead(number) for number in range(1, 6)))
     report = round_of(harness, receiver)
     assert report.count("delivered") == 5
     assert receiver.keys == outbox(harness)
@@ -74,8 +73,7 @@ def test_every_message_is_delivered_once_with_its_key_and_not_again(harness: Har
 
 
 def test_a_day_of_messages_reaches_people_in_order(harness: Harness, receiver: Receiver) -> None:
-    harness.capture(make_lead(1))
-    harness.run()
+    harness.begin(make_lead(1))
     for hours in (2, 4, 24):
         harness.run(NOW + timedelta(hours=hours))
     due = harness.one(
@@ -93,8 +91,7 @@ def test_a_day_of_messages_reaches_people_in_order(harness: Harness, receiver: R
 def test_a_later_message_waits_for_an_earlier_one_to_the_same_person_about_the_same_lead(
     harness: Harness, receiver: Receiver
 ) -> None:
-    harness.capture(make_lead(1), make_lead(2))
-    harness.run()
+    harness.begin(make_lead(1), make_lead(2))
     harness.run(NOW + timedelta(hours=2))  # both are reminded of
     first = outbox(harness)[0]
     receiver.refuse = f"Key: {first}"
@@ -114,8 +111,7 @@ def test_a_later_message_waits_for_an_earlier_one_to_the_same_person_about_the_s
 
 
 def test_without_an_address_messages_wait_and_nothing_is_claimed(harness: Harness, receiver: Receiver) -> None:
-    harness.capture(make_lead(1), make_lead(2))
-    harness.run()
+    harness.begin(make_lead(1), make_lead(2))
     report = round_of(harness, None)
     assert report.without_address == {"NOTIFY_EVERYBODY": 2}
     assert report.outcomes == {}
@@ -127,8 +123,7 @@ def test_a_target_that_no_notification_names_waits(harness: Harness, receiver: R
     only_ana = playbooks.parse(
         PLAYBOOK + "notifications: [{to: ana, address_env: NOTIFY_EVERYBODY}]", path=Path("tests.yaml")
     )
-    harness.capture(*(make_lead(number) for number in range(1, 5)))
-    harness.run()
+    harness.begin(*(make_lead(number) for number in range(1, 5)))
     report = round_of(Harness(harness.ledger, only_ana), receiver)
     assert report.without_entry == {"bob": 2, "cyn": 1}
     assert {kind_to[1] for kind_to in report.outcomes} == {"ana"}
@@ -138,8 +133,7 @@ def test_a_target_that_no_notification_names_waits(harness: Harness, receiver: R
 
 
 def test_a_failed_message_is_tried_again_after_growing_waits(harness: Harness, receiver: Receiver) -> None:
-    harness.capture(make_lead(1))
-    harness.run()
+    harness.begin(make_lead(1))
     receiver.answer = 503
     now = NOW
     for attempt, wait in enumerate(WAITS, start=1):
@@ -155,8 +149,7 @@ def test_a_failed_message_is_tried_again_after_growing_waits(harness: Harness, r
 
 
 def test_given_up_it_asks_a_person_who_has_it_sent_again(harness: Harness, receiver: Receiver) -> None:
-    harness.capture(make_lead(1))
-    harness.run()
+    harness.begin(make_lead(1))
     receiver.answer = 500
     now = NOW
     for _ in range(MOST_ATTEMPTS):
@@ -182,8 +175,7 @@ def test_given_up_it_asks_a_person_who_has_it_sent_again(harness: Harness, recei
 
 
 def test_one_given_up_lets_the_next_to_the_same_person_pass(harness: Harness, receiver: Receiver) -> None:
-    harness.capture(make_lead(1))
-    harness.run()
+    harness.begin(make_lead(1))
     harness.run(NOW + timedelta(hours=2))
     first, second = outbox(harness)
     receiver.refuse = f"Key: {first}"
@@ -196,8 +188,7 @@ def test_one_given_up_lets_the_next_to_the_same_person_pass(harness: Harness, re
 
 
 def test_a_receiver_that_is_down_is_not_asked_for_each_message(harness: Harness, receiver: Receiver) -> None:
-    harness.capture(*(make_lead(number) for number in range(1, 9)))
-    harness.run()
+    harness.begin(*(make_lead(number) for number in range(1, 9)))
     receiver.answer = 500
     report = round_of(harness, receiver)
     assert report.count("failed") == ENOUGH
@@ -214,8 +205,7 @@ def test_a_receiver_that_is_down_is_not_asked_for_each_message(harness: Harness,
     ],
 )
 def test_an_address_that_cannot_be_used_is_a_failure_in_words(harness: Harness, address: str, why: str) -> None:
-    harness.capture(make_lead(1))
-    harness.run()
+    harness.begin(make_lead(1))
     environ = {"NOTIFY_EVERYBODY": address}
     report = deliver_waiting(harness.ledger, harness.loaded.playbook, NOW, environ=environ)
     (failure,) = report.failures
@@ -235,8 +225,7 @@ def test_a_receiver_that_does_not_answer_is_given_up_on_in_time(receiver: Receiv
 def test_an_address_is_in_no_log_and_in_no_table(
     harness: Harness, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    harness.capture(make_lead(1), make_lead(2))
-    harness.run()
+    harness.begin(make_lead(1), make_lead(2))
     for name in ("urllib3.connectionpool", "apprise"):
         caplog.set_level(logging.DEBUG, name)
     caplog.set_level(logging.DEBUG)
@@ -273,8 +262,7 @@ def deliver_in(settings: Settings, loaded: Loaded, address: str, now: datetime) 
 def test_two_at_once_deliver_each_message_once(
     harness: Harness, settings: Settings, loaded: Loaded, receiver: Receiver
 ) -> None:
-    harness.capture(*(make_lead(number) for number in range(1, 31)))
-    harness.run()
+    harness.begin(*(make_lead(number) for number in range(1, 31)))
     harness.run(NOW + timedelta(hours=2))
     receiver.slow = 0.01  # so that they meet
     work = partial(deliver_in, settings, loaded, receiver.address, NOW + timedelta(hours=2))
@@ -298,8 +286,7 @@ def failpoints() -> list[str]:
 def test_killed_anywhere_a_message_is_delivered_after_the_lease_with_the_same_key(
     harness: Harness, settings: Settings, loaded: Loaded, receiver: Receiver, failpoint: str
 ) -> None:
-    harness.capture(make_lead(1), make_lead(2))
-    harness.run()
+    harness.begin(make_lead(1), make_lead(2))
     giving_up = "give_up" in failpoint
     if giving_up:
         harness.rows(f"UPDATE outbox SET attempts = {MOST_ATTEMPTS - 1} RETURNING id")
@@ -327,8 +314,7 @@ def test_killed_anywhere_a_message_is_delivered_after_the_lease_with_the_same_ke
 def test_what_kills_each_process_that_sends_it_is_given_up(
     harness: Harness, settings: Settings, loaded: Loaded, receiver: Receiver
 ) -> None:
-    harness.capture(make_lead(1))
-    harness.run()
+    harness.begin(make_lead(1))
     now = NOW
     for _ in range(MOST_ATTEMPTS):
         work = partial(deliver_in, settings, loaded, receiver.address, now)
@@ -341,7 +327,6 @@ def test_what_kills_each_process_that_sends_it_is_given_up(
 
 
 def test_a_round_can_be_stopped_between_two_messages(harness: Harness, receiver: Receiver, ledger: Ledger) -> None:
-    harness.capture(*(make_lead(number) for number in range(1, 5)))
-    harness.run()
+    harness.begin(*(make_lead(number) for number in range(1, 5)))
     report = round_of(harness, receiver, stop=lambda: len(receiver.messages) == 2)
     assert (report.count("delivered"), report.later) == (2, 2)

@@ -37,8 +37,7 @@ def messages(harness: Harness) -> list[str]:
 @pytest.fixture
 def owned(harness: Harness) -> Harness:
     """A ledger with one lead, owned since ``NOW``."""
-    harness.capture(make_lead(1))
-    check(harness, NOW)
+    harness.begin(make_lead(1), check=pass_all)
     return harness
 
 
@@ -57,8 +56,7 @@ def desk_with(ledger: Ledger) -> Callable[..., Harness]:
             assert words.count(old) == 1, old
             words = words.replace(old, new)
         harness = Harness(ledger, playbooks.parse(words, path=Path("tests.yaml")))
-        harness.capture(make_lead(1))
-        check(harness, NOW)
+        harness.begin(make_lead(1), check=pass_all)
         return harness
 
     return make

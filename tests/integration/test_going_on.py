@@ -21,8 +21,7 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def held(harness: Harness) -> Harness:
     """Lead 1 owned, lead 2 held for its phone number, lead 3 captured and waiting."""
-    harness.capture(make_lead(1), make_lead(2, Phone="12"))
-    harness.run()
+    harness.begin(make_lead(1), make_lead(2, Phone="12"))
     harness.capture(make_lead(3))
     assert harness.count_statuses() == {"owned": 1, "held": 1, "ready": 1}
     return harness
@@ -51,8 +50,7 @@ def test_a_touch_counts_at_once(cli: Cli, held: Harness) -> None:
 
 
 def test_an_approval_goes_on_at_once(cli: Cli, harness: Harness) -> None:
-    harness.capture(make_lead(1, Company="", **{"Job title": "Chief"}))
-    harness.run()
+    harness.begin(make_lead(1, Company="", **{"Job title": "Chief"}))
     assert harness.count_statuses() == {"held": 1}
     done = read_json(cli("review", "W1", "--approve", "called them", "--now", NOW + HOUR, "--json"))
     assert [each["status"] for each in done["standing"]] == ["owned"]
@@ -97,8 +95,7 @@ def playbook(cli: Cli, tmp_path: Path) -> Callable[[str], None]:
 @pytest.fixture
 def owned(harness: Harness) -> Harness:
     """Lead 1 has an owner."""
-    harness.capture(make_lead(1))
-    harness.run()
+    harness.begin(make_lead(1))
     assert harness.count_statuses() == {"owned": 1}
     return harness
 
@@ -185,8 +182,7 @@ def test_a_rejection_is_taken_back_where_nobody_can_take_the_lead(
 
 
 def test_a_signal_that_was_joined_by_mistake_has_an_owner_at_once(cli: Cli, harness: Harness) -> None:
-    harness.capture(make_lead(1), make_lead(2, Email="lead1@company1.example"))
-    harness.run()
+    harness.begin(make_lead(1), make_lead(2, Email="lead1@company1.example"))
     assert harness.count_statuses() == {"owned": 1, "joined": 1}
     told = join_lines(cli("unjoin", "J2", "--now", NOW + HOUR))
     owner = harness.one("SELECT owner FROM assignment WHERE journey_id = 2 AND ended_at IS NULL")
@@ -217,8 +213,7 @@ def test_what_owners_decide_waits_where_they_say_so(cli: Cli, owned: Harness, pl
 
 
 def test_a_join_that_is_undone_later_waits(cli: Cli, harness: Harness) -> None:
-    harness.capture(make_lead(1), make_lead(2, Email="lead1@company1.example"))
-    harness.run()
+    harness.begin(make_lead(1), make_lead(2, Email="lead1@company1.example"))
     assert "Next: leadgate run" in join_lines(cli("unjoin", "J2", "--later", "--now", NOW + HOUR))
     assert harness.count_statuses() == {"owned": 1, "ready": 1}
 

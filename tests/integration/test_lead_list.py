@@ -27,9 +27,13 @@ NURTURED = {
 @pytest.fixture
 def owned(harness: Harness) -> Harness:
     """Six leads with an owner: the first three since NOW, the others since LATER; and one without."""
-    for numbers, now in (((1, 2, 3), NOW), ((4, 5, 6), LATER)):
-        harness.capture(*(make_lead(number) for number in numbers), NURTURED, now=now)
-        run_waiting(harness.worker(), lambda now=now: now, check=pass_all)
+
+    def take() -> None:
+        for numbers, now in (((1, 2, 3), NOW), ((4, 5, 6), LATER)):
+            harness.capture(*(make_lead(number) for number in numbers), NURTURED, now=now)
+            run_waiting(harness.worker(), lambda now=now: now, check=pass_all)
+
+    harness.begin_with("six leads", take)
     return harness
 
 

@@ -64,8 +64,7 @@ def test_a_playbook_that_lets_long_values_pass_loses_the_value_and_not_the_batch
 
 
 def test_a_correction_that_is_too_long_is_refused_and_one_of_odd_characters_is_kept_as_text(harness: Harness) -> None:
-    harness.capture(make_lead(1, Email="nonsense"))
-    harness.run()
+    harness.begin(make_lead(1, Email="nonsense"))
     item = harness.one("SELECT id FROM work_item WHERE blocking")
     rules = harness.loaded.playbook
     with pytest.raises(ActionError, match=r"email: 8,000 characters, at most 320"):

@@ -224,10 +224,9 @@ NOTIFIED = "\nnotifications: [{to: everybody, address_env: NOTIFY_EVERYBODY}]\n"
 def test_an_address_that_is_held_never_leaves_and_one_that_is_good_leaves_masked(ledger: Ledger) -> None:
     """The lead behind an overdue work item has no valid address yet: what it typed is not told."""
     harness = Harness(ledger, playbooks.parse(PLAYBOOK + NOTIFIED, path=Path("tests.yaml")))
-    harness.capture(
+    harness.begin(
         *(make_lead(n, Email=address, Phone="") for n, address in enumerate(ADDRESSES, start=1)), make_lead(50)
     )
-    harness.run()
     later = NOW + timedelta(days=3)
     overdue.escalate_overdue(ledger, harness.loaded.playbook, later)
     with receiving() as receiver:
@@ -242,8 +241,7 @@ def test_an_address_that_is_held_never_leaves_and_one_that_is_good_leaves_masked
 
 def test_a_correction_that_waits_for_validation_is_not_told(ledger: Ledger) -> None:
     harness = Harness(ledger, playbooks.parse(PLAYBOOK + NOTIFIED, path=Path("tests.yaml")))
-    harness.capture(make_lead(1))
-    harness.run()
+    harness.begin(make_lead(1))
     harness.rows("UPDATE lead SET email = 'x@<https://evil.example|URGENT>' RETURNING 1")
     message = outbox.claim(ledger, ["ana", "bob", "cyn"], now=NOW, lease=timedelta(minutes=1))
     assert message is not None

@@ -181,8 +181,7 @@ def test_what_a_person_approved_counts_as_qualified_when_the_lead_returns(ledger
     leave = "  leave: {marketing_qualified: 25}\n"
     rules = PLAYBOOK.replace("  fit:", f"{grades}  fit:").replace("  review:", f"{leave}  review:")
     harness = Harness(ledger, playbooks.parse(rules, path=Path("rules.yaml")))
-    harness.capture(make_lead(1, Company="", Title="Chief Buyer"))
-    harness.run()
+    harness.begin(make_lead(1, Company="", Title="Chief Buyer"))
     item = harness.one("SELECT work_item_id FROM journey")
     reruns.mark_done_by_hand(harness.ledger, [item], by="mia", now=NOW, evidence="known from the fair")
     harness.run()

@@ -34,8 +34,7 @@ def rita(log_in: Callable[[str], None]) -> None:
 @pytest.fixture
 def waiting(harness: Harness) -> Harness:
     """A ledger with a lead in review (J1, behind W2) and one that is an exception (J2, behind W1)."""
-    harness.capture(CHIEF, BROKEN)
-    harness.run()
+    harness.begin(CHIEF, BROKEN)
     return harness
 
 
@@ -95,8 +94,7 @@ def test_a_field_of_the_playbooks_own_is_masked_too(cli: Cli, harness: Harness, 
     changed = changed.replace("  fit:\n", '  fit:\n    - {name: named, when: "nickname is not null", points: 25}\n')
     (tmp_path / "playbook.yaml").write_text(changed, encoding="utf-8")
     harness = Harness(harness.ledger, playbooks.parse(changed, path=Path("tests.yaml")))
-    harness.capture(make_lead(1, Company="", Nick="Zorro the fox"))
-    harness.run()
+    harness.begin(make_lead(1, Company="", Nick="Zorro the fox"))
     reviewed = item(harness, "review")
     assert read_json(cli("review", f"W{reviewed}", "--json"))["values"] == {"nickname": "Z•••"}
     assert read_json(cli("review", f"W{reviewed}", "--json", "--show-personal"))["values"] == {
@@ -254,8 +252,7 @@ def escalating(ledger: Ledger) -> Callable[[str], Harness]:
         )
         assert changed != PLAYBOOK
         harness = Harness(ledger, playbooks.parse(changed, path=Path("tests.yaml")))
-        harness.capture(CHIEF, BROKEN)
-        harness.run()
+        harness.begin(CHIEF, BROKEN)
         return harness
 
     return make
@@ -301,8 +298,7 @@ def test_a_lead_that_is_held_again_has_a_new_item_with_a_time_of_its_own(waiting
 
 
 def test_a_parked_source_is_escalated_once_by_its_first_lead(harness: Harness) -> None:
-    harness.capture(*(make_lead(number, Email="broken") for number in range(20)))
-    harness.run()
+    harness.begin(*(make_lead(number, Email="broken") for number in range(20)))
     held = "SELECT min(id) FROM journey WHERE work_item_id = :id"
     first = harness.one(held, id=item(harness, "breaker"))
     assert check(harness, DAY) == 1
@@ -311,8 +307,7 @@ def test_a_parked_source_is_escalated_once_by_its_first_lead(harness: Harness) -
 
 
 def test_an_escalation_of_a_late_first_touch_is_not_escalated_again(harness: Harness) -> None:
-    harness.capture(make_lead(1))
-    harness.run()
+    harness.begin(make_lead(1))
     harness.run(now=NOW + 4 * HOUR)
     assert item(harness, "escalation")
     assert check(harness, 30 * DAY) == 0

@@ -29,8 +29,7 @@ STATE = """
 @pytest.fixture
 def owned(harness: Harness) -> Harness:
     """Leads 1 to 4 with owners."""
-    harness.capture(*(make_lead(number) for number in range(1, 5)))
-    harness.run()
+    harness.begin(*(make_lead(number) for number in range(1, 5)))
     assert harness.count_statuses() == {"owned": 4}
     return harness
 
@@ -142,8 +141,7 @@ def test_who_may_undo_an_action_is_read_while_somebody_works_on_its_leads(owned:
 @pytest.fixture
 def held(harness: Harness) -> Harness:
     """Leads 1 and 2 held behind work items of their own."""
-    harness.capture(make_lead(1, Email="nobody"), make_lead(2, Phone="12"))
-    harness.run()
+    harness.begin(make_lead(1, Email="nobody"), make_lead(2, Phone="12"))
     assert harness.count_statuses() == {"held": 2}
     return harness
 
