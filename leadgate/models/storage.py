@@ -67,6 +67,8 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "crm_connection.name": _NAME,
     "crm_link.crm": _NAME,
     "crm_link.record_id": 4 * _NAME,  # what `tasks.crm_delivery` lets through
+    "event_subscription.name": _NAME,
+    "event_subscription.kind": _NAME,
     "crm_record_state.crm": _NAME,
     "crm_record_state.record": 32,
     "crm_task.crm": _NAME,
