@@ -64,6 +64,7 @@ from tasks.crm_delivery import OpenCrms, deliver_to_crms
 from tasks.outbox import DeliveryReport
 
 NOW: Final = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
+DELIVERED_FROM: Final = NOW + timedelta(days=1)  # after every change, whenever it is made
 KEY: Final = "a key for ledgers that last as long as a storm"
 REPS: Final = ("ana", "bob", "cyn", "dan")
 SECRETS: Final = (HUBSPOT_TOKEN, SALESFORCE_SECRET)
@@ -288,7 +289,7 @@ def settle(ledger: Ledger, book: Loaded, places: Sequence[Place], crms: OpenCrms
     """Deliver without faults until nothing waits, however far ahead its next attempt is. Returns the rounds."""
     crms = crms or OpenCrms(open_quickly)
     for number in range(1, 60):
-        now = NOW + timedelta(days=2, hours=number)
+        now = DELIVERED_FROM + timedelta(days=2, hours=number)
         deliver(ledger, book, places, now, crms, 60.0)
         if not any(each.messages for each in outbox.count_waiting_messages(ledger, now) if each.target[:4] == "crm:"):
             return number
@@ -309,7 +310,7 @@ def _deliver_until_killed(url: str, book: Loaded, places: Sequence[Place], began
     crms = OpenCrms(open_quickly)
     with _opened(url) as ledger:
         while True:
-            now = NOW + timedelta(seconds=(time.monotonic() - began) * _SPEED)
+            now = DELIVERED_FROM + timedelta(seconds=(time.monotonic() - began) * _SPEED)
             report = deliver(ledger, book, places, now, crms)
             print(json.dumps(report.to_dict()), flush=True)
             if not report.outcomes:

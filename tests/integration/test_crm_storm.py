@@ -69,7 +69,7 @@ def test_both_crms_have_what_the_ledger_has(
             account.add_person(f"lead{lead}@company{lead}.example")
     kills = 0
     told: list[str] = []
-    hours = iter(range(1_000))
+    rounds = iter(range(1_000))
 
     def open_mortal(connection: CrmConnection, environ: Mapping[str, str]) -> Any:
         return Mortal(crm_storm.open_quickly(connection, environ), draw)
@@ -78,7 +78,7 @@ def test_both_crms_have_what_the_ledger_has(
         """Two rounds; the clock is far enough ahead for leases of those that died."""
         nonlocal kills
         for _ in range(2):
-            now = crm_storm.NOW + crm_storm.timedelta(minutes=6 * next(hours))
+            now = crm_storm.DELIVERED_FROM + crm_storm.timedelta(minutes=6 * next(rounds))
             try:
                 report = crm_storm.deliver(ledger, book, places, now, OpenCrms(open_mortal), 5.0)
                 told.append(str(report.to_dict()))
