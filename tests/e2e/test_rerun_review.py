@@ -29,10 +29,17 @@ PRIVATE = "jane.private@company2.example"
 
 
 @pytest.fixture
+def begun(harness: Harness) -> Harness:
+    """A ledger with a lead in review and an exception."""
+    harness.begin(CHIEF, BROKEN)
+    return harness
+
+
+@pytest.fixture
 def held(
-    harness: Harness, runner: Runner, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    begun: Harness, runner: Runner, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Harness:
-    """A ledger with a lead in review and an exception, and flows that find it by the environment, as a worker's do."""
+    """The ledger of ``begun``, and flows that find it by the environment, as a worker's do."""
     playbook = tmp_path / "playbook.yaml"
     playbook.write_text(PLAYBOOK, encoding="utf-8")
     assert settings.database_url is not None
@@ -40,9 +47,7 @@ def held(
     monkeypatch.setenv("LEADGATE_HOME", str(settings.home))
     monkeypatch.setenv("LEADGATE_KEY", settings.key or "")
     monkeypatch.setenv("LEADGATE_PLAYBOOK", str(playbook))
-    harness.capture(CHIEF, BROKEN)
-    runner.run(now=NOW)
-    return harness
+    return begun
 
 
 @pytest.fixture
