@@ -60,7 +60,7 @@ from leadgate.playbook import CrmConnection, Loaded
 from leadgate.settings import Settings
 from tasks import capture, reassignments
 from tasks.batches import Worker, run_waiting
-from tasks.crm_delivery import OpenCrms, deliver_to_crms
+from tasks.crm.delivery import OpenCrms, deliver_to_crms
 from tasks.outbox import DeliveryReport
 
 NOW: Final = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)

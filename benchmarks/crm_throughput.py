@@ -31,7 +31,7 @@ from leadgate.connectors.service_session import Policy, ServiceSession
 from leadgate.ledger import Ledger, open_ledger
 from leadgate.playbook import CrmConnection, Loaded
 from leadgate.settings import Settings
-from tasks.crm_delivery import OpenCrms
+from tasks.crm.delivery import OpenCrms
 
 LIMIT: Final = 190  # requests in ``WINDOW``
 WINDOW: Final = 10.0  # seconds

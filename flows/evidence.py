@@ -24,8 +24,8 @@ from leadgate.masking import mask, mask_within
 from leadgate.plain_text import defang, escape_markdown, format_line, neutralise
 from leadgate.vocabulary import Outcome
 from tasks.batches import BatchReport
-from tasks.crm_reconcile import ReconcileReport, describe_comparison
-from tasks.crm_sync import SyncReport, describe_sync
+from tasks.crm.reconcile import ReconcileReport, describe_comparison
+from tasks.crm.sync import SyncReport, describe_sync
 from tasks.descriptions import count_leads, describe_batch
 from tasks.outbox import DeliveryReport
 from tasks.outcomes import HOLDING_OUTCOMES, OUTCOME_LABELS

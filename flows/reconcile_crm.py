@@ -1,7 +1,7 @@
 """Reconciling CRMs: whether they still have what Leadgate wrote, once a day.
 
 Belongs here: a round of comparing as a flow that people watch. Does not belong here: comparing one CRM
-(``tasks.crm_reconcile``), which ``leadgate crm reconcile`` does without Prefect.
+(``tasks.crm.reconcile``), which ``leadgate crm reconcile`` does without Prefect.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from flows.runtime import session
 from leadgate.ledger import Ledger
 from leadgate.ledger.clock import ask_time
 from leadgate.playbook import CrmConnection, Playbook
-from tasks.crm_reconcile import ReconcileReport
-from tasks.crm_reconcile_task import reconcile_crm_task
+from tasks.crm.reconcile import ReconcileReport
+from tasks.crm.reconcile_task import reconcile_crm_task
 from tasks.quoting import quote
 
 

@@ -1,7 +1,7 @@
 """Reading CRMs: what changed in them becomes signals, which the intake takes.
 
 Belongs here: a round of reading as a flow that people watch. Does not belong here: reading one CRM
-(``tasks.crm_sync``), which ``leadgate crm sync`` does without Prefect.
+(``tasks.crm.sync``), which ``leadgate crm sync`` does without Prefect.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from flows import evidence
 from flows.runtime import session
 from leadgate.ledger import Ledger
 from leadgate.playbook import CrmConnection, Loaded
-from tasks.crm_sync import SyncReport
-from tasks.crm_sync_task import sync_crm_task
+from tasks.crm.sync import SyncReport
+from tasks.crm.sync_task import sync_crm_task
 from tasks.quoting import quote
 
 

@@ -144,7 +144,7 @@ def deliver_waiting(
             if in_a_row[address.variable] >= ENOUGH:
                 reachable = {to: other for to, other in reachable.items() if other.variable != address.variable}
     if playbook.crm:
-        from tasks.crm_delivery import deliver_to_crms  # it needs pandas, and most playbooks have no CRM
+        from tasks.crm.delivery import deliver_to_crms  # it needs pandas, and most playbooks have no CRM
 
         deliver_to_crms(
             ledger,

@@ -1,7 +1,7 @@
 """Sources that went quiet: one work item for each of which less came than the playbook expects.
 
 Belongs here: the check that follow-up makes beside the owned leads. Does not belong here: a source whose rows break
-promises (``source_breaker``), or a CRM that cannot be read (``crm_reading``).
+promises (``source_breaker``), or a CRM that cannot be read (``tasks.crm.reading``).
 
 Working hours: with ``hours`` only working time counts, so that a weekend is no silence.
 """

@@ -11,7 +11,7 @@ from harness import NOW, PLAYBOOK, Harness
 from leadgate import playbook as playbooks
 from leadgate.connectors.crm_opening import open_crm
 from leadgate.playbook import Loaded
-from tasks.crm_sync import SyncReport, sync_crm
+from tasks.crm.sync import SyncReport, sync_crm
 from tasks.outbox import deliver_waiting
 
 #: Reps, and their ids in the CRMs of tests that run in memory.

@@ -22,7 +22,7 @@ from leadgate.connectors.crm import (
     RowResult,
 )
 from leadgate.connectors.service_session import ServiceUnreachableError
-from tasks.crm_delivery import OpenCrms, deliver_to_crms
+from tasks.crm.delivery import OpenCrms, deliver_to_crms
 from tasks.outbox import DeliveryReport
 
 CRM = """

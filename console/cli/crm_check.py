@@ -1,6 +1,6 @@
 """``leadgate crm check``: whether CRMs are ready for what the playbook reads and writes there.
 
-Belongs here: findings in a table, and the exit code. Does not belong here: asking a CRM (``tasks.crm_check``).
+Belongs here: findings in a table, and the exit code. Does not belong here: asking a CRM (``tasks.crm.check``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from leadgate.connectors.crm import CrmFinding
 from leadgate.connectors.crm_opening import open_crm
 from leadgate.counting import format_count
 from leadgate.errors import ExitCode
-from tasks.crm_check import CheckReport, check_connection
+from tasks.crm.check import CheckReport, check_connection
 
 _SHOWN = 300  # characters of a cell
 

@@ -1,7 +1,7 @@
 """``leadgate crm reconcile``: whether CRMs still have what Leadgate wrote.
 
 Belongs here: the period, what was found in words and masked, and the exit code. Does not belong here: comparing
-(``tasks.crm_reconcile``).
+(``tasks.crm.reconcile``).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from leadgate.ledger.clock import ask_time
 from leadgate.masking import mask, mask_within
 from leadgate.playbook import CrmConnection
 from leadgate.playbook.base import Duration
-from tasks.crm_reconcile import Drift, ReconcileReport, describe_comparison, open_and_reconcile
+from tasks.crm.reconcile import Drift, ReconcileReport, describe_comparison, open_and_reconcile
 
 _LONGEST = timedelta(days=3650)
 

@@ -1,7 +1,7 @@
 """``leadgate crm setup``: create what CRMs lack for what the playbook writes there.
 
 Belongs here: what was created and what is left, in words, and the exit code. Does not belong here: creating
-(``tasks.crm_setup``).
+(``tasks.crm.setup``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from console.command_context import CommandContext
 from console.redaction import sanitise
 from console.screen import build_console, build_error_console, build_heading, build_table, print_json
 from leadgate.connectors.crm_opening import open_crm
-from tasks.crm_setup import SetupReport, set_up_connection
+from tasks.crm.setup import SetupReport, set_up_connection
 
 
 def setup(

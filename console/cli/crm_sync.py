@@ -1,6 +1,6 @@
 """``leadgate crm sync``: read what changed in CRMs, and print what came of it.
 
-Belongs here: which CRMs, and the counts in words. Does not belong here: reading (``tasks.crm_sync``).
+Belongs here: which CRMs, and the counts in words. Does not belong here: reading (``tasks.crm.sync``).
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from console.screen import (
 )
 from leadgate.connectors.crm_opening import CrmNotConfiguredError, open_crm
 from leadgate.errors import ExitCode
-from leadgate.ledger import Ledger
+from leadgate.ledger import Ledger, open_ledger
 from leadgate.nearest import propose
 from leadgate.playbook import CrmConnection, Loaded, Playbook
-from tasks.crm_sync import SyncReport, read_crm
+from tasks.crm.sync import SyncReport, read_crm
 
 if TYPE_CHECKING:
-    from tasks.crm_preview import PreviewReport
+    from tasks.crm.preview import PreviewReport
 
 
 def sync(
@@ -60,11 +60,11 @@ def sync(
     chosen = _choose(loaded.playbook, name)
     status = build_error_console().status("reading") if sys.stderr.isatty() else nullcontext()
     if preview:
-        with status, context.ledger() as ledger:
+        with status, open_ledger(context.settings) as ledger:
             previews = [_preview(ledger, loaded, each, at, most) for each in chosen]
         _show_previews(previews, json=json)
         return
-    with status, context.ledger() as ledger:
+    with status, open_ledger(context.settings) as ledger:
         reports = [
             read_crm(ledger, loaded, each, lambda each=each: open_crm(each, os.environ), at, most=most)  # type: ignore[misc]
             for each in chosen
@@ -85,7 +85,7 @@ def _tell_problems(problems: Mapping[str, str | None]) -> None:
 def _preview(
     ledger: Ledger, loaded: Loaded, connection: CrmConnection, now: datetime | None, most: int | None
 ) -> PreviewReport:
-    from tasks.crm_preview import PreviewReport, preview_crm
+    from tasks.crm.preview import PreviewReport, preview_crm
 
     try:
         crm = open_crm(connection, os.environ)

@@ -1,7 +1,7 @@
 """Leads whose records were deleted or merged in a CRM: their links end, their journeys wait for a person.
 
 Belongs here: finding them, and composing what the entities write. Does not belong here: a statement that writes a
-table, the work items' words and routes (``tasks.crm_deletions``), or what a CRM says (``connectors``).
+table, the work items' words and routes (``tasks.crm.deletions``), or what a CRM says (``connectors``).
 """
 
 from __future__ import annotations

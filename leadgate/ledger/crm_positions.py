@@ -1,7 +1,7 @@
 """The table ``crm_position``: how far each kind of records of a CRM is read.
 
 Belongs here: every statement that writes the table. Does not belong here: what a record becomes (``signals``), or
-reading a CRM (``tasks.crm_sync``).
+reading a CRM (``tasks.crm.sync``).
 """
 
 from __future__ import annotations

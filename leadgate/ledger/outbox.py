@@ -2,7 +2,7 @@
 
 Belongs here: claiming a message under a lease, marking it, and counting what waits. Does not belong here:
 what a message says (``tasks.message_texts``), to which address it goes (``tasks.delivery``), sending it
-(``connectors.notify``), or what a CRM gets (``tasks.crm_delivery``).
+(``connectors.notify``), or what a CRM gets (``tasks.crm.delivery``).
 
 A message is claimed, in a transaction of its own, before it is sent: ``retry_at`` is then the end of the lease.
 A process that dies in between leaves the message to the next delivery, so it is delivered at least

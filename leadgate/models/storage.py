@@ -66,7 +66,7 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "provider_state.provider": _NAME,
     "crm_connection.name": _NAME,
     "crm_link.crm": _NAME,
-    "crm_link.record_id": 4 * _NAME,  # what `tasks.crm_delivery` lets through
+    "crm_link.record_id": 4 * _NAME,  # what `tasks.crm.delivery` lets through
     "event_subscription.name": _NAME,
     "event_subscription.kind": _NAME,
     "crm_record_state.crm": _NAME,

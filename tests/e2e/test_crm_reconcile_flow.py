@@ -73,7 +73,7 @@ def test_a_drift_is_a_work_item_and_a_crm_that_fails_stops_no_other(
         connection.exec_driver_sql("UPDATE outbox SET delivered_at = now()")
     crms: dict[str, Any] = {"first": Unreachable(), "second": OneRecord()}
     monkeypatch.setenv("FIRST_TOKEN", SECRET)
-    monkeypatch.setattr("tasks.crm_reconcile_task.open_crm", lambda connection, environ: crms[connection.name])
+    monkeypatch.setattr("tasks.crm.reconcile_task.open_crm", lambda connection, environ: crms[connection.name])
     state = run_flow(harness)
     assert state.is_failed()
     assert "second: 1 record compared, 1 field differs" in state.message

@@ -61,7 +61,7 @@ def test_each_crm_is_a_task_run_and_one_that_fails_stops_no_other(
     harness = Harness(ledger, playbooks.parse(PLAYBOOK.replace("sources:\n", SOURCES) + CRMS, path=Path("tests.yaml")))
     crms: dict[str, Any] = {"first": Exhausted(), "second": OnePage()}
     monkeypatch.setenv("FIRST_TOKEN", SECRET)
-    monkeypatch.setattr("tasks.crm_sync_task.open_crm", lambda connection, environ: crms[connection.name])
+    monkeypatch.setattr("tasks.crm.sync_task.open_crm", lambda connection, environ: crms[connection.name])
     state = run_flow(harness)
     assert state.is_failed()
     assert "second: 1 record, 1 new signal · complete" in state.message

@@ -24,8 +24,8 @@ from leadgate.connectors.service_session import ServiceUnreachableError
 from leadgate.ledger import Ledger, crm_links, crm_positions, crm_tasks, open_ledger
 from leadgate.ledger.crm_tasks import WrittenTask
 from leadgate.settings import Settings
-from tasks.crm_check import ask_activities
-from tasks.crm_sync import SyncReport, sync_crm
+from tasks.crm.check import ask_activities
+from tasks.crm.sync import SyncReport, sync_crm
 
 FOLLOW_UP = "follow_up: {touches: [{kind: call, min_seconds: 10}, email, meeting, task]}\n"
 CRM = """

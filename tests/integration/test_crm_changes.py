@@ -18,7 +18,7 @@ from leadgate.ledger import Ledger, crm_changes, open_ledger
 from leadgate.ledger.crm_changes import NewCrmChange
 from leadgate.ledger.requests import Sender
 from leadgate.settings import Settings
-from tasks.crm_sync import SyncReport, sync_crm
+from tasks.crm.sync import SyncReport, sync_crm
 
 SOURCES = """sources:
   contacts: {mapping: {email: email}}

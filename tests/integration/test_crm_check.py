@@ -22,7 +22,7 @@ from leadgate.connectors.crm import (
 from leadgate.connectors.service_session import ServiceUnreachableError
 from leadgate.errors import ExitCode
 from leadgate.playbook import Loaded
-from tasks.crm_check import CheckReport, check_connection
+from tasks.crm.check import CheckReport, check_connection
 
 
 def check(book: Loaded, crm: Any) -> CheckReport:

@@ -16,7 +16,7 @@ from leadgate.connectors.crm import ChangePage, CrmObject, CrmRecord
 from leadgate.ledger import Ledger, crm_changes, crm_links, outbox, reruns
 from leadgate.ledger.crm_changes import NewCrmChange
 from leadgate.ledger.requests import Sender
-from tasks.crm_sync import SyncReport, sync_crm
+from tasks.crm.sync import SyncReport, sync_crm
 
 SOURCES = """sources:
   contacts: {mapping: {email: email, company: company}}

@@ -16,8 +16,8 @@ from leadgate import playbook as playbooks
 from leadgate.connectors.crm_opening import open_crm
 from leadgate.ledger import Ledger
 from leadgate.playbook.check import check
-from tasks.crm_setup import set_up_connection
-from tasks.crm_sync import read_crm
+from tasks.crm.setup import set_up_connection
+from tasks.crm.sync import read_crm
 from tasks.outbox import deliver_waiting
 
 

@@ -10,7 +10,7 @@ from crm_fakes.hubspot.connected import Account
 from harness import NOW, Harness
 from sqlalchemy import text
 
-from tasks.crm_reconcile import reconcile_crm
+from tasks.crm.reconcile import reconcile_crm
 
 
 @pytest.fixture

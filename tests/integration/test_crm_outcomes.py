@@ -17,7 +17,7 @@ from harness import NOW, PLAYBOOK, Harness, make_lead
 from leadgate.connectors.crm import ChangePage, CrmObject, CrmRecord, CrmRefusedError
 from leadgate.ledger import Ledger, crm_links, crm_positions, open_ledger
 from leadgate.settings import Settings
-from tasks.crm_sync import SyncReport, sync_crm
+from tasks.crm.sync import SyncReport, sync_crm
 
 FOLLOW_UP = "follow_up: {finished_by: outcome, outcomes: [opportunity, won, lost], lost_outcomes: [lost]}\n"
 CRM = """

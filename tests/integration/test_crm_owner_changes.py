@@ -20,7 +20,7 @@ from leadgate.connectors.service_session import ServiceUnreachableError
 from leadgate.ledger import Ledger, crm_links, crm_positions, open_ledger
 from leadgate.ledger.crm_links import ReadBack
 from leadgate.settings import Settings
-from tasks.crm_sync import SyncReport, sync_crm
+from tasks.crm.sync import SyncReport, sync_crm
 from tasks.reassignments import reassign
 
 CRM = """

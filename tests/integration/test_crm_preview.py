@@ -15,8 +15,8 @@ from leadgate import playbook as playbooks
 from leadgate.connectors.crm import ChangePage, CrmObject, CrmRecord
 from leadgate.connectors.service_session import ServiceUnreachableError
 from leadgate.ledger import Ledger, crm_positions
-from tasks.crm_preview import PreviewReport, preview_crm
-from tasks.crm_sync import sync_crm
+from tasks.crm.preview import PreviewReport, preview_crm
+from tasks.crm.sync import sync_crm
 
 READS = """
 crm:

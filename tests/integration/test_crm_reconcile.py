@@ -21,7 +21,7 @@ from leadgate.connectors.service_session import ServiceUnreachableError
 from leadgate.errors import ExitCode
 from leadgate.ledger import open_ledger
 from leadgate.settings import Settings
-from tasks.crm_reconcile import ReconcileReport, reconcile_crm
+from tasks.crm.reconcile import ReconcileReport, reconcile_crm
 
 SINCE = NOW - timedelta(days=7)
 

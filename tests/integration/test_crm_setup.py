@@ -15,7 +15,7 @@ from leadgate.connectors.crm import CrmObject
 from leadgate.connectors.crm_opening import open_crm
 from leadgate.errors import ExitCode
 from leadgate.playbook import Loaded
-from tasks.crm_setup import SetupReport, set_up_connection
+from tasks.crm.setup import SetupReport, set_up_connection
 
 MISSING = ("leadgate_id", "leadgate_score", "leadgate_grade")
 LACKING = SALESFORCE.replace("      OwnerId", "      Leadgate_Route__c: route\n      OwnerId").replace(

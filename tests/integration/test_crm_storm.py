@@ -17,7 +17,7 @@ from benchmarks.crm_accounts import ACCOUNTS, Account, Place, State
 from leadgate.connectors.crm import Crm
 from leadgate.ledger import Ledger
 from leadgate.playbook import CrmConnection
-from tasks.crm_delivery import OpenCrms
+from tasks.crm.delivery import OpenCrms
 
 LEADS = 40
 

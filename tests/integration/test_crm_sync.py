@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import databases
 import orjson
 import pytest
 from crm_fakes.hubspot.connected import TOKEN, Account
@@ -20,8 +21,8 @@ from leadgate.connectors.service_session import ServiceUnreachableError
 from leadgate.ledger import Ledger, crm_links, crm_positions, open_ledger
 from leadgate.ledger.crm_links import ReadBack
 from leadgate.settings import Settings
-from tasks.crm_reading import TOLD_AFTER
-from tasks.crm_sync import SyncReport, read_crm, sync_crm
+from tasks.crm.reading import TOLD_AFTER
+from tasks.crm.sync import SyncReport, read_crm, sync_crm
 
 READS = """
 crm:
@@ -204,6 +205,16 @@ def list_items(harness: Harness) -> list[tuple[Any, ...]]:
 
 def read(harness: Harness, open_it: Any) -> SyncReport:
     return read_crm(harness.ledger, harness.loaded, harness.loaded.playbook.crm[0], open_it, NOW)
+
+
+def test_a_sync_may_be_the_first_command_of_an_installation(
+    cli: Any, postgres: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "crm.yaml"
+    path.write_text(TEXT, encoding="utf-8")
+    with databases.fresh(postgres, of="template0") as (url,):
+        monkeypatch.setenv("LEADGATE_DATABASE_URL", url)
+        assert "CRM_TOKEN is not set" in cli("--playbook", path, "crm", "sync", code=4).output
 
 
 def test_a_crm_that_cannot_be_read_is_one_work_item_until_it_is_read(harness: Harness) -> None:

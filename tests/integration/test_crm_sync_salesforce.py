@@ -20,7 +20,7 @@ from leadgate.connectors.salesforce import ClientCredentials, Salesforce
 from leadgate.connectors.service_session import Policy, ServiceSession
 from leadgate.ledger import Ledger, crm_positions, outbox
 from leadgate.vocabulary import CrmMessageKind
-from tasks.crm_sync import SyncReport, sync_crm
+from tasks.crm.sync import SyncReport, sync_crm
 from tasks.outbox import DeliveryReport, deliver_waiting
 
 SECRET = "the-secret-of-the-app"  # noqa: S105 - made up

@@ -23,7 +23,7 @@ from leadgate.connectors.crm import (
 from leadgate.ledger import outbox, ownership
 from leadgate.playbook import Loaded
 from tasks import reassignments
-from tasks.crm_delivery import LEASE
+from tasks.crm.delivery import LEASE
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,8 @@ from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger
 from leadgate.playbook import Loaded
 from leadgate.sla.hours import make_clock
-from tasks import crm_items
-from tasks.crm_delivery import open_once
+from tasks.crm.delivery import open_once
+from tasks.crm.items import build_unreachable
 from tasks.quiet_sources import check_quiet_sources, find_window_start
 
 DAY = timedelta(days=1)
@@ -83,7 +83,7 @@ def test_a_weekend_is_no_silence_where_working_hours_count(harness: Harness) -> 
 def test_a_check_of_owned_leads_closes_nothing_that_is_about_a_crm(harness: Harness) -> None:
     harness.capture(make_lead(1))
     harness.run()
-    item = crm_items.build_unreachable("hubspot", "hubspot has not answered", harness.loaded.playbook, NOW)
+    item = build_unreachable("hubspot", "hubspot has not answered", harness.loaded.playbook, NOW)
     with harness.ledger.transaction() as connection:
         open_once(connection, item)
     harness.run(NOW + DAY)

@@ -31,7 +31,7 @@ from leadgate.connectors.crm_opening import open_crm
 from leadgate.connectors.service_session import Policy
 from leadgate.ledger import Ledger
 from leadgate.ledger.outbox import CRM_REFUSED
-from tasks.crm_sync import describe_sync, read_crm
+from tasks.crm.sync import describe_sync, read_crm
 from tasks.outbox import deliver_waiting
 
 TOKEN = "pat-na1-5ecret-of-hubspot"  # noqa: S105 - made up

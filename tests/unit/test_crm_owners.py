@@ -6,7 +6,7 @@ import pytest
 
 from leadgate.connectors.crm import CrmOwner
 from leadgate.playbook import Rep
-from tasks.crm_owners import CrmOwners
+from tasks.crm.owners import CrmOwners
 
 ANN = CrmOwner("7", "Ann", "Ann@Example.com ", True)
 REP = Rep(name="ann", email="ann@example.COM")

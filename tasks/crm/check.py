@@ -1,7 +1,7 @@
 """Whether a CRM is ready for what the playbook reads and writes there, asked before the first write. Writes nothing.
 
 Belongs here: what is asked of a connection as a whole, and findings about credentials, answers and owners. Does not
-belong here: a vendor's fields, rights and rules (``connectors``), or creating what is missing (``crm_setup``).
+belong here: a vendor's fields, rights and rules (``connectors``), or creating what is missing (``setup``).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from leadgate.connectors.service_session import ServiceError
 from leadgate.nearest import propose
 from leadgate.plain_text import format_line
 from leadgate.playbook import CrmConnection, Playbook, Rep
-from tasks.crm_activities import list_kinds as list_activity_kinds
-from tasks.crm_fields import list_deal_fields, list_kinds, list_wanted, read_known
-from tasks.crm_owners import CrmOwners
+from tasks.crm.activities import list_kinds as list_activity_kinds
+from tasks.crm.fields import list_deal_fields, list_kinds, list_wanted, read_known
+from tasks.crm.owners import CrmOwners
 
 _SHOWN: Final = 500  # characters of what a CRM says
 _MOST_FINDINGS: Final = 200  # that a person can read

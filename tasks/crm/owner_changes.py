@@ -1,7 +1,7 @@
 """An owner whom somebody has set in a CRM: the lead is theirs here, too, on record as the work of who set it.
 
 Belongs here: which owners are followed, to whom, and by whom. Does not belong here: giving a lead to a rep
-(``reassignments``), or writing an owner to a CRM (``crm_write``).
+(``reassignments``), or writing an owner to a CRM (``write``).
 
 **What is followed.** An owner that is neither what Leadgate wrote last nor what it found when it read that back: the
 latter is another automation's, and has a work item of its own. The record is read again before, because a search may
@@ -30,8 +30,9 @@ from leadgate.ledger.faults import Conflict
 from leadgate.ledger.outbox import CRM_OWNER_IS_NO_REP
 from leadgate.plain_text import format_line, make_storable
 from leadgate.playbook import CrmConnection, Loaded
-from tasks import crm_items, crm_reading
-from tasks.crm_owners import RepFinder
+from tasks.crm.items import build_foreign_owner, name_owner
+from tasks.crm.owners import RepFinder
+from tasks.crm.reading import ask_crm
 
 if TYPE_CHECKING:
     from leadgate.connectors.crm import Crm, CrmFieldChange, CrmRecord
@@ -72,7 +73,7 @@ class OwnerFollower:
         if not changed:
             return 0
         ids = [each.record_id for each in changed]
-        confirmed = crm_reading.ask(
+        confirmed = ask_crm(
             self._connection.name, lambda: self._crm.read_last_changes(CrmObject.LEAD, ids, self._field)
         )
         failpoint("crm.owners.read")
@@ -107,7 +108,7 @@ class OwnerFollower:
         from leadgate.connectors.crm import CrmObject
 
         name = self._connection.name
-        start = crm_items.name_owner(name, "")
+        start = name_owner(name, "")
         with self._ledger.transaction() as connection:
             promises = work_items.list_open_promises(connection, CRM_OWNER_IS_NO_REP, start)
         known = [each for each in promises if self._owners.find_rep(each.removeprefix(start)) is not None]
@@ -115,7 +116,7 @@ class OwnerFollower:
             return 0
         with self._ledger.transaction() as connection:
             ids = crm_links.list_owned(connection, name)
-        records = crm_reading.ask(name, lambda: self._crm.read(CrmObject.LEAD, ids, [self._field]))
+        records = ask_crm(name, lambda: self._crm.read(CrmObject.LEAD, ids, [self._field]))
         followed = self._follow(records.values())
         with self._ledger.transaction() as connection:
             for promise in known:
@@ -160,14 +161,14 @@ class OwnerFollower:
         return self._owners.find_rep(user.id) or f"{format_line(user.name, _NAME) or 'somebody'} in {crm}"
 
     def _tell_of_stranger(self, owner_id: str, known: OwnedRecord) -> None:
-        from tasks.crm_delivery import open_once
+        from tasks.crm.delivery import open_once
 
         owner = self._owners.find(owner_id)
         who = "" if owner is None else f"{owner.name} {'(a queue)' if owner.is_queue else owner.email or ''}".strip()
         shown = make_storable(format_line(owner_id, _LONGEST_ID))
         now = ask_time(self._ledger, self._as_of)
         name = self._connection.name
-        item = crm_items.build_foreign_owner(name, shown, make_storable(who), known.lead_id, self._loaded.playbook, now)
+        item = build_foreign_owner(name, shown, make_storable(who), known.lead_id, self._loaded.playbook, now)
         with self._ledger.transaction() as connection:
             crm_connections.lock(connection, name)
             open_once(connection, item)

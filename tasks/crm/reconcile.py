@@ -1,11 +1,11 @@
 """Whether CRMs still have what Leadgate wrote: records of a period are read again and compared, a page a transaction.
 
 Belongs here: what is a drift, and what becomes of one. Does not belong here: reading back after a write
-(``crm_write``), or comparing two values (``leadgate.crm.values``).
+(``write``), or comparing two values (``leadgate.crm.values``).
 
 **A drift** is a field in which Leadgate has the last word, and which holds another value than the one that was written.
 What a person writes into a field of the policy ``if_empty`` is none, nor an owner who is followed
-(``crm_owner_changes``), nor what a write that is under way has changed.
+(``owner_changes``), nor what a write that is under way has changed.
 A drift is told once: a work item that a person has closed is opened again only when the value changes again.
 """
 
@@ -30,7 +30,7 @@ from leadgate.ledger.outbox import CRM_NOT_KEPT
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.plain_text import format_line
 from leadgate.playbook import CrmConnection, Playbook
-from tasks import crm_items
+from tasks.crm.items import GONE, build_drift, build_refusal, open_new
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -206,7 +206,7 @@ class _Comparing:
             opened = 0
             if not self.report_only:
                 self._keep(transaction, settled, now)
-                opened = crm_items.open_new(transaction, self._build_items(settled, about, now))
+                opened = open_new(transaction, self._build_items(settled, about, now))
             failpoint("crm.reconcile.inside")
         self._count(settled, len(links), opened)
 
@@ -282,8 +282,8 @@ class _Comparing:
                 continue
             if each.record is None:
                 follows = f"the CRM names {each.follows} as what became of it" if each.follows else ""
-                items.append(crm_items.build_refusal(lead, name, crm_items.GONE, follows, self.playbook, now))
-            items += [crm_items.build_drift(lead, name, difference, self.playbook, now) for difference in each.new]
+                items.append(build_refusal(lead, name, GONE, follows, self.playbook, now))
+            items += [build_drift(lead, name, difference, self.playbook, now) for difference in each.new]
         return items
 
     def _count(self, settled: Sequence[_Compared], records: int, opened: int) -> None:

@@ -1,7 +1,7 @@
 """One kind of records of a CRM, as a sync reads it: a page, and what it leads to.
 
-Belongs here: what ``crm_sync`` needs to know of a kind of records, and what is counted. Does not belong here: the loop
-over pages (``crm_sync``), or what follows from a kind (a module for each).
+Belongs here: what ``sync`` needs to know of a kind of records, and what is counted. Does not belong here: the loop
+over pages (``sync``), or what follows from a kind (a module for each).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What follows when a record is deleted or merged in a CRM: its lead waits for a person, or is the other record.
 
 Belongs here: which records are meant, and the work items' words and routes. Does not belong here: what is stored
-(``ledger.crm_deletions``), or reading the CRM (``crm_sync``).
+(``ledger.crm_deletions``), or reading the CRM (``sync``).
 """
 
 from __future__ import annotations

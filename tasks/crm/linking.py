@@ -1,6 +1,6 @@
 """Which record of a CRM a lead is: found by Leadgate's key, then by e-mail address; and what the record has now.
 
-Belongs here: finding records and keeping the links. Does not belong here: what is written to a record (``crm_write``).
+Belongs here: finding records and keeping the links. Does not belong here: what is written to a record (``write``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from leadgate.connectors.crm import CrmObject, CrmRecord
 from leadgate.crm.writes import list_guarded
 from leadgate.ledger import crm_links
 from leadgate.ledger.crm_links import Link
-from tasks.crm_access import CrmAccess, LeadWrite, is_id, list_open
+from tasks.crm.access import CrmAccess, LeadWrite, is_id, list_open
 
 #: What a person is told of a record that two leads would be.
 ANOTHER_LEADS = "its record is that of another lead already; merge the two, or correct one"

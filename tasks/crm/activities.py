@@ -1,7 +1,7 @@
 """Calls, e-mails, meetings and tasks that reps log in a CRM, as activities of their leads.
 
 Belongs here: which of them are a rep's doing, of which lead, and whose. Does not belong here: the loop over pages
-(``crm_sync``), a vendor's records (``connectors``), or what counts as a touch (``sla.touches``, by the playbook).
+(``sync``), a vendor's records (``connectors``), or what counts as a touch (``sla.touches``, by the playbook).
 
 An activity has the CRM's id in its key, so that one which comes again changes nothing; it stays as it was first read.
 What is said or written in it is not read. Leadgate's own follow-up task is a rep's doing only while its assignment
@@ -24,9 +24,9 @@ from leadgate.plain_text import make_storable
 from leadgate.playbook import CrmConnection, CrmReads, Playbook
 from leadgate.vocabulary import ActivityActor
 from tasks.capture import encode
-from tasks.crm_feed import Feed, FeedPage, SyncCounts, find_latest
-from tasks.crm_outcomes import find_start, list_id_kinds
-from tasks.crm_owners import RepFinder
+from tasks.crm.feed import Feed, FeedPage, SyncCounts, find_latest
+from tasks.crm.outcomes import find_start, list_id_kinds
+from tasks.crm.owners import RepFinder
 
 if TYPE_CHECKING:
     from leadgate.connectors.crm import Crm, CrmActivity, CrmObject

@@ -18,7 +18,7 @@ from leadgate.failpoints import failpoint
 from leadgate.ledger import crm_tasks
 from leadgate.ledger.crm_tasks import NeededTask, WrittenTask
 from leadgate.playbook import Rep
-from tasks.crm_access import CrmAccess, LeadWrite
+from tasks.crm.access import CrmAccess, LeadWrite
 
 
 def write_tasks(access: CrmAccess, leads: list[LeadWrite]) -> None:

@@ -1,7 +1,7 @@
 """A preview of a sync: what would become of the records that a CRM has for it, with nothing stored.
 
 Belongs here: which records would be new, known, unwanted or held, and why. Does not belong here: reading
-(``crm_leads``), or what capture and validation decide (``capture``, ``validation`` and their gates).
+(``leads``), or what capture and validation decide (``capture``, ``validation`` and their gates).
 
 Whether a record is about a known lead, and what follows from validation on, is not looked at.
 """
@@ -24,7 +24,9 @@ from leadgate.ledger.signals import NewSignal
 from leadgate.plain_text import format_line
 from leadgate.playbook import CrmConnection, CrmReads, Loaded
 from leadgate.vocabulary import GateName
-from tasks import capture, crm_leads, crm_reading, validation
+from tasks import capture, validation
+from tasks.crm.leads import KIND, list_fields, read_signals
+from tasks.crm.reading import ask_crm
 from tasks.stage import Gathered, Work
 
 if TYPE_CHECKING:
@@ -73,15 +75,15 @@ def preview_crm(
     if reads is None or reads.source is None:
         report.problem = f"the playbook makes no signals of records of {connection.name}; add crm[].reads.source"
         return report
-    kept = crm_positions.read_position(ledger, connection.name, crm_leads.KIND)
+    kept = crm_positions.read_position(ledger, connection.name, KIND)
     position = None if kept is None else kept.position
-    fields = crm_leads.list_fields(connection, loaded.playbook)
+    fields = list_fields(connection, loaded.playbook)
     at = ask_time(ledger, now)
     held: Counter[str] = Counter()
     seen: set[str] = set()
     try:
         for _ in range(MOST_PAGES):
-            page: ChangePage = crm_reading.ask(
+            page: ChangePage = ask_crm(
                 connection.name,
                 lambda: crm.read_changes(CrmObject.LEAD, fields, position),  # noqa: B023 - called at once
             )
@@ -108,7 +110,7 @@ def _count_page(
 ) -> list[NewSignal]:
     """The signals of a page that would be new. ``seen``: the keys of those before."""
     with ledger.transaction() as transaction:
-        read = crm_leads.read_signals(transaction, loaded.playbook, connection, reads, page.records)
+        read = read_signals(transaction, loaded.playbook, connection, reads, page.records)
         keys = {signal.key for signal in read.signals}
         known = signals.find_known(transaction, reads.source or "", keys)
     new = {signal.key: signal for signal in read.signals if signal.key not in known | seen}

@@ -1,7 +1,7 @@
 """Work items about CRMs: what was refused or did not stand, unknown owners, limits, a CRM that cannot be read.
 
 Belongs here: their words and routes, and that one is open at a time. Does not belong here: what they are opened for
-(``crm_write``, ``crm_delivery``, ``crm_reconcile``).
+(``write``, ``delivery``, ``reconcile``).
 
 A vendor's message may quote values, so it is kept in erasable columns only (``detail``), and so are values.
 """

@@ -1,6 +1,6 @@
 """Comparing one CRM with what was written to it as a Prefect task run, whose state says in words what was found.
 
-Belongs here: running ``crm_reconcile`` so that it is visible and retried. Does not belong here: comparing itself.
+Belongs here: running ``reconcile`` so that it is visible and retried. Does not belong here: comparing itself.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from prefect.states import Completed, Failed
 from leadgate.connectors.crm_opening import open_crm
 from leadgate.ledger import Ledger, faults
 from leadgate.playbook import CrmConnection, Playbook
-from tasks.crm_reconcile import describe_comparison, open_and_reconcile
-from tasks.crm_sync_task import can_help
+from tasks.crm.reconcile import describe_comparison, open_and_reconcile
+from tasks.crm.sync_task import can_help
 
 
 @task(

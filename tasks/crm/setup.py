@@ -1,7 +1,7 @@
 """Creating what a CRM lacks for what the playbook writes there; what only a person can do is told.
 
 Belongs here: which fields are created, each by itself, and what is left. Does not belong here: a vendor's way to create
-a field (``connectors``), or what is found wrong (``crm_check``).
+a field (``connectors``), or what is found wrong (``check``).
 
 Doing it again creates nothing more, and of two that do it at once each field is created by one: a CRM refuses a second
 field of a name.
@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 from leadgate.connectors.crm import Crm, CrmFinding, CrmObject, CrmRefusedError, WantedField
 from leadgate.playbook import CrmConnection, Playbook
-from tasks.crm_check import CheckReport, ask_and_close, ask_kind, ask_owners
-from tasks.crm_fields import list_kinds, list_wanted, read_known
+from tasks.crm.check import CheckReport, ask_and_close, ask_kind, ask_owners
+from tasks.crm.fields import list_kinds, list_wanted, read_known
 
 
 @dataclass(frozen=True)

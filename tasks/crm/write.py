@@ -1,8 +1,8 @@
 """One write of some leads to a CRM: find their records, write, write tasks, read back, and settle the messages.
 
 Belongs here: the order of these steps, and what follows from each row's answer. Does not belong here: which record a
-lead is (``crm_linking``), follow-up tasks (``crm_task_writing``), what is written (``leadgate.crm``), or a CRM that
-gives no answer at all (``crm_delivery``).
+lead is (``linking``), follow-up tasks (``task_writing``), what is written (``leadgate.crm``), or a CRM that
+gives no answer at all (``delivery``).
 
 Killed anywhere, a later write finds the records by Leadgate's key, and the tasks by theirs: nothing is created twice.
 """
@@ -28,11 +28,11 @@ from leadgate.ledger.outbox import CRM_NOT_KEPT, CRM_REFUSED, CRM_STANDS_STILL, 
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.playbook import CrmConnection, Playbook
 from leadgate.vocabulary import CrmMessageKind
-from tasks import crm_items
-from tasks.crm_access import CrmAccess, LeadWrite, is_id, list_open
-from tasks.crm_delivery import OpenCrm, open_once
-from tasks.crm_linking import ANOTHER_LEADS, link_leads, link_to_named, read_current
-from tasks.crm_task_writing import write_tasks
+from tasks.crm.access import CrmAccess, LeadWrite, is_id, list_open
+from tasks.crm.delivery import OpenCrm, open_once
+from tasks.crm.items import build_not_kept, build_refusal, build_unknown_owner, open_new
+from tasks.crm.linking import ANOTHER_LEADS, link_leads, link_to_named, read_current
+from tasks.crm.task_writing import write_tasks
 from tasks.delivery import MOST_ATTEMPTS, wait_after
 
 
@@ -247,9 +247,9 @@ class CrmWriter:
             items: list[NewWorkItem] = []
             for lead in kept:
                 items += self._conclude(connection, lead, now, outcomes)
-            crm_items.open_new(connection, items)
+            open_new(connection, items)
             for rep, why in sorted(self._access.unknown.items()):
-                open_once(connection, crm_items.build_unknown_owner(name, rep, why, self._playbook, now))
+                open_once(connection, build_unknown_owner(name, rep, why, self._playbook, now))
             failpoint("crm.settle.inside")
         failpoint("crm.settle.after")
         return outcomes
@@ -279,15 +279,13 @@ class CrmWriter:
                 return []
             outcomes |= {message.id: "given_up" for message in lead.messages}
             of_journeys = {message.journey_id: message for message in lead.messages}.values()
-            return [
-                crm_items.build_refusal(message, name, words, vendors, self._playbook, now) for message in of_journeys
-            ]
+            return [build_refusal(message, name, words, vendors, self._playbook, now) for message in of_journeys]
         if lead.later is not None:
             wait = wait_after(min(message.attempts for message in lead.messages)) or self._access.lease
             outbox.postpone(connection, lead.messages, lead.later, now + wait, counts=True)
             outcomes |= {message.id: "failed" for message in lead.messages}
             return []
-        return [crm_items.build_not_kept(last, name, each, self._playbook, now) for each in lead.differences]
+        return [build_not_kept(last, name, each, self._playbook, now) for each in lead.differences]
 
 
 def _bound(value: int | None) -> int | None:

@@ -1,7 +1,7 @@
 """A CRM as one write sees it, and the leads that are written: answers, owners, claims, and what became of each lead.
 
-Belongs here: what finding records (``crm_linking``), writing tasks (``crm_task_writing``) and writing records
-(``crm_write``) share. Does not belong here: the order of these steps.
+Belongs here: what finding records (``linking``), writing tasks (``task_writing``) and writing records
+(``write``) share. Does not belong here: the order of these steps.
 
 **Claims.** A request may take long. Before each that writes, the claims of its leads' messages are renewed; a lead
 whose claim somebody else has taken over is *overtaken*, and left out from there on. Where something of it was sent
@@ -30,9 +30,9 @@ from leadgate.ledger.outbox import CrmMessage
 from leadgate.playbook import CrmConnection, Playbook
 from leadgate.values.json_types import JsonValue
 from leadgate.vocabulary import CrmMessageKind
-from tasks import crm_items
-from tasks.crm_delivery import OpenCrm
-from tasks.crm_owners import CrmOwners
+from tasks.crm.delivery import OpenCrm
+from tasks.crm.items import GONE
+from tasks.crm.owners import CrmOwners
 from tasks.delivery import MOST_ATTEMPTS, wait_after
 
 _T = TypeVar("_T")
@@ -195,7 +195,7 @@ class CrmAccess:
         followed = f"; the CRM names {record.follows} as what became of it" if record and record.follows else ""
         with self.ledger.transaction() as connection:
             crm_links.mark_gone(connection, self.name, [lead.lead_id], self.read_time())
-        lead.refusal = (crm_items.GONE, followed.strip("; "))
+        lead.refusal = (GONE, followed.strip("; "))
 
     def take_error(self, lead: LeadWrite, error: RowError, what: str = "") -> None:
         """A row of the lead was not taken: another attempt follows, or a person is asked. ``what`` names the row."""

@@ -1,6 +1,6 @@
 """Reading one CRM as a Prefect task run, whose state says in words what was read.
 
-Belongs here: running ``crm_sync.read_crm`` so that it is visible and retried. Does not belong here: reading itself.
+Belongs here: running ``sync.read_crm`` so that it is visible and retried. Does not belong here: reading itself.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from prefect.tasks import Task
 from leadgate.connectors.crm_opening import open_crm
 from leadgate.ledger import Ledger, faults
 from leadgate.playbook import CrmConnection, Loaded
-from tasks.crm_sync import describe_sync, read_crm
+from tasks.crm.sync import describe_sync, read_crm
 from tasks.stage_task import is_worth_a_retry
 
 

@@ -1,7 +1,7 @@
 """Deals of a CRM as outcomes of leads: that there is one, and the stages that it comes to.
 
 Belongs here: which outcome a deal is, of which lead, and when. Does not belong here: the loop over pages
-(``crm_sync``), or what an outcome ends (``follow_up``).
+(``sync``), or what an outcome ends (``follow_up``).
 
 An outcome is an activity whose key names the deal, so that a deal which comes again changes nothing. It counts from
 when the CRM says, at the latest now.
@@ -25,7 +25,7 @@ from leadgate.playbook import CrmConnection, Playbook
 from leadgate.playbook.crm import CRM_TYPES, CrmDealReads
 from leadgate.vocabulary import ActivityActor
 from tasks.capture import encode
-from tasks.crm_feed import Feed, FeedPage, SyncCounts, find_latest
+from tasks.crm.feed import Feed, FeedPage, SyncCounts, find_latest
 
 if TYPE_CHECKING:
     from leadgate.connectors.crm import Crm, CrmRecord

@@ -1,7 +1,7 @@
 """What a person hears of a CRM that cannot be read: one work item, which closes when reading works again.
 
-Belongs here: when such a work item is opened and closed. Does not belong here: reading (``crm_sync``), or words and
-routes (``crm_items``).
+Belongs here: when such a work item is opened and closed. Does not belong here: reading (``sync``), or words and
+routes (``items``).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from leadgate.ledger.clock import read_time
 from leadgate.ledger.outbox import CRM_NOT_READ
 from leadgate.playbook import Playbook
 from leadgate.playbook.crm import CRM_TARGET
-from tasks import crm_items
-from tasks.crm_delivery import open_once
+from tasks.crm.delivery import open_once
+from tasks.crm.items import build_not_read
 
 _T = TypeVar("_T")
 
@@ -28,7 +28,7 @@ _T = TypeVar("_T")
 TOLD_AFTER: Final = 3
 
 
-def ask(crm: str, question: Callable[[], _T]) -> _T:
+def ask_crm(crm: str, question: Callable[[], _T]) -> _T:
     """An answer of the connector. An error that is none of its kinds is its fault, and stops no other CRM."""
     from leadgate.connectors.service_session import ServiceError
 
@@ -59,7 +59,7 @@ def tell_failure(
     else:
         return
     crm_connections.lock(connection, crm)
-    open_once(connection, crm_items.build_not_read(crm, told, detail, playbook, now))
+    open_once(connection, build_not_read(crm, told, detail, playbook, now))
 
 
 def close_failure(ledger: Ledger, crm: str, now: datetime | None) -> None:

@@ -1,7 +1,7 @@
 """Reading a CRM: what changed since the last time, a page a transaction, of each kind of records.
 
 Belongs here: going on from the watermarks, and what is reported. Does not belong here: a vendor's requests
-(``connectors``), or what follows from a kind of records (``crm_leads``, ``crm_outcomes``; ``crm_feed`` says how they
+(``connectors``), or what follows from a kind of records (``leads``, ``outcomes``; ``feed`` says how they
 are read).
 
 **The watermark** of a kind moves in the transaction that stores a page. Killed anywhere, a sync goes on where it was; a
@@ -22,9 +22,10 @@ from leadgate.ledger import Ledger, crm_positions
 from leadgate.ledger.clock import read_time
 from leadgate.plain_text import format_line
 from leadgate.playbook import CrmConnection, CrmReads, Loaded, Playbook
-from tasks import crm_activities, crm_outcomes, crm_reading
-from tasks.crm_feed import Feed, SyncCounts
-from tasks.crm_leads import KIND, build_lead_feed, follow_webhooks
+from tasks.crm import activities, outcomes
+from tasks.crm.feed import Feed, SyncCounts
+from tasks.crm.leads import KIND, build_lead_feed, follow_webhooks
+from tasks.crm.reading import ask_crm, close_failure, tell_failure
 
 if TYPE_CHECKING:
     from leadgate.connectors.crm import Crm
@@ -79,7 +80,7 @@ def read_crm(
     from leadgate.errors import NotAvailableError
 
     try:
-        crm = crm_reading.ask(connection.name, open_it)
+        crm = ask_crm(connection.name, open_it)
     except NotAvailableError as error:
         report = SyncReport(connection.name)
         _keep_failure(ledger, loaded.playbook, report, KIND, error, now)
@@ -89,7 +90,7 @@ def read_crm(
     finally:
         crm.close()
     if report.problem is None:
-        crm_reading.close_failure(ledger, connection.name, now)
+        close_failure(ledger, connection.name, now)
     return report
 
 
@@ -152,9 +153,9 @@ def build_feeds(
     if reads.source is not None or connection.followed_field is not None:
         feeds.append(build_lead_feed(ledger, loaded, connection, reads, crm, now))
     if reads.deals is not None:
-        feeds.append(crm_outcomes.build_feed(ledger, loaded.playbook, connection, reads.deals, crm, now))
+        feeds.append(outcomes.build_feed(ledger, loaded.playbook, connection, reads.deals, crm, now))
     if reads.activities:
-        feeds += crm_activities.build_feeds(ledger, loaded.playbook, connection, reads, crm, now)
+        feeds += activities.build_feeds(ledger, loaded.playbook, connection, reads, crm, now)
     return feeds
 
 
@@ -166,7 +167,7 @@ def _keep_failure(
     with ledger.transaction() as transaction:
         at = read_time(transaction, now)
         failures = crm_positions.record_failure(transaction, report.crm, kind, words, at)
-        crm_reading.tell_failure(transaction, playbook, report.crm, error, words, failures, at)
+        tell_failure(transaction, playbook, report.crm, error, words, failures, at)
 
 
 def _sync_page(ledger: Ledger, connection: CrmConnection, feed: Feed, report: SyncReport, now: datetime | None) -> None:
@@ -174,7 +175,7 @@ def _sync_page(ledger: Ledger, connection: CrmConnection, feed: Feed, report: Sy
 
     kept = crm_positions.read_position(ledger, connection.name, feed.kind)
     before = None if kept is None else kept.position
-    page = crm_reading.ask(connection.name, lambda: feed.read(before))
+    page = ask_crm(connection.name, lambda: feed.read(before))
     if len(page.position) > _LONGEST_POSITION:
         raise ServiceError(f"{connection.name} names a position of {len(page.position):,} characters")
     if page.has_more and page.position == before:

@@ -1,8 +1,8 @@
 """Leads of a CRM, as a sync reads them: which signal a record is, and what else follows from its state.
 
 Belongs here: the fields that are read, the page of changes, the records that webhooks name. Does not belong here: the
-loop over pages (``crm_sync``), values and keys (``mapping.crm_records``), owners (``crm_owner_changes``), deletions
-(``crm_deletions``), or what follows from a signal (the stages).
+loop over pages (``sync``), values and keys (``mapping.crm_records``), owners (``owner_changes``), deletions
+(``deletions``), or what follows from a signal (the stages).
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ from leadgate.mapping.crm_records import RecordError
 from leadgate.plain_text import make_storable
 from leadgate.playbook import CrmConnection, CrmReads, Loaded, Playbook
 from leadgate.values.json_types import JsonObject, JsonValue
-from tasks import crm_change_following, crm_deletions, crm_reading
 from tasks.capture import encode
-from tasks.crm_feed import Feed, FeedPage, SyncCounts, find_latest
-from tasks.crm_owner_changes import OwnerFollower
+from tasks.crm import deletions
+from tasks.crm.change_following import follow_changes
+from tasks.crm.feed import Feed, FeedPage, SyncCounts, find_latest
+from tasks.crm.owner_changes import OwnerFollower
+from tasks.crm.reading import ask_crm
 
 if TYPE_CHECKING:
     from leadgate.connectors.crm import Crm, CrmRecord
@@ -61,7 +63,7 @@ def build_lead_feed(
     def read(position: str | None) -> FeedPage:
         fields = list_fields(connection, playbook)
         page = crm.read_changes(CrmObject.LEAD, fields, position)
-        present = crm_deletions.find_present(page.records, lambda ids: crm.read(CrmObject.LEAD, ids, fields))
+        present = deletions.find_present(page.records, lambda ids: crm.read(CrmObject.LEAD, ids, fields))
 
         def prepare() -> SyncCounts:
             return SyncCounts(owners=follower.follow(page.records) if follower is not None else 0)
@@ -106,7 +108,7 @@ def follow_webhooks(
     owners = SyncCounts()
 
     def read(ids: Sequence[str]) -> dict[str, CrmRecord]:
-        found = crm_reading.ask(connection.name, lambda: crm.read(CrmObject.LEAD, ids, fields))
+        found = ask_crm(connection.name, lambda: crm.read(CrmObject.LEAD, ids, fields))
         if follower is not None:
             owners.owners += follower.follow(found.values())
         return found
@@ -115,7 +117,7 @@ def follow_webhooks(
 
     def read_all(ids: Sequence[str]) -> dict[str, CrmRecord]:
         found = read(ids)
-        present.update(crm_deletions.find_present(list(found.values()), read))
+        present.update(deletions.find_present(list(found.values()), read))
         return found
 
     def store(
@@ -126,7 +128,7 @@ def follow_webhooks(
         return counts
 
     assert reads.webhooks is not None  # noqa: S101 - asked by the caller
-    counts, followed = crm_change_following.follow_changes(
+    counts, followed = follow_changes(
         ledger, reads.webhooks, crm=connection.name, read=read_all, store=store, now=now, stop=stop
     )
     counts.add(owners)
@@ -144,9 +146,7 @@ def _settle(
     private: Collection[str] = (),
 ) -> None:
     """What follows from records that are gone, and in how many leads."""
-    done = crm_deletions.settle_deletions(
-        transaction, playbook, connection, records, at, private=private, there=present
-    )
+    done = deletions.settle_deletions(transaction, playbook, connection, records, at, private=private, there=present)
     counts.gone, counts.moved = done.held + done.parted, done.moved
 
 

@@ -1,7 +1,7 @@
 """Following a CRM's webhooks: the records that they name are read by their ids, and become signals.
 
 Belongs here: which changes are followed, and when they count as followed. Does not belong here: what a webhook says
-(``leadgate.mapping.webhooks``), or what a record becomes (``crm_sync``).
+(``leadgate.mapping.webhooks``), or what a record becomes (``sync``).
 
 A change counts as followed in the transaction that stores what was read. Killed anywhere, a sync reads the record
 again, which changes nothing; of two syncs at once, both may read it, and one stores it.
@@ -18,8 +18,8 @@ from sqlalchemy import Connection
 from leadgate.failpoints import failpoint
 from leadgate.ledger import Ledger, crm_changes
 from leadgate.ledger.clock import read_time
-from tasks import crm_reading
-from tasks.crm_feed import SyncCounts
+from tasks.crm.feed import SyncCounts
+from tasks.crm.reading import ask_crm
 
 if TYPE_CHECKING:
     from leadgate.connectors.crm import CrmRecord
@@ -92,7 +92,7 @@ def _read_each(crm: str, ids: Sequence[str], read: Read) -> dict[str, CrmRecord]
     if not ids:
         return {}
     try:
-        return crm_reading.ask(crm, lambda: read(ids))
+        return ask_crm(crm, lambda: read(ids))
     except CrmRefusedError:
         if len(ids) == 1:
             return {}

@@ -14,7 +14,7 @@ from leadgate.connectors.crm import Crm, CrmField, CrmFieldType, CrmObject, CrmR
 from leadgate.playbook import CrmConnection, CrmFieldWrite, Playbook
 from leadgate.playbook.crm import CRM_TYPES, FACTS
 from leadgate.vocabulary import JourneyStatus, QualifiedAs, StageName
-from tasks.crm_leads import list_fields
+from tasks.crm.leads import list_fields
 
 _TYPES: Final[Mapping[fields.FieldType, CrmFieldType]] = {
     "text": CrmFieldType.TEXT,

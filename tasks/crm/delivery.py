@@ -1,7 +1,7 @@
 """Delivery to CRMs: claim messages about some leads, write what the ledger knows of these now, read it back, mark them.
 
 Belongs here: the round, and what becomes of messages when a CRM as a whole gives no answer. Does not belong here: one
-write of some leads (``crm_write``), what is written (``leadgate.crm``), or a vendor's quirks (``connectors``).
+write of some leads (``write``), what is written (``leadgate.crm``), or a vendor's quirks (``connectors``).
 
 A message says only which lead has changed. So ten changes are one write, and a late attempt writes nothing stale.
 """
@@ -24,12 +24,12 @@ from leadgate.ledger.outbox import CrmMessage
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.playbook import CrmConnection, Playbook
 from leadgate.vocabulary import CrmMessageKind
-from tasks import crm_items
+from tasks.crm.items import build_connection_refusal, build_limit, build_unreachable
 from tasks.delivery import DIGEST_ATTEMPTS, WAITS
 
 if TYPE_CHECKING:
     from leadgate.connectors.crm import Crm
-    from tasks.crm_owners import CrmOwners
+    from tasks.crm.owners import CrmOwners
     from tasks.outbox import DeliveryReport
 
 #: Longer than one request can take, with all its repeats. It is renewed before each request that writes.
@@ -131,7 +131,7 @@ class _Round:
 def _deliver_some(here: _Round) -> bool:
     """Write the next leads. False when nothing is due, or when the CRM gives no answer."""
     from leadgate.connectors.service_session import ServiceError
-    from tasks.crm_write import CrmWriter
+    from tasks.crm.write import CrmWriter
 
     writer = CrmWriter(here.ledger, here.playbook, here.connection, here.opened, here.lease, here.as_of)
     leads = max(1, min(MOST_LEADS, here.opened.crm.rows_per_write))
@@ -173,17 +173,17 @@ def _leave_alone(here: _Round, messages: list[CrmMessage], error: Exception) -> 
             until = now + timedelta(seconds=seconds)
             if error.is_daily:
                 told = f"{name} takes no more requests today; its leads wait until {until:%Y-%m-%d %H:%M} UTC"
-                item = crm_items.build_limit(name, told, here.playbook, now)
+                item = build_limit(name, told, here.playbook, now)
         elif isinstance(error, CrmRefusedError):
             until = now + _REFUSED_WAIT
-            item = crm_items.build_connection_refusal(
+            item = build_connection_refusal(
                 name, words, f"{error.code} {error.vendor_message}".strip(), here.playbook, now
             )
         else:
             until = now + WAITS[min(state, len(WAITS) - 1)]
             if state + 1 >= _TOLD_AFTER:
                 told = f"{name} has not answered {state + 1} times in a row ({words}); its leads wait"
-                item = crm_items.build_unreachable(name, told, here.playbook, now)
+                item = build_unreachable(name, told, here.playbook, now)
         crm_connections.wait(connection, name, words, until)
         outbox.postpone(connection, messages, f"{name}: {words}", until, counts=False)
         open_once(connection, item)

@@ -1,7 +1,7 @@
 """Who a rep is in a CRM, and which rep an owner is: by the playbook's ``crm_ids``, else by e-mail address.
 
-Belongs here: this one rule, both ways. Does not belong here: what follows when a rep is not found (``crm_write``,
-``crm_check``), or an owner is none (``crm_owner_changes``).
+Belongs here: this one rule, both ways. Does not belong here: what follows when a rep is not found (``write``,
+``check``), or an owner is none (``owner_changes``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from leadgate.playbook import Rep
-from tasks import crm_reading
+from tasks.crm.reading import ask_crm
 
 if TYPE_CHECKING:
     from leadgate.connectors.crm import Crm, CrmOwner
@@ -77,7 +77,7 @@ class RepFinder:
 
     def _list(self) -> list[CrmOwner]:
         if self._listed is None:
-            self._listed = crm_reading.ask(self._name, self._crm.list_owners)
+            self._listed = ask_crm(self._name, self._crm.list_owners)
         return self._listed
 
 
