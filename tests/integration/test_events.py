@@ -215,6 +215,7 @@ def test_a_receiver_that_is_gone_is_left_alone_and_events_wait(told: Told) -> No
         ("whsec_!", "base64"),
         (f"{SECRET} a-bearers-token-of-24-chars!", "whsec_"),
     ],
+    ids=["none", "no prefix", "no base64", "a second that is none"],
 )
 def test_without_a_secret_nothing_is_sent(told: Told, value: str, words: str | None) -> None:
     told.own(1)
