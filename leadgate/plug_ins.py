@@ -14,6 +14,7 @@ from typing import Any, Final
 from leadgate.errors import LeadgateError
 
 PROVIDERS: Final = "leadgate.providers"  #: the group of enrichment providers
+CONNECTORS: Final = "leadgate.connectors"  #: the group of CRM connectors
 
 
 class PlugInError(LeadgateError):

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
+from leadgate import plug_ins
 from leadgate.errors import NotAvailableError
 from leadgate.playbook import CrmConnection
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
 
     from leadgate.connectors.crm import Crm
-
-GROUP: Final = "leadgate.connectors"
 
 
 class CrmNotConfiguredError(NotAvailableError):
@@ -60,10 +58,10 @@ def open_crm(connection: CrmConnection, environ: Mapping[str, str]) -> Crm:
 def _find_opener(kind: str) -> Callable[[CrmSettings], Crm]:
     if kind in _BUILT_IN:
         return _BUILT_IN[kind]
-    found = [each for each in metadata.entry_points(group=GROUP) if each.name == kind]
-    if not found:
-        raise CrmNotConfiguredError(f"no connector is called {kind!r}; install the package that has it")
-    opener: Callable[[CrmSettings], Crm] = found[0].load()
+    try:
+        opener: Callable[[CrmSettings], Crm] = plug_ins.load(plug_ins.CONNECTORS, kind)
+    except plug_ins.PlugInError as error:
+        raise CrmNotConfiguredError(str(error)) from error
     return opener
 
 

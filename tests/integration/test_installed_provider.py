@@ -52,7 +52,11 @@ def install(folder: Path, module: str, entry_points: str) -> None:
 
 def test_the_steps_of_contributing_work_as_written(tmp_path: Path) -> None:
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    (module,) = re.findall(r"^   ```python\n(.*?)^   ```$", page, re.MULTILINE | re.DOTALL)
+    (module,) = (
+        each
+        for each in re.findall(r"^   ```python\n(.*?)^   ```$", page, re.MULTILINE | re.DOTALL)
+        if "Registry" in each
+    )
     hostile = '\n\nNaN = float("nan")\n\n\ndef hostile(*, name, settings, folder):\n    raise RuntimeError("about lead1@company1.example")\n'
     hostile += "\n\ndef odd(*, name, settings, folder):\n    return Odd()\n\n\nclass Odd:\n    name = 'odd'\n"
     hostile += "    def look_up(self, frame):\n        return pd.DataFrame({'employees': [[1]], 'salary': [3]})\n"

@@ -6,12 +6,11 @@ Belongs here: what must fit together in this part of a playbook, without asking 
 from __future__ import annotations
 
 from collections.abc import Collection
-from importlib import metadata
 from string import Formatter
 from typing import Final
 from urllib.parse import urlsplit
 
-from leadgate import fields
+from leadgate import fields, plug_ins
 from leadgate.nearest import propose
 from leadgate.playbook.check.checker import Checker, Found
 from leadgate.playbook.crm import CRM_FIELD_NAME, CRM_TYPES, FACTS, CrmConnection, CrmDealReads
@@ -75,7 +74,7 @@ def _check_type(checker: Checker, here: Path, connection: CrmConnection) -> Foun
             if name not in options:
                 yield checker.at((*here, "options", name), f"unknown option {name!r}; {propose(name, options)}")
         return
-    installed = {each.name for each in metadata.entry_points(group="leadgate.connectors")}
+    installed = plug_ins.list_names(plug_ins.CONNECTORS)
     if connection.type not in installed:
         known = propose(connection.type, {*CRM_TYPES, *installed})
         yield checker.at((*here, "type"), f"no connector is called {connection.type!r}; {known}")
