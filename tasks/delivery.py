@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from leadgate.masking import mask
-from leadgate.playbook import EVENT_TARGET, EventReceiver, Playbook, ShownFact
+from leadgate.playbook import EVENT_TARGET, EventReceiver, MessageFact, Playbook
 from leadgate.vocabulary import EventKind
 
 EVERYBODY: Final = "everybody"
@@ -40,7 +40,7 @@ class DeliveryAddress:
 
     variable: str | None
     value: str | None = field(default=None, repr=False)
-    shows: tuple[ShownFact, ...] = ()
+    shows: tuple[MessageFact, ...] = ()
     digest_from: int | None = None
     receiver: EventReceiver | None = None  # of events: the address is the playbook's, and the variable has its secret
 

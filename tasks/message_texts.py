@@ -16,13 +16,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from leadgate.ledger.message_facts import MessageFacts
 from leadgate.ledger.outbox import Message
 from leadgate.masking import mask
 from leadgate.plain_text import defang, format_line
-from leadgate.playbook import Playbook, Rep, ShownFact
+from leadgate.playbook import MessageFact, Playbook, Rep, ShownFact
 from leadgate.vocabulary import MessageKind
 from tasks.delivery import mask_target
 
@@ -182,7 +183,7 @@ def compose_message(
     playbook: Playbook,
     now: datetime,
     *,
-    shows: Sequence[ShownFact] = (),
+    shows: Sequence[MessageFact] = (),
     facts: MessageFacts | None = None,
 ) -> Words:
     """The message in words: a template, and values that are safe to leave the installation.
@@ -199,19 +200,18 @@ def compose_digest(
     playbook: Playbook,
     now: datetime,
     *,
-    shows: Sequence[ShownFact] = (),
+    shows: Sequence[MessageFact] = (),
     facts: Mapping[int, MessageFacts],
 ) -> Words:
     """One message in place of several of one kind to one target: a line a lead, what is due first at the top.
 
     ``facts`` are by journey. The first message's key stands for all of them.
     """
-    reps = {rep.name: rep for rep in playbook.reps}
     first, count = messages[0], len(messages)
     fields = _build_fields(first, playbook, now, (), None) | {"count": f"{count:,}"}
     template = TEMPLATES.get(first.kind, _ANY)
     ordered = sorted(messages, key=lambda each: (each.due_at is None, each.due_at or each.created_at, each.id))
-    lines = [_describe_in_digest(each, reps, shows, facts.get(each.journey_id)) for each in ordered[:_NAMED]]
+    lines = [_describe_in_digest(each, playbook, shows, facts.get(each.journey_id)) for each in ordered[:_NAMED]]
     return Words(
         template.digest_title.format(**fields),
         _DIGEST.format(
@@ -224,7 +224,7 @@ def compose_digest(
 
 
 def _describe_in_digest(
-    message: Message, reps: Mapping[str, Rep], shows: Sequence[ShownFact], facts: MessageFacts | None
+    message: Message, playbook: Playbook, shows: Sequence[MessageFact], facts: MessageFacts | None
 ) -> str:
     shown = _choose_shown(message, shows, facts)
     typed = _list_typed(facts, shown) if facts is not None else []
@@ -232,13 +232,14 @@ def _describe_in_digest(
     contacts = contacts or [format_line(_describe_lead(message), _LEAD)]
     due = ""
     if message.due_at is not None and message.kind in _ABOUT_THE_FIRST_TOUCH:
-        zone = _find_zone(message, reps)
+        zone = _find_zone(message, {rep.name: rep for rep in playbook.reps})
         due = f", due {message.due_at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"
-    return f"J{message.journey_id}: {', '.join([*typed, *contacts])}{due}"
+    links = "".join(f"  {link}" for link in _list_records(playbook, shown, facts))
+    return f"J{message.journey_id}: {', '.join([*typed, *contacts])}{due}{links}"
 
 
 def _build_fields(
-    message: Message, playbook: Playbook, now: datetime, shows: Sequence[ShownFact], facts: MessageFacts | None
+    message: Message, playbook: Playbook, now: datetime, shows: Sequence[MessageFact], facts: MessageFacts | None
 ) -> dict[str, str]:
     """The values that a template can name, each on a line of its own, without unseen characters, and no longer than
     it has to be. Of what a lead said there are only ``lead`` and ``facts``."""
@@ -255,14 +256,16 @@ def _build_fields(
         "lead": _describe_lead(message),
     }
     fields = {name: format_line(value, _LEAD if name in ("lead", "key") else _NAME) for name, value in known.items()}
-    lines = [] if facts is None else _describe_facts(message, _choose_shown(message, shows, facts), facts)
+    shown = _choose_shown(message, shows, facts)
+    lines = [] if facts is None else _describe_facts(message, shown, facts)
+    lines += [f"Record: {link}" for link in _list_records(playbook, shown, facts)]
     return fields | {
         "facts": "".join(f"{line}\n" for line in lines),
         "due": _describe_due(message, reps, now),
     }
 
 
-def _choose_shown(message: Message, shows: Sequence[ShownFact], facts: MessageFacts | None) -> Sequence[ShownFact]:
+def _choose_shown(message: Message, shows: Sequence[MessageFact], facts: MessageFacts | None) -> Sequence[MessageFact]:
     """The facts that this message may show: none of a lead whose values nobody has validated."""
     return () if message.kind in _WITHOUT_FACTS or facts is None else shows
 
@@ -284,7 +287,7 @@ def _describe_lead(message: Message) -> str:
     return "an address that could not be validated" if message.has_contact else "no address is known"
 
 
-def _describe_facts(message: Message, shows: Sequence[ShownFact], facts: MessageFacts) -> list[str]:
+def _describe_facts(message: Message, shows: Sequence[MessageFact], facts: MessageFacts) -> list[str]:
     """A line for who the lead is, for each way to reach them, and for why the lead qualified; as ``shows`` allows."""
     typed = _list_typed(facts, shows)
     lines = [f"Who: {', '.join(typed)}"] if typed else []
@@ -297,13 +300,13 @@ def _describe_facts(message: Message, shows: Sequence[ShownFact], facts: Message
     return [*lines, f"Why: {', '.join(why)}"] if why else lines
 
 
-def _list_typed(facts: MessageFacts, shows: Sequence[ShownFact]) -> list[str]:
+def _list_typed(facts: MessageFacts, shows: Sequence[MessageFact]) -> list[str]:
     values = {"name": facts.name, "job_title": facts.job_title, "company": facts.company, "country": facts.country}
     shown = [defang(format_line(value, _TYPED)) for fact in _TYPED_FACTS if fact in shows and (value := values[fact])]
     return [value for value in shown if value]
 
 
-def _list_contacts(message: Message, shows: Sequence[ShownFact]) -> list[tuple[str, str]]:
+def _list_contacts(message: Message, shows: Sequence[MessageFact]) -> list[tuple[str, str]]:
     """The ways to reach a lead that validation has found good, in full. An address's domain may be anybody's."""
     found = []
     if "phone" in shows and message.phone is not None and _NUMBER.fullmatch(message.phone):
@@ -311,6 +314,17 @@ def _list_contacts(message: Message, shows: Sequence[ShownFact]) -> list[tuple[s
     if "email" in shows and message.email is not None and _ADDRESS.fullmatch(message.email):
         found.append(("E-mail", defang(format_line(message.email, _LEAD))))
     return found
+
+
+def _list_records(playbook: Playbook, shows: Sequence[MessageFact], facts: MessageFacts | None) -> list[str]:
+    """The addresses of the lead's records in CRMs, whose ids are quoted: the playbook says where they lead."""
+    if "record" not in shows or facts is None:
+        return []
+    return [
+        each.record_link.replace("{record_id}", quote(facts.records[each.name], safe=""))
+        for each in playbook.crm
+        if each.record_link is not None and each.name in facts.records
+    ]
 
 
 def _list_reasons(facts: MessageFacts) -> list[str]:

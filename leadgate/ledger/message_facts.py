@@ -26,11 +26,14 @@ class MessageFacts:
     score: int | None = None
     grade: str | None = None
     contributions: dict[str, int] = field(default_factory=dict)  # rule -> points
+    records: dict[str, str] = field(default_factory=dict, repr=False)  # CRM -> the id of the lead's record there
 
 
 _FACTS: Final = """
     SELECT j.id AS journey_id, coalesce(nullif(concat_ws(' ', l.first_name, l.last_name), ''), l.full_name) AS name,
-        l.job_title, l.company, l.country, q.score, q.grade, coalesce(q.contributions, '{}') AS contributions
+        l.job_title, l.company, l.country, q.score, q.grade, coalesce(q.contributions, '{}') AS contributions,
+        coalesce((SELECT jsonb_object_agg(crm, record_id) FROM crm_link
+            WHERE lead_id = l.id AND gone_at IS NULL), '{}') AS records
     FROM journey j JOIN lead l ON l.id = j.lead_id
     LEFT JOIN LATERAL (SELECT score, grade, contributions FROM qualification
         WHERE journey_id = j.id ORDER BY generation DESC LIMIT 1) q ON true

@@ -51,7 +51,16 @@ from leadgate.playbook.follow_up import (
     Target,
     Touch,
 )
-from leadgate.playbook.gates import Breaker, ExceptionRoute, Expect, GateRules, Notification, Retention, ShownFact
+from leadgate.playbook.gates import (
+    Breaker,
+    ExceptionRoute,
+    Expect,
+    GateRules,
+    MessageFact,
+    Notification,
+    Retention,
+    ShownFact,
+)
 from leadgate.playbook.loading import PLAYBOOK_FILE_NAME, Loaded, copy_default, load, load_default, parse
 from leadgate.playbook.matching import Certain, Likely, Matching, TieBreaker
 from leadgate.playbook.provider_presets import PRESETS
@@ -132,6 +141,7 @@ __all__ = [
     "Loaded",
     "Matching",
     "Member",
+    "MessageFact",
     "Name",
     "NobodyAvailable",
     "NotFound",

@@ -161,6 +161,7 @@ class CrmConnection(Part):
     task: CrmTaskText | None = None  # none: no tasks
     reads: CrmReads | None = None  # none: nothing is read
     link: str | None = Field(default=None, max_length=500)  # of a lead's page; {lead_number} stands for its number
+    record_link: str | None = Field(default=None, max_length=500)  # of a record's page; {record_id} stands for its id
 
     @property
     def target(self) -> str:

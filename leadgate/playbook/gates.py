@@ -54,6 +54,8 @@ class Breaker(Part):
 
 #: What a message may say of a lead.
 ShownFact = Literal["name", "job_title", "company", "country", "email", "phone", "score", "grade", "reasons"]
+#: What a message to a person may have: ``record`` is the address of the lead's record in a CRM.
+MessageFact = ShownFact | Literal["record"]
 
 
 class Notification(Part):
@@ -64,7 +66,7 @@ class Notification(Part):
 
     to: str
     address_env: EnvironmentName
-    shows: tuple[ShownFact, ...] = ()  # of a lead, on top of a masked address: whoever runs the service can read it
+    shows: tuple[MessageFact, ...] = ()  # of a lead, on top of a masked address: whoever runs the service can read it
     digest_from: int | None = Field(default=10, ge=2)  # so many messages of one kind become one; none: never
 
 

@@ -12,7 +12,7 @@ import pytest
 from leadgate import playbook as playbooks
 from leadgate.ledger.message_facts import MessageFacts
 from leadgate.ledger.outbox import Message
-from leadgate.playbook import Playbook, ShownFact
+from leadgate.playbook import CrmConnection, Playbook, ShownFact
 from leadgate.sla.sla_targets import TARGETS
 from leadgate.vocabulary import MessageKind
 from tasks.delivery import MOST_ATTEMPTS, find_address, mask_target, wait_after
@@ -81,6 +81,22 @@ def test_a_notification_shows_who_the_lead_is_and_why_as_far_as_it_allows(playbo
     assert "Why: grade A\n" in some
     for personal in ("Jane", "jane[.]doe", "3012345678", "75"):
         assert personal not in some
+
+
+def test_a_message_leads_to_the_record_in_the_crm(playbook: Playbook) -> None:
+    link = "https://crm.example/{record_id}"
+    connections = [CrmConnection(name=name, type="hubspot", record_link=link) for name in ("sales", "other", "third")]
+    connected = playbook.model_copy(update={"crm": tuple(connections)})
+    facts = replace(FACTS, records={"sales": "17", "third": "1/../2?x= \n<b>", "gone": "5"})
+    body = compose_message(make_message(), connected, NOW, shows=("record",), facts=facts).body
+    assert [line for line in body.splitlines() if "crm.example" in line] == [
+        "Record: https://crm.example/17",
+        "Record: https://crm.example/1%2F..%2F2%3Fx%3D%20%0A%3Cb%3E",
+    ]
+    digest = compose_digest([make_message()] * 2, connected, NOW, shows=("record",), facts={12: facts}).body
+    assert digest.count("https://crm.example/17") == 2
+    for shows, known in ((("company",), facts), (("record",), FACTS), (("record",), None)):
+        assert "crm.example" not in compose_message(make_message(), connected, NOW, shows=shows, facts=known).body
 
 
 def test_what_validation_has_not_found_good_is_not_shown(playbook: Playbook) -> None:

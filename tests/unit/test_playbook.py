@@ -147,6 +147,8 @@ crm:
         ("    writes", "    task: {subject: 'Call {company'}\n    writes", "has a brace that does not belong to a pair"),
         ("    writes", "    link: 'https://l.example/{email}'\n    writes", "a link holds {lead_number} alone"),
         ("    writes", "    link: 'javascript:alert(1)'\n    writes", "is no address of a page"),
+        ("    writes", "    record_link: 'https://l.example/{email}'\n    writes", "a link holds {record_id} alone"),
+        ("    writes", "    record_link: 'http://l.example/{record_id}'\n    writes", "is no address of a page"),
     ],
 )  # fmt: skip
 def test_a_crm_that_cannot_work(problems: Edit, old: str, new: str, said: str) -> None:

@@ -235,15 +235,20 @@ def _check_texts(checker: Checker, here: Path, connection: CrmConnection) -> Fou
                 yield checker.at(there, problem)
             for name in names:
                 yield from _check_fact(checker, there, name)
-    if connection.link is not None:
-        names, problem = _read_names(connection.link)
+    for key, link, held in (
+        ("link", connection.link, "lead_number"),
+        ("record_link", connection.record_link, "record_id"),
+    ):
+        if link is None:
+            continue
+        names, problem = _read_names(link)
         if problem is not None:
-            yield checker.at((*here, "link"), problem)
-        if unknown := [name for name in names if name != "lead_number"]:
-            message = f"a link holds {{lead_number}} alone, and not {{{unknown[0]}}}: links are read by others"
-            yield checker.at((*here, "link"), message)
-        if not connection.link.startswith("https://"):
-            yield checker.at((*here, "link"), "is no address of a page; write one like https://…")
+            yield checker.at((*here, key), problem)
+        if unknown := [name for name in names if name != held]:
+            message = f"a link holds {{{held}}} alone, and not {{{unknown[0]}}}: links are read by others"
+            yield checker.at((*here, key), message)
+        if not link.startswith("https://"):
+            yield checker.at((*here, key), "is no address of a page; write one like https://…")
 
 
 def _read_names(text: str) -> tuple[list[str], str | None]:
