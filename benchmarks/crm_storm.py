@@ -56,7 +56,7 @@ from leadgate.connectors.service_session import Policy, ServiceSession
 from leadgate.ledger import Ledger, open_ledger, outbox, ownership, signals
 from leadgate.ledger.crm_facts import read_facts
 from leadgate.ledger.verify import verify
-from leadgate.playbook import CrmConnection, Loaded
+from leadgate.playbook import CrmConnection, LoadedPlaybook
 from leadgate.settings import Settings
 from tasks import capture, reassignments
 from tasks.batches import Worker, run_waiting
@@ -150,7 +150,7 @@ def main() -> None:
     sys.exit(bool(violations))
 
 
-def parse_playbook(places: Sequence[Place]) -> Loaded:
+def parse_playbook(places: Sequence[Place]) -> LoadedPlaybook:
     return playbooks.parse(PLAYBOOK + "".join(place.playbook for place in places), path=Path("storm.yaml"))
 
 
@@ -179,7 +179,7 @@ def _build_row(number: int, job_title: str) -> dict[str, Any]:
 
 def change(
     ledger: Ledger,
-    book: Loaded,
+    book: LoadedPlaybook,
     leads: int,
     draw: random.Random,
     pause: Callable[[], None],
@@ -214,14 +214,14 @@ def _stop_clock(at: datetime) -> Callable[[], datetime]:
     return lambda: at
 
 
-def _capture(ledger: Ledger, book: Loaded, rows: Sequence[dict[str, Any]], now: datetime) -> None:
+def _capture(ledger: Ledger, book: LoadedPlaybook, rows: Sequence[dict[str, Any]], now: datetime) -> None:
     read = [Row(line, row | {"Message": f"{now}"}) for line, row in enumerate(rows, start=2)]
     keys = capture.Keys(book.playbook.sources["website"])
     with ledger.transaction() as connection:
         signals.store_signals(connection, capture.build_signal_rows(read, "website", f"{now}.csv", keys), now)
 
 
-def _touch_some(ledger: Ledger, book: Loaded, draw: random.Random, count: int, now: datetime) -> list[int]:
+def _touch_some(ledger: Ledger, book: LoadedPlaybook, draw: random.Random, count: int, now: datetime) -> list[int]:
     """Owners call some of their leads. Returns the leads' numbers."""
     with ledger.transaction() as connection:
         owned = connection.execute(
@@ -267,7 +267,12 @@ def open_quickly(connection: CrmConnection, environ: Mapping[str, str]) -> Crm:
 
 
 def deliver(
-    ledger: Ledger, book: Loaded, places: Sequence[Place], now: datetime, crms: OpenCrms, seconds: float = _ROUND
+    ledger: Ledger,
+    book: LoadedPlaybook,
+    places: Sequence[Place],
+    now: datetime,
+    crms: OpenCrms,
+    seconds: float = _ROUND,
 ) -> DeliveryReport:
     """One round: what is due ``now``."""
     report = DeliveryReport()
@@ -285,7 +290,7 @@ def deliver(
     return report
 
 
-def settle(ledger: Ledger, book: Loaded, places: Sequence[Place], crms: OpenCrms | None = None) -> int:
+def settle(ledger: Ledger, book: LoadedPlaybook, places: Sequence[Place], crms: OpenCrms | None = None) -> int:
     """Deliver without faults until nothing waits, however far ahead its next attempt is. Returns the rounds."""
     crms = crms or OpenCrms(open_quickly)
     for number in range(1, 60):
@@ -302,7 +307,7 @@ def _opened(url: str) -> Iterator[Ledger]:
         yield ledger
 
 
-def _deliver_until_killed(url: str, book: Loaded, places: Sequence[Place], began: float, log: Path) -> None:
+def _deliver_until_killed(url: str, book: LoadedPlaybook, places: Sequence[Place], began: float, log: Path) -> None:
     file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(file, 1)
     os.dup2(file, 2)
@@ -317,7 +322,7 @@ def _deliver_until_killed(url: str, book: Loaded, places: Sequence[Place], began
                 time.sleep(0.02)
 
 
-def _change_all(url: str, book: Loaded, leads: int, seed: int) -> None:
+def _change_all(url: str, book: LoadedPlaybook, leads: int, seed: int) -> None:
     with _opened(url) as ledger:
         change(ledger, book, leads, random.Random(seed), lambda: time.sleep(0.5))
 
@@ -332,7 +337,7 @@ class _Running:
 
 
 def _storm(
-    ledger: Ledger, book: Loaded, places: Sequence[Place], folder: Path, draw: random.Random, leads: int
+    ledger: Ledger, book: LoadedPlaybook, places: Sequence[Place], folder: Path, draw: random.Random, leads: int
 ) -> Tally:
     """One process changes leads, two deliver and are killed again and again, until what changed was delivered once."""
     url = ledger.engine.url.render_as_string(hide_password=False)

@@ -29,7 +29,7 @@ from leadgate.connectors.crm import Crm
 from leadgate.connectors.hubspot import HubSpot
 from leadgate.connectors.service_session import Policy, ServiceSession
 from leadgate.ledger import Ledger, open_ledger
-from leadgate.playbook import CrmConnection, Loaded
+from leadgate.playbook import CrmConnection, LoadedPlaybook
 from leadgate.settings import Settings
 from tasks.crm.delivery import OpenCrms
 
@@ -102,12 +102,12 @@ def _open(url: str) -> Any:
     return open_ledger(Settings(home=Path(), database_url=url, key=KEY))
 
 
-def _prepare(url: str, book: Loaded, leads: int) -> None:
+def _prepare(url: str, book: LoadedPlaybook, leads: int) -> None:
     with _open(url) as ledger:
         change(ledger, book, leads, random.Random(1), lambda: None, steps=0)
 
 
-def _deliver(url: str, book: Loaded, place: Any, seconds: float) -> None:
+def _deliver(url: str, book: LoadedPlaybook, place: Any, seconds: float) -> None:
     ends = time.monotonic() + seconds
     ledger: Ledger
     with _open(url) as ledger:

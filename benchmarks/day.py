@@ -28,7 +28,7 @@ from benchmarks.throughput import NOW, capture_leads
 from flows.run import Runner
 from flows.runtime.server import compute_event_retention
 from leadgate.ledger import Ledger, open_ledger
-from leadgate.playbook import Loaded, Retention
+from leadgate.playbook import LoadedPlaybook, Retention
 from leadgate.settings import Settings
 from leadgate.vocabulary import BatchKind
 
@@ -61,7 +61,7 @@ def main() -> None:
     print(f"written to {path}")
 
 
-def _measure(ledger: Ledger, settings: Settings, loaded: Loaded, leads: int, batches: int) -> dict[str, Any]:
+def _measure(ledger: Ledger, settings: Settings, loaded: LoadedPlaybook, leads: int, batches: int) -> dict[str, Any]:
     def work(runner: Runner, seed: int) -> int:
         capture_leads(ledger, loaded, sample.people(leads, seed=seed))
         return len(runner.run(now=NOW, kinds=(BatchKind.INTAKE,)).batches)
@@ -147,7 +147,7 @@ class _Flows:
         return await housekeeping(now=datetime.now(UTC) + timedelta(days=30))
 
 
-def _in_session(ledger: Ledger, settings: Settings, loaded: Loaded, work: Callable[[_Flows], Any]) -> Any:
+def _in_session(ledger: Ledger, settings: Settings, loaded: LoadedPlaybook, work: Callable[[_Flows], Any]) -> Any:
     from flows.runtime import session
     from tasks.batches import Worker
 

@@ -33,7 +33,7 @@ from sqlalchemy import text
 from benchmarks import sample
 from benchmarks.throughput import NOW, capture_leads, require_not_parked
 from leadgate.ledger import Ledger, open_ledger
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from leadgate.vocabulary import BatchKind
 from tasks.batches import Worker, run_waiting
@@ -61,7 +61,7 @@ class Place:
     """A ledger, and the seeds of leads that it has not seen."""
 
     ledger: Ledger
-    loaded: Loaded
+    loaded: LoadedPlaybook
     home: Path
     seeds: Iterator[int] = field(default_factory=lambda: iter(range(1, 1_000_000)))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from leadgate import playbook as playbooks
-from leadgate.playbook import Band, Loaded
+from leadgate.playbook import Band, LoadedPlaybook
 
 _FIRST = ("Ada", "Ben", "Chloé", "Dmitri", "Elif", "Fatima", "Gustav", "Hana", "Igor", "Jun", "Kofi", "Lena", "Omar")
 _LAST = ("Adeyemi", "Brandt", "Costa", "Dubois", "Eriksen", "García", "Haddad", "Ito", "Kowalski", "Lind", "O'Brien")
@@ -76,7 +76,7 @@ def _phone(country: str, person: int) -> str:
     return f"{prefix}{first + person * 7_919 % (8 * 10 ** (digits - 1)):0{digits}d}"
 
 
-def playbook() -> Loaded:
+def playbook() -> LoadedPlaybook:
     """The default playbook without caps and absences, so that every qualified lead finds an owner, and with a narrower
     band for review, so that few leads wait for a person."""
     loaded = playbooks.load_default()

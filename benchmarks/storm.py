@@ -38,7 +38,7 @@ from leadgate.ledger.activities import match_activities, store_activities
 from leadgate.ledger.batches import LeaseLost
 from leadgate.ledger.leases import read_lease_remaining
 from leadgate.ledger.verify import verify
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from leadgate.vocabulary import BatchKind
 from tasks import activities, capture
@@ -133,7 +133,9 @@ def main() -> None:
 # -- the storm ---------------------------------------------------------------------------------------------
 
 
-def _storm(ledger: Ledger, loaded: Loaded, draw: random.Random, seconds: float, leads: int) -> tuple[list[File], Tally]:
+def _storm(
+    ledger: Ledger, loaded: LoadedPlaybook, draw: random.Random, seconds: float, leads: int
+) -> tuple[list[File], Tally]:
     """Workers and captures that die and are replaced until the time is over; then all once more, undisturbed."""
     url = ledger.engine.url.render_as_string(hide_password=False)
     files: list[File] = []
@@ -253,13 +255,13 @@ def _opened(url: str) -> Iterator[Ledger]:
         yield ledger
 
 
-def _capture(url: str, loaded: Loaded, files: list[File]) -> None:
+def _capture(url: str, loaded: LoadedPlaybook, files: list[File]) -> None:
     with _opened(url) as ledger:
         for file in files:
             _store(ledger, loaded, file)
 
 
-def _store(ledger: Ledger, loaded: Loaded, file: File) -> None:
+def _store(ledger: Ledger, loaded: LoadedPlaybook, file: File) -> None:
     """As the command does it, in small chunks. A file is known by its rows, so each has its own counts."""
     keys = capture.Keys(loaded.playbook.sources[file.source])
     reader = activities.Reader("activities", "storm", loaded.playbook, NOW)
@@ -272,7 +274,7 @@ def _store(ledger: Ledger, loaded: Loaded, file: File) -> None:
                 signals.store_signals(connection, capture.build_signal_rows(chunk, file.source, "storm", keys), NOW)
 
 
-def _work(url: str, loaded: Loaded, now: datetime, limit: int) -> None:
+def _work(url: str, loaded: LoadedPlaybook, now: datetime, limit: int) -> None:
     with _opened(url) as ledger:
         worker = Worker(ledger, loaded, f"worker-{os.getpid()}", LEASE, limit)
         while True:
@@ -283,7 +285,7 @@ def _work(url: str, loaded: Loaded, now: datetime, limit: int) -> None:
             time.sleep(0.05)  # somebody is at work, or left a batch behind
 
 
-def _calm(ledger: Ledger, loaded: Loaded, files: list[File]) -> None:
+def _calm(ledger: Ledger, loaded: LoadedPlaybook, files: list[File]) -> None:
     """The same files, one after the other, by one worker that nobody kills."""
     url = ledger.engine.url.render_as_string(hide_password=False)
     _capture(url, loaded, files)

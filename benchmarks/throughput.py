@@ -32,7 +32,7 @@ from leadgate.connectors.providers import Asking, build_providers
 from leadgate.ledger import Ledger, open_ledger, reports, signals
 from leadgate.ledger.batches import Batch
 from leadgate.ledger.pools import StoredTurns
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from leadgate.sla import sla_targets
 from leadgate.vocabulary import BatchKind
@@ -108,7 +108,7 @@ def measure(leads: int, rounds: int) -> dict[str, Any]:
 
 
 def _governed(
-    ledger: Ledger, settings: Settings, loaded: Loaded, leads: int, rounds: int
+    ledger: Ledger, settings: Settings, loaded: LoadedPlaybook, leads: int, rounds: int
 ) -> tuple[list[float], dict[str, float], float]:
     """Seconds of each round, where the time of the last went, and the peak resident memory in MB."""
     from flows.run import Runner
@@ -145,7 +145,7 @@ def require_not_parked(ledger: Ledger) -> None:
         )
 
 
-def capture_leads(ledger: Ledger, loaded: Loaded, rows: Iterator[dict[str, Any]]) -> None:
+def capture_leads(ledger: Ledger, loaded: LoadedPlaybook, rows: Iterator[dict[str, Any]]) -> None:
     keys = capture.Keys(loaded.playbook.sources["website"])
     numbered = (Row(line, payload) for line, payload in enumerate(rows, start=2))
     for chunk in capture.chunk_rows(numbered):
@@ -153,7 +153,7 @@ def capture_leads(ledger: Ledger, loaded: Loaded, rows: Iterator[dict[str, Any]]
             signals.store_signals(connection, capture.build_signal_rows(chunk, "website", "bench", keys), NOW)
 
 
-def _bare(loaded: Loaded, leads: int, seed: int) -> float:
+def _bare(loaded: LoadedPlaybook, leads: int, seed: int) -> float:
     """Seconds that the decisions alone take on the same rows."""
     total = 0.0
     work = Work(Batch(0, 1, "bare", loaded.hash, leads, NOW), loaded, NOW)

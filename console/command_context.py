@@ -21,7 +21,7 @@ from leadgate.settings import Settings
 if TYPE_CHECKING:  # slow to import, and `leadgate --help` needs none of it
     from leadgate.actors import Actor
     from leadgate.ledger import Ledger
-    from leadgate.playbook import Loaded, Playbook
+    from leadgate.playbook import LoadedPlaybook, Playbook
     from leadgate.vocabulary import GateName
 
 
@@ -68,20 +68,20 @@ class CommandContext:
             f"Name the folder that has it: LEADGATE_HOME=FOLDER, or `{find_program()} --home FOLDER …`.\nOr, {capture}."
         )
 
-    def read_playbook(self) -> Loaded:
+    def read_playbook(self) -> LoadedPlaybook:
         """The playbook as it was written, notes unsaid. Raises ``PlaybookError``."""
         from leadgate import playbook
 
         return playbook.load(self.settings.playbook) if self.settings.playbook else playbook.load_default()
 
-    def playbook(self) -> Loaded:
+    def playbook(self) -> LoadedPlaybook:
         """The playbook as it was written; notes on how it is written go to stderr. Raises ``PlaybookError``."""
         loaded = self.read_playbook()
         for note in loaded.document.notes:
             hint(f"note: {note}")
         return loaded
 
-    def load_checked_playbook(self) -> Loaded:
+    def load_checked_playbook(self) -> LoadedPlaybook:
         """The playbook, if its parts agree. Raises ``PlaybookError`` before anything is stored."""
         from leadgate.playbook.check import require
 
@@ -89,7 +89,7 @@ class CommandContext:
         require(loaded, promises=list_promise_names())
         return loaded
 
-    def load_playbook_to_go_on(self, *, later: bool) -> Loaded:
+    def load_playbook_to_go_on(self, *, later: bool) -> LoadedPlaybook:
         """The playbook of an action: checked before anything is stored, unless leads go on by it ``later``."""
         return self.playbook() if later else self.load_checked_playbook()
 

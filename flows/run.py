@@ -18,7 +18,7 @@ from flows.runtime import preload
 from flows.runtime.server import open_prefect_server, wait_until_ready
 from leadgate.ledger import Ledger, hosts, open_ledger
 from leadgate.ledger.leases import read_lease_remaining
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from leadgate.vocabulary import BatchKind
 from tasks.batches import BatchReport, Worker, activate, claim_next_work
@@ -48,7 +48,7 @@ class RunReport:
 
 def run(
     settings: Settings,
-    playbook: Loaded,
+    playbook: LoadedPlaybook,
     *,
     now: datetime | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
@@ -70,7 +70,7 @@ class Runner:
         self,
         ledger: Ledger,
         settings: Settings,
-        playbook: Loaded,
+        playbook: LoadedPlaybook,
         progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         self._ledger = ledger

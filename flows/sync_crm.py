@@ -17,7 +17,7 @@ from prefect.states import Completed, Failed
 from flows import evidence
 from flows.runtime import session
 from leadgate.ledger import Ledger
-from leadgate.playbook import CrmConnection, Loaded
+from leadgate.playbook import CrmConnection, LoadedPlaybook
 from tasks.crm.sync import SyncReport
 from tasks.crm.sync_task import sync_crm_task
 from tasks.quoting import quote
@@ -47,7 +47,7 @@ async def sync_crm(now: datetime | None = None) -> State[Any] | None:
         return Completed(message=told) if whole else Failed(message=told)
 
 
-async def _sync(ledger: Ledger, loaded: Loaded, connection: CrmConnection, now: datetime | None) -> State[Any]:
+async def _sync(ledger: Ledger, loaded: LoadedPlaybook, connection: CrmConnection, now: datetime | None) -> State[Any]:
     """The state of the task run that reads this CRM."""
     # which Prefect declares as a state, and gives as a coroutine
     pending: Any = sync_crm_task(

@@ -27,22 +27,22 @@ from leadgate.ledger.clock import ask_time
 from leadgate.ledger.lead_history import Story
 from leadgate.mapping.normalise import normalise
 from leadgate.masking import mask
-from leadgate.playbook import Loaded, Playbook
+from leadgate.playbook import LoadedPlaybook, Playbook
 from leadgate.references import IdError, parse
 from leadgate.scoring.points import score
 from leadgate.scoring.verdict import qualify
 from leadgate.settings import Settings
-from leadgate.sla.sla_targets import due_times
+from leadgate.sla.sla_targets import compute_due_times
 
 __all__ = [
     "IdError",
     "Ledger",
-    "Loaded",
+    "LoadedPlaybook",
     "NoLedgerError",
     "Playbook",
     "Story",
     "assign",
-    "due_times",
+    "compute_due_times",
     "load_playbook",
     "normalise",
     "open_ledger",
@@ -67,7 +67,7 @@ def open_ledger(home: str | Path | None = None) -> Iterator[Ledger]:
         yield ledger
 
 
-def load_playbook(path: str | Path | None = None) -> Loaded:
+def load_playbook(path: str | Path | None = None) -> LoadedPlaybook:
     """The playbook of a file, or the default one. Raises ``PlaybookError`` with every problem and its line."""
     return playbooks.load_default() if path is None else playbooks.load(Path(path))
 

@@ -39,7 +39,7 @@ from leadgate.ledger import (
 from leadgate.ledger.journeys import stage_moves
 from leadgate.ledger.pools import StoredTurns
 from leadgate.playbook import Playbook, Rep
-from leadgate.sla.sla_targets import Due, due_times, list_returnable_reasons
+from leadgate.sla.sla_targets import Due, compute_due_times, list_returnable_reasons
 from leadgate.values.json_types import JsonObject
 from leadgate.vocabulary import AssignmentMethod, MessageKind, Outcome, StageName
 from tasks.stage import Decided, Gathered, Stage, Work
@@ -96,7 +96,7 @@ def decide(gathered: Gathered[Capacity], work: Work) -> Decided[TurnChanges]:
     assigned = assign(frame, playbook, pools, loads, now)
     frame[list(assigned.frame.columns)] = assigned.frame
     frame["inputs"] = format_inputs(frame, frame["rule"], playbook)
-    frame[list(Due._fields)] = due_times(frame, playbook, now)
+    frame[list(Due._fields)] = compute_due_times(frame, playbook, now)
     frame["assigned_at"] = pd.Timestamp(now)
     _add_gate_facts(frame, playbook, Availability(playbook, loads, now), assigned.loads)
     frame["reason"] = frame["reasons"].map(lambda reasons: reasons[0] if reasons else None)

@@ -26,7 +26,7 @@ from leadgate.ledger.faults import is_ours
 from leadgate.ledger.journeys.claiming import RowsRefused
 from leadgate.ledger.leases import lease, release, take_over
 from leadgate.ledger.row_filter import RowFilter
-from leadgate.playbook import Loaded, Playbook, parse
+from leadgate.playbook import LoadedPlaybook, Playbook, parse
 from leadgate.vocabulary import BatchKind
 from tasks import assignment, capture, enrichment, follow_up, qualification, validation
 from tasks.bisecting import run_stage
@@ -56,7 +56,7 @@ class Worker:
     """Who works, by which playbook, and how: what every claim needs."""
 
     ledger: Ledger
-    playbook: Loaded
+    playbook: LoadedPlaybook
     holder: str
     lease_seconds: float = 30.0
     limit: int = 20_000
@@ -165,7 +165,7 @@ def _claim_batch(worker: Worker, now: datetime | None, kind: BatchKind) -> Batch
     return batch
 
 
-def _load_pinned(worker: Worker, hash_: str) -> Loaded:
+def _load_pinned(worker: Worker, hash_: str) -> LoadedPlaybook:
     """The playbook that a batch was claimed with: this worker's, or an earlier one from the ledger."""
     if hash_ == worker.playbook.hash:
         return worker.playbook
@@ -176,7 +176,7 @@ def _load_pinned(worker: Worker, hash_: str) -> Loaded:
 
 
 @lru_cache(maxsize=8)
-def _parse_playbook(content: str, path: str) -> Loaded:
+def _parse_playbook(content: str, path: str) -> LoadedPlaybook:
     return parse(content, path=Path(path))
 
 

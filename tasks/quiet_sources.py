@@ -20,7 +20,7 @@ from leadgate.ledger.captured_rows import lock_source
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.quiet_sources import SOURCE_QUIET
 from leadgate.ledger.work_items import NewWorkItem
-from leadgate.playbook import ExpectedSignals, Loaded, Playbook
+from leadgate.playbook import ExpectedSignals, LoadedPlaybook, Playbook
 from leadgate.sla.hours import Clock, make_clock
 from leadgate.vocabulary import StageName, WorkItemKind
 from tasks.work_items import find_route
@@ -30,7 +30,7 @@ FURTHEST: Final = timedelta(days=90)
 _PRECISION: Final = timedelta(minutes=1)
 
 
-def check_quiet_sources(ledger: Ledger, loaded: Loaded, now: datetime | None = None) -> int:
+def check_quiet_sources(ledger: Ledger, loaded: LoadedPlaybook, now: datetime | None = None) -> int:
     """Open a work item for each source that has gone quiet, and close those of sources that have not, or of which
     nothing is expected any more. Returns how many were opened."""
     expected = {name: source.expects for name, source in loaded.playbook.sources.items() if source.expects is not None}
@@ -46,7 +46,7 @@ def check_quiet_sources(ledger: Ledger, loaded: Loaded, now: datetime | None = N
     return opened
 
 
-def _check(connection: Connection, loaded: Loaded, source: str, expects: ExpectedSignals, now: datetime) -> int:
+def _check(connection: Connection, loaded: LoadedPlaybook, source: str, expects: ExpectedSignals, now: datetime) -> int:
     hours = loaded.playbook.hours[expects.hours] if expects.hours is not None else None
     since = find_window_start(make_clock(hours), expects.within, now)
     count = quiet_sources.count_signals_since(connection, source, since)

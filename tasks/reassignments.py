@@ -30,7 +30,7 @@ from leadgate.ledger.reassignments import TakenAway
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.masking import mask_within
 from leadgate.nearest import propose
-from leadgate.playbook import Loaded, Playbook
+from leadgate.playbook import LoadedPlaybook, Playbook
 from leadgate.playbook.routing import SlaClock
 from leadgate.vocabulary import ActionKind, AssignmentMethod, StageName, WorkItemKind
 from tasks.assignment import read_loads
@@ -74,7 +74,7 @@ class Transfer:
 
 def reassign(
     ledger: Ledger,
-    loaded: Loaded,
+    loaded: LoadedPlaybook,
     journey_id: int,
     *,
     rep: str | None = None,
@@ -114,7 +114,7 @@ def reassign(
 
 def follow_owner(
     ledger: Ledger,
-    loaded: Loaded,
+    loaded: LoadedPlaybook,
     journey_id: int,
     assignment_id: int,
     rep: str,
@@ -152,7 +152,14 @@ def _assign_to_rep(
 
 
 def unassign(
-    ledger: Ledger, loaded: Loaded, journey_id: int, *, nurture: bool = False, reason: str, by: Actor, now: datetime
+    ledger: Ledger,
+    loaded: LoadedPlaybook,
+    journey_id: int,
+    *,
+    nurture: bool = False,
+    reason: str,
+    by: Actor,
+    now: datetime,
 ) -> TakenAway:
     """The lead has no owner any more: a work item asks where it goes, or it is nurtured.
 
@@ -172,7 +179,7 @@ def unassign(
 
 def transfer(
     ledger: Ledger,
-    loaded: Loaded,
+    loaded: LoadedPlaybook,
     rep: str,
     *,
     to_pool: str | None = None,
@@ -223,7 +230,7 @@ def transfer(
     return _retry_races(ledger, loaded, now, attempt)
 
 
-def _retry_races(ledger: Ledger, loaded: Loaded, now: datetime, attempt: Callable[..., _T]) -> _T:
+def _retry_races(ledger: Ledger, loaded: LoadedPlaybook, now: datetime, attempt: Callable[..., _T]) -> _T:
     """``attempt`` in a transaction, again when somebody else took a turn meanwhile; in the end without rivals."""
     playbook_versions.activate_playbook(
         ledger,
@@ -282,7 +289,7 @@ def _explain_unassigned(candidates: str, pool: str | None) -> str:
 
 def _store(
     connection: Connection,
-    loaded: Loaded,
+    loaded: LoadedPlaybook,
     decided: pd.DataFrame,
     before: dict[str, StoredTurns],
     assigned: Assigned,

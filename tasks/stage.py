@@ -17,7 +17,7 @@ from typing_extensions import TypeVar
 from leadgate.json_columns import CheckedPromise
 from leadgate.ledger import Ledger
 from leadgate.ledger.batches import Batch
-from leadgate.playbook import Loaded, Playbook
+from leadgate.playbook import LoadedPlaybook, Playbook
 from leadgate.vocabulary import GateName, JourneyStatus, Outcome, StageName
 from tasks.outcomes import HOLDING_OUTCOMES
 
@@ -30,7 +30,7 @@ class Work:
     """The work of a stage: the batch, the playbook pinned to it, and the time that counts as now."""
 
     batch: Batch
-    playbook: Loaded
+    playbook: LoadedPlaybook
     now: datetime
     lease_seconds: float = 30.0
     key: bytes = field(default=b"", repr=False)  # the key of the hashes by which leads are looked up

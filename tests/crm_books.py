@@ -17,7 +17,7 @@ from stub_gates import pass_all
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, open_ledger
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from leadgate.vocabulary import BatchKind
 from tasks.batches import run_waiting
@@ -52,7 +52,7 @@ crm:
     task: {subject: "Call {company}"}
 """
 ENVIRON = {"HUBSPOT_TOKEN": TOKEN, "SALESFORCE_ID": "app", "SALESFORCE_SECRET": TOKEN}
-UseBook = Callable[[str, str], Loaded]
+UseBook = Callable[[str, str], LoadedPlaybook]
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def use_book(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> UseBo
     for name, value in ENVIRON.items():
         monkeypatch.setenv(name, value)
 
-    def use(section: str, url: str) -> Loaded:
+    def use(section: str, url: str) -> LoadedPlaybook:
         reps = PLAYBOOK.replace("manager: mia}", "manager: mia, email: rep@example.com}")
         path = tmp_path / "playbook.yaml"
         path.write_text(reps + section.replace("URL", url), encoding="utf-8")

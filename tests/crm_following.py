@@ -10,7 +10,7 @@ from harness import NOW, PLAYBOOK, Harness
 
 from leadgate import playbook as playbooks
 from leadgate.connectors.crm_opening import open_crm
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from tasks.crm.sync import SyncReport, sync_crm
 from tasks.outbox import deliver_waiting
 
@@ -25,7 +25,7 @@ _FIELDS = {
 }
 
 
-def make_book(crm: str, ids: dict[str, str], *, text: str = PLAYBOOK) -> Loaded:
+def make_book(crm: str, ids: dict[str, str], *, text: str = PLAYBOOK) -> LoadedPlaybook:
     """The tests' playbook with a CRM, and the ids of reps there."""
     for rep, owner_id in ids.items():
         plain = f"name: {rep}, manager: mia}}"

@@ -20,7 +20,7 @@ from leadgate.actors import Actor
 from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, activities, open_ledger, signals
 from leadgate.ledger.verify import verify
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from leadgate.vocabulary import BatchKind
 from tasks import capture
@@ -119,7 +119,7 @@ def ledger(settings: Settings) -> Iterator[Ledger]:
 
 
 @pytest.fixture(scope="session")
-def loaded() -> Loaded:
+def loaded() -> LoadedPlaybook:
     """The playbook of the tests: small, with one of everything that a stage can decide."""
     return playbooks.parse(PLAYBOOK, path=Path("tests.yaml"))
 
@@ -134,7 +134,7 @@ def make_actor(name: str, acts_for: str | None = None) -> Actor:
 class Harness:
     """What the tests do with a ledger: capture rows, work until nothing waits, ask."""
 
-    def __init__(self, ledger: Ledger, loaded: Loaded) -> None:
+    def __init__(self, ledger: Ledger, loaded: LoadedPlaybook) -> None:
         self.ledger = ledger
         self.loaded = loaded
 
@@ -211,7 +211,7 @@ class Harness:
 
 
 @pytest.fixture
-def harness(ledger: Ledger, loaded: Loaded) -> Harness:
+def harness(ledger: Ledger, loaded: LoadedPlaybook) -> Harness:
     """A fresh ledger with the tests' playbook."""
     return Harness(ledger, loaded)
 

@@ -29,7 +29,7 @@ from console.http.capture_api import build_app
 from console.http.listening import build_config
 from leadgate import source_secrets
 from leadgate.ledger import Ledger
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 
 SOURCES = """sources:
   website:
@@ -131,7 +131,7 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture
-def client(ledger: Ledger, loaded: Loaded, environment: dict[str, str]) -> Iterator[Client]:
+def client(ledger: Ledger, loaded: LoadedPlaybook, environment: dict[str, str]) -> Iterator[Client]:
     """The real application in a real server on loopback."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as taken:
         client = Client(taken.getsockname()[1])

@@ -21,10 +21,10 @@ from benchmarks.fuzz import rows
 from benchmarks.fuzz.hunt import Figures, Found, hunt, opened
 from benchmarks.fuzz.shrink import smallest
 from leadgate.ledger import open_ledger
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 
-PLAYBOOKS: Final[dict[str, Callable[[], Loaded]]] = {
+PLAYBOOKS: Final[dict[str, Callable[[], LoadedPlaybook]]] = {
     "default": rows.by_default,
     "reads text": rows.that_reads_text,
 }

@@ -26,7 +26,7 @@ from sqlalchemy import text
 from benchmarks.fuzz.errors import Injector, Once
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, open_ledger
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 
 #: Intake may stand still for so many seconds.
@@ -53,7 +53,7 @@ class Ran:
 class Consumer:
     """A running process, told to work by ``run``."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, loaded: Loaded, folder: Path) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, loaded: LoadedPlaybook, folder: Path) -> None:
         self._ledger, self._folder = ledger, folder
         playbook = folder / f"{loaded.hash[:16]}.json"
         playbook.write_text(loaded.text, encoding="utf-8")

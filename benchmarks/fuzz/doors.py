@@ -30,7 +30,7 @@ from leadgate.connectors import files
 from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, clock, open_ledger, signals
 from leadgate.ledger.activities import match_activities, store_activities
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from tasks import activities, capture
 
@@ -66,7 +66,7 @@ class Captured:
 class Doors:
     """Both doors of one playbook's sources."""
 
-    def __init__(self, ledger: Ledger, door: Ledger, loaded: Loaded, port: int, folder: Path) -> None:
+    def __init__(self, ledger: Ledger, door: Ledger, loaded: LoadedPlaybook, port: int, folder: Path) -> None:
         self._ledger, self._door, self._loaded, self._port, self._folder = ledger, door, loaded, port, folder
         self._injector = Injector(door.engine)
 
@@ -181,7 +181,7 @@ def _write_csv(path: Path, sent: Sequence[Sent]) -> None:
 
 
 @contextlib.contextmanager
-def opened(settings: Settings, ledger: Ledger, loaded: Loaded, folder: Path) -> Iterator[Doors]:
+def opened(settings: Settings, ledger: Ledger, loaded: LoadedPlaybook, folder: Path) -> Iterator[Doors]:
     """The doors of ``loaded``, the one for HTTP served on loopback. They have connections of their own."""
     secrets = {variable_of(source): secret_of(source) for source in loaded.playbook.sources}
     with (

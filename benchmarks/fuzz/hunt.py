@@ -29,7 +29,7 @@ from leadgate.fields import STANDARD
 from leadgate.ledger import Ledger, clock, open_ledger, reruns
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.verify import verify
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 
 _CLEARED_EVERY: Final = 20  # rounds: looking at all of a ledger takes longer and longer
@@ -84,7 +84,7 @@ class Figures:
 class Ground:
     """A ledger that is thrown away, a playbook, both doors and a consumer. Use ``opened``."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, loaded: Loaded, folder: Path, at: Doors) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, loaded: LoadedPlaybook, folder: Path, at: Doors) -> None:
         self.ledger, self.loaded, self._settings = ledger, loaded, settings
         self.statements = [1, 1]  # of capture and of the stages, in the last round without an error
         self._folder, self._doors = folder, at
@@ -236,7 +236,7 @@ class Ground:
 
 
 @contextlib.contextmanager
-def opened(settings: Settings, loaded: Loaded, folder: Path) -> Iterator[Ground]:
+def opened(settings: Settings, loaded: LoadedPlaybook, folder: Path) -> Iterator[Ground]:
     """The ledger of ``settings``, which name a database, with what a hunt needs; its schema is changed."""
     with open_ledger(settings) as ledger:
         errors.install(ledger)

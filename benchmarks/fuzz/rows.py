@@ -14,7 +14,7 @@ from benchmarks import sample
 from benchmarks.fuzz import values
 from leadgate import playbook as playbooks
 from leadgate.fields import STANDARD
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 
 #: A file of JSON lines, a CSV file; a body of JSON, a form.
 Door = Literal["lines", "csv", "json", "form"]
@@ -87,7 +87,7 @@ def activity(number: int) -> dict[str, Any]:
     }
 
 
-def targets(loaded: Loaded) -> list[tuple[str, str, bool]]:
+def targets(loaded: LoadedPlaybook) -> list[tuple[str, str, bool]]:
     """Every source with each of its columns, and whether the source brings activities."""
     found = []
     for name, source in loaded.playbook.sources.items():
@@ -100,7 +100,7 @@ def targets(loaded: Loaded) -> list[tuple[str, str, bool]]:
     return found
 
 
-def poisons(loaded: Loaded, draw: random.Random) -> Iterator[Poison]:
+def poisons(loaded: LoadedPlaybook, draw: random.Random) -> Iterator[Poison]:
     """Without end: every column of every source in turn, with every kind of value in turn, of any length."""
     columns, kinds = targets(loaded), list(values.kinds())
     while True:
@@ -117,7 +117,7 @@ def poisons(loaded: Loaded, draw: random.Random) -> Iterator[Poison]:
 # --- playbooks --------------------------------------------------------------------------------------------
 
 
-def by_default() -> Loaded:
+def by_default() -> LoadedPlaybook:
     """The default playbook, with owners for every lead, whose every source may post."""
     return _open(sample.playbook())
 
@@ -157,7 +157,7 @@ _READS_TEXT: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 
-def that_reads_text() -> Loaded:
+def that_reads_text() -> LoadedPlaybook:
     """A playbook whose expressions and expectations read what people type, and custom fields of every type."""
     loaded = sample.playbook()
     document = loaded.playbook.model_dump(mode="json")
@@ -177,7 +177,7 @@ def variable_of(source: str) -> str:
     return f"LEADGATE_SECRET_{source.upper()}"
 
 
-def _open(loaded: Loaded) -> Loaded:
+def _open(loaded: LoadedPlaybook) -> LoadedPlaybook:
     """``loaded`` with a door for every source."""
     document = loaded.playbook.model_dump(mode="json")
     for name, source in document["sources"].items():

@@ -29,7 +29,7 @@ from leadgate.ledger import Ledger, open_ledger
 from leadgate.ledger.clock import ask_time
 from leadgate.masking import mask
 from leadgate.nearest import propose
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from tasks import activities
 from tasks.capture import map_lead_headers
@@ -75,7 +75,7 @@ class _Opener:
     """Opens files for one source."""
 
     source: str
-    playbook: Loaded
+    playbook: LoadedPlaybook
     limits: Limits
 
     @contextmanager

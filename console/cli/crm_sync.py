@@ -30,7 +30,7 @@ from leadgate.connectors.crm_opening import CrmNotConfiguredError, open_crm
 from leadgate.errors import ExitCode
 from leadgate.ledger import Ledger, open_ledger
 from leadgate.nearest import propose
-from leadgate.playbook import CrmConnection, Loaded, Playbook
+from leadgate.playbook import CrmConnection, LoadedPlaybook, Playbook
 from tasks.crm.sync import SyncReport, read_crm
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _tell_problems(problems: Mapping[str, str | None]) -> None:
 
 
 def _preview(
-    ledger: Ledger, loaded: Loaded, connection: CrmConnection, now: datetime | None, most: int | None
+    ledger: Ledger, loaded: LoadedPlaybook, connection: CrmConnection, now: datetime | None, most: int | None
 ) -> PreviewReport:
     from tasks.crm.preview import PreviewReport, preview_crm
 

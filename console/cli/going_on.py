@@ -16,7 +16,7 @@ from console.screen import build_console, find_program, say
 from leadgate.counting import format_count
 from leadgate.ledger import Ledger, hosts, reports
 from leadgate.ledger.reports import JourneyStanding
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 
 _MOST_SHOWN: Final = 20
 
@@ -24,7 +24,7 @@ _MOST_SHOWN: Final = 20
 def go_on(
     context: CommandContext,
     ledger: Ledger,
-    loaded: Loaded,
+    loaded: LoadedPlaybook,
     journeys: Sequence[int],
     now: datetime | None,
     *,

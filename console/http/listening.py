@@ -28,7 +28,7 @@ from console.screen import CommandError, say
 from leadgate import source_secrets
 from leadgate.errors import ExitCode
 from leadgate.ledger import open_ledger
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.playbook.check.secrets import require_values
 
 HOST = "127.0.0.1"
@@ -130,7 +130,7 @@ def _require_token(token: str | None) -> None:
         raise CommandError(f"LEADGATE_METRICS_TOKEN {error}") from None
 
 
-def _require_sources(playbook: Loaded) -> None:
+def _require_sources(playbook: LoadedPlaybook) -> None:
     if not any(source.http for source in playbook.playbook.sources.values()):
         raise CommandError(
             f"{playbook.path}: no source may post, so there is nothing to listen for; give one an `http:`, like "
@@ -157,7 +157,7 @@ def _open_socket(port: int) -> socket.socket:
     return opened
 
 
-def _say_where(playbook: Loaded, taken: socket.socket) -> None:
+def _say_where(playbook: LoadedPlaybook, taken: socket.socket) -> None:
     here = f"http://{HOST}:{taken.getsockname()[1]}"
     for name, variable in RequestVerifier(playbook.playbook, os.environ).unset:
         http = playbook.playbook.sources[name].http

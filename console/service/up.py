@@ -42,7 +42,7 @@ from flows.runtime.server import (
 )
 from leadgate.errors import ExitCode
 from leadgate.ledger import Ledger, LedgerError, open_ledger
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.playbook.check.secrets import require_values
 from leadgate.settings import Settings
 
@@ -71,7 +71,7 @@ def up(ctx: typer.Context) -> None:
         _say("stopped; what was accepted is kept, and the next start goes on with it")
 
 
-def _keep_up(settings: Settings, playbook: Loaded) -> None:
+def _keep_up(settings: Settings, playbook: LoadedPlaybook) -> None:
     """Everything, until somebody asks for the end."""
     named = os.environ.get("PREFECT_API_URL")
     patience = PARTS_END_WITHIN if (settings.home / STATE_FILE).exists() else 0.0  # it was killed the last time
@@ -100,7 +100,7 @@ def _keep_up(settings: Settings, playbook: Loaded) -> None:
 
 
 def _build_parts(
-    settings: Settings, playbook: Loaded, ledger: Ledger, address: PrefectAddress, *, ours: bool
+    settings: Settings, playbook: LoadedPlaybook, ledger: Ledger, address: PrefectAddress, *, ours: bool
 ) -> list[Part]:
     """What runs, in the order of its start."""
     logs, folder = settings.home / "logs", settings.home / "run"
@@ -151,7 +151,9 @@ def _build_parts(
     return parts
 
 
-def _run(settings: Settings, playbook: Loaded, ledger: Ledger, address: PrefectAddress, parts: list[Part]) -> None:
+def _run(
+    settings: Settings, playbook: LoadedPlaybook, ledger: Ledger, address: PrefectAddress, parts: list[Part]
+) -> None:
     """Start the parts, each when those before it answer, and look after them for ever."""
     _say_health(DATABASE, "up", "as named" if settings.database_url else "embedded, in the data folder")
     first = parts[0]
@@ -184,7 +186,7 @@ def _run(settings: Settings, playbook: Loaded, ledger: Ledger, address: PrefectA
         time.sleep(LOOK_EVERY)
 
 
-def _tell_where(settings: Settings, playbook: Loaded, address: PrefectAddress) -> None:
+def _tell_where(settings: Settings, playbook: LoadedPlaybook, address: PrefectAddress) -> None:
     console = build_console()
     console.print("\nLeadgate is up. Ctrl-C stops everything.\n")
     console.print(f"  Prefect UI     {address.url.removesuffix('/api')}", soft_wrap=True)
@@ -204,7 +206,7 @@ def _tell_where(settings: Settings, playbook: Loaded, address: PrefectAddress) -
     console.print(f"  what waits     {find_program()} status\n", soft_wrap=True)
 
 
-def _list_http_sources(playbook: Loaded) -> list[str]:
+def _list_http_sources(playbook: LoadedPlaybook) -> list[str]:
     return [name for name, source in playbook.playbook.sources.items() if source.http is not None]
 
 

@@ -43,7 +43,7 @@ from leadgate.ledger.batches import Conflict, LeaseLost
 from leadgate.ledger.consumers import PAUSED
 from leadgate.ledger.database import explain_database_error
 from leadgate.ledger.leases import release
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from leadgate.vocabulary import BatchKind
 from tasks.batches import BatchReport, Worker, activate, claim_next_work
@@ -77,7 +77,7 @@ class Consumer:
         self,
         ledger: Ledger,
         settings: Settings,
-        playbook: Loaded,
+        playbook: LoadedPlaybook,
         tell: Callable[[str], None] = lambda _: None,
         *,
         now: datetime | None = None,

@@ -20,7 +20,7 @@ from leadgate.errors import LeadgateError
 from leadgate.nearest import propose
 from leadgate.playbook import NobodyAvailable, Playbook, Pool, Route
 from leadgate.playbook.routing import SlaClock
-from leadgate.sla.sla_targets import Due, due_times
+from leadgate.sla.sla_targets import Due, compute_due_times
 from leadgate.vocabulary import AssignmentMethod
 
 #: Steps of the ladder that were taken; those for the next touch begin again with an owner's first one.
@@ -100,7 +100,7 @@ def with_clock(
     if clock == "keep":
         return placed.assign(**{name: before[name] for name in _CLOCK})
     again = placed.assign(priority=before["priority"], clock_from=None, **dict.fromkeys(_STEPS, 0))
-    again[list(Due._fields)] = due_times(again, playbook, now)
+    again[list(Due._fields)] = compute_due_times(again, playbook, now)
     return again
 
 

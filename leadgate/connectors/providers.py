@@ -27,7 +27,7 @@ from leadgate.connectors.provider import (
 )
 from leadgate.fields import list_enrichable
 from leadgate.mapping.answers import clean_answers
-from leadgate.playbook import AccountsFile, CompanyDomain, HttpProvider, InstalledProvider, Loaded, Playbook
+from leadgate.playbook import AccountsFile, CompanyDomain, HttpProvider, InstalledProvider, LoadedPlaybook, Playbook
 from leadgate.values.addresses import Kinds
 from leadgate.values.json_types import JsonValue
 
@@ -45,7 +45,7 @@ class Asking:
     key: bytes = b""
 
 
-def build_providers(playbook: Loaded, asking: Asking) -> list[Provider]:
+def build_providers(playbook: LoadedPlaybook, asking: Asking) -> list[Provider]:
     """The playbook's providers, in order."""
     rules = playbook.playbook
     free = Kinds.of(rules.validation).free

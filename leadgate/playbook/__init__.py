@@ -61,7 +61,7 @@ from leadgate.playbook.gates import (
     Retention,
     ShownFact,
 )
-from leadgate.playbook.loading import PLAYBOOK_FILE_NAME, Loaded, copy_default, load, load_default, parse
+from leadgate.playbook.loading import PLAYBOOK_FILE_NAME, LoadedPlaybook, copy_default, load, load_default, parse
 from leadgate.playbook.matching import Certain, Likely, Matching, TieBreaker
 from leadgate.playbook.provider_presets import PRESETS
 from leadgate.playbook.routing import (
@@ -138,7 +138,7 @@ __all__ = [
     "LadderStep",
     "Leave",
     "Likely",
-    "Loaded",
+    "LoadedPlaybook",
     "Matching",
     "Member",
     "MessageFact",

@@ -32,7 +32,7 @@ _PACKAGE_FOLDER = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedPlaybook:
     """A playbook with its source: ``text`` as written, ``path`` of its file, and ``hash``.
 
     ``hash`` is the SHA-256, in hex, of ``canonical``: equal for playbooks that decide the same, so
@@ -58,7 +58,7 @@ class Loaded:
         return self.path.parent
 
 
-def load(path: Path) -> Loaded:
+def load(path: Path) -> LoadedPlaybook:
     """The playbook in the file ``path``. Raises ``PlaybookError`` with every problem of its schema."""
     file = str(path)
     try:
@@ -80,7 +80,7 @@ def load(path: Path) -> Loaded:
 
 
 @lru_cache(maxsize=16)
-def parse(text: str, *, path: Path) -> Loaded:
+def parse(text: str, *, path: Path) -> LoadedPlaybook:
     """The playbook in ``text``. ``path`` is the path of its file, for messages and relative paths."""
     document = rename_keys(read(text, str(path)), NEW_NAMES)
     try:
@@ -88,10 +88,10 @@ def parse(text: str, *, path: Path) -> Loaded:
     except ValidationError as error:
         raise PlaybookError(describe_problems(error, document, Playbook)) from error
     digest = hashlib.sha256(_format_canonical(playbook).encode()).hexdigest()
-    return Loaded(playbook, text, digest, path, document)
+    return LoadedPlaybook(playbook, text, digest, path, document)
 
 
-def load_default() -> Loaded:
+def load_default() -> LoadedPlaybook:
     """The bundled playbook for B2B SaaS, used until a team has its own."""
     return load(_PACKAGE_FOLDER / "default_playbook.yaml")
 

@@ -133,7 +133,7 @@ def compute_first_due(playbook: Playbook, pool: Pool, now: datetime) -> Due:
     return _compute_due(sla, _make_clock(playbook, None if sla.clock == "wall" else pool.hours), now)
 
 
-def due_times(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> pd.DataFrame:
+def compute_due_times(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> pd.DataFrame:
     """``sla``, ``due_at`` and ``due_soon_at`` of leads that get their owner ``now``.
 
     ``frame`` has ``owner``, ``pool``, ``sla`` (the pool's) and ``priority`` (the first that the lead matches, or

@@ -20,7 +20,7 @@ from leadgate.ledger.signals import NewSignal
 from leadgate.mapping import crm_records
 from leadgate.mapping.crm_records import RecordError
 from leadgate.plain_text import make_storable
-from leadgate.playbook import CrmConnection, CrmReads, Loaded, Playbook
+from leadgate.playbook import CrmConnection, CrmReads, LoadedPlaybook, Playbook
 from leadgate.values.json_types import JsonObject, JsonValue
 from tasks.capture import encode
 from tasks.crm import deletions
@@ -53,7 +53,7 @@ def list_signal_fields(connection: CrmConnection, reads: CrmReads, playbook: Pla
 
 
 def build_lead_feed(
-    ledger: Ledger, loaded: Loaded, connection: CrmConnection, reads: CrmReads, crm: Crm, now: datetime | None
+    ledger: Ledger, loaded: LoadedPlaybook, connection: CrmConnection, reads: CrmReads, crm: Crm, now: datetime | None
 ) -> Feed:
     from leadgate.connectors.crm import CrmObject
 
@@ -88,7 +88,7 @@ def build_lead_feed(
 
 def follow_webhooks(
     ledger: Ledger,
-    loaded: Loaded,
+    loaded: LoadedPlaybook,
     connection: CrmConnection,
     reads: CrmReads,
     crm: Crm,

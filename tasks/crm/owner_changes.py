@@ -29,7 +29,7 @@ from leadgate.ledger.crm_links import OwnedRecord
 from leadgate.ledger.faults import Conflict
 from leadgate.ledger.outbox import CRM_OWNER_IS_NO_REP
 from leadgate.plain_text import format_line, make_storable
-from leadgate.playbook import CrmConnection, Loaded
+from leadgate.playbook import CrmConnection, LoadedPlaybook
 from tasks.crm.items import build_foreign_owner, name_owner
 from tasks.crm.owners import RepFinder
 from tasks.crm.reading import ask_crm
@@ -45,7 +45,7 @@ class OwnerFollower:
     """Follows the owners that are set in one CRM."""
 
     def __init__(
-        self, ledger: Ledger, loaded: Loaded, connection: CrmConnection, crm: Crm, now: datetime | None
+        self, ledger: Ledger, loaded: LoadedPlaybook, connection: CrmConnection, crm: Crm, now: datetime | None
     ) -> None:
         self._ledger, self._loaded, self._connection, self._crm, self._as_of = ledger, loaded, connection, crm, now
         self._field = connection.followed_field or ""

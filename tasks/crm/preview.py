@@ -22,7 +22,7 @@ from leadgate.ledger.batches import Batch
 from leadgate.ledger.clock import ask_time
 from leadgate.ledger.signals import NewSignal
 from leadgate.plain_text import format_line
-from leadgate.playbook import CrmConnection, CrmReads, Loaded
+from leadgate.playbook import CrmConnection, CrmReads, LoadedPlaybook
 from leadgate.vocabulary import GateName
 from tasks import capture, validation
 from tasks.crm.leads import KIND, list_fields, read_signals
@@ -56,7 +56,7 @@ class PreviewReport:
 
 def preview_crm(
     ledger: Ledger,
-    loaded: Loaded,
+    loaded: LoadedPlaybook,
     connection: CrmConnection,
     crm: Crm,
     now: datetime | None = None,
@@ -101,7 +101,7 @@ def preview_crm(
 
 def _count_page(
     ledger: Ledger,
-    loaded: Loaded,
+    loaded: LoadedPlaybook,
     connection: CrmConnection,
     reads: CrmReads,
     page: ChangePage,
@@ -124,7 +124,7 @@ def _count_page(
     return list(new.values())
 
 
-def find_holds(new: Sequence[NewSignal], loaded: Loaded, now: datetime) -> Counter[str]:
+def find_holds(new: Sequence[NewSignal], loaded: LoadedPlaybook, now: datetime) -> Counter[str]:
     """Why capture and validation would hold these signals: how many, by reason."""
     if not new:
         return Counter()

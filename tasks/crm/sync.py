@@ -21,7 +21,7 @@ from leadgate.failpoints import failpoint
 from leadgate.ledger import Ledger, crm_positions
 from leadgate.ledger.clock import read_time
 from leadgate.plain_text import format_line
-from leadgate.playbook import CrmConnection, CrmReads, Loaded, Playbook
+from leadgate.playbook import CrmConnection, CrmReads, LoadedPlaybook, Playbook
 from tasks.crm import activities, outcomes
 from tasks.crm.feed import Feed, SyncCounts
 from tasks.crm.leads import KIND, build_lead_feed, follow_webhooks
@@ -69,7 +69,7 @@ def describe_sync(report: SyncReport) -> str:
 
 def read_crm(
     ledger: Ledger,
-    loaded: Loaded,
+    loaded: LoadedPlaybook,
     connection: CrmConnection,
     open_it: Callable[[], Crm],
     now: datetime | None = None,
@@ -96,7 +96,7 @@ def read_crm(
 
 def sync_crm(
     ledger: Ledger,
-    loaded: Loaded,
+    loaded: LoadedPlaybook,
     connection: CrmConnection,
     crm: Crm,
     now: datetime | None = None,
@@ -146,7 +146,7 @@ def sync_crm(
 
 
 def build_feeds(
-    ledger: Ledger, loaded: Loaded, connection: CrmConnection, reads: CrmReads, crm: Crm, now: datetime | None
+    ledger: Ledger, loaded: LoadedPlaybook, connection: CrmConnection, reads: CrmReads, crm: Crm, now: datetime | None
 ) -> list[Feed]:
     """The kinds of records that the playbook reads of this CRM, in the order in which they are read."""
     feeds: list[Feed] = []

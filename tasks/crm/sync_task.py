@@ -18,7 +18,7 @@ from prefect.tasks import Task
 
 from leadgate.connectors.crm_opening import open_crm
 from leadgate.ledger import Ledger, faults
-from leadgate.playbook import CrmConnection, Loaded
+from leadgate.playbook import CrmConnection, LoadedPlaybook
 from tasks.crm.sync import describe_sync, read_crm
 from tasks.stage_task import is_worth_a_retry
 
@@ -37,7 +37,7 @@ async def can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> b
     persist_result=False,
 )
 async def sync_crm_task(
-    crm: str, ledger: Ledger, loaded: Loaded, connection: CrmConnection, now: datetime | None
+    crm: str, ledger: Ledger, loaded: LoadedPlaybook, connection: CrmConnection, now: datetime | None
 ) -> State[Any]:
     """Read what changed in a CRM. ``crm`` is for the run's name.
 

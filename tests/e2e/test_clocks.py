@@ -28,7 +28,7 @@ from stub_gates import pass_all
 from leadgate import playbook as playbooks
 from leadgate.ledger import consumers
 from leadgate.ledger.clock import ask_time
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from tasks.batches import run_waiting
 
@@ -42,7 +42,7 @@ WITHIN = 90.0  # seconds for processes that start beside one another
 
 
 @pytest.fixture(scope="session")
-def loaded() -> Loaded:
+def loaded() -> LoadedPlaybook:
     return playbooks.parse(CLOCKED, path=Path("clocks.yaml"))
 
 

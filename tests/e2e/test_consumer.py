@@ -24,7 +24,7 @@ from tcp_proxy import TcpProxy
 from leadgate.ledger import reruns
 from leadgate.ledger.batches import claim, close
 from leadgate.ledger.leases import find_last_held_batch, find_standing, take_over
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from tasks.batches import activate
 
@@ -32,7 +32,7 @@ PATIENT = 600.0  # seconds; nothing here waits so long
 
 
 @pytest.fixture
-def quick(server: str, loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(server: str, loaded: LoadedPlaybook, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that is ready for its first batch, as a consumer's is; leads are of the tests' morning; and what waits
     for seconds between two looks waits for less."""
     from flows.runtime import consumer, control, preload

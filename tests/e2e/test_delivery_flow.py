@@ -19,7 +19,7 @@ from receiver import SECRET, Receiver, receiving
 from flows.run import Runner
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from tasks.outbox import DeliveryReport
 
@@ -32,7 +32,7 @@ notifications:
 
 
 @pytest.fixture(scope="session")
-def loaded() -> Loaded:
+def loaded() -> LoadedPlaybook:
     return playbooks.parse(PLAYBOOK + NOTIFIED, path=Path("tests.yaml"))
 
 

@@ -28,7 +28,7 @@ from stub_gates import pass_all
 from leadgate import playbook as playbooks
 from leadgate.ledger import hosts
 from leadgate.ledger.clock import ask_time, read_time
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from tasks.batches import run_waiting
 
@@ -40,7 +40,7 @@ CLOSE = timedelta(seconds=60)  # far less than any clock here is off, and more t
 
 
 @pytest.fixture(scope="session")
-def loaded() -> Loaded:
+def loaded() -> LoadedPlaybook:
     return playbooks.parse(NOTIFIED, path=Path("clocks.yaml"))
 
 

@@ -21,11 +21,11 @@ from leadgate.connectors.crm import (
 )
 from leadgate.connectors.service_session import ServiceUnreachableError
 from leadgate.errors import ExitCode
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from tasks.crm.check import CheckReport, check_connection
 
 
-def check(book: Loaded, crm: Any) -> CheckReport:
+def check(book: LoadedPlaybook, crm: Any) -> CheckReport:
     playbook = book.playbook
     return check_connection(playbook, playbook.crm[0], {"HUBSPOT_TOKEN": TOKEN}, lambda: crm)
 

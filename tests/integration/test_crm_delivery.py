@@ -16,11 +16,11 @@ from memory_crm import BOOK, SECRET, MemoryCrm, deliver, items
 from leadgate import playbook as playbooks
 from leadgate.connectors.crm import CrmLimitError, CrmRecord, RowFault, RowResult
 from leadgate.ledger import ownership, reruns
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 
 
 @pytest.fixture(scope="session")
-def loaded() -> Loaded:
+def loaded() -> LoadedPlaybook:
     return playbooks.parse(BOOK, path=Path("tests.yaml"))
 
 

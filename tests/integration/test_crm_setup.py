@@ -14,7 +14,7 @@ from crm_fakes.serving import RESET_AFTER, answer_with
 from leadgate.connectors.crm import CrmObject
 from leadgate.connectors.crm_opening import open_crm
 from leadgate.errors import ExitCode
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from tasks.crm.setup import SetupReport, set_up_connection
 
 MISSING = ("leadgate_id", "leadgate_score", "leadgate_grade")
@@ -24,7 +24,7 @@ LACKING = SALESFORCE.replace("      OwnerId", "      Leadgate_Route__c: route\n 
 SALESFORCE_ENVIRON = {"SALESFORCE_ID": "app", "SALESFORCE_SECRET": TOKEN}
 
 
-def set_up(book: Loaded, crm: Any) -> SetupReport:
+def set_up(book: LoadedPlaybook, crm: Any) -> SetupReport:
     return set_up_connection(book.playbook, book.playbook.crm[0], {"HUBSPOT_TOKEN": TOKEN}, lambda: crm)
 
 

@@ -21,13 +21,13 @@ from leadgate.connectors.crm import (
     RowResult,
 )
 from leadgate.ledger import outbox, ownership
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from tasks import reassignments
 from tasks.crm.delivery import LEASE
 
 
 @pytest.fixture(scope="session")
-def loaded() -> Loaded:
+def loaded() -> LoadedPlaybook:
     return playbooks.parse(BOOK, path=Path("tests.yaml"))
 
 

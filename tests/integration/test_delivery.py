@@ -21,7 +21,7 @@ import tasks
 from leadgate import playbook as playbooks
 from leadgate.connectors import notify
 from leadgate.ledger import Ledger, reruns
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from tasks.delivery import MOST_ATTEMPTS, WAITS
 from tasks.outbox import ENOUGH, LEASE, DeliveryReport, deliver_waiting
@@ -34,7 +34,7 @@ notifications:
 
 
 @pytest.fixture(scope="session")
-def loaded() -> Loaded:
+def loaded() -> LoadedPlaybook:
     """The tests' playbook, with an address for everybody."""
     return playbooks.parse(PLAYBOOK + NOTIFIED, path=Path("tests.yaml"))
 
@@ -252,7 +252,7 @@ def test_an_address_is_in_no_log_and_in_no_table(
 # --- several at once, and killed --------------------------------------------------------------------------
 
 
-def deliver_in(settings: Settings, loaded: Loaded, address: str, now: datetime) -> dict[str, Any]:
+def deliver_in(settings: Settings, loaded: LoadedPlaybook, address: str, now: datetime) -> dict[str, Any]:
     """A round in a process of its own."""
     with own_ledger(settings) as ledger:
         environ = {"NOTIFY_EVERYBODY": address}
@@ -260,7 +260,7 @@ def deliver_in(settings: Settings, loaded: Loaded, address: str, now: datetime) 
 
 
 def test_two_at_once_deliver_each_message_once(
-    harness: Harness, settings: Settings, loaded: Loaded, receiver: Receiver
+    harness: Harness, settings: Settings, loaded: LoadedPlaybook, receiver: Receiver
 ) -> None:
     harness.begin(*(make_lead(number) for number in range(1, 31)))
     harness.run(NOW + timedelta(hours=2))
@@ -284,7 +284,7 @@ def failpoints() -> list[str]:
 
 @pytest.mark.parametrize("failpoint", failpoints())
 def test_killed_anywhere_a_message_is_delivered_after_the_lease_with_the_same_key(
-    harness: Harness, settings: Settings, loaded: Loaded, receiver: Receiver, failpoint: str
+    harness: Harness, settings: Settings, loaded: LoadedPlaybook, receiver: Receiver, failpoint: str
 ) -> None:
     harness.begin(make_lead(1), make_lead(2))
     giving_up = "give_up" in failpoint
@@ -312,7 +312,7 @@ def test_killed_anywhere_a_message_is_delivered_after_the_lease_with_the_same_ke
 
 
 def test_what_kills_each_process_that_sends_it_is_given_up(
-    harness: Harness, settings: Settings, loaded: Loaded, receiver: Receiver
+    harness: Harness, settings: Settings, loaded: LoadedPlaybook, receiver: Receiver
 ) -> None:
     harness.begin(make_lead(1))
     now = NOW

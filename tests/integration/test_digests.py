@@ -14,7 +14,7 @@ from harness import NOW, PLAYBOOK, Harness, make_lead
 from receiver import Receiver, receiving
 
 from leadgate import playbook as playbooks
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from tasks.delivery import DIGEST_ATTEMPTS, WAITS
 from tasks.outbox import DeliveryReport, deliver_waiting
@@ -44,7 +44,7 @@ def round_of(harness: Harness, receiver: Receiver, now: datetime = NOW) -> Deliv
     return deliver_waiting(harness.ledger, harness.loaded.playbook, now, environ=environ)
 
 
-def deliver_in(settings: Settings, loaded: Loaded, address: str) -> int:
+def deliver_in(settings: Settings, loaded: LoadedPlaybook, address: str) -> int:
     """In a process of its own: how many messages it delivered."""
     with own_ledger(settings) as ledger:
         report = deliver_waiting(ledger, loaded.playbook, NOW, environ={"NOTIFY_EVERYBODY": address})

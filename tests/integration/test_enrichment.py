@@ -37,7 +37,7 @@ def write_playbook(*providers: str, top: str = "") -> str:
     return PLAYBOOK.replace("scoring:\n", f"{top}enrichment:\n  providers:\n{listed}scoring:\n", 1)
 
 
-def parse(text: str) -> playbooks.Loaded:
+def parse(text: str) -> playbooks.LoadedPlaybook:
     return playbooks.parse(text, path=Path("tests.yaml"))
 
 

@@ -24,7 +24,7 @@ from leadgate.ledger import Ledger, open_ledger, ownership, reruns
 from leadgate.ledger.event_facts import EventFacts
 from leadgate.ledger.message_facts import MessageFacts
 from leadgate.ledger.outbox import Message
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.playbook.check import check
 from leadgate.playbook.check.secrets import check_values
 from leadgate.settings import Settings
@@ -108,7 +108,7 @@ class Told:
 
 
 @pytest.fixture
-def told(ledger: Ledger, loaded: Loaded) -> Iterator[Told]:
+def told(ledger: Ledger, loaded: LoadedPlaybook) -> Iterator[Told]:
     hub = Hub()
     with serve(hub) as url:
         made = Told(Harness(ledger, loaded), hub, url)

@@ -33,7 +33,7 @@ from leadgate import playbook as playbooks
 from leadgate.ledger import LedgerError, activities, bulk, faults, reruns
 from leadgate.ledger.batches import Conflict, LeaseLost
 from leadgate.ledger.leases import read_lease_remaining
-from leadgate.playbook import Loaded, Playbook
+from leadgate.playbook import LoadedPlaybook, Playbook
 from leadgate.settings import Settings
 from tasks import bisecting, handoff, outbox
 from tasks.batches import run_waiting
@@ -387,7 +387,7 @@ def test_an_owned_lead_whose_check_fails_stays_owned_with_one_recovery_task(harn
     assert harness.find_broken() == []
 
 
-def test_killed_in_the_middle_of_a_search_it_comes_to_the_same(settings: Settings, loaded: Loaded) -> None:
+def test_killed_in_the_middle_of_a_search_it_comes_to_the_same(settings: Settings, loaded: LoadedPlaybook) -> None:
     def bisected(number: int, holder: str) -> None:
         with own_ledger(settings) as ledger:
             check, _ = failing_for(100 * number + 5, 100 * number + 6)

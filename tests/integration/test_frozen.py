@@ -18,14 +18,14 @@ from stub_gates import pass_all
 from leadgate.ledger import open_ledger
 from leadgate.ledger.batches import claim, fence
 from leadgate.ledger.frozen import end_frozen, find_frozen
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from tasks.batches import Worker, activate, run_waiting
 
 LEASE = 2.0  # seconds
 
 
-def frozen_at(failpoint: str, settings: Settings, loaded: Loaded) -> Child:
+def frozen_at(failpoint: str, settings: Settings, loaded: LoadedPlaybook) -> Child:
     """A consumer that is stopped at ``failpoint``, inside a transaction."""
 
     def work() -> int:

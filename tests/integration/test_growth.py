@@ -19,7 +19,7 @@ from benchmarks.throughput import NOW
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, breakers, figures, lead_frames, lead_history, reports, upkeep
 from leadgate.ledger.verify import verify
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from tasks.batches import run_waiting
 
@@ -32,7 +32,7 @@ _READ = """
 
 
 @pytest.fixture(scope="session")
-def loaded() -> Loaded:
+def loaded() -> LoadedPlaybook:
     """Nobody counts the open leads of reps: that reads as many rows as they have."""
     found = sample.playbook()
     pools = tuple(pool.model_copy(update={"order": "turns"}) for pool in found.playbook.pools)

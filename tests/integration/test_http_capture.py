@@ -52,14 +52,14 @@ from leadgate.ledger import Ledger, consumers
 from leadgate.ledger.activities import NewActivity
 from leadgate.ledger.requests import Sender
 from leadgate.ledger.signals import NewSignal
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from tasks import ingestion
 from tasks.batches import run_waiting
 
 
 @pytest.fixture(scope="session")
-def loaded() -> Loaded:
+def loaded() -> LoadedPlaybook:
     return playbooks.parse(HTTP_PLAYBOOK, path=Path("http.yaml"))
 
 

@@ -23,7 +23,7 @@ from leadgate.connectors import http_provider
 from leadgate.connectors.http_provider import ServiceProvider
 from leadgate.connectors.provider import ANSWERED, ASK_AGAIN, PROBLEM
 from leadgate.ledger import Ledger, lookups, open_ledger
-from leadgate.playbook import PRESETS, CustomField, HttpProvider, Loaded
+from leadgate.playbook import PRESETS, CustomField, HttpProvider, LoadedPlaybook
 from leadgate.settings import Settings
 
 Ask = Callable[..., pd.DataFrame]
@@ -45,7 +45,7 @@ def service() -> Iterator[CompanyService]:
 
 
 @pytest.fixture
-def ask(shared: Ledger, service: CompanyService, loaded: Loaded, request: pytest.FixtureRequest) -> Ask:
+def ask(shared: Ledger, service: CompanyService, loaded: LoadedPlaybook, request: pytest.FixtureRequest) -> Ask:
     """Asks the service about companies by their domains, by a provider with ``more`` keys."""
 
     def ask(

@@ -20,7 +20,7 @@ from leadgate.connectors.crm_base import CrmBase
 from leadgate.connectors.crm_opening import CrmNotConfiguredError, open_crm
 from leadgate.connectors.service_session import ServiceError
 from leadgate.ledger import Ledger
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.playbook.check import check
 from tasks.outbox import deliver_waiting
 
@@ -62,7 +62,9 @@ def acme() -> Iterator[tuple[AcmeService, str]]:
 
 
 @pytest.fixture
-def installed(tmp_path: Path, acme: tuple[AcmeService, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Loaded]:
+def installed(
+    tmp_path: Path, acme: tuple[AcmeService, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[LoadedPlaybook]:
     """A playbook with a CRM of the example's type, whose package Python finds."""
     (module,) = (each for each in re.findall(r"^   ```python\n(.*?)^   ```$", PAGE, re.M | re.S) if "CrmBase" in each)
     (section,) = re.findall(r"^   ```yaml\n(.*?)^   ```$", PAGE, re.M | re.S)
@@ -85,7 +87,7 @@ def installed(tmp_path: Path, acme: tuple[AcmeService, str], monkeypatch: pytest
 
 
 def test_the_steps_of_contributing_work_as_written(
-    installed: Loaded, acme: tuple[AcmeService, str], ledger: Ledger
+    installed: LoadedPlaybook, acme: tuple[AcmeService, str], ledger: Ledger
 ) -> None:
     assert [str(each) for each in check(installed) if "crm" in str(each)] == []
     harness = Harness(ledger, installed)
@@ -97,7 +99,7 @@ def test_the_steps_of_contributing_work_as_written(
     assert harness.find_broken() == []
 
 
-def test_what_the_crm_lacks_is_told(installed: Loaded) -> None:
+def test_what_the_crm_lacks_is_told(installed: LoadedPlaybook) -> None:
     (connection,) = installed.playbook.crm
     crm = open_crm(connection, ENVIRON)
     wanted = [WantedField("score", "Score", CrmFieldType.NUMBER), WantedField("email", "E-mail", CrmFieldType.TEXT)]
@@ -113,7 +115,7 @@ def test_what_the_crm_lacks_is_told(installed: Loaded) -> None:
 
 
 @pytest.mark.parametrize(("kind", "words"), [("broken", "cannot be loaded"), ("missing", "no installed package")])
-def test_a_connector_that_is_not_there_is_told(installed: Loaded, kind: str, words: str) -> None:
+def test_a_connector_that_is_not_there_is_told(installed: LoadedPlaybook, kind: str, words: str) -> None:
     (connection,) = installed.playbook.crm
     with pytest.raises(CrmNotConfiguredError, match=words):
         open_crm(connection.model_copy(update={"type": kind}), ENVIRON)

@@ -37,7 +37,7 @@ from leadgate.ledger import Ledger, signals
 from leadgate.ledger.activities import match_activities, store_activities
 from leadgate.ledger.leases import read_lease_remaining
 from leadgate.ledger.verify import read_projection
-from leadgate.playbook import Loaded, Playbook
+from leadgate.playbook import LoadedPlaybook, Playbook
 from leadgate.settings import Settings
 from leadgate.vocabulary import STAGES
 from tasks import activities, capture
@@ -108,7 +108,7 @@ def phases() -> list[Phase]:
 
 
 def perform(
-    phase: Phase, ledger: Ledger, loaded: Loaded, holder: str = "one", note: Callable[[], None] = lambda: None
+    phase: Phase, ledger: Ledger, loaded: LoadedPlaybook, holder: str = "one", note: Callable[[], None] = lambda: None
 ) -> None:
     """What there is to do in this phase. ``note`` is called before each transaction of it."""
 
@@ -123,7 +123,7 @@ def perform(
         run_waiting(worker, lambda: phase.now, kinds=[phase.kind], check=check)
 
 
-def capture_all(ledger: Ledger, loaded: Loaded, now: datetime, note: Callable[[], None]) -> None:
+def capture_all(ledger: Ledger, loaded: LoadedPlaybook, now: datetime, note: Callable[[], None]) -> None:
     """Capture every file as the command does, but in chunks of a few rows."""
     for source, rows in leads():
         keys = capture.Keys(loaded.playbook.sources[source])
@@ -162,7 +162,7 @@ def real_gate(name: str, frame: pd.DataFrame, playbook: Playbook) -> GateResult:
 # -- undisturbed, and killed again and again ---------------------------------------------------------------
 
 
-def undisturbed(settings: Settings, loaded: Loaded, phase: Phase, trace: Path) -> Phase:
+def undisturbed(settings: Settings, loaded: LoadedPlaybook, phase: Phase, trace: Path) -> Phase:
     """The phase as a child performs it that nobody kills, and what it came by."""
 
     def calm() -> tuple[Phase, list[str], dict[str, Any]]:
@@ -228,7 +228,7 @@ def _any_new(kills: list[Kill]) -> bool:
     return not all(kill.needed for kill in kills)
 
 
-def killed_everywhere(settings: Settings, loaded: Loaded, plan: list[tuple[Phase, list[Kill]]]) -> int:
+def killed_everywhere(settings: Settings, loaded: LoadedPlaybook, plan: list[tuple[Phase, list[Kill]]]) -> int:
     """Every phase with its kills, and what the ledger holds after each. Returns how many were killed."""
     deaths = 0
     with own_ledger(settings) as ledger:
@@ -260,7 +260,7 @@ def two_more(postgres: Ledger, settings: Settings) -> Iterator[list[Settings]]:
 
 
 def test_killed_at_every_failpoint_it_comes_to_the_same(
-    settings: Settings, two_more: list[Settings], loaded: Loaded, tmp_path: Path
+    settings: Settings, two_more: list[Settings], loaded: LoadedPlaybook, tmp_path: Path
 ) -> None:
     gate.preload()
     known: set[tuple[str, str, str, int]] = set()
@@ -282,7 +282,7 @@ def test_killed_at_every_failpoint_it_comes_to_the_same(
     assert deaths >= len(known)
 
 
-def test_running_everything_twice_changes_nothing(settings: Settings, loaded: Loaded) -> None:
+def test_running_everything_twice_changes_nothing(settings: Settings, loaded: LoadedPlaybook) -> None:
     gate.preload()
     with own_ledger(settings) as ledger:
         before: list[str] = []

@@ -29,12 +29,12 @@ from benchmarks.http_load import LoadReport, load
 from console.http.listening import _Troubles
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 
 
 @pytest.fixture(scope="session")
-def loaded() -> Loaded:
+def loaded() -> LoadedPlaybook:
     return playbooks.parse(HTTP_PLAYBOOK, path=Path("http.yaml"))
 
 

@@ -20,7 +20,7 @@ from sqlmodel import SQLModel
 import leadgate.migrations
 from leadgate.ledger import Ledger, LedgerError, NoLedgerError, open_ledger
 from leadgate.ledger.verify import verify
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 
 SCHEMA = """
@@ -84,7 +84,7 @@ def test_records_have_no_word_that_the_vocabulary_does_not_have(ledger: Ledger) 
 
 
 def test_two_processes_that_open_an_empty_database_at_once_both_can(
-    settings: Settings, empty: str, loaded: Loaded
+    settings: Settings, empty: str, loaded: LoadedPlaybook
 ) -> None:
     def opened() -> int:
         with open_ledger(Settings(home=settings.home, database_url=empty)) as ledger:
@@ -93,7 +93,9 @@ def test_two_processes_that_open_an_empty_database_at_once_both_can(
     assert [child.result() for child in [Child(opened), Child(opened), Child(opened)]] == [1, 1, 1]
 
 
-def test_two_processes_that_open_a_new_data_folder_at_once_share_its_postgresql(tmp_path: Path, loaded: Loaded) -> None:
+def test_two_processes_that_open_a_new_data_folder_at_once_share_its_postgresql(
+    tmp_path: Path, loaded: LoadedPlaybook
+) -> None:
     def opened(number: int) -> int:
         with open_ledger(Settings(home=tmp_path)) as ledger:
             return Harness(ledger, loaded).capture(make_lead(number))
@@ -112,7 +114,7 @@ def test_an_empty_database_that_is_only_to_be_read_stays_empty(settings: Setting
             pass
 
 
-def test_opening_again_changes_nothing(settings: Settings, loaded: Loaded) -> None:
+def test_opening_again_changes_nothing(settings: Settings, loaded: LoadedPlaybook) -> None:
     with open_ledger(settings) as ledger:
         Harness(ledger, loaded).capture(make_lead(1))
         before = schema(ledger.engine)
@@ -178,7 +180,7 @@ OLD_ROWS = """
 
 
 def test_personal_values_of_earlier_versions_leave_the_rows_that_cannot_be_erased(
-    empty: str, settings: Settings, loaded: Loaded
+    empty: str, settings: Settings, loaded: LoadedPlaybook
 ) -> None:
     engine = create_engine(empty)
     config = alembic.config.Config()

@@ -11,7 +11,7 @@ from harness import NOW, PLAYBOOK, Harness, make_lead
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.sla.hours import make_clock
 from tasks.crm.delivery import open_once
 from tasks.crm.items import build_unreachable
@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 ROUTES = "exceptions:\n  - {to: marketing, reasons: [source_quiet]}\n"
 
 
-def parse(expects: str) -> Loaded:
+def parse(expects: str) -> LoadedPlaybook:
     """The playbook with what is expected of the source ``quiet``."""
     text = PLAYBOOK.replace("exceptions:\n", ROUTES).replace("sources:\n", f"sources:\n  quiet: {{{expects}}}\n", 1)
     return playbooks.parse(text, path=Path("tests.yaml"))

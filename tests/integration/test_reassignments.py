@@ -19,7 +19,7 @@ from leadgate.actors import Actor
 from leadgate.ledger import Ledger, reruns
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.verify import read_projection
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from tasks import reassignments
 from tasks.batches import run_waiting
@@ -47,7 +47,7 @@ def desk_with(ledger: Ledger, tmp_path: Path) -> Callable[..., Harness]:
     return make
 
 
-def rules(folder: Path, *changes: tuple[str, str]) -> Loaded:
+def rules(folder: Path, *changes: tuple[str, str]) -> LoadedPlaybook:
     words = PLAYBOOK
     start, end = words.index("reps:"), words.index("pools:")
     words = words[:start] + FOUR + words[end:]
@@ -252,12 +252,12 @@ def test_a_follow_up_check_that_has_read_a_lead_reads_it_again_when_it_changes_h
     assert harness.find_broken() == []
 
 
-def transfer_in_a_process(settings: Settings, loaded: Loaded, rep: str) -> int:
+def transfer_in_a_process(settings: Settings, loaded: LoadedPlaybook, rep: str) -> int:
     with own_ledger(settings) as ledger:
         return len(reassignments.transfer(ledger, loaded, rep, reason="left us", **WHO).placed)
 
 
-def work_in_a_process(settings: Settings, loaded: Loaded) -> int:
+def work_in_a_process(settings: Settings, loaded: LoadedPlaybook) -> int:
     with own_ledger(settings) as ledger:
         worker = Harness(ledger, loaded).worker("other", limit=100, lease_seconds=30.0)
         return len(run_waiting(worker, lambda: LATER, kinds=["intake"], check=pass_all))

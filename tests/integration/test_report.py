@@ -19,7 +19,7 @@ from harness import KEY, NOW, Harness, make_actor, make_lead
 from leadgate.figures import FIRST_TOUCHES
 from leadgate.ledger import Ledger, open_ledger, ownership
 from leadgate.ledger.figures import FIRST_TOUCH, OUTCOME
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -27,7 +27,7 @@ REPORTED = NOW + 5.5 * HOUR
 
 
 @pytest.fixture(scope="module")
-def day(postgres: Ledger, loaded: Loaded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def day(postgres: Ledger, loaded: LoadedPlaybook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A database with ten signals at 10:00 UTC, with an owner a minute later where they get one; and what these did.
 
     J1 is sales-qualified, and touched after an hour. J2 is given back after two. J3 is touched after five, which is

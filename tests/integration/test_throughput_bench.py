@@ -7,11 +7,11 @@ from harness import Harness
 
 from benchmarks import sample, throughput
 from leadgate.ledger import reports
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 
 
 @pytest.fixture(scope="session")
-def loaded() -> Loaded:
+def loaded() -> LoadedPlaybook:
     """The playbook that the benchmark measures with."""
     return sample.playbook()
 

@@ -31,7 +31,7 @@ from leadgate.ledger.batches import Conflict, LeaseLost, applying
 from leadgate.ledger.database import explain_database_error
 from leadgate.ledger.leases import read_lease_remaining
 from leadgate.ledger.verify import read_projection
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from leadgate.values.text import clean_lines
 from tasks.batches import run_waiting
@@ -59,7 +59,7 @@ def people() -> list[dict[str, Any] | None]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(postgres: Ledger, tmp_path_factory: pytest.TempPathFactory, loaded: Loaded) -> list[str]:
+def undisturbed(postgres: Ledger, tmp_path_factory: pytest.TempPathFactory, loaded: LoadedPlaybook) -> list[str]:
     """What these people come to when nothing breaks."""
     home = tmp_path_factory.mktemp("undisturbed")
     with databases.fresh(postgres) as (url,), open_ledger(Settings(home, url)) as ledger:
@@ -119,7 +119,9 @@ def test_owned_leads_whose_gate_cannot_be_checked_stay_owned_with_one_recovery_t
 # -- PostgreSQL --------------------------------------------------------------------------------------------
 
 
-def test_a_run_goes_on_after_postgresql_was_killed(loaded: Loaded, tmp_path: Path, undisturbed: list[str]) -> None:
+def test_a_run_goes_on_after_postgresql_was_killed(
+    loaded: LoadedPlaybook, tmp_path: Path, undisturbed: list[str]
+) -> None:
     settings = Settings(home=tmp_path / "home")
 
     def interrupted() -> str:

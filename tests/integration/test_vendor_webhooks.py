@@ -23,7 +23,7 @@ from leadgate import source_secrets
 from leadgate.ledger import crm_changes
 from leadgate.ledger.metrics import read_metrics
 from leadgate.mapping.webhooks.google_leads import REMOVED
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 
 ADDRESS = "https://leads.example/capture/hubspot"
 SOURCES = """sources:
@@ -46,7 +46,7 @@ SOURCES_OF_VENDORS = ("typeform", "calendly", "meetings", "facebook", "hubspot")
 
 
 @pytest.fixture(scope="session")
-def loaded() -> Loaded:
+def loaded() -> LoadedPlaybook:
     return playbooks.parse(WEBHOOK_PLAYBOOK, path=Path("webhooks.yaml"))
 
 

@@ -18,7 +18,7 @@ from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, joins, open_ledger
 from leadgate.ledger.clock import ask_time
 from leadgate.ledger.verify import INVARIANTS, count, verify
-from leadgate.playbook import Loaded, Reassignments
+from leadgate.playbook import LoadedPlaybook, Reassignments
 from leadgate.settings import Settings
 from tasks import reassignments
 from tasks.batches import run_waiting
@@ -370,7 +370,7 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
 }
 
 
-def _hand_over(ledger: Ledger, loaded: Loaded) -> None:
+def _hand_over(ledger: Ledger, loaded: LoadedPlaybook) -> None:
     """The last lead goes to another owner, who keeps the clock of the one before."""
     keeps = loaded.playbook.model_copy(update={"reassignments": Reassignments(on_reassign="keep")})
     with ledger.transaction() as connection:
@@ -382,7 +382,7 @@ def _hand_over(ledger: Ledger, loaded: Loaded) -> None:
 
 
 @pytest.fixture(scope="module")
-def sound(postgres: Ledger, loaded: Loaded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
+def sound(postgres: Ledger, loaded: LoadedPlaybook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     """A ledger with something of everything that is checked."""
     with databases.fresh(postgres) as (url,):
         settings = Settings(home=tmp_path_factory.mktemp("verify"), database_url=url)

@@ -16,7 +16,7 @@ from leadgate.connectors.files import Row
 from leadgate.ledger import signals
 from leadgate.ledger.activities import NewActivity, match_activities, store_activities
 from leadgate.ledger.leases import read_lease_remaining
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from tasks import activities, capture
 from tasks.batches import run_waiting
@@ -25,7 +25,7 @@ LEADS = 5_000
 WEIGHTS = {"ana": 1, "bob": 2, "cyn": 3, "dan": 4, "eve": 5}
 
 
-def weighted(loaded: Loaded) -> Loaded:
+def weighted(loaded: LoadedPlaybook) -> LoadedPlaybook:
     """The tests' playbook with one pool of five reps, weights 1 to 5, whose eligibility never changes."""
     reps = "\n".join(f"  - {{name: {rep}, manager: mia}}" for rep in WEIGHTS)
     members = ", ".join(f"{{rep: {rep}, weight: {weight}}}" for rep, weight in WEIGHTS.items())
@@ -45,7 +45,7 @@ def crowd(count: int, share_again: float) -> list[dict[str, Any]]:
     return rows
 
 
-def work_until_nothing_waits(settings: Settings, loaded: Loaded, holder: str) -> int:
+def work_until_nothing_waits(settings: Settings, loaded: LoadedPlaybook, holder: str) -> int:
     """How many batches this process took through."""
     with own_ledger(settings) as ledger:
         harness = Harness(ledger, loaded)
@@ -53,7 +53,7 @@ def work_until_nothing_waits(settings: Settings, loaded: Loaded, holder: str) ->
         return len(run_waiting(worker, lambda: NOW, kinds=["intake"], check=pass_all))
 
 
-def test_two_workers_share_a_pool_and_never_a_lead(settings: Settings, loaded: Loaded) -> None:
+def test_two_workers_share_a_pool_and_never_a_lead(settings: Settings, loaded: LoadedPlaybook) -> None:
     rules = weighted(loaded)
     rows = crowd(LEADS, share_again=0.2)
     with own_ledger(settings) as ledger:
@@ -77,7 +77,7 @@ def test_two_workers_share_a_pool_and_never_a_lead(settings: Settings, loaded: L
             assert abs(owned[rep] - share) < 1, f"{rep} has {owned[rep]}, the share is {share:.1f}"
 
 
-def test_two_workers_keep_caps_and_open_leads_exact(settings: Settings, loaded: Loaded) -> None:
+def test_two_workers_keep_caps_and_open_leads_exact(settings: Settings, loaded: LoadedPlaybook) -> None:
     """Weekly caps fill up in the middle, so that who is eligible changes while both are at it."""
     rules = weighted(loaded)
     text = rules.text.replace("{name: eve, manager: mia}", "{name: eve, manager: mia, max_per_week: 150}")
@@ -96,7 +96,9 @@ def test_two_workers_keep_caps_and_open_leads_exact(settings: Settings, loaded: 
         assert harness.find_broken() == []
 
 
-def test_captures_of_overlapping_files_in_other_orders_store_each_row_once(settings: Settings, loaded: Loaded) -> None:
+def test_captures_of_overlapping_files_in_other_orders_store_each_row_once(
+    settings: Settings, loaded: LoadedPlaybook
+) -> None:
     rows = [make_lead(number) for number in range(600)]
 
     def capture_in(order: list[int]) -> int:
@@ -119,7 +121,9 @@ def test_captures_of_overlapping_files_in_other_orders_store_each_row_once(setti
         assert harness.find_broken() == []
 
 
-def test_captures_of_overlapping_activities_in_other_orders_store_each_once(settings: Settings, loaded: Loaded) -> None:
+def test_captures_of_overlapping_activities_in_other_orders_store_each_once(
+    settings: Settings, loaded: LoadedPlaybook
+) -> None:
     rows = [
         {"Type": "call", "Email": f"lead{n}@company{n}.example", "Date": "2026-03-04", "Note": "n"}
         for n in range(8_000)
@@ -210,7 +214,7 @@ def test_an_activity_of_a_person_who_becomes_known_at_the_same_time_is_matched(h
     assert harness.rows("SELECT lead_id IS NOT NULL FROM activity") == [(True,)]
 
 
-def test_two_persons_who_join_each_other_do_not_deadlock(settings: Settings, loaded: Loaded) -> None:
+def test_two_persons_who_join_each_other_do_not_deadlock(settings: Settings, loaded: LoadedPlaybook) -> None:
     """Signals of known persons, in opposite orders, against workers that enrich and score these persons."""
     draw = random.Random(5)
     with own_ledger(settings) as ledger:

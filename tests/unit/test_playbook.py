@@ -16,7 +16,7 @@ import pytest
 
 from leadgate import fields, playbook, source_secrets
 from leadgate.connectors import providers
-from leadgate.playbook import MOST_ACCOUNTS_BYTES, Loaded, Playbook, PlaybookError
+from leadgate.playbook import MOST_ACCOUNTS_BYTES, LoadedPlaybook, Playbook, PlaybookError
 from leadgate.playbook.check import check, require
 from leadgate.playbook.check.added_expectations import EXPECTATIONS
 from leadgate.playbook.check.secrets import check_values, require_values
@@ -81,7 +81,7 @@ PROMISES = {"validated": {"email_well_formed", "not_spam"}}
 Edit = Callable[[str, str], list[str]]
 
 
-def parsed(text: str, folder: Path) -> Loaded:
+def parsed(text: str, folder: Path) -> LoadedPlaybook:
     return playbook.parse(text, path=folder / "playbook.yaml")
 
 

@@ -102,7 +102,7 @@ def test_the_first_priority_wins_over_the_pools_sla_and_each_clock_is_its_own() 
         index=[4, 3, 2, 1],
         dtype=object,
     )
-    due = sla_targets.due_times(frame, PLAYBOOK, NOW)
+    due = sla_targets.compute_due_times(frame, PLAYBOOK, NOW)
     assert due.index.tolist() == [4, 3, 2, 1]
     assert due["sla"].tolist() == ["wall", "rep", "full", None]
     assert due["due_at"].tolist()[:3] == [NOW + HOUR, datetime(2026, 3, 5, 0, 0, tzinfo=UTC), NOW + 4 * HOUR]

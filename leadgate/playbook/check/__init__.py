@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from leadgate.playbook import Loaded
+from leadgate.playbook import LoadedPlaybook
 from leadgate.playbook.check import crm, events, follow_up, gates, routing, scoring, secrets, sources
 from leadgate.playbook.check.added_expectations import EXPECTATIONS  # gates refuse by the same list
 from leadgate.playbook.check.checker import Checker
@@ -19,7 +19,7 @@ from leadgate.vocabulary import GateName
 __all__ = ["EXPECTATIONS", "check", "require"]
 
 
-def check(loaded: Loaded, *, promises: Mapping[GateName, Collection[str]] | None = None) -> list[Problem]:
+def check(loaded: LoadedPlaybook, *, promises: Mapping[GateName, Collection[str]] | None = None) -> list[Problem]:
     """Everything that is wrong with a loaded playbook, by line; an empty list is a playbook to run by.
 
     Problems with ``note`` set are worth knowing and do not stop anything. ``promises`` names the
@@ -52,7 +52,7 @@ def check(loaded: Loaded, *, promises: Mapping[GateName, Collection[str]] | None
     return sorted({*loaded.document.notes, *(problem for part in parts for problem in part)})
 
 
-def require(loaded: Loaded, *, promises: Mapping[GateName, Collection[str]] | None = None) -> None:
+def require(loaded: LoadedPlaybook, *, promises: Mapping[GateName, Collection[str]] | None = None) -> None:
     """Raises ``PlaybookError`` with every problem that ``check`` finds, notes aside."""
     if wrong := [problem for problem in check(loaded, promises=promises) if not problem.note]:
         raise PlaybookError(wrong)

@@ -17,7 +17,7 @@ from leadgate.expressions.rules import is_always_true, is_never_true
 from leadgate.expressions.syntax import RuleError, find_comparisons, parse
 from leadgate.fields import FieldType
 from leadgate.nearest import propose
-from leadgate.playbook import Loaded, Playbook
+from leadgate.playbook import LoadedPlaybook, Playbook
 from leadgate.playbook.yaml_text import Path, Problem
 from leadgate.sla.zones import list_time_zones
 from leadgate.vocabulary import QualifiedAs
@@ -33,7 +33,7 @@ Columns = dict[str, FieldType]
 class Checker:
     """A playbook that is being checked. Each method yields what it finds, with its line."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: LoadedPlaybook) -> None:
         self.playbook: Playbook = loaded.playbook
         self.folder = loaded.folder
         self.at = loaded.document.problem

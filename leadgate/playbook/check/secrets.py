@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from leadgate import source_secrets
-from leadgate.playbook import HttpCapture, Loaded
+from leadgate.playbook import HttpCapture, LoadedPlaybook
 from leadgate.playbook.check.checker import Checker, Found
 from leadgate.playbook.yaml_text import Path, PlaybookError, Problem
 from leadgate.source_secrets import PREFIX, Secret, SecretError
@@ -77,7 +77,7 @@ def _is_public_url(address: str) -> bool:
     return parts.scheme == "https" and bool(parts.netloc) and address.isascii() and address.isprintable()
 
 
-def check_values(loaded: Loaded, environ: Mapping[str, str]) -> list[Problem]:
+def check_values(loaded: LoadedPlaybook, environ: Mapping[str, str]) -> list[Problem]:
     """What is wrong with the secrets that are set. A variable that is not set is no problem: nobody can post by it."""
     problems: list[Problem] = []
     taken: dict[bytes, str] = {}
@@ -114,7 +114,9 @@ def check_values(loaded: Loaded, environ: Mapping[str, str]) -> list[Problem]:
     return sorted(set(problems))
 
 
-def _check_receivers(loaded: Loaded, environ: Mapping[str, str], taken: Mapping[bytes, str]) -> Iterator[Problem]:
+def _check_receivers(
+    loaded: LoadedPlaybook, environ: Mapping[str, str], taken: Mapping[bytes, str]
+) -> Iterator[Problem]:
     """A receiver of events with the secret of a source could post as that source."""
     for position, receiver in enumerate(loaded.playbook.events):
         here: Path = ("events", position, "secret_env")
@@ -131,7 +133,7 @@ def _check_receivers(loaded: Loaded, environ: Mapping[str, str], taken: Mapping[
             yield loaded.document.problem(here, message + "make another")
 
 
-def require_values(loaded: Loaded, environ: Mapping[str, str]) -> list[Problem]:
+def require_values(loaded: LoadedPlaybook, environ: Mapping[str, str]) -> list[Problem]:
     """Raises ``PlaybookError`` with every problem of ``check_values``; returns its notes."""
     found = check_values(loaded, environ)
     if wrong := [problem for problem in found if not problem.note]:
