@@ -26,12 +26,11 @@ from leadgate.ledger.clock import ask_time, read_time
 from leadgate.ledger.journeys import claiming, starting
 from leadgate.ledger.journeys.claiming import RowsRefused
 from leadgate.ledger.row_filter import RowFilter
-from leadgate.ledger.work_items import NewWorkItem
 from leadgate.playbook import Playbook
-from leadgate.vocabulary import BatchKind, StageName, WorkItemKind
+from leadgate.vocabulary import BatchKind, StageName
 from tasks.failed_batches import FAILED
 from tasks.failing_rows import MAX_FAILURES_IN_A_ROW, halve, run_without_failing_rows
-from tasks.work_items import find_route
+from tasks.work_items import build_work_item
 
 SKIP_SECONDS: Final = 600.0  # then a row is tried again
 
@@ -138,29 +137,19 @@ def _open_recovery_task(
 ) -> None:
     """Open a recovery task about the row, unless one is open already."""
     words, stage = _STEP_MESSAGES[step]
-    route = find_route(playbook, FAILED, stage)
-    item: NewWorkItem = {
-        "kind": WorkItemKind.RECOVERY,
-        "blocking": False,
-        "reason": FAILED,
-        "stage": stage,
-        "promise": f"{step}:{id_}",
-        "source": None,
-        "journey_id": None,
-        "batch_id": None,
-        "generation": 0,
-        "message": (
+    item = build_work_item(
+        playbook,
+        stage,
+        now,
+        reason=FAILED,
+        promise=f"{step}:{id_}",
+        message=(
             f"{words.format(id=id_ or 'of any number')}: {faults.describe(error)} at {faults.format_place(error)}. "
             f"All other leads go on. Leadgate tries this again every {SKIP_SECONDS / 60:.0f} minutes; remove the "
             "cause, then rerun this work item"
         ),
-        "value": None,
-        "detail": faults.describe(error),
-        "proposal": None,
-        "route": route.to,
-        "due_at": now + route.within,
-        "opened_at": now,
-    }
+        detail=faults.describe(error),
+    )
     with ledger.transaction() as connection:
         if not work_items.is_open(connection, FAILED, f"{step}:{id_}"):
             work_items.open_work_items(connection, pd.DataFrame([item]))

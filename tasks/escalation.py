@@ -105,10 +105,11 @@ def _find_addressee(row: Any, step: Step, playbook: Playbook) -> str:
 
 def _build_escalation(row: Any, step: Step, work: Work) -> NewWorkItem:
     return build_work_item(
+        work.rules,
         StageName.FOLLOW_UP,
-        work,
+        work.now,
         kind=WorkItemKind.ESCALATION,
-        blocking=False,
+        batch_id=work.batch.id,
         reason=find_overdue_kind(step.target),
         promise=f"ladder_step_{step.number}",
         message=f"{row.owner} {_MISSED_TEXTS[step.target]} was due {step.due_at:%Y-%m-%d %H:%M} UTC",

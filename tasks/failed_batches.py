@@ -70,7 +70,13 @@ def hold_batch(ledger: Ledger, work: Work, *, reason: str, why: str, now: dateti
         waiting = lock_batch_journeys(connection, work.batch, JourneyStatus.READY)
         for stage in lock_waiting_stages(connection, work.batch):
             item = build_work_item(
-                stage, work, kind=WorkItemKind.RECOVERY, reason=reason, message=_WORDS[reason].format(why=why)
+                work.rules,
+                stage,
+                work.now,
+                blocking=True,
+                batch_id=work.batch.id,
+                reason=reason,
+                message=_WORDS[reason].format(why=why),
             )
             (item_id,) = work_items.open_work_items(connection, pd.DataFrame([item]))
             held += hold_rest(connection, work.batch, stage=stage, reason=reason, work_item_id=item_id, now=at)
@@ -138,9 +144,12 @@ def _ensure_item(
     own = len(failed) == 1 and alike < ENOUGH
     about: AboutJourney = locking.read_journey_origin(connection, failed[0]) if own else {}
     item = build_work_item(
+        work.rules,
         stage.name,
-        work,
+        work.now,
         kind=WorkItemKind.EXCEPTION if own else WorkItemKind.RECOVERY,
+        blocking=True,
+        batch_id=work.batch.id,
         reason=why.reason,
         message=(_ONE if own else _LATE if why.late else _ALL).format(stage=stage.name, why=why),
         detail=why.kind,
@@ -160,10 +169,10 @@ def _put_off(connection: Connection, work: Work, owned: list[int], message: str)
         known = FAILED in work_items.gate_recoveries(connection, StageName.FOLLOW_UP)
     if not known:
         item = build_work_item(
+            work.rules,
             StageName.FOLLOW_UP,
-            work,
-            kind=WorkItemKind.RECOVERY,
-            blocking=False,
+            work.now,
+            batch_id=work.batch.id,
             reason=FAILED,
             promise=FAILED,
             message=message,

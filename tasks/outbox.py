@@ -23,11 +23,11 @@ from leadgate.ledger.outbox import UNDELIVERABLE, Message
 from leadgate.ledger.row_filter import RowFilter
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.playbook import CRM_TARGET, Playbook
-from leadgate.vocabulary import StageName, WorkItemKind
+from leadgate.vocabulary import StageName
 from tasks.delivery import DIGEST_ATTEMPTS, MOST_ATTEMPTS, DeliveryAddress, find_address, mask_target, wait_after
 from tasks.event_delivery import EventSender, NotTakenError, ReceiverGoneError
 from tasks.message_texts import Words, compose_digest, compose_message
-from tasks.work_items import find_route
+from tasks.work_items import build_work_item
 
 #: Far longer than any service takes to answer or to time out, so that nobody takes over what is being sent.
 LEASE: Final = timedelta(minutes=5)
@@ -293,28 +293,17 @@ def _tell_gone(ledger: Ledger, address: DeliveryAddress, failure: str, playbook:
 
     if address.receiver is None:
         return
-    route = find_route(playbook, UNDELIVERABLE, StageName.FOLLOW_UP)
-    item: NewWorkItem = {
-        "kind": WorkItemKind.RECOVERY,
-        "blocking": False,
-        "reason": UNDELIVERABLE,
-        "stage": StageName.FOLLOW_UP,
-        "promise": address.receiver.target,
-        "source": None,
-        "journey_id": None,
-        "batch_id": None,
-        "generation": 0,
-        "message": (
+    item = build_work_item(
+        playbook,
+        StageName.FOLLOW_UP,
+        now,
+        reason=UNDELIVERABLE,
+        promise=address.receiver.target,
+        message=(
             f"{address.receiver.name} is told of no event until somebody reruns this work item: {failure}. Events wait "
             "meanwhile; take it out of the playbook if it is gone for good"
         ),
-        "value": None,
-        "detail": None,
-        "proposal": None,
-        "route": route.to,
-        "due_at": now + route.within,
-        "opened_at": now,
-    }
+    )
     with ledger.transaction() as connection:
         if event_subscriptions.mark_gone(connection, address.receiver.name, now):
             work_items.open_work_items(connection, pd.DataFrame([item]))
@@ -322,26 +311,18 @@ def _tell_gone(ledger: Ledger, address: DeliveryAddress, failure: str, playbook:
 
 def _build_work_item(message: Message, failure: str, playbook: Playbook, now: datetime) -> NewWorkItem:
     """A recovery task. It holds nothing: the lead goes on, somebody only has to hear of it."""
-    route = find_route(playbook, UNDELIVERABLE, StageName.FOLLOW_UP)
     what = message.kind.replace("_", " ")
-    return {
-        "kind": WorkItemKind.RECOVERY,
-        "blocking": False,
-        "reason": UNDELIVERABLE,
-        "stage": StageName.FOLLOW_UP,
-        "promise": message.key,  # so that each message has one of its own
-        "source": message.source,
-        "journey_id": message.journey_id,
-        "batch_id": None,
-        "generation": message.generation,
-        "message": (
+    return build_work_item(
+        playbook,
+        StageName.FOLLOW_UP,
+        now,
+        reason=UNDELIVERABLE,
+        promise=message.key,  # so that each message has one of its own
+        source=message.source,
+        journey_id=message.journey_id,
+        generation=message.generation,
+        message=(
             f"Not sent to {mask_target(message.target)}: {failure} ({what}). "
             "Mend the address and rerun this work item, or tell them and close it as done by hand"
         ),
-        "value": None,
-        "detail": None,
-        "proposal": None,
-        "route": route.to,
-        "due_at": now + route.within,
-        "opened_at": now,
-    }
+    )

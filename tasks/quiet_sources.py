@@ -22,8 +22,8 @@ from leadgate.ledger.quiet_sources import SOURCE_QUIET
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.playbook import ExpectedSignals, LoadedPlaybook, Playbook
 from leadgate.sla.hours import Clock, make_clock
-from leadgate.vocabulary import StageName, WorkItemKind
-from tasks.work_items import find_route
+from leadgate.vocabulary import StageName
+from tasks.work_items import build_work_item
 
 #: The furthest that is looked back for working time.
 FURTHEST: Final = timedelta(days=90)
@@ -89,26 +89,16 @@ def _name_promise(source: str) -> str:
 def _build_item(
     playbook: Playbook, source: str, expects: ExpectedSignals, count: int, since: datetime, now: datetime
 ) -> NewWorkItem:
-    route = find_route(playbook, SOURCE_QUIET, StageName.CAPTURE)
     came = format_count(count, "signal of {} has", "signals of {} have").format(source)
-    return {
-        "kind": WorkItemKind.RECOVERY,
-        "blocking": False,
-        "reason": SOURCE_QUIET,
-        "stage": StageName.CAPTURE,
-        "promise": _name_promise(source),
-        "source": source,
-        "journey_id": None,
-        "batch_id": None,
-        "generation": 0,
-        "message": (
+    return build_work_item(
+        playbook,
+        StageName.CAPTURE,
+        now,
+        reason=SOURCE_QUIET,
+        promise=_name_promise(source),
+        source=source,
+        message=(
             f"{came} come since {since:%Y-%m-%d %H:%M} UTC, and at least {expects.at_least:,} are expected in that "
             "time. See whether the sender still sends, and whether it is refused"
         ),
-        "value": None,
-        "detail": None,
-        "proposal": None,
-        "route": route.to,
-        "due_at": now + route.within,
-        "opened_at": now,
-    }
+    )

@@ -35,7 +35,7 @@ from leadgate.playbook.routing import SlaClock
 from leadgate.vocabulary import ActionKind, AssignmentMethod, StageName, WorkItemKind
 from tasks.assignment import read_loads
 from tasks.delivery import list_subscriptions
-from tasks.work_items import find_route
+from tasks.work_items import build_work_item
 
 UNASSIGNED: Final = "unassigned"
 
@@ -324,15 +324,19 @@ def _store(
 
 def _build_work_item(frame: pd.DataFrame, playbook: Playbook, reason: str, now: datetime) -> NewWorkItem:
     row = frame.iloc[0]
-    route = find_route(playbook, UNASSIGNED, StageName.ASSIGNMENT)
-    return {
-        "kind": WorkItemKind.EXCEPTION, "blocking": True, "reason": UNASSIGNED, "stage": StageName.ASSIGNMENT,
-        "promise": None, "source": row["source"], "journey_id": int(row["journey_id"]), "batch_id": None,
-        "generation": int(row["generation"]) + 1,
-        "message": f"It was taken from {row['had_it']} and has no owner; a rerun finds one.",
-        "value": None, "detail": reason, "proposal": None, "route": route.to, "due_at": now + route.within,
-        "opened_at": now,
-    }  # fmt: skip
+    return build_work_item(
+        playbook,
+        StageName.ASSIGNMENT,
+        now,
+        kind=WorkItemKind.EXCEPTION,
+        blocking=True,
+        reason=UNASSIGNED,
+        source=row["source"],
+        journey_id=int(row["journey_id"]),
+        generation=int(row["generation"]) + 1,
+        message=f"It was taken from {row['had_it']} and has no owner; a rerun finds one.",
+        detail=reason,
+    )
 
 
 def _clean_reason(reason: str) -> str:

@@ -117,9 +117,12 @@ def _build_item(stage: AnyStage, work: Work, source: str, promise: str, states: 
         "parked. Look for a changed form or mapping, then rerun this work item to let its rows through."
     )
     return build_work_item(
+        work.rules,
         stage.name,
-        work,
+        work.now,
         kind=WorkItemKind.BREAKER,
+        blocking=True,
+        batch_id=work.batch.id,
         reason=PARKED,
         message=message,
         promise=promise,

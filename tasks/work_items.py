@@ -6,6 +6,7 @@ Does not belong here: whether a row is held (the gates and the stages' decisions
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 import pandas as pd
@@ -32,8 +33,12 @@ def open_work_items(
     problem = result.batch_problem
     if problem is not None and stage.works_on == JourneyStatus.READY:
         item = build_work_item(
+            work.rules,
             stage.name,
-            work,
+            work.now,
+            kind=WorkItemKind.EXCEPTION,
+            blocking=True,
+            batch_id=work.batch.id,
             reason=problem.reason,
             promise=problem.promise,
             message=f"{problem.words}. The whole batch is held.",
@@ -80,7 +85,7 @@ def open_recovery_tasks(
     problem = result.batch_problem
     if problem is not None:
         item = build_work_item(
-            stage.name, work, kind=WorkItemKind.RECOVERY, blocking=False, reason=problem.reason,
+            work.rules, stage.name, work.now, batch_id=work.batch.id, reason=problem.reason,
             promise=problem.promise, message=problem.words, detail=problem.detail,
         )  # fmt: skip
         items = [] if problem.promise in work_items.gate_recoveries(connection, stage.name) else [item]
@@ -91,7 +96,7 @@ def open_recovery_tasks(
         stopped: list[Any] = list(result.stopped.itertuples())
         items = [
             build_work_item(
-                stage.name, work, kind=WorkItemKind.RECOVERY, blocking=False, reason=row.reason, promise=row.promise,
+                work.rules, stage.name, work.now, batch_id=work.batch.id, reason=row.reason, promise=row.promise,
                 message=row.broken, detail=row.detail, value=row.value, journey_id=row.journey_id,
                 source=about["source"][row.journey_id], generation=int(about["generation"][row.journey_id]),
             )
@@ -103,11 +108,12 @@ def open_recovery_tasks(
 
 
 def build_work_item(
+    playbook: Playbook,
     stage: StageName,
-    work: Work,
+    now: datetime,
     *,
-    kind: WorkItemKind = WorkItemKind.EXCEPTION,
-    blocking: bool = True,
+    kind: WorkItemKind = WorkItemKind.RECOVERY,
+    blocking: bool = False,
     reason: str,
     promise: str | None = None,
     message: str,
@@ -116,10 +122,11 @@ def build_work_item(
     journey_id: int | None = None,
     generation: int = 0,
     source: str | None = None,
+    batch_id: int | None = None,
     to: str | None = None,
 ) -> NewWorkItem:
-    """A work item about more than one journey, or about one that is not held. It goes ``to`` whom its route names."""
-    route = find_route(work.rules, reason, stage)
+    """A work item that goes ``to`` whom its route names; without more, a recovery task, which holds nothing."""
+    route = find_route(playbook, reason, stage)
     return {
         "kind": kind,
         "blocking": blocking,
@@ -128,15 +135,15 @@ def build_work_item(
         "promise": promise,
         "source": source,
         "journey_id": journey_id,
-        "batch_id": work.batch.id,
+        "batch_id": batch_id,
         "generation": generation,
         "message": message,
         "value": value,
         "detail": detail,
         "proposal": None,
         "route": to or route.to,
-        "due_at": work.now + route.within,
-        "opened_at": work.now,
+        "due_at": now + route.within,
+        "opened_at": now,
     }
 
 

@@ -22,7 +22,7 @@ from leadgate.plain_text import make_storable
 from leadgate.playbook import CrmConnection, Playbook
 from leadgate.playbook.crm import CRM_TARGET
 from leadgate.vocabulary import JourneyStatus, StageName, WorkItemKind
-from tasks.work_items import find_route
+from tasks.work_items import build_work_item
 
 if TYPE_CHECKING:
     from leadgate.connectors.crm import CrmRecord
@@ -147,22 +147,16 @@ class _Settling:
     def _build_item(self, reason: str, standing: Standing, *, holds: bool) -> NewWorkItem:
         owned = standing.status == JourneyStatus.OWNED
         stage = StageName.ASSIGNMENT if owned and holds else standing.stage
-        route = find_route(self._playbook, reason, stage)
-        return {
-            "kind": WorkItemKind.EXCEPTION,
-            "blocking": holds,
-            "reason": reason,
-            "stage": stage,
-            "promise": f"{CRM_TARGET}{self._name}"[:63],
-            "source": standing.source,
-            "journey_id": standing.id,
-            "batch_id": None,
-            "generation": standing.generation + (1 if owned and holds else 0),
-            "message": _WORDS[reason].format(self._name),
-            "value": None,
-            "detail": None,
-            "proposal": None,
-            "route": route.to,
-            "due_at": self._now + route.within,
-            "opened_at": self._now,
-        }
+        return build_work_item(
+            self._playbook,
+            stage,
+            self._now,
+            kind=WorkItemKind.EXCEPTION,
+            blocking=holds,
+            reason=reason,
+            promise=f"{CRM_TARGET}{self._name}"[:63],
+            source=standing.source,
+            journey_id=standing.id,
+            generation=standing.generation + (1 if owned and holds else 0),
+            message=_WORDS[reason].format(self._name),
+        )

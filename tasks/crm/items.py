@@ -30,8 +30,8 @@ from leadgate.ledger.work_items import NewWorkItem
 from leadgate.plain_text import format_line
 from leadgate.playbook import Playbook
 from leadgate.playbook.crm import CRM_TARGET
-from leadgate.vocabulary import StageName, WorkItemKind
-from tasks.work_items import find_route
+from leadgate.vocabulary import StageName
+from tasks.work_items import build_work_item
 
 _DETAIL: Final = 500  # characters of a vendor's message
 #: What a work item says of a lead whose record is gone.
@@ -154,22 +154,14 @@ def open_new(connection: Connection, items: Sequence[NewWorkItem]) -> int:
 def _build(
     reason: str, promise: str, words: str, playbook: Playbook, now: datetime, about: About | None
 ) -> NewWorkItem:
-    route = find_route(playbook, reason, StageName.FOLLOW_UP)
-    return {
-        "kind": WorkItemKind.RECOVERY,
-        "blocking": False,
-        "reason": reason,
-        "stage": StageName.FOLLOW_UP,
-        "promise": promise,
-        "source": about.source if about else None,
-        "journey_id": about.journey_id if about else None,
-        "batch_id": None,
-        "generation": about.generation if about else 0,
-        "message": words,
-        "value": None,
-        "detail": None,
-        "proposal": None,
-        "route": route.to,
-        "due_at": now + route.within,
-        "opened_at": now,
-    }
+    return build_work_item(
+        playbook,
+        StageName.FOLLOW_UP,
+        now,
+        reason=reason,
+        promise=promise,
+        message=words,
+        source=about.source if about else None,
+        journey_id=about.journey_id if about else None,
+        generation=about.generation if about else 0,
+    )
