@@ -41,24 +41,26 @@ def fresh(postgres: Ledger, count: int = 1, *, of: str = EMPTY) -> Iterator[list
         _execute(postgres, *(f"DROP DATABASE {name} WITH (FORCE)" for name in names))
 
 
-#: The copies that ``begin_with`` keeps, by what was done in them.
-_kept: dict[str, str] = {}
+#: The copies that ``begin_with`` keeps, by their server and by what was done in them.
+_kept: dict[tuple[URL, str], str] = {}
 
 
 def begin_with(ledger: Ledger, key: str, do: Callable[[], object]) -> None:
     """Have the test's ledger, which is empty, as ``do`` leaves it. That is done once for each ``key``, and then copied:
     taking leads through the stages costs several times as much."""
-    name = ledger.engine.url.database
+    name, here = ledger.engine.url.database, (ledger.engine.url.set(database=None), key)
     ledger.engine.dispose()  # a database that somebody is connected to cannot be copied or dropped
-    if key in _kept:
+    if here in _kept:
         _execute(
-            ledger, f"DROP DATABASE {name} WITH (FORCE)", f"CREATE DATABASE {name} TEMPLATE {_kept[key]} OWNER leadgate"
+            ledger,
+            f"DROP DATABASE {name} WITH (FORCE)",
+            f"CREATE DATABASE {name} TEMPLATE {_kept[here]} OWNER leadgate",
         )
         return
     do()
     ledger.engine.dispose()
-    _kept[key] = f"kept_{next(_numbers)}"
-    _execute(ledger, f"CREATE DATABASE {_kept[key]} TEMPLATE {name} OWNER leadgate")
+    _kept[here] = f"kept_{next(_numbers)}"
+    _execute(ledger, f"CREATE DATABASE {_kept[here]} TEMPLATE {name} OWNER leadgate")
 
 
 def _execute(ledger: Ledger, *statements: str) -> None:

@@ -97,6 +97,23 @@ def keep_correction(
     )
 
 
+#: Actions that may make a lead owned, held, accepted or rejected by themselves. What follows from others, such as a
+#: rerun, the stages tell.
+_TOLD: Final = frozenset(
+    {
+        ActionKind.ACCEPT,
+        ActionKind.REJECT,
+        ActionKind.REASSIGN,
+        ActionKind.UNASSIGN,
+        ActionKind.TRANSFER,
+        ActionKind.UNDO,
+        ActionKind.UNJOIN,
+        ActionKind.SAME_PERSON,
+        ActionKind.DIFFERENT_PERSON,
+    }
+)
+
+
 def _keep_actions(
     connection: Connection,
     journeys: Sequence[ActedOn],
@@ -130,7 +147,8 @@ def _keep_actions(
         },
     )
     outbox.tell_crms(connection, [journey.id for journey in journeys], now)
-    outbox.tell_events(connection, [journey.id for journey in journeys], now)
+    if what in _TOLD:
+        outbox.tell_events(connection, [journey.id for journey in journeys], now)
     return number
 
 

@@ -32,6 +32,8 @@ _LIMITS = Limits()
 _PIPE_BYTES: Final = 1024 * 1024
 _END_SECONDS: Final = 5.0
 _MODULE: Final = "leadgate.connectors.files.child"
+#: openpyxl takes lxml where another package has brought it along, whose errors past the limit of memory are others.
+_WITHOUT_LXML: Final = {"OPENPYXL_LXML": "False"}
 #: All that the process gets of the environment: where an unusual Python finds its own libraries.
 _ENVIRONMENT: Final = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
@@ -112,7 +114,7 @@ class _Reader:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | _WITHOUT_LXML,
             cwd="/",
             start_new_session=True,
         )
