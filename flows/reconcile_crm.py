@@ -12,13 +12,11 @@ from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 
 from flows import evidence
+from flows.crm_rounds import wait_for_all
 from flows.runtime import session
-from leadgate.ledger import Ledger
 from leadgate.ledger.clock import ask_time
-from leadgate.playbook import CrmConnection, Playbook
 from tasks.crm.reconcile import ReconcileReport
 from tasks.crm.reconcile_task import reconcile_crm_task
 from tasks.quoting import quote
@@ -40,23 +38,11 @@ async def reconcile_crm(days: float = 7, now: datetime | None = None) -> State[A
         if not written:
             return None
         since = await asyncio.to_thread(ask_time, ledger, now) - timedelta(days=days)
-        states = await asyncio.gather(*(_compare(ledger, playbook, each, since, now) for each in written))
-        results = [await state.aresult(raise_on_failure=False) for state in states]
-        reports = [each for each in results if isinstance(each, ReconcileReport)]
+        runs = [
+            reconcile_crm_task(each.name, quote(ledger), quote(playbook), quote(each), since, now, return_state=True)
+            for each in written
+        ]
+        reports, state = await wait_for_all(runs, ReconcileReport)
         if reports:
             await evidence.publish_comparisons(reports)
-        told = "; ".join(str(state.message) for state in states)
-        whole = all(state.is_completed() for state in states)
-        return Completed(message=told) if whole else Failed(message=told)
-
-
-async def _compare(
-    ledger: Ledger, playbook: Playbook, connection: CrmConnection, since: datetime, now: datetime | None
-) -> State[Any]:
-    """The state of the task run that compares this CRM."""
-    # which Prefect declares as a state, and gives as a coroutine
-    pending: Any = reconcile_crm_task(
-        connection.name, quote(ledger), quote(playbook), quote(connection), since, now, return_state=True
-    )
-    state: State[Any] = await pending
-    return state
+        return state

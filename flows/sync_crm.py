@@ -6,18 +6,15 @@ Belongs here: a round of reading as a flow that people watch. Does not belong he
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 
 from flows import evidence
+from flows.crm_rounds import wait_for_all
 from flows.runtime import session
-from leadgate.ledger import Ledger
-from leadgate.playbook import CrmConnection, LoadedPlaybook
 from tasks.crm.sync import SyncReport
 from tasks.crm.sync_task import sync_crm_task
 from tasks.quoting import quote
@@ -37,21 +34,10 @@ async def sync_crm(now: datetime | None = None) -> State[Any] | None:
         read = [each for each in loaded.playbook.crm if each.reads is not None]
         if not read:
             return None
-        states = await asyncio.gather(*(_sync(ledger, loaded, each, now) for each in read))
-        results = [await state.aresult(raise_on_failure=False) for state in states]
-        reports = [each for each in results if isinstance(each, SyncReport)]
+        runs = [
+            sync_crm_task(each.name, quote(ledger), quote(loaded), quote(each), now, return_state=True) for each in read
+        ]
+        reports, state = await wait_for_all(runs, SyncReport)
         if reports:
             await evidence.publish_syncs(reports)
-        told = "; ".join(str(state.message) for state in states)
-        whole = all(state.is_completed() for state in states)
-        return Completed(message=told) if whole else Failed(message=told)
-
-
-async def _sync(ledger: Ledger, loaded: LoadedPlaybook, connection: CrmConnection, now: datetime | None) -> State[Any]:
-    """The state of the task run that reads this CRM."""
-    # which Prefect declares as a state, and gives as a coroutine
-    pending: Any = sync_crm_task(
-        connection.name, quote(ledger), quote(loaded), quote(connection), now, return_state=True
-    )
-    state: State[Any] = await pending
-    return state
+        return state

@@ -9,29 +9,21 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
-from prefect.tasks import Task
 
 from leadgate.ledger import Ledger
 from leadgate.playbook import Playbook
 from tasks.outbox import DeliveryReport, deliver_waiting
-from tasks.stage_task import is_worth_a_retry
-
-
-async def can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Whether a retry helps."""
-    return is_worth_a_retry(await state.aresult(raise_on_failure=False))
+from tasks.stage_task import can_retry_help
 
 
 @task(
     task_run_name="deliver | {due} due, {waiting} waiting",
     retries=2,
     retry_delay_seconds=[1, 5],
-    retry_condition_fn=can_help,
+    retry_condition_fn=can_retry_help,
     cache_policy=NO_CACHE,
     persist_result=False,
 )

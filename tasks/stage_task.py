@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import Task
 from sqlalchemy.exc import DBAPIError
 
 from expectations import gate
@@ -49,6 +51,11 @@ async def gate_task(name: str, judged: pd.DataFrame, rules: Playbook) -> GateRes
 def is_worth_a_retry(outcome: object) -> bool:
     """Whether PostgreSQL was away for a moment; a lost lease or a fault of ours stays what it is."""
     return isinstance(outcome, DBAPIError) and not faults.is_ours(outcome)
+
+
+async def can_retry_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
+    """The same of a task run that has failed."""
+    return is_worth_a_retry(await state.aresult(raise_on_failure=False))
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)

@@ -6,6 +6,7 @@ Belongs here: the options, and the table. Does not belong here: one lead's story
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Annotated, Final
@@ -64,7 +65,7 @@ def leads(
     if json:
         print_json({"leads": [asdict(each) | {"due": each.is_due(at)} for each in shown], "more": len(found) > limit})
         return
-    _print(shown, playbook, at, more=len(found) > limit, masked=not (show_personal or mine))
+    _print(shown, playbook, at, more=len(found) > limit, masked=not (show_personal or mine), mine=mine)
 
 
 def _choose_owners(playbook: Playbook, rep: str | None, *, mine: bool) -> tuple[str, ...] | None:
@@ -101,7 +102,7 @@ def _mask(lead: ListedLead) -> ListedLead:
     return replace(lead, name=name, email=email, phone=phone)
 
 
-def _print(shown: list[ListedLead], playbook: Playbook, now: datetime, *, more: bool, masked: bool) -> None:
+def _print(shown: list[ListedLead], playbook: Playbook, now: datetime, *, more: bool, masked: bool, mine: bool) -> None:
     console = build_console()
     if not shown:
         console.print("No lead matches.")
@@ -129,7 +130,8 @@ def _print(shown: list[ListedLead], playbook: Playbook, now: datetime, *, more: 
     first = shown[0]
     console.print(f"\nNext\n  all about one\n    {find_program()} explain {first.lead_id}", soft_wrap=True)
     if first.owner is not None and first.accepted_at is None:
-        console.print(f"  the owner takes it\n    {find_program()} accept {first.lead_id}", soft_wrap=True)
+        acts_for = "" if mine else f" --for {shlex.quote(sanitise(first.owner))}"
+        console.print(f"  the owner takes it\n    {find_program()} accept {first.lead_id}{acts_for}", soft_wrap=True)
 
 
 def _describe_time(lead: ListedLead, now: datetime) -> tuple[str, str]:

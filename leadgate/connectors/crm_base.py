@@ -6,6 +6,7 @@ derives from ``CrmBase`` and writes what its CRM can do; the steps are in CONTRI
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -30,7 +31,7 @@ from leadgate.connectors.crm import (
 )
 
 
-class CrmBase:
+class CrmBase(ABC):
     """A CRM of which nothing is read on a schedule, and that has no tasks. ``crm.Crm`` says what each method does.
 
     A connector has to write ``describe_fields``, ``list_owners``, ``find``, ``read`` and ``write``.
@@ -43,8 +44,8 @@ class CrmBase:
     def budget(self) -> CrmBudget:
         return CrmBudget()
 
-    def describe_fields(self, kind: CrmObject) -> Mapping[str, CrmField]:
-        raise NotImplementedError
+    @abstractmethod
+    def describe_fields(self, kind: CrmObject) -> Mapping[str, CrmField]: ...
 
     def check(self, kind: CrmObject, wanted: Sequence[WantedField], *, creates: bool = True) -> list[CrmFinding]:
         """Fields that are missing, cannot be written, are not unique, or lack a choice, by ``describe_fields``."""
@@ -57,14 +58,14 @@ class CrmBase:
             raise CrmRefusedError(f"{self.name} lets no program create fields; create {', '.join(missing)} there")
         return []
 
-    def list_owners(self) -> list[CrmOwner]:
-        raise NotImplementedError
+    @abstractmethod
+    def list_owners(self) -> list[CrmOwner]: ...
 
-    def find(self, kind: CrmObject, field: str, values: Iterable[str], fields: Sequence[str]) -> list[CrmRecord]:
-        raise NotImplementedError
+    @abstractmethod
+    def find(self, kind: CrmObject, field: str, values: Iterable[str], fields: Sequence[str]) -> list[CrmRecord]: ...
 
-    def read(self, kind: CrmObject, ids: Iterable[str], fields: Sequence[str]) -> dict[str, CrmRecord]:
-        raise NotImplementedError
+    @abstractmethod
+    def read(self, kind: CrmObject, ids: Iterable[str], fields: Sequence[str]) -> dict[str, CrmRecord]: ...
 
     def read_last_changes(self, kind: CrmObject, ids: Iterable[str], field: str) -> dict[str, CrmFieldChange]:
         """Of a CRM that does not keep the changes of each field: the record's last change."""
@@ -74,8 +75,8 @@ class CrmBase:
             if not record.is_deleted
         }
 
-    def write(self, kind: CrmObject, rows: Sequence[CrmWrite]) -> list[RowResult]:
-        raise NotImplementedError
+    @abstractmethod
+    def write(self, kind: CrmObject, rows: Sequence[CrmWrite]) -> list[RowResult]: ...
 
     def write_tasks(self, tasks: Sequence[CrmTask]) -> list[RowResult]:
         error = RowError(RowFault.PERMANENT, "NO_TASKS", f"{self.name} has no tasks; take crm[].task out")
@@ -97,7 +98,7 @@ class CrmBase:
     def make_position(self, since: datetime) -> str:
         return since.isoformat()
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most have nothing to close
         """Nothing is open."""
 
 

@@ -52,7 +52,13 @@ def open_crm(connection: CrmConnection, environ: Mapping[str, str]) -> Crm:
     if connection.address is None or connection.unique_field is None:
         raise CrmNotConfiguredError(f"{connection.name} has no url or key_field; `leadgate playbook check` tells more")
     settings = CrmSettings(connection, credentials, connection.address, connection.unique_field)
-    return _find_opener(connection.type)(settings)
+    opener = _find_opener(connection.type)
+    try:
+        return opener(settings)
+    except NotAvailableError:
+        raise
+    except Exception as error:  # whatever the code of another package raises
+        raise CrmNotConfiguredError(f"{connection.name} cannot be opened ({type(error).__name__})") from None
 
 
 def _find_opener(kind: str) -> Callable[[CrmSettings], Crm]:

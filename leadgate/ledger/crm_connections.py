@@ -1,7 +1,7 @@
 """The table ``crm_connection``: which CRMs are written to, and which of them are left alone for a while.
 
 Belongs here: every statement that writes the table. Does not belong here: what is written to a CRM (``crm_links``), or
-what waits to be written (``crm_outbox``).
+what waits to be written (``outbox``).
 """
 
 from __future__ import annotations

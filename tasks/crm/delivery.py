@@ -131,9 +131,10 @@ class _Round:
 def _deliver_some(here: _Round) -> bool:
     """Write the next leads. False when nothing is due, or when the CRM gives no answer."""
     from leadgate.connectors.service_session import ServiceError
+    from tasks.crm.access import CrmAccess
     from tasks.crm.write import CrmWriter
 
-    writer = CrmWriter(here.ledger, here.playbook, here.connection, here.opened, here.lease, here.as_of)
+    access = CrmAccess(here.ledger, here.playbook, here.connection, here.opened, here.lease, here.as_of)
     leads = max(1, min(MOST_LEADS, here.opened.crm.rows_per_write))
     messages = outbox.claim_for_crm(
         here.ledger,
@@ -146,7 +147,7 @@ def _deliver_some(here: _Round) -> bool:
     if not messages:
         return False
     try:
-        outcomes = writer.write(messages)
+        outcomes = CrmWriter(access).write(messages)
     except ServiceError as error:
         _leave_alone(here, messages, error)
         here.report.failures[f"{here.connection.name}: {error}"] += 1

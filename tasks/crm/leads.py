@@ -91,11 +91,12 @@ def follow_webhooks(
     loaded: LoadedPlaybook,
     connection: CrmConnection,
     reads: CrmReads,
+    webhooks: str,
     crm: Crm,
     now: datetime | None,
     stop: Callable[[], bool],
 ) -> tuple[SyncCounts, int]:
-    """Read the records that webhooks name: the search for changes lags behind these.
+    """Read the records that the webhooks of the source ``webhooks`` name: the search for changes lags behind these.
 
     Returns what was read, and how many changes were followed. Raises ``ServiceError``.
     """
@@ -127,9 +128,8 @@ def follow_webhooks(
         _settle(transaction, playbook, connection, records, at, counts, present, private)
         return counts
 
-    assert reads.webhooks is not None  # noqa: S101 - asked by the caller
     counts, followed = follow_changes(
-        ledger, reads.webhooks, crm=connection.name, read=read_all, store=store, now=now, stop=stop
+        ledger, webhooks, crm=connection.name, read=read_all, store=store, now=now, stop=stop
     )
     counts.add(owners)
     return counts, followed

@@ -19,14 +19,14 @@ from leadgate.connectors.crm_opening import open_crm
 from leadgate.ledger import Ledger, faults
 from leadgate.playbook import CrmConnection, Playbook
 from tasks.crm.reconcile import describe_comparison, open_and_reconcile
-from tasks.crm.sync_task import can_help
+from tasks.stage_task import can_retry_help
 
 
 @task(
     task_run_name="reconcile | {crm}",
     retries=2,
     retry_delay_seconds=[1, 5],
-    retry_condition_fn=can_help,
+    retry_condition_fn=can_retry_help,
     cache_policy=NO_CACHE,
     persist_result=False,
 )

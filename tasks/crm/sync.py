@@ -135,9 +135,11 @@ def sync_crm(
             return report
         complete = complete and report.complete
     report.complete = complete
-    if report.problem is None and connection.reads.webhooks is not None:
+    if report.problem is None and (webhooks := connection.reads.webhooks) is not None:
         try:
-            counts, report.followed = follow_webhooks(ledger, loaded, connection, connection.reads, crm, now, stop)
+            counts, report.followed = follow_webhooks(
+                ledger, loaded, connection, connection.reads, webhooks, crm, now, stop
+            )
             report.add(counts)
         except ServiceError as error:
             _keep_failure(ledger, loaded.playbook, report, KIND, error, now)

@@ -12,27 +12,21 @@ from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
+from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
-from prefect.tasks import Task
 
 from leadgate.connectors.crm_opening import open_crm
 from leadgate.ledger import Ledger, faults
 from leadgate.playbook import CrmConnection, LoadedPlaybook
 from tasks.crm.sync import describe_sync, read_crm
-from tasks.stage_task import is_worth_a_retry
-
-
-async def can_help(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Whether a retry helps."""
-    return is_worth_a_retry(await state.aresult(raise_on_failure=False))
+from tasks.stage_task import can_retry_help
 
 
 @task(
     task_run_name="sync | {crm}",
     retries=2,
     retry_delay_seconds=[1, 5],
-    retry_condition_fn=can_help,
+    retry_condition_fn=can_retry_help,
     cache_policy=NO_CACHE,
     persist_result=False,
 )

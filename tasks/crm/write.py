@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -21,15 +21,14 @@ from leadgate.crm.facts import build_facts
 from leadgate.crm.values import CrmValue, compare, encode, is_same
 from leadgate.crm.writes import choose_values, is_set_by_others
 from leadgate.failpoints import failpoint
-from leadgate.ledger import Ledger, crm_connections, crm_links, outbox, work_items
+from leadgate.ledger import crm_connections, crm_links, outbox, work_items
 from leadgate.ledger.crm_facts import read_facts
 from leadgate.ledger.crm_links import LONGEST_READ, Link, ReadBack
 from leadgate.ledger.outbox import CRM_NOT_KEPT, CRM_REFUSED, CRM_STANDS_STILL, CrmMessage
 from leadgate.ledger.work_items import NewWorkItem
-from leadgate.playbook import CrmConnection, Playbook
 from leadgate.vocabulary import CrmMessageKind
 from tasks.crm.access import CrmAccess, LeadWrite, is_id, list_open
-from tasks.crm.delivery import OpenCrm, open_once
+from tasks.crm.delivery import open_once
 from tasks.crm.items import build_not_kept, build_refusal, build_unknown_owner, open_new
 from tasks.crm.linking import ANOTHER_LEADS, link_leads, link_to_named, read_current
 from tasks.crm.task_writing import write_tasks
@@ -39,21 +38,11 @@ from tasks.delivery import MOST_ATTEMPTS, wait_after
 class CrmWriter:
     """Writes to one CRM. ``write`` raises ``ServiceError`` when the CRM as a whole gives no answer."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        playbook: Playbook,
-        connection: CrmConnection,
-        opened: OpenCrm,
-        lease: timedelta,
-        as_of: datetime | None,
-    ) -> None:
-        self._ledger = ledger
-        self._playbook = playbook
-        self._connection = connection
-        self._access = CrmAccess(ledger, playbook, connection, opened, lease, as_of)
-        self._labels = {rep.name: rep.label for rep in playbook.reps if rep.label}
-        self._types = {name: each.type for name, each in playbook.fields.items()}
+    def __init__(self, access: CrmAccess) -> None:
+        self._access = access
+        self._ledger, self._playbook, self._connection = access.ledger, access.playbook, access.connection
+        self._labels = {rep.name: rep.label for rep in self._playbook.reps if rep.label}
+        self._types = {name: each.type for name, each in self._playbook.fields.items()}
 
     def write(self, messages: Sequence[CrmMessage]) -> dict[int, str]:
         """Write what the ledger knows of the messages' leads. Returns the outcome of each message: ``delivered``,

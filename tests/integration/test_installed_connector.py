@@ -73,7 +73,9 @@ def installed(
     metadata = tmp_path / "acme_crm-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-crm\nVersion: 1.0\n", encoding="utf-8")
-    words = f"[{plug_ins.CONNECTORS}]\n{named.replace(chr(34), '')}\nbroken = acme_crm:nothing\n"
+    words = (
+        f"[{plug_ins.CONNECTORS}]\n{named.replace(chr(34), '')}\nbroken = acme_crm:nothing\nbare = acme_crm:CrmBase\n"
+    )
     (metadata / "entry_points.txt").write_text(words, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     importlib.invalidate_caches()
@@ -114,7 +116,10 @@ def test_what_the_crm_lacks_is_told(installed: LoadedPlaybook) -> None:
     crm.close()
 
 
-@pytest.mark.parametrize(("kind", "words"), [("broken", "cannot be loaded"), ("missing", "no installed package")])
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("broken", "cannot be loaded"), ("missing", "no installed package"), ("bare", "cannot be opened")],
+)
 def test_a_connector_that_is_not_there_is_told(installed: LoadedPlaybook, kind: str, words: str) -> None:
     (connection,) = installed.playbook.crm
     with pytest.raises(CrmNotConfiguredError, match=words):

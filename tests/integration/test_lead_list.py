@@ -106,7 +106,9 @@ def test_names_are_shown_to_the_owner_and_to_who_asks(
     assert make_lead(1)["Email"] not in cli("leads", "--search", "lead1").stdout
     (row,) = list_them("--search", make_lead(1)["Email"], "--show-personal")
     assert row["email"] == make_lead(1)["Email"]
+    assert "--for" in cli("leads", "--now", LATER).stdout  # whoever asks is not the owner
     log_in(row["owner"])
+    assert "--for" not in cli("leads", "--mine", "--now", LATER).stdout
     assert make_lead(1)["Email"] in cli("leads", "--mine", "--now", LATER).stdout
 
 
