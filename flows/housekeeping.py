@@ -51,6 +51,7 @@ async def housekeeping(
         gone = await asyncio.to_thread(consumers.list_gone_consumers, ledger, left_behind.CONSUMER_FORGOTTEN)
         lines.append(await left_behind.forget_consumers(len(gone), gone, quote(ledger)))
         lines.append(await left_behind.forget_answers(quote(ledger), moment, at_most_rows))
+        lines.append(await left_behind.forget_sessions(quote(ledger), moment, at_most_rows))
         await asyncio.to_thread(hosts.forget, ledger, left_behind.CONSUMER_FORGOTTEN)
         lapsed = [batch for batch in await asyncio.to_thread(upkeep.open_batches, ledger) if batch.lapsed > 0]
         lines.append(await left_behind.report_lapsed(len(lapsed), quote(lapsed)))

@@ -253,6 +253,17 @@ class EventKind(StrEnum):
         return self.value.removeprefix("event_")
 
 
+class Role(StrEnum):
+    """What somebody is to Leadgate, which says what they may do (``leadgate.permissions``)."""
+
+    REP = "rep"
+    REVIEWER = "reviewer"
+    MANAGER = "manager"
+    OPERATOR = "operator"
+    PRIVACY_OFFICER = "privacy_officer"
+    ADMIN = "admin"
+
+
 #: The same as plain strings, for JSON and lists of columns.
 STAGES: Final = tuple(stage.value for stage in StageName)
 STATUSES: Final = tuple(status.value for status in JourneyStatus)

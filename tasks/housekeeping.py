@@ -31,7 +31,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Crashed
 
-from leadgate.ledger import Ledger, consumers, lookups, upkeep
+from leadgate.ledger import Ledger, consumers, lookups, sign_in_links, upkeep, web_sessions
 from leadgate.liveness import Signs, judge_signs
 from tasks.run_tags import READY, find_consumer
 
@@ -241,6 +241,15 @@ async def forget_answers(ledger: Ledger, now: datetime, at_most: int) -> Line:
     deleted = await asyncio.to_thread(lookups.forget_old_answers, ledger, now, at_most)
     words = "deleted" if deleted < at_most else "deleted as many as one pass may; the next goes on"
     return Line("answers of services that are too old", deleted, 0, words)
+
+
+@task(task_run_name="sessions and links that are over", cache_policy=NO_CACHE, persist_result=False)
+async def forget_sessions(ledger: Ledger, now: datetime, at_most: int) -> Line:
+    """Delete sessions of the console, and links to sign in by, that cannot be used any more."""
+    deleted = await asyncio.to_thread(web_sessions.forget_old_sessions, ledger, now, at_most)
+    deleted += await asyncio.to_thread(sign_in_links.forget_old_links, ledger, now, at_most)
+    words = "deleted" if deleted < at_most else "deleted as many as one pass may; the next goes on"
+    return Line("sessions and links that are over", deleted, 0, words)
 
 
 @task(task_run_name="leases that ran out | {count}", cache_policy=NO_CACHE, persist_result=False)

@@ -13,6 +13,7 @@ Three facts are declared with the tables, and ``ledger.verify``, ``docs/ledger.m
 
 from __future__ import annotations
 
+from leadgate.models.accounts import AccountRow, SignInLink, WebSession
 from leadgate.models.assignments import Assignment, Missed, Pause, PoolTurns
 from leadgate.models.columns import APPEND_ONLY, PERSONAL, STAFF
 from leadgate.models.crm import CrmConnectionRow, CrmLink, CrmTaskLink
@@ -33,6 +34,7 @@ __all__ = [
     "INDEXED_TEXT",
     "PERSONAL",
     "STAFF",
+    "AccountRow",
     "Action",
     "Activity",
     "Assignment",
@@ -67,7 +69,9 @@ __all__ = [
     "ProviderState",
     "QualificationRecord",
     "ReusedRequest",
+    "SignInLink",
     "Signal",
     "Warned",
+    "WebSession",
     "WorkItem",
 ]

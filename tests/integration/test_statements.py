@@ -36,7 +36,16 @@ from leadgate.vocabulary import StageName
 
 ROOT = Path(__file__).parents[2]
 #: Calls that take a statement, with its place among their arguments.
-TAKES_STATEMENT = {"text": 0, "select": 1, "_read_rows": 1, "read_rows": 2, "read_row": 2, "Read": 1, "fetch": 1}
+TAKES_STATEMENT = {
+    "text": 0,
+    "select": 1,
+    "_read_rows": 1,
+    "read_rows": 2,
+    "read_row": 2,
+    "Read": 1,
+    "fetch": 1,
+    "read_accounts": 1,
+}
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
 _EVERY_CONDITION = WorkItemFilter(
     ids=(1,), reason="r", stage="capture", route="r", assignee="a", source="s", batch_id=1, blocking=True,
@@ -72,7 +81,7 @@ SAMPLES_OF: dict[str, dict[str, Any]] = {
     "upkeep.analyze_grown": {"tables": [SimpleNamespace(columns="lead (email)")]},
 }  # fmt: skip
 #: Modules whose statements are about no table of the ledger, or come from their callers.
-ABOUT_NO_TABLE = {"bulk", "database", "provision", "typed_rows"}
+ABOUT_NO_TABLE = {"account_rows", "bulk", "database", "provision", "typed_rows"}
 #: Constants that are parts of statements.
 PARTS = {"handoffs._INSERT", "leads.POSTPONE_ENRICHMENTS", "starting.INSERT_SIGNAL_JOURNEYS", "starting._IN_NURTURE"}
 #: Types of parameters that PostgreSQL cannot tell from a statement alone; the driver sends them with the value.

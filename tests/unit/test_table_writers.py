@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 FLOORS = ("console", "flows", "tasks", "expectations", "leadgate")
 #: The module (or package) of ``leadgate/ledger`` that writes each table.
 WRITER = {
+    "account": "accounts",
     "action": "actions",
     "activity": "activities",
     "assignment": "assignments",
@@ -50,8 +51,10 @@ WRITER = {
     "provider_state": "lookups",
     "qualification": "qualifications",
     "reused_request": "requests",
+    "sign_in_link": "sign_in_links",
     "signal": "signals",
     "warned": "gates",
+    "web_session": "web_sessions",
     "work_item": "work_items",
 }
 _WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM|TRUNCATE|MERGE INTO|COPY)\s+(\w+)")

@@ -1,0 +1,297 @@
+"""The table ``account``: who may sign in to the console, with which roles.
+
+Belongs here: every statement that writes the table. Does not belong here: being signed in (``web_sessions``), links
+(``sign_in_links``), what a role may do (``leadgate.permissions``), or the hash of a password (``leadgate.passwords``).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection
+from datetime import datetime
+from typing import Final
+from zoneinfo import available_timezones
+
+from sqlalchemy import Connection, text
+
+from leadgate import passwords
+from leadgate.actors import Actor, require
+from leadgate.errors import LeadgateError
+from leadgate.ledger import web_sessions
+from leadgate.ledger.account_rows import COLUMNS, Account, read_accounts
+from leadgate.ledger.database import Ledger
+from leadgate.nearest import propose
+from leadgate.permissions import Permission
+from leadgate.vocabulary import Role
+
+__all__ = [
+    "Account",
+    "AccountError",
+    "add_account",
+    "disable_account",
+    "enable_account",
+    "find_account",
+    "list_accounts",
+    "set_password",
+    "set_roles",
+    "set_time_zone",
+    "verify_password",
+]
+
+#: Characters of a login, a name or an address.
+LONGEST: Final = 200
+#: Records have these words where no person did something.
+RESERVED: Final = frozenset({"lead", "leadgate"})
+
+
+class AccountError(LeadgateError):
+    """An account cannot be made or changed so; the message says why."""
+
+
+def add_account(
+    ledger: Ledger,
+    *,
+    login: str,
+    name: str,
+    roles: Collection[Role],
+    password: str | None = None,
+    email: str | None = None,
+    rep: str | None = None,
+    by: Actor,
+    now: datetime,
+) -> Account:
+    """Make an account. Without a password nobody can sign in with one; a link or another server lets them in.
+
+    Raises ``AccountError`` for a login that is taken or unfit, ``PasswordError`` for an unfit password, ``ActorError``
+    where ``by`` is no admin.
+    """
+    require(by, Permission.MANAGE_ACCOUNTS)
+    kept = None if password is None else passwords.hash_password(password)
+    with ledger.transaction() as connection:
+        return insert_account(
+            connection, login=login, name=name, roles=roles, kept=kept, email=email, rep=rep, by=by.name, now=now
+        )
+
+
+def insert_account(
+    connection: Connection,
+    *,
+    login: str,
+    name: str,
+    roles: Collection[Role],
+    kept: str | None,
+    email: str | None = None,
+    rep: str | None = None,
+    by: str,
+    now: datetime,
+) -> Account:
+    """The same in the caller's transaction, who has looked whether ``by`` may. ``kept``: the hash of the password."""
+    login = _clean(login, "login")
+    if any(character.isspace() for character in login):
+        raise AccountError("a login has no spaces; give another")
+    if login.casefold() in RESERVED:
+        raise AccountError(f"the login {login!r} is kept for Leadgate's own records; give another")
+    made = read_accounts(
+        connection,
+        "INSERT INTO account AS a (login, name, email, roles, password_hash, rep, created_at, created_by) "
+        "VALUES (:login, :name, :email, CAST(:roles AS varchar[]), :kept, :rep, :now, :by) "
+        f"ON CONFLICT DO NOTHING RETURNING {COLUMNS}",
+        login=login,
+        name=_clean(name, "name"),
+        email=None if email is None else _clean(email, "e-mail address"),
+        roles=_list_roles(roles),
+        kept=kept,
+        rep=None if rep is None else _clean(rep, "rep"),
+        now=now,
+        by=by,
+    )
+    if not made:
+        raise AccountError(f"there is an account {login!r} already; give another login")
+    return made[0]
+
+
+def set_password(ledger: Ledger, login: str, password: str, *, by: Actor, now: datetime) -> Account:
+    """Give an account another password, and end its sessions. An admin may, and whoever has the account.
+
+    Raises ``AccountError``, ``PasswordError`` and ``ActorError``.
+    """
+    if by.login is None or by.login.lower() != login.strip().lower():
+        require(by, Permission.MANAGE_ACCOUNTS)
+    kept = passwords.hash_password(password)
+    with ledger.transaction() as connection:
+        account = _lock(connection, login)
+        store_password(connection, account.id, kept, by=by.name, now=now)
+    return account
+
+
+def store_password(connection: Connection, account_id: int, kept: str, *, by: str, now: datetime) -> None:
+    """Keep the hash of another password, and end the account's sessions: somebody else may have had the one before."""
+    connection.execute(
+        text("UPDATE account SET password_hash = :kept, changed_at = :now, changed_by = :by WHERE id = :id"),
+        {"id": account_id, "kept": kept, "now": now, "by": by},
+    )
+    web_sessions.end_sessions_of(connection, account_id, now)
+
+
+def set_roles(
+    ledger: Ledger, login: str, roles: Collection[Role], *, by: Actor, now: datetime, rep: str | None = None
+) -> Account:
+    """Give an account these roles and no others, at once also where it is signed in; and ``rep``, where one is named.
+
+    Raises ``AccountError``, also where nobody would be left who manages accounts, and ``ActorError``.
+    """
+    require(by, Permission.MANAGE_ACCOUNTS)
+    with ledger.transaction() as connection:
+        account = _lock(connection, login)
+        changed = read_accounts(
+            connection,
+            "UPDATE account AS a SET roles = CAST(:roles AS varchar[]), rep = coalesce(CAST(:rep AS text), rep), "
+            f"changed_at = :now, changed_by = :by WHERE id = :id RETURNING {COLUMNS}",
+            id=account.id,
+            roles=_list_roles(roles),
+            rep=None if rep is None else _clean(rep, "rep"),
+            now=now,
+            by=by.name,
+        )
+        _require_admin(connection, account)
+    return changed[0]
+
+
+def set_time_zone(ledger: Ledger, login: str, time_zone: str | None, *, by: Actor, now: datetime) -> Account:
+    """The time zone in which somebody reads times (None: the console's). Raises as ``set_password``."""
+    if by.login is None or by.login.lower() != login.strip().lower():
+        require(by, Permission.MANAGE_ACCOUNTS)
+    if time_zone is not None and time_zone not in (known := available_timezones()):
+        raise AccountError(f"there is no time zone {time_zone[:80]!r}; {propose(time_zone[:80], known)}")
+    with ledger.transaction() as connection:
+        account = _lock(connection, login)
+        return read_accounts(
+            connection,
+            "UPDATE account AS a SET time_zone = :zone, changed_at = :now, changed_by = :by WHERE id = :id "
+            f"RETURNING {COLUMNS}",
+            id=account.id,
+            zone=time_zone,
+            now=now,
+            by=by.name,
+        )[0]
+
+
+def disable_account(ledger: Ledger, login: str, *, by: Actor, now: datetime) -> Account:
+    """From now on nobody signs in with this account, and its sessions are over. What was done with it stays on record.
+
+    Raises as ``set_roles`` does.
+    """
+    return _set_disabled(ledger, login, now, by=by, now=now)
+
+
+def enable_account(ledger: Ledger, login: str, *, by: Actor, now: datetime) -> Account:
+    """Take back ``disable_account``; the sessions of before stay over. Raises as ``set_roles`` does."""
+    return _set_disabled(ledger, login, None, by=by, now=now)
+
+
+def _set_disabled(ledger: Ledger, login: str, at: datetime | None, *, by: Actor, now: datetime) -> Account:
+    require(by, Permission.MANAGE_ACCOUNTS)
+    with ledger.transaction() as connection:
+        account = _lock(connection, login)
+        changed = read_accounts(
+            connection,
+            "UPDATE account AS a SET disabled_at = CAST(:at AS timestamptz), changed_at = :now, changed_by = :by "
+            f"WHERE id = :id RETURNING {COLUMNS}",
+            id=account.id,
+            at=at,
+            now=now,
+            by=by.name,
+        )
+        web_sessions.end_sessions_of(connection, account.id, now)
+        _require_admin(connection, account)
+    return changed[0]
+
+
+def list_accounts(ledger: Ledger) -> list[Account]:
+    """Every account, also disabled ones, by login."""
+    with ledger.transaction() as connection:
+        return read_accounts(connection, f"SELECT {COLUMNS} FROM account a ORDER BY lower(a.login)")
+
+
+def find_account(ledger: Ledger, login: str) -> Account | None:
+    """The account of a login, in whatever case it is written."""
+    with ledger.transaction() as connection:
+        return _find(connection, login)
+
+
+def verify_password(ledger: Ledger, login: str, password: str) -> Account | None:
+    """The account, if the password is its own and it is not disabled.
+
+    The work is the same for a login that does not exist, so that nobody learns from the time which do. A hash that was
+    made with other parameters is made again.
+    """
+    with ledger.transaction() as connection:
+        account = _find(connection, login)
+        kept = None if account is None else _read_hash(connection, account.id)
+    if not passwords.is_right(kept, password) or account is None or account.disabled_at is not None:
+        return None
+    if kept is not None and passwords.is_outdated(kept):
+        with ledger.transaction() as connection:
+            connection.execute(
+                text("UPDATE account SET password_hash = :new WHERE id = :id AND password_hash = :kept"),
+                {"id": account.id, "kept": kept, "new": passwords.hash_password(password)},
+            )
+    return account
+
+
+def is_anybody(connection: Connection) -> bool:
+    """Whether there is an account, which does not change until the transaction ends."""
+    connection.execute(text("LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE"))
+    return bool(connection.execute(text("SELECT EXISTS (SELECT 1 FROM account)")).scalar_one())
+
+
+def _find(connection: Connection, login: str) -> Account | None:
+    found = read_accounts(
+        connection,
+        f"SELECT {COLUMNS} FROM account a WHERE lower(a.login) = lower(CAST(:login AS text))",
+        login=_normalise(login),
+    )
+    return found[0] if found else None
+
+
+def _read_hash(connection: Connection, account_id: int) -> str | None:
+    kept: str | None = connection.execute(
+        text("SELECT password_hash FROM account WHERE id = :id"), {"id": account_id}
+    ).scalar_one()
+    return kept
+
+
+def _lock(connection: Connection, login: str) -> Account:
+    """The account, before it changes. One change comes after the other, so that an admin is left after both."""
+    connection.execute(text("LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE"))
+    if (account := _find(connection, login)) is None:
+        known = [row.login for row in connection.execute(text("SELECT login FROM account ORDER BY login LIMIT 1000"))]
+        raise AccountError(
+            f"there is no account {login[:80]!r}; " + (propose(login[:80], known) if known else "nobody has one yet")
+        )
+    return account
+
+
+def _require_admin(connection: Connection, before: Account) -> None:
+    """Raises ``AccountError`` where the change of an account, done already, has left no admin."""
+    if Role.ADMIN not in before.roles or before.disabled_at is not None:
+        return
+    left = text("SELECT EXISTS (SELECT 1 FROM account WHERE 'admin' = ANY(roles) AND disabled_at IS NULL)")
+    if not connection.execute(left).scalar_one():
+        raise AccountError(f"{before.login!r} is the only admin; make somebody else an admin first")
+
+
+def _list_roles(roles: Collection[Role]) -> list[str]:
+    return [role.value for role in Role if role in roles]
+
+
+def _normalise(given: str) -> str:
+    return unicodedata.normalize("NFC", given.strip()).replace("\x00", "")
+
+
+def _clean(given: str, what: str) -> str:
+    """What was given for ``what``, in one form. Raises ``AccountError`` for none, too much, and invisible signs."""
+    cleaned = _normalise(given)
+    if not cleaned or len(cleaned) > LONGEST or not cleaned.isprintable():
+        raise AccountError(f"a {what} has 1 to {LONGEST} characters that can be printed; give another")
+    return cleaned
