@@ -99,6 +99,10 @@ bench-day: $(VENV)/.dev ## what a day leaves in the databases, and what housekee
 bench-growth: $(VENV)/.dev ## leads and read commands on a ledger of 300,000 leads beside an empty one; build/bench-growth.json
 	$(BIN)/python -m benchmarks.growth $(if $(MEMORY),--memory $(MEMORY))
 
+.PHONY: bench-console
+bench-console: $(VENV)/.dev ## pages of the console on 300,000 leads with 50 people; exit 1 over 150 ms; build/bench-console.json
+	$(BIN)/python -m benchmarks.console
+
 .PHONY: bench-matching
 bench-matching: $(VENV)/.dev ## precision and recall of matching persons and accounts, and its speed; build/bench-matching.json
 	$(BIN)/python -m benchmarks.matching $(if $(LABELLED),--labelled $(LABELLED))

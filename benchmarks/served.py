@@ -107,12 +107,13 @@ def served(folder: Path, **settings: str) -> Iterator[Served]:
     playbook = folder / "playbook.yaml"
     playbook.write_text(playbook_text(folder), encoding="utf-8")
     secret = source_secrets.make()
-    capture_port, prefect_port = free_port(), free_port()
+    capture_port, prefect_port, console_port = free_port(), free_port(), free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("LEADGATE_", "PREFECT_"))},
         "LEADGATE_HOME": str(home),
         "LEADGATE_PLAYBOOK": str(playbook),
         "LEADGATE_CAPTURE_PORT": str(capture_port),
+        "LEADGATE_CONSOLE_PORT": str(console_port),
         "LEADGATE_PREFECT_PORT": str(prefect_port),
         "LEADGATE_SECRET_BENCH": secret,
         "PYTHONPATH": os.pathsep.join(sys.path),

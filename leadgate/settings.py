@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from leadgate.errors import LeadgateError
 from leadgate.hashing import LEAST_KEY_BYTES
@@ -38,6 +39,8 @@ class Settings:
     batch_limit: int = 20_000
     prefect_port: int = 4200
     capture_port: int = 8420
+    console_port: int = 8421
+    console_url: str | None = None  # by which people reach the console; none: this machine and the port
     clock_skew_limit: float = 30.0  # seconds by which this host's clock may be off before it takes nothing
     brake_from: int = 10_000  # waiting leads from which answers of HTTP capture are held back; 0: never
     file_memory_mb: int = 1024  # of the process that reads one file
@@ -62,6 +65,8 @@ class Settings:
             batch_limit=_read_whole(env, "LEADGATE_BATCH_LIMIT", cls.batch_limit, least=1),
             prefect_port=_read_port(env, "LEADGATE_PREFECT_PORT", cls.prefect_port),
             capture_port=_read_port(env, "LEADGATE_CAPTURE_PORT", cls.capture_port),
+            console_port=_read_port(env, "LEADGATE_CONSOLE_PORT", cls.console_port),
+            console_url=_read_url(env, "LEADGATE_CONSOLE_URL"),
             clock_skew_limit=_read_number(env, "LEADGATE_CLOCK_SKEW_LIMIT", cls.clock_skew_limit, least=1),
             brake_from=_read_whole(env, "LEADGATE_BRAKE_FROM", cls.brake_from, least=0),
             file_memory_mb=_read_whole(env, "LEADGATE_FILE_MEMORY_MB", cls.file_memory_mb, least=64),
@@ -121,6 +126,16 @@ def _read_port(env: Mapping[str, str], name: str, default: int) -> int:
     if port > 65_535:
         raise SettingsError(f"{name}={_shorten(env[name])} is no port; the last one is 65535")
     return port
+
+
+def _read_url(env: Mapping[str, str], name: str) -> str | None:
+    text = env.get(name, "").strip().rstrip("/")
+    if not text:
+        return None
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query or parts.fragment:
+        raise SettingsError(f"{name}={_shorten(text)} is no address; write it like https://leads.example.com")
+    return text
 
 
 def _read_networks(env: Mapping[str, str], name: str) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -26,7 +26,7 @@ from harness import PLAYBOOK, Harness
 from sqlalchemy import text
 
 from console.http.capture_api import build_app
-from console.http.listening import build_config
+from console.http.serving import build_config
 from leadgate import source_secrets
 from leadgate.ledger import Ledger
 from leadgate.playbook import LoadedPlaybook
@@ -144,7 +144,7 @@ def client(ledger: Ledger, loaded: LoadedPlaybook, environment: dict[str, str]) 
             clock=lambda: client.seconds,
         )
         client.connections = app.state.connections
-        server = uvicorn.Server(build_config(app))
+        server = uvicorn.Server(build_config(app, app.state.connections))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
         thread.start()
         try:

@@ -154,13 +154,14 @@ def running_up(folder: Path, playbook: str, cwd: Path, **more: str) -> Iterator[
     """``leadgate up`` with this playbook, started in ``cwd``; stopped in the end. ``more``: its environment."""
     file = folder / "playbook.yaml"
     file.write_text(playbook, encoding="utf-8")
-    capture, prefect = find_free_port(), find_free_port()
+    capture, prefect, console = find_free_port(), find_free_port(), find_free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("LEADGATE_", "PREFECT_"))},
         "LEADGATE_HOME": str(folder / "home"),
         "LEADGATE_PLAYBOOK": str(file),
         "LEADGATE_CAPTURE_PORT": str(capture),
         "LEADGATE_PREFECT_PORT": str(prefect),
+        "LEADGATE_CONSOLE_PORT": str(console),
         "LEADGATE_LEASE_SECONDS": "3",
         "LEADGATE_SECRET_WEBSITE": SECRET,
         "PYTHONPATH": os.pathsep.join(sys.path),

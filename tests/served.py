@@ -84,13 +84,14 @@ def served(folder: Path, playbook: str, *, cwd: Path | None = None, **more: str)
     home, file, log = folder / "home", folder / "playbook.yaml", folder / "up.log"
     home.mkdir(parents=True)
     file.write_text(playbook, encoding="utf-8")
-    ports = find_free_ports(2)
+    ports = find_free_ports(3)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("LEADGATE_", "PREFECT_"))},
         "LEADGATE_HOME": str(home),
         "LEADGATE_PLAYBOOK": str(file),
         "LEADGATE_PREFECT_PORT": str(ports[0]),
         "LEADGATE_CAPTURE_PORT": str(ports[1]),
+        "LEADGATE_CONSOLE_PORT": str(ports[2]),
         "PYTHONPATH": os.pathsep.join(sys.path),
         **more,
     }

@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from benchmarks.fuzz.errors import Injector, Once
 from benchmarks.fuzz.rows import FILES, Door, secret_of, variable_of
 from console.http.capture_api import build_app
-from console.http.listening import build_config
+from console.http.serving import build_config
 from leadgate.connectors import files
 from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, clock, open_ledger, signals
@@ -188,7 +188,8 @@ def opened(settings: Settings, ledger: Ledger, loaded: LoadedPlaybook, folder: P
         socket.create_server(("127.0.0.1", 0), backlog=128) as taken,
         open_ledger(settings) as door,
     ):
-        server = uvicorn.Server(build_config(build_app(door, loaded.playbook, secrets)))
+        app = build_app(door, loaded.playbook, secrets)
+        server = uvicorn.Server(build_config(app, app.state.connections))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, daemon=True)
         thread.start()
         try:

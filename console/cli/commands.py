@@ -60,6 +60,10 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
         "console.http.listening",
         "HTTP capture alone, on loopback, until ctrl-C; `leadgate up` starts it with everything else.",
     ),
+    "console": Entry(
+        "console.web.serving",
+        "The web console alone, on loopback, until ctrl-C; `leadgate up` starts it with everything else.",
+    ),
     "summary": Entry("console.cli.summary", "What became of everything that was captured, on one screen."),
     "report": Entry(
         "console.report.command",

@@ -140,8 +140,8 @@ def _build_refusal(error: Exception) -> RefusedError:
     return build_unexpected_error()
 
 
-def report(error: BaseException) -> None:
-    """An unexpected error, for the operator: its kind and place, never its message, which may hold
+def report(error: BaseException, part: str = "http capture") -> None:
+    """An unexpected error of ``part``, for the operator: its kind and place, never its message, which may hold
     the values of a lead."""
     where = faults.format_place(error)
-    say(f"http capture: an unexpected {faults.describe(error)} at {where}; the request was answered with 500")
+    say(f"{part}: an unexpected {faults.describe(error)} at {where}; the request was answered with 500")

@@ -16,9 +16,9 @@ import typer
 
 from console.cli.options import Json, Now, Source
 from console.command_context import CommandContext, parse_now
+from console.display_names import DisplayNames
 from console.made_files import as_the_user_makes_files
 from console.report import conversion, files, funnel, load, overdue, page, paths, speed, text, trend
-from console.report.names import DisplayNames
 from console.report.tables import SECTIONS, Section
 from console.report.zones import choose_zone
 from console.screen import CommandError, build_console, find_program, print_json, say

@@ -14,8 +14,8 @@ from typing import Final, TypedDict
 
 from markupsafe import Markup
 
+from console.display_names import DisplayNames, write_as_words
 from console.report import charts
-from console.report.names import DisplayNames, write_as_words
 from console.report.tables import Column, Section, Table, Tile, describe_count, format_interval, format_percent
 from leadgate.figures import (
     OUTCOMES,

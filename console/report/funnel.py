@@ -11,8 +11,8 @@ from typing import Final
 
 from markupsafe import Markup
 
+from console.display_names import DisplayNames, write_as_words
 from console.report import charts
-from console.report.names import DisplayNames, write_as_words
 from console.report.tables import NONE, STATUS_WORDS, Column, Section, Table, Tile, describe_count, format_percent
 from leadgate.figures import OUTCOMES, STEPS, Share, Step, build_bands, build_steps, find_band
 from leadgate.ledger.figure_rows import FigureRows, JourneyCount

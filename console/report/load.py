@@ -12,8 +12,8 @@ from typing import TypedDict
 
 from markupsafe import Markup
 
+from console.display_names import DisplayNames
 from console.report import charts
-from console.report.names import DisplayNames
 from console.report.tables import NO_POOL, Column, Section, Table, Tile, describe_count, format_decimal
 from leadgate.figures import Share, compute_dues
 from leadgate.json_columns import KeptTurnCounts

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from console.report.names import DisplayNames, write_as_words
+from console.display_names import DisplayNames, write_as_words
 from console.report.tables import NO_POOL, Column, Section, Table, Tile
 from leadgate.ledger.figure_rows import FigureRows
 from leadgate.ledger.figures import MOST_LATE

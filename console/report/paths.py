@@ -10,8 +10,8 @@ from typing import Final, TypedDict
 
 from markupsafe import Markup
 
+from console.display_names import write_as_words
 from console.report import charts
-from console.report.names import write_as_words
 from console.report.tables import STATUS_WORDS, Column, Section, Table, Tile, describe_count, format_percent
 from console.screen import format_span
 from leadgate.figures import Share

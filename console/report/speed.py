@@ -9,8 +9,8 @@ from typing import Final, Literal, TypedDict
 
 from markupsafe import Markup
 
+from console.display_names import DisplayNames
 from console.report import charts
-from console.report.names import DisplayNames
 from console.report.tables import NO_POOL, Column, Section, Table, Tile, describe_count, format_interval, format_percent
 from console.screen import format_span
 from leadgate.figures import Interval, compute_kept_share

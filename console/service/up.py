@@ -27,6 +27,7 @@ from console.screen import CommandError, build_console, find_program
 from console.service.database_watch import DatabaseWatch, Health
 from console.service.state_file import STATE_FILE
 from console.service.supervisor import Part
+from console.web.addresses import HOST, build_address, build_first_link
 from flows.runtime import environment
 from flows.runtime.server import (
     PrefectAddress,
@@ -79,6 +80,7 @@ def _keep_up(settings: Settings, playbook: LoadedPlaybook) -> None:
         _require_free(settings.prefect_port, "LEADGATE_PREFECT_PORT", "the Prefect server", patience)
     if _list_http_sources(playbook):
         _require_free(settings.capture_port, "LEADGATE_CAPTURE_PORT", "HTTP capture", patience)
+    _require_free(settings.console_port, "LEADGATE_CONSOLE_PORT", "the console", patience)
     _say("starting")
     with open_ledger(settings) as ledger:
         address = (
@@ -148,6 +150,19 @@ def _build_parts(
                 note=url,
             )
         )
+    url = f"http://{HOST}:{settings.console_port}"
+    prefect = ["--prefect-url", address.url.removesuffix("/api")]
+    parts.append(
+        Part(
+            "console",
+            [*leadgate, "console", "--port", str(settings.console_port), "--no-link", *prefect],
+            logs / "console.log",
+            environment.select_for_console(os.environ) | own,
+            folder,
+            ready=lambda: _is_alive(url),
+            note=build_address(settings),
+        )
+    )
     return parts
 
 
@@ -170,7 +185,7 @@ def _run(
         if part.state == "stopped":
             part.start()
             _say_health(part.name, "starting", f"pid {part.pid}")
-    _tell_where(settings, playbook, address)
+    _tell_where(settings, playbook, address, ledger)
     watch, database = DatabaseWatch(ledger), Health("up")
     while True:
         found = watch.look()
@@ -186,9 +201,11 @@ def _run(
         time.sleep(LOOK_EVERY)
 
 
-def _tell_where(settings: Settings, playbook: LoadedPlaybook, address: PrefectAddress) -> None:
+def _tell_where(settings: Settings, playbook: LoadedPlaybook, address: PrefectAddress, ledger: Ledger) -> None:
     console = build_console()
     console.print("\nLeadgate is up. Ctrl-C stops everything.\n")
+    here = build_address(settings)
+    console.print(f"  console        {build_first_link(ledger, here) or here}", soft_wrap=True)
     console.print(f"  Prefect UI     {address.url.removesuffix('/api')}", soft_wrap=True)
     if address.auth:
         console.print(f"                 authentication: {address.auth}", soft_wrap=True)

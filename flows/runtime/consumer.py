@@ -38,7 +38,7 @@ from flows.runtime.preload import CycleCollector
 from flows.runtime.server import WORK_POOL
 from flows.runtime.started_runs import StartedRun, StartedRuns
 from leadgate.counting import format_count
-from leadgate.ledger import Ledger, consumers, faults, hosts
+from leadgate.ledger import Ledger, announcements, consumers, faults, hosts
 from leadgate.ledger.batches import Conflict, LeaseLost
 from leadgate.ledger.consumers import PAUSED
 from leadgate.ledger.database import explain_database_error
@@ -110,10 +110,14 @@ class Consumer:
         """Work until ``stop``. Errors of servers are waited out; what is ours to fix is told and tried later."""
         loop = asyncio.get_running_loop()
         deaf = threading.Event()
+
+        def wake(_: str) -> None:
+            loop.call_soon_threadsafe(self._wake.set)
+
         token = session.current_session.set(self._session)
         listener = threading.Thread(
-            target=consumers.listen,
-            args=(self._worker.ledger, lambda: loop.call_soon_threadsafe(self._wake.set), deaf),
+            target=announcements.listen,
+            args=(self._worker.ledger, announcements.WAITING, wake, deaf),
             name="listen",
             daemon=True,
         )

@@ -66,6 +66,11 @@ def select_for_http_capture(environ: Mapping[str, str], playbook: Playbook) -> d
     return _select(environ, settings.list_variables() | list_source_secrets(playbook), _LEDGER_FAMILIES)
 
 
+def select_for_console(environ: Mapping[str, str]) -> dict[str, str]:
+    """No secrets of sources, addresses of messages, or credentials of CRMs and services; no token for metrics."""
+    return _select(environ, settings.list_variables() - {METRICS_TOKEN}, _LEDGER_FAMILIES, {METRICS_TOKEN})
+
+
 def _select(
     environ: Mapping[str, str],
     names: Iterable[str] = (),

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, Row, text
 
-from leadgate.ledger.consumers import CHANNEL
+from leadgate.ledger.announcements import WAITING
 from leadgate.ledger.requests import Sender
 
 
@@ -68,4 +68,4 @@ def lock_sources(connection: Connection, sources: Collection[str]) -> datetime:
 
 def notify_consumers(connection: Connection) -> None:
     """Wake the consumers when this transaction is committed."""
-    connection.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
+    connection.execute(text("SELECT pg_notify(:channel, '')"), {"channel": WAITING})

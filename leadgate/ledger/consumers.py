@@ -6,19 +6,16 @@ Belongs here: what ``leadgate status`` and an always-on consumer ask the ledger.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-import psycopg
 from sqlalchemy import text
 
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.typed_rows import read_rows
 
-CHANNEL: Final = "leadgate_waiting"  # storing a signal notifies it
 GONE_AFTER: Final = timedelta(seconds=60)
 PAUSED: Final = "paused in the Prefect UI"  # what a consumer does that somebody paused
 
@@ -116,24 +113,6 @@ def list_consumers(ledger: Ledger) -> list[Seen]:
             "ORDER BY c.started_at",
             gone_after=GONE_AFTER.total_seconds(),
         )
-
-
-def listen(ledger: Ledger, wake: Callable[[], None], stop: threading.Event) -> None:
-    """Call ``wake`` whenever a signal was stored, until ``stop`` is set. Runs in a thread of its own.
-
-    When PostgreSQL goes away it tries again, each second: a consumer looks by itself that often anyway.
-    """
-    url = ledger.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    while not stop.is_set():
-        try:
-            with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
-                connection.execute(f"LISTEN {CHANNEL}")
-                wake()  # what was stored while nobody listened
-                while not stop.is_set():
-                    for _ in connection.notifies(timeout=1.0, stop_after=1):
-                        wake()
-        except psycopg.Error:  # whosever fault it is
-            stop.wait(1.0)
 
 
 def list_seen_consumers(ledger: Ledger, within: float) -> set[str]:

@@ -163,9 +163,12 @@ def test_a_second_one_is_refused(up: Up) -> None:
     assert f"runs already for {up.home}" in " ".join(second.stderr.split())
 
 
-@pytest.mark.parametrize("variable", ["LEADGATE_PREFECT_PORT", "LEADGATE_CAPTURE_PORT"])
+PORTS = ["LEADGATE_PREFECT_PORT", "LEADGATE_CAPTURE_PORT", "LEADGATE_CONSOLE_PORT"]
+
+
+@pytest.mark.parametrize("variable", PORTS)
 def test_a_port_that_is_taken_is_refused_by_name(up: Up, tmp_path: Path, variable: str) -> None:
-    ports = {"LEADGATE_PREFECT_PORT": find_free_port(), "LEADGATE_CAPTURE_PORT": find_free_port(), variable: up.capture}
+    ports = {name: find_free_port() for name in PORTS} | {variable: up.capture}
     other = up.run("up", LEADGATE_HOME=str(tmp_path), **{name: str(port) for name, port in ports.items()})
     assert other.returncode == 3
     said = " ".join(other.stderr.split())
@@ -181,7 +184,7 @@ def test_status_tells_what_runs(up: Up) -> None:
     told = json.loads(shown.stdout)
     assert told["running"] is True
     assert {part["name"]: part["state"] for part in told["parts"]} == dict.fromkeys(
-        ["PostgreSQL", "Prefect", "intake", "worker", "capture"], "up"
+        ["PostgreSQL", "Prefect", "intake", "worker", "capture", "console"], "up"
     )
     assert [each["alive"] for each in told["consumers"]] == [True]
     assert "What runs" in up.run("status").stdout

@@ -2,6 +2,7 @@
 
 from browser import browser
 from commands import cli, log_in
+from console_site import console, console_as_of
 from crm_books import org, taken, use_book, written
 from crm_fakes.hubspot.connected import hubspot
 from harness import harness, ledger, loaded, postgres, settings, template, write_csv
@@ -12,6 +13,8 @@ __all__ = [
     "browser",
     "cli",
     "client",
+    "console",
+    "console_as_of",
     "environment",
     "harness",
     "hubspot",

@@ -26,7 +26,7 @@ from harness import PLAYBOOK, Harness, make_lead
 from posting import HTTP_PLAYBOOK, SECRETS, TOKEN, Client, count_signals, is_writer_waiting, writer_held
 
 from benchmarks.http_load import LoadReport, load
-from console.http.listening import _Troubles
+from console.http.serving import _Troubles
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger
 from leadgate.playbook import LoadedPlaybook
@@ -225,7 +225,7 @@ def test_without_a_token_there_are_no_metrics(listening: Process) -> None:
 def test_errors_that_nobody_awaits_are_told_once_in_a_while_and_without_values(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    loop, troubles = asyncio.new_event_loop(), _Troubles()
+    loop, troubles = asyncio.new_event_loop(), _Troubles("http capture")
     for _ in range(1_000):
         troubles.say(loop, {"message": "out of system resource", "exception": OSError("jane@acme.example")})
     loop.close()

@@ -21,9 +21,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from console.display_names import DisplayNames, write_as_person
 from console.report import charts, command, files, page, text, trend
 from console.report.command import Options, choose_sections, compute_period, compute_period_before
-from console.report.names import DisplayNames, write_as_person
 from console.report.tables import Column, Section, Table, Tile, describe_value
 from console.report.zones import choose_zone
 from console.screen import CommandError

@@ -1,6 +1,6 @@
 """Display names of reps, pools and sources: the playbook's label, or the name without its underscores.
 
-Belongs here: how a report shows a name. Does not belong here: data (JSON and CSV keep the names of the playbook).
+Belongs here: how pages and reports show a name. Does not belong here: data (JSON and CSV keep the playbook's names).
 """
 
 from __future__ import annotations

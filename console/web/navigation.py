@@ -1,0 +1,25 @@
+"""Which pages a visitor is offered: those of their roles.
+
+Belongs here: the list. Does not belong here: whether a page may be seen, which ``leadgate.actors`` decides when it is
+asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from console.web.visitors import Visitor
+from leadgate.vocabulary import Role
+
+
+class Page(NamedTuple):
+    label: str
+    address: str
+    roles: frozenset[Role]
+
+
+PAGES: Final = (Page("Accounts", "/accounts", frozenset({Role.ADMIN})),)
+
+
+def list_pages(visitor: Visitor) -> list[Page]:
+    return [page for page in PAGES if page.roles & visitor.actor.roles]

@@ -1,0 +1,111 @@
+"""Pages from templates: every value is written as text, in the visitor's time zone and in people's names.
+
+Belongs here: the environment of the templates, and what each of them can use. Does not belong here: what a page shows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup, escape
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from console.redaction import sanitise
+from console.screen import format_span
+from console.web.navigation import list_pages
+from console.web.site import find_site
+from console.web.visitors import Visitor
+
+#: Where a page is a text of its own, such as a payload: its lines and tabs stay.
+_LINES: Final = str.maketrans({"␊": "\n", "␉": "\t"})
+
+
+def render(
+    request: Request, template: str, *, visitor: Visitor | None = None, status: int = 200, **values: object
+) -> HTMLResponse:
+    """The page ``template``, filled with ``values``. Templates also have ``site``, ``visitor`` and ``request``."""
+    page = _build_environment().get_template(template)
+    text = page.render(site=find_site(request), visitor=visitor, request=request, **values)
+    return HTMLResponse(text, status)
+
+
+@cache
+def _build_environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("console.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_write_as_text,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "moment": format_moment_markup,
+        "due": format_due_markup,
+        "span": format_span,
+        "number": lambda value: f"{value:,}",
+        "words": lambda name: str(name).replace("_", " "),
+        "lines": lambda text: Markup(escape(sanitise(text).translate(_LINES))),  # noqa: S704 - escaped here
+    }
+    environment.globals |= {"static": build_static_address, "address": build_address, "navigation": list_pages}
+    return environment
+
+
+def _write_as_text(value: object) -> object:
+    """``value`` as one line that does nothing to a reader; autoescape does the rest. Markup stays what it is."""
+    return value if isinstance(value, Markup) else "" if value is None else sanitise(value)
+
+
+@pass_context
+def format_moment_markup(context: Context, at: datetime | None) -> Markup:
+    """A moment in the visitor's time zone, such as "Fri 27 Nov, 10:05", with the year where it is another."""
+    visitor: Visitor | None = context.get("visitor")
+    if at is None:
+        return Markup()
+    local = at if visitor is None else at.astimezone(visitor.zone)
+    year = "" if visitor is None or local.year == visitor.now.astimezone(visitor.zone).year else f" {local.year}"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        at.isoformat(timespec="seconds"),
+        f"{local:%Y-%m-%d %H:%M:%S %Z}",
+        f"{local:%a} {local.day} {local:%b}{year}, {local:%H:%M}",
+    )
+
+
+@pass_context
+def format_due_markup(context: Context, due: datetime | None) -> Markup:
+    """How long until ``due``, or how long past; a script counts on."""
+    visitor: Visitor = context["visitor"]
+    if due is None:
+        return Markup()
+    left = due - visitor.now
+    words = f"in {format_span(left)}" if left > timedelta(0) else f"{format_span(-left)} overdue"
+    state = "overdue" if left <= timedelta(0) else "soon" if left <= timedelta(hours=1) else "later"
+    local = due.astimezone(visitor.zone)
+    return Markup('<time class="due {}" datetime="{}" title="{}" data-due>{}</time>').format(
+        state, due.isoformat(timespec="seconds"), f"{local:%Y-%m-%d %H:%M %Z}", words
+    )
+
+
+def build_static_address(name: str) -> str:
+    """The address of a file of ``static``, which changes with its content: browsers keep it for a year."""
+    return f"/static/{name}?v={_hash_static(name)}"
+
+
+@cache
+def _hash_static(name: str) -> str:
+    return hashlib.sha256(files("console.web").joinpath("static", name).read_bytes()).hexdigest()[:12]
+
+
+def build_address(path: str, **query: Any) -> str:
+    """``path`` with a query, of which empty values are left out."""
+    given = {name: value for name, value in query.items() if value not in (None, "", False)}
+    return f"{path}?{urlencode(given, doseq=True)}" if given else path

@@ -1,0 +1,59 @@
+"""``leadgate console``: the web console as a process, on loopback.
+
+Belongs here: the command, and what is said at its start. Does not belong here: any page (``app``), or the life of a
+server process (``console.http.serving``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Annotated
+
+import typer
+
+from console.command_context import CommandContext
+from console.http.connections import Connections, Limits, raise_descriptors
+from console.http.serving import Server, build_config, open_socket
+from console.screen import say
+from console.web.addresses import build_address, build_first_link, is_secure
+from console.web.app import build_app
+from console.web.site import Site, SiteOptions
+from leadgate.ledger import open_ledger
+
+Port = Annotated[
+    int | None, typer.Option("--port", min=1, max=65_535, help="The port, in place of LEADGATE_CONSOLE_PORT.")
+]
+PrefectUrl = Annotated[str | None, typer.Option("--prefect-url", metavar="URL", help="Of the Prefect UI, for links.")]
+Link = Annotated[bool, typer.Option("--link/--no-link", help="Print the link that makes the first account.")]
+
+
+def console(ctx: typer.Context, port: Port = None, prefect_url: PrefectUrl = None, link: Link = True) -> None:
+    """The web console alone, on loopback, until ctrl-C; `leadgate up` starts it with everything else."""
+    context: CommandContext = ctx.obj
+    settings = context.settings
+    loaded = context.load_checked_playbook()
+    with (
+        contextlib.closing(open_socket(port or settings.console_port, "LEADGATE_CONSOLE_PORT")) as taken,
+        open_ledger(settings) as ledger,
+    ):
+        here = build_address(settings, taken.getsockname()[1])
+        options = SiteOptions(here, prefect_url, secure=is_secure(here))
+        if not options.secure:
+            say(f"Warning: {here} is neither HTTPS nor this machine: anybody on the way can read what is sent.")
+        connections = Connections(Limits.of(raise_descriptors()), settings.trusted_proxies)
+        app = build_app(Site(ledger, loaded, settings, options))
+        sys.stdout.write(f"{here}\n")
+        if link and (first := build_first_link(ledger, here)) is not None:
+            sys.stdout.write(f"Nobody has an account yet. Make the first one: {first}\n")
+        sys.stdout.write("Listening until ctrl-C.\n")
+        sys.stdout.flush()
+        Server(build_config(app, connections), "console").run(sockets=[taken])
+    say("Stopped.")
+
+
+if __name__ == "__main__":
+    from console.cli import main
+
+    sys.argv[1:1] = ["console"]
+    main()

@@ -1,0 +1,175 @@
+// What makes pages quicker: parts that update themselves, forms that do not leave the page, keys, and countdowns.
+// Every page works without this file. A page says by attributes what it wants:
+//   data-live       on an element with an id: fetched again and put in place whenever something changes
+//   data-swap       on a form: it is sent in place, and the answer's parts are put in place
+//   data-dialog     on a link: the form of that page is shown in a dialog
+//   data-row        on a row with an id: the keys j and k go from row to row
+//   data-key="a"    on a link or button, in a row or anywhere: what the key does
+//   data-due        on a time: a countdown
+//   data-fades="10" on a notice: it goes after so many seconds
+"use strict";
+
+const EDITABLE = "input, textarea, select";
+let refreshing = null;
+let again = false;
+
+function parse(text) {
+  return new DOMParser().parseFromString(text, "text/html");
+}
+
+function isBeingUsed(region) {
+  const active = document.activeElement;
+  return (active && region.contains(active) && active.matches(EDITABLE)) || region.querySelector("input[type=checkbox]:checked:not([data-keep])");
+}
+
+// Put the live parts of a fetched page in the place of ours; the row that was chosen stays chosen.
+function putInPlace(fetched, { force = false } = {}) {
+  const chosen = document.activeElement?.closest("[data-row]")?.id;
+  const known = new Set([...document.querySelectorAll("[data-row]")].map((row) => row.id));
+  for (const region of document.querySelectorAll("[data-live][id]")) {
+    const other = fetched.getElementById(region.id);
+    if (!other || other.outerHTML === region.outerHTML || (!force && isBeingUsed(region))) continue;
+    const fresh = document.adoptNode(other);
+    region.replaceWith(fresh);
+    for (const row of fresh.querySelectorAll("[data-row]")) if (!known.has(row.id)) row.classList.add("new");
+  }
+  if (chosen) (document.getElementById(chosen) || document.querySelector("[data-row]"))?.focus({ preventScroll: true });
+  start();
+}
+
+async function refresh() {
+  if (document.hidden || document.querySelector("dialog[open]")) { again = true; return; }
+  if (refreshing) { again = true; return; }
+  again = false;
+  refreshing = fetch(location.href, { headers: { "X-Refresh": "1" }, redirect: "manual" });
+  try {
+    const answer = await refreshing;
+    if (answer.type === "opaqueredirect" || answer.status === 401) location.reload();
+    else if (answer.ok) putInPlace(parse(await answer.text()));
+  } catch { /* the server is away: the stream comes back with it */ } finally {
+    refreshing = null;
+    if (again) refresh();
+  }
+}
+
+function listen() {
+  if (!document.querySelector("[data-live]")) return;
+  const wanted = (document.querySelector("main").dataset.topics || "").split(" ");
+  const stream = new EventSource("/live");
+  let first = true;
+  stream.addEventListener("changed", (event) => {
+    const changes = event.data.split(" ").filter(Boolean);
+    if (changes.length ? changes.some((change) => wanted.includes(change)) : !first) refresh();
+    first = false;
+  });
+  addEventListener("pagehide", () => stream.close());
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && again) refresh(); });
+}
+
+async function send(form, button) {
+  const body = new URLSearchParams(new FormData(form, button));
+  const dialog = form.closest("dialog");
+  const buttons = form.querySelectorAll("button");
+  buttons.forEach((each) => { each.disabled = true; });
+  try {
+    const answer = await fetch(form.action, { method: "POST", body });
+    const fetched = parse(await answer.text());
+    if (!answer.ok) { showProblem(form, fetched); return; }
+    dialog?.close();
+    history.replaceState(null, "", new URL(answer.url).pathname === location.pathname ? answer.url : location.href);
+    if (new URL(answer.url).pathname !== location.pathname) { location.assign(answer.url); return; }
+    putInPlace(fetched, { force: true });
+  } catch {
+    showProblem(form, null);
+  } finally {
+    buttons.forEach((each) => { each.disabled = false; });
+  }
+}
+
+function showProblem(form, fetched) {
+  form.querySelector(".notice")?.remove();
+  const found = fetched?.getElementById("problem");
+  const notice = document.createElement("div");
+  notice.className = "notice bad";
+  notice.setAttribute("role", "alert");
+  const words = document.createElement("p");
+  words.textContent = found ? found.textContent.trim() : "The console cannot be reached. Nothing is known to be changed.";
+  notice.append(words);
+  form.prepend(notice);
+}
+
+async function openDialog(link) {
+  const answer = await fetch(link.href);
+  const form = parse(await answer.text()).querySelector("main [data-form]");
+  if (!answer.ok || !form) { location.assign(link.href); return; }
+  const dialog = document.createElement("dialog");
+  dialog.append(document.adoptNode(form));
+  document.body.append(dialog);
+  dialog.addEventListener("close", () => { dialog.remove(); link.closest("[data-row]")?.focus(); if (again) refresh(); });
+  dialog.showModal();
+  dialog.querySelector(EDITABLE + ", button")?.focus();
+}
+
+function move(by) {
+  const rows = [...document.querySelectorAll("[data-row]")];
+  const at = rows.indexOf(document.activeElement?.closest("[data-row]"));
+  const row = rows[Math.min(rows.length - 1, Math.max(0, at + by))];
+  row?.focus();
+  row?.scrollIntoView({ block: "nearest" });
+}
+
+function press(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest(EDITABLE) || document.querySelector("dialog[open]")) return;
+  if (event.key === "j") { move(1); return; }
+  if (event.key === "k") { move(-1); return; }
+  if (event.key === "?") { document.getElementById("keys")?.showModal(); return; }
+  const row = document.activeElement?.closest("[data-row]");
+  const key = CSS.escape(event.key);
+  const target = row?.querySelector(`[data-key="${key}"]`) || document.querySelector(`[data-key="${key}"]:not([data-row] *)`);
+  if (target) { event.preventDefault(); target.click(); }
+}
+
+const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+function countdown(time) {
+  const left = (new Date(time.dateTime) - Date.now() - skew) / 1000;
+  let rest = Math.abs(left);
+  const parts = [];
+  for (const [unit, size] of UNITS) {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    if (count || parts.length) parts.push([count, unit]);
+  }
+  const words = parts.slice(0, 2).filter(([count]) => count).map(([count, unit]) => `${count} ${unit}`).join(" ") || "0 s";
+  time.textContent = left > 0 ? `in ${words}` : `${words} overdue`;
+  time.className = `due ${left <= 0 ? "overdue" : left <= 3600 ? "soon" : "later"}`;
+}
+
+// This computer's clock may be wrong; the page says what time the server had.
+const skew = document.body.dataset.now ? new Date(document.body.dataset.now) - Date.now() : 0;
+const tick = () => document.querySelectorAll("time[data-due]").forEach(countdown);
+
+// What new parts of the page need; called again whenever parts are put in place.
+function start() {
+  for (const row of document.querySelectorAll("[data-row]:not([tabindex])")) row.tabIndex = 0;
+  for (const notice of document.querySelectorAll("[data-fades]:not([data-going])")) {
+    notice.dataset.going = "";
+    setTimeout(() => notice.remove(), 1000 * Number(notice.dataset.fades));
+  }
+  tick();
+}
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("form[data-swap]")) return;
+  event.preventDefault();
+  send(event.target, event.submitter);
+});
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-dialog]");
+  if (link && !event.ctrlKey && !event.metaKey) { event.preventDefault(); openDialog(link); return; }
+  if (event.target.closest("[data-close]")) { event.preventDefault(); event.target.closest("dialog")?.close(); }
+});
+document.addEventListener("change", (event) => { if (event.target.matches("[data-submits]")) event.target.form.requestSubmit(); });
+document.addEventListener("keydown", press);
+start();
+listen();
+setInterval(tick, 15000);
