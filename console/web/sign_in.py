@@ -15,7 +15,6 @@ from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Request
-from leadgate.ledger.account_rows import Account
 from starlette.responses import RedirectResponse, Response
 
 from console.http.addresses import find_client_address, find_sender
@@ -25,6 +24,7 @@ from console.web.site import Site, TheSite
 from console.web.visitors import end_session, start_session
 from leadgate.errors import LeadgateError
 from leadgate.ledger import Ledger, accounts
+from leadgate.ledger.account_rows import Account
 
 router = APIRouter()
 WRONG: Final = "The name or the password is wrong."

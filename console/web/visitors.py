@@ -12,13 +12,13 @@ from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
-from leadgate.ledger.account_rows import Account
 from starlette.responses import Response
 
 from console.web.site import Site, TheSite, find_site
 from leadgate import actors
 from leadgate.actors import Actor
 from leadgate.ledger import web_sessions
+from leadgate.ledger.account_rows import Account
 
 #: Browsers keep a cookie of this prefix only for this host, with a secure connection, for every path.
 COOKIE: Final = "__Host-leadgate"

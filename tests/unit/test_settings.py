@@ -19,6 +19,8 @@ from leadgate.settings import Settings, SettingsError, list_variables
         ("LEADGATE_BATCH_LIMIT", "2.5", "no whole number"),
         ("LEADGATE_FILE_MEMORY_MB", "63", "the least is 64"),
         ("LEADGATE_CAPTURE_PORT", "65536", "the last one is 65535"),
+        ("LEADGATE_CONSOLE_URL", "leads.example.com", "write it like https://"),
+        ("LEADGATE_CONSOLE_URL", "https://leads.example.com/path", "write it like https://"),
         ("LEADGATE_PREFECT_PORT", "80.5", "no whole number"),
         ("LEADGATE_TRUSTED_PROXIES", "10.0.0.0/99", "10.0.0.0/24"),
         ("LEADGATE_KEY", "secret and short", "32"),
@@ -55,10 +57,13 @@ def test_a_secret_is_not_shown() -> None:
     assert (read.database_url, read.metrics_token, read.key) == tuple(secrets.values())
 
 
+FITTING = {"trusted_proxies": "10.0.0.0/24", "console_url": "https://leads.example.com"}
+
+
 def test_each_setting_is_read_from_a_variable_of_its_name() -> None:
     values = {int: "4242", float: "42.5", str: "x" * 40}
     for setting in fields(Settings):
         name, default = f"LEADGATE_{setting.name.upper()}", getattr(Settings(home=None), setting.name)  # type: ignore[arg-type]
-        value = "10.0.0.0/24" if setting.name == "trusted_proxies" else values.get(type(default), "x" * 40)
+        value = FITTING.get(setting.name) or values.get(type(default), "x" * 40)
         assert getattr(Settings.from_environment({name: value}), setting.name) != default, name
         assert name in list_variables()

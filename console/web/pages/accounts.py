@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, Request
-from leadgate.permissions import Permission
 from starlette.responses import RedirectResponse, Response
 
 from console.web.rendering import build_address, render
@@ -18,6 +17,7 @@ from console.web.visitors import SignedIn, end_session, start_session
 from leadgate.actors import require
 from leadgate.ledger import accounts, sign_in_links, web_sessions
 from leadgate.ledger.accounts import AccountError
+from leadgate.permissions import Permission
 from leadgate.sla.zones import list_time_zones
 from leadgate.vocabulary import Role
 
@@ -163,10 +163,27 @@ def _show_link(request: Request, site: TheSite, visitor: SignedIn, login: _Text)
     return _show_list(request, site, visitor, done=_DONE["added"], link=link, link_of=account.name)
 
 
-def _show_list(request: Request, site: TheSite, visitor: SignedIn, **more: object) -> Response:
+def _show_list(
+    request: Request,
+    site: TheSite,
+    visitor: SignedIn,
+    *,
+    done: str | None,
+    link: str | None = None,
+    link_of: str | None = None,
+) -> Response:
     people = sorted(
         {rep.name for rep in site.playbook.reps} | {rep.manager for rep in site.playbook.reps if rep.manager}
     )
     found = accounts.list_accounts(site.ledger)
-    given = {"link": None, "link_of": None, "done": None} | more
-    return render(request, "accounts.html", visitor=visitor, accounts=found, roles=list(Role), people=people, **given)
+    return render(
+        request,
+        "accounts.html",
+        visitor=visitor,
+        accounts=found,
+        roles=list(Role),
+        people=people,
+        done=done,
+        link=link,
+        link_of=link_of,
+    )
