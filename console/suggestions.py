@@ -177,6 +177,7 @@ WAYS: Final[dict[str, tuple[Way, ...]]] = {
     "crm_records_merged": (Way("discard", "both are the same person: this one ends"), _GOES_ON),
     # runs and batches
     "source_quiet": (Way("wait", "it closes by itself when signals come again, or the playbook expects none"),),
+    "answers_not_read": (Way("wait", "it closes by itself when the answers of leads are read again"),),
     "source_parked": (Way("again", "after the source or its mapping is mended: its rows go on"),),
     "stage_failed": (Way("again", "after its cause is removed: it tries the stage again"),),
     "run_cancelled": (Way("again", "when it is to go on"),),

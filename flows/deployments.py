@@ -94,8 +94,8 @@ DEPLOYMENTS: Final = (
         "sync-crm",
         "sync-crm",
         "flows.sync_crm.sync_crm",
-        "Reads what changed in the CRMs that the playbook reads, as signals; `leadgate crm sync` does the same. Does "
-        "nothing when the playbook reads none.",
+        "Reads what changed in the CRMs that the playbook reads, and the answers of leads that webhooks only name, as "
+        "signals; `leadgate crm sync` does the same. Does nothing when the playbook reads none.",
         ("leadgate", "sync"),
         every=timedelta(minutes=5),
     ),

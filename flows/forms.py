@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from expectations import PROMISES
 from expectations.findings import WHOLE_BATCH
 from leadgate.assignment.assignment_result import NO_ROUTE, NOBODY_AVAILABLE
+from leadgate.ledger.crm_changes import ANSWERS_NOT_READ
 from leadgate.ledger.outbox import ABOUT_CRMS, GONE_FROM_CRM
 from leadgate.ledger.quiet_sources import SOURCE_QUIET
 from leadgate.matching import ASKS
@@ -79,6 +80,7 @@ def _list_reasons() -> list[str]:
                 CANCELLED,
                 *sorted(ABOUT_CRMS | GONE_FROM_CRM),
                 SOURCE_QUIET,
+                ANSWERS_NOT_READ,
             ]
         )
     )

@@ -150,7 +150,7 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
             "sync": Entry(
                 "console.cli.crm_sync",
                 "Read what changed in the playbook's CRMs since the last time: leads, owners, deals, and what reps "
-                "did. Exit code 4 when one cannot be read.",
+                "did; and what leads answered that webhooks only name. Exit code 4 when one cannot be read.",
             ),
         },
     ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import datetime
@@ -31,6 +31,7 @@ from leadgate.errors import ExitCode
 from leadgate.ledger import Ledger, open_ledger
 from leadgate.nearest import propose
 from leadgate.playbook import CrmConnection, LoadedPlaybook, Playbook
+from tasks.crm.lead_ads import list_sources, read_answers
 from tasks.crm.sync import SyncReport, read_crm
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 def sync(
     ctx: typer.Context,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="One of the playbook's CRMs; all of them.")
+        str | None,
+        typer.Argument(metavar="[NAME]", help="One of the playbook's CRMs, or a source whose answers are read; all."),
     ] = None,
     preview: Annotated[
         bool, typer.Option("--preview", help="Tell what would become of the records, and store nothing.")
@@ -52,12 +54,13 @@ def sync(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Read what changed in the playbook's CRMs since the last time: leads, owners, deals, and what reps did.
-    Exit code 4 when one cannot be read."""
+    """Read what changed in the playbook's CRMs since the last time: leads, owners, deals, and what reps did; and what
+    leads answered that webhooks only name. Exit code 4 when one cannot be read."""
     context: CommandContext = ctx.obj
     loaded = context.load_checked_playbook()
     at = parse_now(now)
-    chosen = _choose(loaded.playbook, name)
+    sources = [each for each in list_sources(loaded.playbook) if name in (None, each)]
+    chosen = [] if name in sources else _choose(loaded.playbook, name, sources)
     status = build_error_console().status("reading") if sys.stderr.isatty() else nullcontext()
     if preview:
         with status, open_ledger(context.settings) as ledger:
@@ -69,6 +72,7 @@ def sync(
             read_crm(ledger, loaded, each, lambda each=each: open_crm(each, os.environ), at, most=most)  # type: ignore[misc]
             for each in chosen
         ]
+        reports += [read_answers(ledger, loaded, each, os.environ, at) for each in sources]
     if json:
         print_json({"crms": [asdict(each) | {"known": each.known} for each in reports]})
     else:
@@ -118,15 +122,15 @@ def _show_previews(previews: list[PreviewReport], *, json: bool) -> None:
     _tell_problems({each.crm: each.problem for each in previews})
 
 
-def _choose(playbook: Playbook, name: str | None) -> list[CrmConnection]:
+def _choose(playbook: Playbook, name: str | None, sources: Sequence[str]) -> list[CrmConnection]:
     read = [each for each in playbook.crm if each.reads is not None]
     if name is None:
-        if not read:
+        if not read and not sources:
             raise CommandError("the playbook reads no CRM; add crm[].reads", ExitCode.WRONG_INPUT)
         return read
     chosen = [each for each in read if each.name == name]
     if not chosen:
-        known = [each.name for each in read]
+        known = [*(each.name for each in read), *list_sources(playbook)]
         raise CommandError(f"{name!r} is no CRM that is read; {propose(name, known)}", ExitCode.WRONG_INPUT)
     return chosen
 

@@ -56,7 +56,7 @@ class PostReader:
         _require_size(http, body, encoding)
         if (preset := find_preset(http.auth)) is not None:
             hashed = None  # no vendor signs an id of its request
-            payloads = read_webhooks(preset, body, self._finders.get(name))
+            payloads = read_webhooks(preset, body, self._finders.get(name), reads_answers=http.answers is not None)
             arrivals = self._readers[name].read_payloads(payloads, now, listed=len(payloads) > 1, is_webhook=True)
         else:
             read = body_reader.read(body, content_type)
@@ -103,12 +103,13 @@ def _compute_keys(body: Body, given: str | None, source: Source) -> list[str]:
 
 def build_json_data(source: Source, outcome: Outcome, posted: Posted) -> dict[str, list[dict[str, int | bool]]]:
     """The answer: an entry for each payload, in their order."""
-    of_crm = require_http(source).auth == "hubspot"
-    if source.kind == "leads" and not of_crm:
+    http = require_http(source)
+    names_records = http.auth == "hubspot" or http.answers is not None
+    if source.kind == "leads" and not names_records:
         return {"signals": [{"id": id_, "new": new} for id_, new in outcome.signals]}
-    signals, happened = iter(outcome.signals), iter(outcome.changes if of_crm else outcome.activities)
+    signals, happened = iter(outcome.signals), iter(outcome.changes if names_records else outcome.activities)
     entries = []
     for at in range(posted.payloads):
         each = next(signals if at in posted.held else happened)
         entries.append({"held_as_signal" if at in posted.held else "id": each.id, "new": each.new})
-    return {"changes" if of_crm else "activities": entries}
+    return {"changes" if names_records else "activities": entries}

@@ -21,8 +21,10 @@ from tasks.capture import encode, make_own_key
 from tasks.ingestion import Payload
 
 
-def read_webhooks(preset: Preset, body: bytes, find_field: Callable[[str], str | None] | None) -> list[Payload]:
-    """The payloads of ``body``, by their vendor's ids.
+def read_webhooks(
+    preset: Preset, body: bytes, find_field: Callable[[str], str | None] | None, *, reads_answers: bool = False
+) -> list[Payload]:
+    """The payloads of ``body``, by their vendor's ids. ``reads_answers``: what a webhook only names is read by its id.
 
     ``find_field`` says which field of an activity a name means; None for a source of leads, whose payloads are read
     again by the stage that captures them.
@@ -38,6 +40,9 @@ def read_webhooks(preset: Preset, body: bytes, find_field: Callable[[str], str |
         for item in read_webhook(preset, each.values, of_leads=find_field is None):
             if isinstance(item, Held):
                 held = text if item.part is None else encode(item.part).decode()
+                if reads_answers and item.names is not None:
+                    payloads.append(Payload(make_own_key(item.names.key) or "", held, {}, change=item.names))
+                    continue
                 payloads.append(_hold(held, item.reason, item.key))
                 continue
             key = make_own_key(item.key) or ""

@@ -47,6 +47,7 @@ from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from leadgate.vocabulary import BatchKind
 from tasks.batches import BatchReport, Worker, activate, claim_next_work
+from tasks.crm import lead_ads
 from tasks.descriptions import describe_batch
 from tasks.outbox import deliver_waiting
 from tasks.run_tags import build_consumer_tag
@@ -56,6 +57,7 @@ ORDERS_EVERY: Final = 5.0  # seconds between looks at whether somebody paused th
 ANSWERS_WITHIN: Final = 5.0  # else Prefect counts as away
 SEEN_EVERY: Final = 5.0
 DELIVER_EVERY: Final = 2.0  # seconds between rounds of delivery
+ANSWERS_EVERY: Final = 1.0  # seconds between looks for leads that webhooks have named
 RETRY_EVERY: Final = 2.0  # while a server is away
 
 AWAY: Final = "waits for Prefect"
@@ -147,6 +149,7 @@ class Consumer:
             (self._show_alive, SEEN_EVERY),
             (self._look_for_orders, ORDERS_EVERY),
             (self._deliver, DELIVER_EVERY),
+            (self._read_answers, ANSWERS_EVERY),
         ]
 
     async def _serve(self) -> None:
@@ -306,6 +309,19 @@ class Consumer:
             self._now,
             stop=self._stopping.is_set,
         )
+
+    async def _read_answers(self) -> None:
+        """Ask for what leads answered that a webhook has only named: a call is due minutes after such a form."""
+        for name in () if self._clock_off else lead_ads.list_sources(self._worker.playbook.playbook):
+            await asyncio.to_thread(
+                lead_ads.read_answers,
+                self._worker.ledger,
+                self._worker.playbook,
+                name,
+                os.environ,
+                self._now,
+                stop=self._stopping.is_set,
+            )
 
     async def _look_for_orders(self) -> None:
         """Pausing the intake deployment or the work pool in the Prefect UI pauses every consumer.

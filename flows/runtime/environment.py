@@ -38,6 +38,13 @@ def list_provider_keys(playbook: Playbook) -> set[str]:
     }
 
 
+def list_answer_credentials(playbook: Playbook) -> set[str]:
+    """The variables by which the answers of leads are read that webhooks only name: tokens, and the secrets of their
+    apps, which are those of their sources, too."""
+    read = [source.http for source in playbook.sources.values() if source.http is not None]
+    return {name for http in read if http.answers is not None for name in (http.answers.token_env, http.secret_env)}
+
+
 def list_delivery_addresses(playbook: Playbook) -> set[str]:
     """The variables with the addresses that messages go to."""
     return {notification.address_env for notification in playbook.notifications}
@@ -54,9 +61,11 @@ def select_for_prefect_server(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def select_for_flows(environ: Mapping[str, str], playbook: Playbook) -> dict[str, str]:
-    """For the consumer and the worker: no secrets of sources, no token for metrics."""
-    never = list_source_secrets(playbook) | {METRICS_TOKEN}
-    own = list_delivery_addresses(playbook) | list_crm_credentials(playbook) | list_provider_keys(playbook)
+    """For the consumer and the worker: no secrets of sources but those by which answers are read, no token for
+    metrics."""
+    answers = list_answer_credentials(playbook)
+    never = (list_source_secrets(playbook) - answers) | {METRICS_TOKEN}
+    own = list_delivery_addresses(playbook) | list_crm_credentials(playbook) | list_provider_keys(playbook) | answers
     names = {*settings.list_variables(), *_PROXIES, *own} - never
     return _select(environ, names, (*_LEDGER_FAMILIES, *_PREFECT_FAMILIES), never)
 

@@ -1,7 +1,11 @@
-"""The table ``crm_change``: records of a CRM that its webhooks say were changed, until a sync has read them.
+"""The table ``crm_change``: records that webhooks name without their values, until they were read by their ids.
 
 Belongs here: every statement about the table. Does not belong here: what a webhook says
 (``leadgate.mapping.webhooks``), reading the record (``connectors``), or what follows from it (``tasks``).
+
+A CRM's records are read many at once by its sync. Those of a source that has no sync, such as Facebook's leads, are
+claimed one by one: by a lease (``ask_after``), with a time for another attempt, and with a rest of the whole source
+(``source_rests_until``), which stands at the record that met its cause.
 """
 
 from __future__ import annotations
@@ -15,11 +19,13 @@ from sqlalchemy import Connection, text
 
 from leadgate.ledger.captured_rows import StoredRow, match_rows_to_keys
 from leadgate.ledger.requests import Sender
-from leadgate.ledger.typed_rows import read_rows
+from leadgate.ledger.typed_rows import read_row, read_rows
+
+ANSWERS_NOT_READ: Final = "answers_not_read"  #: the reason of the work item about a source whose records are not read
 
 
 class NewCrmChange(NamedTuple):
-    """A change as it comes in, with its payload as JSON text."""
+    """A record that a webhook names, with the payload as JSON text."""
 
     source: str
     key: str
@@ -93,3 +99,61 @@ def mark_followed(connection: Connection, ids: Collection[int], now: datetime) -
         text("UPDATE crm_change SET followed_at = :now WHERE id = ANY(:ids) AND followed_at IS NULL"),
         {"ids": list(ids), "now": now},
     ).rowcount
+
+
+@dataclass(frozen=True)
+class ClaimedRecord:
+    """A record that nobody else asks for until the lease ends."""
+
+    id: int  # of the change
+    record_id: str
+    payload: str
+    attempts: int
+    received_at: datetime
+
+
+def claim_record(connection: Connection, source: str, now: datetime, until: datetime) -> ClaimedRecord | None:
+    """The next record of ``source`` to ask for, claimed ``until`` then; None when none is due or the source rests."""
+    return read_row(
+        connection,
+        ClaimedRecord,
+        """
+        UPDATE crm_change SET ask_after = :until WHERE id = (
+            SELECT id FROM crm_change WHERE source = :source AND followed_at IS NULL
+                AND (ask_after IS NULL OR ask_after <= :now)
+                AND NOT EXISTS (SELECT 1 FROM crm_change r WHERE r.source = :source AND r.followed_at IS NULL
+                    AND r.source_rests_until > :now)
+            ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+        RETURNING id, record_id, payload, attempts, received_at""",
+        source=source,
+        now=now,
+        until=until,
+    )
+
+
+def ask_later(connection: Connection, id_: int, ask_after: datetime) -> None:
+    """Asking for this record alone has failed: another attempt follows."""
+    connection.execute(
+        text(
+            "UPDATE crm_change SET attempts = attempts + 1, ask_after = :after WHERE id = :id AND followed_at IS NULL"
+        ),
+        {"id": id_, "after": ask_after},
+    )
+
+
+def rest(connection: Connection, id_: int, until: datetime) -> None:
+    """No record of the source is asked for ``until`` then: this one met why."""
+    connection.execute(
+        text(
+            "UPDATE crm_change SET ask_after = NULL, source_rests_until = :until WHERE id = :id AND followed_at IS NULL"
+        ),
+        {"id": id_, "until": until},
+    )
+
+
+def count_waiting(connection: Connection, source: str) -> int:
+    """Records of ``source`` that were not read yet."""
+    waiting: int = connection.execute(
+        text("SELECT count(*) FROM crm_change WHERE source = :source AND followed_at IS NULL"), {"source": source}
+    ).scalar_one()
+    return waiting

@@ -13,6 +13,7 @@ from sqlmodel import Field, SQLModel
 from leadgate.models.columns import (
     APPEND_ONLY,
     PERSONAL,
+    declare_counter,
     declare_foreign_key,
     declare_id,
     declare_moment,
@@ -75,7 +76,8 @@ class Activity(SQLModel, table=True):
 
 
 class CrmChange(SQLModel, table=True):
-    """A record of a CRM that a webhook says was changed, until a sync has read it. An id of a record is a person's."""
+    """A record of another system that a webhook names without its values, until it was read by its id. An id of a
+    record is a person's."""
 
     __tablename__ = "crm_change"
     __table_args__ = (
@@ -94,6 +96,9 @@ class CrmChange(SQLModel, table=True):
     received_at: datetime = declare_moment()
     client_address: str | None = declare_personal(None)
     followed_at: datetime | None = declare_moment(nullable=True)
+    attempts: int = declare_counter()  # requests that failed for this record alone
+    ask_after: datetime | None = declare_moment(nullable=True)  # not before: somebody asks, or it failed
+    source_rests_until: datetime | None = declare_moment(nullable=True)  # no record of its source is asked for
 
 
 class ReusedRequest(SQLModel, table=True):

@@ -89,7 +89,15 @@ from leadgate.playbook.scoring import (
     Qualification,
     Scoring,
 )
-from leadgate.playbook.sources import CustomField, ExpectedSignals, HttpAuth, HttpCapture, Source, Validation
+from leadgate.playbook.sources import (
+    AnswersRead,
+    CustomField,
+    ExpectedSignals,
+    HttpAuth,
+    HttpCapture,
+    Source,
+    Validation,
+)
 from leadgate.playbook.yaml_text import PlaybookError, Problem
 
 __all__ = [
@@ -103,6 +111,7 @@ __all__ = [
     "PRESETS",
     "Absence",
     "AccountsFile",
+    "AnswersRead",
     "Band",
     "Breaker",
     "ByGrade",

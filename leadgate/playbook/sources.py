@@ -25,6 +25,18 @@ class CustomField(Part):
 HttpAuth = Literal["bearer", "hmac", "standard_webhooks", "typeform", "calendly", "facebook", "google_leads", "hubspot"]
 
 
+class AnswersRead(Part):
+    """How the answers of a lead are read that a webhook names by its id alone: from Facebook's Graph API.
+
+    The token stays in the environment; so does the app's secret (``HttpCapture.secret_env``), which proves each
+    request.
+    """
+
+    token_env: EnvironmentName  # a page's access token, or a system user's that reaches every page of the source
+    url: str = Field(default="https://graph.facebook.com/v25.0", min_length=1, max_length=500)  # with its version
+    allow_private: bool = False  # whether the address may lead to a network that is not public
+
+
 class HttpCapture(Part):
     """How a source may post to ``/capture/{source}``. The secret itself stays in the environment.
 
@@ -36,13 +48,14 @@ class HttpCapture(Part):
     auth: HttpAuth
     secret_env: EnvironmentName
     verify_env: EnvironmentName | None = None  # facebook: the token by which the address is verified
+    answers: AnswersRead | None = None  # facebook; none: each lead is held as a notice with its id
     public_url: str | None = Field(default=None, max_length=2000)  # hubspot: the address that it posts to and signs
     max_bytes: int = Field(default=262_144, ge=256, le=16_777_216)  # of one request's body
     per_second: float = Field(default=100, gt=0, le=100_000)  # signals a second, on average
     burst: int = Field(default=1000, ge=1, le=1_000_000)  # signals at once, on top of the average
 
     def list_variables(self) -> list[str]:
-        """The environment variables that hold its secrets."""
+        """The environment variables that hold its secrets. The token of ``answers`` is none: nobody posts by it."""
         return [self.secret_env, *([] if self.verify_env is None else [self.verify_env])]
 
 

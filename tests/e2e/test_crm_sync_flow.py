@@ -23,6 +23,9 @@ crm:
   - {name: third, type: hubspot, credentials: {token: THIRD_TOKEN}, writes: {email: email}}
 """
 SOURCES = "sources:\n  contacts: {mapping: {email: email}}\n  people: {mapping: {email: email}}\n"
+ADS = """  ads:
+    http: {auth: facebook, secret_env: LEADGATE_SECRET_A, verify_env: LEADGATE_SECRET_B, answers: {token_env: ADS_TOKEN}}
+"""
 
 
 class OnePage:
@@ -58,7 +61,8 @@ def run_flow(harness: Harness) -> Any:
 def test_each_crm_is_a_task_run_and_one_that_fails_stops_no_other(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    harness = Harness(ledger, playbooks.parse(PLAYBOOK.replace("sources:\n", SOURCES) + CRMS, path=Path("tests.yaml")))
+    text = PLAYBOOK.replace("sources:\n", SOURCES + ADS) + CRMS
+    harness = Harness(ledger, playbooks.parse(text, path=Path("tests.yaml")))
     crms: dict[str, Any] = {"first": Exhausted(), "second": OnePage()}
     monkeypatch.setenv("FIRST_TOKEN", SECRET)
     monkeypatch.setattr("tasks.crm.sync_task.open_crm", lambda connection, environ: crms[connection.name])
@@ -66,9 +70,10 @@ def test_each_crm_is_a_task_run_and_one_that_fails_stops_no_other(
     assert state.is_failed()
     assert "second: 1 record, 1 new signal · complete" in state.message
     assert "first: 0 records, 0 new signals · HubSpot takes no more requests today" in state.message
-    assert list_last_run_tasks() == {"sync | first", "sync | second"}
+    assert list_last_run_tasks() == {"sync | first", "sync | second", "answers | ads"}
     (artifact,) = [a for a in ask(lambda c: c.read_latest_artifacts(limit=50)) if a.key == "crm-sync"]
-    assert [(line["CRM"], line["new signals"]) for line in json.loads(artifact.data)] == [("first", 0), ("second", 1)]
+    told = [(line["CRM"], line["new signals"]) for line in json.loads(artifact.data)]
+    assert told == [("first", 0), ("second", 1), ("ads", 0)]
     assert harness.rows("SELECT reason, promise FROM work_item") == [("crm_not_read", "crm:first")]
     crms["first"] = OnePage()
     assert run_flow(harness).is_completed()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flows.runtime import environment
 from leadgate import playbook
-from leadgate.playbook import CrmConnection
+from leadgate.playbook import CrmConnection, HttpCapture, Source
 
 
 def test_only_processes_that_deliver_get_the_credentials_of_crms() -> None:
@@ -15,3 +17,21 @@ def test_only_processes_that_deliver_get_the_credentials_of_crms() -> None:
     assert environment.select_for_flows(environ, rules).items() >= environ.items()
     assert "CRM_TOKEN" not in environment.select_for_http_capture(environ, rules)
     assert "CRM_TOKEN" not in environment.select_for_prefect_server(environ)
+
+
+def test_answers_are_read_where_flows_run_and_their_token_stays_there() -> None:
+    of_ads = {"auth": "facebook", "secret_env": "LEADGATE_SECRET_A", "verify_env": "LEADGATE_SECRET_B"}
+    posting = {
+        "ads": of_ads | {"answers": {"token_env": "PAGE_TOKEN"}},
+        "form": {"auth": "bearer", "secret_env": "LEADGATE_SECRET_C"},
+    }
+    sources = {name: Source(http=HttpCapture.model_validate(http)) for name, http in posting.items()}
+    rules = playbook.load_default().playbook.model_copy(update={"sources": sources})
+    environ = dict.fromkeys(("PAGE_TOKEN", "LEADGATE_SECRET_A", "LEADGATE_SECRET_B", "LEADGATE_SECRET_C"), "x")
+
+    def select(process: Mapping[str, str]) -> set[str]:
+        return environ.keys() & process.keys()
+
+    assert select(environment.select_for_flows(environ, rules)) == {"PAGE_TOKEN", "LEADGATE_SECRET_A"}
+    assert select(environment.select_for_http_capture(environ, rules)) == environ.keys() - {"PAGE_TOKEN"}
+    assert select(environment.select_for_prefect_server(environ)) == set()

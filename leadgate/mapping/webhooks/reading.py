@@ -41,16 +41,8 @@ class Lead(NamedTuple):
     is_new: bool = True
 
 
-class Held(NamedTuple):
-    """A payload, or a ``part`` of it, that a person has to look at, under the ``key`` of its signal, if it has one."""
-
-    reason: str
-    key: str | None = None
-    part: JsonObject | None = None
-
-
 class Change(NamedTuple):
-    """A record of a CRM that was changed, without its values. ``key`` is what a repeat has, too."""
+    """A record of another system that was made or changed, without its values. ``key`` is what a repeat has, too."""
 
     key: str
     object: str
@@ -58,6 +50,18 @@ class Change(NamedTuple):
     event: str
     property: str | None
     occurred_at: datetime
+
+
+class Held(NamedTuple):
+    """A payload, or a ``part`` of it, that a person has to look at, under the ``key`` of its signal, if it has one.
+
+    ``names``: the record whose values it lacks. A source that reads these by the record's id holds nothing.
+    """
+
+    reason: str
+    key: str | None = None
+    part: JsonObject | None = None
+    names: Change | None = None
 
 
 Item: TypeAlias = "Lead | Held | Change"

@@ -32,6 +32,7 @@ def check(loaded: LoadedPlaybook, *, promises: Mapping[GateName, Collection[str]
         sources.check_sources(checker),
         secrets.check_variables(checker),
         secrets.check_ways(checker),
+        secrets.check_answers(checker),
         sources.check_matching(checker),
         sources.check_enrichment(checker),
         scoring.check_scoring(checker),

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from string import Formatter
 from typing import Final
-from urllib.parse import urlsplit
 
 from leadgate import fields, plug_ins
 from leadgate.nearest import propose
+from leadgate.playbook.check.addresses import find_address_fault
 from leadgate.playbook.check.checker import Checker, Found
 from leadgate.playbook.crm import CRM_FIELD_NAME, CRM_TYPES, FACTS, CrmConnection, CrmDealReads
 from leadgate.playbook.yaml_text import Path
@@ -26,7 +26,6 @@ _WORDS: Final = {
 }
 #: The vendors whose webhooks name the records that changed, without their values.
 CHANGE_AUTHS: Final = frozenset({"hubspot"})
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def check_crm(checker: Checker) -> Found:
@@ -89,22 +88,9 @@ def _check_address(checker: Checker, here: Path, connection: CrmConnection) -> F
         if connection.type in CRM_TYPES:
             yield checker.at((*here, "url"), f"every account of {connection.type} has an address of its own; add url")
         return
-    try:
-        parts = urlsplit(connection.address)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        yield checker.at((*here, "url"), "this is no URL; write one like https://crm.example")
-        return
-    if parts.scheme not in ("https", "http") or not host:
-        yield checker.at((*here, "url"), "this is no URL; write one like https://crm.example")
-    elif parts.username is not None or parts.password is not None:
-        yield checker.at((*here, "url"), "holds a password; credentials are read from the environment")
-    elif parts.query or parts.fragment:
-        yield checker.at((*here, "url"), "ends with a query; write the address alone")
-    elif parts.scheme == "http" and host not in _LOOPBACK:
-        yield checker.at((*here, "url"), "sends credentials unencrypted; write https")
-    elif host in _LOOPBACK and not connection.allow_private:
-        yield checker.at((*here, "url"), f"{host} is this machine, which is refused; add allow_private: true")
+    fault = find_address_fault(connection.address, allow_private=connection.allow_private)
+    if fault is not None:
+        yield checker.at((*here, "url"), fault)
 
 
 def _check_credentials(checker: Checker, here: Path, connection: CrmConnection) -> Found:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from leadgate import source_secrets
 from leadgate.playbook import HttpCapture, LoadedPlaybook
+from leadgate.playbook.check.addresses import find_address_fault
 from leadgate.playbook.check.checker import Checker, Found
 from leadgate.playbook.yaml_text import Path, PlaybookError, Problem
 from leadgate.source_secrets import PREFIX, Secret, SecretError
@@ -67,6 +68,24 @@ def check_ways(checker: Checker) -> Found:
             yield checker.at(
                 _build_path(name, "auth"), f"{http.auth} sends leads, so the source has no kind: activities"
             )
+
+
+def check_answers(checker: Checker) -> Found:
+    """Whose answers are read can be asked for them: of Facebook alone, over an address that tokens may travel to."""
+    for name, source in checker.playbook.sources.items():
+        if (http := source.http) is None:
+            continue
+        here = _build_path(name, "answers")
+        if http.answers is None:
+            continue
+        if http.auth != "facebook":
+            yield checker.at(here, f"means nothing with auth: {http.auth}; remove it")
+        if http.answers.token_env.startswith(PREFIX):
+            message = f"{http.answers.token_env} is a variable for the secret of a source; name another"
+            yield checker.at((*here, "token_env"), message)
+        fault = find_address_fault(http.answers.url, allow_private=http.answers.allow_private)
+        if fault is not None:
+            yield checker.at((*here, "url"), fault)
 
 
 def _is_public_url(address: str) -> bool:

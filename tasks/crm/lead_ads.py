@@ -1,0 +1,249 @@
+"""Reading the answers of leads that webhooks only name: each becomes a signal of its source, once.
+
+Belongs here: which lead is asked for when, what a failure leads to, and what is reported. Does not belong here: the
+webhook (``leadgate.mapping.webhooks``), which stores that there is a lead, or the request (``connectors.lead_ads``).
+
+A lead counts as read in the transaction that stores its signal. Killed anywhere, another process asks for it once the
+lease is over; of two that ask, one stores. What Facebook refuses to everybody, or has a limit for, is the source's: it
+rests for a while, and a person hears of it once. What it does not give of one lead is that lead's: after some attempts
+the lead is held for a person, and the others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+from sqlalchemy import Connection
+
+from leadgate import source_secrets
+from leadgate.errors import NotAvailableError
+from leadgate.failpoints import failpoint
+from leadgate.ledger import Ledger, crm_changes, signals, work_items
+from leadgate.ledger.captured_rows import lock_source
+from leadgate.ledger.clock import read_time
+from leadgate.ledger.crm_changes import ANSWERS_NOT_READ, ClaimedRecord
+from leadgate.ledger.signals import NewSignal
+from leadgate.ledger.work_items import NewWorkItem
+from leadgate.plain_text import format_line, make_storable
+from leadgate.playbook import AnswersRead, LoadedPlaybook, Playbook, Source
+from leadgate.values.json_types import JsonObject
+from leadgate.vocabulary import StageName
+from tasks.capture import encode, make_own_key
+from tasks.crm.reading import ask_crm
+from tasks.crm.sync import SyncReport
+from tasks.work_items import build_work_item
+
+if TYPE_CHECKING:
+    from leadgate.connectors.lead_ads import LeadAds
+    from leadgate.connectors.service_session import ServiceError
+
+#: Longer than one lead can take, with its repeats.
+LEASE: Final = timedelta(minutes=3)
+#: Attempts after which a lead is held: one that Facebook does not know, and one that it fails to give.
+UNKNOWN_ATTEMPTS: Final = 3
+FAILED_ATTEMPTS: Final = 10
+_FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
+#: For how long a source rests that is refused, or that nobody answers.
+REST: Final = timedelta(minutes=5)
+_SHORT_REST: Final = timedelta(minutes=1)
+#: A person hears of a limit, or of silence, once a lead has waited for so long.
+_TOLD_AFTER: Final = timedelta(minutes=15)
+_DETAIL: Final = 500  # characters of Facebook's message
+
+
+class LeadAdsNotConfiguredError(NotAvailableError):
+    """The source cannot ask for its leads as it is; the message names the variable, and no value."""
+
+
+Opener = Callable[[AnswersRead, str, Mapping[str, str]], "LeadAds"]
+
+
+def open_lead_ads(answers: AnswersRead, secret_env: str, environ: Mapping[str, str]) -> LeadAds:
+    """What asks for the leads of a source. Nothing is sent yet. Raises ``LeadAdsNotConfiguredError``."""
+    from leadgate.connectors.lead_ads import LeadAds
+
+    token = environ.get(answers.token_env, "").strip()
+    if not token:
+        raise LeadAdsNotConfiguredError(f"{answers.token_env} is not set")
+    if not (token.isascii() and token.isprintable()):
+        raise LeadAdsNotConfiguredError(f"{answers.token_env} holds characters that no token has")
+    try:
+        secrets = [each.text.decode() for each in source_secrets.read(environ.get(secret_env, ""))]
+    except source_secrets.SecretError as error:
+        raise LeadAdsNotConfiguredError(f"{secret_env} {error}") from None
+    if not secrets:
+        raise LeadAdsNotConfiguredError(f"{secret_env} is not set")
+    return LeadAds(answers.url, token, secrets, allow_private=answers.allow_private)
+
+
+def list_sources(playbook: Playbook) -> list[str]:
+    """The sources whose webhooks only name leads, and that read what these answered."""
+    return [name for name, source in playbook.sources.items() if source.http is not None and source.http.answers]
+
+
+def read_answers(
+    ledger: Ledger,
+    loaded: LoadedPlaybook,
+    name: str,
+    environ: Mapping[str, str],
+    now: datetime | None = None,
+    *,
+    open_it: Opener = open_lead_ads,
+    stop: Callable[[], bool] = lambda: False,
+) -> SyncReport:
+    """Ask for the leads of the source ``name`` that wait and are due, and store what they answered.
+
+    A service that does not answer, refuses or has a limit is no error: the report says what was wrong, and the next
+    round goes on.
+    """
+    reading = _Reading(ledger, loaded.playbook, name, now)
+    lead_ads: LeadAds | None = None
+    try:
+        while not stop() and (claimed := reading.claim()) is not None:
+            try:
+                if lead_ads is None:
+                    lead_ads = _open(loaded.playbook.sources[name], environ, open_it)
+                if not reading.read(claimed, lead_ads):
+                    break
+            except LeadAdsNotConfiguredError as error:
+                reading.rest(claimed, str(error), REST, is_told=True)
+                break
+    finally:
+        if lead_ads is not None:
+            lead_ads.close()
+    report = reading.report
+    report.complete = report.problem is None and not stop()
+    return report
+
+
+def _open(source: Source, environ: Mapping[str, str], open_it: Opener) -> LeadAds:
+    if source.http is None or source.http.answers is None:
+        raise LeadAdsNotConfiguredError("the source reads no answers; add http.answers")
+    return open_it(source.http.answers, source.http.secret_env, environ)
+
+
+@dataclass
+class _Reading:
+    """One round of a source."""
+
+    ledger: Ledger
+    playbook: Playbook
+    source: str
+    as_of: datetime | None
+
+    def __post_init__(self) -> None:
+        self.report = SyncReport(self.source)
+
+    def claim(self) -> ClaimedRecord | None:
+        with self.ledger.transaction() as connection:
+            now = read_time(connection, self.as_of)
+            return crm_changes.claim_record(connection, self.source, now, now + LEASE)
+
+    def read(self, claimed: ClaimedRecord, lead_ads: LeadAds) -> bool:
+        """Ask for one lead. False when no other one of the source is to be asked for."""
+        from leadgate.connectors.lead_ads import (
+            LeadAdsLimitError,
+            LeadAdsRefusedError,
+            LeadFailedError,
+            LeadUnknownError,
+        )
+        from leadgate.connectors.service_session import ServiceError
+
+        try:
+            given = ask_crm(self.source, lambda: lead_ads.read_lead(claimed.record_id))
+        except LeadAdsRefusedError as error:
+            self.rest(claimed, str(error), REST, is_told=True, detail=f"{error.code} {error.vendor_message}")
+            return False
+        except LeadAdsLimitError as error:
+            self.rest(claimed, str(error), timedelta(seconds=error.wait_seconds))
+            return False
+        except LeadUnknownError as error:
+            self._fail(claimed, error, UNKNOWN_ATTEMPTS)
+            return True
+        except LeadFailedError as error:
+            self._fail(claimed, error, FAILED_ATTEMPTS)
+            return True
+        except ServiceError as error:
+            self.rest(claimed, str(error), _SHORT_REST)
+            return False
+        failpoint("lead_ads.read")
+        self._store(claimed, self._build_signal(claimed, given))
+        return True
+
+    def _build_signal(self, claimed: ClaimedRecord, given: JsonObject) -> NewSignal:
+        key = make_own_key(claimed.record_id) or claimed.record_id
+        return NewSignal(0, self.source, key, encode(given).decode(), None, "http")
+
+    def _store(self, claimed: ClaimedRecord, signal: NewSignal, *, closes: bool = True) -> None:
+        with self.ledger.transaction() as connection:
+            now = read_time(connection, self.as_of)
+            if not crm_changes.mark_followed(connection, [claimed.id], now):
+                return  # another process was faster
+            new = signals.store_signals(connection, [signal], now)
+            failpoint("lead_ads.stored")
+            if closes:
+                work_items.close_general(connection, (ANSWERS_NOT_READ,), _name_promise(self.source), now)
+        failpoint("lead_ads.marked")
+        self.report.records += 1
+        self.report.new += new
+        self.report.followed += 1
+        self.report.held += new if signal.unreadable is not None else 0
+
+    def _fail(self, claimed: ClaimedRecord, error: ServiceError, most: int) -> None:
+        """Another attempt at this lead follows later, or it is held for a person."""
+        from leadgate.mapping.webhooks.facebook import build_notice_key
+
+        if claimed.attempts + 1 < most:
+            with self.ledger.transaction() as connection:
+                wait = min(_FIRST_WAIT * 2 ** min(claimed.attempts, 20), _LONGEST_WAIT)
+                crm_changes.ask_later(connection, claimed.id, read_time(connection, self.as_of) + wait)
+            return
+        words = (
+            f"the answers of lead {claimed.record_id} cannot be read: {error}. Fetch the lead from its form, capture "
+            "the export, and discard this"
+        )
+        raw = encode({"raw": claimed.payload}).decode()
+        held = NewSignal(0, self.source, build_notice_key(claimed.record_id), raw, make_storable(words), "http")
+        self._store(claimed, held, closes=False)
+
+    def rest(
+        self, claimed: ClaimedRecord, words: str, time: timedelta, *, is_told: bool = False, detail: str = ""
+    ) -> None:
+        """Nobody asks for a lead of the source for a while. A person hears of it at once (``is_told``), or when it has
+        lasted."""
+        self.report.problem = words
+        self.report.wait_seconds = time.total_seconds()
+        with self.ledger.transaction() as connection:
+            now = read_time(connection, self.as_of)
+            crm_changes.rest(connection, claimed.id, now + time)
+            if is_told or claimed.received_at + _TOLD_AFTER <= now:
+                self._tell(connection, words, detail, now)
+
+    def _tell(self, connection: Connection, words: str, detail: str, now: datetime) -> None:
+        lock_source(connection, self.source)  # of two that fail at once, one opens the work item
+        promise = _name_promise(self.source)
+        if work_items.is_open(connection, ANSWERS_NOT_READ, promise):
+            return
+        told = (
+            f"what leads of {self.source} answered cannot be read: {words}. Webhooks are accepted meanwhile, and no "
+            "lead is lost"
+        )
+        item: NewWorkItem = build_work_item(
+            self.playbook,
+            StageName.CAPTURE,
+            now,
+            reason=ANSWERS_NOT_READ,
+            promise=promise,
+            source=self.source,
+            message=told,
+            detail=format_line(detail.strip(), _DETAIL) or None,
+        )
+        work_items.open_work_items(connection, pd.DataFrame([item]))
+
+
+def _name_promise(source: str) -> str:
+    return f"answers:{source}"[:63]
