@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
@@ -63,20 +64,24 @@ class GateResult:
     def rows(self) -> int:
         return len(self.passed)
 
-    @property
+    @cached_property
     def stopped(self) -> pd.DataFrame:
         """For each journey that may not go on, the failure that is its reason: its first critical one."""
-        return self.critical.drop_duplicates(self.failures.columns[0])
+        return self.critical.drop_duplicates(self.failures.columns[0]) if len(self.failures) else self.failures
 
-    @property
+    @cached_property
     def critical(self) -> pd.DataFrame:
         """The failures that stop a journey."""
-        return self.failures[self.failures["severity"] == Severity.CRITICAL]
+        return self._select_failures(Severity.CRITICAL)
 
-    @property
+    @cached_property
     def warnings(self) -> pd.DataFrame:
         """The failures that a journey passes with."""
-        return self.failures[self.failures["severity"] == Severity.WARNING]
+        return self._select_failures(Severity.WARNING)
+
+    def _select_failures(self, severity: Severity) -> pd.DataFrame:
+        """Most batches have none, and each stage asks several times."""
+        return self.failures[self.failures["severity"] == severity] if len(self.failures) else self.failures
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,6 @@ def list_failures(
     frame: pd.DataFrame, promises: Sequence[Promise], verdicts: Mapping[str, Verdict], key: str
 ) -> pd.DataFrame:
     """A row for each row of ``frame`` and promise that it broke; see ``GateResult``."""
-    columns = (key, "promise", "severity", "reason", "broken", "value", "detail")
     found: list[tuple[Any, ...]] = []
     for promise in promises:
         verdict = verdicts.get(promise.name, Verdict())
@@ -132,9 +136,18 @@ def list_failures(
             (position, identity, *same, value, detail)
             for position, identity, value, detail in zip(verdict.positions, rows[key], shown, explained, strict=True)
         ]
+    none = _make_empty_failures(key)
+    if not found:
+        return none.copy()
     found.sort(key=itemgetter(0))  # stable: within a row the suite's order stays
-    table = pd.DataFrame([failure[1:] for failure in found], columns=list(columns), dtype=object)
-    return table.astype({key: frame[key].dtype}) if found else table
+    table = pd.DataFrame([failure[1:] for failure in found], columns=none.columns, dtype=object)
+    return table.astype({key: frame[key].dtype})
+
+
+@lru_cache(maxsize=8)
+def _make_empty_failures(key: str) -> pd.DataFrame:
+    """The failures of a batch that breaks no promise, as most do: making them takes longer than copying them."""
+    return pd.DataFrame([], columns=[key, "promise", "severity", "reason", "broken", "value", "detail"], dtype=object)
 
 
 def _read_texts(rows: pd.DataFrame, column: str | None) -> list[str | None]:

@@ -16,6 +16,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import Connection
 
@@ -131,9 +132,11 @@ def _apply_gate(stage: AnyStage, frame: pd.DataFrame, result: GateResult) -> pd.
     """The decided frame with the rows that broke a critical promise on hold, or all that were judged."""
     told = ("outcome", "reason", "item_message", "value", "detail", "promise", "proposal")
     lacking = [column for column in told if column not in frame]
-    frame = pd.concat([frame, pd.DataFrame(None, index=frame.index, columns=lacking, dtype=object)], axis=1)
+    # a block of objects: from ``None`` alone pandas makes a column at a time
+    empty = pd.DataFrame(np.full((len(frame), len(lacking)), None, dtype=object), index=frame.index, columns=lacking)
+    frame = pd.concat([frame, empty], axis=1)
     for column in told:
-        if frame[column].dtype != object:
+        if column not in lacking and frame[column].dtype != object:
             frame[column] = frame[column].astype(object)
     if stage.works_on == JourneyStatus.OWNED:
         # nobody is taken off a lead because a promise broke: it becomes a recovery task, and nothing else is done
@@ -170,14 +173,14 @@ def _advance(connection: Connection, stage: AnyStage, work: Work, frame: pd.Data
     """Most rows go on together; those that end up elsewhere, or with another lead, are moved apart."""
     outcome = frame["outcome"]
     together = outcome.isin((Outcome.CONTINUE, Outcome.OWNED)) & ~_find_changed(frame)
-    apart = frame[~together & (outcome != Outcome.STAY)]
+    apart = ~together & (outcome != Outcome.STAY)
     advance(
         connection,
         work.batch,
         stage=stage.name,
         status=stage.works_on,
         now=work.now,
-        apart=apart,
+        apart=frame[apart] if apart.any() else frame.iloc[:0],
         together=int(together.sum()),
     )
 

@@ -41,16 +41,15 @@ def park(
         return frame, alerts  # the gate itself is broken: that says nothing about a source
     promises = [line["promise"] for line in result.evidence if line["severity"] == Severity.CRITICAL]
     critical = result.critical
-    first_pass = frame["generation"] == 0
-    sources = [str(name) for name in frame.loc[first_pass, "source"].unique()]
-    kept = breakers.lock_breakers(connection, stage.gate, sources)
+    first_passes = _group_first_passes(frame)
+    kept = breakers.lock_breakers(connection, stage.gate, list(first_passes))
     frame["work_item_id"] = pd.Series([None] * len(frame), index=frame.index, dtype=object)
     broken = {name: set(rows["journey_id"]) for name, rows in critical.groupby("promise")} if len(critical) else {}
-    for source in sources:
-        rows = frame.index[first_pass & (frame["source"] == source)]
+    ids = frame["journey_id"].tolist()
+    for source, rows in first_passes.items():
         stored, item = kept[source]
         before = {name: _load_state(stored, name) for name in promises}
-        journeys = frame.loc[rows, "journey_id"].tolist()
+        journeys = [ids[row] for row in rows]
         broke = {
             name: [journey in broken[name] for journey in journeys] if name in broken else [False] * len(journeys)
             for name in promises
@@ -64,7 +63,7 @@ def park(
             alerts.append(_build_alert(stage, source, item, opened[0], after))
         parked = rows if opened else rows[admitted:]
         if len(parked):
-            frame.loc[parked, ["outcome", "reason", "work_item_id"]] = [Outcome.PARKED, PARKED, item]
+            frame.loc[frame.index[parked], ["outcome", "reason", "work_item_id"]] = [Outcome.PARKED, PARKED, item]
         if item is not None and all(state.status == "closed" for state in after.values()):
             person_moves.release(connection, locking.lock_held_by(connection, [item]), now=work.now)
             work_items.close_work_items(
@@ -75,6 +74,16 @@ def park(
             states = {name: orjson.loads(state.to_json()) for name, state in after.items()}
             breakers.keep_breaker(connection, source, stage.gate, {**stored, **states}, item)
     return frame, alerts
+
+
+def _group_first_passes(frame: pd.DataFrame) -> dict[str, list[int]]:
+    """The positions of each source's rows that are in their first generation."""
+    found: dict[str, list[int]] = {}
+    generations = frame["generation"].tolist()
+    for row, source in enumerate(frame["source"].tolist()):
+        if generations[row] == 0:
+            found.setdefault(str(source), []).append(row)
+    return found
 
 
 def _count_admitted(

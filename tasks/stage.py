@@ -67,7 +67,8 @@ class Decided(Generic[ChangesT]):
     @property
     def gated(self) -> pd.DataFrame:
         """The rows that the gate judges: those to be handed on. Rows that are held or wait are not judged."""
-        return self.frame[~self.frame["outcome"].isin((Outcome.HOLD, Outcome.WAIT))]
+        unjudged = self.frame["outcome"].isin((Outcome.HOLD, Outcome.WAIT))
+        return self.frame[~unjudged] if unjudged.any() else self.frame
 
 
 @dataclass(frozen=True)

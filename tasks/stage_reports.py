@@ -19,23 +19,22 @@ from tasks.stage import JOURNEYS_NAMED, Alert, AnyStage, StageReport, Work
 
 def summarise(stage: AnyStage, work: Work, frame: pd.DataFrame, result: GateResult, alerts: list[Alert]) -> StageReport:
     """The report of ``stage`` over ``frame``, the rows as they were stored, and what its gate found in them."""
-    held = frame[frame["outcome"].isin((Outcome.HOLD, Outcome.REVIEW, Outcome.PARKED))]
-    warnings = result.warnings
+    held = frame["outcome"].isin((Outcome.HOLD, Outcome.REVIEW, Outcome.PARKED))
     return StageReport(
         stage=stage.name,
         batch=work.batch.id,
         gate=stage.gate,
         entered=len(frame),
         outcomes=_count_values(frame["outcome"]),
-        reasons=_count_values(held["reason"]),
-        warnings=_count_values(warnings["reason"]),
+        reasons=_count_values(frame["reason"][held]),
+        warnings=_count_values(result.warnings["reason"]),
         evidence=result.evidence,
         examples=_list_examples(result.failures),
         journeys=_list_journeys(frame),
         seconds={"gate": result.seconds},
         alerts=[
             *alerts,
-            *_build_alerts(stage, held, result),
+            *_build_alerts(stage, frame, held, result),
             *(stage.alerts(frame, work) if stage.alerts is not None else []),
         ],
     )
@@ -56,12 +55,12 @@ def _list_journeys(frame: pd.DataFrame) -> dict[str, list[int]]:
     }
 
 
-def _build_alerts(stage: AnyStage, held: pd.DataFrame, result: GateResult) -> list[Alert]:
+def _build_alerts(stage: AnyStage, frame: pd.DataFrame, held: pd.Series, result: GateResult) -> list[Alert]:
     """A gate that could not be checked holds all that it was to judge behind one work item."""
     problem = result.batch_problem
     if problem is None or stage.works_on == JourneyStatus.OWNED:
         return []
-    rows = held[held["reason"] == problem.reason]
+    rows = frame[held & (frame["reason"] == problem.reason)]
     facts = {"reason": problem.reason, "promise": problem.promise, "held": len(rows)}
     items = [int(item) for item in rows["work_item_id"].unique()]
     return [Alert("batch.held", {"stage": stage.name, "gate": stage.gate, "work_items": items} | facts)]
@@ -69,6 +68,8 @@ def _build_alerts(stage: AnyStage, held: pd.DataFrame, result: GateResult) -> li
 
 def _list_examples(failures: pd.DataFrame) -> dict[str, list[str]]:
     """For each broken promise up to three journeys with the value that broke it, masked."""
+    if failures.empty:
+        return {}
     return {
         str(promise): [
             f"J{journey}: {mask(value)}" if value else f"J{journey}"
