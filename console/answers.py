@@ -23,7 +23,7 @@ class Grid:
     """A small table: column names, and rows of text."""
 
     columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
 
 
 @dataclass

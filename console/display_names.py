@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import cached_property
 from typing import Final
 
 from leadgate.playbook import Playbook
@@ -43,6 +44,17 @@ class DisplayNames:
             if written.casefold() in (label.casefold(), write_as_person(name).casefold())
         ]
         return matches[0] if len(matches) == 1 else written
+
+    @cached_property
+    def _in_sentences(self) -> re.Pattern[str] | None:
+        """The reps whose names cannot be a word of a sentence, such as ``anna_keller``."""
+        names = sorted((name for name in self._reps if "_" in name), key=len, reverse=True)
+        return re.compile(rf"\b({'|'.join(map(re.escape, names))})\b") if names else None
+
+    def write_names(self, sentence: str) -> str:
+        """``sentence`` with the names of reps as their display names, where nothing else can be meant."""
+        found = self._in_sentences
+        return sentence if found is None else found.sub(lambda match: self._reps[match[0]], sentence)
 
 
 def write_as_person(name: str) -> str:

@@ -9,14 +9,22 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import orjson
 
+from leadgate.fields import ENRICHED, PERSONAL, STANDARD, VALIDATED
 from leadgate.masking import mask, mask_within
 
 if TYPE_CHECKING:
     from leadgate.ledger.reports import OpenWorkItem
+    from leadgate.ledger.story_rows import WorkItemRow
+    from leadgate.values.json_types import JsonObject, JsonValue
+    from tasks.reviews import Review
+
+_Item = TypeVar("_Item", "OpenWorkItem", "WorkItemRow")
+#: Fields that are known to hold no personal value; of the playbook's own nobody knows what they hold.
+_HARMLESS: Final = frozenset({**STANDARD, **VALIDATED, **ENRICHED}) - PERSONAL - {"external_id"}
 
 SHOWN: Final = 200  # characters of a value, where a person asked for the lead
 
@@ -54,7 +62,6 @@ def _sign(match: re.Match[str]) -> str:
 def _list_harmless_promises() -> frozenset[tuple[str, str]]:
     """Stage and promise whose shown value is no personal one: a country, a score, an owner."""
     from expectations import PROMISES
-    from leadgate.fields import PERSONAL
     from leadgate.vocabulary import StageName
 
     return frozenset(
@@ -65,10 +72,18 @@ def _list_harmless_promises() -> frozenset[tuple[str, str]]:
     )
 
 
-def mask_item(item: OpenWorkItem) -> OpenWorkItem:
-    """A work item with its personal values masked."""
-    from leadgate.fields import PERSONAL
+def mask_field(name: str, value: JsonValue) -> JsonValue:
+    """The value of a lead's field; masked where it may be a personal one."""
+    return value if value is None or name in _HARMLESS else mask(str(value))
 
+
+def mask_fields(values: JsonObject) -> dict[str, JsonValue]:
+    """Fields of a lead, by name, with the values masked that may be personal."""
+    return {name: mask_field(name, value) for name, value in values.items()}
+
+
+def mask_item(item: _Item) -> _Item:
+    """A work item with its personal values masked."""
     value, detail, proposal = item.value, item.detail, item.proposal
     if value is not None and (item.stage, item.promise) not in _list_harmless_promises():
         value = mask(value)
@@ -77,6 +92,18 @@ def mask_item(item: OpenWorkItem) -> OpenWorkItem:
     if proposal:
         proposal = {field: mask(str(each)) if field in PERSONAL else each for field, each in proposal.items()}
     return replace(item, value=value, detail=detail, proposal=proposal)
+
+
+def mask_review(each: Review) -> Review:
+    """A review with its personal values masked; of the playbook's own fields nobody knows what they hold."""
+    others = [replace(other, values=mask_fields(other.values)) for other in each.others]
+    return replace(
+        each,
+        item=mask_item(each.item),
+        values=mask_fields(each.values),
+        record=mask_fields(each.record),
+        others=others,
+    )
 
 
 def format_json(value: object) -> str:

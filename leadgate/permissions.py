@@ -59,7 +59,7 @@ _TABLE: Final[Mapping[Permission, tuple[Scope, ...]]] = {
     Permission.UNDO_ITEMS:      (_OWN, _TEAM,  _ALL,    _ALL,    __,             __),
     Permission.SEE_LEADS:       (_ALL, _ALL,   _ALL,    _ALL,    _ALL,           __),
     Permission.READ_LEADS:      (_OWN, _TEAM,  _ALL,    _ALL,    _ALL,           __),
-    Permission.UNMASK_VALUES:   (_OWN, _TEAM,  _ALL,    _ALL,    _ALL,           __),
+    Permission.UNMASK_VALUES:   (_OWN, _ALL,   _ALL,    _ALL,    _ALL,           __),
     Permission.ERASE_LEADS:     (__,   __,     __,      __,      _ALL,           __),
     Permission.CAPTURE_LEADS:   (__,   __,     __,      _ALL,    __,             __),
     Permission.READ_REPORTS:    (__,   _ALL,   _ALL,    _ALL,    __,             _ALL),

@@ -7,7 +7,7 @@ together (``tasks.reviews``), or moving the lead (``tasks.reruns``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 import typer
@@ -21,7 +21,7 @@ from console.cli.options import By, Different, Json, Later, Now, Personal, SameA
 from console.cli.resolution import find_given, read_shared_options, require_words
 from console.cli.undo import describe_undo
 from console.command_context import CommandContext, identify_actor, parse_now
-from console.redaction import SHOWN, mask_item, sanitise
+from console.redaction import SHOWN, mask_review, sanitise
 from console.screen import (
     CommandError,
     build_console,
@@ -34,10 +34,8 @@ from console.screen import (
 )
 from console.suggestions import is_compared, render_commands, suggest
 from leadgate.counting import format_count
-from leadgate.fields import ENRICHED, PERSONAL, STANDARD, VALIDATED
 from leadgate.ledger import reviews as taking
 from leadgate.ledger.clock import ask_time
-from leadgate.masking import mask
 from leadgate.matching import LIKELY
 from leadgate.references import IdError, parse_number
 from leadgate.resolutions import Discard, DoneByHand, Resolution, list_corrected_fields
@@ -47,9 +45,7 @@ from tasks.reviews import Other, Review
 
 if TYPE_CHECKING:
     from leadgate.ledger.reports import JourneyStanding, OpenWorkItem
-    from leadgate.values.json_types import JsonObject, JsonValue
-
-_KNOWN: Final = frozenset({**STANDARD, **VALIDATED, **ENRICHED})
+    from leadgate.values.json_types import JsonValue
 
 
 @dataclass(frozen=True)
@@ -318,23 +314,6 @@ def _print_decision(
 ) -> None:
     did = {"work_item": number, "did": _describe_past(decision), "by": who, "journeys": journeys}
     print_json(did | {"taken_from": taken_from, "action": action, "standing": standing})
-
-
-def mask_review(each: Review) -> Review:
-    """A review with its personal values masked; of the playbook's own fields nobody knows what they hold."""
-    values = {
-        name: value if name in _KNOWN and name not in PERSONAL else mask(str(value))
-        for name, value in each.values.items()
-    }
-    others = [replace(other, values=_mask_side(other.values)) for other in each.others]
-    return replace(each, item=mask_item(each.item), values=values, record=_mask_side(each.record), others=others)
-
-
-def _mask_side(values: JsonObject) -> dict[str, JsonValue]:
-    return {
-        name: mask(str(value)) if value is not None and name in (*PERSONAL, "external_id") else value
-        for name, value in values.items()
-    }
 
 
 def build_json_data(each: Review) -> dict[str, object]:

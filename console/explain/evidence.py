@@ -68,7 +68,7 @@ def answer_evidence(story: Story) -> Answer:
         words = message.kind.replace("_", " ")
         answer.say(
             f"Message to {message.target}: {words}, {format_moment(message.created_at)} UTC, "
-            f"{_describe_delivery(message)}."
+            f"{describe_delivery(message)}."
         )
     crm_writes.tell_writes(answer, story)
     for correction in story.corrections:
@@ -99,16 +99,18 @@ def _describe_acceptance(assignment: AssignmentRow, actions: Sequence[ActionRow]
     return f"{assignment.owner} accepted it"
 
 
-def _describe_delivery(message: MessageRow) -> str:
+def describe_delivery(message: MessageRow) -> str:
     """How the delivery of a message goes."""
     tries = format_count(message.attempts, "attempt", "attempts")
     if message.delivered_at:
-        return f"delivered {format_moment(message.delivered_at)}" + (f", after {tries}" if message.attempts > 1 else "")
+        return f"delivered {format_moment(message.delivered_at)} UTC" + (
+            f", after {tries}" if message.attempts > 1 else ""
+        )
     if message.given_up_at:
-        return f"given up {format_moment(message.given_up_at)} after {tries} ({message.failure})"
+        return f"given up {format_moment(message.given_up_at)} UTC after {tries} ({message.failure})"
     if message.failure:
         next_at = format_moment(message.retry_at)
-        return f"failed, after {tries} so far ({message.failure}), tried again after {next_at}"
+        return f"failed, after {tries} so far ({message.failure}), tried again after {next_at} UTC"
     return "being sent" if message.attempts else "waiting in the outbox"
 
 
@@ -127,10 +129,10 @@ def _format_handoff(story: Story, handoff: HandoffRow) -> tuple[str, ...]:
     again = f", rerun {handoff.generation}" if handoff.generation else ""
     stage = handoff.stage.replace("_", "-") + again
     reason = f": {handoff.reason}" if handoff.reason else ""
-    return format_moment(handoff.at), stage, handoff.outcome + reason, _describe_gate(story, handoff)
+    return format_moment(handoff.at), stage, handoff.outcome + reason, describe_gate(story, handoff)
 
 
-def _describe_gate(story: Story, handoff: HandoffRow) -> str:
+def describe_gate(story: Story, handoff: HandoffRow) -> str:
     """What the gate of a handoff found about this lead, among the batch it was judged with."""
     gate = StageName(handoff.stage).gate
     found = next((g for g in story.gates if (g.batch_id, g.gate) == (handoff.batch_id, gate)), None)
@@ -153,24 +155,27 @@ def _describe_gate(story: Story, handoff: HandoffRow) -> str:
     return f"{words} (batch {found.batch_id}, {format_count(found.rows, 'row', 'rows')})"
 
 
-def answer_failure(story: Story, playbook: Playbook, now: datetime) -> Answer:
+def answer_failure(story: Story, playbook: Playbook, now: datetime, *, commands: bool = True) -> Answer:
+    """``commands``: with those of the command line; a page has buttons."""
     answer = Answer("What happens when the normal path fails?")
     held_by = story.journey.work_item_id
     for item in story.work_items:
         if item.closed_at is None:
-            _tell_open_item(answer, item, blocking=item.id == held_by, now=now)
+            _tell_open_item(answer, item, now)
+            if commands and item.id == held_by:
+                answer.show(("what can be done", ""), suggest(item))
     current = next(
         (a for a in story.assignments if a.journey_id == story.journey.id and a.ended_at is None),
         None,
     )
     if current is not None:
         follow_up.tell_due(answer, story, current, playbook, now)
-        answer.say(
-            f"`leadgate reject J{story.journey.id} --reason …` gives it back, "
-            f"`leadgate reassign J{story.journey.id} --to REP --reason …` gives it to somebody else."
-        )
+        if commands:
+            _tell_owners_commands(answer, story)
     status = story.journey.status
-    if status == JourneyStatus.READY:
+    if status == JourneyStatus.READY and not commands:
+        answer.say("It goes on within seconds, as soon as a consumer takes it or somebody runs Leadgate.")
+    elif status == JourneyStatus.READY:
         answer.say(
             "`leadgate run` takes it on. Were that killed, nothing of a stage would be half done, and "
             "the next run would continue."
@@ -196,6 +201,13 @@ def answer_failure(story: Story, playbook: Playbook, now: datetime) -> Answer:
     return answer
 
 
+def _tell_owners_commands(answer: Answer, story: Story) -> None:
+    answer.say(
+        f"`leadgate reject J{story.journey.id} --reason …` gives it back, "
+        f"`leadgate reassign J{story.journey.id} --to REP --reason …` gives it to somebody else."
+    )
+
+
 def _explain_rescoring(story: Story, more: str = "") -> str:
     """When the passing of time alone has the lead scored again, if it does."""
     at = story.lead.score_changes_at if story.lead else None
@@ -206,7 +218,7 @@ def _explain_rescoring(story: Story, more: str = "") -> str:
     )
 
 
-def _tell_open_item(answer: Answer, item: WorkItemRow, *, blocking: bool, now: datetime) -> None:
+def _tell_open_item(answer: Answer, item: WorkItemRow, now: datetime) -> None:
     answer.say(f"Work item W{item.id} ({item.reason}) at {item.stage}: {item.message}")
     if item.value:
         answer.say(f"The value seen: {item.value}")
@@ -222,5 +234,3 @@ def _tell_open_item(answer: Answer, item: WorkItemRow, *, blocking: bool, now: d
         answer.say(
             f"Nobody took it in time: escalated to {item.escalated_to} at {format_moment(item.escalated_at)} UTC."
         )
-    if blocking:
-        answer.show(("what can be done", ""), suggest(item))

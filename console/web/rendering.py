@@ -22,6 +22,7 @@ from console.redaction import sanitise
 from console.screen import format_span
 from console.web.navigation import list_pages
 from console.web.site import find_site
+from console.web.told import name_column, tell, tell_cell
 from console.web.visitors import Visitor
 
 #: Where a page is a text of its own, such as a payload: its lines and tabs stay.
@@ -54,6 +55,9 @@ def _build_environment() -> Environment:
         "span": format_span,
         "number": lambda value: f"{value:,}",
         "words": lambda name: str(name).replace("_", " "),
+        "told": tell,
+        "told_cell": tell_cell,
+        "column": name_column,
         "lines": lambda text: Markup(escape(sanitise(text).translate(_LINES))),  # noqa: S704 - escaped here
     }
     environment.globals |= {"static": build_static_address, "address": build_address, "navigation": list_pages}

@@ -33,6 +33,7 @@ from leadgate.ledger.story_rows import (
     QualificationRow,
     ReusedRow,
     SignalRow,
+    UnmaskingRow,
     VerdictRow,
     WarningRow,
     WorkItemRow,
@@ -80,6 +81,7 @@ class Story:
     reused: list[ReusedRow] = field(default_factory=list)  # ids of its signals' requests that came again otherwise
     crm_records: list[CrmRecordRow] = field(default_factory=list)
     crm_tasks: list[CrmTaskRow] = field(default_factory=list)
+    unmaskings: list[UnmaskingRow] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
 
 
@@ -220,6 +222,7 @@ def load_story(ledger: Ledger, journey_id: int) -> Story:
             reused=fetch(ReusedRow, _REUSED),
             crm_records=crm_history.read_crm_records(connection, lead_id) if lead_id is not None else [],
             crm_tasks=crm_history.read_crm_tasks(connection, lead_id, MOST) if lead_id is not None else [],
+            unmaskings=fetch_table(UnmaskingRow, "unmasking"),
             counts={
                 "signals": _count_rows(connection, "journey WHERE signal_id IS NOT NULL AND lead_id = :lead", lead_id),
                 "activities": _count_rows(connection, "activity WHERE lead_id = :lead", lead_id),

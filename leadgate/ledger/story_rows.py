@@ -410,3 +410,13 @@ class ReusedRow:
     first_at: datetime
     last_at: datetime
     last_address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnmaskingRow:
+    """Somebody had the lead's masked values shown to them."""
+
+    id: int
+    journey_id: int
+    by: str
+    at: datetime

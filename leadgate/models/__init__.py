@@ -26,6 +26,7 @@ from leadgate.models.lookups import ProviderAnswer, ProviderState
 from leadgate.models.operation import Batch, BatchHolder, Consumer, HashKey, Host, PlaybookVersion
 from leadgate.models.signals import Activity, CrmChange, ReusedRequest, Signal
 from leadgate.models.storage import FILLED, INDEXED_TEXT
+from leadgate.models.unmaskings import Unmasking
 from leadgate.models.work_items import Action, BreakerRow, Correction, WorkItem
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "ReusedRequest",
     "SignInLink",
     "Signal",
+    "Unmasking",
     "Warned",
     "WebSession",
     "WorkItem",

@@ -274,6 +274,7 @@ STORY: dict[type[Any], tuple[str, set[str]]] = {
     story_rows.PauseRow: ("pause", set()), story_rows.MissedRow: ("missed", set()),
     story_rows.JoinRow: ("lead_join", set()), story_rows.LookalikeRow: ("lookalike", set()),
     story_rows.VerdictRow: ("lead_verdict", set()), story_rows.ReusedRow: ("reused_request", set()),
+    story_rows.UnmaskingRow: ("unmasking", set()),
 }  # fmt: skip
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import dataclasses
 import io
 from datetime import UTC, datetime, timedelta
-from typing import Any, get_type_hints
+from typing import Any
 
 import pytest
-from made_rows import make_row
+from made_story import make_story as story
 from rich.console import Console
 
 from console.answers import Answer, Grid
@@ -20,9 +20,7 @@ from console.cli.run import format_stage
 from console.explain import evidence, follow_up, trigger
 from console.explain.command import render
 from console.screen import format_span
-from leadgate.ledger.lead_history import Story
 from leadgate.ledger.reports import Examples, OwnerCounts, QueueCounts, Speed, StageCounts, Summary
-from leadgate.ledger.story_rows import JourneyRow, LeadRow
 from leadgate.playbook import Playbook
 from leadgate.vocabulary import STAGES
 from tasks.stage import StageReport
@@ -45,45 +43,6 @@ PLAYBOOK = Playbook.model_validate(
         ],
     }
 )
-
-
-def story(**parts: Any) -> Story:
-    """A lead that waits, changed as a test needs it. ``journey`` and ``lead`` are merged, the rest replaces."""
-    journey = {
-        "id": 7,
-        "trigger": "signal",
-        "signal_id": 3,
-        "lead_id": 7,
-        "source": "website",
-        "captured_at": NOW,
-        "stage": "capture",
-        "status": "ready",
-        "run_after": NOW,
-        "work_item_id": None,
-        "joined_to": None,
-    } | parts.pop("journey", {})
-    lead = make_row(LeadRow, **({"id": 7} | parts.pop("lead", {})))
-    given = {"same_phone": [], "counts": {}, "journeys": [journey]} | parts
-    made = {
-        name: [make_row(kind, **NEVER_NONE.get(name, {}) | row) for row in given.get(name, ())]
-        for name, kind in LISTS.items()
-    }
-    return Story(
-        journey=make_row(JourneyRow, **journey),
-        lead=lead,
-        same_phone=given["same_phone"],
-        counts=given["counts"],
-        **made,
-    )
-
-
-NEVER_NONE: dict[str, dict[str, Any]] = {"qualifications": {"details": {}}}
-#: What the lists of a story hold.
-LISTS: dict[str, type] = {
-    name: hint.__args__[0]
-    for name, hint in get_type_hints(Story).items()
-    if name != "same_phone" and getattr(hint, "__origin__", None) is list
-}
 
 
 def told(answer: Answer) -> str:
@@ -444,9 +403,9 @@ def test_messages_touches_corrections_and_providers_are_evidence() -> None:
     told_so = "Message to ana: lead assigned, 2026-03-04 10:00 UTC, "
     assert told_so + "waiting in the outbox." in words
     why = "(SLACK: the receiver answered 500)"
-    assert told_so + f"failed, after 2 attempts so far {why}, tried again after 2026-03-04 10:00." in words
-    assert told_so + f"given up 2026-03-04 10:00 after 10 attempts {why}." in words
-    assert told_so + "delivered 2026-03-04 10:00, after 3 attempts." in words
+    assert told_so + f"failed, after 2 attempts so far {why}, tried again after 2026-03-04 10:00 UTC." in words
+    assert told_so + f"given up 2026-03-04 10:00 UTC after 10 attempts {why}." in words
+    assert told_so + "delivered 2026-03-04 10:00 UTC, after 3 attempts." in words
     assert told_so + "being sent." in words
     assert "ops set phone to nothing, 2026-03-04 10:00 UTC." in words
     assert "ops: done by hand (work item W5), 2026-03-04 10:00 UTC." in words

@@ -53,6 +53,7 @@ WRITER = {
     "reused_request": "requests",
     "sign_in_link": "sign_in_links",
     "signal": "signals",
+    "unmasking": "unmaskings",
     "warned": "gates",
     "web_session": "web_sessions",
     "work_item": "work_items",

@@ -7,6 +7,7 @@
 //   data-key="a"    on a link or button, in a row or anywhere: what the key does
 //   data-due        on a time: a countdown
 //   data-fades="10" on a notice: it goes after so many seconds
+//   data-copies     on a field: all of it is selected, to be copied
 "use strict";
 
 const EDITABLE = "input, textarea, select";
@@ -30,6 +31,7 @@ function putInPlace(fetched, { force = false } = {}) {
     const other = fetched.getElementById(region.id);
     if (!other || other.outerHTML === region.outerHTML || (!force && isBeingUsed(region))) continue;
     const fresh = document.adoptNode(other);
+    for (const open of region.querySelectorAll("details[open][id]")) fresh.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
     region.replaceWith(fresh);
     for (const row of fresh.querySelectorAll("[data-row]")) if (!known.has(row.id)) row.classList.add("new");
   }
@@ -168,6 +170,7 @@ document.addEventListener("click", (event) => {
   if (link && !event.ctrlKey && !event.metaKey) { event.preventDefault(); openDialog(link); return; }
   if (event.target.closest("[data-close]")) { event.preventDefault(); event.target.closest("dialog")?.close(); }
 });
+document.addEventListener("focusin", (event) => { if (event.target.matches("[data-copies]")) event.target.select(); });
 document.addEventListener("change", (event) => { if (event.target.matches("[data-submits]")) event.target.form.requestSubmit(); });
 document.addEventListener("keydown", press);
 start();

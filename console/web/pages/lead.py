@@ -1,0 +1,237 @@
+"""One lead: what is known, where it stands, the four questions, and everything that happened.
+
+Belongs here: this page, and unmasking. Does not belong here: the story (``leadgate.ledger.lead_history``) and its words
+(``console.explain``, ``console.timeline``), masking (``console.story_masking``), or actions (``lead_actions``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from fastapi import APIRouter, HTTPException, Request
+from starlette.responses import RedirectResponse, Response
+
+from console.explain import evidence, follow_up, trigger
+from console.story_masking import mask_story
+from console.timeline import build_timeline
+from console.web.contacts import build_contact_link
+from console.web.rendering import build_address, render
+from console.web.site import Site, TheSite
+from console.web.visitors import SignedIn, Visitor
+from leadgate.actors import OwnersAction, may, require
+from leadgate.ledger import lead_history, unmaskings
+from leadgate.ledger.lead_history import Story
+from leadgate.ledger.undo import UNDOABLE
+from leadgate.permissions import Permission
+from leadgate.references import parse
+from leadgate.vocabulary import ActionKind, JourneyStatus
+
+if TYPE_CHECKING:
+    from console.answers import Answer
+    from leadgate.ledger.story_rows import ActionRow, AssignmentRow, QualificationRow, WorkItemRow
+
+router = APIRouter()
+#: Events of the timeline that are shown at first.
+SHOWN: Final = 40
+_TONES: Final = {
+    JourneyStatus.OWNED: "good",
+    JourneyStatus.HELD: "warn",
+    JourneyStatus.READY: "info",
+    JourneyStatus.DONE: "good",
+}
+
+
+class Fact(NamedTuple):
+    label: str
+    value: object
+    link: str | None = None
+
+
+class Choice(NamedTuple):
+    """What a visitor can do about the lead: the page of its form, and the key for it."""
+
+    label: str
+    address: str
+    key: str
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class LeadView:
+    """A lead as a visitor sees it: ``story`` is masked unless ``reads``."""
+
+    story: Story
+    reads: bool
+    unmasks: bool
+    address: str
+    owner: AssignmentRow | None  # who has it now
+    score: QualificationRow | None
+    waits_until: datetime | None
+    items: list[WorkItemRow]  # that are open
+
+    @property
+    def title(self) -> str:
+        lead = self.story.lead
+        if lead is None:
+            return f"Journey J{self.story.journey.id}"
+        parts = (lead.first_name, lead.last_name)
+        return lead.full_name or " ".join(filter(None, parts)) or lead.email or lead.company or f"Lead {lead.id}"
+
+    @property
+    def tone(self) -> str:
+        return _TONES.get(JourneyStatus(self.story.journey.status), "")
+
+
+@router.get("/leads/{reference}")
+def show_lead(
+    request: Request, site: TheSite, visitor: SignedIn, reference: str, did: str = "", events: str = ""
+) -> Response:
+    view = read_view(site, visitor, reference)
+    if view.address != request.url.path:
+        return RedirectResponse(build_address(view.address, did=did), 303)
+    story = view.story
+    timeline = build_timeline(story, site.names)
+    return render(
+        request,
+        "lead.html",
+        visitor=visitor,
+        view=view,
+        story=story,
+        standing=trigger.describe_standing(story),
+        facts=list_facts(view, site),
+        choices=list_choices(view, visitor),
+        answers=answer_questions(story, site, visitor),
+        timeline=timeline if events == "all" else timeline[:SHOWN],
+        left_out=0 if events == "all" else len(timeline) - SHOWN,
+        done=find_action(story, did),
+        undoable=find_undoable(story),
+        share=f"{site.options.url}{view.address}",
+    )
+
+
+@router.post("/leads/{reference}/unmask")
+def unmask(site: TheSite, visitor: SignedIn, reference: str) -> Response:
+    """Show the values for this visit, on record."""
+    view = read_view(site, visitor, reference)
+    if not view.reads:
+        unmaskings.unmask(site.ledger, view.story.journey.id, find_owner(view.story), by=visitor.actor, now=visitor.now)
+    return RedirectResponse(view.address, 303)
+
+
+def read_view(site: Site, visitor: Visitor, reference: str) -> LeadView:
+    """The lead of ``reference`` (17, J12 or W12) as the visitor may see it. Raises ``HTTPException`` without one."""
+    require(visitor.actor, Permission.SEE_LEADS)
+    journey = find_journey(site, reference)
+    if journey is None:
+        raise HTTPException(404)
+    story = lead_history.load_story(site.ledger, journey)
+    owner, items = find_owner(story), [item for item in story.work_items if item.closed_at is None]
+    deciders = [name for item in items for name in (item.route, item.assignee)]
+    reads = may(visitor.actor, Permission.READ_LEADS, owner, deciders) or has_unmasked(story, visitor)
+    here = story.journey
+    current = next((a for a in story.assignments if a.journey_id == here.id and a.ended_at is None), None)
+    pause = next((p for p in story.pauses if p.journey_id == here.id and p.ended_at is None), None)
+    return LeadView(
+        story if reads else mask_story(story),
+        reads,
+        may(visitor.actor, Permission.UNMASK_VALUES, owner),
+        f"/leads/J{here.id}" if here.lead_id is None else f"/leads/{here.lead_id}",
+        current,
+        story.qualifications[-1] if story.qualifications else None,
+        None if pause is None or pause.until <= visitor.now else pause.until,
+        items,
+    )
+
+
+def find_journey(site: Site, reference: str) -> int | None:
+    kind, number = parse(reference) or ("batch", 0)
+    if kind in (None, "lead"):
+        return lead_history.find_journey_of_lead(site.ledger, number)
+    if kind == "journey":
+        return lead_history.find_journey(site.ledger, number)
+    return lead_history.find_journey_of_work_item(site.ledger, number) if kind == "work item" else None
+
+
+def find_owner(story: Story) -> str | None:
+    """Who has the lead, or had it last."""
+    current = next((each for each in story.assignments if each.ended_at is None), None)
+    last = current or (story.assignments[-1] if story.assignments else None)
+    return None if last is None else last.owner
+
+
+def has_unmasked(story: Story, visitor: Visitor) -> bool:
+    """Whether the visitor has had the values shown lately: they are seen for the rest of the visit."""
+    since = visitor.now - unmaskings.LASTS
+    return any(each.by == visitor.actor.name and each.at > since for each in story.unmaskings)
+
+
+def answer_questions(story: Story, site: Site, visitor: Visitor) -> list[Answer]:
+    """The four questions about a lead, answered."""
+    return [
+        trigger.answer_trigger(story),
+        trigger.answer_owner(story, visitor.now),
+        follow_up.add_evidence(evidence.answer_evidence(story), story, site.playbook),
+        evidence.answer_failure(story, site.playbook, visitor.now, commands=False),
+    ]
+
+
+def list_facts(view: LeadView, site: Site) -> list[Fact]:
+    """What is known of the lead; what is not known is left out."""
+    story, lead, owner = view.story, view.story.lead, view.owner
+    facts = [] if lead is None else [
+        Fact("Title", lead.job_title),
+        Fact("Company", lead.company or lead.account_name),
+        Fact("E-mail", lead.email, build_contact_link(lead.email) if view.reads else None),
+        Fact("Phone", lead.phone, build_contact_link(lead.phone) if view.reads else None),
+        Fact("Where", ", ".join(filter(None, (lead.city, lead.country)))),
+        Fact("Account", lead.account_name if lead.account_id else None),
+        Fact("Message", lead.message),
+    ]  # fmt: skip
+    if owner is not None:
+        facts += [Fact("Owner", site.names.name_rep(owner.owner)), Fact("Owned since", owner.assigned_at)]
+        facts += [Fact("Accepted", owner.accepted_at), Fact("First touch", owner.touched_at)]
+    facts += [Fact("Source", site.names.name_source(story.journey.source)), Fact("Captured", story.journey.captured_at)]
+    facts += [Fact(f"Record in {record.crm}", record.record_id) for record in story.crm_records]
+    return [fact for fact in facts if fact.value not in (None, "")]
+
+
+def list_choices(view: LeadView, visitor: Visitor) -> list[Choice]:
+    """What the visitor may do about the lead as it stands."""
+    owner, story = view.owner, view.story
+    if owner is None or story.journey.status != JourneyStatus.OWNED:
+        return []
+    actor = visitor.actor
+    choices = []
+
+    def offer(action: OwnersAction, label: str, key: str, style: str = "") -> None:
+        if may(actor, action, owner.owner):
+            choices.append(Choice(label, f"{view.address}/{action.value}", key, style))
+
+    if owner.accepted_at is None:
+        offer(ActionKind.ACCEPT, "Accept", "a", "main")
+    if may(actor, Permission.DECIDE_LEADS, owner.owner):
+        style = "main" if owner.accepted_at is not None and owner.touched_at is None else ""
+        choices.append(Choice("Log a touch", f"{view.address}/touch", "t", style))
+    if view.waits_until is None:
+        offer(ActionKind.WAIT, "Wait", "w")
+    else:
+        offer(ActionKind.RESUME, "Go on", "w")
+    offer(ActionKind.REASSIGN, "Hand over", "h")
+    if may(actor, Permission.DECIDE_LEADS, owner.owner):
+        choices.append(Choice("Note", f"{view.address}/note", "n"))
+    offer(ActionKind.REJECT, "Reject", "r", "danger")
+    return choices
+
+
+def find_action(story: Story, did: str) -> ActionRow | None:
+    """The action that the visitor has just taken, by its id as in A12; of this lead, or none."""
+    kind, number = parse(did) or (None, 0)
+    return next((each for each in story.actions if kind == "action" and each.number == number), None)
+
+
+def find_undoable(story: Story) -> int | None:
+    """The number of the last action, if it has an undo."""
+    last = next(reversed(story.actions), None)
+    return last.number if last is not None and last.what in UNDOABLE else None
