@@ -101,7 +101,7 @@ async def _answer_invalid(request: Request, _: Exception) -> Response:
 
 async def _answer_refusal(request: Request, error: Exception) -> Response:
     """An error that says to a person what was wrong, and what to do."""
-    status = getattr(error, "http_status", None) or 422
+    status = error.http_status if isinstance(error, LeadgateError) else 400
     return _show_problem(request, status, str(error))
 
 
