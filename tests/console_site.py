@@ -98,11 +98,16 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class ConsoleSite:
-    """A console of the test's ledger, as of the tests' moment, and its people."""
+    """A console of the test's ledger, as of the tests' moment, and its people. It is started by the first visit: a
+    ledger to which somebody is connected cannot be copied (``Harness.begin``)."""
 
-    def __init__(self, site: Site, port: int) -> None:
+    def __init__(self, site: Site, ends: contextlib.ExitStack) -> None:
         self.site = site
-        self.port = port
+        self._ends = ends
+
+    @cached_property
+    def port(self) -> int:
+        return self._ends.enter_context(serve(self.site))
 
     def visit(self) -> Browser:
         """A browser in which nobody is signed in."""
@@ -151,5 +156,5 @@ def console(ledger: Ledger, loaded: LoadedPlaybook, settings: Settings, console_
         settings,
         SiteOptions("http://console.example", prefect_url="http://127.0.0.1:4200", as_of=console_as_of),
     )
-    with serve(site) as port:
-        yield ConsoleSite(site, port)
+    with contextlib.ExitStack() as ends:
+        yield ConsoleSite(site, ends)

@@ -45,18 +45,12 @@ class Announcements:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(self._pass_on, change)
 
-        listener = threading.Thread(
-            target=announcements.listen,
-            args=(self._ledger, announcements.CHANGED, tell, self._ends),
-            name="announcements",
-            daemon=True,
-        )
-        listener.start()
+        listening = (self._ledger, announcements.CHANGED, tell, self._ends)
+        threading.Thread(target=announcements.listen, args=listening, name="announcements", daemon=True).start()
         try:
             yield
         finally:
-            self.end()
-            await asyncio.to_thread(listener.join, 5.0)
+            self.end()  # the thread ends within a second
 
     def end(self) -> None:
         """End all streams: a server that stops waits for its answers."""
