@@ -20,6 +20,7 @@ from flows import evidence
 from flows.forms import MAX_NAME_LENGTH, NAME_FROM_FORM, SHARED_LOGIN
 from flows.intake import intake
 from flows.runtime import events, session
+from leadgate.actors import FORM_ROLES, Actor
 from leadgate.ledger import reports
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.reports import JourneyStanding
@@ -37,8 +38,9 @@ def clean_corrections(corrections: Mapping[str, str]) -> dict[str, str]:
     return {name.strip(): value.strip().replace("\x00", "") for name, value in corrections.items()}
 
 
-def format_decider(by: str) -> str:
-    """Who is on record. The Prefect server has one login for everybody, so a name in a form is what somebody says.
+def identify_form_user(by: str) -> Actor:
+    """Who acts by a form: whoever has the login of the Prefect server, which everybody shares and which can run any
+    flow. So they are an operator, and the name is what somebody says.
 
     Raises ``ActionError`` for what is too long for a name, and for signs that nobody sees.
     """
@@ -53,7 +55,7 @@ def format_decider(by: str) -> str:
             "by has line breaks or signs that nobody sees, and a name is one line of plain text; say who you are. "
             "Nothing was changed."
         )
-    return f"{name} ({NAME_FROM_FORM})" if name else SHARED_LOGIN
+    return Actor(f"{name} ({NAME_FROM_FORM})" if name else SHARED_LOGIN, roles=FORM_ROLES)
 
 
 def name_items(given: Mapping[str, Sequence[str] | None]) -> str:

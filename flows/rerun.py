@@ -17,7 +17,7 @@ from flows import evidence
 from flows.form_support import (
     clean_corrections,
     forgetting,
-    format_decider,
+    identify_form_user,
     is_decided,
     name_items,
     parse_id,
@@ -98,7 +98,7 @@ async def rerun_handoff(
     async with forgetting(corrections, by=by, words=words) as forget:
         if await is_decided(*corrections.values(), words):
             return RerunReport()
-        who, resolution = format_decider(by), _read_resolution(mode, corrections, words)
+        who, resolution = identify_form_user(by), _read_resolution(mode, corrections, words)
         asked = _build_filter(work_items, reason, other_reason, stage, source, batch)
         if limit is not None and limit < 1:
             raise ActionError(f"limit is {limit}; give at least 1, or leave it empty for all that fit")
@@ -115,7 +115,7 @@ async def rerun_handoff(
             )
             await forget()
             standing = await take_on(here, list(done.journeys), run_now=run_now and not isinstance(resolution, Discard))
-            await _publish(done, resolution, items, standing, by=who)
+            await _publish(done, resolution, items, standing, by=who.name)
     return done
 
 

@@ -17,7 +17,7 @@ from flows.evidence import escape_text, link_whereabouts, show_masked
 from flows.form_support import (
     clean_corrections,
     forgetting,
-    format_decider,
+    identify_form_user,
     is_decided,
     name_items,
     parse_id,
@@ -87,7 +87,7 @@ async def review(
         if not work_items:
             raise ActionError("nothing says which: give work_items; `leadgate review` lists what waits")
         who, resolution = (
-            format_decider(by),
+            identify_form_user(by),
             _read_resolution(decision, corrections, reason, by, parse_id(lead, "lead")),
         )
         async with working() as here:
@@ -111,7 +111,7 @@ async def review(
                 standing = await take_on(
                     here, list(done.journeys), run_now=run_now and not isinstance(resolution, Discard)
                 )
-            await _publish(found, decision, who, done, standing)
+            await _publish(found, decision, who.name, done, standing)
     return done
 
 

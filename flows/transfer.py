@@ -12,10 +12,9 @@ from prefect import flow, runtime
 from prefect.artifacts import acreate_markdown_artifact
 
 from flows.evidence import escape_text
-from flows.form_support import forgetting, format_decider, is_decided, working
+from flows.form_support import forgetting, identify_form_user, is_decided, working
 from flows.forms import Name
 from flows.runtime import session
-from leadgate.actors import Actor
 from leadgate.counting import format_count
 from leadgate.plain_text import format_line
 from tasks import reassignments
@@ -41,7 +40,7 @@ async def transfer(rep: str, reason: str, to_pool: str = "", by: Name = "", dry_
     async with forgetting({}, by=by, reason=reason) as forget:
         if await is_decided(reason):
             return {}
-        who = Actor(format_decider(by))
+        who = identify_form_user(by)
         async with working() as here:
             done = await asyncio.to_thread(
                 reassignments.transfer,

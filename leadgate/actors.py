@@ -29,6 +29,7 @@ OwnersAction = Literal[
     ActionKind.REASSIGN,
     ActionKind.UNASSIGN,
     ActionKind.TRANSFER,
+    ActionKind.TOUCH,
 ]
 
 _IN_WORDS: Final[dict[OwnersAction, str]] = {
@@ -39,7 +40,11 @@ _IN_WORDS: Final[dict[OwnersAction, str]] = {
     ActionKind.REASSIGN: "give it to somebody else",
     ActionKind.UNASSIGN: "take it away",
     ActionKind.TRANSFER: "transfer their leads",
+    ActionKind.TOUCH: "log what was done about it",
 }
+
+
+_PERMISSION_OF: Final[dict[OwnersAction, Permission]] = {ActionKind.TRANSFER: Permission.TRANSFER_LEADS}
 
 
 class ActorError(LeadgateError, ValueError):
@@ -50,6 +55,10 @@ class ActorError(LeadgateError, ValueError):
 
 #: The operating system's user has all of these: whoever can read the data folder can do everything.
 SYSTEM_ROLES: Final = frozenset({Role.REVIEWER, Role.OPERATOR, Role.PRIVACY_OFFICER, Role.ADMIN})
+
+
+#: Whoever can use the forms of the Prefect server can run any of its flows.
+FORM_ROLES: Final = frozenset({Role.REVIEWER, Role.OPERATOR})
 
 
 @dataclass(frozen=True)
@@ -66,10 +75,6 @@ class Actor:
     acts_for: str | None = None
     roles: frozenset[Role] = frozenset()
     login: str | None = None
-
-    @property
-    def is_operator(self) -> bool:
-        return self.rep is None and not self.reps
 
     @property
     def decides_as(self) -> str:
@@ -142,17 +147,31 @@ def find_refusal(
     """
     if isinstance(what, Permission):
         return _find_missing(actor, what, owner, routed_to)
-    if owner is not None and (owner in actor.reps or owner == actor.acts_for):
+    if owner is not None and owner in _list_decided(actor, what):
         return None
-    if what == ActionKind.TRANSFER and actor.is_operator:  # names the rep already, who may have left
+    if what == ActionKind.TRANSFER and _names_the_rep(actor):
         return None
     asks = f"only the owner or their manager may {_IN_WORDS[what]}"
     if actor.acts_for is not None:
         return f"{owner} owns it, and {actor.acts_for} is neither them nor their manager: {asks}; use --for {owner}"
     refusal = f"{owner} owns it, and {actor.name} is neither them nor their manager: {asks}"
-    if find_refusal(actor, Permission.ACT_FOR_OTHERS) is None:
+    if may(actor, Permission.ACT_FOR_OTHERS):
         return f"{refusal}. --for {owner} acts for them; both names are stored"
     return refusal
+
+
+def _list_decided(actor: Actor, action: OwnersAction) -> Collection[str | None]:
+    """Whose leads an actor decides about: their own and their team's, or those of whom they act for."""
+    if actor.acts_for is not None:
+        return {*actor.reps, actor.acts_for} if may(actor, Permission.ACT_FOR_OTHERS) else set()
+    scope = find_scope(actor, _PERMISSION_OF.get(action, Permission.DECIDE_LEADS))
+    return {actor.rep} if scope is Scope.OWN else actor.reps if scope is not Scope.NO else set()
+
+
+def _names_the_rep(actor: Actor) -> bool:
+    """An operator who has no leads of their own, nor a team, transfers those of any rep: the rep is named already, and
+    may have left. Others, who have, say for whom they act."""
+    return not actor.reps and find_scope(actor, Permission.TRANSFER_LEADS) is Scope.ALL
 
 
 def find_scope(actor: Actor, permission: Permission) -> Scope:

@@ -21,7 +21,6 @@ class Permission(StrEnum):
     TRANSFER_LEADS = "transfer the leads of a rep"
     ACT_FOR_OTHERS = "act for somebody else"
     DECIDE_ITEMS = "decide about a work item"  # take, approve, correct, discard, done by hand, rerun, same, different
-    UNDO_ITEMS = "undo a decision about a work item"
     SEE_LEADS = "see leads"  # with their personal values masked
     READ_LEADS = "read the values of a lead"
     UNMASK_VALUES = "unmask values"  # on record
@@ -56,7 +55,6 @@ _TABLE: Final[Mapping[Permission, tuple[Scope, ...]]] = {
     Permission.TRANSFER_LEADS:  (_OWN, _TEAM,  __,      _ALL,    __,             __),
     Permission.ACT_FOR_OTHERS:  (__,   __,     __,      _ALL,    __,             __),
     Permission.DECIDE_ITEMS:    (_OWN, _TEAM,  _ALL,    _ALL,    __,             __),
-    Permission.UNDO_ITEMS:      (_OWN, _TEAM,  _ALL,    _ALL,    __,             __),
     Permission.SEE_LEADS:       (_ALL, _ALL,   _ALL,    _ALL,    _ALL,           __),
     Permission.READ_LEADS:      (_OWN, _TEAM,  _ALL,    _ALL,    _ALL,           __),
     Permission.UNMASK_VALUES:   (_OWN, _ALL,   _ALL,    _ALL,    _ALL,           __),

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from leadgate.actors import Actor
 from leadgate.corrections import Corrected, find_correction_problems
 from leadgate.fields import STANDARD
 from leadgate.ledger import Ledger, joins, reports, reruns, reviews
@@ -53,7 +54,7 @@ def resolve_items(
     items: Sequence[OpenWorkItem],
     resolution: Resolution,
     *,
-    by: str,
+    by: Actor,
     now: datetime,
     playbook: Playbook,
     named: Sequence[int] = (),
@@ -63,7 +64,7 @@ def resolve_items(
 
     An item whose proposal validation would not take is left alone, and the others are corrected. Raises
     ``ActionError`` for a field that does not exist, where nothing can be done by hand, for a correction that validation
-    would not take, and for a lead that is not in question.
+    would not take, and for a lead that is not in question; ``ActorError`` where an item is not for ``by`` to decide.
     """
     ids = list(dict.fromkeys([*(item.id for item in items), *named]))
     match resolution:
@@ -89,7 +90,7 @@ def _correct_as_proposed(
     ledger: Ledger,
     items: Sequence[OpenWorkItem],
     *,
-    by: str,
+    by: Actor,
     now: datetime,
     playbook: Playbook,
     named: Sequence[int],

@@ -25,6 +25,7 @@ from benchmarks.fuzz.consumer import LIMIT, Consumer, Ran
 from benchmarks.fuzz.doors import REFUSED_FILE, UNREADABLE, Captured, Doors, Sent
 from benchmarks.fuzz.errors import Broken, Once
 from benchmarks.fuzz.rows import DOORS, FILES, Poison, activity, person
+from leadgate.actors import SYSTEM_ROLES, Actor
 from leadgate.fields import STANDARD
 from leadgate.ledger import Ledger, clock, open_ledger, reruns
 from leadgate.ledger.actions import ActionError
@@ -32,6 +33,8 @@ from leadgate.ledger.verify import verify
 from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 
+#: Who reruns what the hunt has corrected.
+HUNTER: Final = Actor("hunt", roles=SYSTEM_ROLES)
 _CLEARED_EVERY: Final = 20  # rounds: looking at all of a ledger takes longer and longer
 _MOST_BYTES: Final = 24 * 1024**2  # of the poison of one round
 #: What rounds are about, in turn.
@@ -231,7 +234,7 @@ class Ground:
             value = values.make(poison.kind, poison.length)
             given = {poison.column: value if isinstance(value, str) else str(value)}
             with contextlib.suppress(ActionError):
-                reruns.rerun(self.ledger, [item], by="hunt", now=now, playbook=self.loaded.playbook, corrections=given)
+                reruns.rerun(self.ledger, [item], by=HUNTER, now=now, playbook=self.loaded.playbook, corrections=given)
         return self._judge(captured, kinds, self._run(None), figures)
 
 

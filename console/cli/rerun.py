@@ -83,7 +83,7 @@ def rerun(
         raise CommandError("say which: W12, --reason, --stage, --source or --batch; `leadgate queue` shows them")
     loaded = context.load_playbook_to_go_on(later=later)
     playbook = loaded.playbook
-    who = identify_actor(playbook).name
+    who = identify_actor(playbook)
     reruns.require_fields(list_corrected_fields(resolution), playbook)
     with context.ledger() as ledger:
         at = ask_time(ledger, parse_now(now))

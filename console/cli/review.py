@@ -266,7 +266,7 @@ def _decide(
         return
     loaded = context.load_playbook_to_go_on(later=later)
     playbook = loaded.playbook
-    who = identify_actor(playbook).name
+    who = identify_actor(playbook)
     reruns.require_fields(list_corrected_fields(decision), playbook)
     ends = isinstance(decision, Discard)
     with context.ledger() as ledger:
@@ -278,10 +278,10 @@ def _decide(
         released = [] if ends else list(done.journeys)
         standing = go_on(context, ledger, loaded, released, parse_now(now), later=later)
     if as_json:
-        _print_decision(number, decision, who, action=done.action, journeys=done.released, standing=standing)
+        _print_decision(number, decision, who.name, action=done.action, journeys=done.released, standing=standing)
         return
     then = " What was captured stays." if ends else ""
-    build_console().print(f"W{number} {_describe_past(decision)} by {sanitise(who, 80)}.{then}")
+    build_console().print(f"W{number} {_describe_past(decision)} by {sanitise(who.name, 80)}.{then}")
     if not ends:
         tell(standing, done.released)
     build_console().print(describe_undo(ActionKind(decision.kind), done.action))
@@ -289,15 +289,15 @@ def _decide(
 
 def _take(context: CommandContext, number: int, *, as_json: bool, now: str | None) -> None:
     """Any item that holds leads can be taken, a breaker's, too."""
-    who = identify_actor(context.playbook().playbook).name
+    who = identify_actor(context.playbook().playbook)
     with context.ledger() as ledger:
         taken = taking.take(ledger, number, by=who, now=ask_time(ledger, parse_now(now)))
     if as_json:
-        _print_decision(number, Take(), who, action=taken.action, taken_from=taken.before)
+        _print_decision(number, Take(), who.name, action=taken.action, taken_from=taken.before)
         return
     if taken.before is not None:
         say(f"W{number} was {taken.before}'s until now; tell them.")
-    build_console().print(f"W{number} taken by {sanitise(who, 80)}. Next: {find_program()} review W{number}")
+    build_console().print(f"W{number} taken by {sanitise(who.name, 80)}. Next: {find_program()} review W{number}")
     if taken.action is not None:  # else it was theirs already
         build_console().print(describe_undo(ActionKind.TAKE, taken.action))
 

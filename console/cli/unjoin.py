@@ -28,18 +28,18 @@ def unjoin(
     context: CommandContext = ctx.obj
     loaded = context.load_playbook_to_go_on(later=later)
     playbook = loaded.playbook
-    who = identify_actor(playbook).name
+    who = identify_actor(playbook)
     with context.ledger() as ledger:
         at = ask_time(ledger, parse_now(now))
         done = joins.unjoin(ledger, resolve_journey(ledger, lead, playbook), by=who, now=at)
         standing = go_on(context, ledger, loaded, [done.journey_id], parse_now(now), later=later)
     if json:
-        print_json(asdict(done) | {"did": ActionKind.UNJOIN, "by": who, "standing": standing})
+        print_json(asdict(done) | {"did": ActionKind.UNJOIN, "by": who.name, "standing": standing})
         return
     fields = ", ".join(done.restored)
     restored = f" Of lead {done.lead_id} these fields are as before: {fields}." if fields else ""
     build_console().print(
-        f"J{done.journey_id} is no longer taken for lead {done.lead_id}, by {sanitise(who, 80)}.{restored} "
+        f"J{done.journey_id} is no longer taken for lead {done.lead_id}, by {sanitise(who.name, 80)}.{restored} "
         "It starts again as a lead of its own."
     )
     tell(standing, 1)

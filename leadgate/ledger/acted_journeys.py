@@ -42,6 +42,7 @@ class ActedJourney:
     accepted_at: datetime | None
     touched_at: datetime | None
     assignee: str | None
+    route: str | None
     resolution: str | None
     then_assignment: int | None
     then_owner: str | None
@@ -64,7 +65,7 @@ def read_acted_journeys(connection: Connection, number: int, *, lock: bool = Tru
         """
         SELECT j.id, j.lead_id, j.status, j.stage, j.generation, j.version, j.work_item_id AS held_by,
             x.what, x.by, x.acted_for, x.at, x.generation AS then_generation, x.version AS then_version,
-            x.work_item_id, a.owner, a.accepted_at, a.touched_at, w.assignee, w.resolution,
+            x.work_item_id, a.owner, a.accepted_at, a.touched_at, w.assignee, w.route, w.resolution,
             then_.id AS then_assignment, then_.owner AS then_owner, then_.ended_at AS then_ended_at,
             then_.end_reason AS then_end_reason, then_.playbook_hash AS then_playbook_hash,
             (SELECT h.journey_id FROM work_item h WHERE h.id = j.work_item_id) = j.id AS held_alone,

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from leadgate.actors import Actor
+from leadgate.actors import Actor, require
 from leadgate.ledger import actions, assignments, identities, leads, reruns, work_items
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.database import Ledger
@@ -20,6 +20,7 @@ from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.locking import HeldJourney, LockedJourney, lock_held_by, lock_journey
 from leadgate.ledger.reruns import Item, RerunReport
 from leadgate.matching import ASKS, CONFLICT
+from leadgate.permissions import Permission
 from leadgate.vocabulary import ActionKind, EndReason, ItemResolution, JourneyStatus, StageName
 
 
@@ -33,7 +34,7 @@ class Unjoined:
     restored: Sequence[str]
 
 
-def decide_same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, by: str, now: datetime) -> RerunReport:
+def decide_same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, by: Actor, now: datetime) -> RerunReport:
     """The signals that these work items hold are about ``lead_id``: they join its open journey, or take it up again.
 
     Signals that carry evidence of the same two leads go there, too, from now on. Raises ``ActionError`` for an item
@@ -41,7 +42,7 @@ def decide_same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, b
     """
     report = RerunReport()
     with ledger.transaction() as connection:
-        for item in _require_asking(connection, work_item_ids, report):
+        for item in _require_asking(connection, work_item_ids, by, report):
             journeys = lock_held_by(connection, [item.id])
             for journey in journeys:
                 possible = _find_compared_leads(connection, journey)
@@ -53,7 +54,7 @@ def decide_same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, b
                 others = possible if item.reason == CONFLICT else [_lead_of(journey)]
                 for other in {*others, _lead_of(journey)} - {lead_id}:
                     identities.record_verdict(
-                        connection, journey.id, lead_id, other, keep=lead_id, item=item.id, by=by, now=now
+                        connection, journey.id, lead_id, other, keep=lead_id, item=item.id, by=by.name, now=now
                     )
             person_moves.release(connection, journeys, stage=StageName.CAPTURE, now=now)
             reruns.conclude(connection, [item], journeys, ItemResolution.SAME_PERSON, by, now, None)
@@ -61,12 +62,12 @@ def decide_same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, b
     return report
 
 
-def decide_different(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datetime) -> RerunReport:
+def decide_different(ledger: Ledger, work_item_ids: Sequence[int], *, by: Actor, now: datetime) -> RerunReport:
     """The signals that these work items hold are about somebody else: they go on, and are not compared with these
     leads again. Raises ``ActionError`` for an item that asks something else."""
     report = RerunReport()
     with ledger.transaction() as connection:
-        for item in _require_asking(connection, work_item_ids, report):
+        for item in _require_asking(connection, work_item_ids, by, report):
             journeys = lock_held_by(connection, [item.id])
             if item.reason == CONFLICT:
                 possible = " or ".join(map(str, _find_compared_leads(connection, journeys[0])))
@@ -77,7 +78,7 @@ def decide_different(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, n
             for journey in journeys:
                 for lead in _find_compared_leads(connection, journey):
                     identities.record_verdict(
-                        connection, journey.id, _lead_of(journey), lead, keep=None, item=item.id, by=by, now=now
+                        connection, journey.id, _lead_of(journey), lead, keep=None, item=item.id, by=by.name, now=now
                     )
             person_moves.release(connection, journeys, stage=StageName.CAPTURE, now=now)
             reruns.conclude(connection, [item], journeys, ItemResolution.DIFFERENT_PERSON, by, now, None)
@@ -85,7 +86,7 @@ def decide_different(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, n
     return report
 
 
-def unjoin(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> Unjoined:
+def unjoin(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> Unjoined:
     """Undo a join: the signal gets a lead and a journey of its own again, and does not join this lead again.
 
     The lead's fields that the signal changed are as before, unless they have changed since; the identities that it
@@ -96,6 +97,7 @@ def unjoin(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> Unjoin
         journey = lock_journey(connection, journey_id)
         if journey is None:
             raise ActionError(f"there is no journey J{journey_id}")
+        require(by, Permission.DECIDE_ITEMS, journey.owner)
         made = connection.execute(
             text(
                 "SELECT lead_id, changed, claimed FROM lead_join WHERE journey_id = :id AND lead_id = :lead "
@@ -108,19 +110,19 @@ def unjoin(ledger: Ledger, journey_id: int, *, by: str, now: datetime) -> Unjoin
         if journey.status == JourneyStatus.HELD:
             raise ActionError(f"journey J{journey_id} waits for a person; decide its work item first")
         identities.record_verdict(
-            connection, journey.id, journey.id, made.lead_id, keep=None, item=None, by=by, now=now
+            connection, journey.id, journey.id, made.lead_id, keep=None, item=None, by=by.name, now=now
         )
         restored = leads.restore(connection, made.lead_id, made.changed or {}, now)
         identities.release(connection, made.lead_id, made.claimed or ())
         assignments.end(connection, [journey_id], EndReason.UNJOINED, now)
         work_items.close_escalations(connection, [journey_id], now)
         person_moves.unjoin(connection, journey_id, now)
-        actions.record(connection, [journey], ActionKind.UNJOIN, Actor(by), now)
+        actions.record(connection, [journey], ActionKind.UNJOIN, by, now)
     return Unjoined(journey_id, made.lead_id, restored)
 
 
-def _require_asking(connection: Connection, ids: Sequence[int], report: RerunReport) -> list[Item]:
-    items = reruns.open_items(connection, ids, report)
+def _require_asking(connection: Connection, ids: Sequence[int], by: Actor, report: RerunReport) -> list[Item]:
+    items = reruns.open_items(connection, ids, by, report)
     for item in items:
         if item.reason not in ASKS:
             raise ActionError(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, text
 
-from leadgate.actors import Actor, OwnersAction, require
+from leadgate.actors import Actor, ActorError, OwnersAction, may, require
 from leadgate.ledger import activities, assignments, handoffs, leads, pauses, work_items
 from leadgate.ledger.actions import ActionError, record
 from leadgate.ledger.database import Ledger
@@ -193,12 +193,15 @@ def touch(
 ) -> Touched:
     """Log what ``rep`` did about the lead ``at`` a moment, as ``by`` says. The same again is no second touch.
 
-    Raises ``ActionError`` when nobody owns the lead, or ``at`` is ahead.
+    Raises ``ActionError`` when nobody owns the lead, or ``at`` is ahead, and ``ActorError`` when ``by`` may not decide
+    about the owner's leads, or ``rep`` is somebody else for whom they do not act.
     """
     if at > now:
         raise ActionError(f"{at:%Y-%m-%d %H:%M} UTC is ahead: what has not happened yet cannot be logged")
     with ledger.transaction() as connection:
-        journey = lock_owned_journey(connection, journey_id, ActionKind.TOUCH)
+        journey = lock_owned_by(connection, journey_id, by, ActionKind.TOUCH)
+        if not may(by, ActionKind.TOUCH, rep):
+            raise ActorError(f"{by.in_words} did not do what {rep} did; only {rep} or their manager may log it")
         new = activities.log_touch(connection, journey.lead_id, kind=kind, rep=rep, at=at, seconds=seconds, now=now)
         schedule_check_now(connection, [journey.id], now)
         action = record(connection, [journey], ActionKind.TOUCH, by, now, note=kind) if new else None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection
 
-from leadgate.actors import Actor
+from leadgate.actors import Actor, require
 from leadgate.fields import STANDARD
 from leadgate.ledger import (
     actions,
@@ -38,6 +38,7 @@ from leadgate.ledger.work_items import close_work_items
 from leadgate.limits import find_length_problem
 from leadgate.matching import ASKS
 from leadgate.nearest import propose
+from leadgate.permissions import Permission
 from leadgate.plain_text import make_storable
 from leadgate.playbook.crm import CRM_TARGET
 from leadgate.playbook.events import EVENT_TARGET
@@ -63,6 +64,9 @@ class Item:
     closed_at: datetime | None
     resolution: str | None
     journey_id: int | None
+    route: str
+    assignee: str | None
+    owner: str | None
 
 
 @dataclass
@@ -91,7 +95,7 @@ def rerun(
     ledger: Ledger,
     work_item_ids: Sequence[int],
     *,
-    by: str,
+    by: Actor,
     now: datetime,
     playbook: Playbook,
     corrections: Mapping[str, str] | None = None,
@@ -107,7 +111,7 @@ def rerun(
     corrections = _check_corrections(corrections or {}, playbook)
     report = RerunReport()
     with ledger.transaction() as connection:
-        items = open_items(connection, work_item_ids, report)
+        items = open_items(connection, work_item_ids, by, report)
         resolution = ItemResolution.CORRECTED if corrections else ItemResolution.RERUN
         journeys = lock_held_by(connection, [item.id for item in items])
         for item in items:
@@ -137,7 +141,7 @@ def _write_to_crm_again(connection: Connection, item: Item, promise: str, now: d
 
 
 def mark_done_by_hand(
-    ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datetime, evidence: str
+    ledger: Ledger, work_item_ids: Sequence[int], *, by: Actor, now: datetime, evidence: str
 ) -> RerunReport:
     """A person did what the stage could not, or approves, and answers for it: the journeys go on.
 
@@ -148,7 +152,7 @@ def mark_done_by_hand(
     """
     report = RerunReport()
     with ledger.transaction() as connection:
-        items = open_items(connection, work_item_ids, report)
+        items = open_items(connection, work_item_ids, by, report)
         for item in items:
             if item.kind == WorkItemKind.RECOVERY and item.reason not in SENT_AGAIN:
                 raise ActionError(
@@ -190,11 +194,11 @@ def mark_done_by_hand(
     return report
 
 
-def discard(ledger: Ledger, work_item_ids: Sequence[int], *, by: str, now: datetime, reason: str) -> RerunReport:
+def discard(ledger: Ledger, work_item_ids: Sequence[int], *, by: Actor, now: datetime, reason: str) -> RerunReport:
     """End the journeys of these work items for a reason. What was captured stays."""
     report = RerunReport()
     with ledger.transaction() as connection:
-        items = open_items(connection, work_item_ids, report)
+        items = open_items(connection, work_item_ids, by, report)
         journeys = lock_held_by(connection, [item.id for item in items])
         person_moves.discard(connection, journeys)
         report.action = conclude(connection, items, journeys, ItemResolution.DISCARDED, by, now, reason)
@@ -223,13 +227,16 @@ def _check_corrections(corrections: Mapping[str, str], playbook: Playbook) -> di
     return {name: make_storable(value) for name, value in corrections.items()}
 
 
-def open_items(connection: Connection, ids: Sequence[int], report: RerunReport) -> list[Item]:
-    """The open ones of ``ids`` that a person can decide, locked in order; the others are noted as skipped."""
+def open_items(connection: Connection, ids: Sequence[int], by: Actor, report: RerunReport) -> list[Item]:
+    """The open ones of ``ids`` that a person can decide, locked in order; the others are noted as skipped.
+
+    Raises ``ActorError`` where one of them is not for ``by`` to decide.
+    """
     rows = read_rows(
         connection,
         Item,
-        "SELECT id, kind, stage, reason, promise, blocking, closed_at, resolution, journey_id FROM work_item "
-        "WHERE id = ANY(:ids) ORDER BY id FOR UPDATE",
+        f"SELECT id, kind, stage, reason, promise, blocking, closed_at, resolution, journey_id, route, assignee, "
+        f"{work_items.OWNER} AS owner FROM work_item w WHERE id = ANY(:ids) ORDER BY id FOR UPDATE",
         ids=list(ids),
     )
     for missing in sorted(set(ids) - {row.id for row in rows}):
@@ -243,6 +250,7 @@ def open_items(connection: Connection, ids: Sequence[int], report: RerunReport) 
                 f"work item W{row.id} ({row.reason}) holds no journey; it closes when the lead is followed up"
             )
         else:
+            require(by, Permission.DECIDE_ITEMS, row.owner, (row.route, row.assignee))
             usable.append(row)
     return usable
 
@@ -258,13 +266,13 @@ def _group(
 
 
 def _correct(
-    connection: Connection, journeys: Sequence[HeldJourney], corrections: Mapping[str, str], by: str, now: datetime
+    connection: Connection, journeys: Sequence[HeldJourney], corrections: Mapping[str, str], by: Actor, now: datetime
 ) -> None:
     """Keep the corrections, and write them to the leads as if they had been captured so."""
     # a journey that is still at capture has no lead, and reads the corrections itself
     of = [journey.lead_id for journey in journeys if journey.lead_id is not None]
     for name, value in corrections.items():
-        actions.keep_correction(connection, journeys, name, value, by, now)
+        actions.keep_correction(connection, journeys, name, value, by.name, now)
         leads.correct(connection, of, name, value)
 
 
@@ -273,7 +281,7 @@ def conclude(
     items: Sequence[Item],
     journeys: Sequence[HeldJourney],
     resolution: ItemResolution,
-    by: str,
+    by: Actor,
     now: datetime,
     note: str | None,
 ) -> int:
@@ -282,7 +290,7 @@ def conclude(
     Returns the action's number.
     """
     ids = [item.id for item in items]
-    close_work_items(connection, ids, by=by, resolution=resolution, now=now)
+    close_work_items(connection, ids, by=by.name, resolution=resolution, now=now)
     work_items.keep_note(connection, ids, note)
     breakers.reset(connection, ids)
-    return actions.record_decided(connection, journeys, resolution, Actor(by), now)
+    return actions.record_decided(connection, journeys, resolution, by, now)

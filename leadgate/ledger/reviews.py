@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, text
 
-from leadgate.actors import Actor
+from leadgate.actors import Actor, require
 from leadgate.ledger import actions, outbox, work_items
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.database import Ledger
@@ -21,6 +21,7 @@ from leadgate.ledger.journeys.locking import lock_held_by
 from leadgate.ledger.row_filter import ALL, RowFilter
 from leadgate.ledger.typed_rows import read_row, read_rows
 from leadgate.matching import ASKS
+from leadgate.permissions import Permission
 from leadgate.vocabulary import ActionKind, MessageKind, WorkItemKind
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class _Item:
     assignee: str | None
     closed_by: str | None
     resolution: str | None
+    route: str
+    owner: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +105,19 @@ class Escalated:
     target: str
 
 
-def take(ledger: Ledger, work_item_id: int, *, by: str, now: datetime) -> Taken:
+def take(ledger: Ledger, work_item_id: int, *, by: Actor, now: datetime) -> Taken:
     """Say that ``by`` decides an open work item, which is then no longer escalated.
 
     Taking it twice changes nothing; one that somebody else has taken changes hands, and the answer says so.
-    Raises ``ActionError`` when the item does not exist, is closed, or holds no lead.
+    Raises ``ActionError`` when the item does not exist, is closed, or holds no lead, and ``ActorError``
+    when it is not for ``by`` to decide.
     """
     with ledger.transaction() as connection:
         item = read_row(
             connection,
             _Item,
-            "SELECT reason, blocking, assignee, closed_by, resolution FROM work_item WHERE id = :id FOR UPDATE",
+            "SELECT reason, blocking, assignee, closed_by, resolution, route, "
+            f"{work_items.OWNER} AS owner FROM work_item w WHERE id = :id FOR UPDATE",
             id=work_item_id,
         )
         if item is None:
@@ -125,12 +130,13 @@ def take(ledger: Ledger, work_item_id: int, *, by: str, now: datetime) -> Taken:
                 f"work item W{work_item_id} ({item.reason}) cannot be taken: it holds no lead, and closes when the "
                 "lead is followed up"
             )
-        if item.assignee == by:
-            return Taken(work_item_id, by)
-        work_items.assign(connection, work_item_id, by, now)
+        require(by, Permission.DECIDE_ITEMS, item.owner, (item.route, item.assignee))
+        if item.assignee == by.name:
+            return Taken(work_item_id, by.name)
+        work_items.assign(connection, work_item_id, by.name, now)
         held = lock_held_by(connection, [work_item_id])
-        number = actions.record(connection, held, ActionKind.TAKE, Actor(by), now, work_item_id)
-        return Taken(work_item_id, by, item.assignee, number)
+        number = actions.record(connection, held, ActionKind.TAKE, by, now, work_item_id)
+        return Taken(work_item_id, by.name, item.assignee, number)
 
 
 def list_origins(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, list[tuple[str | None, str | None]]]:

@@ -13,11 +13,12 @@ from typing import Final, get_args
 
 from sqlalchemy import Connection
 
-from leadgate.actors import Actor, OwnersAction, find_refusal
+from leadgate.actors import Actor, OwnersAction, require
 from leadgate.ledger import undo_effects
 from leadgate.ledger.acted_journeys import ActedJourney, read_acted_journeys
 from leadgate.ledger.actions import ActionError, record
 from leadgate.ledger.database import Ledger
+from leadgate.permissions import Permission
 from leadgate.vocabulary import ActionKind, EndReason, JourneyStatus, StageName
 
 
@@ -89,14 +90,16 @@ _OWNERS: Final[dict[str, OwnersAction]] = {name: name for name in get_args(Owner
 
 
 def _require(by: Actor, rows: Sequence[ActedJourney]) -> None:
-    """The person who did it may undo it, and so may those who may decide about the owner's leads."""
-    action = _OWNERS.get(rows[0].what)
-    if action is None or by.name == rows[0].by:
+    """The person who did it may undo it, and so may those who may do it."""
+    if by.name == rows[0].by:
         return
+    action = _OWNERS.get(rows[0].what)
     for row in rows:
         owner = row.then_owner or row.owner
-        if owner is not None and (why := find_refusal(by, action, owner)) is not None:
-            raise ActionError(why)
+        if action is None:
+            require(by, Permission.DECIDE_ITEMS, owner, (row.route, row.assignee))
+        elif owner is not None:
+            require(by, action, owner)
 
 
 # --- what stands against it -------------------------------------------------------------------------------

@@ -49,6 +49,10 @@ OpenKey = tuple[int, str, str | None]
 _WORK_ITEM_COLUMNS: Final = ["id", *NewWorkItem.__annotations__]
 
 
+#: Who owns the lead that a work item ``w`` is about, if somebody does.
+OWNER: Final = "(SELECT a.owner FROM assignment a WHERE a.journey_id = w.journey_id AND a.ended_at IS NULL)"
+
+
 def open_work_items(connection: Connection, items: pd.DataFrame) -> list[int]:
     """Insert work items (the columns of ``NewWorkItem``) and return their ids in order."""
     failpoint("apply.work_items.before")

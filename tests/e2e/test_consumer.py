@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from harness import NOW, Harness, make_lead
+from harness import NOW, Harness, make_actor, make_lead
 from sqlalchemy import text
 from tcp_proxy import TcpProxy
 
@@ -396,7 +396,7 @@ def test_a_cancelled_run_holds_its_leads_behind_a_work_item(harness: Harness, se
             harness.capture(make_lead(3))
             await until_owned(harness, 1)  # others go on
             assert harness.find_broken() == []
-            reruns.rerun(harness.ledger, [1], by="ops", now=NOW, playbook=harness.loaded.playbook)
+            reruns.rerun(harness.ledger, [1], by=make_actor("ops"), now=NOW, playbook=harness.loaded.playbook)
             await until_owned(harness, 3)
 
     finish(scenario())

@@ -145,8 +145,8 @@ def test_a_lead_is_held_until_a_person_reruns_it(desk_with: Callable[..., Harnes
     )
     items = [item for (item,) in harness.rows("SELECT id FROM work_item")]
     with pytest.raises(actions.ActionError, match="add capacity"):
-        reruns.mark_done_by_hand(harness.ledger, items, by="mia", now=NOW, evidence="I took it")
-    reruns.rerun(harness.ledger, items, by="mia", now=TOMORROW, playbook=harness.loaded.playbook)
+        reruns.mark_done_by_hand(harness.ledger, items, by=make_actor("mia"), now=NOW, evidence="I took it")
+    reruns.rerun(harness.ledger, items, by=make_actor("mia"), now=TOMORROW, playbook=harness.loaded.playbook)
     work(harness, TOMORROW)
     assert harness.count_statuses() == {"owned": 2}
     assert harness.find_broken() == []
@@ -373,7 +373,7 @@ def test_a_lead_that_breaks_a_promise_gives_its_turn_back(harness: Harness) -> N
     assert harness.one("SELECT count(*) FROM outbox") == 6
     assert harness.find_broken() == []
     items = [item for (item,) in harness.rows("SELECT id FROM work_item")]
-    reruns.rerun(harness.ledger, items, by="mia", now=NOW, playbook=harness.loaded.playbook)
+    reruns.rerun(harness.ledger, items, by=make_actor("mia"), now=NOW, playbook=harness.loaded.playbook)
     work(harness)
     assert owners(harness) == {"ana": 2, "bob": 4, "cyn": 2}
     assert harness.find_broken() == []

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from crm_fakes.hubspot.connected import Account
-from harness import NOW, PLAYBOOK, Harness, make_lead
+from harness import NOW, PLAYBOOK, Harness, make_actor, make_lead
 
 from leadgate import playbook as playbooks
 from leadgate.connectors.crm import ChangePage, CrmObject, CrmRecord
@@ -113,9 +113,9 @@ def tell(harness: Harness, record: str, event: str) -> None:
 def decide(harness: Harness, what: str) -> None:
     items = [item for (item,) in harness.rows("SELECT id FROM work_item WHERE closed_at IS NULL")]
     if what == "discard":
-        reruns.discard(harness.ledger, items, by="pat", now=LATER, reason="asked for")
+        reruns.discard(harness.ledger, items, by=make_actor("pat"), now=LATER, reason="asked for")
     else:
-        reruns.rerun(harness.ledger, items, by="pat", now=LATER, playbook=harness.loaded.playbook)
+        reruns.rerun(harness.ledger, items, by=make_actor("pat"), now=LATER, playbook=harness.loaded.playbook)
 
 
 def test_an_owned_lead_whose_record_is_deleted_waits_and_nobody_is_told(harness: Harness) -> None:

@@ -82,7 +82,7 @@ def test_a_refused_row_asks_a_person_with_the_vendors_words_and_a_rerun_writes_i
     assert harness.find_broken() == []
     crm.refuse = ""
     item = harness.one("SELECT id FROM work_item")
-    reruns.rerun(harness.ledger, [item], by="rae", now=NOW, playbook=harness.loaded.playbook)
+    reruns.rerun(harness.ledger, [item], by=make_actor("rae"), now=NOW, playbook=harness.loaded.playbook)
     assert deliver(harness, crm).count("delivered") == 1
     assert (len(crm.records), items(harness)) == (2, [])
     assert harness.find_broken() == []

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from forked import Child, own_ledger
-from harness import NOW, PLAYBOOK, Harness, make_lead
+from harness import NOW, PLAYBOOK, Harness, make_actor, make_lead
 from receiver import SECRET, Receiver, read_key, receiving
 
 import leadgate
@@ -166,7 +166,7 @@ def test_given_up_it_asks_a_person_who_has_it_sent_again(harness: Harness, recei
     assert harness.count_statuses() == {"owned": 1}
 
     receiver.answer = 200
-    done = reruns.rerun(harness.ledger, [item], by="rae", now=now, playbook=harness.loaded.playbook)
+    done = reruns.rerun(harness.ledger, [item], by=make_actor("rae"), now=now, playbook=harness.loaded.playbook)
     assert (done.work_items, done.skipped) == (1, [])
     assert round_of(harness, receiver, now).count("delivered") == 1
     assert receiver.keys == outbox(harness)

@@ -185,7 +185,9 @@ def test_an_event_that_is_not_taken_is_tried_again_and_given_up_to_a_person(told
     [(item, message)] = told.harness.rows("SELECT id, message FROM work_item WHERE reason = 'undeliverable'")
     assert "403" in message
     playbook = told.harness.loaded.playbook
-    assert reruns.rerun(told.harness.ledger, [item], by="mia", now=told.now, playbook=playbook).skipped == []
+    assert (
+        reruns.rerun(told.harness.ledger, [item], by=make_actor("mia"), now=told.now, playbook=playbook).skipped == []
+    )
     assert told.deliver(minutes=1).count("delivered") == 1
     assert told.hub.told[-1] == ("lead.owned", 1)
     assert told.harness.find_broken() == []
@@ -202,7 +204,10 @@ def test_a_receiver_that_is_gone_is_left_alone_and_events_wait(told: Told) -> No
     assert [(promise, "410" in message) for _, promise, message in items] == [("event:hub", True)]
     told.hub.faults.stop()
     playbook = told.harness.loaded.playbook
-    assert reruns.rerun(told.harness.ledger, [items[0][0]], by="mia", now=told.now, playbook=playbook).skipped == []
+    assert (
+        reruns.rerun(told.harness.ledger, [items[0][0]], by=make_actor("mia"), now=told.now, playbook=playbook).skipped
+        == []
+    )
     assert told.deliver(hours=1).count("delivered") == 4
     assert told.harness.find_broken() == []
 

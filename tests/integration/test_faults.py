@@ -21,7 +21,7 @@ import pandas as pd
 import psycopg
 import pytest
 from forked import Child, own_ledger
-from harness import NOW, PLAYBOOK, Harness, make_lead
+from harness import NOW, PLAYBOOK, Harness, make_actor, make_lead
 from poison import MARKER, OURS, refuse_rows
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -252,7 +252,7 @@ def test_a_fault_that_hits_every_lead_makes_one_work_item(harness: Harness, monk
     ]
     assert harness.count_statuses() == {"held": 300}
     assert harness.find_broken() == []
-    reruns.rerun(harness.ledger, [1], by="ops", now=NOW, playbook=harness.loaded.playbook)
+    reruns.rerun(harness.ledger, [1], by=make_actor("ops"), now=NOW, playbook=harness.loaded.playbook)
     run_waiting(harness.worker(), lambda: NOW, kinds=["intake"], check=pass_all)
     assert harness.count_statuses() == {"owned": 300}
 

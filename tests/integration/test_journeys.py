@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import INSISTS, NOW, PLAYBOOK, Harness, make_lead
+from harness import INSISTS, NOW, PLAYBOOK, Harness, make_actor, make_lead
 from sqlalchemy import event
 
 from leadgate import playbook as playbooks
@@ -174,7 +174,7 @@ def test_a_review_is_approved_by_hand(harness: Harness) -> None:
     harness.capture(make_lead(1, Company="", Title="Chief Buyer"))
     harness.run()
     work_item = item(harness, "score_in_review_band")
-    reruns.mark_done_by_hand(harness.ledger, [work_item], by="mia", now=NOW, evidence="known from the fair")
+    reruns.mark_done_by_hand(harness.ledger, [work_item], by=make_actor("mia"), now=NOW, evidence="known from the fair")
     harness.run()
     assert harness.count_statuses() == {"owned": 1}
     assert harness.one("SELECT closed_by FROM work_item WHERE id = :id", id=work_item) == "mia"
@@ -187,7 +187,7 @@ def test_a_rerun_with_a_correction_starts_from_the_signal_and_goes_on(harness: H
     report = reruns.rerun(
         harness.ledger,
         [item(harness, "email_malformed")],
-        by="mia",
+        by=make_actor("mia"),
         now=NOW,
         playbook=harness.loaded.playbook,
         corrections={"email": "Right@Company1.example"},
@@ -206,7 +206,7 @@ def test_a_correction_at_capture_gives_the_lead_its_contact(harness: Harness) ->
     harness.capture({"Email": "", "Phone": "", "Company": "Acme"})
     harness.run()
     reruns.rerun(
-        harness.ledger, [item(harness, "no_contact")], by="mia", now=NOW, playbook=harness.loaded.playbook,
+        harness.ledger, [item(harness, "no_contact")], by=make_actor("mia"), now=NOW, playbook=harness.loaded.playbook,
         corrections={"email": "kim@acme.example"},
     )  # fmt: skip
     harness.run()
@@ -221,7 +221,7 @@ def test_an_unreadable_row_becomes_readable_when_a_person_gives_it_its_values(ha
     reruns.rerun(
         harness.ledger,
         [item(harness, "unreadable_row")],
-        by="mia",
+        by=make_actor("mia"),
         now=NOW,
         playbook=harness.loaded.playbook,
         corrections=given,
@@ -240,7 +240,9 @@ def test_a_mapping_that_was_mended_counts_for_what_was_parked(harness: Harness) 
         "partner: {default_country: FR}", "partner: {default_country: FR, mapping: {Reply: email, Email: phone}}"
     )
     after = Harness(harness.ledger, playbooks.parse(mended, path=Path("tests.yaml")))
-    reruns.rerun(after.ledger, [item(after, "source_parked")], by="mia", now=NOW, playbook=after.loaded.playbook)
+    reruns.rerun(
+        after.ledger, [item(after, "source_parked")], by=make_actor("mia"), now=NOW, playbook=after.loaded.playbook
+    )
     after.run()
     assert after.count_statuses() == {"owned": 30}
     assert after.find_broken() == []
@@ -250,7 +252,7 @@ def test_a_late_correction_is_validated_again(harness: Harness) -> None:
     harness.capture(make_lead(1, Company="", Title="Chief Buyer"))
     harness.run()
     reruns.rerun(
-        harness.ledger, [item(harness, "score_in_review_band")], by="mia", now=NOW, playbook=harness.loaded.playbook,
+        harness.ledger, [item(harness, "score_in_review_band")], by=make_actor("mia"), now=NOW, playbook=harness.loaded.playbook,
         corrections={"company": "Acme", "country": "Germany"},
     )  # fmt: skip
     harness.run()
@@ -263,7 +265,11 @@ def test_a_rerun_as_it_is_fails_again_with_one_new_work_item(harness: Harness) -
     harness.capture(make_lead(1, Phone="call me"))
     harness.run()
     reruns.rerun(
-        harness.ledger, [item(harness, "phone_impossible")], by="mia", now=NOW, playbook=harness.loaded.playbook
+        harness.ledger,
+        [item(harness, "phone_impossible")],
+        by=make_actor("mia"),
+        now=NOW,
+        playbook=harness.loaded.playbook,
     )
     harness.run()
     assert harness.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL") == 1
@@ -275,7 +281,7 @@ def test_done_by_hand_waives_the_promise_and_nothing_else(harness: Harness) -> N
     harness.capture(make_lead(1, Phone="call me"), make_lead(2, Phone="call me", Country="Atlantis"))
     harness.run()
     ids = [i for (i,) in harness.rows("SELECT id FROM work_item WHERE reason = 'phone_impossible'")]
-    reruns.mark_done_by_hand(harness.ledger, ids, by="mia", now=NOW, evidence="spoke to them by e-mail")
+    reruns.mark_done_by_hand(harness.ledger, ids, by=make_actor("mia"), now=NOW, evidence="spoke to them by e-mail")
     harness.run()
     assert harness.count_statuses() == {"owned": 1, "held": 1}
     assert harness.one("SELECT reason FROM work_item WHERE closed_at IS NULL") == "country_unknown"
@@ -285,7 +291,9 @@ def test_done_by_hand_waives_the_promise_and_nothing_else(harness: Harness) -> N
 def test_a_discarded_journey_keeps_its_signal(harness: Harness) -> None:
     harness.capture(None)
     harness.run()
-    reruns.discard(harness.ledger, [item(harness, "unreadable_row")], by="mia", now=NOW, reason="a stray line")
+    reruns.discard(
+        harness.ledger, [item(harness, "unreadable_row")], by=make_actor("mia"), now=NOW, reason="a stray line"
+    )
     harness.run()
     assert harness.count_statuses() == {"discarded": 1}
     assert harness.one("SELECT count(*) FROM signal") == 1
@@ -296,15 +304,15 @@ def test_a_work_item_that_is_closed_is_skipped_and_an_unknown_field_is_refused(h
     harness.capture(None)
     harness.run()
     work_item = item(harness, "unreadable_row")
-    reruns.discard(harness.ledger, [work_item], by="mia", now=NOW, reason="a stray line")
-    again = reruns.discard(harness.ledger, [work_item, 999], by="mia", now=NOW, reason="twice")
+    reruns.discard(harness.ledger, [work_item], by=make_actor("mia"), now=NOW, reason="a stray line")
+    again = reruns.discard(harness.ledger, [work_item, 999], by=make_actor("mia"), now=NOW, reason="twice")
     assert again.work_items == 0
     assert len(again.skipped) == 2
     with pytest.raises(actions.ActionError, match="email"):
         reruns.rerun(
             harness.ledger,
             [work_item],
-            by="mia",
+            by=make_actor("mia"),
             now=NOW,
             playbook=harness.loaded.playbook,
             corrections={"emial": "x"},
@@ -326,7 +334,13 @@ def test_the_breaker_parks_a_source_behind_one_work_item_and_other_sources_go_on
     harness.run()
     assert harness.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL") == 1  # late ones wait behind it too
     assert harness.find_broken() == []
-    reruns.rerun(harness.ledger, [item(harness, "source_parked")], by="mia", now=NOW, playbook=harness.loaded.playbook)
+    reruns.rerun(
+        harness.ledger,
+        [item(harness, "source_parked")],
+        by=make_actor("mia"),
+        now=NOW,
+        playbook=harness.loaded.playbook,
+    )
     harness.run()
     assert harness.one("SELECT count(*) FROM journey WHERE source = 'partner' AND status = 'owned'") >= 40
     assert harness.find_broken() == []
@@ -374,7 +388,7 @@ def test_a_decision_about_many_leads_takes_a_handful_of_statements(
         reruns.discard: {"reason": "made up"},
     }
     with counted_statements(harness) as sent:
-        done = act(harness.ledger, ids, by="mia", now=NOW, **how[act])
+        done = act(harness.ledger, ids, by=make_actor("mia"), now=NOW, **how[act])
     assert done.released == {"source_parked": 60}.get(reason, 5)
     assert len(sent) <= 13
     recorded = "SELECT count(*) FROM action a JOIN work_item w ON w.id = a.work_item_id WHERE w.reason = :reason"

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from harness import NOW, Harness, make_lead
+from harness import NOW, Harness, make_actor, make_lead
 from sqlalchemy.exc import DBAPIError, OperationalError
 from stub_gates import pass_all
 
@@ -237,7 +237,7 @@ def test_a_rerun_lets_the_leads_go_on_where_they_are(harness: Harness) -> None:
     harness.capture(make_lead(1), make_lead(2))
     fail(harness, "enrichment")
     run_waiting(harness.worker("next"), lambda: NOW, check=pass_all)
-    report = reruns.rerun(harness.ledger, [1], by="ops", now=NOW, playbook=harness.loaded.playbook)
+    report = reruns.rerun(harness.ledger, [1], by=make_actor("ops"), now=NOW, playbook=harness.loaded.playbook)
     assert (report.work_items, report.released) == (1, 2)
     assert harness.rows("SELECT DISTINCT status, stage, work_item_id FROM journey") == [("ready", "enrichment", None)]
     (done,) = run_waiting(harness.worker("later"), lambda: NOW, kinds=["intake"], check=pass_all)
@@ -272,7 +272,7 @@ def test_a_cancelled_batch_is_held_where_it_is(harness: Harness, stages: int) ->
     run_waiting(harness.worker("other"), lambda: NOW, check=pass_all)
     assert harness.count_statuses() == {"held": 2}  # held is held: nobody takes it on by himself
 
-    reruns.rerun(harness.ledger, [1], by="ops", now=NOW, playbook=harness.loaded.playbook)
+    reruns.rerun(harness.ledger, [1], by=make_actor("ops"), now=NOW, playbook=harness.loaded.playbook)
     run_waiting(harness.worker("other"), lambda: NOW, check=pass_all)
     assert harness.count_statuses() == {"owned": 2}
     assert harness.find_broken() == []
@@ -292,7 +292,7 @@ def test_journeys_at_several_stages_are_held_behind_an_item_each(harness: Harnes
     """A rerun brings journeys back at later stages, so that one batch has some of each."""
     harness.capture(make_lead(1))
     hold_batch(harness.ledger, begun(harness, 3), reason=CANCELLED, why="once", now=NOW)
-    reruns.rerun(harness.ledger, [1], by="ops", now=NOW, playbook=harness.loaded.playbook)
+    reruns.rerun(harness.ledger, [1], by=make_actor("ops"), now=NOW, playbook=harness.loaded.playbook)
     harness.capture(make_lead(2))
     assert hold_batch(harness.ledger, begun(harness, 0), reason=CANCELLED, why="twice", now=NOW) == 2
     assert [(row[2], row[4]) for row in items(harness)] == [
@@ -317,7 +317,7 @@ def test_a_run_that_did_not_finish_cannot_be_done_by_hand(harness: Harness) -> N
     harness.capture(make_lead(1))
     hold_batch(harness.ledger, begun(harness, 3), reason=CANCELLED, why="in the Prefect UI", now=NOW)
     with pytest.raises(ActionError, match="did not finish, which nobody can do by hand; rerun it"):
-        reruns.mark_done_by_hand(harness.ledger, [1], by="ops", now=NOW, evidence="called")
+        reruns.mark_done_by_hand(harness.ledger, [1], by=make_actor("ops"), now=NOW, evidence="called")
     assert harness.count_statuses() == {"held": 1}
     assert items(harness) == [("recovery", CANCELLED, "qualification", True, True)]
 
@@ -325,6 +325,6 @@ def test_a_run_that_did_not_finish_cannot_be_done_by_hand(harness: Harness) -> N
 def test_cancelled_leads_can_be_discarded(harness: Harness) -> None:
     harness.capture(make_lead(1))
     hold_batch(harness.ledger, begun(harness, 2), reason=CANCELLED, why="in the Prefect UI", now=NOW)
-    reruns.discard(harness.ledger, [1], by="ops", now=NOW + timedelta(hours=1), reason="a test of ours")
+    reruns.discard(harness.ledger, [1], by=make_actor("ops"), now=NOW + timedelta(hours=1), reason="a test of ours")
     assert harness.count_statuses() == {"discarded": 1}
     assert harness.find_broken() == []

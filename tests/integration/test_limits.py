@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from harness import INSISTS, NOW, PLAYBOOK, Harness, make_lead
+from harness import INSISTS, NOW, PLAYBOOK, Harness, make_actor, make_lead
 
 from leadgate import playbook as playbooks
 from leadgate.connectors.files import Row
@@ -47,7 +47,9 @@ def test_a_value_that_is_too_long_for_its_field_holds_its_lead_and_no_other(
 
     item = harness.one("SELECT id FROM work_item WHERE blocking")
     corrections = {field: "+49301000002" if field == "phone" else "two@company2.example"}
-    reruns.rerun(harness.ledger, [item], by="mia", now=NOW, playbook=harness.loaded.playbook, corrections=corrections)
+    reruns.rerun(
+        harness.ledger, [item], by=make_actor("mia"), now=NOW, playbook=harness.loaded.playbook, corrections=corrections
+    )
     harness.run()
     assert harness.count_statuses() == {"owned": 3}
     assert harness.find_broken() == []
@@ -68,10 +70,12 @@ def test_a_correction_that_is_too_long_is_refused_and_one_of_odd_characters_is_k
     item = harness.one("SELECT id FROM work_item WHERE blocking")
     rules = harness.loaded.playbook
     with pytest.raises(ActionError, match=r"email: 8,000 characters, at most 320"):
-        reruns.rerun(harness.ledger, [item], by="mia", now=NOW, playbook=rules, corrections={"email": "a" * 8_000})
+        reruns.rerun(
+            harness.ledger, [item], by=make_actor("mia"), now=NOW, playbook=rules, corrections={"email": "a" * 8_000}
+        )
     assert harness.count_statuses() == {"held": 1}
     odd = {"company": "a\x00b\udcff", "email": "one@company1.example"}
-    reruns.rerun(harness.ledger, [item], by="mia", now=NOW, playbook=rules, corrections=odd)
+    reruns.rerun(harness.ledger, [item], by=make_actor("mia"), now=NOW, playbook=rules, corrections=odd)
     harness.run()
     assert harness.count_statuses() == {"owned": 1}
     assert harness.find_broken() == []

@@ -12,10 +12,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
 from leadgate import playbook as playbooks
-from leadgate.actors import Actor
+from leadgate.actors import SYSTEM_ROLES, Actor
 from leadgate.ledger import Ledger, ownership
 from leadgate.ledger.verify import count, personal_values, verify
 from leadgate.models import PERSONAL, STAFF
+from leadgate.vocabulary import Role
 from tasks import reassignments
 
 #: One word that no rule has, in everything that a lead says.
@@ -94,7 +95,7 @@ def worked(ledger: Ledger) -> Harness:
     assert len(owned) >= 4
     now, why = NOW + timedelta(hours=1), f"{MARK} asked for somebody else"
     reps = [rep.name for rep in harness.loaded.playbook.reps]
-    mia = Actor("mia", reps=frozenset(reps))
+    mia = Actor("mia", reps=frozenset(reps), roles=SYSTEM_ROLES | {Role.MANAGER})
     had = harness.one("SELECT owner FROM assignment WHERE journey_id = :j AND ended_at IS NULL", j=owned[0])
     rep = next(each for each in reps if each != had)
     reassignments.reassign(ledger, harness.loaded, owned[0], rep=rep, anyway=True, reason=why, by=mia, now=now)

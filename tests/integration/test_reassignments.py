@@ -11,22 +11,23 @@ from typing import Any
 
 import pytest
 from forked import Child, own_ledger
-from harness import NOW, PLAYBOOK, Harness, make_lead
+from harness import NOW, PLAYBOOK, Harness, make_actor, make_lead
 from stub_gates import act_at_gate, pass_all
 
 from leadgate import playbook as playbooks
-from leadgate.actors import Actor
+from leadgate.actors import SYSTEM_ROLES, Actor
 from leadgate.ledger import Ledger, reruns
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.verify import read_projection
 from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
+from leadgate.vocabulary import Role
 from tasks import reassignments
 from tasks.batches import run_waiting
 
 LATER = NOW + timedelta(hours=1)
 #: The manager of all the reps of these tests.
-MIA = Actor("mia", reps=frozenset({"ana", "bob", "cyn", "dan"}))
+MIA = Actor("mia", reps=frozenset({"ana", "bob", "cyn", "dan"}), roles=SYSTEM_ROLES | {Role.MANAGER})
 WHO: dict[str, Any] = {"by": MIA, "now": LATER}
 FOUR = """reps:
   - {name: ana, manager: mia}
@@ -166,7 +167,7 @@ def test_a_lead_without_an_owner_waits_for_a_person_who_finds_another(desk_with:
     assert harness.find_broken() == []
     with pytest.raises(ActionError, match="it is held, so nobody owns it"):
         reassignments.unassign(harness.ledger, harness.loaded, 1, reason="wrong team", **WHO)
-    reruns.rerun(harness.ledger, [int(item or 0)], playbook=harness.loaded.playbook, by="mia", now=LATER)
+    reruns.rerun(harness.ledger, [int(item or 0)], playbook=harness.loaded.playbook, by=make_actor("mia"), now=LATER)
     run_waiting(harness.worker(), lambda: LATER, kinds=["intake"], check=pass_all)
     assert harness.count_statuses() == {"owned": 1}
     assert had_it not in owners(harness)

@@ -183,7 +183,7 @@ def test_what_a_person_approved_counts_as_qualified_when_the_lead_returns(ledger
     harness = Harness(ledger, playbooks.parse(rules, path=Path("rules.yaml")))
     harness.begin(make_lead(1, Company="", Title="Chief Buyer"))
     item = harness.one("SELECT work_item_id FROM journey")
-    reruns.mark_done_by_hand(harness.ledger, [item], by="mia", now=NOW, evidence="known from the fair")
+    reruns.mark_done_by_hand(harness.ledger, [item], by=make_actor("mia"), now=NOW, evidence="known from the fair")
     harness.run()
     followed_up(harness)
     harness.capture(make_lead(1, Company="", Title="Chief Buyer", City="Bonn"))
@@ -207,7 +207,7 @@ def test_a_rerun_with_the_same_score_comes_to_the_same_verdict(harness: Harness)
     reruns.rerun(
         harness.ledger,
         [item],
-        by="mia",
+        by=make_actor("mia"),
         now=NOW,
         playbook=harness.loaded.playbook,
         corrections={"phone": "+4930123456"},

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from commands import Cli, join_lines, read_json
-from harness import NOW, PLAYBOOK, Harness, make_lead
+from harness import NOW, PLAYBOOK, Harness, make_actor, make_lead
 
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, reruns, reviews
@@ -279,8 +279,8 @@ def test_what_nobody_takes_is_escalated_once_when_it_is_due(escalating: Callable
 
 
 def test_what_somebody_took_or_decided_is_not_escalated(waiting: Harness) -> None:
-    reviews.take(waiting.ledger, item(waiting, "review"), by="rita", now=NOW)
-    reruns.discard(waiting.ledger, [item(waiting, "exception")], by="rita", now=NOW, reason="spam")
+    reviews.take(waiting.ledger, item(waiting, "review"), by=make_actor("rita"), now=NOW)
+    reruns.discard(waiting.ledger, [item(waiting, "exception")], by=make_actor("rita"), now=NOW, reason="spam")
     assert check(waiting, 30 * DAY) == 0
     assert waiting.rows(MESSAGES) == []
 
@@ -288,7 +288,7 @@ def test_what_somebody_took_or_decided_is_not_escalated(waiting: Harness) -> Non
 def test_a_lead_that_is_held_again_has_a_new_item_with_a_time_of_its_own(waiting: Harness) -> None:
     first = item(waiting, "exception")
     assert check(waiting, 8 * HOUR) == 1
-    reruns.rerun(waiting.ledger, [first], by="ops", now=NOW + 9 * HOUR, playbook=waiting.loaded.playbook)
+    reruns.rerun(waiting.ledger, [first], by=make_actor("ops"), now=NOW + 9 * HOUR, playbook=waiting.loaded.playbook)
     waiting.run(now=NOW + 9 * HOUR)
     assert check(waiting, 10 * HOUR) == 0
     assert waiting.one("SELECT escalated_at FROM work_item WHERE id = :id", id=first) == NOW + 8 * HOUR

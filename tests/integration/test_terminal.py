@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from commands import Cli
-from harness import NOW, Harness, make_lead
+from harness import NOW, Harness, make_actor, make_lead
 from typer.testing import CliRunner, Result
 
 from console.cli import app
@@ -45,7 +45,7 @@ def worked(ledger: Ledger, harness: Harness) -> Harness:
     harness.activity(f"demo {EVIL}".replace("\x00", ""), "lead1@company1.example")
     harness.run()
     spam = [row[0] for row in harness.rows("SELECT id FROM work_item WHERE reason = 'spam'")]
-    reruns.mark_done_by_hand(ledger, spam, by=f"mia {EVIL}", now=NOW, evidence=f"seen {EVIL}")
+    reruns.mark_done_by_hand(ledger, spam, by=make_actor(f"mia {EVIL}"), now=NOW, evidence=f"seen {EVIL}")
     harness.run()
     harness.run(NOW + timedelta(hours=5))
     assert harness.count_statuses()["owned"] >= 1

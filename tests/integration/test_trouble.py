@@ -20,7 +20,7 @@ import orjson
 import psycopg
 import pytest
 from forked import Child
-from harness import INSISTS, NOW, PLAYBOOK, Harness, make_lead
+from harness import INSISTS, NOW, PLAYBOOK, Harness, make_actor, make_lead
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from stub_gates import act_at_gate, pass_all
@@ -88,7 +88,7 @@ def test_a_gate_that_cannot_be_checked_holds_the_batch_until_it_can(harness: Har
 
     harness.loaded = sound
     item = harness.one("SELECT id FROM work_item WHERE reason = 'column_missing'")
-    report = reruns.rerun(harness.ledger, [item], by="mia", now=NOW, playbook=sound.playbook)
+    report = reruns.rerun(harness.ledger, [item], by=make_actor("mia"), now=NOW, playbook=sound.playbook)
     assert report.released == 5
     harness.run()
     assert harness.count_statuses() == {"owned": 2, "joined": 1, "nurture": 1, "held": 2}

@@ -11,6 +11,7 @@ from harness import NOW, Harness, make_actor, make_lead
 from sqlalchemy import text
 
 from console.command_context import find_login
+from leadgate.actors import ActorError
 from leadgate.ledger import ownership, reruns, reviews, undo
 from leadgate.ledger.actions import ActionError
 from tasks import reassignments
@@ -122,7 +123,7 @@ def test_a_wait_that_was_resumed_goes_on_again(owned: Harness) -> None:
 
 def test_an_undo_is_the_owners_or_theirs_who_did_it(owned: Harness) -> None:
     number = ownership.accept(owned.ledger, 1, by=make_actor("root", owner(owned)), now=NOW + HOUR)
-    with pytest.raises(ActionError, match=f"--for {owner(owned)}"):
+    with pytest.raises(ActorError, match=f"--for {owner(owned)}"):
         undo.undo(owned.ledger, number, by=make_actor("zoe"), now=NOW + 2 * HOUR)
     undo.undo(owned.ledger, number, by=make_actor("root"), now=NOW + 2 * HOUR)
     assert owned.one("SELECT count(*) FROM assignment WHERE accepted_at IS NOT NULL") == 0
@@ -149,7 +150,7 @@ def held(harness: Harness) -> Harness:
 def test_what_was_discarded_waits_again_behind_its_work_item(held: Harness) -> None:
     items = "SELECT id, closed_at, closed_by, resolution, note FROM work_item ORDER BY id"
     before, journeys = held.rows(items), held.rows(STATE)
-    done = reruns.discard(held.ledger, [row[0] for row in before], by="ops", now=NOW + HOUR, reason="spam")
+    done = reruns.discard(held.ledger, [row[0] for row in before], by=make_actor("ops"), now=NOW + HOUR, reason="spam")
     undo.undo(held.ledger, done.action or 0, by=make_actor("ops"), now=NOW + 2 * HOUR)
     assert held.rows(items) == before
     assert held.rows(STATE) == journeys
@@ -158,8 +159,8 @@ def test_what_was_discarded_waits_again_behind_its_work_item(held: Harness) -> N
 
 def test_an_item_that_was_taken_is_theirs_who_had_it_before(held: Harness) -> None:
     item = held.one("SELECT min(id) FROM work_item")
-    first = reviews.take(held.ledger, item, by="rita", now=NOW + HOUR)
-    second = reviews.take(held.ledger, item, by="sam", now=NOW + 2 * HOUR)
+    first = reviews.take(held.ledger, item, by=make_actor("rita"), now=NOW + HOUR)
+    second = reviews.take(held.ledger, item, by=make_actor("sam"), now=NOW + 2 * HOUR)
     with pytest.raises(ActionError, match="sam's now"):
         undo.undo(held.ledger, first.action or 0, by=make_actor("rita"), now=NOW + 3 * HOUR)
     undo.undo(held.ledger, second.action or 0, by=make_actor("sam"), now=NOW + 3 * HOUR)
@@ -170,7 +171,11 @@ def test_an_item_that_was_taken_is_theirs_who_had_it_before(held: Harness) -> No
 
 def test_what_has_no_undo_says_why(held: Harness) -> None:
     reruns.rerun(
-        held.ledger, [held.one("SELECT min(id) FROM work_item")], by="ops", now=NOW, playbook=held.loaded.playbook
+        held.ledger,
+        [held.one("SELECT min(id) FROM work_item")],
+        by=make_actor("ops"),
+        now=NOW,
+        playbook=held.loaded.playbook,
     )
     number = held.one("SELECT number FROM action")
     with pytest.raises(ActionError, match="cannot be undone: its leads went on"):

@@ -400,7 +400,7 @@ def sound(postgres: Ledger, loaded: LoadedPlaybook, tmp_path_factory: pytest.Tem
                 make_lead(5), make_lead(6, Email="lead5@company5.example"), make_lead(7, Phone=make_lead(2)["Phone"])
             )
             harness.run()
-            joins.unjoin(ledger, 7, by="mia", now=NOW)  # two persons, one address
+            joins.unjoin(ledger, 7, by=make_actor("mia"), now=NOW)  # two persons, one address
             harness.run()
             _hand_over(ledger, loaded)
             with ledger.transaction() as connection:

@@ -56,7 +56,7 @@ ALL_ACTIONS = set(get_args(OwnersAction))
 )
 def test_a_login_is_a_rep_a_manager_or_an_operator(login: str, name: str, rep: str | None, operator: bool) -> None:
     actor = identify(login, PLAYBOOK)
-    assert (actor.name, actor.rep, actor.is_operator) == (name, rep, operator)
+    assert (actor.name, actor.rep, not actor.reps) == (name, rep, operator)
 
 
 def test_the_owner_and_their_manager_decide_and_nobody_else_does() -> None:
