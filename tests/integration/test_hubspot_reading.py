@@ -6,12 +6,13 @@ import copy
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from crm_fakes.hubspot.connected import DUE, TOKEN, Account, make_rows
 from crm_fakes.serving import RESET_BEFORE, SILENCE_AFTER, Response, answer_with, change_answer
 
-from leadgate.connectors.crm import CrmFieldType, CrmObject, CrmRecord, CrmWrite, WantedField
+from leadgate.connectors.crm import CrmFieldType, CrmObject, CrmRecord, CrmRefusedError, CrmWrite, WantedField
 from leadgate.connectors.hubspot import HubSpot
 from leadgate.connectors.service_session import ServiceError
 
@@ -140,6 +141,57 @@ def test_deals_come_with_their_contacts(hubspot: Account) -> None:
     hubspot.portal.associate("deals", deal.id, "contacts", contact.id)
     (record,), _ = read_all(hubspot.crm, DEAL, ["amount", "dealstage"], None)
     assert (record.lead_ids, record.values) == ((contact.id,), {"amount": 100, "dealstage": "closedwon"})
+
+
+def test_a_call_with_many_contacts_comes_with_all_of_them(hubspot: Account) -> None:
+    contacts = [hubspot.portal.add_record("contacts", firstname=f"n{n}").id for n in range(7)]
+    calls = [hubspot.portal.add_record("calls", hs_timestamp=DUE.isoformat()) for _ in range(3)]
+    for place, call in enumerate(calls[:2]):
+        for contact in contacts[: 7 - place * 5]:
+            hubspot.portal.associate("calls", call.id, "contacts", contact)
+    hubspot.fake.most_associations = 3
+    page = hubspot.crm.read_activities(CrmObject.CALL, None)
+    assert {each.id: set(each.lead_ids) for each in page.activities} == {
+        calls[0].id: set(contacts),
+        calls[1].id: set(contacts[:2]),
+        calls[2].id: set(),
+    }
+    assert len(hubspot.fake.requests("associations")) == 3
+
+
+def fail_batch(body: dict[str, Any]) -> dict[str, Any]:
+    error = {"status": "error", "category": "INTERNAL_ERROR", "message": ""}
+    return {**body, "results": [], "numErrors": 1, "errors": [error]}
+
+
+def never_end(body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "results": [each | {"paging": {"next": {"after": "1"}}} for each in body["results"]]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda body: {**body, "status": "PENDING"}, fail_batch, never_end],
+    ids=["pending", "failed", "endless"],
+)
+def test_associations_that_are_not_told_whole_are_an_error_and_no_call_without_contacts(
+    hubspot: Account, change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
+    call = hubspot.portal.add_record("calls", hs_timestamp=DUE.isoformat())
+    hubspot.portal.associate("calls", call.id, "contacts", hubspot.portal.add_record("contacts", firstname="a").id)
+    hubspot.portal.associate("calls", call.id, "contacts", hubspot.portal.add_record("contacts", firstname="b").id)
+    hubspot.fake.most_associations = 1
+    changed = change_answer(lambda response: Response(207, change(response.body)))
+    hubspot.fake.faults.plan(changed, matching="associations", times=3)
+    with pytest.raises(ServiceError):
+        hubspot.crm.read_activities(CrmObject.CALL, None)
+
+
+def test_emails_need_a_scope_of_their_own(hubspot: Account) -> None:
+    hubspot.portal.scopes.discard("sales-email-read")
+    assert hubspot.crm.read_activities(CrmObject.CALL, None).activities == []
+    with pytest.raises(CrmRefusedError) as refused:
+        hubspot.crm.read_activities(CrmObject.EMAIL, None)
+    assert "sales-email-read" in str(refused.value)
 
 
 def test_owners_have_ids_of_their_own(hubspot: Account) -> None:

@@ -10,6 +10,7 @@ playbook and ``tasks`` decide; how HTTP is sent (``service_session``); HubSpot's
 - ``values``: values as HubSpot writes them, which are texts, and as Leadgate does
 - ``records``: reads records, owners and descriptions of properties from answers
 - ``reading``: finds and reads records, and what changed
+- ``associations``: the contacts of deals, tasks, calls, e-mails and meetings
 - ``activities``: calls, e-mails, meetings and tasks as activities
 - ``writing``: writes records in batches, of which one bad row costs no other row
 - ``task_writing``: follow-up tasks, of which one key never makes a second

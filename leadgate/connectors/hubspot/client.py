@@ -26,6 +26,7 @@ KINDS: Final = {
     CrmObject.MEETING: "meetings",
 }
 
+_SIGNS: Final = str.maketrans("", "", "._-")  # that the names of scopes have
 _LOCKED: Final = 423
 _LIMITED: Final = 429
 _MOVING: Final = 477  # the account is moved to another place, which takes up to a day
@@ -154,4 +155,4 @@ def _explain(status: int, error: ApiError) -> str:
 def list_scopes(error: ApiError) -> list[str]:
     """The scopes that an error of missing rights names."""
     named = [*error.list_context("requiredGranularScopes"), *error.list_context("missingScopes")]
-    return [scope for scope in named if len(scope) < 100 and scope.replace(".", "").replace("_", "").isalnum()]
+    return [scope for scope in named if len(scope) < 100 and scope.translate(_SIGNS).isalnum()]

@@ -29,10 +29,9 @@ from leadgate.connectors.crm import (
     CrmFieldType,
     CrmObject,
     CrmRecord,
-    RowFault,
 )
+from leadgate.connectors.hubspot.associations import read_related
 from leadgate.connectors.hubspot.client import KINDS, Client
-from leadgate.connectors.hubspot.errors import judge_row, read_error
 from leadgate.connectors.hubspot.records import (
     MERGED,
     UPDATED_BY,
@@ -43,6 +42,7 @@ from leadgate.connectors.hubspot.records import (
     read_last_change,
     read_next,
     read_record,
+    require_whole,
 )
 from leadgate.connectors.hubspot.values import parse_time
 from leadgate.connectors.service_session import ServiceError
@@ -89,11 +89,7 @@ def _read_batch(
         body["idProperty"] = by
     path = client.find_path("objects", KINDS[kind], "batch", "read")
     answer = client.post(path, body, params={"archived": "true"} if archived else None)
-    errors = answer.get("errors")
-    for given in errors if isinstance(errors, list) else []:
-        error = judge_row(read_error(0, given))
-        if error.fault is not RowFault.GONE:  # else the record would be taken for one that is gone
-            raise ServiceError(f"HubSpot could not read some records ({error.code})")
+    require_whole(answer)  # else a record would be taken for one that is gone
     return [(*read_record(one, kind, names, fields), one) for one in list_objects(answer, "results")]
 
 
@@ -202,22 +198,6 @@ def _search(
     }
     answer = client.post(client.find_path("objects", KINDS[kind], "search"), body, is_search=True)
     return list_objects(answer, "results")
-
-
-def read_related(client: Client, kind: CrmObject, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The contacts that each record is associated with, by the record's id."""
-    found: dict[str, tuple[str, ...]] = {}
-    for start in range(0, len(ids), PER_READ):
-        body: JsonObject = {"inputs": [{"id": one} for one in ids[start : start + PER_READ]]}
-        path = client.find_path("associations", KINDS[kind], KINDS[CrmObject.LEAD], "batch", "read")
-        for given in list_objects(client.post(path, body), "results"):
-            source = given.get("from")
-            source_id = read_id(source.get("id")) if isinstance(source, Mapping) else None
-            to = given.get("to")
-            if source_id is not None and isinstance(to, list):
-                targets = (read_id(link.get("toObjectId")) for link in to if isinstance(link, Mapping))
-                found[source_id] = tuple(target for target in targets if target is not None)
-    return found
 
 
 @dataclass(frozen=True)

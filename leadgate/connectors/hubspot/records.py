@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
-from leadgate.connectors.crm import CrmField, CrmFieldChange, CrmFieldType, CrmObject, CrmOwner, CrmRecord
+from leadgate.connectors.crm import CrmField, CrmFieldChange, CrmFieldType, CrmObject, CrmOwner, CrmRecord, RowFault
+from leadgate.connectors.hubspot.errors import judge_row, read_error
 from leadgate.connectors.hubspot.values import parse_time, parse_value
 from leadgate.connectors.service_session import ServiceError
 from leadgate.crm.values import CrmValue
@@ -40,6 +41,18 @@ def list_objects(answer: JsonObject, name: str) -> list[JsonObject]:
     if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
         raise ServiceError(f"HubSpot answered without a list of {name}")
     return list(found)
+
+
+def require_whole(answer: JsonObject) -> None:
+    """Raises ``ServiceError`` for the answer to a batch that HubSpot has not read to its end, or not all of it; what is
+    not there is no fault."""
+    status, errors = answer.get("status"), answer.get("errors")
+    if status not in (None, "COMPLETE"):
+        raise ServiceError("HubSpot answered before it had read all records")
+    for given in errors if isinstance(errors, list) else []:
+        error = judge_row(read_error(0, given))
+        if error.fault is not RowFault.GONE:
+            raise ServiceError(f"HubSpot could not read some records ({error.code})")
 
 
 def read_next(answer: JsonObject) -> str | None:

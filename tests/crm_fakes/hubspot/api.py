@@ -37,6 +37,7 @@ class FakeHubSpot(FakeService):
         self.versions = ("2026-09", "2026-03", "v3")
         self.multi_status = True
         self.most_per_query = MOST
+        self.most_associations = 500  # of one record in an answer
 
     def answer(self, request: Request) -> Response:
         is_search = request.path.endswith("/search")
@@ -108,15 +109,7 @@ class FakeHubSpot(FakeService):
         inputs = _read_inputs(_read_object(request), 1000)
         results: list[dict[str, Any]] = []
         if action == ("batch", "read"):
-            for one in inputs:
-                related = self.portal.related(kind, _text(one, "id"), to)
-                if related:
-                    types = [
-                        {"toObjectId": id_, "associationTypes": [{"category": "HUBSPOT_DEFINED", "typeId": type_}]}
-                        for id_, type_ in related
-                    ]
-                    results.append({"from": {"id": one["id"]}, "to": types})
-            return Response(200, _batch(results))
+            return self._read_associations(kind, to, inputs)
         if action == ("batch", "associate", "default"):
             self._require(f"crm.objects.{_SCOPE_OF.get(kind, kind)}.write")
             errors = []
@@ -132,7 +125,31 @@ class FakeHubSpot(FakeService):
             return Response(207 if errors else 200, _batch(results, errors))
         raise _not_found()
 
+    def _read_associations(self, kind: str, to: str, inputs: list[dict[str, Any]]) -> Response:
+        """A page of what each record is associated with; one that has none is an error of the batch."""
+        results: list[dict[str, Any]] = []
+        errors: list[dict[str, Any]] = []
+        for one in inputs:
+            related = self.portal.related(kind, _text(one, "id"), to)
+            start = int(_text(one, "after")) if "after" in one else 0
+            page = related[start : start + self.most_associations]
+            if not page:
+                context = {"fromObjectId": [one["id"]], "fromObjectType": [kind], "toObjectType": [to]}
+                refusal = Refusal(404, "OBJECT_NOT_FOUND", f"No {to} is associated with {kind}.", [], context)
+                errors.append(refusal.as_row_error(None) | {"subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND"})
+                continue
+            links = [
+                {"toObjectId": id_, "associationTypes": [{"category": "HUBSPOT_DEFINED", "typeId": type_}]}
+                for id_, type_ in page
+            ]
+            end = start + len(page)
+            paging = {"paging": {"next": {"after": str(end)}}} if end < len(related) else {}
+            results.append({"from": {"id": one["id"]}, "to": links, **paging})
+        return Response(207 if errors else 200, _batch(results, errors))
+
     def _objects(self, request: Request, kind: str, rest: tuple[str, ...]) -> Response:
+        if kind == "emails":
+            self._require("sales-email-read")
         scope = f"crm.objects.{_SCOPE_OF.get(kind, kind)}"
         if request.method == "GET" and not rest:
             self._require(f"{scope}.read")

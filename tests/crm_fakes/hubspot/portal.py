@@ -80,6 +80,7 @@ class Portal:
             *(f"crm.objects.{kind}.{verb}" for kind in ("contacts", "deals") for verb in ("read", "write")),
             *(f"crm.schemas.{kind}.{verb}" for kind in ("contacts", "deals") for verb in ("read", "write")),
             "crm.objects.owners.read",
+            "sales-email-read",
         }
         self.index_lag = 0.0
         self.ignored: set[tuple[str, str]] = set()  # properties that are silently not written

@@ -23,7 +23,7 @@ def search(portal: Portal, kind: str, asked: Any, most: int = MOST) -> tuple[lis
         if name not in asked:
             raise refuse_input(f"Invalid input JSON: {name} is required")
     offset, limit = _check_page(asked, most)
-    groups = [_read_group(portal, kind, group) for group in _as_list(asked["filterGroups"], "filterGroups", 5)]
+    groups = [_read_group(portal, kind, group) for group in _as_list(asked["filterGroups"], "filterGroups", 6)]
     key, is_descending = _read_sort(portal, kind, asked["sorts"])
     matching = [
         (id_, values)
