@@ -163,6 +163,23 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
             )
         },
     ),
+    "user": Group(
+        "Who may sign in to the console, and with which roles.",
+        {
+            "add": Entry(
+                "console.cli.user",
+                "Make an account. Asks for its password, or with --link prints a link that sets one.",
+            ),
+            "list": Entry("console.cli.user", "The accounts, with their roles."),
+            "roles": Entry("console.cli.user", "Give an account these roles and no others, at once."),
+            "password": Entry("console.cli.user", "Give an account another password. Its sessions end."),
+            "disable": Entry("console.cli.user", "Nobody signs in with the account any more. Its sessions end."),
+            "enable": Entry("console.cli.user", "Take back what `leadgate user disable` did."),
+            "link": Entry(
+                "console.cli.user", "Print a link by which somebody sets the password of their account, once."
+            ),
+        },
+    ),
     "version": Entry("console.cli.version", "Print the version of Leadgate."),
 }
 

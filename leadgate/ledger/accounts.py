@@ -136,7 +136,7 @@ def store_password(connection: Connection, account_id: int, kept: str, *, by: st
 def set_roles(
     ledger: Ledger, login: str, roles: Collection[Role], *, by: Actor, now: datetime, rep: str | None = None
 ) -> Account:
-    """Give an account these roles and no others, at once also where it is signed in; and ``rep``, where one is named.
+    """Give an account these roles and this ``rep``, and no others, at once also where it is signed in.
 
     Raises ``AccountError``, also where nobody would be left who manages accounts, and ``ActorError``.
     """
@@ -145,7 +145,7 @@ def set_roles(
         account = _lock(connection, login)
         changed = read_accounts(
             connection,
-            "UPDATE account AS a SET roles = CAST(:roles AS varchar[]), rep = coalesce(CAST(:rep AS text), rep), "
+            "UPDATE account AS a SET roles = CAST(:roles AS varchar[]), rep = :rep, "
             f"changed_at = :now, changed_by = :by WHERE id = :id RETURNING {COLUMNS}",
             id=account.id,
             roles=_list_roles(roles),

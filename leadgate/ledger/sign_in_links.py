@@ -93,6 +93,8 @@ def use_link(
     Of two that use one link at once, one does. A password or a login that is refused leaves the link as it was. Raises
     ``LinkError``, ``AccountError`` and ``PasswordError``.
     """
+    if find_link(ledger, token, now) is None:  # before the hash: who has no link costs us nothing
+        raise LinkError(_NO_LINK)
     kept = passwords.hash_password(password)
     with ledger.transaction() as connection:
         row = connection.execute(

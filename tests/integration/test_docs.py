@@ -194,7 +194,7 @@ GLOSSARY = set(re.findall(r"^\| ([\w-]+(?: \w+)?) \|", PAGES["glossary.md"], re.
 ORDINARY = {
     "deliver", "explain", "hash", "header", "holder", "host", "hour", "key", "listen", "missed", "name", "queue",
     "reject", "report", "request", "result", "resume", "reused", "run", "secret", "state", "status", "summary",
-    "transfer", "undo", "unassign", "unjoin", "verify", "version", "wait", "warned", "web", "worker",
+    "transfer", "undo", "unassign", "unjoin", "user", "verify", "version", "wait", "warned", "web", "worker",
 }  # fmt: skip
 #: What the glossary calls by another form of the word.
 FORMS = {
