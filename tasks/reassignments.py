@@ -7,7 +7,7 @@ lead (``leadgate.assignment.reassignment``), the queries (``ledger.reassignments
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, TypeVar
@@ -147,7 +147,7 @@ def follow_owner(
 def _assign_to_rep(
     frame: pd.DataFrame, rep: str, playbook: Playbook, loads: dict[str, Load], now: datetime, *, anyway: bool
 ) -> Assigned:
-    chosen = frame.assign(excluded=pd.Series([()], index=frame.index, dtype=object))
+    chosen = frame.assign(excluded=pd.Series([()] * len(frame), index=frame.index, dtype=object))
     return reassignment.to_rep(chosen, rep, playbook, loads, now, anyway=anyway)
 
 
@@ -183,23 +183,30 @@ def transfer(
     rep: str,
     *,
     to_pool: str | None = None,
+    to_rep: str | None = None,
+    journeys: Collection[int] | None = None,
     dry_run: bool = False,
     reason: str,
     by: Actor,
     now: datetime,
 ) -> Transfer:
-    """All that ``rep`` has to the other members of their pools, or to ``to_pool``, by fair turns.
+    """All that ``rep`` has to the other members of their pools, or to ``to_pool``, by fair turns; or to ``to_rep``.
 
-    What nobody can take, because everybody is away or at a cap, stays, and says why. ``dry_run`` stores nothing.
-    Raises ``ActionError`` for nobody of that name.
+    With ``journeys`` only what they have of these. What nobody can take, because everybody is away or at a cap, stays,
+    and says why. ``dry_run`` stores nothing. Raises ``ActionError`` for nobody of that name, and when ``rep`` has none
+    of ``journeys`` any more.
     """
     reason = _clean_reason(reason)
     playbook = loaded.playbook
     _require_pool(playbook, to_pool)
+    if to_rep == rep:
+        raise ActionError(f"{rep} has them already")
 
     def attempt(connection: Connection, *, locked: bool) -> Transfer:
-        frame = reassignments.lock_all_owned(connection, rep)
+        frame = reassignments.lock_all_owned(connection, rep, journeys)
         clock = playbook.reassignments.on_transfer
+        if frame.empty and journeys is not None:
+            raise ActionError(f"{rep} has none of these leads any more; look at the list again")
         if frame.empty:
             known = {each.name for each in playbook.reps}
             if rep not in known:
@@ -210,9 +217,12 @@ def transfer(
         before, loads = _read_state(connection, playbook, now)
         states = {name: PoolState.from_dict(state) for name, (state, _) in before.items()}
         pools, method = reassignment.find_target_pools(frame, rep, playbook, to_pool), AssignmentMethod.TRANSFER
-        assigned = reassignment.to_pools(
-            frame, pools, playbook, states, loads, now, method=method, why=f"{rep}'s leads", leaver=rep
-        )
+        if to_rep is not None:
+            assigned = _assign_to_rep(frame, to_rep, playbook, loads, now, anyway=False)
+        else:
+            assigned = reassignment.to_pools(
+                frame, pools, playbook, states, loads, now, method=method, why=f"{rep}'s leads", leaver=rep
+            )
         decided = _apply_assignment(frame, assigned, clock, playbook, now)
         told = _list_handed(decided)
         number = None

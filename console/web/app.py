@@ -21,14 +21,14 @@ from starlette.staticfiles import StaticFiles
 from console.http.writer import report
 from console.web import live, sign_in
 from console.web.guard import MOST_BODY, Guard
-from console.web.pages import accounts, home, lead
+from console.web.pages import accounts, home, lead, team
 from console.web.rendering import render
 from console.web.site import Site
 from console.web.visitors import SignInNeededError
 from leadgate.errors import LeadgateError
 from leadgate.ledger import faults
 
-_PAGES: Final = (sign_in.router, live.router, home.router, accounts.router, lead.router)
+_PAGES: Final = (sign_in.router, live.router, home.router, accounts.router, lead.router, team.router)
 _KEPT: Final = "public, max-age=31536000, immutable"
 
 
@@ -40,6 +40,7 @@ def build_app(site: Site) -> Guard:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with announcements.running():
             yield
+        site.figures.close()
 
     app = FastAPI(
         openapi_url=None,

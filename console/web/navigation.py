@@ -18,7 +18,10 @@ class Page(NamedTuple):
     roles: frozenset[Role]
 
 
-PAGES: Final = (Page("Accounts", "/accounts", frozenset({Role.ADMIN})),)
+PAGES: Final = (
+    Page("Team", "/team", frozenset({Role.MANAGER, Role.OPERATOR, Role.ADMIN})),
+    Page("Accounts", "/accounts", frozenset({Role.ADMIN})),
+)
 
 
 def list_pages(visitor: Visitor) -> list[Page]:

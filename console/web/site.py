@@ -14,6 +14,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from console.display_names import DisplayNames
+from console.web.kept_figures import KeptFigures
 from leadgate.ledger import Ledger
 from leadgate.ledger.clock import ask_time
 from leadgate.playbook import LoadedPlaybook, Playbook
@@ -40,6 +41,7 @@ class Site:
     loaded: LoadedPlaybook
     settings: Settings
     options: SiteOptions = field(default_factory=SiteOptions)
+    figures: KeptFigures = field(default_factory=KeptFigures)
 
     @property
     def playbook(self) -> Playbook:

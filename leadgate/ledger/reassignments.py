@@ -6,6 +6,7 @@ table, who gets the leads (``assignment.reassignment``), or accepting and reject
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -65,9 +66,12 @@ def lock_owned(connection: Connection, journey_id: int) -> pd.DataFrame:
     return bulk.select(connection, _OWNED.format("j.id = :id"), id=journey_id)
 
 
-def lock_all_owned(connection: Connection, owner: str) -> pd.DataFrame:
-    """All that ``owner`` has, as ``lock_owned`` tells it, locked in order."""
-    return bulk.select(connection, _OWNED.format("a.owner = :owner"), owner=owner)
+def lock_all_owned(connection: Connection, owner: str, journeys: Collection[int] | None = None) -> pd.DataFrame:
+    """All that ``owner`` has, or what they have of ``journeys``, as ``lock_owned`` tells it, locked in order."""
+    if journeys is None:
+        return bulk.select(connection, _OWNED.format("a.owner = :owner"), owner=owner)
+    chosen = "j.id = ANY(CAST(:ids AS bigint[])) AND a.owner = :owner"
+    return bulk.select(connection, _OWNED.format(chosen), owner=owner, ids=sorted(journeys))
 
 
 def hand_over(

@@ -1,0 +1,124 @@
+"""Figures that take long to compute, kept for a while: computed in the background, once for everybody who asks.
+
+Belongs here: the computing, and how long figures are kept. Does not belong here: any figure.
+
+A question is its key: whoever asks the same gets the same figures, so a key holds everything that they depend on, also
+whose leads they are about. What is asked for rarely is dropped first.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final, Generic, TypeVar, cast
+
+from leadgate.errors import LeadgateError
+
+_T = TypeVar("_T")
+_MOST: Final = 64  # questions whose figures are kept
+_MOST_RUNNING: Final = 8  # computed, or waiting to be
+_AT_A_TIME: Final = 2  # each takes up to two connections, and two cores of the server
+PATIENCE: Final = 0.1  # seconds for which a page waits for figures that are not there yet
+
+
+class BusyError(LeadgateError):
+    """Too much is being computed."""
+
+    http_status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+@dataclass(frozen=True)
+class Kept(Generic[_T]):
+    """Figures, how many seconds ago they were asked for, and whether newer ones are on their way."""
+
+    figures: _T
+    age: float
+    renewing: bool
+
+
+class KeptFigures:
+    """The figures of one process. Its threads start with the first question; ``close`` ends them."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Hashable, tuple[float, object]] = OrderedDict()
+        self._running: dict[Hashable, Future[None]] = {}
+        self._failed: OrderedDict[Hashable, BaseException] = OrderedDict()
+        self._threads = ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="figures")
+
+    def ask(self, key: Hashable, compute: Callable[[], _T], keep: float, patience: float = PATIENCE) -> Kept[_T] | None:
+        """The figures of ``key``; those older than ``keep`` seconds are shown once more while ``compute`` renews them.
+
+        None when there are none yet and they take longer than ``patience``: ask again. Raises what ``compute`` raises,
+        and ``BusyError``.
+        """
+        with self._lock:
+            self._raise_failed(key)
+            running = self._running.get(key)
+            if running is None and not self._is_fresh(key, keep):
+                running = self._start(key, compute)
+        if running is not None:
+            wait([running], patience)
+        with self._lock:
+            self._raise_failed(key)
+            found = self._kept.get(key)
+            if found is None:
+                return None
+            self._kept.move_to_end(key)
+            return Kept(cast(_T, found[1]), self._clock() - found[0], key in self._running)
+
+    def forget(self, key: Hashable) -> None:
+        """The next question computes the figures again: something has changed."""
+        with self._lock:
+            self._kept.pop(key, None)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _raise_failed(self, key: Hashable) -> None:
+        """What the computing raised is for whoever asks next; after that it is tried again."""
+        error = self._failed.pop(key, None)
+        if error is not None:
+            raise error
+
+    def _is_fresh(self, key: Hashable, keep: float) -> bool:
+        found = self._kept.get(key)
+        return found is not None and self._clock() - found[0] < keep
+
+    def _start(self, key: Hashable, compute: Callable[[], object]) -> Future[None] | None:
+        """Compute it in the background. None where too much is computed already, but older figures can be shown."""
+        if len(self._running) >= _MOST_RUNNING:
+            if key in self._kept:
+                return None
+            raise BusyError("too many reports are being computed at the moment; ask again in a few seconds")
+        asked_at = self._clock()
+
+        def run() -> None:
+            try:
+                figures = compute()
+            except BaseException as error:  # it is raised to whoever asks
+                with self._lock:
+                    del self._running[key]
+                    _put(self._failed, key, error)
+                return
+            with self._lock:
+                del self._running[key]
+                _put(self._kept, key, (asked_at, figures))
+
+        started = self._threads.submit(run)
+        self._running[key] = started
+        return started
+
+
+def _put(kept: OrderedDict[Hashable, _T], key: Hashable, value: _T) -> None:
+    """As the newest; the oldest goes."""
+    kept[key] = value
+    kept.move_to_end(key)
+    while len(kept) > _MOST:
+        kept.popitem(last=False)

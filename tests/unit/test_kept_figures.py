@@ -1,0 +1,107 @@
+"""Figures that are kept for a while: computed once for everybody, renewed in the background, never without bounds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from console.web.kept_figures import BusyError, KeptFigures
+
+LONG = 60.0  # seconds: longer than any test waits
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def kept(clock: Clock) -> Iterator[KeptFigures]:
+    figures = KeptFigures(clock)
+    yield figures
+    figures.close()
+
+
+def test_figures_are_computed_once_while_they_are_fresh(kept: KeptFigures, clock: Clock) -> None:
+    calls: list[int] = []
+    for now in (0.0, 5.0, 9.0):
+        clock.now = now
+        found = kept.ask("a", lambda: calls.append(1) or len(calls), keep=10, patience=LONG)
+        assert found is not None
+        assert (found.figures, found.age, found.renewing) == (1, now, False)
+    clock.now = 10.0
+    found = kept.ask("a", lambda: calls.append(1) or len(calls), keep=10, patience=LONG)
+    assert found is not None
+    assert (found.figures, found.age) == (2, 0.0)
+
+
+def test_old_figures_are_shown_while_new_ones_are_computed(kept: KeptFigures, clock: Clock) -> None:
+    go_on = threading.Event()
+    kept.ask("a", lambda: "old", keep=10, patience=LONG)
+    clock.now = 20.0
+    found = kept.ask("a", lambda: go_on.wait(LONG) and "new", keep=10, patience=0)
+    assert found is not None
+    assert (found.figures, found.age, found.renewing) == ("old", 20.0, True)
+    go_on.set()
+    again = kept.ask("a", lambda: "never asked", keep=10, patience=LONG)
+    assert again is not None
+    assert again.figures == "new"
+
+
+def test_whoever_asks_meanwhile_starts_nothing(kept: KeptFigures) -> None:
+    go_on, calls = threading.Event(), []
+
+    def compute() -> str:
+        calls.append(1)
+        go_on.wait(LONG)
+        return "done"
+
+    assert [kept.ask("a", compute, keep=10, patience=0) for _ in range(5)] == [None] * 5
+    go_on.set()
+    found = kept.ask("a", compute, keep=10, patience=LONG)
+    assert found is not None
+    assert (found.figures, len(calls)) == ("done", 1)
+
+
+def test_an_error_is_raised_to_whoever_asks_and_then_it_is_tried_again(kept: KeptFigures) -> None:
+    def fail() -> str:
+        raise LookupError("no ledger")
+
+    with pytest.raises(LookupError):
+        kept.ask("a", fail, keep=10, patience=LONG)
+    found = kept.ask("a", lambda: "there", keep=10, patience=LONG)
+    assert found is not None
+    assert found.figures == "there"
+
+
+def test_only_so_many_are_computed_and_kept(kept: KeptFigures) -> None:
+    go_on = threading.Event()
+    for number in range(8):
+        kept.ask(number, lambda: go_on.wait(LONG), keep=10, patience=0)
+    with pytest.raises(BusyError):
+        kept.ask("one more", lambda: True, keep=10, patience=0)
+    go_on.set()
+    for number in range(8):
+        kept.ask(number, lambda: True, keep=10, patience=LONG)
+    for number in range(200):
+        kept.ask(("many", number), lambda: "computed", keep=10, patience=LONG)
+    first = kept.ask(("many", 0), lambda: "computed again", keep=10, patience=LONG)
+    assert first is not None
+    assert first.figures == "computed again"
+
+
+def test_forgotten_figures_are_computed_again(kept: KeptFigures) -> None:
+    kept.ask("a", lambda: "before", keep=10, patience=LONG)
+    kept.forget("a")
+    found = kept.ask("a", lambda: "after", keep=10, patience=LONG)
+    assert found is not None
+    assert found.figures == "after"
