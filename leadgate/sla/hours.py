@@ -18,21 +18,18 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from leadgate.errors import LeadgateError
 from leadgate.nearest import propose
 from leadgate.playbook import Hours
+from leadgate.sla.moments import NEVER, Micros
 from leadgate.sla.zones import FIRST_YEAR, LAST_YEAR, list_time_zones
-
-Micros = npt.NDArray[np.int64]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SECOND_US = 1_000_000
 _DAY_US = 86_400 * _SECOND_US
-_NOT_A_TIME = np.iinfo(np.int64).min  # how numpy writes NaT
 
 #: How far past a start a due time is looked for. Hours that open less than that are a mistake.
 HORIZON_YEARS = 16
@@ -103,16 +100,15 @@ class Clock:
         """
         return _compute_moment(int(self._advance(_compute_micros(start), duration)[0]))
 
-    def add_many(self, starts: pd.Series[pd.Timestamp], duration: timedelta) -> pd.Series[pd.Timestamp]:
-        """``add`` for a column of aware timestamps: same index, in UTC, to the microsecond; NaT stays NaT."""
-        if not isinstance(starts.dtype, pd.DatetimeTZDtype):
-            raise HoursError(f"a clock needs timestamps with a time zone, not {starts.dtype}")
-        at = starts.dt.tz_convert(None).to_numpy(dtype="datetime64[us]").astype(np.int64)
-        known = at != _NOT_A_TIME
+    def add_many(self, starts: Micros, duration: timedelta) -> Micros:
+        """``add`` for many moments (``leadgate.sla.moments``); ``NEVER`` stays so."""
+        known = starts != NEVER
+        if known.all():
+            return self._advance(starts, duration) if starts.size else starts.copy()
+        due = starts.copy()
         if known.any():
-            at[known] = self._advance(at[known], duration)
-        due = pd.Series(at.view("datetime64[us]"), index=starts.index, name=starts.name)
-        return due.dt.tz_localize("UTC")
+            due[known] = self._advance(starts[known], duration)
+        return due
 
     def measure_between(self, first: datetime, second: datetime) -> timedelta:
         """Open time from ``first`` to ``second``; negative when ``second`` is the earlier one."""

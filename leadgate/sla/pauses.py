@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from leadgate.sla.hours import Clock
+from leadgate.sla.moments import Micros, build_moment, read_moments
 
 Pause = tuple[datetime, datetime]
 
@@ -32,14 +33,13 @@ def compute_due(clock: Clock, start: datetime, length: timedelta, pauses: Sequen
     return clock.add(at, left)
 
 
-def compute_due_many(
-    clock: Clock, starts: pd.Series[pd.Timestamp], length: timedelta, pauses: pd.Series
-) -> pd.Series[pd.Timestamp]:
-    """``compute_due`` for a column of starts; ``pauses`` has a sequence for each, mostly an empty one."""
-    moments = clock.add_many(starts, length)
-    for index in pauses.index[pauses.map(bool).astype(bool)]:
-        moments[index] = pd.Timestamp(compute_due(clock, starts[index], length, pauses[index]))
-    return moments
+def compute_due_many(clock: Clock, starts: Micros, length: timedelta, pauses: Sequence[Sequence[Pause]]) -> Micros:
+    """``compute_due`` for many starts; ``pauses`` has a sequence for each, mostly an empty one."""
+    due = clock.add_many(starts, length)
+    for place, own in enumerate(pauses):
+        if own:
+            due[place] = read_moments([compute_due(clock, build_moment(starts[place]), length, own)])[0]
+    return due
 
 
 def compute_elapsed(clock: Clock, start: datetime, end: datetime, pauses: Sequence[Pause]) -> timedelta:

@@ -16,18 +16,20 @@ The end of the journey stops them all. A target that stops after it was due is m
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import zip_longest
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from leadgate.nearest import propose
 from leadgate.playbook import LadderStep, OwnedState, Playbook, Pool, Sla, Target
 from leadgate.sla import pauses
 from leadgate.sla.hours import Clock, make_clock
+from leadgate.sla.moments import NEVER, Micros, build_column, build_moment, read_column, read_moments
+from leadgate.sla.target_clocks import FAR, OwnedLeads, Rows, TargetClocks, join_clocks, list_clocks
 from leadgate.vocabulary import EndReason
 
 TARGETS: Final[tuple[Target, ...]] = ("first_touch", "acceptance", "next_touch", "stage")
@@ -180,163 +182,150 @@ def check(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> Checked:
     stale before), ``last_touched_at`` (the touch since which ``next_touch_step`` counts) and the four counters of
     steps taken. Moments are aware, or missing.
     """
-    moment = pd.Timestamp(now)
-    frame = frame.assign(**{name: _convert_moments(frame[name]) for name in _MOMENTS})
-    frame["touched_at"] = _pick_moments(frame["touches"], lambda touches: touches[0])
-    last = _pick_moments(frame["touches"], lambda touches: touches[-1])
-    paused_until = _pick_moments(frame["pauses"], lambda each: max(end for _, end in each))
-    frame["next_touch_step"] = frame["next_touch_step"].where(last == frame["last_touched_at"], 0)
+    leads, moment = OwnedLeads.read(frame, TAKEN), int(read_moments([now])[0])
     slas: dict[Any, Sla] = {sla.name: sla for sla in playbook.slas}
-    stale_at = pd.Series(pd.NaT, index=frame.index, dtype=_AT)
-    found: list[pd.DataFrame] = [_NO_TARGETS]
+    found: list[TargetClocks] = []
     times: list[_Times] = []
-    for sla, hours, index in _group_by_terms(frame, slas, playbook):
+    for sla, hours, rows in _group_by_terms(frame, slas, playbook):
         clock = _make_clock(playbook, hours)
         if sla is not None:
-            _shift(frame, index[paused_until[index].notna()], clock, sla)
-            rows = frame.loc[index]
+            _shift(leads, rows, clock, sla)
             for target in TARGETS:
                 if (length := limit(sla, target)) is not None:
-                    clocks = _list_clocks(rows, clock, target, length)
+                    clocks = list_clocks(leads, rows, clock, target, length)
                     found.append(clocks)
                     times += _compute_times(clocks, clock, list_ladder_steps(sla, target), length)
-        _go_stale(stale_at, frame.loc[index], clock, playbook)
-    targets = pd.concat(found, ignore_index=True)
-    running = targets["closed_at"].isna()
-    late = running | (targets["closed_at"] > targets["due_at"])
-    given = frame["assigned_at"].reindex(targets["row"].to_numpy()).reset_index(drop=True)
-    before = targets["due_at"] < given  # missed by the owner before, if by anybody
-    targets["missed"] = (targets["due_at"] <= moment) & late & ~before
-    rows = frame[["due_at", "due_soon_at", "touched_at", *TAKEN.values()]].assign(last_touched_at=last)
-    paused: Any = frame.loc[paused_until > moment, "pauses"].items()
-    waiting = {row for row, spans in paused if any(first <= moment < end for first, end in spans)}
-    rows["stale_at"], rows["stale"] = stale_at, (stale_at <= moment) & ~frame.index.isin(list(waiting))
-    rows["steps"] = _to_take(times, moment, frame.index, waiting)
-    for row, steps in rows["steps"][rows["steps"].map(bool)].items():
-        for step in steps:
-            rows.at[row, TAKEN[step.target]] = step.number
-    unmet = frame["touched_at"].isna() & frame["finished_at"].isna()
-    moments = [
-        *(each.when for each in times),
-        targets[running].set_index("row")["due_at"],
-        frame.loc[unmet, "due_soon_at"],
-        stale_at,
-        paused_until,
-    ]
-    ahead = pd.concat([each[each > moment] for each in moments])
-    rows["next_check_at"] = ahead.groupby(level=0).min().reindex(frame.index)
-    return Checked(rows, targets[list(_NO_TARGETS.columns)])
+        _go_stale(leads, rows, clock, playbook)
+    waiting = np.array([any(first <= now < end for first, end in spans) for spans in leads.pauses], dtype=bool)
+    steps = _to_take(times, moment, set(np.flatnonzero(waiting).tolist()))
+    taken = {name: values.tolist() for name, values in leads.taken.items()}
+    for row, due in steps.items():
+        for step in due:
+            taken[step.target][row] = step.number
+    rows, since, closed, due_at = join_clocks(found)
+    running = closed == NEVER
+    unmet = (leads.touched == NEVER) & (leads.at["finished_at"] == NEVER)
+    ahead = np.full(len(frame), FAR, dtype=np.int64)
+    everybody = np.arange(len(frame))
+    for places, moments in (
+        *((each.clocks.rows, each.when) for each in times),
+        (rows[running], due_at[running]),
+        (everybody[unmet], leads.at["due_soon_at"][unmet]),
+        (everybody, leads.stale_at),
+        (everybody, leads.paused_until),
+    ):
+        later = moments > moment
+        np.minimum.at(ahead, places[later], moments[later])
+    ahead[ahead == FAR] = NEVER
+    index = frame.index
+    checked = pd.DataFrame(
+        {
+            "due_at": build_column(leads.at["due_at"], index),
+            "due_soon_at": build_column(leads.at["due_soon_at"], index),
+            "touched_at": build_column(leads.touched, index),
+            **{TAKEN[name]: pd.Series(values, index=index, dtype=object) for name, values in taken.items()},
+            "last_touched_at": build_column(leads.last_touched, index),
+            "stale_at": build_column(leads.stale_at, index),
+            "stale": (leads.stale_at != NEVER) & (leads.stale_at <= moment) & ~waiting,
+            "steps": pd.Series([steps.get(row, ()) for row in range(len(frame))], index=index, dtype=object),
+            "next_check_at": build_column(ahead, index),
+        },
+        index=index,
+    )
+    before = due_at < leads.at["assigned_at"][rows]  # missed by the owner before, if by anybody
+    targets = pd.DataFrame(
+        {
+            "row": index[rows],
+            "target": np.array([each.target for each in found for _ in each.pauses], dtype=object),
+            "since": build_column(since),
+            "due_at": build_column(due_at),
+            "closed_at": build_column(closed),
+            "missed": (due_at != NEVER) & (due_at <= moment) & (running | (closed > due_at)) & ~before,
+        }
+    )
+    return Checked(checked, targets)
 
 
-_MOMENTS: Final = (
-    "assigned_at", "clock_from", "due_at", "due_soon_at", "accepted_at", "finished_at", "active_at", "stale_since",
-    "last_touched_at",
-)  # fmt: skip
 _TERMS: Final = ("sla", "pool", "owner")  # what the clock depends on
-_AT: Final = "datetime64[us, UTC]"
-_NO_TARGETS: Final = pd.DataFrame(
-    {
-        "row": [],
-        "target": [],
-        **{name: pd.Series(dtype=_AT) for name in ("since", "due_at", "closed_at")},
-        "missed": pd.Series(dtype=bool),
-    }
-)
 
 
 class _Times(NamedTuple):
-    """When a step is due, for each running clock whose step was not taken yet; both are indexed by row."""
+    """When a step is due, for each running clock whose step was not taken yet."""
 
     number: int
     step: LadderStep
-    when: pd.Series
-    clocks: pd.DataFrame
-
-
-def _convert_moments(values: pd.Series) -> pd.Series:
-    if values.isna().all():  # usual, and quick
-        return pd.Series(pd.NaT, index=values.index, dtype=_AT)
-    return pd.to_datetime(values, utc=True).astype(_AT)
-
-
-def _pick_moments(cells: pd.Series, pick: Callable[[Any], datetime]) -> pd.Series:
-    """A moment picked from each cell that is not empty; NaT for the others, which are most."""
-    answer = pd.Series(pd.NaT, index=cells.index, dtype=_AT)
-    some = cells[cells.map(bool).astype(bool)]
-    if not some.empty:
-        answer[some.index] = _convert_moments(some.map(pick))
-    return answer
+    when: Micros
+    clocks: TargetClocks
 
 
 def _group_by_terms(
     frame: pd.DataFrame, slas: dict[Any, Sla], playbook: Playbook
-) -> Iterator[tuple[Sla | None, str | None, pd.Index[Any]]]:
-    """The labels of the rows that share an SLA and a clock, so that one look tells all their times."""
+) -> Iterator[tuple[Sla | None, str | None, Rows]]:
+    """The rows that share an SLA and a clock, so that one look tells all their times."""
     known: dict[tuple[Any, ...], tuple[Any, str | None]] = {}
-    keys = []
-    for terms in zip(*(frame[c].astype(object).where(frame[c].notna(), None) for c in _TERMS), strict=True):
+    groups: dict[tuple[Any, str | None], list[int]] = defaultdict(list)
+    columns = (frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in _TERMS)
+    for row, terms in enumerate(zip(*columns, strict=True)):
         if terms not in known:
             name, pool, owner = terms
             known[terms] = (name, find_hours(playbook, slas.get(name), pool, owner))
-        keys.append(known[terms])
-    for (name, hours), rows in frame.groupby(pd.Series(keys, index=frame.index, dtype=object), sort=False):
-        yield slas.get(name), hours, rows.index
+        groups[known[terms]].append(row)
+    for (name, hours), rows in groups.items():
+        yield slas.get(name), hours, np.array(rows, dtype=np.intp)
 
 
-def _shift(frame: pd.DataFrame, paused: pd.Index[Any], clock: Clock, sla: Sla) -> None:
+def _shift(leads: OwnedLeads, rows: Rows, clock: Clock, sla: Sla) -> None:
     """Move the first touch's due times of the rows that were waited for; the others stay as their owner was told."""
-    for column, share in (("due_at", 100), ("due_soon_at", sla.due_soon)) if len(paused) else ():
-        rows = frame.loc[paused]
-        frame.loc[paused, column] = pauses.compute_due_many(
-            clock, rows["clock_from"], sla.first_touch * share / 100, rows["pauses"]
-        )
-
-
-def _list_clocks(rows: pd.DataFrame, clock: Clock, target: Target, length: timedelta) -> pd.DataFrame:
-    """When the target's clock started and stopped, for each of the rows, as often as it did; as in
-    ``Checked.targets``, with the row's ``pauses`` and the steps ``taken``."""
-    finished, accepted, touched = rows["finished_at"], rows["accepted_at"], rows["touched_at"]
-    clocks = pd.DataFrame(
-        {"row": rows.index, "target": target, "pauses": rows["pauses"], "taken": rows[TAKEN[target]]}, index=rows.index
-    )
-    if target == "next_touch":
-        pairs = rows["touches"].map(lambda touches: list(zip_longest(touches, touches[1:])))
-        clocks = clocks.assign(pair=pairs, finished=finished)[pairs.map(bool).astype(bool)].explode("pair")
-        clocks["since"] = _convert_moments(clocks["pair"].str[0])
-        clocks["closed_at"] = _convert_moments(clocks["pair"].str[1]).combine_first(clocks["finished"])
-        clocks = clocks[~(clocks["finished"] <= clocks["since"])].reset_index(drop=True)
-    else:
-        stops = {
-            "first_touch": [touched, finished],
-            "acceptance": [accepted, touched, finished],
-            "stage": [accepted, finished],
-        }
-        clocks["since"], clocks["closed_at"] = rows["clock_from"], pd.concat(stops[target], axis=1).min(axis=1)
-    if target == "first_touch":
-        clocks["due_at"] = rows["due_at"]
-    else:
-        clocks["due_at"] = pauses.compute_due_many(clock, clocks["since"], length, clocks["pauses"])
-    return clocks
+    paused = rows[leads.paused_until[rows] != NEVER]
+    for column, share in (("due_at", 100), ("due_soon_at", sla.due_soon)) if paused.size else ():
+        since, length = leads.at["clock_from"][paused], sla.first_touch * share / 100
+        leads.at[column][paused] = pauses.compute_due_many(clock, since, length, leads.pick_pauses(paused))
 
 
 def _compute_times(
-    clocks: pd.DataFrame, clock: Clock, steps: Sequence[LadderStep], length: timedelta
+    clocks: TargetClocks, clock: Clock, steps: Sequence[LadderStep], length: timedelta
 ) -> Iterator[_Times]:
     """When each of a target's steps is due that was not taken yet. A row has at most one running clock of a target."""
-    running = clocks[clocks["closed_at"].isna()].set_index("row")
+    running = clocks.select(clocks.closed == NEVER)
     for number, step in enumerate(steps, start=1):
-        if not (untaken := running[running["taken"] < number]).empty:
-            when = pauses.compute_due_many(clock, untaken["since"], length * step.after / 100, untaken["pauses"])
+        untaken = running.select(running.taken < number)
+        if untaken.rows.size:
+            when = pauses.compute_due_many(clock, untaken.since, length * step.after / 100, untaken.pauses)
             yield _Times(number, step, when, untaken)
 
 
-def _go_stale(stale_at: pd.Series, rows: pd.DataFrame, clock: Clock, playbook: Playbook) -> None:
+def _go_stale(leads: OwnedLeads, rows: Rows, clock: Clock, playbook: Playbook) -> None:
     """Set when each of the rows goes stale, but for those that cannot, and those that were found so already."""
     for name, rule in playbook.follow_up.stale.items():
-        fresh = ~(rows["stale_since"] == rows["active_at"])
-        these = rows[(find_owned_states(rows) == name) & rows["finished_at"].isna() & fresh]
-        if not these.empty:
-            stale_at[these.index] = pauses.add_working_days(clock, these["active_at"], rule.days, these["pauses"])
+        active, since, accepted = (leads.at[column][rows] for column in ("active_at", "stale_since", "accepted_at"))
+        is_accepted, is_touched = accepted != NEVER, leads.touched[rows] != NEVER
+        alike = {
+            "accepted": is_accepted,
+            "touched": is_touched & ~is_accepted,
+            "untouched": ~is_touched & ~is_accepted,
+        }[name]
+        fresh = (since == NEVER) | (since != active)
+        these = rows[alike & fresh & (leads.at["finished_at"][rows] == NEVER)]
+        if these.size:
+            spans = pd.Series(leads.pick_pauses(these), dtype=object)
+            starts = build_column(leads.at["active_at"][these], spans.index)
+            leads.stale_at[these] = read_column(pauses.add_working_days(clock, starts, rule.days, spans))
+
+
+def _to_take(times: Sequence[_Times], moment: int, waiting: set[int]) -> dict[int, tuple[Step, ...]]:
+    """The steps that are due, for each row that has some by their times, up to one that takes the lead back."""
+    due: dict[int, list[tuple[int, int, Step]]] = defaultdict(list)
+    for number, step, when, clocks in times:
+        for place in np.flatnonzero((when != NEVER) & (when <= moment)).tolist():
+            since, due_at = build_moment(clocks.since[place]), build_moment(clocks.due[place])
+            taken = Step(step.of, number, step, since, due_at)
+            due[int(clocks.rows[place])].append((int(when[place]), number, taken))
+    answer: dict[int, tuple[Step, ...]] = {}
+    for row in due.keys() - waiting:
+        steps = [step for _, _, step in sorted(due[row], key=lambda one: one[:2])]
+        last = next((place for place, step in enumerate(steps) if step.step.do == "reassign"), len(steps))
+        answer[row] = tuple(steps[: last + 1])
+    return answer
 
 
 def find_owned_states(frame: pd.DataFrame) -> pd.Series:
@@ -346,23 +335,3 @@ def find_owned_states(frame: pd.DataFrame) -> pd.Series:
     states[frame["touched_at"].notna()] = "touched"
     states[frame["accepted_at"].notna()] = "accepted"
     return states
-
-
-def _to_take(times: Sequence[_Times], moment: pd.Timestamp, index: pd.Index[Any], waiting: set[Any]) -> pd.Series:
-    """The steps that are due, for each row by their times, up to one that takes the lead back."""
-    due: dict[Any, list[tuple[datetime, int, Step]]] = defaultdict(list)
-    for number, step, when, clocks in times:
-        late = when[when <= moment]
-        starts, dues = clocks["since"][late.index], clocks["due_at"][late.index]
-        for row, at, since, due_at in zip(late.index, late, starts, dues, strict=True):
-            due[row].append((at, number, Step(step.of, number, step, since, due_at)))
-    answer = pd.Series([()] * len(index), index=index, dtype=object)
-    for row in due.keys() - waiting:
-        taken: list[Step] = []
-        for _, _, each in sorted(due[row], key=lambda one: one[:2]):
-            taken.append(each)
-            if each.step.do == "reassign":
-                break
-        cell: Any = tuple(taken)
-        answer.at[row] = cell
-    return answer

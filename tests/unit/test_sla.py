@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from leadgate.playbook import FollowUp, Hours, Playbook
 from leadgate.sla import pauses, sla_targets
 from leadgate.sla.hours import Clock, make_clock
+from leadgate.sla.moments import build_column, read_moments
 from leadgate.sla.touches import explain_no_touch
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)  # a Wednesday
@@ -232,10 +233,7 @@ def test_exactly_the_open_time_outside_of_pauses_passes(
     assert pauses.compute_elapsed(clock, start, due, waited) == length
     if length:
         assert pauses.compute_elapsed(clock, start, due - MICROSECOND, waited) < length  # and no earlier
-    column = pauses.compute_due_many(
-        clock, pd.Series([pd.Timestamp(start)]).dt.as_unit("us"), length, pd.Series([waited])
-    )
-    assert column[0] == due
+    assert build_column(pauses.compute_due_many(clock, read_moments([start]), length, [waited]))[0] == due
 
 
 @few
