@@ -57,7 +57,7 @@ ORDERS_EVERY: Final = 5.0  # seconds between looks at whether somebody paused th
 ANSWERS_WITHIN: Final = 5.0  # else Prefect counts as away
 SEEN_EVERY: Final = 5.0
 DELIVER_EVERY: Final = 2.0  # seconds between rounds of delivery
-ANSWERS_EVERY: Final = 1.0  # seconds between looks for leads that webhooks have named
+LEAD_ADS_EVERY: Final = 1.0  # seconds between looks for leads that webhooks have named
 RETRY_EVERY: Final = 2.0  # while a server is away
 
 AWAY: Final = "waits for Prefect"
@@ -149,7 +149,7 @@ class Consumer:
             (self._show_alive, SEEN_EVERY),
             (self._look_for_orders, ORDERS_EVERY),
             (self._deliver, DELIVER_EVERY),
-            (self._read_answers, ANSWERS_EVERY),
+            (self._read_answers, LEAD_ADS_EVERY),
         ]
 
     async def _serve(self) -> None:

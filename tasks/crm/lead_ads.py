@@ -5,8 +5,9 @@ webhook (``leadgate.mapping.webhooks``), which stores that there is a lead, or t
 
 A lead counts as read in the transaction that stores its signal. Killed anywhere, another process asks for it once the
 lease is over; of two that ask, one stores. What Facebook refuses to everybody, or has a limit for, is the source's: it
-rests for a while, and a person hears of it once. What it does not give of one lead is that lead's: after some attempts
-the lead is held for a person, and the others go on.
+rests for a while, and a person hears of it once. What it does not give of one lead is that lead's: a person hears of it
+after some attempts, the others go on, and the lead is asked for again for a day: often the token may not read it yet.
+Then it is held.
 """
 
 from __future__ import annotations
@@ -43,9 +44,9 @@ if TYPE_CHECKING:
 
 #: Longer than one lead can take, with its repeats.
 LEASE: Final = timedelta(minutes=3)
-#: Attempts after which a lead is held: one that Facebook does not know, and one that it fails to give.
-UNKNOWN_ATTEMPTS: Final = 3
-FAILED_ATTEMPTS: Final = 10
+#: Attempts after which a person hears of a lead that Facebook does not give, and after which it is held: a day.
+TOLD_ATTEMPTS: Final = 3
+MOST_ATTEMPTS: Final = 30
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
 #: For how long a source rests that is refused, or that nobody answers.
 REST: Final = timedelta(minutes=5)
@@ -161,11 +162,8 @@ class _Reading:
         except LeadAdsLimitError as error:
             self.rest(claimed, str(error), timedelta(seconds=error.wait_seconds))
             return False
-        except LeadUnknownError as error:
-            self._fail(claimed, error, UNKNOWN_ATTEMPTS)
-            return True
-        except LeadFailedError as error:
-            self._fail(claimed, error, FAILED_ATTEMPTS)
+        except (LeadUnknownError, LeadFailedError) as error:
+            self._fail(claimed, error)
             return True
         except ServiceError as error:
             self.rest(claimed, str(error), _SHORT_REST)
@@ -185,22 +183,27 @@ class _Reading:
                 return  # another process was faster
             new = signals.store_signals(connection, [signal], now)
             failpoint("lead_ads.stored")
-            if closes:
-                work_items.close_general(connection, (ANSWERS_NOT_READ,), _name_promise(self.source), now)
+            for promise in [self._name_lead(claimed), *([self._promise] if closes else [])]:
+                work_items.close_general(connection, (ANSWERS_NOT_READ,), promise, now)
         failpoint("lead_ads.marked")
         self.report.records += 1
         self.report.new += new
         self.report.followed += 1
         self.report.held += new if signal.unreadable is not None else 0
 
-    def _fail(self, claimed: ClaimedRecord, error: ServiceError, most: int) -> None:
-        """Another attempt at this lead follows later, or it is held for a person."""
+    def _fail(self, claimed: ClaimedRecord, error: ServiceError) -> None:
+        """Another attempt at this lead follows later, which a person hears of; in the end it is held."""
         from leadgate.mapping.webhooks.facebook import build_notice_key
 
-        if claimed.attempts + 1 < most:
+        attempts = claimed.attempts + 1
+        if attempts < MOST_ATTEMPTS:
             with self.ledger.transaction() as connection:
+                now = read_time(connection, self.as_of)
                 wait = min(_FIRST_WAIT * 2 ** min(claimed.attempts, 20), _LONGEST_WAIT)
-                crm_changes.ask_later(connection, claimed.id, read_time(connection, self.as_of) + wait)
+                crm_changes.ask_later(connection, claimed.id, now + wait)
+                if attempts >= TOLD_ATTEMPTS:
+                    words = f"a lead of {self.source} is not given: {error}. It is asked for again, for a day"
+                    self._tell(connection, self._name_lead(claimed), words, now, value=claimed.record_id)
             return
         words = (
             f"the answers of lead {claimed.record_id} cannot be read: {error}. Fetch the lead from its form, capture "
@@ -221,17 +224,19 @@ class _Reading:
             now = read_time(connection, self.as_of)
             crm_changes.rest(connection, claimed.id, now + time)
             if is_told or claimed.received_at + _TOLD_AFTER <= now:
-                self._tell(connection, words, detail, now)
+                told = (
+                    f"what leads of {self.source} answered cannot be read: {words}. Webhooks are accepted meanwhile, "
+                    "and no lead is lost"
+                )
+                self._tell(connection, self._promise, told, now, detail=detail)
 
-    def _tell(self, connection: Connection, words: str, detail: str, now: datetime) -> None:
+    def _tell(
+        self, connection: Connection, promise: str, words: str, now: datetime, *, detail: str = "", value: str = ""
+    ) -> None:
+        """Open the work item, unless it is open. An id of a lead is a person's: it is in ``value``, and so erasable."""
         lock_source(connection, self.source)  # of two that fail at once, one opens the work item
-        promise = _name_promise(self.source)
         if work_items.is_open(connection, ANSWERS_NOT_READ, promise):
             return
-        told = (
-            f"what leads of {self.source} answered cannot be read: {words}. Webhooks are accepted meanwhile, and no "
-            "lead is lost"
-        )
         item: NewWorkItem = build_work_item(
             self.playbook,
             StageName.CAPTURE,
@@ -239,11 +244,16 @@ class _Reading:
             reason=ANSWERS_NOT_READ,
             promise=promise,
             source=self.source,
-            message=told,
+            message=words,
             detail=format_line(detail.strip(), _DETAIL) or None,
+            value=value or None,
         )
         work_items.open_work_items(connection, pd.DataFrame([item]))
 
+    @property
+    def _promise(self) -> str:
+        return f"answers:{self.source}"[:63]
 
-def _name_promise(source: str) -> str:
-    return f"answers:{source}"[:63]
+    def _name_lead(self, claimed: ClaimedRecord) -> str:
+        """The promise of the work item about one lead."""
+        return f"answers:{self.source[:40]}:{claimed.id}"

@@ -13,17 +13,23 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from harness import NOW, Harness, make_actor, make_lead
+from crm_fakes.lead_ads import VERSION, FakeLeadAds
+from crm_fakes.serving import serve
+from harness import NOW, PLAYBOOK, Harness, make_actor, make_lead
 from sqlalchemy import text
 from tcp_proxy import TcpProxy
 
-from leadgate.ledger import reruns
+from leadgate import playbook as playbooks
+from leadgate.ledger import crm_changes, reruns
 from leadgate.ledger.batches import claim, close
+from leadgate.ledger.crm_changes import NewCrmChange
 from leadgate.ledger.leases import find_last_held_batch, find_standing, take_over
+from leadgate.ledger.requests import Sender
 from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from tasks.batches import activate
@@ -234,6 +240,32 @@ def test_a_capture_wakes_it(harness: Harness, settings: Settings, monkeypatch: p
 
     finish(scenario())
     assert harness.find_broken() == []
+
+
+def test_a_lead_that_a_webhook_names_gets_an_owner_without_a_command(
+    harness: Harness, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, secret = "EAAG-a-page-token-0123456789", "9f86d081884c7d659a2feaa0c55ad015"
+    fake = FakeLeadAds(token, secret)
+    fake.add(1, **{name: str(value) for name, value in make_lead(1).items() if name != "id"})
+    monkeypatch.setenv("PAGE_TOKEN", token)
+    monkeypatch.setenv("LEADGATE_SECRET_ADS", secret)
+    http = "auth: facebook, secret_env: LEADGATE_SECRET_ADS, verify_env: LEADGATE_SECRET_VERIFY"
+    with serve(fake) as url:
+        answers = f"{{token_env: PAGE_TOKEN, url: '{url}/{VERSION}', allow_private: true}}"
+        text = PLAYBOOK.replace("sources:\n", f"sources:\n  ads: {{http: {{{http}, answers: {answers}}}}}\n")
+        harness.loaded = playbooks.parse(text, path=Path("ads.yaml"))
+
+        async def scenario() -> None:
+            async with consuming(harness, settings) as running:
+                await until_waits(running)
+                named = NewCrmChange("ads", "leadgen/1", "leadgen", "1", "creation", None, NOW, "{}")
+                with harness.ledger.transaction() as connection:
+                    crm_changes.store_each_change(connection, [named], [Sender("ads")], NOW)
+                await until_owned(harness, 1)
+
+        finish(scenario())
+    assert harness.rows("SELECT source, key FROM signal") == [("ads", "id:1")]
 
 
 @pytest.mark.parametrize("after", [0.0, 0.05])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from commands import Cli
 from crm_fakes.lead_ads import VERSION, FakeLeadAds
-from crm_fakes.serving import RESET_BEFORE, Response, answer_with, change_answer, serve
+from crm_fakes.serving import RESET_BEFORE, Fault, Response, answer_with, change_answer, serve
 from forked import Child
 from harness import PLAYBOOK, Harness
 from made_webhooks import make_facebook
@@ -25,7 +25,7 @@ from leadgate.ledger import open_ledger
 from leadgate.playbook import LoadedPlaybook
 from leadgate.playbook import check as playbook_check
 from leadgate.settings import Settings
-from tasks.crm.lead_ads import FAILED_ATTEMPTS, LEASE, REST, UNKNOWN_ATTEMPTS, read_answers
+from tasks.crm.lead_ads import LEASE, MOST_ATTEMPTS, REST, TOLD_ATTEMPTS, read_answers
 from tasks.crm.sync import SyncReport
 
 SOURCES = """sources:
@@ -204,37 +204,43 @@ def test_every_limit_lets_the_source_rest(client: Client, harness: Harness, fake
     assert (report.new, report.wait_seconds, report.problem is None) == (0, 60, False)
 
 
-def test_a_lead_that_is_unknown_is_held_for_a_person_and_the_others_go_on(
+def test_a_lead_that_is_not_given_is_told_and_read_once_it_is_given_and_the_others_go_on(
     client: Client, harness: Harness, fake: FakeLeadAds
 ) -> None:
     add(fake, 2)
     post(client, 1, 2)
     now = find_now(harness)
     assert read(harness, now).new == 1
-    for attempt in range(1, UNKNOWN_ATTEMPTS):
-        report = read(harness, now + attempt * timedelta(hours=1))
-    assert (report.held, count_waiting(harness), list_items(harness)) == (1, 0, [])
-    harness.run(now + timedelta(days=1))
-    ((reason, message),) = harness.rows("SELECT reason, message FROM work_item")
-    assert reason == "unreadable_row"
-    assert "lead 1 " in harness.one("SELECT unreadable FROM signal WHERE key = 'notice:1'"), message
-    raw = json.loads(json.loads(harness.one("SELECT payload FROM signal WHERE key = 'notice:1'"))["raw"])
-    assert raw["value"]["leadgen_id"] == "1"
+    for attempt in range(1, TOLD_ATTEMPTS):
+        assert list_items(harness) == []
+        read(harness, now + attempt * timedelta(hours=1))
+    ((told, value),) = harness.rows("SELECT message, value FROM work_item WHERE closed_at IS NULL")
+    assert (value, "100/33" in told) == ("1", True)
+    add(fake, 1)
+    assert read(harness, now + timedelta(hours=TOLD_ATTEMPTS)).new == 1
+    assert [closed_by for *_, closed_by in list_items(harness)] == ["leadgate"]
 
 
-def test_what_fails_for_one_lead_is_tried_again_and_held_in_the_end(
-    client: Client, harness: Harness, fake: FakeLeadAds
+BROKEN = answer_with(500, {"error": {"code": 2, "message": "down", "type": "OAuthException"}})
+
+
+@pytest.mark.parametrize("fault", [None, BROKEN], ids=["unknown", "failing"])
+def test_a_lead_that_is_not_given_for_a_day_is_held_for_a_person(
+    client: Client, harness: Harness, fake: FakeLeadAds, fault: Fault | None
 ) -> None:
-    add(fake, 1, 2)
-    post(client, 1, 2)
+    post(client, 1)
     now = find_now(harness)
-    broken = answer_with(500, {"error": {"code": 2, "message": "down", "type": "OAuthException"}})
-    fake.faults.plan(broken, matching=f"/{VERSION}/1?", times=2 * FAILED_ATTEMPTS)
-    assert read(harness, now).new == 1
-    for attempt in range(1, FAILED_ATTEMPTS):
+    if fault is not None:
+        fake.faults.plan(fault, times=2 * MOST_ATTEMPTS)
+    for attempt in range(MOST_ATTEMPTS):
         report = read(harness, now + attempt * timedelta(hours=1))
     assert (report.held, count_waiting(harness)) == (1, 0)
-    assert fake.faults.are_used_up
+    assert [closed_by for *_, closed_by in list_items(harness)] == ["leadgate"]
+    harness.run(now + timedelta(days=3))
+    assert harness.rows("SELECT reason FROM work_item WHERE closed_at IS NULL") == [("unreadable_row",)]
+    assert "lead 1 " in harness.one("SELECT unreadable FROM signal WHERE key = 'notice:1'")
+    raw = json.loads(json.loads(harness.one("SELECT payload FROM signal WHERE key = 'notice:1'"))["raw"])
+    assert raw["value"]["leadgen_id"] == "1"
 
 
 def test_silence_is_the_sources_and_is_told_once_it_lasts(client: Client, harness: Harness, fake: FakeLeadAds) -> None:
