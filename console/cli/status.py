@@ -31,9 +31,10 @@ from console.screen import (
 from console.service.state_file import STATE_FILE
 from leadgate.counting import format_count
 from leadgate.errors import ExitCode
-from leadgate.ledger import consumers, crm_figures, frozen, hosts, lookups, requests
+from leadgate.ledger import consumers, crm_changes, crm_figures, frozen, hosts, lookups, requests
 from leadgate.ledger.clock import ask_time
 from leadgate.ledger.standstill import read_standstill
+from leadgate.mapping.webhooks.facebook import LEADGEN
 
 _REUSED_FOR = timedelta(days=7)
 FRESH = 15.0  # seconds; a state that is older was left by an `up` that was killed
@@ -53,6 +54,7 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
         at = ask_time(ledger, parse_now(now))
         waits = consumers.read_waiting(ledger, at)
         seen = consumers.list_consumers(ledger)
+        unread = crm_changes.read_waiting(ledger, LEADGEN)
         reused = requests.list_reused_since(ledger, at - _REUSED_FOR)
         stands = read_standstill(ledger, context.settings.stalled_after)
         locked = frozen.find_frozen(ledger)
@@ -62,7 +64,7 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
     alive = [each for each in seen if each.alive]
     oldest = None if waits.oldest is None else (at - waits.oldest).total_seconds()
     off = [host for host in measured if host.skew.is_beyond(context.settings.clock_skew_limit)]
-    taken = bool(alive) or waits.journeys + waits.in_batches == 0
+    taken = bool(alive) or waits.journeys + waits.in_batches + unread.count == 0
     well = taken and not off and not stands.stalled and not locked
     if as_json:
         print_json(
@@ -76,7 +78,8 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
                 "to_look_up_again": unenriched,
                 "crms": [asdict(each) for each in crms],
                 "hosts": host_clocks.build_json_data(measured, off),
-                "waiting": asdict(waits) | {"oldest_seconds": oldest, "standstill_seconds": stands.seconds},
+                "waiting": asdict(waits)
+                | {"oldest_seconds": oldest, "standstill_seconds": stands.seconds, "to_be_read": asdict(unread)},
                 "stalled": stands.stalled,
                 "frozen": [each._asdict() for each in locked],
                 "well": well,
@@ -84,6 +87,12 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
         )
         return well
     _render(build_console(), state, seen, waits, oldest)
+    if unread.oldest is not None:
+        build_console().print(
+            f"{format_count(unread.count, 'lead that a webhook names waits', 'leads that webhooks name wait')} to be "
+            f"read, the oldest for {format_span((at - unread.oldest).total_seconds())}.",
+            soft_wrap=True,
+        )
     _render_reused(build_console(), reused)
     _render_providers(build_console(), uses, unenriched)
     crm_standings.render(build_console(), crms)

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, text
 
 from leadgate.ledger.captured_rows import StoredRow, match_rows_to_keys
+from leadgate.ledger.database import Ledger
 from leadgate.ledger.requests import Sender
 from leadgate.ledger.typed_rows import read_row, read_rows
 
@@ -151,9 +152,22 @@ def rest(connection: Connection, id_: int, until: datetime) -> None:
     )
 
 
-def count_waiting(connection: Connection, source: str) -> int:
-    """Records of ``source`` that were not read yet."""
-    waiting: int = connection.execute(
-        text("SELECT count(*) FROM crm_change WHERE source = :source AND followed_at IS NULL"), {"source": source}
-    ).scalar_one()
-    return waiting
+@dataclass(frozen=True)
+class WaitingRecords:
+    """How many records wait to be read, and since when the oldest does."""
+
+    count: int
+    oldest: datetime | None
+
+
+def read_waiting(ledger: Ledger, kind: str) -> WaitingRecords:
+    """The records of this ``kind``, of any source, that nobody has read yet."""
+    with ledger.transaction() as connection:
+        (found,) = read_rows(
+            connection,
+            WaitingRecords,
+            "SELECT count(*) AS count, min(received_at) AS oldest FROM crm_change "
+            "WHERE followed_at IS NULL AND object = :kind",
+            kind=kind,
+        )
+    return found

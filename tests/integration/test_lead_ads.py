@@ -311,6 +311,17 @@ def test_the_command_reads_answers_too(
     assert "did you mean 'ads'" in cli("--playbook", str(path), "crm", "sync", "adds", code=2).output
 
 
+def test_status_tells_of_leads_that_nobody_reads(client: Client, fake: FakeLeadAds, harness: Harness, cli: Cli) -> None:
+    assert "to be read" not in cli("status").output
+    post(client, 1, 2)
+    told = json.loads(cli("status", "--json", code=1).stdout)
+    assert (told["waiting"]["to_be_read"]["count"], told["well"]) == (2, False)
+    assert "2 leads that webhooks name wait to be read" in cli("status", code=1).output
+    add(fake, 1, 2)
+    read(harness, find_now(harness) + timedelta(days=1))
+    assert json.loads(cli("status", "--json").stdout)["waiting"]["to_be_read"]["count"] == 0
+
+
 def test_the_playbook_says_how_answers_are_read() -> None:
     def check(answers: str, auth: str = "facebook, verify_env: LEADGATE_SECRET_B") -> list[str]:
         source = f"{{http: {{auth: {auth}, secret_env: LEADGATE_SECRET_A, answers: {answers}}}}}"
