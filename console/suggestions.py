@@ -20,7 +20,7 @@ from leadgate.vocabulary import StageName
 if TYPE_CHECKING:
     from leadgate.values.json_types import JsonValue
 
-What = Literal["set", "approve", "discard", "again", "compare", "done", "wait"]
+What = Literal["proposed", "set", "approve", "discard", "again", "compare", "done", "wait"]
 
 
 class WaitingItem(Protocol):
@@ -83,7 +83,7 @@ RETRIED: Final = frozenset(
     }
 )
 #: Work items that may hold nothing, because the lead has no open journey, and that a person decides all the same.
-_GONE: Final = frozenset({"crm_record_deleted", "crm_privacy_deletion", "crm_records_merged"})
+GONE: Final = frozenset({"crm_record_deleted", "crm_privacy_deletion", "crm_records_merged"})
 _GOES_ON: Final = Way("again", "it goes on without that record")
 _ITSELF: Final = Way("wait", "it closes by itself when the next check finds it right")
 
@@ -191,23 +191,37 @@ WAYS: Final[dict[str, tuple[Way, ...]]] = {
 OTHERWISE: Final = (_FIELD, _ANYWAY, _END)
 
 
+_PROPOSED: Final = Way("proposed", "correct it as proposed")
+
+
 def suggest(item: WaitingItem) -> list[tuple[str, str]]:
     """What can be done about an open work item: the command, and what comes of it; the best first.
 
     No command (an empty text) where nothing is to be done.
     """
-    found: list[tuple[str, str]] = []
-    for way in WAYS.get(item.reason, OTHERWISE):
-        if way.what == "set" and item.proposal and not any("--proposed" in command for command, _ in found):
-            found.append((f"{_build_rerun(item)} --proposed", "correct it as proposed"))
-        if (command := _build_command(way, item)) is not None:
-            found.append((command, way.words))
-    return found
+    commands = ((_build_command(way, item), way.words) for way in _list_all(item))
+    return [(command, words) for command, words in commands if command is not None]
+
+
+def list_ways(item: WaitingItem) -> list[Way]:
+    """What can be done about an open work item, the best first; nothing where it closes by itself."""
+    return [way for way in _list_all(item) if _build_command(way, item)]
+
+
+def _list_all(item: WaitingItem) -> list[Way]:
+    """What makes sense for the item's reason. What it proposes comes before another correction."""
+    ways = list(WAYS.get(item.reason, OTHERWISE))
+    first = next((place for place, way in enumerate(ways) if way.what == "set"), None)
+    if item.proposal and first is not None:
+        ways.insert(first, _PROPOSED)
+    return ways
 
 
 def _build_command(way: Way, item: WaitingItem) -> str | None:
     """None for what the item does not allow."""
-    if way.what == "wait" or not (item.blocking or item.reason in RETRIED | _GONE):
+    if way.what == "proposed":
+        return f"{_build_rerun(item)} --proposed"
+    if way.what == "wait" or not (item.blocking or item.reason in RETRIED | GONE):
         return ""
     if way.what == "compare":
         return _build_review(item)

@@ -7,14 +7,17 @@ belong here: one transition (``ledger.reruns``, ``ledger.joins``), options and f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from sqlalchemy.exc import DBAPIError
+
 from leadgate.actors import Actor
 from leadgate.corrections import Corrected, find_correction_problems
+from leadgate.errors import LeadgateError
 from leadgate.fields import STANDARD
-from leadgate.ledger import Ledger, joins, reports, reruns, reviews
+from leadgate.ledger import Ledger, faults, joins, reports, reruns, reviews
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.outbox import UNDELIVERABLE
 from leadgate.ledger.reports import OpenWorkItem, WorkItemFilter
@@ -34,6 +37,15 @@ from leadgate.resolutions import (
 
 #: The evidence of an approval without words: that somebody gave it is on record beside it.
 APPROVED: Final = "approved in a review"
+
+
+@dataclass
+class Resolved:
+    """What came of several decisions: the ``journeys`` that were held, and the items that were ``left`` alone, with
+    why."""
+
+    journeys: list[int] = field(default_factory=list)
+    left: dict[int, str] = field(default_factory=dict)
 
 
 def find_items(
@@ -71,7 +83,7 @@ def resolve_items(
         case TryAgain():
             return reruns.rerun(ledger, ids, by=by, now=now, playbook=playbook)
         case Correct(fields):
-            for refused in _find_refused(ledger, dict.fromkeys(ids, fields), playbook, now).values():
+            for refused in find_refused(ledger, dict.fromkeys(ids, fields), playbook, now).values():
                 raise ActionError(f"nothing was changed, because the correction {refused}")
             return reruns.rerun(ledger, ids, by=by, now=now, playbook=playbook, corrections=fields)
         case CorrectAsProposed():
@@ -84,6 +96,32 @@ def resolve_items(
             return joins.decide_same(ledger, ids, lead, by=by, now=now)
         case DifferentPerson():
             return joins.decide_different(ledger, ids, by=by, now=now)
+
+
+def resolve_each(
+    ledger: Ledger,
+    items: Sequence[OpenWorkItem],
+    resolution: Resolution,
+    *,
+    by: Actor,
+    now: datetime,
+    playbook: Playbook,
+) -> Resolved:
+    """Resolve ``items``, each in a transaction of its own: one that cannot be resolved leaves the others done."""
+    resolved = Resolved()
+    for item in items:
+        try:
+            done = resolve_items(ledger, [item], resolution, by=by, now=now, playbook=playbook, named=[item.id])
+            resolved.journeys += done.journeys
+            if not done.work_items:
+                resolved.left[item.id] = "; ".join(done.skipped)
+        except LeadgateError as error:
+            resolved.left[item.id] = str(error)
+        except DBAPIError as error:
+            if faults.judge(error) != "race":
+                raise
+            resolved.left[item.id] = f"somebody else decided about W{item.id} at this moment; look again"
+    return resolved
 
 
 def _correct_as_proposed(
@@ -100,7 +138,7 @@ def _correct_as_proposed(
     proposed = {
         id_: {name: str(value) for name, value in fields.items()} for id_, fields in proposals.items() if fields
     }
-    refused_proposals = _find_refused(ledger, proposed, playbook, now)
+    refused_proposals = find_refused(ledger, proposed, playbook, now)
     for item, corrections in proposed.items():
         if item in refused_proposals:
             total.skipped.append(f"work item W{item}: its proposal {refused_proposals[item]}")
@@ -111,7 +149,7 @@ def _correct_as_proposed(
     return total
 
 
-def _find_refused(
+def find_refused(
     ledger: Ledger, corrections: Mapping[int, Mapping[str, str]], playbook: Playbook, now: datetime
 ) -> dict[int, str]:
     """The work items whose corrections validation would not take, each with why: its lead would be held again."""

@@ -41,6 +41,19 @@ class Other:
     owner: str | None
     heard_at: datetime | None
 
+    def list_levels(self, name: str) -> list[str]:
+        """What the field ``name`` of ``SIDE_BY_SIDE`` is to that of the held signal; an id of each CRM is compared."""
+        known = _LEVEL_OF.get(name, name)
+        return [
+            level
+            for field_, level in self.levels.items()
+            if (name == "external_id" if field_.startswith("crm_id") else field_ == known)
+        ]
+
+
+#: What the levels call a field that is shown under another name.
+_LEVEL_OF: Final = {"full_name": "name"}
+
 
 @dataclass(frozen=True)
 class Review:
@@ -76,7 +89,7 @@ def list_waiting(ledger: Ledger, playbook: Playbook, limit: int | None = None) -
         wanted = WorkItemFilter(kinds=(kind,), blocking=True)
         items += reports.list_work_items(ledger, wanted, limit)
         total += reports.count_work_items(ledger, wanted)
-    return _add_evidence(ledger, items[:limit], playbook), total
+    return add_evidence(ledger, items[:limit], playbook), total
 
 
 def read_reviews(ledger: Ledger, work_item_ids: Sequence[int], playbook: Playbook) -> list[Review]:
@@ -102,10 +115,11 @@ def read_reviews(ledger: Ledger, work_item_ids: Sequence[int], playbook: Playboo
             )
         if item.kind not in reviews.REVIEWED:
             raise ActionError(f"work item W{each} ({item.reason}) is no review: it closes when the lead is followed up")
-    return _add_evidence(ledger, [found[each] for each in dict.fromkeys(work_item_ids)], playbook)
+    return add_evidence(ledger, [found[each] for each in dict.fromkeys(work_item_ids)], playbook)
 
 
-def _add_evidence(ledger: Ledger, items: Sequence[OpenWorkItem], playbook: Playbook) -> list[Review]:
+def add_evidence(ledger: Ledger, items: Sequence[OpenWorkItem], playbook: Playbook) -> list[Review]:
+    """Each item, whatever its kind, with what there is to decide by."""
     ids = [item.id for item in items]
     known, compared = reviews.read_evidence(ledger, ids), reviews.list_compared(ledger, ids)
     read = list_scoring_fields(playbook)

@@ -199,8 +199,6 @@ def _show(context: CommandContext, number: int, *, personal: bool, as_json: bool
 
 
 _MARKS: Final = {"same": " = the same", "similar": " ≈ alike", "differs": " ≠ differs", "unknown": ""}
-#: What the levels call a field that is shown under another name.
-_LEVEL_OF: Final = {"full_name": "name"}
 
 
 def _build_comparison(each: Review) -> Table:
@@ -211,7 +209,7 @@ def _build_comparison(each: Review) -> Table:
             continue
         cells = [_format_cell(value)]
         for other in each.others:
-            marks = [_MARKS[level] for field, level in other.levels.items() if _is_level_of(field, name)]
+            marks = [_MARKS[level] for level in other.list_levels(name)]
             cells.append(_format_cell(other.values[name]) + "".join(marks))
         made.add_row(name.replace("_", " "), *map(Text, cells))
     made.add_row("owner", "", *(Text(sanitise(other.owner or "nobody", 40)) for other in each.others))
@@ -219,13 +217,6 @@ def _build_comparison(each: Review) -> Table:
         "last heard of", "", *(format_moment(other.heard_at) if other.heard_at else "" for other in each.others)
     )
     return made
-
-
-def _is_level_of(field: str, name: str) -> bool:
-    """Whether the level of ``field`` is about what is shown as ``name``."""
-    if field.startswith("crm_id"):
-        return name == "external_id"
-    return field == _LEVEL_OF.get(name, name)
 
 
 def _format_cell(value: JsonValue) -> str:

@@ -21,14 +21,22 @@ from starlette.staticfiles import StaticFiles
 from console.http.writer import report
 from console.web import live, sign_in
 from console.web.guard import MOST_BODY, Guard
-from console.web.pages import accounts, home, lead, team
+from console.web.pages import accounts, home, lead, queue, team
 from console.web.rendering import render
 from console.web.site import Site
 from console.web.visitors import SignInNeededError
 from leadgate.errors import LeadgateError
 from leadgate.ledger import faults
 
-_PAGES: Final = (sign_in.router, live.router, home.router, accounts.router, lead.router, team.router)
+_PAGES: Final = (
+    sign_in.router,
+    live.router,
+    home.router,
+    accounts.router,
+    team.router,
+    queue.router,
+    lead.router,  # behind other addresses that begin with /leads
+)
 _KEPT: Final = "public, max-age=31536000, immutable"
 
 

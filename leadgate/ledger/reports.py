@@ -103,7 +103,11 @@ class Summary:
 
 @dataclass(frozen=True)
 class WorkItemFilter:
-    """Which open work items: every condition that is given must hold."""
+    """Which open work items: every condition that is given must hold.
+
+    ``deciders``: routed to one of these, taken by one, or about a lead that one owns. ``mine``: routed to one of these
+    or taken by one. ``after``: behind the item with this due time and id, in the order of the list.
+    """
 
     ids: Sequence[int] = ()
     reason: str | None = None
@@ -115,6 +119,9 @@ class WorkItemFilter:
     due_before: datetime | None = None
     blocking: bool | None = None
     kinds: Sequence[str] = ()
+    deciders: Sequence[str] | None = None
+    mine: Sequence[str] | None = None
+    after: tuple[datetime, int] | None = None
 
     def build_conditions(self) -> tuple[str, dict[str, object]]:
         """The ``AND …`` part of a query over ``work_item w``, and its parameters."""
@@ -129,14 +136,29 @@ class WorkItemFilter:
             ("due_before", "w.due_at < :due_before", self.due_before),
             ("blocking", "w.blocking = :blocking", self.blocking),
             ("kinds", "w.kind = ANY(:kinds)", list(self.kinds) or None),
+            ("deciders", _DECIDED_BY, None if self.deciders is None else list(self.deciders)),
+            (
+                "mine",
+                "(w.route = ANY(:mine) OR w.assignee = ANY(:mine))",
+                None if self.mine is None else list(self.mine),
+            ),
+            ("after_due", "(w.due_at, w.id) > (:after_due, :after_id)", self.after and self.after[0]),
         ]
         used = [(name, condition, value) for name, condition, value in given if value is not None]
-        return "".join(f" AND {each[1]}" for each in used), {name: value for name, _, value in used}
+        parameters = {name: value for name, _, value in used}
+        if self.after is not None:
+            parameters["after_id"] = self.after[1]
+        return "".join(f" AND {each[1]}" for each in used), parameters
+
+
+_OWNER = "(SELECT a.owner FROM assignment a WHERE a.journey_id = w.journey_id AND a.ended_at IS NULL)"
+_DECIDED_BY = f"(w.route = ANY(:deciders) OR w.assignee = ANY(:deciders) OR {_OWNER} = ANY(:deciders))"
 
 
 @dataclass(frozen=True, slots=True)
 class OpenWorkItem:
-    """An open work item, the lead that it is about, and how many ``journeys`` it holds. Values are not masked."""
+    """An open work item, the lead that it is about and its ``owner``, if it has one, and how many ``journeys`` it
+    holds. Values are not masked."""
 
     id: int
     kind: str
@@ -160,6 +182,7 @@ class OpenWorkItem:
     escalated_at: datetime | None
     escalated_to: str | None
     journeys: int
+    owner: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +231,7 @@ def list_work_items(ledger: Ledger, wanted: WorkItemFilter, limit: int | None = 
         SELECT w.id, w.kind, w.blocking, w.reason, w.stage, w.promise, w.source, w.journey_id, j.lead_id,
             w.batch_id, w.message, w.value, w.detail, w.proposal, w.route, w.assignee, w.taken_at, w.due_at,
             w.opened_at, w.escalated_at, {ESCALATED_TO} AS escalated_to,
-            (SELECT count(*) FROM journey h WHERE h.work_item_id = w.id) AS journeys
+            (SELECT count(*) FROM journey h WHERE h.work_item_id = w.id) AS journeys, {_OWNER} AS owner
         FROM work_item w LEFT JOIN journey j ON j.id = w.journey_id
         WHERE w.closed_at IS NULL{conditions} ORDER BY w.due_at, w.id LIMIT :most"""
     with ledger.transaction() as connection:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -154,28 +154,8 @@ def mark_done_by_hand(
     with ledger.transaction() as connection:
         items = open_items(connection, work_item_ids, by, report)
         for item in items:
-            if item.kind == WorkItemKind.RECOVERY and item.reason not in SENT_AGAIN:
-                raise ActionError(
-                    f"work item W{item.id} is about a run that did not finish, which nobody can do by hand; rerun it"
-                )
-            if item.reason in ASKS:
-                raise ActionError(
-                    f"work item W{item.id} asks whether two records are one person: `leadgate review W{item.id} "
-                    "--same LEAD`, or --different"
-                )
-            if item.reason in GONE_FROM_CRM:
-                raise ActionError(
-                    f"work item W{item.id} asks whether the lead goes on; rerun it, and it does, or discard it"
-                )
-            if item.stage in (StageName.CAPTURE, StageName.ASSIGNMENT):
-                instead = (
-                    "correct it with --set"
-                    if item.stage == StageName.CAPTURE
-                    else "add capacity to the pool and rerun it"
-                )
-                raise ActionError(
-                    f"work item W{item.id} is held at {item.stage}, which nobody can do by hand; {instead}"
-                )
+            if (why := explain_no_pass(item)) is not None:
+                raise ActionError(why)
         journeys = lock_held_by(connection, [item.id for item in items])
         approved = {item.id for item in items if item.stage == StageName.QUALIFICATION}
         scored = [each for each in journeys if each.work_item_id in approved]
@@ -192,6 +172,47 @@ def mark_done_by_hand(
         conclude(connection, items, journeys, ItemResolution.DONE_BY_HAND, by, now, evidence)
         report.count(items, journeys)
     return report
+
+
+class Decidable(Protocol):
+    """What the rules about a work item depend on."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def stage(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def blocking(self) -> bool: ...
+
+
+def explain_no_pass(item: Decidable) -> str | None:
+    """Why nobody can do by hand what an open work item asks for; None where somebody can."""
+    if item.kind == WorkItemKind.RECOVERY and item.reason not in SENT_AGAIN:
+        return f"work item W{item.id} is about a run that did not finish, which nobody can do by hand; rerun it"
+    if item.reason in ASKS:
+        return (
+            f"work item W{item.id} asks whether two records are one person: `leadgate review W{item.id} "
+            "--same LEAD`, or --different"
+        )
+    if item.reason in GONE_FROM_CRM:
+        return f"work item W{item.id} asks whether the lead goes on; rerun it, and it does, or discard it"
+    if item.stage in (StageName.CAPTURE, StageName.ASSIGNMENT):
+        instead = (
+            "correct it with --set" if item.stage == StageName.CAPTURE else "add capacity to the pool and rerun it"
+        )
+        return f"work item W{item.id} is held at {item.stage}, which nobody can do by hand; {instead}"
+    return None
+
+
+def explain_no_decision(item: Decidable) -> str | None:
+    """Why nothing can be decided about an open work item; None where something can."""
+    if item.blocking or item.reason in SENT_AGAIN | GONE_FROM_CRM:
+        return None
+    return f"work item W{item.id} ({item.reason}) holds no journey; it closes when the lead is followed up"
 
 
 def discard(ledger: Ledger, work_item_ids: Sequence[int], *, by: Actor, now: datetime, reason: str) -> RerunReport:
@@ -245,10 +266,8 @@ def open_items(connection: Connection, ids: Sequence[int], by: Actor, report: Re
     for row in rows:
         if row.closed_at is not None:
             report.skipped.append(f"work item W{row.id} is closed already ({row.resolution})")
-        elif not row.blocking and row.reason not in SENT_AGAIN | GONE_FROM_CRM:
-            report.skipped.append(
-                f"work item W{row.id} ({row.reason}) holds no journey; it closes when the lead is followed up"
-            )
+        elif (why := explain_no_decision(row)) is not None:
+            report.skipped.append(why)
         else:
             require(by, Permission.DECIDE_ITEMS, row.owner, (row.route, row.assignee))
             usable.append(row)

@@ -49,7 +49,7 @@ TAKES_STATEMENT = {
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
 _EVERY_CONDITION = WorkItemFilter(
     ids=(1,), reason="r", stage="capture", route="r", assignee="a", source="s", batch_id=1, blocking=True,
-    due_before=NOW, kinds=("review",),
+    due_before=NOW, kinds=("review",), deciders=("d",), mine=("m",), after=(NOW, 1),
 ).build_conditions()[0]  # fmt: skip
 #: Those of them that take the type of the rows before it.
 TYPES_ROWS = {"read_rows", "read_row", "Read", "fetch"}
@@ -76,6 +76,7 @@ SAMPLES_OF: dict[str, dict[str, Any]] = {
     "reports.count_work_items": {"conditions": _EVERY_CONDITION},
     "reports.list_known_values": {"column": "reason"},
     "reports.list_work_items": {"conditions": _EVERY_CONDITION},
+    "work_queue.count_groups": {"conditions": _EVERY_CONDITION},
     "stage_moves.advance": {"stage": "capture", "status": "ready"},
     "starting._start_rescores": {"column": "rescore_at", "after": "last.status = 'done'"},
     "upkeep.analyze_grown": {"tables": [SimpleNamespace(columns="lead (email)")]},

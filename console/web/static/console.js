@@ -7,6 +7,7 @@
 //   data-key="a"    on a link or button, in a row or anywhere: what the key does
 //   data-due        on a time: a countdown
 //   data-fades="10" on a notice: it goes after so many seconds
+//   data-checks     on a checkbox: it checks all of that name
 //   data-copies     on a field: all of it is selected, to be copied
 "use strict";
 
@@ -125,6 +126,7 @@ function press(event) {
   if (event.key === "j") { move(1); return; }
   if (event.key === "k") { move(-1); return; }
   if (event.key === "?") { document.getElementById("keys")?.showModal(); return; }
+  if (event.key === "Enter" && event.target.closest("a, button")) return;
   const row = document.activeElement?.closest("[data-row]");
   const key = CSS.escape(event.key);
   const target = row?.querySelector(`[data-key="${key}"]`) || document.querySelector(`[data-key="${key}"]:not([data-row] *)`);
@@ -171,7 +173,10 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-close]")) { event.preventDefault(); event.target.closest("dialog")?.close(); }
 });
 document.addEventListener("focusin", (event) => { if (event.target.matches("[data-copies]")) event.target.select(); });
-document.addEventListener("change", (event) => { if (event.target.matches("[data-submits]")) event.target.form.requestSubmit(); });
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-checks]")) for (const box of document.getElementsByName(event.target.dataset.checks)) box.checked = event.target.checked; 
+  if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
+});
 document.addEventListener("keydown", press);
 start();
 listen();

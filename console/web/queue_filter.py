@@ -1,0 +1,120 @@
+"""Which work items a list of the queue has: those that its visitor may decide, of those that the address asks for.
+
+Belongs here: the filter of an address, and the place in a list. Does not belong here: pages (``pages.queue``), or the
+query (``ledger.reports``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, HTTPException, Query
+
+from console.web.rendering import build_address
+from console.web.sign_in import make_local
+from console.web.visitors import Visitor
+from leadgate.actors import Actor, find_scope, require
+from leadgate.ledger.reports import OpenWorkItem, WorkItemFilter
+from leadgate.permissions import Permission, Scope
+from leadgate.references import parse
+
+LARGEST_ID: Final = 2**63 - 1
+_AFTER: Final = re.compile(r"(\d{1,17})-(\d{1,18})")
+ShortText = Annotated[str, Query(max_length=1000)]
+
+
+class DueIn(StrEnum):
+    """By when the items of a list are due."""
+
+    OVERDUE = "overdue"
+    TODAY = "today"  # within 24 hours
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The filter of a list, as its address has it."""
+
+    reason: str = ""
+    route: str = ""
+    due: DueIn | None = None
+    mine: bool = False
+
+    def build_address(self, path: str = "/queue", **more: Any) -> str:
+        given = {"reason": self.reason, "route": self.route, "due": self.due, "mine": "1" if self.mine else ""}
+        return build_address(path, **given, **more)
+
+
+def read_asked(reason: ShortText = "", route: ShortText = "", due: str = "", mine: bool = False) -> Asked:
+    """The filter of the request. An empty choice of a form is none."""
+    try:
+        chosen = DueIn(due) if due else None
+    except ValueError:
+        raise HTTPException(422) from None
+    return Asked(reason.replace("\x00", ""), route.replace("\x00", ""), chosen, mine)
+
+
+TheFilter = Annotated[Asked, Depends(read_asked)]
+
+
+def build_scope(actor: Actor) -> WorkItemFilter:
+    """The items that ``actor`` may decide. Raises ``ActorError`` for somebody who decides none."""
+    scope = find_scope(actor, Permission.DECIDE_ITEMS)
+    if scope is Scope.NO:
+        require(actor, Permission.DECIDE_ITEMS)
+    if scope is Scope.ALL:
+        return WorkItemFilter()
+    theirs = actor.reps if scope is Scope.TEAM else {actor.rep} - {None}
+    return WorkItemFilter(deciders=sorted(name for name in theirs if name))
+
+
+def build_filter(asked: Asked, within: WorkItemFilter, visitor: Visitor) -> WorkItemFilter:
+    before = {None: None, DueIn.OVERDUE: visitor.now, DueIn.TODAY: visitor.now + timedelta(hours=24)}[asked.due]
+    mine = sorted({visitor.actor.name, visitor.actor.rep or visitor.actor.name}) if asked.mine else None
+    return replace(within, reason=asked.reason or None, route=asked.route or None, due_before=before, mine=mine)
+
+
+def read_number(reference: str) -> int:
+    kind, number = parse(reference) or ("batch", 0)
+    if kind not in (None, "work item"):
+        raise HTTPException(404)
+    return number
+
+
+def read_ids(did: str) -> list[int]:
+    """The work items that an address names as decided, as in ``W12``."""
+    kind, number = parse(did) or (None, 0)
+    return [number] if kind == "work item" else []
+
+
+def check_ids(ids: Sequence[int]) -> tuple[int, ...]:
+    if any(not 0 < each <= LARGEST_ID for each in ids):
+        raise HTTPException(422)
+    return tuple(dict.fromkeys(ids))
+
+
+def read_after(text: str) -> tuple[datetime, int] | None:
+    """The place in the list behind which a page begins: microseconds and an id."""
+    if not text:
+        return None
+    found = _AFTER.fullmatch(text)
+    if found is None:
+        raise HTTPException(422)
+    try:
+        return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(found[1])), int(found[2])
+    except OverflowError:
+        raise HTTPException(422) from None
+
+
+def write_after(item: OpenWorkItem) -> str:
+    return f"{(item.due_at - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)}-{item.id}"
+
+
+def find_way_back(address: str) -> str:
+    """The page of ours from which somebody came; the queue where it is none."""
+    local = make_local(address) if address else "/queue"
+    return local if local.startswith(("/queue", "/leads/")) else "/queue"

@@ -1,0 +1,73 @@
+"""The queue of open work items as people look through it: how many there are of each kind, and what became of one.
+
+Belongs here: these queries. Does not belong here: the list itself and its filter (``reports``), the evidence of an item
+(``reviews``), or deciding about one (``reruns``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from leadgate.ledger.database import Ledger
+from leadgate.ledger.reports import WorkItemFilter
+from leadgate.ledger.typed_rows import read_rows
+
+
+@dataclass(frozen=True, slots=True)
+class QueueGroup:
+    """Open work items of one reason and one route."""
+
+    reason: str
+    route: str
+    items: int
+    overdue: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemEnd:
+    """What became of a work item. ``action`` is the number of the last thing that somebody did about its journey and
+    it, and ``did`` what that was; ``undone`` tells whether it was undone."""
+
+    id: int
+    reason: str
+    stage: str
+    journey_id: int | None
+    lead_id: int | None
+    route: str
+    assignee: str | None
+    owner: str | None
+    closed_at: datetime | None
+    closed_by: str | None
+    resolution: str | None
+    did: str | None
+    action: int | None
+    undone: bool
+
+
+def count_groups(ledger: Ledger, wanted: WorkItemFilter, now: datetime) -> list[QueueGroup]:
+    """How many open items there are by reason and route, the most frequent first; ``wanted`` without its page."""
+    conditions, parameters = replace(wanted, after=None).build_conditions()
+    statement = f"""
+        SELECT w.reason, w.route, count(*) AS items, count(*) FILTER (WHERE w.due_at <= :now) AS overdue
+        FROM work_item w WHERE w.closed_at IS NULL{conditions}
+        GROUP BY w.reason, w.route ORDER BY items DESC, w.reason, w.route"""
+    with ledger.transaction() as connection:
+        return read_rows(connection, QueueGroup, statement, now=now, **parameters)
+
+
+def read_ends(ledger: Ledger, ids: Sequence[int]) -> list[ItemEnd]:
+    """What became of these work items, in the order of their ids; an open one has no ``closed_at``."""
+    statement = """
+        SELECT w.id, w.reason, w.stage, w.journey_id, j.lead_id, w.route, w.assignee,
+            (SELECT s.owner FROM assignment s WHERE s.journey_id = w.journey_id AND s.ended_at IS NULL) AS owner,
+            w.closed_at, w.closed_by, w.resolution, a.what AS did, a.number AS action,
+            a.number IS NOT NULL AND EXISTS (SELECT FROM action u WHERE u.undoes = a.number) AS undone
+        FROM work_item w LEFT JOIN journey j ON j.id = w.journey_id
+        LEFT JOIN LATERAL (SELECT each.what, each.number FROM action each
+            WHERE each.journey_id = w.journey_id AND each.work_item_id = w.id AND each.what <> 'undo'
+            ORDER BY each.id DESC LIMIT 1) a ON true
+        WHERE w.id = ANY(:ids) ORDER BY w.id"""
+    with ledger.transaction() as connection:
+        return read_rows(connection, ItemEnd, statement, ids=list(ids))
