@@ -25,7 +25,10 @@ from typing import Any, Final
 
 import pandas as pd
 
-from expectations import matching
+from expectations import (
+    late_imports,  # noqa: F401 - before Great Expectations is imported
+    matching,
+)
 from expectations.promises import Promise
 from expectations.view import name_own_column
 
