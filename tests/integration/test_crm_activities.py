@@ -301,3 +301,36 @@ def test_salesforce_tasks_and_events(harness: Harness) -> None:
         assert read(harness).activities == 0
         assert read(harness, LATER + timedelta(days=3)).activities == 1  # the event that was planned
     assert fake.errors == []
+
+
+def test_what_reps_do_with_the_contact_that_a_lead_became_counts_for_the_lead(harness: Harness) -> None:
+    fake = FakeSalesforce(App("app", "leadgate@example.com", consumer_secret=ENVIRON["CRM_TOKEN"]))
+    with serve(fake) as url:
+        add = fake.org.add
+        ids = {rep: add("User", Name=rep, Email=f"{rep}@a.example", IsActive=True, UserType="Standard") for rep in IDS}
+        harness.loaded = make_book(build_connection("salesforce", url, HTTP), ids, text=PLAYBOOK + FOLLOW_UP)
+        harness.capture(make_lead(1), make_lead(2), make_lead(3))
+        harness.run()
+        assert deliver(harness) == 3
+        logged = {"Status": "Completed", "CompletedDateTime": LATER, "TaskSubtype": "Call", "CallDurationInSeconds": 95}
+        rows = [(id, row["OwnerId"]) for id, row in fake.org.rows["Lead"].items()]
+        (called, owner), (met, meets), (left, _) = rows
+        contacts = {id: fake.org.convert(id) for id in (called, met)}
+        add("Task", WhoId=contacts[called], OwnerId=owner, **logged)
+        add("Event", WhoId=contacts[met], OwnerId=meets, StartDateTime=LATER)
+        add("Task", WhoId=add("Contact", LastName="Nobody's"), OwnerId=owner, **logged)
+        asked = len(fake.requests("ConvertedContactId"))
+
+        report = read(harness)
+
+        assert (report.problem, report.activities, report.unlinked) == (None, 2, 1)
+        assert harness.rows("SELECT lead_id, kind FROM activity ORDER BY lead_id") == [(1, "call"), (2, "meeting")]
+        harness.run(LATER)
+        touched = (
+            "SELECT j.lead_id FROM assignment a JOIN journey j ON j.id = a.journey_id WHERE touched_at IS NOT NULL"
+        )
+        assert harness.rows(f"{touched} ORDER BY 1") == [(1,), (2,)]
+        assert read(harness).activities == 0
+        assert len(fake.requests("ConvertedContactId")) > asked
+        assert fake.org.rows["Lead"][left]["IsConverted"] is False
+    assert fake.errors == []

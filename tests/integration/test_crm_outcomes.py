@@ -148,22 +148,24 @@ def test_an_opportunity_of_salesforce_finishes_the_journey(harness: Harness) -> 
         add = fake.org.add
         ids = dict.fromkeys(IDS, add("User", Name="R", Email="r@a.example", IsActive=True, UserType="Standard"))
         harness.loaded = make_book(build_connection("salesforce", url, HTTP), ids, text=PLAYBOOK + FOLLOW_UP)
-        harness.capture(make_lead(1), make_lead(2))
+        harness.capture(make_lead(1), make_lead(2), make_lead(3))
         harness.run()
-        assert deliver(harness) == 2
-        first, second = fake.org.rows["Lead"]
+        assert deliver(harness) == 3
+        first, second, third = fake.org.rows["Lead"]
         won = add("Opportunity", Name="Big", StageName="Closed Won")
         contact = fake.org.convert(first, won)
         other = add("Opportunity", Name="Small", StageName="Prospecting")
         add("OpportunityContactRole", OpportunityId=other, ContactId=contact)
         add("Opportunity", Name="Nobody's", StageName="Prospecting")
+        later = add("Opportunity", Name="Next", StageName="Closed Won")  # of the contact, after the conversion
+        add("OpportunityContactRole", OpportunityId=later, ContactId=fake.org.convert(third))
         with harness.ledger.transaction() as connection:  # the other lead's record is a contact by now
             lead = harness.one("SELECT lead_id FROM crm_link WHERE record_id = :id", id=second)
             crm_links.link_leads(connection, "sales", [(lead, contact, "key")], NOW)
 
         report = read(harness)
 
-    assert (report.problem, report.outcomes, report.unlinked) == (None, 3, 1)
+    assert (report.problem, report.outcomes, report.unlinked) == (None, 6, 1)
     harness.run(LATER)
-    assert harness.count_statuses() == {"done": 2}
+    assert harness.count_statuses() == {"done": 3}
     assert fake.errors == []

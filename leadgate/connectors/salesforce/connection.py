@@ -37,10 +37,10 @@ from leadgate.connectors.salesforce.access import Credentials
 from leadgate.connectors.salesforce.activities import EVENT_START, FIELDS, KINDS, read_activity
 from leadgate.connectors.salesforce.answers import read_id
 from leadgate.connectors.salesforce.client import RestClient
+from leadgate.connectors.salesforce.contacts import add_converted, find_people
 from leadgate.connectors.salesforce.reading import (
     RecordReader,
     find_owner_changes,
-    find_people,
     make_position,
     now_in_utc,
 )
@@ -177,12 +177,12 @@ class Salesforce:
         reader = self._read_activities_with(kind)
         page = reader.read_changes(position, self._now(), self._page_rows)
         found = [read_activity(kind, one, self._key_field) for one in page.records if not one.is_deleted]
-        return ActivityPage(found, page.position, page.has_more)
+        return ActivityPage(add_converted(self._client, found), page.position, page.has_more)
 
     def read_meetings(self, since: datetime, until: datetime) -> list[CrmActivity]:
         kind = CrmObject.MEETING
         found = self._read_activities_with(kind).find_between(EVENT_START, since, until)
-        return [read_activity(kind, record, self._key_field) for record in found]
+        return add_converted(self._client, [read_activity(kind, record, self._key_field) for record in found])
 
     def _read_activities_with(self, kind: CrmObject) -> RecordReader:
         description = self._recall(kind, [])

@@ -217,22 +217,6 @@ def make_position(since: datetime) -> str:
     return str(_Position(since + OVERLAP, "", since))
 
 
-def find_people(client: RestClient, opportunities: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The people of each opportunity by its id: leads that became it, and contacts that have a role in it."""
-    found: dict[str, dict[str, None]] = {}
-    for of, opportunity, person in (
-        ("Lead", "ConvertedOpportunityId", "Id"),
-        ("OpportunityContactRole", "OpportunityId", "ContactId"),
-    ):
-        for condition in split_list(opportunity, opportunities, 200):
-            for raw in client.query(build_query([opportunity, person], of, condition)):
-                sent = {name.lower(): value for name, value in raw.items()}
-                key, who = read_id(sent.get(opportunity.lower())), read_id(sent.get(person.lower()))
-                if key is not None and who is not None:
-                    found.setdefault(key[:15], {})[who] = None
-    return {id: tuple(found.get(id[:15], ())) for id in opportunities}
-
-
 def find_owner_changes(client: RestClient, leads: Sequence[str]) -> dict[tuple[str, str], tuple[datetime, str | None]]:
     """When each of these leads was last given to each owner, and by whom; by the short ids of lead and owner.
 

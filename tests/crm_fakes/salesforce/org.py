@@ -129,8 +129,12 @@ class Org:
         del self.rows[of][id]
 
     def convert(self, id: str, opportunity: str | None = None) -> str:
-        """A person converts a lead, into an opportunity too. Returns the contact's id."""
+        """A person converts a lead, into an opportunity too; its tasks and events are the contact's from then on.
+        Returns the contact's id."""
         contact = self.add("Contact", LastName=self.rows["Lead"][id]["LastName"])
+        for of in ("Task", "Event"):
+            for each in [key for key, row in self.rows.get(of, {}).items() if row.get("WhoId") == id]:
+                self.change(of, each, WhoId=contact)
         self.change("Lead", id, IsConverted=True, ConvertedContactId=contact, ConvertedOpportunityId=opportunity)
         return contact
 
