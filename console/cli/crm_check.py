@@ -22,7 +22,8 @@ from leadgate.connectors.crm import CrmFinding
 from leadgate.connectors.crm_opening import open_crm
 from leadgate.counting import format_count
 from leadgate.errors import ExitCode
-from tasks.crm.check import CheckReport, check_connection
+from tasks.crm.check import CheckReport, check_answers, check_connection
+from tasks.crm.lead_ads import list_sources
 
 _SHOWN = 300  # characters of a cell
 
@@ -31,13 +32,16 @@ def check(ctx: typer.Context, name: Name = None, json: Json = False) -> None:
     """Ask the playbook's CRMs whether reading and writing would work; writes nothing. Exit 1 when it would not."""
     context: CommandContext = ctx.obj
     playbook = context.load_checked_playbook().playbook
-    chosen = choose_crms(playbook, name)
+    sources = [each for each in list_sources(playbook) if name in (None, each)]
+    # without a CRM, a source alone is asked about
+    chosen = [] if sources and (name is not None or not playbook.crm) else choose_crms(playbook, name)
     status = build_error_console().status("asking") if sys.stderr.isatty() else nullcontext()
     with status:
         reports = [
             check_connection(playbook, each, os.environ, lambda each=each: open_crm(each, os.environ))  # type: ignore[misc]
             for each in chosen
         ]
+        reports += [check_answers(playbook, each, os.environ) for each in sources]
     if json:
         print_json({"crms": [asdict(each) | {"is_ready": each.is_ready} for each in reports]})
     else:

@@ -100,10 +100,20 @@ class LeadAds:
         for session in self._sessions:
             session.close()
 
+    def check_token(self) -> None:
+        """Ask whose the token is, which needs the token, the proof and the version. Raises ``ServiceError``."""
+        self._ask("me", ("id",))
+
     def read_lead(self, lead_id: str) -> JsonObject:
         """The lead with its answers, as Facebook gives it. Raises ``ServiceError``."""
+        given = self._ask(lead_id, FIELDS)
+        if str(given.get("id")) != lead_id or not isinstance(given.get("field_data"), list):
+            raise LeadUnknownError("Facebook gave the lead without its answers, which the token may not read")
+        return given
+
+    def _ask(self, path: str, fields: Sequence[str]) -> JsonObject:
         while True:
-            answer = self._sessions[0].send("GET", f"{self._url}/{lead_id}", params={"fields": ",".join(FIELDS)})
+            answer = self._sessions[0].send("GET", f"{self._url}/{path}", params={"fields": ",".join(fields)})
             given, error = _read(answer)
             if error is None:
                 break
@@ -113,8 +123,6 @@ class LeadAds:
             raise _judge(error, answer)
         if not answer.is_ok:
             raise LeadFailedError(f"Facebook answered {answer.status} without an error of its own")
-        if str(given.get("id")) != lead_id or not isinstance(given.get("field_data"), list):
-            raise LeadUnknownError("Facebook gave the lead without its answers, which the token may not read")
         return given
 
 

@@ -6,6 +6,7 @@ belong here: a vendor's fields, rights and rules (``connectors``), or creating w
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,10 +21,12 @@ from leadgate.connectors.crm import (
     CrmRefusedError,
 )
 from leadgate.connectors.crm_opening import CrmNotConfiguredError
+from leadgate.connectors.lead_ads import LeadAdsRefusedError
 from leadgate.connectors.service_session import ServiceError
 from leadgate.nearest import propose
 from leadgate.plain_text import format_line
 from leadgate.playbook import CrmConnection, Playbook, Rep
+from tasks.crm import lead_ads
 from tasks.crm.activities import list_kinds as list_activity_kinds
 from tasks.crm.fields import list_deal_fields, list_kinds, list_wanted, read_known
 from tasks.crm.owners import CrmOwners
@@ -58,6 +61,33 @@ def check_connection(
         found += ask_owners(playbook, connection, crm)
 
     ask_and_close(report, connection, environ, open_it, ask)
+    return report
+
+
+def check_answers(
+    playbook: Playbook, source: str, environ: Mapping[str, str], open_it: lead_ads.Opener = lead_ads.open_lead_ads
+) -> CheckReport:
+    """Ask whether the answers of a source's leads could be read: token, proof and version. That the token may read
+    leads is only known once there is one."""
+    report = CheckReport(source, was_asked=False)
+    http = playbook.sources[source].http
+    if http is None or http.answers is None:
+        return report
+    try:
+        with contextlib.closing(open_it(http.answers, http.secret_env, environ)) as opened:
+            opened.check_token()
+        report.was_asked = True
+    except lead_ads.LeadAdsNotConfiguredError as error:
+        advice = "Set it in the environment of this command, and of what keeps Leadgate running."
+        report.findings.append(CrmFinding(source, str(error), advice))
+    except LeadAdsRefusedError as error:
+        advice = "Compare token, secret and version with those of the app; docs/connectors.md names its permissions."
+        report.findings.append(CrmFinding(source, str(error), advice))
+        report.was_asked = True
+    except ServiceError as error:
+        advice = f"Is {http.answers.url} right, and does this machine reach it?"
+        report.findings.append(CrmFinding(source, str(error), advice))
+    report.findings = _sort(report.findings)
     return report
 
 

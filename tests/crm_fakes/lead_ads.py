@@ -78,6 +78,8 @@ class FakeLeadAds(FakeService):
         return None
 
     def _read(self, lead_id: str, fields: str) -> Response:
+        if lead_id == "me":
+            return Response(200, {"id": "222"})
         lead = self.leads.get(lead_id)
         if lead is None:
             words = (

@@ -311,6 +311,35 @@ def test_the_command_reads_answers_too(
     assert "did you mean 'ads'" in cli("--playbook", str(path), "crm", "sync", "adds", code=2).output
 
 
+@pytest.mark.parametrize(
+    ("change", "code", "told"),
+    [
+        ({}, 0, "Ready"),
+        ({"PAGE_TOKEN": ""}, 3, "PAGE_TOKEN is not set"),
+        ({"PAGE_TOKEN": "EAAG-another-token-9876543210"}, 1, "190"),
+        ({"LEADGATE_SECRET_ADS": "an-older-secret-of-the-app-0123456789"}, 1, "proof"),
+    ],
+    ids=["ready", "unset", "refused", "wrong proof"],
+)
+def test_a_check_asks_with_the_token_and_never_prints_it(
+    loaded: LoadedPlaybook,
+    cli: Cli,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, str],
+    code: int,
+    told: str,
+) -> None:
+    path = tmp_path / "ads.yaml"
+    path.write_text(loaded.text, "utf-8")
+    environ = ENVIRON | change
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    shown = cli("--playbook", str(path), "crm", "check", "ads", code=code).output
+    assert told in shown
+    assert [value for value in environ.values() if value and value in shown] == []
+
+
 def test_status_tells_of_leads_that_nobody_reads(client: Client, fake: FakeLeadAds, harness: Harness, cli: Cli) -> None:
     assert "to be read" not in cli("status").output
     post(client, 1, 2)
