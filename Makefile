@@ -40,6 +40,7 @@ demo: $(VENV)/.runtime ## the example leads through all six stages, with a summa
 	@$(BIN)/leadgate capture examples/webinar.csv --source webinar
 	@$(BIN)/leadgate capture examples/activities.csv --source activities
 	@$(BIN)/leadgate run
+	@$(BIN)/leadgate user demo
 
 .PHONY: demo-crm
 demo-crm: $(VENV)/.runtime ## the example leads into and out of a fake HubSpot and a fake Salesforce, on this machine
@@ -102,6 +103,10 @@ bench-growth: $(VENV)/.dev ## leads and read commands on a ledger of 300,000 lea
 .PHONY: bench-console
 bench-console: $(VENV)/.dev ## pages of the console on 300,000 leads with 50 people; exit 1 over 150 ms; build/bench-console.json
 	$(BIN)/python -m benchmarks.console
+
+.PHONY: pictures
+pictures: $(VENV)/.dev ## the pictures of the console in the README, from the example leads, with Chromium
+	$(BIN)/python -m benchmarks.console_pictures
 
 .PHONY: bench-matching
 bench-matching: $(VENV)/.dev ## precision and recall of matching persons and accounts, and its speed; build/bench-matching.json
