@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlencode, urljoin
@@ -18,6 +18,7 @@ from urllib.parse import urlencode, urljoin
 import lxml.html
 import pytest
 import uvicorn
+from argon2 import PasswordHasher
 from forked import wait_for
 from harness import NOW
 
@@ -26,6 +27,7 @@ from console.http.serving import build_config
 from console.web.app import build_app
 from console.web.site import Site, SiteOptions
 from console.web.visitors import COOKIE
+from leadgate import passwords
 from leadgate.actors import Actor
 from leadgate.ledger import Ledger, accounts, web_sessions
 from leadgate.playbook import LoadedPlaybook
@@ -149,7 +151,16 @@ def console_as_of() -> Any:
 
 
 @pytest.fixture
-def console(ledger: Ledger, loaded: LoadedPlaybook, settings: Settings, console_as_of: Any) -> Iterator[ConsoleSite]:
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes of passwords that take no time. Nobody attacks those of a test."""
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    monkeypatch.setattr(passwords, "_make_unknown", cache(lambda: passwords._hasher.hash("nobody's")))
+
+
+@pytest.fixture
+def console(
+    ledger: Ledger, loaded: LoadedPlaybook, settings: Settings, console_as_of: Any, cheap_passwords: None
+) -> Iterator[ConsoleSite]:
     site = Site(
         ledger,
         loaded,

@@ -178,6 +178,11 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
             "link": Entry(
                 "console.cli.user", "Print a link by which somebody sets the password of their account, once."
             ),
+            "demo": Entry(
+                "console.cli.user_demo",
+                "Accounts to try the console with, while there are none: everybody of the playbook, a reviewer, an "
+                "operator, a privacy officer and an admin, all with one new password, which is printed.",
+            ),
         },
     ),
     "version": Entry("console.cli.version", "Print the version of Leadgate."),

@@ -2,7 +2,7 @@
 
 from browser import browser
 from commands import cli, log_in
-from console_site import console, console_as_of
+from console_site import cheap_passwords, console, console_as_of
 from crm_books import org, taken, use_book, written
 from crm_fakes.hubspot.connected import hubspot
 from harness import harness, ledger, loaded, postgres, settings, template, write_csv
@@ -11,6 +11,7 @@ from posting import client, environment
 
 __all__ = [
     "browser",
+    "cheap_passwords",
     "cli",
     "client",
     "console",

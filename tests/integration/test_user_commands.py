@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
 
-import argon2
 import pytest
 from commands import Cli, join_lines, read_json
 from harness import NOW
@@ -15,7 +13,6 @@ from typer.testing import CliRunner, Result
 from console.cli import app
 from console.cli.commands import COMMANDS, Group
 from console.command_context import find_login
-from leadgate import passwords
 from leadgate.ledger import Ledger, accounts, web_sessions
 from leadgate.ledger.sign_in_links import use_link
 from leadgate.vocabulary import Role
@@ -24,10 +21,7 @@ PASSWORD, ANOTHER = "correct horse battery", "another password"
 AT = ("--now", NOW.isoformat())
 
 
-@pytest.fixture(autouse=True)
-def _cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "_hasher", argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
-    monkeypatch.setattr(passwords, "_make_unknown", cache(lambda: passwords._hasher.hash("nobody's")))
+pytestmark = pytest.mark.usefixtures("cheap_passwords")
 
 
 @pytest.fixture
@@ -124,3 +118,23 @@ def test_accounts_are_listed_and_a_misspelt_login_gets_the_nearest(cli: Cli, led
     assert "privacy officer" in join_lines(cli("user", "list"))
     for command in ("roles", "password", "disable", "enable", "link"):
         assert "martin" in cli("user", command, "marten", code=2).stderr
+
+
+def test_people_to_try_the_console_with_are_made_once(typed: Callable[..., Result], cli: Cli, ledger: Ledger) -> None:
+    made = read_json(typed("", "user", "demo", "--json"))
+    found = {account.login: account for account in accounts.list_accounts(ledger)}
+    assert found["ana"].roles == {Role.REP}
+    assert (found["mia"].roles, found["mia"].rep) == ({Role.MANAGER}, "mia")
+    assert {role for account in found.values() for role in account.roles} == set(Role)
+    assert accounts.verify_password(ledger, "ana", made["password"]) is not None
+    again = read_json(typed("", "user", "demo", "--json"))
+    assert (again["new"], again["password"]) == (False, None)
+    assert accounts.verify_password(ledger, "ana", made["password"]) is not None
+
+
+def test_people_to_try_the_console_with_are_not_made_beside_real_ones(
+    typed: Callable[..., Result], ledger: Ledger
+) -> None:
+    typed(PASSWORD + "\n", "user", "add", "Olga", "--name", "Olga", "-r", "admin")
+    assert read_json(typed("", "user", "demo", "--json"))["new"] is False
+    assert [account.login.lower() for account in accounts.list_accounts(ledger)] == ["olga"]
