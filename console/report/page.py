@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 def render_page(sections: Sequence[Section], title: str, about: str) -> str:
     """The page. ``about`` is the line under its title."""
-    shown = [(section, list(_group_cards(section.tables))) for section in sections]
-    return _load_page().render(title=title, about=about, sections=shown, NONE=NONE)
+    shown = [(section, list(group_cards(section.tables))) for section in sections]
+    return _load_page().render(title=title, about=about, sections=shown)
 
 
 @cache
@@ -41,6 +41,7 @@ def _load_page() -> Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.globals["NONE"] = NONE
     style = Markup(loader.get_source(environment, "style.css")[0])  # noqa: S704 - our own file
     return environment.get_template("page.html", globals={"style": style})
 
@@ -50,7 +51,7 @@ def _write_as_text(value: object) -> object:
     return value if isinstance(value, Markup) else sanitise(value)
 
 
-def _group_cards(tables: Sequence[Table]) -> Iterator[list[Table]]:
+def group_cards(tables: Sequence[Table]) -> Iterator[list[Table]]:
     """The tables that have rows; several that follow one another and need half of the width each, together.
 
     One alone would leave half of the page empty: its table stands beside its chart.

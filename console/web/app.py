@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 from console.http.writer import report
 from console.web import live, sign_in
 from console.web.guard import MOST_BODY, Guard
-from console.web.pages import accounts, home, lead, queue, team
+from console.web.pages import accounts, home, lead, queue, reports, team
 from console.web.rendering import render
 from console.web.site import Site
 from console.web.visitors import SignInNeededError
@@ -34,6 +34,7 @@ _PAGES: Final = (
     home.router,
     accounts.router,
     team.router,
+    reports.router,
     queue.router,
     lead.router,  # behind other addresses that begin with /leads
 )

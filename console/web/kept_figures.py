@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 _MOST: Final = 64  # questions whose figures are kept
 _MOST_RUNNING: Final = 8  # computed, or waiting to be
 _AT_A_TIME: Final = 2  # each takes up to two connections, and two cores of the server
-PATIENCE: Final = 0.1  # seconds for which a page waits for figures that are not there yet
+PATIENCE: Final = 0.08  # seconds for which a page waits for figures that are not there yet
 
 
 class BusyError(LeadgateError):
@@ -73,10 +73,12 @@ class KeptFigures:
             self._kept.move_to_end(key)
             return Kept(cast(_T, found[1]), self._clock() - found[0], key in self._running)
 
-    def forget(self, key: Hashable) -> None:
-        """The next question computes the figures again: something has changed."""
+    def forget(self, key: Hashable, older_than: float = 0.0) -> None:
+        """The next question computes the figures again, if they are older than so many seconds."""
         with self._lock:
-            self._kept.pop(key, None)
+            found = self._kept.get(key)
+            if found is not None and self._clock() - found[0] >= older_than:
+                del self._kept[key]
 
     def close(self) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)

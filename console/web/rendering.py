@@ -12,13 +12,14 @@ from importlib.resources import files
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from console.redaction import sanitise
+from console.report.tables import NONE
 from console.screen import format_span
 from console.web.navigation import list_pages
 from console.web.site import find_site
@@ -41,7 +42,8 @@ def render(
 @cache
 def _build_environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("console.web"),
+        # the parts of a report are those of the file that the command writes
+        loader=ChoiceLoader([PackageLoader("console.web"), PackageLoader("console.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_write_as_text,
@@ -61,6 +63,7 @@ def _build_environment() -> Environment:
         "lines": lambda text: Markup(escape(sanitise(text).translate(_LINES))),  # noqa: S704 - escaped here
     }
     environment.globals |= {"static": build_static_address, "address": build_address, "navigation": list_pages}
+    environment.globals["NONE"] = NONE
     return environment
 
 

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from console.display_names import DisplayNames, write_as_person
-from console.report import charts, command, files, page, text, trend
-from console.report.command import Options, choose_sections, compute_period, compute_period_before
+from console.report import charts, files, page, reading, text, trend
+from console.report.request import Options, choose_sections, compute_period, compute_period_before
 from console.report.tables import Column, Section, Table, Tile, describe_value
 from console.report.zones import choose_zone
 from console.screen import CommandError
@@ -110,14 +110,14 @@ def make_rows(name: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def build_sections(name: str) -> list[Section]:
-    return command.build(list(QUERIES), make_rows(name), Asked(NOW, NOW, NOW), PLAYBOOK)
+    return reading.build_sections(list(QUERIES), make_rows(name), Asked(NOW, NOW, NOW), PLAYBOOK)
 
 
 def build_headline(
     cells: dict[str, list[dict[str, Any]]], section: str, key: str, playbook: Playbook = PLAYBOOK
 ) -> Tile:
     """One of the figures that are looked at first."""
-    (made,) = command.build([section], cells, Asked(NOW, NOW, NOW), playbook)
+    (made,) = reading.build_sections([section], cells, Asked(NOW, NOW, NOW), playbook)
     (tile,) = [tile for tile in made.tiles if tile.key == key]
     return tile
 
@@ -225,7 +225,7 @@ def test_a_report_of_nothing_is_a_page_too() -> None:
         "to_touch": [nothing | dict.fromkeys(FIRST_TOUCHES, 0) | {"assigned": 0}],
         "recent": [],
     }
-    sections = command.build(list(QUERIES), empty, Asked(NOW, NOW, NOW), PLAYBOOK)
+    sections = reading.build_sections(list(QUERIES), empty, Asked(NOW, NOW, NOW), PLAYBOOK)
     assert "<svg" not in page.render_page(sections, "Leads", "none")
     assert files.build_json_data(sections)["funnel"]["steps"][0]["of_signals"] is None
 
@@ -487,7 +487,7 @@ def test_no_figure_of_nothing_is_a_number_in_words(section: str) -> None:
     empty: dict[str, list[dict[str, Any]]] = {name: [] for queries in QUERIES.values() for name in queries}
     nothing = dict.fromkeys(("n", "assigned", *FIRST_TOUCHES), 0) | {"grouped": 7, "p50": None, "p95": None}
     empty |= {"to_owner": [nothing], "to_touch": [nothing], "recent": []}
-    (made,) = command.build([section], empty, Asked(NOW, NOW, NOW), PLAYBOOK)
+    (made,) = reading.build_sections([section], empty, Asked(NOW, NOW, NOW), PLAYBOOK)
     for tile in made.tiles:
         assert "none yet" not in tile.detail
         assert "·" not in tile.detail
@@ -566,5 +566,5 @@ def test_the_page_has_names_and_the_data_what_the_playbook_calls_them() -> None:
 def test_one_is_no_plural() -> None:
     cells = make_rows("ana")
     cells["reasons"] = [each | {"journeys": 1} for each in cells["reasons"]]
-    sections = command.build(list(QUERIES), cells, Asked(NOW, NOW, NOW), PLAYBOOK)
+    sections = reading.build_sections(list(QUERIES), cells, Asked(NOW, NOW, NOW), PLAYBOOK)
     assert not re.search(r"\b1 (journeys|leads|signals|points)\b", page.render_page(sections, "Leads", "all"))

@@ -1,0 +1,167 @@
+"""The report as pages: what its address asks for, who may see it, and where its numbers lead to."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from console_site import Browser, ConsoleSite, Page
+from harness import NOW, Harness, make_lead
+from sqlalchemy import text
+
+from leadgate.vocabulary import Role
+
+HOSTILE = "<script>alert(1)</script>\u202e" + "x" * 8_000
+
+
+@pytest.fixture
+def console_as_of() -> Any:
+    return NOW + timedelta(hours=5)
+
+
+@pytest.fixture
+def worked(harness: Harness) -> Harness:
+    """Eight leads with owners, one that waits for a person, and one that cannot be read."""
+    harness.begin(*[make_lead(number, Title="Chief") for number in range(8)], make_lead(9, Phone="call me"), None)
+    return harness
+
+
+@pytest.fixture
+def mia(worked: Harness, console: ConsoleSite) -> Browser:
+    return console.sign_in("mia", Role.MANAGER, rep="mia")
+
+
+def look(browser: Browser, **query: Any) -> Page:
+    """The page once its figures are computed, as it comes again by itself."""
+    page = browser.get("/reports", **query)
+    while "refresh" in page.headers:
+        page = browser.get("/reports", **query)
+    return page
+
+
+def read_tiles(page: Page) -> dict[str, str]:
+    return dict(
+        zip(page.texts("//*[@class='tile']/span[@class='what']"), page.texts("//*[@class='tile']/strong"), strict=True)
+    )
+
+
+def test_each_section_has_a_page_with_its_figures_and_the_period_before(mia: Browser) -> None:
+    page = look(mia)
+    assert page.status == 200
+    assert page.texts("//nav[@aria-label='Sections']/a") == [
+        "Funnel", "Conversion", "Speed and SLA", "Load and fairness", "Clean paths",
+    ]  # fmt: skip
+    for href in page.tree.xpath("//nav[@aria-label='Sections']/a/@href"):
+        assert len(read_tiles(mia.get(href))) >= 1
+    speed = look(mia, section="speed")
+    assert read_tiles(speed)["First touch in time"] == "0 %"
+    assert "in the period before" in speed.words
+    assert look(mia, section="load").tree.xpath("//article//svg")
+
+
+def test_numbers_lead_to_what_they_are_of(mia: Browser) -> None:
+    load = look(mia, section="load")
+    links = set(load.tree.xpath("//section//a/@href"))
+    assert {"/leads?due=overdue", "/leads?rep=bob", "/leads?rep=bob&due=overdue", "/team/bob"} <= links
+    paths = look(mia, section="paths", days=7)
+    assert "/queue?reason=phone_impossible" in paths.tree.xpath("//section//a/@href")
+    speed = look(mia, section="speed", days=7)
+    assert "/reports?section=speed&days=7&rep=bob" in speed.tree.xpath("//section//a/@href")
+
+
+def test_a_view_is_its_address(mia: Browser) -> None:
+    asked = {"section": "load", "since": "2026-03-01", "until": "2026-03-04", "rep": "bob", "zone": "Asia/Tokyo"}
+    page = look(mia, **asked)
+    (address,) = page.tree.xpath("//main/p/a/@href")
+    assert mia.get(address).texts("//h2") == page.texts("//h2") == ["Load and fairness"]
+    assert "2026-03-01 to 2026-03-04, days and hours of Asia/Tokyo · rep Bob" in page.words
+    form = {each.get("name"): each.get("value") for each in page.tree.xpath("//form[@method='get']//input")}
+    assert form["since"] == "2026-03-01"
+    assert page.tree.xpath("//select[@name='rep']/option[@selected]/@value") == ["bob"]
+
+
+def test_a_period_of_days_follows_the_calendar(mia: Browser) -> None:
+    assert "2026-02-26 to 2026-03-04" in look(mia, days=7).words
+    assert "2025-12-05 to 2026-03-04" in look(mia, days=90).words
+
+
+def test_figures_are_kept_and_computed_again_when_somebody_asks(
+    worked: Harness, mia: Browser, console: ConsoleSite
+) -> None:
+    before = read_tiles(look(mia, section="load"))["Open now"]
+    with worked.ledger.transaction() as connection:
+        connection.execute(
+            text(
+                "UPDATE assignment SET ended_at = assigned_at, end_reason = 'reassigned' "
+                "WHERE id = (SELECT max(id) FROM assignment)"
+            )
+        )
+    assert read_tiles(look(mia, section="load"))["Open now"] == before
+    assert mia.post("/reports/refresh", section="load").status == 200
+    assert read_tiles(look(mia, section="load"))["Open now"] == before  # younger than ten seconds
+    key = next(iter(console.site.figures._kept))
+    console.site.figures.forget(key)
+    assert int(read_tiles(look(mia, section="load"))["Open now"]) == int(before) - 1
+
+
+@pytest.mark.parametrize(
+    ("role", "status"),
+    [
+        (Role.REP, 403),
+        (Role.PRIVACY_OFFICER, 403),
+        (Role.MANAGER, 200),
+        (Role.REVIEWER, 200),
+        (Role.OPERATOR, 200),
+        (Role.ADMIN, 200),
+    ],
+)
+def test_reports_are_for_who_may_read_them(worked: Harness, console: ConsoleSite, role: Role, status: int) -> None:
+    someone = console.sign_in("someone", role, rep="ana" if role is Role.REP else None)
+    assert someone.get("/reports").status == status
+    assert someone.post("/reports/refresh").status == status
+    assert ("Reports" in someone.get("/account").texts("//nav/a")) is (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ({"section": "nothing"}, 400),
+        ({"days": "0"}, 422),
+        ({"days": "99999999999999999999"}, 422),
+        ({"days": "x"}, 422),
+        ({"since": "yesterday"}, 400),
+        ({"since": "0001-01-01"}, 400),
+        ({"until": "9999-12-31"}, 400),
+        ({"since": "2026-03-04", "until": "2026-03-01"}, 400),
+        ({"zone": "Mars/Olympus"}, 400),
+        ({"zone": "../../etc/passwd"}, 400),
+        ({"source": "nowhere"}, 400),
+        ({"rep": "nobody"}, 400),
+        ({"rep": "n" * 300}, 422),
+        ({"source": "\x00"}, 400),
+        ({"source": HOSTILE[:150]}, 400),
+    ],
+)
+def test_an_address_that_cannot_be_read_is_answered_with_what_is_wrong(
+    mia: Browser, query: dict[str, str], status: int
+) -> None:
+    page = look(mia, **query)
+    assert (page.status, len(page.texts("//*[@id='problem']"))) == (status, 1)
+    assert page.tree.xpath("//main//script") == []
+
+
+def test_a_section_that_a_rep_does_not_have_gives_way_to_one_that_they_have(mia: Browser) -> None:
+    page = look(mia, section="funnel", rep="bob")
+    assert (page.status, page.texts("//h2")) == (200, ["Speed to lead"])
+
+
+def test_hostile_names_are_shown_harmless(worked: Harness, mia: Browser) -> None:
+    with worked.ledger.transaction() as connection:
+        connection.execute(text("UPDATE work_item SET reason = :hostile"), {"hostile": HOSTILE})
+        connection.execute(text("UPDATE assignment SET pool = :hostile"), {"hostile": HOSTILE[:150]})
+    for section in ("paths", "load", "speed"):
+        page = look(mia, section=section, days=3)
+        assert page.status == 200
+        assert "\u202e" not in page.text
+        assert page.tree.xpath("//main//script") == []
