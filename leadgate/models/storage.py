@@ -56,6 +56,8 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "activity.request_id": 255,
     "reused_request.source": _NAME,
     "reused_request.request_id": 255,
+    "web_session.id_hash": 64,  # SHA-256 in hex
+    "sign_in_link.id_hash": 64,
     "batch_holder.holder": 512,  # a flow run's id, or a host and a process
     "consumer.name": 512,
     "host.name": 255,  # what the operating system allows

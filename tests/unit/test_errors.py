@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 #: Errors that end inside the program: something catches each, and no person reads it.
 INSIDE = {
     "DeadlinePassed", "FaultError", "JsonPathError", "NotTakenError", "NotifyError", "ProviderError", "RecordError", "RefusedExpectationError",
-    "RowsRefused", "UncheckedError", "UnfitValueError", "UnreadableWebhookError", "UnusableFile", "UrlTemplateError",
+    "RowsRefused", "SignInNeededError", "UncheckedError", "UnfitValueError", "UnreadableWebhookError", "UnusableFile", "UrlTemplateError",
     "_PrivatePeer", "_Stop",
 }  # fmt: skip
 
