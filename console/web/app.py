@@ -19,8 +19,9 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from console.http.writer import report
-from console.web import live, sign_in
+from console.web import live, open_id, sign_in
 from console.web.guard import MOST_BODY, Guard
+from console.web.open_id_provider import OpenIdProvider
 from console.web.pages import accounts, home, lead, queue, reports, team
 from console.web.rendering import render
 from console.web.site import Site
@@ -30,6 +31,7 @@ from leadgate.ledger import faults
 
 _PAGES: Final = (
     sign_in.router,
+    open_id.router,
     live.router,
     home.router,
     accounts.router,
@@ -67,6 +69,8 @@ def build_app(site: Site) -> Guard:
     )
     app.state.site = site
     app.state.attempts = sign_in.Attempts()
+    server = site.options.sign_in.open_id
+    app.state.open_id = None if server is None else OpenIdProvider(server)
     app.state.announcements = announcements
     app.mount("/static", _Static(directory=str(files("console.web").joinpath("static"))))
     for router in _PAGES:

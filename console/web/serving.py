@@ -18,6 +18,7 @@ from console.http.serving import Server, build_config, open_socket
 from console.screen import say
 from console.web.addresses import build_address, build_first_link, is_secure
 from console.web.app import build_app
+from console.web.sign_in_settings import SignInSettings
 from console.web.site import Site, SiteOptions
 from leadgate.ledger import open_ledger
 
@@ -38,7 +39,7 @@ def console(ctx: typer.Context, port: Port = None, prefect_url: PrefectUrl = Non
         open_ledger(settings) as ledger,
     ):
         here = build_address(settings, taken.getsockname()[1])
-        options = SiteOptions(here, prefect_url, secure=is_secure(here))
+        options = SiteOptions(here, prefect_url, secure=is_secure(here), sign_in=SignInSettings.from_environment())
         if not options.secure:
             say(f"Warning: {here} is neither HTTPS nor this machine: anybody on the way can read what is sent.")
         connections = Connections(Limits.of(raise_descriptors()), settings.trusted_proxies)

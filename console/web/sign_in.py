@@ -21,6 +21,7 @@ from console.http.addresses import find_client_address, find_sender
 from console.http.rates import MOST_ADDRESSES, TokenBucket
 from console.web.rendering import render
 from console.web.site import Site, TheSite
+from console.web.trusted_header import find_vouched_login
 from console.web.visitors import end_session, start_session
 from leadgate.errors import LeadgateError
 from leadgate.ledger import Ledger, accounts
@@ -75,8 +76,17 @@ class Attempts:
 
 
 @router.get("/sign-in")
-def show_sign_in(request: Request, after: str = "/") -> Response:
-    return render(request, "sign_in.html", after=make_local(after), problem=None, login="")
+def show_sign_in(request: Request, site: TheSite, after: str = "/") -> Response:
+    """The form; whom a trusted proxy vouches for needs none."""
+    login = find_vouched_login(request)
+    if login is None:
+        return render(request, "sign_in.html", after=make_local(after), problem=None, login="")
+    account = accounts.find_account(site.ledger, login)
+    if account is None or account.disabled_at is not None:
+        return _show_problem(request, 403, "There is no account for you here. Ask an admin to add one.", after, login)
+    response = RedirectResponse(make_local(after), 303)
+    start_session(response, site, account, site.now())
+    return response
 
 
 @router.post("/sign-in")

@@ -15,6 +15,7 @@ from fastapi import Depends, Request
 
 from console.display_names import DisplayNames
 from console.web.kept_figures import KeptFigures
+from console.web.sign_in_settings import SignInSettings
 from leadgate.ledger import Ledger
 from leadgate.ledger.clock import ask_time
 from leadgate.playbook import LoadedPlaybook, Playbook
@@ -25,12 +26,13 @@ from leadgate.settings import Settings
 class SiteOptions:
     """``url``: by which people reach the console. ``prefect_url``: of the Prefect UI, without a path; None where there
     is none to link to. ``secure``: browsers reach the console by HTTPS, or on their own machine. ``as_of`` replaces the
-    ledger's clock, to try things out."""
+    ledger's clock, to try things out. ``sign_in``: which other servers let people in."""
 
     url: str = ""
     prefect_url: str | None = None
     secure: bool = True
     as_of: datetime | None = None
+    sign_in: SignInSettings = field(default_factory=SignInSettings)
 
 
 @dataclass(frozen=True)

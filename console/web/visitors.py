@@ -15,6 +15,7 @@ from fastapi import Depends, Request
 from starlette.responses import Response
 
 from console.web.site import Site, TheSite, find_site
+from console.web.trusted_header import find_vouched_login
 from leadgate import actors
 from leadgate.actors import Actor
 from leadgate.ledger import web_sessions
@@ -57,7 +58,12 @@ def find_visitor(request: Request, site: TheSite) -> Visitor | None:
         return None
     now = site.now()
     account = web_sessions.read_session(site.ledger, token, now)
-    return None if account is None else build_visitor(account, site, now)
+    if account is None:
+        return None
+    vouched = find_vouched_login(request)
+    if vouched is not None and vouched.casefold() != account.login.casefold():
+        return None  # somebody else sits at this browser now, and the proxy knows
+    return build_visitor(account, site, now)
 
 
 def build_visitor(account: Account, site: Site, now: datetime) -> Visitor:

@@ -20,6 +20,8 @@ _SYSTEM_FAMILIES: Final = ("LC_", "PYTHON")
 _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _LEDGER_FAMILIES: Final = ("PG", "LEADGATE_FAILPOINT")  # PG…: what PostgreSQL's client library reads
 _PREFECT_FAMILIES: Final = ("PREFECT_", "DO_NOT_TRACK")
+#: Of the console alone: how people sign in by other servers, with the secrets for it.
+_SIGN_IN_FAMILIES: Final = ("LEADGATE_OIDC_", "LEADGATE_TRUSTED_HEADER")
 METRICS_TOKEN: Final = "LEADGATE_METRICS_TOKEN"  # noqa: S105 - the name of a variable
 
 
@@ -77,7 +79,8 @@ def select_for_http_capture(environ: Mapping[str, str], playbook: Playbook) -> d
 
 def select_for_console(environ: Mapping[str, str]) -> dict[str, str]:
     """No secrets of sources, addresses of messages, or credentials of CRMs and services; no token for metrics."""
-    return _select(environ, settings.list_variables() - {METRICS_TOKEN}, _LEDGER_FAMILIES, {METRICS_TOKEN})
+    names = {*settings.list_variables(), *_PROXIES} - {METRICS_TOKEN}
+    return _select(environ, names, (*_LEDGER_FAMILIES, *_SIGN_IN_FAMILIES), {METRICS_TOKEN})
 
 
 def _select(

@@ -28,6 +28,7 @@ __all__ = [
     "Account",
     "AccountError",
     "add_account",
+    "admit",
     "disable_account",
     "enable_account",
     "find_account",
@@ -40,6 +41,8 @@ __all__ = [
 
 #: Characters of a login, a name or an address.
 LONGEST: Final = 200
+#: Who makes accounts of people whom another server vouches for, on record.
+BY_SERVER: Final = "OpenID Connect"
 #: Records have these words where no person did something.
 RESERVED: Final = frozenset({"lead", "leadgate"})
 
@@ -237,6 +240,60 @@ def verify_password(ledger: Ledger, login: str, password: str) -> Account | None
                 {"id": account.id, "kept": kept, "new": passwords.hash_password(password)},
             )
     return account
+
+
+def admit(
+    ledger: Ledger,
+    *,
+    subject: str,
+    login: str,
+    name: str,
+    email: str | None,
+    roles: Collection[Role] | None,
+    rep: str | None,
+    now: datetime,
+) -> Account:
+    """The account of a person whom another server vouches for, by ``subject``: that server, and their id there.
+
+    The first time that is the account of this login that has neither a password nor a subject: an admin has made it for
+    them. Without one, an account is made, if the server gives ``roles``; from then on they are those of the account.
+    None: an admin gives roles. A login alone makes nobody the owner of an account that somebody has.
+
+    Raises ``AccountError`` where there is no account for them, or it is disabled.
+    """
+    with ledger.transaction() as connection:
+        connection.execute(text("LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE"))
+        account = _find_subject(connection, subject, _clean(login, "login"))
+        if account is None:
+            if roles is None or _find(connection, login) is not None:
+                raise AccountError(f"there is no account {login[:80]!r} for you; ask an admin to add one")
+            account = insert_account(
+                connection, login=login, name=name, roles=roles, kept=None, email=email, rep=rep, by=BY_SERVER, now=now
+            )
+        if account.disabled_at is not None:
+            raise AccountError("your account is disabled; ask an admin")
+        return read_accounts(
+            connection,
+            "UPDATE account AS a SET subject = :subject, roles = coalesce(CAST(:roles AS varchar[]), roles), "
+            "rep = coalesce(rep, CAST(:rep AS text)) "
+            f"WHERE id = :id RETURNING {COLUMNS}",
+            id=account.id,
+            subject=subject,
+            roles=None if roles is None else _list_roles(roles),
+            rep=rep,
+        )[0]
+
+
+def _find_subject(connection: Connection, subject: str, login: str) -> Account | None:
+    found = read_accounts(
+        connection,
+        f"SELECT {COLUMNS} FROM account a WHERE a.subject = CAST(:subject AS text) OR (a.subject IS NULL "
+        "AND a.password_hash IS NULL AND lower(a.login) = lower(CAST(:login AS text))) "
+        "ORDER BY a.subject NULLS LAST LIMIT 1",
+        subject=subject,
+        login=login,
+    )
+    return found[0] if found else None
 
 
 def is_anybody(connection: Connection) -> bool:

@@ -26,6 +26,7 @@ class AccountRow(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint(f"roles <@ ARRAY[{list_in_sql(Role)}]::varchar[]"),
         Index("account_login", text("lower(login)"), unique=True),
+        Index("account_subject", "subject", unique=True),
     )
     id: int | None = declare_id()
     login: str = declare_staff()
@@ -37,6 +38,7 @@ class AccountRow(SQLModel, table=True):
     )
     password_hash: str | None = None  # none: nobody can sign in with a password
     rep: str | None = declare_staff(None)
+    subject: str | None = declare_staff(None)  # who they are for an OpenID Connect server: its address and their id
     created_at: datetime = declare_moment()
     created_by: str = declare_staff()
     changed_at: datetime | None = declare_moment(nullable=True)

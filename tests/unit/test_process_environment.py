@@ -35,3 +35,16 @@ def test_answers_are_read_where_flows_run_and_their_token_stays_there() -> None:
     assert select(environment.select_for_flows(environ, rules)) == {"PAGE_TOKEN", "LEADGATE_SECRET_A"}
     assert select(environment.select_for_http_capture(environ, rules)) == environ.keys() - {"PAGE_TOKEN"}
     assert select(environment.select_for_prefect_server(environ)) == set()
+
+
+def test_secrets_for_signing_in_reach_the_console_and_no_other_process() -> None:
+    environ = {"LEADGATE_OIDC_CLIENT_SECRET": "x", "LEADGATE_TRUSTED_HEADER_SECRET": "y"}
+    rules = playbook.load_default().playbook
+
+    assert environment.select_for_console(environ).items() >= environ.items()
+    for process in (
+        environment.select_for_flows(environ, rules),
+        environment.select_for_http_capture(environ, rules),
+        environment.select_for_prefect_server(environ),
+    ):
+        assert environ.keys() & process.keys() == set()
