@@ -13,7 +13,6 @@ from stub_gates import pass_all
 
 import leadgate
 from leadgate import api
-from tasks.batches import run_waiting
 
 ANN = {"Email": "ann@acme.example", "First Name": "Ann", "Last Name": "Lee", "Company": "Acme", "Job Title": "Chief"}
 BEN = {"Email": "ben@corp.example", "First Name": "Ben", "Company": "Corp", "Job Title": "student"}
@@ -21,8 +20,7 @@ BEN = {"Email": "ben@corp.example", "First Name": "Ben", "Company": "Corp", "Job
 
 @pytest.fixture
 def worked(harness: Harness) -> Harness:
-    harness.capture(ANN, BEN, {**ANN, "Message": "again"})
-    run_waiting(harness.worker(), lambda: NOW, check=pass_all)
+    harness.begin(ANN, BEN, {**ANN, "Message": "again"}, check=pass_all)
     return harness
 
 

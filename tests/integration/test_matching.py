@@ -132,7 +132,8 @@ def test_a_number_that_many_share_proves_nothing(cli: Cli, harness: Harness) -> 
 @pytest.fixture
 def asked(harness: Harness) -> Harness:
     """Lead 1 is owned; J2 may be the same person, and waits."""
-    after(harness, ANN, ANN | {"Email": "rob@home.example", "Phone": "", "Message": "the second one"})
+    second = ANN | {"Email": "rob@home.example", "Phone": "", "Message": "the second one"}
+    harness.begin_with("perhaps the same person", lambda: after(harness, ANN, second))
     return harness
 
 

@@ -79,32 +79,36 @@ def declared(*kinds: Any) -> set[str]:
 def worked(ledger: Ledger) -> Harness:
     """The default playbook's day: owned, held, joined, reviewed, handed over, waited for, reminded, given back."""
     harness = Harness(ledger, playbooks.load_default())
-    harness.capture(
-        *(hostile(number) for number in range(1, 6)),
-        hostile(1, Message=f"again {MARK}", submission_id=f"{MARK}-again"),
-        hostile(6, Email=f"{MARK} at example", Phone="none"),
-        hostile(7, Email=f"other@{MARK}2.example", Phone=hostile(2)["Phone"], **{"Last name": f"{MARK}2"}),
-        hostile(8, Country=MARK, Phone=f"12 {MARK}"),
-        hostile(9, **{"Job title": f"student {MARK}"}),
-        {"Email": "x", "Company": MARK},
-        None,
-    )
-    harness.activity("demo_request", f"{MARK}1@{MARK}1.example")
-    harness.run()
-    owned = [row[0] for row in harness.rows("SELECT id FROM journey WHERE status = 'owned' ORDER BY id")]
-    assert len(owned) >= 4
-    now, why = NOW + timedelta(hours=1), f"{MARK} asked for somebody else"
-    reps = [rep.name for rep in harness.loaded.playbook.reps]
-    mia = Actor("mia", reps=frozenset(reps), roles=SYSTEM_ROLES | {Role.MANAGER})
-    had = harness.one("SELECT owner FROM assignment WHERE journey_id = :j AND ended_at IS NULL", j=owned[0])
-    rep = next(each for each in reps if each != had)
-    reassignments.reassign(ledger, harness.loaded, owned[0], rep=rep, anyway=True, reason=why, by=mia, now=now)
-    reassignments.unassign(ledger, harness.loaded, owned[1], reason=why, by=mia, now=now)
-    leaver = harness.one("SELECT owner FROM assignment WHERE journey_id = :j AND ended_at IS NULL", j=owned[2])
-    reassignments.transfer(ledger, harness.loaded, leaver, reason=why, by=mia, now=now)
-    ownership.wait(ledger, owned[3], until=now + timedelta(days=1), reason=why, by=mia, now=now)
-    for hours in (3, 30, 300):
-        harness.run(NOW + timedelta(hours=hours))
+
+    def work() -> None:
+        harness.capture(
+            *(hostile(number) for number in range(1, 6)),
+            hostile(1, Message=f"again {MARK}", submission_id=f"{MARK}-again"),
+            hostile(6, Email=f"{MARK} at example", Phone="none"),
+            hostile(7, Email=f"other@{MARK}2.example", Phone=hostile(2)["Phone"], **{"Last name": f"{MARK}2"}),
+            hostile(8, Country=MARK, Phone=f"12 {MARK}"),
+            hostile(9, **{"Job title": f"student {MARK}"}),
+            {"Email": "x", "Company": MARK},
+            None,
+        )
+        harness.activity("demo_request", f"{MARK}1@{MARK}1.example")
+        harness.run()
+        owned = [row[0] for row in harness.rows("SELECT id FROM journey WHERE status = 'owned' ORDER BY id")]
+        assert len(owned) >= 4
+        now, why = NOW + timedelta(hours=1), f"{MARK} asked for somebody else"
+        reps = [rep.name for rep in harness.loaded.playbook.reps]
+        mia = Actor("mia", reps=frozenset(reps), roles=SYSTEM_ROLES | {Role.MANAGER})
+        had = harness.one("SELECT owner FROM assignment WHERE journey_id = :j AND ended_at IS NULL", j=owned[0])
+        rep = next(each for each in reps if each != had)
+        reassignments.reassign(ledger, harness.loaded, owned[0], rep=rep, anyway=True, reason=why, by=mia, now=now)
+        reassignments.unassign(ledger, harness.loaded, owned[1], reason=why, by=mia, now=now)
+        leaver = harness.one("SELECT owner FROM assignment WHERE journey_id = :j AND ended_at IS NULL", j=owned[2])
+        reassignments.transfer(ledger, harness.loaded, leaver, reason=why, by=mia, now=now)
+        ownership.wait(ledger, owned[3], until=now + timedelta(days=1), reason=why, by=mia, now=now)
+        for hours in (3, 30, 300):
+            harness.run(NOW + timedelta(hours=hours))
+
+    harness.begin_with("a day of the default playbook", work)
     return harness
 
 

@@ -34,9 +34,13 @@ def harness(ledger: Ledger) -> Harness:
 
 def hot(harness: Harness) -> None:
     """Lead 1 asked for a demo and has an owner."""
-    harness.activity("demo_request", EMAIL)
-    harness.capture(make_lead(1, Company=""))
-    harness.run()
+
+    def work() -> None:
+        harness.activity("demo_request", EMAIL)
+        harness.capture(make_lead(1, Company=""))
+        harness.run()
+
+    harness.begin_with(repr((harness.loaded.text, "asked for a demo")), work)
 
 
 def followed_up(harness: Harness, at: datetime = NOW + timedelta(hours=1)) -> None:

@@ -33,21 +33,24 @@ def hostile(number: int, **more: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def worked(ledger: Ledger, harness: Harness) -> Harness:
-    harness.capture(
-        hostile(1),
-        hostile(2),
-        hostile(1, Message=f"again {EVIL}"),
-        hostile(3, Email=f"x@<https://evil.example|{EVIL}>", Phone=f"12{EVIL}"),
-        hostile(4, Country=EVIL),
-        {EVIL: EVIL, "Email": EVIL},
-        None,
-    )
-    harness.activity(f"demo {EVIL}".replace("\x00", ""), "lead1@company1.example")
-    harness.run()
-    spam = [row[0] for row in harness.rows("SELECT id FROM work_item WHERE reason = 'spam'")]
-    reruns.mark_done_by_hand(ledger, spam, by=make_actor(f"mia {EVIL}"), now=NOW, evidence=f"seen {EVIL}")
-    harness.run()
-    harness.run(NOW + timedelta(hours=5))
+    def work() -> None:
+        harness.capture(
+            hostile(1),
+            hostile(2),
+            hostile(1, Message=f"again {EVIL}"),
+            hostile(3, Email=f"x@<https://evil.example|{EVIL}>", Phone=f"12{EVIL}"),
+            hostile(4, Country=EVIL),
+            {EVIL: EVIL, "Email": EVIL},
+            None,
+        )
+        harness.activity(f"demo {EVIL}".replace("\x00", ""), "lead1@company1.example")
+        harness.run()
+        spam = [row[0] for row in harness.rows("SELECT id FROM work_item WHERE reason = 'spam'")]
+        reruns.mark_done_by_hand(ledger, spam, by=make_actor(f"mia {EVIL}"), now=NOW, evidence=f"seen {EVIL}")
+        harness.run()
+        harness.run(NOW + timedelta(hours=5))
+
+    harness.begin_with("hostile values", work)
     assert harness.count_statuses()["owned"] >= 1
     return harness
 
