@@ -156,6 +156,7 @@ class ActionKind(StrEnum):
     UNASSIGN = "unassign"
     TRANSFER = "transfer"
     TOUCH = "touch"
+    NOTE = "note"
     TAKE = "take"
     UNJOIN = "unjoin"
     UNDO = "undo"

@@ -83,14 +83,20 @@ def reassign(
     reason: str,
     by: Actor,
     now: datetime,
+    generation: int | None = None,
 ) -> Handed:
-    """The lead to ``rep``, or to whose turn it is in ``pool``. Raises ``ActionError`` when that is not possible."""
+    """The lead to ``rep``, or to whose turn it is in ``pool``. Raises ``ActionError`` when that is not possible.
+
+    ``generation`` is the journey's that ``by`` has seen: one that has changed hands since is not handed over.
+    """
     reason = _clean_reason(reason)
     playbook = loaded.playbook
     _require_pool(playbook, pool)
 
     def attempt(connection: Connection, *, locked: bool) -> Handed:
         frame = _read_owned(connection, journey_id, by, ActionKind.REASSIGN)
+        if generation is not None and int(frame["generation"].iloc[0]) != generation:
+            raise ActionError(f"journey J{journey_id} has changed hands meanwhile: {frame['had_it'].iloc[0]} has it")
         before, loads = _read_state(connection, playbook, now)
         if rep is not None:
             if frame["had_it"].iloc[0] == rep:

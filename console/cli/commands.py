@@ -108,6 +108,7 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
     ),
     "resume": Entry("console.cli.wait", "The wait for the lead is over: its clocks run on."),
     "touch": Entry("console.cli.touch", "Log by hand what a rep did about a lead. A touch stops the owner's clock."),
+    "note": Entry("console.cli.note", "Write something about a lead that is kept with it, and that `explain` shows."),
     "undo": Entry(
         "console.cli.undo",
         "Take an action back, by the number that is printed after it, as long as nothing else has happened since.",

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
-from uuid import uuid4
 
 from console.command_context import CommandContext
 from console.redaction import sanitise
 from console.screen import build_console, find_program, say
+from console.taking_on import take_on
 from leadgate.counting import format_count
 from leadgate.ledger import Ledger, hosts, reports
 from leadgate.ledger.reports import JourneyStanding
@@ -39,7 +39,6 @@ def go_on(
     if later or not journeys:
         return []
     from tasks import released
-    from tasks.batches import Worker
 
     consumer = now is None and released.is_consumer_running(ledger)
     if consumer and released.is_any_waiting(reports.list_standings(ledger, journeys)):
@@ -50,10 +49,8 @@ def go_on(
     except hosts.ClockError as error:  # a decision of a person holds on any host
         say(f"What you decided is stored, and waits for a run: {error}")
         return []
-    worker = Worker(ledger, loaded, f"by-hand-{uuid4().hex}", settings.lease_seconds, settings.batch_limit)
     try:
-        kinds = released.BESIDE_A_CONSUMER if consumer else released.EVERYTHING
-        standing = released.go_on(worker, journeys, now, kinds=kinds)
+        standing = take_on(ledger, loaded, settings, journeys, now, beside_a_consumer=consumer)
     except BaseException:
         say(f"What you decided is stored. Going on with it failed; `{find_program()} run` tries it again.")
         raise

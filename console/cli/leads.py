@@ -7,7 +7,7 @@ Belongs here: the options, and the table. Does not belong here: one lead's story
 from __future__ import annotations
 
 import shlex
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -18,14 +18,13 @@ from rich.text import Text
 from console.cli.items import cut, format_due
 from console.cli.options import Json, Now, Personal
 from console.command_context import CommandContext, identify_actor, parse_now
+from console.listed_leads import describe_standing, mask_lead
 from console.redaction import sanitise
 from console.screen import CommandError, build_console, build_table, find_program, print_json
 from leadgate.ledger.clock import ask_time
 from leadgate.ledger.lead_list import Due, LeadFilter, ListedLead, list_leads
-from leadgate.masking import mask
 from leadgate.nearest import propose
 from leadgate.playbook import Playbook
-from leadgate.vocabulary import JourneyStatus
 
 _LEAST: Final = 8  # characters of a value, however narrow the terminal
 _WIDE: Final = 140  # characters of a terminal that has room for addresses and numbers
@@ -61,7 +60,7 @@ def leads(
         _require_known(playbook, rep)
     shown = found[:limit]
     if not (show_personal or mine):
-        shown = [_mask(each) for each in shown]
+        shown = [mask_lead(each) for each in shown]
     if json:
         print_json({"leads": [asdict(each) | {"due": each.is_due(at)} for each in shown], "more": len(found) > limit})
         return
@@ -95,11 +94,6 @@ def _find_label(playbook: Playbook, label: str) -> str | None:
     if len(names) > 1:
         raise CommandError(f"{sanitise(label, 80)} is the label of {' and '.join(names)}; name one of them")
     return names[0] if names else None
-
-
-def _mask(lead: ListedLead) -> ListedLead:
-    name, email, phone = (None if value is None else mask(value) for value in (lead.name, lead.email, lead.phone))
-    return replace(lead, name=name, email=email, phone=phone)
 
 
 def _print(shown: list[ListedLead], playbook: Playbook, now: datetime, *, more: bool, masked: bool, mine: bool) -> None:
@@ -138,16 +132,3 @@ def _describe_time(lead: ListedLead, now: datetime) -> tuple[str, str]:
     """Where a lead stands, and when its first touch is due, while nobody has touched it."""
     open_ = lead.due_at is not None and lead.touched_at is None and lead.waits_until is None
     return describe_standing(lead, now), format_due(lead.due_at, now) if open_ and lead.due_at else ""
-
-
-def describe_standing(lead: ListedLead, now: datetime) -> str:
-    """Where a lead stands, in a word or two."""
-    if lead.status != JourneyStatus.OWNED:
-        return "waits" if lead.status == JourneyStatus.READY else str(lead.status)
-    if lead.waits_until is not None:
-        return "is waited for"
-    if lead.accepted_at is not None:
-        return "accepted"
-    if lead.touched_at is not None:
-        return "touched"
-    return {Due.OVERDUE: "overdue", Due.SOON: "due soon", None: "untouched"}[lead.is_due(now)]

@@ -6,21 +6,18 @@ Belongs here: what was asked for, whether it can be meant, and saying what was d
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
 from console.cli.options import By, For, Json, Lead, Now
 from console.cli.undo import describe_undo
-from console.command_context import CommandContext, parse_moment, parse_now
+from console.command_context import CommandContext, parse_now
+from console.ends_of_waits import find_end
 from console.lookup import describe_actor, identify_journey_actor, resolve_journey
 from console.screen import CommandError, build_console, find_program, format_moment, print_json
-from leadgate.ledger import Ledger, lead_history, ownership
+from leadgate.ledger import lead_history, ownership
 from leadgate.ledger.clock import ask_time
-from leadgate.playbook import Playbook
 from leadgate.vocabulary import ActionKind
 
 
@@ -48,7 +45,7 @@ def wait(
         at = ask_time(ledger, parse_now(now))
         journey = resolve_journey(ledger, lead, playbook)
         who = identify_journey_actor(ledger, journey, playbook, acts_for)
-        end = _end(until, ledger, journey, playbook)
+        end = find_end(until, lead_history.find_owner(ledger, journey), playbook)
         number = ownership.wait(ledger, journey, until=end, reason=reason.strip(), by=who, now=at)
     if json:
         print_json(
@@ -78,13 +75,3 @@ def resume(
     else:
         build_console().print(f"The clocks of lead J{journey} run again. Next: {find_program()} explain J{journey}")
         build_console().print(describe_undo(ActionKind.RESUME, number))
-
-
-def _end(until: str, ledger: Ledger, journey: int, playbook: Playbook) -> datetime:
-    """A moment as it was written; a date alone begins at midnight in the owner's time zone."""
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", until.strip()):
-        return parse_moment(until)
-    owner = lead_history.find_owner(ledger, journey)
-    zone = next((rep.time_zone for rep in playbook.reps if rep.name == owner), "UTC")
-    midnight = parse_moment(until.strip()).replace(tzinfo=ZoneInfo(zone))
-    return parse_moment(midnight.isoformat())

@@ -20,9 +20,10 @@ from starlette.staticfiles import StaticFiles
 
 from console.http.writer import report
 from console.web import live, open_id, sign_in
+from console.web.going_on import GoingOn
 from console.web.guard import MOST_BODY, Guard
 from console.web.open_id_provider import OpenIdProvider
-from console.web.pages import accounts, home, lead, queue, reports, team
+from console.web.pages import accounts, home, lead, lead_actions, my_leads, queue, reports, team
 from console.web.rendering import render
 from console.web.site import Site
 from console.web.visitors import SignInNeededError
@@ -38,19 +39,22 @@ _PAGES: Final = (
     team.router,
     reports.router,
     queue.router,
+    my_leads.router,
+    lead_actions.router,
     lead.router,  # behind other addresses that begin with /leads
 )
 _KEPT: Final = "public, max-age=31536000, immutable"
 
 
 def build_app(site: Site) -> Guard:
-    """The application, guarded. It has a thread of its own from start-up to shutdown (ASGI's lifespan)."""
-    announcements = live.Announcements(site.ledger)
+    """The application, guarded. It has threads of its own from start-up to shutdown (ASGI's lifespan)."""
+    announcements, going_on = live.Announcements(site.ledger), GoingOn(site)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with announcements.running():
-            yield
+        with going_on.running():
+            async with announcements.running():
+                yield
         site.figures.close()
 
     app = FastAPI(
@@ -72,6 +76,7 @@ def build_app(site: Site) -> Guard:
     server = site.options.sign_in.open_id
     app.state.open_id = None if server is None else OpenIdProvider(server)
     app.state.announcements = announcements
+    app.state.going_on = going_on
     app.mount("/static", _Static(directory=str(files("console.web").joinpath("static"))))
     for router in _PAGES:
         app.include_router(router)

@@ -19,6 +19,8 @@ class Page(NamedTuple):
 
 
 PAGES: Final = (
+    Page("My leads", "/leads/mine", frozenset({Role.REP})),
+    Page("Leads", "/leads", frozenset(Role) - {Role.ADMIN}),
     Page("Queue", "/queue", frozenset({Role.REP, Role.MANAGER, Role.REVIEWER, Role.OPERATOR})),
     Page("Team", "/team", frozenset({Role.MANAGER, Role.OPERATOR, Role.ADMIN})),
     Page("Reports", "/reports", frozenset({Role.MANAGER, Role.REVIEWER, Role.OPERATOR, Role.ADMIN})),
@@ -28,3 +30,9 @@ PAGES: Final = (
 
 def list_pages(visitor: Visitor) -> list[Page]:
     return [page for page in PAGES if page.roles & visitor.actor.roles]
+
+
+def is_current(page: Page, path: str) -> bool:
+    """Whether ``path`` belongs to ``page``: the one whose address is the longest beginning of it."""
+    within = [each.address for each in PAGES if path == each.address or path.startswith(f"{each.address}/")]
+    return page.address == max(within, key=len, default=None)

@@ -21,7 +21,8 @@ from starlette.responses import HTMLResponse
 from console.redaction import sanitise
 from console.report.tables import NONE
 from console.screen import format_span
-from console.web.navigation import list_pages
+from console.web.done_actions import add_done, find_done
+from console.web.navigation import is_current, list_pages
 from console.web.site import find_site
 from console.web.told import name_column, tell, tell_cell
 from console.web.visitors import Visitor
@@ -56,20 +57,34 @@ def _build_environment() -> Environment:
         "due": format_due_markup,
         "span": format_span,
         "number": lambda value: f"{value:,}",
+        "short": shorten,
         "words": lambda name: str(name).replace("_", " "),
         "told": tell,
         "told_cell": tell_cell,
         "column": name_column,
         "lines": lambda text: Markup(escape(sanitise(text).translate(_LINES))),  # noqa: S704 - escaped here
     }
-    environment.globals |= {"static": build_static_address, "address": build_address, "navigation": list_pages}
-    environment.globals["NONE"] = NONE
+    environment.globals |= {
+        "static": build_static_address,
+        "address": build_address,
+        "navigation": list_pages,
+        "is_current": is_current,
+        "NONE": NONE,
+        "find_done": find_done,
+        "this_page": lambda request: add_done(build_address(request.url.path, **request.query_params), None),
+    }
     return environment
 
 
 def _write_as_text(value: object) -> object:
     """``value`` as one line that does nothing to a reader; autoescape does the rest. Markup stays what it is."""
     return value if isinstance(value, Markup) else "" if value is None else sanitise(value)
+
+
+def shorten(value: object, most: int) -> str:
+    """``value`` as text of at most ``most`` characters."""
+    text = "" if value is None else str(value)
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
 @pass_context

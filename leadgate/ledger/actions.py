@@ -3,12 +3,13 @@
 CRMs are told of every action, in its transaction.
 
 Belongs here: every statement that writes the tables, and the error of an action that cannot be taken. Does not belong
-here: the actions themselves (``reruns``, ``ownership``, ``reviews``, ``joins``, ``reassignments``, ``undo``).
+here: the actions themselves (``reruns``, ``ownership``, ``notes``, ``reviews``, ``joins`` …).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol
@@ -18,6 +19,8 @@ from sqlalchemy import Connection, text
 from leadgate.actors import Actor
 from leadgate.errors import LeadgateError
 from leadgate.ledger import bulk, outbox
+from leadgate.ledger.database import Ledger
+from leadgate.ledger.typed_rows import read_row
 from leadgate.vocabulary import ActionKind, ItemResolution, StageName
 
 if TYPE_CHECKING:
@@ -150,6 +153,40 @@ def _keep_actions(
     if what in _TOLD:
         outbox.tell_events(connection, [journey.id for journey in journeys], now)
     return number
+
+
+@dataclass(frozen=True, slots=True)
+class DoneAction:
+    """An action as it is told to the person who just did it: of several journeys, by the first. ``undone``: another
+    action has undone it."""
+
+    number: int
+    what: ActionKind
+    by: str
+    acted_for: str | None
+    at: datetime
+    note: str | None = field(repr=False)
+    undoes: str | None  # what the action was that this one has undone
+    journeys: int
+    lead_id: int | None
+    name: str | None = field(repr=False)
+    undone: bool
+
+
+_DONE: Final = """
+    SELECT x.number, x.what, x.by, x.acted_for, x.at, x.note,
+        (SELECT u.what FROM action u WHERE u.number = x.undoes ORDER BY u.id LIMIT 1) AS undoes,
+        (SELECT count(*) FROM action o WHERE o.number = x.number) AS journeys, j.lead_id,
+        coalesce(nullif(concat_ws(' ', l.first_name, l.last_name), ''), l.full_name, l.company, l.email) AS name,
+        EXISTS (SELECT FROM action u WHERE u.undoes = x.number) AS undone
+    FROM action x JOIN journey j ON j.id = x.journey_id LEFT JOIN lead l ON l.id = j.lead_id
+    WHERE x.number = :number ORDER BY x.id LIMIT 1"""
+
+
+def find_done(ledger: Ledger, number: int) -> DoneAction | None:
+    """The action ``number``; None when there is none."""
+    with ledger.transaction() as connection:
+        return read_row(connection, DoneAction, _DONE, number=number)
 
 
 def read_corrections(connection: Connection, batch_id: int, stage: StageName) -> pd.DataFrame:

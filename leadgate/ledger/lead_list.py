@@ -1,19 +1,19 @@
 """Leads as a list: those that reps have, the next due first, and those that a search finds.
 
-Belongs here: the filter, its words, and the query. Does not belong here: one lead's story (``lead_history``), counting
-(``reports``), or who may see what (``actors``).
+Belongs here: the filter, its words, the queries, and the counts beside the list. Does not belong here: one lead's story
+(``lead_history``), other counts (``reports``), or who may see what (``actors``).
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
-from enum import StrEnum
-from typing import Final
+from datetime import UTC, datetime
+from enum import IntEnum, StrEnum
+from typing import Final, NamedTuple
 
 from leadgate.ledger.database import Ledger
-from leadgate.ledger.typed_rows import read_rows
+from leadgate.ledger.typed_rows import read_row, read_rows
 from leadgate.vocabulary import JourneyStatus
 
 _MOST_WORDS: Final = 8
@@ -40,9 +40,31 @@ class LeadFilter:
     search: str | None = field(default=None, repr=False)
 
 
+class Part(IntEnum):
+    """The parts of the list, in its order: first touches that are due, then leads whose owner waits for them, then
+    those that were touched."""
+
+    DUE = 0
+    WAITED_FOR = 1
+    TOUCHED = 2
+
+
+class Place(NamedTuple):
+    """Where a lead stands in the list: a page begins after that of the last lead before it. ``number`` is that of the
+    assignment; of a search among all leads it is the lead's, and counts alone."""
+
+    part: Part
+    at: datetime | None  # what the part is ordered by; None is last
+    number: int
+
+
 @dataclass(frozen=True, slots=True)
 class ListedLead:
-    """A lead by its open journey, or its last. Without an owner, all from ``owner`` on is None."""
+    """A lead by its open journey, or its last. Without an owner, all from ``owner`` on is None.
+
+    ``contributions`` are the points of its score by rule, and ``why`` the words of its assignment. ``logged_at``: when
+    the owner last logged a touch, which the next check of the follow-up looks at.
+    """
 
     lead_id: int
     journey_id: int
@@ -55,13 +77,18 @@ class ListedLead:
     phone: str | None = field(repr=False)
     score: int | None
     grade: str | None
+    contributions: dict[str, int] | None
+    generation: int
     owner: str | None
+    assignment_id: int | None
+    why: str | None
     assigned_at: datetime | None
     due_at: datetime | None  # of the first touch
     due_soon_at: datetime | None
     touched_at: datetime | None
     accepted_at: datetime | None
     waits_until: datetime | None  # the owner waits for the lead
+    logged_at: datetime | None
 
     def is_due(self, now: datetime) -> Due | None:
         """Whether the first touch is due; None also while the owner waits for the lead."""
@@ -71,6 +98,14 @@ class ListedLead:
             return Due.OVERDUE
         return Due.SOON if self.due_soon_at is not None and self.due_soon_at <= now else None
 
+    @property
+    def place(self) -> Place:
+        if self.touched_at is not None:
+            return Place(Part.TOUCHED, self.assigned_at, self.assignment_id or 0)
+        if self.waits_until is not None:
+            return Place(Part.WAITED_FOR, self.waits_until, self.assignment_id or 0)
+        return Place(Part.DUE, self.due_at, self.assignment_id or self.lead_id)
+
 
 #: Every word is in the lead's names, company or address, or the digits end its phone number.
 _FOUND: Final = """(lower(concat_ws(' ', l.first_name, l.last_name, l.full_name, l.company, l.email))
@@ -78,49 +113,139 @@ _FOUND: Final = """(lower(concat_ws(' ', l.first_name, l.last_name, l.full_name,
     OR right(translate(l.phone, '+ ()./-', ''), length(CAST(:digits AS text))) = :digits)"""
 _LISTED: Final = """j.lead_id, j.id AS journey_id, j.status, j.source,
         coalesce(nullif(concat_ws(' ', l.first_name, l.last_name), ''), l.full_name) AS name,
-        l.company, l.job_title, l.email, l.phone, q.score, q.grade,
-        a.owner, a.assigned_at, a.due_at, a.due_soon_at, a.touched_at, a.accepted_at, p.until AS waits_until
+        l.company, l.job_title, l.email, l.phone, q.score, q.grade, q.contributions, j.generation,
+        a.owner, a.id AS assignment_id, a.why, a.assigned_at, a.due_at, a.due_soon_at, a.touched_at, a.accepted_at,
+        p.until AS waits_until, t.at AS logged_at
     FROM chosen c JOIN journey j ON j.id = c.journey_id JOIN lead l ON l.id = j.lead_id
     LEFT JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
     LEFT JOIN pause p ON p.journey_id = j.id AND p.ended_at IS NULL
-    LEFT JOIN LATERAL (SELECT score, grade FROM qualification
+    LEFT JOIN LATERAL (SELECT score, grade, contributions FROM qualification
         WHERE journey_id = j.id ORDER BY generation DESC LIMIT 1) q ON true
+    LEFT JOIN LATERAL (SELECT max(at) AS at FROM action
+        WHERE journey_id = j.id AND what = 'touch' AND at >= a.assigned_at) t ON true
     ORDER BY c.place"""
-#: First touches that are due come first, then leads that are waited for or were touched. Due: as ``is_due`` says.
+#: Whose leads are listed; of everybody who has one, found by the index from owner to owner.
+OWNERS: Final = """RECURSIVE everybody AS (
+        (SELECT owner FROM assignment WHERE ended_at IS NULL AND CAST(:owners AS text[]) IS NULL ORDER BY owner LIMIT 1)
+        UNION ALL SELECT (SELECT a.owner FROM assignment a WHERE a.ended_at IS NULL AND a.owner > e.owner
+            ORDER BY a.owner LIMIT 1) FROM everybody e WHERE e.owner IS NOT NULL),
+    owners AS (SELECT owner FROM everybody WHERE owner IS NOT NULL UNION SELECT unnest(CAST(:owners AS text[])))"""
+_NOT_WAITED_FOR: Final = "NOT EXISTS (SELECT FROM pause p WHERE p.journey_id = a.journey_id AND p.ended_at IS NULL)"
+_SEARCHED: Final = f"""(CAST(:patterns AS text[]) IS NULL OR EXISTS (
+            SELECT FROM journey j JOIN lead l ON l.id = j.lead_id WHERE j.id = a.journey_id AND {_FOUND}))"""
+#: Each part is read in the order of an index, owner by owner, from the place on where the page begins.
 _AMONG_OWNED: Final = f"""
-    WITH chosen AS MATERIALIZED (
-        SELECT a.journey_id, row_number() OVER (
-            ORDER BY CASE WHEN a.touched_at IS NULL AND p.until IS NULL THEN a.due_at END NULLS LAST,
-                a.assigned_at, a.id) AS place
-        FROM assignment a LEFT JOIN pause p ON p.journey_id = a.journey_id AND p.ended_at IS NULL
-        WHERE a.ended_at IS NULL AND (CAST(:owners AS text[]) IS NULL OR a.owner = ANY(:owners))
-            AND (CAST(:due AS text) IS NULL OR (a.touched_at IS NULL AND p.until IS NULL
-                AND (a.due_at <= :now OR (:due = 'due' AND a.due_soon_at <= :now))))
-            AND (CAST(:patterns AS text[]) IS NULL OR EXISTS (SELECT FROM journey j JOIN lead l ON l.id = j.lead_id
-                WHERE j.id = a.journey_id AND {_FOUND}))
-        ORDER BY place LIMIT :most)
+    WITH {OWNERS}, parts AS (
+        SELECT due.* FROM owners o CROSS JOIN LATERAL (
+            SELECT 0 AS part, coalesce(a.due_at, 'infinity') AS at, a.id, a.journey_id FROM assignment a
+            WHERE a.owner = o.owner AND a.ended_at IS NULL AND a.touched_at IS NULL AND :part = 0
+                AND (coalesce(a.due_at, 'infinity'), a.id) > (CAST(:after AS timestamptz), CAST(:number AS bigint))
+                AND (CAST(:due AS text) IS NULL OR a.due_at <= :now OR (:due = 'due' AND a.due_soon_at <= :now))
+                AND {_NOT_WAITED_FOR} AND {_SEARCHED}
+            ORDER BY coalesce(a.due_at, 'infinity'), a.id LIMIT :most) due
+        UNION ALL SELECT waited.* FROM owners o CROSS JOIN LATERAL (
+            SELECT 1 AS part, p.until AS at, a.id, a.journey_id FROM pause p JOIN assignment a
+                ON a.journey_id = p.journey_id AND a.ended_at IS NULL AND a.touched_at IS NULL
+            WHERE p.ended_at IS NULL AND a.owner = o.owner AND CAST(:due AS text) IS NULL
+                AND (1, p.until, a.id) > (:part, CAST(:after AS timestamptz), CAST(:number AS bigint)) AND {_SEARCHED}
+            ORDER BY p.until, a.id LIMIT :most) waited
+        UNION ALL SELECT touched.* FROM owners o CROSS JOIN LATERAL (
+            SELECT 2 AS part, a.assigned_at AS at, a.id, a.journey_id FROM assignment a
+            WHERE a.owner = o.owner AND a.ended_at IS NULL AND a.touched_at IS NOT NULL AND CAST(:due AS text) IS NULL
+                AND (2, a.assigned_at, a.id) > (:part, CAST(:after AS timestamptz), CAST(:number AS bigint))
+                AND {_SEARCHED}
+            ORDER BY a.assigned_at, a.id LIMIT :most) touched),
+    chosen AS MATERIALIZED (SELECT journey_id, row_number() OVER (ORDER BY part, at, id) AS place
+        FROM parts ORDER BY place LIMIT :most)
     SELECT {_LISTED}"""
 #: A lead stands where its open journey does, else where the last does that joined no other.
+_STANDS: Final = """(SELECT id FROM journey WHERE lead_id = s.id
+            ORDER BY (status IN ('ready', 'held', 'owned')) DESC, (status = 'joined'), id DESC LIMIT 1) AS journey_id"""
 _AMONG_ALL: Final = f"""
     WITH chosen AS MATERIALIZED (
-        SELECT (SELECT id FROM journey WHERE lead_id = s.id
-            ORDER BY (status IN ('ready', 'held', 'owned')) DESC, (status = 'joined'), id DESC LIMIT 1) AS journey_id,
-            row_number() OVER (ORDER BY s.id DESC) AS place
-        FROM (SELECT l.id FROM lead l WHERE {_FOUND} ORDER BY l.id DESC LIMIT :most) s)
+        SELECT {_STANDS}, row_number() OVER (ORDER BY s.id DESC) AS place
+        FROM (SELECT l.id FROM lead l WHERE l.id < :before AND {_FOUND} ORDER BY l.id DESC LIMIT :most) s)
     SELECT {_LISTED}"""
+_ONE: Final = f"""
+    WITH chosen AS (SELECT {_STANDS}, 1 AS place FROM (SELECT CAST(:lead AS bigint) AS id) s)
+    SELECT {_LISTED}"""
+#: The first page begins after this.
+_START: Final = Place(Part.DUE, datetime(1, 1, 1, tzinfo=UTC), 0)
+_LAST_LEAD: Final = 2**63 - 1
 
 
-def list_leads(ledger: Ledger, wanted: LeadFilter, now: datetime, most: int) -> list[ListedLead]:
-    """At most ``most`` leads, the next due first. Of a search among all leads, the newest first."""
+def list_leads(
+    ledger: Ledger, wanted: LeadFilter, now: datetime, most: int, after: Place | None = None
+) -> list[ListedLead]:
+    """At most ``most`` leads, the next due first, from the place ``after`` on. Of a search among all leads, the newest
+    first."""
     patterns, digits = (None, None) if wanted.search is None else _read_search(wanted.search)
     parameters: dict[str, object] = {"patterns": patterns, "digits": digits, "most": most}
     statement = _AMONG_ALL
-    if wanted.search is None or wanted.owners is not None or wanted.due is not None:
+    if _is_among_owned(wanted):
         statement = _AMONG_OWNED
-        owners = None if wanted.owners is None else list(wanted.owners)
-        parameters |= {"owners": owners, "due": wanted.due, "now": now}
+        begin = after or _START
+        parameters |= {
+            "owners": None if wanted.owners is None else list(wanted.owners),
+            "due": wanted.due,
+            "now": now,
+            "part": int(begin.part),
+            "after": "infinity" if begin.at is None else begin.at.isoformat(),
+            "number": begin.number,
+        }
+    else:
+        parameters |= {"before": _LAST_LEAD if after is None else after.number}
     with ledger.transaction() as connection:
         return read_rows(connection, ListedLead, statement, **parameters)
+
+
+def find_place(lead: ListedLead, wanted: LeadFilter) -> Place:
+    """Where ``lead`` stands in the list that ``wanted`` asks for."""
+    return lead.place if _is_among_owned(wanted) else Place(Part.DUE, None, lead.lead_id)
+
+
+def _is_among_owned(wanted: LeadFilter) -> bool:
+    return wanted.search is None or wanted.owners is not None or wanted.due is not None
+
+
+def find_lead(ledger: Ledger, lead_id: int) -> ListedLead | None:
+    """One lead as the list has it."""
+    with ledger.transaction() as connection:
+        return read_row(connection, ListedLead, _ONE, lead=lead_id)
+
+
+@dataclass(frozen=True, slots=True)
+class LeadCounts:
+    """Open leads, those whose first touch is due (near or past), and those whose first touch is overdue. None is above
+    ``MOST_COUNTED``: a count that has reached it stands for that many or more."""
+
+    all: int
+    due: int
+    overdue: int
+
+
+#: Counting further costs a page more than it tells.
+MOST_COUNTED: Final = 1_000
+_COUNTS: Final = f"""
+    WITH {OWNERS}
+    SELECT sum(x."all") AS "all", sum(x.due) AS due, sum(x.overdue) AS overdue FROM owners o CROSS JOIN LATERAL (
+        SELECT (SELECT count(*) FROM (SELECT FROM assignment a WHERE a.owner = o.owner AND a.ended_at IS NULL
+                LIMIT :most) y) AS "all",
+            count(*) FILTER (WHERE z.due_at <= :now OR z.due_soon_at <= :now) AS due,
+            count(*) FILTER (WHERE z.due_at <= :now) AS overdue
+        FROM (SELECT a.due_at, a.due_soon_at FROM assignment a
+            WHERE a.owner = o.owner AND a.ended_at IS NULL AND a.touched_at IS NULL AND {_NOT_WAITED_FOR}
+            ORDER BY coalesce(a.due_at, 'infinity'), a.id LIMIT :most) z) x"""
+
+
+def count_leads(ledger: Ledger, owners: tuple[str, ...] | None, now: datetime) -> LeadCounts:
+    """The counts of the leads of ``owners``, of everybody without them. Of each owner at most ``MOST_COUNTED`` are
+    looked at, in the order of the list."""
+    with ledger.transaction() as connection:
+        given = None if owners is None else list(owners)
+        (row,) = read_rows(connection, LeadCounts, _COUNTS, owners=given, now=now, most=MOST_COUNTED)
+    counted = (int(count or 0) for count in (row.all, row.due, row.overdue))  # nobody has one: no sum
+    return LeadCounts(*(min(count, MOST_COUNTED) for count in counted))
 
 
 def _read_search(text: str) -> tuple[list[str], str | None]:

@@ -160,7 +160,8 @@ class Touched:
 
 
 def wait(ledger: Ledger, journey_id: int, *, until: datetime, reason: str, by: Actor, now: datetime) -> int:
-    """Wait for the lead: until then its clocks stand still. One that is waited for already is waited for anew.
+    """Wait for the lead: until then its clocks stand still. One that is waited for already is waited for anew, but not
+    when the same person asks for the same again: a form that was sent twice.
 
     Returns the action's number. Raises ``ActionError`` when nobody owns the lead, or ``until`` is not ahead, and
     ``ActorError`` when it is not theirs.
@@ -169,6 +170,9 @@ def wait(ledger: Ledger, journey_id: int, *, until: datetime, reason: str, by: A
         raise ActionError(f"{until:%Y-%m-%d %H:%M} UTC is not ahead; --until names when the clock runs on")
     with ledger.transaction() as connection:
         journey = lock_owned_by(connection, journey_id, by, ActionKind.WAIT)
+        asked = pauses.find_same(connection, journey.id, until=until, reason=reason, by=by.decides_as)
+        if asked is not None:
+            return asked
         pauses.end_open(connection, journey.id, by.decides_as, now)
         pauses.begin(connection, journey.id, until=until, reason=reason, by=by.decides_as, now=now)
         schedule_check_now(connection, [journey.id], now)

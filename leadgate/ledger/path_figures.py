@@ -14,7 +14,7 @@ from leadgate.vocabulary import STAGES, StageName, list_in_sql
 #: owner does with a lead that is theirs is how the path goes by itself, unless they give it back.
 _CLEAN: Final = """NOT (j.status = 'held'
         OR j.id IN (SELECT journey_id FROM work_item WHERE journey_id IS NOT NULL)
-        OR j.id IN (SELECT journey_id FROM action WHERE what NOT IN ('accept', 'wait', 'resume', 'touch'))
+        OR j.id IN (SELECT journey_id FROM action WHERE what NOT IN ('accept', 'wait', 'resume', 'touch', 'note'))
         OR j.id IN (SELECT journey_id FROM correction))"""
 
 ENDINGS: Final = Query(

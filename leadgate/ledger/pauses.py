@@ -47,6 +47,19 @@ def begin(connection: Connection, journey_id: int, *, until: datetime, reason: s
     )
 
 
+def find_same(connection: Connection, journey_id: int, *, until: datetime, reason: str, by: str) -> int | None:
+    """The number of the action that began the open wait, when that is what is asked for again; else None."""
+    found: int | None = connection.execute(
+        text(
+            "SELECT x.number FROM pause p JOIN action x ON x.journey_id = p.journey_id AND x.what = 'wait' "
+            "AND x.at = p.started_at WHERE p.journey_id = :id AND p.ended_at IS NULL AND p.until = :until "
+            "AND p.reason = :reason AND p.by = :by ORDER BY x.id DESC LIMIT 1"
+        ),
+        {"id": journey_id, "until": until, "reason": reason, "by": by},
+    ).scalar()
+    return found
+
+
 def end(connection: Connection, frame: pd.DataFrame) -> None:
     """End the pauses ``pause_id`` at ``ended_at``, by ``ended_by``."""
     if not frame.empty:

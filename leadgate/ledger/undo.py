@@ -41,6 +41,7 @@ NO_UNDO: Final = {
     ActionKind.SAME_PERSON: "the signal went on; `leadgate unjoin` takes it out of the lead that it joined",
     ActionKind.DIFFERENT_PERSON: "the signal went on as a lead of its own",
     ActionKind.TOUCH: "what was done about a lead stays on record",
+    ActionKind.NOTE: "what was written about a lead stays on record; another note can correct it",
     ActionKind.UNJOIN: "the signal is a lead of its own now, and is not joined by the same evidence again",
     ActionKind.UNDO: "do again what it has undone",
 }

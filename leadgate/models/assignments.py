@@ -37,8 +37,17 @@ class Assignment(SQLModel, table=True):
         Index("one_open_assignment", "journey_id", unique=True, postgresql_where=text("ended_at IS NULL")),
         Index("assignment_owner", "owner", "assigned_at"),
         Index("assignment_open", "owner", "due_at", postgresql_where=text("ended_at IS NULL")),
+        # the list of leads is read in these orders
+        Index(
+            "assignment_waiting", "owner", text("coalesce(due_at, 'infinity')"), "id",
+            postgresql_where=text("ended_at IS NULL AND touched_at IS NULL"),
+        ),
+        Index(
+            "assignment_touched", "owner", "assigned_at", "id",
+            postgresql_where=text("ended_at IS NULL AND touched_at IS NOT NULL"),
+        ),
         Index("assignment_ended", "journey_id", postgresql_where=text("ended_at IS NOT NULL")),
-    )
+    )  # fmt: skip
     id: int | None = declare_id()
     journey_id: int = declare_foreign_key("journey.id")
     generation: int

@@ -186,7 +186,7 @@ def test_what_has_no_undo_says_why(held: Harness) -> None:
 
 def test_every_action_has_an_undo_or_says_why_not() -> None:
     everything = {
-        "accept", "reject", "wait", "resume", "touch", "reassign", "unassign", "transfer", "unjoin", "take", "undo",
+        "accept", "reject", "wait", "resume", "touch", "note", "reassign", "unassign", "transfer", "unjoin", "take", "undo",
         "rerun", "corrected", "done_by_hand", "discarded", "same_person", "different_person",
     }  # fmt: skip
     assert undo.UNDOABLE | set(undo.NO_UNDO) == everything

@@ -4,6 +4,8 @@
 //   data-swap       on a form: it is sent in place, and the answer's parts are put in place
 //   data-dialog     on a link: the form of that page is shown in a dialog
 //   data-row        on a row with an id: the keys j and k go from row to row
+//   data-done       on a row for which nothing is left to do: after an action the next row is chosen
+//   data-opens="id" on a button: the dialog with this id is shown
 //   data-key="a"    on a link or button, in a row or anywhere: what the key does
 //   data-due        on a time: a countdown
 //   data-fades="10" on a notice: it goes after so many seconds
@@ -12,7 +14,9 @@
 "use strict";
 
 const EDITABLE = "input, textarea, select";
+const FIRST = "input:not([type=hidden], details *), textarea, select, button";
 let refreshing = null;
+let lastRow = null; // the row that was chosen last, and its place: rows go while one works on them
 let again = false;
 
 function parse(text) {
@@ -24,20 +28,31 @@ function isBeingUsed(region) {
   return (active && region.contains(active) && active.matches(EDITABLE)) || region.querySelector("input[type=checkbox]:checked:not([data-keep])");
 }
 
+// The row that was chosen is chosen again; the one in its place when it has gone, or when nothing is left to do for it.
+function chooseAgain({ goesOn = false } = {}) {
+  const rows = [...document.querySelectorAll("[data-row]")];
+  if (!rows.length) return;
+  let place = rows.findIndex((row) => row.id === lastRow.id);
+  if (place < 0) place = lastRow.place;
+  else if (goesOn) while (place < rows.length && "done" in rows[place].dataset) place += 1;
+  rows[Math.min(place, rows.length - 1)].focus({ preventScroll: true });
+}
+
 // Put the live parts of a fetched page in the place of ours; the row that was chosen stays chosen.
 function putInPlace(fetched, { force = false } = {}) {
-  const chosen = document.activeElement?.closest("[data-row]")?.id;
+  const chosen = lastRow && (force || document.activeElement?.closest("[data-row]"));
   const known = new Set([...document.querySelectorAll("[data-row]")].map((row) => row.id));
   for (const region of document.querySelectorAll("[data-live][id]")) {
     const other = fetched.getElementById(region.id);
     if (!other || other.outerHTML === region.outerHTML || (!force && isBeingUsed(region))) continue;
+    if (!force && region.querySelector("[data-going]") && other.querySelector("[data-fades]")) continue; // it goes as it would
     const fresh = document.adoptNode(other);
     for (const open of region.querySelectorAll("details[open][id]")) fresh.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
     region.replaceWith(fresh);
     for (const row of fresh.querySelectorAll("[data-row]")) if (!known.has(row.id)) row.classList.add("new");
   }
-  if (chosen) (document.getElementById(chosen) || document.querySelector("[data-row]"))?.focus({ preventScroll: true });
   start();
+  if (chosen) chooseAgain({ goesOn: force });
 }
 
 async function refresh() {
@@ -108,9 +123,9 @@ async function openDialog(link) {
   const dialog = document.createElement("dialog");
   dialog.append(document.adoptNode(form));
   document.body.append(dialog);
-  dialog.addEventListener("close", () => { dialog.remove(); link.closest("[data-row]")?.focus(); if (again) refresh(); });
+  dialog.addEventListener("close", () => { dialog.remove(); if (document.activeElement === document.body && lastRow) chooseAgain(); if (again) refresh(); });
   dialog.showModal();
-  dialog.querySelector(EDITABLE + ", button")?.focus();
+  dialog.querySelector(FIRST)?.focus();
 }
 
 function move(by) {
@@ -122,7 +137,15 @@ function move(by) {
 }
 
 function press(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest(EDITABLE) || document.querySelector("dialog[open]")) return;
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.matches("[data-sends]")) { event.target.form.requestSubmit(); return; }
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest(EDITABLE)) return;
+  const dialog = document.querySelector("dialog[open]");
+  if (dialog) {
+    const inside = dialog.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+    if (inside) { event.preventDefault(); inside.click(); }
+    return;
+  }
+  if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
   if (event.key === "j") { move(1); return; }
   if (event.key === "k") { move(-1); return; }
   if (event.key === "?") { document.getElementById("keys")?.showModal(); return; }
@@ -130,7 +153,7 @@ function press(event) {
   const row = document.activeElement?.closest("[data-row]");
   const key = CSS.escape(event.key);
   const target = row?.querySelector(`[data-key="${key}"]`) || document.querySelector(`[data-key="${key}"]:not([data-row] *)`);
-  if (target) { event.preventDefault(); target.click(); }
+  if (target) { event.preventDefault(); if (target.matches(EDITABLE)) target.focus(); else target.click(); }
 }
 
 const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
@@ -152,12 +175,19 @@ function countdown(time) {
 const skew = document.body.dataset.now ? new Date(document.body.dataset.now) - Date.now() : 0;
 const tick = () => document.querySelectorAll("time[data-due]").forEach(countdown);
 
+// What was done is said once: the address of a page that fetches itself again names it no more.
+function forgetDone() {
+  const address = new URL(location.href);
+  address.searchParams.delete("did");
+  history.replaceState(null, "", address);
+}
+
 // What new parts of the page need; called again whenever parts are put in place.
 function start() {
   for (const row of document.querySelectorAll("[data-row]:not([tabindex])")) row.tabIndex = 0;
   for (const notice of document.querySelectorAll("[data-fades]:not([data-going])")) {
     notice.dataset.going = "";
-    setTimeout(() => notice.remove(), 1000 * Number(notice.dataset.fades));
+    setTimeout(() => { if (notice.isConnected) { notice.remove(); forgetDone(); } }, 1000 * Number(notice.dataset.fades));
   }
   tick();
 }
@@ -176,6 +206,14 @@ document.addEventListener("focusin", (event) => { if (event.target.matches("[dat
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-checks]")) for (const box of document.getElementsByName(event.target.dataset.checks)) box.checked = event.target.checked; 
   if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
+});
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-opens]");
+  if (opener) document.getElementById(opener.dataset.opens)?.showModal();
+});
+document.addEventListener("focusin", (event) => {
+  const row = event.target.closest("[data-row]");
+  if (row) lastRow = { id: row.id, place: [...document.querySelectorAll("[data-row]")].indexOf(row) };
 });
 document.addEventListener("keydown", press);
 start();

@@ -1,0 +1,303 @@
+"""What people do to a lead: a form for each action, and doing it. Undoing any action, too.
+
+Belongs here: what was asked for, and answering with the page that it was asked on. Does not belong here: doing it
+(``ledger.ownership``, ``ledger.notes``, ``tasks.reassignments``, ``ledger.undo``), or who may (``leadgate.actors``).
+
+GET shows the form alone, in a page of its own or in a dialog; POST does it, and answers with the page ``back``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Form, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from console.ends_of_waits import find_end
+from console.listed_leads import mask_lead
+from console.web.done_actions import add_done
+from console.web.going_on import GoingOn
+from console.web.rendering import render
+from console.web.sign_in import make_local
+from console.web.site import Site, TheSite
+from console.web.visitors import SignedIn, Visitor
+from leadgate.actors import Actor, act_for, may, require
+from leadgate.errors import LeadgateError
+from leadgate.ledger import lead_list, notes, ownership
+from leadgate.ledger import undo as ways
+from leadgate.ledger.actions import ActionError
+from leadgate.ledger.lead_list import ListedLead
+from leadgate.nearest import propose
+from leadgate.permissions import Permission
+from leadgate.references import parse_number
+from leadgate.vocabulary import ActionKind
+from tasks import reassignments
+
+router = APIRouter()
+_Text = Annotated[str, Form(max_length=2_000)]
+_Words = Annotated[str, Form(max_length=20_000)]
+_Back = Annotated[str, Query(max_length=2_000)]
+_BackField = Annotated[str, Form(max_length=2_000)]
+_LONGEST_CALL: Final = 24 * 60  # minutes
+_MOST_REASON: Final = 500  # characters
+
+#: The forms, by the last part of their addresses.
+_TITLES: Final = {
+    ActionKind.ACCEPT: "Accept",
+    ActionKind.REJECT: "Reject",
+    ActionKind.WAIT: "Wait for",
+    ActionKind.RESUME: "Go on with",
+    ActionKind.TOUCH: "Log a touch of",
+    ActionKind.REASSIGN: "Hand over",
+    ActionKind.NOTE: "Write a note about",
+}
+
+
+class NoLeadError(LeadgateError):
+    """There is no such lead."""
+
+    http_status = HTTPStatus.NOT_FOUND
+
+
+class FormError(LeadgateError):
+    """A form has something that cannot be meant; nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A lead that somebody wants to do something to, and as whom they do."""
+
+    lead: ListedLead
+    actor: Actor
+
+
+@router.get("/leads/{lead}/{action}")
+def show_form(
+    request: Request, site: TheSite, visitor: SignedIn, lead: str, action: ActionKind, back: _Back = ""
+) -> Response:
+    if action not in _TITLES:
+        raise NoLeadError("There is nothing at this address.")
+    found = _find_lead(site, lead)
+    acts_for = _choose_acts_for(visitor, found, action)
+    asked = _ask(site, visitor, found, action, acts_for)
+    shown = found if may(visitor.actor, Permission.READ_LEADS, found.owner) else mask_lead(found)
+    return render(
+        request,
+        "lead_action.html",
+        visitor=visitor,
+        action=action,
+        title=_TITLES[action],
+        lead=shown,
+        acts_for=asked.actor.acts_for,
+        back=make_local(back) if back else f"/leads/{found.lead_id}",
+        now=visitor.now.isoformat(),
+        rules=site.playbook.follow_up,
+        ends=_list_ends(visitor.now, site, found.owner),
+        reps=[rep.name for rep in site.playbook.reps if rep.name != found.owner],
+        pools=[pool.name for pool in site.playbook.pools],
+        longest_note=notes.LONGEST,
+        longest_reason=_MOST_REASON,
+        longest_call=_LONGEST_CALL,
+    )
+
+
+@router.post("/leads/{lead}/accept")
+def accept(
+    request: Request, site: TheSite, visitor: SignedIn, lead: str, acts_for: _Text = "", back: _BackField = ""
+) -> Response:
+    asked = _ask(site, visitor, _find_lead(site, lead), ActionKind.ACCEPT, acts_for)
+    number = ownership.accept(site.ledger, asked.lead.journey_id, by=asked.actor, now=visitor.now)
+    return _go_back(request, asked.lead, back, number, goes_on=True)
+
+
+@router.post("/leads/{lead}/reject")
+def reject(
+    request: Request, site: TheSite, visitor: SignedIn, lead: str, reason: _Text, acts_for: _Text = "",
+    back: _BackField = "",
+) -> Response:  # fmt: skip
+    asked = _ask(site, visitor, _find_lead(site, lead), ActionKind.REJECT, acts_for)
+    done = ownership.reject(
+        site.ledger, asked.lead.journey_id, by=asked.actor, now=visitor.now, reason=reason, playbook=site.playbook
+    )
+    return _go_back(request, asked.lead, back, done.action, goes_on=True)
+
+
+@router.post("/leads/{lead}/wait")
+def wait(
+    request: Request, site: TheSite, visitor: SignedIn, lead: str, reason: _Text, until: _Text = "", day: _Text = "",
+    acts_for: _Text = "", back: _BackField = "",
+) -> Response:  # fmt: skip
+    """``until`` is a button's moment, and ``day`` the field's, which wins."""
+    asked = _ask(site, visitor, _find_lead(site, lead), ActionKind.WAIT, acts_for)
+    words = _clean(reason)
+    if not words:
+        raise FormError("a wait needs words: what is waited for")
+    end = find_end(day or until, asked.lead.owner, site.playbook)
+    number = ownership.wait(
+        site.ledger, asked.lead.journey_id, until=end, reason=words, by=asked.actor, now=visitor.now
+    )
+    return _go_back(request, asked.lead, back, number)
+
+
+@router.post("/leads/{lead}/resume")
+def resume(
+    request: Request, site: TheSite, visitor: SignedIn, lead: str, acts_for: _Text = "", back: _BackField = ""
+) -> Response:
+    asked = _ask(site, visitor, _find_lead(site, lead), ActionKind.RESUME, acts_for)
+    number = ownership.resume(site.ledger, asked.lead.journey_id, by=asked.actor, now=visitor.now)
+    return _go_back(request, asked.lead, back, number)
+
+
+@router.post("/leads/{lead}/touch")
+def touch(
+    request: Request, site: TheSite, visitor: SignedIn, lead: str, kind: _Text, at: _Text = "", when: _Text = "",
+    minutes: _Text = "", acts_for: _Text = "", back: _BackField = "",
+) -> Response:  # fmt: skip
+    """``at`` is when the form was shown: sent twice, it is one touch. ``when`` is what somebody wrote instead."""
+    asked = _ask(site, visitor, _find_lead(site, lead), ActionKind.TOUCH, acts_for)
+    rules = site.playbook.follow_up
+    known = [*(each.kind for each in rules.touches), *rules.outcomes]
+    if kind not in known:
+        raise FormError(f"{kind[:80]!r} is no touch and no outcome of the playbook; {propose(kind, known)}")
+    # a manager who is no rep logs what the owner did
+    rep = asked.actor.acts_for or asked.actor.rep or str(asked.lead.owner)
+    done = ownership.touch(
+        site.ledger, asked.lead.journey_id, kind=kind, rep=rep, by=asked.actor,
+        at=_read_moment(when, visitor) or _read_shown(at) or visitor.now, seconds=_read_minutes(minutes),
+        now=visitor.now,
+    )  # fmt: skip
+    return _go_back(request, asked.lead, back, done.action, goes_on=True)
+
+
+@router.post("/leads/{lead}/reassign")
+def reassign(
+    request: Request, site: TheSite, visitor: SignedIn, lead: str, to: _Text, reason: _Text,
+    generation: Annotated[int, Form()],
+    anyway: Annotated[bool, Form()] = False, acts_for: _Text = "", back: _BackField = "",
+) -> Response:  # fmt: skip
+    """``to`` is ``rep:NAME`` or ``pool:NAME``. ``generation`` is the journey's when the form was shown: one that has
+    changed hands since is not handed over once more."""
+    asked = _ask(site, visitor, _find_lead(site, lead), ActionKind.REASSIGN, acts_for)
+    kind, _, name = to.partition(":")
+    if kind not in ("rep", "pool") or not name:
+        raise FormError("say who gets it: a rep, or a pool for whose turn it is there")
+    done = reassignments.reassign(
+        site.ledger, site.loaded, asked.lead.journey_id, rep=name if kind == "rep" else None,
+        pool=name if kind == "pool" else None, anyway=anyway and kind == "rep", reason=_clean(reason), by=asked.actor,
+        now=visitor.now, generation=generation,
+    )  # fmt: skip
+    return _go_back(request, asked.lead, back, done.action)
+
+
+@router.post("/leads/{lead}/note")
+def note(
+    request: Request, site: TheSite, visitor: SignedIn, lead: str, words: _Words, back: _BackField = ""
+) -> Response:
+    asked = _ask(site, visitor, _find_lead(site, lead), ActionKind.NOTE, "")
+    done = notes.write_note(site.ledger, asked.lead.journey_id, words, by=asked.actor, now=visitor.now)
+    return _go_back(request, asked.lead, back, done.action)
+
+
+@router.post("/actions/{number}/undo")
+def undo(request: Request, site: TheSite, visitor: SignedIn, number: str, back: _BackField = "") -> Response:
+    """Take an action back for all its journeys that nothing else has happened to since."""
+    done = ways.undo(site.ledger, parse_number(number, "action"), by=visitor.actor, now=visitor.now)
+    _release(request, done.journeys)
+    return RedirectResponse(add_done(make_local(back), done.action), 303)
+
+
+def _find_lead(site: Site, lead: str) -> ListedLead:
+    """The lead of an address. Raises ``IdError`` and ``NoLeadError``."""
+    found = lead_list.find_lead(site.ledger, parse_number(lead, "lead"))
+    if found is None:
+        raise NoLeadError(f"There is no lead {parse_number(lead, 'lead')}.")
+    return found
+
+
+def _choose_acts_for(visitor: Visitor, lead: ListedLead, action: ActionKind) -> str:
+    """For whom the form is: the owner, where the visitor does not decide themselves but may act for others."""
+    if action == ActionKind.NOTE or lead.owner is None or lead.owner in visitor.actor.reps:
+        return ""
+    return lead.owner if may(visitor.actor, Permission.ACT_FOR_OTHERS) else ""
+
+
+def _ask(site: Site, visitor: Visitor, lead: ListedLead, action: ActionKind, acts_for: str) -> Asked:
+    """Who does it. Raises ``ActorError`` when they may not, and ``ActionError`` when nobody owns the lead."""
+    if action == ActionKind.NOTE:
+        require(visitor.actor, Permission.NOTE_LEADS, lead.owner)
+        return Asked(lead, visitor.actor)
+    if lead.owner is None:
+        require(visitor.actor, Permission.SEE_LEADS)
+        raise ActionError(f"lead {lead.lead_id} is {lead.status.value}, so nobody owns it now")
+    actor = visitor.actor
+    if acts_for:
+        actor = act_for(actor, acts_for, site.playbook, also=(lead.owner,))
+    if lead.owner not in actor.reps and lead.owner != actor.acts_for:
+        require(actor, Permission.DECIDE_LEADS, lead.owner)
+    return Asked(lead, actor)
+
+
+def _go_back(request: Request, lead: ListedLead, back: str, number: int | None, *, goes_on: bool = False) -> Response:
+    if goes_on:
+        _release(request, [lead.journey_id])
+    return RedirectResponse(add_done(make_local(back) if back else f"/leads/{lead.lead_id}", number), 303)
+
+
+def _release(request: Request, journeys: Sequence[int]) -> None:
+    going_on: GoingOn = request.app.state.going_on
+    going_on.release(journeys)
+
+
+def _clean(words: str) -> str:
+    """Words of one line."""
+    clean = " ".join(words.replace("\x00", "").split())
+    if len(clean) > _MOST_REASON:
+        raise FormError(f"a reason has at most {_MOST_REASON} characters")
+    return clean
+
+
+def _list_ends(now: datetime, site: Site, owner: str | None) -> list[tuple[str, str]]:
+    """Ends of a wait that are offered: words, and a day of the owner, on whose morning it ends."""
+    zone = next((rep.time_zone for rep in site.playbook.reps if rep.name == owner), "UTC")
+    today = now.astimezone(ZoneInfo(zone)).date()
+    monday = today + timedelta(days=7 - today.weekday())
+    ends = (("tomorrow", today + timedelta(days=1)), ("in 3 days", today + timedelta(days=3)), ("Monday", monday))
+    return [(words, day.isoformat()) for words, day in (*ends, ("in 2 weeks", today + timedelta(days=14)))]
+
+
+def _read_moment(text: str, visitor: Visitor) -> datetime | None:
+    """A moment of a field, on the visitor's clock."""
+    if not text.strip():
+        return None
+    try:
+        at = datetime.fromisoformat(text.strip())
+        return (at if at.tzinfo is not None else at.replace(tzinfo=visitor.zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise FormError("this is no moment; write it like 2026-03-02T09:30") from None
+
+
+def _read_shown(text: str) -> datetime | None:
+    """When the form was shown, as the form itself says."""
+    try:
+        at = datetime.fromisoformat(text)
+        return at.astimezone(UTC) if at.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _read_minutes(text: str) -> int | None:
+    """Seconds, of a field that asks for minutes."""
+    if not text.strip():
+        return None
+    try:
+        minutes = int(text)
+        if not 0 <= minutes <= _LONGEST_CALL:
+            raise ValueError
+    except ValueError:
+        raise FormError(f"minutes are a whole number from 0 to {_LONGEST_CALL:,}") from None
+    return minutes * 60
