@@ -1,0 +1,81 @@
+"""Every page of the console in Chromium: what WCAG 2 AA asks for, in both colour schemes; nothing wider than a phone; no
+error in the browser's console; and nothing lost without script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from console_site import ConsoleSite
+from harness import Harness
+
+from console.web.navigation import PAGES
+from console.web.visitors import COOKIE
+from leadgate.vocabulary import Role
+
+#: Addresses beside those of the navigation.
+_MORE: Final = ("/sign-in", "/account", "/leads/1", "/queue/1", "/nothing/here")
+ADDRESSES: Final = (*(page.address for page in PAGES), *_MORE)
+_RULES: Final = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
+
+
+@pytest.fixture
+def worked(harness: Harness, console: ConsoleSite) -> ConsoleSite:
+    """A ledger with a lead that is owned and work items that wait."""
+    harness.begin(
+        {"Email": "lead1@company1.example", "Company": "Company 1", "Title": "Chief", "Last name": "One"},
+        {"Email": "lead2@company2.example", "Company": "Company 2", "Title": "Clerk", "Last name": "Two"},
+        {"Email": "no address", "Last name": "Three", "Phone": "none"},
+    )
+    return console
+
+
+@pytest.fixture
+def open_page(worked: ConsoleSite, browser: Any) -> Iterator[Any]:
+    """Opens a page in a browser in which somebody of every role is signed in."""
+    person = worked.sign_in("olga", *Role, rep="ana")
+    contexts = []
+
+    def open_(address: str, **options: Any) -> Any:
+        contexts.append(browser.new_context(extra_http_headers={"Cookie": f"{COOKIE}={person.token}"}, **options))
+        page = contexts[-1].new_page()
+        page.problems = []
+        page.on("console", lambda told: page.problems.append(told.text) if told.type == "error" else None)
+        page.on("pageerror", lambda error: page.problems.append(str(error)))
+        page.goto(f"http://127.0.0.1:{worked.port}{address}")
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_accessible(open_page: Any, scheme: str) -> None:
+    found = {}
+    for address in ADDRESSES:
+        page = open_page(address, color_scheme=scheme)
+        answer = Axe().run(page, options=_RULES).response
+        broken = [(rule["id"], [node["html"][:200] for node in rule["nodes"]][:3]) for rule in answer["violations"]]
+        if broken:
+            found[address] = broken
+        assert [each for each in page.problems if "404" not in each] == [], address
+    assert found == {}
+
+
+def test_no_page_is_wider_than_a_phone(open_page: Any) -> None:
+    wide = {}
+    for address in ADDRESSES:
+        page = open_page(address, viewport={"width": 390, "height": 800})
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > 390:
+            wide[address] = width
+    assert wide == {}
+
+
+def test_every_page_is_whole_without_script(open_page: Any) -> None:
+    for address in ADDRESSES:
+        page = open_page(address, java_script_enabled=False)
+        assert page.get_by_role("main").inner_text().strip(), address
