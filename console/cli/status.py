@@ -6,18 +6,16 @@ anything (``up``).
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Any
 
-import orjson
 import typer
 from rich.console import Console
 
 from console.cli import crm_standings, host_clocks
 from console.cli.options import Json, Now
 from console.command_context import CommandContext, parse_now
+from console.operations import read_operations
 from console.redaction import sanitise
 from console.screen import (
     build_console,
@@ -28,16 +26,10 @@ from console.screen import (
     format_span,
     print_json,
 )
-from console.service.state_file import STATE_FILE
 from leadgate.counting import format_count
 from leadgate.errors import ExitCode
-from leadgate.ledger import consumers, crm_changes, crm_figures, frozen, hosts, lookups, requests
+from leadgate.ledger import consumers, lookups, requests
 from leadgate.ledger.clock import ask_time
-from leadgate.ledger.standstill import read_standstill
-from leadgate.mapping.webhooks.facebook import LEADGEN
-
-_REUSED_FOR = timedelta(days=7)
-FRESH = 15.0  # seconds; a state that is older was left by an `up` that was killed
 
 
 def status(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
@@ -49,82 +41,63 @@ def status(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
 def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
     """The command. False when leads wait and no consumer takes them, when intake stands still, when a frozen process
     locks a batch, or when the clock of a host is too far off."""
-    state = _describe_state(context)
     with context.ledger() as ledger:
-        at = ask_time(ledger, parse_now(now))
-        waits = consumers.read_waiting(ledger, at)
-        seen = consumers.list_consumers(ledger)
-        unread = crm_changes.read_waiting(ledger, LEADGEN)
-        reused = requests.list_reused_since(ledger, at - _REUSED_FOR)
-        stands = read_standstill(ledger, context.settings.stalled_after)
-        locked = frozen.find_frozen(ledger)
-        uses, unenriched = lookups.list_uses(ledger, at), lookups.count_waiting(ledger)
-        crms = crm_figures.list_standings(ledger, at)
-        measured = hosts.list_measured(ledger, consumers.GONE_AFTER.total_seconds())
-    alive = [each for each in seen if each.alive]
-    oldest = None if waits.oldest is None else (at - waits.oldest).total_seconds()
-    off = [host for host in measured if host.skew.is_beyond(context.settings.clock_skew_limit)]
-    taken = bool(alive) or waits.journeys + waits.in_batches + unread.count == 0
-    well = taken and not off and not stands.stalled and not locked
+        found = read_operations(ledger, context.settings, ask_time(ledger, parse_now(now)))
+    unread, stands, state = found.unread, found.stands, found.state
     if as_json:
         print_json(
             {
                 "running": state is not None,
                 "parts": [] if state is None else state["parts"],
                 "prefect": None if state is None else state["prefect"],
-                "consumers": seen,
-                "reused_request_ids": [each._asdict() for each in reused],
-                "providers": [each._asdict() for each in uses],
-                "to_look_up_again": unenriched,
-                "crms": [asdict(each) for each in crms],
-                "hosts": host_clocks.build_json_data(measured, off),
-                "waiting": asdict(waits)
-                | {"oldest_seconds": oldest, "standstill_seconds": stands.seconds, "to_be_read": asdict(unread)},
+                "consumers": found.seen,
+                "reused_request_ids": [each._asdict() for each in found.reused],
+                "providers": [each._asdict() for each in found.uses],
+                "to_look_up_again": found.unenriched,
+                "crms": [asdict(each) for each in found.crms],
+                "hosts": host_clocks.build_json_data(found.measured, found.off),
+                "waiting": asdict(found.waits)
+                | {
+                    "oldest_seconds": found.oldest_seconds,
+                    "standstill_seconds": stands.seconds,
+                    "to_be_read": asdict(unread),
+                },
                 "stalled": stands.stalled,
-                "frozen": [each._asdict() for each in locked],
-                "well": well,
+                "frozen": [each._asdict() for each in found.locked],
+                "well": found.well,
             }
         )
-        return well
-    _render(build_console(), state, seen, waits, oldest)
+        return found.well
+    _render(build_console(), state, found.seen, found.waits, found.oldest_seconds)
     if unread.oldest is not None:
         build_console().print(
             f"{format_count(unread.count, 'lead that a webhook names waits', 'leads that webhooks name wait')} to be "
-            f"read, the oldest for {format_span((at - unread.oldest).total_seconds())}.",
+            f"read, the oldest for {format_span((found.at - unread.oldest).total_seconds())}.",
             soft_wrap=True,
         )
-    _render_reused(build_console(), reused)
-    _render_providers(build_console(), uses, unenriched)
-    crm_standings.render(build_console(), crms)
-    host_clocks.render(build_console(), measured, off)
-    if not taken:
+    _render_reused(build_console(), found.reused)
+    _render_providers(build_console(), found.uses, found.unenriched)
+    crm_standings.render(build_console(), found.crms)
+    host_clocks.render(build_console(), found.measured, found.off)
+    if not found.taken:
         build_console().print(
             f"\nLeads wait and nobody takes them: `{find_program()} up`, or `{find_program()} run` once.",
             soft_wrap=True,
         )
-    for each in locked:
+    for each in found.locked:
         build_console().print(
             f"\nBatch {each.batch_id} is locked by a process that does not go on ({each.process}); its lease ran out "
             f"{format_span(each.lapsed_seconds)} ago. A consumer ends that process's session and takes the batch over.",
             soft_wrap=True,
         )
-    if taken and stands.stalled:
+    if found.taken and stands.stalled:
         build_console().print(
             f"\nIntake stands still: the lead that waits longest has not moved for {format_span(stands.seconds)}. "
             "Look at the "
             f"consumers above, at `{find_program()} queue --reason stage_failed`, and at their logs.",
             soft_wrap=True,
         )
-    return well
-
-
-def _describe_state(context: CommandContext) -> dict[str, Any] | None:
-    """What ``leadgate up`` last wrote, if it is running."""
-    try:
-        state: dict[str, Any] = orjson.loads((context.settings.home / STATE_FILE).read_bytes())
-    except (OSError, orjson.JSONDecodeError):
-        return None
-    return state if time.time() - state["seen_at"] < FRESH else None
+    return found.well
 
 
 def _render(
