@@ -94,6 +94,9 @@ def insert_account(
         raise AccountError("a login has no spaces; give another")
     if login.casefold() in RESERVED:
         raise AccountError(f"the login {login!r} is kept for Leadgate's own records; give another")
+    rep = None if rep is None else _clean(rep, "rep")
+    _lock_accounts(connection)
+    _require_own_rep(connection, rep)
     made = read_accounts(
         connection,
         "INSERT INTO account AS a (login, name, email, roles, password_hash, rep, created_at, created_by) "
@@ -104,7 +107,7 @@ def insert_account(
         email=None if email is None else _clean(email, "e-mail address"),
         roles=_list_roles(roles),
         kept=kept,
-        rep=None if rep is None else _clean(rep, "rep"),
+        rep=rep,
         now=now,
         by=by,
     )
@@ -146,13 +149,15 @@ def set_roles(
     require(by, Permission.MANAGE_ACCOUNTS)
     with ledger.transaction() as connection:
         account = _lock(connection, login)
+        rep = None if rep is None else _clean(rep, "rep")
+        _require_own_rep(connection, rep, account)
         changed = read_accounts(
             connection,
             "UPDATE account AS a SET roles = CAST(:roles AS varchar[]), rep = :rep, "
             f"changed_at = :now, changed_by = :by WHERE id = :id RETURNING {COLUMNS}",
             id=account.id,
             roles=_list_roles(roles),
-            rep=None if rep is None else _clean(rep, "rep"),
+            rep=rep,
             now=now,
             by=by.name,
         )
@@ -196,6 +201,8 @@ def _set_disabled(ledger: Ledger, login: str, at: datetime | None, *, by: Actor,
     require(by, Permission.MANAGE_ACCOUNTS)
     with ledger.transaction() as connection:
         account = _lock(connection, login)
+        if at is None:
+            _require_own_rep(connection, account.rep, account)
         changed = read_accounts(
             connection,
             "UPDATE account AS a SET disabled_at = CAST(:at AS timestamptz), changed_at = :now, changed_by = :by "
@@ -262,7 +269,9 @@ def admit(
     Raises ``AccountError`` where there is no account for them, or it is disabled.
     """
     with ledger.transaction() as connection:
-        connection.execute(text("LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE"))
+        _lock_accounts(connection)
+        if _find_account_of(connection, rep) is not None:
+            rep = None  # somebody is that rep already; an admin says who
         account = _find_subject(connection, subject, _clean(login, "login"))
         if account is None:
             if roles is None or _find(connection, login) is not None:
@@ -298,7 +307,7 @@ def _find_subject(connection: Connection, subject: str, login: str) -> Account |
 
 def is_anybody(connection: Connection) -> bool:
     """Whether there is an account, which does not change until the transaction ends."""
-    connection.execute(text("LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE"))
+    _lock_accounts(connection)
     return bool(connection.execute(text("SELECT EXISTS (SELECT 1 FROM account)")).scalar_one())
 
 
@@ -319,14 +328,38 @@ def _read_hash(connection: Connection, account_id: int) -> str | None:
 
 
 def _lock(connection: Connection, login: str) -> Account:
-    """The account, before it changes. One change comes after the other, so that an admin is left after both."""
-    connection.execute(text("LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE"))
+    """The account, before it changes."""
+    _lock_accounts(connection)
     if (account := _find(connection, login)) is None:
         known = [row.login for row in connection.execute(text("SELECT login FROM account ORDER BY login LIMIT 1000"))]
         raise AccountError(
             f"there is no account {login[:80]!r}; " + (propose(login[:80], known) if known else "nobody has one yet")
         )
     return account
+
+
+def _lock_accounts(connection: Connection) -> None:
+    """One change of accounts comes after the other, so that after both an admin is left, and a rep is one account."""
+    connection.execute(text("LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def _find_account_of(connection: Connection, rep: str | None, other_than: int | None = None) -> str | None:
+    """The login of the account that is ``rep``, if one is that can be used."""
+    found: str | None = connection.execute(
+        text(
+            "SELECT login FROM account WHERE rep = CAST(:rep AS text) AND disabled_at IS NULL "
+            "AND id IS DISTINCT FROM CAST(:id AS bigint) LIMIT 1"
+        ),
+        {"rep": rep, "id": other_than},
+    ).scalar()
+    return found
+
+
+def _require_own_rep(connection: Connection, rep: str | None, account: Account | None = None) -> None:
+    """Raises ``AccountError`` where another account is ``rep``: what both do would stand under one name."""
+    other = _find_account_of(connection, rep, None if account is None else account.id)
+    if other is not None:
+        raise AccountError(f"{other!r} is {rep} already; a rep is one account, so that one person stands behind a name")
 
 
 def _require_admin(connection: Connection, before: Account) -> None:

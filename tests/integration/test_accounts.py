@@ -128,6 +128,36 @@ def test_the_last_admin_stays_one_also_when_two_admins_are_changed_at_once(ledge
     assert find_account(ledger, left.login) == left
 
 
+def test_a_rep_is_one_account_so_that_what_they_do_is_one_persons(ledger: Ledger) -> None:
+    def make(login: str, rep: str | None) -> Account:
+        return add_account(ledger, login=login, name=login, roles={Role.REP}, rep=rep, by=ADMIN, now=NOW)
+
+    make("ana", "ana")
+    kim = make("kim", None)
+    with pytest.raises(AccountError, match="'ana'"):
+        make("eve", "ana")
+    with pytest.raises(AccountError, match="'ana'"):
+        set_roles(ledger, "kim", {Role.REP}, rep="ana", by=ADMIN, now=NOW)
+    assert list_accounts(ledger)[1] == kim
+    assert set_roles(ledger, "ana", {Role.REP, Role.MANAGER}, rep="ana", by=ADMIN, now=NOW).rep == "ana"
+    disable_account(ledger, "ana", by=ADMIN, now=NOW)
+    assert set_roles(ledger, "kim", {Role.REP}, rep="ana", by=ADMIN, now=NOW).rep == "ana"
+    with pytest.raises(AccountError, match="'kim'"):
+        enable_account(ledger, "ana", by=ADMIN, now=NOW)
+
+
+def test_of_two_accounts_that_are_made_for_a_rep_at_once_one_is(ledger: Ledger) -> None:
+    def make(login: str) -> bool:
+        try:
+            add_account(ledger, login=login, name=login, roles={Role.REP}, rep="ana", by=ADMIN, now=NOW)
+        except AccountError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(make, ["a", "b"])) == [False, True]
+
+
 def test_a_login_that_nobody_has_gets_the_nearest(ledger: Ledger) -> None:
     add(ledger, "martin", password=None)
     with pytest.raises(AccountError, match="martin"):

@@ -94,9 +94,7 @@ def open_door(ledger: Ledger, loaded: LoadedPlaybook, settings: Settings) -> Ite
 
 
 def add(ledger: Ledger, login: str, *roles: Role, password: str | None = None) -> accounts.Account:
-    return accounts.add_account(
-        ledger, login=login, name=login, roles=roles, password=password, rep="ana", by=ADMIN, now=NOW
-    )
+    return accounts.add_account(ledger, login=login, name=login, roles=roles, password=password, by=ADMIN, now=NOW)
 
 
 def test_somebody_goes_to_the_server_and_comes_back_signed_in(open_door: Callable[..., Door]) -> None:
