@@ -121,10 +121,10 @@ def find_free_port() -> int:
 
 
 @contextmanager
-def console_running(home: Path, playbook: Path) -> Iterator[int]:
-    """``leadgate console`` on this ledger; its port."""
+def console_running(home: Path) -> Iterator[int]:
+    """``leadgate console`` on this ledger, with the bundled playbook; its port."""
     port = find_free_port()
-    environment = {**os.environ, "LEADGATE_HOME": str(home), "LEADGATE_PLAYBOOK": str(playbook)}
+    environment = {**os.environ, "LEADGATE_HOME": str(home)}
     command = [sys.executable, "-m", "console.cli", "console", "--port", str(port), "--no-link"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
@@ -142,11 +142,11 @@ def console_running(home: Path, playbook: Path) -> Iterator[int]:
         process.wait(30)
 
 
-def sign_in(ledger: Ledger, role: Role, number: int, rep: str | None) -> str:
+def sign_in(ledger: Ledger, role: Role, number: int, rep: str | None, name: str | None = None) -> str:
     """The token of somebody's session; their account is made where there is none."""
     login, now = f"{role}-{number}", ask_time(ledger)
     account = accounts.find_account(ledger, login) or accounts.add_account(
-        ledger, login=login, name=login, roles=[role], rep=rep, by=_ADMIN, now=now
+        ledger, login=login, name=name or login, roles=[role], rep=rep, by=_ADMIN, now=now
     )
     return web_sessions.open_session(ledger, account.id, now)
 
@@ -231,9 +231,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, opened(arguments.home or Path(folder) / "large") as place:
         fill(place, arguments.leads)
-        rules = Path(folder) / "playbook.yaml"
-        rules.write_text(place.loaded.text, encoding="utf-8")
-        with console_running(place.home, rules) as port:
+        with console_running(place.home) as port:
             seen = look_at_pages(place.ledger, place.loaded, port, arguments.people, arguments.seconds)
             waits = give_leads(place.ledger, place.loaded, port)
     result = describe(seen, waits)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.console import console_running, sign_in
+from console.display_names import DisplayNames
 from console.web.visitors import COOKIE
 from leadgate import playbook as playbooks
 from leadgate.ledger import open_ledger
@@ -41,27 +42,23 @@ def main() -> None:
             _run(["capture", f"examples/{file}", "--source", source], environment)
         _run(["run"], environment)
         loaded = playbooks.load_default()
+        names = DisplayNames(loaded.playbook)
         with open_ledger(Settings(home=home)) as ledger:
             now = ask_time(ledger)
             (lead,) = list_leads(ledger, LeadFilter(), now, 1)
             owner = next(rep for rep in loaded.playbook.reps if rep.name == lead.owner)
-            rep = sign_in(ledger, Role.REP, 1, owner.name)
+            rep = sign_in(ledger, Role.REP, 1, owner.name, names.name_rep(owner.name))
             tokens = {
                 "my_leads": (rep, "/leads/mine"),
                 "lead": (rep, f"/leads/{lead.lead_id}"),
-                "queue": (sign_in(ledger, Role.REVIEWER, 1, None), "/queue"),
-                "team": (sign_in(ledger, Role.MANAGER, 1, owner.manager), "/team"),
+                "team": (sign_in(ledger, Role.MANAGER, 1, owner.manager, names.name_rep(owner.manager or "")), "/team"),
             }
-            rules = Path(folder) / "playbook.yaml"
-            rules.write_text(loaded.text, encoding="utf-8")
-            with console_running(home, rules) as port:
+            with console_running(home) as port:
                 _take_pictures(port, tokens)
 
 
 def _run(arguments: list[str], environment: dict[str, str]) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "console.cli", *arguments], env=environment, check=True, stdout=subprocess.DEVNULL
-    )
+    subprocess.run([sys.executable, "-m", "console.cli", *arguments], env=environment, check=True, capture_output=True)
 
 
 def _take_pictures(port: int, pages: dict[str, tuple[str, str]]) -> None:
