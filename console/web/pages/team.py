@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Final
 from urllib.parse import quote
@@ -18,6 +17,7 @@ from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from console.listed_leads import mask_lead
 from console.report import charts
 from console.report.tables import format_percent
 from console.screen import format_span
@@ -30,7 +30,6 @@ from leadgate import actors
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.lead_list import LeadFilter, ListedLead, list_leads
 from leadgate.ledger.team_figures import WEEKS, RepSpeed, list_handed, read_speeds
-from leadgate.masking import mask
 from leadgate.permissions import Permission
 from leadgate.vocabulary import ActionKind
 from tasks import reassignments
@@ -209,7 +208,7 @@ def _mask(leads: Sequence[ListedLead], visitor: Visitor, rep: str) -> list[Liste
     """As the visitor may see them: masked where they may not read values."""
     if actors.may(visitor.actor, Permission.READ_LEADS, rep):
         return list(leads)
-    return [replace(lead, name=mask(lead.name), email=None, phone=None) for lead in leads]
+    return [mask_lead(lead) for lead in leads]
 
 
 def _draw_weeks(weeks: Sequence[RepSpeed]) -> list[Markup]:
