@@ -48,7 +48,8 @@ _kept: dict[tuple[URL, str], str] = {}
 def begin_with(ledger: Ledger, key: str, do: Callable[[], object]) -> None:
     """Have the test's ledger, which is empty, as ``do`` leaves it. That is done once for each ``key``, and then copied:
     taking leads through the stages costs several times as much."""
-    name, here = ledger.engine.url.database, (ledger.engine.url.set(database=None), key)
+    # the server alone: each test has a database of its own, and ``set`` does nothing with None
+    name, here = ledger.engine.url.database, (ledger.engine.url.set(database="any"), key)
     ledger.engine.dispose()  # a database that somebody is connected to cannot be copied or dropped
     if here in _kept:
         _execute(
