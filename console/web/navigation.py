@@ -24,6 +24,11 @@ PAGES: Final = (
     Page("Queue", "/queue", frozenset({Role.REP, Role.MANAGER, Role.REVIEWER, Role.OPERATOR})),
     Page("Team", "/team", frozenset({Role.MANAGER, Role.OPERATOR, Role.ADMIN})),
     Page("Reports", "/reports", frozenset({Role.MANAGER, Role.REVIEWER, Role.OPERATOR, Role.ADMIN})),
+    Page(
+        "Playbook",
+        "/playbook",
+        frozenset({Role.MANAGER, Role.REVIEWER, Role.OPERATOR, Role.PRIVACY_OFFICER, Role.ADMIN}),
+    ),
     Page("Operations", "/operations", frozenset({Role.MANAGER, Role.OPERATOR, Role.ADMIN})),
     Page("Accounts", "/accounts", frozenset({Role.ADMIN})),
 )

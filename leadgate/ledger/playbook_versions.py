@@ -7,8 +7,8 @@ Belongs here: every statement that writes the table. Does not belong here: readi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, text
 
@@ -17,9 +17,28 @@ from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys.claiming import stop_waiting
 from leadgate.ledger.pools import add_pools
+from leadgate.ledger.typed_rows import read_row, read_rows
 
-if TYPE_CHECKING:
-    pass
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A playbook, when it was first used, and when a batch last worked by it; None for one that no batch did."""
+
+    hash: str
+    activated_at: datetime
+    batches: int
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionContent:
+    """A playbook as it was written, and the one that was activated before it, if any was."""
+
+    hash: str
+    activated_at: datetime
+    content: str
+    before_hash: str | None
+    before_content: str | None
 
 
 def activate_playbook(
@@ -72,3 +91,24 @@ def find_latest(connection: Connection) -> str:
     if found is None:
         raise LookupError("no playbook was used yet")
     return found
+
+
+def list_versions(connection: Connection, most: int) -> list[Version]:
+    """The playbooks that were activated last, the newest first."""
+    statement = """
+        SELECT v.hash, v.activated_at, count(b.id) AS batches, max(b.opened_at) AS last_used_at
+        FROM playbook_version v LEFT JOIN batch b ON b.playbook_hash = v.hash
+        GROUP BY v.hash, v.activated_at ORDER BY v.activated_at DESC, v.hash LIMIT :most"""
+    return read_rows(connection, Version, statement, most=most)
+
+
+def read_version(ledger: Ledger, hash_: str) -> VersionContent | None:
+    """The playbook of ``hash_`` beside the one before it."""
+    statement = """
+        SELECT v.hash, v.activated_at, v.content, b.hash AS before_hash, b.content AS before_content
+        FROM playbook_version v LEFT JOIN LATERAL (
+            SELECT o.hash, o.content FROM playbook_version o WHERE o.activated_at < v.activated_at
+            ORDER BY o.activated_at DESC, o.hash LIMIT 1) b ON true
+        WHERE v.hash = :hash"""
+    with ledger.transaction() as connection:
+        return read_row(connection, VersionContent, statement, hash=hash_)

@@ -1,0 +1,166 @@
+"""The playbook: its rules as sentences with their hits, its versions, and what a lead that is made up would get.
+
+Belongs here: reading what was asked for. Does not belong here: the sentences (``console.rule_sentences``), the hits
+(``ledger.rule_hits``), or the decisions about a lead (``console.lead_trial``).
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Final, Literal
+
+from fastapi import APIRouter, Path, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from console.lead_trial import (
+    MOST_DAYS,
+    MOST_TIMES,
+    TrialError,
+    TriedLead,
+    list_tried_activities,
+    list_tried_fields,
+    list_tried_sources,
+    read_capacity,
+    try_lead,
+)
+from console.rule_sentences import RuleSection, list_sections
+from console.web.kept_figures import Kept
+from console.web.rendering import render
+from console.web.site import Site, TheSite
+from console.web.visitors import SignedIn
+from leadgate import actors
+from leadgate.expressions.wording import name_field
+from leadgate.ledger import playbook_versions
+from leadgate.ledger.playbook_versions import Version
+from leadgate.ledger.rule_hits import Hits, read_hits
+from leadgate.permissions import Permission
+from tasks.assignment import Capacity
+
+router = APIRouter()
+
+#: Seconds for which hits are kept, and what reps can take.
+_HITS_LAST: Final = 300.0
+_CAPACITY_LASTS: Final = 5.0
+_PATIENCE: Final = 10.0  # seconds for what reps can take, which a trial cannot do without
+_MOST_VERSIONS: Final = 50
+_MOST_LINES: Final = 2_000  # of a difference
+_NUMBER: Final = re.compile(r"[0-9]{1,5}")
+_DID: Final = "did_"  # before a kind of activity in the form
+_LONG: Final = frozenset({"message"})
+
+
+@router.get("/playbook")
+def show_playbook(
+    request: Request, site: TheSite, visitor: SignedIn, show: Literal["all", "unused"] = "all"
+) -> Response:
+    actors.require(visitor.actor, Permission.READ_PLAYBOOK)
+    asked = _ask_hits(site)
+    hits = None if asked is None else asked.figures[0]
+    sections = list_sections(site.playbook, site.names)
+    unused = 0 if hits is None else sum(each.key not in hits.by_rule for section in sections for each in section.rules)
+    shown = list(_keep_unused(sections, hits)) if show == "unused" and hits is not None else sections
+    response = render(
+        request, "playbook.html", visitor=visitor, sections=shown, hits=hits, show=show, unused=unused,
+        rules=sum(len(section.rules) for section in sections),
+        quiet=0 if hits is None else _count_quiet(sections, hits),
+        versions=[] if asked is None else asked.figures[1],
+    )  # fmt: skip
+    if hits is None:
+        response.headers["Refresh"] = "2"
+    return response
+
+
+@router.get("/playbook/versions/{hash_}")
+def show_version(
+    request: Request, site: TheSite, visitor: SignedIn, hash_: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
+) -> Response:
+    actors.require(visitor.actor, Permission.READ_PLAYBOOK)
+    found = playbook_versions.read_version(site.ledger, hash_)
+    if found is None:
+        raise HTTPException(404)
+    changes = None if found.before_content is None else list(_compare(found.before_content, found.content))
+    return render(
+        request, "playbook_version.html", visitor=visitor, version=found, in_use=hash_ == site.loaded.hash,
+        changes=changes, cut=changes is not None and len(changes) >= _MOST_LINES,
+    )  # fmt: skip
+
+
+@router.get("/playbook/try")
+def try_values(request: Request, site: TheSite, visitor: SignedIn) -> Response:
+    """The form, and what the lead in the address would get. Nothing is stored."""
+    actors.require(visitor.actor, Permission.READ_PLAYBOOK)
+    given = request.query_params
+    fields, activities = list_tried_fields(site.playbook), list_tried_activities(site.playbook)
+    trial = None
+    if "source" in given:
+        lead = _read_lead(given, list(fields), activities)
+        trial = try_lead(site.loaded, lead, _ask_capacity(site), visitor.now)
+    labels = {name: each.label for name, each in site.playbook.fields.items() if each.label}
+    sentences = {each.name: each for section in list_sections(site.playbook, site.names) for each in section.rules}
+    return render(
+        request, "playbook_try.html", visitor=visitor, trial=trial, given=given, activities=activities,
+        fields=[(name, (labels.get(name) or name_field(name)), name in _LONG) for name in fields],
+        sources=list_tried_sources(site.playbook), most_times=MOST_TIMES, most_days=MOST_DAYS, sentences=sentences,
+    )  # fmt: skip
+
+
+def _ask_hits(site: Site) -> Kept[tuple[Hits, list[Version]]] | None:
+    def compute() -> tuple[Hits, list[Version]]:
+        with site.ledger.snapshot() as connection:
+            versions = playbook_versions.list_versions(connection, _MOST_VERSIONS)
+        return read_hits(site.ledger, site.now()), versions
+
+    return site.figures.ask(("playbook", "hits"), compute, keep=_HITS_LAST)
+
+
+def _ask_capacity(site: Site) -> Capacity:
+    def compute() -> Capacity:
+        return read_capacity(site.ledger, site.playbook, site.now())
+
+    found = site.figures.ask(("playbook", "capacity"), compute, keep=_CAPACITY_LASTS, patience=_PATIENCE)
+    return compute() if found is None else found.figures
+
+
+def _keep_unused(sections: list[RuleSection], hits: Hits) -> Iterator[RuleSection]:
+    for section in sections:
+        if unused := tuple(each for each in section.rules if each.key not in hits.by_rule):
+            yield RuleSection(section.title, unused)
+
+
+def _count_quiet(sections: list[RuleSection], hits: Hits) -> int:
+    """Rules that were hit before, but not lately."""
+    found = (hits.by_rule.get(each.key) for section in sections for each in section.rules)
+    return sum(each is not None and each.recent == 0 for each in found)
+
+
+def _compare(before: str, after: str) -> Iterator[str]:
+    """The lines that differ, each after a sign, with two lines around them."""
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=2, lineterm="")
+    for number, line in enumerate(lines):
+        if number >= _MOST_LINES:
+            return
+        if not line.startswith(("---", "+++")):
+            yield line
+
+
+def _read_lead(given: Mapping[str, str], fields: list[str], activities: list[str]) -> TriedLead:
+    unknown = given.keys() - {"source", "days_ago", *fields, *(f"{_DID}{kind}" for kind in activities)}
+    if unknown:
+        raise TrialError("the address has a field that this form does not have; open the form again")
+    return TriedLead(
+        source=given["source"],
+        values={name: given[name] for name in fields if given.get(name, "").strip()},
+        activities={kind: times for kind in activities if (times := _read_number(given.get(f"{_DID}{kind}", "")))},
+        days_ago=_read_number(given.get("days_ago", "")),
+    )
+
+
+def _read_number(text: str) -> int:
+    if not text.strip():
+        return 0
+    if _NUMBER.fullmatch(text.strip()) is None:
+        raise TrialError("how often and how many days ago are whole numbers")
+    return int(text)
